@@ -1,0 +1,88 @@
+//! Bytes in, values out; no I/O. A header of nine bytes, then the body.
+//!
+//! bincode accepts bytes behind a value and does not apply its limit on encoding, so both are
+//! checked here, and no length is believed before it is compared with [`MAX_BODY`].
+
+use bincode::{Decode, Encode, config};
+
+use crate::{MAX_BODY, VERSION};
+
+/// First byte of every frame. No JSON text begins with a byte above 0x7F.
+pub const MAGIC: [u8; 4] = [0xF6, b'm', b'c', b't'];
+pub const HEADER: usize = 9;
+
+/// bincode counts what a value takes in memory, which may be more than it has on the wire.
+const DECODE_LIMIT: usize = 2 * MAX_BODY;
+
+/// Why bytes are no frame of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FrameError {
+    /// Does not begin with [`MAGIC`].
+    NotAFrame,
+    /// A version this program does not speak; answer with [`unsupported`].
+    Version(u8),
+    TooLong(usize),
+    /// The body does not decode, or has bytes behind its value.
+    Body(String),
+}
+
+impl std::fmt::Display for FrameError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FrameError::NotAFrame => write!(f, "not a frame"),
+            FrameError::Version(v) => {
+                write!(f, "protocol version {v}, this program speaks {VERSION}")
+            }
+            FrameError::TooLong(n) => write!(f, "{n} bytes, at most {MAX_BODY} are allowed"),
+            FrameError::Body(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+/// How many bytes of body follow this header.
+///
+/// An older frame is served by a newer worker: versions up to ours are accepted.
+pub fn body_len(header: &[u8; HEADER]) -> Result<usize, FrameError> {
+    if header[..4] != MAGIC {
+        return Err(FrameError::NotAFrame);
+    }
+    if header[4] == 0 || header[4] > VERSION {
+        return Err(FrameError::Version(header[4]));
+    }
+    let len = u32::from_le_bytes(header[5..9].try_into().expect("four bytes")) as usize;
+    if len > MAX_BODY { Err(FrameError::TooLong(len)) } else { Ok(len) }
+}
+
+/// Header and body of `message`.
+pub fn encode<M: Encode>(message: &M) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = vec![0; HEADER];
+    let n = bincode::encode_into_std_write(message, &mut bytes, config::standard())
+        .map_err(|e| FrameError::Body(e.to_string()))?;
+    if n > MAX_BODY {
+        return Err(FrameError::TooLong(n));
+    }
+    bytes[..4].copy_from_slice(&MAGIC);
+    bytes[4] = VERSION;
+    bytes[5..9].copy_from_slice(&(n as u32).to_le_bytes());
+    Ok(bytes)
+}
+
+/// The value of a whole body.
+pub fn decode<M: Decode<()>>(body: &[u8]) -> Result<M, FrameError> {
+    let limited = config::standard().with_limit::<DECODE_LIMIT>();
+    match bincode::decode_from_slice(body, limited) {
+        Ok((message, n)) if n == body.len() => Ok(message),
+        Ok((_, n)) => Err(FrameError::Body(format!("{} bytes too many", body.len() - n))),
+        Err(e) => Err(FrameError::Body(e.to_string())),
+    }
+}
+
+/// The answer to a frame of an unknown version: a header with version 0 and an empty body.
+/// These bytes never change.
+pub fn unsupported() -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    bytes[..4].copy_from_slice(&MAGIC);
+    bytes
+}

@@ -1,0 +1,43 @@
+//! What a hook, a worker and a script say to each other.
+//!
+//! A worker listens on one Unix socket and speaks two dialects on it, told apart by the
+//! first byte of a connection:
+//!
+//! ```text
+//! frame   0xF6 'm' 'c' 't' | version u8 | length u32 le | body: bincode of a Request or a Reply
+//! line    one JSON object and a newline, in each direction
+//! ```
+//!
+//! | said | answered | changes |
+//! | --- | --- | --- |
+//! | `Ping` | `Pong` | never |
+//! | `Wake` | `Pong` | never |
+//! | `Status` | `Status` | the JSON inside may grow |
+//! | `Event` | `Accepted` or `Rejected` | the JSON inside may grow |
+//! | `Shutdown` | `Bye` | |
+//!
+//! A worker outlives an upgrade, so variants are appended and never reordered, and every
+//! message of every released version has a file under `golden/` that decodes for ever. A frame
+//! of an unknown version is answered with [`frame::unsupported`], whose bytes never change.
+//!
+//! The same JSON text of an [`Event`] is the inside of a frame and of a spooled file; a script
+//! may leave out what a worker can know by itself ([`line`]).
+//!
+//! This crate decides bytes and nothing else: [`io`] has the one blocking read and write loop
+//! of the hook and the command line, the worker has its own.
+
+pub mod event;
+pub mod frame;
+pub mod io;
+pub mod line;
+pub mod message;
+
+pub use event::{Event, Kind};
+pub use message::{Code, Reply, Request};
+
+/// The version in the header of every frame we send.
+pub const VERSION: u8 = 1;
+
+/// Most bytes a frame's body or a line may have. `capture` cuts an event so that its JSON stays
+/// below this even when every byte of its texts needs an escape.
+pub const MAX_BODY: usize = 1 << 20;

@@ -1,0 +1,462 @@
+//! Settings: one table of keys, with default, unit and meaning, and what the user made of them.
+//!
+//! [`Config::from`] is pure. Directories, times and sizes can also be given in the environment
+//! as `MEMCTL_SECTION_KEY`; what decides where text goes or what is run comes from the config
+//! file alone, and never from one that lies inside the session's project. Nothing else in the
+//! program reads the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::paths::{Paths, Roots};
+
+/// One setting.
+pub struct Key {
+    pub name: &'static str,
+    pub default: &'static str,
+    pub unit: Unit,
+    pub doc: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// `500ms`, `30s`, `2h`, `90d`.
+    Duration,
+    /// `64KiB`, `20MiB`, or a number of bytes.
+    Bytes,
+    Count,
+    /// Words, separated by commas in the environment. From the file alone when `Private`.
+    Words,
+    /// Decides where text goes or what is kept: from the file alone.
+    Private,
+}
+
+use Unit::{Bytes, Count, Duration as Time, Private, Words};
+
+const fn key(name: &'static str, default: &'static str, unit: Unit, doc: &'static str) -> Key {
+    Key { name, default, unit, doc }
+}
+
+/// Every setting there is.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("hook.deadline", "250ms", Time, "how long a hook may take once its payload is complete"),
+    key("hook.end_deadline", "1s", Time, "the same for the hook of a session's end"),
+    key("hook.accept", "150ms", Time, "how long a hook waits for the worker's answer"),
+    key("hook.ring", "50ms", Time, "how long a hook that spooled waits for the worker to wake"),
+    key("hook.stdin", "1s", Time, "how long a hook waits for its payload"),
+    key("capture.input", "32KiB", Bytes, "most bytes kept of a tool's input"),
+    key("capture.response", "64KiB", Bytes, "most bytes kept of a tool's response"),
+    key("capture.text", "64KiB", Bytes, "most bytes kept of a prompt or a message"),
+    key("spool.max", "10000", Count, "events of a session that are spooled with their texts"),
+    key("agent.backend", "extractive", Private, "who distils"),
+    key("agent.batch_events", "8", Count, "events a model is told at a time"),
+    key("agent.batch_bytes", "32KiB", Bytes, "bytes a model is told at a time"),
+    key("agent.batch_quiet", "20s", Time, "quiet after which a model is told what there is"),
+    key("agent.turn_timeout", "120s", Time, "how long distilling one batch may take"),
+    key("worker.linger", "30s", Time, "how long a worker stays after its last summary"),
+    key("worker.idle_timeout", "2h", Time, "without an event a worker closes what is open and leaves"),
+    key("worker.max_age", "24h", Time, "no worker lives longer"),
+    key("worker.hang_timeout", "30s", Time, "silence after which a starter gives a worker up"),
+    key("worker.end_deadline", "60s", Time, "how long queued work may take once the session has ended"),
+    key("worker.client_grace", "5s", Time, "between the client's death and the end of its session"),
+    key("worker.peer_timeout", "2s", Time, "how long a slow peer is waited for"),
+    key("worker.connections", "64", Count, "peers a worker talks to at a time"),
+    key("context.tokens", "2000", Count, "most tokens the next session is told"),
+    key("context.sources", "startup,resume,fork,compact", Words, "session starts that are told"),
+    key("queue.keep", "90d", Time, "how long ids of processed events are kept"),
+    key("queue.stuck", "5min", Time, "age from which unfinished events are shown as stuck"),
+    key("log.max", "20MiB", Bytes, "most bytes of logs in all"),
+    key("exclude", "", Private, "projects that are not recorded: globs on path or name"),
+];
+
+/// The environment, as a function so that tests bring their own.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// What holds for this process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub hook: Hook,
+    pub capture: Limits,
+    pub spool_max: usize,
+    pub agent: Agent,
+    pub worker: Worker,
+    pub context: Context,
+    pub queue: Queue,
+    pub log_max: u64,
+    pub exclude: Vec<glob::Pattern>,
+    /// Sentences on what was set and could not be used.
+    pub troubles: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Hook {
+    pub deadline: Duration,
+    pub end_deadline: Duration,
+    pub accept: Duration,
+    pub ring: Duration,
+    pub stdin: Duration,
+}
+
+/// Most bytes kept of each text of an event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    pub input: usize,
+    pub response: usize,
+    pub text: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Agent {
+    pub backend: String,
+    pub batch_events: usize,
+    pub batch_bytes: usize,
+    pub batch_quiet: Duration,
+    pub turn_timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Worker {
+    pub linger: Duration,
+    pub idle_timeout: Duration,
+    pub max_age: Duration,
+    pub hang_timeout: Duration,
+    pub end_deadline: Duration,
+    pub client_grace: Duration,
+    pub peer_timeout: Duration,
+    pub connections: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub tokens: usize,
+    pub sources: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Queue {
+    pub keep: Duration,
+    pub stuck: Duration,
+}
+
+/// Settings, directories and what else a process takes from its environment.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub config: Config,
+    pub paths: Paths,
+    pub config_file: Option<PathBuf>,
+    pub home: Option<PathBuf>,
+}
+
+/// Reads environment and config file. `project` is the session's project directory when it is
+/// known: what could send text elsewhere is not taken from a file inside it.
+///
+/// # Errors
+/// A sentence when there is no place for the data.
+pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
+    let paths = Paths::new(&Roots {
+        data_dir: env("MEMCTL_DATA_DIR"),
+        xdg_data_home: env("XDG_DATA_HOME"),
+        home: env("HOME"),
+        socket_dir: env("MEMCTL_SOCKET_DIR"),
+    })?;
+    let home = env("HOME").filter(|h| !h.is_empty()).map(PathBuf::from);
+    let config_file = config_file(env, home.as_deref());
+    let text = config_file.as_deref().and_then(|f| fs::read_to_string(f).ok());
+    let inside = matches!((project, &config_file), (Some(project), Some(file))
+        if file.starts_with(project) && home.as_deref() != Some(project));
+    let config = Config::from(env, text.as_deref(), inside);
+    Ok(Settings { config, paths, config_file, home })
+}
+
+/// The process's own environment.
+pub fn process_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn config_file(env: Env, home: Option<&Path>) -> Option<PathBuf> {
+    if let Some(file) = env("MEMCTL_CONFIG").filter(|f| !f.is_empty()) {
+        return Some(file.into());
+    }
+    let base = env("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    Some(base.or_else(|| Some(home?.join(".config")))?.join("memctl/config.toml"))
+}
+
+impl Config {
+    /// `inside_project`: the file lies in the project, so its private keys are not believed.
+    pub fn from(env: Env, file: Option<&str>, inside_project: bool) -> Config {
+        let mut troubles = Vec::new();
+        let said = file.map(|text| flatten(text, &mut troubles)).unwrap_or_default();
+        for name in said.keys() {
+            if !KEYS.iter().any(|k| k.name == name) {
+                troubles.push(unknown_key(name));
+            }
+        }
+        let mut resolved = Resolved { values: BTreeMap::new(), troubles };
+        for key in KEYS {
+            resolved.resolve(key, env, said.get(key.name), inside_project);
+        }
+        resolved.build()
+    }
+}
+
+struct Resolved {
+    values: BTreeMap<&'static str, String>,
+    troubles: Vec<String>,
+}
+
+impl Resolved {
+    fn resolve(&mut self, key: &Key, env: Env, said: Option<&String>, inside_project: bool) {
+        let variable = env_name(key.name);
+        let mut value = None;
+        match (key.unit, env(&variable), said) {
+            (Private, in_env, in_file) => {
+                if in_env.is_some() {
+                    self.troubles.push(format!(
+                        "{variable} is not obeyed: set {} in the config file",
+                        key.name
+                    ));
+                }
+                if in_file.is_some() && inside_project {
+                    self.troubles.push(format!(
+                        "{} is not obeyed: the config file lies inside the project",
+                        key.name
+                    ));
+                } else {
+                    value = in_file.cloned();
+                }
+            }
+            (_, Some(in_env), _) => value = Some(in_env.to_string_lossy().into_owned()),
+            (_, None, in_file) => value = in_file.cloned(),
+        }
+        if let Some(text) = &value
+            && let Err(why) = check(key, text)
+        {
+            self.troubles.push(why);
+            value = None;
+        }
+        self.values.insert(key.name, value.unwrap_or_else(|| key.default.to_owned()));
+    }
+
+    fn time(&self, name: &str) -> Duration {
+        parse_duration(&self.values[name]).expect("checked")
+    }
+
+    fn size(&self, name: &str) -> usize {
+        parse_bytes(&self.values[name]).expect("checked") as usize
+    }
+
+    fn words(&self, name: &str) -> Vec<String> {
+        self.values[name]
+            .split(',')
+            .map(|w| w.trim().to_owned())
+            .filter(|w| !w.is_empty())
+            .collect()
+    }
+
+    fn build(mut self) -> Config {
+        let exclude =
+            self.words("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
+        Config {
+            hook: Hook {
+                deadline: self.time("hook.deadline"),
+                end_deadline: self.time("hook.end_deadline"),
+                accept: self.time("hook.accept"),
+                ring: self.time("hook.ring"),
+                stdin: self.time("hook.stdin"),
+            },
+            capture: Limits {
+                input: self.size("capture.input"),
+                response: self.size("capture.response"),
+                text: self.size("capture.text"),
+            },
+            spool_max: self.size("spool.max"),
+            agent: Agent {
+                backend: self.values["agent.backend"].clone(),
+                batch_events: self.size("agent.batch_events"),
+                batch_bytes: self.size("agent.batch_bytes"),
+                batch_quiet: self.time("agent.batch_quiet"),
+                turn_timeout: self.time("agent.turn_timeout"),
+            },
+            worker: Worker {
+                linger: self.time("worker.linger"),
+                idle_timeout: self.time("worker.idle_timeout"),
+                max_age: self.time("worker.max_age"),
+                hang_timeout: self.time("worker.hang_timeout"),
+                end_deadline: self.time("worker.end_deadline"),
+                client_grace: self.time("worker.client_grace"),
+                peer_timeout: self.time("worker.peer_timeout"),
+                connections: self.size("worker.connections"),
+            },
+            context: Context {
+                tokens: self.size("context.tokens"),
+                sources: self.words("context.sources"),
+            },
+            queue: Queue { keep: self.time("queue.keep"), stuck: self.time("queue.stuck") },
+            log_max: self.size("log.max") as u64,
+            exclude,
+            troubles: std::mem::take(&mut self.troubles),
+        }
+    }
+}
+
+/// `hook.deadline` is `MEMCTL_HOOK_DEADLINE`.
+pub fn env_name(key: &str) -> String {
+    format!("MEMCTL_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// Tables of TOML as `section.key` = text.
+fn flatten(text: &str, troubles: &mut Vec<String>) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    match text.parse::<toml::Table>() {
+        Ok(table) => collect("", &table, &mut flat),
+        Err(e) => troubles.push(format!("the config file is not TOML: {}", e.message())),
+    }
+    flat
+}
+
+fn collect(prefix: &str, table: &toml::Table, flat: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let text = |v: &toml::Value| match v {
+            toml::Value::String(s) => s.clone(),
+            other => other.to_string(),
+        };
+        match value {
+            toml::Value::Table(inner) => collect(&name, inner, flat),
+            toml::Value::Array(items) => {
+                flat.insert(name, items.iter().map(text).collect::<Vec<_>>().join(","));
+            }
+            other => {
+                flat.insert(name, text(other));
+            }
+        }
+    }
+}
+
+fn check(key: &Key, text: &str) -> Result<(), String> {
+    let complain = |want: &str| format!("{} = {text:?} is not used: {want}", key.name);
+    match key.unit {
+        Time => parse_duration(text).map(drop).ok_or_else(|| complain("write 500ms, 30s or 2h")),
+        Bytes => parse_bytes(text).map(drop).ok_or_else(|| complain("write 64KiB or 20MiB")),
+        Count => text.parse::<usize>().map(drop).map_err(|_| complain("write a whole number")),
+        Words => Ok(()),
+        Private if key.name == "agent.backend" && text != "extractive" => {
+            Err(complain("this version knows 'extractive'"))
+        }
+        Private if key.name == "exclude" => text
+            .split(',')
+            .try_for_each(|w| glob::Pattern::new(w.trim()).map(drop))
+            .map_err(|e| complain(&e.to_string())),
+        Private => Ok(()),
+    }
+}
+
+/// `500ms`, `30s`, `5min`, `2h`, `90d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let n: u64 = text[..digits].parse().ok()?;
+    let ms = match text[digits..].trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "min" | "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(n.checked_mul(ms)?))
+}
+
+/// `64KiB`, `20MiB`, `10000`.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let n: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "B" => 1,
+        "KiB" | "K" | "k" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        _ => return None,
+    };
+    n.checked_mul(unit)
+}
+
+fn unknown_key(name: &str) -> String {
+    let nearest = KEYS.iter().min_by_key(|k| distance(k.name, name)).expect("there are keys");
+    if distance(nearest.name, name) <= name.len().div_ceil(2) {
+        format!("unknown setting '{name}', did you mean '{}'?", nearest.name)
+    } else {
+        format!("unknown setting '{name}'")
+    }
+}
+
+/// Edits between two short names.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let here = if x == y { before } else { 1 + before.min(row[j]).min(row[j + 1]) };
+            before = std::mem::replace(&mut row[j + 1], here);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(env: &[(&str, &str)], file: Option<&str>, inside: bool) -> Config {
+        let get = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+        Config::from(&get, file, inside)
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = with(&[], None, false);
+        assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+        assert_eq!(config.hook.deadline, Duration::from_millis(250));
+        assert_eq!(config.worker.linger, Duration::from_secs(30));
+        assert_eq!(config.capture.response, 64 << 10);
+    }
+
+    #[test]
+    fn file_then_environment() {
+        let file = "[worker]\nlinger = '5s'\nidle_timeout = '1h'\n";
+        let config = with(&[("MEMCTL_WORKER_LINGER", "20ms")], Some(file), false);
+        assert_eq!(config.worker.linger, Duration::from_millis(20));
+        assert_eq!(config.worker.idle_timeout, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn what_decides_where_text_goes_comes_from_the_users_own_file() {
+        let config = with(&[("MEMCTL_EXCLUDE", "*")], Some("exclude = ['/secret/*']"), false);
+        assert_eq!(config.exclude.len(), 1);
+        assert!(config.troubles[0].contains("MEMCTL_EXCLUDE is not obeyed"));
+        let config = with(&[], Some("exclude = ['*']"), true);
+        assert!(config.exclude.is_empty());
+        assert!(config.troubles[0].contains("inside the project"));
+    }
+
+    #[test]
+    fn mistakes_are_named_and_defaults_hold() {
+        let config = with(&[], Some("[worker]\nlingr = '5s'\nmax_age = 'soon'"), false);
+        assert!(config.troubles.iter().any(|t| t.contains("did you mean 'worker.linger'")));
+        assert!(config.troubles.iter().any(|t| t.contains("worker.max_age")));
+        assert_eq!(config.worker.max_age, Duration::from_secs(86_400));
+        assert!(!with(&[], Some("not toml"), false).troubles.is_empty());
+    }
+
+    #[test]
+    fn every_key_is_used_and_documented() {
+        for key in KEYS {
+            assert!(!key.doc.is_empty() && !key.doc.ends_with('.'), "{}", key.name);
+            assert!(check(key, key.default).is_ok(), "{}", key.name);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Where everything lies. The only place that builds file names; nothing else joins paths.
+//!
+//! Ids that come from a client never become part of a path: a session is named by a hash of
+//! (client, session id), short enough that its socket fits `sun_path` (104 bytes on macOS).
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE32_DNSSEC;
+use sha2::{Digest, Sha256};
+
+/// Longest path a Unix socket may have everywhere we run.
+pub const MAX_SOCKET_PATH: usize = 103;
+
+/// The directories of one installation, resolved once per process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Paths {
+    data: PathBuf,
+    sockets: PathBuf,
+    uid: u32,
+    /// 40 bits of a hash of the data dir's device and inode: two data dirs never meet, and the
+    /// sockets of one can be listed by name. Empty while the data dir does not exist.
+    dir: String,
+}
+
+/// What the directories are made from; filled by `config` from the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    pub data_dir: Option<OsString>,
+    pub xdg_data_home: Option<OsString>,
+    pub home: Option<OsString>,
+    pub socket_dir: Option<OsString>,
+}
+
+/// The name of a session in every path: 80 bits of a hash of client and session id.
+pub fn session_key(client: &str, session: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(client.as_bytes());
+    hash.update([0]);
+    hash.update(session.as_bytes());
+    BASE32_DNSSEC.encode(&hash.finalize()[..10])
+}
+
+impl Paths {
+    /// # Errors
+    /// A sentence when neither a data dir nor a home is known.
+    pub fn new(roots: &Roots) -> Result<Paths, String> {
+        let set = |v: &Option<OsString>| v.clone().filter(|v| !v.is_empty()).map(PathBuf::from);
+        let data = set(&roots.data_dir)
+            .or_else(|| Some(set(&roots.xdg_data_home).filter(|p| p.is_absolute())?.join("memctl")))
+            .or_else(|| Some(set(&roots.home)?.join(".local/share/memctl")))
+            .ok_or("neither MEMCTL_DATA_DIR nor HOME is set: there is no place for the memory")?;
+        let data = std::path::absolute(data).map_err(|e| e.to_string())?;
+        let sockets = set(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
+        let mut paths =
+            Paths { data, sockets, uid: nix::unistd::getuid().as_raw(), dir: String::new() };
+        paths.name_dir();
+        Ok(paths)
+    }
+
+    fn name_dir(&mut self) {
+        if let Ok(meta) = fs::metadata(&self.data) {
+            let mut hash = Sha256::new();
+            hash.update(meta.dev().to_le_bytes());
+            hash.update(meta.ino().to_le_bytes());
+            self.dir = BASE32_DNSSEC.encode(&hash.finalize()[..5]);
+        }
+    }
+
+    /// Whether anything was ever kept here. Verbs that only read create nothing.
+    pub fn exist(&self) -> bool {
+        !self.dir.is_empty()
+    }
+
+    /// Makes the data dir and what stands in it, 0700, and checks that it is ours.
+    ///
+    /// # Errors
+    /// `PermissionDenied` when it belongs to someone else, else what the file system says.
+    pub fn create(&mut self) -> io::Result<()> {
+        if !self.exist() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
+            self.name_dir();
+        }
+        let meta = fs::metadata(&self.data)?;
+        if meta.uid() != self.uid {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{} belongs to user {}, not to you", self.data.display(), meta.uid()),
+            ));
+        }
+        if meta.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(&self.data, fs::Permissions::from_mode(0o700))?;
+        }
+        for part in [self.run(), self.logs(), self.data.join("spool"), self.spool_tmp()] {
+            make_dir(&part)?;
+        }
+        Ok(())
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.data.join("memctl.db")
+    }
+
+    pub fn run(&self) -> PathBuf {
+        self.data.join("run")
+    }
+
+    pub fn session_lock(&self, key: &str) -> PathBuf {
+        self.run().join(format!("{key}.lock"))
+    }
+
+    /// The session of a lock file's name.
+    pub fn key_of_lock(name: &str) -> Option<&str> {
+        name.strip_suffix(".lock").filter(|key| is_key(key))
+    }
+
+    /// Exists while a wholly private turn of the session runs.
+    pub fn private_mark(&self, key: &str) -> PathBuf {
+        self.run().join(format!("{key}.private"))
+    }
+
+    pub fn store_lock(&self) -> PathBuf {
+        self.run().join("store.lock")
+    }
+
+    pub fn recover_lock(&self) -> PathBuf {
+        self.run().join("recover.lock")
+    }
+
+    /// One byte for each event that could be kept nowhere.
+    pub fn lost(&self) -> PathBuf {
+        self.data.join("lost")
+    }
+
+    /// Marks of what the user has been told once.
+    pub fn told(&self) -> PathBuf {
+        self.data.join("told")
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.data.join("logs")
+    }
+
+    pub fn log(&self, key: &str) -> PathBuf {
+        self.logs().join(format!("{key}.log"))
+    }
+
+    /// Where trouble is logged that belongs to no session.
+    pub fn general_log(&self) -> PathBuf {
+        self.logs().join("memctl.log")
+    }
+
+    pub fn spools(&self) -> PathBuf {
+        self.data.join("spool")
+    }
+
+    pub fn spool(&self, key: &str) -> PathBuf {
+        self.spools().join(format!("{key}.d"))
+    }
+
+    pub fn spool_tmp(&self) -> PathBuf {
+        self.spools().join("tmp")
+    }
+
+    /// Spooled files that could not be read.
+    pub fn spool_dead(&self) -> PathBuf {
+        self.spools().join("dead")
+    }
+
+    /// The second place for spools, where the data dir cannot be written.
+    pub fn second_spools(&self) -> PathBuf {
+        self.sockets.join(format!("memctl-{}", self.uid))
+    }
+
+    pub fn second_spool(&self, key: &str) -> PathBuf {
+        self.second_spools().join(format!("{}{key}.d", self.dir))
+    }
+
+    pub fn second_spool_tmp(&self) -> PathBuf {
+        self.second_spools().join("tmp")
+    }
+
+    pub fn second_lost(&self) -> PathBuf {
+        self.second_spools().join(format!("{}lost", self.dir))
+    }
+
+    /// Key of a folder in [`Paths::spools`] or [`Paths::second_spools`].
+    pub fn key_of_spool<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let name = name.strip_suffix(".d")?;
+        let name = name.strip_prefix(self.dir.as_str()).filter(|k| is_key(k)).unwrap_or(name);
+        is_key(name).then_some(name)
+    }
+
+    pub fn sockets(&self) -> &Path {
+        &self.sockets
+    }
+
+    /// Socket of a session; `attempt` 0 is its usual name, 1 and more the names taken when a
+    /// stranger sits on the one before.
+    pub fn socket(&self, key: &str, attempt: u32) -> PathBuf {
+        let suffix = if attempt == 0 { String::new() } else { format!("-{}", attempt + 1) };
+        self.sockets.join(format!("memctl-{}-{}{key}{suffix}.sock", self.uid, self.dir))
+    }
+
+    /// The session of a socket's name, when it is one of this data dir's.
+    pub fn key_of_socket<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let rest = name.strip_prefix(&format!("memctl-{}-{}", self.uid, self.dir))?;
+        let rest = rest.strip_suffix(".sock")?;
+        let key = rest.split('-').next()?;
+        (self.exist() && is_key(key)).then_some(key)
+    }
+}
+
+/// Makes one directory, 0700; there already is fine.
+pub fn make_dir(path: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'v').contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roots(data: &Path) -> Roots {
+        Roots { data_dir: Some(data.into()), ..Roots::default() }
+    }
+
+    #[test]
+    fn names_lead_back_to_the_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(&roots(dir.path())).unwrap();
+        let key = session_key("claude-code", "../../etc/passwd");
+        assert_eq!(key.len(), 16);
+        let socket = paths.socket(&key, 0);
+        assert!(socket.as_os_str().len() <= MAX_SOCKET_PATH);
+        for attempt in [0, 1, 7] {
+            let socket = paths.socket(&key, attempt);
+            let name = socket.file_name().unwrap().to_str().unwrap();
+            assert_eq!(paths.key_of_socket(name), Some(key.as_str()));
+        }
+        let name = paths.session_lock(&key).file_name().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
+        for spool in [paths.spool(&key), paths.second_spool(&key)] {
+            let name = spool.file_name().unwrap().to_str().unwrap().to_owned();
+            assert_eq!(paths.key_of_spool(&name), Some(key.as_str()));
+        }
+    }
+
+    #[test]
+    fn client_and_session_do_not_run_together() {
+        assert_ne!(session_key("ab", "c"), session_key("a", "bc"));
+    }
+
+    #[test]
+    fn a_home_is_enough_and_nothing_is_refused() {
+        let home = Roots { home: Some("/h".into()), ..Roots::default() };
+        assert_eq!(Paths::new(&home).unwrap().data(), Path::new("/h/.local/share/memctl"));
+        assert!(Paths::new(&Roots::default()).is_err());
+    }
+}
