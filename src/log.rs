@@ -1,0 +1,220 @@
+//! The log: one file per session, and one for what belongs to none. It holds ids, kinds, sizes
+//! and errors, never text of a user, an assistant or a tool.
+//!
+//! ```text
+//! 2026-11-24T21:09:00.123Z  WARN 4711 what happened name=value
+//! ```
+//!
+//! Time in UTC, level, pid. A worker writes through `tracing`, a hook through [`line`], which
+//! costs it an open and a write when there is something to say. A line is one write to a file
+//! opened for appending, so lines of several processes do not mix.
+
+use std::fmt::{self, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// A longer message is cut: no error is worth more, and foreign text has no place here.
+const MAX_MESSAGE: usize = 2048;
+
+/// Sends this process's `tracing` events of `verbosity` and above to the file at `path`.
+///
+/// # Errors
+/// When the file cannot be opened, or a log was begun before.
+pub fn init_worker(path: &Path, verbosity: LevelFilter) -> io::Result<()> {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(verbosity)
+        .with_ansi(false)
+        .event_format(Line)
+        .with_writer(Mutex::new(open(path)?))
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
+}
+
+/// Writes one line, when it can: nobody is helped by an error about a log.
+pub fn line(path: &Path, level: Level, message: &str) {
+    let mut text = String::with_capacity(message.len() + 48);
+    if write_line(&mut text, level, message).is_ok()
+        && let Ok(mut file) = open(path)
+    {
+        let _ = file.write_all(text.as_bytes());
+    }
+}
+
+/// Removes the oldest logs of `dir` until the rest has at most `max_bytes`; the newest stays.
+/// Returns how many bytes are left.
+pub fn prune(dir: &Path, max_bytes: u64) -> io::Result<u64> {
+    let mut logs = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        // A log may be removed by another while we look.
+        let Ok(meta) = entry.metadata() else { continue };
+        let path = entry.path();
+        if meta.is_file() && path.extension().is_some_and(|e| e == "log") {
+            let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            logs.push((changed, meta.len(), path));
+        }
+    }
+    logs.sort();
+    let mut left: u64 = logs.iter().map(|(_, bytes, _)| bytes).sum();
+    let older = logs.len().saturating_sub(1);
+    for (_, bytes, path) in &logs[..older] {
+        if left <= max_bytes {
+            break;
+        }
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => left -= bytes,
+        }
+    }
+    Ok(left)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)
+}
+
+fn write_line(out: &mut impl fmt::Write, level: Level, message: &str) -> fmt::Result {
+    let pid = std::process::id();
+    write!(out, "{:.3} {level:>5} {pid} ", Timestamp::now())?;
+    escape(out, message)?;
+    out.write_char('\n')
+}
+
+/// Control characters would let a message pass for several, or play with a terminal.
+fn escape(out: &mut impl fmt::Write, message: &str) -> fmt::Result {
+    let cut = message.floor_char_boundary(MAX_MESSAGE);
+    for c in message[..cut].chars() {
+        if c.is_control() {
+            write!(out, "{}", c.escape_default())?;
+        } else {
+            out.write_char(c)?;
+        }
+    }
+    if cut < message.len() {
+        write!(out, "… ({} bytes)", message.len())?;
+    }
+    Ok(())
+}
+
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut message = String::new();
+        context.field_format().format_fields(Writer::new(&mut message), event)?;
+        write_line(&mut writer, *event.metadata().level(), &message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn check_escape(message: &str, expected: &str) {
+        let mut out = String::new();
+        escape(&mut out, message).unwrap();
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn a_message_stays_one_harmless_line() {
+        check_escape("plain, ünïcode too", "plain, ünïcode too");
+        check_escape("a\nb\tc\r", "a\\nb\\tc\\r");
+        check_escape("\u{1b}[2J\0\u{9b}", "\\u{1b}[2J\\u{0}\\u{9b}");
+        let long = "ü".repeat(MAX_MESSAGE);
+        check_escape(&long, &format!("{}… (4096 bytes)", &long[..MAX_MESSAGE]));
+    }
+
+    #[test]
+    fn hook_and_worker_write_the_same_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.log");
+        line(&path, Level::WARN, "spooled\nevent");
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::INFO)
+            .event_format(Line)
+            .with_writer(Mutex::new(open(&path).unwrap()))
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(bytes = 3, why = "a\nb", "accepted");
+            tracing::debug!("not at this verbosity");
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let pid = std::process::id();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].ends_with(&format!("Z  WARN {pid} spooled\\nevent")), "{text}");
+        assert!(
+            lines[1].ends_with(&format!("Z  INFO {pid} accepted bytes=3 why=\"a\\nb\"")),
+            "{text}"
+        );
+        for line in lines {
+            let time = line.split(' ').next().unwrap();
+            assert_eq!(time.len(), "2026-11-24T21:09:00.123Z".len());
+            time.parse::<Timestamp>().unwrap();
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_no_trouble() {
+        let dir = tempfile::tempdir().unwrap();
+        line(&dir.path().join("missing/x.log"), Level::ERROR, "lost");
+        let link = dir.path().join("link.log");
+        let target = dir.path().join("target");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        line(&link, Level::ERROR, "not through a link");
+        assert!(!target.exists());
+    }
+
+    #[test]
+    fn the_oldest_logs_go_first_and_the_newest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, age: u64, bytes: usize| {
+            let path = dir.path().join(name);
+            fs::write(&path, vec![b'x'; bytes]).unwrap();
+            let when = SystemTime::now() - Duration::from_secs(age);
+            File::options().write(true).open(&path).unwrap().set_modified(when).unwrap();
+        };
+        put("old.log", 300, 10);
+        put("middle.log", 200, 10);
+        put("new.log", 100, 10);
+        put("other.txt", 900, 10);
+        let there = || {
+            let mut names: Vec<_> =
+                fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(prune(dir.path(), 30).unwrap(), 30);
+        assert_eq!(prune(dir.path(), 25).unwrap(), 20);
+        assert_eq!(there(), ["middle.log", "new.log", "other.txt"]);
+        assert_eq!(prune(dir.path(), 0).unwrap(), 10);
+        assert_eq!(there(), ["new.log", "other.txt"]);
+    }
+}

@@ -1,0 +1,128 @@
+//! What Linux says of processes: `/proc`, pidfds and `/proc/locks`.
+
+use std::ffi::{CStr, CString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::Signal;
+use nix::sys::socket::{getsockopt, sockopt};
+
+use super::{Memory, Stat};
+
+/// One open, one read: it is on every hook's way.
+pub fn stat(pid: i32) -> Option<Stat> {
+    if pid <= 0 {
+        return None;
+    }
+    // 52 numbers and a name of 15 bytes; what is wanted stands in the first half.
+    let mut line = [0; 1024];
+    let n = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+    parse_stat(&line[..n])
+}
+
+/// `PID (name) S PPID …`, proc_pid_stat(5). The name may hold spaces and parentheses.
+pub(super) fn parse_stat(line: &[u8]) -> Option<Stat> {
+    let open = line.iter().position(|b| *b == b'(')?;
+    let close = line.iter().rposition(|b| *b == b')')?;
+    let name = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
+    let mut fields = std::str::from_utf8(&line[close + 1..]).ok()?.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    // The state is field 3, the start time field 22.
+    let start = fields.nth(22 - 5)?.parse().ok()?;
+    Some(Stat { name, parent, start, dead: matches!(state, "Z" | "X" | "x") })
+}
+
+/// Empty when it cannot be read, which proves nothing.
+pub fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+pub fn pid_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/pid").map(|m| m.ino()).unwrap_or(0)
+}
+
+/// A descriptor that is readable once the process has ended (Linux 5.3).
+pub fn watch(pid: i32) -> Option<OwnedFd> {
+    // SAFETY: takes two numbers; the kernel marks what it opens CLOEXEC.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    // SAFETY: a descriptor just opened, nobody else's.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+pub fn signal(held: Option<BorrowedFd>, pid: i32, signal: Signal) -> nix::Result<()> {
+    let Some(fd) = held else { return super::signal_by_pid(pid, signal) };
+    let none = std::ptr::null::<libc::siginfo_t>();
+    let (call, fd, signal) = (libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal as i32);
+    // SAFETY: no siginfo is allowed to be null, the descriptor is borrowed for the call.
+    Errno::result(unsafe { libc::syscall(call, fd, signal, none, 0) }).map(drop)
+}
+
+pub fn lock_holder(dev: u64, inode: u64) -> Option<i32> {
+    holder_in(&fs::read_to_string("/proc/locks").ok()?, dev, inode)
+}
+
+/// `1: FLOCK  ADVISORY  WRITE PID MAJOR:MINOR:INODE 0 EOF`, those who wait marked with `->`.
+///
+/// Some file systems show a device number there that `stat` does not know (btrfs subvolumes,
+/// overlays), so an inode that occurs once is believed without it.
+pub(super) fn holder_in(locks: &str, dev: u64, inode: u64) -> Option<i32> {
+    let mut by_inode = Vec::new();
+    for line in locks.lines() {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (Some("FLOCK"), Some(_), Some("WRITE")) = (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let (Some(pid), Some(file)) = (words.next(), words.next()) else { continue };
+        let mut file = file.split(':');
+        let mut hex = || u32::from_str_radix(file.next()?, 16).ok();
+        let (Some(major), Some(minor)) = (hex(), hex()) else { continue };
+        let (Ok(pid), Some(Ok(at))) = (pid.parse(), file.next().map(str::parse::<u64>)) else {
+            continue;
+        };
+        if at == inode && pid > 0 {
+            if libc::makedev(major, minor) == dev {
+                return Some(pid);
+            }
+            by_inode.push(pid);
+        }
+    }
+    if let [only] = by_inode[..] { Some(only) } else { None }
+}
+
+pub fn memory(pid: i32) -> Option<Memory> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|l| l.strip_prefix(name))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    };
+    Some(Memory { resident: bytes("VmRSS:")?, anonymous: bytes("RssAnon:")? })
+}
+
+pub fn peer_uid(stream: BorrowedFd) -> io::Result<u32> {
+    Ok(getsockopt(&stream, sockopt::PeerCredentials)?.uid())
+}
+
+/// Survives that the file is replaced by a newer one.
+pub fn program() -> io::Result<CString> {
+    Ok(c"/proc/self/exe".to_owned())
+}
+
+/// Marks every descriptor from 3 on CLOEXEC in one call (Linux 5.11); false: not done.
+/// Async-signal-safe.
+pub fn mark_all_cloexec() -> bool {
+    let flags = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: closes nothing, only sets a flag.
+    unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, flags) == 0 }
+}
+
+pub fn show_name(name: &CStr) {
+    // SAFETY: the name is a C string of less than 16 bytes, which the kernel copies.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}

@@ -1,0 +1,186 @@
+//! Named places at which a test can stop, kill or delay this program. Nothing in release builds.
+//!
+//! ```text
+//! MEMCTL_TESTPOINT=NAME=ACTION,NAME#3=ACTION,…      #3: at the third passage
+//! abort        ends as a crash does
+//! exit         ends at once, without cleaning up, code 86
+//! kill         SIGKILL
+//! panic        unwinds
+//! pause:PATH   makes PATH and goes on when it is gone
+//! ```
+//!
+//! A list that cannot be read ends the program: a test that names no point tests nothing.
+
+/// Does what the environment says for this point.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn at(_name: &str) {}
+
+#[cfg(debug_assertions)]
+pub use points::at;
+
+#[cfg(debug_assertions)]
+mod points {
+    use std::collections::HashMap;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::process;
+    use std::sync::{Mutex, OnceLock, PoisonError};
+    use std::time::{Duration, Instant};
+
+    use nix::sys::signal::{Signal, raise};
+
+    /// A pause whose test has died ends by itself.
+    const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+    const EXIT_CODE: i32 = 86;
+
+    #[derive(Clone, Debug, PartialEq)]
+    enum Action {
+        Abort,
+        Exit,
+        Kill,
+        Panic,
+        Pause(PathBuf),
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Point {
+        name: String,
+        /// At this passage alone, counted from 1; else at every one.
+        passage: Option<u32>,
+        action: Action,
+    }
+
+    static POINTS: OnceLock<Vec<Point>> = OnceLock::new();
+    static PASSAGES: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
+
+    /// Does what the environment says for this point.
+    pub fn at(name: &str) {
+        let points = POINTS.get_or_init(from_env);
+        if points.iter().any(|p| p.name == name) {
+            let n = count(name);
+            points.iter().filter(|p| due(p, name, n)).for_each(|p| act(&p.action, name));
+        }
+    }
+
+    fn due(point: &Point, name: &str, n: u32) -> bool {
+        point.name == name && point.passage.is_none_or(|p| p == n)
+    }
+
+    fn count(name: &str) -> u32 {
+        let mut passages = PASSAGES.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = passages.get_or_insert_default().entry(name.to_owned()).or_insert(0);
+        *n += 1;
+        *n
+    }
+
+    fn from_env() -> Vec<Point> {
+        let list = crate::config::process_env("MEMCTL_TESTPOINT").unwrap_or_default();
+        parse(&list.to_string_lossy()).unwrap_or_else(|why| {
+            eprintln!("MEMCTL_TESTPOINT: {why}");
+            process::abort()
+        })
+    }
+
+    fn parse(list: &str) -> Result<Vec<Point>, String> {
+        list.split(',').filter(|item| !item.is_empty()).map(point).collect()
+    }
+
+    fn point(item: &str) -> Result<Point, String> {
+        let (place, action) = item.split_once('=').ok_or(format!("'{item}' has no action"))?;
+        let (name, passage) = match place.split_once('#') {
+            Some((name, n)) => (name, Some(n.parse().map_err(|_| format!("'{n}' is no number"))?)),
+            None => (place, None),
+        };
+        let action = match action {
+            "abort" => Action::Abort,
+            "exit" => Action::Exit,
+            "kill" => Action::Kill,
+            "panic" => Action::Panic,
+            other => match other.strip_prefix("pause:") {
+                Some(path) if !path.is_empty() => Action::Pause(path.into()),
+                _ => return Err(format!("unknown action '{other}'")),
+            },
+        };
+        Ok(Point { name: name.to_owned(), passage, action })
+    }
+
+    fn act(action: &Action, name: &str) {
+        match action {
+            Action::Abort => process::abort(),
+            // SAFETY: ends the process without running anything of ours.
+            Action::Exit => unsafe { nix::libc::_exit(EXIT_CODE) },
+            Action::Kill => drop(raise(Signal::SIGKILL)),
+            Action::Panic => panic!("test point {name}"),
+            Action::Pause(path) => pause(path),
+        }
+    }
+
+    fn pause(path: &Path) {
+        let end = Instant::now() + LONGEST_PAUSE;
+        if let Err(e) = fs::write(path, process::id().to_string()) {
+            eprintln!("MEMCTL_TESTPOINT: {}: {e}", path.display());
+            process::abort();
+        }
+        while path.exists() {
+            if Instant::now() > end {
+                process::abort();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn lists_are_read() {
+            let point = |name: &str, passage, action| Point { name: name.into(), passage, action };
+            let all = parse("a.b=abort,c#3=kill,d=pause:/x/y,e=panic,f#1=exit").unwrap();
+            assert_eq!(
+                all,
+                [
+                    point("a.b", None, Action::Abort),
+                    point("c", Some(3), Action::Kill),
+                    point("d", None, Action::Pause("/x/y".into())),
+                    point("e", None, Action::Panic),
+                    point("f", Some(1), Action::Exit),
+                ]
+            );
+            assert_eq!(parse(""), Ok(vec![]));
+        }
+
+        #[test]
+        fn mistakes_are_not_passed_over() {
+            for list in ["a", "a=", "a=abrt", "a#x=abort", "a=pause:", "a=pause"] {
+                assert!(parse(list).is_err(), "{list}");
+            }
+        }
+
+        #[test]
+        fn a_numbered_passage_is_due_once() {
+            let at_2 = Point { name: "p".into(), passage: Some(2), action: Action::Panic };
+            let due_at: Vec<u32> =
+                (0..4).map(|_| count("p")).filter(|n| due(&at_2, "p", *n)).collect();
+            assert_eq!(due_at, [2]);
+            assert!(!due(&at_2, "q", 2));
+        }
+
+        #[test]
+        fn a_pause_ends_when_its_file_is_taken_away() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("here");
+            let paused = std::thread::spawn({
+                let path = path.clone();
+                move || pause(&path)
+            });
+            let end = Instant::now() + Duration::from_secs(10);
+            while fs::remove_file(&path).is_err() {
+                assert!(Instant::now() < end, "never paused");
+                std::thread::yield_now();
+            }
+            paused.join().unwrap();
+        }
+    }
+}
