@@ -1,0 +1,158 @@
+#!/bin/sh
+# Replays a recorded session through the hooks of memctl, into a home that is thrown away, and
+# shows what came of it. Fails when a summary, the next session's context or the worker's end
+# is missing.
+#
+#   tests/demo/run.sh MEMCTL
+set -u
+
+case ${1-} in
+'') echo 'usage: tests/demo/run.sh MEMCTL' >&2 && exit 2 ;;
+*/*) memctl=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") ;;
+*) memctl=$(command -v "$1") ;;
+esac
+[ -x "$memctl" ] || { echo "demo: $1 is no program; 'make run' builds it first" >&2 && exit 2; }
+recording=$(cd "$(dirname "$0")" && pwd)/session.jsonl
+
+# A world of its own. Sockets have at most 103 bytes of path on macOS, so it lies near the root.
+for name in $(env | sed -n 's/^\([A-Z_0-9]*\)=.*/\1/p'); do
+    case $name in MEMCTL_* | CLAUDE* | XDG_* | GIT_*) unset "$name" ;; esac
+done
+world=$(mktemp -d /tmp/memctl-demo.XXXXXX) || exit 1
+finish() {
+    code=$?
+    trap - EXIT HUP INT TERM
+    "$memctl" kill --all >/dev/null 2>&1
+    rm -rf "$world"
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' HUP INT TERM
+export HOME="$world/home" MEMCTL_DATA_DIR="$world/data" MEMCTL_SOCKET_DIR="$world/s"
+project=$HOME/tally
+mkdir -p "$project" "$MEMCTL_SOCKET_DIR"
+cd "$project" || exit 1
+echo '# tally' >README.md
+git init -q . 2>/dev/null || true # without git the directory is the project
+export CLAUDE_PROJECT_DIR="$project" CLAUDE_PID=$$
+
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
+    bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m')
+else
+    bold='' dim='' plain=''
+fi
+
+say() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
+indent() { sed 's/^/    /'; }
+fail() {
+    printf '\ndemo: %s\n' "$1" >&2
+    for log in "$MEMCTL_DATA_DIR"/logs/*; do
+        [ -f "$log" ] && { echo "--- $log" && tail -n 20 "$log"; } >&2
+    done
+    exit 1
+}
+ms() {
+    now=$(date +%s%N) # without nanoseconds (macOS) an N is printed
+    case $now in *N) echo "${now%N}000" ;; *) echo "${now%??????}" ;; esac
+}
+
+# The value of a key that stands once in a line of JSON, as it is written there.
+field() {
+    rest=${2#*\"$1\":\"}
+    [ "$rest" = "$2" ] || printf '%s' "${rest%%\"*}"
+}
+
+hook() { printf '%s\n' "$2" | "$memctl" hook "$1" || fail "hook $1 ended with $?"; }
+
+unfinished() { "$memctl" queue --json | grep -qE '"status": *"(pending|processing)"'; }
+living() { "$memctl" ps --json | grep -o '"pid": *[0-9]*' | tr -dc '0-9\n'; }
+summarised() { ! unfinished && "$memctl" show "$1" >/dev/null 2>&1; }
+gone() {
+    for pid in $pids $(living); do alive "$pid" && return 1; done
+    ! unfinished
+}
+# A dead worker stays a zombie where the first process collects none, as in some containers.
+alive() {
+    kill -0 "$1" 2>/dev/null || return 1
+    case $(cat "/proc/$1/stat" 2>/dev/null || ps -o stat= -p "$1") in
+    Z* | *') Z '*) return 1 ;;
+    esac
+}
+
+# Asks again until it is so, for at most 20 seconds.
+wait_until() {
+    what=$1
+    shift
+    end=$(($(date +%s) + 20))
+    until "$@"; do
+        [ "$(date +%s)" -lt "$end" ] || fail "waited 20 s in vain: $what"
+        sleep 0.02 2>/dev/null || sleep 1
+    done
+}
+
+began=$(ms) n_hooks=0 in_hooks=0 turn=0 tools='' pids=''
+say 'A session of Claude Code, as its hooks tell it to memctl'
+
+# Called at each end of a turn: the tools since the last one, on a line.
+show_tools() {
+    [ -z "$tools" ] || printf '  %stools   %s%s\n' "$dim" "${tools# }" "$plain"
+    tools=''
+}
+
+after_stop() {
+    turn=$((turn + 1)) pids="$pids $(living)"
+    if [ "$turn" = 1 ]; then
+        say "memctl ps, while its worker lives"
+        "$memctl" ps | indent
+        [ -n "$(living)" ] || fail 'no worker is running after the first turn'
+    fi
+    wait_until "summary s$turn is not there" summarised "s$turn"
+    say "memctl show s$turn: what is kept of this turn"
+    "$memctl" show "s$turn" | indent
+    [ "$turn" != 1 ] || say 'The session goes on'
+}
+
+while IFS= read -r line; do
+    line=$(printf '%s' "$line" | sed "s|/home/dev|$HOME|g")
+    event=$(field hook_event_name "$line")
+    start=$(ms)
+    answer=$(hook "$event" "$line") || exit 1
+    in_hooks=$((in_hooks + $(ms) - start)) n_hooks=$((n_hooks + 1))
+    case $answer in
+    '{'*'}') ;;
+    *) fail "hook $event answered no JSON object: $answer" ;;
+    esac
+    case $event in
+    SessionStart) printf '  start   %s\n' "$(field source "$line")" ;;
+    UserPromptSubmit) printf '  prompt  %s\n' "$(field prompt "$line" | cut -c 1-88)…" ;;
+    PostToolUse) tools="$tools $(field tool_name "$line")" ;;
+    PostToolUseFailure) tools="$tools $(field tool_name "$line")(failed)" ;;
+    SubagentStop) tools="$tools $(field agent_type "$line")'s-report" ;;
+    Stop)
+        show_tools
+        message=$(field last_assistant_message "$line")
+        printf '  stop    %s\n' "$(printf '%s' "${message%%\\n*}" | cut -c 1-88)"
+        after_stop
+        ;;
+    SessionEnd) printf '  end     %s\n' "$(field reason "$line")" ;;
+    esac
+done <"$recording"
+
+wait_until 'the worker is still there' gone
+for socket in "$MEMCTL_SOCKET_DIR"/*.sock; do
+    [ ! -e "$socket" ] || fail "a socket was left behind: $socket"
+done
+
+say 'A new session begins. memctl context, which is what it is told:'
+next='{"session_id":"0d6c3c6a-75a8-4f0e-8d0b-b1a2f7e1c9d4","cwd":"'$project'",'
+next=$next'"hook_event_name":"SessionStart","source":"startup"}'
+case $(hook SessionStart "$next") in
+*'"additionalContext":"'?*) ;;
+*) fail 'the hook of the next session gave no context' ;;
+esac
+context=$("$memctl" context)
+[ -n "$context" ] || fail 'memctl context printed nothing'
+printf '%s\n' "$context" | indent
+
+took=$(($(ms) - began))
+say "$n_hooks hooks in $in_hooks ms, shell included; $took ms in all, and no worker is left"
