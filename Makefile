@@ -1,0 +1,68 @@
+# What a person or a CI does with the tree. `make help` lists it.
+#
+# On Linux everything is linked statically (.cargo/config.toml), because relocating a large
+# binary is most of what a hook's start costs; `make STATIC=0 …` links dynamically.
+
+PREFIX ?= $(HOME)/.local
+CARGO ?= cargo
+
+ifeq ($(STATIC),0)
+# Set though empty, it takes the place of the flags in .cargo/config.toml.
+export CARGO_ENCODED_RUSTFLAGS :=
+endif
+
+# Cargo itself says where its output lies: target directories and triples vary.
+built = $(CARGO) build --bin memctl $(1) --message-format=json-render-diagnostics \
+	| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
+
+.PHONY: help run test bench release install clean tools
+
+help:
+	@echo 'make run       build, and replay a recorded session into a home that is thrown away'
+	@echo 'make test      what CI checks: format, lints, documentation, all tests'
+	@echo 'make bench     measure against the budgets (target/bench.json)'
+	@echo 'make release   build the binary that is shipped, and print where it is'
+	@echo 'make install   the same, into $(PREFIX)/bin (PREFIX=…)'
+	@echo 'make clean     remove what was built'
+	@echo
+	@echo 'STATIC=0       link dynamically, for a Linux without a static C library'
+
+run: tools
+	@memctl="$$($(call built,--release))"; [ -n "$$memctl" ] && tests/demo/run.sh "$$memctl"
+
+test: tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		set -x; $(CARGO) nextest run --workspace && $(CARGO) test --workspace --doc; \
+	else \
+		set -x; $(CARGO) test --workspace; \
+	fi
+
+bench: tools
+	$(CARGO) bench --profile dist --bench bench
+
+release: tools
+	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && ls -l "$$memctl"
+
+install: tools
+	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && \
+	install -d '$(DESTDIR)$(PREFIX)/bin' && \
+	install -m 755 "$$memctl" '$(DESTDIR)$(PREFIX)/bin/memctl' && \
+	echo 'installed $(DESTDIR)$(PREFIX)/bin/memctl; for Claude Code:' && \
+	echo "  claude plugin marketplace add '$(CURDIR)' && claude plugin install memctl@memctl"
+
+clean:
+	$(CARGO) clean
+
+# A missing tool is named with the package that brings it.
+tools:
+	@command -v $(CARGO) >/dev/null || { \
+		echo 'cargo is missing: install Rust, https://rustup.rs' >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+		echo 'A C compiler is missing: package gcc (macOS: xcode-select --install)' >&2; exit 1; }
+	@[ '$(STATIC)' = 0 ] || case "$$(rustc -vV)" in *'host: '*-linux-gnu*) \
+		[ -f "$$(cc -print-file-name=libc.a)" ] || { \
+		echo 'The static C library is missing: package libc6-dev (Debian, Ubuntu) or' >&2; \
+		echo 'glibc-static (Fedora, RHEL). make STATIC=0 links dynamically.' >&2; exit 1; } ;; esac
