@@ -173,6 +173,7 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
 }
 
 /// The process's own environment.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
 pub fn process_env(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

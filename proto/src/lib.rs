@@ -21,7 +21,7 @@
 //! of an unknown version is answered with [`frame::unsupported`], whose bytes never change.
 //!
 //! The same JSON text of an [`Event`] is the inside of a frame and of a spooled file; a script
-//! may leave out what a worker can know by itself ([`line`]).
+//! may leave out what a worker can know by itself ([`mod@line`]).
 //!
 //! This crate decides bytes and nothing else: [`io`] has the one blocking read and write loop
 //! of the hook and the command line, the worker has its own.
