@@ -1,0 +1,185 @@
+//! What is still to be done, as far as memory can tell.
+
+use super::plain;
+use super::words::{Said, sentences, stems};
+use crate::store::observations::Headline;
+use crate::store::summaries::SummaryRow;
+
+/// A next step that nothing later claims to have done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The summary that names it.
+    pub summary_id: i64,
+    pub text: String,
+}
+
+/// Most summaries whose next steps count: what was planned before them is history.
+const SUMMARIES: usize = 4;
+const STEPS: usize = 8;
+
+/// The open next steps of the newest summaries (`summaries` is newest first).
+///
+/// A later turn plans anew, so of each session only the latest plan counts.
+pub fn open(summaries: &[SummaryRow], headlines: &[Headline]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut said = Said::default();
+    let mut sessions = Vec::new();
+    let mut plans = 0;
+    for (at, row) in summaries.iter().enumerate() {
+        let planned = planned(&row.summary.next_steps);
+        let known = row.session_id.is_some_and(|id| sessions.contains(&id));
+        if planned.is_empty() || known {
+            continue;
+        }
+        sessions.extend(row.session_id);
+        let done = done_after(row, &summaries[..at], headlines);
+        for text in planned {
+            if !said.says(&text) && !done.iter().any(|d| fulfils(d, &text)) {
+                said.add(&text);
+                steps.push(Step { summary_id: row.id, text });
+            }
+        }
+        plans += 1;
+        if plans == SUMMARIES {
+            break;
+        }
+    }
+    steps.truncate(STEPS);
+    steps
+}
+
+/// One step per line; one line alone is taken apart into sentences.
+fn planned(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    let parts = if lines.len() == 1 { sentences(lines[0]) } else { lines };
+    let parts = parts.into_iter().map(plain::line);
+    parts.filter(|p| !p.is_empty() && !says_nothing(p)).collect()
+}
+
+/// `None.`, `n/a`, `Next steps:`.
+fn says_nothing(step: &str) -> bool {
+    let word = step.trim_end_matches(['.', ':', '!']).to_lowercase();
+    let empty =
+        ["none", "n/a", "na", "nothing", "no next steps", "next steps", "next", "todo", "-"];
+    empty.contains(&word.as_str()) || !word.chars().any(char::is_alphanumeric)
+}
+
+/// The sentences that say what was done after a summary.
+fn done_after<'a>(
+    row: &SummaryRow,
+    newer: &'a [SummaryRow],
+    headlines: &'a [Headline],
+) -> Vec<&'a str> {
+    let completed = newer.iter().flat_map(|n| sentences(&n.summary.completed));
+    let titles = headlines.iter().filter(|h| {
+        let deed = ["bugfix", "feature", "refactor", "change", "decision"];
+        deed.contains(&h.kind.as_str()) && h.created_at_epoch > row.changed_at_epoch
+    });
+    completed.chain(titles.map(|h| h.title.as_str())).filter(|s| !denies(s)).collect()
+}
+
+fn denies(sentence: &str) -> bool {
+    let denials = [
+        "not", "no", "fail", "cannot", "can", "t", "block", "still", "remain", "todo", "without",
+        "revert",
+    ];
+    stems(sentence).iter().any(|w| denials.contains(&w.as_str()))
+}
+
+/// Whether a sentence about a deed names at least seven in ten of the step's words. Better to show
+/// a step that is done than to lose one that is open.
+fn fulfils(deed: &str, step: &str) -> bool {
+    let (wanted, done) = (stems(step), stems(deed));
+    wanted.len() >= 2 && wanted.intersection(&done).count() * 10 >= wanted.len() * 7
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Summary;
+
+    fn summary(id: i64, session: i64, next_steps: &str, completed: &str) -> SummaryRow {
+        SummaryRow {
+            id,
+            session_id: Some(session),
+            summary: Summary {
+                next_steps: next_steps.into(),
+                completed: completed.into(),
+                ..Default::default()
+            },
+            created_at_epoch: id * 1000,
+            changed_at_epoch: id * 1000,
+            ..Default::default()
+        }
+    }
+
+    fn titled(kind: &str, title: &str, created_at_epoch: i64) -> Headline {
+        Headline { kind: kind.into(), title: title.into(), created_at_epoch, ..Default::default() }
+    }
+
+    fn check(summaries: &[SummaryRow], headlines: &[Headline], expected: &[(i64, &str)]) {
+        let steps = open(summaries, headlines);
+        let found: Vec<_> = steps.iter().map(|s| (s.summary_id, s.text.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn plans_are_taken_apart() {
+        check(
+            &[summary(1, 1, "Next steps:\n- add tests\n2. write docs\n", "")],
+            &[],
+            &[(1, "add tests"), (1, "write docs")],
+        );
+        check(
+            &[summary(1, 1, "Add tests. Then write docs.", "")],
+            &[],
+            &[(1, "Add tests."), (1, "Then write docs.")],
+        );
+        check(&[summary(1, 1, "None.", "")], &[], &[]);
+    }
+
+    #[test]
+    fn what_was_done_later_is_not_open() {
+        let plan = summary(1, 1, "Add tests for the parser\nDeploy to staging", "");
+        check(
+            &[summary(2, 2, "", "Added parser tests."), plan.clone()],
+            &[],
+            &[(1, "Deploy to staging")],
+        );
+        let later = titled("change", "Deployed to staging", 1001);
+        check(std::slice::from_ref(&plan), &[later], &[(1, "Add tests for the parser")]);
+        let both = [(1, "Add tests for the parser"), (1, "Deploy to staging")];
+        check(std::slice::from_ref(&plan), &[titled("change", "Deployed to staging", 1000)], &both);
+        check(
+            std::slice::from_ref(&plan),
+            &[titled("discovery", "Deploy to staging", 2000)],
+            &both,
+        );
+        check(&[summary(2, 2, "", "Deploy to staging failed"), plan.clone()], &[], &both);
+        check(&[summary(2, 2, "", "Could not deploy to staging"), plan], &[], &both);
+    }
+
+    #[test]
+    fn a_later_turn_plans_anew() {
+        let rows =
+            [summary(3, 1, "", "x"), summary(2, 1, "new plan", ""), summary(1, 1, "old idea", "")];
+        check(&rows, &[], &[(2, "new plan")]);
+    }
+
+    #[test]
+    fn a_step_named_twice_is_told_once() {
+        let rows = [summary(2, 2, "write the docs", ""), summary(1, 1, "Write docs!\nship it", "")];
+        check(&rows, &[], &[(2, "write the docs"), (1, "ship it")]);
+    }
+
+    #[test]
+    fn old_plans_are_history() {
+        let rows: Vec<_> =
+            (1..=6).rev().map(|n| summary(n, n, &format!("step number{n}"), "")).collect();
+        check(
+            &rows,
+            &[],
+            &[(6, "step number6"), (5, "step number5"), (4, "step number4"), (3, "step number3")],
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Whether two sentences say the same: compared by the words that carry meaning, without any
+//! language of the reader's in mind beyond the commonest English fillers.
+
+use std::collections::BTreeSet;
+
+const FILLERS: &[&str] = &[
+    "a", "an", "the", "to", "of", "in", "on", "for", "and", "or", "with", "is", "are", "was", "be",
+    "it", "its", "this", "that", "by", "as", "at", "from", "into", "so", "we", "i", "then", "now",
+    "also",
+];
+
+/// The words of a text that carry meaning, in lower case.
+pub fn words(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_lowercase)
+        .filter(|w| !FILLERS.contains(&w.as_str()))
+        .collect()
+}
+
+/// The same words without the endings of English verbs and plurals, for `add` and `added` are one.
+pub fn stems(text: &str) -> BTreeSet<String> {
+    words(text).into_iter().map(stem).collect()
+}
+
+fn stem(word: String) -> String {
+    if !word.is_ascii() || word.bytes().any(|b| b.is_ascii_digit()) {
+        return word;
+    }
+    let mut stem = word.as_str();
+    for ending in ["ing", "ed", "es", "s"] {
+        if let Some(shorter) = word.strip_suffix(ending).filter(|s| s.len() >= 3) {
+            stem = shorter;
+            break;
+        }
+    }
+    let bytes = stem.as_bytes();
+    let doubled = bytes.len() >= 3 && bytes[bytes.len() - 1] == bytes[bytes.len() - 2];
+    let stem = if doubled { &stem[..stem.len() - 1] } else { stem };
+    stem.strip_suffix('e').filter(|s| s.len() >= 3).unwrap_or(stem).to_owned()
+}
+
+/// A field's sentences: lines, and within them what ends with a full stop or a semicolon.
+pub fn sentences(text: &str) -> Vec<&str> {
+    let mut all = Vec::new();
+    for line in text.lines() {
+        let mut start = 0;
+        for (at, c) in line.char_indices() {
+            let end = at + c.len_utf8();
+            let stops = matches!(c, '.' | ';' | '!' | '?') && line[end..].starts_with(' ');
+            if stops || matches!(c, '。' | '！' | '？') {
+                all.push(line[start..end].trim());
+                start = end;
+            }
+        }
+        all.push(line[start..].trim());
+    }
+    all.retain(|s| s.chars().any(char::is_alphanumeric));
+    all
+}
+
+/// What has been said already.
+#[derive(Default)]
+pub struct Said {
+    sentences: Vec<BTreeSet<String>>,
+}
+
+impl Said {
+    pub fn add(&mut self, text: &str) {
+        self.sentences.extend(sentences(text).into_iter().map(words));
+    }
+
+    /// Whether one earlier sentence says all of it. Of a long text one word in seven may differ,
+    /// unless it is a number: `1.0.3` is not `1.0.4`.
+    pub fn says(&self, text: &str) -> bool {
+        let new = words(text);
+        let telling = new.iter().any(|w| w.chars().any(char::is_alphabetic));
+        telling
+            && self.sentences.iter().any(|old| {
+                let missing: Vec<_> = new.difference(old).collect();
+                let number = missing.iter().any(|w| w.chars().any(char::is_numeric));
+                match missing.len() {
+                    0 => new.len() >= 3 || new.len() == old.len(),
+                    n => n * 7 <= new.len() && !number,
+                }
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stems_of_words() {
+        let check = |a, b, same| assert_eq!(stems(a) == stems(b), same, "{a} {b}");
+        check("add tests", "Added the test", true);
+        check("write", "writing", true);
+        check("plan", "planned", true);
+        check("use", "uses", true);
+        check("parser", "passer", false);
+        check("v10", "v1", false);
+    }
+
+    #[test]
+    fn sentences_of_fields() {
+        let check = |text, expected: &[&str]| assert_eq!(sentences(text), expected, "{text}");
+        check("One. Two; three\nfour", &["One.", "Two;", "three", "four"]);
+        check("in src/main.rs 1.5 times", &["in src/main.rs 1.5 times"]);
+        check("一つ。二つ", &["一つ。", "二つ"]);
+        check(" \n--\n", &[]);
+    }
+
+    #[test]
+    fn repeats() {
+        let check = |old, new, expected| {
+            let mut said = Said::default();
+            said.add(old);
+            assert_eq!(said.says(new), expected, "{old:?} says {new:?}");
+        };
+        check("Fixed the login bug.", "fixed login bug", true);
+        check("First. Fixed the login bug in auth", "Fixed the login bug", true);
+        check("Add parser tests", "Add parser", false);
+        check("Add parser", "Add the parser", true);
+        check("Retry is needed here", "Retry is not needed here", false);
+        check(
+            "Bump serde in core, proto and tests to 1.0.3",
+            "Bump serde in core, proto and tests to 1.0.4",
+            false,
+        );
+        check(
+            "Moved budget, render, rank, words and plain out",
+            "Moved budget, render, rank, words, steps and plain out",
+            true,
+        );
+        check("something", "", false);
+        check("1 2 3", "1 2 3", false);
+    }
+}

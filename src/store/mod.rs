@@ -1,0 +1,2 @@
+pub mod observations;
+pub mod summaries;
