@@ -30,7 +30,7 @@ pub fn clip(text: &str, max: usize) -> String {
         Some(space) if space * 2 >= room.len() => &room[..space],
         _ => room,
     };
-    let cut = cut.trim_end_matches([' ', ',', ';', ':', '.', '—', '(']);
+    let cut = cut.trim_end_matches([' ', ',', ';', ':', '.', '—', '(', '<']);
     // Half an entity would show as rubbish.
     let cut = match cut.rfind('&') {
         Some(at) if "&lt;".starts_with(&cut[at..]) && &cut[at..] != "&lt;" => &cut[..at],
@@ -221,6 +221,8 @@ mod tests {
         check("aaaaaaaa, bb", 10, "aaaaaaaa…");
         check("abcdef &lt;", 10, "abcdef…");
         check("abcdefg&lt;tag", 10, "abcdefg…");
+        // A `<` that compared with what was cut away would stand there bare.
+        check("a <= b", 4, "a…");
         check("abc", 1, "…");
         check("abc", 0, "…");
     }
