@@ -178,6 +178,16 @@ pub fn process_env(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
+/// The environment a worker is given: a list, not an inheritance. API keys and the client's own
+/// variables are not on it.
+pub fn worker_env() -> Vec<(OsString, OsString)> {
+    let wanted = |name: &str| {
+        matches!(name, "PATH" | "HOME" | "USER" | "LANG" | "TMPDIR")
+            || ["LC_", "XDG_", "MEMCTL_"].iter().any(|p| name.starts_with(p))
+    };
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(wanted)).collect()
+}
+
 fn config_file(env: Env, home: Option<&Path>) -> Option<PathBuf> {
     if let Some(file) = env("MEMCTL_CONFIG").filter(|f| !f.is_empty()) {
         return Some(file.into());

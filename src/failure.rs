@@ -16,6 +16,8 @@ enum Kind {
     Failed,
     /// What was asked makes no sense.
     Usage,
+    /// Whoever read our output has gone.
+    BrokenPipe,
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -30,7 +32,16 @@ pub fn usage(message: impl Display) -> Failure {
     Failure { kind: Kind::Usage, message: message.to_string(), hints: Vec::new() }
 }
 
+/// The reader of our output has gone: not worth a word.
+pub fn broken_pipe() -> Failure {
+    Failure { kind: Kind::BrokenPipe, message: "broken pipe".into(), hints: Vec::new() }
+}
+
 impl Failure {
+    pub fn is_broken_pipe(&self) -> bool {
+        self.kind == Kind::BrokenPipe
+    }
+
     /// What the reader can do about it.
     pub fn hint(mut self, hint: impl Display) -> Failure {
         self.hints.push(hint.to_string());
@@ -40,6 +51,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Failed => 1,
+            Kind::BrokenPipe => 0,
             Kind::Usage => 2,
         }
     }

@@ -1,0 +1,120 @@
+//! `memctl kill`: asks, then signals, and returns when that worker is gone. A signal only ever
+//! goes to a process that is proven to be the one.
+
+use std::time::Duration;
+
+use memctl_proto::Request;
+use nix::sys::signal::Signal;
+
+use super::words::{count, short};
+use crate::config::Settings;
+use crate::deliver::connect;
+use crate::deliver::probe::{self, Found};
+use crate::failure::{Result, failed, usage};
+use crate::lock::Holder;
+use crate::process::{self, Handle, NotProven};
+
+/// How long each step may take: asked over the socket, then SIGTERM, then SIGKILL.
+const ASKED: Duration = Duration::from_secs(5);
+const TERMINATED: Duration = Duration::from_secs(2);
+const KILLED: Duration = Duration::from_secs(2);
+
+/// Nothing is lost: what a worker has in hand goes back into the queue, and the next event of
+/// the session starts another one.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Session id, or the beginning of one
+    #[arg(required_unless_present_any = ["pid", "all"], conflicts_with_all = ["pid", "all"])]
+    session: Option<String>,
+    /// The worker with this pid
+    #[arg(long, conflicts_with = "all")]
+    pid: Option<i32>,
+    /// Every worker of this data dir
+    #[arg(long)]
+    all: bool,
+    /// Let each worker finish the batch it has in hand
+    #[arg(long)]
+    graceful: bool,
+}
+
+struct Target {
+    holder: Holder,
+    name: String,
+}
+
+pub fn run(settings: &Settings, args: &Args) -> Result<()> {
+    let targets = targets(settings);
+    let chosen: Vec<&Target> = match (&args.session, args.pid) {
+        (Some(prefix), _) => vec![by_prefix(&targets, prefix)?],
+        (None, Some(pid)) => {
+            let is = |t: &&Target| t.holder.identity.pid == pid;
+            vec![targets.iter().find(is).ok_or_else(|| {
+                failed(format!("process {pid} is no worker of this data dir")).hint("memctl ps lists them")
+            })?]
+        }
+        (None, None) => targets.iter().collect(),
+    };
+    if chosen.is_empty() {
+        return super::print("no worker is running\n");
+    }
+    let mut failures = Vec::new();
+    for target in &chosen {
+        match end(target, args.graceful) {
+            Ok(how) => super::print(&format!("{}: {how}\n", target.name))?,
+            Err(why) => failures.push(format!("{}: {why}", target.name)),
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(failed(format!(
+        "{} not ended: {}",
+        count(failures.len() as u64, "worker"),
+        failures.join("; ")
+    )))
+}
+
+fn targets(settings: &Settings) -> Vec<Target> {
+    let holder = |key: &String| match probe::probe(&settings.paths, key) {
+        Found::Live { holder, .. } | Found::Hung { holder } => Some((key.clone(), holder)),
+        Found::Stale { .. } | Found::Nothing => None,
+    };
+    let named = |(key, holder): (String, Holder)| {
+        let name = if holder.session.is_empty() { key } else { holder.session.clone() };
+        Target { holder, name }
+    };
+    probe::keys(&settings.paths).iter().filter_map(holder).map(named).collect()
+}
+
+fn by_prefix<'a>(targets: &'a [Target], prefix: &str) -> Result<&'a Target> {
+    let found: Vec<&Target> = targets.iter().filter(|t| t.name.starts_with(prefix)).collect();
+    match found[..] {
+        [one] => Ok(one),
+        [] => Err(failed(format!("no worker serves a session '{prefix}'")).hint("memctl ps lists them")),
+        _ => {
+            let names: Vec<String> = found.iter().map(|t| short(&t.name, 13)).collect();
+            Err(usage(format!("'{prefix}' is the beginning of several: {}", names.join(", "))))
+        }
+    }
+}
+
+/// Ends one worker; says how it went.
+fn end(target: &Target, graceful: bool) -> std::result::Result<&'static str, String> {
+    let handle: Handle = match process::proven(&target.holder.identity) {
+        Ok(handle) => handle,
+        Err(NotProven::Gone) => return Ok("was gone already"),
+        Err(e) => return Err(format!("not touched, {e}")),
+    };
+    let _ = connect::ask(&target.holder.socket, &Request::Shutdown { graceful }, probe::PATIENCE);
+    let patience = if graceful { ASKED * 12 } else { ASKED };
+    if handle.wait_gone(patience) {
+        return Ok("left");
+    }
+    let signalled = |signal| handle.signal(signal).map_err(|e| e.to_string());
+    signalled(Signal::SIGTERM)?;
+    if handle.wait_gone(TERMINATED) {
+        return Ok("left when signalled");
+    }
+    signalled(Signal::SIGKILL)?;
+    if handle.wait_gone(KILLED) { Ok("was killed") } else { Err("does not die".into()) }
+}

@@ -1,0 +1,323 @@
+//! A Claude Code transcript as the hook payloads that its session sent.
+//!
+//! The transcript (JSON lines) has prompts, tool uses and results, but no hooks: a prompt is a text
+//! that the user typed, a Stop stands before the next prompt and at the end. Event ids are
+//! derived from the lines, so that a second run says the same.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Namespace of derived event ids.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_6d63_746c_5f72_6570_6c61_795f_7631);
+
+/// A payload as the client would have sent it, and what the transcript knows better.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The hook's event.
+    pub event: &'static str,
+    pub payload: Value,
+    pub id: Uuid,
+    /// Milliseconds since the epoch; 0 where the line has no time.
+    pub at: i64,
+}
+
+/// Reads lines one after the other.
+#[derive(Default)]
+pub struct Reading {
+    session: Option<String>,
+    turn: Option<Turn>,
+    /// Tool uses that have no result yet, by their id.
+    uses: HashMap<String, (String, Value)>,
+    /// A slash command; whether it was one of the client's own shows only in the next line.
+    command: Option<Value>,
+}
+
+struct Turn {
+    id: String,
+    cwd: Value,
+    /// The assistant's last text, and the line it stands in.
+    last: Option<(String, String)>,
+    /// Uuid and time of the newest line of the turn.
+    line: String,
+    at: i64,
+}
+
+impl Reading {
+    /// The session that the lines so far belong to.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    /// What the hooks sent at this line. Lines that no hook speaks of give nothing.
+    pub fn line(&mut self, line: &Value) -> Vec<Step> {
+        if line["isSidechain"] == true {
+            return Vec::new();
+        }
+        if self.session.is_none() {
+            self.session = line["sessionId"].as_str().map(str::to_owned);
+        }
+        match line["type"].as_str() {
+            Some("user") => self.user(line),
+            Some("assistant") => {
+                self.assistant(line);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the hooks sent when the session ended.
+    pub fn end(&mut self) -> Vec<Step> {
+        let mut steps = self.flush_command();
+        let at = self.turn.as_ref().map(|t| t.at);
+        steps.extend(self.stop());
+        if let (Some(session), Some(at)) = (&self.session, at) {
+            let payload = json!({"session_id": session, "reason": "other"});
+            steps.push(Step { event: "SessionEnd", payload, id: derive(session, "end", ""), at });
+        }
+        steps
+    }
+
+    fn user(&mut self, line: &Value) -> Vec<Step> {
+        let content = &line["message"]["content"];
+        if let Some(blocks) = content.as_array()
+            && blocks.iter().any(|b| b["type"] == "tool_result")
+        {
+            return blocks.iter().flat_map(|block| self.result(line, block)).collect();
+        }
+        let Some(text) = typed(line, content) else { return Vec::new() };
+        if text.starts_with("<local-command") {
+            self.command = None;
+            return Vec::new();
+        }
+        let mut steps = self.flush_command();
+        if text.starts_with("<command-") {
+            let mut held = line.clone();
+            held["message"]["content"] = json!(command(&text));
+            self.command = Some(held);
+            return steps;
+        }
+        if text.starts_with("<bash-") {
+            return steps;
+        }
+        steps.extend(self.prompt(line, text));
+        steps
+    }
+
+    fn flush_command(&mut self) -> Vec<Step> {
+        let Some(line) = self.command.take() else { return Vec::new() };
+        let text = line["message"]["content"].as_str().unwrap_or_default().to_owned();
+        self.prompt(&line, text)
+    }
+
+    fn prompt(&mut self, line: &Value, text: String) -> Vec<Step> {
+        let uuid = line["uuid"].as_str().unwrap_or_default().to_owned();
+        let id = line["promptId"].as_str().unwrap_or(&uuid).to_owned();
+        // Typed while the turn ran: the same turn, one Stop for both.
+        let goes_on = self.turn.as_ref().is_some_and(|t| t.id == id);
+        let mut steps = if goes_on { Vec::new() } else { self.stop() };
+        let at = time(line);
+        let cwd = line["cwd"].clone();
+        self.turn = Some(Turn { id: id.clone(), cwd: cwd.clone(), last: None, line: uuid.clone(), at });
+        let payload = json!({
+            "session_id": self.session, "cwd": cwd, "prompt_id": id, "prompt": text,
+        });
+        steps.push(Step { event: "UserPromptSubmit", payload, id: derive(&uuid, "prompt", ""), at });
+        steps
+    }
+
+    fn assistant(&mut self, line: &Value) {
+        for block in line["message"]["content"].as_array().into_iter().flatten() {
+            if let (Some("tool_use"), Some(id)) = (block["type"].as_str(), block["id"].as_str()) {
+                let name = block["name"].as_str().unwrap_or_default().to_owned();
+                self.uses.insert(id.to_owned(), (name, block["input"].clone()));
+            }
+            if let (Some("text"), Some(text), Some(turn)) =
+                (block["type"].as_str(), block["text"].as_str(), &mut self.turn)
+            {
+                let uuid = line["uuid"].as_str().unwrap_or_default().to_owned();
+                turn.last = Some((text.to_owned(), uuid));
+                turn.at = time(line).max(turn.at);
+            }
+        }
+    }
+
+    fn result(&mut self, line: &Value, block: &Value) -> Vec<Step> {
+        let use_id = block["tool_use_id"].as_str().unwrap_or_default();
+        let Some((name, input)) = self.uses.remove(use_id) else { return Vec::new() };
+        let uuid = line["uuid"].as_str().unwrap_or_default();
+        let at = time(line);
+        if let Some(turn) = &mut self.turn {
+            turn.line = uuid.to_owned();
+            turn.at = at.max(turn.at);
+        }
+        let base = json!({
+            "session_id": self.session, "cwd": line["cwd"], "prompt_id": self.turn_id(line),
+            "tool_name": name, "tool_input": input, "tool_use_id": use_id,
+        });
+        let mut step = |event, more: Value, part: &str| {
+            let mut payload = base.clone();
+            for (key, value) in more.as_object().expect("an object") {
+                payload[key] = value.clone();
+            }
+            Step { event, payload, id: derive(uuid, part, use_id), at }
+        };
+        if block["is_error"] == true {
+            let error = json!({"error": flat(&block["content"])});
+            return vec![step("PostToolUseFailure", error, "tool_failed")];
+        }
+        let response = match &line["toolUseResult"] {
+            Value::Null => block["content"].clone(),
+            whole => whole.clone(),
+        };
+        let report = report(&name, &response);
+        let mut steps = vec![step("PostToolUse", json!({"tool_response": response}), "tool")];
+        if let Some((agent, kind, text)) = report {
+            let more = json!({"agent_id": agent, "agent_type": kind, "last_assistant_message": text});
+            steps.push(step("SubagentStop", more, "subagent"));
+        }
+        steps
+    }
+
+    fn stop(&mut self) -> Vec<Step> {
+        let Some(turn) = self.turn.take() else { return Vec::new() };
+        let (text, uuid) = turn.last.unwrap_or((String::new(), turn.line));
+        let payload = json!({
+            "session_id": self.session, "cwd": turn.cwd, "prompt_id": turn.id,
+            "last_assistant_message": text,
+        });
+        vec![Step { event: "Stop", payload, id: derive(&uuid, "stop", ""), at: turn.at }]
+    }
+
+    fn turn_id(&self, line: &Value) -> Option<String> {
+        let own = line["promptId"].as_str().map(str::to_owned);
+        own.or_else(|| self.turn.as_ref().map(|t| t.id.clone()))
+    }
+}
+
+/// The text of a line that the user typed, or the client on its behalf.
+fn typed(line: &Value, content: &Value) -> Option<String> {
+    if line["isMeta"] == true || line["isCompactSummary"] == true {
+        return None;
+    }
+    let text = flat(content);
+    let empty = text.trim().is_empty() || text.starts_with("[Request interrupted");
+    (!empty).then_some(text)
+}
+
+/// Text blocks, or a text, as one text.
+fn flat(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => {
+            let texts: Vec<&str> = blocks.iter().filter_map(|b| b["text"].as_str()).collect();
+            texts.join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// `/name args` of a slash command's line.
+fn command(text: &str) -> String {
+    let inside = |tag: &str| {
+        let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+        Some(rest.split_once(&format!("</{tag}>"))?.0.trim())
+    };
+    let (name, args) = (inside("command-name"), inside("command-args"));
+    format!("{} {}", name.unwrap_or_default(), args.unwrap_or_default()).trim().to_owned()
+}
+
+/// The report of a subagent that was waited for: id, type, text.
+fn report(tool: &str, response: &Value) -> Option<(String, String, String)> {
+    if !matches!(tool, "Agent" | "Task") || response["status"] != "completed" {
+        return None;
+    }
+    let id = response["agentId"].as_str()?;
+    let kind = response["agentType"].as_str().unwrap_or("subagent");
+    let blocks = response["content"].as_array()?;
+    let text = blocks.last()?["text"].as_str()?;
+    Some((id.to_owned(), kind.to_owned(), text.to_owned()))
+}
+
+fn time(line: &Value) -> i64 {
+    let text = line["timestamp"].as_str().unwrap_or_default();
+    text.parse::<jiff::Timestamp>().map_or(0, |at| at.as_millisecond())
+}
+
+fn derive(line: &str, kind: &str, use_id: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("{line}\n{kind}\n{use_id}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(lines: &[Value]) -> Vec<(&'static str, Value)> {
+        let mut reading = Reading::default();
+        let mut all: Vec<Step> = lines.iter().flat_map(|line| reading.line(line)).collect();
+        all.extend(reading.end());
+        let ids: std::collections::HashSet<_> = all.iter().map(|s| s.id).collect();
+        assert_eq!(ids.len(), all.len(), "ids repeat");
+        all.into_iter().map(|s| (s.event, s.payload)).collect()
+    }
+
+    fn user(uuid: &str, content: Value) -> Value {
+        json!({"type": "user", "uuid": uuid, "sessionId": "s", "cwd": "/p",
+               "timestamp": "2026-11-21T02:23:09.884Z", "message": {"content": content}})
+    }
+
+    fn assistant(uuid: &str, block: Value) -> Value {
+        json!({"type": "assistant", "uuid": uuid, "sessionId": "s",
+               "timestamp": "2026-11-21T02:23:10Z", "message": {"content": [block]}})
+    }
+
+    #[test]
+    fn a_turn_with_a_tool_that_fails_and_one_that_does_not() {
+        let got = steps(&[
+            user("1", json!("fix it")),
+            assistant("2", json!({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "x"}})),
+            user("3", json!([{"type": "tool_result", "tool_use_id": "t1", "is_error": true, "content": "Exit code 1"}])),
+            assistant("4", json!({"type": "tool_use", "id": "t2", "name": "Bash", "input": {"command": "y"}})),
+            user("5", json!([{"type": "tool_result", "tool_use_id": "t2", "content": "ok"}])),
+            assistant("6", json!({"type": "text", "text": "Done."})),
+            user("7", json!("next")),
+        ]);
+        let events: Vec<&str> = got.iter().map(|(event, _)| *event).collect();
+        assert_eq!(
+            events,
+            ["UserPromptSubmit", "PostToolUseFailure", "PostToolUse", "Stop", "UserPromptSubmit", "Stop", "SessionEnd"]
+        );
+        assert_eq!(got[1].1["error"], "Exit code 1");
+        assert_eq!(got[2].1["tool_response"], "ok");
+        assert_eq!(got[3].1["last_assistant_message"], "Done.");
+        assert_eq!(got[3].1["prompt_id"], "1");
+    }
+
+    #[test]
+    fn what_nobody_typed_is_no_prompt() {
+        let mut meta = user("1", json!("caveat"));
+        meta["isMeta"] = json!(true);
+        let got = steps(&[
+            meta,
+            user("2", json!("[Request interrupted by user]")),
+            user("3", json!("<command-name>/compact</command-name><command-args>x</command-args>")),
+            user("4", json!("<local-command-stdout>Compacted</local-command-stdout>")),
+            user("5", json!("<command-name>/review</command-name><command-args>42</command-args>")),
+            user("6", json!([{"type": "text", "text": "typed"}])),
+        ]);
+        let prompts: Vec<&str> = got.iter().filter_map(|(_, p)| p["prompt"].as_str()).collect();
+        assert_eq!(prompts, ["/review 42", "typed"]);
+    }
+
+    #[test]
+    fn prompts_of_one_turn_share_its_stop() {
+        let mut second = user("2", json!("also"));
+        second["promptId"] = json!("turn");
+        let mut first = user("1", json!("one"));
+        first["promptId"] = json!("turn");
+        let events: Vec<&str> = steps(&[first, second]).iter().map(|(event, _)| *event).collect();
+        assert_eq!(events, ["UserPromptSubmit", "UserPromptSubmit", "Stop", "SessionEnd"]);
+    }
+}

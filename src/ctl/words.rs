@@ -1,0 +1,73 @@
+//! Words that several verbs print: ages, sizes, counts.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
+}
+
+/// `3s`, `12min`, `5h`, `9d`: how long something is or was.
+pub fn span(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{}ms", time.as_millis()),
+        s @ 1..=89 => format!("{s}s"),
+        s @ 90..=5399 => format!("{}min", s / 60),
+        s @ 5400..=129_599 => format!("{}h", s / 3600),
+        s => format!("{}d", s / 86_400),
+    }
+}
+
+/// How long ago a stored time was.
+pub fn age(epoch_ms: i64, now_ms: i64) -> String {
+    span(Duration::from_millis((now_ms - epoch_ms).max(0) as u64))
+}
+
+/// A stored time as people in any time zone read it the same: `2026-11-24 09:30 UTC`.
+pub fn at(epoch_ms: i64) -> String {
+    match jiff::Timestamp::from_millisecond(epoch_ms) {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        Err(_) => epoch_ms.to_string(),
+    }
+}
+
+/// `7.4 MB`.
+pub fn bytes(n: u64) -> String {
+    match n {
+        0..=999 => format!("{n} B"),
+        1000..=999_999 => format!("{:.0} kB", n as f64 / 1e3),
+        _ => format!("{:.1} MB", n as f64 / 1e6),
+    }
+}
+
+/// `1 event`, `2 events`.
+pub fn count(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// The first `n` characters of an id, for a column.
+pub fn short(id: &str, n: usize) -> String {
+    id.chars().take(n).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_well() {
+        let check = |ms, want: &str| assert_eq!(span(Duration::from_millis(ms)), want);
+        check(40, "40ms");
+        check(1_500, "1s");
+        check(89_000, "89s");
+        check(90_000, "1min");
+        check(5_400_000, "1h");
+        check(200_000_000, "2d");
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(at(0), "1970-01-01 00:00 UTC");
+        assert_eq!(age(1000, 500), "0ms");
+    }
+}

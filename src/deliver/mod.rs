@@ -1,0 +1,98 @@
+//! The two ways of an event to the store, under one deadline: the worker's socket, else the
+//! spool. Nothing here sleeps and retries, and nothing opens the store.
+//!
+//! Order within a session is the order of `accept`: while a spool exists events are added to it,
+//! and it goes away only when all of it is committed.
+
+pub mod connect;
+pub mod launch;
+pub mod probe;
+
+use std::time::{Duration, Instant};
+
+use memctl_proto::{Event, Kind, Reply, Request};
+
+use crate::config::Settings;
+use crate::spool::{self, Put};
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// The worker has committed it, now or before.
+    Accepted { duplicate: bool },
+    /// It lies in the spool; `trouble` says why its texts do not, when they do not.
+    Spooled { trouble: Option<String> },
+    /// It could be kept nowhere; the loss is counted.
+    Lost { why: String },
+}
+
+/// Why the socket did not take an event.
+enum Refused {
+    /// Nobody listens, or what stands there is not ours.
+    Nobody,
+    /// Somebody listens and does not answer in time.
+    Unanswered,
+    /// The worker says no.
+    Rejected(String),
+}
+
+/// Hands `event` over: durable when this returns `Accepted` or `Spooled`.
+///
+/// `deadline` bounds every wait for an answer; putting a file into the spool is not waited for
+/// but done.
+pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant) -> Delivered {
+    let paths = &settings.paths;
+    let hook = &settings.config.hook;
+    let mut unanswered = false;
+    if !spool::exists(paths, key) {
+        match send(settings, key, event, within(hook.accept, deadline)) {
+            Ok(duplicate) => return Delivered::Accepted { duplicate },
+            Err(Refused::Unanswered) => unanswered = true,
+            Err(Refused::Nobody | Refused::Rejected(_)) => {}
+        }
+    }
+    let delivered = match spool::put(paths, key, event, settings.config.spool_max) {
+        Ok(Put::Whole) => Delivered::Spooled { trouble: None },
+        Ok(Put::WithoutText) => {
+            Delivered::Spooled { trouble: Some("the spool is full, texts are left out".into()) }
+        }
+        Err(e) => {
+            spool::count_lost(paths);
+            Delivered::Lost { why: e.to_string() }
+        }
+    };
+    crate::testpoint::at("deliver.spooled");
+    let answered = !unanswered && ring(settings, key, within(hook.ring, deadline));
+    if !answered && starts_a_worker(event.kind) {
+        let _ = launch::start(&event.client, &event.session);
+    }
+    delivered
+}
+
+/// Tells the session's worker to look into spool and queue. `false`: nobody answered.
+pub fn ring(settings: &Settings, key: &str, patience: Duration) -> bool {
+    let socket = settings.paths.socket(key, 0);
+    matches!(connect::ask(&socket, &Request::Wake, patience), Ok(Reply::Pong { .. }))
+}
+
+fn send(settings: &Settings, key: &str, event: &Event, patience: Duration) -> Result<bool, Refused> {
+    let socket = settings.paths.socket(key, 0);
+    let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
+    match connect::ask(&socket, &request, patience) {
+        Ok(Reply::Accepted { duplicate, .. }) => Ok(duplicate),
+        Ok(Reply::Rejected { message, .. }) => Err(Refused::Rejected(message)),
+        Ok(other) => Err(Refused::Rejected(format!("unexpected answer {other:?}"))),
+        Err(e) if connect::is_nobody(&e) => Err(Refused::Nobody),
+        Err(_) => Err(Refused::Unanswered),
+    }
+}
+
+/// A start only tells what was shown: it waits in the spool for whoever comes.
+fn starts_a_worker(kind: Kind) -> bool {
+    kind != Kind::Start
+}
+
+fn within(most: Duration, deadline: Instant) -> Duration {
+    // A socket's time-out of zero would mean none at all.
+    most.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(1))
+}

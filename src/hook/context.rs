@@ -1,0 +1,92 @@
+//! What a starting session is told, and what its user is told once. The only hook that opens the
+//! database, and only to read it; it may carry out an upgrade's steps first.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
+
+use memctl_proto::Event;
+
+use crate::config::Settings;
+use crate::context::start;
+use crate::spool;
+use crate::store::{self, Patience, Reader, Store, notices, sessions};
+
+/// How long an upgrade's steps may wait for the store.
+const UPGRADE: Duration = Duration::from_secs(2);
+
+/// How long a statement waits for a lock.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Default)]
+pub struct Told {
+    pub block: String,
+    pub notice: Option<String>,
+    /// Time of the newest row that the conversation now knows.
+    pub newest_epoch: Option<i64>,
+}
+
+/// Reads what `event`, a start, calls for.
+///
+/// # Errors
+/// A sentence; the session starts without context.
+pub fn tell(settings: &Settings, event: &Event) -> Result<Told, String> {
+    if !settings.paths.exist() {
+        return Ok(Told::default());
+    }
+    let notice = notice(settings);
+    let Some(reader) = open(settings).map_err(|e| e.to_string())? else {
+        return Ok(Told { notice, ..Told::default() });
+    };
+    let mut told = block(settings, &reader, event).map_err(|e| e.to_string())?;
+    told.notice = notice;
+    Ok(told)
+}
+
+fn block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<Told> {
+    let reason = event.reason.as_deref().unwrap_or("startup");
+    let wanted = settings.config.context.sources.iter().any(|source| source == reason);
+    let Some(project) = event.project.as_ref().filter(|_| wanted) else {
+        return Ok(Told::default());
+    };
+    let conn = reader.connection();
+    let parent = sessions::parent_of_start(conn, event)?;
+    let holds = start::told(conn, &event.client, &event.session, reason, parent)?;
+    let context = start::tell(conn, project, &holds, settings.config.context.tokens)?;
+    Ok(Told { block: context.text, notice: None, newest_epoch: context.newest_epoch })
+}
+
+/// A reader; after an upgrade, once the schema is made whole.
+fn open(settings: &Settings) -> store::Result<Option<Reader>> {
+    if let Some(reader) = Reader::open(&settings.paths, PATIENCE)? {
+        return Ok(Some(reader));
+    }
+    if !settings.paths.database().exists() {
+        return Ok(None);
+    }
+    Store::open_within(&settings.paths, Patience::Within(UPGRADE))?;
+    Reader::open(&settings.paths, PATIENCE)
+}
+
+/// One line on what went wrong since the user was last told, each trouble once.
+fn notice(settings: &Settings) -> Option<String> {
+    let mut troubles: Vec<String> = settings.config.troubles.clone();
+    match spool::lost(&settings.paths) {
+        0 => {}
+        n => troubles.push(format!("{n} events were lost so far: no place could be written")),
+    }
+    if let Ok(Some(reader)) = Reader::open(&settings.paths, PATIENCE) {
+        let found = notices::list(reader.connection()).unwrap_or_default();
+        troubles.extend(found.into_iter().map(|(_, text)| text));
+    }
+    let path = settings.paths.told();
+    let told = fs::read_to_string(&path).unwrap_or_default();
+    troubles.retain(|trouble| !told.lines().any(|line| line == trouble));
+    if troubles.is_empty() {
+        return None;
+    }
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok()?;
+    file.write_all(troubles.iter().map(|t| format!("{t}\n")).collect::<String>().as_bytes()).ok()?;
+    Some(format!("memctl: {} (memctl status says more)", troubles.join("; ")))
+}

@@ -1,0 +1,44 @@
+//! Standard input of a hook: read until the JSON object is complete, its end, or a deadline, for
+//! some clients leave it open.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::capture::{Skim, Skimmed};
+
+/// What a pipe holds at most, so that a large payload needs few reads.
+const CHUNK: usize = 64 << 10;
+
+/// Reads one object. `patience` measures the client's silence, not how long it writes.
+///
+/// # Errors
+/// A sentence that says what was there instead.
+pub fn read(patience: Duration) -> Result<Skimmed, String> {
+    let stdin = std::io::stdin();
+    let fd = stdin.as_fd();
+    let mut skim = Skim::new();
+    let mut chunk = vec![0; CHUNK];
+    while ready(fd, Instant::now() + patience)? {
+        match nix::unistd::read(fd, &mut chunk) {
+            Ok(0) => break,
+            Ok(n) if skim.feed(&chunk[..n]) => break,
+            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(e) => return Err(format!("standard input: {e}")),
+        }
+    }
+    skim.finish().map_err(|e| e.to_string())
+}
+
+/// Waits until there is something to read, or the deadline.
+fn ready(fd: BorrowedFd, deadline: Instant) -> Result<bool, String> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout) {
+        Ok(n) => Ok(n > 0),
+        Err(Errno::EINTR) => Ok(true),
+        Err(e) => Err(format!("standard input: {e}")),
+    }
+}

@@ -1,0 +1,96 @@
+//! The spool into the store: by the session's worker at birth, when it is rung and before it
+//! leaves, and by whoever recovers a session.
+//!
+//! The store lock is held from the first reading to the last unlink: two who take in at once
+//! would otherwise unlink what the other has not committed.
+
+use memctl_proto::{Event, Kind};
+use rusqlite::Transaction;
+
+use super::Spooled;
+use crate::paths::Paths;
+use crate::store::accept::accept;
+use crate::store::{self, Locked, Store, StoreError};
+use crate::testpoint;
+
+/// At most so many events in one transaction.
+const PIECE: usize = 500;
+
+/// What was taken in.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Events that the store did not know.
+    pub kinds: Vec<Kind>,
+    /// Files that held an event, known or not.
+    pub events: usize,
+    /// Files that could not be read, or whose event the store refused: set aside.
+    pub dead: usize,
+}
+
+/// Takes in all that the session has spooled and removes its folders.
+///
+/// `enter` begins each transaction: a worker makes sure there that the session is still its.
+///
+/// # Errors
+/// What the store says; nothing is unlinked that is not committed.
+pub fn take_in(
+    store: &mut Store,
+    paths: &Paths,
+    key: &str,
+    now: i64,
+    mut enter: impl FnMut(&Transaction, i64) -> store::Result<()>,
+) -> store::Result<Taken> {
+    let mut taken = Taken::default();
+    store.locked(|locked| {
+        loop {
+            let files = super::read(paths, key, PIECE)?;
+            if files.is_empty() && super::remove_folders(paths, key)? {
+                return Ok(());
+            }
+            let (good, bad): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| f.event.is_ok());
+            for file in bad {
+                taken.dead += 1;
+                super::bury(paths, &file.path)?;
+            }
+            commit(locked, paths, &good, now, &mut enter, &mut taken)?;
+            testpoint::at("take_in.committed");
+            for file in &good {
+                super::remove(&file.path)?;
+                testpoint::at("take_in.unlinked");
+            }
+        }
+    })?;
+    Ok(taken)
+}
+
+fn commit(
+    locked: &mut Locked,
+    paths: &Paths,
+    files: &[Spooled],
+    now: i64,
+    enter: &mut impl FnMut(&Transaction, i64) -> store::Result<()>,
+    taken: &mut Taken,
+) -> store::Result<()> {
+    let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
+    let all = locked.write(|tx| {
+        enter(tx, now)?;
+        let accepted = |event: &Event| Ok((event.kind, accept(tx, event, now)?.duplicate));
+        events().map(accepted).collect::<store::Result<Vec<_>>>()
+    });
+    match all {
+        Ok(accepted) => {
+            taken.events += accepted.len();
+            taken.kinds.extend(accepted.into_iter().filter(|(_, known)| !known).map(|(kind, _)| kind));
+            Ok(())
+        }
+        // One event that the store chokes on must not hold up all behind it.
+        Err(StoreError::Bug(_)) if files.len() > 1 => files
+            .iter()
+            .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), now, enter, taken)),
+        Err(StoreError::Bug(_)) => {
+            taken.dead += 1;
+            Ok(super::bury(paths, &files[0].path)?)
+        }
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,466 @@
+//! The thread that owns the worker's connection to the store. Nothing waits inside a
+//! transaction, and what lies in the channel together is committed together: no timer waits for
+//! company.
+//!
+//! It carries out jobs in order and reports what came of them; when to claim, to close or to
+//! leave is the loop's to say.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use memctl_proto::{Code, Event, Kind};
+use tokio::sync::{mpsc as reports, oneshot};
+
+use super::now_ms;
+use super::owner::Session;
+use crate::config::Settings;
+use crate::memory::{Batch, Distilled};
+use crate::store::accept::{self, Accepted, ClosedBy, Which};
+use crate::store::queue::{self, Claim, Completed, Fence, Take};
+use crate::spool::take_in;
+use crate::store::{self, Store, StoreError, sessions};
+use crate::{spool, testpoint};
+
+/// At most so many events are committed in one transaction.
+const GROUP: usize = 500;
+
+/// A WAL of this size is checkpointed as soon as everybody has been answered.
+const WAL_MAX: u64 = 8 << 20;
+
+/// Why an event is not taken over the socket; its hook spools it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub code: Code,
+    pub message: String,
+}
+
+pub type Verdict = Result<Accepted, Refusal>;
+
+/// What the thread is asked to do.
+enum Job {
+    Accept { event: Box<Event>, reply: oneshot::Sender<Verdict> },
+    TakeIn,
+    Claim(Take),
+    Complete { batch: Arc<Batch>, distilled: Box<Distilled>, backend: &'static str },
+    Fail { batch: Arc<Batch>, reason: String },
+    GiveBack(Arc<Batch>),
+    Close { by: ClosedBy, which: Which },
+    Checkpoint,
+    /// Is there anything in spool or queue? Asked once more after the socket has gone.
+    LookOnceMore(oneshot::Sender<bool>),
+    Leave(oneshot::Sender<()>),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Report {
+    /// Events were accepted, here or from the spool.
+    Accepted { kinds: Vec<Kind>, bytes: usize },
+    /// The spool is taken in, the session's standing is known.
+    TookIn { events: usize },
+    Claimed(Arc<Batch>),
+    /// Nothing to claim, or nothing before this time (milliseconds since the epoch).
+    NothingToClaim { not_before: Option<i64> },
+    /// A batch is settled, stored or not.
+    Settled { failed: bool },
+    /// How the session stands after what was reported before.
+    Standing(Standing),
+    /// The store cannot be used now.
+    Unavailable(String),
+    /// The session is another worker's, or the database a newer version's. An heir is needed
+    /// when the other one may have gone already.
+    NotOurs { why: String, needs_heir: bool },
+}
+
+/// What is left to do for the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Messages that nobody has claimed.
+    pub pending: usize,
+    /// Prompts that nothing ever closed.
+    pub open: usize,
+    /// Prompts that late events opened again.
+    pub reopened: usize,
+    /// Number of the newest prompt.
+    pub prompt: i64,
+}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub struct Intake {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Intake {
+    /// Starts the thread. It opens the store itself, and again whenever it has to.
+    pub fn start(
+        settings: Arc<Settings>,
+        session: Arc<Session>,
+    ) -> (Intake, reports::UnboundedReceiver<Report>, JoinHandle<()>) {
+        let (jobs, inbox) = mpsc::channel();
+        let (reports, outbox) = reports::unbounded_channel();
+        let thread = std::thread::Builder::new()
+            .name("intake".into())
+            .stack_size(1 << 20)
+            .spawn(move || Thread::new(settings, session, reports).run(&inbox))
+            .expect("a thread for the store");
+        (Intake { jobs }, outbox, thread)
+    }
+
+    pub fn accept(&self, event: Event, reply: oneshot::Sender<Verdict>) {
+        self.send(Job::Accept { event: Box::new(event), reply });
+    }
+
+    pub fn take_in(&self) {
+        self.send(Job::TakeIn);
+    }
+
+    pub fn claim(&self, take: Take) {
+        self.send(Job::Claim(take));
+    }
+
+    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, backend: &'static str) {
+        self.send(Job::Complete { batch, distilled: Box::new(distilled), backend });
+    }
+
+    pub fn fail(&self, batch: Arc<Batch>, reason: String) {
+        self.send(Job::Fail { batch, reason });
+    }
+
+    pub fn give_back(&self, batch: Arc<Batch>) {
+        self.send(Job::GiveBack(batch));
+    }
+
+    pub fn close(&self, by: ClosedBy, which: Which) {
+        self.send(Job::Close { by, which });
+    }
+
+    pub fn checkpoint(&self) {
+        self.send(Job::Checkpoint);
+    }
+
+    /// Whether spool or queue hold anything.
+    pub async fn look_once_more(&self) -> bool {
+        let (answer, found) = oneshot::channel();
+        self.send(Job::LookOnceMore(answer));
+        found.await.unwrap_or(false)
+    }
+
+    /// Puts everything in order and ends the thread.
+    pub async fn leave(&self) {
+        let (answer, left) = oneshot::channel();
+        self.send(Job::Leave(answer));
+        let _ = left.await;
+    }
+
+    fn send(&self, job: Job) {
+        // The thread ends only after `Leave`; whoever asks later finds its answer missing.
+        let _ = self.jobs.send(job);
+    }
+}
+
+struct Thread {
+    settings: Arc<Settings>,
+    session: Arc<Session>,
+    reports: reports::UnboundedSender<Report>,
+    store: Option<Store>,
+    fence: Fence,
+    pid: u32,
+    /// A batch that could not be settled for want of a store: tried again before anything else.
+    unsettled: Option<Job>,
+}
+
+impl Thread {
+    fn new(
+        settings: Arc<Settings>,
+        session: Arc<Session>,
+        reports: reports::UnboundedSender<Report>,
+    ) -> Thread {
+        let fence = Fence::new(&session.client, &session.id);
+        Thread { settings, session, reports, store: None, fence, pid: std::process::id(), unsettled: None }
+    }
+
+    fn run(mut self, inbox: &mpsc::Receiver<Job>) {
+        let mut next = None;
+        while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
+            match job {
+                Job::Accept { event, reply } => {
+                    let mut group = vec![(*event, reply)];
+                    while group.len() < GROUP && next.is_none() {
+                        match inbox.try_recv() {
+                            Ok(Job::Accept { event, reply }) => group.push((*event, reply)),
+                            Ok(other) => next = Some(other),
+                            Err(_) => break,
+                        }
+                    }
+                    self.accept(group);
+                }
+                Job::Leave(left) => {
+                    self.put_in_order();
+                    let _ = left.send(());
+                    return;
+                }
+                Job::LookOnceMore(answer) => {
+                    let _ = answer.send(self.anything_left());
+                }
+                other => self.carry_out(other),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, job: Job) {
+        let done = match &job {
+            Job::TakeIn => self.take_in(),
+            Job::Claim(take) => self.claim(take),
+            Job::Complete { batch, distilled, backend } => self.complete(batch, distilled, backend),
+            Job::Fail { batch, reason } => self.fail(batch, reason),
+            Job::GiveBack(batch) => self.settle(|tx, _| queue::give_back(tx, &ids(batch)), false),
+            Job::Close { by, which } => self.close(*by, *which),
+            Job::Checkpoint => self.checkpoint(),
+            Job::Accept { .. } | Job::LookOnceMore(_) | Job::Leave(_) => return,
+        };
+        if let Err(e) = done {
+            if matches!(job, Job::Complete { .. } | Job::Fail { .. } | Job::GiveBack(_)) {
+                self.unsettled = Some(job);
+            }
+            self.report_trouble(&e);
+        }
+    }
+
+    /// Commits a group of events, and answers each only then.
+    fn accept(&mut self, group: Vec<(Event, oneshot::Sender<Verdict>)>) {
+        let now = now_ms();
+        testpoint::at("worker.accepting");
+        let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
+        let mut verdicts = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
+        if let Err(StoreError::Bug(_)) = &verdicts {
+            // One event that the store chokes on must not take its neighbours along.
+            verdicts = Ok(events
+                .iter()
+                .map(|event| self.commit(&[event], now).map(|mut one| one.remove(0)))
+                .collect::<Vec<_>>());
+        }
+        testpoint::at("worker.accepted");
+        let trouble = verdicts.as_ref().err().map(ToString::to_string);
+        let mut kinds = Vec::new();
+        let mut bytes = 0;
+        match verdicts {
+            Ok(all) => {
+                for ((event, reply), verdict) in group.into_iter().zip(all) {
+                    if matches!(&verdict, Ok(accepted) if !accepted.duplicate) {
+                        kinds.push(event.kind);
+                        bytes += size(&event);
+                    }
+                    let _ = reply.send(verdict.map_err(|e| refusal(&e)));
+                }
+            }
+            Err(e) => {
+                for (_, reply) in group {
+                    let _ = reply.send(Err(refusal(&e)));
+                }
+                self.report_trouble(&e);
+            }
+        }
+        if trouble.is_none() {
+            let _ = self.reports.send(Report::Accepted { kinds, bytes });
+            self.report_standing();
+            if self.store.as_ref().is_some_and(|s| s.wal_bytes() > WAL_MAX) {
+                let _ = self.checkpoint();
+            }
+        }
+    }
+
+    fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
+        self.write(|tx, _| events.iter().map(|event| accept::accept(tx, event, now)).collect())
+    }
+
+    fn take_in(&mut self) -> store::Result<()> {
+        if let Some(job) = self.unsettled.take() {
+            self.carry_out(job);
+        }
+        if spool::exists(&self.settings.paths, &self.session.key) {
+            self.open()?;
+            let (paths, key) = (self.settings.paths.clone(), self.session.key.clone());
+            let store = self.store.as_mut().expect("opened");
+            let fence = &mut self.fence;
+            let taken = take_in::take_in(store, &paths, &key, now_ms(), |tx, now| {
+                fence.enter(tx, now).map(drop)
+            })?;
+            if taken.dead > 0 {
+                tracing::warn!(files = taken.dead, "spooled files could not be read");
+            }
+            let _ = self.reports.send(Report::Accepted { kinds: taken.kinds, bytes: 0 });
+            let _ = self.reports.send(Report::TookIn { events: taken.events });
+        } else {
+            // Also the first transaction of this worker: what its predecessor had in hand goes
+            // back into the queue.
+            self.write(|_, _| Ok(()))?;
+            let _ = self.reports.send(Report::TookIn { events: 0 });
+        }
+        self.report_standing();
+        Ok(())
+    }
+
+    fn claim(&mut self, take: &Take) -> store::Result<()> {
+        let pid = self.pid;
+        let claim = self.write(|tx, session| match session {
+            Some(session) => queue::claim(tx, session, take, pid, now_ms()),
+            None => Ok(Claim::Nothing),
+        })?;
+        testpoint::at("worker.claimed");
+        let report = match claim {
+            Claim::Batch(batch) => Report::Claimed(Arc::new(batch)),
+            Claim::NotBefore(epoch) => Report::NothingToClaim { not_before: Some(epoch) },
+            Claim::Nothing => Report::NothingToClaim { not_before: None },
+        };
+        let _ = self.reports.send(report);
+        self.report_standing();
+        Ok(())
+    }
+
+    fn complete(&mut self, batch: &Batch, distilled: &Distilled, backend: &str) -> store::Result<()> {
+        testpoint::at("worker.completing");
+        self.settle(
+            |tx, session| {
+                let Some(session) = session else { return Ok(()) };
+                let done = queue::complete(tx, session, batch, distilled, backend, now_ms())?;
+                if done == Completed::Dropped {
+                    tracing::info!("dropped a batch that was changed while it was in hand");
+                }
+                Ok(())
+            },
+            false,
+        )?;
+        testpoint::at("worker.completed");
+        Ok(())
+    }
+
+    fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
+        let alone = batch.messages.len() == 1;
+        self.settle(|tx, _| queue::fail(tx, &ids(batch), reason, alone, now_ms()), true)
+    }
+
+    fn settle(
+        &mut self,
+        work: impl Fn(&rusqlite::Transaction, Option<i64>) -> store::Result<()>,
+        failed: bool,
+    ) -> store::Result<()> {
+        self.write(work)?;
+        let _ = self.reports.send(Report::Settled { failed });
+        self.report_standing();
+        Ok(())
+    }
+
+    fn close(&mut self, by: ClosedBy, which: Which) -> store::Result<()> {
+        self.write(|tx, session| match session {
+            Some(session) => accept::close_open(tx, session, by, now_ms(), which).map(drop),
+            None => Ok(()),
+        })?;
+        self.report_standing();
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> store::Result<()> {
+        match &mut self.store {
+            Some(store) => store.checkpoint(),
+            None => Ok(()),
+        }
+    }
+
+    /// The last words of a worker that leaves in good order.
+    fn put_in_order(&mut self) {
+        let keep = self.settings.config.queue.keep.as_millis() as i64;
+        let done = self.write(|tx, session| {
+            if let Some(session) = session {
+                sessions::leave_in_good_order(tx, session)?;
+            }
+            queue::retention(tx, keep, now_ms()).map(drop)
+        });
+        if let Err(e) = done.and_then(|()| self.checkpoint()) {
+            tracing::info!("left without tidying: {e}");
+        }
+    }
+
+    fn anything_left(&mut self) -> bool {
+        if spool::exists(&self.settings.paths, &self.session.key) {
+            return true;
+        }
+        let pending = self.write(|tx, session| match session {
+            Some(session) => queue::pending(tx, session),
+            None => Ok(0),
+        });
+        pending.is_ok_and(|n| n > 0)
+    }
+
+    /// A write transaction of this worker: it begins by asking whether the session is still its.
+    fn write<T>(
+        &mut self,
+        work: impl Fn(&rusqlite::Transaction, Option<i64>) -> store::Result<T>,
+    ) -> store::Result<T> {
+        self.open()?;
+        let fence = &mut self.fence;
+        let store = self.store.as_mut().expect("opened");
+        store.write(|tx| {
+            let session = fence.enter(tx, now_ms())?;
+            work(tx, session)
+        })
+    }
+
+    fn open(&mut self) -> store::Result<()> {
+        if self.store.is_none() {
+            self.store = Some(Store::open(&self.settings.paths)?);
+        }
+        Ok(())
+    }
+
+    fn report_standing(&mut self) {
+        let Some(store) = &self.store else { return };
+        let standing = self.fence.session().map_or(Ok(Standing::default()), |session| {
+            let open = queue::open_prompts(store.connection(), session)?;
+            Ok::<_, StoreError>(Standing {
+                pending: queue::pending(store.connection(), session)?,
+                open: open.never_closed,
+                reopened: open.reopened,
+                prompt: open.newest,
+            })
+        });
+        match standing {
+            Ok(standing) => drop(self.reports.send(Report::Standing(standing))),
+            Err(e) => self.report_trouble(&e),
+        }
+    }
+
+    fn report_trouble(&mut self, e: &StoreError) {
+        let report = match e {
+            StoreError::Fenced => Report::NotOurs { why: e.to_string(), needs_heir: true },
+            StoreError::Newer { .. } => Report::NotOurs { why: e.to_string(), needs_heir: false },
+            // The connection may be to a file that is no longer there: begin anew.
+            StoreError::Trouble { .. } => {
+                self.store = None;
+                Report::Unavailable(e.to_string())
+            }
+            StoreError::Busy(_) | StoreError::Bug(_) => Report::Unavailable(e.to_string()),
+        };
+        let _ = self.reports.send(report);
+    }
+}
+
+fn ids(batch: &Batch) -> Vec<i64> {
+    batch.messages.iter().map(|m| m.id).collect()
+}
+
+fn size(event: &Event) -> usize {
+    let tool = event.tool.as_ref();
+    let len = |text: Option<&String>| text.map_or(0, String::len);
+    len(event.text.as_ref())
+        + len(tool.and_then(|t| t.input.as_ref()))
+        + len(tool.and_then(|t| t.response.as_ref()))
+}
+
+fn refusal(e: &StoreError) -> Refusal {
+    let code = match e {
+        StoreError::Fenced | StoreError::Newer { .. } => Code::Leaving,
+        _ => Code::Store,
+    };
+    Refusal { code, message: e.to_string() }
+}

@@ -1,0 +1,287 @@
+//! The worker's end of its socket: bytes in, bytes out, in both dialects.
+//!
+//! `ping`, `wake` and `status` are answered without the store, so that a worker that waits for
+//! the store does not look hung. Slow, silent, garbage and oversized peers are dropped after a
+//! deadline and disturb nobody.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::{Listener, Stream};
+use interprocess::local_socket::traits::tokio::Listener as _;
+use interprocess::local_socket::traits::StreamCommon as _;
+use memctl_proto::frame::{self, FrameError, HEADER};
+use memctl_proto::line;
+use memctl_proto::{Code, Event, Kind, MAX_BODY, Reply, Request};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::intake::{Intake, Refusal, Verdict};
+use super::Shown;
+use super::owner::Session;
+use crate::capture::{self, Around, Captured};
+use crate::config::Settings;
+use crate::paths::session_key;
+use crate::process;
+
+/// How long a line's answer is followed by silence before the worker closes: an `nc` that does
+/// not pass on the end of its input would wait for ever.
+const AFTER_ANSWER: Duration = Duration::from_millis(300);
+
+/// What a peer asks of the worker's loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Wake,
+    Shutdown { graceful: bool },
+}
+
+/// What every connection needs.
+#[derive(Clone)]
+pub struct Desk {
+    pub settings: Arc<Settings>,
+    pub session: Arc<Session>,
+    pub intake: Intake,
+    pub asks: mpsc::UnboundedSender<Ask>,
+    pub shown: Arc<Mutex<Shown>>,
+}
+
+impl Desk {
+    fn status(&self) -> line::Status {
+        self.shown.lock().expect("never poisoned").status()
+    }
+}
+
+/// Serves peers until `leaving` says so; returns when every request that was read is answered.
+pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<bool>) {
+    let seats = Arc::new(Semaphore::new(desk.settings.config.worker.connections));
+    let mut peers = JoinSet::new();
+    loop {
+        let accepted = async {
+            let seat = seats.clone().acquire_owned().await;
+            (listener.accept().await, seat)
+        };
+        let accepted = tokio::select! {
+            _ = leaving.wait_for(|leaving| *leaving) => break,
+            Some(_) = peers.join_next(), if !peers.is_empty() => continue,
+            accepted = accepted => accepted,
+        };
+        let (Ok(stream), Ok(seat)) = accepted else { continue };
+        let desk = desk.clone();
+        let leaving = leaving.clone();
+        peers.spawn(async move {
+            talk(stream, desk, leaving).await;
+            drop(seat);
+        });
+    }
+    drop(listener);
+    let patience = desk.settings.config.worker.peer_timeout;
+    let _ = timeout(patience, async { while peers.join_next().await.is_some() {} }).await;
+}
+
+async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>) {
+    let ours = stream.peer_creds().ok().and_then(|c| c.euid()).is_some_and(|uid| uid == process::own_uid());
+    if !ours {
+        return;
+    }
+    let patience = desk.settings.config.worker.peer_timeout;
+    let mut peer = Peer { stream: BufReader::new(stream), patience, leaving };
+    match peer.first().await {
+        Some(byte) if byte == frame::MAGIC[0] => frames(&mut peer, &desk).await,
+        Some(_) => lines(&mut peer, &desk).await,
+        None => {}
+    }
+}
+
+/// A connection and how long it is waited for.
+struct Peer {
+    stream: BufReader<Stream>,
+    patience: Duration,
+    leaving: watch::Receiver<bool>,
+}
+
+impl Peer {
+    /// The next byte without taking it; none when the peer is done, silent, or we are leaving.
+    async fn first(&mut self) -> Option<u8> {
+        self.within(self.patience).await
+    }
+
+    async fn within(&mut self, patience: Duration) -> Option<u8> {
+        let Peer { stream, leaving, .. } = self;
+        let next = async { stream.fill_buf().await.ok()?.first().copied() };
+        tokio::select! {
+            biased;
+            byte = timeout(patience, next) => byte.ok().flatten(),
+            _ = leaving.wait_for(|leaving| *leaving) => None,
+        }
+    }
+
+    async fn read(&mut self, bytes: &mut [u8]) -> Option<()> {
+        timeout(self.patience, self.stream.read_exact(bytes)).await.ok()?.ok()?;
+        Some(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Option<()> {
+        let stream = self.stream.get_mut();
+        timeout(self.patience, stream.write_all(bytes)).await.ok()?.ok()
+    }
+}
+
+async fn frames(peer: &mut Peer, desk: &Desk) {
+    while peer.first().await.is_some() {
+        if frame(peer, desk).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// One request and its reply; none ends the conversation.
+async fn frame(peer: &mut Peer, desk: &Desk) -> Option<()> {
+    let mut header = [0; HEADER];
+    peer.read(&mut header).await?;
+    let len = match frame::body_len(&header) {
+        Ok(len) => len,
+        Err(FrameError::Version(_)) => {
+            peer.write(&frame::unsupported()).await;
+            return None;
+        }
+        Err(e) => {
+            tracing::warn!("dropped a peer: {e}");
+            return None;
+        }
+    };
+    let mut body = vec![0; len];
+    peer.read(&mut body).await?;
+    let reply = match frame::decode::<Request>(&body) {
+        Ok(request) => answer(request, desk).await,
+        Err(e) => rejected(Code::Malformed, e),
+    };
+    crate::testpoint::at("worker.replying");
+    peer.write(&frame::encode(&reply).ok()?).await
+}
+
+async fn answer(request: Request, desk: &Desk) -> Reply {
+    match request {
+        Request::Ping => pong(),
+        Request::Wake => {
+            let _ = desk.asks.send(Ask::Wake);
+            pong()
+        }
+        Request::Status => Reply::Status {
+            json: serde_json::to_string(&desk.status()).expect("plain values"),
+        },
+        Request::Shutdown { graceful } => {
+            let _ = desk.asks.send(Ask::Shutdown { graceful });
+            Reply::Bye
+        }
+        Request::Event { session_key, json } => {
+            if session_key != desk.session.key {
+                return rejected(Code::WrongSession, "another worker's session");
+            }
+            let event = match Event::from_json(&json) {
+                Ok(event) => event,
+                Err(e) => return rejected(Code::Malformed, e),
+            };
+            let id = event.id.to_string();
+            match take(event, desk).await {
+                Ok(accepted) => Reply::Accepted { id, duplicate: accepted.duplicate },
+                Err(Refusal { code, message }) => Reply::Rejected { code, message },
+            }
+        }
+    }
+}
+
+fn pong() -> Reply {
+    Reply::Pong { version: env!("CARGO_PKG_VERSION").into(), pid: std::process::id() }
+}
+
+fn rejected(code: Code, why: impl ToString) -> Reply {
+    Reply::Rejected { code, message: why.to_string() }
+}
+
+/// The one way of an event from a peer to the store.
+async fn take(event: Event, desk: &Desk) -> Verdict {
+    if event.kind == Kind::Unknown {
+        let message = "an event of a kind this version does not know".into();
+        return Err(Refusal { code: Code::Malformed, message });
+    }
+    if session_key(&event.client, &event.session) != desk.session.key {
+        let message = "the event names another session".into();
+        return Err(Refusal { code: Code::WrongSession, message });
+    }
+    let (reply, verdict) = oneshot::channel();
+    desk.intake.accept(event, reply);
+    verdict.await.unwrap_or_else(|_| {
+        Err(Refusal { code: Code::Leaving, message: "the worker is leaving".into() })
+    })
+}
+
+async fn lines(peer: &mut Peer, desk: &Desk) {
+    let mut patience = peer.patience;
+    while peer.within(patience).await.is_some() {
+        let mut line = Vec::new();
+        let mut limited = (&mut peer.stream).take(MAX_BODY as u64 + 1);
+        match timeout(peer.patience, limited.read_until(b'\n', &mut line)).await {
+            Ok(Ok(n)) if n > 0 => {}
+            _ => return,
+        }
+        if line.len() > MAX_BODY {
+            let text = line::rejected(Code::Malformed, "a line may have 1 MiB at most");
+            peer.write(format!("{text}\n").as_bytes()).await;
+            return;
+        }
+        let text = String::from_utf8_lossy(&line);
+        if !text.trim().is_empty() {
+            let answer = answer_line(text.trim(), desk).await;
+            if peer.write(format!("{answer}\n").as_bytes()).await.is_none() {
+                return;
+            }
+        }
+        patience = AFTER_ANSWER;
+    }
+}
+
+async fn answer_line(text: &str, desk: &Desk) -> String {
+    match line::parse(text) {
+        Ok(line::Request::Ping) => line::pong(env!("CARGO_PKG_VERSION"), std::process::id()),
+        Ok(line::Request::Status) => line::status(&desk.status()),
+        Ok(line::Request::Finalize) => {
+            let session = &desk.session;
+            let event = Event::new(Kind::Finalize, &session.client, &session.id, super::now_ms());
+            match take(event, desk).await {
+                Ok(accepted) => line::finalized(accepted.closed),
+                Err(refusal) => line::rejected(refusal.code, &refusal.message),
+            }
+        }
+        Ok(line::Request::Observation(text)) => match capture_line(&text, desk) {
+            Ok(event) => {
+                let id = event.id.to_string();
+                match take(event, desk).await {
+                    Ok(accepted) => line::accepted(&id, accepted.duplicate),
+                    Err(refusal) => line::rejected(refusal.code, &refusal.message),
+                }
+            }
+            Err(why) => line::rejected(Code::Malformed, &why),
+        },
+        Err(why) => line::rejected(Code::Malformed, &why),
+    }
+}
+
+fn capture_line(text: &str, desk: &Desk) -> Result<Event, String> {
+    let config = &desk.settings.config;
+    let around = Around {
+        event: None,
+        client: &desk.session.client,
+        project_dir: None,
+        home: desk.settings.home.as_deref(),
+        exclude: &config.exclude,
+        limits: config.capture,
+        now: super::now_ms(),
+        process: None,
+    };
+    match capture::capture_line(text, &desk.session.id, &around).map_err(|e| e.to_string())? {
+        Captured::Event(event) => Ok(*event),
+        Captured::Ignored(why) => Err(format!("not recorded: {why}")),
+    }
+}

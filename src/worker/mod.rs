@@ -1,0 +1,411 @@
+//! The worker: one detached process per session, which owns the session's socket and queue.
+//!
+//! It becomes the owner or leaves ([`owner`]), takes events in ([`listener`], [`intake`]), has
+//! them distilled, and goes when nothing is left to do ([`state`], [`clocks`]). This file is the
+//! loop between them: one enum of everything that can wake it, one select, one match.
+
+mod clocks;
+mod distill;
+mod intake;
+mod listener;
+mod owner;
+mod state;
+
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use memctl_proto::Kind;
+use memctl_proto::line::Status;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tracing::level_filters::LevelFilter;
+
+use crate::config::{self, Settings};
+use crate::failure::{Context, Result, usage};
+use crate::paths::session_key;
+use crate::store::accept::{ClosedBy, Which};
+use crate::deliver::launch;
+use crate::{log, process, spool};
+use clocks::{Clocks, Due};
+use distill::{Distilling, Hands};
+use intake::{Intake, Report, Standing};
+use listener::{Ask, Desk};
+use owner::{Owner, Session};
+use state::{Effect, Input, State};
+
+/// After `max_age` and this much more the kernel ends a worker whose own timers have died.
+const LAST_RESORT: Duration = Duration::from_secs(60);
+
+/// Between two tries to use a store that cannot be used: doubled up to a minute.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// `memctl worker --client C --session ID [--recovery]`.
+pub fn run(args: &[OsString]) -> Result<()> {
+    process::private_umask();
+    let (session, recovery) = parse(args)?;
+    let mut settings = config::load(&config::process_env, None).map_err(usage)?;
+    settings.paths.create().context("data dir")?;
+    let config = &settings.config;
+    let last_resort = config.worker.max_age + LAST_RESORT;
+    process::set_alarm(u32::try_from(last_resort.as_secs()).unwrap_or(u32::MAX));
+    process::show_name();
+    let _ = log::prune(&settings.paths.logs(), config.log_max);
+    // Without a log it works all the same.
+    let _ = log::init_worker(&settings.paths.log(&session.key), LevelFilter::INFO);
+
+    let Some(lock) = owner::start(&settings, &session).context("session lock")? else {
+        tracing::debug!("another worker serves this session");
+        return Ok(());
+    };
+    spool::sweep(&settings.paths);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .thread_keep_alive(Duration::from_millis(10))
+        .build()
+        .context("runtime")?;
+    let owner = Owner::new(lock);
+    let lived = runtime.block_on(Worker::new(settings, session, recovery, owner).live());
+    // A batch that was given back may still be on its way through the agent.
+    runtime.shutdown_background();
+    lived.context("socket")
+}
+
+fn parse(args: &[OsString]) -> Result<(Session, bool)> {
+    let (mut client, mut id, mut recovery) = (None, None, false);
+    let mut args = args.iter().map(|a| a.to_string_lossy().into_owned());
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--client" => client = args.next(),
+            "--session" => id = args.next(),
+            "--recovery" => recovery = true,
+            _ => return Err(usage(format!("worker: '{arg}' is not understood"))),
+        }
+    }
+    let (Some(client), Some(id)) = (client, id) else {
+        return Err(usage("worker: --client and --session are needed"));
+    };
+    let key = session_key(&client, &id);
+    Ok((Session { client, id, key }, recovery))
+}
+
+/// Everything that can wake the loop.
+enum Wake {
+    Report(Report),
+    Ask(Ask),
+    Distilled(Distilling),
+    Clock,
+    Terminate,
+}
+
+struct Worker {
+    settings: Arc<Settings>,
+    session: Arc<Session>,
+    recovery: bool,
+    owner: Owner,
+    shown: Arc<Mutex<Shown>>,
+    state: State,
+    clocks: Clocks,
+    hands: Hands,
+    standing: Standing,
+    /// The spool was taken in at least once: from then on "nothing to do" can be believed.
+    settled_in: bool,
+    /// Distil what there is, whether or not a summary is due.
+    flush: bool,
+    retry: Duration,
+    /// What is left when this worker goes is somebody else's: it was told to go, has run out of
+    /// time, or the session has another owner.
+    leaves_work: bool,
+    /// Another owner may have gone already: somebody has to look after what is left.
+    needs_heir: bool,
+}
+
+impl Worker {
+    fn new(settings: Settings, session: Session, recovery: bool, owner: Owner) -> Worker {
+        let now = Instant::now();
+        let backend = crate::agent::Backend::from_name(&settings.config.agent.backend);
+        let status = Status {
+            client: session.client.clone(),
+            session: session.id.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            backend: backend.name().into(),
+            started_at_epoch: now_ms(),
+            ..Status::default()
+        };
+        Worker {
+            clocks: Clocks::start(settings.config.worker.clone(), now),
+            hands: Hands::new(backend),
+            settings: Arc::new(settings),
+            session: Arc::new(session),
+            recovery,
+            owner,
+            shown: Arc::new(Mutex::new(Shown { status, heard: now })),
+            state: State::Serving,
+            standing: Standing::default(),
+            settled_in: false,
+            flush: false,
+            retry: RETRY,
+            leaves_work: false,
+            needs_heir: false,
+        }
+    }
+
+    /// From the first listening to the last look.
+    async fn live(mut self) -> std::io::Result<()> {
+        let mut listener = Some(self.owner.listen(&self.settings, &self.session)?);
+        let (intake, mut reports, thread) =
+            Intake::start(self.settings.clone(), self.session.clone());
+        let (asks, mut asked) = mpsc::unbounded_channel();
+        let mut terminate = signal(SignalKind::terminate())?;
+        tracing::info!(pid = std::process::id(), "serving");
+        intake.take_in();
+        loop {
+            let (leaving, left) = watch::channel(false);
+            let desk = Desk {
+                settings: self.settings.clone(),
+                session: self.session.clone(),
+                intake: intake.clone(),
+                asks: asks.clone(),
+                shown: self.shown.clone(),
+            };
+            let bound = listener.take().expect("bound before each round");
+            let server = tokio::spawn(listener::serve(bound, desk, left));
+            while self.state != State::Gone {
+                self.show();
+                let wake = tokio::select! {
+                    Some(report) = reports.recv() => Wake::Report(report),
+                    Some(ask) = asked.recv() => Wake::Ask(ask),
+                    distilled = self.hands.finished(), if self.hands.full() => Wake::Distilled(distilled),
+                    () = tokio::time::sleep_until(self.clocks.nearest()) => Wake::Clock,
+                    _ = terminate.recv() => Wake::Terminate,
+                };
+                self.on(wake, &intake);
+            }
+            let _ = leaving.send(true);
+            let _ = server.await;
+            self.owner.unlink_socket();
+            crate::testpoint::at("worker.closed");
+            if self.leaves_work || !intake.look_once_more().await {
+                break;
+            }
+            tracing::info!("there is work after all");
+            listener = Some(self.owner.listen(&self.settings, &self.session)?);
+            self.state = State::Ending;
+            self.flush = true;
+            intake.take_in();
+        }
+        intake.leave().await;
+        let _ = thread.join();
+        tracing::info!("leaving");
+        self.owner.leave();
+        if self.needs_heir {
+            launch::start(&self.session.client, &self.session.id)?;
+        }
+        Ok(())
+    }
+
+    fn on(&mut self, wake: Wake, intake: &Intake) {
+        match wake {
+            Wake::Report(report) => self.on_report(report, intake),
+            Wake::Ask(Ask::Wake) => intake.take_in(),
+            Wake::Ask(Ask::Shutdown { graceful: true }) => self.input(Input::ShutdownGraceful, intake),
+            Wake::Ask(Ask::Shutdown { graceful: false }) | Wake::Terminate => {
+                self.input(Input::ShutdownNow, intake);
+            }
+            Wake::Distilled(distilling) => match distilling.outcome {
+                Ok(distilled) => intake.complete(distilling.batch, distilled, self.hands.backend_name()),
+                Err(reason) => {
+                    tracing::warn!(events = distilling.batch.messages.len(), "a batch failed: {reason}");
+                    intake.fail(distilling.batch, reason);
+                }
+            },
+            Wake::Clock => match self.clocks.due(Instant::now()) {
+                Some(Due::Input(input)) => self.input(input, intake),
+                Some(Due::LookAgain) => intake.take_in(),
+                None => {}
+            },
+        }
+        self.look_around(intake);
+    }
+
+    fn on_report(&mut self, report: Report, intake: &Intake) {
+        match report {
+            Report::Accepted { kinds, bytes } => {
+                self.hands.heard(&kinds, bytes);
+                if !kinds.is_empty() {
+                    self.clocks.heard(Instant::now());
+                    self.shown.lock().expect("never poisoned").heard = Instant::now();
+                }
+                for kind in kinds {
+                    self.input(input_of(kind), intake);
+                }
+            }
+            Report::TookIn { events } => {
+                tracing::debug!(events, "took the spool in");
+                self.retry = RETRY;
+                self.settled_in = true;
+                self.hands.look_soon();
+            }
+            Report::Claimed(batch) => {
+                tracing::debug!(events = batch.messages.len(), "distilling");
+                self.hands.take(batch);
+            }
+            Report::NothingToClaim { not_before } => {
+                self.hands.nothing();
+                if let Some(epoch) = not_before {
+                    let wait = Duration::from_millis((epoch - now_ms()).max(1) as u64);
+                    self.clocks.look_again(Instant::now() + wait);
+                }
+            }
+            Report::Settled { failed } => self.hands.settled(failed),
+            Report::Standing(standing) => self.standing = standing,
+            Report::Unavailable(why) => {
+                tracing::warn!("the store cannot be used: {why}");
+                self.hands.nothing();
+                self.clocks.look_again(Instant::now() + self.retry);
+                self.retry = (self.retry * 2).min(RETRY_MAX);
+            }
+            Report::NotOurs { why, needs_heir } => {
+                tracing::warn!("{why}");
+                self.needs_heir = needs_heir;
+                self.input(Input::Fenced, intake);
+            }
+        }
+    }
+
+    /// After every wake: claim when something is due, and see whether all is done.
+    fn look_around(&mut self, intake: &Intake) {
+        if self.state == State::Gone || !self.settled_in {
+            return;
+        }
+        let claims = matches!(self.state, State::Serving | State::Ending);
+        if claims && let Some(take) = self.hands.next_take(self.flush) {
+            intake.claim(take);
+            return;
+        }
+        if !self.rested() {
+            return;
+        }
+        match self.state {
+            State::Serving if self.forestalled() => self.input(Input::Forestalled, intake),
+            State::Serving if !self.clocks.lingers() => {
+                self.input(Input::Rested, intake);
+                intake.checkpoint();
+            }
+            State::Ending | State::Closing => self.input(Input::Rested, intake),
+            State::Serving | State::Gone => {}
+        }
+    }
+
+    /// Nothing in hand, nothing asked for, nothing that this state still has to see done.
+    fn rested(&self) -> bool {
+        let standing = &self.standing;
+        !self.hands.busy()
+            && match self.state {
+                State::Serving => standing.open == 0,
+                State::Ending => standing.pending == 0 && standing.reopened == 0,
+                State::Closing | State::Gone => true,
+            }
+    }
+
+    /// Born, and neither spool nor queue nor open prompt: somebody else did it.
+    fn forestalled(&self) -> bool {
+        !self.hands.ever_heard() && self.standing.pending == 0 && self.standing.reopened == 0
+    }
+
+    fn input(&mut self, input: Input, intake: &Intake) {
+        let (to, effects) = match state::next(self.state, input) {
+            Ok(next) => next,
+            Err(illegal) => {
+                tracing::error!("lost track: {illegal:?}");
+                debug_assert!(false, "{illegal:?}");
+                return;
+            }
+        };
+        if to != self.state {
+            tracing::debug!("{:?} -> {to:?} ({input:?})", self.state);
+            self.leaves_work |= to == State::Closing || effects.contains(&Effect::GiveBack);
+        }
+        self.state = to;
+        for effect in effects {
+            self.carry_out(*effect, intake);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, intake: &Intake) {
+        let now = Instant::now();
+        match effect {
+            Effect::StartLinger => {
+                let patience = self.recovery.then_some(Duration::ZERO);
+                self.clocks.start_linger(now, patience);
+            }
+            Effect::StopLinger => self.clocks.stop_linger(),
+            Effect::StartEndDeadline => self.clocks.start_end(now),
+            Effect::StopEndDeadline => {
+                self.clocks.stop_end();
+                self.flush = false;
+            }
+            Effect::CloseLate => {
+                intake.close(ClosedBy::Late, Which::Reopened);
+                self.hands.look_soon();
+            }
+            Effect::CloseAll => {
+                intake.close(ClosedBy::Time, Which::All);
+                self.hands.look_soon();
+            }
+            Effect::Flush => {
+                self.flush = true;
+                self.hands.look_soon();
+            }
+            Effect::GiveBack => {
+                if let Some(batch) = self.hands.give_up() {
+                    intake.give_back(batch);
+                }
+            }
+            Effect::Leave => {}
+        }
+    }
+
+    /// What `ps` is told.
+    fn show(&self) {
+        let mut shown = self.shown.lock().expect("never poisoned");
+        let status = &mut shown.status;
+        status.state = if self.state == State::Serving { "serving" } else { "ending" }.into();
+        status.doing = match self.hands.doing() {
+            Some(doing) => doing,
+            None if self.clocks.lingers() => "lingering",
+            None => "idle",
+        }
+        .into();
+        status.prompt = self.standing.prompt;
+    }
+}
+
+/// What the worker's loop shows to whoever asks, without being asked itself.
+struct Shown {
+    status: Status,
+    heard: Instant,
+}
+
+impl Shown {
+    fn status(&self) -> Status {
+        Status { idle_ms: self.heard.elapsed().as_millis() as u64, ..self.status.clone() }
+    }
+}
+
+fn input_of(kind: Kind) -> Input {
+    match kind {
+        Kind::Prompt | Kind::Notification => Input::Prompt,
+        Kind::End => Input::End,
+        _ => Input::Event,
+    }
+}
+
+/// Milliseconds since the epoch.
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
+}

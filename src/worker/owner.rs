@@ -1,0 +1,184 @@
+//! Who owns a session: taking its lock, its socket's coming and going, and the last look.
+//!
+//! Whoever holds the lock is the session's worker; the socket file means nothing by itself.
+//! Nobody unlinks a socket or a lock file without holding the lock of that path, and before each
+//! unlink the lock's inode, and on leaving the socket's, are compared once more: another's stays.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use interprocess::local_socket::tokio::Listener;
+use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+use interprocess::os::unix::local_socket::ListenerOptionsExt;
+use memctl_proto::{Reply, Request};
+use nix::sys::signal::Signal;
+
+use crate::config::Settings;
+use crate::deliver::connect;
+use crate::lock::{self, Holder, SessionLock};
+use crate::process::{self, Handle, Identity};
+use crate::testpoint;
+
+/// A starter looks often while a worker may just be leaving, then seldom.
+const OFTEN: Duration = Duration::from_millis(10);
+const SELDOM: Duration = Duration::from_millis(100);
+const EAGER: Duration = Duration::from_millis(200);
+
+/// How long a lock may be held without a socket: somebody cleaned `/tmp`.
+const WITHOUT_SOCKET: Duration = Duration::from_secs(1);
+
+/// Between asking a silent worker to go and making it go.
+const TERM_GRACE: Duration = Duration::from_secs(2);
+
+/// How many names are tried when strangers sit on ours.
+const NAMES: u32 = 8;
+
+/// Which session, in which installation.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub client: String,
+    pub id: String,
+    pub key: String,
+}
+
+/// Becomes the session's worker, or finds that another one is and answers.
+pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<SessionLock>> {
+    let path = settings.paths.session_lock(&session.key);
+    let begun = Instant::now();
+    let mut silent: Option<(Holder, Instant)> = None;
+    loop {
+        if let Some(lock) = SessionLock::try_take(&path)? {
+            testpoint::at("worker.locked");
+            return Ok(Some(lock));
+        }
+        let holder = lock::read_holder(&path).unwrap_or_default();
+        let socket = match holder.socket.as_os_str().is_empty() {
+            true => settings.paths.socket(&session.key, 0),
+            false => holder.socket.clone(),
+        };
+        if let Ok(Reply::Pong { .. }) = connect::ask(&socket, &Request::Wake, SELDOM) {
+            return Ok(None);
+        }
+        let since = match &silent {
+            Some((same, since)) if same.identity == holder.identity => *since,
+            _ => silent.insert((holder.clone(), Instant::now())).1,
+        };
+        let patience = match socket.symlink_metadata() {
+            Ok(_) => settings.config.worker.hang_timeout,
+            Err(_) => WITHOUT_SOCKET.min(settings.config.worker.hang_timeout),
+        };
+        if since.elapsed() >= patience {
+            match process::proven(&holder.identity) {
+                Ok(handle) => end(&handle),
+                // It cannot be told who it is: leave it alone. The event is durable.
+                Err(_) if since.elapsed() >= 2 * patience => return Ok(None),
+                Err(_) => {}
+            }
+        }
+        pause(if begun.elapsed() < EAGER { OFTEN } else { SELDOM });
+    }
+}
+
+/// Ends a worker that holds the lock and does not answer.
+fn end(handle: &Handle) {
+    tracing::warn!(pid = handle.process().pid, "ending a worker that does not answer");
+    let _ = handle.signal(Signal::SIGTERM);
+    if !handle.wait_gone(TERM_GRACE) {
+        let _ = handle.signal(Signal::SIGKILL);
+        handle.wait_gone(TERM_GRACE);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a lock has no event to wait for")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// A session that this process owns, and the socket it bound for it.
+pub struct Owner {
+    lock: SessionLock,
+    socket: Option<Bound>,
+}
+
+struct Bound {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl Owner {
+    pub fn new(lock: SessionLock) -> Owner {
+        Owner { lock, socket: None }
+    }
+
+    /// Binds the session's socket, listens, and says in the lock file who serves where.
+    ///
+    /// # Errors
+    /// `Interrupted` when the lock is no longer ours; else what the file system says.
+    pub fn listen(&mut self, settings: &Settings, session: &Session) -> io::Result<Listener> {
+        for attempt in 0..NAMES {
+            let path = settings.paths.socket(&session.key, attempt);
+            match fs::symlink_metadata(&path) {
+                Ok(meta) if !meta.file_type().is_socket() || meta.uid() != process::own_uid() => {
+                    tracing::warn!(path = %path.display(), "a stranger sits at the socket's path");
+                    continue;
+                }
+                Ok(_) => {
+                    self.check()?;
+                    fs::remove_file(&path)?;
+                }
+                Err(_) => {}
+            }
+            let name = path.as_path().to_fs_name::<GenericFilePath>()?;
+            let bound =
+                ListenerOptions::new().name(name).mode(0o600).reclaim_name(false).create_tokio();
+            let listener = match bound {
+                Ok(listener) => listener,
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse => continue,
+                Err(e) => return Err(e),
+            };
+            testpoint::at("worker.bound");
+            let meta = fs::symlink_metadata(&path)?;
+            self.socket = Some(Bound { path: path.clone(), inode: (meta.dev(), meta.ino()) });
+            self.lock.write(&Holder {
+                identity: Identity::own()?,
+                socket: path,
+                version: env!("CARGO_PKG_VERSION").into(),
+                client: session.client.clone(),
+                session: session.id.clone(),
+            })?;
+            return Ok(listener);
+        }
+        Err(io::Error::new(io::ErrorKind::AddrInUse, "strangers sit at all of the socket's names"))
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.lock.still_mine() {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::Interrupted, "the session's lock file is another's"))
+    }
+
+    /// Takes the socket away. The listener is closed already.
+    pub fn unlink_socket(&mut self) {
+        let Some(bound) = self.socket.take() else { return };
+        let same = fs::symlink_metadata(&bound.path)
+            .is_ok_and(|meta| (meta.dev(), meta.ino()) == bound.inode);
+        if same && self.lock.still_mine() {
+            let _ = fs::remove_file(&bound.path);
+        }
+    }
+
+    /// The last act: the lock file goes while the lock is still held.
+    pub fn leave(mut self) {
+        self.unlink_socket();
+        testpoint::at("worker.unlinked");
+        match self.lock.remove() {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("the lock file is another's"),
+            Err(e) => tracing::warn!("the lock file stays: {e}"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What a hook prints and never does, whatever it is given.
+
+use serde_json::json;
+
+use crate::support::World;
+use crate::support::recordings::{prompt, tool};
+
+const NEUTRAL: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
+
+/// Exit 0, the neutral answer, a line on standard error that holds `said`, and, once there is a
+/// place for it, the same in the log.
+#[track_caller]
+fn refuses(w: &World, args: &[&str], input: &[u8], said: &str) {
+    let output = w.hook_bytes(args, input);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(output.out, NEUTRAL);
+    assert!(output.err.contains(said), "{:?} does not say {said:?}", output.err);
+    assert_eq!(output.err.trim_end().lines().count(), 1, "{:?}", output.err);
+    if w.data().exists() {
+        assert!(w.logs().contains(said), "log: {}", w.logs());
+    }
+}
+
+#[test]
+fn what_is_no_event_is_refused_and_the_client_goes_on() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "hello"));
+    refuses(&w, &[], b"", "nothing");
+    refuses(&w, &[], b"hello", "JSON");
+    refuses(&w, &[], b"[1,2]", "JSON");
+    refuses(&w, &[], br#"{"hook_event_name":"Stop""#, "JSON");
+    refuses(&w, &[], br#"{"hook_event_name":"Stop","cwd":"/"}"#, "session");
+    refuses(&w, &["--nonsense"], b"{}", "--nonsense");
+    let long = json!({"hook_event_name": "Stop", "session_id": "x".repeat(600)});
+    refuses(&w, &[], long.to_string().as_bytes(), "session");
+}
+
+#[test]
+fn unknown_events_and_fields_are_tolerated() {
+    let w = World::new();
+    w.hook(&json!({"session_id": "s", "hook_event_name": "SomethingNew", "x": {"y": [1]}}));
+    let mut payload = prompt("s", "t", "hello");
+    payload["brand_new"] = json!([{"deep": null}]);
+    w.hook(&payload);
+    assert_eq!(w.worker().signum(), 1);
+}
+
+#[test]
+fn the_answer_of_a_memory_agents_own_hook_is_neutral_and_nothing_is_kept() {
+    let w = World::new().with("MEMCTL_INTERNAL", "1");
+    w.hook(&prompt("s", "t", "hello"));
+    assert!(!w.data().exists());
+}
+
+#[test]
+fn fifty_megabytes_are_cut_and_kept() {
+    let w = World::new();
+    let mut payload = tool("s", "t", "u", "cat big", "");
+    payload["tool_response"]["stdout"] = json!("0123456789".repeat(5 << 20));
+    let output = w.hook_bytes(&[], payload.to_string().as_bytes());
+    assert_eq!(output.code, Some(0));
+    assert_eq!(output.out, NEUTRAL);
+    w.rest();
+    let sizes = w.rows("SELECT event, tool_use_id FROM pending_messages WHERE tool_use_id = 'u'");
+    assert_eq!(sizes, ["tool|u"]);
+}
+
+#[test]
+fn private_text_and_odd_bytes() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "tell nobody: <private>my pin is 1234</private> but do it"));
+    let mut odd = tool("s", "t", "u1", "printf", "caf\u{e9} \u{0} \u{1b}[31m");
+    odd["tool_input"]["command"] = json!("<private>secret sauce</private> ls");
+    w.hook(&odd);
+    let output = w.hook_bytes(&[], b"{\"session_id\":\"s\",\"hook_event_name\":\"Stop\",\"last_assistant_message\":\"\xff\xfe \\ud800\"}");
+    assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL));
+    w.rest();
+    let everything = std::fs::read(w.data().join("memctl.db")).unwrap();
+    let holds = |text: &str| everything.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(!holds("1234") && !holds("secret sauce"));
+    assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["tell nobody:  but do it"]);
+}
+
+#[test]
+fn a_wholly_private_prompt_makes_its_turn_private() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "<private>all of it</private>"));
+    w.hook(&tool("s", "t", "u", "cat diary", "dear diary"));
+    w.hook(&crate::support::recordings::stop("s", "t", "I read your diary."));
+    w.rest();
+    assert_eq!(w.rows("SELECT private, prompt_text FROM user_prompts"), ["1|-"]);
+    assert_eq!(w.rows("SELECT request, hidden FROM session_summaries"), ["[private]|1"]);
+    assert_eq!(w.count("SELECT count(*) FROM observations"), 0);
+    let files = [w.data().join("memctl.db"), w.data().join("memctl.db-wal")];
+    for file in files.iter().filter(|f| f.exists()) {
+        let bytes = std::fs::read(file).unwrap();
+        assert!(!bytes.windows(10).any(|w| w == b"dear diary"), "{}", file.display());
+    }
+}
+
+#[test]
+fn a_panic_an_abort_and_an_overflow_end_neutrally() {
+    for how in ["panic", "abort"] {
+        let mut w = World::new();
+        w.hook(&prompt("s", "t", "hello"));
+        w.set("MEMCTL_TESTPOINT", &format!("hook.captured={how}"));
+        let output = w.hook_bytes(&[], tool("s", "t", "u", "ls", "").to_string().as_bytes());
+        assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL), "{how}: {output:?}");
+        if how == "panic" {
+            assert!(output.err.contains("hook.captured"), "{output:?}");
+            assert!(w.logs().contains("panicked"), "{}", w.logs());
+        }
+    }
+    let deep = format!("{{\"session_id\":\"s\",\"x\":{}", "[".repeat(200_000));
+    let w = World::new();
+    let output = w.hook_bytes(&[], deep.as_bytes());
+    assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL));
+}
+
+#[test]
+fn a_data_dir_that_cannot_be_written_leaves_the_second_spool() {
+    let w = World::new();
+    // A file in its way: no permission stops root.
+    std::fs::write(w.data(), "").unwrap();
+    let output = w.hook_bytes(&[], prompt("s", "t", "hello").to_string().as_bytes());
+    assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL));
+    assert!(output.err.contains("data dir"), "{output:?}");
+}

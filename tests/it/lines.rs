@@ -1,0 +1,86 @@
+//! The JSON dialect, spoken as `nc -U` would: lines in, lines out, on a live worker's socket.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use serde_json::{Value, json};
+
+use crate::support::recordings::{prompt, stop, tool};
+use crate::support::{World, until};
+
+fn say(w: &World, lines: &[&str]) -> Vec<Value> {
+    let socket = until("a socket", || w.socket_files().pop().ok_or("none".to_owned()));
+    let mut stream = UnixStream::connect(socket).unwrap();
+    for line in lines {
+        writeln!(stream, "{line}").unwrap();
+    }
+    // Not shut down: the worker closes by itself after its last answer.
+    BufReader::new(stream)
+        .lines()
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect()
+}
+
+fn world() -> World {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "30s");
+    w.hook(&prompt("s", "t", "look around"));
+    w.worker();
+    w
+}
+
+#[test]
+fn a_finalize_is_answered_and_writes_the_row() {
+    let w = world();
+    let answers = say(&w, &[r#"{"type":"finalize"}"#]);
+    assert_eq!(answers, [json!({"ok": true, "closed": 1})]);
+    until("a summary", || match w.count("SELECT count(*) FROM session_summaries") {
+        1 => Ok(()),
+        n => Err(format!("{n} rows")),
+    });
+    assert_eq!(say(&w, &[r#"{"type":"finalize"}"#]), [json!({"ok": true, "closed": 0})]);
+}
+
+#[test]
+fn an_observation_goes_the_way_of_all_events() {
+    let w = world();
+    let line = json!({
+        "type": "observation", "tool_name": "Bash", "tool_input": {"command": "make"},
+        "tool_response": "ok <private>token</private>", "tool_use_id": "x1",
+    });
+    let answers = say(&w, &[&line.to_string(), &line.to_string()]);
+    assert_eq!((&answers[0]["ok"], &answers[0]["duplicate"]), (&json!(true), &json!(false)));
+    assert_eq!(answers[1]["duplicate"], true);
+    w.hook(&stop("s", "t", "Done."));
+    until("all distilled", || match w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'") {
+        0 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    let rows = w.rows("SELECT tool_name, prompt_number FROM pending_messages WHERE tool_use_id = 'x1'");
+    assert_eq!(rows, ["Bash|1"]);
+}
+
+#[test]
+fn status_and_ping_and_nonsense() {
+    let w = world();
+    let answers = say(&w, &[r#"{"type":"ping"}"#, r#"{"type":"status"}"#, "nonsense", r#"{"type":"dance"}"#]);
+    assert_eq!(answers[0]["ok"], true);
+    assert_eq!(answers[1]["session"], "s");
+    assert_eq!(answers[1]["state"], "serving");
+    assert_eq!((&answers[2]["ok"], &answers[2]["code"]), (&json!(false), &json!("malformed")));
+    assert!(answers[3]["message"].as_str().unwrap().contains("dance"));
+}
+
+#[test]
+fn silent_garbage_and_oversized_peers_disturb_nobody() {
+    let w = world();
+    let socket = w.socket_files().pop().unwrap();
+    let silent: Vec<UnixStream> = (0..20).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    let mut garbage = UnixStream::connect(&socket).unwrap();
+    garbage.write_all(&[0xF6, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3]).unwrap();
+    let mut long = UnixStream::connect(&socket).unwrap();
+    let _ = long.write_all(&vec![b'x'; 3 << 20]);
+    w.hook(&tool("s", "t", "u", "ls", "a b"));
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'"), 1);
+    assert!(w.spools().is_empty());
+    drop(silent);
+}

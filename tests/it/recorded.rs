@@ -1,0 +1,212 @@
+//! Recorded sessions of the real client, event by event, and what the store makes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::support::recordings::{self, sequence, sequences};
+use crate::support::{World, until};
+
+/// Idle and linger times of milliseconds, so that what nobody ends comes to an end.
+fn world() -> World {
+    World::new().with("MEMCTL_WORKER_IDLE_TIMEOUT", "2s")
+}
+
+/// What a recording must have come to, worked out from its payloads alone.
+#[derive(Default)]
+struct Expected {
+    observations: i64,
+    prompts: Vec<String>,
+    /// Prompt numbers that must have a summary row.
+    stopped: BTreeSet<i64>,
+}
+
+fn expected(payloads: &[Value]) -> BTreeMap<String, Expected> {
+    const SKIPPED: [&str; 7] = [
+        "TodoWrite", "TaskCreate", "TaskUpdate", "AskUserQuestion", "ToolSearch", "Skill", "ExitPlanMode",
+    ];
+    let mut all: BTreeMap<String, Expected> = BTreeMap::new();
+    for payload in payloads {
+        let text = |key: &str| payload[key].as_str().unwrap_or_default();
+        let session = all.entry(text("session_id").to_owned()).or_default();
+        match text("hook_event_name") {
+            "UserPromptSubmit" if !text("prompt").starts_with("<task-notification>") => {
+                session.prompts.push(text("prompt_id").to_owned());
+            }
+            "PostToolUse" | "PostToolUseFailure" if !SKIPPED.contains(&text("tool_name")) => {
+                session.observations += 1;
+            }
+            "SubagentStop" if !text("agent_type").is_empty() => session.observations += 1,
+            "Stop" | "StopFailure" => {
+                let turn = text("prompt_id");
+                let own = session.prompts.iter().rposition(|p| p == turn);
+                session.stopped.insert(own.map_or(session.prompts.len(), |n| n + 1) as i64);
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn every_recorded_session_is_accounted_for() {
+    for name in sequences() {
+        let w = world();
+        let payloads = sequence(&name);
+        w.hooks(&payloads);
+        w.rest();
+        for (session, want) in expected(&payloads) {
+            let here = format!("FROM pending_messages WHERE content_session_id = '{session}'");
+            let got = w.count(&format!("SELECT count(*) {here} AND message_type = 'observation'"));
+            assert_eq!(got, want.observations, "{name}: observations of {session}");
+            let of = format!("(SELECT id FROM sessions WHERE content_session_id = '{session}')");
+            let prompts = w.count(&format!("SELECT count(*) FROM user_prompts WHERE session_id = {of}"));
+            assert_eq!(prompts, want.prompts.len() as i64, "{name}: prompts of {session}");
+            let rows: BTreeSet<i64> = w
+                .rows(&format!("SELECT prompt_number FROM session_summaries WHERE session_id = {of}"))
+                .iter()
+                .map(|n| n.parse().unwrap())
+                .collect();
+            assert!(want.stopped.is_subset(&rows), "{name}: {:?} of {rows:?}", want.stopped);
+            assert!(rows.iter().all(|n| *n <= want.prompts.len() as i64), "{name}: {rows:?}");
+        }
+        assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0, "{name}");
+        assert_eq!(w.count("SELECT count(*) FROM user_prompts WHERE finalized_at_epoch IS NULL"), 0, "{name}");
+        assert_eq!(w.spools(), [] as [std::path::PathBuf; 0], "{name}");
+        assert_eq!(w.socket_files(), [] as [std::path::PathBuf; 0], "{name}");
+    }
+}
+
+/// Feeds a recording and waits until all of it is remembered.
+fn play(name: &str) -> World {
+    let w = world();
+    w.hooks(&sequence(name));
+    w.rest();
+    w
+}
+
+#[test]
+fn a_prompt_queued_inside_a_turn_shares_its_row() {
+    let w = play("interactive-queued-prompt");
+    assert_eq!(
+        w.rows("SELECT prompt_number, finalized_by FROM user_prompts ORDER BY prompt_number"),
+        ["1|stop", "2|stop"]
+    );
+    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["2"]);
+    // The tool ran in the turn of both prompts: it belongs to the newest.
+    assert_eq!(
+        w.rows("SELECT prompt_number FROM pending_messages WHERE message_type = 'observation'"),
+        ["2"]
+    );
+}
+
+#[test]
+fn a_background_tasks_turn_writes_the_row_of_the_prompt() {
+    let w = play("headless-background-command");
+    assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
+    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(
+        w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'summarize' AND event = 'stop'"),
+        2
+    );
+    let row = w.rows("SELECT completed || learned || investigated || notes FROM session_summaries");
+    assert!(row[0].contains("Background noticed"), "{row:?}");
+}
+
+#[test]
+fn a_blocked_stop_that_comes_nine_times_has_one_row_with_the_last_text() {
+    let w = play("headless-stop-blocked");
+    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    let row = w.rows("SELECT completed || learned || investigated || notes FROM session_summaries");
+    assert!(row[0].contains("Nothing more to do"), "{row:?}");
+    assert!(!row[0].contains("Plain answer"), "{row:?}");
+}
+
+#[test]
+fn interrupted_turns_are_closed_by_what_comes_next() {
+    let w = play("interactive-interrupt");
+    assert_eq!(
+        w.rows("SELECT prompt_number, finalized_by FROM user_prompts ORDER BY prompt_number"),
+        ["1|interrupted", "2|interrupted", "3|stop"]
+    );
+    assert_eq!(
+        w.rows("SELECT prompt_number FROM session_summaries ORDER BY prompt_number"),
+        ["1", "2", "3"]
+    );
+    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["completed|prompt_input_exit"]);
+}
+
+#[test]
+fn a_client_ended_in_the_middle_of_a_turn_failed() {
+    let w = play("headless-sigterm");
+    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|other"]);
+}
+
+#[test]
+fn a_failing_api_leaves_its_error_in_the_notes() {
+    let w = play("headless-api-error");
+    let notes = w.rows("SELECT notes FROM session_summaries");
+    assert!(notes[0].contains("429"), "{notes:?}");
+}
+
+#[test]
+fn subagents_keep_their_names_and_compactions_are_not_subagents() {
+    let w = play("headless-two-subagents");
+    let mut agents = w.rows("SELECT DISTINCT agent_type FROM pending_messages WHERE agent_id IS NOT NULL");
+    agents.sort();
+    assert_eq!(agents, ["Explore", "general-purpose"]);
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'subagent'"), 2);
+    let w = play("headless-auto-compaction");
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'subagent'"), 0);
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'checkpoint'"), 1);
+    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+}
+
+#[test]
+fn a_branch_knows_its_parent() {
+    let w = play("interactive-resume-branch");
+    let links = w.rows(
+        "SELECT p.content_session_id IS NOT NULL FROM sessions s
+         LEFT JOIN sessions p ON p.id = s.parent_session_id ORDER BY s.id",
+    );
+    assert_eq!(links, ["0", "0", "1"]);
+    let filed: Vec<_> = w.rows("SELECT session_id FROM user_prompts ORDER BY id");
+    assert_ne!(filed[0], filed[1], "the branch's prompt is its own");
+}
+
+#[test]
+fn a_session_goes_on_after_its_first_stop_and_the_next_one_is_told() {
+    let w = world();
+    let long = sequence("interactive-long");
+    w.hooks(&long);
+    w.rest();
+    let start = recordings::payload("SessionStart.startup-headless");
+    let answer = w.hook(&start);
+    let told = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default();
+    assert!(told.contains("notes.txt"), "{told}");
+    // The same bytes at every start.
+    let again = w.hook(&start);
+    assert_eq!(answer, again);
+}
+
+#[test]
+fn every_kind_of_payload_is_answered_neutrally_but_a_start() {
+    let w = world();
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code-2.1.329");
+    let mut n = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(name) = name.strip_suffix(".json") else { continue };
+        if name.starts_with("environment.") || name.starts_with("SessionStart.") {
+            continue;
+        }
+        let answer = w.hook(&recordings::payload(name));
+        assert_eq!(answer.to_string(), r#"{"continue":true,"suppressOutput":true}"#, "{name}");
+        n += 1;
+    }
+    assert!(n > 100, "{n} payloads");
+    until("nothing is spooled for ever", || match w.spools()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+}

@@ -1,0 +1,8 @@
+//! The world a test lives in.
+
+pub mod recordings;
+pub mod wait;
+mod world;
+
+pub use wait::until;
+pub use world::{Output, World};

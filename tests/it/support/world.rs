@@ -1,0 +1,255 @@
+//! A home, a data dir and a place for sockets of its own, and the binary in a cleared
+//! environment.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::until;
+
+/// What a program said and how it ended.
+#[must_use]
+#[derive(Debug)]
+pub struct Output {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Output {
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    #[track_caller]
+    pub fn json(self) -> Value {
+        let text = self.ok();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}"))
+    }
+}
+
+pub struct World {
+    dir: TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl World {
+    pub fn new() -> World {
+        // Short, for a socket's path has room for 107 bytes.
+        let dir = tempfile::Builder::new().prefix("mc").tempdir_in("/tmp").unwrap();
+        for part in ["home", "s"] {
+            fs::create_dir(dir.path().join(part)).unwrap();
+        }
+        World { dir, env: Vec::new() }.with("MEMCTL_WORKER_LINGER", "100ms")
+    }
+
+    /// The same world with one more variable in its environment.
+    pub fn with(mut self, name: &str, value: &str) -> World {
+        self.set(name, value);
+        self
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.env.retain(|(n, _)| n != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn path(&self, part: &str) -> PathBuf {
+        self.dir.path().join(part)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    pub fn sockets(&self) -> PathBuf {
+        self.path("s")
+    }
+
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.env("HOME", self.path("home")).env("MEMCTL_DATA_DIR", self.data());
+        command.env("MEMCTL_SOCKET_DIR", self.sockets());
+        command.envs(self.env.iter().map(|(n, v)| (n, v))).current_dir(self.path("home"));
+        command
+    }
+
+    pub fn memctl(&self, args: &[&str]) -> Output {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        run(command.args(args), b"")
+    }
+
+    /// `memctl hook` with these bytes on its standard input.
+    pub fn hook_bytes(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        run(command.arg("hook").args(args), input)
+    }
+
+    /// One payload through a hook, which must answer with one JSON object and exit 0.
+    #[track_caller]
+    pub fn hook(&self, payload: &Value) -> Value {
+        let output = self.hook_bytes(&[], payload.to_string().as_bytes());
+        assert!(output.err.is_empty(), "{output:?}");
+        output.json()
+    }
+
+    #[track_caller]
+    pub fn hooks(&self, payloads: &[Value]) {
+        for payload in payloads {
+            self.hook(payload);
+        }
+    }
+
+    /// Waits until no worker is left, and with it nothing undone that could be done.
+    #[track_caller]
+    pub fn rest(&self) {
+        until("workers leave", || {
+            let left: Vec<String> = self.session_locks().iter().map(|p| p.display().to_string()).collect();
+            let alive = self.processes();
+            match left.is_empty() && alive.is_empty() {
+                true => Ok(()),
+                false => Err(format!("{left:?}, processes {alive:?}")),
+            }
+        });
+    }
+
+    /// Lock files of sessions.
+    pub fn session_locks(&self) -> Vec<PathBuf> {
+        let of_session = |name: &str| {
+            name.ends_with(".lock") && name != "store.lock" && name != "recover.lock"
+        };
+        list(&self.data().join("run"), of_session)
+    }
+
+    pub fn socket_files(&self) -> Vec<PathBuf> {
+        list(&self.sockets(), |name| name.ends_with(".sock"))
+    }
+
+    pub fn spools(&self) -> Vec<PathBuf> {
+        list(&self.data().join("spool"), |name| name.ends_with(".d"))
+    }
+
+    /// What the logs say, of all sessions.
+    pub fn logs(&self) -> String {
+        let files = list(&self.data().join("logs"), |_| true);
+        files.iter().map(|f| fs::read_to_string(f).unwrap_or_default()).collect()
+    }
+
+    /// The store, for looking at rows.
+    #[track_caller]
+    pub fn store(&self) -> Connection {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(self.data().join("memctl.db"), flags).unwrap();
+        conn.busy_timeout(super::wait::DEADLINE).unwrap();
+        conn
+    }
+
+    /// One number out of the store; 0 while there is none.
+    #[track_caller]
+    pub fn count(&self, sql: &str) -> i64 {
+        if !self.data().join("memctl.db").exists() {
+            return 0;
+        }
+        self.store().query_row(sql, [], |row| row.get(0)).unwrap_or_else(|e| panic!("{sql}: {e}"))
+    }
+
+    /// Rows as text, columns joined by `|`.
+    #[track_caller]
+    pub fn rows(&self, sql: &str) -> Vec<String> {
+        let conn = self.store();
+        let mut statement = conn.prepare(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let n = statement.column_count();
+        let row = |row: &rusqlite::Row| {
+            let cells = (0..n).map(|i| {
+                row.get_ref(i).map(|v| match v {
+                    rusqlite::types::ValueRef::Null => "-".to_owned(),
+                    rusqlite::types::ValueRef::Integer(i) => i.to_string(),
+                    rusqlite::types::ValueRef::Text(t) => String::from_utf8_lossy(t).into_owned(),
+                    other => format!("{other:?}"),
+                })
+            });
+            Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join("|"))
+        };
+        statement.query_map([], row).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    /// Pids of the processes that live in this world.
+    pub fn processes(&self) -> Vec<i32> {
+        let mark = format!("MEMCTL_DATA_DIR={}", self.data().display());
+        let pids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let environ = fs::read(entry.path().join("environ")).ok()?;
+            let ours = environ.split(|b| *b == 0).any(|v| v == mark.as_bytes());
+            (ours && !is_zombie(pid)).then_some(pid)
+        });
+        pids.collect()
+    }
+
+    /// The one worker that lives.
+    #[track_caller]
+    pub fn worker(&self) -> i32 {
+        until("one worker", || match self.processes()[..] {
+            [pid] if !self.socket_files().is_empty() => Ok(pid),
+            ref other => Err(format!("{other:?}")),
+        })
+    }
+
+    pub fn kill(&self, pid: i32) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).ok();
+        until("the killed process is gone", || {
+            if self.processes().contains(&pid) { Err(format!("{pid}")) } else { Ok(()) }
+        });
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).ok();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- logs of the world\n{}", self.logs());
+        }
+    }
+}
+
+fn run(command: &mut Command, input: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    Output {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    files
+}
+
+fn is_zombie(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z') || rest.is_empty())
+}
