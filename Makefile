@@ -40,8 +40,10 @@ test: tools
 		set -x; $(CARGO) test --workspace; \
 	fi
 
+# The driver itself is the same for all that it measures, and need not be built for it.
 bench: tools
-	$(CARGO) bench --profile dist --bench bench
+	@built="$$($(call built,--example floor --profile dist) | sed -n 's|/memctl$$||p')"; \
+	[ -n "$$built" ] && $(CARGO) bench --profile dev --bench bench -- --built "$$built"
 
 release: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && ls -l "$$memctl"

@@ -1,0 +1,92 @@
+//! Budgets, measured: `make bench`.
+//!
+//! Whole processes are timed from outside, after a warm-up, line by line in turn, and held
+//! against floors that the same run measures ([`floor.rs`], of the same profile and linking), so
+//! that a slow or busy machine moves both sides. What the driver itself costs is the same for
+//! all. A row that cannot be measured says why, and the others go on. The table goes to stdout,
+//! the same as JSON to `target/bench.json`.
+//!
+//! `cargo bench --bench bench -- --built DIR` measures the programs in DIR (`memctl` and
+//! `examples/floor`); `--runs N` changes how often.
+//!
+//! [`floor.rs`]: https://github.com/memctl/memctl/blob/main/benches/floor.rs
+
+mod fill;
+mod hooks;
+mod measure;
+mod report;
+mod worker;
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use report::Report;
+
+/// What is measured.
+struct Programs {
+    memctl: PathBuf,
+    floor: PathBuf,
+    runs: usize,
+}
+
+fn main() -> ExitCode {
+    let programs = match Programs::from_args(env::args().skip(1)) {
+        Ok(programs) => programs,
+        Err(why) => {
+            eprintln!("bench: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = Report::default();
+    println!("{}, {} runs a row", programs.memctl.display(), programs.runs);
+    for part in [hooks::small, hooks::large, hooks::alone, hooks::session_start, worker::all, size]
+    {
+        part(&mut report, &programs).unwrap_or_else(|why| report.missing(why));
+    }
+    println!("\n{}", report.summary());
+    let file = target_dir().join("bench.json");
+    match fs::write(&file, format!("{:#}\n", report.to_json())) {
+        Ok(()) => println!("{}", file.display()),
+        Err(e) => eprintln!("bench: {}: {e}", file.display()),
+    }
+    ExitCode::SUCCESS
+}
+
+impl Programs {
+    fn from_args(mut args: impl Iterator<Item = String>) -> Result<Programs, String> {
+        let mut built = Path::new(env!("CARGO_BIN_EXE_memctl")).with_file_name("");
+        let mut runs = 300;
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+            match arg.as_str() {
+                "--built" => built = PathBuf::from(value()?),
+                "--runs" => runs = value()?.parse().map_err(|e| format!("--runs: {e}"))?,
+                "--bench" => {} // cargo says what it runs
+                _ => return Err(format!("unknown argument {arg}: --built DIR, --runs N")),
+            }
+        }
+        let programs =
+            Programs { memctl: built.join("memctl"), floor: built.join("examples/floor"), runs };
+        for program in [&programs.memctl, &programs.floor] {
+            if !program.is_file() {
+                return Err(format!("{} is missing: 'make bench' builds it", program.display()));
+            }
+        }
+        Ok(programs)
+    }
+}
+
+/// The outermost directory that cargo has marked; the one of a triple lies inside it.
+fn target_dir() -> &'static Path {
+    let within = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    within.ancestors().filter(|dir| dir.join("CACHEDIR.TAG").exists()).last().unwrap_or(within)
+}
+
+fn size(report: &mut Report, programs: &Programs) -> measure::Result<()> {
+    report::heading("The program");
+    let bytes = fs::metadata(&programs.memctl).map_err(|e| e.to_string())?.len();
+    report.row(report::Row::figure("binary", bytes as f64 / 1e6, "MB").at_most(15.0));
+    Ok(())
+}

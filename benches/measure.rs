@@ -1,0 +1,105 @@
+//! How long a whole process takes, seen from outside, and what many runs come to.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A row could not be measured: why.
+pub type Result<T> = std::result::Result<T, String>;
+
+/// Runs before the first that counts.
+const WARM_UP: usize = 20;
+
+/// One thing that is measured again and again; setting up and cleaning up is its own business
+/// and not in the time it gives.
+pub struct Line<'a> {
+    pub name: &'static str,
+    pub once: Box<dyn FnMut() -> Result<Duration> + 'a>,
+}
+
+pub fn line<'a>(name: &'static str, once: impl FnMut() -> Result<Duration> + 'a) -> Line<'a> {
+    Line { name, once: Box::new(once) }
+}
+
+/// Sorted times of one line.
+pub struct Samples {
+    pub name: &'static str,
+    times: Vec<Duration>,
+}
+
+impl Samples {
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    pub fn median(&self) -> f64 {
+        self.at(0.5)
+    }
+
+    pub fn p99(&self) -> f64 {
+        self.at(0.99)
+    }
+
+    /// In milliseconds.
+    fn at(&self, share: f64) -> f64 {
+        let rank = (self.times.len() as f64 * share).ceil() as usize;
+        self.times[rank.saturating_sub(1)].as_secs_f64() * 1e3
+    }
+}
+
+/// Measures the lines in turn, so that what the machine does meanwhile hits all of them alike.
+/// A line that fails is given up; the others go on.
+pub fn interleave(runs: usize, lines: Vec<Line<'_>>) -> Vec<std::result::Result<Samples, String>> {
+    let mut lines: Vec<_> = lines.into_iter().map(|line| (line, Ok(Vec::new()))).collect();
+    for round in 0..WARM_UP + runs {
+        for (line, times) in &mut lines {
+            let Ok(so_far) = times else { continue };
+            match (line.once)() {
+                Ok(time) if round >= WARM_UP => so_far.push(time),
+                Ok(_) => {}
+                Err(why) => *times = Err(format!("{}: {why}", line.name)),
+            }
+        }
+    }
+    let sorted = |name, mut times: Vec<Duration>| {
+        times.sort_unstable();
+        Samples { name, times }
+    };
+    lines.into_iter().map(|(line, times)| times.map(|t| sorted(line.name, t))).collect()
+}
+
+/// From before the spawn to after the wait, with pipes at stdin and stdout as a client has them.
+/// Gives what was printed, too.
+pub fn whole_process(command: &mut Command, stdin: &[u8]) -> Result<(Duration, String)> {
+    let mut printed = String::new();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let began = Instant::now();
+    let mut child = command.spawn().map_err(|e| format!("{command:?}: {e}"))?;
+    // A program that ends without reading breaks the pipe; its status says what is to be said.
+    let _ = child.stdin.take().expect("piped").write_all(stdin);
+    let read = child.stdout.take().expect("piped").read_to_string(&mut printed);
+    let status = child.wait().map_err(|e| e.to_string())?;
+    let took = began.elapsed();
+    read.map_err(|e| e.to_string())?;
+    if !status.success() {
+        return Err(format!("{:?} ended with {status}", command.get_args().collect::<Vec<_>>()));
+    }
+    Ok((took, printed))
+}
+
+/// Asks again until there is an answer.
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        if let Some(answer) = ask()? {
+            return Ok(answer);
+        }
+        pause(Duration::from_millis(2));
+    }
+    Err(format!("waited 10 s in vain for {what}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "to watch a process do nothing takes time")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}

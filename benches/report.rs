@@ -1,0 +1,129 @@
+//! Rows against budgets: a table for people, JSON for programs.
+
+use serde_json::{Value, json};
+
+use crate::measure::Samples;
+
+/// One thing that was measured, in its unit.
+pub struct Row {
+    pub name: String,
+    pub unit: &'static str,
+    pub value: f64,
+    pub p99: Option<f64>,
+    pub runs: usize,
+    /// What it is held against, in words, and what it comes to.
+    pub against: Option<(String, f64)>,
+    pub budget: Option<Budget>,
+}
+
+/// The most that may come out.
+pub struct Budget {
+    pub text: String,
+    pub kept: bool,
+}
+
+impl Row {
+    pub fn time(samples: &Samples) -> Row {
+        Row {
+            name: samples.name.to_owned(),
+            unit: "ms",
+            value: samples.median(),
+            p99: Some(samples.p99()),
+            runs: samples.len(),
+            against: None,
+            budget: None,
+        }
+    }
+
+    pub fn figure(name: &str, value: f64, unit: &'static str) -> Row {
+        Row { name: name.into(), unit, value, p99: None, runs: 1, against: None, budget: None }
+    }
+
+    /// At most `most` in the row's own unit.
+    pub fn at_most(mut self, most: f64) -> Row {
+        let text = format!("≤ {most} {}", self.unit);
+        self.budget = Some(Budget { text, kept: self.value <= most });
+        self
+    }
+
+    /// At most `most` times the median of `floor`.
+    pub fn at_most_times(mut self, most: f64, floor: &Samples) -> Row {
+        let ratio = self.value / floor.median();
+        self.against = Some((format!("{ratio:.2} × {}", floor.name), ratio));
+        self.budget = Some(Budget { text: format!("≤ {most} ×"), kept: ratio <= most });
+        self
+    }
+
+    /// At most `most` milliseconds more than the median of `floor`.
+    pub fn at_most_above(mut self, most: f64, floor: &Samples) -> Row {
+        let above = self.value - floor.median();
+        self.against = Some((format!("{} + {above:.2} ms", floor.name), above));
+        self.budget = Some(Budget { text: format!("≤ + {most} ms"), kept: above <= most });
+        self
+    }
+}
+
+/// All that came of a run.
+#[derive(Default)]
+pub struct Report {
+    rows: Vec<Row>,
+    missing: Vec<String>,
+}
+
+impl Report {
+    pub fn row(&mut self, row: Row) {
+        println!("{}", table_line(&row));
+        self.rows.push(row);
+    }
+
+    pub fn missing(&mut self, why: String) {
+        println!("  not measured: {why}");
+        self.missing.push(why);
+    }
+
+    /// The samples of a line, or a word on why there are none.
+    pub fn take(&mut self, samples: Result<Samples, String>) -> Option<Samples> {
+        samples.map_err(|why| self.missing(why)).ok()
+    }
+
+    pub fn summary(&self) -> String {
+        let over = self.rows.iter().filter(|r| r.budget.as_ref().is_some_and(|b| !b.kept)).count();
+        format!("{} rows, {over} over budget, {} not measured", self.rows.len(), self.missing.len())
+    }
+
+    pub fn to_json(&self) -> Value {
+        let rows: Vec<_> = self.rows.iter().map(row_json).collect();
+        json!({ "rows": rows, "not_measured": self.missing })
+    }
+}
+
+pub fn heading(text: &str) {
+    println!("\n{text}\n{:<46} {:>10} {:>9}  {:<38} budget", "", "median", "p99", "");
+}
+
+fn table_line(row: &Row) -> String {
+    let p99 = row.p99.map(|p| format!("{p:.2}")).unwrap_or_default();
+    let against = row.against.as_ref().map_or("", |(text, _)| text);
+    let budget = match &row.budget {
+        Some(Budget { text, kept: true }) => format!("{text}  ok"),
+        Some(Budget { text, kept: false }) => format!("{text}  OVER"),
+        None => String::new(),
+    };
+    let digits = if row.unit == "times" { 0 } else { 2 };
+    let value = format!("{:.digits$} {}", row.value, row.unit);
+    format!("  {:<44} {value:>10} {p99:>9}  {against:<38} {budget}", row.name).trim_end().to_owned()
+}
+
+fn row_json(row: &Row) -> Value {
+    json!({
+        "name": row.name,
+        "unit": row.unit,
+        "value": row.value,
+        "p99": row.p99,
+        "runs": row.runs,
+        "against": row.against.as_ref().map(|(text, _)| text),
+        "compared": row.against.as_ref().map(|(_, figure)| figure),
+        "budget": row.budget.as_ref().map(|b| &b.text),
+        "kept": row.budget.as_ref().map(|b| b.kept),
+    })
+}

@@ -1,0 +1,149 @@
+//! What a worker costs the machine: its start, its memory, and whether it lets the processor sleep.
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use memctl_proto::event::Tool;
+use memctl_proto::{Event, Kind, Reply, Request, io};
+
+use crate::Programs;
+use crate::measure::{Result, Samples, interleave, line, pause, wait_for};
+use crate::report::{Report, Row, heading};
+use crate::world::{Session, World, end};
+
+const EVENTS: usize = 10_000;
+/// How long an idle worker is watched.
+const WATCHED: Duration = Duration::from_secs(5);
+
+pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
+    heading("A worker");
+    if let Some(samples) = start(programs).and_then(|s| report.take(s)) {
+        report.row(Row::time(&samples).at_most(5.0));
+    }
+    if !Path::new("/proc/self/status").exists() {
+        return Err("memory and wake-ups of a worker are read from /proc, which is not here".into());
+    }
+    let world = World::new(&programs.memctl)?;
+    let session = world.begin("worker").map_err(|why| format!("a worker's memory: {why}"))?;
+    come_to_rest(session.worker)?;
+    let (resident, anonymous) = memory(session.worker)?;
+    report.row(Row::figure("idle: resident", resident, "MB").at_most(8.0));
+    report.row(Row::figure("idle: anonymous", anonymous, "MB").at_most(2.0));
+    let before = wake_ups(session.worker)?;
+    pause(WATCHED);
+    let woken = (wake_ups(session.worker)? - before) as f64;
+    report.row(Row::figure("idle: woken in 5 s", woken, "times").at_most(0.0));
+    let took = send(&session, EVENTS)?;
+    report.row(Row::figure("10,000 events taken, one at a time", took.as_secs_f64(), "s"));
+    come_to_rest(session.worker)?;
+    let (resident, anonymous) = memory(session.worker)?;
+    report.row(Row::figure("after 10,000 events: resident", resident, "MB").at_most(12.0));
+    report.row(Row::figure("after 10,000 events: anonymous", anonymous, "MB").at_most(5.0));
+    Ok(())
+}
+
+/// From the spawn of `memctl worker` until its socket is answered. It finds an event that its
+/// predecessor had taken when it was killed, else it would leave at once.
+fn start(programs: &Programs) -> Option<std::result::Result<Samples, String>> {
+    let once = || {
+        let world = World::new(&programs.memctl)?;
+        let session = world.begin("started")?;
+        world.hook("PostToolUse", &world.tool_use(&session.id, 1, 2_000))?;
+        let socket = world.socket()?;
+        end(session.worker)?;
+        let args = ["worker", "--client", "claude-code", "--session", &session.id];
+        let mut command = world.command(&programs.memctl, &args);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let began = Instant::now();
+        let mut child = command.spawn().map_err(|e| e.to_string())?;
+        while UnixStream::connect(&socket).is_err() && began.elapsed() < Duration::from_secs(2) {
+            std::hint::spin_loop();
+        }
+        let took = began.elapsed();
+        let _ = child.kill();
+        let _ = child.wait();
+        match took {
+            long if long >= Duration::from_secs(2) => Err("it did not listen within 2 s".into()),
+            _ => Ok(took),
+        }
+    };
+    interleave(programs.runs.min(200), vec![line("start to listening", once)]).pop()
+}
+
+/// The way a hook sends its events, without the hook's own process.
+fn send(session: &Session<'_>, n: usize) -> Result<Duration> {
+    let socket = session.world.socket()?;
+    let name = socket.file_stem().unwrap_or_default().to_string_lossy();
+    let session_key = name[name.len().saturating_sub(16)..].to_owned();
+    let began = Instant::now();
+    for number in 0..n {
+        let mut stream = UnixStream::connect(&socket).map_err(|e| e.to_string())?;
+        let request =
+            Request::Event { session_key: session_key.clone(), json: event(session, number) };
+        match io::ask(&mut stream, &request) {
+            Ok(Reply::Accepted { .. }) => {}
+            other => return Err(format!("event {number} of {n}: {other:?}")),
+        }
+    }
+    Ok(began.elapsed())
+}
+
+fn event(session: &Session<'_>, number: usize) -> String {
+    let at = 1_700_000_000_000 + number as i64;
+    let mut event = Event::new(Kind::Tool, "claude-code", &session.id, at);
+    event.turn = Some(format!("turn-of-{}", session.id));
+    event.tool = Some(Tool {
+        name: "Bash".into(),
+        use_id: Some(format!("toolu_{number}")),
+        input: Some(format!(r#"{{"command":"cargo test part-{number}"}}"#)),
+        response: Some("test a_part_of_it ... ok\n".repeat(80)),
+    });
+    event.to_json()
+}
+
+/// Until it has not been scheduled for half a second.
+fn come_to_rest(pid: i32) -> Result<()> {
+    let mut last = wake_ups(pid)?;
+    let mut since = Instant::now();
+    wait_for("the worker to come to rest", || {
+        let now = wake_ups(pid)?;
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        Ok((since.elapsed() > Duration::from_millis(500)).then_some(()))
+    })
+}
+
+/// Resident memory and the part of it that no file backs, in MB.
+fn memory(pid: i32) -> Result<(f64, f64)> {
+    let status = read(&format!("/proc/{pid}/status"))?;
+    let megabytes = |kilobytes: u64| kilobytes as f64 * 1024.0 / 1e6;
+    let (resident, anonymous) = (number(&status, "VmRSS:")?, number(&status, "RssAnon:")?);
+    Ok((megabytes(resident), megabytes(anonymous)))
+}
+
+/// Voluntary context switches of all threads: each ends a sleep.
+fn wake_ups(pid: i32) -> Result<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .map_err(|e| format!("worker {pid} has gone: {e}"))?;
+    threads
+        .flatten()
+        .map(|thread| {
+            let status = read(&thread.path().join("status").display().to_string())?;
+            number(&status, "voluntary_ctxt_switches:")
+        })
+        .sum()
+}
+
+fn number(status: &str, key: &str) -> Result<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .ok_or_else(|| format!("no {key} in /proc"))
+}
+
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))
+}

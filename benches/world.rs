@@ -1,0 +1,204 @@
+//! A memctl with a home, a data dir and sockets of its own, and what a client says to it.
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::measure::{self, Result, wait_for};
+
+pub struct World {
+    memctl: PathBuf,
+    /// Beside the build and not in /tmp, which may be memory: what is synced is to reach a disk.
+    dir: TempDir,
+    /// Short, for a socket's path has at most 103 bytes.
+    sockets: TempDir,
+}
+
+/// A session that was begun, with its worker.
+pub struct Session<'a> {
+    pub world: &'a World,
+    pub id: String,
+    pub worker: i32,
+}
+
+impl World {
+    pub fn new(memctl: &Path) -> Result<World> {
+        let said = |e: std::io::Error| e.to_string();
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(said)?;
+        let sockets = tempfile::tempdir_in("/tmp").map_err(said)?;
+        for part in ["home/.local/bin", "project"] {
+            fs::create_dir_all(dir.path().join(part)).map_err(said)?;
+        }
+        let installed = dir.path().join("home/.local/bin/memctl");
+        std::os::unix::fs::symlink(memctl, installed).map_err(said)?;
+        Ok(World { memctl: memctl.to_owned(), dir, sockets })
+    }
+
+    /// Another world with the same memory.
+    pub fn copy(&self) -> Result<World> {
+        let world = World::new(&self.memctl)?;
+        copy_dir(&self.data(), &world.data()).map_err(|e| e.to_string())?;
+        Ok(world)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Where a floor's server may listen, too.
+    pub fn socket_dir(&self) -> &Path {
+        self.sockets.path()
+    }
+
+    /// A program in the environment that a client's hook has.
+    pub fn command(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.path("home"))
+            .env("MEMCTL_DATA_DIR", self.data())
+            .env("MEMCTL_SOCKET_DIR", self.sockets.path())
+            .env("CLAUDE_PROJECT_DIR", self.path("project"))
+            .env("CLAUDE_PID", std::process::id().to_string());
+        command
+    }
+
+    pub fn hook(&self, event: &str, payload: &str) -> Result<Duration> {
+        let command = &mut self.command(&self.memctl, &["hook", event]);
+        answered(event, measure::whole_process(command, payload.as_bytes())?)
+    }
+
+    /// The plugin's command line as it is shipped.
+    pub fn plugin_hook(&self, event: &str, payload: &str) -> Result<Duration> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/run.sh");
+        let command = &mut self.command(&script, &[event]);
+        answered(event, measure::whole_process(command, payload.as_bytes())?)
+    }
+
+    /// One line of JSON as the client sends it.
+    pub fn payload(&self, session: &str, event: &str, fields: Value) -> String {
+        let mut payload = json!({
+            "session_id": session,
+            "transcript_path": self.path("transcript.jsonl"),
+            "cwd": self.path("project"),
+            "prompt_id": format!("turn-of-{session}"),
+            "permission_mode": "default",
+            "hook_event_name": event,
+        });
+        let all = payload.as_object_mut().expect("an object");
+        all.extend(fields.as_object().cloned().unwrap_or_default());
+        payload.to_string() + "\n"
+    }
+
+    /// A use of a tool, `bytes` long in all but for a few.
+    pub fn tool_use(&self, session: &str, number: usize, bytes: usize) -> String {
+        let line = "test store::accept::numbers_are_given_in_order ... ok, 12 assertions\n";
+        let output = line.repeat(bytes.saturating_sub(600) / (line.len() + 1));
+        let fields = json!({
+            "tool_name": "Bash",
+            "tool_input": { "command": format!("cargo test part-{number}"), "description": "Test" },
+            "tool_response": { "stdout": output, "stderr": "", "interrupted": false },
+            "tool_use_id": format!("toolu_{number:024}"),
+            "duration_ms": 31,
+        });
+        self.payload(session, "PostToolUse", fields)
+    }
+
+    /// A prompt, and the worker that it brings up.
+    pub fn begin(&self, id: &str) -> Result<Session<'_>> {
+        let prompt = self.payload(id, "UserPromptSubmit", json!({ "prompt": "Make it faster." }));
+        self.hook("UserPromptSubmit", &prompt)?;
+        let worker = self.worker()?;
+        Ok(Session { world: self, id: id.to_owned(), worker })
+    }
+
+    /// A session from start to end, so that the project and the schema are there.
+    pub fn live_once(&self) -> Result<()> {
+        let id = "a-session-before";
+        self.hook("SessionStart", &self.payload(id, "SessionStart", json!({"source": "startup"})))?;
+        self.begin(id)?;
+        let last = json!({ "stop_hook_active": false, "last_assistant_message": "It is faster." });
+        self.hook("Stop", &self.payload(id, "Stop", last))?;
+        self.hook("SessionEnd", &self.payload(id, "SessionEnd", json!({ "reason": "other" })))?;
+        wait_for("the worker's end", || Ok(self.workers()?.is_empty().then_some(())))
+    }
+
+    /// The pid of the worker that is there, or will be in a moment.
+    pub fn worker(&self) -> Result<i32> {
+        wait_for("a worker", || Ok(self.workers()?.first().copied()))
+    }
+
+    fn workers(&self) -> Result<Vec<i32>> {
+        let command = &mut self.command(&self.memctl, &["ps", "--json"]);
+        let (_, printed) = measure::whole_process(command, b"")?;
+        let listed: Vec<Value> = serde_json::from_str(&printed)
+            .map_err(|e| format!("memctl ps --json printed no array ({e})"))?;
+        let pid = |worker: &Value| i32::try_from(worker["pid"].as_i64()?).ok();
+        Ok(listed.iter().filter_map(pid).filter(|pid| is_running(*pid)).collect())
+    }
+
+    /// The socket that is answered.
+    pub fn socket(&self) -> Result<PathBuf> {
+        wait_for("a socket", || {
+            let mut entries = fs::read_dir(self.sockets.path()).map_err(|e| e.to_string())?;
+            Ok(entries.find_map(|entry| {
+                let path = entry.ok()?.path();
+                UnixStream::connect(&path).is_ok().then_some(path)
+            }))
+        })
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for pid in self.workers().unwrap_or_default() {
+            let _ = end(pid);
+        }
+    }
+}
+
+/// SIGKILL, and the death awaited.
+pub fn end(pid: i32) -> Result<()> {
+    kill(Pid::from_raw(pid), Signal::SIGKILL).map_err(|e| format!("kill {pid}: {e}"))?;
+    wait_for("a worker's death", || Ok((!is_running(pid)).then_some(())))
+}
+
+/// A dead process that nobody has collected does not run.
+fn is_running(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None).is_ok()
+        && !fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+fn answered(event: &str, (took, printed): (Duration, String)) -> Result<Duration> {
+    if printed.starts_with('{') {
+        return Ok(took);
+    }
+    Err(format!("memctl hook {event} gave no answer"))
+}
+
+fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_dir(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
