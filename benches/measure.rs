@@ -87,16 +87,24 @@ pub fn whole_process(command: &mut Command, stdin: &[u8]) -> Result<(Duration, S
     Ok((took, printed))
 }
 
-/// Asks again until there is an answer.
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < deadline {
+/// Asks again until there is an answer, for 10 seconds.
+pub fn wait_for<T>(what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    wait_within(Duration::from_secs(10), what, ask)
+}
+
+pub fn wait_within<T>(
+    limit: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let began = Instant::now();
+    while began.elapsed() < limit {
         if let Some(answer) = ask()? {
             return Ok(answer);
         }
         pause(Duration::from_millis(2));
     }
-    Err(format!("waited 10 s in vain for {what}"))
+    Err(format!("waited {limit:?} in vain for {what}"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "to watch a process do nothing takes time")]

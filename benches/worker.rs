@@ -10,7 +10,7 @@ use memctl_proto::event::Tool;
 use memctl_proto::{Event, Kind, Reply, Request, io};
 
 use crate::Programs;
-use crate::measure::{Result, Samples, interleave, line, pause, wait_for};
+use crate::measure::{Result, Samples, interleave, line, pause, wait_within};
 use crate::report::{Report, Row, heading};
 use crate::world::{Session, World, end};
 
@@ -108,7 +108,7 @@ fn event(session: &Session<'_>, number: usize) -> String {
 fn come_to_rest(pid: i32) -> Result<()> {
     let mut last = wake_ups(pid)?;
     let mut since = Instant::now();
-    wait_for("the worker to come to rest", || {
+    wait_within(Duration::from_secs(120), "the worker to come to rest", || {
         let now = wake_ups(pid)?;
         if now != last {
             (last, since) = (now, Instant::now());
