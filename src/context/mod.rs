@@ -9,18 +9,17 @@
 //! superseded and what is hidden never leave the store (`store::observations`, `summaries`).
 
 pub mod budget;
-mod plain;
+pub mod plain;
 mod rank;
 mod render;
 mod steps;
 mod words;
 pub mod worktree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-pub use plain::line as plain_line;
 pub use render::{Chosen, render};
 
 use crate::store::observations::{self, Headline};
@@ -59,10 +58,10 @@ pub fn tell(conn: &Connection, ask: &Ask) -> rusqlite::Result<Context> {
 }
 
 // How much is looked at: each bound holds whatever the store has grown to.
-const NEWEST: usize = 300;
+const NEWEST: usize = 200;
 const WANTED: usize = 100;
-const CHANGED_FILES: usize = 50;
-const PER_FILE: usize = 20;
+const CHANGED_FILES: usize = 30;
+const ABOUT_CHANGED: usize = 100;
 const SUMMARIES: usize = 24;
 
 /// The rows that matter for `ask`, best first.
@@ -96,18 +95,19 @@ pub fn choose(conn: &Connection, ask: &Ask) -> rusqlite::Result<Chosen> {
     })
 }
 
-/// The project's newest, its pinned ones, those about changed files and the user's own.
+/// The user's own, and the project's newest, pinned and those about changed files; by id.
 fn candidates(conn: &Connection, ask: &Ask) -> rusqlite::Result<Vec<Headline>> {
     let without = &ask.not_sessions;
     let mut found = observations::user_tellable(conn, without, WANTED)?;
     if let Some(id) = ask.project_id {
         found.extend(observations::newest_tellable(conn, id, without, NEWEST)?);
         found.extend(observations::pinned_tellable(conn, id, without, WANTED)?);
-        let mut changed: Vec<&String> = ask.changed_files.iter().collect();
-        changed.sort();
-        for path in changed.into_iter().take(CHANGED_FILES) {
-            found.extend(observations::tellable_about(conn, id, path, without, PER_FILE)?);
-        }
+        let known: BTreeSet<i64> = found.iter().map(|h| h.id).collect();
+        let changed: BTreeSet<&str> = ask.changed_files.iter().map(String::as_str).collect();
+        let changed: Vec<&str> = changed.into_iter().take(CHANGED_FILES).collect();
+        let mut about = observations::naming(conn, &changed)?;
+        about.retain(|id| !known.contains(id));
+        found.extend(observations::tellable_among(conn, id, &about, without, ABOUT_CHANGED)?);
     }
     let by_id: BTreeMap<i64, Headline> = found.into_iter().map(|h| (h.id, h)).collect();
     Ok(by_id.into_values().collect())

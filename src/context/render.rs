@@ -36,7 +36,7 @@ const INDEX: usize = 40;
 /// The block, or nothing where nothing is stored or fits.
 pub fn render(chosen: &Chosen, tokens: usize) -> String {
     let mut page = Page { text: OPEN.to_owned(), left: Budget::of_tokens(tokens) };
-    let longest = more(&format!("o{}", i64::MAX));
+    let longest = more(&format!("o{}", i64::MIN));
     if !page.left.take(&[OPEN, CLOSE, longest.as_str()].concat()) {
         return String::new();
     }

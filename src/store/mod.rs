@@ -1,2 +1,283 @@
-pub mod observations;
-pub mod summaries;
+//! The memory on disk: one SQLite file, many processes. Nothing else in the program writes SQL.
+//!
+//! Every write transaction is taken under the store lock, then `BEGIN IMMEDIATE`; never a
+//! deferred transaction that writes. Whoever holds the lock compares the database's inode with
+//! the one he opened (a damaged file may have been set aside meanwhile) and the schema's version
+//! with the one he knows. Acceptance never checkpoints: a worker does, when it is quiet.
+//!
+//! Times are milliseconds since the epoch and passed in; nothing here reads the clock but to
+//! limit a wait. In a process that has the database open nothing but SQLite opens its files:
+//! closing any other descriptor would drop the process's locks.
+
+pub mod accept;
+pub mod commit;
+pub mod ensure;
+pub mod error;
+mod fold;
+pub mod lock;
+pub mod notices;
+pub mod private;
+pub mod projects;
+pub mod queue;
+pub mod queue_admin;
+pub mod sessions;
+pub mod turns;
+
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use uuid::{NoContext, Timestamp, Uuid};
+
+pub use error::{Result, StoreError, Trouble};
+pub use lock::Patience;
+use lock::{FileId, StoreLock};
+pub use queue::Fence;
+
+use crate::paths::Paths;
+
+/// The second guard, behind the store lock.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A connection that writes.
+pub struct Store {
+    paths: Paths,
+    lock: StoreLock,
+    patience: Patience,
+    conn: Connection,
+    /// The file `conn` has open.
+    file: FileId,
+}
+
+/// The store lock is held: several transactions, and what must happen between them.
+pub struct Locked<'a> {
+    conn: &'a mut Connection,
+}
+
+impl Store {
+    /// Opens the database, makes or upgrades it when something is missing.
+    ///
+    /// # Errors
+    /// As [`StoreError`] sorts them; [`StoreError::Newer`] for a database of a later release.
+    pub fn open(paths: &Paths) -> Result<Store> {
+        Store::open_within(paths, Patience::Forever)
+    }
+
+    /// The same for one whose caller waits: the store lock is awaited no longer than `patience`,
+    /// now and in later writes.
+    pub fn open_within(paths: &Paths, patience: Patience) -> Result<Store> {
+        let mut lock = StoreLock::default();
+        let (conn, file) = match open_current(&paths.database())? {
+            Some(opened) => opened,
+            None => {
+                let _held = lock.take(paths, patience)?;
+                open_ensured(&paths.database())?
+            }
+        };
+        Ok(Store { paths: paths.clone(), lock, patience, conn, file })
+    }
+
+    /// One transaction: all of `f` or nothing. Keep it short, at most 500 rows, and wait for
+    /// nothing inside.
+    pub fn write<T>(&mut self, f: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
+        self.locked(|locked| locked.write(f))
+    }
+
+    /// The write of a worker: it counts only while the session is its own.
+    ///
+    /// `f` is given the session's row id, `None` as long as there is no row.
+    pub fn fenced<T>(
+        &mut self,
+        fence: &mut Fence,
+        now: i64,
+        f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
+    ) -> Result<T> {
+        self.locked(|locked| locked.fenced(fence, now, f))
+    }
+
+    /// Holds the store lock while `f` runs.
+    pub fn locked<T>(&mut self, f: impl FnOnce(&mut Locked) -> Result<T>) -> Result<T> {
+        let Store { paths, lock, patience, conn, file } = self;
+        let _held = lock.take(paths, *patience)?;
+        let database = paths.database();
+        if FileId::of(&database).ok() != Some(*file) {
+            (*conn, *file) = open_ensured(&database)?;
+        }
+        f(&mut Locked { conn })
+    }
+
+    /// For reading; a statement here sees what is committed.
+    pub fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// Moves what is committed from the log into the database, as far as nobody reads it.
+    pub fn checkpoint(&mut self) -> Result<()> {
+        Ok(self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
+    }
+
+    /// Size of the log on disk.
+    pub fn wal_bytes(&self) -> u64 {
+        fs::metadata(wal(&self.paths.database())).map_or(0, |m| m.len())
+    }
+}
+
+impl Locked<'_> {
+    /// See [`Store::write`].
+    pub fn write<T>(&mut self, f: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        ensure::refuse_newer(&tx)?;
+        let done = f(&tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+
+    /// See [`Store::fenced`].
+    pub fn fenced<T>(
+        &mut self,
+        fence: &mut Fence,
+        now: i64,
+        f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
+    ) -> Result<T> {
+        let before = fence.clone();
+        let done = self.write(|tx| {
+            let session = fence.enter(tx, now)?;
+            f(tx, session)
+        });
+        if done.is_err() {
+            // A generation taken in a transaction that rolled back was never ours.
+            *fence = before;
+        }
+        done
+    }
+}
+
+/// A connection that only reads.
+pub struct Reader {
+    conn: Connection,
+}
+
+impl Reader {
+    /// `None`: there is nothing, or only a schema older than this program, which a writer will
+    /// upgrade. `patience` is how long a statement waits for a lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], or what the disk says.
+    pub fn open(paths: &Paths, patience: Duration) -> Result<Option<Reader>> {
+        let path = paths.database();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(&path, flags)?;
+        conn.busy_timeout(patience)?;
+        conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
+        let found = ensure::refuse_newer(&conn)?;
+        Ok((found == ensure::VERSION).then_some(Reader { conn }))
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.conn
+    }
+}
+
+/// The database as it should be, or `None` when something must be done under the lock.
+fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
+    loop {
+        let before = match FileId::of(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let conn = connect(path, OpenFlags::empty())?;
+        if !ensure::is_current(&conn)? {
+            return Ok(None);
+        }
+        if FileId::of(path).ok() == Some(before) {
+            return Ok(Some((conn, before)));
+        }
+    }
+}
+
+/// The caller holds the store lock.
+fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
+    let mut conn = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    }
+    ensure::ensure(&mut conn)?;
+    let file = FileId::of(path)?;
+    Ok((conn, file))
+}
+
+fn connect(path: &Path, more: OpenFlags) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY)?;
+    set_up(&conn)?;
+    Ok(conn)
+}
+
+/// What holds for a connection and not for the file. The log is cut to 4 MiB whenever it begins
+/// anew, so that its size says how much there is to checkpoint. A small cache: workers are many.
+fn set_up(conn: &Connection) -> Result<()> {
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304;
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
+    )?;
+    conn.set_prepared_statement_cache_capacity(96);
+    Ok(())
+}
+
+fn wal(database: &Path) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push("-wal");
+    name.into()
+}
+
+/// A new id for what leaves this file: version 7, by the caller's clock.
+pub(crate) fn new_uuid(now: i64) -> String {
+    let now = now.max(0) as u64;
+    let nanos = (now % 1000) as u32 * 1_000_000;
+    Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1000, nanos)).to_string()
+}
+
+/// What the tests of this folder begin with.
+#[cfg(test)]
+pub(crate) mod testing {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::paths::Roots;
+
+    /// A data dir of its own.
+    pub fn world() -> (TempDir, Paths) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let roots = Roots { data_dir: Some(data.into()), ..Roots::default() };
+        let mut paths = Paths::new(&roots).unwrap();
+        paths.create().unwrap();
+        (dir, paths)
+    }
+
+    /// The schema in memory.
+    pub fn memory() -> Connection {
+        let mut conn = Connection::open_in_memory().unwrap();
+        set_up(&conn).unwrap();
+        ensure::ensure(&mut conn).unwrap();
+        conn
+    }
+
+    /// Runs `f` in a transaction and commits what it did.
+    pub fn write<T>(conn: &mut Connection, f: impl FnOnce(&Transaction) -> Result<T>) -> T {
+        Locked { conn }.write(f).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests;

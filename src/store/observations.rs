@@ -146,16 +146,28 @@ pub fn user_tellable(
     headlines(conn, &tellable(USER), (json(without), limit as i64))
 }
 
-/// The project's newest headlines about one file, by its path from the project's root, that may be
-/// told. Looks at the newest 200 mentions of that path in any project.
-pub fn tellable_about(
+/// The newest observations, of whatever project, that name one of these paths: at most 40 ids for
+/// each, newest first.
+pub fn naming(conn: &Connection, paths: &[&str]) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached(NAMING)?;
+    let mut ids = BTreeSet::new();
+    for path in paths {
+        for id in statement.query_map([path], |row| row.get::<_, i64>(0))? {
+            ids.insert(id?);
+        }
+    }
+    Ok(ids.into_iter().rev().collect())
+}
+
+/// Those of the given observations that are the project's and may be told, newest first.
+pub fn tellable_among(
     conn: &Connection,
     project_id: i64,
-    path: &str,
+    ids: &[i64],
     without: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &tellable(ABOUT), (json(without), limit as i64, project_id, path))
+    headlines(conn, &tellable(AMONG), (json(without), limit as i64, project_id, json(ids)))
 }
 
 /// The paths that the project's newest 200 observations name, sorted; at most 300.
@@ -175,9 +187,10 @@ pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<
 const NEWEST: &str = "WHERE project_id = ?3";
 const PINNED: &str = "INDEXED BY observations_pinned WHERE project_id = ?3 AND pinned";
 const USER: &str = "INDEXED BY observations_user WHERE scope = 'user'";
-const ABOUT: &str = "WHERE +project_id = ?3 AND id IN (SELECT observation_id
-    FROM observation_files WHERE path = ?4 ORDER BY observation_id DESC LIMIT 200)";
+const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_each(?4))";
 
+const NAMING: &str = "SELECT observation_id FROM observation_files WHERE path = ?1
+    ORDER BY observation_id DESC LIMIT 40";
 const RECENT_PATHS: &str = "SELECT f.path FROM
     (SELECT id FROM observations WHERE project_id = ?1 ORDER BY id DESC LIMIT 200) AS o
     CROSS JOIN observation_files AS f ON f.observation_id = o.id";
@@ -297,184 +310,5 @@ pub(super) fn json(ids: &[i64]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::summaries;
-
-    fn open() -> Connection {
-        let conn = Connection::open_in_memory().unwrap();
-        conn.execute_batch(include_str!("schema/001-tables.sql")).unwrap();
-        conn.execute_batch(
-            "INSERT INTO projects (id, name, root) VALUES (1, 'one', '/one'), (2, 'two', '/two');
-             INSERT INTO sessions (id, uuid, client, content_session_id, started_at_epoch, last_event_epoch)
-               VALUES (1, 'sa', 'c', 'a', 0, 0), (2, 'sb', 'c', 'b', 0, 0);",
-        )
-        .unwrap();
-        conn
-    }
-
-    /// `columns` and `values` come on top of an unremarkable observation of project 1, session 1.
-    fn add(conn: &Connection, id: i64, columns: &str, values: &str) {
-        let mut all = vec![
-            ("project_id", "1".to_owned()),
-            ("session_id", "1".to_owned()),
-            ("origin", "'tool'".to_owned()),
-            ("narrative", "'told at length'".to_owned()),
-        ];
-        let given = columns.split(", ").zip(values.split(", ")).filter(|(c, _)| !c.is_empty());
-        for (column, value) in given {
-            all.retain(|(c, _)| *c != column);
-            all.push((column, value.to_owned()));
-        }
-        let (columns, values): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        conn.execute_batch(&format!(
-            "INSERT INTO observations (id, uuid, type, title, backend, content_hash,
-               created_at_epoch, changed_at_epoch, {})
-             VALUES ({id}, 'u{id}', 'change', 'title {id}', 'extractive', 'h{id}',
-               {id}000, {id}000, {})",
-            columns.join(", "),
-            values.join(", ")
-        ))
-        .unwrap();
-    }
-
-    fn ids(headlines: Vec<Headline>) -> Vec<i64> {
-        headlines.iter().map(|h| h.id).collect()
-    }
-
-    #[test]
-    fn names_of_observations() {
-        let check = |name, expected| assert_eq!(parse_id(name), expected, "{name}");
-        check("o412", Some(412));
-        check("412", Some(412));
-        check("s412", None);
-        check("o", None);
-        check("", None);
-        check("-4", None);
-        check("o+4", None);
-        check("99999999999999999999", None);
-    }
-
-    #[test]
-    fn a_row_comes_back_whole() {
-        let conn = open();
-        add(
-            &conn,
-            7,
-            "facts, files_modified, pinned, superseded_by",
-            r#"'["f"]', '["src/a.rs"]', 1, 'u9'"#,
-        );
-        let row = by_name(&conn, "o7").unwrap().unwrap();
-        assert_eq!(by_name(&conn, "u7").unwrap().unwrap(), row);
-        assert_eq!(row.observation.title, "title 7");
-        assert_eq!(row.observation.facts, ["f"]);
-        assert_eq!(row.observation.files_modified, ["src/a.rs"]);
-        assert_eq!(row.superseded_by.as_deref(), Some("u9"));
-        assert!(row.pinned);
-        assert_eq!(by_name(&conn, "o8").unwrap(), None);
-    }
-
-    #[test]
-    fn odd_cells_hide_no_row() {
-        let conn = open();
-        add(&conn, 1, "files_read, origin", "'not json', 'oracle'");
-        let row = by_id(&conn, 1).unwrap().unwrap();
-        assert!(row.observation.files_read.is_empty());
-        assert_eq!(row.observation.origin, Origin::Web);
-    }
-
-    #[test]
-    fn by_project_session_and_turn() {
-        let conn = open();
-        add(&conn, 1, "prompt_number", "1");
-        add(&conn, 2, "prompt_number", "2");
-        add(&conn, 3, "prompt_number", "1");
-        add(&conn, 4, "project_id, session_id", "2, 2");
-        let ids = |rows: Vec<ObservationRow>| rows.iter().map(|r| r.id).collect::<Vec<_>>();
-        assert_eq!(ids(of_project(&conn, 1, 2).unwrap()), [3, 2]);
-        assert_eq!(ids(of_session(&conn, 1, 9).unwrap()), [2, 3, 1]);
-        assert_eq!(ids(of_turn(&conn, 1, 1).unwrap()), [1, 3]);
-        assert_eq!(newest_epoch(&conn, 2).unwrap(), Some(4000));
-        assert_eq!(newest_epoch(&conn, 3).unwrap(), None);
-    }
-
-    #[test]
-    fn what_may_be_told() {
-        let conn = open();
-        add(&conn, 1, "", "");
-        add(&conn, 2, "origin", "'web'");
-        add(&conn, 3, "superseded_by", "'u1'");
-        add(&conn, 4, "session_id", "2");
-        add(&conn, 5, "session_id, pinned", "NULL, 1");
-        add(&conn, 6, "project_id, scope", "2, 'user'");
-        add(&conn, 7, "project_id, scope, origin", "2, 'user', 'web'");
-        add(&conn, 8, "pinned, origin", "1, 'web'");
-        assert_eq!(ids(newest_tellable(&conn, 1, &[], 9).unwrap()), [5, 4, 1]);
-        assert_eq!(ids(newest_tellable(&conn, 1, &[1], 9).unwrap()), [5, 4]);
-        assert_eq!(ids(newest_tellable(&conn, 1, &[], 1).unwrap()), [5]);
-        assert_eq!(ids(pinned_tellable(&conn, 1, &[], 9).unwrap()), [5]);
-        assert_eq!(ids(user_tellable(&conn, &[], 9).unwrap()), [6]);
-    }
-
-    #[test]
-    fn a_headline_carries_text_only_where_somebody_wants_it_remembered() {
-        let conn = open();
-        add(&conn, 1, "", "");
-        add(&conn, 2, "pinned", "1");
-        add(&conn, 3, "origin", "'user'");
-        add(&conn, 4, "scope", "'user'");
-        let texts: Vec<_> = newest_tellable(&conn, 1, &[], 9)
-            .unwrap()
-            .into_iter()
-            .map(|h| h.text.is_some())
-            .collect();
-        assert_eq!(texts, [true, true, true, false]);
-    }
-
-    #[test]
-    fn about_a_file() {
-        let conn = open();
-        for id in 1..=4 {
-            add(&conn, id, "project_id", if id == 3 { "2" } else { "1" });
-        }
-        conn.execute_batch(
-            "INSERT INTO observation_files (observation_id, path, role) VALUES
-               (1, 'a.rs', 'read'), (1, 'a.rs', 'modified'), (2, 'b.rs', 'read'),
-               (3, 'a.rs', 'read'), (4, 'a.rs', 'read')",
-        )
-        .unwrap();
-        assert_eq!(ids(tellable_about(&conn, 1, "a.rs", &[], 9).unwrap()), [4, 1]);
-        assert_eq!(ids(tellable_about(&conn, 1, "a.rs", &[], 1).unwrap()), [4]);
-        assert_eq!(recent_paths(&conn, 1).unwrap(), ["a.rs", "b.rs"]);
-        assert_eq!(recent_paths(&conn, 2).unwrap(), ["a.rs"]);
-    }
-
-    /// A session's start may not cost more because more is stored: every query walks an index from
-    /// its newest end, none sorts and none reads a table through.
-    #[test]
-    fn queries_that_stay_cheap() {
-        let conn = open();
-        let check = |sql: &str, index: &str| {
-            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let empty = vec![rusqlite::types::Value::Null; plan.parameter_count()];
-            let steps: Vec<String> = plan
-                .query_map(rusqlite::params_from_iter(empty), |row| row.get(3))
-                .unwrap()
-                .collect::<rusqlite::Result<_>>()
-                .unwrap();
-            let costly = |step: &&String| {
-                let harmless = ["SCAN json_each VIRTUAL TABLE", "SCAN o"];
-                (step.starts_with("SCAN") && !harmless.iter().any(|h| step.starts_with(h)))
-                    || step.contains("TEMP B-TREE")
-            };
-            assert_eq!(steps.iter().find(costly), None, "{sql}\n{steps:#?}");
-            assert!(steps.iter().any(|s| s.contains(index)), "{index}\n{steps:#?}");
-        };
-        check(&tellable(NEWEST), "observations_project (project_id=?)");
-        check(&tellable(PINNED), "observations_pinned (project_id=?)");
-        check(&tellable(USER), "json_each");
-        check(&tellable(ABOUT), "observation_files_path (path=?)");
-        check(RECENT_PATHS, "observations_project (project_id=?)");
-        check(&summaries::tellable_sql(), "session_summaries_project (project_id=?)");
-    }
-}
+#[path = "observations_tests.rs"]
+mod tests;

@@ -55,6 +55,9 @@ CREATE TABLE IF NOT EXISTS user_prompts (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS user_prompts_event ON user_prompts(event_id);
 CREATE UNIQUE INDEX IF NOT EXISTS user_prompts_number ON user_prompts(session_id, prompt_number);
+CREATE INDEX IF NOT EXISTS user_prompts_turn ON user_prompts(session_id, turn_id, prompt_number);
+CREATE INDEX IF NOT EXISTS user_prompts_open ON user_prompts(session_id)
+  WHERE finalized_at_epoch IS NULL;
 
 CREATE TABLE IF NOT EXISTS pending_messages (
   id                          INTEGER PRIMARY KEY,

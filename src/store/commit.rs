@@ -1,0 +1,337 @@
+//! What a memory agent is given with the messages it is told, and what is stored of its answer:
+//! observations, summary and "message done" in one transaction.
+
+use std::path::PathBuf;
+
+use data_encoding::HEXLOWER;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use sha2::{Digest, Sha256};
+
+use super::error::Result;
+use super::{new_uuid, projects, queue};
+use crate::memory::{Batch, Distilled, Earlier, Message, Observation, Prompt, Rolling, Summary};
+
+/// What a result came to.
+#[derive(Debug, PartialEq)]
+pub enum Completed {
+    Stored {
+        /// Row ids, one for each observation; a repeat has the id of the row that was there.
+        observations: Vec<i64>,
+        summary: Option<i64>,
+    },
+    /// A row of the batch was retried, aborted or forgotten meanwhile: nothing was stored, the
+    /// other rows are back in the queue.
+    Dropped,
+}
+
+/// Stores what was made of a batch.
+pub fn complete(
+    tx: &Transaction,
+    session_id: i64,
+    batch: &Batch,
+    distilled: &Distilled,
+    backend: &str,
+    now: i64,
+) -> Result<Completed> {
+    let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();
+    if !all_in_work(tx, session_id, &ids)? {
+        queue::give_back(tx, &ids)?;
+        return Ok(Completed::Dropped);
+    }
+    let mut observations = Vec::new();
+    for observation in &distilled.observations {
+        observations.push(observe(tx, session_id, observation, &ids, backend, now)?);
+    }
+    let summary = match (&distilled.summary, batch.messages.last()) {
+        (Some(summary), Some(last)) if last.cause.summarizes() => {
+            Some(summarise(tx, session_id, last, summary, backend, now)?)
+        }
+        _ => None,
+    };
+    for id in ids {
+        processed(tx, id, now)?;
+    }
+    tx.prepare_cached(
+        "UPDATE sessions SET restarts = 0, backend = ifnull(backend, ?2) WHERE id = ?1",
+    )?
+    .execute(params![session_id, backend])?;
+    Ok(Completed::Stored { observations, summary })
+}
+
+fn all_in_work(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<bool> {
+    let mut status = tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM pending_messages
+         WHERE id = ?1 AND session_id = ?2 AND status = 'processing')",
+    )?;
+    for id in ids {
+        if !status.query_row([*id, session_id], |r| r.get(0))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A message that is done keeps its ids, so that a late repeat is known, and loses its payload.
+pub(super) fn processed(tx: &Transaction, id: i64, now: i64) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE pending_messages SET status = 'processed', completed_at_epoch = ?2,
+           tool_input = NULL, tool_response = NULL, last_assistant_message = NULL, cwd = NULL,
+           not_before_epoch = NULL, error = NULL, worker_pid = NULL
+         WHERE id = ?1",
+    )?
+    .execute([id, now])?;
+    Ok(())
+}
+
+/// One observation; a repeat of one that is there adds its sources to it.
+fn observe(
+    tx: &Transaction,
+    session_id: i64,
+    observation: &Observation,
+    batch: &[i64],
+    backend: &str,
+    now: i64,
+) -> Result<i64> {
+    let o = observation;
+    let hash = content_hash(o);
+    let added: Option<i64> = tx
+        .prepare_cached(
+            "INSERT INTO observations (uuid, session_id, project_id, origin, prompt_number,
+               agent_id, agent_type, type, title, subtitle, narrative, facts, concepts,
+               files_read, files_modified, backend, content_hash, tokens, created_at_epoch,
+               changed_at_epoch)
+             SELECT ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+               ?16, ?17, ?18, ?18 FROM sessions WHERE id = ?2
+             ON CONFLICT (session_id, content_hash) WHERE external_id IS NULL DO NOTHING
+             RETURNING id",
+        )?
+        .query_row(
+            params![
+                new_uuid(now),
+                session_id,
+                o.origin.as_str(),
+                o.prompt_number,
+                o.agent_id,
+                o.agent_type,
+                o.kind,
+                o.title,
+                o.subtitle,
+                o.narrative,
+                json(&o.facts),
+                json(&o.concepts),
+                json(&o.files_read),
+                json(&o.files_modified),
+                backend,
+                hash,
+                tokens(o),
+                now,
+            ],
+            |r| r.get(0),
+        )
+        .optional()?;
+    let id = match added {
+        Some(id) => id,
+        None => tx
+            .prepare_cached(
+                "SELECT id FROM observations
+                 WHERE session_id = ?1 AND content_hash = ?2 AND external_id IS NULL",
+            )?
+            .query_row(params![session_id, hash], |r| r.get(0))?,
+    };
+    let roles = [("read", &o.files_read), ("modified", &o.files_modified)];
+    for (role, path) in roles.iter().flat_map(|(role, paths)| paths.iter().map(move |p| (role, p)))
+    {
+        tx.prepare_cached(
+            "INSERT INTO observation_files (observation_id, path, role) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![id, path, role])?;
+    }
+    let named = o.sources.iter().filter(|s| batch.contains(s)).collect::<Vec<_>>();
+    let sources = if named.is_empty() { batch.iter().collect() } else { named };
+    for source in sources {
+        tx.prepare_cached(
+            "INSERT INTO observation_sources (observation_id, pending_message_id) VALUES (?1, ?2)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute([id, *source])?;
+    }
+    Ok(id)
+}
+
+/// The row of the prompt is written anew and keeps its ids.
+fn summarise(
+    tx: &Transaction,
+    session_id: i64,
+    message: &Message,
+    s: &Summary,
+    backend: &str,
+    now: i64,
+) -> Result<i64> {
+    Ok(tx
+        .prepare_cached(
+            "INSERT INTO session_summaries (uuid, session_id, project_id, prompt_number, turn_id,
+               request, investigated, learned, completed, next_steps, notes, files_read,
+               files_modified, backend, created_at_epoch, changed_at_epoch)
+             SELECT ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14
+             FROM sessions WHERE id = ?2
+             ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
+               project_id = excluded.project_id, turn_id = excluded.turn_id,
+               request = excluded.request, investigated = excluded.investigated,
+               learned = excluded.learned, completed = excluded.completed,
+               next_steps = excluded.next_steps, notes = excluded.notes,
+               files_read = excluded.files_read, files_modified = excluded.files_modified,
+               backend = excluded.backend, provisional = 0, changed_at_epoch = ?14
+             RETURNING id",
+        )?
+        .query_row(
+            params![
+                new_uuid(now),
+                session_id,
+                message.prompt_number,
+                message.turn_id,
+                s.request,
+                s.investigated,
+                s.learned,
+                s.completed,
+                s.next_steps,
+                s.notes,
+                json(&s.files_read),
+                json(&s.files_modified),
+                backend,
+                now,
+            ],
+            |r| r.get(0),
+        )?)
+}
+
+/// Over type, title, narrative and files: what makes two observations of a session one.
+fn content_hash(o: &Observation) -> String {
+    let mut hash = Sha256::new();
+    let narrative = o.narrative.as_deref().unwrap_or_default();
+    let files = [json(&o.files_read), json(&o.files_modified)];
+    for part in [o.kind.as_str(), o.title.as_str(), narrative, &files[0], &files[1]] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    HEXLOWER.encode(&hash.finalize()[..16])
+}
+
+/// About what it costs to tell all of it: four bytes a token.
+fn tokens(o: &Observation) -> i64 {
+    let texts = [Some(&o.title), o.subtitle.as_ref(), o.narrative.as_ref()];
+    let texts = texts.into_iter().flatten().chain(&o.facts).map(|t| t.len() + 1).sum::<usize>();
+    texts.div_ceil(4) as i64
+}
+
+fn json(list: &[String]) -> String {
+    serde_json::to_string(list).expect("a list of texts")
+}
+
+fn list(text: String) -> Vec<String> {
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// The batch of these messages: with the prompts they belong to and what was made before.
+pub(super) fn surroundings(
+    tx: &Transaction,
+    session_id: i64,
+    messages: Vec<Message>,
+) -> Result<Batch> {
+    let mut numbers: Vec<i64> = messages.iter().map(|m| m.prompt_number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut prompts: Vec<Prompt> = Vec::new();
+    for number in numbers {
+        for prompt in prompts_of_turn(tx, session_id, number)? {
+            if !prompts.iter().any(|p| p.number == prompt.number) {
+                prompts.push(prompt);
+            }
+        }
+    }
+    prompts.sort_by_key(|p| p.number);
+    let (mut earlier, mut previous) = (Vec::new(), None);
+    if let Some(last) = messages.last().filter(|m| m.cause.summarizes()) {
+        let mut turn: Vec<i64> =
+            prompts_of_turn(tx, session_id, last.prompt_number)?.iter().map(|p| p.number).collect();
+        if turn.is_empty() {
+            turn.push(last.prompt_number);
+        }
+        for number in turn {
+            earlier.extend(observed(tx, session_id, number)?);
+        }
+        previous = tx
+            .prepare_cached(&format!("{SUMMARY} AND prompt_number = ?2 AND external_id IS NULL"))?
+            .query_row([session_id, last.prompt_number], summary)
+            .optional()?;
+    }
+    Ok(Batch {
+        project_root: projects::root_of(tx, session_id)?.map(PathBuf::from),
+        messages,
+        prompts,
+        earlier,
+        previous,
+        rolling: rolling(tx, session_id)?,
+    })
+}
+
+fn prompts_of_turn(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Prompt>> {
+    let mut rows = tx.prepare_cached(
+        "SELECT p.prompt_number, ifnull(p.prompt_text, '') FROM user_prompts n
+         JOIN user_prompts p ON p.session_id = n.session_id
+           AND (p.id = n.id OR p.turn_id = n.turn_id)
+         WHERE n.session_id = ?1 AND n.prompt_number = ?2 ORDER BY p.prompt_number",
+    )?;
+    let rows = rows
+        .query_map([session_id, number], |r| Ok(Prompt { number: r.get(0)?, text: r.get(1)? }))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn observed(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlier>> {
+    let mut rows = tx.prepare_cached(
+        "SELECT type, title, files_read, files_modified FROM observations
+         WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL ORDER BY id",
+    )?;
+    let rows = rows.query_map([session_id, number], |r| {
+        Ok(Earlier {
+            kind: r.get(0)?,
+            title: r.get(1)?,
+            files_read: list(r.get(2)?),
+            files_modified: list(r.get(3)?),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const SUMMARY: &str = "SELECT request, investigated, learned, completed, next_steps, notes,
+   files_read, files_modified FROM session_summaries WHERE session_id = ?1 AND NOT hidden";
+
+fn summary(r: &Row) -> rusqlite::Result<Summary> {
+    Ok(Summary {
+        request: r.get(0)?,
+        investigated: r.get(1)?,
+        learned: r.get(2)?,
+        completed: r.get(3)?,
+        next_steps: r.get(4)?,
+        notes: r.get(5)?,
+        files_read: list(r.get(6)?),
+        files_modified: list(r.get(7)?),
+    })
+}
+
+fn rolling(tx: &Transaction, session_id: i64) -> Result<Rolling> {
+    let mut rows = tx.prepare_cached(&format!("{SUMMARY} ORDER BY prompt_number DESC LIMIT 2"))?;
+    let summaries = rows.query_map([session_id], summary)?;
+    let mut summaries = summaries.collect::<rusqlite::Result<Vec<_>>>()?;
+    summaries.reverse();
+    let mut rows = tx.prepare_cached(
+        "SELECT title FROM observations WHERE session_id = ?1 ORDER BY id DESC LIMIT 20",
+    )?;
+    let titles = rows.query_map([session_id], |r| r.get(0))?;
+    let mut titles = titles.collect::<rusqlite::Result<Vec<String>>>()?;
+    titles.reverse();
+    Ok(Rolling { summaries, titles })
+}
+
+#[cfg(test)]
+mod tests;

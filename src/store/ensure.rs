@@ -1,0 +1,266 @@
+//! The schema: one list of steps, and a database that has them all.
+//!
+//! What a step lacks is decided by what the file has (tables, columns, indexes, triggers), not by
+//! the version it claims: each step's SQL is run on an empty database in memory, and what stands
+//! there and not here is added. Steps only add, and are written with `IF NOT EXISTS`. What
+//! rewrites rows or rebuilds full text is no step but upkeep, done elsewhere in small pieces.
+//!
+//! So that opening costs no comparison, `meta` remembers of which list and at which of SQLite's
+//! own schema counters the comparison was last made.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::error::{Result, StoreError};
+use super::{fold, new_uuid};
+
+/// `user_version` of a database that has all steps. Grows with every released change of the list:
+/// a worker that meets a larger one finishes nothing more and leaves.
+pub const VERSION: i64 = 1;
+
+/// The steps, in order. The text of a released one is never edited.
+const STEPS: &[&str] = &[include_str!("schema/001-tables.sql")];
+
+/// Key in `meta`: list and counter of the last comparison, and the journal mode it found.
+const SEAL: &str = "schema";
+
+/// Tells this list from another of the same version.
+const LIST: u64 = fingerprint();
+
+const fn fingerprint() -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut step = 0;
+    while step < STEPS.len() {
+        let text = STEPS[step].as_bytes();
+        let mut i = 0;
+        while i < text.len() {
+            hash = (hash ^ text[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            i += 1;
+        }
+        step += 1;
+    }
+    hash
+}
+
+/// Whether there is nothing to do. Takes no lock beyond that of a read.
+pub fn is_current(conn: &Connection) -> Result<bool> {
+    if refuse_newer(conn)? != VERSION {
+        return Ok(false);
+    }
+    let sealed: rusqlite::Result<Option<String>> =
+        conn.query_row("SELECT value FROM meta WHERE key = ?1", [SEAL], |r| r.get(0)).optional();
+    let Ok(Some(sealed)) = sealed else { return Ok(false) };
+    if sealed == seal(conn, "wal")? {
+        return Ok(journal_mode(conn)? == "wal");
+    }
+    if sealed == seal(conn, "truncate")? {
+        // Kept by no file, only by connections.
+        conn.query_row("PRAGMA journal_mode = TRUNCATE", [], |_| Ok(()))?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// The schema's version in the file.
+///
+/// # Errors
+/// [`StoreError::Newer`] when a later release wrote it.
+pub fn refuse_newer(conn: &Connection) -> Result<i64> {
+    let found = conn.prepare_cached("PRAGMA user_version")?.query_row([], |r| r.get(0))?;
+    if found > VERSION {
+        return Err(StoreError::Newer { found, known: VERSION });
+    }
+    Ok(found)
+}
+
+/// Makes the database what it should be. The caller holds the store lock.
+///
+/// # Errors
+/// [`StoreError::Newer`]; what the disk says.
+pub fn ensure(conn: &mut Connection) -> Result<()> {
+    refuse_newer(conn)?;
+    let journal = set_journal(conn)?;
+    if is_current(conn)? {
+        return Ok(());
+    }
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    refuse_newer(&tx)?;
+    tx.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+    let wanted = Connection::open_in_memory()?;
+    for step in STEPS {
+        wanted.execute_batch(step)?;
+        add_columns(&tx, &wanted)?;
+        drop_changed(&tx, &wanted)?;
+        fold_duplicates(&tx, &wanted)?;
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        params![SEAL, seal(&tx, &journal)?],
+    )?;
+    Ok(tx.commit()?)
+}
+
+fn seal(conn: &Connection, journal: &str) -> Result<String> {
+    let counter: i64 = conn.query_row("PRAGMA schema_version", [], |r| r.get(0))?;
+    Ok(format!("{LIST:x} {counter} {journal}"))
+}
+
+fn journal_mode(conn: &Connection) -> Result<String> {
+    Ok(conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?)
+}
+
+/// WAL; where that is not to be had, TRUNCATE. Changing it wants the file for itself and does not
+/// ask the busy handler, so a reader that looks in just then is waited for here.
+fn set_journal(conn: &Connection) -> Result<String> {
+    if journal_mode(conn)? == "wal" {
+        return Ok("wal".into());
+    }
+    let since = Instant::now();
+    loop {
+        let set = |mode: &str| {
+            let sql = format!("PRAGMA journal_mode = {mode}");
+            conn.query_row(&sql, [], |r| r.get::<_, String>(0)).map_err(StoreError::from)
+        };
+        match set("WAL") {
+            Ok(mode) if mode == "wal" => return Ok(mode),
+            Err(StoreError::Busy(_)) if since.elapsed() < super::BUSY => {
+                thread::sleep(Duration::from_millis(2));
+            }
+            Err(StoreError::Busy(why)) => return Err(StoreError::Busy(why)),
+            Err(error) if error.is_damage() => return Err(error),
+            Ok(_) | Err(_) => {
+                set("TRUNCATE")?;
+                return Ok("truncate".into());
+            }
+        }
+    }
+}
+
+/// A column as SQLite describes it.
+struct Column {
+    name: String,
+    r#type: String,
+    not_null: bool,
+    default: Option<String>,
+    key: bool,
+}
+
+fn columns(conn: &Connection, table: &str) -> Result<Vec<Column>> {
+    let mut rows =
+        conn.prepare("SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info(?1)")?;
+    let columns = rows.query_map([table], |r| {
+        Ok(Column {
+            name: r.get(0)?,
+            r#type: r.get(1)?,
+            not_null: r.get(2)?,
+            default: r.get(3)?,
+            key: r.get::<_, i64>(4)? > 0,
+        })
+    })?;
+    Ok(columns.collect::<rusqlite::Result<_>>()?)
+}
+
+fn add_columns(tx: &Transaction, wanted: &Connection) -> Result<()> {
+    let mut tables = wanted.prepare(
+        "SELECT name FROM pragma_table_list
+         WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    for table in tables.query_map([], |r| r.get::<_, String>(0))? {
+        let table = table?;
+        let has = columns(tx, &table)?;
+        if has.is_empty() {
+            continue;
+        }
+        for column in columns(wanted, &table)? {
+            if !has.iter().any(|c| c.name == column.name) {
+                add_column(tx, wanted, &table, &column)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `ALTER TABLE` adds no unique column and none that is NOT NULL without a default: such a column
+/// is added with an empty one, given ids where ids belong, and a unique index of its own.
+fn add_column(tx: &Transaction, wanted: &Connection, table: &str, column: &Column) -> Result<()> {
+    let Column { name, r#type, not_null, default, key } = column;
+    if *key {
+        return Err(StoreError::Bug(format!("table {table} has no key '{name}'")));
+    }
+    let references: Option<(String, String)> = wanted
+        .query_row(
+            "SELECT \"table\", \"to\" FROM pragma_foreign_key_list(?1) WHERE \"from\" = ?2",
+            [table, name],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )
+        .optional()?;
+    let empty = if r#type == "INTEGER" || r#type == "REAL" { "0" } else { "''" };
+    let mut sql = format!("ALTER TABLE {table} ADD COLUMN {name} {type}");
+    match (default, references) {
+        (Some(default), _) if *not_null => sql += &format!(" NOT NULL DEFAULT {default}"),
+        (Some(default), _) => sql += &format!(" DEFAULT {default}"),
+        (None, _) if *not_null => sql += &format!(" NOT NULL DEFAULT {empty}"),
+        (None, Some((other, to))) => sql += &format!(" REFERENCES {other}({to})"),
+        (None, None) => {}
+    }
+    tx.execute_batch(&sql)?;
+    let is_id = name == "uuid" || name == "event_id";
+    if is_id {
+        let mut rows = tx.prepare(&format!("SELECT rowid FROM {table}"))?;
+        let rows =
+            rows.query_map([], |r| r.get::<_, i64>(0))?.collect::<rusqlite::Result<Vec<_>>>();
+        let mut set = tx.prepare(&format!("UPDATE {table} SET {name} = ?1 WHERE rowid = ?2"))?;
+        for row in rows? {
+            set.execute(params![new_uuid(0), row])?;
+        }
+    }
+    if name == "uuid" {
+        tx.execute_batch(&format!(
+            "CREATE UNIQUE INDEX IF NOT EXISTS {table}_uuid ON {table}({name})"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Name, table and text of every index and trigger that was written down.
+fn derived(conn: &Connection) -> Result<BTreeMap<String, (String, String, String)>> {
+    let mut rows = conn.prepare(
+        "SELECT name, type, tbl_name, sql FROM sqlite_schema
+         WHERE type IN ('index', 'trigger') AND sql IS NOT NULL",
+    )?;
+    let rows = rows.query_map([], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?, r.get(3)?))))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Indexes and triggers that bear our name and say something else; the step makes them anew.
+fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
+    let plain = |sql: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let has = derived(tx)?;
+    for (name, (kind, _, sql)) in derived(wanted)? {
+        if has.get(&name).is_some_and(|(_, _, there)| plain(there) != plain(&sql)) {
+            tx.execute_batch(&format!("DROP {kind} {name}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Before a unique index is made on rows that are there already.
+fn fold_duplicates(tx: &Transaction, wanted: &Connection) -> Result<()> {
+    let has = derived(tx)?;
+    for (name, (_, table, sql)) in derived(wanted)? {
+        let there = !columns(tx, &table)?.is_empty();
+        if there && !has.contains_key(&name) && sql.starts_with("CREATE UNIQUE INDEX") {
+            fold::fold(tx, &table, &sql)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

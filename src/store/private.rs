@@ -1,0 +1,66 @@
+//! What is kept of a turn that the user wants kept by nobody: that it happened.
+
+use rusqlite::{Transaction, params};
+
+use super::error::Result;
+use super::new_uuid;
+
+/// Stands in the summary of a private turn.
+pub const PRIVATE: &str = "[private]";
+
+/// What came before the private prompt of this turn keeps its ids and nothing else: other
+/// prompts, queued messages, what was made of them.
+pub(super) fn forget_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64) -> Result<()> {
+    let of_turn = params![session_id, turn];
+    tx.execute(
+        "DELETE FROM observations WHERE session_id = ?1 AND external_id IS NULL AND id IN
+           (SELECT s.observation_id FROM observation_sources s
+            JOIN pending_messages m ON m.id = s.pending_message_id
+            WHERE m.session_id = ?1 AND m.turn_id = ?2)",
+        of_turn,
+    )?;
+    tx.execute(
+        "UPDATE pending_messages SET status = 'processed', completed_at_epoch = ?3,
+           agent_type = NULL, tool_name = NULL, tool_input = NULL, tool_response = NULL,
+           cwd = NULL, last_assistant_message = NULL, not_before_epoch = NULL, error = NULL,
+           worker_pid = NULL
+         WHERE session_id = ?1 AND turn_id = ?2",
+        params![session_id, turn, now],
+    )?;
+    tx.execute(
+        "UPDATE user_prompts SET prompt_text = NULL, private = 1
+         WHERE session_id = ?1 AND turn_id = ?2",
+        of_turn,
+    )?;
+    let mut numbers = tx.prepare(
+        "SELECT p.prompt_number FROM user_prompts p JOIN session_summaries s
+           ON s.session_id = p.session_id AND s.prompt_number = p.prompt_number
+         WHERE p.session_id = ?1 AND p.turn_id = ?2 AND s.external_id IS NULL",
+    )?;
+    let numbers = numbers.query_map(of_turn, |r| r.get(0))?;
+    for number in numbers.collect::<rusqlite::Result<Vec<i64>>>()? {
+        hide_summary(tx, session_id, number, Some(turn), now)?;
+    }
+    Ok(())
+}
+
+/// The summary row of a private turn, in the place of whatever stood there.
+pub(super) fn hide_summary(
+    tx: &Transaction,
+    session_id: i64,
+    number: i64,
+    turn: Option<&str>,
+    now: i64,
+) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO session_summaries (uuid, session_id, project_id, prompt_number, turn_id,
+           request, backend, hidden, created_at_epoch, changed_at_epoch)
+         SELECT ?1, id, project_id, ?3, ?4, ?5, 'none', 1, ?6, ?6 FROM sessions WHERE id = ?2
+         ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
+           request = excluded.request, investigated = '', learned = '', completed = '',
+           next_steps = '', notes = '', files_read = '[]', files_modified = '[]',
+           backend = 'none', provisional = 0, hidden = 1, changed_at_epoch = ?6",
+    )?
+    .execute(params![new_uuid(now), session_id, number, turn, PRIVATE, now])?;
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! The queue seen from outside, over all sessions: how much, how old, and what people may do.
+
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::error::Result;
+use super::queue::BELIEVED_MS;
+
+/// Why a message that somebody gave up stands where it stands.
+pub const ABORTED: &str = "aborted";
+
+/// Most rows a transaction may take.
+const PIECE: i64 = 500;
+
+/// Messages by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub pending: u64,
+    pub processing: u64,
+    pub processed: u64,
+    pub failed: u64,
+}
+
+impl Counts {
+    pub fn unfinished(self) -> u64 {
+        self.pending + self.processing
+    }
+}
+
+/// Of one session, or of all.
+pub fn counts(conn: &Connection, session_id: Option<i64>) -> Result<Counts> {
+    let mut rows = conn.prepare_cached(match session_id {
+        Some(_) => "SELECT status, count(*) FROM pending_messages WHERE session_id = ?1 GROUP BY 1",
+        None => "SELECT status, count(*) FROM pending_messages WHERE ?1 IS NULL GROUP BY 1",
+    })?;
+    let rows =
+        rows.query_map([session_id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?)))?;
+    let mut counts = Counts::default();
+    for row in rows {
+        let (status, n) = row?;
+        match status.as_str() {
+            "pending" => counts.pending = n as u64,
+            "processing" => counts.processing = n as u64,
+            "processed" => counts.processed = n as u64,
+            "failed" => counts.failed = n as u64,
+            _ => {}
+        }
+    }
+    Ok(counts)
+}
+
+/// Messages of a session that are not done: pending and in work.
+pub fn pending(conn: &Connection, session_id: i64) -> Result<u64> {
+    let n: i64 = conn
+        .prepare_cached(
+            "SELECT count(*) FROM pending_messages
+             WHERE status IN ('pending', 'processing') AND session_id = ?1",
+        )?
+        .query_row([session_id], |r| r.get(0))?;
+    Ok(n as u64)
+}
+
+/// Whether another session than this one has messages that are not done.
+pub fn unfinished_elsewhere(conn: &Connection, session_id: Option<i64>) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM pending_messages
+             WHERE status IN ('pending', 'processing') AND session_id IS NOT ?1)",
+        )?
+        .query_row([session_id], |r| r.get(0))?)
+}
+
+/// A session with messages that are not done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    pub session_id: i64,
+    pub client: String,
+    pub content_session_id: String,
+    /// The backend the session was begun with.
+    pub backend: Option<String>,
+    pub unfinished: u64,
+    /// When its next message may be taken; 0 when that is now.
+    pub not_before_epoch: i64,
+}
+
+/// Sessions with work but for one, those with the newest events first.
+///
+/// What comes next is the oldest message that did not fail alone, or whichever of those that did
+/// is due first. A waiting time of more than an hour is not believed.
+pub fn sessions_with_work(conn: &Connection, but: Option<i64>, now: i64) -> Result<Vec<Work>> {
+    let mut rows = conn.prepare(
+        "WITH m AS (SELECT session_id, id, retry_count,
+             iif(not_before_epoch > ?2 AND not_before_epoch <= ?2 + ?3, not_before_epoch, 0) AS due
+           FROM pending_messages
+           WHERE status IN ('pending', 'processing') AND session_id IS NOT ?1)
+         SELECT s.id, s.client, s.content_session_id, s.backend, count(*),
+           min(ifnull((SELECT due FROM m AS h WHERE h.session_id = s.id AND h.retry_count = 0
+                       ORDER BY h.id LIMIT 1), 9223372036854775807),
+               ifnull((SELECT min(due) FROM m AS h
+                       WHERE h.session_id = s.id AND h.retry_count > 0), 9223372036854775807))
+         FROM m JOIN sessions s ON s.id = m.session_id
+         GROUP BY s.id ORDER BY s.last_event_epoch DESC, s.id DESC",
+    )?;
+    let rows = rows.query_map(params![but, now, BELIEVED_MS], |r| {
+        Ok(Work {
+            session_id: r.get(0)?,
+            client: r.get(1)?,
+            content_session_id: r.get(2)?,
+            backend: r.get(3)?,
+            unfinished: r.get::<_, i64>(4)? as u64,
+            not_before_epoch: r.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A message as `queue` shows it: never its texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub id: i64,
+    pub client: String,
+    pub content_session_id: String,
+    pub project: Option<String>,
+    pub event: String,
+    pub tool_name: Option<String>,
+    pub prompt_number: i64,
+    pub status: String,
+    pub retry_count: i64,
+    pub claims: i64,
+    pub not_before_epoch: Option<i64>,
+    pub error: Option<String>,
+    pub worker_pid: Option<i64>,
+    pub created_at_epoch: i64,
+    pub completed_at_epoch: Option<i64>,
+}
+
+const ITEM: &str = "SELECT m.id, s.client, m.content_session_id, p.name, m.event, m.tool_name,
+   m.prompt_number, m.status, m.retry_count, m.claims, m.not_before_epoch, m.error, m.worker_pid,
+   m.created_at_epoch, m.completed_at_epoch
+ FROM pending_messages m JOIN sessions s ON s.id = m.session_id
+ LEFT JOIN projects p ON p.id = s.project_id";
+
+fn item(r: &Row) -> rusqlite::Result<Item> {
+    Ok(Item {
+        id: r.get(0)?,
+        client: r.get(1)?,
+        content_session_id: r.get(2)?,
+        project: r.get(3)?,
+        event: r.get(4)?,
+        tool_name: r.get(5)?,
+        prompt_number: r.get(6)?,
+        status: r.get(7)?,
+        retry_count: r.get(8)?,
+        claims: r.get(9)?,
+        not_before_epoch: r.get(10)?,
+        error: r.get(11)?,
+        worker_pid: r.get(12)?,
+        created_at_epoch: r.get(13)?,
+        completed_at_epoch: r.get(14)?,
+    })
+}
+
+fn items(conn: &Connection, rest: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Item>> {
+    let mut rows = conn.prepare(&format!("{ITEM} {rest}"))?;
+    let rows = rows.query_map(params, item)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What is not done or has failed: failed first, then in work, then waiting; oldest first.
+pub fn open_items(conn: &Connection, session_id: Option<i64>, limit: usize) -> Result<Vec<Item>> {
+    items(
+        conn,
+        "WHERE m.status IN ('failed', 'processing', 'pending')
+           AND (?1 IS NULL OR m.session_id = ?1)
+         ORDER BY CASE m.status WHEN 'failed' THEN 0 WHEN 'processing' THEN 1 ELSE 2 END, m.id
+         LIMIT ?2",
+        params![session_id, limit as i64],
+    )
+}
+
+/// Not done though they came before `before`; oldest first.
+pub fn stuck(conn: &Connection, before: i64, limit: usize) -> Result<Vec<Item>> {
+    items(
+        conn,
+        "WHERE m.status IN ('pending', 'processing') AND m.created_at_epoch < ?1
+         ORDER BY m.id LIMIT ?2",
+        params![before, limit as i64],
+    )
+}
+
+/// Done last, newest first.
+pub fn recent(conn: &Connection, limit: usize) -> Result<Vec<Item>> {
+    items(
+        conn,
+        "WHERE m.status = 'processed' ORDER BY m.completed_at_epoch DESC, m.id DESC LIMIT ?1",
+        params![limit as i64],
+    )
+}
+
+/// Which messages a person means.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    Ids(&'a [i64]),
+    Session(i64),
+    All,
+}
+
+/// Tries again, as if for the first time: what failed, what waits, what is in work. What was
+/// aborted has nothing left to try. How many.
+pub fn retry(tx: &Transaction, which: Which) -> Result<u64> {
+    change(
+        tx,
+        "UPDATE pending_messages SET status = 'pending', retry_count = 0, claims = 0, error = NULL,
+           not_before_epoch = NULL, worker_pid = NULL, started_processing_at_epoch = NULL,
+           completed_at_epoch = NULL
+         WHERE (status = 'failed' AND error IS NOT 'aborted'
+             OR status = 'pending' AND (retry_count > 0 OR claims > 0 OR not_before_epoch NOTNULL)
+             OR status = 'processing')",
+        which,
+    )
+}
+
+/// Gives messages up: the row is kept, the payload is not. How many.
+pub fn abort(tx: &Transaction, which: Which, now: i64) -> Result<u64> {
+    let sql = format!(
+        "UPDATE pending_messages SET status = 'failed', error = '{ABORTED}',
+           completed_at_epoch = {now}, tool_input = NULL, tool_response = NULL, cwd = NULL,
+           last_assistant_message = NULL, not_before_epoch = NULL, worker_pid = NULL
+         WHERE (status IN ('pending', 'processing')
+             OR status = 'failed' AND error IS NOT '{ABORTED}')"
+    );
+    change(tx, &sql, which)
+}
+
+/// Puts what is in work back into the queue, for a worker that will not come back. How many.
+pub fn reset(tx: &Transaction, which: Which) -> Result<u64> {
+    change(
+        tx,
+        "UPDATE pending_messages SET status = 'pending', worker_pid = NULL,
+           started_processing_at_epoch = NULL WHERE status = 'processing'",
+        which,
+    )
+}
+
+fn change(tx: &Transaction, sql: &str, which: Which) -> Result<u64> {
+    let changed = match which {
+        Which::All => tx.execute(sql, [])?,
+        Which::Session(id) => tx.execute(&format!("{sql} AND session_id = ?1"), [id])?,
+        Which::Ids(ids) => {
+            let mut one = tx.prepare(&format!("{sql} AND id = ?1"))?;
+            let mut changed = 0;
+            for id in ids {
+                changed += one.execute([id])?;
+            }
+            changed
+        }
+    };
+    Ok(changed as u64)
+}
+
+/// Forgets the ids of messages that were done before `keep` milliseconds, of sessions that have
+/// been over for as long: a later repeat would not be known. At most 500; how many.
+pub fn retention(tx: &Transaction, keep: i64, now: i64) -> Result<u64> {
+    let n = tx.execute(
+        "DELETE FROM pending_messages WHERE id IN
+           (SELECT m.id FROM sessions s JOIN pending_messages m ON m.session_id = s.id
+            WHERE s.status <> 'active' AND s.last_event_epoch < ?1
+              AND m.status = 'processed' AND m.completed_at_epoch < ?1 LIMIT ?2)",
+        params![now - keep, PIECE],
+    )?;
+    Ok(n as u64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! Sessions, read: by the client's id, by what a person types of it, with their prompts.
+
+use memctl_proto::event::Process;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::error::Result;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    pub id: i64,
+    pub uuid: String,
+    pub client: String,
+    /// The client's own id.
+    pub content_session_id: String,
+    pub parent_session_id: Option<i64>,
+    pub project_id: Option<i64>,
+    /// Name of the project.
+    pub project: Option<String>,
+    pub cwd: Option<String>,
+    /// `active`, `completed` or `failed`.
+    pub status: String,
+    pub end_reason: Option<String>,
+    /// Number of the newest prompt.
+    pub prompts: i64,
+    /// Workers that began since one last finished anything.
+    pub restarts: i64,
+    pub backend: Option<String>,
+    pub client_pid: Option<i64>,
+    pub client_start: Option<i64>,
+    pub context_epoch: Option<i64>,
+    pub started_at_epoch: i64,
+    pub last_event_epoch: i64,
+    pub completed_at_epoch: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredPrompt {
+    pub id: i64,
+    pub number: i64,
+    pub turn_id: Option<String>,
+    /// `None` when it was private.
+    pub text: Option<String>,
+    pub created_at_epoch: i64,
+    pub finalized_at_epoch: Option<i64>,
+    pub finalized_by: Option<String>,
+}
+
+const SELECT: &str = "SELECT s.id, s.uuid, s.client, s.content_session_id, s.parent_session_id,
+   s.project_id, p.name, s.cwd, s.status, s.end_reason, s.prompt_counter, s.restarts, s.backend,
+   s.client_pid, s.client_start, s.context_epoch, s.started_at_epoch, s.last_event_epoch,
+   s.completed_at_epoch
+ FROM sessions s LEFT JOIN projects p ON p.id = s.project_id";
+
+fn session(r: &Row) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: r.get(0)?,
+        uuid: r.get(1)?,
+        client: r.get(2)?,
+        content_session_id: r.get(3)?,
+        parent_session_id: r.get(4)?,
+        project_id: r.get(5)?,
+        project: r.get(6)?,
+        cwd: r.get(7)?,
+        status: r.get(8)?,
+        end_reason: r.get(9)?,
+        prompts: r.get(10)?,
+        restarts: r.get(11)?,
+        backend: r.get(12)?,
+        client_pid: r.get(13)?,
+        client_start: r.get(14)?,
+        context_epoch: r.get(15)?,
+        started_at_epoch: r.get(16)?,
+        last_event_epoch: r.get(17)?,
+        completed_at_epoch: r.get(18)?,
+    })
+}
+
+/// Row id by identity.
+pub fn id_of(conn: &Connection, client: &str, content_session_id: &str) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM sessions WHERE client = ?1 AND content_session_id = ?2")?
+        .query_row([client, content_session_id], |r| r.get(0))
+        .optional()?)
+}
+
+pub fn get(conn: &Connection, id: i64) -> Result<Option<Session>> {
+    Ok(conn
+        .prepare_cached(&format!("{SELECT} WHERE s.id = ?1"))?
+        .query_row([id], session)
+        .optional()?)
+}
+
+/// What a beginning of a session id leads to.
+#[derive(Debug)]
+pub enum Found {
+    Nothing,
+    One(Box<Session>),
+    /// More than one begins so; newest first.
+    Many(Vec<Session>),
+}
+
+/// By the client's session id or any unique beginning of it. A whole id is never ambiguous,
+/// unless two clients use it.
+pub fn by_prefix(conn: &Connection, prefix: &str) -> Result<Found> {
+    if prefix.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    for condition in ["= ?1", "BETWEEN ?1 AND ?1 || char(1114111)"] {
+        let mut found = rows(
+            conn,
+            &format!(
+                "WHERE s.content_session_id {condition} ORDER BY s.last_event_epoch DESC, s.id DESC"
+            ),
+            params![prefix],
+        )?;
+        match found.len() {
+            0 => {}
+            1 => return Ok(Found::One(Box::new(found.remove(0)))),
+            _ => return Ok(Found::Many(found)),
+        }
+    }
+    Ok(Found::Nothing)
+}
+
+/// Which sessions [`list`] shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    pub project_id: Option<i64>,
+    /// Those that have not ended.
+    pub active: bool,
+}
+
+/// Newest first, at most `limit`.
+pub fn list(conn: &Connection, filter: Filter, limit: usize) -> Result<Vec<Session>> {
+    rows(
+        conn,
+        "WHERE (?1 IS NULL OR s.project_id = ?1) AND (NOT ?2 OR s.status = 'active')
+         ORDER BY s.last_event_epoch DESC, s.id DESC LIMIT ?3",
+        params![filter.project_id, filter.active, limit as i64],
+    )
+}
+
+/// Active, and without an event since `before`: ended by recovery when nobody owns them.
+pub fn silent(conn: &Connection, before: i64, limit: usize) -> Result<Vec<Session>> {
+    rows(
+        conn,
+        "WHERE s.status = 'active' AND s.last_event_epoch < ?1
+         ORDER BY s.last_event_epoch DESC LIMIT ?2",
+        params![before, limit as i64],
+    )
+}
+
+fn rows(conn: &Connection, rest: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Session>> {
+    let mut rows = conn.prepare(&format!("{SELECT} {rest}"))?;
+    let rows = rows.query_map(params, session)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Prompts of a session, oldest first.
+pub fn prompts(conn: &Connection, session_id: i64) -> Result<Vec<StoredPrompt>> {
+    let mut rows = conn.prepare(
+        "SELECT id, prompt_number, turn_id, prompt_text, created_at_epoch, finalized_at_epoch,
+           finalized_by
+         FROM user_prompts WHERE session_id = ?1 ORDER BY prompt_number",
+    )?;
+    let rows = rows.query_map([session_id], |r| {
+        Ok(StoredPrompt {
+            id: r.get(0)?,
+            number: r.get(1)?,
+            turn_id: r.get(2)?,
+            text: r.get(3)?,
+            created_at_epoch: r.get(4)?,
+            finalized_at_epoch: r.get(5)?,
+            finalized_by: r.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whom a fork came from: the session of the same client process that has this turn.
+pub fn parent(
+    conn: &Connection,
+    client: &str,
+    process: Process,
+    turn: &str,
+    fork: i64,
+) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT s.id FROM sessions s
+             WHERE s.client = ?1 AND s.client_pid = ?2 AND s.client_start = ?3 AND s.id <> ?5
+               AND (EXISTS (SELECT 1 FROM user_prompts p
+                            WHERE p.session_id = s.id AND p.turn_id = ?4)
+                 OR EXISTS (SELECT 1 FROM pending_messages m
+                            WHERE m.session_id = s.id AND m.turn_id = ?4))
+             ORDER BY s.last_event_epoch DESC, s.id DESC LIMIT 1",
+        )?
+        .query_row(params![client, process.pid, process.start as i64, turn, fork], |r| r.get(0))
+        .optional()?)
+}
+
+/// Up to which row (`created_at_epoch`) a conversation has been shown memory. `None`: unknown, or
+/// it was shown none.
+pub fn context_epoch(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
+    let epoch = conn
+        .prepare_cached(
+            "SELECT context_epoch FROM sessions WHERE client = ?1 AND content_session_id = ?2",
+        )?
+        .query_row([client, session], |r| r.get::<_, Option<i64>>(0))
+        .optional()?;
+    Ok(epoch.flatten())
+}
+
+/// The worker leaves as it should: the count of those that died begins anew.
+pub fn leave_in_good_order(tx: &Transaction, session_id: i64) -> Result<()> {
+    tx.execute("UPDATE sessions SET restarts = 0 WHERE id = ?1 AND restarts <> 0", [session_id])?;
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! Prompts open and closed. What closes a prompt asks, in the same transaction, for one summary of
+//! each turn it closes.
+//!
+//! A prompt is open while `finalized_at_epoch` is null. An observation that comes for a closed
+//! prompt opens it again and leaves `finalized_by`, so that the two kinds of open can be told
+//! apart: never closed, and reopened.
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use uuid::Uuid;
+
+use super::error::Result;
+use super::{new_uuid, private};
+use crate::memory::Cause;
+
+/// What closed a prompt: `user_prompts.finalized_by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedBy {
+    Stop,
+    StopFailed,
+    /// A prompt of another turn.
+    Interrupted,
+    End,
+    /// A script.
+    Finalize,
+    /// The worker, of what was reopened: at the end of its linger and before it leaves.
+    Late,
+    /// The worker, after long silence.
+    Idle,
+    /// The worker, at its greatest age.
+    Age,
+}
+
+impl ClosedBy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClosedBy::Stop => "stop",
+            ClosedBy::StopFailed => "stop_failed",
+            ClosedBy::Interrupted => "interrupted",
+            ClosedBy::End => "end",
+            ClosedBy::Finalize => "finalize",
+            ClosedBy::Late => "late",
+            ClosedBy::Idle => "idle",
+            ClosedBy::Age => "age",
+        }
+    }
+
+    /// As what the summary is asked for. Only an interrupted turn, which has no Stop, can be
+    /// open for as long as the watchdogs wait.
+    fn cause(self) -> Cause {
+        match self {
+            ClosedBy::Stop | ClosedBy::Finalize => Cause::Stop,
+            ClosedBy::StopFailed => Cause::StopFailed,
+            ClosedBy::Interrupted | ClosedBy::Idle | ClosedBy::Age => Cause::Interrupted,
+            ClosedBy::End => Cause::End,
+            ClosedBy::Late => Cause::Late,
+        }
+    }
+}
+
+/// Which open prompts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    All,
+    /// Those that had been closed before and were reopened.
+    Late,
+}
+
+/// How many prompts of a session are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    pub never_closed: u64,
+    pub reopened: u64,
+}
+
+impl Open {
+    pub fn any(self) -> bool {
+        self.never_closed + self.reopened > 0
+    }
+}
+
+pub fn open_prompts(conn: &Connection, session_id: i64) -> Result<Open> {
+    let mut counts = conn.prepare_cached(
+        "SELECT count(*), count(finalized_by) FROM user_prompts
+         WHERE session_id = ?1 AND finalized_at_epoch IS NULL",
+    )?;
+    let (all, reopened): (i64, i64) =
+        counts.query_row([session_id], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(Open { never_closed: (all - reopened) as u64, reopened: reopened as u64 })
+}
+
+/// Closes open prompts on the worker's own account. How many.
+pub fn close_open(
+    tx: &Transaction,
+    session_id: i64,
+    by: ClosedBy,
+    now: i64,
+    which: Closing,
+) -> Result<u64> {
+    let mut open = all_open(tx, session_id)?;
+    if which == Closing::Late {
+        open.retain(|p| p.finalized_by.is_some());
+    }
+    close(tx, session_id, &open, by, None, now)?;
+    Ok(open.len() as u64)
+}
+
+/// A prompt as far as turns are concerned.
+#[derive(Clone, Debug)]
+pub(super) struct Prompt {
+    pub id: i64,
+    pub number: i64,
+    pub turn: Option<String>,
+    pub private: bool,
+    pub closed: bool,
+    pub finalized_by: Option<String>,
+}
+
+const COLUMNS: &str =
+    "id, prompt_number, turn_id, private, finalized_at_epoch IS NOT NULL, finalized_by";
+
+fn prompt(row: &Row) -> rusqlite::Result<Prompt> {
+    Ok(Prompt {
+        id: row.get(0)?,
+        number: row.get(1)?,
+        turn: row.get(2)?,
+        private: row.get(3)?,
+        closed: row.get(4)?,
+        finalized_by: row.get(5)?,
+    })
+}
+
+pub(super) fn all_open(tx: &Transaction, session_id: i64) -> Result<Vec<Prompt>> {
+    let mut rows = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM user_prompts
+         WHERE session_id = ?1 AND finalized_at_epoch IS NULL ORDER BY prompt_number"
+    ))?;
+    let rows = rows.query_map([session_id], prompt)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn newest(tx: &Transaction, session_id: i64) -> Result<Option<Prompt>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM user_prompts
+             WHERE session_id = ?1 ORDER BY prompt_number DESC LIMIT 1"
+        ))?
+        .query_row([session_id], prompt)
+        .optional()?)
+}
+
+pub(super) fn newest_of_turn(
+    tx: &Transaction,
+    session_id: i64,
+    turn: &str,
+) -> Result<Option<Prompt>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM user_prompts
+             WHERE session_id = ?1 AND turn_id = ?2 ORDER BY prompt_number DESC LIMIT 1"
+        ))?
+        .query_row(params![session_id, turn], prompt)
+        .optional()?)
+}
+
+/// The prompt an event of this turn belongs to: the newest of its turn, else of the session.
+pub(super) fn belonging(
+    tx: &Transaction,
+    session_id: i64,
+    turn: Option<&str>,
+) -> Result<Option<Prompt>> {
+    if let Some(turn) = turn
+        && let Some(prompt) = newest_of_turn(tx, session_id, turn)?
+    {
+        return Ok(Some(prompt));
+    }
+    newest(tx, session_id)
+}
+
+/// Marks prompts closed and asks for no summary.
+pub(super) fn mark_closed(
+    tx: &Transaction,
+    prompts: &[Prompt],
+    by: ClosedBy,
+    now: i64,
+) -> Result<()> {
+    let mut close = tx.prepare_cached(
+        "UPDATE user_prompts SET finalized_at_epoch = ?2, finalized_by = ?3
+         WHERE id = ?1 AND finalized_at_epoch IS NULL",
+    )?;
+    for prompt in prompts {
+        close.execute(params![prompt.id, now, by.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Closes `open` and asks for a summary of each of its turns, at the turn's newest prompt.
+///
+/// Whatever happened (`event`) names the summaries too, so that a repeat of it is known.
+pub(super) fn close(
+    tx: &Transaction,
+    session_id: i64,
+    open: &[Prompt],
+    by: ClosedBy,
+    event: Option<Uuid>,
+    now: i64,
+) -> Result<()> {
+    mark_closed(tx, open, by, now)?;
+    let mut done: Vec<i64> = Vec::new();
+    for prompt in open {
+        let newest = match &prompt.turn {
+            Some(turn) => newest_of_turn(tx, session_id, turn)?,
+            None => None,
+        };
+        let newest = newest.unwrap_or_else(|| prompt.clone());
+        if done.contains(&newest.number) {
+            continue;
+        }
+        done.push(newest.number);
+        let event_id = match event {
+            Some(event) => Uuid::new_v5(&event, newest.number.to_string().as_bytes()).to_string(),
+            None => new_uuid(now),
+        };
+        let wanted =
+            Summarize { event_id, cause: by.cause(), turn: newest.turn.clone(), text: None };
+        summarize(tx, session_id, Some(&newest), &wanted, now, now)?;
+    }
+    Ok(())
+}
+
+/// A summary that is asked for.
+pub(super) struct Summarize {
+    pub event_id: String,
+    pub cause: Cause,
+    pub turn: Option<String>,
+    /// The assistant's last words, or of a failed stop the error.
+    pub text: Option<String>,
+}
+
+/// Puts a `summarize` into the queue; of a private prompt its id only, and the summary says that
+/// there is none. `false`: it was there already.
+pub(super) fn summarize(
+    tx: &Transaction,
+    session_id: i64,
+    prompt: Option<&Prompt>,
+    wanted: &Summarize,
+    at: i64,
+    now: i64,
+) -> Result<bool> {
+    let private = prompt.is_some_and(|p| p.private);
+    let number = prompt.map_or(0, |p| p.number);
+    let added = tx
+        .prepare_cached(
+            "INSERT INTO pending_messages (event_id, session_id, content_session_id, turn_id,
+               message_type, event, last_assistant_message, prompt_number, status,
+               created_at_epoch, completed_at_epoch)
+             SELECT ?1, id, content_session_id, ?3, 'summarize', ?4, ?5, ?6, ?7, ?8, ?9
+             FROM sessions WHERE id = ?2
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            wanted.event_id,
+            session_id,
+            wanted.turn,
+            wanted.cause.as_str(),
+            wanted.text.as_deref().filter(|_| !private),
+            number,
+            if private { "processed" } else { "pending" },
+            at,
+            private.then_some(now),
+        ])?;
+    if private && added > 0 {
+        private::hide_summary(tx, session_id, number, wanted.turn.as_deref(), now)?;
+    }
+    Ok(added > 0)
+}
