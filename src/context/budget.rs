@@ -35,6 +35,11 @@ impl Budget {
     }
 }
 
+/// The text's estimated length in tokens.
+pub fn tokens(text: &str) -> usize {
+    quarters(text).div_ceil(4)
+}
+
 /// The text's estimated length in quarters of a token: four ASCII bytes make one, and two bytes of
 /// anything else, for scripts that a tokenizer knows less well cost about a token per letter.
 fn quarters(text: &str) -> usize {

@@ -12,6 +12,7 @@ pub mod budget;
 pub mod plain;
 mod rank;
 mod render;
+pub mod start;
 mod steps;
 mod words;
 pub mod worktree;

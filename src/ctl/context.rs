@@ -35,10 +35,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => std::env::current_dir().context("this directory")?,
     };
     let project = project::identify(&dir);
-    let text = match Reader::open(&settings.paths).context("database")? {
+    let text = match Reader::open(&settings.paths, super::PATIENCE).context("database")? {
         Some(reader) => {
             let conn = reader.connection();
-            start::tell(conn, &project, &start::Told::Nothing, &settings.config.context)
+            start::tell(conn, &project, &start::Told::Nothing, settings.config.context.tokens)
                 .context("database")?
                 .text
         }

@@ -13,7 +13,7 @@ use crate::deliver::probe::{self, Found};
 use crate::failure::Result;
 use crate::lock::Holder;
 use crate::process;
-use crate::store::{Reader, queue, sessions};
+use crate::store::{Reader, queue_admin, sessions};
 
 /// States: serving (its session goes on), ending (finishing what is queued), hung (holds the
 /// session and does not answer), stale (gone, but left a file behind).
@@ -73,7 +73,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 }
 
 fn rows(settings: &Settings) -> Vec<Row> {
-    let reader = Reader::open(&settings.paths).ok().flatten();
+    let reader = Reader::open(&settings.paths, super::PATIENCE).ok().flatten();
     let keys = probe::keys(&settings.paths);
     keys.iter().filter_map(|key| row(settings, reader.as_ref(), key)).collect()
 }
@@ -102,7 +102,7 @@ fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
     Some(Row {
         project: known.as_ref().and_then(|s| s.project.clone()).unwrap_or_default(),
         queue: known.as_ref().map_or(0, |s| {
-            reader.and_then(|r| queue::unfinished(r.connection(), s.id).ok()).unwrap_or(0)
+            reader.and_then(|r| queue_admin::pending(r.connection(), s.id).ok()).unwrap_or(0)
         }),
         session,
         client,

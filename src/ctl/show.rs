@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::words::{self, short};
 use crate::config::Settings;
-use crate::context::plain_line;
+use crate::context::plain::line as plain_line;
 use crate::failure::{Context, Result, failed, usage};
 use crate::store::observations::{self, ObservationRow};
 use crate::store::sessions::{self, Found, Session};
 use crate::store::summaries::{self, SummaryRow};
-use crate::store::{Reader, turns};
+use crate::store::{Reader, private};
 
 /// WHAT is o412 (an observation, also 412), s37 (a summary), p88 (a prompt), a uuid, or a
 /// session's id or its beginning.
@@ -41,7 +41,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return print(args, summary_json(&row), || summary_text(&row));
     }
     if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
-        let text = prompt.text.clone().unwrap_or_else(|| turns::PRIVATE.into());
+        let text = prompt.text.clone().unwrap_or_else(|| private::PRIVATE.into());
         let json = json!({
             "id": format!("p{}", prompt.id), "number": prompt.number, "turn_id": prompt.turn_id,
             "text": prompt.text, "created_at_epoch": prompt.created_at_epoch,
@@ -162,7 +162,7 @@ fn show_session(conn: &Connection, args: &Args, session: &Session) -> Result<()>
         words::at(session.started_at_epoch),
     );
     for prompt in &prompts {
-        let text = prompt.text.as_deref().unwrap_or(turns::PRIVATE);
+        let text = prompt.text.as_deref().unwrap_or(private::PRIVATE);
         out.push_str(&format!("\np{} {}\n", prompt.id, plain_line(text)));
         for s in summaries.iter().filter(|s| s.prompt_number == prompt.number) {
             let said = [&s.summary.completed, &s.summary.learned, &s.summary.notes];

@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 /// A table with a head row.
 pub fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(head.iter().map(|h| h.to_string()));
+    table.load_style(presets::NOTHING).set_header(head.iter().map(|h| h.to_string()));
     match terminal_width() {
         Some(width) => {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);

@@ -51,7 +51,13 @@ fn block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<T
         return Ok(Told::default());
     };
     let conn = reader.connection();
-    let parent = sessions::parent_of_start(conn, event)?;
+    let parent = match (event.process, &event.turn) {
+        (Some(process), Some(turn)) if reason == "fork" => {
+            let own = sessions::id_of(conn, &event.client, &event.session)?.unwrap_or(0);
+            sessions::parent(conn, &event.client, process, turn, own)?
+        }
+        _ => None,
+    };
     let holds = start::told(conn, &event.client, &event.session, reason, parent)?;
     let context = start::tell(conn, project, &holds, settings.config.context.tokens)?;
     Ok(Told { block: context.text, notice: None, newest_epoch: context.newest_epoch })

@@ -77,11 +77,11 @@ fn hear(args: &[OsString]) -> Result<Answer, Heard> {
     let project_dir = env("CLAUDE_PROJECT_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
     let mut settings =
         config::load(env, project_dir.as_deref()).map_err(|why| trouble(why, None))?;
-    let text = stdin::read(settings.config.hook.stdin).map_err(|why| trouble(why, Some(&settings)))?;
+    let read = stdin::read(settings.config.hook.stdin).map_err(|why| trouble(why, Some(&settings)))?;
     let started = Instant::now();
     testpoint::at("hook.read");
 
-    let payload = Payload::parse(&text).map_err(|why| trouble(why, Some(&settings)))?;
+    let payload = Payload::parse(&read.text).map_err(|why| trouble(why, Some(&settings)))?;
     let around = Around {
         event: words.event.as_deref(),
         client: &words.client,

@@ -137,7 +137,7 @@ fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        let number = name.to_str().and_then(|n| n.strip_suffix(".json")?.parse().ok());
+        let number = name.to_str().and_then(|n| n.strip_suffix(".json")?.parse::<u64>().ok());
         numbers.extend(number);
     }
     numbers.sort_unstable();

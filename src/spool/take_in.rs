@@ -5,12 +5,10 @@
 //! would otherwise unlink what the other has not committed.
 
 use memctl_proto::{Event, Kind};
-use rusqlite::Transaction;
-
 use super::Spooled;
 use crate::paths::Paths;
 use crate::store::accept::accept;
-use crate::store::{self, Locked, Store, StoreError};
+use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
 
 /// At most so many events in one transaction.
@@ -29,7 +27,7 @@ pub struct Taken {
 
 /// Takes in all that the session has spooled and removes its folders.
 ///
-/// `enter` begins each transaction: a worker makes sure there that the session is still its.
+/// Each transaction goes through `fence`: a session that is another's is left to it.
 ///
 /// # Errors
 /// What the store says; nothing is unlinked that is not committed.
@@ -37,8 +35,8 @@ pub fn take_in(
     store: &mut Store,
     paths: &Paths,
     key: &str,
+    fence: &mut Fence,
     now: i64,
-    mut enter: impl FnMut(&Transaction, i64) -> store::Result<()>,
 ) -> store::Result<Taken> {
     let mut taken = Taken::default();
     store.locked(|locked| {
@@ -52,7 +50,7 @@ pub fn take_in(
                 taken.dead += 1;
                 super::bury(paths, &file.path)?;
             }
-            commit(locked, paths, &good, now, &mut enter, &mut taken)?;
+            commit(locked, paths, &good, fence, now, &mut taken)?;
             testpoint::at("take_in.committed");
             for file in &good {
                 super::remove(&file.path)?;
@@ -67,13 +65,12 @@ fn commit(
     locked: &mut Locked,
     paths: &Paths,
     files: &[Spooled],
+    fence: &mut Fence,
     now: i64,
-    enter: &mut impl FnMut(&Transaction, i64) -> store::Result<()>,
     taken: &mut Taken,
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
-    let all = locked.write(|tx| {
-        enter(tx, now)?;
+    let all = locked.fenced(fence, now, |tx, _| {
         let accepted = |event: &Event| Ok((event.kind, accept(tx, event, now)?.duplicate));
         events().map(accepted).collect::<store::Result<Vec<_>>>()
     });
@@ -86,7 +83,7 @@ fn commit(
         // One event that the store chokes on must not hold up all behind it.
         Err(StoreError::Bug(_)) if files.len() > 1 => files
             .iter()
-            .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), now, enter, taken)),
+            .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), fence, now, taken)),
         Err(StoreError::Bug(_)) => {
             taken.dead += 1;
             Ok(super::bury(paths, &files[0].path)?)

@@ -16,11 +16,13 @@ pub mod error;
 mod fold;
 pub mod lock;
 pub mod notices;
+pub mod observations;
 pub mod private;
 pub mod projects;
 pub mod queue;
 pub mod queue_admin;
 pub mod sessions;
+pub mod summaries;
 pub mod turns;
 
 use std::ffi::OsString;
@@ -154,6 +156,27 @@ impl Locked<'_> {
         }
         done
     }
+}
+
+/// How much is remembered in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub sessions: u64,
+    pub observations: u64,
+    pub summaries: u64,
+}
+
+pub fn held(conn: &Connection) -> Result<Held> {
+    let held = conn.query_row(
+        "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM observations),
+           (SELECT count(*) FROM session_summaries WHERE NOT hidden)",
+        [],
+        |r| {
+            let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
+            Ok(Held { sessions: count(0)?, observations: count(1)?, summaries: count(2)? })
+        },
+    )?;
+    Ok(held)
 }
 
 /// A connection that only reads.

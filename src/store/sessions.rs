@@ -83,6 +83,14 @@ pub fn id_of(conn: &Connection, client: &str, content_session_id: &str) -> Resul
         .optional()?)
 }
 
+/// By identity.
+pub fn find(conn: &Connection, client: &str, content_session_id: &str) -> Result<Option<Session>> {
+    match id_of(conn, client, content_session_id)? {
+        Some(id) => get(conn, id),
+        None => Ok(None),
+    }
+}
+
 pub fn get(conn: &Connection, id: i64) -> Result<Option<Session>> {
     Ok(conn
         .prepare_cached(&format!("{SELECT} WHERE s.id = ?1"))?
@@ -158,23 +166,51 @@ fn rows(conn: &Connection, rest: &str, params: &[&dyn rusqlite::ToSql]) -> Resul
 
 /// Prompts of a session, oldest first.
 pub fn prompts(conn: &Connection, session_id: i64) -> Result<Vec<StoredPrompt>> {
-    let mut rows = conn.prepare(
-        "SELECT id, prompt_number, turn_id, prompt_text, created_at_epoch, finalized_at_epoch,
-           finalized_by
-         FROM user_prompts WHERE session_id = ?1 ORDER BY prompt_number",
-    )?;
-    let rows = rows.query_map([session_id], |r| {
-        Ok(StoredPrompt {
-            id: r.get(0)?,
-            number: r.get(1)?,
-            turn_id: r.get(2)?,
-            text: r.get(3)?,
-            created_at_epoch: r.get(4)?,
-            finalized_at_epoch: r.get(5)?,
-            finalized_by: r.get(6)?,
-        })
-    })?;
+    let mut rows = conn.prepare(&format!(
+        "{SELECT_PROMPT} WHERE session_id = ?1 ORDER BY prompt_number"
+    ))?;
+    let rows = rows.query_map([session_id], stored_prompt)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The prompt that people call `p88`, or by its uuid.
+pub fn prompt_by_name(conn: &Connection, name: &str) -> Result<Option<StoredPrompt>> {
+    let id: Option<i64> = name.strip_prefix('p').and_then(|digits| digits.parse().ok());
+    Ok(conn
+        .prepare(&format!("{SELECT_PROMPT} WHERE id = ?1 OR uuid = ?2"))?
+        .query_row(params![id, name], stored_prompt)
+        .optional()?)
+}
+
+const SELECT_PROMPT: &str = "SELECT id, prompt_number, turn_id, prompt_text, created_at_epoch,
+   finalized_at_epoch, finalized_by FROM user_prompts";
+
+fn stored_prompt(r: &Row) -> rusqlite::Result<StoredPrompt> {
+    Ok(StoredPrompt {
+        id: r.get(0)?,
+        number: r.get(1)?,
+        turn_id: r.get(2)?,
+        text: r.get(3)?,
+        created_at_epoch: r.get(4)?,
+        finalized_at_epoch: r.get(5)?,
+        finalized_by: r.get(6)?,
+    })
+}
+
+/// Number of the newest prompt; 0 when there is none.
+pub fn newest_prompt(conn: &Connection, session_id: i64) -> Result<i64> {
+    Ok(conn
+        .prepare_cached("SELECT prompt_counter FROM sessions WHERE id = ?1")?
+        .query_row([session_id], |r| r.get(0))?)
+}
+
+/// Whether a prompt of the session came with this event id.
+pub fn knows_event(conn: &Connection, session_id: i64, event_id: &str) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM user_prompts WHERE session_id = ?1 AND event_id = ?2)",
+        )?
+        .query_row(params![session_id, event_id], |r| r.get(0))?)
 }
 
 /// Whom a fork came from: the session of the same client process that has this turn.

@@ -15,10 +15,11 @@ use super::now_ms;
 use super::owner::Session;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
-use crate::store::accept::{self, Accepted, ClosedBy, Which};
-use crate::store::queue::{self, Claim, Completed, Fence, Take};
 use crate::spool::take_in;
-use crate::store::{self, Store, StoreError, sessions};
+use crate::store::accept::{self, Accepted, ClosedBy, Closing, Open};
+use crate::store::commit::{self, Completed};
+use crate::store::queue::{self, Claim, Company, Fence, Take};
+use crate::store::{self, Store, StoreError, queue_admin, sessions};
 use crate::{spool, testpoint};
 
 /// At most so many events are committed in one transaction.
@@ -44,7 +45,7 @@ enum Job {
     Complete { batch: Arc<Batch>, distilled: Box<Distilled>, backend: &'static str },
     Fail { batch: Arc<Batch>, reason: String },
     GiveBack(Arc<Batch>),
-    Close { by: ClosedBy, which: Which },
+    Close { by: ClosedBy, which: Closing },
     Checkpoint,
     /// Is there anything in spool or queue? Asked once more after the socket has gone.
     LookOnceMore(oneshot::Sender<bool>),
@@ -76,11 +77,8 @@ pub enum Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Messages that nobody has claimed.
-    pub pending: usize,
-    /// Prompts that nothing ever closed.
-    pub open: usize,
-    /// Prompts that late events opened again.
-    pub reopened: usize,
+    pub pending: u64,
+    pub open: Open,
     /// Number of the newest prompt.
     pub prompt: i64,
 }
@@ -131,7 +129,7 @@ impl Intake {
         self.send(Job::GiveBack(batch));
     }
 
-    pub fn close(&self, by: ClosedBy, which: Which) {
+    pub fn close(&self, by: ClosedBy, which: Closing) {
         self.send(Job::Close { by, which });
     }
 
@@ -283,9 +281,7 @@ impl Thread {
             let (paths, key) = (self.settings.paths.clone(), self.session.key.clone());
             let store = self.store.as_mut().expect("opened");
             let fence = &mut self.fence;
-            let taken = take_in::take_in(store, &paths, &key, now_ms(), |tx, now| {
-                fence.enter(tx, now).map(drop)
-            })?;
+            let taken = take_in::take_in(store, &paths, &key, fence, now_ms())?;
             if taken.dead > 0 {
                 tracing::warn!(files = taken.dead, "spooled files could not be read");
             }
@@ -309,7 +305,7 @@ impl Thread {
         })?;
         testpoint::at("worker.claimed");
         let report = match claim {
-            Claim::Batch(batch) => Report::Claimed(Arc::new(batch)),
+            Claim::Batch(batch) => Report::Claimed(Arc::from(batch)),
             Claim::NotBefore(epoch) => Report::NothingToClaim { not_before: Some(epoch) },
             Claim::Nothing => Report::NothingToClaim { not_before: None },
         };
@@ -323,7 +319,7 @@ impl Thread {
         self.settle(
             |tx, session| {
                 let Some(session) = session else { return Ok(()) };
-                let done = queue::complete(tx, session, batch, distilled, backend, now_ms())?;
+                let done = commit::complete(tx, session, batch, distilled, backend, now_ms())?;
                 if done == Completed::Dropped {
                     tracing::info!("dropped a batch that was changed while it was in hand");
                 }
@@ -336,8 +332,11 @@ impl Thread {
     }
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
-        let alone = batch.messages.len() == 1;
-        self.settle(|tx, _| queue::fail(tx, &ids(batch), reason, alone, now_ms()), true)
+        let company = if batch.messages.len() == 1 { Company::Alone } else { Company::Together };
+        self.settle(
+            |tx, _| queue::fail(tx, &ids(batch), reason, company, now_ms()).map(drop),
+            true,
+        )
     }
 
     fn settle(
@@ -351,7 +350,7 @@ impl Thread {
         Ok(())
     }
 
-    fn close(&mut self, by: ClosedBy, which: Which) -> store::Result<()> {
+    fn close(&mut self, by: ClosedBy, which: Closing) -> store::Result<()> {
         self.write(|tx, session| match session {
             Some(session) => accept::close_open(tx, session, by, now_ms(), which).map(drop),
             None => Ok(()),
@@ -374,7 +373,7 @@ impl Thread {
             if let Some(session) = session {
                 sessions::leave_in_good_order(tx, session)?;
             }
-            queue::retention(tx, keep, now_ms()).map(drop)
+            queue_admin::retention(tx, keep, now_ms()).map(drop)
         });
         if let Err(e) = done.and_then(|()| self.checkpoint()) {
             tracing::info!("left without tidying: {e}");
@@ -386,7 +385,7 @@ impl Thread {
             return true;
         }
         let pending = self.write(|tx, session| match session {
-            Some(session) => queue::pending(tx, session),
+            Some(session) => queue_admin::pending(tx, session),
             None => Ok(0),
         });
         pending.is_ok_and(|n| n > 0)
@@ -400,10 +399,7 @@ impl Thread {
         self.open()?;
         let fence = &mut self.fence;
         let store = self.store.as_mut().expect("opened");
-        store.write(|tx| {
-            let session = fence.enter(tx, now_ms())?;
-            work(tx, session)
-        })
+        store.fenced(fence, now_ms(), work)
     }
 
     fn open(&mut self) -> store::Result<()> {
@@ -416,12 +412,11 @@ impl Thread {
     fn report_standing(&mut self) {
         let Some(store) = &self.store else { return };
         let standing = self.fence.session().map_or(Ok(Standing::default()), |session| {
-            let open = queue::open_prompts(store.connection(), session)?;
+            let conn = store.connection();
             Ok::<_, StoreError>(Standing {
-                pending: queue::pending(store.connection(), session)?,
-                open: open.never_closed,
-                reopened: open.reopened,
-                prompt: open.newest,
+                pending: queue_admin::pending(conn, session)?,
+                open: accept::open_prompts(conn, session)?,
+                prompt: sessions::newest_prompt(conn, session)?,
             })
         });
         match standing {

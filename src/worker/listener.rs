@@ -280,7 +280,7 @@ fn capture_line(text: &str, desk: &Desk) -> Result<Event, String> {
         now: super::now_ms(),
         process: None,
     };
-    match capture::capture_line(text, &desk.session.id, &around).map_err(|e| e.to_string())? {
+    match capture::capture_line(text, &desk.session.id, &desk.session.client, &around).map_err(|e| e.to_string())? {
         Captured::Event(event) => Ok(*event),
         Captured::Ignored(why) => Err(format!("not recorded: {why}")),
     }

@@ -25,7 +25,7 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{self, Settings};
 use crate::failure::{Context, Result, usage};
 use crate::paths::session_key;
-use crate::store::accept::{ClosedBy, Which};
+use crate::store::accept::{ClosedBy, Closing};
 use crate::deliver::launch;
 use crate::{log, process, spool};
 use clocks::{Clocks, Due};
@@ -126,7 +126,7 @@ struct Worker {
 impl Worker {
     fn new(settings: Settings, session: Session, recovery: bool, owner: Owner) -> Worker {
         let now = Instant::now();
-        let backend = crate::agent::Backend::from_name(&settings.config.agent.backend);
+        let backend = crate::agent::Backend::Extractive;
         let status = Status {
             client: session.client.clone(),
             session: session.id.clone(),
@@ -306,15 +306,15 @@ impl Worker {
         let standing = &self.standing;
         !self.hands.busy()
             && match self.state {
-                State::Serving => standing.open == 0,
-                State::Ending => standing.pending == 0 && standing.reopened == 0,
+                State::Serving => standing.open.never_closed == 0,
+                State::Ending => standing.pending == 0 && standing.open.reopened == 0,
                 State::Closing | State::Gone => true,
             }
     }
 
     /// Born, and neither spool nor queue nor open prompt: somebody else did it.
     fn forestalled(&self) -> bool {
-        !self.hands.ever_heard() && self.standing.pending == 0 && self.standing.reopened == 0
+        !self.hands.ever_heard() && self.standing.pending == 0 && !self.standing.open.any()
     }
 
     fn input(&mut self, input: Input, intake: &Intake) {
@@ -350,11 +350,11 @@ impl Worker {
                 self.flush = false;
             }
             Effect::CloseLate => {
-                intake.close(ClosedBy::Late, Which::Reopened);
+                intake.close(ClosedBy::Late, Closing::Late);
                 self.hands.look_soon();
             }
             Effect::CloseAll => {
-                intake.close(ClosedBy::Time, Which::All);
+                intake.close(ClosedBy::Idle, Closing::All);
                 self.hands.look_soon();
             }
             Effect::Flush => {

@@ -99,7 +99,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     }
     if !args.no_wait {
         progress.show(&format!("{name}: {}, remembering", count(counts.events, "event")));
-        let gone = || matches!(lock::probe(&settings.paths.session_lock(&key)), Probe::Absent);
+        let gone = || matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(Probe::Absent));
         let done = || gone() && !spool::exists(&settings.paths, &key);
         if !wait::until(DISTIL, done) {
             return Err(failed(format!("{name}: the worker is not done after {}", span(DISTIL)))
@@ -119,7 +119,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
 
 /// Whether the store knows the session from its hooks: then its prompts bear other ids.
 fn is_live(settings: &Settings, client: &str, session: &str, first: &Step) -> Result<bool> {
-    let Some(reader) = Reader::open(&settings.paths).context("database")? else { return Ok(false) };
+    let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else { return Ok(false) };
     let conn = reader.connection();
     let Some(known) = sessions::find(conn, client, session).context("database")? else {
         return Ok(false);
@@ -157,8 +157,7 @@ fn hand_over(
 /// The step through the one entrance for text; none when it leaves no trace.
 fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>> {
     let text = step.payload.to_string();
-    let skimmed = capture::Skimmed::whole(text);
-    let payload = Payload::parse(&skimmed).context("transcript")?;
+    let payload = Payload::parse(&text).context("transcript")?;
     let around = Around {
         event: Some(step.event),
         client: &args.client,

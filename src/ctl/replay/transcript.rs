@@ -157,7 +157,7 @@ impl Reading {
             "session_id": self.session, "cwd": line["cwd"], "prompt_id": self.turn_id(line),
             "tool_name": name, "tool_input": input, "tool_use_id": use_id,
         });
-        let mut step = |event, more: Value, part: &str| {
+        let step = |event, more: Value, part: &str| {
             let mut payload = base.clone();
             for (key, value) in more.as_object().expect("an object") {
                 payload[key] = value.clone();

@@ -1,0 +1,322 @@
+//! The one entrance for text. Hook payloads, lines of scripts, replayed transcripts: whatever
+//! tells us that something happened becomes an [`Event`] here and nowhere else, without private
+//! text, without secrets, and cut to size. No I/O but a look at the project's `.git`.
+//!
+//! ```text
+//! bytes ── skim ──> text ── payload ──> Payload ── capture ──> Event
+//!                                                 tags, then secrets, then cut
+//! ```
+
+mod clients;
+mod cut;
+mod json;
+mod payload;
+mod secrets;
+mod skim;
+mod squeeze;
+mod tags;
+mod texts;
+
+use std::path::Path;
+
+use memctl_proto::event::{Agent, Event, Kind, Process, Tool};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::config::Limits;
+use crate::project;
+use clients::{Happening, Role};
+pub use payload::Payload;
+use payload::{members, text_of};
+pub use skim::{Skim, SkimError, Skimmed};
+use texts::Texts;
+
+/// Longer session ids are refused.
+const MAX_SESSION: usize = 512;
+/// Longer turn ids and tool use ids are hashed; longer names are cut.
+const MAX_ID: usize = 200;
+/// Longer paths are none.
+const MAX_PATH: usize = 4096;
+
+/// What is known of an event besides its payload.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The event as the hook was told; else the payload's `hook_event_name`.
+    pub event: Option<&'a str>,
+    pub client: &'a str,
+    /// The directory the client was started in (`CLAUDE_PROJECT_DIR`); else the payload's `cwd`.
+    pub project_dir: Option<&'a Path>,
+    pub home: Option<&'a Path>,
+    pub exclude: &'a [glob::Pattern],
+    pub limits: Limits,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+    /// The client's process.
+    pub process: Option<Process>,
+}
+
+/// What a payload came to.
+#[derive(Debug, PartialEq)]
+pub enum Captured {
+    /// To be delivered. A prompt with [`Event::private`] was wholly private: its whole turn is,
+    /// until a prompt comes that is not.
+    Event(Box<Event>),
+    /// Leaves no trace, and why.
+    Ignored(&'static str),
+}
+
+/// Why a payload says nothing that could be recorded.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum CaptureError {
+    #[error("the payload cannot be read as JSON: {0}")]
+    NotJson(String),
+    #[error("the payload names no event, and none was given")]
+    NoEvent,
+    #[error("the payload has no session_id")]
+    NoSession,
+    #[error("the payload's session_id has {0} bytes, at most {MAX_SESSION} are taken")]
+    LongSession(usize),
+    #[error("a tool use without a tool_name")]
+    NoTool,
+    #[error("'{0}' is not a UUID, which an event's id must be")]
+    BadId(String),
+}
+
+/// The event that a payload tells of.
+///
+/// # Errors
+/// See [`CaptureError`]: something is wrong with what was sent, and its sender should know.
+pub fn capture(payload: &Payload, around: &Around) -> Result<Captured, CaptureError> {
+    let name = around.event.or(payload.hook_event_name.as_deref()).ok_or(CaptureError::NoEvent)?;
+    let session = payload.session_id.as_deref().map_or("", str::trim);
+    match session.len() {
+        0 => return Err(CaptureError::NoSession),
+        n if n > MAX_SESSION => return Err(CaptureError::LongSession(n)),
+        _ => {}
+    }
+    let cwd = payload.cwd.as_deref().filter(|p| !p.is_empty() && p.len() <= MAX_PATH);
+    let started_in = around.project_dir.filter(|dir| dir.as_os_str().len() <= MAX_PATH);
+    let dir = started_in.or(cwd.map(Path::new));
+    if dir.is_some_and(|dir| !project::tracked(dir, around.home, around.exclude)) {
+        return Ok(Captured::Ignored("the project is excluded"));
+    }
+    let texts = Texts { limits: around.limits };
+    let agent = agent(payload, &texts);
+    let event = |kind| Event {
+        turn: id(payload.turn.as_deref()),
+        cwd: cwd.map(str::to_owned),
+        agent: agent.clone(),
+        process: around.process,
+        transcript: payload.transcript_path.as_deref().and_then(path),
+        ..Event::new(kind, around.client, session, around.now)
+    };
+    let message = || payload.last_assistant_message.as_deref().and_then(|m| texts.text(m));
+    let project = || dir.map(project::identify);
+
+    let event = match clients::happening(around.client, name) {
+        Happening::Start => {
+            let reason = payload.source.as_deref().and_then(|w| texts.word(w));
+            Event { project: project(), reason, ..event(Kind::Start) }
+        }
+        Happening::Prompt => {
+            let prompt = payload.prompt.as_deref().unwrap_or("");
+            if prompt.trim_start().starts_with(clients::NOTIFICATION) {
+                event(Kind::Notification)
+            } else {
+                let (text, private) = texts.prompt(prompt);
+                Event { project: project(), text, private, ..event(Kind::Prompt) }
+            }
+        }
+        Happening::Tool => match used_tool(payload, around, &texts)? {
+            Ok(tool) => Event { tool: Some(tool), ..event(Kind::Tool) },
+            Err(why) => return Ok(Captured::Ignored(why)),
+        },
+        Happening::ToolFailed => match failed_tool(payload, around, &texts)? {
+            Ok(tool) => Event { tool: Some(tool), ..event(Kind::ToolFailed) },
+            Err(why) => return Ok(Captured::Ignored(why)),
+        },
+        Happening::Subagent => {
+            let Some(agent) = agent.as_ref().filter(|a| !a.r#type.is_empty()) else {
+                return Ok(Captured::Ignored("the summary of a compaction, not a subagent"));
+            };
+            let Some(report) = message() else {
+                return Ok(Captured::Ignored("a subagent without a report"));
+            };
+            let tool = Some(report_tool(agent, &report));
+            Event { text: Some(report), tool, ..event(Kind::Subagent) }
+        }
+        Happening::Stop | Happening::StopFailed if agent.is_some() => {
+            return Ok(Captured::Ignored("a stop inside a subagent"));
+        }
+        Happening::Stop => Event { text: message(), ..event(Kind::Stop) },
+        Happening::StopFailed => {
+            let code = payload.error.and_then(text_of);
+            let reason = code.and_then(|code| texts.word(&code));
+            let details = payload.error_details.and_then(|d| texts.details(d));
+            let said: Vec<String> = [message(), details].into_iter().flatten().collect();
+            let text = texts.text(&said.join("\n"));
+            Event { text, reason, ..event(Kind::StopFailed) }
+        }
+        Happening::End => {
+            let reason = payload.reason.as_deref().and_then(|w| texts.word(w));
+            Event { reason, ..event(Kind::End) }
+        }
+        Happening::BeforeTool => {
+            return Ok(Captured::Ignored("a tool use is recorded once it is over"));
+        }
+        Happening::Unused => return Ok(Captured::Ignored("nothing is recorded of this event")),
+        Happening::Unknown => return Ok(Captured::Ignored("an unknown event")),
+    };
+    Ok(Captured::Event(Box::new(texts::fit(event))))
+}
+
+/// The event that a line of a script tells of: `{"type":"observation", …}` with the field names
+/// of a payload. Session and client are those of whoever reads the line unless it names a
+/// session; whether that is the reader's own is the reader's to check. The event is a tool's use
+/// unless the line says otherwise, by name or by an error.
+///
+/// # Errors
+/// See [`CaptureError`].
+pub fn capture_line(
+    line: &str,
+    session: &str,
+    client: &str,
+    around: &Around,
+) -> Result<Captured, CaptureError> {
+    let mut payload = parse(line)?;
+    payload.session_id.get_or_insert(session.into());
+    let failed = payload.is_error || payload.error.is_some();
+    let event = match (around.event, &payload.hook_event_name) {
+        (Some(name), _) => name,
+        (None, Some(name)) => &name.clone(),
+        (None, None) if failed => "PostToolUseFailure",
+        (None, None) => "PostToolUse",
+    };
+    let id = match payload.id.as_deref() {
+        None => None,
+        Some(id) => Some(
+            Uuid::try_parse(id).map_err(|_| CaptureError::BadId(id.chars().take(80).collect()))?,
+        ),
+    };
+    let mut captured = capture(&payload, &Around { event: Some(event), client, ..*around })?;
+    if let (Captured::Event(event), Some(id)) = (&mut captured, id) {
+        event.id = id;
+    }
+    Ok(captured)
+}
+
+/// Reads a payload.
+///
+/// # Errors
+/// [`CaptureError::NotJson`].
+pub fn parse(text: &str) -> Result<Payload<'_>, CaptureError> {
+    Payload::parse(text).map_err(|e| CaptureError::NotJson(e.to_string()))
+}
+
+/// A tool's use, or why it leaves no trace.
+type Used = Result<Tool, &'static str>;
+
+fn used_tool(payload: &Payload, around: &Around, texts: &Texts) -> Result<Used, CaptureError> {
+    let (mut tool, role) = match named_tool(payload, around)? {
+        Ok(named) => named,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (input, response) = (payload.tool_input, payload.tool_response);
+    tool.input = input.and_then(|i| texts.input(i));
+    tool.response = match (role, response) {
+        (_, None) => None,
+        (Role::Agent, Some(response)) if !in_background(response) => None,
+        (Role::Command, Some(_)) if input.is_some_and(|i| secrets::names_secret_file(i.get())) => {
+            None
+        }
+        (Role::Edit, Some(response)) => {
+            let members = members(response);
+            let is_copy = |key: &str| clients::FILE_COPIES.contains(&key);
+            if members.iter().any(|(key, copy)| is_copy(key) && tags::has_private_json(copy.get()))
+            {
+                // Which of its lines are private cannot be told from the lines that changed.
+                tool.input = input.and_then(|i| texts.only_paths(i));
+                None
+            } else {
+                texts.response_without(&members, response)
+            }
+        }
+        (_, Some(response)) => texts.response(response),
+    };
+    Ok(Ok(tool))
+}
+
+fn failed_tool(payload: &Payload, around: &Around, texts: &Texts) -> Result<Used, CaptureError> {
+    let (mut tool, _) = match named_tool(payload, around)? {
+        Ok(named) => named,
+        Err(why) => return Ok(Err(why)),
+    };
+    tool.input = payload.tool_input.and_then(|i| texts.input(i));
+    tool.response = payload.error.or(payload.tool_response).and_then(|r| texts.response(r));
+    Ok(Ok(tool))
+}
+
+/// The tool without its texts.
+fn named_tool(
+    payload: &Payload,
+    around: &Around,
+) -> Result<Result<(Tool, Role), &'static str>, CaptureError> {
+    let name = payload.tool_name.as_deref().filter(|n| !n.is_empty());
+    let name = name.ok_or(CaptureError::NoTool)?;
+    let role = clients::role(around.client, name);
+    if role == Role::Skipped {
+        return Ok(Err("a tool that is not recorded"));
+    }
+    if payload.tool_input.is_some_and(is_about_secret_file) {
+        return Ok(Err("a file that holds secrets"));
+    }
+    let name = cut::text(name, MAX_ID).unwrap_or_else(|| name.to_owned());
+    let use_id = id(payload.tool_use_id.as_deref());
+    Ok(Ok((Tool { name, use_id, ..Tool::default() }, role)))
+}
+
+fn is_about_secret_file(input: &RawValue) -> bool {
+    let is_secret = |value: &RawValue| text_of(value).is_some_and(|p| secrets::is_secret_file(&p));
+    members(input).iter().any(|(key, value)| clients::PATHS.contains(&&**key) && is_secret(value))
+}
+
+/// Whether a subagent goes on working after its start was reported.
+fn in_background(response: &RawValue) -> bool {
+    members(response).iter().any(|(key, value)| match &**key {
+        "isAsync" => value.get() == "true",
+        "status" => value.get() == "\"async_launched\"",
+        _ => false,
+    })
+}
+
+/// What a subagent's report has in place of a tool: an id, by which a second report of the same
+/// words by the same subagent is known as a repeat.
+fn report_tool(agent: &Agent, report: &str) -> Tool {
+    let use_id = format!("report:{}:{}", agent.id, hash(report));
+    Tool { name: "Subagent".into(), use_id: id(Some(&use_id)), ..Tool::default() }
+}
+
+fn agent(payload: &Payload, texts: &Texts) -> Option<Agent> {
+    let r#type = payload.agent_type.as_deref().and_then(|t| texts.word(t)).unwrap_or_default();
+    Some(Agent { id: id(payload.agent_id.as_deref())?, r#type })
+}
+
+fn id(text: Option<&str>) -> Option<String> {
+    match text?.trim() {
+        "" => None,
+        id if id.len() > MAX_ID => Some(format!("hash:{}", hash(id))),
+        id => Some(id.to_owned()),
+    }
+}
+
+fn hash(text: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text)[..8])
+}
+
+fn path(text: &str) -> Option<String> {
+    (!text.is_empty() && text.len() <= MAX_PATH).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

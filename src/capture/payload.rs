@@ -1,0 +1,303 @@
+//! What a client sends, as leniently as it can be read: unknown fields are passed over, a field
+//! of the wrong type counts as absent, and nothing is copied that need not be.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// One payload. Texts have been unescaped, values are JSON as it came.
+#[derive(Debug, Default)]
+pub struct Payload<'a> {
+    pub session_id: Option<Cow<'a, str>>,
+    pub hook_event_name: Option<Cow<'a, str>>,
+    pub transcript_path: Option<Cow<'a, str>>,
+    pub cwd: Option<Cow<'a, str>>,
+    /// `prompt_id`, or `turn_id` as Codex calls it.
+    pub turn: Option<Cow<'a, str>>,
+    pub tool_name: Option<Cow<'a, str>>,
+    pub tool_input: Option<&'a RawValue>,
+    /// `tool_response`, or `tool_output` as it was called before.
+    pub tool_response: Option<&'a RawValue>,
+    pub tool_use_id: Option<Cow<'a, str>>,
+    pub agent_id: Option<Cow<'a, str>>,
+    pub agent_type: Option<Cow<'a, str>>,
+    pub prompt: Option<Cow<'a, str>>,
+    pub last_assistant_message: Option<Cow<'a, str>>,
+    /// Of a failed tool its message, of a failed stop a code.
+    pub error: Option<&'a RawValue>,
+    pub error_details: Option<&'a RawValue>,
+    pub source: Option<Cow<'a, str>>,
+    pub reason: Option<Cow<'a, str>>,
+    pub stop_hook_active: bool,
+    /// Only in lines of scripts.
+    pub is_error: bool,
+    /// Only in lines of scripts: the event's id.
+    pub id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Payload<'a> {
+    /// # Errors
+    /// When `text` is not a JSON object.
+    pub fn parse(text: &'a str) -> Result<Payload<'a>, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+/// The text of a JSON string; of another value that says something, its JSON.
+pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    match raw.get() {
+        "null" => None,
+        json if json.starts_with('"') => match serde_json::from_str::<Text>(json) {
+            Ok(Text(text)) => text,
+            Err(_) => None,
+        },
+        json => Some(json.into()),
+    }
+}
+
+/// The members of a JSON object in their order; none when it is something else.
+pub fn members(raw: &RawValue) -> Vec<(Cow<'_, str>, &RawValue)> {
+    serde_json::from_str::<Members>(raw.get()).map(|m| m.0).unwrap_or_default()
+}
+
+impl<'de> Deserialize<'de> for Payload<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PayloadVisitor)
+    }
+}
+
+struct PayloadVisitor;
+
+impl<'de> Visitor<'de> for PayloadVisitor {
+    type Value = Payload<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Payload<'de>, A::Error> {
+        let mut payload = Payload::default();
+        let p = &mut payload;
+        let (mut turn_id, mut tool_output) = (None, None);
+        while let Some(key) = map.next_key::<Key>()? {
+            let text = match &*key.0 {
+                "session_id" => &mut p.session_id,
+                "hook_event_name" => &mut p.hook_event_name,
+                "transcript_path" => &mut p.transcript_path,
+                "cwd" => &mut p.cwd,
+                "prompt_id" => &mut p.turn,
+                "turn_id" => &mut turn_id,
+                "tool_name" => &mut p.tool_name,
+                "tool_use_id" => &mut p.tool_use_id,
+                "agent_id" => &mut p.agent_id,
+                "agent_type" => &mut p.agent_type,
+                "prompt" => &mut p.prompt,
+                "last_assistant_message" => &mut p.last_assistant_message,
+                "source" => &mut p.source,
+                "reason" => &mut p.reason,
+                "id" => &mut p.id,
+                "tool_input" => {
+                    p.tool_input = value(map.next_value()?);
+                    continue;
+                }
+                "tool_response" => {
+                    p.tool_response = value(map.next_value()?);
+                    continue;
+                }
+                "tool_output" => {
+                    tool_output = value(map.next_value()?);
+                    continue;
+                }
+                "error" => {
+                    p.error = value(map.next_value()?);
+                    continue;
+                }
+                "error_details" => {
+                    p.error_details = value(map.next_value()?);
+                    continue;
+                }
+                "stop_hook_active" => {
+                    p.stop_hook_active = map.next_value::<&RawValue>()?.get() == "true";
+                    continue;
+                }
+                "is_error" => {
+                    p.is_error = map.next_value::<&RawValue>()?.get() == "true";
+                    continue;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *text = map.next_value::<Text>()?.0;
+        }
+        payload.turn = payload.turn.or(turn_id);
+        payload.tool_response = payload.tool_response.or(tool_output);
+        Ok(payload)
+    }
+}
+
+fn value(raw: &RawValue) -> Option<&RawValue> {
+    (raw.get() != "null").then_some(raw)
+}
+
+/// A key, borrowed where it can be.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, s: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(s.into()))
+            }
+            fn visit_str<E>(self, s: &str) -> Result<Key<'de>, E> {
+                Ok(Key(s.to_owned().into()))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(key) = map.next_key::<Key>()? {
+                    members.push((key.0, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// A text, or a number or word that stands where one should be; else nothing.
+struct Text<'a>(Option<Cow<'a, str>>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E>(self, s: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(Some(s.into())))
+    }
+
+    fn visit_str<E>(self, s: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Some(s.to_owned().into())))
+    }
+
+    fn visit_i64<E>(self, n: i64) -> Result<Text<'de>, E> {
+        Ok(Text(Some(n.to_string().into())))
+    }
+
+    fn visit_u64<E>(self, n: u64) -> Result<Text<'de>, E> {
+        Ok(Text(Some(n.to_string().into())))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Text<'de>, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Text<'de>, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Text<'de>, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Text<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn fields_of_two_clients() {
+        let claude = r#"{"session_id":"s","prompt_id":"p","turn_id":"t","tool_response":{"a":1},
+            "tool_output":2,"stop_hook_active":true,"new_field":[{"x":null}]}"#;
+        let p = Payload::parse(claude).unwrap();
+        assert_eq!((p.session_id.as_deref(), p.turn.as_deref()), (Some("s"), Some("p")));
+        assert_eq!(p.tool_response.unwrap().get(), r#"{"a":1}"#);
+        assert!(p.stop_hook_active);
+        let codex = r#"{"turn_id":"t","transcript_path":null,"tool_output":"out"}"#;
+        let p = Payload::parse(codex).unwrap();
+        assert_eq!((p.turn.as_deref(), p.transcript_path), (Some("t"), None));
+        assert_eq!(text_of(p.tool_response.unwrap()).unwrap(), "out");
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_is_absent() {
+        for wrong in ["null", "true", "1.5", "[1,[\"x\"]]", "{\"a\":{\"b\":1}}"] {
+            let json = format!(
+                r#"{{"cwd":{wrong},"cwd":{wrong},"prompt":{wrong},"tool_use_id":{wrong},
+                "stop_hook_active":{wrong},"is_error":"yes","session_id":"s"}}"#
+            );
+            let p = Payload::parse(&json).expect(&json);
+            assert_eq!((p.cwd, p.prompt, p.tool_use_id), (None, None, None));
+            assert_eq!((p.stop_hook_active, p.is_error), (wrong == "true", false));
+            assert_eq!(p.session_id.as_deref(), Some("s"));
+        }
+        let p = Payload::parse(r#"{"session_id":17,"prompt_id":-1}"#).unwrap();
+        assert_eq!((p.session_id.as_deref(), p.turn.as_deref()), (Some("17"), Some("-1")));
+    }
+
+    #[test]
+    fn texts_are_borrowed_where_they_can_be() {
+        let p = Payload::parse(r#"{"cwd":"/a","prompt":"a\nb","err\u006fr":"x"}"#).unwrap();
+        assert!(matches!(p.cwd, Some(Cow::Borrowed("/a"))));
+        assert_eq!(p.prompt.as_deref(), Some("a\nb"));
+        assert_eq!(text_of(p.error.unwrap()).as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn not_an_object() {
+        for text in ["", "[]", "\"x\"", "{\"a\"}", "{]", "{\"cwd\":\"\\ud800\"}"] {
+            assert!(Payload::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text(text in "\\{(\"(cwd|prompt|error|tool_input)\":)?.{0,40}") {
+            let _ = Payload::parse(&text).map(|p| p.error.and_then(text_of).is_some());
+        }
+    }
+}

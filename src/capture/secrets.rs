@@ -1,0 +1,279 @@
+//! What must never reach the disk although nobody marked it: keys inside texts, and files that
+//! hold nothing else. Every text passes [`redact`] between the removal of tags and the cut.
+
+use std::borrow::Cow;
+
+use super::json::{self, Edit};
+
+const KEY: &str = "[redacted:private-key]";
+/// A private key, its two lines included, is not longer than this.
+const MAX_KEY: usize = 32 << 10;
+
+/// So many characters of a key are worth hiding; words are mostly shorter.
+const MIN_PIECE: usize = 16;
+
+/// `text` without secrets, each replaced by `[redacted:kind]`.
+pub fn redact(text: &str) -> Cow<'_, str> {
+    match find(text) {
+        edits if edits.is_empty() => text.into(),
+        edits => json::apply(text, &edits).into(),
+    }
+}
+
+/// The same within the strings of a JSON text. None: there are none.
+pub fn redact_json(raw: &str) -> Option<String> {
+    if suspect(raw) { json::rewrite(raw, find) } else { None }
+}
+
+/// Whether it is worth looking closer.
+fn suspect(text: &str) -> bool {
+    text.contains("PRIVATE KEY")
+}
+
+fn find(text: &str) -> Vec<Edit> {
+    if suspect(text) { private_keys(text) } else { Vec::new() }
+}
+
+/// A line `-----BEGIN … PRIVATE KEY-----` or its counterpart.
+struct Armor {
+    start: usize,
+    end: usize,
+    begins: bool,
+}
+
+/// From the first line of a private key to its last. Where one of the two was cut off, the lines
+/// next to the other that look like a key: source code that only names the line keeps it.
+fn private_keys(text: &str) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut done = 0;
+    let armor = armor(text);
+    let mut lines = armor.iter().peekable();
+    while let Some(line) = lines.next() {
+        let range = if line.begins {
+            match lines.next_if(|l| !l.begins && l.end - line.start <= MAX_KEY) {
+                Some(last) => line.start..last.end,
+                None => {
+                    let behind = text[line.end..].split_inclusive('\n');
+                    let first = |part: &str| part.len() - part.trim_start_matches(base64).len();
+                    line.start..line.end + body_len(behind, first)
+                }
+            }
+        } else {
+            let before = text[done..line.start].split_inclusive('\n').rev();
+            let last = |part: &str| part.len() - part.trim_end_matches(base64).len();
+            line.start - body_len(before, last)..line.end
+        };
+        if range.len() > line.end - line.start {
+            done = range.end;
+            edits.push(Edit { range, with: KEY });
+        }
+    }
+    edits
+}
+
+fn armor(text: &str) -> Vec<Armor> {
+    let label = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ';
+    text.match_indices("PRIVATE KEY")
+        .filter_map(|(at, what)| {
+            let before = &text[..at];
+            let head = before.trim_end_matches(|c: char| c.is_ascii() && label(c as u8));
+            // `BEGIN RSA ` belongs to the label's letters.
+            let words = &before[head.len()..];
+            let begins = words.starts_with("BEGIN ");
+            let dashes = head.ends_with("-----") && (begins || words.starts_with("END "));
+            let after = &text[at + what.len()..];
+            let after = after.strip_prefix(" BLOCK").unwrap_or(after).strip_prefix("-----")?;
+            dashes.then(|| Armor { start: head.len() - 5, end: text.len() - after.len(), begins })
+        })
+        .collect()
+}
+
+fn base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
+}
+
+/// How many bytes of these lines belong to a key: none unless there is a good piece of it. Of
+/// the line where it ends, as many as `part` says.
+fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part: impl Fn(&str) -> usize) -> usize {
+    let (mut len, mut letters) = (0, 0);
+    for line in lines {
+        // What a listing or a patch puts in front, and what source code puts around a line.
+        let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '-' | '\\');
+        let core = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
+        let core = core.strip_prefix(['\t', '→', ':']).unwrap_or(line);
+        let core = core.trim_matches(around).trim_end_matches("\\n");
+        let header = core.starts_with("Proc-Type:") || core.starts_with("DEK-Info:");
+        if !(core.chars().all(base64) || header) || len + line.len() > MAX_KEY {
+            let part = part(line.trim_end_matches('\n'));
+            if part >= MIN_PIECE {
+                (len, letters) = (len + part, letters + part);
+            }
+            break;
+        }
+        len += line.len();
+        letters += core.len();
+    }
+    if letters >= MIN_PIECE { len } else { 0 }
+}
+
+/// Whether a file of this name holds secrets and nothing else worth remembering.
+pub fn is_secret_file(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let mut parts = path.rsplit(['/', '\\']);
+    let name = parts.next().unwrap_or("");
+    let folder = parts.next().unwrap_or("");
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let sample =
+        ["example", "sample", "template", "dist", "defaults"].iter().any(|s| extension == *s);
+    if name == ".env" || name == ".envrc" || extension == "env" || stem == ".env" {
+        return !sample;
+    }
+    if name.starts_with(".env.") {
+        return !sample;
+    }
+    const NAMES: [&str; 17] = [
+        ".netrc",
+        "_netrc",
+        ".pgpass",
+        ".npmrc",
+        ".pypirc",
+        ".git-credentials",
+        ".htpasswd",
+        ".dockercfg",
+        "credentials",
+        "credentials.json",
+        ".credentials.json",
+        "credentials.toml",
+        "secrets.toml",
+        "secrets.yaml",
+        "secrets.yml",
+        "secrets.json",
+        "kubeconfig",
+    ];
+    const KEYS: [&str; 4] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
+    const EXTENSIONS: [&str; 9] =
+        ["pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "ppk", "p8"];
+    NAMES.contains(&name)
+        || KEYS.contains(&name)
+        || EXTENSIONS.contains(&extension)
+        || (folder == ".kube" && name == "config")
+        || (folder == ".docker" && name == "config.json")
+        || path.contains("/.gnupg/")
+}
+
+/// Whether a command line names such a file.
+pub fn names_secret_file(command: &str) -> bool {
+    let breaks = |c: char| c.is_whitespace() || "\"'`;|&()<>=,:$*".contains(c);
+    command.split(breaks).any(|word| !word.is_empty() && is_secret_file(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BODY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n\
+        VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDu==\n";
+
+    #[test]
+    fn private_keys() {
+        let check = |text: &str, expected: &str| assert_eq!(redact(text), expected, "{text}");
+        for kind in ["", "RSA ", "OPENSSH ", "EC ", "ENCRYPTED "] {
+            let pem = format!(
+                "a\n-----BEGIN {kind}PRIVATE KEY-----\n{BODY}-----END {kind}PRIVATE KEY-----\nb"
+            );
+            check(&pem, &format!("a\n{KEY}\nb"));
+        }
+        check(
+            &format!(
+                "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nx\n{BODY}-----END PGP PRIVATE KEY BLOCK-----"
+            ),
+            KEY,
+        );
+        check(
+            &format!("-----BEGIN PRIVATE KEY-----\n{BODY}rest of it."),
+            &format!("{KEY}rest of it."),
+        );
+        check(
+            &format!("words first\n{BODY}-----END PRIVATE KEY-----b"),
+            &format!("words first\n{KEY}b"),
+        );
+        check(
+            "if line == \"-----BEGIN PRIVATE KEY-----\" {\n    return",
+            "if line == \"-----BEGIN PRIVATE KEY-----\" {\n    return",
+        );
+        check("A PRIVATE KEY is private", "A PRIVATE KEY is private");
+        check("-----BEGIN PUBLIC KEY-----\nAAAA", "-----BEGIN PUBLIC KEY-----\nAAAA");
+        check("-----BEGIN CERTIFICATE-----\nAAAA", "-----BEGIN CERTIFICATE-----\nAAAA");
+    }
+
+    #[test]
+    fn a_key_in_a_patch() {
+        let raw = r#"{"lines":["+-----BEGIN PRIVATE KEY-----","+MIIE","+-----END PRIVATE KEY-----","x"]}"#;
+        let expected = r#"{"lines":["+[redacted:private-key]","","","x"]}"#;
+        assert_eq!(redact_json(raw).as_deref(), Some(expected));
+        assert_eq!(redact_json(r#"{"a":"b"}"#), None);
+    }
+
+    #[test]
+    fn files_that_are_not_recorded() {
+        for path in [
+            ".env",
+            "/p/.env",
+            "/p/.env.local",
+            "prod.env",
+            ".envrc",
+            "/home/u/.ssh/id_rsa",
+            "id_ed25519",
+            "server.PEM",
+            "tls/private.key",
+            "~/.netrc",
+            "/home/u/.aws/credentials",
+            "credentials.json",
+            "/home/u/.kube/config",
+            "C:\\p\\.env",
+        ] {
+            assert!(is_secret_file(path), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "env",
+            "environment.rs",
+            ".env.example",
+            "prod.env.sample",
+            "id_rsa.pub",
+            "key.rs",
+            "credentials.rs",
+            "monkey",
+            "/p/config",
+            "keys",
+            "src/.env/mod.rs",
+        ] {
+            assert!(!is_secret_file(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn commands_that_name_one() {
+        assert!(names_secret_file("cd x && cat ./.env | head"));
+        assert!(
+            names_secret_file("scp -i~/.ssh/id_rsa a b")
+                || names_secret_file("ssh -i ~/.ssh/id_rsa a")
+        );
+        assert!(names_secret_file("cat<'.env'"));
+        assert!(!names_secret_file("env FOO=1 cargo test && cat key.rs"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_is_left_whole(
+            before in "[a-z <\n]{0,40}", after in "[a-z <\n]{0,40}", cut in 0usize..200
+        ) {
+            let pem = format!("-----BEGIN PRIVATE KEY-----\n{BODY}-----END PRIVATE KEY-----");
+            let text = format!("{before}{}{after}", &pem[..pem.len() - cut.min(pem.len())]);
+            let left = redact(&text);
+            prop_assert!(cut > 115 || !left.contains("MIIEvQ"), "{}", left);
+        }
+    }
+}

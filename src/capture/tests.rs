@@ -1,0 +1,412 @@
+use std::fs;
+use std::path::PathBuf;
+
+use memctl_proto::MAX_BODY;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+const LIMITS: Limits = Limits { input: 32 << 10, response: 64 << 10, text: 64 << 10 };
+
+fn around() -> Around<'static> {
+    Around {
+        event: None,
+        client: "claude-code",
+        project_dir: None,
+        home: None,
+        exclude: &[],
+        limits: LIMITS,
+        now: 1_700_000_000_000,
+        process: Some(Process { pid: 7, start: 9 }),
+    }
+}
+
+fn captured(json: &str, around: &Around) -> Captured {
+    let mut skim = Skim::new();
+    skim.feed(json.as_bytes());
+    let text = skim.finish().unwrap().text;
+    capture(&parse(&text).unwrap(), around).unwrap()
+}
+
+fn event(json: Value) -> Event {
+    match captured(&json.to_string(), &around()) {
+        Captured::Event(event) => *event,
+        ignored => panic!("{ignored:?} of {json}"),
+    }
+}
+
+fn ignored(json: Value) -> &'static str {
+    match captured(&json.to_string(), &around()) {
+        Captured::Ignored(why) => why,
+        event => panic!("{event:?}"),
+    }
+}
+
+/// A tool's use with this input and response.
+fn used(tool: &str, input: Value, response: Value) -> Value {
+    json!({
+        "session_id": "s", "hook_event_name": "PostToolUse", "tool_name": tool,
+        "tool_input": input, "tool_response": response, "tool_use_id": "toolu_1",
+    })
+}
+
+fn recorded() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/claude-code-2.1.329"))
+}
+
+/// What each recorded payload comes to; the longest beginning of its name counts.
+#[rustfmt::skip]
+const EXPECTED: &[(&str, &str)] = &[
+    ("", "nothing is recorded of this event"),
+    ("SessionStart.", "Start"),
+    ("SessionEnd.", "End"),
+    ("UserPromptSubmit.", "Prompt"),
+    ("UserPromptSubmit.task-notification", "Notification"),
+    ("PreToolUse.", "a tool use is recorded once it is over"),
+    ("PostToolUse.", "Tool"),
+    ("PostToolUse.AskUserQuestion", "a tool that is not recorded"),
+    ("PostToolUse.CronCreate", "a tool that is not recorded"),
+    ("PostToolUse.ExitPlanMode", "a tool that is not recorded"),
+    ("PostToolUse.Skill", "a tool that is not recorded"),
+    ("PostToolUse.Task", "a tool that is not recorded"),
+    ("PostToolUse.ToolSearch", "a tool that is not recorded"),
+    ("PostToolUseFailure.", "ToolFailed"),
+    ("Stop.", "Stop"),
+    ("StopFailure.", "StopFailed"),
+    ("SubagentStop.", "Subagent"),
+    ("SubagentStop.compaction", "the summary of a compaction, not a subagent"),
+];
+
+#[test]
+fn every_recorded_payload() {
+    let mut n_seen = 0;
+    for entry in fs::read_dir(recorded()).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(name) = path.file_name().unwrap().to_str().unwrap().strip_suffix(".json") else {
+            continue;
+        };
+        let (_, expected) = EXPECTED
+            .iter()
+            .filter(|(p, _)| name.starts_with(p))
+            .max_by_key(|(p, _)| p.len())
+            .unwrap();
+        let json = fs::read_to_string(&path).unwrap();
+        let sent: Value = serde_json::from_str(&json).unwrap();
+        n_seen += 1;
+        match captured(&json, &around()) {
+            Captured::Ignored(why) => assert_eq!(why, *expected, "{name}"),
+            Captured::Event(event) => {
+                assert_eq!(format!("{:?}", event.kind), *expected, "{name}");
+                assert_eq!(event.session, sent["session_id"].as_str().unwrap());
+                assert_eq!(event.turn.as_deref(), sent["prompt_id"].as_str(), "{name}");
+                assert_eq!(event.cwd.as_deref(), sent["cwd"].as_str());
+                assert_eq!(event.project.is_some(), matches!(*expected, "Start" | "Prompt"));
+                assert_eq!(Event::from_json(&event.to_json()).unwrap(), *event);
+                if let Some(tool) = &event.tool
+                    && event.kind != Kind::Subagent
+                {
+                    assert_eq!(tool.use_id.as_deref(), sent["tool_use_id"].as_str(), "{name}");
+                    let input: Value = serde_json::from_str(tool.input.as_ref().unwrap()).unwrap();
+                    assert_eq!(input, sent["tool_input"], "{name}");
+                }
+            }
+        }
+    }
+    assert!(n_seen > 140, "{n_seen}");
+}
+
+#[test]
+fn recorded_sessions_hold_no_surprise() {
+    for entry in fs::read_dir(recorded().join("sequences")).unwrap() {
+        let path = entry.unwrap().path();
+        let steps: Vec<Value> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        for step in steps {
+            let captured = captured(&step["payload"].to_string(), &around());
+            assert_ne!(captured, Captured::Ignored("an unknown event"), "{}", path.display());
+        }
+    }
+}
+
+fn recorded_event(name: &str) -> Event {
+    event(serde_json::from_str(&fs::read_to_string(recorded().join(name)).unwrap()).unwrap())
+}
+
+#[test]
+fn a_subagents_report_comes_once() {
+    let foreground = recorded_event("PostToolUse.Agent-foreground.json").tool.unwrap();
+    assert!(foreground.input.is_some() && foreground.response.is_none());
+    let background = recorded_event("PostToolUse.Agent-background.json").tool.unwrap();
+    assert!(background.response.unwrap().contains("async_launched"));
+    let report = recorded_event("SubagentStop.Explore.json");
+    assert_eq!(report.text.as_deref(), Some("Subagent report: nothing to see."));
+    assert_eq!(report.agent.as_ref().unwrap().r#type, "Explore");
+    let again = recorded_event("SubagentStop.Explore.json").tool.unwrap();
+    let tool = report.tool.unwrap();
+    assert_eq!(tool, again);
+    assert!(tool.use_id.unwrap().starts_with("report:a0172ea28a5c54c3a:"));
+    let stop =
+        json!({"session_id": "s", "hook_event_name": "Stop", "agent_id": "a", "agent_type": "x"});
+    assert_eq!(ignored(stop), "a stop inside a subagent");
+    let main =
+        json!({"session_id": "s", "hook_event_name": "Stop", "agent_type": "general-purpose"});
+    assert_eq!(event(main).kind, Kind::Stop);
+}
+
+#[test]
+fn what_stops_and_ends_say() {
+    let failed = recorded_event("StopFailure.long.json");
+    assert_eq!(failed.reason.as_deref(), Some("invalid_request"));
+    let text = failed.text.unwrap();
+    assert!(text.starts_with("Prompt is too long") && text.contains("req_365ad3b24ee443dda66b"));
+    assert_eq!(recorded_event("SessionEnd.clear.json").reason.as_deref(), Some("clear"));
+    assert_eq!(recorded_event("SessionStart.fork-branch.json").reason.as_deref(), Some("fork"));
+    let failed = recorded_event("PostToolUseFailure.Bash.json").tool.unwrap();
+    assert_eq!(failed.response.as_deref(), Some("Exit code 3\nout\nerr"));
+    assert_eq!(recorded_event("Stop.hook-active.json").kind, Kind::Stop);
+    assert_eq!(recorded_event("UserPromptSubmit.task-notification-agent.json").text, None);
+}
+
+#[test]
+fn ids_and_what_is_wrong_with_them() {
+    fn check(json: Value, expected: CaptureError) {
+        let json = json.to_string();
+        assert_eq!(capture(&parse(&json).unwrap(), &around()), Err(expected), "{json}");
+    }
+    check(json!({"session_id": "s"}), CaptureError::NoEvent);
+    check(json!({"hook_event_name": "Stop"}), CaptureError::NoSession);
+    check(json!({"hook_event_name": "Stop", "session_id": " "}), CaptureError::NoSession);
+    let long = "x".repeat(513);
+    check(json!({"hook_event_name": "Stop", "session_id": long}), CaptureError::LongSession(513));
+    check(json!({"hook_event_name": "PostToolUse", "session_id": "s"}), CaptureError::NoTool);
+    assert!(matches!(parse("{]"), Err(CaptureError::NotJson(_))));
+
+    let stop = |turn: &str| json!({"hook_event_name": "Stop", "session_id": "s", "turn_id": turn});
+    assert_eq!(event(stop("t")).turn.as_deref(), Some("t"));
+    assert_eq!(event(stop("")).turn, None);
+    let (long, other) = ("t".repeat(201), "t".repeat(202));
+    assert_eq!(event(stop(&long)).turn, event(stop(&long)).turn);
+    assert_ne!(event(stop(&long)).turn, event(stop(&other)).turn);
+    assert!(event(stop(&long)).turn.unwrap().len() < 30);
+
+    let told = Around { event: Some("SessionEnd"), ..around() };
+    let Captured::Event(end) = captured(&stop("t").to_string(), &told) else { panic!() };
+    assert_eq!((end.kind, end.process), (Kind::End, Some(Process { pid: 7, start: 9 })));
+}
+
+#[test]
+fn what_leaves_no_trace() {
+    let read = |path: &str| used("Read", json!({"file_path": path}), json!("SECRET=1"));
+    assert_eq!(ignored(read("/p/.env")), "a file that holds secrets");
+    assert_eq!(ignored(read("/home/u/.ssh/id_ed25519")), "a file that holds secrets");
+    assert_eq!(event(read("/p/.env.example")).tool.unwrap().response.unwrap(), "SECRET=1");
+    let mcp = used("mcp__fs__read", json!({"path": "server.pem"}), json!("x"));
+    assert_eq!(ignored(mcp), "a file that holds secrets");
+    let own = used("mcp__plugin_memctl_memctl__search", json!({}), json!("x"));
+    assert_eq!(ignored(own), "a tool that is not recorded");
+    let cat = event(used("Bash", json!({"command": "cat .env"}), json!({"stdout": "SECRET=1"})));
+    assert_eq!(
+        (cat.tool.as_ref().unwrap().response.as_ref(), cat.to_json().contains("SECRET")),
+        (None, false)
+    );
+
+    let exclude = [glob::Pattern::new("/srv/secret").unwrap()];
+    let stop = r#"{"hook_event_name":"Stop","session_id":"s","cwd":"/srv/secret/sub"}"#;
+    let excluding = Around { exclude: &exclude, ..around() };
+    assert_eq!(captured(stop, &excluding), Captured::Ignored("the project is excluded"));
+    // The directory the client was started in decides.
+    let elsewhere = Around { project_dir: Some(Path::new("/srv/open")), ..excluding };
+    assert!(matches!(captured(stop, &elsewhere), Captured::Event(_)));
+}
+
+#[test]
+fn prompts() {
+    let prompt = |text: &str| {
+        let event = event(
+            json!({"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt": text}),
+        );
+        (event.kind, event.text, event.private)
+    };
+    let text = |t: &str| (Kind::Prompt, Some(t.to_owned()), false);
+    assert_eq!(prompt("do it"), text("do it"));
+    assert_eq!(prompt("do <private>not</private> it"), text("do  it"));
+    assert_eq!(prompt(" <private>all</private> "), (Kind::Prompt, None, true));
+    assert_eq!(prompt("all</private>"), (Kind::Prompt, None, true));
+    assert_eq!(prompt(""), text(""));
+    assert_eq!(prompt("a\0b"), text("a\u{fffd}b"));
+    assert_eq!(prompt("<system-reminder>x</system-reminder>go"), text("go"));
+    let notified = prompt(" <task-notification>\n<summary>x</summary></task-notification>");
+    assert_eq!(notified, (Kind::Notification, None, false));
+    let command = "<command-message>fix</command-message>\n<command-name>/fix</command-name>\
+        <command-args>it now</command-args>";
+    assert_eq!(prompt(command), text("/fix it now"));
+}
+
+#[test]
+fn private_text_and_secrets_are_gone_before_the_cut() {
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
+        "MIIEvQIBADAN".repeat(4)
+    );
+    let limit = LIMITS.response;
+    // On each side of where the cut will be, and across it.
+    for before in [limit / 2 - 100, limit / 2 - 20, limit / 2, limit / 2 + 300] {
+        let text = format!("{}\n{pem}\n{}", "a ".repeat(before / 2), "b ".repeat(limit));
+        for response in [
+            json!(text),
+            json!({"stdout": text}),
+            json!({"lines": text.lines().collect::<Vec<_>>()}),
+        ] {
+            let tool = event(used("Bash", json!({"command": "x"}), response)).tool.unwrap();
+            let kept = tool.response.unwrap();
+            assert!(kept.len() <= limit && kept.len() > limit / 3, "{}", kept.len());
+            assert!(!kept.contains("MIIEvQ"), "{before}");
+        }
+        let text = format!("<private>{text}</private>rest");
+        let tool = event(used("Bash", json!({}), json!({"stdout": text}))).tool.unwrap();
+        assert_eq!(tool.response.unwrap(), r#"{"stdout":"rest"}"#);
+    }
+}
+
+#[test]
+fn edits_do_not_repeat_the_file() {
+    let response = json!({"filePath": "/p/a", "originalFile": "old\n", "structuredPatch": [], "userModified": false});
+    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "new"}), response))
+        .tool
+        .unwrap();
+    assert_eq!(
+        tool.response.unwrap(),
+        r#"{"filePath":"/p/a","structuredPatch":[],"userModified":false}"#
+    );
+    // In a file with private parts nobody knows which part was changed.
+    let response = json!({"filePath": "/p/a", "originalFile": "a\n<private>\nsecret\n</private>\n", "newString": "secret2"});
+    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "secret2"}), response))
+        .tool
+        .unwrap();
+    assert_eq!((tool.input.unwrap(), tool.response), (r#"{"file_path":"/p/a"}"#.to_owned(), None));
+}
+
+#[test]
+fn long_payloads() {
+    let content = "fn main() {}\n".repeat(200_000);
+    let write = used(
+        "Write",
+        json!({"file_path": "/p/a.rs", "content": content}),
+        json!({"filePath": "/p/a.rs", "content": content, "originalFile": content, "structuredPatch": []}),
+    );
+    let event = event(write);
+    let tool = event.tool.unwrap();
+    assert_eq!(tool.use_id.as_deref(), Some("toolu_1"));
+    let input: Value = serde_json::from_str(&tool.input.unwrap()).unwrap();
+    assert_eq!(input["file_path"], "/p/a.rs");
+    let kept = input["content"].as_str().unwrap();
+    assert!(
+        kept.contains("bytes cut]…") && kept.len() > 30_000 && kept.ends_with("fn main() {}\n")
+    );
+    let response: Value = serde_json::from_str(&tool.response.unwrap()).unwrap();
+    assert_eq!((&response["filePath"], response.get("originalFile")), (&"/p/a.rs".into(), None));
+}
+
+#[test]
+fn an_event_fits_into_a_message_whatever_it_says() {
+    let nasty = "\u{1}\"\\".repeat(1_000_000);
+    let limits = Limits { input: usize::MAX, response: 1 << 30, text: 900_000 };
+    let generous = Around { limits, ..around() };
+    let payloads = [
+        used("Bash", json!({"command": nasty}), json!(nasty)),
+        used("Bash", json!(nasty), json!({"lines": vec![&nasty[..100]; 10_000]})),
+        json!({"session_id": "\"".repeat(512), "hook_event_name": "UserPromptSubmit", "prompt": nasty, "cwd": "\u{1}".repeat(4096)}),
+    ];
+    for payload in payloads {
+        let Captured::Event(event) = captured(&payload.to_string(), &generous) else { panic!() };
+        let json = event.to_json();
+        assert!(json.len() < MAX_BODY && json.len() > MAX_BODY / 8, "{}", json.len());
+    }
+}
+
+#[test]
+fn lines_of_scripts() {
+    let line = |json: Value| capture_line(&json.to_string(), "own", "script", &around());
+    let event = |json: Value| match line(json).unwrap() {
+        Captured::Event(event) => *event,
+        ignored => panic!("{ignored:?}"),
+    };
+    let plain =
+        event(json!({"type": "observation", "tool_name": "Bash", "tool_input": {"command": "ls"}}));
+    assert_eq!((plain.kind, &*plain.session, &*plain.client), (Kind::Tool, "own", "script"));
+    let failed = event(json!({"type": "observation", "tool_name": "Bash", "error": "no"}));
+    assert_eq!(
+        (failed.kind, failed.tool.unwrap().response.as_deref()),
+        (Kind::ToolFailed, Some("no"))
+    );
+    let failed = event(json!({"tool_name": "Bash", "is_error": true, "tool_response": "no"}));
+    assert_eq!(
+        (failed.kind, failed.tool.unwrap().response.as_deref()),
+        (Kind::ToolFailed, Some("no"))
+    );
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let named = event(json!({"id": id, "tool_name": "Bash", "session_id": "other"}));
+    assert_eq!((named.id.to_string().as_str(), &*named.session), (id, "other"));
+    let prompt = event(json!({"hook_event_name": "UserPromptSubmit", "prompt": "go"}));
+    assert_eq!((prompt.kind, prompt.text.as_deref()), (Kind::Prompt, Some("go")));
+    let bad = line(json!({"id": "17", "tool_name": "Bash"}));
+    assert_eq!(bad, Err(CaptureError::BadId("17".into())));
+    assert_eq!(line(json!({"type": "observation"})), Err(CaptureError::NoTool));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "(<private>|</private>|<|>|[a-z \n\"\\\\é\u{0}]){0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map("[a-z]{1,4}", inner, 0..4)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    /// Whatever stands in the fields, an event comes out or a reason why not.
+    #[test]
+    fn any_fields(
+        values in proptest::collection::vec(any_json(), 10),
+        event in 0usize..9, tool in 0usize..5, limit in 0usize..300,
+    ) {
+        let events = ["SessionStart", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure",
+            "SubagentStop", "Stop", "StopFailure", "SessionEnd", "Other"];
+        let tools = ["Edit", "Agent", "Bash", "Read", "x"];
+        let mut payload = json!({"hook_event_name": events[event], "tool_name": tools[tool], "session_id": "s"});
+        let names = ["tool_input", "tool_response", "prompt", "error", "error_details",
+            "last_assistant_message", "cwd", "prompt_id", "agent_id", "agent_type"];
+        for (name, value) in names.into_iter().zip(values) {
+            payload[name] = value;
+        }
+        let limits = Limits { input: limit, response: limit, text: limit };
+        match captured(&payload.to_string(), &Around { limits, ..around() }) {
+            Captured::Event(event) => {
+                prop_assert!(!event.to_json().contains("<private>"));
+                let tool = event.tool.unwrap_or_default();
+                for text in [&event.text, &tool.input, &tool.response] {
+                    prop_assert!(text.as_ref().is_none_or(|t| t.len() <= limit));
+                }
+            }
+            Captured::Ignored(why) => prop_assert!(!why.is_empty()),
+        }
+    }
+
+    #[test]
+    fn any_bytes(bytes in any::<Vec<u8>>(), fields in "[\"a-z_:,{}\\[\\]\\\\ ]{0,80}") {
+        for bytes in [&bytes[..], format!("{{\"session_id\":{fields}").as_bytes()] {
+            let mut skim = Skim::new();
+            skim.feed(bytes);
+            if let Ok(skimmed) = skim.finish() {
+                let _ = capture_line(&skimmed.text, "s", "c", &around());
+            }
+        }
+    }
+}

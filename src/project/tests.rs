@@ -1,0 +1,215 @@
+use super::*;
+use proptest::prelude::*;
+
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> World {
+        World { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        real(self.dir.path()).join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) -> &World {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A repository whose git directory is `git_dir`.
+    fn repository(&self, git_dir: &str, origin: Option<&str>) -> &World {
+        let origin = origin.map(|url| format!("[remote \"origin\"]\n\turl = {url}\n"));
+        self.write(&format!("{git_dir}/HEAD"), "ref: refs/heads/main\n")
+            .write(&format!("{git_dir}/config"), &origin.unwrap_or_default())
+    }
+
+    fn key(&self, path: &str) -> String {
+        format!("dir:{}", self.path(path).display())
+    }
+
+    fn check(&self, dir: &str, keys: &[&str], name: &str, root: &str) {
+        fs::create_dir_all(self.path(dir)).unwrap();
+        let expected = Project {
+            keys: keys.iter().map(|k| (*k).to_owned()).collect(),
+            name: name.into(),
+            root: self.path(root).display().to_string(),
+        };
+        assert_eq!(identify(&self.path(dir)), expected);
+    }
+}
+
+#[test]
+fn directories_and_repositories() {
+    let world = World::new();
+    world.check("plain/sub", &[&world.key("plain/sub")], "sub", "plain/sub");
+    world.repository("bare-bones/.git", None);
+    world.check("bare-bones/src", &[&world.key("bare-bones/.git")], "bare-bones", "bare-bones");
+    world.repository("here/.git", Some("git@GitHub.com:owner/tool.git"));
+    let keys = ["git:github.com/owner/tool", &world.key("here/.git")];
+    world.check("here/src/deep", &keys, "tool", "here");
+    fs::create_dir_all(world.path("here/empty/.git")).unwrap();
+    world.check("here/empty", &keys, "tool", "here");
+    let gone = world.path("no/such/../dir");
+    assert_eq!(identify(&gone).keys, [world.key("no/dir")]);
+}
+
+#[test]
+fn work_trees_share_and_submodules_do_not() {
+    let world = World::new();
+    world.repository("main/.git", None);
+    world
+        .write("main/.git/worktrees/tree/HEAD", "x")
+        .write("main/.git/worktrees/tree/commondir", "../..\n");
+    let git_dir = world.path("main/.git/worktrees/tree");
+    world.write("tree/.git", &format!("gitdir: {}\n", git_dir.display()));
+    world.check("tree/src", &[&world.key("main/.git")], "main", "tree");
+
+    world.repository("main/.git/modules/lib", Some("https://example.org/x/lib"));
+    world.write("main/lib/.git", "gitdir: ../.git/modules/lib\n");
+    let keys = ["git:example.org/x/lib", &world.key("main/.git/modules/lib")];
+    world.check("main/lib", &keys, "lib", "main/lib");
+
+    world.repository("bare/tool.git", None);
+    world
+        .write("bare/tool.git/worktrees/t/HEAD", "x")
+        .write("bare/tool.git/worktrees/t/commondir", "../..");
+    world
+        .write("t/.git", &format!("gitdir: {}", world.path("bare/tool.git/worktrees/t").display()));
+    world.check("t", &[&world.key("bare/tool.git")], "tool", "t");
+}
+
+#[test]
+fn a_clone_of_a_local_repository_shares_with_it() {
+    let world = World::new();
+    world.repository("one/.git", None);
+    for (i, origin) in ["../one", "../one/.git", "file://{}/one"].into_iter().enumerate() {
+        let origin = origin.replace("{}", &world.path("").display().to_string());
+        let clone = format!("two{i}");
+        world.repository(&format!("{clone}/.git"), Some(&origin));
+        let own = world.key(&format!("{clone}/.git"));
+        world.check(&clone, &[&world.key("one/.git"), &own], &clone, &clone);
+    }
+    world.repository("three/.git", Some("/no/such/place"));
+    world.check("three", &[&world.key("three/.git")], "three", "three");
+}
+
+#[test]
+fn origins_are_the_same_however_they_are_written() {
+    let nowhere = Repository { root: "/nowhere".into(), common: "/nowhere/.git".into() };
+    let check = |url: &str, expected: Option<&str>| {
+        let found = match normalise(url, &nowhere) {
+            Some(Origin::Remote(key)) => Some(key),
+            _ => None,
+        };
+        assert_eq!(found.as_deref(), expected, "{url}");
+    };
+    for same in [
+        "https://github.com/Owner/repo",
+        "https://github.com/Owner/repo.git",
+        "https://user:secret@GitHub.com:443/Owner/repo.git/",
+        "http://github.com:80/Owner//repo",
+        "ssh://git@github.com/Owner/repo.git",
+        "ssh://git@github.com:22/Owner/repo.git",
+        "git+ssh://git@github.com/Owner/repo",
+        "git://github.com:9418/Owner/repo",
+        "git@github.com:Owner/repo.git",
+        "github.com:Owner/repo",
+        "git@github.com:/Owner/repo.git",
+        "https://github.com./Owner/repo?token=secret#x",
+    ] {
+        check(same, Some("github.com/Owner/repo"));
+    }
+    check("ssh://git@example.org:2222/a/b", Some("example.org:2222/a/b"));
+    check("https://[::1]:8443/a", Some("[::1]:8443/a"));
+    check("git@[::1]:a/b", Some("::1/a/b"));
+    check("https://u:p@ss@example.org/a", Some("example.org/a"));
+    check("https://example.org", None);
+    check("../elsewhere", None);
+    check("", None);
+}
+
+#[test]
+fn origin_in_a_config_file() {
+    fn check(config: &str, expected: Option<&str>) {
+        assert_eq!(config_value(config).as_deref(), expected, "{config}");
+    }
+    check("[core]\n bare=false\n[remote \"origin\"]\n\tURL = a:b\n", Some("a:b"));
+    check("[Remote \"origin\"] url=\"a:b # c\" ; said", Some("a:b # c"));
+    check("[remote \"origin\"]\nurl = a:\\\nb # said\n", Some("a:b"));
+    check("[remote \"origin\"]\nurl = first\nurl = second\n", Some("first"));
+    check("[remote.origin]\nurl = old", Some("old"));
+    check("[remote \"Origin\"]\nurl = x\n[remote \"fork\"]\nurl = y", None);
+    check("[remote \"origin\"]\n# url = x\npushurl = y\n", None);
+    check("[remote \"origin\"]\nurl =\n", None);
+    check("[include]\npath = x\n", None);
+    check("[", None);
+}
+
+#[test]
+fn odd_paths_are_keys_of_their_own() {
+    let key = |bytes: &[u8]| dir_key(bytes_path(bytes));
+    assert_eq!(key(b"/a b/\xC3\xA9"), "dir:/a b/é");
+    assert_eq!(key(b"/a\nb\xFF"), "dir:/a%0Ab%FF");
+    assert_eq!(key(b"/a%0Ab"), "dir:/a%250Ab");
+    let world = World::new();
+    let odd = world.path("").join(bytes_path(b"new\nline\xFF"));
+    fs::create_dir(&odd).unwrap();
+    let project = identify(&odd);
+    assert!(project.keys[0].ends_with("/new%0Aline%FF"));
+    assert_eq!(project.name, "newline\u{fffd}");
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let world = World::new();
+    fs::create_dir(world.path("p")).unwrap();
+    nix::unistd::mkfifo(&world.path("p/.git"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    world.check("p", &[&world.key("p")], "p", "p");
+    world.repository("q/.git", None);
+    fs::remove_file(world.path("q/.git/config")).unwrap();
+    nix::unistd::mkfifo(&world.path("q/.git/config"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    world.check("q", &[&world.key("q/.git")], "q", "q");
+}
+
+#[test]
+fn excluded_projects() {
+    let world = World::new();
+    world.repository("work/secret/.git", None);
+    fs::create_dir_all(world.path("work/secret/src")).unwrap();
+    std::os::unix::fs::symlink(world.path("work/secret"), world.path("link")).unwrap();
+    let check = |dir: &str, pattern: &str, expected: bool| {
+        let pattern = pattern.replace("{}", world.path("").to_str().unwrap().trim_end_matches('/'));
+        let patterns =
+            [glob::Pattern::new("/unused/*").unwrap(), glob::Pattern::new(&pattern).unwrap()];
+        let home = world.path("");
+        assert_eq!(tracked(&world.path(dir), Some(&home), &patterns), expected, "{dir} {pattern}");
+    };
+    check("work/secret", "{}/work/secret", false);
+    check("work/secret/src", "{}/work/secret", false);
+    check("work/secret/src", "{}/work/*", false);
+    check("work/secret", "~/work/secret", false);
+    check("work/secret", "~/work/**", false);
+    check("link/src", "~/work/*", false);
+    check("work/secret/src", "secret", false);
+    check("work/secret/src", "sec*", false);
+    // Above the repository names do not count.
+    check("work/secret/src", "work", true);
+    check("work/secret", "{}/work/secrets", true);
+    check("work", "secret", true);
+    assert!(tracked(Path::new("/anything"), None, &[]));
+}
+
+proptest! {
+    #[test]
+    fn any_config(config in "(\\[remote \"origin\"\\]\n)?[ -~\n\\\\\"é]{0,80}") {
+        let nowhere = Repository { root: "/nowhere".into(), common: "/nowhere/.git".into() };
+        if let Some(Origin::Remote(key)) = config_value(&config).and_then(|u| normalise(&u, &nowhere)) {
+            prop_assert!(!key.contains(char::is_control) && key.contains('/'));
+        }
+    }
+}

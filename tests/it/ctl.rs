@@ -1,0 +1,150 @@
+//! What people type and see.
+
+use serde_json::Value;
+
+use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::{World, until};
+
+#[test]
+fn a_new_user_is_told_what_it_is_and_what_to_do() {
+    let w = World::new();
+    let text = w.memctl(&[]).ok();
+    assert!(text.starts_with("memctl "), "{text}");
+    assert!(text.contains("Nothing remembered yet.") && text.contains("plugin install"), "{text}");
+    assert_eq!(w.memctl(&["ps"]).ok(), "no worker is running\n");
+    assert_eq!(w.memctl(&["ps", "--json"]).ok(), "[]\n");
+    assert_eq!(w.memctl(&["status"]).ok(), "nothing remembered yet\n");
+    assert_eq!(w.memctl(&["queue", "--json"]).json()["items"], serde_json::json!([]));
+    let context = w.memctl(&["context"]);
+    assert_eq!((context.code, context.out.as_str()), (Some(0), ""));
+    assert!(!w.data().exists(), "reading makes no data dir");
+}
+
+#[test]
+fn ps_shows_a_worker_and_kill_ends_it() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("session-one", "t", "go"));
+    w.hook(&prompt("session-two", "t", "go"));
+    until("two workers", || if w.socket_files().len() == 2 { Ok(()) } else { Err(String::new()) });
+    until("both have taken their prompt in", || match w.count("SELECT count(*) FROM user_prompts") {
+        2 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    let rows = w.memctl(&["ps", "--json"]).json();
+    let mut sessions: Vec<&str> = rows.as_array().unwrap().iter().map(|r| r["session"].as_str().unwrap()).collect();
+    sessions.sort_unstable();
+    assert_eq!(sessions, ["session-one", "session-two"]);
+    for row in rows.as_array().unwrap() {
+        assert_eq!(row["state"], "serving", "{row}");
+        assert_eq!(row["prompt"], 1, "{row}");
+        assert_eq!(row["backend"], "extractive");
+        for key in ["project", "pid", "doing", "socket", "queue", "started_at_epoch", "idle_ms", "rss_bytes"] {
+            assert!(!row[key].is_null(), "{key} of {row}");
+        }
+    }
+    let table = w.memctl(&["ps"]).ok();
+    assert!(table.lines().count() == 3 && table.starts_with("SESSION"), "{table}");
+
+    let ambiguous = w.memctl(&["kill", "session-"]);
+    assert_eq!(ambiguous.code, Some(2), "{ambiguous:?}");
+    let unknown = w.memctl(&["kill", "nobody"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.err.contains("memctl ps"), "{unknown:?}");
+    let stranger = w.memctl(&["kill", "--pid", "1"]);
+    assert_eq!(stranger.code, Some(1), "{stranger:?}");
+
+    assert_eq!(w.memctl(&["kill", "session-o"]).ok(), "session-one: left\n");
+    assert_eq!(w.memctl(&["ps", "--json"]).json().as_array().unwrap().len(), 1);
+    let pid = w.worker().to_string();
+    assert_eq!(w.memctl(&["kill", "--pid", &pid]).ok(), "session-two: left\n");
+    assert!(w.session_locks().is_empty() && w.socket_files().is_empty());
+    assert_eq!(w.memctl(&["kill", "--all"]).ok(), "no worker is running\n");
+}
+
+#[test]
+fn a_killed_worker_is_stale_and_a_stopped_one_hung_and_can_be_killed() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("s", "t", "go"));
+    let pid = nix::unistd::Pid::from_raw(w.worker());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    assert_eq!(w.memctl(&["ps", "--json"]).json()[0]["state"], "hung");
+    assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: was killed\n");
+    assert_eq!(w.memctl(&["ps", "--json"]).json()[0]["state"], "stale");
+}
+
+#[test]
+fn a_lock_file_that_names_a_stranger_gets_nobody_killed() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("s", "t", "go"));
+    let worker = w.worker();
+    let lock = w.session_locks().remove(0);
+    let mut holder: Value = serde_json::from_str(&std::fs::read_to_string(&lock).unwrap()).unwrap();
+    let mut victim = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    holder["pid"] = victim.id().into();
+    std::fs::write(&lock, holder.to_string()).unwrap();
+    let output = w.memctl(&["kill", "--pid", &victim.id().to_string()]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(victim.try_wait().unwrap().is_none(), "the stranger lives");
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    w.kill(worker);
+}
+
+#[test]
+fn what_is_remembered_can_be_looked_at() {
+    let w = World::new();
+    w.hook(&prompt("session-x", "t", "make the tests pass"));
+    w.hook(&tool("session-x", "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed"));
+    w.hook(&stop("session-x", "t", "All 7 tests pass now. Next: write the changelog."));
+    w.hook(&end("session-x"));
+    w.rest();
+    let summary = w.memctl(&["show", "s1"]).ok();
+    assert!(summary.contains("make the tests pass") && summary.contains("7"), "{summary}");
+    let prompt = w.memctl(&["show", "p1"]).ok();
+    assert!(prompt.contains("make the tests pass"), "{prompt}");
+    let session = w.memctl(&["show", "session"]).ok();
+    assert!(session.contains("s1") && session.contains("completed"), "{session}");
+    let json = w.memctl(&["show", "s1", "--json"]).json();
+    assert_eq!(json["prompt_number"], 1);
+    assert!(w.memctl(&["queue"]).ok().starts_with("0 waiting, 0 in hand, 0 failed"));
+    let status = w.memctl(&["status", "--json"]).json();
+    assert_eq!((&status["sessions"], &status["summaries"]), (&1.into(), &1.into()));
+    assert!(w.memctl(&[]).ok().contains("1 session"));
+    let unknown = w.memctl(&["show", "o999"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.err.contains("o999") && unknown.err.contains("hint"), "{unknown:?}");
+}
+
+#[test]
+fn context_prints_what_a_start_is_told() {
+    let w = World::new();
+    let home = w.path("home");
+    let here = home.to_str().unwrap();
+    let mut first = prompt("s1", "t", "teach the parser about leap days");
+    first["cwd"] = here.into();
+    w.hook(&first);
+    w.hook(&stop("s1", "t", "The parser knows leap days. Next: dotted dates."));
+    w.hook(&end("s1"));
+    w.rest();
+    let text = w.memctl(&["context"]).ok();
+    let start = serde_json::json!({"session_id": "s2", "cwd": here, "hook_event_name": "SessionStart", "source": "startup"});
+    let answer = w.hook(&start);
+    assert_eq!(answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(), text.trim_end_matches('\n'));
+    assert!(text.contains("leap days") && text.contains("dotted dates"), "{text}");
+    // Another project is told nothing of it.
+    let mut elsewhere = start;
+    elsewhere["cwd"] = "/".into();
+    assert_eq!(w.hook(&elsewhere).to_string(), r#"{"continue":true,"suppressOutput":true}"#);
+}
+
+#[test]
+fn wrong_words_are_usage_errors() {
+    let w = World::new();
+    for words in [&["dance"][..], &["kill"], &["show"], &["ps", "--colour"]] {
+        let output = w.memctl(words);
+        assert_eq!(output.code, Some(2), "{output:?}");
+        assert!(output.err.contains("Usage"), "{output:?}");
+    }
+    assert!(w.memctl(&["--help"]).ok().contains("Commands:"));
+    assert!(w.memctl(&["--version"]).ok().starts_with("memctl "));
+}

@@ -1,0 +1,249 @@
+//! Workers: one per session, born and gone, killed and raced.
+
+use std::os::unix::net::UnixListener;
+use std::thread;
+
+use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::{World, until};
+
+fn observations(w: &World) -> i64 {
+    w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'")
+}
+
+#[test]
+fn a_turn_leaves_its_row_and_nothing_else() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "look"));
+    let pid = w.worker();
+    w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
+    w.hook(&stop("s", "t", "All three tests pass."));
+    w.rest();
+    assert!(!w.processes().contains(&pid));
+    assert!(w.socket_files().is_empty() && w.session_locks().is_empty() && w.spools().is_empty());
+    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(w.rows("SELECT DISTINCT status FROM pending_messages"), ["processed"]);
+    assert_eq!(
+        w.count("SELECT count(*) FROM pending_messages WHERE tool_input IS NOT NULL OR tool_response IS NOT NULL"),
+        0,
+        "a processed message keeps no payload"
+    );
+}
+
+#[test]
+fn ten_sessions_of_a_hundred_events_are_all_distilled_when_the_last_worker_has_gone() {
+    let w = World::new();
+    thread::scope(|scope| {
+        for s in 0..10 {
+            let w = &w;
+            scope.spawn(move || {
+                let session = format!("session-{s}");
+                w.hook(&prompt(&session, "t", &format!("do number {s}")));
+                for n in 0..98 {
+                    w.hook(&tool(&session, "t", &format!("u{n}"), &format!("run {n}"), "ok"));
+                }
+                w.hook(&stop(&session, "t", &format!("Did number {s}.")));
+            });
+        }
+    });
+    w.rest();
+    assert_eq!(observations(&w), 980);
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0);
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 10);
+}
+
+#[test]
+fn hooks_that_race_to_start_leave_one_worker_and_no_starter() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    thread::scope(|scope| {
+        for n in 0..8 {
+            let w = &w;
+            scope.spawn(move || w.hook(&tool("s", "t", &format!("u{n}"), "ls", "x")));
+        }
+    });
+    until("one worker, nothing spooled", || match (w.processes().len(), w.spools().len()) {
+        (1, 0) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(observations(&w), 8);
+    assert_eq!(w.socket_files().len(), 1);
+}
+
+#[test]
+fn the_first_tool_use_right_after_the_prompt_is_never_lost() {
+    for _ in 0..10 {
+        let w = World::new();
+        w.hook(&prompt("s", "t", "go"));
+        w.hook(&tool("s", "t", "u", "ls", "x"));
+        w.hook(&stop("s", "t", "Listed."));
+        w.rest();
+        assert_eq!(w.rows("SELECT prompt_number, event FROM pending_messages ORDER BY id"), ["1|tool", "1|stop"]);
+    }
+}
+
+#[test]
+fn a_killed_workers_events_survive_and_have_their_effect_once() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("s", "t", "go"));
+    let first = w.worker();
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.kill(first);
+    w.hook(&tool("s", "t", "u2", "pwd", "/"));
+    let second = w.worker();
+    assert_ne!(first, second);
+    w.hook(&stop("s", "t", "Looked around."));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(
+        w.rows("SELECT tool_use_id, status FROM pending_messages WHERE message_type = 'observation' ORDER BY id"),
+        ["u1|processed", "u2|processed"]
+    );
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
+}
+
+/// What dies at each of these points has every event's effect once, after the next event.
+#[test]
+fn a_worker_that_dies_at_any_step_loses_nothing_and_doubles_nothing() {
+    let points = [
+        "worker.locked", "worker.bound", "worker.accepting", "worker.accepted", "worker.replying",
+        "worker.claimed", "worker.completing", "worker.completed", "worker.closed",
+        "worker.unlinked", "take_in.committed", "take_in.unlinked",
+    ];
+    for point in points {
+        let mut w = World::new();
+        w.set("MEMCTL_TESTPOINT", &format!("{point}=kill"));
+        w.hook(&prompt("s", "t1", "first"));
+        w.hook(&tool("s", "t1", "u1", "ls", "x"));
+        w.hook(&stop("s", "t1", "Done with the first."));
+        until("the worker dies", || match w.processes()[..] {
+            [] => Ok(()),
+            ref left => Err(format!("{point}: {left:?}")),
+        });
+        w.set("MEMCTL_TESTPOINT", "");
+        w.hook(&prompt("s", "t2", "second"));
+        w.hook(&stop("s", "t2", "Done with the second."));
+        w.hook(&end("s"));
+        w.rest();
+        println!("{point}: killed there, started again");
+        assert_eq!(w.rows("SELECT prompt_text FROM user_prompts ORDER BY prompt_number"), ["first", "second"], "{point}");
+        assert_eq!(observations(&w), 1, "{point}");
+        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 2, "{point}");
+        assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0, "{point}");
+        assert!(w.socket_files().is_empty() && w.session_locks().is_empty(), "{point}");
+    }
+}
+
+#[test]
+fn a_stale_socket_file_is_taken_over() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("s", "t", "go"));
+    let first = w.worker();
+    let socket = w.socket_files().remove(0);
+    w.kill(first);
+    std::fs::remove_file(&socket).unwrap();
+    // Bound and dropped: the file stays, and nobody listens.
+    drop(UnixListener::bind(&socket).unwrap());
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    until("served again", || match observations(&w) {
+        1 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    assert_ne!(w.worker(), first);
+}
+
+#[test]
+fn the_same_event_by_plugin_and_settings_counts_once() {
+    let w = World::new();
+    let events = [
+        prompt("s", "t", "go"),
+        tool("s", "t", "u", "ls", "x"),
+        stop("s", "t", "Done."),
+    ];
+    for event in &events {
+        w.hook(event);
+        w.hook(event);
+    }
+    w.rest();
+    assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
+    assert_eq!(observations(&w), 1);
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+}
+
+#[test]
+fn an_answer_that_is_lost_on_the_way_counts_once() {
+    let mut w = World::new();
+    w.set("MEMCTL_TESTPOINT", "worker.replying=kill");
+    // Committed by the worker, never answered; the hook spools it and starts another.
+    w.hook(&prompt("s", "t", "go"));
+    w.worker();
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    w.set("MEMCTL_TESTPOINT", "");
+    w.hook(&stop("s", "t", "Done."));
+    w.rest();
+    assert_eq!(observations(&w), 1);
+    assert_eq!(w.rows("SELECT status FROM pending_messages WHERE event = 'tool'"), ["processed"]);
+}
+
+#[test]
+fn an_idle_worker_closes_what_is_open_and_leaves() {
+    let w = World::new().with("MEMCTL_WORKER_IDLE_TIMEOUT", "300ms");
+    w.hook(&prompt("s", "t", "interrupted"));
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    w.rest();
+    assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["idle"]);
+    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+}
+
+#[test]
+fn no_worker_gets_older_than_it_may() {
+    let w = World::new().with("MEMCTL_WORKER_MAX_AGE", "400ms");
+    w.hook(&prompt("s", "t", "long work"));
+    w.rest();
+    assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["age"]);
+}
+
+#[test]
+fn a_prompt_while_the_session_ends_takes_the_end_back() {
+    let w = World::new();
+    for n in 0..5 {
+        w.hook(&prompt("s", &format!("t{n}"), &format!("prompt {n}")));
+        w.hook(&stop("s", &format!("t{n}"), "Done."));
+        w.hook(&end("s"));
+    }
+    w.hook(&prompt("s", "last", "one more"));
+    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 6);
+    assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
+}
+
+#[test]
+fn two_data_dirs_never_meet() {
+    let (a, b) = (World::new(), World::new());
+    a.hook(&prompt("s", "t", "in a"));
+    b.hook(&prompt("s", "t", "in b"));
+    let (one, other) = (a.worker(), b.worker());
+    assert_ne!(one, other);
+    assert_ne!(a.socket_files()[0].file_name(), b.socket_files()[0].file_name());
+    for (w, text) in [(&a, "in a"), (&b, "in b")] {
+        w.hook(&end("s"));
+        w.rest();
+        assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), [text]);
+    }
+}
+
+#[test]
+fn a_socket_that_was_swept_away_is_back_with_the_next_event() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("s", "t", "go"));
+    let first = w.worker();
+    std::fs::remove_file(w.socket_files().remove(0)).unwrap();
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    until("one worker serves", || match (&w.processes()[..], w.socket_files().len()) {
+        ([pid], 1) if *pid != first => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(observations(&w), 1);
+}
