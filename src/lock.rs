@@ -104,6 +104,13 @@ impl SessionLock {
     }
 }
 
+impl Drop for SessionLock {
+    /// Said aloud: a child just forked may have a copy of the file, which would keep the lock.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// What a lock file says. `None` when it is absent, empty or not to be understood.
 pub fn read_holder(path: &Path) -> Option<Holder> {
     read(&reading().open(path).ok()?)
@@ -261,4 +268,199 @@ fn open(path: &Path) -> io::Result<File> {
 fn names(path: &Path, held: &Metadata) -> bool {
     let there = fs::symlink_metadata(path);
     there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn place() -> (TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("k.lock");
+        (dir, path)
+    }
+
+    fn take(path: &Path) -> SessionLock {
+        SessionLock::try_take(path).unwrap().expect("free")
+    }
+
+    fn holder(session: &str) -> Holder {
+        Holder {
+            identity: Identity { pid: 7, start: 9, boot_id: "b".into(), pid_ns: 3 },
+            socket: "/tmp/s.sock".into(),
+            version: "0.1.0".into(),
+            client: "claude-code".into(),
+            session: session.into(),
+        }
+    }
+
+    #[test]
+    fn one_holds_it_until_he_lets_go() {
+        let (_dir, path) = place();
+        assert_eq!(probe(&path).unwrap(), Probe::Absent);
+        let lock = take(&path);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(SessionLock::try_take(&path).unwrap().is_none());
+        assert_eq!(probe(&path).unwrap(), Probe::Held);
+        drop(lock);
+        assert_eq!(probe(&path).unwrap(), Probe::Free, "a death leaves the file");
+        assert!(take(&path).remove().unwrap());
+        assert_eq!(probe(&path).unwrap(), Probe::Absent);
+    }
+
+    #[test]
+    fn a_probe_lets_go_at_once() {
+        let (_dir, path) = place();
+        drop(take(&path));
+        assert_eq!(probe(&path).unwrap(), Probe::Free);
+        take(&path);
+    }
+
+    #[test]
+    fn anothers_file_stays() {
+        let (_dir, path) = place();
+        let first = take(&path);
+        assert!(first.still_mine());
+        fs::remove_file(&path).unwrap();
+        assert!(!first.still_mine());
+        let second = take(&path);
+        assert!(!first.still_mine());
+        assert!(!first.remove().unwrap());
+        assert!(second.still_mine(), "the second's file was unlinked");
+    }
+
+    #[test]
+    fn a_file_that_is_unlinked_while_it_is_waited_for_is_not_taken() {
+        let (_dir, path) = place();
+        let inside = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut taken = 0;
+                    while taken < 100 {
+                        let Some(lock) = SessionLock::try_take(&path).unwrap() else { continue };
+                        assert!(!inside.swap(true, Ordering::SeqCst), "two hold it");
+                        assert!(lock.still_mine());
+                        thread::yield_now();
+                        inside.store(false, Ordering::SeqCst);
+                        assert!(lock.remove().unwrap());
+                        taken += 1;
+                    }
+                });
+            }
+        });
+        assert_eq!(probe(&path).unwrap(), Probe::Absent);
+    }
+
+    #[test]
+    fn the_holder_is_read_as_written() {
+        let (_dir, path) = place();
+        assert_eq!(read_holder(&path), None);
+        let lock = take(&path);
+        assert_eq!(lock.before(), None);
+        assert_eq!(read_holder(&path), None, "empty");
+        for session in ["a longer session\nwith two lines", "s"] {
+            lock.write(&holder(session)).unwrap();
+            assert_eq!(read_holder(&path), Some(holder(session)));
+            assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        }
+        drop(lock);
+        let next = take(&path);
+        assert_eq!(next.before(), Some(&holder("s")));
+        assert_eq!(read_holder(&path), None, "the dead one's words are not the new one's");
+    }
+
+    #[test]
+    fn a_holder_of_another_version_is_read() {
+        let (_dir, path) = place();
+        let check = |text: &str, expected: Option<Holder>| {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read_holder(&path), expected, "{text}");
+        };
+        let mut short = Holder::default();
+        short.identity.pid = 7;
+        check("{\"pid\":7,\"later\":[1]}\n", Some(short.clone()));
+        check("{\"pid\":7}\n\"},the end of a longer line", Some(short));
+        check("{\"pid\":\"seven\"}\n", None);
+        check("", None);
+        check("\u{0}\u{0}", None);
+    }
+
+    #[test]
+    fn only_plain_files_of_ours_are_locked() {
+        let (dir, path) = place();
+        let target = dir.path().join("target");
+        symlink(&target, &path).unwrap();
+        assert!(SessionLock::try_take(&path).is_err());
+        assert!(FileLock::open(&path).is_err());
+        assert!(probe(&path).is_err());
+        assert!(read_holder(&path).is_none());
+        assert!(!target.exists());
+
+        fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(SessionLock::try_take(&path).is_err());
+
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        // Only root can give files away.
+        if process::own_uid() == 0 {
+            std::os::unix::fs::chown(&path, Some(1), None).unwrap();
+            let e = SessionLock::try_take(&path).unwrap_err();
+            assert_eq!(e.kind(), io::ErrorKind::PermissionDenied);
+        }
+    }
+
+    #[test]
+    fn a_lock_that_stays_is_taken_again_and_again() {
+        let (_dir, path) = place();
+        let mut one = FileLock::open(&path).unwrap();
+        let mut other = FileLock::open(&path).unwrap();
+        for _ in 0..3 {
+            let held = one.lock().unwrap();
+            assert!(other.try_lock().unwrap().is_none());
+            assert!(other.lock_within(Duration::from_millis(5)).unwrap().is_none());
+            drop(held);
+            drop(other.lock_within(Duration::ZERO).unwrap().expect("free"));
+        }
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_deleted_lock_file_is_made_anew() {
+        let (_dir, path) = place();
+        let mut one = FileLock::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut other = FileLock::open(&path).unwrap();
+        let held = other.lock().unwrap();
+        assert!(one.try_lock().unwrap().is_none(), "both would hold it");
+        drop(held);
+        let _held = one.lock().unwrap();
+        assert!(other.try_lock().unwrap().is_none());
+    }
+
+    #[test]
+    fn who_waits_gets_it_after_the_holder() {
+        let (_dir, path) = place();
+        let held = exclusive(&path, None).unwrap().unwrap();
+        let released = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for deadline in [None, Some(Duration::from_secs(20))] {
+                let (path, released) = (&path, &released);
+                scope.spawn(move || {
+                    let _held = exclusive(path, deadline).unwrap().expect("in time");
+                    assert!(released.load(Ordering::SeqCst));
+                });
+            }
+            assert!(exclusive(&path, Some(Duration::from_millis(5))).unwrap().is_none());
+            released.store(true, Ordering::SeqCst);
+            drop(held);
+        });
+    }
 }

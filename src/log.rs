@@ -9,7 +9,7 @@
 //! costs it an open and a write when there is something to say. A line is one write to a file
 //! opened for appending, so lines of several processes do not mix.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;

@@ -126,3 +126,104 @@ impl Exec {
 fn pointers(words: &[CString]) -> Vec<*const c_char> {
     words.iter().map(|w| w.as_ptr()).chain([ptr::null()]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::time::Duration;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+    use nix::unistd::{getppid, getsid};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const REPORT: &str = "MEMCTL_TEST_REPORT";
+
+    /// Not a test by itself: what [`spawn_detached`] starts in the test below. It says what it
+    /// finds on a socket; in an ordinary run there is none.
+    #[test]
+    fn newborn() {
+        let Some(socket) = std::env::var_os(REPORT) else { return };
+        let mut open: Vec<String> = fs::read_dir("/proc/self/fd")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|e| Some(fs::read_link(e.path()).ok()?.to_string_lossy().into_owned()))
+            .collect();
+        open.sort();
+        let streams = [0, 1, 2].map(|n| {
+            let stat = nix::sys::stat::fstat(unsafe { std::os::fd::BorrowedFd::borrow_raw(n) });
+            stat.is_ok_and(|s| {
+                Ok(s.st_rdev) == nix::sys::stat::stat("/dev/null").map(|n| n.st_rdev)
+            })
+        });
+        let blocked = SigSet::thread_get_mask().unwrap().contains(Signal::SIGUSR2);
+        let was = unsafe { signal(Signal::SIGUSR1, SigHandler::SigDfl) }.unwrap();
+        let report = json!({
+            "parent": getppid().as_raw(),
+            "session": getsid(None).unwrap().as_raw(),
+            "cwd": std::env::current_dir().unwrap(),
+            "env": std::env::vars().collect::<Vec<_>>(),
+            "argv": std::env::args().collect::<Vec<_>>(),
+            "open": open,
+            "null": streams,
+            "blocked": blocked,
+            "ignored": matches!(was, SigHandler::SigIgn),
+        });
+        let mut stream = UnixStream::connect(socket).unwrap();
+        stream.write_all(report.to_string().as_bytes()).unwrap();
+    }
+
+    fn report(listener: &UnixListener) -> Value {
+        let mut wait = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut wait, PollTimeout::from(30_000u16)), Ok(1), "nobody was born");
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_newborn_has_nothing_of_its_starter() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let leak = File::create(dir.path().join("leaked")).unwrap();
+        let leaked = unsafe { libc::dup(leak.as_raw_fd()) };
+        assert_eq!(unsafe { libc::fcntl(leaked, libc::F_GETFD) }, 0, "would be inherited");
+        unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) }.unwrap();
+        let usr2 = SigSet::from(Signal::SIGUSR2);
+        usr2.thread_block().unwrap();
+
+        let args = ["process::birth::tests::newborn", "--exact", "--nocapture"];
+        let env = [(REPORT.into(), socket.clone().into_os_string()), ("A".into(), "b=c".into())];
+        let own = std::process::id();
+        spawn_detached(&args.map(OsStr::new), &env).unwrap();
+        let said = report(&listener);
+
+        unsafe { signal(Signal::SIGUSR1, SigHandler::SigDfl) }.unwrap();
+        usr2.thread_unblock().unwrap();
+        unsafe { libc::close(leaked) };
+        assert_ne!(said["parent"], own);
+        assert_ne!(said["session"], getsid(None).unwrap().as_raw());
+        assert_eq!(said["cwd"], "/");
+        assert_eq!(said["argv"], json!(["memctl", args[0], args[1], args[2]]));
+        assert_eq!(said["env"], json!([[REPORT, socket], ["A", "b=c"]]));
+        assert_eq!(said["null"], json!([true, true, true]));
+        assert_eq!(said["blocked"], false);
+        assert_eq!(said["ignored"], false);
+        assert!(!said["open"].to_string().contains("leaked"), "{}", said["open"]);
+    }
+
+    #[test]
+    fn a_nul_byte_is_refused_before_anything_is_forked() {
+        let e = spawn_detached(&[OsStr::new("a\0b")], &[]).unwrap_err();
+        assert_eq!(e.kind(), io::ErrorKind::InvalidInput);
+    }
+}

@@ -126,3 +126,68 @@ pub fn show_name(name: &CStr) {
     // SAFETY: the name is a C string of less than 16 bytes, which the kernel copies.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_stat(line: &str, expected: Option<(&str, i32, u64, bool)>) {
+        let parsed = parse_stat(line.as_bytes()).map(|s| (s.name, s.parent, s.start, s.dead));
+        let expected = expected.map(|(n, p, s, d)| (n.to_owned(), p, s, d));
+        assert_eq!(parsed, expected, "{line}");
+    }
+
+    #[test]
+    fn the_name_may_look_like_fields() {
+        let rest = "10 42 42 0 -1 4194560 97 0 0 0 0 0 0 0 20 0 1 0 6543210 2998272 368 184";
+        let ours = |name, dead| Some((name, 10, 6_543_210, dead));
+        check_stat(&format!("42 (cat) S {rest}"), ours("cat", false));
+        check_stat(&format!("42 (a) R 1 (b)) Z {rest}"), ours("a) R 1 (b)", true));
+        check_stat(&format!("42 () X {rest}"), ours("", true));
+        check_stat("42 (cat) S 10 42", None);
+        check_stat("42 )cat( S 10 42", None);
+        check_stat("", None);
+    }
+
+    #[test]
+    fn the_stat_of_this_process() {
+        let own = stat(std::process::id().cast_signed()).unwrap();
+        assert_eq!(own.parent, nix::unistd::getppid().as_raw());
+        assert!(!own.dead && own.start > 0 && !own.name.is_empty());
+        assert_eq!(boot_id().len(), 36);
+        assert!(pid_namespace() > 0);
+    }
+
+    fn check_holder(locks: &str, expected: Option<i32>) {
+        assert_eq!(holder_in(locks, libc::makedev(0xfe, 1), 77), expected, "{locks}");
+    }
+
+    #[test]
+    fn locks_are_found_by_inode_and_device() {
+        let ours = "1: FLOCK  ADVISORY  WRITE 500 fe:01:77 0 EOF\n";
+        let other_device = "2: FLOCK  ADVISORY  WRITE 600 00:2a:77 0 EOF\n";
+        check_holder(ours, Some(500));
+        check_holder(&format!("{other_device}{ours}"), Some(500));
+        check_holder(other_device, Some(600));
+        check_holder(&format!("{other_device}{}", other_device.replace("600", "601")), None);
+        check_holder("1: FLOCK  ADVISORY  WRITE 500 fe:01:78 0 EOF\n", None);
+        check_holder("1: FLOCK  ADVISORY  READ  500 fe:01:77 0 EOF\n", None);
+        check_holder("1: POSIX  ADVISORY  WRITE 500 fe:01:77 0 EOF\n", None);
+        check_holder("1: -> FLOCK  ADVISORY  WRITE 500 fe:01:77 0 EOF\n", None);
+        check_holder("1: FLOCK  ADVISORY  WRITE 0 fe:01:77 0 EOF\n", None);
+        check_holder("1: FLOCK ADVISORY WRITE\nnonsense\n\n", None);
+    }
+
+    #[test]
+    fn the_kernel_names_the_holder_of_a_real_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let file = File::create(&path).unwrap();
+        let holder = || crate::process::lock_holder(&File::open(&path).unwrap()).unwrap();
+        assert_eq!(holder(), None);
+        file.lock().unwrap();
+        assert_eq!(holder(), Some(std::process::id().cast_signed()));
+        file.unlock().unwrap();
+        assert_eq!(holder(), None);
+    }
+}

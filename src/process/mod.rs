@@ -265,3 +265,132 @@ pub fn show_name() {
     os::show_name(c"memctl");
 }
 
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Lives until its stdin is closed or it is killed.
+    fn child() -> (Child, Process) {
+        let child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        let child = child.unwrap();
+        let process = of(child.id().cast_signed()).expect("just born");
+        (child, process)
+    }
+
+    #[test]
+    fn an_identity_is_proven_by_all_it_says() {
+        let own = Identity::own().unwrap();
+        let check = |identity: Identity, expected| {
+            assert_eq!(proven(&identity).err(), expected, "{identity:?}");
+        };
+        check(own.clone(), None);
+        check(Identity { boot_id: "another".into(), ..own.clone() }, Some(NotProven::OtherBoot));
+        check(Identity { boot_id: String::new(), ..own.clone() }, Some(NotProven::OtherBoot));
+        check(Identity { pid_ns: 1, ..own.clone() }, Some(NotProven::OtherNamespace));
+        check(Identity { start: own.start + 1, ..own.clone() }, Some(NotProven::OtherProcess));
+        for pid in [i32::MAX, 0, -1, i32::MIN] {
+            check(Identity { pid, ..own.clone() }, Some(NotProven::Gone));
+        }
+        check(Identity::default(), Some(NotProven::OtherBoot));
+    }
+
+    #[test]
+    fn an_identity_may_lack_fields_and_have_others() {
+        let read = |text| serde_json::from_str::<Identity>(text).unwrap();
+        assert_eq!(read(r#"{"later":1}"#), Identity::default());
+        assert_eq!(read(r#"{"pid":7,"start":9}"#).process(), Process { pid: 7, start: 9 });
+    }
+
+    fn check_handle(open: impl Fn(&Process) -> Handle) {
+        let (mut child, process) = child();
+        let handle = open(&process);
+        let began = Instant::now();
+        assert!(!handle.wait_gone(Duration::from_millis(20)));
+        assert!(began.elapsed() >= Duration::from_millis(20));
+        assert!(handle.signal(Signal::SIGCONT).unwrap(), "it lives");
+        assert!(handle.signal(Signal::SIGKILL).unwrap());
+        assert!(handle.wait_gone(LONG));
+        // Not reaped yet: the kernel still knows it, and it is dead all the same.
+        assert!(os::stat(process.pid).is_none_or(|s| s.dead));
+        assert_eq!(of(process.pid), None);
+        assert!(!handle.signal(Signal::SIGKILL).unwrap());
+        child.wait().unwrap();
+        assert!(!handle.signal(Signal::SIGKILL).unwrap());
+        assert!(handle.wait_gone(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_process_is_signalled_and_watched() {
+        check_handle(|p| Handle::open(p).unwrap());
+    }
+
+    #[test]
+    fn the_same_where_the_kernel_holds_no_processes() {
+        check_handle(|p| Handle { process: *p, fd: None });
+    }
+
+    #[test]
+    fn a_later_process_of_the_same_pid_is_another() {
+        let (mut child, process) = child();
+        let earlier = Process { start: process.start - 1, ..process };
+        assert!(alive(&process) && !alive(&earlier));
+        assert!(Handle::open(&earlier).is_none());
+        // A handle that was wrong from the start must not hit the one that lives.
+        let stale = Handle { process: earlier, fd: None };
+        assert!(!stale.signal(Signal::SIGKILL).unwrap());
+        assert!(alive(&process));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(Handle::open(&process).is_none());
+    }
+
+    #[test]
+    fn a_watch_becomes_readable_at_the_end() {
+        let (mut child, process) = child();
+        let Some(fd) = Handle::open(&process).unwrap().into_fd() else { return };
+        let readable = |ms: u16| {
+            poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], PollTimeout::from(ms)).unwrap()
+        };
+        assert_eq!(readable(0), 0);
+        drop(child.stdin.take());
+        assert_eq!(readable(20_000), 1);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn relatives_and_names() {
+        let (mut child, process) = child();
+        assert_eq!(parent(process.pid), Some(std::process::id().cast_signed()));
+        assert_eq!(parent(i32::MAX), None);
+        assert_eq!(name(-1), None);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(name(process.pid), None);
+    }
+
+    #[test]
+    fn memory_is_in_bytes() {
+        let own = memory(std::process::id().cast_signed()).unwrap();
+        assert!(own.anonymous <= own.resident);
+        assert!((100 << 10..4 << 30).contains(&own.resident), "{own:?}");
+        assert_eq!(memory(i32::MAX), None);
+    }
+
+    #[test]
+    fn the_peer_of_a_pair_is_us() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert_eq!(peer_uid(&one).unwrap(), own_uid());
+    }
+
+    #[test]
+    fn what_is_set_is_set() {
+        private_umask();
+        assert_eq!(nix::sys::stat::umask(Mode::from_bits_truncate(0o077)).bits(), 0o077);
+        set_alarm(100_000);
+        assert_eq!(nix::unistd::alarm::cancel(), Some(100_000));
+    }
+}
