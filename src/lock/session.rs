@@ -1,22 +1,13 @@
-//! Locks: who owns a session, who may write the store, who recovers.
-//!
-//! All are flocks, which the kernel frees on any death. A session's lock file is unlinked by its
-//! holder, as its last act and still holding it; so whoever locks one compares what he locked
-//! with what the path names now, and begins again when they differ. **Nobody unlinks a lock file
-//! without holding its lock.** The other files are never unlinked.
-//!
-//! A lock that was not free says nothing about who lives: a probe holds it for a moment too.
+//! The lock of a session, and what its file says of who holds it.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use serde::{Deserialize, Serialize};
 
+use super::{names, open, reading};
 use crate::process::{self, Identity};
 
 /// How often a file may be replaced under one attempt to lock it.
@@ -152,124 +143,6 @@ pub fn probe(path: &Path) -> io::Result<Probe> {
     Ok(Probe::Held)
 }
 
-/// A lock file that stays: `store.lock`, `recover.lock`. Open once, lock often.
-#[derive(Debug)]
-pub struct FileLock {
-    path: PathBuf,
-    file: Arc<File>,
-}
-
-/// Held until dropped.
-#[derive(Debug)]
-#[must_use = "it is let go when dropped"]
-pub struct Held(Arc<File>);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
-    }
-}
-
-impl FileLock {
-    /// # Errors
-    /// As [`SessionLock::try_take`].
-    pub fn open(path: &Path) -> io::Result<FileLock> {
-        Ok(FileLock { path: path.to_owned(), file: Arc::new(open(path)?) })
-    }
-
-    /// Waits for it, for as long as it takes.
-    pub fn lock(&mut self) -> io::Result<Held> {
-        loop {
-            match self.file.lock() {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-                Ok(()) => {
-                    if let Some(held) = self.held()? {
-                        return Ok(held);
-                    }
-                }
-            }
-        }
-    }
-
-    /// `None`: it is held, or was for a moment.
-    pub fn try_lock(&mut self) -> io::Result<Option<Held>> {
-        loop {
-            match self.file.try_lock() {
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(e)) => return Err(e),
-                Ok(()) => {
-                    if let Some(held) = self.held()? {
-                        return Ok(Some(held));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Waits for it, at most for `deadline`. Tries, since no kernel waits for a time: every
-    /// millisecond at first, then every ten.
-    pub fn lock_within(&mut self, deadline: Duration) -> io::Result<Option<Held>> {
-        let end = Instant::now() + deadline;
-        let mut step = Duration::from_millis(1);
-        loop {
-            if let Some(held) = self.try_lock()? {
-                return Ok(Some(held));
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            std::thread::sleep(step.min(left));
-            step = (step * 2).min(Duration::from_millis(10));
-        }
-    }
-
-    /// The file just locked, when the path still names it; else opens the new one.
-    fn held(&mut self) -> io::Result<Option<Held>> {
-        // One open file is locked once: a second `Held` would let go for the first.
-        debug_assert_eq!(Arc::strong_count(&self.file), 1, "{} twice", self.path.display());
-        let held = Held(self.file.clone());
-        if names(&self.path, &self.file.metadata()?) {
-            return Ok(Some(held));
-        }
-        self.file = Arc::new(open(&self.path)?);
-        Ok(None)
-    }
-}
-
-/// Opens `path` once and waits for its lock: `None` when the deadline passed first.
-pub fn exclusive(path: &Path, deadline: Option<Duration>) -> io::Result<Option<Held>> {
-    let mut lock = FileLock::open(path)?;
-    match deadline {
-        Some(deadline) => lock.lock_within(deadline),
-        None => lock.lock().map(Some),
-    }
-}
-
-/// std opens with `O_CLOEXEC`. `O_NONBLOCK`: a pipe in its place must not make us wait.
-fn reading() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK);
-    options
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = reading();
-    let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    let meta = file.metadata()?;
-    if meta.uid() != process::own_uid() || !meta.is_file() {
-        let whose = format!("{} is not a file of yours", path.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, whose));
-    }
-    Ok(file)
-}
-
-fn names(path: &Path, held: &Metadata) -> bool {
-    let there = fs::symlink_metadata(path);
-    there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -398,7 +271,6 @@ mod tests {
         let target = dir.path().join("target");
         symlink(&target, &path).unwrap();
         assert!(SessionLock::try_take(&path).is_err());
-        assert!(FileLock::open(&path).is_err());
         assert!(probe(&path).is_err());
         assert!(read_holder(&path).is_none());
         assert!(!target.exists());
@@ -415,52 +287,5 @@ mod tests {
             let e = SessionLock::try_take(&path).unwrap_err();
             assert_eq!(e.kind(), io::ErrorKind::PermissionDenied);
         }
-    }
-
-    #[test]
-    fn a_lock_that_stays_is_taken_again_and_again() {
-        let (_dir, path) = place();
-        let mut one = FileLock::open(&path).unwrap();
-        let mut other = FileLock::open(&path).unwrap();
-        for _ in 0..3 {
-            let held = one.lock().unwrap();
-            assert!(other.try_lock().unwrap().is_none());
-            assert!(other.lock_within(Duration::from_millis(5)).unwrap().is_none());
-            drop(held);
-            drop(other.lock_within(Duration::ZERO).unwrap().expect("free"));
-        }
-        assert!(path.exists());
-    }
-
-    #[test]
-    fn a_deleted_lock_file_is_made_anew() {
-        let (_dir, path) = place();
-        let mut one = FileLock::open(&path).unwrap();
-        fs::remove_file(&path).unwrap();
-        let mut other = FileLock::open(&path).unwrap();
-        let held = other.lock().unwrap();
-        assert!(one.try_lock().unwrap().is_none(), "both would hold it");
-        drop(held);
-        let _held = one.lock().unwrap();
-        assert!(other.try_lock().unwrap().is_none());
-    }
-
-    #[test]
-    fn who_waits_gets_it_after_the_holder() {
-        let (_dir, path) = place();
-        let held = exclusive(&path, None).unwrap().unwrap();
-        let released = AtomicBool::new(false);
-        thread::scope(|scope| {
-            for deadline in [None, Some(Duration::from_secs(20))] {
-                let (path, released) = (&path, &released);
-                scope.spawn(move || {
-                    let _held = exclusive(path, deadline).unwrap().expect("in time");
-                    assert!(released.load(Ordering::SeqCst));
-                });
-            }
-            assert!(exclusive(&path, Some(Duration::from_millis(5))).unwrap().is_none());
-            released.store(true, Ordering::SeqCst);
-            drop(held);
-        });
     }
 }
