@@ -201,9 +201,11 @@ mod tests {
             let when = SystemTime::now() - Duration::from_secs(age);
             File::options().write(true).open(&path).unwrap().set_modified(when).unwrap();
         };
-        put("old.log", 300, 10);
-        put("middle.log", 200, 10);
-        put("new.log", 100, 10);
+        // Neither by name nor as they were made, so that only their age can order them.
+        for (name, age) in [("d", 300), ("a", 100), ("f", 500), ("c", 200), ("b", 600), ("e", 400)]
+        {
+            put(&format!("{name}.log"), age, 10);
+        }
         put("other.txt", 900, 10);
         let there = || {
             let mut names: Vec<_> =
@@ -211,10 +213,10 @@ mod tests {
             names.sort();
             names
         };
-        assert_eq!(prune(dir.path(), 30).unwrap(), 30);
-        assert_eq!(prune(dir.path(), 25).unwrap(), 20);
-        assert_eq!(there(), ["middle.log", "new.log", "other.txt"]);
+        assert_eq!(prune(dir.path(), 60).unwrap(), 60);
+        assert_eq!(prune(dir.path(), 35).unwrap(), 30);
+        assert_eq!(there(), ["a.log", "c.log", "d.log", "other.txt"]);
         assert_eq!(prune(dir.path(), 0).unwrap(), 10);
-        assert_eq!(there(), ["new.log", "other.txt"]);
+        assert_eq!(there(), ["a.log", "other.txt"]);
     }
 }
