@@ -157,12 +157,14 @@ mod tests {
             .collect();
         open.sort();
         let streams = [0, 1, 2].map(|n| {
+            // SAFETY: std keeps the three streams open.
             let stat = nix::sys::stat::fstat(unsafe { std::os::fd::BorrowedFd::borrow_raw(n) });
             stat.is_ok_and(|s| {
                 Ok(s.st_rdev) == nix::sys::stat::stat("/dev/null").map(|n| n.st_rdev)
             })
         });
         let blocked = SigSet::thread_get_mask().unwrap().contains(Signal::SIGUSR2);
+        // SAFETY: the default action is no handler of ours; this process runs one test.
         let was = unsafe { signal(Signal::SIGUSR1, SigHandler::SigDfl) }.unwrap();
         let report = json!({
             "parent": getppid().as_raw(),
@@ -195,8 +197,11 @@ mod tests {
         let socket = dir.path().join("s");
         let listener = UnixListener::bind(&socket).unwrap();
         let leak = File::create(dir.path().join("leaked")).unwrap();
+        // SAFETY: the copy is closed below and owned by nobody else.
         let leaked = unsafe { libc::dup(leak.as_raw_fd()) };
+        // SAFETY: asks for a flag.
         assert_eq!(unsafe { libc::fcntl(leaked, libc::F_GETFD) }, 0, "would be inherited");
+        // SAFETY: no handler is installed, and no test sends this signal.
         unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) }.unwrap();
         let usr2 = SigSet::from(Signal::SIGUSR2);
         usr2.thread_block().unwrap();
@@ -207,8 +212,10 @@ mod tests {
         spawn_detached(&args.map(OsStr::new), &env).unwrap();
         let said = report(&listener);
 
+        // SAFETY: as above.
         unsafe { signal(Signal::SIGUSR1, SigHandler::SigDfl) }.unwrap();
         usr2.thread_unblock().unwrap();
+        // SAFETY: opened above.
         unsafe { libc::close(leaked) };
         assert_ne!(said["parent"], own);
         assert_ne!(said["session"], getsid(None).unwrap().as_raw());
