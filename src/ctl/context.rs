@@ -52,5 +52,5 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         anstream::eprintln!("memctl: nothing remembered of {} yet", project.name);
         return Ok(());
     }
-    super::print(&format!("{text}\n"))
+    super::print(&text)
 }

@@ -1,6 +1,7 @@
 //! `memctl kill`: asks, then signals, and returns when that worker is gone. A signal only ever
 //! goes to a process that is proven to be the one.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use memctl_proto::Request;
@@ -11,8 +12,8 @@ use crate::config::Settings;
 use crate::deliver::connect;
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Result, failed, usage};
-use crate::lock::Holder;
-use crate::process::{self, Handle, NotProven};
+use crate::lock::{self, Holder};
+use crate::process::NotProven;
 
 /// How long each step may take: asked over the socket, then SIGTERM, then SIGKILL.
 const ASKED: Duration = Duration::from_secs(5);
@@ -38,6 +39,7 @@ pub struct Args {
 }
 
 struct Target {
+    lock: PathBuf,
     holder: Holder,
     name: String,
 }
@@ -49,7 +51,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         (None, Some(pid)) => {
             let is = |t: &&Target| t.holder.identity.pid == pid;
             vec![targets.iter().find(is).ok_or_else(|| {
-                failed(format!("process {pid} is no worker of this data dir")).hint("memctl ps lists them")
+                failed(format!("process {pid} is no worker of this data dir"))
+                    .hint("memctl ps lists them")
             })?]
         }
         (None, None) => targets.iter().collect(),
@@ -80,8 +83,9 @@ fn targets(settings: &Settings) -> Vec<Target> {
         Found::Stale { .. } | Found::Nothing => None,
     };
     let named = |(key, holder): (String, Holder)| {
+        let lock = settings.paths.session_lock(&key);
         let name = if holder.session.is_empty() { key } else { holder.session.clone() };
-        Target { holder, name }
+        Target { lock, holder, name }
     };
     probe::keys(&settings.paths).iter().filter_map(holder).map(named).collect()
 }
@@ -90,7 +94,10 @@ fn by_prefix<'a>(targets: &'a [Target], prefix: &str) -> Result<&'a Target> {
     let found: Vec<&Target> = targets.iter().filter(|t| t.name.starts_with(prefix)).collect();
     match found[..] {
         [one] => Ok(one),
-        [] => Err(failed(format!("no worker serves a session '{prefix}'")).hint("memctl ps lists them")),
+        [] => {
+            Err(failed(format!("no worker serves a session '{prefix}'"))
+                .hint("memctl ps lists them"))
+        }
         _ => {
             let names: Vec<String> = found.iter().map(|t| short(&t.name, 13)).collect();
             Err(usage(format!("'{prefix}' is the beginning of several: {}", names.join(", "))))
@@ -100,7 +107,7 @@ fn by_prefix<'a>(targets: &'a [Target], prefix: &str) -> Result<&'a Target> {
 
 /// Ends one worker; says how it went.
 fn end(target: &Target, graceful: bool) -> std::result::Result<&'static str, String> {
-    let handle: Handle = match process::proven(&target.holder.identity) {
+    let handle = match lock::proven_holder(&target.lock) {
         Ok(handle) => handle,
         Err(NotProven::Gone) => return Ok("was gone already"),
         Err(e) => return Err(format!("not touched, {e}")),

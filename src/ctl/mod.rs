@@ -31,7 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Memory for coding agents: never blocks, never loses, never lingers
 #[derive(Parser)]
 #[command(name = "memctl", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(after_help = "Run `memctl` alone to see whether it works. Agents' hooks run `memctl hook`.")]
+#[command(
+    after_help = "Run `memctl` alone to see whether it works. Agents' hooks run `memctl hook`."
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,

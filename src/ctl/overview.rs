@@ -14,7 +14,11 @@ pub fn run(settings: &Settings) -> Result<()> {
         Ok(Some(held)) => format!(
             "It remembers {} and {} of {}, in {}.\n",
             words::count(held.observations, "observation"),
-            if held.summaries == 1 { "1 summary".into() } else { format!("{} summaries", held.summaries) },
+            if held.summaries == 1 {
+                "1 summary".into()
+            } else {
+                format!("{} summaries", held.summaries)
+            },
             words::count(held.sessions, "session"),
             settings.paths.data().display(),
         ),

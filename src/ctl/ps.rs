@@ -54,7 +54,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return super::print("no worker is running\n");
     }
     let now = words::now_ms();
-    let mut out = table(&["SESSION", "PROJECT", "PID", "STATE", "DOING", "QUEUE", "IDLE", "AGE", "RSS"]);
+    let mut out =
+        table(&["SESSION", "PROJECT", "PID", "STATE", "DOING", "QUEUE", "IDLE", "AGE", "RSS"]);
     for row in &rows {
         let dash = || "-".to_owned();
         out.add_row([
@@ -97,7 +98,8 @@ fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
         (false, false) => (holder.client.clone(), holder.session.clone()),
         (false, true) => (String::new(), key.to_owned()),
     };
-    let known = reader.and_then(|r| sessions::find(r.connection(), &client, &session).ok().flatten());
+    let known =
+        reader.and_then(|r| sessions::find(r.connection(), &client, &session).ok().flatten());
     let pid = Some(holder.identity.pid).filter(|pid| *pid > 0);
     Some(Row {
         project: known.as_ref().and_then(|s| s.project.clone()).unwrap_or_default(),

@@ -7,9 +7,9 @@ use super::table::{table, text};
 use super::words::{self, count, short};
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed, usage};
+use crate::store::Reader;
 use crate::store::queue_admin::{self, Item};
 use crate::store::sessions::{self, Found};
-use crate::store::Reader;
 
 /// Events wait here until they are distilled: failed ones first, then what is in hand, then what
 /// waits. An event that is done keeps its id and loses its text.
@@ -95,7 +95,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         counts.pending, counts.processing, counts.failed, counts.processed
     );
     if !items.is_empty() {
-        let mut rows = table(&["ID", "SESSION", "PROJECT", "EVENT", "TOOL", "STATUS", "AGE", "WHY"]);
+        let mut rows =
+            table(&["ID", "SESSION", "PROJECT", "EVENT", "TOOL", "STATUS", "AGE", "WHY"]);
         for item in &items {
             rows.add_row([
                 item.id.to_string(),
@@ -111,7 +112,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         out.push('\n');
         out.push_str(&text(&mut rows));
         if items.len() == args.limit {
-            out.push_str(&format!("{} shown; --limit shows more\n", count(args.limit as u64, "row")));
+            out.push_str(&format!(
+                "{} shown; --limit shows more\n",
+                count(args.limit as u64, "row")
+            ));
         }
     }
     super::print(&out)

@@ -48,7 +48,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             "finalized_at_epoch": prompt.finalized_at_epoch, "finalized_by": prompt.finalized_by,
         });
         return print(args, json, || {
-            format!("p{} · prompt {} · {}\n\n{}\n", prompt.id, prompt.number, words::at(prompt.created_at_epoch), clean(&text))
+            format!(
+                "p{} · prompt {} · {}\n\n{}\n",
+                prompt.id,
+                prompt.number,
+                words::at(prompt.created_at_epoch),
+                clean(&text)
+            )
         });
     }
     match sessions::by_prefix(conn, name).context("database")? {
@@ -81,13 +87,20 @@ fn field(out: &mut String, name: &str, text: &str) {
 }
 
 fn list(out: &mut String, name: &str, items: &[String]) {
-    let bulleted: Vec<String> = items.iter().map(|item| format!("- {}", plain_line(item))).collect();
+    let bulleted: Vec<String> =
+        items.iter().map(|item| format!("- {}", plain_line(item))).collect();
     field(out, name, &bulleted.join("\n"));
 }
 
 fn observation_text(row: &ObservationRow) -> String {
     let o = &row.observation;
-    let mut out = format!("o{} · {} · {}\n{}\n", row.id, o.kind, words::at(row.created_at_epoch), plain_line(&o.title));
+    let mut out = format!(
+        "o{} · {} · {}\n{}\n",
+        row.id,
+        o.kind,
+        words::at(row.created_at_epoch),
+        plain_line(&o.title)
+    );
     field(&mut out, "What", o.subtitle.as_deref().unwrap_or_default());
     field(&mut out, "Story", o.narrative.as_deref().unwrap_or_default());
     list(&mut out, "Facts", &o.facts);
@@ -111,7 +124,12 @@ fn observation_json(row: &ObservationRow) -> Value {
 fn summary_text(row: &SummaryRow) -> String {
     let s = &row.summary;
     let made = if row.provisional { " · provisional" } else { "" };
-    let mut out = format!("s{} · turn of prompt {} · {}{made}\n", row.id, row.prompt_number, words::at(row.created_at_epoch));
+    let mut out = format!(
+        "s{} · turn of prompt {} · {}{made}\n",
+        row.id,
+        row.prompt_number,
+        words::at(row.created_at_epoch)
+    );
     field(&mut out, "Request", &s.request);
     field(&mut out, "Investigated", &s.investigated);
     field(&mut out, "Learned", &s.learned);
@@ -158,7 +176,10 @@ fn show_session(conn: &Connection, args: &Args, session: &Session) -> Result<()>
         "session {} · {} · {} · {}\n",
         session.content_session_id,
         session.project.as_deref().unwrap_or("no project"),
-        session.end_reason.as_deref().map_or(session.status.clone(), |r| format!("{} ({r})", session.status)),
+        session
+            .end_reason
+            .as_deref()
+            .map_or(session.status.clone(), |r| format!("{} ({r})", session.status)),
         words::at(session.started_at_epoch),
     );
     for prompt in &prompts {
@@ -166,11 +187,19 @@ fn show_session(conn: &Connection, args: &Args, session: &Session) -> Result<()>
         out.push_str(&format!("\np{} {}\n", prompt.id, plain_line(text)));
         for s in summaries.iter().filter(|s| s.prompt_number == prompt.number) {
             let said = [&s.summary.completed, &s.summary.learned, &s.summary.notes];
-            let line = said.iter().find(|t| !t.is_empty()).map_or("", |t| t.lines().next().unwrap_or_default());
+            let line = said
+                .iter()
+                .find(|t| !t.is_empty())
+                .map_or("", |t| t.lines().next().unwrap_or_default());
             out.push_str(&format!("  s{} {}\n", s.id, plain_line(line)));
         }
         for o in observations.iter().filter(|o| o.observation.prompt_number == prompt.number) {
-            out.push_str(&format!("  o{} {} · {}\n", o.id, o.observation.kind, plain_line(&o.observation.title)));
+            out.push_str(&format!(
+                "  o{} {} · {}\n",
+                o.id,
+                o.observation.kind,
+                plain_line(&o.observation.title)
+            ));
         }
     }
     super::print(&out)

@@ -32,7 +32,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let here = std::env::current_dir().context("this directory")?;
     let project = project::identify(&here);
     let held = probe_store(settings).map_err(|e| {
-        failed(format!("the memory cannot be read: {e}")).hint(format!("it lies in {}", settings.paths.data().display()))
+        failed(format!("the memory cannot be read: {e}"))
+            .hint(format!("it lies in {}", settings.paths.data().display()))
     })?;
     let workers = workers(settings);
     let reader = Reader::open(&settings.paths, PATIENCE).context("database")?;
@@ -70,9 +71,17 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         settings.paths.data().display(),
         count(held.sessions, "session"),
         count(held.observations, "observation"),
-        if held.summaries == 1 { "1 summary".into() } else { format!("{} summaries", held.summaries) },
-        queue.pending, queue.processing, queue.failed,
-        workers.live, workers.hung, workers.stale,
+        if held.summaries == 1 {
+            "1 summary".into()
+        } else {
+            format!("{} summaries", held.summaries)
+        },
+        queue.pending,
+        queue.processing,
+        queue.failed,
+        workers.live,
+        workers.hung,
+        workers.stale,
     );
     let now = words::now_ms();
     if recent.is_empty() {
@@ -120,7 +129,11 @@ fn troubles_of_files(settings: &Settings) -> Vec<String> {
     let dead = spool::dead(&settings.paths);
     if dead > 0 {
         let place = settings.paths.spool_dead();
-        troubles.push(format!("{} could not be read: {}", count(dead, "spooled file"), place.display()));
+        troubles.push(format!(
+            "{} could not be read: {}",
+            count(dead, "spooled file"),
+            place.display()
+        ));
     }
     if spool::second_place_in_use(&settings.paths) {
         troubles.push("the data dir could not be written: events wait beside the sockets".into());

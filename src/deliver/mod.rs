@@ -75,7 +75,12 @@ pub fn ring(settings: &Settings, key: &str, patience: Duration) -> bool {
     matches!(connect::ask(&socket, &Request::Wake, patience), Ok(Reply::Pong { .. }))
 }
 
-fn send(settings: &Settings, key: &str, event: &Event, patience: Duration) -> Result<bool, Refused> {
+fn send(
+    settings: &Settings,
+    key: &str,
+    event: &Event,
+    patience: Duration,
+) -> Result<bool, Refused> {
     let socket = settings.paths.socket(key, 0);
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
     match connect::ask(&socket, &request, patience) {

@@ -16,7 +16,10 @@ static ANSWERED: AtomicBool = AtomicBool::new(false);
 pub enum Answer {
     Neutral,
     /// Context for the model, a line for the user, or both.
-    Start { context: Option<String>, notice: Option<String> },
+    Start {
+        context: Option<String>,
+        notice: Option<String>,
+    },
 }
 
 impl Answer {

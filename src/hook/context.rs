@@ -93,6 +93,7 @@ fn notice(settings: &Settings) -> Option<String> {
         return None;
     }
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok()?;
-    file.write_all(troubles.iter().map(|t| format!("{t}\n")).collect::<String>().as_bytes()).ok()?;
+    file.write_all(troubles.iter().map(|t| format!("{t}\n")).collect::<String>().as_bytes())
+        .ok()?;
     Some(format!("memctl: {} (memctl status says more)", troubles.join("; ")))
 }

@@ -57,7 +57,11 @@ pub fn run(args: &[OsString]) {
 enum Heard {
     /// A person at a terminal.
     Help,
-    Trouble { why: String, paths: Option<Paths>, key: Option<String> },
+    Trouble {
+        why: String,
+        paths: Option<Paths>,
+        key: Option<String>,
+    },
 }
 
 fn trouble(why: impl ToString, settings: Option<&Settings>) -> Heard {
@@ -70,14 +74,15 @@ fn hear(args: &[OsString]) -> Result<Answer, Heard> {
     if env("MEMCTL_INTERNAL").is_some_and(|v| v == "1") {
         return Ok(Answer::Neutral);
     }
-    let words = Words::parse(args).map_err(|why| trouble(why, None))?;
     if std::io::stdin().is_terminal() {
         return Err(Heard::Help);
     }
     let project_dir = env("CLAUDE_PROJECT_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
     let mut settings =
         config::load(env, project_dir.as_deref()).map_err(|why| trouble(why, None))?;
-    let read = stdin::read(settings.config.hook.stdin).map_err(|why| trouble(why, Some(&settings)))?;
+    let words = Words::parse(args).map_err(|why| trouble(why, Some(&settings)))?;
+    let read =
+        stdin::read(settings.config.hook.stdin).map_err(|why| trouble(why, Some(&settings)))?;
     let started = Instant::now();
     testpoint::at("hook.read");
 
@@ -92,7 +97,8 @@ fn hear(args: &[OsString]) -> Result<Answer, Heard> {
         now: now_ms(),
         process: process::client_process(client_pid(env), &words.client),
     };
-    let captured = capture::capture(&payload, &around).map_err(|why| trouble(why, Some(&settings)))?;
+    let captured =
+        capture::capture(&payload, &around).map_err(|why| trouble(why, Some(&settings)))?;
     let Captured::Event(event) = captured else { return Ok(Answer::Neutral) };
     testpoint::at("hook.captured");
     let limit = match event.kind {
@@ -169,7 +175,9 @@ impl Words {
             } else if let Some(client) = arg.strip_prefix("--client=") {
                 words.client = client.to_owned();
             } else if arg.starts_with('-') || words.event.is_some() {
-                return Err(format!("'{arg}' is not understood: memctl hook [EVENT] [--client NAME]"));
+                return Err(format!(
+                    "'{arg}' is not understood: memctl hook [EVENT] [--client NAME]"
+                ));
             } else {
                 words.event = Some(arg.into_owned());
             }

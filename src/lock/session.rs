@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{names, open, reading};
-use crate::process::{self, Identity};
+use crate::process::{self, Handle, Identity, NotProven};
 
 /// How often a file may be replaced under one attempt to lock it.
 const MAX_ROUNDS: usize = 1000;
@@ -117,6 +117,19 @@ fn read(file: &File) -> Option<Holder> {
 /// The process that holds the lock of `path`, by the kernel's word.
 pub fn holder_pid(path: &Path) -> Option<i32> {
     process::lock_holder(&reading().open(path).ok()?).ok()?
+}
+
+/// A handle on the process that holds the lock of `path`, when what its file says and, where it
+/// can be asked, what the kernel says name the same one.
+///
+/// # Errors
+/// What speaks against it: nobody is signalled then.
+pub fn proven_holder(path: &Path) -> Result<Handle, NotProven> {
+    let holder = read_holder(path).ok_or(NotProven::Gone)?;
+    match holder_pid(path) {
+        Some(pid) if pid != holder.identity.pid => Err(NotProven::OtherProcess),
+        _ => process::proven(&holder.identity),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,8 +58,12 @@ pub enum Put {
 pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Put> {
     let [first, second] = places(paths, key);
     let second_is_younger = second.folder.exists();
-    if !second_is_younger && let Ok(put) = put_at(&first, event, max) {
-        return Ok(put);
+    if !second_is_younger {
+        match put_at(&first, event, max) {
+            // Full by our own count: there is no second helping.
+            Err(e) if e.kind() != ErrorKind::QuotaExceeded => {}
+            done => return done,
+        }
     }
     let shared = paths.second_spools();
     make_dir(&shared)?;
@@ -75,13 +79,13 @@ pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Pu
 }
 
 fn put_at(place: &Place, event: &Event, max: usize) -> io::Result<Put> {
-    let (next, count) = match numbers(&place.folder) {
-        Ok(numbers) => (numbers.last().map_or(1, |n| n + 1), numbers.len()),
-        Err(e) if e.kind() == ErrorKind::NotFound => (1, 0),
-        Err(e) => return Err(e),
-    };
+    let there = numbers(&place.folder)?;
+    let (next, count) = (following(&there), there.len());
     if count >= max + max / 10 {
-        return Err(io::Error::new(ErrorKind::StorageFull, format!("{count} events are spooled")));
+        return Err(io::Error::new(
+            ErrorKind::QuotaExceeded,
+            format!("{count} events are spooled"),
+        ));
     }
     let put = if count >= max { Put::WithoutText } else { Put::Whole };
     let text = match put {
@@ -96,7 +100,8 @@ fn put_at(place: &Place, event: &Event, max: usize) -> io::Result<Put> {
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     testpoint::at("spool.written");
     file.sync_data()
@@ -109,10 +114,14 @@ fn link(place: &Place, tmp: &Path, mut number: u64) -> io::Result<()> {
         match fs::hard_link(tmp, place.folder.join(file_name(number))) {
             Ok(()) => {
                 testpoint::at("spool.linked");
-                return File::open(&place.folder)?.sync_all();
+                return match File::open(&place.folder) {
+                    // Gone with the event in it: that is in the store.
+                    Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+                    folder => folder?.sync_all(),
+                };
             }
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                number = numbers(&place.folder)?.last().map_or(number, |n| *n) + 1;
+                number = following(&numbers(&place.folder)?).max(number + 1);
             }
             // Taken in meanwhile, or not there yet.
             Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -120,7 +129,7 @@ fn link(place: &Place, tmp: &Path, mut number: u64) -> io::Result<()> {
                 if let Some(parent) = place.folder.parent() {
                     File::open(parent)?.sync_all()?;
                 }
-                number = numbers(&place.folder)?.last().map_or(1, |n| n + 1);
+                number = following(&numbers(&place.folder)?);
             }
             Err(e) => return Err(e),
         }
@@ -132,10 +141,19 @@ fn file_name(number: u64) -> String {
     format!("{number:010}.json")
 }
 
-/// The numbers in a folder, ascending.
+/// One above the highest: never a number that was used and freed, or order would be lost.
+fn following(numbers: &[u64]) -> u64 {
+    numbers.last().map_or(1, |n| n + 1)
+}
+
+/// The numbers in a folder, ascending; none when it is not there.
 fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let mut numbers = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    for entry in entries {
         let name = entry?.file_name();
         let number = name.to_str().and_then(|n| n.strip_suffix(".json")?.parse::<u64>().ok());
         numbers.extend(number);
@@ -157,11 +175,7 @@ pub struct Spooled {
 /// When a folder is there and cannot be listed.
 pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<Spooled>> {
     for place in places(paths, key) {
-        let found = match numbers(&place.folder) {
-            Ok(found) => found,
-            Err(e) if e.kind() == ErrorKind::NotFound => continue,
-            Err(e) => return Err(e),
-        };
+        let found = numbers(&place.folder)?;
         if !found.is_empty() {
             let files = found.into_iter().take(n).map(|n| place.folder.join(file_name(n)));
             return Ok(files.map(read_file).collect());
@@ -182,7 +196,9 @@ fn read_file(path: PathBuf) -> Spooled {
         .and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()))
         .and_then(|text| Event::from_json(&text).map_err(|e| e.to_string()))
         .and_then(|event| match event.kind {
-            memctl_proto::Kind::Unknown => Err("an event of a kind this version does not know".into()),
+            memctl_proto::Kind::Unknown => {
+                Err("an event of a kind this version does not know".into())
+            }
             _ => Ok(event),
         });
     Spooled { path, event }
@@ -249,9 +265,10 @@ pub fn second_place_in_use(paths: &Paths) -> bool {
 pub fn sweep(paths: &Paths) {
     for dir in [paths.spool_tmp(), paths.second_spool_tmp()] {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let age = entry.metadata().and_then(|m| m.modified()).map(|at| {
-                SystemTime::now().duration_since(at).unwrap_or_default()
-            });
+            let age = entry
+                .metadata()
+                .and_then(|m| m.modified())
+                .map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
             if age.is_ok_and(|age| age > ABANDONED) {
                 let _ = fs::remove_file(entry.path());
             }
@@ -265,13 +282,17 @@ pub fn count_lost(paths: &Paths) {
     let append = |path: PathBuf| {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
     };
-    let _ = append(paths.lost())
-        .or_else(|_: io::Error| make_dir(&paths.second_spools()).and_then(|()| append(paths.second_lost())));
+    let _ = append(paths.lost()).or_else(|_: io::Error| {
+        make_dir(&paths.second_spools()).and_then(|()| append(paths.second_lost()))
+    });
 }
 
 /// How many events were lost since the data dir was made.
 pub fn lost(paths: &Paths) -> u64 {
-    [paths.lost(), paths.second_lost()].iter().filter_map(|p| Some(fs::metadata(p).ok()?.len())).sum()
+    [paths.lost(), paths.second_lost()]
+        .iter()
+        .filter_map(|p| Some(fs::metadata(p).ok()?.len()))
+        .sum()
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@
 //! The store lock is held from the first reading to the last unlink: two who take in at once
 //! would otherwise unlink what the other has not committed.
 
-use memctl_proto::{Event, Kind};
 use super::Spooled;
 use crate::paths::Paths;
 use crate::store::accept::accept;
 use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
+use memctl_proto::{Event, Kind};
 
 /// At most so many events in one transaction.
 const PIECE: usize = 500;
@@ -77,7 +77,9 @@ fn commit(
     match all {
         Ok(accepted) => {
             taken.events += accepted.len();
-            taken.kinds.extend(accepted.into_iter().filter(|(_, known)| !known).map(|(kind, _)| kind));
+            taken
+                .kinds
+                .extend(accepted.into_iter().filter(|(_, known)| !known).map(|(kind, _)| kind));
             Ok(())
         }
         // One event that the store chokes on must not hold up all behind it.

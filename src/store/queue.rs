@@ -45,11 +45,6 @@ impl Fence {
         Fence { client: client.into(), session: session.into(), taken: None }
     }
 
-    /// The session's row id, once a transaction has found it.
-    pub fn session(&self) -> Option<i64> {
-        self.taken.map(|taken| taken.session_id)
-    }
-
     /// Begins a write transaction: the session's row id, `None` while it has no row.
     ///
     /// Taking the generation puts whatever an earlier worker had in hand back into the queue.

@@ -166,9 +166,8 @@ fn rows(conn: &Connection, rest: &str, params: &[&dyn rusqlite::ToSql]) -> Resul
 
 /// Prompts of a session, oldest first.
 pub fn prompts(conn: &Connection, session_id: i64) -> Result<Vec<StoredPrompt>> {
-    let mut rows = conn.prepare(&format!(
-        "{SELECT_PROMPT} WHERE session_id = ?1 ORDER BY prompt_number"
-    ))?;
+    let mut rows =
+        conn.prepare(&format!("{SELECT_PROMPT} WHERE session_id = ?1 ORDER BY prompt_number"))?;
     let rows = rows.query_map([session_id], stored_prompt)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -83,11 +83,15 @@ impl Clocks {
             self.end = None;
             return Some(Due::Input(Input::EndOver));
         }
-        if over(Some(self.age)) || over(Some(self.idle)) {
-            // Told again only after the end deadline, which ends all.
+        // Told again only after the end deadline, which ends all.
+        if over(Some(self.age)) {
             self.age += self.limits.max_age.max(Duration::from_secs(1));
             self.idle = self.age;
-            return Some(Due::Input(Input::TimeOver));
+            return Some(Due::Input(Input::AgeOver));
+        }
+        if over(Some(self.idle)) {
+            self.idle = now + self.limits.idle_timeout.max(Duration::from_secs(1));
+            return Some(Due::Input(Input::IdleOver));
         }
         if over(self.linger) {
             self.linger = None;
@@ -120,7 +124,7 @@ mod tests {
         let mut clocks = Clocks::start(limits(), begin);
         tokio::time::advance(Duration::from_secs(60)).await;
         clocks.heard(Instant::now());
-        assert_eq!(wait(&mut clocks).await, Due::Input(Input::TimeOver));
+        assert_eq!(wait(&mut clocks).await, Due::Input(Input::IdleOver));
         assert_eq!(begin.elapsed().as_secs(), 60 + 2 * 3600);
         assert!(clocks.due(Instant::now()).is_none());
     }
@@ -135,7 +139,7 @@ mod tests {
             clocks.heard(Instant::now());
             heard += 1;
         }
-        assert_eq!(wait(&mut clocks).await, Due::Input(Input::TimeOver));
+        assert_eq!(wait(&mut clocks).await, Due::Input(Input::AgeOver));
         assert!((22..=24).contains(&heard));
     }
 

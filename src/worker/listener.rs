@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::{Listener, Stream};
-use interprocess::local_socket::traits::tokio::Listener as _;
 use interprocess::local_socket::traits::StreamCommon as _;
+use interprocess::local_socket::traits::tokio::Listener as _;
 use memctl_proto::frame::{self, FrameError, HEADER};
 use memctl_proto::line;
 use memctl_proto::{Code, Event, Kind, MAX_BODY, Reply, Request};
@@ -18,8 +18,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::intake::{Intake, Refusal, Verdict};
 use super::Shown;
+use super::intake::{Intake, Refusal, Verdict};
 use super::owner::Session;
 use crate::capture::{self, Around, Captured};
 use crate::config::Settings;
@@ -81,7 +81,11 @@ pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<
 }
 
 async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>) {
-    let ours = stream.peer_creds().ok().and_then(|c| c.euid()).is_some_and(|uid| uid == process::own_uid());
+    let ours = stream
+        .peer_creds()
+        .ok()
+        .and_then(|c| c.euid())
+        .is_some_and(|uid| uid == process::own_uid());
     if !ours {
         return;
     }
@@ -168,9 +172,9 @@ async fn answer(request: Request, desk: &Desk) -> Reply {
             let _ = desk.asks.send(Ask::Wake);
             pong()
         }
-        Request::Status => Reply::Status {
-            json: serde_json::to_string(&desk.status()).expect("plain values"),
-        },
+        Request::Status => {
+            Reply::Status { json: serde_json::to_string(&desk.status()).expect("plain values") }
+        }
         Request::Shutdown { graceful } => {
             let _ = desk.asks.send(Ask::Shutdown { graceful });
             Reply::Bye
@@ -280,7 +284,9 @@ fn capture_line(text: &str, desk: &Desk) -> Result<Event, String> {
         now: super::now_ms(),
         process: None,
     };
-    match capture::capture_line(text, &desk.session.id, &desk.session.client, &around).map_err(|e| e.to_string())? {
+    match capture::capture_line(text, &desk.session.id, &desk.session.client, &around)
+        .map_err(|e| e.to_string())?
+    {
         Captured::Event(event) => Ok(*event),
         Captured::Ignored(why) => Err(format!("not recorded: {why}")),
     }

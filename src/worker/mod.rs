@@ -23,10 +23,10 @@ use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Settings};
+use crate::deliver::launch;
 use crate::failure::{Context, Result, usage};
 use crate::paths::session_key;
 use crate::store::accept::{ClosedBy, Closing};
-use crate::deliver::launch;
 use crate::{log, process, spool};
 use clocks::{Clocks, Due};
 use distill::{Distilling, Hands};
@@ -156,11 +156,12 @@ impl Worker {
 
     /// From the first listening to the last look.
     async fn live(mut self) -> std::io::Result<()> {
+        // First of all: from the first moment that others can see it, it leaves in good order.
+        let mut terminate = signal(SignalKind::terminate())?;
         let mut listener = Some(self.owner.listen(&self.settings, &self.session)?);
         let (intake, mut reports, thread) =
             Intake::start(self.settings.clone(), self.session.clone());
         let (asks, mut asked) = mpsc::unbounded_channel();
-        let mut terminate = signal(SignalKind::terminate())?;
         tracing::info!(pid = std::process::id(), "serving");
         intake.take_in();
         loop {
@@ -212,14 +213,21 @@ impl Worker {
         match wake {
             Wake::Report(report) => self.on_report(report, intake),
             Wake::Ask(Ask::Wake) => intake.take_in(),
-            Wake::Ask(Ask::Shutdown { graceful: true }) => self.input(Input::ShutdownGraceful, intake),
+            Wake::Ask(Ask::Shutdown { graceful: true }) => {
+                self.input(Input::ShutdownGraceful, intake)
+            }
             Wake::Ask(Ask::Shutdown { graceful: false }) | Wake::Terminate => {
                 self.input(Input::ShutdownNow, intake);
             }
             Wake::Distilled(distilling) => match distilling.outcome {
-                Ok(distilled) => intake.complete(distilling.batch, distilled, self.hands.backend_name()),
+                Ok(distilled) => {
+                    intake.complete(distilling.batch, distilled, self.hands.backend_name())
+                }
                 Err(reason) => {
-                    tracing::warn!(events = distilling.batch.messages.len(), "a batch failed: {reason}");
+                    tracing::warn!(
+                        events = distilling.batch.messages.len(),
+                        "a batch failed: {reason}"
+                    );
                     intake.fail(distilling.batch, reason);
                 }
             },
@@ -353,8 +361,12 @@ impl Worker {
                 intake.close(ClosedBy::Late, Closing::Late);
                 self.hands.look_soon();
             }
-            Effect::CloseAll => {
+            Effect::CloseIdle => {
                 intake.close(ClosedBy::Idle, Closing::All);
+                self.hands.look_soon();
+            }
+            Effect::CloseAged => {
+                intake.close(ClosedBy::Age, Closing::All);
                 self.hands.look_soon();
             }
             Effect::Flush => {

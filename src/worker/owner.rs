@@ -71,7 +71,7 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
             Err(_) => WITHOUT_SOCKET.min(settings.config.worker.hang_timeout),
         };
         if since.elapsed() >= patience {
-            match process::proven(&holder.identity) {
+            match lock::proven_holder(&path) {
                 Ok(handle) => end(&handle),
                 // It cannot be told who it is: leave it alone. The event is durable.
                 Err(_) if since.elapsed() >= 2 * patience => return Ok(None),

@@ -29,8 +29,10 @@ pub enum Input {
     /// Born, and there was nothing to do: another one did it.
     Forestalled,
     LingerOver,
-    /// No event for so long, or so long a life, that the worker leaves whatever is open.
-    TimeOver,
+    /// No event for so long that the worker leaves, whatever is open.
+    IdleOver,
+    /// So long a life that it does.
+    AgeOver,
     /// The queued work took longer than a session's end may take.
     EndOver,
     ShutdownGraceful,
@@ -50,8 +52,10 @@ pub enum Effect {
     StopEndDeadline,
     /// Close prompts that late events opened again.
     CloseLate,
-    /// Close every open prompt.
-    CloseAll,
+    /// Close every open prompt: nobody has stirred.
+    CloseIdle,
+    /// Close every open prompt: the worker is too old.
+    CloseAged,
     /// Distil what is there, with or without a summary to come.
     Flush,
     /// Put the batch in hand back into the queue.
@@ -64,8 +68,8 @@ pub enum Effect {
 pub struct Illegal(pub State, pub Input);
 
 use Effect::{
-    CloseAll, CloseLate, Flush, GiveBack, Leave, StartEndDeadline, StartLinger, StopEndDeadline,
-    StopLinger,
+    CloseAged, CloseIdle, CloseLate, Flush, GiveBack, Leave, StartEndDeadline, StartLinger,
+    StopEndDeadline, StopLinger,
 };
 use State::{Closing, Ending, Gone, Serving};
 
@@ -84,14 +88,16 @@ pub fn next(state: State, input: Input) -> Result<(State, &'static [Effect]), Il
         (Serving, Input::Forestalled) => (Gone, &[Leave]),
         (Serving, Input::End) => (Ending, &[StopLinger, StartEndDeadline, CloseLate, Flush]),
         (Serving, Input::LingerOver) => (Ending, &[StartEndDeadline, CloseLate, Flush]),
-        (Serving, Input::TimeOver) => (Ending, &[StopLinger, StartEndDeadline, CloseAll, Flush]),
+        (Serving, Input::IdleOver) => (Ending, &[StopLinger, StartEndDeadline, CloseIdle, Flush]),
+        (Serving, Input::AgeOver) => (Ending, &[StopLinger, StartEndDeadline, CloseAged, Flush]),
         (Serving, Input::EndOver) => return Err(Illegal(state, input)),
 
         (Ending, Input::Prompt) => (Serving, &[StopEndDeadline]),
         (Ending, Input::Event | Input::End) => (Ending, &[CloseLate, Flush]),
         (Ending, Input::Rested) => (Gone, &[Leave]),
         (Ending, Input::EndOver) => (Gone, &[GiveBack, Leave]),
-        (Ending, Input::TimeOver) => (Ending, &[CloseAll, Flush]),
+        (Ending, Input::IdleOver) => (Ending, &[CloseIdle, Flush]),
+        (Ending, Input::AgeOver) => (Ending, &[CloseAged, Flush]),
         (Ending, Input::LingerOver | Input::Forestalled) => return Err(Illegal(state, input)),
     };
     Ok((to, effects))
@@ -102,14 +108,15 @@ mod tests {
     use super::*;
 
     const STATES: [State; 4] = [Serving, Ending, Closing, Gone];
-    const INPUTS: [Input; 11] = [
+    const INPUTS: [Input; 12] = [
         Input::Prompt,
         Input::Event,
         Input::End,
         Input::Rested,
         Input::Forestalled,
         Input::LingerOver,
-        Input::TimeOver,
+        Input::IdleOver,
+        Input::AgeOver,
         Input::EndOver,
         Input::ShutdownGraceful,
         Input::ShutdownNow,
@@ -122,11 +129,11 @@ mod tests {
         let illegal = None;
         #[rustfmt::skip]
         let table = [
-            // Prompt         Event          End            Rested         Forestalled  LingerOver     TimeOver       EndOver     Graceful       Now         Fenced
-            [Some(Serving), Some(Serving), Some(Ending),  Some(Serving), Some(Gone),    Some(Ending),  Some(Ending),  illegal,    Some(Closing), Some(Gone), Some(Gone)],
-            [Some(Serving), Some(Ending),  Some(Ending),  Some(Gone),    illegal,       illegal,       Some(Ending),  Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
-            [Some(Closing), Some(Closing), Some(Closing), Some(Gone),    Some(Closing), Some(Closing), Some(Closing), Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
-            [illegal; 11],
+            // Prompt         Event          End            Rested         Forestalled  LingerOver     IdleOver       AgeOver        EndOver     Graceful       Now         Fenced
+            [Some(Serving), Some(Serving), Some(Ending),  Some(Serving), Some(Gone),    Some(Ending),  Some(Ending),  Some(Ending),  illegal,    Some(Closing), Some(Gone), Some(Gone)],
+            [Some(Serving), Some(Ending),  Some(Ending),  Some(Gone),    illegal,       illegal,       Some(Ending),  Some(Ending),  Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
+            [Some(Closing), Some(Closing), Some(Closing), Some(Gone),    Some(Closing), Some(Closing), Some(Closing), Some(Closing), Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
+            [illegal; 12],
         ];
         for (state, row) in STATES.into_iter().zip(table) {
             for (input, want) in INPUTS.into_iter().zip(row) {
@@ -150,11 +157,11 @@ mod tests {
 
     #[test]
     fn whoever_ends_closes_and_distils_what_is_there() {
-        for input in [Input::End, Input::LingerOver, Input::TimeOver] {
+        for input in [Input::End, Input::LingerOver, Input::IdleOver, Input::AgeOver] {
             let (to, effects) = next(Serving, input).unwrap();
             assert_eq!(to, Ending);
             assert!(effects.contains(&StartEndDeadline) && effects.contains(&Flush));
-            assert!(effects.contains(&CloseLate) || effects.contains(&CloseAll));
+            assert!([CloseLate, CloseIdle, CloseAged].iter().any(|e| effects.contains(e)));
         }
     }
 

@@ -26,19 +26,31 @@ fn ps_shows_a_worker_and_kill_ends_it() {
     w.hook(&prompt("session-one", "t", "go"));
     w.hook(&prompt("session-two", "t", "go"));
     until("two workers", || if w.socket_files().len() == 2 { Ok(()) } else { Err(String::new()) });
-    until("both have taken their prompt in", || match w.count("SELECT count(*) FROM user_prompts") {
-        2 => Ok(()),
-        n => Err(n.to_string()),
+    until("both have taken their prompt in", || {
+        match w.count("SELECT count(*) FROM user_prompts") {
+            2 => Ok(()),
+            n => Err(n.to_string()),
+        }
     });
     let rows = w.memctl(&["ps", "--json"]).json();
-    let mut sessions: Vec<&str> = rows.as_array().unwrap().iter().map(|r| r["session"].as_str().unwrap()).collect();
+    let mut sessions: Vec<&str> =
+        rows.as_array().unwrap().iter().map(|r| r["session"].as_str().unwrap()).collect();
     sessions.sort_unstable();
     assert_eq!(sessions, ["session-one", "session-two"]);
     for row in rows.as_array().unwrap() {
         assert_eq!(row["state"], "serving", "{row}");
         assert_eq!(row["prompt"], 1, "{row}");
         assert_eq!(row["backend"], "extractive");
-        for key in ["project", "pid", "doing", "socket", "queue", "started_at_epoch", "idle_ms", "rss_bytes"] {
+        for key in [
+            "project",
+            "pid",
+            "doing",
+            "socket",
+            "queue",
+            "started_at_epoch",
+            "idle_ms",
+            "rss_bytes",
+        ] {
             assert!(!row[key].is_null(), "{key} of {row}");
         }
     }
@@ -66,6 +78,10 @@ fn a_killed_worker_is_stale_and_a_stopped_one_hung_and_can_be_killed() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let pid = nix::unistd::Pid::from_raw(w.worker());
+    until("it answers", || match w.memctl(&["ps", "--json"]).json()[0]["state"].as_str() {
+        Some("serving") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
     assert_eq!(w.memctl(&["ps", "--json"]).json()[0]["state"], "hung");
     assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: was killed\n");
@@ -79,7 +95,8 @@ fn a_lock_file_that_names_a_stranger_gets_nobody_killed() {
     let worker = w.worker();
     let lock = w.session_locks().remove(0);
     let mut holder: Value = serde_json::from_str(&std::fs::read_to_string(&lock).unwrap()).unwrap();
-    let mut victim = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut victim =
+        std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
     holder["pid"] = victim.id().into();
     std::fs::write(&lock, holder.to_string()).unwrap();
     let output = w.memctl(&["kill", "--pid", &victim.id().to_string()]);
@@ -129,7 +146,10 @@ fn context_prints_what_a_start_is_told() {
     let text = w.memctl(&["context"]).ok();
     let start = serde_json::json!({"session_id": "s2", "cwd": here, "hook_event_name": "SessionStart", "source": "startup"});
     let answer = w.hook(&start);
-    assert_eq!(answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(), text.trim_end_matches('\n'));
+    assert_eq!(
+        answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(),
+        text
+    );
     assert!(text.contains("leap days") && text.contains("dotted dates"), "{text}");
     // Another project is told nothing of it.
     let mut elsewhere = start;

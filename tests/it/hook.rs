@@ -25,7 +25,7 @@ fn refuses(w: &World, args: &[&str], input: &[u8], said: &str) {
 fn what_is_no_event_is_refused_and_the_client_goes_on() {
     let w = World::new();
     w.hook(&prompt("s", "t", "hello"));
-    refuses(&w, &[], b"", "nothing");
+    refuses(&w, &[], b"", "no input");
     refuses(&w, &[], b"hello", "JSON");
     refuses(&w, &[], b"[1,2]", "JSON");
     refuses(&w, &[], br#"{"hook_event_name":"Stop""#, "JSON");

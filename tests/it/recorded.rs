@@ -23,7 +23,13 @@ struct Expected {
 
 fn expected(payloads: &[Value]) -> BTreeMap<String, Expected> {
     const SKIPPED: [&str; 7] = [
-        "TodoWrite", "TaskCreate", "TaskUpdate", "AskUserQuestion", "ToolSearch", "Skill", "ExitPlanMode",
+        "TodoWrite",
+        "TaskCreate",
+        "TaskUpdate",
+        "AskUserQuestion",
+        "ToolSearch",
+        "Skill",
+        "ExitPlanMode",
     ];
     let mut all: BTreeMap<String, Expected> = BTreeMap::new();
     for payload in payloads {
@@ -60,18 +66,29 @@ fn every_recorded_session_is_accounted_for() {
             let got = w.count(&format!("SELECT count(*) {here} AND message_type = 'observation'"));
             assert_eq!(got, want.observations, "{name}: observations of {session}");
             let of = format!("(SELECT id FROM sessions WHERE content_session_id = '{session}')");
-            let prompts = w.count(&format!("SELECT count(*) FROM user_prompts WHERE session_id = {of}"));
+            let prompts =
+                w.count(&format!("SELECT count(*) FROM user_prompts WHERE session_id = {of}"));
             assert_eq!(prompts, want.prompts.len() as i64, "{name}: prompts of {session}");
             let rows: BTreeSet<i64> = w
-                .rows(&format!("SELECT prompt_number FROM session_summaries WHERE session_id = {of}"))
+                .rows(&format!(
+                    "SELECT prompt_number FROM session_summaries WHERE session_id = {of}"
+                ))
                 .iter()
                 .map(|n| n.parse().unwrap())
                 .collect();
             assert!(want.stopped.is_subset(&rows), "{name}: {:?} of {rows:?}", want.stopped);
             assert!(rows.iter().all(|n| *n <= want.prompts.len() as i64), "{name}: {rows:?}");
         }
-        assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0, "{name}");
-        assert_eq!(w.count("SELECT count(*) FROM user_prompts WHERE finalized_at_epoch IS NULL"), 0, "{name}");
+        assert_eq!(
+            w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"),
+            0,
+            "{name}"
+        );
+        assert_eq!(
+            w.count("SELECT count(*) FROM user_prompts WHERE finalized_at_epoch IS NULL"),
+            0,
+            "{name}"
+        );
         assert_eq!(w.spools(), [] as [std::path::PathBuf; 0], "{name}");
         assert_eq!(w.socket_files(), [] as [std::path::PathBuf; 0], "{name}");
     }
@@ -152,7 +169,8 @@ fn a_failing_api_leaves_its_error_in_the_notes() {
 #[test]
 fn subagents_keep_their_names_and_compactions_are_not_subagents() {
     let w = play("headless-two-subagents");
-    let mut agents = w.rows("SELECT DISTINCT agent_type FROM pending_messages WHERE agent_id IS NOT NULL");
+    let mut agents =
+        w.rows("SELECT DISTINCT agent_type FROM pending_messages WHERE agent_id IS NOT NULL");
     agents.sort();
     assert_eq!(agents, ["Explore", "general-purpose"]);
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'subagent'"), 2);
@@ -192,7 +210,8 @@ fn a_session_goes_on_after_its_first_stop_and_the_next_one_is_told() {
 #[test]
 fn every_kind_of_payload_is_answered_neutrally_but_a_start() {
     let w = world();
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code-2.1.329");
+    let dir =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code-2.1.329");
     let mut n = 0;
     for entry in std::fs::read_dir(dir).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -20,12 +20,15 @@ fn a_transcript_is_remembered_and_a_second_run_changes_nothing() {
     let tables = ["user_prompts", "pending_messages", "observations", "session_summaries"];
     let counts = || tables.map(|t| w.count(&format!("SELECT count(*) FROM {t}")));
     let first = counts();
-    assert_eq!(w.rows("SELECT prompt_text FROM user_prompts ORDER BY prompt_number"), [
-        "please say hi and write notes",
-        "please look"
-    ]);
+    assert_eq!(
+        w.rows("SELECT prompt_text FROM user_prompts ORDER BY prompt_number"),
+        ["please say hi and write notes", "please look"]
+    );
     // Bash, Write, Read, Edit, Agent, and the subagent's report.
-    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'"), 6);
+    assert_eq!(
+        w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'"),
+        6
+    );
     assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 2);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["completed"]);
     let uuids = w.rows("SELECT uuid FROM session_summaries ORDER BY id");

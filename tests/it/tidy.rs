@@ -25,9 +25,11 @@ fn sources(dir: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The part of a file that is not its tests.
-fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap()
+/// The part of a file that is neither its tests nor a comment.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    code.lines().filter(is_code).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -40,17 +42,24 @@ fn arrows_point_down_only() {
         &["spool"],
         &["store"],
         &["memory", "project"],
-        &["lock", "process", "config", "log"],
-        &["paths", "failure", "testpoint"],
+        &["lock", "process", "log"],
+        &["testpoint"],
+        &["config"],
+        &["paths", "failure"],
     ];
     let layer = |name: &str| layers.iter().position(|l| l.contains(&name));
     for (path, text) in sources("src") {
         let own = path.iter().nth(1).unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
         let Some(from) = layer(&own) else { continue };
         for used in code(&text).split("crate::").skip(1) {
-            let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let name: String =
+                used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let Some(to) = layer(&name) else { continue };
-            assert!(to >= from || name == own, "{} names {name}, which stands above it", path.display());
+            assert!(
+                to >= from || name == own,
+                "{} names {name}, which stands above it",
+                path.display()
+            );
         }
     }
 }
@@ -59,13 +68,19 @@ fn arrows_point_down_only() {
 fn each_thing_has_one_home() {
     let homes = [
         ("cfg(target_os", "src/process/"),
-        ("thread::sleep", "src/ctl/wait.rs src/worker/owner.rs src/testpoint.rs src/process/ src/lock.rs src/store/"),
-        ("env::var", "src/config.rs src/testpoint.rs src/process/"),
+        (
+            "thread::sleep",
+            "src/ctl/wait.rs src/worker/owner.rs src/testpoint.rs src/process/ src/lock.rs src/store/",
+        ),
+        ("env::var", "src/config/ src/testpoint.rs src/process/"),
         ("bincode", "proto/"),
         ("INSERT INTO", "src/store/"),
         ("env::current_dir", "src/ctl/"),
     ];
     for (path, text) in sources("src") {
+        if path.to_str().unwrap().contains("tests") {
+            continue;
+        }
         for (what, home) in homes {
             let at_home = home.split(' ').any(|h| path.to_str().unwrap().starts_with(h));
             assert!(at_home || !code(&text).contains(what), "{} has {what}", path.display());
@@ -75,7 +90,9 @@ fn each_thing_has_one_home() {
 
 #[test]
 fn hooks_never_reach_the_runtime_or_the_parser_of_words() {
-    for (path, text) in sources("src/hook").into_iter().chain(sources("src/deliver")).chain(sources("src/capture")) {
+    for (path, text) in
+        sources("src/hook").into_iter().chain(sources("src/deliver")).chain(sources("src/capture"))
+    {
         for heavy in ["tokio", "clap", "crate::agent", "crate::worker", "crate::ctl"] {
             assert!(!code(&text).contains(heavy), "{} names {heavy}", path.display());
         }
@@ -98,8 +115,14 @@ fn every_hook_that_is_registered_is_understood() {
     let events = hooks["hooks"].as_object().unwrap();
     let names: Vec<&str> = events.keys().map(String::as_str).collect();
     let mut wanted = vec![
-        "SessionStart", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "SubagentStop",
-        "Stop", "StopFailure", "SessionEnd",
+        "SessionStart",
+        "UserPromptSubmit",
+        "PostToolUse",
+        "PostToolUseFailure",
+        "SubagentStop",
+        "Stop",
+        "StopFailure",
+        "SessionEnd",
     ];
     wanted.sort_unstable();
     assert_eq!(names, wanted);
@@ -118,7 +141,7 @@ fn every_hook_that_is_registered_is_understood() {
 #[test]
 fn the_changelog_and_the_plugin_name_this_version() {
     let changelog = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
-    assert!(changelog.contains("## [Unreleased]") || changelog.contains(env!("CARGO_PKG_VERSION")));
+    assert!(changelog.contains("## Unreleased") || changelog.contains(env!("CARGO_PKG_VERSION")));
     let plugin = fs::read_to_string(root().join(".claude-plugin/plugin.json")).unwrap();
     let plugin: serde_json::Value = serde_json::from_str(&plugin).unwrap();
     assert_eq!(plugin["version"], env!("CARGO_PKG_VERSION"));

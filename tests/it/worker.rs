@@ -76,7 +76,10 @@ fn the_first_tool_use_right_after_the_prompt_is_never_lost() {
         w.hook(&tool("s", "t", "u", "ls", "x"));
         w.hook(&stop("s", "t", "Listed."));
         w.rest();
-        assert_eq!(w.rows("SELECT prompt_number, event FROM pending_messages ORDER BY id"), ["1|tool", "1|stop"]);
+        assert_eq!(
+            w.rows("SELECT prompt_number, event FROM pending_messages ORDER BY id"),
+            ["1|tool", "1|stop"]
+        );
     }
 }
 
@@ -86,6 +89,12 @@ fn a_killed_workers_events_survive_and_have_their_effect_once() {
     w.hook(&prompt("s", "t", "go"));
     let first = w.worker();
     w.hook(&tool("s", "t", "u1", "ls", "x"));
+    until("the first one owns the session", || {
+        match w.count("SELECT ifnull(max(generation), 0) FROM sessions") {
+            1 => Ok(()),
+            n => Err(n.to_string()),
+        }
+    });
     w.kill(first);
     w.hook(&tool("s", "t", "u2", "pwd", "/"));
     let second = w.worker();
@@ -105,9 +114,18 @@ fn a_killed_workers_events_survive_and_have_their_effect_once() {
 #[test]
 fn a_worker_that_dies_at_any_step_loses_nothing_and_doubles_nothing() {
     let points = [
-        "worker.locked", "worker.bound", "worker.accepting", "worker.accepted", "worker.replying",
-        "worker.claimed", "worker.completing", "worker.completed", "worker.closed",
-        "worker.unlinked", "take_in.committed", "take_in.unlinked",
+        "worker.locked",
+        "worker.bound",
+        "worker.accepting",
+        "worker.accepted",
+        "worker.replying",
+        "worker.claimed",
+        "worker.completing",
+        "worker.completed",
+        "worker.closed",
+        "worker.unlinked",
+        "take_in.committed",
+        "take_in.unlinked",
     ];
     for point in points {
         let mut w = World::new();
@@ -125,10 +143,18 @@ fn a_worker_that_dies_at_any_step_loses_nothing_and_doubles_nothing() {
         w.hook(&end("s"));
         w.rest();
         println!("{point}: killed there, started again");
-        assert_eq!(w.rows("SELECT prompt_text FROM user_prompts ORDER BY prompt_number"), ["first", "second"], "{point}");
+        assert_eq!(
+            w.rows("SELECT prompt_text FROM user_prompts ORDER BY prompt_number"),
+            ["first", "second"],
+            "{point}"
+        );
         assert_eq!(observations(&w), 1, "{point}");
         assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 2, "{point}");
-        assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0, "{point}");
+        assert_eq!(
+            w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"),
+            0,
+            "{point}"
+        );
         assert!(w.socket_files().is_empty() && w.session_locks().is_empty(), "{point}");
     }
 }
@@ -154,11 +180,7 @@ fn a_stale_socket_file_is_taken_over() {
 #[test]
 fn the_same_event_by_plugin_and_settings_counts_once() {
     let w = World::new();
-    let events = [
-        prompt("s", "t", "go"),
-        tool("s", "t", "u", "ls", "x"),
-        stop("s", "t", "Done."),
-    ];
+    let events = [prompt("s", "t", "go"), tool("s", "t", "u", "ls", "x"), stop("s", "t", "Done.")];
     for event in &events {
         w.hook(event);
         w.hook(event);
@@ -212,7 +234,10 @@ fn a_prompt_while_the_session_ends_takes_the_end_back() {
         w.hook(&end("s"));
     }
     w.hook(&prompt("s", "last", "one more"));
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    until("the end is taken back", || match &w.rows("SELECT status FROM sessions")[0] {
+        status if status == "active" => Ok(()),
+        status => Err(status.clone()),
+    });
     w.hook(&end("s"));
     w.rest();
     assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 6);

@@ -75,8 +75,10 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
         if line.trim().is_empty() {
             continue;
         }
-        let line: Value = serde_json::from_str(&line)
-            .map_err(|e| failed(format!("{name}: line {}: {e}", n + 1)).hint("a transcript has one JSON object per line"))?;
+        let line: Value = serde_json::from_str(&line).map_err(|e| {
+            failed(format!("{name}: line {}: {e}", n + 1))
+                .hint("a transcript has one JSON object per line")
+        })?;
         for step in reading.line(&line) {
             if key.is_none() {
                 let session = reading.session().unwrap_or_default();
@@ -92,7 +94,9 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
         progress.show(&format!("{name}: {}", count(counts.events, "event")));
     }
     let Some(key) = key else {
-        return Err(failed(format!("{name} holds no prompt")).hint("is it a transcript of Claude Code?"));
+        return Err(
+            failed(format!("{name} holds no prompt")).hint("is it a transcript of Claude Code?")
+        );
     };
     for step in reading.end() {
         hand_over(settings, args, &step, &key, &mut counts)?;
@@ -119,12 +123,15 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
 
 /// Whether the store knows the session from its hooks: then its prompts bear other ids.
 fn is_live(settings: &Settings, client: &str, session: &str, first: &Step) -> Result<bool> {
-    let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else { return Ok(false) };
+    let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
+        return Ok(false);
+    };
     let conn = reader.connection();
     let Some(known) = sessions::find(conn, client, session).context("database")? else {
         return Ok(false);
     };
-    let replayed = sessions::knows_event(conn, known.id, &first.id.to_string()).context("database")?;
+    let replayed =
+        sessions::knows_event(conn, known.id, &first.id.to_string()).context("database")?;
     Ok(!replayed)
 }
 
@@ -149,7 +156,9 @@ fn hand_over(
                 ring(settings, key, settings.config.hook.ring);
             }
         }
-        Delivered::Lost { why } => return Err(failed(format!("an event could be kept nowhere: {why}"))),
+        Delivered::Lost { why } => {
+            return Err(failed(format!("an event could be kept nowhere: {why}")));
+        }
     }
     Ok(())
 }

@@ -120,11 +120,17 @@ impl Reading {
         let mut steps = if goes_on { Vec::new() } else { self.stop() };
         let at = time(line);
         let cwd = line["cwd"].clone();
-        self.turn = Some(Turn { id: id.clone(), cwd: cwd.clone(), last: None, line: uuid.clone(), at });
+        self.turn =
+            Some(Turn { id: id.clone(), cwd: cwd.clone(), last: None, line: uuid.clone(), at });
         let payload = json!({
             "session_id": self.session, "cwd": cwd, "prompt_id": id, "prompt": text,
         });
-        steps.push(Step { event: "UserPromptSubmit", payload, id: derive(&uuid, "prompt", ""), at });
+        steps.push(Step {
+            event: "UserPromptSubmit",
+            payload,
+            id: derive(&uuid, "prompt", ""),
+            at,
+        });
         steps
     }
 
@@ -175,7 +181,8 @@ impl Reading {
         let report = report(&name, &response);
         let mut steps = vec![step("PostToolUse", json!({"tool_response": response}), "tool")];
         if let Some((agent, kind, text)) = report {
-            let more = json!({"agent_id": agent, "agent_type": kind, "last_assistant_message": text});
+            let more =
+                json!({"agent_id": agent, "agent_type": kind, "last_assistant_message": text});
             steps.push(step("SubagentStop", more, "subagent"));
         }
         steps
@@ -277,9 +284,18 @@ mod tests {
     fn a_turn_with_a_tool_that_fails_and_one_that_does_not() {
         let got = steps(&[
             user("1", json!("fix it")),
-            assistant("2", json!({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "x"}})),
-            user("3", json!([{"type": "tool_result", "tool_use_id": "t1", "is_error": true, "content": "Exit code 1"}])),
-            assistant("4", json!({"type": "tool_use", "id": "t2", "name": "Bash", "input": {"command": "y"}})),
+            assistant(
+                "2",
+                json!({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "x"}}),
+            ),
+            user(
+                "3",
+                json!([{"type": "tool_result", "tool_use_id": "t1", "is_error": true, "content": "Exit code 1"}]),
+            ),
+            assistant(
+                "4",
+                json!({"type": "tool_use", "id": "t2", "name": "Bash", "input": {"command": "y"}}),
+            ),
             user("5", json!([{"type": "tool_result", "tool_use_id": "t2", "content": "ok"}])),
             assistant("6", json!({"type": "text", "text": "Done."})),
             user("7", json!("next")),
@@ -287,7 +303,15 @@ mod tests {
         let events: Vec<&str> = got.iter().map(|(event, _)| *event).collect();
         assert_eq!(
             events,
-            ["UserPromptSubmit", "PostToolUseFailure", "PostToolUse", "Stop", "UserPromptSubmit", "Stop", "SessionEnd"]
+            [
+                "UserPromptSubmit",
+                "PostToolUseFailure",
+                "PostToolUse",
+                "Stop",
+                "UserPromptSubmit",
+                "Stop",
+                "SessionEnd"
+            ]
         );
         assert_eq!(got[1].1["error"], "Exit code 1");
         assert_eq!(got[2].1["tool_response"], "ok");

@@ -14,7 +14,9 @@ pub fn until<T>(what: &str, mut done: impl FnMut() -> Result<T, String>) -> T {
     loop {
         match done() {
             Ok(value) => return value,
-            Err(state) if Instant::now() > deadline => panic!("{what}: not within {DEADLINE:?}; {state}"),
+            Err(state) if Instant::now() > deadline => {
+                panic!("{what}: not within {DEADLINE:?}; {state}")
+            }
             Err(_) => {}
         }
         #[expect(clippy::disallowed_methods, reason = "the one place that may")]

@@ -108,11 +108,13 @@ impl World {
         }
     }
 
-    /// Waits until no worker is left, and with it nothing undone that could be done.
+    /// Waits until no worker is left, and nothing is spooled that one would have to take in. (A
+    /// process in the middle of its exec has no environment to be known by, so that looking for
+    /// processes alone would not do.)
     #[track_caller]
     pub fn rest(&self) {
         until("workers leave", || {
-            let left: Vec<String> = self.session_locks().iter().map(|p| p.display().to_string()).collect();
+            let left = [self.session_locks(), self.spools()].concat();
             let alive = self.processes();
             match left.is_empty() && alive.is_empty() {
                 true => Ok(()),
@@ -123,9 +125,8 @@ impl World {
 
     /// Lock files of sessions.
     pub fn session_locks(&self) -> Vec<PathBuf> {
-        let of_session = |name: &str| {
-            name.ends_with(".lock") && name != "store.lock" && name != "recover.lock"
-        };
+        let of_session =
+            |name: &str| name.ends_with(".lock") && name != "store.lock" && name != "recover.lock";
         list(&self.data().join("run"), of_session)
     }
 
@@ -158,7 +159,10 @@ impl World {
         if !self.data().join("memctl.db").exists() {
             return 0;
         }
-        self.store().query_row(sql, [], |row| row.get(0)).unwrap_or_else(|e| panic!("{sql}: {e}"))
+        match self.store().query_row(sql, [], |row| row.get(0)) {
+            Err(e) if e.to_string().contains("no such table") => 0,
+            got => got.unwrap_or_else(|e| panic!("{sql}: {e}")),
+        }
     }
 
     /// Rows as text, columns joined by `|`.
@@ -203,7 +207,8 @@ impl World {
     }
 
     pub fn kill(&self, pid: i32) {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).ok();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+            .ok();
         until("the killed process is gone", || {
             if self.processes().contains(&pid) { Err(format!("{pid}")) } else { Ok(()) }
         });

@@ -1,25 +1,21 @@
-//! The thread that owns the worker's connection to the store. Nothing waits inside a
-//! transaction, and what lies in the channel together is committed together: no timer waits for
-//! company.
-//!
-//! It carries out jobs in order and reports what came of them; when to claim, to close or to
-//! leave is the loop's to say.
+//! The thread that owns the worker's connection to the store. Nothing waits inside a transaction,
+//! and what lies in the channel together is committed together: no timer waits for company.
 
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
 
 use memctl_proto::{Code, Event, Kind};
 use tokio::sync::{mpsc as reports, oneshot};
 
-use super::now_ms;
-use super::owner::Session;
+use super::{Job, Refusal, Report, Standing, Verdict};
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::spool::take_in;
-use crate::store::accept::{self, Accepted, ClosedBy, Closing, Open};
+use crate::store::accept::{self, Accepted, ClosedBy, Closing};
 use crate::store::commit::{self, Completed};
 use crate::store::queue::{self, Claim, Company, Fence, Take};
 use crate::store::{self, Store, StoreError, queue_admin, sessions};
+use crate::worker::now_ms;
+use crate::worker::owner::Session;
 use crate::{spool, testpoint};
 
 /// At most so many events are committed in one transaction.
@@ -28,136 +24,7 @@ const GROUP: usize = 500;
 /// A WAL of this size is checkpointed as soon as everybody has been answered.
 const WAL_MAX: u64 = 8 << 20;
 
-/// Why an event is not taken over the socket; its hook spools it.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    pub code: Code,
-    pub message: String,
-}
-
-pub type Verdict = Result<Accepted, Refusal>;
-
-/// What the thread is asked to do.
-enum Job {
-    Accept { event: Box<Event>, reply: oneshot::Sender<Verdict> },
-    TakeIn,
-    Claim(Take),
-    Complete { batch: Arc<Batch>, distilled: Box<Distilled>, backend: &'static str },
-    Fail { batch: Arc<Batch>, reason: String },
-    GiveBack(Arc<Batch>),
-    Close { by: ClosedBy, which: Closing },
-    Checkpoint,
-    /// Is there anything in spool or queue? Asked once more after the socket has gone.
-    LookOnceMore(oneshot::Sender<bool>),
-    Leave(oneshot::Sender<()>),
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub enum Report {
-    /// Events were accepted, here or from the spool.
-    Accepted { kinds: Vec<Kind>, bytes: usize },
-    /// The spool is taken in, the session's standing is known.
-    TookIn { events: usize },
-    Claimed(Arc<Batch>),
-    /// Nothing to claim, or nothing before this time (milliseconds since the epoch).
-    NothingToClaim { not_before: Option<i64> },
-    /// A batch is settled, stored or not.
-    Settled { failed: bool },
-    /// How the session stands after what was reported before.
-    Standing(Standing),
-    /// The store cannot be used now.
-    Unavailable(String),
-    /// The session is another worker's, or the database a newer version's. An heir is needed
-    /// when the other one may have gone already.
-    NotOurs { why: String, needs_heir: bool },
-}
-
-/// What is left to do for the session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Messages that nobody has claimed.
-    pub pending: u64,
-    pub open: Open,
-    /// Number of the newest prompt.
-    pub prompt: i64,
-}
-
-/// The way to the thread.
-#[derive(Clone)]
-pub struct Intake {
-    jobs: mpsc::Sender<Job>,
-}
-
-impl Intake {
-    /// Starts the thread. It opens the store itself, and again whenever it has to.
-    pub fn start(
-        settings: Arc<Settings>,
-        session: Arc<Session>,
-    ) -> (Intake, reports::UnboundedReceiver<Report>, JoinHandle<()>) {
-        let (jobs, inbox) = mpsc::channel();
-        let (reports, outbox) = reports::unbounded_channel();
-        let thread = std::thread::Builder::new()
-            .name("intake".into())
-            .stack_size(1 << 20)
-            .spawn(move || Thread::new(settings, session, reports).run(&inbox))
-            .expect("a thread for the store");
-        (Intake { jobs }, outbox, thread)
-    }
-
-    pub fn accept(&self, event: Event, reply: oneshot::Sender<Verdict>) {
-        self.send(Job::Accept { event: Box::new(event), reply });
-    }
-
-    pub fn take_in(&self) {
-        self.send(Job::TakeIn);
-    }
-
-    pub fn claim(&self, take: Take) {
-        self.send(Job::Claim(take));
-    }
-
-    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, backend: &'static str) {
-        self.send(Job::Complete { batch, distilled: Box::new(distilled), backend });
-    }
-
-    pub fn fail(&self, batch: Arc<Batch>, reason: String) {
-        self.send(Job::Fail { batch, reason });
-    }
-
-    pub fn give_back(&self, batch: Arc<Batch>) {
-        self.send(Job::GiveBack(batch));
-    }
-
-    pub fn close(&self, by: ClosedBy, which: Closing) {
-        self.send(Job::Close { by, which });
-    }
-
-    pub fn checkpoint(&self) {
-        self.send(Job::Checkpoint);
-    }
-
-    /// Whether spool or queue hold anything.
-    pub async fn look_once_more(&self) -> bool {
-        let (answer, found) = oneshot::channel();
-        self.send(Job::LookOnceMore(answer));
-        found.await.unwrap_or(false)
-    }
-
-    /// Puts everything in order and ends the thread.
-    pub async fn leave(&self) {
-        let (answer, left) = oneshot::channel();
-        self.send(Job::Leave(answer));
-        let _ = left.await;
-    }
-
-    fn send(&self, job: Job) {
-        // The thread ends only after `Leave`; whoever asks later finds its answer missing.
-        let _ = self.jobs.send(job);
-    }
-}
-
-struct Thread {
+pub struct Thread {
     settings: Arc<Settings>,
     session: Arc<Session>,
     reports: reports::UnboundedSender<Report>,
@@ -169,16 +36,24 @@ struct Thread {
 }
 
 impl Thread {
-    fn new(
+    pub fn new(
         settings: Arc<Settings>,
         session: Arc<Session>,
         reports: reports::UnboundedSender<Report>,
     ) -> Thread {
         let fence = Fence::new(&session.client, &session.id);
-        Thread { settings, session, reports, store: None, fence, pid: std::process::id(), unsettled: None }
+        Thread {
+            settings,
+            session,
+            reports,
+            store: None,
+            fence,
+            pid: std::process::id(),
+            unsettled: None,
+        }
     }
 
-    fn run(mut self, inbox: &mpsc::Receiver<Job>) {
+    pub fn run(mut self, inbox: &mpsc::Receiver<Job>) {
         let mut next = None;
         while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
             match job {
@@ -260,8 +135,8 @@ impl Thread {
             }
         }
         if trouble.is_none() {
-            let _ = self.reports.send(Report::Accepted { kinds, bytes });
             self.report_standing();
+            let _ = self.reports.send(Report::Accepted { kinds, bytes });
             if self.store.as_ref().is_some_and(|s| s.wal_bytes() > WAL_MAX) {
                 let _ = self.checkpoint();
             }
@@ -285,15 +160,16 @@ impl Thread {
             if taken.dead > 0 {
                 tracing::warn!(files = taken.dead, "spooled files could not be read");
             }
+            self.report_standing();
             let _ = self.reports.send(Report::Accepted { kinds: taken.kinds, bytes: 0 });
             let _ = self.reports.send(Report::TookIn { events: taken.events });
         } else {
             // Also the first transaction of this worker: what its predecessor had in hand goes
             // back into the queue.
             self.write(|_, _| Ok(()))?;
+            self.report_standing();
             let _ = self.reports.send(Report::TookIn { events: 0 });
         }
-        self.report_standing();
         Ok(())
     }
 
@@ -309,12 +185,17 @@ impl Thread {
             Claim::NotBefore(epoch) => Report::NothingToClaim { not_before: Some(epoch) },
             Claim::Nothing => Report::NothingToClaim { not_before: None },
         };
-        let _ = self.reports.send(report);
         self.report_standing();
+        let _ = self.reports.send(report);
         Ok(())
     }
 
-    fn complete(&mut self, batch: &Batch, distilled: &Distilled, backend: &str) -> store::Result<()> {
+    fn complete(
+        &mut self,
+        batch: &Batch,
+        distilled: &Distilled,
+        backend: &str,
+    ) -> store::Result<()> {
         testpoint::at("worker.completing");
         self.settle(
             |tx, session| {
@@ -333,10 +214,7 @@ impl Thread {
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
         let company = if batch.messages.len() == 1 { Company::Alone } else { Company::Together };
-        self.settle(
-            |tx, _| queue::fail(tx, &ids(batch), reason, company, now_ms()).map(drop),
-            true,
-        )
+        self.settle(|tx, _| queue::fail(tx, &ids(batch), reason, company, now_ms()).map(drop), true)
     }
 
     fn settle(
@@ -345,8 +223,8 @@ impl Thread {
         failed: bool,
     ) -> store::Result<()> {
         self.write(work)?;
-        let _ = self.reports.send(Report::Settled { failed });
         self.report_standing();
+        let _ = self.reports.send(Report::Settled { failed });
         Ok(())
     }
 
@@ -411,15 +289,7 @@ impl Thread {
 
     fn report_standing(&mut self) {
         let Some(store) = &self.store else { return };
-        let standing = self.fence.session().map_or(Ok(Standing::default()), |session| {
-            let conn = store.connection();
-            Ok::<_, StoreError>(Standing {
-                pending: queue_admin::pending(conn, session)?,
-                open: accept::open_prompts(conn, session)?,
-                prompt: sessions::newest_prompt(conn, session)?,
-            })
-        });
-        match standing {
+        match standing(store.connection(), &self.session) {
             Ok(standing) => drop(self.reports.send(Report::Standing(standing))),
             Err(e) => self.report_trouble(&e),
         }
@@ -438,6 +308,17 @@ impl Thread {
         };
         let _ = self.reports.send(report);
     }
+}
+
+fn standing(conn: &rusqlite::Connection, session: &Session) -> store::Result<Standing> {
+    let Some(session) = sessions::id_of(conn, &session.client, &session.id)? else {
+        return Ok(Standing::default());
+    };
+    Ok(Standing {
+        pending: queue_admin::pending(conn, session)?,
+        open: accept::open_prompts(conn, session)?,
+        prompt: sessions::newest_prompt(conn, session)?,
+    })
 }
 
 fn ids(batch: &Batch) -> Vec<i64> {

@@ -1,0 +1,172 @@
+//! The way to the thread that owns the worker's connection to the store ([`thread`]): jobs in,
+//! reports out. When to claim, to close or to leave is the worker's loop to say.
+
+mod thread;
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use memctl_proto::{Code, Event, Kind};
+use tokio::sync::{mpsc as reports, oneshot};
+
+use super::owner::Session;
+use crate::config::Settings;
+use crate::memory::{Batch, Distilled};
+use crate::store::accept::{Accepted, ClosedBy, Closing, Open};
+use crate::store::queue::Take;
+use thread::Thread;
+
+/// Why an event is not taken over the socket; its hook spools it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub code: Code,
+    pub message: String,
+}
+
+pub type Verdict = Result<Accepted, Refusal>;
+
+/// What the thread is asked to do.
+enum Job {
+    Accept {
+        event: Box<Event>,
+        reply: oneshot::Sender<Verdict>,
+    },
+    TakeIn,
+    Claim(Take),
+    Complete {
+        batch: Arc<Batch>,
+        distilled: Box<Distilled>,
+        backend: &'static str,
+    },
+    Fail {
+        batch: Arc<Batch>,
+        reason: String,
+    },
+    GiveBack(Arc<Batch>),
+    Close {
+        by: ClosedBy,
+        which: Closing,
+    },
+    Checkpoint,
+    /// Is there anything in spool or queue? Asked once more after the socket has gone.
+    LookOnceMore(oneshot::Sender<bool>),
+    Leave(oneshot::Sender<()>),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Report {
+    /// Events were accepted, here or from the spool.
+    Accepted {
+        kinds: Vec<Kind>,
+        bytes: usize,
+    },
+    /// The spool is taken in, the session's standing is known.
+    TookIn {
+        events: usize,
+    },
+    Claimed(Arc<Batch>),
+    /// Nothing to claim, or nothing before this time (milliseconds since the epoch).
+    NothingToClaim {
+        not_before: Option<i64>,
+    },
+    /// A batch is settled, stored or not.
+    Settled {
+        failed: bool,
+    },
+    /// How the session stands. Precedes the report of what changed it, so that nothing is decided
+    /// on what was true before.
+    Standing(Standing),
+    /// The store cannot be used now.
+    Unavailable(String),
+    /// The session is another worker's, or the database a newer version's. An heir is needed
+    /// when the other one may have gone already.
+    NotOurs {
+        why: String,
+        needs_heir: bool,
+    },
+}
+
+/// What is left to do for the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Messages that nobody has claimed.
+    pub pending: u64,
+    pub open: Open,
+    /// Number of the newest prompt.
+    pub prompt: i64,
+}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub struct Intake {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Intake {
+    /// Starts the thread. It opens the store itself, and again whenever it has to.
+    pub fn start(
+        settings: Arc<Settings>,
+        session: Arc<Session>,
+    ) -> (Intake, reports::UnboundedReceiver<Report>, JoinHandle<()>) {
+        let (jobs, inbox) = mpsc::channel();
+        let (reports, outbox) = reports::unbounded_channel();
+        let thread = std::thread::Builder::new()
+            .name("intake".into())
+            .stack_size(1 << 20)
+            .spawn(move || Thread::new(settings, session, reports).run(&inbox))
+            .expect("a thread for the store");
+        (Intake { jobs }, outbox, thread)
+    }
+
+    pub fn accept(&self, event: Event, reply: oneshot::Sender<Verdict>) {
+        self.send(Job::Accept { event: Box::new(event), reply });
+    }
+
+    pub fn take_in(&self) {
+        self.send(Job::TakeIn);
+    }
+
+    pub fn claim(&self, take: Take) {
+        self.send(Job::Claim(take));
+    }
+
+    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, backend: &'static str) {
+        self.send(Job::Complete { batch, distilled: Box::new(distilled), backend });
+    }
+
+    pub fn fail(&self, batch: Arc<Batch>, reason: String) {
+        self.send(Job::Fail { batch, reason });
+    }
+
+    pub fn give_back(&self, batch: Arc<Batch>) {
+        self.send(Job::GiveBack(batch));
+    }
+
+    pub fn close(&self, by: ClosedBy, which: Closing) {
+        self.send(Job::Close { by, which });
+    }
+
+    pub fn checkpoint(&self) {
+        self.send(Job::Checkpoint);
+    }
+
+    /// Whether spool or queue hold anything.
+    pub async fn look_once_more(&self) -> bool {
+        let (answer, found) = oneshot::channel();
+        self.send(Job::LookOnceMore(answer));
+        found.await.unwrap_or(false)
+    }
+
+    /// Puts everything in order and ends the thread.
+    pub async fn leave(&self) {
+        let (answer, left) = oneshot::channel();
+        self.send(Job::Leave(answer));
+        let _ = left.await;
+    }
+
+    fn send(&self, job: Job) {
+        // The thread ends only after `Leave`; whoever asks later finds its answer missing.
+        let _ = self.jobs.send(job);
+    }
+}
