@@ -45,15 +45,11 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// The text of a JSON string; of another value that says something, its JSON.
+/// The text of a JSON string; none of another value.
 pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     match raw.get() {
-        "null" => None,
-        json if json.starts_with('"') => match serde_json::from_str::<Text>(json) {
-            Ok(Text(text)) => text,
-            Err(_) => None,
-        },
-        json => Some(json.into()),
+        json if json.starts_with('"') => serde_json::from_str::<Text>(json).ok()?.0,
+        _ => None,
     }
 }
 

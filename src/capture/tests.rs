@@ -389,11 +389,11 @@ proptest! {
         let limits = Limits { input: limit, response: limit, text: limit };
         match captured(&payload.to_string(), &Around { limits, ..around() }) {
             Captured::Event(event) => {
-                prop_assert!(!event.to_json().contains("<private>"));
                 let tool = event.tool.unwrap_or_default();
-                for text in [&event.text, &tool.input, &tool.response] {
-                    prop_assert!(text.as_ref().is_none_or(|t| t.len() <= limit));
+                for text in [&event.text, &tool.input, &tool.response].into_iter().flatten() {
+                    prop_assert!(text.len() <= limit && !text.contains("<private>"), "{}", text);
                 }
+                prop_assert!(!event.reason.unwrap_or_default().contains("<private>"));
             }
             Captured::Ignored(why) => prop_assert!(!why.is_empty()),
         }

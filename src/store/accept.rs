@@ -383,7 +383,7 @@ impl Taking<'_> {
                 "UPDATE sessions SET last_event_epoch = max(last_event_epoch, ?2),
                    client_pid = iif(?3 IS NULL, client_pid, ?3),
                    client_start = iif(?3 IS NULL, client_start, ?4),
-                   cwd = iif(?6, ifnull(?5, cwd), ifnull(cwd, ?5))
+                   cwd = iif(?6, ifnull(?5, cwd), ifnull(cwd, ?5)), root = ifnull(?7, root)
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -393,6 +393,7 @@ impl Taking<'_> {
                 event.process.map(|p| p.start as i64),
                 event.cwd,
                 places,
+                event.project.as_ref().map(|p| p.root.trim()).filter(|root| !root.is_empty()),
             ])?;
         let Some(project) = &event.project else { return Ok(()) };
         let Some(project) = projects::resolve(self.tx, project)? else { return Ok(()) };

@@ -10,6 +10,7 @@
 //! closing any other descriptor would drop the process's locks.
 
 pub mod accept;
+pub mod aside;
 pub mod commit;
 pub mod ensure;
 pub mod error;
@@ -124,7 +125,7 @@ impl Store {
 
     /// Size of the log on disk.
     pub fn wal_bytes(&self) -> u64 {
-        fs::metadata(wal(&self.paths.database())).map_or(0, |m| m.len())
+        fs::metadata(beside(&self.paths.database(), "-wal")).map_or(0, |m| m.len())
     }
 }
 
@@ -257,9 +258,10 @@ fn set_up(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-fn wal(database: &Path) -> PathBuf {
+/// A file that SQLite keeps beside the database.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
-    name.push("-wal");
+    name.push(suffix);
     name.into()
 }
 

@@ -1,6 +1,8 @@
 //! Which project a key belongs to. Keys are aliases: a repository that gains an origin keeps its
 //! memory, worktrees and clones of one repository share it.
 
+use std::path::Path;
+
 use memctl_proto::event::Project;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -73,25 +75,22 @@ pub fn find(conn: &Connection, project: &Project) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Root of the work tree a session runs in: of the project's known roots the innermost that holds
-/// the session's directory, for clones and worktrees are one project.
+/// Root of the work tree a session runs in: what its own events said, for clones and worktrees
+/// are one project; else the project's, where it holds the session's directory.
 pub fn root_of(conn: &Connection, session_id: i64) -> Result<Option<String>> {
-    let known: Option<(Option<i64>, Option<String>)> = conn
-        .prepare_cached("SELECT project_id, cwd FROM sessions WHERE id = ?1")?
-        .query_row([session_id], |r| Ok((r.get(0)?, r.get(1)?)))
+    let known = conn
+        .prepare_cached(
+            "SELECT s.root, p.root, s.cwd FROM sessions s
+             LEFT JOIN projects p ON p.id = s.project_id WHERE s.id = ?1",
+        )?
+        .query_row([session_id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .optional()?;
-    let Some((Some(project), cwd)) = known else { return Ok(None) };
-    let mut rows = conn.prepare_cached(
-        "SELECT root FROM projects WHERE id = ?1 AND root <> ''
-         UNION ALL SELECT substr(key, 5) FROM project_keys
-         WHERE project_id = ?1 AND key LIKE 'dir:/%'",
-    )?;
-    let roots = rows.query_map([project], |r| r.get::<_, String>(0))?;
-    let roots = roots.collect::<rusqlite::Result<Vec<_>>>()?;
-    let Some(cwd) = cwd else { return Ok(roots.into_iter().next()) };
-    let path = std::path::Path::new(&cwd);
-    let holding = roots.into_iter().filter(|root| path.starts_with(root)).max_by_key(String::len);
-    Ok(holding.or(Some(cwd)))
+    let (own, project, cwd): (Option<String>, Option<String>, Option<String>) =
+        known.unwrap_or_default();
+    let holding = project.filter(|root| {
+        !root.is_empty() && cwd.as_ref().is_none_or(|cwd| Path::new(cwd).starts_with(root))
+    });
+    Ok(own.or(holding).or(cwd))
 }
 
 fn by_key(conn: &Connection, key: &str) -> Result<Option<i64>> {
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
     use crate::store::testing::{memory, write};
 
-    fn project(keys: &[&str], root: &str) -> Project {
+    fn project_at(keys: &[&str], root: &str) -> Project {
         let name = root.rsplit('/').next().unwrap_or_default().into();
         Project { keys: keys.iter().map(|k| k.to_string()).collect(), name, root: root.into() }
     }
@@ -156,7 +155,7 @@ mod tests {
         ];
         let mut conn = memory();
         for (keys, root, expected) in script {
-            let project = project(keys, root);
+            let project = project_at(keys, root);
             let id = write(&mut conn, |tx| resolve(tx, &project));
             assert_eq!(id, *expected, "{keys:?}");
             assert_eq!(find(&conn, &project).unwrap(), id, "{keys:?}");
@@ -180,25 +179,26 @@ mod tests {
     }
 
     #[test]
-    fn the_innermost_known_root_holds_the_session() {
+    fn a_session_runs_in_its_own_work_tree() {
         let mut conn = memory();
-        let root = |conn: &mut Connection, cwd: Option<&str>| {
-            write(conn, |tx| {
-                resolve(tx, &project(&["git:h/o/x", "dir:/a/x"], "/a/x"))?;
-                resolve(tx, &project(&["git:h/o/x", "dir:/a/x/tree"], "/a/x/tree"))?;
-                resolve(tx, &project(&["git:h/o/x", "dir:/b"], "/b"))?;
+        let mut root = |root: Option<&str>, project: Option<i64>, cwd: Option<&str>| {
+            write(&mut conn, |tx| {
+                resolve(tx, &project_at(&["git:h/o/x"], "/a/x"))?;
                 tx.execute("DELETE FROM sessions", [])?;
                 tx.execute(
-                    "INSERT INTO sessions (id, uuid, client, content_session_id, project_id, cwd,
-                       started_at_epoch, last_event_epoch) VALUES (1, 'u', 'c', 's', 1, ?1, 0, 0)",
-                    [cwd],
+                    "INSERT INTO sessions (id, uuid, client, content_session_id, root, project_id,
+                       cwd, started_at_epoch, last_event_epoch)
+                     VALUES (1, 'u', 'c', 's', ?1, ?2, ?3, 0, 0)",
+                    params![root, project, cwd],
                 )?;
                 root_of(tx, 1)
             })
         };
-        assert_eq!(root(&mut conn, Some("/a/x/src")).as_deref(), Some("/a/x"));
-        assert_eq!(root(&mut conn, Some("/a/x/tree/src")).as_deref(), Some("/a/x/tree"));
-        assert_eq!(root(&mut conn, Some("/elsewhere")).as_deref(), Some("/elsewhere"));
-        assert_eq!(root(&mut conn, None).as_deref(), Some("/b"));
+        let found = |root: &str| Some(root.to_owned());
+        assert_eq!(root(Some("/tree"), Some(1), Some("/elsewhere")), found("/tree"));
+        assert_eq!(root(None, Some(1), Some("/a/x/src")), found("/a/x"));
+        assert_eq!(root(None, Some(1), Some("/a/xy")), found("/a/xy"));
+        assert_eq!(root(None, Some(1), None), found("/a/x"));
+        assert_eq!(root(None, None, None), None);
     }
 }

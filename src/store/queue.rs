@@ -45,6 +45,11 @@ impl Fence {
         Fence { client: client.into(), session: session.into(), taken: None }
     }
 
+    /// The session's row id, once a transaction has found it.
+    pub fn session(&self) -> Option<i64> {
+        self.taken.map(|taken| taken.session_id)
+    }
+
     /// Begins a write transaction: the session's row id, `None` while it has no row.
     ///
     /// Taking the generation puts whatever an earlier worker had in hand back into the queue.
@@ -244,29 +249,24 @@ fn next(
 }
 
 /// A later `summarize` of the same prompt waits: this one is done with. The assistant's words
-/// pass on to the later one if that has none, as a late closing has not.
+/// pass on to that one if it has none, as a late closing has not; an error's text does not.
 fn superseded(tx: &Transaction, session_id: i64, message: &Message, now: i64) -> Result<bool> {
-    let newest: Option<i64> = tx
+    let later: Option<i64> = tx
         .prepare_cached(
-            "SELECT max(id) FROM pending_messages
+            "SELECT min(id) FROM pending_messages
              WHERE session_id = ?1 AND status = 'pending' AND message_type = 'summarize'
                AND prompt_number = ?2 AND id > ?3",
         )?
         .query_row(params![session_id, message.prompt_number, message.id], |r| r.get(0))?;
-    let Some(newest) = newest else { return Ok(false) };
-    tx.prepare_cached(
-        "UPDATE pending_messages SET last_assistant_message =
-           (SELECT last_assistant_message FROM pending_messages WHERE id = ?2)
-         WHERE session_id = ?1 AND status = 'pending' AND message_type = 'summarize'
-           AND prompt_number = ?3 AND id > ?2 AND last_assistant_message IS NULL AND ?4 = 'stop'",
-    )?
-    .execute(params![
-        session_id,
-        message.id,
-        message.prompt_number,
-        message.cause.as_str()
-    ])?;
-    let _ = newest;
+    let Some(later) = later else { return Ok(false) };
+    if message.cause != Cause::StopFailed {
+        tx.prepare_cached(
+            "UPDATE pending_messages SET last_assistant_message =
+               (SELECT last_assistant_message FROM pending_messages WHERE id = ?2)
+             WHERE id = ?1 AND last_assistant_message IS NULL",
+        )?
+        .execute([later, message.id])?;
+    }
     commit::processed(tx, message.id, now)?;
     Ok(true)
 }

@@ -87,17 +87,19 @@ pub struct Work {
 /// What comes next is the oldest message that did not fail alone, or whichever of those that did
 /// is due first. A waiting time of more than an hour is not believed.
 pub fn sessions_with_work(conn: &Connection, but: Option<i64>, now: i64) -> Result<Vec<Work>> {
+    // `due` of the second part is that of the row with the least id.
     let mut rows = conn.prepare(
-        "WITH m AS (SELECT session_id, id, retry_count,
+        "WITH open AS MATERIALIZED (SELECT session_id, id, retry_count > 0 AS alone,
              iif(not_before_epoch > ?2 AND not_before_epoch <= ?2 + ?3, not_before_epoch, 0) AS due
            FROM pending_messages
-           WHERE status IN ('pending', 'processing') AND session_id IS NOT ?1)
-         SELECT s.id, s.client, s.content_session_id, s.backend, count(*),
-           min(ifnull((SELECT due FROM m AS h WHERE h.session_id = s.id AND h.retry_count = 0
-                       ORDER BY h.id LIMIT 1), 9223372036854775807),
-               ifnull((SELECT min(due) FROM m AS h
-                       WHERE h.session_id = s.id AND h.retry_count > 0), 9223372036854775807))
-         FROM m JOIN sessions s ON s.id = m.session_id
+           WHERE status IN ('pending', 'processing') AND session_id IS NOT ?1),
+         part AS (SELECT session_id, count(*) AS n, min(due) AS due FROM open
+                    WHERE alone GROUP BY session_id
+                  UNION ALL SELECT session_id, n, due FROM
+                   (SELECT session_id, count(*) AS n, min(id), due FROM open
+                    WHERE NOT alone GROUP BY session_id))
+         SELECT s.id, s.client, s.content_session_id, s.backend, sum(part.n), min(part.due)
+         FROM part JOIN sessions s ON s.id = part.session_id
          GROUP BY s.id ORDER BY s.last_event_epoch DESC, s.id DESC",
     )?;
     let rows = rows.query_map(params![but, now, BELIEVED_MS], |r| {

@@ -251,3 +251,6 @@ pub fn leave_in_good_order(tx: &Transaction, session_id: i64) -> Result<()> {
     tx.execute("UPDATE sessions SET restarts = 0 WHERE id = ?1 AND restarts <> 0", [session_id])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

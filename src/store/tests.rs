@@ -1,1 +1,198 @@
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use memctl_proto::event::{Event, Kind};
+
+use super::testing::world;
 use super::*;
+
+const SHORT: Duration = Duration::from_millis(20);
+
+fn sessions(conn: &Connection) -> i64 {
+    conn.query_row("SELECT count(*) FROM sessions", [], |r| r.get(0)).unwrap()
+}
+
+fn prompt(store: &mut Store, session: &str) -> Result<accept::Accepted> {
+    let event = Event::new(Kind::Prompt, "c", session, 1);
+    store.write(|tx| accept::accept(tx, &event, 1))
+}
+
+#[test]
+fn many_open_a_missing_file_at_once() {
+    let (_dir, paths) = world();
+    let start = Arc::new(Barrier::new(24));
+    let all: Vec<_> = (0..24)
+        .map(|n| {
+            let (paths, start) = (paths.clone(), Arc::clone(&start));
+            thread::spawn(move || {
+                start.wait();
+                let mut store = Store::open(&paths)?;
+                prompt(&mut store, &format!("s{n}"))?;
+                Store::open(&paths)?;
+                Reader::open(&paths, BUSY).map(|r| r.is_some())
+            })
+        })
+        .collect();
+    for one in all {
+        assert!(one.join().unwrap().unwrap());
+    }
+    let reader = Reader::open(&paths, SHORT).unwrap().unwrap();
+    assert_eq!(sessions(reader.connection()), 24);
+    let mode: String =
+        reader.connection().query_row("PRAGMA journal_mode", [], |r| r.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[test]
+fn readers_meet_nothing_a_schema_or_a_refusal() {
+    let (_dir, paths) = world();
+    assert!(Reader::open(&paths, SHORT).unwrap().is_none());
+    fs::write(paths.database(), "").unwrap();
+    assert!(Reader::open(&paths, SHORT).unwrap().is_none(), "an empty file is an older schema");
+    let mut store = Store::open(&paths).unwrap();
+    let reader = Reader::open(&paths, SHORT).unwrap().unwrap();
+    assert!(reader.connection().execute("DELETE FROM sessions", []).is_err());
+    store.conn.pragma_update(None, "user_version", ensure::VERSION + 1).unwrap();
+    for refused in [
+        prompt(&mut store, "s").unwrap_err(),
+        Reader::open(&paths, SHORT).err().unwrap(),
+        Store::open(&paths).err().unwrap(),
+    ] {
+        assert!(matches!(refused, StoreError::Newer { .. }), "{refused}");
+    }
+    store.conn.pragma_update(None, "user_version", ensure::VERSION - 1).unwrap();
+    assert!(Reader::open(&paths, SHORT).unwrap().is_none());
+}
+
+#[test]
+fn a_column_that_went_away_is_back_when_somebody_opens() {
+    let (_dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    prompt(&mut store, "s").unwrap();
+    store.conn.execute_batch("ALTER TABLE sessions DROP COLUMN backend").unwrap();
+    drop(store);
+    let store = Store::open(&paths).unwrap();
+    let found: Option<String> =
+        store.connection().query_row("SELECT backend FROM sessions", [], |r| r.get(0)).unwrap();
+    assert_eq!(found, None);
+    drop(store);
+    // And nothing is done a second time: no lock is needed to open what is whole.
+    let mut lock = StoreLock::default();
+    let _held = lock.take(&paths, Patience::Forever).unwrap();
+    assert!(Store::open_within(&paths, Patience::Within(Duration::ZERO)).is_ok());
+}
+
+#[test]
+fn a_database_that_was_set_aside_is_begun_anew() {
+    let (dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    prompt(&mut store, "old").unwrap();
+    let aside = dir.path().join("aside");
+    fs::create_dir(&aside).unwrap();
+    let _ = fs::rename(beside(&paths.database(), "-wal"), aside.join("memctl.db-wal"));
+    fs::rename(paths.database(), aside.join("memctl.db")).unwrap();
+    fs::remove_file(paths.data().join("memctl.db-shm")).unwrap();
+    prompt(&mut store, "new").unwrap();
+    let name: String = store
+        .connection()
+        .query_row("SELECT content_session_id FROM sessions", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(name, "new");
+}
+
+#[test]
+fn what_is_no_database_is_said_and_never_written() {
+    let (_dir, paths) = world();
+    let garbage = "no database, but somebody's text ".repeat(99);
+    fs::write(paths.database(), &garbage).unwrap();
+    let error = Store::open(&paths).err().unwrap();
+    assert!(error.is_damage(), "{error}");
+    assert!(Reader::open(&paths, SHORT).err().unwrap().is_damage());
+    assert_eq!(fs::read_to_string(paths.database()).unwrap(), garbage);
+
+    let (_dir, paths) = world();
+    fs::create_dir(paths.database()).unwrap();
+    let error = Store::open(&paths).err().unwrap();
+    assert!(
+        matches!(error, StoreError::Trouble { kind: Trouble::CannotOpen, .. }),
+        "a directory in its place: {error}"
+    );
+}
+
+#[test]
+fn a_full_disk_is_trouble_and_nothing_is_half_done() {
+    let (_dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    prompt(&mut store, "s").unwrap();
+    store.conn.execute_batch("PRAGMA max_page_count = 1").unwrap();
+    let error = store
+        .write(|tx| {
+            tx.execute("INSERT INTO projects (name, root) VALUES ('x', '/')", [])?;
+            notices::put(tx, "large", &"x".repeat(1 << 20))
+        })
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Trouble { kind: Trouble::Full, .. }), "{error}");
+    store.conn.execute_batch("PRAGMA max_page_count = 100000").unwrap();
+    let rows: i64 =
+        store.conn.query_row("SELECT count(*) FROM projects", [], |r| r.get(0)).unwrap();
+    assert_eq!(rows, 0);
+    prompt(&mut store, "another").unwrap();
+}
+
+#[test]
+fn a_generation_that_rolled_back_was_never_taken() {
+    let (_dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    prompt(&mut store, "s").unwrap();
+    let (mut first, mut second) = (Fence::new("c", "s"), Fence::new("c", "s"));
+    let failed: Result<()> =
+        store.fenced(&mut first, 1, |_, _| Err(StoreError::Bug("for the test".into())));
+    assert!(failed.is_err());
+    assert_eq!(store.fenced(&mut second, 1, |_, id| Ok(id)).unwrap(), Some(1));
+    // Both saw generation 1; the first one's was undone and it begins anew, as the newer owner.
+    assert_eq!(store.fenced(&mut first, 1, |_, id| Ok(id)).unwrap(), Some(1));
+    assert!(matches!(store.fenced(&mut second, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
+}
+
+#[test]
+fn the_log_is_emptied_on_request_only() {
+    let (_dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    for n in 0..300 {
+        store.write(|tx| notices::put(tx, &format!("n{n}"), &"x".repeat(20_000))).unwrap();
+    }
+    assert!(store.wal_bytes() > 6_000_000, "{}", store.wal_bytes());
+    store.checkpoint().unwrap();
+    store.write(|tx| notices::put(tx, "one more", "")).unwrap();
+    assert!(store.wal_bytes() <= 4 << 20, "{}", store.wal_bytes());
+}
+
+#[test]
+fn files_are_for_their_owner_alone() {
+    let (_dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    prompt(&mut store, "s").unwrap();
+    for path in [paths.database(), beside(&paths.database(), "-wal"), paths.store_lock()] {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+/// What a take-in of a spool does: commit, then do something, then commit again, one lock.
+#[test]
+fn several_transactions_under_one_lock() {
+    let (_dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    let mut other = Store::open_within(&paths, Patience::Within(SHORT)).unwrap();
+    store
+        .locked(|locked| {
+            locked.write(|tx| notices::put(tx, "first", ""))?;
+            let told = Reader::open(&paths, SHORT)?.unwrap();
+            assert_eq!(notices::list(told.connection())?.len(), 1, "committed already");
+            assert!(matches!(prompt(&mut other, "s"), Err(StoreError::Busy(_))));
+            locked.write(|tx| notices::put(tx, "second", ""))
+        })
+        .unwrap();
+    assert_eq!(notices::list(store.connection()).unwrap().len(), 2);
+    prompt(&mut other, "s").unwrap();
+}

@@ -1,1 +1,142 @@
+use memctl_proto::event::{Event, Kind, Tool};
+use rusqlite::Connection;
+
 use super::*;
+use crate::memory::Origin;
+use crate::store::accept::accept;
+use crate::store::queue::{Claim, Take, claim};
+use crate::store::queue_admin::{self, Which};
+use crate::store::testing::{memory, write};
+
+/// Sends events of one session and claims what is there.
+fn claimed(conn: &mut Connection, kinds: &[Kind]) -> Batch {
+    for kind in kinds {
+        let mut event = Event::new(*kind, "c", "s", 1000);
+        event.turn = Some("t1".into());
+        event.cwd = Some("/w/sub".into());
+        event.text = Some(format!("{kind:?}"));
+        event.tool =
+            Some(Tool { name: "Bash".into(), input: Some("in".into()), ..Tool::default() });
+        write(conn, |tx| accept(tx, &event, 1000));
+    }
+    let take = Take { events: 99, bytes: 9999, flush: true, limit: 99 };
+    match write(conn, |tx| claim(tx, 1, &take, 1, 2000)) {
+        Claim::Batch(batch) => *batch,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn observation(title: &str, sources: &[i64]) -> Observation {
+    Observation {
+        kind: "bugfix".into(),
+        title: title.into(),
+        narrative: Some("why".into()),
+        facts: vec!["a \"fact\"".into()],
+        files_read: vec!["src/a.rs".into()],
+        files_modified: vec!["src/a.rs".into(), "src/b.rs".into()],
+        origin: Origin::Repository,
+        prompt_number: 1,
+        sources: sources.to_vec(),
+        ..Observation::default()
+    }
+}
+
+fn summary(completed: &str) -> Summary {
+    Summary { completed: completed.into(), files_read: vec!["x".into()], ..Summary::default() }
+}
+
+fn count(conn: &Connection, what: &str) -> i64 {
+    conn.query_row(&format!("SELECT count(*) FROM {what}"), [], |r| r.get(0)).unwrap()
+}
+
+#[test]
+fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
+    let mut conn = memory();
+    let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool, Kind::Tool, Kind::Stop]);
+    assert_eq!(batch.prompts, [Prompt { number: 1, text: "Prompt".into() }]);
+    assert!(batch.earlier.is_empty() && batch.previous.is_none());
+    let distilled = Distilled {
+        observations: vec![observation("one", &[1]), observation("two", &[1, 2, 777])],
+        summary: Some(summary("done")),
+    };
+    let stored = write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, "extractive", 3000));
+    assert_eq!(stored, Completed::Stored { observations: vec![1, 2], summary: Some(1) });
+    assert_eq!(count(&conn, "observation_files"), 6);
+    assert_eq!(count(&conn, "observation_sources"), 3, "a made-up source counts for nothing");
+    assert_eq!(
+        count(
+            &conn,
+            "pending_messages WHERE status = 'processed' AND tool_input IS NULL
+           AND last_assistant_message IS NULL AND cwd IS NULL AND tool_name NOTNULL"
+        ),
+        2
+    );
+    let facts: String =
+        conn.query_row("SELECT facts FROM observations WHERE id = 1", [], |r| r.get(0)).unwrap();
+    assert_eq!(facts, r#"["a \"fact\""]"#);
+
+    // The same again: its sources are added, the summary is written anew.
+    let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
+    let earlier = |title: &str| Earlier {
+        kind: "bugfix".into(),
+        title: title.into(),
+        files_read: vec!["src/a.rs".into()],
+        files_modified: vec!["src/a.rs".into(), "src/b.rs".into()],
+    };
+    assert_eq!(batch.earlier, [earlier("one"), earlier("two")]);
+    assert_eq!(batch.previous, Some(summary("done")));
+    assert_eq!(batch.rolling.titles, ["one", "two"]);
+    assert_eq!(batch.rolling.summaries, [summary("done")]);
+    let tool = batch.messages[0].id;
+    let distilled = Distilled {
+        observations: vec![observation("one", &[tool])],
+        summary: Some(summary("done again")),
+    };
+    let uuid = |conn: &Connection| -> String {
+        conn.query_row("SELECT uuid FROM session_summaries", [], |r| r.get(0)).unwrap()
+    };
+    let before = uuid(&conn);
+    let stored = write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, "claude", 4000));
+    assert_eq!(stored, Completed::Stored { observations: vec![1], summary: Some(1) });
+    assert_eq!(count(&conn, "observations"), 2);
+    assert_eq!(count(&conn, "observation_sources WHERE observation_id = 1"), 2);
+    assert_eq!(uuid(&conn), before);
+    assert_eq!(count(&conn, "session_summaries WHERE completed = 'done again'"), 1);
+    assert_eq!(count(&conn, "sessions WHERE backend = 'extractive' AND restarts = 0"), 1);
+}
+
+#[test]
+fn a_batch_that_lost_a_row_is_dropped_and_the_rest_given_back() {
+    for change in [
+        |tx: &Transaction| queue_admin::retry(tx, Which::Ids(&[1])),
+        |tx: &Transaction| queue_admin::abort(tx, Which::Ids(&[1]), 2500),
+        |tx: &Transaction| Ok(tx.execute("DELETE FROM pending_messages WHERE id = 1", [])? as u64),
+    ] {
+        let mut conn = memory();
+        let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool, Kind::Tool, Kind::Stop]);
+        assert_eq!(write(&mut conn, change), 1);
+        let distilled = Distilled {
+            observations: vec![observation("one", &[1])],
+            summary: Some(summary("done")),
+        };
+        let done = write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, "x", 3000));
+        assert_eq!(done, Completed::Dropped);
+        assert_eq!(count(&conn, "observations") + count(&conn, "session_summaries"), 0);
+        assert_eq!(
+            count(&conn, "pending_messages WHERE id > 1 AND status = 'pending' AND claims = 0"),
+            2
+        );
+    }
+}
+
+#[test]
+fn what_makes_two_observations_one() {
+    let hash = content_hash(&observation("one", &[1]));
+    assert_eq!(hash, content_hash(&observation("one", &[2])), "sources do not count");
+    let mut other = observation("one", &[1]);
+    other.files_modified = vec![];
+    assert_ne!(hash, content_hash(&other));
+    other = observation("one", &[1]);
+    other.narrative = None;
+    assert_ne!(hash, content_hash(&other));
+}

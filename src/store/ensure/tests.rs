@@ -1,1 +1,169 @@
 use super::*;
+use crate::store::testing::memory;
+
+/// Everything of a schema that somebody could miss, sorted.
+fn shape(conn: &Connection) -> Vec<String> {
+    let mut rows = conn
+        .prepare(
+            "SELECT t.name || '.' || c.name FROM pragma_table_list t, pragma_table_info(t.name) c
+             WHERE t.schema = 'main' AND t.type = 'table'
+             UNION ALL SELECT type || ' ' || name FROM sqlite_schema WHERE type <> 'table'
+               AND sql NOTNULL
+             ORDER BY 1",
+        )
+        .unwrap();
+    rows.query_map([], |r| r.get(0)).unwrap().map(|r| r.unwrap()).collect()
+}
+
+/// Rows in every table that matters here.
+const ROWS: &str = "
+  INSERT INTO projects VALUES (1, 'p', '/p');
+  INSERT INTO sessions (id, uuid, client, content_session_id, prompt_counter, project_id,
+    started_at_epoch, last_event_epoch) VALUES (1, 'us1', 'c', 's', 1, 1, 5, 6);
+  INSERT INTO user_prompts (id, uuid, event_id, session_id, prompt_number, prompt_text,
+    created_at_epoch) VALUES (1, 'up1', 'e1', 1, 1, 'text', 5);
+  INSERT INTO pending_messages (id, event_id, session_id, content_session_id, message_type, event,
+    tool_use_id, created_at_epoch) VALUES (1, 'm1', 1, 's', 'observation', 'tool', 'u', 5),
+      (2, 'm2', 1, 's', 'observation', 'tool', 'u2', 5);
+  INSERT INTO observations (id, uuid, session_id, origin, type, title, backend, content_hash,
+    created_at_epoch, changed_at_epoch) VALUES (1, 'uo1', 1, 'user', 't', 'title', 'b', 'h', 5, 5);
+  INSERT INTO observation_sources VALUES (1, 1);";
+
+fn texts(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut rows = conn.prepare(sql).unwrap();
+    rows.query_map([], |r| r.get(0)).unwrap().map(|r| r.unwrap()).collect()
+}
+
+/// Does `damage` to a database with rows in it, and opens it as the version it claims to be.
+fn healed(damage: &str) -> Connection {
+    let mut conn = memory();
+    conn.execute_batch(ROWS).unwrap();
+    assert!(is_current(&conn).unwrap());
+    let whole = shape(&conn);
+    conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    conn.execute_batch(damage).unwrap_or_else(|e| panic!("{damage}: {e}"));
+    conn.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+    assert_eq!(refuse_newer(&conn).unwrap(), VERSION, "it claims to be whole");
+    ensure(&mut conn).unwrap_or_else(|e| panic!("{damage}: {e}"));
+    let missing: Vec<String> =
+        whole.into_iter().filter(|part| !shape(&conn).contains(part)).collect();
+    assert!(missing.is_empty(), "{damage}: {missing:?}");
+    assert!(texts(&conn, "SELECT \"table\" FROM pragma_foreign_key_check").is_empty(), "{damage}");
+    let counts = "SELECT count(*) || '' FROM user_prompts UNION ALL
+                  SELECT count(*) || '' FROM pending_messages WHERE id <= 2 UNION ALL
+                  SELECT count(*) || '' FROM observations WHERE id = 1";
+    assert_eq!(texts(&conn, counts), ["1", "2", "1"], "{damage}: nothing is lost");
+    let before = shape(&conn);
+    ensure(&mut conn).unwrap();
+    assert_eq!(shape(&conn), before, "{damage}: twice is as good as once");
+    conn
+}
+
+#[test]
+fn whatever_is_missing_is_added() {
+    healed("");
+    healed("DROP TABLE session_summaries");
+    healed("DROP TABLE meta");
+    healed("DROP INDEX user_prompts_number; DROP INDEX observations_content");
+    healed("ALTER TABLE sessions DROP COLUMN context_epoch");
+    healed("DROP INDEX user_prompts_open; ALTER TABLE user_prompts DROP COLUMN finalized_at_epoch");
+    healed("ALTER TABLE observations DROP COLUMN narrative; DROP TABLE observation_files");
+    let conn = healed("ALTER TABLE pending_messages DROP COLUMN claims");
+    assert_eq!(texts(&conn, "SELECT claims || '' FROM pending_messages"), ["0", "0"]);
+    // NOT NULL and without a default.
+    let conn = healed("ALTER TABLE observations DROP COLUMN title");
+    assert_eq!(texts(&conn, "SELECT title FROM observations"), [""]);
+    // Ids are made anew, and are unique.
+    let conn = healed(
+        "DROP INDEX pending_messages_event; ALTER TABLE pending_messages DROP COLUMN event_id",
+    );
+    assert_eq!(texts(&conn, "SELECT DISTINCT event_id FROM pending_messages").len(), 2);
+    // An index that says something else than it should.
+    let conn = healed(
+        "DROP INDEX user_prompts_event; CREATE INDEX user_prompts_event ON user_prompts(turn_id)",
+    );
+    let sql = texts(&conn, "SELECT sql FROM sqlite_schema WHERE name = 'user_prompts_event'");
+    assert!(sql[0].contains("UNIQUE"));
+}
+
+#[test]
+fn a_file_without_anything_becomes_whole() {
+    let mut conn = Connection::open_in_memory().unwrap();
+    ensure(&mut conn).unwrap();
+    assert_eq!(shape(&conn), shape(&memory()));
+    // The schema of no version at all, with rows.
+    let conn = healed(&format!("PRAGMA user_version = {VERSION}; DELETE FROM meta"));
+    assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);
+}
+
+#[test]
+fn a_unique_index_folds_what_is_there_twice() {
+    let conn = healed(
+        "DROP INDEX pending_messages_tool_use; DROP INDEX observations_content;
+         INSERT INTO pending_messages (id, event_id, session_id, content_session_id, message_type,
+           event, tool_use_id, created_at_epoch)
+           VALUES (3, 'm3', 1, 's', 'observation', 'tool', 'u', 5),
+                  (4, 'm4', 1, 's', 'observation', 'tool', NULL, 5),
+                  (5, 'm5', 1, 's', 'observation', 'tool', NULL, 5),
+                  (6, 'm6', 1, 's', 'summarize', 'stop', 'u', 5);
+         INSERT INTO observations (id, uuid, external_id, session_id, origin, type, title, backend,
+           content_hash, created_at_epoch, changed_at_epoch)
+           VALUES (2, 'uo2', NULL, 1, 'user', 't', 'again', 'b', 'h', 6, 6),
+                  (3, 'uo3', 'x:1', 1, 'user', 't', 'imported', 'b', 'h', 6, 6);
+         INSERT INTO observation_sources VALUES (2, 1), (2, 2), (2, 3)",
+    );
+    assert_eq!(
+        texts(&conn, "SELECT event_id FROM pending_messages"),
+        ["m1", "m2", "m4", "m5", "m6"]
+    );
+    assert_eq!(texts(&conn, "SELECT title FROM observations"), ["title", "imported"]);
+    let sources = "SELECT observation_id || '-' || pending_message_id FROM observation_sources";
+    assert_eq!(texts(&conn, sources), ["1-1", "1-2"]);
+}
+
+#[test]
+fn two_rows_of_one_session_become_one_and_every_prompt_is_kept() {
+    let mut conn = memory();
+    conn.execute_batch(ROWS).unwrap();
+    conn.execute_batch(
+        "DROP INDEX sessions_identity;
+         INSERT INTO sessions (id, uuid, client, content_session_id, prompt_counter,
+           started_at_epoch, last_event_epoch) VALUES (2, 'us2', 'c', 's', 2, 7, 8),
+             (3, 'us3', 'other', 's', 0, 7, 8);
+         INSERT INTO user_prompts (id, uuid, event_id, session_id, prompt_number, prompt_text,
+           created_at_epoch) VALUES (2, 'up2', 'e2', 2, 1, 'b', 7), (3, 'up3', 'e3', 2, 2, 'c', 8);",
+    )
+    .unwrap();
+    ensure(&mut conn).unwrap();
+    let prompts = "SELECT session_id || ':' || prompt_number || prompt_text FROM user_prompts";
+    assert_eq!(texts(&conn, prompts), ["1:1text", "1:2b", "1:3c"]);
+    assert_eq!(texts(&conn, "SELECT id || '=' || prompt_counter FROM sessions"), ["1=3", "3=0"]);
+}
+
+#[test]
+fn a_newer_database_is_left_alone() {
+    let mut conn = memory();
+    conn.execute_batch(&format!("DROP TABLE meta; PRAGMA user_version = {}", VERSION + 1)).unwrap();
+    let error = ensure(&mut conn).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found, known: VERSION } if found == VERSION + 1));
+    assert!(columns(&conn, "meta").unwrap().is_empty());
+}
+
+#[test]
+fn without_a_log_the_journal_is_truncated() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || {
+        // A file system without shared memory, as far as SQLite can tell.
+        let flags =
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_CREATE;
+        let path = dir.path().join("m.db");
+        Connection::open_with_flags_and_vfs(path, flags, c"unix-dotfile").unwrap()
+    };
+    let mut conn = open();
+    ensure(&mut conn).unwrap();
+    assert_eq!(texts(&conn, "PRAGMA journal_mode"), ["truncate"]);
+    drop(conn);
+    let conn = open();
+    assert!(is_current(&conn).unwrap(), "the next one needs no lock");
+    assert_eq!(texts(&conn, "PRAGMA journal_mode"), ["truncate"]);
+}

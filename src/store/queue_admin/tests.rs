@@ -1,1 +1,131 @@
+use memctl_proto::event::{Event, Kind, Tool};
+
 use super::*;
+use crate::store::accept::accept;
+use crate::store::queue::{Claim, Company, Take, claim, fail};
+use crate::store::testing::{memory, write};
+
+const NOW: i64 = 10_000_000;
+
+/// Sessions `a`, `b`, … of a prompt and two tools each; the times count up.
+fn sessions(names: &[&str]) -> Connection {
+    let mut conn = memory();
+    for (i, name) in names.iter().enumerate() {
+        for kind in [Kind::Prompt, Kind::Tool, Kind::Tool] {
+            let mut event = Event::new(kind, "c", name, i as i64);
+            event.tool =
+                Some(Tool { name: "Read".into(), input: Some("x".into()), ..Tool::default() });
+            write(&mut conn, |tx| accept(tx, &event, NOW));
+        }
+    }
+    conn
+}
+
+fn claim_one(conn: &mut Connection, session: i64) -> i64 {
+    let take = Take { events: 9, bytes: 99, flush: true, limit: 1 };
+    match write(conn, |tx| claim(tx, session, &take, 5, NOW)) {
+        Claim::Batch(batch) => batch.messages[0].id,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn everything_is_counted_and_shown() {
+    let mut conn = sessions(&["a", "b"]);
+    for _ in 0..3 {
+        let id = claim_one(&mut conn, 1);
+        write(&mut conn, |tx| {
+            fail(tx, &[id], "no", Company::Alone, NOW)?;
+            tx.execute("UPDATE pending_messages SET not_before_epoch = NULL", [])?;
+            Ok(())
+        });
+    }
+    claim_one(&mut conn, 2);
+    let of = |session| counts(&conn, session).unwrap();
+    assert_eq!(of(None), Counts { pending: 2, processing: 1, processed: 0, failed: 1 });
+    assert_eq!(of(Some(1)), Counts { pending: 1, processing: 0, processed: 0, failed: 1 });
+    assert_eq!((pending(&conn, 1).unwrap(), pending(&conn, 2).unwrap()), (1, 2));
+    let shown: Vec<(i64, String)> =
+        open_items(&conn, None, 9).unwrap().into_iter().map(|i| (i.id, i.status)).collect();
+    let item = |id, status: &str| (id, status.to_owned());
+    assert_eq!(
+        shown,
+        [item(1, "failed"), item(3, "processing"), item(2, "pending"), item(4, "pending")]
+    );
+    let old: Vec<i64> = stuck(&conn, 1, 9).unwrap().into_iter().map(|i| i.id).collect();
+    assert_eq!(old, [2], "of the first session, and a failed one is not stuck");
+    assert!(unfinished_elsewhere(&conn, Some(1)).unwrap());
+    write(&mut conn, |tx| abort(tx, Which::Session(2), NOW));
+    assert!(!unfinished_elsewhere(&conn, Some(1)).unwrap());
+    assert!(unfinished_elsewhere(&conn, None).unwrap());
+}
+
+#[test]
+fn sessions_are_due_when_their_next_message_is() {
+    let mut conn = sessions(&["a", "b", "c", "d", "e"]);
+    let mut set = |sql: &str| write(&mut conn, |tx| Ok(tx.execute(sql, [])?));
+    set("UPDATE pending_messages SET not_before_epoch = 10000500 WHERE id IN (1, 2)"); // held
+    set("UPDATE pending_messages SET not_before_epoch = 10000500, retry_count = 1 WHERE id = 3"); // passed over
+    set("UPDATE pending_messages SET not_before_epoch = 99999999 WHERE id = 5"); // not believed
+    set("UPDATE pending_messages SET status = 'processed' WHERE session_id = 4");
+    set(
+        "UPDATE pending_messages SET not_before_epoch = 10000000 + id, retry_count = 1 WHERE session_id = 5",
+    );
+    let work = |but| -> Vec<(i64, u64, i64)> {
+        let work = sessions_with_work(&conn, but, NOW).unwrap();
+        work.into_iter().map(|w| (w.session_id, w.unfinished, w.not_before_epoch)).collect()
+    };
+    assert_eq!(work(None), [(5, 2, 10_000_009), (3, 2, 0), (2, 2, 0), (1, 2, 10_000_500)]);
+    assert_eq!(work(Some(3)).len(), 3);
+}
+
+#[test]
+fn people_may_retry_abort_and_reset() {
+    let mut conn = sessions(&["a"]);
+    let state = |conn: &Connection| -> Vec<(String, bool)> {
+        let mut rows = conn
+            .prepare("SELECT status || ifnull(' ' || error, ''), tool_input NOTNULL FROM pending_messages ORDER BY id")
+            .unwrap();
+        rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(|r| r.unwrap()).collect()
+    };
+    let row = |text: &str, payload| (text.to_owned(), payload);
+    claim_one(&mut conn, 1);
+    assert_eq!(write(&mut conn, |tx| reset(tx, Which::All)), 1);
+    assert_eq!(state(&conn), [row("pending", true), row("pending", true)]);
+    assert_eq!(write(&mut conn, |tx| abort(tx, Which::Ids(&[1, 99]), NOW)), 1);
+    assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
+    assert_eq!(write(&mut conn, |tx| abort(tx, Which::Ids(&[1]), NOW)), 0, "is already");
+    write(&mut conn, |tx| {
+        Ok(tx.execute(
+            "UPDATE pending_messages SET status = 'failed', error = 'x', claims = 8 WHERE id = 2",
+            [],
+        )?)
+    });
+    assert_eq!(write(&mut conn, |tx| retry(tx, Which::All)), 1, "nothing is left of the aborted");
+    assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
+    assert_eq!(claim_one(&mut conn, 1), 2);
+    assert_eq!(recent(&conn, 9).unwrap(), []);
+}
+
+#[test]
+fn ids_are_kept_as_long_as_they_may_be_needed() {
+    let mut conn = sessions(&["a", "b", "c"]);
+    write(&mut conn, |tx| {
+        tx.execute(
+            "UPDATE pending_messages SET status = 'processed', completed_at_epoch = 100",
+            [],
+        )?;
+        tx.execute("UPDATE pending_messages SET status = 'pending' WHERE id = 1", [])?;
+        tx.execute("UPDATE sessions SET status = 'completed', last_event_epoch = 100", [])?;
+        tx.execute("UPDATE sessions SET status = 'active' WHERE id = 2", [])?;
+        tx.execute("UPDATE sessions SET last_event_epoch = 1000 WHERE id = 3", [])?;
+        Ok(())
+    });
+    assert_eq!(write(&mut conn, |tx| retention(tx, 500, 600)), 0);
+    assert_eq!(write(&mut conn, |tx| retention(tx, 500, 601)), 1);
+    assert_eq!(write(&mut conn, |tx| retention(tx, 500, 1501)), 2);
+    assert_eq!(
+        counts(&conn, None).unwrap(),
+        Counts { pending: 1, processed: 2, ..Counts::default() }
+    );
+}

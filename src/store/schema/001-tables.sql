@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS sessions (
   parent_session_id  INTEGER REFERENCES sessions(id),
   memory_session_id  TEXT,
   project_id         INTEGER REFERENCES projects(id),
+  root               TEXT,
   cwd                TEXT,
   status             TEXT NOT NULL DEFAULT 'active',
   end_reason         TEXT,

@@ -1,0 +1,92 @@
+//! A damaged database makes room for a new one and is kept.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use super::error::Result;
+use super::lock::{Patience, StoreLock};
+use super::{beside, open_ensured};
+use crate::paths::Paths;
+
+/// Moves a damaged database to `<data>/corrupt-<now>/` and begins a new one; where it went.
+/// `None`: it is not damaged, or no longer, for somebody else was here first.
+///
+/// For workers, recovery and whoever repairs; never for a hook. Under the store lock, which every
+/// writer holds and then compares the file's inode with the one he has open. The log goes first:
+/// a log without its database is nothing, beside a new one it would be applied to it.
+///
+/// # Errors
+/// What the disk says; [`super::StoreError::Busy`] when patience ends.
+pub fn set_aside(paths: &Paths, patience: Patience, now: i64) -> Result<Option<PathBuf>> {
+    let mut lock = StoreLock::default();
+    let _held = lock.take(paths, patience)?;
+    let database = paths.database();
+    match open_ensured(&database).and_then(|(conn, _)| whole(&conn)) {
+        Err(error) if error.is_damage() => {}
+        Err(error) => return Err(error),
+        Ok(()) => return Ok(None),
+    }
+    let place = new_dir(paths, now)?;
+    for part in [beside(&database, "-wal"), beside(&database, "-shm"), database.clone()] {
+        let name = part.file_name().expect("a file's path has one");
+        match fs::rename(&part, place.join(name)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+    }
+    open_ensured(&database)?;
+    Ok(Some(place))
+}
+
+/// Reads every page; the first damage is enough.
+fn whole(conn: &rusqlite::Connection) -> Result<()> {
+    let said: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    if said == "ok" {
+        return Ok(());
+    }
+    Err(super::StoreError::Trouble { kind: super::Trouble::Corrupt, message: said })
+}
+
+/// A directory that nobody had before.
+fn new_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
+    for attempt in 0.. {
+        let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
+        let place = paths.data().join(format!("corrupt-{now}{suffix}"));
+        match DirBuilder::new().mode(0o700).create(&place) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return Ok(other.map(|()| place)?),
+        }
+    }
+    unreachable!("some number is free")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::world;
+    use crate::store::{Store, notices};
+
+    #[test]
+    fn damage_is_kept_and_memory_goes_on() {
+        let (_dir, paths) = world();
+        let mut store = Store::open(&paths).unwrap();
+        store.write(|tx| notices::put(tx, "old", &"x".repeat(100_000))).unwrap();
+        store.checkpoint().unwrap();
+        assert_eq!(set_aside(&paths, Patience::Forever, 7).unwrap(), None, "nothing is wrong");
+        // A second damage at the same time must not write over the first.
+        for expected in ["corrupt-7", "corrupt-7-1"] {
+            fs::write(paths.database(), "no database ".repeat(999)).unwrap();
+            let place = set_aside(&paths, Patience::Forever, 7).unwrap().unwrap();
+            assert_eq!(place.file_name().unwrap(), expected);
+            let kept = fs::read_to_string(place.join("memctl.db")).unwrap();
+            assert!(kept.starts_with("no database"));
+            assert_eq!(set_aside(&paths, Patience::Forever, 7).unwrap(), None, "is new");
+        }
+        // Who had the old one open goes on in the new one.
+        store.write(|tx| notices::put(tx, "new", "")).unwrap();
+        let told = notices::list(Store::open(&paths).unwrap().connection()).unwrap();
+        assert_eq!(told, [("new".to_owned(), String::new())]);
+    }
+}
