@@ -143,7 +143,6 @@ impl Event {
     /// The same event without any of the user's, the assistant's or a tool's text.
     pub fn without_text(mut self) -> Event {
         self.text = None;
-        self.private = true;
         if let Some(tool) = &mut self.tool {
             tool.input = None;
             tool.response = None;

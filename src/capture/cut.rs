@@ -48,8 +48,36 @@ pub fn json(raw: &str, limit: usize) -> Option<String> {
 
 /// A JSON text in which no string is longer than `longest`. None: none is.
 pub fn long_strings(raw: &str, longest: usize) -> Option<String> {
+    if raw.len() <= longest {
+        return None;
+    }
     let leaves: Vec<Range<usize>> = json::leaves(raw).into_iter().map(|l| l.inner).collect();
     leaves.iter().any(|l| l.len() > longest).then(|| with_strings_of(raw, &leaves, longest))
+}
+
+/// A JSON text without images and the like: strings of base64 become a note. None: there are
+/// none.
+pub fn blobs(raw: &str) -> Option<String> {
+    if !raw.contains("base64") {
+        return None;
+    }
+    let note = |leaf: json::Leaf| {
+        let data = is_blob(&raw[leaf.inner.clone()]);
+        data.then(|| (leaf.inner.clone(), format!("[base64, {} bytes]", leaf.inner.len())))
+    };
+    let parts: Vec<_> = json::leaves(raw).into_iter().filter_map(note).collect();
+    (!parts.is_empty()).then(|| json::replace(raw, &parts))
+}
+
+/// Begins and ends with much base64, perhaps as a `data:` URL.
+fn is_blob(inner: &str) -> bool {
+    let data = match inner.split_once(";base64,") {
+        Some((head, data)) if head.starts_with("data:") => data.as_bytes(),
+        _ => inner.as_bytes(),
+    };
+    let base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=".contains(b);
+    let n = data.len();
+    n >= 1024 && data[..768].iter().all(base64) && data[n - 256..].iter().all(base64)
 }
 
 fn with_strings_of(raw: &str, leaves: &[Range<usize>], longest: usize) -> String {
@@ -189,6 +217,25 @@ mod tests {
         assert_eq!(value["filePath"], "/a");
         let kept = value["structuredPatch"][0]["lines"].as_array().unwrap();
         assert_eq!(kept.last().unwrap(), &format!("…[{} items cut]…", 5001 - kept.len()));
+    }
+
+    #[test]
+    fn images() {
+        let image = "iVBORw0KGgo/+".repeat(200);
+        let url = format!("data:image/png;base64,{image}");
+        for data in [&image, &url] {
+            let raw = json!({"file": {"base64": data, "type": "image/png"}}).to_string();
+            let expected = format!(
+                "{{\"file\":{{\"base64\":\"[base64, {} bytes]\",\"type\":\"image/png\"}}}}",
+                data.len()
+            );
+            assert_eq!(blobs(&raw).unwrap(), expected);
+        }
+        assert_eq!(
+            blobs(&json!({"base64": "short", "text": "word ".repeat(400)}).to_string()),
+            None
+        );
+        assert_eq!(blobs(&json!([image]).to_string()), None);
     }
 
     fn leaf() -> impl Strategy<Value = Value> {

@@ -2,6 +2,7 @@
 //! escaped string may be cut, how a string is changed in place, and how text that no parser
 //! takes is made valid. No values are built, for most of a payload is never looked at.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// A change of a text: what stands in `range` becomes `with`.
@@ -23,17 +24,23 @@ pub struct Leaf {
 /// How many bytes from the start stand for themselves inside a string: no quote, no backslash,
 /// no control character.
 pub fn plain_run(bytes: &[u8]) -> usize {
-    let special = |b: u8| b == b'"' || b == b'\\' || b < 0x20;
-    let mut chunks = bytes.chunks_exact(32);
+    const ONES: u64 = u64::MAX / 255;
+    // The lowest bit that is set belongs to a byte that is zero; higher ones may be wrong.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     let mut done = 0;
-    for chunk in &mut chunks {
-        // Without an early way out, so that it becomes vector instructions.
-        if chunk.iter().fold(false, |any, &b| any | special(b)) {
-            break;
+    for eight in bytes.chunks_exact(8) {
+        let word = u64::from_le_bytes(eight.try_into().expect("eight bytes"));
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote = zeros(word ^ (ONES * b'"' as u64));
+        let backslash = zeros(word ^ (ONES * b'\\' as u64));
+        let special = (control | quote | backslash) & (ONES << 7);
+        if special != 0 {
+            return done + special.trailing_zeros() as usize / 8;
         }
-        done += 32;
+        done += 8;
     }
-    done + bytes[done..].iter().position(|&b| special(b)).unwrap_or(bytes.len() - done)
+    let special = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
+    done + bytes[done..].iter().position(special).unwrap_or(bytes.len() - done)
 }
 
 /// All string values of a valid JSON text, in order.
@@ -157,30 +164,21 @@ pub fn apply(text: &str, edits: &[Edit]) -> String {
 
 /// Changes the string values of a JSON text. `find` sees them unescaped, and the strings of one
 /// array as the lines of one text: a patch is such an array, and what begins in one of its
-/// lines ends in another. None: nothing was to be changed.
-pub fn rewrite(raw: &str, find: impl Fn(&str) -> Vec<Edit>) -> Option<String> {
+/// lines ends in another. It is asked only about what `suspect` suspects, still escaped. None:
+/// nothing was to be changed.
+pub fn rewrite(
+    raw: &str,
+    suspect: impl Fn(&str) -> bool,
+    find: impl Fn(&str) -> Vec<Edit>,
+) -> Option<String> {
     let leaves = leaves(raw);
     let mut changed: Vec<(Range<usize>, String)> = Vec::new();
-    let mut groups: Vec<Vec<&Leaf>> = Vec::new();
-    let mut by_array = std::collections::HashMap::new();
-    for leaf in &leaves {
-        match leaf.array {
-            None => groups.push(vec![leaf]),
-            Some(array) => {
-                let group = *by_array.entry(array).or_insert(groups.len());
-                if group == groups.len() {
-                    groups.push(Vec::new());
-                }
-                groups[group].push(leaf);
-            }
-        }
-    }
-    for group in groups {
-        let texts: Vec<String> = group.iter().map(|l| unescape(&raw[l.inner.clone()])).collect();
-        let edits = find(&texts.join("\n"));
-        if edits.is_empty() {
+    for group in groups(&leaves) {
+        if !group.iter().any(|leaf| suspect(&raw[leaf.inner.clone()])) {
             continue;
         }
+        let texts: Vec<String> = group.iter().map(|l| unescape(&raw[l.inner.clone()])).collect();
+        let edits = find(&texts.join("\n"));
         let mut start = 0;
         for (leaf, text) in group.iter().zip(&texts) {
             let own = within(&edits, start..start + text.len());
@@ -195,6 +193,19 @@ pub fn rewrite(raw: &str, find: impl Fn(&str) -> Vec<Edit>) -> Option<String> {
     }
     changed.sort_by_key(|(range, _)| range.start);
     Some(replace(raw, &changed))
+}
+
+/// The strings of one array together, every other string by itself.
+fn groups(leaves: &[Leaf]) -> Vec<Vec<&Leaf>> {
+    let mut groups: Vec<Vec<&Leaf>> = Vec::new();
+    let mut by_array = HashMap::new();
+    for leaf in leaves {
+        match leaf.array.map(|array| *by_array.entry(array).or_insert(groups.len())) {
+            Some(group) if group < groups.len() => groups[group].push(leaf),
+            _ => groups.push(vec![leaf]),
+        }
+    }
+    groups
 }
 
 /// The parts of `edits` that lie in `place`, counted from its start. What an edit puts in goes
@@ -294,6 +305,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn plain_runs() {
+        let plain = "aZ !~\u{7f}é😀".repeat(3);
+        assert_eq!(plain_run(plain.as_bytes()), plain.len());
+        for special in ["\"", "\\", "\n", "\0", "\u{1f}"] {
+            for at in (0..plain.len()).filter(|&at| plain.is_char_boundary(at)) {
+                let text = [&plain[..at], special, &plain[at..]].concat();
+                assert_eq!(plain_run(text.as_bytes()), at, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn strings_and_their_arrays() {
         let raw = r#"{"a":"x","b":["y",{"c":"z"},"w"],"d":[["v\"]"]],"e":1}"#;
         let texts: Vec<_> = leaves(raw).iter().map(|l| &raw[l.inner.clone()]).collect();
@@ -328,7 +351,7 @@ mod tests {
             _ => vec![],
         };
         let check = |raw: &str, expected: Option<&str>| {
-            assert_eq!(rewrite(raw, find).as_deref(), expected, "{raw}");
+            assert_eq!(rewrite(raw, |_| true, find).as_deref(), expected, "{raw}");
         };
         check(r#"["a<b","\n","c>d"]"#, Some(r##"["a#","","d"]"##));
         check(r#"{"x":"<\"é>","<":">"}"#, Some(r##"{"x":"#","<":">"}"##));

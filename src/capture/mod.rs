@@ -29,7 +29,7 @@ use crate::project;
 use clients::{Happening, Role};
 pub use payload::Payload;
 use payload::{members, text_of};
-pub use skim::{Skim, SkimError, Skimmed};
+pub use skim::{Skim, Skimmed};
 use texts::Texts;
 
 /// Longer session ids are refused.
@@ -184,7 +184,8 @@ pub fn capture_line(
     client: &str,
     around: &Around,
 ) -> Result<Captured, CaptureError> {
-    let mut payload = parse(line)?;
+    let line = json::repair(line);
+    let mut payload = parse(&line)?;
     payload.session_id.get_or_insert(session.into());
     let failed = payload.is_error || payload.error.is_some();
     let event = match (around.event, &payload.hook_event_name) {
@@ -288,6 +289,10 @@ fn in_background(response: &RawValue) -> bool {
         "status" => value.get() == "\"async_launched\"",
         _ => false,
     })
+}
+
+fn has_private(json: &RawValue) -> bool {
+    json.get().starts_with(squeeze::PRIVATE_STRING) || tags::has_private_json(json.get())
 }
 
 /// What a subagent's report has in place of a tool: an id, by which a second report of the same

@@ -22,12 +22,13 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 
 /// The same within the strings of a JSON text. None: there are none.
 pub fn redact_json(raw: &str) -> Option<String> {
-    if suspect(raw) { json::rewrite(raw, find) } else { None }
+    if suspect(raw) { json::rewrite(raw, |_| true, find) } else { None }
 }
 
 /// Whether it is worth looking closer.
 fn suspect(text: &str) -> bool {
-    text.contains("PRIVATE KEY")
+    // At most eight bytes are searched for with vector instructions.
+    text.contains("ATE KEY")
 }
 
 fn find(text: &str) -> Vec<Edit> {
@@ -120,18 +121,29 @@ fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part: impl Fn(&str) -> usi
 pub fn is_secret_file(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let mut parts = path.rsplit(['/', '\\']);
-    let name = parts.next().unwrap_or("");
-    let folder = parts.next().unwrap_or("");
-    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-    let sample =
-        ["example", "sample", "template", "dist", "defaults"].iter().any(|s| extension == *s);
-    if name == ".env" || name == ".envrc" || extension == "env" || stem == ".env" {
-        return !sample;
-    }
-    if name.starts_with(".env.") {
-        return !sample;
-    }
-    const NAMES: [&str; 17] = [
+    let (name, folder) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    has_secret_name(name) || has_secret_extension(name) || in_secret_folder(folder, name)
+}
+
+/// Whether a command line names such a file. What stands in brackets is code, `f(process.env)`,
+/// and what begins with a dot mostly a field, `jq .key`.
+pub fn names_secret_file(command: &str) -> bool {
+    let breaks = |c: char| c.is_whitespace() || "\"'`|;&<>=,:".contains(c);
+    command.split(breaks).any(|word| {
+        let word = word.trim_start_matches(['$', '(']).trim_end_matches('*');
+        let word = if word.contains('(') { word } else { word.trim_end_matches(')') };
+        match word {
+            "credentials" => false,
+            _ if word.starts_with('.') && !word.contains(['/', '\\']) => has_secret_name(word),
+            _ => is_secret_file(word),
+        }
+    })
+}
+
+fn has_secret_name(name: &str) -> bool {
+    const NAMES: [&str; 22] = [
+        ".env",
+        ".envrc",
         ".netrc",
         "_netrc",
         ".pgpass",
@@ -148,23 +160,31 @@ pub fn is_secret_file(path: &str) -> bool {
         "secrets.yaml",
         "secrets.yml",
         "secrets.json",
-        "kubeconfig",
+        "id_rsa",
+        "id_dsa",
+        "id_ecdsa",
+        "id_ed25519",
     ];
-    const KEYS: [&str; 4] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
-    const EXTENSIONS: [&str; 9] =
-        ["pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "ppk", "p8"];
-    NAMES.contains(&name)
-        || KEYS.contains(&name)
-        || EXTENSIONS.contains(&extension)
-        || (folder == ".kube" && name == "config")
-        || (folder == ".docker" && name == "config.json")
-        || path.contains("/.gnupg/")
+    let variant = name.strip_prefix(".env.").is_some_and(|what| !is_sample(what));
+    NAMES.contains(&name) || variant
 }
 
-/// Whether a command line names such a file.
-pub fn names_secret_file(command: &str) -> bool {
-    let breaks = |c: char| c.is_whitespace() || "\"'`;|&()<>=,:$*".contains(c);
-    command.split(breaks).any(|word| !word.is_empty() && is_secret_file(word))
+fn has_secret_extension(name: &str) -> bool {
+    const EXTENSIONS: [&str; 10] =
+        ["env", "pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "ppk", "p8"];
+    match name.rsplit_once('.') {
+        Some((stem, extension)) => !stem.is_empty() && EXTENSIONS.contains(&extension),
+        None => false,
+    }
+}
+
+fn in_secret_folder(folder: &str, name: &str) -> bool {
+    matches!((folder, name), (".kube", "config") | (".docker", "config.json") | (".gnupg", _))
+}
+
+/// Of `.env.example` the last part.
+fn is_sample(extension: &str) -> bool {
+    matches!(extension, "example" | "sample" | "template" | "dist" | "defaults")
 }
 
 #[cfg(test)]
@@ -262,6 +282,11 @@ mod tests {
                 || names_secret_file("ssh -i ~/.ssh/id_rsa a")
         );
         assert!(names_secret_file("cat<'.env'"));
+        assert!(names_secret_file("x=$(cat .env) y"));
+        assert!(names_secret_file("openssl x509 -in certs/*.pem -text"));
+        assert!(names_secret_file("cat ~/.aws/credentials"));
+        assert!(!names_secret_file("jq '.key, .a.key' x.json; node -e 'f(process.env)'"));
+        assert!(!names_secret_file("git commit -m 'rotate the credentials'"));
         assert!(!names_secret_file("env FOO=1 cargo test && cat key.rs"));
     }
 

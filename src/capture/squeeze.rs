@@ -9,6 +9,8 @@ use super::tags::Watch;
 
 /// Most raw bytes kept at each end of a string.
 const SIDE: usize = 96 << 10;
+/// Begins what stands in place of a string that was too long and partly private.
+pub const PRIVATE_STRING: &str = "\"[private, ";
 /// Longer numbers and words are none.
 const MAX_SCALAR: usize = 64;
 
@@ -33,6 +35,8 @@ struct Level {
     limit: usize,
     kept: usize,
     left_out: usize,
+    /// A private tag stood in what was left out.
+    private: bool,
 }
 
 /// A string that is being read; its head goes to `out` at once.
@@ -62,6 +66,7 @@ impl Squeeze {
             limit: budget / 3 * 4,
             kept: 0,
             left_out: 0,
+            private: false,
         };
         let (out, scalar) = (Vec::new(), Vec::new());
         Squeeze { out, open: vec![top], skipping: None, string: None, scalar }
@@ -177,6 +182,7 @@ impl Squeeze {
             limit,
             kept: 0,
             left_out: 0,
+            private: false,
         });
     }
 
@@ -193,8 +199,10 @@ impl Squeeze {
         }
         if level.left_out > 0 {
             let comma = if level.kept > 0 { "," } else { "" };
-            let note = if level.object { "\"…\":" } else { "" };
-            let text = format!("{comma}{note}\"…[{} items cut]…\"", level.left_out);
+            let key = if level.object { "\"…\":" } else { "" };
+            // A block may have ended there that began before the array: all lines are private.
+            let tag = if level.private { "</private>" } else { "" };
+            let text = format!("{comma}{key}\"…[{} items cut]…{tag}\"", level.left_out);
             self.out.extend_from_slice(text.as_bytes());
         }
         self.out.push(bracket);
@@ -224,45 +232,40 @@ impl Squeeze {
     /// Takes some bytes of the string; how many.
     fn in_string(&mut self, bytes: &[u8]) -> usize {
         let text = self.string.as_mut().expect("asked for");
-        let skipping = self.skipping.is_some();
         if text.escape.len() >= 2 && !bytes[0].is_ascii_hexdigit() {
             text.escape.clear();
         }
-        if !text.escape.is_empty() {
-            text.escape.push(bytes[0]);
-            text.end_escape();
-            if !skipping {
-                text.keep(&mut self.out, &bytes[..1], text.escape.is_empty());
-            }
-            return 1;
-        }
-        match bytes[0] {
-            b'"' => {
-                self.end_string();
-                1
-            }
-            b'\\' => {
-                text.escape.push(b'\\');
-                if !skipping {
-                    text.keep(&mut self.out, b"\\", false);
+        let n = if !text.escape.is_empty() {
+            1
+        } else {
+            match bytes[0] {
+                b'"' => {
+                    self.end_string();
+                    return 1;
                 }
-                1
-            }
-            _ => {
+                b'\\' => escape_len(bytes).unwrap_or(1),
                 // A control character is none of ours to judge.
-                let n = json::plain_run(&bytes[..bytes.len().min(SIDE)]).max(1);
-                if !skipping {
-                    text.watch.pass_run(&bytes[..n]);
-                    text.keep(&mut self.out, &bytes[..n], true);
-                }
-                n
+                _ => json::plain_run(&bytes[..bytes.len().min(SIDE)]).max(1),
             }
+        };
+        let in_escape = bytes[0] == b'\\' || !text.escape.is_empty();
+        if in_escape {
+            text.escape.extend_from_slice(&bytes[..n]);
+            text.end_escape();
+        } else {
+            text.watch.pass_run(&bytes[..n]);
         }
+        if self.skipping.is_none() {
+            let boundary = text.escape.is_empty();
+            text.keep(&mut self.out, &bytes[..n], boundary);
+        }
+        n
     }
 
     fn end_string(&mut self) {
         let text = self.string.take().expect("asked for");
-        if self.skipping.is_some() {
+        if let Some(level) = self.skipping {
+            self.open[level - 1].private |= text.watch.seen;
             return;
         }
         let mut tail = text.older;
@@ -271,7 +274,8 @@ impl Squeeze {
             self.out.extend_from_slice(&tail);
         } else if text.watch.seen {
             self.out.truncate(text.start);
-            self.out.extend_from_slice(format!("\"[private, {} bytes]", text.len).as_bytes());
+            let note = format!("{PRIVATE_STRING}{} bytes]", text.len);
+            self.out.extend_from_slice(note.as_bytes());
         } else {
             let from = tail.len().saturating_sub(text.side);
             let from = (from..tail.len()).find(|&at| json::is_boundary(&tail, at));
@@ -301,21 +305,28 @@ impl Text {
         }
     }
 
+    /// Looks whether the escape is complete.
     fn end_escape(&mut self) {
         let byte = match self.escape[..] {
-            [b'\\', b'u'] => return,
-            [b'\\', b'n' | b't' | b'r'] => b' ',
-            [b'\\', other] => other,
-            [_, _, a, b, c, d] => {
-                let digits = [a, b, c, d].map(char::from).iter().collect::<String>();
-                match u8::from_str_radix(&digits, 16) {
-                    Ok(code) if code < 0x80 => code,
-                    _ => 0xFF,
-                }
+            [_, b'u'] | [_, b'u', _] | [_, b'u', _, _] | [_, b'u', _, _, _] | [_] => return,
+            [_, b'n' | b't' | b'r'] => b' ',
+            [_, b'u', b'0', b'0', high @ b'0'..=b'7', low] => {
+                let digit = |b: u8| (b as char).to_digit(16).unwrap_or(0) as u8;
+                digit(high) << 4 | digit(low)
             }
-            _ => return,
+            [_, b'u', ..] => 0xFF,
+            [_, other, ..] => other,
+            [] => return,
         };
         self.watch.pass(byte);
         self.escape.clear();
+    }
+}
+
+/// Of an escape that is here as a whole.
+fn escape_len(bytes: &[u8]) -> Option<usize> {
+    match bytes.get(1)? {
+        b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
+        _ => Some(2),
     }
 }

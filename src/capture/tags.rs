@@ -49,7 +49,7 @@ pub fn strip(text: &str) -> Stripped<'_> {
 
 /// The same within the strings of a JSON text. None: nothing was to be removed.
 pub fn strip_json(raw: &str) -> Option<String> {
-    if suspect(raw) { json::rewrite(raw, |text| find(text).0) } else { None }
+    if suspect(raw) { json::rewrite(raw, suspect, |text| find(text).0) } else { None }
 }
 
 /// Whether a private tag opens or closes in a string of a JSON text.
@@ -174,20 +174,33 @@ fn ends_name(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/')
 }
 
-/// Whether the strings of a JSON text may hold a tag of ours. Sees a name after `<`; where that
-/// or what follows it is escaped it says yes.
+/// Whether the strings of a JSON text may hold a tag of ours: a `<` is followed by one of the
+/// names, as far as that is not escaped, or is itself escaped.
 fn suspect(raw: &str) -> bool {
-    let bytes = raw.as_bytes();
-    let mut at = 0;
-    while let Some(n) = raw[at..].find('<') {
-        at += n + 1;
-        let rest = &bytes[at..];
-        let word = rest.iter().take_while(|b| !ends_name(**b)).take(32);
-        if word.clone().any(|&b| b == b'\\') || name_at(bytes, at).is_some() {
+    let mut rest = raw;
+    while let Some(n) = rest.find('<') {
+        rest = &rest[n + 1..];
+        if may_follow(rest.as_bytes()) {
             return true;
         }
     }
-    raw.contains("\\u003c") || raw.contains("\\u003C")
+    // `<` as its code, in either case; some others too.
+    raw.contains("\\u003")
+}
+
+fn may_follow(rest: &[u8]) -> bool {
+    let lead = rest.iter().take_while(|b| b.is_ascii_whitespace() || **b == b'/').count();
+    let rest = &rest[lead..];
+    let begins = |name: &&str| {
+        let alike = rest.iter().zip(name.bytes()).take_while(|(a, b)| a.eq_ignore_ascii_case(b));
+        let n = alike.count();
+        n == name.len() || rest.get(n) == Some(&b'\\')
+    };
+    match rest.first() {
+        Some(b'\\') => true,
+        Some(b) if b"pmsltc".contains(&b.to_ascii_lowercase()) => NAMES.iter().any(begins),
+        _ => false,
+    }
 }
 
 /// Looks for private tags in a string that passes by, byte for byte, unescaped. Sees at least
@@ -290,6 +303,13 @@ mod tests {
             "<system-reminder>ac",
             false,
         );
+    }
+
+    #[test]
+    fn names_are_found_by_their_first_letter() {
+        for name in NAMES {
+            assert!(may_follow(format!("{name}>").as_bytes()), "{name}");
+        }
     }
 
     #[test]

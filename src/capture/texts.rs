@@ -105,18 +105,25 @@ fn keep(text: &str, limit: usize) -> String {
     if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
 }
 
+/// Nothing when there is nothing to change.
+type Step<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 fn structured(raw: &str, limit: usize) -> String {
     let mut text = Cow::Borrowed(raw);
-    let mut change = |changed: Option<String>| {
-        if let Some(changed) = changed {
+    let longest = limit.saturating_add(2 * cut::SPARE);
+    let steps: [Step; 5] = [
+        &cut::blobs,
+        &tags::strip_json,
+        &|text| cut::long_strings(text, longest),
+        &secrets::redact_json,
+        &|text| cut::json(text, limit),
+    ];
+    for step in steps {
+        if let Some(changed) = step(&text) {
             text = changed.into();
         }
-        text.clone()
-    };
-    let stripped = change(tags::strip_json(raw));
-    let shorter = change(cut::long_strings(&stripped, limit.saturating_add(2 * cut::SPARE)));
-    let redacted = change(secrets::redact_json(&shorter));
-    change(cut::json(&redacted, limit)).into_owned()
+    }
+    text.into_owned()
 }
 
 /// The event, its texts cut further until its JSON has less than [`MAX_BODY`] bytes, whatever

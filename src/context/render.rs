@@ -62,7 +62,7 @@ pub fn render(chosen: &Chosen, tokens: usize) -> String {
 
 fn more(name: &str) -> String {
     format!(
-        "\nMore: `memctl show {name}` tells an entry in full, `memctl search WORDS` finds others.\n"
+        "\nMore: `memctl show {name}` tells an entry in full.\n"
     )
 }
 

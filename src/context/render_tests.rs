@@ -115,7 +115,7 @@ fn a_whole_block() {
     2026-11-02
     - o12 decision, all projects: Commit messages in English
 
-    More: `memctl show o398` tells an entry in full, `memctl search WORDS` finds others.
+    More: `memctl show o398` tells an entry in full.
     </memctl-context>
     ");
 }
@@ -138,7 +138,7 @@ fn a_small_budget_keeps_what_matters_most() {
     2026-11-20
     - o398 decision, pinned: Tags are scanned, not parsed as XML — XML parsers lose text on `a &lt; b`, silently.
 
-    More: `memctl show o398` tells an entry in full, `memctl search WORDS` finds others.
+    More: `memctl show o398` tells an entry in full.
     </memctl-context>
     ");
 }

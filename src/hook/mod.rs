@@ -157,7 +157,7 @@ fn mark_private(settings: &Settings, key: &str, event: Event) -> Event {
         }
         return event;
     }
-    if mark.exists() { event.without_text() } else { event }
+    if mark.exists() { Event { private: true, ..event.without_text() } } else { event }
 }
 
 struct Words {

@@ -1,20 +1,20 @@
 //! The store lock: one writer at a time, over all processes. SQLite's own busy handler sleeps and
 //! is unfair; waiting in `flock` lost nothing where it lost transactions.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::{Result, StoreError};
+use crate::lock::{FileLock, Held};
 use crate::paths::Paths;
 
 /// How long to wait for the store lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// In the kernel's queue until it is free: workers.
+    /// In the kernel's queue until it is free: workers. The hooks they keep waiting spool.
     Forever,
     /// Those whose caller waits: a session's start, the command line.
     Within(Duration),
@@ -30,20 +30,10 @@ impl FileId {
     }
 }
 
-/// The opened lock file; it stays open between transactions.
+/// The lock file, open between transactions.
 #[derive(Default)]
 pub struct StoreLock {
-    file: Option<File>,
-}
-
-/// While it lives, nobody else writes.
-pub struct Held<'a>(&'a File);
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        // The kernel lets go at the latest when the file is closed.
-        let _ = self.0.unlock();
-    }
+    lock: Option<FileLock>,
 }
 
 impl StoreLock {
@@ -51,56 +41,26 @@ impl StoreLock {
     ///
     /// # Errors
     /// [`StoreError::Busy`] when patience ends, else what the file system says.
-    pub fn take(&mut self, paths: &Paths, patience: Patience) -> Result<Held<'_>> {
-        let path = paths.store_lock();
-        let since = Instant::now();
-        loop {
-            if self.file.is_none() {
-                self.file = Some(open(paths, &path)?);
-            }
-            wait(self.file.as_ref().expect("just opened"), since, patience)?;
-            // Nobody unlinks this file, but somebody may have removed the whole data dir.
-            let ours = self.file.as_ref().and_then(|f| f.metadata().ok());
-            let ours = ours.map(|m| FileId(m.dev(), m.ino()));
-            if ours.is_some() && ours == FileId::of(&path).ok() {
-                break;
-            }
-            self.file = None;
+    pub fn take(&mut self, paths: &Paths, patience: Patience) -> Result<Held> {
+        let taken = match &mut self.lock {
+            Some(lock) => wait(lock, patience),
+            None => Err(StoreError::from(io::Error::from(io::ErrorKind::NotFound))),
+        };
+        if taken.is_ok() || matches!(taken, Err(StoreError::Busy(_))) {
+            return taken;
         }
-        Ok(Held(self.file.as_ref().expect("just locked")))
+        // Not opened yet, or somebody has removed the whole data dir under us.
+        DirBuilder::new().recursive(true).mode(0o700).create(paths.run())?;
+        wait(self.lock.insert(FileLock::open(&paths.store_lock())?), patience)
     }
 }
 
-fn wait(file: &File, since: Instant, patience: Patience) -> Result<()> {
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::Error(e)) => return Err(e.into()),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        match patience {
-            Patience::Forever => match file.lock() {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => return Ok(other?),
-            },
-            Patience::Within(limit) if since.elapsed() >= limit => {
-                return Err(StoreError::Busy(format!("another memctl wrote for {limit:?}")));
-            }
-            Patience::Within(_) => thread::sleep(Duration::from_millis(2)),
-        }
-    }
-}
-
-fn open(paths: &Paths, path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(nix::libc::O_NOFOLLOW);
-    match options.open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(paths.run())?;
-            Ok(options.open(path)?)
-        }
-        other => Ok(other?),
+fn wait(lock: &mut FileLock, patience: Patience) -> Result<Held> {
+    match patience {
+        Patience::Forever => Ok(lock.lock()?),
+        Patience::Within(limit) => lock
+            .lock_within(limit)?
+            .ok_or_else(|| StoreError::Busy(format!("another memctl wrote for {limit:?}"))),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::store::{commit, new_uuid};
 /// ```text
 /// prompt TURN TEXT   private TURN   note TURN   tool TURN USE   secret TURN USE (no text)
 /// failed TURN USE    report TURN    stop TURN TEXT    error TURN TEXT    start REASON
-/// end REASON         finalize       late (the worker)   distil   again N (the Nth event)
+/// end REASON         finalize       late, idle (the worker)   distil   again N (the Nth event)
 /// ```
 struct World {
     conn: Connection,
@@ -54,11 +54,8 @@ impl World {
             "start" => Kind::Start,
             "end" => Kind::End,
             "finalize" => Kind::Finalize,
-            "late" => {
-                let now = self.now;
-                write(&mut self.conn, |tx| close_open(tx, 1, ClosedBy::Late, now, Closing::Late));
-                return;
-            }
+            "late" => return self.close(ClosedBy::Late, Closing::Late),
+            "idle" => return self.close(ClosedBy::Idle, Closing::All),
             "distil" => return self.distil(),
             "again" => {
                 let event = self.sent[first.parse::<usize>().unwrap() - 1].clone();
@@ -84,6 +81,11 @@ impl World {
             _ => event.text = text.or(Some("words".into())),
         }
         self.send(event);
+    }
+
+    fn close(&mut self, by: ClosedBy, which: Closing) {
+        let now = self.now;
+        write(&mut self.conn, |tx| close_open(tx, 1, by, now, which));
     }
 
     fn send(&mut self, event: Event) {
@@ -224,6 +226,7 @@ fn what_closes_and_what_opens_again() {
         "active",
     );
     check("prompt t1 a; tool t1 u1; late", "1:t1:open", "tool@1", "active");
+    check("prompt t1 a; prompt t1 b; idle", "1:t1:idle 2:t1:idle", "interrupted@2", "active");
     // The end: failed only when it closes what nothing had closed before.
     check("prompt t1 a; stop t1 x; end clear", "1:t1:stop", "stop@1=x (end@1)", "completed:clear");
     check("prompt t1 a; end clear", "1:t1:end", "(end@1) end@1", "failed:clear");

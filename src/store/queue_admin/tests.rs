@@ -104,6 +104,8 @@ fn people_may_retry_abort_and_reset() {
     assert_eq!(write(&mut conn, |tx| retry(tx, Which::All)), 1, "nothing is left of the aborted");
     assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
     assert_eq!(claim_one(&mut conn, 1), 2);
+    assert_eq!(write(&mut conn, |tx| retry(tx, Which::All)), 0, "what is in work is left alone");
+    assert_eq!(write(&mut conn, |tx| retry(tx, Which::Ids(&[2]))), 1, "unless it is named");
     assert_eq!(recent(&conn, 9).unwrap(), []);
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, mpsc};
 
-use memctl_proto::{Code, Event, Kind};
+use memctl_proto::{Code, Event};
 use tokio::sync::{mpsc as reports, oneshot};
 
 use super::{Job, Refusal, Report, Standing, Verdict};

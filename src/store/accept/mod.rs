@@ -192,13 +192,17 @@ impl Taking<'_> {
 
     /// The client goes on by itself: the session lives, and nothing is closed or numbered.
     fn notification(&self) -> Result<Effect> {
+        let number = self.number()?;
+        if !self.mark("notification", number)? {
+            return Ok(Effect::repeat(number));
+        }
         self.tx
             .prepare_cached(
                 "UPDATE sessions SET status = 'active', end_reason = NULL,
                    completed_at_epoch = NULL WHERE id = ?1 AND status <> 'active'",
             )?
             .execute([self.session])?;
-        Ok(Effect::on(self.number()?))
+        Ok(Effect::on(number))
     }
 
     /// Something to observe. It opens its prompt again when that was closed, unless there is
@@ -339,10 +343,20 @@ impl Taking<'_> {
         Ok(effect)
     }
 
-    /// Closes whatever is open. A row without content keeps the event's own id: when nothing is
-    /// open there is no summary to name it, and a repeat must not close what comes later.
+    /// Closes whatever is open.
     fn close_all(&self, by: ClosedBy, cause: Cause) -> Result<Effect> {
         let number = self.number()?;
+        if !self.mark(cause.as_str(), number)? {
+            return Ok(Effect::repeat(number));
+        }
+        let open = turns::all_open(self.tx, self.session)?;
+        turns::close(self.tx, self.session, &open, by, Some(self.event.id), self.now)?;
+        Ok(Effect { duplicate: false, prompt: number, closed: open.len() as u64 })
+    }
+
+    /// Keeps the event's own id in a row without content, for an event that may enqueue nothing
+    /// and whose repeat must not undo what came after it. `false`: it was there.
+    fn mark(&self, event: &str, number: i64) -> Result<bool> {
         let added = self
             .tx
             .prepare_cached(
@@ -357,17 +371,12 @@ impl Taking<'_> {
                 self.session,
                 self.event.session,
                 self.turn,
-                cause.as_str(),
+                event,
                 number,
                 self.at,
                 self.now,
             ])?;
-        if added == 0 {
-            return Ok(Effect::repeat(number));
-        }
-        let open = turns::all_open(self.tx, self.session)?;
-        turns::close(self.tx, self.session, &open, by, Some(self.event.id), self.now)?;
-        Ok(Effect { duplicate: false, prompt: number, closed: open.len() as u64 })
+        Ok(added > 0)
     }
 
     fn number(&self) -> Result<i64> {

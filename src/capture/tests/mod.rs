@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod private;
+
 const LIMITS: Limits = Limits { input: 32 << 10, response: 64 << 10, text: 64 << 10 };
 
 fn around() -> Around<'static> {
@@ -243,50 +245,6 @@ fn prompts() {
 }
 
 #[test]
-fn private_text_and_secrets_are_gone_before_the_cut() {
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
-        "MIIEvQIBADAN".repeat(4)
-    );
-    let limit = LIMITS.response;
-    // On each side of where the cut will be, and across it.
-    for before in [limit / 2 - 100, limit / 2 - 20, limit / 2, limit / 2 + 300] {
-        let text = format!("{}\n{pem}\n{}", "a ".repeat(before / 2), "b ".repeat(limit));
-        for response in [
-            json!(text),
-            json!({"stdout": text}),
-            json!({"lines": text.lines().collect::<Vec<_>>()}),
-        ] {
-            let tool = event(used("Bash", json!({"command": "x"}), response)).tool.unwrap();
-            let kept = tool.response.unwrap();
-            assert!(kept.len() <= limit && kept.len() > limit / 3, "{}", kept.len());
-            assert!(!kept.contains("MIIEvQ"), "{before}");
-        }
-        let text = format!("<private>{text}</private>rest");
-        let tool = event(used("Bash", json!({}), json!({"stdout": text}))).tool.unwrap();
-        assert_eq!(tool.response.unwrap(), r#"{"stdout":"rest"}"#);
-    }
-}
-
-#[test]
-fn edits_do_not_repeat_the_file() {
-    let response = json!({"filePath": "/p/a", "originalFile": "old\n", "structuredPatch": [], "userModified": false});
-    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "new"}), response))
-        .tool
-        .unwrap();
-    assert_eq!(
-        tool.response.unwrap(),
-        r#"{"filePath":"/p/a","structuredPatch":[],"userModified":false}"#
-    );
-    // In a file with private parts nobody knows which part was changed.
-    let response = json!({"filePath": "/p/a", "originalFile": "a\n<private>\nsecret\n</private>\n", "newString": "secret2"});
-    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "secret2"}), response))
-        .tool
-        .unwrap();
-    assert_eq!((tool.input.unwrap(), tool.response), (r#"{"file_path":"/p/a"}"#.to_owned(), None));
-}
-
-#[test]
 fn long_payloads() {
     let content = "fn main() {}\n".repeat(200_000);
     let write = used(
@@ -309,7 +267,7 @@ fn long_payloads() {
 
 #[test]
 fn an_event_fits_into_a_message_whatever_it_says() {
-    let nasty = "\u{1}\"\\".repeat(1_000_000);
+    let nasty = "\u{1}\"\\".repeat(300_000);
     let limits = Limits { input: usize::MAX, response: 1 << 30, text: 900_000 };
     let generous = Around { limits, ..around() };
     let payloads = [
@@ -352,6 +310,11 @@ fn lines_of_scripts() {
     let bad = line(json!({"id": "17", "tool_name": "Bash"}));
     assert_eq!(bad, Err(CaptureError::BadId("17".into())));
     assert_eq!(line(json!({"type": "observation"})), Err(CaptureError::NoTool));
+    let broken = r#"{"tool_name":"Bash","error":"a\ud800b"}"#;
+    let Ok(Captured::Event(event)) = capture_line(broken, "own", "script", &around()) else {
+        panic!()
+    };
+    assert_eq!(event.tool.unwrap().response.as_deref(), Some("a\u{fffd}b"));
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

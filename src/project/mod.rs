@@ -94,7 +94,7 @@ fn find(dir: &Path) -> Option<Repository> {
             root.join(bytes_path(text.strip_prefix(b"gitdir:")?.trim_ascii()))
         };
         // An empty `.git` is no repository.
-        fs::metadata(git_dir.join("HEAD")).ok()?;
+        fs::symlink_metadata(git_dir.join("HEAD")).ok()?;
         let common = match read(&git_dir.join("commondir")) {
             Some(text) => git_dir.join(bytes_path(text.trim_ascii())),
             None => git_dir,

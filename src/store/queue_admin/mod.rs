@@ -206,19 +206,19 @@ pub enum Which<'a> {
     All,
 }
 
-/// Tries again, as if for the first time: what failed, what waits, what is in work. What was
-/// aborted has nothing left to try. How many.
+/// Tries again, as if for the first time: what failed and what waits, and what is in work when it
+/// is named. What was aborted has nothing left to try. How many.
 pub fn retry(tx: &Transaction, which: Which) -> Result<u64> {
-    change(
-        tx,
+    let in_work = if matches!(which, Which::Ids(_)) { "OR status = 'processing'" } else { "" };
+    let sql = format!(
         "UPDATE pending_messages SET status = 'pending', retry_count = 0, claims = 0, error = NULL,
            not_before_epoch = NULL, worker_pid = NULL, started_processing_at_epoch = NULL,
            completed_at_epoch = NULL
-         WHERE (status = 'failed' AND error IS NOT 'aborted'
+         WHERE (status = 'failed' AND error IS NOT '{ABORTED}'
              OR status = 'pending' AND (retry_count > 0 OR claims > 0 OR not_before_epoch NOTNULL)
-             OR status = 'processing')",
-        which,
-    )
+             {in_work})"
+    );
+    change(tx, &sql, which)
 }
 
 /// Gives messages up: the row is kept, the payload is not. How many.

@@ -1,0 +1,97 @@
+use super::*;
+
+#[test]
+fn private_text_and_secrets_are_gone_before_the_cut() {
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
+        "MIIEvQIBADAN".repeat(4)
+    );
+    let limit = LIMITS.response;
+    // On each side of where the cut will be, and across it.
+    for before in [limit / 2 - 100, limit / 2 - 20, limit / 2, limit / 2 + 300] {
+        let text = format!("{}\n{pem}\n{}", "a ".repeat(before / 2), "b ".repeat(limit));
+        for response in [
+            json!(text),
+            json!({"stdout": text}),
+            json!({"lines": text.lines().collect::<Vec<_>>()}),
+        ] {
+            let tool = event(used("Bash", json!({"command": "x"}), response)).tool.unwrap();
+            let kept = tool.response.unwrap();
+            assert!(kept.len() <= limit && kept.len() > limit / 3, "{}", kept.len());
+            assert!(!kept.contains("MIIEvQ"), "{before}");
+        }
+        let text = format!("<private>{text}</private>rest");
+        let tool = event(used("Bash", json!({}), json!({"stdout": text}))).tool.unwrap();
+        assert_eq!(tool.response.unwrap(), r#"{"stdout":"rest"}"#);
+    }
+}
+
+#[test]
+fn edits_do_not_repeat_the_file() {
+    let response = json!({"filePath": "/p/a", "originalFile": "old\n", "structuredPatch": [], "userModified": false});
+    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "new"}), response))
+        .tool
+        .unwrap();
+    assert_eq!(
+        tool.response.unwrap(),
+        r#"{"filePath":"/p/a","structuredPatch":[],"userModified":false}"#
+    );
+    // In a file with private parts nobody knows which part was changed.
+    let response = json!({"filePath": "/p/a", "originalFile": "a\n<private>\nsecret\n</private>\n", "newString": "secret2"});
+    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "secret2"}), response))
+        .tool
+        .unwrap();
+    assert_eq!((tool.input.unwrap(), tool.response), (r#"{"file_path":"/p/a"}"#.to_owned(), None));
+}
+
+#[test]
+fn private_lines_of_a_long_patch() {
+    // The block is open when the patch begins, and ends where lines are no longer kept.
+    let mut lines: Vec<String> = (0..60_000).map(|i| format!(" secret line {i}")).collect();
+    lines.push(" </private>".into());
+    lines.push(" after".into());
+    let original = format!("<private>{}", "long ".repeat(200_000));
+    for response in [
+        json!({"structuredPatch": [{"lines": lines}], "filePath": "/p/a"}),
+        json!({"filePath": "/p/a", "newString": "secret", "originalFile": original}),
+    ] {
+        let event =
+            event(used("Edit", json!({"file_path": "/p/a", "new_string": "word"}), response));
+        assert!(event.to_json().contains("/p/a") && !event.to_json().contains("secret"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Wherever a private block stands in however long a payload.
+    #[test]
+    fn nothing_private_passes(
+        sizes in proptest::collection::vec(prop_oneof![0usize..50, 0usize..60_000], 3),
+        opened in any::<bool>(), closed in any::<bool>(), place in 0usize..4, chunk in 1000usize..70_000,
+    ) {
+        let words = |word: &str, n: usize| format!("{word} and\n").repeat(n);
+        let text = [
+            words("before", sizes[0]),
+            if opened { "<private>".into() } else { String::new() },
+            words("hidden", sizes[1] + 1),
+            if closed || !opened { "</private>".into() } else { String::new() },
+            words("after", sizes[2]),
+        ].concat();
+        let payload = match place {
+            0 => used("Bash", json!({"command": "x"}), json!({"stdout": text, "stderr": ""})),
+            1 => used("Write", json!({"file_path": "/a", "content": text}), json!({"content": text, "originalFile": text})),
+            2 => used("Edit", json!({}), json!({"structuredPatch": [{"lines": text.lines().collect::<Vec<_>>()}]})),
+            _ => json!({"session_id": "s", "hook_event_name": "Stop", "last_assistant_message": text}),
+        }.to_string();
+        let mut skim = Skim::new();
+        payload.as_bytes().chunks(chunk).for_each(|c| assert!(!skim.feed(c) || c.ends_with(b"}")));
+        let text = skim.finish().unwrap().text;
+        let Captured::Event(event) = capture(&parse(&text).unwrap(), &around()).unwrap() else { panic!() };
+        prop_assert!(!event.to_json().contains("hidden"));
+        // And it is not for want of text.
+        let shown = sizes[0] > 1 && opened || sizes[2] > 1 && (closed || !opened);
+        let kept = event.to_json().contains(" and");
+        prop_assert!(kept || !shown || payload.len() > 1 << 20 || matches!(place, 1 | 2));
+    }
+}
