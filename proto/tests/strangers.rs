@@ -156,7 +156,7 @@ proptest! {
         });
         let bare = event.clone().without_text();
         prop_assert!(!bare.to_json().contains(&word));
-        prop_assert!(bare.private);
+        prop_assert_eq!(bare.private, event.private);
         prop_assert_eq!((bare.id, bare.kind, bare.session), (event.id, event.kind, event.session));
     }
 

@@ -1,12 +1,45 @@
-//! temporary
-use crate::memory::*;
+//! The default memory agent: local rules, no model, no network, nothing to configure.
+//!
+//! It reads a turn as a person would who looks over somebody's shoulder and writes down only what
+//! will matter: not each command but what it came to.
+//!
+//! ```text
+//! messages -> reading (what happened) -> episodes (works, looks, troubles) -> observe, summary
+//! ```
+//!
+//! Pure and deterministic: no clock, no I/O, no state between batches. Whatever the texts are, cut
+//! apart, foreign or garbage, it ends in time linear in them and never panics.
+
+mod edit;
+mod episodes;
+mod kind;
+mod observe;
+mod payload;
+mod prose;
+mod reading;
+mod run;
+mod shell;
+mod summary;
+mod titles;
+mod tools;
+mod trouble;
+mod verdict;
+mod work;
+
+use crate::memory::{Batch, Distilled};
+
 pub fn distill(batch: &Batch) -> Distilled {
-    let last = batch.messages.last().unwrap();
-    Distilled {
-        observations: vec![],
-        summary: last.cause.summarizes().then(|| Summary {
-            completed: last.last_assistant_message.clone().unwrap_or_default(),
-            ..Default::default()
-        }),
+    let events = reading::read(batch);
+    let mut threads = episodes::follow(&events);
+    let stop = batch.messages.last().filter(|m| m.cause.summarizes());
+    if let Some(stop) = stop.filter(|s| s.cause == crate::memory::Cause::Stop) {
+        threads[0].message.clone_from(&stop.last_assistant_message);
+        threads[0].message_source = Some(stop.id);
+        if threads[0].looked.prompt_number == 0 {
+            threads[0].looked.prompt_number = stop.prompt_number;
+        }
     }
+    let observations: Vec<_> = threads.iter().flat_map(|t| observe::of_thread(t, batch)).collect();
+    let summary = stop.map(|stop| summary::of(batch, stop, &threads, &observations));
+    Distilled { observations, summary }
 }

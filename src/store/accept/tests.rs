@@ -180,7 +180,7 @@ fn numbers_and_turns() {
         "active",
     );
     // A notification has a turn of its own and no number; it closes nothing.
-    check("prompt t1 a; note t2; tool t2 u1", "1:t1:open", "tool@1", "active");
+    check("prompt t1 a; note t2; tool t2 u1", "1:t1:open", "(notification@1) tool@1", "active");
     // Before any prompt.
     check("tool t1 u1; stop t1 done", "", "tool@0 stop@0=done", "active");
     check("tool t1 u1; prompt t1 a; tool t1 u2", "1:t1:open", "tool@0 tool@1", "active");
@@ -247,7 +247,7 @@ fn what_closes_and_what_opens_again() {
         "(end@1) end@1 tool@1",
         "failed:clear",
     );
-    check("prompt t1 a; end clear; note t2", "1:t1:end", "(end@1) end@1", "active");
+    check("prompt t1 a; end clear; note t2", "1:t1:end", "(end@1) end@1 (notification@1)", "active");
     // Two turns open, two summaries.
     check(
         "prompt t1 a; stop t1 x; prompt t2 b; tool t1 u1; finalize",

@@ -1,0 +1,280 @@
+//! Which of `bugfix`, `feature`, `refactor` and `change` a work is: the commit says it best, then
+//! the prompt, then what happened.
+
+use super::edit::Made;
+use super::work::Work;
+
+pub fn of(work: &Work, prompt: &str) -> &'static str {
+    let said = work.commit.as_ref().map(|c| c.subject.as_str()).and_then(by_commit);
+    if let Some(kind) = said {
+        return kind;
+    }
+    let asked = by_words(prompt);
+    let cured = work.fixes.iter().any(|f| !f.files.is_empty());
+    let was_there = work.fixes.iter().any(|f| !f.files.is_empty() && !f.trouble.after_edits);
+    let created = work.files.iter().any(|f| f.made == Made::Created && is_code(&f.path));
+    let plain = !work.files.is_empty() && work.files.iter().all(|f| !is_code(&f.path));
+    match asked {
+        Some("bugfix") => "bugfix",
+        // Tests written first fail until the feature is there.
+        Some("feature") if was_there && !created && !new_tests(work) => "bugfix",
+        _ if plain && !was_there => "change",
+        Some(kind) => kind,
+        None if was_there || cured && !created => "bugfix",
+        None if created => "feature",
+        None => "change",
+    }
+}
+
+fn new_tests(work: &Work) -> bool {
+    work.files.iter().any(|f| is_test(&f.path))
+}
+
+/// By the word in front of a conventional subject, else by its verb.
+fn by_commit(subject: &str) -> Option<&'static str> {
+    let low = subject.to_lowercase();
+    let head = low.split(':').next().unwrap_or("");
+    let conventional =
+        low.contains(": ") && head.len() <= 40 && !head.trim_end_matches('!').contains("  ");
+    if conventional {
+        let word = head.split(['(', '!']).next().unwrap_or("").trim();
+        match word {
+            "fix" | "hotfix" | "bugfix" => return Some("bugfix"),
+            "feat" | "feature" => return Some("feature"),
+            "refactor" | "style" => return Some("refactor"),
+            "docs" | "chore" | "test" | "tests" | "build" | "ci" | "perf" | "deps" | "release" => {
+                return Some("change");
+            }
+            _ => {}
+        }
+    }
+    let text = if conventional {
+        low.split_once(": ").map_or(low.as_str(), |(_, rest)| rest)
+    } else {
+        &low
+    };
+    let first = text.split_whitespace().next().unwrap_or("");
+    verb(first)
+}
+
+/// The kind that a prompt's first telling word names, in the languages people write to agents in.
+pub fn by_words(text: &str) -> Option<&'static str> {
+    let low: String = text.chars().take(600).collect::<String>().to_lowercase();
+    let by_verb = low
+        .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '\'')
+        .filter(|w| !w.is_empty())
+        .take(60)
+        .find_map(verb);
+    // Languages without spaces between words.
+    by_verb.or_else(|| {
+        const WORDS: [(&str, &str); 16] = [
+            ("修复", "bugfix"),
+            ("修正", "bugfix"),
+            ("バグ", "bugfix"),
+            ("直して", "bugfix"),
+            ("고쳐", "bugfix"),
+            ("버그", "bugfix"),
+            ("重构", "refactor"),
+            ("リファクタ", "refactor"),
+            ("리팩", "refactor"),
+            ("添加", "feature"),
+            ("实现", "feature"),
+            ("新增", "feature"),
+            ("追加", "feature"),
+            ("実装", "feature"),
+            ("추가", "feature"),
+            ("구현", "feature"),
+        ];
+        let found = WORDS.iter().filter_map(|(word, kind)| Some((low.find(word)?, *kind)));
+        found.min_by_key(|(at, _)| *at).map(|(_, kind)| kind)
+    })
+}
+
+fn verb(word: &str) -> Option<&'static str> {
+    let starts = |stems: &[&str]| stems.iter().any(|s| word.starts_with(s));
+    const FIX: [&str; 34] = [
+        "fix",
+        "bug",
+        "broken",
+        "crash",
+        "repair",
+        "hotfix",
+        "regress",
+        "fails",
+        "failing",
+        "panics",
+        "debug",
+        "wrong",
+        "incorrect",
+        "flaky",
+        "corrig",
+        "répar",
+        "bogue",
+        "plante",
+        "reparier",
+        "behebe",
+        "beheb",
+        "fehler",
+        "kaputt",
+        "arregl",
+        "fallo",
+        "исправ",
+        "почин",
+        "ошибк",
+        "corrij",
+        "consert",
+        "błąd",
+        "napraw",
+        "resolve",
+        "rozwiąż",
+    ];
+    const FEATURE: [&str; 24] = [
+        "implement",
+        "feature",
+        "ajoute",
+        "créer",
+        "crée",
+        "implémente",
+        "hinzu",
+        "füge",
+        "baue",
+        "erstelle",
+        "implementier",
+        "añad",
+        "agreg",
+        "crea",
+        "реализ",
+        "добав",
+        "созда",
+        "adicion",
+        "dodaj",
+        "introduc",
+        "scaffold",
+        "ergänze",
+        "support",
+        "aggiung",
+    ];
+    const REFACTOR: [&str; 21] = [
+        "refactor",
+        "rename",
+        "renaming",
+        "restructur",
+        "reorgani",
+        "simplif",
+        "dedup",
+        "tidy",
+        "inline",
+        "renomm",
+        "umbenenn",
+        "benenne",
+        "refaktor",
+        "aufräum",
+        "umstrukturier",
+        "renombr",
+        "refactoriz",
+        "переимен",
+        "рефактор",
+        "extract",
+        "decouple",
+    ];
+    match word {
+        "add" | "adds" | "added" | "adding" | "create" | "build" | "new" | "write" | "make"
+        | "allow" | "enable" => Some("feature"),
+        "move" | "split" | "cleanup" | "clean" => Some("refactor"),
+        "error" | "errors" => Some("bugfix"),
+        "bugs" | "address" | "crates" | "createdat" => None,
+        _ if starts(&FIX) && !word.starts_with("fixture") && !word.starts_with("fixed-") => {
+            Some("bugfix")
+        }
+        _ if starts(&REFACTOR) => Some("refactor"),
+        _ if starts(&FEATURE) => Some("feature"),
+        _ => None,
+    }
+}
+
+/// Whether a path is a test by its name or its folder.
+pub fn is_test(path: &str) -> bool {
+    let low = path.to_lowercase();
+    let file = low.rsplit('/').next().unwrap_or(&low);
+    let stem = file.split('.').next().unwrap_or(file);
+    low.split('/')
+        .any(|part| matches!(part, "test" | "tests" | "spec" | "specs" | "__tests__" | "e2e"))
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || stem.ends_with("_spec")
+        || stem.ends_with("test") && stem.len() > 4
+        || file.contains(".test.")
+        || file.contains(".spec.")
+}
+
+/// Whether a file is code rather than prose or data.
+fn is_code(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let ending = file.rsplit_once('.').map_or("", |(_, e)| e);
+    !matches!(
+        ending.to_ascii_lowercase().as_str(),
+        "md" | "mdx"
+            | "txt"
+            | "rst"
+            | "adoc"
+            | "json"
+            | "jsonc"
+            | "toml"
+            | "yaml"
+            | "yml"
+            | "lock"
+            | "ini"
+            | "cfg"
+            | "conf"
+            | "env"
+            | "csv"
+            | "svg"
+            | "png"
+            | "snap"
+            | "xml"
+            | ""
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(by_words(text), expected, "{text}");
+    }
+
+    #[test]
+    fn prompts_name_a_kind() {
+        check("Fix the failing test in parser", Some("bugfix"));
+        check("add a --verbose flag, it's needed for debugging", Some("feature"));
+        check("please rename Foo to Bar everywhere", Some("refactor"));
+        check("the login page crashes when the name is empty", Some("bugfix"));
+        check("corrige le test qui plante", Some("bugfix"));
+        check("füge eine Suche hinzu", Some("feature"));
+        check("修复空输入的错误", Some("bugfix"));
+        check("検索を実装して", Some("feature"));
+        check("bump the version to 2.0", None);
+        check("use the fixtures", None);
+        assert_eq!(by_commit("feat(parser)!: unified view (x-1)"), Some("feature"));
+        assert_eq!(by_commit("parser: guard empty input"), None);
+        assert_eq!(by_commit("Fix panic on empty input"), Some("bugfix"));
+        assert_eq!(by_commit("docs: fix typo"), Some("change"));
+    }
+
+    #[test]
+    fn tests_are_told_by_name() {
+        for path in [
+            "tests/a.rs",
+            "src/x_test.go",
+            "spec/a_spec.rb",
+            "src/a.test.ts",
+            "test_x.py",
+            "src/FooTest.java",
+        ] {
+            assert!(is_test(path), "{path}");
+        }
+        assert!(!is_test("src/latest/contest.rs") || !is_test("src/attestation.rs"));
+        assert!(!is_test("src/parser.rs"));
+    }
+}

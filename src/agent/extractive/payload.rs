@@ -1,0 +1,148 @@
+//! A tool's input or response, read leniently: JSON when it is JSON, else the text it is.
+//!
+//! The texts come cut in the middle, so a string may end early, a marker may stand inside it, and
+//! the whole may be no JSON any more. Nothing here fails; a field that cannot be had is absent.
+
+use serde_json::Value;
+
+/// What one of a message's two texts holds.
+pub enum Payload<'a> {
+    Json(Value),
+    /// Not JSON: an error text, a line from a script, or JSON that was cut apart.
+    Text(&'a str),
+    Absent,
+}
+
+impl<'a> Payload<'a> {
+    pub fn read(text: Option<&'a str>) -> Payload<'a> {
+        let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else {
+            return Payload::Absent;
+        };
+        match serde_json::from_str(text) {
+            Ok(Value::Null) => Payload::Absent,
+            Ok(value) => Payload::Json(value),
+            Err(_) => Payload::Text(text),
+        }
+    }
+
+    /// The first of `keys` that holds a string, looked for at the top and then one level down.
+    pub fn string(&self, keys: &[&str]) -> Option<String> {
+        match self {
+            Payload::Json(value) => keys.iter().find_map(|key| find_string(value, key)),
+            Payload::Text(text) => keys.iter().find_map(|key| salvage(text, key)),
+            Payload::Absent => None,
+        }
+    }
+
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        match self {
+            Payload::Json(value) => value.get(key),
+            _ => None,
+        }
+    }
+
+    /// Everything a person would read in it: streams, content blocks, a plain string.
+    pub fn text(&self) -> String {
+        match self {
+            Payload::Json(value) => readable(value),
+            Payload::Text(text) => {
+                let streams: Vec<String> =
+                    ["stdout", "stderr"].iter().filter_map(|key| salvage(text, key)).collect();
+                if streams.is_empty() { (*text).to_owned() } else { streams.join("\n") }
+            }
+            Payload::Absent => String::new(),
+        }
+    }
+}
+
+fn find_string(value: &Value, key: &str) -> Option<String> {
+    if let Some(Value::String(found)) = value.get(key) {
+        return Some(found.clone());
+    }
+    let Value::Object(map) = value else { return None };
+    map.values().find_map(|inner| match inner.get(key) {
+        Some(Value::String(found)) => Some(found.clone()),
+        _ => None,
+    })
+}
+
+fn readable(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => join(items.iter().map(readable)),
+        Value::Object(map) => {
+            const TEXTS: [&str; 9] = [
+                "stdout", "stderr", "text", "content", "result", "output", "error", "message",
+                "file",
+            ];
+            join(TEXTS.iter().filter_map(|key| map.get(*key)).map(readable))
+        }
+        _ => String::new(),
+    }
+}
+
+fn join(texts: impl Iterator<Item = String>) -> String {
+    texts.filter(|t| !t.trim().is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The string after `"key":` in what was JSON before it was cut; whatever there is of it.
+fn salvage(text: &str, key: &str) -> Option<String> {
+    let quoted = format!("\"{key}\"");
+    let mut rest = text;
+    loop {
+        let at = rest.find(&quoted)?;
+        rest = &rest[at + quoted.len()..];
+        let Some(value) = rest.trim_start().strip_prefix(':') else { continue };
+        if let Some(string) = value.trim_start().strip_prefix('"') {
+            return Some(unescape(string));
+        }
+    }
+}
+
+/// A JSON string's inside up to its closing quote or the end of what there is.
+fn unescape(inside: &str) -> String {
+    let mut out = String::new();
+    let mut chars = inside.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some('r') => {}
+                Some('u') => {
+                    let code: String = chars.by_ref().take(4).collect();
+                    let known = u32::from_str_radix(&code, 16).ok().and_then(char::from_u32);
+                    out.push(known.unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                Some(other) => out.push(other),
+                None => break,
+            },
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, keys: &[&str], string: Option<&str>, readable: &str) {
+        let payload = Payload::read(Some(text));
+        assert_eq!(payload.string(keys).as_deref(), string, "{text}");
+        assert_eq!(payload.text(), readable, "{text}");
+    }
+
+    #[test]
+    fn reads_json_and_what_is_left_of_it() {
+        check(r#"{"stdout":"hi","stderr":"","interrupted":false}"#, &["stdout"], Some("hi"), "hi");
+        check(r#"{"file":{"filePath":"/a/b.rs"}}"#, &["filePath"], Some("/a/b.rs"), "");
+        check(r#"[{"type":"text","text":"echo: hello"}]"#, &["x"], None, "echo: hello");
+        check(r#""a plain string""#, &["x"], None, "a plain string");
+        check("File does not exist.", &["file_path"], None, "File does not exist.");
+        let cut = r#"{"command":"echo \"a\"\nb","stdout":"one\ntwo…[9 byte"#;
+        check(cut, &["command"], Some("echo \"a\"\nb"), "one\ntwo…[9 byte");
+        check(r#"{"a":"\u00e9\ud83d"#, &["a"], Some("é\u{fffd}"), r#"{"a":"\u00e9\ud83d"#);
+    }
+}

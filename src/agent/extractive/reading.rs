@@ -1,0 +1,355 @@
+//! One message as what happened: a file read, an edit, a command, a report. Told by the tool's
+//! name where it is known and by the fields of its input where it is not.
+
+use std::path::Path;
+
+use super::edit::{self, Edit};
+use super::payload::Payload;
+use super::prose::fit;
+use super::run::{self, Run};
+use crate::memory::{Batch, Cause, Message, Origin};
+
+/// A message with what it means.
+pub struct Event<'a> {
+    pub message: &'a Message,
+    pub what: What,
+}
+
+#[derive(Debug)]
+pub enum What {
+    Read {
+        path: String,
+    },
+    Search {
+        pattern: String,
+    },
+    Edit(Vec<Edit>),
+    Run(Box<Run>),
+    /// Something fetched, or a search of the web.
+    Web {
+        subject: String,
+        gist: String,
+    },
+    /// A subagent was sent off.
+    Launch {
+        agent: Option<String>,
+        kind: String,
+        task: String,
+    },
+    /// What a subagent came back with.
+    Report {
+        text: String,
+        task: String,
+    },
+    /// A tool of an MCP server, or one nobody here knows.
+    Call {
+        tool: String,
+        deed: Option<String>,
+        failure: Option<String>,
+    },
+    /// Nothing to remember.
+    Nothing,
+}
+
+impl Event<'_> {
+    /// Whose word it is.
+    pub fn origin(&self) -> Origin {
+        match &self.what {
+            What::Read { .. } | What::Search { .. } | What::Edit(_) => Origin::Repository,
+            What::Run(run) if run.fetched.is_some() => Origin::Web,
+            What::Web { .. } => Origin::Web,
+            What::Report { .. } => Origin::Assistant,
+            What::Run(_) | What::Call { .. } | What::Launch { .. } => Origin::Tool,
+            What::Nothing => Origin::Tool,
+        }
+    }
+}
+
+/// What each message of the batch says, in their order; those that ask for a summary left out.
+pub fn read(batch: &Batch) -> Vec<Event<'_>> {
+    let root = batch.project_root.as_deref();
+    let observed = batch.messages.iter().filter(|m| !m.cause.summarizes());
+    observed.map(|message| Event { message, what: what(message, root) }).collect()
+}
+
+fn what(message: &Message, root: Option<&Path>) -> What {
+    if message.cause == Cause::Subagent {
+        let text = message.last_assistant_message.clone().unwrap_or_default();
+        return if text.trim().is_empty() {
+            What::Nothing
+        } else {
+            What::Report { text, task: String::new() }
+        };
+    }
+    let failed = message.cause == Cause::ToolFailed;
+    let name = message.tool_name.as_deref().unwrap_or("");
+    let input = Payload::read(message.tool_input.as_deref());
+    let response = Payload::read(message.tool_response.as_deref());
+    if failed && refused(&response) {
+        return What::Nothing;
+    }
+    let place = Place { root, cwd: message.cwd.as_deref().map(Path::new) };
+    match family(name, &input) {
+        // The client refuses an edit or a read for its own reasons, and the agent tries again.
+        Family::Edit | Family::Read | Family::Search if failed => What::Nothing,
+        Family::Edit => {
+            let edits = edit::read(name, &input, &response, &place);
+            if edits.is_empty() { What::Nothing } else { What::Edit(edits) }
+        }
+        Family::Read => {
+            let path = input.string(&[
+                "file_path",
+                "path",
+                "notebook_path",
+                "absolute_path",
+                "target_file",
+            ]);
+            let file = path.filter(|p| !is_scratch(p)).map(|p| place.relative(&p));
+            file.map_or(What::Nothing, |path| What::Read { path })
+        }
+        Family::Search => {
+            let pattern = input.string(&["pattern", "query", "glob"]).unwrap_or_default();
+            What::Search { pattern: fit(&pattern, 60) }
+        }
+        Family::Run => command(&input, &response, failed, &place),
+        Family::Web => web(&input, &response, failed),
+        Family::Launch => launch(&input, &response),
+        Family::Other => call(name, &input, &response, failed),
+        Family::Skip => What::Nothing,
+    }
+}
+
+fn command(input: &Payload, response: &Payload, failed: bool, place: &Place) -> What {
+    let Some(mut run) = run::read(input, response, failed) else { return What::Nothing };
+    for paths in [&mut run.written, &mut run.removed, &mut run.read] {
+        *paths = paths.iter().map(|p| place.relative(p)).collect();
+    }
+    for path in run.reverted.iter_mut().filter(|p| *p != ".") {
+        *path = place.relative(path);
+    }
+    What::Run(Box::new(run))
+}
+
+fn web(input: &Payload, response: &Payload, failed: bool) -> What {
+    let subject = input
+        .string(&["url", "query", "prompt", "uri", "libraryName", "library"])
+        .unwrap_or_default();
+    if failed || subject.is_empty() {
+        return What::Nothing;
+    }
+    let gist = response.string(&["result"]).unwrap_or_else(|| response.text());
+    What::Web { subject, gist }
+}
+
+fn launch(input: &Payload, response: &Payload) -> What {
+    let task = input.string(&["description"]).map(|d| fit(&d, 100)).unwrap_or_default();
+    // A report that comes with the tool's own answer, from clients without an event for it.
+    if response.string(&["status"]).as_deref() == Some("completed")
+        && let Some(content) = response.value("content")
+    {
+        let text = Payload::Json(content.clone()).text();
+        let text: Vec<&str> =
+            text.lines().filter(|l| !l.starts_with("agentId:") && !l.starts_with('<')).collect();
+        if !text.is_empty() {
+            return What::Report { text: text.join("\n"), task };
+        }
+    }
+    What::Launch {
+        agent: response.string(&["agentId", "agent_id"]),
+        kind: input.string(&["subagent_type", "agent_type"]).unwrap_or_default(),
+        task,
+    }
+}
+
+fn call(name: &str, input: &Payload, response: &Payload, failed: bool) -> What {
+    let (server, tool) = mcp(name).unwrap_or(("", name));
+    if failed {
+        let text = response.text();
+        let line = text.lines().map(str::trim).find(|l| l.chars().any(char::is_alphanumeric));
+        return What::Call {
+            tool: tool.to_owned(),
+            deed: None,
+            failure: line.map(|l| fit(l, 160)),
+        };
+    }
+    let acts = [
+        "create", "update", "delete", "send", "post", "merge", "close", "add", "write", "deploy",
+        "publish", "execute", "insert", "move", "remove",
+    ];
+    let low = tool.to_lowercase();
+    let acted =
+        low.split(|c: char| !c.is_alphanumeric()).any(|w| acts.contains(&w)) && !server.is_empty();
+    let deed = acted.then(|| {
+        let about = input
+            .string(&["title", "name", "subject", "path", "key", "id", "query", "body", "text"]);
+        let about = about.map(|a| format!(": {}", fit(&a, 100))).unwrap_or_default();
+        format!("{} ({server}){about}", tool.replace('_', " "))
+    });
+    What::Call { tool: tool.to_owned(), deed, failure: None }
+}
+
+/// (server, tool) of `mcp__server__tool`.
+fn mcp(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("mcp__")?.split_once("__")
+}
+
+enum Family {
+    Edit,
+    Read,
+    Search,
+    Run,
+    Web,
+    Launch,
+    Other,
+    Skip,
+}
+
+fn family(name: &str, input: &Payload) -> Family {
+    match name {
+        "Edit" | "Write" | "MultiEdit" | "NotebookEdit" | "apply_patch" | "replace"
+        | "write_file" | "edit_file" => Family::Edit,
+        "Read" | "NotebookRead" | "read_file" | "view" => Family::Read,
+        "Grep"
+        | "Glob"
+        | "LS"
+        | "list_directory"
+        | "search_file_content"
+        | "glob"
+        | "grep"
+        | "LSP" => Family::Search,
+        "Bash" | "PowerShell" | "shell" | "exec_command" | "run_shell_command"
+        | "run_terminal_cmd" | "local_shell" => Family::Run,
+        "WebFetch" | "WebSearch" | "web_fetch" | "google_web_search" | "web_search" => Family::Web,
+        "Task" | "Agent" => Family::Launch,
+        "BashOutput" | "KillShell" | "KillBash" | "TaskStop" | "TaskOutput" | "EnterWorktree"
+        | "ExitWorktree" | "update_plan" => Family::Skip,
+        _ if mcp(name).is_some() => {
+            let low = name.to_lowercase();
+            const NET: [&str; 12] = [
+                "fetch",
+                "web",
+                "browse",
+                "crawl",
+                "scrape",
+                "tavily",
+                "exa__",
+                "brave",
+                "firecrawl",
+                "puppeteer",
+                "playwright",
+                "context7",
+            ];
+            if NET.iter().any(|n| low.contains(n)) { Family::Web } else { Family::Other }
+        }
+        _ => by_fields(input),
+    }
+}
+
+/// A tool nobody here knows, by what it was given.
+fn by_fields(input: &Payload) -> Family {
+    let has = |key: &str| input.value(key).is_some();
+    let file = has("file_path") || has("path");
+    if file && (has("old_string") || has("new_string") || has("edits"))
+        || has("file_path") && has("content")
+    {
+        Family::Edit
+    } else if has("command") {
+        Family::Run
+    } else if has("url") {
+        Family::Web
+    } else if has("file_path") {
+        Family::Read
+    } else {
+        Family::Other
+    }
+}
+
+/// Not a failure of anything: the user or a rule said no, or the client would not try.
+fn refused(response: &Payload) -> bool {
+    let text = response.text();
+    let head: String = text.chars().take(300).collect();
+    [
+        "doesn't want to proceed",
+        "was rejected",
+        "[Request interrupted",
+        "<tool_use_error>",
+        "Permission to use",
+        "requested permissions",
+        "InputValidationError",
+        "hook error",
+        "blocked by",
+    ]
+    .iter()
+    .any(|mark| head.contains(mark))
+}
+
+/// The client's own files: a background command's output, pasted images, plans.
+fn is_scratch(path: &str) -> bool {
+    path.contains("/tasks/") && path.ends_with(".output")
+        || path.starts_with("/tmp/claude")
+        || path.contains("/.claude/projects/")
+}
+
+/// Where a path is to be read from.
+pub struct Place<'a> {
+    pub root: Option<&'a Path>,
+    pub cwd: Option<&'a Path>,
+}
+
+impl Place<'_> {
+    /// From the project's root where it lies below it, else as it is.
+    pub fn relative(&self, path: &str) -> String {
+        let given = Path::new(path);
+        let whole = match self.cwd.or(self.root) {
+            Some(base) if given.is_relative() => base.join(given),
+            _ => given.to_owned(),
+        };
+        let whole = tidy(&whole);
+        let below = self.root.and_then(|root| whole.strip_prefix(root).ok());
+        match below {
+            Some(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
+            Some(rest) => rest.to_string_lossy().into_owned(),
+            None if self.root.is_none() && given.is_relative() => {
+                tidy(given).to_string_lossy().into_owned()
+            }
+            None => whole.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// Without `.` and `..`, by name alone.
+fn tidy(path: &Path) -> std::path::PathBuf {
+    use std::path::Component;
+    let mut out = std::path::PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if out.file_name().is_some() => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_from_the_root() {
+        let place = Place { root: Some(Path::new("/p")), cwd: Some(Path::new("/p/sub")) };
+        for (path, expected) in [
+            ("/p/src/a.rs", "src/a.rs"),
+            ("b.rs", "sub/b.rs"),
+            ("../c.rs", "c.rs"),
+            ("/elsewhere/d.rs", "/elsewhere/d.rs"),
+            ("/p", "."),
+            ("../../q/e.rs", "/q/e.rs"),
+        ] {
+            assert_eq!(place.relative(path), expected, "{path}");
+        }
+        assert_eq!(Place { root: None, cwd: None }.relative("./x.rs"), "x.rs");
+    }
+}

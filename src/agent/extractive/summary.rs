@@ -1,0 +1,232 @@
+//! The summary of a turn: request, investigated, learned, completed, next steps, notes.
+
+use super::episodes::Thread;
+use super::observe::{same, some};
+use super::prose::{self, About, Sentence, fit, paragraph};
+use super::titles;
+use super::work::merge;
+use crate::memory::{Batch, Cause, Message, Observation, Summary};
+
+const COMPLETED: usize = 900;
+const LEARNED: usize = 600;
+const NEXT: usize = 400;
+
+pub fn of(
+    batch: &Batch,
+    stop: &Message,
+    threads: &[Thread],
+    observations: &[Observation],
+) -> Summary {
+    let spoken = matches!(stop.cause, Cause::Stop);
+    let message = stop.last_assistant_message.as_deref().filter(|_| spoken).unwrap_or("");
+    let said = prose::sentences(message);
+    let previous = batch.previous.clone().unwrap_or_default();
+    let changed = observations.iter().any(|o| !o.files_modified.is_empty())
+        || batch.earlier.iter().any(|e| !e.files_modified.is_empty());
+    let mut files_read = previous.files_read.clone();
+    merge(
+        &mut files_read,
+        batch.earlier.iter().flat_map(|e| e.files_read.iter().cloned()).collect(),
+    );
+    for thread in threads {
+        merge(&mut files_read, thread.works.iter().flat_map(|w| w.read.iter().cloned()).collect());
+        merge(&mut files_read, thread.looked.read.clone());
+    }
+    let mut files_modified = previous.files_modified.clone();
+    merge(
+        &mut files_modified,
+        batch.earlier.iter().flat_map(|e| e.files_modified.iter().cloned()).collect(),
+    );
+    merge(
+        &mut files_modified,
+        observations.iter().flat_map(|o| o.files_modified.iter().cloned()).collect(),
+    );
+    let request = request(batch, stop);
+    Summary {
+        request: or(request, previous.request),
+        investigated: or(investigated(threads, batch), previous.investigated),
+        learned: or(learned(&said, observations, changed), previous.learned),
+        completed: completed(&said, observations, batch, changed, &previous.completed),
+        next_steps: or(
+            next_steps(&said, threads),
+            if said.is_empty() { previous.next_steps } else { String::new() },
+        ),
+        notes: notes(stop, &said, previous.notes),
+        files_read,
+        files_modified,
+    }
+}
+
+fn or(new: String, old: String) -> String {
+    if new.is_empty() { old } else { new }
+}
+
+/// All prompts of the turn, each briefly.
+fn request(batch: &Batch, stop: &Message) -> String {
+    let mut prompts: Vec<&str> = batch.prompts.iter().map(|p| p.text.as_str()).collect();
+    if prompts.len() > 6 {
+        let own = batch
+            .prompts
+            .iter()
+            .position(|p| p.number == stop.prompt_number)
+            .unwrap_or(prompts.len() - 1);
+        prompts = prompts[own.saturating_sub(5)..=own].to_vec();
+    }
+    let room = if prompts.len() > 1 { 160 } else { 300 };
+    let mut out: Vec<String> = Vec::new();
+    for prompt in prompts {
+        let request = titles::request(prompt, room);
+        if !request.is_empty() && !out.iter().any(|known| same(known, &request)) {
+            out.push(request);
+        }
+    }
+    out.join(" / ")
+}
+
+fn investigated(threads: &[Thread], batch: &Batch) -> String {
+    let mut parts = Vec::new();
+    let mut read = Vec::new();
+    let mut searched = Vec::new();
+    for thread in threads.iter().filter(|t| t.agent_id.is_none()) {
+        for work in thread.works.iter().chain(std::iter::once(&thread.looked)) {
+            merge(&mut read, work.read.clone());
+            merge(&mut searched, work.searched.clone());
+        }
+    }
+    if !read.is_empty() {
+        parts.push(format!("Read {}", some(&read, 5)));
+    }
+    searched.retain(|s| !s.is_empty());
+    if !searched.is_empty() {
+        let quoted: Vec<String> =
+            searched.iter().map(|s| format!("`{}`", s.replace('`', "'"))).collect();
+        parts.push(format!("searched for {}", some(&quoted, 3)));
+    }
+    for thread in threads.iter().filter(|t| !t.task.is_empty()) {
+        parts.push(format!("had a subagent look into \"{}\"", thread.task));
+    }
+    let pages: Vec<String> =
+        threads.iter().flat_map(|t| t.web.iter().map(|p| fit(&p.subject, 80))).collect();
+    if !pages.is_empty() {
+        let mut unique = Vec::new();
+        merge(&mut unique, pages);
+        parts.push(format!("looked up {}", some(&unique, 2)));
+    }
+    if parts.is_empty() {
+        let mut earlier = Vec::new();
+        merge(
+            &mut earlier,
+            batch.earlier.iter().flat_map(|e| e.files_read.iter().cloned()).collect(),
+        );
+        if !earlier.is_empty() {
+            parts.push(format!("Read {}", some(&earlier, 5)));
+        }
+    }
+    paragraph(std::iter::once(parts.join("; ").as_str()), 600)
+}
+
+fn of_kind<'a>(said: &'a [Sentence], wanted: &'a [About]) -> impl Iterator<Item = &'a Sentence> {
+    said.iter().filter(move |s| wanted.contains(&s.about))
+}
+
+fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> String {
+    let mut texts: Vec<&str> =
+        of_kind(said, &[About::Found, About::Decision]).map(|s| s.text.as_str()).collect();
+    if !changed && texts.is_empty() {
+        texts.extend(of_kind(said, &[About::Plain, About::Done]).map(|s| s.text.as_str()));
+    }
+    // What subagents reported; of the main thread the sentences above say it already.
+    let reports = observations
+        .iter()
+        .filter(|o| o.kind == "discovery" && (o.agent_id.is_some() || said.is_empty()));
+    texts.extend(reports.map(|o| o.title.as_str()));
+    let problems: Vec<String> =
+        observations.iter().filter(|o| o.kind == "bugfix").filter_map(problem).collect();
+    texts.extend(problems.iter().map(String::as_str));
+    paragraph(texts.into_iter(), LEARNED)
+}
+
+fn problem(observation: &Observation) -> Option<String> {
+    let narrative = observation.narrative.as_deref()?.strip_prefix("Problem: ")?;
+    let text = narrative.split(" Solution: ").next()?;
+    Some(text.to_owned())
+}
+
+fn completed(
+    said: &[Sentence],
+    observations: &[Observation],
+    batch: &Batch,
+    changed: bool,
+    previous: &str,
+) -> String {
+    let works: Vec<&Observation> =
+        observations.iter().filter(|o| o.kind != "discovery" && o.agent_id.is_none()).collect();
+    let mut texts: Vec<String> = Vec::new();
+    let outer: Vec<&Sentence> = of_kind(said, &[About::Done]).filter(|s| s.depth == 0).collect();
+    texts.extend(outer.iter().map(|s| s.text.clone()));
+    if texts.is_empty() && changed {
+        texts.extend(of_kind(said, &[About::Plain]).take(4).map(|s| s.text.clone()));
+    }
+    if texts.is_empty() {
+        texts.extend(titles_of(batch, &works));
+        if !previous.is_empty() {
+            let new = texts.iter().filter(|t| !previous.contains(t.as_str())).map(String::as_str);
+            return paragraph(std::iter::once(previous).chain(new), COMPLETED + 300);
+        }
+    }
+    for work in &works {
+        let commit = work
+            .facts
+            .iter()
+            .find_map(|f| f.strip_prefix("Commit ")?.split(' ').next().map(str::to_owned));
+        if let Some(hash) = commit.filter(|h| !texts.iter().any(|t| t.contains(h.as_str()))) {
+            texts.push(format!("Committed {hash}: {}", work.title));
+        }
+    }
+    let tests = works
+        .iter()
+        .flat_map(|o| o.facts.iter())
+        .filter(|f| f.contains(" passed") && f.contains(": "));
+    if !texts.is_empty()
+        && let Some(last) = tests.last().filter(|_| !texts.iter().any(|t| t.contains("pass")))
+    {
+        texts.push(format!("Tests: {last}"));
+    }
+    paragraph(texts.iter().map(String::as_str), COMPLETED)
+}
+
+fn titles_of(batch: &Batch, works: &[&Observation]) -> Vec<String> {
+    let earlier = batch.earlier.iter().filter(|e| e.kind != "discovery").map(|e| e.title.clone());
+    let mut out = Vec::new();
+    merge(&mut out, earlier.chain(works.iter().map(|o| o.title.clone())).collect());
+    out
+}
+
+fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
+    let mut texts: Vec<String> = of_kind(said, &[About::Next]).map(|s| s.text.clone()).collect();
+    texts.extend(
+        of_kind(said, &[About::Question]).last().map(|s| format!("Asked the user: {}", s.text)),
+    );
+    for thread in threads {
+        for trouble in thread.works.iter().flat_map(|w| &w.open).chain(&thread.looked.open).take(2)
+        {
+            let why = trouble.telling.first().map(|t| format!(": {t}")).unwrap_or_default();
+            texts.push(format!("{} still fails{why}", trouble.command()));
+        }
+    }
+    paragraph(texts.iter().map(String::as_str), NEXT)
+}
+
+fn notes(stop: &Message, said: &[Sentence], previous: String) -> String {
+    let own = match stop.cause {
+        Cause::StopFailed => {
+            fit(stop.last_assistant_message.as_deref().unwrap_or("ended with an error"), 400)
+        }
+        Cause::Interrupted => "interrupted".to_owned(),
+        Cause::End => "the session ended before the turn did".to_owned(),
+        Cause::Stop => String::new(),
+        _ => return previous,
+    };
+    let _ = said;
+    own
+}

@@ -1,0 +1,229 @@
+//! The telling lines of a failed command's output: what a person would quote when asking for help.
+
+use super::prose::{fit, without_colours};
+
+/// As much of one line as is worth quoting, in characters.
+const LINE: usize = 180;
+/// As many lines.
+const LINES: usize = 3;
+
+/// The lines that say what went wrong, most telling first. Empty when the output says nothing.
+pub fn telling(output: &str) -> Vec<String> {
+    let output = without_colours(output);
+    let lines: Vec<&str> = output.lines().map(str::trim).filter(|l| is_speech(l)).collect();
+    let mut ranked: Vec<(u8, usize)> = lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| (weight(line), at))
+        .filter(|(w, _)| *w > 0)
+        .collect();
+    ranked.sort_by_key(|(weight, at)| (std::cmp::Reverse(*weight), *at));
+    let mut out: Vec<String> = Vec::new();
+    for (rank, at) in ranked {
+        // Once something strong has been said, weak lines only repeat it.
+        if out.len() >= LINES || (!out.is_empty() && rank < 5) {
+            break;
+        }
+        push(&mut out, &quote(&lines, at));
+    }
+    if out.is_empty()
+        && let Some(last) = lines.last()
+    {
+        push(&mut out, last);
+    }
+    out
+}
+
+/// Whether the output speaks of failure although the command's status was hidden by a pipe.
+pub fn looks_failed(output: &str) -> bool {
+    let output = without_colours(output);
+    output.lines().map(str::trim).any(|line| {
+        line.starts_with("error[")
+            || line.starts_with("error: could not compile")
+            || line.starts_with("error TS")
+            || line.contains(": error TS")
+            || line.starts_with("** (")
+            || line.starts_with("== Compilation error")
+            || line.starts_with("npm ERR!")
+            || line.starts_with("npm error")
+            || line.starts_with("Traceback (most recent call last)")
+            || line.starts_with("BUILD FAILED")
+            || line.starts_with("FAILURE: Build failed")
+            || line.contains(": fatal error:")
+            || line.contains(": error: ")
+            || line.starts_with("fatal: ")
+            || line.starts_with("thread 'main' panicked")
+            || (line.starts_with("panic: ") && !line.contains("recovered"))
+    })
+}
+
+/// A line with the one below it where the first only announces it.
+fn quote(lines: &[&str], at: usize) -> String {
+    let line = lines[at];
+    let next = lines.get(at + 1).copied().unwrap_or("");
+    let place = next.strip_prefix("--> ");
+    if let Some(place) = place {
+        return format!("{line} ({place})");
+    }
+    if line.contains("panicked at") && line.ends_with(':') {
+        let place = line.split("panicked at ").nth(1).unwrap_or("").trim_end_matches(':');
+        return format!("panicked: {next} ({})", short_place(place));
+    }
+    line.strip_prefix("E   ").unwrap_or(line).trim().to_owned()
+}
+
+fn short_place(place: &str) -> &str {
+    // `src/a.rs:10:5` reads as well without the column.
+    let colons = place.matches(':').count();
+    if colons >= 2 { place.rsplit_once(':').map_or(place, |(head, _)| head) } else { place }
+}
+
+fn push(out: &mut Vec<String>, line: &str) {
+    let line = fit(line, LINE);
+    let seen = out.iter().any(|l| l.contains(&line) || line.contains(l.as_str()));
+    if !line.is_empty() && !seen {
+        out.push(line);
+    }
+}
+
+/// No rulers, markers, progress, or what the client wrote around the output.
+fn is_speech(line: &str) -> bool {
+    let letters = line.chars().filter(|c| c.is_alphanumeric()).count();
+    letters >= 3
+        && !line.contains("bytes cut]")
+        && !line.starts_with("Exit code ")
+        && !line.starts_with("[Output truncated")
+        && !line.starts_with("note: run with `RUST_BACKTRACE")
+        && !line.starts_with("npm notice")
+        && !line.starts_with("hint: ")
+}
+
+/// How much a line says about the failure; 0 is nothing.
+fn weight(line: &str) -> u8 {
+    const EMPTY: [&str; 17] = [
+        "error: could not compile",
+        "error: aborting due to",
+        "error: test failed",
+        "warning:",
+        "0 errors",
+        "error: process didn't exit",
+        "npm ERR! A complete log",
+        "npm error A complete log",
+        "npm ERR! code",
+        "For more information about this error",
+        "error: recipe",
+        "make: ***",
+        "make[1]: ***",
+        "no errors",
+        "error Command failed",
+        "ELIFECYCLE",
+        "errors: 0",
+    ];
+    if EMPTY.iter().any(|e| line.contains(e)) || line.starts_with("test result:") {
+        return 0;
+    }
+    if line.starts_with("error[")
+        || line.starts_with("E   ") && !line.starts_with("E    ")
+        || line.contains("panicked at")
+        || line.starts_with("** (")
+        || is_exception(line)
+        || line.starts_with("Error: ")
+        || line.starts_with("fatal: ")
+        || line.contains("error TS")
+    {
+        return 9;
+    }
+    if line.starts_with("error:")
+        || line.starts_with("error ")
+        || line.contains(": error: ")
+        || line.contains(": fatal error:")
+    {
+        return 8;
+    }
+    if line.starts_with("panic: ")
+        || line.starts_with("npm ERR!")
+        || line.starts_with("npm error")
+        || line.starts_with("ERROR")
+    {
+        return 7;
+    }
+    let low = line.to_lowercase();
+    const STRONG: [&str; 13] = [
+        "no such file",
+        "not found",
+        "permission denied",
+        "undefined",
+        "cannot ",
+        "can't ",
+        "refused",
+        "unexpected",
+        "mismatch",
+        "timed out",
+        "out of memory",
+        "invalid ",
+        "is not ",
+    ];
+    if low.contains("error") || low.contains("failed") || low.contains("failure") {
+        return 5;
+    }
+    if STRONG.iter().any(|s| low.contains(s))
+        || low.starts_with("expected")
+        || low.starts_with("assert")
+    {
+        return 4;
+    }
+    0
+}
+
+/// `ValueError: …`, `java.lang.NullPointerException: …`: a name that ends in Error or Exception,
+/// a colon, a message.
+fn is_exception(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(name, message)| {
+        let bare = name.strip_prefix("Uncaught ").unwrap_or(name);
+        !message.is_empty()
+            && (bare.ends_with("Error") || bare.ends_with("Exception"))
+            && bare.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | ':'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(output: &str, expected: &[&str]) {
+        assert_eq!(telling(output), expected, "{output}");
+    }
+
+    #[test]
+    fn quotes_what_matters() {
+        check(
+            "Exit code 101\n   Compiling mine v0.1.0\nerror[E0308]: mismatched types\n  --> src/a.rs:3:5\n   |\nerror: could not compile `mine`",
+            &["error[E0308]: mismatched types (src/a.rs:3:5)"],
+        );
+        check(
+            "thread 'parser::parse_empty' panicked at src/parser.rs:42:9:\nassertion `left == right` failed\n  left: 1\n right: 2",
+            &["panicked: assertion `left == right` failed (src/parser.rs:42)"],
+        );
+        check(
+            "Traceback (most recent call last):\n  File \"a.py\", line 3, in <module>\nValueError: invalid literal for int()",
+            &["ValueError: invalid literal for int()"],
+        );
+        check(
+            ">       assert total == 3\nE       assert 2 == 3\n\ntests/test_a.py:4: AssertionError",
+            &["tests/test_a.py:4: AssertionError"],
+        );
+        check("Exit code 3\nout\nerr", &["err"]);
+        check("", &[]);
+        check(
+            "\u{1b}[31mfatal: \u{1b}[0mThe current branch x has no upstream branch.",
+            &["fatal: The current branch x has no upstream branch."],
+        );
+    }
+
+    #[test]
+    fn sees_failure_behind_a_pipe() {
+        assert!(looks_failed("   Compiling x\nerror[E0425]: cannot find value"));
+        assert!(looks_failed("src/a.ts(3,1): error TS2304: Cannot find name 'x'."));
+        assert!(!looks_failed("running 3 tests\ntest error_paths ... ok"));
+    }
+}

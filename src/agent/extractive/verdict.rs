@@ -1,0 +1,348 @@
+//! What a test runner's output says: how many passed, how many failed, and which.
+
+/// Sums over everything one command ran.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    pub passed: u64,
+    pub failed: u64,
+    pub skipped: u64,
+    /// Names of failing tests, the first few.
+    pub failing: Vec<String>,
+}
+
+/// Failing tests beyond this many are counted only.
+const NAMES: usize = 6;
+
+impl Verdict {
+    /// `410 passed, 2 failed, 1 skipped`.
+    pub fn figures(&self) -> String {
+        let mut parts = Vec::new();
+        if self.passed > 0 || self.failed == 0 {
+            parts.push(format!("{} passed", self.passed));
+        }
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
+        }
+        if self.skipped > 0 {
+            parts.push(format!("{} skipped", self.skipped));
+        }
+        parts.join(", ")
+    }
+
+    fn name(&mut self, name: &str) {
+        let name = name.trim().trim_end_matches([':', ',']);
+        if name.is_empty() || name.len() > 120 || self.failing.len() >= NAMES {
+            return;
+        }
+        if !self.failing.iter().any(|n| n == name) {
+            self.failing.push(name.to_owned());
+        }
+    }
+}
+
+/// Reads the output of a test run; `None` when no runner's summary stands in it. Colours must have
+/// been removed.
+pub fn read(output: &str) -> Option<Verdict> {
+    let mut verdict = Verdict::default();
+    let mut counted = false;
+    let mut packages = Verdict::default();
+    for line in output.lines() {
+        let line = line.trim();
+        if line.is_empty() || line.len() > 400 {
+            continue;
+        }
+        if let Some(line_says) = summary(line) {
+            let (passed, failed, skipped) = line_says;
+            verdict.passed += passed;
+            verdict.failed += failed;
+            verdict.skipped += skipped;
+            counted = true;
+        }
+        go_package(line, &mut packages);
+        failing_name(line, &mut verdict);
+    }
+    if !counted && (packages.passed > 0 || packages.failed > 0) {
+        packages.failing = std::mem::take(&mut verdict.failing);
+        packages.failed = packages.failed.max(packages.failing.len() as u64);
+        return Some(packages);
+    }
+    if !counted {
+        return unittest(output, verdict);
+    }
+    if verdict.failed == 0 {
+        verdict.failing.clear();
+    }
+    Some(verdict)
+}
+
+/// (passed, failed, skipped) of a line that sums up a run.
+fn summary(line: &str) -> Option<(u64, u64, u64)> {
+    let cargo = line.starts_with("test result:");
+    let nextest = line.starts_with("Summary [") && line.contains("tests run");
+    let bare = line.trim_matches(['=', ' ', '!', '─', '-', '✓', '✗', '✘', '✔', 'ℹ', '#']);
+    let pytest = bare.contains(" in ") && bare.ends_with(['s', ')']) && starts_with_count(bare);
+    let js =
+        bare.starts_with("Tests:") || (bare.starts_with("Tests ") && bare.contains(['(', '|']));
+    let dotnet = bare.starts_with("Passed!") || bare.starts_with("Failed!");
+    let deno =
+        (bare.starts_with("ok |") || bare.starts_with("FAILED |")) && bare.contains("passed");
+    let java = line.contains("Tests run:") && !line.contains("Time elapsed");
+    let counts = starts_with_count(bare)
+        && (bare.contains(" failure")
+            || bare.contains(" tests completed")
+            || bare.contains("examples,"));
+    let mocha =
+        bare_count(bare, &["passing", "failing", "pending", "pass", "fail", "passed", "failed"]);
+    let tap = ["pass ", "fail "].iter().any(|w| bare.strip_prefix(w).is_some_and(all_digits));
+    let ctest = line.contains("tests passed,") && line.contains("tests failed out of");
+    let xctest = bare.starts_with("Executed ") && bare.contains(" test");
+    let phpunit = bare.starts_with("OK (") && bare.contains("test");
+    let known = cargo
+        || nextest
+        || pytest
+        || js
+        || dotnet
+        || deno
+        || java
+        || counts
+        || mocha
+        || tap
+        || ctest
+        || xctest
+        || phpunit;
+    known.then(|| tally(line)).flatten()
+}
+
+/// The numbers of a summary line by the words beside them.
+fn tally(line: &str) -> Option<(u64, u64, u64)> {
+    let words: Vec<&str> = line
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '|' | '='))
+        .filter(|w| !w.is_empty())
+        .collect();
+    let (mut passed, mut failed, mut skipped, mut total) =
+        (None::<u64>, None::<u64>, None::<u64>, None::<u64>);
+    let add = |to: &mut Option<u64>, n: u64| *to = Some(to.unwrap_or(0).saturating_add(n));
+    for (at, word) in words.iter().enumerate() {
+        let Ok(n) = word.trim_end_matches('.').parse::<u64>() else { continue };
+        // `Passed: 12` and `pass 12` name the number before it, `12 passed` after it.
+        let before = at.checked_sub(1).map(|i| words[i]).unwrap_or("");
+        let after_says = words
+            .get(at + 1)
+            .is_some_and(|w| matches!(*w, "passed" | "failed" | "skipped" | "total"));
+        let label = if before.ends_with(':') && !after_says || is_tap(before, words.len()) {
+            before.trim_end_matches(':')
+        } else if words.get(at + 1).is_some_and(|w| *w == "tests" || *w == "test")
+            && words
+                .get(at + 2)
+                .is_some_and(|w| matches!(w.trim_end_matches(':'), "passed" | "failed"))
+        {
+            words[at + 2].trim_end_matches(':')
+        } else {
+            words.get(at + 1).copied().unwrap_or("")
+        };
+        match label.to_ascii_lowercase().trim_end_matches([':', '.']) {
+            "passed" | "passing" | "pass" => add(&mut passed, n),
+            "failed" | "failing" | "fail" | "failure" | "failures" | "error" | "errors" => {
+                add(&mut failed, n)
+            }
+            "skipped" | "ignored" | "pending" | "skips" | "skip" | "todo" => add(&mut skipped, n),
+            "test" | "tests" | "doctest" | "doctests" | "example" | "examples" | "run" | "runs" => {
+                add(&mut total, n)
+            }
+            _ => {}
+        }
+    }
+    // "95% tests passed, 1 tests failed out of 20"
+    if let Some(at) = words.windows(2).position(|w| w == ["out", "of"]) {
+        total = words.get(at + 2).and_then(|w| w.parse().ok());
+        passed = None;
+    }
+    if passed.is_none() && failed.is_none() && total.is_none() {
+        return None;
+    }
+    let (failed, skipped) = (failed.unwrap_or(0), skipped.unwrap_or(0));
+    let passed = passed.unwrap_or_else(|| total.unwrap_or(0).saturating_sub(failed + skipped));
+    Some((passed, failed, skipped))
+}
+
+fn is_tap(word: &str, words: usize) -> bool {
+    words <= 3 && matches!(word, "pass" | "fail" | "skipped" | "todo")
+}
+
+fn starts_with_count(text: &str) -> bool {
+    text.split_whitespace().next().is_some_and(all_digits)
+}
+
+fn all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `12 passing (30ms)` and the like: a count, one of `words`, at most a time behind it.
+fn bare_count(text: &str, words: &[&str]) -> bool {
+    let mut parts = text.split_whitespace();
+    parts.next().is_some_and(all_digits)
+        && parts.next().is_some_and(|w| words.contains(&w))
+        && parts.all(|w| w.starts_with('(') || w.ends_with(')'))
+}
+
+/// `go test` counts packages when it is not told to say more.
+fn go_package(line: &str, packages: &mut Verdict) {
+    if line.starts_with("ok  \t") || line.starts_with("ok \t") || line.starts_with("ok\t") {
+        packages.passed += 1;
+    } else if line.starts_with("FAIL\t") {
+        packages.failed += 1;
+    }
+}
+
+/// `Ran 12 tests in 0.01s` with `OK` or `FAILED (failures=1, errors=2)` below it.
+fn unittest(output: &str, mut verdict: Verdict) -> Option<Verdict> {
+    let ran = output
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("Ran ")?.split(' ').next()?.parse::<u64>().ok())?;
+    let bad = output.lines().find_map(|l| l.trim().strip_prefix("FAILED ("));
+    verdict.failed = bad.map_or(0, |counts| {
+        let numbers =
+            counts.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u64>().ok());
+        numbers.fold(0, u64::saturating_add)
+    });
+    verdict.passed = ran.saturating_sub(verdict.failed);
+    Some(verdict)
+}
+
+/// The name of a failing test in a line that reports one.
+fn failing_name(line: &str, verdict: &mut Verdict) {
+    // cargo: `test parser::parse_empty ... FAILED`
+    if let Some(name) = line.strip_prefix("test ").and_then(|l| l.strip_suffix("... FAILED")) {
+        return verdict.name(name.trim_end_matches(" - should panic "));
+    }
+    // nextest: `FAIL [ 0.01s] crate::bin parser::parse_empty`
+    if let Some(rest) = line.strip_prefix("FAIL [").and_then(|l| l.split_once(']')) {
+        return verdict.name(rest.1.split_whitespace().last().unwrap_or(""));
+    }
+    // pytest: `FAILED tests/test_a.py::test_x - AssertionError`; unittest: `FAIL: test_x (a.T)`
+    if let Some(rest) = line.strip_prefix("FAILED ").filter(|r| r.contains("::")) {
+        return verdict.name(rest.split(" - ").next().unwrap_or(""));
+    }
+    if let Some(rest) = line.strip_prefix("FAIL: ").or_else(|| line.strip_prefix("ERROR: test")) {
+        return verdict.name(rest.split(" (").next().unwrap_or(""));
+    }
+    // go: `--- FAIL: TestX (0.00s)`
+    if let Some(rest) = line.strip_prefix("--- FAIL: ") {
+        return verdict.name(rest.split(" (").next().unwrap_or(""));
+    }
+    // jest: `● suite › name`; vitest: `FAIL  src/x.test.ts > suite > name`, `× name 3ms`
+    if let Some(rest) = line.strip_prefix("● ").filter(|r| r.contains(" › ")) {
+        return verdict.name(rest);
+    }
+    if let Some(rest) = line.strip_prefix("FAIL ").filter(|r| r.contains(" > ")) {
+        return verdict.name(rest.trim());
+    }
+    // rspec: `rspec ./spec/a_spec.rb:12 # Foo does it`
+    if let Some((_, rest)) = line.strip_prefix("rspec ./").and_then(|l| l.split_once(" # ")) {
+        return verdict.name(rest);
+    }
+    // ExUnit: `1) test parses nothing (Spotter.ParserTest)`
+    let numbered = line.split_once(") ").filter(|(n, _)| all_digits(n));
+    if let Some(rest) = numbered.and_then(|(_, rest)| rest.strip_prefix("test ")) {
+        return verdict.name(rest.rsplit_once(" (").map_or(rest, |(name, _)| name));
+    }
+    // ctest: `3 - name (Failed)`
+    if let Some(rest) = line
+        .strip_suffix("(Failed)")
+        .and_then(|l| l.split_once(" - "))
+        .filter(|(n, _)| all_digits(n))
+    {
+        verdict.name(rest.1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(output: &str, expected: &str, failing: &[&str]) {
+        let verdict = read(output);
+        let figures = verdict.as_ref().map_or("none".to_owned(), Verdict::figures);
+        assert_eq!(figures, expected, "{output}");
+        assert_eq!(verdict.map(|v| v.failing).unwrap_or_default(), failing, "{output}");
+    }
+
+    #[test]
+    fn reads_every_runner() {
+        check(
+            "test a::b ... ok\ntest result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s\n\ntest result: ok. 2 passed; 0 failed; 0 ignored",
+            "14 passed, 1 skipped",
+            &[],
+        );
+        check(
+            "test parser::parse_empty ... FAILED\ntest result: FAILED. 3 passed; 1 failed; 0 ignored",
+            "3 passed, 1 failed",
+            &["parser::parse_empty"],
+        );
+        check(
+            "     Summary [   0.5s] 12 tests run: 11 passed, 1 failed, 2 skipped\n        FAIL [   0.010s] mine parser::empty",
+            "11 passed, 1 failed, 2 skipped",
+            &["parser::empty"],
+        );
+        check(
+            "FAILED tests/test_a.py::test_x - AssertionError: 1 != 2\n==== 1 failed, 10 passed, 2 skipped in 0.12s ====",
+            "10 passed, 1 failed, 2 skipped",
+            &["tests/test_a.py::test_x"],
+        );
+        check("12 passed in 3.20s", "12 passed", &[]);
+        check(
+            "Tests:       1 failed, 12 passed, 13 total\n  ● cart › adds an item",
+            "12 passed, 1 failed",
+            &["cart › adds an item"],
+        );
+        check(
+            " Test Files  1 passed (1)\n      Tests  1 failed | 12 passed (13)\n FAIL  src/x.test.ts > cart > adds",
+            "12 passed, 1 failed",
+            &["src/x.test.ts > cart > adds"],
+        );
+        check("  12 passing (30ms)\n  1 failing", "12 passed, 1 failed", &[]);
+        check(
+            "ok  \tex.org/a\t0.01s\nFAIL\tex.org/b\t0.1s\n--- FAIL: TestX (0.00s)",
+            "1 passed, 1 failed",
+            &["TestX"],
+        );
+        check(
+            "  1) test parses nothing (My.ParserTest)\n14 doctests, 397 tests, 1 failure, 2 skipped",
+            "408 passed, 1 failed, 2 skipped",
+            &["parses nothing"],
+        );
+        check(
+            "12 examples, 1 failure, 1 pending\nrspec ./spec/a_spec.rb:12 # Foo does it",
+            "10 passed, 1 failed, 1 skipped",
+            &["Foo does it"],
+        );
+        check("12 runs, 20 assertions, 0 failures, 0 errors, 0 skips", "12 passed", &[]);
+        check(
+            "95% tests passed, 1 tests failed out of 20\n\t  3 - net_timeout (Failed)",
+            "19 passed, 1 failed",
+            &["net_timeout"],
+        );
+        check(
+            "[INFO] Tests run: 4, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 0.1 s\n[WARNING] Tests run: 12, Failures: 1, Errors: 0, Skipped: 1",
+            "10 passed, 1 failed, 1 skipped",
+            &[],
+        );
+        check(
+            "Passed!  - Failed:     0, Passed:    12, Skipped:     0, Total:    12",
+            "12 passed",
+            &[],
+        );
+        check(
+            "FAIL: test_x (mod.Case)\nRan 12 tests in 0.01s\n\nFAILED (failures=1, errors=1)",
+            "10 passed, 2 failed",
+            &["test_x"],
+        );
+        check("Ran 3 tests in 0.01s\n\nOK", "3 passed", &[]);
+        check("OK (12 tests, 30 assertions)", "12 passed", &[]);
+        check("ok | 12 passed | 0 failed (3ms)", "12 passed", &[]);
+        check(" 12 pass\n 0 fail", "12 passed", &[]);
+        check("ℹ tests 3\nℹ pass 2\nℹ fail 1", "2 passed, 1 failed", &[]);
+        check("Compiling 3 files\nGenerated app", "none", &[]);
+        check("we passed 12 tests in a row once, said nobody", "none", &[]);
+    }
+}
