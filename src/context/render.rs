@@ -61,9 +61,7 @@ pub fn render(chosen: &Chosen, tokens: usize) -> String {
 }
 
 fn more(name: &str) -> String {
-    format!(
-        "\nMore: `memctl show {name}` tells an entry in full.\n"
-    )
+    format!("\nMore: `memctl show {name}` tells an entry in full.\n")
 }
 
 struct Page {

@@ -146,10 +146,7 @@ fn context_prints_what_a_start_is_told() {
     let text = w.memctl(&["context"]).ok();
     let start = serde_json::json!({"session_id": "s2", "cwd": here, "hook_event_name": "SessionStart", "source": "startup"});
     let answer = w.hook(&start);
-    assert_eq!(
-        answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(),
-        text
-    );
+    assert_eq!(answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(), text);
     assert!(text.contains("leap days") && text.contains("dotted dates"), "{text}");
     // Another project is told nothing of it.
     let mut elsewhere = start;

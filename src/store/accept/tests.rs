@@ -247,7 +247,12 @@ fn what_closes_and_what_opens_again() {
         "(end@1) end@1 tool@1",
         "failed:clear",
     );
-    check("prompt t1 a; end clear; note t2", "1:t1:end", "(end@1) end@1 (notification@1)", "active");
+    check(
+        "prompt t1 a; end clear; note t2",
+        "1:t1:end",
+        "(end@1) end@1 (notification@1)",
+        "active",
+    );
     // Two turns open, two summaries.
     check(
         "prompt t1 a; stop t1 x; prompt t2 b; tool t1 u1; finalize",
