@@ -92,7 +92,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS pending_messages_tool_use
   ON pending_messages(session_id, ifnull(turn_id, ''), tool_use_id, message_type)
   WHERE tool_use_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS pending_messages_order ON pending_messages(session_id, status, id);
-CREATE INDEX IF NOT EXISTS pending_messages_worker ON pending_messages(worker_pid);
+CREATE INDEX IF NOT EXISTS pending_messages_worker
+  ON pending_messages(worker_pid) WHERE worker_pid IS NOT NULL;
 CREATE INDEX IF NOT EXISTS pending_messages_unfinished
   ON pending_messages(status, session_id) WHERE status IN ('pending', 'processing');
 

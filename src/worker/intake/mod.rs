@@ -25,11 +25,14 @@ pub struct Refusal {
 
 pub type Verdict = Result<Accepted, Refusal>;
 
+/// Tells the peer. Runs on the intake's thread, after the commit, and must not wait.
+pub type Answer = Box<dyn FnOnce(Verdict) + Send>;
+
 /// What the thread is asked to do.
 enum Job {
     Accept {
         event: Box<Event>,
-        reply: oneshot::Sender<Verdict>,
+        reply: Answer,
     },
     TakeIn,
     Claim(Take),
@@ -119,7 +122,7 @@ impl Intake {
         (Intake { jobs }, outbox, thread)
     }
 
-    pub fn accept(&self, event: Event, reply: oneshot::Sender<Verdict>) {
+    pub fn accept(&self, event: Event, reply: Answer) {
         self.send(Job::Accept { event: Box::new(event), reply });
     }
 

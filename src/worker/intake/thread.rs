@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use memctl_proto::{Code, Event};
 use tokio::sync::{mpsc as reports, oneshot};
 
-use super::{Job, Refusal, Report, Standing, Verdict};
+use super::{Answer, Job, Refusal, Report, Standing};
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::spool::take_in;
@@ -101,7 +101,7 @@ impl Thread {
     }
 
     /// Commits a group of events, and answers each only then.
-    fn accept(&mut self, group: Vec<(Event, oneshot::Sender<Verdict>)>) {
+    fn accept(&mut self, group: Vec<(Event, Answer)>) {
         let now = now_ms();
         testpoint::at("worker.accepting");
         let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
@@ -124,12 +124,12 @@ impl Thread {
                         kinds.push(event.kind);
                         bytes += size(&event);
                     }
-                    let _ = reply.send(verdict.map_err(|e| refusal(&e)));
+                    reply(verdict.map_err(|e| refusal(&e)));
                 }
             }
             Err(e) => {
                 for (_, reply) in group {
-                    let _ = reply.send(Err(refusal(&e)));
+                    reply(Err(refusal(&e)));
                 }
                 self.report_trouble(&e);
             }
