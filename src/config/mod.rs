@@ -7,6 +7,7 @@
 
 mod keys;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -149,7 +150,7 @@ impl Config {
                 troubles.push(unknown_key(name));
             }
         }
-        let mut resolved = Resolved { values: BTreeMap::new(), troubles };
+        let mut resolved = Resolved { values: Vec::with_capacity(KEYS.len()), troubles };
         for key in KEYS {
             resolved.resolve(key, env, said.get(key.name), inside_project);
         }
@@ -158,7 +159,7 @@ impl Config {
 }
 
 struct Resolved {
-    values: BTreeMap<&'static str, String>,
+    values: Vec<(&'static str, Cow<'static, str>)>,
     troubles: Vec<String>,
 }
 
@@ -192,23 +193,24 @@ impl Resolved {
             self.troubles.push(why);
             value = None;
         }
-        self.values.insert(key.name, value.unwrap_or_else(|| key.default.to_owned()));
+        self.values.push((key.name, value.map_or(Cow::Borrowed(key.default), Cow::Owned)));
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let found = self.values.iter().find(|(key, _)| *key == name);
+        found.map_or_else(|| unreachable!("{name} is not in the table"), |(_, value)| value)
     }
 
     fn time(&self, name: &str) -> Duration {
-        parse_duration(&self.values[name]).expect("checked")
+        parse_duration(self.value(name)).expect("checked")
     }
 
     fn size(&self, name: &str) -> usize {
-        parse_bytes(&self.values[name]).expect("checked") as usize
+        parse_bytes(self.value(name)).expect("checked") as usize
     }
 
     fn words(&self, name: &str) -> Vec<String> {
-        self.values[name]
-            .split(',')
-            .map(|w| w.trim().to_owned())
-            .filter(|w| !w.is_empty())
-            .collect()
+        self.value(name).split(',').map(|w| w.trim().to_owned()).filter(|w| !w.is_empty()).collect()
     }
 
     fn build(mut self) -> Config {
@@ -229,7 +231,7 @@ impl Resolved {
             },
             spool_max: self.size("spool.max"),
             agent: Agent {
-                backend: self.values["agent.backend"].clone(),
+                backend: self.value("agent.backend").to_owned(),
                 batch_events: self.size("agent.batch_events"),
                 batch_bytes: self.size("agent.batch_bytes"),
                 batch_quiet: self.time("agent.batch_quiet"),
@@ -259,7 +261,12 @@ impl Resolved {
 
 /// `hook.deadline` is `MEMCTL_HOOK_DEADLINE`.
 pub fn env_name(key: &str) -> String {
-    format!("MEMCTL_{}", key.replace('.', "_").to_uppercase())
+    let mut name = String::with_capacity(32);
+    name.push_str("MEMCTL_");
+    name.extend(
+        key.bytes().map(|b| if b == b'.' { '_' } else { char::from(b.to_ascii_uppercase()) }),
+    );
+    name
 }
 
 /// Tables of TOML as `section.key` = text.

@@ -2,6 +2,7 @@
 //! overflow, and a deadline that everything else has missed. It prints the neutral answer if none
 //! was printed and ends the process with 0.
 
+use std::cell::UnsafeCell;
 use std::time::Duration;
 
 use nix::libc;
@@ -14,8 +15,14 @@ use crate::log;
 /// can take an event, short enough that a client never kills us first.
 const GRACE: u32 = 3;
 
-/// Where the handler runs when the stack itself is what ran out.
-const STACK: usize = 32 << 10;
+/// Where the handler runs when the stack itself is what ran out. Only the kernel writes to it.
+const STACK_SIZE: usize = 32 << 10;
+static STACK: Stack = Stack(UnsafeCell::new([0; STACK_SIZE]));
+
+struct Stack(UnsafeCell<[u8; STACK_SIZE]>);
+
+// SAFETY: nothing in this program reads or writes it.
+unsafe impl Sync for Stack {}
 
 /// Installs handlers and the panic hook.
 pub fn install() {
@@ -26,8 +33,7 @@ pub fn install() {
         }
         leave();
     }));
-    let stack = Box::leak(vec![0u8; STACK].into_boxed_slice());
-    let alternate = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: STACK };
+    let alternate = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: STACK_SIZE };
     // SAFETY: the stack lives for ever, and the handler only writes and exits, both of which are
     // async-signal-safe.
     unsafe {

@@ -2,6 +2,7 @@
 //! some clients leave it open.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -9,8 +10,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::capture::{Skim, Skimmed};
 
-/// What a pipe holds at most, so that a large payload needs few reads.
-const CHUNK: usize = 64 << 10;
+/// What a pipe holds at most, so that a large payload needs few reads. Static: memory that is
+/// zero by itself and touched only as far as it is used.
+static CHUNK: Mutex<[u8; 64 << 10]> = Mutex::new([0; 64 << 10]);
 
 /// Reads one object. `patience` measures the client's silence, not how long it writes.
 ///
@@ -20,9 +22,9 @@ pub fn read(patience: Duration) -> Result<Skimmed, String> {
     let stdin = std::io::stdin();
     let fd = stdin.as_fd();
     let mut skim = Skim::new();
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
     while ready(fd, Instant::now() + patience)? {
-        match nix::unistd::read(fd, &mut chunk) {
+        match nix::unistd::read(fd, &mut chunk[..]) {
             Ok(0) => break,
             Ok(n) if skim.feed(&chunk[..n]) => break,
             Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}

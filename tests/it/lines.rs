@@ -9,8 +9,10 @@ use crate::support::recordings::{prompt, stop, tool};
 use crate::support::{World, until};
 
 fn say(w: &World, lines: &[&str]) -> Vec<Value> {
-    let socket = until("a socket", || w.socket_files().pop().ok_or("none".to_owned()));
-    let mut stream = UnixStream::connect(socket).unwrap();
+    let mut stream = until("a socket that listens", || {
+        let socket = w.socket_files().pop().ok_or("none")?;
+        UnixStream::connect(socket).map_err(|e| e.to_string())
+    });
     for line in lines {
         writeln!(stream, "{line}").unwrap();
     }
@@ -24,7 +26,7 @@ fn say(w: &World, lines: &[&str]) -> Vec<Value> {
 fn world() -> World {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "30s");
     w.hook(&prompt("s", "t", "look around"));
-    w.worker();
+    say(&w, &[r#"{"type":"ping"}"#]);
     w
 }
 
