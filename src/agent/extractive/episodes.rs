@@ -26,6 +26,8 @@ pub struct Thread {
     pub task: String,
     current: Work,
     troubles: Vec<Trouble>,
+    /// Messages of other threads that were folded in.
+    foreign: BTreeSet<i64>,
 }
 
 /// Something the web said.
@@ -43,12 +45,12 @@ const TROUBLES: usize = 12;
 pub fn follow(events: &[Event]) -> Vec<Thread> {
     let mut threads = vec![Thread::default()];
     let mut known: HashMap<Option<&str>, usize> = HashMap::from([(None, 0)]);
-    let mut launches: Vec<(&Event, &Option<String>, &str, &str)> = Vec::new();
+    let mut launches: Vec<(&Option<String>, &str, &str)> = Vec::new();
     for event in events {
         let message = event.message;
         match &event.what {
             What::Launch { agent, kind, task } => {
-                launches.push((event, agent, kind, task));
+                launches.push((agent, kind, task));
                 continue;
             }
             // A report without an agent's id came with the answer of the tool that sent it off.
@@ -80,15 +82,53 @@ pub fn follow(events: &[Event]) -> Vec<Thread> {
             thread.agent_type.clone_from(&message.agent_type);
         }
         thread.take(event);
+        if let What::Run(run) = &event.what
+            && !run.failed
+            && !run.unknown
+        {
+            run.checks.iter().for_each(|check| meet(&mut threads, at, check, message.id));
+        }
     }
-    for (event, agent, kind, task) in launches {
+    for (agent, kind, task) in launches {
         if let Some(at) = launched(&threads, agent.as_deref(), kind) {
             threads[at].task = task.to_owned();
-            threads[at].looked.source(event.message.id, event.origin());
         }
     }
     threads.iter_mut().for_each(Thread::finish);
     threads
+}
+
+/// A failure that one thread met and another cured: it passes there, after edits made there since.
+fn meet(threads: &mut [Thread], at: usize, check: &Check, id: i64) {
+    for other in (0..threads.len()).filter(|other| *other != at) {
+        if threads[other].troubles.is_empty() {
+            continue;
+        }
+        let work = &threads[at].current;
+        let since = |t: &Trouble| {
+            work.files
+                .iter()
+                .filter(|f| f.sources.last() > t.sources.first())
+                .map(|f| f.path.clone())
+                .collect::<BTreeSet<_>>()
+        };
+        let (over, open): (Vec<_>, Vec<_>) = std::mem::take(&mut threads[other].troubles)
+            .into_iter()
+            .partition(|t| t.ended_by(check) && !since(t).is_empty());
+        let fixes: Vec<Fix> =
+            over.into_iter().map(|trouble| Fix { files: since(&trouble), trouble }).collect();
+        threads[other].troubles = open;
+        for mut fix in fixes {
+            fix.trouble.after_edits = false;
+            let found = fix.trouble.sources.clone();
+            for source in found {
+                threads[at].current.source(source, Origin::Tool);
+                threads[at].foreign.insert(source);
+            }
+            fix.trouble.sources.push(id);
+            threads[at].current.fixes.push(fix);
+        }
+    }
 }
 
 /// The thread that a launch began: by its id, else the only one of its kind.
@@ -105,6 +145,11 @@ fn launched(threads: &[Thread], agent: Option<&str>, kind: &str) -> Option<usize
 }
 
 impl Thread {
+    /// Whether some of these messages are another thread's.
+    pub fn shared(&self, sources: &[i64]) -> bool {
+        sources.iter().any(|id| self.foreign.contains(id))
+    }
+
     fn take(&mut self, event: &Event) {
         let message = event.message;
         if message.prompt_number != self.current.prompt_number {

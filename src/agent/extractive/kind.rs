@@ -2,7 +2,9 @@
 //! the prompt, then what happened.
 
 use super::edit::Made;
-use super::work::Work;
+use super::run::CheckKind;
+use super::words;
+use super::work::{Fix, Work};
 
 pub fn of(work: &Work, prompt: &str) -> &'static str {
     let said = work.commit.as_ref().map(|c| c.subject.as_str()).and_then(by_commit);
@@ -10,7 +12,9 @@ pub fn of(work: &Work, prompt: &str) -> &'static str {
         return kind;
     }
     let asked = by_words(prompt);
-    let cured = work.fixes.iter().any(|f| !f.files.is_empty());
+    // A deployment that first failed is no bug; code that did not build or pass is.
+    let of_code = |f: &&Fix| !f.files.is_empty() && f.trouble.check.kind != CheckKind::Other;
+    let cured = work.fixes.iter().any(|f| of_code(&f));
     let was_there = work.fixes.iter().any(|f| !f.files.is_empty() && !f.trouble.after_edits);
     let created = work.files.iter().any(|f| f.made == Made::Created && is_code(&f.path));
     let plain = !work.files.is_empty() && work.files.iter().all(|f| !is_code(&f.path));
@@ -54,7 +58,7 @@ fn by_commit(subject: &str) -> Option<&'static str> {
         &low
     };
     let first = text.split_whitespace().next().unwrap_or("");
-    verb(first)
+    verb(first, 0)
 }
 
 /// The kind that a prompt's first telling word names, in the languages people write to agents in.
@@ -64,130 +68,39 @@ pub fn by_words(text: &str) -> Option<&'static str> {
         .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '\'')
         .filter(|w| !w.is_empty())
         .take(60)
-        .find_map(verb);
-    // Languages without spaces between words.
+        .enumerate()
+        .find_map(|(at, word)| verb(word, at));
     by_verb.or_else(|| {
-        const WORDS: [(&str, &str); 16] = [
-            ("修复", "bugfix"),
-            ("修正", "bugfix"),
-            ("バグ", "bugfix"),
-            ("直して", "bugfix"),
-            ("고쳐", "bugfix"),
-            ("버그", "bugfix"),
-            ("重构", "refactor"),
-            ("リファクタ", "refactor"),
-            ("리팩", "refactor"),
-            ("添加", "feature"),
-            ("实现", "feature"),
-            ("新增", "feature"),
-            ("追加", "feature"),
-            ("実装", "feature"),
-            ("추가", "feature"),
-            ("구현", "feature"),
+        let wide = [
+            (words::FIX_WIDE, "bugfix"),
+            (words::FEATURE_WIDE, "feature"),
+            (words::REFACTOR_WIDE, "refactor"),
         ];
-        let found = WORDS.iter().filter_map(|(word, kind)| Some((low.find(word)?, *kind)));
+        let found = wide.into_iter().filter_map(|(stems, kind)| {
+            Some((stems.iter().filter_map(|stem| low.find(stem)).min()?, kind))
+        });
         found.min_by_key(|(at, _)| *at).map(|(_, kind)| kind)
     })
 }
 
-fn verb(word: &str) -> Option<&'static str> {
-    let starts = |stems: &[&str]| stems.iter().any(|s| word.starts_with(s));
-    const FIX: [&str; 34] = [
-        "fix",
-        "bug",
-        "broken",
-        "crash",
-        "repair",
-        "hotfix",
-        "regress",
-        "fails",
-        "failing",
-        "panics",
-        "debug",
-        "wrong",
-        "incorrect",
-        "flaky",
-        "corrig",
-        "répar",
-        "bogue",
-        "plante",
-        "reparier",
-        "behebe",
-        "beheb",
-        "fehler",
-        "kaputt",
-        "arregl",
-        "fallo",
-        "исправ",
-        "почин",
-        "ошибк",
-        "corrij",
-        "consert",
-        "błąd",
-        "napraw",
-        "resolve",
-        "rozwiąż",
-    ];
-    const FEATURE: [&str; 24] = [
-        "implement",
-        "feature",
-        "ajoute",
-        "créer",
-        "crée",
-        "implémente",
-        "hinzu",
-        "füge",
-        "baue",
-        "erstelle",
-        "implementier",
-        "añad",
-        "agreg",
-        "crea",
-        "реализ",
-        "добав",
-        "созда",
-        "adicion",
-        "dodaj",
-        "introduc",
-        "scaffold",
-        "ergänze",
-        "support",
-        "aggiung",
-    ];
-    const REFACTOR: [&str; 21] = [
-        "refactor",
-        "rename",
-        "renaming",
-        "restructur",
-        "reorgani",
-        "simplif",
-        "dedup",
-        "tidy",
-        "inline",
-        "renomm",
-        "umbenenn",
-        "benenne",
-        "refaktor",
-        "aufräum",
-        "umstrukturier",
-        "renombr",
-        "refactoriz",
-        "переимен",
-        "рефактор",
-        "extract",
-        "decouple",
-    ];
+/// What a word asks for; `at` is its place, for some only count as verbs, near the front.
+fn verb(word: &str, at: usize) -> Option<&'static str> {
     match word {
-        "add" | "adds" | "added" | "adding" | "create" | "build" | "new" | "write" | "make"
-        | "allow" | "enable" => Some("feature"),
+        "new" | "build" | "write" | "support" | "move" | "split" | "clean" | "inline" | "allow"
+        | "enable"
+            if at > 3 =>
+        {
+            None
+        }
+        "add" | "adds" | "added" | "adding" | "create" | "build" | "new" | "write" | "allow"
+        | "enable" => Some("feature"),
         "move" | "split" | "cleanup" | "clean" => Some("refactor"),
         "error" | "errors" => Some("bugfix"),
-        "bugs" | "address" | "crates" | "createdat" => None,
-        _ if starts(&FIX) && !word.starts_with("fixture") && !word.starts_with("fixed-") => {
-            Some("bugfix")
-        }
-        _ if starts(&REFACTOR) => Some("refactor"),
-        _ if starts(&FEATURE) => Some("feature"),
+        "crates" => None,
+        _ if word.starts_with("fixture") || word.starts_with("fixed-") => None,
+        _ if words::FIX.begin(word) => Some("bugfix"),
+        _ if words::REFACTOR.begin(word) => Some("refactor"),
+        _ if words::FEATURE.begin(word) => Some("feature"),
         _ => None,
     }
 }

@@ -10,20 +10,28 @@
 //! Pure and deterministic: no clock, no I/O, no state between batches. Whatever the texts are, cut
 //! apart, foreign or garbage, it ends in time linear in them and never panics.
 
+mod answers;
 mod edit;
 mod episodes;
+mod facts;
 mod kind;
 mod observe;
 mod payload;
 mod prose;
 mod reading;
 mod run;
+mod sentences;
+#[cfg(test)]
+mod sessions;
 mod shell;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod titles;
 mod tools;
 mod trouble;
 mod verdict;
+mod words;
 mod work;
 
 use crate::memory::{Batch, Distilled};

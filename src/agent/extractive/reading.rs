@@ -58,9 +58,8 @@ impl Event<'_> {
             What::Read { .. } | What::Search { .. } | What::Edit(_) => Origin::Repository,
             What::Run(run) if run.fetched.is_some() => Origin::Web,
             What::Web { .. } => Origin::Web,
-            What::Report { .. } => Origin::Assistant,
-            What::Run(_) | What::Call { .. } | What::Launch { .. } => Origin::Tool,
-            What::Nothing => Origin::Tool,
+            What::Report { .. } | What::Launch { .. } => Origin::Assistant,
+            What::Run(_) | What::Call { .. } | What::Nothing => Origin::Tool,
         }
     }
 }

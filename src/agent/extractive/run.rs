@@ -10,8 +10,6 @@ use super::{prose, tools};
 /// One command of the shell tool.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// What it was meant to do, in the assistant's words, when the client says so.
-    pub description: Option<String>,
     pub checks: Vec<Check>,
     pub failed: bool,
     /// Ended in the background or never: its outcome is not known.
@@ -69,11 +67,11 @@ pub fn read(input: &Payload, response: &Payload, failed: bool) -> Option<Run> {
     let command = input.string(&["command", "cmd", "script"]).or_else(|| words_of(input))?;
     let output = prose::without_colours(&response.text());
     let parts = shell::split(&command);
-    let mut run = Run { description: input.string(&["description"]), ..Run::default() };
-    run.unknown = response.string(&["backgroundTaskId"]).is_some()
+    let unknown = response.string(&["backgroundTaskId"]).is_some()
         || input.value("run_in_background").and_then(serde_json::Value::as_bool) == Some(true)
         || output.starts_with("Command running in background");
-    run.checks = parts.iter().filter_map(tools::check).collect();
+    let checks = parts.iter().filter_map(tools::check).collect();
+    let mut run = Run { unknown, checks, ..Run::default() };
     let tests = run.checks.iter().any(|c| c.kind == CheckKind::Test);
     let later_output = command.contains(".output");
     if tests || later_output {

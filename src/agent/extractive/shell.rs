@@ -204,14 +204,23 @@ struct Lexer<'a> {
 
 impl Lexer<'_> {
     fn next(&mut self) -> Option<Token> {
+        loop {
+            if let Some(token) = self.step()? {
+                return Some(token);
+            }
+        }
+    }
+
+    /// The next token; inside `None` when what was read is none.
+    fn step(&mut self) -> Option<Option<Token>> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
         let first = self.rest.chars().next()?;
         if first == '\n' {
             self.rest = &self.rest[1..];
             if let Some(end) = self.heredocs.pop() {
-                return Some(Token::Heredoc(self.heredoc(&end)));
+                return Some(Some(Token::Heredoc(self.heredoc(&end))));
             }
-            return Some(Token::Break { masks: false });
+            return Some(Some(Token::Break { masks: false }));
         }
         for (operator, masks) in [
             ("&&", false),
@@ -224,14 +233,14 @@ impl Lexer<'_> {
         ] {
             if let Some(rest) = self.rest.strip_prefix(operator) {
                 self.rest = rest;
-                return Some(Token::Break { masks });
+                return Some(Some(Token::Break { masks }));
             }
         }
         if let Some(rest) = self.rest.strip_prefix("<<").filter(|r| !r.starts_with('<')) {
             self.rest = rest.trim_start_matches(['-', ' ']);
             let end = self.word();
             self.heredocs.push(end);
-            return self.next();
+            return Some(None);
         }
         if let Some(rest) =
             ["2>&1", "1>&2", ">&2", "&>", "2>"].iter().find_map(|r| self.rest.strip_prefix(r))
@@ -241,22 +250,22 @@ impl Lexer<'_> {
             if to_file && rest.trim_start().starts_with("/dev/null") {
                 self.rest = &rest.trim_start()["/dev/null".len()..];
             }
-            return self.next();
+            return Some(None);
         }
         if let Some(rest) = self.rest.strip_prefix(">>").or_else(|| self.rest.strip_prefix('>')) {
             self.rest = rest;
-            return Some(Token::Into);
+            return Some(Some(Token::Into));
         }
         if let Some(rest) = self.rest.strip_prefix(['&', '<']) {
             self.rest = rest;
-            return self.next();
+            return Some(None);
         }
         if first == '#' {
             let end = self.rest.find('\n').unwrap_or(self.rest.len());
             self.rest = &self.rest[end..];
-            return self.next();
+            return Some(None);
         }
-        Some(Token::Word(self.word()))
+        Some(Some(Token::Word(self.word())))
     }
 
     /// Reads one word with its quotes; `$( … )` inside stays as it is.

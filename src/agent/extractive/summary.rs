@@ -1,11 +1,12 @@
 //! The summary of a turn: request, investigated, learned, completed, next steps, notes.
 
 use super::episodes::Thread;
-use super::observe::{same, some};
-use super::prose::{self, About, Sentence, fit, paragraph};
+use super::facts::{same, some};
+use super::prose::{fit, paragraph};
+use super::sentences::{self, About, Sentence};
 use super::titles;
 use super::work::merge;
-use crate::memory::{Batch, Cause, Message, Observation, Summary};
+use crate::memory::{Batch, Cause, Message, Observation, Origin, Summary};
 
 const COMPLETED: usize = 900;
 const LEARNED: usize = 600;
@@ -19,7 +20,7 @@ pub fn of(
 ) -> Summary {
     let spoken = matches!(stop.cause, Cause::Stop);
     let message = stop.last_assistant_message.as_deref().filter(|_| spoken).unwrap_or("");
-    let said = prose::sentences(message);
+    let said = sentences::sentences(message);
     let previous = batch.previous.clone().unwrap_or_default();
     let changed = observations.iter().any(|o| !o.files_modified.is_empty())
         || batch.earlier.iter().any(|e| !e.files_modified.is_empty());
@@ -46,12 +47,12 @@ pub fn of(
         request: or(request, previous.request),
         investigated: or(investigated(threads, batch), previous.investigated),
         learned: or(learned(&said, observations, changed), previous.learned),
-        completed: completed(&said, observations, batch, changed, &previous.completed),
+        completed: completed(&said, observations, threads, batch, changed, &previous.completed),
         next_steps: or(
             next_steps(&said, threads),
             if said.is_empty() { previous.next_steps } else { String::new() },
         ),
-        notes: notes(stop, &said, previous.notes),
+        notes: notes(stop, previous.notes),
         files_read,
         files_modified,
     }
@@ -79,6 +80,17 @@ fn request(batch: &Batch, stop: &Message) -> String {
         if !request.is_empty() && !out.iter().any(|known| same(known, &request)) {
             out.push(request);
         }
+    }
+    // `continue` means what the session was about before.
+    let thin = batch
+        .prompts
+        .iter()
+        .all(|p| titles::as_title(&p.text).is_none() && !p.text.trim_start().starts_with('/'));
+    if let Some(before) = batch.rolling.summaries.last().filter(|s| thin && !s.request.is_empty()) {
+        let known =
+            before.request.rsplit("(continues: ").next().unwrap_or("").trim_end_matches(')');
+        out.push(format!("(continues: {})", fit(known, 200)));
+        return out.join(" ");
     }
     out.join(" / ")
 }
@@ -132,17 +144,29 @@ fn of_kind<'a>(said: &'a [Sentence], wanted: &'a [About]) -> impl Iterator<Item 
 fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> String {
     let mut texts: Vec<&str> =
         of_kind(said, &[About::Found, About::Decision]).map(|s| s.text.as_str()).collect();
-    if !changed && texts.is_empty() {
-        texts.extend(of_kind(said, &[About::Plain, About::Done]).map(|s| s.text.as_str()));
+    let fixed = observations.iter().any(|o| o.kind == "bugfix");
+    if let Some(cause) = super::observe::cause(said).filter(|_| fixed && texts.is_empty()) {
+        texts.push(&cause.text);
     }
-    // What subagents reported; of the main thread the sentences above say it already.
-    let reports = observations
-        .iter()
-        .filter(|o| o.kind == "discovery" && (o.agent_id.is_some() || said.is_empty()));
-    texts.extend(reports.map(|o| o.title.as_str()));
+    if !changed && texts.is_empty() {
+        texts.extend(of_kind(said, &[About::Plain]).map(|s| s.text.as_str()));
+    }
+    // What subagents found; of the main thread the sentences above say it already, and what only
+    // the web says stays in its own observation.
+    let reports = observations.iter().filter(|o| {
+        let told = o.agent_id.is_some() || said.is_empty();
+        let finding = o.subtitle.is_some() || o.title.contains(": ");
+        o.kind == "discovery" && told && finding && o.origin != Origin::Web
+    });
+    let reports: Vec<&str> = reports.map(|o| o.title.as_str()).collect();
+    if texts.len() < 2 {
+        texts.extend(reports);
+    }
     let problems: Vec<String> =
         observations.iter().filter(|o| o.kind == "bugfix").filter_map(problem).collect();
-    texts.extend(problems.iter().map(String::as_str));
+    if texts.is_empty() {
+        texts.extend(problems.iter().map(String::as_str));
+    }
     paragraph(texts.into_iter(), LEARNED)
 }
 
@@ -155,12 +179,15 @@ fn problem(observation: &Observation) -> Option<String> {
 fn completed(
     said: &[Sentence],
     observations: &[Observation],
+    threads: &[Thread],
     batch: &Batch,
     changed: bool,
     previous: &str,
 ) -> String {
     let works: Vec<&Observation> =
         observations.iter().filter(|o| o.kind != "discovery" && o.agent_id.is_none()).collect();
+    let evidence =
+        threads.iter().flat_map(|t| &t.works).map(titles::of_evidence).filter(|t| !t.is_empty());
     let mut texts: Vec<String> = Vec::new();
     let outer: Vec<&Sentence> = of_kind(said, &[About::Done]).filter(|s| s.depth == 0).collect();
     texts.extend(outer.iter().map(|s| s.text.clone()));
@@ -168,7 +195,7 @@ fn completed(
         texts.extend(of_kind(said, &[About::Plain]).take(4).map(|s| s.text.clone()));
     }
     if texts.is_empty() {
-        texts.extend(titles_of(batch, &works));
+        texts.extend(earlier_and(batch, evidence));
         if !previous.is_empty() {
             let new = texts.iter().filter(|t| !previous.contains(t.as_str())).map(String::as_str);
             return paragraph(std::iter::once(previous).chain(new), COMPLETED + 300);
@@ -183,22 +210,22 @@ fn completed(
             texts.push(format!("Committed {hash}: {}", work.title));
         }
     }
-    let tests = works
+    let mut tests = works
         .iter()
         .flat_map(|o| o.facts.iter())
         .filter(|f| f.contains(" passed") && f.contains(": "));
     if !texts.is_empty()
-        && let Some(last) = tests.last().filter(|_| !texts.iter().any(|t| t.contains("pass")))
+        && let Some(last) = tests.next_back().filter(|_| !texts.iter().any(|t| t.contains("pass")))
     {
         texts.push(format!("Tests: {last}"));
     }
     paragraph(texts.iter().map(String::as_str), COMPLETED)
 }
 
-fn titles_of(batch: &Batch, works: &[&Observation]) -> Vec<String> {
+fn earlier_and(batch: &Batch, evidence: impl Iterator<Item = String>) -> Vec<String> {
     let earlier = batch.earlier.iter().filter(|e| e.kind != "discovery").map(|e| e.title.clone());
     let mut out = Vec::new();
-    merge(&mut out, earlier.chain(works.iter().map(|o| o.title.clone())).collect());
+    merge(&mut out, earlier.chain(evidence).collect());
     out
 }
 
@@ -217,16 +244,14 @@ fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
     paragraph(texts.iter().map(String::as_str), NEXT)
 }
 
-fn notes(stop: &Message, said: &[Sentence], previous: String) -> String {
-    let own = match stop.cause {
+fn notes(stop: &Message, previous: String) -> String {
+    match stop.cause {
         Cause::StopFailed => {
             fit(stop.last_assistant_message.as_deref().unwrap_or("ended with an error"), 400)
         }
         Cause::Interrupted => "interrupted".to_owned(),
         Cause::End => "the session ended before the turn did".to_owned(),
         Cause::Stop => String::new(),
-        _ => return previous,
-    };
-    let _ = said;
-    own
+        _ => previous,
+    }
 }

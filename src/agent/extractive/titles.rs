@@ -2,7 +2,9 @@
 
 use super::edit::Made;
 use super::kind;
-use super::prose::{self, About, Sentence, capital, fit};
+use super::prose::{self, capital, fit};
+use super::sentences::{About, Sentence};
+use super::words;
 use super::work::{FileChange, Fix, Work, last_part};
 
 /// A title is at most this many characters.
@@ -19,18 +21,22 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
     {
         return of_fix(fix, work, said);
     }
-    let done = said
-        .iter()
-        .filter(|s| s.about == About::Done && s.depth == 0)
-        .find(|s| stands_alone(&s.text));
-    if let Some(done) = done {
-        return tidy(&without_subject(&done.text));
+    let whole = |s: &&Sentence| !leans_inside(&s.text) && stands_alone(&s.text);
+    let done: Vec<&Sentence> =
+        said.iter().filter(|s| s.about == About::Done && s.depth == 0).filter(whole).collect();
+    // One item of several tells a part; the request tells the whole.
+    let main = done.iter().find(|s| !s.item || done.len() == 1);
+    if let Some(main) = main {
+        return tidy(&without_subject(&main.text));
     }
     if let Some(request) = as_title(prompt) {
-        return request;
+        return with_files(&request, work);
+    }
+    if let Some(item) = done.first() {
+        return tidy(&without_subject(&item.text));
     }
     if let Some(plain) =
-        said.iter().find(|s| matches!(s.about, About::Plain | About::Done) && stands_alone(&s.text))
+        said.iter().filter(whole).find(|s| matches!(s.about, About::Plain | About::Done))
     {
         return tidy(&plain.text);
     }
@@ -62,6 +68,16 @@ fn of_fix(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
                     && !s.to_lowercase().contains("test")
             },
         );
+    // Nobody said how: a change of one line says it itself.
+    let how = how.or_else(|| {
+        let mut swaps = work
+            .files
+            .iter()
+            .filter(|f| fix.files.contains(&f.path))
+            .filter_map(|f| f.swap.as_ref());
+        let (old, new) = swaps.next().filter(|(old, _)| !old.is_empty())?;
+        swaps.next().is_none().then(|| format!("`{old}` became `{new}`"))
+    });
     let short = how
         .map(|h| lower(h.trim_end_matches('.')))
         .filter(|h| h.chars().count() + head.chars().count() + 2 <= MOST);
@@ -78,6 +94,19 @@ fn of_fix(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
     title
 }
 
+/// What a work came to by its own evidence, when nobody said it.
+pub fn of_evidence(work: &Work) -> String {
+    let fix = work.fixes.iter().find(|f| !f.files.is_empty() && !f.trouble.after_edits);
+    match (&work.commit, fix) {
+        (Some(commit), _) => tidy(without_prefix(&commit.subject)),
+        (None, Some(fix)) => of_fix(fix, work, &[]),
+        (None, None) if work.files.is_empty() => {
+            work.deeds.first().map(|d| tidy(d)).unwrap_or_default()
+        }
+        (None, None) => of_files(work),
+    }
+}
+
 /// The file the fix was made in: the one that is no test, if there is one.
 fn fix_place(fix: &Fix, work: &Work) -> String {
     let files: Vec<&str> =
@@ -88,6 +117,33 @@ fn fix_place(fix: &Fix, work: &Work) -> String {
         .or(files.first())
         .map(|f| (*f).to_owned())
         .unwrap_or_default()
+}
+
+/// A request that says little by itself (`Implement x-12`), with the files it came to.
+fn with_files(request: &str, work: &Work) -> String {
+    let files = of_files(work);
+    let named = work.files.iter().any(|f| request.contains(file_name(&f.path)));
+    if request.chars().count() >= 45 || work.files.is_empty() || named {
+        return request.to_owned();
+    }
+    let both = format!("{request}: {}", lower(&files));
+    if both.chars().count() <= MOST {
+        return both;
+    }
+    let weight = |f: &&FileChange| (!kind::is_test(&f.path), f.added + f.removed);
+    let first = work.files.iter().max_by_key(weight).map(|f| short(&f.path));
+    fit(
+        &format!(
+            "{request}: {} and {} more files",
+            first.unwrap_or_default(),
+            work.files.len() - 1
+        ),
+        MOST,
+    )
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// What the files themselves tell: `Changed parse and lex in src/parser.rs`.
@@ -102,16 +158,26 @@ pub fn of_files(work: &Work) -> String {
     };
     let names: Vec<&str> = first.names.iter().take(2).map(String::as_str).collect();
     let what = match (names.is_empty(), first.made) {
-        (false, Made::Changed) => format!("{} in {}", names.join(" and "), first.path),
-        (false, Made::Created) => format!("{} with {}", first.path, names.join(" and ")),
-        _ => first.path.clone(),
+        (false, Made::Changed) => format!("{} in {}", names.join(" and "), short(&first.path)),
+        _ => short(&first.path),
     };
     let more = match files.len() {
         1 => String::new(),
-        2 => format!(" and {}", files[1].path),
+        2 => format!(" and {}", short(&files[1].path)),
         n => format!(" and {} more files", n - 1),
     };
     tidy(&format!("{verb} {what}{more}"))
+}
+
+/// A long path by its last parts, as many as stay readable.
+fn short(path: &str) -> String {
+    if path.chars().count() <= 50 {
+        return path.to_owned();
+    }
+    let name = file_name(path);
+    let folder =
+        path[..path.len() - name.len()].trim_end_matches('/').rsplit('/').next().unwrap_or("");
+    if name.chars().count() > 40 { fit(name, 80) } else { format!("{folder}/{name}") }
 }
 
 /// The best sentence of an answer, or the question it answers.
@@ -128,12 +194,53 @@ pub fn of_answer(prompt: &str, said: &[Sentence]) -> Option<String> {
     })
 }
 
+/// What a subagent was sent to find out, and the best of what it found.
+pub fn of_report(task: &str, said: &[Sentence]) -> Option<String> {
+    let useful = |s: &&Sentence| {
+        !s.item && matches!(s.about, About::Found | About::Plain | About::Done | About::Decision)
+    };
+    let finding = said.iter().filter(useful).take(12).find(|s| {
+        stands_alone(&s.text)
+            && names_something(&s.text)
+            && prose_in(&s.text) >= 25
+            && !labelled(&s.text)
+    });
+    let finding = finding.map(|s| tidy(&s.text));
+    if task.is_empty() {
+        return finding
+            .or_else(|| said.iter().find(|s| stands_alone(&s.text)).map(|s| tidy(&s.text)));
+    }
+    let Some(finding) = finding else { return Some(tidy(task)) };
+    let both = format!("{}: {finding}", tidy(task));
+    Some(if both.chars().count() <= MOST { both } else { finding })
+}
+
+/// `Location: …`, `Purpose: …`: a line of a form, about something named above it.
+fn labelled(text: &str) -> bool {
+    text.split_once(": ").is_some_and(|(label, _)| !label.contains([' ', '`', '/']))
+}
+
 /// A prompt's essence as a title; none when it says nothing by itself (`go on`).
 pub fn as_title(prompt: &str) -> Option<String> {
-    let request = request(prompt, MOST);
+    let request = first_sentence(&request(prompt, MOST));
+    let request = request
+        .strip_prefix("also ")
+        .or(request.strip_prefix("Also "))
+        .unwrap_or(&request)
+        .to_owned();
+    if leans_inside(&request) {
+        return None;
+    }
     let words = request.split_whitespace().count();
     let wide = request.chars().filter(|c| !c.is_ascii()).count() >= 5;
     (words >= 3 || wide || words == 2 && request.chars().count() >= 14).then(|| tidy(&request))
+}
+
+/// The first sentence that says something: what follows it explains.
+fn first_sentence(request: &str) -> String {
+    let sentences = prose::split(request);
+    let telling = sentences.iter().find(|s| s.split_whitespace().count() >= 3 || !s.is_ascii());
+    telling.or(sentences.first()).cloned().unwrap_or_default()
 }
 
 /// What a prompt asks for, in at most `max` characters: its first sentences, without pasted text.
@@ -198,42 +305,19 @@ pub fn stands_alone(text: &str) -> bool {
         .find(|w| !w.is_empty())
         .unwrap_or("")
         .to_lowercase();
-    const LEANS: [&str; 28] = [
-        "it",
-        "this",
-        "that",
-        "they",
-        "these",
-        "those",
-        "here",
-        "yes",
-        "no",
-        "so",
-        "but",
-        "and",
-        "also",
-        "then",
-        "both",
-        "there",
-        "he",
-        "she",
-        "its",
-        "it's",
-        "however",
-        "note",
-        "which",
-        "all",
-        "everything",
-        "otherwise",
-        "ok",
-        "good",
-    ];
-    let words = text.split_whitespace().count();
+    let n_words = text.split_whitespace().count();
     let wide = text.chars().filter(|c| !c.is_ascii()).count() >= 8;
     (12..=220).contains(&length)
-        && (words >= 3 || wide)
-        && !LEANS.contains(&first.as_str())
+        && (n_words >= 3 || wide)
+        && !words::LEANING.are(&first)
         && !is_report_of_tests(text)
+}
+
+/// Whether it speaks of something named before: `Documented it in the README`.
+fn leans_inside(text: &str) -> bool {
+    let mut words = text.split_whitespace().skip(1).take(3);
+    text.split_whitespace().count() < 9
+        && words.any(|w| matches!(w, "it" | "them" | "that" | "this" | "these" | "those"))
 }
 
 /// `All 12 tests pass.`: true, and no title.
@@ -245,6 +329,11 @@ pub fn is_report_of_tests(text: &str) -> bool {
         || low.contains("tests are green")
         || low.contains(" tests, 0 failures")
         || low.contains("compiles clean")
+}
+
+/// Characters of a text that are words and no code.
+pub fn prose_in(text: &str) -> usize {
+    text.split('`').step_by(2).map(|part| part.chars().filter(|c| c.is_alphabetic()).count()).sum()
 }
 
 /// Code, a path, a number or a name in mixed letters: something one can look up.

@@ -167,7 +167,8 @@ fn node_script<'a>(
         CheckKind::Other
     };
     let chain = if matches!(program, "deno" | "bun") { program } else { "node" };
-    Some((kind, chain, format!("{program} {script}")))
+    let run = if verb == script { "" } else { "run " };
+    Some((kind, chain, format!("{program} {run}{script}")))
 }
 
 /// What a command that succeeded did to the world, as a fact.
@@ -231,8 +232,10 @@ pub fn deed(part: &Simple, output: &str) -> Option<String> {
         | ("rails" | "rake", "db:migrate")
         | ("mix", "ecto.migrate")
         | ("manage.py", "migrate") => Some(format!("Ran migrations ({program} {verb})")),
-        ("bd", "close") => line(&["Closed "])
-            .map(|l| l.trim_start_matches(|c: char| !c.is_alphanumeric()).to_owned()),
+        ("bd", "close") => line(&["Closed "]).map(|l| {
+            let said = l.trim_start_matches(|c: char| !c.is_alphanumeric());
+            said.trim_end_matches(": Closed").to_owned()
+        }),
         _ => None,
     }
 }

@@ -9,8 +9,11 @@ const LINES: usize = 3;
 
 /// The lines that say what went wrong, most telling first. Empty when the output says nothing.
 pub fn telling(output: &str) -> Vec<String> {
-    let output = without_colours(output);
-    let lines: Vec<&str> = output.lines().map(str::trim).filter(|l| is_speech(l)).collect();
+    // Some hooks print their newlines escaped.
+    let output = without_colours(output).replace("\\n", "\n");
+    let frame = |c: char| c.is_whitespace() || ('\u{2500}'..='\u{257f}').contains(&c);
+    let lines: Vec<&str> =
+        output.lines().map(|l| l.trim_matches(frame)).filter(|l| is_speech(l)).collect();
     let mut ranked: Vec<(u8, usize)> = lines
         .iter()
         .enumerate()
@@ -69,7 +72,16 @@ fn quote(lines: &[&str], at: usize) -> String {
         let place = line.split("panicked at ").nth(1).unwrap_or("").trim_end_matches(':');
         return format!("panicked: {next} ({})", short_place(place));
     }
-    line.strip_prefix("E   ").unwrap_or(line).trim().to_owned()
+    // "error during build:" only announces what is said below it.
+    if line.ends_with(':') && !next.is_empty() {
+        return format!("{} {}", bare(line), bare(next));
+    }
+    bare(line).to_owned()
+}
+
+/// Without the `E` with which pytest marks the line that failed.
+fn bare(line: &str) -> &str {
+    line.strip_prefix("E   ").unwrap_or(line).trim()
 }
 
 fn short_place(place: &str) -> &str {
@@ -90,6 +102,9 @@ fn push(out: &mut Vec<String>, line: &str) {
 fn is_speech(line: &str) -> bool {
     let letters = line.chars().filter(|c| c.is_alphanumeric()).count();
     letters >= 3
+        && !line.starts_with("====")
+        && !line.starts_with("----")
+        && !line.starts_with("____")
         && !line.contains("bytes cut]")
         && !line.starts_with("Exit code ")
         && !line.starts_with("[Output truncated")
@@ -122,8 +137,19 @@ fn weight(line: &str) -> u8 {
     if EMPTY.iter().any(|e| line.contains(e)) || line.starts_with("test result:") {
         return 0;
     }
+    // Which tests failed is told by the verdict.
+    let names_test = line.starts_with("test ") && line.ends_with("FAILED")
+        || line.starts_with("FAILED ")
+        || line.starts_with("--- FAIL")
+        || line.ends_with(" failed") && line.len() < 20
+        || line == "failures:"
+        || line == "Failures:";
+    if names_test {
+        return 0;
+    }
+    let line = bare(line);
     if line.starts_with("error[")
-        || line.starts_with("E   ") && !line.starts_with("E    ")
+        || line.starts_with("assert ")
         || line.contains("panicked at")
         || line.starts_with("** (")
         || is_exception(line)
@@ -210,7 +236,7 @@ mod tests {
         );
         check(
             ">       assert total == 3\nE       assert 2 == 3\n\ntests/test_a.py:4: AssertionError",
-            &["tests/test_a.py:4: AssertionError"],
+            &["assert 2 == 3", "tests/test_a.py:4: AssertionError"],
         );
         check("Exit code 3\nout\nerr", &["err"]);
         check("", &[]);

@@ -8,6 +8,8 @@ pub struct Verdict {
     pub skipped: u64,
     /// Names of failing tests, the first few.
     pub failing: Vec<String>,
+    /// Packages were counted, for the runner told no tests.
+    pub packages: bool,
 }
 
 /// Failing tests beyond this many are counted only.
@@ -26,7 +28,8 @@ impl Verdict {
         if self.skipped > 0 {
             parts.push(format!("{} skipped", self.skipped));
         }
-        parts.join(", ")
+        let unit = if self.packages { " (packages)" } else { "" };
+        format!("{}{unit}", parts.join(", "))
     }
 
     fn name(&mut self, name: &str) {
@@ -62,6 +65,7 @@ pub fn read(output: &str) -> Option<Verdict> {
         failing_name(line, &mut verdict);
     }
     if !counted && (packages.passed > 0 || packages.failed > 0) {
+        packages.packages = true;
         packages.failing = std::mem::take(&mut verdict.failing);
         packages.failed = packages.failed.max(packages.failing.len() as u64);
         return Some(packages);
@@ -146,9 +150,7 @@ fn tally(line: &str) -> Option<(u64, u64, u64)> {
                 add(&mut failed, n)
             }
             "skipped" | "ignored" | "pending" | "skips" | "skip" | "todo" => add(&mut skipped, n),
-            "test" | "tests" | "doctest" | "doctests" | "example" | "examples" | "run" | "runs" => {
-                add(&mut total, n)
-            }
+            "test" | "tests" | "example" | "examples" | "run" | "runs" => add(&mut total, n),
             _ => {}
         }
     }
@@ -303,12 +305,12 @@ mod tests {
         check("  12 passing (30ms)\n  1 failing", "12 passed, 1 failed", &[]);
         check(
             "ok  \tex.org/a\t0.01s\nFAIL\tex.org/b\t0.1s\n--- FAIL: TestX (0.00s)",
-            "1 passed, 1 failed",
+            "1 passed, 1 failed (packages)",
             &["TestX"],
         );
         check(
             "  1) test parses nothing (My.ParserTest)\n14 doctests, 397 tests, 1 failure, 2 skipped",
-            "408 passed, 1 failed, 2 skipped",
+            "394 passed, 1 failed, 2 skipped",
             &["parses nothing"],
         );
         check(

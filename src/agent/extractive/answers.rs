@@ -1,0 +1,156 @@
+//! Observations of what was only looked at: an answer without edits, a subagent's report, a failure
+//! nobody cured, what the web said.
+
+use super::episodes::{Page, Thread};
+use super::facts::{Facts, problem, same, unique};
+use super::prose::{fit, paragraph};
+use super::sentences::{self, About, Sentence};
+use super::work::{Trouble, Work, merge};
+use super::{observe, titles};
+use crate::memory::{Batch, Observation, Origin};
+
+/// What an answer without edits, or a subagent's report, taught.
+pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Observation> {
+    let message = thread.message.as_deref()?;
+    let looked = &thread.looked;
+    let subagent = thread.agent_id.is_some() || !thread.task.is_empty();
+    let used_tools = !looked.sources.is_empty() || !thread.web.is_empty();
+    let length = message.chars().count();
+    if said.is_empty() || (!subagent && !used_tools && length < 300) || length < 20 {
+        return None;
+    }
+    let prompt = if subagent {
+        thread.task.as_str()
+    } else {
+        observe::prompt_of(batch, looked.prompt_number)
+    };
+    let title =
+        if subagent { titles::of_report(prompt, said)? } else { titles::of_answer(prompt, said)? };
+    let told =
+        |s: &&Sentence| !matches!(s.about, About::Question | About::Next) && !same(&s.text, &title);
+    let spoken = said.iter().filter(told).filter(|s| !s.item && titles::prose_in(&s.text) >= 20);
+    let spoken = spoken.map(|s| s.text.as_str());
+    let listed =
+        said.iter().filter(told).filter(|s| s.item && s.depth == 0).map(|s| s.text.as_str());
+    let narrative = paragraph(spoken.chain(listed), observe::NARRATIVE);
+    let mut facts = Facts::default();
+    for (key, verdict) in &looked.verdicts {
+        facts.add(&format!("{key}: {}", verdict.figures()));
+    }
+    for trouble in looked.open.iter().take(2) {
+        facts.add(&format!("Failing: {}", problem(trouble)));
+    }
+    let figures = |s: &&Sentence| {
+        titles::prose_in(&s.text) >= 16 && s.text.contains(|c: char| c == '`' || c.is_ascii_digit())
+    };
+    for sentence in said
+        .iter()
+        .filter(told)
+        .filter(figures)
+        .filter(|s| !narrative.contains(s.text.as_str()))
+        .take(6)
+    {
+        facts.add(&sentence.text);
+    }
+    let decided = said.iter().filter(|s| s.about == About::Decision).count();
+    let kind = if alarming(said) {
+        "security_alert"
+    } else if decided > 0 && !used_tools {
+        "decision"
+    } else {
+        "discovery"
+    };
+    let mut sources = looked.sources.clone();
+    sources.extend(thread.message_source);
+    sources.extend(thread.web.iter().map(|p| p.source));
+    let known = looked.origin.unwrap_or(Origin::Assistant).max(Origin::Assistant);
+    Some(Observation {
+        kind: kind.to_owned(),
+        subtitle: observe::subtitle(prompt, &title),
+        narrative: Some(narrative).filter(|n| !n.is_empty()),
+        facts: facts.list,
+        concepts: vec![if kind == "decision" { "trade-off" } else { "how-it-works" }.to_owned()],
+        files_read: unique(&looked.read),
+        origin: if thread.web.is_empty() { known } else { Origin::Web },
+        prompt_number: looked.prompt_number,
+        sources,
+        title,
+        ..Observation::default()
+    })
+}
+
+fn alarming(said: &[Sentence]) -> bool {
+    said.iter().any(|s| {
+        let low = s.text.to_lowercase();
+        low.contains("cve-")
+            || low.contains("sql injection")
+            || low.contains("vulnerab")
+                && !low.contains("no vulnerab")
+                && !low.contains("no known vulnerab")
+                && !low.contains("0 vulnerab")
+            || low.contains("remote code execution")
+            || low.contains("leaked")
+                && (low.contains("key") || low.contains("secret") || low.contains("token"))
+    })
+}
+
+pub fn of_trouble(trouble: &Trouble, looked: &Work) -> Observation {
+    let why = trouble.telling.first().map(String::as_str).unwrap_or("");
+    let title = match trouble.failing.as_slice() {
+        [] => format!("{} fails: {why}", trouble.command()),
+        [name, ..] => format!("{} fails in {}", trouble.command(), super::work::last_part(name)),
+    };
+    let mut facts = Facts::default();
+    facts.add(&problem(trouble));
+    looked.open.iter().skip(1).take(3).for_each(|t| facts.add(&problem(t)));
+    Observation {
+        kind: "discovery".to_owned(),
+        title: fit(&title, titles::MOST),
+        facts: facts.list,
+        concepts: vec!["problem-solution".to_owned()],
+        files_read: unique(&looked.read),
+        origin: Origin::Tool,
+        prompt_number: looked.prompt_number,
+        sources: looked.open.iter().flat_map(|t| t.sources.iter().copied()).collect(),
+        ..Observation::default()
+    }
+}
+
+/// What the web said, in an observation of its own so that its word taints nothing else.
+pub fn of_web(pages: &[Page]) -> Observation {
+    let mut facts = Facts::default();
+    for page in pages {
+        let gist = sentences::sentences(&page.gist);
+        let text = paragraph(gist.iter().take(4).map(|s| s.text.as_str()), super::facts::FACT - 20);
+        if !text.is_empty() {
+            facts.add(&format!("{}: {text}", fit(&page.subject, 80)));
+        }
+    }
+    let first = &pages[0];
+    let mut subjects: Vec<String> = Vec::new();
+    merge(&mut subjects, pages.iter().map(|p| fit(&p.subject, 80)).collect());
+    let more = if subjects.len() > 1 {
+        format!(" and {} more", subjects.len() - 1)
+    } else {
+        String::new()
+    };
+    Observation {
+        kind: "discovery".to_owned(),
+        title: fit(&format!("Looked up {}{more}", subjects[0]), titles::MOST),
+        narrative: Some(fit(
+            &sentences::sentences(&first.gist)
+                .iter()
+                .map(|s| s.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
+            400,
+        ))
+        .filter(|n| !n.is_empty() && pages.len() == 1),
+        facts: facts.list,
+        concepts: vec!["how-it-works".to_owned()],
+        origin: Origin::Web,
+        prompt_number: first.prompt_number,
+        sources: pages.iter().map(|p| p.source).collect(),
+        ..Observation::default()
+    }
+}

@@ -1,0 +1,272 @@
+//! What an assistant said, sentence by sentence, and what each is about: something done, found
+//! out, decided, still to do, asked. In a language whose words are not known a sentence stays
+//! `Plain`, and whoever reads it goes by its place.
+
+use super::prose::{inline, split};
+use super::words;
+
+/// A sentence or list item of a message, cleaned of Markdown's emphasis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentence {
+    pub text: String,
+    pub about: About,
+    /// 0 for a paragraph or an outer list item, more for items below others.
+    pub depth: usize,
+    /// Whether it was an item of a list.
+    pub item: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What was done.
+    Done,
+    /// What was found out.
+    Found,
+    /// What is still to do.
+    Next,
+    /// What the assistant asks the user.
+    Question,
+    /// A choice and its reason.
+    Decision,
+    /// Nothing says which.
+    Plain,
+}
+
+/// The sentences of a message, in order, each sorted by its own words, else by the heading or the
+/// lead-in above it. Code blocks, tables and pleasantries are left out.
+pub fn sentences(message: &str) -> Vec<Sentence> {
+    let mut out: Vec<Sentence> = Vec::new();
+    let mut heading = About::Plain;
+    // What the last real heading or lead-in announced; titles below it inherit that.
+    let mut outer = About::Plain;
+    let mut below = 0;
+    let mut in_code = false;
+    for raw in message.lines() {
+        let line = raw.trim();
+        if line.starts_with("```") || line.starts_with("~~~") {
+            in_code = !in_code;
+            continue;
+        }
+        if in_code
+            || line.is_empty()
+            || line.starts_with('|')
+            || line.contains("bytes cut]")
+            || is_rule(line)
+        {
+            continue;
+        }
+        if out.len() >= MOST {
+            break;
+        }
+        let (text, item) = strip_marker(line);
+        let clean = inline(text);
+        let bold =
+            !item && text.starts_with("**") && text.ends_with("**") && clean.chars().count() <= 90;
+        if line.starts_with('#') || clean.ends_with([':', '：']) && clean.chars().count() <= 160 {
+            let about = heading_about(&clean);
+            let text = without_opening(clean.trim_end_matches([':', '：']));
+            let own = if line.starts_with('#') || !tells(text) {
+                About::Plain
+            } else {
+                sort(text, About::Plain)
+            };
+            if matches!(own, About::Done | About::Found) {
+                out.push(Sentence { text: text.to_owned(), about: own, depth: 0, item: false });
+            }
+            outer = if about == About::Plain && line.starts_with("###") { outer } else { about };
+            (heading, below) = (outer, 0);
+            continue;
+        }
+        if bold {
+            heading = heading_about(&clean);
+            below = 0;
+            if heading != About::Plain {
+                continue;
+            }
+            // A title of its own, under what was announced above: "**x.7 — Launch the review**".
+            heading = outer;
+            if clean.split_whitespace().count() < 3 {
+                continue;
+            }
+            below = 1;
+        }
+        let depth = if item { (raw.len() - raw.trim_start().len()) / 2 + below } else { 0 };
+        for text in split(without_opening(&clean)) {
+            if is_pleasantry(&text) {
+                continue;
+            }
+            let about = sort(&text, heading);
+            out.push(Sentence { text, about, depth, item });
+        }
+    }
+    out
+}
+
+/// A message with more sentences than this is an essay; its beginning says what it is about.
+const MOST: usize = 200;
+
+/// A list item's text, and whether it was one.
+fn strip_marker(line: &str) -> (&str, bool) {
+    let hashes = line.trim_start_matches('#');
+    if hashes.len() != line.len() && hashes.starts_with(' ') {
+        return (hashes.trim_start(), false);
+    }
+    if let Some(rest) = line.strip_prefix("> ") {
+        return (rest.trim_start(), false);
+    }
+    for marker in ["- [x] ", "- [X] ", "- [ ] ", "- ", "* ", "+ ", "• ", "– "] {
+        if let Some(rest) = line.strip_prefix(marker) {
+            return (rest.trim_start(), true);
+        }
+    }
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    if (1..=3).contains(&digits) {
+        for marker in [". ", ") "] {
+            if let Some(rest) = line[digits..].strip_prefix(marker) {
+                return (rest.trim_start(), true);
+            }
+        }
+    }
+    (line, false)
+}
+
+fn is_rule(line: &str) -> bool {
+    line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '=' | '_' | ' '))
+}
+
+/// What stands under a heading or a lead-in such as `Next steps:`.
+fn heading_about(heading: &str) -> About {
+    let low = heading.to_lowercase();
+    if words::NEXT_HEADING.inside(&low) {
+        About::Next
+    } else if words::DECISION_HEADING.inside(&low) {
+        About::Decision
+    } else if words::FOUND_HEADING.inside(&low) {
+        About::Found
+    } else if words::DONE_HEADING.inside(&low) {
+        About::Done
+    } else {
+        About::Plain
+    }
+}
+
+fn sort(text: &str, heading: About) -> About {
+    let low = text.to_lowercase();
+    if text.ends_with(['?', '？']) {
+        return About::Question;
+    }
+    if words::NEXT_BEGIN.begin(&low) {
+        return About::Next;
+    }
+    if is_done(&low) {
+        let chosen = words::CHOSEN.inside(&low) && !low.starts_with("fixed");
+        return if chosen { About::Decision } else { About::Done };
+    }
+    if words::DECIDED.inside(&low) {
+        return About::Decision;
+    }
+    if heading == About::Next {
+        return About::Next;
+    }
+    if words::FOUND.inside(&low) {
+        return About::Found;
+    }
+    if heading != About::Found && words::NEXT.inside(&low) {
+        return About::Next;
+    }
+    if words::FINISHED.inside(&low) {
+        return About::Done;
+    }
+    if heading != About::Plain {
+        return heading;
+    }
+    if words::EXPLAINS.inside(&low) { About::Found } else { About::Plain }
+}
+
+/// Whether a lowercased sentence begins by saying that something was done.
+fn is_done(low: &str) -> bool {
+    let mut rest = low;
+    for lead in words::LEADS.iter() {
+        rest = rest.strip_prefix(lead).unwrap_or(rest);
+    }
+    // "`parser.rs`: added a guard", "x.1 — Extracted the renderer"
+    let marks = [": ", " — ", " – ", " - "];
+    let tails = marks.iter().filter_map(|mark| rest.split_once(mark)).map(|(_, tail)| tail);
+    std::iter::once(rest).chain(tails).any(|text| {
+        words::DONE.are(text.split(|c: char| !c.is_alphabetic() && c != '-').next().unwrap_or(""))
+    })
+}
+
+/// Without what only opens the talk: `Good - `, `Important: `.
+fn without_opening(text: &str) -> &str {
+    let mut rest = text;
+    for opening in words::OPENINGS.iter() {
+        let Some(after) = rest.strip_prefix(opening) else { continue };
+        let marks = [" - ", " — ", " – ", ": ", ", ", "! ", ". "];
+        rest = marks.iter().find_map(|mark| after.strip_prefix(mark)).unwrap_or(rest);
+    }
+    rest
+}
+
+/// Whether a lead-in says something itself, and does not only announce what follows.
+fn tells(text: &str) -> bool {
+    let low = text.to_lowercase();
+    let announces = ["following", "summary", "changes", "what ", "here", "these", "steps"];
+    text.split_whitespace().count() >= 4
+        && !announces.iter().any(|a| low.contains(a))
+        && !is_pleasantry(text)
+}
+
+fn is_pleasantry(text: &str) -> bool {
+    let low = text.to_lowercase();
+    let bare = low.trim_matches(|c: char| !c.is_alphanumeric());
+    words::PLEASANT.are(bare) || words::PLEASANT_BEGIN.begin(&low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(message: &str, expected: &[(&str, About)]) {
+        let got: Vec<(String, About)> =
+            sentences(message).into_iter().map(|s| (s.text, s.about)).collect();
+        let expected: Vec<(String, About)> =
+            expected.iter().map(|(t, a)| ((*t).to_owned(), *a)).collect();
+        assert_eq!(got, expected, "{message}");
+    }
+
+    #[test]
+    fn sorts_what_an_assistant_says() {
+        sorted(
+            "All done! I've added a guard in `src/parser.rs`. The cause was an unchecked index.\n\nNext steps:\n- Document the flag\n- Tests for **Windows**",
+            &[
+                ("I've added a guard in `src/parser.rs`.", About::Done),
+                ("The cause was an unchecked index.", About::Found),
+                ("Document the flag", About::Next),
+                ("Tests for Windows", About::Next),
+            ],
+        );
+        sorted(
+            "Here's a summary:\n1. **x.1** — Extracted the [renderer](http://a/b)\n   - `Foo` with `bar.baz`\n```\ncode. Is left out.\n```\nWould you like me to push?",
+            &[
+                ("x.1 — Extracted the renderer", About::Done),
+                ("`Foo` with `bar.baz`", About::Done),
+                ("Would you like me to push?", About::Question),
+            ],
+        );
+        sorted(
+            "Decided to keep SQLite instead of Postgres. The docs should mention it.",
+            &[
+                ("Decided to keep SQLite instead of Postgres.", About::Decision),
+                ("The docs should mention it.", About::Next),
+            ],
+        );
+        sorted(
+            "Der Parser liest jetzt leere Dateien. Siehe src/parser.rs.",
+            &[
+                ("Der Parser liest jetzt leere Dateien.", About::Plain),
+                ("Siehe src/parser.rs.", About::Plain),
+            ],
+        );
+    }
+}

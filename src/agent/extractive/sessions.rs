@@ -1,0 +1,257 @@
+//! Whole turns, composed by hand, with what must be made of them. The turns lie in
+//! `tests/data/agent`, one JSON file each; what is said here is what a user would miss or mind.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::memory::{Batch, Cause, Distilled, Message, Origin, Prompt};
+
+/// Reads a turn: `project_root`, `prompts` (texts), `events` (tool, input, response, failed; or
+/// cause, text), `stop` (a text, or cause and text; absent: the turn goes on).
+pub fn batch(text: &str) -> Batch {
+    let turn: Value = serde_json::from_str(text).expect("a turn is JSON");
+    let mut batch = Batch {
+        project_root: turn["project_root"].as_str().map(PathBuf::from),
+        ..Batch::default()
+    };
+    for (at, prompt) in turn["prompts"].as_array().into_iter().flatten().enumerate() {
+        let number = prompt["number"].as_i64().unwrap_or(at as i64 + 1);
+        let text = prompt.as_str().or(prompt["text"].as_str()).unwrap_or("").to_owned();
+        batch.prompts.push(Prompt { number, text });
+    }
+    let newest = batch.prompts.last().map_or(0, |p| p.number);
+    for event in turn["events"].as_array().into_iter().flatten() {
+        let mut message = message(event, batch.messages.len(), newest);
+        if message.tool_name.is_some() {
+            message.cause = if event["failed"] == true { Cause::ToolFailed } else { Cause::Tool };
+        }
+        batch.messages.push(message);
+    }
+    if !turn["stop"].is_null() {
+        let mut stop = message(&turn["stop"], batch.messages.len(), newest);
+        stop.last_assistant_message =
+            turn["stop"].as_str().map(str::to_owned).or(stop.last_assistant_message);
+        batch.messages.push(stop);
+    }
+    batch
+}
+
+fn message(event: &Value, at: usize, newest: i64) -> Message {
+    let text = |key: &str| event[key].as_str().map(str::to_owned);
+    let json = |key: &str| match &event[key] {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    Message {
+        id: at as i64 + 1,
+        cause: event["cause"].as_str().and_then(Cause::parse).unwrap_or(Cause::Stop),
+        turn_id: Some("turn".to_owned()),
+        prompt_number: event["prompt"].as_i64().unwrap_or(newest),
+        agent_id: text("agent"),
+        agent_type: text("agent_type"),
+        tool_name: text("tool"),
+        tool_input: json("input"),
+        tool_response: json("response"),
+        cwd: text("cwd"),
+        last_assistant_message: text("text"),
+        created_at_epoch: 1_700_000_000_000 + at as i64,
+    }
+}
+
+/// What was made of a turn, as a page one can read.
+pub fn page(distilled: &Distilled) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    for o in &distilled.observations {
+        let agent = o.agent_type.as_deref().map(|a| format!(" by {a}")).unwrap_or_default();
+        line(format!(
+            "[{}] {} ({}, #{}{agent})",
+            o.kind,
+            o.title,
+            o.origin.as_str(),
+            o.prompt_number
+        ));
+        o.subtitle.iter().for_each(|s| line(format!("    sub: {s}")));
+        o.narrative.iter().for_each(|n| line(format!("    {n}")));
+        o.facts.iter().for_each(|f| line(format!("    - {f}")));
+        if !o.files_modified.is_empty() {
+            line(format!("    modified: {}", o.files_modified.join(" ")));
+        }
+        if !o.files_read.is_empty() {
+            line(format!("    read: {}", o.files_read.join(" ")));
+        }
+        line(format!("    sources: {:?}", o.sources));
+    }
+    if let Some(s) = &distilled.summary {
+        for (name, text) in [
+            ("request", &s.request),
+            ("investigated", &s.investigated),
+            ("learned", &s.learned),
+            ("completed", &s.completed),
+            ("next_steps", &s.next_steps),
+            ("notes", &s.notes),
+        ] {
+            line(format!("{name}: {text}"));
+        }
+        line(format!("files: {} read, {} modified", s.files_read.len(), s.files_modified.len()));
+    }
+    out
+}
+
+fn turn(name: &str) -> Batch {
+    let path = format!("{}/tests/data/agent/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    batch(&std::fs::read_to_string(&path).expect("the turn is there"))
+}
+
+/// The page of a turn holds each line of `wanted` in this order, whole lines or their beginnings.
+fn check(name: &str, wanted: &[&str], unwanted: &[&str]) {
+    let page = page(&super::distill(&turn(name)));
+    let mut lines = page.lines();
+    for want in wanted {
+        assert!(
+            lines.any(|l| l.trim_start().starts_with(want)),
+            "{name} lacks {want:?} there:\n{page}"
+        );
+    }
+    for text in unwanted {
+        assert!(!page.contains(text), "{name} says {text:?}:\n{page}");
+    }
+}
+
+#[test]
+fn a_failing_test_and_its_fix_are_one_bugfix() {
+    check(
+        "rust-bugfix",
+        &[
+            "[bugfix] Fixed failing test parse_empty: added a guard for empty input that returns `Ast::Nothing` in src/parser.rs (tool, #1)",
+            "Problem: `cargo test` failed in parser::tests::parse_empty: panicked: index out of bounds",
+            "- cargo test: 14 passed",
+            "modified: src/parser.rs",
+            "read: src/lexer.rs",
+            "sources: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]",
+            "request: cargo test fails since this morning",
+            "learned: `parse` indexed the first token",
+            "completed: I added a guard",
+            "next_steps: The lexer has the same pattern",
+        ],
+        &["E0599", "13 passed", "git status", "[discovery]", "[change]"],
+    );
+}
+
+#[test]
+fn a_feature_keeps_its_decision_and_what_it_met_on_the_way() {
+    check(
+        "python-feature",
+        &[
+            "[feature] The report command now takes `--since` (tool, #1)",
+            "- Solved on the way in shop/report.py: `pytest` failed with TypeError: can't compare",
+            "- pytest: 8 passed",
+            "- Installed python-dateutil (pip)",
+            "- New: tests/test_since.py",
+            "[change] Changed README.md (tool, #2)",
+            "request: Add a `--since` option to the report command that only counts orders after that date / also mention",
+            "learned: I treat the given date as UTC instead of local time",
+            "next_steps: Add `--until`. Accept relative dates such as `7d`.",
+        ],
+        &["[bugfix]", "7 passed", "====="],
+    );
+}
+
+#[test]
+fn a_commit_names_its_work() {
+    check(
+        "web-fix-commit",
+        &[
+            "[bugfix] Show 0 instead of NaN for an empty cart",
+            "The badge shows 0 for an empty cart now. The cause was a `reduce`",
+            "- Commit 4be1c0f on main: fix(cart): show 0 instead of NaN for an empty cart (2 files changed, 14 insertions(+), 1 deletion(-))",
+            "- vitest: 3 passed",
+            "- Pushed main to github.com:acme/shop.git",
+            "learned: The cause was a `reduce` without an initial value.",
+            "completed: The badge shows 0",
+        ],
+        &["rejected", "Co-Authored-By", "still fails"],
+    );
+}
+
+#[test]
+fn any_language_and_any_trade() {
+    check(
+        "infra-apply",
+        &[
+            "[feature] Wir brauchen einen zweiten Worker-Node, bitte per terraform anlegen",
+            "- Solved on the way in infra/variables.tf: `terraform apply` failed with Error: creating EC2 Instance: VcpuLimitExceeded",
+            "- Apply complete! Resources: 1 added, 1 changed, 0 destroyed.",
+            "- infra/main.tf: `count = 1` became `count = 2`",
+            "completed: Der zweite Worker läuft",
+            "next_steps: Noch offen: Limit-Erhöhung",
+        ],
+        &["│", "Plan: 1 to add"],
+    );
+    check(
+        "refactor-no-tests",
+        &[
+            "[refactor] Renamed `Store` to `Repository` and moved it to `src/repository.rs`",
+            "modified: src/repository.rs src/lib.rs src/http.rs src/memory.rs",
+        ],
+        &["[discovery]"],
+    );
+}
+
+#[test]
+fn answers_and_reports_are_discoveries() {
+    check(
+        "question",
+        &[
+            "[discovery] Retries of failed webhooks are set in `config/webhooks.yml`",
+            "sub: Where do we decide how often a failed webhook is retried?",
+            "read: app/webhooks/deliver.rb config/webhooks.yml",
+            "learned: Retries of failed webhooks",
+        ],
+        &["Let me know", "[change]"],
+    );
+    check(
+        "subagents",
+        &[
+            "[discovery] The login path hashes the password twice with bcrypt at 16 rounds (`app/auth/hash.py:8`), about 1.1 s each (repository, #1 by Explore)",
+            "sub: Trace the login path",
+            "read: app/auth/login.py app/auth/hash.py",
+            "sources: [3, 7, 9]",
+            "[discovery] Map session storage: Sessions live in Redis",
+            "sources: [4, 5, 8]",
+            "next_steps: Asked the user: Shall I lower the rounds to 12?",
+        ],
+        &["Perfect!"],
+    );
+}
+
+#[test]
+fn the_web_taints_only_its_own_observation() {
+    let distilled = super::distill(&turn("web-research"));
+    let [change, web] = distilled.observations.as_slice() else { panic!("{}", page(&distilled)) };
+    assert_eq!((change.origin, web.origin), (Origin::Tool, Origin::Web));
+    assert_eq!(web.sources, [1, 2, 3]);
+    assert!(!change.sources.iter().any(|id| web.sources.contains(id)));
+    assert!(web.files_modified.is_empty() && change.files_modified == ["client/stripe.go"]);
+    assert!(!format!("{change:?}").contains("Ignore previous instructions"));
+}
+
+#[test]
+fn an_interrupted_turn_says_so() {
+    check(
+        "interrupted",
+        &[
+            "[change] Unfinished: Migrate the settings page to the new form library",
+            "- Still failing: `npm run build`: error during build: [vite]: Rollup failed to resolve import",
+            "completed: Changed src/settings/Page.vue.",
+            "next_steps: `npm run build` still fails",
+            "notes: interrupted",
+        ],
+        &["want to proceed", "Installed"],
+    );
+}

@@ -1,0 +1,353 @@
+//! Promises about any batch: it never panics, it ends soon, a summary comes exactly when it is
+//! asked for, and a row that is written anew loses nothing.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::distill;
+use crate::memory::{Batch, Cause, Earlier, Message, Origin, Prompt, Summary};
+
+fn message(id: i64, cause: Cause) -> Message {
+    Message {
+        id,
+        cause,
+        turn_id: None,
+        prompt_number: 1,
+        agent_id: None,
+        agent_type: None,
+        tool_name: None,
+        tool_input: None,
+        tool_response: None,
+        cwd: Some("/p".to_owned()),
+        last_assistant_message: None,
+        created_at_epoch: id,
+    }
+}
+
+fn tool(id: i64, name: &str, input: &str, response: &str) -> Message {
+    Message {
+        tool_name: Some(name.to_owned()),
+        tool_input: Some(input.to_owned()),
+        tool_response: Some(response.to_owned()),
+        ..message(id, Cause::Tool)
+    }
+}
+
+fn stop(id: i64, text: &str) -> Message {
+    Message { last_assistant_message: Some(text.to_owned()), ..message(id, Cause::Stop) }
+}
+
+fn batch(prompt: &str, messages: Vec<Message>) -> Batch {
+    Batch {
+        project_root: Some(PathBuf::from("/p")),
+        prompts: vec![Prompt { number: 1, text: prompt.to_owned() }],
+        messages,
+        ..Batch::default()
+    }
+}
+
+fn edit(id: i64, path: &str) -> Message {
+    let input =
+        serde_json::json!({"file_path": path, "old_string": "a", "new_string": format!("b{id}")});
+    tool(id, "Edit", &input.to_string(), "{}")
+}
+
+fn bash(id: i64, command: &str, out: &str) -> Message {
+    let input = serde_json::json!({ "command": command }).to_string();
+    tool(id, "Bash", &input, &serde_json::json!({ "stdout": out }).to_string())
+}
+
+#[test]
+fn a_summary_comes_exactly_when_asked_for() {
+    for cause in Cause::ALL {
+        let one = batch("do it", vec![message(1, cause)]);
+        assert_eq!(distill(&one).summary.is_some(), cause.summarizes(), "{cause:?}");
+    }
+    let none = distill(&Batch::default());
+    assert!(none.observations.is_empty() && none.summary.is_none());
+}
+
+#[test]
+fn endings_are_noted() {
+    let mut failed = message(1, Cause::StopFailed);
+    failed.last_assistant_message = Some("Invalid API key · Fix external API key".to_owned());
+    let notes = |m: Message| distill(&batch("x", vec![m])).summary.expect("a summary").notes;
+    assert_eq!(notes(failed), "Invalid API key · Fix external API key");
+    assert_eq!(notes(message(1, Cause::Interrupted)), "interrupted");
+    assert_eq!(notes(message(1, Cause::Checkpoint)), "");
+}
+
+#[test]
+fn what_came_late_adds_to_the_row_that_is_there() {
+    let mut late =
+        batch("Add a flag to the parser", vec![edit(1, "/p/src/b.rs"), message(2, Cause::Late)]);
+    late.previous = Some(Summary {
+        request: "Add a flag to the parser".to_owned(),
+        learned: "Flags are parsed twice.".to_owned(),
+        completed: "Added the flag.".to_owned(),
+        next_steps: "Document it.".to_owned(),
+        files_modified: vec!["src/a.rs".to_owned()],
+        ..Summary::default()
+    });
+    late.earlier = vec![Earlier {
+        kind: "feature".to_owned(),
+        title: "Added the flag".to_owned(),
+        files_read: vec!["src/c.rs".to_owned()],
+        files_modified: vec!["src/a.rs".to_owned()],
+    }];
+    let summary = distill(&late).summary.expect("a summary");
+    assert_eq!(summary.learned, "Flags are parsed twice.");
+    assert_eq!(summary.next_steps, "Document it.");
+    assert_eq!(summary.completed, "Added the flag. Changed src/b.rs.");
+    assert_eq!(summary.files_modified, ["src/a.rs", "src/b.rs"]);
+    assert_eq!(summary.files_read, ["src/c.rs"]);
+
+    late.messages[1] = stop(2, "Replaced the flag by a setting.");
+    let summary = distill(&late).summary.expect("a summary");
+    assert_eq!(summary.completed, "Replaced the flag by a setting.");
+    assert_eq!(summary.learned, "Flags are parsed twice.");
+    assert_eq!(summary.next_steps, "");
+}
+
+#[test]
+fn going_on_says_with_what() {
+    let mut go_on = batch("continue", vec![edit(1, "/p/a.rs"), stop(2, "Added the second half.")]);
+    go_on
+        .rolling
+        .summaries
+        .push(Summary { request: "Port the lexer".to_owned(), ..Summary::default() });
+    let made = distill(&go_on);
+    assert_eq!(made.summary.expect("a summary").request, "continue (continues: Port the lexer)");
+    assert_eq!(made.observations[0].subtitle, None);
+}
+
+#[test]
+fn a_failure_in_one_thread_meets_its_fix_in_another() {
+    let by = |m: Message| Message {
+        agent_id: Some("a1".to_owned()),
+        agent_type: Some("general-purpose".to_owned()),
+        ..m
+    };
+    let failing =
+        "test parser::empty ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 0 ignored";
+    let passing = "test result: ok. 2 passed; 0 failed; 0 ignored";
+    let met = batch(
+        "have the tests repaired",
+        vec![
+            bash(1, "cargo test", failing),
+            by(edit(2, "/p/src/parser.rs")),
+            by(bash(3, "cargo test", passing)),
+            Message {
+                last_assistant_message: Some("Done.".to_owned()),
+                ..by(message(4, Cause::Subagent))
+            },
+            stop(5, "Done."),
+        ],
+    );
+    let made = distill(&met).observations;
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert_eq!((made[0].kind.as_str(), made[0].sources.as_slice()), ("bugfix", &[1, 2, 3][..]));
+    assert!(made[0].title.starts_with("Fixed failing test empty"), "{made:?}");
+    assert_eq!(made[0].agent_id, None);
+}
+
+#[test]
+fn noise_leaves_nothing() {
+    let quiet = batch(
+        "what is there?",
+        vec![
+            bash(1, "ls -la && git status", "a.rs"),
+            bash(2, "git log --oneline -3", "1234567 x"),
+            tool(3, "Glob", r#"{"pattern":"**/*.rs"}"#, r#"{"filenames":["a.rs"]}"#),
+            Message {
+                tool_response: Some("Exit code 1".to_owned()),
+                ..Message { cause: Cause::ToolFailed, ..bash(4, "cargo test", "") }
+            },
+            bash(5, "cargo test", "test result: ok. 3 passed; 0 failed; 0 ignored"),
+            message(6, Cause::Interrupted),
+        ],
+    );
+    assert_eq!(distill(&quiet).observations, []);
+}
+
+#[test]
+fn what_was_put_back_was_not_changed() {
+    let tried = batch(
+        "Try a faster hash",
+        vec![
+            edit(1, "/p/src/hash.rs"),
+            edit(2, "/p/src/main.rs"),
+            bash(3, "git checkout -- src/hash.rs", ""),
+            message(4, Cause::Stop),
+        ],
+    );
+    let made = distill(&tried).observations;
+    assert_eq!(made[0].files_modified, ["src/main.rs"]);
+    assert!(made[0].facts.contains(&"Tried and put back: src/hash.rs".to_owned()), "{made:?}");
+}
+
+#[test]
+fn an_amended_commit_is_one_work() {
+    let amended = batch(
+        "Add a flag",
+        vec![
+            edit(1, "/p/a.rs"),
+            bash(
+                2,
+                "git commit -am 'feat: add a flag'",
+                "[main 1111111] feat: add a flag\n 1 file changed",
+            ),
+            edit(3, "/p/b.rs"),
+            bash(
+                4,
+                "git commit -a --amend --no-edit",
+                "[main 2222222] feat: add a flag\n 2 files changed",
+            ),
+        ],
+    );
+    let made = distill(&amended).observations;
+    assert_eq!(made.len(), 1);
+    assert_eq!(made[0].files_modified, ["a.rs", "b.rs"]);
+    assert!(made[0].facts[0].starts_with("Commit 2222222"), "{made:?}");
+    assert_eq!((made[0].origin, made[0].sources.len()), (Origin::Tool, 4));
+}
+
+#[test]
+fn ten_thousand_events_end_soon() {
+    let mut messages = Vec::new();
+    for id in 0..10_000 {
+        messages.push(match id % 5 {
+            0 => edit(id, &format!("/p/src/f{id}.rs")),
+            1 => bash(id, "cargo test", &"test x::y ... FAILED\nerror: expected\n".repeat(20)),
+            2 => tool(id, "Read", &format!(r#"{{"file_path":"/p/src/r{id}.rs"}}"#), "{}"),
+            3 => bash(id, &format!("./script-{id}.sh"), "Error: no such file"),
+            _ if id % 50 == 4 => {
+                bash(id, "git commit -am x", &format!("[main {id:07x}] Change number {id}"))
+            }
+            _ => bash(
+                id,
+                &format!("python run{id}.py && cargo build 2>&1 | tail"),
+                "error[E0308]: mismatched",
+            ),
+        });
+    }
+    messages.push(stop(
+        10_000,
+        &"Added `f1.rs` and more. The cause was found in `src/f5.rs`.\n".repeat(500),
+    ));
+    let all = batch("Add everything", messages);
+    let start = Instant::now();
+    let made = distill(&all);
+    // Unoptimised and on a busy machine; what must not be is anything quadratic.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert_eq!(made.summary.expect("a summary").files_modified.len(), 2_000);
+}
+
+#[test]
+fn long_nonsense_ends_soon() {
+    let start = Instant::now();
+    for piece in [
+        "[", "](", "(", "<", "<<E ", "`", "$(", "\"", "'", "*", "**", "a.", "a. ", "é", "\\", "- ",
+        "&", ">", "\n#", "\u{1b}[",
+    ] {
+        let text = piece.repeat(65_536 / piece.len());
+        let bash = serde_json::json!({ "command": text }).to_string();
+        let out = serde_json::json!({ "stdout": text }).to_string();
+        let all = batch(
+            &text,
+            vec![tool(1, "Bash", &bash, &out), tool(2, "Edit", &text, &text), stop(3, &text)],
+        );
+        distill(&all);
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+/// Texts as they come: anything, JSON, and JSON cut in the middle as the hook cuts it.
+fn text() -> impl Strategy<Value = String> {
+    let json = r#"{"file_path":"/p/a.rs","command":"cargo test && git commit -m \"$(cat <<'EOF'\nfix: é\nEOF\n)\" | tee >x 2>&1","old_string":"a\nb","new_string":"fn c() {\n","stdout":"test result: FAILED. 1 passed; 2 failed\n[main abc1234] fix: ü\nthread 'x' panicked at a.rs:1:2:\n","structuredPatch":[{"lines":["+fn x()","-`","é"]}]}"#;
+    let cut = (0..=json.len(), 0..=json.len()).prop_map(move |(a, b)| {
+        let head = (0..=a).rev().find(|i| json.is_char_boundary(*i)).unwrap_or(0);
+        let tail = (b..=json.len()).find(|i| json.is_char_boundary(*i)).unwrap_or(json.len());
+        format!("{}…[9 bytes cut]…{}", &json[..head], &json[tail..])
+    });
+    let marked = proptest::collection::vec(
+        prop_oneof![
+            Just("`"),
+            Just("**"),
+            Just("- "),
+            Just("# Next"),
+            Just("\n"),
+            Just("[a](b)"),
+            Just("("),
+            Just(": "),
+            Just("。"),
+            Just("Added x. "),
+            Just("é"),
+            Just("$("),
+            Just("<<E"),
+            Just("\""),
+            Just("'"),
+            Just(">"),
+            Just("|"),
+            Just("\\"),
+            Just("FAIL\t"),
+            Just("1 failed, 2 passed in 1s"),
+            Just("*"),
+            Just("__"),
+            Just("The cause is `a.rs`?"),
+            Just("\u{1b}[3"),
+        ],
+        0..40,
+    )
+    .prop_map(|parts| parts.concat());
+    prop_oneof![".{0,200}", cut, marked, Just(json.to_owned())]
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    let names = [
+        "Bash",
+        "Edit",
+        "Write",
+        "Read",
+        "Grep",
+        "Task",
+        "Agent",
+        "WebFetch",
+        "mcp__a__create",
+        "apply_patch",
+        "New",
+        "NotebookEdit",
+    ];
+    (0..Cause::ALL.len(), 0..names.len(), text(), text(), text(), 0..3_i64).prop_map(
+        move |(cause, name, input, response, last, agent)| Message {
+            cause: Cause::ALL[cause],
+            tool_name: Some(names[name].to_owned()),
+            tool_input: Some(input),
+            tool_response: Some(response),
+            last_assistant_message: Some(last),
+            agent_id: (agent > 0).then(|| agent.to_string()),
+            prompt_number: agent,
+            ..message(agent, Cause::Tool)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn never_panics_and_never_writes_nonsense(messages in proptest::collection::vec(any_message(), 0..12), prompt in text()) {
+        let ids: Vec<i64> = messages.iter().map(|m| m.id).collect();
+        let asked = messages.last().is_some_and(|m| m.cause.summarizes());
+        let given = batch(&prompt, messages);
+        let made = distill(&given);
+        prop_assert_eq!(made.summary.is_some(), asked);
+        prop_assert_eq!(&distill(&given).observations, &made.observations);
+        for o in &made.observations {
+            prop_assert!(!o.title.trim().is_empty() && o.title.chars().count() <= 140, "{:?}", o.title);
+            prop_assert!(!o.title.contains('\n'), "{:?}", o.title);
+            prop_assert!(!o.sources.is_empty() && o.sources.iter().all(|s| ids.contains(s)), "{:?}", o);
+            prop_assert!(o.facts.iter().all(|f| f.chars().count() <= 222 && !f.contains('\n')));
+        }
+    }
+}

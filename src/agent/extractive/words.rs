@@ -1,0 +1,139 @@
+//! The vocabularies: by which words prompts, headings and sentences are told apart. All in small
+//! letters. To teach it a language, add its words here.
+
+/// Words or phrases with `|` between them; spaces count.
+#[derive(Clone, Copy)]
+pub struct Words(&'static str);
+
+impl Words {
+    pub fn iter(self) -> impl Iterator<Item = &'static str> {
+        self.0.split('|')
+    }
+
+    /// Whether one of them stands anywhere in `text`.
+    pub fn inside(self, text: &str) -> bool {
+        self.iter().any(|word| text.contains(word))
+    }
+
+    /// Whether `text` begins with one of them.
+    pub fn begin(self, text: &str) -> bool {
+        self.iter().any(|word| text.starts_with(word))
+    }
+
+    /// Whether `text` is one of them.
+    pub fn are(self, text: &str) -> bool {
+        self.iter().any(|word| text == word)
+    }
+}
+
+// What stands in headings and lead-ins.
+pub const NEXT_HEADING: Words = Words(
+    "next|todo|to do|remaining|follow-up|followup|left to|what's left|recommend|suggest|outstanding|\
+     not done|still open|nächste|offen|prochain|reste|siguiente|pendiente|próxim|дальше|осталось|\
+     下一步|待办|次の|다음",
+);
+pub const DECISION_HEADING: Words = Words(
+    "decision|decided|trade-off|tradeoff|design choice|entscheidung|décision|decisión|decisão|решени|决定",
+);
+pub const FOUND_HEADING: Words = Words(
+    "root cause|cause|finding|found|problem|issue|analysis|why|how it works|overview|learned|\
+     investigat|notes|ursache|befund|constat|problème|hallazgo|problema|причин|原因|发现|원인",
+);
+pub const DONE_HEADING: Words = Words(
+    "change|did|done|completed|implemented|fixed|summary|added|result|updated|created|fix|solution|\
+     files|cambio|änderung|modifi|résumé|zusammenfassung|resumen|изменени|сделано|变更|変更|变动|修改|변경",
+);
+
+// What sentences begin with.
+pub const NEXT_BEGIN: Words = Words(
+    "next|todo|to do:|remaining|still to|still need|follow-up|not yet|you'll need|you will need|\
+     you may want|you might want|i recommend|i'd recommend|i suggest|consider |als nächstes|\
+     nächster|noch offen|prochaine|ensuite|il reste|reste à|siguiente|falta|próximo|осталось|下一步|接下来|次は|다음",
+);
+pub const LEADS: Words = Words(
+    "also |and |then |now |i've |i have |i also |i |we've |we have |we |successfully |finally, |first, ",
+);
+pub const DONE: Words = Words(
+    "added|adapted|adjusted|applied|bumped|built|changed|cleaned|closed|committed|configured|\
+     consolidated|converted|copied|corrected|covered|created|cut|deduplicated|defined|deleted|\
+     deployed|disabled|documented|dropped|enabled|ensured|exposed|extended|extracted|fixed|\
+     formatted|generated|guarded|handled|hardened|implemented|improved|increased|inlined|installed|\
+     integrated|introduced|limited|made|merged|migrated|modified|moved|optimized|patched|pinned|\
+     ported|pushed|reduced|refactored|registered|removed|renamed|reordered|repaired|replaced|\
+     resolved|restored|restructured|reverted|rewrote|rewritten|set|simplified|split|switched|\
+     tested|tightened|translated|tuned|unified|updated|upgraded|used|validated|verified|wired|\
+     wrapped|wrote|parametrized|hinzugefügt|behoben|geändert|ajouté|corrigé|supprimé|añadido|\
+     corregido|eliminado|добавлен|добавил|исправлен|исправил",
+);
+
+// What sentences hold.
+pub const CHOSEN: Words = Words(
+    " instead of | rather than |so that we don't|decided to|chose | statt | au lieu de | en lugar de ",
+);
+pub const DECIDED: Words = Words(
+    "decided to|i chose|we chose|chose to|opted for|opted to|went with|going with|trade-off|\
+     tradeoff|entschieden|j'ai choisi|decidí|решил",
+);
+pub const FOUND: Words = Words(
+    "root cause|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
+     the problem is|the issue was|the issue is|i found|found that|discovered|because |happens when|\
+     due to |die ursache|lag daran|la cause|parce que|la causa|porque |причина|потому что|原因",
+);
+pub const NEXT: Words = Words(
+    " should |remains to|still needs|still need to|needs to be|left to do|todo|next step|\
+     not implemented yet|sollte|devrait|debería|следует|нужно ещё",
+);
+pub const FINISHED: Words = Words(
+    " pass.| pass,|all green|tests pass| passed|passing| is now | are now | now | now.|has been |have been |\
+     were added|was added|was removed|is clean|implemented and|is done|is complete|committed|pushed",
+);
+pub const EXPLAINS: Words = Words(
+    " is defined in| lives in| is stored in| are stored in| is set | defaults to| works by| is called |\
+     is handled | uses | means ",
+);
+
+// Talk.
+pub const OPENINGS: Words = Words(
+    "Good|Great|Perfect|Excellent|Done|All done|Yes|No|Okay|OK|Right|Indeed|Sure|Important|Note|\
+     Answer|Short answer|Conclusion|Key finding|Finding|TL;DR|Result|Update|Got it|Fixed it|Ja|Oui|Sí",
+);
+pub const PLEASANT: Words = Words(
+    "done|fixed|committed|pushed|all done|great|perfect|sure|ok|okay|yes|no|thanks|good|all set|fertig|listo|terminé|\
+     summary|everything is clean|all green|everything works|here you go|finished|complete|erledigt|\
+     voilà|hecho|готово|完成|完了",
+);
+pub const PLEASANT_BEGIN: Words = Words(
+    "let me know|let me |i'll |i will |i'm going to|feel free|here's a |here is a |here's the |\
+     happy to|if you'd like|based on |now i have|i now have|i have all|now let me|perfect|\
+     you're absolutely right|great question|good question",
+);
+
+// What a prompt or a commit asks for: stems of verbs.
+pub const FIX: Words = Words(
+    "fix|bug|broken|crash|repair|hotfix|regress|fails|failing|panics|debug|wrong|incorrect|flaky|\
+     resolve|corrig|répar|bogue|plante|reparier|beheb|fehler|kaputt|arregl|fallo|corrij|consert|\
+     исправ|почин|ошибк|błąd|napraw",
+);
+pub const FEATURE: Words = Words(
+    "implement|feature|introduc|scaffold|support|ajoute|crée|implémente|hinzu|füge|baue|erstelle|\
+     ergänze|anlegen|lege |richte |añad|agreg|crea|adicion|реализ|добав|созда|dodaj|aggiung",
+);
+pub const REFACTOR: Words = Words(
+    "refactor|rename|renaming|restructur|reorgani|simplif|dedup|tidy|inline|extract|decouple|\
+     renomm|umbenenn|benenne|refaktor|aufräum|umstrukturier|renombr|переимен|рефактор",
+);
+// The same where words are not set apart.
+pub const FIX_WIDE: Words = Words("修复|修正|バグ|直して|고쳐|버그|수정");
+pub const FEATURE_WIDE: Words = Words("添加|实现|新增|增加|追加|実装|추가|구현");
+pub const REFACTOR_WIDE: Words = Words("重构|重命名|リファクタ|리팩");
+
+// Words no line should end with.
+pub const DANGLING: Words = Words(
+    "and|or|the|a|an|of|to|with|in|on|for|by|from|at|as|into|that|which|when|is|are|its|their|now|but|\
+     so|because|und|der|die|das|mit|et|le|la|les|de|y|el|con",
+);
+// Words with which a sentence leans on the one before it.
+pub const LEANING: Words = Words(
+    "it|this|that|they|these|those|here|yes|no|so|but|and|also|then|both|there|he|she|its|it's|\
+     however|note|which|all|everything|otherwise|ok|good|you|if|see",
+);
