@@ -27,8 +27,6 @@ pub struct Batch {
 pub struct Rolling {
     /// The session's last two summaries, oldest first.
     pub summaries: Vec<Summary>,
-    /// Titles of its last 20 observations, oldest first.
-    pub titles: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

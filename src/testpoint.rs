@@ -126,6 +126,7 @@ mod points {
             if Instant::now() > end {
                 process::abort();
             }
+            #[expect(clippy::disallowed_methods, reason = "a pause is what a test asked for")]
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -18,6 +18,11 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// The backend of this name in the settings.
+    pub fn named(name: &str) -> Option<Backend> {
+        (name == Backend::Extractive.name()).then_some(Backend::Extractive)
+    }
+
     /// The name under which the settings and the store's rows know it.
     pub fn name(self) -> &'static str {
         match self {

@@ -234,8 +234,7 @@ fn used_tool(payload: &Payload, around: &Around, texts: &Texts) -> Result<Used, 
         (Role::Edit, Some(response)) => {
             let members = members(response);
             let is_copy = |key: &str| clients::FILE_COPIES.contains(&key);
-            if members.iter().any(|(key, copy)| is_copy(key) && tags::has_private_json(copy.get()))
-            {
+            if members.iter().any(|(key, copy)| is_copy(key) && has_private(copy)) {
                 // Which of its lines are private cannot be told from the lines that changed.
                 tool.input = input.and_then(|i| texts.only_paths(i));
                 None

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::paths::{Paths, Roots};
-use keys::{KEYS, Key, Unit, check, parse_bytes, parse_duration, unknown_key};
+pub use keys::Key;
+use keys::{KEYS, Unit, check, parse_bytes, parse_duration, unknown_key};
 
 /// The environment, as a function so that tests bring their own.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -34,6 +35,24 @@ pub struct Config {
     pub exclude: Vec<glob::Pattern>,
     /// Sentences on what was set and could not be used.
     pub troubles: Vec<String>,
+    /// Every setting as it holds, in the order of the table.
+    pub values: Vec<Value>,
+}
+
+/// A setting as it holds.
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub key: &'static Key,
+    pub text: Cow<'static, str>,
+    pub origin: Origin,
+}
+
+/// Who said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File,
+    Environment,
 }
 
 #[derive(Clone, Debug)]
@@ -56,9 +75,6 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Agent {
     pub backend: String,
-    pub batch_events: usize,
-    pub batch_bytes: usize,
-    pub batch_quiet: Duration,
     pub turn_timeout: Duration,
 }
 
@@ -124,6 +140,7 @@ pub fn process_env(name: &str) -> Option<OsString> {
 
 /// The environment a worker is given: a list, not an inheritance. API keys and the client's own
 /// variables are not on it.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
 pub fn worker_env() -> Vec<(OsString, OsString)> {
     let wanted = |name: &str| {
         matches!(name, "PATH" | "HOME" | "USER" | "LANG" | "TMPDIR")
@@ -159,46 +176,49 @@ impl Config {
 }
 
 struct Resolved {
-    values: Vec<(&'static str, Cow<'static, str>)>,
+    values: Vec<Value>,
     troubles: Vec<String>,
 }
 
 impl Resolved {
-    fn resolve(&mut self, key: &Key, env: Env, said: Option<&String>, inside_project: bool) {
+    fn resolve(&mut self, key: &'static Key, env: Env, said: Option<&String>, inside: bool) {
         let variable = env_name(key.name);
-        let mut value = None;
-        match (key.unit, env(&variable), said) {
-            (Unit::Private, in_env, in_file) => {
+        let in_file = || said.map(|text| (text.clone(), Origin::File));
+        let value = match (key.unit, env(&variable)) {
+            (Unit::Private, in_env) => {
                 if in_env.is_some() {
                     self.troubles.push(format!(
                         "{variable} is not obeyed: set {} in the config file",
                         key.name
                     ));
                 }
-                if in_file.is_some() && inside_project {
+                if said.is_some() && inside {
                     self.troubles.push(format!(
                         "{} is not obeyed: the config file lies inside the project",
                         key.name
                     ));
-                } else {
-                    value = in_file.cloned();
                 }
+                in_file().filter(|_| !inside)
             }
-            (_, Some(in_env), _) => value = Some(in_env.to_string_lossy().into_owned()),
-            (_, None, in_file) => value = in_file.cloned(),
-        }
-        if let Some(text) = &value
-            && let Err(why) = check(key, text)
-        {
-            self.troubles.push(why);
-            value = None;
-        }
-        self.values.push((key.name, value.map_or(Cow::Borrowed(key.default), Cow::Owned)));
+            (_, Some(text)) => Some((text.to_string_lossy().into_owned(), Origin::Environment)),
+            (_, None) => in_file(),
+        };
+        let value = value.filter(|(text, _)| match check(key, text) {
+            Ok(()) => true,
+            Err(why) => {
+                self.troubles.push(why);
+                false
+            }
+        });
+        self.values.push(match value {
+            Some((text, origin)) => Value { key, text: text.into(), origin },
+            None => Value { key, text: key.default.into(), origin: Origin::Default },
+        });
     }
 
     fn value(&self, name: &str) -> &str {
-        let found = self.values.iter().find(|(key, _)| *key == name);
-        found.map_or_else(|| unreachable!("{name} is not in the table"), |(_, value)| value)
+        let found = self.values.iter().find(|value| value.key.name == name);
+        found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
     }
 
     fn time(&self, name: &str) -> Duration {
@@ -232,9 +252,6 @@ impl Resolved {
             spool_max: self.size("spool.max"),
             agent: Agent {
                 backend: self.value("agent.backend").to_owned(),
-                batch_events: self.size("agent.batch_events"),
-                batch_bytes: self.size("agent.batch_bytes"),
-                batch_quiet: self.time("agent.batch_quiet"),
                 turn_timeout: self.time("agent.turn_timeout"),
             },
             worker: Worker {
@@ -255,6 +272,7 @@ impl Resolved {
             log_max: self.size("log.max") as u64,
             exclude,
             troubles: std::mem::take(&mut self.troubles),
+            values: std::mem::take(&mut self.values),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! stdout is data, stderr is talk. Verbs that only read create nothing.
 
+mod config;
 mod context;
 mod kill;
 mod overview;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::failure::{Result, failed};
 use crate::process;
 use crate::store::{self, Reader};
@@ -53,6 +54,8 @@ enum Verb {
     Queue(queue::Args),
     /// Print what the next session of this project is told
     Context(context::Args),
+    /// List the settings, what they mean and where they come from
+    Config(config::Args),
     /// Play a recorded transcript through hooks' own way
     Replay(replay::Args),
 }
@@ -69,13 +72,15 @@ pub fn run() -> ExitCode {
         Some(Verb::Show(args)) => show::run(&settings, &args),
         Some(Verb::Queue(args)) => queue::run(&settings, &args),
         Some(Verb::Context(args)) => context::run(&settings, &args),
+        Some(Verb::Config(args)) => config::run(&settings, &args),
         Some(Verb::Replay(args)) => replay::run(settings, &args),
     }))
 }
 
 fn load() -> Result<Settings> {
     let here = std::env::current_dir().ok();
-    let settings = config::load(&config::process_env, here.as_deref()).map_err(failed)?;
+    let settings =
+        crate::config::load(&crate::config::process_env, here.as_deref()).map_err(failed)?;
     for trouble in &settings.config.troubles {
         anstream::eprintln!("memctl: {trouble}");
     }

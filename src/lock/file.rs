@@ -76,6 +76,7 @@ impl FileLock {
             if left.is_zero() {
                 return Ok(None);
             }
+            #[expect(clippy::disallowed_methods, reason = "no kernel waits for a lock and a time")]
             std::thread::sleep(step.min(left));
             step = (step * 2).min(Duration::from_millis(10));
         }
@@ -95,7 +96,8 @@ impl FileLock {
 }
 
 /// Opens `path` once and waits for its lock: `None` when the deadline passed first.
-pub fn exclusive(path: &Path, deadline: Option<Duration>) -> io::Result<Option<Held>> {
+#[cfg(test)]
+fn exclusive(path: &Path, deadline: Option<Duration>) -> io::Result<Option<Held>> {
     let mut lock = FileLock::open(path)?;
     match deadline {
         Some(deadline) => lock.lock_within(deadline),

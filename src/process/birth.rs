@@ -147,6 +147,7 @@ mod tests {
     /// Not a test by itself: what [`spawn_detached`] starts in the test below. It says what it
     /// finds on a socket; in an ordinary run there is none.
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "it tells what environment it was given")]
     fn newborn() {
         let Some(socket) = std::env::var_os(REPORT) else { return };
         let mut open: Vec<String> = fs::read_dir("/proc/self/fd")

@@ -219,6 +219,7 @@ impl Handle {
             if left.is_zero() {
                 return false;
             }
+            #[expect(clippy::disallowed_methods, reason = "without a pidfd nothing wakes us")]
             std::thread::sleep(left.min(STEP));
         }
     }

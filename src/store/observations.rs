@@ -79,15 +79,6 @@ pub fn by_id(conn: &Connection, id: i64) -> rusqlite::Result<Option<ObservationR
     conn.prepare_cached(&select("WHERE id = ?1"))?.query_row([id], from_row).optional()
 }
 
-/// Everything stored about a project, newest first, also what is superseded.
-pub fn of_project(
-    conn: &Connection,
-    project_id: i64,
-    limit: usize,
-) -> rusqlite::Result<Vec<ObservationRow>> {
-    rows(conn, "WHERE project_id = ?1 ORDER BY id DESC LIMIT ?2", (project_id, limit as i64))
-}
-
 /// What a session left behind, newest first.
 pub fn of_session(
     conn: &Connection,
@@ -96,25 +87,6 @@ pub fn of_session(
 ) -> rusqlite::Result<Vec<ObservationRow>> {
     let tail = "WHERE session_id = ?1 ORDER BY prompt_number DESC, id DESC LIMIT ?2";
     rows(conn, tail, (session_id, limit as i64))
-}
-
-/// What one prompt of a session left behind, oldest first.
-pub fn of_turn(
-    conn: &Connection,
-    session_id: i64,
-    prompt_number: i64,
-) -> rusqlite::Result<Vec<ObservationRow>> {
-    let tail = "WHERE session_id = ?1 AND prompt_number = ?2 ORDER BY id";
-    rows(conn, tail, (session_id, prompt_number))
-}
-
-/// When the newest of a project's observations last changed.
-pub fn newest_epoch(conn: &Connection, project_id: i64) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached(
-        "SELECT max(changed_at_epoch) FROM (SELECT changed_at_epoch FROM observations
-         WHERE project_id = ?1 ORDER BY id DESC LIMIT 20)",
-    )?
-    .query_row([project_id], |row| row.get(0))
 }
 
 /// The project's newest headlines that may be told, newest first.

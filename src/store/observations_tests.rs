@@ -84,18 +84,14 @@ fn odd_cells_hide_no_row() {
 }
 
 #[test]
-fn by_project_session_and_turn() {
+fn by_session() {
     let conn = open();
     add(&conn, 1, "prompt_number", "1");
     add(&conn, 2, "prompt_number", "2");
     add(&conn, 3, "prompt_number", "1");
     add(&conn, 4, "project_id, session_id", "2, 2");
     let ids = |rows: Vec<ObservationRow>| rows.iter().map(|r| r.id).collect::<Vec<_>>();
-    assert_eq!(ids(of_project(&conn, 1, 2).unwrap()), [3, 2]);
     assert_eq!(ids(of_session(&conn, 1, 9).unwrap()), [2, 3, 1]);
-    assert_eq!(ids(of_turn(&conn, 1, 1).unwrap()), [1, 3]);
-    assert_eq!(newest_epoch(&conn, 2).unwrap(), Some(4000));
-    assert_eq!(newest_epoch(&conn, 3).unwrap(), None);
 }
 
 #[test]

@@ -50,15 +50,6 @@ pub fn by_id(conn: &Connection, id: i64) -> rusqlite::Result<Option<SummaryRow>>
     conn.prepare_cached(&select("WHERE id = ?1"))?.query_row([id], from_row).optional()
 }
 
-/// Everything stored about a project, newest first, hidden rows too: for whoever asks for them.
-pub fn of_project(
-    conn: &Connection,
-    project_id: i64,
-    limit: usize,
-) -> rusqlite::Result<Vec<SummaryRow>> {
-    rows(conn, "WHERE project_id = ?1 ORDER BY id DESC LIMIT ?2", (project_id, limit as i64))
-}
-
 /// A session's summaries, newest prompt first.
 pub fn of_session(
     conn: &Connection,
@@ -67,25 +58,6 @@ pub fn of_session(
 ) -> rusqlite::Result<Vec<SummaryRow>> {
     let tail = "WHERE session_id = ?1 ORDER BY prompt_number DESC LIMIT ?2";
     rows(conn, tail, (session_id, limit as i64))
-}
-
-/// The one summary of a prompt; imported ones do not count.
-pub fn of_turn(
-    conn: &Connection,
-    session_id: i64,
-    prompt_number: i64,
-) -> rusqlite::Result<Option<SummaryRow>> {
-    let tail = "WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL";
-    conn.prepare_cached(&select(tail))?.query_row((session_id, prompt_number), from_row).optional()
-}
-
-/// When the newest of a project's summaries last changed.
-pub fn newest_epoch(conn: &Connection, project_id: i64) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached(
-        "SELECT max(changed_at_epoch) FROM (SELECT changed_at_epoch FROM session_summaries
-         WHERE project_id = ?1 ORDER BY id DESC LIMIT 20)",
-    )?
-    .query_row([project_id], |row| row.get(0))
 }
 
 /// The project's newest summaries that may be told, newest first, whatever became of their
@@ -199,13 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn by_project_session_and_turn() {
+    fn by_session() {
         let conn = open();
-        assert_eq!(ids(of_project(&conn, 1, 3).unwrap()), [4, 3, 2]);
         assert_eq!(ids(of_session(&conn, 1, 9).unwrap()), [2, 1]);
-        assert_eq!(of_turn(&conn, 1, 2).unwrap().unwrap().id, 2);
-        assert_eq!(of_turn(&conn, 1, 3).unwrap(), None);
-        assert_eq!(newest_epoch(&conn, 1).unwrap(), Some(99));
     }
 
     #[test]

@@ -324,13 +324,7 @@ fn rolling(tx: &Transaction, session_id: i64) -> Result<Rolling> {
     let summaries = rows.query_map([session_id], summary)?;
     let mut summaries = summaries.collect::<rusqlite::Result<Vec<_>>>()?;
     summaries.reverse();
-    let mut rows = tx.prepare_cached(
-        "SELECT title FROM observations WHERE session_id = ?1 ORDER BY id DESC LIMIT 20",
-    )?;
-    let titles = rows.query_map([session_id], |r| r.get(0))?;
-    let mut titles = titles.collect::<rusqlite::Result<Vec<String>>>()?;
-    titles.reverse();
-    Ok(Rolling { summaries, titles })
+    Ok(Rolling { summaries })
 }
 
 #[cfg(test)]

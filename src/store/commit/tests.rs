@@ -85,7 +85,6 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
     };
     assert_eq!(batch.earlier, [earlier("one"), earlier("two")]);
     assert_eq!(batch.previous, Some(summary("done")));
-    assert_eq!(batch.rolling.titles, ["one", "two"]);
     assert_eq!(batch.rolling.summaries, [summary("done")]);
     let tool = batch.messages[0].id;
     let distilled = Distilled {

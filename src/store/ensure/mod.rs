@@ -130,6 +130,10 @@ fn set_journal(conn: &Connection) -> Result<String> {
         match set("WAL") {
             Ok(mode) if mode == "wal" => return Ok(mode),
             Err(StoreError::Busy(_)) if since.elapsed() < super::BUSY => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "SQLite does not wait here by itself"
+                )]
                 thread::sleep(Duration::from_millis(2));
             }
             Err(StoreError::Busy(why)) => return Err(StoreError::Busy(why)),

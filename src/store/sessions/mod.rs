@@ -234,18 +234,6 @@ pub fn parent(
         .optional()?)
 }
 
-/// Up to which row (`created_at_epoch`) a conversation has been shown memory. `None`: unknown, or
-/// it was shown none.
-pub fn context_epoch(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
-    let epoch = conn
-        .prepare_cached(
-            "SELECT context_epoch FROM sessions WHERE client = ?1 AND content_session_id = ?2",
-        )?
-        .query_row([client, session], |r| r.get::<_, Option<i64>>(0))
-        .optional()?;
-    Ok(epoch.flatten())
-}
-
 /// The worker leaves as it should: the count of those that died begins anew.
 pub fn leave_in_good_order(tx: &Transaction, session_id: i64) -> Result<()> {
     tx.execute("UPDATE sessions SET restarts = 0 WHERE id = ?1 AND restarts <> 0", [session_id])?;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, mpsc};
 
 use memctl_proto::{Code, Event};
-use tokio::sync::{mpsc as reports, oneshot};
+use tokio::sync::mpsc as reports;
 
 use super::{Answer, Job, Refusal, Report, Standing};
 use crate::config::Settings;

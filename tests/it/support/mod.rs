@@ -5,4 +5,4 @@ pub mod wait;
 mod world;
 
 pub use wait::until;
-pub use world::{Output, World};
+pub use world::World;
