@@ -1,16 +1,18 @@
 //! memctl: memory for coding agents.
 //!
 //! One binary, three roles: **hook** (milliseconds, speaks for one event), **worker** (one
-//! process per session) and **ctl** (what people and programs ask). ARCHITECTURE.md beside the
-//! sources draws the way of an event and says where to change what.
+//! process per session; **recover** starts those that are missing) and **ctl** (what people and
+//! programs ask). ARCHITECTURE.md beside the sources draws the way of an event and says where to
+//! change what.
 //!
-//! Arrows point down only: roles (hook, worker, ctl) → deliver, capture, context, agent → spool →
-//! store → memory, lock, process, project, paths, config. Nothing but `store` writes SQL, nothing
-//! but `proto` knows bytes on the wire, nothing but `paths` builds file names, nothing but
+//! Arrows point down only: roles (hook, worker, recover, ctl) → deliver, capture, context, agent →
+//! spool → store → memory, lock, process, project, paths, config. Nothing but `store` writes SQL,
+//! nothing but `proto` knows bytes on the wire, nothing but `paths` builds file names, nothing but
 //! `process` says `cfg(target_os)`, nothing but `capture` lets text in.
 
 mod ctl;
 mod hook;
+mod recover;
 mod worker;
 
 mod agent;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some("worker") => ctl::exit(worker::run(&args[1..])),
+        Some("recover") => ctl::exit(recover::run()),
         _ => ctl::run(),
     }
 }

@@ -7,6 +7,7 @@
 pub mod connect;
 pub mod launch;
 pub mod probe;
+pub mod unfinished;
 
 use std::time::{Duration, Instant};
 

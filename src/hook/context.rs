@@ -10,8 +10,9 @@ use memctl_proto::Event;
 
 use crate::config::Settings;
 use crate::context::start;
+use crate::deliver::unfinished;
 use crate::spool;
-use crate::store::{self, Patience, Reader, Store, notices, sessions};
+use crate::store::{self, Patience, Reader, Store, StoreError, notices, sessions};
 
 /// How long an upgrade's steps may wait for the store.
 const UPGRADE: Duration = Duration::from_secs(2);
@@ -25,23 +26,29 @@ pub struct Told {
     pub notice: Option<String>,
     /// Time of the newest row that the conversation now knows.
     pub newest_epoch: Option<i64>,
+    /// Something is unfinished outside this session.
+    pub unfinished: bool,
 }
 
-/// Reads what `event`, a start, calls for.
-///
-/// # Errors
-/// A sentence; the session starts without context.
-pub fn tell(settings: &Settings, event: &Event) -> Result<Told, String> {
+/// Reads what `event`, a start, calls for, and what went wrong in doing so: then the session
+/// starts without context. The database is closed again when this returns.
+pub fn tell(settings: &Settings, event: &Event) -> (Told, Option<StoreError>) {
     if !settings.paths.exist() {
-        return Ok(Told::default());
+        return (Told::default(), None);
     }
     let notice = notice(settings);
-    let Some(reader) = open(settings).map_err(|e| e.to_string())? else {
-        return Ok(Told { notice, ..Told::default() });
+    let store = open(settings);
+    let (client, session) = (&event.client, &event.session);
+    let unfinished = unfinished::elsewhere(&settings.paths, &store, client, session, event.at);
+    let told = match &store {
+        Ok(Some(reader)) => block(settings, reader, event),
+        Ok(None) | Err(_) => Ok(Told::default()),
     };
-    let mut told = block(settings, &reader, event).map_err(|e| e.to_string())?;
-    told.notice = notice;
-    Ok(told)
+    let (told, trouble) = match (told, store) {
+        (Ok(told), Ok(_)) => (told, None),
+        (Err(e), _) | (_, Err(e)) => (Told::default(), Some(e)),
+    };
+    (Told { notice, unfinished, ..told }, trouble)
 }
 
 fn block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<Told> {
@@ -60,7 +67,7 @@ fn block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<T
     };
     let holds = start::told(conn, &event.client, &event.session, reason, parent)?;
     let context = start::tell(conn, project, &holds, settings.config.context.tokens)?;
-    Ok(Told { block: context.text, notice: None, newest_epoch: context.newest_epoch })
+    Ok(Told { block: context.text, newest_epoch: context.newest_epoch, ..Told::default() })
 }
 
 /// A reader; after an upgrade, once the schema is made whole.

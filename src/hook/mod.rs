@@ -20,7 +20,7 @@ use tracing::Level;
 
 use crate::capture::{self, Around, Captured, Payload};
 use crate::config::{self, Env, Settings};
-use crate::deliver::{self, Delivered};
+use crate::deliver::{self, Delivered, launch};
 use crate::log;
 use crate::paths::{Paths, session_key};
 use crate::{process, testpoint};
@@ -118,13 +118,17 @@ fn handle(settings: &mut Settings, event: Event, deadline: Instant) -> Result<An
         key: Some(key.clone()),
     };
     if event.kind == Kind::Start {
-        let told = context::tell(settings, &event).unwrap_or_else(|why| {
-            complain(&why, Some(&settings.paths), Some(&key));
-            context::Told::default()
-        });
+        let (told, trouble) = context::tell(settings, &event);
+        if let Some(why) = trouble {
+            complain(&why.to_string(), Some(&settings.paths), Some(&key));
+        }
         if moves_on(&event) && settings.paths.exist() {
             let event = Event { shown_epoch: told.newest_epoch, ..event };
             let _ = deliver::deliver(settings, &key, &event, deadline);
+        }
+        if told.unfinished {
+            // What cannot be started now is asked for again at the next start.
+            let _ = launch::recovery(&settings.paths);
         }
         return Ok(Answer::start(told.block, told.notice));
     }

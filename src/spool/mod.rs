@@ -190,6 +190,14 @@ pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<Spooled>> {
     Ok(Vec::new())
 }
 
+/// The oldest event that can be read, which says whose spool it is. Changes nothing.
+pub fn first(paths: &Paths, key: &str) -> Option<Event> {
+    places(paths, key).iter().find_map(|place| {
+        let found = numbers(&place.folder).unwrap_or_default();
+        found.into_iter().find_map(|n| read_file(place.folder.join(file_name(n))).event.ok())
+    })
+}
+
 fn read_file(path: PathBuf) -> Spooled {
     let event = fs::read(&path)
         .map_err(|e| e.to_string())

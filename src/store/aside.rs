@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::error::Result;
 use super::lock::{Patience, StoreLock};
-use super::{beside, open_ensured};
+use super::{Store, beside, notices, open_ensured};
 use crate::paths::Paths;
 
 /// Moves a damaged database to `<data>/corrupt-<now>/` and begins a new one; where it went.
@@ -40,6 +40,18 @@ pub fn set_aside(paths: &Paths, patience: Patience, now: i64) -> Result<Option<P
     Ok(Some(place))
 }
 
+/// [`set_aside`], and a notice of it in the new database.
+///
+/// # Errors
+/// As [`set_aside`].
+pub fn begin_anew(paths: &Paths, patience: Patience, now: i64) -> Result<Option<PathBuf>> {
+    let Some(place) = set_aside(paths, patience, now)? else { return Ok(None) };
+    let text =
+        format!("the database was damaged and is kept in {}; memory begins anew", place.display());
+    Store::open_within(paths, patience)?.write(|tx| notices::put(tx, "corrupt", &text))?;
+    Ok(Some(place))
+}
+
 /// Reads every page; the first damage is enough.
 fn whole(conn: &rusqlite::Connection) -> Result<()> {
     let said: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
@@ -66,7 +78,6 @@ fn new_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
 mod tests {
     use super::*;
     use crate::store::testing::world;
-    use crate::store::{Store, notices};
 
     #[test]
     fn damage_is_kept_and_memory_goes_on() {

@@ -1,9 +1,10 @@
 //! The worker: one detached process per session, which owns the session's socket and queue.
 //!
-//! It becomes the owner or leaves ([`owner`]), takes events in ([`listener`], [`intake`]), has
+//! It becomes the owner or leaves ([`birth`], [`owner`]), takes events in ([`listener`], [`intake`]), has
 //! them distilled, and goes when nothing is left to do ([`state`], [`clocks`]). This file is the
 //! loop between them: one enum of everything that can wake it, one select, one match.
 
+mod birth;
 mod clocks;
 mod distill;
 mod intake;
@@ -25,7 +26,6 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{self, Settings};
 use crate::deliver::launch;
 use crate::failure::{Context, Result, usage};
-use crate::paths::session_key;
 use crate::store::accept::{ClosedBy, Closing};
 use crate::{log, process, spool};
 use clocks::{Clocks, Due};
@@ -45,7 +45,7 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 /// `memctl worker --client C --session ID [--recovery]`.
 pub fn run(args: &[OsString]) -> Result<()> {
     process::private_umask();
-    let (session, recovery) = parse(args)?;
+    let (session, recovery) = birth::parse(args)?;
     let mut settings = config::load(&config::process_env, None).map_err(usage)?;
     settings.paths.create().context("data dir")?;
     let config = &settings.config;
@@ -56,7 +56,8 @@ pub fn run(args: &[OsString]) -> Result<()> {
     // Without a log it works all the same.
     let _ = log::init_worker(&settings.paths.log(&session.key), LevelFilter::INFO);
 
-    let Some(lock) = owner::start(&settings, &session).context("session lock")? else {
+    let lock = birth::become_owner(&settings, &session, recovery).context("session lock")?;
+    let Some(lock) = lock else {
         tracing::debug!("another worker serves this session");
         return Ok(());
     };
@@ -72,24 +73,6 @@ pub fn run(args: &[OsString]) -> Result<()> {
     // A batch that was given back may still be on its way through the agent.
     runtime.shutdown_background();
     lived.context("socket")
-}
-
-fn parse(args: &[OsString]) -> Result<(Session, bool)> {
-    let (mut client, mut id, mut recovery) = (None, None, false);
-    let mut args = args.iter().map(|a| a.to_string_lossy().into_owned());
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--client" => client = args.next(),
-            "--session" => id = args.next(),
-            "--recovery" => recovery = true,
-            _ => return Err(usage(format!("worker: '{arg}' is not understood"))),
-        }
-    }
-    let (Some(client), Some(id)) = (client, id) else {
-        return Err(usage("worker: --client and --session are needed"));
-    };
-    let key = session_key(&client, &id);
-    Ok((Session { client, id, key }, recovery))
 }
 
 /// Everything that can wake the loop.

@@ -93,7 +93,7 @@ fn end(handle: &Handle) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a lock has no event to wait for")]
-fn pause(time: Duration) {
+pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 

@@ -11,6 +11,8 @@ mod hook;
 mod lines;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
+/// What is left by workers that died or hang, by hooks without one, by clients that are gone.
+mod recover;
 /// Transcripts through the hooks' own way.
 mod replay;
 /// Rules about the sources that no compiler checks.

@@ -36,7 +36,7 @@ fn code(text: &str) -> String {
 fn arrows_point_down_only() {
     // Who may name whom, from the top of the program to its bottom.
     let layers: &[&[&str]] = &[
-        &["ctl", "hook", "worker"],
+        &["ctl", "hook", "recover", "worker"],
         &["deliver", "context", "agent"],
         &["capture"],
         &["spool"],
@@ -70,7 +70,7 @@ fn each_thing_has_one_home() {
         ("cfg(target_os", "src/process/"),
         (
             "thread::sleep",
-            "src/ctl/wait.rs src/worker/owner.rs src/testpoint.rs src/process/ src/lock/ src/store/ensure/",
+            "src/ctl/wait.rs src/worker/owner.rs src/recover/ src/testpoint.rs src/process/ src/lock/ src/store/ensure/",
         ),
         ("env::var", "src/config/ src/testpoint.rs src/process/"),
         ("bincode", "proto/"),

@@ -59,14 +59,17 @@ pub fn pending(conn: &Connection, session_id: i64) -> Result<u64> {
     Ok(n as u64)
 }
 
-/// Whether another session than this one has messages that are not done.
-pub fn unfinished_elsewhere(conn: &Connection, session_id: Option<i64>) -> Result<bool> {
+/// Whether another session than this one has messages that are not done, or is active and without
+/// an event since `before`.
+pub fn anything_elsewhere(conn: &Connection, but: Option<i64>, before: i64) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM pending_messages
-             WHERE status IN ('pending', 'processing') AND session_id IS NOT ?1)",
+               WHERE status IN ('pending', 'processing') AND session_id IS NOT ?1)
+             OR EXISTS (SELECT 1 FROM sessions
+               WHERE status = 'active' AND last_event_epoch < ?2 AND id IS NOT ?1)",
         )?
-        .query_row([session_id], |r| r.get(0))?)
+        .query_row(params![but, before], |r| r.get(0))?)
 }
 
 /// A session with messages that are not done.

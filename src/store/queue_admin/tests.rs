@@ -54,10 +54,10 @@ fn everything_is_counted_and_shown() {
     );
     let old: Vec<i64> = stuck(&conn, 1, 9).unwrap().into_iter().map(|i| i.id).collect();
     assert_eq!(old, [2], "of the first session, and a failed one is not stuck");
-    assert!(unfinished_elsewhere(&conn, Some(1)).unwrap());
+    assert!(anything_elsewhere(&conn, Some(1), 0).unwrap());
     write(&mut conn, |tx| abort(tx, Which::Session(2), NOW));
-    assert!(!unfinished_elsewhere(&conn, Some(1)).unwrap());
-    assert!(unfinished_elsewhere(&conn, None).unwrap());
+    assert!(!anything_elsewhere(&conn, Some(1), 0).unwrap());
+    assert!(anything_elsewhere(&conn, None, 0).unwrap());
 }
 
 #[test]

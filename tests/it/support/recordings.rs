@@ -54,3 +54,8 @@ pub fn stop(session: &str, turn: &str, text: &str) -> Value {
 pub fn end(session: &str) -> Value {
     json!({"session_id": session, "cwd": "/", "hook_event_name": "SessionEnd", "reason": "other"})
 }
+
+pub fn start(session: &str) -> Value {
+    json!({"session_id": session, "cwd": "/", "hook_event_name": "SessionStart",
+           "source": "startup"})
+}

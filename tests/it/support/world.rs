@@ -4,8 +4,9 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::Signal;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,6 +88,20 @@ impl World {
         run(command.args(args), b"")
     }
 
+    /// A `memctl` that is not waited for.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.args(args).stdin(Stdio::null()).spawn().unwrap()
+    }
+
+    /// A hook that is killed when its event lies in the spool, before it calls anybody.
+    pub fn spooled(&self, payload: &Value) {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.env("MEMCTL_TESTPOINT", "deliver.spooled=kill").arg("hook");
+        let output = run(&mut command, payload.to_string().as_bytes());
+        assert_eq!(output.code, None, "{output:?}");
+    }
+
     /// `memctl hook` with these bytes on its standard input.
     pub fn hook_bytes(&self, args: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
@@ -153,6 +168,14 @@ impl World {
         conn
     }
 
+    /// Changes rows behind everybody's back: what time would do.
+    #[track_caller]
+    pub fn change(&self, sql: &str) {
+        let conn = Connection::open(self.data().join("memctl.db")).unwrap();
+        conn.busy_timeout(super::wait::DEADLINE).unwrap();
+        conn.execute_batch(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+
     /// One number out of the store; 0 while there is none.
     #[track_caller]
     pub fn count(&self, sql: &str) -> i64 {
@@ -204,6 +227,10 @@ impl World {
             [pid] if !self.socket_files().is_empty() => Ok(pid),
             ref other => Err(format!("{other:?}")),
         })
+    }
+
+    pub fn signal(&self, pid: i32, signal: Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
     }
 
     pub fn kill(&self, pid: i32) {

@@ -1,0 +1,143 @@
+//! The cheap question at a session's start and at a worker's birth: is anything unfinished outside
+//! this session? Names of files and one indexed query; what of it is due, `recover` alone decides.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::lock::{self, Probe};
+use crate::paths::{Paths, session_key};
+use crate::spool;
+use crate::store::{self, Reader, queue_admin, sessions};
+
+/// A session that is active, is nobody's, and has been silent for as long, has ended unseen.
+pub const SILENCE: Duration = Duration::from_secs(6 * 3600);
+
+/// Whether recovery is worth a process. `store`: as it was opened, for damage is a yes too.
+pub fn elsewhere(
+    paths: &Paths,
+    store: &store::Result<Option<Reader>>,
+    client: &str,
+    session: &str,
+    now: i64,
+) -> bool {
+    let own = session_key(client, session);
+    if spool::keys(paths).iter().any(|key| *key != own) || left_behind(paths, &own) {
+        return true;
+    }
+    match store {
+        Ok(Some(reader)) => {
+            let conn = reader.connection();
+            let before = now - SILENCE.as_millis() as i64;
+            sessions::id_of(conn, client, session)
+                .and_then(|own| queue_admin::anything_elsewhere(conn, own, before))
+                .unwrap_or_else(|e| e.is_damage())
+        }
+        Ok(None) => false,
+        Err(e) => e.is_damage(),
+    }
+}
+
+/// Whether another session's lock file is there and nobody holds it. A worker unlinks its socket
+/// before its lock file, so sockets alone, which may lie among thousands of files, are not looked
+/// for here.
+fn left_behind(paths: &Paths, own: &str) -> bool {
+    let run = paths.run();
+    fs::read_dir(&run).into_iter().flatten().flatten().any(|entry| {
+        let name = entry.file_name();
+        let key = name.to_str().and_then(Paths::key_of_lock).filter(|key| *key != own);
+        key.is_some() && matches!(lock::probe(&entry.path()), Ok(Probe::Free))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use memctl_proto::{Event, Kind};
+
+    use super::*;
+    use crate::store::accept::accept;
+    use crate::store::{Store, testing};
+
+    const HOUR: i64 = 3_600_000;
+
+    struct World {
+        paths: Paths,
+        _dir: tempfile::TempDir,
+    }
+
+    fn world() -> World {
+        let (dir, paths) = testing::world();
+        World { paths, _dir: dir }
+    }
+
+    impl World {
+        fn accept(&self, kind: Kind, session: &str, at: i64) {
+            let mut store = Store::open(&self.paths).unwrap();
+            let event = Event::new(kind, "c", session, at);
+            store.write(|tx| accept(tx, &event, at)).unwrap();
+        }
+
+        #[track_caller]
+        fn check(&self, session: &str, now: i64, expected: bool) {
+            let store = Reader::open(&self.paths, Duration::from_secs(1));
+            let found = elsewhere(&self.paths, &store, "c", session, now);
+            assert_eq!(found, expected, "asked for {session}");
+        }
+    }
+
+    #[test]
+    fn what_waits_in_the_store_of_another_session() {
+        let w = world();
+        w.check("a", 0, false);
+        w.accept(Kind::Prompt, "a", 0);
+        w.check("b", 0, false);
+        w.accept(Kind::Tool, "a", 0);
+        w.check("b", 0, true);
+        w.check("a", 0, false);
+    }
+
+    #[test]
+    fn what_is_spooled_for_another_session() {
+        let w = world();
+        let event = Event::new(Kind::Prompt, "c", "a", 0);
+        spool::put(&w.paths, &session_key("c", "a"), &event, 10).unwrap();
+        w.check("a", 0, false);
+        w.check("b", 0, true);
+    }
+
+    #[test]
+    fn a_lock_file_that_nobody_holds() {
+        let w = world();
+        let path = w.paths.session_lock(&session_key("c", "a"));
+        let lock = lock::SessionLock::try_take(&path).unwrap().unwrap();
+        w.check("b", 0, false);
+        drop(lock);
+        w.check("b", 0, true);
+        w.check("a", 0, false);
+        lock::SessionLock::try_take(&path).unwrap().unwrap().remove().unwrap();
+        // The locks that stay are nobody's leavings.
+        for stays in [w.paths.store_lock(), w.paths.recover_lock()] {
+            File::create(stays).unwrap();
+        }
+        w.check("b", 0, false);
+    }
+
+    #[test]
+    fn a_session_that_has_been_silent_for_long() {
+        let w = world();
+        w.accept(Kind::Prompt, "a", 0);
+        w.check("b", 6 * HOUR, false);
+        w.check("b", 6 * HOUR + 1, true);
+        w.check("a", 6 * HOUR + 1, false);
+        w.accept(Kind::Notification, "a", HOUR);
+        w.check("b", 6 * HOUR + 1, false);
+    }
+
+    #[test]
+    fn damage_is_worth_a_look() {
+        let w = world();
+        fs::write(w.paths.database(), "no database ".repeat(999)).unwrap();
+        w.check("a", 0, true);
+    }
+}

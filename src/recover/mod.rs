@@ -1,0 +1,203 @@
+//! `memctl recover`: finishes what dead and hung workers left, by starting ordinary ones.
+//!
+//! A session's start and a worker's birth ask a cheap question and start it; what is due, it
+//! alone decides ([`due`]). One on the machine, two sessions at a time, the newest first. What
+//! needs no worker it does itself ([`tidy`]). Nothing is discarded because it is old.
+
+pub mod due;
+pub mod tidy;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tracing::level_filters::LevelFilter;
+
+use crate::config::{self, Settings};
+use crate::deliver::probe::{self, Found};
+use crate::deliver::{launch, unfinished};
+use crate::failure::{Context, Result, failed};
+use crate::lock::{self, Probe};
+use crate::process::{self, Identity};
+use crate::store::{self, Patience, Store, aside};
+use crate::{log, spool, testpoint};
+use due::Due;
+
+/// Sessions at a time: a backend may be a model that fills the memory of a machine.
+const AT_ONCE: usize = 2;
+
+/// How long another may look at the lock, not hold it.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Between two looks at what is under way.
+const STEP: Duration = Duration::from_millis(50);
+
+/// A worker that nobody has seen after so long died at birth.
+const BORN: Duration = Duration::from_secs(15);
+
+/// Who is idle after so long has taken in and begun what there was.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// How long one session may keep others waiting.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long the store may be another's.
+const STORE: Duration = Duration::from_secs(30);
+
+/// No recovery lives longer, whatever it waits for: the kernel ends it.
+const LAST_RESORT: u32 = 24 * 3600;
+
+/// Runs `memctl recover`.
+pub fn run() -> Result<()> {
+    process::private_umask();
+    let mut settings = config::load(&config::process_env, None).map_err(failed)?;
+    if !settings.paths.exist() {
+        return Ok(());
+    }
+    settings.paths.create().context("data dir")?;
+    let lock = settings.paths.recover_lock();
+    let Some(_held) = lock::exclusive(&lock, Some(GLANCE)).context("recovery lock")? else {
+        return Ok(());
+    };
+    process::set_alarm(LAST_RESORT);
+    process::show_name();
+    // Without a log it works all the same.
+    let _ = log::init_worker(&settings.paths.general_log(), LevelFilter::INFO);
+    testpoint::at("recover.begun");
+    Recovery { settings, tried: BTreeSet::new(), under_way: Vec::new() }.run().context("store")
+}
+
+struct Recovery {
+    settings: Settings,
+    /// Each session is tried once: what fails again is left to the next recovery.
+    tried: BTreeSet<String>,
+    under_way: Vec<Started>,
+}
+
+/// A worker that was started.
+struct Started {
+    due: Due,
+    at: Instant,
+    /// Who held the session before and did not answer.
+    hung: Identity,
+    /// The worker has been seen.
+    lived: bool,
+}
+
+impl Recovery {
+    /// Until nothing is due that has not been tried.
+    fn run(mut self) -> store::Result<()> {
+        loop {
+            let changed = self.begin()?;
+            if self.under_way.is_empty() && !changed {
+                return Ok(());
+            }
+            while !self.under_way.is_empty() && !self.any_over() {
+                pause(STEP);
+            }
+        }
+    }
+
+    /// Looks around, does what needs no worker, and starts workers on free seats. Whether that
+    /// may have made something due.
+    fn begin(&mut self) -> store::Result<bool> {
+        let now = now_ms();
+        let paths = &self.settings.paths;
+        let before = now - unfinished::SILENCE.as_millis() as i64;
+        let mut store = open(&self.settings, now)?;
+        let mut survey = due::survey(paths, Some(store.connection()), &self.tried, before, now)?;
+        let mut changed = false;
+        for session in &survey.silent {
+            if tidy::end_silent(paths, &mut store, session, before, now)? {
+                tracing::info!(session = session.content_session_id, "ended, silent for long");
+                changed = true;
+            }
+        }
+        // A child that is forked must have no connection.
+        drop(store);
+        for key in survey.left_behind.drain(..) {
+            if tidy::remove_left_behind(paths, &key).is_ok_and(|removed| removed) {
+                tracing::info!(key, "removed what a dead worker left behind");
+            }
+            if !spool::exists(paths, &key) {
+                self.tried.insert(key);
+            }
+        }
+        let free = AT_ONCE.saturating_sub(self.under_way.len());
+        for due in survey.due.into_iter().take(free) {
+            tracing::info!(client = due.client, session = due.session, "{}", due.why);
+            let holder = lock::read_holder(&paths.session_lock(&due.key));
+            let hung = holder.map(|holder| holder.identity).unwrap_or_default();
+            self.tried.insert(due.key.clone());
+            match launch::finish_off(&due.client, &due.session) {
+                Ok(()) => {
+                    let at = Instant::now();
+                    self.under_way.push(Started { due, at, hung, lived: false });
+                }
+                Err(e) => tracing::warn!("no worker could be started: {e}"),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Whether a seat has come free.
+    fn any_over(&mut self) -> bool {
+        let (settings, n) = (&self.settings, self.under_way.len());
+        self.under_way.retain_mut(|started| !started.over(settings));
+        self.under_way.len() < n
+    }
+}
+
+impl Started {
+    /// The worker has gone, or has nothing left to do but to serve what is open.
+    fn over(&mut self, settings: &Settings) -> bool {
+        let path = settings.paths.session_lock(&self.due.key);
+        let state = lock::probe(&path).unwrap_or(Probe::Held);
+        let waited = self.at.elapsed();
+        if state != Probe::Held {
+            let born = BORN + settings.config.worker.hang_timeout;
+            let nothing_left = || state == Probe::Absent && !self.work_left(settings);
+            return self.lived || waited > born || nothing_left();
+        }
+        let holder = lock::read_holder(&path).map(|holder| holder.identity);
+        self.lived |= holder.is_some_and(|holder| holder.pid != 0 && holder != self.hung);
+        if waited > PATIENCE {
+            tracing::warn!(session = self.due.session, "waited for no longer");
+            return true;
+        }
+        self.lived && (!self.work_left(settings) || waited > SETTLED && self.serves(settings))
+    }
+
+    /// The worker has done what it could, and waits for the end of a turn.
+    fn serves(&self, settings: &Settings) -> bool {
+        let found = probe::probe(&settings.paths, &self.due.key);
+        matches!(found, Found::Live { status, .. } if status.doing == "idle")
+    }
+
+    fn work_left(&self, settings: &Settings) -> bool {
+        due::work_left(&settings.paths, &self.due)
+    }
+}
+
+/// The store, whole: a damaged one is set aside.
+fn open(settings: &Settings, now: i64) -> store::Result<Store> {
+    let patience = Patience::Within(STORE);
+    match Store::open_within(&settings.paths, patience) {
+        Err(e) if e.is_damage() => {
+            if let Some(place) = aside::begin_anew(&settings.paths, patience, now)? {
+                tracing::warn!("the database is damaged and was set aside: {}", place.display());
+            }
+            Store::open_within(&settings.paths, patience)
+        }
+        opened => opened,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process's lock has no event to wait for")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Milliseconds since the epoch.
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
+}

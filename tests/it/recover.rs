@@ -1,0 +1,243 @@
+//! What is left by workers that died or hang, by hooks without a worker, by clients that are gone:
+//! found by the next start of any session, by the session's next event, or by nobody's help.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::{World, until};
+
+const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
+const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
+
+#[track_caller]
+fn counts(w: &World, sql: &str, expected: i64) {
+    until(sql, || match w.count(sql) {
+        n if n == expected => Ok(()),
+        n => Err(format!("{n}, {expected} wanted")),
+    });
+}
+
+/// A worker whose prompt is in the store.
+#[track_caller]
+fn worker_of(w: &World, session: &str) -> i32 {
+    w.hook(&prompt(session, "t", "go"));
+    let pid = w.worker();
+    until("it owns the session and nothing is spooled", || {
+        match (w.count("SELECT ifnull(max(generation), 0) FROM sessions"), w.spools().len()) {
+            (1, 0) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    pid
+}
+
+#[test]
+fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
+    let mut w = World::new();
+    w.set("MEMCTL_TESTPOINT", "worker.claimed=kill");
+    w.hook(&prompt("s", "t", "go"));
+    w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
+    w.hook(&stop("s", "t", "All pass."));
+    until("the worker dies", || match w.processes()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+    w.set("MEMCTL_TESTPOINT", "");
+    assert_eq!(w.count(SUMMARIES), 0);
+    w.hook(&start("other"));
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.count(UNDONE), 0);
+    assert!(w.socket_files().is_empty());
+}
+
+#[test]
+fn a_crashed_workers_queue_is_finished_when_another_worker_is_born() {
+    let mut w = World::new();
+    w.set("MEMCTL_TESTPOINT", "worker.claimed=kill");
+    w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
+    until("the worker dies", || match w.processes()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+    w.set("MEMCTL_TESTPOINT", "");
+    w.hooks(&[prompt("other", "t", "go"), stop("other", "t", "Done."), end("other")]);
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 2);
+    assert_eq!(w.count(UNDONE), 0);
+}
+
+#[test]
+fn a_spool_that_nobody_was_called_for_is_taken_in_when_another_session_starts() {
+    let w = World::new();
+    for payload in [
+        prompt("unknown to the store", "t", "go"),
+        tool("unknown to the store", "t", "u", "ls", "x"),
+        stop("unknown to the store", "t", "Listed."),
+    ] {
+        w.spooled(&payload);
+    }
+    assert!(w.processes().is_empty());
+    w.hook(&start("other"));
+    w.rest();
+    assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["unknown to the store"]);
+    assert_eq!(w.count(SUMMARIES), 1);
+}
+
+#[test]
+fn a_spool_that_holds_no_event_is_cleared_away() {
+    let w = World::new();
+    w.spooled(&prompt("s", "t", "go"));
+    let folder = w.spools().remove(0);
+    fs::write(folder.join("0000000001.json"), "{").unwrap();
+    w.hook(&start("other"));
+    w.rest();
+    assert_eq!(fs::read_dir(w.data().join("spool/dead")).unwrap().count(), 1);
+}
+
+#[test]
+fn files_of_a_dead_worker_without_work_are_removed() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = worker_of(&w, "s");
+    w.hook(&stop("s", "t", "Done."));
+    counts(&w, SUMMARIES, 1);
+    w.kill(pid);
+    assert_eq!((w.socket_files().len(), w.session_locks().len()), (1, 1));
+    w.hook(&start("other"));
+    until("the files are gone", || match [w.socket_files(), w.session_locks()].concat()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+    w.rest();
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"], "no worker was needed");
+}
+
+#[test]
+fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_stays() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
+    let hung = worker_of(&w, "s");
+    w.signal(hung, Signal::SIGSTOP);
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.hook(&tool("s", "t", "u2", "ls", "y"));
+    until("another one serves, alone", || match w.processes()[..] {
+        [pid] if pid != hung && w.spools().is_empty() => Ok(()),
+        ref other => Err(format!("{other:?}")),
+    });
+    counts(&w, "SELECT count(*) FROM pending_messages WHERE event = 'tool'", 2);
+}
+
+/// Its own session sends nothing more.
+#[test]
+fn a_hung_worker_is_replaced_when_another_session_starts() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
+    let hung = worker_of(&w, "s");
+    w.signal(hung, Signal::SIGSTOP);
+    w.spooled(&stop("s", "t", "Done."));
+    w.hook(&start("other"));
+    counts(&w, SUMMARIES, 1);
+    w.rest();
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
+}
+
+#[test]
+fn a_socket_swept_away_under_an_idle_worker_is_no_end_of_its_session() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let first = worker_of(&w, "s");
+    fs::remove_file(w.socket_files().remove(0)).unwrap();
+    w.spooled(&stop("s", "t", "Done."));
+    w.hook(&start("other"));
+    counts(&w, SUMMARIES, 1);
+    w.rest();
+    assert!(!w.processes().contains(&first));
+}
+
+#[test]
+fn of_two_that_recover_at_once_one_works() {
+    let mut w = World::new();
+    w.spooled(&prompt("s", "t", "go"));
+    w.spooled(&end("s"));
+    let paused = w.path("paused");
+    w.set("MEMCTL_TESTPOINT", &format!("recover.begun=pause:{}", paused.display()));
+    let mut first = w.spawn(&["recover"]);
+    until("the first one has begun", || paused.exists().then_some(()).ok_or(String::new()));
+    w.set("MEMCTL_TESTPOINT", "");
+    assert_eq!(w.memctl(&["recover"]).ok(), "");
+    assert_eq!(w.spools().len(), 1, "the second one leaves all to the first");
+    fs::remove_file(&paused).unwrap();
+    assert!(first.wait().unwrap().success());
+    w.rest();
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"]);
+    assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
+}
+
+#[test]
+fn twenty_sessions_are_recovered_and_nobody_stays() {
+    let w = World::new();
+    for n in 0..20 {
+        let session = format!("s{n:02}");
+        w.spooled(&prompt(&session, "t", "go"));
+        w.spooled(&stop(&session, "t", "Done."));
+    }
+    w.hook(&start("other"));
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 20);
+    let newest_first = w.rows("SELECT content_session_id FROM sessions ORDER BY id");
+    assert_eq!(newest_first[0].as_str().max("s17"), newest_first[0], "{newest_first:?}");
+}
+
+#[test]
+fn a_session_that_fell_silent_is_ended_with_its_open_turn() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = worker_of(&w, "s");
+    w.kill(pid);
+    w.change("UPDATE sessions SET last_event_epoch = last_event_epoch - 6 * 3600 * 1000 - 60000");
+    w.hook(&start("other"));
+    w.rest();
+    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|stale"]);
+    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(
+        w.count("SELECT completed_at_epoch = last_event_epoch FROM sessions"),
+        1,
+        "it ended when it was last heard of"
+    );
+    // A later prompt takes it back.
+    w.hook(&prompt("s", "t2", "again"));
+    until("active again", || match &w.rows("SELECT status FROM sessions")[0] {
+        status if status == "active" => Ok(()),
+        status => Err(status.clone()),
+    });
+}
+
+#[test]
+fn a_session_that_is_somebodys_is_not_ended_however_silent() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    worker_of(&w, "s");
+    w.change("UPDATE sessions SET last_event_epoch = 1");
+    assert_eq!(w.memctl(&["recover"]).ok(), "");
+    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+}
+
+#[test]
+fn workers_that_keep_dying_are_held_back() {
+    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = worker_of(&w, "s");
+    w.kill(pid);
+    w.change("UPDATE sessions SET restarts = 3");
+    let begun = Instant::now();
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    assert!(begun.elapsed() < Duration::from_secs(1), "the hook does not wait");
+    assert_eq!(w.spools().len(), 1);
+    counts(&w, "SELECT count(*) FROM pending_messages WHERE event = 'tool'", 1);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    w.set("MEMCTL_WORKER_LINGER", "100ms");
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"]);
+}
