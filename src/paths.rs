@@ -24,6 +24,8 @@ pub struct Paths {
     /// 40 bits of a hash of the data dir's device and inode: two data dirs never meet, and the
     /// sockets of one can be listed by name. Empty while the data dir does not exist.
     dir: String,
+    /// The same of its path.
+    stand_in: String,
 }
 
 /// What the directories are made from; filled by `config` from the environment.
@@ -55,18 +57,16 @@ impl Paths {
             .ok_or("neither MEMCTL_DATA_DIR nor HOME is set: there is no place for the memory")?;
         let data = std::path::absolute(data).map_err(|e| e.to_string())?;
         let sockets = set(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
-        let mut paths =
-            Paths { data, sockets, uid: nix::unistd::getuid().as_raw(), dir: String::new() };
+        let stand_in = short_hash(&[data.as_os_str().as_encoded_bytes()]);
+        let uid = nix::unistd::getuid().as_raw();
+        let mut paths = Paths { data, sockets, uid, dir: String::new(), stand_in };
         paths.name_dir();
         Ok(paths)
     }
 
     fn name_dir(&mut self) {
         if let Ok(meta) = fs::metadata(&self.data) {
-            let mut hash = Sha256::new();
-            hash.update(meta.dev().to_le_bytes());
-            hash.update(meta.ino().to_le_bytes());
-            self.dir = BASE32_DNSSEC.encode(&hash.finalize()[..5]);
+            self.dir = short_hash(&[&meta.dev().to_le_bytes(), &meta.ino().to_le_bytes()]);
         }
     }
 
@@ -126,6 +126,11 @@ impl Paths {
         self.run().join(format!("{key}.private"))
     }
 
+    /// The same where the data dir cannot be written.
+    pub fn second_private_mark(&self, key: &str) -> PathBuf {
+        self.second_spools().join(format!("{}{key}.private", self.stand_in))
+    }
+
     pub fn store_lock(&self) -> PathBuf {
         self.run().join("store.lock")
     }
@@ -179,8 +184,12 @@ impl Paths {
         self.sockets.join(format!("memctl-{}", self.uid))
     }
 
-    pub fn second_spool(&self, key: &str) -> PathBuf {
-        self.second_spools().join(format!("{}{key}.d", self.dir))
+    /// Folders of a session in the second place: under the data dir's own name, and under the one
+    /// that stands in for it while the data dir is not there and has no inode to be named by.
+    pub fn second_spool(&self, key: &str) -> Vec<PathBuf> {
+        let by_inode = self.exist().then_some(&self.dir);
+        let names = by_inode.into_iter().chain([&self.stand_in]);
+        names.map(|dir| self.second_spools().join(format!("{dir}{key}.d"))).collect()
     }
 
     pub fn second_spool_tmp(&self) -> PathBuf {
@@ -188,14 +197,14 @@ impl Paths {
     }
 
     pub fn second_lost(&self) -> PathBuf {
-        self.second_spools().join(format!("{}lost", self.dir))
+        self.second_spools().join(format!("{}lost", self.stand_in))
     }
 
     /// Key of a folder in [`Paths::spools`] or [`Paths::second_spools`].
     pub fn key_of_spool<'a>(&self, name: &'a str) -> Option<&'a str> {
         let name = name.strip_suffix(".d")?;
-        let name = name.strip_prefix(self.dir.as_str()).filter(|k| is_key(k)).unwrap_or(name);
-        is_key(name).then_some(name)
+        let without = |dir: &str| name.strip_prefix(dir).filter(|key| is_key(key));
+        without("").or_else(|| without(&self.dir)).or_else(|| without(&self.stand_in))
     }
 
     pub fn sockets(&self) -> &Path {
@@ -226,6 +235,12 @@ pub fn make_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// 40 bits, as eight letters and digits.
+fn short_hash(parts: &[&[u8]]) -> String {
+    let hash = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part));
+    BASE32_DNSSEC.encode(&hash.finalize()[..5])
+}
+
 fn is_key(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'v').contains(&b))
 }
@@ -253,7 +268,9 @@ mod tests {
         }
         let name = paths.session_lock(&key).file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
-        for spool in [paths.spool(&key), paths.second_spool(&key)] {
+        let second = paths.second_spool(&key);
+        assert_eq!(second.len(), 2);
+        for spool in second.into_iter().chain([paths.spool(&key)]) {
             let name = spool.file_name().unwrap().to_str().unwrap().to_owned();
             assert_eq!(paths.key_of_spool(&name), Some(key.as_str()));
         }

@@ -55,8 +55,14 @@ pub fn body_len(header: &[u8; HEADER]) -> Result<usize, FrameError> {
     if len > MAX_BODY { Err(FrameError::TooLong(len)) } else { Ok(len) }
 }
 
-/// Header and body of `message`.
+/// Header and body of `message`, in the newest version.
 pub fn encode<M: Encode>(message: &M) -> Result<Vec<u8>, FrameError> {
+    encode_as(VERSION, message)
+}
+
+/// The same in an older version: what never changes is said as it always was, and a request is
+/// answered in its own version.
+pub fn encode_as<M: Encode>(version: u8, message: &M) -> Result<Vec<u8>, FrameError> {
     let mut bytes = vec![0; HEADER];
     let n = bincode::encode_into_std_write(message, &mut bytes, config::standard())
         .map_err(|e| FrameError::Body(e.to_string()))?;
@@ -64,7 +70,7 @@ pub fn encode<M: Encode>(message: &M) -> Result<Vec<u8>, FrameError> {
         return Err(FrameError::TooLong(n));
     }
     bytes[..4].copy_from_slice(&MAGIC);
-    bytes[4] = VERSION;
+    bytes[4] = version;
     bytes[5..9].copy_from_slice(&(n as u32).to_le_bytes());
     Ok(bytes)
 }

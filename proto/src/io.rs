@@ -10,7 +10,7 @@ use crate::{Reply, Request};
 /// # Errors
 /// `InvalidData` when the reply is no frame of a version we speak, else what the stream says.
 pub fn ask(stream: &mut (impl Read + Write), request: &Request) -> io::Result<Reply> {
-    stream.write_all(&frame::encode(request).map_err(invalid)?)?;
+    stream.write_all(&frame::encode_as(request.version(), request).map_err(invalid)?)?;
     let mut header = [0; HEADER];
     stream.read_exact(&mut header)?;
     let mut body = vec![0; frame::body_len(&header).map_err(invalid)?];

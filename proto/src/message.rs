@@ -22,6 +22,16 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// The oldest version that knows this request: whoever has it answers.
+    pub fn version(&self) -> u8 {
+        match self {
+            Request::Ping | Request::Wake => 1,
+            _ => crate::VERSION,
+        }
+    }
+}
+
 /// From a worker.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum Reply {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 /// One setting.
+#[derive(Debug)]
 pub struct Key {
     pub name: &'static str,
     pub default: &'static str,

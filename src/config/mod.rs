@@ -111,6 +111,18 @@ pub struct Settings {
     pub home: Option<PathBuf>,
 }
 
+impl Settings {
+    /// Whether the config file lies in a project, and not just in the user's home.
+    pub fn config_lies_in(&self, project: &Path) -> bool {
+        let file = self.config_file.as_deref().filter(|file| file.exists());
+        file.is_some_and(|file| lies_in(file, project, self.home.as_deref()))
+    }
+}
+
+fn lies_in(file: &Path, project: &Path, home: Option<&Path>) -> bool {
+    file.starts_with(project) && home != Some(project)
+}
+
 /// Reads environment and config file. `project` is the session's project directory when it is
 /// known: what could send text elsewhere is not taken from a file inside it.
 ///
@@ -127,7 +139,7 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
     let config_file = config_file(env, home.as_deref());
     let text = config_file.as_deref().and_then(|f| fs::read_to_string(f).ok());
     let inside = matches!((project, &config_file), (Some(project), Some(file))
-        if file.starts_with(project) && home.as_deref() != Some(project));
+        if lies_in(file, project, home.as_deref()));
     let config = Config::from(env, text.as_deref(), inside);
     Ok(Settings { config, paths, config_file, home })
 }

@@ -3,6 +3,10 @@
 //! was printed and ends the process with 0.
 
 use std::cell::UnsafeCell;
+use std::ffi::CString;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
 use nix::libc;
@@ -10,10 +14,13 @@ use tracing::Level;
 
 use super::answer::{self, NEUTRAL};
 use crate::log;
+use crate::paths::Paths;
 
-/// How much later than its own deadline a hook is given up: long enough that a disk under load
-/// can take an event, short enough that a client never kills us first.
-const GRACE: u32 = 3;
+/// While an event is in our hands and kept nowhere: the file in which its loss is counted.
+static LOSS: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Reading the payload and all before it: a config file may be a pipe, a directory far away.
+const AT_ALL: Duration = Duration::from_secs(4);
 
 /// Where the handler runs when the stack itself is what ran out. Only the kernel writes to it.
 const STACK_SIZE: usize = 32 << 10;
@@ -27,12 +34,15 @@ unsafe impl Sync for Stack {}
 /// Installs handlers and the panic hook.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
-        eprintln!("memctl: hook: {info}");
+        // Where, and not what: a message may quote text.
+        let place = info.location().map_or_else(String::new, ToString::to_string);
+        let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {place}");
         if let Some(path) = super::general_log() {
-            log::line(&path, Level::ERROR, &format!("hook: {info}"));
+            log::line(&path, Level::ERROR, &format!("hook: panicked at {place}"));
         }
         leave();
     }));
+    give_up_after(AT_ALL);
     let alternate = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: STACK_SIZE };
     // SAFETY: the stack lives for ever, and the handler only writes and exits, both of which are
     // async-signal-safe.
@@ -46,14 +56,32 @@ pub fn install() {
         }
         // A client that is gone must not end us before the event is kept.
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 
-/// A disk or a file system that hangs must not hold the client up for ever.
-pub fn give_up_after(deadline: Duration) {
-    let seconds = (deadline.as_millis() as u32).div_ceil(1000).saturating_mul(GRACE).max(1);
+/// The process ends after so long, whatever it does.
+pub fn give_up_after(time: Duration) {
+    let value = libc::timeval {
+        tv_sec: time.as_secs() as libc::time_t,
+        tv_usec: libc::suseconds_t::from(time.subsec_micros() as i32),
+    };
+    let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: zero, it_value: value };
     // SAFETY: sets a timer of this process; its signal is handled above.
-    unsafe { libc::alarm(seconds) };
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
+}
+
+/// An event is in our hands: going down now would lose it.
+pub fn holds(paths: &Paths) {
+    if let Ok(file) = CString::new(paths.lost().as_os_str().as_bytes()) {
+        LOSS.store(file.into_raw(), Ordering::SeqCst);
+    }
+}
+
+/// It is kept, or counted.
+pub fn holds_nothing() {
+    LOSS.store(std::ptr::null_mut(), Ordering::SeqCst);
 }
 
 extern "C" fn on_signal(_: libc::c_int) {
@@ -61,10 +89,16 @@ extern "C" fn on_signal(_: libc::c_int) {
 }
 
 fn leave() -> ! {
-    // SAFETY: write and _exit are async-signal-safe, and the bytes are static.
+    let loss = LOSS.swap(std::ptr::null_mut(), Ordering::SeqCst);
+    // SAFETY: open, write and _exit are async-signal-safe; the path was leaked, the bytes are
+    // static.
     unsafe {
         if answer::claim() {
             libc::write(1, NEUTRAL.as_ptr().cast(), NEUTRAL.len());
+        }
+        if !loss.is_null() {
+            let fd = libc::open(loss, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o600);
+            libc::write(fd, c".".as_ptr().cast(), 1);
         }
         libc::_exit(0)
     }

@@ -8,10 +8,11 @@
 mod answer;
 mod context;
 mod fatal;
+mod private;
 mod stdin;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +26,13 @@ use crate::log;
 use crate::paths::{Paths, session_key};
 use crate::{process, testpoint};
 use answer::Answer;
+
+/// When a hook is given up whatever it waits for: a file system that hangs must not hold the client
+/// up for ever. Long enough that a disk under load can take an event.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The same at a session's end, where the client gives 1.5 s.
+const END_GRACE: Duration = Duration::from_millis(1200);
 
 const HELP: &str = "\
 memctl hook [EVENT] [--client NAME]
@@ -45,8 +53,8 @@ pub fn run(args: &[OsString]) {
             print!("{HELP}");
             return;
         }
-        Err(Heard::Trouble { why, paths, key }) => {
-            complain(&why, paths.as_ref(), key.as_deref());
+        Err(Heard::Trouble(trouble)) => {
+            trouble.tell();
             Answer::Neutral
         }
     };
@@ -57,15 +65,33 @@ pub fn run(args: &[OsString]) {
 enum Heard {
     /// A person at a terminal.
     Help,
-    Trouble {
-        why: String,
-        paths: Option<Paths>,
-        key: Option<String>,
-    },
+    Trouble(Trouble),
 }
 
-fn trouble(why: impl ToString, settings: Option<&Settings>) -> Heard {
-    Heard::Trouble { why: why.to_string(), paths: settings.map(|s| s.paths.clone()), key: None }
+/// What went wrong, and the log that is told, when there is one.
+struct Trouble {
+    why: String,
+    log: Option<PathBuf>,
+}
+
+impl Trouble {
+    fn new(why: impl ToString, settings: Option<&Settings>) -> Trouble {
+        let paths = settings.map(|s| &s.paths).filter(|paths| paths.exist());
+        Trouble { why: why.to_string(), log: paths.map(Paths::general_log) }
+    }
+
+    fn of_session(why: impl ToString, settings: &Settings, key: &str) -> Trouble {
+        let log = settings.paths.exist().then(|| settings.paths.log(key));
+        Trouble { why: why.to_string(), log }
+    }
+
+    /// Standard error for whoever looks, the log for `memctl status`. Neither may be there.
+    fn tell(&self) {
+        let _ = writeln!(std::io::stderr(), "memctl: hook: {}", self.why);
+        if let Some(file) = &self.log {
+            log::line(file, Level::WARN, &format!("hook: {}", self.why));
+        }
+    }
 }
 
 fn hear(args: &[OsString]) -> Result<Answer, Heard> {
@@ -78,90 +104,101 @@ fn hear(args: &[OsString]) -> Result<Answer, Heard> {
         return Err(Heard::Help);
     }
     let project_dir = env("CLAUDE_PROJECT_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
-    let mut settings =
-        config::load(env, project_dir.as_deref()).map_err(|why| trouble(why, None))?;
-    let words = Words::parse(args).map_err(|why| trouble(why, Some(&settings)))?;
-    let read =
-        stdin::read(settings.config.hook.stdin).map_err(|why| trouble(why, Some(&settings)))?;
-    let started = Instant::now();
-    testpoint::at("hook.read");
+    let mut settings = config::load(env, project_dir.as_deref())
+        .map_err(|why| Heard::Trouble(Trouble::new(why, None)))?;
+    fatal::give_up_after(settings.config.hook.stdin + GRACE);
+    let event = listen(args, env, project_dir.as_deref(), &mut settings)
+        .map_err(|why| Heard::Trouble(Trouble::new(why, Some(&settings))))?;
+    match event {
+        Some((event, since)) => handle(&mut settings, event, since),
+        None => Ok(Answer::Neutral),
+    }
+    .map_err(Heard::Trouble)
+}
 
-    let payload = Payload::parse(&read.text).map_err(|why| trouble(why, Some(&settings)))?;
+/// The event that standard input tells of, and when its payload was complete. Nothing of an
+/// event that leaves no trace.
+fn listen(
+    args: &[OsString],
+    env: Env,
+    project_dir: Option<&Path>,
+    settings: &mut Settings,
+) -> Result<Option<(Event, Instant)>, String> {
+    let words = Words::parse(args)?;
+    let read = stdin::read(settings.config.hook.stdin)?;
+    let since = Instant::now();
+    testpoint::at("hook.read");
+    let payload = Payload::parse(&read.text).map_err(|e| e.to_string())?;
+    if let (None, Some(cwd)) = (project_dir, &payload.cwd)
+        && settings.config_lies_in(Path::new(&**cwd))
+    {
+        *settings = config::load(env, Some(Path::new(&**cwd)))?;
+    }
     let around = Around {
         event: words.event.as_deref(),
         client: &words.client,
-        project_dir: project_dir.as_deref(),
+        project_dir,
         home: settings.home.as_deref(),
         exclude: &settings.config.exclude,
         limits: settings.config.capture,
         now: now_ms(),
         process: process::client_process(client_pid(env), &words.client),
     };
-    let captured =
-        capture::capture(&payload, &around).map_err(|why| trouble(why, Some(&settings)))?;
-    let Captured::Event(event) = captured else { return Ok(Answer::Neutral) };
-    testpoint::at("hook.captured");
-    let limit = match event.kind {
-        Kind::End => settings.config.hook.end_deadline,
-        _ => settings.config.hook.deadline,
-    };
-    fatal::give_up_after(limit);
-    handle(&mut settings, *event, started + limit)
+    match capture::capture(&payload, &around).map_err(|e| e.to_string())? {
+        Captured::Ignored(_) => Ok(None),
+        Captured::Event(event) => {
+            testpoint::at("hook.captured");
+            Ok(Some((*event, since)))
+        }
+    }
 }
 
 /// What the event calls for: delivery, and context where a session starts.
-fn handle(settings: &mut Settings, event: Event, deadline: Instant) -> Result<Answer, Heard> {
+fn handle(settings: &mut Settings, event: Event, since: Instant) -> Result<Answer, Trouble> {
     let key = session_key(&event.client, &event.session);
-    let failed = |why: String, settings: &Settings| Heard::Trouble {
-        why,
-        paths: Some(settings.paths.clone()),
-        key: Some(key.clone()),
-    };
+    let hook = &settings.config.hook;
+    let limit = if event.kind == Kind::End { hook.end_deadline } else { hook.deadline };
+    let deadline = since + limit;
     if event.kind == Kind::Start {
-        let (told, trouble) = context::tell(settings, &event);
-        if let Some(why) = trouble {
-            complain(&why.to_string(), Some(&settings.paths), Some(&key));
-        }
-        if moves_on(&event) && settings.paths.exist() {
-            let event = Event { shown_epoch: told.newest_epoch, ..event };
-            let _ = deliver::deliver(settings, &key, &event, deadline);
-        }
-        if told.unfinished {
-            // What cannot be started now is asked for again at the next start.
-            let _ = launch::recovery(&settings.paths);
-        }
-        return Ok(Answer::start(told.block, told.notice));
+        fatal::give_up_after(GRACE);
+        return Ok(start(settings, event, &key, deadline));
     }
-    if let Err(e) = settings.paths.create() {
-        // The second spool may still take it.
-        complain(&format!("data dir: {e}"), None, None);
+    // From here on the event counts as lost until it is kept.
+    fatal::give_up_after(if event.kind == Kind::End { END_GRACE } else { GRACE });
+    fatal::holds(&settings.paths);
+    let created = settings.paths.create();
+    let event = private::mark(&settings.paths, &key, event);
+    let delivered = deliver::deliver(settings, &key, &event, deadline);
+    fatal::holds_nothing();
+    if let Err(e) = created {
+        // The second spool may have taken it all the same.
+        Trouble::new(format!("data dir: {e}"), Some(settings)).tell();
     }
-    let event = mark_private(settings, &key, event);
-    match deliver::deliver(settings, &key, &event, deadline) {
+    match delivered {
         Delivered::Accepted { .. } | Delivered::Spooled { trouble: None } => Ok(Answer::Neutral),
-        Delivered::Spooled { trouble: Some(why) } => Err(failed(why, settings)),
-        Delivered::Lost { why } => Err(failed(format!("an event was lost: {why}"), settings)),
-    }
-}
-
-/// Whether the conversation of a starting session is one that was there before.
-fn moves_on(event: &Event) -> bool {
-    matches!(event.reason.as_deref(), Some("resume" | "fork" | "compact"))
-}
-
-/// While a wholly private turn runs, a file says so to the hooks of its other events, which may
-/// have to spool what the store would drop.
-fn mark_private(settings: &Settings, key: &str, event: Event) -> Event {
-    let mark = settings.paths.private_mark(key);
-    if event.kind == Kind::Prompt {
-        if event.private {
-            let _ = std::fs::write(&mark, "");
-        } else {
-            let _ = std::fs::remove_file(&mark);
+        Delivered::Spooled { trouble: Some(why) } => Err(Trouble::of_session(why, settings, &key)),
+        Delivered::Lost { why } => {
+            Err(Trouble::of_session(format!("an event was lost: {why}"), settings, &key))
         }
-        return event;
     }
-    if mark.exists() { Event { private: true, ..event.without_text() } } else { event }
+}
+
+/// Context for a session that starts, and a word to the store of what it was told.
+fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Answer {
+    let (told, trouble) = context::tell(settings, &event);
+    if let Some(why) = trouble {
+        Trouble::of_session(why, settings, key).tell();
+    }
+    let moves_on = matches!(event.reason.as_deref(), Some("resume" | "fork" | "compact"));
+    if moves_on && settings.paths.exist() {
+        let event = Event { shown_epoch: told.newest_epoch, ..event };
+        let _ = deliver::deliver(settings, key, &event, deadline);
+    }
+    if told.unfinished {
+        // What cannot be started now is asked for again at the next start.
+        let _ = launch::recovery(&settings.paths);
+    }
+    Answer::start(told.block, told.notice)
 }
 
 struct Words {
@@ -196,15 +233,6 @@ fn client_pid(env: Env) -> Option<i32> {
 
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as i64
-}
-
-/// Standard error for whoever looks, the log for `memctl doctor`.
-fn complain(why: &str, paths: Option<&Paths>, key: Option<&str>) {
-    eprintln!("memctl: hook: {why}");
-    if let Some(paths) = paths.filter(|p| p.exist()) {
-        let file = key.map_or_else(|| paths.general_log(), |key| paths.log(key));
-        log::line(&file, Level::WARN, &format!("hook: {why}"));
-    }
 }
 
 /// For the panic hook, which knows nothing but where the log may be.

@@ -14,7 +14,7 @@ use crate::capture::{Skim, Skimmed};
 /// zero by itself and touched only as far as it is used.
 static CHUNK: Mutex<[u8; 64 << 10]> = Mutex::new([0; 64 << 10]);
 
-/// Reads one object. `patience` measures the client's silence, not how long it writes.
+/// Reads one object, waiting at most `patience` for the client to write it.
 ///
 /// # Errors
 /// A sentence that says what was there instead.
@@ -23,7 +23,8 @@ pub fn read(patience: Duration) -> Result<Skimmed, String> {
     let fd = stdin.as_fd();
     let mut skim = Skim::new();
     let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
-    while ready(fd, Instant::now() + patience)? {
+    let deadline = Instant::now() + patience;
+    while ready(fd, deadline)? {
         match nix::unistd::read(fd, &mut chunk[..]) {
             Ok(0) => break,
             Ok(n) if skim.feed(&chunk[..n]) => break,

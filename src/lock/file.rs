@@ -96,8 +96,7 @@ impl FileLock {
 }
 
 /// Opens `path` once and waits for its lock: `None` when the deadline passed first.
-#[cfg(test)]
-fn exclusive(path: &Path, deadline: Option<Duration>) -> io::Result<Option<Held>> {
+pub fn exclusive(path: &Path, deadline: Option<Duration>) -> io::Result<Option<Held>> {
     let mut lock = FileLock::open(path)?;
     match deadline {
         Some(deadline) => lock.lock_within(deadline),

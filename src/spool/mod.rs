@@ -3,40 +3,27 @@
 //!
 //! Hooks put ([`put`]), whoever owns the session takes in ([`take_in`]). There is no lock, so
 //! nobody who hangs stops a hook; and no torn event, since a name appears only with the whole
-//! file. Where the data dir cannot be written a second place
-//! beside the sockets is used; what lies there can only be younger.
+//! file. Where the data dir cannot be written a second place beside the sockets is used; what
+//! lies there can only be younger.
 
+mod place;
 pub mod take_in;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use memctl_proto::Event;
+use memctl_proto::{Event, Kind};
+use uuid::Uuid;
 
 use crate::paths::{Paths, make_dir};
-use crate::{process, testpoint};
-
-/// How often a folder may vanish under a hook before the hook gives the place up.
-const TRIES: usize = 8;
+use place::{Place, places};
+pub use place::{make_second, second_is_ours};
 
 /// Temporary files older than this belong to nobody who lives.
 const ABANDONED: Duration = Duration::from_secs(60);
-
-/// One of the two places that may hold a session's spool.
-struct Place {
-    folder: PathBuf,
-    tmp: PathBuf,
-}
-
-fn places(paths: &Paths, key: &str) -> [Place; 2] {
-    [
-        Place { folder: paths.spool(key), tmp: paths.spool_tmp() },
-        Place { folder: paths.second_spool(key), tmp: paths.second_spool_tmp() },
-    ]
-}
 
 /// Whether anything of the session is spooled: a `stat` at each of the two places.
 pub fn exists(paths: &Paths, key: &str) -> bool {
@@ -56,135 +43,37 @@ pub enum Put {
 /// # Errors
 /// Why the last place that was tried could not take it; the event is kept nowhere.
 pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Put> {
-    let [first, second] = places(paths, key);
-    let second_is_younger = second.folder.exists();
-    if !second_is_younger {
-        match put_at(&first, event, max) {
-            // Full by our own count: there is no second helping.
-            Err(e) if e.kind() != ErrorKind::QuotaExceeded => {}
-            done => return done,
-        }
+    let places = places(paths, key);
+    let second_is_younger = places.iter().skip(1).any(|place| place.folder.exists());
+    let full = || io::Error::other(format!("{max} events and more are spooled"));
+    if !second_is_younger && let Ok(put) = places[0].put(event, max) {
+        // Full by our own count: there is no second helping.
+        return put.ok_or_else(full);
     }
-    let shared = paths.second_spools();
-    make_dir(&shared)?;
-    let meta = fs::symlink_metadata(&shared)?;
-    if !meta.is_dir() || meta.uid() != process::own_uid() || meta.permissions().mode() & 0o077 != 0
-    {
-        return Err(io::Error::new(
-            ErrorKind::PermissionDenied,
-            format!("{} is not a directory of ours alone", shared.display()),
-        ));
-    }
-    put_at(&second, event, max)
-}
-
-fn put_at(place: &Place, event: &Event, max: usize) -> io::Result<Put> {
-    let there = numbers(&place.folder)?;
-    let (next, count) = (following(&there), there.len());
-    if count >= max + max / 10 {
-        return Err(io::Error::new(
-            ErrorKind::QuotaExceeded,
-            format!("{count} events are spooled"),
-        ));
-    }
-    let put = if count >= max { Put::WithoutText } else { Put::Whole };
-    let text = match put {
-        Put::Whole => event.to_json(),
-        Put::WithoutText => event.clone().without_text().to_json(),
-    };
-    make_dir(&place.tmp)?;
-    let tmp = place.tmp.join(format!("{}-{}", event.id, std::process::id()));
-    let linked = write_synced(&tmp, text.as_bytes()).and_then(|()| link(place, &tmp, next));
-    let _ = fs::remove_file(&tmp);
-    linked.map(|()| put)
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    testpoint::at("spool.written");
-    file.sync_data()
-}
-
-/// Gives the file a number one above the highest in the folder: the event is spooled from the
-/// moment the folder is synced.
-fn link(place: &Place, tmp: &Path, mut number: u64) -> io::Result<()> {
-    for _ in 0..TRIES {
-        match fs::hard_link(tmp, place.folder.join(file_name(number))) {
-            Ok(()) => {
-                testpoint::at("spool.linked");
-                return match File::open(&place.folder) {
-                    // Gone with the event in it: that is in the store.
-                    Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-                    folder => folder?.sync_all(),
-                };
-            }
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                number = following(&numbers(&place.folder)?).max(number + 1);
-            }
-            // Taken in meanwhile, or not there yet.
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                make_dir(&place.folder)?;
-                if let Some(parent) = place.folder.parent() {
-                    File::open(parent)?.sync_all()?;
-                }
-                number = following(&numbers(&place.folder)?);
-            }
-            Err(e) => return Err(e),
-        }
-    }
-    Err(io::Error::other("the spool's folder keeps vanishing"))
-}
-
-fn file_name(number: u64) -> String {
-    format!("{number:010}.json")
-}
-
-/// One above the highest: never a number that was used and freed, or order would be lost.
-fn following(numbers: &[u64]) -> u64 {
-    numbers.last().map_or(1, |n| n + 1)
-}
-
-/// The numbers in a folder, ascending; none when it is not there.
-fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
-    let entries = match fs::read_dir(folder) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut numbers = Vec::new();
-    for entry in entries {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|n| n.strip_suffix(".json")?.parse::<u64>().ok());
-        numbers.extend(number);
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
+    Place::second(paths, key)?.put(event, max)?.ok_or_else(full)
 }
 
 /// A file of the spool and what it says.
 pub struct Spooled {
     pub path: PathBuf,
-    /// Or why it cannot be read.
+    /// Or why it says nothing.
     pub event: Result<Event, String>,
+    /// How long it has been here.
+    pub age: Duration,
 }
 
 /// What the session has spooled, oldest first, at most `n`: the first place before the second.
 ///
 /// # Errors
-/// When a folder is there and cannot be listed.
+/// When what is there cannot be read just now.
 pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<Spooled>> {
     for place in places(paths, key) {
-        let found = numbers(&place.folder)?;
-        if !found.is_empty() {
-            let files = found.into_iter().take(n).map(|n| place.folder.join(file_name(n)));
-            return Ok(files.map(read_file).collect());
+        for foreign in place.foreign()? {
+            bury(paths, &foreign)?;
         }
-        // What is no event keeps a folder from going away: set it aside.
-        if fs::remove_dir(&place.folder).is_err() {
-            for entry in fs::read_dir(&place.folder).into_iter().flatten().flatten() {
-                let _ = bury(paths, &entry.path());
-            }
+        let found = place.files()?;
+        if !found.is_empty() {
+            return found.into_iter().take(n).map(read_file).collect();
         }
     }
     Ok(Vec::new())
@@ -193,23 +82,23 @@ pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<Spooled>> {
 /// The oldest event that can be read, which says whose spool it is. Changes nothing.
 pub fn first(paths: &Paths, key: &str) -> Option<Event> {
     places(paths, key).iter().find_map(|place| {
-        let found = numbers(&place.folder).unwrap_or_default();
-        found.into_iter().find_map(|n| read_file(place.folder.join(file_name(n))).event.ok())
+        let found = place.files().unwrap_or_default();
+        found.into_iter().find_map(|path| read_file(path).ok()?.event.ok())
     })
 }
 
-fn read_file(path: PathBuf) -> Spooled {
-    let event = fs::read(&path)
+/// # Errors
+/// What has nothing to do with what the file says: that it cannot be opened or read.
+fn read_file(path: PathBuf) -> io::Result<Spooled> {
+    let age = age(&fs::metadata(&path)?);
+    let event = String::from_utf8(fs::read(&path)?)
         .map_err(|e| e.to_string())
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()))
         .and_then(|text| Event::from_json(&text).map_err(|e| e.to_string()))
         .and_then(|event| match event.kind {
-            memctl_proto::Kind::Unknown => {
-                Err("an event of a kind this version does not know".into())
-            }
+            Kind::Unknown => Err("an event of a kind this version does not know".into()),
             _ => Ok(event),
         });
-    Spooled { path, event }
+    Ok(Spooled { path, event, age })
 }
 
 /// Takes a file that is in the store out of the spool.
@@ -220,13 +109,20 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Sets a file aside that cannot be taken in.
+/// Sets a file aside that cannot be taken in. It is never thrown away: where it cannot be moved
+/// or copied it stays.
 pub fn bury(paths: &Paths, path: &Path) -> io::Result<()> {
     make_dir(&paths.spool_dead())?;
-    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
-    let name = path.file_name().unwrap_or_default();
-    let to = format!("{}-{}", folder.to_string_lossy(), name.to_string_lossy());
-    fs::rename(path, paths.spool_dead().join(to)).or_else(|_| remove(path))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let grave = paths.spool_dead().join(format!("{}-{name}", Uuid::now_v7()));
+    match fs::rename(path, &grave) {
+        Err(e) if e.kind() == ErrorKind::CrossesDevices => {
+            fs::copy(path, &grave)?;
+            fs::File::open(&grave)?.sync_all()?;
+            remove(path)
+        }
+        done => done,
+    }
 }
 
 /// Removes the session's folders. `false`: something has come in meanwhile.
@@ -246,7 +142,7 @@ pub fn remove_folders(paths: &Paths, key: &str) -> io::Result<bool> {
 /// Keys of the sessions that have a spool.
 pub fn keys(paths: &Paths) -> Vec<String> {
     let mut keys = Vec::new();
-    for dir in [paths.spools(), paths.second_spools()] {
+    for dir in dirs(paths) {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let name = entry.file_name();
             keys.extend(name.to_str().and_then(|n| paths.key_of_spool(n)).map(str::to_owned));
@@ -257,6 +153,12 @@ pub fn keys(paths: &Paths) -> Vec<String> {
     keys
 }
 
+/// The directories that hold spools and are ours.
+fn dirs(paths: &Paths) -> Vec<PathBuf> {
+    let second = second_is_ours(paths).then(|| paths.second_spools());
+    [paths.spools()].into_iter().chain(second).collect()
+}
+
 /// How many files were set aside.
 pub fn dead(paths: &Paths) -> u64 {
     fs::read_dir(paths.spool_dead()).into_iter().flatten().count() as u64
@@ -264,24 +166,31 @@ pub fn dead(paths: &Paths) -> u64 {
 
 /// Whether events wait in the second place, which does not survive every power cut.
 pub fn second_place_in_use(paths: &Paths) -> bool {
-    fs::read_dir(paths.second_spools()).into_iter().flatten().flatten().any(|entry| {
-        entry.file_name().to_str().is_some_and(|name| paths.key_of_spool(name).is_some())
+    dirs(paths).iter().skip(1).any(|dir| {
+        fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| {
+            entry.file_name().to_str().is_some_and(|name| paths.key_of_spool(name).is_some())
+        })
     })
 }
 
 /// Removes temporary files of hooks that were killed while they wrote.
 pub fn sweep(paths: &Paths) {
-    for dir in [paths.spool_tmp(), paths.second_spool_tmp()] {
+    let second = second_is_ours(paths).then(|| paths.second_spool_tmp());
+    for dir in [paths.spool_tmp()].into_iter().chain(second) {
+        if fs::symlink_metadata(&dir).is_ok_and(|meta| !meta.is_dir()) {
+            continue;
+        }
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let age = entry
-                .metadata()
-                .and_then(|m| m.modified())
-                .map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-            if age.is_ok_and(|age| age > ABANDONED) {
+            if entry.metadata().is_ok_and(|meta| age(&meta) > ABANDONED) {
                 let _ = fs::remove_file(entry.path());
             }
         }
     }
+}
+
+fn age(meta: &fs::Metadata) -> Duration {
+    let written = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    SystemTime::now().duration_since(written).unwrap_or_default()
 }
 
 /// Counts an event that could be kept nowhere: a byte in the data dir, else beside the second
@@ -290,17 +199,16 @@ pub fn count_lost(paths: &Paths) {
     let append = |path: PathBuf| {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
     };
-    let _ = append(paths.lost()).or_else(|_: io::Error| {
-        make_dir(&paths.second_spools()).and_then(|()| append(paths.second_lost()))
-    });
+    if append(paths.lost()).is_err() && make_second(paths).is_ok() {
+        let _ = append(paths.second_lost());
+    }
 }
 
 /// How many events were lost since the data dir was made.
 pub fn lost(paths: &Paths) -> u64 {
-    [paths.lost(), paths.second_lost()]
-        .iter()
-        .filter_map(|p| Some(fs::metadata(p).ok()?.len()))
-        .sum()
+    let second = second_is_ours(paths).then(|| paths.second_lost());
+    let files = [paths.lost()].into_iter().chain(second);
+    files.filter_map(|p| Some(fs::metadata(p).ok()?.len())).sum()
 }
 
 #[cfg(test)]
@@ -388,13 +296,14 @@ mod tests {
     fn a_file_that_is_no_event_is_told_apart_and_set_aside() {
         let w = world();
         put(&w.paths, &w.key, &event("x"), 10).unwrap();
-        fs::write(w.paths.spool(&w.key).join(file_name(2)), "{").unwrap();
+        fs::write(w.paths.spool(&w.key).join("0000000002.json"), "{").unwrap();
+        fs::write(w.paths.spool(&w.key).join("3.json"), "foreign").unwrap();
         let spooled = read(&w.paths, &w.key, 10).unwrap();
         assert!(spooled[0].event.is_ok() && spooled[1].event.is_err());
         bury(&w.paths, &spooled[1].path).unwrap();
         remove(&spooled[0].path).unwrap();
         assert!(remove_folders(&w.paths, &w.key).unwrap());
-        assert_eq!(fs::read_dir(w.paths.spool_dead()).unwrap().count(), 1);
+        assert_eq!(dead(&w.paths), 2);
     }
 
     #[test]
@@ -416,5 +325,45 @@ mod tests {
             let mine: Vec<_> = all.iter().filter(|x| x.starts_with(&format!("{t}-"))).collect();
             assert!(mine.windows(2).all(|w| w[0] < w[1]), "{mine:?}");
         }
+    }
+
+    #[test]
+    fn what_a_stranger_put_in_our_second_place_is_not_looked_at() {
+        let w = world();
+        let victim = w.paths.data().join("victim");
+        fs::create_dir(&victim).unwrap();
+        let folder = victim.join(w.paths.second_spool(&w.key)[0].file_name().unwrap());
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("0000000001.json"), event("injected").to_json()).unwrap();
+        std::os::unix::fs::symlink(&victim, w.paths.second_spools()).unwrap();
+        assert!(!exists(&w.paths, &w.key));
+        assert_eq!(texts(&w), [] as [&str; 0]);
+        assert!(keys(&w.paths).is_empty() && !second_place_in_use(&w.paths));
+        put(&w.paths, &w.key, &event("ours"), 10).unwrap();
+        assert_eq!(texts(&w), ["ours"]);
+    }
+
+    #[test]
+    fn what_was_spooled_before_the_data_dir_was_there_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = Roots {
+            data_dir: Some(dir.path().join("data").into()),
+            socket_dir: Some(dir.path().into()),
+            ..Roots::default()
+        };
+        let mut paths = Paths::new(&roots).unwrap();
+        let key = session_key("c", "s");
+        put(&paths, &key, &event("early"), 10).unwrap();
+        paths.create().unwrap();
+        assert!(exists(&paths, &key));
+        put(&paths, &key, &event("later"), 10).unwrap();
+        let texts: Vec<_> = std::iter::from_fn(|| {
+            let file = read(&paths, &key, 1).unwrap().pop()?;
+            remove(&file.path).unwrap();
+            file.event.unwrap().text
+        })
+        .collect();
+        assert_eq!(texts, ["early", "later"]);
+        assert!(remove_folders(&paths, &key).unwrap());
     }
 }

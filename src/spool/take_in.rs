@@ -5,10 +5,12 @@
 //! would otherwise unlink what the other has not committed.
 
 use super::Spooled;
-use crate::paths::Paths;
+use crate::paths::{Paths, session_key};
 use crate::store::accept::accept;
 use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
+use std::time::Duration;
+
 use memctl_proto::{Event, Kind};
 
 /// At most so many events in one transaction.
@@ -27,6 +29,9 @@ pub struct Taken {
 
 /// Takes in all that the session has spooled and removes its folders.
 ///
+/// Events of another session, and those that lay here longer than `keep`, whose ids the store may
+/// have forgotten, are set aside.
+///
 /// Each transaction goes through `fence`: a session that is another's is left to it.
 ///
 /// # Errors
@@ -36,6 +41,7 @@ pub fn take_in(
     paths: &Paths,
     key: &str,
     fence: &mut Fence,
+    keep: Duration,
     now: i64,
 ) -> store::Result<Taken> {
     let mut taken = Taken::default();
@@ -45,7 +51,11 @@ pub fn take_in(
             if files.is_empty() && super::remove_folders(paths, key)? {
                 return Ok(());
             }
-            let (good, bad): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| f.event.is_ok());
+            let fits = |file: &Spooled| {
+                let event = file.event.as_ref();
+                event.is_ok_and(|e| session_key(&e.client, &e.session) == key) && file.age < keep
+            };
+            let (good, bad): (Vec<_>, Vec<_>) = files.into_iter().partition(fits);
             for file in bad {
                 taken.dead += 1;
                 super::bury(paths, &file.path)?;

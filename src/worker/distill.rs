@@ -107,7 +107,8 @@ impl Hands {
         };
         let outcome = match task.await {
             Ok(outcome) => outcome.map_err(|e| e.to_string()),
-            Err(e) => Err(format!("distilling panicked: {e}")),
+            Err(e) if e.is_panic() => Err("distilling panicked".into()),
+            Err(e) => Err(e.to_string()),
         };
         let batch = batch.clone();
         self.task = None;

@@ -157,19 +157,20 @@ async fn frame(peer: &mut Peer, desk: &Desk) -> Option<()> {
             return None;
         }
     };
+    let version = header[4];
     let mut body = vec![0; len];
     peer.read(&mut body).await?;
     let reply = match frame::decode::<Request>(&body) {
         Ok(Request::Event { session_key, json }) => {
             match event(&session_key, &json, &desk.session) {
-                Ok(event) => return take_and_reply(peer, event, desk).await,
+                Ok(event) => return take_and_reply(peer, event, version, desk).await,
                 Err(refusal) => rejected(refusal),
             }
         }
         Ok(request) => answer(request, desk),
         Err(e) => rejected(Refusal { code: Code::Malformed, message: e.to_string() }),
     };
-    peer.write(&frame::encode(&reply).ok()?).await
+    peer.write(&frame::encode_as(version, &reply).ok()?).await
 }
 
 /// What is answered without the store.
@@ -220,7 +221,7 @@ fn event(key: &str, json: &str, session: &Session) -> Result<Event, Refusal> {
 
 /// Has an event committed and answered. The answer is written by the thread that committed it:
 /// a hook is waiting, and waking this one first would be a sixth of what it waits.
-async fn take_and_reply(peer: &mut Peer, event: Event, desk: &Desk) -> Option<()> {
+async fn take_and_reply(peer: &mut Peer, event: Event, version: u8, desk: &Desk) -> Option<()> {
     let Stream::UdSocket(stream) = peer.stream.get_ref();
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
     let id = event.id.to_string();
@@ -232,7 +233,7 @@ async fn take_and_reply(peer: &mut Peer, event: Event, desk: &Desk) -> Option<()
                 Ok(accepted) => Reply::Accepted { id, duplicate: accepted.duplicate },
                 Err(refusal) => rejected(refusal),
             };
-            let bytes = frame::encode(&reply).unwrap_or_default();
+            let bytes = frame::encode_as(version, &reply).unwrap_or_default();
             crate::testpoint::at("worker.replying");
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
             let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
@@ -242,7 +243,7 @@ async fn take_and_reply(peer: &mut Peer, event: Event, desk: &Desk) -> Option<()
     match left.await {
         Ok(left) if left.is_empty() => Some(()),
         Ok(left) => peer.write(&left).await,
-        Err(_) => peer.write(&frame::encode(&rejected(leaving())).ok()?).await,
+        Err(_) => peer.write(&frame::encode_as(version, &rejected(leaving())).ok()?).await,
     }
 }
 

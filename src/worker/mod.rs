@@ -20,7 +20,7 @@ use memctl_proto::Kind;
 use memctl_proto::line::Status;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Settings};
@@ -38,6 +38,9 @@ use state::{Effect, Input, State};
 /// After `max_age` and this much more the kernel ends a worker whose own timers have died.
 const LAST_RESORT: Duration = Duration::from_secs(60);
 
+/// How long a worker that leaves waits for the store. What it cannot say there, the next one finds.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// Between two tries to use a store that cannot be used: doubled up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
@@ -48,11 +51,10 @@ pub fn run(args: &[OsString]) -> Result<()> {
     let (session, recovery) = birth::parse(args)?;
     let mut settings = config::load(&config::process_env, None).map_err(usage)?;
     settings.paths.create().context("data dir")?;
-    let config = &settings.config;
-    let last_resort = config.worker.max_age + LAST_RESORT;
-    process::set_alarm(u32::try_from(last_resort.as_secs()).unwrap_or(u32::MAX));
+    set_last_resort(&settings);
     process::show_name();
-    let _ = log::prune(&settings.paths.logs(), config.log_max);
+    die_with_the_intake();
+    let _ = log::prune(&settings.paths.logs(), settings.config.log_max);
     // Without a log it works all the same.
     let _ = log::init_worker(&settings.paths.log(&session.key), LevelFilter::INFO);
 
@@ -73,6 +75,23 @@ pub fn run(args: &[OsString]) -> Result<()> {
     // A batch that was given back may still be on its way through the agent.
     runtime.shutdown_background();
     lived.context("socket")
+}
+
+fn set_last_resort(settings: &Settings) {
+    let time = settings.config.worker.max_age + LAST_RESORT;
+    process::set_alarm(u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
+}
+
+/// A panic is logged by its place, for its message may quote text. In a batch it is the batch's;
+/// in the loop or the intake it is the worker's end, or it would answer and take nothing in.
+fn die_with_the_intake() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!("panicked at {place}");
+        if matches!(std::thread::current().name(), Some("main" | intake::THREAD)) {
+            std::process::abort();
+        }
+    }));
 }
 
 /// Everything that can wake the loop.
@@ -173,17 +192,21 @@ impl Worker {
             let _ = server.await;
             self.owner.unlink_socket();
             crate::testpoint::at("worker.closed");
-            if self.leaves_work || !intake.look_once_more().await {
+            let more = async { !self.leaves_work && intake.look_once_more().await };
+            if !timeout(LAST_WORDS, more).await.unwrap_or(false) {
                 break;
             }
             tracing::info!("there is work after all");
             listener = Some(self.owner.listen(&self.settings, &self.session)?);
             self.state = State::Ending;
+            self.settled_in = false;
             self.flush = true;
+            self.clocks.start_end(Instant::now());
             intake.take_in();
         }
-        intake.leave().await;
-        let _ = thread.join();
+        if timeout(LAST_WORDS, intake.leave()).await.is_ok() {
+            let _ = thread.join();
+        }
         tracing::info!("leaving");
         self.owner.leave();
         if self.needs_heir {
@@ -256,6 +279,8 @@ impl Worker {
             Report::Standing(standing) => self.standing = standing,
             Report::Unavailable(why) => {
                 tracing::warn!("the store cannot be used: {why}");
+                // What was true of the session may be so no longer: nothing is concluded from it.
+                self.settled_in = false;
                 self.hands.nothing();
                 self.clocks.look_again(Instant::now() + self.retry);
                 self.retry = (self.retry * 2).min(RETRY_MAX);
@@ -297,7 +322,8 @@ impl Worker {
         let standing = &self.standing;
         !self.hands.busy()
             && match self.state {
-                State::Serving => standing.open.never_closed == 0,
+                // Who only recovers does not wait for a prompt that nobody may ever close.
+                State::Serving => standing.open.never_closed == 0 || self.recovery,
                 State::Ending => standing.pending == 0 && standing.open.reopened == 0,
                 State::Closing | State::Gone => true,
             }
@@ -349,6 +375,8 @@ impl Worker {
                 self.hands.look_soon();
             }
             Effect::CloseAged => {
+                // A prompt may still take the end back: the last resort counts from now.
+                set_last_resort(&self.settings);
                 intake.close(ClosedBy::Age, Closing::All);
                 self.hands.look_soon();
             }

@@ -72,7 +72,10 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
         };
         if since.elapsed() >= patience {
             match lock::proven_holder(&path) {
-                Ok(handle) => end(&handle),
+                // Another holder than the one who was silent: his time begins anew.
+                Ok(handle) if *handle.process() != holder.identity.process() => silent = None,
+                Ok(handle) if end(&handle) => {}
+                Ok(_) => return Ok(None),
                 // It cannot be told who it is: leave it alone. The event is durable.
                 Err(_) if since.elapsed() >= 2 * patience => return Ok(None),
                 Err(_) => {}
@@ -82,14 +85,15 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
     }
 }
 
-/// Ends a worker that holds the lock and does not answer.
-fn end(handle: &Handle) {
+/// Ends a worker that holds the lock and does not answer. `false`: not even SIGKILL does, now.
+fn end(handle: &Handle) -> bool {
     tracing::warn!(pid = handle.process().pid, "ending a worker that does not answer");
     let _ = handle.signal(Signal::SIGTERM);
-    if !handle.wait_gone(TERM_GRACE) {
-        let _ = handle.signal(Signal::SIGKILL);
-        handle.wait_gone(TERM_GRACE);
+    if handle.wait_gone(TERM_GRACE) {
+        return true;
     }
+    let _ = handle.signal(Signal::SIGKILL);
+    handle.wait_gone(TERM_GRACE)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a lock has no event to wait for")]

@@ -94,7 +94,10 @@ fn a_lock_file_that_names_a_stranger_gets_nobody_killed() {
     w.hook(&prompt("s", "t", "go"));
     let worker = w.worker();
     let lock = w.session_locks().remove(0);
-    let mut holder: Value = serde_json::from_str(&std::fs::read_to_string(&lock).unwrap()).unwrap();
+    let mut holder: Value = until("the lock file says who", || {
+        let text = std::fs::read_to_string(&lock).map_err(|e| e.to_string())?;
+        serde_json::from_str(&text).map_err(|e| e.to_string())
+    });
     let mut victim =
         std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
     holder["pid"] = victim.id().into();

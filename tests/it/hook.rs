@@ -54,7 +54,8 @@ fn the_answer_of_a_memory_agents_own_hook_is_neutral_and_nothing_is_kept() {
 
 #[test]
 fn fifty_megabytes_are_cut_and_kept() {
-    let w = World::new();
+    // A debug build on a busy machine reads slowly.
+    let w = World::new().with("MEMCTL_HOOK_STDIN", "20s");
     let mut payload = tool("s", "t", "u", "cat big", "");
     payload["tool_response"]["stdout"] = json!("0123456789".repeat(5 << 20));
     let output = w.hook_bytes(&[], payload.to_string().as_bytes());
@@ -107,7 +108,7 @@ fn a_panic_an_abort_and_an_overflow_end_neutrally() {
         let output = w.hook_bytes(&[], tool("s", "t", "u", "ls", "").to_string().as_bytes());
         assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL), "{how}: {output:?}");
         if how == "panic" {
-            assert!(output.err.contains("hook.captured"), "{output:?}");
+            assert!(output.err.contains("panicked at src/testpoint.rs"), "{output:?}");
             assert!(w.logs().contains("panicked"), "{}", w.logs());
         }
     }

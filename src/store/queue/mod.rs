@@ -358,6 +358,15 @@ pub fn wait(tx: &Transaction, ids: &[i64], reason: &str, until: i64) -> Result<(
     Ok(())
 }
 
+/// Whatever the session's worker has in hand, as [`give_back`].
+pub fn give_back_all(tx: &Transaction, session_id: i64) -> Result<()> {
+    let mut ids = tx.prepare_cached(
+        "SELECT id FROM pending_messages WHERE session_id = ?1 AND status = 'processing'",
+    )?;
+    let ids = ids.query_map([session_id], |r| r.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    give_back(tx, &ids)
+}
+
 /// The worker gives its batch back in good order: as if it had never been claimed.
 pub fn give_back(tx: &Transaction, ids: &[i64]) -> Result<()> {
     for id in ids {

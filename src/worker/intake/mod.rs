@@ -100,6 +100,9 @@ pub struct Standing {
     pub prompt: i64,
 }
 
+/// Its name.
+pub const THREAD: &str = "intake";
+
 /// The way to the thread.
 #[derive(Clone)]
 pub struct Intake {
@@ -115,7 +118,7 @@ impl Intake {
         let (jobs, inbox) = mpsc::channel();
         let (reports, outbox) = reports::unbounded_channel();
         let thread = std::thread::Builder::new()
-            .name("intake".into())
+            .name(THREAD.into())
             .stack_size(1 << 20)
             .spawn(move || Thread::new(settings, session, reports).run(&inbox))
             .expect("a thread for the store");

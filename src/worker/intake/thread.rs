@@ -1,6 +1,7 @@
 //! The thread that owns the worker's connection to the store. Nothing waits inside a transaction,
 //! and what lies in the channel together is committed together: no timer waits for company.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
 
 use memctl_proto::{Code, Event};
@@ -31,8 +32,8 @@ pub struct Thread {
     store: Option<Store>,
     fence: Fence,
     pid: u32,
-    /// A batch that could not be settled for want of a store: tried again before anything else.
-    unsettled: Option<Job>,
+    /// What could not be done for want of a store: tried again before anything else.
+    unsettled: VecDeque<Job>,
 }
 
 impl Thread {
@@ -49,7 +50,7 @@ impl Thread {
             store: None,
             fence,
             pid: std::process::id(),
-            unsettled: None,
+            unsettled: VecDeque::new(),
         }
     }
 
@@ -93,8 +94,8 @@ impl Thread {
             Job::Accept { .. } | Job::LookOnceMore(_) | Job::Leave(_) => return,
         };
         if let Err(e) = done {
-            if matches!(job, Job::Complete { .. } | Job::Fail { .. } | Job::GiveBack(_)) {
-                self.unsettled = Some(job);
+            if !matches!(job, Job::TakeIn | Job::Claim(_) | Job::Checkpoint) {
+                self.unsettled.push_back(job);
             }
             self.report_trouble(&e);
         }
@@ -148,15 +149,16 @@ impl Thread {
     }
 
     fn take_in(&mut self) -> store::Result<()> {
-        if let Some(job) = self.unsettled.take() {
+        for job in std::mem::take(&mut self.unsettled) {
             self.carry_out(job);
         }
         if spool::exists(&self.settings.paths, &self.session.key) {
             self.open()?;
             let (paths, key) = (self.settings.paths.clone(), self.session.key.clone());
+            let keep = self.settings.config.queue.keep;
             let store = self.store.as_mut().expect("opened");
             let fence = &mut self.fence;
-            let taken = take_in::take_in(store, &paths, &key, fence, now_ms())?;
+            let taken = take_in::take_in(store, &paths, &key, fence, keep, now_ms())?;
             if taken.dead > 0 {
                 tracing::warn!(files = taken.dead, "spooled files could not be read");
             }
@@ -249,6 +251,7 @@ impl Thread {
         let keep = self.settings.config.queue.keep.as_millis() as i64;
         let done = self.write(|tx, session| {
             if let Some(session) = session {
+                queue::give_back_all(tx, session)?;
                 sessions::leave_in_good_order(tx, session)?;
             }
             queue_admin::retention(tx, keep, now_ms()).map(drop)
