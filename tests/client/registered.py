@@ -1,0 +1,98 @@
+"""Scenes about how the hooks came to be registered."""
+
+import json
+import os
+import shutil
+
+from api import text, tool
+from headless import BUILT, MESSAGES, PARSER_ROWS, PROMPTS, SUMMARIES, parser
+from world import REPOSITORY, told
+
+
+def plugin_and_settings(check, world):
+    """Hooks of the plugin and the same in settings.json: each event counts once."""
+    script = {}
+    w = world(script)
+    here = w.project("here")
+    script.update(parser(here))
+    with open(f"{REPOSITORY}/hooks/hooks.json") as file:
+        hooks = json.load(file)["hooks"]
+    for entries in hooks.values():
+        for hook in (hook for entry in entries for hook in entry["hooks"]):
+            hook["command"] = hook["command"].replace("${CLAUDE_PLUGIN_ROOT}", REPOSITORY)
+    with open(f"{w.root}/home/.claude/settings.json", "w") as file:
+        json.dump({"hooks": hooks}, file)
+    run = w.run(here, "Build the parser")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    stops = [h for h in w.hooks() if h[0] == "Stop"]
+    check.equal("both ran", len(stops), 2)
+    once = [row for row in w.rows(MESSAGES, 1) if row[0] not in ("stop", "end")]
+    check.equal("tool uses are counted once", once, PARSER_ROWS[:5])
+    check.equal("so is the prompt", w.rows(PROMPTS, 1), [(1, "stop")])
+    check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
+    second = w.run(here, "What did we do")
+    blocks = told(second.bodies[0])
+    check("memory is told", blocks, second.bodies)
+    check("and both say the same", len(set(blocks)) == 1, blocks)
+    check.quiet(w, run, second)
+
+
+def marketplace(check, world):
+    """validate, marketplace add, install, a session, uninstall."""
+    script = {}
+    w = world(script)
+    here = w.project("here")
+    script.update(parser(here))
+    code, said = w.manage("plugin", "validate", "--strict", REPOSITORY)
+    check("`plugin validate --strict` passes", code == 0, said)
+    # What a checkout holds, without what was built in it.
+    shop = f"{w.root}/shop"
+    for part in (".claude-plugin", "hooks"):
+        shutil.copytree(f"{REPOSITORY}/{part}", f"{shop}/{part}")
+    code, said = w.manage("plugin", "marketplace", "add", shop)
+    check("`plugin marketplace add` takes it", code == 0, said)
+    code, said = w.manage("plugin", "install", "memctl@memctl")
+    check("`plugin install memctl@memctl` takes it", code == 0, said)
+    code, said = w.manage("plugin", "list", "--json")
+    plugins = json.loads(said) if code == 0 else []
+    check("it is enabled", [p["enabled"] for p in plugins] == [True], said)
+    first = w.run(here, "Build the parser", plugin=None)
+    check.equal("the client ends well", (first.code, first.stdout), (0, BUILT))
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("each event is there once, in order", w.rows(MESSAGES, 1), PARSER_ROWS)
+    second = w.run(here, "What did we do", plugin=None)
+    check("the second session is told", "quenlift" in "".join(told(second.bodies[0])))
+    third = w.run(here, "What did we do")
+    check("--plugin-dir beside the installed plugin tells once", len(told(third.bodies[0])) == 1)
+    w.settled()
+    check.equal("and counts once", w.rows(MESSAGES, 3), [("stop", None), ("end", None)])
+    code, said = w.manage("plugin", "uninstall", "memctl@memctl")
+    check("`plugin uninstall` takes it away", code == 0, said)
+    before = len(w.hooks())
+    w.run(here, "What did we do", plugin=None)
+    check.equal("then nothing is run", len(w.hooks()), before)
+    check.quiet(w, first, second, third)
+
+
+def moved_program(check, world):
+    """memctl on the PATH, in ~/.local/bin or in the plugin's own bin/ is found."""
+    for place in ("path", "home/.local/bin", "home/.cargo/bin", "plugin/bin"):
+        script = {"Say hello": [tool("Bash", command="echo x", description="e"), text("Hello.")]}
+        w = world(script, MEMCTL_BIN=None, PATH="/usr/bin:/bin")
+        if place == "path":
+            w.env["PATH"] += f":{w.root}/bin"
+        else:
+            os.makedirs(f"{w.root}/{place}")
+            os.rename(w.memctl_path, f"{w.root}/{place}/memctl")
+            w.memctl_path = f"{w.root}/{place}/memctl"
+        for part in (".claude-plugin", "hooks"):
+            shutil.copytree(f"{REPOSITORY}/{part}", f"{w.root}/plugin/{part}")
+        w.run(w.project("here"), "Say hello", plugin=f"{w.root}/plugin")
+        w.settled()
+        check.equal(f"{place}: events", w.rows(MESSAGES, 1),
+                    [("tool", "Bash"), ("stop", None), ("end", None)])
+        left = w.left_behind()
+        check(f"{place}: nothing is left behind", not left, "\n".join(left))
+
+
+SCENES = [plugin_and_settings, marketplace, moved_program]

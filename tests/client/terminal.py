@@ -1,0 +1,220 @@
+"""Scenes with a client in a terminal."""
+
+import os
+import signal
+
+from api import text, tool
+from headless import HELPED, HELPED_ROWS, MESSAGES, PROMPTS, PYTHON, SESSIONS, SUMMARIES
+from world import says, told, until
+
+WAIT = f"{PYTHON} 'import time; time.sleep(40)'"
+
+
+def conversation(check, world):
+    """Prompts, an interrupt, /compact, /clear, /branch and /exit in one terminal."""
+    w = world({
+        "Lay the table": [tool("Bash", command="ls -la", description="list"),
+                          tool("Bash", command="false", description="fail"),
+                          text("Laid the table with marzipan plates.")],
+        "Wait a while": [tool("Bash", command=WAIT, description="wait"), text("Waited.")],
+        "Carry on": [text("Carried on with the soup.")],
+        "After compacting": [text("Still here after compacting.")],
+        "After clearing": [text("A fresh start.")],
+        "After branching": [text("On the branch.")]})
+    t = w.terminal(w.project("here"))
+    bodies = t.ask("Lay the table", "Laid the table with marzipan plates.")
+    check("an empty memory tells nothing", not any(told(b) for b in bodies))
+    ps = w.memctl("ps")
+    check("`memctl ps` shows the worker", len(ps.splitlines()) == 2 and "here" in ps, ps)
+
+    t.type("Wait a while")
+    w.tool_runs("sleep(40)")
+    t.key("Escape")
+    check("the client says that it was interrupted", t.shows("Interrupted"), t.screen())
+    t.key("C-u")
+    t.ask("Carry on", "Carried on with the soup.")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("the next prompt closed the interrupted one", w.rows(PROMPTS, 1),
+                [(1, "stop"), (2, "interrupted"), (3, "stop")])
+    check.equal("each prompt has its summary", w.rows(SUMMARIES, 1), [(1,), (2,), (3,)])
+
+    before = w.rows("SELECT prompt_number, completed FROM session_summaries ORDER BY id")
+    t.type("/compact")
+    check("the conversation is compacted", t.shows("Compacted"), t.screen())
+    compact = "SELECT count(*) FROM pending_messages WHERE event = 'checkpoint'"
+    check("a checkpoint is taken", bool(until(lambda: w.rows(compact) == [(1,)])), w.rows(compact))
+    w.settled()
+    after = w.rows("SELECT prompt_number, completed FROM session_summaries ORDER BY id")
+    check.equal("it takes nothing from the summaries", after, before)
+    bodies = t.ask("After compacting", "Still here after compacting.")
+    check("the compacted conversation is told once", [len(told(b)) for b in bodies] == [1],
+          [told(b) for b in bodies])
+    check("what it did itself", "marzipan" in "".join(told(bodies[0])), told(bodies[0]))
+    check.equal("numbers go on, and the compaction's own agent is no event", w.rows(PROMPTS, 1)[3:],
+                [(4, "stop")])
+    subagents = w.rows("SELECT count(*) FROM pending_messages WHERE event = 'subagent'")
+    check.equal("no subagent is recorded", subagents, [(0,)])
+
+    t.type("/clear")
+    ended = "SELECT end_reason FROM sessions WHERE id = 1"
+    check("/clear ends the session", bool(until(lambda: w.rows(ended) == [("clear",)])),
+          w.rows(ended))
+    t.ready()
+    bodies = t.ask("After clearing", "A fresh start.")
+    check("a cleared conversation is told nothing", not any(told(b) for b in bodies))
+    w.settled()
+    check.equal("it is a session of its own", w.rows(PROMPTS, 2), [(1, "stop")])
+
+    t.type("/branch")
+    check("the conversation is branched", t.shows("Branched"), t.screen())
+    bodies = t.ask("After branching", "On the branch.")
+    check("a branch has its history", says(bodies[0], "A fresh start."))
+    check("and is not told what stands in it", not told(bodies[0]), told(bodies[0]))
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("it knows where it comes from",
+                w.rows("SELECT parent_session_id, prompt_counter FROM sessions WHERE id = 3"),
+                [(2, 1)])
+    t.type("/exit")
+    check("the client leaves", t.left(), t.screen())
+    check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("how the sessions ended", w.rows(SESSIONS),
+                [("completed", "clear", 4), ("completed", "resume", 1),
+                 ("completed", "prompt_input_exit", 1)])
+    check.quiet(w)
+
+
+def told_in_a_terminal(check, world):
+    """A second terminal session is told, and the user sees nothing of it."""
+    w = world({"Lay the table": [text("Laid the table with marzipan plates.")],
+               "What is on it": [tool("Bash", command="echo look", description="e"),
+                                 text("Marzipan plates.")]})
+    here = w.project("here")
+    w.run(here, "Lay the table")
+    w.settled()
+    t = w.terminal(here)
+    bodies = t.ask("What is on it", "Marzipan plates.")
+    check("every request has the block once", [len(told(b)) for b in bodies] == [1, 1],
+          [told(b) for b in bodies])
+    check("it names what was done", "marzipan" in "".join(told(bodies[0])), told(bodies[0]))
+    blocks = {"".join(told(b)) for b in bodies}
+    check("it stays byte for byte the same", len(blocks) == 1, blocks)
+    t.type("/exit")
+    check("the client leaves", t.left(), t.screen())
+    check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check.quiet(w)
+
+
+def queued_prompt(check, world):
+    """A prompt typed while a tool runs belongs to the running turn."""
+    w = world({"Dig a hole": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(4)'",
+                                   description="dig"), text("Dug a hole.")],
+               "And fill it": [text("Filled it.")]})
+    t = w.terminal(w.project("here"))
+    t.type("Dig a hole")
+    w.tool_runs("sleep(4)")
+    t.type("And fill it")
+    check("both are answered", t.shows("Filled it."), t.screen())
+    t.type("/exit")
+    check("the client leaves", t.left(), t.screen())
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    prompts = w.rows(PROMPTS, 1)
+    check.equal("two prompts, closed by Stops", prompts, [(1, "stop"), (2, "stop")])
+    turns = w.rows("SELECT count(DISTINCT turn_id) FROM user_prompts")
+    check("the session is over, nothing failed", w.rows(SESSIONS) ==
+          [("completed", "prompt_input_exit", 2)], (w.rows(SESSIONS), turns, w.rows(MESSAGES, 1)))
+    check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check.quiet(w)
+
+
+def background_helper(check, world):
+    """A subagent in the background that reports after the turn has stopped."""
+    w = world({
+        "Ask a helper": [tool("Agent", description="count", subagent_type="general-purpose",
+                              prompt="Count the beans"), text("A helper counts.")],
+        "Count the beans": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(3)'",
+                                 description="e"), text("There are 41 beans, said the helper.")],
+        "<task-notification>": [text("The helper reports 41 beans.")],
+        "Thank it": [text("Thanked.")]})
+    t = w.terminal(w.project("here"))
+    t.type("Ask a helper")
+    check("the report is answered", t.shows("The helper reports 41 beans."), t.screen())
+    t.ask("Thank it", "Thanked.")
+    t.type("/exit")
+    check("the client leaves", t.left(), t.screen())
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("prompts are the user's only", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check.equal("the call, the helper's tool and its report, each once, in their turn",
+                w.rows(HELPED), HELPED_ROWS)
+    check.equal("a summary for each prompt", w.rows(SUMMARIES, 1), [(1,), (2,)])
+    check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check.quiet(w)
+
+
+def terminal_killed(check, world):
+    """SIGKILL of an idle client: the worker lingers no longer than its grace."""
+    w = world({"Say hello": [text("Hello there.")], "Hello again": [text("Welcome back.")]})
+    here = w.project("here")
+    t = w.terminal(here)
+    t.ask("Say hello", "Hello there.")
+    check("a worker lives", "here" in w.memctl("ps"), w.memctl("ps"))
+    w.remembered("Hello there.")
+    os.kill(t.client(), signal.SIGKILL)
+    ended = "SELECT end_reason FROM sessions"
+    gone = until(lambda: w.rows(ended) == [("client_gone",)], 10)
+    check("the session is ended for it", gone, w.rows(ended))
+    left = w.left_behind()
+    check("nothing is left behind", not left, "\n".join(left))
+    back = w.terminal(here, "--continue")
+    back.ask("Hello again", "Welcome back.")
+    back.type("/exit")
+    back.left()
+    w.settled()
+    over = [("completed", "prompt_input_exit", 2)]
+    check.equal("--continue goes on with it", w.rows(SESSIONS), over)
+    check("nothing on the screen speaks of us", not back.unquiet(), "\n".join(back.unquiet()))
+    check.quiet(w)
+
+
+def idle_terminal(check, world):
+    """A worker leaves an idle client after its linger, and the next prompt starts another."""
+    w = world({"Say hello": [text("Hello there.")], "Hello again": [text("Welcome back.")]},
+              MEMCTL_WORKER_LINGER="1s")
+    t = w.terminal(w.project("here"))
+    t.ask("Say hello", "Hello there.")
+    check("it leaves", bool(until(lambda: "no worker" in w.memctl("ps"))), w.memctl("ps"))
+    check.equal("the session is not over", w.rows(SESSIONS), [("active", None, 1)])
+    t.ask("Hello again", "Welcome back.")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("numbers go on", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check("it leaves again", bool(until(lambda: "no worker" in w.memctl("ps"))), w.memctl("ps"))
+    t.type("/exit")
+    t.left()
+    over = [("completed", "prompt_input_exit", 2)]
+    noted = until(lambda: w.rows(SESSIONS) == over)
+    check("the end is noted though no worker was there", noted, w.rows(SESSIONS))
+    check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check.quiet(w)
+
+
+def own_command(check, world):
+    """`!command`: no prompt of the user's, and nothing breaks."""
+    w = world({"Say hello": [text("Hello there.")], "marsh": [text("I saw the marsh.")],
+               "Bye": [text("Goodbye.")]})
+    t = w.terminal(w.project("here"))
+    t.ask("Say hello", "Hello there.")
+    t.key("!")
+    t.type("echo marsh")
+    check("the command was run", bool(until(lambda: t.screen().count("marsh") > 1)), t.screen())
+    t.ask("Bye", "Goodbye.")
+    t.type("/exit")
+    check("the client leaves", t.left(), t.screen())
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("prompts are the typed ones", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check.equal("the session is over", w.rows(SESSIONS), [("completed", "prompt_input_exit", 2)])
+    check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check.quiet(w)
+
+
+SCENES = [conversation, told_in_a_terminal, queued_prompt, background_helper, own_command,
+          terminal_killed, idle_terminal]

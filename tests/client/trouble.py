@@ -1,0 +1,164 @@
+"""Scenes in which something goes wrong: processes die or hang, files vanish, memctl is missing."""
+
+import os
+import re
+import signal
+import time
+
+from api import error, text, tool
+from headless import MESSAGES, PROMPTS, PYTHON, SESSIONS
+from world import until
+
+
+def api_down(check, world):
+    """The API refuses: the turn ends with StopFailure."""
+    w = world({"Try it": [tool("Bash", command="echo tried", description="e"),
+                          error(400, "invalid_request_error", "no such thing")]})
+    run = w.run(w.project("here"), "Try it")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("the turn is closed and the session over", [r[0] for r in w.rows(SESSIONS)],
+                ["completed"])
+    check.equal("by the failure", w.rows(PROMPTS, 1), [(1, "stop_failed")])
+    check.equal("each event is there once", w.rows(MESSAGES, 1),
+                [("tool", "Bash"), ("stop_failed", None), ("end", None)])
+    check("nothing of ours is shown", "memctl" not in run.stdout + run.stderr, run.stderr)
+    check.quiet(w)
+
+
+def client_killed(check, world):
+    """SIGKILL during a tool: the worker notices, closes the turn and leaves."""
+    w = world({"Take long": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(12)'",
+                                  description="wait"), text("Took long.")],
+               "Go on": [text("Went on after the kill.")]})
+    here = w.project("here")
+    client = w.start(here, "Take long")
+    w.tool_runs("time.sleep(12)")
+    client.send_signal(signal.SIGKILL)
+    client.communicate()
+    killed = time.monotonic()
+    check("the worker closes what is open", w.settled(15), w.memctl("queue"))
+    took = time.monotonic() - killed
+    check("within the client's grace and a little", took < 8, took)
+    check.equal("the session is over", w.rows(SESSIONS), [("failed", "client_gone", 1)])
+    left = w.left_behind()
+    check("nothing is left behind", not [l for l in left if "time.sleep" not in l], left)
+    run = w.run(here, "Go on", "--continue")
+    w.settled()
+    check.equal("it can be gone on with", w.rows(SESSIONS), [("completed", "other", 2)])
+    check.quiet(w, run)
+
+
+def client_terminated(check, world):
+    """SIGTERM during a tool: SessionEnd closes the turn."""
+    w = world({"Take long": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(30)'",
+                                  description="wait"), text("Took long.")]})
+    client = w.start(w.project("here"), "Take long")
+    w.tool_runs("time.sleep(30)")
+    client.terminate()
+    _, stderr = client.communicate()
+    check("memctl says nothing", not re.search("memctl|hook", stderr, re.I), stderr)
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("the session is over", w.rows(SESSIONS), [("failed", "other", 1)])
+    check.equal("its end closed the prompt", w.rows(PROMPTS, 1), [(1, "end")])
+    check.quiet(w)
+
+
+def worker_killed(check, world):
+    """SIGKILL of the worker during a turn: the next event starts another, nothing is lost."""
+    script = {}
+    w = world(script)
+    here = w.project("here")
+    # The tool kills the worker; what comes behind it finds nobody.
+    kill = f"pkill -9 -f '[m]emctl worker .*'\"$CLAUDE_CODE_SESSION_ID\"; echo killed"
+    script["Kill it"] = [tool("Bash", command="echo before", description="e"),
+                         tool("Bash", command=kill, description="kill"),
+                         tool("Bash", command="echo after", description="e"),
+                         text("Went through all of it.")]
+    run = w.run(here, "Kill it")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("each event is there once", w.rows(MESSAGES, 1),
+                [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
+    generation = w.rows("SELECT generation FROM sessions")
+    check("another worker took over", generation and generation[0][0] >= 2, generation)
+    check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
+    check.quiet(w, run)
+
+
+def worker_hung(check, world):
+    """A worker that answers nothing (SIGSTOP): hooks stay quick, another takes over."""
+    hang = "pkill -STOP -f '[m]emctl worker .*'\"$CLAUDE_CODE_SESSION_ID\"; echo stopped"
+    w = world({"Hang it": [tool("Bash", command="echo before", description="e"),
+                           tool("Bash", command=hang, description="hang"),
+                           tool("Bash", command="echo after", description="e"),
+                           text("Went through all of it.")]}, MEMCTL_WORKER_HANG_TIMEOUT="1s")
+    run = w.run(w.project("here"), "Hang it")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("each event is there once", w.rows(MESSAGES, 1),
+                [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
+    slow = [h for h in w.hooks() if (h[2] or 0) > 400]
+    check("no hook held the client up", not slow, slow)
+    check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
+    check("nothing on standard error", not run.stderr, run.stderr)
+    left = w.left_behind()
+    check("nothing is left behind", not left, "\n".join(left))
+
+
+def sockets_swept(check, world):
+    """Someone cleans the sockets' folder during a turn: it heals with the next event."""
+    # The client refuses to run a mere `sleep`, and an `rm` of a variable's content.
+    sweep = ("import glob, os; "
+             "[os.remove(s) for s in glob.glob(os.environ['MEMCTL_SOCKET_DIR'] + '/*')]")
+    w = world({"Sweep": [tool("Bash", command="echo before", description="e"),
+                         tool("Bash", command=f'{PYTHON} "{sweep}"', description="sweep"),
+                         tool("Bash", command=f"{PYTHON} 'import time; time.sleep(1.5)'",
+                              description="wait"),
+                         text("Swept all of it and went on to the next room.")]})
+    run = w.run(w.project("here"), "Sweep")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("each event is there once", w.rows(MESSAGES, 1),
+                [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
+    check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
+    check("nothing on standard error", not run.stderr, run.stderr)
+    left = w.left_behind()
+    check("nothing is left behind", not left, "\n".join(left))
+
+
+def binary_missing(check, world):
+    """No memctl anywhere: the hooks do nothing and say nothing."""
+    w = world({"Work alone": [tool("Bash", command="echo x", description="e"),
+                              tool("Bash", command="false", description="e"), text("Alone.")]},
+              MEMCTL_BIN=None, PATH="/usr/bin:/bin")
+    run = w.run(w.project("here"), "Work alone")
+    check.equal("the client ends well", (run.code, run.stdout), (0, "Alone."))
+    check("the hooks ran", len(w.hooks()) >= 5, w.hooks())
+    check("no data dir was made", not os.path.exists(f"{w.root}/data"))
+    check.quiet(w, run)
+
+
+def binary_broken(check, world):
+    """MEMCTL_BIN is no program that can be run."""
+    w = world({"Work alone": [tool("Bash", command="echo x", description="e"), text("Alone.")]})
+    with open(w.memctl_path, "wb") as file:
+        file.write(b"\x7fELF broken")
+    run = w.run(w.project("here"), "Work alone")
+    check.equal("the client ends well", (run.code, run.stdout), (0, "Alone."))
+    check("no data dir was made", not os.path.exists(f"{w.root}/data"))
+    check.quiet(w, run)
+
+
+def nowhere_to_write(check, world):
+    """The data dir's place is a file: the client sees nothing of it."""
+    w = world({"Work on": [tool("Bash", command="echo x", description="e"), text("Worked.")]})
+    with open(f"{w.root}/data", "w") as file:
+        file.write("in the way")
+    run = w.run(w.project("here"), "Work on")
+    check.equal("the client ends well", (run.code, run.stdout), (0, "Worked."))
+    check("nothing on standard error", not run.stderr, run.stderr)
+    check("every hook succeeded", all(h[1] == 0 for h in w.hooks()), w.hooks())
+    slow = [h for h in w.hooks() if (h[2] or 0) > 500]
+    check("no hook held the client up", not slow, slow)
+    check("no process stays", bool(until(lambda: not w.processes())), w.processes())
+
+
+SCENES = [api_down, client_killed, client_terminated, worker_killed, worker_hung, sockets_swept,
+          binary_missing, binary_broken, nowhere_to_write]
