@@ -4,6 +4,7 @@
 # binary is most of what a hook's start costs; `make STATIC=0 …` links dynamically.
 
 PREFIX ?= $(HOME)/.local
+plugin = $(PREFIX)/share/memctl-plugin
 CARGO ?= cargo
 
 ifeq ($(STATIC),0)
@@ -22,7 +23,7 @@ help:
 	@echo 'make test      what CI checks: format, lints, documentation, all tests'
 	@echo 'make bench     measure against the budgets (target/bench.json)'
 	@echo 'make release   build the binary that is shipped, and print where it is'
-	@echo 'make install   the same, into $(PREFIX)/bin (PREFIX=…)'
+	@echo 'make install   the same, into $(PREFIX)/bin (PREFIX=…), and the plugin beside it'
 	@echo 'make clean     remove what was built'
 	@echo
 	@echo 'STATIC=0       link dynamically, for a Linux without a static C library'
@@ -48,12 +49,18 @@ bench: tools
 release: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && ls -l "$$memctl"
 
+# The plugin goes with the program, for the client copies the folder it is installed from whole,
+# and this one may hold gigabytes of build output; and it goes on reading it at every start.
 install: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && \
-	install -d '$(DESTDIR)$(PREFIX)/bin' && \
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(plugin)/hooks' \
+		'$(DESTDIR)$(plugin)/.claude-plugin' && \
 	install -m 755 "$$memctl" '$(DESTDIR)$(PREFIX)/bin/memctl' && \
+	install -m 644 .claude-plugin/*.json '$(DESTDIR)$(plugin)/.claude-plugin' && \
+	install -m 644 hooks/hooks.json '$(DESTDIR)$(plugin)/hooks' && \
+	install -m 755 hooks/run.sh '$(DESTDIR)$(plugin)/hooks' && \
 	echo 'installed $(DESTDIR)$(PREFIX)/bin/memctl; for Claude Code:' && \
-	echo "  claude plugin marketplace add '$(CURDIR)' && claude plugin install memctl@memctl"
+	echo "  claude plugin marketplace add '$(plugin)' && claude plugin install memctl@memctl"
 
 clean:
 	$(CARGO) clean
