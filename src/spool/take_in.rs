@@ -11,6 +11,7 @@ use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
 use std::time::Duration;
 
+use memctl_proto::event::Process;
 use memctl_proto::{Event, Kind};
 
 /// At most so many events in one transaction.
@@ -21,6 +22,8 @@ const PIECE: usize = 500;
 pub struct Taken {
     /// Events that the store did not know.
     pub kinds: Vec<Kind>,
+    /// The client's processes that these name.
+    pub clients: Vec<Process>,
     /// Files that held an event, known or not.
     pub events: usize,
     /// Files that could not be read, or whose event the store refused: set aside.
@@ -81,15 +84,16 @@ fn commit(
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
     let all = locked.fenced(fence, now, |tx, _| {
-        let accepted = |event: &Event| Ok((event.kind, accept(tx, event, now)?.duplicate));
+        let accepted = |event: &Event| Ok(accept(tx, event, now)?.duplicate);
         events().map(accepted).collect::<store::Result<Vec<_>>>()
     });
     match all {
         Ok(accepted) => {
             taken.events += accepted.len();
-            taken
-                .kinds
-                .extend(accepted.into_iter().filter(|(_, known)| !known).map(|(kind, _)| kind));
+            for (event, _) in events().zip(accepted).filter(|(_, known)| !known) {
+                taken.kinds.push(event.kind);
+                taken.clients.extend(event.process);
+            }
             Ok(())
         }
         // One event that the store chokes on must not hold up all behind it.

@@ -14,6 +14,8 @@ pub struct Clocks {
     idle: Instant,
     linger: Option<Instant>,
     end: Option<Instant>,
+    /// Until when the end of a session whose client has gone may still come in.
+    grace: Option<Instant>,
     /// When the queue or the store is worth another look.
     again: Option<Instant>,
 }
@@ -32,6 +34,7 @@ impl Clocks {
             idle: now + limits.idle_timeout,
             linger: None,
             end: None,
+            grace: None,
             again: None,
             limits,
         }
@@ -63,13 +66,21 @@ impl Clocks {
         self.end = None;
     }
 
+    pub fn start_grace(&mut self, now: Instant) {
+        self.grace = Some(now + self.limits.client_grace);
+    }
+
+    pub fn stop_grace(&mut self) {
+        self.grace = None;
+    }
+
     pub fn look_again(&mut self, at: Instant) {
         self.again = Some(self.again.map_or(at, |before| before.min(at)));
     }
 
     /// The nearest deadline. There always is one: the age.
     pub fn nearest(&self) -> Instant {
-        [Some(self.age), Some(self.idle), self.linger, self.end, self.again]
+        [Some(self.age), Some(self.idle), self.linger, self.end, self.grace, self.again]
             .into_iter()
             .flatten()
             .min()
@@ -92,6 +103,10 @@ impl Clocks {
         if over(Some(self.idle)) {
             self.idle = now + self.limits.idle_timeout.max(Duration::from_secs(1));
             return Some(Due::Input(Input::IdleOver));
+        }
+        if over(self.grace) {
+            self.grace = None;
+            return Some(Due::Input(Input::ClientGone));
         }
         if over(self.linger) {
             self.linger = None;
@@ -153,6 +168,19 @@ mod tests {
         let begin = Instant::now();
         assert_eq!(wait(&mut clocks).await, Due::Input(Input::LingerOver));
         assert_eq!(begin.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_comes_back_in_time_is_not_gone() {
+        let mut clocks = Clocks::start(limits(), Instant::now());
+        clocks.start_grace(Instant::now());
+        tokio::time::advance(Duration::from_secs(4)).await;
+        clocks.stop_grace();
+        let begin = Instant::now();
+        clocks.start_grace(begin);
+        assert_eq!(wait(&mut clocks).await, Due::Input(Input::ClientGone));
+        assert_eq!(begin.elapsed().as_secs(), 5);
+        assert_eq!(wait(&mut clocks).await, Due::Input(Input::IdleOver), "told once");
     }
 
     #[tokio::test(start_paused = true)]

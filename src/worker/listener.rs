@@ -20,9 +20,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Shown;
 use super::intake::{Intake, Refusal, Verdict};
 use super::owner::Session;
+use super::shown::Shown;
 use crate::capture::{self, Around, Captured};
 use crate::config::Settings;
 use crate::paths::session_key;

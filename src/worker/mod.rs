@@ -1,8 +1,9 @@
 //! The worker: one detached process per session, which owns the session's socket and queue.
 //!
-//! It becomes the owner or leaves ([`birth`], [`owner`]), takes events in ([`listener`], [`intake`]), has
-//! them distilled, and goes when nothing is left to do ([`state`], [`clocks`]). This file is the
-//! loop between them: one enum of everything that can wake it, one select, one match.
+//! It becomes the owner or leaves ([`birth`], [`owner`]), takes events in ([`listener`],
+//! [`intake`]), has them distilled ([`distill`]), and goes when nothing is left to do ([`state`],
+//! [`clocks`], [`watch`]). This file is the loop between them: one enum of everything that can
+//! wake it, one select, one match.
 
 mod birth;
 mod clocks;
@@ -10,18 +11,22 @@ mod distill;
 mod intake;
 mod listener;
 mod owner;
+mod shown;
 mod state;
+mod watch;
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use memctl_proto::Kind;
+use memctl_proto::event::Process;
 use memctl_proto::line::Status;
+use memctl_proto::{Event, Kind};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tracing::level_filters::LevelFilter;
+use uuid::Uuid;
 
 use crate::config::{self, Settings};
 use crate::deliver::launch;
@@ -33,7 +38,9 @@ use distill::{Distilling, Hands};
 use intake::{Intake, Report, Standing};
 use listener::{Ask, Desk};
 use owner::{Owner, Session};
+use shown::Shown;
 use state::{Effect, Input, State};
+use watch::Watch;
 
 /// After `max_age` and this much more the kernel ends a worker whose own timers have died.
 const LAST_RESORT: Duration = Duration::from_secs(60);
@@ -99,6 +106,7 @@ enum Wake {
     Report(Report),
     Ask(Ask),
     Distilled(Distilling),
+    ClientGone(Process),
     Clock,
     Terminate,
 }
@@ -112,6 +120,9 @@ struct Worker {
     state: State,
     clocks: Clocks,
     hands: Hands,
+    watch: Watch,
+    /// The session's last client, once none is left.
+    gone: Option<Process>,
     standing: Standing,
     /// The spool was taken in at least once: from then on "nothing to do" can be believed.
     settled_in: bool,
@@ -141,6 +152,8 @@ impl Worker {
         Worker {
             clocks: Clocks::start(settings.config.worker.clone(), now),
             hands: Hands::new(backend),
+            watch: Watch::default(),
+            gone: None,
             settings: Arc::new(settings),
             session: Arc::new(session),
             recovery,
@@ -167,7 +180,7 @@ impl Worker {
         tracing::info!(pid = std::process::id(), "serving");
         intake.take_in();
         loop {
-            let (leaving, left) = watch::channel(false);
+            let (leaving, left) = tokio::sync::watch::channel(false);
             let desk = Desk {
                 settings: self.settings.clone(),
                 session: self.session.clone(),
@@ -183,6 +196,7 @@ impl Worker {
                     Some(report) = reports.recv() => Wake::Report(report),
                     Some(ask) = asked.recv() => Wake::Ask(ask),
                     distilled = self.hands.finished(), if self.hands.full() => Wake::Distilled(distilled),
+                    client = self.watch.last_gone() => Wake::ClientGone(client),
                     () = tokio::time::sleep_until(self.clocks.nearest()) => Wake::Clock,
                     _ = terminate.recv() => Wake::Terminate,
                 };
@@ -237,6 +251,11 @@ impl Worker {
                     intake.fail(distilling.batch, reason);
                 }
             },
+            Wake::ClientGone(client) => {
+                tracing::info!(pid = client.pid, "the client has gone");
+                self.gone = Some(client);
+                self.clocks.start_grace(Instant::now());
+            }
             Wake::Clock => match self.clocks.due(Instant::now()) {
                 Some(Due::Input(input)) => self.input(input, intake),
                 Some(Due::LookAgain) => intake.take_in(),
@@ -248,7 +267,8 @@ impl Worker {
 
     fn on_report(&mut self, report: Report, intake: &Intake) {
         match report {
-            Report::Accepted { kinds, bytes } => {
+            Report::Accepted { kinds, bytes, clients } => {
+                clients.into_iter().for_each(|client| self.hear(client));
                 self.hands.heard(&kinds, bytes);
                 if !kinds.is_empty() {
                     self.clocks.heard(Instant::now());
@@ -263,6 +283,11 @@ impl Worker {
                 self.retry = RETRY;
                 self.settled_in = true;
                 self.hands.look_soon();
+                // Of a session whose worker died the client may have, too.
+                self.standing.client.into_iter().for_each(|client| self.hear(client));
+                if self.gone.is_some() && self.standing.active {
+                    self.clocks.start_grace(Instant::now());
+                }
             }
             Report::Claimed(batch) => {
                 tracing::debug!(events = batch.messages.len(), "distilling");
@@ -290,6 +315,13 @@ impl Worker {
                 self.needs_heir = needs_heir;
                 self.input(Input::Fenced, intake);
             }
+        }
+    }
+
+    fn hear(&mut self, client: Process) {
+        if self.watch.hear(client) {
+            self.gone = None;
+            self.clocks.stop_grace();
         }
     }
 
@@ -380,6 +412,11 @@ impl Worker {
                 intake.close(ClosedBy::Age, Closing::All);
                 self.hands.look_soon();
             }
+            Effect::EndSession => {
+                if let Some(client) = self.gone.filter(|_| self.standing.active) {
+                    intake.say(self.end_without(client));
+                }
+            }
             Effect::Flush => {
                 self.flush = true;
                 self.hands.look_soon();
@@ -391,6 +428,17 @@ impl Worker {
             }
             Effect::Leave => {}
         }
+    }
+
+    /// The end that the client could not send. The same one if it must be said again.
+    fn end_without(&self, client: Process) -> Event {
+        let session = &self.session;
+        let Process { pid, start } = client;
+        let name = format!("{} without {pid} {start} at {}", session.key, self.standing.prompt);
+        let mut end = Event::new(Kind::End, &session.client, &session.id, now_ms());
+        end.id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        end.reason = Some("client_gone".into());
+        end
     }
 
     /// What `ps` is told.
@@ -405,18 +453,6 @@ impl Worker {
         }
         .into();
         status.prompt = self.standing.prompt;
-    }
-}
-
-/// What the worker's loop shows to whoever asks, without being asked itself.
-struct Shown {
-    status: Status,
-    heard: Instant,
-}
-
-impl Shown {
-    fn status(&self) -> Status {
-        Status { idle_ms: self.heard.elapsed().as_millis() as u64, ..self.status.clone() }
     }
 }
 

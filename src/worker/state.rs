@@ -33,6 +33,8 @@ pub enum Input {
     IdleOver,
     /// So long a life that it does.
     AgeOver,
+    /// Every client that the session was heard from has gone, and nothing came after it.
+    ClientGone,
     /// The queued work took longer than a session's end may take.
     EndOver,
     ShutdownGraceful,
@@ -56,6 +58,8 @@ pub enum Effect {
     CloseIdle,
     /// Close every open prompt: the worker is too old.
     CloseAged,
+    /// End the session, whose client cannot do it any more.
+    EndSession,
     /// Distil what is there, with or without a summary to come.
     Flush,
     /// Put the batch in hand back into the queue.
@@ -68,8 +72,8 @@ pub enum Effect {
 pub struct Illegal(pub State, pub Input);
 
 use Effect::{
-    CloseAged, CloseIdle, CloseLate, Flush, GiveBack, Leave, StartEndDeadline, StartLinger,
-    StopEndDeadline, StopLinger,
+    CloseAged, CloseIdle, CloseLate, EndSession, Flush, GiveBack, Leave, StartEndDeadline,
+    StartLinger, StopEndDeadline, StopLinger,
 };
 use State::{Closing, Ending, Gone, Serving};
 
@@ -90,12 +94,15 @@ pub fn next(state: State, input: Input) -> Result<(State, &'static [Effect]), Il
         (Serving, Input::LingerOver) => (Ending, &[StartEndDeadline, CloseLate, Flush]),
         (Serving, Input::IdleOver) => (Ending, &[StopLinger, StartEndDeadline, CloseIdle, Flush]),
         (Serving, Input::AgeOver) => (Ending, &[StopLinger, StartEndDeadline, CloseAged, Flush]),
+        // What follows comes with the end, once that is accepted.
+        (Serving, Input::ClientGone) => (Serving, &[EndSession]),
         (Serving, Input::EndOver) => return Err(Illegal(state, input)),
 
         (Ending, Input::Prompt) => (Serving, &[StopEndDeadline]),
         (Ending, Input::Event | Input::End) => (Ending, &[CloseLate, Flush]),
         (Ending, Input::Rested) => (Gone, &[Leave]),
         (Ending, Input::EndOver) => (Gone, &[GiveBack, Leave]),
+        (Ending, Input::ClientGone) => (Ending, &[EndSession]),
         (Ending, Input::IdleOver) => (Ending, &[CloseIdle, Flush]),
         (Ending, Input::AgeOver) => (Ending, &[CloseAged, Flush]),
         (Ending, Input::LingerOver | Input::Forestalled) => return Err(Illegal(state, input)),
@@ -108,7 +115,7 @@ mod tests {
     use super::*;
 
     const STATES: [State; 4] = [Serving, Ending, Closing, Gone];
-    const INPUTS: [Input; 12] = [
+    const INPUTS: [Input; 13] = [
         Input::Prompt,
         Input::Event,
         Input::End,
@@ -117,6 +124,7 @@ mod tests {
         Input::LingerOver,
         Input::IdleOver,
         Input::AgeOver,
+        Input::ClientGone,
         Input::EndOver,
         Input::ShutdownGraceful,
         Input::ShutdownNow,
@@ -129,11 +137,11 @@ mod tests {
         let illegal = None;
         #[rustfmt::skip]
         let table = [
-            // Prompt         Event          End            Rested         Forestalled  LingerOver     IdleOver       AgeOver        EndOver     Graceful       Now         Fenced
-            [Some(Serving), Some(Serving), Some(Ending),  Some(Serving), Some(Gone),    Some(Ending),  Some(Ending),  Some(Ending),  illegal,    Some(Closing), Some(Gone), Some(Gone)],
-            [Some(Serving), Some(Ending),  Some(Ending),  Some(Gone),    illegal,       illegal,       Some(Ending),  Some(Ending),  Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
-            [Some(Closing), Some(Closing), Some(Closing), Some(Gone),    Some(Closing), Some(Closing), Some(Closing), Some(Closing), Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
-            [illegal; 12],
+            // Prompt         Event          End            Rested         Forestalled    LingerOver     IdleOver       AgeOver        ClientGone     EndOver     Graceful       Now         Fenced
+            [Some(Serving), Some(Serving), Some(Ending),  Some(Serving), Some(Gone),    Some(Ending),  Some(Ending),  Some(Ending),  Some(Serving), illegal,    Some(Closing), Some(Gone), Some(Gone)],
+            [Some(Serving), Some(Ending),  Some(Ending),  Some(Gone),    illegal,       illegal,       Some(Ending),  Some(Ending),  Some(Ending),  Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
+            [Some(Closing), Some(Closing), Some(Closing), Some(Gone),    Some(Closing), Some(Closing), Some(Closing), Some(Closing), Some(Closing), Some(Gone), Some(Closing), Some(Gone), Some(Gone)],
+            [illegal; 13],
         ];
         for (state, row) in STATES.into_iter().zip(table) {
             for (input, want) in INPUTS.into_iter().zip(row) {
@@ -163,6 +171,14 @@ mod tests {
             assert!(effects.contains(&StartEndDeadline) && effects.contains(&Flush));
             assert!([CloseLate, CloseIdle, CloseAged].iter().any(|e| effects.contains(e)));
         }
+    }
+
+    #[test]
+    fn a_session_without_a_client_is_ended_unless_the_worker_only_closes() {
+        let effects = |state| next(state, Input::ClientGone).unwrap().1;
+        assert_eq!(effects(Serving), [EndSession]);
+        assert_eq!(effects(Ending), [EndSession]);
+        assert!(effects(Closing).is_empty());
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //! found by the next start of any session, by the session's next event, or by nobody's help.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{World, until};
@@ -222,6 +226,112 @@ fn a_session_that_is_somebodys_is_not_ended_however_silent() {
     w.change("UPDATE sessions SET last_event_epoch = 1");
     assert_eq!(w.memctl(&["recover"]).ok(), "");
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+}
+
+/// A shell in the client's place: hooks are its children, and it dies when told.
+struct Client(Child);
+
+impl Client {
+    /// Runs hooks with these payloads, one after the other, and lives on.
+    fn new(w: &World, payloads: &[Value]) -> Client {
+        // It has the world's environment for its children, and is no process of the world itself.
+        let world = w.command(Path::new("/bin/sh"));
+        let exports: String = world
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)))
+            .map(|(name, value)| format!("export {name}='{value}'\n"))
+            .collect();
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear();
+        let hook = format!("CLAUDE_PID=$$ '{}' hook >&2", env!("CARGO_BIN_EXE_memctl"));
+        let lines: String = payloads.iter().map(|p| format!("{hook} <<'E'\n{p}\nE\n")).collect();
+        shell.args(["-c", &format!("{exports}{lines} echo done; read forever")]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = shell.spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "done\n");
+        Client(child)
+    }
+
+    fn die(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_session_whose_client_has_gone_is_ended() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
+    let go = prompt("s", "t", "go");
+    let client = Client::new(&w, &[go, tool("s", "t", "u", "cargo test", "ok. 3 passed")]);
+    w.worker();
+    counts(&w, "SELECT count(*) FROM pending_messages", 1);
+    client.die();
+    // Nobody helps: no event, no start.
+    until("the worker leaves", || match w.session_locks()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+    w.rest();
+    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|client_gone"]);
+    assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["end"]);
+    assert_eq!(w.count(SUMMARIES), 1);
+}
+
+#[test]
+fn of_several_clients_the_last_one_counts() {
+    let w =
+        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_CLIENT_GRACE", "1ms");
+    let one = Client::new(&w, &[prompt("s", "t", "go")]);
+    let pid = w.worker();
+    let other = Client::new(&w, &[tool("s", "t", "u", "ls", "x")]);
+    counts(&w, "SELECT count(*) FROM pending_messages", 1);
+    one.die();
+    // What it does next shows that it has not left: an answer is later than any end of it.
+    w.hook(&tool("s", "t", "u2", "ls", "y"));
+    assert_eq!(w.worker(), pid);
+    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    // Now this process is a client too, and stays.
+    other.die();
+    w.hook(&tool("s", "t", "u3", "ls", "z"));
+    assert_eq!(w.worker(), pid);
+    w.hook(&end("s"));
+    counts(&w, "SELECT count(*) FROM sessions WHERE end_reason = 'other'", 1);
+}
+
+#[test]
+fn an_end_that_comes_in_time_is_the_end() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
+    let client = Client::new(&w, &[prompt("s", "t", "go"), end("s")]);
+    client.die();
+    w.rest();
+    assert_eq!(w.rows("SELECT end_reason FROM sessions"), ["other"]);
+    assert_eq!(
+        w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'summarize'"),
+        2
+    );
+}
+
+/// Worker and client die; who recovers learns of the client from the store alone.
+#[test]
+fn a_session_whose_worker_and_client_have_gone_is_ended() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
+    let client = Client::new(&w, &[prompt("s", "t", "go")]);
+    let pid = w.worker();
+    counts(&w, "SELECT ifnull(max(generation), 0) FROM sessions", 1);
+    w.kill(pid);
+    client.die();
+    w.hook(&start("other"));
+    counts(&w, "SELECT count(*) FROM sessions WHERE end_reason = 'client_gone'", 1);
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 1);
 }
 
 #[test]

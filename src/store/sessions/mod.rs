@@ -83,6 +83,32 @@ pub fn id_of(conn: &Connection, client: &str, content_session_id: &str) -> Resul
         .optional()?)
 }
 
+/// What a worker looks at after each of its transactions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Brief {
+    pub id: i64,
+    pub active: bool,
+    /// Number of the newest prompt; 0 when there is none.
+    pub prompts: i64,
+    /// The client's process, as the latest event named it.
+    pub client: Option<Process>,
+}
+
+/// By identity.
+pub fn brief(conn: &Connection, client: &str, content_session_id: &str) -> Result<Option<Brief>> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT id, status = 'active', prompt_counter, client_pid, client_start FROM sessions
+             WHERE client = ?1 AND content_session_id = ?2",
+        )?
+        .query_row([client, content_session_id], |r| {
+            let (pid, start): (Option<i32>, Option<i64>) = (r.get(3)?, r.get(4)?);
+            let client = pid.zip(start).map(|(pid, start)| Process { pid, start: start as u64 });
+            Ok(Brief { id: r.get(0)?, active: r.get(1)?, prompts: r.get(2)?, client })
+        })
+        .optional()?)
+}
+
 /// By identity.
 pub fn find(conn: &Connection, client: &str, content_session_id: &str) -> Result<Option<Session>> {
     match id_of(conn, client, content_session_id)? {
@@ -194,13 +220,6 @@ fn stored_prompt(r: &Row) -> rusqlite::Result<StoredPrompt> {
         finalized_at_epoch: r.get(5)?,
         finalized_by: r.get(6)?,
     })
-}
-
-/// Number of the newest prompt; 0 when there is none.
-pub fn newest_prompt(conn: &Connection, session_id: i64) -> Result<i64> {
-    Ok(conn
-        .prepare_cached("SELECT prompt_counter FROM sessions WHERE id = ?1")?
-        .query_row([session_id], |r| r.get(0))?)
 }
 
 /// Whether a prompt of the session came with this event id.

@@ -6,6 +6,7 @@ mod thread;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use memctl_proto::event::Process;
 use memctl_proto::{Code, Event, Kind};
 use tokio::sync::{mpsc as reports, oneshot};
 
@@ -63,6 +64,8 @@ pub enum Report {
     Accepted {
         kinds: Vec<Kind>,
         bytes: usize,
+        /// The client's processes that they name.
+        clients: Vec<Process>,
     },
     /// The spool is taken in, the session's standing is known.
     TookIn {
@@ -98,6 +101,10 @@ pub struct Standing {
     pub open: Open,
     /// Number of the newest prompt.
     pub prompt: i64,
+    /// It has not ended.
+    pub active: bool,
+    /// The client's process that was heard of last, by this worker or another.
+    pub client: Option<Process>,
 }
 
 /// Its name.
@@ -127,6 +134,11 @@ impl Intake {
 
     pub fn accept(&self, event: Event, reply: Answer) {
         self.send(Job::Accept { event: Box::new(event), reply });
+    }
+
+    /// An event of the worker's own, which nobody waits for.
+    pub fn say(&self, event: Event) {
+        self.accept(event, oneshot::channel().0);
     }
 
     pub fn take_in(&self) {

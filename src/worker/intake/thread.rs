@@ -117,6 +117,7 @@ impl Thread {
         testpoint::at("worker.accepted");
         let trouble = verdicts.as_ref().err().map(ToString::to_string);
         let mut kinds = Vec::new();
+        let mut clients = Vec::new();
         let mut bytes = 0;
         match verdicts {
             Ok(all) => {
@@ -124,6 +125,7 @@ impl Thread {
                     if matches!(&verdict, Ok(accepted) if !accepted.duplicate) {
                         kinds.push(event.kind);
                         bytes += size(&event);
+                        clients.extend(event.process);
                     }
                     reply(verdict.map_err(|e| refusal(&e)));
                 }
@@ -137,7 +139,7 @@ impl Thread {
         }
         if trouble.is_none() {
             self.report_standing();
-            let _ = self.reports.send(Report::Accepted { kinds, bytes });
+            let _ = self.reports.send(Report::Accepted { kinds, bytes, clients });
             if self.store.as_ref().is_some_and(|s| s.wal_bytes() > WAL_MAX) {
                 let _ = self.checkpoint();
             }
@@ -163,7 +165,8 @@ impl Thread {
                 tracing::warn!(files = taken.dead, "spooled files could not be read");
             }
             self.report_standing();
-            let _ = self.reports.send(Report::Accepted { kinds: taken.kinds, bytes: 0 });
+            let take_in::Taken { kinds, clients, .. } = taken;
+            let _ = self.reports.send(Report::Accepted { kinds, bytes: 0, clients });
             let _ = self.reports.send(Report::TookIn { events: taken.events });
         } else {
             // Also the first transaction of this worker: what its predecessor had in hand goes
@@ -314,13 +317,15 @@ impl Thread {
 }
 
 fn standing(conn: &rusqlite::Connection, session: &Session) -> store::Result<Standing> {
-    let Some(session) = sessions::id_of(conn, &session.client, &session.id)? else {
+    let Some(known) = sessions::brief(conn, &session.client, &session.id)? else {
         return Ok(Standing::default());
     };
     Ok(Standing {
-        pending: queue_admin::pending(conn, session)?,
-        open: accept::open_prompts(conn, session)?,
-        prompt: sessions::newest_prompt(conn, session)?,
+        pending: queue_admin::pending(conn, known.id)?,
+        open: accept::open_prompts(conn, known.id)?,
+        prompt: known.prompts,
+        active: known.active,
+        client: known.client,
     })
 }
 
