@@ -17,7 +17,7 @@ use crate::deliver::probe::{self, Found};
 use crate::deliver::{launch, unfinished};
 use crate::failure::{Context, Result, failed};
 use crate::lock::{self, Probe};
-use crate::process::{self, Identity};
+use crate::process;
 use crate::store::{self, Patience, Store, aside};
 use crate::{log, spool, testpoint};
 use due::Due;
@@ -77,9 +77,7 @@ struct Recovery {
 struct Started {
     due: Due,
     at: Instant,
-    /// Who held the session before and did not answer.
-    hung: Identity,
-    /// The worker has been seen.
+    /// A worker has answered, this one or one that an event had started.
     lived: bool,
 }
 
@@ -125,13 +123,11 @@ impl Recovery {
         let free = AT_ONCE.saturating_sub(self.under_way.len());
         for due in survey.due.into_iter().take(free) {
             tracing::info!(client = due.client, session = due.session, "{}", due.why);
-            let holder = lock::read_holder(&paths.session_lock(&due.key));
-            let hung = holder.map(|holder| holder.identity).unwrap_or_default();
             self.tried.insert(due.key.clone());
             match launch::finish_off(&due.client, &due.session) {
                 Ok(()) => {
                     let at = Instant::now();
-                    self.under_way.push(Started { due, at, hung, lived: false });
+                    self.under_way.push(Started { due, at, lived: false });
                 }
                 Err(e) => tracing::warn!("no worker could be started: {e}"),
             }
@@ -155,22 +151,18 @@ impl Started {
         let waited = self.at.elapsed();
         if state != Probe::Held {
             let born = BORN + settings.config.worker.hang_timeout;
-            let nothing_left = || state == Probe::Absent && !self.work_left(settings);
-            return self.lived || waited > born || nothing_left();
+            let done = || state == Probe::Absent && !self.work_left(settings);
+            return self.lived || waited > born || done();
         }
-        let holder = lock::read_holder(&path).map(|holder| holder.identity);
-        self.lived |= holder.is_some_and(|holder| holder.pid != 0 && holder != self.hung);
+        let found = probe::probe(&settings.paths, &self.due.key);
+        self.lived |= matches!(found, Found::Live { .. });
         if waited > PATIENCE {
             tracing::warn!(session = self.due.session, "waited for no longer");
             return true;
         }
-        self.lived && (!self.work_left(settings) || waited > SETTLED && self.serves(settings))
-    }
-
-    /// The worker has done what it could, and waits for the end of a turn.
-    fn serves(&self, settings: &Settings) -> bool {
-        let found = probe::probe(&settings.paths, &self.due.key);
-        matches!(found, Found::Live { status, .. } if status.doing == "idle")
+        // It has done what it could, and waits for the end of a turn.
+        let idle = matches!(found, Found::Live { status, .. } if status.doing == "idle");
+        self.lived && (waited > SETTLED && idle || !self.work_left(settings))
     }
 
     fn work_left(&self, settings: &Settings) -> bool {

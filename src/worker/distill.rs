@@ -1,14 +1,21 @@
 //! The worker's hands: at most one batch at a time, distilled off the main thread, and what is
 //! known about whether claiming another is worth a transaction.
+//!
+//! A thread cannot be killed. One that takes too long is left behind with its batch, which is
+//! tried again on another; it ends with the process, if it never ends by itself.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use memctl_proto::Kind;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use crate::agent::{AgentError, Backend};
 use crate::memory::{Batch, Distilled};
 use crate::store::queue::Take;
+use crate::testpoint;
 
 /// What a turn may have in front of its `summarize` before it is distilled in parts.
 const EVENTS: usize = 256;
@@ -17,13 +24,21 @@ const BYTES: usize = 1 << 20;
 /// A batch and what came of it.
 pub struct Distilling {
     pub batch: Arc<Batch>,
-    pub outcome: Result<Distilled, String>,
+    pub outcome: Result<Distilled, AgentError>,
+}
+
+/// A batch on its way through the backend, and until when it is waited for.
+struct Task {
+    outcome: oneshot::Receiver<Result<Distilled, AgentError>>,
+    deadline: Instant,
 }
 
 pub struct Hands {
     backend: Backend,
     batch: Option<Arc<Batch>>,
-    task: Option<JoinHandle<Result<Distilled, AgentError>>>,
+    task: Option<Task>,
+    /// How long one batch may take.
+    patience: Duration,
     /// A claim is under way.
     asked: bool,
     /// Something may be due.
@@ -38,11 +53,12 @@ pub struct Hands {
 }
 
 impl Hands {
-    pub fn new(backend: Backend) -> Hands {
+    pub fn new(backend: Backend, patience: Duration) -> Hands {
         Hands {
             backend,
             batch: None,
             task: None,
+            patience,
             asked: false,
             look: false,
             events: 0,
@@ -92,7 +108,14 @@ impl Hands {
         self.asked = false;
         let (backend, given) = (self.backend, batch.clone());
         self.batch = Some(batch);
-        self.task = Some(tokio::task::spawn_blocking(move || backend.distill(&given)));
+        let (done, outcome) = oneshot::channel();
+        // A thread of its own, not one of a pool: one that never comes back must not be missed.
+        // Where none can be had, the outcome is that nobody will send one.
+        let _ = thread::Builder::new().name("distill".into()).spawn(move || {
+            testpoint::at("distill.begun");
+            let _ = done.send(backend.distill(&given));
+        });
+        self.task = Some(Task { outcome, deadline: Instant::now() + self.patience });
     }
 
     /// Whether [`Hands::finished`] will ever return.
@@ -105,10 +128,10 @@ impl Hands {
         let (Some(task), Some(batch)) = (&mut self.task, &self.batch) else {
             return std::future::pending().await;
         };
-        let outcome = match task.await {
-            Ok(outcome) => outcome.map_err(|e| e.to_string()),
-            Err(e) if e.is_panic() => Err("distilling panicked".into()),
-            Err(e) => Err(e.to_string()),
+        let outcome = match timeout_at(task.deadline, &mut task.outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(AgentError::Died("it panicked".into())),
+            Err(_) => Err(AgentError::TimedOut(self.patience)),
         };
         let batch = batch.clone();
         self.task = None;

@@ -71,17 +71,11 @@ pub fn run(args: &[OsString]) -> Result<()> {
         return Ok(());
     };
     spool::sweep(&settings.paths);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(1)
-        .thread_keep_alive(Duration::from_millis(10))
-        .build()
-        .context("runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
     let owner = Owner::new(lock);
-    let lived = runtime.block_on(Worker::new(settings, session, recovery, owner).live());
-    // A batch that was given back may still be on its way through the agent.
-    runtime.shutdown_background();
-    lived.context("socket")
+    // A batch that was given back may still be on its way through the agent: it ends with us.
+    runtime.block_on(Worker::new(settings, session, recovery, owner).live()).context("socket")
 }
 
 fn set_last_resort(settings: &Settings) {
@@ -151,7 +145,7 @@ impl Worker {
         };
         Worker {
             clocks: Clocks::start(settings.config.worker.clone(), now),
-            hands: Hands::new(backend),
+            hands: Hands::new(backend, settings.config.agent.turn_timeout),
             watch: Watch::default(),
             gone: None,
             settings: Arc::new(settings),

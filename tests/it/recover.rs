@@ -335,6 +335,27 @@ fn a_session_whose_worker_and_client_have_gone_is_ended() {
 }
 
 #[test]
+fn a_batch_that_is_never_done_is_given_up_and_tried_again() {
+    let mut w = World::new().with("MEMCTL_AGENT_TURN_TIMEOUT", "200ms");
+    let stuck = w.path("stuck");
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun#1=pause:{}", stuck.display()));
+    w.hook(&prompt("s", "t", "go"));
+    let pid = w.worker();
+    w.hook(&stop("s", "t", "Done."));
+    until("the first try hangs", || stuck.exists().then_some(()).ok_or(String::new()));
+    counts(&w, SUMMARIES, 1);
+    assert!(stuck.exists(), "the thread of the first try still hangs");
+    // It holds up neither the next turn nor the end.
+    w.hooks(&[prompt("s", "t2", "more"), stop("s", "t2", "Done too."), end("s")]);
+    w.rest();
+    assert!(stuck.exists());
+    assert!(!w.processes().contains(&pid));
+    assert_eq!(w.count(SUMMARIES), 2);
+    assert_eq!(w.count(UNDONE), 0);
+    assert!(w.logs().contains("not distilled within 200ms"));
+}
+
+#[test]
 fn workers_that_keep_dying_are_held_back() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = worker_of(&w, "s");
