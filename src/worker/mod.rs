@@ -28,6 +28,7 @@ use tokio::time::{Instant, timeout};
 use tracing::level_filters::LevelFilter;
 use uuid::Uuid;
 
+use crate::agent::Backend;
 use crate::config::{self, Settings};
 use crate::deliver::launch;
 use crate::failure::{Context, Result, usage};
@@ -133,7 +134,8 @@ struct Worker {
 impl Worker {
     fn new(settings: Settings, session: Session, recovery: bool, owner: Owner) -> Worker {
         let now = Instant::now();
-        let backend = crate::agent::Backend::Extractive;
+        let named = Backend::named(&settings.config.agent.backend);
+        let backend = named.unwrap_or(Backend::Extractive);
         let status = Status {
             client: session.client.clone(),
             session: session.id.clone(),
@@ -242,7 +244,7 @@ impl Worker {
                         events = distilling.batch.messages.len(),
                         "a batch failed: {reason}"
                     );
-                    intake.fail(distilling.batch, reason);
+                    intake.fail(distilling.batch, reason.to_string());
                 }
             },
             Wake::ClientGone(client) => {
