@@ -75,7 +75,9 @@ fn without_mark(line: &str) -> &str {
     }
 }
 
-fn visible(text: &str) -> String {
+/// One line of foreign text without what plays with a terminal: escapes, control and invisible
+/// characters. It says what it said.
+pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

@@ -4,19 +4,35 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::overview;
 use crate::config::Settings;
 use crate::context::start;
 use crate::failure::{Context as _, Result};
 use crate::project;
 use crate::store::Reader;
 
-/// Prints nothing when there is nothing to tell.
+const HELP: &str = "\
+Examples
+  memctl context                        for this directory
+  memctl context --project ~/src/app    for another one
+
+Keys of --json
+  project  name of the project
+  text     what a session is told, empty when nothing is remembered
+  tokens   how many these are, estimated
+";
+
+/// Print what the next session of this project is told
+///
+/// Prints nothing, and says so, when there is nothing to tell. The setting context.tokens bounds
+/// how much is told.
 #[derive(clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Args {
     /// Directory of the project, instead of this one
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
-    /// Print an object: project, text, tokens
+    /// Print an object
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +65,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return super::print_json(&Told { project: project.name, text, tokens });
     }
     if text.is_empty() {
-        anstream::eprintln!("memctl: nothing remembered of {} yet", project.name);
+        super::tell(&format!("memctl: nothing remembered of {} yet", project.name));
+        if let Some(hint) = overview::hint(settings) {
+            super::tell(&format!("  hint: {hint}"));
+        }
         return Ok(());
     }
     super::print(&text)

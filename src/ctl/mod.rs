@@ -2,16 +2,24 @@
 //!
 //! stdout is data, stderr is talk. Verbs that only read create nothing.
 
+mod completions;
 mod config;
 mod context;
+mod help;
+mod hooks;
 mod kill;
+mod logs;
+mod man;
 mod overview;
+mod paint;
 mod ps;
 mod queue;
 mod replay;
+mod sessions;
 mod show;
 mod status;
 mod table;
+mod terminal;
 mod wait;
 mod words;
 
@@ -19,7 +27,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Settings;
 use crate::failure::{Result, failed};
@@ -31,10 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Memory for coding agents: never blocks, never loses, never lingers
 #[derive(Parser)]
-#[command(name = "memctl", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(
-    after_help = "Run `memctl` alone to see whether it works. Agents' hooks run `memctl hook`."
-)]
+#[command(name = "memctl", disable_help_subcommand = true, max_term_width = terminal::READABLE)]
+#[command(version, long_version = help::BUILD)]
+#[command(after_help = help::AFTER, after_long_help = help::PROGRAM)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -42,39 +49,52 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// List the workers that live, hang or left something behind
     Ps(ps::Args),
     /// End workers, and return when they are gone
     Kill(kill::Args),
-    /// Say what is remembered of this project and whether all is well
     Status(status::Args),
-    /// Print one memory, or a session's
     Show(show::Args),
-    /// Look into the queue between hooks and memory
     Queue(queue::Args),
-    /// Print what the next session of this project is told
     Context(context::Args),
-    /// List the settings, what they mean and where they come from
     Config(config::Args),
-    /// Play a recorded transcript through hooks' own way
+    Logs(logs::Args),
     Replay(replay::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Parses the words of the command line and does what they say.
 pub fn run() -> ExitCode {
     process::private_umask();
-    let cli = Cli::parse();
-    exit(load().and_then(|settings| match cli.verb {
-        None => overview::run(&settings),
-        Some(Verb::Ps(args)) => ps::run(&settings, &args),
-        Some(Verb::Kill(args)) => kill::run(&settings, &args),
-        Some(Verb::Status(args)) => status::run(&settings, &args),
-        Some(Verb::Show(args)) => show::run(&settings, &args),
-        Some(Verb::Queue(args)) => queue::run(&settings, &args),
-        Some(Verb::Context(args)) => context::run(&settings, &args),
-        Some(Verb::Config(args)) => config::run(&settings, &args),
-        Some(Verb::Replay(args)) => replay::run(settings, &args),
-    }))
+    let command = help::fitted(Cli::command(), terminal::width());
+    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // A reader that has gone away is no failure.
+            let _ = answer.print();
+            return ExitCode::from(answer.exit_code() as u8);
+        }
+    };
+    exit(serve(cli.verb))
+}
+
+fn serve(verb: Option<Verb>) -> Result<()> {
+    match verb {
+        None => overview::run(&load()?),
+        Some(Verb::Ps(args)) => ps::run(&load()?, &args),
+        Some(Verb::Kill(args)) => kill::run(&load()?, &args),
+        Some(Verb::Status(args)) => status::run(&load()?, &args),
+        Some(Verb::Show(args)) => show::run(&load()?, &args),
+        Some(Verb::Queue(args)) => queue::run(&load()?, &args),
+        Some(Verb::Context(args)) => context::run(&load()?, &args),
+        Some(Verb::Config(args)) => config::run(&load()?, &args),
+        Some(Verb::Logs(args)) => logs::run(&load()?, &args),
+        Some(Verb::Replay(args)) => replay::run(load()?, &args),
+        // A package is built where there is no home.
+        Some(Verb::Completions(args)) => completions::run(&args),
+        Some(Verb::Man(args)) => man::run(&args),
+    }
 }
 
 fn load() -> Result<Settings> {
@@ -82,7 +102,7 @@ fn load() -> Result<Settings> {
     let settings =
         crate::config::load(&crate::config::process_env, here.as_deref()).map_err(failed)?;
     for trouble in &settings.config.troubles {
-        anstream::eprintln!("memctl: {trouble}");
+        tell(&format!("memctl: {trouble}"));
     }
     Ok(settings)
 }
@@ -93,7 +113,7 @@ pub fn exit(outcome: Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            anstream::eprintln!("{failure}");
+            tell(&failure.to_string());
             ExitCode::from(failure.exit_code())
         }
     }
@@ -107,6 +127,11 @@ fn print(text: &str) -> Result<()> {
         io::ErrorKind::BrokenPipe => crate::failure::broken_pipe(),
         _ => failed(format!("standard output: {e}")),
     })
+}
+
+/// Writes a line to stderr, to whom it may concern.
+fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
 /// Writes a value as one line of JSON.

@@ -1,13 +1,16 @@
 //! `memctl ps`: the workers of this data dir.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use memctl_proto::line::Status;
 use serde::Serialize;
 
-use super::table::{table, text};
-use super::words::{self, bytes, short, span};
+use super::paint::{self, ID};
+use super::table::{Cell, Column, column, table};
+use super::terminal;
+use super::words::{self, bytes, or_dash, short, span};
 use crate::config::Settings;
 use crate::deliver::probe::{self, Found};
 use crate::failure::Result;
@@ -15,12 +18,51 @@ use crate::lock::Holder;
 use crate::process;
 use crate::store::{Reader, queue_admin, sessions};
 
-/// States: serving (its session goes on), ending (finishing what is queued), hung (holds the
-/// session and does not answer), stale (gone, but left a file behind).
+const HELP: &str = "\
+States
+  serving  its session goes on
+  ending   finishing what is queued
+  hung     holds its session and does not answer: memctl kill ends it
+  stale    gone, but left a file behind, which the next event of the session clears
+
+Examples
+  memctl ps
+  memctl ps --json | jq -r '.[].socket'    where the workers listen
+
+Keys of --json, one object for each worker
+  session           the client's session id
+  client            who runs the session, as claude-code
+  project           its name, empty when unknown
+  pid               null when stale
+  state, doing      as above; doing: idle, distilling, finalising, lingering
+  socket            path
+  queue             events that wait
+  prompt            number of the newest prompt
+  backend           who distils
+  started_at_epoch  milliseconds; null when it does not answer, as the next two
+  idle_ms           since its last event
+  rss_bytes         resident memory
+";
+
+const COLUMNS: [Column; 9] = [
+    column("SESSION"),
+    column("PROJECT").cut(7),
+    column("PID").right(),
+    column("STATE"),
+    column("DOING"),
+    column("QUEUE").right(),
+    column("IDLE").right().dispensable(2),
+    column("AGE").right().dispensable(1),
+    column("RSS").right().dispensable(3),
+];
+
+/// List the workers that live, hang or left something behind
+///
+/// A worker serves one session and leaves soon after it; none is running while no agent works.
 #[derive(clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Args {
-    /// Print an array of objects: session, project, pid, state, doing, socket, queue, prompt,
-    /// backend, started_at_epoch, idle_ms, rss_bytes and more
+    /// Print an array of objects
     #[arg(long)]
     json: bool,
 }
@@ -54,29 +96,35 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return super::print("no worker is running\n");
     }
     let now = words::now_ms();
-    let mut out =
-        table(&["SESSION", "PROJECT", "PID", "STATE", "DOING", "QUEUE", "IDLE", "AGE", "RSS"]);
-    for row in &rows {
-        let dash = || "-".to_owned();
-        out.add_row([
-            short(&row.session, 13),
-            row.project.clone(),
-            row.pid.map_or_else(dash, |pid| pid.to_string()),
-            row.state.clone(),
-            row.doing.clone(),
-            row.queue.to_string(),
-            row.idle_ms.map_or_else(dash, |ms| span(Duration::from_millis(ms))),
-            row.started_at_epoch.map_or_else(dash, |at| words::age(at, now)),
-            row.rss_bytes.map_or_else(dash, bytes),
-        ]);
-    }
-    super::print(&text(&mut out))
+    let width = terminal::width();
+    let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
+    let id_length = words::id_length(&ids, width);
+    let dash = || "-".to_owned();
+    let cells = |row: &Row| -> [Cell; 9] {
+        [
+            Cell::painted(short(&row.session, id_length), ID),
+            or_dash(&row.project).into(),
+            row.pid.map_or_else(dash, |pid| pid.to_string()).into(),
+            Cell::painted(row.state.clone(), paint::state(&row.state)),
+            or_dash(&row.doing).into(),
+            row.queue.to_string().into(),
+            row.idle_ms.map_or_else(dash, |ms| span(Duration::from_millis(ms))).into(),
+            row.started_at_epoch.map_or_else(dash, |at| words::age(at, now)).into(),
+            row.rss_bytes.map_or_else(dash, bytes).into(),
+        ]
+    };
+    let rows: Vec<[Cell; 9]> = rows.iter().map(cells).collect();
+    super::print(&table(&COLUMNS, &rows, width))
 }
 
+/// Those that began last come first.
 fn rows(settings: &Settings) -> Vec<Row> {
     let reader = Reader::open(&settings.paths, super::PATIENCE).ok().flatten();
     let keys = probe::keys(&settings.paths);
-    keys.iter().filter_map(|key| row(settings, reader.as_ref(), key)).collect()
+    let mut rows: Vec<Row> =
+        keys.iter().filter_map(|key| row(settings, reader.as_ref(), key)).collect();
+    rows.sort_by_key(|row| Reverse(row.started_at_epoch));
+    rows
 }
 
 fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {

@@ -3,17 +3,45 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::table::{table, text};
-use super::words::{self, count, short};
+use super::paint::{self, ID};
+use super::table::{Cell, Column, column, table};
+use super::words::{self, count, or_dash, short};
+use super::{sessions, terminal};
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed, usage};
+use crate::context::plain::visible;
+use crate::failure::{Context, Result};
 use crate::store::Reader;
 use crate::store::queue_admin::{self, Item};
-use crate::store::sessions::{self, Found};
 
-/// Events wait here until they are distilled: failed ones first, then what is in hand, then what
-/// waits. An event that is done keeps its id and loses its text.
+const HELP: &str = "\
+Examples
+  memctl queue             failed first, then in hand, then what waits
+  memctl queue 6f2b9c54    the same of one session
+  memctl queue --stuck     what has waited for too long
+
+Keys of --json
+  pending     how many wait; so processing (in hand), failed and processed (done)
+  items       one object for each row: id, session, client, project, event, tool, prompt, \
+status, retries, claims, not_before_epoch, error, created_at_epoch
+";
+
+const COLUMNS: [Column; 8] = [
+    column("ID").right(),
+    column("SESSION").dispensable(1),
+    column("PROJECT").cut(7).dispensable(3),
+    column("EVENT").cut(8),
+    column("TOOL").cut(6).dispensable(2),
+    column("STATUS"),
+    column("AGE").right(),
+    column("WHY").cut(12),
+];
+
+/// Look into the queue between hooks and memory
+///
+/// Events wait here until they are distilled. One that is done keeps its id, so that it is never
+/// taken twice, and loses its text.
 #[derive(clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Args {
     /// Only of this session: its id, or the beginning of one
     session: Option<String>,
@@ -26,7 +54,7 @@ pub struct Args {
     /// Most rows
     #[arg(long, default_value_t = 50)]
     limit: usize,
-    /// Print an object: pending, processing, processed, failed, and items, an array of objects
+    /// Print an object
     #[arg(long)]
     json: bool,
 }
@@ -56,29 +84,15 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let conn = reader.connection();
     let session = match &args.session {
         None => None,
-        Some(prefix) => match sessions::by_prefix(conn, prefix).context("database")? {
-            Found::One(session) => Some(session.id),
-            Found::Nothing => {
-                return Err(failed(format!("no session begins with '{prefix}'"))
-                    .hint("memctl status lists the latest"));
-            }
-            Found::Many(many) => {
-                let ids: Vec<String> =
-                    many.iter().map(|s| short(&s.content_session_id, 13)).collect();
-                return Err(usage(format!(
-                    "'{prefix}' is the beginning of several sessions: {}",
-                    ids.join(", ")
-                )));
-            }
-        },
+        Some(prefix) => Some(sessions::by_prefix(conn, prefix)?.id),
     };
     let now = words::now_ms();
     let counts = queue_admin::counts(conn, session).context("database")?;
     let items = if args.recent {
-        queue_admin::recent(conn, args.limit)
+        queue_admin::recent(conn, session, args.limit)
     } else if args.stuck {
         let before = now - settings.config.queue.stuck.as_millis() as i64;
-        queue_admin::stuck(conn, before, args.limit)
+        queue_admin::stuck(conn, session, before, args.limit)
     } else {
         queue_admin::open_items(conn, session, args.limit)
     }
@@ -95,30 +109,34 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         counts.pending, counts.processing, counts.failed, counts.processed
     );
     if !items.is_empty() {
-        let mut rows =
-            table(&["ID", "SESSION", "PROJECT", "EVENT", "TOOL", "STATUS", "AGE", "WHY"]);
-        for item in &items {
-            rows.add_row([
-                item.id.to_string(),
-                short(&item.content_session_id, 13),
-                item.project.clone().unwrap_or_default(),
-                item.event.clone(),
-                item.tool_name.clone().unwrap_or_default(),
-                item.status.clone(),
-                words::age(item.created_at_epoch, now),
-                item.error.clone().unwrap_or_default(),
-            ]);
-        }
         out.push('\n');
-        out.push_str(&text(&mut rows));
-        if items.len() == args.limit {
-            out.push_str(&format!(
-                "{} shown; --limit shows more\n",
-                count(args.limit as u64, "row")
-            ));
-        }
+        out.push_str(&listed(&items, now));
     }
-    super::print(&out)
+    super::print(&out)?;
+    if items.len() == args.limit {
+        super::tell(&format!("{} shown, --limit shows more", count(args.limit as u64, "row")));
+    }
+    Ok(())
+}
+
+fn listed(items: &[Item], now: i64) -> String {
+    let width = terminal::width();
+    let ids: Vec<&str> = items.iter().map(|i| i.content_session_id.as_str()).collect();
+    let id_length = words::id_length(&ids, width);
+    let cells = |item: &Item| -> [Cell; 8] {
+        [
+            item.id.to_string().into(),
+            Cell::painted(short(&item.content_session_id, id_length), ID),
+            or_dash(item.project.as_deref().unwrap_or_default()).into(),
+            item.event.as_str().into(),
+            visible(or_dash(item.tool_name.as_deref().unwrap_or_default())).into(),
+            Cell::painted(item.status.clone(), paint::state(&item.status)),
+            words::age(item.created_at_epoch, now).into(),
+            visible(item.error.as_deref().unwrap_or_default()).into(),
+        ]
+    };
+    let rows: Vec<[Cell; 8]> = items.iter().map(cells).collect();
+    table(&COLUMNS, &rows, width)
 }
 
 fn nothing(args: &Args) -> Result<()> {

@@ -3,20 +3,42 @@
 use serde::Serialize;
 use serde_json::json;
 
+use super::hooks::{self, Hooks};
+use super::paint::{self, BAD, GOOD, HEAD, ID, PASSING, paint};
+use super::table::{self, Cell, Column, column};
+use super::terminal::{self, wrapped};
 use super::words::{self, count, short};
-use super::{PATIENCE, probe_store};
+use super::{PATIENCE, overview, probe_store};
 use crate::config::Settings;
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result, failed};
 use crate::project;
 use crate::spool;
-use crate::store::{Reader, notices, projects, queue_admin, sessions};
+use crate::store::sessions::Session;
+use crate::store::{Held, Reader, notices, projects, queue_admin, sessions};
 
-/// Exits 0 also when something is wrong: it says what.
+const HELP: &str = "\
+Examples
+  memctl status                       does it work, and what is there
+  memctl status --json | jq .queue    the same for programs
+
+Keys of --json
+  data_dir  where the memory lies
+  project  name of this directory's project
+  hooks  installed, disabled or missing
+  sessions  how many are remembered, of all projects; so observations and summaries
+  queue  pending, processing, failed
+  workers  live, hung, stale
+  troubles  sentences, none when all is well
+";
+
+/// Say what is remembered of this project and whether all is well
+///
+/// Exits with 0 also when something is wrong: it says what, and what to do.
 #[derive(clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Args {
-    /// Print an object: data_dir, project, sessions, observations, summaries, queue, workers,
-    /// troubles
+    /// Print an object
     #[arg(long)]
     json: bool,
 }
@@ -28,6 +50,8 @@ struct Workers {
     stale: u64,
 }
 
+const RECENT: [Column; 4] = [column(""), column("").cut(6), column("").dispensable(1), column("")];
+
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let here = std::env::current_dir().context("this directory")?;
     let project = project::identify(&here);
@@ -36,6 +60,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             .hint(format!("it lies in {}", settings.paths.data().display()))
     })?;
     let workers = workers(settings);
+    let hooks = hooks::look(settings);
     let reader = Reader::open(&settings.paths, PATIENCE).context("database")?;
     let mut troubles = Vec::new();
     let mut recent = Vec::new();
@@ -55,7 +80,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     if args.json {
         return super::print_json(&json!({
-            "data_dir": settings.paths.data(), "project": project.name,
+            "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
             "sessions": held.as_ref().map_or(0, |h| h.sessions),
             "observations": held.as_ref().map_or(0, |h| h.observations),
             "summaries": held.as_ref().map_or(0, |h| h.summaries),
@@ -63,48 +88,78 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             "workers": workers, "troubles": troubles,
         }));
     }
-    let Some(held) = held else {
-        return super::print("nothing remembered yet\n");
+    let mut out = match &held {
+        None => "nothing remembered yet\n".to_owned(),
+        Some(held) => figures(settings, held, queue, &workers, hooks),
     };
-    let mut out = format!(
-        "data      {}\nmemory    {}, {}, {}\nqueue     {} waiting, {} in hand, {} failed\nworkers   {} live, {} hung, {} stale\n",
+    if held.is_some() {
+        out.push_str(&latest(&project.name, &recent));
+    }
+    if hooks != Hooks::Installed {
+        out.push_str(&format!("\n{}", overview::remedy(hooks)));
+    }
+    for (n, trouble) in troubles.iter().enumerate() {
+        let gap = if n == 0 { "\n" } else { "" };
+        let first = format!("{} ", paint("trouble:", BAD));
+        out.push_str(&format!("{gap}{}", wrapped(&first, 9, trouble, terminal::width())));
+    }
+    super::print(&out)
+}
+
+fn figures(
+    settings: &Settings,
+    held: &Held,
+    queue: queue_admin::Counts,
+    workers: &Workers,
+    hooks: Hooks,
+) -> String {
+    // A number that should be none.
+    let bad = |n: u64, word: &str| {
+        let text = format!("{n} {word}");
+        if n == 0 { text } else { paint(&text, BAD) }
+    };
+    let hooks = match hooks {
+        Hooks::Installed => paint("installed", GOOD),
+        Hooks::Disabled => paint("disabled", PASSING),
+        Hooks::Missing => paint("not in Claude Code's settings", PASSING),
+    };
+    format!(
+        "data      {}\nmemory    {}, {}, {}\nqueue     {} waiting, {} in hand, {}\n\
+         workers   {} live, {}, {} stale\nhooks     {hooks}\n",
         settings.paths.data().display(),
         count(held.sessions, "session"),
         count(held.observations, "observation"),
-        if held.summaries == 1 {
-            "1 summary".into()
-        } else {
-            format!("{} summaries", held.summaries)
-        },
+        words::summaries(held.summaries),
         queue.pending,
         queue.processing,
-        queue.failed,
+        bad(queue.failed, "failed"),
         workers.live,
-        workers.hung,
+        bad(workers.hung, "hung"),
         workers.stale,
-    );
-    let now = words::now_ms();
+    )
+}
+
+fn latest(project: &str, recent: &[Session]) -> String {
     if recent.is_empty() {
-        out.push_str(&format!("\nNothing is remembered of {} yet.\n", project.name));
-    } else {
-        out.push_str(&format!("\nLatest sessions of {}\n", project.name));
+        return format!("\nNothing is remembered of {project} yet.\n");
     }
-    for session in &recent {
-        out.push_str(&format!(
-            "  {}  {}  {} ago  {}\n",
-            short(&session.content_session_id, 13),
-            session.status,
-            words::age(session.last_event_epoch, now),
-            count(session.prompts as u64, "prompt"),
-        ));
-    }
-    for trouble in &troubles {
-        out.push_str(&format!("\ntrouble: {trouble}"));
-    }
-    if !troubles.is_empty() {
-        out.push('\n');
-    }
-    super::print(&out)
+    let now = words::now_ms();
+    let width = terminal::width();
+    let ids: Vec<&str> = recent.iter().map(|s| s.content_session_id.as_str()).collect();
+    let id_length = words::id_length(&ids, width);
+    let row = |s: &Session| {
+        [
+            Cell::painted(format!("  {}", short(&s.content_session_id, id_length)), ID),
+            Cell::painted(s.status.clone(), paint::state(&s.status)),
+            format!("{} ago", words::age(s.last_event_epoch, now)).into(),
+            count(s.prompts as u64, "prompt").into(),
+        ]
+    };
+    let rows: Vec<[Cell; 4]> = recent.iter().map(row).collect();
+    let table = table::table(&RECENT, &rows, width);
+    let heading = paint(&format!("Latest sessions of {project}"), HEAD);
+    // The heads are empty, so the table begins with the end of a line.
+    format!("\n{heading}{table}")
 }
 
 fn workers(settings: &Settings) -> Workers {

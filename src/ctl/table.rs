@@ -1,34 +1,207 @@
-//! Tables that fit the terminal: no borders, columns two spaces apart, cut at the terminal's
-//! width, whole in a pipe.
+//! Tables that fit the terminal: no borders, columns two spaces apart, one line for each row.
+//! Where they are too wide, cells of some columns are cut with `…`, then columns are left out.
+//! Whole in a pipe.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use owo_colors::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// A table with a head row.
-pub fn table(head: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(head.iter().map(|h| h.to_string()));
-    match terminal_width() {
-        Some(width) => {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        }
-        None => {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
-    }
-    table
+use super::paint::{HEAD, PLAIN, paint};
+
+const GAP: usize = 2;
+
+/// How a column gives way.
+#[derive(Clone, Copy)]
+pub struct Column {
+    head: &'static str,
+    right: bool,
+    /// Cells may be cut to this width.
+    least: Option<usize>,
+    /// 0: never left out. Else the highest goes first.
+    dispensable: u8,
 }
 
-/// The rows as text, without the blanks that pad the last column.
-pub fn text(table: &mut Table) -> String {
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+/// A column of texts that stand whole.
+pub const fn column(head: &'static str) -> Column {
+    Column { head, right: false, least: None, dispensable: 0 }
 }
 
-/// Columns of the terminal on stdout; none in a pipe. `COLUMNS` wins, as everywhere.
-pub fn terminal_width() -> Option<u16> {
-    let told = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
-    let measured = || terminal_size::terminal_size_of(std::io::stdout());
-    told.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0))
+impl Column {
+    /// Numbers: they line up at the right.
+    pub const fn right(self) -> Column {
+        Column { right: true, ..self }
+    }
+
+    /// Cells may be cut, but not below `least`.
+    pub const fn cut(self, least: usize) -> Column {
+        Column { least: Some(least), ..self }
+    }
+
+    /// May be left out; the column with the highest rank is the first to go.
+    pub const fn dispensable(self, rank: u8) -> Column {
+        Column { dispensable: rank, ..self }
+    }
+}
+
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    pub fn painted(text: impl Into<String>, style: Style) -> Cell {
+        Cell { text: text.into(), style }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Cell {
+        Cell::painted(text, PLAIN)
+    }
+}
+
+/// Head and rows as lines; `width` is that of the terminal, when there is one.
+pub fn table<const N: usize>(
+    columns: &[Column; N],
+    rows: &[[Cell; N]],
+    width: Option<usize>,
+) -> String {
+    let natural: Vec<usize> = (0..N)
+        .map(|c| rows.iter().map(|r| r[c].text.width()).fold(columns[c].head.width(), usize::max))
+        .collect();
+    let widths = fit(columns, &natural, width);
+    let head: Vec<Cell> = columns.iter().map(|c| Cell::painted(c.head, HEAD)).collect();
+    std::iter::once(&head[..])
+        .chain(rows.iter().map(|row| &row[..]))
+        .map(|cells| line(columns, &widths, cells))
+        .collect()
+}
+
+/// The width of each column; none for those left out.
+fn fit(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Option<usize>> {
+    let mut widths: Vec<Option<usize>> = natural.iter().copied().map(Some).collect();
+    let Some(width) = width else { return widths };
+    let total = |widths: &[Option<usize>]| {
+        let n = widths.iter().flatten().count();
+        widths.iter().flatten().sum::<usize>() + GAP * n.saturating_sub(1)
+    };
+    let least = |c: usize| columns[c].least.map_or(natural[c], |least| natural[c].min(least));
+    loop {
+        let smallest: Vec<_> = (0..columns.len()).map(|c| widths[c].map(|_| least(c))).collect();
+        let out = (0..columns.len())
+            .filter(|c| widths[*c].is_some() && columns[*c].dispensable > 0)
+            .max_by_key(|c| columns[*c].dispensable);
+        match out {
+            Some(c) if total(&smallest) > width => widths[c] = None,
+            _ => break,
+        }
+    }
+    // The widest gives first, a cell at a time.
+    while total(&widths) > width {
+        let widest = (0..columns.len())
+            .filter(|c| columns[*c].least.is_some() && widths[*c].is_some_and(|w| w > least(*c)))
+            .max_by_key(|c| widths[*c]);
+        match widest.and_then(|c| widths[c].as_mut()) {
+            Some(w) => *w -= 1,
+            None => break,
+        }
+    }
+    widths
+}
+
+fn line(columns: &[Column], widths: &[Option<usize>], cells: &[Cell]) -> String {
+    let mut out = String::new();
+    let mut blanks = 0;
+    for (c, cell) in cells.iter().enumerate() {
+        let Some(width) = widths[c] else { continue };
+        let text = cut(&cell.text, width);
+        let rest = width - text.width();
+        let (before, after) = if columns[c].right { (rest, 0) } else { (0, rest) };
+        if !text.is_empty() {
+            out.push_str(&" ".repeat(blanks + before));
+            out.push_str(&paint(&text, cell.style));
+            blanks = after + GAP;
+        } else {
+            blanks += width + GAP;
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// At most `width` columns of a text; one that is longer ends with `…`.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let n = c.width().unwrap_or(0);
+        let fits = n <= room;
+        room = room.saturating_sub(n);
+        fits
+    };
+    let mut kept: String = text.chars().take_while(fits).collect();
+    if width > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_cut_at_what_is_shown() {
+        let check = |text, width, want: &str| assert_eq!(cut(text, width), want);
+        check("tally", 5, "tally");
+        check("tally", 4, "tal…");
+        check("記憶記憶", 8, "記憶記憶");
+        check("記憶記憶", 6, "記憶…");
+        check("x", 0, "");
+        check("xy", 1, "…");
+    }
+
+    const COLUMNS: [Column; 4] = [
+        column("ID"),
+        column("NAME").cut(4),
+        column("N").right(),
+        column("AGE").right().dispensable(1),
+    ];
+
+    fn check(width: Option<usize>, want: &[&str]) {
+        let row = |id: &str, name: &str, n: &str| -> [Cell; 4] {
+            [id.into(), name.into(), n.into(), "12min".into()]
+        };
+        let rows = [row("a", "a long name", "1"), row("bcd", "", "100")];
+        let plain = anstream::adapter::strip_str(&table(&COLUMNS, &rows, width)).to_string();
+        assert_eq!(plain.lines().collect::<Vec<_>>(), want, "{width:?}");
+    }
+
+    #[test]
+    fn columns_give_way_as_told() {
+        let whole = [
+            "ID   NAME           N    AGE",
+            "a    a long name    1  12min",
+            "bcd               100  12min",
+        ];
+        check(None, &whole);
+        check(Some(200), &whole);
+        check(Some(28), &whole);
+        check(
+            Some(27),
+            &[
+                "ID   NAME          N    AGE",
+                "a    a long na…    1  12min",
+                "bcd              100  12min",
+            ],
+        );
+        check(
+            Some(21),
+            &["ID   NAME    N    AGE", "a    a l…    1  12min", "bcd        100  12min"],
+        );
+        check(Some(20), &["ID   NAME          N", "a    a long na…    1", "bcd              100"]);
+        // Smaller than what must stand: as small as it gets.
+        check(Some(5), &["ID   NAME    N", "a    a l…    1", "bcd        100"]);
+    }
 }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// Between two looks.
 const STEP: Duration = Duration::from_millis(10);
 
+/// Between two looks at what a person watches.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Looks until `done` says so, or the time is up; says which.
 #[expect(clippy::disallowed_methods, reason = "files and other processes do not wake us")]
 pub fn until(patience: Duration, mut done: impl FnMut() -> bool) -> bool {
@@ -18,4 +21,10 @@ pub fn until(patience: Duration, mut done: impl FnMut() -> bool) -> bool {
         }
         std::thread::sleep(STEP);
     }
+}
+
+/// Before the next look at what may take hours to change.
+#[expect(clippy::disallowed_methods, reason = "files do not wake us")]
+pub fn pause() {
+    std::thread::sleep(PAUSE);
 }

@@ -10,8 +10,8 @@ pub fn now_ms() -> i64 {
 /// `3s`, `12min`, `5h`, `9d`: how long something is or was.
 pub fn span(time: Duration) -> String {
     match time.as_secs() {
-        0 => format!("{}ms", time.as_millis()),
-        s @ 1..=89 => format!("{s}s"),
+        0 if !time.is_zero() => format!("{}ms", time.as_millis()),
+        s @ 0..=89 => format!("{s}s"),
         s @ 90..=5399 => format!("{}min", s / 60),
         s @ 5400..=129_599 => format!("{}h", s / 3600),
         s => format!("{}d", s / 86_400),
@@ -20,7 +20,7 @@ pub fn span(time: Duration) -> String {
 
 /// How long ago a stored time was.
 pub fn age(epoch_ms: i64, now_ms: i64) -> String {
-    span(Duration::from_millis((now_ms - epoch_ms).max(0) as u64))
+    span(Duration::from_secs((now_ms - epoch_ms).max(0) as u64 / 1000))
 }
 
 /// A stored time as people in any time zone read it the same: `2026-11-24 09:30 UTC`.
@@ -50,9 +50,42 @@ pub fn short(id: &str, n: usize) -> String {
     id.chars().take(n).collect()
 }
 
+/// `1 summary`, `2 summaries`.
+pub fn summaries(n: u64) -> String {
+    if n == 1 { "1 summary".into() } else { format!("{n} summaries") }
+}
+
+/// How many characters, `least` or more, tell these ids apart.
+pub fn distinct(ids: &[&str], least: usize) -> usize {
+    let common = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.windows(2).map(|pair| common(pair[0], pair[1]) + 1).fold(least, usize::max)
+}
+
+/// How many characters of these ids a column shows: enough on a terminal, all in a pipe.
+pub fn id_length(ids: &[&str], width: Option<usize>) -> usize {
+    if width.is_some() { distinct(ids, 13) } else { usize::MAX }
+}
+
+/// A cell that says that there is nothing, so that a program finds as many words in each row.
+pub fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_long_enough_to_tell_them_apart() {
+        let check = |ids: &[&str], want| assert_eq!(distinct(ids, 4), want, "{ids:?}");
+        check(&[], 4);
+        check(&["abcdefgh", "xbcdefgh"], 4);
+        check(&["abcdef1h", "xyz", "abcdef2h"], 7);
+        check(&["same-one", "same-one"], 4);
+    }
 
     #[test]
     fn spans_read_well() {
@@ -68,6 +101,6 @@ mod tests {
     #[test]
     fn times_are_utc() {
         assert_eq!(at(0), "1970-01-01 00:00 UTC");
-        assert_eq!(age(1000, 500), "0ms");
+        assert_eq!(age(1000, 500), "0s");
     }
 }

@@ -13,7 +13,9 @@ fn a_new_user_is_told_what_it_is_and_what_to_do() {
     assert!(text.contains("Nothing remembered yet.") && text.contains("plugin install"), "{text}");
     assert_eq!(w.memctl(&["ps"]).ok(), "no worker is running\n");
     assert_eq!(w.memctl(&["ps", "--json"]).ok(), "[]\n");
-    assert_eq!(w.memctl(&["status"]).ok(), "nothing remembered yet\n");
+    let status = w.memctl(&["status"]).ok();
+    assert!(status.starts_with("nothing remembered yet\n"), "{status}");
+    assert!(status.contains("  claude plugin install memctl@memctl\n"), "{status}");
     assert_eq!(w.memctl(&["queue", "--json"]).json()["items"], serde_json::json!([]));
     let context = w.memctl(&["context"]);
     assert_eq!((context.code, context.out.as_str()), (Some(0), ""));

@@ -23,9 +23,17 @@ use crate::spool;
 use crate::store::{Reader, sessions};
 use transcript::{Reading, Step};
 
+const HELP: &str = "\
+Examples
+  memctl replay ~/.claude/projects/*/*.jsonl    all that Claude Code still has
+";
+
+/// Play a recorded transcript through hooks' own way
+///
 /// Transcripts are the client's: Claude Code keeps its own under ~/.claude/projects. What a
-/// session sent live is not replayed over it.
+/// session sent live is not replayed over it, and a second run changes nothing.
 #[derive(clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Args {
     /// Transcripts, as JSON lines
     #[arg(required = true)]

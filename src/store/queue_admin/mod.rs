@@ -183,21 +183,28 @@ pub fn open_items(conn: &Connection, session_id: Option<i64>, limit: usize) -> R
 }
 
 /// Not done though they came before `before`; oldest first.
-pub fn stuck(conn: &Connection, before: i64, limit: usize) -> Result<Vec<Item>> {
+pub fn stuck(
+    conn: &Connection,
+    session_id: Option<i64>,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Item>> {
     items(
         conn,
-        "WHERE m.status IN ('pending', 'processing') AND m.created_at_epoch < ?1
-         ORDER BY m.id LIMIT ?2",
-        params![before, limit as i64],
+        "WHERE m.status IN ('pending', 'processing') AND m.created_at_epoch < ?2
+           AND (?1 IS NULL OR m.session_id = ?1)
+         ORDER BY m.id LIMIT ?3",
+        params![session_id, before, limit as i64],
     )
 }
 
 /// Done last, newest first.
-pub fn recent(conn: &Connection, limit: usize) -> Result<Vec<Item>> {
+pub fn recent(conn: &Connection, session_id: Option<i64>, limit: usize) -> Result<Vec<Item>> {
     items(
         conn,
-        "WHERE m.status = 'processed' ORDER BY m.completed_at_epoch DESC, m.id DESC LIMIT ?1",
-        params![limit as i64],
+        "WHERE m.status = 'processed' AND (?1 IS NULL OR m.session_id = ?1)
+         ORDER BY m.completed_at_epoch DESC, m.id DESC LIMIT ?2",
+        params![session_id, limit as i64],
     )
 }
 

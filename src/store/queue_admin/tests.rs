@@ -52,8 +52,10 @@ fn everything_is_counted_and_shown() {
         shown,
         [item(1, "failed"), item(3, "processing"), item(2, "pending"), item(4, "pending")]
     );
-    let old: Vec<i64> = stuck(&conn, 1, 9).unwrap().into_iter().map(|i| i.id).collect();
+    let old: Vec<i64> = stuck(&conn, None, 1, 9).unwrap().into_iter().map(|i| i.id).collect();
     assert_eq!(old, [2], "of the first session, and a failed one is not stuck");
+    assert_eq!(stuck(&conn, Some(1), 1, 9).unwrap().len(), 1);
+    assert_eq!(stuck(&conn, Some(2), 1, 9).unwrap(), []);
     assert!(anything_elsewhere(&conn, Some(1), 0).unwrap());
     write(&mut conn, |tx| abort(tx, Which::Session(2), NOW));
     assert!(!anything_elsewhere(&conn, Some(1), 0).unwrap());
@@ -106,7 +108,7 @@ fn people_may_retry_abort_and_reset() {
     assert_eq!(claim_one(&mut conn, 1), 2);
     assert_eq!(write(&mut conn, |tx| retry(tx, Which::All)), 0, "what is in work is left alone");
     assert_eq!(write(&mut conn, |tx| retry(tx, Which::Ids(&[2]))), 1, "unless it is named");
-    assert_eq!(recent(&conn, 9).unwrap(), []);
+    assert_eq!(recent(&conn, None, 9).unwrap(), []);
 }
 
 #[test]

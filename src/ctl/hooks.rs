@@ -1,0 +1,129 @@
+//! Whether the client's hooks run memctl, as far as the client's own files tell, and the command
+//! that makes them. Only reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::config::{Settings, process_env};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hooks {
+    Installed,
+    /// Installed, and switched off.
+    Disabled,
+    Missing,
+}
+
+impl Hooks {
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hooks::Installed => "installed",
+            Hooks::Disabled => "disabled",
+            Hooks::Missing => "missing",
+        }
+    }
+
+    /// What to run, one command a line; nothing when all is well.
+    pub fn remedy(self) -> Vec<String> {
+        match self {
+            Hooks::Installed => Vec::new(),
+            Hooks::Disabled => vec!["claude plugin enable memctl@memctl".into()],
+            Hooks::Missing => {
+                let dir = plugin().map_or("DIRECTORY-OF-MEMCTL".into(), |dir| quoted(&dir));
+                vec![
+                    format!("claude plugin marketplace add {dir}"),
+                    "claude plugin install memctl@memctl".into(),
+                ]
+            }
+        }
+    }
+}
+
+/// Looks into Claude Code's settings and its list of plugins.
+pub fn look(settings: &Settings) -> Hooks {
+    let dir = process_env("CLAUDE_CONFIG_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
+    match dir.or_else(|| Some(settings.home.as_ref()?.join(".claude"))) {
+        Some(dir) => look_into(&dir),
+        None => Hooks::Missing,
+    }
+}
+
+fn look_into(dir: &Path) -> Hooks {
+    let read = |name: &str| -> Option<Value> {
+        serde_json::from_slice(&fs::read(dir.join(name)).ok()?).ok()
+    };
+    let settings = read("settings.json").unwrap_or_default();
+    let is_ours = |name: &str| name.split('@').next() == Some("memctl");
+    let switch = settings["enabledPlugins"]
+        .as_object()
+        .and_then(|plugins| plugins.iter().find(|(name, _)| is_ours(name)));
+    if settings["hooks"].to_string().contains("memctl") {
+        return Hooks::Installed;
+    }
+    match switch {
+        Some((_, Value::Bool(false))) => return Hooks::Disabled,
+        Some(_) => return Hooks::Installed,
+        None => {}
+    }
+    let listed = read("plugins/installed_plugins.json").unwrap_or_default();
+    let plugins = listed["plugins"].as_object();
+    match plugins.is_some_and(|plugins| plugins.keys().any(|name| is_ours(name))) {
+        true => Hooks::Installed,
+        false => Hooks::Missing,
+    }
+}
+
+/// Where the plugin lies that this program came with: in its sources, or where `make install`
+/// puts it.
+fn plugin() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    let installed = program.parent()?.parent()?.join("lib/memctl");
+    let above = program.ancestors().skip(1).map(Path::to_owned);
+    std::iter::once(installed)
+        .chain(above)
+        .find(|dir| dir.join(".claude-plugin/marketplace.json").is_file())
+}
+
+/// As a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(settings: &str, plugins: &str, expected: Hooks) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("plugins")).unwrap();
+        fs::write(dir.path().join("settings.json"), settings).unwrap();
+        fs::write(dir.path().join("plugins/installed_plugins.json"), plugins).unwrap();
+        assert_eq!(look_into(dir.path()), expected, "{settings} {plugins}");
+    }
+
+    #[test]
+    fn the_clients_files_tell() {
+        let listed = r#"{"version":2,"plugins":{"memctl@memctl":[{"scope":"user"}]}}"#;
+        check("", "", Hooks::Missing);
+        check("{}", r#"{"version":2,"plugins":{"other@memctl":[]}}"#, Hooks::Missing);
+        check("{}", listed, Hooks::Installed);
+        check(r#"{"enabledPlugins":{"memctl@memctl":true}}"#, "", Hooks::Installed);
+        check(r#"{"enabledPlugins":{"memctl@memctl":false}}"#, listed, Hooks::Disabled);
+        let by_hand = r#"{"hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;
+        check(by_hand, "", Hooks::Installed);
+        assert_eq!(look_into(Path::new("/nonexistent")), Hooks::Missing);
+    }
+
+    #[test]
+    fn a_shell_takes_the_path_as_one_word() {
+        let check = |path: &str, want: &str| assert_eq!(quoted(Path::new(path)), want);
+        check("/home/me/memctl", "/home/me/memctl");
+        check("/home/me/my tools", "'/home/me/my tools'");
+        check("/it's", r"'/it'\''s'");
+    }
+}

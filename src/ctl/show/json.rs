@@ -1,0 +1,51 @@
+//! Memories as objects, with every field. `docs/json.md` explains the keys.
+
+use serde_json::{Value, json};
+
+use super::Whole;
+use crate::store::observations::ObservationRow;
+use crate::store::sessions::StoredPrompt;
+use crate::store::summaries::SummaryRow;
+
+pub fn observation(row: &ObservationRow) -> Value {
+    let o = &row.observation;
+    json!({
+        "id": format!("o{}", row.id), "uuid": row.uuid, "type": o.kind, "title": o.title,
+        "subtitle": o.subtitle, "narrative": o.narrative, "facts": o.facts, "concepts": o.concepts,
+        "files_read": o.files_read, "files_modified": o.files_modified, "origin": o.origin.as_str(),
+        "scope": row.scope, "prompt_number": o.prompt_number, "agent_type": o.agent_type,
+        "backend": row.backend, "pinned": row.pinned, "created_at_epoch": row.created_at_epoch,
+    })
+}
+
+pub fn summary(row: &SummaryRow) -> Value {
+    let mut json = serde_json::to_value(&row.summary).expect("texts and lists");
+    json["id"] = json!(format!("s{}", row.id));
+    json["uuid"] = json!(row.uuid);
+    json["prompt_number"] = json!(row.prompt_number);
+    json["turn_id"] = json!(row.turn_id);
+    json["backend"] = json!(row.backend);
+    json["provisional"] = json!(row.provisional);
+    json["created_at_epoch"] = json!(row.created_at_epoch);
+    json
+}
+
+pub fn prompt(prompt: &StoredPrompt) -> Value {
+    json!({
+        "id": format!("p{}", prompt.id), "prompt_number": prompt.number, "turn_id": prompt.turn_id,
+        "text": prompt.text, "created_at_epoch": prompt.created_at_epoch,
+        "finalized_at_epoch": prompt.finalized_at_epoch, "finalized_by": prompt.finalized_by,
+    })
+}
+
+pub fn session(whole: &Whole) -> Value {
+    let s = whole.session;
+    json!({
+        "session": s.content_session_id, "client": s.client, "project": s.project, "cwd": s.cwd,
+        "status": s.status, "end_reason": s.end_reason, "started_at_epoch": s.started_at_epoch,
+        "last_event_epoch": s.last_event_epoch,
+        "prompts": whole.prompts.iter().map(prompt).collect::<Vec<_>>(),
+        "summaries": whole.summaries.iter().map(summary).collect::<Vec<_>>(),
+        "observations": whole.observations.iter().map(observation).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,144 @@
+//! Memories as people read them: wrapped at the terminal's width, whole in a pipe. What is
+//! remembered is foreign text, so none of its escapes reaches the terminal.
+
+use super::Whole;
+use crate::context::plain::{clip, visible};
+use crate::ctl::paint::{self, HEAD, ID, paint};
+use crate::ctl::terminal::wrapped;
+use crate::ctl::words::{self, count};
+use crate::store::observations::ObservationRow;
+use crate::store::private;
+use crate::store::sessions::StoredPrompt;
+use crate::store::summaries::SummaryRow;
+
+/// Characters of one text in the list of a session on a terminal.
+const LISTED: usize = 400;
+
+type Width = Option<usize>;
+
+pub fn observation(row: &ObservationRow, width: Width) -> String {
+    let o = &row.observation;
+    let mut out = head(&format!("o{}", row.id), &[&o.kind, &words::at(row.created_at_epoch)]);
+    out.push_str(&wrapped("", 0, &clean(&o.title), width));
+    let mut field = |name, text: &str| out.push_str(&field(name, text, width));
+    field("What", o.subtitle.as_deref().unwrap_or_default());
+    field("Story", o.narrative.as_deref().unwrap_or_default());
+    field("Facts", &bulleted(&o.facts));
+    field("Files modified", &o.files_modified.join("\n"));
+    field("Files read", &o.files_read.join("\n"));
+    field("Rests on", o.origin.as_str());
+    out
+}
+
+pub fn summary(row: &SummaryRow, width: Width) -> String {
+    let s = &row.summary;
+    let prompt = format!("turn of prompt {}", row.prompt_number);
+    let at = words::at(row.created_at_epoch);
+    let mut about = vec![prompt.as_str(), &at];
+    about.extend(row.provisional.then_some("provisional"));
+    let mut out = head(&format!("s{}", row.id), &about);
+    let mut field = |name, text: &str| out.push_str(&field(name, text, width));
+    field("Request", &s.request);
+    field("Investigated", &s.investigated);
+    field("Learned", &s.learned);
+    field("Completed", &s.completed);
+    field("Next steps", &s.next_steps);
+    field("Notes", &s.notes);
+    field("Files modified", &s.files_modified.join("\n"));
+    field("Files read", &s.files_read.join("\n"));
+    out
+}
+
+pub fn prompt(prompt: &StoredPrompt, width: Width) -> String {
+    let number = format!("prompt {}", prompt.number);
+    let head = head(&format!("p{}", prompt.id), &[&number, &words::at(prompt.created_at_epoch)]);
+    format!("{head}\n{}", wrapped("", 0, &said(prompt), width))
+}
+
+/// The prompts of a session, and under each what came of it.
+pub fn session(whole: &Whole, width: Width) -> String {
+    let s = whole.session;
+    let mut out = head(
+        &s.content_session_id,
+        &[&visible(s.project.as_deref().unwrap_or("no project")), &words::at(s.started_at_epoch)],
+    );
+    let status = paint(&s.status, paint::state(&s.status));
+    let reason = s.end_reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
+    out.push_str(&format!(
+        "{status}{reason}: {}, {}, {}\n",
+        count(whole.prompts.len() as u64, "prompt"),
+        words::summaries(whole.summaries.len() as u64),
+        count(whole.observations.len() as u64, "observation"),
+    ));
+    for prompt in &whole.prompts {
+        let text = listed(&said(prompt), width);
+        out.push('\n');
+        out.push_str(&item(0, &format!("p{}", prompt.id), &text, width));
+        out.push_str(&of_prompt(whole, |number| number == prompt.number, width));
+    }
+    let known = |number| whole.prompts.iter().any(|p| p.number == number);
+    let rest = of_prompt(whole, |number| !known(number), width);
+    if !rest.is_empty() {
+        out.push_str(&format!("\nOf no prompt that is known\n{rest}"));
+    }
+    out
+}
+
+fn of_prompt(whole: &Whole, wanted: impl Fn(i64) -> bool, width: Width) -> String {
+    let mut out = String::new();
+    for row in whole.summaries.iter().filter(|row| wanted(row.prompt_number)) {
+        let s = &row.summary;
+        let said = [&s.completed, &s.learned, &s.notes, &s.request];
+        let text = said.iter().find(|text| !text.trim().is_empty()).map_or("", |t| t.as_str());
+        out.push_str(&item(2, &format!("s{}", row.id), &listed(&clean(text), width), width));
+        if !s.next_steps.trim().is_empty() {
+            let next = listed(&clean(&s.next_steps), width);
+            let said = next.to_lowercase().starts_with("next");
+            let next = if said { next } else { format!("Next: {next}") };
+            out.push_str(&item(2, "", &next, width));
+        }
+    }
+    for row in whole.observations.iter().filter(|row| wanted(row.observation.prompt_number)) {
+        let text = format!("{}: {}", row.observation.kind, clean(&row.observation.title));
+        out.push_str(&item(2, &format!("o{}", row.id), &text, width));
+    }
+    out
+}
+
+/// A line that begins with an id; its text hangs behind it.
+fn item(blanks: usize, id: &str, text: &str, width: Width) -> String {
+    let indent = blanks + id.len().max(4) + 1;
+    let gap = " ".repeat(indent - blanks - id.len());
+    let first = format!("{}{}{gap}", " ".repeat(blanks), paint(id, ID));
+    wrapped(&first, indent, text, width)
+}
+
+fn head(id: &str, about: &[&str]) -> String {
+    let about: Vec<String> = about.iter().map(|a| format!(" · {a}")).collect();
+    format!("{}{}\n", paint(id, ID), about.concat())
+}
+
+/// A field and its text, left out when empty.
+fn field(name: &str, text: &str, width: Width) -> String {
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    format!("\n{}\n{}", paint(name, HEAD), wrapped("  ", 2, &clean(text), width))
+}
+
+fn bulleted(items: &[String]) -> String {
+    items.iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n")
+}
+
+fn said(prompt: &StoredPrompt) -> String {
+    clean(prompt.text.as_deref().unwrap_or(private::PRIVATE))
+}
+
+/// Short enough for a list, on a terminal.
+fn listed(text: &str, width: Width) -> String {
+    if width.is_some() { clip(text.trim(), LISTED) } else { text.trim().to_owned() }
+}
+
+fn clean(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}

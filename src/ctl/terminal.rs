@@ -1,0 +1,80 @@
+//! How wide the terminal is, and text that fits it.
+
+use unicode_width::UnicodeWidthStr;
+
+/// Longer lines are hard to read, however wide the terminal is.
+pub const READABLE: usize = 100;
+
+/// Columns of the terminal on stdout; none in a pipe. `COLUMNS` wins, as everywhere.
+pub fn width() -> Option<usize> {
+    let told = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
+    let measured = || terminal_size::terminal_size_of(std::io::stdout());
+    told.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0.into()))
+}
+
+/// Writes `text` after `first`, wrapped between words, its other lines behind `indent` blanks.
+/// Paragraphs stay paragraphs; a word that does not fit stays whole; in a pipe no line is wrapped.
+///
+/// `first` may hold colours; it is taken to be as wide as the indent.
+pub fn wrapped(first: &str, indent: usize, text: &str, width: Option<usize>) -> String {
+    let room = width.map_or(usize::MAX, |w| w.min(READABLE).saturating_sub(indent).max(20));
+    let mut out = String::new();
+    let mut begun = first.to_owned();
+    let mut lines = text.lines().peekable();
+    if lines.peek().is_none() {
+        return format!("{}\n", first.trim_end());
+    }
+    for paragraph in lines {
+        // What a list or code is indented by is kept.
+        let inner = paragraph.len() - paragraph.trim_start_matches(' ').len();
+        let mut used = inner;
+        out.push_str(&begun);
+        out.push_str(&" ".repeat(inner));
+        for (n, word) in paragraph[inner..].split(' ').enumerate() {
+            if n > 0 && used + 1 + word.width() > room {
+                out.push('\n');
+                out.push_str(&" ".repeat(indent + inner));
+                used = inner;
+            } else if n > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += word.width();
+        }
+        out.push('\n');
+        begun = " ".repeat(indent);
+    }
+    out.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_wrapped_between_words() {
+        let check = |text, width, want: &str| {
+            assert_eq!(wrapped("o1  ", 4, text, width), want, "{text:?} at {width:?}");
+        };
+        check("one two three four five", Some(24), "o1  one two three four\n    five\n");
+        check("one two three four five", None, "o1  one two three four five\n");
+        check("a\n\n  b", Some(24), "o1  a\n\n      b\n");
+        check(
+            "/a/very/long/path/that/stays.rs x",
+            Some(24),
+            "o1  /a/very/long/path/that/stays.rs\n    x\n",
+        );
+        check("記憶記憶記憶 記憶記憶記憶", Some(24), "o1  記憶記憶記憶\n    記憶記憶記憶\n");
+        check("", Some(24), "o1\n");
+        // A terminal of a few columns gets lines that can be read.
+        check("one two three", Some(3), "o1  one two three\n");
+    }
+
+    #[test]
+    fn lines_on_a_wide_terminal_can_be_read() {
+        let text = wrapped("", 0, &"word ".repeat(60), Some(200));
+        assert!(text.lines().all(|l| l.len() <= READABLE), "{text}");
+        assert_eq!(text.lines().count(), 3);
+    }
+}
