@@ -16,14 +16,22 @@ endif
 built = $(CARGO) build --bin memctl $(1) --message-format=json-render-diagnostics \
 	| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
 
-.PHONY: help run test bench release install clean tools
+# What `make install` puts under PREFIX, and `make uninstall` removes.
+to = $(DESTDIR)$(PREFIX)
+bash = $(to)/share/bash-completion/completions/memctl
+zsh = $(to)/share/zsh/site-functions/_memctl
+fish = $(to)/share/fish/vendor_completions.d/memctl.fish
+plugin = $(to)/lib/memctl
+
+.PHONY: help run test bench release install uninstall clean tools
 
 help:
 	@echo 'make run       build, and replay a recorded session into a home that is thrown away'
 	@echo 'make test      what CI checks: format, lints, documentation, all tests'
 	@echo 'make bench     measure against the budgets (target/bench.json)'
 	@echo 'make release   build the binary that is shipped, and print where it is'
-	@echo 'make install   the same, into $(PREFIX)/bin (PREFIX=…), and the plugin beside it'
+	@echo 'make install   the same, into $(PREFIX) (PREFIX=…), with manual, completions and plugin'
+	@echo 'make uninstall remove that again; the memory stays'
 	@echo 'make clean     remove what was built'
 	@echo
 	@echo 'STATIC=0       link dynamically, for a Linux without a static C library'
@@ -52,15 +60,26 @@ release: tools
 # The plugin goes with the program, for the client copies the folder it is installed from whole,
 # and this one may hold gigabytes of build output; and it goes on reading it at every start.
 install: tools
-	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && \
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(plugin)/hooks' \
-		'$(DESTDIR)$(plugin)/.claude-plugin' && \
-	install -m 755 "$$memctl" '$(DESTDIR)$(PREFIX)/bin/memctl' && \
-	install -m 644 .claude-plugin/*.json '$(DESTDIR)$(plugin)/.claude-plugin' && \
-	install -m 644 hooks/hooks.json '$(DESTDIR)$(plugin)/hooks' && \
-	install -m 755 hooks/run.sh '$(DESTDIR)$(plugin)/hooks' && \
-	echo 'installed $(DESTDIR)$(PREFIX)/bin/memctl; for Claude Code:' && \
-	echo "  claude plugin marketplace add '$(plugin)' && claude plugin install memctl@memctl"
+	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && umask 022 && \
+	for file in '$(bash)' '$(zsh)' '$(fish)' '$(to)/share/man/man1/memctl.1'; do \
+		install -d "$$(dirname "$$file")"; done && \
+	install -d '$(to)/bin' && \
+	install -m 755 "$$memctl" '$(to)/bin/memctl' && \
+	"$$memctl" man --dir '$(to)/share/man/man1' && \
+	"$$memctl" completions bash >'$(bash)' && \
+	"$$memctl" completions zsh >'$(zsh)' && \
+	"$$memctl" completions fish >'$(fish)' && \
+	install -d '$(plugin)/.claude-plugin' '$(plugin)/hooks' && \
+	install -m 644 .claude-plugin/*.json '$(plugin)/.claude-plugin' && \
+	install -m 644 hooks/hooks.json '$(plugin)/hooks' && \
+	install -m 755 hooks/*.sh '$(plugin)/hooks' && \
+	echo 'installed $(to)/bin/memctl; for Claude Code:' && \
+	echo "  claude plugin marketplace add '$(PREFIX)/lib/memctl' && claude plugin install memctl@memctl"
+
+uninstall:
+	rm -f '$(to)/bin/memctl' '$(to)'/share/man/man1/memctl.1 '$(to)'/share/man/man1/memctl-*.1 \
+		'$(bash)' '$(zsh)' '$(fish)'
+	rm -rf '$(plugin)'
 
 clean:
 	$(CARGO) clean

@@ -2,6 +2,7 @@
 
 use super::hooks::{self, Hooks};
 use super::paint::{self, HEAD, paint};
+use super::terminal::{self, wrapped};
 use super::{probe_store, words};
 use crate::config::Settings;
 use crate::deliver::probe;
@@ -10,24 +11,25 @@ use crate::failure::Result;
 pub fn run(settings: &Settings) -> Result<()> {
     let name = format!("memctl {}", env!("CARGO_PKG_VERSION"));
     let mut out = format!("{} — memory for coding agents\n\n", paint(&name, HEAD));
+    let say = |text: &str| wrapped("", 0, text, terminal::width());
     let store = probe_store(settings);
     let line = match &store {
-        Err(why) => paint(&format!("The memory cannot be read: {why}"), paint::BAD),
-        Ok(None) => "Nothing remembered yet.".into(),
-        Ok(Some(held)) => format!(
+        Err(why) => paint(say(&format!("The memory cannot be read: {why}")).trim_end(), paint::BAD),
+        Ok(None) => say("Nothing remembered yet."),
+        Ok(Some(held)) => say(&format!(
             "It remembers {} and {} of {}, in {}.",
             words::count(held.observations, "observation"),
             words::summaries(held.summaries),
             words::count(held.sessions, "session"),
             settings.paths.data().display(),
-        ),
+        )),
     };
-    out.push_str(&line);
+    out.push_str(line.trim_end());
     out.push('\n');
     if settings.paths.exist() {
         out.push_str(&match probe::keys(&settings.paths).len() as u64 {
-            0 => "No worker is running, which is right when no agent works.\n".to_owned(),
-            n => format!("{} with a worker: memctl ps\n", words::count(n, "session")),
+            0 => say("No worker is running, which is right when no agent works."),
+            n => say(&format!("{} with a worker: memctl ps", words::count(n, "session"))),
         });
     }
     let hooks = hooks::look(settings);
@@ -36,10 +38,10 @@ pub fn run(settings: &Settings) -> Result<()> {
         (Err(_), _) => out.push_str("Next: memctl status says more.\n"),
         (Ok(_), Hooks::Missing | Hooks::Disabled) => out.push_str(&remedy(hooks)),
         (Ok(None), Hooks::Installed) => {
-            out.push_str("The hooks are installed: the next session of your agent is recorded.\n");
+            out.push_str(&say("The hooks are installed: the next session is recorded."));
         }
         (Ok(Some(_)), Hooks::Installed) => {
-            out.push_str("Next: memctl context shows what a session that starts here is told.\n");
+            out.push_str(&say("Next: memctl context shows what a session here is told."));
         }
     }
     out.push_str("memctl --help lists all commands.\n");
@@ -51,12 +53,11 @@ pub fn remedy(hooks: Hooks) -> String {
     let why = match hooks {
         Hooks::Installed => return String::new(),
         Hooks::Disabled => "Its plugin is disabled in Claude Code. To switch it on:",
-        Hooks::Missing => {
-            "Its hooks are not in Claude Code's settings. To have your sessions recorded:"
-        }
+        Hooks::Missing => "Claude Code's settings lack its hooks. To record sessions:",
     };
+    let why = wrapped("", 0, why, terminal::width());
     let commands: String = hooks.remedy().iter().map(|c| format!("  {c}\n")).collect();
-    format!("{why}\n{commands}")
+    why + &commands
 }
 
 /// The same in a line, for who wanted to see what cannot be there.

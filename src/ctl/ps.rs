@@ -45,7 +45,7 @@ Keys of --json, one object for each worker
 ";
 
 const COLUMNS: [Column; 9] = [
-    column("SESSION"),
+    column("SESSION").cut(13),
     column("PROJECT").cut(7),
     column("PID").right(),
     column("STATE"),

@@ -27,7 +27,7 @@ status, retries, claims, not_before_epoch, error, created_at_epoch
 
 const COLUMNS: [Column; 8] = [
     column("ID").right(),
-    column("SESSION").dispensable(1),
+    column("SESSION").cut(13).dispensable(1),
     column("PROJECT").cut(7).dispensable(3),
     column("EVENT").cut(8),
     column("TOOL").cut(6).dispensable(2),

@@ -50,7 +50,8 @@ struct Workers {
     stale: u64,
 }
 
-const RECENT: [Column; 4] = [column(""), column("").cut(6), column("").dispensable(1), column("")];
+const RECENT: [Column; 4] =
+    [column("").cut(15), column("").cut(6), column("").dispensable(1), column("")];
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let here = std::env::current_dir().context("this directory")?;

@@ -9,12 +9,18 @@ mod ctl;
 mod hook;
 /// The JSON dialect, spoken as `nc -U` would.
 mod lines;
+/// What is logged, read as it is written.
+mod logs;
+/// Help, manual, completions, version, and the keys of what programs read.
+mod manual;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
 /// What is left by workers that died or hang, by hooks without one, by clients that are gone.
 mod recover;
 /// Transcripts through the hooks' own way.
 mod replay;
+/// Widths, colours, pipes.
+mod terminal;
 /// Rules about the sources that no compiler checks.
 mod tidy;
 /// Workers: one per session, born and gone, killed and raced.

@@ -18,7 +18,8 @@ type Width = Option<usize>;
 
 pub fn observation(row: &ObservationRow, width: Width) -> String {
     let o = &row.observation;
-    let mut out = head(&format!("o{}", row.id), &[&o.kind, &words::at(row.created_at_epoch)]);
+    let mut out =
+        head(&format!("o{}", row.id), &[&o.kind, &words::at(row.created_at_epoch)], width);
     out.push_str(&wrapped("", 0, &clean(&o.title), width));
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
     field("What", o.subtitle.as_deref().unwrap_or_default());
@@ -36,7 +37,7 @@ pub fn summary(row: &SummaryRow, width: Width) -> String {
     let at = words::at(row.created_at_epoch);
     let mut about = vec![prompt.as_str(), &at];
     about.extend(row.provisional.then_some("provisional"));
-    let mut out = head(&format!("s{}", row.id), &about);
+    let mut out = head(&format!("s{}", row.id), &about, width);
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
     field("Request", &s.request);
     field("Investigated", &s.investigated);
@@ -51,7 +52,8 @@ pub fn summary(row: &SummaryRow, width: Width) -> String {
 
 pub fn prompt(prompt: &StoredPrompt, width: Width) -> String {
     let number = format!("prompt {}", prompt.number);
-    let head = head(&format!("p{}", prompt.id), &[&number, &words::at(prompt.created_at_epoch)]);
+    let head =
+        head(&format!("p{}", prompt.id), &[&number, &words::at(prompt.created_at_epoch)], width);
     format!("{head}\n{}", wrapped("", 0, &said(prompt), width))
 }
 
@@ -61,15 +63,18 @@ pub fn session(whole: &Whole, width: Width) -> String {
     let mut out = head(
         &s.content_session_id,
         &[&visible(s.project.as_deref().unwrap_or("no project")), &words::at(s.started_at_epoch)],
+        width,
     );
-    let status = paint(&s.status, paint::state(&s.status));
     let reason = s.end_reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
-    out.push_str(&format!(
-        "{status}{reason}: {}, {}, {}\n",
+    let figures = format!(
+        "{}{reason}: {}, {}, {}",
+        s.status,
         count(whole.prompts.len() as u64, "prompt"),
         words::summaries(whole.summaries.len() as u64),
         count(whole.observations.len() as u64, "observation"),
-    ));
+    );
+    let painted = paint(&s.status, paint::state(&s.status));
+    out.push_str(&wrapped("", 0, &figures, width).replacen(&s.status, &painted, 1));
     for prompt in &whole.prompts {
         let text = listed(&said(prompt), width);
         out.push('\n');
@@ -113,9 +118,9 @@ fn item(blanks: usize, id: &str, text: &str, width: Width) -> String {
     wrapped(&first, indent, text, width)
 }
 
-fn head(id: &str, about: &[&str]) -> String {
-    let about: Vec<String> = about.iter().map(|a| format!(" · {a}")).collect();
-    format!("{}{}\n", paint(id, ID), about.concat())
+fn head(id: &str, about: &[&str], width: Width) -> String {
+    let about: String = about.iter().map(|a| format!(" · {a}")).collect();
+    wrapped("", 0, &format!("{id}{about}"), width).replacen(id, &paint(id, ID), 1)
 }
 
 /// A field and its text, left out when empty.

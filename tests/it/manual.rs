@@ -1,0 +1,195 @@
+//! What memctl says of itself: help, manual, completions, version, and the keys of its JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::World;
+use crate::support::recordings::{end, prompt, stop, tool};
+
+/// Verbs and what is said of each, from the help.
+fn verbs(w: &World) -> BTreeMap<String, String> {
+    let help = w.memctl(&["-h"]).ok();
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let verb = |line: &str| {
+        let (verb, said) = line.trim().split_once("  ").unwrap();
+        (verb.to_owned(), said.trim().to_owned())
+    };
+    commands.lines().map(verb).collect()
+}
+
+/// `--json` and the like, as a text names them.
+fn flags(text: &str) -> BTreeSet<String> {
+    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+    text.split(word).filter(|w| w.starts_with("--") && w.len() > 2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_verb_is_explained_everywhere() {
+    let w = World::new();
+    let verbs = verbs(&w);
+    assert!(verbs.contains_key("ps") && verbs.contains_key("man"), "{verbs:?}");
+    let dir = w.path("man");
+    fs::create_dir(&dir).unwrap();
+    assert_eq!(w.memctl(&["man", "--dir", dir.to_str().unwrap()]).ok(), "");
+    let bash = w.memctl(&["completions", "bash"]).ok();
+    for (verb, said) in &verbs {
+        let imperative = said.starts_with(|c: char| c.is_uppercase()) && !said.ends_with('.');
+        assert!(imperative && said.len() <= 72, "{verb}: {said}");
+        let help = w.memctl(&[verb, "--help"]).ok();
+        let page = fs::read_to_string(dir.join(format!("memctl-{verb}.1"))).unwrap();
+        let page =
+            page.replace("\\-", "-").replace("\\fB", "").replace("\\fR", "").replace("\\*(Aq", "'");
+        assert!(page.contains(&format!("memctl-{verb} - {said}")), "{page}");
+        // The options are described below their heading, in both.
+        let options = |text: &str, heading: &str| flags(text.split(heading).nth(1).unwrap());
+        let of_help = options(&help, "Options:");
+        assert!(of_help.contains("--help"), "{help}");
+        let completed = bash.split(&format!("memctl__subcmd__{verb})\n")).nth(1).unwrap();
+        let completed = flags(completed.lines().next().unwrap());
+        assert!(completed.contains("--help"), "{completed:?}");
+        for flag in &completed {
+            assert!(of_help.contains(flag), "{verb} --help says nothing of {flag}");
+            assert!(options(&page, ".SH OPTIONS").contains(flag), "no {flag} in memctl-{verb}.1");
+        }
+    }
+    let pages = fs::read_dir(&dir).unwrap().count();
+    assert_eq!(pages, verbs.len() + 1, "one page each, and that of memctl");
+    assert!(w.memctl(&["man"]).ok().contains(".SH FILES"));
+    assert!(!w.data().exists());
+}
+
+#[test]
+fn completions_are_for_every_common_shell() {
+    let w = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = w.memctl(&["completions", shell]).ok();
+        for verb in verbs(&w).keys() {
+            assert!(script.contains(verb), "{shell} does not complete {verb}");
+        }
+    }
+    assert_eq!(w.memctl(&["completions", "cmd"]).code, Some(2));
+    assert_eq!(w.memctl(&["man", "--dir", "/nonexistent"]).code, Some(1));
+}
+
+#[test]
+fn the_version_says_what_was_built() {
+    let w = World::new();
+    let short = w.memctl(&["-V"]).ok();
+    assert_eq!(short, concat!("memctl ", env!("CARGO_PKG_VERSION"), "\n"));
+    let long = w.memctl(&["--version"]).ok();
+    let (first, second) = long.split_once('\n').unwrap();
+    let commit = first.strip_prefix(short.trim_end()).unwrap().trim();
+    let commit = commit.strip_prefix('(').and_then(|c| c.strip_suffix(')')).unwrap();
+    let known = commit.split_once(' ').is_some_and(|(id, date)| {
+        id.len() >= 12 && id.bytes().all(|b| b.is_ascii_hexdigit()) && date.len() == 10
+    });
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join(".git").exists();
+    assert!(known || (!repository && commit == "unknown commit"), "{long}");
+    let build = second.trim_end().strip_prefix("build: ").unwrap();
+    let (profile, target) = build.split_once(" for ").unwrap();
+    assert!(!profile.is_empty() && target.contains('-'), "{long}");
+}
+
+/// The tables of a section of `docs/json.md`: keys and types. A table of what an array holds
+/// stands below the words "Each of".
+fn documented() -> BTreeMap<String, BTreeMap<String, String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md");
+    let text = fs::read_to_string(path).unwrap();
+    let mut tables: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut name = String::new();
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## `memctl ") {
+            name = heading.trim_end_matches("--json`").trim().to_owned();
+        } else if let Some(items) = line.strip_prefix("Each of `") {
+            name = format!("{name} {}", items.trim_end_matches("`:"));
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let (key, rest) = row.split_once("` | ").unwrap();
+            let kind = rest.split(" |").next().unwrap();
+            tables.entry(name.clone()).or_default().insert(key.to_owned(), kind.to_owned());
+        }
+    }
+    tables
+}
+
+#[track_caller]
+fn check(name: &str, object: &Value) {
+    let tables = documented();
+    let table = tables.get(name).unwrap_or_else(|| panic!("docs/json.md has no {name}"));
+    let object = object.as_object().unwrap_or_else(|| panic!("{name}: {object}"));
+    let keys: Vec<&String> = object.keys().collect();
+    let mut documented: Vec<&String> = table.keys().collect();
+    documented.sort();
+    assert_eq!(keys, documented, "{name}: printed, documented");
+    for (key, value) in object {
+        let kind = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::String(_) => "text",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        let allowed = table[key].split(", ").any(|k| k.split(' ').next() == Some(kind));
+        assert!(allowed, "{name}: {key} is {value}, documented as {}", table[key]);
+    }
+}
+
+#[test]
+fn json_has_the_keys_that_are_documented_and_helped() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("session", "t", "make the tests pass"));
+    w.hook(&tool("session", "t", "u", "cargo test", "error[E0308]: mismatched types"));
+    w.hook(&tool("session", "t", "v", "cargo test", "test result: ok. 7 passed; 0 failed"));
+    w.hook(&stop("session", "t", "The types were wrong. All 7 tests pass now."));
+    crate::support::until("an observation", || {
+        match w.memctl(&["show", "s1"]).code.zip(w.memctl(&["show", "o1"]).code) {
+            Some((0, 0)) => Ok(()),
+            other => Err(format!("{other:?} {:?}", w.memctl(&["show", "session"]))),
+        }
+    });
+    let json = |args: &[&str]| w.memctl(&[args, &["--json"]].concat()).json();
+    check("ps", &json(&["ps"])[0]);
+    check("status", &json(&["status"]));
+    let queue = json(&["queue", "--recent"]);
+    check("queue", &queue);
+    check("queue items", &queue["items"][0]);
+    check("context", &json(&["context"]));
+    check("logs", &json(&["logs", "-n", "1"]));
+    check("show o412", &json(&["show", "o1"]));
+    check("show s37", &json(&["show", "s1"]));
+    check("show p88", &json(&["show", "p1"]));
+    let session = json(&["show", "session"]);
+    check("show SESSION", &session);
+    check("show p88", &session["prompts"][0]);
+    check("show s37", &session["summaries"][0]);
+    check("show o412", &session["observations"][0]);
+    w.memctl(&["kill", "--all"]).ok();
+    w.memctl(&["ps", "--json"]).ok();
+
+    // What is documented can be read in the help, and nothing is left unchecked.
+    for (name, table) in documented() {
+        let verb = name.split(' ').next().unwrap();
+        let help = w.memctl(&[verb, "--help"]).ok();
+        let words: BTreeSet<&str> =
+            help.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+        for key in table.keys() {
+            assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
+        }
+    }
+    assert_eq!(documented().len(), 10);
+}
+
+#[test]
+fn before_anything_is_remembered_the_keys_are_the_same() {
+    let w = World::new();
+    check("status", &w.memctl(&["status", "--json"]).json());
+    check("queue", &w.memctl(&["queue", "--json"]).json());
+    check("context", &w.memctl(&["context", "--json"]).json());
+    w.hook(&prompt("s", "t", "go"));
+    w.hook(&end("s"));
+    w.rest();
+    check("status", &w.memctl(&["status", "--json"]).json());
+}

@@ -1,0 +1,263 @@
+//! How things look: on narrow and wide terminals, in a pipe, with colours and without.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::{World, until};
+
+const SESSION: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
+const LIKE_IT: &str = "6f2b9c54-3d1e-4c0a-9b7e-000000000000";
+
+/// One session that is over, and the prompt of another whose worker lives.
+fn world() -> World {
+    let mut w = World::new();
+    let home = w.path("home");
+    let at_home = |mut payload: serde_json::Value| {
+        payload["cwd"] = home.to_str().unwrap().into();
+        payload
+    };
+    w.hook(&at_home(prompt(
+        SESSION,
+        "t",
+        "The parser of `Vec<u8>` drops the last byte of every other line. Find out why, and fix it with a test.\n  - and say 記憶",
+    )));
+    w.hook(&tool(SESSION, "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed"));
+    w.hook(&stop(SESSION, "t", "All 7 tests pass now. Next: write the changelog."));
+    w.hook(&end(SESSION));
+    w.rest();
+    w.set("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&at_home(prompt(LIKE_IT, "t", "go on")));
+    until("the prompt is taken in", || match w.count("SELECT count(*) FROM user_prompts") {
+        2 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    w
+}
+
+/// Columns that a text takes, colours not counted; wide characters take two.
+fn width(line: &str) -> usize {
+    line.chars().map(|c| if ('\u{3000}'..'\u{ff00}').contains(&c) { 2 } else { 1 }).sum()
+}
+
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap().to_owned();
+    let rest = parts.map(|part| part.split_once('m').expect("a colour ends").1);
+    first + &rest.collect::<String>()
+}
+
+/// Verbs that print tables or texts, when there is something to print.
+const VERBS: &[&[&str]] = &[
+    &[],
+    &["ps"],
+    &["status"],
+    &["queue"],
+    &["queue", "--recent"],
+    &["show", SESSION],
+    &["show", "s1"],
+    &["show", "p1"],
+    &["--help"],
+    &["ps", "--help"],
+    &["show", "--help"],
+    &["queue", "-h"],
+];
+
+#[test]
+fn nothing_is_wider_than_the_terminal() {
+    let mut w = world();
+    for columns in [60, 80, 200] {
+        w.set("COLUMNS", &columns.to_string());
+        for verb in VERBS {
+            let text = w.memctl(verb).ok();
+            // A path or a command that is to be copied stays whole.
+            let long = |line: &&str| width(line) > columns && !line.contains('/');
+            assert_eq!(text.lines().find(long), None, "{verb:?} at {columns}:\n{text}");
+            let blanks = |line: &&str| line.ends_with(' ') && !line.trim().is_empty();
+            assert_eq!(text.lines().find(blanks), None, "{verb:?} at {columns}:\n{text}");
+        }
+        let ps = w.memctl(&["ps"]).ok();
+        assert_eq!(ps.lines().count(), 2, "a worker, a line: {ps}");
+        let recent = w.memctl(&["queue", "--recent"]).ok();
+        let done = w.count("SELECT count(*) FROM pending_messages WHERE status = 'processed'");
+        assert_eq!(recent.lines().count() as i64, 3 + done, "{recent}");
+    }
+}
+
+#[test]
+fn columns_are_left_out_where_there_is_no_room_for_them() {
+    let mut w = world();
+    let mut head = |columns: &str| {
+        w.set("COLUMNS", columns);
+        let text = w.memctl(&["ps"]).ok();
+        text.lines().next().unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let narrow = head("60");
+    assert_eq!(narrow[..6], ["SESSION", "PROJECT", "PID", "STATE", "DOING", "QUEUE"]);
+    assert!(!narrow.contains(&"RSS".to_owned()), "{narrow:?}");
+    let all = ["SESSION", "PROJECT", "PID", "STATE", "DOING", "QUEUE", "IDLE", "AGE", "RSS"];
+    assert_eq!(head("200"), all);
+}
+
+#[test]
+fn a_pipe_gets_everything_whole() {
+    let w = world();
+    for verb in [&["ps"][..], &["status"], &["queue", "--recent"]] {
+        let text = w.memctl(verb).ok();
+        assert!(text.contains(LIKE_IT) || text.contains(SESSION), "{verb:?}: {text}");
+        assert!(!text.contains('…'), "{verb:?}: {text}");
+    }
+    let session = w.memctl(&["show", SESSION]).ok();
+    assert!(session.contains("of every other line. Find out why, and fix it"), "{session}");
+}
+
+#[test]
+fn a_session_is_wrapped_at_the_width_of_the_terminal() {
+    let w = world().with("COLUMNS", "60");
+    let text = w.memctl(&["show", SESSION]).ok();
+    let (head, rest) = text.split_once(" UTC\n").unwrap();
+    assert!(head.starts_with(&format!("{SESSION} · home · 20")), "{head}");
+    insta::assert_snapshot!(rest, @r#"
+    completed (other): 1 prompt, 1 summary, 1 observation
+
+    p1   The parser of `Vec<u8>` drops the last byte of every
+         other line. Find out why, and fix it with a test.
+           - and say 記憶
+      s1   All 7 tests pass now.
+           Next: write the changelog.
+      o1   discovery: The parser of `Vec<u8>` drops the last
+           byte of every other line. Find out why, and fix it
+           with a test. and say 記憶
+    "#);
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let mut w = world();
+    let steady: Vec<&[&str]> =
+        VERBS.iter().copied().filter(|verb| !matches!(verb, ["ps"])).collect();
+    for verb in &steady {
+        let plain = w.memctl(verb).ok();
+        assert!(!plain.contains('\u{1b}'), "{verb:?} in a pipe: {plain:?}");
+        w.set("CLICOLOR_FORCE", "1");
+        let forced = w.memctl(verb).ok();
+        w.set("NO_COLOR", "1");
+        let refused = w.memctl(verb).ok();
+        w.set("CLICOLOR_FORCE", "");
+        w.set("NO_COLOR", "");
+        assert!(!refused.contains('\u{1b}'), "{verb:?}: NO_COLOR wins: {refused:?}");
+        if *verb != ["queue"] {
+            assert!(forced.contains('\u{1b}'), "{verb:?} is forced: {forced:?}");
+        }
+        let ages =
+            |text: &str| text.split(char::is_whitespace).filter(|w| !w.ends_with('s')).count();
+        assert_eq!(ages(&without_colours(&forced)), ages(&plain), "{verb:?}: only colours differ");
+    }
+    w.set("CLICOLOR_FORCE", "1");
+    let ps = w.memctl(&["ps"]).ok();
+    assert!(ps.contains("\u{1b}[32mserving\u{1b}["), "{ps:?}");
+    assert!(ps.contains(&format!("\u{1b}[2m{LIKE_IT}\u{1b}[")), "{ps:?}");
+    let json = w.memctl(&["ps", "--json"]).ok();
+    assert!(!json.contains('\u{1b}'), "{json:?}");
+}
+
+#[test]
+fn numbers_and_nouns_agree() {
+    let w = world();
+    for verb in VERBS {
+        let text = w.memctl(verb).ok();
+        for wrong in
+            ["1 sessions", "1 prompts", "1 observations", "1 summaries", "1 events", "1 rows"]
+        {
+            let said = text.split(wrong).next().filter(|before| before.len() < text.len());
+            let is_end_of_number = said.is_some_and(|s| s.ends_with(|c: char| c.is_ascii_digit()));
+            assert!(said.is_none() || is_end_of_number, "{verb:?} says {wrong}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_remembered_is_shown_as_it_was_said() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "why is <T: Vec<u8>> red \u{1b}[31mhere\u{1b}[0m?\n## no heading"));
+    w.hook(&end("s"));
+    w.rest();
+    let text = w.memctl(&["show", "p1"]).ok();
+    assert!(text.contains("why is <T: Vec<u8>> red here?\n## no heading\n"), "{text:?}");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
+fn several_sessions_that_begin_alike_are_named() {
+    let w = world();
+    for verb in ["show", "queue", "logs"] {
+        let output = w.memctl(&[verb, "6f2b"]);
+        assert_eq!((output.code, output.out.as_str()), (Some(2), ""), "{output:?}");
+        assert!(output.err.contains("'6f2b' is the beginning of 2 sessions: "), "{output:?}");
+        // As much of both as tells them apart.
+        for id in [SESSION, LIKE_IT] {
+            assert!(output.err.contains(&id[..25]), "{output:?}");
+        }
+        let output = w.memctl(&[verb, "nobody"]);
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
+        assert!(output.err.contains("'nobody'") && output.err.contains("  hint: "), "{output:?}");
+        let _ = w.memctl(&[verb, &SESSION[..25]]).ok();
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let w = world();
+    let more: &[&[&str]] =
+        &[&["logs"], &["logs", "--follow"], &["man"], &["completions", "bash"], &["ps", "--json"]];
+    for verb in VERBS.iter().chain(more) {
+        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.args(*verb).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*said), (Some(0), ""), "{verb:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let full = Path::new("/dev/full");
+    if !full.exists() {
+        return;
+    }
+    let w = world();
+    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let out = std::fs::OpenOptions::new().write(true).open(full).unwrap();
+    let output = command.arg("ps").stdout(out).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("memctl: standard output: No space left"), "{said}");
+}
+
+#[test]
+fn who_has_no_hooks_is_told_how_to_install_them() {
+    let w = World::new();
+    let check = |settings: Option<&str>, json: &str, said: Option<&str>| {
+        let dir = w.path("home/.claude");
+        std::fs::create_dir_all(&dir).unwrap();
+        if let Some(text) = settings {
+            std::fs::write(dir.join("settings.json"), text).unwrap();
+        }
+        assert_eq!(w.memctl(&["status", "--json"]).json()["hooks"], json);
+        let context = w.memctl(&["context"]);
+        for text in [w.memctl(&[]).ok(), w.memctl(&["status"]).ok(), context.err] {
+            match said {
+                Some(said) => assert!(text.contains(said), "{text}"),
+                None => assert!(!text.contains("claude plugin"), "{text}"),
+            }
+        }
+    };
+    check(None, "missing", Some("claude plugin marketplace add /"));
+    check(Some("{}"), "missing", Some("claude plugin install memctl@memctl"));
+    let off = r#"{"enabledPlugins":{"memctl@memctl":false}}"#;
+    check(Some(off), "disabled", Some("claude plugin enable memctl@memctl"));
+    check(Some(&off.replace("false", "true")), "installed", None);
+    assert!(!w.data().exists(), "looking makes no data dir");
+}
