@@ -4,7 +4,6 @@
 # binary is most of what a hook's start costs; `make STATIC=0 …` links dynamically.
 
 PREFIX ?= $(HOME)/.local
-plugin = $(PREFIX)/share/memctl-plugin
 CARGO ?= cargo
 
 ifeq ($(STATIC),0)

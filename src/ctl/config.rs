@@ -2,15 +2,32 @@
 
 use serde::Serialize;
 
-use super::table::{table, text};
+use super::table::{self, Cell, column};
+use super::terminal;
 use crate::config::{Origin, Settings};
 use crate::failure::Result;
 
-/// Settings are changed in the config file, which holds only what differs from the defaults. Times
-/// and sizes can also be given in the environment, as MEMCTL_SECTION_KEY.
+const HELP: &str = "\
+Examples
+  memctl config                       every setting as it holds
+  memctl config --json | jq -r '.[] | select(.origin != \"default\") | .key'
+
+Keys of --json
+  key  name of the setting
+  value  what holds
+  default  what would hold if nobody had said anything
+  origin  default, file or environment
+  meaning  what it is for
+";
+
+/// List the settings, what they mean and who set them
+///
+/// Settings are changed in the config file, which holds only what differs from the defaults.
+/// Times and sizes can also be given in the environment, as MEMCTL_SECTION_KEY.
 #[derive(clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Args {
-    /// Print an array of objects: key, value, default, origin, meaning
+    /// Print an array of objects
     #[arg(long)]
     json: bool,
 }
@@ -45,14 +62,20 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if args.json {
         return super::print_json(&rows);
     }
-    let mut out = table(&["SETTING", "VALUE", "FROM", "MEANING"]);
-    for row in &rows {
-        out.add_row([row.key, row.value, row.origin, row.meaning]);
-    }
+    let columns = [
+        column("SETTING"),
+        column("VALUE").cut(8),
+        column("FROM").dispensable(1),
+        column("MEANING").cut(20).dispensable(2),
+    ];
+    let cells: Vec<[Cell; 4]> = rows
+        .iter()
+        .map(|row| [row.key.into(), row.value.into(), row.origin.into(), row.meaning.into()])
+        .collect();
     let file = match &settings.config_file {
         Some(file) if file.exists() => format!("{}\n\n", file.display()),
         Some(file) => format!("{} (not there: all defaults hold)\n\n", file.display()),
         None => String::new(),
     };
-    super::print(&format!("{file}{}", text(&mut out)))
+    super::print(&format!("{file}{}", table::table(&columns, &cells, terminal::width())))
 }

@@ -38,9 +38,15 @@ export CLAUDE_PROJECT_DIR="$project" CLAUDE_PID=$$
 
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
     bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m')
+    export CLICOLOR_FORCE=1
 else
     bold='' dim='' plain=''
 fi
+
+# memctl writes into a pipe here: it is told the width that is left, or one for a document.
+columns=96
+[ -t 1 ] && columns=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2)
+export COLUMNS=$((${columns:-96} - 4))
 
 say() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 indent() { sed 's/^/    /'; }

@@ -193,3 +193,30 @@ fn before_anything_is_remembered_the_keys_are_the_same() {
     w.rest();
     check("status", &w.memctl(&["status", "--json"]).json());
 }
+
+/// Runs what `make run` does, and compares what README quotes of it, numbers aside.
+#[test]
+fn the_screen_in_the_readme_is_a_real_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let w = World::new();
+    let mut demo = w.command(Path::new("sh"));
+    let demo = demo.arg(root.join("tests/demo/run.sh")).arg(env!("CARGO_BIN_EXE_memctl"));
+    let output = demo.output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    let words = |line: &str| -> Vec<String> {
+        let any = |c: char| if c.is_ascii_digit() { '0' } else { c };
+        line.split_whitespace().map(|word| word.chars().map(any).collect()).collect()
+    };
+    let shown: Vec<_> = shown.lines().map(words).collect();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let screen = readme.split("    $ memctl context\n").nth(1).unwrap();
+    let screen = screen.split("\n\nTwo commands").next().unwrap();
+    assert!(screen.contains("</memctl-context>"), "{screen}");
+    for line in screen.lines() {
+        assert!(
+            shown.contains(&words(line)),
+            "README quotes what `make run` does not show: {line}"
+        );
+    }
+}
