@@ -20,7 +20,7 @@ to = $(DESTDIR)$(PREFIX)
 bash = $(to)/share/bash-completion/completions/memctl
 zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
-plugin = $(to)/lib/memctl
+plugin = $(to)/share/memctl-plugin
 
 .PHONY: help run test bench release install uninstall clean tools
 
@@ -71,9 +71,9 @@ install: tools
 	install -d '$(plugin)/.claude-plugin' '$(plugin)/hooks' && \
 	install -m 644 .claude-plugin/*.json '$(plugin)/.claude-plugin' && \
 	install -m 644 hooks/hooks.json '$(plugin)/hooks' && \
-	install -m 755 hooks/*.sh '$(plugin)/hooks' && \
+	install -m 755 hooks/run.sh '$(plugin)/hooks' && \
 	echo 'installed $(to)/bin/memctl; for Claude Code:' && \
-	echo "  claude plugin marketplace add '$(PREFIX)/lib/memctl' && claude plugin install memctl@memctl"
+	echo "  claude plugin marketplace add '$(PREFIX)/share/memctl-plugin' && claude plugin install memctl@memctl"
 
 uninstall:
 	rm -f '$(to)/bin/memctl' '$(to)'/share/man/man1/memctl.1 '$(to)'/share/man/man1/memctl-*.1 \

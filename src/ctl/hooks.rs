@@ -32,11 +32,8 @@ impl Hooks {
             Hooks::Installed => Vec::new(),
             Hooks::Disabled => vec!["claude plugin enable memctl@memctl".into()],
             Hooks::Missing => {
-                let dir = plugin().map_or("DIRECTORY-OF-MEMCTL".into(), |dir| quoted(&dir));
-                vec![
-                    format!("claude plugin marketplace add {dir}"),
-                    "claude plugin install memctl@memctl".into(),
-                ]
+                let program = std::env::current_exe().and_then(|p| p.canonicalize());
+                remedy(&program.unwrap_or_default())
             }
         }
     }
@@ -76,15 +73,24 @@ fn look_into(dir: &Path) -> Hooks {
     }
 }
 
-/// Where the plugin lies that this program came with: in its sources, or where `make install`
-/// puts it.
-fn plugin() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
-    let installed = program.parent()?.parent()?.join("lib/memctl");
-    let above = program.ancestors().skip(1).map(Path::to_owned);
-    std::iter::once(installed)
-        .chain(above)
-        .find(|dir| dir.join(".claude-plugin/marketplace.json").is_file())
+/// The commands that install the plugin which came with this program. One that was only built is
+/// installed first: the client would copy its whole build directory.
+fn remedy(program: &Path) -> Vec<String> {
+    let is_plugin = |dir: &Path| dir.join(".claude-plugin/marketplace.json").is_file();
+    let installed = program.ancestors().nth(2).map(|prefix| prefix.join("share/memctl-plugin"));
+    let mut commands = Vec::new();
+    let dir = match installed.filter(|dir| is_plugin(dir)) {
+        Some(dir) => quoted(&dir),
+        None => {
+            let sources = program.ancestors().skip(1).find(|dir| is_plugin(dir));
+            let sources = sources.map_or("SOURCES-OF-MEMCTL".into(), quoted);
+            commands.push(format!("make -C {sources} install"));
+            "~/.local/share/memctl-plugin".into()
+        }
+    };
+    commands.push(format!("claude plugin marketplace add {dir}"));
+    commands.push("claude plugin install memctl@memctl".into());
+    commands
 }
 
 /// As a shell takes it.
@@ -117,6 +123,26 @@ mod tests {
         let by_hand = r#"{"hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;
         check(by_hand, "", Hooks::Installed);
         assert_eq!(look_into(Path::new("/nonexistent")), Hooks::Missing);
+    }
+
+    #[test]
+    fn the_plugin_is_found_beside_the_program_or_has_to_be_installed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |part: &str| dir.path().join(part);
+        let plugin = |part: &str| {
+            fs::create_dir_all(at(part).join(".claude-plugin")).unwrap();
+            fs::write(at(part).join(".claude-plugin/marketplace.json"), "{}").unwrap();
+        };
+        let first = |program: &str| remedy(&at(program)).remove(0);
+        assert_eq!(first("usr/bin/memctl"), "make -C SOURCES-OF-MEMCTL install");
+        plugin("src");
+        let built = first("src/target/debug/memctl");
+        assert_eq!(built, format!("make -C {} install", quoted(&at("src"))));
+        plugin("usr/share/memctl-plugin");
+        let add =
+            format!("claude plugin marketplace add {}", quoted(&at("usr/share/memctl-plugin")));
+        assert_eq!(first("usr/bin/memctl"), add);
+        assert_eq!(remedy(&at("usr/bin/memctl")).len(), 2);
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn who_has_no_hooks_is_told_how_to_install_them() {
             }
         }
     };
-    check(None, "missing", Some("claude plugin marketplace add /"));
+    check(None, "missing", Some("claude plugin marketplace add ~/.local/share/memctl-plugin"));
     check(Some("{}"), "missing", Some("claude plugin install memctl@memctl"));
     let off = r#"{"enabledPlugins":{"memctl@memctl":false}}"#;
     check(Some(off), "disabled", Some("claude plugin enable memctl@memctl"));
