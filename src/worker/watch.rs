@@ -34,11 +34,18 @@ impl Watch {
         self.latest = Some(process);
         // Compared with its start time: a later process of the same pid is not the client.
         let Some(handle) = Handle::open(&process) else { return false };
-        match handle.into_fd().map(|fd| AsyncFd::with_interest(fd, Interest::READABLE)) {
+        // SAFETY: the descriptor is owned by what watches it, and open for as long.
+        let watched = |fd| unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+        match handle.into_fd().map(watched) {
             Some(Ok(fd)) => drop(self.alive.spawn(gone(fd))),
             _ => self.blind = true,
         }
         true
+    }
+
+    /// Whether a client was ever named.
+    pub fn knows_any(&self) -> bool {
+        !self.heard.is_empty()
     }
 
     /// Waits until the last client has gone, and tells which one was heard of last; once, until

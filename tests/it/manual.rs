@@ -179,7 +179,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
             assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
         }
     }
-    assert_eq!(documented().len(), 10);
+    assert_eq!(documented().len(), 11);
 }
 
 #[test]
@@ -188,6 +188,7 @@ fn before_anything_is_remembered_the_keys_are_the_same() {
     check("status", &w.memctl(&["status", "--json"]).json());
     check("queue", &w.memctl(&["queue", "--json"]).json());
     check("context", &w.memctl(&["context", "--json"]).json());
+    check("config", &w.memctl(&["config", "--json"]).json()[0]);
     w.hook(&prompt("s", "t", "go"));
     w.hook(&end("s"));
     w.rest();

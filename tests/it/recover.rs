@@ -352,7 +352,7 @@ fn a_batch_that_is_never_done_is_given_up_and_tried_again() {
     assert!(!w.processes().contains(&pid));
     assert_eq!(w.count(SUMMARIES), 2);
     assert_eq!(w.count(UNDONE), 0);
-    assert!(w.logs().contains("not distilled within 200ms"));
+    assert!(w.logs().contains("was not done after 200ms"));
 }
 
 #[test]
