@@ -10,7 +10,7 @@ use super::facts::{
 use super::prose::{fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::work::{FileChange, Fix, Work};
-use super::{answers, kind, titles};
+use super::{answers, kind, titles, words};
 use crate::memory::{Batch, Cause, Observation, Origin};
 
 /// A narrative is at most this many characters.
@@ -242,4 +242,9 @@ pub fn cause(said: &[Sentence]) -> Option<&Sentence> {
     found.or_else(|| {
         said.iter().find(|s| s.about == About::Plain && !s.item && titles::stands_alone(&s.text))
     })
+}
+
+/// Whether a sentence is about nothing but the cause.
+pub fn names_cause(text: &str) -> bool {
+    words::CAUSE_BEGIN.begin(&text.to_lowercase())
 }

@@ -2,7 +2,7 @@
 //! out, decided, still to do, asked. In a language whose words are not known a sentence stays
 //! `Plain`, and whoever reads it goes by its place.
 
-use super::prose::{inline, split};
+use super::prose::{capital, inline, split};
 use super::words;
 
 /// A sentence or list item of a message, cleaned of Markdown's emphasis.
@@ -14,6 +14,8 @@ pub struct Sentence {
     pub depth: usize,
     /// Whether it was an item of a list.
     pub item: bool,
+    /// Whether it opens its paragraph or item; what follows it explains.
+    pub opens: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,8 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
     let mut outer = About::Plain;
     let mut below = 0;
     let mut in_code = false;
-    for raw in message.lines() {
+    for raw in unwrapped(message) {
+        let raw = raw.as_str();
         let line = raw.trim();
         if line.starts_with("```") || line.starts_with("~~~") {
             in_code = !in_code;
@@ -71,7 +74,8 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
                 sort(text, About::Plain)
             };
             if matches!(own, About::Done | About::Found) {
-                out.push(Sentence { text: text.to_owned(), about: own, depth: 0, item: false });
+                let text = text.to_owned();
+                out.push(Sentence { text, about: own, depth: 0, item: false, opens: true });
             }
             outer = if about == About::Plain && line.starts_with("###") { outer } else { about };
             (heading, below) = (outer, 0);
@@ -91,15 +95,65 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
             below = 1;
         }
         let depth = if item { (raw.len() - raw.trim_start().len()) / 2 + below } else { 0 };
+        let (mut opens, mut before) = (true, About::Plain);
         for text in split(without_opening(&clean)) {
             if is_pleasantry(&text) {
                 continue;
             }
-            let about = sort(&text, heading);
-            out.push(Sentence { text, about, depth, item });
+            let about = match sort(&text, heading) {
+                // What follows a cause in its paragraph explains it.
+                About::Plain if before == About::Found => About::Found,
+                About::Plain if before == About::Next && leans(&text) => About::Next,
+                own => own,
+            };
+            out.push(Sentence { text, about, depth, item, opens });
+            (opens, before) = (false, about);
         }
     }
     out
+}
+
+/// Where a message says what its turn came to: at its beginning, unless that asks, looks ahead or
+/// tells the cause.
+pub fn opening(said: &[Sentence]) -> Option<usize> {
+    let first = said.iter().position(|s| s.about != About::Question)?;
+    matches!(said[first].about, About::Done | About::Plain | About::Decision).then_some(first)
+}
+
+/// A line at least this long that ends inside a sentence was broken by a margin.
+const MARGIN: usize = 50;
+
+/// The lines of a message, with those put together again that only a margin broke.
+fn unwrapped(message: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut in_code = false;
+    for line in message.lines() {
+        let trimmed = line.trim();
+        let fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
+        in_code ^= fence;
+        let starts =
+            trimmed.chars().next().is_some_and(|c| c.is_alphanumeric() || "`\"(".contains(c));
+        let goes_on = !in_code && !fence && starts && !strip_marker(trimmed).1;
+        match out.last_mut().filter(|before| goes_on && breaks_off(before)) {
+            Some(before) => {
+                before.push(' ');
+                before.push_str(trimmed);
+            }
+            None => out.push(line.to_owned()),
+        }
+    }
+    out
+}
+
+fn breaks_off(line: &str) -> bool {
+    let ends = line.ends_with(['.', '!', '?', ':', ';', '|', '*', '`', '。', '！', '？', '：']);
+    !ends && !line.trim_start().starts_with(['#', '|', '`', '~']) && line.chars().count() >= MARGIN
+}
+
+/// Whether it can be understood only after the sentence before it.
+fn leans(text: &str) -> bool {
+    let first = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
+    words::LEANING.are(&first.to_lowercase())
 }
 
 /// A message with more sentences than this is an essay; its beginning says what it is about.
@@ -159,8 +213,7 @@ fn sort(text: &str, heading: About) -> About {
         return About::Next;
     }
     if is_done(&low) {
-        let chosen = words::CHOSEN.inside(&low) && !low.starts_with("fixed");
-        return if chosen { About::Decision } else { About::Done };
+        return if words::DECIDED.inside(&low) { About::Decision } else { About::Done };
     }
     if words::DECIDED.inside(&low) {
         return About::Decision;
@@ -168,13 +221,14 @@ fn sort(text: &str, heading: About) -> About {
     if heading == About::Next {
         return About::Next;
     }
-    if words::FOUND.inside(&low) {
+    let came_true = words::NOW.inside(&low);
+    if words::FOUND.inside(&low) || !came_true && words::THEREFORE.inside(&low) {
         return About::Found;
     }
-    if heading != About::Found && words::NEXT.inside(&low) {
+    if heading != About::Found && !came_true && words::NEXT.inside(&low) {
         return About::Next;
     }
-    if words::FINISHED.inside(&low) {
+    if came_true || words::FINISHED.inside(&low) {
         return About::Done;
     }
     if heading != About::Plain {
@@ -206,6 +260,15 @@ fn without_opening(text: &str) -> &str {
         rest = marks.iter().find_map(|mark| after.strip_prefix(mark)).unwrap_or(rest);
     }
     rest
+}
+
+/// `Let it warn` of `Next step: let it warn`.
+pub fn without_label(text: &str) -> String {
+    let label = [": ", " : ", "：", " — ", " – ", " - "].iter().find_map(|mark| {
+        let (label, rest) = text.split_once(mark)?;
+        words::NEXT_LABEL.are(label.trim().to_lowercase().as_str()).then_some(rest)
+    });
+    capital(label.unwrap_or(text).trim())
 }
 
 /// Whether a lead-in says something itself, and does not only announce what follows.
@@ -264,7 +327,7 @@ mod tests {
         sorted(
             "Der Parser liest jetzt leere Dateien. Siehe src/parser.rs.",
             &[
-                ("Der Parser liest jetzt leere Dateien.", About::Plain),
+                ("Der Parser liest jetzt leere Dateien.", About::Done),
                 ("Siehe src/parser.rs.", About::Plain),
             ],
         );

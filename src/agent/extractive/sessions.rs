@@ -184,12 +184,12 @@ fn any_language_and_any_trade() {
     check(
         "infra-apply",
         &[
-            "[feature] Wir brauchen einen zweiten Worker-Node, bitte per terraform anlegen",
+            "[feature] Der zweite Worker läuft: `worker-1` ist Ready",
             "- Solved on the way in infra/variables.tf: `terraform apply` failed with Error: creating EC2 Instance: VcpuLimitExceeded",
             "- Apply complete! Resources: 1 added, 1 changed, 0 destroyed.",
             "- infra/main.tf: `count = 1` became `count = 2`",
             "completed: Der zweite Worker läuft",
-            "next_steps: Noch offen: Limit-Erhöhung",
+            "next_steps: Limit-Erhöhung bei AWS beantragen.",
         ],
         &["│", "Plan: 1 to add"],
     );

@@ -9,6 +9,8 @@ use super::work::merge;
 use crate::memory::{Batch, Cause, Message, Observation, Origin, Summary};
 
 const COMPLETED: usize = 900;
+/// More than so many sentences nobody reads.
+const SENTENCES: usize = 6;
 const LEARNED: usize = 600;
 const NEXT: usize = 400;
 
@@ -142,15 +144,13 @@ fn of_kind<'a>(said: &'a [Sentence], wanted: &'a [About]) -> impl Iterator<Item 
 }
 
 fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> String {
-    let mut texts: Vec<&str> =
-        of_kind(said, &[About::Found, About::Decision]).map(|s| s.text.as_str()).collect();
-    let fixed = observations.iter().any(|o| o.kind == "bugfix");
-    if let Some(cause) = super::observe::cause(said).filter(|_| fixed && texts.is_empty()) {
-        texts.push(&cause.text);
-    }
-    if !changed && texts.is_empty() {
-        texts.extend(of_kind(said, &[About::Plain]).map(|s| s.text.as_str()));
-    }
+    let opening = sentences::opening(said).filter(|_| changed);
+    let told = said.iter().enumerate().filter(|(at, s)| match s.about {
+        About::Found | About::Decision => Some(*at) != opening,
+        About::Plain => !changed,
+        _ => false,
+    });
+    let mut texts: Vec<&str> = told.map(|(_, s)| s.text.as_str()).collect();
     // What subagents found; of the main thread the sentences above say it already, and what only
     // the web says stays in its own observation.
     let reports = observations.iter().filter(|o| {
@@ -188,12 +188,7 @@ fn completed(
         observations.iter().filter(|o| o.kind != "discovery" && o.agent_id.is_none()).collect();
     let evidence =
         threads.iter().flat_map(|t| &t.works).map(titles::of_evidence).filter(|t| !t.is_empty());
-    let mut texts: Vec<String> = Vec::new();
-    let outer: Vec<&Sentence> = of_kind(said, &[About::Done]).filter(|s| s.depth == 0).collect();
-    texts.extend(outer.iter().map(|s| s.text.clone()));
-    if texts.is_empty() && changed {
-        texts.extend(of_kind(said, &[About::Plain]).take(4).map(|s| s.text.clone()));
-    }
+    let mut texts = results(said, changed);
     if texts.is_empty() {
         texts.extend(earlier_and(batch, evidence));
         if !previous.is_empty() {
@@ -222,6 +217,37 @@ fn completed(
     paragraph(texts.iter().map(String::as_str), COMPLETED)
 }
 
+/// What the message says was done, in its own order. After changes its opening is the result
+/// whatever its words are, and what no word sorts was done too.
+fn results(said: &[Sentence], changed: bool) -> Vec<String> {
+    let opening = sentences::opening(said).filter(|_| changed);
+    let rank = |at: usize| {
+        let sentence = &said[at];
+        let rank = match sentence.about {
+            _ if Some(at) == opening => 0,
+            About::Done => 1,
+            About::Plain if changed => 3,
+            _ => return None,
+        };
+        (sentence.depth == 0).then_some(rank + usize::from(!sentence.opens))
+    };
+    let mut ranked: Vec<(usize, usize)> =
+        (0..said.len()).filter_map(|at| Some((rank(at)?, at))).collect();
+    ranked.sort_unstable();
+    let mut room = COMPLETED;
+    let mut taken: Vec<usize> = Vec::new();
+    for (_, at) in ranked {
+        let length = said[at].text.chars().count() + 2;
+        let repeats = taken.iter().any(|t| same(&said[*t].text, &said[at].text));
+        if taken.len() < SENTENCES && !repeats && (length <= room || taken.is_empty()) {
+            room = room.saturating_sub(length);
+            taken.push(at);
+        }
+    }
+    taken.sort_unstable();
+    taken.into_iter().map(|at| said[at].text.clone()).collect()
+}
+
 fn earlier_and(batch: &Batch, evidence: impl Iterator<Item = String>) -> Vec<String> {
     let earlier = batch.earlier.iter().filter(|e| e.kind != "discovery").map(|e| e.title.clone());
     let mut out = Vec::new();
@@ -230,7 +256,8 @@ fn earlier_and(batch: &Batch, evidence: impl Iterator<Item = String>) -> Vec<Str
 }
 
 fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
-    let mut texts: Vec<String> = of_kind(said, &[About::Next]).map(|s| s.text.clone()).collect();
+    let mut texts: Vec<String> =
+        of_kind(said, &[About::Next]).map(|s| sentences::without_label(&s.text)).collect();
     texts.extend(
         of_kind(said, &[About::Question]).last().map(|s| format!("Asked the user: {}", s.text)),
     );

@@ -1,11 +1,12 @@
 //! Titles that stand alone in a list: what was done, to what, without cut sentences.
 
+use super::cures;
 use super::edit::Made;
 use super::kind;
 use super::prose::{self, capital, fit};
-use super::sentences::{About, Sentence};
+use super::sentences::{self, About, Sentence};
 use super::words;
-use super::work::{FileChange, Fix, Work, last_part};
+use super::work::{FileChange, Work};
 
 /// A title is at most this many characters.
 pub const MOST: usize = 120;
@@ -19,9 +20,13 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
     if kind == "bugfix"
         && let Some(fix) = fix
     {
-        return of_fix(fix, work, said);
+        return cures::of_fix(fix, work, said);
     }
     let whole = |s: &&Sentence| !leans_inside(&s.text) && stands_alone(&s.text);
+    let opening = sentences::opening(said).map(|at| &said[at]).filter(|s| !s.item).filter(whole);
+    if let Some(opening) = opening {
+        return tidy(&without_subject(&opening.text));
+    }
     let done: Vec<&Sentence> =
         said.iter().filter(|s| s.about == About::Done && s.depth == 0).filter(whole).collect();
     // One item of several tells a part; the request tells the whole.
@@ -46,77 +51,17 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
     }
 }
 
-/// `Fixed failing test parse_empty: added a guard for empty input in src/parser.rs`.
-fn of_fix(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
-    let trouble = &fix.trouble;
-    let place = fix_place(fix, work);
-    let head = match trouble.failing.as_slice() {
-        [] => match trouble.telling.first() {
-            Some(line) => format!("Fixed {}", fit(line, 80)),
-            None => format!("Fixed failing {}", trouble.command()),
-        },
-        [name] => format!("Fixed failing test {}", fit(last_part(name), 60)),
-        [name, rest @ ..] => {
-            format!("Fixed failing test {} and {} more", fit(last_part(name), 50), rest.len())
-        }
-    };
-    let how =
-        said.iter().filter(|s| s.about == About::Done).map(|s| without_subject(&s.text)).find(
-            |s| {
-                s.split_whitespace().count() >= 3
-                    && !is_report_of_tests(s)
-                    && !s.to_lowercase().contains("test")
-            },
-        );
-    // Nobody said how: a change of one line says it itself.
-    let how = how.or_else(|| {
-        let mut swaps = work
-            .files
-            .iter()
-            .filter(|f| fix.files.contains(&f.path))
-            .filter_map(|f| f.swap.as_ref());
-        let (old, new) = swaps.next().filter(|(old, _)| !old.is_empty())?;
-        swaps.next().is_none().then(|| format!("`{old}` became `{new}`"))
-    });
-    let short = how
-        .map(|h| lower(h.trim_end_matches('.')))
-        .filter(|h| h.chars().count() + head.chars().count() + 2 <= MOST);
-    let mut title = match short {
-        Some(how) => format!("{head}: {how}"),
-        None => head,
-    };
-    if !place.is_empty()
-        && !title.contains(&place)
-        && title.chars().count() + place.chars().count() + 4 <= MOST
-    {
-        title.push_str(&format!(" in {place}"));
-    }
-    title
-}
-
 /// What a work came to by its own evidence, when nobody said it.
 pub fn of_evidence(work: &Work) -> String {
     let fix = work.fixes.iter().find(|f| !f.files.is_empty() && !f.trouble.after_edits);
     match (&work.commit, fix) {
         (Some(commit), _) => tidy(without_prefix(&commit.subject)),
-        (None, Some(fix)) => of_fix(fix, work, &[]),
+        (None, Some(fix)) => cures::of_fix(fix, work, &[]),
         (None, None) if work.files.is_empty() => {
             work.deeds.first().map(|d| tidy(d)).unwrap_or_default()
         }
         (None, None) => of_files(work),
     }
-}
-
-/// The file the fix was made in: the one that is no test, if there is one.
-fn fix_place(fix: &Fix, work: &Work) -> String {
-    let files: Vec<&str> =
-        work.files.iter().map(|f| f.path.as_str()).filter(|f| fix.files.contains(*f)).collect();
-    files
-        .iter()
-        .find(|f| !kind::is_test(f))
-        .or(files.first())
-        .map(|f| (*f).to_owned())
-        .unwrap_or_default()
 }
 
 /// A request that says little by itself (`Implement x-12`), with the files it came to.
@@ -349,7 +294,7 @@ fn names_something(text: &str) -> bool {
 }
 
 /// Without `I've`, `We have`: what was done, said first.
-fn without_subject(text: &str) -> String {
+pub fn without_subject(text: &str) -> String {
     let mut rest = text;
     for lead in [
         "I've ",
@@ -379,7 +324,7 @@ fn without_prefix(subject: &str) -> &str {
     if WORDS.contains(&word) { rest } else { subject }
 }
 
-fn lower(text: &str) -> String {
+pub fn lower(text: &str) -> String {
     let mut chars = text.chars();
     let second_upper = text.chars().nth(1).is_some_and(char::is_uppercase);
     match chars.next() {
@@ -389,7 +334,7 @@ fn lower(text: &str) -> String {
 }
 
 /// One line that fits, with a capital and no full stop.
-fn tidy(text: &str) -> String {
+pub fn tidy(text: &str) -> String {
     let line = fit(text, MOST);
     let line = line.trim_end_matches(['.', '。', ':', ';', ',']).trim();
     capital(line)

@@ -46,9 +46,21 @@ pub const DONE_HEADING: Words = Words(
 
 // What sentences begin with.
 pub const NEXT_BEGIN: Words = Words(
-    "next|todo|to do:|remaining|still to|still need|follow-up|not yet|you'll need|you will need|\
-     you may want|you might want|i recommend|i'd recommend|i suggest|consider |als nächstes|\
-     nächster|noch offen|prochaine|ensuite|il reste|reste à|siguiente|falta|próximo|осталось|下一步|接下来|次は|다음",
+    "next|todo|to do:|remaining|still to|still need|still open|still missing|open: |left: |left to |\
+     left open|what is left|what's left|what remains|follow-up|followup|not yet|not done|you'll need|\
+     you will need|you may want|you might want|i recommend|i'd recommend|i suggest|consider |\
+     als nächstes|nächster|nächste schritte|noch offen|offen: |noch zu tun|es fehlt noch|prochaine|\
+     ensuite|il reste|reste à|à faire|siguiente|falta|queda pendiente|quedan pendientes|pendiente|\
+     queda por|próximo|осталось|下一步|接下来|次は|다음",
+);
+// Labels in front of what is still to do; the field they end up in says the same.
+pub const NEXT_LABEL: Words = Words(
+    "next|next step|next steps|todo|to do|remaining|remaining work|still open|still to do|\
+     still missing|open|left|left to do|left open|what is left|what's left|what remains|follow-up|\
+     follow-ups|followup|not yet done|not done|not done yet|als nächstes|nächster schritt|\
+     nächste schritte|noch offen|offen|noch zu tun|prochaine étape|prochaines étapes|reste à faire|\
+     à faire|siguiente paso|siguientes pasos|próximo paso|próximos pasos|pendiente|queda pendiente|\
+     falta|осталось|下一步|다음",
 );
 pub const LEADS: Words = Words(
     "also |and |then |now |i've |i have |i also |i |we've |we have |we |successfully |finally, |first, ",
@@ -67,12 +79,9 @@ pub const DONE: Words = Words(
 );
 
 // What sentences hold.
-pub const CHOSEN: Words = Words(
-    " instead of | rather than |so that we don't|decided to|chose | statt | au lieu de | en lugar de ",
-);
 pub const DECIDED: Words = Words(
-    "decided to|i chose|we chose|chose to|opted for|opted to|went with|going with|trade-off|\
-     tradeoff|entschieden|j'ai choisi|decidí|решил",
+    "decided to|decided against|i decided|we decided|i chose|we chose|chose to|opted for|opted to|went with|going with|trade-off|\
+     tradeoff|entschieden|entschied |j'ai choisi|decidí|решил",
 );
 pub const FOUND: Words = Words(
     "root cause|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
@@ -80,12 +89,31 @@ pub const FOUND: Words = Words(
      due to |die ursache|lag daran|la cause|parce que|la causa|porque |причина|потому что|原因",
 );
 pub const NEXT: Words = Words(
-    " should |remains to|still needs|still need to|needs to be|left to do|todo|next step|\
-     not implemented yet|sollte|devrait|debería|следует|нужно ещё",
+    " should |remains to|remains open|still open|still needs|still need to|still missing|needs to be|\
+     left to do|todo|next step|follow-up|not implemented yet|not covered yet|not yet |isn't yet |\
+     sollte |sollten |noch nicht|fehlt noch|devrait|pas encore|debería|queda pendiente|todavía no|\
+     следует|нужно ещё",
 );
+// What was to be and is now.
+pub const NOW: Words =
+    Words(" now | now.| now,| now:| now;| jetzt | nun | ahora | désormais | maintenant | теперь ");
 pub const FINISHED: Words = Words(
-    " pass.| pass,|all green|tests pass| passed|passing| is now | are now | now | now.|has been |have been |\
+    " pass.| pass,|all green|tests pass| passed|passing|has been |have been |\
      were added|was added|was removed|is clean|implemented and|is done|is complete|committed|pushed",
+);
+// What was, and what came of it; what is now so is a result instead.
+pub const THEREFORE: Words = Words(
+    ", so |which is why|that is why|that's why|which made |which meant|, deshalb |, daher |, weshalb |\
+     c'est pourquoi|, donc |por eso|así que|поэтому",
+);
+// A sentence that begins so names the cause and nothing else.
+pub const CAUSE_BEGIN: Words = Words(
+    "the cause was |the cause is |the root cause was |the root cause is |root cause: |cause: |\
+     the bug was |the bug is |the problem was |the problem is |the issue was |the issue is |\
+     the reason was |the reason is |the culprit was |the culprit is |it was caused by |\
+     die ursache war |die ursache ist |der fehler war |ursache: |schuld war |la cause était |\
+     la cause est |le problème était |la causa era |la causa es |la causa fue |el problema era |\
+     causa: |причина была |причина в |причина: |原因是",
 );
 pub const EXPLAINS: Words = Words(
     " is defined in| lives in| is stored in| are stored in| is set | defaults to| works by| is called |\
