@@ -26,8 +26,12 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
     };
     let title =
         if subagent { titles::of_report(prompt, said)? } else { titles::of_answer(prompt, said)? };
-    let told =
-        |s: &&Sentence| !matches!(s.about, About::Question | About::Next) && !same(&s.text, &title);
+    let told = |s: &&Sentence| {
+        !matches!(s.about, About::Question | About::Next)
+            && !same(&s.text, &title)
+            && !titles::labelled(&s.text)
+            && !s.text.starts_with("See ")
+    };
     let spoken = said.iter().filter(told).filter(|s| !s.item && titles::prose_in(&s.text) >= 20);
     let spoken = spoken.map(|s| s.text.as_str());
     let listed =

@@ -131,17 +131,21 @@ fn meet(threads: &mut [Thread], at: usize, check: &Check, id: i64) {
     }
 }
 
-/// The thread that a launch began: by its id, else the only one of its kind.
+/// The thread that a launch began: by its id, else the only one of its kind, else the only one of
+/// a kind that is not known.
 fn launched(threads: &[Thread], agent: Option<&str>, kind: &str) -> Option<usize> {
     if let Some(agent) = agent {
         return threads.iter().position(|t| t.agent_id.as_deref() == Some(agent));
     }
-    let mut of_kind = threads
-        .iter()
-        .enumerate()
-        .filter(|(_, t)| t.agent_id.is_some() && t.agent_type.as_deref() == Some(kind));
-    let (at, _) = of_kind.next()?;
-    (of_kind.next().is_none() && threads[at].task.is_empty()).then_some(at)
+    let only = |kind: &str| {
+        let mut of_kind = threads
+            .iter()
+            .enumerate()
+            .filter(|(_, t)| t.agent_id.is_some() && t.agent_type.as_deref() == Some(kind));
+        let (at, _) = of_kind.next()?;
+        (of_kind.next().is_none() && threads[at].task.is_empty()).then_some(at)
+    };
+    only(kind).or_else(|| only("subagent"))
 }
 
 impl Thread {

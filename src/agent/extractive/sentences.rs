@@ -37,6 +37,9 @@ pub enum About {
 /// The sentences of a message, in order, each sorted by its own words, else by the heading or the
 /// lead-in above it. Code blocks, tables and pleasantries are left out.
 pub fn sentences(message: &str) -> Vec<Sentence> {
+    if still_at_it(message) {
+        return Vec::new();
+    }
     let mut out: Vec<Sentence> = Vec::new();
     let mut heading = About::Plain;
     // What the last real heading or lead-in announced; titles below it inherit that.
@@ -65,9 +68,12 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
         let clean = inline(text);
         let bold =
             !item && text.starts_with("**") && text.ends_with("**") && clean.chars().count() <= 90;
-        if line.starts_with('#') || clean.ends_with([':', '：']) && clean.chars().count() <= 160 {
-            let about = heading_about(&clean);
-            let text = without_opening(clean.trim_end_matches([':', '：']));
+        let announces = clean.ends_with([':', '：']);
+        let (before, last) = if announces { last_sentence(&clean) } else { ("", clean.as_str()) };
+        if line.starts_with('#') || announces && last.chars().count() <= 160 {
+            tell(&mut out, before, heading, 0, false);
+            let about = heading_about(last);
+            let text = without_opening(last.trim_end_matches([':', '：']));
             let own = if line.starts_with('#') || !tells(text) {
                 About::Plain
             } else {
@@ -95,22 +101,48 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
             below = 1;
         }
         let depth = if item { (raw.len() - raw.trim_start().len()) / 2 + below } else { 0 };
-        let (mut opens, mut before) = (true, About::Plain);
-        for text in split(without_opening(&clean)) {
-            if is_pleasantry(&text) {
-                continue;
-            }
-            let about = match sort(&text, heading) {
-                // What follows a cause in its paragraph explains it.
-                About::Plain if before == About::Found => About::Found,
-                About::Plain if before == About::Next && leans(&text) => About::Next,
-                own => own,
-            };
-            out.push(Sentence { text, about, depth, item, opens });
-            (opens, before) = (false, about);
-        }
+        tell(&mut out, &clean, heading, depth, item);
     }
     out
+}
+
+/// Takes in the sentences of one paragraph or item.
+fn tell(out: &mut Vec<Sentence>, paragraph: &str, heading: About, depth: usize, item: bool) {
+    let (mut opens, mut before) = (true, About::Plain);
+    for text in split(without_opening(paragraph)) {
+        if is_pleasantry(&text) {
+            continue;
+        }
+        let about = match sort(&text, heading) {
+            // What follows a cause in its paragraph explains it.
+            About::Plain if before == About::Found => About::Found,
+            About::Plain if before == About::Next && leans(&text) => About::Next,
+            own => own,
+        };
+        out.push(Sentence { text, about, depth, item, opens });
+        (opens, before) = (false, about);
+    }
+}
+
+/// What a paragraph says before its last sentence, and that one: `Done and pushed. The changes:`.
+fn last_sentence(paragraph: &str) -> (&str, &str) {
+    let Some(last) = split(paragraph).pop().filter(|l| l.len() < paragraph.len()) else {
+        return ("", paragraph);
+    };
+    match paragraph.strip_suffix(last.as_str()) {
+        Some(before) => (before.trim_end(), &paragraph[paragraph.len() - last.len()..]),
+        None => ("", paragraph),
+    }
+}
+
+/// Whether a message was broken off between two steps: `… is unused now. Let me remove it.`
+fn still_at_it(message: &str) -> bool {
+    let last = message.trim_end().rsplit('\n').next().unwrap_or("");
+    if last.chars().count() > 600 || strip_marker(last.trim()).1 {
+        return false;
+    }
+    let last = split(last).pop().unwrap_or_default().to_lowercase();
+    last.ends_with(':') || words::AT_IT.begin(&last) && !last.starts_with("let me know")
 }
 
 /// Where a message says what its turn came to: at its beginning, unless that asks, looks ahead or
@@ -235,6 +267,11 @@ fn sort(text: &str, heading: About) -> About {
         return heading;
     }
     if words::EXPLAINS.inside(&low) { About::Found } else { About::Plain }
+}
+
+/// Whether a sentence says that somebody did something, not only that it is so.
+pub fn tells_deed(text: &str) -> bool {
+    is_done(&text.to_lowercase())
 }
 
 /// Whether a lowercased sentence begins by saying that something was done.

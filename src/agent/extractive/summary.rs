@@ -1,10 +1,13 @@
 //! The summary of a turn: request, investigated, learned, completed, next steps, notes.
 
+use std::collections::HashSet;
+
 use super::episodes::Thread;
 use super::facts::{same, some};
-use super::prose::{fit, paragraph};
+use super::prose::{self, fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::titles;
+use super::words;
 use super::work::merge;
 use crate::memory::{Batch, Cause, Message, Observation, Origin, Summary};
 
@@ -24,8 +27,9 @@ pub fn of(
     let message = stop.last_assistant_message.as_deref().filter(|_| spoken).unwrap_or("");
     let said = sentences::sentences(message);
     let previous = batch.previous.clone().unwrap_or_default();
-    let changed = observations.iter().any(|o| !o.files_modified.is_empty())
-        || batch.earlier.iter().any(|e| !e.files_modified.is_empty());
+    let works = |kind: &str| !matches!(kind, "discovery" | "decision" | "security_alert");
+    let changed = observations.iter().any(|o| works(&o.kind))
+        || batch.earlier.iter().any(|e| works(&e.kind) || !e.files_modified.is_empty());
     let mut files_read = previous.files_read.clone();
     merge(
         &mut files_read,
@@ -47,12 +51,16 @@ pub fn of(
     let request = request(batch, stop);
     Summary {
         request: or(request, previous.request),
-        investigated: or(investigated(threads, batch), previous.investigated),
-        learned: or(learned(&said, observations, changed), previous.learned),
+        investigated: or(investigated(threads, batch, &files_modified), previous.investigated),
+        learned: join(&previous.learned, &learned(&said, observations, changed), LEARNED),
         completed: completed(&said, observations, threads, batch, changed, &previous.completed),
         next_steps: or(
             next_steps(&said, threads),
-            if said.is_empty() { previous.next_steps } else { String::new() },
+            if said.is_empty() || observations.is_empty() {
+                previous.next_steps
+            } else {
+                String::new()
+            },
         ),
         notes: notes(stop, previous.notes),
         files_read,
@@ -62,6 +70,12 @@ pub fn of(
 
 fn or(new: String, old: String) -> String {
     if new.is_empty() { old } else { new }
+}
+
+/// Both, as far as there is room.
+fn join(old: &str, new: &str, most: usize) -> String {
+    let sentences: Vec<String> = prose::split(old).into_iter().chain(prose::split(new)).collect();
+    paragraph(sentences.iter().map(String::as_str), most)
 }
 
 /// All prompts of the turn, each briefly.
@@ -88,16 +102,23 @@ fn request(batch: &Batch, stop: &Message) -> String {
         .prompts
         .iter()
         .all(|p| titles::as_title(&p.text).is_none() && !p.text.trim_start().starts_with('/'));
-    if let Some(before) = batch.rolling.summaries.last().filter(|s| thin && !s.request.is_empty()) {
-        let known =
-            before.request.rsplit("(continues: ").next().unwrap_or("").trim_end_matches(')');
-        out.push(format!("(continues: {})", fit(known, 200)));
-        return out.join(" ");
+    let before = batch.rolling.summaries.last().map(|s| s.request.as_str()).unwrap_or("");
+    if thin && !before.is_empty() {
+        let known = before.split(" (continued").next().unwrap_or(before);
+        let known = known.split(" (then: ").next().unwrap_or(known);
+        let how = out.join(" ");
+        let bare = how.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        return match bare.is_empty() || words::GO_ON.are(&bare) {
+            true => format!("{} (continued)", fit(known, 200)),
+            false => format!("{} (then: {how})", fit(known, 200)),
+        };
     }
     out.join(" / ")
 }
 
-fn investigated(threads: &[Thread], batch: &Batch) -> String {
+/// What was looked at and not changed: that stands among the files.
+fn investigated(threads: &[Thread], batch: &Batch, modified: &[String]) -> String {
+    let modified: HashSet<&String> = modified.iter().collect();
     let mut parts = Vec::new();
     let mut read = Vec::new();
     let mut searched = Vec::new();
@@ -107,7 +128,9 @@ fn investigated(threads: &[Thread], batch: &Batch) -> String {
             merge(&mut searched, work.searched.clone());
         }
     }
+    read.retain(|r| !modified.contains(r));
     if !read.is_empty() {
+        let read: Vec<String> = read.iter().map(|path| titles::short(path)).collect();
         parts.push(format!("Read {}", some(&read, 5)));
     }
     searched.retain(|s| !s.is_empty());
@@ -132,6 +155,7 @@ fn investigated(threads: &[Thread], batch: &Batch) -> String {
             &mut earlier,
             batch.earlier.iter().flat_map(|e| e.files_read.iter().cloned()).collect(),
         );
+        earlier.retain(|r| !modified.contains(r));
         if !earlier.is_empty() {
             parts.push(format!("Read {}", some(&earlier, 5)));
         }
@@ -148,6 +172,7 @@ fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> St
     let told = said.iter().enumerate().filter(|(at, s)| match s.about {
         About::Found | About::Decision => Some(*at) != opening,
         About::Plain => !changed,
+        About::Done => !changed && !sentences::tells_deed(&s.text),
         _ => false,
     });
     let mut texts: Vec<&str> = told.map(|(_, s)| s.text.as_str()).collect();
@@ -186,25 +211,27 @@ fn completed(
 ) -> String {
     let works: Vec<&Observation> =
         observations.iter().filter(|o| o.kind != "discovery" && o.agent_id.is_none()).collect();
-    let evidence =
-        threads.iter().flat_map(|t| &t.works).map(titles::of_evidence).filter(|t| !t.is_empty());
-    let mut texts = results(said, changed);
+    // Of a turn that stopped before, what is said after more work is a result like any other;
+    // without any it is talk, and only what it plainly says was done counts.
+    let only_talk = works.is_empty() && !previous.is_empty();
+    let mut texts = results(said, changed && !only_talk);
+    if only_talk {
+        texts.retain(|t| titles::stands_alone(t));
+    }
+    if texts.is_empty() && only_talk && !said.is_empty() {
+        return previous.to_owned();
+    }
     if texts.is_empty() {
-        texts.extend(earlier_and(batch, evidence));
+        let evidence = threads.iter().flat_map(|t| &t.works).map(titles::of_evidence);
+        texts.extend(earlier_and(batch, evidence.filter(|t| !t.is_empty())));
         if !previous.is_empty() {
             let new = texts.iter().filter(|t| !previous.contains(t.as_str())).map(String::as_str);
             return paragraph(std::iter::once(previous).chain(new), COMPLETED + 300);
         }
+    } else {
+        texts = after(previous, texts, batch);
     }
-    for work in &works {
-        let commit = work
-            .facts
-            .iter()
-            .find_map(|f| f.strip_prefix("Commit ")?.split(' ').next().map(str::to_owned));
-        if let Some(hash) = commit.filter(|h| !texts.iter().any(|t| t.contains(h.as_str()))) {
-            texts.push(format!("Committed {hash}: {}", work.title));
-        }
-    }
+    texts.extend(committed(&works, &texts));
     let mut tests = works
         .iter()
         .flat_map(|o| o.facts.iter())
@@ -217,6 +244,65 @@ fn completed(
     paragraph(texts.iter().map(String::as_str), COMPLETED)
 }
 
+/// The commits that the message does not name.
+fn committed(works: &[&Observation], texts: &[String]) -> Option<String> {
+    let hash = |o: &Observation| {
+        o.facts.iter().find_map(|f| f.strip_prefix("Commit ")?.split(' ').next().map(str::to_owned))
+    };
+    let untold: Vec<(String, &str)> = works
+        .iter()
+        .filter_map(|o| Some((hash(o)?, o.title.as_str())))
+        .filter(|(hash, _)| !texts.iter().any(|t| t.contains(hash.as_str())))
+        .collect();
+    match untold.as_slice() {
+        [] => None,
+        [(hash, title)] if texts.iter().any(|t| says(t, title)) => {
+            Some(format!("Committed as {hash}"))
+        }
+        [(hash, title)] => Some(format!("Committed {hash}: {title}")),
+        [(first, _), .., (last, _)] => {
+            let titles: Vec<&str> = untold.iter().map(|(_, title)| *title).collect();
+            let text =
+                format!("{} commits ({first} to {last}): {}", titles.len(), titles.join("; "));
+            Some(fit(&text, COMPLETED / 2))
+        }
+    }
+}
+
+/// Whether a sentence holds most words of a title, whatever their endings.
+fn says(text: &str, title: &str) -> bool {
+    let stems = |t: &str| {
+        let words = t.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() > 2);
+        words.map(|w| w.to_lowercase().chars().take(5).collect()).collect::<HashSet<String>>()
+    };
+    let (text, title) = (stems(text), stems(title));
+    title.intersection(&text).count() * 5 >= title.len() * 3
+}
+
+/// What the turn's earlier stop reported, shortened, and then the new. What only the files told
+/// then is in the new words now.
+fn after(previous: &str, new: Vec<String>, batch: &Batch) -> Vec<String> {
+    let told_by_files = |text: &String| {
+        ["Changed ", "Created ", "Removed ", "Tests: "].iter().any(|verb| text.starts_with(verb))
+            || batch.earlier.iter().any(|e| same(&e.title, text))
+            || new.iter().any(|n| same(n, text))
+    };
+    let mut out = prose::split(previous);
+    out.retain(|text| !told_by_files(text));
+    out.truncate(SENTENCES.saturating_sub(new.len()).max(SENTENCES / 2));
+    let mut room =
+        COMPLETED - out.iter().map(|t| t.chars().count() + 1).sum::<usize>().min(COMPLETED);
+    let most = SENTENCES - out.len();
+    for text in new.into_iter().take(most) {
+        let length = text.chars().count() + 1;
+        if length <= room || out.is_empty() {
+            room = room.saturating_sub(length);
+            out.push(text);
+        }
+    }
+    out
+}
+
 /// What the message says was done, in its own order. After changes its opening is the result
 /// whatever its words are, and what no word sorts was done too.
 fn results(said: &[Sentence], changed: bool) -> Vec<String> {
@@ -225,7 +311,7 @@ fn results(said: &[Sentence], changed: bool) -> Vec<String> {
         let sentence = &said[at];
         let rank = match sentence.about {
             _ if Some(at) == opening => 0,
-            About::Done => 1,
+            About::Done if changed || sentences::tells_deed(&sentence.text) => 1,
             About::Plain if changed => 3,
             _ => return None,
         };

@@ -106,9 +106,21 @@ fn what_came_late_adds_to_the_row_that_is_there() {
 
     late.messages[1] = stop(2, "Replaced the flag by a setting.");
     let summary = distill(&late).summary.expect("a summary");
+    // It is the title of an observation, so nothing is lost.
     assert_eq!(summary.completed, "Replaced the flag by a setting.");
     assert_eq!(summary.learned, "Flags are parsed twice.");
     assert_eq!(summary.next_steps, "");
+
+    late.messages[1] = stop(2, "The setting is documented now.");
+    late.previous =
+        Some(Summary { completed: "`--only` picks one parser.".to_owned(), ..Summary::default() });
+    let summary = distill(&late).summary.expect("a summary");
+    assert_eq!(summary.completed, "`--only` picks one parser. The setting is documented now.");
+    // A word about a background task that ended says nothing of the turn.
+    late.messages.remove(0);
+    late.messages[0] = stop(2, "That was an old run, it is not relevant anymore.");
+    let summary = distill(&late).summary.expect("a summary");
+    assert_eq!(summary.completed, "`--only` picks one parser.");
 }
 
 #[test]
@@ -119,7 +131,7 @@ fn going_on_says_with_what() {
         .summaries
         .push(Summary { request: "Port the lexer".to_owned(), ..Summary::default() });
     let made = distill(&go_on);
-    assert_eq!(made.summary.expect("a summary").request, "continue (continues: Port the lexer)");
+    assert_eq!(made.summary.expect("a summary").request, "Port the lexer (continued)");
     assert_eq!(made.observations[0].subtitle, None);
 }
 

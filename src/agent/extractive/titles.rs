@@ -115,7 +115,7 @@ pub fn of_files(work: &Work) -> String {
 }
 
 /// A long path by its last parts, as many as stay readable.
-fn short(path: &str) -> String {
+pub fn short(path: &str) -> String {
     if path.chars().count() <= 50 {
         return path.to_owned();
     }
@@ -161,7 +161,7 @@ pub fn of_report(task: &str, said: &[Sentence]) -> Option<String> {
 }
 
 /// `Location: …`, `Purpose: …`: a line of a form, about something named above it.
-fn labelled(text: &str) -> bool {
+pub fn labelled(text: &str) -> bool {
     text.split_once(": ").is_some_and(|(label, _)| !label.contains([' ', '`', '/']))
 }
 

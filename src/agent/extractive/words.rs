@@ -74,7 +74,11 @@ pub const DONE: Words = Words(
      ported|pushed|reduced|refactored|registered|removed|renamed|reordered|repaired|replaced|\
      resolved|restored|restructured|reverted|rewrote|rewritten|set|simplified|split|switched|\
      tested|tightened|translated|tuned|unified|updated|upgraded|used|validated|verified|wired|\
-     wrapped|wrote|parametrized|hinzugefügt|behoben|geändert|ajouté|corrigé|supprimé|añadido|\
+     wrapped|wrote|parametrized|archived|backfilled|bound|cherry-picked|downgraded|drained|\
+     encrypted|ended|filed|granted|imported|labelled|launched|mounted|opened|posted|provisioned|\
+     published|rebased|rebooted|recreated|released|rescheduled|restarted|revoked|rolled|rotated|\
+     scaled|scheduled|sent|shortened|started|stopped|tagged|triggered|uninstalled|uploaded|\
+     hinzugefügt|behoben|geändert|ajouté|corrigé|supprimé|añadido|\
      corregido|eliminado|добавлен|добавил|исправлен|исправил",
 );
 
@@ -134,6 +138,18 @@ pub const PLEASANT_BEGIN: Words = Words(
     "let me know|let me |i'll |i will |i'm going to|feel free|here's a |here is a |here's the |\
      happy to|if you'd like|based on |now i have|i now have|i have all|now let me|perfect|\
      you're absolutely right|great question|good question",
+);
+
+// A prompt that only says to go on.
+pub const GO_ON: Words = Words(
+    "continue|go on|go ahead|proceed|keep going|carry on|next|yes|yes please|y|ok|okay|do it|please do|\
+     weiter|weiter so|mach weiter|ja|ja bitte|continúa|sigue|sí|continue por favor|continuez|oui|\
+     продолжай|да|继续|続けて|계속",
+);
+// Last words of somebody who is still at it, not a report.
+pub const AT_IT: Words = Words(
+    "let me |now let me |now i'll |i'll now |next, i'll |next i'll |now i will |i'm going to |\
+     ich schaue |als nächstes schaue |ahora voy |voy a |je vais ",
 );
 
 // What a prompt or a commit asks for: stems of verbs.
