@@ -11,28 +11,43 @@ use super::words::{count, short};
 use crate::config::Settings;
 use crate::deliver::connect;
 use crate::deliver::probe::{self, Found};
-use crate::failure::{Result, failed, usage};
+use crate::failure::{Context, Result, failed, usage};
 use crate::lock::{self, Holder};
 use crate::process::NotProven;
+use crate::recover::tidy;
 
 /// How long each step may take: asked over the socket, then SIGTERM, then SIGKILL.
 const ASKED: Duration = Duration::from_secs(5);
 const TERMINATED: Duration = Duration::from_secs(2);
 const KILLED: Duration = Duration::from_secs(2);
 
+const HELP: &str = "\
+Examples
+  memctl kill 6f2b9c54    the worker of this session
+  memctl kill --all       every worker of this data dir
+  memctl kill --stale     those that do not answer, and the files of the dead
+";
+
+/// End workers, and return when they are gone
+///
 /// Nothing is lost: what a worker has in hand goes back into the queue, and the next event of
 /// the session starts another one.
 #[derive(clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Args {
     /// Session id, or the beginning of one
-    #[arg(required_unless_present_any = ["pid", "all"], conflicts_with_all = ["pid", "all"])]
+    #[arg(required_unless_present_any = ["pid", "all", "stale"])]
+    #[arg(conflicts_with_all = ["pid", "all", "stale"])]
     session: Option<String>,
     /// The worker with this pid
-    #[arg(long, conflicts_with = "all")]
+    #[arg(long, conflicts_with_all = ["all", "stale"])]
     pid: Option<i32>,
     /// Every worker of this data dir
     #[arg(long)]
     all: bool,
+    /// Workers that do not answer, and the files of those that died
+    #[arg(long, conflicts_with_all = ["all", "graceful"])]
+    stale: bool,
     /// Let each worker finish the batch it has in hand
     #[arg(long)]
     graceful: bool,
@@ -45,7 +60,7 @@ struct Target {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let targets = targets(settings);
+    let targets = targets(settings, args.stale);
     let chosen: Vec<&Target> = match (&args.session, args.pid) {
         (Some(prefix), _) => vec![by_prefix(&targets, prefix)?],
         (None, Some(pid)) => {
@@ -57,7 +72,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         }
         (None, None) => targets.iter().collect(),
     };
-    if chosen.is_empty() {
+    if chosen.is_empty() && !args.stale {
         return super::print("no worker is running\n");
     }
     let mut failures = Vec::new();
@@ -66,6 +81,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             Ok(how) => super::print(&format!("{}: {how}\n", target.name))?,
             Err(why) => failures.push(format!("{}: {why}", target.name)),
         }
+    }
+    if args.stale && remove_leavings(settings)? == 0 && chosen.is_empty() {
+        return super::print("no worker hangs or has left anything behind\n");
     }
     if failures.is_empty() {
         return Ok(());
@@ -77,10 +95,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     )))
 }
 
-fn targets(settings: &Settings) -> Vec<Target> {
+/// Those that live, or only those that hang.
+fn targets(settings: &Settings, hung: bool) -> Vec<Target> {
     let holder = |key: &String| match probe::probe(&settings.paths, key) {
-        Found::Live { holder, .. } | Found::Hung { holder } => Some((key.clone(), holder)),
-        Found::Stale { .. } | Found::Nothing => None,
+        Found::Hung { holder } => Some((key.clone(), holder)),
+        Found::Live { holder, .. } if !hung => Some((key.clone(), holder)),
+        Found::Live { .. } | Found::Stale { .. } | Found::Nothing => None,
     };
     let named = |(key, holder): (String, Holder)| {
         let lock = settings.paths.session_lock(&key);
@@ -88,6 +108,26 @@ fn targets(settings: &Settings) -> Vec<Target> {
         Target { lock, holder, name }
     };
     probe::keys(&settings.paths).iter().filter_map(holder).map(named).collect()
+}
+
+/// Removes sockets and lock files where nobody lives, holding their lock. How many sessions' files.
+/// What waits in a spool or the queue waits on: recovery finds it there.
+fn remove_leavings(settings: &Settings) -> Result<u64> {
+    let mut removed = 0;
+    for key in probe::keys(&settings.paths) {
+        if !matches!(probe::probe(&settings.paths, &key), Found::Stale { .. })
+            || !tidy::has_leavings(&settings.paths, &key)
+        {
+            continue;
+        }
+        let before = lock::read_holder(&settings.paths.session_lock(&key));
+        let name = before.map(|holder| holder.session).filter(|session| !session.is_empty());
+        if tidy::remove_left_behind(&settings.paths, &key).context("files of a worker")? {
+            super::print(&format!("{}: its files are removed\n", name.unwrap_or(key)))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 fn by_prefix<'a>(targets: &'a [Target], prefix: &str) -> Result<&'a Target> {

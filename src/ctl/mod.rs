@@ -2,9 +2,12 @@
 //!
 //! stdout is data, stderr is talk. Verbs that only read create nothing.
 
+mod choose;
+mod cleanup;
 mod completions;
 mod config;
 mod context;
+mod finish;
 mod help;
 mod hooks;
 mod kill;
@@ -15,7 +18,7 @@ mod paint;
 mod ps;
 mod queue;
 mod replay;
-mod sessions;
+mod requeue;
 mod show;
 mod status;
 mod table;
@@ -50,11 +53,12 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Ps(ps::Args),
-    /// End workers, and return when they are gone
     Kill(kill::Args),
     Status(status::Args),
     Show(show::Args),
     Queue(queue::Args),
+    Finish(finish::Args),
+    Cleanup(cleanup::Args),
     Context(context::Args),
     Config(config::Args),
     Logs(logs::Args),
@@ -87,6 +91,8 @@ fn serve(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Status(args)) => status::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
+        Some(Verb::Finish(args)) => finish::run(&load()?, &args),
+        Some(Verb::Cleanup(args)) => cleanup::run(&load()?, &args),
         Some(Verb::Context(args)) => context::run(&load()?, &args),
         Some(Verb::Config(args)) => config::run(&load()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),

@@ -1,4 +1,4 @@
-//! `memctl queue`: what lies between hooks and memory.
+//! `memctl queue`: what lies between hooks and memory. What changes it stands in [`requeue`].
 
 use serde::Serialize;
 use serde_json::json;
@@ -6,7 +6,8 @@ use serde_json::json;
 use super::paint::{self, ID};
 use super::table::{Cell, Column, column, table};
 use super::words::{self, count, or_dash, short};
-use super::{sessions, terminal};
+use super::requeue::{self, Change};
+use super::{choose, terminal};
 use crate::config::Settings;
 use crate::context::plain::visible;
 use crate::failure::{Context, Result};
@@ -42,7 +43,10 @@ const COLUMNS: [Column; 8] = [
 /// taken twice, and loses its text.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    change: Option<Change>,
     /// Only of this session: its id, or the beginning of one
     session: Option<String>,
     /// Only what has waited longer than queue.stuck
@@ -78,13 +82,16 @@ struct Row {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
+    if let Some(change) = &args.change {
+        return requeue::run(settings, change);
+    }
     let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
         return nothing(args);
     };
     let conn = reader.connection();
     let session = match &args.session {
         None => None,
-        Some(prefix) => Some(sessions::by_prefix(conn, prefix)?.id),
+        Some(prefix) => Some(choose::session(conn, prefix)?.id),
     };
     let now = words::now_ms();
     let counts = queue_admin::counts(conn, session).context("database")?;

@@ -63,10 +63,17 @@ impl fmt::Display for Why {
 pub struct Survey {
     /// Newest first.
     pub due: Vec<Due>,
-    /// Keys of sessions without work that left files behind, or a spool without an event.
-    pub left_behind: Vec<String>,
+    pub left_behind: Vec<Leavings>,
     /// Active, nobody's, and without an event for long.
     pub silent: Vec<Session>,
+}
+
+/// A session without work that has files of a dead worker, or a spool without an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leavings {
+    pub key: String,
+    /// The client's session id, when it can be told.
+    pub session: Option<String>,
 }
 
 /// What is known of a session that may have something left.
@@ -197,7 +204,9 @@ fn sort_in(
         }
         // Whose it is cannot be told: it is left to its own next event.
         (Some(Why::Hung), None) => {}
-        _ if tidy::has_leavings(paths, &key) => survey.left_behind.push(key),
+        (_, name) if tidy::has_leavings(paths, &key) => {
+            survey.left_behind.push(Leavings { key, session: name.map(|(_, session)| session) });
+        }
         _ => {}
     }
     Ok(())

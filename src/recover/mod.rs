@@ -20,7 +20,7 @@ use crate::lock::{self, Probe};
 use crate::process;
 use crate::store::{self, Patience, Store, aside};
 use crate::{log, spool, testpoint};
-use due::Due;
+use due::{Due, Leavings};
 
 /// Sessions at a time: a backend may be a model that fills the memory of a machine.
 const AT_ONCE: usize = 2;
@@ -102,7 +102,7 @@ impl Recovery {
         let paths = &self.settings.paths;
         let before = now - unfinished::SILENCE.as_millis() as i64;
         let mut store = open(&self.settings, now)?;
-        let mut survey = due::survey(paths, Some(store.connection()), &self.tried, before, now)?;
+        let survey = due::survey(paths, Some(store.connection()), &self.tried, before, now)?;
         let mut changed = false;
         for session in &survey.silent {
             if tidy::end_silent(paths, &mut store, session, before, now)? {
@@ -112,7 +112,7 @@ impl Recovery {
         }
         // A child that is forked must have no connection.
         drop(store);
-        for key in survey.left_behind.drain(..) {
+        for Leavings { key, .. } in survey.left_behind {
             if tidy::remove_left_behind(paths, &key).is_ok_and(|removed| removed) {
                 tracing::info!(key, "removed what a dead worker left behind");
             }

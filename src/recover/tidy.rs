@@ -1,5 +1,5 @@
-//! What needs no worker: files that dead workers left behind, spools that hold no event, sessions
-//! that ended unseen. Each is done holding the session's lock, so that nobody lives there.
+//! What needs no worker: files that dead workers left behind, spools that hold no event or are
+//! wanted in the queue, sessions that ended unseen. Each is done holding the session's lock, so that nobody lives there.
 
 use std::fs;
 use std::io;
@@ -10,10 +10,12 @@ use memctl_proto::{Event, Kind, Reply, Request};
 
 use crate::deliver::{connect, probe};
 use crate::lock::SessionLock;
+use crate::config::Settings;
 use crate::paths::{Paths, session_key};
+use crate::process;
+use crate::spool::{self, take_in};
 use crate::store::sessions::{self, Session};
-use crate::store::{Result, Store, accept};
-use crate::{process, spool};
+use crate::store::{Fence, Result, Store, accept};
 
 /// As many names as a worker tries for its socket.
 const NAMES: u32 = 8;
@@ -83,6 +85,32 @@ fn clear_spool(paths: &Paths, key: &str) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Takes the spool of a session in that is nobody's. How many events; none where somebody lives,
+/// who does it himself.
+pub fn take_in(
+    settings: &Settings,
+    store: &mut Store,
+    client: &str,
+    session: &str,
+    now: i64,
+) -> Result<u64> {
+    let (paths, keep) = (&settings.paths, settings.config.queue.keep);
+    let key = session_key(client, session);
+    if !spool::exists(paths, &key) {
+        return Ok(0);
+    }
+    let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(0) };
+    let mut fence = Fence::new(client, session);
+    let taken = take_in::take_in(store, paths, &key, &mut fence, keep, now)?;
+    if let Some(id) = fence.session() {
+        // Whoever holds the session for a moment is no worker that died.
+        store.write(|tx| sessions::leave_in_good_order(tx, id))?;
+    }
+    remove_sockets(paths, &key, &lock)?;
+    lock.remove()?;
+    Ok(taken.events as u64)
 }
 
 /// Ends a session that is active and has had no event since `before`. `false`: it is somebody's

@@ -13,6 +13,8 @@ mod lines;
 mod logs;
 /// Help, manual, completions, version, and the keys of what programs read.
 mod manual;
+/// What people do when something hangs, waits or has failed.
+mod mend;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
 /// What is left by workers that died or hang, by hooks without one, by clients that are gone.

@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -15,28 +16,6 @@ use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
-
-#[track_caller]
-fn counts(w: &World, sql: &str, expected: i64) {
-    until(sql, || match w.count(sql) {
-        n if n == expected => Ok(()),
-        n => Err(format!("{n}, {expected} wanted")),
-    });
-}
-
-/// A worker whose prompt is in the store.
-#[track_caller]
-fn worker_of(w: &World, session: &str) -> i32 {
-    w.hook(&prompt(session, "t", "go"));
-    let pid = w.worker();
-    until("it owns the session and nothing is spooled", || {
-        match (w.count("SELECT ifnull(max(generation), 0) FROM sessions"), w.spools().len()) {
-            (1, 0) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    });
-    pid
-}
 
 #[test]
 fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
@@ -105,9 +84,9 @@ fn a_spool_that_holds_no_event_is_cleared_away() {
 #[test]
 fn files_of_a_dead_worker_without_work_are_removed() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    let pid = worker_of(&w, "s");
+    let pid = w.worker_of("s");
     w.hook(&stop("s", "t", "Done."));
-    counts(&w, SUMMARIES, 1);
+    w.until_count(SUMMARIES, 1);
     w.kill(pid);
     assert_eq!((w.socket_files().len(), w.session_locks().len()), (1, 1));
     w.hook(&start("other"));
@@ -124,7 +103,7 @@ fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_stays() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
-    let hung = worker_of(&w, "s");
+    let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
     w.hook(&tool("s", "t", "u1", "ls", "x"));
     w.hook(&tool("s", "t", "u2", "ls", "y"));
@@ -132,7 +111,7 @@ fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_stays() {
         [pid] if pid != hung && w.spools().is_empty() => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
-    counts(&w, "SELECT count(*) FROM pending_messages WHERE event = 'tool'", 2);
+    w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 2);
 }
 
 /// Its own session sends nothing more.
@@ -141,11 +120,11 @@ fn a_hung_worker_is_replaced_when_another_session_starts() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
-    let hung = worker_of(&w, "s");
+    let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
     w.spooled(&stop("s", "t", "Done."));
     w.hook(&start("other"));
-    counts(&w, SUMMARIES, 1);
+    w.until_count(SUMMARIES, 1);
     w.rest();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
@@ -153,11 +132,11 @@ fn a_hung_worker_is_replaced_when_another_session_starts() {
 #[test]
 fn a_socket_swept_away_under_an_idle_worker_is_no_end_of_its_session() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    let first = worker_of(&w, "s");
+    let first = w.worker_of("s");
     fs::remove_file(w.socket_files().remove(0)).unwrap();
     w.spooled(&stop("s", "t", "Done."));
     w.hook(&start("other"));
-    counts(&w, SUMMARIES, 1);
+    w.until_count(SUMMARIES, 1);
     w.rest();
     assert!(!w.processes().contains(&first));
 }
@@ -199,7 +178,7 @@ fn twenty_sessions_are_recovered_and_nobody_stays() {
 #[test]
 fn a_session_that_fell_silent_is_ended_with_its_open_turn() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    let pid = worker_of(&w, "s");
+    let pid = w.worker_of("s");
     w.kill(pid);
     w.change("UPDATE sessions SET last_event_epoch = last_event_epoch - 6 * 3600 * 1000 - 60000");
     w.hook(&start("other"));
@@ -222,7 +201,7 @@ fn a_session_that_fell_silent_is_ended_with_its_open_turn() {
 #[test]
 fn a_session_that_is_somebodys_is_not_ended_however_silent() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    worker_of(&w, "s");
+    w.worker_of("s");
     w.change("UPDATE sessions SET last_event_epoch = 1");
     assert_eq!(w.memctl(&["recover"]).ok(), "");
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
@@ -268,7 +247,7 @@ fn a_session_whose_client_has_gone_is_ended() {
     let go = prompt("s", "t", "go");
     let client = Client::new(&w, &[go, tool("s", "t", "u", "cargo test", "ok. 3 passed")]);
     w.worker();
-    counts(&w, "SELECT count(*) FROM pending_messages", 1);
+    w.until_count("SELECT count(*) FROM pending_messages", 1);
     client.die();
     // Nobody helps: no event, no start.
     until("the worker leaves", || match w.session_locks()[..] {
@@ -288,7 +267,7 @@ fn of_several_clients_the_last_one_counts() {
     let one = Client::new(&w, &[prompt("s", "t", "go")]);
     let pid = w.worker();
     let other = Client::new(&w, &[tool("s", "t", "u", "ls", "x")]);
-    counts(&w, "SELECT count(*) FROM pending_messages", 1);
+    w.until_count("SELECT count(*) FROM pending_messages", 1);
     one.die();
     // What it does next shows that it has not left: an answer is later than any end of it.
     w.hook(&tool("s", "t", "u2", "ls", "y"));
@@ -299,7 +278,7 @@ fn of_several_clients_the_last_one_counts() {
     w.hook(&tool("s", "t", "u3", "ls", "z"));
     assert_eq!(w.worker(), pid);
     w.hook(&end("s"));
-    counts(&w, "SELECT count(*) FROM sessions WHERE end_reason = 'other'", 1);
+    w.until_count("SELECT count(*) FROM sessions WHERE end_reason = 'other'", 1);
 }
 
 #[test]
@@ -325,13 +304,86 @@ fn a_session_whose_worker_and_client_have_gone_is_ended() {
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
     let client = Client::new(&w, &[prompt("s", "t", "go")]);
     let pid = w.worker();
-    counts(&w, "SELECT ifnull(max(generation), 0) FROM sessions", 1);
+    w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
     w.kill(pid);
     client.die();
     w.hook(&start("other"));
-    counts(&w, "SELECT count(*) FROM sessions WHERE end_reason = 'client_gone'", 1);
+    w.until_count("SELECT count(*) FROM sessions WHERE end_reason = 'client_gone'", 1);
     w.rest();
     assert_eq!(w.count(SUMMARIES), 1);
+}
+
+/// Databases that were set aside.
+fn set_aside(w: &World) -> Vec<PathBuf> {
+    let entries = fs::read_dir(w.data()).unwrap().flatten().map(|entry| entry.path());
+    entries.filter(|p| p.file_name().unwrap().to_str().unwrap().starts_with("corrupt-")).collect()
+}
+
+/// A world that remembers one session, in a file that is no database any more.
+fn damaged() -> World {
+    let w = World::new();
+    w.hooks(&[prompt("before", "t", "go"), stop("before", "t", "Done."), end("before")]);
+    w.rest();
+    for file in ["memctl.db-wal", "memctl.db-shm"] {
+        let _ = fs::remove_file(w.data().join(file));
+    }
+    fs::write(w.data().join("memctl.db"), "no database ".repeat(9999)).unwrap();
+    w
+}
+
+#[test]
+fn a_damaged_database_is_set_aside_while_events_keep_coming() {
+    let w = damaged();
+    thread::scope(|scope| {
+        for s in 0..3 {
+            let w = &w;
+            scope.spawn(move || {
+                let session = format!("session-{s}");
+                w.hook(&prompt(&session, "t", "go"));
+                for n in 0..10 {
+                    w.hook(&tool(&session, "t", &format!("u{n}"), "ls", "x"));
+                }
+                w.hook(&stop(&session, "t", "Done."));
+                w.hook(&end(&session));
+            });
+        }
+    });
+    w.rest();
+    let aside = set_aside(&w);
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    let kept = fs::read_to_string(aside[0].join("memctl.db")).unwrap();
+    assert!(kept.starts_with("no database"), "what was there is kept");
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 30);
+    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(SUMMARIES), 3);
+    assert_eq!(w.rows("SELECT DISTINCT status FROM sessions"), ["completed"]);
+    // The user is told where, once.
+    let told = w.hook(&start("other"))["systemMessage"].to_string();
+    assert!(told.contains("damaged") && told.contains(aside[0].to_str().unwrap()), "{told}");
+    assert!(w.hook(&start("third"))["systemMessage"].is_null());
+}
+
+#[test]
+fn a_damaged_database_is_set_aside_when_a_session_starts() {
+    let w = damaged();
+    let answer = w.hook_bytes(&[], start("other").to_string().as_bytes());
+    assert_eq!(answer.code, Some(0));
+    assert_eq!(answer.out, "{\"continue\":true,\"suppressOutput\":true}\n");
+    until("it is set aside", || match set_aside(&w).len() {
+        1 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    w.rest();
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
+}
+
+/// A hook leaves it as it is.
+#[test]
+fn no_hook_sets_a_database_aside() {
+    let w = damaged();
+    w.spooled(&prompt("s", "t", "go"));
+    assert!(set_aside(&w).is_empty());
+    assert_eq!(w.spools().len(), 1);
 }
 
 #[test]
@@ -343,7 +395,7 @@ fn a_batch_that_is_never_done_is_given_up_and_tried_again() {
     let pid = w.worker();
     w.hook(&stop("s", "t", "Done."));
     until("the first try hangs", || stuck.exists().then_some(()).ok_or(String::new()));
-    counts(&w, SUMMARIES, 1);
+    w.until_count(SUMMARIES, 1);
     assert!(stuck.exists(), "the thread of the first try still hangs");
     // It holds up neither the next turn nor the end.
     w.hooks(&[prompt("s", "t2", "more"), stop("s", "t2", "Done too."), end("s")]);
@@ -358,14 +410,14 @@ fn a_batch_that_is_never_done_is_given_up_and_tried_again() {
 #[test]
 fn workers_that_keep_dying_are_held_back() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    let pid = worker_of(&w, "s");
+    let pid = w.worker_of("s");
     w.kill(pid);
     w.change("UPDATE sessions SET restarts = 3");
     let begun = Instant::now();
     w.hook(&tool("s", "t", "u", "ls", "x"));
     assert!(begun.elapsed() < Duration::from_secs(1), "the hook does not wait");
     assert_eq!(w.spools().len(), 1);
-    counts(&w, "SELECT count(*) FROM pending_messages WHERE event = 'tool'", 1);
+    w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 1);
     assert!(begun.elapsed() >= Duration::from_secs(1));
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.hook(&end("s"));

@@ -182,6 +182,11 @@ pub fn open_items(conn: &Connection, session_id: Option<i64>, limit: usize) -> R
     )
 }
 
+/// One message.
+pub fn item_of(conn: &Connection, id: i64) -> Result<Option<Item>> {
+    Ok(items(conn, "WHERE m.id = ?1", params![id])?.pop())
+}
+
 /// Not done though they came before `before`; oldest first.
 pub fn stuck(
     conn: &Connection,

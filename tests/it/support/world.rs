@@ -188,6 +188,15 @@ impl World {
         }
     }
 
+    /// Waits until a query gives this number.
+    #[track_caller]
+    pub fn until_count(&self, sql: &str, expected: i64) {
+        until(sql, || match self.count(sql) {
+            n if n == expected => Ok(()),
+            n => Err(format!("{n}, {expected} wanted")),
+        });
+    }
+
     /// Rows as text, columns joined by `|`.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<String> {
@@ -227,6 +236,20 @@ impl World {
             [pid] if !self.socket_files().is_empty() => Ok(pid),
             ref other => Err(format!("{other:?}")),
         })
+    }
+
+    /// The worker of a new session that has one open prompt, and nothing left to do but to wait.
+    #[track_caller]
+    pub fn worker_of(&self, session: &str) -> i32 {
+        self.hook(&super::recordings::prompt(session, "t", "go"));
+        let pid = self.worker();
+        until("it owns the session and nothing is spooled", || {
+            match (self.count("SELECT ifnull(max(generation), 0) FROM sessions"), self.spools()) {
+                (1, spools) if spools.is_empty() => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        });
+        pid
     }
 
     pub fn signal(&self, pid: i32, signal: Signal) {

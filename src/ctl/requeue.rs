@@ -1,0 +1,147 @@
+//! `memctl queue retry`, `abort` and `reset`: what people change in the queue.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::choose;
+use super::words::{self, count};
+use crate::config::Settings;
+use crate::deliver::{self, launch, probe};
+use crate::failure::{Context, Result, failed};
+use crate::paths::session_key;
+use crate::recover::tidy;
+use crate::spool;
+use crate::store::queue_admin::{self, Which};
+use crate::store::{Patience, Store};
+
+/// How long the store may be another's.
+const STORE: Duration = Duration::from_secs(10);
+
+#[derive(clap::Subcommand)]
+pub enum Change {
+    /// Try failed and waiting events again, as if for the first time
+    Retry(Chosen),
+    /// Give events up: they stay listed as failed, without their content
+    Abort(Chosen),
+    /// Put events in hand back, for a worker that will not come back
+    Reset(Chosen),
+}
+
+/// Which events.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Chosen {
+    /// Those of a session: its id, or the beginning of one
+    session: Option<String>,
+    /// The one with this id; may be given again
+    #[arg(long, value_name = "N")]
+    id: Vec<i64>,
+    /// Those of all sessions
+    #[arg(long)]
+    all: bool,
+}
+
+/// A session: client and the client's id.
+type Name = (String, String);
+
+pub fn run(settings: &Settings, change: &Change) -> Result<()> {
+    if !settings.paths.exist() {
+        return super::print("nothing waits: nothing remembered yet\n");
+    }
+    let (Change::Retry(chosen) | Change::Abort(chosen) | Change::Reset(chosen)) = change;
+    let patience = Patience::Within(STORE);
+    let mut store = Store::open_within(&settings.paths, patience).context("database")?;
+    let now = words::now_ms();
+    let mut session_id = None;
+    let mut sessions = match &chosen.session {
+        Some(prefix) => {
+            let session = choose::session(store.connection(), prefix)?;
+            session_id = Some(session.id);
+            BTreeSet::from([(session.client, session.content_session_id)])
+        }
+        None if chosen.all => with_spool(settings),
+        None => of_ids(&store, &chosen.id)?,
+    };
+    let taken = take_in(settings, &mut store, &sessions, now)?;
+    let which = match session_id {
+        Some(id) => Which::Session(id),
+        None if chosen.all => Which::All,
+        None => Which::Ids(&chosen.id),
+    };
+    let changed = store
+        .write(|tx| match change {
+            Change::Retry(_) => queue_admin::retry(tx, which),
+            Change::Abort(_) => queue_admin::abort(tx, which, now),
+            Change::Reset(_) => queue_admin::reset(tx, which),
+        })
+        .context("database")?;
+    let work =
+        queue_admin::sessions_with_work(store.connection(), None, now).context("database")?;
+    let work: BTreeSet<Name> =
+        work.into_iter().map(|work| (work.client, work.content_session_id)).collect();
+    // A child that is forked must have no connection.
+    drop(store);
+    if chosen.all {
+        sessions.extend(work.iter().cloned());
+    }
+    wake(settings, &sessions, &work)?;
+    if taken > 0 {
+        anstream::eprintln!("memctl: took {} in from the spool", count(taken, "event"));
+    }
+    let n = count(changed, "event");
+    super::print(&match (changed, change) {
+        (0, _) => "no event is in such a state\n".to_owned(),
+        (_, Change::Retry(_)) => format!("{n} will be tried again\n"),
+        (_, Change::Abort(_)) => format!("{n} given up\n"),
+        (_, Change::Reset(_)) => format!("{n} put back\n"),
+    })
+}
+
+fn with_spool(settings: &Settings) -> BTreeSet<Name> {
+    let paths = &settings.paths;
+    let named = spool::keys(paths).into_iter().filter_map(|key| spool::first(paths, &key));
+    named.map(|event| (event.client, event.session)).collect()
+}
+
+fn of_ids(store: &Store, ids: &[i64]) -> Result<BTreeSet<Name>> {
+    let name = |id: &i64| {
+        let item = queue_admin::item_of(store.connection(), *id).context("database")?;
+        let item = item.ok_or_else(|| {
+            failed(format!("there is no event {id}")).hint("memctl queue lists them")
+        })?;
+        Ok((item.client, item.content_session_id))
+    };
+    ids.iter().map(name).collect()
+}
+
+/// What lies in spools where nobody lives, so that what is meant is there to be changed. Where a
+/// worker lives it does that itself.
+fn take_in(
+    settings: &Settings,
+    store: &mut Store,
+    sessions: &BTreeSet<Name>,
+    now: i64,
+) -> Result<u64> {
+    let mut taken = 0;
+    for (client, session) in sessions {
+        taken += tidy::take_in(settings, store, client, session, now).context("spool")?;
+    }
+    Ok(taken)
+}
+
+/// Has somebody look at each session: its worker, where one lives, else a new one, of many at a
+/// time the one who recovers.
+fn wake(settings: &Settings, sessions: &BTreeSet<Name>, work: &BTreeSet<Name>) -> Result<()> {
+    let mut alone = Vec::new();
+    for name in sessions {
+        let key = session_key(&name.0, &name.1);
+        if !deliver::ring(settings, &key, probe::PATIENCE) && work.contains(name) {
+            alone.push(name);
+        }
+    }
+    match alone[..] {
+        [] => Ok(()),
+        [(client, session)] => launch::finish_off(client, session).context("worker"),
+        _ => launch::recovery(&settings.paths).context("recovery"),
+    }
+}

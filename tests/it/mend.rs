@@ -1,0 +1,277 @@
+//! What people do when something hangs, waits or has failed: finish, cleanup, kill --stale, and
+//! the verbs that change the queue.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use crate::support::recordings::{prompt, stop, tool};
+use crate::support::{World, until};
+
+const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
+
+/// Everything on the disk that a command could change, but the database's own files.
+fn files(w: &World) -> Vec<(String, Vec<u8>)> {
+    fn walk(dir: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = path.display().to_string();
+            if path.is_dir() {
+                found.push((name, Vec::new()));
+                walk(&path, found);
+            } else if !name.contains("memctl.db-") {
+                found.push((name, fs::read(&path).unwrap_or_default()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&w.data(), &mut found);
+    walk(&w.sockets(), &mut found);
+    found.sort();
+    found
+}
+
+/// A worker that died with a failed message in its queue, and a prompt that is open.
+fn failed(w: &World) {
+    let pid = w.worker_of("s");
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    w.until_count("SELECT count(*) FROM pending_messages", 1);
+    w.kill(pid);
+    w.change("UPDATE pending_messages SET status = 'failed', retry_count = 3, error = 'prose'");
+}
+
+/// Nobody recovers by himself, or there would be nothing left to mend.
+fn unrecovered() -> World {
+    lingering().with("MEMCTL_TESTPOINT", NO_RECOVERY)
+}
+
+const NO_RECOVERY: &str = "recover.begun=exit";
+
+fn lingering() -> World {
+    World::new().with("MEMCTL_WORKER_LINGER", "60s")
+}
+
+#[test]
+fn finish_ends_a_session() {
+    let w = lingering();
+    w.worker_of("session-one");
+    assert_eq!(w.memctl(&["finish", "session-o"]).ok(), "session-one: ended\n");
+    w.rest();
+    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|finish"]);
+    assert_eq!(w.count(SUMMARIES), 1);
+    let again = w.memctl(&["finish", "session-one"]).ok();
+    assert_eq!(again, "session-one: had ended already (finish)\n");
+    let unknown = w.memctl(&["finish", "nobody"]);
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+}
+
+#[test]
+fn finish_needs_no_worker_that_lives() {
+    let w = lingering();
+    let pid = w.worker_of("s");
+    w.kill(pid);
+    assert_eq!(w.memctl(&["finish", "s"]).ok(), "s: ended\n");
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 1);
+}
+
+#[test]
+fn finish_without_a_name_means_the_only_active_session_of_the_project() {
+    let w = World::new();
+    let none = w.memctl(&["finish"]);
+    assert_eq!(none.code, Some(1), "{none:?}");
+    let home = w.path("home").display().to_string();
+    let here = |session: &str| {
+        let mut payload = prompt(session, "t", "go");
+        payload["cwd"] = home.clone().into();
+        w.hook(&payload);
+    };
+    w.hook(&prompt("elsewhere", "t", "go"));
+    here("first");
+    w.until_count("SELECT count(*) FROM user_prompts", 2);
+    assert_eq!(w.memctl(&["finish"]).ok(), "first: ended\n");
+    let none = w.memctl(&["finish"]);
+    assert_eq!(none.code, Some(1), "{none:?}");
+    here("second");
+    here("third");
+    w.until_count("SELECT count(*) FROM user_prompts", 4);
+    let several = w.memctl(&["finish"]);
+    assert_eq!(several.code, Some(2), "{several:?}");
+    assert!(several.err.contains("second") && several.err.contains("third"), "{several:?}");
+    assert!(!several.err.contains("elsewhere"), "{several:?}");
+    assert_eq!(w.count("SELECT count(*) FROM sessions WHERE status = 'active'"), 3);
+}
+
+/// Of each kind one: a dead worker's files, a spool, a queue, a silent session.
+fn disorder() -> World {
+    let mut w = unrecovered();
+    let pid = w.worker_of("done");
+    w.hook(&stop("done", "t", "Done."));
+    w.until_count(SUMMARIES, 1);
+    w.kill(pid);
+    w.set("MEMCTL_TESTPOINT", &format!("worker.claimed=kill,{NO_RECOVERY}"));
+    w.hook(&prompt("queued", "t", "go"));
+    w.hook(&stop("queued", "t", "Done."));
+    until("all are dead", || match w.processes()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+    w.set("MEMCTL_TESTPOINT", "");
+    w.spooled(&prompt("spooled", "t", "go"));
+    w.spooled(&stop("spooled", "t", "Done."));
+    w.change(
+        "INSERT INTO sessions (uuid, client, content_session_id, started_at_epoch,
+           last_event_epoch) VALUES ('u', 'claude-code', 'silent', 1, 1)",
+    );
+    w
+}
+
+#[test]
+fn cleanup_says_what_it_would_do_and_then_does_it() {
+    let w = disorder();
+    let before = files(&w);
+    let planned = w.memctl(&["cleanup", "--dry-run"]).ok();
+    for line in [
+        "would end silent, silent for",
+        "would remove what a dead worker of done left",
+        "would recover spooled: events wait in its spool",
+        "would recover queued: events wait in its queue",
+    ] {
+        assert!(planned.contains(line), "{line}: {planned}");
+    }
+    assert_eq!(planned.lines().count(), 4, "{planned}");
+    assert_eq!(files(&w), before, "a dry run changes nothing");
+    assert!(w.processes().is_empty());
+    assert_eq!(
+        w.rows("SELECT status FROM sessions WHERE content_session_id = 'silent'"),
+        ["active"]
+    );
+
+    let done = w.memctl(&["cleanup"]).ok();
+    for line in ["ended silent", "removed what a dead worker of done left", "recovering spooled"] {
+        assert!(done.contains(line), "{line}: {done}");
+    }
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 3);
+    assert_eq!(
+        w.rows("SELECT end_reason FROM sessions WHERE content_session_id = 'silent'"),
+        ["stale"]
+    );
+    assert!(w.socket_files().is_empty());
+    assert_eq!(w.memctl(&["cleanup"]).ok(), "nothing to clean up\n");
+}
+
+#[test]
+fn cleanup_leaves_the_living_alone() {
+    let w = lingering();
+    assert_eq!(w.memctl(&["cleanup"]).ok(), "nothing to clean up: nothing remembered yet\n");
+    assert!(!w.data().exists());
+    let pid = w.worker_of("s");
+    w.change("UPDATE sessions SET last_event_epoch = 1");
+    assert_eq!(w.memctl(&["cleanup", "--max-age", "1s"]).ok(), "nothing to clean up\n");
+    assert_eq!(w.worker(), pid);
+    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    assert_eq!(w.memctl(&["cleanup", "--max-age", "soon"]).code, Some(2));
+}
+
+#[test]
+fn kill_stale_ends_what_hangs_and_removes_what_the_dead_left() {
+    let w = unrecovered();
+    let dead = w.worker_of("dead");
+    w.kill(dead);
+    w.hook(&prompt("hung", "t", "go"));
+    let hung = until("the second worker serves", || {
+        let rows = w.memctl(&["ps", "--json"]).json();
+        let row = rows.as_array().unwrap().iter().find(|r| r["session"] == "hung").cloned();
+        match row {
+            Some(row) if row["state"] == "serving" => Ok(row["pid"].as_i64().unwrap() as i32),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    w.signal(hung, Signal::SIGSTOP);
+    let said = w.memctl(&["kill", "--stale"]).ok();
+    assert!(said.contains("hung: was killed"), "{said}");
+    until("both are gone", || match [w.session_locks(), w.socket_files()].concat()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}, {said}")),
+    });
+    assert_eq!(
+        w.memctl(&["kill", "--stale"]).ok(),
+        "no worker hangs or has left anything behind\n"
+    );
+}
+
+#[test]
+fn what_failed_is_tried_again() {
+    let w = lingering();
+    failed(&w);
+    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event will be tried again\n");
+    w.hook(&stop("s", "t", "Listed."));
+    w.until_count("SELECT count(*) FROM pending_messages WHERE status = 'processed'", 2);
+    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "no event is in such a state\n");
+}
+
+/// Without any event of its session.
+#[test]
+fn a_worker_is_started_for_what_is_tried_again() {
+    let w = lingering();
+    let pid = w.worker_of("s");
+    w.hook(&stop("s", "t", "Listed."));
+    w.until_count(SUMMARIES, 1);
+    w.kill(pid);
+    w.change(
+        "UPDATE pending_messages SET status = 'failed', retry_count = 3, error = 'prose';
+         DELETE FROM session_summaries",
+    );
+    assert_eq!(w.memctl(&["queue", "retry", "--id", "1"]).ok(), "1 event will be tried again\n");
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 1);
+    w.change(
+        "UPDATE pending_messages SET status = 'processing', worker_pid = 1;
+         DELETE FROM session_summaries",
+    );
+    assert_eq!(w.memctl(&["queue", "reset", "--all"]).ok(), "1 event put back\n");
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 1);
+}
+
+#[test]
+fn what_is_given_up_keeps_no_content_and_is_never_tried_again() {
+    let w = lingering();
+    failed(&w);
+    assert_eq!(w.memctl(&["queue", "abort", "--all"]).ok(), "1 event given up\n");
+    assert_eq!(
+        w.rows("SELECT status, error, tool_input FROM pending_messages"),
+        ["failed|aborted|-"]
+    );
+    assert_eq!(w.memctl(&["queue", "retry", "--all"]).ok(), "no event is in such a state\n");
+}
+
+#[test]
+fn what_is_spooled_is_taken_in_before_it_is_changed() {
+    let w = lingering();
+    let pid = w.worker_of("s");
+    w.kill(pid);
+    w.spooled(&tool("s", "t", "u", "ls", "x"));
+    let output = w.memctl(&["queue", "abort", "s"]);
+    assert!(output.err.contains("took 1 event in"), "{output:?}");
+    assert_eq!(output.ok(), "1 event given up\n");
+    assert!(w.spools().is_empty());
+    assert_eq!(w.rows("SELECT event, error FROM pending_messages"), ["tool|aborted"]);
+    assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"], "nobody has died of it");
+}
+
+#[test]
+fn the_queues_verbs_want_to_know_which() {
+    let w = lingering();
+    w.worker_of("s");
+    for words in [&["queue", "retry"][..], &["queue", "abort", "s", "--all"]] {
+        let output = w.memctl(words);
+        assert_eq!(output.code, Some(2), "{output:?}");
+    }
+    let unknown = w.memctl(&["queue", "retry", "--id", "99"]);
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+    assert!(unknown.err.contains("no event 99"), "{unknown:?}");
+    assert!(w.memctl(&["queue", "s"]).ok().starts_with("0 waiting"), "a session, not a verb");
+}
