@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use memctl_proto::event::Process;
 use tokio::io::Interest;
@@ -34,9 +35,11 @@ impl Watch {
         self.latest = Some(process);
         // Compared with its start time: a later process of the same pid is not the client.
         let Some(handle) = Handle::open(&process) else { return false };
-        // SAFETY: the descriptor is owned by what watches it, and open for as long.
-        let watched = |fd| unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
-        match handle.into_fd().map(watched) {
+        let watched = handle.into_fd().map(|fd| {
+            // SAFETY: the descriptor is owned, moves into the watch, and is closed after it.
+            unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }
+        });
+        match watched {
             Some(Ok(fd)) => drop(self.alive.spawn(gone(fd))),
             _ => self.blind = true,
         }
@@ -62,7 +65,7 @@ impl Watch {
     }
 }
 
-async fn gone(fd: AsyncFd<std::os::fd::OwnedFd>) {
+async fn gone(fd: AsyncFd<OwnedFd>) {
     // An error is an end too: of the watch.
     let _: io::Result<_> = fd.readable().await;
 }

@@ -14,7 +14,7 @@ use crate::spool::take_in;
 use crate::store::accept::{self, Accepted, ClosedBy, Closing};
 use crate::store::commit::{self, Completed};
 use crate::store::queue::{self, Claim, Company, Fence, Take};
-use crate::store::{self, Store, StoreError, queue_admin, sessions};
+use crate::store::{self, Patience, Store, StoreError, aside, queue_admin, sessions};
 use crate::worker::now_ms;
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
@@ -308,11 +308,30 @@ impl Thread {
             // The connection may be to a file that is no longer there: begin anew.
             StoreError::Trouble { .. } => {
                 self.store = None;
+                if e.is_damage() {
+                    self.begin_anew();
+                }
                 Report::Unavailable(e.to_string())
             }
             StoreError::Busy(_) | StoreError::Bug(_) => Report::Unavailable(e.to_string()),
         };
         let _ = self.reports.send(report);
+    }
+
+    /// Sets a damaged database aside; events go on in a new one. What was in hand belongs to the
+    /// old one.
+    fn begin_anew(&mut self) {
+        match aside::begin_anew(&self.settings.paths, Patience::Forever, now_ms()) {
+            Ok(Some(place)) => {
+                tracing::warn!("the damaged database was set aside: {}", place.display());
+            }
+            // Another one did it, or the damage is of a kind that passes.
+            Ok(None) => {}
+            Err(e) => tracing::warn!("the damaged database could not be set aside: {e}"),
+        }
+        if self.unsettled.take().is_some() {
+            let _ = self.reports.send(Report::Settled { failed: false });
+        }
     }
 }
 
