@@ -216,5 +216,58 @@ def own_command(check, world):
     check.quiet(w)
 
 
+def worker_ended_by_its_user(check, world):
+    """`memctl kill` under a living client: the next prompt starts another worker."""
+    w = world({"Say hello": [text("Hello there.")], "Hello again": [text("Welcome back.")]})
+    t = w.terminal(w.project("here"))
+    t.ask("Say hello", "Hello there.")
+    w.memctl("kill", "--all")
+    ps = w.memctl("ps")
+    check("it is gone when `kill` returns", "no worker" in ps, ps)
+    t.ask("Hello again", "Welcome back.")
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("numbers go on", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    t.type("/exit")
+    t.left()
+    w.settled()
+    check.equal("the session is over", w.rows(SESSIONS), [("completed", "prompt_input_exit", 2)])
+    check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check.quiet(w)
+
+
+def one_session_in_two_terminals(check, world):
+    """The same session resumed twice at once: one worker, no event lost or doubled."""
+    w = world({"Say hello": [text("Hello there.")],
+               "To the left": [tool("Bash", command="echo left", description="e"),
+                               text("Went to the left.")],
+               "To the right": [tool("Bash", command="echo right", description="e"),
+                                text("Went to the right.")]})
+    here = w.project("here")
+    w.run(here, "Say hello")
+    w.settled()
+    [(session,)] = w.rows("SELECT content_session_id FROM sessions")
+    left, right = (w.terminal(here, "--resume", session) for _ in range(2))
+    left.type("To the left")
+    right.type("To the right")
+    check("both are answered", left.shows("Went to the left.")
+          and right.shows("Went to the right."), left.screen() + right.screen())
+    until(lambda: w.rows("SELECT count(*) FROM pending_messages WHERE event = 'stop'") == [(3,)])
+    ps = w.memctl("ps")
+    check("there is one worker", len(ps.splitlines()) == 2, ps)
+    for t in (left, right):
+        t.type("/exit")
+        check("the client leaves", t.left(), t.screen())
+    check("all is distilled", w.settled(), w.memctl("queue"))
+    rows = w.rows("SELECT event, count(*) FROM pending_messages WHERE event IN ('tool', 'stop') "
+                  "GROUP BY event ORDER BY event")
+    check.equal("each event is there once", rows, [("stop", 3), ("tool", 2)])
+    numbers = [number for number, _ in w.rows(PROMPTS, 1)]
+    check.equal("each prompt has a number of its own", numbers, [1, 2, 3])
+    check.equal("and a summary", w.rows(SUMMARIES, 1), [(1,), (2,), (3,)])
+    for t in (left, right):
+        check("nothing on the screen speaks of us", not t.unquiet(), "\n".join(t.unquiet()))
+    check.quiet(w)
+
+
 SCENES = [conversation, told_in_a_terminal, queued_prompt, background_helper, own_command,
-          terminal_killed, idle_terminal]
+          worker_ended_by_its_user, one_session_in_two_terminals, terminal_killed, idle_terminal]

@@ -123,6 +123,31 @@ def sockets_swept(check, world):
     check("nothing is left behind", not left, "\n".join(left))
 
 
+def all_killed(check, world):
+    """SIGKILL of client and worker during a tool: the next session's start sees to the rest."""
+    w = world({"Take long": [tool("Bash", command="echo before", description="e"),
+                             tool("Bash", command=f"{PYTHON} 'import time; time.sleep(11)'",
+                                  description="wait"), text("Took long.")],
+               "Something else": [text("Did something else in the meantime.")]})
+    here = w.project("here")
+    client = w.start(here, "Take long")
+    w.tool_runs("time.sleep(11)")
+    until(lambda: w.rows("SELECT 1 FROM pending_messages"))
+    client.send_signal(signal.SIGKILL)
+    for line in w.processes():
+        if "memctl worker" in line:
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+    client.communicate()
+    run = w.run(here, "Something else")
+    waiting = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'"
+    done = until(lambda: w.rows(waiting) == [(0,)])
+    check("what the dead left in the queue is distilled", done, w.memctl("queue"))
+    check.equal("its event is there once", w.rows(MESSAGES, 1)[:1], [("tool", "Bash")])
+    check("nothing on standard error", not run.stderr, run.stderr)
+    left = [line for line in w.left_behind() if "time.sleep" not in line]
+    check("nothing is left behind", not left, "\n".join(left))
+
+
 def binary_missing(check, world):
     """No memctl anywhere: the hooks do nothing and say nothing."""
     w = world({"Work alone": [tool("Bash", command="echo x", description="e"),
@@ -160,5 +185,5 @@ def nowhere_to_write(check, world):
     check("no process stays", bool(until(lambda: not w.processes())), w.processes())
 
 
-SCENES = [api_down, client_killed, client_terminated, worker_killed, worker_hung, sockets_swept,
-          binary_missing, binary_broken, nowhere_to_write]
+SCENES = [api_down, client_killed, client_terminated, all_killed, worker_killed, worker_hung,
+          sockets_swept, binary_missing, binary_broken, nowhere_to_write]
