@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::paths::{Paths, Roots};
-pub use keys::{Key, parse_duration};
 use keys::{KEYS, Unit, check, parse_bytes, unknown_key};
+pub use keys::{Key, parse_duration};
 
 /// The environment, as a function so that tests bring their own.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;

@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::paint::{self, ID};
+use super::requeue::{self, Change};
 use super::table::{Cell, Column, column, table};
 use super::words::{self, count, or_dash, short};
-use super::requeue::{self, Change};
 use super::{choose, terminal};
 use crate::config::Settings;
 use crate::context::plain::visible;

@@ -12,6 +12,7 @@ use super::{PATIENCE, overview, probe_store};
 use crate::config::Settings;
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result, failed};
+use crate::paths::MAX_SOCKET_PATH;
 use crate::project;
 use crate::spool;
 use crate::store::sessions::Session;
@@ -194,5 +195,20 @@ fn troubles_of_files(settings: &Settings) -> Vec<String> {
     if spool::second_place_in_use(&settings.paths) {
         troubles.push("the data dir could not be written: events wait beside the sockets".into());
     }
+    troubles.extend(trouble_of_sockets(settings));
     troubles
+}
+
+/// Why workers can have no socket, so that each event has to start one.
+fn trouble_of_sockets(settings: &Settings) -> Option<String> {
+    let dir = settings.paths.sockets();
+    let length = settings.paths.socket("0000000000000000", 0).as_os_str().len();
+    let why = if !dir.is_dir() {
+        "is no directory".to_owned()
+    } else if length > MAX_SOCKET_PATH {
+        format!("makes paths of {length} bytes, {MAX_SOCKET_PATH} at most are possible")
+    } else {
+        return None;
+    };
+    Some(format!("no worker can be reached: {} {why} (MEMCTL_SOCKET_DIR)", dir.display()))
 }

@@ -34,7 +34,7 @@ enum Refused {
     /// Somebody listens and does not answer in time.
     Unanswered,
     /// The worker says no.
-    Rejected(String),
+    Rejected,
 }
 
 /// Hands `event` over: durable when this returns `Accepted` or `Spooled`.
@@ -49,7 +49,7 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
         match send(settings, key, event, within(hook.accept, deadline)) {
             Ok(duplicate) => return Delivered::Accepted { duplicate },
             Err(Refused::Unanswered) => unanswered = true,
-            Err(Refused::Nobody | Refused::Rejected(_)) => {}
+            Err(Refused::Nobody | Refused::Rejected) => {}
         }
     }
     let delivered = match spool::put(paths, key, event, settings.config.spool_max) {
@@ -86,8 +86,7 @@ fn send(
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
     match connect::ask(&socket, &request, patience) {
         Ok(Reply::Accepted { duplicate, .. }) => Ok(duplicate),
-        Ok(Reply::Rejected { message, .. }) => Err(Refused::Rejected(message)),
-        Ok(other) => Err(Refused::Rejected(format!("unexpected answer {other:?}"))),
+        Ok(_) => Err(Refused::Rejected),
         Err(e) if connect::is_nobody(&e) => Err(Refused::Nobody),
         Err(_) => Err(Refused::Unanswered),
     }

@@ -89,10 +89,6 @@ impl SessionLock {
         fs::remove_file(&self.path)?;
         Ok(true)
     }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl Drop for SessionLock {

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn the_environment_is_for_claude_code_alone() {
         let own_parent = nix::unistd::getppid().as_raw();
-        let grandparent = crate::process::parent(own_parent).filter(|p| *p > 1);
+        let grandparent = os::stat(own_parent).map(|s| s.parent).filter(|p| *p > 1);
         let Some(grandparent) = grandparent else { return };
         let found = client_process(Some(grandparent), "claude-code").unwrap();
         assert_eq!(found.pid, grandparent);

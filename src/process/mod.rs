@@ -97,15 +97,6 @@ pub fn alive(process: &Process) -> bool {
     of(process.pid).as_ref() == Some(process)
 }
 
-pub fn parent(pid: i32) -> Option<i32> {
-    os::stat(pid).map(|s| s.parent)
-}
-
-/// The program's file name, cut to 15 bytes.
-pub fn name(pid: i32) -> Option<String> {
-    os::stat(pid).map(|s| s.name)
-}
-
 /// Why a process is not proven to be the one that a file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotProven {
@@ -360,17 +351,6 @@ mod tests {
         drop(child.stdin.take());
         assert_eq!(readable(20_000), 1);
         child.wait().unwrap();
-    }
-
-    #[test]
-    fn relatives_and_names() {
-        let (mut child, process) = child();
-        assert_eq!(parent(process.pid), Some(std::process::id().cast_signed()));
-        assert_eq!(parent(i32::MAX), None);
-        assert_eq!(name(-1), None);
-        drop(child.stdin.take());
-        child.wait().unwrap();
-        assert_eq!(name(process.pid), None);
     }
 
     #[test]

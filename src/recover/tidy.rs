@@ -8,9 +8,9 @@ use std::path::Path;
 
 use memctl_proto::{Event, Kind, Reply, Request};
 
+use crate::config::Settings;
 use crate::deliver::{connect, probe};
 use crate::lock::SessionLock;
-use crate::config::Settings;
 use crate::paths::{Paths, session_key};
 use crate::process;
 use crate::spool::{self, take_in};

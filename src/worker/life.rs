@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use interprocess::local_socket::tokio::Listener;
 use memctl_proto::event::Process;
 use memctl_proto::line::Status;
 use memctl_proto::{Event, Kind};
@@ -106,7 +107,7 @@ impl Worker {
     pub async fn live(mut self) -> std::io::Result<()> {
         // First of all: from the first moment that others can see it, it leaves in good order.
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut listener = Some(self.owner.listen(&self.settings, &self.session)?);
+        let mut listener = self.listen()?;
         let (intake, mut reports, thread) =
             Intake::start(self.settings.clone(), self.session.clone());
         let (asks, mut asked) = mpsc::unbounded_channel();
@@ -121,8 +122,7 @@ impl Worker {
                 asks: asks.clone(),
                 shown: self.shown.clone(),
             };
-            let bound = listener.take().expect("bound before each round");
-            let server = tokio::spawn(listener::serve(bound, desk, left));
+            let server = listener.take().map(|l| tokio::spawn(listener::serve(l, desk, left)));
             while self.state != State::Gone {
                 self.show();
                 let wake = tokio::select! {
@@ -136,7 +136,9 @@ impl Worker {
                 self.on(wake, &intake);
             }
             let _ = leaving.send(true);
-            let _ = server.await;
+            if let Some(server) = server {
+                let _ = server.await;
+            }
             self.owner.unlink_socket();
             crate::testpoint::at("worker.closed");
             let more = async { !self.leaves_work && intake.look_once_more().await };
@@ -144,7 +146,7 @@ impl Worker {
                 break;
             }
             tracing::info!("there is work after all");
-            listener = Some(self.owner.listen(&self.settings, &self.session)?);
+            listener = self.listen()?;
             self.state = State::Ending;
             self.settled_in = false;
             self.flush = true;
@@ -160,6 +162,13 @@ impl Worker {
             launch::start(&self.session.client, &self.session.id)?;
         }
         Ok(())
+    }
+
+    /// Whom nobody can reach does what there is to do and leaves, as one that only recovers.
+    fn listen(&mut self) -> std::io::Result<Option<Listener>> {
+        let listener = self.owner.listen(&self.settings, &self.session)?;
+        self.recovery |= listener.is_none();
+        Ok(listener)
     }
 
     fn on(&mut self, wake: Wake, intake: &Intake) {

@@ -19,6 +19,7 @@ use nix::sys::signal::Signal;
 use crate::config::Settings;
 use crate::deliver::connect;
 use crate::lock::{self, Holder, SessionLock};
+use crate::paths::MAX_SOCKET_PATH;
 use crate::process::{self, Handle, Identity};
 use crate::testpoint;
 
@@ -117,13 +118,41 @@ impl Owner {
         Owner { lock, socket: None }
     }
 
-    /// Binds the session's socket, listens, and says in the lock file who serves where.
+    /// Binds the session's socket, listens, and says in the lock file who serves where. `None`
+    /// where no socket can be had: hooks spool then, and each starts a worker that takes it in.
     ///
     /// # Errors
-    /// `Interrupted` when the lock is no longer ours; else what the file system says.
-    pub fn listen(&mut self, settings: &Settings, session: &Session) -> io::Result<Listener> {
+    /// `Interrupted` when the lock is no longer ours.
+    pub fn listen(
+        &mut self,
+        settings: &Settings,
+        session: &Session,
+    ) -> io::Result<Option<Listener>> {
+        let listener = match self.bind(settings, session) {
+            Ok(listener) => Some(listener),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Err(e),
+            Err(e) => {
+                tracing::warn!("no socket can be had: {e}");
+                None
+            }
+        };
+        let bound = self.socket.as_ref().map(|bound| bound.path.clone());
+        self.lock.write(&Holder {
+            identity: Identity::own()?,
+            socket: bound.unwrap_or_else(|| settings.paths.socket(&session.key, 0)),
+            version: env!("CARGO_PKG_VERSION").into(),
+            client: session.client.clone(),
+            session: session.id.clone(),
+        })?;
+        Ok(listener)
+    }
+
+    fn bind(&mut self, settings: &Settings, session: &Session) -> io::Result<Listener> {
         for attempt in 0..NAMES {
             let path = settings.paths.socket(&session.key, attempt);
+            if path.as_os_str().len() > MAX_SOCKET_PATH {
+                return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its path is too long"));
+            }
             match fs::symlink_metadata(&path) {
                 Ok(meta) if !meta.file_type().is_socket() || meta.uid() != process::own_uid() => {
                     tracing::warn!(path = %path.display(), "a stranger sits at the socket's path");
@@ -145,14 +174,7 @@ impl Owner {
             };
             testpoint::at("worker.bound");
             let meta = fs::symlink_metadata(&path)?;
-            self.socket = Some(Bound { path: path.clone(), inode: (meta.dev(), meta.ino()) });
-            self.lock.write(&Holder {
-                identity: Identity::own()?,
-                socket: path,
-                version: env!("CARGO_PKG_VERSION").into(),
-                client: session.client.clone(),
-                session: session.id.clone(),
-            })?;
+            self.socket = Some(Bound { path, inode: (meta.dev(), meta.ino()) });
             return Ok(listener);
         }
         Err(io::Error::new(io::ErrorKind::AddrInUse, "strangers sit at all of the socket's names"))

@@ -272,3 +272,21 @@ fn a_socket_that_was_swept_away_is_back_with_the_next_event() {
     });
     assert_eq!(observations(&w), 1);
 }
+
+#[test]
+fn where_no_socket_can_be_had_events_go_through_the_spool() {
+    let long = format!("/tmp/{}", "x".repeat(100));
+    for sockets in ["/nowhere/at/all", long.as_str()] {
+        let w = World::new().with("MEMCTL_SOCKET_DIR", sockets);
+        w.hook(&prompt("s", "t", "go"));
+        w.hook(&tool("s", "t", "u", "ls", "x"));
+        w.hook(&stop("s", "t", "Listed."));
+        w.hook(&end("s"));
+        w.rest();
+        assert_eq!(observations(&w), 1);
+        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+        assert_eq!(w.rows("SELECT status FROM sessions"), ["completed"]);
+        let status = w.memctl(&["status"]).ok();
+        assert!(status.contains("MEMCTL_SOCKET_DIR"), "{status}");
+    }
+}

@@ -345,19 +345,6 @@ pub fn fail(
     Ok(failed)
 }
 
-/// The batch waits for something that is no fault of its own (a rate limit): nothing is counted.
-pub fn wait(tx: &Transaction, ids: &[i64], reason: &str, until: i64) -> Result<()> {
-    give_back(tx, ids)?;
-    for id in ids {
-        tx.prepare_cached(
-            "UPDATE pending_messages SET not_before_epoch = ?2, error = ?3
-             WHERE id = ?1 AND status = 'pending'",
-        )?
-        .execute(params![id, until, reason])?;
-    }
-    Ok(())
-}
-
 /// Whatever the session's worker has in hand, as [`give_back`].
 pub fn give_back_all(tx: &Transaction, session_id: i64) -> Result<()> {
     let mut ids = tx.prepare_cached(

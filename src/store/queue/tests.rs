@@ -145,13 +145,9 @@ fn what_waits_holds_all_behind_it() {
     assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == failed.not_before));
     world.now += 1000;
     assert_eq!(world.ids(ALL), [1, 2, 3]);
-    // A rate limit: nothing is counted.
-    let until = world.now + 60_000;
-    write(&mut world.conn, |tx| wait(tx, &[1, 2, 3], "limit", until));
-    assert_eq!(world.state(1), "pending 0 0 limit");
-    assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == until));
     // A clock set back strands nothing.
-    world.now = until - BELIEVED_MS - 1;
+    let failed = world.fail(&[1, 2, 3], Company::Together);
+    world.now = failed.not_before - BELIEVED_MS - 1;
     assert_eq!(world.ids(ALL), [1, 2, 3]);
 }
 

@@ -20,12 +20,6 @@ pub struct Counts {
     pub failed: u64,
 }
 
-impl Counts {
-    pub fn unfinished(self) -> u64 {
-        self.pending + self.processing
-    }
-}
-
 /// Of one session, or of all.
 pub fn counts(conn: &Connection, session_id: Option<i64>) -> Result<Counts> {
     let mut rows = conn.prepare_cached(match session_id {

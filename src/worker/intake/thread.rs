@@ -329,7 +329,11 @@ impl Thread {
             Ok(None) => {}
             Err(e) => tracing::warn!("the damaged database could not be set aside: {e}"),
         }
-        if self.unsettled.take().is_some() {
+        let settles =
+            |job: &Job| matches!(job, Job::Complete { .. } | Job::Fail { .. } | Job::GiveBack(_));
+        let in_hand = self.unsettled.iter().any(settles);
+        self.unsettled.clear();
+        if in_hand {
             let _ = self.reports.send(Report::Settled { failed: false });
         }
     }
