@@ -31,8 +31,9 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Between two looks at what is under way.
 const STEP: Duration = Duration::from_millis(50);
 
-/// A worker that nobody has seen after so long died at birth.
-const BORN: Duration = Duration::from_secs(15);
+/// A worker that nobody has seen after so long, the longest time it may be held back included,
+/// died at birth.
+const BORN: Duration = Duration::from_secs(6);
 
 /// Who is idle after so long has taken in and begun what there was.
 const SETTLED: Duration = Duration::from_secs(2);

@@ -142,3 +142,137 @@ pub fn end_silent(
     lock.remove()?;
     Ok(ended)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::lock::{self, Probe};
+    use crate::paths::{Paths, Roots};
+
+    struct World {
+        paths: Paths,
+        key: String,
+        _dir: tempfile::TempDir,
+    }
+
+    fn world() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        let mut paths = Paths::new(&Roots {
+            data_dir: Some(dir.path().join("data").into()),
+            socket_dir: Some(dir.path().into()),
+            ..Roots::default()
+        })
+        .unwrap();
+        paths.create().unwrap();
+        World { paths, key: session_key("c", "s"), _dir: dir }
+    }
+
+    impl World {
+        fn accept(&self, store: &mut Store, kind: Kind, at: i64) {
+            let event = Event::new(kind, "c", "s", at);
+            store.write(|tx| accept::accept(tx, &event, at)).unwrap();
+        }
+
+        fn take(&self) -> SessionLock {
+            SessionLock::try_take(&self.paths.session_lock(&self.key)).unwrap().unwrap()
+        }
+
+        fn socket(&self) -> UnixListener {
+            UnixListener::bind(self.paths.socket(&self.key, 0)).unwrap()
+        }
+
+        fn remove(&self) -> bool {
+            remove_left_behind(&self.paths, &self.key).unwrap()
+        }
+    }
+
+    #[test]
+    fn files_go_only_when_nobody_lives_there() {
+        let w = world();
+        assert!(!has_leavings(&w.paths, &w.key));
+        let lock = w.take();
+        drop(w.socket());
+        assert!(!w.remove(), "somebody holds the lock");
+        assert!(is_our_socket(&w.paths.socket(&w.key, 0)));
+        drop(lock);
+        assert!(has_leavings(&w.paths, &w.key));
+        assert!(w.remove());
+        assert!(!has_leavings(&w.paths, &w.key));
+        assert_eq!(lock::probe(&w.paths.session_lock(&w.key)).unwrap(), Probe::Absent);
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_stays() {
+        let w = world();
+        let path = w.paths.socket(&w.key, 0);
+        fs::write(&path, "somebody's").unwrap();
+        drop(w.take());
+        assert!(w.remove());
+        assert!(path.exists());
+        assert!(!has_leavings(&w.paths, &w.key));
+    }
+
+    /// As when its lock file was deleted: the socket is no leaving of the dead.
+    #[test]
+    fn a_socket_that_answers_is_nobodys_leaving() {
+        let w = world();
+        let listener = w.socket();
+        let answer = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let pong = Reply::Pong { version: "0".into(), pid: 1 };
+            let bytes = memctl_proto::frame::encode(&pong).unwrap();
+            std::io::Write::write_all(&mut stream, &bytes).unwrap();
+            let mut asked = Vec::new();
+            std::io::Read::read_to_end(&mut stream, &mut asked).unwrap();
+        });
+        assert!(!has_leavings(&w.paths, &w.key));
+        answer.join().unwrap();
+        assert!(has_leavings(&w.paths, &w.key), "now nobody answers");
+    }
+
+    #[test]
+    fn what_is_no_event_is_buried_and_an_event_never() {
+        let w = world();
+        let event = Event::new(Kind::Prompt, "c", "s", 1);
+        spool::put(&w.paths, &w.key, &event, 10).unwrap();
+        fs::write(w.paths.spool(&w.key).join("0000000000.json"), "{").unwrap();
+        assert!(w.remove());
+        assert!(spool::first(&w.paths, &w.key).is_some());
+        fs::write(w.paths.spool(&w.key).join("0000000001.json"), "{").unwrap();
+        assert!(w.remove());
+        assert!(!spool::exists(&w.paths, &w.key));
+    }
+
+    /// Ends the session as it was seen before `change`.
+    fn check_end(change: impl FnOnce(&World, &mut Store), expected: bool) {
+        let w = world();
+        let mut store = Store::open(&w.paths).unwrap();
+        w.accept(&mut store, Kind::Prompt, 10);
+        let seen = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
+        change(&w, &mut store);
+        let ended = end_silent(&w.paths, &mut store, &seen, 20, 1000).unwrap();
+        assert_eq!(ended, expected);
+        let now = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
+        let reason = now.end_reason.as_deref();
+        assert_eq!(reason == Some("stale"), expected, "{reason:?}");
+        if ended {
+            assert_eq!((now.status.as_str(), now.completed_at_epoch), ("failed", Some(10)));
+        }
+    }
+
+    #[test]
+    fn a_session_is_ended_only_while_it_is_still_silent() {
+        check_end(|_, _| {}, true);
+        check_end(|w, store| w.accept(store, Kind::Tool, 30), false);
+        check_end(|w, store| w.accept(store, Kind::End, 10), false);
+        let spooled = |w: &World, _: &mut Store| {
+            let event = Event::new(Kind::Prompt, "c", "s", 30);
+            spool::put(&w.paths, &w.key, &event, 10).map(drop).unwrap();
+        };
+        check_end(spooled, false);
+        let mut held = None;
+        check_end(|w, _| held = Some(w.take()), false);
+    }
+}

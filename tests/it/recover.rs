@@ -161,6 +161,86 @@ fn of_two_that_recover_at_once_one_works() {
 }
 
 #[test]
+fn two_sessions_at_a_time() {
+    let mut w = World::new();
+    for n in 0..5 {
+        w.spooled(&prompt(&format!("s{n}"), "t", "go"));
+        w.spooled(&end(&format!("s{n}")));
+    }
+    let paused = w.path("paused");
+    w.set("MEMCTL_TESTPOINT", &format!("worker.locked=pause:{}", paused.display()));
+    w.hook(&start("other"));
+    until("two have begun", || match w.session_locks().len() {
+        n if n >= 2 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    // Looks at all of them, which takes its time.
+    let _ = w.memctl(&["ps"]);
+    assert_eq!(w.session_locks().len(), 2);
+    until("all are done", || {
+        let _ = fs::remove_file(&paused);
+        match (w.processes().len(), w.spools().len()) {
+            (0, 0) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 5);
+}
+
+/// Or it would try for ever.
+#[test]
+fn a_session_whose_worker_dies_is_tried_once() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "100ms")
+        .with("MEMCTL_TESTPOINT", "worker.locked=kill");
+    w.spooled(&prompt("s", "t", "go"));
+    assert_eq!(w.memctl(&["recover"]).ok(), "");
+    assert_eq!(w.spools().len(), 1);
+}
+
+/// Or they would start each other for ever.
+#[test]
+fn who_recovers_does_not_ask_who_else_needs_it() {
+    let mut w = World::new();
+    w.spooled(&prompt("s", "t", "go"));
+    w.spooled(&end("s"));
+    w.spooled(&prompt("other", "t", "go"));
+    let begun = w.path("begun");
+    w.set("MEMCTL_TESTPOINT", &format!("recover.begun=pause:{}", begun.display()));
+    let recovering = ["worker", "--client", "claude-code", "--session", "s", "--recovery"];
+    assert_eq!(w.memctl(&recovering).ok(), "");
+    assert!(w.processes().is_empty());
+    assert!(!begun.exists());
+    assert_eq!(w.spools().len(), 1, "the other one's");
+    // An ordinary one does.
+    w.spooled(&end("s"));
+    assert_eq!(w.memctl(&recovering[..5]).ok(), "");
+    until("recovery is asked for", || begun.exists().then_some(()).ok_or(String::new()));
+}
+
+#[test]
+fn what_must_wait_is_not_due_but_for_times_that_nobody_believes() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("s");
+    w.hook(&stop("s", "t", "Done."));
+    w.until_count(SUMMARIES, 1);
+    w.kill(pid);
+    let waits = |hours: i64| {
+        w.change(&format!(
+            "UPDATE pending_messages SET status = 'pending',
+               not_before_epoch = unixepoch() * 1000 + {hours} * 3600000 - 60000;
+             DELETE FROM session_summaries"
+        ));
+        assert_eq!(w.memctl(&["recover"]).ok(), "");
+        w.count(SUMMARIES)
+    };
+    assert_eq!(waits(1), 0);
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"], "no worker was started");
+    // The clock has been set back.
+    assert_eq!(waits(3), 1);
+}
+
+#[test]
 fn twenty_sessions_are_recovered_and_nobody_stays() {
     let w = World::new();
     for n in 0..20 {
