@@ -152,7 +152,7 @@ fn context_prints_what_a_start_is_told() {
     let start = serde_json::json!({"session_id": "s2", "cwd": here, "hook_event_name": "SessionStart", "source": "startup"});
     let answer = w.hook(&start);
     assert_eq!(answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(), text);
-    assert!(text.contains("leap days") && text.contains("dotted dates"), "{text}");
+    assert!(text.contains("leap days") && text.contains("Dotted dates"), "{text}");
     // Another project is told nothing of it.
     let mut elsewhere = start;
     elsewhere["cwd"] = "/".into();
