@@ -74,23 +74,22 @@ impl Place {
         make_dir(&self.tmp)?;
         let tmp = self.tmp.join(format!("{}-{}", event.id, std::process::id()));
         let linked =
-            write_synced(&tmp, text.as_bytes()).and_then(|()| self.link(&tmp, following(&there)));
+            write(&tmp, text.as_bytes()).and_then(|file| self.link(&tmp, &file, following(&there)));
         let _ = fs::remove_file(&tmp);
         linked.map(|()| Some(put))
     }
 
-    /// Gives the file a number one above the highest in the folder: the event is spooled from the
-    /// moment the folder is synced.
-    fn link(&self, tmp: &Path, mut number: u64) -> io::Result<()> {
+    /// Gives the whole file a number one above the highest in the folder. The event is spooled
+    /// from the moment file and folders are synced, in this order and at the end: a journal that
+    /// writes the file out writes what was done to the folders before with it, so that of three
+    /// syncs only the first has to wait for the disk.
+    fn link(&self, tmp: &Path, file: &File, mut number: u64) -> io::Result<()> {
         for _ in 0..TRIES {
             match fs::hard_link(tmp, self.folder.join(file_name(number))) {
                 Ok(()) => {
                     testpoint::at("spool.linked");
-                    return match File::open(&self.folder) {
-                        // Gone with the event in it: that is in the store.
-                        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-                        folder => folder?.sync_all(),
-                    };
+                    file.sync_all()?;
+                    return self.sync();
                 }
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                     number = following(&numbers(&self.folder)?).max(number + 1);
@@ -98,15 +97,25 @@ impl Place {
                 // Taken in meanwhile, or not there yet.
                 Err(e) if e.kind() == ErrorKind::NotFound => {
                     make_dir(&self.folder)?;
-                    if let Some(parent) = self.folder.parent() {
-                        File::open(parent)?.sync_all()?;
-                    }
                     number = following(&numbers(&self.folder)?);
                 }
                 Err(e) => return Err(e),
             }
         }
         Err(io::Error::other("the spool's folder keeps vanishing"))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let folder = match File::open(&self.folder) {
+            // Gone with the event in it: that is in the store.
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            folder => folder?,
+        };
+        folder.sync_all()?;
+        match self.folder.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
     }
 
     /// Its events' files, oldest first.
@@ -122,12 +131,12 @@ impl Place {
     }
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     testpoint::at("spool.written");
-    file.sync_data()
+    Ok(file)
 }
 
 fn file_name(number: u64) -> String {
