@@ -9,6 +9,9 @@ use super::work::{Trouble, Work, merge};
 use super::{observe, titles};
 use crate::memory::{Batch, Observation, Origin};
 
+/// Up to so many sentences an answer is told in its own order; of a longer one prose comes first.
+const SHORT: usize = 14;
+
 /// What an answer without edits, or a subagent's report, taught.
 pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Observation> {
     let message = thread.message.as_deref()?;
@@ -36,7 +39,12 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
     let spoken = spoken.map(|s| s.text.as_str());
     let listed =
         said.iter().filter(told).filter(|s| s.item && s.depth == 0).map(|s| s.text.as_str());
-    let narrative = paragraph(spoken.chain(listed), observe::NARRATIVE);
+    let narrative = if said.len() <= SHORT {
+        let all = said.iter().filter(told).filter(|s| s.depth == 0).map(|s| s.text.as_str());
+        paragraph(all, observe::NARRATIVE)
+    } else {
+        paragraph(spoken.chain(listed), observe::NARRATIVE)
+    };
     let mut facts = Facts::default();
     for (key, verdict) in &looked.verdicts {
         facts.add(&format!("{key}: {}", verdict.figures()));

@@ -32,6 +32,7 @@ pub fn of_fix(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
         .filter(|s| {
             s.split_whitespace().count() >= 3
                 && !is_report_of_tests(s)
+                && !words::DONE_BEGIN.begin(&s.to_lowercase())
                 && !s.to_lowercase().contains("test")
         })
         .find_map(|s| Some(clause(&s)).filter(|c| fits(c)));
@@ -58,9 +59,12 @@ fn result(said: &[Sentence]) -> Option<String> {
 
 /// `Fixed: the result; the cause was …`, the second half when there is room for all of it.
 fn told(result: &str, said: &[Sentence]) -> String {
+    let first = result.split(' ').next().unwrap_or("");
+    let article = words::DANGLING.are(&first.to_lowercase());
+    let result = if article { lower(result) } else { result.to_owned() };
     let head = format!("Fixed: {result}");
     let room = (MOST - 10).saturating_sub(head.chars().count() + 9);
-    match cause(said, room).filter(|c| !c.contains(", ")) {
+    match cause(said, room) {
         Some(cause) => format!("{head}; cause: {cause}"),
         None => fit(&head, MOST),
     }
@@ -82,10 +86,14 @@ fn cause(said: &[Sentence], room: usize) -> Option<String> {
     let named = said.iter().filter(|s| s.about == About::Found).find_map(|s| {
         let low = s.text.to_lowercase();
         let lead = words::CAUSE_BEGIN.iter().find(|lead| low.starts_with(lead))?;
-        s.text.get(lead.len()..).map(clause)
+        let named = clause(s.text.get(lead.len()..)?);
+        // "The bug was in `ack`"
+        Some(if named.starts_with("in ") { format!("bug {named}") } else { named })
     })?;
-    let whole = named.chars().count() <= room && named.chars().count() >= 12;
-    whole.then_some(named)
+    let head = named.split(", ").next().filter(|h| h.chars().count() >= 30).unwrap_or(&named);
+    let length = head.chars().count();
+    let whole = head.matches('`').count() % 2 == 0 && (12..=room).contains(&length);
+    whole.then(|| head.to_owned())
 }
 
 /// A change of one line says itself how.

@@ -308,6 +308,7 @@ impl Thread {
         let failing = verdict.as_ref().map(|v| v.failing.clone()).unwrap_or_default();
         if let Some(known) = self.troubles.iter_mut().find(|t| t.check.key == check.key) {
             known.sources.push(id);
+            known.dormant = false;
             if known.touched.is_empty() || known.telling.is_empty() {
                 known.telling = telling.to_vec();
             }
@@ -315,6 +316,14 @@ impl Thread {
             for name in failing {
                 push(&mut known.failing, &name);
             }
+            return;
+        }
+        if let Some(back) = self.not_cured(check, &failing) {
+            let mut known = back.trouble;
+            known.touched = back.files;
+            known.sources.push(id);
+            known.verdict = verdict.or(known.verdict);
+            self.troubles.push(known);
             return;
         }
         if self.troubles.len() == TROUBLES {
@@ -328,8 +337,18 @@ impl Thread {
             after_edits: !self.current.files.is_empty(),
             touched: BTreeSet::new(),
             deed: None,
+            dormant: false,
             sources: vec![id],
         });
+    }
+
+    /// The cure of this work that was none, for the same test fails again.
+    fn not_cured(&mut self, check: &Check, failing: &[String]) -> Option<Fix> {
+        let at = self.current.fixes.iter().rposition(|f| {
+            f.trouble.check.key == check.key
+                && f.trouble.failing.iter().any(|name| failing.contains(name))
+        })?;
+        Some(self.current.fixes.remove(at))
     }
 
     fn passed(&mut self, check: &Check, id: i64) {
@@ -337,8 +356,12 @@ impl Thread {
             std::mem::take(&mut self.troubles).into_iter().partition(|t| t.ended_by(check));
         self.troubles = rest;
         for mut trouble in over {
-            // Passed without anything having been done: it was never worth telling.
+            // Passed without anything having been done: it was never worth telling, unless it
+            // comes and goes and is what all this is about.
             if trouble.touched.is_empty() && trouble.deed.is_none() {
+                if trouble.check.kind == CheckKind::Test && trouble.sources.len() > 1 {
+                    self.troubles.push(Trouble { dormant: true, ..trouble });
+                }
                 continue;
             }
             trouble.sources.push(id);
@@ -376,7 +399,7 @@ impl Thread {
     fn finish(&mut self) {
         let open: Vec<Trouble> = std::mem::take(&mut self.troubles)
             .into_iter()
-            .filter(|t| !t.telling.is_empty())
+            .filter(|t| !t.telling.is_empty() && !t.dormant)
             .collect();
         self.current.open.extend(open);
         let prompt_number = self.current.prompt_number;

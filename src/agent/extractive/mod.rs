@@ -11,6 +11,7 @@
 //! apart, foreign or garbage, it ends in time linear in them and never panics.
 
 mod answers;
+mod asked;
 mod cures;
 mod edit;
 mod episodes;

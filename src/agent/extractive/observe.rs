@@ -10,7 +10,7 @@ use super::facts::{
 use super::prose::{fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::work::{FileChange, Fix, Work};
-use super::{answers, kind, titles, words};
+use super::{answers, asked, kind, titles, words};
 use crate::memory::{Batch, Cause, Observation, Origin};
 
 /// A narrative is at most this many characters.
@@ -35,7 +35,11 @@ pub fn of_thread(thread: &Thread, batch: &Batch) -> Vec<Observation> {
         };
         if known(&observation.title) {
             let evidence = titles::of_evidence(work);
-            if !evidence.is_empty() {
+            if known(&evidence)
+                && let Some(scoped) = titles::with_scope(work)
+            {
+                observation.title = scoped;
+            } else if !evidence.is_empty() {
                 observation.title = evidence;
             }
         }
@@ -96,8 +100,7 @@ fn shares(works: &[Work], said: &[Sentence]) -> Vec<Vec<Sentence>> {
     let largest = largest.filter(|at| works[*at].commit.is_none());
     let mut shares = vec![Vec::new(); works.len()];
     for sentence in said {
-        let named =
-            |marks: &BTreeSet<String>| marks.iter().any(|m| sentence.text.contains(m.as_str()));
+        let named = |marks: &BTreeSet<String>| marks.iter().any(|m| holds(&sentence.text, m));
         let mut owners: Vec<usize> = (0..works.len()).filter(|at| named(&all[*at])).collect();
         if owners.is_empty() {
             owners.extend(largest);
@@ -105,6 +108,13 @@ fn shares(works: &[Work], said: &[Sentence]) -> Vec<Vec<Sentence>> {
         owners.into_iter().for_each(|at| shares[at].push(sentence.clone()));
     }
     shares
+}
+
+/// Whether `text` holds `name` as a word of its own.
+fn holds(text: &str, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name)
+        .any(|(at, _)| !text[..at].ends_with(word) && !text[at + name.len()..].starts_with(word))
 }
 
 /// Names by which a work can be told in a sentence.
@@ -133,15 +143,18 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     for decision in said.iter().filter(|s| s.about == About::Decision).take(3) {
         facts.add(&decision.text);
     }
-    for fix in work
+    // One of a kind is enough: a migration breaks the same build in each file.
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for other in work
         .fixes
         .iter()
         .filter(|f| {
             kind != "bugfix" || Some(f.trouble.sources[0]) != fix.map(|f| f.trouble.sources[0])
         })
+        .filter(|f| told.insert(f.trouble.check.key.as_str()))
         .take(3)
     {
-        facts.add(&solved_on_the_way(fix));
+        facts.add(&solved_on_the_way(other));
     }
     for (key, verdict) in &work.verdicts {
         facts.add(&format!("{key}: {}", verdict.figures()));
@@ -197,7 +210,7 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
 /// What was asked for, where the title does not say it already.
 pub fn subtitle(prompt: &str, title: &str) -> Option<String> {
     titles::as_title(prompt)?;
-    Some(titles::request(prompt, 140))
+    Some(asked::request(prompt, 140))
         .filter(|r| !title.starts_with(r.trim_end_matches('.')) && !same(r, title))
 }
 
@@ -232,8 +245,11 @@ fn problem_and_solution(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
     let done = paragraph(done.map(|s| s.text.as_str()), 400);
     let changes: Vec<String> =
         work.files.iter().filter(|f| fix.files.contains(&f.path)).take(4).map(described).collect();
-    let solution = if done.is_empty() { format!("{}.", changes.join("; ")) } else { done };
-    format!("{problem} Solution: {solution}")
+    match (done.is_empty(), changes.is_empty()) {
+        (false, _) => format!("{problem} Solution: {done}"),
+        (true, false) => format!("{problem} Solution: {}.", changes.join("; ")),
+        (true, true) => problem,
+    }
 }
 
 /// The sentence that says why: the one that sounds like it, else the first that is no report.

@@ -3,7 +3,7 @@
 //! `Plain`, and whoever reads it goes by its place.
 
 use super::prose::{capital, inline, split};
-use super::words;
+use super::words::{self, Words};
 
 /// A sentence or list item of a message, cleaned of Markdown's emphasis.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,9 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
     let mut heading = About::Plain;
     // What the last real heading or lead-in announced; titles below it inherit that.
     let mut outer = About::Plain;
+    let mut section = About::Plain;
     let mut below = 0;
+    let mut listed = false;
     let mut in_code = false;
     for raw in unwrapped(message) {
         let raw = raw.as_str();
@@ -84,7 +86,10 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
                 out.push(Sentence { text, about: own, depth: 0, item: false, opens: true });
             }
             outer = if about == About::Plain && line.starts_with("###") { outer } else { about };
-            (heading, below) = (outer, 0);
+            if line.starts_with('#') {
+                section = outer;
+            }
+            (heading, below, listed) = (outer, 0, false);
             continue;
         }
         if bold {
@@ -98,8 +103,13 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
             if clean.split_whitespace().count() < 3 {
                 continue;
             }
-            below = 1;
+            (below, listed) = (1, false);
         }
+        // A paragraph below the list that a lead-in announced is no part of it.
+        if !item && listed {
+            (heading, outer, below, listed) = (section, section, 0, false);
+        }
+        listed |= item && below == 0;
         let depth = if item { (raw.len() - raw.trim_start().len()) / 2 + below } else { 0 };
         tell(&mut out, &clean, heading, depth, item);
     }
@@ -223,6 +233,9 @@ fn is_rule(line: &str) -> bool {
 /// What stands under a heading or a lead-in such as `Next steps:`.
 fn heading_about(heading: &str) -> About {
     let low = heading.to_lowercase();
+    if words::ASKING.begin(&low) {
+        return About::Found;
+    }
     if words::NEXT_HEADING.inside(&low) {
         About::Next
     } else if words::DECISION_HEADING.inside(&low) {
@@ -250,14 +263,20 @@ fn sort(text: &str, heading: About) -> About {
     if words::DECIDED.inside(&low) {
         return About::Decision;
     }
+    if words::DONE_BEGIN.begin(&low) && !words::FOUND.inside(&low) {
+        return About::Done;
+    }
     if heading == About::Next {
         return About::Next;
     }
     let came_true = words::NOW.inside(&low);
-    if words::FOUND.inside(&low) || !came_true && words::THEREFORE.inside(&low) {
+    if heading == About::Found
+        || words::FOUND.inside(&low)
+        || !came_true && words::THEREFORE.inside(&low)
+    {
         return About::Found;
     }
-    if heading != About::Found && !came_true && words::NEXT.inside(&low) {
+    if !came_true && words::NEXT.inside(&low) {
         return About::Next;
     }
     if came_true || words::FINISHED.inside(&low) {
@@ -269,9 +288,11 @@ fn sort(text: &str, heading: About) -> About {
     if words::EXPLAINS.inside(&low) { About::Found } else { About::Plain }
 }
 
-/// Whether a sentence says that somebody did something, not only that it is so.
+/// Whether a sentence says that somebody did something, not that it is so or how to do it.
 pub fn tells_deed(text: &str) -> bool {
-    is_done(&text.to_lowercase())
+    let low = text.to_lowercase();
+    let first = low.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
+    !words::ALSO_IMPERATIVE.are(first) && (is_done(&low) || words::DONE_BEGIN.begin(&low))
 }
 
 /// Whether a lowercased sentence begins by saying that something was done.
@@ -299,11 +320,11 @@ fn without_opening(text: &str) -> &str {
     rest
 }
 
-/// `Let it warn` of `Next step: let it warn`.
-pub fn without_label(text: &str) -> String {
+/// `Let it warn` of `Next step: let it warn`, where `labels` hold `next step`.
+pub fn without_label(text: &str, labels: Words) -> String {
     let label = [": ", " : ", "：", " — ", " – ", " - "].iter().find_map(|mark| {
         let (label, rest) = text.split_once(mark)?;
-        words::NEXT_LABEL.are(label.trim().to_lowercase().as_str()).then_some(rest)
+        labels.are(label.trim().to_lowercase().as_str()).then_some(rest)
     });
     capital(label.unwrap_or(text).trim())
 }

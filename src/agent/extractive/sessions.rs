@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::memory::{Batch, Cause, Distilled, Message, Origin, Prompt};
+use crate::memory::{Batch, Cause, Distilled, Message, Origin, Prompt, Summary};
 
 /// Reads a turn: `project_root`, `prompts` (texts), `events` (tool, input, response, failed; or
 /// cause, text), `stop` (a text, or cause and text; absent: the turn goes on).
@@ -103,7 +103,11 @@ pub fn page(distilled: &Distilled) -> String {
     out
 }
 
-fn turn(name: &str) -> Batch {
+fn summary(name: &str) -> Summary {
+    super::distill(&turn(name)).summary.expect("a summary")
+}
+
+pub fn turn(name: &str) -> Batch {
     let path = format!("{}/tests/data/agent/{name}.json", env!("CARGO_MANIFEST_DIR"));
     batch(&std::fs::read_to_string(&path).expect("the turn is there"))
 }
@@ -253,5 +257,96 @@ fn an_interrupted_turn_says_so() {
             "notes: interrupted",
         ],
         &["want to proceed", "Installed"],
+    );
+}
+
+#[test]
+fn a_long_day_keeps_its_result_and_loses_its_repeats() {
+    check(
+        "long-migration",
+        &[
+            "[refactor] Replace moment by @plaza/dates (tool, #1)",
+            "[refactor] Replace moment by @plaza/dates (reports, billing)",
+            "[refactor] Drop moment",
+            "Everything reads dates through @plaza/dates",
+            "- pnpm vitest: 412 passed, 3 skipped",
+            "request: We still ship moment, which is 290 kB and in maintenance mode. Replace it everywhere by date-fns",
+            "learned: Three list views formatted the day in the browser's zone. That is the bug behind INC-231",
+            "completed: Moment is gone from 48 files in 8 packages, and the bundle shrank from 902 kB to 612 kB.",
+            "next_steps: `packages/legacy/src/import.ts` still imports moment, as you asked. The three skipped tests",
+        ],
+        &["Let me know", "All done", "[bugfix]", "[discovery]", "[change]"],
+    );
+    let completed = summary("long-migration").completed;
+    assert!(completed.contains("plaza/pull/318"), "{completed}");
+    assert!(completed.contains("3 commits (9f31ab2 to 71e0b3c)"), "{completed}");
+}
+
+#[test]
+fn a_hunt_tells_the_cause_and_what_was_in_vain() {
+    check(
+        "bug-hunt",
+        &[
+            "[bugfix] Fixed failing test TestReconnect: bug in `Buffer.ack` (`session/buffer.go`)",
+            "Problem: `go test` failed in TestReconnect: relay_test.go:88: lost 1 of 500 messages",
+            "- Tried and put back: session/relay.go, session/buffer.go",
+            "modified: session/buffer.go",
+            "learned: The bug was in `Buffer.ack` (`session/buffer.go`): it cut the buffer by the absolute",
+            "completed: TestReconnect passed 500 times in a row now",
+            "next_steps: `Buffer.resend` computes the same offset",
+        ],
+        &["still fails", "modified: session/relay.go", "log.Printf", "Follow-up:"],
+    );
+}
+
+#[test]
+fn other_languages_are_sorted_alike() {
+    check(
+        "german-bugfix",
+        &[
+            "[bugfix] DATEV-Export schreibt Windows-1252",
+            "learned: Die Ursache war die Kodierung Latin-1 in `fakt/export.py`",
+            "completed: Der DATEV-Export schreibt Rechnungen mit Euro-Zeichen jetzt ohne Fehler. Ich habe",
+            "next_steps: Zeichen außerhalb von Windows-1252",
+        ],
+        &["Noch offen", "1 failed, 11 passed"],
+    );
+    check(
+        "spanish-index",
+        &[
+            "[bugfix] La página de movimientos responde ahora en menos de 1 ms",
+            "learned: La causa era que la consulta recorría los 18 millones de filas",
+            "completed: La página de movimientos responde ahora en menos de 1 ms en la base de datos; antes tardaba 9,1 s. He añadido",
+            "next_steps: Queda pendiente aplicar la migración",
+        ],
+        &["packages)."],
+    );
+}
+
+#[test]
+fn an_outage_is_told_by_its_end() {
+    check(
+        "infra-rollout",
+        &[
+            "[bugfix] Fixed: the API is back up; cause: the postgres upgrade renamed the pod label",
+            "learned: The postgres upgrade renamed the pod label",
+            "completed: The API is back up: all 3 pods are ready",
+            "next_steps: Neither change is committed. There is no alert",
+        ],
+        &["[discovery]", "Cause: The", "Not done yet"],
+    );
+}
+
+#[test]
+fn an_answer_keeps_its_order() {
+    check(
+        "question-long",
+        &[
+            "[discovery] A failed job is retried 5 times",
+            "learned: A failed job is retried 5 times",
+            "completed: ",
+            "next_steps: Asked the user: Would you like me to make `sendMail` idempotent first?",
+        ],
+        &["completed: S", "How it works"],
     );
 }

@@ -6,9 +6,9 @@ use super::episodes::Thread;
 use super::facts::{same, some};
 use super::prose::{self, fit, paragraph};
 use super::sentences::{self, About, Sentence};
-use super::titles;
 use super::words;
 use super::work::merge;
+use super::{asked, titles};
 use crate::memory::{Batch, Cause, Message, Observation, Origin, Summary};
 
 const COMPLETED: usize = 900;
@@ -92,7 +92,7 @@ fn request(batch: &Batch, stop: &Message) -> String {
     let room = if prompts.len() > 1 { 160 } else { 300 };
     let mut out: Vec<String> = Vec::new();
     for prompt in prompts {
-        let request = titles::request(prompt, room);
+        let request = asked::request(prompt, room);
         if !request.is_empty() && !out.iter().any(|known| same(known, &request)) {
             out.push(request);
         }
@@ -175,7 +175,9 @@ fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> St
         About::Done => !changed && !sentences::tells_deed(&s.text),
         _ => false,
     });
-    let mut texts: Vec<&str> = told.map(|(_, s)| s.text.as_str()).collect();
+    let told: Vec<String> =
+        told.map(|(_, s)| sentences::without_label(&s.text, words::CAUSE_LABEL)).collect();
+    let mut texts: Vec<&str> = told.iter().map(String::as_str).collect();
     // What subagents found; of the main thread the sentences above say it already, and what only
     // the web says stays in its own observation.
     let reports = observations.iter().filter(|o| {
@@ -232,16 +234,13 @@ fn completed(
         texts = after(previous, texts, batch);
     }
     texts.extend(committed(&works, &texts));
-    let mut tests = works
-        .iter()
-        .flat_map(|o| o.facts.iter())
-        .filter(|f| f.contains(" passed") && f.contains(": "));
-    if !texts.is_empty()
-        && let Some(last) = tests.next_back().filter(|_| !texts.iter().any(|t| t.contains("pass")))
-    {
-        texts.push(format!("Tests: {last}"));
-    }
+    texts.extend(tested(&works, &texts));
     paragraph(texts.iter().map(String::as_str), COMPLETED)
+}
+
+/// A pull request, a ticket, a page: where to find what was made.
+fn names_place(text: &str) -> bool {
+    text.contains("https://") || text.contains("http://")
 }
 
 /// The commits that the message does not name.
@@ -266,6 +265,22 @@ fn committed(works: &[&Observation], texts: &[String]) -> Option<String> {
                 format!("{} commits ({first} to {last}): {}", titles.len(), titles.join("; "));
             Some(fit(&text, COMPLETED / 2))
         }
+    }
+}
+
+/// The last test result, unless the message tells it.
+fn tested(works: &[&Observation], texts: &[String]) -> Option<String> {
+    let facts = works.iter().flat_map(|o| o.facts.iter());
+    let results = facts.filter_map(|f| f.rsplit_once(": ").filter(|(_, f)| f.contains(" passed")));
+    let (key, figures) = results.last().filter(|_| !texts.is_empty())?;
+    let count = figures.split(' ').next().unwrap_or("");
+    let told = texts.iter().any(|t| {
+        t.contains("pass") || t.split(|c: char| !c.is_alphanumeric()).any(|word| word == count)
+    });
+    match (told, figures.ends_with("(packages)")) {
+        (true, _) => None,
+        (false, true) => Some(format!("`{key}` passes")),
+        (false, false) => Some(format!("`{key}`: {figures}")),
     }
 }
 
@@ -311,11 +326,15 @@ fn results(said: &[Sentence], changed: bool) -> Vec<String> {
         let sentence = &said[at];
         let rank = match sentence.about {
             _ if Some(at) == opening => 0,
-            About::Done if changed || sentences::tells_deed(&sentence.text) => 1,
-            About::Plain if changed => 3,
+            About::Done | About::Plain if changed && names_place(&sentence.text) => 1,
+            About::Done if !changed && !sentences::tells_deed(&sentence.text) => return None,
+            About::Done if sentence.opens => 1,
+            About::Plain if changed && sentence.opens && !sentence.item => 2,
+            About::Done => 3,
+            About::Plain if changed => 4,
             _ => return None,
         };
-        (sentence.depth == 0).then_some(rank + usize::from(!sentence.opens))
+        (sentence.depth == 0).then_some(rank)
     };
     let mut ranked: Vec<(usize, usize)> =
         (0..said.len()).filter_map(|at| Some((rank(at)?, at))).collect();
@@ -342,8 +361,9 @@ fn earlier_and(batch: &Batch, evidence: impl Iterator<Item = String>) -> Vec<Str
 }
 
 fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
-    let mut texts: Vec<String> =
-        of_kind(said, &[About::Next]).map(|s| sentences::without_label(&s.text)).collect();
+    let mut texts: Vec<String> = of_kind(said, &[About::Next])
+        .map(|s| sentences::without_label(&s.text, words::NEXT_LABEL))
+        .collect();
     texts.extend(
         of_kind(said, &[About::Question]).last().map(|s| format!("Asked the user: {}", s.text)),
     );

@@ -1,5 +1,6 @@
 //! Titles that stand alone in a list: what was done, to what, without cut sentences.
 
+use super::asked;
 use super::cures;
 use super::edit::Made;
 use super::kind;
@@ -167,7 +168,7 @@ pub fn labelled(text: &str) -> bool {
 
 /// A prompt's essence as a title; none when it says nothing by itself (`go on`).
 pub fn as_title(prompt: &str) -> Option<String> {
-    let request = first_sentence(&request(prompt, MOST));
+    let request = first_sentence(&asked::request(prompt, MOST));
     let request = request
         .strip_prefix("also ")
         .or(request.strip_prefix("Also "))
@@ -186,60 +187,6 @@ fn first_sentence(request: &str) -> String {
     let sentences = prose::split(request);
     let telling = sentences.iter().find(|s| s.split_whitespace().count() >= 3 || !s.is_ascii());
     telling.or(sentences.first()).cloned().unwrap_or_default()
-}
-
-/// What a prompt asks for, in at most `max` characters: its first sentences, without pasted text.
-pub fn request(prompt: &str, max: usize) -> String {
-    let mut in_code = false;
-    let mut out: Vec<String> = Vec::new();
-    let mut room = max;
-    for line in clean_prompt(prompt).lines() {
-        let line = line.trim();
-        if line.starts_with("```") {
-            in_code = !in_code;
-            continue;
-        }
-        if in_code || line.is_empty() {
-            continue;
-        }
-        let text = prose::inline(line.trim_start_matches(['#', '>', ' ']).trim_start_matches("- "));
-        for sentence in prose::split(&text) {
-            let length = sentence.chars().count();
-            if out.is_empty() && length > max {
-                return fit(&sentence, max);
-            }
-            if length + 1 > room {
-                return out.join(" ");
-            }
-            room -= length + 1;
-            out.push(sentence);
-        }
-    }
-    out.join(" ")
-}
-
-/// A prompt as its author meant it: a slash command as typed, a notification by its summary, no
-/// reminders of the client's.
-fn clean_prompt(prompt: &str) -> String {
-    let inside = |tag: &str| {
-        let (_, rest) = prompt.split_once(&format!("<{tag}>"))?;
-        rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner.trim().to_owned())
-    };
-    if let Some(command) = inside("command-name") {
-        let args = inside("command-args").unwrap_or_default();
-        return format!("{command} {args}").trim().to_owned();
-    }
-    if prompt.trim_start().starts_with("<task-notification>") {
-        return inside("summary").unwrap_or_default();
-    }
-    let mut out = String::new();
-    let mut rest = prompt;
-    while let Some((before, after)) = rest.split_once("<system-reminder>") {
-        out.push_str(before);
-        rest = after.split_once("</system-reminder>").map_or("", |(_, rest)| rest);
-    }
-    out.push_str(rest);
-    out
 }
 
 /// Whether a sentence can be read without the one before it.
@@ -274,6 +221,7 @@ pub fn is_report_of_tests(text: &str) -> bool {
         || low.contains("tests are green")
         || low.contains(" tests, 0 failures")
         || low.contains("compiles clean")
+        || low.contains("test") && (low.contains(" passed") || low.contains(" passes"))
 }
 
 /// Characters of a text that are words and no code.
@@ -313,6 +261,15 @@ pub fn without_subject(text: &str) -> String {
     rest.to_owned()
 }
 
+/// A commit's title with its conventional scope: `Replace moment (reports, billing)`.
+pub fn with_scope(work: &Work) -> Option<String> {
+    let subject = &work.commit.as_ref()?.subject;
+    let rest = without_prefix(subject);
+    let (_, scope) = subject[..subject.len() - rest.len()].split_once('(')?;
+    let scope = scope.split(')').next().filter(|s| !s.is_empty())?;
+    Some(tidy(&format!("{rest} ({scope})")))
+}
+
 /// A conventional subject without its `feat(x):`.
 fn without_prefix(subject: &str) -> &str {
     let Some((head, rest)) = subject.split_once(": ") else { return subject };
@@ -345,18 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prompts_become_requests() {
-        for (prompt, expected) in [
-            ("Add a flag.\n\n```\nlog\n```\nThanks!", "Add a flag. Thanks!"),
-            (
-                "<command-name>/review</command-name>\n<command-args>PR 3</command-args>",
-                "/review PR 3",
-            ),
-            ("<system-reminder>x</system-reminder>fix it", "fix it"),
-            ("/saything kind words", "/saything kind words"),
-        ] {
-            assert_eq!(request(prompt, 200), expected, "{prompt}");
-        }
+    fn some_prompts_are_titles() {
         assert_eq!(as_title("continue"), None);
         assert_eq!(as_title("yes please"), None);
         assert_eq!(as_title("add a --verbose flag").as_deref(), Some("Add a --verbose flag"));

@@ -282,6 +282,10 @@ pub fn fetches(part: &Simple) -> Option<String> {
     ) {
         return None;
     }
+    // Only whether it answers is asked.
+    if part.args().any(|a| matches!(a, "/dev/null" | "-I" | "--head" | "--spider")) {
+        return None;
+    }
     let addresses: Vec<&str> = part
         .args()
         .filter(|a| {

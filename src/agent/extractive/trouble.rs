@@ -1,6 +1,7 @@
 //! The telling lines of a failed command's output: what a person would quote when asking for help.
 
 use super::prose::{fit, without_colours};
+use super::verdict;
 
 /// As much of one line as is worth quoting, in characters.
 const LINE: usize = 180;
@@ -142,6 +143,8 @@ fn weight(line: &str) -> u8 {
         || line.starts_with("FAILED ")
         || line.starts_with("--- FAIL")
         || line.ends_with(" failed") && line.len() < 20
+        || line.starts_with("FAIL\t")
+        || line == "FAIL"
         || line == "failures:"
         || line == "Failures:";
     if names_test {
@@ -189,6 +192,12 @@ fn weight(line: &str) -> u8 {
         "invalid ",
         "is not ",
     ];
+    if is_located(line) {
+        return 6;
+    }
+    if verdict::read(line).is_some() {
+        return 0;
+    }
     if low.contains("error") || low.contains("failed") || low.contains("failure") {
         return 5;
     }
@@ -199,6 +208,16 @@ fn weight(line: &str) -> u8 {
         return 4;
     }
     0
+}
+
+/// `relay_test.go:88: lost 1 of 500`: a place in a file and what is wrong there.
+fn is_located(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(place, message)| {
+        let mut parts = place.split(':');
+        let file = parts.next().is_some_and(|f| f.contains('.') && !f.contains(' '));
+        let numbers = parts.all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        file && numbers && place.contains(':') && message.split_whitespace().count() >= 2
+    })
 }
 
 /// `ValueError: …`, `java.lang.NullPointerException: …`: a name that ends in Error or Exception,

@@ -53,6 +53,18 @@ pub const NEXT_BEGIN: Words = Words(
      ensuite|il reste|reste à|à faire|siguiente|falta|queda pendiente|quedan pendientes|pendiente|\
      queda por|próximo|осталось|下一步|接下来|次は|다음",
 );
+// Labels in front of a cause.
+pub const CAUSE_LABEL: Words =
+    Words("cause|root cause|the cause|ursache|cause racine|causa|causa raíz|причина");
+// Headings that ask: what stands below them answers.
+pub const ASKING: Words =
+    Words("how |where |what happens|why |when |before you|wie |wo |warum |cómo |dónde |por qué ");
+// Deeds in languages that put the verb elsewhere or write it in two words.
+pub const DONE_BEGIN: Words = Words(
+    "the fix is |the fix was |the solution is |the solution was |ich habe |wir haben |habe |he |hemos |se ha |se han |j'ai |nous avons |ho |abbiamo |я |мы ",
+);
+// Words of `DONE` that also tell somebody else to do it.
+pub const ALSO_IMPERATIVE: Words = Words("set|cut|split|put|let|bound|he|used|made|built");
 // Labels in front of what is still to do; the field they end up in says the same.
 pub const NEXT_LABEL: Words = Words(
     "next|next step|next steps|todo|to do|remaining|remaining work|still open|still to do|\
@@ -88,7 +100,7 @@ pub const DECIDED: Words = Words(
      tradeoff|entschieden|entschied |j'ai choisi|decidí|решил",
 );
 pub const FOUND: Words = Words(
-    "root cause|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
+    "i tried|what was tried|put back: |did not help|didn't help|made no difference|root cause|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
      the problem is|the issue was|the issue is|i found|found that|discovered|because |happens when|\
      due to |die ursache|lag daran|la cause|parce que|la causa|porque |причина|потому что|原因",
 );
@@ -150,6 +162,21 @@ pub const GO_ON: Words = Words(
 pub const AT_IT: Words = Words(
     "let me |now let me |now i'll |i'll now |next, i'll |next i'll |now i will |i'm going to |\
      ich schaue |als nächstes schaue |ahora voy |voy a |je vais ",
+);
+
+// A sentence of a prompt that asks for something, whatever its verb.
+pub const ASKS: Words = Words(
+    "please|can you|could you|would you|i want|i need|i'd like|let's |we need|you should|bitte|\
+     kannst du|könntest du|ich möchte|por favor|puedes|podrías|quiero|s'il te pla|s'il vous pla|\
+     peux-tu|pouvez-vous|пожалуйста|можешь|请|ください",
+);
+
+pub const IMPERATIVE: Words = Words(
+    "add|analyse|analyze|ask|build|change|check|clean|commit|compare|convert|copy|create|debug|delete|\
+     deploy|describe|document|drop|explain|extend|find|fix|generate|get|give|have|improve|install|\
+     investigate|list|look|make|measure|merge|migrate|move|open|optimise|optimize|port|publish|push|\
+     put|read|reduce|release|remove|rename|replace|report|review|rewrite|run|search|set|show|split|\
+     start|stop|summarise|summarize|tell|test|translate|try|turn|update|upgrade|use|work|write",
 );
 
 // What a prompt or a commit asks for: stems of verbs.

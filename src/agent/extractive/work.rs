@@ -59,6 +59,8 @@ pub struct Trouble {
     pub touched: BTreeSet<String>,
     /// Something else was done since that may have cured it.
     pub deed: Option<String>,
+    /// It passes at the moment, though nothing was done that could have cured it.
+    pub dormant: bool,
     pub sources: Vec<i64>,
 }
 
@@ -133,10 +135,11 @@ impl Work {
         known.sources.push(source);
     }
 
-    /// Files made and taken away again within this work never were.
+    /// Files made and taken away again within this work never were, nor were lines put back.
     pub fn settle(&mut self) {
         self.index.clear();
         self.files.retain(|f| f.made != Made::Removed || f.sources.len() == 1);
+        self.files.retain(|f| f.swap.as_ref().is_none_or(|(old, new)| old != new));
     }
 
     pub fn passed(&mut self, check: &Check, verdict: Option<&Verdict>) {
@@ -281,6 +284,7 @@ mod tests {
             after_edits: false,
             touched: BTreeSet::new(),
             deed: None,
+            dormant: false,
             sources: Vec::new(),
         }
     }
