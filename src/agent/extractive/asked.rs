@@ -24,7 +24,7 @@ pub fn request(prompt: &str, max: usize) -> String {
             .count()
     };
     let taken = fits(max);
-    let asking = all.iter().position(asks).filter(|at| *at >= taken);
+    let asking = all.iter().position(|s| asks(s)).filter(|at| *at >= taken);
     match asking.map(|at| (at, max.saturating_sub(length(&all[at])))) {
         Some((at, room)) if fits(room) > 0 => {
             let before = all[..fits(room).min(at)].join(" ");
@@ -34,7 +34,7 @@ pub fn request(prompt: &str, max: usize) -> String {
     }
 }
 
-fn asks(sentence: &String) -> bool {
+fn asks(sentence: &str) -> bool {
     let low = sentence.to_lowercase();
     let first = low.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
     sentence.ends_with(['?', '？'])

@@ -90,7 +90,16 @@ fn cause(said: &[Sentence], room: usize) -> Option<String> {
         // "The bug was in `ack`"
         Some(if named.starts_with("in ") { format!("bug {named}") } else { named })
     })?;
-    let head = named.split(", ").next().filter(|h| h.chars().count() >= 30).unwrap_or(&named);
+    // Shorter by what only describes it: `a table in which February has 28 days`.
+    let cuts = [", ", " in which ", " which ", " that "].iter().filter_map(|m| named.split_once(m));
+    let whole_words = |text: &str| {
+        let last = text.rsplit(' ').next().unwrap_or("");
+        text.chars().count() >= 30 && !words::DANGLING.are(last)
+    };
+    let shorter = cuts.map(|(head, _)| head).filter(|head| whole_words(head));
+    let fits = |text: &&str| text.chars().count() <= room;
+    let head = Some(named.as_str()).filter(fits);
+    let head = head.or_else(|| shorter.filter(fits).max_by_key(|h| h.len()))?;
     let length = head.chars().count();
     let whole = head.matches('`').count() % 2 == 0 && (12..=room).contains(&length);
     whole.then(|| head.to_owned())

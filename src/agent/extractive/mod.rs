@@ -15,6 +15,8 @@ mod asked;
 mod cures;
 mod edit;
 mod episodes;
+#[cfg(test)]
+mod examples;
 mod facts;
 mod kind;
 mod observe;

@@ -10,7 +10,7 @@ use super::facts::{
 use super::prose::{fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::work::{FileChange, Fix, Work};
-use super::{answers, asked, kind, titles, words};
+use super::{answers, asked, kind, titles};
 use crate::memory::{Batch, Cause, Observation, Origin};
 
 /// A narrative is at most this many characters.
@@ -258,9 +258,4 @@ pub fn cause(said: &[Sentence]) -> Option<&Sentence> {
     found.or_else(|| {
         said.iter().find(|s| s.about == About::Plain && !s.item && titles::stands_alone(&s.text))
     })
-}
-
-/// Whether a sentence is about nothing but the cause.
-pub fn names_cause(text: &str) -> bool {
-    words::CAUSE_BEGIN.begin(&text.to_lowercase())
 }

@@ -271,8 +271,9 @@ fn committed(works: &[&Observation], texts: &[String]) -> Option<String> {
 /// The last test result, unless the message tells it.
 fn tested(works: &[&Observation], texts: &[String]) -> Option<String> {
     let facts = works.iter().flat_map(|o| o.facts.iter());
-    let results = facts.filter_map(|f| f.rsplit_once(": ").filter(|(_, f)| f.contains(" passed")));
-    let (key, figures) = results.last().filter(|_| !texts.is_empty())?;
+    let mut results =
+        facts.filter_map(|f| f.rsplit_once(": ").filter(|(_, f)| f.contains(" passed")));
+    let (key, figures) = results.next_back().filter(|_| !texts.is_empty())?;
     let count = figures.split(' ').next().unwrap_or("");
     let told = texts.iter().any(|t| {
         t.contains("pass") || t.split(|c: char| !c.is_alphanumeric()).any(|word| word == count)

@@ -71,13 +71,25 @@ fn quote(lines: &[&str], at: usize) -> String {
     }
     if line.contains("panicked at") && line.ends_with(':') {
         let place = line.split("panicked at ").nth(1).unwrap_or("").trim_end_matches(':');
-        return format!("panicked: {next} ({})", short_place(place));
+        return format!("panicked: {next}{} ({})", sides(&lines[at..]), short_place(place));
     }
     // "error during build:" only announces what is said below it.
     if line.ends_with(':') && !next.is_empty() {
         return format!("{} {}", bare(line), bare(next));
     }
     bare(line).to_owned()
+}
+
+/// The two sides of a Rust assertion, from the lines below it: `: left 8.0, right 14.5`.
+fn sides(lines: &[&str]) -> String {
+    let side = |name: &str| {
+        let line = lines.iter().take(6).find_map(|l| l.strip_prefix(name))?.trim();
+        (line.chars().count() <= 40).then(|| line.to_owned())
+    };
+    match (side("left:"), side("right:")) {
+        (Some(left), Some(right)) => format!(": left {left}, right {right}"),
+        _ => String::new(),
+    }
 }
 
 /// Without the `E` with which pytest marks the line that failed.
@@ -247,7 +259,7 @@ mod tests {
         );
         check(
             "thread 'parser::parse_empty' panicked at src/parser.rs:42:9:\nassertion `left == right` failed\n  left: 1\n right: 2",
-            &["panicked: assertion `left == right` failed (src/parser.rs:42)"],
+            &["panicked: assertion `left == right` failed: left 1, right 2 (src/parser.rs:42)"],
         );
         check(
             "Traceback (most recent call last):\n  File \"a.py\", line 3, in <module>\nValueError: invalid literal for int()",
