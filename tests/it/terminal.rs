@@ -124,10 +124,9 @@ fn a_session_is_wrapped_at_the_width_of_the_terminal() {
          other line. Find out why, and fix it with a test.
            - and say 記憶
       s1   All 7 tests pass now.
-           Next: write the changelog.
+           Next: Write the changelog.
       o1   discovery: The parser of `Vec<u8>` drops the last
-           byte of every other line. Find out why, and fix it
-           with a test. and say 記憶
+           byte of every other line
     "#);
 }
 

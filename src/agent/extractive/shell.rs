@@ -46,11 +46,6 @@ impl Simple {
         }
         None
     }
-
-    /// As a person would write it, without flags' noise cut off.
-    pub fn line(&self) -> String {
-        self.words.join(" ")
-    }
 }
 
 /// More simple commands than this in one line are a script, of which the beginning tells enough.
@@ -364,7 +359,7 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expected: &[&str]) {
-        let lines: Vec<String> = split(line).iter().map(Simple::line).collect();
+        let lines: Vec<String> = split(line).iter().map(|s| s.words.join(" ")).collect();
         assert_eq!(lines, expected, "{line}");
     }
 
@@ -400,6 +395,6 @@ mod tests {
         let line = "git add -A && git commit -m \"$(cat <<'EOF'\nfeat: add it (x)\n\n- one \"quoted\"\nEOF\n)\" && git push";
         let commands = split(line);
         assert_eq!(commands[1].option("-m"), Some("feat: add it (x)\n\n- one \"quoted\""));
-        assert_eq!(commands[2].line(), "git push");
+        assert_eq!(commands[2].words.join(" "), "git push");
     }
 }
