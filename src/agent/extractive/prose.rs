@@ -72,7 +72,7 @@ pub fn paragraph<'a>(sentences: impl Iterator<Item = &'a str>, max: usize) -> St
         if piece.chars().count() + 2 > room && !out.is_empty() {
             break;
         }
-        if !out.is_empty() {
+        if !out.is_empty() && !out.ends_with(['。', '！', '？']) {
             out.push(' ');
         }
         out.push_str(&capital(&piece));

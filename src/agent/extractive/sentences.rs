@@ -124,6 +124,10 @@ fn tell(out: &mut Vec<Sentence>, paragraph: &str, heading: About, depth: usize, 
             continue;
         }
         let about = match sort(&text, heading) {
+            // A message opens with what it came to, though it may sound like an explanation.
+            About::Found if out.is_empty() && heading == About::Plain && !tells_why(&text) => {
+                About::Plain
+            }
             // What follows a cause in its paragraph explains it.
             About::Plain if before == About::Found => About::Found,
             About::Plain if before == About::Next && leans(&text) => About::Next,
@@ -286,6 +290,12 @@ fn sort(text: &str, heading: About) -> About {
         return heading;
     }
     if words::EXPLAINS.inside(&low) { About::Found } else { About::Plain }
+}
+
+/// Whether a sentence tells a cause or what came of one.
+fn tells_why(text: &str) -> bool {
+    let low = text.to_lowercase();
+    words::FOUND.inside(&low) || words::THEREFORE.inside(&low)
 }
 
 /// Whether a sentence says that somebody did something, not that it is so or how to do it.

@@ -350,3 +350,64 @@ fn an_answer_keeps_its_order() {
         &["completed: S", "How it works"],
     );
 }
+
+#[test]
+fn last_words_come_in_many_manners() {
+    let after_edits = |message: &str| {
+        let mut batch = turn("refactor-no-tests");
+        let stop = batch.messages.last_mut().expect("a stop");
+        stop.last_assistant_message = Some(message.to_owned());
+        let made = super::distill(&batch);
+        let summary = made.summary.expect("a summary");
+        [made.observations[0].title.clone(), summary.learned, summary.completed, summary.next_steps]
+    };
+    let request = "Rename the Store trait to Repository everywhere and move it into its own module";
+    for (message, expected) in [
+        (
+            "✅ **Done!** The `Store` trait is now `Repository`.\n\n**Summary of changes:**\n\n| File | Change |\n|---|---|\n| `a.rs` | new |\n\nAll 23 tests pass.\n\nWould you like me to update the docs?",
+            [
+                "The `Store` trait is now `Repository`",
+                "",
+                "The `Store` trait is now `Repository`. All 23 tests pass.",
+                "Asked the user: Would you like me to update the docs?",
+            ],
+        ),
+        (
+            "The rename is complete.\n\n## What changed\n- `src/lib.rs`: exports it\n\n## Next steps\n1. Publish 0.4.0",
+            [request, "", "The rename is complete. `src/lib.rs`: exports it.", "Publish 0.4.0."],
+        ),
+        (
+            "I renamed `Store` to `Repository`.\n\n- `memory.rs` is odd, because it had its own copy of the trait. I deleted it.",
+            [
+                "Renamed `Store` to `Repository`",
+                "`memory.rs` is odd, because it had its own copy of the trait.",
+                "I renamed `Store` to `Repository`.",
+                "",
+            ],
+        ),
+        (
+            "I wasn't able to finish: the macro lives in `store-derive`. I renamed what could be renamed. To go on I need access to it.",
+            [
+                "I wasn't able to finish: the macro lives in `store-derive`",
+                "",
+                "I wasn't able to finish: the macro lives in `store-derive`. I renamed what could be renamed.",
+                "To go on I need access to it.",
+            ],
+        ),
+        (
+            "`Store` を `Repository` に改名しました。テストはすべて通っています。次は README の更新です。",
+            [
+                "`Store` を `Repository` に改名しました",
+                "",
+                "`Store` を `Repository` に改名しました。テストはすべて通っています。",
+                "次は README の更新です。",
+            ],
+        ),
+        (
+            "The trait moved to a file of its own, and everything that named it by its old path was\nadapted. Now let me remove the old file:",
+            [request, "", "Changed repository in src/lib.rs and 3 more files.", ""],
+        ),
+    ] {
+        assert_eq!(after_edits(message), expected, "{message}");
+    }
+}

@@ -351,7 +351,15 @@ fn results(said: &[Sentence], changed: bool) -> Vec<String> {
         }
     }
     taken.sort_unstable();
-    taken.into_iter().map(|at| said[at].text.clone()).collect()
+    // "I deleted it." means nothing without the sentence before it.
+    let lost = |at: usize| {
+        let text = &said[at].text;
+        let alone = at.checked_sub(1).is_none_or(|before| !taken.contains(&before));
+        let short = text.split_whitespace().count() <= 5;
+        !said[at].opens && alone && short && titles::leans_inside(text)
+    };
+    let kept: Vec<usize> = taken.iter().copied().filter(|at| !lost(*at)).collect();
+    kept.into_iter().map(|at| said[at].text.clone()).collect()
 }
 
 fn earlier_and(batch: &Batch, evidence: impl Iterator<Item = String>) -> Vec<String> {

@@ -23,7 +23,8 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
     {
         return cures::of_fix(fix, work, said);
     }
-    let whole = |s: &&Sentence| !leans_inside(&s.text) && stands_alone(&s.text);
+    let whole =
+        |s: &&Sentence| !leans_inside(&s.text) && stands_alone(&s.text) && !is_vacuous(&s.text);
     let opening = sentences::opening(said).map(|at| &said[at]).filter(|s| !s.item).filter(whole);
     if let Some(opening) = opening {
         return tidy(&without_subject(&opening.text));
@@ -206,10 +207,20 @@ pub fn stands_alone(text: &str) -> bool {
 }
 
 /// Whether it speaks of something named before: `Documented it in the README`.
-fn leans_inside(text: &str) -> bool {
+pub fn leans_inside(text: &str) -> bool {
     let mut words = text.split_whitespace().skip(1).take(3);
     text.split_whitespace().count() < 9
-        && words.any(|w| matches!(w, "it" | "them" | "that" | "this" | "these" | "those"))
+        && words.any(|w| {
+            matches!(
+                w.trim_end_matches(['.', ',', '!']),
+                "it" | "them" | "that" | "this" | "these" | "those"
+            )
+        })
+}
+
+/// `The rename is complete.`
+fn is_vacuous(text: &str) -> bool {
+    text.split_whitespace().count() <= 6 && words::VACUOUS.inside(&text.to_lowercase())
 }
 
 /// `All 12 tests pass.`: true, and no title.
@@ -256,7 +267,8 @@ pub fn without_subject(text: &str) -> String {
         "Also ",
         "Now ",
     ] {
-        rest = rest.strip_prefix(lead).unwrap_or(rest);
+        let bare = rest.strip_prefix(lead);
+        rest = bare.filter(|bare| !words::NEGATIVE.begin(&bare.to_lowercase())).unwrap_or(rest);
     }
     rest.to_owned()
 }

@@ -47,7 +47,8 @@ pub const DONE_HEADING: Words = Words(
 // What sentences begin with.
 pub const NEXT_BEGIN: Words = Words(
     "next|todo|to do:|remaining|still to|still need|still open|still missing|open: |left: |left to |\
-     left open|what is left|what's left|what remains|follow-up|followup|not yet|not done|you'll need|\
+     left open|what is left|what's left|what remains|follow-up|followup|not yet|not done|to go on|to continue,|i need |\
+     i still need|we still need|waiting for|blocked by|blocked on|you'll need|\
      you will need|you may want|you might want|i recommend|i'd recommend|i suggest|consider |\
      als nächstes|nächster|nächste schritte|noch offen|offen: |noch zu tun|es fehlt noch|prochaine|\
      ensuite|il reste|reste à|à faire|siguiente|falta|queda pendiente|quedan pendientes|pendiente|\
@@ -100,7 +101,7 @@ pub const DECIDED: Words = Words(
      tradeoff|entschieden|entschied |j'ai choisi|decidí|решил",
 );
 pub const FOUND: Words = Words(
-    "i tried|what was tried|put back: |did not help|didn't help|made no difference|root cause|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
+    "i tried|what was tried|put back: |did not help|didn't help|made no difference|root cause|turned out|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
      the problem is|the issue was|the issue is|i found|found that|discovered|because |happens when|\
      due to |die ursache|lag daran|la cause|parce que|la causa|porque |причина|потому что|原因",
 );
@@ -177,6 +178,16 @@ pub const IMPERATIVE: Words = Words(
      investigate|list|look|make|measure|merge|migrate|move|open|optimise|optimize|port|publish|push|\
      put|read|reduce|release|remove|rename|replace|report|review|rewrite|run|search|set|show|split|\
      start|stop|summarise|summarize|tell|test|translate|try|turn|update|upgrade|use|work|write",
+);
+
+// True of any work that ended, and so no title.
+pub const VACUOUS: Words = Words(
+    "is complete|are complete|is done|are done|is finished|is in place|is implemented|all set|ist fertig|\
+     ist erledigt|está listo|está lista|está hecho|est terminé|est prêt|готово",
+);
+// What somebody could not do is told with its subject.
+pub const NEGATIVE: Words = Words(
+    "was |wasn't |were |could not |couldn't |cannot |can't |did not |didn't |do not |don't |had |have |am ",
 );
 
 // What a prompt or a commit asks for: stems of verbs.
