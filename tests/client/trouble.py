@@ -63,13 +63,20 @@ def client_terminated(check, world):
     check.quiet(w)
 
 
+def signal_worker(name):
+    """A command for a tool: signals the workers of its own data dir by their pids, no others."""
+    return (f'{PYTHON} "import json, os, signal, subprocess as s; '
+            "ps = json.loads(s.check_output([os.environ['MEMCTL_BIN'], 'ps', '--json'])); "
+            f"[os.kill(w['pid'], signal.{name}) for w in ps if w['pid']]\"")
+
+
 def worker_killed(check, world):
     """SIGKILL of the worker during a turn: the next event starts another, nothing is lost."""
     script = {}
     w = world(script)
     here = w.project("here")
     # The tool kills the worker; what comes behind it finds nobody.
-    kill = f"pkill -9 -f '[m]emctl worker .*'\"$CLAUDE_CODE_SESSION_ID\"; echo killed"
+    kill = signal_worker("SIGKILL")
     script["Kill it"] = [tool("Bash", command="echo before", description="e"),
                          tool("Bash", command=kill, description="kill"),
                          tool("Bash", command="echo after", description="e"),
@@ -86,7 +93,7 @@ def worker_killed(check, world):
 
 def worker_hung(check, world):
     """A worker that answers nothing (SIGSTOP): hooks stay quick, another takes over."""
-    hang = "pkill -STOP -f '[m]emctl worker .*'\"$CLAUDE_CODE_SESSION_ID\"; echo stopped"
+    hang = signal_worker("SIGSTOP")
     w = world({"Hang it": [tool("Bash", command="echo before", description="e"),
                            tool("Bash", command=hang, description="hang"),
                            tool("Bash", command="echo after", description="e"),
