@@ -5,7 +5,7 @@
 //! 2026-11-24T21:09:00.123Z  WARN 4711 what happened name=value
 //! ```
 //!
-//! Time in UTC, level, pid. A worker writes through `tracing`, a hook through [`line`], which
+//! Time in UTC, level, pid. A worker writes through `tracing`, a hook through [`line()`], which
 //! costs it an open and a write when there is something to say. A line is one write to a file
 //! opened for appending, so lines of several processes do not mix.
 

@@ -19,6 +19,9 @@ pub struct Batch {
     pub earlier: Vec<Earlier>,
     /// The summary row that the `Summarize` will write anew, when there is one.
     pub previous: Option<Summary>,
+    /// The turn whose Stop wrote that row: it may be another than the one that stops now, which the
+    /// client began by itself.
+    pub previous_turn: Option<String>,
     pub rolling: Rolling,
 }
 

@@ -148,7 +148,9 @@ fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
     };
     let known =
         reader.and_then(|r| sessions::find(r.connection(), &client, &session).ok().flatten());
-    let pid = Some(holder.identity.pid).filter(|pid| *pid > 0);
+    // A worker serves a moment before its lock file names it.
+    let told = live.then(|| status.pid.cast_signed());
+    let pid = told.or(Some(holder.identity.pid)).filter(|pid| *pid > 0);
     Some(Row {
         project: known.as_ref().and_then(|s| s.project.clone()).unwrap_or_default(),
         queue: known.as_ref().map_or(0, |s| {

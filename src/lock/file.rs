@@ -28,7 +28,7 @@ impl Drop for Held {
 
 impl FileLock {
     /// # Errors
-    /// As [`SessionLock::try_take`].
+    /// As [`SessionLock::try_take`](super::SessionLock::try_take).
     pub fn open(path: &Path) -> io::Result<FileLock> {
         Ok(FileLock { path: path.to_owned(), file: Arc::new(open(path)?) })
     }

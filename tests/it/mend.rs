@@ -185,7 +185,9 @@ fn kill_stale_ends_what_hangs_and_removes_what_the_dead_left() {
         let rows = w.memctl(&["ps", "--json"]).json();
         let row = rows.as_array().unwrap().iter().find(|r| r["session"] == "hung").cloned();
         match row {
-            Some(row) if row["state"] == "serving" => Ok(row["pid"].as_i64().unwrap() as i32),
+            Some(row) if row["state"] == "serving" && row["pid"].is_number() => {
+                Ok(row["pid"].as_i64().unwrap() as i32)
+            }
             other => Err(format!("{other:?}")),
         }
     });

@@ -26,7 +26,13 @@ pub fn of(
     let spoken = matches!(stop.cause, Cause::Stop);
     let message = stop.last_assistant_message.as_deref().filter(|_| spoken).unwrap_or("");
     let said = sentences::sentences(message);
-    let previous = batch.previous.clone().unwrap_or_default();
+    let mut previous = batch.previous.clone().unwrap_or_default();
+    if !said.is_empty() && stop.turn_id.is_some() && stop.turn_id == batch.previous_turn {
+        // The turn went on after its Stop: what it says now is its last word.
+        previous.learned.clear();
+        previous.completed.clear();
+        previous.next_steps.clear();
+    }
     let works = |kind: &str| !matches!(kind, "discovery" | "decision" | "security_alert");
     let changed = observations.iter().any(|o| works(&o.kind))
         || batch.earlier.iter().any(|e| works(&e.kind) || !e.files_modified.is_empty());

@@ -250,7 +250,7 @@ pub(super) fn surroundings(
         }
     }
     prompts.sort_by_key(|p| p.number);
-    let (mut earlier, mut previous) = (Vec::new(), None);
+    let (mut earlier, mut previous, mut previous_turn) = (Vec::new(), None, None);
     if let Some(last) = messages.last().filter(|m| m.cause.summarizes()) {
         let mut turn: Vec<i64> =
             prompts_of_turn(tx, session_id, last.prompt_number)?.iter().map(|p| p.number).collect();
@@ -262,8 +262,12 @@ pub(super) fn surroundings(
         }
         previous = tx
             .prepare_cached(&format!("{SUMMARY} AND prompt_number = ?2 AND external_id IS NULL"))?
-            .query_row([session_id, last.prompt_number], summary)
-            .optional()?;
+            .query_row([session_id, last.prompt_number], |r| Ok((summary(r)?, r.get(8)?)))
+            .optional()?
+            .map(|(summary, turn)| {
+                previous_turn = turn;
+                summary
+            });
     }
     Ok(Batch {
         project_root: projects::root_of(tx, session_id)?.map(PathBuf::from),
@@ -271,6 +275,7 @@ pub(super) fn surroundings(
         prompts,
         earlier,
         previous,
+        previous_turn,
         rolling: rolling(tx, session_id)?,
     })
 }
@@ -304,7 +309,7 @@ fn observed(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlie
 }
 
 const SUMMARY: &str = "SELECT request, investigated, learned, completed, next_steps, notes,
-   files_read, files_modified FROM session_summaries WHERE session_id = ?1 AND NOT hidden";
+   files_read, files_modified, turn_id FROM session_summaries WHERE session_id = ?1 AND NOT hidden";
 
 fn summary(r: &Row) -> rusqlite::Result<Summary> {
     Ok(Summary {
