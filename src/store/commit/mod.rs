@@ -38,6 +38,10 @@ pub fn complete(
         queue::give_back(tx, &ids)?;
         return Ok(Completed::Dropped);
     }
+    // First of all: what names a message as its source is named after it is written anew.
+    for id in &ids {
+        processed(tx, *id, now)?;
+    }
     let mut observations = Vec::new();
     for observation in &distilled.observations {
         observations.push(observe(tx, session_id, observation, &ids, backend, now)?);
@@ -48,9 +52,6 @@ pub fn complete(
         }
         _ => None,
     };
-    for id in ids {
-        processed(tx, id, now)?;
-    }
     tx.prepare_cached(
         "UPDATE sessions SET restarts = 0, backend = ifnull(backend, ?2) WHERE id = ?1",
     )?
@@ -72,12 +73,20 @@ fn all_in_work(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<bool> {
 }
 
 /// A message that is done keeps its ids, so that a late repeat is known, and loses its payload.
+///
+/// The row is taken out and put in again: shortened in place it would leave its page nearly
+/// empty, for SQLite puts pages together only where a row goes (350 events of real sessions left
+/// 670 KB in this table, and leave 98).
 pub(super) fn processed(tx: &Transaction, id: i64, now: i64) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE pending_messages SET status = 'processed', completed_at_epoch = ?2,
-           tool_input = NULL, tool_response = NULL, last_assistant_message = NULL, cwd = NULL,
-           not_before_epoch = NULL, error = NULL, worker_pid = NULL
-         WHERE id = ?1",
+        "REPLACE INTO pending_messages (id, event_id, session_id, content_session_id, turn_id,
+           tool_use_id, agent_id, agent_type, message_type, event, tool_name, prompt_number,
+           status, retry_count, claims, created_at_epoch, started_processing_at_epoch,
+           completed_at_epoch)
+         SELECT id, event_id, session_id, content_session_id, turn_id, tool_use_id, agent_id,
+           agent_type, message_type, event, tool_name, prompt_number, 'processed', retry_count,
+           claims, created_at_epoch, started_processing_at_epoch, ?2
+         FROM pending_messages WHERE id = ?1",
     )?
     .execute([id, now])?;
     Ok(())
