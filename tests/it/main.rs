@@ -21,6 +21,8 @@ mod recorded;
 mod recover;
 /// Transcripts through the hooks' own way.
 mod replay;
+/// All of it at once, with faults drawn by lot.
+mod soak;
 /// Widths, colours, pipes.
 mod terminal;
 /// Rules about the sources that no compiler checks.

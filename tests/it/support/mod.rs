@@ -2,7 +2,7 @@
 
 pub mod recordings;
 pub mod wait;
-mod world;
+pub mod world;
 
 pub use wait::until;
 pub use world::World;

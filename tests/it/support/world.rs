@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OpenFlags};
@@ -23,6 +24,15 @@ pub struct Output {
 }
 
 impl Output {
+    fn of(child: Child) -> Output {
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -106,6 +116,18 @@ impl World {
     pub fn hook_bytes(&self, args: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         run(command.arg("hook").args(args), input)
+    }
+
+    /// A hook with this payload that is killed after `moment`, unless it has ended by then.
+    pub fn hook_killed(&self, payload: &Value, moment: Duration) -> Output {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Small enough for a pipe; who is dead already reads nothing.
+        let _ = child.stdin.take().unwrap().write_all(payload.to_string().as_bytes());
+        super::wait::jitter(moment);
+        child.kill().unwrap();
+        Output::of(child)
     }
 
     /// One payload through a hook, which must answer with one JSON object and exit 0.
@@ -252,6 +274,15 @@ impl World {
         pid
     }
 
+    /// Copies what is there to where it outlives the test, for whoever has to find out.
+    pub fn keep(&self) -> PathBuf {
+        let kept =
+            tempfile::Builder::new().prefix("memctl-kept-").tempdir_in("/tmp").unwrap().keep();
+        let copied = Command::new("cp").arg("-r").arg(self.dir.path()).arg(&kept).status().unwrap();
+        assert!(copied.success());
+        kept
+    }
+
     pub fn signal(&self, pid: i32, signal: Signal) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
     }
@@ -283,13 +314,9 @@ fn run(command: &mut Command, input: &[u8]) -> Output {
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
+    let output = Output::of(child);
     writer.join().unwrap();
-    Output {
-        code: output.status.code(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    output
 }
 
 fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {

@@ -1,0 +1,278 @@
+//! The store against what was acknowledged.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::fs;
+
+use super::driver::{Event, Session, What};
+use crate::support::World;
+
+/// What was counted, and every sentence about what must not be.
+#[derive(Default)]
+pub struct Found {
+    pub wrong: Vec<String>,
+    sessions: usize,
+    run: usize,
+    acknowledged: usize,
+    /// Of the others: kept all the same.
+    kept: usize,
+    lost: usize,
+    doubled: usize,
+    stopped: usize,
+    summaries: usize,
+    observations: i64,
+    workers: i64,
+    given_up: i64,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} sessions, {} events, {} acknowledged (and {} of the others kept): {} acknowledged \
+             lost, {} doubled",
+            self.sessions, self.run, self.acknowledged, self.kept, self.lost, self.doubled
+        )?;
+        write!(
+            f,
+            "{} turns stopped, {} of them with their summary; {} observations; {} workers owned a \
+             session; {} messages given up",
+            self.stopped, self.summaries, self.observations, self.workers, self.given_up
+        )
+    }
+}
+
+/// Ids of rows, ascending, by session and what identifies an event in it.
+type Rows = HashMap<(String, String), Vec<i64>>;
+
+fn rows(w: &World, sql: &str) -> Rows {
+    let mut found = Rows::new();
+    for row in w.rows(sql) {
+        let cells: Vec<&str> = row.splitn(3, '|').collect();
+        let [id, session, key] = cells[..] else { panic!("{row}") };
+        let ids = found.entry((session.to_owned(), key.to_owned())).or_default();
+        ids.push(id.parse().unwrap());
+    }
+    found
+}
+
+pub fn check(w: &World, sessions: &[Session]) -> Found {
+    let mut found = Found { sessions: sessions.len(), ..Found::default() };
+    files(w, &mut found);
+    let stored = Stored {
+        prompts: rows(
+            w,
+            "SELECT p.id, s.content_session_id, p.prompt_text FROM user_prompts p
+             JOIN sessions s ON s.id = p.session_id ORDER BY p.id",
+        ),
+        tools: rows(
+            w,
+            "SELECT id, content_session_id, tool_use_id FROM pending_messages
+             WHERE message_type = 'observation' ORDER BY id",
+        ),
+        stops: rows(
+            w,
+            "SELECT id, content_session_id, turn_id FROM pending_messages
+             WHERE event = 'stop' ORDER BY id",
+        ),
+        ends: rows(
+            w,
+            "SELECT id, content_session_id, 'end' FROM pending_messages
+             WHERE event = 'end' AND turn_id IS NULL ORDER BY id",
+        ),
+    };
+    let summaries = rows(
+        w,
+        "SELECT y.id, s.content_session_id, y.turn_id FROM session_summaries y
+         JOIN sessions s ON s.id = y.session_id WHERE y.turn_id IS NOT NULL",
+    );
+    let filed: HashSet<String> = w
+        .rows(
+            "SELECT m.content_session_id, m.turn_id, m.id FROM pending_messages m
+             JOIN user_prompts p ON p.session_id = m.session_id
+               AND p.prompt_number = m.prompt_number AND p.turn_id = m.turn_id",
+        )
+        .into_iter()
+        .collect();
+    for session in sessions {
+        stored.session(session, &filed, &mut found);
+        turns(session, &summaries, &mut found);
+    }
+    stored.unknown(sessions, &mut found);
+    processing(w, &mut found);
+    found
+}
+
+/// No process, socket, lock or spool is left.
+fn files(w: &World, found: &mut Found) {
+    let left = [w.session_locks(), w.socket_files(), w.spools()].concat();
+    found.wrong.extend(left.iter().map(|file| format!("left behind: {}", file.display())));
+    found.wrong.extend(w.processes().iter().map(|pid| format!("still lives: {pid}")));
+    let dead = fs::read_dir(w.data().join("spool/dead")).into_iter().flatten().flatten();
+    found.wrong.extend(dead.map(|file| format!("set aside: {}", file.path().display())));
+}
+
+struct Stored {
+    prompts: Rows,
+    tools: Rows,
+    stops: Rows,
+    ends: Rows,
+}
+
+impl Stored {
+    /// The rows of one event.
+    fn ids(&self, session: &str, event: &Event) -> &[i64] {
+        let (rows, key) = match &event.what {
+            What::Prompt { text } => (&self.prompts, text.as_str()),
+            What::Tool { id } => (&self.tools, id.as_str()),
+            What::Stop => (&self.stops, event.turn.as_str()),
+            What::End => (&self.ends, "end"),
+        };
+        rows.get(&(session.to_owned(), key.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    fn session(&self, session: &Session, filed: &HashSet<String>, found: &mut Found) {
+        let name = &session.name;
+        let (mut last_prompt, mut last_message) = (0, 0);
+        let mut prompts = HashSet::new();
+        for event in &session.events {
+            found.run += 1;
+            found.acknowledged += usize::from(event.acknowledged);
+            if event.what == What::End {
+                continue;
+            }
+            let ids = self.ids(name, event);
+            if ids.len() > 1 {
+                found.doubled += 1;
+                found.wrong.push(format!("{name}: stored {} times: {event:?}", ids.len()));
+            }
+            let Some(&id) = ids.first() else {
+                if event.acknowledged {
+                    found.lost += 1;
+                    found.wrong.push(format!("{name}: lost: {event:?}"));
+                }
+                continue;
+            };
+            if !event.acknowledged {
+                found.kept += 1;
+                continue;
+            }
+            let last = match event.what {
+                What::Prompt { .. } => &mut last_prompt,
+                _ => &mut last_message,
+            };
+            if id <= *last {
+                found.wrong.push(format!("{name}: {id} behind {last}: {event:?}"));
+            }
+            *last = id;
+            if matches!(event.what, What::Prompt { .. }) {
+                prompts.insert(event.turn.as_str());
+            } else if prompts.contains(event.turn.as_str())
+                && !filed.contains(&format!("{name}|{}|{id}", event.turn))
+            {
+                found.wrong.push(format!("{name}: filed under another turn: {event:?}"));
+            }
+        }
+        self.ends(session, found);
+    }
+
+    /// Ends have nothing by which to tell them apart: they are counted.
+    fn ends(&self, session: &Session, found: &mut Found) {
+        let ends = || session.events.iter().filter(|event| event.what == What::End);
+        let Some(any) = ends().next() else { return };
+        let (run, acknowledged) = (ends().count(), ends().filter(|end| end.acknowledged).count());
+        let stored = self.ids(&session.name, any).len();
+        // Unless nothing else of the session was kept.
+        let known = session.events.iter().any(|e| e.what != What::End && e.acknowledged);
+        found.kept += stored.saturating_sub(acknowledged);
+        if stored > run {
+            found.doubled += stored - run;
+            found.wrong.push(format!("{}: {stored} ends of {run}", session.name));
+        }
+        if known && stored < acknowledged {
+            found.lost += acknowledged - stored;
+            found.wrong.push(format!("{}: {stored} ends, {acknowledged} kept", session.name));
+        }
+    }
+
+    /// Nothing is there that was never sent.
+    fn unknown(&self, sessions: &[Session], found: &mut Found) {
+        let sent = |pick: fn(&Event) -> Option<&str>| -> usize {
+            let of = |s: &Session| s.events.iter().filter_map(pick).collect::<HashSet<_>>().len();
+            sessions.iter().map(of).sum()
+        };
+        let prompts = sent(|e| match &e.what {
+            What::Prompt { text } => Some(text),
+            _ => None,
+        });
+        let tools = sent(|e| match &e.what {
+            What::Tool { id } => Some(id),
+            _ => None,
+        });
+        let stops = sent(|e| (e.what == What::Stop).then_some(e.turn.as_str()));
+        let kinds = [
+            ("prompts", self.prompts.len(), prompts),
+            ("tool uses", self.tools.len(), tools),
+            ("stops", self.stops.len(), stops),
+        ];
+        for (kind, stored, sent) in kinds {
+            if stored > sent {
+                found.wrong.push(format!("{stored} {kind} stored, {sent} sent"));
+            }
+        }
+    }
+}
+
+/// Every stopped turn has one summary, every other one at most one.
+fn turns(session: &Session, summaries: &Rows, found: &mut Found) {
+    let acknowledged = |turn: &str, stop: bool| {
+        session.events.iter().any(|event| {
+            event.acknowledged
+                && event.turn == turn
+                && match event.what {
+                    What::Prompt { .. } => !stop,
+                    What::Stop => stop,
+                    _ => false,
+                }
+        })
+    };
+    let mut turns: Vec<&str> = session.events.iter().map(|e| e.turn.as_str()).collect();
+    turns.dedup();
+    for turn in turns.into_iter().collect::<HashSet<_>>() {
+        let key = (session.name.clone(), turn.to_owned());
+        let n = summaries.get(&key).map_or(0, Vec::len);
+        let stopped = acknowledged(turn, false) && acknowledged(turn, true);
+        found.stopped += usize::from(stopped);
+        found.summaries += usize::from(stopped && n == 1);
+        if stopped && n != 1 || acknowledged(turn, false) && n > 1 {
+            found.wrong.push(format!("{}: {n} summaries of {turn}", session.name));
+        }
+    }
+}
+
+/// All of the queue is done, and had its effect once.
+fn processing(w: &World, found: &mut Found) {
+    found.observations = w.count("SELECT count(*) FROM observations");
+    found.workers = w.count("SELECT sum(generation) FROM sessions");
+    found.given_up = w.count(
+        "SELECT count(*) FROM pending_messages
+         WHERE status = 'failed' AND error = 'its worker died'",
+    );
+    let undone = w.rows(
+        "SELECT id, content_session_id, event, status, claims, retry_count, error
+         FROM pending_messages WHERE status <> 'processed'",
+    );
+    found.wrong.extend(undone.into_iter().map(|row| format!("not processed: {row}")));
+    let twice = w.rows(
+        "SELECT session_id, prompt_number, type, title, count(*) FROM observations
+         GROUP BY session_id, prompt_number, type, title, subtitle, narrative, facts
+         HAVING count(*) > 1",
+    );
+    found.wrong.extend(twice.into_iter().map(|row| format!("observed twice: {row}")));
+    let open = w.rows(
+        "SELECT session_id, prompt_number FROM user_prompts WHERE finalized_at_epoch IS NULL",
+    );
+    found.wrong.extend(open.into_iter().map(|row| format!("never closed: {row}")));
+    let active = w.rows("SELECT content_session_id FROM sessions WHERE status = 'active'");
+    found.wrong.extend(active.into_iter().map(|row| format!("still active: {row}")));
+}

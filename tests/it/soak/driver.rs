@@ -1,0 +1,155 @@
+//! Sessions as a client drives them: hooks one after the other, and what each answered.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{EVENTS_EACH, Lot, Measure, Run};
+use crate::support::recordings::{end, payload, prompt, start, stop, tool};
+use crate::support::wait::jitter;
+use crate::support::world::Output;
+
+/// The answer of a hook that has kept its event.
+const NEUTRAL: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
+
+/// Payloads of the real client; session, turn and id are put in.
+const RECORDED: &[&str] = &[
+    "PostToolUse.Bash-git",
+    "PostToolUse.Edit",
+    "PostToolUse.Grep-files",
+    "PostToolUse.Read",
+    "PostToolUse.Write-create",
+    "PostToolUseFailure.Bash",
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    Prompt { text: String },
+    Tool { id: String },
+    Stop,
+    End,
+}
+
+/// An event whose hook was run.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub what: What,
+    /// The client's id of the turn; empty for an end.
+    pub turn: String,
+    /// Its hook ended by itself, with the neutral answer and without a complaint.
+    pub acknowledged: bool,
+}
+
+/// A session and its events, in the order in which their hooks were run.
+pub struct Session {
+    pub name: String,
+    pub events: Vec<Event>,
+}
+
+/// Drives one session after the other. No hook may break its client, whatever happens.
+pub fn sessions(run: &Run) -> Vec<Session> {
+    let mut done = Vec::new();
+    while let Some(n) = run.another() {
+        let mut lot = Lot(run.plan.seed ^ (n as u64).wrapping_mul(0x5851_f42d_4c95_7f2d));
+        let mut session = Session { name: format!("session-{n}"), events: Vec::new() };
+        run.current.lock().unwrap().push(session.name.clone());
+        // Shows what is remembered, and asks for recovery.
+        let _ = run.world.hook_bytes(&[], start(&session.name).to_string().as_bytes());
+        match run.plan.measure {
+            Measure::Sessions(_) => session.drive(run, &mut lot, EVENTS_EACH),
+            Measure::Time(_) => {
+                let events = 20 + lot.below(80) as usize;
+                session.drive(run, &mut lot, events);
+            }
+        }
+        run.current.lock().unwrap().retain(|name| *name != session.name);
+        done.push(session);
+    }
+    done
+}
+
+impl Session {
+    /// Turns of some tool uses each. Most are stopped; after some the session ends, and goes on.
+    fn drive(&mut self, run: &Run, lot: &mut Lot, events: usize) {
+        let mut turn = 0;
+        let full = |session: &Session| match run.plan.measure {
+            Measure::Sessions(_) => session.events.len() >= events,
+            Measure::Time(time) => session.events.len() >= events || run.begun.elapsed() > time,
+        };
+        while !full(self) {
+            turn += 1;
+            let id = format!("turn-{turn}");
+            let text = format!("do number {turn} of {}", self.name);
+            let payload = prompt(&self.name, &id, &text);
+            self.run(run, lot, What::Prompt { text }, &id, &payload);
+            for n in 0..lot.below(15) {
+                if full(self) {
+                    return;
+                }
+                let use_id = format!("use-{turn}-{n}");
+                let payload = self.tool(lot, &id, &use_id);
+                self.run(run, lot, What::Tool { id: use_id }, &id, &payload);
+            }
+            if full(self) {
+                return;
+            }
+            if !lot.one_in(8) {
+                let said = format!("Number {turn} is done.");
+                self.run(run, lot, What::Stop, &id, &stop(&self.name, &id, &said));
+            }
+            if !full(self) && lot.one_in(6) {
+                self.run(run, lot, What::End, "", &end(&self.name));
+            }
+        }
+    }
+
+    fn tool(&self, lot: &mut Lot, turn: &str, id: &str) -> Value {
+        if lot.one_in(2) {
+            let command = format!("cargo test {id}");
+            return tool(&self.name, turn, id, &command, "test result: ok. 3 passed");
+        }
+        let mut value = payload(lot.of(RECORDED).unwrap());
+        value["session_id"] = json!(self.name);
+        value["prompt_id"] = json!(turn);
+        value["tool_use_id"] = json!(id);
+        value
+    }
+
+    /// One hook; some are killed, those of a session's end often.
+    fn run(&mut self, run: &Run, lot: &mut Lot, what: What, turn: &str, payload: &Value) {
+        let ends = what == What::End;
+        let dies = matches!(run.plan.measure, Measure::Time(_))
+            && !run.calm.load(Ordering::Relaxed)
+            && lot.one_in(if ends { 2 } else { 30 });
+        let output = if dies {
+            run.count(if ends { "killed the hook of an end" } else { "killed a hook" });
+            // Long enough for some to have started a worker.
+            run.world.hook_killed(payload, lot.moment(Duration::from_millis(40)))
+        } else {
+            run.world.hook_bytes(&[], payload.to_string().as_bytes())
+        };
+        let acknowledged = acknowledges(&output);
+        let known = acknowledged || output.code.is_none() || !output.err.is_empty();
+        assert!(known, "a hook broke its client: {output:?}");
+        if acknowledged && matches!(what, What::Tool { .. }) && lot.one_in(40) {
+            // As by plugin and settings: the same event once more counts once.
+            let _ = run.world.hook_bytes(&[], payload.to_string().as_bytes());
+        }
+        self.events.push(Event { what, turn: turn.to_owned(), acknowledged });
+        if lot.one_in(4) {
+            jitter(lot.moment(Duration::from_millis(30)));
+        }
+    }
+
+    /// The last end, when nothing is done to anybody any more.
+    pub fn end_for_good(&mut self, run: &Run) {
+        let output = run.world.hook_bytes(&[], end(&self.name).to_string().as_bytes());
+        assert!(acknowledges(&output), "{}: {output:?}", self.name);
+        self.events.push(Event { what: What::End, turn: String::new(), acknowledged: true });
+    }
+}
+
+fn acknowledges(output: &Output) -> bool {
+    output.code == Some(0) && output.out == NEUTRAL && output.err.is_empty()
+}

@@ -1,0 +1,169 @@
+//! What goes wrong, drawn by lot, until all is calm.
+
+use std::fs::{self, File};
+use std::process::Child;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rusqlite::Connection;
+
+use super::{Lot, Measure, Run};
+use crate::support::until;
+use crate::support::wait::jitter;
+
+/// Between two faults, at most.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Between two kills, when nothing else goes wrong.
+const KILLS: Duration = Duration::from_millis(50);
+
+/// Longer than a hook waits for an answer (150 ms), shorter than its last deadline.
+const HELD: Duration = Duration::from_millis(400);
+
+pub fn until_calm(run: &Run) {
+    let mut faults =
+        Faults { run, lot: Lot(run.plan.seed), stopped: Vec::new(), starters: Vec::new() };
+    while !run.calm.load(Ordering::Relaxed) {
+        match run.plan.measure {
+            Measure::Sessions(_) => {
+                jitter(KILLS);
+                faults.kill_anybody();
+            }
+            Measure::Time(_) => {
+                jitter(faults.lot.moment(PAUSE));
+                faults.one();
+            }
+        }
+    }
+    faults.end();
+}
+
+struct Faults<'a> {
+    run: &'a Run,
+    lot: Lot,
+    /// Processes that were stopped, and when they go on: long after they were given up, or before.
+    stopped: Vec<(i32, Instant)>,
+    starters: Vec<Child>,
+}
+
+impl Faults<'_> {
+    fn one(&mut self) {
+        self.go_on(Instant::now());
+        let w = &self.run.world;
+        match self.lot.below(16) {
+            0 | 1 => self.kill("hook", "killed somebody's hook"),
+            2..=5 => self.kill("worker", "killed a worker"),
+            6 | 7 => self.kill("recover", "killed a recovery"),
+            8 | 9 => self.stop_a_worker(),
+            10 => self.remove(&w.socket_files(), "removed a socket"),
+            11 => self.remove(&w.session_locks(), "removed a session's lock file"),
+            12 => self.write_elsewhere(),
+            13 => self.hold_the_store_lock(),
+            _ => self.start_a_second(),
+        }
+    }
+
+    fn signal(&self, pid: i32, signal: Signal, fault: &'static str) {
+        if kill(Pid::from_raw(pid), signal).is_ok() {
+            self.run.count(fault);
+        }
+    }
+
+    fn kill_anybody(&mut self) {
+        let all = self.run.world.processes();
+        let Some(&pid) = self.lot.of(&all) else { return };
+        let fault = match role(pid).as_str() {
+            "hook" => "killed a hook",
+            "worker" => "killed a worker",
+            "recover" => "killed a recovery",
+            // It has just ended, or is about to become one of these.
+            _ => "killed somebody at birth or death",
+        };
+        self.signal(pid, Signal::SIGKILL, fault);
+    }
+
+    fn of_role(&self, wanted: &str) -> Vec<i32> {
+        let mut pids = self.run.world.processes();
+        pids.retain(|pid| role(*pid) == wanted);
+        pids
+    }
+
+    fn kill(&mut self, wanted: &str, fault: &'static str) {
+        if let Some(&pid) = self.lot.of(&self.of_role(wanted)) {
+            self.signal(pid, Signal::SIGKILL, fault);
+        }
+    }
+
+    fn stop_a_worker(&mut self) {
+        if let Some(&pid) = self.lot.of(&self.of_role("worker")) {
+            self.signal(pid, Signal::SIGSTOP, "stopped a worker");
+            let on = Instant::now() + self.lot.moment(Duration::from_secs(6));
+            self.stopped.push((pid, on));
+        }
+    }
+
+    /// Those whose time has come go on, and find their session another's.
+    fn go_on(&mut self, now: Instant) {
+        let alive = self.run.world.processes();
+        self.stopped.retain(|(pid, at)| {
+            if *at <= now && alive.contains(pid) {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGCONT);
+            }
+            *at > now && alive.contains(pid)
+        });
+        self.starters.retain_mut(|starter| matches!(starter.try_wait(), Ok(None)));
+    }
+
+    fn remove(&mut self, files: &[std::path::PathBuf], fault: &'static str) {
+        if self.lot.of(files).is_some_and(|file| fs::remove_file(file).is_ok()) {
+            self.run.count(fault);
+        }
+    }
+
+    /// Somebody who knows nothing of locks: a person with a tool.
+    fn write_elsewhere(&mut self) {
+        let database = self.run.world.data().join("memctl.db");
+        let Ok(conn) = Connection::open(database) else { return };
+        conn.busy_timeout(Duration::from_secs(1)).unwrap();
+        if conn.execute_batch("BEGIN IMMEDIATE").is_ok() {
+            self.run.count("locked the database");
+            jitter(HELD);
+            conn.execute_batch("ROLLBACK").unwrap();
+        }
+    }
+
+    fn hold_the_store_lock(&mut self) {
+        let Ok(file) = File::open(self.run.world.data().join("run/store.lock")) else { return };
+        file.lock().unwrap();
+        self.run.count("held the store's lock");
+        jitter(HELD);
+    }
+
+    fn start_a_second(&mut self) {
+        let current = self.run.current.lock().unwrap().clone();
+        let Some(session) = self.lot.of(&current) else { return };
+        let args = ["worker", "--client", "claude-code", "--session", session];
+        self.starters.push(self.run.world.spawn(&args));
+        self.run.count("started a second worker");
+    }
+
+    /// Nothing is done to anybody any more.
+    fn end(&mut self) {
+        self.go_on(Instant::now() + Duration::from_secs(60));
+        for mut starter in self.starters.drain(..) {
+            until("a starter leaves", || match starter.try_wait() {
+                Ok(None) => Err(format!("{} lives", starter.id())),
+                _ => Ok(()),
+            });
+        }
+    }
+}
+
+/// The first word behind `memctl`, by which processes are told apart.
+fn role(pid: i32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let word = words.split(|b| *b == 0).nth(1).unwrap_or_default();
+    String::from_utf8_lossy(word).into_owned()
+}
