@@ -81,10 +81,13 @@ pub fn check(w: &World, sessions: &[Session]) -> Found {
              WHERE event = 'end' AND turn_id IS NULL ORDER BY id",
         ),
     };
+    // By the prompt's turn: what comes of a turn whose own prompt was never kept is filed under the
+    // prompt before it, and its stop asks for that one's summary once more.
     let summaries = rows(
         w,
-        "SELECT y.id, s.content_session_id, y.turn_id FROM session_summaries y
-         JOIN sessions s ON s.id = y.session_id WHERE y.turn_id IS NOT NULL",
+        "SELECT y.id, s.content_session_id, p.turn_id FROM session_summaries y
+         JOIN sessions s ON s.id = y.session_id
+         JOIN user_prompts p ON p.session_id = y.session_id AND p.prompt_number = y.prompt_number",
     );
     let filed: HashSet<String> = w
         .rows(

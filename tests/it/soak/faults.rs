@@ -14,7 +14,7 @@ use crate::support::until;
 use crate::support::wait::jitter;
 
 /// Between two faults, at most.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(120);
 
 /// Between two kills, when nothing else goes wrong.
 const KILLS: Duration = Duration::from_millis(50);
@@ -25,10 +25,12 @@ const HELD: Duration = Duration::from_millis(400);
 pub fn until_calm(run: &Run) {
     let mut faults =
         Faults { run, lot: Lot(run.plan.seed), stopped: Vec::new(), starters: Vec::new() };
+    let mut next = Instant::now();
     while !run.calm.load(Ordering::Relaxed) {
         match run.plan.measure {
             Measure::Sessions(_) => {
-                jitter(KILLS);
+                next += KILLS;
+                jitter(next.saturating_duration_since(Instant::now()));
                 faults.kill_anybody();
             }
             Measure::Time(_) => {
@@ -106,13 +108,15 @@ impl Faults<'_> {
 
     /// Those whose time has come go on, and find their session another's.
     fn go_on(&mut self, now: Instant) {
-        let alive = self.run.world.processes();
-        self.stopped.retain(|(pid, at)| {
-            if *at <= now && alive.contains(pid) {
-                let _ = kill(Pid::from_raw(*pid), Signal::SIGCONT);
-            }
-            *at > now && alive.contains(pid)
-        });
+        if self.stopped.iter().any(|(_, at)| *at <= now) {
+            let alive = self.run.world.processes();
+            self.stopped.retain(|(pid, at)| {
+                if *at <= now && alive.contains(pid) {
+                    let _ = kill(Pid::from_raw(*pid), Signal::SIGCONT);
+                }
+                *at > now
+            });
+        }
         self.starters.retain_mut(|starter| matches!(starter.try_wait(), Ok(None)));
     }
 
