@@ -1,6 +1,6 @@
 //! The one way out of a hook that goes down: panic, abort (out of memory ends there), stack
 //! overflow, and a deadline that everything else has missed. It prints the neutral answer if none
-//! was printed and ends the process with 0.
+//! was printed, complains on standard error, and ends the process with 0.
 
 use std::cell::UnsafeCell;
 use std::ffi::CString;
@@ -21,6 +21,9 @@ static LOSS: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Reading the payload and all before it: a config file may be a pipe, a directory far away.
 const AT_ALL: Duration = Duration::from_secs(4);
+
+/// The neutral answer alone would say that the event is kept.
+const COMPLAINT: &str = "memctl: hook: given up, its event may be lost\n";
 
 /// Where the handler runs when the stack itself is what ran out. Only the kernel writes to it.
 const STACK_SIZE: usize = 32 << 10;
@@ -96,6 +99,7 @@ fn leave() -> ! {
         if answer::claim() {
             libc::write(1, NEUTRAL.as_ptr().cast(), NEUTRAL.len());
         }
+        libc::write(2, COMPLAINT.as_ptr().cast(), COMPLAINT.len());
         if !loss.is_null() {
             let fd = libc::open(loss, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o600);
             libc::write(fd, c".".as_ptr().cast(), 1);
