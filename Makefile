@@ -22,11 +22,12 @@ zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
 plugin = $(to)/share/memctl-plugin
 
-.PHONY: help run test bench release install uninstall clean tools
+.PHONY: help run test soak bench release install uninstall clean tools
 
 help:
 	@echo 'make run       build, and replay a recorded session into a home that is thrown away'
 	@echo 'make test      what CI checks: format, lints, documentation, all tests'
+	@echo 'make soak      sessions under faults drawn by lot, for an hour (SECONDS=…)'
 	@echo 'make bench     measure against the budgets (target/bench.json)'
 	@echo 'make release   build the binary that is shipped, and print where it is'
 	@echo 'make install   the same, into $(PREFIX) (PREFIX=…), with manual, completions and plugin'
@@ -47,6 +48,13 @@ test: tools
 	else \
 		set -x; $(CARGO) test --workspace; \
 	fi
+
+# What was acknowledged must be there once, whatever dies meanwhile (tests/it/soak). A run says by
+# which seed it drew its faults: MEMCTL_SOAK_SEED=… draws them again.
+SECONDS ?= 3600
+soak: tools
+	MEMCTL_SOAK_EVENTS=10000 $(CARGO) test --release --test it soak:: -- --nocapture
+	MEMCTL_SOAK_SECONDS=$(SECONDS) $(CARGO) test --release --test it soak:: -- --nocapture
 
 # The driver itself is the same for all that it measures, and need not be built for it.
 bench: tools
