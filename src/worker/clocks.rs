@@ -176,6 +176,7 @@ mod tests {
         clocks.start_grace(Instant::now());
         tokio::time::advance(Duration::from_secs(4)).await;
         clocks.stop_grace();
+        assert_eq!(wait(&mut clocks).await, Due::Input(Input::IdleOver));
         let begin = Instant::now();
         clocks.start_grace(begin);
         assert_eq!(wait(&mut clocks).await, Due::Input(Input::ClientGone));

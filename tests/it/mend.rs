@@ -169,7 +169,10 @@ fn cleanup_leaves_the_living_alone() {
     assert!(!w.data().exists());
     let pid = w.worker_of("s");
     w.change("UPDATE sessions SET last_event_epoch = 1");
-    assert_eq!(w.memctl(&["cleanup", "--max-age", "1s"]).ok(), "nothing to clean up\n");
+    for more in [&["--dry-run"][..], &[]] {
+        let words = [&["cleanup", "--max-age", "1s"], more].concat();
+        assert_eq!(w.memctl(&words).ok(), "nothing to clean up\n");
+    }
     assert_eq!(w.worker(), pid);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
     assert_eq!(w.memctl(&["cleanup", "--max-age", "soon"]).code, Some(2));
@@ -180,24 +183,23 @@ fn kill_stale_ends_what_hangs_and_removes_what_the_dead_left() {
     let w = unrecovered();
     let dead = w.worker_of("dead");
     w.kill(dead);
-    w.hook(&prompt("hung", "t", "go"));
-    let hung = until("the second worker serves", || {
-        let rows = w.memctl(&["ps", "--json"]).json();
-        let row = rows.as_array().unwrap().iter().find(|r| r["session"] == "hung").cloned();
-        match row {
-            Some(row) if row["state"] == "serving" && row["pid"].is_number() => {
-                Ok(row["pid"].as_i64().unwrap() as i32)
+    let serving = |session: &str| {
+        until("it serves", || {
+            let rows = w.memctl(&["ps", "--json"]).json();
+            let row = rows.as_array().unwrap().iter().find(|r| r["session"] == session).cloned();
+            match row {
+                Some(row) if row["state"] == "serving" => Ok(row["pid"].as_i64().unwrap() as i32),
+                other => Err(format!("{other:?}")),
             }
-            other => Err(format!("{other:?}")),
-        }
-    });
+        })
+    };
+    w.hooks(&[prompt("hung", "t", "go"), prompt("lives", "t", "go")]);
+    let (hung, lives) = (serving("hung"), serving("lives"));
     w.signal(hung, Signal::SIGSTOP);
     let said = w.memctl(&["kill", "--stale"]).ok();
     assert!(said.contains("hung: was killed"), "{said}");
-    until("both are gone", || match [w.session_locks(), w.socket_files()].concat()[..] {
-        [] => Ok(()),
-        ref left => Err(format!("{left:?}, {said}")),
-    });
+    assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1), "{said}");
+    assert_eq!(serving("lives"), lives);
     assert_eq!(
         w.memctl(&["kill", "--stale"]).ok(),
         "no worker hangs or has left anything behind\n"
