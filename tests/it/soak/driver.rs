@@ -23,6 +23,25 @@ const RECORDED: &[&str] = &[
     "PostToolUseFailure.Bash",
 ];
 
+/// Steps at which a worker dies that a hook has started, or who recovers: moments too short to be
+/// met by lot. Builds for release have no such points.
+const STEPS: &[&str] = &[
+    "worker.locked",
+    "worker.bound",
+    "worker.accepting",
+    "worker.accepted",
+    "worker.replying",
+    "worker.claimed",
+    "worker.completing",
+    "worker.completed",
+    "worker.closed",
+    "worker.unlinked",
+    "take_in.committed",
+    "take_in.unlinked",
+    "recover.begun",
+    "deliver.spooled",
+];
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     Prompt { text: String },
@@ -119,10 +138,13 @@ impl Session {
     /// One hook; some are killed, those of a session's end often.
     fn run(&mut self, run: &Run, lot: &mut Lot, what: What, turn: &str, payload: &Value) {
         let ends = what == What::End;
-        let dies = matches!(run.plan.measure, Measure::Time(_))
-            && !run.calm.load(Ordering::Relaxed)
-            && lot.one_in(if ends { 2 } else { 30 });
-        let output = if dies {
+        let faults =
+            matches!(run.plan.measure, Measure::Time(_)) && !run.calm.load(Ordering::Relaxed);
+        let output = if faults && cfg!(debug_assertions) && lot.one_in(20) {
+            run.count("told to die at a step");
+            let step = lot.of(STEPS).unwrap();
+            run.world.hook_at(payload, &format!("{step}#{}=kill", 1 + lot.below(3)))
+        } else if faults && lot.one_in(if ends { 2 } else { 30 }) {
             run.count(if ends { "killed the hook of an end" } else { "killed a hook" });
             // Long enough for some to have started a worker.
             run.world.hook_killed(payload, lot.moment(Duration::from_millis(40)))

@@ -106,9 +106,7 @@ impl World {
 
     /// A hook that is killed when its event lies in the spool, before it calls anybody.
     pub fn spooled(&self, payload: &Value) {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        command.env("MEMCTL_TESTPOINT", "deliver.spooled=kill").arg("hook");
-        let output = run(&mut command, payload.to_string().as_bytes());
+        let output = self.hook_at(payload, "deliver.spooled=kill");
         assert_eq!(output.code, None, "{output:?}");
     }
 
@@ -128,6 +126,13 @@ impl World {
         super::wait::jitter(moment);
         child.kill().unwrap();
         Output::of(child)
+    }
+
+    /// A hook with this payload; it, and what it starts, meet these test points.
+    pub fn hook_at(&self, payload: &Value, points: &str) -> Output {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.env("MEMCTL_TESTPOINT", points).arg("hook");
+        run(&mut command, payload.to_string().as_bytes())
     }
 
     /// One payload through a hook, which must answer with one JSON object and exit 0.
