@@ -140,7 +140,10 @@ impl Session {
         let ends = what == What::End;
         let faults =
             matches!(run.plan.measure, Measure::Time(_)) && !run.calm.load(Ordering::Relaxed);
-        let output = if faults && cfg!(debug_assertions) && lot.one_in(20) {
+        // Most workers are started by prompts.
+        let begins = matches!(what, What::Prompt { .. });
+        let steps = cfg!(debug_assertions) && lot.one_in(if begins { 3 } else { 30 });
+        let output = if faults && steps {
             run.count("told to die at a step");
             let step = lot.of(STEPS).unwrap();
             run.world.hook_at(payload, &format!("{step}#{}=kill", 1 + lot.below(3)))
