@@ -239,9 +239,7 @@ fn turns(session: &Session, summaries: &Rows, found: &mut Found) {
                 }
         })
     };
-    let mut turns: Vec<&str> = session.events.iter().map(|e| e.turn.as_str()).collect();
-    turns.dedup();
-    for turn in turns.into_iter().collect::<HashSet<_>>() {
+    for turn in session.events.iter().map(|e| e.turn.as_str()).collect::<HashSet<_>>() {
         let key = (session.name.clone(), turn.to_owned());
         let n = summaries.get(&key).map_or(0, Vec::len);
         let stopped = acknowledged(turn, false) && acknowledged(turn, true);

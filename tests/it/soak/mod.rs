@@ -145,7 +145,7 @@ fn what_was_acknowledged_is_there_once_whatever_dies() {
         current: Mutex::default(),
         faults: Mutex::default(),
     };
-    let sessions = thread::scope(|scope| {
+    let mut sessions = thread::scope(|scope| {
         let faults = scope.spawn(|| faults::until_calm(&run));
         let drivers: Vec<_> =
             (0..AT_ONCE).map(|_| scope.spawn(|| driver::sessions(&run))).collect();
@@ -155,9 +155,9 @@ fn what_was_acknowledged_is_there_once_whatever_dies() {
         driven.into_iter().flat_map(Result::unwrap).collect::<Vec<_>>()
     });
     let driven = run.begun.elapsed();
-    let mut sessions = sessions;
+    let share = sessions.len().div_ceil(4).max(1);
     thread::scope(|scope| {
-        for some in sessions.chunks_mut(sessions_per_thread(run.next.load(Ordering::Relaxed))) {
+        for some in sessions.chunks_mut(share) {
             let run = &run;
             scope.spawn(move || some.iter_mut().for_each(|s| s.end_for_good(run)));
         }
@@ -185,10 +185,6 @@ fn what_was_acknowledged_is_there_once_whatever_dies() {
     }
 }
 
-fn sessions_per_thread(sessions: usize) -> usize {
-    sessions.div_ceil(4).max(1)
-}
-
 /// Lets all come to rest. How often a start of another session had to ask for recovery.
 fn rest(w: &World) -> u32 {
     let left = || {
@@ -202,7 +198,7 @@ fn rest(w: &World) -> u32 {
     let mut asked = 0;
     loop {
         asked += 1;
-        w.hook(&start("the last one"));
+        let _ = w.hook_bytes(&[], start("the last one").to_string().as_bytes());
         match within(REST, left) {
             Ok(()) => return asked,
             // What is still there is found by the check.
