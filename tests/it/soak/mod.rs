@@ -31,8 +31,11 @@ const AT_ONCE: usize = 20;
 /// Events of a session when they are counted.
 const EVENTS_EACH: usize = 100;
 
-/// How long everything may take to come to rest once nothing is done to it any more.
-const REST: Duration = Duration::from_secs(60);
+/// How long everything may take to come to rest once nothing is done to it any more, before
+/// recovery is asked for again; and how often it is. Who was told to die at a step, and whom he
+/// started, die of it after that too, and one recovery tries a session once.
+const REST: Duration = Duration::from_secs(20);
+const ASKED: u32 = 9;
 
 /// How much is driven.
 #[derive(Clone, Copy, Debug)]
@@ -202,7 +205,7 @@ fn rest(w: &World) -> u32 {
         match within(REST, left) {
             Ok(()) => return asked,
             // What is still there is found by the check.
-            Err(state) if asked == 3 => {
+            Err(state) if asked == ASKED => {
                 println!("not at rest: {state}");
                 return asked;
             }
