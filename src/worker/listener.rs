@@ -219,8 +219,8 @@ fn event(key: &str, json: &str, session: &Session) -> Result<Event, Refusal> {
     Ok(event)
 }
 
-/// Has an event committed and answered. The answer is written by the thread that committed it:
-/// a hook is waiting, and waking this one first would be a sixth of what it waits.
+/// Has an event committed and answered. The answer is written by the thread that committed it: a
+/// hook is waiting, and waking this one first would cost it another switch of threads.
 async fn take_and_reply(peer: &mut Peer, event: Event, version: u8, desk: &Desk) -> Option<()> {
     let Stream::UdSocket(stream) = peer.stream.get_ref();
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
