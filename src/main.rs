@@ -26,6 +26,7 @@ mod store;
 mod memory;
 mod project;
 
+mod clock;
 mod config;
 mod failure;
 mod lock;

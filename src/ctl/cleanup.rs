@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::words::{self, age, count};
+use super::words::{age, count};
+use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::deliver::launch;
 use crate::failure::{Context, Result};
@@ -43,7 +44,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if !settings.paths.exist() {
         return super::print("nothing to clean up: nothing remembered yet\n");
     }
-    let now = words::now_ms();
+    let now = clock::now_ms();
     let before = now - args.max_age.as_millis() as i64;
     let reader = match Reader::open(&settings.paths, super::PATIENCE) {
         Err(e) if e.is_damage() => return damaged(settings, args),

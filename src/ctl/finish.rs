@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use memctl_proto::{Event, Kind};
 
-use super::{choose, wait, words};
+use super::{choose, wait};
+use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{self, Delivered};
 use crate::failure::{Context, Result, failed};
@@ -46,7 +47,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         let reason = session.end_reason.as_deref().unwrap_or("other");
         return super::print(&format!("{id}: had ended already ({reason})\n"));
     }
-    let mut end = Event::new(Kind::End, client, id, words::now_ms());
+    let mut end = Event::new(Kind::End, client, id, clock::now_ms());
     end.reason = Some("finish".into());
     let deadline = Instant::now() + settings.config.hook.end_deadline;
     if let Delivered::Lost { why } =

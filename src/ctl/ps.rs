@@ -11,6 +11,7 @@ use super::paint::{self, ID};
 use super::table::{Cell, Column, column, table};
 use super::terminal;
 use super::words::{self, bytes, or_dash, short, span};
+use crate::clock;
 use crate::config::Settings;
 use crate::deliver::probe::{self, Found};
 use crate::failure::Result;
@@ -95,7 +96,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if rows.is_empty() {
         return super::print("no worker is running\n");
     }
-    let now = words::now_ms();
+    let now = clock::now_ms();
     let width = terminal::width();
     let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
     let id_length = words::id_length(&ids, width);

@@ -8,6 +8,7 @@ use super::requeue::{self, Change};
 use super::table::{Cell, Column, column, table};
 use super::words::{self, count, or_dash, short};
 use super::{choose, terminal};
+use crate::clock;
 use crate::config::Settings;
 use crate::context::plain::visible;
 use crate::failure::{Context, Result};
@@ -93,7 +94,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => None,
         Some(prefix) => Some(choose::session(conn, prefix)?.id),
     };
-    let now = words::now_ms();
+    let now = clock::now_ms();
     let counts = queue_admin::counts(conn, session).context("database")?;
     let items = if args.recent {
         queue_admin::recent(conn, session, args.limit)

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::choose;
-use super::words::{self, count};
+use super::words::count;
+use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{self, launch, probe};
 use crate::failure::{Context, Result, failed};
@@ -51,7 +52,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     let (Change::Retry(chosen) | Change::Abort(chosen) | Change::Reset(chosen)) = change;
     let patience = Patience::Within(STORE);
     let mut store = Store::open_within(&settings.paths, patience).context("database")?;
-    let now = words::now_ms();
+    let now = clock::now_ms();
     let mut session_id = None;
     let mut sessions = match &chosen.session {
         Some(prefix) => {

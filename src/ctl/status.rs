@@ -9,6 +9,7 @@ use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
 use super::words::{self, count, short};
 use super::{PATIENCE, overview, probe_store};
+use crate::clock;
 use crate::config::Settings;
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result, failed};
@@ -145,7 +146,7 @@ fn latest(project: &str, recent: &[Session]) -> String {
     if recent.is_empty() {
         return format!("\nNothing is remembered of {project} yet.\n");
     }
-    let now = words::now_ms();
+    let now = clock::now_ms();
     let width = terminal::width();
     let ids: Vec<&str> = recent.iter().map(|s| s.content_session_id.as_str()).collect();
     let id_length = words::id_length(&ids, width);

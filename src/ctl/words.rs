@@ -1,11 +1,6 @@
 //! Words that several verbs print: ages, sizes, counts.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Milliseconds since the epoch.
-pub fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
-}
+use std::time::Duration;
 
 /// `3s`, `12min`, `5h`, `9d`: how long something is or was.
 pub fn span(time: Duration) -> String {

@@ -14,12 +14,13 @@ mod stdin;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use memctl_proto::{Event, Kind};
 use tracing::Level;
 
 use crate::capture::{self, Around, Captured, Payload};
+use crate::clock;
 use crate::config::{self, Env, Settings};
 use crate::deliver::{self, Delivered, launch};
 use crate::log;
@@ -141,7 +142,7 @@ fn listen(
         home: settings.home.as_deref(),
         exclude: &settings.config.exclude,
         limits: settings.config.capture,
-        now: now_ms(),
+        now: clock::now_ms(),
         process: process::client_process(client_pid(env), &words.client),
     };
     match capture::capture(&payload, &around).map_err(|e| e.to_string())? {
@@ -229,10 +230,6 @@ impl Words {
 
 fn client_pid(env: Env) -> Option<i32> {
     env("CLAUDE_PID")?.to_str()?.parse().ok()
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as i64
 }
 
 /// For the panic hook, which knows nothing but where the log may be.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::tidy;
+use crate::clock;
 use crate::deliver::probe::{self, Found};
 use crate::paths::{Paths, session_key};
 use crate::store::sessions::{Filter, Session};
@@ -218,7 +219,7 @@ pub fn work_left(paths: &Paths, due: &Due) -> bool {
         return true;
     }
     let Ok(Some(reader)) = Reader::open(paths, PATIENCE) else { return true };
-    let now = super::now_ms();
+    let now = clock::now_ms();
     let work = queue_admin::sessions_with_work(reader.connection(), None, now);
     work.is_ok_and(|work| {
         work.iter().any(|work| {

@@ -8,10 +8,11 @@ pub mod due;
 pub mod tidy;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tracing::level_filters::LevelFilter;
 
+use crate::clock;
 use crate::config::{self, Settings};
 use crate::deliver::probe::{self, Found};
 use crate::deliver::{launch, unfinished};
@@ -99,7 +100,7 @@ impl Recovery {
     /// Looks around, does what needs no worker, and starts workers on free seats. Whether that
     /// may have made something due.
     fn begin(&mut self) -> store::Result<bool> {
-        let now = now_ms();
+        let now = clock::now_ms();
         let paths = &self.settings.paths;
         let before = now - unfinished::SILENCE.as_millis() as i64;
         let mut store = open(&self.settings, now)?;
@@ -188,9 +189,4 @@ fn open(settings: &Settings, now: i64) -> store::Result<Store> {
 #[expect(clippy::disallowed_methods, reason = "another process's lock has no event to wait for")]
 fn pause(time: Duration) {
     std::thread::sleep(time);
-}
-
-/// Milliseconds since the epoch.
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }

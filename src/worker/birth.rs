@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
-use super::now_ms;
 use super::owner::{self, Session};
+use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{launch, unfinished};
 use crate::failure::{Result, usage};
@@ -56,7 +56,13 @@ pub fn become_owner(
     }
     let Some(lock) = owner::start(settings, session)? else { return Ok(None) };
     if !recovery
-        && unfinished::elsewhere(&settings.paths, &store, &session.client, &session.id, now_ms())
+        && unfinished::elsewhere(
+            &settings.paths,
+            &store,
+            &session.client,
+            &session.id,
+            clock::now_ms(),
+        )
     {
         // A child that is forked must have no connection.
         drop(store);

@@ -18,11 +18,12 @@ use super::distill::{Distilling, Hands};
 use super::intake::{Intake, Report, Standing};
 use super::listener::{self, Ask, Desk};
 use super::owner::{Owner, Session};
+use super::set_last_resort;
 use super::shown::Shown;
 use super::state::{self, Effect, Input, State};
 use super::watch::Watch;
-use super::{now_ms, set_last_resort};
 use crate::agent::Backend;
+use crate::clock;
 use crate::config::Settings;
 use crate::deliver::launch;
 use crate::store::accept::{ClosedBy, Closing};
@@ -80,7 +81,7 @@ impl Worker {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             backend: backend.name().into(),
-            started_at_epoch: now_ms(),
+            started_at_epoch: clock::now_ms(),
             ..Status::default()
         };
         Worker {
@@ -238,7 +239,7 @@ impl Worker {
             Report::NothingToClaim { not_before } => {
                 self.hands.nothing();
                 if let Some(epoch) = not_before {
-                    let wait = Duration::from_millis((epoch - now_ms()).max(1) as u64);
+                    let wait = Duration::from_millis((epoch - clock::now_ms()).max(1) as u64);
                     self.clocks.look_again(Instant::now() + wait);
                 }
             }
@@ -380,7 +381,7 @@ impl Worker {
         let session = &self.session;
         let Process { pid, start } = client;
         let name = format!("{} without {pid} {start} at {}", session.key, self.standing.prompt);
-        let mut end = Event::new(Kind::End, &session.client, &session.id, now_ms());
+        let mut end = Event::new(Kind::End, &session.client, &session.id, clock::now_ms());
         end.id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
         end.reason = Some("client_gone".into());
         end

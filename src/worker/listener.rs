@@ -24,6 +24,7 @@ use super::intake::{Intake, Refusal, Verdict};
 use super::owner::Session;
 use super::shown::Shown;
 use crate::capture::{self, Around, Captured};
+use crate::clock;
 use crate::config::Settings;
 use crate::paths::session_key;
 use crate::process;
@@ -289,7 +290,7 @@ async fn answer_line(text: &str, desk: &Desk) -> String {
         Ok(line::Request::Status) => line::status(&desk.status()),
         Ok(line::Request::Finalize) => {
             let session = &desk.session;
-            let event = Event::new(Kind::Finalize, &session.client, &session.id, super::now_ms());
+            let event = Event::new(Kind::Finalize, &session.client, &session.id, clock::now_ms());
             match take(event, desk).await {
                 Ok(accepted) => line::finalized(accepted.closed),
                 Err(refusal) => line::rejected(refusal.code, &refusal.message),
@@ -318,7 +319,7 @@ fn capture_line(text: &str, desk: &Desk) -> Result<Event, Refusal> {
         home: desk.settings.home.as_deref(),
         exclude: &config.exclude,
         limits: config.capture,
-        now: super::now_ms(),
+        now: clock::now_ms(),
         process: None,
     };
     let malformed = |message| Refusal { code: Code::Malformed, message };

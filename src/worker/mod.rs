@@ -16,7 +16,7 @@ mod state;
 mod watch;
 
 use std::ffi::OsString;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
@@ -70,9 +70,4 @@ fn die_with_the_intake() {
             std::process::abort();
         }
     }));
-}
-
-/// Milliseconds since the epoch.
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }

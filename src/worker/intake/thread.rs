@@ -8,6 +8,7 @@ use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
 
 use super::{Answer, Job, Refusal, Report, Standing};
+use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::spool::take_in;
@@ -15,7 +16,6 @@ use crate::store::accept::{self, Accepted, ClosedBy, Closing};
 use crate::store::commit::{self, Completed};
 use crate::store::queue::{self, Claim, Company, Fence, Take};
 use crate::store::{self, Patience, Store, StoreError, aside, queue_admin, sessions};
-use crate::worker::now_ms;
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
 
@@ -103,7 +103,7 @@ impl Thread {
 
     /// Commits a group of events, and answers each only then.
     fn accept(&mut self, group: Vec<(Event, Answer)>) {
-        let now = now_ms();
+        let now = clock::now_ms();
         testpoint::at("worker.accepting");
         let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
         let mut verdicts = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
@@ -160,7 +160,7 @@ impl Thread {
             let keep = self.settings.config.queue.keep;
             let store = self.store.as_mut().expect("opened");
             let fence = &mut self.fence;
-            let taken = take_in::take_in(store, &paths, &key, fence, keep, now_ms())?;
+            let taken = take_in::take_in(store, &paths, &key, fence, keep, clock::now_ms())?;
             if taken.dead > 0 {
                 tracing::warn!(files = taken.dead, "spooled files could not be read");
             }
@@ -181,7 +181,7 @@ impl Thread {
     fn claim(&mut self, take: &Take) -> store::Result<()> {
         let pid = self.pid;
         let claim = self.write(|tx, session| match session {
-            Some(session) => queue::claim(tx, session, take, pid, now_ms()),
+            Some(session) => queue::claim(tx, session, take, pid, clock::now_ms()),
             None => Ok(Claim::Nothing),
         })?;
         testpoint::at("worker.claimed");
@@ -205,7 +205,8 @@ impl Thread {
         self.settle(
             |tx, session| {
                 let Some(session) = session else { return Ok(()) };
-                let done = commit::complete(tx, session, batch, distilled, backend, now_ms())?;
+                let done =
+                    commit::complete(tx, session, batch, distilled, backend, clock::now_ms())?;
                 if done == Completed::Dropped {
                     tracing::info!("dropped a batch that was changed while it was in hand");
                 }
@@ -219,7 +220,10 @@ impl Thread {
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
         let company = if batch.messages.len() == 1 { Company::Alone } else { Company::Together };
-        self.settle(|tx, _| queue::fail(tx, &ids(batch), reason, company, now_ms()).map(drop), true)
+        self.settle(
+            |tx, _| queue::fail(tx, &ids(batch), reason, company, clock::now_ms()).map(drop),
+            true,
+        )
     }
 
     fn settle(
@@ -235,7 +239,7 @@ impl Thread {
 
     fn close(&mut self, by: ClosedBy, which: Closing) -> store::Result<()> {
         self.write(|tx, session| match session {
-            Some(session) => accept::close_open(tx, session, by, now_ms(), which).map(drop),
+            Some(session) => accept::close_open(tx, session, by, clock::now_ms(), which).map(drop),
             None => Ok(()),
         })?;
         self.report_standing();
@@ -257,7 +261,7 @@ impl Thread {
                 queue::give_back_all(tx, session)?;
                 sessions::leave_in_good_order(tx, session)?;
             }
-            queue_admin::retention(tx, keep, now_ms()).map(drop)
+            queue_admin::retention(tx, keep, clock::now_ms()).map(drop)
         });
         if let Err(e) = done.and_then(|()| self.checkpoint()) {
             tracing::info!("left without tidying: {e}");
@@ -283,7 +287,7 @@ impl Thread {
         self.open()?;
         let fence = &mut self.fence;
         let store = self.store.as_mut().expect("opened");
-        store.fenced(fence, now_ms(), work)
+        store.fenced(fence, clock::now_ms(), work)
     }
 
     fn open(&mut self) -> store::Result<()> {
@@ -321,7 +325,7 @@ impl Thread {
     /// Sets a damaged database aside; events go on in a new one. What was in hand belongs to the
     /// old one.
     fn begin_anew(&mut self) {
-        match aside::begin_anew(&self.settings.paths, Patience::Forever, now_ms()) {
+        match aside::begin_anew(&self.settings.paths, Patience::Forever, clock::now_ms()) {
             Ok(Some(place)) => {
                 tracing::warn!("the damaged database was set aside: {}", place.display());
             }
