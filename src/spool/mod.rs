@@ -306,6 +306,29 @@ mod tests {
         assert_eq!(dead(&w.paths), 2);
     }
 
+    /// Folders come and go under the hooks, and what is put meanwhile is never taken for rubbish.
+    #[test]
+    fn what_is_put_while_the_folder_goes_away_is_read() {
+        let w = world();
+        let mut n_read = 0;
+        std::thread::scope(|scope| {
+            let hook = || (0..100).for_each(|_| drop(put(&w.paths, &w.key, &event("x"), 9000)));
+            let hooks: Vec<_> = (0..8).map(|_| scope.spawn(hook)).collect();
+            while !hooks.iter().all(|h| h.is_finished()) || exists(&w.paths, &w.key) {
+                let files = read(&w.paths, &w.key, 500).unwrap();
+                if files.is_empty() {
+                    remove_folders(&w.paths, &w.key).unwrap();
+                }
+                for spooled in files {
+                    n_read += u32::from(spooled.event.is_ok());
+                    remove(&spooled.path).unwrap();
+                }
+            }
+        });
+        assert_eq!((n_read, dead(&w.paths)), (800, 0), "read, and set aside");
+        assert!(!second_place_in_use(&w.paths));
+    }
+
     #[test]
     fn hooks_at_once_each_get_a_number() {
         let w = world();

@@ -11,8 +11,9 @@ use super::Put;
 use crate::paths::{Paths, make_dir};
 use crate::{process, testpoint};
 
-/// How often a folder may vanish under a hook before the hook gives the place up.
-const TRIES: usize = 8;
+/// How often others may take a number or the folder away before a hook gives the place up: many,
+/// for each time somebody has got on.
+const TRIES: usize = 1000;
 
 pub struct Place {
     pub folder: PathBuf,

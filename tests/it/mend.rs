@@ -110,7 +110,7 @@ fn disorder() -> World {
     w.hook(&stop("done", "t", "Done."));
     w.until_count(SUMMARIES, 1);
     w.kill(pid);
-    w.set("MEMCTL_TESTPOINT", &format!("worker.claimed=kill,{NO_RECOVERY}"));
+    w.set("MEMCTL_TESTPOINT", &format!("worker.completing=kill,{NO_RECOVERY}"));
     w.hook(&prompt("queued", "t", "go"));
     w.hook(&stop("queued", "t", "Done."));
     until("all are dead", || match w.processes()[..] {

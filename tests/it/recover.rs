@@ -20,7 +20,7 @@ const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'pro
 #[test]
 fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
     let mut w = World::new();
-    w.set("MEMCTL_TESTPOINT", "worker.claimed=kill");
+    w.set("MEMCTL_TESTPOINT", "worker.completing=kill");
     w.hook(&prompt("s", "t", "go"));
     w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
     w.hook(&stop("s", "t", "All pass."));
@@ -40,7 +40,7 @@ fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
 #[test]
 fn a_crashed_workers_queue_is_finished_when_another_worker_is_born() {
     let mut w = World::new();
-    w.set("MEMCTL_TESTPOINT", "worker.claimed=kill");
+    w.set("MEMCTL_TESTPOINT", "worker.completing=kill");
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
     until("the worker dies", || match w.processes()[..] {
         [] => Ok(()),
@@ -343,13 +343,12 @@ fn a_session_whose_client_has_gone_is_ended() {
 #[test]
 fn of_several_clients_the_last_one_counts() {
     let w =
-        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_CLIENT_GRACE", "1ms");
+        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_CLIENT_GRACE", "2s");
     let one = Client::new(&w, &[prompt("s", "t", "go")]);
     let pid = w.worker();
     let other = Client::new(&w, &[tool("s", "t", "u", "ls", "x")]);
     w.until_count("SELECT count(*) FROM pending_messages", 1);
     one.die();
-    // What it does next shows that it has not left: an answer is later than any end of it.
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     assert_eq!(w.worker(), pid);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);

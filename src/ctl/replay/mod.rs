@@ -112,7 +112,9 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     if !args.no_wait {
         progress.show(&format!("{name}: {}, remembering", count(counts.events, "event")));
         let gone = || matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(Probe::Absent));
-        let done = || gone() && !spool::exists(&settings.paths, &key);
+        // In this order: what takes the spool in has the lock before, and lets it go when all is
+        // done.
+        let done = || !spool::exists(&settings.paths, &key) && gone();
         if !wait::until(DISTIL, done) {
             return Err(failed(format!("{name}: the worker is not done after {}", span(DISTIL)))
                 .hint("memctl ps shows what it does, memctl queue what waits"));

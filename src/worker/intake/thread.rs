@@ -276,7 +276,12 @@ impl Thread {
             Some(session) => queue_admin::pending(tx, session),
             None => Ok(0),
         });
-        pending.is_ok_and(|n| n > 0)
+        match pending {
+            Ok(n) => n > 0,
+            Err(StoreError::Fenced | StoreError::Newer { .. }) => false,
+            // Nobody can tell: better to stay for as long as an end may take.
+            Err(_) => true,
+        }
     }
 
     /// A write transaction of this worker: it begins by asking whether the session is still its.

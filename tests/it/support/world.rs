@@ -256,11 +256,12 @@ impl World {
         pids.collect()
     }
 
-    /// The one worker that lives.
+    /// The one worker that lives. It listens: that it does so stands in its lock file.
     #[track_caller]
     pub fn worker(&self) -> i32 {
+        let says = |lock: &PathBuf| fs::metadata(lock).is_ok_and(|meta| meta.len() > 0);
         until("one worker", || match self.processes()[..] {
-            [pid] if !self.socket_files().is_empty() => Ok(pid),
+            [pid] if self.session_locks().iter().any(says) => Ok(pid),
             ref other => Err(format!("{other:?}")),
         })
     }
