@@ -25,6 +25,7 @@ pub mod queue_admin;
 pub mod sessions;
 pub mod summaries;
 pub mod turns;
+mod wal;
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
@@ -33,6 +34,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -116,16 +118,6 @@ impl Store {
     /// For reading; a statement here sees what is committed.
     pub fn connection(&self) -> &Connection {
         &self.conn
-    }
-
-    /// Moves what is committed from the log into the database, as far as nobody reads it.
-    pub fn checkpoint(&mut self) -> Result<()> {
-        Ok(self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
-    }
-
-    /// Size of the log on disk.
-    pub fn wal_bytes(&self) -> u64 {
-        fs::metadata(beside(&self.paths.database(), "-wal")).map_or(0, |m| m.len())
     }
 }
 
@@ -254,6 +246,8 @@ fn set_up(conn: &Connection) -> Result<()> {
          PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304;
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
     )?;
+    // Else every statement is prepared anew whenever a value that its plan may hang on is bound.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(96);
     Ok(())
 }

@@ -140,9 +140,7 @@ impl Thread {
         if trouble.is_none() {
             self.report_standing();
             let _ = self.reports.send(Report::Accepted { kinds, bytes, clients });
-            if self.store.as_ref().is_some_and(|s| s.wal_bytes() > WAL_MAX) {
-                let _ = self.checkpoint();
-            }
+            self.tend_the_log();
         }
     }
 
@@ -175,6 +173,7 @@ impl Thread {
             self.report_standing();
             let _ = self.reports.send(Report::TookIn { events: 0 });
         }
+        self.tend_the_log();
         Ok(())
     }
 
@@ -244,6 +243,16 @@ impl Thread {
         })?;
         self.report_standing();
         Ok(())
+    }
+
+    /// What the log needs, once everybody has been answered. A disk that is full says so to the
+    /// next commit.
+    fn tend_the_log(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        if store.wal_bytes() > WAL_MAX {
+            let _ = store.checkpoint();
+        }
+        let _ = store.make_room();
     }
 
     fn checkpoint(&mut self) -> store::Result<()> {
