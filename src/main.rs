@@ -10,6 +10,8 @@
 //! nothing but `proto` knows bytes on the wire, nothing but `paths` builds file names, nothing but
 //! `process` says `cfg(target_os)`, nothing but `capture` lets text in.
 
+#![cfg_attr(not(test), no_main)]
+
 mod ctl;
 mod hook;
 mod recover;
@@ -35,20 +37,37 @@ mod paths;
 mod process;
 mod testpoint;
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+use std::ffi::{CStr, OsString, c_char, c_int};
+use std::io::Write;
+use std::os::unix::ffi::OsStringExt;
+
+/// Called by the C library itself. What Rust's own start does for a program (it reads
+/// `/proc/self/maps` and installs handlers: 16 system calls and a tenth of a hook's instructions)
+/// is done here as far as it is wanted.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    process::begin();
+    let args = (1..usize::try_from(argc).unwrap_or(0)).map(|i| {
+        // SAFETY: the C library gives `argc` strings that live as long as the process.
+        let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
+        OsString::from_vec(arg.to_bytes().to_vec())
+    });
+    let code = run(&args.collect::<Vec<_>>());
+    // Whoever does not listen any more is no trouble of ours.
+    let _ = std::io::stdout().flush();
+    code.into()
+}
 
 /// What clients and starters run is told apart before anything else is set up: a hook has a
 /// millisecond.
-fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+fn run(args: &[OsString]) -> u8 {
     match args.first().and_then(|verb| verb.to_str()) {
         Some("hook") => {
             hook::run(&args[1..]);
-            ExitCode::SUCCESS
+            0
         }
         Some("worker") => ctl::exit(worker::run(&args[1..])),
         Some("recover") => ctl::exit(recover::run()),
-        _ => ctl::run(),
+        _ => ctl::run(args),
     }
 }

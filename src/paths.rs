@@ -24,8 +24,6 @@ pub struct Paths {
     /// 40 bits of a hash of the data dir's device and inode: two data dirs never meet, and the
     /// sockets of one can be listed by name. Empty while the data dir does not exist.
     dir: String,
-    /// The same of its path.
-    stand_in: String,
 }
 
 /// What the directories are made from; filled by `config` from the environment.
@@ -57,9 +55,8 @@ impl Paths {
             .ok_or("neither MEMCTL_DATA_DIR nor HOME is set: there is no place for the memory")?;
         let data = std::path::absolute(data).map_err(|e| e.to_string())?;
         let sockets = set(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
-        let stand_in = short_hash(&[data.as_os_str().as_encoded_bytes()]);
         let uid = nix::unistd::getuid().as_raw();
-        let mut paths = Paths { data, sockets, uid, dir: String::new(), stand_in };
+        let mut paths = Paths { data, sockets, uid, dir: String::new() };
         paths.name_dir();
         Ok(paths)
     }
@@ -68,6 +65,11 @@ impl Paths {
         if let Ok(meta) = fs::metadata(&self.data) {
             self.dir = short_hash(&[&meta.dev().to_le_bytes(), &meta.ino().to_le_bytes()]);
         }
+    }
+
+    /// A name of the data dir that needs no data dir: from its path.
+    fn stand_in(&self) -> String {
+        short_hash(&[self.data.as_os_str().as_encoded_bytes()])
     }
 
     /// Whether anything was ever kept here. Verbs that only read create nothing.
@@ -128,7 +130,7 @@ impl Paths {
 
     /// The same where the data dir cannot be written.
     pub fn second_private_mark(&self, key: &str) -> PathBuf {
-        self.second_spools().join(format!("{}{key}.private", self.stand_in))
+        self.second_spools().join(format!("{}{key}.private", self.stand_in()))
     }
 
     pub fn store_lock(&self) -> PathBuf {
@@ -187,8 +189,8 @@ impl Paths {
     /// Folders of a session in the second place: under the data dir's own name, and under the one
     /// that stands in for it while the data dir is not there and has no inode to be named by.
     pub fn second_spool(&self, key: &str) -> Vec<PathBuf> {
-        let by_inode = self.exist().then_some(&self.dir);
-        let names = by_inode.into_iter().chain([&self.stand_in]);
+        let by_inode = self.exist().then(|| self.dir.clone());
+        let names = by_inode.into_iter().chain([self.stand_in()]);
         names.map(|dir| self.second_spools().join(format!("{dir}{key}.d"))).collect()
     }
 
@@ -197,14 +199,14 @@ impl Paths {
     }
 
     pub fn second_lost(&self) -> PathBuf {
-        self.second_spools().join(format!("{}lost", self.stand_in))
+        self.second_spools().join(format!("{}lost", self.stand_in()))
     }
 
     /// Key of a folder in [`Paths::spools`] or [`Paths::second_spools`].
     pub fn key_of_spool<'a>(&self, name: &'a str) -> Option<&'a str> {
         let name = name.strip_suffix(".d")?;
         let without = |dir: &str| name.strip_prefix(dir).filter(|key| is_key(key));
-        without("").or_else(|| without(&self.dir)).or_else(|| without(&self.stand_in))
+        without("").or_else(|| without(&self.dir)).or_else(|| without(&self.stand_in()))
     }
 
     pub fn sockets(&self) -> &Path {

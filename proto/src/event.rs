@@ -133,7 +133,21 @@ impl Event {
     }
 
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("an event has only strings and numbers")
+        // Grown by doubling, a long text would be copied several times.
+        let mut json = Vec::with_capacity(512 + self.text_len() * 9 / 8);
+        serde_json::to_writer(&mut json, self).expect("an event has only strings and numbers");
+        String::from_utf8(json).expect("JSON is text")
+    }
+
+    /// Bytes of the texts in it.
+    pub fn text_len(&self) -> usize {
+        let tool = self.tool.as_ref();
+        let texts = [
+            self.text.as_ref(),
+            tool.and_then(|t| t.input.as_ref()),
+            tool.and_then(|t| t.response.as_ref()),
+        ];
+        texts.into_iter().flatten().map(String::len).sum()
     }
 
     pub fn from_json(text: &str) -> Result<Event, serde_json::Error> {

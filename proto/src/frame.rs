@@ -11,6 +11,9 @@ use crate::{MAX_BODY, VERSION};
 pub const MAGIC: [u8; 4] = [0xF6, b'm', b'c', b't'];
 pub const HEADER: usize = 9;
 
+/// Room for most frames: memory that is not touched costs nothing.
+const USUAL: usize = 32 << 10;
+
 /// bincode counts what a value takes in memory, which may be more than it has on the wire.
 const DECODE_LIMIT: usize = 2 * MAX_BODY;
 
@@ -63,7 +66,8 @@ pub fn encode<M: Encode>(message: &M) -> Result<Vec<u8>, FrameError> {
 /// The same in an older version: what never changes is said as it always was, and a request is
 /// answered in its own version.
 pub fn encode_as<M: Encode>(version: u8, message: &M) -> Result<Vec<u8>, FrameError> {
-    let mut bytes = vec![0; HEADER];
+    let mut bytes = Vec::with_capacity(USUAL);
+    bytes.resize(HEADER, 0);
     let n = bincode::encode_into_std_write(message, &mut bytes, config::standard())
         .map_err(|e| FrameError::Body(e.to_string()))?;
     if n > MAX_BODY {

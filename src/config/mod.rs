@@ -9,9 +9,10 @@ mod keys;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::paths::{Paths, Roots};
@@ -144,10 +145,17 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
     Ok(Settings { config, paths, config_file, home })
 }
 
-/// The process's own environment.
+/// The process's own environment. Variables of ours are picked out once: each setting asks for
+/// one, and to look through all of a client's environment for each is a good part of a hook's work.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
 pub fn process_env(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
+    static OURS: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
+    let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"MEMCTL_");
+    if !is_ours(OsStr::new(name)) {
+        return std::env::var_os(name);
+    }
+    let ours = OURS.get_or_init(|| std::env::vars_os().filter(|(name, _)| is_ours(name)).collect());
+    ours.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
 /// The environment a worker is given: a list, not an inheritance. API keys and the client's own

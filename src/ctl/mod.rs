@@ -26,8 +26,8 @@ mod terminal;
 mod wait;
 mod words;
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -68,16 +68,18 @@ enum Verb {
 }
 
 /// Parses the words of the command line and does what they say.
-pub fn run() -> ExitCode {
+pub fn run(args: &[OsString]) -> u8 {
     process::private_umask();
     let command = help::fitted(Cli::command(), terminal::width());
-    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let args = std::iter::once(OsStr::new("memctl")).chain(args.iter().map(OsString::as_os_str));
+    let parsed =
+        command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(answer) => {
             // A reader that has gone away is no failure.
             let _ = answer.print();
-            return ExitCode::from(answer.exit_code() as u8);
+            return answer.exit_code() as u8;
         }
     };
     exit(serve(cli.verb))
@@ -114,13 +116,13 @@ fn load() -> Result<Settings> {
 }
 
 /// The one place that prints a failure. A reader that has gone away is no failure.
-pub fn exit(outcome: Result<()>) -> ExitCode {
+pub fn exit(outcome: Result<()>) -> u8 {
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Ok(()) => 0,
+        Err(failure) if failure.is_broken_pipe() => 0,
         Err(failure) => {
             tell(&failure.to_string());
-            ExitCode::from(failure.exit_code())
+            failure.exit_code()
         }
     }
 }

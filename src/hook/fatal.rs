@@ -57,8 +57,6 @@ pub fn install() {
         for signal in [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGALRM] {
             libc::sigaction(signal, &action, std::ptr::null_mut());
         }
-        // A client that is gone must not end us before the event is kept.
-        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }

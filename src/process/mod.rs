@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use memctl_proto::event::Process;
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::Mode;
@@ -240,7 +241,22 @@ pub fn own_uid() -> u32 {
     nix::unistd::getuid().as_raw()
 }
 
-/// Files of this process are its user's alone. First of all in `main`, and never changed.
+/// First of all in `main`: a pipe that breaks is an error and no end, and what is opened later
+/// does not become a standard stream because the starter closed one.
+pub fn begin() {
+    // SAFETY: ignoring a signal runs no handler.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+    for stream in 0..=2 {
+        // SAFETY: asks about a number that may be no descriptor; opens at the lowest that is none.
+        unsafe {
+            if libc::fcntl(stream, libc::F_GETFD) == -1 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
+        }
+    }
+}
+
+/// Files of this process are its user's alone. Set before any is made, and never changed.
 pub fn private_umask() {
     nix::sys::stat::umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }

@@ -104,6 +104,21 @@ impl Store {
         self.locked(|locked| locked.fenced(fence, now, f))
     }
 
+    /// The same for one who must not wait: [`StoreError::Busy`] when somebody writes just now.
+    pub fn fenced_at_once<T>(
+        &mut self,
+        fence: &mut Fence,
+        now: i64,
+        f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
+    ) -> Result<T> {
+        let patience = std::mem::replace(&mut self.patience, Patience::Within(Duration::ZERO));
+        self.conn.busy_timeout(Duration::ZERO)?;
+        let done = self.fenced(fence, now, f);
+        self.patience = patience;
+        self.conn.busy_timeout(BUSY)?;
+        done
+    }
+
     /// Holds the store lock while `f` runs.
     pub fn locked<T>(&mut self, f: impl FnOnce(&mut Locked) -> Result<T>) -> Result<T> {
         let Store { paths, lock, patience, conn, file } = self;

@@ -71,10 +71,9 @@ pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<
             accepted = accepted => accepted,
         };
         let (Ok(stream), Ok(seat)) = accepted else { continue };
-        let desk = desk.clone();
-        let leaving = leaving.clone();
+        let talk = talk(stream, desk.clone(), leaving.clone(), seats.clone());
         peers.spawn(async move {
-            talk(stream, desk, leaving).await;
+            talk.await;
             drop(seat);
         });
     }
@@ -83,7 +82,7 @@ pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<
     let _ = timeout(patience, async { while peers.join_next().await.is_some() {} }).await;
 }
 
-async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>) {
+async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>, seats: Arc<Semaphore>) {
     let ours = stream
         .peer_creds()
         .ok()
@@ -93,7 +92,7 @@ async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>) {
         return;
     }
     let patience = desk.settings.config.worker.peer_timeout;
-    let mut peer = Peer { stream: BufReader::new(stream), patience, leaving };
+    let mut peer = Peer { stream: BufReader::new(stream), patience, leaving, seats };
     match peer.first().await {
         Some(byte) if byte == frame::MAGIC[0] => frames(&mut peer, &desk).await,
         Some(_) => lines(&mut peer, &desk).await,
@@ -106,9 +105,15 @@ struct Peer {
     stream: BufReader<Stream>,
     patience: Duration,
     leaving: watch::Receiver<bool>,
+    seats: Arc<Semaphore>,
 }
 
 impl Peer {
+    /// Whether nobody else is connected.
+    fn alone(&self, desk: &Desk) -> bool {
+        self.seats.available_permits() + 1 == desk.settings.config.worker.connections
+    }
+
     /// The next byte without taking it; none when the peer is done, silent, or we are leaving.
     async fn first(&mut self) -> Option<u8> {
         self.within(self.patience).await
@@ -220,27 +225,30 @@ fn event(key: &str, json: &str, session: &Session) -> Result<Event, Refusal> {
     Ok(event)
 }
 
-/// Has an event committed and answered. The answer is written by the thread that committed it: a
-/// hook is waiting, and waking this one first would cost it another switch of threads.
+/// Has an event committed and answered, by the thread that commits it: a hook is waiting, and each
+/// switch of threads costs it. Of a peer that is alone that is this one; events of several are
+/// better committed together.
 async fn take_and_reply(peer: &mut Peer, event: Event, version: u8, desk: &Desk) -> Option<()> {
     let Stream::UdSocket(stream) = peer.stream.get_ref();
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
     let id = event.id.to_string();
     let (done, left) = oneshot::channel();
-    desk.intake.accept(
-        event,
-        Box::new(move |verdict: Verdict| {
-            let reply = match verdict {
-                Ok(accepted) => Reply::Accepted { id, duplicate: accepted.duplicate },
-                Err(refusal) => rejected(refusal),
-            };
-            let bytes = frame::encode_as(version, &reply).unwrap_or_default();
-            crate::testpoint::at("worker.replying");
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-            let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
-            let _ = done.send(bytes[sent..].to_vec());
-        }),
-    );
+    let answer = Box::new(move |verdict: Verdict| {
+        let reply = match verdict {
+            Ok(accepted) => Reply::Accepted { id, duplicate: accepted.duplicate },
+            Err(refusal) => rejected(refusal),
+        };
+        let bytes = frame::encode_as(version, &reply).unwrap_or_default();
+        crate::testpoint::at("worker.replying");
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
+        let _ = done.send(bytes[sent..].to_vec());
+    });
+    if peer.alone(desk) {
+        desk.intake.accept_here(event, answer);
+    } else {
+        desk.intake.accept(event, answer);
+    }
     match left.await {
         Ok(left) if left.is_empty() => Some(()),
         Ok(left) => peer.write(&left).await,

@@ -63,10 +63,12 @@ fn set_last_resort(settings: &Settings) {
 /// A panic is logged by its place, for its message may quote text. In a batch it is the batch's;
 /// in the loop or the intake it is the worker's end, or it would answer and take nothing in.
 fn die_with_the_intake() {
-    std::panic::set_hook(Box::new(|info| {
+    let main = std::thread::current().id();
+    std::panic::set_hook(Box::new(move |info| {
         let place = info.location().map_or_else(String::new, ToString::to_string);
         tracing::error!("panicked at {place}");
-        if matches!(std::thread::current().name(), Some("main" | intake::THREAD)) {
+        let thread = std::thread::current();
+        if thread.id() == main || thread.name() == Some(intake::THREAD) {
             std::process::abort();
         }
     }));

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS sessions_identity ON sessions(client, content_session_id);
 CREATE INDEX IF NOT EXISTS sessions_project ON sessions(project_id, id);
-CREATE INDEX IF NOT EXISTS sessions_active ON sessions(last_event_epoch) WHERE status = 'active';
+CREATE INDEX IF NOT EXISTS sessions_active ON sessions(id) WHERE status = 'active';
 
 CREATE TABLE IF NOT EXISTS user_prompts (
   id                 INTEGER PRIMARY KEY,

@@ -1,9 +1,10 @@
-//! The way to the thread that owns the worker's connection to the store ([`thread`]): jobs in,
-//! reports out. When to claim, to close or to leave is the worker's loop to say.
+//! The way to the worker's connection to the store, which a thread of its own has in hand
+//! ([`keeper`]): jobs in, reports out. When to claim, to close or to leave is the worker's loop to say.
 
-mod thread;
+mod keeper;
 
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use memctl_proto::event::Process;
@@ -15,7 +16,7 @@ use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::store::accept::{Accepted, ClosedBy, Closing, Open};
 use crate::store::queue::Take;
-use thread::Thread;
+use keeper::Keeper;
 
 /// Why an event is not taken over the socket; its hook spools it.
 #[derive(Clone, Debug)]
@@ -52,6 +53,7 @@ enum Job {
         which: Closing,
     },
     Checkpoint,
+    TendTheLog,
     /// Is there anything in spool or queue? Asked once more after the socket has gone.
     LookOnceMore(oneshot::Sender<bool>),
     Leave(oneshot::Sender<()>),
@@ -107,13 +109,19 @@ pub struct Standing {
     pub client: Option<Process>,
 }
 
+/// At most so many events are committed in one transaction.
+const GROUP: usize = 500;
+
 /// Its name.
 pub const THREAD: &str = "intake";
 
-/// The way to the thread.
+/// The way to the thread, and to what it owns.
 #[derive(Clone)]
 pub struct Intake {
     jobs: mpsc::Sender<Job>,
+    /// Jobs that were sent and are not done.
+    waiting: Arc<AtomicUsize>,
+    keeper: Arc<Mutex<Keeper>>,
 }
 
 impl Intake {
@@ -124,16 +132,34 @@ impl Intake {
     ) -> (Intake, reports::UnboundedReceiver<Report>, JoinHandle<()>) {
         let (jobs, inbox) = mpsc::channel();
         let (reports, outbox) = reports::unbounded_channel();
+        let keeper = Arc::new(Mutex::new(Keeper::new(settings, session, reports)));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (shared, left) = (keeper.clone(), waiting.clone());
         let thread = std::thread::Builder::new()
             .name(THREAD.into())
             .stack_size(1 << 20)
-            .spawn(move || Thread::new(settings, session, reports).run(&inbox))
+            .spawn(move || work(&shared, &inbox, &left))
             .expect("a thread for the store");
-        (Intake { jobs }, outbox, thread)
+        (Intake { jobs, waiting, keeper }, outbox, thread)
     }
 
     pub fn accept(&self, event: Event, reply: Answer) {
         self.send(Job::Accept { event: Box::new(event), reply });
+    }
+
+    /// The same by the caller itself, when nothing is in front and the store is free at once: a
+    /// hook is waiting, and a switch to the thread costs it. Else it goes the usual way.
+    pub fn accept_here(&self, event: Event, reply: Answer) {
+        let free = self.waiting.load(Ordering::SeqCst) == 0;
+        let Some(mut keeper) = free.then(|| self.keeper.try_lock().ok()).flatten() else {
+            return self.accept(event, reply);
+        };
+        let done = keeper.accept_at_once(Box::new(event), reply);
+        drop(keeper);
+        match done {
+            Ok(()) => self.send(Job::TendTheLog),
+            Err((event, reply)) => self.send(Job::Accept { event, reply }),
+        }
     }
 
     /// An event of the worker's own, which nobody waits for.
@@ -184,7 +210,44 @@ impl Intake {
     }
 
     fn send(&self, job: Job) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         // The thread ends only after `Leave`; whoever asks later finds its answer missing.
         let _ = self.jobs.send(job);
+    }
+}
+
+/// Does what comes through `inbox`; `waiting` counts what has not been done yet. What lies there
+/// together is committed together: no timer waits for company.
+fn work(keeper: &Mutex<Keeper>, inbox: &mpsc::Receiver<Job>, waiting: &AtomicUsize) {
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
+        // Poisoned it cannot be: a panic in here ends the process.
+        let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut done = 1;
+        match job {
+            Job::Accept { event, reply } => {
+                let mut group = vec![(*event, reply)];
+                while group.len() < GROUP && next.is_none() {
+                    match inbox.try_recv() {
+                        Ok(Job::Accept { event, reply }) => group.push((*event, reply)),
+                        Ok(other) => next = Some(other),
+                        Err(_) => break,
+                    }
+                }
+                done = group.len();
+                keeper.accept(group);
+                keeper.tend_the_log();
+            }
+            Job::Leave(left) => {
+                keeper.put_in_order();
+                let _ = left.send(());
+                return;
+            }
+            Job::LookOnceMore(answer) => {
+                let _ = answer.send(keeper.anything_left());
+            }
+            other => keeper.carry_out(other),
+        }
+        waiting.fetch_sub(done, Ordering::SeqCst);
     }
 }

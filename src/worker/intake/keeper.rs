@@ -1,8 +1,8 @@
-//! The thread that owns the worker's connection to the store. Nothing waits inside a transaction,
-//! and what lies in the channel together is committed together: no timer waits for company.
+//! Whoever has this may use the worker's connection to the store: the intake's thread, or the
+//! worker's loop while that has nothing to do. Nothing waits inside a transaction.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
@@ -19,13 +19,11 @@ use crate::store::{self, Patience, Store, StoreError, aside, queue_admin, sessio
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
 
-/// At most so many events are committed in one transaction.
-const GROUP: usize = 500;
-
 /// A WAL of this size is checkpointed as soon as everybody has been answered.
 const WAL_MAX: u64 = 8 << 20;
 
-pub struct Thread {
+/// Carries out jobs, and reports what came of them.
+pub struct Keeper {
     settings: Arc<Settings>,
     session: Arc<Session>,
     reports: reports::UnboundedSender<Report>,
@@ -36,14 +34,14 @@ pub struct Thread {
     unsettled: VecDeque<Job>,
 }
 
-impl Thread {
+impl Keeper {
     pub fn new(
         settings: Arc<Settings>,
         session: Arc<Session>,
         reports: reports::UnboundedSender<Report>,
-    ) -> Thread {
+    ) -> Keeper {
         let fence = Fence::new(&session.client, &session.id);
-        Thread {
+        Keeper {
             settings,
             session,
             reports,
@@ -54,35 +52,7 @@ impl Thread {
         }
     }
 
-    pub fn run(mut self, inbox: &mpsc::Receiver<Job>) {
-        let mut next = None;
-        while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
-            match job {
-                Job::Accept { event, reply } => {
-                    let mut group = vec![(*event, reply)];
-                    while group.len() < GROUP && next.is_none() {
-                        match inbox.try_recv() {
-                            Ok(Job::Accept { event, reply }) => group.push((*event, reply)),
-                            Ok(other) => next = Some(other),
-                            Err(_) => break,
-                        }
-                    }
-                    self.accept(group);
-                }
-                Job::Leave(left) => {
-                    self.put_in_order();
-                    let _ = left.send(());
-                    return;
-                }
-                Job::LookOnceMore(answer) => {
-                    let _ = answer.send(self.anything_left());
-                }
-                other => self.carry_out(other),
-            }
-        }
-    }
-
-    fn carry_out(&mut self, job: Job) {
+    pub fn carry_out(&mut self, job: Job) {
         let done = match &job {
             Job::TakeIn => self.take_in(),
             Job::Claim(take) => self.claim(take),
@@ -91,6 +61,10 @@ impl Thread {
             Job::GiveBack(batch) => self.settle(|tx, _| queue::give_back(tx, &ids(batch)), false),
             Job::Close { by, which } => self.close(*by, *which),
             Job::Checkpoint => self.checkpoint(),
+            Job::TendTheLog => {
+                self.tend_the_log();
+                Ok(())
+            }
             Job::Accept { .. } | Job::LookOnceMore(_) | Job::Leave(_) => return,
         };
         if let Err(e) = done {
@@ -102,7 +76,7 @@ impl Thread {
     }
 
     /// Commits a group of events, and answers each only then.
-    fn accept(&mut self, group: Vec<(Event, Answer)>) {
+    pub fn accept(&mut self, group: Vec<(Event, Answer)>) {
         let now = clock::now_ms();
         testpoint::at("worker.accepting");
         let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
@@ -115,21 +89,8 @@ impl Thread {
                 .collect::<Vec<_>>());
         }
         testpoint::at("worker.accepted");
-        let trouble = verdicts.as_ref().err().map(ToString::to_string);
-        let mut kinds = Vec::new();
-        let mut clients = Vec::new();
-        let mut bytes = 0;
         match verdicts {
-            Ok(all) => {
-                for ((event, reply), verdict) in group.into_iter().zip(all) {
-                    if matches!(&verdict, Ok(accepted) if !accepted.duplicate) {
-                        kinds.push(event.kind);
-                        bytes += size(&event);
-                        clients.extend(event.process);
-                    }
-                    reply(verdict.map_err(|e| refusal(&e)));
-                }
-            }
+            Ok(verdicts) => self.answer(group.into_iter().zip(verdicts)),
             Err(e) => {
                 for (_, reply) in group {
                     reply(Err(refusal(&e)));
@@ -137,11 +98,43 @@ impl Thread {
                 self.report_trouble(&e);
             }
         }
-        if trouble.is_none() {
-            self.report_standing();
-            let _ = self.reports.send(Report::Accepted { kinds, bytes, clients });
-            self.tend_the_log();
+    }
+
+    /// The same with one event for a caller that must not be kept waiting: only while the store
+    /// is free. Whatever else there is to say about it, the usual way finds out.
+    pub fn accept_at_once(
+        &mut self,
+        event: Box<Event>,
+        reply: Answer,
+    ) -> Result<(), (Box<Event>, Answer)> {
+        let Some(store) = self.store.as_mut().filter(|_| self.unsettled.is_empty()) else {
+            return Err((event, reply));
+        };
+        let now = clock::now_ms();
+        testpoint::at("worker.accepting");
+        let fence = &mut self.fence;
+        match store.fenced_at_once(fence, now, |tx, _| accept::accept(tx, &event, now)) {
+            Ok(accepted) => {
+                testpoint::at("worker.accepted");
+                self.answer(std::iter::once(((*event, reply), Ok(accepted))));
+                Ok(())
+            }
+            Err(_) => Err((event, reply)),
         }
+    }
+
+    fn answer(&mut self, group: impl Iterator<Item = ((Event, Answer), store::Result<Accepted>)>) {
+        let (mut kinds, mut clients, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for ((event, reply), verdict) in group {
+            if matches!(&verdict, Ok(accepted) if !accepted.duplicate) {
+                kinds.push(event.kind);
+                bytes += event.text_len();
+                clients.extend(event.process);
+            }
+            reply(verdict.map_err(|e| refusal(&e)));
+        }
+        self.report_standing();
+        let _ = self.reports.send(Report::Accepted { kinds, bytes, clients });
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
@@ -247,7 +240,7 @@ impl Thread {
 
     /// What the log needs, once everybody has been answered. A disk that is full says so to the
     /// next commit.
-    fn tend_the_log(&mut self) {
+    pub fn tend_the_log(&mut self) {
         let Some(store) = &mut self.store else { return };
         if store.wal_bytes() > WAL_MAX {
             let _ = store.checkpoint();
@@ -263,7 +256,7 @@ impl Thread {
     }
 
     /// The last words of a worker that leaves in good order.
-    fn put_in_order(&mut self) {
+    pub fn put_in_order(&mut self) {
         let keep = self.settings.config.queue.keep.as_millis() as i64;
         let done = self.write(|tx, session| {
             if let Some(session) = session {
@@ -277,7 +270,7 @@ impl Thread {
         }
     }
 
-    fn anything_left(&mut self) -> bool {
+    pub fn anything_left(&mut self) -> bool {
         if spool::exists(&self.settings.paths, &self.session.key) {
             return true;
         }
@@ -372,14 +365,6 @@ fn standing(conn: &rusqlite::Connection, session: &Session) -> store::Result<Sta
 
 fn ids(batch: &Batch) -> Vec<i64> {
     batch.messages.iter().map(|m| m.id).collect()
-}
-
-fn size(event: &Event) -> usize {
-    let tool = event.tool.as_ref();
-    let len = |text: Option<&String>| text.map_or(0, String::len);
-    len(event.text.as_ref())
-        + len(tool.and_then(|t| t.input.as_ref()))
-        + len(tool.and_then(|t| t.response.as_ref()))
 }
 
 fn refusal(e: &StoreError) -> Refusal {
