@@ -109,9 +109,9 @@ struct Peer {
 }
 
 impl Peer {
-    /// Whether nobody else is connected.
+    /// Whether nobody else is connected: one seat is its own, and one kept for whoever comes next.
     fn alone(&self, desk: &Desk) -> bool {
-        self.seats.available_permits() + 1 == desk.settings.config.worker.connections
+        self.seats.available_permits() + 2 >= desk.settings.config.worker.connections
     }
 
     /// The next byte without taking it; none when the peer is done, silent, or we are leaving.
