@@ -1,6 +1,7 @@
 //! Every setting there is: name, default, unit, meaning, in one table.
 
-use std::time::Duration;
+use super::prices;
+use super::unit::Unit;
 
 /// One setting.
 #[derive(Debug)]
@@ -8,26 +9,25 @@ pub struct Key {
     pub name: &'static str,
     pub default: &'static str,
     pub unit: Unit,
+    /// Decides where text goes, what is run, what is kept or what it may cost: from the config
+    /// file alone, never from the environment or from a file inside the session's project.
+    pub private: bool,
     pub doc: &'static str,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// `500ms`, `30s`, `2h`, `90d`.
-    Time,
-    /// `64KiB`, `20MiB`, or a number of bytes.
-    Bytes,
-    Count,
-    /// Words, separated by commas in the environment. From the file alone when `Private`.
-    Words,
-    /// Decides where text goes or what is kept: from the file alone.
-    Private,
-}
+use Unit::{
+    Bytes, Choice, Choices, Count, Globs, MaybeText, MaybeUrl, Money, Text, Time, Url, Words,
+};
 
-use Unit::{Bytes, Count, Private, Time, Words};
+/// The memory agents that can be named.
+pub const BACKENDS: &[&str] = &["extractive", "claude", "anthropic", "gemini", "openai"];
 
 const fn key(name: &'static str, default: &'static str, unit: Unit, doc: &'static str) -> Key {
-    Key { name, default, unit, doc }
+    Key { name, default, unit, private: false, doc }
+}
+
+const fn private(name: &'static str, default: &'static str, unit: Unit, doc: &'static str) -> Key {
+    Key { name, default, unit, private: true, doc }
 }
 
 /// Every setting there is.
@@ -42,8 +42,38 @@ pub const KEYS: &[Key] = &[
     key("capture.response", "64KiB", Bytes, "most bytes kept of a tool's response"),
     key("capture.text", "64KiB", Bytes, "most bytes kept of a prompt or a message"),
     key("spool.max", "10000", Count, "events of a session that are spooled with their texts"),
-    key("agent.backend", "extractive", Private, "who distils"),
+    private("agent.backend", "extractive", Choice(BACKENDS), "who distils: extractive is local and free"),
+    private("agent.fallback", "extractive", Choices(BACKENDS), "who distils what the backend cannot, in this order"),
     key("agent.turn_timeout", "120s", Time, "how long distilling one batch may take"),
+    key("agent.defer_max", "24h", Time, "how long events wait for a backend before the next one takes them"),
+    key("agent.max_children", "2", Count, "programs of backends that run on this machine at a time"),
+    key("agent.batch_events", "8", Count, "events that a model is told at once"),
+    key("agent.batch_bytes", "32KiB", Bytes, "bytes of events that a model is told at once"),
+    key("agent.batch_quiet", "20s", Time, "quiet after which a model is told what there is"),
+    private("agent.claude.command", "claude", Text, "the program of the claude backend"),
+    private("agent.claude.model", "haiku", Text, "its model"),
+    private("agent.anthropic.base_url", "https://api.anthropic.com", Url, "where the anthropic backend's API is"),
+    private("agent.anthropic.model", "claude-haiku-4-5", Text, "its model"),
+    private("agent.anthropic.key", "ANTHROPIC_API_KEY", MaybeText, "name of its API key"),
+    private("agent.anthropic.proxy", "", MaybeUrl, "the proxy on the way there"),
+    private("agent.anthropic.max_tokens", "4096", Count, "most tokens of a reply"),
+    private("agent.gemini.base_url", "https://generativelanguage.googleapis.com", Url, "where the gemini backend's API is"),
+    private("agent.gemini.model", "gemini-2.5-flash", Text, "its model"),
+    private("agent.gemini.key", "GEMINI_API_KEY", MaybeText, "name of its API key"),
+    private("agent.gemini.proxy", "", MaybeUrl, "the proxy on the way there"),
+    private("agent.gemini.max_tokens", "4096", Count, "most tokens of a reply"),
+    private("agent.openai.base_url", "https://api.openai.com/v1", Url, "where the openai backend's API is, or any server that speaks it"),
+    private("agent.openai.model", "gpt-5-mini", MaybeText, "its model; without one the first the server has"),
+    private("agent.openai.key", "", MaybeText, "name of its API key, where base_url does not tell"),
+    private("agent.openai.proxy", "", MaybeUrl, "the proxy on the way there"),
+    private("agent.openai.max_tokens", "4096", Count, "most tokens of a reply"),
+    private("agent.budget.session_tokens", "1000000", Count, "tokens that models may use for a session; 0: any"),
+    private("agent.budget.day_tokens", "3000000", Count, "tokens that models may use in a day; 0: any"),
+    private("agent.budget.session_turns", "300", Count, "calls of models for a session; 0: any"),
+    private("agent.budget.day_turns", "1000", Count, "calls of models in a day; 0: any"),
+    private("agent.budget.session_cost", "1", Money, "dollars that models may cost for a session; 0: any"),
+    private("agent.budget.day_cost", "3", Money, "dollars that models may cost in a day; 0: any"),
+    private("agent.prices", prices::DEFAULT, Unit::Prices, "model=in/out[/cache-read[/cache-write]] in dollars for a million tokens; yours come before these"),
     key("worker.linger", "30s", Time, "how long a worker stays after its last summary"),
     key("worker.idle_timeout", "2h", Time, "without an event a worker closes what is open and leaves"),
     key("worker.max_age", "24h", Time, "no worker lives longer"),
@@ -56,8 +86,9 @@ pub const KEYS: &[Key] = &[
     key("context.sources", "startup,resume,fork,compact", Words, "session starts that are told"),
     key("queue.keep", "90d", Time, "how long ids of processed events are kept"),
     key("queue.stuck", "5min", Time, "age from which unfinished events are shown as stuck"),
+    key("resume.max_age", "30d", Time, "how long agents' sessions in the resume store are kept unused"),
     key("log.max", "20MiB", Bytes, "most bytes of logs in all"),
-    key("exclude", "", Private, "projects that are not recorded: globs on path or name"),
+    private("exclude", "", Globs, "projects that are not recorded: globs on path or name"),
 ];
 
 /// Whether a value can be used.
@@ -65,60 +96,30 @@ pub const KEYS: &[Key] = &[
 /// # Errors
 /// A sentence that names the setting and says what to write.
 pub fn check(key: &Key, text: &str) -> Result<(), String> {
-    let complain = |want: &str| format!("{} = {text:?} is not used: {want}", key.name);
-    match key.unit {
-        Time => parse_duration(text).map(drop).ok_or_else(|| complain("write 500ms, 30s or 2h")),
-        Bytes => parse_bytes(text).map(drop).ok_or_else(|| complain("write 64KiB or 20MiB")),
-        Count => text.parse::<usize>().map(drop).map_err(|_| complain("write a whole number")),
-        Words => Ok(()),
-        Private if key.name == "agent.backend" && text != "extractive" => {
-            Err(complain("this version knows 'extractive'"))
-        }
-        Private if key.name == "exclude" => text
-            .split(',')
-            .try_for_each(|w| glob::Pattern::new(w.trim()).map(drop))
-            .map_err(|e| complain(&e.to_string())),
-        Private => Ok(()),
-    }
+    let complain = |want| format!("{} = {text:?} is not used: {want}", key.name);
+    key.unit.check(text).map_err(complain)
 }
 
-/// `500ms`, `30s`, `5min`, `2h`, `90d`.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let n: u64 = text[..digits].parse().ok()?;
-    let ms = match text[digits..].trim() {
-        "ms" => 1,
-        "s" => 1000,
-        "min" | "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(n.checked_mul(ms)?))
-}
-
-/// `64KiB`, `20MiB`, `10000`.
-pub fn parse_bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let n: u64 = text[..digits].parse().ok()?;
-    let unit = match text[digits..].trim() {
-        "" | "B" => 1,
-        "KiB" | "K" | "k" => 1 << 10,
-        "MiB" | "M" => 1 << 20,
-        "GiB" | "G" => 1 << 30,
-        _ => return None,
-    };
-    n.checked_mul(unit)
+/// The setting of this name.
+///
+/// # Errors
+/// A sentence, with the nearest name there is.
+pub fn find(name: &str) -> Result<&'static Key, String> {
+    KEYS.iter().find(|key| key.name == name).ok_or_else(|| unknown(name))
 }
 
 /// What to say of a setting that is not in the table.
-pub fn unknown_key(name: &str) -> String {
-    let nearest = KEYS.iter().min_by_key(|k| distance(k.name, name)).expect("there are keys");
-    if distance(nearest.name, name) <= name.len().div_ceil(2) {
-        format!("unknown setting '{name}', did you mean '{}'?", nearest.name)
-    } else {
-        format!("unknown setting '{name}'")
+pub fn unknown(name: &str) -> String {
+    match nearest(name, KEYS.iter().map(|key| key.name)) {
+        Some(meant) => format!("unknown setting '{name}', did you mean '{meant}'?"),
+        None => format!("unknown setting '{name}'"),
     }
+}
+
+/// The one of `known` that a mistyped `name` may have meant.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (edits, nearest) = known.map(|k| (distance(k, name), k)).min()?;
+    (edits <= name.len().div_ceil(2)).then_some(nearest)
 }
 
 /// Edits between two short names.
@@ -133,4 +134,29 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_documented_and_its_default_can_be_used() {
+        for key in KEYS {
+            assert!(!key.doc.is_empty() && !key.doc.ends_with('.'), "{}", key.name);
+            assert_eq!(check(key, key.default), Ok(()), "{}", key.name);
+            assert!(find(key.name).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_said() {
+        let check = |name, want: &str| assert_eq!(find(name).unwrap_err(), want);
+        check("worker.lingr", "unknown setting 'worker.lingr', did you mean 'worker.linger'?");
+        check(
+            "agent.budget.day",
+            "unknown setting 'agent.budget.day', did you mean 'agent.budget.day_cost'?",
+        );
+        check("xyz", "unknown setting 'xyz'");
+    }
 }

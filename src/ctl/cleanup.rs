@@ -96,7 +96,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if !args.dry_run {
         spool::sweep(&settings.paths);
         if work {
-            launch::recovery(&settings.paths).context("recovery")?;
+            launch::recovery(settings).context("recovery")?;
         }
     }
     if out.is_empty() {
@@ -113,6 +113,6 @@ fn damaged(settings: &Settings, args: &Args) -> Result<()> {
     if args.dry_run {
         return super::print("would set the database aside: it is damaged\n");
     }
-    launch::recovery(&settings.paths).context("recovery")?;
+    launch::recovery(settings).context("recovery")?;
     super::print("the database is damaged: recovery sets it aside, memctl status says where\n")
 }

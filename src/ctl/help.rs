@@ -23,6 +23,7 @@ Start here
 Files
   ~/.local/share/memctl         the memory, spooled events, logs: MEMCTL_DATA_DIR
   ~/.config/memctl/config.toml  settings, only those you changed: MEMCTL_CONFIG
+  ~/.config/memctl/secrets.toml API keys, beside it
   /tmp/memctl-*.sock            sockets of running workers: MEMCTL_SOCKET_DIR
 
 Environment

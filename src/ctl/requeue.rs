@@ -142,7 +142,7 @@ fn wake(settings: &Settings, sessions: &BTreeSet<Name>, work: &BTreeSet<Name>) -
     }
     match alone[..] {
         [] => Ok(()),
-        [(client, session)] => launch::finish_off(client, session).context("worker"),
-        _ => launch::recovery(&settings.paths).context("recovery"),
+        [(client, session)] => launch::finish_off(settings, client, session).context("worker"),
+        _ => launch::recovery(settings).context("recovery"),
     }
 }

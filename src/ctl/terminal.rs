@@ -1,15 +1,52 @@
-//! How wide the terminal is, and text that fits it.
+//! How wide the terminal is, text that fits it, and a line that is typed unseen.
 
+use std::io::{self, Read};
+
+use nix::sys::termios::{self, LocalFlags, SetArg, SpecialCharacterIndices};
 use unicode_width::UnicodeWidthStr;
 
 /// Longer lines are hard to read, however wide the terminal is.
 pub const READABLE: usize = 100;
+
+/// ^C, as the terminal sends it.
+const GIVE_UP: u8 = 3;
 
 /// Columns of the terminal on stdout; none in a pipe. `COLUMNS` wins, as everywhere.
 pub fn width() -> Option<usize> {
     let told = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
     let measured = || terminal_size::terminal_size_of(std::io::stdout());
     told.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0.into()))
+}
+
+/// Reads a line from the terminal on stdin without showing it. `None`: it was given up, with ^C.
+///
+/// # Errors
+/// What the terminal says.
+pub fn hidden_line() -> io::Result<Option<String>> {
+    let stdin = io::stdin();
+    let before = termios::tcgetattr(&stdin)?;
+    let mut hidden = before.clone();
+    // Without signals too: one that ended us here would leave a terminal that shows nothing.
+    hidden.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
+    hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = GIVE_UP;
+    termios::tcsetattr(&stdin, SetArg::TCSAFLUSH, &hidden)?;
+    let line = read_line(&mut stdin.lock());
+    termios::tcsetattr(&stdin, SetArg::TCSAFLUSH, &before)?;
+    let line = String::from_utf8_lossy(&line?).into_owned();
+    Ok((!line.contains(char::from(GIVE_UP))).then_some(line))
+}
+
+/// To the end of the line, or to where it is given up.
+fn read_line(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        let n = input.read(&mut piece)?;
+        line.extend_from_slice(&piece[..n]);
+        if n == 0 || matches!(line.last(), Some(b'\n' | &GIVE_UP)) {
+            return Ok(line);
+        }
+    }
 }
 
 /// Writes `text` after `first`, wrapped between words, its other lines behind `indent` blanks.

@@ -7,32 +7,34 @@
 use std::ffi::OsStr;
 use std::io;
 
+use crate::config::{self, Settings, Starter};
 use crate::lock::{self, Probe};
-use crate::paths::Paths;
-use crate::{config, process};
+use crate::process;
 
 /// Starts `memctl worker` for a session.
 ///
 /// # Errors
 /// When no process can be made: the next event, or the next start of a session, tries again.
-pub fn start(client: &str, session: &str) -> io::Result<()> {
-    detached(&["worker", "--client", client, "--session", session])
+pub fn start(settings: &Settings, client: &str, session: &str) -> io::Result<()> {
+    let words = ["worker", "--client", client, "--session", session];
+    detached(settings, Starter::Session, &words)
 }
 
 /// Starts a worker that finishes what is left of a session, and does not linger.
-pub fn finish_off(client: &str, session: &str) -> io::Result<()> {
-    detached(&["worker", "--client", client, "--session", session, "--recovery"])
+pub fn finish_off(settings: &Settings, client: &str, session: &str) -> io::Result<()> {
+    let words = ["worker", "--client", client, "--session", session, "--recovery"];
+    detached(settings, Starter::Recovery, &words)
 }
 
 /// Starts `memctl recover`, unless one is at work: that one looks again before it leaves.
-pub fn recovery(paths: &Paths) -> io::Result<()> {
-    match lock::probe(&paths.recover_lock()) {
+pub fn recovery(settings: &Settings) -> io::Result<()> {
+    match lock::probe(&settings.paths.recover_lock()) {
         Ok(Probe::Held) => Ok(()),
-        _ => detached(&["recover"]),
+        _ => detached(settings, Starter::Recovery, &["recover"]),
     }
 }
 
-fn detached(args: &[&str]) -> io::Result<()> {
+fn detached(settings: &Settings, starter: Starter, args: &[&str]) -> io::Result<()> {
     let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
-    process::spawn_detached(&args, &config::worker_env())
+    process::spawn_detached(&args, &config::worker_env(settings, starter))
 }

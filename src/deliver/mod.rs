@@ -65,7 +65,7 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
     crate::testpoint::at("deliver.spooled");
     let answered = !unanswered && ring(settings, key, within(hook.ring, deadline));
     if !answered && starts_a_worker(event.kind) {
-        let _ = launch::start(&event.client, &event.session);
+        let _ = launch::start(settings, &event.client, &event.session);
     }
     delivered
 }

@@ -197,7 +197,7 @@ fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Ans
     }
     if told.unfinished {
         // What cannot be started now is asked for again at the next start.
-        let _ = launch::recovery(&settings.paths);
+        let _ = launch::recovery(settings);
     }
     Answer::start(told.block, told.notice)
 }

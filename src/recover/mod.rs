@@ -126,7 +126,7 @@ impl Recovery {
         for due in survey.due.into_iter().take(free) {
             tracing::info!(client = due.client, session = due.session, "{}", due.why);
             self.tried.insert(due.key.clone());
-            match launch::finish_off(&due.client, &due.session) {
+            match launch::finish_off(&self.settings, &due.client, &due.session) {
                 Ok(()) => {
                     let at = Instant::now();
                     self.under_way.push(Started { due, at, lived: false });

@@ -66,7 +66,7 @@ pub fn become_owner(
     {
         // A child that is forked must have no connection.
         drop(store);
-        if let Err(e) = launch::recovery(&settings.paths) {
+        if let Err(e) = launch::recovery(settings) {
             tracing::warn!("recovery could not be started: {e}");
         }
     }

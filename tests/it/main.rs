@@ -3,6 +3,8 @@
 
 mod support;
 
+/// Settings, API keys, and what a worker is told of them.
+mod config;
 /// What people type and see.
 mod ctl;
 /// What a hook prints and never does, whatever it is given.

@@ -179,7 +179,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
             assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
         }
     }
-    assert_eq!(documented().len(), 11);
+    assert_eq!(documented().len(), 12);
 }
 
 #[test]
@@ -189,6 +189,9 @@ fn before_anything_is_remembered_the_keys_are_the_same() {
     check("queue", &w.memctl(&["queue", "--json"]).json());
     check("context", &w.memctl(&["context", "--json"]).json());
     check("config", &w.memctl(&["config", "--json"]).json()[0]);
+    check("config", &w.memctl(&["config", "get", "log.max", "--json"]).json());
+    w.memctl_with(&["config", "secret", "set", "OPENAI_API_KEY"], b"key").ok();
+    check("config secret list", &w.memctl(&["config", "secret", "list", "--json"]).json()[0]);
     w.hook(&prompt("s", "t", "go"));
     w.hook(&end("s"));
     w.rest();

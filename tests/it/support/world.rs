@@ -98,6 +98,12 @@ impl World {
         run(command.args(args), b"")
     }
 
+    /// The same with something on its standard input.
+    pub fn memctl_with(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        run(command.args(args), input)
+    }
+
     /// A `memctl` that is not waited for.
     pub fn spawn(&self, args: &[&str]) -> Child {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));

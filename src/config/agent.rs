@@ -1,0 +1,246 @@
+//! Settings of the memory agents: who distils, where it is reached, what it may cost, and which
+//! API key it wants.
+
+use std::time::Duration;
+
+use super::prices::{Price, Prices};
+use super::resolve::Resolved;
+use super::unit::host;
+
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// One of [`super::BACKENDS`].
+    pub backend: String,
+    /// Who takes over, in this order.
+    pub fallback: Vec<String>,
+    pub turn_timeout: Duration,
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub defer_max: Duration,
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub max_children: usize,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
+    pub batch_events: usize,
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub batch_bytes: usize,
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub batch_quiet: Duration,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
+    pub claude: Claude,
+    pub anthropic: Http,
+    pub gemini: Http,
+    pub openai: Http,
+    pub budget: Budget,
+    pub prices: Prices,
+}
+
+#[derive(Clone, Debug)]
+pub struct Claude {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
+    pub command: String,
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub model: String,
+}
+
+/// A backend that is reached over HTTP.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Without a slash at its end.
+    pub base_url: String,
+    /// Empty: whatever the server has.
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub model: String,
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub proxy: Option<String>,
+    #[expect(dead_code, reason = "for the agents that use models")]
+    pub max_tokens: usize,
+    /// Names of the API key, the first that is known counts; none where no key is sent.
+    pub keys: Vec<String>,
+}
+
+/// What models may use; 0 is no limit. Tokens are those sent and those that came back, money is
+/// in US dollars, and a turn is one call.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    pub session: Allowance,
+    pub day: Allowance,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Allowance {
+    pub tokens: u64,
+    pub turns: u64,
+    pub cost: f64,
+}
+
+/// API keys that go by more than one name.
+const ALIASES: [(&str, &str); 1] = [("GEMINI_API_KEY", "GOOGLE_API_KEY")];
+
+/// Servers that speak OpenAI's protocol, and the usual name of their key. A key goes to no other
+/// server unless the user names it for that one (`agent.openai.key`).
+const HOSTS: [(&str, &str); 9] = [
+    ("api.openai.com", "OPENAI_API_KEY"),
+    ("openrouter.ai", "OPENROUTER_API_KEY"),
+    ("api.groq.com", "GROQ_API_KEY"),
+    ("api.mistral.ai", "MISTRAL_API_KEY"),
+    ("api.deepseek.com", "DEEPSEEK_API_KEY"),
+    ("api.together.xyz", "TOGETHER_API_KEY"),
+    ("api.cerebras.ai", "CEREBRAS_API_KEY"),
+    ("api.x.ai", "XAI_API_KEY"),
+    ("generativelanguage.googleapis.com", "GEMINI_API_KEY"),
+];
+
+impl Agent {
+    pub(super) fn from(resolved: &Resolved) -> Agent {
+        let claude = Claude {
+            command: resolved.text("agent.claude.command"),
+            model: resolved.text("agent.claude.model"),
+        };
+        let allowance = |per: &str| Allowance {
+            tokens: resolved.size(&format!("agent.budget.{per}_tokens")) as u64,
+            turns: resolved.size(&format!("agent.budget.{per}_turns")) as u64,
+            cost: resolved.money(&format!("agent.budget.{per}_cost")),
+        };
+        Agent {
+            backend: resolved.text("agent.backend"),
+            fallback: resolved.words("agent.fallback"),
+            turn_timeout: resolved.time("agent.turn_timeout"),
+            defer_max: resolved.time("agent.defer_max"),
+            max_children: resolved.size("agent.max_children"),
+            batch_events: resolved.size("agent.batch_events"),
+            batch_bytes: resolved.size("agent.batch_bytes"),
+            batch_quiet: resolved.time("agent.batch_quiet"),
+            claude,
+            anthropic: Http::from(resolved, "anthropic"),
+            gemini: Http::from(resolved, "gemini"),
+            openai: Http::from(resolved, "openai"),
+            budget: Budget { session: allowance("session"), day: allowance("day") },
+            prices: resolved.prices("agent.prices"),
+        }
+    }
+
+    /// The backend and those that take over, each once.
+    pub fn chain(&self) -> Vec<&str> {
+        let mut chain = vec![self.backend.as_str()];
+        for name in &self.fallback {
+            if !chain.contains(&name.as_str()) {
+                chain.push(name);
+            }
+        }
+        chain
+    }
+
+    /// What the settings say of a backend that is reached over HTTP.
+    pub fn http(&self, backend: &str) -> Option<&Http> {
+        match backend {
+            "anthropic" => Some(&self.anthropic),
+            "gemini" => Some(&self.gemini),
+            "openai" => Some(&self.openai),
+            _ => None,
+        }
+    }
+
+    /// Names of the API keys that a backend may take, the best first.
+    pub fn keys(&self, backend: &str) -> &[String] {
+        self.http(backend).map_or(&[], |http| &http.keys)
+    }
+
+    /// What `model` costs, and whether that is known. What runs on this machine costs nothing;
+    /// what nobody has a price for counts as the dearest there is.
+    pub fn price(&self, backend: &str, model: &str) -> (Price, bool) {
+        if self.http(backend).is_some_and(Http::is_local) {
+            return (Price::FREE, true);
+        }
+        match self.prices.of(model) {
+            Some(price) => (price, true),
+            None => (self.prices.dearest(), false),
+        }
+    }
+}
+
+impl Http {
+    fn from(resolved: &Resolved, backend: &str) -> Http {
+        let name = |key: &str| format!("agent.{backend}.{key}");
+        let base_url = resolved.text(&name("base_url")).trim_end_matches('/').to_owned();
+        let key = match resolved.text(&name("key")) {
+            key if key.is_empty() => usual_key(&base_url).map(str::to_owned),
+            key => Some(key),
+        };
+        let alias = |key: &String| {
+            ALIASES.iter().find(|(usual, _)| usual == key).map(|(_, alias)| (*alias).to_owned())
+        };
+        let keys = key.iter().cloned().chain(key.as_ref().and_then(alias)).collect();
+        Http {
+            base_url,
+            model: resolved.text(&name("model")),
+            proxy: Some(resolved.text(&name("proxy"))).filter(|proxy| !proxy.is_empty()),
+            max_tokens: resolved.size(&name("max_tokens")),
+            keys,
+        }
+    }
+
+    /// Whether it runs on this machine.
+    pub fn is_local(&self) -> bool {
+        host(&self.base_url).is_some_and(|host| {
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        })
+    }
+}
+
+fn usual_key(base_url: &str) -> Option<&'static str> {
+    let host = host(base_url)?;
+    HOSTS.iter().find(|(known, _)| *known == host).map(|(_, key)| *key)
+}
+
+/// Names that a backend may ask for without being told to.
+pub fn usual_keys() -> impl Iterator<Item = &'static str> {
+    let aliases = ALIASES.iter().map(|(_, alias)| *alias);
+    HOSTS.iter().map(|(_, key)| *key).chain(["ANTHROPIC_API_KEY"]).chain(aliases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+
+    fn with(file: &str) -> super::Agent {
+        let config = Config::from(&|_| None, Some(file), false);
+        assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+        config.agent
+    }
+
+    #[test]
+    fn a_key_goes_to_its_own_server_only() {
+        let check = |openai: &str, want: &[&str]| {
+            assert_eq!(with(&format!("[agent.openai]\n{openai}")).keys("openai"), want, "{openai}");
+        };
+        check("", &["OPENAI_API_KEY"]);
+        check("base_url = 'https://openrouter.ai/api/v1/'", &["OPENROUTER_API_KEY"]);
+        check("base_url = 'http://localhost:11434/v1'", &[]);
+        check("base_url = 'https://openai.example.com/v1'", &[]);
+        check("base_url = 'https://llm.example.com'\nkey = 'OURS'", &["OURS"]);
+        let agent = with("");
+        assert_eq!(agent.keys("gemini"), ["GEMINI_API_KEY", "GOOGLE_API_KEY"]);
+        assert_eq!(agent.keys("anthropic"), ["ANTHROPIC_API_KEY"]);
+        assert!(agent.keys("extractive").is_empty() && agent.keys("claude").is_empty());
+    }
+
+    #[test]
+    fn what_runs_here_is_free_and_what_nobody_knows_is_dear() {
+        let local = with("[agent.openai]\nbase_url = 'http://127.0.0.1:8080/v1'");
+        assert_eq!(local.price("openai", "llama3.2").0.output, 0.0);
+        let remote = with("[agent.openai]\nbase_url = 'https://llm.example.com'");
+        let (price, known) = remote.price("openai", "llama3.2");
+        assert_eq!((price.output, known), (75.0, false));
+        let (price, known) = remote.price("claude", "haiku");
+        assert_eq!((price.output, known), (5.0, true));
+    }
+
+    #[test]
+    fn a_model_that_a_user_chose_has_a_ceiling() {
+        let budget = with("").budget;
+        for allowance in [budget.session, budget.day] {
+            assert!(allowance.tokens > 0 && allowance.turns > 0 && allowance.cost > 0.0);
+        }
+        let agent = with("[agent]\nbackend = 'gemini'\nfallback = ['claude', 'gemini']");
+        assert_eq!(agent.chain(), ["gemini", "claude"]);
+    }
+}

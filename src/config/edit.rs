@@ -1,0 +1,248 @@
+//! Changes to the config file and to the secrets file: what people wrote around a value stays,
+//! the file is written anew as a whole and is its user's alone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
+
+use super::keys::{self, Key};
+use super::unit::{Unit, words};
+
+/// Sets one setting. Lists are written as arrays, counts as numbers.
+///
+/// # Errors
+/// A sentence: the value cannot be used, or the file cannot be read or written.
+pub fn set(path: &Path, key: &Key, text: &str) -> Result<(), String> {
+    keys::check(key, text)?;
+    let item = item(key, text);
+    let mut failed = None;
+    change(path, |document| match place(document.as_table_mut(), key.name) {
+        Ok((table, last)) => {
+            put(table, last, item);
+            true
+        }
+        Err(why) => {
+            failed = Some(format!("{}: {why}", path.display()));
+            false
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Takes one setting out, so that its default holds again; whether it was there.
+///
+/// # Errors
+/// A sentence.
+pub fn unset(path: &Path, key: &Key) -> Result<bool, String> {
+    if !fs::exists(path).unwrap_or(true) {
+        return Ok(false);
+    }
+    let mut was_there = false;
+    change(path, |document| {
+        was_there = remove(document.as_table_mut(), key.name);
+        was_there
+    })?;
+    Ok(was_there)
+}
+
+/// Reads the file, has it changed, and puts the new one in its place, 0600. `f` says whether there
+/// is anything to write.
+pub(super) fn change(path: &Path, f: impl FnOnce(&mut DocumentMut) -> bool) -> Result<(), String> {
+    let fail = |e: io::Error| format!("{}: {e}", path.display());
+    let text = match fs::read_to_string(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(fail)?,
+    };
+    let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| {
+        let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        format!("{}: line {line} is not TOML, so nothing was changed", path.display())
+    })?;
+    if f(&mut document) {
+        write(path, document.to_string().as_bytes()).map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// All or nothing: under another name, synced, then renamed. Where a link stands, what it leads
+/// to is replaced.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = match fs::canonicalize(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        found => found?,
+    };
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let aside = beside(&path);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&aside, &path)?;
+        File::open(dir)?.sync_all()
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn item(key: &Key, text: &str) -> Item {
+    match key.unit {
+        unit if unit.is_list() => value(words(text).collect::<Array>()),
+        Unit::Count => match text.parse::<i64>() {
+            Ok(n) => value(n),
+            Err(_) => value(text),
+        },
+        Unit::Money => match text.parse::<f64>() {
+            Ok(dollars) if text.contains('.') => value(dollars),
+            _ => text.parse::<i64>().map_or_else(|_| value(text), value),
+        },
+        _ => value(text.trim()),
+    }
+}
+
+/// The table that holds a setting, made where it is missing, and the setting's name in it.
+fn place<'a, 'n>(
+    root: &'a mut Table,
+    name: &'n str,
+) -> Result<(&'a mut dyn TableLike, &'n str), String> {
+    let mut table: &mut dyn TableLike = root;
+    let mut parts = name.split('.').peekable();
+    loop {
+        let part = parts.next().expect("a name has parts");
+        if parts.peek().is_none() {
+            return Ok((table, part));
+        }
+        let item = table.entry(part).or_insert_with(|| {
+            let mut made = Table::new();
+            made.set_implicit(true);
+            Item::Table(made)
+        });
+        table = item.as_table_like_mut().ok_or_else(|| format!("{part} is a value there"))?;
+    }
+}
+
+/// A value in the place of another keeps what stands beside it.
+fn put(table: &mut dyn TableLike, name: &str, mut item: Item) {
+    let before = table.get(name).and_then(Item::as_value).map(|value| value.decor().clone());
+    if let (Some(decor), Some(value)) = (before, item.as_value_mut()) {
+        *value.decor_mut() = decor;
+    }
+    table.insert(name, item);
+}
+
+/// Removes a setting, and the tables that hold nothing any more.
+fn remove(table: &mut dyn TableLike, name: &str) -> bool {
+    let Some((part, rest)) = name.split_once('.') else { return table.remove(name).is_some() };
+    let Some(inner) = table.get_mut(part).and_then(Item::as_table_like_mut) else { return false };
+    let removed = remove(inner, rest);
+    if removed && inner.is_empty() {
+        table.remove(part);
+    }
+    removed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::super::{Config, find};
+    use super::*;
+
+    #[track_caller]
+    fn edited(before: &str, f: impl FnOnce(&Path)) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        fs::write(&path, before).unwrap();
+        f(&path);
+        let left = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, 1, "nothing is left beside it");
+        fs::read_to_string(&path).unwrap()
+    }
+
+    #[track_caller]
+    fn check_set(before: &str, name: &str, text: &str, after: &str) {
+        let result = edited(before, |path| set(path, find(name).unwrap(), text).unwrap());
+        assert_eq!(result, after, "{name} = {text}");
+        let config = Config::from(&|_| None, Some(&result), false);
+        assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+        let held = config.values.iter().find(|v| v.key.name == name).unwrap();
+        assert_eq!(held.text.replace(' ', ""), text.replace(' ', ""));
+    }
+
+    #[test]
+    fn a_value_is_written_and_the_rest_stays() {
+        check_set("", "agent.backend", "claude", "[agent]\nbackend = \"claude\"\n");
+        check_set("", "exclude", "/a/*, b", "exclude = [\"/a/*\", \"b\"]\n");
+        check_set(
+            "# mine\n[worker] # here\nlinger = '5s' # short\n",
+            "worker.linger",
+            "10s",
+            "# mine\n[worker] # here\nlinger = \"10s\" # short\n",
+        );
+        check_set(
+            "[agent]\nbackend = 'claude'\n",
+            "agent.budget.day_cost",
+            "0.5",
+            "[agent]\nbackend = 'claude'\n\n[agent.budget]\nday_cost = 0.5\n",
+        );
+        check_set(
+            "agent = { backend = 'claude' }\n",
+            "agent.batch_events",
+            "4",
+            "agent = { backend = 'claude' , batch_events = 4 }\n",
+        );
+        check_set("", "agent.batch_bytes", "64KiB", "[agent]\nbatch_bytes = \"64KiB\"\n");
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_no_empty_table() {
+        let check = |before: &str, name: &str, was_there: bool, after: &str| {
+            let result = edited(before, |path| {
+                assert_eq!(unset(path, find(name).unwrap()).unwrap(), was_there);
+            });
+            assert_eq!(result, after);
+        };
+        check("[agent.budget]\nday_cost = 1\n", "agent.budget.day_cost", true, "");
+        check("[log]\nmax = '1MiB'\n", "worker.linger", false, "[log]\nmax = '1MiB'\n");
+        check("# a\nexclude = ['x']\n# b\n", "exclude", true, "# b\n");
+    }
+
+    #[test]
+    fn what_cannot_be_used_changes_nothing() {
+        let key = find("worker.linger").unwrap();
+        let same = |before: &str, text: &str, want: &str| {
+            let result = edited(before, |path| {
+                let why = set(path, key, text).unwrap_err();
+                assert!(why.contains(want), "{why}");
+            });
+            assert_eq!(result, before);
+        };
+        same("a = 1\n", "soon", "write 500ms");
+        same("[log]\nnot toml\n", "5s", "line 2 is not TOML");
+        same("worker = 5\n", "5s", "worker is a value there");
+    }
+
+    #[test]
+    fn the_file_is_the_users_alone_and_a_link_stays_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real.toml"), dir.path().join("config.toml"));
+        fs::write(&real, "").unwrap();
+        fs::set_permissions(&real, Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        set(&link, find("worker.linger").unwrap(), "5s").unwrap();
+        assert!(link.is_symlink());
+        assert!(fs::read_to_string(&real).unwrap().contains("linger"));
+        assert_eq!(fs::metadata(&real).unwrap().mode() & 0o777, 0o600);
+    }
+}

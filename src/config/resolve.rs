@@ -1,0 +1,257 @@
+//! From what the environment and the config file say to what holds: each setting once, by the
+//! table, with who said so, and a sentence for whatever cannot be used.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::keys::{self, KEYS, Key};
+use super::prices::Prices;
+use super::unit::{self, parse_bytes, parse_duration, parse_money};
+use super::{Agent, Config, Context, Env, Hook, Limits, Queue, Worker};
+
+/// A setting as it holds.
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub key: &'static Key,
+    pub text: Cow<'static, str>,
+    pub origin: Origin,
+}
+
+/// Who said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File,
+    Environment,
+}
+
+impl Config {
+    /// `inside_project`: the file lies in the project, so its private keys are not believed.
+    pub fn from(env: Env, file: Option<&str>, inside_project: bool) -> Config {
+        let mut troubles = Vec::new();
+        let said = file.map(|text| flatten(text, &mut troubles)).unwrap_or_default();
+        for name in said.keys() {
+            if !KEYS.iter().any(|k| k.name == name) {
+                troubles.push(keys::unknown(name));
+            }
+        }
+        let mut resolved = Resolved { values: Vec::with_capacity(KEYS.len()), troubles };
+        for key in KEYS {
+            resolved.resolve(key, env, said.get(key.name), inside_project);
+        }
+        resolved.build()
+    }
+}
+
+pub(super) struct Resolved {
+    values: Vec<Value>,
+    troubles: Vec<String>,
+}
+
+impl Resolved {
+    fn resolve(&mut self, key: &'static Key, env: Env, said: Option<&String>, inside: bool) {
+        let variable = env_name(key.name);
+        let in_file = || said.map(|text| (text.clone(), Origin::File));
+        let value = match (key.private, env(&variable)) {
+            (true, in_env) => {
+                if in_env.is_some() {
+                    self.troubles.push(format!(
+                        "{variable} is not obeyed: set {} in the config file",
+                        key.name
+                    ));
+                }
+                if said.is_some() && inside {
+                    self.troubles.push(format!(
+                        "{} is not obeyed: the config file lies inside the project",
+                        key.name
+                    ));
+                }
+                in_file().filter(|_| !inside)
+            }
+            (false, Some(text)) => Some((text.to_string_lossy().into_owned(), Origin::Environment)),
+            (false, None) => in_file(),
+        };
+        let value = value.filter(|(text, _)| match keys::check(key, text) {
+            Ok(()) => true,
+            Err(why) => {
+                self.troubles.push(why);
+                false
+            }
+        });
+        self.values.push(match value {
+            Some((text, origin)) => Value { key, text: text.into(), origin },
+            None => Value { key, text: key.default.into(), origin: Origin::Default },
+        });
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let found = self.values.iter().find(|value| value.key.name == name);
+        found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
+    }
+
+    pub(super) fn text(&self, name: &str) -> String {
+        self.value(name).trim().to_owned()
+    }
+
+    pub(super) fn time(&self, name: &str) -> Duration {
+        parse_duration(self.value(name)).expect("checked")
+    }
+
+    pub(super) fn size(&self, name: &str) -> usize {
+        parse_bytes(self.value(name)).expect("checked") as usize
+    }
+
+    pub(super) fn money(&self, name: &str) -> f64 {
+        parse_money(self.value(name)).expect("checked")
+    }
+
+    pub(super) fn words(&self, name: &str) -> Vec<String> {
+        unit::words(self.value(name)).map(str::to_owned).collect()
+    }
+
+    pub(super) fn prices(&self, name: &str) -> Prices {
+        Prices::parse(self.value(name)).expect("checked")
+    }
+
+    fn build(mut self) -> Config {
+        let exclude =
+            self.words("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
+        Config {
+            hook: Hook {
+                deadline: self.time("hook.deadline"),
+                end_deadline: self.time("hook.end_deadline"),
+                accept: self.time("hook.accept"),
+                ring: self.time("hook.ring"),
+                stdin: self.time("hook.stdin"),
+            },
+            capture: Limits {
+                input: self.size("capture.input"),
+                response: self.size("capture.response"),
+                text: self.size("capture.text"),
+            },
+            spool_max: self.size("spool.max"),
+            agent: Agent::from(&self),
+            worker: Worker {
+                linger: self.time("worker.linger"),
+                idle_timeout: self.time("worker.idle_timeout"),
+                max_age: self.time("worker.max_age"),
+                hang_timeout: self.time("worker.hang_timeout"),
+                end_deadline: self.time("worker.end_deadline"),
+                client_grace: self.time("worker.client_grace"),
+                peer_timeout: self.time("worker.peer_timeout"),
+                connections: self.size("worker.connections"),
+            },
+            context: Context {
+                tokens: self.size("context.tokens"),
+                sources: self.words("context.sources"),
+            },
+            queue: Queue { keep: self.time("queue.keep"), stuck: self.time("queue.stuck") },
+            resume_max_age: self.time("resume.max_age"),
+            log_max: self.size("log.max") as u64,
+            exclude,
+            troubles: std::mem::take(&mut self.troubles),
+            values: std::mem::take(&mut self.values),
+        }
+    }
+}
+
+/// `hook.deadline` is `MEMCTL_HOOK_DEADLINE`.
+pub fn env_name(key: &str) -> String {
+    let mut name = String::with_capacity(32);
+    name.push_str("MEMCTL_");
+    name.extend(
+        key.bytes().map(|b| if b == b'.' { '_' } else { char::from(b.to_ascii_uppercase()) }),
+    );
+    name
+}
+
+/// Tables of TOML as `section.key` = text.
+fn flatten(text: &str, troubles: &mut Vec<String>) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    match text.parse::<toml::Table>() {
+        Ok(table) => collect("", &table, &mut flat),
+        Err(e) => troubles.push(format!("the config file is not TOML: {}", e.message())),
+    }
+    flat
+}
+
+fn collect(prefix: &str, table: &toml::Table, flat: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let text = |v: &toml::Value| match v {
+            toml::Value::String(s) => s.clone(),
+            other => other.to_string(),
+        };
+        match value {
+            toml::Value::Table(inner) => collect(&name, inner, flat),
+            toml::Value::Array(items) => {
+                flat.insert(name, items.iter().map(text).collect::<Vec<_>>().join(","));
+            }
+            other => {
+                flat.insert(name, text(other));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn with(env: &[(&str, &str)], file: Option<&str>, inside: bool) -> Config {
+        let get = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+        Config::from(&get, file, inside)
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = with(&[], None, false);
+        assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+        assert_eq!(config.hook.deadline, Duration::from_millis(250));
+        assert_eq!(config.worker.linger, Duration::from_secs(30));
+        assert_eq!(config.capture.response, 64 << 10);
+    }
+
+    #[test]
+    fn file_then_environment() {
+        let file = "[worker]\nlinger = '5s'\nidle_timeout = '1h'\n";
+        let config = with(&[("MEMCTL_WORKER_LINGER", "20ms")], Some(file), false);
+        assert_eq!(config.worker.linger, Duration::from_millis(20));
+        assert_eq!(config.worker.idle_timeout, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn what_decides_where_text_goes_comes_from_the_users_own_file() {
+        let config = with(&[("MEMCTL_EXCLUDE", "*")], Some("exclude = ['/secret/*']"), false);
+        assert_eq!(config.exclude.len(), 1);
+        assert!(config.troubles[0].contains("MEMCTL_EXCLUDE is not obeyed"));
+        let config = with(&[], Some("exclude = ['*']"), true);
+        assert!(config.exclude.is_empty());
+        assert!(config.troubles[0].contains("inside the project"));
+        let file = "[agent]\nbackend = 'openai'\nopenai.base_url = 'https://evil.example'\n\
+                    budget.day_cost = 1000\nbatch_events = 4";
+        let env = [("MEMCTL_AGENT_CLAUDE_COMMAND", "./evil"), ("MEMCTL_AGENT_OPENAI_PROXY", "x")];
+        let config = with(&env, Some(file), true);
+        assert_eq!(config.agent.backend, "extractive");
+        assert_eq!(config.agent.openai.base_url, "https://api.openai.com/v1");
+        assert_eq!(config.agent.claude.command, "claude");
+        assert_eq!(config.agent.budget.day.cost, 3.0);
+        assert_eq!(config.agent.batch_events, 4, "what sends nothing anywhere is believed");
+        assert_eq!(config.troubles.len(), 5, "{:?}", config.troubles);
+    }
+
+    #[test]
+    fn mistakes_are_named_and_defaults_hold() {
+        let config = with(&[], Some("[worker]\nlingr = '5s'\nmax_age = 'soon'"), false);
+        assert!(config.troubles.iter().any(|t| t.contains("did you mean 'worker.linger'")));
+        assert!(config.troubles.iter().any(|t| t.contains("worker.max_age")));
+        assert_eq!(config.worker.max_age, Duration::from_secs(86_400));
+        assert!(!with(&[], Some("not toml"), false).troubles.is_empty());
+        let config = with(&[], Some("[agent]\nbackend = 'claud'"), false);
+        assert_eq!(config.agent.backend, "extractive");
+        assert!(config.troubles[0].contains("write one of extractive, claude"));
+    }
+}

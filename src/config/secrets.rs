@@ -1,0 +1,222 @@
+//! API keys: in `secrets.toml` beside the config file, which nobody else may read, or in the
+//! environment under their usual names. The file comes first: a project's `.envrc` must not
+//! decide on whose account a user's text is read.
+//!
+//! A key never reaches a log, an argument list or an answer: [`Secret`] shows nothing of itself.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::edit;
+use super::{Env, Settings};
+
+/// An API key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// For the header it belongs into, and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Where a key was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    File,
+    Environment,
+}
+
+/// The secrets file of these settings.
+pub fn file(settings: &Settings) -> Option<PathBuf> {
+    Some(settings.config_file.as_ref()?.with_file_name("secrets.toml"))
+}
+
+/// The first of these keys that is known. The one way to a key.
+///
+/// # Errors
+/// A sentence when the secrets file must not or cannot be used.
+pub fn api_key(
+    settings: &Settings,
+    env: Env,
+    names: &[String],
+) -> Result<Option<(Secret, Place)>, String> {
+    let kept = match file(settings) {
+        Some(file) => read(&file)?,
+        None => Vec::new(),
+    };
+    let in_file = |name: &String| {
+        let found = kept.iter().find(|(kept, _)| kept == name)?;
+        Some((found.1.clone(), Place::File))
+    };
+    let in_env = |name: &String| {
+        let text = env(name)?.into_string().ok()?;
+        let text = text.trim();
+        (!text.is_empty()).then(|| (Secret::new(text), Place::Environment))
+    };
+    Ok(names.iter().find_map(in_file).or_else(|| names.iter().find_map(in_env)))
+}
+
+/// Names and keys of the file, by name; none when there is no file.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub fn read(path: &Path) -> Result<Vec<(String, Secret)>, String> {
+    let fail = |e: io::Error| format!("{}: {e}", path.display());
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(fail(e)),
+    };
+    let meta = file.metadata().map_err(fail)?;
+    if meta.uid() != nix::unistd::getuid().as_raw() {
+        return Err(format!("{} belongs to another user, so it is not used", path.display()));
+    }
+    if meta.mode() & 0o077 != 0 {
+        return Err(format!(
+            "{0} can be read by others, so it is not used: chmod 600 {0}",
+            path.display()
+        ));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(fail)?;
+    // What is wrong with it is told by place, never by its text.
+    let table: toml::Table = text
+        .parse()
+        .map_err(|_| format!("{} is not TOML: write NAME = \"key\"", path.display()))?;
+    let mut secrets = Vec::with_capacity(table.len());
+    for (name, value) in table {
+        match value {
+            toml::Value::String(key) => secrets.push((name, Secret(key))),
+            _ => {
+                return Err(format!("{}: {name} is no text in quotes", path.display()));
+            }
+        }
+    }
+    Ok(secrets)
+}
+
+/// Keeps a key; one of the same name is replaced.
+///
+/// # Errors
+/// A sentence.
+pub fn set(path: &Path, name: &str, secret: &Secret) -> Result<(), String> {
+    read(path)?;
+    edit::change(path, |document| {
+        document[name] = toml_edit::value(secret.expose());
+        true
+    })
+}
+
+/// Forgets a key; whether there was one.
+///
+/// # Errors
+/// A sentence.
+pub fn unset(path: &Path, name: &str) -> Result<bool, String> {
+    read(path)?;
+    if !fs::exists(path).unwrap_or(true) {
+        return Ok(false);
+    }
+    let mut known = false;
+    edit::change(path, |document| {
+        known = document.remove(name).is_some();
+        known
+    })?;
+    Ok(known)
+}
+
+/// Whether a key may bear this name, as variables do.
+pub fn is_name(name: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(fine) && name.starts_with(|c: char| !c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_shows_nothing_of_itself() {
+        let key = Secret::new("sk-very-secret");
+        assert!(!format!("{key:?} {:?}", Some((&key, Place::File))).contains("very"));
+    }
+
+    #[test]
+    fn keys_are_kept_for_their_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("conf/secrets.toml");
+        assert!(read(&path).unwrap().is_empty());
+        assert!(!unset(&path, "A").unwrap() && !path.exists());
+        set(&path, "A", &Secret::new("one \"two\"")).unwrap();
+        set(&path, "B", &Secret::new("b")).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        let kept = read(&path).unwrap();
+        assert_eq!(kept[0], ("A".to_owned(), Secret::new("one \"two\"")));
+        assert!(unset(&path, "A").unwrap() && !unset(&path, "A").unwrap());
+        assert_eq!(read(&path).unwrap().len(), 1);
+
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        let refused = [
+            read(&path).unwrap_err(),
+            set(&path, "A", &Secret::new("x")).unwrap_err(),
+            unset(&path, "B").unwrap_err(),
+        ];
+        assert!(refused.iter().all(|why| why.contains("chmod 600 /")), "{refused:?}");
+    }
+
+    #[test]
+    fn a_broken_file_is_named_and_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets.toml");
+        for text in ["A = sk-very-secret", "A = ['sk-very-secret']", "[A]\nB = 'sk-very-secret'"] {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            let why = read(&path).unwrap_err();
+            assert!(why.contains("secrets.toml") && !why.contains("very"), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_file_comes_before_the_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config.toml");
+        let config = config.to_str().unwrap();
+        let vars =
+            [("MEMCTL_CONFIG", config), ("HOME", "/h"), ("A", "env"), ("B", " env "), ("C", "")];
+        let env = |name: &str| {
+            vars.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value))
+        };
+        let settings = super::super::load(&env, None).unwrap();
+        set(&file(&settings).unwrap(), "A", &Secret::new("file")).unwrap();
+        let check = |names: &[&str], want: Option<(&str, Place)>| {
+            let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+            let found = api_key(&settings, &env, &names).unwrap();
+            let found = found.as_ref().map(|(key, place)| (key.expose(), *place));
+            assert_eq!(found, want, "{names:?}");
+        };
+        check(&["A"], Some(("file", Place::File)));
+        check(&["B"], Some(("env", Place::Environment)));
+        check(&["B", "A"], Some(("file", Place::File)));
+        check(&["C", "D"], None);
+        check(&[], None);
+    }
+}

@@ -1,0 +1,188 @@
+//! Settings and API keys: changed, kept, refused, and what a worker is told of them.
+
+use std::fs::{self, File, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use nix::sys::termios::{LocalFlags, tcgetattr};
+
+use crate::support::recordings::prompt;
+use crate::support::{World, until};
+
+fn file(w: &World) -> PathBuf {
+    w.path("home/.config/memctl/config.toml")
+}
+
+fn secrets(w: &World) -> PathBuf {
+    file(w).with_file_name("secrets.toml")
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_setting_is_set_read_and_taken_out() {
+    let mut w = World::new();
+    assert_eq!(w.memctl(&["config", "get", "agent.backend"]).ok(), "extractive\n");
+    let set = ["config", "set", "agent.backend", "claude"];
+    assert_eq!(w.memctl(&set).ok(), "agent.backend = claude\n");
+    assert_eq!(mode(&file(&w)), 0o600);
+    let got = w.memctl(&["config", "get", "agent.backend", "--json"]).json();
+    assert_eq!((&got["value"], &got["origin"]), (&"claude".into(), &"file".into()));
+    let all = w.memctl(&["config", "list", "--json"]).json();
+    assert_eq!(all, w.memctl(&["config", "--json"]).json());
+    let changed = all.as_array().unwrap().iter().filter(|row| row["origin"] == "file").count();
+    assert_eq!(changed, 1);
+
+    let text = fs::read_to_string(file(&w)).unwrap();
+    fs::write(file(&w), format!("# mine\n{text}")).unwrap();
+    w.memctl(&["config", "set", "worker.linger", "5s"]).ok();
+    assert!(fs::read_to_string(file(&w)).unwrap().starts_with("# mine\n[agent]"));
+    w.set("MEMCTL_WORKER_LINGER", "7s");
+    let shadowed = w.memctl(&["config", "set", "worker.linger", "6s"]);
+    assert!(shadowed.err.contains("MEMCTL_WORKER_LINGER in the environment"), "{shadowed:?}");
+    assert_eq!(w.memctl(&["config", "get", "worker.linger"]).ok(), "7s\n");
+
+    let unset = w.memctl(&["config", "unset", "agent.backend"]).ok();
+    assert_eq!(unset, "agent.backend is extractive again\n");
+    let unset = w.memctl(&["config", "unset", "agent.backend"]).ok();
+    assert_eq!(unset, "agent.backend was not set: it is extractive\n");
+    assert!(!w.data().exists(), "settings need no memory");
+}
+
+#[test]
+fn mistakes_change_nothing_and_say_what_was_meant() {
+    let w = World::new();
+    let check = |words: &[&str], code, want: &str| {
+        let output = w.memctl(words);
+        assert_eq!(output.code, Some(code), "{output:?}");
+        assert!(output.err.contains(want), "{output:?}");
+        assert!(!file(&w).exists(), "{words:?}");
+    };
+    check(&["config", "set", "agent.backed", "claude"], 2, "did you mean 'agent.backend'?");
+    check(&["config", "get", "worker.lingr"], 2, "did you mean 'worker.linger'?");
+    check(&["config", "set", "agent.backend", "gpt"], 2, "write one of extractive, claude");
+    check(&["config", "set", "worker.linger", "5"], 2, "write 500ms, 30s or 2h");
+    check(&["config", "set", "agent.openai.base_url", "https://u:p@h"], 2, "without a password");
+    check(&["config", "secret", "set", "sk-ant-123"], 2, "no name of a key");
+    check(&["config", "secret", "unset", "A_KEY"], 1, "no key A_KEY is kept");
+}
+
+#[test]
+fn a_key_comes_from_a_pipe_and_is_never_shown() {
+    let mut w = World::new();
+    let name = "ANTHROPIC_API_KEY";
+    let missing = w.memctl(&["config", "set", "agent.backend", "anthropic"]);
+    assert!(missing.err.contains("config secret set ANTHROPIC_API_KEY"), "{missing:?}");
+    for empty in ["", "\n", "two words\n"] {
+        let output = w.memctl_with(&["config", "secret", "set", name], empty.as_bytes());
+        assert_eq!(output.code, Some(1), "{output:?}");
+    }
+    assert!(!secrets(&w).exists());
+    let output = w.memctl_with(&["config", "secret", "set", name], b"sk-very-secret\n");
+    assert!(!format!("{output:?}").contains("very"), "{output:?}");
+    assert!(output.ok().starts_with("ANTHROPIC_API_KEY is kept in /"));
+    assert_eq!(mode(&secrets(&w)), 0o600);
+    assert!(fs::read_to_string(secrets(&w)).unwrap().contains("sk-very-secret"));
+    let quiet = w.memctl(&["config", "set", "agent.backend", "anthropic"]);
+    assert_eq!(quiet.err, "");
+
+    w.set("GEMINI_API_KEY", "g-very-secret");
+    let list = w.memctl(&["config", "secret", "list", "--json"]);
+    assert!(!list.out.contains("very"), "{list:?}");
+    let list = list.json();
+    assert_eq!(list[0]["name"], name);
+    assert_eq!((&list[0]["origin"], &list[0]["used_by"][0]), (&"file".into(), &"anthropic".into()));
+    assert_eq!(
+        (&list[1]["name"], &list[1]["origin"]),
+        (&"GEMINI_API_KEY".into(), &"environment".into())
+    );
+
+    let odd = w.memctl_with(&["config", "secret", "set", "ANTROPIC_API_KEY"], b"x");
+    assert!(odd.err.contains("did you mean ANTHROPIC_API_KEY?"), "{odd:?}");
+    w.memctl(&["config", "secret", "unset", "ANTROPIC_API_KEY"]).ok();
+
+    fs::set_permissions(secrets(&w), Permissions::from_mode(0o644)).unwrap();
+    for words in [&["config", "secret", "list"][..], &["config", "secret", "unset", name]] {
+        let refused = w.memctl(words);
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.err.contains("chmod 600 /"), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_typed_is_not_echoed() {
+    let w = World::new();
+    let type_in = |typed: &[u8]| {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.args(["config", "secret", "set", "OPENAI_API_KEY"]);
+        command.stdin(pty.slave.try_clone().unwrap());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let echoes = || tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ECHO);
+        until("the terminal shows nothing", || {
+            if echoes() { Err("it echoes".to_owned()) } else { Ok(()) }
+        });
+        let mut terminal = File::from(pty.master);
+        terminal.write_all(typed).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(echoes(), "the terminal is as it was");
+        drop(pty.slave);
+        drop(command);
+        let mut shown = Vec::new();
+        // Its other end is closed: that is an error here, and the end of what was shown.
+        let _ = terminal.read_to_end(&mut shown);
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.starts_with("OPENAI_API_KEY, not shown: "), "{said}");
+        assert!(!(shown + &said).contains("very"), "{said}");
+        output.status.code()
+    };
+    assert_eq!(type_in(b"sk-very\x03"), Some(1));
+    assert!(!secrets(&w).exists(), "given up");
+    assert_eq!(type_in(b"sk-very-secret\n"), Some(0));
+    assert!(fs::read_to_string(secrets(&w)).unwrap().contains("\"sk-very-secret\""));
+}
+
+/// What the worker of a session was born with.
+fn environment(w: &World) -> String {
+    let environ = fs::read(format!("/proc/{}/environ", w.worker())).unwrap();
+    String::from_utf8_lossy(&environ).replace('\0', "\n")
+}
+
+#[test]
+fn a_worker_has_the_keys_of_its_backend_and_no_others() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("ANTHROPIC_API_KEY", "sk-one")
+        .with("OPENAI_API_KEY", "sk-two")
+        .with("HTTPS_PROXY", "http://evil.example");
+    w.memctl(&["config", "set", "agent.backend", "openai"]).ok();
+    w.hook(&prompt("s", "t", "go"));
+    let environment = environment(&w);
+    assert!(environment.contains("OPENAI_API_KEY=sk-two"), "{environment}");
+    assert!(!environment.contains("sk-one") && !environment.contains("evil"), "{environment}");
+}
+
+#[test]
+fn a_project_cannot_bring_a_config_file_along() {
+    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s").with("OPENAI_API_KEY", "sk-two");
+    let project = w.path("project");
+    fs::create_dir(&project).unwrap();
+    let config = project.join("memctl.toml");
+    fs::write(&config, "[agent]\nbackend = 'openai'\nopenai.base_url = 'https://evil.example'\n")
+        .unwrap();
+    w.set("MEMCTL_CONFIG", config.to_str().unwrap());
+    let mut payload = prompt("s", "t", "go");
+    payload["cwd"] = project.to_str().unwrap().into();
+    w.hook(&payload);
+    let environment = environment(&w);
+    assert!(!environment.contains("MEMCTL_CONFIG=") && !environment.contains("sk-two"));
+    let start = serde_json::json!({"session_id": "s2", "cwd": project, "hook_event_name": "SessionStart", "source": "startup"});
+    let told = w.hook(&start)["systemMessage"].as_str().unwrap().to_owned();
+    assert!(told.contains("agent.openai.base_url is not obeyed"), "{told}");
+}
