@@ -129,6 +129,20 @@ pub struct Distilled {
     pub summary: Option<Summary>,
 }
 
+/// What one call of a model used, as its provider counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Tokens sent, all of them: those of the provider's cache too.
+    pub input: u64,
+    pub output: u64,
+    /// Of the input, those that the provider's cache had.
+    pub cache_read: u64,
+    /// Of the input, those that were put into it.
+    pub cache_write: u64,
+    /// In US dollars, where the provider itself says so.
+    pub cost: Option<f64>,
+}
+
 /// Something worth knowing later.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {

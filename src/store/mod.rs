@@ -25,6 +25,8 @@ pub mod queue_admin;
 pub mod sessions;
 pub mod summaries;
 pub mod turns;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
+pub mod usage;
 mod wal;
 
 use std::ffi::OsString;

@@ -17,6 +17,16 @@ pub fn put(tx: &Transaction, kind: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Forgets the notices whose kinds begin with `family`, but for those that begin with `stay`.
+pub fn clear(tx: &Transaction, family: &str, stay: &str) -> Result<()> {
+    tx.prepare_cached(
+        "DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1
+           AND substr(key, 1, length(?2)) <> ?2",
+    )?
+    .execute([format!("{PREFIX}{family}"), format!("{PREFIX}{stay}")])?;
+    Ok(())
+}
+
 /// Kinds and texts, by kind.
 pub fn list(conn: &Connection) -> Result<Vec<(String, String)>> {
     let mut rows = conn.prepare(
@@ -42,5 +52,12 @@ mod tests {
         });
         let told = |kind: &str, text: &str| (kind.to_owned(), text.to_owned());
         assert_eq!(list(&conn).unwrap(), [told("disk", "full"), told("setup", "wrong key")]);
+        write(&mut conn, |tx| {
+            put(tx, "budget:1", "spent")?;
+            put(tx, "budget:2", "spent")?;
+            clear(tx, "budget:", "budget:2")
+        });
+        let kinds: Vec<String> = list(&conn).unwrap().into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, ["budget:2", "disk", "setup"]);
     }
 }

@@ -22,7 +22,8 @@ use super::{fold, new_uuid};
 pub const VERSION: i64 = 1;
 
 /// The steps, in order. The text of a released one is never edited.
-const STEPS: &[&str] = &[include_str!("../schema/001-tables.sql")];
+const STEPS: &[&str] =
+    &[include_str!("../schema/001-tables.sql"), include_str!("../schema/003-agents.sql")];
 
 /// Key in `meta`: list and counter of the last comparison, and the journal mode it found.
 const SEAL: &str = "schema";

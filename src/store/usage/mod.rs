@@ -1,0 +1,272 @@
+//! The ledger: what models were used, and whether there is room for one more call.
+//!
+//! A call is written down before it is made, with what it may use at most, in the transaction
+//! that finds room for it in the budget; so two workers never share one rest. It is settled when
+//! its answer says what it used. A row that nobody settles (its worker died, its answer never
+//! came) counts at its estimate: dearer than the truth, never cheaper.
+//!
+//! Days are the user's own, by the time zone of the machine, as SQLite knows it.
+
+use std::fmt;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::error::Result;
+use super::notices;
+use crate::config::{Agent, Allowance, Price};
+use crate::memory::Usage;
+
+/// Kinds of the notices on spent budgets: this, the day, and of what.
+pub const NOTICE: &str = "budget:";
+
+/// A call that is about to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Row id of the session it is made for; none for a trial of the backend.
+    pub session_id: Option<i64>,
+    pub backend: &'a str,
+    pub model: &'a str,
+    /// The most it may use: the tokens of what is sent, and the longest answer.
+    pub estimate: Usage,
+}
+
+/// Whether a call may be made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opened {
+    /// Yes; its row is to be settled.
+    Room(i64),
+    /// No: nothing was written but a notice for the user.
+    Spent(Spent),
+}
+
+/// A budget without room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spent {
+    pub of: Of,
+    pub measure: Measure,
+    pub used: f64,
+    pub limit: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    Session,
+    Day,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    Tokens,
+    Turns,
+    Cost,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome {
+    /// It used this much.
+    Complete(Usage),
+    /// It was broken off, and had said so much by then: of each kind the larger counts, this or
+    /// the estimate.
+    Partial(Usage),
+    /// Nobody knows what it used: the estimate counts.
+    Unknown,
+}
+
+/// What was used so far: of a session, or of a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Used {
+    pub turns: u64,
+    pub tokens: u64,
+    pub cost: f64,
+}
+
+/// Finds room for a call and takes it, or says which budget is spent.
+pub fn open(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Opened> {
+    let (price, priced) = agent.price(call.backend, call.model);
+    let day = local_day(tx, now)?;
+    let cost = cost(&call.estimate, &price);
+    let more = Used { turns: 1, tokens: call.estimate.input + call.estimate.output, cost };
+    let of_session = match call.session_id {
+        Some(id) => spent(of_session(tx, id)?, more, agent.budget.session, Of::Session),
+        None => None,
+    };
+    if let Some(spent) = of_session.or(spent(of_day(tx, &day)?, more, agent.budget.day, Of::Day)) {
+        let kind = format!("{NOTICE}{day}:{}", spent.of.as_str());
+        notices::put(tx, &kind, &format!("{spent} ({day}): extractive carries on"))?;
+        return Ok(Opened::Spent(spent));
+    }
+    notices::clear(tx, NOTICE, &format!("{NOTICE}{day}:"))?;
+    let estimate = &call.estimate;
+    tx.prepare_cached(
+        "INSERT INTO agent_usage (day, session_id, backend, model, input_tokens, output_tokens,
+           cache_read_tokens, cache_write_tokens, cost, priced, created_at_epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        day,
+        call.session_id,
+        call.backend,
+        call.model,
+        estimate.input as i64,
+        estimate.output as i64,
+        estimate.cache_read as i64,
+        estimate.cache_write as i64,
+        cost,
+        priced,
+        now,
+    ])?;
+    Ok(Opened::Room(tx.last_insert_rowid()))
+}
+
+/// Writes down how a call ended. One that was settled before stays as it is.
+pub fn settle(tx: &Transaction, id: i64, outcome: Outcome, agent: &Agent, now: i64) -> Result<()> {
+    let row = tx
+        .prepare_cached(
+            "SELECT backend, model, input_tokens, output_tokens, cache_read_tokens,
+               cache_write_tokens, cost, priced FROM agent_usage WHERE id = ?1 AND status = 'open'",
+        )?
+        .query_row([id], |r| {
+            let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
+            let estimate = Usage {
+                input: count(2)?,
+                output: count(3)?,
+                cache_read: count(4)?,
+                cache_write: count(5)?,
+                cost: Some(r.get(6)?),
+            };
+            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, estimate, r.get::<_, bool>(7)?))
+        })
+        .optional()?;
+    let Some((backend, model, estimate, priced)) = row else { return Ok(()) };
+    let (price, known) = agent.price(&backend, &model);
+    let (status, usage, money, priced) = match outcome {
+        Outcome::Complete(usage) => {
+            ("complete", usage, cost(&usage, &price), known || usage.cost.is_some())
+        }
+        Outcome::Partial(usage) => {
+            let most = estimate.most(&usage);
+            ("partial", most, cost(&most, &price).max(estimate.cost.unwrap_or_default()), known)
+        }
+        Outcome::Unknown => ("unknown", estimate, estimate.cost.unwrap_or_default(), priced),
+    };
+    tx.prepare_cached(
+        "UPDATE agent_usage SET status = ?2, input_tokens = ?3, output_tokens = ?4,
+           cache_read_tokens = ?5, cache_write_tokens = ?6, cost = ?7, priced = ?8,
+           settled_at_epoch = ?9 WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        status,
+        usage.input as i64,
+        usage.output as i64,
+        usage.cache_read as i64,
+        usage.cache_write as i64,
+        money,
+        priced,
+        now,
+    ])?;
+    Ok(())
+}
+
+/// What a session has used.
+pub fn of_session(conn: &Connection, session_id: i64) -> Result<Used> {
+    Ok(conn
+        .prepare_cached(&format!("{SUM} WHERE session_id = ?1"))?
+        .query_row([session_id], used)?)
+}
+
+/// What was used on a day, as [`local_day`] names it.
+pub fn of_day(conn: &Connection, day: &str) -> Result<Used> {
+    Ok(conn.prepare_cached(&format!("{SUM} WHERE day = ?1"))?.query_row([day], used)?)
+}
+
+const SUM: &str = "SELECT ifnull(sum(turns), 0), ifnull(sum(input_tokens + output_tokens), 0),
+   ifnull(sum(cost), 0.0) FROM agent_usage";
+
+fn used(r: &rusqlite::Row) -> rusqlite::Result<Used> {
+    let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
+    Ok(Used { turns: count(0)?, tokens: count(1)?, cost: r.get(2)? })
+}
+
+/// The day that a moment belongs to where this machine stands: `2026-11-27`.
+pub fn local_day(conn: &Connection, now: i64) -> Result<String> {
+    let sql = "SELECT date(?1 / 1000, 'unixepoch', 'localtime')";
+    Ok(conn.prepare_cached(sql)?.query_row([now], |r| r.get(0))?)
+}
+
+/// The first budget that has no room for so much more.
+fn spent(used: Used, more: Used, budget: Allowance, of: Of) -> Option<Spent> {
+    let measures = [
+        (Measure::Turns, used.turns as f64, more.turns as f64, budget.turns as f64),
+        (Measure::Tokens, used.tokens as f64, more.tokens as f64, budget.tokens as f64),
+        (Measure::Cost, used.cost, more.cost, budget.cost),
+    ];
+    let full =
+        |(_, used, more, limit): &&(Measure, f64, f64, f64)| *limit > 0.0 && used + more > *limit;
+    let (measure, used, _, limit) = *measures.iter().find(full)?;
+    Some(Spent { of, measure, used, limit })
+}
+
+/// Dollars, by what the provider said, else by the price.
+fn cost(usage: &Usage, price: &Price) -> f64 {
+    let plain = usage.input.saturating_sub(usage.cache_read + usage.cache_write);
+    let by_price = plain as f64 * price.input
+        + usage.output as f64 * price.output
+        + usage.cache_read as f64 * price.cache_read
+        + usage.cache_write as f64 * price.cache_write;
+    usage.cost.unwrap_or(by_price / 1e6)
+}
+
+impl Of {
+    fn as_str(self) -> &'static str {
+        match self {
+            Of::Session => "session",
+            Of::Day => "day",
+        }
+    }
+}
+
+impl Spent {
+    /// The setting that says so.
+    pub fn setting(&self) -> String {
+        let measure = match self.measure {
+            Measure::Tokens => "tokens",
+            Measure::Turns => "turns",
+            Measure::Cost => "cost",
+        };
+        format!("agent.budget.{}_{measure}", self.of.as_str())
+    }
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = match self.of {
+            Of::Session => "a session's budget",
+            Of::Day => "the day's budget",
+        };
+        let Spent { used, limit, .. } = self;
+        match self.measure {
+            Measure::Tokens => write!(f, "{of} of {limit} tokens has no room, {used} are used")?,
+            Measure::Turns => write!(f, "{of} of {limit} calls is spent")?,
+            Measure::Cost => write!(f, "{of} of ${limit:.2} has no room, ${used:.2} are spent")?,
+        }
+        write!(f, ", {}", self.setting())
+    }
+}
+
+impl Usage {
+    /// Of each kind the larger.
+    fn most(&self, other: &Usage) -> Usage {
+        Usage {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            cache_read: other.cache_read,
+            cache_write: other.cache_write,
+            cost: other.cost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
