@@ -20,6 +20,7 @@ mod queue;
 mod replay;
 mod requeue;
 mod show;
+mod stats;
 mod status;
 mod table;
 mod terminal;
@@ -55,6 +56,7 @@ enum Verb {
     Ps(ps::Args),
     Kill(kill::Args),
     Status(status::Args),
+    Stats(stats::Args),
     Show(show::Args),
     Queue(queue::Args),
     Finish(finish::Args),
@@ -91,6 +93,7 @@ fn serve(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Ps(args)) => ps::run(&load()?, &args),
         Some(Verb::Kill(args)) => kill::run(&load()?, &args),
         Some(Verb::Status(args)) => status::run(&load()?, &args),
+        Some(Verb::Stats(args)) => stats::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
         Some(Verb::Finish(args)) => finish::run(&load()?, &args),

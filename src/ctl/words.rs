@@ -35,6 +35,20 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
+/// `812`, `21k`, `1.4M`: how many tokens.
+pub fn tokens(n: u64) -> String {
+    match n {
+        0..=9_999 => n.to_string(),
+        10_000..=999_499 => format!("{:.0}k", n as f64 / 1e3),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+/// `$0.31`; what is less than a cent is not nothing.
+pub fn dollars(cost: f64) -> String {
+    if cost > 0.0 && cost < 0.005 { "<$0.01".into() } else { format!("${cost:.2}") }
+}
+
 /// `1 event`, `2 events`.
 pub fn count(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
@@ -91,6 +105,21 @@ mod tests {
         check(90_000, "1min");
         check(5_400_000, "1h");
         check(200_000_000, "2d");
+    }
+
+    #[test]
+    fn tokens_and_money_are_short_and_never_less_than_they_are() {
+        let check = |n, want: &str| assert_eq!(tokens(n), want);
+        check(9_999, "9999");
+        check(21_499, "21k");
+        check(999_499, "999k");
+        check(999_500, "1.0M");
+        check(1_400_000, "1.4M");
+        let check = |cost, want: &str| assert_eq!(dollars(cost), want);
+        check(0.0, "$0.00");
+        check(0.0001, "<$0.01");
+        check(0.005, "$0.01");
+        check(12.345, "$12.35");
     }
 
     #[test]

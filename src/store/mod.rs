@@ -23,6 +23,7 @@ pub mod projects;
 pub mod queue;
 pub mod queue_admin;
 pub mod sessions;
+pub mod stats;
 pub mod summaries;
 pub mod turns;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]

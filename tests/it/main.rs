@@ -17,6 +17,8 @@ mod logs;
 mod manual;
 /// What people do when something hangs, waits or has failed.
 mod mend;
+/// What models cost, as far as one can look at it.
+mod money;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
 /// What is left by workers that died or hang, by hooks without one, by clients that are gone.

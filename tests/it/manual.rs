@@ -157,6 +157,11 @@ fn json_has_the_keys_that_are_documented_and_helped() {
     check("queue", &queue);
     check("queue items", &queue["items"][0]);
     check("context", &json(&["context"]));
+    for by in ["day", "project", "session", "backend"] {
+        let stats = json(&["stats", "--by", by]);
+        check("stats", &stats);
+        check("stats groups", &stats["groups"][0]);
+    }
     check("logs", &json(&["logs", "-n", "1"]));
     check("show o412", &json(&["show", "o1"]));
     check("show s37", &json(&["show", "s1"]));
@@ -179,7 +184,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
             assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
         }
     }
-    assert_eq!(documented().len(), 12);
+    assert_eq!(documented().len(), 14);
 }
 
 #[test]
@@ -188,6 +193,7 @@ fn before_anything_is_remembered_the_keys_are_the_same() {
     check("status", &w.memctl(&["status", "--json"]).json());
     check("queue", &w.memctl(&["queue", "--json"]).json());
     check("context", &w.memctl(&["context", "--json"]).json());
+    check("stats", &w.memctl(&["stats", "--json"]).json());
     check("config", &w.memctl(&["config", "--json"]).json()[0]);
     check("config", &w.memctl(&["config", "get", "log.max", "--json"]).json());
     w.memctl_with(&["config", "secret", "set", "OPENAI_API_KEY"], b"key").ok();

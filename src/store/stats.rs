@@ -1,0 +1,214 @@
+//! Counts over everything that is remembered, grouped as somebody wants to see them.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::error::Result;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Days where this machine stands.
+    Day,
+    Project,
+    Session,
+    Backend,
+}
+
+/// One group. What a backend has nothing to do with (events, prompts) is 0 by backend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// A day, a project's name, the client's id of a session, a backend; empty when unknown.
+    pub name: String,
+    /// With something in the group.
+    pub sessions: u64,
+    pub prompts: u64,
+    /// Taken into the queue and still known there (`queue.keep`).
+    pub events: u64,
+    pub observations: u64,
+    /// Calls of models.
+    pub turns: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// In US dollars.
+    pub cost: f64,
+    /// Of the turns, those whose model nobody has a price for: they count as the dearest.
+    pub unpriced: u64,
+    /// Of the turns, those that were not, or not wholly, answered for: they count at an estimate.
+    pub estimated: u64,
+}
+
+/// What there is since a moment, newest or dearest first.
+pub fn report(conn: &Connection, by: By, since: i64) -> Result<Vec<Group>> {
+    // `x` is the counted table, `s` its session.
+    let (key, name, order) = match by {
+        By::Day => ("date(x.created_at_epoch / 1000, 'unixepoch', 'localtime')", "key", "key DESC"),
+        By::Project => {
+            ("s.project_id", "(SELECT name FROM projects WHERE id = key)", "latest DESC")
+        }
+        By::Session => {
+            ("s.id", "(SELECT content_session_id FROM sessions WHERE id = key)", "latest DESC")
+        }
+        By::Backend => ("x.backend", "key", "turns DESC, observations DESC"),
+    };
+    let part = |table: &str, columns: &str, condition: &str| {
+        format!(
+            "SELECT {key} AS key, x.session_id AS session, x.created_at_epoch AS at, {columns}
+             FROM {table} x LEFT JOIN sessions s ON s.id = x.session_id
+             WHERE x.created_at_epoch >= ?1 {condition}"
+        )
+    };
+    let ours = match by {
+        By::Backend => vec![],
+        By::Day | By::Project | By::Session => vec![
+            part("user_prompts", "1 AS p, 0 AS e, 0 AS o, NULL AS u", ""),
+            part("pending_messages", "0, 1, 0, NULL", "AND x.event <> 'late'"),
+        ],
+    };
+    let models = [
+        part("observations", "0 AS p, 0 AS e, 1 AS o, NULL AS u", ""),
+        part("agent_usage", "0, 0, 0, x.id", ""),
+    ];
+    let parts: Vec<String> = ours.into_iter().chain(models).collect();
+    let sql = format!(
+        "SELECT ifnull({name}, '') AS name, count(DISTINCT session), sum(p), sum(e),
+           sum(o) AS observations, ifnull(sum(u.turns), 0) AS turns,
+           ifnull(sum(u.input_tokens), 0), ifnull(sum(u.output_tokens), 0),
+           ifnull(sum(u.cost), 0.0), ifnull(sum(u.turns) FILTER (WHERE NOT u.priced), 0),
+           ifnull(sum(u.turns) FILTER (WHERE u.status <> 'complete'), 0), max(at) AS latest
+         FROM ({}) part LEFT JOIN agent_usage u ON u.id = part.u
+         GROUP BY key ORDER BY {order}",
+        parts.join(" UNION ALL ")
+    );
+    let mut rows = conn.prepare(&sql)?;
+    let rows = rows.query_map([since], |r| {
+        let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
+        Ok(Group {
+            name: r.get(0)?,
+            sessions: count(1)?,
+            prompts: count(2)?,
+            events: count(3)?,
+            observations: count(4)?,
+            turns: count(5)?,
+            input_tokens: count(6)?,
+            output_tokens: count(7)?,
+            cost: r.get(8)?,
+            unpriced: count(9)?,
+            estimated: count(10)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The same in one: a session counts once, though it may be in several groups.
+pub fn total(conn: &Connection, since: i64) -> Result<Group> {
+    let groups = report(conn, By::Session, since)?;
+    let mut total = Group::default();
+    for group in groups {
+        total.sessions += u64::from(!group.name.is_empty());
+        total.prompts += group.prompts;
+        total.events += group.events;
+        total.observations += group.observations;
+        total.turns += group.turns;
+        total.input_tokens += group.input_tokens;
+        total.output_tokens += group.output_tokens;
+        total.cost += group.cost;
+        total.unpriced += group.unpriced;
+        total.estimated += group.estimated;
+    }
+    Ok(total)
+}
+
+/// When the day of this moment began, where this machine stands.
+pub fn day_began(conn: &Connection, at: i64) -> Result<i64> {
+    let sql = "SELECT unixepoch(date(?1 / 1000, 'unixepoch', 'localtime'), 'utc') * 1000";
+    Ok(conn.query_row(sql, [at], |r| r.get(0))?)
+}
+
+/// When a day began, written `2026-11-27`; `None`: there is no such day.
+pub fn began(conn: &Connection, day: &str) -> Result<Option<i64>> {
+    let sql = "SELECT unixepoch(?1, 'utc') * 1000 WHERE date(?1) IS ?1";
+    let began = conn.query_row(sql, [day], |r| r.get::<_, Option<i64>>(0)).optional()?;
+    Ok(began.flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::memory;
+    use super::*;
+
+    const DAY: i64 = 86_400_000;
+
+    fn store() -> Connection {
+        let conn = memory();
+        conn.execute_batch(
+            "INSERT INTO projects (id, name, root) VALUES (1, 'tally', '/t'), (2, 'tally', '/u');
+             INSERT INTO sessions (id, uuid, client, content_session_id, project_id,
+               started_at_epoch, last_event_epoch) VALUES (1, 'u1', 'c', 's1', 1, 0, 0),
+               (2, 'u2', 'c', 's2', 2, 0, 0), (3, 'u3', 'c', 's3', NULL, 0, 0);
+             INSERT INTO user_prompts (uuid, event_id, session_id, prompt_number, created_at_epoch)
+               VALUES ('p1', 'e1', 1, 1, 43200000), ('p2', 'e2', 2, 1, 43200000),
+                      ('p3', 'e3', 1, 2, 129600000);
+             INSERT INTO pending_messages (event_id, session_id, content_session_id, message_type,
+               event, created_at_epoch) VALUES ('m1', 1, 's1', 'observation', 'tool', 43200000),
+               ('m2', 3, 's3', 'observation', 'tool', 43200000),
+               ('m3', 1, 's1', 'summarize', 'late', 43200000);
+             INSERT INTO observations (uuid, session_id, origin, type, title, backend,
+               content_hash, created_at_epoch, changed_at_epoch)
+               VALUES ('o1', 1, 'user', 't', 't', 'extractive', 'h1', 43200000, 0),
+                      ('o2', 1, 'user', 't', 't', 'claude', 'h2', 129600000, 0);
+             INSERT INTO agent_usage (day, session_id, backend, model, input_tokens, output_tokens,
+               cost, priced, status, created_at_epoch)
+               VALUES ('1970-01-02', 1, 'claude', 'haiku', 100, 10, 0.5, 1, 'complete', 129600000),
+                      ('1970-01-02', 1, 'claude', 'x', 200, 20, 0.25, 0, 'open', 129600000),
+                      ('1970-01-02', NULL, 'gemini', 'g', 1, 1, 0, 1, 'complete', 129600000);",
+        )
+        .unwrap();
+        conn
+    }
+
+    /// name: sessions prompts events observations turns input+output cost
+    fn shown(by: By, since: i64) -> Vec<String> {
+        let line = |g: Group| {
+            let Group { name, sessions, prompts, events, observations, turns, .. } = g;
+            let tokens = g.input_tokens + g.output_tokens;
+            let counts = format!("{sessions} {prompts} {events} {observations} {turns}");
+            format!("{name}: {counts} {tokens} {} {}/{}", g.cost, g.unpriced, g.estimated)
+        };
+        report(&store(), by, since).unwrap().into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn each_thing_is_counted_once_in_its_group() {
+        // Days are local ones; noon is the same day within half a day of Greenwich.
+        let days = shown(By::Day, 0);
+        assert_eq!(days, ["1970-01-02: 1 1 0 1 3 332 0.75 1/1", "1970-01-01: 3 2 2 1 0 0 0 0/0"]);
+        let mut projects = shown(By::Project, 0);
+        projects.sort();
+        let of_projects =
+            [": 1 0 1 0 1 2 0 0/0", "tally: 1 1 0 0 0 0 0 0/0", "tally: 1 2 1 2 2 330 0.75 1/1"];
+        assert_eq!(projects, of_projects);
+        let sessions = shown(By::Session, 0);
+        assert!(sessions.contains(&"s3: 1 0 1 0 0 0 0 0/0".to_owned()), "{sessions:?}");
+        let backends = [
+            "claude: 1 0 0 1 2 330 0.75 1/1",
+            "gemini: 0 0 0 0 1 2 0 0/0",
+            "extractive: 1 0 0 1 0 0 0 0/0",
+        ];
+        assert_eq!(shown(By::Backend, 0), backends);
+        assert_eq!(shown(By::Day, DAY), ["1970-01-02: 1 1 0 1 3 332 0.75 1/1"]);
+        let total = total(&store(), 0).unwrap();
+        assert_eq!((total.sessions, total.prompts, total.events, total.turns), (3, 3, 2, 3));
+    }
+
+    #[test]
+    fn a_day_has_a_beginning() {
+        let conn = memory();
+        let noon = DAY + DAY / 2;
+        let began_at = day_began(&conn, noon).unwrap();
+        assert!((0..=DAY).contains(&(noon - began_at)), "{began_at}");
+        let day = super::super::usage::local_day(&conn, noon).unwrap();
+        assert_eq!(began(&conn, &day).unwrap(), Some(began_at));
+        for wrong in ["2026-13-01", "2026-02-30", "yesterday", ""] {
+            assert_eq!(began(&conn, wrong).unwrap(), None, "{wrong}");
+        }
+    }
+}
