@@ -4,6 +4,8 @@
 //! A repository's key is its `origin`, so clones and worktrees share a memory and two folders of
 //! the same name do not; without one it is git's common directory, else the directory itself.
 
+mod place;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
@@ -11,6 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use memctl_proto::event::Project;
+
+pub use place::Place;
 
 /// More is not read of any file.
 const MAX_FILE: u64 = 256 << 10;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::payload::Payload;
 use super::prose::fit;
-use super::reading::Place;
+use crate::project::Place;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
