@@ -100,6 +100,7 @@ fn event(session: &Session<'_>, number: usize) -> String {
         use_id: Some(format!("toolu_{number}")),
         input: Some(format!(r#"{{"command":"cargo test part-{number}"}}"#)),
         response: Some("test a_part_of_it ... ok\n".repeat(80)),
+        files: Vec::new(),
     });
     event.to_json()
 }

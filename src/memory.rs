@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use memctl_proto::event::SeenFile;
 use serde::{Deserialize, Serialize};
 
 /// What one claim hands to a memory agent: the events of one session, in the order of `accept`.
@@ -54,6 +55,8 @@ pub struct Message {
     /// The tool's response likewise; of a failed tool its error text.
     pub tool_response: Option<String>,
     pub cwd: Option<String>,
+    /// The tool's files as they were when it was over.
+    pub files: Vec<SeenFile>,
     /// Of a stop: the assistant's last message. Of a subagent: its report. Of a failed stop: the
     /// error text.
     pub last_assistant_message: Option<String>,

@@ -84,6 +84,18 @@ pub struct Tool {
     /// Of a failed tool: its error text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
+    /// The files it was about, as they lay on disk when it was over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SeenFile>,
+}
+
+/// A file at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeenFile {
+    /// As the tool was told it: absolute, or from the event's `cwd`.
+    pub path: String,
+    /// The hash by which git knows its content: 40 hex digits.
+    pub blob: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -154,12 +166,13 @@ impl Event {
         serde_json::from_str(text)
     }
 
-    /// The same event without any of the user's, the assistant's or a tool's text.
+    /// The same event without any of the user's, the assistant's or a tool's text, or a hash of it.
     pub fn without_text(mut self) -> Event {
         self.text = None;
         if let Some(tool) = &mut self.tool {
             tool.input = None;
             tool.response = None;
+            tool.files.clear();
         }
         self
     }

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 
-use memctl_proto::event::{Agent, Event, Kind, Process, Project, Tool};
+use memctl_proto::event::{Agent, Event, Kind, Process, Project, SeenFile, Tool};
 use memctl_proto::frame::{self, HEADER};
 use memctl_proto::line::{self, Status};
 use memctl_proto::{Code, Reply, Request};
@@ -148,6 +148,7 @@ fn full(kind: Kind) -> Event {
             use_id: Some("toolu_01".into()),
             input: Some(r#"{"command":"ls"}"#.into()),
             response: Some(r#"{"stdout":"a\nb"}"#.into()),
+            files: Vec::new(),
         }),
         agent: Some(Agent { id: "a1".into(), r#type: "Explore".into() }),
         reason: Some("compact".into()),
@@ -156,6 +157,15 @@ fn full(kind: Kind) -> Event {
         transcript: Some("/home/u/.claude/projects/p/5b1c.jsonl".into()),
         ..minimal(kind)
     }
+}
+
+/// What came to a full event later.
+fn with_files() -> Event {
+    let mut event = full(Kind::Tool);
+    let blob = "8ab686eafeb1f44702738c8b0f24f2567c36da6d".into();
+    let seen = SeenFile { path: "/home/u/p/src/main.rs".into(), blob };
+    event.tool.as_mut().unwrap().files.push(seen);
+    event
 }
 
 fn status() -> Status {
@@ -229,6 +239,7 @@ fn events() -> Vec<(String, Event)> {
         .flat_map(|(word, kind)| {
             [(name(word, "minimal"), minimal(kind)), (name(word, "full"), full(kind))]
         })
+        .chain([(name("tool", "files"), with_files())])
         .collect()
 }
 

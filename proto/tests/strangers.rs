@@ -1,7 +1,7 @@
 //! Whatever bytes come, the answer is a value or an error, never a panic; and no length is
 //! believed before it was compared with the limit.
 
-use memctl_proto::event::{Agent, Event, Kind, Process, Project, Tool};
+use memctl_proto::event::{Agent, Event, Kind, Process, Project, SeenFile, Tool};
 use memctl_proto::frame::{self, FrameError, HEADER};
 use memctl_proto::line::{self, Status};
 use memctl_proto::{Code, MAX_BODY, Reply, Request, VERSION};
@@ -62,6 +62,7 @@ prop_compose! {
         (transcript, shown_epoch, private) in any::<(Option<String>, Option<i64>, bool)>(),
         project in option::of((vec(any::<String>(), 0..3), any::<String>(), any::<String>())),
         tool in option::of(any::<(String, Option<String>, Option<String>, Option<String>)>()),
+        files in vec(any::<(String, String)>(), 0..3),
         agent in option::of(any::<(String, String)>()),
         process in option::of(any::<(i32, u64)>()),
     ) -> Event {
@@ -69,7 +70,10 @@ prop_compose! {
             id: Uuid::from_u128(id), kind, client, session, turn, at, cwd, text, private, reason,
             shown_epoch, transcript,
             project: project.map(|(keys, name, root)| Project { keys, name, root }),
-            tool: tool.map(|(name, use_id, input, response)| Tool { name, use_id, input, response }),
+            tool: tool.map(|(name, use_id, input, response)| Tool {
+                name, use_id, input, response,
+                files: files.into_iter().map(|(path, blob)| SeenFile { path, blob }).collect(),
+            }),
             agent: agent.map(|(id, r#type)| Agent { id, r#type }),
             process: process.map(|(pid, start)| Process { pid, start }),
         }
@@ -153,6 +157,7 @@ proptest! {
             use_id: None,
             input: Some(word.clone()),
             response: Some(word.clone()),
+            files: vec![SeenFile { path: word.clone(), blob: word.clone() }],
         });
         let bare = event.clone().without_text();
         prop_assert!(!bare.to_json().contains(&word));

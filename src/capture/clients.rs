@@ -112,6 +112,9 @@ pub const FILE_COPIES: [&str; 3] = ["originalFile", "original_file", "updated_fi
 pub const PATHS: [&str; 6] =
     ["file_path", "notebook_path", "path", "filePath", "absolute_path", "filename"];
 
+/// Those of them whose file lies on this machine, and was read or written as a whole.
+pub const FILES: [&str; 4] = ["file_path", "notebook_path", "filePath", "absolute_path"];
+
 /// A prompt that the client submitted by itself begins so: the end of a background task.
 pub const NOTIFICATION: &str = "<task-notification";
 

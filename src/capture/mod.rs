@@ -1,6 +1,7 @@
 //! The one entrance for text. Hook payloads, lines of scripts, replayed transcripts: whatever
 //! tells us that something happened becomes an [`Event`] here and nowhere else, without private
-//! text, without secrets, and cut to size. No I/O but a look at the project's `.git`.
+//! text, without secrets, and cut to size. No I/O but a look at the project's `.git` and, by hooks,
+//! at the file that a tool was about.
 //!
 //! ```text
 //! bytes ── skim ──> text ── payload ──> Payload ── capture ──> Event
@@ -9,6 +10,7 @@
 
 mod clients;
 mod cut;
+mod files;
 mod json;
 mod payload;
 mod secrets;
@@ -27,6 +29,7 @@ use uuid::Uuid;
 use crate::config::Limits;
 use crate::project;
 use clients::{Happening, Role};
+pub use files::look;
 pub use payload::Payload;
 use payload::{members, text_of};
 pub use skim::{Skim, Skimmed};

@@ -147,7 +147,8 @@ fn listen(
     };
     match capture::capture(&payload, &around).map_err(|e| e.to_string())? {
         Captured::Ignored(_) => Ok(None),
-        Captured::Event(event) => {
+        Captured::Event(mut event) => {
+            capture::look(&mut event, &payload, &around);
             testpoint::at("hook.captured");
             Ok(Some((*event, since)))
         }

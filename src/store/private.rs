@@ -22,7 +22,7 @@ pub(super) fn forget_turn(tx: &Transaction, session_id: i64, turn: &str, now: i6
     tx.execute(
         "UPDATE pending_messages SET status = 'processed', completed_at_epoch = ?3,
            agent_type = NULL, tool_name = NULL, tool_input = NULL, tool_response = NULL,
-           cwd = NULL, last_assistant_message = NULL, not_before_epoch = NULL, error = NULL,
+           cwd = NULL, files = NULL, last_assistant_message = NULL, not_before_epoch = NULL, error = NULL,
            worker_pid = NULL
          WHERE session_id = ?1 AND turn_id = ?2",
         params![session_id, turn, now],

@@ -9,6 +9,8 @@ mod config;
 mod ctl;
 /// What a hook prints and never does, whatever it is given.
 mod hook;
+/// What a session leaves in the store, from the hook to the row.
+mod kept;
 /// The JSON dialect, spoken as `nc -U` would.
 mod lines;
 /// What is logged, read as it is written.

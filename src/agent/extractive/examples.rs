@@ -61,6 +61,7 @@ fn message(event: &Value, id: i64, prompt_number: i64) -> Option<Message> {
         tool_response: text("error").or(json("tool_response")).filter(|_| !waited),
         cwd: text("cwd"),
         last_assistant_message: text("last_assistant_message"),
+        files: Vec::new(),
         created_at_epoch: id,
     })
 }

@@ -56,6 +56,7 @@ fn message(event: &Value, at: usize, newest: i64) -> Message {
         tool_response: json("response"),
         cwd: text("cwd"),
         last_assistant_message: text("text"),
+        files: Vec::new(),
         created_at_epoch: 1_700_000_000_000 + at as i64,
     }
 }

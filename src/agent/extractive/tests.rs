@@ -22,6 +22,7 @@ fn message(id: i64, cause: Cause) -> Message {
         tool_response: None,
         cwd: Some("/p".to_owned()),
         last_assistant_message: None,
+        files: Vec::new(),
         created_at_epoch: id,
     }
 }

@@ -214,6 +214,9 @@ impl Taking<'_> {
         let private = event.private || prompt.as_ref().is_some_and(|p| p.private);
         let tool = event.tool.as_ref();
         let agent = event.agent.as_ref();
+        let files = tool
+            .filter(|t| !t.files.is_empty())
+            .map(|t| serde_json::to_string(&t.files).expect("a list of two texts each"));
         fn keep(private: bool, text: Option<&String>) -> Option<&str> {
             text.map(String::as_str).filter(|t| !private && !t.is_empty())
         }
@@ -223,9 +226,9 @@ impl Taking<'_> {
                 "INSERT INTO pending_messages (event_id, session_id, content_session_id, turn_id,
                    tool_use_id, agent_id, agent_type, message_type, event, tool_name, tool_input,
                    tool_response, cwd, last_assistant_message, prompt_number, status,
-                   created_at_epoch, completed_at_epoch)
+                   created_at_epoch, completed_at_epoch, files)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'observation', ?8, ?9, ?10, ?11, ?12, ?13,
-                   ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING",
+                   ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 event.id.to_string(),
@@ -245,6 +248,7 @@ impl Taking<'_> {
                 if private { "processed" } else { "pending" },
                 self.at,
                 private.then_some(self.now),
+                keep(private, files.as_ref()),
             ])?;
         if added == 0 {
             return Ok(Effect::repeat(number));

@@ -73,6 +73,7 @@ impl World {
                     use_id: text,
                     input: Some("in".into()),
                     response: Some("out".into()),
+                    files: Vec::new(),
                 });
             }
             Kind::Start | Kind::End => {

@@ -1,7 +1,8 @@
 //! What a memory agent is given with the messages it is told, and what is stored of its answer:
 //! observations, summary and "message done" in one transaction.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::error::Result;
 use super::{new_uuid, projects, queue};
 use crate::memory::{Batch, Distilled, Earlier, Message, Observation, Prompt, Rolling, Summary};
+use crate::project::Place;
 
 /// What a result came to.
 #[derive(Debug, PartialEq)]
@@ -44,7 +46,7 @@ pub fn complete(
     }
     let mut observations = Vec::new();
     for observation in &distilled.observations {
-        observations.push(observe(tx, session_id, observation, &ids, backend, now)?);
+        observations.push(observe(tx, session_id, observation, batch, backend, now)?);
     }
     let summary = match (&distilled.summary, batch.messages.last()) {
         (Some(summary), Some(last)) if last.cause.summarizes() => {
@@ -97,7 +99,7 @@ fn observe(
     tx: &Transaction,
     session_id: i64,
     observation: &Observation,
-    batch: &[i64],
+    batch: &Batch,
     backend: &str,
     now: i64,
 ) -> Result<i64> {
@@ -147,25 +149,40 @@ fn observe(
             )?
             .query_row(params![session_id, hash], |r| r.get(0))?,
     };
+    let all: Vec<&Message> = batch.messages.iter().collect();
+    let named: Vec<&Message> = all.iter().copied().filter(|m| o.sources.contains(&m.id)).collect();
+    let sources = if named.is_empty() { all } else { named };
+    let blobs = blobs(&sources, batch.project_root.as_deref());
     let roles = [("read", &o.files_read), ("modified", &o.files_modified)];
     for (role, path) in roles.iter().flat_map(|(role, paths)| paths.iter().map(move |p| (role, p)))
     {
         tx.prepare_cached(
-            "INSERT INTO observation_files (observation_id, path, role) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO observation_files (observation_id, path, role, blob)
+             VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET blob = ifnull(excluded.blob, blob)",
         )?
-        .execute(params![id, path, role])?;
+        .execute(params![id, path, role, blobs.get(path)])?;
     }
-    let named = o.sources.iter().filter(|s| batch.contains(s)).collect::<Vec<_>>();
-    let sources = if named.is_empty() { batch.iter().collect() } else { named };
     for source in sources {
         tx.prepare_cached(
             "INSERT INTO observation_sources (observation_id, pending_message_id) VALUES (?1, ?2)
              ON CONFLICT DO NOTHING",
         )?
-        .execute([id, *source])?;
+        .execute([id, source.id])?;
     }
     Ok(id)
+}
+
+/// What the files of an observation were like, by their names in it, when last seen in its sources.
+fn blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &'a str> {
+    let mut blobs = BTreeMap::new();
+    for message in sources {
+        let place = Place { root, cwd: message.cwd.as_deref().map(Path::new) };
+        for file in &message.files {
+            blobs.insert(place.relative(&file.path), file.blob.as_str());
+        }
+    }
+    blobs
 }
 
 /// The row of the prompt is written anew and keeps its ids.

@@ -1,4 +1,4 @@
-use memctl_proto::event::{Event, Kind, Tool};
+use memctl_proto::event::{Event, Kind, Project, SeenFile, Tool};
 use rusqlite::Connection;
 
 use super::*;
@@ -102,6 +102,58 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
     assert_eq!(uuid(&conn), before);
     assert_eq!(count(&conn, "session_summaries WHERE completed = 'done again'"), 1);
     assert_eq!(count(&conn, "sessions WHERE backend = 'extractive' AND restarts = 0"), 1);
+}
+
+#[test]
+fn files_are_kept_as_they_were_when_last_seen() {
+    let mut conn = memory();
+    let seen = |event: &mut Event, path: &str, blob: &str| {
+        let file = SeenFile { path: path.into(), blob: blob.into() };
+        event.tool = Some(Tool { name: "Edit".into(), files: vec![file], ..Tool::default() });
+    };
+    let mut prompt = Event::new(Kind::Prompt, "c", "s", 1000);
+    prompt.project =
+        Some(Project { keys: vec!["path:/w".into()], name: "w".into(), root: "/w".into() });
+    write(&mut conn, |tx| accept(tx, &prompt, 1000));
+    for (path, blob) in [
+        ("/w/src/a.rs", "old"),
+        ("../src/a.rs", "new"),
+        ("/w/src/b.rs", "b"),
+        ("/w/src/a.rs", "late"),
+    ] {
+        let mut event = Event::new(Kind::Tool, "c", "s", 1000);
+        event.cwd = Some("/w/sub".into());
+        seen(&mut event, path, blob);
+        write(&mut conn, |tx| accept(tx, &event, 1000));
+    }
+    let batch = claimed(&mut conn, &[Kind::Stop]);
+    assert_eq!(batch.messages[1].files[0].path, "../src/a.rs");
+    let mut untold = observation("two", &[3]);
+    untold.files_read = vec!["src/c.rs".into()];
+    untold.files_modified = vec!["src/b.rs".into()];
+    let distilled = Distilled {
+        observations: vec![observation("one", &[1, 2, 3]), untold],
+        summary: Some(summary("done")),
+    };
+    write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, "extractive", 3000));
+    let mut rows = conn
+        .prepare(
+            "SELECT observation_id || ' ' || role || ' ' || path || ' ' || ifnull(blob, '-')
+             FROM observation_files ORDER BY 1",
+        )
+        .unwrap();
+    let rows: Vec<String> = rows.query_map([], |r| r.get(0)).unwrap().map(|r| r.unwrap()).collect();
+    assert_eq!(
+        rows,
+        [
+            "1 modified src/a.rs new",
+            "1 modified src/b.rs b",
+            "1 read src/a.rs new",
+            "2 modified src/b.rs b",
+            "2 read src/c.rs -",
+        ]
+    );
+    assert_eq!(count(&conn, "pending_messages WHERE files NOTNULL"), 0, "payload, which goes");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! What a step lacks is decided by what the file has (tables, columns, indexes, triggers), not by
 //! the version it claims: each step's SQL is run on an empty database in memory, and what stands
-//! there and not here is added. Steps only add, and are written with `IF NOT EXISTS`. What
+//! there and not here is added. Steps only add, and are written with `IF NOT EXISTS`, or with
+//! `ALTER TABLE … ADD COLUMN` where a table is there already. What
 //! rewrites rows or rebuilds full text is no step but upkeep, done elsewhere in small pieces.
 //!
 //! So that opening costs no comparison, `meta` remembers of which list and at which of SQLite's
@@ -19,11 +20,14 @@ use super::{fold, new_uuid};
 
 /// `user_version` of a database that has all steps. Grows with every released change of the list:
 /// a worker that meets a larger one finishes nothing more and leaves.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// The steps, in order. The text of a released one is never edited.
-const STEPS: &[&str] =
-    &[include_str!("../schema/001-tables.sql"), include_str!("../schema/003-agents.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../schema/001-tables.sql"),
+    include_str!("../schema/002-file-blobs.sql"),
+    include_str!("../schema/003-agents.sql"),
+];
 
 /// Key in `meta`: list and counter of the last comparison, and the journal mode it found.
 const SEAL: &str = "schema";
@@ -96,7 +100,7 @@ pub fn ensure(conn: &mut Connection) -> Result<()> {
         add_columns(&tx, &wanted)?;
         drop_changed(&tx, &wanted)?;
         fold_duplicates(&tx, &wanted)?;
-        tx.execute_batch(step)?;
+        tx.execute_batch(&repeatable(step))?;
     }
     tx.pragma_update(None, "user_version", VERSION)?;
     tx.execute(
@@ -105,6 +109,16 @@ pub fn ensure(conn: &mut Connection) -> Result<()> {
         params![SEAL, seal(&tx, &journal)?],
     )?;
     Ok(tx.commit()?)
+}
+
+/// A step without its `ALTER TABLE … ADD COLUMN`, which cannot be said twice: what the comparison
+/// found missing has been added by then.
+fn repeatable(step: &str) -> String {
+    let code = |line: &&str| !line.trim_start().starts_with("--");
+    let adds = |statement: &&str| {
+        statement.lines().find(code).is_some_and(|line| line.starts_with("ALTER TABLE"))
+    };
+    step.split_inclusive(";\n").filter(|statement| !adds(statement)).collect()
 }
 
 fn seal(conn: &Connection, journal: &str) -> Result<String> {

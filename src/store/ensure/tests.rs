@@ -68,6 +68,7 @@ fn whatever_is_missing_is_added() {
     healed("ALTER TABLE sessions DROP COLUMN context_epoch");
     healed("DROP INDEX user_prompts_open; ALTER TABLE user_prompts DROP COLUMN finalized_at_epoch");
     healed("ALTER TABLE observations DROP COLUMN narrative; DROP TABLE observation_files");
+    healed("ALTER TABLE pending_messages DROP COLUMN files");
     let conn = healed("ALTER TABLE pending_messages DROP COLUMN claims");
     assert_eq!(texts(&conn, "SELECT claims || '' FROM pending_messages"), ["0", "0"]);
     // NOT NULL and without a default.
@@ -94,6 +95,23 @@ fn a_file_without_anything_becomes_whole() {
     // The schema of no version at all, with rows.
     let conn = healed(&format!("PRAGMA user_version = {VERSION}; DELETE FROM meta"));
     assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);
+}
+
+#[test]
+fn a_database_of_an_earlier_list_gets_the_steps_it_lacks() {
+    for n in 1..STEPS.len() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..n] {
+            conn.execute_batch(step).unwrap();
+        }
+        conn.execute_batch(ROWS).unwrap();
+        conn.pragma_update(None, "user_version", n as i64).unwrap();
+        assert!(!is_current(&conn).unwrap());
+        ensure(&mut conn).unwrap();
+        assert!(is_current(&conn).unwrap());
+        assert_eq!(shape(&conn), shape(&memory()), "from version {n}");
+        assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! Of a row: `claims` counts claims since it last failed or was given back in good order;
 //! `retry_count` counts failures alone, the only ones that lead to `failed`.
 
+use memctl_proto::event::SeenFile;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::commit;
@@ -155,6 +156,7 @@ fn waiting(r: &Row) -> rusqlite::Result<Waiting> {
             tool_input: r.get(7)?,
             tool_response: r.get(8)?,
             cwd: r.get(9)?,
+            files: files(r.get(15)?),
             last_assistant_message: r.get(10)?,
             created_at_epoch: r.get(11)?,
         },
@@ -162,6 +164,11 @@ fn waiting(r: &Row) -> rusqlite::Result<Waiting> {
         claims: r.get(13)?,
         not_before: r.get(14)?,
     })
+}
+
+/// What `accept` wrote of a tool's files; nothing of what nobody can read.
+fn files(json: Option<String>) -> Vec<SeenFile> {
+    json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
 }
 
 /// Claims what comes next: everything up to the first `summarize`, in pieces when that is much.
@@ -200,7 +207,7 @@ fn next(
     let mut statement = tx.prepare_cached(
         "SELECT id, event, turn_id, prompt_number, agent_id, agent_type, tool_name, tool_input,
            tool_response, cwd, last_assistant_message, created_at_epoch, retry_count, claims,
-           not_before_epoch
+           not_before_epoch, files
          FROM pending_messages WHERE session_id = ?1 AND status = 'pending' ORDER BY id",
     )?;
     let mut rows = statement.query([session_id])?;

@@ -235,7 +235,7 @@ pub fn abort(tx: &Transaction, which: Which, now: i64) -> Result<u64> {
     let sql = format!(
         "UPDATE pending_messages SET status = 'failed', error = '{ABORTED}',
            completed_at_epoch = {now}, tool_input = NULL, tool_response = NULL, cwd = NULL,
-           last_assistant_message = NULL, not_before_epoch = NULL, worker_pid = NULL
+           files = NULL, last_assistant_message = NULL, not_before_epoch = NULL, worker_pid = NULL
          WHERE (status IN ('pending', 'processing')
              OR status = 'failed' AND error IS NOT '{ABORTED}')"
     );

@@ -1,0 +1,172 @@
+//! What a tool's file was like when the tool was over: the hash by which git knows its content,
+//! so that what was learned of a file can be told from what has become of it. Looked up by hooks
+//! alone, for only they run at that moment; never by whoever reads a line or a transcript later.
+//!
+//! Nothing here waits: only regular files of a modest size are opened, and no link is followed
+//! to one. What holds secrets or private text, or is excluded, has no hash.
+
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use memctl_proto::event::SeenFile;
+use memctl_proto::{Event, Kind};
+use nix::fcntl::OFlag;
+use sha1::{Digest, Sha1};
+
+use super::payload::{members, text_of};
+use super::{Around, MAX_PATH, Payload, clients, secrets, tags};
+use crate::project;
+
+/// Larger files have no hash: about half a millisecond's work without instructions for it.
+const MAX_SIZE: u64 = 256 << 10;
+
+/// Where files are not what they seem.
+const NO_FILES: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// Notes with the event what the file that its tool was about is like now.
+pub fn look(event: &mut Event, payload: &Payload, around: &Around) {
+    let Some(tool) = event.tool.as_mut().filter(|_| event.kind == Kind::Tool) else { return };
+    if tool.name.starts_with("mcp__") || tool.input.is_none() {
+        return; // Its files may lie anywhere; or all of it was private.
+    }
+    let Some(path) = payload.tool_input.and_then(|input| {
+        let names = members(input);
+        let named = names.iter().find(|(key, _)| clients::FILES.contains(&&**key));
+        named.and_then(|(_, value)| Some(text_of(value)?.into_owned()))
+    }) else {
+        return;
+    };
+    let base = event.cwd.as_deref().map(Path::new).or(around.project_dir);
+    let file = base.unwrap_or(Path::new("")).join(&path);
+    let readable = path.len() <= MAX_PATH && file.is_absolute() && !tags::strip(&path).private;
+    if !readable || secrets::is_secret_file(&path) || NO_FILES.iter().any(|d| file.starts_with(d)) {
+        return;
+    }
+    let folder = file.parent().unwrap_or(&file);
+    if project::tracked(folder, around.home, around.exclude)
+        && let Some(blob) = blob(&file)
+    {
+        tool.files = vec![SeenFile { path, blob }];
+    }
+}
+
+/// Git's hash of the content of a file, taken as it is (`git hash-object --no-filters`).
+fn blob(path: &Path) -> Option<String> {
+    let fits = |m: &fs::Metadata| m.is_file() && m.len() <= MAX_SIZE;
+    fs::symlink_metadata(path).ok().filter(fits)?;
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).ok()?;
+    let size = file.metadata().ok().filter(fits)?.len();
+    let mut hash = Sha1::new_with_prefix(format!("blob {size}\0"));
+    let mut private = tags::Watch::default();
+    let mut buffer = [0; 16 << 10];
+    let mut left = size;
+    loop {
+        let n = file.read(&mut buffer).ok()? as u64;
+        if n == 0 {
+            break;
+        }
+        // It grows while it is read, or says nothing of its size.
+        left = left.checked_sub(n)?;
+        hash.update(&buffer[..n as usize]);
+        private.pass_run(&buffer[..n as usize]);
+    }
+    (left == 0 && !private.seen).then(|| HEXLOWER.encode(&hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use super::*;
+    use crate::capture::{Captured, capture, parse};
+    use crate::config::Limits;
+
+    /// The files noted of a tool's use in `dir`.
+    fn seen(tool: &str, input: serde_json::Value, dir: &Path, exclude: &str) -> Vec<SeenFile> {
+        let exclude: Vec<_> = glob::Pattern::new(exclude).into_iter().collect();
+        let around = Around {
+            event: Some("PostToolUse"),
+            client: "claude-code",
+            project_dir: Some(Path::new("/")),
+            home: None,
+            exclude: if exclude[0].as_str().is_empty() { &[] } else { &exclude },
+            limits: Limits { input: 1 << 10, response: 1 << 10, text: 1 << 10 },
+            now: 0,
+            process: None,
+        };
+        let payload = serde_json::json!({
+            "session_id": "s", "tool_name": tool, "tool_input": input, "cwd": dir,
+        })
+        .to_string();
+        let payload = parse(&payload).unwrap();
+        let Ok(Captured::Event(mut event)) = capture(&payload, &around) else { return Vec::new() };
+        assert!(event.tool.as_ref().unwrap().files.is_empty(), "capture itself looks at no file");
+        look(&mut event, &payload, &around);
+        event.tool.unwrap().files
+    }
+
+    fn read(dir: &Path, name: &str) -> Vec<SeenFile> {
+        seen("Read", serde_json::json!({ "file_path": dir.join(name) }), dir, "")
+    }
+
+    fn folder() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn the_hash_is_gits() {
+        let (_kept, dir) = folder();
+        for (name, text) in [
+            ("a.rs", "fn main() {}\n".to_owned()),
+            ("empty", String::new()),
+            ("long", "x\n".repeat(60_000)),
+        ] {
+            fs::write(dir.join(name), &text).unwrap();
+            let git = Command::new("git")
+                .args(["hash-object", "--no-filters"])
+                .arg(dir.join(name))
+                .output()
+                .unwrap();
+            let expected = String::from_utf8(git.stdout).unwrap();
+            let absolute = dir.join(name).to_str().unwrap().to_owned();
+            assert_eq!(
+                read(&dir, name),
+                [SeenFile { path: absolute, blob: expected.trim().to_owned() }]
+            );
+        }
+        let relative = seen("Edit", serde_json::json!({ "file_path": "a.rs" }), &dir, "");
+        assert_eq!(relative[0].path, "a.rs");
+        let notebook = seen("NotebookEdit", serde_json::json!({"notebook_path": "a.rs"}), &dir, "");
+        assert_eq!(notebook[0].blob, relative[0].blob);
+    }
+
+    #[test]
+    fn what_has_none() {
+        let (_kept, dir) = folder();
+        let write = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
+        write("a.rs", "fn main() {}\n");
+        write(".env", "KEY=1\n");
+        write("notes.md", "# Notes\n< Private >the code is 4711</private>\n");
+        write("large", &"x".repeat(MAX_SIZE as usize + 1));
+        std::os::unix::fs::symlink(dir.join("a.rs"), dir.join("link")).unwrap();
+        nix::unistd::mkfifo(&dir.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for name in [".env", "notes.md", "large", "link", "fifo", "absent", "."] {
+            assert_eq!(read(&dir, name), [], "{name}");
+        }
+        assert_eq!(read(Path::new("/proc/self"), "status"), []);
+        // Excluded although the project that the session works in is not.
+        let named = serde_json::json!({ "file_path": dir.join("a.rs") });
+        let excluded = format!("{}*", dir.display());
+        assert_eq!(seen("Read", named.clone(), &dir, &excluded), []);
+        assert_eq!(seen("mcp__files__read", named.clone(), &dir, ""), []);
+        assert_eq!(seen("Grep", serde_json::json!({ "path": dir.join("a.rs") }), &dir, ""), []);
+        assert_eq!(seen("Read", named, &dir, "").len(), 1);
+    }
+}
