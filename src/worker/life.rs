@@ -58,6 +58,9 @@ pub struct Worker {
     /// The session's last client, once none is left.
     gone: Option<Process>,
     standing: Standing,
+    /// The client has begun a turn by itself that has not stopped. It has no prompt of its own: its
+    /// tool uses open the last one again, and its Stop closes that.
+    own_turn: bool,
     /// The spool was taken in at least once: from then on "nothing to do" can be believed.
     settled_in: bool,
     /// Distil what there is, whether or not a summary is due.
@@ -96,6 +99,7 @@ impl Worker {
             shown: Arc::new(Mutex::new(Shown { status, heard: now })),
             state: State::Serving,
             standing: Standing::default(),
+            own_turn: false,
             settled_in: false,
             flush: false,
             retry: RETRY,
@@ -218,6 +222,11 @@ impl Worker {
                     self.shown.lock().expect("never poisoned").heard = Instant::now();
                 }
                 for kind in kinds {
+                    match kind {
+                        Kind::Notification => self.own_turn = true,
+                        Kind::Prompt | Kind::Stop | Kind::StopFailed => self.own_turn = false,
+                        _ => {}
+                    }
                     self.input(input_of(kind), intake);
                 }
             }
@@ -298,9 +307,10 @@ impl Worker {
         !self.hands.busy()
             && match self.state {
                 // Who only recovers, and knows no client whose end would close it, does not wait
-                // for a prompt that nobody may ever close.
+                // for a turn that nobody may ever close.
                 State::Serving => {
-                    standing.open.never_closed == 0 || self.recovery && !self.watch.knows_any()
+                    let goes_on = standing.open.never_closed > 0 || self.own_turn;
+                    !goes_on || self.recovery && !self.watch.knows_any()
                 }
                 State::Ending => standing.pending == 0 && standing.open.reopened == 0,
                 State::Closing | State::Gone => true,

@@ -24,7 +24,7 @@ pub enum Input {
     Event,
     /// The session's end was accepted.
     End,
-    /// Nothing is queued, nothing in hand, and no prompt is open that never was closed.
+    /// Nothing is queued, nothing in hand, and no turn goes on.
     Rested,
     /// Born, and there was nothing to do: another one did it.
     Forestalled,

@@ -52,6 +52,28 @@ fn ten_sessions_of_a_hundred_events_are_all_distilled_when_the_last_worker_has_g
 }
 
 #[test]
+fn a_turn_that_the_client_began_by_itself_is_summed_up_once_when_it_stops() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "1ms");
+    w.hook(&prompt("s", "t1", "Port the exporter, in the background where you can."));
+    w.hook(&stop("s", "t1", "A subagent looks at the formats; I go on when it is back."));
+    w.rest();
+    let note = "<task-notification>\n<status>completed</status>\n</task-notification>";
+    w.hook(&prompt("s", "t2", note));
+    let pid = w.worker();
+    for n in 0..5 {
+        w.hook(&tool("s", "t2", &format!("u{n}"), &format!("make part-{n}"), "built"));
+        assert_eq!(w.worker(), pid, "it does not leave while the turn goes on");
+    }
+    w.hook(&stop("s", "t2", "The exporter is ported, all five parts build."));
+    w.rest();
+    assert_eq!(
+        w.rows("SELECT event FROM pending_messages WHERE message_type = 'summarize' ORDER BY id"),
+        ["stop", "notification", "stop"]
+    );
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+}
+
+#[test]
 fn hooks_that_race_to_start_leave_one_worker_and_no_starter() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     thread::scope(|scope| {
