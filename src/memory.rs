@@ -118,8 +118,13 @@ impl Cause {
 /// An observation of the same turn that is stored already.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Earlier {
+    pub id: i64,
+    pub prompt_number: i64,
+    pub agent_id: Option<String>,
+    pub origin: Origin,
     pub kind: String,
     pub title: String,
+    pub facts: Vec<String>,
     pub files_read: Vec<String>,
     pub files_modified: Vec<String>,
 }
@@ -167,6 +172,9 @@ pub struct Observation {
     pub agent_type: Option<String>,
     /// Queue ids of the messages it was made of.
     pub sources: Vec<i64>,
+    /// Ids of the turn's earlier observations whose place it takes: they told of the beginning of
+    /// what this one tells whole.
+    pub replaces: Vec<i64>,
 }
 
 /// What a turn came to. Empty strings are absent fields.

@@ -20,7 +20,8 @@ pub struct ObservationRow {
     pub project_id: Option<i64>,
     /// `project`, `user`, later `team`.
     pub scope: String,
-    /// `sources` is empty here: which events it was made of stands in a table of its own.
+    /// `sources` and `replaces` are empty here: which events it was made of stands in a table of
+    /// its own, and what it replaced names it.
     pub observation: Observation,
     /// A JSON object.
     pub metadata: String,
@@ -250,6 +251,7 @@ fn from_row(row: &Row) -> rusqlite::Result<ObservationRow> {
             files_read: list(row, 16)?,
             files_modified: list(row, 17)?,
             sources: Vec::new(),
+            replaces: Vec::new(),
         },
         metadata: row.get(18)?,
         backend: row.get(19)?,

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::World;
-use crate::support::recordings::{prompt, start, stop};
+use crate::support::recordings::{prompt, stop};
 
 /// A tool's use in the home directory.
 fn used(w: &World, id: &str, tool: &str, input: Value, response: Value) -> Value {

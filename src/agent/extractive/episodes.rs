@@ -42,8 +42,9 @@ pub struct Page {
 const TROUBLES: usize = 12;
 
 /// The threads of a batch in the order they began; the main one is first, even when it is empty.
-pub fn follow(events: &[Event]) -> Vec<Thread> {
-    let mut threads = vec![Thread::default()];
+/// `carried` is what it goes on with.
+pub fn follow(events: &[Event], carried: Option<Work>) -> Vec<Thread> {
+    let mut threads = vec![Thread { current: carried.unwrap_or_default(), ..Thread::default() }];
     let mut known: HashMap<Option<&str>, usize> = HashMap::from([(None, 0)]);
     let mut launches: Vec<(&Option<String>, &str, &str)> = Vec::new();
     for event in events {

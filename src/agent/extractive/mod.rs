@@ -12,6 +12,7 @@
 
 mod answers;
 mod asked;
+mod carried;
 mod cures;
 mod edit;
 mod episodes;
@@ -42,7 +43,7 @@ use crate::memory::{Batch, Distilled};
 
 pub fn distill(batch: &Batch) -> Distilled {
     let events = reading::read(batch);
-    let mut threads = episodes::follow(&events);
+    let mut threads = episodes::follow(&events, carried::over(batch, &events));
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
     if let Some(stop) = stop.filter(|s| s.cause == crate::memory::Cause::Stop) {
         threads[0].message.clone_from(&stop.last_assistant_message);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::carried::{COMMIT, NEW, OPEN};
 use super::edit::Made;
 use super::episodes::Thread;
 use super::facts::{
@@ -11,7 +12,7 @@ use super::prose::{fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::work::{FileChange, Fix, Work};
 use super::{answers, asked, kind, titles};
-use crate::memory::{Batch, Cause, Observation, Origin};
+use crate::memory::{Batch, Cause, Earlier, Observation, Origin};
 
 /// A narrative is at most this many characters.
 pub const NARRATIVE: usize = 700;
@@ -30,7 +31,7 @@ pub fn of_thread(thread: &Thread, batch: &Batch) -> Vec<Observation> {
         }
         // A long turn comes in pieces, and the request names each of them alike.
         let known = |title: &str| {
-            batch.earlier.iter().any(|e| same(&e.title, title))
+            standing(batch, work).any(|e| same(&e.title, title))
                 || out.iter().any(|o: &Observation| same(&o.title, title))
         };
         if known(&observation.title) {
@@ -66,6 +67,11 @@ pub fn of_thread(thread: &Thread, batch: &Batch) -> Vec<Observation> {
         }
     }
     out
+}
+
+/// What the turn made before, and what this work does not take the place of.
+fn standing<'a>(batch: &'a Batch, work: &'a Work) -> impl Iterator<Item = &'a Earlier> {
+    batch.earlier.iter().filter(|e| !work.replaces.contains(&e.id))
 }
 
 /// The turn was broken off before anybody said or committed that it was done.
@@ -137,8 +143,10 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     let mut facts = Facts::default();
     if let Some(commit) = &work.commit {
         let stat = commit.stat.as_deref().map(|s| format!(" ({s})")).unwrap_or_default();
-        facts
-            .add(&format!("Commit {} on {}: {}{stat}", commit.hash, commit.branch, commit.subject));
+        facts.add(&format!(
+            "{COMMIT}{} on {}: {}{stat}",
+            commit.hash, commit.branch, commit.subject
+        ));
     }
     for decision in said.iter().filter(|s| s.about == About::Decision).take(3) {
         facts.add(&decision.text);
@@ -160,11 +168,14 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
         facts.add(&format!("{key}: {}", verdict.figures()));
     }
     for trouble in work.open.iter().take(2) {
-        facts.add(&format!("Still failing: {}", problem(trouble)));
+        facts.add(&format!("{OPEN}{}", problem(trouble)));
     }
     for deed in &work.deeds {
         facts.add(deed);
     }
+    let outdated =
+        |fact: &&String| work.verdicts.iter().any(|(key, _)| fact.starts_with(&format!("{key}: ")));
+    work.carried.iter().filter(|f| !outdated(f)).for_each(|fact| facts.add(fact));
     if let Some(commit) = &work.commit {
         body_items(&commit.body).iter().take(6).for_each(|item| facts.add(item));
     }
@@ -175,7 +186,7 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     let new: Vec<&str> =
         work.files.iter().filter(created).map(|f| f.path.as_str()).take(6).collect();
     if !new.is_empty() {
-        facts.add(&format!("New: {}", new.join(", ")));
+        facts.add(&format!("{NEW}{}", new.join(", ")));
     }
     if !work.reverted.is_empty() {
         facts.add(&format!("Tried and put back: {}", some(&work.reverted, 4)));
@@ -202,6 +213,7 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
         origin: work.origin.unwrap_or_default(),
         prompt_number: work.prompt_number,
         sources: work.sources.clone(),
+        replaces: work.replaces.clone(),
         title,
         ..Observation::default()
     }

@@ -9,7 +9,7 @@ use super::sentences::{self, About, Sentence};
 use super::words;
 use super::work::merge;
 use super::{asked, titles};
-use crate::memory::{Batch, Cause, Message, Observation, Origin, Summary};
+use crate::memory::{Batch, Cause, Earlier, Message, Observation, Origin, Summary};
 
 const COMPLETED: usize = 900;
 /// More than so many sentences nobody reads.
@@ -231,7 +231,7 @@ fn completed(
     }
     if texts.is_empty() {
         let evidence = threads.iter().flat_map(|t| &t.works).map(titles::of_evidence);
-        texts.extend(earlier_and(batch, evidence.filter(|t| !t.is_empty())));
+        texts.extend(earlier_and(batch, observations, evidence.filter(|t| !t.is_empty())));
         if !previous.is_empty() {
             let new = texts.iter().filter(|t| !previous.contains(t.as_str())).map(String::as_str);
             return paragraph(std::iter::once(previous).chain(new), COMPLETED + 300);
@@ -368,8 +368,14 @@ fn results(said: &[Sentence], changed: bool) -> Vec<String> {
     kept.into_iter().map(|at| said[at].text.clone()).collect()
 }
 
-fn earlier_and(batch: &Batch, evidence: impl Iterator<Item = String>) -> Vec<String> {
-    let earlier = batch.earlier.iter().filter(|e| e.kind != "discovery").map(|e| e.title.clone());
+fn earlier_and(
+    batch: &Batch,
+    observations: &[Observation],
+    evidence: impl Iterator<Item = String>,
+) -> Vec<String> {
+    let replaced = |e: &&Earlier| observations.iter().any(|o| o.replaces.contains(&e.id));
+    let earlier = batch.earlier.iter().filter(|e| e.kind != "discovery" && !replaced(e));
+    let earlier = earlier.map(|e| e.title.clone());
     let mut out = Vec::new();
     merge(&mut out, earlier.chain(evidence).collect());
     out

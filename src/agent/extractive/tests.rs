@@ -97,6 +97,7 @@ fn what_came_late_adds_to_the_row_that_is_there() {
         title: "Added the flag".to_owned(),
         files_read: vec!["src/c.rs".to_owned()],
         files_modified: vec!["src/a.rs".to_owned()],
+        ..Earlier::default()
     }];
     let summary = distill(&late).summary.expect("a summary");
     assert_eq!(summary.learned, "Flags are parsed twice.");
@@ -122,6 +123,51 @@ fn what_came_late_adds_to_the_row_that_is_there() {
     late.messages[0] = stop(2, "That was an old run, it is not relevant anymore.");
     let summary = distill(&late).summary.expect("a summary");
     assert_eq!(summary.completed, "`--only` picks one parser.");
+}
+
+/// What the store would say of these observations to the next piece of the turn.
+fn stored(made: &[crate::memory::Observation]) -> Vec<Earlier> {
+    let earlier = |(at, o): (usize, &crate::memory::Observation)| Earlier {
+        id: at as i64 + 1,
+        prompt_number: o.prompt_number,
+        agent_id: o.agent_id.clone(),
+        origin: o.origin,
+        kind: o.kind.clone(),
+        title: o.title.clone(),
+        facts: o.facts.clone(),
+        files_read: o.files_read.clone(),
+        files_modified: o.files_modified.clone(),
+    };
+    made.iter().enumerate().map(earlier).collect()
+}
+
+#[test]
+fn the_last_piece_of_a_turn_takes_the_place_of_those_before() {
+    let prompt = "Add a --json flag to the list command";
+    let first = distill(&batch(prompt, vec![edit(1, "/p/src/a.rs"), edit(2, "/p/src/b.rs")]));
+    assert_eq!(first.observations.len(), 1);
+    let commit = "[main 1a2b3c4] list: --json\n 3 files changed, 9 insertions(+)";
+    let last = vec![
+        edit(3, "/p/src/c.rs"),
+        bash(4, "cargo test", "test result: ok. 12 passed; 0 failed; 0 ignored"),
+        bash(5, "git commit -am 'list: --json'", commit),
+        stop(6, "`list --json` prints one object a line; all 12 tests pass."),
+    ];
+    let mut last = batch(prompt, last);
+    last.earlier = stored(&first.observations);
+    let made = distill(&last);
+    let [whole] = &made.observations[..] else { panic!("{:?}", made.observations) };
+    assert_eq!(whole.replaces, [1]);
+    assert_eq!(whole.files_modified, ["src/a.rs", "src/b.rs", "src/c.rs"]);
+    assert!(whole.facts.iter().any(|f| f.starts_with("Commit 1a2b3c4")), "{:?}", whole.facts);
+
+    // After a stop only a commit that holds more than was edited since goes back to what was there.
+    last.previous = Some(Summary { completed: "Added the flag.".into(), ..Summary::default() });
+    assert_eq!(distill(&last).observations[0].replaces, [1]);
+    last.messages[2] = bash(5, "git commit -m 'c'", "[main 1a2b3c4] c\n 1 file changed");
+    let made = distill(&last);
+    assert_eq!(made.observations[0].files_modified, ["src/c.rs"]);
+    assert!(made.observations[0].replaces.is_empty());
 }
 
 #[test]

@@ -29,8 +29,11 @@ pub struct Work {
     pub reverted: Vec<String>,
     pub origin: Option<Origin>,
     pub sources: Vec<i64>,
+    /// Facts of earlier pieces of the turn, and the observations they stood in.
+    pub carried: Vec<String>,
+    pub replaces: Vec<i64>,
     /// Where in `files` each path stands; built anew when it does not fit them.
-    index: HashMap<String, usize>,
+    pub(super) index: HashMap<String, usize>,
 }
 
 /// What became of one file.
@@ -190,6 +193,8 @@ impl Work {
         self.open.extend(later.open);
         self.commit = later.commit.or(self.commit.take());
         self.sources.extend(later.sources);
+        merge(&mut self.carried, later.carried);
+        self.replaces.extend(later.replaces);
         self.origin = self.origin.max(later.origin);
     }
 

@@ -22,7 +22,8 @@ Examples
 
 Keys of --json
   o412     id, uuid, type, title, subtitle, narrative, facts, concepts, files_read, \
-files_modified, origin, scope, prompt_number, agent_type, backend, pinned, created_at_epoch
+files_modified, origin, scope, prompt_number, agent_type, backend, pinned, \
+superseded_by, created_at_epoch
   s37      id, uuid, prompt_number, turn_id, request, investigated, learned, completed, \
 next_steps, notes, files_read, files_modified, backend, provisional, created_at_epoch
   p88      id, prompt_number, turn_id, text, created_at_epoch, finalized_at_epoch, finalized_by
@@ -64,7 +65,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let name = args.what.as_str();
     let width = terminal::width();
     if let Some(row) = observations::by_name(conn, name).context("database")? {
-        return print(args, || json::observation(&row), || text::observation(&row, width));
+        let newer = match &row.superseded_by {
+            Some(uuid) => observations::by_name(conn, uuid).context("database")?.map(|o| o.id),
+            None => None,
+        };
+        return print(args, || json::observation(&row), || text::observation(&row, newer, width));
     }
     if let Some(row) = summaries::by_name(conn, name).context("database")? {
         return print(args, || json::summary(&row), || text::summary(&row, width));

@@ -16,7 +16,8 @@ const LISTED: usize = 400;
 
 type Width = Option<usize>;
 
-pub fn observation(row: &ObservationRow, width: Width) -> String {
+/// `replaced_by`: the id of the observation that took its place.
+pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width) -> String {
     let o = &row.observation;
     let mut out =
         head(&format!("o{}", row.id), &[&o.kind, &words::at(row.created_at_epoch)], width);
@@ -28,6 +29,7 @@ pub fn observation(row: &ObservationRow, width: Width) -> String {
     field("Files modified", &o.files_modified.join("\n"));
     field("Files read", &o.files_read.join("\n"));
     field("Rests on", o.origin.as_str());
+    field("Replaced by", &replaced_by.map(|id| format!("o{id}")).unwrap_or_default());
     out
 }
 
@@ -71,7 +73,10 @@ pub fn session(whole: &Whole, width: Width) -> String {
         s.status,
         count(whole.prompts.len() as u64, "prompt"),
         words::summaries(whole.summaries.len() as u64),
-        count(whole.observations.len() as u64, "observation"),
+        count(
+            whole.observations.iter().filter(|o| o.superseded_by.is_none()).count() as u64,
+            "observation"
+        ),
     );
     let painted = paint(&s.status, paint::state(&s.status));
     out.push_str(&wrapped("", 0, &figures, width).replacen(&s.status, &painted, 1));
@@ -103,7 +108,9 @@ fn of_prompt(whole: &Whole, wanted: impl Fn(i64) -> bool, width: Width) -> Strin
             out.push_str(&item(2, "", &next, width));
         }
     }
-    for row in whole.observations.iter().filter(|row| wanted(row.observation.prompt_number)) {
+    let stands = |row: &&ObservationRow| row.superseded_by.is_none();
+    let of_prompt = |row: &&ObservationRow| wanted(row.observation.prompt_number);
+    for row in whole.observations.iter().filter(stands).filter(of_prompt) {
         let text = format!("{}: {}", row.observation.kind, clean(&row.observation.title));
         out.push_str(&item(2, &format!("o{}", row.id), &text, width));
     }

@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::error::Result;
 use super::{new_uuid, projects, queue};
-use crate::memory::{Batch, Distilled, Earlier, Message, Observation, Prompt, Rolling, Summary};
+use crate::memory::{
+    Batch, Distilled, Earlier, Message, Observation, Origin, Prompt, Rolling, Summary,
+};
 use crate::project::Place;
 
 /// What a result came to.
@@ -170,7 +172,38 @@ fn observe(
         )?
         .execute([id, source.id])?;
     }
+    for old in &o.replaces {
+        replace(tx, session_id, *old, id, now)?;
+    }
     Ok(id)
+}
+
+/// Puts an observation in the place of an earlier one of its session: what that was made of, and
+/// what its files were like then, goes over to it.
+fn replace(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> Result<()> {
+    let replaced = tx
+        .prepare_cached(
+            "UPDATE observations SET changed_at_epoch = ?4,
+               superseded_by = (SELECT uuid FROM observations WHERE id = ?3)
+             WHERE id = ?2 AND session_id = ?1 AND id <> ?3 AND external_id IS NULL",
+        )?
+        .execute([session_id, old, new, now])?;
+    if replaced == 0 {
+        return Ok(());
+    }
+    tx.prepare_cached(
+        "INSERT INTO observation_sources (observation_id, pending_message_id)
+         SELECT ?2, pending_message_id FROM observation_sources WHERE observation_id = ?1
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute([old, new])?;
+    tx.prepare_cached(
+        "INSERT INTO observation_files (observation_id, path, role, blob)
+         SELECT ?2, path, role, blob FROM observation_files WHERE observation_id = ?1
+         ON CONFLICT DO UPDATE SET blob = ifnull(blob, excluded.blob)",
+    )?
+    .execute([old, new])?;
+    Ok(())
 }
 
 /// What the files of an observation were like, by their names in it, when last seen in its sources.
@@ -320,15 +353,21 @@ fn prompts_of_turn(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec
 
 fn observed(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlier>> {
     let mut rows = tx.prepare_cached(
-        "SELECT type, title, files_read, files_modified FROM observations
-         WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL ORDER BY id",
+        "SELECT id, prompt_number, agent_id, origin, type, title, facts, files_read, files_modified
+         FROM observations WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL
+           AND superseded_by IS NULL ORDER BY id",
     )?;
     let rows = rows.query_map([session_id, number], |r| {
         Ok(Earlier {
-            kind: r.get(0)?,
-            title: r.get(1)?,
-            files_read: list(r.get(2)?),
-            files_modified: list(r.get(3)?),
+            id: r.get(0)?,
+            prompt_number: r.get(1)?,
+            agent_id: r.get(2)?,
+            origin: Origin::parse(&r.get::<_, String>(3)?).unwrap_or_default(),
+            kind: r.get(4)?,
+            title: r.get(5)?,
+            facts: list(r.get(6)?),
+            files_read: list(r.get(7)?),
+            files_modified: list(r.get(8)?),
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -77,13 +77,18 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
 
     // The same again: its sources are added, the summary is written anew.
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
-    let earlier = |title: &str| Earlier {
+    let earlier = |id: i64, title: &str| Earlier {
+        id,
+        prompt_number: 1,
+        origin: Origin::Repository,
+        facts: vec!["a \"fact\"".into()],
         kind: "bugfix".into(),
         title: title.into(),
         files_read: vec!["src/a.rs".into()],
         files_modified: vec!["src/a.rs".into(), "src/b.rs".into()],
+        ..Earlier::default()
     };
-    assert_eq!(batch.earlier, [earlier("one"), earlier("two")]);
+    assert_eq!(batch.earlier, [earlier(1, "one"), earlier(2, "two")]);
     assert_eq!(batch.previous, Some(summary("done")));
     assert_eq!(batch.rolling.summaries, [summary("done")]);
     let tool = batch.messages[0].id;
@@ -178,6 +183,28 @@ fn a_batch_that_lost_a_row_is_dropped_and_the_rest_given_back() {
             2
         );
     }
+}
+
+#[test]
+fn what_takes_the_place_of_an_observation_rests_on_all_that_it_did() {
+    let mut conn = memory();
+    let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
+    let one = Distilled { observations: vec![observation("one", &[1])], summary: None };
+    write(&mut conn, |tx| complete(tx, 1, &batch, &one, "x", 3000));
+    conn.execute_batch("UPDATE observation_files SET blob = 'then'").unwrap();
+    let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
+    let mut whole = observation("whole", &[batch.messages[0].id]);
+    whole.replaces = vec![batch.earlier[0].id, 777];
+    let whole = Distilled { observations: vec![whole], summary: Some(summary("done")) };
+    write(&mut conn, |tx| complete(tx, 1, &batch, &whole, "x", 4000));
+    let replaced = "observations o JOIN observations n ON o.superseded_by = n.uuid
+                    WHERE o.id = 1 AND n.id = 2 AND o.changed_at_epoch = 4000";
+    assert_eq!(count(&conn, replaced), 1);
+    assert_eq!(count(&conn, "observation_sources WHERE observation_id = 2"), 2);
+    assert_eq!(count(&conn, "observation_files WHERE observation_id = 2 AND blob = 'then'"), 3);
+    let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
+    let titles: Vec<&str> = batch.earlier.iter().map(|e| e.title.as_str()).collect();
+    assert_eq!(titles, ["whole"]);
 }
 
 #[test]

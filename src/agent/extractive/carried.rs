@@ -1,0 +1,86 @@
+//! What earlier pieces of the same turn left unfinished, for this piece to go on with: a long turn
+//! is distilled in pieces, and one that stopped may go on. The piece that ends the turn, or commits
+//! what was edited before it, takes the place of what they wrote down.
+
+use super::edit::Made;
+use super::reading::{Event, What};
+use super::work::{FileChange, Work};
+use crate::memory::{Batch, Earlier};
+
+/// Begins the list of new files among an observation's facts.
+pub const NEW: &str = "New: ";
+/// Begins the fact of a failure that is not over.
+pub const OPEN: &str = "Still failing: ";
+/// Begins the fact of a commit.
+pub const COMMIT: &str = "Commit ";
+
+/// The main thread's work so far, when there is any to go on with.
+pub fn over(batch: &Batch, events: &[Event]) -> Option<Work> {
+    let stop = batch.messages.last().filter(|m| m.cause.summarizes())?;
+    let main = || events.iter().filter(|e| e.message.agent_id.is_none());
+    let number = main().next().map_or(stop.prompt_number, |e| e.message.prompt_number);
+    let unfinished: Vec<&Earlier> = batch
+        .earlier
+        .iter()
+        .filter(|e| e.prompt_number == number && e.agent_id.is_none() && is_unfinished(e))
+        .collect();
+    if unfinished.is_empty() || batch.previous.is_some() && !commits_more_than_it_edits(main()) {
+        return None;
+    }
+    let mut work = Work { prompt_number: number, ..Work::default() };
+    for earlier in unfinished {
+        work.absorb(of(earlier));
+    }
+    Some(work)
+}
+
+/// A cure has a story of its own, and what was committed is done.
+fn is_unfinished(earlier: &Earlier) -> bool {
+    !earlier.files_modified.is_empty()
+        && !matches!(earlier.kind.as_str(), "bugfix" | "discovery")
+        && !earlier.facts.iter().any(|f| f.starts_with(COMMIT))
+}
+
+/// Whether the first commit holds more files than were edited before it.
+fn commits_more_than_it_edits<'a>(events: impl Iterator<Item = &'a Event<'a>>) -> bool {
+    let mut edited: Vec<&str> = Vec::new();
+    for event in events {
+        match &event.what {
+            What::Edit(edits) => edited.extend(edits.iter().map(|e| e.path.as_str())),
+            What::Run(run) => {
+                edited.extend(run.written.iter().map(String::as_str));
+                let Some(commit) = &run.commit else { continue };
+                let stat = commit.stat.as_deref().and_then(|s| s.split(' ').next()?.parse().ok());
+                edited.sort_unstable();
+                edited.dedup();
+                return stat.is_some_and(|held: usize| held > edited.len());
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn of(earlier: &Earlier) -> Work {
+    let new = earlier.facts.iter().find_map(|f| f.strip_prefix(NEW)).unwrap_or_default();
+    let new: Vec<&str> = new.split(", ").collect();
+    let change = |path: &String| FileChange {
+        path: path.clone(),
+        made: if new.contains(&path.as_str()) { Made::Created } else { Made::Changed },
+        added: 0,
+        removed: 0,
+        names: Vec::new(),
+        swap: None,
+        sources: Vec::new(),
+    };
+    // What is new and what still fails is told by how it ends.
+    let told_anew = |fact: &&String| fact.starts_with(NEW) || fact.starts_with(OPEN);
+    Work {
+        files: earlier.files_modified.iter().map(change).collect(),
+        read: earlier.files_read.clone(),
+        origin: Some(earlier.origin),
+        carried: earlier.facts.iter().filter(|f| !told_anew(f)).cloned().collect(),
+        replaces: vec![earlier.id],
+        ..Work::default()
+    }
+}
