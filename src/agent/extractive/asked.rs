@@ -44,7 +44,7 @@ fn asks(sentence: &str) -> bool {
 }
 
 /// The sentences a prompt begins with; more than these no headline needs.
-fn sentences(prompt: &str) -> Vec<String> {
+pub fn sentences(prompt: &str) -> Vec<String> {
     const MOST: usize = 60;
     let mut in_code = false;
     let mut out: Vec<String> = Vec::new();

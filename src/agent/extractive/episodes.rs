@@ -179,12 +179,16 @@ impl Thread {
                 self.current.source(message.id, origin);
                 edits.iter().for_each(|edit| self.edited(edit, message.id));
             }
-            What::Run(run) if run.fetched.is_some() => self.web.push(Page {
-                subject: run.fetched.clone().unwrap_or_default(),
-                gist: run.gist.clone(),
-                prompt_number: message.prompt_number,
-                source: message.id,
-            }),
+            What::Run(run) if run.fetched.is_some() => {
+                self.web.push(Page {
+                    subject: run.fetched.clone().unwrap_or_default(),
+                    gist: run.gist.clone(),
+                    prompt_number: message.prompt_number,
+                    source: message.id,
+                });
+                // Of its output nothing counts but what git itself says of a commit.
+                self.ran(&run.without_output(), message.id);
+            }
             What::Run(run) => self.ran(run, message.id),
             What::Web { subject, gist } => self.web.push(Page {
                 subject: subject.clone(),

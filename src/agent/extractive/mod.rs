@@ -24,6 +24,7 @@ mod observe;
 mod payload;
 mod prose;
 mod reading;
+mod rules;
 mod run;
 mod sentences;
 #[cfg(test)]
@@ -52,7 +53,9 @@ pub fn distill(batch: &Batch) -> Distilled {
             threads[0].looked.prompt_number = stop.prompt_number;
         }
     }
-    let observations: Vec<_> = threads.iter().flat_map(|t| observe::of_thread(t, batch)).collect();
+    let mut observations: Vec<_> =
+        threads.iter().flat_map(|t| observe::of_thread(t, batch)).collect();
     let summary = stop.map(|stop| summary::of(batch, stop, &threads, &observations));
+    observations.extend(stop.iter().flat_map(|stop| rules::of(batch, stop)));
     Distilled { observations, summary }
 }

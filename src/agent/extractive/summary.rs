@@ -54,6 +54,13 @@ pub fn of(
         &mut files_modified,
         observations.iter().flat_map(|o| o.files_modified.iter().cloned()).collect(),
     );
+    // What the web says is told nobody unasked, neither its lessons nor its advice. Of a change the
+    // assistant speaks for itself.
+    let web = threads.iter().any(|t| !t.web.is_empty())
+        || batch.earlier.iter().any(|e| e.origin == Origin::Web);
+    let rests_on_web = web && !changed;
+    let keeps = |s: &Sentence| !rests_on_web || s.about == About::Question;
+    let said: Vec<Sentence> = said.into_iter().filter(keeps).collect();
     let request = request(batch, stop);
     Summary {
         request: or(request, previous.request),
@@ -68,7 +75,7 @@ pub fn of(
                 String::new()
             },
         ),
-        notes: notes(stop, previous.notes),
+        notes: or(notes(stop, previous.notes), told_apart(rests_on_web)),
         files_read,
         files_modified,
     }
@@ -396,6 +403,11 @@ fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
         }
     }
     paragraph(texts.iter().map(String::as_str), NEXT)
+}
+
+fn told_apart(rests_on_web: bool) -> String {
+    if rests_on_web { "the answer rests on the web and stands in an entry of its own" } else { "" }
+        .to_owned()
 }
 
 fn notes(stop: &Message, previous: String) -> String {

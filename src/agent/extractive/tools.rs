@@ -276,6 +276,9 @@ fn installed(part: &Simple) -> Option<String> {
 
 /// The address a command fetches; a server on this machine is not the web.
 pub fn fetches(part: &Simple) -> Option<String> {
+    if part.program() == "gh" {
+        return from_a_forge(part);
+    }
     if !matches!(
         part.program(),
         "curl" | "wget" | "http" | "https" | "httpie" | "xh" | "lynx" | "w3m" | "links" | "aria2c"
@@ -310,6 +313,19 @@ pub fn fetches(part: &Simple) -> Option<String> {
             .find(|a| !local(a))
             .map_or_else(|| part.program().to_owned(), |a| (*a).to_owned()),
     )
+}
+
+/// What anybody may have written on a forge: issues, reviews, whatever its API is asked for.
+fn from_a_forge(part: &Simple) -> Option<String> {
+    let (what, how) = (part.verb(), part.args().nth(1).unwrap_or_default());
+    let fetched = match what {
+        "api" | "search" => true,
+        "issue" | "pr" | "release" | "gist" | "discussion" => {
+            matches!(how, "view" | "list" | "diff" | "status")
+        }
+        _ => false,
+    };
+    fetched.then(|| format!("gh {what} {how}").trim().to_owned())
 }
 
 /// Files shown by `cat`, `head`, `tail`, `sed -n`.

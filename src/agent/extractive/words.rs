@@ -153,6 +153,30 @@ pub const PLEASANT_BEGIN: Words = Words(
      you're absolutely right|great question|good question",
 );
 
+// What is to hold from now on.
+pub const RULE_BEGIN: Words = Words(
+    "from now on|going forward|in future, |in the future, |remember: |remember that |keep in mind that |\
+     our convention|our rule |as a rule|by convention|in this repo we |in this project we |\
+     in this codebase we |ab jetzt|ab sofort|künftig|in zukunft|merk dir|à partir de maintenant|\
+     dorénavant|désormais|a partir de ahora|de ahora en adelante|recuerda que |d'ora in poi|\
+     a partir de agora|отныне|впредь|今后|以后|从现在开始|今後|これから|앞으로",
+);
+pub const RULE: Words = Words(
+    " from now on|we decided|we've decided|we have decided|we agreed |i decided |i've decided |\
+     i prefer |we prefer |our convention is|wir haben entschieden|wir haben beschlossen|\
+     wir haben uns für |nous avons décidé|on a décidé|hemos decidido|je préfère |prefiero |\
+     мы решили|我们决定",
+);
+// What a team does, which is a rule where it says instead of what.
+pub const HABIT_BEGIN: Words = Words(
+    "we use |we only |we don't |we do not |we never |we always |wir benutzen |wir verwenden |\
+     wir nehmen |nous utilisons |on utilise |usamos |no usamos ",
+);
+pub const INSTEAD: Words = Words(
+    ", not |, never | instead of |rather than|we never |we always |, nicht |, nie |statt |, pas |\
+     , jamais |, no |, nunca |en lugar de ",
+);
+
 // A prompt that only says to go on.
 pub const GO_ON: Words = Words(
     "continue|go on|go ahead|proceed|keep going|carry on|next|yes|yes please|y|ok|okay|do it|please do|\
