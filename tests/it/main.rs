@@ -33,5 +33,7 @@ mod soak;
 mod terminal;
 /// Rules about the sources that no compiler checks.
 mod tidy;
+/// What a session is told at its start.
+mod told;
 /// Workers: one per session, born and gone, killed and raced.
 mod worker;
