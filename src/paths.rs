@@ -133,6 +133,11 @@ impl Paths {
         self.second_spools().join(format!("{}{key}.private", self.stand_in()))
     }
 
+    /// The starts that were told a moment ago.
+    pub fn starts(&self) -> PathBuf {
+        self.run().join("starts")
+    }
+
     pub fn store_lock(&self) -> PathBuf {
         self.run().join("store.lock")
     }

@@ -11,6 +11,8 @@ use crate::config::{Settings, process_env};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hooks {
     Installed,
+    /// By the plugin, and in the settings besides: each event is reported twice.
+    Twice,
     /// Installed, and switched off.
     Disabled,
     Missing,
@@ -21,6 +23,7 @@ impl Hooks {
     pub fn name(self) -> &'static str {
         match self {
             Hooks::Installed => "installed",
+            Hooks::Twice => "twice",
             Hooks::Disabled => "disabled",
             Hooks::Missing => "missing",
         }
@@ -29,7 +32,7 @@ impl Hooks {
     /// What to run, one command a line; nothing when all is well.
     pub fn remedy(self) -> Vec<String> {
         match self {
-            Hooks::Installed => Vec::new(),
+            Hooks::Installed | Hooks::Twice => Vec::new(),
             Hooks::Disabled => vec!["claude plugin enable memctl@memctl".into()],
             Hooks::Missing => {
                 let program = std::env::current_exe().and_then(|p| p.canonicalize());
@@ -57,19 +60,19 @@ fn look_into(dir: &Path) -> Hooks {
     let switch = settings["enabledPlugins"]
         .as_object()
         .and_then(|plugins| plugins.iter().find(|(name, _)| is_ours(name)));
-    if settings["hooks"].to_string().contains("memctl") {
-        return Hooks::Installed;
-    }
-    match switch {
-        Some((_, Value::Bool(false))) => return Hooks::Disabled,
-        Some(_) => return Hooks::Installed,
-        None => {}
-    }
+    let by_hand = settings["hooks"].to_string().contains("memctl");
     let listed = read("plugins/installed_plugins.json").unwrap_or_default();
     let plugins = listed["plugins"].as_object();
-    match plugins.is_some_and(|plugins| plugins.keys().any(|name| is_ours(name))) {
-        true => Hooks::Installed,
-        false => Hooks::Missing,
+    let listed = plugins.is_some_and(|plugins| plugins.keys().any(|name| is_ours(name)));
+    let (plugin, off) = match switch {
+        Some((_, on)) => (*on != Value::Bool(false), *on == Value::Bool(false)),
+        None => (listed, false),
+    };
+    match (by_hand, plugin) {
+        (true, true) => Hooks::Twice,
+        (true, false) | (false, true) => Hooks::Installed,
+        (false, false) if off => Hooks::Disabled,
+        (false, false) => Hooks::Missing,
     }
 }
 
@@ -122,6 +125,12 @@ mod tests {
         check(r#"{"enabledPlugins":{"memctl@memctl":false}}"#, listed, Hooks::Disabled);
         let by_hand = r#"{"hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;
         check(by_hand, "", Hooks::Installed);
+        check(by_hand, listed, Hooks::Twice);
+        let both = |on| {
+            by_hand.replacen('{', &format!(r#"{{"enabledPlugins":{{"memctl@memctl":{on}}},"#), 1)
+        };
+        check(&both(true), "", Hooks::Twice);
+        check(&both(false), listed, Hooks::Installed);
         assert_eq!(look_into(Path::new("/nonexistent")), Hooks::Missing);
     }
 

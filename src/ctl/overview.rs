@@ -37,10 +37,10 @@ pub fn run(settings: &Settings) -> Result<()> {
     match (&store, hooks) {
         (Err(_), _) => out.push_str("Next: memctl status says more.\n"),
         (Ok(_), Hooks::Missing | Hooks::Disabled) => out.push_str(&remedy(hooks)),
-        (Ok(None), Hooks::Installed) => {
+        (Ok(None), Hooks::Installed | Hooks::Twice) => {
             out.push_str(&say("The hooks are installed: the next session is recorded."));
         }
-        (Ok(Some(_)), Hooks::Installed) => {
+        (Ok(Some(_)), Hooks::Installed | Hooks::Twice) => {
             out.push_str(&say("Next: memctl context shows what a session here is told."));
         }
     }
@@ -51,7 +51,7 @@ pub fn run(settings: &Settings) -> Result<()> {
 /// What to do so that sessions are recorded, as a paragraph; nothing when they are.
 pub fn remedy(hooks: Hooks) -> String {
     let why = match hooks {
-        Hooks::Installed => return String::new(),
+        Hooks::Installed | Hooks::Twice => return String::new(),
         Hooks::Disabled => "Its plugin is disabled in Claude Code. To switch it on:",
         Hooks::Missing => "Claude Code's settings lack its hooks. To record sessions:",
     };

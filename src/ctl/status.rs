@@ -27,7 +27,7 @@ Examples
 Keys of --json
   data_dir  where the memory lies
   project  name of this directory's project
-  hooks  installed, disabled or missing
+  hooks  installed, twice, disabled or missing
   sessions  how many are remembered, of all projects; so observations and summaries
   queue  pending, processing, failed
   workers  live, hung, stale
@@ -77,6 +77,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         }
         troubles.extend(notices::list(conn).context("database")?.into_iter().map(|(_, text)| text));
     }
+    if hooks == Hooks::Twice {
+        troubles.push(
+            "the hooks are installed twice, as a plugin and in settings.json: every event costs two \
+             processes and is kept once; take the entries that run memctl out of settings.json"
+                .into(),
+        );
+    }
     troubles.extend(troubles_of_files(settings));
     if workers.hung > 0 {
         troubles.push(format!("{} not answering: memctl ps", count(workers.hung, "worker")));
@@ -98,7 +105,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if held.is_some() {
         out.push_str(&latest(&project.name, &recent));
     }
-    if hooks != Hooks::Installed {
+    if matches!(hooks, Hooks::Missing | Hooks::Disabled) {
         out.push_str(&format!("\n{}", overview::remedy(hooks)));
     }
     for (n, trouble) in troubles.iter().enumerate() {
@@ -123,6 +130,7 @@ fn figures(
     };
     let hooks = match hooks {
         Hooks::Installed => paint("installed", GOOD),
+        Hooks::Twice => paint("installed twice", PASSING),
         Hooks::Disabled => paint("disabled", PASSING),
         Hooks::Missing => paint("not in Claude Code's settings", PASSING),
     };

@@ -8,6 +8,7 @@
 mod answer;
 mod context;
 mod fatal;
+mod once;
 mod private;
 mod stdin;
 
@@ -187,7 +188,10 @@ fn handle(settings: &mut Settings, event: Event, since: Instant) -> Result<Answe
 
 /// Context for a session that starts, and a word to the store of what it was told.
 fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Answer {
-    let (told, trouble) = context::tell(settings, &event);
+    let (mut told, trouble) = context::tell(settings, &event);
+    if !told.block.is_empty() && !once::first_to_tell(&settings.paths, key, &event) {
+        told.block.clear();
+    }
     if let Some(why) = trouble {
         Trouble::of_session(why, settings, key).tell();
     }

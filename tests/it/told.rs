@@ -81,6 +81,25 @@ fn twenty_sessions_that_start_anywhere_at_any_time_are_told_the_same() {
 }
 
 #[test]
+fn a_start_that_two_registrations_report_is_told_once() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "Which of our two exporters is in use?"));
+    w.hook(&stop("s", "t", "The one in `export/v2.rs`; nothing calls the other any more."));
+    w.rest();
+    // The client runs them side by side.
+    let told: Vec<String> = std::thread::scope(|scope| {
+        let hooks: Vec<_> =
+            (0..2).map(|_| scope.spawn(|| block(&w.hook(&start("next"))))).collect();
+        hooks.into_iter().map(|h| h.join().unwrap()).collect()
+    });
+    assert_eq!(told.iter().filter(|t| t.contains("export/v2.rs")).count(), 1, "{told:?}");
+    assert!(told.iter().any(String::is_empty), "{told:?}");
+    let mut compacted = start("next");
+    compacted["source"] = json!("compact");
+    assert!(!block(&w.hook(&compacted)).is_empty(), "another start of the same session");
+}
+
+#[test]
 fn a_small_budget_is_kept_in_every_script() {
     let mut w = World::new();
     remembered(&w);
