@@ -26,7 +26,10 @@ pub fn open(summaries: &[SummaryRow], headlines: &[Headline]) -> Vec<Step> {
     let mut sessions = Vec::new();
     let mut plans = 0;
     for (at, row) in summaries.iter().enumerate() {
-        let planned = planned(&row.summary.next_steps);
+        let mut planned = planned(&row.summary.next_steps);
+        if let Some(answer) = answer(row, &summaries[..at]) {
+            drop_answered(&mut planned, answer);
+        }
         let known = row.session_id.is_some_and(|id| sessions.contains(&id));
         if planned.is_empty() || known {
             continue;
@@ -46,6 +49,38 @@ pub fn open(summaries: &[SummaryRow], headlines: &[Headline]) -> Vec<Step> {
     }
     steps.truncate(STEPS);
     steps
+}
+
+/// The turn that came after this one in its session: whatever was asked, it answers.
+fn answer<'a>(row: &SummaryRow, newer: &'a [SummaryRow]) -> Option<&'a SummaryRow> {
+    newer.iter().rfind(|n| row.session_id.is_some() && n.session_id == row.session_id)
+}
+
+/// A question that was answered is none, and an offer that was taken (`yes, do that`) is a step
+/// that was done, in whatever words the work was reported.
+fn drop_answered(planned: &mut Vec<String>, answer: &SummaryRow) {
+    let offers: Vec<String> = planned.extract_if(.., |step| step.starts_with(ASKED)).collect();
+    let first = answer.summary.request.split(|c: char| !c.is_alphanumeric()).next();
+    let accepted = first.is_some_and(|word| YES.contains(&word.to_lowercase().as_str()));
+    if accepted && !answer.summary.completed.trim().is_empty() {
+        planned.retain(|step| !offers.iter().any(|offer| offers_to(offer, step)));
+    }
+}
+
+/// How a question to the user begins among the next steps.
+const ASKED: &str = "Asked the user: ";
+const YES: [&str; 18] = [
+    "yes", "yep", "yeah", "ok", "okay", "sure", "please", "do", "go", "ja", "gerne", "bitte", "sí",
+    "si", "oui", "да", "はい", "好",
+];
+
+/// Whether the offer names the step: `Want me to add the schema check?`
+fn offers_to(offer: &str, step: &str) -> bool {
+    let mut offered = stems(offer.trim_start_matches(ASKED));
+    let polite = stems("want me to shall should would you like if do go ahead let know can could");
+    offered.retain(|word| !polite.contains(word));
+    let named = offered.intersection(&stems(step)).count();
+    !offered.is_empty() && named * 10 >= offered.len() * 7
 }
 
 /// One step per line; one line alone is taken apart into sentences.
@@ -164,6 +199,27 @@ mod tests {
         let rows =
             [summary(3, 1, "", "x"), summary(2, 1, "new plan", ""), summary(1, 1, "old idea", "")];
         check(&rows, &[], &[(2, "new plan")]);
+    }
+
+    #[test]
+    fn what_was_asked_and_answered_is_not_open() {
+        let plan = "Tell the data team. Add a schema check to `load.py` so this fails loudly. \
+                    Asked the user: Want me to add the schema check?";
+        let asked = summary(1, 1, plan, "");
+        let open = |later: &SummaryRow| {
+            super::open(&[later.clone(), asked.clone()], &[])
+                .into_iter()
+                .map(|s| s.text)
+                .collect::<Vec<_>>()
+        };
+        let mut later =
+            summary(2, 1, "", "`load.py` validates what it reads against `SCHEMA` now.");
+        later.summary.request = "yes do that, with pandera".into();
+        assert_eq!(open(&later), ["Tell the data team."]);
+        later.summary.request = "no, look at the other fold first".into();
+        assert_eq!(open(&later).len(), 2, "a question that was answered is none");
+        later.session_id = Some(2);
+        assert_eq!(open(&later).len(), 3, "another session answers nothing");
     }
 
     #[test]

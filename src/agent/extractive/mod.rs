@@ -20,6 +20,7 @@ mod episodes;
 mod examples;
 mod facts;
 mod kind;
+mod lines;
 mod observe;
 mod payload;
 mod prose;

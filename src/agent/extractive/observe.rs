@@ -138,7 +138,7 @@ fn marks(work: &Work) -> BTreeSet<String> {
 
 fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     let kind = kind::of(work, prompt);
-    let fix = work.fixes.iter().find(|f| !f.files.is_empty());
+    let fix = work.cure(!said.is_empty());
     let title = titles::of_work(work, kind, prompt, said);
     let mut facts = Facts::default();
     if let Some(commit) = &work.commit {

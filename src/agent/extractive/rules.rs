@@ -39,13 +39,38 @@ fn stated(prompt: &str) -> Vec<String> {
         return Vec::new();
     }
     let mut rules: Vec<String> = Vec::new();
-    for sentence in asked::sentences(prompt).iter().filter(|s| is_rule(s)).take(RULES) {
-        let rule = capital(sentence);
-        if !rules.contains(&rule) {
-            rules.push(rule);
+    for sentence in asked::sentences(prompt) {
+        for part in parts(&sentence) {
+            let rule = capital(without_lead(part));
+            if rules.len() < RULES && is_rule(&rule) && !rules.contains(&rule) {
+                rules.push(rule);
+            }
         }
     }
     rules
+}
+
+/// Sentences that go on in small letters, as people type them: `do that. and we never …`.
+fn parts(sentence: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = sentence;
+    let mut from = 0;
+    while let Some(at) = rest[from..].find(". ").map(|at| from + at) {
+        let word = rest[..at].rsplit(' ').next().unwrap_or_default();
+        if word.contains('.') || word.chars().count() < 4 {
+            from = at + 1; // `e.g.`, `vs.`
+            continue;
+        }
+        parts.push(&rest[..=at]);
+        (rest, from) = (rest[at + 1..].trim_start(), 0);
+    }
+    parts.push(rest);
+    parts
+}
+
+fn without_lead(text: &str) -> &str {
+    let leads = ["and ", "And ", "also, ", "Also, ", "but ", "But "];
+    leads.iter().find_map(|lead| text.strip_prefix(lead)).unwrap_or(text)
 }
 
 fn is_rule(sentence: &str) -> bool {
@@ -54,8 +79,7 @@ fn is_rule(sentence: &str) -> bool {
         return false;
     }
     let low = sentence.to_lowercase();
-    let low =
-        low.trim_start_matches("please ").trim_start_matches("and ").trim_start_matches("also, ");
+    let low = low.trim_start_matches("please ");
     let said_to = |word: &str| {
         let deed = low.strip_prefix(word).and_then(|rest| rest.split(' ').next());
         deed.is_some_and(|deed| words::IMPERATIVE.are(deed))
@@ -90,6 +114,10 @@ mod tests {
             (
                 "A partir de ahora los importes van en céntimos.",
                 &["A partir de ahora los importes van en céntimos."],
+            ),
+            (
+                "yes do that. and we never impute silently, please: a missing feature must raise",
+                &["We never impute silently, please: a missing feature must raise"],
             ),
             // Wishes, reports, questions, what others wrote.
             ("Never mind, use the old one.", &[]),

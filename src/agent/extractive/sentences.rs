@@ -2,6 +2,7 @@
 //! out, decided, still to do, asked. In a language whose words are not known a sentence stays
 //! `Plain`, and whoever reads it goes by its place.
 
+use super::lines::{is_ruler, strip_marker, unwrapped};
 use super::prose::{capital, inline, split};
 use super::words::{self, Words};
 
@@ -48,6 +49,8 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
     let mut below = 0;
     let mut listed = false;
     let mut in_code = false;
+    // The lead-in of the list that follows, and how many names of it were told.
+    let mut lead: Option<(String, usize)> = None;
     for raw in unwrapped(message) {
         let raw = raw.as_str();
         let line = raw.trim();
@@ -59,7 +62,7 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
             || line.is_empty()
             || line.starts_with('|')
             || line.contains("bytes cut]")
-            || is_rule(line)
+            || is_ruler(line)
         {
             continue;
         }
@@ -76,6 +79,7 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
             tell(&mut out, before, heading, 0, false);
             let about = heading_about(last);
             let text = without_opening(last.trim_end_matches([':', '：']));
+            lead = (!line.starts_with('#') && tells(text)).then(|| (text.to_owned(), 0));
             let own = if line.starts_with('#') || !tells(text) {
                 About::Plain
             } else {
@@ -110,10 +114,44 @@ pub fn sentences(message: &str) -> Vec<Sentence> {
             (heading, outer, below, listed) = (section, section, 0, false);
         }
         listed |= item && below == 0;
+        if item && is_name(text) && matches!(heading, About::Plain | About::Done) {
+            // A list of names says nothing without its lead-in, and what a heading lists are files.
+            if let Some((lead, told)) = &mut lead {
+                named(&mut out, lead, told, &clean);
+            }
+            continue;
+        }
         let depth = if item { (raw.len() - raw.trim_start().len()) / 2 + below } else { 0 };
         tell(&mut out, &clean, heading, depth, item);
     }
     out
+}
+
+/// Nothing but a name: `` `cache: ttl` ``.
+fn is_name(item: &str) -> bool {
+    let inner =
+        item.trim_end_matches(['.', ',']).strip_prefix('`').and_then(|i| i.strip_suffix('`'));
+    inner.is_some_and(|inner| !inner.contains('`'))
+}
+
+/// Tells a name with the lead-in that it stands under: `All three are there: a, b`.
+fn named(out: &mut Vec<Sentence>, lead: &str, told: &mut usize, name: &str) {
+    const NAMES: usize = 5;
+    let name = name.trim_end_matches(['.', ',']);
+    match out.last_mut().filter(|s| s.text.starts_with(lead)) {
+        Some(_) if *told >= NAMES => return,
+        Some(last) if *told > 0 => {
+            last.text = format!("{}, {name}.", last.text.trim_end_matches('.'));
+        }
+        Some(last) => last.text = format!("{}: {name}.", last.text.trim_end_matches('.')),
+        None if *told > 0 => return,
+        None => {
+            let text = format!("{lead}: {name}.");
+            let about = sort(&text, About::Plain);
+            out.push(Sentence { text, about, depth: 0, item: false, opens: true });
+        }
+    }
+    *told += 1;
 }
 
 /// Takes in the sentences of one paragraph or item.
@@ -166,36 +204,6 @@ pub fn opening(said: &[Sentence]) -> Option<usize> {
     matches!(said[first].about, About::Done | About::Plain | About::Decision).then_some(first)
 }
 
-/// A line at least this long that ends inside a sentence was broken by a margin.
-const MARGIN: usize = 50;
-
-/// The lines of a message, with those put together again that only a margin broke.
-fn unwrapped(message: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    let mut in_code = false;
-    for line in message.lines() {
-        let trimmed = line.trim();
-        let fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
-        in_code ^= fence;
-        let starts =
-            trimmed.chars().next().is_some_and(|c| c.is_alphanumeric() || "`\"(".contains(c));
-        let goes_on = !in_code && !fence && starts && !strip_marker(trimmed).1;
-        match out.last_mut().filter(|before| goes_on && breaks_off(before)) {
-            Some(before) => {
-                before.push(' ');
-                before.push_str(trimmed);
-            }
-            None => out.push(line.to_owned()),
-        }
-    }
-    out
-}
-
-fn breaks_off(line: &str) -> bool {
-    let ends = line.ends_with(['.', '!', '?', ':', ';', '|', '*', '`', '。', '！', '？', '：']);
-    !ends && !line.trim_start().starts_with(['#', '|', '`', '~']) && line.chars().count() >= MARGIN
-}
-
 /// Whether it can be understood only after the sentence before it.
 fn leans(text: &str) -> bool {
     let first = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
@@ -204,35 +212,6 @@ fn leans(text: &str) -> bool {
 
 /// A message with more sentences than this is an essay; its beginning says what it is about.
 const MOST: usize = 200;
-
-/// A list item's text, and whether it was one.
-fn strip_marker(line: &str) -> (&str, bool) {
-    let hashes = line.trim_start_matches('#');
-    if hashes.len() != line.len() && hashes.starts_with(' ') {
-        return (hashes.trim_start(), false);
-    }
-    if let Some(rest) = line.strip_prefix("> ") {
-        return (rest.trim_start(), false);
-    }
-    for marker in ["- [x] ", "- [X] ", "- [ ] ", "- ", "* ", "+ ", "• ", "– "] {
-        if let Some(rest) = line.strip_prefix(marker) {
-            return (rest.trim_start(), true);
-        }
-    }
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    if (1..=3).contains(&digits) {
-        for marker in [". ", ") "] {
-            if let Some(rest) = line[digits..].strip_prefix(marker) {
-                return (rest.trim_start(), true);
-            }
-        }
-    }
-    (line, false)
-}
-
-fn is_rule(line: &str) -> bool {
-    line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '=' | '_' | ' '))
-}
 
 /// What stands under a heading or a lead-in such as `Next steps:`.
 fn heading_about(heading: &str) -> About {
@@ -258,7 +237,7 @@ fn sort(text: &str, heading: About) -> About {
     if text.ends_with(['?', '？']) {
         return About::Question;
     }
-    if words::NEXT_BEGIN.begin(&low) {
+    if words::NEXT_BEGIN.begin(&low) || words::YOURS.inside(&low) {
         return About::Next;
     }
     if is_done(&low) {
@@ -342,9 +321,11 @@ pub fn without_label(text: &str, labels: Words) -> String {
 /// Whether a lead-in says something itself, and does not only announce what follows.
 fn tells(text: &str) -> bool {
     let low = text.to_lowercase();
-    let announces = ["following", "summary", "changes", "what ", "here", "these", "steps"];
+    const ANNOUNCE: [&str; 8] =
+        ["following", "summary", "changes", "what", "here", "here's", "these", "steps"];
+    let mut words = low.split(|c: char| !c.is_alphanumeric() && c != '\'');
     text.split_whitespace().count() >= 4
-        && !announces.iter().any(|a| low.contains(a))
+        && !words.any(|word| ANNOUNCE.contains(&word))
         && !is_pleasantry(text)
 }
 
@@ -364,6 +345,33 @@ mod tests {
         let expected: Vec<(String, About)> =
             expected.iter().map(|(t, a)| ((*t).to_owned(), *a)).collect();
         assert_eq!(got, expected, "{message}");
+    }
+
+    #[test]
+    fn names_are_told_with_what_announces_them() {
+        sorted(
+            "Your rebase is finished and all commits are still there:\n\n- `cache: ttl`\n- `cache: metrics`\n\n\
+             `tsc` has nothing to say.",
+            &[
+                (
+                    "Your rebase is finished and all commits are still there: `cache: ttl`, `cache: metrics`.",
+                    About::Plain,
+                ),
+                ("`tsc` has nothing to say.", About::Plain),
+            ],
+        );
+        sorted(
+            "Renamed it.\n\n## Files\n- `src/a.rs`\n- `src/b.rs`",
+            &[("Renamed it.", About::Done)],
+        );
+        sorted("Next steps:\n- `npm publish`", &[("`npm publish`", About::Next)]);
+        sorted(
+            "`region` has 5.8% NaN, so loading it raises now — you'll need to decide what to do.",
+            &[(
+                "`region` has 5.8% NaN, so loading it raises now — you'll need to decide what to do.",
+                About::Next,
+            )],
+        );
     }
 
     #[test]

@@ -17,14 +17,17 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
     if let Some(commit) = &work.commit {
         return tidy(without_prefix(&commit.subject));
     }
-    let fix = work.fixes.iter().find(|f| !f.files.is_empty());
     if kind == "bugfix"
-        && let Some(fix) = fix
+        && let Some(fix) = work.cure(!said.is_empty())
     {
         return cures::of_fix(fix, work, said);
     }
-    let whole =
-        |s: &&Sentence| !leans_inside(&s.text) && stands_alone(&s.text) && !is_vacuous(&s.text);
+    let whole = |s: &&Sentence| {
+        !leans_inside(&s.text)
+            && stands_alone(&s.text)
+            && !is_vacuous(&s.text)
+            && !delivers(&s.text)
+    };
     let opening = sentences::opening(said).map(|at| &said[at]).filter(|s| !s.item).filter(whole);
     if let Some(opening) = opening {
         return tidy(&without_subject(&opening.text));
@@ -221,6 +224,12 @@ pub fn leans_inside(text: &str) -> bool {
 /// `The rename is complete.`
 fn is_vacuous(text: &str) -> bool {
     text.split_whitespace().count() <= 6 && words::VACUOUS.inside(&text.to_lowercase())
+}
+
+/// `I pushed with --force-with-lease.`: how it got there, not what it is.
+fn delivers(text: &str) -> bool {
+    let low = without_subject(text).to_lowercase();
+    ["pushed ", "committed ", "tagged ", "merged ", "rebased "].iter().any(|w| low.starts_with(w))
 }
 
 /// `All 12 tests pass.`: true, and no title.

@@ -31,7 +31,7 @@ pub fn telling(output: &str) -> Vec<String> {
         push(&mut out, &quote(&lines, at));
     }
     if out.is_empty()
-        && let Some(last) = lines.last()
+        && let Some(last) = lines.iter().rfind(|line| !counts_tests(line))
     {
         push(&mut out, last);
     }
@@ -64,6 +64,9 @@ pub fn looks_failed(output: &str) -> bool {
 /// A line with the one below it where the first only announces it.
 fn quote(lines: &[&str], at: usize) -> String {
     let line = lines[at];
+    if let Some(reason) = reason(line) {
+        return reason.to_owned();
+    }
     let next = lines.get(at + 1).copied().unwrap_or("");
     let place = next.strip_prefix("--> ");
     if let Some(place) = place {
@@ -126,6 +129,17 @@ fn is_speech(line: &str) -> bool {
         && !line.starts_with("hint: ")
 }
 
+/// Why, of pytest's `FAILED tests/test_a.py::test_b - ValueError: …`.
+fn reason(line: &str) -> Option<&str> {
+    Some(line.strip_prefix("FAILED ")?.split_once(" - ")?.1)
+}
+
+/// `1 failed, 4 passed in 1.32s`, which the verdict tells.
+fn counts_tests(line: &str) -> bool {
+    let line = line.trim_matches('=').trim();
+    line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" failed") && line.len() < 80
+}
+
 /// How much a line says about the failure; 0 is nothing.
 fn weight(line: &str) -> u8 {
     const EMPTY: [&str; 17] = [
@@ -148,6 +162,12 @@ fn weight(line: &str) -> u8 {
         "errors: 0",
     ];
     if EMPTY.iter().any(|e| line.contains(e)) || line.starts_with("test result:") {
+        return 0;
+    }
+    if reason(line).is_some() {
+        return 6;
+    }
+    if counts_tests(line) {
         return 0;
     }
     // Which tests failed is told by the verdict.

@@ -105,6 +105,12 @@ pub const FOUND: Words = Words(
      the problem is|the issue was|the issue is|i found|found that|discovered|because |happens when|\
      due to |die ursache|lag daran|la cause|parce que|la causa|porque |причина|потому что|原因",
 );
+// What the user has to do or to decide, whatever else the sentence says.
+pub const YOURS: Words = Words(
+    "you'll need to |you will need to |you'll have to |you will have to |you need to decide|\
+     needs a decision|needs your decision|is your call|is up to you|musst du |müssen sie |\
+     tendrás que |tendrá que |il vous faudra |tu devras ",
+);
 pub const NEXT: Words = Words(
     " should |remains to|remains open|still open|still needs|still need to|still missing|needs to be|\
      left to do|todo|next step|follow-up|not implemented yet|not covered yet|not yet |isn't yet |\
@@ -140,10 +146,12 @@ pub const EXPLAINS: Words = Words(
 // Talk.
 pub const OPENINGS: Words = Words(
     "Good|Great|Perfect|Excellent|Done|All done|Yes|No|Okay|OK|Right|Indeed|Sure|Important|Note|\
-     Answer|Short answer|Conclusion|Key finding|Finding|TL;DR|Result|Update|Got it|Fixed it|Ja|Oui|Sí",
+     Answer|Short answer|Conclusion|Key finding|Finding|TL;DR|Result|Update|Got it|Fixed it|Found it|Found the bug|Found the problem|Found the issue|\
+     Found the cause|Found the culprit|Nailed it|Gefunden|Encontrado|Trouvé|Ja|Oui|Sí",
 );
 pub const PLEASANT: Words = Words(
-    "done|fixed|committed|pushed|all done|great|perfect|sure|ok|okay|yes|no|thanks|good|all set|fertig|listo|terminé|\
+    "done|fixed|committed|pushed|found it|found the bug|found the problem|found the issue|\
+     found the cause|found the culprit|nailed it|gefunden|encontrado|trouvé|all done|great|perfect|sure|ok|okay|yes|no|thanks|good|all set|fertig|listo|terminé|\
      summary|everything is clean|all green|everything works|here you go|finished|complete|erledigt|\
      voilà|hecho|готово|完成|完了",
 );
@@ -162,7 +170,7 @@ pub const RULE_BEGIN: Words = Words(
      a partir de agora|отныне|впредь|今后|以后|从现在开始|今後|これから|앞으로",
 );
 pub const RULE: Words = Words(
-    " from now on|we decided|we've decided|we have decided|we agreed |i decided |i've decided |\
+    " from now on|, and never |and we never |and we always |we decided|we've decided|we have decided|we agreed |i decided |i've decided |\
      i prefer |we prefer |our convention is|wir haben entschieden|wir haben beschlossen|\
      wir haben uns für |nous avons décidé|on a décidé|hemos decidido|je préfère |prefiero |\
      мы решили|我们决定",

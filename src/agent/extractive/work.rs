@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::edit::{Edit, Made};
+use super::kind;
 use super::run::{Check, CheckKind, Commit};
 use super::verdict::Verdict;
 use crate::memory::Origin;
@@ -81,6 +82,17 @@ impl Work {
             && self.deeds.is_empty()
             && self.fixes.is_empty()
             && self.reverted.is_empty()
+    }
+
+    /// The failure that this work cured: one that was there before it, though a new test may have
+    /// shown it; and where nobody says what was done, one of its own making.
+    pub fn cure(&self, said: bool) -> Option<&Fix> {
+        let cured = || self.fixes.iter().filter(|f| !f.files.is_empty());
+        let own = |fix: &Fix| {
+            let before = |f: &&FileChange| f.sources.first() < fix.trouble.sources.first();
+            self.files.iter().filter(before).any(|f| !kind::is_test(&f.path))
+        };
+        cured().find(|f| !own(f)).or_else(|| cured().next().filter(|_| !said))
     }
 
     /// Puts back what was edited of `path`; `.` is everything. The paths that were put back.

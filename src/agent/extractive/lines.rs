@@ -1,0 +1,60 @@
+//! The lines of a message: put together where only a margin broke them, without their markers.
+
+/// A line at least this long that ends inside a sentence was broken by a margin.
+const MARGIN: usize = 50;
+
+/// The lines of a message, with those put together again that only a margin broke.
+pub fn unwrapped(message: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut in_code = false;
+    for line in message.lines() {
+        let trimmed = line.trim();
+        let fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
+        in_code ^= fence;
+        let starts =
+            trimmed.chars().next().is_some_and(|c| c.is_alphanumeric() || "`\"(".contains(c));
+        let goes_on = !in_code && !fence && starts && !strip_marker(trimmed).1;
+        match out.last_mut().filter(|before| goes_on && breaks_off(before)) {
+            Some(before) => {
+                before.push(' ');
+                before.push_str(trimmed);
+            }
+            None => out.push(line.to_owned()),
+        }
+    }
+    out
+}
+
+fn breaks_off(line: &str) -> bool {
+    let ends = line.ends_with(['.', '!', '?', ':', ';', '|', '*', '`', '。', '！', '？', '：']);
+    !ends && !line.trim_start().starts_with(['#', '|', '`', '~']) && line.chars().count() >= MARGIN
+}
+
+/// A list item's text, and whether it was one.
+pub fn strip_marker(line: &str) -> (&str, bool) {
+    let hashes = line.trim_start_matches('#');
+    if hashes.len() != line.len() && hashes.starts_with(' ') {
+        return (hashes.trim_start(), false);
+    }
+    if let Some(rest) = line.strip_prefix("> ") {
+        return (rest.trim_start(), false);
+    }
+    for marker in ["- [x] ", "- [X] ", "- [ ] ", "- ", "* ", "+ ", "• ", "– "] {
+        if let Some(rest) = line.strip_prefix(marker) {
+            return (rest.trim_start(), true);
+        }
+    }
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    if (1..=3).contains(&digits) {
+        for marker in [". ", ") "] {
+            if let Some(rest) = line[digits..].strip_prefix(marker) {
+                return (rest.trim_start(), true);
+            }
+        }
+    }
+    (line, false)
+}
+
+pub fn is_ruler(line: &str) -> bool {
+    line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '=' | '_' | ' '))
+}
