@@ -124,6 +124,7 @@ pub struct Earlier {
     pub origin: Origin,
     pub kind: String,
     pub title: String,
+    pub narrative: Option<String>,
     pub facts: Vec<String>,
     pub files_read: Vec<String>,
     pub files_modified: Vec<String>,

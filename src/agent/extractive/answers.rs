@@ -32,7 +32,7 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
     let told = |s: &&Sentence| {
         !matches!(s.about, About::Question | About::Next)
             && !same(&s.text, &title)
-            && !titles::labelled(&s.text)
+            && (!titles::labelled(&s.text) || s.text.split_whitespace().count() > 6)
             && !s.text.starts_with("See ")
     };
     let spoken = said.iter().filter(told).filter(|s| !s.item && titles::prose_in(&s.text) >= 20);
@@ -91,16 +91,26 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
     })
 }
 
+const ALARMS: [&str; 8] = [
+    "sql injection",
+    "command injection",
+    "remote code execution",
+    "session fixation",
+    "cross-site scripting",
+    "request forgery",
+    "path traversal",
+    "auth bypass",
+];
+
 fn alarming(said: &[Sentence]) -> bool {
     said.iter().any(|s| {
         let low = s.text.to_lowercase();
         low.contains("cve-")
-            || low.contains("sql injection")
             || low.contains("vulnerab")
                 && !low.contains("no vulnerab")
                 && !low.contains("no known vulnerab")
                 && !low.contains("0 vulnerab")
-            || low.contains("remote code execution")
+            || ALARMS.iter().any(|alarm| low.contains(alarm))
             || low.contains("leaked")
                 && (low.contains("key") || low.contains("secret") || low.contains("token"))
     })

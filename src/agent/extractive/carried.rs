@@ -11,6 +11,8 @@ use crate::memory::{Batch, Earlier};
 pub const NEW: &str = "New: ";
 /// Begins the fact of a failure that is not over.
 pub const OPEN: &str = "Still failing: ";
+/// Begins the story of a cure.
+pub const PROBLEM: &str = "Problem: ";
 /// Begins the fact of a commit.
 pub const COMMIT: &str = "Commit ";
 
@@ -36,8 +38,10 @@ pub fn over(batch: &Batch, events: &[Event]) -> Option<Work> {
 
 /// A cure has a story of its own, and what was committed is done.
 fn is_unfinished(earlier: &Earlier) -> bool {
+    let cure = earlier.narrative.as_deref().is_some_and(|n| n.starts_with(PROBLEM));
     !earlier.files_modified.is_empty()
-        && !matches!(earlier.kind.as_str(), "bugfix" | "discovery")
+        && !cure
+        && earlier.kind != "discovery"
         && !earlier.facts.iter().any(|f| f.starts_with(COMMIT))
 }
 

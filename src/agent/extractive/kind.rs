@@ -64,12 +64,16 @@ fn by_commit(subject: &str) -> Option<&'static str> {
 /// The kind that a prompt's first telling word names, in the languages people write to agents in.
 pub fn by_words(text: &str) -> Option<&'static str> {
     let low: String = text.chars().take(600).collect::<String>().to_lowercase();
-    let by_verb = low
+    let words: Vec<&str> = low
         .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '\'')
         .filter(|w| !w.is_empty())
         .take(60)
-        .enumerate()
-        .find_map(|(at, word)| verb(word, at));
+        .collect();
+    // "Keep the error format" is about no error.
+    let about = |at: usize| words.get(at + 1).is_some_and(|next| words::OF_ERRORS.are(next));
+    let by_verb = words.iter().enumerate().find_map(|(at, word)| {
+        verb(word, at).filter(|_| !(word.starts_with("error") && about(at)))
+    });
     by_verb.or_else(|| {
         let wide = [
             (words::FIX_WIDE, "bugfix"),
@@ -98,6 +102,7 @@ fn verb(word: &str, at: usize) -> Option<&'static str> {
         | "enable" => Some("feature"),
         "move" | "split" | "cleanup" | "clean" => Some("refactor"),
         "error" | "errors" => Some("bugfix"),
+        "migrate" | "port" | "convert" if at <= 3 => Some("change"),
         "crates" => None,
         _ if word.starts_with("fixture") || word.starts_with("fixed-") => None,
         _ if words::FIX.begin(word) => Some("bugfix"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::carried::{COMMIT, NEW, OPEN};
+use super::carried::{COMMIT, NEW, OPEN, PROBLEM};
 use super::edit::Made;
 use super::episodes::Thread;
 use super::facts::{
@@ -13,6 +13,9 @@ use super::sentences::{self, About, Sentence};
 use super::work::{FileChange, Fix, Work};
 use super::{answers, asked, kind, titles};
 use crate::memory::{Batch, Cause, Earlier, Observation, Origin};
+
+/// Changes of single lines are told of works with no more files.
+const SINGLE_LINES: usize = 4;
 
 /// A narrative is at most this many characters.
 pub const NARRATIVE: usize = 700;
@@ -179,7 +182,9 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     if let Some(commit) = &work.commit {
         body_items(&commit.body).iter().take(6).for_each(|item| facts.add(item));
     }
-    for file in work.files.iter().filter(|f| f.swap.is_some()).take(4) {
+    // Of many files the single lines tell nothing.
+    let few = work.files.len() <= SINGLE_LINES;
+    for file in work.files.iter().filter(|f| few && f.swap.is_some()) {
         small_change(file).iter().for_each(|fact| facts.add(fact));
     }
     let created = |f: &&FileChange| f.made == Made::Created;
@@ -248,7 +253,7 @@ fn narrative(work: &Work, said: &[Sentence], title: &str) -> Option<String> {
 }
 
 fn problem_and_solution(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
-    let mut problem = format!("Problem: {}.", problem(&fix.trouble).trim_end_matches('.'));
+    let mut problem = format!("{PROBLEM}{}.", problem(&fix.trouble).trim_end_matches('.'));
     if let Some(cause) = cause(said) {
         problem.push_str(&format!(" {}", paragraph(std::iter::once(cause.text.as_str()), 300)));
     }

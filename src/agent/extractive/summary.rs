@@ -8,7 +8,7 @@ use super::prose::{self, fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::words;
 use super::work::merge;
-use super::{asked, titles};
+use super::{asked, carried, titles};
 use crate::memory::{Batch, Cause, Earlier, Message, Observation, Origin, Summary};
 
 const COMPLETED: usize = 900;
@@ -211,7 +211,7 @@ fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> St
 }
 
 fn problem(observation: &Observation) -> Option<String> {
-    let narrative = observation.narrative.as_deref()?.strip_prefix("Problem: ")?;
+    let narrative = observation.narrative.as_deref()?.strip_prefix(carried::PROBLEM)?;
     let text = narrative.split(" Solution: ").next()?;
     Some(text.to_owned())
 }
@@ -246,7 +246,7 @@ fn completed(
     } else {
         texts = after(previous, texts, batch);
     }
-    texts.extend(committed(&works, &texts));
+    texts.extend(committed(batch, &works, &texts));
     texts.extend(tested(&works, &texts));
     paragraph(texts.iter().map(String::as_str), COMPLETED)
 }
@@ -257,13 +257,18 @@ fn names_place(text: &str) -> bool {
 }
 
 /// The commits that the message does not name.
-fn committed(works: &[&Observation], texts: &[String]) -> Option<String> {
-    let hash = |o: &Observation| {
-        o.facts.iter().find_map(|f| f.strip_prefix("Commit ")?.split(' ').next().map(str::to_owned))
+fn committed(batch: &Batch, works: &[&Observation], texts: &[String]) -> Option<String> {
+    let hash = |facts: &[String]| {
+        let commit =
+            |f: &String| f.strip_prefix(carried::COMMIT)?.split(' ').next().map(str::to_owned);
+        facts.iter().find_map(commit)
     };
-    let untold: Vec<(String, &str)> = works
-        .iter()
-        .filter_map(|o| Some((hash(o)?, o.title.as_str())))
+    // Of a turn that stopped before, its summary has told the earlier ones.
+    let earlier = batch.earlier.iter().filter(|e| e.agent_id.is_none() && batch.previous.is_none());
+    let earlier = earlier.map(|e| (&e.facts, e.title.as_str()));
+    let untold: Vec<(String, &str)> = earlier
+        .chain(works.iter().map(|o| (&o.facts, o.title.as_str())))
+        .filter_map(|(facts, title)| Some((hash(facts)?, title)))
         .filter(|(hash, _)| !texts.iter().any(|t| t.contains(hash.as_str())))
         .collect();
     match untold.as_slice() {
@@ -388,13 +393,28 @@ fn earlier_and(
     out
 }
 
+/// The last question, with what it speaks of where it says too little itself: `Do you want me to?`
+fn asked_at_last(said: &[Sentence]) -> Option<String> {
+    const ALONE: usize = 7;
+    const BEFORE: usize = 2;
+    let at = said.iter().rposition(|s| s.about == About::Question)?;
+    let leans = |text: &str| text.split_whitespace().count() < ALONE || titles::leans_inside(text);
+    let mut from = at;
+    // What is still to do has been told already.
+    let untold = |at: usize| said[at].about != About::Next;
+    while from > 0 && at - from < BEFORE && leans(&said[from].text) && untold(from - 1) {
+        from -= 1;
+    }
+    let parts: Vec<&str> =
+        said[from..=at].iter().map(|s| s.text.trim_end_matches(['.', '。'])).collect();
+    Some(format!("Asked the user: {}", parts.join(" — ")))
+}
+
 fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
     let mut texts: Vec<String> = of_kind(said, &[About::Next])
         .map(|s| sentences::without_label(&s.text, words::NEXT_LABEL))
         .collect();
-    texts.extend(
-        of_kind(said, &[About::Question]).last().map(|s| format!("Asked the user: {}", s.text)),
-    );
+    texts.extend(asked_at_last(said));
     for thread in threads {
         for trouble in thread.works.iter().flat_map(|w| &w.open).chain(&thread.looked.open).take(2)
         {

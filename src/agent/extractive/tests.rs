@@ -134,6 +134,7 @@ fn stored(made: &[crate::memory::Observation]) -> Vec<Earlier> {
         origin: o.origin,
         kind: o.kind.clone(),
         title: o.title.clone(),
+        narrative: o.narrative.clone(),
         facts: o.facts.clone(),
         files_read: o.files_read.clone(),
         files_modified: o.files_modified.clone(),

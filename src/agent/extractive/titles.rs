@@ -133,7 +133,9 @@ pub fn short(path: &str) -> String {
 /// The best sentence of an answer, or the question it answers.
 pub fn of_answer(prompt: &str, said: &[Sentence]) -> Option<String> {
     let useful = |s: &&Sentence| s.about != About::Question && s.about != About::Next;
-    let telling = |s: &&Sentence| stands_alone(&s.text) && names_something(&s.text);
+    let telling = |s: &&Sentence| {
+        stands_alone(&s.text) && names_something(&s.text) && !(s.item && labelled(&s.text))
+    };
     let best = said.iter().filter(useful).take(8).find(telling);
     if let Some(best) = best {
         return Some(tidy(&best.text));

@@ -107,7 +107,7 @@ pub const FOUND: Words = Words(
 );
 // What the user has to do or to decide, whatever else the sentence says.
 pub const YOURS: Words = Words(
-    "you'll need to |you will need to |you'll have to |you will have to |you need to decide|\
+    "you need to |you'll need to |you will need to |you'll have to |you will have to |\
      needs a decision|needs your decision|is your call|is up to you|musst du |müssen sie |\
      tendrás que |tendrá que |il vous faudra |tu devras ",
 );
@@ -220,6 +220,12 @@ pub const VACUOUS: Words = Words(
 // What somebody could not do is told with its subject.
 pub const NEGATIVE: Words = Words(
     "was |wasn't |were |could not |couldn't |cannot |can't |did not |didn't |do not |don't |had |have |am ",
+);
+
+// What is said of errors by those who have none.
+pub const OF_ERRORS: Words = Words(
+    "format|formats|message|messages|handling|handler|handlers|code|codes|type|types|page|pages|\
+     response|responses|boundary|boundaries|budget|budgets",
 );
 
 // What a prompt or a commit asks for: stems of verbs.

@@ -353,8 +353,8 @@ fn prompts_of_turn(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec
 
 fn observed(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlier>> {
     let mut rows = tx.prepare_cached(
-        "SELECT id, prompt_number, agent_id, origin, type, title, facts, files_read, files_modified
-         FROM observations WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL
+        "SELECT id, prompt_number, agent_id, origin, type, title, facts, files_read, files_modified,
+           narrative FROM observations WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL
            AND superseded_by IS NULL ORDER BY id",
     )?;
     let rows = rows.query_map([session_id, number], |r| {
@@ -368,6 +368,7 @@ fn observed(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlie
             facts: list(r.get(6)?),
             files_read: list(r.get(7)?),
             files_modified: list(r.get(8)?),
+            narrative: r.get(9)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -82,6 +82,7 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
         prompt_number: 1,
         origin: Origin::Repository,
         facts: vec!["a \"fact\"".into()],
+        narrative: Some("why".into()),
         kind: "bugfix".into(),
         title: title.into(),
         files_read: vec!["src/a.rs".into()],
