@@ -9,21 +9,22 @@
 pub mod agent;
 mod birth;
 pub mod edit;
+mod environment;
 mod keys;
 mod prices;
 mod resolve;
 pub mod secrets;
 mod unit;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::paths::{Paths, Roots};
 pub use agent::{Agent, Allowance, usual_keys};
 pub use birth::{Starter, worker_env};
+pub use environment::process_env;
 pub use keys::{BACKENDS, Key, check, find, nearest};
 pub use prices::Price;
 pub use resolve::{Origin, Value, env_name};
@@ -136,19 +137,6 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
         if lies_in(file, project, home.as_deref()));
     let config = Config::from(env, text.as_deref(), inside);
     Ok(Settings { config, paths, config_file, home, inside_project: inside })
-}
-
-/// The process's own environment. Variables of ours are picked out once: each setting asks for
-/// one, and to look through all of a client's environment for each is a good part of a hook's work.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
-pub fn process_env(name: &str) -> Option<OsString> {
-    static OURS: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
-    let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"MEMCTL_");
-    if !is_ours(OsStr::new(name)) {
-        return std::env::var_os(name);
-    }
-    let ours = OURS.get_or_init(|| std::env::vars_os().filter(|(name, _)| is_ours(name)).collect());
-    ours.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
 fn config_file(env: Env, home: Option<&Path>) -> Option<PathBuf> {
