@@ -1,15 +1,15 @@
-//! One request over a worker's socket: connected, sent, answered, each within its patience.
+//! One request over a worker's socket: connected, sent, answered, all within one patience.
 //!
 //! A socket is trusted only when the path holds a socket of our own user, no link, and the
 //! process behind it is ours too: `/tmp` is everybody's.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memctl_proto::{Reply, Request, io::ask as exchange};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, sockopt};
@@ -17,18 +17,20 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::process;
 
-/// Sends `request` to the socket at `path` and reads the answer, waiting at most `patience` for
-/// each of connecting, sending and reading.
+/// Sends `request` to the socket at `path` and reads the answer, all within `patience`: a peer that
+/// answers by the byte is waited for no longer than one that is silent.
 ///
 /// # Errors
-/// See [`is_nobody`]; anything else means that somebody may be there and did not answer.
+/// See [`is_nobody`]; `InvalidData`: somebody answered who speaks otherwise. Anything else means
+/// that somebody may be there and did not answer.
 pub fn ask(path: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
-    let mut stream = connect(path, patience)?;
-    exchange(&mut stream, request)
+    let until = Instant::now() + patience;
+    let stream = connect(path, patience)?;
+    exchange(&mut Within { stream, until }, request)
 }
 
-/// Connects to the socket of a process of our own user.
-pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+/// Connects to the socket of a process of our own user. Its time-outs are `patience` for each call.
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let meta = fs::symlink_metadata(path)?;
     if !meta.file_type().is_socket() || meta.uid() != process::own_uid() {
         return Err(stranger());
@@ -47,6 +49,39 @@ pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
+/// A connection on which nothing is waited for past one moment, however many calls it takes.
+struct Within {
+    stream: UnixStream,
+    until: Instant,
+}
+
+impl Within {
+    /// What is left of the time; the socket's own time-outs count for each call anew.
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        // A socket's time-out of zero would mean none at all.
+        if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+impl Read for Within {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Within {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 /// Whether an error of [`ask`] means that no worker of ours listens there.
 pub fn is_nobody(e: &io::Error) -> bool {
     matches!(
@@ -57,4 +92,29 @@ pub fn is_nobody(e: &io::Error) -> bool {
 
 fn stranger() -> io::Error {
     io::Error::new(ErrorKind::PermissionDenied, "what stands at the socket's path is not ours")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Or a peer that answers by the byte could keep a hook for as long as it likes.
+    #[test]
+    fn no_byte_makes_the_time_begin_anew() {
+        let (stream, mut peer) = UnixStream::pair().unwrap();
+        peer.write_all(b"by the byte").unwrap();
+        let mut within = Within { stream, until: Instant::now() + Duration::from_secs(60) };
+        let mut byte = [0];
+        within.read_exact(&mut byte).unwrap();
+        within.until = Instant::now();
+        assert_eq!(within.read(&mut byte).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert_eq!(within.write(&byte).unwrap_err().kind(), ErrorKind::TimedOut);
+        // A call that does wait, waits for what is left.
+        within.until = Instant::now() + Duration::from_secs(60);
+        within.read_exact(&mut [0; 10]).unwrap();
+        within.until = Instant::now() + Duration::from_millis(20);
+        let e = within.read(&mut byte).unwrap_err();
+        assert!(matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{e}");
+        assert!(Instant::now() >= within.until);
+    }
 }

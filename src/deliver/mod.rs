@@ -9,6 +9,7 @@ pub mod launch;
 pub mod probe;
 pub mod unfinished;
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use memctl_proto::{Event, Kind, Reply, Request};
@@ -33,7 +34,7 @@ enum Refused {
     Nobody,
     /// Somebody listens and does not answer in time.
     Unanswered,
-    /// The worker says no.
+    /// The worker says no, or that it does not speak our version.
     Rejected,
 }
 
@@ -64,6 +65,7 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
     };
     crate::testpoint::at("deliver.spooled");
     let answered = !unanswered && ring(settings, key, within(hook.ring, deadline));
+    crate::testpoint::at("deliver.rung");
     if !answered && starts_a_worker(event.kind) {
         let _ = launch::start(settings, &event.client, &event.session);
     }
@@ -88,6 +90,7 @@ fn send(
         Ok(Reply::Accepted { duplicate, .. }) => Ok(duplicate),
         Ok(_) => Err(Refused::Rejected),
         Err(e) if connect::is_nobody(&e) => Err(Refused::Nobody),
+        Err(e) if e.kind() == ErrorKind::InvalidData => Err(Refused::Rejected),
         Err(_) => Err(Refused::Unanswered),
     }
 }
