@@ -32,9 +32,14 @@ pub fn probe(paths: &Paths, key: &str) -> Found {
     let lock_path = paths.session_lock(key);
     // A lock that cannot be looked at is nobody's to take: as good as held.
     let state = lock::probe(&lock_path).unwrap_or(Probe::Held);
-    let holder = lock::read_holder(&lock_path);
-    let socket = holder.as_ref().map_or_else(|| paths.socket(key, 0), |h| h.socket.clone());
-    let holder = holder.unwrap_or_default();
+    let holder = match state {
+        Probe::Held => lock::holder(&lock_path),
+        Probe::Free | Probe::Absent => lock::read_holder(&lock_path).unwrap_or_default(),
+    };
+    let socket = match holder.socket.as_os_str().is_empty() {
+        true => paths.socket(key, 0),
+        false => holder.socket.clone(),
+    };
     match state {
         Probe::Held => match connect::ask(&socket, &Request::Status, PATIENCE) {
             Ok(Reply::Status { json }) => {

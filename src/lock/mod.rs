@@ -20,7 +20,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use crate::process;
 
 pub use file::{FileLock, Held, exclusive};
-pub use session::{Holder, Probe, SessionLock, probe, proven_holder, read_holder};
+pub use session::{Holder, Probe, SessionLock, holder, probe, proven_holder, read_holder};
 
 /// std opens with `O_CLOEXEC`. `O_NONBLOCK`: a pipe in its place must not make us wait.
 fn reading() -> OpenOptions {

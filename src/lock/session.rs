@@ -110,21 +110,44 @@ fn read(file: &File) -> Option<Holder> {
     serde_json::from_slice(text.split(|b| *b == b'\n').next()?).ok()
 }
 
+/// Who holds the lock of `path`: what its file says; where that is nothing yet, or the words of one
+/// who has died, whom the kernel names. A worker that hangs between its lock and its first word
+/// could else be ended by nobody. Of him no more is known than who he is.
+pub fn holder(path: &Path) -> Holder {
+    let said = read_holder(path).unwrap_or_default();
+    match process::proven(&said.identity) {
+        // Alive, or counted where the kernel's numbers would be others.
+        Ok(_) | Err(NotProven::OtherNamespace) => said,
+        Err(NotProven::Gone | NotProven::OtherBoot | NotProven::OtherProcess) => {
+            let named = holder_pid(path).and_then(Identity::of_ours);
+            named.map_or(said, |identity| Holder { identity, ..Holder::default() })
+        }
+    }
+}
+
 /// The process that holds the lock of `path`, by the kernel's word.
-pub fn holder_pid(path: &Path) -> Option<i32> {
+fn holder_pid(path: &Path) -> Option<i32> {
     process::lock_holder(&reading().open(path).ok()?).ok()?
 }
 
 /// A handle on the process that holds the lock of `path`, when what its file says and, where it
-/// can be asked, what the kernel says name the same one.
+/// can be asked, what the kernel says name the same one; where the file says nothing, the one
+/// whom the kernel names.
 ///
 /// # Errors
 /// What speaks against it: nobody is signalled then.
 pub fn proven_holder(path: &Path) -> Result<Handle, NotProven> {
-    let holder = read_holder(path).ok_or(NotProven::Gone)?;
+    let holder = holder(path);
+    if holder == Holder::default() {
+        return Err(NotProven::Gone);
+    }
+    let handle = process::proven(&holder.identity)?;
+    // The one who is held now holds the lock still.
+    let by_kernel_alone = holder.socket.as_os_str().is_empty();
     match holder_pid(path) {
         Some(pid) if pid != holder.identity.pid => Err(NotProven::OtherProcess),
-        _ => process::proven(&holder.identity),
+        None if by_kernel_alone => Err(NotProven::Gone),
+        _ => Ok(handle),
     }
 }
 
@@ -256,6 +279,43 @@ mod tests {
         let next = take(&path);
         assert_eq!(next.before(), Some(&holder("s")));
         assert_eq!(read_holder(&path), None, "the dead one's words are not the new one's");
+    }
+
+    /// The kernel knows who holds it, whatever the file says.
+    #[test]
+    fn whoever_has_not_said_it_yet_is_known_all_the_same() {
+        let (_dir, path) = place();
+        assert_eq!(super::holder(&path), Holder::default());
+        assert_eq!(proven_holder(&path).unwrap_err(), NotProven::Gone);
+        let lock = take(&path);
+        let own = Identity::own().unwrap();
+        let dead = Identity { start: own.start - 1, ..own.clone() };
+        let elsewhere = Identity { pid_ns: 1, ..own.clone() };
+        let named = |identity: &Identity| Holder { identity: identity.clone(), ..holder("s") };
+        assert_eq!(super::holder(&path), Holder { identity: own.clone(), ..Holder::default() });
+        assert_eq!(*proven_holder(&path).unwrap().process(), own.process());
+        // The words of one who died before.
+        lock.write(&named(&dead)).unwrap();
+        assert_eq!(super::holder(&path).identity, own);
+        assert_eq!(*proven_holder(&path).unwrap().process(), own.process());
+        // In another container the same number is another process.
+        lock.write(&named(&elsewhere)).unwrap();
+        assert_eq!(super::holder(&path), named(&elsewhere));
+        assert_eq!(proven_holder(&path).unwrap_err(), NotProven::OtherNamespace);
+        lock.write(&named(&own)).unwrap();
+        assert_eq!(super::holder(&path), named(&own));
+        drop(lock);
+        lock_is_free(&path, &dead);
+    }
+
+    fn lock_is_free(path: &Path, dead: &Identity) {
+        fs::write(
+            path,
+            serde_json::to_vec(&Holder { identity: dead.clone(), ..holder("s") }).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(super::holder(path).identity, *dead);
+        assert!(proven_holder(path).is_err(), "nobody holds it");
     }
 
     #[test]

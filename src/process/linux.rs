@@ -44,7 +44,16 @@ pub fn boot_id() -> String {
 }
 
 pub fn pid_namespace() -> u64 {
-    fs::metadata("/proc/self/ns/pid").map(|m| m.ino()).unwrap_or(0)
+    namespace("/proc/self/ns/pid")
+}
+
+/// Another process's; 0 when it may not be looked at.
+pub fn pid_namespace_of(pid: i32) -> u64 {
+    namespace(&format!("/proc/{pid}/ns/pid"))
+}
+
+fn namespace(path: &str) -> u64 {
+    fs::metadata(path).map(|m| m.ino()).unwrap_or(0)
 }
 
 /// A descriptor that is readable once the process has ended (Linux 5.3).

@@ -83,6 +83,14 @@ impl Identity {
         Ok(Identity { pid, start: own.start, boot_id: os::boot_id(), pid_ns: os::pid_namespace() })
     }
 
+    /// The process that has `pid` now, when it is one of this program in this pid namespace.
+    pub fn of_ours(pid: i32) -> Option<Identity> {
+        let stat = os::stat(pid).filter(|s| !s.dead && s.name.starts_with(NAME))?;
+        let pid_ns = os::pid_namespace();
+        let here = os::pid_namespace_of(pid) == pid_ns;
+        here.then(|| Identity { pid, start: stat.start, boot_id: os::boot_id(), pid_ns })
+    }
+
     pub fn process(&self) -> Process {
         Process { pid: self.pid, start: self.start }
     }
@@ -267,6 +275,9 @@ pub fn set_alarm(seconds: u32) {
     let _ = unsafe { signal(Signal::SIGALRM, SigHandler::SigDfl) };
     nix::unistd::alarm::set(seconds.max(1));
 }
+
+/// What a process of ours is called.
+const NAME: &str = "memctl";
 
 /// Shows this process as `memctl` where only a program's file name is shown.
 pub fn show_name() {

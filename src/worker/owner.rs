@@ -55,10 +55,11 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
             testpoint::at("worker.locked");
             return Ok(Some(lock));
         }
-        let holder = lock::read_holder(&path).unwrap_or_default();
-        let socket = match holder.socket.as_os_str().is_empty() {
-            true => settings.paths.socket(&session.key, 0),
-            false => holder.socket.clone(),
+        let holder = lock::holder(&path);
+        let named = !holder.socket.as_os_str().is_empty();
+        let socket = match named {
+            true => holder.socket.clone(),
+            false => settings.paths.socket(&session.key, 0),
         };
         if let Ok(Reply::Pong { .. }) = connect::ask(&socket, &Request::Wake, SELDOM) {
             return Ok(None);
@@ -67,9 +68,11 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
             Some((same, since)) if same.identity == holder.identity => *since,
             _ => silent.insert((holder.clone(), Instant::now())).1,
         };
+        // Who has not said where he listens is being born, or holds the lock for a moment only.
+        let hangs = settings.config.worker.hang_timeout;
         let patience = match socket.symlink_metadata() {
-            Ok(_) => settings.config.worker.hang_timeout,
-            Err(_) => WITHOUT_SOCKET.min(settings.config.worker.hang_timeout),
+            Err(_) if named => WITHOUT_SOCKET.min(hangs),
+            _ => hangs,
         };
         if since.elapsed() >= patience {
             match lock::proven_holder(&path) {
@@ -144,6 +147,7 @@ impl Owner {
             client: session.client.clone(),
             session: session.id.clone(),
         })?;
+        testpoint::at("worker.named");
         Ok(listener)
     }
 
@@ -161,6 +165,7 @@ impl Owner {
                 Ok(_) => {
                     self.check()?;
                     fs::remove_file(&path)?;
+                    testpoint::at("worker.cleared");
                 }
                 Err(_) => {}
             }
@@ -206,5 +211,6 @@ impl Owner {
             Ok(false) => tracing::warn!("the lock file is another's"),
             Err(e) => tracing::warn!("the lock file stays: {e}"),
         }
+        testpoint::at("worker.gone");
     }
 }
