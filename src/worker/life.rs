@@ -1,6 +1,7 @@
 //! The worker's loop, from its first listening to its last look: one enum of everything that can
 //! wake it, one select, one match. What it decides by is [`super::state`].
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::deliver::launch;
 use crate::store::accept::{ClosedBy, Closing};
+use crate::testpoint;
 
 /// How long a worker that leaves waits for the store. What it cannot say there, the next one finds.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -112,7 +114,7 @@ impl Worker {
     pub async fn live(mut self) -> std::io::Result<()> {
         // First of all: from the first moment that others can see it, it leaves in good order.
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut listener = self.listen()?;
+        let Some(mut listener) = self.listen()? else { return self.leave() };
         let (intake, mut reports, thread) =
             Intake::start(self.settings.clone(), self.session.clone());
         let (asks, mut asked) = mpsc::unbounded_channel();
@@ -145,22 +147,32 @@ impl Worker {
                 let _ = server.await;
             }
             self.owner.unlink_socket();
-            crate::testpoint::at("worker.closed");
+            testpoint::at("worker.closed");
             let more = async { !self.leaves_work && intake.look_once_more().await };
-            if !timeout(LAST_WORDS, more).await.unwrap_or(false) {
+            // Where the store keeps silent nobody can tell: it is asked again, for as long as an end
+            // may take.
+            if !timeout(LAST_WORDS, more).await.unwrap_or(true) {
                 break;
             }
             tracing::info!("there is work after all");
-            listener = self.listen()?;
+            match self.listen()? {
+                Some(again) => listener = again,
+                None => break,
+            }
             self.state = State::Ending;
             self.settled_in = false;
             self.flush = true;
             self.clocks.start_end(Instant::now());
             intake.take_in();
         }
+        testpoint::at("worker.looked");
         if timeout(LAST_WORDS, intake.leave()).await.is_ok() {
             let _ = thread.join();
         }
+        self.leave()
+    }
+
+    fn leave(self) -> std::io::Result<()> {
         tracing::info!("leaving");
         self.owner.leave();
         if self.needs_heir {
@@ -169,11 +181,21 @@ impl Worker {
         Ok(())
     }
 
-    /// Whom nobody can reach does what there is to do and leaves, as one that only recovers.
-    fn listen(&mut self) -> std::io::Result<Option<Listener>> {
-        let listener = self.owner.listen(&self.settings, &self.session)?;
-        self.recovery |= listener.is_none();
-        Ok(listener)
+    /// Whom nobody can reach does what there is to do and leaves, as one that only recovers. None:
+    /// the lock file is another's, who may have gone already, so that somebody must begin anew.
+    fn listen(&mut self) -> std::io::Result<Option<Option<Listener>>> {
+        match self.owner.listen(&self.settings, &self.session) {
+            Ok(listener) => {
+                self.recovery |= listener.is_none();
+                Ok(Some(listener))
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {
+                tracing::warn!("{e}");
+                self.needs_heir = true;
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
     }
 
     fn on(&mut self, wake: Wake, intake: &Intake) {
