@@ -6,6 +6,7 @@
 //! exit         ends at once, without cleaning up, code 86
 //! kill         SIGKILL
 //! panic        unwinds
+//! mark:PATH    makes PATH, so that a test sees that somebody came by
 //! pause:PATH   makes PATH and goes on when it is gone
 //! ```
 //!
@@ -40,6 +41,7 @@ mod points {
         Exit,
         Kill,
         Panic,
+        Mark(PathBuf),
         Pause(PathBuf),
     }
 
@@ -97,8 +99,9 @@ mod points {
             "exit" => Action::Exit,
             "kill" => Action::Kill,
             "panic" => Action::Panic,
-            other => match other.strip_prefix("pause:") {
-                Some(path) if !path.is_empty() => Action::Pause(path.into()),
+            other => match other.split_once(':') {
+                Some(("pause", path)) if !path.is_empty() => Action::Pause(path.into()),
+                Some(("mark", path)) if !path.is_empty() => Action::Mark(path.into()),
                 _ => return Err(format!("unknown action '{other}'")),
             },
         };
@@ -112,16 +115,21 @@ mod points {
             Action::Exit => unsafe { nix::libc::_exit(EXIT_CODE) },
             Action::Kill => drop(raise(Signal::SIGKILL)),
             Action::Panic => panic!("test point {name}"),
+            Action::Mark(path) => mark(path),
             Action::Pause(path) => pause(path),
+        }
+    }
+
+    fn mark(path: &Path) {
+        if let Err(e) = fs::write(path, process::id().to_string()) {
+            eprintln!("MEMCTL_TESTPOINT: {}: {e}", path.display());
+            process::abort();
         }
     }
 
     fn pause(path: &Path) {
         let end = Instant::now() + LONGEST_PAUSE;
-        if let Err(e) = fs::write(path, process::id().to_string()) {
-            eprintln!("MEMCTL_TESTPOINT: {}: {e}", path.display());
-            process::abort();
-        }
+        mark(path);
         while path.exists() {
             if Instant::now() > end {
                 process::abort();
@@ -138,7 +146,7 @@ mod points {
         #[test]
         fn lists_are_read() {
             let point = |name: &str, passage, action| Point { name: name.into(), passage, action };
-            let all = parse("a.b=abort,c#3=kill,d=pause:/x/y,e=panic,f#1=exit").unwrap();
+            let all = parse("a.b=abort,c#3=kill,d=pause:/x/y,e=panic,f#1=exit,g=mark:/m").unwrap();
             assert_eq!(
                 all,
                 [
@@ -147,6 +155,7 @@ mod points {
                     point("d", None, Action::Pause("/x/y".into())),
                     point("e", None, Action::Panic),
                     point("f", Some(1), Action::Exit),
+                    point("g", None, Action::Mark("/m".into())),
                 ]
             );
             assert_eq!(parse(""), Ok(vec![]));
@@ -154,7 +163,7 @@ mod points {
 
         #[test]
         fn mistakes_are_not_passed_over() {
-            for list in ["a", "a=", "a=abrt", "a#x=abort", "a=pause:", "a=pause"] {
+            for list in ["a", "a=", "a=abrt", "a#x=abort", "a=pause:", "a=pause", "a=mark:"] {
                 assert!(parse(list).is_err(), "{list}");
             }
         }

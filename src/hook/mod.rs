@@ -170,8 +170,11 @@ fn handle(settings: &mut Settings, event: Event, since: Instant) -> Result<Answe
     fatal::give_up_after(if event.kind == Kind::End { END_GRACE } else { GRACE });
     fatal::holds(&settings.paths);
     let created = settings.paths.create();
+    testpoint::at("hook.prepared");
     let event = private::mark(&settings.paths, &key, event);
+    testpoint::at("hook.marked");
     let delivered = deliver::deliver(settings, &key, &event, deadline);
+    testpoint::at("hook.delivered");
     fatal::holds_nothing();
     if let Err(e) = created {
         // The second spool may have taken it all the same.

@@ -128,6 +128,7 @@ impl Recovery {
             self.tried.insert(due.key.clone());
             match launch::finish_off(&self.settings, &due.client, &due.session) {
                 Ok(()) => {
+                    testpoint::at("recover.started");
                     let at = Instant::now();
                     self.under_way.push(Started { due, at, lived: false });
                 }

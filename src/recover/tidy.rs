@@ -16,6 +16,7 @@ use crate::process;
 use crate::spool::{self, take_in};
 use crate::store::sessions::{self, Session};
 use crate::store::{Fence, Result, Store, accept};
+use crate::testpoint;
 
 /// As many names as a worker tries for its socket.
 const NAMES: u32 = 8;
@@ -33,8 +34,10 @@ const PIECE: usize = 500;
 /// What the file system says.
 pub fn remove_left_behind(paths: &Paths, key: &str) -> io::Result<bool> {
     let Some(lock) = SessionLock::try_take(&paths.session_lock(key))? else { return Ok(false) };
+    testpoint::at("tidy.locked");
     clear_spool(paths, key)?;
     remove_sockets(paths, key, &lock)?;
+    testpoint::at("tidy.cleared");
     lock.remove()
 }
 
@@ -104,6 +107,7 @@ pub fn take_in(
     let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(0) };
     let mut fence = Fence::new(client, session);
     let taken = take_in::take_in(store, paths, &key, &mut fence, keep, now)?;
+    testpoint::at("tidy.took_in");
     if let Some(id) = fence.session() {
         // Whoever holds the session for a moment is no worker that died.
         store.write(|tx| sessions::leave_in_good_order(tx, id))?;
@@ -138,6 +142,7 @@ pub fn end_silent(
             end.reason = Some("stale".into());
             accept::accept(tx, &end, now).map(|_| true)
         })?;
+    testpoint::at("tidy.ended");
     remove_sockets(paths, &key, &lock)?;
     lock.remove()?;
     Ok(ended)

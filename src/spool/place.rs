@@ -90,7 +90,9 @@ impl Place {
                 Ok(()) => {
                     testpoint::at("spool.linked");
                     file.sync_all()?;
-                    return self.sync();
+                    self.sync()?;
+                    testpoint::at("spool.synced");
+                    return Ok(());
                 }
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                     number = following(&numbers(&self.folder)?).max(number + 1);

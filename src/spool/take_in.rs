@@ -51,7 +51,9 @@ pub fn take_in(
     store.locked(|locked| {
         loop {
             let files = super::read(paths, key, PIECE)?;
+            testpoint::at("take_in.read");
             if files.is_empty() && super::remove_folders(paths, key)? {
+                testpoint::at("take_in.removed");
                 return Ok(());
             }
             let fits = |file: &Spooled| {

@@ -22,7 +22,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Settings};
 use crate::failure::{Context, Result, usage};
-use crate::{log, process, spool};
+use crate::{log, process, spool, testpoint};
 use life::Worker;
 use owner::Owner;
 
@@ -42,11 +42,13 @@ pub fn run(args: &[OsString]) -> Result<()> {
     // Without a log it works all the same.
     let _ = log::init_worker(&settings.paths.log(&session.key), LevelFilter::INFO);
 
+    testpoint::at("worker.born");
     let lock = birth::become_owner(&settings, &session, recovery).context("session lock")?;
     let Some(lock) = lock else {
         tracing::debug!("another worker serves this session");
         return Ok(());
     };
+    testpoint::at("worker.asked");
     spool::sweep(&settings.paths);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;

@@ -5,12 +5,16 @@ mod support;
 
 /// Settings, API keys, and what a worker is told of them.
 mod config;
+/// Every step at which something may die, and what is there afterwards.
+mod crash;
 /// What people type and see.
 mod ctl;
 /// What a hook prints and never does, whatever it is given.
 mod hook;
 /// What a session leaves in the store, from the hook to the row.
 mod kept;
+/// Who is who, when names come back, are given twice or belong to strangers.
+mod identity;
 /// The JSON dialect, spoken as `nc -U` would.
 mod lines;
 /// What is logged, read as it is written.

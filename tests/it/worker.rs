@@ -132,55 +132,6 @@ fn a_killed_workers_events_survive_and_have_their_effect_once() {
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
 
-/// What dies at each of these points has every event's effect once, after the next event.
-#[test]
-fn a_worker_that_dies_at_any_step_loses_nothing_and_doubles_nothing() {
-    let points = [
-        "worker.locked",
-        "worker.bound",
-        "worker.accepting",
-        "worker.accepted",
-        "worker.replying",
-        "worker.claimed",
-        "worker.completing",
-        "worker.completed",
-        "worker.closed",
-        "worker.unlinked",
-        "take_in.committed",
-        "take_in.unlinked",
-    ];
-    for point in points {
-        let mut w = World::new();
-        w.set("MEMCTL_TESTPOINT", &format!("{point}=kill"));
-        w.hook(&prompt("s", "t1", "first"));
-        w.hook(&tool("s", "t1", "u1", "ls", "x"));
-        w.hook(&stop("s", "t1", "Done with the first."));
-        until("the worker dies", || match w.processes()[..] {
-            [] => Ok(()),
-            ref left => Err(format!("{point}: {left:?}")),
-        });
-        w.set("MEMCTL_TESTPOINT", "");
-        w.hook(&prompt("s", "t2", "second"));
-        w.hook(&stop("s", "t2", "Done with the second."));
-        w.hook(&end("s"));
-        w.rest();
-        println!("{point}: killed there, started again");
-        assert_eq!(
-            w.rows("SELECT prompt_text FROM user_prompts ORDER BY prompt_number"),
-            ["first", "second"],
-            "{point}"
-        );
-        assert_eq!(observations(&w), 1, "{point}");
-        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 2, "{point}");
-        assert_eq!(
-            w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"),
-            0,
-            "{point}"
-        );
-        assert!(w.socket_files().is_empty() && w.session_locks().is_empty(), "{point}");
-    }
-}
-
 #[test]
 fn a_stale_socket_file_is_taken_over() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");

@@ -58,7 +58,7 @@ impl Keeper {
             Job::Claim(take) => self.claim(take),
             Job::Complete { batch, distilled, backend } => self.complete(batch, distilled, backend),
             Job::Fail { batch, reason } => self.fail(batch, reason),
-            Job::GiveBack(batch) => self.settle(|tx, _| queue::give_back(tx, &ids(batch)), false),
+            Job::GiveBack(batch) => self.give_back(batch),
             Job::Close { by, which } => self.close(*by, *which),
             Job::Checkpoint => self.checkpoint(),
             Job::TendTheLog => {
@@ -212,10 +212,20 @@ impl Keeper {
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
         let company = if batch.messages.len() == 1 { Company::Alone } else { Company::Together };
+        testpoint::at("worker.failing");
         self.settle(
             |tx, _| queue::fail(tx, &ids(batch), reason, company, clock::now_ms()).map(drop),
             true,
-        )
+        )?;
+        testpoint::at("worker.failed");
+        Ok(())
+    }
+
+    fn give_back(&mut self, batch: &Batch) -> store::Result<()> {
+        testpoint::at("worker.giving_back");
+        self.settle(|tx, _| queue::give_back(tx, &ids(batch)), false)?;
+        testpoint::at("worker.given_back");
+        Ok(())
     }
 
     fn settle(
@@ -230,10 +240,12 @@ impl Keeper {
     }
 
     fn close(&mut self, by: ClosedBy, which: Closing) -> store::Result<()> {
+        testpoint::at("worker.closing_turns");
         self.write(|tx, session| match session {
             Some(session) => accept::close_open(tx, session, by, clock::now_ms(), which).map(drop),
             None => Ok(()),
         })?;
+        testpoint::at("worker.closed_turns");
         self.report_standing();
         Ok(())
     }
@@ -268,6 +280,7 @@ impl Keeper {
         if let Err(e) = done.and_then(|()| self.checkpoint()) {
             tracing::info!("left without tidying: {e}");
         }
+        testpoint::at("worker.in_order");
     }
 
     pub fn anything_left(&mut self) -> bool {

@@ -46,6 +46,18 @@ pub fn tool(session: &str, turn: &str, id: &str, command: &str, output: &str) ->
            "tool_use_id": id})
 }
 
+/// An edit of a file of this name: worth an observation.
+pub fn edit(session: &str, turn: &str, id: &str, file: &str) -> Value {
+    let path = format!("/work/{file}");
+    json!({"session_id": session, "cwd": "/work", "prompt_id": turn,
+           "hook_event_name": "PostToolUse", "tool_name": "Edit",
+           "tool_input": {"file_path": path, "old_string": "a = 1", "new_string": "a = 2",
+                          "replace_all": false},
+           "tool_response": {"filePath": path, "oldString": "a = 1", "newString": "a = 2",
+                             "originalFile": "a = 1\n", "userModified": false},
+           "tool_use_id": id})
+}
+
 pub fn stop(session: &str, turn: &str, text: &str) -> Value {
     json!({"session_id": session, "cwd": "/", "prompt_id": turn, "hook_event_name": "Stop",
            "stop_hook_active": false, "last_assistant_message": text})

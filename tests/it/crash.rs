@@ -1,0 +1,417 @@
+//! The crash table: every test point of the sources, what dies there, and that each event has had
+//! its effect exactly once when things have gone on, with nothing left behind.
+//!
+//! Hooks are killed, for an abort they answer; workers and recovery abort.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+
+use crate::support::recordings::{edit, end, prompt, start, stop};
+use crate::support::{World, until};
+
+/// How a process comes to a point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scene {
+    /// A hook while nobody lives: by the spool.
+    Spooling,
+    /// A hook while the session's worker lives: by the socket.
+    Sending,
+    /// A worker that takes a spool in, is sent more, distils it, lingers and leaves.
+    Turn,
+    /// One that finds the socket of a dead one.
+    AfterADeath,
+    /// One whose first batch fails.
+    Failing,
+    /// One that is told to go with a batch in hand.
+    Told,
+    /// `memctl recover`, with something of each kind to do.
+    Recovery,
+    /// `memctl queue`, which takes in what is spooled for nobody.
+    Queue,
+}
+
+use Scene::{AfterADeath, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
+
+/// Every point, in the order in which an event passes them; a point with two scenes stands twice.
+const TABLE: &[(&str, Scene)] = &[
+    ("hook.read", Spooling),
+    ("hook.read", Sending),
+    ("hook.captured", Spooling),
+    ("hook.captured", Sending),
+    ("hook.prepared", Spooling),
+    ("hook.prepared", Sending),
+    ("hook.marked", Spooling),
+    ("hook.marked", Sending),
+    ("spool.written", Spooling),
+    ("spool.linked", Spooling),
+    ("spool.synced", Spooling),
+    ("deliver.spooled", Spooling),
+    ("deliver.rung", Spooling),
+    ("hook.delivered", Spooling),
+    ("hook.delivered", Sending),
+    ("worker.born", Turn),
+    ("worker.locked", Turn),
+    ("worker.asked", Turn),
+    ("worker.cleared", AfterADeath),
+    ("worker.bound", Turn),
+    ("worker.bound", AfterADeath),
+    ("worker.named", Turn),
+    ("take_in.read", Turn),
+    ("take_in.committed", Turn),
+    ("take_in.unlinked", Turn),
+    ("take_in.removed", Turn),
+    ("worker.accepting", Turn),
+    ("worker.accepted", Turn),
+    ("worker.replying", Turn),
+    ("worker.claimed", Turn),
+    ("distill.begun", Turn),
+    ("worker.completing", Turn),
+    ("worker.completed", Turn),
+    ("worker.failing", Failing),
+    ("worker.failed", Failing),
+    ("worker.giving_back", Told),
+    ("worker.given_back", Told),
+    ("worker.closing_turns", Turn),
+    ("worker.closed_turns", Turn),
+    ("worker.closed", Turn),
+    ("worker.looked", Turn),
+    ("worker.in_order", Turn),
+    ("worker.unlinked", Turn),
+    ("worker.gone", Turn),
+    ("recover.begun", Recovery),
+    ("tidy.ended", Recovery),
+    ("tidy.locked", Recovery),
+    ("tidy.cleared", Recovery),
+    ("recover.started", Recovery),
+    ("tidy.took_in", Queue),
+    ("take_in.committed", Queue),
+];
+
+/// At a time: each waits for processes more than it works.
+const AT_ONCE: usize = 4;
+
+#[test]
+fn no_point_is_forgotten() {
+    let mut of_sources = Vec::new();
+    let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            match entry.path() {
+                path if path.is_dir() => dirs.push(path),
+                path => of_sources.extend(points(&fs::read_to_string(path).unwrap())),
+            }
+        }
+    }
+    of_sources.sort();
+    let mut twice = of_sources.clone();
+    twice.dedup();
+    assert_eq!(of_sources, twice, "one name, one place");
+    let mut of_table: Vec<&str> = TABLE.iter().map(|(point, _)| *point).collect();
+    of_table.sort_unstable();
+    of_table.dedup();
+    assert_eq!(of_table, of_sources);
+}
+
+fn points(source: &str) -> Vec<String> {
+    let named = source.split("testpoint::at(\"").skip(1);
+    named.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_hook_that_dies_at_any_point() {
+    walk(&[Spooling, Sending]);
+}
+
+#[test]
+fn a_worker_that_dies_at_any_point() {
+    walk(&[Turn, AfterADeath, Failing, Told]);
+}
+
+#[test]
+fn a_recovery_that_dies_at_any_point() {
+    walk(&[Recovery, Queue]);
+}
+
+/// Walks over the rows of these scenes and prints what was found at each.
+#[track_caller]
+fn walk(scenes: &[Scene]) {
+    let rows: VecDeque<_> = TABLE.iter().filter(|(_, scene)| scenes.contains(scene)).collect();
+    let (left, found) = (Mutex::new(rows.clone()), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((point, scene)) = next(&left) {
+                    let outcome = catch_unwind(AssertUnwindSafe(|| row(point, *scene)));
+                    let place = rows.iter().position(|row| **row == (point, *scene)).unwrap();
+                    found.lock().unwrap().insert(place, outcome.map_err(drop));
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap();
+    println!("{:<22} {:<12} found after going on", "died at", "scene");
+    for (row, outcome) in rows.iter().zip(found.values()) {
+        let outcome = outcome.as_deref().unwrap_or("FAILED, see above");
+        println!("{:<22} {:<12} {outcome}", row.0, format!("{:?}", row.1));
+    }
+    let failed: Vec<_> = rows.iter().zip(found.values()).filter(|(_, o)| o.is_err()).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+fn next<'a>(left: &Mutex<VecDeque<&'a (&'static str, Scene)>>) -> Option<(&'a str, &'a Scene)> {
+    left.lock().unwrap().pop_front().map(|(point, scene)| (*point, scene))
+}
+
+/// A world in which something dies at one point, and where it is seen that it came by.
+struct Row {
+    world: World,
+    point: &'static str,
+    scene: Scene,
+}
+
+fn row(point: &'static str, scene: Scene) -> String {
+    let mut row = Row { world: World::new(), point, scene };
+    row.world.set("MEMCTL_WORKER_HANG_TIMEOUT", "2s");
+    match scene {
+        Spooling | Sending => row.hook(),
+        Turn => row.turn(""),
+        Failing => row.turn("distill.begun#1=panic,"),
+        AfterADeath => row.after_a_death(),
+        Told => row.told(),
+        Recovery => row.recovery(),
+        Queue => row.queue(),
+    }
+}
+
+impl Row {
+    fn dies(&self, how: &str) -> String {
+        let (point, mark) = (self.point, self.world.path("mark"));
+        format!("{point}=mark:{},{point}={how}", mark.display())
+    }
+
+    fn came_by(&self) -> bool {
+        self.world.path("mark").exists()
+    }
+
+    /// All that were to die have died.
+    fn dead(&self) {
+        until(self.point, || match (self.came_by(), &self.world.processes()[..]) {
+            (true, []) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+    }
+
+    /// Nobody dies any more.
+    fn go_on(&mut self) {
+        self.world.set("MEMCTL_TESTPOINT", "");
+        // What is abandoned is so after a minute.
+        let then = SystemTime::now() - Duration::from_secs(120);
+        for file in fs::read_dir(self.world.data().join("spool/tmp")).into_iter().flatten() {
+            File::options()
+                .write(true)
+                .open(file.unwrap().path())
+                .unwrap()
+                .set_modified(then)
+                .unwrap();
+        }
+    }
+
+    /// The hook of one tool use dies; what comes before and after it does not.
+    fn hook(mut self) -> String {
+        self.world.set("MEMCTL_WORKER_LINGER", "60s");
+        let pid = self.world.worker_of("s");
+        if self.scene == Spooling {
+            self.world.kill(pid);
+        }
+        let died = self.world.hook_at(&use_of("u1"), &self.dies("kill"));
+        assert_eq!((died.code, died.out.as_str()), (None, ""), "{}", self.point);
+        assert!(self.came_by(), "{}", self.point);
+        self.go_on();
+        self.world.hooks(&[use_of("u2"), stop("s", "t", "All pass."), end("s")]);
+        let kept = match self.point {
+            "hook.read" | "hook.captured" | "hook.prepared" | "hook.marked" => false,
+            // Written, but under no name that anybody looks for.
+            "spool.written" => false,
+            _ => true,
+        };
+        let uses = if kept { &["u1", "u2"][..] } else { &["u2"] };
+        let told = if kept { "its event once" } else { "its event unanswered and not kept" };
+        format!("{told}; {}", self.check(&["go"], uses))
+    }
+
+    /// Workers die of it until all that were started for a turn are dead; then the session goes on.
+    fn turn(mut self, before: &str) -> String {
+        self.world.set("MEMCTL_TESTPOINT", &format!("{before}{}", self.dies("abort")));
+        self.world.hook(&prompt("s", "t", "go"));
+        until("a worker listens, or has died", || {
+            let serves = self.world.spools().is_empty() && self.world.processes().len() == 1;
+            (serves || self.came_by()).then_some(()).ok_or_else(|| format!("{}", self.point))
+        });
+        self.world.hooks(&[use_of("u1"), stop("s", "t", "All pass.")]);
+        self.dead();
+        self.go_on();
+        self.world.hooks(&[
+            prompt("s", "t2", "go on"),
+            use_of_turn("t2", "u2"),
+            stop("s", "t2", "Went on."),
+            end("s"),
+        ]);
+        self.check(&["go", "go on"], &["u1", "u2"])
+    }
+
+    fn after_a_death(mut self) -> String {
+        self.world.set("MEMCTL_WORKER_LINGER", "60s");
+        let pid = self.world.worker_of("s");
+        self.world.kill(pid);
+        self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
+        self.world.hook(&use_of("u1"));
+        self.dead();
+        self.go_on();
+        self.world.hooks(&[use_of("u2"), stop("s", "t", "All pass."), end("s")]);
+        self.check(&["go"], &["u1", "u2"])
+    }
+
+    fn told(mut self) -> String {
+        let in_hand = self.world.path("in hand");
+        let pause = format!("distill.begun=pause:{},{}", in_hand.display(), self.dies("abort"));
+        self.world.set("MEMCTL_TESTPOINT", &pause);
+        self.world.hooks(&[prompt("s", "t", "go"), use_of("u1"), stop("s", "t", "All pass.")]);
+        until("a batch in hand", || in_hand.exists().then_some(()).ok_or(String::new()));
+        let pid = self.world.worker();
+        self.world.signal(pid, Signal::SIGTERM);
+        self.dead();
+        self.go_on();
+        self.world.hooks(&[use_of("u2"), end("s")]);
+        self.check(&["go"], &["u1", "u2"])
+    }
+
+    /// Something is spooled, a dead worker has left its files, and a session has fallen silent.
+    fn recovery(mut self) -> String {
+        self.world.set("MEMCTL_TESTPOINT", "recover.begun=exit");
+        self.world.set("MEMCTL_WORKER_LINGER", "60s");
+        let pid = self.world.worker_of("done");
+        self.world.hooks(&[stop("done", "t", "Done."), end("done")]);
+        until("it has ended", || match self.world.processes()[..] {
+            [] => Ok(()),
+            ref left => Err(format!("{left:?}, {pid} was born")),
+        });
+        self.world.hook(&prompt("done", "t2", "once more"));
+        let pid = self.world.worker();
+        self.world.hook(&stop("done", "t2", "Done again."));
+        self.world.until_count("SELECT count(*) FROM session_summaries", 2);
+        self.world.kill(pid);
+        for event in [prompt("s", "t", "go"), use_of("u1"), use_of("u2"), stop("s", "t", "Done.")] {
+            self.world.spooled(&event);
+        }
+        self.world.change(
+            "INSERT INTO sessions (uuid, client, content_session_id, started_at_epoch,
+               last_event_epoch) VALUES ('u', 'claude-code', 'silent', 1, 1);
+             UPDATE sessions SET status = 'completed', end_reason = 'other'
+             WHERE content_session_id = 'done'",
+        );
+        self.world.set("MEMCTL_WORKER_LINGER", "100ms");
+        self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
+        self.world.hook(&start("other"));
+        until(self.point, || self.came_by().then_some(()).ok_or(String::new()));
+        self.go_on();
+        until("who died is dead, and whom he started has gone", || {
+            match self.world.processes()[..] {
+                [] => Ok(()),
+                ref left => Err(format!("{left:?}")),
+            }
+        });
+        self.world.hook(&start("another"));
+        self.world.rest();
+        assert_eq!(
+            self.world.rows("SELECT status, end_reason FROM sessions WHERE uuid = 'u'"),
+            ["completed|stale"]
+        );
+        let ends = "SELECT count(*) FROM pending_messages m JOIN sessions s ON s.id = m.session_id
+                    WHERE s.uuid = 'u'";
+        assert_eq!(self.world.count(ends), 1, "ended once");
+        self.world.hook(&end("s"));
+        self.check(&["go"], &["u1", "u2"])
+    }
+
+    fn queue(mut self) -> String {
+        self.world.set("MEMCTL_WORKER_LINGER", "60s");
+        let pid = self.world.worker_of("s");
+        self.world.kill(pid);
+        for event in [use_of("u1"), use_of("u2")] {
+            self.world.spooled(&event);
+        }
+        self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
+        let died = self.world.memctl(&["queue", "retry", "s"]);
+        assert_eq!(died.code, None, "{died:?}");
+        assert!(self.came_by());
+        self.go_on();
+        let _ = self.world.memctl(&["queue", "retry", "s"]).ok();
+        self.world.hooks(&[stop("s", "t", "All pass."), end("s")]);
+        self.check(&["go"], &["u1", "u2"])
+    }
+
+    /// Each event of session `s` has had its effect once, and nothing is left.
+    fn check(&self, prompts: &[&str], uses: &[&str]) -> String {
+        let w = &self.world;
+        w.rest();
+        let point = self.point;
+        let of_s = "content_session_id = 's'";
+        assert_eq!(
+            w.rows(&format!(
+                "SELECT prompt_text FROM user_prompts p JOIN sessions s ON s.id = p.session_id
+                 WHERE {of_s} ORDER BY prompt_number"
+            )),
+            prompts,
+            "{point}"
+        );
+        let kept = format!(
+            "SELECT tool_use_id FROM pending_messages
+             WHERE {of_s} AND message_type = 'observation' ORDER BY id"
+        );
+        assert_eq!(w.rows(&kept), uses, "{point}");
+        let stops =
+            format!("SELECT count(*) FROM pending_messages WHERE {of_s} AND event = 'stop'");
+        assert_eq!(w.count(&stops), prompts.len() as i64, "{point}");
+        assert_eq!(
+            w.rows(&format!(
+                "SELECT prompt_number FROM session_summaries y
+                 JOIN sessions s ON s.id = y.session_id WHERE {of_s} ORDER BY prompt_number"
+            )),
+            (1..=prompts.len()).map(|n| n.to_string()).collect::<Vec<_>>(),
+            "{point}"
+        );
+        let undone = "SELECT id, event, status, error FROM pending_messages
+                      WHERE status <> 'processed'";
+        assert_eq!(w.rows(undone), [""; 0], "{point}");
+        let twice = "SELECT count(*) FROM (SELECT 1 FROM observations o
+                     JOIN observation_sources s ON s.observation_id = o.id
+                     GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1)";
+        assert_eq!(w.count(twice), 0, "{point}");
+        let observed = "SELECT count(DISTINCT m.id) FROM observation_sources s
+                        JOIN pending_messages m ON m.id = s.pending_message_id
+                        WHERE m.message_type = 'observation'";
+        assert_eq!(w.count(observed), uses.len() as i64, "{point}: uses that were observed");
+        let tmp = fs::read_dir(w.data().join("spool/tmp")).unwrap().count();
+        let dead = fs::read_dir(w.data().join("spool/dead")).into_iter().flatten().count();
+        assert_eq!((w.socket_files().len(), tmp, dead), (0, 0, 0), "{point}");
+        let workers = w.count(&format!("SELECT generation FROM sessions WHERE {of_s}"));
+        let n = prompts.len();
+        format!("prompts {n}, uses {}, summaries {n}; workers {workers}, nothing left", uses.len())
+    }
+}
+
+fn use_of(id: &str) -> serde_json::Value {
+    use_of_turn("t", id)
+}
+
+/// Of a file of its own, so that it is worth an observation.
+fn use_of_turn(turn: &str, id: &str) -> serde_json::Value {
+    edit("s", turn, id, &format!("{id}.rs"))
+}
