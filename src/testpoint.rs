@@ -11,6 +11,13 @@
 //! ```
 //!
 //! A list that cannot be read ends the program: a test that names no point tests nothing.
+//!
+//! Two more make this program one of another release, without a second compile:
+//!
+//! ```text
+//! MEMCTL_TEST_VERSION   the version of the protocol that it speaks
+//! MEMCTL_TEST_SCHEMA    the version of the schema that it knows
+//! ```
 
 /// Does what the environment says for this point.
 #[cfg(not(debug_assertions))]
@@ -19,6 +26,47 @@ pub fn at(_name: &str) {}
 
 #[cfg(debug_assertions)]
 pub use points::at;
+
+/// The version of the schema that this program is to know.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn schema() -> Option<i64> {
+    None
+}
+
+/// Has the program speak the protocol's version that a test wants.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn pretend() {}
+
+#[cfg(debug_assertions)]
+pub use release::{pretend, schema};
+
+#[cfg(debug_assertions)]
+mod release {
+    use std::str::FromStr;
+    use std::sync::OnceLock;
+
+    /// The version of the schema that this program is to know.
+    pub fn schema() -> Option<i64> {
+        static SCHEMA: OnceLock<Option<i64>> = OnceLock::new();
+        *SCHEMA.get_or_init(|| number("MEMCTL_TEST_SCHEMA"))
+    }
+
+    /// Has the program speak the protocol's version that a test wants.
+    pub fn pretend() {
+        number("MEMCTL_TEST_VERSION").into_iter().for_each(memctl_proto::pretend);
+    }
+
+    fn number<N: FromStr>(name: &str) -> Option<N> {
+        let text = crate::config::process_env(name).filter(|text| !text.is_empty())?;
+        let number = text.to_str().and_then(|text| text.parse().ok());
+        number.or_else(|| {
+            eprintln!("{name}: {} is no number", text.display());
+            std::process::abort()
+        })
+    }
+}
 
 #[cfg(debug_assertions)]
 mod points {

@@ -5,7 +5,7 @@
 
 use bincode::{Decode, Encode, config};
 
-use crate::{MAX_BODY, VERSION};
+use crate::{MAX_BODY, version};
 
 /// First byte of every frame. No JSON text begins with a byte above 0x7F.
 pub const MAGIC: [u8; 4] = [0xF6, b'm', b'c', b't'];
@@ -34,7 +34,7 @@ impl std::fmt::Display for FrameError {
         match self {
             FrameError::NotAFrame => write!(f, "not a frame"),
             FrameError::Version(v) => {
-                write!(f, "protocol version {v}, this program speaks {VERSION}")
+                write!(f, "protocol version {v}, this program speaks {}", version())
             }
             FrameError::TooLong(n) => write!(f, "{n} bytes, at most {MAX_BODY} are allowed"),
             FrameError::Body(why) => write!(f, "{why}"),
@@ -51,7 +51,7 @@ pub fn body_len(header: &[u8; HEADER]) -> Result<usize, FrameError> {
     if header[..4] != MAGIC {
         return Err(FrameError::NotAFrame);
     }
-    if header[4] == 0 || header[4] > VERSION {
+    if header[4] == 0 || header[4] > version() {
         return Err(FrameError::Version(header[4]));
     }
     let len = u32::from_le_bytes(header[5..9].try_into().expect("four bytes")) as usize;
@@ -60,7 +60,7 @@ pub fn body_len(header: &[u8; HEADER]) -> Result<usize, FrameError> {
 
 /// Header and body of `message`, in the newest version.
 pub fn encode<M: Encode>(message: &M) -> Result<Vec<u8>, FrameError> {
-    encode_as(VERSION, message)
+    encode_as(version(), message)
 }
 
 /// The same in an older version: what never changes is said as it always was, and a request is

@@ -35,8 +35,35 @@ pub mod message;
 pub use event::{Event, Kind};
 pub use message::{Code, Reply, Request};
 
-/// The version in the header of every frame we send.
+/// The newest version that this program speaks. What an older one knows is said in its version.
 pub const VERSION: u8 = 1;
+
+/// [`VERSION`], or the one that a test has this program speak.
+#[cfg(not(debug_assertions))]
+pub const fn version() -> u8 {
+    VERSION
+}
+
+#[cfg(debug_assertions)]
+pub use pretended::{pretend, version};
+
+/// A program of another release, without a second compile.
+#[cfg(debug_assertions)]
+mod pretended {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    static SPOKEN: AtomicU8 = AtomicU8::new(super::VERSION);
+
+    /// [`super::VERSION`], or the one that a test has this program speak.
+    pub fn version() -> u8 {
+        SPOKEN.load(Ordering::Relaxed)
+    }
+
+    /// From now on this program speaks `version`.
+    pub fn pretend(version: u8) {
+        SPOKEN.store(version, Ordering::Relaxed);
+    }
+}
 
 /// Most bytes a frame's body or a line may have. `capture` cuts an event so that its JSON stays
 /// below this even when every byte of its texts needs an escape.

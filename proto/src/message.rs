@@ -23,11 +23,13 @@ pub enum Request {
 }
 
 impl Request {
-    /// The oldest version that knows this request: whoever has it answers.
+    /// The version in which it is said: but for events the oldest that knows it, so that whoever
+    /// has it answers. An event may hold what an older worker would take for something else.
     pub fn version(&self) -> u8 {
         match self {
-            Request::Ping | Request::Wake => 1,
-            _ => crate::VERSION,
+            // Also what people ask of a worker that is older than what they have installed.
+            Request::Ping | Request::Wake | Request::Status | Request::Shutdown { .. } => 1,
+            Request::Event { .. } => crate::version(),
         }
     }
 }

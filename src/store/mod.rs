@@ -211,7 +211,7 @@ impl Reader {
         conn.busy_timeout(patience)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
-        Ok((found == ensure::VERSION).then_some(Reader { conn }))
+        Ok((found == ensure::version()).then_some(Reader { conn }))
     }
 
     pub fn connection(&self) -> &Connection {

@@ -39,5 +39,7 @@ mod terminal;
 mod tidy;
 /// What a session is told at its start.
 mod told;
+/// Hooks and workers of different releases, and databases of newer ones.
+mod upgrade;
 /// Workers: one per session, born and gone, killed and raced.
 mod worker;

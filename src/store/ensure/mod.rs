@@ -17,10 +17,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::error::{Result, StoreError};
 use super::{fold, new_uuid};
+use crate::testpoint;
 
 /// `user_version` of a database that has all steps. Grows with every released change of the list:
 /// a worker that meets a larger one finishes nothing more and leaves.
 pub const VERSION: i64 = 2;
+
+/// [`VERSION`], or the one that a test has this program know.
+pub fn version() -> i64 {
+    testpoint::schema().unwrap_or(VERSION)
+}
 
 /// The steps, in order. The text of a released one is never edited.
 const STEPS: &[&str] = &[
@@ -52,7 +58,7 @@ const fn fingerprint() -> u64 {
 
 /// Whether there is nothing to do. Takes no lock beyond that of a read.
 pub fn is_current(conn: &Connection) -> Result<bool> {
-    if refuse_newer(conn)? != VERSION {
+    if refuse_newer(conn)? != version() {
         return Ok(false);
     }
     let sealed: rusqlite::Result<Option<String>> =
@@ -75,8 +81,8 @@ pub fn is_current(conn: &Connection) -> Result<bool> {
 /// [`StoreError::Newer`] when a later release wrote it.
 pub fn refuse_newer(conn: &Connection) -> Result<i64> {
     let found = conn.prepare_cached("PRAGMA user_version")?.query_row([], |r| r.get(0))?;
-    if found > VERSION {
-        return Err(StoreError::Newer { found, known: VERSION });
+    if found > version() {
+        return Err(StoreError::Newer { found, known: version() });
     }
     Ok(found)
 }
@@ -102,7 +108,7 @@ pub fn ensure(conn: &mut Connection) -> Result<()> {
         fold_duplicates(&tx, &wanted)?;
         tx.execute_batch(&repeatable(step))?;
     }
-    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.pragma_update(None, "user_version", version())?;
     tx.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
