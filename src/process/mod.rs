@@ -24,7 +24,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use memctl_proto::event::Process;
@@ -240,8 +239,9 @@ pub fn memory(pid: i32) -> Option<Memory> {
     os::memory(pid)
 }
 
-/// Who is at the other end.
-pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
+/// Whose process is at the other end of a Unix socket. Not which one: in another pid namespace
+/// that has no number here.
+pub fn peer_uid(stream: impl AsFd) -> io::Result<u32> {
     os::peer_uid(stream.as_fd())
 }
 
@@ -286,6 +286,7 @@ pub fn show_name() {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
     use std::process::{Child, Command, Stdio};
 
     use super::*;

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::{Listener, Stream};
-use interprocess::local_socket::traits::StreamCommon as _;
 use interprocess::local_socket::traits::tokio::Listener as _;
 use memctl_proto::frame::{self, FrameError, HEADER};
 use memctl_proto::line;
@@ -83,12 +82,8 @@ pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<
 }
 
 async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>, seats: Arc<Semaphore>) {
-    let ours = stream
-        .peer_creds()
-        .ok()
-        .and_then(|c| c.euid())
-        .is_some_and(|uid| uid == process::own_uid());
-    if !ours {
+    let Stream::UdSocket(socket) = &stream;
+    if process::peer_uid(socket.as_fd()).ok() != Some(process::own_uid()) {
         return;
     }
     let patience = desk.settings.config.worker.peer_timeout;
