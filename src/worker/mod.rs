@@ -29,8 +29,13 @@ use owner::Owner;
 /// After `max_age` and this much more the kernel ends a worker whose own timers have died.
 const LAST_RESORT: Duration = Duration::from_secs(60);
 
-/// `memctl worker --client C --session ID [--recovery]`.
+/// `memctl worker --client C --session ID [--recovery]`. What ends it is logged: its standard error
+/// is nobody's.
 pub fn run(args: &[OsString]) -> Result<()> {
+    serve(args).inspect_err(|failure| tracing::error!("{failure}"))
+}
+
+fn serve(args: &[OsString]) -> Result<()> {
     process::private_umask();
     let (session, recovery) = birth::parse(args)?;
     let mut settings = config::load(&config::process_env, None).map_err(usage)?;

@@ -252,7 +252,7 @@ impl Row {
         self.world.hook(&prompt("s", "t", "go"));
         until("a worker listens, or has died", || {
             let serves = self.world.spools().is_empty() && self.world.processes().len() == 1;
-            (serves || self.came_by()).then_some(()).ok_or_else(|| format!("{}", self.point))
+            (serves || self.came_by()).then_some(()).ok_or_else(|| self.point.to_owned())
         });
         self.world.hooks(&[use_of("u1"), stop("s", "t", "All pass.")]);
         self.dead();

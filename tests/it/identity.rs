@@ -2,13 +2,21 @@
 //! are given twice or belong to strangers.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
-use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::recordings::{edit, end, prompt, start, stop, tool};
 use crate::support::{World, until};
 
 const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
+const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
+const TWICE: &str = "SELECT s.pending_message_id, o.title FROM observations o
+    JOIN observation_sources s ON s.observation_id = o.id
+    GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1";
 
 /// A worker that hangs between its lock and its first word: an empty lock file says nothing of it.
 fn hung_newborn(w: &mut World) -> i32 {
@@ -43,8 +51,8 @@ fn a_newborn_that_hangs_is_replaced_when_another_session_starts() {
     let mut w = World::new().with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
     let hung = hung_newborn(&mut w);
     w.spooled(&stop("s", "t", "Done."));
-    w.hook(&crate::support::recordings::start("other"));
-    w.until_count("SELECT count(*) FROM session_summaries", 1);
+    w.hook(&start("other"));
+    w.until_count(SUMMARIES, 1);
     w.rest();
     assert!(!w.processes().contains(&hung));
 }
@@ -58,4 +66,234 @@ fn a_newborn_that_hangs_is_shown_and_ended_by_people() {
     let said = w.memctl(&["kill", "--stale"]).ok();
     assert!(said.contains("was killed"), "{said}");
     assert!(!w.processes().contains(&hung));
+}
+
+/// A process that is nobody's worker.
+struct Bystander(Child);
+
+impl Bystander {
+    fn new() -> Bystander {
+        Bystander(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    fn lives(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// When it began, in the kernel's ticks.
+    fn start(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Changes what a session's lock file says of its holder.
+fn say(w: &World, changes: &[(&str, Value)]) {
+    let path = w.session_locks().remove(0);
+    let mut said: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (name, value) in changes {
+        said[*name] = value.clone();
+    }
+    fs::write(path, format!("{said}\n")).unwrap();
+}
+
+#[test]
+fn nobody_is_ended_whose_pid_was_the_workers_once() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "200ms");
+    let mut bystander = Bystander::new();
+    let pid = w.worker_of("s");
+    w.kill(pid);
+    // The dead one's pid has come back.
+    say(&w, &[("pid", bystander.0.id().into())]);
+    assert_eq!(w.memctl(&["kill", "--all"]).ok(), "no worker is running\n");
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.until_count(TOOLS, 1);
+    // A live worker hangs, and its file names another, whatever of it is right.
+    let pid = w.worker();
+    w.signal(pid, Signal::SIGSTOP);
+    for start in [1, bystander.start()] {
+        say(&w, &[("pid", bystander.0.id().into()), ("start", start.into())]);
+        let said = w.memctl(&["kill", "s"]);
+        assert!(bystander.lives(), "{said:?}");
+        w.hook(&tool("s", "t", &format!("u-{start}"), "ls", "x"));
+    }
+    assert!(bystander.lives());
+}
+
+#[test]
+fn a_lock_file_deleted_under_its_holder_makes_two_owners_and_single_effects() {
+    let mut w = World::new();
+    let in_hand = w.path("in hand");
+    w.set("MEMCTL_WORKER_LINGER", "60s");
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", in_hand.display()));
+    w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u1", "a.rs"), stop("s", "t", "Done.")]);
+    until("a batch in hand", || in_hand.exists().then_some(()).ok_or(String::new()));
+    // For which both stay.
+    w.hook(&prompt("s", "t2", "go on"));
+    let first = w.worker();
+    w.set("MEMCTL_TESTPOINT", "");
+    fs::remove_file(w.session_locks().remove(0)).unwrap();
+    let mut starter = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
+    w.until_count(SUMMARIES, 1);
+    assert!(w.processes().contains(&first), "two at a time");
+    let (lock, socket) = (w.session_locks(), w.socket_files());
+    let inode = |file: &PathBuf| fs::metadata(file).unwrap().ino();
+    let second = (inode(&lock[0]), inode(&socket[0]));
+    // The first one's result comes too late; it leaves, and leaves the second one's files alone.
+    fs::remove_file(&in_hand).unwrap();
+    until("the first leaves", || match w.processes()[..] {
+        [only] if only == starter.id().cast_signed() => Ok(()),
+        ref other => Err(format!("{other:?}")),
+    });
+    assert_eq!((inode(&lock[0]), inode(&socket[0])), second);
+    w.hooks(&[edit("s", "t2", "u2", "b.rs"), end("s")]);
+    w.rest();
+    starter.wait().unwrap();
+    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1", "2"]);
+    assert_eq!(w.rows(TWICE), [""; 0]);
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 2);
+    assert!(w.logs().contains("the lock file is another's"), "{}", w.logs());
+}
+
+/// The same where the first one is idle: it learns of it when it leaves.
+#[test]
+fn an_idle_worker_whose_lock_file_was_deleted_leaves_anothers_alone() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let first = w.worker_of("s");
+    fs::remove_file(w.session_locks().remove(0)).unwrap();
+    let mut starter = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
+    w.until_count("SELECT generation FROM sessions", 2);
+    w.signal(first, Signal::SIGTERM);
+    until("the first leaves", || match w.processes()[..] {
+        [only] if only == starter.id().cast_signed() => Ok(()),
+        ref other => Err(format!("{other:?}")),
+    });
+    assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1));
+    // Over the second one's socket: nobody else is started.
+    w.hooks(&[tool("s", "t", "u", "ls", "x"), end("s")]);
+    w.rest();
+    starter.wait().unwrap();
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
+}
+
+#[test]
+fn a_dead_worker_that_nobody_has_waited_for_is_dead() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.spooled(&prompt("s", "t", "go"));
+    let mut child = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
+    let pid = child.id().cast_signed();
+    w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
+    w.signal(pid, Signal::SIGKILL);
+    until("it is a zombie", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.contains(") Z ").then_some(()).ok_or(stat)
+    });
+    let rows = w.memctl(&["ps", "--json"]).json();
+    assert_eq!((&rows[0]["state"], &rows[0]["pid"]), (&"stale".into(), &Value::Null));
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    w.until_count(TOOLS, 1);
+    w.hook(&end("s"));
+    w.rest();
+    child.wait().unwrap();
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
+}
+
+#[test]
+fn two_clients_with_the_same_session_id_are_two_sessions() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    for client in ["claude-code", "codex"] {
+        let said = |payload: Value| {
+            w.hook_bytes(&["--client", client], payload.to_string().as_bytes()).json()
+        };
+        said(prompt("s", "t", &format!("for {client}")));
+        said(tool("s", "t", "u", "ls", "x"));
+    }
+    w.until_count(TOOLS, 2);
+    until("two workers", || match (w.processes().len(), w.socket_files().len()) {
+        (2, 2) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(
+        w.rows(
+            "SELECT s.client, prompt_text FROM user_prompts p
+             JOIN sessions s ON s.id = p.session_id ORDER BY s.client"
+        ),
+        ["claude-code|for claude-code", "codex|for codex"]
+    );
+}
+
+#[test]
+fn tool_ids_that_come_again_in_every_turn_are_other_uses() {
+    let w = World::new();
+    for turn in ["t1", "t2", "t3"] {
+        w.hook(&prompt("s", turn, &format!("do {turn}")));
+        for id in ["call_1", "call_2", "call_1"] {
+            w.hook(&edit("s", turn, id, &format!("{turn}-{id}.rs")));
+        }
+        w.hook(&stop("s", turn, "Done."));
+    }
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(
+        w.rows(
+            "SELECT prompt_number, group_concat(tool_use_id, ' ') FROM (SELECT * FROM
+             pending_messages WHERE event = 'tool' ORDER BY id) GROUP BY prompt_number"
+        ),
+        ["1|call_1 call_2", "2|call_1 call_2", "3|call_1 call_2"]
+    );
+    assert_eq!(w.count("SELECT count(*) FROM observation_files WHERE path LIKE '%call%'"), 6);
+}
+
+fn started(session: &str, source: &str, turn: Option<&str>) -> Value {
+    let mut payload = start(session);
+    payload["source"] = source.into();
+    if let Some(turn) = turn {
+        payload["prompt_id"] = turn.into();
+    }
+    payload
+}
+
+/// Both hooks are this process's children: one client.
+#[test]
+fn a_session_that_goes_on_under_a_new_id_knows_its_parent() {
+    let w = World::new();
+    let mut ended = end("s");
+    ended["reason"] = "resume".into();
+    ended["prompt_id"] = "t".into();
+    w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done."), ended]);
+    w.rest();
+    w.hooks(&[started("branch", "fork", Some("t")), started("no branch", "fork", Some("x"))]);
+    for session in ["branch", "no branch"] {
+        w.hooks(&[prompt(session, "t2", "go on"), end(session)]);
+    }
+    w.rest();
+    assert_eq!(
+        w.rows(
+            "SELECT s.content_session_id, p.content_session_id FROM sessions s
+             LEFT JOIN sessions p ON p.id = s.parent_session_id ORDER BY s.content_session_id"
+        ),
+        ["branch|s", "no branch|-", "s|-"]
+    );
+    assert_eq!(w.count("SELECT count(*) FROM user_prompts WHERE prompt_number = 1"), 3);
+}
+
+#[test]
+fn a_session_that_is_resumed_in_a_second_terminal_is_the_same_one() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("s");
+    w.hooks(&[stop("s", "t", "Done."), started("s", "resume", None)]);
+    w.hooks(&[prompt("s", "t2", "from the other terminal"), prompt("s", "t3", "from this one")]);
+    w.hooks(&[stop("s", "t2", "There."), stop("s", "t3", "Here.")]);
+    w.until_count(SUMMARIES, 3);
+    assert_eq!(w.worker(), pid);
+    assert_eq!(w.rows("SELECT content_session_id, prompt_counter FROM sessions"), ["s|3"]);
 }

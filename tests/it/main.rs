@@ -25,6 +25,8 @@ mod manual;
 mod mend;
 /// What models cost, as far as one can look at it.
 mod money;
+/// Odd names of every path, a pid namespace of its own, process groups that are killed.
+mod places;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
 /// What is left by workers that died or hang, by hooks without one, by clients that are gone.
@@ -33,6 +35,8 @@ mod recover;
 mod replay;
 /// All of it at once, with faults drawn by lot.
 mod soak;
+/// What others put in our places.
+mod strangers;
 /// Widths, colours, pipes.
 mod terminal;
 /// Rules about the sources that no compiler checks.

@@ -53,8 +53,12 @@ pub struct World {
 
 impl World {
     pub fn new() -> World {
-        // Short, for a socket's path has room for 107 bytes.
-        let dir = tempfile::Builder::new().prefix("mc").tempdir_in("/tmp").unwrap();
+        World::called("mc")
+    }
+
+    /// One whose paths all have `prefix` in them. Short, for a socket's path has room for 103 bytes.
+    pub fn called(prefix: &str) -> World {
+        let dir = tempfile::Builder::new().prefix(prefix).tempdir_in("/tmp").unwrap();
         for part in ["home", "s"] {
             fs::create_dir(dir.path().join(part)).unwrap();
         }

@@ -1,0 +1,186 @@
+//! Names and worlds that break careless programs: spaces, quotes and newlines in every path, a pid
+//! namespace of its own, and a client that kills its hook's whole process group.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::support::recordings::{edit, end, prompt, stop, tool};
+use crate::support::{World, until};
+
+const TOOLS: &str = "SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id";
+
+/// What a shell, a parser of words or a list of paths would trip over.
+const ODD: &str = "a 'b\"$c\n*;";
+
+/// The plugin's own command line, as the client runs it: without a shell.
+fn plugin(w: &World, root: &Path, project: &Path, payload: &Value) {
+    let mut hook = w.command(&root.join("hooks/run.sh"));
+    hook.arg(payload["hook_event_name"].as_str().unwrap());
+    // Neither PATH nor HOME lead to a memctl: the plugin's own is the last that is tried.
+    hook.env("PATH", "/nowhere").env("CLAUDE_PROJECT_DIR", project).env("CLAUDE_PLUGIN_ROOT", root);
+    hook.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = hook.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said, "{\"continue\":true,\"suppressOutput\":true}\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn odd_names_of_home_project_data_and_plugin() {
+    let w = World::called(ODD);
+    let project = w.path("home").join(format!("project {ODD}"));
+    let root = w.path("home").join(format!("plugin {ODD}"));
+    fs::create_dir_all(project.join(".git")).unwrap();
+    fs::create_dir_all(root.join("hooks")).unwrap();
+    fs::create_dir_all(root.join("bin")).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/run.sh");
+    fs::copy(script, root.join("hooks/run.sh")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_memctl"), root.join("bin/memctl")).unwrap();
+    let mut change = edit("s", "t", "u1", "x");
+    change["tool_input"]["file_path"] = format!("{}/{ODD}.rs", project.display()).into();
+    change["tool_response"] = Value::Null;
+    for mut payload in [prompt("s", "t", "go"), change, stop("s", "t", "Done."), end("s")] {
+        payload["cwd"] = project.to_str().unwrap().into();
+        plugin(&w, &root, &project, &payload);
+    }
+    w.rest();
+    assert_eq!(w.rows(TOOLS), ["u1"]);
+    assert_eq!(
+        w.rows("SELECT p.name = (SELECT name FROM projects), root FROM projects p"),
+        [format!("1|{}", project.display())]
+    );
+    assert_eq!(w.rows("SELECT path FROM observation_files"), [format!("{ODD}.rs")]);
+    // The next session of the project is told, and its verbs find their way.
+    let mut said = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let said = said.arg("context").current_dir(&project).output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stdout).contains("(s1): go"), "{said:?}");
+    assert!(w.socket_files().is_empty());
+}
+
+/// A shell that is the first process of a pid namespace, and dies with all in it.
+struct Container(Child);
+
+impl Container {
+    /// Runs a hook in there, and lives on. None where no such thing may be made.
+    fn new(w: &World, payload: &Value) -> Option<Container> {
+        let mut shell = w.command(Path::new("unshare"));
+        shell.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]);
+        let hook = format!("'{}' hook >&2 <<'E'\n{payload}\nE\n", env!("CARGO_BIN_EXE_memctl"));
+        shell.arg(format!("{hook} echo done; read forever"));
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = shell.spawn().ok()?;
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        if said != "done\n" {
+            child.wait().unwrap();
+            return None;
+        }
+        Some(Container(child))
+    }
+
+    fn end(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// The socket is one for both; the numbers of processes are not.
+#[test]
+fn a_worker_in_a_pid_namespace_of_its_own_serves_and_is_never_signalled_from_outside() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "200ms");
+    let Some(container) = Container::new(&w, &prompt("s", "t", "go")) else {
+        println!("left out: unshare is refused here");
+        return;
+    };
+    let inside = until("a worker inside", || {
+        let worker = |pid: &i32| {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.starts_with(b"memctl\0worker"))
+        };
+        let pid = w.processes().into_iter().find(worker).ok_or("none")?;
+        w.socket_files().pop().map(|_| pid).ok_or_else(|| "no socket".to_owned())
+    });
+    w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    until("it takes the event in", || match w.rows(TOOLS) {
+        rows if rows == ["u1"] => Ok(()),
+        rows => Err(format!("{rows:?}")),
+    });
+    until("nothing is spooled", || w.spools().is_empty().then_some(()).ok_or(String::new()));
+    // It hangs: whoever waits outside cannot tell who it is, and leaves it alone.
+    w.signal(inside, Signal::SIGSTOP);
+    w.hook(&tool("s", "t", "u2", "ls", "y"));
+    let said = w.memctl(&["kill", "s"]);
+    assert!(said.code == Some(1) && said.err.contains("another container"), "{said:?}");
+    let state = |pid| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    until("the starter has given up", || match w.processes().len() {
+        // unshare, the shell, the worker
+        3 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    assert!(state(inside).contains(") T "), "{}", state(inside));
+    assert_eq!(w.spools().len(), 1);
+    // With its container its lock goes: the next event finds it free.
+    container.end();
+    w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed."), end("s")]);
+    w.rest();
+    assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
+    assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
+}
+
+/// A hook in a process group of its own, paused where it has started a worker.
+fn hook_in_a_group(w: &World, payload: &Value, paused: &Path) -> Child {
+    let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    hook.arg("hook").process_group(0);
+    hook.env("MEMCTL_TESTPOINT", format!("hook.delivered=pause:{}", paused.display()));
+    hook.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = hook.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
+    until("its event is delivered", || paused.exists().then_some(()).ok_or(String::new()));
+    child
+}
+
+/// As at a time-out: the client signals the group of its hook and every descendant.
+#[test]
+fn a_client_that_kills_all_of_its_hook_does_not_reach_the_worker() {
+    for payload in [prompt("s", "t", "go"), end("s")] {
+        let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let paused: PathBuf = w.path("paused");
+        if payload["hook_event_name"] == "SessionEnd" {
+            let pid = w.worker_of("s");
+            w.hook(&edit("s", "t", "u", "a.rs"));
+            w.kill(pid);
+        }
+        let mut hook = hook_in_a_group(&w, &payload, &paused);
+        let worker = until("a worker", || {
+            let is_it = |pid: &i32| *pid != hook.id().cast_signed();
+            w.processes().into_iter().find(is_it).ok_or(String::new())
+        });
+        let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
+        let field = |n: usize| stat.rsplit(')').next().unwrap().split_whitespace().nth(n).unwrap();
+        if !stat.is_empty() {
+            assert_ne!(field(1), hook.id().to_string(), "nobody's child");
+            assert_ne!(field(3), hook.id().to_string(), "in a session of its own");
+        }
+        killpg(Pid::from_raw(hook.id().cast_signed()), Signal::SIGKILL).unwrap();
+        hook.wait().unwrap();
+        if payload["hook_event_name"] != "SessionEnd" {
+            w.until_count("SELECT count(*) FROM user_prompts", 1);
+            w.hook(&end("s"));
+        }
+        w.rest();
+        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+        assert_eq!(w.rows("SELECT end_reason FROM sessions"), ["other"]);
+    }
+}

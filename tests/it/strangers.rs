@@ -1,0 +1,185 @@
+//! What others put in our places, and places that are none: the socket's path taken, too long,
+//! swept away or another user's, a link for a lock.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::thread;
+
+use nix::libc;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen};
+
+use crate::support::recordings::{edit, end, prompt, stop, tool};
+use crate::support::{World, until};
+
+const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
+const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
+const SUMMARY_2: &str = "SELECT prompt_number FROM session_summaries WHERE prompt_number = 2";
+
+/// The path of a session's socket and of its lock, once nobody is there any more.
+fn paths_of(w: &World, session: &str) -> (PathBuf, PathBuf) {
+    w.hook(&prompt(session, "t0", "first"));
+    w.worker();
+    let found = (w.socket_files().remove(0), w.session_locks().remove(0));
+    w.hook(&end(session));
+    w.rest();
+    found
+}
+
+/// A turn that must come through whatever stands at the socket's path.
+fn turn_comes_through(w: &World, what: &str) {
+    w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u1", "a.rs"), edit("s", "t", "u2", "b.rs")]);
+    w.hook(&stop("s", "t", "Done."));
+    until(what, || match (w.rows(SUMMARY_2), w.spools()) {
+        (rows, spools) if rows == ["2"] && spools.is_empty() => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(w.count(TOOLS), 2, "{what}");
+}
+
+#[test]
+fn what_strangers_put_at_the_sockets_path_stays_and_stops_nothing() {
+    for what in ["a file", "a directory", "a link", "a link to a socket", "anothers socket"] {
+        let w = World::new();
+        let (socket, _) = paths_of(&w, "s");
+        let elsewhere = w.path("elsewhere");
+        let listener = match what {
+            "a file" => fs::write(&socket, "mine").map(|()| None),
+            "a directory" => fs::create_dir(&socket).map(|()| None),
+            "a link" => symlink(&elsewhere, &socket).map(|()| None),
+            "a link to a socket" => {
+                symlink(&elsewhere, &socket).unwrap();
+                UnixListener::bind(&elsewhere).map(Some)
+            }
+            _ => {
+                let listener = UnixListener::bind(&socket);
+                if let Err(e) = chown(&socket, Some(1), None) {
+                    println!("{what}: left out, only root can give files away: {e}");
+                    continue;
+                }
+                listener.map(Some)
+            }
+        }
+        .unwrap();
+        let before = fs::symlink_metadata(&socket).unwrap().ino();
+        turn_comes_through(&w, what);
+        w.hook(&end("s"));
+        w.rest();
+        assert_eq!(fs::symlink_metadata(&socket).unwrap().ino(), before, "{what}");
+        let mut others = w.socket_files();
+        others.retain(|file| *file != socket);
+        assert!(others.is_empty(), "{what}: {others:?}");
+        if let Some(listener) = listener {
+            listener.set_nonblocking(true).unwrap();
+            let e = listener.accept().expect_err("nobody of ours talks to a stranger");
+            assert_eq!(e.kind(), io::ErrorKind::WouldBlock, "{what}");
+        }
+        let said = w.memctl(&["status"]).ok();
+        assert!(!said.is_empty());
+    }
+}
+
+/// A socket file of ours at which another user's process listens.
+#[test]
+fn another_users_process_is_not_talked_to() {
+    let w = World::new();
+    let (socket, _) = paths_of(&w, "s");
+    let fd = nix::sys::socket::socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .unwrap();
+    bind(fd.as_raw_fd(), &UnixAddr::new(&socket).unwrap()).unwrap();
+    let listens = thread::scope(|scope| {
+        // What a peer is told is who called listen. This thread alone is somebody else.
+        let as_another = || {
+            // SAFETY: the bare call changes the thread that makes it, and it ends at once.
+            let done = unsafe { libc::syscall(libc::SYS_setresuid, -1, 1, -1) };
+            done == 0 && listen(&fd, Backlog::new(8).unwrap()).is_ok()
+        };
+        scope.spawn(as_another).join().unwrap()
+    });
+    if !listens {
+        println!("left out: only root can be another");
+        return;
+    }
+    // The first event spools, and its worker finds a socket of its own user's and takes the place.
+    turn_comes_through(&w, "another user's process");
+    let listener = UnixListener::from(fd);
+    listener.set_nonblocking(true).unwrap();
+    let (mut peer, _) = listener.accept().expect("it was connected to, and its user asked for");
+    let mut said = Vec::new();
+    peer.read_to_end(&mut said).unwrap();
+    assert_eq!(said, [0; 0], "not a byte was sent");
+}
+
+#[test]
+fn a_link_in_the_locks_place_is_not_followed_and_no_event_is_lost() {
+    let w = World::new();
+    let (_, lock) = paths_of(&w, "s");
+    symlink(w.path("elsewhere"), &lock).unwrap();
+    w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
+    until("who was started gives up", || match w.processes()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+    assert!(!w.path("elsewhere").exists());
+    assert_eq!(fs::read_dir(w.spools().remove(0)).unwrap().count(), 2);
+    assert!(w.logs().contains("session lock"), "{}", w.logs());
+    fs::remove_file(&lock).unwrap();
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows(SUMMARY_2), ["2"]);
+}
+
+#[test]
+fn the_longest_path_that_a_socket_may_have_and_one_more() {
+    for (length, served) in [(103, true), (104, false)] {
+        let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let name = w.path("s").as_os_str().len() + 1;
+        let (socket, _) = paths_of(&w, "s");
+        let more = length - socket.as_os_str().len() - 1;
+        let dir = w.path("s").join("d".repeat(more));
+        assert_eq!(name + more + 1 + socket.file_name().unwrap().len(), length);
+        fs::create_dir(&dir).unwrap();
+        w.set("MEMCTL_SOCKET_DIR", dir.to_str().unwrap());
+        turn_comes_through(&w, "a long path");
+        let sockets = fs::read_dir(&dir).unwrap().flatten();
+        let sockets = sockets.filter(|entry| entry.file_name() == socket.file_name().unwrap());
+        assert_eq!(sockets.count() == 1, served, "{length}");
+        w.hook(&end("s"));
+        w.rest();
+    }
+}
+
+/// With the directory itself, as a cleaner of `/tmp` may take the one that MEMCTL_SOCKET_DIR names.
+#[test]
+fn a_cleaned_tmp_heals_with_the_next_events() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
+    let first = w.worker_of("s");
+    fs::remove_dir_all(w.sockets()).unwrap();
+    // No socket can be had: another one takes in what there is, and is replaced in its turn.
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.until_count(TOOLS, 1);
+    assert!(!w.processes().contains(&first));
+    until("one is enough", || match w.processes().len() {
+        0 | 1 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    fs::create_dir(w.sockets()).unwrap();
+    w.hook(&tool("s", "t", "u2", "ls", "y"));
+    w.until_count(TOOLS, 2);
+    until("a socket again", || w.socket_files().pop().ok_or(String::new()));
+    let served = w.worker();
+    w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed.")]);
+    w.until_count(SUMMARIES, 1);
+    assert_eq!(w.worker(), served);
+    assert_eq!(w.count(TOOLS), 3);
+}
