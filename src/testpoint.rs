@@ -24,8 +24,13 @@
 #[inline(always)]
 pub fn at(_name: &str) {}
 
+/// The same for one thing of many that pass here: the point is called `NAME:WHAT`.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn with(_name: &str, _what: Option<&str>) {}
+
 #[cfg(debug_assertions)]
-pub use points::at;
+pub use points::{at, with};
 
 /// The version of the schema that this program is to know.
 #[cfg(not(debug_assertions))]
@@ -110,6 +115,13 @@ mod points {
         if points.iter().any(|p| p.name == name) {
             let n = count(name);
             points.iter().filter(|p| due(p, name, n)).for_each(|p| act(&p.action, name));
+        }
+    }
+
+    /// The same for one thing of many that pass here: the point is called `NAME:WHAT`.
+    pub fn with(name: &str, what: Option<&str>) {
+        if let Some(what) = what {
+            at(&format!("{name}:{what}"));
         }
     }
 

@@ -77,6 +77,23 @@ pub fn become_owner(
 fn held_back(store: &store::Result<Option<Reader>>, session: &Session) -> Option<Duration> {
     let reader = store.as_ref().ok()?.as_ref()?;
     let known = sessions::find(reader.connection(), &session.client, &session.id).ok()??;
-    let deaths = known.restarts.checked_sub(RESTARTS).filter(|n| *n >= 0)?;
-    Some(Duration::from_secs(1 << deaths.min(2)))
+    patience_after(known.restarts)
+}
+
+fn patience_after(restarts: i64) -> Option<Duration> {
+    let more = restarts.checked_sub(RESTARTS).filter(|n| *n >= 0)?;
+    Some(Duration::from_secs(1 << more.min(2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_they_die_the_longer_the_next_one_waits() {
+        let seconds = |restarts| patience_after(restarts).map(|time| time.as_secs());
+        assert_eq!([0, 1, 2].map(seconds), [None; 3]);
+        assert_eq!([3, 4, 5, 6, i64::MAX].map(seconds), [1, 2, 4, 4, 4].map(Some));
+        assert_eq!([-1, i64::MIN].map(seconds), [None; 2]);
+    }
 }

@@ -113,6 +113,9 @@ impl Hands {
         // Where none can be had, the outcome is that nobody will send one.
         let _ = thread::Builder::new().name("distill".into()).spawn(move || {
             testpoint::at("distill.begun");
+            for message in &given.messages {
+                testpoint::with("distill.tool", message.tool_name.as_deref());
+            }
             let _ = done.send(backend.distill(&given));
         });
         self.task = Some(Task { outcome, deadline: Instant::now() + self.patience });

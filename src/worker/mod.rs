@@ -26,8 +26,9 @@ use crate::{log, process, spool, testpoint};
 use life::Worker;
 use owner::Owner;
 
-/// After `max_age` and this much more the kernel ends a worker whose own timers have died.
-const LAST_RESORT: Duration = Duration::from_secs(60);
+/// After `max_age`, and as much again but within these, the kernel ends a worker whose own timers
+/// have died.
+const LAST_RESORT: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 
 /// `memctl worker --client C --session ID [--recovery]`. What ends it is logged: its standard error
 /// is nobody's.
@@ -63,7 +64,9 @@ fn serve(args: &[OsString]) -> Result<()> {
 }
 
 fn set_last_resort(settings: &Settings) {
-    let time = settings.config.worker.max_age + LAST_RESORT;
+    let max_age = settings.config.worker.max_age;
+    let [least, most] = LAST_RESORT;
+    let time = max_age.saturating_add(max_age.clamp(least, most));
     process::set_alarm(u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
 }
 

@@ -9,6 +9,8 @@ mod config;
 mod crash;
 /// What people type and see.
 mod ctl;
+/// Ends of sessions and of workers, and what is left after each.
+mod ends;
 /// What a hook prints and never does, whatever it is given.
 mod hook;
 /// What a session leaves in the store, from the hook to the row.
@@ -27,6 +29,8 @@ mod mend;
 mod money;
 /// Odd names of every path, a pid namespace of its own, process groups that are killed.
 mod places;
+/// Events that fail, or kill whoever takes them in hand.
+mod poison;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
 /// What is left by workers that died or hang, by hooks without one, by clients that are gone.
