@@ -153,6 +153,8 @@ impl Owner {
 
     fn bind(&mut self, settings: &Settings, session: &Session) -> io::Result<Listener> {
         for attempt in 0..NAMES {
+            // Whoever is not the path's holder neither clears the socket's place nor takes it.
+            self.check()?;
             let path = settings.paths.socket(&session.key, attempt);
             if path.as_os_str().len() > MAX_SOCKET_PATH {
                 return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its path is too long"));
@@ -163,7 +165,6 @@ impl Owner {
                     continue;
                 }
                 Ok(_) => {
-                    self.check()?;
                     fs::remove_file(&path)?;
                     testpoint::at("worker.cleared");
                 }

@@ -11,6 +11,8 @@ mod crash;
 mod ctl;
 /// Ends of sessions and of workers, and what is left after each.
 mod ends;
+/// Guards of the protocol, each alone between a fault and its damage.
+mod guards;
 /// What a hook prints and never does, whatever it is given.
 mod hook;
 /// What a session leaves in the store, from the hook to the row.
