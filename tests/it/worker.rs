@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixListener;
 use std::thread;
 
-use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::recordings::{edit, end, prompt, stop, tool};
 use crate::support::{World, until};
 
 fn observations(w: &World) -> i64 {
@@ -148,6 +148,30 @@ fn a_stale_socket_file_is_taken_over() {
         n => Err(n.to_string()),
     });
     assert_ne!(w.worker(), first);
+}
+
+/// An event belongs to the newest prompt of its turn, and where that has none, its hook killed
+/// before it kept anything, to the newest of the session, whose row its Stop writes anew.
+#[test]
+fn a_turn_whose_prompt_was_lost_is_filed_under_the_one_before() {
+    let w = World::new();
+    w.hooks(&[prompt("s", "t1", "first"), edit("s", "t1", "u1", "a.rs")]);
+    w.hook(&stop("s", "t1", "Changed how the parser reads its table."));
+    let _ = w.hook_at(&prompt("s", "t2", "second"), "hook.captured=kill");
+    w.hooks(&[edit("s", "t2", "u2", "b.rs"), stop("s", "t2", "Taught the printer to fold lines.")]);
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["first"]);
+    let told = w.rows("SELECT prompt_number, request, completed FROM session_summaries");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("1|first") && told[0].contains("printer"), "{told:?}");
+    assert_eq!(
+        w.rows(
+            "SELECT DISTINCT o.prompt_number, path FROM observation_files f
+                JOIN observations o ON o.id = f.observation_id ORDER BY path"
+        ),
+        ["1|work/a.rs", "1|work/b.rs"]
+    );
 }
 
 #[test]
