@@ -1,5 +1,10 @@
 //! What a hook prints and never does, whatever it is given.
 
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use serde_json::json;
 
 use crate::support::World;
@@ -117,6 +122,26 @@ fn a_panic_an_abort_and_an_overflow_end_neutrally() {
     let w = World::new();
     let output = w.hook_bytes(&[], deep.as_bytes());
     assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL));
+}
+
+/// A worker that hangs, and so many waiting at its socket that not even a connection is to be had.
+#[test]
+fn a_hook_does_not_queue_up_behind_others() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("s");
+    let address = UnixAddr::new(&w.socket_files().remove(0)).unwrap();
+    w.signal(pid, Signal::SIGSTOP);
+    let waiting = || {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
+        connect(fd.as_raw_fd(), &address).map(|()| fd)
+    };
+    let queue: Vec<_> = std::iter::from_fn(|| waiting().ok()).take(10_000).collect();
+    assert!(waiting().is_err(), "{} wait, and there is room for more", queue.len());
+    let begun = Instant::now();
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(std::fs::read_dir(w.spools().remove(0)).unwrap().count(), 1);
 }
 
 #[test]

@@ -241,6 +241,25 @@ fn what_must_wait_is_not_due_but_for_times_that_nobody_believes() {
 }
 
 #[test]
+fn nothing_is_discarded_for_being_old() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("s");
+    w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
+    w.until_count("SELECT count(*) FROM pending_messages", 1);
+    w.kill(pid);
+    w.change(
+        "UPDATE sessions SET started_at_epoch = 1, last_event_epoch = 1;
+         UPDATE user_prompts SET created_at_epoch = 1;
+         UPDATE pending_messages SET created_at_epoch = 1",
+    );
+    w.hook(&start("other"));
+    w.rest();
+    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|stale"]);
+    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(SUMMARIES), 1);
+}
+
+#[test]
 fn twenty_sessions_are_recovered_and_nobody_stays() {
     let w = World::new();
     for n in 0..20 {
