@@ -25,6 +25,8 @@ enum Scene {
     Sending,
     /// A worker that takes a spool in, is sent more, distils it, lingers and leaves.
     Turn,
+    /// The same, and somebody else writes when it is sent more: the thread that waits for it does it.
+    Busy,
     /// One that finds the socket of a dead one.
     AfterADeath,
     /// One whose first batch fails.
@@ -37,7 +39,7 @@ enum Scene {
     Queue,
 }
 
-use Scene::{AfterADeath, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
+use Scene::{AfterADeath, Busy, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
 
 /// Every point, in the order in which an event passes them; a point with two scenes stands twice.
 const TABLE: &[(&str, Scene)] = &[
@@ -67,9 +69,12 @@ const TABLE: &[(&str, Scene)] = &[
     ("take_in.committed", Turn),
     ("take_in.unlinked", Turn),
     ("take_in.removed", Turn),
-    ("worker.accepting", Turn),
-    ("worker.accepted", Turn),
+    ("worker.accepting_one", Turn),
+    ("worker.accepted_one", Turn),
+    ("worker.accepting", Busy),
+    ("worker.accepted", Busy),
     ("worker.replying", Turn),
+    ("worker.replying", Busy),
     ("worker.claimed", Turn),
     ("distill.begun", Turn),
     ("worker.completing", Turn),
@@ -131,7 +136,7 @@ fn a_hook_that_dies_at_any_point() {
 
 #[test]
 fn a_worker_that_dies_at_any_point() {
-    walk(&[Turn, AfterADeath, Failing, Told]);
+    walk(&[Turn, Busy, AfterADeath, Failing, Told]);
 }
 
 #[test]
@@ -181,7 +186,7 @@ fn row(point: &'static str, scene: Scene) -> String {
     row.world.set("MEMCTL_WORKER_HANG_TIMEOUT", "2s");
     match scene {
         Spooling | Sending => row.hook(),
-        Turn => row.turn(""),
+        Turn | Busy => row.turn(""),
         Failing => row.turn("distill.begun#1=panic,"),
         AfterADeath => row.after_a_death(),
         Told => row.told(),
@@ -254,7 +259,12 @@ impl Row {
             let serves = self.world.spools().is_empty() && self.world.processes().len() == 1;
             (serves || self.came_by()).then_some(()).ok_or_else(|| self.point.to_owned())
         });
-        self.world.hooks(&[use_of("u1"), stop("s", "t", "All pass.")]);
+        let store = File::open(self.world.data().join("run/store.lock"));
+        let held = store.ok().filter(|_| self.scene == Busy);
+        held.iter().for_each(|store| store.lock().unwrap());
+        self.world.hook(&use_of("u1"));
+        drop(held);
+        self.world.hook(&stop("s", "t", "All pass."));
         self.dead();
         self.go_on();
         self.world.hooks(&[

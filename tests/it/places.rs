@@ -143,7 +143,9 @@ fn a_worker_in_a_pid_namespace_of_its_own_serves_and_is_never_signalled_from_out
 fn hook_in_a_group(w: &World, payload: &Value, paused: &Path) -> Child {
     let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
     hook.arg("hook").process_group(0);
-    hook.env("MEMCTL_TESTPOINT", format!("hook.delivered=pause:{}", paused.display()));
+    let points =
+        format!("hook.delivered=pause:{0},worker.locked=pause:{0}-worker", paused.display());
+    hook.env("MEMCTL_TESTPOINT", points);
     hook.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = hook.spawn().unwrap();
     child.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
@@ -163,18 +165,17 @@ fn a_client_that_kills_all_of_its_hook_does_not_reach_the_worker() {
             w.kill(pid);
         }
         let mut hook = hook_in_a_group(&w, &payload, &paused);
+        let born = w.path("paused-worker");
         let worker = until("a worker", || {
-            let is_it = |pid: &i32| *pid != hook.id().cast_signed();
-            w.processes().into_iter().find(is_it).ok_or(String::new())
+            fs::read_to_string(&born).ok().filter(|pid| !pid.is_empty()).ok_or(String::new())
         });
-        let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap();
         let field = |n: usize| stat.rsplit(')').next().unwrap().split_whitespace().nth(n).unwrap();
-        if !stat.is_empty() {
-            assert_ne!(field(1), hook.id().to_string(), "nobody's child");
-            assert_ne!(field(3), hook.id().to_string(), "in a session of its own");
-        }
+        assert_ne!(field(1), hook.id().to_string(), "nobody's child");
+        assert_ne!(field(3), hook.id().to_string(), "in a session of its own");
         killpg(Pid::from_raw(hook.id().cast_signed()), Signal::SIGKILL).unwrap();
         hook.wait().unwrap();
+        fs::remove_file(&born).unwrap();
         if payload["hook_event_name"] != "SessionEnd" {
             w.until_count("SELECT count(*) FROM user_prompts", 1);
             w.hook(&end("s"));

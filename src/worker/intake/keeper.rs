@@ -111,11 +111,11 @@ impl Keeper {
             return Err((event, reply));
         };
         let now = clock::now_ms();
-        testpoint::at("worker.accepting");
+        testpoint::at("worker.accepting_one");
         let fence = &mut self.fence;
         match store.fenced_at_once(fence, now, |tx, _| accept::accept(tx, &event, now)) {
             Ok(accepted) => {
-                testpoint::at("worker.accepted");
+                testpoint::at("worker.accepted_one");
                 self.answer(std::iter::once(((*event, reply), Ok(accepted))));
                 Ok(())
             }
