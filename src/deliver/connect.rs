@@ -26,7 +26,7 @@ use crate::process;
 pub fn ask(path: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
     let until = Instant::now() + patience;
     let stream = connect(path, patience)?;
-    exchange(&mut Within { stream, until }, request)
+    exchange(&mut Within { stream, until, set: patience }, request)
 }
 
 /// Connects to the socket of a process of our own user. Its time-outs are `patience` for each call.
@@ -53,27 +53,38 @@ fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
 struct Within {
     stream: UnixStream,
     until: Instant,
+    /// What the socket's own time-outs stand at, which count for each call anew.
+    set: Duration,
 }
 
 impl Within {
-    /// What is left of the time; the socket's own time-outs count for each call anew.
-    fn left(&self) -> io::Result<Duration> {
+    /// Has the next call wait no longer than what is left. A peer that answers in time costs no
+    /// call for it: an eighth too much is let pass.
+    fn bound(&mut self) -> io::Result<()> {
         let left = self.until.saturating_duration_since(Instant::now());
         // A socket's time-out of zero would mean none at all.
-        if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        if left < self.set - self.set / 8 {
+            self.stream.set_read_timeout(Some(left))?;
+            self.stream.set_write_timeout(Some(left))?;
+            self.set = left;
+        }
+        Ok(())
     }
 }
 
 impl Read for Within {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.bound()?;
         self.stream.read(bytes)
     }
 }
 
 impl Write for Within {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.bound()?;
         self.stream.write(bytes)
     }
 
@@ -103,14 +114,15 @@ mod tests {
     fn no_byte_makes_the_time_begin_anew() {
         let (stream, mut peer) = UnixStream::pair().unwrap();
         peer.write_all(b"by the byte").unwrap();
-        let mut within = Within { stream, until: Instant::now() + Duration::from_secs(60) };
+        let minute = Duration::from_secs(60);
+        let mut within = Within { stream, until: Instant::now() + minute, set: minute };
         let mut byte = [0];
         within.read_exact(&mut byte).unwrap();
         within.until = Instant::now();
         assert_eq!(within.read(&mut byte).unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(within.write(&byte).unwrap_err().kind(), ErrorKind::TimedOut);
         // A call that does wait, waits for what is left.
-        within.until = Instant::now() + Duration::from_secs(60);
+        within.until = Instant::now() + minute;
         within.read_exact(&mut [0; 10]).unwrap();
         within.until = Instant::now() + Duration::from_millis(20);
         let e = within.read(&mut byte).unwrap_err();
