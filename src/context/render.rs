@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::budget::Budget;
 use super::plain::{self, clip};
 use super::steps::Step;
-use super::words::Said;
+use super::words::{self, Said};
 use crate::store::observations::Headline;
 use crate::store::summaries::SummaryRow;
 
@@ -98,7 +98,7 @@ impl Page {
     fn newest(&mut self, row: &SummaryRow, said: &mut Said) {
         let mut section = self.section("\n## Latest work\n", 45);
         let s = &row.summary;
-        let request = clip(&plain::paragraph(&s.request), 300);
+        let request = whole(&plain::paragraph(&s.request), 300);
         if !self
             .write(&mut section, format!("{}: {request}", stamp(row)).trim_end_matches([':', ' ']))
         {
@@ -114,7 +114,7 @@ impl Page {
                 continue;
             }
             for max in [900, 450, 200, 80] {
-                let text = clip(&field, max);
+                let text = whole(&field, max);
                 if self.write(&mut section, &format!("- {name}: {text}")) {
                     said.add(&text);
                     break;
@@ -128,10 +128,10 @@ impl Page {
         let mut n_lines = 0;
         for row in rows {
             let s = &row.summary;
-            let request = clip(&plain::paragraph(&s.request), 110);
+            let request = whole(&plain::paragraph(&s.request), 120);
             let outcomes = [&s.completed, &s.learned, &s.notes];
             let outcome = outcomes.into_iter().find(|f| !f.trim().is_empty());
-            let outcome = clip(&plain::paragraph(outcome.map_or("", |f| f)), 200);
+            let outcome = whole(&plain::paragraph(outcome.map_or("", |f| f)), 240);
             let texts = [request, outcome];
             let new: Vec<&str> = texts
                 .iter()
@@ -241,6 +241,24 @@ fn files(h: &Headline) -> String {
         _ if shown.is_empty() => String::new(),
         0 => format!(" ({})", shown.join(", ")),
         others => format!(" ({} +{others})", shown.join(", ")),
+    }
+}
+
+/// As many whole sentences as `max` characters hold; where the first is longer, its beginning.
+fn whole(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    for sentence in words::sentences(text) {
+        let gap = if out.is_empty() || out.ends_with(['。', '！', '？']) { "" } else { " " };
+        if [&out, gap, sentence].iter().map(|t| t.chars().count()).sum::<usize>() > max {
+            break;
+        }
+        out.push_str(gap);
+        out.push_str(sentence);
+    }
+    match out.strip_suffix(';') {
+        _ if out.is_empty() => clip(text, max),
+        Some(half) => format!("{half}."),
+        None => out,
     }
 }
 

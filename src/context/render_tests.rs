@@ -248,3 +248,14 @@ proptest! {
         prop_assert_eq!(block, render(&chosen, tokens));
     }
 }
+
+#[test]
+fn sentences_are_whole_where_they_fit() {
+    let check = |text: &str, max, expected: &str| assert_eq!(whole(text, max), expected, "{text}");
+    check("One is done. Two is not.", 30, "One is done. Two is not.");
+    check("One is done. Two is not.", 23, "One is done.");
+    check("One is done; two is not.", 23, "One is done.");
+    check("A single one that does not fit at all", 20, "A single one that…");
+    check("一つ。二つ。", 6, "一つ。二つ。");
+    check("一つ。二つ。", 5, "一つ。");
+}

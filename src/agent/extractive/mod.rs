@@ -36,6 +36,8 @@ mod summary;
 mod tests;
 mod titles;
 mod tools;
+#[cfg(test)]
+mod trades;
 mod trouble;
 mod verdict;
 mod words;

@@ -114,7 +114,7 @@ pub fn turn(name: &str) -> Batch {
 }
 
 /// The page of a turn holds each line of `wanted` in this order, whole lines or their beginnings.
-fn check(name: &str, wanted: &[&str], unwanted: &[&str]) {
+pub fn check(name: &str, wanted: &[&str], unwanted: &[&str]) {
     let page = page(&super::distill(&turn(name)));
     let mut lines = page.lines();
     for want in wanted {
