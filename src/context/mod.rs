@@ -17,6 +17,7 @@ mod steps;
 mod words;
 pub mod worktree;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
@@ -72,6 +73,8 @@ pub fn choose(conn: &Connection, ask: &Ask) -> rusqlite::Result<Chosen> {
         Some(id) => summaries::newest_tellable(conn, id, &ask.not_sessions, SUMMARIES)?,
         None => Vec::new(),
     };
+    // A transcript from before may have been taken in after today's work.
+    summaries.sort_by_key(|s| Reverse((s.created_at_epoch, s.id)));
     let of_project = headlines.iter().filter(|h| h.project_id == ask.project_id);
     let newest_made = of_project
         .map(|h| h.created_at_epoch)

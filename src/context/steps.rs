@@ -108,7 +108,7 @@ fn done_after<'a>(
     let completed = newer.iter().flat_map(|n| sentences(&n.summary.completed));
     let titles = headlines.iter().filter(|h| {
         let deed = ["bugfix", "feature", "refactor", "change", "decision"];
-        deed.contains(&h.kind.as_str()) && h.created_at_epoch > row.changed_at_epoch
+        deed.contains(&h.kind.as_str()) && h.changed_at_epoch > row.changed_at_epoch
     });
     completed.chain(titles.map(|h| h.title.as_str())).filter(|s| !denies(s)).collect()
 }
@@ -148,8 +148,8 @@ mod tests {
         }
     }
 
-    fn titled(kind: &str, title: &str, created_at_epoch: i64) -> Headline {
-        Headline { kind: kind.into(), title: title.into(), created_at_epoch, ..Default::default() }
+    fn titled(kind: &str, title: &str, changed_at_epoch: i64) -> Headline {
+        Headline { kind: kind.into(), title: title.into(), changed_at_epoch, ..Default::default() }
     }
 
     fn check(summaries: &[SummaryRow], headlines: &[Headline], expected: &[(i64, &str)]) {

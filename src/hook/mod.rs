@@ -65,7 +65,7 @@ pub fn run(args: &[OsString]) {
 
 /// Why a hook has nothing to deliver.
 enum Heard {
-    /// A person at a terminal.
+    /// A person, at a terminal or asking.
     Help,
     Trouble(Trouble),
 }
@@ -102,7 +102,8 @@ fn hear(args: &[OsString]) -> Result<Answer, Heard> {
     if env("MEMCTL_INTERNAL").is_some_and(|v| v == "1") {
         return Ok(Answer::Neutral);
     }
-    if std::io::stdin().is_terminal() {
+    let asked = args.iter().any(|arg| arg == "--help" || arg == "-h");
+    if asked || std::io::stdin().is_terminal() {
         return Err(Heard::Help);
     }
     let project_dir = env("CLAUDE_PROJECT_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);

@@ -41,6 +41,14 @@ fn what_is_no_event_is_refused_and_the_client_goes_on() {
 }
 
 #[test]
+fn whoever_asks_is_told_what_it_is_for() {
+    let w = World::new();
+    let help = w.memctl(&["hook", "--help"]).ok();
+    assert!(help.starts_with("memctl hook [EVENT]") && help.contains("observe.sh"), "{help}");
+    assert!(!w.data().exists());
+}
+
+#[test]
 fn unknown_events_and_fields_are_tolerated() {
     let w = World::new();
     w.hook(&json!({"session_id": "s", "hook_event_name": "SomethingNew", "x": {"y": [1]}}));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use crate::support::World;
 use crate::support::recordings::{end, prompt};
 
@@ -70,4 +72,32 @@ fn what_is_no_transcript_is_named() {
     assert!(output.err.contains("line 1") && output.err.contains("hint"), "{output:?}");
     let output = w.memctl(&["replay", "/nowhere.jsonl"]);
     assert!(output.err.contains("/nowhere.jsonl"), "{output:?}");
+}
+
+#[test]
+fn what_happened_before_is_dated_then_and_taken_in_oldest_first() {
+    let w = World::new();
+    let write = |name: &str, day: u32, word: &str| {
+        let line = |uuid: &str, kind: &str, content: Value| {
+            json!({"type": kind, "uuid": format!("{name}-{uuid}"), "sessionId": name, "cwd": "/",
+                   "timestamp": format!("2026-03-{day:02}T10:00:00Z"),
+                   "message": {"content": content}})
+        };
+        let said = json!([{"type": "text", "text": format!("The {word} exporter is ported, and all of its tests pass.")}]);
+        let lines = [
+            line("1", "user", json!(format!("Port the {word} exporter to the new format."))),
+            line("2", "assistant", said),
+        ];
+        let path = w.path(&format!("{name}.jsonl"));
+        std::fs::write(&path, lines.map(|l| format!("{l}\n")).concat()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // As a shell would name them.
+    let (newer, older) = (write("a", 9, "second"), write("b", 2, "first"));
+    w.memctl(&["replay", &newer, &older]).ok();
+    assert_eq!(w.rows("SELECT content_session_id FROM sessions ORDER BY id"), ["b", "a"]);
+    let told = w.memctl(&["context", "--project", "/"]).ok();
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text}: {told}"));
+    assert!(at("2026-03-09 (s2)") < at("2026-03-02 (s1)"), "{told}");
+    assert!(told.contains("## Latest work\n2026-03-09"), "{told}");
 }

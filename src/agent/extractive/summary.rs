@@ -412,7 +412,8 @@ fn asked_at_last(said: &[Sentence]) -> Option<String> {
 
 fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
     let mut texts: Vec<String> = of_kind(said, &[About::Next])
-        .map(|s| sentences::without_label(&s.text, words::NEXT_LABEL))
+        .map(|s| s.text.strip_prefix("Note that ").unwrap_or(&s.text))
+        .map(|text| sentences::without_label(text, words::NEXT_LABEL))
         .collect();
     texts.extend(asked_at_last(said));
     for thread in threads {

@@ -29,7 +29,7 @@ fn what_the_user_rules_out_and_has_to_decide() {
             "- pytest: 14 passed",
             "[decision] We never impute silently, please: a missing feature must raise (user, #1)",
             "completed: `scripts/load.py` now validates every parquet file against a pandera schema",
-            "next_steps: Note that `data/february.parquet` has 5.8% NaN in `region`, so loading it raises now",
+            "next_steps: `data/february.parquet` has 5.8% NaN in `region`, so loading it raises now",
         ],
         &["1 failed, 1 passed", "failed with 1"],
     );

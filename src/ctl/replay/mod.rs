@@ -57,7 +57,10 @@ const HEAP: usize = 200;
 
 pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     settings.paths.create().context("data dir")?;
-    for file in &args.files {
+    // Newer rows are newer work: oldest first, whatever the shell made of a pattern.
+    let mut files: Vec<&PathBuf> = args.files.iter().collect();
+    files.sort_by_cached_key(|file| transcript::begins(file));
+    for file in files {
         replay(&settings, args, file)?;
     }
     Ok(())

@@ -5,12 +5,18 @@
 //! derived from the lines, so that a second run says the same.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Namespace of derived event ids.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_6d63_746c_5f72_6570_6c61_795f_7631);
+
+/// Within so many lines of its beginning a transcript names a time.
+const BEGINNING: usize = 200;
 
 /// A payload as the client would have sent it, and what the transcript knows better.
 #[derive(Clone, Debug, PartialEq)]
@@ -246,6 +252,13 @@ fn report(tool: &str, response: &Value) -> Option<(String, String, String)> {
     let blocks = response["content"].as_array()?;
     let text = blocks.last()?["text"].as_str()?;
     Some((id.to_owned(), kind.to_owned(), text.to_owned()))
+}
+
+/// When a transcript begins, in milliseconds since the epoch; none of what cannot be read.
+pub fn begins(file: &Path) -> Option<i64> {
+    let lines = BufReader::new(File::open(file).ok()?).lines().map_while(Result::ok);
+    let mut times = lines.take(BEGINNING).map(|l| serde_json::from_str(&l).map_or(0, |l| time(&l)));
+    times.find(|at| *at > 0)
 }
 
 fn time(line: &Value) -> i64 {

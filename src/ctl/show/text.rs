@@ -25,7 +25,8 @@ pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width)
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
     field("What", o.subtitle.as_deref().unwrap_or_default());
     field("Story", o.narrative.as_deref().unwrap_or_default());
-    field("Facts", &bulleted(&o.facts));
+    out.push_str(&bulleted("Facts", &o.facts, width));
+    let mut field = |name, text: &str| out.push_str(&self::field(name, text, width));
     field("Files modified", &o.files_modified.join("\n"));
     field("Files read", &o.files_read.join("\n"));
     field("Rests on", o.origin.as_str());
@@ -138,8 +139,13 @@ fn field(name: &str, text: &str, width: Width) -> String {
     format!("\n{}\n{}", paint(name, HEAD), wrapped("  ", 2, &clean(text), width))
 }
 
-fn bulleted(items: &[String]) -> String {
-    items.iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n")
+/// A field of items, each hanging on its dash.
+fn bulleted(name: &str, items: &[String], width: Width) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let items: String = items.iter().map(|item| wrapped("  - ", 4, &clean(item), width)).collect();
+    format!("\n{}\n{items}", paint(name, HEAD))
 }
 
 fn said(prompt: &StoredPrompt) -> String {

@@ -107,6 +107,10 @@ fn observe(
 ) -> Result<i64> {
     let o = observation;
     let hash = content_hash(o);
+    let sources = sources(batch, o);
+    // When it happened, which for a transcript from before or a spooled event is not now.
+    let happened = sources.iter().map(|m| m.created_at_epoch).max();
+    let at = happened.filter(|at| *at > 0).map_or(now, |at| at.min(now));
     let added: Option<i64> = tx
         .prepare_cached(
             "INSERT INTO observations (uuid, session_id, project_id, origin, prompt_number,
@@ -114,7 +118,7 @@ fn observe(
                files_read, files_modified, backend, content_hash, tokens, created_at_epoch,
                changed_at_epoch)
              SELECT ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-               ?16, ?17, ?18, ?18 FROM sessions WHERE id = ?2
+               ?16, ?17, ?18, ?19 FROM sessions WHERE id = ?2
              ON CONFLICT (session_id, content_hash) WHERE external_id IS NULL DO NOTHING
              RETURNING id",
         )?
@@ -137,6 +141,7 @@ fn observe(
                 backend,
                 hash,
                 tokens(o),
+                at,
                 now,
             ],
             |r| r.get(0),
@@ -151,9 +156,6 @@ fn observe(
             )?
             .query_row(params![session_id, hash], |r| r.get(0))?,
     };
-    let all: Vec<&Message> = batch.messages.iter().collect();
-    let named: Vec<&Message> = all.iter().copied().filter(|m| o.sources.contains(&m.id)).collect();
-    let sources = if named.is_empty() { all } else { named };
     let blobs = blobs(&sources, batch.project_root.as_deref());
     let roles = [("read", &o.files_read), ("modified", &o.files_modified)];
     for (role, path) in roles.iter().flat_map(|(role, paths)| paths.iter().map(move |p| (role, p)))
@@ -176,6 +178,13 @@ fn observe(
         replace(tx, session_id, *old, id, now)?;
     }
     Ok(id)
+}
+
+/// The messages it was made of; all of the batch where it names none of them.
+fn sources<'a>(batch: &'a Batch, o: &Observation) -> Vec<&'a Message> {
+    let named: Vec<&Message> =
+        batch.messages.iter().filter(|m| o.sources.contains(&m.id)).collect();
+    if named.is_empty() { batch.messages.iter().collect() } else { named }
 }
 
 /// Puts an observation in the place of an earlier one of its session: what that was made of, and
@@ -227,12 +236,13 @@ fn summarise(
     backend: &str,
     now: i64,
 ) -> Result<i64> {
+    let happened = message.created_at_epoch;
     Ok(tx
         .prepare_cached(
             "INSERT INTO session_summaries (uuid, session_id, project_id, prompt_number, turn_id,
                request, investigated, learned, completed, next_steps, notes, files_read,
                files_modified, backend, created_at_epoch, changed_at_epoch)
-             SELECT ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14
+             SELECT ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15, ?14
              FROM sessions WHERE id = ?2
              ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
                project_id = excluded.project_id, turn_id = excluded.turn_id,
@@ -259,6 +269,7 @@ fn summarise(
                 json(&s.files_modified),
                 backend,
                 now,
+                if happened > 0 { happened.min(now) } else { now },
             ],
             |r| r.get(0),
         )?)
