@@ -16,7 +16,7 @@ pub struct Batch {
     pub messages: Vec<Message>,
     /// The prompts of the turns the messages belong to, oldest first.
     pub prompts: Vec<Prompt>,
-    /// What was distilled before from the turn that is being summarised.
+    /// What was distilled before from the turn of the last message.
     pub earlier: Vec<Earlier>,
     /// The summary row that the `Summarize` will write anew, when there is one.
     pub previous: Option<Summary>,

@@ -18,15 +18,16 @@ pub const COMMIT: &str = "Commit ";
 
 /// The main thread's work so far, when there is any to go on with.
 pub fn over(batch: &Batch, events: &[Event]) -> Option<Work> {
-    let stop = batch.messages.last().filter(|m| m.cause.summarizes())?;
+    let last = batch.messages.last()?;
     let main = || events.iter().filter(|e| e.message.agent_id.is_none());
-    let number = main().next().map_or(stop.prompt_number, |e| e.message.prompt_number);
+    let number = main().next().map_or(last.prompt_number, |e| e.message.prompt_number);
     let unfinished: Vec<&Earlier> = batch
         .earlier
         .iter()
         .filter(|e| e.prompt_number == number && e.agent_id.is_none() && is_unfinished(e))
         .collect();
-    if unfinished.is_empty() || batch.previous.is_some() && !commits_more_than_it_edits(main()) {
+    let ends = last.cause.summarizes() && batch.previous.is_none();
+    if unfinished.is_empty() || !ends && !commits_more_than_it_edits(main()) {
         return None;
     }
     let mut work = Work { prompt_number: number, ..Work::default() };

@@ -14,6 +14,8 @@ use crate::memory::{Batch, Cause, Earlier, Message, Observation, Origin, Summary
 const COMPLETED: usize = 900;
 /// More than so many sentences nobody reads.
 const SENTENCES: usize = 6;
+/// More commits than this are counted, not listed.
+const LISTED_COMMITS: usize = 8;
 const LEARNED: usize = 600;
 const NEXT: usize = 400;
 
@@ -277,6 +279,10 @@ fn committed(batch: &Batch, works: &[&Observation], texts: &[String]) -> Option<
             Some(format!("Committed as {hash}"))
         }
         [(hash, title)] => Some(format!("Committed {hash}: {title}")),
+        [(first, begin), .., (last, end)] if untold.len() > LISTED_COMMITS => {
+            let n = untold.len();
+            Some(format!("{n} commits ({first} to {last}), from \"{begin}\" to \"{end}\""))
+        }
         [(first, _), .., (last, _)] => {
             let titles: Vec<&str> = untold.iter().map(|(_, title)| *title).collect();
             let text =

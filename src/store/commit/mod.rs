@@ -321,7 +321,7 @@ pub(super) fn surroundings(
     }
     prompts.sort_by_key(|p| p.number);
     let (mut earlier, mut previous, mut previous_turn) = (Vec::new(), None, None);
-    if let Some(last) = messages.last().filter(|m| m.cause.summarizes()) {
+    if let Some(last) = messages.last() {
         let mut turn: Vec<i64> =
             prompts_of_turn(tx, session_id, last.prompt_number)?.iter().map(|p| p.number).collect();
         if turn.is_empty() {
@@ -330,6 +330,8 @@ pub(super) fn surroundings(
         for number in turn {
             earlier.extend(observed(tx, session_id, number)?);
         }
+    }
+    if let Some(last) = messages.last().filter(|m| m.cause.summarizes()) {
         previous = tx
             .prepare_cached(&format!("{SUMMARY} AND prompt_number = ?2 AND external_id IS NULL"))?
             .query_row([session_id, last.prompt_number], |r| Ok((summary(r)?, r.get(8)?)))
