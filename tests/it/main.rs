@@ -15,10 +15,10 @@ mod ends;
 mod guards;
 /// What a hook prints and never does, whatever it is given.
 mod hook;
-/// What a session leaves in the store, from the hook to the row.
-mod kept;
 /// Who is who, when names come back, are given twice or belong to strangers.
 mod identity;
+/// What a session leaves in the store, from the hook to the row.
+mod kept;
 /// The JSON dialect, spoken as `nc -U` would.
 mod lines;
 /// What is logged, read as it is written.
