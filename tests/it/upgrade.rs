@@ -54,10 +54,10 @@ fn a_newer_hook_goes_through_the_spool_of_an_older_worker() {
         "no worker hangs or has left anything behind\n"
     );
     assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: left\n");
-    // The next one is new.
+    // The next one is new; on a busy machine the end may find it not yet there, and call another.
     w.hooks(&[prompt("s", "t2", "go on"), end("s")]);
     w.rest();
-    assert_eq!(served(&w), 2);
+    assert!((2..=3).contains(&served(&w)), "{}", served(&w));
 }
 
 #[test]
@@ -90,16 +90,19 @@ fn each_is_answered_in_the_version_it_speaks_and_an_unknown_one_in_none() {
     }
 }
 
+/// A schema that no release will have for long.
+const NEWER: &str = "1000";
+
 /// What a newer program made of the database is refused by all that is older.
 #[test]
 fn an_older_worker_leaves_a_newer_database_and_the_newer_program_goes_on() {
     let mut w = lingering();
     let pid = w.worker_of("s");
     w.hook(&tool("s", "t", "u1", "ls", "x"));
-    w.set("MEMCTL_TEST_SCHEMA", "2");
+    w.set("MEMCTL_TEST_SCHEMA", NEWER);
     // A session of the newer program upgrades.
     w.hook(&start("other"));
-    assert_eq!(w.count("PRAGMA user_version"), 2);
+    assert_eq!(w.count("PRAGMA user_version").to_string(), NEWER);
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     until("the older one leaves", || match w.processes().contains(&pid) {
         false => Ok(()),
@@ -123,7 +126,7 @@ fn what_an_older_worker_had_in_hand_is_done_by_a_newer_one_once() {
     until("a batch in hand", || in_hand.exists().then_some(()).ok_or(String::new()));
     let older = w.worker();
     w.set("MEMCTL_TESTPOINT", "");
-    w.set("MEMCTL_TEST_SCHEMA", "2");
+    w.set("MEMCTL_TEST_SCHEMA", NEWER);
     w.hook(&start("other"));
     fs::remove_file(&in_hand).unwrap();
     until("the older one leaves", || match w.processes().contains(&older) {
@@ -140,7 +143,7 @@ fn what_an_older_worker_had_in_hand_is_done_by_a_newer_one_once() {
 /// The older program still runs hooks: in another terminal, or after going back.
 #[test]
 fn an_older_program_on_a_newer_database_keeps_events_and_leaves_no_loop() {
-    let mut w = World::new().with("MEMCTL_TEST_SCHEMA", "2");
+    let mut w = World::new().with("MEMCTL_TEST_SCHEMA", NEWER);
     w.hooks(&[prompt("before", "t", "go"), end("before")]);
     w.rest();
     w.set("MEMCTL_TEST_SCHEMA", "");
@@ -160,7 +163,7 @@ fn an_older_program_on_a_newer_database_keeps_events_and_leaves_no_loop() {
     let said = w.hook_bytes(&[], start("other").to_string().as_bytes());
     assert_eq!(said.code, Some(0));
     assert!(said.err.contains("newer"), "{said:?}");
-    w.set("MEMCTL_TEST_SCHEMA", "2");
+    w.set("MEMCTL_TEST_SCHEMA", NEWER);
     w.hook(&start("another"));
     w.rest();
     assert_eq!(w.rows(TOOLS), ["u1"]);
