@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::prices::{Price, Prices};
-use super::resolve::Resolved;
+use super::resolve::Values;
 use super::unit::host;
 
 #[derive(Clone, Debug)]
@@ -90,31 +90,31 @@ const HOSTS: [(&str, &str); 9] = [
 ];
 
 impl Agent {
-    pub(super) fn from(resolved: &Resolved) -> Agent {
+    pub(super) fn from(values: &Values) -> Agent {
         let claude = Claude {
-            command: resolved.text("agent.claude.command"),
-            model: resolved.text("agent.claude.model"),
+            command: values.text("agent.claude.command"),
+            model: values.text("agent.claude.model"),
         };
         let allowance = |per: &str| Allowance {
-            tokens: resolved.size(&format!("agent.budget.{per}_tokens")) as u64,
-            turns: resolved.size(&format!("agent.budget.{per}_turns")) as u64,
-            cost: resolved.money(&format!("agent.budget.{per}_cost")),
+            tokens: values.size(&format!("agent.budget.{per}_tokens")) as u64,
+            turns: values.size(&format!("agent.budget.{per}_turns")) as u64,
+            cost: values.money(&format!("agent.budget.{per}_cost")),
         };
         Agent {
-            backend: resolved.text("agent.backend"),
-            fallback: resolved.words("agent.fallback"),
-            turn_timeout: resolved.time("agent.turn_timeout"),
-            defer_max: resolved.time("agent.defer_max"),
-            max_children: resolved.size("agent.max_children"),
-            batch_events: resolved.size("agent.batch_events"),
-            batch_bytes: resolved.size("agent.batch_bytes"),
-            batch_quiet: resolved.time("agent.batch_quiet"),
+            backend: values.text("agent.backend"),
+            fallback: values.words("agent.fallback"),
+            turn_timeout: values.time("agent.turn_timeout"),
+            defer_max: values.time("agent.defer_max"),
+            max_children: values.size("agent.max_children"),
+            batch_events: values.size("agent.batch_events"),
+            batch_bytes: values.size("agent.batch_bytes"),
+            batch_quiet: values.time("agent.batch_quiet"),
             claude,
-            anthropic: Http::from(resolved, "anthropic"),
-            gemini: Http::from(resolved, "gemini"),
-            openai: Http::from(resolved, "openai"),
+            anthropic: Http::from(values, "anthropic"),
+            gemini: Http::from(values, "gemini"),
+            openai: Http::from(values, "openai"),
             budget: Budget { session: allowance("session"), day: allowance("day") },
-            prices: resolved.prices("agent.prices"),
+            prices: values.prices("agent.prices"),
         }
     }
 
@@ -158,10 +158,10 @@ impl Agent {
 }
 
 impl Http {
-    fn from(resolved: &Resolved, backend: &str) -> Http {
+    fn from(values: &Values, backend: &str) -> Http {
         let name = |key: &str| format!("agent.{backend}.{key}");
-        let base_url = resolved.text(&name("base_url")).trim_end_matches('/').to_owned();
-        let key = match resolved.text(&name("key")) {
+        let base_url = values.text(&name("base_url")).trim_end_matches('/').to_owned();
+        let key = match values.text(&name("key")) {
             key if key.is_empty() => usual_key(&base_url).map(str::to_owned),
             key => Some(key),
         };
@@ -171,9 +171,9 @@ impl Http {
         let keys = key.iter().cloned().chain(key.as_ref().and_then(alias)).collect();
         Http {
             base_url,
-            model: resolved.text(&name("model")),
-            proxy: Some(resolved.text(&name("proxy"))).filter(|proxy| !proxy.is_empty()),
-            max_tokens: resolved.size(&name("max_tokens")),
+            model: values.text(&name("model")),
+            proxy: Some(values.text(&name("proxy"))).filter(|proxy| !proxy.is_empty()),
+            max_tokens: values.size(&name("max_tokens")),
             keys,
         }
     }
@@ -204,7 +204,7 @@ mod tests {
     fn with(file: &str) -> super::Agent {
         let config = Config::from(&|_| None, Some(file), false);
         assert!(config.troubles.is_empty(), "{:?}", config.troubles);
-        config.agent
+        super::Agent::clone(&config.agent)
     }
 
     #[test]

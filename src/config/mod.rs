@@ -19,6 +19,7 @@ mod unit;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::paths::{Paths, Roots};
@@ -39,7 +40,8 @@ pub struct Config {
     pub hook: Hook,
     pub capture: Limits,
     pub spool_max: usize,
-    pub agent: Agent,
+    /// Worked out when it is first asked for, which no hook does.
+    pub agent: Arc<LazyLock<Agent, Box<dyn FnOnce() -> Agent + Send>>>,
     pub worker: Worker,
     pub context: Context,
     pub queue: Queue,
@@ -50,7 +52,7 @@ pub struct Config {
     /// Sentences on what was set and could not be used.
     pub troubles: Vec<String>,
     /// Every setting as it holds, in the order of the table.
-    pub values: Vec<Value>,
+    pub values: Arc<[Value]>,
 }
 
 #[derive(Clone, Debug)]

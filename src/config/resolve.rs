@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::keys::{self, KEYS, Key};
@@ -36,57 +37,59 @@ impl Config {
                 troubles.push(keys::unknown(name));
             }
         }
-        let mut resolved = Resolved { values: Vec::with_capacity(KEYS.len()), troubles };
-        for key in KEYS {
-            resolved.resolve(key, env, said.get(key.name), inside_project);
+        let values = KEYS
+            .iter()
+            .map(|key| resolve(key, env, said.get(key.name), inside_project, &mut troubles));
+        Values(values.collect()).build(troubles)
+    }
+}
+
+/// Every setting as it holds, in the order of the table.
+#[derive(Clone)]
+pub(super) struct Values(Arc<[Value]>);
+
+fn resolve(
+    key: &'static Key,
+    env: Env,
+    said: Option<&String>,
+    inside: bool,
+    troubles: &mut Vec<String>,
+) -> Value {
+    let variable = env_name(key.name);
+    let in_file = || said.map(|text| (text.clone(), Origin::File));
+    let value = match (key.private, env(&variable)) {
+        (true, in_env) => {
+            if in_env.is_some() {
+                troubles
+                    .push(format!("{variable} is not obeyed: set {} in the config file", key.name));
+            }
+            if said.is_some() && inside {
+                troubles.push(format!(
+                    "{} is not obeyed: the config file lies inside the project",
+                    key.name
+                ));
+            }
+            in_file().filter(|_| !inside)
         }
-        resolved.build()
+        (false, Some(text)) => Some((text.to_string_lossy().into_owned(), Origin::Environment)),
+        (false, None) => in_file(),
+    };
+    let value = value.filter(|(text, _)| match keys::check(key, text) {
+        Ok(()) => true,
+        Err(why) => {
+            troubles.push(why);
+            false
+        }
+    });
+    match value {
+        Some((text, origin)) => Value { key, text: text.into(), origin },
+        None => Value { key, text: key.default.into(), origin: Origin::Default },
     }
 }
 
-pub(super) struct Resolved {
-    values: Vec<Value>,
-    troubles: Vec<String>,
-}
-
-impl Resolved {
-    fn resolve(&mut self, key: &'static Key, env: Env, said: Option<&String>, inside: bool) {
-        let variable = env_name(key.name);
-        let in_file = || said.map(|text| (text.clone(), Origin::File));
-        let value = match (key.private, env(&variable)) {
-            (true, in_env) => {
-                if in_env.is_some() {
-                    self.troubles.push(format!(
-                        "{variable} is not obeyed: set {} in the config file",
-                        key.name
-                    ));
-                }
-                if said.is_some() && inside {
-                    self.troubles.push(format!(
-                        "{} is not obeyed: the config file lies inside the project",
-                        key.name
-                    ));
-                }
-                in_file().filter(|_| !inside)
-            }
-            (false, Some(text)) => Some((text.to_string_lossy().into_owned(), Origin::Environment)),
-            (false, None) => in_file(),
-        };
-        let value = value.filter(|(text, _)| match keys::check(key, text) {
-            Ok(()) => true,
-            Err(why) => {
-                self.troubles.push(why);
-                false
-            }
-        });
-        self.values.push(match value {
-            Some((text, origin)) => Value { key, text: text.into(), origin },
-            None => Value { key, text: key.default.into(), origin: Origin::Default },
-        });
-    }
-
+impl Values {
     fn value(&self, name: &str) -> &str {
-        let found = self.values.iter().find(|value| value.key.name == name);
+        let found = self.0.iter().find(|value| value.key.name == name);
         found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
     }
 
@@ -114,7 +117,7 @@ impl Resolved {
         Prices::parse(self.value(name)).expect("checked")
     }
 
-    fn build(mut self) -> Config {
+    fn build(self, troubles: Vec<String>) -> Config {
         let exclude =
             self.words("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
         Config {
@@ -131,7 +134,10 @@ impl Resolved {
                 text: self.size("capture.text"),
             },
             spool_max: self.size("spool.max"),
-            agent: Agent::from(&self),
+            agent: Arc::new(LazyLock::new({
+                let values = self.clone();
+                Box::new(move || Agent::from(&values))
+            })),
             worker: Worker {
                 linger: self.time("worker.linger"),
                 idle_timeout: self.time("worker.idle_timeout"),
@@ -150,20 +156,19 @@ impl Resolved {
             resume_max_age: self.time("resume.max_age"),
             log_max: self.size("log.max") as u64,
             exclude,
-            troubles: std::mem::take(&mut self.troubles),
-            values: std::mem::take(&mut self.values),
+            troubles,
+            values: self.0,
         }
     }
 }
 
 /// `hook.deadline` is `MEMCTL_HOOK_DEADLINE`.
 pub fn env_name(key: &str) -> String {
-    let mut name = String::with_capacity(32);
-    name.push_str("MEMCTL_");
-    name.extend(
-        key.bytes().map(|b| if b == b'.' { '_' } else { char::from(b.to_ascii_uppercase()) }),
-    );
-    name
+    let mut name = ["MEMCTL_", key].concat().into_bytes();
+    for byte in &mut name {
+        *byte = if *byte == b'.' { b'_' } else { byte.to_ascii_uppercase() };
+    }
+    String::from_utf8(name).expect("keys are ASCII")
 }
 
 /// Tables of TOML as `section.key` = text.

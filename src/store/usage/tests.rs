@@ -9,7 +9,7 @@ const HAIKU: &str = "claude-haiku-4-5";
 fn agent(file: &str) -> Agent {
     let config = Config::from(&|_| None, Some(file), false);
     assert!(config.troubles.is_empty(), "{:?}", config.troubles);
-    config.agent
+    Agent::clone(&config.agent)
 }
 
 /// The schema and two sessions.
