@@ -5,16 +5,19 @@
 //! says which were told a moment ago, a line each, and forgets them after that: the same words of
 //! the same process later are another start. Where it cannot be written, twice is better than never.
 
-use std::fs::OpenOptions;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::time::Duration;
 
 use memctl_proto::Event;
 
+use crate::lock;
 use crate::paths::Paths;
 
 /// Two registrations are run side by side, in any order.
 const MOMENT_MS: i64 = 2_000;
+
+/// How long the other one may look into the file. A hook that hangs there keeps no session waiting.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Whether nobody has told this start yet; from now on somebody has.
 pub fn first_to_tell(paths: &Paths, key: &str, event: &Event) -> bool {
@@ -24,12 +27,9 @@ pub fn first_to_tell(paths: &Paths, key: &str, event: &Event) -> bool {
 fn claim(paths: &Paths, key: &str, event: &Event) -> std::io::Result<bool> {
     let process = event.process.map(|p| format!("{}-{}", p.pid, p.start)).unwrap_or_default();
     let start = format!("{key} {process} {}", event.reason.as_deref().unwrap_or_default());
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).mode(0o600);
-    let mut file = options.open(paths.starts())?;
-    file.lock()?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
+    let path = paths.starts();
+    let Some(_held) = lock::exclusive(&path, Some(PATIENCE))? else { return Ok(true) };
+    let text = fs::read_to_string(&path)?;
     let fresh = |line: &&str| {
         let at = line.split(' ').next().and_then(|at| at.parse::<i64>().ok());
         at.is_some_and(|at| (event.at - at).abs() <= MOMENT_MS)
@@ -40,10 +40,7 @@ fn claim(paths: &Paths, key: &str, event: &Event) -> std::io::Result<bool> {
     }
     let own = format!("{} {start}", event.at);
     lines.push(&own);
-    let text = lines.join("\n") + "\n";
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)?;
+    fs::write(&path, lines.join("\n") + "\n")?;
     Ok(true)
 }
 

@@ -201,7 +201,8 @@ class World:
         """What is still there once everything has had time to leave: ideally nothing."""
         def left():
             data = f"{self.root}/data"
-            locks = [f for f in _names(f"{data}/run") if f not in ("store.lock", "recover.lock")]
+            stay = ("store.lock", "recover.lock", "starts")
+            locks = [f for f in _names(f"{data}/run") if f not in stay]
             sockets = [f for _, _, files in os.walk(f"{self.root}/sock") for f in files]
             folders = [f for f in _names(f"{data}/spool") if f.endswith(".d")]
             lost = [f for f in ("lost", "spool/dead") if os.path.exists(f"{data}/{f}")]
