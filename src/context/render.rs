@@ -225,16 +225,18 @@ fn index_line(h: &Headline, said: &Said) -> Option<String> {
     if !text.is_empty() && !of_title.says(&text) {
         line.push_str(&format!(" — {text}"));
     }
-    line.push_str(&files(h));
+    line.push_str(&files(h, &title));
     line.push('\n');
     Some(line)
 }
 
-/// The main files: what was modified, else what was read; those of the project before others.
-fn files(h: &Headline) -> String {
+/// The main files that the title does not name: what was modified, else what was read; those of
+/// the project before others.
+fn files(h: &Headline, title: &str) -> String {
     let files = if h.files_modified.is_empty() { &h.files_read } else { &h.files_modified };
     let (inside, outside): (Vec<_>, Vec<_>) = files.iter().partition(|f| !f.starts_with('/'));
-    let files = if inside.is_empty() { outside } else { inside };
+    let mut files = if inside.is_empty() { outside } else { inside };
+    files.retain(|file| !title.contains(&plain::path(file)));
     let shown: Vec<String> =
         files.iter().take(2).map(|f| plain::path(f)).filter(|f| !f.is_empty()).collect();
     match files.len() - shown.len() {

@@ -259,3 +259,15 @@ fn sentences_are_whole_where_they_fit() {
     check("一つ。二つ。", 6, "一つ。二つ。");
     check("一つ。二つ。", 5, "一つ。");
 }
+
+#[test]
+fn a_file_that_the_title_names_is_not_named_again() {
+    let mut h = Headline {
+        title: "Fixed: the build is green again (apps/web/index.tsx)".into(),
+        files_modified: vec!["apps/web/index.tsx".into(), "b.rs".into()],
+        ..Headline::default()
+    };
+    assert_eq!(files(&h, &h.title), " (b.rs)");
+    h.files_modified.pop();
+    assert_eq!(files(&h, &h.title), "");
+}

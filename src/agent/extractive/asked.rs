@@ -34,6 +34,19 @@ pub fn request(prompt: &str, max: usize) -> String {
     }
 }
 
+/// Greetings, thanks and praise, and nothing else.
+pub fn is_talk(prompt: &str) -> bool {
+    const MOST: usize = 6;
+    let low = prompt.to_lowercase();
+    let words: Vec<&str> = low
+        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.len() <= MOST
+        && words.iter().any(|word| words::TALK.are(word))
+        && words.iter().all(|word| words::TALK.are(word) || words::TALK_TOO.are(word))
+}
+
 fn asks(sentence: &str) -> bool {
     let low = sentence.to_lowercase();
     let first = low.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
@@ -114,6 +127,20 @@ mod tests {
             ("/saything kind words", "/saything kind words"),
         ] {
             assert_eq!(request(prompt, 200), expected, "{prompt}");
+        }
+    }
+
+    #[test]
+    fn talk_is_told_from_work() {
+        for talk in
+            ["hi", "Thanks!!", "ok great, thank you so much", "Danke dir", "谢谢", "perfect!"]
+        {
+            assert!(is_talk(talk), "{talk}");
+        }
+        for work in
+            ["continue", "ok", "great, commit it", "hi, fix the login", "", "thanks to X it broke"]
+        {
+            assert!(!is_talk(work), "{work}");
         }
     }
 

@@ -13,6 +13,7 @@
 mod answers;
 mod asked;
 mod carried;
+mod completed;
 mod cures;
 mod edit;
 mod episodes;

@@ -32,11 +32,15 @@ pub fn fit(text: &str, max: usize) -> String {
         return line;
     }
     let head: String = line.chars().take(max + 1).collect();
-    let clause = ["; ", " — ", " – ", ": ", ", ", " (", "。", "，", "、"]
-        .iter()
-        .filter_map(|mark| head.rfind(mark))
-        .filter(|at| head[..*at].chars().count() * 5 >= max * 3)
-        .max();
+    // Not inside of brackets: `three of them (a, b)` names two.
+    let whole = |at: &usize| head[..*at].matches('(').count() <= head[..*at].matches(')').count();
+    let share = |at: usize| head[..at].chars().count() * 10 / max.max(1);
+    let last = |marks: &[&str], least: usize| {
+        let found = marks.iter().filter_map(|mark| head.rfind(mark)).filter(whole);
+        found.filter(|at| share(*at) >= least).max()
+    };
+    let clause = last(&["; ", " — ", " – ", ": ", ", ", " (", "。", "，", "、"], 6);
+    let clause = clause.or_else(|| last(&["; ", " — ", " – ", "。"], 5));
     let end = clause
         .or_else(|| head.rfind(' '))
         .unwrap_or_else(|| head.char_indices().nth(max).map_or(head.len(), |(at, _)| at));

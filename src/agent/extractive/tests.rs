@@ -172,6 +172,34 @@ fn the_last_piece_of_a_turn_takes_the_place_of_those_before() {
 }
 
 #[test]
+fn politeness_leaves_nothing_behind() {
+    for (prompt, answer) in [
+        ("hi", "Hello! What would you like to work on?"),
+        ("thanks!!", "You're welcome! Let me know if CI complains about anything else."),
+    ] {
+        let made = distill(&batch(prompt, vec![stop(1, answer)]));
+        assert!(made.observations.is_empty(), "{prompt}");
+        assert_eq!(made.summary, Some(Summary::default()), "{prompt}");
+    }
+    // What is done about it counts.
+    let made = distill(&batch("great!", vec![edit(1, "/p/a.rs"), stop(2, "Added the guard.")]));
+    assert_eq!(made.summary.expect("a summary").completed, "Added the guard.");
+    let mut go_on = batch("continue", vec![edit(1, "/p/a.rs"), stop(2, "Added the rest.")]);
+    let summary = |request: &str| Summary { request: request.to_owned(), ..Summary::default() };
+    go_on.rolling.summaries = vec![summary("Port the lexer"), Summary::default()];
+    let request = distill(&go_on).summary.expect("a summary").request;
+    assert_eq!(request, "Port the lexer (continued)");
+    let asked = distill(&batch(
+        "Is the parser total?",
+        vec![
+            tool(1, "Read", r#"{"file_path":"/p/parser.rs"}"#, "{}"),
+            stop(2, "`parse` is total: it never panics. Anything else I can help with?"),
+        ],
+    ));
+    assert_eq!(asked.summary.expect("a summary").next_steps, "");
+}
+
+#[test]
 fn going_on_says_with_what() {
     let mut go_on = batch("continue", vec![edit(1, "/p/a.rs"), stop(2, "Added the second half.")]);
     go_on
@@ -301,7 +329,7 @@ fn ten_thousand_events_end_soon() {
     let start = Instant::now();
     let made = distill(&all);
     // Unoptimised and on a busy machine; what must not be is anything quadratic.
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(made.summary.expect("a summary").files_modified.len(), 2_000);
 }
 
@@ -321,7 +349,7 @@ fn long_nonsense_ends_soon() {
         );
         distill(&all);
     }
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
 /// Texts as they come: anything, JSON, and JSON cut in the middle as the hook cuts it.

@@ -68,6 +68,14 @@ fn a_rollout_that_failed_first() {
 }
 
 #[test]
+fn what_a_cut_leaves_is_true() {
+    let text = "14 cron jobs run inside the monolith (`src/jobs/index.js`); three of them (`invoice`, \
+                `dunning`, `sync-erp`) block the event loop";
+    let cut = super::prose::fit(text, 120);
+    assert_eq!(cut, "14 cron jobs run inside the monolith (`src/jobs/index.js`); three of them");
+}
+
+#[test]
 fn an_audit_asks_how_it_works() {
     check(
         "audit-question",

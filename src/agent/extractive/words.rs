@@ -185,6 +185,23 @@ pub const INSTEAD: Words = Words(
      , jamais |, no |, nunca |en lugar de ",
 );
 
+// What is said for politeness; a prompt of such words alone, about which nothing is done, is talk.
+pub const TALK: Words = Words(
+    "hi|hello|hey|hallo|hola|salut|bonjour|moin|servus|thanks|thank|thx|ty|danke|merci|gracias|\
+     grazie|obrigado|obrigada|спасибо|ありがとう|谢谢|cheers|bye|ciao|tschüss|great|cool|nice|awesome|\
+     perfect|super|excellent",
+);
+pub const TALK_TOO: Words = Words(
+    "you|so|much|very|a|lot|that|that's|is|it|all|for|now|today|everything|there|again|good|morning|\
+     evening|night|job|work|well|done|the|help|dir|vielen|dank|schön|mucho|muchas|beaucoup|ok|okay",
+);
+// What is asked when there is nothing to ask.
+pub const OFFERS: Words = Words(
+    "what would you like|anything else|how can i help|is there anything|what else can|what's next|\
+     what should we|what do you want to|wie kann ich helfen|sonst noch|en qué puedo|algo más|\
+     que puis-je|autre chose",
+);
+
 // A prompt that only says to go on.
 pub const GO_ON: Words = Words(
     "continue|go on|go ahead|proceed|keep going|carry on|next|yes|yes please|y|ok|okay|do it|please do|\

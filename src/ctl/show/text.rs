@@ -101,7 +101,10 @@ fn of_prompt(whole: &Whole, wanted: impl Fn(i64) -> bool, width: Width) -> Strin
         let s = &row.summary;
         let said = [&s.completed, &s.learned, &s.notes, &s.request];
         let text = said.iter().find(|text| !text.trim().is_empty()).map_or("", |t| t.as_str());
-        out.push_str(&item(2, &format!("s{}", row.id), &listed(&clean(text), width), width));
+        // Of talk nothing is kept.
+        if !text.is_empty() {
+            out.push_str(&item(2, &format!("s{}", row.id), &listed(&clean(text), width), width));
+        }
         if !s.next_steps.trim().is_empty() {
             let next = listed(&clean(&s.next_steps), width);
             let said = next.to_lowercase().starts_with("next");
