@@ -86,8 +86,14 @@ fn offers_to(offer: &str, step: &str) -> bool {
 /// One step per line; one line alone is taken apart into sentences.
 fn planned(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
-    let parts = if lines.len() == 1 { sentences(lines[0]) } else { lines };
-    let parts = parts.into_iter().map(plain::line);
+    let mut parts: Vec<String> = Vec::new();
+    for part in if lines.len() == 1 { sentences(lines[0]) } else { lines } {
+        match parts.last_mut().filter(|before| before.ends_with(';')) {
+            Some(before) => *before = format!("{before} {part}"),
+            None => parts.push(part.to_owned()),
+        }
+    }
+    let parts = parts.iter().map(|part| plain::line(part));
     parts.filter(|p| !p.is_empty() && !says_nothing(p)).collect()
 }
 
@@ -169,6 +175,11 @@ mod tests {
             &[summary(1, 1, "Add tests. Then write docs.", "")],
             &[],
             &[(1, "Add tests."), (1, "Then write docs.")],
+        );
+        check(
+            &[summary(1, 1, "The old reports are wrong; rerun them. Tell finance.", "")],
+            &[],
+            &[(1, "The old reports are wrong; rerun them."), (1, "Tell finance.")],
         );
         check(&[summary(1, 1, "None.", "")], &[], &[]);
     }

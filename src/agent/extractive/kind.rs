@@ -3,12 +3,14 @@
 
 use super::edit::Made;
 use super::run::CheckKind;
+use super::sentences::{self, Sentence};
 use super::words;
 use super::work::{Fix, Work};
 
-pub fn of(work: &Work, prompt: &str) -> &'static str {
-    let said = work.commit.as_ref().map(|c| c.subject.as_str()).and_then(by_commit);
-    if let Some(kind) = said {
+/// `said` are the sentences that speak of it.
+pub fn of(work: &Work, prompt: &str, said: &[Sentence]) -> &'static str {
+    let committed = work.commit.as_ref().map(|c| c.subject.as_str()).and_then(by_commit);
+    if let Some(kind) = committed {
         return kind;
     }
     let asked = by_words(prompt);
@@ -24,6 +26,7 @@ pub fn of(work: &Work, prompt: &str) -> &'static str {
         Some("feature") if was_there && !created && !new_tests(work) => "bugfix",
         _ if plain && !was_there => "change",
         Some(kind) => kind,
+        None if said.iter().any(|s| sentences::tells_cure(&s.text)) => "bugfix",
         None if was_there || cured && !created => "bugfix",
         None if created => "feature",
         None => "change",

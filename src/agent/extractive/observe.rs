@@ -140,7 +140,7 @@ fn marks(work: &Work) -> BTreeSet<String> {
 }
 
 fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
-    let kind = kind::of(work, prompt);
+    let kind = kind::of(work, prompt, said);
     let fix = work.cure(!said.is_empty());
     let title = titles::of_work(work, kind, prompt, said);
     let mut facts = Facts::default();

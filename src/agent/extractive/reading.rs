@@ -7,6 +7,7 @@ use super::edit::{self, Edit};
 use super::payload::Payload;
 use super::prose::fit;
 use super::run::{self, Run};
+use super::tools;
 use crate::memory::{Batch, Cause, Message, Origin};
 use crate::project::Place;
 
@@ -134,7 +135,7 @@ fn web(input: &Payload, response: &Payload, failed: bool) -> What {
     let subject = input
         .string(&["url", "query", "prompt", "uri", "libraryName", "library"])
         .unwrap_or_default();
-    if failed || subject.is_empty() {
+    if failed || subject.is_empty() || tools::is_local(&subject) {
         return What::Nothing;
     }
     let gist = response.string(&["result"]).unwrap_or_else(|| response.text());

@@ -259,7 +259,7 @@ fn sort(text: &str, heading: About) -> About {
     {
         return About::Found;
     }
-    if !came_true && words::NEXT.inside(&low) {
+    if !came_true && words::NEXT.inside(&low) && !words::EXPECTED.inside(&low) {
         return About::Next;
     }
     if came_true || words::FINISHED.inside(&low) {
@@ -284,6 +284,14 @@ pub fn tells_deed(text: &str) -> bool {
     !words::ALSO_IMPERATIVE.are(first) && (is_done(&low) || words::DONE_BEGIN.begin(&low))
 }
 
+/// Whether a sentence begins by saying that something was mended: `I found and fixed the leak`.
+pub fn tells_cure(text: &str) -> bool {
+    let low = text.to_lowercase();
+    let leads = words::LEADS.iter();
+    let rest = leads.fold(low.as_str(), |rest, lead| rest.strip_prefix(lead).unwrap_or(rest));
+    ["fixed ", "found and fixed ", "corrected ", "repaired "].iter().any(|w| rest.starts_with(w))
+}
+
 /// Whether a lowercased sentence begins by saying that something was done.
 fn is_done(low: &str) -> bool {
     let mut rest = low;
@@ -293,9 +301,12 @@ fn is_done(low: &str) -> bool {
     // "`parser.rs`: added a guard", "x.1 — Extracted the renderer"
     let marks = [": ", " — ", " – ", " - "];
     let tails = marks.iter().filter_map(|mark| rest.split_once(mark)).map(|(_, tail)| tail);
-    std::iter::once(rest).chain(tails).any(|text| {
-        words::DONE.are(text.split(|c: char| !c.is_alphabetic() && c != '-').next().unwrap_or(""))
-    })
+    // "I found and fixed the double counting"
+    rest.starts_with("found and ")
+        || std::iter::once(rest).chain(tails).any(|text| {
+            words::DONE
+                .are(text.split(|c: char| !c.is_alphabetic() && c != '-').next().unwrap_or(""))
+        })
 }
 
 /// Without what only opens the talk: `Good - `, `Important: `.

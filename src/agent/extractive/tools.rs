@@ -298,12 +298,7 @@ pub fn fetches(part: &Simple) -> Option<String> {
                 || (a.contains('.') && !a.contains(' ') && !a.starts_with(['/', '.', '@']))
         })
         .collect();
-    let local = |a: &&str| {
-        let host = a.split("://").last().unwrap_or(a);
-        ["localhost", "127.", "0.0.0.0", "[::1]", "host.docker.internal"]
-            .iter()
-            .any(|l| host.starts_with(l))
-    };
+    let local = |a: &&str| is_local(a);
     if !addresses.is_empty() && addresses.iter().all(local) {
         return None;
     }
@@ -313,6 +308,14 @@ pub fn fetches(part: &Simple) -> Option<String> {
             .find(|a| !local(a))
             .map_or_else(|| part.program().to_owned(), |a| (*a).to_owned()),
     )
+}
+
+/// Whether an address is this machine's own.
+pub fn is_local(address: &str) -> bool {
+    let host = address.split("://").last().unwrap_or(address);
+    ["localhost", "127.", "0.0.0.0", "[::1]", "host.docker.internal"]
+        .iter()
+        .any(|l| host.starts_with(l))
 }
 
 /// What anybody may have written on a forge: issues, reviews, whatever its API is asked for.

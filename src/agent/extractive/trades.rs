@@ -106,3 +106,33 @@ fn a_login_in_japanese() {
         &["`rspec`: 42 passed", "次のステップ"],
     );
 }
+
+#[test]
+fn refunds_that_were_counted_twice() {
+    check(
+        "refund-hunt",
+        &[
+            "[bugfix] Fixed failing test test_two_items_one_refund",
+            "Problem: `pytest` failed in tests/reports/test_refunds.py::test_two_items_one_refund: assert Decimal(\"40.00\") == Decimal(\"20.00\")",
+            "- pytest: 9 passed",
+            "modified: tests/reports/test_refunds.py reports/sql/refunds.sql",
+            "learned: Commit `c0ffee1` (Nov 12) joined `refunds` to order items instead of orders",
+            "completed: I found and fixed the double counting.",
+            "next_steps: The reports of Nov 12–26 in S3 are still wrong",
+        ],
+        &["[feature]", "] First tried", "9 passed in 2.1s"],
+    );
+}
+
+#[test]
+fn a_split_without_tests() {
+    check(
+        "dashboard-split",
+        &[
+            "[refactor] `Dashboard.tsx` is down from 1,412 to 96 lines",
+            "- New: src/dashboard/Header.tsx",
+            "completed: `Dashboard.tsx` is down from 1,412 to 96 lines.",
+        ],
+        &["localhost", "next_steps: Behaviour", "Looked up", "(web"],
+    );
+}

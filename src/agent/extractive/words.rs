@@ -101,7 +101,7 @@ pub const DECIDED: Words = Words(
      tradeoff|entschieden|entschied |j'ai choisi|decidí|решил",
 );
 pub const FOUND: Words = Words(
-    "i tried|what was tried|put back: |did not help|didn't help|made no difference|root cause|turned out|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
+    "i tried|i first tried|what was tried|put back: |did not help|didn't help|made no difference|root cause|turned out|turns out|caused by|the cause|the reason|the bug was|the bug is|the problem was|\
      the problem is|the issue was|the issue is|i found|found that|discovered|because |happens when|\
      due to |die ursache|lag daran|la cause|parce que|la causa|porque |причина|потому что|原因",
 );
@@ -116,6 +116,12 @@ pub const NEXT: Words = Words(
      left to do|todo|next step|follow-up|not implemented yet|not covered yet|not yet |isn't yet |\
      sollte |sollten |noch nicht|fehlt noch|devrait|pas encore|debería|queda pendiente|todavía no|\
      следует|нужно ещё",
+);
+// What only sounds like it: `behaviour should be unchanged`.
+pub const EXPECTED: Words = Words(
+    "should be unchanged|should be the same|should be identical|should be fine|should be safe|\
+     should work|should now |should behave|should stay|should pass|should not change|\
+     shouldn't change|should not affect|shouldn't affect",
 );
 // What was to be and is now.
 pub const NOW: Words =
