@@ -402,6 +402,7 @@ impl Row {
         assert_eq!(w.rows(undone), [""; 0], "{point}");
         let twice = "SELECT count(*) FROM (SELECT 1 FROM observations o
                      JOIN observation_sources s ON s.observation_id = o.id
+                     WHERE o.superseded_by IS NULL
                      GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1)";
         assert_eq!(w.count(twice), 0, "{point}");
         let observed = "SELECT count(DISTINCT m.id) FROM observation_sources s

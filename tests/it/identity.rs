@@ -16,6 +16,7 @@ const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'"
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 const TWICE: &str = "SELECT s.pending_message_id, o.title FROM observations o
     JOIN observation_sources s ON s.observation_id = o.id
+    WHERE o.superseded_by IS NULL
     GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1";
 
 /// A worker that hangs between its lock and its first word: an empty lock file says nothing of it.

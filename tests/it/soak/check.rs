@@ -264,10 +264,11 @@ fn processing(w: &World, found: &mut Found) {
          FROM pending_messages WHERE status <> 'processed'",
     );
     found.wrong.extend(undone.into_iter().map(|row| format!("not processed: {row}")));
-    // Two uses of a tool may show the same; one use shows it once.
+    // Two uses of a tool may show the same; one use shows it once, but for what was replaced since.
     let twice = w.rows(
         "SELECT s.pending_message_id, o.session_id, o.type, o.title, count(*)
          FROM observations o JOIN observation_sources s ON s.observation_id = o.id
+         WHERE o.superseded_by IS NULL
          GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1",
     );
     found.wrong.extend(twice.into_iter().map(|row| format!("observed twice: {row}")));
