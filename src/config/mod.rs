@@ -45,7 +45,6 @@ pub struct Config {
     pub worker: Worker,
     pub context: Context,
     pub queue: Queue,
-    #[expect(dead_code, reason = "for the resume store")]
     pub resume_max_age: Duration,
     pub log_max: u64,
     pub exclude: Vec<glob::Pattern>,

@@ -19,6 +19,7 @@ mod ps;
 mod queue;
 mod replay;
 mod requeue;
+mod resume;
 mod show;
 mod stats;
 mod status;
@@ -65,6 +66,7 @@ enum Verb {
     Config(config::Args),
     Logs(logs::Args),
     Replay(replay::Args),
+    Resume(resume::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -102,6 +104,7 @@ fn serve(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Config(args)) => config::run(&load()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
+        Some(Verb::Resume(args)) => resume::run(&load()?, &args),
         // A package is built where there is no home.
         Some(Verb::Completions(args)) => completions::run(&args),
         Some(Verb::Man(args)) => man::run(&args),

@@ -10,6 +10,7 @@
 //! closing any other descriptor would drop the process's locks.
 
 pub mod accept;
+pub mod agent_sessions;
 pub mod aside;
 pub mod commit;
 pub mod ensure;

@@ -39,6 +39,8 @@ mod recorded;
 mod recover;
 /// Transcripts through the hooks' own way.
 mod replay;
+/// The store of agents' sessions that other programs take up again.
+mod resume;
 /// All of it at once, with faults drawn by lot.
 mod soak;
 /// What others put in our places.

@@ -152,6 +152,8 @@ fn json_has_the_keys_that_are_documented_and_helped() {
     });
     let json = |args: &[&str]| w.memctl(&[args, &["--json"]].concat()).json();
     check("ps", &json(&["ps"])[0]);
+    w.memctl(&["resume", "set", "github:claude:owner/repo:12", "id"]).ok();
+    check("resume list", &json(&["resume", "list"])[0]);
     check("status", &json(&["status"]));
     let queue = json(&["queue", "--recent"]);
     check("queue", &queue);
@@ -184,7 +186,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
             assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
         }
     }
-    assert_eq!(documented().len(), 14);
+    assert_eq!(documented().len(), 15);
 }
 
 #[test]

@@ -59,6 +59,7 @@ const VERBS: &[&[&str]] = &[
     &["config"],
     &["config", "--help"],
     &["stats", "--help"],
+    &["resume", "--help"],
     &["show", SESSION],
     &["show", "s1"],
     &["show", "p1"],

@@ -1,0 +1,225 @@
+//! A `sessions.json` as older dispatchers kept it, read leniently: which keys, which sessions,
+//! since when. Pure.
+//!
+//! Known shapes: an object of keys, or `sessions` holding one; an array of objects with a `key`.
+//! What stands under a key is the agent's session id, or an object with it. Times are seconds or
+//! milliseconds since 1970, or text (`2026-11-27T09:30:00Z`).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::key;
+use crate::store::agent_sessions::AgentSession;
+
+/// What becomes of keys on the way.
+pub struct Rewrite<'a> {
+    /// For keys that name none.
+    pub forge: &'a str,
+    /// Old and new names of agents.
+    pub renames: &'a [(String, String)],
+    /// For entries that do not say when they were used.
+    pub now: i64,
+}
+
+/// Entries by their new keys, and the keys of those that make no sense.
+#[derive(Debug, Default, PartialEq)]
+pub struct Read {
+    pub sessions: Vec<AgentSession>,
+    pub not_understood: Vec<String>,
+}
+
+const IDS: [&str; 6] =
+    ["agent_session_id", "session_id", "sessionId", "agentSessionId", "session", "id"];
+const USED: [&str; 9] = [
+    "last_used_at_epoch",
+    "last_used_at",
+    "last_used",
+    "lastUsedAt",
+    "lastUsed",
+    "updated_at",
+    "updatedAt",
+    "updated",
+    "timestamp",
+];
+const CREATED: [&str; 6] =
+    ["created_at_epoch", "created_at", "createdAt", "created", "started_at", "ts"];
+const FAILURES: [&str; 4] = ["failures", "failure_count", "failureCount", "failed"];
+
+/// # Errors
+/// A sentence when the file is none of the known shapes.
+pub fn read(text: &str, rewrite: &Rewrite) -> Result<Read, String> {
+    let value: Value = serde_json::from_str(text).map_err(|e| format!("it is not JSON: {e}"))?;
+    let mut sessions: BTreeMap<String, AgentSession> = BTreeMap::new();
+    let mut not_understood = Vec::new();
+    for (old, entry) in entries(&value)? {
+        match session(old, entry, rewrite) {
+            None => not_understood.push(old.to_owned()),
+            // Two that were one all along: the one used last is the one.
+            Some(session) => match sessions.get(&session.key) {
+                Some(there) if there.last_used_at_epoch >= session.last_used_at_epoch => {}
+                _ => {
+                    sessions.insert(session.key.clone(), session);
+                }
+            },
+        }
+    }
+    Ok(Read { sessions: sessions.into_values().collect(), not_understood })
+}
+
+fn entries(value: &Value) -> Result<Vec<(&str, &Value)>, String> {
+    let inner = match value {
+        Value::Object(object) => match object.get("sessions") {
+            Some(inner @ (Value::Object(_) | Value::Array(_))) if !is_entry(inner) => inner,
+            _ => value,
+        },
+        other => other,
+    };
+    match inner {
+        Value::Object(object) => Ok(object.iter().map(|(key, v)| (key.as_str(), v)).collect()),
+        Value::Array(items) => {
+            Ok(items.iter().map(|item| (item["key"].as_str().unwrap_or(""), item)).collect())
+        }
+        _ => Err("it holds no sessions by their keys".into()),
+    }
+}
+
+/// A session under the key `sessions`, and not what holds all of them.
+fn is_entry(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| first(object, &IDS).is_some_and(Value::is_string))
+}
+
+fn session(old: &str, entry: &Value, rewrite: &Rewrite) -> Option<AgentSession> {
+    let none = Map::new();
+    let (id, object) = match entry {
+        Value::String(id) => (id.as_str(), &none),
+        Value::Object(object) => (first(object, &IDS)?.as_str()?, object),
+        _ => return None,
+    };
+    let id = id.trim();
+    if id.is_empty() {
+        return None;
+    }
+    let created = first(object, &CREATED).and_then(epoch);
+    let used = first(object, &USED).and_then(epoch).or(created).unwrap_or(rewrite.now);
+    Some(AgentSession {
+        key: new_key(old, rewrite)?,
+        agent_session_id: id.to_owned(),
+        failures: first(object, &FAILURES).and_then(Value::as_u64).unwrap_or(0),
+        last_used_at_epoch: used,
+        created_at_epoch: created.unwrap_or(used).min(used),
+    })
+}
+
+fn first<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+    names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null())
+}
+
+/// `agent:repo:issue` gets a forge, agents their new names.
+fn new_key(old: &str, rewrite: &Rewrite) -> Option<String> {
+    let mut parts: Vec<&str> = old.split(':').map(str::trim).collect();
+    if parts.iter().any(|part| part.is_empty()) {
+        return None;
+    }
+    if parts.len() < 4 {
+        parts.insert(0, rewrite.forge);
+    }
+    let renamed = rewrite.renames.iter().find(|(old, _)| old.eq_ignore_ascii_case(parts[1]));
+    if let Some((_, new)) = renamed {
+        parts[1] = new;
+    }
+    match parts[..] {
+        [forge, agent, repo, issue] => key::build(forge, agent, repo, issue).ok(),
+        _ => Some(parts.join(":")),
+    }
+}
+
+/// Milliseconds, whatever it was written as.
+fn epoch(value: &Value) -> Option<i64> {
+    /// A number below is seconds: as milliseconds it would be 1973.
+    const SECONDS: f64 = 1e11;
+    let number = |n: f64| (if n < SECONDS { n * 1000.0 } else { n }) as i64;
+    match value {
+        Value::Number(n) => n.as_f64().filter(|n| *n > 0.0).map(number),
+        Value::String(text) => {
+            let time: Option<jiff::Timestamp> = text.parse().ok();
+            let utc = || {
+                text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()
+            };
+            let time = time.or_else(|| Some(utc()?.timestamp()));
+            time.map(jiff::Timestamp::as_millisecond)
+                .or_else(|| text.parse().ok().filter(|n| *n > 0.0).map(number))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, sessions: &[(&str, &str, u64, i64, i64)], not_understood: &[&str]) {
+        let renames = [("bot".to_owned(), "claude".to_owned())];
+        let read = read(text, &Rewrite { forge: "github", renames: &renames, now: 99 }).unwrap();
+        let found: Vec<_> = read
+            .sessions
+            .iter()
+            .map(|s| {
+                let AgentSession { key, agent_session_id: id, failures, .. } = s;
+                (key.as_str(), id.as_str(), *failures, s.last_used_at_epoch, s.created_at_epoch)
+            })
+            .collect();
+        assert_eq!(found, sessions, "{text}");
+        assert_eq!(read.not_understood, not_understood, "{text}");
+    }
+
+    #[test]
+    fn every_shape_is_read() {
+        check(r#"{"gh:a:o/r:1":"id"}"#, &[("gh:a:o/r:1", "id", 0, 99, 99)], &[]);
+        check(
+            r#"{"version":1,"sessions":{"a:o/r:1":{"session_id":"id","last_used":1700000000,"created_at":"2023-11-14T22:13:20Z","failures":2}}}"#,
+            &[("github:a:o/r:1", "id", 2, 1_700_000_000_000, 1_700_000_000_000)],
+            &[],
+        );
+        check(
+            r#"[{"key":"gh:a:r:1","id":"id","updatedAt":1700000000123},{"id":"x"}]"#,
+            &[("gh:a:r:1", "id", 0, 1_700_000_000_123, 1_700_000_000_123)],
+            &[""],
+        );
+        check(
+            r#"{"a:r:1":{"id":"x","created":"1700000000"},"a:r:2":{"id":"y","created":"2023-11-14T22:13:20"}}"#,
+            &[
+                ("github:a:r:1", "x", 0, 1_700_000_000_000, 1_700_000_000_000),
+                ("github:a:r:2", "y", 0, 1_700_000_000_000, 1_700_000_000_000),
+            ],
+            &[],
+        );
+        check("{}", &[], &[]);
+    }
+
+    #[test]
+    fn keys_are_made_alike_and_the_session_used_last_is_the_one() {
+        check(
+            r#"{" GH : Bot : o/R : 7 ":{"id":"old","last_used":1700000000},
+                "gh:claude:o/R:7":{"id":"new","last_used":1700000001}}"#,
+            &[("gh:claude:o/R:7", "new", 0, 1_700_000_001_000, 1_700_000_001_000)],
+            &[],
+        );
+        check(r#"{"bot:r:1":"id"}"#, &[("github:claude:r:1", "id", 0, 99, 99)], &[]);
+        check(r#"{"gh:bot:r:1:extra":"id"}"#, &[("gh:claude:r:1:extra", "id", 0, 99, 99)], &[]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        check(
+            r#"{"a:r:1":{"last_used":1},"a::2":"id","a:r:3":7,"a:r:4":" ","a:r:5":"id"}"#,
+            &[("github:a:r:5", "id", 0, 99, 99)],
+            &["a::2", "a:r:1", "a:r:3", "a:r:4"],
+        );
+        let rewrite = Rewrite { forge: "gh", renames: &[], now: 0 };
+        for text in ["", "7", "null", "\"id\"", "{"] {
+            assert!(read(text, &rewrite).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The resume store: which session of an agent a program may take up again, by a key of the
+//! program's own. It serves dispatchers that run agents; memctl's own agents keep no
+//! conversation and do not use it.
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::error::Result;
+
+/// Most rows a transaction may take.
+pub const PIECE: usize = 500;
+
+/// One row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentSession {
+    pub key: String,
+    pub agent_session_id: String,
+    /// How often the agent refused to take it up.
+    pub failures: u64,
+    pub last_used_at_epoch: i64,
+    pub created_at_epoch: i64,
+}
+
+/// Keys by how they begin and end, every character for itself; empty: any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Matching<'a> {
+    pub prefix: &'a str,
+    pub suffix: &'a str,
+}
+
+/// No `LIKE`: it has wildcards and takes upper and lower case for the same. Beginning and end do
+/// not overlap.
+const MATCHES: &str = "length(key) >= length(?1) + length(?2)
+   AND substr(key, 1, length(?1)) = ?1
+   AND substr(key, length(key) - length(?2) + 1) = ?2";
+
+const SELECT: &str = "SELECT key, agent_session_id, failures, last_used_at_epoch, created_at_epoch
+ FROM agent_sessions";
+
+fn row(r: &Row) -> rusqlite::Result<AgentSession> {
+    Ok(AgentSession {
+        key: r.get(0)?,
+        agent_session_id: r.get(1)?,
+        failures: r.get::<_, i64>(2)? as u64,
+        last_used_at_epoch: r.get(3)?,
+        created_at_epoch: r.get(4)?,
+    })
+}
+
+pub fn get(conn: &Connection, key: &str) -> Result<Option<AgentSession>> {
+    let sql = format!("{SELECT} WHERE key = ?1");
+    Ok(conn.prepare(&sql)?.query_row([key], row).optional()?)
+}
+
+/// Used last first.
+pub fn list(conn: &Connection, which: Matching) -> Result<Vec<AgentSession>> {
+    let sql = format!("{SELECT} WHERE {MATCHES} ORDER BY last_used_at_epoch DESC, key");
+    let mut rows = conn.prepare(&sql)?;
+    let rows = rows.query_map([which.prefix, which.suffix], row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The session under this key from now on. Another one than before begins anew, without failures;
+/// the same one was used once more.
+pub fn set(tx: &Transaction, key: &str, agent_session_id: &str, now: i64) -> Result<()> {
+    tx.execute(
+        "INSERT INTO agent_sessions (key, agent_session_id, last_used_at_epoch, created_at_epoch)
+         VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT (key) DO UPDATE SET last_used_at_epoch = ?3, failures = 0,
+           created_at_epoch = iif(agent_session_id = ?2, created_at_epoch, ?3),
+           agent_session_id = ?2",
+        params![key, agent_session_id, now],
+    )?;
+    Ok(())
+}
+
+/// It was used. `false`: there is none.
+pub fn touch(tx: &Transaction, key: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE agent_sessions SET last_used_at_epoch = ?2 WHERE key = ?1";
+    Ok(tx.execute(sql, params![key, now])? > 0)
+}
+
+/// A row as somebody else kept it. One that is there wins; whether it was added.
+pub fn add(tx: &Transaction, session: &AgentSession) -> Result<bool> {
+    let added = tx.execute(
+        "INSERT INTO agent_sessions (key, agent_session_id, failures, last_used_at_epoch,
+           created_at_epoch) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO NOTHING",
+        params![
+            session.key,
+            session.agent_session_id,
+            session.failures as i64,
+            session.last_used_at_epoch,
+            session.created_at_epoch,
+        ],
+    )?;
+    Ok(added > 0)
+}
+
+/// Whether there was one.
+pub fn drop_key(tx: &Transaction, key: &str) -> Result<bool> {
+    Ok(tx.execute("DELETE FROM agent_sessions WHERE key = ?1", [key])? > 0)
+}
+
+/// At most [`PIECE`]; how many.
+pub fn drop_matching(tx: &Transaction, which: Matching) -> Result<usize> {
+    let sql = format!(
+        "DELETE FROM agent_sessions WHERE key IN
+           (SELECT key FROM agent_sessions WHERE {MATCHES} LIMIT {PIECE})"
+    );
+    Ok(tx.execute(&sql, [which.prefix, which.suffix])?)
+}
+
+/// Drops those not used since `before`, at most [`PIECE`]; their keys.
+pub fn sweep(tx: &Transaction, before: i64) -> Result<Vec<String>> {
+    let mut rows = tx.prepare(
+        "DELETE FROM agent_sessions WHERE key IN
+           (SELECT key FROM agent_sessions WHERE last_used_at_epoch < ?1
+            ORDER BY last_used_at_epoch LIMIT ?2) RETURNING key",
+    )?;
+    let rows = rows.query_map(params![before, PIECE as i64], |r| r.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The agent refused to take it up; how often by now. `None`: there is none.
+pub fn failed(tx: &Transaction, key: &str) -> Result<Option<u64>> {
+    let sql = "UPDATE agent_sessions SET failures = failures + 1 WHERE key = ?1 RETURNING failures";
+    let failures = tx.query_row(sql, [key], |r| r.get::<_, i64>(0)).optional()?;
+    Ok(failures.map(|n| n as u64))
+}
+
+/// Refusals of all that is there.
+pub fn failures(conn: &Connection) -> Result<u64> {
+    let sql = "SELECT ifnull(sum(failures), 0) FROM agent_sessions";
+    Ok(conn.query_row(sql, [], |r| r.get::<_, i64>(0))? as u64)
+}
+
+/// The agents' ids of all that may be taken up, each once.
+pub fn live(conn: &Connection) -> Result<Vec<String>> {
+    let mut rows =
+        conn.prepare("SELECT DISTINCT agent_session_id FROM agent_sessions ORDER BY 1")?;
+    let rows = rows.query_map([], |r| r.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{memory, write};
+    use super::*;
+
+    fn keys(conn: &Connection, prefix: &str, suffix: &str) -> Vec<String> {
+        let found = list(conn, Matching { prefix, suffix }).unwrap();
+        found.into_iter().map(|session| session.key).collect()
+    }
+
+    #[test]
+    fn a_key_has_one_session_and_a_new_one_begins_anew() {
+        let mut conn = memory();
+        write(&mut conn, |tx| set(tx, "k", "one", 10));
+        assert_eq!(write(&mut conn, |tx| failed(tx, "k")), Some(1));
+        assert_eq!(write(&mut conn, |tx| failed(tx, "k")), Some(2));
+        assert_eq!(write(&mut conn, |tx| failed(tx, "other")), None);
+        assert_eq!(failures(&conn).unwrap(), 2);
+        let row = |id: &str, failures, last_used_at_epoch, created_at_epoch| AgentSession {
+            key: "k".into(),
+            agent_session_id: id.into(),
+            failures,
+            last_used_at_epoch,
+            created_at_epoch,
+        };
+        assert_eq!(get(&conn, "k").unwrap(), Some(row("one", 2, 10, 10)));
+        write(&mut conn, |tx| set(tx, "k", "one", 20));
+        assert_eq!(get(&conn, "k").unwrap(), Some(row("one", 0, 20, 10)));
+        write(&mut conn, |tx| set(tx, "k", "two", 30));
+        assert_eq!(get(&conn, "k").unwrap(), Some(row("two", 0, 30, 30)));
+        assert!(!write(&mut conn, |tx| add(tx, &row("three", 9, 99, 9))), "what is there wins");
+        assert_eq!(live(&conn).unwrap(), ["two"]);
+        assert!(write(&mut conn, |tx| touch(tx, "k", 40)));
+        assert!(write(&mut conn, |tx| drop_key(tx, "k")));
+        assert!(!write(&mut conn, |tx| drop_key(tx, "k")));
+        assert!(!write(&mut conn, |tx| touch(tx, "k", 50)));
+    }
+
+    #[test]
+    fn every_character_of_a_beginning_stands_for_itself() {
+        let mut conn = memory();
+        let all =
+            ["gh:a_b:x:1", "gh:aXb:x:1", "GH:a_b:x:1", "gh:a%:x:1", r"gh:a\b:x:1", "gh:é:x:1"];
+        write(&mut conn, |tx| all.iter().try_for_each(|key| set(tx, key, key, 1)));
+        let check = |prefix: &str, suffix: &str, want: &[&str]| {
+            assert_eq!(keys(&conn, prefix, suffix), want, "{prefix:?} … {suffix:?}");
+        };
+        check("gh:a_", "", &["gh:a_b:x:1"]);
+        check("gh:a%", "", &["gh:a%:x:1"]);
+        check(r"gh:a\", "", &[r"gh:a\b:x:1"]);
+        check("GH:", "", &["GH:a_b:x:1"]);
+        check("", "é:x:1", &["gh:é:x:1"]);
+        check("gh:a", "b:x:1", &["gh:aXb:x:1", r"gh:a\b:x:1", "gh:a_b:x:1"]);
+        check("gh:é:x:1", "1", &[]);
+        assert_eq!(keys(&conn, "", "").len(), all.len());
+        let under = Matching { prefix: "gh:a_", suffix: ":1" };
+        assert_eq!(write(&mut conn, |tx| drop_matching(tx, under)), 1);
+        assert_eq!(keys(&conn, "", "").len(), all.len() - 1);
+    }
+
+    #[test]
+    fn what_nobody_used_for_long_goes() {
+        let mut conn = memory();
+        write(&mut conn, |tx| {
+            set(tx, "old", "1", 5)?;
+            set(tx, "used", "2", 4)?;
+            set(tx, "new", "3", 9)?;
+            touch(tx, "used", 9)
+        });
+        assert_eq!(write(&mut conn, |tx| sweep(tx, 9)), ["old"]);
+        assert_eq!(live(&conn).unwrap(), ["2", "3"]);
+        write(&mut conn, |tx| (0..PIECE + 1).try_for_each(|n| set(tx, &format!("k{n}"), "4", 1)));
+        assert_eq!(write(&mut conn, |tx| sweep(tx, 9)).len(), PIECE);
+        assert_eq!(write(&mut conn, |tx| sweep(tx, 9)).len(), 1);
+    }
+}

@@ -1,0 +1,159 @@
+//! The resume store, as a dispatcher's script uses it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::support::World;
+
+const LIVE: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
+const DEAD: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
+
+#[test]
+fn a_session_is_kept_refused_and_dropped() {
+    let w = World::new();
+    let resume = |words: &[&str]| w.memctl(&[&["resume"], words].concat());
+    assert_eq!(resume(&["list"]).ok(), "no session is kept\n");
+    assert_eq!(resume(&["get", "k"]).code, Some(1));
+    assert_eq!(resume(&["failed"]).ok(), "0\n");
+    assert_eq!(resume(&["drop", "k"]).ok(), "0 sessions dropped\n");
+    assert!(!w.data().exists(), "looking makes no data dir");
+
+    let key = resume(&["key", "GitHub", "claude", "owner/repo", "12"]).ok();
+    let key = key.trim_end();
+    assert_eq!(key, "github:claude:owner/repo:12");
+    assert_eq!(resume(&["set", key, LIVE]).ok(), "");
+    assert_eq!(resume(&["get", key]).ok(), format!("{LIVE}\n"));
+    assert_eq!(resume(&["failed", key]).ok(), "1\n");
+    assert_eq!(resume(&["failed", key]).ok(), "2\n");
+    assert_eq!(resume(&["failed"]).ok(), "2\n");
+    assert_eq!(resume(&["failed", "other"]).code, Some(1));
+    let list = resume(&["list", "--json"]).json();
+    assert_eq!((&list[0]["key"], &list[0]["failures"]), (&key.into(), &2.into()));
+    resume(&["set", key, DEAD]).ok();
+    assert_eq!(resume(&["failed"]).ok(), "0\n", "a new session begins anew");
+    resume(&["set", "github:claude:owner/repo:12b", LIVE]).ok();
+    resume(&["set", "github:claude:owner_repo:12", LIVE]).ok();
+    assert_eq!(resume(&["live"]).ok(), format!("{DEAD}\n{LIVE}\n"));
+
+    assert_eq!(resume(&["drop"]).code, Some(2), "everything is not meant");
+    assert_eq!(resume(&["drop", "k", "--prefix", "x"]).code, Some(2));
+    assert_eq!(resume(&["drop", "--prefix", "github:claude:owner_"]).ok(), "1 session dropped\n");
+    assert_eq!(resume(&["drop", "--suffix", ":12"]).ok(), "1 session dropped\n");
+    assert_eq!(resume(&["drop", "github:claude:owner/repo:12b"]).ok(), "1 session dropped\n");
+    for wrong in [["set", "", "id"], ["set", "k", "two\nlines"]] {
+        assert_eq!(resume(&wrong).code, Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn what_is_taken_up_is_used() {
+    let w = World::new();
+    let resume = |words: &[&str]| w.memctl(&[&["resume"], words].concat()).ok();
+    for key in ["a", "b", "c"] {
+        resume(&["set", key, key]);
+    }
+    w.change("UPDATE agent_sessions SET last_used_at_epoch = 1000, created_at_epoch = 1000");
+    resume(&["get", "a"]);
+    resume(&["get", "b", "--peek"]);
+    assert_eq!(resume(&["sweep", "--dry-run"]), "b\nc\n2 sessions would be dropped\n");
+    assert_eq!(resume(&["sweep", "--max-age", "365000d"]), "0 sessions dropped\n");
+    assert_eq!(resume(&["sweep"]), "b\nc\n2 sessions dropped\n");
+    assert_eq!(resume(&["live"]), "a\n");
+}
+
+#[test]
+fn only_transcripts_of_the_named_folder_that_nobody_can_take_up_go() {
+    let w = World::new();
+    let dir = w.path("transcripts");
+    fs::create_dir_all(dir.join("sub")).unwrap();
+    let name = |id: &str| format!("{id}.jsonl");
+    for file in [name(LIVE), name(DEAD), "notes.jsonl".into(), format!("sub/{DEAD}.jsonl")] {
+        fs::write(dir.join(file), "{}\n").unwrap();
+    }
+    w.memctl(&["resume", "set", "k", LIVE]).ok();
+    let sweep = |more: &[&str]| {
+        let words = ["resume", "sweep", "--transcripts", dir.to_str().unwrap()];
+        w.memctl(&[&words, more].concat()).ok()
+    };
+    assert!(sweep(&[]).ends_with("0 transcripts removed\n"), "one was written just now");
+    let dry = sweep(&["--idle", "0s", "--dry-run"]);
+    assert!(dry.contains(&name(DEAD)) && dry.ends_with("1 transcript would be removed\n"), "{dry}");
+    assert!(dir.join(name(DEAD)).exists());
+    assert!(sweep(&["--idle", "0s"]).ends_with("1 transcript removed\n"));
+    let mut left: Vec<_> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, [name(LIVE), "notes.jsonl".into(), "sub".into()]);
+    assert!(dir.join("sub").join(name(DEAD)).exists());
+}
+
+/// A legacy file with so many entries, at its usual place.
+fn legacy(w: &World, n: usize) -> PathBuf {
+    let dir = w.path("home/.local/state/claude-hooks");
+    fs::create_dir_all(&dir).unwrap();
+    let entry = |i: usize| {
+        (
+            format!("bot:owner/repo:{i}"),
+            json!({"session_id": format!("id-{i}"), "last_used": 1_700_000_000}),
+        )
+    };
+    let sessions: serde_json::Map<_, _> = (0..n).map(entry).collect();
+    let file = dir.join("sessions.json");
+    fs::write(&file, json!({"sessions": sessions}).to_string()).unwrap();
+    file
+}
+
+#[test]
+fn a_legacy_file_is_taken_in_once() {
+    let w = World::new();
+    let import = ["resume", "import", "--rename", "bot=claude"];
+    let none = w.memctl(&import).ok();
+    assert!(none.starts_with("nothing to import: /") && !w.data().exists(), "{none}");
+    let file = legacy(&w, 3);
+    w.memctl(&["resume", "set", "github:claude:owner/repo:1", "mine"]).ok();
+    let said = w.memctl(&import).ok();
+    assert!(said.starts_with("2 sessions imported, 1 known already; /"), "{said}");
+    assert!(!file.exists());
+    assert_eq!(w.memctl(&["resume", "get", "github:claude:owner/repo:1"]).ok(), "mine\n");
+    assert_eq!(w.memctl(&["resume", "get", "github:claude:owner/repo:2"]).ok(), "id-2\n");
+    assert!(w.memctl(&import).ok().starts_with("nothing to import"));
+    assert_eq!(w.memctl(&["resume", "import", "/nonexistent"]).code, Some(1));
+}
+
+#[test]
+fn an_import_may_be_cut_off_anywhere() {
+    for point in ["resume.piece=kill", "resume.imported=kill"] {
+        let mut w = World::new();
+        let file = legacy(&w, 1200);
+        w.set("MEMCTL_TESTPOINT", point);
+        let cut = w.memctl(&["resume", "import"]);
+        assert_eq!(cut.code, None, "{point}: {cut:?}");
+        assert!(file.exists(), "{point}");
+        w.set("MEMCTL_TESTPOINT", "");
+        w.memctl(&["resume", "import"]).ok();
+        assert!(!file.exists());
+        assert_eq!(w.count("SELECT count(*) FROM agent_sessions"), 1200, "{point}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_not_thrown_away() {
+    let w = World::new();
+    let file = w.path("odd.json");
+    fs::write(&file, r#"{"gh:a:r:1":"id","gh:a:r:2":{"nothing":1}}"#).unwrap();
+    let output = w.memctl(&["resume", "import", file.to_str().unwrap()]);
+    assert_eq!(output.code, Some(1));
+    assert!(
+        output.err.contains("odd.json stays") && output.err.contains("'gh:a:r:2'"),
+        "{output:?}"
+    );
+    assert!(file.exists());
+    assert_eq!(w.memctl(&["resume", "get", "gh:a:r:1"]).ok(), "id\n");
+    fs::write(&file, "no JSON").unwrap();
+    assert_eq!(w.memctl(&["resume", "import", file.to_str().unwrap()]).code, Some(1));
+    assert!(file.exists());
+}
