@@ -110,6 +110,11 @@ impl Paths {
         self.data.join("memctl.db")
     }
 
+    /// The database and what SQLite keeps beside it.
+    pub fn database_files(&self) -> [PathBuf; 3] {
+        ["memctl.db", "memctl.db-wal", "memctl.db-shm"].map(|name| self.data.join(name))
+    }
+
     pub fn run(&self) -> PathBuf {
         self.data.join("run")
     }

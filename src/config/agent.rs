@@ -24,7 +24,6 @@ pub struct Agent {
     pub batch_bytes: usize,
     #[expect(dead_code, reason = "for the agents that use models")]
     pub batch_quiet: Duration,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
     pub claude: Claude,
     pub anthropic: Http,
     pub gemini: Http,
@@ -35,9 +34,7 @@ pub struct Agent {
 
 #[derive(Clone, Debug)]
 pub struct Claude {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
     pub command: String,
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub model: String,
 }
 
@@ -47,7 +44,6 @@ pub struct Http {
     /// Without a slash at its end.
     pub base_url: String,
     /// Empty: whatever the server has.
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub model: String,
     #[expect(dead_code, reason = "for the agents that use models")]
     pub proxy: Option<String>,

@@ -19,6 +19,7 @@ Start here
   memctl            whether it works, and what to do next
   memctl context    what the next session in this directory is told
   memctl status     what is remembered, what waits, what went wrong
+  memctl doctor     everything that may be wrong, and what to do
 
 Files
   ~/.local/share/memctl         the memory, spooled events, logs: MEMCTL_DATA_DIR

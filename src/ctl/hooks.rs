@@ -51,17 +51,34 @@ pub fn look(settings: &Settings) -> Hooks {
     }
 }
 
+/// Settings of the project in `dir` that run memctl as well.
+pub fn in_project(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+    if Some(dir) == home {
+        return Vec::new();
+    }
+    let files = ["settings.json", "settings.local.json"].map(|f| dir.join(".claude").join(f));
+    files.into_iter().filter(|file| runs_memctl(&read(file))).collect()
+}
+
+/// By a hook of its own, besides the plugin.
+fn runs_memctl(settings: &Value) -> bool {
+    settings["hooks"].to_string().contains("memctl")
+}
+
+/// Nothing, where there is nothing that can be read.
+fn read(file: &Path) -> Value {
+    let read = || serde_json::from_slice(&fs::read(file).ok()?).ok();
+    read().unwrap_or_default()
+}
+
 fn look_into(dir: &Path) -> Hooks {
-    let read = |name: &str| -> Option<Value> {
-        serde_json::from_slice(&fs::read(dir.join(name)).ok()?).ok()
-    };
-    let settings = read("settings.json").unwrap_or_default();
+    let settings = read(&dir.join("settings.json"));
     let is_ours = |name: &str| name.split('@').next() == Some("memctl");
     let switch = settings["enabledPlugins"]
         .as_object()
         .and_then(|plugins| plugins.iter().find(|(name, _)| is_ours(name)));
-    let by_hand = settings["hooks"].to_string().contains("memctl");
-    let listed = read("plugins/installed_plugins.json").unwrap_or_default();
+    let by_hand = runs_memctl(&settings);
+    let listed = read(&dir.join("plugins/installed_plugins.json"));
     let plugins = listed["plugins"].as_object();
     let listed = plugins.is_some_and(|plugins| plugins.keys().any(|name| is_ours(name)));
     let (plugin, off) = match switch {

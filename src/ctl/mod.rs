@@ -7,7 +7,9 @@ mod cleanup;
 mod completions;
 mod config;
 mod context;
+mod doctor;
 mod finish;
+mod health;
 mod help;
 mod hooks;
 mod kill;
@@ -57,6 +59,7 @@ enum Verb {
     Ps(ps::Args),
     Kill(kill::Args),
     Status(status::Args),
+    Doctor(doctor::Args),
     Stats(stats::Args),
     Show(show::Args),
     Queue(queue::Args),
@@ -95,6 +98,7 @@ fn serve(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Ps(args)) => ps::run(&load()?, &args),
         Some(Verb::Kill(args)) => kill::run(&load()?, &args),
         Some(Verb::Status(args)) => status::run(&load()?, &args),
+        Some(Verb::Doctor(args)) => doctor::run(&load_quietly()?, &args),
         Some(Verb::Stats(args)) => stats::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
@@ -111,10 +115,14 @@ fn serve(verb: Option<Verb>) -> Result<()> {
     }
 }
 
-fn load() -> Result<Settings> {
+/// For the one that says by itself what is wrong with the settings.
+fn load_quietly() -> Result<Settings> {
     let here = std::env::current_dir().ok();
-    let settings =
-        crate::config::load(&crate::config::process_env, here.as_deref()).map_err(failed)?;
+    crate::config::load(&crate::config::process_env, here.as_deref()).map_err(failed)
+}
+
+fn load() -> Result<Settings> {
+    let settings = load_quietly()?;
     for trouble in &settings.config.troubles {
         tell(&format!("memctl: {trouble}"));
     }

@@ -1,8 +1,9 @@
 //! `memctl status`: what is remembered of this project, what waits, and what went wrong.
 
-use serde::Serialize;
 use serde_json::json;
 
+use super::health::workers::Workers;
+use super::health::{self, Finding, Level, database, places, workers};
 use super::hooks::{self, Hooks};
 use super::paint::{self, BAD, GOOD, HEAD, ID, PASSING, paint};
 use super::table::{self, Cell, Column, column};
@@ -11,13 +12,10 @@ use super::words::{self, count, short};
 use super::{PATIENCE, overview, probe_store};
 use crate::clock;
 use crate::config::Settings;
-use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result, failed};
-use crate::paths::MAX_SOCKET_PATH;
 use crate::project;
-use crate::spool;
 use crate::store::sessions::Session;
-use crate::store::{Held, Reader, notices, projects, queue_admin, sessions};
+use crate::store::{Held, Reader, projects, queue_admin, sessions};
 
 const HELP: &str = "\
 Examples
@@ -45,13 +43,6 @@ pub struct Args {
     json: bool,
 }
 
-#[derive(Default, Serialize)]
-struct Workers {
-    live: u64,
-    hung: u64,
-    stale: u64,
-}
-
 const RECENT: [Column; 4] =
     [column("").cut(15), column("").cut(6), column("").dispensable(1), column("")];
 
@@ -62,7 +53,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         failed(format!("the memory cannot be read: {e}"))
             .hint(format!("it lies in {}", settings.paths.data().display()))
     })?;
-    let workers = workers(settings);
+    let workers = workers::ask(settings);
     let hooks = hooks::look(settings);
     let reader = Reader::open(&settings.paths, PATIENCE).context("database")?;
     let mut troubles = Vec::new();
@@ -75,19 +66,16 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             let of_project = sessions::Filter { project_id: Some(id), active: false };
             recent = sessions::list(conn, of_project, 5).context("database")?;
         }
-        troubles.extend(notices::list(conn).context("database")?.into_iter().map(|(_, text)| text));
+        troubles.extend(database::notices(conn).context("database")?);
     }
     if hooks == Hooks::Twice {
-        troubles.push(
-            "the hooks are installed twice, as a plugin and in settings.json: every event costs two \
-             processes and is kept once; take the entries that run memctl out of settings.json"
-                .into(),
-        );
+        troubles.push(health::hooks_twice());
     }
-    troubles.extend(troubles_of_files(settings));
-    if workers.hung > 0 {
-        troubles.push(format!("{} not answering: memctl ps", count(workers.hung, "worker")));
-    }
+    troubles.extend(places::spool(settings));
+    troubles.extend(places::sockets(settings));
+    troubles.extend(workers::hung(&workers));
+    troubles.retain(|finding| finding.level != Level::Well);
+    let troubles: Vec<String> = troubles.iter().map(Finding::sentence).collect();
     if args.json {
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
@@ -171,53 +159,4 @@ fn latest(project: &str, recent: &[Session]) -> String {
     let heading = paint(&format!("Latest sessions of {project}"), HEAD);
     // The heads are empty, so the table begins with the end of a line.
     format!("\n{heading}{table}")
-}
-
-fn workers(settings: &Settings) -> Workers {
-    let mut workers = Workers::default();
-    for key in probe::keys(&settings.paths) {
-        match probe::probe(&settings.paths, &key) {
-            Found::Live { .. } => workers.live += 1,
-            Found::Hung { .. } => workers.hung += 1,
-            Found::Stale { .. } => workers.stale += 1,
-            Found::Nothing => {}
-        }
-    }
-    workers
-}
-
-fn troubles_of_files(settings: &Settings) -> Vec<String> {
-    let mut troubles = Vec::new();
-    let lost = spool::lost(&settings.paths);
-    if lost > 0 {
-        troubles.push(format!("{} lost: no place could be written", count(lost, "event")));
-    }
-    let dead = spool::dead(&settings.paths);
-    if dead > 0 {
-        let place = settings.paths.spool_dead();
-        troubles.push(format!(
-            "{} could not be read: {}",
-            count(dead, "spooled file"),
-            place.display()
-        ));
-    }
-    if spool::second_place_in_use(&settings.paths) {
-        troubles.push("the data dir could not be written: events wait beside the sockets".into());
-    }
-    troubles.extend(trouble_of_sockets(settings));
-    troubles
-}
-
-/// Why workers can have no socket, so that each event has to start one.
-fn trouble_of_sockets(settings: &Settings) -> Option<String> {
-    let dir = settings.paths.sockets();
-    let length = settings.paths.socket("0000000000000000", 0).as_os_str().len();
-    let why = if !dir.is_dir() {
-        "is no directory".to_owned()
-    } else if length > MAX_SOCKET_PATH {
-        format!("makes paths of {length} bytes, {MAX_SOCKET_PATH} at most are possible")
-    } else {
-        return None;
-    };
-    Some(format!("no worker can be reached: {} {why} (MEMCTL_SOCKET_DIR)", dir.display()))
 }

@@ -53,7 +53,10 @@ pub fn begin_anew(paths: &Paths, patience: Patience, now: i64) -> Result<Option<
 }
 
 /// Reads every page; the first damage is enough.
-fn whole(conn: &rusqlite::Connection) -> Result<()> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn whole(conn: &rusqlite::Connection) -> Result<()> {
     let said: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
     if said == "ok" {
         return Ok(());

@@ -1,6 +1,6 @@
 //! Counts over everything that is remembered, grouped as somebody wants to see them.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::Result;
 
@@ -130,6 +130,37 @@ pub fn began(conn: &Connection, day: &str) -> Result<Option<i64>> {
     Ok(began.flatten())
 }
 
+/// A session with many observations, and what models cost for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Large {
+    pub content_session_id: String,
+    pub observations: u64,
+    pub tokens: u64,
+    pub cost: f64,
+}
+
+/// Sessions with more than `most` observations, the largest first.
+pub fn large(conn: &Connection, most: u64) -> Result<Vec<Large>> {
+    let mut rows = conn.prepare(
+        "SELECT s.content_session_id, n,
+           (SELECT ifnull(sum(input_tokens + output_tokens), 0) FROM agent_usage
+            WHERE session_id = s.id),
+           (SELECT ifnull(sum(cost), 0.0) FROM agent_usage WHERE session_id = s.id)
+         FROM (SELECT session_id, count(*) AS n FROM observations GROUP BY 1 HAVING n > ?1)
+         JOIN sessions s ON s.id = session_id ORDER BY n DESC",
+    )?;
+    let rows = rows.query_map(params![most as i64], |r| {
+        let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
+        Ok(Large {
+            content_session_id: r.get(0)?,
+            observations: count(1)?,
+            tokens: count(2)?,
+            cost: r.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::memory;
@@ -210,5 +241,13 @@ mod tests {
         for wrong in ["2026-13-01", "2026-02-30", "yesterday", ""] {
             assert_eq!(began(&conn, wrong).unwrap(), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn large_sessions_are_named_with_what_they_cost() {
+        let large = large(&store(), 1).unwrap();
+        let want =
+            Large { content_session_id: "s1".into(), observations: 2, tokens: 330, cost: 0.75 };
+        assert_eq!(large, [want]);
     }
 }

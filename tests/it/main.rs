@@ -9,6 +9,8 @@ mod config;
 mod crash;
 /// What people type and see.
 mod ctl;
+/// Every look at what may be wrong, and what is mended.
+mod doctor;
 /// Ends of sessions and of workers, and what is left after each.
 mod ends;
 /// Guards of the protocol, each alone between a fault and its damage.

@@ -155,6 +155,9 @@ fn json_has_the_keys_that_are_documented_and_helped() {
     w.memctl(&["resume", "set", "github:claude:owner/repo:12", "id"]).ok();
     check("resume list", &json(&["resume", "list"])[0]);
     check("status", &json(&["status"]));
+    let doctor = json(&["doctor"]);
+    check("doctor", &doctor);
+    check("doctor findings", &doctor["findings"][0]);
     let queue = json(&["queue", "--recent"]);
     check("queue", &queue);
     check("queue items", &queue["items"][0]);
@@ -186,7 +189,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
             assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
         }
     }
-    assert_eq!(documented().len(), 15);
+    assert_eq!(documented().len(), 17);
 }
 
 #[test]
@@ -196,6 +199,7 @@ fn before_anything_is_remembered_the_keys_are_the_same() {
     check("queue", &w.memctl(&["queue", "--json"]).json());
     check("context", &w.memctl(&["context", "--json"]).json());
     check("stats", &w.memctl(&["stats", "--json"]).json());
+    check("doctor", &w.memctl(&["doctor", "--json"]).json());
     check("config", &w.memctl(&["config", "--json"]).json()[0]);
     check("config", &w.memctl(&["config", "get", "log.max", "--json"]).json());
     w.memctl_with(&["config", "secret", "set", "OPENAI_API_KEY"], b"key").ok();

@@ -55,6 +55,7 @@ const VERBS: &[&[&str]] = &[
     &["queue"],
     &["queue", "--recent"],
     &["stats"],
+    &["doctor"],
     &["stats", "--by", "session"],
     &["config"],
     &["config", "--help"],

@@ -3,6 +3,8 @@
 mod change;
 mod secret;
 
+pub use secret::trouble_with_key;
+
 use serde::Serialize;
 
 use super::table::{self, Cell, column};

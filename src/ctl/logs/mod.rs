@@ -89,6 +89,17 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Warnings and errors of all logs since a moment, by time.
+pub fn recent(settings: &Settings, since: i64) -> Vec<Written> {
+    let names = Names::load(settings);
+    let mut watch = Watch { settings, names, only: None, files: BTreeMap::new() };
+    let mut lines = watch.look();
+    let since = jiff::Timestamp::from_millisecond(since).unwrap_or_default();
+    let is_new = |line: &Written| line.time().parse().is_ok_and(|at: jiff::Timestamp| at >= since);
+    lines.retain(|line| matches!(line.level(), "WARN" | "ERROR") && is_new(line));
+    lines
+}
+
 impl Watch<'_> {
     /// What was written since the last look, by time. A file that cannot be read is left out: it
     /// may be removed at any time.

@@ -132,7 +132,8 @@ fn seal(conn: &Connection, journal: &str) -> Result<String> {
     Ok(format!("{LIST:x} {counter} {journal}"))
 }
 
-fn journal_mode(conn: &Connection) -> Result<String> {
+/// `wal`, or `truncate` where that is not to be had.
+pub fn journal_mode(conn: &Connection) -> Result<String> {
     Ok(conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?)
 }
 

@@ -195,6 +195,12 @@ pub fn local_day(conn: &Connection, now: i64) -> Result<String> {
     Ok(conn.prepare_cached(sql)?.query_row([now], |r| r.get(0))?)
 }
 
+/// Whether nothing is left of one of them.
+pub fn is_spent(used: Used, budget: Allowance) -> bool {
+    let least = Used { turns: 1, tokens: 1, cost: 0.0 };
+    spent(used, least, budget, Of::Day).is_some() || budget.cost > 0.0 && used.cost >= budget.cost
+}
+
 /// The first budget that has no room for so much more.
 fn spent(used: Used, more: Used, budget: Allowance, of: Of) -> Option<Spent> {
     let measures = [

@@ -1,0 +1,67 @@
+//! `doctor --fix`: what can be mended without a loss, and no more. What was done is said.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::Duration;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::ctl::PATIENCE;
+use crate::ctl::health::places::{open_to_others, private_files};
+use crate::deliver::probe::{self, Found};
+use crate::failure::{Context, Result};
+use crate::recover::tidy;
+use crate::store::{Patience, Reader, aside};
+use crate::{process, spool};
+
+/// How long the store may be another's.
+const STORE: Duration = Duration::from_secs(10);
+
+pub fn run(settings: &Settings) -> Result<Vec<String>> {
+    let mut fixed = Vec::new();
+    if !settings.paths.exist() {
+        return Ok(fixed);
+    }
+    close_to_others(settings, &mut fixed)?;
+    set_aside(settings, &mut fixed)?;
+    for key in probe::keys(&settings.paths) {
+        let stale = matches!(probe::probe(&settings.paths, &key), Found::Stale { .. });
+        if stale && tidy::remove_left_behind(&settings.paths, &key).context("files of a worker")? {
+            fixed.push(format!("removed what a dead worker left ({key})"));
+        }
+    }
+    spool::sweep(&settings.paths);
+    Ok(fixed)
+}
+
+fn close_to_others(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+    for (path, meta) in private_files(settings) {
+        let ours = meta.uid() == process::own_uid() && !meta.is_symlink();
+        if ours && open_to_others(&meta).is_some() {
+            let mode = if meta.is_dir() { 0o700 } else { 0o600 };
+            fs::set_permissions(&path, Permissions::from_mode(mode)).context(path.display())?;
+            fixed.push(format!("closed {} to others", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// A database that is damaged, and only one: whoever cannot read it for another reason has not
+/// shown that anybody could not.
+fn set_aside(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+    let whole = Reader::open(&settings.paths, PATIENCE).and_then(|reader| match reader {
+        Some(reader) => aside::whole(reader.connection()),
+        None => Ok(()),
+    });
+    if !whole.is_err_and(|e| e.is_damage()) {
+        return Ok(());
+    }
+    let place = aside::begin_anew(&settings.paths, Patience::Within(STORE), clock::now_ms());
+    if let Some(place) = place.context("database")? {
+        fixed.push(format!(
+            "the damaged database is kept in {}, memory begins anew",
+            place.display()
+        ));
+    }
+    Ok(())
+}

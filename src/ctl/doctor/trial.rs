@@ -1,0 +1,119 @@
+//! `doctor --agent`: the memory agent distils a few made-up events, which proves that it can be
+//! reached, understands and answers. Nothing of it is remembered.
+
+use std::time::{Duration, Instant};
+
+use crate::agent::Backend;
+use crate::clock;
+use crate::config::Settings;
+use crate::ctl::health::Finding;
+use crate::ctl::words::{count, span};
+use crate::memory::{Batch, Cause, Distilled, Message, Prompt};
+
+/// What a trial came to.
+struct Trial {
+    distilled: Result<Distilled, String>,
+    took: Duration,
+}
+
+pub fn run(settings: &Settings) -> Finding {
+    let name = &settings.config.agent.backend;
+    match Backend::named(name) {
+        Some(backend) => judge(name, &ask(backend)),
+        None => Finding::wrong("agent", format!("this memctl has no backend {name}")),
+    }
+}
+
+fn ask(backend: Backend) -> Trial {
+    let since = Instant::now();
+    let distilled = backend.distill(&batch()).map_err(|e| e.to_string());
+    Trial { distilled, took: since.elapsed() }
+}
+
+/// Whether it is good for anything: it must have understood what was done.
+fn judge(name: &str, trial: &Trial) -> Finding {
+    let took = span(trial.took);
+    match &trial.distilled {
+        Err(why) => Finding::wrong("agent", format!("{name} failed after {took}: {why}")),
+        Ok(distilled) if distilled.observations.is_empty() || distilled.summary.is_none() => {
+            Finding::wrong("agent", format!("{name} answered after {took} and made nothing of it"))
+        }
+        Ok(distilled) => {
+            let n = count(distilled.observations.len() as u64, "observation");
+            Finding::well("agent", format!("{name} made {n} and a summary of a trial in {took}"))
+        }
+    }
+}
+
+/// A bug that is found and fixed: small, and worth remembering.
+fn batch() -> Batch {
+    let now = clock::now_ms();
+    let message = |id: i64, cause: Cause| Message {
+        id,
+        cause,
+        turn_id: Some("trial".into()),
+        prompt_number: 1,
+        agent_id: None,
+        agent_type: None,
+        tool_name: None,
+        tool_input: None,
+        tool_response: None,
+        cwd: Some("/trial".into()),
+        last_assistant_message: None,
+        files: Vec::new(),
+        created_at_epoch: now,
+    };
+    let tool = |id: i64, name: &str, input: &str, response: &str| Message {
+        tool_name: Some(name.into()),
+        tool_input: Some(input.into()),
+        tool_response: Some(response.into()),
+        ..message(id, Cause::Tool)
+    };
+    let test = r#"{"command":"cargo test"}"#;
+    let edit = r#"{"file_path":"/trial/src/date.rs","old_string":"28","new_string":"days_in(year, month)"}"#;
+    Batch {
+        project_root: Some("/trial".into()),
+        prompts: vec![Prompt { number: 1, text: "February 29th is refused, fix it".into() }],
+        messages: vec![
+            tool(
+                1,
+                "Bash",
+                test,
+                "test leap_day ... FAILED\ntest result: FAILED. 6 passed; 1 failed",
+            ),
+            tool(2, "Edit", edit, r#"{"filePath":"/trial/src/date.rs"}"#),
+            tool(3, "Bash", test, "test result: ok. 7 passed; 0 failed"),
+            Message {
+                last_assistant_message: Some(
+                    "February 29th is accepted now: the number of days was a fixed table.".into(),
+                ),
+                ..message(4, Cause::Stop)
+            },
+        ],
+        ..Batch::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctl::health::Level;
+
+    #[test]
+    fn the_trial_is_worth_remembering() {
+        let found = judge("extractive", &ask(Backend::Extractive));
+        assert_eq!(found.level, Level::Well, "{found:?}");
+        assert!(found.says.contains("1 observation and a summary"), "{found:?}");
+    }
+
+    #[test]
+    fn an_answer_that_says_nothing_is_wrong() {
+        let check = |distilled, want: &str| {
+            let found = judge("claude", &Trial { distilled, took: Duration::from_millis(7) });
+            assert_eq!(found.level, Level::Wrong);
+            assert_eq!(found.says, want);
+        };
+        check(Ok(Distilled::default()), "claude answered after 7ms and made nothing of it");
+        check(Err("no key".into()), "claude failed after 7ms: no key");
+    }
+}

@@ -1,0 +1,311 @@
+//! `memctl doctor`: each trouble is named, with what to do, and those that can be are mended.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::{World, until};
+
+/// A session that is over.
+fn world() -> World {
+    let w = World::new();
+    w.hook(&prompt("session-one", "t", "make the tests pass"));
+    w.hook(&tool("session-one", "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed"));
+    w.hook(&stop("session-one", "t", "All 7 tests pass now."));
+    w.hook(&end("session-one"));
+    w.rest();
+    w
+}
+
+/// What `doctor` with these words says: exit code and findings.
+fn findings(w: &World, words: &[&str]) -> (Option<i32>, Value) {
+    let output = w.memctl(&[&["doctor", "--json"], words].concat());
+    let said: Value =
+        serde_json::from_str(&output.out).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    assert_eq!(said["healthy"], output.code == Some(0), "{output:?}");
+    (output.code, said)
+}
+
+/// The one finding that is no good, of this look.
+#[track_caller]
+fn check(w: &World, look: &str, level: &str, says: &str, todo: &str) {
+    let (code, said) = findings(w, &[]);
+    let all = said["findings"].as_array().unwrap();
+    let bad: Vec<&Value> =
+        all.iter().filter(|f| f["check"] == look && f["level"] != "ok").collect();
+    let [finding] = bad[..] else { panic!("{look}: {said:#}") };
+    assert_eq!(finding["level"], level, "{finding}");
+    assert!(finding["says"].as_str().unwrap().contains(says), "{finding}");
+    assert!(finding["do"].as_str().unwrap_or_default().contains(todo), "{finding}");
+    assert_eq!(code, Some(if level == "wrong" { 1 } else { 0 }), "{said:#}");
+}
+
+/// Nothing but that there are no hooks in the client's settings.
+#[track_caller]
+fn healthy(w: &World) {
+    let (code, said) = findings(w, &[]);
+    assert_eq!(code, Some(0));
+    let notes: Vec<&Value> =
+        said["findings"].as_array().unwrap().iter().filter(|f| f["level"] != "ok").collect();
+    assert!(notes.iter().all(|f| f["check"] == "hooks"), "{notes:#?}");
+}
+
+#[test]
+fn nothing_is_wrong_with_what_works() {
+    let w = World::new();
+    healthy(&w);
+    assert!(!w.data().exists(), "looking makes nothing");
+    let w = world();
+    healthy(&w);
+    let text = w.memctl(&["doctor"]).ok();
+    for line in
+        ["ok    data ", "ok    database  whole, ", "ok    queue ", "ok    agent     extractive"]
+    {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+    assert_eq!(findings(&w, &["--fix"]).1["fixed"], json!([]));
+}
+
+#[test]
+fn the_memory_agent_is_tried() {
+    let w = World::new();
+    let (code, said) = findings(&w, &["--agent"]);
+    assert_eq!(code, Some(0));
+    let tried = said["findings"].as_array().unwrap().last().unwrap().clone();
+    assert!(
+        tried["says"].as_str().unwrap().starts_with("extractive made 1 observation"),
+        "{tried}"
+    );
+}
+
+#[test]
+fn what_is_open_to_others_is_closed() {
+    let w = world();
+    let database = w.data().join("memctl.db");
+    for (path, mode) in [(w.data(), 0o755), (database.clone(), 0o644)] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        check(&w, "data", "wrong", &format!("(mode {mode:o})"), "doctor --fix");
+        let fixed = findings(&w, &["--fix"]).1["fixed"].clone();
+        assert!(fixed[0].as_str().unwrap().starts_with("closed /"), "{fixed}");
+        healthy(&w);
+    }
+    assert_eq!(fs::metadata(database).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_database_is_set_aside() {
+    let w = world();
+    fs::write(w.data().join("memctl.db"), "no database ".repeat(999)).unwrap();
+    check(&w, "database", "wrong", "not a database", "doctor --fix sets it aside");
+    let (code, said) = findings(&w, &["--fix"]);
+    assert_eq!(code, Some(0), "{said:#}");
+    assert!(said["fixed"][0].as_str().unwrap().contains("/corrupt-"), "{said:#}");
+    check(&w, "notice", "note", "memory begins anew", "");
+    let kept = fs::read_dir(w.data()).unwrap().flatten();
+    let kept = kept.filter(|e| e.file_name().to_str().unwrap().starts_with("corrupt-")).count();
+    assert_eq!(kept, 1);
+}
+
+#[test]
+fn damage_inside_a_page_is_found() {
+    let w = world();
+    w.change("PRAGMA wal_checkpoint(TRUNCATE)");
+    let database = w.data().join("memctl.db");
+    let mut bytes = fs::read(&database).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xa5);
+    fs::write(&database, bytes).unwrap();
+    check(&w, "database", "wrong", "damaged", "--fix");
+}
+
+#[test]
+fn a_newer_database_is_left_alone() {
+    let w = world();
+    w.change("PRAGMA user_version = 999");
+    check(&w, "database", "wrong", "update memctl", "");
+    assert_eq!(findings(&w, &["--fix"]).1["fixed"], json!([]));
+}
+
+#[test]
+fn what_a_dead_worker_left_is_cleared() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("s");
+    w.kill(pid);
+    check(&w, "workers", "note", "files of 1 dead worker", "--fix");
+    let fixed = findings(&w, &["--fix"]).1["fixed"].clone();
+    assert!(fixed[0].as_str().unwrap().starts_with("removed what a dead worker left"), "{fixed}");
+    assert!(w.session_locks().is_empty() && w.socket_files().is_empty());
+}
+
+#[test]
+fn a_worker_that_hangs_is_named() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("s");
+    w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
+    check(&w, "workers", "wrong", "1 worker not answering", "memctl kill SESSION");
+    assert_eq!(findings(&w, &["--fix"]).1["fixed"], json!([]), "it holds its session");
+    w.kill(pid);
+}
+
+#[test]
+fn what_failed_or_waits_is_said_with_its_reason() {
+    let w = world();
+    let row = |event: &str, status: &str, error: &str| {
+        w.change(&format!(
+            "INSERT INTO pending_messages (event_id, session_id, content_session_id, message_type,
+               event, status, error, created_at_epoch)
+             VALUES ('{event}', 1, 'session-one', 'observation', 'tool', '{status}', {error}, 1000)"
+        ));
+    };
+    row("a", "pending", "'rate limit of anthropic'");
+    check(&w, "queue", "note", "1 event waiting: rate limit of anthropic", "memctl queue");
+    w.change("DELETE FROM pending_messages WHERE event_id = 'a'");
+    row("b", "pending", "NULL");
+    check(&w, "queue", "wrong", "events of 1 session wait", "memctl cleanup");
+    w.change("UPDATE pending_messages SET status = 'failed' WHERE event_id = 'b'");
+    check(&w, "queue", "wrong", "1 event failed", "memctl queue retry --all");
+}
+
+#[test]
+fn a_large_session_is_named_with_what_it_cost() {
+    let w = world();
+    w.change(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
+         INSERT INTO observations (uuid, session_id, origin, type, title, backend, content_hash,
+           created_at_epoch, changed_at_epoch) SELECT 'u' || i, 1, 'tool', 'change', 't', 'b', 'h' || i, 1, 1 FROM n",
+    );
+    check(&w, "sessions", "note", "session session-one has 100", "memctl show");
+    w.change(
+        "INSERT INTO agent_usage (day, session_id, backend, model, input_tokens, cost, created_at_epoch)
+         VALUES ('2026-01-01', 1, 'claude', 'haiku', 1200000, 2.5, 1)",
+    );
+    check(&w, "sessions", "note", "models used 1.2M tokens, $2.50", "");
+}
+
+#[test]
+fn a_budget_that_is_spent_is_said() {
+    let w = world();
+    let used = |cost: f64| {
+        w.change(&format!(
+            "INSERT INTO agent_usage (day, session_id, backend, model, cost, created_at_epoch)
+             VALUES (date('now', 'localtime'), 1, 'claude', 'haiku', {cost}, 1)"
+        ));
+    };
+    used(2.0);
+    healthy(&w);
+    used(1.0);
+    check(&w, "budget", "note", "today $3.00 of $3.00", "agent.budget.day_cost");
+}
+
+#[test]
+fn what_could_not_be_kept_is_said() {
+    let w = world();
+    fs::write(w.data().join("lost"), "...").unwrap();
+    check(&w, "spool", "wrong", "3 events lost", "");
+    fs::remove_file(w.data().join("lost")).unwrap();
+}
+
+#[test]
+fn a_path_that_somebody_sits_on_is_said() {
+    let w = world();
+    let name = format!("memctl-{}-{}0123456789abcdef.sock", nix::unistd::getuid(), dir_of(&w));
+    fs::write(w.sockets().join(name), "").unwrap();
+    let (_, said) = findings(&w, &[]);
+    let sockets = said["findings"].as_array().unwrap().iter().find(|f| f["check"] == "sockets");
+    let sockets = sockets.unwrap_or_else(|| panic!("{said:#}"));
+    assert_eq!(sockets["level"], "wrong");
+    assert!(sockets["says"].as_str().unwrap().contains("is no socket"), "{sockets}");
+}
+
+/// How the data dir is called in the names of its sockets.
+fn dir_of(w: &World) -> String {
+    let mut w2 = World::new();
+    w2.set("MEMCTL_DATA_DIR", w.data().to_str().unwrap());
+    w2.set("MEMCTL_SOCKET_DIR", w.sockets().to_str().unwrap());
+    w2.set("MEMCTL_WORKER_LINGER", "60s");
+    w2.hook(&prompt("three", "t", "go"));
+    let name = until("a socket", || {
+        let name = w.socket_files().first().map(|f| f.file_name().unwrap().to_owned());
+        name.ok_or_else(|| "none".to_owned())
+    });
+    w2.memctl(&["kill", "--all"]).ok();
+    let name = name.into_string().unwrap();
+    name.rsplit('-').next().unwrap()[..8].to_owned()
+}
+
+#[test]
+fn sockets_that_nobody_can_reach_are_said() {
+    let mut w = world();
+    w.set("MEMCTL_SOCKET_DIR", w.path("nowhere").to_str().unwrap());
+    check(&w, "sockets", "wrong", "is no directory", "");
+    let long = w.path(&"x".repeat(90));
+    fs::create_dir(&long).unwrap();
+    w.set("MEMCTL_SOCKET_DIR", long.to_str().unwrap());
+    check(&w, "sockets", "wrong", "103 at most", "");
+    let open = w.path("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    w.set("MEMCTL_SOCKET_DIR", open.to_str().unwrap());
+    check(&w, "sockets", "wrong", "anybody can remove sockets", "chmod +t");
+}
+
+#[test]
+fn settings_that_cannot_or_must_not_be_used_are_said() {
+    let mut w = world();
+    w.set("MEMCTL_AGENT_OPENAI_BASE_URL", "https://evil.example");
+    check(&w, "config", "wrong", "MEMCTL_AGENT_OPENAI_BASE_URL is not obeyed", "memctl config");
+    let mut w = world();
+    w.set("MEMCTL_WORKER_LINGER", "soon");
+    check(&w, "config", "wrong", "worker.linger", "");
+    let w = world();
+    w.memctl(&["config", "set", "agent.backend", "anthropic"]).ok();
+    check(&w, "agent", "wrong", "anthropic has no key yet", "");
+    w.memctl_with(&["config", "secret", "set", "ANTHROPIC_API_KEY"], b"key").ok();
+    healthy(&w);
+    let config = w.path("home/.config/memctl/config.toml");
+    let secrets = config.with_file_name("secrets.toml");
+    fs::set_permissions(&secrets, Permissions::from_mode(0o644)).unwrap();
+    check(&w, "secrets", "wrong", "can be read by others", "");
+    fs::set_permissions(&secrets, Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(&config, Permissions::from_mode(0o666)).unwrap();
+    check(&w, "config", "wrong", "others can change", "chmod 600");
+    fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
+
+    w.memctl(&["config", "set", "agent.anthropic.model", "brand-new"]).ok();
+    check(&w, "agent", "note", "nobody has a price for brand-new", "agent.prices brand-new=IN/OUT");
+    w.memctl(&["config", "set", "agent.prices", "brand-new=1/5"]).ok();
+    healthy(&w);
+    w.memctl(&["config", "set", "agent.anthropic.base_url", "http://llm.example.com"]).ok();
+    check(&w, "agent", "note", "as anybody can read it", "https");
+    w.memctl(&["config", "set", "agent.backend", "claude"]).ok();
+    check(&w, "agent", "wrong", "there is no program claude", "agent.claude.command");
+    w.memctl(&["config", "set", "agent.claude.command", "/bin/cat"]).ok();
+    healthy(&w);
+}
+
+#[test]
+fn hooks_that_run_twice_are_said() {
+    let w = world();
+    let claude = w.path("home/.claude");
+    fs::create_dir_all(&claude).unwrap();
+    let plugin = r#"{"enabledPlugins":{"memctl@memctl":true}}"#;
+    fs::write(claude.join("settings.json"), plugin).unwrap();
+    let (_, said) = findings(&w, &[]);
+    let hooks =
+        said["findings"].as_array().unwrap().iter().find(|f| f["check"] == "hooks").unwrap();
+    assert_eq!(hooks["level"], "ok");
+    let both = r#"{"enabledPlugins":{"memctl@memctl":true},
+        "hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;
+    fs::write(claude.join("settings.json"), both).unwrap();
+    check(&w, "hooks", "note", "installed twice", "settings.json");
+}
+
+#[test]
+fn the_data_dir_of_a_log_tells_of_warnings() {
+    let w = world();
+    let output = w.hook_bytes(&[], b"no JSON");
+    assert_eq!(output.code, Some(0));
+    check(&w, "logs", "note", "1 warning within a day, the last: hook: ", "memctl logs");
+}
