@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS agent_usage (
   id                 INTEGER PRIMARY KEY,
   day                TEXT NOT NULL,
-  session_id         INTEGER REFERENCES sessions(id),
+  session_id         INTEGER REFERENCES sessions(id) ON DELETE SET NULL,
   backend            TEXT NOT NULL,
   model              TEXT NOT NULL,
   turns              INTEGER NOT NULL DEFAULT 1,

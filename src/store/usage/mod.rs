@@ -93,7 +93,7 @@ pub fn open(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Op
     };
     if let Some(spent) = of_session.or(spent(of_day(tx, &day)?, more, agent.budget.day, Of::Day)) {
         let kind = format!("{NOTICE}{day}:{}", spent.of.as_str());
-        notices::put(tx, &kind, &format!("{spent} ({day}): extractive carries on"))?;
+        notices::put(tx, &kind, &format!("{} ({day}): extractive carries on", spent.budget()))?;
         return Ok(Opened::Spent(spent));
     }
     notices::clear(tx, NOTICE, &format!("{NOTICE}{day}:"))?;
@@ -243,21 +243,32 @@ impl Spent {
         };
         format!("agent.budget.{}_{measure}", self.of.as_str())
     }
+
+    /// Which budget has no room: the same words however much of it is used, so that a user is told
+    /// once.
+    fn budget(&self) -> String {
+        let of = match self.of {
+            Of::Session => "a session's budget for models",
+            Of::Day => "the day's budget for models",
+        };
+        let limit = match self.measure {
+            Measure::Tokens => format!("{} tokens", self.limit),
+            Measure::Turns if self.limit == 1.0 => "1 call".to_owned(),
+            Measure::Turns => format!("{} calls", self.limit),
+            Measure::Cost => format!("${:.2}", self.limit),
+        };
+        format!("{of} is spent, {limit}, {}", self.setting())
+    }
 }
 
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = match self.of {
-            Of::Session => "a session's budget",
-            Of::Day => "the day's budget",
-        };
-        let Spent { used, limit, .. } = self;
+        f.write_str(&self.budget())?;
         match self.measure {
-            Measure::Tokens => write!(f, "{of} of {limit} tokens has no room, {used} are used")?,
-            Measure::Turns => write!(f, "{of} of {limit} calls is spent")?,
-            Measure::Cost => write!(f, "{of} of ${limit:.2} has no room, ${used:.2} are spent")?,
+            Measure::Tokens => write!(f, ": {} are used", self.used),
+            Measure::Turns => Ok(()),
+            Measure::Cost => write!(f, ": ${:.2} are", self.used),
         }
-        write!(f, ", {}", self.setting())
     }
 }
 

@@ -115,14 +115,19 @@ fn every_budget_holds_and_names_itself() {
             room(&mut conn, &call(session, HAIKU, tokens(900_000, 20_000)), &agent, 7);
         }
         let said = no_room(&mut conn, &call(1, HAIKU, tokens(900_000, 20_000)), &agent, 7);
-        assert!(said.contains(want) && said.ends_with(&format!("agent.budget.{name}")), "{said}");
+        assert!(said.contains(want) && said.contains(&format!("agent.budget.{name}")), "{said}");
         let told = notices::list(&conn).unwrap();
         assert!(told[0].1.contains("extractive carries on"), "{told:?}");
     };
-    check("day_cost", "2.5", 2, "the day's budget of $2.50 has no room, $2.00 are spent");
-    check("session_cost", "1.5", 1, "a session's budget of $1.50");
-    check("day_turns", "3", 3, "the day's budget of 3 calls is spent");
-    check("session_turns", "1", 1, "a session's budget of 1 calls");
+    check(
+        "day_cost",
+        "2.5",
+        2,
+        "the day's budget for models is spent, $2.50, agent.budget.day_cost: $2.00 are",
+    );
+    check("session_cost", "1.5", 1, "a session's budget for models is spent, $1.50");
+    check("day_turns", "3", 3, "the day's budget for models is spent, 3 calls");
+    check("session_turns", "1", 1, "a session's budget for models is spent, 1 call, ");
     check("day_tokens", "1900000", 2, "1840000 are used");
     check("session_tokens", "1000000", 1, "920000 are used");
 }
@@ -146,6 +151,10 @@ fn a_new_day_has_room_again_and_says_no_more() {
     assert_eq!(notices::list(&conn).unwrap().len(), 1);
     no_room(&mut conn, &small, &agent, DAY);
     assert_eq!(notices::list(&conn).unwrap().len(), 1, "one notice a day");
+    // Forgetting a session forgets nothing of what it cost.
+    conn.execute("DELETE FROM sessions WHERE id = 1", []).unwrap();
+    assert_eq!(of_day(&conn, &local_day(&conn, DAY).unwrap()).unwrap().turns, 1);
+    let small = call(2, HAIKU, tokens(10, 10));
     room(&mut conn, &small, &agent, 3 * DAY);
     assert!(notices::list(&conn).unwrap().is_empty());
 }
