@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
-use crate::support::recordings::prompt;
+use crate::support::recordings::{end, prompt, start};
 use crate::support::{World, until};
 
 fn file(w: &World) -> PathBuf {
@@ -50,6 +50,9 @@ fn a_setting_is_set_read_and_taken_out() {
     assert_eq!(unset, "agent.backend is extractive again\n");
     let unset = w.memctl(&["config", "unset", "agent.backend"]).ok();
     assert_eq!(unset, "agent.backend was not set: it is extractive\n");
+    let table = w.memctl(&["config"]).ok();
+    assert!(table.lines().all(|line| line.chars().count() < 200), "{table}");
+    assert!(w.memctl(&["config", "get", "agent.prices"]).ok().contains("claude-haiku=1/5"));
     assert!(!w.data().exists(), "settings need no memory");
 }
 
@@ -166,6 +169,29 @@ fn a_worker_has_the_keys_of_its_backend_and_no_others() {
     let environment = environment(&w);
     assert!(environment.contains("OPENAI_API_KEY=sk-two"), "{environment}");
     assert!(!environment.contains("sk-one") && !environment.contains("evil"), "{environment}");
+}
+
+#[test]
+fn who_recovers_a_session_pays_for_it_with_no_key_of_another() {
+    let w = World::new().with("OPENAI_API_KEY", "sk-two").with("ANTHROPIC_BASE_URL", "x://evil");
+    w.memctl(&["config", "set", "agent.backend", "openai"]).ok();
+    w.memctl(&["config", "set", "agent.fallback", "claude,extractive"]).ok();
+    w.spooled(&prompt("s", "t", "go"));
+    w.spooled(&end("s"));
+    let (paused, point) = (w.path("paused"), "worker.locked=pause:");
+    let _ = w.hook_at(&start("other"), &format!("{point}{}", paused.display()));
+    until("a worker that recovers", || paused.exists().then_some(()).ok_or(String::new()));
+    let of = |pid: &i32, what: &str| {
+        let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', "\n")
+    };
+    let processes = w.processes();
+    let worker = processes.iter().find(|pid| of(pid, "cmdline").contains("--recovery"));
+    let environment = of(worker.expect("it waits"), "environ");
+    assert!(environment.contains("MEMCTL_DATA_DIR="), "{environment}");
+    assert!(!environment.contains("sk-two") && !environment.contains("evil"), "{environment}");
+    fs::remove_file(paused).unwrap();
+    w.rest();
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
     ];
     let cells: Vec<[Cell; 4]> = rows
         .iter()
-        .map(|row| [row.key.into(), row.value.into(), row.origin.into(), row.meaning.into()])
+        .map(|row| [row.key.into(), shown(row).into(), row.origin.into(), row.meaning.into()])
         .collect();
     let file = match &settings.config_file {
         Some(file) if file.exists() => format!("{}\n\n", file.display()),
@@ -123,6 +123,12 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
         None => String::new(),
     };
     super::print(&format!("{file}{}", table::table(&columns, &cells, terminal::width())))
+}
+
+/// A table that is built in would make every other line as long: `get` prints it.
+fn shown<'a>(row: &Row<'a>) -> &'a str {
+    const LONG: usize = 60;
+    if row.origin == "default" && row.value.len() > LONG { "(built in)" } else { row.value }
 }
 
 fn get(settings: &Settings, name: &str, json: bool) -> Result<()> {
