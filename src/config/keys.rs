@@ -16,7 +16,8 @@ pub struct Key {
 }
 
 use Unit::{
-    Bytes, Choice, Choices, Count, Globs, MaybeText, MaybeUrl, Money, Text, Time, Url, Words,
+    Bytes, Choice, Choices, Count, Globs, KeyName, MaybeText, MaybeUrl, Money, Text, Time, Url,
+    Words,
 };
 
 /// The memory agents that can be named.
@@ -54,17 +55,17 @@ pub const KEYS: &[Key] = &[
     private("agent.claude.model", "haiku", Text, "its model"),
     private("agent.anthropic.base_url", "https://api.anthropic.com", Url, "where the anthropic backend's API is"),
     private("agent.anthropic.model", "claude-haiku-4-5", Text, "its model"),
-    private("agent.anthropic.key", "ANTHROPIC_API_KEY", MaybeText, "name of its API key"),
+    private("agent.anthropic.key", "ANTHROPIC_API_KEY", KeyName, "name of its API key"),
     private("agent.anthropic.proxy", "", MaybeUrl, "the proxy on the way there"),
     private("agent.anthropic.max_tokens", "4096", Count, "most tokens of a reply"),
     private("agent.gemini.base_url", "https://generativelanguage.googleapis.com", Url, "where the gemini backend's API is"),
     private("agent.gemini.model", "gemini-2.5-flash", Text, "its model"),
-    private("agent.gemini.key", "GEMINI_API_KEY", MaybeText, "name of its API key"),
+    private("agent.gemini.key", "GEMINI_API_KEY", KeyName, "name of its API key"),
     private("agent.gemini.proxy", "", MaybeUrl, "the proxy on the way there"),
     private("agent.gemini.max_tokens", "4096", Count, "most tokens of a reply"),
     private("agent.openai.base_url", "https://api.openai.com/v1", Url, "where the openai backend's API is, or any server that speaks it"),
     private("agent.openai.model", "gpt-5-mini", MaybeText, "its model; without one the first the server has"),
-    private("agent.openai.key", "", MaybeText, "name of its API key, where base_url does not tell"),
+    private("agent.openai.key", "", KeyName, "name of its API key, where base_url does not tell"),
     private("agent.openai.proxy", "", MaybeUrl, "the proxy on the way there"),
     private("agent.openai.max_tokens", "4096", Count, "most tokens of a reply"),
     private("agent.budget.session_tokens", "1000000", Count, "tokens that models may use for a session; 0: any"),
@@ -96,8 +97,10 @@ pub const KEYS: &[Key] = &[
 /// # Errors
 /// A sentence that names the setting and says what to write.
 pub fn check(key: &Key, text: &str) -> Result<(), String> {
-    let complain = |want| format!("{} = {text:?} is not used: {want}", key.name);
-    key.unit.check(text).map_err(complain)
+    key.unit.check(text).map_err(|want| match key.unit.hides(text) {
+        true => format!("{} is not used as it stands: {want}", key.name),
+        false => format!("{} = {text:?} is not used: {want}", key.name),
+    })
 }
 
 /// The setting of this name.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::prices::Prices;
+use super::secrets::is_name;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -17,6 +18,8 @@ pub enum Unit {
     Text,
     /// Any text, or none.
     MaybeText,
+    /// Name of an API key, as `ANTHROPIC_API_KEY`, or none: never the key itself.
+    KeyName,
     /// `https://host/path`; nothing of a user, a password or a query.
     Url,
     /// The same, or none.
@@ -39,6 +42,15 @@ impl Unit {
         matches!(self, Unit::Choices(_) | Unit::Words | Unit::Globs | Unit::Prices)
     }
 
+    /// Whether a text that cannot be used may be a secret, and must not be repeated.
+    pub fn hides(self, text: &str) -> bool {
+        match self {
+            Unit::KeyName => true,
+            Unit::Url | Unit::MaybeUrl => text.contains('@') || text.contains('?'),
+            _ => false,
+        }
+    }
+
     /// Whether a text can be used.
     ///
     /// # Errors
@@ -52,6 +64,10 @@ impl Unit {
             Unit::Money => want(parse_money(text).is_some(), "write dollars, as 2 or 0.50"),
             Unit::Text => want(!text.trim().is_empty(), "it must not be empty"),
             Unit::MaybeText | Unit::Words => Ok(()),
+            Unit::KeyName => want(
+                text.is_empty() || is_name(text),
+                "write the name of a key, and the key itself to memctl config secret set NAME",
+            ),
             Unit::MaybeUrl if text.is_empty() => Ok(()),
             Unit::Url | Unit::MaybeUrl => {
                 want(host(text).is_some(), "write https://host/path, without a password in it")

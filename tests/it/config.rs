@@ -63,6 +63,7 @@ fn mistakes_change_nothing_and_say_what_was_meant() {
         let output = w.memctl(words);
         assert_eq!(output.code, Some(code), "{output:?}");
         assert!(output.err.contains(want), "{output:?}");
+        assert!(!output.err.contains("very"), "a secret is not repeated: {output:?}");
         assert!(!file(&w).exists(), "{words:?}");
     };
     check(&["config", "set", "agent.backed", "claude"], 2, "did you mean 'agent.backend'?");
@@ -71,6 +72,14 @@ fn mistakes_change_nothing_and_say_what_was_meant() {
     check(&["config", "set", "worker.linger", "5"], 2, "write 500ms, 30s or 2h");
     check(&["config", "set", "agent.openai.base_url", "https://u:p@h"], 2, "without a password");
     check(&["config", "secret", "set", "sk-ant-123"], 2, "no name of a key");
+    check(&["config", "set", "agent.gemini.key", "AIzaveryS3cret"], 2, "config secret set NAME");
+    check(&["config", "secret", "set", "AIzaveryS3cret"], 2, "no name of a key");
+    check(&["config", "set", "agent.openai.key", "sk-very-secret"], 2, "config secret set NAME");
+    check(
+        &["config", "set", "agent.gemini.base_url", "https://h/?key=very"],
+        2,
+        "https://host/path",
+    );
     check(&["config", "secret", "unset", "A_KEY"], 1, "no key A_KEY is kept");
 }
 

@@ -28,9 +28,9 @@ const STORE: Duration = Duration::from_secs(10);
 const HELP: &str = "\
 Examples
   key=$(memctl resume key github claude owner/repo 12)
-  memctl resume set \"$key\" 6f2b9c54-…       after a run
-  id=$(memctl resume get \"$key\")           before the next one
-  memctl resume failed \"$key\"              the agent did not know it any more
+  memctl resume set \"$key\" ID       after a run
+  id=$(memctl resume get \"$key\")    before the next one
+  memctl resume failed \"$key\"       the agent did not know it any more
   memctl resume drop --prefix github:claude:owner/repo:
   memctl resume import --rename bot=claude
   memctl resume sweep --transcripts DIR --dry-run
