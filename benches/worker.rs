@@ -16,7 +16,7 @@ use crate::world::{Session, World, end};
 
 const EVENTS: usize = 10_000;
 /// How long an idle worker is watched.
-const WATCHED: Duration = Duration::from_secs(5);
+const WATCHED: Duration = Duration::from_secs(60);
 
 pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("A worker");
@@ -35,7 +35,7 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     let before = wake_ups(session.worker)?;
     pause(WATCHED);
     let woken = (wake_ups(session.worker)? - before) as f64;
-    report.row(Row::figure("idle: woken in 5 s", woken, "times").at_most(0.0));
+    report.row(Row::figure("idle: woken in a minute", woken, "times").at_most(0.0));
     let took = send(&session, EVENTS)?;
     report.row(Row::figure("10,000 events taken, one at a time", took.as_secs_f64(), "s"));
     come_to_rest(session.worker)?;
