@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod doctor;
 mod finish;
+mod forget;
 mod health;
 mod help;
 mod hooks;
@@ -23,6 +24,7 @@ mod replay;
 mod requeue;
 mod resume;
 mod show;
+mod spools;
 mod stats;
 mod status;
 mod table;
@@ -65,6 +67,7 @@ enum Verb {
     Queue(queue::Args),
     Finish(finish::Args),
     Cleanup(cleanup::Args),
+    Forget(forget::Args),
     Context(context::Args),
     Config(config::Args),
     Logs(logs::Args),
@@ -104,6 +107,7 @@ fn serve(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
         Some(Verb::Finish(args)) => finish::run(&load()?, &args),
         Some(Verb::Cleanup(args)) => cleanup::run(&load()?, &args),
+        Some(Verb::Forget(args)) => forget::run(&load()?, &args),
         Some(Verb::Context(args)) => context::run(&load()?, &args),
         Some(Verb::Config(args)) => config::run(&load()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::choose;
+use super::spools::{self, Name};
 use super::words::count;
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{self, launch, probe};
 use crate::failure::{Context, Result, failed};
 use crate::paths::session_key;
-use crate::recover::tidy;
-use crate::spool;
 use crate::store::queue_admin::{self, Which};
 use crate::store::{Patience, Store};
 
@@ -42,9 +41,6 @@ pub struct Chosen {
     all: bool,
 }
 
-/// A session: client and the client's id.
-type Name = (String, String);
-
 pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     if !settings.paths.exist() {
         return super::print("nothing waits: nothing remembered yet\n");
@@ -60,10 +56,10 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
             session_id = Some(session.id);
             BTreeSet::from([(session.client, session.content_session_id)])
         }
-        None if chosen.all => with_spool(settings),
+        None if chosen.all => spools::names(settings),
         None => of_ids(&store, &chosen.id)?,
     };
-    let taken = take_in(settings, &mut store, &sessions, now)?;
+    let taken = spools::take_in(settings, &mut store, &sessions, now)?;
     let which = match session_id {
         Some(id) => Which::Session(id),
         None if chosen.all => Which::All,
@@ -98,12 +94,6 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     })
 }
 
-fn with_spool(settings: &Settings) -> BTreeSet<Name> {
-    let paths = &settings.paths;
-    let named = spool::keys(paths).into_iter().filter_map(|key| spool::first(paths, &key));
-    named.map(|event| (event.client, event.session)).collect()
-}
-
 fn of_ids(store: &Store, ids: &[i64]) -> Result<BTreeSet<Name>> {
     let name = |id: &i64| {
         let item = queue_admin::item_of(store.connection(), *id).context("database")?;
@@ -113,21 +103,6 @@ fn of_ids(store: &Store, ids: &[i64]) -> Result<BTreeSet<Name>> {
         Ok((item.client, item.content_session_id))
     };
     ids.iter().map(name).collect()
-}
-
-/// What lies in spools where nobody lives, so that what is meant is there to be changed. Where a
-/// worker lives it does that itself.
-fn take_in(
-    settings: &Settings,
-    store: &mut Store,
-    sessions: &BTreeSet<Name>,
-    now: i64,
-) -> Result<u64> {
-    let mut taken = 0;
-    for (client, session) in sessions {
-        taken += tidy::take_in(settings, store, client, session, now).context("spool")?;
-    }
-    Ok(taken)
 }
 
 /// Has somebody look at each session: its worker, where one lives, else a new one, of many at a

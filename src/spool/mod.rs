@@ -18,12 +18,15 @@ use std::time::{Duration, SystemTime};
 use memctl_proto::{Event, Kind};
 use uuid::Uuid;
 
-use crate::paths::{Paths, make_dir};
+use crate::paths::{Paths, make_dir, session_key};
 use place::{Place, places};
 pub use place::{make_second, second_is_ours};
 
 /// Temporary files older than this belong to nobody who lives.
 const ABANDONED: Duration = Duration::from_secs(60);
+
+/// Files that are thrown away in one go.
+const DISCARDED: usize = 500;
 
 /// Whether anything of the session is spooled: a `stat` at each of the two places.
 pub fn exists(paths: &Paths, key: &str) -> bool {
@@ -107,6 +110,36 @@ pub fn remove(path: &Path) -> io::Result<()> {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// Throws away what the session had spooled until `before` (milliseconds since the epoch), also
+/// what was set aside of it. The caller holds the store lock, or it could be being taken in. How
+/// many events.
+pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
+    let ours = |event: &Event| session_key(&event.client, &event.session) == key;
+    let mut n_gone = 0;
+    loop {
+        let files = read(paths, key, DISCARDED)?;
+        let old = |file: &&Spooled| file.event.as_ref().is_ok_and(|e| ours(e) && e.at <= before);
+        let old: Vec<&Spooled> = files.iter().filter(old).collect();
+        for file in &old {
+            remove(&file.path)?;
+        }
+        n_gone += old.len() as u64;
+        if old.is_empty() {
+            break;
+        }
+    }
+    if exists(paths, key) {
+        remove_folders(paths, key)?;
+    }
+    for entry in fs::read_dir(paths.spool_dead()).into_iter().flatten().flatten() {
+        if read_file(entry.path()).is_ok_and(|file| file.event.is_ok_and(|event| ours(&event))) {
+            remove(&entry.path())?;
+            n_gone += 1;
+        }
+    }
+    Ok(n_gone)
 }
 
 /// Sets a file aside that cannot be taken in. It is never thrown away: where it cannot be moved
@@ -214,7 +247,7 @@ pub fn lost(paths: &Paths) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paths::{Roots, session_key};
+    use crate::paths::Roots;
     use memctl_proto::Kind;
 
     struct World {

@@ -16,6 +16,7 @@ pub mod commit;
 pub mod ensure;
 pub mod error;
 mod fold;
+pub mod forget;
 pub mod lock;
 pub mod notices;
 pub mod observations;
@@ -26,6 +27,7 @@ pub mod queue_admin;
 pub mod sessions;
 pub mod stats;
 pub mod summaries;
+mod tombstones;
 pub mod turns;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
 pub mod usage;
@@ -141,6 +143,27 @@ impl Store {
 }
 
 impl Locked<'_> {
+    /// For reading what no other writer changes meanwhile.
+    pub fn connection(&self) -> &Connection {
+        self.conn
+    }
+
+    /// Writes the whole file anew and empties the log: what was deleted is in neither any more.
+    /// Takes as long as reading all of it; hooks go to the spool meanwhile.
+    ///
+    /// # Errors
+    /// What the disk says; [`StoreError::Busy`] when somebody was reading all the time.
+    pub fn rewrite(&mut self) -> Result<()> {
+        // The copy is as large as the memory, and must not be held in this process.
+        self.conn.execute_batch("PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY")?;
+        let busy: bool =
+            self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))?;
+        match busy {
+            false => Ok(()),
+            true => Err(StoreError::Busy("somebody reads the log".into())),
+        }
+    }
+
     /// See [`Store::write`].
     pub fn write<T>(&mut self, f: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;

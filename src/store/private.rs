@@ -8,6 +8,13 @@ use super::new_uuid;
 /// Stands in the summary of a private turn.
 pub const PRIVATE: &str = "[private]";
 
+/// A queued message keeps its ids, so that a repeat is known, and is done with. A condition follows;
+/// ?1 is the time in milliseconds.
+pub(super) const STRIP: &str = "UPDATE pending_messages SET status = 'processed',
+   completed_at_epoch = ?1, agent_type = NULL, tool_name = NULL, tool_input = NULL,
+   tool_response = NULL, cwd = NULL, files = NULL, last_assistant_message = NULL,
+   not_before_epoch = NULL, error = NULL, worker_pid = NULL WHERE";
+
 /// What came before the private prompt of this turn keeps its ids and nothing else: other
 /// prompts, queued messages, what was made of them.
 pub(super) fn forget_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64) -> Result<()> {
@@ -20,12 +27,8 @@ pub(super) fn forget_turn(tx: &Transaction, session_id: i64, turn: &str, now: i6
         of_turn,
     )?;
     tx.execute(
-        "UPDATE pending_messages SET status = 'processed', completed_at_epoch = ?3,
-           agent_type = NULL, tool_name = NULL, tool_input = NULL, tool_response = NULL,
-           cwd = NULL, files = NULL, last_assistant_message = NULL, not_before_epoch = NULL, error = NULL,
-           worker_pid = NULL
-         WHERE session_id = ?1 AND turn_id = ?2",
-        params![session_id, turn, now],
+        &format!("{STRIP} session_id = ?2 AND turn_id = ?3"),
+        params![now, session_id, turn],
     )?;
     tx.execute(
         "UPDATE user_prompts SET prompt_text = NULL, private = 1

@@ -75,6 +75,13 @@ pub fn find(conn: &Connection, project: &Project) -> Result<Option<i64>> {
     Ok(None)
 }
 
+/// Ids and roots of the projects of this name.
+pub fn by_name(conn: &Connection, name: &str) -> Result<Vec<(i64, String)>> {
+    let mut rows = conn.prepare("SELECT id, root FROM projects WHERE name = ?1 ORDER BY id")?;
+    let rows = rows.query_map([name.trim()], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Root of the work tree a session runs in: what its own events said, for clones and worktrees
 /// are one project; else the project's, where it holds the session's directory.
 pub fn root_of(conn: &Connection, session_id: i64) -> Result<Option<String>> {

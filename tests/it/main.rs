@@ -13,6 +13,8 @@ mod ctl;
 mod doctor;
 /// Ends of sessions and of workers, and what is left after each.
 mod ends;
+/// What is forgotten is nowhere any more.
+mod forget;
 /// Guards of the protocol, each alone between a fault and its damage.
 mod guards;
 /// What a hook prints and never does, whatever it is given.

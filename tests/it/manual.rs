@@ -176,6 +176,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
     check("show p88", &session["prompts"][0]);
     check("show s37", &session["summaries"][0]);
     check("show o412", &session["observations"][0]);
+    check("forget", &json(&["forget", "session", "--dry-run"]));
     w.memctl(&["kill", "--all"]).ok();
     w.memctl(&["ps", "--json"]).ok();
 
@@ -189,7 +190,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
             assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
         }
     }
-    assert_eq!(documented().len(), 17);
+    assert_eq!(documented().len(), 18);
 }
 
 #[test]
@@ -200,6 +201,7 @@ fn before_anything_is_remembered_the_keys_are_the_same() {
     check("context", &w.memctl(&["context", "--json"]).json());
     check("stats", &w.memctl(&["stats", "--json"]).json());
     check("doctor", &w.memctl(&["doctor", "--json"]).json());
+    check("forget", &w.memctl(&["forget", "s1", "--json"]).json());
     check("config", &w.memctl(&["config", "--json"]).json()[0]);
     check("config", &w.memctl(&["config", "get", "log.max", "--json"]).json());
     w.memctl_with(&["config", "secret", "set", "OPENAI_API_KEY"], b"key").ok();

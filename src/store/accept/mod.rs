@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::error::Result;
 use super::turns::{self, Prompt, Summarize};
 pub use super::turns::{ClosedBy, Closing, Open, close_open, open_prompts};
-use super::{new_uuid, private, projects, sessions};
+use super::{new_uuid, private, projects, sessions, tombstones};
 use crate::memory::Cause;
 
 /// Two registrations report one prompt; so close together, equal texts of one turn are one.
@@ -20,9 +20,10 @@ const SAME_PROMPT_MS: i64 = 2000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accepted {
     pub kind: Kind,
-    /// It was known: nothing has changed.
+    /// It was known, or its session was forgotten after it: nothing has changed.
     pub duplicate: bool,
-    /// `None` only where an event did nothing at all: the end of an unknown session.
+    /// `None` only where an event did nothing at all: the end of an unknown session, or what was
+    /// forgotten.
     pub session_id: Option<i64>,
     /// Number of the prompt it belongs to; 0 when there is none.
     pub prompt: i64,
@@ -34,20 +35,24 @@ pub struct Accepted {
 
 /// Takes an event in. `now`: milliseconds since the epoch.
 pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
+    let nothing = |duplicate| Accepted {
+        kind: event.kind,
+        duplicate,
+        session_id: None,
+        prompt: 0,
+        closed: 0,
+        open: Open::default(),
+    };
+    // What happened before its session was forgotten comes too late; what comes after is new.
+    let forgotten = tombstones::of_session(tx, &event.client, &event.session)?;
+    if forgotten.is_some_and(|at| event.at <= at) {
+        return Ok(nothing(true));
+    }
     let known = sessions::id_of(tx, &event.client, &event.session)?;
     let session = match (event.kind, known) {
-        (Kind::Unknown, _) | (Kind::End | Kind::Finalize, None) => {
-            return Ok(Accepted {
-                kind: event.kind,
-                duplicate: false,
-                session_id: None,
-                prompt: 0,
-                closed: 0,
-                open: Open::default(),
-            });
-        }
+        (Kind::Unknown, _) | (Kind::End | Kind::Finalize, None) => return Ok(nothing(false)),
         (_, Some(id)) => id,
-        (_, None) => begin(tx, event, now)?,
+        (_, None) => begin(tx, event, forgotten, now)?,
     };
     let taking = Taking {
         tx,
@@ -77,14 +82,22 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
     Ok(Accepted { kind: event.kind, duplicate, session_id: Some(session), prompt, closed, open })
 }
 
-/// The row of a session that was not known.
-fn begin(tx: &Transaction, event: &Event, now: i64) -> Result<i64> {
+/// The row of a session that was not known. One that was forgotten counts its owners from the time
+/// of that, so that no earlier one takes it for his: row ids may come again.
+fn begin(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) -> Result<i64> {
     let at = event.at.min(now);
     tx.prepare_cached(
-        "INSERT INTO sessions (uuid, client, content_session_id, cwd, started_at_epoch,
-           last_event_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        "INSERT INTO sessions (uuid, client, content_session_id, cwd, generation,
+           started_at_epoch, last_event_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
     )?
-    .execute(params![new_uuid(now), event.client, event.session, event.cwd, at])?;
+    .execute(params![
+        new_uuid(now),
+        event.client,
+        event.session,
+        event.cwd,
+        forgotten.unwrap_or(0),
+        at
+    ])?;
     Ok(tx.last_insert_rowid())
 }
 
@@ -154,11 +167,12 @@ impl Taking<'_> {
             )?
             .query_row([self.session], |r| r.get(0))?;
         self.tx
-            .prepare_cached(
-                "INSERT INTO user_prompts (uuid, event_id, session_id, turn_id, prompt_number,
+            .prepare_cached(&format!(
+                "INSERT INTO user_prompts (id, uuid, event_id, session_id, turn_id, prompt_number,
                    prompt_text, private, created_at_epoch)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
+                 VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                tombstones::UNUSED_PROMPT
+            ))?
             .execute(params![
                 new_uuid(self.now),
                 id,

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
-use super::{new_uuid, projects, queue};
+use super::{new_uuid, projects, queue, tombstones};
 use crate::memory::{
     Batch, Distilled, Earlier, Message, Observation, Origin, Prompt, Rolling, Summary,
 };
@@ -39,7 +39,7 @@ pub fn complete(
 ) -> Result<Completed> {
     let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();
     if !all_in_work(tx, session_id, &ids)? {
-        queue::give_back(tx, &ids)?;
+        queue::give_back(tx, session_id, &ids)?;
         return Ok(Completed::Dropped);
     }
     // First of all: what names a message as its source is named after it is written anew.
@@ -112,16 +112,17 @@ fn observe(
     let happened = sources.iter().map(|m| m.created_at_epoch).max();
     let at = happened.filter(|at| *at > 0).map_or(now, |at| at.min(now));
     let added: Option<i64> = tx
-        .prepare_cached(
-            "INSERT INTO observations (uuid, session_id, project_id, origin, prompt_number,
+        .prepare_cached(&format!(
+            "INSERT INTO observations (id, uuid, session_id, project_id, origin, prompt_number,
                agent_id, agent_type, type, title, subtitle, narrative, facts, concepts,
                files_read, files_modified, backend, content_hash, tokens, created_at_epoch,
                changed_at_epoch)
-             SELECT ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+             SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
                ?16, ?17, ?18, ?19 FROM sessions WHERE id = ?2
              ON CONFLICT (session_id, content_hash) WHERE external_id IS NULL DO NOTHING
              RETURNING id",
-        )?
+            tombstones::UNUSED_OBSERVATION
+        ))?
         .query_row(
             params![
                 new_uuid(now),
@@ -238,11 +239,11 @@ fn summarise(
 ) -> Result<i64> {
     let happened = message.created_at_epoch;
     Ok(tx
-        .prepare_cached(
-            "INSERT INTO session_summaries (uuid, session_id, project_id, prompt_number, turn_id,
-               request, investigated, learned, completed, next_steps, notes, files_read,
+        .prepare_cached(&format!(
+            "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number,
+               turn_id, request, investigated, learned, completed, next_steps, notes, files_read,
                files_modified, backend, created_at_epoch, changed_at_epoch)
-             SELECT ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15, ?14
+             SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15, ?14
              FROM sessions WHERE id = ?2
              ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
                project_id = excluded.project_id, turn_id = excluded.turn_id,
@@ -252,7 +253,8 @@ fn summarise(
                files_read = excluded.files_read, files_modified = excluded.files_modified,
                backend = excluded.backend, provisional = 0, changed_at_epoch = ?14
              RETURNING id",
-        )?
+            tombstones::UNUSED_SUMMARY
+        ))?
         .query_row(
             params![
                 new_uuid(now),

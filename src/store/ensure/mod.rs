@@ -21,7 +21,7 @@ use crate::testpoint;
 
 /// `user_version` of a database that has all steps. Grows with every released change of the list:
 /// a worker that meets a larger one finishes nothing more and leaves.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = STEPS.len() as i64;
 
 /// [`VERSION`], or the one that a test has this program know.
 pub fn version() -> i64 {
@@ -33,6 +33,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/001-tables.sql"),
     include_str!("../schema/002-file-blobs.sql"),
     include_str!("../schema/003-agents.sql"),
+    include_str!("../schema/004-forget.sql"),
 ];
 
 /// Key in `meta`: list and counter of the last comparison, and the journal mode it found.

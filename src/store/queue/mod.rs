@@ -315,6 +315,7 @@ pub struct Failed {
 /// 1 s and 2 s; the third failure alone ends a message, and its payload is kept.
 pub fn fail(
     tx: &Transaction,
+    session_id: i64,
     ids: &[i64],
     reason: &str,
     company: Company,
@@ -327,9 +328,10 @@ pub fn fail(
             .prepare_cached(
                 "UPDATE pending_messages SET retry_count = retry_count + ?2, claims = 0,
                    error = ?3, worker_pid = NULL, started_processing_at_epoch = NULL
-                 WHERE id = ?1 AND status = 'processing' RETURNING retry_count",
+                 WHERE id = ?1 AND session_id = ?4 AND status = 'processing'
+                 RETURNING retry_count",
             )?
-            .query_row(params![id, alone, reason], |r| r.get(0))
+            .query_row(params![id, alone, reason, session_id], |r| r.get(0))
             .optional()?;
         let Some(retries) = retries else { continue };
         if alone == 1 && retries >= FAILURES_ALONE {
@@ -358,18 +360,19 @@ pub fn give_back_all(tx: &Transaction, session_id: i64) -> Result<()> {
         "SELECT id FROM pending_messages WHERE session_id = ?1 AND status = 'processing'",
     )?;
     let ids = ids.query_map([session_id], |r| r.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-    give_back(tx, &ids)
+    give_back(tx, session_id, &ids)
 }
 
-/// The worker gives its batch back in good order: as if it had never been claimed.
-pub fn give_back(tx: &Transaction, ids: &[i64]) -> Result<()> {
+/// The worker gives its batch back in good order: as if it had never been claimed. What was
+/// forgotten meanwhile has left its id to another session's message.
+pub fn give_back(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<()> {
     for id in ids {
         tx.prepare_cached(
             "UPDATE pending_messages SET status = 'pending', claims = max(claims - 1, 0),
                worker_pid = NULL, started_processing_at_epoch = NULL
-             WHERE id = ?1 AND status = 'processing'",
+             WHERE id = ?1 AND session_id = ?2 AND status = 'processing'",
         )?
-        .execute([*id])?;
+        .execute([*id, session_id])?;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ impl World {
 
     fn fail(&mut self, ids: &[i64], company: Company) -> Failed {
         let now = self.now;
-        write(&mut self.conn, |tx| fail(tx, ids, "no", company, now))
+        write(&mut self.conn, |tx| fail(tx, 1, ids, "no", company, now))
     }
 
     /// A worker takes the session over: the one before has died.
@@ -164,7 +164,7 @@ fn what_failed_alone_is_passed_over_and_ends_after_three() {
         assert_eq!(world.state(1), format!("pending {n} 0 no"));
         if n == 1 {
             assert_eq!(world.ids(ALL), [2, 3], "not held up");
-            write(&mut world.conn, |tx| give_back(tx, &[2, 3]));
+            write(&mut world.conn, |tx| give_back(tx, 1, &[2, 3]));
         }
         world.now += pause;
     }
@@ -211,9 +211,16 @@ fn given_back_is_as_if_never_claimed() {
     for _ in 0..9 {
         let ids = world.ids(ALL);
         assert_eq!(ids, [1, 2, 3]);
-        write(&mut world.conn, |tx| give_back(tx, &ids));
+        write(&mut world.conn, |tx| give_back(tx, 1, &ids));
     }
     assert_eq!(world.state(1), "pending 0 0");
+    // Not by a worker of another session, to which the ids once belonged.
+    let ids = world.ids(ALL);
+    write(&mut world.conn, |tx| {
+        give_back(tx, 2, &ids)?;
+        fail(tx, 2, &ids, "no", Company::Alone, 0)
+    });
+    assert_eq!(world.state(1), "processing 0 1");
 }
 
 #[test]

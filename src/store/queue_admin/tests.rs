@@ -35,7 +35,7 @@ fn everything_is_counted_and_shown() {
     for _ in 0..3 {
         let id = claim_one(&mut conn, 1);
         write(&mut conn, |tx| {
-            fail(tx, &[id], "no", Company::Alone, NOW)?;
+            fail(tx, 1, &[id], "no", Company::Alone, NOW)?;
             tx.execute("UPDATE pending_messages SET not_before_epoch = NULL", [])?;
             Ok(())
         });

@@ -214,7 +214,11 @@ impl Keeper {
         let company = if batch.messages.len() == 1 { Company::Alone } else { Company::Together };
         testpoint::at("worker.failing");
         self.settle(
-            |tx, _| queue::fail(tx, &ids(batch), reason, company, clock::now_ms()).map(drop),
+            |tx, session| {
+                let Some(session) = session else { return Ok(()) };
+                let now = clock::now_ms();
+                queue::fail(tx, session, &ids(batch), reason, company, now).map(drop)
+            },
             true,
         )?;
         testpoint::at("worker.failed");
@@ -223,7 +227,10 @@ impl Keeper {
 
     fn give_back(&mut self, batch: &Batch) -> store::Result<()> {
         testpoint::at("worker.giving_back");
-        self.settle(|tx, _| queue::give_back(tx, &ids(batch)), false)?;
+        self.settle(
+            |tx, session| session.map_or(Ok(()), |id| queue::give_back(tx, id, &ids(batch))),
+            false,
+        )?;
         testpoint::at("worker.given_back");
         Ok(())
     }

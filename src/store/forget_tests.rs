@@ -1,0 +1,260 @@
+use memctl_proto::event::{Event, Kind, Project, Tool};
+
+use super::*;
+use crate::memory::{Distilled, Observation, Summary};
+use crate::store::accept::{Accepted, accept};
+use crate::store::queue::{Claim, Fence, Take, claim};
+use crate::store::testing::{memory, write};
+use crate::store::{commit, queue};
+
+/// Two sessions of two projects at the times 10, 20, …; of each a prompt, a tool use, a stop.
+struct World {
+    conn: Connection,
+}
+
+const ALL: Take = Take { events: 99, bytes: 1 << 20, flush: true, limit: 99 };
+
+fn event(session: &str, kind: Kind, at: i64, text: &str) -> Event {
+    let mut event = Event::new(kind, "c", session, at);
+    event.turn = Some(format!("turn of {session}"));
+    event.project = Some(Project {
+        keys: vec![format!("dir:/{session}")],
+        name: session.into(),
+        root: "/".into(),
+    });
+    match kind {
+        Kind::Tool => {
+            event.tool = Some(Tool {
+                name: "Bash".into(),
+                use_id: Some(format!("u{at}")),
+                input: Some(serde_json::json!({ "command": text }).to_string()),
+                response: Some("done".into()),
+                files: Vec::new(),
+            });
+        }
+        _ => event.text = Some(text.into()),
+    }
+    event
+}
+
+impl World {
+    fn new() -> World {
+        let mut world = World { conn: memory() };
+        for (n, session) in ["one", "two"].into_iter().enumerate() {
+            let at = 10 + 100 * n as i64;
+            world.accept(&event(session, Kind::Prompt, at, &format!("ask {session}")));
+            world.accept(&event(session, Kind::Tool, at + 10, &format!("run \"{session}\"")));
+            world.accept(&event(session, Kind::Stop, at + 20, &format!("said {session}")));
+        }
+        world
+    }
+
+    fn accept(&mut self, event: &Event) -> Accepted {
+        write(&mut self.conn, |tx| accept(tx, event, event.at))
+    }
+
+    /// Distils all of a session into one observation and a summary.
+    fn distil(&mut self, session: i64, title: &str, now: i64) -> commit::Completed {
+        let Claim::Batch(batch) = write(&mut self.conn, |tx| claim(tx, session, &ALL, 7, now))
+        else {
+            panic!("nothing to claim")
+        };
+        let distilled = made(title);
+        write(&mut self.conn, |tx| commit::complete(tx, session, &batch, &distilled, "b", now))
+    }
+
+    fn wanted(&self, wanted: Wanted) -> Count {
+        let mut doomed = Doomed::default();
+        doomed.add_wanted(&self.conn, &wanted).unwrap();
+        doomed.count()
+    }
+
+    fn forget(&mut self, now: i64, choose: impl Fn(&mut Doomed, &Connection) -> Result<()>) {
+        let mut doomed = Doomed::default();
+        choose(&mut doomed, &self.conn).unwrap();
+        carry_out(&mut Locked { conn: &mut self.conn }, &doomed, now).unwrap();
+        let broken: i64 = self
+            .conn
+            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| r.get(0))
+            .unwrap();
+        assert_eq!(broken, 0);
+    }
+
+    fn texts(&self, sql: &str) -> Vec<String> {
+        let mut rows = self.conn.prepare(sql).unwrap();
+        rows.query_map([], |r| r.get(0)).unwrap().map(|r| r.unwrap()).collect()
+    }
+}
+
+fn made(title: &str) -> Distilled {
+    let observation = Observation {
+        kind: "change".into(),
+        prompt_number: 1,
+        title: title.into(),
+        facts: vec![format!("a fact of \"{title}\"")],
+        files_read: vec!["a.rs".into()],
+        ..Observation::default()
+    };
+    let summary = Summary { request: format!("about {title}"), ..Summary::default() };
+    Distilled { observations: vec![observation], summary: Some(summary) }
+}
+
+fn count(sessions: u64, prompts: u64, summaries: u64, observations: u64, events: u64) -> Count {
+    Count { sessions, prompts, summaries, observations, events }
+}
+
+#[test]
+fn what_is_wanted_is_found() {
+    let mut w = World::new();
+    w.distil(1, "Build the ARK", 35);
+    let text = |text: &str| Wanted { text: Some(text.into()), ..Wanted::default() };
+    assert_eq!(w.wanted(text("the ark")), count(0, 0, 1, 1, 0));
+    assert_eq!(w.wanted(text("ask two")), count(0, 1, 0, 0, 2), "with what came of it");
+    assert_eq!(w.wanted(text("RUN \"two\"")), count(0, 0, 0, 0, 1), "in a tool's input");
+    assert_eq!(w.wanted(text("fact of \"build")), count(0, 0, 0, 1, 0), "in a list");
+    assert_eq!(w.wanted(text("nowhere")), Count::default());
+    let project = |id| Wanted { project: Some(id), ..Wanted::default() };
+    assert_eq!(w.wanted(project(1)), count(1, 1, 1, 1, 0));
+    assert_eq!(w.wanted(project(2)), count(1, 1, 0, 0, 2));
+    let within = |since, before| Wanted { since, before, ..Wanted::default() };
+    assert_eq!(w.wanted(within(Some(100), None)), count(1, 1, 0, 0, 2));
+    assert_eq!(w.wanted(within(None, Some(40))), count(1, 1, 1, 1, 0));
+    assert_eq!(w.wanted(within(Some(120), Some(130))), count(0, 0, 0, 0, 1), "a part of one");
+    let both = Wanted { project: Some(1), ..text("two") };
+    assert_eq!(w.wanted(both), Count::default());
+}
+
+#[test]
+fn a_session_goes_with_all_it_has_and_what_comes_late_of_it() {
+    let mut w = World::new();
+    w.distil(1, "Build", 35);
+    let late = event("one", Kind::Tool, 39, "late");
+    w.forget(40, |doomed, conn| doomed.add_session(conn, 1));
+    assert_eq!(w.texts("SELECT content_session_id FROM sessions"), ["two"]);
+    for table in ["observations", "session_summaries", "observation_sources", "observation_files"] {
+        assert_eq!(w.texts(&format!("SELECT count(*) || '' FROM {table}")), ["0"], "{table}");
+    }
+    assert_eq!(
+        w.texts("SELECT kind || ifnull(id, '-') FROM tombstones ORDER BY 1"),
+        ["identity-", "observation1", "prompt1", "session1", "summary1"]
+    );
+    let refused = w.accept(&late);
+    assert!(refused.duplicate && refused.session_id.is_none());
+    assert_eq!(w.texts("SELECT content_session_id FROM sessions"), ["two"]);
+    // What is said afterwards is new.
+    let new = w.accept(&event("one", Kind::Prompt, 41, "again"));
+    assert!(!new.duplicate);
+    assert!(w.accept(&late).duplicate, "also while the session goes on");
+    assert_eq!(w.texts("SELECT prompt_text FROM user_prompts"), ["ask two", "again"]);
+}
+
+#[test]
+fn an_owner_of_before_does_not_own_what_comes_after() {
+    let mut w = World { conn: memory() };
+    w.accept(&event("one", Kind::Prompt, 10, "x"));
+    let (mut old, mut new) = (Fence::new("c", "one"), Fence::new("c", "one"));
+    write(&mut w.conn, |tx| old.enter(tx, 10));
+    w.forget(20, |doomed, conn| doomed.add_session(conn, 1));
+    w.accept(&event("one", Kind::Prompt, 30, "y"));
+    assert_eq!(w.texts("SELECT id || '' FROM sessions"), ["1"], "the row id came again");
+    write(&mut w.conn, |tx| new.enter(tx, 30));
+    let mut locked = Locked { conn: &mut w.conn };
+    let fenced = locked.write(|tx| old.enter(tx, 40));
+    assert!(matches!(fenced, Err(crate::store::StoreError::Fenced)), "{fenced:?}");
+}
+
+#[test]
+fn no_number_is_given_twice() {
+    let mut w = World::new();
+    w.distil(1, "First", 35);
+    w.forget(36, |doomed, conn| {
+        doomed.add_observation(1);
+        doomed.add_summary(conn, 1)?;
+        doomed.add_session(conn, 2)
+    });
+    w.accept(&event("one", Kind::Stop, 37, "once more"));
+    w.distil(1, "Second", 38);
+    w.accept(&event("three", Kind::Prompt, 50, "x"));
+    assert_eq!(w.texts("SELECT 'o' || id FROM observations"), ["o2"]);
+    assert_eq!(w.texts("SELECT 's' || id FROM session_summaries"), ["s2"]);
+    assert_eq!(w.texts("SELECT 'p' || id FROM user_prompts"), ["p1", "p3"]);
+}
+
+#[test]
+fn a_prompt_takes_along_what_came_of_it_and_what_comes_yet() {
+    let mut w = World::new();
+    w.distil(1, "Build", 35);
+    w.forget(36, |doomed, conn| doomed.add_prompt(conn, 1));
+    assert_eq!(w.texts("SELECT ifnull(prompt_text, '-') FROM user_prompts"), ["-", "ask two"]);
+    assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
+    w.accept(&event("one", Kind::Tool, 37, "more of this turn"));
+    let kept = "SELECT status || ifnull(tool_input, '-') FROM pending_messages
+      WHERE session_id = 1 AND created_at_epoch = 37";
+    assert_eq!(w.texts(kept), ["processed-"]);
+}
+
+#[test]
+fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
+    let mut w = World::new();
+    let batch = write(&mut w.conn, |tx| claim(tx, 2, &ALL, 7, 140));
+    let Claim::Batch(batch) = batch else { panic!("{batch:?}") };
+    w.forget(141, |doomed, conn| {
+        doomed.add_wanted(conn, &Wanted { text: Some("run \"two\"".into()), ..Wanted::default() })
+    });
+    let done = write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), "b", 142));
+    assert_eq!(done, commit::Completed::Dropped);
+    assert_eq!(
+        w.texts(
+            "SELECT status || ifnull(tool_input, '') FROM pending_messages
+         WHERE session_id = 2 ORDER BY id"
+        ),
+        ["processed", "pending"]
+    );
+    // A batch of a session that has gone altogether.
+    let batch = write(&mut w.conn, |tx| claim(tx, 2, &ALL, 7, 150));
+    let Claim::Batch(batch) = batch else { panic!("{batch:?}") };
+    w.forget(151, |doomed, conn| doomed.add_session(conn, 2));
+    w.accept(&event("two", Kind::Stop, 160, "new"));
+    let done = write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), "b", 161));
+    assert_eq!(done, commit::Completed::Dropped);
+    write(&mut w.conn, |tx| {
+        let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();
+        queue::fail(tx, 2, &ids, "no", queue::Company::Alone, 162)
+    });
+    assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
+    assert_eq!(
+        w.texts(
+            "SELECT retry_count || status FROM pending_messages
+         WHERE session_id = 2 ORDER BY id"
+        ),
+        ["0pending"]
+    );
+}
+
+#[test]
+fn a_project_goes_when_nothing_of_it_is_left() {
+    let mut w = World::new();
+    w.forget(200, |doomed, conn| {
+        doomed.add_wanted(conn, &Wanted { project: Some(1), ..Wanted::default() })
+    });
+    assert_eq!(w.texts("SELECT name FROM projects"), ["two"]);
+    assert_eq!(w.texts("SELECT key FROM project_keys"), ["dir:/two"]);
+}
+
+/// Whatever refers to a session, now or in a table that is still to come.
+#[test]
+fn what_refers_to_a_session_lets_go_of_it() {
+    let mut w = World::new();
+    w.conn
+        .execute_batch(
+            "CREATE TABLE spent (session_id INTEGER REFERENCES sessions(id), cost REAL);
+             CREATE TABLE seen (session_id INTEGER NOT NULL REFERENCES sessions(id));
+             INSERT INTO spent VALUES (1, 2.5); INSERT INTO seen VALUES (1);
+             UPDATE sessions SET parent_session_id = 1 WHERE id = 2;",
+        )
+        .unwrap();
+    w.forget(200, |doomed, conn| doomed.add_session(conn, 1));
+    assert_eq!(w.texts("SELECT ifnull(session_id, '-') || cost FROM spent"), ["-2.5"]);
+    assert_eq!(w.texts("SELECT count(*) || '' FROM seen"), ["0"]);
+    assert_eq!(w.texts("SELECT ifnull(parent_session_id, '-') || '' FROM sessions"), ["-"]);
+}

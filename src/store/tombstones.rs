@@ -1,0 +1,66 @@
+//! The names of what was forgotten, and what they forbid: a late event that begins its session
+//! anew, and another memory under a number that somebody may still have in mind.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use uuid::Uuid;
+
+use super::error::Result;
+
+pub const SESSION: &str = "session";
+pub const PROMPT: &str = "prompt";
+pub const SUMMARY: &str = "summary";
+pub const OBSERVATION: &str = "observation";
+/// Of a session once more, by what it is to its client.
+const IDENTITY: &str = "identity";
+
+macro_rules! unused {
+    ($table:literal, $kind:literal) => {
+        concat!(
+            "(SELECT 1 + max(ifnull((SELECT max(id) FROM ",
+            $table,
+            "), 0),",
+            " ifnull((SELECT max(id) FROM tombstones WHERE kind = '",
+            $kind,
+            "' AND id NOTNULL), 0)))"
+        )
+    };
+}
+
+/// The next id, as an expression: above all that were ever given. (SQLite gives the highest again
+/// once its row has gone.)
+pub const UNUSED_PROMPT: &str = unused!("user_prompts", "prompt");
+pub const UNUSED_SUMMARY: &str = unused!("session_summaries", "summary");
+pub const UNUSED_OBSERVATION: &str = unused!("observations", "observation");
+
+/// Leaves the name of a row.
+pub fn put(tx: &Transaction, uuid: &str, kind: &str, id: i64, now: i64) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO tombstones (uuid, kind, id, at_epoch) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (uuid) DO UPDATE SET at_epoch = max(at_epoch, excluded.at_epoch)",
+    )?
+    .execute(params![uuid, kind, id, now])?;
+    Ok(())
+}
+
+/// Leaves what a session is to its client, as a hash.
+pub fn put_identity(tx: &Transaction, client: &str, session: &str, now: i64) -> Result<()> {
+    tx.execute(
+        "INSERT INTO tombstones (uuid, kind, at_epoch) VALUES (?1, ?2, ?3)
+         ON CONFLICT (uuid) DO UPDATE SET at_epoch = max(at_epoch, excluded.at_epoch)",
+        params![identity(client, session), IDENTITY, now],
+    )?;
+    Ok(())
+}
+
+/// When the session was last forgotten, milliseconds since the epoch.
+pub fn of_session(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached("SELECT at_epoch FROM tombstones WHERE uuid = ?1")?
+        .query_row([identity(client, session)], |r| r.get(0))
+        .optional()?)
+}
+
+fn identity(client: &str, session: &str) -> String {
+    let name = [client.as_bytes(), session.as_bytes()].join(&0);
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &name).to_string()
+}

@@ -1,0 +1,229 @@
+//! What is forgotten is in no table, no queue, no spool and no byte of the files, however late it
+//! is reported; and a session that goes on is recorded anew.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::{World, until};
+
+const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
+
+/// A word that no text of ours has.
+const SECRET: &str = "Xylophon7731";
+
+/// The files under the data dir and the sockets that have the word in them, or its bytes.
+fn traces(w: &World) -> Vec<String> {
+    fn walk(dir: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let has = |bytes: Vec<u8>| bytes.windows(SECRET.len()).any(|w| w == SECRET.as_bytes());
+            if path.is_dir() {
+                walk(&path, found);
+            } else if fs::read(&path).is_ok_and(has) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&w.data(), &mut found);
+    walk(&w.sockets(), &mut found);
+    found
+}
+
+fn lingering() -> World {
+    World::new().with("MEMCTL_WORKER_LINGER", "60s")
+}
+
+/// A session that is over, and another one.
+fn two_sessions() -> World {
+    let w = World::new();
+    for session in ["first-session", "other-session"] {
+        let what = if session == "first-session" { SECRET } else { "nothing" };
+        w.hook(&prompt(session, "t", &format!("look for {what}")));
+        let wrong = format!("error[E0308]: mismatched types in {what}");
+        w.hook(&tool(session, "t", "u1", "cargo test", &wrong));
+        w.hook(&tool(session, "t", "u2", "cargo test", "test result: ok. 7 passed; 0 failed"));
+        w.hook(&stop(session, "t", &format!("The types of {what} were wrong. All 7 pass now.")));
+        w.hook(&end(session));
+    }
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 2);
+    w
+}
+
+#[test]
+fn of_a_session_no_byte_is_left() {
+    let w = two_sessions();
+    assert!(!traces(&w).is_empty());
+    let planned = w.memctl(&["forget", "first", "--dry-run"]).ok();
+    assert!(planned.contains("first-session") && planned.contains("would forget 1 session"));
+    assert!(!traces(&w).is_empty(), "a dry run changes nothing");
+    let said = w.memctl(&["forget", "first"]);
+    assert_eq!(said.err, "");
+    assert!(said.ok().starts_with("forgot 1 session, 1 prompt, 1 summary"));
+    assert_eq!(traces(&w), [] as [&str; 0]);
+    assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["other-session"]);
+    assert_eq!(w.count(SUMMARIES), 1);
+    assert!(w.count("SELECT count(*) FROM tombstones WHERE kind = 'observation'") > 0);
+    let gone = w.memctl(&["show", "first"]);
+    assert_eq!(gone.code, Some(1), "{gone:?}");
+    // Nor does it come back.
+    w.hook(&start("third"));
+    w.rest();
+    assert_eq!(traces(&w), [] as [&str; 0]);
+}
+
+#[test]
+fn what_mentions_it_goes_wherever_it_is() {
+    let w = two_sessions();
+    w.spooled(&tool("other-session", "t2", "u3", "cat a", &format!("it said {SECRET}")));
+    let json = w.memctl(&["forget", "--query", &SECRET.to_uppercase(), "--json"]).json();
+    assert_eq!(json["prompts"], 1);
+    assert!(json["summaries"].as_u64() >= Some(1) && json["events"].as_u64() >= Some(1), "{json}");
+    assert_eq!(json["left"], Value::Array(vec![]));
+    assert_eq!(traces(&w), [] as [&str; 0]);
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 2, "the sessions stay");
+    assert_eq!(w.count(SUMMARIES), 1);
+    let again = w.memctl(&["forget", "--query", SECRET]).ok();
+    assert_eq!(again, "nothing to forget\n");
+}
+
+#[test]
+fn single_memories_go_and_nothing_takes_their_numbers() {
+    let w = two_sessions();
+    let summaries = w.rows("SELECT id FROM session_summaries ORDER BY id DESC");
+    let last = format!("s{}", summaries[0]);
+    assert_eq!(w.memctl(&["forget", &last]).ok(), "forgot 1 summary\n");
+    assert_eq!(w.memctl(&["show", &last]).code, Some(1));
+    w.hooks(&[prompt("third", "t", "go"), stop("third", "t", "Done."), end("third")]);
+    w.rest();
+    assert_eq!(w.memctl(&["show", &last]).code, Some(1), "the number is not another's now");
+    assert_eq!(w.count(SUMMARIES), 2);
+    let uuid = w.rows("SELECT uuid FROM user_prompts WHERE id = 1").remove(0);
+    assert!(w.memctl(&["forget", &uuid]).ok().starts_with("forgot 1 prompt"));
+    assert_eq!(w.memctl(&["show", "p1"]).ok().lines().last(), Some("[private]"));
+    for (words, code) in [
+        (&["forget", "o999"][..], 1),
+        (&["forget", "nobody"], 1),
+        (&["forget"], 2),
+        (&["forget", "o1", "--query", "x"], 2),
+        (&["forget", "--query", " "], 2),
+        (&["forget", "--since", "soon"], 2),
+        (&["forget", "--project", "unknown"], 1),
+    ] {
+        let output = w.memctl(words);
+        assert_eq!(output.code, Some(code), "{words:?}: {output:?}");
+        assert!(output.err.contains("memctl") || code == 2, "{output:?}");
+    }
+}
+
+#[test]
+fn a_project_and_a_time_choose_sessions() {
+    let w = World::new();
+    for (dir, session) in [("alpha", "in-alpha"), ("beta", "in-beta"), ("beta", "in-beta-too")] {
+        let dir = w.path("home").join(dir);
+        fs::create_dir_all(&dir).unwrap();
+        let mut ask = prompt(session, "t", "go");
+        ask["cwd"] = dir.display().to_string().into();
+        w.hooks(&[ask, stop(session, "t", "Done."), end(session)]);
+    }
+    w.rest();
+    w.change(
+        "UPDATE sessions SET started_at_epoch = 1, last_event_epoch = 2
+              WHERE content_session_id = 'in-beta-too'",
+    );
+    assert_eq!(w.memctl(&["forget", "--project", "gamma"]).code, Some(1));
+    let early = w.memctl(&["forget", "--project", "beta", "--before", "1d"]).ok();
+    assert!(early.starts_with("forgot 1 session"), "{early}");
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
+    let beta = w.path("home").join("beta").display().to_string();
+    let all = w.memctl(&["forget", "--project", &beta]).ok();
+    assert!(all.starts_with("forgot 1 session, 1 prompt, 1 summary"), "{all}");
+    assert_eq!(w.rows("SELECT name FROM projects"), ["alpha"]);
+    assert!(w.memctl(&["forget", "--since", "1h"]).ok().starts_with("forgot 1 session"));
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
+}
+
+/// Its worker has a batch in hand, and a hook is under way: all of it is of before.
+#[test]
+fn of_a_session_that_is_forgotten_while_it_runs_nothing_is_left() {
+    let mut w = lingering();
+    let batch = w.path("batch");
+    let late = w.path("late");
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun#1=pause:{}", batch.display()));
+    w.hook(&prompt("session", "t", &format!("look for {SECRET}")));
+    let pid = w.worker();
+    w.hook(&tool("session", "t", "u1", &format!("grep {SECRET}"), "error: none"));
+    w.hook(&stop("session", "t", &format!("No {SECRET}.")));
+    until("a batch is in hand", || batch.exists().then_some(()).ok_or(String::new()));
+    // And a hook has read an event that it delivers afterwards.
+    thread::scope(|scope| {
+        let under_way = scope.spawn(|| {
+            let points = format!("hook.captured=pause:{}", late.display());
+            w.hook_at(&tool("session", "t", "u3", "cat", SECRET), &points)
+        });
+        until("a hook is under way", || late.exists().then_some(()).ok_or(String::new()));
+        let said = w.memctl(&["forget", "session"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        fs::remove_file(&batch).unwrap();
+        fs::remove_file(&late).unwrap();
+        let answer = under_way.join().unwrap();
+        assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
+    });
+    until("the worker sees that nothing is left", || {
+        w.memctl(&["ps", "--json"]).json()[0]["doing"].as_str().map_or(
+            Err("no worker".into()),
+            |d| {
+                if d == "lingering" { Ok(()) } else { Err(d.to_owned()) }
+            },
+        )
+    });
+    assert_eq!(w.worker(), pid);
+    for table in
+        ["sessions", "user_prompts", "pending_messages", "observations", "session_summaries"]
+    {
+        assert_eq!(w.count(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
+    }
+    assert_eq!(traces(&w), [] as [&str; 0]);
+
+    // Its user goes on: that is new.
+    w.hooks(&[prompt("session", "t2", "something else"), stop("session", "t2", "Done.")]);
+    w.until_count(SUMMARIES, 1);
+    assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["something else"]);
+    w.memctl(&["kill", "--all"]).ok();
+    assert_eq!(traces(&w), [] as [&str; 0]);
+}
+
+/// What a dead or hung worker would have taken in goes, too.
+#[test]
+fn a_spool_that_no_worker_takes_in_goes_with_its_session() {
+    let w = lingering();
+    let pid = w.worker_of("session");
+    w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
+    w.spooled(&tool("session", "t", "u", "cat", SECRET));
+    let json = w.memctl(&["forget", "session", "--json"]).json();
+    assert_eq!(json["spooled"], 1, "{json}");
+    assert_eq!(json["left"], Value::Array(vec![]));
+    assert!(w.spools().is_empty());
+    assert_eq!(traces(&w), [] as [&str; 0]);
+    w.signal(pid, nix::sys::signal::Signal::SIGCONT);
+    until(
+        "the worker has nothing any more",
+        || match w.memctl(&["ps", "--json"]).json()[0]["doing"].as_str() {
+            Some("lingering") | None => Ok(()),
+            Some(other) => Err(other.to_owned()),
+        },
+    );
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
+}
+
+#[test]
+fn before_anything_is_remembered_there_is_nothing_to_forget() {
+    let w = World::new();
+    assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to forget\n");
+    assert!(!w.data().exists());
+}
