@@ -66,6 +66,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             let of_project = sessions::Filter { project_id: Some(id), active: false };
             recent = sessions::list(conn, of_project, 5).context("database")?;
         }
+        troubles.extend(database::log(conn).context("database")?);
         troubles.extend(database::notices(conn).context("database")?);
     }
     if hooks == Hooks::Twice {

@@ -56,6 +56,12 @@ impl StoreError {
     pub fn is_damage(&self) -> bool {
         matches!(self, StoreError::Trouble { kind: Trouble::Corrupt | Trouble::NotADatabase, .. })
     }
+
+    /// Where the log's index cannot be had, this is how it shows.
+    pub fn may_be_the_log(&self) -> bool {
+        let StoreError::Trouble { kind, .. } = self else { return false };
+        matches!(kind, Trouble::CannotOpen | Trouble::ReadOnly | Trouble::Io)
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

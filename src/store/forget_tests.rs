@@ -72,7 +72,7 @@ impl World {
     fn forget(&mut self, now: i64, choose: impl Fn(&mut Doomed, &Connection) -> Result<()>) {
         let mut doomed = Doomed::default();
         choose(&mut doomed, &self.conn).unwrap();
-        carry_out(&mut Locked { conn: &mut self.conn }, &doomed, now).unwrap();
+        carry_out(&mut Locked { conn: &mut self.conn, file: None }, &doomed, now).unwrap();
         let broken: i64 = self
             .conn
             .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| r.get(0))
@@ -158,7 +158,7 @@ fn an_owner_of_before_does_not_own_what_comes_after() {
     w.accept(&event("one", Kind::Prompt, 30, "y"));
     assert_eq!(w.texts("SELECT id || '' FROM sessions"), ["1"], "the row id came again");
     write(&mut w.conn, |tx| new.enter(tx, 30));
-    let mut locked = Locked { conn: &mut w.conn };
+    let mut locked = Locked { conn: &mut w.conn, file: None };
     let fenced = locked.write(|tx| old.enter(tx, 40));
     assert!(matches!(fenced, Err(crate::store::StoreError::Fenced)), "{fenced:?}");
 }

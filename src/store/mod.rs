@@ -44,6 +44,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use uuid::{NoContext, Timestamp, Uuid};
 
+use ensure::Journal;
 pub use error::{Result, StoreError, Trouble};
 pub use lock::Patience;
 use lock::{FileId, StoreLock};
@@ -67,6 +68,8 @@ pub struct Store {
 /// The store lock is held: several transactions, and what must happen between them.
 pub struct Locked<'a> {
     conn: &'a mut Connection,
+    /// The file `conn` has open; none of those that lie in memory.
+    file: Option<FileId>,
 }
 
 impl Store {
@@ -82,9 +85,10 @@ impl Store {
     /// now and in later writes.
     pub fn open_within(paths: &Paths, patience: Patience) -> Result<Store> {
         let mut lock = StoreLock::default();
-        let (conn, file) = match open_current(&paths.database())? {
-            Some(opened) => opened,
-            None => {
+        let (conn, file) = match open_current(&paths.database()) {
+            Ok(Some(opened)) => opened,
+            Err(e) if !e.may_be_the_log() => return Err(e),
+            Ok(None) | Err(_) => {
                 let _held = lock.take(paths, patience)?;
                 open_ensured(&paths.database())?
             }
@@ -133,7 +137,7 @@ impl Store {
         if FileId::of(&database).ok() != Some(*file) {
             (*conn, *file) = open_ensured(&database)?;
         }
-        f(&mut Locked { conn })
+        f(&mut Locked { conn, file: Some(*file) })
     }
 
     /// For reading; a statement here sees what is committed.
@@ -180,6 +184,7 @@ impl Locked<'_> {
         now: i64,
         f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
     ) -> Result<T> {
+        fence.stands_in(self.file);
         let before = fence.clone();
         let done = self.write(|tx| {
             let session = fence.enter(tx, now)?;
@@ -263,13 +268,32 @@ fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
 
 /// The caller holds the store lock.
 fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
+    let conn = match ensured(path, Journal::Log) {
+        Err(e) if e.may_be_the_log() => {
+            // Somebody who has it open, or the disk, may forbid this, too.
+            if ensure::give_up_log(path).is_err() {
+                return Err(e);
+            }
+            ensured(path, Journal::Truncate)?
+        }
+        conn => conn?,
+    };
+    let file = FileId::of(path)?;
+    Ok((conn, file))
+}
+
+fn ensured(path: &Path, journal: Journal) -> Result<Connection> {
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
     }
-    ensure::ensure(&mut conn)?;
-    let file = FileId::of(path)?;
-    Ok((conn, file))
+    ensure::ensure(&mut conn, journal)?;
+    Ok(conn)
+}
+
+/// Whether the database has a write-ahead log. Without one readers and writers wait for each other.
+pub fn keeps_log(conn: &Connection) -> Result<bool> {
+    ensure::journal_mode(conn).map(|mode| mode == "wal")
 }
 
 fn connect(path: &Path, more: OpenFlags) -> Result<Connection> {
@@ -330,13 +354,13 @@ pub(crate) mod testing {
     pub fn memory() -> Connection {
         let mut conn = Connection::open_in_memory().unwrap();
         set_up(&conn).unwrap();
-        ensure::ensure(&mut conn).unwrap();
+        ensure::ensure(&mut conn, ensure::Journal::Log).unwrap();
         conn
     }
 
     /// Runs `f` in a transaction and commits what it did.
     pub fn write<T>(conn: &mut Connection, f: impl FnOnce(&Transaction) -> Result<T>) -> T {
-        Locked { conn }.write(f).unwrap()
+        Locked { conn, file: None }.write(f).unwrap()
     }
 }
 

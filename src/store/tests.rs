@@ -196,3 +196,24 @@ fn several_transactions_under_one_lock() {
     assert_eq!(notices::list(store.connection()).unwrap().len(), 2);
     prompt(&mut other, "s").unwrap();
 }
+
+/// The database is taken away, and another worker begins the session in the new one, from 1 again.
+#[test]
+fn a_generation_of_another_file_is_no_generation() {
+    let (_dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    let (mut old, mut new) = (Fence::new("c", "s"), Fence::new("c", "s"));
+    prompt(&mut store, "s").unwrap();
+    store.fenced(&mut old, 1, |_, _| Ok(())).unwrap();
+    for file in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(&paths.database(), file));
+    }
+    let mut other = Store::open(&paths).unwrap();
+    prompt(&mut other, "s").unwrap();
+    other.fenced(&mut new, 1, |_, _| Ok(())).unwrap();
+    let generation = |tx: &Transaction, _| {
+        Ok(tx.query_row("SELECT generation FROM sessions", [], |r| r.get::<_, i64>(0))?)
+    };
+    assert_eq!(store.fenced(&mut old, 1, generation).unwrap(), 2, "it begins anew, as the newer");
+    assert!(matches!(other.fenced(&mut new, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
+}

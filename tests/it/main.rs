@@ -33,6 +33,8 @@ mod manual;
 mod mend;
 /// What models cost, as far as one can look at it.
 mod money;
+/// The database as it is found: missing, old, new, damaged, gone.
+mod opening;
 /// Odd names of every path, a pid namespace of its own, process groups that are killed.
 mod places;
 /// Events that fail, or kill whoever takes them in hand.

@@ -58,6 +58,13 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
     (vec![found], Some(reader))
 }
 
+/// Where readers and writers wait for each other.
+pub fn log(conn: &Connection) -> store::Result<Option<Finding>> {
+    let says = "no write-ahead log, which its file system does not allow: memory works, but \
+      reading and writing wait for each other";
+    Ok((!store::keeps_log(conn)?).then(|| Finding::note("database", says)))
+}
+
 fn unreadable(error: &StoreError) -> Finding {
     let found = Finding::wrong("database", error.to_string());
     match error {

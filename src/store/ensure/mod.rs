@@ -10,10 +10,13 @@
 //! own schema counters the comparison was last made.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use super::error::{Result, StoreError};
 use super::{fold, new_uuid};
@@ -88,13 +91,26 @@ pub fn refuse_newer(conn: &Connection) -> Result<i64> {
     Ok(found)
 }
 
+/// How a change is kept whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journal {
+    /// A write-ahead log: who reads and who writes do not wait for each other.
+    Log,
+    /// Where that is not to be had.
+    Truncate,
+}
+
 /// Makes the database what it should be. The caller holds the store lock.
 ///
 /// # Errors
-/// [`StoreError::Newer`]; what the disk says.
-pub fn ensure(conn: &mut Connection) -> Result<()> {
+/// [`StoreError::Newer`]; what the disk says. A log that cannot be written is told only when it is:
+/// then [`give_up_log`] and open anew.
+pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
     refuse_newer(conn)?;
-    let journal = set_journal(conn)?;
+    let journal = match journal {
+        Journal::Log => set_log(conn)?,
+        Journal::Truncate => truncated(conn)?,
+    };
     if is_current(conn)? {
         return Ok(());
     }
@@ -138,20 +154,36 @@ pub fn journal_mode(conn: &Connection) -> Result<String> {
     Ok(conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?)
 }
 
-/// WAL; where that is not to be had, TRUNCATE. Changing it wants the file for itself and does not
-/// ask the busy handler, so a reader that looks in just then is waited for here.
-fn set_journal(conn: &Connection) -> Result<String> {
-    if journal_mode(conn)? == "wal" {
-        return Ok("wal".into());
+/// Does without a log from now on, in a file that has one. The caller holds the store lock, and has
+/// no connection: this one has the file for itself, and so needs no memory that others share.
+///
+/// # Errors
+/// [`StoreError::Newer`]; what the disk says, also when somebody else has the file open.
+pub fn give_up_log(path: &Path) -> Result<()> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    refuse_newer(&conn)?;
+    match set_mode(&conn, "TRUNCATE")?.as_str() {
+        "truncate" => Ok(()),
+        other => Err(StoreError::Bug(format!("the journal stays {other}"))),
     }
+}
+
+fn set_mode(conn: &Connection, mode: &str) -> Result<String> {
+    Ok(conn.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |r| r.get(0))?)
+}
+
+fn truncated(conn: &Connection) -> Result<String> {
+    set_mode(conn, "TRUNCATE")?;
+    Ok("truncate".into())
+}
+
+/// WAL; where SQLite says that it is not to be had, TRUNCATE. Changing it wants the file for itself
+/// and does not ask the busy handler, so a reader that looks in just then is waited for here.
+fn set_log(conn: &Connection) -> Result<String> {
     let since = Instant::now();
-    loop {
-        let set = |mode: &str| {
-            let sql = format!("PRAGMA journal_mode = {mode}");
-            conn.query_row(&sql, [], |r| r.get::<_, String>(0)).map_err(StoreError::from)
-        };
-        match set("WAL") {
-            Ok(mode) if mode == "wal" => return Ok(mode),
+    while journal_mode(conn)? != "wal" {
+        match set_mode(conn, "WAL") {
             Err(StoreError::Busy(_)) if since.elapsed() < super::BUSY => {
                 #[expect(
                     clippy::disallowed_methods,
@@ -161,12 +193,13 @@ fn set_journal(conn: &Connection) -> Result<String> {
             }
             Err(StoreError::Busy(why)) => return Err(StoreError::Busy(why)),
             Err(error) if error.is_damage() => return Err(error),
-            Ok(_) | Err(_) => {
-                set("TRUNCATE")?;
-                return Ok("truncate".into());
-            }
+            Ok(mode) if mode == "wal" => break,
+            Ok(_) | Err(_) => return truncated(conn),
         }
     }
+    // That the file says so is not enough: the log's index may be refused to us.
+    conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
+    Ok("wal".into())
 }
 
 /// A column as SQLite describes it.

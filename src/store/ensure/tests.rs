@@ -44,7 +44,7 @@ fn healed(damage: &str) -> Connection {
     conn.execute_batch(damage).unwrap_or_else(|e| panic!("{damage}: {e}"));
     conn.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     assert_eq!(refuse_newer(&conn).unwrap(), VERSION, "it claims to be whole");
-    ensure(&mut conn).unwrap_or_else(|e| panic!("{damage}: {e}"));
+    ensure(&mut conn, Journal::Log).unwrap_or_else(|e| panic!("{damage}: {e}"));
     let missing: Vec<String> =
         whole.into_iter().filter(|part| !shape(&conn).contains(part)).collect();
     assert!(missing.is_empty(), "{damage}: {missing:?}");
@@ -54,7 +54,7 @@ fn healed(damage: &str) -> Connection {
                   SELECT count(*) || '' FROM observations WHERE id = 1";
     assert_eq!(texts(&conn, counts), ["1", "2", "1"], "{damage}: nothing is lost");
     let before = shape(&conn);
-    ensure(&mut conn).unwrap();
+    ensure(&mut conn, Journal::Log).unwrap();
     assert_eq!(shape(&conn), before, "{damage}: twice is as good as once");
     conn
 }
@@ -90,7 +90,7 @@ fn whatever_is_missing_is_added() {
 #[test]
 fn a_file_without_anything_becomes_whole() {
     let mut conn = Connection::open_in_memory().unwrap();
-    ensure(&mut conn).unwrap();
+    ensure(&mut conn, Journal::Log).unwrap();
     assert_eq!(shape(&conn), shape(&memory()));
     // The schema of no version at all, with rows.
     let conn = healed(&format!("PRAGMA user_version = {VERSION}; DELETE FROM meta"));
@@ -152,7 +152,7 @@ fn two_rows_of_one_session_become_one_and_every_prompt_is_kept() {
            created_at_epoch) VALUES (2, 'up2', 'e2', 2, 1, 'b', 7), (3, 'up3', 'e3', 2, 2, 'c', 8);",
     )
     .unwrap();
-    ensure(&mut conn).unwrap();
+    ensure(&mut conn, Journal::Log).unwrap();
     let prompts = "SELECT session_id || ':' || prompt_number || prompt_text FROM user_prompts";
     assert_eq!(texts(&conn, prompts), ["1:1text", "1:2b", "1:3c"]);
     assert_eq!(texts(&conn, "SELECT id || '=' || prompt_counter FROM sessions"), ["1=3", "3=0"]);
@@ -162,7 +162,7 @@ fn two_rows_of_one_session_become_one_and_every_prompt_is_kept() {
 fn a_newer_database_is_left_alone() {
     let mut conn = memory();
     conn.execute_batch(&format!("DROP TABLE meta; PRAGMA user_version = {}", VERSION + 1)).unwrap();
-    let error = ensure(&mut conn).unwrap_err();
+    let error = ensure(&mut conn, Journal::Log).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found, known: VERSION } if found == VERSION + 1));
     assert!(columns(&conn, "meta").unwrap().is_empty());
 }
@@ -178,7 +178,7 @@ fn without_a_log_the_journal_is_truncated() {
         Connection::open_with_flags_and_vfs(path, flags, c"unix-dotfile").unwrap()
     };
     let mut conn = open();
-    ensure(&mut conn).unwrap();
+    ensure(&mut conn, Journal::Log).unwrap();
     assert_eq!(texts(&conn, "PRAGMA journal_mode"), ["truncate"]);
     drop(conn);
     let conn = open();

@@ -12,6 +12,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::commit;
 use super::error::{Result, StoreError};
+use super::lock::FileId;
 use crate::memory::{Batch, Cause, Message};
 
 /// Claims without a failure after which a message is taken to have killed its workers.
@@ -32,6 +33,8 @@ pub struct Fence {
     client: String,
     session: String,
     taken: Option<Taken>,
+    /// The file it was taken in.
+    file: Option<FileId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +46,21 @@ struct Taken {
 impl Fence {
     /// `session`: the client's session id.
     pub fn new(client: &str, session: &str) -> Fence {
-        Fence { client: client.into(), session: session.into(), taken: None }
+        Fence { client: client.into(), session: session.into(), taken: None, file: None }
     }
 
     /// The session's row id, once a transaction has found it.
     pub fn session(&self) -> Option<i64> {
         self.taken.map(|taken| taken.session_id)
+    }
+
+    /// In another file, where the one it was taken in has been set aside or taken away, an equal
+    /// number is another owner's.
+    pub(super) fn stands_in(&mut self, file: Option<FileId>) {
+        if self.file != file {
+            self.taken = None;
+            self.file = file;
+        }
     }
 
     /// Begins a write transaction: the session's row id, `None` while it has no row.
