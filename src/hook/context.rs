@@ -87,6 +87,7 @@ fn notice(settings: &Settings) -> Option<String> {
     let mut troubles: Vec<String> = settings.config.troubles.clone();
     match spool::lost(&settings.paths) {
         0 => {}
+        1 => troubles.push("1 event was lost so far: no place could be written".into()),
         n => troubles.push(format!("{n} events were lost so far: no place could be written")),
     }
     if let Ok(Some(reader)) = Reader::open(&settings.paths, PATIENCE) {

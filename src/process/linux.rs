@@ -56,6 +56,12 @@ fn namespace(path: &str) -> u64 {
     fs::metadata(path).map(|m| m.ino()).unwrap_or(0)
 }
 
+/// Has the disk keep `bytes` for a file that stays as long as it is.
+pub fn reserve(file: &File, bytes: i64) -> io::Result<()> {
+    use nix::fcntl::{FallocateFlags, fallocate};
+    Ok(fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, bytes)?)
+}
+
 /// A descriptor that is readable once the process has ended (Linux 5.3).
 pub fn watch(pid: i32) -> Option<OwnedFd> {
     // SAFETY: takes two numbers; the kernel marks what it opens CLOEXEC.

@@ -245,6 +245,11 @@ pub fn peer_uid(stream: impl AsFd) -> io::Result<u32> {
     os::peer_uid(stream.as_fd())
 }
 
+/// Has the disk keep room for what will be appended to a file, as far as it can.
+pub fn reserve(file: &File, bytes: i64) -> io::Result<()> {
+    os::reserve(file, bytes)
+}
+
 pub fn own_uid() -> u32 {
     nix::unistd::getuid().as_raw()
 }

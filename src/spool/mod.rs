@@ -11,7 +11,7 @@ pub mod take_in;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -19,11 +19,15 @@ use memctl_proto::{Event, Kind};
 use uuid::Uuid;
 
 use crate::paths::{Paths, make_dir, session_key};
+use crate::process;
 use place::{Place, places};
 pub use place::{make_second, second_is_ours};
 
 /// Temporary files older than this belong to nobody who lives.
 const ABANDONED: Duration = Duration::from_secs(60);
+
+/// So many losses can be counted on a full disk.
+const COUNTED: i64 = 4096;
 
 /// Files that are thrown away in one go.
 const DISCARDED: usize = 500;
@@ -234,6 +238,16 @@ pub fn count_lost(paths: &Paths) {
     };
     if append(paths.lost()).is_err() && make_second(paths).is_ok() {
         let _ = append(paths.second_lost());
+    }
+}
+
+/// Keeps room on the disk for counting losses, which come when it is full.
+pub fn prepare_to_count(paths: &Paths) {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(paths.lost());
+    if let Ok(file) = file
+        && file.metadata().is_ok_and(|meta| meta.blocks() == 0)
+    {
+        let _ = process::reserve(&file, COUNTED);
     }
 }
 

@@ -56,6 +56,7 @@ fn serve(args: &[OsString]) -> Result<()> {
     };
     testpoint::at("worker.asked");
     spool::sweep(&settings.paths);
+    spool::prepare_to_count(&settings.paths);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
     let owner = Owner::new(lock);

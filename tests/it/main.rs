@@ -39,6 +39,8 @@ mod opening;
 mod places;
 /// Events that fail, or kill whoever takes them in hand.
 mod poison;
+/// Stores that are locked, disks that are full or read-only.
+mod outage;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
 /// What is left by workers that died or hang, by hooks without one, by clients that are gone.

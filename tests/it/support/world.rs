@@ -49,6 +49,9 @@ impl Output {
 pub struct World {
     dir: TempDir,
     env: Vec<(String, String)>,
+    /// Where small disks are mounted.
+    disks: Vec<PathBuf>,
+    data: &'static str,
 }
 
 impl World {
@@ -62,7 +65,8 @@ impl World {
         for part in ["home", "s"] {
             fs::create_dir(dir.path().join(part)).unwrap();
         }
-        World { dir, env: Vec::new() }.with("MEMCTL_WORKER_LINGER", "100ms")
+        World { dir, env: Vec::new(), disks: Vec::new(), data: "data" }
+            .with("MEMCTL_WORKER_LINGER", "100ms")
     }
 
     /// The same world with one more variable in its environment.
@@ -76,12 +80,58 @@ impl World {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Mounts a disk of this size in memory at `part`. `false`, and a sentence, where that is not
+    /// allowed.
+    pub fn mount(&mut self, part: &str, size: &str) -> bool {
+        let place = self.path(part);
+        fs::create_dir_all(&place).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "memctl-test"])
+            .arg(&place)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        match mounted {
+            true => self.disks.push(place),
+            false => println!("skipped: no disk may be mounted here"),
+        }
+        mounted
+    }
+
+    /// Mounted anew, with these options.
+    pub fn remount(&self, part: &str, options: &str) {
+        let options = format!("remount,{options}");
+        let done = Command::new("mount").args(["-o", &options]).arg(self.path(part)).status();
+        assert!(done.unwrap().success(), "{options}");
+    }
+
+    /// Fills the disk at `part` to its last byte.
+    pub fn fill(&self, part: &str) {
+        let mut ballast = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.path(part).join("ballast"))
+            .unwrap();
+        for size in [1 << 16, 4096, 1] {
+            while ballast.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    /// Gives the room back that [`Self::fill`] took.
+    pub fn empty(&self, part: &str) {
+        fs::remove_file(self.path(part).join("ballast")).unwrap();
+    }
+
     pub fn path(&self, part: &str) -> PathBuf {
         self.dir.path().join(part)
     }
 
     pub fn data(&self) -> PathBuf {
-        self.path("data")
+        self.path(self.data)
+    }
+
+    /// The data dir lies at `part` from now on.
+    pub fn set_data(&mut self, part: &'static str) {
+        self.data = part;
     }
 
     pub fn sockets(&self) -> PathBuf {
@@ -266,6 +316,15 @@ impl World {
         pids.collect()
     }
 
+    /// User and system time of a process so far.
+    pub fn cpu(&self, pid: i32) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        // Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second.
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// The one worker that lives. It listens: that it does so stands in its lock file.
     #[track_caller]
     pub fn worker(&self) -> i32 {
@@ -320,6 +379,9 @@ impl Drop for World {
         }
         if std::thread::panicking() {
             eprintln!("--- logs of the world\n{}", self.logs());
+        }
+        for disk in &self.disks {
+            let _ = Command::new("umount").arg("-l").arg(disk).status();
         }
     }
 }
