@@ -7,14 +7,18 @@
 //! the same as JSON to `target/bench.json`.
 //!
 //! `cargo bench --bench bench -- --built DIR` measures the programs in DIR (`memctl` and
-//! `examples/floor`); `--runs N` changes how often.
+//! `examples/floor`); `--runs N` changes how often, `--only PART` measures one part.
+//! `MEMCTL_BENCH_TRANSCRIPTS=DIR` measures the disk that the transcripts in DIR need, instead of the
+//! recorded sessions.
 //!
 //! [`floor.rs`]: https://github.com/memctl/memctl/blob/main/benches/floor.rs
 
+mod disk;
 mod fill;
 mod hooks;
 mod measure;
 mod report;
+mod storm;
 mod worker;
 mod world;
 
@@ -29,7 +33,23 @@ struct Programs {
     memctl: PathBuf,
     floor: PathBuf,
     runs: usize,
+    /// The only part that is measured.
+    only: Option<String>,
 }
+
+type Part = fn(&mut Report, &Programs) -> measure::Result<()>;
+
+const PARTS: [(&str, Part); 9] = [
+    ("small", hooks::small),
+    ("large", hooks::large),
+    ("alone", hooks::alone),
+    ("start", hooks::session_start),
+    ("worker", worker::all),
+    ("storm-4", storm::few_drivers),
+    ("storm-200", storm::many_drivers),
+    ("disk", disk::real_sessions),
+    ("size", size),
+];
 
 fn main() -> ExitCode {
     let programs = match Programs::from_args(env::args().skip(1)) {
@@ -41,8 +61,7 @@ fn main() -> ExitCode {
     };
     let mut report = Report::default();
     println!("{}, {} runs a row", programs.memctl.display(), programs.runs);
-    for part in [hooks::small, hooks::large, hooks::alone, hooks::session_start, worker::all, size]
-    {
+    for (_, part) in PARTS.iter().filter(|(name, _)| programs.wants(name)) {
         part(&mut report, &programs).unwrap_or_else(|why| report.missing(why));
     }
     println!("\n{}", report.summary());
@@ -58,23 +77,38 @@ impl Programs {
     fn from_args(mut args: impl Iterator<Item = String>) -> Result<Programs, String> {
         let mut built = Path::new(env!("CARGO_BIN_EXE_memctl")).with_file_name("");
         let mut runs = 300;
+        let mut only = None;
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--built" => built = PathBuf::from(value()?),
                 "--runs" => runs = value()?.parse().map_err(|e| format!("--runs: {e}"))?,
+                "--only" => only = Some(value()?),
                 "--bench" => {} // cargo says what it runs
-                _ => return Err(format!("unknown argument {arg}: --built DIR, --runs N")),
+                _ => {
+                    return Err(format!(
+                        "unknown argument {arg}: --built DIR, --runs N, --only PART"
+                    ));
+                }
             }
         }
-        let programs =
-            Programs { memctl: built.join("memctl"), floor: built.join("examples/floor"), runs };
+        let (memctl, floor) = (built.join("memctl"), built.join("examples/floor"));
+        let programs = Programs { memctl, floor, runs, only };
+        if !PARTS.iter().any(|(name, _)| programs.wants(name)) {
+            return Err(format!("--only: {}", PARTS.map(|(name, _)| name).join(", ")));
+        }
         for program in [&programs.memctl, &programs.floor] {
             if !program.is_file() {
                 return Err(format!("{} is missing: 'make bench' builds it", program.display()));
             }
         }
         Ok(programs)
+    }
+}
+
+impl Programs {
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| part == only)
     }
 }
 

@@ -12,17 +12,17 @@ use crate::world::{World, end};
 use crate::{Programs, fill};
 
 /// Of a payload on stdin.
-const SMALL: usize = 10_000;
+pub const SMALL: usize = 10_000;
 const LARGE: usize = 1_000_000;
 
 /// A server of the floor's hook.
-struct Server {
+pub struct Server {
     child: Child,
     socket: String,
 }
 
 impl Server {
-    fn start(world: &World, floor: &Path, promise: &str) -> Result<Server> {
+    pub fn start(world: &World, floor: &Path, promise: &str) -> Result<Server> {
         let socket = world.socket_dir().join(promise).display().to_string();
         let file = world.path(promise).display().to_string();
         let mut command = Command::new(floor);
@@ -34,7 +34,7 @@ impl Server {
         Ok(Server { child, socket })
     }
 
-    fn hook(&self, world: &World, floor: &Path, payload: &str) -> Result<Duration> {
+    pub fn hook(&self, world: &World, floor: &Path, payload: &str) -> Result<Duration> {
         let command = &mut world.command(floor, &["hook", &self.socket]);
         Ok(whole_process(command, payload.as_bytes())?.0)
     }

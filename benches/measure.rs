@@ -28,6 +28,11 @@ pub struct Samples {
 }
 
 impl Samples {
+    pub fn of(name: &'static str, mut times: Vec<Duration>) -> Samples {
+        times.sort_unstable();
+        Samples { name, times }
+    }
+
     pub fn len(&self) -> usize {
         self.times.len()
     }
@@ -61,11 +66,7 @@ pub fn interleave(runs: usize, lines: Vec<Line<'_>>) -> Vec<std::result::Result<
             }
         }
     }
-    let sorted = |name, mut times: Vec<Duration>| {
-        times.sort_unstable();
-        Samples { name, times }
-    };
-    lines.into_iter().map(|(line, times)| times.map(|t| sorted(line.name, t))).collect()
+    lines.into_iter().map(|(line, times)| times.map(|t| Samples::of(line.name, t))).collect()
 }
 
 /// From before the spawn to after the wait, with pipes at stdin and stdout as a client has them.

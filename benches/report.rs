@@ -54,6 +54,14 @@ impl Row {
         self
     }
 
+    /// Its 99th percentile at most `most` times `figure`, which is `what`.
+    pub fn p99_at_most_times(mut self, most: f64, figure: f64, what: &str) -> Row {
+        let ratio = self.p99.unwrap_or(f64::INFINITY) / figure;
+        self.against = Some((format!("p99 {ratio:.2} × {what}"), ratio));
+        self.budget = Some(Budget { text: format!("≤ {most} ×"), kept: ratio <= most });
+        self
+    }
+
     /// At most `most` milliseconds more than the median of `floor`.
     pub fn at_most_above(mut self, most: f64, floor: &Samples) -> Row {
         let above = self.value - floor.median();
@@ -109,7 +117,7 @@ fn table_line(row: &Row) -> String {
         Some(Budget { text, kept: false }) => format!("{text}  OVER"),
         None => String::new(),
     };
-    let digits = if row.unit == "times" { 0 } else { 2 };
+    let digits = if matches!(row.unit, "times" | "events") { 0 } else { 2 };
     let value = format!("{:.digits$} {}", row.value, row.unit);
     format!("  {:<44} {value:>10} {p99:>9}  {against:<38} {budget}", row.name).trim_end().to_owned()
 }

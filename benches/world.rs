@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -117,10 +118,15 @@ impl World {
         self.payload(session, "PostToolUse", fields)
     }
 
+    /// A prompt, which brings up a worker.
+    pub fn prompt(&self, id: &str) -> Result<Duration> {
+        let prompt = self.payload(id, "UserPromptSubmit", json!({ "prompt": "Make it faster." }));
+        self.hook("UserPromptSubmit", &prompt)
+    }
+
     /// A prompt, and the worker that it brings up.
     pub fn begin(&self, id: &str) -> Result<Session<'_>> {
-        let prompt = self.payload(id, "UserPromptSubmit", json!({ "prompt": "Make it faster." }));
-        self.hook("UserPromptSubmit", &prompt)?;
+        self.prompt(id)?;
         let worker = self.worker()?;
         Ok(Session { world: self, id: id.to_owned(), worker })
     }
@@ -141,13 +147,30 @@ impl World {
         wait_for("a worker", || Ok(self.workers()?.first().copied()))
     }
 
-    fn workers(&self) -> Result<Vec<i32>> {
+    pub fn workers(&self) -> Result<Vec<i32>> {
         let command = &mut self.command(&self.memctl, &["ps", "--json"]);
         let (_, printed) = measure::whole_process(command, b"")?;
         let listed: Vec<Value> = serde_json::from_str(&printed)
             .map_err(|e| format!("memctl ps --json printed no array ({e})"))?;
         let pid = |worker: &Value| i32::try_from(worker["pid"].as_i64()?).ok();
         Ok(listed.iter().filter_map(pid).filter(|pid| is_running(*pid)).collect())
+    }
+
+    /// One number out of the database.
+    pub fn count(&self, sql: &str) -> Result<i64> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let count = || {
+            let db = Connection::open_with_flags(self.data().join("memctl.db"), flags)?;
+            db.busy_timeout(Duration::from_secs(10))?;
+            db.query_row(sql, [], |row| row.get(0))
+        };
+        count().map_err(|e: rusqlite::Error| format!("{sql}: {e}"))
+    }
+
+    /// Bytes of the database and its log.
+    pub fn database_bytes(&self) -> u64 {
+        let size = |name| fs::metadata(self.data().join(name)).map_or(0, |meta| meta.len());
+        size("memctl.db") + size("memctl.db-wal")
     }
 
     /// The socket that is answered.

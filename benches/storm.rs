@@ -1,0 +1,116 @@
+//! 200 sessions at once: nothing is lost, and no hook waits much longer than it must.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::Programs;
+use crate::hooks::{SMALL, Server};
+use crate::measure::{Result, Samples, interleave, line, wait_within};
+use crate::report::{Report, Row, heading};
+use crate::world::World;
+
+const SESSIONS: usize = 200;
+const EVENTS: usize = 50;
+/// Of two processors.
+const FEW: usize = 4;
+
+const STORED: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
+
+fn session(n: usize) -> String {
+    format!("storm-{n:03}")
+}
+
+/// A world with a worker for each session.
+fn gathered(programs: &Programs) -> Result<World> {
+    let world = World::new(&programs.memctl)?;
+    for n in 0..SESSIONS {
+        world.prompt(&session(n))?;
+    }
+    wait_within(Duration::from_secs(60), "a worker for each session", || {
+        Ok((world.workers()?.len() == SESSIONS).then_some(()))
+    })?;
+    Ok(world)
+}
+
+/// Runs `once` for each number below `n`, by so many drivers without pause.
+fn offer<T: Send>(
+    n: usize,
+    drivers: usize,
+    once: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let drive = || {
+        let mut done = Vec::new();
+        loop {
+            match next.fetch_add(1, Ordering::Relaxed) {
+                number if number < n => done.push(once(number)?),
+                _ => return Ok(done),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let drivers: Vec<_> = (0..drivers).map(|_| scope.spawn(drive)).collect();
+        let done: Result<Vec<Vec<T>>> =
+            drivers.into_iter().map(|d| d.join().map_err(|_| "a driver panicked")?).collect();
+        Ok(done?.into_iter().flatten().collect())
+    })
+}
+
+/// One tool use after the other, of one session after the other.
+fn tool_use(world: &World, number: usize) -> Result<Duration> {
+    let name = session(number % SESSIONS);
+    world.hook("PostToolUse", &world.tool_use(&name, number, SMALL))
+}
+
+/// How many of the events are not there when all has come to rest.
+fn lost(report: &mut Report, world: &World, name: &str, sent: usize) -> Result<()> {
+    let stored = || world.count(STORED).map(|n| usize::try_from(n).unwrap_or(0));
+    let all =
+        wait_within(
+            Duration::from_secs(60),
+            "all events",
+            || Ok((stored()? == sent).then_some(())),
+        );
+    let lost = if all.is_ok() { 0 } else { sent.abs_diff(stored()?) };
+    report.row(Row::figure(name, lost as f64, "events").at_most(0.0));
+    Ok(())
+}
+
+pub fn few_drivers(report: &mut Report, programs: &Programs) -> Result<()> {
+    heading("200 sessions × 50 events of 10 KB, 4 drivers, all workers alive");
+    let world = gathered(programs)?;
+    let mut number = SESSIONS * EVENTS;
+    let alone = line("a hook alone, among 200 workers", || {
+        number += 1;
+        tool_use(&world, number)
+    });
+    let alone = interleave(programs.runs, vec![alone]).pop().and_then(|s| report.take(s));
+    let Some(alone) = alone else { return Ok(()) };
+    report.row(Row::time(&alone));
+    let before = usize::try_from(world.count(STORED)?).unwrap_or(0);
+    let took = offer(SESSIONS * EVENTS, FEW, |number| tool_use(&world, number))?;
+    let storm = Samples::of("PostToolUse in the storm", took);
+    let row = Row::time(&storm).p99_at_most_times(20.0, alone.median(), "one alone");
+    report.row(row);
+    lost(report, &world, "events lost in it", before + SESSIONS * EVENTS)
+}
+
+pub fn many_drivers(report: &mut Report, programs: &Programs) -> Result<()> {
+    heading("The same with 200 drivers");
+    let world = gathered(programs)?;
+    let server = Server::start(&world, &programs.floor, "durable")?;
+    let payload = world.tool_use("floor", 0, SMALL);
+    // In turn, so that both are in the same storm.
+    let took = offer(SESSIONS * EVENTS, SESSIONS, |number| {
+        let floor = server.hook(&world, &programs.floor, &payload)?;
+        Ok((floor, tool_use(&world, number)?))
+    })?;
+    let (floors, hooks): (Vec<_>, Vec<_>) = took.into_iter().unzip();
+    let floor = Samples::of("floor: hook, durable, in the storm", floors);
+    report.row(Row::time(&floor));
+    let storm = Samples::of("PostToolUse in the storm", hooks);
+    let row = Row::time(&storm).p99_at_most_times(3.0, floor.p99(), "the floor's");
+    report.row(row);
+    lost(report, &world, "events lost in it", SESSIONS * EVENTS)
+}
