@@ -1,14 +1,16 @@
 //! `memctl recover`: finishes what dead and hung workers left, by starting ordinary ones.
 //!
 //! A session's start and a worker's birth ask a cheap question and start it; what is due, it
-//! alone decides ([`due`]). One on the machine, two sessions at a time, the newest first. What
+//! alone decides ([`due`]). One on the machine, which goes on when it is asked meanwhile; two sessions at a time, the newest first. What
 //! needs no worker it does itself ([`tidy`]). Nothing is discarded because it is old.
 
 pub mod due;
 pub mod tidy;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::level_filters::LevelFilter;
 
@@ -56,20 +58,46 @@ pub fn run() -> Result<()> {
         return Ok(());
     }
     settings.paths.create().context("data dir")?;
-    let lock = settings.paths.recover_lock();
-    let Some(_held) = lock::exclusive(&lock, Some(GLANCE)).context("recovery lock")? else {
-        return Ok(());
-    };
     process::set_alarm(LAST_RESORT);
     process::show_name();
     // Without a log it works all the same.
     let _ = log::init_worker(&settings.paths.general_log(), LevelFilter::INFO);
-    testpoint::at("recover.begun");
-    Recovery { settings, tried: BTreeSet::new(), under_way: Vec::new() }.run().context("store")
+    let lock = settings.paths.recover_lock();
+    let try_lock = || lock::exclusive(&lock, Some(GLANCE)).context("recovery lock");
+    let mut held = try_lock()?;
+    if held.is_none() {
+        leave_word(&lock);
+        held = try_lock()?;
+    }
+    if held.is_some() {
+        testpoint::at("recover.begun");
+    }
+    while let Some(mine) = held.take() {
+        let word = last_word(&lock);
+        Recovery { settings: &settings, tried: BTreeSet::new(), under_way: Vec::new() }
+            .run()
+            .context("store")?;
+        drop(mine);
+        // Looked at when the lock is free again: who leaves word after this finds it so.
+        if last_word(&lock) != word {
+            held = try_lock()?;
+        }
+    }
+    Ok(())
 }
 
-struct Recovery {
-    settings: Settings,
+/// Tells whoever recovers that it was asked for once more: he has tried some sessions already, and
+/// something may be due there now.
+fn leave_word(lock: &Path) {
+    let _ = File::open(lock).and_then(|file| file.set_modified(SystemTime::now()));
+}
+
+fn last_word(lock: &Path) -> Option<SystemTime> {
+    fs::metadata(lock).and_then(|meta| meta.modified()).ok()
+}
+
+struct Recovery<'a> {
+    settings: &'a Settings,
     /// Each session is tried once: what fails again is left to the next recovery.
     tried: BTreeSet<String>,
     under_way: Vec<Started>,
@@ -83,7 +111,7 @@ struct Started {
     lived: bool,
 }
 
-impl Recovery {
+impl Recovery<'_> {
     /// Until nothing is due that has not been tried.
     fn run(mut self) -> store::Result<()> {
         loop {
@@ -103,7 +131,7 @@ impl Recovery {
         let now = clock::now_ms();
         let paths = &self.settings.paths;
         let before = now - unfinished::SILENCE.as_millis() as i64;
-        let mut store = open(&self.settings, now)?;
+        let mut store = open(self.settings, now)?;
         let survey = due::survey(paths, Some(store.connection()), &self.tried, before, now)?;
         let mut changed = false;
         for session in &survey.silent {
@@ -140,7 +168,7 @@ impl Recovery {
 
     /// Whether a seat has come free.
     fn any_over(&mut self) -> bool {
-        let (settings, n) = (&self.settings, self.under_way.len());
+        let (settings, n) = (self.settings, self.under_way.len());
         self.under_way.retain_mut(|started| !started.over(settings));
         self.under_way.len() < n
     }

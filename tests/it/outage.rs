@@ -153,7 +153,7 @@ fn events_wait_elsewhere_while_the_disk_is_read_only() {
     let Some(w) = on_small_disks("8m") else { return };
     w.worker_of("s");
     let _ = w.memctl(&["kill", "--all"]);
-    w.remount("data", "ro");
+    w.remount("data", "ro").unwrap();
     for payload in turn("s", 12) {
         hook(&w, &payload);
     }
@@ -161,7 +161,7 @@ fn events_wait_elsewhere_while_the_disk_is_read_only() {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
-    w.remount("data", "rw");
+    w.remount("data", "rw").unwrap();
     hook(&w, &end("s"));
     all_in_order(&w, 12);
 }

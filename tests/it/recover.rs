@@ -2,9 +2,7 @@
 //! found by the next start of any session, by the session's next event, or by nobody's help.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::recordings::{end, prompt, start, stop, tool};
-use crate::support::{World, until};
+use crate::support::{Client, World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
@@ -158,6 +156,39 @@ fn of_two_that_recover_at_once_one_works() {
     w.rest();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"]);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
+}
+
+/// The one that runs has tried the session already when something is left there again.
+#[test]
+fn what_is_asked_for_while_another_recovers_is_done_by_it() {
+    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("again");
+    w.hook(&stop("again", "t", "Done."));
+    w.until_count(SUMMARIES, 1);
+    w.kill(pid);
+    w.spooled(&prompt("first", "t", "go"));
+    w.spooled(&end("first"));
+    let paused = w.path("paused");
+    w.set("MEMCTL_TESTPOINT", &format!("worker.completing#1=pause:{}", paused.display()));
+    let mut first = w.spawn(&["recover"]);
+    until("it has tried the one, and waits for the other", || {
+        let tried = w.logs().contains("removed what a dead worker left behind");
+        (tried && paused.exists()).then_some(()).ok_or_else(|| w.logs())
+    });
+    w.set("MEMCTL_TESTPOINT", "");
+    w.spooled(&prompt("again", "t2", "go on"));
+    w.spooled(&end("again"));
+    assert_eq!(w.memctl(&["recover"]).ok(), "");
+    assert_eq!(w.spools().len(), 1, "it is left to the first");
+    let code = until("the first is through", || {
+        // Each of its workers comes by here.
+        let _ = fs::remove_file(&paused);
+        first.try_wait().unwrap().ok_or(format!("{:?}", w.spools()))
+    });
+    assert!(code.success());
+    assert!(w.spools().is_empty(), "which has taken it in");
+    w.rest();
+    assert_eq!(w.count(SUMMARIES), 3);
 }
 
 #[test]
@@ -306,36 +337,13 @@ fn a_session_that_is_somebodys_is_not_ended_however_silent() {
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
 }
 
-/// A shell in the client's place: hooks are its children, and it dies when told.
-struct Client(Child);
-
-impl Client {
-    /// Runs hooks with these payloads, one after the other, and lives on.
-    fn new(w: &World, payloads: &[Value]) -> Client {
-        // It has the world's environment for its children, and is no process of the world itself.
-        let world = w.command(Path::new("/bin/sh"));
-        let exports: String = world
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)))
-            .map(|(name, value)| format!("export {name}='{value}'\n"))
-            .collect();
-        let mut shell = Command::new("/bin/sh");
-        shell.env_clear();
-        let hook = format!("CLAUDE_PID=$$ '{}' hook >&2", env!("CARGO_BIN_EXE_memctl"));
-        let lines: String = payloads.iter().map(|p| format!("{hook} <<'E'\n{p}\nE\n")).collect();
-        shell.args(["-c", &format!("{exports}{lines} echo done; read forever")]);
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = shell.spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        assert_eq!(said, "done\n");
-        Client(child)
+/// A client that has sent these, one after the other, and lives on.
+fn client(w: &World, payloads: &[Value]) -> Client {
+    let mut client = Client::new(w);
+    for payload in payloads {
+        client.hook(payload, "").unwrap().ok();
     }
-
-    fn die(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
+    client
 }
 
 #[test]
@@ -344,7 +352,7 @@ fn a_session_whose_client_has_gone_is_ended() {
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
     let go = prompt("s", "t", "go");
-    let client = Client::new(&w, &[go, tool("s", "t", "u", "cargo test", "ok. 3 passed")]);
+    let client = client(&w, &[go, tool("s", "t", "u", "cargo test", "ok. 3 passed")]);
     w.worker();
     w.until_count("SELECT count(*) FROM pending_messages", 1);
     client.die();
@@ -363,9 +371,9 @@ fn a_session_whose_client_has_gone_is_ended() {
 fn of_several_clients_the_last_one_counts() {
     let w =
         World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_CLIENT_GRACE", "2s");
-    let one = Client::new(&w, &[prompt("s", "t", "go")]);
+    let one = client(&w, &[prompt("s", "t", "go")]);
     let pid = w.worker();
-    let other = Client::new(&w, &[tool("s", "t", "u", "ls", "x")]);
+    let other = client(&w, &[tool("s", "t", "u", "ls", "x")]);
     w.until_count("SELECT count(*) FROM pending_messages", 1);
     one.die();
     w.hook(&tool("s", "t", "u2", "ls", "y"));
@@ -384,7 +392,7 @@ fn an_end_that_comes_in_time_is_the_end() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
-    let client = Client::new(&w, &[prompt("s", "t", "go"), end("s")]);
+    let client = client(&w, &[prompt("s", "t", "go"), end("s")]);
     client.die();
     w.rest();
     assert_eq!(w.rows("SELECT end_reason FROM sessions"), ["other"]);
@@ -400,7 +408,7 @@ fn a_session_whose_worker_and_client_have_gone_is_ended() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
-    let client = Client::new(&w, &[prompt("s", "t", "go")]);
+    let client = client(&w, &[prompt("s", "t", "go")]);
     let pid = w.worker();
     w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
     w.kill(pid);

@@ -77,8 +77,10 @@ pub fn check(w: &World, sessions: &[Session]) -> Found {
         ),
         ends: rows(
             w,
+            // Those that a hook has sent: of a client that died another one is made.
             "SELECT id, content_session_id, 'end' FROM pending_messages
-             WHERE event = 'end' AND turn_id IS NULL ORDER BY id",
+             WHERE event = 'end' AND turn_id IS NULL AND substr(event_id, 15, 1) = '7'
+             ORDER BY id",
         ),
     };
     // By the prompt's turn: what comes of a turn whose own prompt was never kept is filed under the

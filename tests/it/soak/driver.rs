@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{EVENTS_EACH, Lot, Measure, Run};
+use crate::support::Client;
 use crate::support::recordings::{end, payload, prompt, start, stop, tool};
 use crate::support::wait::jitter;
 use crate::support::world::Output;
@@ -64,6 +65,9 @@ pub struct Event {
 pub struct Session {
     pub name: String,
     pub events: Vec<Event>,
+    /// Some sessions have a client that may die; the others' is this process.
+    mortal: bool,
+    client: Option<Client>,
 }
 
 /// Drives one session after the other. No hook may break its client, whatever happens.
@@ -71,7 +75,12 @@ pub fn sessions(run: &Run) -> Vec<Session> {
     let mut done = Vec::new();
     while let Some(n) = run.another() {
         let mut lot = Lot(run.plan.seed ^ (n as u64).wrapping_mul(0x5851_f42d_4c95_7f2d));
-        let mut session = Session { name: format!("session-{n}"), events: Vec::new() };
+        let mut session = Session {
+            name: format!("session-{n}"),
+            events: Vec::new(),
+            mortal: matches!(run.plan.measure, Measure::Time(_)) && lot.one_in(3),
+            client: None,
+        };
         run.current.lock().unwrap().push(session.name.clone());
         // Shows what is remembered, and asks for recovery.
         let _ = run.world.hook_bytes(&[], start(&session.name).to_string().as_bytes());
@@ -82,6 +91,7 @@ pub fn sessions(run: &Run) -> Vec<Session> {
                 session.drive(run, &mut lot, events);
             }
         }
+        session.let_client_go(run);
         run.current.lock().unwrap().retain(|name| *name != session.name);
         done.push(session);
     }
@@ -143,10 +153,15 @@ impl Session {
         // Most workers are started by prompts.
         let begins = matches!(what, What::Prompt { .. });
         let steps = cfg!(debug_assertions) && lot.one_in(if begins { 3 } else { 30 });
-        let output = if faults && steps {
+        let mut step = || format!("{}#{}=kill", lot.of(STEPS).unwrap(), 1 + lot.below(3));
+        let points = if faults && steps { step() } else { String::new() };
+        if !points.is_empty() {
             run.count("told to die at a step");
-            let step = lot.of(STEPS).unwrap();
-            run.world.hook_at(payload, &format!("{step}#{}=kill", 1 + lot.below(3)))
+        }
+        let output = if self.mortal {
+            self.through_client(run, payload, &points)
+        } else if !points.is_empty() {
+            run.world.hook_at(payload, &points)
         } else if faults && lot.one_in(if ends { 2 } else { 30 }) {
             run.count(if ends { "killed the hook of an end" } else { "killed a hook" });
             // Long enough for some to have started a worker.
@@ -164,6 +179,27 @@ impl Session {
         self.events.push(Event { what, turn: turn.to_owned(), acknowledged });
         if lot.one_in(4) {
             jitter(lot.moment(Duration::from_millis(30)));
+        }
+    }
+
+    /// As [`World::hook_at`], by the session's client, or another one that goes on in its place. Of
+    /// a hook whose client was killed nobody knows anything.
+    fn through_client(&mut self, run: &Run, payload: &Value, points: &str) -> Output {
+        let client = self.client.get_or_insert_with(|| {
+            let client = Client::new(&run.world);
+            run.clients.lock().unwrap().push(client.pid());
+            client
+        });
+        client.hook(payload, points).unwrap_or_else(|| {
+            self.let_client_go(run);
+            Output { code: None, out: String::new(), err: String::new() }
+        })
+    }
+
+    /// It ends, unless it has already.
+    fn let_client_go(&mut self, run: &Run) {
+        if let Some(client) = self.client.take() {
+            run.clients.lock().unwrap().retain(|pid| *pid != client.pid());
         }
     }
 

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rusqlite::Connection;
 
-use super::{Lot, Measure, Run};
+use super::{DISK, Lot, Measure, Run};
 use crate::support::until;
 use crate::support::wait::jitter;
 
@@ -21,6 +21,8 @@ const KILLS: Duration = Duration::from_millis(50);
 
 /// Longer than a hook waits for an answer (150 ms), shorter than its last deadline.
 const HELD: Duration = Duration::from_millis(400);
+
+const HOUR: u64 = 3_600_000;
 
 pub fn until_calm(run: &Run) {
     let mut faults =
@@ -54,7 +56,7 @@ impl Faults<'_> {
     fn one(&mut self) {
         self.go_on(Instant::now());
         let w = &self.run.world;
-        match self.lot.below(16) {
+        match self.lot.below(20) {
             0 | 1 => self.kill("hook", "killed somebody's hook"),
             2..=5 => self.kill("worker", "killed a worker"),
             6 | 7 => self.kill("recover", "killed a recovery"),
@@ -63,6 +65,9 @@ impl Faults<'_> {
             11 => self.remove(&w.session_locks(), "removed a session's lock file"),
             12 => self.write_elsewhere(),
             13 => self.hold_the_store_lock(),
+            14 => self.fill_the_disk(),
+            15 | 16 => self.kill_a_client(),
+            17 => self.set_the_clock(),
             _ => self.start_a_second(),
         }
     }
@@ -143,6 +148,33 @@ impl Faults<'_> {
         file.lock().unwrap();
         self.run.count("held the store's lock");
         jitter(HELD);
+    }
+
+    /// For longer than it takes many a worker to be born, and to try.
+    fn fill_the_disk(&mut self) {
+        let w = &self.run.world;
+        if self.run.disk && w.squeeze("data").is_ok() {
+            self.run.count("filled the disk");
+            jitter(HELD);
+            until("the disk is as large as before", || w.remount("data", &format!("size={DISK}")));
+        }
+    }
+
+    fn kill_a_client(&mut self) {
+        let clients = self.run.clients.lock().unwrap();
+        if let Some(&pid) = self.lot.of(&clients) {
+            // It is not waited for before it has left the list.
+            self.signal(pid, Signal::SIGKILL, "killed a client");
+        }
+    }
+
+    /// By up to two hours to either side: not so far that a session has been silent for long.
+    fn set_the_clock(&mut self) {
+        if cfg!(debug_assertions) {
+            let wrong_by = self.lot.below(4 * HOUR) as i64 - 2 * HOUR as i64;
+            fs::write(self.run.world.path("clock"), wrong_by.to_string()).unwrap();
+            self.run.count("set the clock");
+        }
     }
 
     fn start_a_second(&mut self) {

@@ -37,6 +37,9 @@ const EVENTS_EACH: usize = 100;
 const REST: Duration = Duration::from_secs(20);
 const ASKED: u32 = 9;
 
+/// The disk of the data dir, while it is not full. In memory, of which it takes what is on it.
+const DISK: &str = "4g";
+
 /// How much is driven.
 #[derive(Clone, Copy, Debug)]
 enum Measure {
@@ -110,6 +113,10 @@ struct Run {
     calm: AtomicBool,
     /// Sessions that are being driven.
     current: Mutex<Vec<String>>,
+    /// Clients that may be killed.
+    clients: Mutex<Vec<i32>>,
+    /// The data dir has a disk of its own, which may be full.
+    disk: bool,
     /// How often each kind of fault was done.
     faults: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -134,11 +141,14 @@ impl Run {
 fn what_was_acknowledged_is_there_once_whatever_dies() {
     let plan = Plan::from_env();
     println!("MEMCTL_SOAK_SEED={} {:?}", plan.seed, plan.measure);
-    let world = World::new()
+    let mut world = World::new()
         .with("MEMCTL_WORKER_LINGER", "300ms")
         .with("MEMCTL_WORKER_IDLE_TIMEOUT", "3s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "200ms")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "500ms");
+    let disk = matches!(plan.measure, Measure::Time(_)) && world.mount("data", DISK);
+    let clock = world.path("clock").display().to_string();
+    world.set("MEMCTL_TESTCLOCK", &clock);
     let run = Run {
         world,
         plan,
@@ -146,6 +156,8 @@ fn what_was_acknowledged_is_there_once_whatever_dies() {
         next: AtomicUsize::new(0),
         calm: AtomicBool::new(false),
         current: Mutex::default(),
+        clients: Mutex::default(),
+        disk,
         faults: Mutex::default(),
     };
     let mut sessions = thread::scope(|scope| {

@@ -1,8 +1,10 @@
 //! The world a test lives in.
 
+pub mod client;
 pub mod recordings;
 pub mod wait;
 pub mod world;
 
+pub use client::Client;
 pub use wait::until;
 pub use world::World;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::sys::statvfs::statvfs;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -98,10 +99,24 @@ impl World {
     }
 
     /// Mounted anew, with these options.
-    pub fn remount(&self, part: &str, options: &str) {
+    ///
+    /// # Errors
+    /// Why the disk cannot have them.
+    pub fn remount(&self, part: &str, options: &str) -> Result<(), String> {
         let options = format!("remount,{options}");
-        let done = Command::new("mount").args(["-o", &options]).arg(self.path(part)).status();
-        assert!(done.unwrap().success(), "{options}");
+        let mut mount = Command::new("mount");
+        let output = mount.args(["-o", &options]).arg(self.path(part)).output().unwrap();
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Makes the disk at `part` as small as what is on it.
+    pub fn squeeze(&self, part: &str) -> Result<(), String> {
+        let disk = statvfs(&self.path(part)).unwrap();
+        let used = (disk.blocks() - disk.blocks_free()) * disk.fragment_size();
+        self.remount(part, &format!("size={used}"))
     }
 
     /// Fills the disk at `part` to its last byte.
@@ -236,8 +251,11 @@ impl World {
         list(&self.sockets(), |name| name.ends_with(".sock"))
     }
 
+    /// Sessions' spools, at both places.
     pub fn spools(&self) -> Vec<PathBuf> {
-        list(&self.data().join("spool"), |name| name.ends_with(".d"))
+        let second = self.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
+        let of = |dir: PathBuf| list(&dir, |name| name.ends_with(".d"));
+        [of(self.data().join("spool")), of(second)].concat()
     }
 
     /// What the logs say, of all sessions.

@@ -1,0 +1,82 @@
+//! A shell in the client's place: hooks are its children, and it dies when told.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use super::World;
+use super::world::Output;
+
+/// What a shell says of a child that was killed.
+const KILLED: i32 = 128 + 9;
+
+pub struct Client {
+    shell: Child,
+    asks: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    /// Where a hook reads and writes, but for the ending.
+    files: PathBuf,
+}
+
+impl Client {
+    pub fn new(w: &World) -> Client {
+        // It has the world's environment for its children, and is no process of the world itself.
+        let world = w.command(Path::new("/bin/sh"));
+        let exports: String = world
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)))
+            .map(|(name, value)| format!("export {name}='{value}'\n"))
+            .collect();
+        let memctl = env!("CARGO_BIN_EXE_memctl");
+        let script = format!(
+            "{exports}
+             while read -r files points; do
+               MEMCTL_TESTPOINT=$points CLAUDE_PID=$$ '{memctl}' hook \
+                 <$files.in >$files.out 2>$files.err
+               echo $?
+             done"
+        );
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().args(["-c", &script]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut shell = shell.spawn().unwrap();
+        Client {
+            asks: shell.stdin.take().unwrap(),
+            answers: BufReader::new(shell.stdout.take().unwrap()),
+            files: w.path(&format!("client-{}", shell.id())),
+            shell,
+        }
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.shell.id().cast_signed()
+    }
+
+    /// Runs a hook with this payload, which meets these test points. `None`: the client was killed
+    /// meanwhile, and nobody knows what became of it.
+    pub fn hook(&mut self, payload: &Value, points: &str) -> Option<Output> {
+        let file = |kind: &str| self.files.with_extension(kind);
+        fs::write(file("in"), payload.to_string()).unwrap();
+        writeln!(self.asks, "{} {points}", self.files.display()).ok()?;
+        let mut code = String::new();
+        self.answers.read_line(&mut code).ok()?;
+        let code: i32 = code.trim().parse().ok()?;
+        let read = |kind| fs::read_to_string(file(kind)).unwrap_or_default();
+        Some(Output { code: (code != KILLED).then_some(code), out: read("out"), err: read("err") })
+    }
+
+    pub fn die(mut self) {
+        self.shell.kill().unwrap();
+        self.shell.wait().unwrap();
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
