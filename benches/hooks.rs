@@ -23,8 +23,13 @@ pub struct Server {
 
 impl Server {
     pub fn start(world: &World, floor: &Path, promise: &str) -> Result<Server> {
-        let socket = world.socket_dir().join(promise).display().to_string();
-        let file = world.path(promise).display().to_string();
+        Server::start_as(world, floor, promise, promise)
+    }
+
+    /// One of several, by its name.
+    pub fn start_as(world: &World, floor: &Path, promise: &str, name: &str) -> Result<Server> {
+        let socket = world.socket_dir().join(name).display().to_string();
+        let file = world.path(name).display().to_string();
         let mut command = Command::new(floor);
         let child = command
             .args(["serve", &socket, &file, promise])

@@ -167,6 +167,11 @@ impl World {
         count().map_err(|e: rusqlite::Error| format!("{sql}: {e}"))
     }
 
+    /// How many events hooks have given up.
+    pub fn counted_lost(&self) -> usize {
+        fs::metadata(self.data().join("lost")).map_or(0, |meta| meta.len() as usize)
+    }
+
     /// Bytes of the database and its log.
     pub fn database_bytes(&self) -> u64 {
         let size = |name| fs::metadata(self.data().join(name)).map_or(0, |meta| meta.len());

@@ -199,8 +199,14 @@ impl Keeper {
                 let Some(session) = session else { return Ok(()) };
                 let done =
                     commit::complete(tx, session, batch, distilled, backend, clock::now_ms())?;
-                if done == Completed::Dropped {
-                    tracing::info!("dropped a batch that was changed while it was in hand");
+                // Said before the commit: so the log has the order of the store.
+                match done {
+                    Completed::Stored { .. } => {
+                        tracing::info!(events = batch.messages.len(), "stored a batch");
+                    }
+                    Completed::Dropped => {
+                        tracing::info!("dropped a batch that was changed while it was in hand");
+                    }
                 }
                 Ok(())
             },

@@ -22,6 +22,7 @@ pub struct Found {
     summaries: usize,
     observations: i64,
     workers: i64,
+    batches: usize,
     given_up: i64,
 }
 
@@ -36,8 +37,13 @@ impl fmt::Display for Found {
         write!(
             f,
             "{} turns stopped, {} of them with their summary; {} observations; {} workers owned a \
-             session; {} messages given up",
-            self.stopped, self.summaries, self.observations, self.workers, self.given_up
+             session and stored {} batches; {} messages given up",
+            self.stopped,
+            self.summaries,
+            self.observations,
+            self.workers,
+            self.batches,
+            self.given_up
         )
     }
 }
@@ -105,6 +111,7 @@ pub fn check(w: &World, sessions: &[Session]) -> Found {
     }
     stored.unknown(sessions, &mut found);
     processing(w, &mut found);
+    owners(w, &mut found);
     found
 }
 
@@ -249,6 +256,24 @@ fn turns(session: &Session, summaries: &Rows, found: &mut Found) {
         found.summaries += usize::from(stopped && n == 1);
         if stopped && n != 1 || acknowledged(turn, false) && n > 1 {
             found.wrong.push(format!("{}: {n} summaries of {turn}", session.name));
+        }
+    }
+}
+
+/// Of a session's owners one at a time has any effect: who was followed by another one stores
+/// nothing more. Each batch is logged under the store's lock.
+fn owners(w: &World, found: &mut Found) {
+    for log in fs::read_dir(w.data().join("logs")).unwrap().flatten() {
+        let text = fs::read_to_string(log.path()).unwrap();
+        let stored = text.lines().filter(|line| line.contains(" stored a batch"));
+        let pids: Vec<&str> = stored.filter_map(|line| line.split_whitespace().nth(2)).collect();
+        found.batches += pids.len();
+        let mut owners: Vec<&str> = pids.clone();
+        owners.dedup();
+        let distinct: HashSet<&str> = owners.iter().copied().collect();
+        if distinct.len() != owners.len() {
+            let name = log.file_name();
+            found.wrong.push(format!("{}: owners in turn: {owners:?}", name.display()));
         }
     }
 }
