@@ -228,7 +228,7 @@ fn choose(conn: &Connection, args: &Args) -> Result<Doomed> {
     let mut doomed = Doomed::default();
     for name in &args.what {
         if let Some(row) = observations::by_name(conn, name).context("database")? {
-            doomed.add_observation(row.id);
+            doomed.add_observation(conn, row.id).context("database")?;
         } else if let Some(row) = summaries::by_name(conn, name).context("database")? {
             doomed.add_summary(conn, row.id).context("database")?;
         } else if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {

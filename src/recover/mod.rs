@@ -154,7 +154,7 @@ impl Recovery<'_> {
         for due in survey.due.into_iter().take(free) {
             tracing::info!(client = due.client, session = due.session, "{}", due.why);
             self.tried.insert(due.key.clone());
-            match launch::finish_off(&self.settings, &due.client, &due.session) {
+            match launch::finish_off(self.settings, &due.client, &due.session) {
                 Ok(()) => {
                     testpoint::at("recover.started");
                     let at = Instant::now();

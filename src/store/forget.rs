@@ -156,8 +156,17 @@ impl Doomed {
         Ok(())
     }
 
-    pub fn add_observation(&mut self, id: i64) {
-        self.observations.insert(id);
+    /// An observation, and those whose place it took.
+    pub fn add_observation(&mut self, conn: &Connection, id: i64) -> Result<()> {
+        let mut of = conn.prepare_cached(
+            "WITH RECURSIVE told(id, uuid) AS (SELECT id, uuid FROM observations WHERE id = ?1
+               UNION SELECT o.id, o.uuid FROM observations o
+               JOIN told ON o.superseded_by = told.uuid)
+             SELECT id FROM told",
+        )?;
+        let all = of.query_map([id], |r| r.get(0))?;
+        self.observations.extend(all.collect::<rusqlite::Result<Vec<i64>>>()?);
+        Ok(())
     }
 
     /// Whatever is wanted: of a project or a time whole sessions, where all of one is meant.
@@ -181,7 +190,7 @@ impl Doomed {
         let summaries = matching(conn, SUMMARIES, "m.project_id", &OF_SUMMARIES, wanted)?;
         summaries.into_iter().try_for_each(|id| self.add_summary(conn, id))?;
         let observed = matching(conn, OBSERVATIONS, "m.project_id", &OF_OBSERVATIONS, wanted)?;
-        self.observations.extend(observed);
+        observed.into_iter().try_for_each(|id| self.add_observation(conn, id))?;
         self.events.extend(matching(conn, EVENTS, "NULL", &OF_EVENTS, wanted)?);
         Ok(())
     }

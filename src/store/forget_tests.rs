@@ -168,7 +168,7 @@ fn no_number_is_given_twice() {
     let mut w = World::new();
     w.distil(1, "First", 35);
     w.forget(36, |doomed, conn| {
-        doomed.add_observation(1);
+        doomed.add_observation(conn, 1)?;
         doomed.add_summary(conn, 1)?;
         doomed.add_session(conn, 2)
     });
@@ -257,4 +257,20 @@ fn what_refers_to_a_session_lets_go_of_it() {
     assert_eq!(w.texts("SELECT ifnull(session_id, '-') || cost FROM spent"), ["-2.5"]);
     assert_eq!(w.texts("SELECT count(*) || '' FROM seen"), ["0"]);
     assert_eq!(w.texts("SELECT ifnull(parent_session_id, '-') || '' FROM sessions"), ["-"]);
+}
+
+#[test]
+fn what_an_observation_replaced_goes_with_it() {
+    let mut w = World::new();
+    w.distil(1, "Piece", 35);
+    w.accept(&event("one", Kind::Stop, 37, "once more"));
+    w.distil(1, "Whole", 38);
+    w.conn
+        .execute_batch(
+            "UPDATE observations SET superseded_by = (SELECT uuid FROM observations WHERE id = 2)
+             WHERE id = 1",
+        )
+        .unwrap();
+    w.forget(40, |doomed, conn| doomed.add_observation(conn, 2));
+    assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
 }

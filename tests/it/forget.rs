@@ -1,8 +1,10 @@
 //! What is forgotten is in no table, no queue, no spool and no byte of the files, however late it
 //! is reported; and a session that goes on is recorded anew.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::Path;
+use std::process::Stdio;
 use std::thread;
 
 use serde_json::Value;
@@ -226,4 +228,33 @@ fn before_anything_is_remembered_there_is_nothing_to_forget() {
     let w = World::new();
     assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to forget\n");
     assert!(!w.data().exists());
+}
+
+#[test]
+fn at_a_terminal_it_asks_before_it_forgets_much() {
+    let w = two_sessions();
+    let forget = |typed: &[u8]| {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.args(["forget", "first-session"]).stdout(Stdio::piped());
+        command.stdin(pty.slave.try_clone().unwrap()).stderr(pty.slave.try_clone().unwrap());
+        let child = command.spawn().unwrap();
+        let mut terminal = File::from(pty.master);
+        terminal.write_all(typed).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let mut shown = vec![0; 4096];
+        let n = terminal.read(&mut shown).unwrap();
+        let shown = String::from_utf8_lossy(&shown[..n]).into_owned();
+        (shown, String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for typed in [&b"n\n"[..], b"\n"] {
+        let (shown, said) = forget(typed);
+        assert!(shown.contains("Forget 1 session, 1 prompt") && shown.contains("[y/N]"), "{shown}");
+        assert_eq!(said, "nothing was forgotten\n");
+    }
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
+    let (_, said) = forget(b"y\n");
+    assert!(said.starts_with("forgot 1 session"), "{said}");
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 1);
 }

@@ -15,6 +15,9 @@ use crate::support::{World, until};
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
 
+/// The tool uses of a test.
+const COUNTED: &str = "event = 'tool' AND tool_use_id LIKE 'u%'";
+
 /// A hook in the way of nobody: a generous bound, for the machine may be busy.
 const AT_MOST: Duration = Duration::from_secs(2);
 
@@ -36,7 +39,8 @@ fn turn(session: &str, n: usize) -> Vec<Value> {
 #[track_caller]
 fn all_in_order(w: &World, n: i64) {
     w.rest();
-    let uses = w.rows("SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id");
+    let uses =
+        w.rows(&format!("SELECT tool_use_id FROM pending_messages WHERE {COUNTED} ORDER BY id"));
     let wanted: Vec<String> = (0..n).map(|u| format!("u{u:02}")).collect();
     assert_eq!(uses, wanted);
     let last = w.rows("SELECT event FROM pending_messages WHERE event <> 'end' ORDER BY id DESC");
@@ -87,11 +91,25 @@ fn on_small_disks(size: &str) -> Option<World> {
     (w.mount("data", size) && w.mount("s", size)).then_some(w)
 }
 
+/// Fills the data dir's disk, and the room that the log has ahead, until events of this session,
+/// which are none of those that are counted, wait elsewhere.
+fn fill_up(w: &World, session: &str) {
+    w.fill("data");
+    let much = "a line of what a tool has said\n".repeat(2000);
+    for n in 0..200 {
+        w.hook(&tool(session, "t", &format!("filler-{n}"), "ls", &much));
+        if !w.spools().is_empty() {
+            return;
+        }
+    }
+    panic!("there is room for everything");
+}
+
 #[test]
 fn events_wait_elsewhere_while_the_disk_is_full() {
     let Some(w) = on_small_disks("8m") else { return };
     w.worker_of("s");
-    w.fill("data");
+    fill_up(&w, "s");
     for payload in turn("s", 12) {
         hook(&w, &payload);
     }
@@ -125,7 +143,7 @@ fn a_session_that_begins_on_a_full_disk_is_kept() {
 fn what_can_be_kept_nowhere_is_counted_and_said_once() {
     let Some(w) = on_small_disks("8m") else { return };
     let pid = w.worker_of("s");
-    w.fill("data");
+    fill_up(&w, "s");
     w.fill("s");
     for payload in &turn("s", 4)[..4] {
         let begun = Instant::now();
@@ -265,7 +283,9 @@ fn outage(w: &World, begin: impl FnOnce(), over: impl FnOnce()) {
             drivers.into_iter().flat_map(|d| d.join().unwrap()).collect()
         })
     });
-    assert_eq!(w.count("SELECT count(*) FROM pending_messages"), 0, "the store was out");
+    let counted = format!("SELECT count(*) FROM pending_messages WHERE {COUNTED}");
+    // A small one or two may have found room in the log.
+    assert!(w.count(&counted) <= SESSIONS as i64, "the store was out");
     let mut alive = w.processes();
     alive.sort_unstable();
     let mut before = workers.clone();
@@ -277,17 +297,18 @@ fn outage(w: &World, begin: impl FnOnce(), over: impl FnOnce()) {
         w.hooks(&[stop(&session(s), "t", "Done."), end(&session(s))]);
     }
     w.rest();
-    let taken = w.rows(
-        "SELECT content_session_id, count(*), count(DISTINCT tool_use_id) FROM
-           (SELECT * FROM pending_messages WHERE event = 'tool' ORDER BY id) GROUP BY 1",
-    );
+    let taken = w.rows(&format!(
+        "SELECT content_session_id, count(*), count(DISTINCT tool_use_id) FROM pending_messages
+         WHERE {COUNTED} GROUP BY 1"
+    ));
     assert_eq!(taken.len(), SESSIONS);
     for row in taken {
         assert!(row.ends_with(&format!("|{n_events}|{n_events}")), "{row}");
     }
     let behind = "SELECT count(*) FROM pending_messages a JOIN pending_messages b
       ON b.session_id = a.session_id AND b.event = a.event AND b.id > a.id
-      WHERE a.event = 'tool' AND b.tool_use_id < a.tool_use_id";
+      WHERE a.event = 'tool' AND a.tool_use_id LIKE 'u%' AND b.tool_use_id LIKE 'u%'
+        AND b.tool_use_id < a.tool_use_id";
     assert_eq!(w.count(behind), 0, "in order");
     assert_eq!(w.count(generations), SESSIONS as i64, "nobody else took any of them");
     assert_eq!((w.count(UNDONE), w.count(SUMMARIES)), (0, SESSIONS as i64));
@@ -352,6 +373,6 @@ fn twenty_sessions_outlive_a_locked_store() {
 fn twenty_sessions_outlive_a_full_disk() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     if w.mount("data", "24m") {
-        outage(&w, || w.fill("data"), || w.empty("data"));
+        outage(&w, || fill_up(&w, "session-00"), || w.empty("data"));
     }
 }

@@ -52,7 +52,7 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
     let session = match (event.kind, known) {
         (Kind::Unknown, _) | (Kind::End | Kind::Finalize, None) => return Ok(nothing(false)),
         (_, Some(id)) => id,
-        (_, None) => begin(tx, event, forgotten, now)?,
+        (_, None) => sessions::begin(tx, event, forgotten, now)?,
     };
     let taking = Taking {
         tx,
@@ -80,25 +80,6 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
     }
     let open = open_prompts(tx, session)?;
     Ok(Accepted { kind: event.kind, duplicate, session_id: Some(session), prompt, closed, open })
-}
-
-/// The row of a session that was not known. One that was forgotten counts its owners from the time
-/// of that, so that no earlier one takes it for his: row ids may come again.
-fn begin(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) -> Result<i64> {
-    let at = event.at.min(now);
-    tx.prepare_cached(
-        "INSERT INTO sessions (uuid, client, content_session_id, cwd, generation,
-           started_at_epoch, last_event_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
-    )?
-    .execute(params![
-        new_uuid(now),
-        event.client,
-        event.session,
-        event.cwd,
-        forgotten.unwrap_or(0),
-        at
-    ])?;
-    Ok(tx.last_insert_rowid())
 }
 
 /// One event on its way in.

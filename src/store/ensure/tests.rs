@@ -107,7 +107,7 @@ fn a_database_of_an_earlier_list_gets_the_steps_it_lacks() {
         conn.execute_batch(ROWS).unwrap();
         conn.pragma_update(None, "user_version", n as i64).unwrap();
         assert!(!is_current(&conn).unwrap());
-        ensure(&mut conn).unwrap();
+        ensure(&mut conn, Journal::Log).unwrap();
         assert!(is_current(&conn).unwrap());
         assert_eq!(shape(&conn), shape(&memory()), "from version {n}");
         assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);

@@ -1,9 +1,10 @@
-//! Sessions, read: by the client's id, by what a person types of it, with their prompts.
+//! Sessions, begun and read: by the client's id, by what a person types of it, with their prompts.
 
-use memctl_proto::event::Process;
+use memctl_proto::event::{Event, Process};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::error::Result;
+use super::new_uuid;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
@@ -251,6 +252,25 @@ pub fn parent(
         )?
         .query_row(params![client, process.pid, process.start as i64, turn, fork], |r| r.get(0))
         .optional()?)
+}
+
+/// The row of a session that was not known. One that was forgotten counts its owners from the time
+/// of that, so that no earlier one takes it for his: row ids may come again.
+pub fn begin(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) -> Result<i64> {
+    let at = event.at.min(now);
+    tx.prepare_cached(
+        "INSERT INTO sessions (uuid, client, content_session_id, cwd, generation,
+           started_at_epoch, last_event_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+    )?
+    .execute(params![
+        new_uuid(now),
+        event.client,
+        event.session,
+        event.cwd,
+        forgotten.unwrap_or(0),
+        at
+    ])?;
+    Ok(tx.last_insert_rowid())
 }
 
 /// The worker leaves as it should: the count of those that died begins anew.
