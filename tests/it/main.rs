@@ -35,12 +35,12 @@ mod mend;
 mod money;
 /// The database as it is found: missing, old, new, damaged, gone.
 mod opening;
+/// Stores that are locked, disks that are full or read-only.
+mod outage;
 /// Odd names of every path, a pid namespace of its own, process groups that are killed.
 mod places;
 /// Events that fail, or kill whoever takes them in hand.
 mod poison;
-/// Stores that are locked, disks that are full or read-only.
-mod outage;
 /// Recorded sessions of the real client, event by event, and what the store makes of them.
 mod recorded;
 /// What is left by workers that died or hang, by hooks without one, by clients that are gone.

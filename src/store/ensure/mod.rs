@@ -161,6 +161,8 @@ pub fn journal_mode(conn: &Connection) -> Result<String> {
 /// [`StoreError::Newer`]; what the disk says, also when somebody else has the file open.
 pub fn give_up_log(path: &Path) -> Result<()> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Others may be looking whether all is as it should be.
+    conn.busy_timeout(super::BUSY)?;
     conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     refuse_newer(&conn)?;
     match set_mode(&conn, "TRUNCATE")?.as_str() {
