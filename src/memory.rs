@@ -24,6 +24,8 @@ pub struct Batch {
     /// client began by itself.
     pub previous_turn: Option<String>,
     pub rolling: Rolling,
+    /// It was in hand before, of a worker that died with it.
+    pub again: bool,
 }
 
 /// The session so far, small: read from the store, kept by nobody.
@@ -31,6 +33,8 @@ pub struct Batch {
 pub struct Rolling {
     /// The session's last two summaries, oldest first.
     pub summaries: Vec<Summary>,
+    /// Titles of its last 20 observations, oldest first.
+    pub titles: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -150,6 +154,25 @@ pub struct Usage {
     pub cache_write: u64,
     /// In US dollars, where the provider itself says so.
     pub cost: Option<f64>,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Settled {
+    /// It used this much.
+    Complete(Usage),
+    /// It was broken off, and had said so much by then: of each kind the larger counts, this or
+    /// the estimate.
+    Partial(Usage),
+    /// Nobody knows what it used: the estimate counts.
+    Unknown,
+}
+
+impl Settled {
+    /// It was made, and nothing was used.
+    pub fn nothing() -> Settled {
+        Settled::Complete(Usage::default())
+    }
 }
 
 /// Something worth knowing later.

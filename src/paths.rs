@@ -151,6 +151,16 @@ impl Paths {
         self.run().join("recover.lock")
     }
 
+    /// Who holds one of these may run a backend's program.
+    pub fn agent_slot(&self, n: usize) -> PathBuf {
+        self.run().join(format!("agent-{n}.slot"))
+    }
+
+    /// An empty folder, for programs that look at what they stand in.
+    pub fn agent_dir(&self) -> PathBuf {
+        self.run().join("agent")
+    }
+
     /// One byte for each event that could be kept nowhere.
     pub fn lost(&self) -> PathBuf {
         self.data.join("lost")

@@ -9,7 +9,7 @@
 //! ```
 
 mod clients;
-mod cut;
+pub mod cut;
 mod files;
 mod json;
 mod payload;

@@ -1,6 +1,7 @@
 //! The environment that a process of ours is born with: a list, not an inheritance.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::{Agent, Settings};
 
@@ -39,6 +40,39 @@ pub fn worker_env(settings: &Settings, starter: Starter) -> Vec<(OsString, OsStr
         })
     };
     std::env::vars_os().filter(|(name, _)| given(name)).collect()
+}
+
+/// The environment of the claude backend's program: what is its own of ours, and the sign that
+/// whoever runs inside is no session to be remembered.
+#[expect(clippy::disallowed_methods, reason = "this and `process_env` are what reads it")]
+pub fn claude_env() -> Vec<(OsString, OsString)> {
+    let mut env: Vec<_> =
+        std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_claudes)).collect();
+    let ours = [
+        ("MEMCTL_INTERNAL", "1"),
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        ("CLAUDE_CODE_DISABLE_AUTO_MEMORY", "1"),
+        // We try again ourselves, and later.
+        ("CLAUDE_CODE_MAX_RETRIES", "1"),
+    ];
+    env.extend(ours.map(|(name, value)| (name.into(), value.into())));
+    env
+}
+
+fn is_claudes(name: &str) -> bool {
+    let family = |families: &[&str]| families.iter().any(|family| name.starts_with(family));
+    ALWAYS.contains(&name)
+        || name == "CLAUDE_CONFIG_DIR"
+        || OF_CLAUDE.contains(&name)
+        || family(&["LC_", "XDG_"])
+        || family(&OF_CLAUDE_FAMILIES)
+}
+
+/// Where Claude Code keeps its login, where that is a file.
+pub fn claude_login() -> Option<PathBuf> {
+    let named = super::process_env("CLAUDE_CONFIG_DIR").map(PathBuf::from);
+    let home = || Some(PathBuf::from(super::process_env("HOME")?).join(".claude"));
+    Some(named.or_else(home)?.join(".credentials.json"))
 }
 
 /// `inside_project`: the config file lies in the session's project. A worker does not know where
@@ -97,6 +131,17 @@ mod tests {
         check(anthropic, Starter::Session, &["ANTHROPIC_API_KEY"], &["ANTHROPIC_BASE_URL"]);
         let chain = "[agent]\nbackend = 'gemini'\nfallback = ['openai']\nopenai.key = 'OURS'";
         check(chain, Starter::Session, &["GOOGLE_API_KEY", "OURS"], &["OPENAI_API_KEY"]);
+    }
+
+    #[test]
+    fn a_program_of_ours_gets_its_own_and_nothing_else() {
+        for name in ["PATH", "HOME", "ANTHROPIC_API_KEY", "CLAUDE_CONFIG_DIR", "AWS_REGION"] {
+            assert!(is_claudes(name), "{name}");
+        }
+        for name in ["CLAUDECODE", "CLAUDE_PID", "HTTPS_PROXY", "MEMCTL_DATA_DIR", "GEMINI_API_KEY"]
+        {
+            assert!(!is_claudes(name), "{name}");
+        }
     }
 
     #[test]

@@ -23,8 +23,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::paths::{Paths, Roots};
-pub use agent::{Agent, Allowance, usual_keys};
-pub use birth::{Starter, worker_env};
+pub use agent::{Agent, Allowance, Claude, Http, usual_keys};
+pub use birth::{Starter, claude_env, claude_login, worker_env};
 pub use environment::process_env;
 pub use keys::{BACKENDS, Key, check, find, nearest};
 pub use prices::Price;

@@ -137,6 +137,13 @@ pub fn mark_all_cloexec() -> bool {
     unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, flags) == 0 }
 }
 
+/// The kernel kills this process when the thread that forked it ends. Async-signal-safe.
+pub fn die_with_parent() -> io::Result<()> {
+    // SAFETY: takes two numbers.
+    let done = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 pub fn show_name(name: &CStr) {
     // SAFETY: the name is a C string of less than 16 bytes, which the kernel copies.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };

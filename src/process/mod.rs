@@ -8,6 +8,7 @@
 //! `linux.rs`; it has not been compiled on a machine that has it.
 
 mod birth;
+mod child;
 mod lineage;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -36,6 +37,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use birth::spawn_detached;
+pub use child::{dies_with_us, kill_group};
 pub use lineage::client_process;
 
 /// What the kernel says of one process.

@@ -215,7 +215,8 @@ fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
     let Claim::Batch(batch) = batch else { panic!("{batch:?}") };
     w.forget(151, |doomed, conn| doomed.add_session(conn, 2));
     w.accept(&event("two", Kind::Stop, 160, "new"));
-    let done = write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), "b", 161));
+    let done =
+        write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), By::one("b"), 161));
     assert_eq!(done, commit::Completed::Dropped);
     write(&mut w.conn, |tx| {
         let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();

@@ -11,6 +11,7 @@
 
 pub mod accept;
 pub mod agent_sessions;
+pub mod agents;
 pub mod aside;
 pub mod commit;
 pub mod ensure;
@@ -22,6 +23,7 @@ pub mod notices;
 pub mod observations;
 pub mod private;
 pub mod projects;
+pub mod provisional;
 pub mod queue;
 pub mod queue_admin;
 pub mod sessions;
@@ -29,7 +31,6 @@ pub mod stats;
 pub mod summaries;
 mod tombstones;
 pub mod turns;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
 pub mod usage;
 mod wal;
 

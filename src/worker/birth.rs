@@ -73,6 +73,15 @@ pub fn become_owner(
     Ok(Some(lock))
 }
 
+/// Who recovers goes on with the backend that the session was begun with.
+pub fn begun_with(settings: &Settings, session: &Session, recovery: bool) -> Option<String> {
+    if !recovery {
+        return None;
+    }
+    let reader = Reader::open(&settings.paths, PATIENCE).ok()??;
+    sessions::find(reader.connection(), &session.client, &session.id).ok()??.backend
+}
+
 /// 1, 2, then 4 s. Events are spooled meanwhile.
 fn held_back(store: &store::Result<Option<Reader>>, session: &Session) -> Option<Duration> {
     let reader = store.as_ref().ok()?.as_ref()?;

@@ -18,6 +18,8 @@ pub struct Clocks {
     grace: Option<Instant>,
     /// When the queue or the store is worth another look.
     again: Option<Instant>,
+    /// When what there is makes a batch, for nothing more has come.
+    quiet: Option<Instant>,
 }
 
 /// Whose time has come.
@@ -25,6 +27,7 @@ pub struct Clocks {
 pub enum Due {
     Input(Input),
     LookAgain,
+    Quiet,
 }
 
 impl Clocks {
@@ -36,6 +39,7 @@ impl Clocks {
             end: None,
             grace: None,
             again: None,
+            quiet: None,
             limits,
         }
     }
@@ -78,13 +82,20 @@ impl Clocks {
         self.again = Some(self.again.map_or(at, |before| before.min(at)));
     }
 
+    /// How long the queue has to wait is known: whether that is longer than the end may take.
+    pub fn end_is_before(&self, at: Instant) -> bool {
+        self.end.is_some_and(|end| end < at)
+    }
+
+    pub fn start_quiet(&mut self, at: Instant) {
+        self.quiet = Some(at);
+    }
+
     /// The nearest deadline. There always is one: the age.
     pub fn nearest(&self) -> Instant {
-        [Some(self.age), Some(self.idle), self.linger, self.end, self.grace, self.again]
-            .into_iter()
-            .flatten()
-            .min()
-            .expect("the age")
+        let optional = [self.linger, self.end, self.grace, self.again, self.quiet];
+        let always = [self.age, self.idle];
+        optional.into_iter().flatten().chain(always).min().expect("the age")
     }
 
     /// What is over by now; each is told once.
@@ -115,6 +126,10 @@ impl Clocks {
         if over(self.again) {
             self.again = None;
             return Some(Due::LookAgain);
+        }
+        if over(self.quiet) {
+            self.quiet = None;
+            return Some(Due::Quiet);
         }
         None
     }

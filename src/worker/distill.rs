@@ -1,48 +1,74 @@
-//! The worker's hands: at most one batch at a time, distilled off the main thread, and what is
-//! known about whether claiming another is worth a transaction.
+//! The worker's hands: at most one batch at a time on its way through the memory agent, and what
+//! is known about whether claiming another is worth a transaction.
 //!
-//! A thread cannot be killed. One that takes too long is left behind with its batch, which is
-//! tried again on another; it ends with the process, if it never ends by itself.
+//! The agent runs as a task of the loop's own thread, which is the main one; letting go of a batch
+//! ends the task, and with it whatever program it was talking to.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use memctl_proto::Kind;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 
-use crate::agent::{AgentError, Backend};
-use crate::memory::{Batch, Distilled};
-use crate::store::queue::Take;
-use crate::testpoint;
+use super::books::Books;
+use crate::agent::{self, AgentError, Backend, Mind, Outcome};
+use crate::config::{self, Settings};
+use crate::memory::{Batch, Message, Summary};
+use crate::store::queue::{Take, plain_weight};
 
-/// What a turn may have in front of its `summarize` before it is distilled in parts.
+/// What a turn may have in front of its `summarize` before the local rules take it in parts.
 const EVENTS: usize = 256;
 const BYTES: usize = 1 << 20;
+
+/// A program that nobody has talked to for so long is ended: it is large.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// A batch and what came of it.
 pub struct Distilling {
     pub batch: Arc<Batch>,
-    pub outcome: Result<Distilled, AgentError>,
+    pub outcome: Outcome,
 }
 
-/// A batch on its way through the backend, and until when it is waited for.
-struct Task {
-    outcome: oneshot::Receiver<Result<Distilled, AgentError>>,
-    deadline: Instant,
+/// A summary that holds until the agent answers.
+pub struct Provisional {
+    pub batch: Arc<Batch>,
+    pub summary: Option<Summary>,
+}
+
+/// What the hands have done.
+pub enum Handed {
+    Distilled(Distilling),
+    /// `None`: it could not be made.
+    Provided(Option<Provisional>),
+    /// A conversation has been idle for long.
+    Rest,
+}
+
+/// How much makes a batch.
+struct Measure {
+    events: usize,
+    bytes: usize,
+    weigh: fn(&Message) -> (usize, usize),
 }
 
 pub struct Hands {
-    backend: Backend,
+    settings: Arc<Settings>,
+    chain: Vec<Backend>,
+    session: String,
+    measure: Measure,
+    /// Between two batches, what the agent keeps.
+    mind: Option<Mind>,
+    rests_at: Option<Instant>,
     batch: Option<Arc<Batch>>,
-    task: Option<Task>,
-    /// How long one batch may take.
-    patience: Duration,
+    task: Option<JoinHandle<(Mind, Outcome)>>,
+    provisional: Option<JoinHandle<Provisional>>,
     /// A claim is under way.
     asked: bool,
     /// Something may be due.
     look: bool,
+    /// Take what there is: nobody has said anything for a while.
+    quiet: bool,
     /// Accepted since the last claim.
     events: usize,
     bytes: usize,
@@ -53,14 +79,26 @@ pub struct Hands {
 }
 
 impl Hands {
-    pub fn new(backend: Backend, patience: Duration) -> Hands {
+    /// `session`: a name for it that may leave this machine.
+    pub fn new(settings: Arc<Settings>, chain: Vec<Backend>, session: &str) -> Hands {
+        let config::Agent { batch_events, batch_bytes, .. } = **settings.config.agent;
+        let measure = match chain[0].is_model() {
+            true => Measure { events: batch_events, bytes: batch_bytes, weigh: agent::count },
+            false => Measure { events: EVENTS, bytes: BYTES, weigh: plain_weight },
+        };
         Hands {
-            backend,
+            settings,
+            chain,
+            session: session.to_owned(),
+            measure,
+            mind: None,
+            rests_at: None,
             batch: None,
             task: None,
-            patience,
+            provisional: None,
             asked: false,
             look: false,
+            quiet: false,
             events: 0,
             bytes: 0,
             heard: false,
@@ -68,15 +106,15 @@ impl Hands {
         }
     }
 
-    pub fn backend_name(&self) -> &'static str {
-        self.backend.name()
+    /// The one who is asked first.
+    pub fn backend(&self) -> Backend {
+        self.chain[0]
     }
 
-    /// Events of these kinds were accepted. Tool uses wait for the end of their turn.
+    /// Events of these kinds were accepted. Tool uses wait for company.
     pub fn heard(&mut self, kinds: &[Kind], bytes: usize) {
-        let waits = |kind: &Kind| matches!(kind, Kind::Tool | Kind::ToolFailed | Kind::Subagent);
         self.heard |= !kinds.is_empty();
-        self.look |= !kinds.iter().all(waits);
+        self.look |= !kinds.iter().all(waits_for_company);
         self.events += kinds.len();
         self.bytes += bytes;
     }
@@ -89,14 +127,21 @@ impl Hands {
         self.look = true;
     }
 
+    /// Nothing came for so long that a batch is not waited for any more.
+    pub fn quiet(&mut self) {
+        (self.quiet, self.look) = (true, true);
+    }
+
     /// What to claim next, when there may be something and the hands are free.
     pub fn next_take(&mut self, flush: bool) -> Option<Take> {
-        let due = self.look || self.events >= EVENTS || self.bytes >= BYTES;
+        let Measure { events, bytes, weigh } = self.measure;
+        let due = self.look || self.events >= events || self.bytes >= bytes;
         if self.busy() || !due {
             return None;
         }
-        (self.asked, self.look, self.events, self.bytes) = (true, false, 0, 0);
-        Some(Take { events: EVENTS, bytes: BYTES, flush, limit: self.limit })
+        let flush = flush || self.quiet;
+        (self.asked, self.look, self.quiet, self.events, self.bytes) = (true, false, false, 0, 0);
+        Some(Take { events, bytes, flush, limit: self.limit, weigh })
     }
 
     /// A claim came back with nothing.
@@ -104,41 +149,48 @@ impl Hands {
         self.asked = false;
     }
 
-    pub fn take(&mut self, batch: Arc<Batch>) {
+    pub fn take(&mut self, batch: Arc<Batch>, books: Books) {
         self.asked = false;
-        let (backend, given) = (self.backend, batch.clone());
-        self.batch = Some(batch);
-        let (done, outcome) = oneshot::channel();
-        // A thread of its own, not one of a pool: one that never comes back must not be missed.
-        // Where none can be had, the outcome is that nobody will send one.
-        let _ = thread::Builder::new().name("distill".into()).spawn(move || {
-            testpoint::at("distill.begun");
-            for message in &given.messages {
-                testpoint::with("distill.tool", message.tool_name.as_deref());
+        self.rests_at = None;
+        self.batch = Some(batch.clone());
+        let mut mind = self
+            .mind
+            .take()
+            .unwrap_or_else(|| Mind::new(self.settings.clone(), self.chain.clone(), &self.session));
+        self.task = Some(tokio::spawn(async move {
+            let outcome = mind.distill(batch, &books).await;
+            (mind, outcome)
+        }));
+    }
+
+    /// The next thing that is done; never, while nothing is. A batch stays in hand until it is
+    /// settled.
+    pub async fn next(&mut self) -> Handed {
+        let rests_at = self.rests_at;
+        tokio::select! {
+            ended = end_of(&mut self.task) => {
+                self.task = None;
+                self.finished(ended)
             }
-            let _ = done.send(backend.distill(&given));
-        });
-        self.task = Some(Task { outcome, deadline: Instant::now() + self.patience });
+            ended = end_of(&mut self.provisional) => {
+                self.provisional = None;
+                Handed::Provided(ended.ok())
+            }
+            () = moment(rests_at) => Handed::Rest,
+        }
     }
 
-    /// Whether [`Hands::finished`] will ever return.
-    pub fn full(&self) -> bool {
-        self.task.is_some()
-    }
-
-    /// The batch in hand, distilled. It stays in hand until it is settled.
-    pub async fn finished(&mut self) -> Distilling {
-        let (Some(task), Some(batch)) = (&mut self.task, &self.batch) else {
-            return std::future::pending().await;
+    fn finished(&mut self, ended: Result<(Mind, Outcome), JoinError>) -> Handed {
+        let outcome = match ended {
+            Ok((mind, outcome)) => {
+                self.rests_at = mind.keeps_running().then(|| Instant::now() + IDLE);
+                self.mind = Some(mind);
+                outcome
+            }
+            Err(e) => Outcome::Failed(died(&e)),
         };
-        let outcome = match timeout_at(task.deadline, &mut task.outcome).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(AgentError::Died("it panicked".into())),
-            Err(_) => Err(AgentError::TimedOut(self.patience)),
-        };
-        let batch = batch.clone();
-        self.task = None;
-        Distilling { batch, outcome }
+        let batch = self.batch.clone().expect("in hand until it is settled");
+        Handed::Distilled(Distilling { batch, outcome })
     }
 
     /// What was in hand is stored, or back in the queue.
@@ -148,10 +200,34 @@ impl Hands {
         self.look = true;
     }
 
-    /// Lets go of the batch in hand.
+    /// Lets go of the batch in hand, and of whoever works on it.
     pub fn give_up(&mut self) -> Option<Arc<Batch>> {
-        self.task = None;
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
         self.batch.take()
+    }
+
+    /// Makes a summary of what waits for the agent, by the local rules.
+    pub fn provide(&mut self, batch: Arc<Batch>) {
+        let limit = self.settings.config.agent.turn_timeout;
+        self.provisional = Some(tokio::spawn(async move {
+            let made = agent::locally(batch.clone(), limit).await;
+            Provisional { batch, summary: made.ok().and_then(|made| made.summary) }
+        }));
+    }
+
+    /// One is made already: when it is, it is asked for the next.
+    pub fn provides(&self) -> bool {
+        self.provisional.is_some()
+    }
+
+    /// Ends a conversation that nobody goes on with.
+    pub fn rest(&mut self) {
+        self.rests_at = None;
+        if let Some(mut mind) = self.mind.take() {
+            tokio::spawn(async move { mind.rest().await });
+        }
     }
 
     pub fn busy(&self) -> bool {
@@ -163,4 +239,33 @@ impl Hands {
         let last = self.batch.as_ref()?.messages.last()?;
         Some(if last.cause.summarizes() { "finalising" } else { "distilling" })
     }
+}
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        let _ = self.give_up();
+    }
+}
+
+/// Whether an event of this kind is one of several that are told together.
+pub fn waits_for_company(kind: &Kind) -> bool {
+    matches!(kind, Kind::Tool | Kind::ToolFailed | Kind::Subagent)
+}
+
+async fn end_of<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn moment(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn died(e: &JoinError) -> AgentError {
+    AgentError::Died(if e.is_panic() { "it panicked" } else { "it was ended" }.into())
 }

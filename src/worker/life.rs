@@ -6,24 +6,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::Listener;
+use memctl_proto::Kind;
 use memctl_proto::event::Process;
 use memctl_proto::line::Status;
-use memctl_proto::{Event, Kind};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use uuid::Uuid;
 
+use super::books::Books;
 use super::clocks::{Clocks, Due};
-use super::distill::{Distilling, Hands};
+use super::distill::{Handed, Hands};
 use super::intake::{Intake, Report, Standing};
 use super::listener::{self, Ask, Desk};
 use super::owner::{Owner, Session};
 use super::set_last_resort;
 use super::shown::Shown;
 use super::state::{self, Effect, Input, State};
-use super::watch::Watch;
-use crate::agent::Backend;
+use super::watch::{self, Watch};
+use crate::agent;
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::launch;
@@ -41,25 +41,25 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 enum Wake {
     Report(Report),
     Ask(Ask),
-    Distilled(Distilling),
+    Handed(Handed),
     ClientGone(Process),
     Clock,
     Terminate,
 }
 
 pub struct Worker {
-    settings: Arc<Settings>,
-    session: Arc<Session>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) session: Arc<Session>,
     recovery: bool,
     owner: Owner,
     shown: Arc<Mutex<Shown>>,
-    state: State,
-    clocks: Clocks,
-    hands: Hands,
+    pub(super) state: State,
+    pub(super) clocks: Clocks,
+    pub(super) hands: Hands,
     watch: Watch,
     /// The session's last client, once none is left.
     gone: Option<Process>,
-    standing: Standing,
+    pub(super) standing: Standing,
     /// The client has begun a turn by itself that has not stopped. It has no prompt of its own: its
     /// tool uses open the last one again, and its Stop closes that.
     own_turn: bool,
@@ -67,6 +67,8 @@ pub struct Worker {
     settled_in: bool,
     /// Distil what there is, whether or not a summary is due.
     flush: bool,
+    /// What comes next in the queue waits until then.
+    pub(super) held_until: Option<Instant>,
     retry: Duration,
     /// What is left when this worker goes is somebody else's: it was told to go, has run out of
     /// time, or the session has another owner.
@@ -76,25 +78,33 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(settings: Settings, session: Session, recovery: bool, owner: Owner) -> Worker {
+    /// `begun_with`: the backend of the session, of which the worker only finishes what is left.
+    pub fn new(
+        settings: Settings,
+        session: Session,
+        recovery: bool,
+        begun_with: Option<&str>,
+        owner: Owner,
+    ) -> Worker {
         let now = Instant::now();
-        let named = Backend::named(&settings.config.agent.backend);
-        let backend = named.unwrap_or(Backend::Extractive);
+        let settings = Arc::new(settings);
+        let chain = agent::chain(&settings.config.agent, begun_with);
+        let hands = Hands::new(settings.clone(), chain, &session.key);
         let status = Status {
             client: session.client.clone(),
             session: session.id.clone(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            backend: backend.name().into(),
+            backend: hands.backend().name().into(),
             started_at_epoch: clock::now_ms(),
             ..Status::default()
         };
         Worker {
             clocks: Clocks::start(settings.config.worker.clone(), now),
-            hands: Hands::new(backend, settings.config.agent.turn_timeout),
+            hands,
             watch: Watch::default(),
             gone: None,
-            settings: Arc::new(settings),
+            settings,
             session: Arc::new(session),
             recovery,
             owner,
@@ -104,6 +114,7 @@ impl Worker {
             own_turn: false,
             settled_in: false,
             flush: false,
+            held_until: None,
             retry: RETRY,
             leaves_work: false,
             needs_heir: false,
@@ -135,7 +146,7 @@ impl Worker {
                 let wake = tokio::select! {
                     Some(report) = reports.recv() => Wake::Report(report),
                     Some(ask) = asked.recv() => Wake::Ask(ask),
-                    distilled = self.hands.finished(), if self.hands.full() => Wake::Distilled(distilled),
+                    handed = self.hands.next() => Wake::Handed(handed),
                     client = self.watch.last_gone() => Wake::ClientGone(client),
                     () = tokio::time::sleep_until(self.clocks.nearest()) => Wake::Clock,
                     _ = terminate.recv() => Wake::Terminate,
@@ -208,18 +219,7 @@ impl Worker {
             Wake::Ask(Ask::Shutdown { graceful: false }) | Wake::Terminate => {
                 self.input(Input::ShutdownNow, intake);
             }
-            Wake::Distilled(distilling) => match distilling.outcome {
-                Ok(distilled) => {
-                    intake.complete(distilling.batch, distilled, self.hands.backend_name())
-                }
-                Err(reason) => {
-                    tracing::warn!(
-                        events = distilling.batch.messages.len(),
-                        "a batch failed: {reason}"
-                    );
-                    intake.fail(distilling.batch, reason.to_string());
-                }
-            },
+            Wake::Handed(handed) => self.on_handed(handed, intake),
             Wake::ClientGone(client) => {
                 tracing::info!(pid = client.pid, "the client has gone");
                 self.gone = Some(client);
@@ -228,6 +228,7 @@ impl Worker {
             Wake::Clock => match self.clocks.due(Instant::now()) {
                 Some(Due::Input(input)) => self.input(input, intake),
                 Some(Due::LookAgain) => intake.take_in(),
+                Some(Due::Quiet) => self.hands.quiet(),
                 None => {}
             },
         }
@@ -243,6 +244,8 @@ impl Worker {
                     self.clocks.heard(Instant::now());
                     self.shown.lock().expect("never poisoned").heard = Instant::now();
                 }
+                self.count_the_quiet();
+                self.provide_for(&kinds, intake);
                 for kind in kinds {
                     match kind {
                         Kind::Notification => self.own_turn = true,
@@ -257,6 +260,8 @@ impl Worker {
                 self.retry = RETRY;
                 self.settled_in = true;
                 self.hands.look_soon();
+                self.count_the_quiet();
+                self.provide(intake);
                 // Of a session whose worker died the client may have, too.
                 self.standing.client.into_iter().for_each(|client| self.hear(client));
                 if self.gone.is_some() && self.standing.active {
@@ -265,15 +270,20 @@ impl Worker {
             }
             Report::Claimed(batch) => {
                 tracing::debug!(events = batch.messages.len(), "distilling");
-                self.hands.take(batch);
+                self.held_until = None;
+                self.hands.take(batch, Books(intake.clone()));
             }
             Report::NothingToClaim { not_before } => {
                 self.hands.nothing();
-                if let Some(epoch) = not_before {
+                self.held_until = not_before.map(|epoch| {
                     let wait = Duration::from_millis((epoch - clock::now_ms()).max(1) as u64);
-                    self.clocks.look_again(Instant::now() + wait);
+                    Instant::now() + wait
+                });
+                if let Some(at) = self.held_until {
+                    self.clocks.look_again(at);
                 }
             }
+            Report::Unsummarised(batch) => self.hands.provide(batch),
             Report::Settled { failed } => self.hands.settled(failed),
             Report::Standing(standing) => self.standing = standing,
             Report::Unavailable(why) => {
@@ -310,6 +320,9 @@ impl Worker {
             return;
         }
         if !self.rested() {
+            if self.state == State::Ending && self.waits_beyond_the_end() {
+                self.input(Input::EndOver, intake);
+            }
             return;
         }
         match self.state {
@@ -379,20 +392,23 @@ impl Worker {
             Effect::CloseLate => {
                 intake.close(ClosedBy::Late, Closing::Late);
                 self.hands.look_soon();
+                self.provide(intake);
             }
             Effect::CloseIdle => {
                 intake.close(ClosedBy::Idle, Closing::All);
                 self.hands.look_soon();
+                self.provide(intake);
             }
             Effect::CloseAged => {
                 // A prompt may still take the end back: the last resort counts from now.
                 set_last_resort(&self.settings);
                 intake.close(ClosedBy::Age, Closing::All);
                 self.hands.look_soon();
+                self.provide(intake);
             }
             Effect::EndSession => {
                 if let Some(client) = self.gone.filter(|_| self.standing.active) {
-                    intake.say(self.end_without(client));
+                    intake.say(watch::end_without(&self.session, self.standing.prompt, client));
                 }
             }
             Effect::Flush => {
@@ -406,17 +422,6 @@ impl Worker {
             }
             Effect::Leave => {}
         }
-    }
-
-    /// The end that the client could not send. The same one if it must be said again.
-    fn end_without(&self, client: Process) -> Event {
-        let session = &self.session;
-        let Process { pid, start } = client;
-        let name = format!("{} without {pid} {start} at {}", session.key, self.standing.prompt);
-        let mut end = Event::new(Kind::End, &session.client, &session.id, clock::now_ms());
-        end.id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
-        end.reason = Some("client_gone".into());
-        end
     }
 
     /// What `ps` is told.

@@ -4,7 +4,9 @@
 //! [`intake`]), has them distilled ([`distill`]), and goes when nothing is left to do ([`state`],
 //! [`clocks`], [`watch`]). The loop between them is [`life`].
 
+mod agent;
 mod birth;
+mod books;
 mod clocks;
 mod distill;
 mod intake;
@@ -60,8 +62,10 @@ fn serve(args: &[OsString]) -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
     let owner = Owner::new(lock);
+    let begun_with = birth::begun_with(&settings, &session, recovery);
     // A batch that was given back may still be on its way through the agent: it ends with us.
-    runtime.block_on(Worker::new(settings, session, recovery, owner).live()).context("socket")
+    let worker = Worker::new(settings, session, recovery, begun_with.as_deref(), owner);
+    runtime.block_on(worker.live()).context("socket")
 }
 
 fn set_last_resort(settings: &Settings) {

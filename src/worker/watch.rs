@@ -9,10 +9,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use memctl_proto::event::Process;
+use memctl_proto::{Event, Kind};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
+use super::owner::Session;
+use crate::clock;
 use crate::process::Handle;
 
 /// The clients of a session. Needs a runtime.
@@ -63,6 +67,16 @@ impl Watch {
             None => std::future::pending().await,
         }
     }
+}
+
+/// The end of a session that its client could not send. The same one if it must be said again.
+pub fn end_without(session: &Session, prompt: i64, client: Process) -> Event {
+    let Process { pid, start } = client;
+    let name = format!("{} without {pid} {start} at {prompt}", session.key);
+    let mut end = Event::new(Kind::End, &session.client, &session.id, clock::now_ms());
+    end.id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+    end.reason = Some("client_gone".into());
+    end
 }
 
 async fn gone(fd: AsyncFd<OwnedFd>) {

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 
+use crate::support::agent::{Api, configure};
 use crate::support::recordings::{edit, end, prompt, start, stop};
 use crate::support::{World, until};
 
@@ -27,6 +28,8 @@ enum Scene {
     Turn,
     /// The same, and somebody else writes when it is sent more: the thread that waits for it does it.
     Busy,
+    /// One whose memory agent is a model.
+    Asking,
     /// One that finds the socket of a dead one.
     AfterADeath,
     /// One whose first batch fails.
@@ -39,7 +42,7 @@ enum Scene {
     Queue,
 }
 
-use Scene::{AfterADeath, Busy, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
+use Scene::{AfterADeath, Asking, Busy, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
 
 /// Every point, in the order in which an event passes them; a point with two scenes stands twice.
 const TABLE: &[(&str, Scene)] = &[
@@ -77,7 +80,10 @@ const TABLE: &[(&str, Scene)] = &[
     ("worker.replying", Busy),
     ("worker.claimed", Turn),
     ("distill.begun", Turn),
+    ("agent.asking", Asking),
+    ("agent.answered", Asking),
     ("worker.completing", Turn),
+    ("worker.completing", Asking),
     ("worker.completed", Turn),
     ("worker.failing", Failing),
     ("worker.failed", Failing),
@@ -140,7 +146,7 @@ fn a_hook_that_dies_at_any_point() {
 
 #[test]
 fn a_worker_that_dies_at_any_point() {
-    walk(&[Turn, Busy, AfterADeath, Failing, Told]);
+    walk(&[Turn, Busy, Asking, AfterADeath, Failing, Told]);
 }
 
 #[test]
@@ -192,6 +198,7 @@ fn row(point: &'static str, scene: Scene) -> String {
         Spooling | Sending => row.hook(),
         Turn | Busy => row.turn(""),
         Failing => row.turn("distill.begun#1=panic,"),
+        Asking => row.asking(),
         AfterADeath => row.after_a_death(),
         Told => row.told(),
         Recovery => row.recovery(),
@@ -278,6 +285,14 @@ impl Row {
             end("s"),
         ]);
         self.check(&["go", "go on"], &["u1", "u2"])
+    }
+
+    /// The same with a model behind it: whoever died over a call asks again.
+    fn asking(self) -> String {
+        let api = Api::remembers();
+        let settings = "[agent]\nbackend = 'openai'\n[agent.openai]\nmodel = 'm'\nbase_url = ";
+        configure(&self.world, &format!("{settings}'{}/v1'", api.url));
+        self.turn("")
     }
 
     fn after_a_death(mut self) -> String {

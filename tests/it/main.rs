@@ -3,6 +3,8 @@
 
 mod support;
 
+/// Memory agents that are models: what is told, what is stored, and what every error does.
+mod agent;
 /// Settings, API keys, and what a worker is told of them.
 mod config;
 /// Every step at which something may die, and what is there afterwards.

@@ -15,7 +15,7 @@ mod asked;
 mod carried;
 mod completed;
 mod cures;
-mod edit;
+pub(super) mod edit;
 mod episodes;
 #[cfg(test)]
 mod examples;
@@ -23,11 +23,11 @@ mod facts;
 mod kind;
 mod lines;
 mod observe;
-mod payload;
+pub(super) mod payload;
 mod prose;
-mod reading;
+pub(super) mod reading;
 mod rules;
-mod run;
+pub(super) mod run;
 mod sentences;
 #[cfg(test)]
 mod sessions;

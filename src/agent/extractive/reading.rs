@@ -70,7 +70,12 @@ impl Event<'_> {
 pub fn read(batch: &Batch) -> Vec<Event<'_>> {
     let root = batch.project_root.as_deref();
     let observed = batch.messages.iter().filter(|m| !m.cause.summarizes());
-    observed.map(|message| Event { message, what: what(message, root) }).collect()
+    observed.map(|message| one(message, root)).collect()
+}
+
+/// What one message says; `root` is the project's.
+pub fn one<'a>(message: &'a Message, root: Option<&Path>) -> Event<'a> {
+    Event { message, what: what(message, root) }
 }
 
 fn what(message: &Message, root: Option<&Path>) -> What {

@@ -1,33 +1,103 @@
 //! `doctor --agent`: the memory agent distils a few made-up events, which proves that it can be
-//! reached, understands and answers. Nothing of it is remembered.
+//! reached, understands and answers. Nothing of it is remembered but what it used.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::agent::Backend;
+use tokio::sync::oneshot;
+
+use crate::agent::{self, Backend, Ledger, Opening, Room};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::health::Finding;
 use crate::ctl::words::{count, span};
-use crate::memory::{Batch, Cause, Distilled, Message, Prompt};
+use crate::memory::{Batch, Cause, Distilled, Message, Prompt, Settled, Usage};
+use crate::store::usage::{self, Call, Opened};
+use crate::store::{self, Store, agents};
 
 /// What a trial came to.
 struct Trial {
     distilled: Result<Distilled, String>,
     took: Duration,
+    /// What it used, where a model was asked.
+    used: Option<Usage>,
 }
 
 pub fn run(settings: &Settings) -> Finding {
     let name = &settings.config.agent.backend;
     match Backend::named(name) {
-        Some(backend) => judge(name, &ask(backend)),
+        Some(backend) => judge(name, &ask(settings, backend)),
         None => Finding::wrong("agent", format!("this memctl has no backend {name}")),
     }
 }
 
-fn ask(backend: Backend) -> Trial {
+fn ask(settings: &Settings, backend: Backend) -> Trial {
     let since = Instant::now();
-    let distilled = backend.distill(&batch()).map_err(|e| e.to_string());
-    Trial { distilled, took: since.elapsed() }
+    let settings = Arc::new(settings.clone());
+    // Without a memory there is nothing to write it down in.
+    let store = settings.paths.exist().then(|| Store::open(&settings.paths).ok()).flatten();
+    let books = Books { settings: settings.clone(), kept: Mutex::new(Kept { store, used: None }) };
+    let distilled = agent::try_once(&settings, backend, batch(), &books);
+    let used = books.kept.into_inner().unwrap_or_else(PoisonError::into_inner).used;
+    Trial { distilled: distilled.map_err(|e| e.to_string()), took: since.elapsed(), used }
+}
+
+/// The ledger of a trial: within the day's budget, and of no session. That the backend was refused
+/// before is no reason not to try.
+struct Books {
+    settings: Arc<Settings>,
+    kept: Mutex<Kept>,
+}
+
+struct Kept {
+    store: Option<Store>,
+    used: Option<Usage>,
+}
+
+impl Books {
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction) -> store::Result<T>,
+    ) -> Option<store::Result<T>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(kept.store.as_mut()?.write(work))
+    }
+}
+
+impl Ledger for Books {
+    fn open(&self, opening: Opening) -> oneshot::Receiver<Room> {
+        let (reply, room) = oneshot::channel();
+        let opened = self.write(|tx| {
+            let call = Call {
+                session_id: None,
+                backend: opening.backend.name(),
+                model: &opening.model,
+                estimate: opening.estimate,
+            };
+            usage::open(tx, &call, &self.settings.config.agent, clock::now_ms())
+        });
+        let _ = reply.send(match opened {
+            None => Room::Open(0),
+            Some(Ok(Opened::Room(id))) => Room::Open(id),
+            Some(Ok(Opened::Spent(spent))) => Room::Spent(spent.to_string()),
+            Some(Err(_)) => Room::Closed,
+        });
+        room
+    }
+
+    fn settle(&self, call: i64, settled: Settled) {
+        let agent = &self.settings.config.agent;
+        let _ = self.write(|tx| usage::settle(tx, call, settled, agent, clock::now_ms()));
+        if let Settled::Complete(used) | Settled::Partial(used) = settled {
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).used = Some(used);
+        }
+    }
+
+    fn refuse(&self, _: Backend, _: String, _: String) {}
+
+    fn answered(&self, backend: Backend) {
+        let _ = self.write(|tx| agents::answered(tx, backend.name()));
+    }
 }
 
 /// Whether it is good for anything: it must have understood what was done.
@@ -40,7 +110,13 @@ fn judge(name: &str, trial: &Trial) -> Finding {
         }
         Ok(distilled) => {
             let n = count(distilled.observations.len() as u64, "observation");
-            Finding::well("agent", format!("{name} made {n} and a summary of a trial in {took}"))
+            let used = trial.used.map_or_else(String::new, |used| {
+                format!(", with {} tokens in and {} out", used.input, used.output)
+            });
+            Finding::well(
+                "agent",
+                format!("{name} made {n} and a summary of a trial in {took}{used}"),
+            )
         }
     }
 }
@@ -101,7 +177,10 @@ mod tests {
 
     #[test]
     fn the_trial_is_worth_remembering() {
-        let found = judge("extractive", &ask(Backend::Extractive));
+        let dir = tempfile::tempdir().unwrap();
+        let home = |name: &str| (name == "HOME").then(|| dir.path().into());
+        let settings = crate::config::load(&home, None).unwrap();
+        let found = judge("extractive", &ask(&settings, Backend::Extractive));
         assert_eq!(found.level, Level::Well, "{found:?}");
         assert!(found.says.contains("1 observation and a summary"), "{found:?}");
     }
@@ -109,7 +188,8 @@ mod tests {
     #[test]
     fn an_answer_that_says_nothing_is_wrong() {
         let check = |distilled, want: &str| {
-            let found = judge("claude", &Trial { distilled, took: Duration::from_millis(7) });
+            let found =
+                judge("claude", &Trial { distilled, took: Duration::from_millis(7), used: None });
             assert_eq!(found.level, Level::Wrong);
             assert_eq!(found.says, want);
         };

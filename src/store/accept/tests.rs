@@ -5,7 +5,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::memory::{Distilled, Observation, Summary};
-use crate::store::queue::{self, Claim, Take};
+use crate::store::commit::By;
+use crate::store::queue::{self, Claim, Take, plain_weight};
 use crate::store::testing::{memory, write};
 use crate::store::{commit, new_uuid};
 
@@ -23,7 +24,8 @@ struct World {
     last: Option<Accepted>,
 }
 
-const EVERYTHING: Take = Take { events: 256, bytes: 1 << 20, flush: true, limit: 256 };
+const EVERYTHING: Take =
+    Take { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
 
 impl World {
     fn new() -> World {
@@ -115,7 +117,9 @@ impl World {
                     ..Summary::default()
                 }),
             };
-            write(&mut self.conn, |tx| commit::complete(tx, 1, &batch, &distilled, "test", now));
+            write(&mut self.conn, |tx| {
+                commit::complete(tx, 1, &batch, &distilled, By::one("test"), now)
+            });
         }
     }
 

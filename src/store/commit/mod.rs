@@ -1,6 +1,8 @@
 //! What a memory agent is given with the messages it is told, and what is stored of its answer:
 //! observations, summary and "message done" in one transaction.
 
+mod summarise;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,7 @@ use crate::memory::{
     Batch, Distilled, Earlier, Message, Observation, Origin, Prompt, Rolling, Summary,
 };
 use crate::project::Place;
+pub(super) use summarise::{Standing, summarise};
 
 /// What a result came to.
 #[derive(Debug, PartialEq)]
@@ -28,13 +31,29 @@ pub enum Completed {
     Dropped,
 }
 
+/// Names of the backends behind what is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct By {
+    pub observations: &'static str,
+    pub summary: &'static str,
+    /// The one that the session is begun with.
+    pub session: &'static str,
+}
+
+impl By {
+    #[cfg(test)]
+    pub fn one(backend: &'static str) -> By {
+        By { observations: backend, summary: backend, session: backend }
+    }
+}
+
 /// Stores what was made of a batch.
 pub fn complete(
     tx: &Transaction,
     session_id: i64,
     batch: &Batch,
     distilled: &Distilled,
-    backend: &str,
+    by: By,
     now: i64,
 ) -> Result<Completed> {
     let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();
@@ -48,18 +67,18 @@ pub fn complete(
     }
     let mut observations = Vec::new();
     for observation in &distilled.observations {
-        observations.push(observe(tx, session_id, observation, batch, backend, now)?);
+        observations.push(observe(tx, session_id, observation, batch, by.observations, now)?);
     }
     let summary = match (&distilled.summary, batch.messages.last()) {
         (Some(summary), Some(last)) if last.cause.summarizes() => {
-            Some(summarise(tx, session_id, last, summary, backend, now)?)
+            summarise(tx, session_id, last, summary, by.summary, Standing::Final, now)?
         }
         _ => None,
     };
     tx.prepare_cached(
         "UPDATE sessions SET restarts = 0, backend = ifnull(backend, ?2) WHERE id = ?1",
     )?
-    .execute(params![session_id, backend])?;
+    .execute(params![session_id, by.session])?;
     Ok(Completed::Stored { observations, summary })
 }
 
@@ -228,55 +247,6 @@ fn blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &
     blobs
 }
 
-/// The row of the prompt is written anew and keeps its ids.
-fn summarise(
-    tx: &Transaction,
-    session_id: i64,
-    message: &Message,
-    s: &Summary,
-    backend: &str,
-    now: i64,
-) -> Result<i64> {
-    let happened = message.created_at_epoch;
-    Ok(tx
-        .prepare_cached(&format!(
-            "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number,
-               turn_id, request, investigated, learned, completed, next_steps, notes, files_read,
-               files_modified, backend, created_at_epoch, changed_at_epoch)
-             SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15, ?14
-             FROM sessions WHERE id = ?2
-             ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
-               project_id = excluded.project_id, turn_id = excluded.turn_id,
-               request = excluded.request, investigated = excluded.investigated,
-               learned = excluded.learned, completed = excluded.completed,
-               next_steps = excluded.next_steps, notes = excluded.notes,
-               files_read = excluded.files_read, files_modified = excluded.files_modified,
-               backend = excluded.backend, provisional = 0, changed_at_epoch = ?14
-             RETURNING id",
-            tombstones::UNUSED_SUMMARY
-        ))?
-        .query_row(
-            params![
-                new_uuid(now),
-                session_id,
-                message.prompt_number,
-                message.turn_id,
-                s.request,
-                s.investigated,
-                s.learned,
-                s.completed,
-                s.next_steps,
-                s.notes,
-                json(&s.files_read),
-                json(&s.files_modified),
-                backend,
-                now,
-                if happened > 0 { happened.min(now) } else { now },
-            ],
-            |r| r.get(0),
-        )?)
-}
-
 /// Over type, title, narrative and files: what makes two observations of a session one.
 fn content_hash(o: &Observation) -> String {
     let mut hash = Sha256::new();
@@ -351,6 +321,7 @@ pub(super) fn surroundings(
         previous,
         previous_turn,
         rolling: rolling(tx, session_id)?,
+        again: false,
     })
 }
 
@@ -410,7 +381,14 @@ fn rolling(tx: &Transaction, session_id: i64) -> Result<Rolling> {
     let summaries = rows.query_map([session_id], summary)?;
     let mut summaries = summaries.collect::<rusqlite::Result<Vec<_>>>()?;
     summaries.reverse();
-    Ok(Rolling { summaries })
+    let mut rows = tx.prepare_cached(
+        "SELECT title FROM observations WHERE session_id = ?1 AND external_id IS NULL
+         ORDER BY prompt_number DESC, id DESC LIMIT 20",
+    )?;
+    let titles = rows.query_map([session_id], |r| r.get(0))?;
+    let mut titles = titles.collect::<rusqlite::Result<Vec<_>>>()?;
+    titles.reverse();
+    Ok(Rolling { summaries, titles })
 }
 
 #[cfg(test)]

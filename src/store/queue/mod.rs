@@ -120,7 +120,18 @@ pub struct Take {
     pub flush: bool,
     /// Never more messages than this: halved by the worker after a batch has failed.
     pub limit: usize,
+    /// What a message counts: events and bytes.
+    pub weigh: fn(&Message) -> (usize, usize),
 }
+
+/// Each message is one event, with all its texts.
+pub fn plain_weight(m: &Message) -> (usize, usize) {
+    let texts = [&m.tool_input, &m.tool_response, &m.last_assistant_message];
+    (1, texts.into_iter().flatten().map(String::len).sum())
+}
+
+/// However little they weigh, more messages than this are never in one batch.
+const MESSAGES: usize = 256;
 
 #[derive(Debug)]
 pub enum Claim {
@@ -143,35 +154,35 @@ impl Waiting {
     fn waits(&self, now: i64) -> Option<i64> {
         self.not_before.filter(|&at| at > now && at <= now + BELIEVED_MS)
     }
+}
 
-    fn bytes(&self) -> usize {
-        let m = &self.message;
-        [&m.tool_input, &m.tool_response, &m.last_assistant_message]
-            .into_iter()
-            .flatten()
-            .map(String::len)
-            .sum()
-    }
+/// What [`message`] and [`waiting`] read.
+pub(super) const SELECT: &str = "SELECT id, event, turn_id, prompt_number, agent_id, agent_type,
+   tool_name, tool_input, tool_response, cwd, last_assistant_message, created_at_epoch,
+   retry_count, claims, not_before_epoch, files FROM pending_messages";
+
+pub(super) fn message(r: &Row) -> rusqlite::Result<Message> {
+    let event: String = r.get(1)?;
+    Ok(Message {
+        id: r.get(0)?,
+        cause: Cause::parse(&event).unwrap_or(Cause::Tool),
+        turn_id: r.get(2)?,
+        prompt_number: r.get(3)?,
+        agent_id: r.get(4)?,
+        agent_type: r.get(5)?,
+        tool_name: r.get(6)?,
+        tool_input: r.get(7)?,
+        tool_response: r.get(8)?,
+        cwd: r.get(9)?,
+        files: files(r.get(15)?),
+        last_assistant_message: r.get(10)?,
+        created_at_epoch: r.get(11)?,
+    })
 }
 
 fn waiting(r: &Row) -> rusqlite::Result<Waiting> {
-    let event: String = r.get(1)?;
     Ok(Waiting {
-        message: Message {
-            id: r.get(0)?,
-            cause: Cause::parse(&event).unwrap_or(Cause::Tool),
-            turn_id: r.get(2)?,
-            prompt_number: r.get(3)?,
-            agent_id: r.get(4)?,
-            agent_type: r.get(5)?,
-            tool_name: r.get(6)?,
-            tool_input: r.get(7)?,
-            tool_response: r.get(8)?,
-            cwd: r.get(9)?,
-            files: files(r.get(15)?),
-            last_assistant_message: r.get(10)?,
-            created_at_epoch: r.get(11)?,
-        },
+        message: message(r)?,
         retries: r.get(12)?,
         claims: r.get(13)?,
         not_before: r.get(14)?,
@@ -194,7 +205,7 @@ pub fn claim(tx: &Transaction, session_id: i64, take: &Take, pid: u32, now: i64)
     if in_work {
         return Ok(Claim::Nothing);
     }
-    let (messages, until) = next(tx, session_id, take, now)?;
+    let Next { messages, until, again } = next(tx, session_id, take, now)?;
     if messages.is_empty() {
         return Ok(until.map_or(Claim::Nothing, Claim::NotBefore));
     }
@@ -206,25 +217,26 @@ pub fn claim(tx: &Transaction, session_id: i64, take: &Take, pid: u32, now: i64)
     for message in &messages {
         stamp.execute(params![message.id, pid, now])?;
     }
-    Ok(Claim::Batch(Box::new(commit::surroundings(tx, session_id, messages)?)))
+    let batch = commit::surroundings(tx, session_id, messages)?;
+    Ok(Claim::Batch(Box::new(Batch { again, ..batch })))
 }
 
 /// The messages whose turn has come; or until when the next one waits.
-fn next(
-    tx: &Transaction,
-    session_id: i64,
-    take: &Take,
-    now: i64,
-) -> Result<(Vec<Message>, Option<i64>)> {
-    let mut statement = tx.prepare_cached(
-        "SELECT id, event, turn_id, prompt_number, agent_id, agent_type, tool_name, tool_input,
-           tool_response, cwd, last_assistant_message, created_at_epoch, retry_count, claims,
-           not_before_epoch, files
-         FROM pending_messages WHERE session_id = ?1 AND status = 'pending' ORDER BY id",
-    )?;
+#[derive(Default)]
+struct Next {
+    messages: Vec<Message>,
+    until: Option<i64>,
+    /// One of them was in hand before.
+    again: bool,
+}
+
+fn next(tx: &Transaction, session_id: i64, take: &Take, now: i64) -> Result<Next> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{SELECT} WHERE session_id = ?1 AND status = 'pending' ORDER BY id"
+    ))?;
     let mut rows = statement.query([session_id])?;
-    let limit = take.limit.min(take.events).max(1);
-    let (mut messages, mut bytes, mut until) = (Vec::new(), 0, None::<i64>);
+    let limit = take.limit.clamp(1, MESSAGES);
+    let (mut next, mut events, mut bytes) = (Next::default(), 0, 0);
     while let Some(row) = rows.next()? {
         let mut head = waiting(row)?;
         let summarizes = head.message.cause.summarizes();
@@ -236,35 +248,40 @@ fn next(
             continue;
         }
         if let Some(at) = head.waits(now) {
-            until = Some(until.map_or(at, |u| u.min(at)));
+            next.until = Some(next.until.map_or(at, |u| u.min(at)));
             if head.retries > 0 {
                 continue; // failed alone: holds nobody up
             }
             // Whoever is in front of it need not wait for company that cannot come.
-            return Ok((messages, until));
+            return Ok(next);
         }
         if head.retries > 0 || head.claims >= SUSPECT {
-            if messages.is_empty() {
-                messages.push(reread(tx, head.message)?);
+            if next.messages.is_empty() {
+                next.again = head.claims > 0;
+                next.messages.push(reread(tx, head.message)?);
             }
-            return Ok((messages, until));
+            return Ok(next);
         }
-        bytes += head.bytes();
-        if !messages.is_empty() && bytes > take.bytes {
-            return Ok((messages, until));
+        let (event, weight) = (take.weigh)(&head.message);
+        bytes += weight;
+        events += event;
+        if !next.messages.is_empty() && bytes > take.bytes {
+            return Ok(next);
         }
         if summarizes {
             head.message = reread(tx, head.message)?;
         }
-        messages.push(head.message);
-        if summarizes || messages.len() >= limit || bytes >= take.bytes {
-            return Ok((messages, until));
+        next.again |= head.claims > 0;
+        next.messages.push(head.message);
+        let full = events >= take.events || next.messages.len() >= limit || bytes >= take.bytes;
+        if summarizes || full {
+            return Ok(next);
         }
     }
     if !take.flush {
-        messages.clear();
+        next.messages.clear();
     }
-    Ok((messages, until))
+    Ok(next)
 }
 
 /// A later `summarize` of the same prompt waits: this one is done with. The assistant's words
@@ -364,6 +381,25 @@ pub fn fail(
         .execute([*id, failed.not_before])?;
     }
     Ok(failed)
+}
+
+/// The batch waits for a reason that is not its own, until then: no failure, counted nowhere.
+pub fn hold(
+    tx: &Transaction,
+    session_id: i64,
+    ids: &[i64],
+    reason: &str,
+    until: i64,
+) -> Result<()> {
+    give_back(tx, session_id, ids)?;
+    let mut hold = tx.prepare_cached(
+        "UPDATE pending_messages SET not_before_epoch = ?2, error = ?3
+         WHERE id = ?1 AND session_id = ?4 AND status = 'pending'",
+    )?;
+    for id in ids {
+        hold.execute(params![id, until, reason, session_id])?;
+    }
+    Ok(())
 }
 
 /// Whatever the session's worker has in hand, as [`give_back`].

@@ -4,10 +4,11 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::Distilled;
 use crate::store::accept::accept;
-use crate::store::commit::Completed;
+use crate::store::commit::{By, Completed};
 use crate::store::testing::{memory, write};
 
-const ALL: Take = Take { events: 256, bytes: 1 << 20, flush: true, limit: 256 };
+const ALL: Take =
+    Take { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
 const QUIET: Take = Take { flush: false, ..ALL };
 
 struct World {
@@ -116,7 +117,8 @@ fn up_to_the_first_summarize() {
 
 #[test]
 fn much_is_taken_in_pieces() {
-    let take = |events, bytes, limit| Take { events, bytes, flush: false, limit };
+    let take =
+        |events, bytes, limit| Take { events, bytes, flush: false, limit, weigh: plain_weight };
     check("pttttS", take(3, 1 << 20, 256), &[&[1, 2, 3], &[4, 5]]);
     check("pttttS", take(256, 1 << 20, 2), &[&[1, 2], &[3, 4], &[5]]);
     check("pttttS", take(256, 1 << 20, 0), &[&[1], &[2], &[3], &[4], &[5]]);
@@ -241,7 +243,7 @@ fn two_owners_have_one_effect() {
     assert_eq!(generation, Ok(2));
     // Without the fence the second claim would take the first one's result for its own.
     let done = write(&mut world.conn, |tx| {
-        commit::complete(tx, 1, &batch, &Distilled::default(), "x", now)
+        commit::complete(tx, 1, &batch, &Distilled::default(), By::one("x"), now)
     });
     assert!(matches!(done, Completed::Stored { .. }));
 }

@@ -2,7 +2,7 @@ use memctl_proto::event::{Event, Kind, Tool};
 
 use super::*;
 use crate::store::accept::accept;
-use crate::store::queue::{Claim, Company, Take, claim, fail};
+use crate::store::queue::{Claim, Company, Take, claim, fail, plain_weight};
 use crate::store::testing::{memory, write};
 
 const NOW: i64 = 10_000_000;
@@ -22,7 +22,7 @@ fn sessions(names: &[&str]) -> Connection {
 }
 
 fn claim_one(conn: &mut Connection, session: i64) -> i64 {
-    let take = Take { events: 9, bytes: 99, flush: true, limit: 1 };
+    let take = Take { events: 9, bytes: 99, flush: true, limit: 1, weigh: plain_weight };
     match write(conn, |tx| claim(tx, session, &take, 5, NOW)) {
         Claim::Batch(batch) => batch.messages[0].id,
         other => panic!("{other:?}"),

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::error::Result;
 use super::notices;
 use crate::config::{Agent, Allowance, Price};
-use crate::memory::Usage;
+use crate::memory::{Settled, Usage};
 
 /// Kinds of the notices on spent budgets: this, the day, and of what.
 pub const NOTICE: &str = "budget:";
@@ -59,18 +59,6 @@ pub enum Measure {
     Tokens,
     Turns,
     Cost,
-}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
-    /// It used this much.
-    Complete(Usage),
-    /// It was broken off, and had said so much by then: of each kind the larger counts, this or
-    /// the estimate.
-    Partial(Usage),
-    /// Nobody knows what it used: the estimate counts.
-    Unknown,
 }
 
 /// What was used so far: of a session, or of a day.
@@ -120,7 +108,7 @@ pub fn open(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Op
 }
 
 /// Writes down how a call ended. One that was settled before stays as it is.
-pub fn settle(tx: &Transaction, id: i64, outcome: Outcome, agent: &Agent, now: i64) -> Result<()> {
+pub fn settle(tx: &Transaction, id: i64, outcome: Settled, agent: &Agent, now: i64) -> Result<()> {
     let row = tx
         .prepare_cached(
             "SELECT backend, model, input_tokens, output_tokens, cache_read_tokens,
@@ -141,14 +129,14 @@ pub fn settle(tx: &Transaction, id: i64, outcome: Outcome, agent: &Agent, now: i
     let Some((backend, model, estimate, priced)) = row else { return Ok(()) };
     let (price, known) = agent.price(&backend, &model);
     let (status, usage, money, priced) = match outcome {
-        Outcome::Complete(usage) => {
+        Settled::Complete(usage) => {
             ("complete", usage, cost(&usage, &price), known || usage.cost.is_some())
         }
-        Outcome::Partial(usage) => {
+        Settled::Partial(usage) => {
             let most = estimate.most(&usage);
             ("partial", most, cost(&most, &price).max(estimate.cost.unwrap_or_default()), known)
         }
-        Outcome::Unknown => ("unknown", estimate, estimate.cost.unwrap_or_default(), priced),
+        Settled::Unknown => ("unknown", estimate, estimate.cost.unwrap_or_default(), priced),
     };
     tx.prepare_cached(
         "UPDATE agent_usage SET status = ?2, input_tokens = ?3, output_tokens = ?4,

@@ -13,9 +13,9 @@ use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::spool::take_in;
 use crate::store::accept::{self, Accepted, ClosedBy, Closing};
-use crate::store::commit::{self, Completed};
+use crate::store::commit::{self, By, Completed};
 use crate::store::queue::{self, Claim, Company, Fence, Take};
-use crate::store::{self, Patience, Store, StoreError, aside, queue_admin, sessions};
+use crate::store::{self, Patience, Store, StoreError, agents, aside, queue_admin, sessions};
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
 
@@ -24,10 +24,10 @@ const WAL_MAX: u64 = 8 << 20;
 
 /// Carries out jobs, and reports what came of them.
 pub struct Keeper {
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     session: Arc<Session>,
-    reports: reports::UnboundedSender<Report>,
-    store: Option<Store>,
+    pub(super) reports: reports::UnboundedSender<Report>,
+    pub(super) store: Option<Store>,
     fence: Fence,
     pid: u32,
     /// What could not be done for want of a store: tried again before anything else.
@@ -56,7 +56,15 @@ impl Keeper {
         let done = match &job {
             Job::TakeIn => self.take_in(),
             Job::Claim(take) => self.claim(take),
-            Job::Complete { batch, distilled, backend } => self.complete(batch, distilled, backend),
+            Job::Complete { batch, distilled, by } => self.complete(batch, distilled, *by),
+            Job::Hold { batch, reason, until } => self.hold(batch, reason, *until),
+            Job::Unsummarised => self.unsummarised(),
+            Job::Provide { batch, summary } => self.provide(batch, summary),
+            Job::SettleCall { call, settled } => self.settle_call(*call, *settled),
+            Job::Refuse { backend, standing, why } => {
+                self.write(|tx, _| agents::refuse(tx, backend.name(), standing, why))
+            }
+            Job::Answered(backend) => self.answered(*backend),
             Job::Fail { batch, reason } => self.fail(batch, reason),
             Job::GiveBack(batch) => self.give_back(batch),
             Job::Close { by, which } => self.close(*by, *which),
@@ -65,10 +73,12 @@ impl Keeper {
                 self.tend_the_log();
                 Ok(())
             }
-            Job::Accept { .. } | Job::LookOnceMore(_) | Job::Leave(_) => return,
+            Job::Accept { .. } | Job::OpenCall { .. } => return,
+            Job::LookOnceMore(_) | Job::Leave(_) => return,
         };
         if let Err(e) = done {
-            if !matches!(job, Job::TakeIn | Job::Claim(_) | Job::Checkpoint) {
+            let asks = matches!(job, Job::TakeIn | Job::Claim(_) | Job::Unsummarised);
+            if !asks && !matches!(job, Job::Checkpoint) {
                 self.unsettled.push_back(job);
             }
             self.report_trouble(&e);
@@ -187,18 +197,12 @@ impl Keeper {
         Ok(())
     }
 
-    fn complete(
-        &mut self,
-        batch: &Batch,
-        distilled: &Distilled,
-        backend: &str,
-    ) -> store::Result<()> {
+    fn complete(&mut self, batch: &Batch, distilled: &Distilled, by: By) -> store::Result<()> {
         testpoint::at("worker.completing");
         self.settle(
             |tx, session| {
                 let Some(session) = session else { return Ok(()) };
-                let done =
-                    commit::complete(tx, session, batch, distilled, backend, clock::now_ms())?;
+                let done = commit::complete(tx, session, batch, distilled, by, clock::now_ms())?;
                 // Said before the commit: so the log has the order of the store.
                 match done {
                     Completed::Stored { .. } => {
@@ -214,6 +218,16 @@ impl Keeper {
         )?;
         testpoint::at("worker.completed");
         Ok(())
+    }
+
+    fn hold(&mut self, batch: &Batch, reason: &str, until: i64) -> store::Result<()> {
+        self.settle(
+            |tx, session| {
+                let Some(session) = session else { return Ok(()) };
+                queue::hold(tx, session, &ids(batch), reason, until)
+            },
+            false,
+        )
     }
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
@@ -313,7 +327,7 @@ impl Keeper {
     }
 
     /// A write transaction of this worker: it begins by asking whether the session is still its.
-    fn write<T>(
+    pub(super) fn write<T>(
         &mut self,
         work: impl Fn(&rusqlite::Transaction, Option<i64>) -> store::Result<T>,
     ) -> store::Result<T> {
@@ -323,7 +337,7 @@ impl Keeper {
         store.fenced(fence, clock::now_ms(), work)
     }
 
-    fn open(&mut self) -> store::Result<()> {
+    pub(super) fn open(&mut self) -> store::Result<()> {
         if self.store.is_none() {
             self.store = Some(Store::open(&self.settings.paths)?);
         }
@@ -338,7 +352,7 @@ impl Keeper {
         }
     }
 
-    fn report_trouble(&mut self, e: &StoreError) {
+    pub(super) fn report_trouble(&mut self, e: &StoreError) {
         let report = match e {
             StoreError::Fenced => Report::NotOurs { why: e.to_string(), needs_heir: true },
             StoreError::Newer { .. } => Report::NotOurs { why: e.to_string(), needs_heir: false },
@@ -366,8 +380,12 @@ impl Keeper {
             Ok(None) => {}
             Err(e) => tracing::warn!("the damaged database could not be set aside: {e}"),
         }
-        let settles =
-            |job: &Job| matches!(job, Job::Complete { .. } | Job::Fail { .. } | Job::GiveBack(_));
+        let settles = |job: &Job| {
+            matches!(
+                job,
+                Job::Complete { .. } | Job::Fail { .. } | Job::Hold { .. } | Job::GiveBack(_)
+            )
+        };
         let in_hand = self.unsettled.iter().any(settles);
         self.unsettled.clear();
         if in_hand {

@@ -1,6 +1,7 @@
 //! The way to the worker's connection to the store, which a thread of its own has in hand
 //! ([`keeper`]): jobs in, reports out. When to claim, to close or to leave is the worker's loop to say.
 
+mod agent;
 mod keeper;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,9 +13,11 @@ use memctl_proto::{Code, Event, Kind};
 use tokio::sync::{mpsc as reports, oneshot};
 
 use super::owner::Session;
+use crate::agent::{Backend, Opening, Room};
 use crate::config::Settings;
-use crate::memory::{Batch, Distilled};
+use crate::memory::{Batch, Distilled, Settled, Summary};
 use crate::store::accept::{Accepted, ClosedBy, Closing, Open};
+use crate::store::commit::By;
 use crate::store::queue::Take;
 use keeper::Keeper;
 
@@ -41,7 +44,13 @@ enum Job {
     Complete {
         batch: Arc<Batch>,
         distilled: Box<Distilled>,
-        backend: &'static str,
+        by: By,
+    },
+    /// It waits for a reason that is not its own, until then.
+    Hold {
+        batch: Arc<Batch>,
+        reason: String,
+        until: i64,
     },
     Fail {
         batch: Arc<Batch>,
@@ -54,6 +63,26 @@ enum Job {
     },
     Checkpoint,
     TendTheLog,
+    /// Which Stop waits without a summary?
+    Unsummarised,
+    Provide {
+        batch: Arc<Batch>,
+        summary: Box<Summary>,
+    },
+    OpenCall {
+        opening: Box<Opening>,
+        reply: oneshot::Sender<Room>,
+    },
+    SettleCall {
+        call: i64,
+        settled: Settled,
+    },
+    Refuse {
+        backend: Backend,
+        standing: String,
+        why: String,
+    },
+    Answered(Backend),
     /// Is there anything in spool or queue? Asked once more after the socket has gone.
     LookOnceMore(oneshot::Sender<bool>),
     Leave(oneshot::Sender<()>),
@@ -78,6 +107,8 @@ pub enum Report {
     NothingToClaim {
         not_before: Option<i64>,
     },
+    /// It has no summary yet, and waits for the agent.
+    Unsummarised(Arc<Batch>),
     /// A batch is settled, stored or not.
     Settled {
         failed: bool,
@@ -175,8 +206,38 @@ impl Intake {
         self.send(Job::Claim(take));
     }
 
-    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, backend: &'static str) {
-        self.send(Job::Complete { batch, distilled: Box::new(distilled), backend });
+    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, by: By) {
+        self.send(Job::Complete { batch, distilled: Box::new(distilled), by });
+    }
+
+    pub fn hold(&self, batch: Arc<Batch>, reason: String, until: i64) {
+        self.send(Job::Hold { batch, reason, until });
+    }
+
+    pub fn unsummarised(&self) {
+        self.send(Job::Unsummarised);
+    }
+
+    pub fn provide(&self, batch: Arc<Batch>, summary: Summary) {
+        self.send(Job::Provide { batch, summary: Box::new(summary) });
+    }
+
+    pub fn open_call(&self, opening: Opening) -> oneshot::Receiver<Room> {
+        let (reply, room) = oneshot::channel();
+        self.send(Job::OpenCall { opening: Box::new(opening), reply });
+        room
+    }
+
+    pub fn settle_call(&self, call: i64, settled: Settled) {
+        self.send(Job::SettleCall { call, settled });
+    }
+
+    pub fn refuse(&self, backend: Backend, standing: String, why: String) {
+        self.send(Job::Refuse { backend, standing, why });
+    }
+
+    pub fn answered(&self, backend: Backend) {
+        self.send(Job::Answered(backend));
     }
 
     pub fn fail(&self, batch: Arc<Batch>, reason: String) {
@@ -242,6 +303,9 @@ fn work(keeper: &Mutex<Keeper>, inbox: &mpsc::Receiver<Job>, waiting: &AtomicUsi
                 keeper.put_in_order();
                 let _ = left.send(());
                 return;
+            }
+            Job::OpenCall { opening, reply } => {
+                let _ = reply.send(keeper.open_call(&opening));
             }
             Job::LookOnceMore(answer) => {
                 let _ = answer.send(keeper.anything_left());

@@ -1,5 +1,6 @@
 //! The world a test lives in.
 
+pub mod agent;
 pub mod client;
 pub mod recordings;
 pub mod wait;

@@ -331,7 +331,7 @@ impl World {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let environ = fs::read(entry.path().join("environ")).ok()?;
             let ours = environ.split(|b| *b == 0).any(|v| v == mark.as_bytes());
-            (ours && !is_zombie(pid)).then_some(pid)
+            (ours && !is_gone(pid)).then_some(pid)
         });
         pids.collect()
     }
@@ -429,7 +429,8 @@ fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     files
 }
 
-fn is_zombie(pid: i32) -> bool {
+/// Ended, and perhaps not reaped.
+pub fn is_gone(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z') || rest.is_empty())
 }

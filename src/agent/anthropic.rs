@@ -1,0 +1,105 @@
+//! Anthropic's Messages API, streamed. The prefix is marked for the provider's cache.
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::error::AgentError;
+use super::http::{Call, refusal};
+use crate::config::Http;
+use crate::config::secrets::Secret;
+
+/// The version of the API that this file speaks.
+const VERSION: &str = "2023-06-01";
+
+pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call {
+    Call {
+        url: format!("{}/v1/messages", http.base_url),
+        headers: vec![("anthropic-version", VERSION)],
+        key: key.map(|key| ("x-api-key", "", key)),
+        body: json!({
+            "model": http.model,
+            "max_tokens": http.max_tokens,
+            "stream": true,
+            "system": [
+                {"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}
+            ],
+            "messages": [{"role": "user", "content": text}],
+        }),
+    }
+}
+
+/// One event of the stream, or the whole message of a server that does not stream.
+pub fn take(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
+    match event["type"].as_str().unwrap_or_default() {
+        "message_start" => usage(answer, &event["message"]["usage"]),
+        "content_block_delta" => {
+            answer.text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
+        }
+        "message_delta" => {
+            usage(answer, &event["usage"]);
+            answer.finished |= event["delta"]["stop_reason"].is_string();
+            refused(&event["delta"]["stop_reason"])?;
+        }
+        "message_stop" => answer.finished = true,
+        "message" => {
+            for block in event["content"].as_array().into_iter().flatten() {
+                answer.text.push_str(block["text"].as_str().unwrap_or_default());
+            }
+            usage(answer, &event["usage"]);
+            answer.finished = true;
+            refused(&event["stop_reason"])?;
+        }
+        "error" => return Err(refusal(0, event, None)),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn refused(stop_reason: &Value) -> Result<(), AgentError> {
+    match stop_reason.as_str() {
+        Some("refusal") => Err(AgentError::Prose("a refusal")),
+        _ => Ok(()),
+    }
+}
+
+/// Counts are cumulative: a later one takes the place of an earlier.
+fn usage(answer: &mut Answer, said: &Value) {
+    let count = |name: &str| said[name].as_u64();
+    let used = &mut answer.usage;
+    if let Some(plain) = count("input_tokens") {
+        used.cache_write = count("cache_creation_input_tokens").unwrap_or(used.cache_write);
+        used.cache_read = count("cache_read_input_tokens").unwrap_or(used.cache_read);
+        used.input = plain + used.cache_write + used.cache_read;
+    }
+    used.output = count("output_tokens").unwrap_or(used.output);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Usage;
+
+    #[test]
+    fn a_stream() {
+        let mut answer = Answer::default();
+        for event in [
+            json!({"type": "message_start", "message": {"usage": {"input_tokens": 10,
+                "cache_creation_input_tokens": 5, "cache_read_input_tokens": 100, "output_tokens": 1}}}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            json!({"type": "ping"}),
+            json!({"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "hm"}}),
+            json!({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "<skip_"}}),
+            json!({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "summary/>"}}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}),
+        ] {
+            take(&mut answer, &event).unwrap();
+        }
+        assert_eq!(answer.text, "<skip_summary/>");
+        let usage = Usage { input: 115, output: 7, cache_read: 100, cache_write: 5, cost: None };
+        assert_eq!((answer.usage, answer.finished), (usage, true));
+        let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}});
+        assert!(matches!(take(&mut answer, &error), Err(AgentError::Busy { .. })));
+        let refusal = json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}});
+        assert_eq!(take(&mut answer, &refusal), Err(AgentError::Prose("a refusal")));
+    }
+}

@@ -1,0 +1,250 @@
+//! The lines of `stream-json`, as far as they concern us.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::answer::Answer;
+use super::super::error::AgentError;
+use crate::memory::Usage;
+
+/// What is told, as one line.
+pub fn user(text: &str) -> String {
+    json!({"type": "user", "message": {"role": "user", "content": text}}).to_string()
+}
+
+pub enum Line {
+    /// `system/init`: the turn has begun.
+    Begun,
+    /// An `assistant` line that stands for an error, with the client's word for it.
+    Error(String),
+    Result(Box<TurnResult>),
+    Other,
+}
+
+/// The end of a turn.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TurnResult {
+    is_error: bool,
+    result: Option<String>,
+    subtype: String,
+    api_error_status: Option<u16>,
+    terminal_reason: Option<String>,
+    stop_reason: Option<String>,
+    usage: Tokens,
+    #[serde(flatten)]
+    pub total: Total,
+}
+
+/// Tokens of one turn.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Tokens {
+    input_tokens: u64,
+    cache_creation_input_tokens: u64,
+    cache_read_input_tokens: u64,
+    output_tokens: u64,
+}
+
+/// What the process has used since it began.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Total {
+    #[serde(rename = "modelUsage")]
+    models: BTreeMap<String, ModelTotal>,
+    total_cost_usd: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ModelTotal {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_input_tokens: u64,
+    cache_creation_input_tokens: u64,
+}
+
+pub fn read(line: &[u8]) -> Line {
+    let Ok(value) = serde_json::from_slice::<Value>(line) else { return Line::Other };
+    match (value["type"].as_str(), value["subtype"].as_str()) {
+        (Some("system"), Some("init")) => Line::Begun,
+        (Some("assistant"), _) => match value["error"].as_str() {
+            Some(word) => Line::Error(word.to_owned()),
+            None => Line::Other,
+        },
+        (Some("result"), _) => match serde_json::from_value(value) {
+            Ok(result) => Line::Result(Box::new(result)),
+            Err(_) => Line::Other,
+        },
+        _ => Line::Other,
+    }
+}
+
+impl Total {
+    fn sum(&self) -> Usage {
+        let mut sum = Usage { cost: self.total_cost_usd, ..Usage::default() };
+        for model in self.models.values() {
+            let cached = model.cache_read_input_tokens + model.cache_creation_input_tokens;
+            sum.input += model.input_tokens + cached;
+            sum.output += model.output_tokens;
+            sum.cache_read += model.cache_read_input_tokens;
+            sum.cache_write += model.cache_creation_input_tokens;
+        }
+        sum
+    }
+}
+
+impl TurnResult {
+    /// What this turn used: the difference to what was used before it. A turn may hold several
+    /// calls, of which its own count names the last.
+    pub fn usage(&self, before: &Total) -> Usage {
+        let (now, before) = (self.total.sum(), before.sum());
+        let cost = now.cost.map(|cost| (cost - before.cost.unwrap_or(0.0)).max(0.0));
+        if self.total.models.is_empty() {
+            let t = self.usage;
+            let cached = t.cache_read_input_tokens + t.cache_creation_input_tokens;
+            return Usage {
+                input: t.input_tokens + cached,
+                output: t.output_tokens,
+                cache_read: t.cache_read_input_tokens,
+                cache_write: t.cache_creation_input_tokens,
+                cost,
+            };
+        }
+        Usage {
+            input: now.input.saturating_sub(before.input),
+            output: now.output.saturating_sub(before.output),
+            cache_read: now.cache_read.saturating_sub(before.cache_read),
+            cache_write: now.cache_write.saturating_sub(before.cache_write),
+            cost,
+        }
+    }
+
+    /// The answer, or what the error means. An API's error comes as a `success` that `is_error`;
+    /// `word` is what the assistant's line called it. `now`: milliseconds since the epoch.
+    pub fn outcome(self, word: &str, usage: Usage, now: i64) -> Result<Answer, AgentError> {
+        let text = self.result.unwrap_or_default();
+        if self.terminal_reason.as_deref() == Some("prompt_too_long") {
+            return Err(AgentError::TooLong);
+        }
+        if self.stop_reason.as_deref() == Some("refusal") {
+            return Err(AgentError::Prose("a refusal"));
+        }
+        if !self.is_error && self.subtype == "success" {
+            return match AgentError::of_words(&text) {
+                Some(error) => Err(until(error, &text, now)),
+                None => Ok(Answer { text, usage, finished: true }),
+            };
+        }
+        if let Some(error) = AgentError::of_words(&text) {
+            let plain = matches!(error, AgentError::Unreachable(_));
+            if !plain {
+                return Err(until(error, &text, now));
+            }
+        }
+        Err(match (word, self.api_error_status) {
+            ("authentication_failed", _) => {
+                AgentError::Setup("the memory agent is not logged in".into())
+            }
+            ("model_not_found", _) => AgentError::Setup("there is no such model".into()),
+            (_, Some(status)) => AgentError::of_refusal(status, word, &text, None),
+            ("rate_limit", None) => AgentError::of_refusal(429, word, &text, None),
+            ("billing_error", None) => AgentError::of_refusal(402, word, &text, None),
+            ("server_error" | "overloaded", None) => AgentError::of_refusal(529, word, &text, None),
+            (_, None) if !self.subtype.is_empty() && self.subtype != "success" => {
+                AgentError::Rejected("its turn ended with an error".into())
+            }
+            (_, None) => AgentError::of_refusal(0, word, &text, None),
+        })
+    }
+}
+
+/// `Claude AI usage limit reached|1764250000`: when it is over.
+fn until(error: AgentError, text: &str, now: i64) -> AgentError {
+    let AgentError::Busy { why, retry_after: None } = error else { return error };
+    let at = text.rsplit_once('|').and_then(|(_, at)| at.trim().parse::<i64>().ok());
+    let wait = at.and_then(|at| u64::try_from(at.saturating_mul(1000) - now).ok());
+    AgentError::Busy { why, retry_after: wait.map(Duration::from_millis) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::error::Effect;
+    use super::*;
+
+    fn result(value: Value) -> TurnResult {
+        let mut whole = json!({"type": "result", "subtype": "success", "is_error": false});
+        whole.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+        match read(whole.to_string().as_bytes()) {
+            Line::Result(result) => *result,
+            _ => panic!("{whole}"),
+        }
+    }
+
+    #[test]
+    fn usage_is_the_difference_of_totals() {
+        let total = |input, cached, output, cost| {
+            result(json!({"result": "x", "total_cost_usd": cost, "usage": {"input_tokens": 1},
+                "modelUsage": {"claude-haiku": {"inputTokens": input, "outputTokens": output,
+                    "cacheReadInputTokens": cached, "cacheCreationInputTokens": 1, "costUSD": cost}}}))
+        };
+        let first = total(10, 100, 5, 0.25);
+        assert_eq!(first.usage(&Total::default()).input, 111);
+        let usage = total(30, 250, 9, 1.0).usage(&first.total);
+        let want =
+            Usage { input: 170, output: 4, cache_read: 150, cache_write: 0, cost: Some(0.75) };
+        assert_eq!(usage, want);
+        let old = result(json!({"usage": {"input_tokens": 7, "cache_read_input_tokens": 3}}));
+        assert_eq!(old.usage(&Total::default()).input, 10);
+    }
+
+    #[test]
+    fn an_error_comes_as_a_success() {
+        let check = |value: Value, word: &str, want: Effect| {
+            let error = result(value.clone()).outcome(word, Usage::default(), 1_000).unwrap_err();
+            assert_eq!(error.effect(), want, "{value} {word}: {error}");
+        };
+        let failed = |text: &str, status: Option<u16>| json!({"is_error": true, "result": text, "api_error_status": status});
+        let later = Effect::Wait(None);
+        check(failed("API Error: 529 overloaded", Some(529)), "server_error", later);
+        check(failed("API Error: 500 x", Some(500)), "server_error", Effect::AgainThenWait);
+        check(failed("API Error: Connection error.", None), "unknown", Effect::AgainThenWait);
+        check(failed("API Error: 429 slow down", Some(429)), "rate_limit", later);
+        check(failed("Credit balance is too low", Some(400)), "billing_error", later);
+        check(
+            failed("Claude AI usage limit reached|61", None),
+            "rate_limit",
+            Effect::Wait(Some(Duration::from_secs(60))),
+        );
+        let setup = Effect::WaitForSettings;
+        check(
+            failed("Failed to authenticate. API Error: 401", Some(401)),
+            "authentication_failed",
+            setup,
+        );
+        check(failed("Not logged in · Please run /login", None), "", setup);
+        check(
+            failed("There's an issue with the selected model", Some(404)),
+            "model_not_found",
+            setup,
+        );
+        let long = json!({"is_error": true, "result": "x", "terminal_reason": "prompt_too_long"});
+        check(long, "invalid_request", Effect::Shorten);
+        check(json!({"subtype": "error_during_execution"}), "", Effect::AgainThenSplit);
+        check(json!({"stop_reason": "refusal"}), "", Effect::OnceMore);
+        let fine = result(json!({"result": "<skip_summary/>"}));
+        assert_eq!(fine.outcome("", Usage::default(), 0).unwrap().text, "<skip_summary/>");
+    }
+
+    #[test]
+    fn other_lines_are_passed_over() {
+        for line in
+            ["", "not json", "[]", r#"{"type":"system","subtype":"status"}"#, r#"{"type":"later"}"#]
+        {
+            assert!(matches!(read(line.as_bytes()), Line::Other), "{line}");
+        }
+    }
+}

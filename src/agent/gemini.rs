@@ -1,0 +1,89 @@
+//! Google's Gemini API, streamed. The key goes into a header, never into the address.
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::error::AgentError;
+use super::http::{Call, refusal};
+use crate::config::Http;
+use crate::config::secrets::Secret;
+
+pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call {
+    Call {
+        url: format!(
+            "{}/v1beta/models/{}:streamGenerateContent?alt=sse",
+            http.base_url, http.model
+        ),
+        headers: Vec::new(),
+        key: key.map(|key| ("x-goog-api-key", "", key)),
+        body: json!({
+            "systemInstruction": {"parts": [{"text": system}]},
+            "contents": [{"role": "user", "parts": [{"text": text}]}],
+            "generationConfig": {"maxOutputTokens": http.max_tokens},
+        }),
+    }
+}
+
+/// One chunk of the stream.
+pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
+    if chunk.get("error").is_some() {
+        return Err(refusal(0, chunk, None));
+    }
+    let said = &chunk["usageMetadata"];
+    let count = |name: &str| said[name].as_u64().unwrap_or_default();
+    if said.is_object() {
+        answer.usage.input = count("promptTokenCount");
+        answer.usage.output = count("candidatesTokenCount") + count("thoughtsTokenCount");
+        answer.usage.cache_read = count("cachedContentTokenCount");
+    }
+    if chunk["promptFeedback"]["blockReason"].is_string() {
+        return Err(AgentError::Prose("a refusal"));
+    }
+    let candidate = &chunk["candidates"][0];
+    for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
+        if part["thought"] != true {
+            answer.text.push_str(part["text"].as_str().unwrap_or_default());
+        }
+    }
+    match candidate["finishReason"].as_str() {
+        None => Ok(()),
+        Some("STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED") => {
+            answer.finished = true;
+            Ok(())
+        }
+        Some(_) => Err(AgentError::Prose("a refusal")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream() {
+        let mut answer = Answer::default();
+        for chunk in [
+            json!({"candidates": [{"content": {"parts": [{"text": "hm", "thought": true}]}}]}),
+            json!({"candidates": [{"content": {"parts": [{"text": "<skip_"}, {"text": "summary/>"}]},
+                "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 90,
+                "candidatesTokenCount": 4, "thoughtsTokenCount": 6, "cachedContentTokenCount": 50}}),
+        ] {
+            take(&mut answer, &chunk).unwrap();
+        }
+        assert!(answer.finished && answer.text == "<skip_summary/>");
+        let used = answer.usage;
+        assert_eq!((used.input, used.output, used.cache_read), (90, 10, 50));
+        let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}});
+        assert_eq!(take(&mut answer, &blocked), Err(AgentError::Prose("a refusal")));
+        let unsafe_end = json!({"candidates": [{"finishReason": "SAFETY"}]});
+        assert_eq!(take(&mut answer, &unsafe_end), Err(AgentError::Prose("a refusal")));
+    }
+
+    #[test]
+    fn the_key_is_not_in_the_address() {
+        let config = crate::config::Config::from(&|_| None, None, false).agent;
+        let call = call(&config.gemini, Some(Secret::new("k-1")), "s", "t");
+        assert!(!format!("{call:?}").contains("k-1") && call.key.is_some());
+        assert!(call.url.ends_with("gemini-2.5-flash:streamGenerateContent?alt=sse"));
+    }
+}

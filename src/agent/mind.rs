@@ -1,0 +1,382 @@
+//! From a batch to what is remembered of it, through the chain of backends: who is asked, what is
+//! done about an error, who takes over.
+//!
+//! Between two batches it keeps the conversations that are worth going on with. Dropping it, or
+//! what it is doing, ends them: their programs are killed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::error::{AgentError, Effect};
+use super::ledger::{Ledger, Opening, Room};
+use super::model::Model;
+use super::parse::{Parsed, Reply, parse};
+use super::prompt::{self, Detail};
+use super::weight;
+use super::{Backend, extractive, ground};
+use crate::clock;
+use crate::config::Settings;
+use crate::memory::{Batch, Distilled, Settled, Usage};
+use crate::testpoint;
+
+/// Pauses before it is tried again.
+const BACKOFF: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// How long events wait that nobody says a time for: doubled each time.
+const WAIT: Duration = Duration::from_secs(60);
+/// Longer waits are not believed by the queue (an hour): it asks again, and is told again.
+const WAIT_MAX: Duration = Duration::from_secs(59 * 60);
+const WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Outcome {
+    Done(Done),
+    /// Its events wait, for this named reason, at least for so long.
+    Wait {
+        why: String,
+        time: Duration,
+    },
+    /// It goes back into the queue and comes in smaller pieces; one that is one event has failed.
+    Failed(AgentError),
+}
+
+/// What is remembered, and who says so.
+#[derive(Debug)]
+pub struct Done {
+    pub distilled: Distilled,
+    pub by: Backend,
+    /// Of the summary, which the local rules write where a model has none.
+    pub summary_by: Backend,
+}
+
+/// How one backend of the chain ended.
+enum End {
+    Done(Done),
+    Wait {
+        why: String,
+        time: Duration,
+    },
+    Split(AgentError),
+    /// It has nothing to say to this batch, for this reason: the next one is asked.
+    Next(AgentError),
+}
+
+pub struct Mind {
+    settings: Arc<Settings>,
+    chain: Vec<Backend>,
+    session: String,
+    models: Vec<Model>,
+    /// Batches in a row that had to wait.
+    waits: u32,
+}
+
+impl Mind {
+    /// `session`: a name for the session, in what stateless APIs are called by.
+    pub fn new(settings: Arc<Settings>, chain: Vec<Backend>, session: &str) -> Mind {
+        Mind { settings, chain, session: session.to_owned(), models: Vec::new(), waits: 0 }
+    }
+
+    /// What is worth remembering of `batch`.
+    pub async fn distill(&mut self, batch: Arc<Batch>, ledger: &dyn Ledger) -> Outcome {
+        if !ground::asks(&batch) && batch.messages.iter().all(|m| weight::count(m).0 == 0) {
+            return self.locally(batch).await;
+        }
+        let chain = self.chain.clone();
+        let mut left = chain.iter();
+        let mut last = None;
+        while let Some(backend) = left.next() {
+            if *backend == Backend::Extractive {
+                return self.locally(batch).await;
+            }
+            match self.ask(*backend, &batch, ledger).await {
+                End::Done(done) => {
+                    self.waits = 0;
+                    return Outcome::Done(done);
+                }
+                End::Wait { why, time } if left.len() == 0 || !self.has_waited(&batch) => {
+                    self.waits += 1;
+                    return Outcome::Wait { why, time };
+                }
+                End::Wait { why, .. } => {
+                    tracing::warn!(backend = backend.name(), "not waited for any longer: {why}");
+                }
+                End::Split(e) => return Outcome::Failed(e),
+                End::Next(e) => {
+                    tracing::warn!(backend = backend.name(), "the next backend takes over: {e}");
+                    last = Some(e);
+                }
+            }
+        }
+        match last {
+            // Nobody is left who has room for it.
+            Some(AgentError::Busy { why, .. }) => Outcome::Wait { why, time: WAIT_MAX },
+            Some(e) => Outcome::Failed(e),
+            None => self.locally(batch).await,
+        }
+    }
+
+    /// Its oldest event has waited as long as events may.
+    fn has_waited(&self, batch: &Batch) -> bool {
+        let oldest = batch.messages.iter().map(|m| m.created_at_epoch).min().unwrap_or_default();
+        let age = u64::try_from(clock::now_ms() - oldest).unwrap_or_default();
+        Duration::from_millis(age) >= self.settings.config.agent.defer_max
+    }
+
+    /// By the local rules, on a thread of its own.
+    async fn locally(&self, batch: Arc<Batch>) -> Outcome {
+        match locally(batch, self.settings.config.agent.turn_timeout).await {
+            Ok(distilled) => Outcome::Done(Done {
+                distilled,
+                by: Backend::Extractive,
+                summary_by: Backend::Extractive,
+            }),
+            Err(e) => Outcome::Failed(e),
+        }
+    }
+
+    /// Ends conversations that nobody goes on with.
+    pub async fn rest(&mut self) {
+        for model in &mut self.models {
+            model.rest().await;
+        }
+    }
+
+    /// Whether a conversation keeps a program running.
+    pub fn keeps_running(&self) -> bool {
+        self.models.iter().any(Model::keeps_running)
+    }
+
+    fn model(&mut self, backend: Backend) -> &mut Model {
+        let at = self.models.iter().position(|model| model.backend == backend);
+        let at = at.unwrap_or_else(|| {
+            self.models.push(Model::new(backend, self.settings.clone(), &self.session));
+            self.models.len() - 1
+        });
+        &mut self.models[at]
+    }
+
+    /// One backend, with as many tries as its errors allow.
+    async fn ask(&mut self, backend: Backend, batch: &Arc<Batch>, ledger: &dyn Ledger) -> End {
+        let limit = self.settings.config.agent.turn_timeout;
+        let waits = self.waits;
+        let alone = batch.messages.len() == 1;
+        let model = self.model(backend);
+        let mut tries = Tries::default();
+        loop {
+            let error = match turn(model, batch, tries.detail, limit, ledger).await {
+                Turn::Reply(reply) => {
+                    ledger.answered(backend);
+                    if ground::asks(batch) {
+                        model.rest().await;
+                    }
+                    return done(backend, batch, reply, limit).await;
+                }
+                Turn::Nothing if batch.again && !tries.empty => {
+                    tries.empty = true;
+                    model.begin_anew();
+                    continue;
+                }
+                // It killed a worker, and twice nobody has a word for it.
+                Turn::Nothing if batch.again => return End::Next(AgentError::Prose("nothing")),
+                Turn::Nothing => {
+                    ledger.answered(backend);
+                    if ground::asks(batch) {
+                        model.rest().await;
+                    }
+                    return done(backend, batch, Reply::default(), limit).await;
+                }
+                Turn::Refused(why) => return End::Wait { why, time: WAIT_MAX },
+                Turn::NoRoom(why) => {
+                    model.begin_anew();
+                    return End::Next(AgentError::Busy { why, retry_after: None });
+                }
+                Turn::NoBooks => {
+                    return End::Wait { why: "the store cannot be used".into(), time: WAIT_MIN };
+                }
+                Turn::Error(error) => error,
+            };
+            // What it was told stays in the conversation.
+            model.begin_anew();
+            tracing::info!(backend = backend.name(), "a turn failed: {error}");
+            match error.effect() {
+                Effect::Shorten => match prompt::shorter(batch, tries.detail) {
+                    Some(less) => tries.detail = less,
+                    None if alone => return End::Next(error),
+                    None => return End::Split(error),
+                },
+                Effect::Wait(time) => {
+                    let time = time.unwrap_or(WAIT * 2u32.saturating_pow(waits.min(10)));
+                    let time = time.clamp(WAIT_MIN, WAIT_MAX);
+                    return End::Wait { why: error.to_string(), time };
+                }
+                Effect::WaitForSettings => {
+                    ledger.refuse(backend, model.standing(), error.to_string());
+                    return End::Wait { why: error.to_string(), time: WAIT_MAX };
+                }
+                Effect::AgainThenWait | Effect::AgainThenSplit if tries.failed < BACKOFF.len() => {
+                    sleep_until(Instant::now() + BACKOFF[tries.failed]).await;
+                    tries.failed += 1;
+                }
+                Effect::AgainThenWait => {
+                    let time = (WAIT * 2u32.saturating_pow(waits.min(10))).min(WAIT_MAX);
+                    return End::Wait { why: error.to_string(), time };
+                }
+                Effect::AgainThenSplit if alone => return End::Next(error),
+                Effect::AgainThenSplit => return End::Split(error),
+                Effect::OnceMore if tries.prose => return End::Next(error),
+                Effect::OnceMore => tries.prose = true,
+            }
+        }
+    }
+}
+
+/// One batch, asked about once and waited for: whether a backend can be used as it is set up.
+pub fn try_once(
+    settings: &Arc<Settings>,
+    backend: Backend,
+    batch: Batch,
+    ledger: &dyn Ledger,
+) -> Result<Distilled, AgentError> {
+    let limit = settings.config.agent.turn_timeout;
+    let batch = Arc::new(batch);
+    let tried = async {
+        if backend == Backend::Extractive {
+            return locally(batch, limit).await;
+        }
+        let mut model = Model::new(backend, settings.clone(), "trial");
+        let turn = turn(&mut model, &batch, Detail::Usual, limit, ledger).await;
+        model.rest().await;
+        match turn {
+            Turn::Reply(reply) => {
+                ledger.answered(backend);
+                let (observations, summary) = ground::ground(&batch, reply);
+                Ok(Distilled { observations, summary })
+            }
+            Turn::Nothing => Ok(Distilled::default()),
+            Turn::NoRoom(why) | Turn::Refused(why) => {
+                Err(AgentError::Busy { why, retry_after: None })
+            }
+            Turn::NoBooks => Err(AgentError::Unreachable("the store cannot be used".into())),
+            Turn::Error(e) => Err(e),
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let no_runtime = |e| AgentError::Unreachable(format!("no runtime: {e}"));
+    runtime.map_err(no_runtime)?.block_on(tried)
+}
+
+/// What was tried with one batch.
+#[derive(Default)]
+struct Tries {
+    detail: Detail,
+    failed: usize,
+    prose: bool,
+    empty: bool,
+}
+
+/// What one call came to.
+enum Turn {
+    Reply(Reply),
+    /// Nothing is worth remembering.
+    Nothing,
+    NoRoom(String),
+    Refused(String),
+    NoBooks,
+    Error(AgentError),
+}
+
+/// One call: written down, made, settled, and only then read.
+async fn turn(
+    model: &mut Model,
+    batch: &Batch,
+    detail: Detail,
+    limit: Duration,
+    ledger: &dyn Ledger,
+) -> Turn {
+    let text = prompt::envelope(batch, detail);
+    if let Err(e) = model.prepare().await {
+        return Turn::Error(e);
+    }
+    let opening = Opening {
+        backend: model.backend,
+        model: model.name().to_owned(),
+        memory_session: model.memory_session().to_owned(),
+        estimate: estimate(&text, model.longest_answer()),
+        standing: model.standing(),
+    };
+    let call = match ledger.open(opening).await.unwrap_or(Room::Closed) {
+        Room::Open(call) => call,
+        Room::Spent(why) => return Turn::NoRoom(why),
+        Room::Refused(why) => return Turn::Refused(why),
+        Room::Closed => return Turn::NoBooks,
+    };
+    testpoint::at("agent.asking");
+    let (answer, spent) = match timeout(limit, model.ask(&text)).await {
+        Ok(answered) => answered,
+        Err(_) => (Err(AgentError::TimedOut(limit)), Settled::Unknown),
+    };
+    ledger.settle(call, spent);
+    testpoint::at("agent.answered");
+    tracing::info!(
+        backend = model.backend.name(),
+        prompt = prompt::version(),
+        told = text.len(),
+        ?spent,
+        "asked"
+    );
+    match answer {
+        Ok(answer) => match parse(&answer.text) {
+            Parsed::Reply(reply) => Turn::Reply(reply),
+            Parsed::Nothing => Turn::Nothing,
+            Parsed::Prose(what) => {
+                let meant = AgentError::of_words(&answer.text);
+                Turn::Error(meant.unwrap_or(AgentError::Prose(what)))
+            }
+        },
+        Err(e) => Turn::Error(e),
+    }
+}
+
+/// Four bytes are a token, about.
+fn estimate(text: &str, longest_answer: u64) -> Usage {
+    let input = (prompt::system().len() + text.len()).div_ceil(4) as u64;
+    Usage { input, output: longest_answer, ..Usage::default() }
+}
+
+async fn done(backend: Backend, batch: &Arc<Batch>, reply: Reply, limit: Duration) -> End {
+    let (observations, summary) = ground::ground(batch, reply);
+    let mut done =
+        Done { distilled: Distilled { observations, summary }, by: backend, summary_by: backend };
+    if done.distilled.summary.is_none() && ground::asks(batch) {
+        match locally(batch.clone(), limit).await {
+            Ok(local) => done.distilled.summary = local.summary,
+            Err(e) => return End::Next(e),
+        }
+        done.summary_by = Backend::Extractive;
+    }
+    End::Done(done)
+}
+
+/// A thread of its own, not one of a pool: one that never comes back must not be missed. It
+/// cannot be killed; one that takes too long is left behind and ends with the process.
+pub async fn locally(batch: Arc<Batch>, limit: Duration) -> Result<Distilled, AgentError> {
+    let (done, outcome) = oneshot::channel();
+    // Where no thread can be had, the outcome is that nobody will send one.
+    let _ = std::thread::Builder::new().name("distill".into()).spawn(move || {
+        testpoint::at("distill.begun");
+        for message in &batch.messages {
+            testpoint::with("distill.tool", message.tool_name.as_deref());
+        }
+        let _ = done.send(extractive::distill(&batch));
+    });
+    match timeout(limit, outcome).await {
+        Ok(Ok(distilled)) => Ok(distilled),
+        Ok(Err(_)) => Err(AgentError::Died("it panicked".into())),
+        Err(_) => Err(AgentError::TimedOut(limit)),
+    }
+}

@@ -1,0 +1,226 @@
+//! One model to ask: whoever it is, text goes in, and an answer and what it used come out.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use super::answer::Answer;
+use super::error::AgentError;
+use super::http::{Call, Client};
+use super::{Backend, anthropic, claude, gemini, openai, prompt, slots};
+use crate::clock;
+use crate::config::secrets::{self, Secret};
+use crate::config::{self, Http, Settings};
+use crate::lock::Held;
+use crate::memory::Settled;
+use crate::paths::make_dir;
+
+/// A conversation with a program grows with each turn, and all of it is sent again.
+const TURNS: usize = 6;
+
+/// A backend that is a model, with whatever it needs between two turns.
+pub struct Model {
+    pub backend: Backend,
+    settings: Arc<Settings>,
+    /// Built on first use.
+    client: Option<Client>,
+    program: Option<claude::Conversation>,
+    /// Goes with the program.
+    slot: Option<Held>,
+    /// The conversation's id: of a program's its own, of a stateless API one that is made up.
+    memory_session: String,
+    /// The one that the server has, where the settings name none.
+    found: Option<String>,
+}
+
+impl Model {
+    /// `session`: the name of the session it is for.
+    pub fn new(backend: Backend, settings: Arc<Settings>, session: &str) -> Model {
+        let memory_session = format!("{}-{session}-{}", backend.name(), clock::now_ms());
+        Model {
+            backend,
+            settings,
+            client: None,
+            program: None,
+            slot: None,
+            memory_session,
+            found: None,
+        }
+    }
+
+    /// The conversation that the next text is told to.
+    pub fn memory_session(&self) -> &str {
+        &self.memory_session
+    }
+
+    /// The model's name, as far as it is known.
+    pub fn name(&self) -> &str {
+        let agent = &self.settings.config.agent;
+        match self.http() {
+            Some(http) if http.model.is_empty() => self.found.as_deref().unwrap_or(""),
+            Some(http) => &http.model,
+            None => &agent.claude.model,
+        }
+    }
+
+    /// Most tokens of an answer.
+    pub fn longest_answer(&self) -> u64 {
+        self.http().map_or(4096, |http| http.max_tokens as u64)
+    }
+
+    /// What decides whether it can be asked at all: when this changes, a refusal is forgotten.
+    pub fn standing(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        match self.http() {
+            Some(http) => {
+                add(http.base_url.as_bytes());
+                add(http.model.as_bytes());
+                add(http.proxy.as_deref().unwrap_or_default().as_bytes());
+                let key = self.key().ok().flatten();
+                add(key.as_ref().map_or("", Secret::expose).as_bytes());
+            }
+            None => {
+                let claude = &self.settings.config.agent.claude;
+                add(claude.command.as_bytes());
+                add(claude.model.as_bytes());
+                for (name, value) in config::claude_env() {
+                    add(name.as_encoded_bytes());
+                    add(value.as_encoded_bytes());
+                }
+                // A login changes the file.
+                let login = config::claude_login().and_then(|file| fs::metadata(file).ok());
+                add(format!("{:?}", login.and_then(|meta| meta.modified().ok())).as_bytes());
+            }
+        }
+        HEXLOWER.encode(&hash.finalize()[..16])
+    }
+
+    fn http(&self) -> Option<&Http> {
+        self.settings.config.agent.http(self.backend.name())
+    }
+
+    fn key(&self) -> Result<Option<Secret>, AgentError> {
+        let names = self.settings.config.agent.keys(self.backend.name());
+        let found = secrets::api_key(&self.settings, &config::process_env, names);
+        match found.map_err(AgentError::Setup)? {
+            Some((key, _)) => Ok(Some(key)),
+            None => match names.first() {
+                None => Ok(None),
+                Some(name) => Err(AgentError::Setup(format!(
+                    "no API key is known: memctl config secret set {name}"
+                ))),
+            },
+        }
+    }
+
+    /// Everything that must be there before a text can be told, but for the program itself. May
+    /// wait for others who run one.
+    pub async fn prepare(&mut self) -> Result<(), AgentError> {
+        let Some(http) = self.http().cloned() else {
+            if self.program.as_ref().is_some_and(|program| program.turns() >= TURNS) {
+                self.rest().await;
+            }
+            if self.slot.is_none() {
+                let most = self.settings.config.agent.max_children;
+                let slot = slots::take(&self.settings.paths, most).await;
+                let no_slot = |e| AgentError::Unreachable(format!("no slot for a program: {e}"));
+                self.slot = Some(slot.map_err(no_slot)?);
+            }
+            if self.program.is_none() {
+                self.memory_session = claude::new_id();
+            }
+            return Ok(());
+        };
+        self.key()?;
+        if self.client.is_none() {
+            let silence = self.settings.config.agent.turn_timeout / 2;
+            let silence = silence.max(Duration::from_millis(1));
+            self.client = Some(Client::new(http.proxy.clone(), silence).await?);
+        }
+        if http.model.is_empty() && self.found.is_none() {
+            let client = self.client.as_ref().expect("built");
+            self.found = Some(openai::model(client, &http).await?);
+        }
+        Ok(())
+    }
+
+    /// Tells `text`. After an error the conversation is not gone on with: [`Model::begin_anew`].
+    pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, Settled) {
+        match self.http().cloned() {
+            Some(http) => self.ask_api(&http, text).await,
+            None => self.ask_program(text).await,
+        }
+    }
+
+    async fn ask_program(&mut self, text: &str) -> (Result<Answer, AgentError>, Settled) {
+        if self.program.is_none() {
+            let dir = self.settings.paths.agent_dir();
+            let agent = &self.settings.config.agent;
+            let started = make_dir(&dir)
+                .map_err(|e| AgentError::Unreachable(format!("{}: {e}", dir.display())))
+                .and_then(|()| {
+                    claude::Conversation::start(&agent.claude, &dir, &self.memory_session)
+                });
+            match started {
+                Ok(program) => self.program = Some(program),
+                Err(e) => return (Err(e), Settled::nothing()),
+            }
+        }
+        self.program.as_mut().expect("started").ask(text).await
+    }
+
+    async fn ask_api(&mut self, http: &Http, text: &str) -> (Result<Answer, AgentError>, Settled) {
+        let (Some(client), Ok(key)) = (&self.client, self.key()) else {
+            return (Err(AgentError::Setup("there is no API key".into())), Settled::nothing());
+        };
+        let system = prompt::system();
+        let (call, take): (Call, fn(&mut Answer, &serde_json::Value) -> _) = match self.backend {
+            Backend::Gemini => (gemini::call(http, key, system, text), gemini::take),
+            Backend::Openai => (openai::call(http, key, self.name(), system, text), openai::take),
+            Backend::Anthropic | Backend::Claude | Backend::Extractive => {
+                (anthropic::call(http, key, system, text), anthropic::take)
+            }
+        };
+        let mut answer = Answer::default();
+        let done = client.post(call, |piece| take(&mut answer, piece)).await;
+        let used = answer.usage;
+        let some = used.input + used.output > 0 || !answer.text.is_empty();
+        match done {
+            Ok(()) if answer.finished && used.input > 0 => (Ok(answer), Settled::Complete(used)),
+            // A server that does not count: the estimate holds.
+            Ok(()) if answer.finished => (Ok(answer), Settled::Unknown),
+            Ok(()) => {
+                (Err(AgentError::Lost("its answer broke off".into())), Settled::Partial(used))
+            }
+            Err(e) if some => (Err(e), Settled::Partial(used)),
+            Err(e @ AgentError::Lost(_)) => (Err(e), Settled::Unknown),
+            Err(e) => (Err(e), Settled::nothing()),
+        }
+    }
+
+    /// Ends the conversation at once: what it was told last failed, or nobody waits for it.
+    pub fn begin_anew(&mut self) {
+        self.program = None;
+        self.slot = None;
+    }
+
+    /// Ends it in good order: the next text begins a new one.
+    pub async fn rest(&mut self) {
+        if let Some(program) = self.program.take() {
+            program.end().await;
+        }
+        self.slot = None;
+    }
+
+    /// Whether something is kept running between two turns.
+    pub fn keeps_running(&self) -> bool {
+        self.program.is_some()
+    }
+}

@@ -1,0 +1,101 @@
+//! The chat completions that OpenAI made and everybody speaks: OpenRouter, Ollama, llama.cpp,
+//! vLLM, LM Studio. Streamed; a server that does not stream is understood too.
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::error::AgentError;
+use super::http::{Call, Client, refusal};
+use crate::config::Http;
+use crate::config::secrets::Secret;
+
+/// Servers that know `max_tokens` by its newer name only.
+const NEWER: [&str; 2] = ["api.openai.com", ".openai.azure.com"];
+
+pub fn call(http: &Http, key: Option<Secret>, model: &str, system: &str, text: &str) -> Call {
+    let mut body = json!({
+        "model": model,
+        "stream": true,
+        "stream_options": {"include_usage": true},
+        "messages": [
+            {"role": "system", "content": system},
+            {"role": "user", "content": text},
+        ],
+    });
+    let newer = NEWER.iter().any(|host| http.base_url.contains(host));
+    let limit = if newer { "max_completion_tokens" } else { "max_tokens" };
+    body[limit] = http.max_tokens.into();
+    Call {
+        url: format!("{}/chat/completions", http.base_url),
+        headers: Vec::new(),
+        key: key.map(|key| ("authorization", "Bearer ", key)),
+        body,
+    }
+}
+
+/// The model of the settings, else the first that the server has.
+pub async fn model(client: &Client, http: &Http) -> Result<String, AgentError> {
+    if !http.model.is_empty() {
+        return Ok(http.model.clone());
+    }
+    let list = client.get(&format!("{}/models", http.base_url)).await?;
+    let first = list["data"].get(0).and_then(|model| model["id"].as_str());
+    let none = || AgentError::Setup("the server has no model: agent.openai.model names one".into());
+    first.map(str::to_owned).ok_or_else(none)
+}
+
+/// One chunk of the stream, or the whole completion.
+pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
+    if chunk.get("error").is_some_and(|error| !error.is_null()) {
+        return Err(refusal(0, chunk, None));
+    }
+    let choice = &chunk["choices"][0];
+    for part in [&choice["delta"]["content"], &choice["message"]["content"]] {
+        answer.text.push_str(part.as_str().unwrap_or_default());
+    }
+    let said = &chunk["usage"];
+    if let Some(input) = said["prompt_tokens"].as_u64() {
+        answer.usage.input = input;
+        answer.usage.output = said["completion_tokens"].as_u64().unwrap_or_default();
+        let cached = &said["prompt_tokens_details"]["cached_tokens"];
+        answer.usage.cache_read = cached.as_u64().unwrap_or_default();
+        answer.usage.cost = said["cost"].as_f64();
+    }
+    match choice["finish_reason"].as_str() {
+        Some("content_filter") => Err(AgentError::Prose("a refusal")),
+        Some("error") => Err(AgentError::Unreachable("the server broke off".into())),
+        reason => {
+            answer.finished |= reason.is_some();
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_and_a_whole_answer() {
+        let mut answer = Answer::default();
+        for chunk in [
+            json!({"choices": [{"delta": {"role": "assistant", "content": ""}}]}),
+            json!({"choices": [{"delta": {"content": "<skip_summary/>"}, "finish_reason": null}]}),
+            json!({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": null}),
+            json!({"choices": [], "usage": {"prompt_tokens": 40, "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 30}, "cost": 0.25}}),
+        ] {
+            take(&mut answer, &chunk).unwrap();
+        }
+        assert!(answer.finished && answer.text == "<skip_summary/>");
+        assert_eq!((answer.usage.input, answer.usage.cache_read), (40, 30));
+        assert_eq!(answer.usage.cost, Some(0.25));
+        let mut whole = Answer::default();
+        let chunk = json!({"choices": [{"message": {"content": "x"}, "finish_reason": "length"}],
+            "usage": {"prompt_tokens": 4, "completion_tokens": 5}});
+        take(&mut whole, &chunk).unwrap();
+        assert!(whole.finished && whole.text == "x" && whole.usage.output == 5);
+        let error = json!({"error": {"message": "model is overloaded", "code": 503}});
+        assert!(matches!(take(&mut whole, &error), Err(AgentError::Busy { .. })));
+    }
+}

@@ -1,0 +1,237 @@
+//! What a model is told: a fixed prefix, and for each batch an envelope of what happened.
+//!
+//! Everything that comes from outside is escaped and cut in the middle, its size noted; nothing
+//! in it can close an element of the envelope. Events that a rule can judge (plain reads,
+//! listings, status checks) are told in a line each. The envelope carries the rolling state, so
+//! that every batch can be told to a new conversation.
+
+use std::fmt::Write as _;
+
+use super::extractive::payload::Payload;
+use super::extractive::reading::{self, Event, What};
+use super::weight::{self, Weight};
+use crate::capture::cut;
+use crate::memory::{Batch, Cause, Message, Summary};
+
+/// The fixed prefix, sent as the system prompt so that it can be cached. Its first line says its
+/// version.
+const OBSERVER: &str = include_str!("prompts/observer.md");
+
+/// The rolling state is told in at most so many bytes.
+const STATE: usize = 800;
+
+/// How much is told of each text. A model that cannot read it is told less, at last very little.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    #[default]
+    Usual,
+    Short,
+    Shortest,
+}
+
+impl Detail {
+    pub fn less(self) -> Option<Detail> {
+        match self {
+            Detail::Usual => Some(Detail::Short),
+            Detail::Short => Some(Detail::Shortest),
+            Detail::Shortest => None,
+        }
+    }
+
+    fn limit(self, bytes: usize) -> usize {
+        match self {
+            Detail::Usual => bytes,
+            Detail::Short => bytes / 4,
+            Detail::Shortest => bytes / 16,
+        }
+    }
+}
+
+/// Which text of the prefix it is.
+pub fn version() -> &'static str {
+    OBSERVER.lines().next().and_then(|line| line.strip_prefix("version: ")).unwrap_or("?")
+}
+
+/// The prefix, the same for every call.
+pub fn system() -> &'static str {
+    OBSERVER.split_once('\n').map_or(OBSERVER, |(_, text)| text)
+}
+
+/// What is told of `batch`. Its events are numbered from 1, by their place in it.
+pub fn envelope(batch: &Batch, detail: Detail) -> String {
+    let mut out = String::with_capacity(4096);
+    let state = state(batch, detail);
+    if !state.is_empty() {
+        let _ = write!(out, "<earlier>\n{state}</earlier>\n");
+    }
+    for prompt in batch.prompts.iter().rev().take(PROMPTS).rev() {
+        element(&mut out, "prompt", &prompt.text, detail.limit(weight::PROMPT));
+    }
+    out.push_str("<events>\n");
+    for (n, message) in batch.messages.iter().enumerate() {
+        if !message.cause.summarizes() {
+            event(&mut out, n + 1, message, batch, detail);
+        }
+    }
+    out.push_str("</events>\n");
+    let stop = batch.messages.last().filter(|m| m.cause.summarizes());
+    if let Some(stop) = stop {
+        last_words(&mut out, stop, detail);
+    }
+    out.push_str(match stop {
+        Some(_) => SUMMARIZE,
+        None => OBSERVE,
+    });
+    out
+}
+
+/// The next detail in which less is told of `batch` than in this one.
+pub fn shorter(batch: &Batch, detail: Detail) -> Option<Detail> {
+    let told = envelope(batch, detail).len();
+    let mut less = detail.less();
+    while let Some(detail) = less.filter(|detail| envelope(batch, *detail).len() >= told) {
+        less = detail.less();
+    }
+    less
+}
+
+/// Prompts of one turn that are told: the newest.
+const PROMPTS: usize = 4;
+
+const OBSERVE: &str = "<task>The turn goes on. Write observations, no summary.</task>\n";
+const SUMMARIZE: &str = "<task>The turn is over. Write observations of what is not noted yet, then \
+     the summary of the whole turn.</task>\n";
+
+/// What the session knows already: titles of this turn, the last summary, titles of the session.
+fn state(batch: &Batch, detail: Detail) -> String {
+    let room = detail.limit(STATE);
+    let mut out = String::new();
+    let mut add = |line: String| {
+        let fits = out.len() + line.len() <= room;
+        if fits {
+            out.push_str(&line);
+        }
+        fits
+    };
+    let mut told: Vec<&str> = Vec::new();
+    for earlier in batch.earlier.iter().rev().map(|e| e.title.as_str()) {
+        if !told.contains(&earlier) && add(format!("- {}\n", escaped(earlier, 100))) {
+            told.push(earlier);
+        }
+    }
+    if let Some(line) = batch.rolling.summaries.last().and_then(summary_line) {
+        add(line);
+    }
+    for title in batch.rolling.titles.iter().rev() {
+        if !told.contains(&title.as_str()) && !add(format!("- {}\n", escaped(title, 100))) {
+            break;
+        }
+    }
+    out
+}
+
+fn summary_line(summary: &Summary) -> Option<String> {
+    let parts =
+        [("asked", &summary.request), ("done", &summary.completed), ("left", &summary.next_steps)];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(_, text)| !text.trim().is_empty())
+        .map(|(name, text)| format!("{name}: {}", escaped(text, 120)))
+        .collect();
+    (!parts.is_empty()).then(|| format!("last turn, {}\n", parts.join("; ")))
+}
+
+fn event(out: &mut String, n: usize, message: &Message, batch: &Batch, detail: Detail) {
+    let event = reading::one(message, batch.project_root.as_deref());
+    if let Weight::Line(line) = weight::of(&event) {
+        let _ = writeln!(out, "<event id=\"{n}\">{}</event>", escaped(&line, weight::LINE));
+        return;
+    }
+    let _ = write!(out, "<event id=\"{n}\"");
+    attribute(out, "tool", message.tool_name.as_deref());
+    attribute(out, "agent", message.agent_type.as_deref());
+    if message.cause == Cause::ToolFailed {
+        out.push_str(" failed=\"true\"");
+    }
+    out.push_str(">\n");
+    let limits = weight::limits(&event);
+    element(out, "input", &input(message), detail.limit(limits.input));
+    element(out, "output", &output(message, &event), detail.limit(limits.output));
+    out.push_str("</event>\n");
+}
+
+/// The fields of a tool's input as a person would write them down.
+fn input(message: &Message) -> String {
+    match Payload::read(message.tool_input.as_deref()) {
+        Payload::Json(serde_json::Value::Object(fields)) => {
+            let mut text = String::new();
+            for (name, value) in &fields {
+                let _ = match value {
+                    serde_json::Value::String(value) => writeln!(text, "{name}: {value}"),
+                    other => writeln!(text, "{name}: {other}"),
+                };
+            }
+            text
+        }
+        Payload::Json(value) => value.to_string(),
+        Payload::Text(text) => text.to_owned(),
+        Payload::Absent => String::new(),
+    }
+}
+
+fn output(message: &Message, event: &Event) -> String {
+    match &event.what {
+        // The input says it all; the response repeats the whole file.
+        What::Edit(_) if message.cause != Cause::ToolFailed => String::new(),
+        What::Report { text, .. } => text.clone(),
+        _ => Payload::read(message.tool_response.as_deref()).text(),
+    }
+}
+
+fn last_words(out: &mut String, stop: &Message, detail: Detail) {
+    let text = stop.last_assistant_message.as_deref().unwrap_or_default();
+    let limit = detail.limit(weight::LAST_WORDS);
+    match stop.cause {
+        Cause::StopFailed => element(out, "error", text, limit),
+        _ => element(out, "last_message", text, limit),
+    }
+    if matches!(stop.cause, Cause::Interrupted | Cause::End) {
+        out.push_str("<interrupted/>\n");
+    }
+}
+
+fn element(out: &mut String, name: &str, text: &str, limit: usize) {
+    let text = text.trim();
+    if !text.is_empty() {
+        let _ = writeln!(out, "<{name}>{}</{name}>", escaped(text, limit));
+    }
+}
+
+fn attribute(out: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        let _ = write!(out, " {name}=\"{}\"", escaped(value, 80).replace('"', "'"));
+    }
+}
+
+/// At most about `limit` bytes of `text`, cut in the middle, without anything that could be taken
+/// for part of the envelope and without control characters.
+fn escaped(text: &str, limit: usize) -> String {
+    let cut = cut::text(text, limit);
+    let text = cut.as_deref().unwrap_or(text);
+    let mut out = String::with_capacity(text.len() + text.len() / 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[path = "prompt_tests.rs"]
+mod tests;

@@ -1,0 +1,78 @@
+//! Backends that will not be asked again before their settings change: which, and why. The user is
+//! told once, and `doctor` at any time.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::error::Result;
+use super::notices;
+
+/// Kinds of the notices: this, and the backend's name.
+const NOTICE: &str = "agent:";
+const PREFIX: &str = "agent-refused:";
+
+/// Remembers that `backend` cannot be used with settings of this `standing`, and why.
+pub fn refuse(tx: &Transaction, backend: &str, standing: &str, why: &str) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![format!("{PREFIX}{backend}"), format!("{standing} {why}")])?;
+    let told = format!("the memory agent {backend} cannot be used: {why}; its events wait");
+    notices::put(tx, &format!("{NOTICE}{backend}"), &told)
+}
+
+/// Why it is not asked, as long as its settings stand as they did.
+pub fn refused(conn: &Connection, backend: &str, standing: &str) -> Result<Option<String>> {
+    let known: Option<String> = conn
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))
+        .optional()?;
+    let same = known.as_deref().and_then(|text| text.split_once(' '));
+    Ok(same.filter(|(then, _)| *then == standing).map(|(_, why)| why.to_owned()))
+}
+
+/// Whether it was ever refused and has not answered since.
+pub fn anything_refused(conn: &Connection, backend: &str) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?1)")?
+        .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))?)
+}
+
+/// It has answered: what was said of it holds no longer.
+pub fn answered(tx: &Transaction, backend: &str) -> Result<()> {
+    tx.prepare_cached("DELETE FROM meta WHERE key = ?1")?
+        .execute([format!("{PREFIX}{backend}")])?;
+    notices::clear(tx, &format!("{NOTICE}{backend}"), "\u{0}")
+}
+
+/// The conversation of a session with its memory agent, and the backend it is begun with.
+pub fn converse(tx: &Transaction, session_id: i64, id: &str, backend: &str) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE sessions SET memory_session_id = ?2, backend = ifnull(backend, ?3) WHERE id = ?1",
+    )?
+    .execute(params![session_id, id, backend])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{memory, write};
+
+    #[test]
+    fn a_refusal_holds_until_the_settings_change_or_it_answers() {
+        let mut conn = memory();
+        write(&mut conn, |tx| {
+            refuse(tx, "gemini", "one", "no key")?;
+            refuse(tx, "openai", "one", "wrong key")
+        });
+        let why = |conn: &Connection, backend, standing| refused(conn, backend, standing).unwrap();
+        assert_eq!(why(&conn, "gemini", "one").as_deref(), Some("no key"));
+        assert_eq!(why(&conn, "gemini", "two"), None);
+        assert_eq!(notices::list(&conn).unwrap().len(), 2);
+        write(&mut conn, |tx| answered(tx, "gemini"));
+        assert_eq!(why(&conn, "gemini", "one"), None);
+        assert_eq!(why(&conn, "openai", "one").as_deref(), Some("wrong key"));
+        assert_eq!(notices::list(&conn).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,69 @@
+//! Writing the summary of a prompt: there is one row, written anew each time.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::super::error::Result;
+use super::super::{new_uuid, tombstones};
+use super::json;
+use crate::memory::{Message, Summary};
+
+/// Whether a summary is the last word on its prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Standing {
+    Final,
+    /// Until whoever is asked answers: it takes no place but another of its like.
+    Provisional,
+}
+
+/// The row of the prompt is written anew and keeps its ids.
+pub(in crate::store) fn summarise(
+    tx: &Transaction,
+    session_id: i64,
+    message: &Message,
+    s: &Summary,
+    backend: &str,
+    standing: Standing,
+    now: i64,
+) -> Result<Option<i64>> {
+    let happened = message.created_at_epoch;
+    Ok(tx
+        .prepare_cached(&format!(
+            "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number,
+               turn_id, request, investigated, learned, completed, next_steps, notes, files_read,
+               files_modified, backend, provisional, created_at_epoch, changed_at_epoch)
+             SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15,
+               ?16, ?14 FROM sessions WHERE id = ?2
+             ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
+               project_id = excluded.project_id, turn_id = excluded.turn_id,
+               request = excluded.request, investigated = excluded.investigated,
+               learned = excluded.learned, completed = excluded.completed,
+               next_steps = excluded.next_steps, notes = excluded.notes,
+               files_read = excluded.files_read, files_modified = excluded.files_modified,
+               backend = excluded.backend, provisional = ?15, changed_at_epoch = ?14
+               WHERE NOT ?15 OR provisional
+             RETURNING id",
+            tombstones::UNUSED_SUMMARY
+        ))?
+        .query_row(
+            params![
+                new_uuid(now),
+                session_id,
+                message.prompt_number,
+                message.turn_id,
+                s.request,
+                s.investigated,
+                s.learned,
+                s.completed,
+                s.next_steps,
+                s.notes,
+                json(&s.files_read),
+                json(&s.files_modified),
+                backend,
+                now,
+                standing == Standing::Provisional,
+                if happened > 0 { happened.min(now) } else { now },
+            ],
+            |r| r.get(0),
+        )
+        .optional()?)
+}

@@ -1,0 +1,147 @@
+//! Summaries that hold until the configured backend answers: each Stop has one at once, by the
+//! local rules, visibly marked, and it never takes the place of a final one.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::commit::{self, Standing};
+use super::error::Result;
+use super::queue;
+use crate::memory::{Batch, Summary};
+
+/// Most messages that one is made of: of a turn that waits for long, the newest.
+const MESSAGES: usize = 256;
+
+/// The oldest `summarize` that waits and has no summary yet, with what waits of its prompt.
+/// Nothing is claimed.
+pub fn due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
+    let stop: Option<(i64, i64)> = tx
+        .prepare_cached(
+            "SELECT m.id, m.prompt_number FROM pending_messages m
+             LEFT JOIN session_summaries s ON s.session_id = m.session_id
+               AND s.prompt_number = m.prompt_number AND s.external_id IS NULL
+             WHERE m.session_id = ?1 AND m.status IN ('pending', 'processing')
+               AND m.message_type = 'summarize'
+               AND (s.id IS NULL OR s.provisional AND s.changed_at_epoch < m.created_at_epoch)
+               AND NOT EXISTS (SELECT 1 FROM pending_messages later
+                 WHERE later.session_id = m.session_id AND later.id > m.id
+                   AND later.status IN ('pending', 'processing')
+                   AND later.message_type = 'summarize'
+                   AND later.prompt_number = m.prompt_number)
+             ORDER BY m.id LIMIT 1",
+        )?
+        .query_row([session_id], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    let Some((id, number)) = stop else { return Ok(None) };
+    let mut rows = tx.prepare_cached(&format!(
+        "{} WHERE session_id = ?1 AND status IN ('pending', 'processing')
+           AND prompt_number = ?2 AND id <= ?3 ORDER BY id DESC LIMIT ?4",
+        queue::SELECT
+    ))?;
+    let rows = rows.query_map(params![session_id, number, id, MESSAGES as i64], queue::message)?;
+    let mut messages = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    messages.reverse();
+    // An earlier Stop of the same prompt is done with by this one.
+    messages.retain(|m| !m.cause.summarizes() || m.id == id);
+    Ok(Some(commit::surroundings(tx, session_id, messages)?))
+}
+
+/// Stores the summary that was made of what was [`due`], unless it has been answered meanwhile.
+pub fn store(
+    tx: &Transaction,
+    session_id: i64,
+    batch: &Batch,
+    summary: &Summary,
+    backend: &str,
+    now: i64,
+) -> Result<bool> {
+    let Some(stop) = batch.messages.last().filter(|m| m.cause.summarizes()) else {
+        return Ok(false);
+    };
+    let waits: bool = tx
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM pending_messages
+             WHERE id = ?1 AND session_id = ?2 AND status IN ('pending', 'processing'))",
+        )?
+        .query_row([stop.id, session_id], |r| r.get(0))?;
+    if !waits {
+        return Ok(false);
+    }
+    // Not before what it answers, or it would be due again after the clock was set back.
+    let now = now.max(stop.created_at_epoch);
+    let standing = Standing::Provisional;
+    let id = commit::summarise(tx, session_id, stop, summary, backend, standing, now)?;
+    Ok(id.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use memctl_proto::event::{Event, Kind, Tool};
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::memory::Distilled;
+    use crate::store::accept::accept;
+    use crate::store::commit::By;
+    use crate::store::queue::{Claim, Take, plain_weight};
+    use crate::store::testing::{memory, write};
+
+    fn send(conn: &mut Connection, kind: Kind, at: i64) {
+        let mut event = Event::new(kind, "c", "s", at);
+        event.turn = Some("t".into());
+        event.text = Some(format!("at {at}"));
+        event.tool = Some(Tool { name: "Bash".into(), ..Tool::default() });
+        write(conn, |tx| accept(tx, &event, at));
+    }
+
+    fn due_now(conn: &mut Connection) -> Option<Batch> {
+        write(conn, |tx| due(tx, 1))
+    }
+
+    fn provide(conn: &mut Connection, batch: &Batch, text: &str, now: i64) -> bool {
+        let summary = Summary { completed: text.into(), ..Summary::default() };
+        write(conn, |tx| store(tx, 1, batch, &summary, "extractive", now))
+    }
+
+    fn summaries(conn: &Connection) -> Vec<(String, bool)> {
+        let mut rows =
+            conn.prepare("SELECT completed, provisional FROM session_summaries").unwrap();
+        let rows = rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    const ALL: Take = Take { events: 99, bytes: 9999, flush: true, limit: 99, weigh: plain_weight };
+
+    #[test]
+    fn each_stop_has_one_at_once_until_the_backend_answers() {
+        let mut conn = memory();
+        for (at, kind) in [Kind::Prompt, Kind::Tool, Kind::Tool].into_iter().enumerate() {
+            send(&mut conn, kind, at as i64);
+        }
+        assert!(due_now(&mut conn).is_none(), "nothing has stopped");
+        send(&mut conn, Kind::Stop, 10);
+        let first = due_now(&mut conn).unwrap();
+        assert_eq!((first.messages.len(), first.prompts.len()), (3, 1));
+        assert!(provide(&mut conn, &first, "first", 11));
+        assert!(due_now(&mut conn).is_none(), "once");
+        // The turn goes on and stops again: written anew, also when the clock was set back.
+        send(&mut conn, Kind::Tool, 20);
+        send(&mut conn, Kind::Stop, 21);
+        let second = due_now(&mut conn).unwrap();
+        assert!(provide(&mut conn, &second, "second", 5));
+        assert!(due_now(&mut conn).is_none());
+        assert_eq!(summaries(&conn), [("second".to_owned(), true)]);
+
+        let Claim::Batch(batch) = write(&mut conn, |tx| queue::claim(tx, 1, &ALL, 1, 30)) else {
+            panic!("nothing to claim");
+        };
+        let summary = Some(Summary { completed: "the model".into(), ..Summary::default() });
+        let distilled = Distilled { observations: Vec::new(), summary };
+        write(&mut conn, |tx| commit::complete(tx, 1, &batch, &distilled, By::one("m"), 31));
+        assert!(!provide(&mut conn, &second, "late", 32), "it was answered meanwhile");
+        // What is final stays until the backend itself writes it anew.
+        send(&mut conn, Kind::Tool, 40);
+        send(&mut conn, Kind::Stop, 41);
+        assert!(due_now(&mut conn).is_none());
+        assert_eq!(summaries(&conn), [("the model".to_owned(), false)]);
+    }
+}

@@ -1,0 +1,76 @@
+//! What the intake does for the memory agent: its books, and the summaries that hold until it
+//! answers.
+
+use std::sync::Arc;
+
+use super::Report;
+use super::keeper::Keeper;
+use crate::agent::{Backend, Opening, Room};
+use crate::clock;
+use crate::memory::{Batch, Settled, Summary};
+use crate::store::usage::{self, Call, Opened};
+use crate::store::{self, agents, provisional};
+
+impl Keeper {
+    /// Written down in the transaction that finds room for it.
+    pub(super) fn open_call(&mut self, opening: &Opening) -> Room {
+        let settings = self.settings.clone();
+        let backend = opening.backend.name();
+        let opened = self.write(|tx, session| {
+            if let Some(why) = agents::refused(tx, backend, &opening.standing)? {
+                return Ok(Room::Refused(why));
+            }
+            if let Some(session) = session {
+                agents::converse(tx, session, &opening.memory_session, backend)?;
+            }
+            let call = Call {
+                session_id: session,
+                backend,
+                model: &opening.model,
+                estimate: opening.estimate,
+            };
+            Ok(match usage::open(tx, &call, &settings.config.agent, clock::now_ms())? {
+                Opened::Room(id) => Room::Open(id),
+                Opened::Spent(spent) => Room::Spent(spent.to_string()),
+            })
+        });
+        opened.unwrap_or_else(|e| {
+            self.report_trouble(&e);
+            Room::Closed
+        })
+    }
+
+    pub(super) fn settle_call(&mut self, call: i64, settled: Settled) -> store::Result<()> {
+        let settings = self.settings.clone();
+        let agent = &settings.config.agent;
+        self.write(|tx, _| usage::settle(tx, call, settled, agent, clock::now_ms()))
+    }
+
+    pub(super) fn answered(&mut self, backend: Backend) -> store::Result<()> {
+        self.open()?;
+        let store = self.store.as_ref().expect("opened");
+        if agents::anything_refused(store.connection(), backend.name())? {
+            self.write(|tx, _| agents::answered(tx, backend.name()))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn unsummarised(&mut self) -> store::Result<()> {
+        let due = self.write(|tx, session| match session {
+            Some(session) => provisional::due(tx, session),
+            None => Ok(None),
+        })?;
+        if let Some(batch) = due {
+            let _ = self.reports.send(Report::Unsummarised(Arc::new(batch)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn provide(&mut self, batch: &Batch, summary: &Summary) -> store::Result<()> {
+        self.write(|tx, session| {
+            let Some(session) = session else { return Ok(()) };
+            let by = Backend::Extractive.name();
+            provisional::store(tx, session, batch, summary, by, clock::now_ms()).map(drop)
+        })
+    }
+}

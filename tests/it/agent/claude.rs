@@ -1,0 +1,180 @@
+//! The backend that is a program: how it is called, and that it never outlives anybody.
+
+use nix::sys::signal::Signal;
+
+use super::{summaries, turn, unfinished, world};
+use crate::support::agent::{FakeClaude, configure};
+use crate::support::recordings::{end, prompt, tool};
+use crate::support::{World, until};
+
+fn with_program(script: &str, more: &str) -> (World, FakeClaude) {
+    let w = world().with("ANTHROPIC_API_KEY", "k-test").with("CLAUDECODE", "1");
+    let fake = FakeClaude::new(&w, script);
+    let program = fake.program();
+    configure(
+        &w,
+        &format!("[agent]\nbackend = 'claude'\n{more}\nclaude.command = '{}'", program.display()),
+    );
+    (w, fake)
+}
+
+#[track_caller]
+fn all_gone(fake: &FakeClaude) {
+    until("no program is left", || match fake.alive()[..] {
+        [] => Ok(()),
+        ref alive => Err(format!("{alive:?}")),
+    });
+}
+
+#[test]
+fn a_session_is_told_to_a_program_that_knows_nothing_of_us() {
+    let (w, fake) = with_program("init; remember \"Turn $n\"", "");
+    for n in 1..=2 {
+        w.hooks(&turn("s", n));
+        w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", n as i64);
+    }
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT title FROM observations ORDER BY id"), ["Turn 1", "Turn 2"]);
+    assert_eq!(summaries(&w), vec!["By the model|claude|0"; 2]);
+    // Each user's turn is one line to a program of its own, which ended by itself.
+    assert_eq!((fake.lines("told").len(), fake.lines("pids").len()), (2, 2));
+    assert_eq!(fake.lines("ended").len(), 2);
+    assert!(fake.lines("seen").is_empty(), "its folder is empty");
+    let args = fake.lines("args").join(" ");
+    for flag in [
+        "-p --input-format stream-json --output-format stream-json --verbose",
+        "--tools  --setting-sources  --strict-mcp-config",
+        "--no-session-persistence",
+    ] {
+        assert!(args.contains(flag), "{flag} in {args}");
+    }
+    let id = w.rows("SELECT memory_session_id FROM sessions").remove(0);
+    assert!(args.contains(&format!("--session-id {id}")));
+    let env = fake.lines("env");
+    assert!(env.iter().any(|v| v == "MEMCTL_INTERNAL=1"));
+    assert!(env.iter().any(|v| v == "ANTHROPIC_API_KEY=k-test"));
+    let foreign = |v: &&String| {
+        v.starts_with("CLAUDECODE") || v.starts_with("MEMCTL_") && *v != "MEMCTL_INTERNAL=1"
+    };
+    assert_eq!(env.iter().find(foreign), None);
+    assert_eq!(
+        w.rows("SELECT status, input_tokens, output_tokens FROM agent_usage ORDER BY id"),
+        ["complete|100|10", "complete|100|10"]
+    );
+}
+
+#[test]
+fn a_turn_of_several_batches_is_one_conversation_and_counts_differences() {
+    let (w, fake) = with_program("init; remember \"Turn $n\"", "batch_events = 1");
+    w.hook(&prompt("s", "t1", "Do it"));
+    for n in 1..=3 {
+        w.hook(&tool("s", "t1", &format!("u{n}"), "cargo test", "ok"));
+        w.until_count("SELECT count(*) FROM observations", n);
+    }
+    assert_eq!((fake.lines("told").len(), fake.lines("pids").len()), (3, 1));
+    assert_eq!(w.rows("SELECT input_tokens FROM agent_usage"), ["100", "100", "100"]);
+    w.hook(&end("s"));
+    w.rest();
+    all_gone(&fake);
+}
+
+#[test]
+fn a_program_that_dies_is_begun_anew_and_told_again() {
+    let (w, fake) = with_program("init; remember \"Turn $n\"", "");
+    fake.at(1, "init; kill -9 $$");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
+    assert_eq!(fake.lines("pids").len(), 2);
+    assert_eq!(unfinished(&w), 0);
+    let usage = w.rows("SELECT status FROM agent_usage ORDER BY id");
+    assert_eq!(usage, ["unknown", "complete"]);
+}
+
+#[test]
+fn a_program_that_hangs_is_killed_with_all_it_started() {
+    let (w, fake) = with_program("init; remember \"Turn $n\"", "turn_timeout = '300ms'");
+    // A child of its own that holds on to nothing of ours.
+    fake.at(1, "init; cat <\"$dir/pipe\" >/dev/null 2>&1 & echo $! >>\"$dir/pids\"; read -r more");
+    nix::unistd::mkfifo(&w.path("bin/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
+    all_gone(&fake);
+}
+
+#[test]
+fn no_program_outlives_its_worker() {
+    for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGABRT] {
+        let (w, fake) = with_program("init; read -r more", "");
+        w.hooks(&turn("s", 1));
+        until("it is asked", || match fake.lines("told").len() {
+            1 => Ok(()),
+            n => Err(n.to_string()),
+        });
+        assert_eq!(fake.alive().len(), 1);
+        w.signal(w.worker(), signal);
+        all_gone(&fake);
+        fake.always("init; remember Afterwards");
+        w.hook(&end("s"));
+        w.rest();
+        assert_eq!(w.rows("SELECT title FROM observations"), ["Afterwards"], "{signal}");
+        assert_eq!((unfinished(&w), summaries(&w)), (0, vec!["By the model|claude|0".into()]));
+    }
+}
+
+#[test]
+fn errors_that_come_as_successes_have_their_effects() {
+    let cases = [
+        ("init; failed authentication_failed 401 'API Error: 401'", "not logged in"),
+        ("init; failed rate_limit 429 'API Error: 429'", "the rate limit is reached"),
+        ("init; failed server_error 529 'API Error: 529'", "the server is overloaded"),
+        ("init; failed billing_error 400 'Credit balance is too low'", "the quota is used up"),
+        ("echo 'Not logged in · Please run /login' >&2; exit 1", "not logged in"),
+        ("echo \"error: unknown option '--tools'\" >&2; exit 1", "too old"),
+    ];
+    for (script, why) in cases {
+        let (w, fake) = with_program(script, "");
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+        w.rest();
+        let held = w.rows("SELECT DISTINCT status, retry_count, error FROM pending_messages WHERE not_before_epoch > 0");
+        assert!(
+            held.len() == 1 && held[0].starts_with("pending|0|") && held[0].contains(why),
+            "{held:?}, not {why}\n{}",
+            w.logs()
+        );
+        assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
+        all_gone(&fake);
+    }
+}
+
+#[test]
+fn where_there_is_no_program_it_is_said() {
+    let w = world();
+    configure(&w, "[agent]\nbackend = 'claude'\nclaude.command = '/nowhere/claude'");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    let held = w.rows("SELECT DISTINCT error FROM pending_messages WHERE not_before_epoch > 0");
+    assert_eq!(held, ["there is no program '/nowhere/claude'"]);
+    assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
+}
+
+#[test]
+fn so_many_programs_and_no_more_run_on_a_machine() {
+    let check = "init; for p in $(cat \"$dir/pids\"); do kill -0 $p 2>/dev/null && echo $p; done \
+        | wc -l >>\"$dir/alive\"; remember \"Turn $n\"";
+    let (w, fake) = with_program(check, "max_children = 1");
+    for session in ["a", "b", "c", "d"] {
+        w.hooks(&turn(session, 1));
+        w.hook(&end(session));
+    }
+    w.rest();
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional"), 4);
+    assert_eq!(fake.lines("alive").iter().map(|n| n.trim()).collect::<Vec<_>>(), ["1"; 4]);
+    assert_eq!(unfinished(&w), 0);
+}

@@ -1,0 +1,291 @@
+//! What every error does: the table of the design, row by row.
+
+use std::net::TcpListener;
+
+use super::{rows, summaries, turn, unfinished, with_api, world};
+use crate::support::agent::{Api, Reply, configure, memory};
+use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::{World, until};
+
+const OVERLOADED: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#;
+
+type Script = fn() -> Reply;
+
+/// Waits until the queue's head waits, and gives its reason.
+#[track_caller]
+fn held(w: &World) -> String {
+    until("its events wait", || {
+        let sql = "SELECT DISTINCT status, retry_count, claims, error FROM pending_messages
+             WHERE message_type = 'observation' AND not_before_epoch IS NOT NULL";
+        match &rows(w, sql)[..] {
+            [one] => Ok(one.clone()),
+            other => Err(format!("{other:?}\n{}", w.logs())),
+        }
+    })
+}
+
+/// The time has come, and something happens elsewhere.
+fn time_passes(w: &World) {
+    w.change("UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch IS NOT NULL");
+}
+
+#[test]
+fn after_a_rate_limit_the_wait_that_was_asked_for_is_waited_and_nothing_is_lost() {
+    let api = Api::start(|asked| match asked.n {
+        0 => {
+            Reply::Status(429, "retry-after: 1", r#"{"error":{"type":"rate_limit_error"}}"#.into())
+        }
+        _ => Reply::Say(memory(&asked.told(), "After the limit")),
+    });
+    let w = with_api("anthropic", &api, "");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(api.asked().len(), 2);
+    assert_eq!(w.rows("SELECT title FROM observations"), ["After the limit"]);
+    assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
+    assert_eq!(unfinished(&w), 0);
+    let retries = w.count("SELECT max(retry_count) FROM pending_messages");
+    assert_eq!(retries, 0, "waiting is no failure");
+}
+
+#[test]
+fn limits_quota_and_overload_leave_a_provisional_summary_and_events_that_wait() {
+    let cases = [
+        (429, "", r#"{"error":{"type":"rate_limit_error"}}"#, "the rate limit is reached (429)"),
+        (429, "", r#"{"error":{"code":"insufficient_quota"}}"#, "the quota is used up (429)"),
+        (529, "", OVERLOADED, "the server is overloaded (529)"),
+        (503, "", "", "the server is overloaded (503)"),
+    ];
+    for (status, header, body, why) in cases {
+        let api = Api::start(move |_| Reply::Status(status, header, body.into()));
+        let w = with_api("anthropic", &api, "");
+        // Who recovers takes no key from anybody's environment.
+        w.memctl_with(&["config", "secret", "set", "ANTHROPIC_API_KEY"], b"k-kept\n").ok();
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+        assert_eq!(held(&w), format!("pending|0|0|{why}"));
+        // Who only waits does not linger, and nobody asks again before the time has come.
+        w.rest();
+        assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
+        assert_eq!(api.asked().len(), 1, "{why}");
+        assert_eq!(w.rows("SELECT status, input_tokens FROM agent_usage"), ["complete|0"]);
+
+        api.go_on(|asked| Reply::Say(memory(&asked.told(), "Later")));
+        time_passes(&w);
+        w.memctl(&["recover"]).ok();
+        w.rest();
+        assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
+        assert_eq!(w.rows("SELECT title FROM observations"), ["Later"]);
+        assert_eq!(unfinished(&w), 0, "{why}");
+    }
+}
+
+#[test]
+fn after_the_longest_wait_the_next_backend_takes_over() {
+    let api = Api::start(|_| Reply::Status(529, "", OVERLOADED.into()));
+    let w = with_api("anthropic", &api, "defer_max = '0s'");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(summaries(&w), ["Do number 1|extractive|0"]);
+    assert_eq!(unfinished(&w), 0);
+}
+
+#[test]
+fn a_refused_key_is_not_tried_again_before_the_settings_change() {
+    let api = Api::start(|asked| match asked.header("x-api-key") {
+        Some("k-new") => Reply::Say(memory(&asked.told(), "With the new key")),
+        _ => Reply::Status(401, "", r#"{"error":{"type":"authentication_error"}}"#.into()),
+    });
+    let mut w = with_api("anthropic", &api, "");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    assert_eq!(held(&w), "pending|0|0|the API key is not accepted (401)");
+    w.rest();
+    let told = w.hook(&start("next"))["systemMessage"].to_string();
+    assert!(told.contains("the API key is not accepted"), "{told}");
+
+    // Its time has come, and another turn: but nothing has changed.
+    time_passes(&w);
+    w.hooks(&turn("s", 2));
+    w.rest();
+    assert_eq!(api.asked().len(), 1);
+    let provisional = summaries(&w);
+    assert_eq!(provisional, ["Do number 1|extractive|1", "Do number 2|extractive|1"]);
+
+    w.set("ANTHROPIC_API_KEY", "k-new");
+    time_passes(&w);
+    w.hooks(&turn("s", 3));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(summaries(&w), vec!["By the model|anthropic|0"; 3]);
+    assert_eq!(unfinished(&w), 0);
+    let kept = w.rows("SELECT key FROM meta WHERE key LIKE 'notice:%' OR key LIKE 'agent-%'");
+    assert!(kept.is_empty(), "{kept:?}");
+}
+
+#[test]
+fn without_a_key_nobody_is_asked() {
+    let api = Api::remembers();
+    let w = world();
+    configure(
+        &w,
+        &format!("[agent]\nbackend = 'gemini'\n[agent.gemini]\nbase_url = '{}'", api.url),
+    );
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    let why = held(&w);
+    assert!(why.contains("memctl config secret set GEMINI_API_KEY"), "{why}");
+    w.rest();
+    assert!(api.asked().is_empty() && w.count("SELECT count(*) FROM agent_usage") == 0);
+    assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
+}
+
+/// Nobody there, no TLS, a page, garbage, half an answer, a server that fails: three more tries,
+/// then the events wait. All at once, for each takes seven seconds.
+#[test]
+fn what_is_no_answer_is_tried_again_and_then_waited_for() {
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let plain = Api::start(|_| Reply::Hang);
+    let scripts: [(&str, Script); 5] = [
+        ("the address answers with a page", || Reply::Body("text/html", "<html>hi".into())),
+        ("the server failed (502)", || Reply::Status(502, "", "<html>Bad Gateway".into())),
+        ("cannot be read", || Reply::Body("text/event-stream", "data: %$garbage\n\n".into())),
+        ("cannot be read", || Reply::Body("application/json", "garbage".into())),
+        ("its answer broke off", || Reply::BreakOff),
+    ];
+    let mut worlds = Vec::new();
+    for (why, script) in scripts {
+        let api = Api::start(move |_| script());
+        worlds.push((with_api("openai", &api, ""), why, Some(api)));
+    }
+    for (why, url) in [
+        ("no connection", format!("http://{nowhere}/v1")),
+        ("no connection", plain.url.replace("http:", "https:")),
+    ] {
+        let w = world();
+        let settings = "[agent]\nbackend = 'openai'\n[agent.openai]\nmodel = 'm'\nbase_url = ";
+        configure(&w, &format!("{settings}'{url}'"));
+        worlds.push((w, why, None));
+    }
+    for (w, _, _) in &worlds {
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+    }
+    for (w, why, api) in &worlds {
+        let said = held(w);
+        assert!(said.starts_with("pending|0|0|") && said.contains(why), "{said}, not {why}");
+        w.rest();
+        assert_eq!(summaries(w), ["Do number 1|extractive|1"]);
+        if let Some(api) = api {
+            assert_eq!(api.asked().len(), 4, "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_stuck_answer_is_given_up_and_asked_for_again() {
+    for reply in [Reply::Hang, Reply::Drip] {
+        let first = reply.clone();
+        let api = Api::start(move |asked| match asked.n {
+            0 => first.clone(),
+            _ => Reply::Say(memory(&asked.told(), "At last")),
+        });
+        let w = with_api("openai", &api, "turn_timeout = '400ms'");
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+        w.rest();
+        assert_eq!(w.rows("SELECT title FROM observations"), ["At last"], "{reply:?}");
+        // What the first try used nobody knows: it counts at its estimate.
+        let usage = w.rows("SELECT status, output_tokens FROM agent_usage ORDER BY id");
+        assert_eq!(usage[0], "unknown|4096", "{usage:?}");
+        assert!(usage[1].starts_with("complete|"), "{usage:?}");
+    }
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_told_shorter() {
+    let long = r#"{"error":{"code":"context_length_exceeded","message":"too long"}}"#;
+    let limit = |most: usize| {
+        move |asked: &crate::support::agent::Asked| match asked.told().len() {
+            n if n <= most => Reply::Say(memory(&asked.told(), "Short enough")),
+            _ => Reply::Status(400, "", long.into()),
+        }
+    };
+    let big = |w: &World| {
+        w.hook(&prompt("s", "t", "Test it"));
+        for n in 0..3 {
+            w.hook(&tool("s", "t", &format!("u{n}"), "cargo test", &"long line\n".repeat(900)));
+        }
+        w.hook(&stop("s", "t", &"It passes. ".repeat(900)));
+        w.hook(&end("s"));
+        w.rest();
+    };
+    let api = Api::start(limit(4000));
+    let w = with_api("openai", &api, "");
+    big(&w);
+    assert_eq!(api.asked().len(), 2, "told a quarter");
+    assert_eq!(w.rows("SELECT title FROM observations"), ["Short enough"]);
+    assert_eq!(unfinished(&w), 0);
+
+    // No batch is short enough, and no single event: the next backend takes them.
+    let api = Api::start(limit(10));
+    let w = with_api("openai", &api, "");
+    big(&w);
+    assert_eq!(w.rows("SELECT DISTINCT backend FROM session_summaries"), ["extractive"]);
+    assert_eq!(unfinished(&w), 0);
+    let lengths: Vec<usize> = api.asked().iter().map(|asked| asked.told().len()).collect();
+    let again = lengths.windows(2).any(|pair| pair[0] == pair[1]);
+    assert!(!again, "never as it was: {lengths:?}");
+}
+
+#[test]
+fn prose_is_asked_about_once_more_and_never_stored() {
+    let answers = [
+        "Sure! I looked at what happened and it seems that the tests pass.",
+        "I'm sorry, but I can't help with that.",
+    ];
+    for answer in answers {
+        let api = Api::start(move |_| Reply::Say(answer.into()));
+        let w = with_api("openai", &api, "");
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+        w.rest();
+        assert_eq!(api.asked().len(), 2);
+        assert_eq!(summaries(&w), ["Do number 1|extractive|0"]);
+        assert_eq!(w.count("SELECT count(*) FROM observations WHERE backend <> 'extractive'"), 0);
+        assert_eq!(unfinished(&w), 0);
+    }
+    // A quota in words is a quota.
+    let api = Api::start(|_| Reply::Say("Credit balance is too low".into()));
+    let w = with_api("openai", &api, "");
+    w.hooks(&turn("s", 1));
+    assert_eq!(held(&w), "pending|0|0|the quota is used up");
+}
+
+#[test]
+fn nothing_is_a_decision_unless_a_worker_died_over_it() {
+    let api = Api::start(|_| Reply::Say("<skip_summary/>".into()));
+    let mut w = with_api("openai", &api, "");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(api.asked().len(), 1);
+    assert_eq!(w.count("SELECT count(*) FROM observations"), 0);
+    assert_eq!((unfinished(&w), summaries(&w)), (0, vec!["Do number 1|extractive|0".to_owned()]));
+
+    w.set("MEMCTL_TESTPOINT", "agent.asking=kill");
+    w.hooks(&turn("s", 2));
+    until("its worker dies", || match w.processes()[..] {
+        [] => Ok(()),
+        ref left => Err(format!("{left:?}")),
+    });
+    w.set("MEMCTL_TESTPOINT", "");
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(api.asked().len(), 3, "told twice, to nobody who knew it");
+    let by = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
+    assert_eq!(by, ["extractive", "extractive"]);
+    assert_eq!(unfinished(&w), 0);
+}

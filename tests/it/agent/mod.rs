@@ -1,0 +1,58 @@
+//! Memory agents that are models, through the real binary, with servers and programs that follow
+//! a script.
+
+mod claude;
+mod errors;
+mod told;
+
+use serde_json::Value;
+
+use crate::support::World;
+use crate::support::agent::{Api, configure};
+use crate::support::recordings::{prompt, stop, tool};
+
+/// A world in which a worker does not stay for events that wait a minute.
+fn world() -> World {
+    World::new().with("MEMCTL_WORKER_END_DEADLINE", "10s")
+}
+
+/// One whose backend is this API, found at the server's address.
+fn with_api(backend: &str, api: &Api, more: &str) -> World {
+    let w = world().with("ANTHROPIC_API_KEY", "k-test").with("GEMINI_API_KEY", "k-test");
+    let base = match backend {
+        "openai" => format!("{}/v1", api.url),
+        _ => api.url.clone(),
+    };
+    let settings = format!(
+        "[agent]\nbackend = '{backend}'\n{more}\n[agent.{backend}]\nbase_url = '{base}'\nmodel = 'm-1'\n"
+    );
+    configure(&w, &settings);
+    w
+}
+
+/// A turn with something worth telling.
+fn turn(session: &str, n: usize) -> Vec<Value> {
+    let (turn, id) = (format!("t{n}"), format!("{session}-u{n}"));
+    vec![
+        prompt(session, &turn, &format!("Do number {n}")),
+        tool(session, &turn, &id, &format!("cargo test number_{n}"), "test result: ok. 3 passed"),
+        stop(session, &turn, &format!("Number {n} is done; 3 tests pass.")),
+    ]
+}
+
+/// Rows of a store that may not have its tables yet.
+fn rows(w: &World, sql: &str) -> Vec<String> {
+    match w.count("SELECT count(*) FROM sessions") {
+        0 => Vec::new(),
+        _ => w.rows(sql),
+    }
+}
+
+/// Summaries as `request|backend|provisional`.
+fn summaries(w: &World) -> Vec<String> {
+    rows(w, "SELECT request, backend, provisional FROM session_summaries ORDER BY prompt_number")
+}
+
+fn unfinished(w: &World) -> i64 {
+    w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'")
+}

@@ -1,0 +1,223 @@
+//! What models are told, and what is stored of their answers.
+
+use serde_json::{Value, json};
+
+use super::{summaries, turn, unfinished, with_api};
+use crate::support::agent::{Api, Asked, Reply, memory};
+use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::until;
+
+#[test]
+fn each_api_distils_a_turn_in_one_call() {
+    for backend in ["anthropic", "openai", "gemini"] {
+        let api = Api::remembers();
+        let w = with_api(backend, &api, "");
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+        w.rest();
+        let asked = api.asked();
+        assert_eq!(asked.len(), 1, "{backend}: {asked:?}");
+        let key = match backend {
+            "anthropic" => asked[0].header("x-api-key"),
+            "gemini" => asked[0].header("x-goog-api-key"),
+            // A server that nobody knows is given no key.
+            _ => Some("k-test").filter(|_| asked[0].header("authorization").is_none()),
+        };
+        assert_eq!(key, Some("k-test"), "{backend}");
+        assert!(!asked[0].path.contains("k-test") && !w.logs().contains("k-test"));
+        let told = asked[0].told();
+        for part in ["Do number 1", "cargo test number_1", "3 passed", "Number 1 is done"] {
+            assert_eq!(told.matches(part).count(), 1, "{part} in {told}");
+        }
+        assert_eq!(
+            w.rows("SELECT title, backend, origin FROM observations"),
+            [format!("Told 1|{backend}|tool")]
+        );
+        assert_eq!(summaries(&w), [format!("By the model|{backend}|0")]);
+        let usage = "SELECT backend, model, status, input_tokens > 100, output_tokens > 10 FROM agent_usage";
+        assert_eq!(w.rows(usage), [format!("{backend}|m-1|complete|1|1")]);
+        let session = w.rows("SELECT backend, memory_session_id FROM sessions");
+        assert!(session[0].starts_with(&format!("{backend}|{backend}-")), "{session:?}");
+        assert!(!session[0].contains("|s"), "never the content session");
+        assert_eq!(unfinished(&w), 0);
+    }
+}
+
+#[test]
+fn a_stop_has_a_summary_at_once_and_the_models_takes_its_place() {
+    let api = Api::start(|_| Reply::Hang);
+    let w = with_api("openai", &api, "");
+    w.hooks(&turn("s", 1));
+    until("a summary by the local rules", || match &summaries(&w)[..] {
+        [one] if one == "Do number 1|extractive|1" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let shown = w.memctl(&["show", "s1"]).ok();
+    assert!(shown.contains("provisional"), "{shown}");
+    until("the model is asked", || {
+        if api.asked().is_empty() { Err("not yet".into()) } else { Ok(()) }
+    });
+    api.go_on(|asked| Reply::Say(memory(&asked.told(), "After all")));
+    api.let_go();
+    until("the model's own", || match &summaries(&w)[..] {
+        [one] if one == "By the model|openai|0" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT title FROM observations"), ["After all"]);
+}
+
+#[test]
+fn without_a_model_the_first_that_the_server_has_is_asked() {
+    let api = Api::start(|asked| match asked.path.as_str() {
+        "/v1/models" => {
+            Reply::Body("application/json", r#"{"data":[{"id":"qwen3"},{"id":"b"}]}"#.into())
+        }
+        _ => Reply::Say(memory(&asked.told(), "Its own")),
+    });
+    let w = with_api("openai", &api, "");
+    let file = w.path("home/.config/memctl/config.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, settings.replace("m-1", "")).unwrap();
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT model, cost FROM agent_usage"), ["qwen3|Real(0.0)"]);
+    assert_eq!(api.asked()[1].body["model"], "qwen3");
+}
+
+/// 40 events in one turn, most of them mere looks.
+#[test]
+fn a_long_turn_is_told_in_few_calls_and_each_event_once() {
+    let api = Api::remembers();
+    let w = with_api("openai", &api, "");
+    w.hook(&prompt("s", "t", "Look around, then test"));
+    for n in 0..40 {
+        let (command, output) = match n % 4 {
+            0 => (format!("cargo test case_{n}_"), format!("{} ok", "x".repeat(9000))),
+            _ => (format!("cat src/file_{n}_.rs"), "y".repeat(9000)),
+        };
+        w.hook(&tool("s", "t", &format!("u{n}"), &command, &output));
+    }
+    w.hook(&stop("s", "t", "All of it passes."));
+    w.hook(&end("s"));
+    w.rest();
+    let asked = api.asked();
+    // 10 events worth telling: one batch of 8, and what is left at the Stop.
+    assert!(asked.len() <= 3, "{} calls", asked.len());
+    let all: String = asked.iter().map(Asked::told).collect();
+    for n in 0..40 {
+        let name = if n % 4 == 0 { format!("case_{n}_") } else { format!("file_{n}_") };
+        assert_eq!(all.matches(&name).count(), 1, "{name}");
+    }
+    assert!(!all.contains("yyyyyyyyyy"), "what was merely read is not told");
+    assert!(all.len() < 40_000, "{} bytes", all.len());
+    assert_eq!(unfinished(&w), 0);
+}
+
+#[test]
+fn a_batch_of_mere_looks_costs_no_call() {
+    let api = Api::remembers();
+    let w = with_api("openai", &api, "batch_quiet = '50ms'");
+    w.hook(&prompt("s", "t", "Have a look"));
+    w.hook(&tool("s", "t", "u1", "ls", "a.rs"));
+    w.until_count("SELECT count(*) FROM pending_messages WHERE status = 'processed'", 1);
+    assert!(api.asked().is_empty());
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(api.asked().len(), 1, "the summary is the model's");
+}
+
+#[test]
+fn quiet_makes_a_batch_of_what_there_is() {
+    let api = Api::remembers();
+    let w = with_api("openai", &api, "batch_quiet = '50ms'");
+    w.hook(&prompt("s", "t", "Test it"));
+    w.hook(&tool("s", "t", "u1", "cargo test", "3 passed"));
+    w.until_count("SELECT count(*) FROM observations", 1);
+    assert_eq!(api.asked().len(), 1);
+    w.hook(&end("s"));
+    w.rest();
+}
+
+#[test]
+fn what_the_session_knows_goes_along() {
+    let api = Api::remembers();
+    let w = with_api("openai", &api, "");
+    for n in 1..=2 {
+        w.hooks(&turn("s", n));
+        w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", n as i64);
+    }
+    w.hook(&end("s"));
+    w.rest();
+    let second = api.asked()[1].told();
+    assert!(second.contains("- Told 1") && second.contains("Done by the model"), "{second}");
+    assert!(!second.contains("number_1"), "an event is told once");
+}
+
+#[test]
+fn files_and_origin_come_from_the_events() {
+    let lie = "<observation><type>nonsense</type><title>It says so</title><events>1</events>\
+        <files_modified><file>/etc/passwd</file></files_modified></observation>\
+        <observation><title>From the web</title><events>2</events></observation>";
+    let api = Api::start(move |_| Reply::Say(lie.into()));
+    let w = with_api("openai", &api, "");
+    let edit = json!({"session_id": "s", "cwd": "/", "prompt_id": "t",
+        "hook_event_name": "PostToolUse", "tool_name": "Edit", "tool_use_id": "u1",
+        "tool_input": {"file_path": "/w/src/a.rs", "old_string": "a", "new_string": "b"},
+        "tool_response": {"filePath": "/w/src/a.rs"}});
+    w.hook(&prompt("s", "t", "Change it"));
+    w.hook(&edit);
+    w.hook(&tool("s", "t", "u2", "curl https://example.org/x", "a page"));
+    w.hook(&stop("s", "t", "Changed."));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(
+        w.rows("SELECT type, title, origin, files_modified FROM observations ORDER BY id"),
+        [r#"change|It says so|repository|["w/src/a.rs"]"#, "discovery|From the web|web|[]"]
+    );
+    // It had no summary to tell, so the local rules' is the last word.
+    assert_eq!(summaries(&w), ["Change it|extractive|0"]);
+}
+
+#[test]
+fn a_budget_is_a_hard_stop_and_the_next_session_is_told() {
+    let api = Api::remembers();
+    let w = with_api("openai", &api, "budget.session_turns = 2");
+    for n in 1..=4 {
+        w.hooks(&turn("s", n));
+        w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", n as i64);
+    }
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(api.asked().len(), 2);
+    assert_eq!(w.count("SELECT count(*) FROM agent_usage"), 2);
+    let by: Vec<String> = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
+    assert_eq!(by, ["openai", "openai", "extractive", "extractive"]);
+    assert_eq!(unfinished(&w), 0);
+    let told: Value = w.hook(&start("next"));
+    let told = told["systemMessage"].as_str().unwrap_or_default().to_owned();
+    assert!(told.contains("budget.session_turns"), "{told}");
+}
+
+#[test]
+fn doctor_proves_a_backend_with_one_call_and_says_what_it_took() {
+    let api = Api::remembers();
+    let w = with_api("openai", &api, "");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    let said = w.memctl(&["doctor", "--agent"]);
+    assert!(said.out.contains("openai made 1 observation and a summary of a trial"), "{said:?}");
+    assert!(said.out.contains("tokens in"), "{said:?}");
+    assert_eq!(api.asked().len(), 2);
+    let of_none =
+        "SELECT count(*) FROM agent_usage WHERE session_id IS NULL AND status = 'complete'";
+    assert_eq!(w.count(of_none), 1);
+    assert_eq!(w.count("SELECT count(*) FROM observations"), 1, "nothing of it is remembered");
+    api.go_on(|_| Reply::Status(401, "", "{}".into()));
+    let said = w.memctl(&["doctor", "--agent"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("the API key is not accepted (401)"), "{said:?}");
+}
