@@ -3,6 +3,7 @@
 
 mod claude;
 mod errors;
+mod faults;
 mod told;
 
 use serde_json::Value;

@@ -1,0 +1,123 @@
+//! Sessions run while their memory agents fail in every way there is, drawn by lot: nothing is
+//! lost, nothing is doubled, the order is kept, no budget is broken, nobody is left behind.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{turn, unfinished, with_api};
+use crate::support::agent::{Api, Asked, Reply, memory};
+use crate::support::recordings::end;
+use crate::support::wait;
+
+const TURNS: usize = 6;
+const SESSIONS: [&str; 3] = ["a", "b", "c"];
+
+/// A lot of its own, so that a run can be drawn again by its seed.
+struct Lot(u64);
+
+impl Lot {
+    fn draw(&mut self, n: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what a person asks of the test")]
+fn seed() -> u64 {
+    let given = std::env::var("MEMCTL_SOAK_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| u64::from(std::process::id()))
+}
+
+fn fault(lot: &mut Lot, asked: &Asked) -> Reply {
+    let json = |kind: &str| format!(r#"{{"error":{{"type":"{kind}"}}}}"#);
+    match lot.draw(12) {
+        0 => Reply::Status(429, "retry-after: 0", json("rate_limit_error")),
+        1 => Reply::Status(529, "retry-after: 0", json("overloaded_error")),
+        2 => Reply::Status(500, "", json("api_error")),
+        3 => Reply::Body("text/html", "<html>captive".into()),
+        4 => Reply::Say("I would rather not.".into()),
+        5 => Reply::Say(String::new()),
+        6 => Reply::BreakOff,
+        7 => Reply::Drip,
+        8 => Reply::Status(400, "", json("context_length_exceeded")),
+        _ => Reply::Say(memory(&asked.told(), &format!("Told {}", asked.n))),
+    }
+}
+
+#[test]
+fn whatever_fails_each_turn_has_its_effect_once() {
+    let seed = seed();
+    println!("MEMCTL_SOAK_SEED={seed}");
+    let lot = Arc::new(Mutex::new(Lot(seed)));
+    let drawn = lot.clone();
+    let api = Api::start(move |asked| fault(&mut drawn.lock().unwrap(), asked));
+    // Waits are short, and calls few enough that the budget is met.
+    let w = with_api("openai", &api, "turn_timeout = '500ms'\nbudget.session_turns = 12");
+    let mut workers: BTreeSet<i32> = BTreeSet::new();
+    for n in 1..=TURNS {
+        for session in SESSIONS {
+            w.hooks(&turn(session, n));
+        }
+        // They get to ask, most of the time.
+        let before = api.asked().len();
+        let _ = wait::within(Duration::from_secs(2), || match api.asked().len() - before {
+            0..3 => Err(String::new()),
+            _ => Ok(()),
+        });
+        let alive = w.processes();
+        workers.extend(alive.iter().copied());
+        // One of them dies in the middle of whatever it does.
+        if let Some(pid) = alive.get(lot.lock().unwrap().draw(alive.len().max(1) as u64) as usize) {
+            w.kill(*pid);
+        }
+    }
+    for session in SESSIONS {
+        w.hook(&end(session));
+    }
+    let asked = api.asked().len();
+    println!("{asked} calls while everything failed");
+    assert!(asked >= TURNS, "{asked} calls");
+    // From here on the agent answers.
+    api.go_on(|asked| Reply::Say(memory(&asked.told(), &format!("Told {}", asked.n))));
+    for _ in 0..5 {
+        w.rest();
+        if unfinished(&w) == 0 {
+            break;
+        }
+        w.change("UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch > 0");
+        w.memctl(&["recover"]).ok();
+    }
+    w.rest();
+    let context = || format!("seed {seed}, kept at {}\n{}", w.keep().display(), w.logs());
+    assert_eq!(unfinished(&w), 0, "{}", context());
+    let events =
+        w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'");
+    assert_eq!(events as usize, TURNS * SESSIONS.len(), "{}", context());
+    let final_ones = w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional");
+    assert_eq!(final_ones as usize, TURNS * SESSIONS.len(), "{}", context());
+    let twice = w.rows(
+        "SELECT m.id FROM pending_messages m JOIN observation_sources s ON s.pending_message_id = m.id
+         JOIN observations o ON o.id = s.observation_id WHERE m.message_type = 'observation'
+         GROUP BY m.id HAVING count(DISTINCT o.backend) > 1",
+    );
+    assert!(twice.is_empty(), "by two backends: {twice:?}, {}", context());
+    // The agent makes one observation of each batch.
+    let twice = w.rows(
+        "SELECT s.pending_message_id FROM observation_sources s
+         JOIN observations o ON o.id = s.observation_id WHERE o.backend = 'openai'
+         GROUP BY s.pending_message_id HAVING count(*) > 1",
+    );
+    assert!(twice.is_empty(), "told twice: {twice:?}, {}", context());
+    // What was told of a session was told in its order.
+    let order = w.rows(
+        "SELECT o.id FROM observations o JOIN observations p ON p.session_id = o.session_id
+           AND p.id > o.id AND p.prompt_number < o.prompt_number",
+    );
+    assert!(order.is_empty(), "{order:?}, {}", context());
+    let calls = w.rows("SELECT session_id, count(*) FROM agent_usage GROUP BY session_id");
+    let most = calls.iter().filter_map(|row| row.split('|').nth(1)?.parse::<usize>().ok()).max();
+    assert!(most.unwrap_or(0) <= 12, "{calls:?}");
+    assert!(w.processes().is_empty() && !workers.is_empty());
+}
