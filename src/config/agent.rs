@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::prices::{Price, Prices};
 use super::resolve::Values;
-use super::unit::host;
+use super::unit::{OLLAMA, OLLAMA_URL, host};
 
 #[derive(Clone, Debug)]
 pub struct Agent {
@@ -14,15 +14,10 @@ pub struct Agent {
     /// Who takes over, in this order.
     pub fallback: Vec<String>,
     pub turn_timeout: Duration,
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub defer_max: Duration,
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub max_children: usize,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the agents that use models"))]
     pub batch_events: usize,
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub batch_bytes: usize,
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub batch_quiet: Duration,
     pub claude: Claude,
     pub anthropic: Http,
@@ -45,9 +40,7 @@ pub struct Http {
     pub base_url: String,
     /// Empty: whatever the server has.
     pub model: String,
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub proxy: Option<String>,
-    #[expect(dead_code, reason = "for the agents that use models")]
     pub max_tokens: usize,
     /// Names of the API key, the first that is known counts; none where no key is sent.
     pub keys: Vec<String>,
@@ -157,6 +150,10 @@ impl Http {
     fn from(values: &Values, backend: &str) -> Http {
         let name = |key: &str| format!("agent.{backend}.{key}");
         let base_url = values.text(&name("base_url")).trim_end_matches('/').to_owned();
+        let ollama = base_url == OLLAMA;
+        let base_url = if ollama { OLLAMA_URL.to_owned() } else { base_url };
+        // Nobody's own model has the name of the usual one.
+        let model = values.said(&name("model")).filter(|_| ollama).unwrap_or_default();
         let key = match values.text(&name("key")) {
             key if key.is_empty() => usual_key(&base_url).map(str::to_owned),
             key => Some(key),
@@ -167,7 +164,7 @@ impl Http {
         let keys = key.iter().cloned().chain(key.as_ref().and_then(alias)).collect();
         Http {
             base_url,
-            model: values.text(&name("model")),
+            model: if ollama { model } else { values.text(&name("model")) },
             proxy: Some(values.text(&name("proxy"))).filter(|proxy| !proxy.is_empty()),
             max_tokens: values.size(&name("max_tokens")),
             keys,
@@ -228,6 +225,16 @@ mod tests {
         assert_eq!((price.output, known), (75.0, false));
         let (price, known) = remote.price("claude", "haiku");
         assert_eq!((price.output, known), (5.0, true));
+    }
+
+    #[test]
+    fn ollama_is_found_by_its_name() {
+        let agent = with("[agent.openai]\nbase_url = 'ollama'");
+        assert_eq!(agent.openai.base_url, "http://127.0.0.1:11434/v1");
+        assert!(agent.openai.is_local() && agent.openai.model.is_empty());
+        assert!(agent.keys("openai").is_empty());
+        let agent = with("[agent.openai]\nbase_url = 'ollama'\nmodel = 'qwen3'");
+        assert_eq!(agent.openai.model, "qwen3");
     }
 
     #[test]

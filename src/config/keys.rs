@@ -16,8 +16,8 @@ pub struct Key {
 }
 
 use Unit::{
-    Bytes, Choice, Choices, Count, Globs, KeyName, MaybeText, MaybeUrl, Money, Text, Time, Url,
-    Words,
+    Bytes, Choice, Choices, Count, Globs, KeyName, MaybeText, MaybeUrl, Money, Server, Text, Time,
+    Url, Words,
 };
 
 /// The memory agents that can be named.
@@ -63,7 +63,7 @@ pub const KEYS: &[Key] = &[
     private("agent.gemini.key", "GEMINI_API_KEY", KeyName, "name of its API key"),
     private("agent.gemini.proxy", "", MaybeUrl, "the proxy on the way there"),
     private("agent.gemini.max_tokens", "4096", Count, "most tokens of a reply"),
-    private("agent.openai.base_url", "https://api.openai.com/v1", Url, "where the openai backend's API is, or any server that speaks it"),
+    private("agent.openai.base_url", "https://api.openai.com/v1", Server, "where the openai backend's API is, or any server that speaks it; ollama: the one on this machine"),
     private("agent.openai.model", "gpt-5-mini", MaybeText, "its model; without one the first the server has"),
     private("agent.openai.key", "", KeyName, "name of its API key, where base_url does not tell"),
     private("agent.openai.proxy", "", MaybeUrl, "the proxy on the way there"),

@@ -93,6 +93,12 @@ impl Values {
         found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
     }
 
+    /// What somebody said of it; `None`: the default holds.
+    pub(super) fn said(&self, name: &str) -> Option<String> {
+        let found = self.0.iter().find(|value| value.key.name == name)?;
+        (found.origin != Origin::Default).then(|| found.text.trim().to_owned())
+    }
+
     pub(super) fn text(&self, name: &str) -> String {
         self.value(name).trim().to_owned()
     }

@@ -24,6 +24,8 @@ pub enum Unit {
     Url,
     /// The same, or none.
     MaybeUrl,
+    /// An address, or `ollama`: the one on this machine.
+    Server,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Some of these words, separated by commas.
@@ -72,6 +74,10 @@ impl Unit {
             Unit::Url | Unit::MaybeUrl => {
                 want(host(text).is_some(), "write https://host/path, without a password in it")
             }
+            Unit::Server => {
+                let fine = text == OLLAMA || host(text).is_some();
+                want(fine, "write https://host/path, without a password in it, or ollama")
+            }
             Unit::Choice(known) => {
                 let all = known.join(", ");
                 want(known.contains(&text), &format!("write one of {all}"))
@@ -87,6 +93,11 @@ impl Unit {
         }
     }
 }
+
+/// The word for [`OLLAMA_URL`].
+pub const OLLAMA: &str = "ollama";
+/// Where Ollama listens unless it is told otherwise.
+pub const OLLAMA_URL: &str = "http://127.0.0.1:11434/v1";
 
 /// What stands between commas.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
