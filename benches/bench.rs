@@ -17,6 +17,7 @@ mod disk;
 mod fill;
 mod hooks;
 mod measure;
+mod model;
 mod report;
 mod storm;
 mod worker;
@@ -39,12 +40,13 @@ struct Programs {
 
 type Part = fn(&mut Report, &Programs) -> measure::Result<()>;
 
-const PARTS: [(&str, Part); 9] = [
+const PARTS: [(&str, Part); 10] = [
     ("small", hooks::small),
     ("large", hooks::large),
     ("alone", hooks::alone),
     ("start", hooks::session_start),
     ("worker", worker::all),
+    ("model", model::all),
     ("storm-4", storm::few_drivers),
     ("storm-200", storm::many_drivers),
     ("disk", disk::real_sessions),

@@ -106,7 +106,7 @@ fn event(session: &Session<'_>, number: usize) -> String {
 }
 
 /// Until it has not been scheduled for half a second.
-fn come_to_rest(pid: i32) -> Result<()> {
+pub fn come_to_rest(pid: i32) -> Result<()> {
     let mut last = wake_ups(pid)?;
     let mut since = Instant::now();
     wait_within(Duration::from_secs(120), "the worker to come to rest", || {
@@ -119,7 +119,7 @@ fn come_to_rest(pid: i32) -> Result<()> {
 }
 
 /// Resident memory and the part of it that no file backs, in MB.
-fn memory(pid: i32) -> Result<(f64, f64)> {
+pub fn memory(pid: i32) -> Result<(f64, f64)> {
     let status = read(&format!("/proc/{pid}/status"))?;
     let megabytes = |kilobytes: u64| kilobytes as f64 * 1024.0 / 1e6;
     let (resident, anonymous) = (number(&status, "VmRSS:")?, number(&status, "RssAnon:")?);

@@ -3,6 +3,7 @@ use memctl_proto::event::{Event, Kind, Project, Tool};
 use super::*;
 use crate::memory::{Distilled, Observation, Summary};
 use crate::store::accept::{Accepted, accept};
+use crate::store::commit::By;
 use crate::store::queue::{Claim, Fence, Take, claim};
 use crate::store::testing::{memory, write};
 use crate::store::{commit, queue};
@@ -12,7 +13,8 @@ struct World {
     conn: Connection,
 }
 
-const ALL: Take = Take { events: 99, bytes: 1 << 20, flush: true, limit: 99 };
+const ALL: Take =
+    Take { events: 99, bytes: 1 << 20, flush: true, limit: 99, weigh: queue::plain_weight };
 
 fn event(session: &str, kind: Kind, at: i64, text: &str) -> Event {
     let mut event = Event::new(kind, "c", session, at);
@@ -60,7 +62,9 @@ impl World {
             panic!("nothing to claim")
         };
         let distilled = made(title);
-        write(&mut self.conn, |tx| commit::complete(tx, session, &batch, &distilled, "b", now))
+        write(&mut self.conn, |tx| {
+            commit::complete(tx, session, &batch, &distilled, By::one("b"), now)
+        })
     }
 
     fn wanted(&self, wanted: Wanted) -> Count {
@@ -201,7 +205,8 @@ fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
     w.forget(141, |doomed, conn| {
         doomed.add_wanted(conn, &Wanted { text: Some("run \"two\"".into()), ..Wanted::default() })
     });
-    let done = write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), "b", 142));
+    let done =
+        write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), By::one("b"), 142));
     assert_eq!(done, commit::Completed::Dropped);
     assert_eq!(
         w.texts(

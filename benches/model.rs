@@ -1,0 +1,75 @@
+//! What a worker costs the machine whose memory agent is a model behind HTTP: after a turn was
+//! told and answered, with everything that the client has loaded by then.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use serde_json::json;
+
+use crate::Programs;
+use crate::measure::{Result, wait_for};
+use crate::report::{Report, Row, heading};
+use crate::worker::{come_to_rest, memory};
+use crate::world::World;
+
+pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
+    heading("A worker with a model");
+    let said = |e: std::io::Error| e.to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(said)?;
+    let address = listener.local_addr().map_err(said)?;
+    // Ends with the bench.
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = answer(stream);
+        }
+    });
+    let world = World::new(&programs.memctl)?;
+    let config = world.path("home/.config/memctl");
+    fs::create_dir_all(&config).map_err(said)?;
+    let settings = format!(
+        "[agent]\nbackend = 'openai'\nopenai.model = 'm'\nopenai.base_url = 'http://{address}/v1'\n"
+    );
+    fs::write(config.join("config.toml"), settings).map_err(said)?;
+    let session = world.begin("told")?;
+    world.hook("PostToolUse", &world.tool_use(&session.id, 1, 10_000))?;
+    let last = json!({ "stop_hook_active": false, "last_assistant_message": "It is faster." });
+    world.hook("Stop", &world.payload(&session.id, "Stop", last))?;
+    wait_for("the model's summary", || {
+        let command = &mut world.command(&programs.memctl, &["show", "s1", "--json"]);
+        let (_, printed) = crate::measure::whole_process(command, b"").unwrap_or_default();
+        Ok(printed.contains("By the model").then_some(()))
+    })?;
+    come_to_rest(session.worker)?;
+    let (resident, anonymous) = memory(session.worker)?;
+    report.row(Row::figure("after a turn: resident", resident, "MB").at_most(15.0));
+    report.row(Row::figure("after a turn: anonymous", anonymous, "MB"));
+    Ok(())
+}
+
+/// One answer, as a server says it that does not stream.
+fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
+            break;
+        }
+        let line = line.to_lowercase();
+        if let Some(n) = line.strip_prefix("content-length:") {
+            length = n.trim().parse().unwrap_or(0);
+        }
+    }
+    reader.read_exact(&mut vec![0; length])?;
+    let text = "<observation><title>Faster</title></observation>\
+        <summary><request>By the model</request></summary>";
+    let body = json!({
+        "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 900, "completion_tokens": 40},
+    })
+    .to_string();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+    write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len())
+}
