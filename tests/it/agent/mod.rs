@@ -2,6 +2,7 @@
 //! a script.
 
 mod claude;
+mod day;
 mod errors;
 mod faults;
 mod told;

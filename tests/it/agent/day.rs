@@ -1,0 +1,177 @@
+//! A day of work, told to models: what it takes, against one call for each tool use on a growing
+//! conversation. `docs/agents.md` shows the table that this prints.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{unfinished, with_api};
+use crate::support::agent::{Api, Reply};
+
+/// 8 hours: a prompt every 12 minutes, 10 tool uses for each.
+const PROMPTS: usize = 40;
+const TOOLS: usize = 400;
+
+/// What the best known system of this kind was measured to send: calls, and bytes of request, for
+/// each tool use.
+const MEASURED: (f64, usize) = (1.02, 207_000);
+
+/// Dollars for a million tokens in and out, as the settings' defaults have them.
+const PRICES: [(&str, f64, f64); 3] =
+    [("claude-haiku-4-5", 1.0, 5.0), ("gpt-5-mini", 0.25, 2.0), ("gemini-2.5-flash", 0.3, 2.5)];
+
+struct Turn {
+    prompt: String,
+    tools: Vec<Value>,
+    stop: String,
+}
+
+/// The recorded and composed sessions of `tests/data/agent`, one after the other and again, each
+/// turn filled up to its ten tool uses from the longest.
+fn day() -> Vec<Turn> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/agent");
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let read = |path: &PathBuf| -> Value {
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let tools = |session: &Value| -> Vec<Value> {
+        let events = session["events"].as_array().unwrap();
+        events.iter().filter(|e| e["tool"].is_string()).cloned().collect()
+    };
+    let long = names.iter().position(|n| n.ends_with("long-migration.json")).unwrap();
+    let mut filler = tools(&read(&names.remove(long))).into_iter();
+    let mut turns = Vec::new();
+    for n in 0..PROMPTS {
+        let session = read(&names[n % names.len()]);
+        let mut uses = tools(&session);
+        uses.truncate(TOOLS / PROMPTS);
+        while uses.len() < TOOLS / PROMPTS {
+            uses.push(filler.next().expect("enough to fill up with"));
+        }
+        turns.push(Turn {
+            prompt: format!("{} ({n})", session["prompts"][0].as_str().unwrap()),
+            tools: uses,
+            stop: session["stop"].as_str().unwrap_or_default().to_owned(),
+        });
+    }
+    turns
+}
+
+/// The same as the client writes it down.
+fn transcript(day: &[Turn]) -> String {
+    let mut lines: Vec<Value> = Vec::new();
+    for (n, turn) in day.iter().enumerate() {
+        let mut line = |mut line: Value| {
+            let i = lines.len();
+            let minute = n * 12 + i % 10;
+            line["uuid"] = format!("00000000-0000-4000-8000-{i:012}").into();
+            line["timestamp"] =
+                format!("2026-11-20T{:02}:{:02}:00.000Z", 9 + minute / 60, minute % 60).into();
+            line["sessionId"] = "day".into();
+            line["promptId"] = format!("turn-{n}").into();
+            line["cwd"] = "/home/user/project".into();
+            lines.push(line);
+        };
+        line(json!({"type": "user", "message": {"role": "user", "content": turn.prompt}}));
+        for (i, used) in turn.tools.iter().enumerate() {
+            let id = format!("toolu-{n}-{i}");
+            line(json!({"type": "assistant", "message": {"content": [
+                {"type": "tool_use", "id": id, "name": used["tool"], "input": used["input"]}]}}));
+            let mut result = json!({"type": "tool_result", "tool_use_id": id, "content": "…"});
+            if used["failed"] == true {
+                result["is_error"] = true.into();
+                result["content"] = used["response"].clone();
+            }
+            line(json!({"type": "user", "message": {"role": "user", "content": [result]},
+                "toolUseResult": used["response"]}));
+        }
+        line(json!({"type": "assistant", "message": {"content": [
+            {"type": "text", "text": turn.stop}]}}));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Calls and tokens in of one call for each event, in one conversation; 4 bytes a token.
+fn one_call_each(day: &[Turn], prefix: usize, answer: usize) -> (u64, u64) {
+    let (mut calls, mut history, mut input) = (0, prefix, 0);
+    for turn in day {
+        let told =
+            |used: &Value| used["input"].to_string().len() + used["response"].to_string().len();
+        let events = turn.tools.iter().map(told).chain([turn.prompt.len() + turn.stop.len()]);
+        for bytes in events {
+            history += bytes.div_ceil(4);
+            input += history as u64;
+            history += answer;
+            calls += 1;
+        }
+    }
+    (calls, input)
+}
+
+/// What a model writes about so much: two observations, and a summary where it is asked for.
+fn answer(told: &str) -> String {
+    let observation = |n: usize| {
+        format!(
+            "<observation><type>change</type><title>What is true now, number {n}</title>\
+             <narrative>{}</narrative><facts><fact>{}</fact></facts></observation>",
+            "Two or three sentences on what was wanted, found, done and proven. ".repeat(3),
+            "A fact with the names and figures that matter.",
+        )
+    };
+    let mut text = observation(told.len()) + &observation(told.len() + 1);
+    if told.contains("The turn is over") {
+        let line = "One or two sentences of what the whole turn came to. ".repeat(2);
+        text.push_str(&format!(
+            "<summary><request>{line}</request><learned>{line}</learned>\
+             <completed>{line}</completed></summary>"
+        ));
+    }
+    text
+}
+
+#[test]
+fn a_day_of_work_takes_a_tenth_of_the_tokens_at_most() {
+    let day = day();
+    let tools: usize = day.iter().map(|turn| turn.tools.len()).sum();
+    assert_eq!((day.len(), tools), (PROMPTS, TOOLS));
+    let api = Api::start(|asked| Reply::Say(answer(&asked.told())));
+    let w = with_api("anthropic", &api, "");
+    let file = w.path("home/day.jsonl");
+    fs::write(&file, transcript(&day)).unwrap();
+    let _ = w.memctl(&["replay", file.to_str().unwrap()]).ok();
+    w.rest();
+    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional"), 40);
+    let used = w.rows(
+        "SELECT count(*), sum(input_tokens), sum(output_tokens) FROM agent_usage
+         WHERE status = 'complete'",
+    );
+    let [calls, input, output]: [u64; 3] =
+        used[0].split('|').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
+    assert!(calls as usize <= PROMPTS + TOOLS / 8, "{calls} calls");
+
+    let first = &api.asked()[0];
+    let prefix = (first.body.to_string().len() - first.told().len()) / 4;
+    let (each, growing) = one_call_each(&day, prefix, (output / calls) as usize);
+    let measured = (TOOLS as f64 * MEASURED.0) as u64;
+    let rows = [
+        ("anthropic, openai, gemini", calls, input),
+        ("claude (490 tokens of its own in each call)", calls, input + 490 * calls),
+        ("one call for each event, in one conversation", each, growing),
+        ("the best known, as measured", measured, measured * (MEASURED.1 / 4) as u64),
+    ];
+    println!("| | calls | tokens in | tokens out | {} |", PRICES.map(|p| p.0).join(" | "));
+    println!("| --- | --: | --: | --: | --: | --: | --: |");
+    for (name, calls, input) in rows {
+        let out = output * calls / rows[0].1;
+        let dollars = PRICES.map(|(_, i, o)| (input as f64 * i + out as f64 * o) / 1e6);
+        let dollars = dollars.map(|d| format!("${d:.2}")).join(" | ");
+        println!("| {name} | {calls} | {input} | {out} | {dollars} |");
+    }
+    let least = growing.min(rows[3].2) as f64 / rows[1].2 as f64;
+    println!("at least {least:.0} × fewer tokens in");
+    assert!(least >= 10.0, "{least}");
+}
