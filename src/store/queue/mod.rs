@@ -391,13 +391,13 @@ pub fn hold(
     reason: &str,
     until: i64,
 ) -> Result<()> {
-    give_back(tx, session_id, ids)?;
     let mut hold = tx.prepare_cached(
-        "UPDATE pending_messages SET not_before_epoch = ?2, error = ?3
-         WHERE id = ?1 AND session_id = ?4 AND status = 'pending'",
+        "UPDATE pending_messages SET status = 'pending', claims = max(claims - 1, 0),
+           worker_pid = NULL, started_processing_at_epoch = NULL, not_before_epoch = ?3, error = ?4
+         WHERE id = ?1 AND session_id = ?2 AND status = 'processing'",
     )?;
     for id in ids {
-        hold.execute(params![id, until, reason, session_id])?;
+        hold.execute(params![id, session_id, until, reason])?;
     }
     Ok(())
 }

@@ -261,3 +261,23 @@ fn the_fence_waits_for_the_session_to_exist() {
     world.more("p");
     assert_eq!(write(&mut world.conn, |tx| fence.enter(tx, 1)), Some(1));
 }
+
+#[test]
+fn what_waits_for_a_reason_has_not_failed_and_holds_what_is_behind_it() {
+    let mut w = World::with("ptSqtS");
+    assert_eq!(w.ids(ALL), [1, 2]);
+    let until = w.now + 60_000;
+    write(&mut w.conn, |tx| hold(tx, 1, &[1, 2], "the rate limit is reached", until));
+    assert!(matches!(w.claim(ALL), Claim::NotBefore(at) if at == until));
+    let row = w.conn.query_row(
+        "SELECT status, retry_count, claims, error FROM pending_messages WHERE id = 1",
+        [],
+        |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)),
+    );
+    let want: (String, i64, i64, String) =
+        ("pending".into(), 0, 0, "the rate limit is reached".into());
+    assert_eq!(row.unwrap(), want);
+    w.now = until + 1;
+    let Claim::Batch(batch) = w.claim(ALL) else { panic!("its time has come") };
+    assert!(!batch.again && batch.messages.len() == 2);
+}
