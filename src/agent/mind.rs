@@ -349,7 +349,9 @@ fn estimate(text: &str, longest_answer: u64) -> Usage {
 }
 
 async fn done(backend: Backend, batch: &Arc<Batch>, reply: Reply, limit: Duration) -> End {
-    let (observations, summary) = ground::ground(batch, reply);
+    let (mut observations, summary) = ground::ground(batch, reply);
+    // What the user laid down rests on nobody's word but his.
+    observations.extend(extractive::rules(batch));
     let mut done =
         Done { distilled: Distilled { observations, summary }, by: backend, summary_by: backend };
     if done.distilled.summary.is_none() && ground::asks(batch) {

@@ -44,7 +44,13 @@ mod verdict;
 mod words;
 mod work;
 
-use crate::memory::{Batch, Distilled};
+use crate::memory::{Batch, Distilled, Observation};
+
+/// What the user said is to hold from now on, in his own words: on no model's word.
+pub fn rules(batch: &Batch) -> Vec<Observation> {
+    let stop = batch.messages.last().filter(|m| m.cause.summarizes());
+    stop.map(|stop| rules::of(batch, stop)).unwrap_or_default()
+}
 
 pub fn distill(batch: &Batch) -> Distilled {
     let events = reading::read(batch);
@@ -60,6 +66,6 @@ pub fn distill(batch: &Batch) -> Distilled {
     let mut observations: Vec<_> =
         threads.iter().flat_map(|t| observe::of_thread(t, batch)).collect();
     let summary = stop.map(|stop| summary::of(batch, stop, &threads, &observations));
-    observations.extend(stop.iter().flat_map(|stop| rules::of(batch, stop)));
+    observations.extend(rules(batch));
     Distilled { observations, summary }
 }

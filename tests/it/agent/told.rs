@@ -182,6 +182,19 @@ fn files_and_origin_come_from_the_events() {
 }
 
 #[test]
+fn what_the_user_lays_down_rests_on_no_models_word() {
+    let api = Api::remembers();
+    let w = with_api("openai", &api, "");
+    let mut events = turn("s", 1);
+    events[0] = prompt("s", "t1", "From now on always use pnpm, never npm.");
+    w.hooks(&events);
+    w.hook(&end("s"));
+    w.rest();
+    let rows = w.rows("SELECT origin, type FROM observations ORDER BY id");
+    assert_eq!(rows, ["tool|change", "user|decision"]);
+}
+
+#[test]
 fn a_budget_is_a_hard_stop_and_the_next_session_is_told() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "budget.session_turns = 2");
