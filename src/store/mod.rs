@@ -115,18 +115,23 @@ impl Store {
         self.locked(|locked| locked.fenced(fence, now, f))
     }
 
-    /// The same for one who must not wait: [`StoreError::Busy`] when somebody writes just now.
+    /// The same for one who must not wait: [`StoreError::Busy`] when somebody writes just
+    /// now, or the database is another one.
     pub fn fenced_at_once<T>(
         &mut self,
         fence: &mut Fence,
         now: i64,
         f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
     ) -> Result<T> {
-        let patience = std::mem::replace(&mut self.patience, Patience::Within(Duration::ZERO));
-        self.conn.busy_timeout(Duration::ZERO)?;
-        let done = self.fenced(fence, now, f);
-        self.patience = patience;
-        self.conn.busy_timeout(BUSY)?;
+        let Store { paths, lock, conn, file, .. } = self;
+        let _held = lock.take(paths, Patience::Within(Duration::ZERO))?;
+        if FileId::of(&paths.database()).ok() != Some(*file) {
+            // To open that one, and to make its schema whole, takes its time.
+            return Err(StoreError::Busy("another database has its place".into()));
+        }
+        conn.busy_timeout(Duration::ZERO)?;
+        let done = Locked { conn, file: Some(*file) }.fenced(fence, now, f);
+        conn.busy_timeout(BUSY)?;
         done
     }
 

@@ -43,16 +43,18 @@ impl Store {
     /// # Errors
     /// What the disk says: a disk that is full now has no room for the commits either.
     pub fn make_room(&mut self) -> Result<bool> {
-        if Log::of(&self.conn).is_none_or(|log| log.enough(used(&self.conn))) {
+        if !is_short(&self.conn)? {
             return Ok(false);
         }
         let made = self.locked(|locked| {
+            // Another of ours may have made it meanwhile. Asked before the transaction begins:
+            // within one SQLite does not say how long the log is.
+            if !is_short(locked.conn)? {
+                return Ok(false);
+            }
             // Held against writers that do not know the store lock.
             let tx = locked.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let Some(log) = Log::of(&tx) else { return Ok(false) };
-            if log.enough(used(&tx)) {
-                return Ok(false);
-            }
             log.extend()?;
             tx.rollback()?;
             Ok(true)
@@ -64,11 +66,19 @@ impl Store {
     }
 }
 
-/// Bytes of the log's frames. A checkpoint that does nothing tells how many there are.
-fn used(conn: &Connection) -> Result<i64> {
+/// Whether there is a log, and little room left in it.
+fn is_short(conn: &Connection) -> Result<bool> {
+    let Some(log) = Log::of(conn) else { return Ok(false) };
+    let size = log.size()?;
+    Ok(size > 0 && used(conn)?.is_some_and(|used| size - used < LEFT))
+}
+
+/// Bytes of the log's frames; `None` where nobody can tell. A checkpoint that does nothing tells
+/// how many there are.
+fn used(conn: &Connection) -> Result<Option<i64>> {
     let frames: i64 = conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |r| r.get(1))?;
     let page: i64 = conn.query_row("PRAGMA page_size", [], |r| r.get(0))?;
-    Ok((frames + 1) * (page + FRAME_HEADER))
+    Ok((frames >= 0).then_some((frames + 1) * (page + FRAME_HEADER)))
 }
 
 /// The log as SQLite itself has it open: nothing else may open the database's files.
@@ -105,12 +115,6 @@ impl Log {
         Ok(size)
     }
 
-    fn enough(&self, used: Result<i64>) -> bool {
-        // What cannot be told is left as it is.
-        matches!((self.size(), used), (Ok(size), Ok(used)) if size - used >= LEFT)
-            || !matches!(self.size(), Ok(size) if size > 0)
-    }
-
     fn extend(&self) -> Result<()> {
         let size = self.size()?;
         for at in (size..size + PIECE).step_by(ZEROS.len()) {
@@ -144,7 +148,8 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::world;
+    use crate::store::lock::StoreLock;
+    use crate::store::{Patience, testing::world};
 
     fn write(store: &mut Store, text: &str) {
         store
@@ -191,7 +196,7 @@ mod tests {
             made += u32::from(store.make_room().unwrap());
         }
         assert!((2..20).contains(&made), "{made}");
-        let used = used(store.connection()).unwrap();
+        let used = used(store.connection()).unwrap().unwrap();
         assert!(store.wal_bytes() as i64 - used >= LEFT);
     }
 
@@ -221,11 +226,100 @@ mod tests {
         assert_eq!(found, ("after".into(), "ok".into()));
     }
 
+    /// Each of several workers sees that there is little left, and one of them does something.
+    #[test]
+    fn room_is_made_once() {
+        let (_dir, paths) = world();
+        let mut stores: Vec<_> = (0..8).map(|_| Store::open(&paths).unwrap()).collect();
+        write(&mut stores[0], "first");
+        let size = stores[0].wal_bytes();
+        let start = std::sync::Barrier::new(stores.len() + 1);
+        let held = StoreLock::default().take(&paths, Patience::Forever).unwrap();
+        std::thread::scope(|scope| {
+            for store in &mut stores {
+                scope.spawn(|| {
+                    start.wait();
+                    store.make_room().unwrap()
+                });
+            }
+            start.wait();
+            // Meanwhile they look, and come to the lock.
+            (0..50).for_each(|_| drop(Store::open(&paths).unwrap()));
+            drop(held);
+        });
+        assert_eq!(stores[0].wal_bytes() as i64, size as i64 + PIECE);
+    }
+
+    /// Writers and checkpoints that know nothing of the store lock, with room made all the time:
+    /// no commit is lost, neither to them nor to whoever has only the files.
+    #[test]
+    fn room_among_strangers() {
+        const ROUNDS: i64 = 300;
+        let (dir, paths) = world();
+        let mut store = Store::open(&paths).unwrap();
+        write(&mut store, "first");
+        let stranger = || {
+            let conn = Connection::open(paths.database()).unwrap();
+            conn.busy_timeout(std::time::Duration::from_secs(60)).unwrap();
+            conn
+        };
+        stranger().execute_batch("CREATE TABLE t (who INTEGER, n INTEGER, x BLOB)").unwrap();
+        let made = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..2)
+                .map(|who| {
+                    scope.spawn(move || {
+                        let conn = stranger();
+                        for n in 0..ROUNDS {
+                            let row = "INSERT INTO t VALUES (?1, ?2, randomblob(9000))";
+                            conn.execute(row, [who, n]).unwrap();
+                            let found: i64 = conn
+                                .query_row("SELECT count(*) FROM t WHERE who = ?1", [who], |r| {
+                                    r.get(0)
+                                })
+                                .unwrap();
+                            assert_eq!(found, n + 1, "lost to its own writer");
+                            let how = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"];
+                            let how = how.get(n as usize % 23);
+                            if let Some(how) = how.filter(|_| who == 0) {
+                                let sql = format!("PRAGMA wal_checkpoint({how})");
+                                conn.query_row(&sql, [], |_| Ok(())).unwrap();
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let mut made = 0;
+            while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                made += u32::from(store.make_room().unwrap_or(false));
+            }
+            made
+        });
+        assert!(made > 0, "room was made while they wrote");
+        let count = |conn: &Connection| -> (i64, String) {
+            let sql =
+                "SELECT count(DISTINCT who * 1000000 + n), (SELECT * FROM pragma_integrity_check)
+                FROM t";
+            conn.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap()
+        };
+        assert_eq!(count(store.connection()), (2 * ROUNDS, "ok".into()));
+        let copy = dir.path().join("copy");
+        fs::create_dir(&copy).unwrap();
+        for suffix in ["", "-wal"] {
+            let from = beside(&paths.database(), suffix);
+            fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+        }
+        let conn = Connection::open(copy.join(paths.database().file_name().unwrap())).unwrap();
+        assert_eq!(count(&conn), (2 * ROUNDS, "ok".into()));
+    }
+
     #[test]
     fn no_log_needs_no_room() {
         let (_dir, paths) = world();
         let mut store = Store::open(&paths).unwrap();
-        store.connection().execute_batch("PRAGMA journal_mode = TRUNCATE").unwrap();
-        assert!(!store.make_room().unwrap());
+        for mode in ["TRUNCATE", "PERSIST", "DELETE"] {
+            store.connection().pragma_update(None, "journal_mode", mode).unwrap();
+            write(&mut store, "there is a journal");
+            assert!(!store.make_room().unwrap(), "{mode}");
+        }
     }
 }
