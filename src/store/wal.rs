@@ -115,16 +115,21 @@ impl Log {
         Ok(size)
     }
 
+    /// By a whole piece or not at all: the last of a disk is not for zeros.
     fn extend(&self) -> Result<()> {
         let size = self.size()?;
-        for at in (size..size + PIECE).step_by(ZEROS.len()) {
+        let done = (size..size + PIECE).step_by(ZEROS.len()).try_for_each(|at| {
             let zeros = ZEROS.as_ptr().cast::<c_void>();
             // SAFETY: as in `size`; the zeros live for ever.
             self.call(|methods| unsafe {
                 methods.xWrite?(self.file, zeros, ZEROS.len() as c_int, at).into()
-            })?;
+            })
+        });
+        if done.is_err() {
+            // SAFETY: as in `size`. Nobody has written behind it: the caller holds the locks.
+            self.call(|methods| unsafe { methods.xTruncate?(self.file, size).into() })?;
         }
-        Ok(())
+        done
     }
 
     fn sync(&self) -> Result<()> {
@@ -147,7 +152,10 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
+    use crate::paths::Paths;
     use crate::store::lock::StoreLock;
     use crate::store::{Patience, testing::world};
 
@@ -200,30 +208,41 @@ mod tests {
         assert!(store.wal_bytes() as i64 - used >= LEFT);
     }
 
-    /// What a crash leaves is a log with zeros at its end: all that was committed is read from it.
+    /// What a crash leaves is a log with zeros at its end, all of them or some: what was committed
+    /// is read from it, whether others wrote after the room was made or not.
     #[test]
     fn a_log_with_room_is_recovered_whole() {
         let (dir, paths) = world();
         let mut store = Store::open(&paths).unwrap();
         write(&mut store, "before");
+        let frames = used(store.connection()).unwrap().unwrap();
         store.make_room().unwrap();
-        write(&mut store, "after");
-        let copy = dir.path().join("copy");
-        fs::create_dir(&copy).unwrap();
-        for suffix in ["", "-wal"] {
-            let from = beside(&paths.database(), suffix);
-            fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+        for cut in [0, 1, 4096, 100_001, store.wal_bytes() as i64 - frames] {
+            let found = found_without_memory(&paths, &dir.path().join(cut.to_string()), cut);
+            assert_eq!(found, ("before".into(), "ok".into()), "{cut} bytes short");
         }
-        let conn = Connection::open(copy.join(paths.database().file_name().unwrap())).unwrap();
-        let found: (String, String) = conn
-            .query_row(
-                "SELECT (SELECT value FROM meta WHERE key = 'test'),
-                   (SELECT * FROM pragma_integrity_check)",
-                [],
-                |r| Ok((r.get(0)?, r.get(1)?)),
-            )
-            .unwrap();
+        write(&mut store, "after");
+        let found = found_without_memory(&paths, &dir.path().join("after"), 0);
         assert_eq!(found, ("after".into(), "ok".into()));
+    }
+
+    /// What is read from a copy of the files, with a log that is `cut` bytes shorter, by one who
+    /// has not even the index of the log.
+    fn found_without_memory(paths: &Paths, copy: &Path, cut: i64) -> (String, String) {
+        let conn = Connection::open(copied(paths, copy, cut)).unwrap();
+        let sql = "SELECT (SELECT value FROM meta WHERE key = 'test'),
+               (SELECT * FROM pragma_integrity_check)";
+        conn.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap()
+    }
+
+    fn copied(paths: &Paths, copy: &Path, cut: i64) -> PathBuf {
+        fs::create_dir(copy).unwrap();
+        let to = copy.join("copy.db");
+        fs::copy(paths.database(), &to).unwrap();
+        fs::copy(beside(&paths.database(), "-wal"), beside(&to, "-wal")).unwrap();
+        let log = fs::OpenOptions::new().write(true).open(beside(&to, "-wal")).unwrap();
+        log.set_len(log.metadata().unwrap().len() - cut as u64).unwrap();
+        to
     }
 
     /// Each of several workers sees that there is little left, and one of them does something.
@@ -302,14 +321,59 @@ mod tests {
             conn.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap()
         };
         assert_eq!(count(store.connection()), (2 * ROUNDS, "ok".into()));
-        let copy = dir.path().join("copy");
-        fs::create_dir(&copy).unwrap();
-        for suffix in ["", "-wal"] {
-            let from = beside(&paths.database(), suffix);
-            fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
-        }
-        let conn = Connection::open(copy.join(paths.database().file_name().unwrap())).unwrap();
+        let conn = Connection::open(copied(&paths, &dir.path().join("copy"), 0)).unwrap();
         assert_eq!(count(&conn), (2 * ROUNDS, "ok".into()));
+    }
+
+    /// A file on a disk that has room for `limit` bytes of it.
+    #[repr(C)]
+    struct Tight {
+        file: ffi::sqlite3_file,
+        size: i64,
+        limit: i64,
+    }
+
+    unsafe extern "C" fn size(file: *mut ffi::sqlite3_file, size: *mut i64) -> c_int {
+        // SAFETY: the test's own file, and where SQLite's callers want its size.
+        unsafe { *size = (*file.cast::<Tight>()).size };
+        ffi::SQLITE_OK
+    }
+
+    unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
+        // SAFETY: as above.
+        unsafe { (*file.cast::<Tight>()).size = size };
+        ffi::SQLITE_OK
+    }
+
+    unsafe extern "C" fn append(
+        file: *mut ffi::sqlite3_file,
+        _: *const c_void,
+        n: c_int,
+        at: i64,
+    ) -> c_int {
+        // SAFETY: as above.
+        let tight = unsafe { &mut *file.cast::<Tight>() };
+        assert_eq!(at, tight.size, "nothing is written over");
+        tight.size = (at + i64::from(n)).min(tight.limit);
+        if tight.size < at + i64::from(n) { ffi::SQLITE_FULL } else { ffi::SQLITE_OK }
+    }
+
+    /// Else the room that is left on a full disk would go to zeros, event by event, and the
+    /// database could not even take in what is in the log.
+    #[test]
+    fn a_disk_that_is_full_is_left_as_it_is() {
+        // SAFETY: pointers that are null, and numbers.
+        let mut methods: ffi::sqlite3_io_methods = unsafe { std::mem::zeroed() };
+        methods.xFileSize = Some(size);
+        methods.xTruncate = Some(truncate);
+        methods.xWrite = Some(append);
+        for (limit, left) in [(PIECE, 5000), (PIECE + 4999, 5000), (PIECE + 5000, PIECE + 5000)] {
+            let file = ffi::sqlite3_file { pMethods: &raw const methods };
+            let mut tight = Tight { file, size: 5000, limit };
+            let log = Log { file: (&raw mut tight).cast(), methods: &raw const methods };
+            assert_eq!(log.extend().is_ok(), left > 5000);
+            assert_eq!(log.size().unwrap(), left);
+        }
     }
 
     #[test]
