@@ -40,6 +40,10 @@ mod testpoint;
 use std::ffi::{CStr, OsString, c_char, c_int};
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
+use std::panic;
+
+/// The exit code after a panic, as Rust's own start has it.
+const PANICKED: u8 = 101;
 
 /// Called by the C library itself. What Rust's own start does for a program (it reads
 /// `/proc/self/maps` and installs handlers: 16 system calls and a tenth of a hook's instructions)
@@ -52,7 +56,9 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
         let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
         OsString::from_vec(arg.to_bytes().to_vec())
     });
-    let code = run(&args.collect::<Vec<_>>());
+    let args: Vec<OsString> = args.collect();
+    // Nobody above would catch it, and then nothing is unwound and tidied up either.
+    let code = panic::catch_unwind(|| run(&args)).unwrap_or(PANICKED);
     // Whoever does not listen any more is no trouble of ours.
     let _ = std::io::stdout().flush();
     code.into()

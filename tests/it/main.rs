@@ -5,6 +5,8 @@ mod support;
 
 /// Memory agents that are models: what is told, what is stored, and what every error does.
 mod agent;
+/// What is done for the program before it begins and after it ends.
+mod begins;
 /// Settings, API keys, and what a worker is told of them.
 mod config;
 /// Every step at which something may die, and what is there afterwards.

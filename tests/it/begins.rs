@@ -1,0 +1,63 @@
+//! How the program begins and ends by itself, which Rust's own start does for others.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::World;
+use crate::support::recordings::{end, prompt};
+
+fn memctl(w: &World) -> Command {
+    w.command(Path::new(env!("CARGO_BIN_EXE_memctl")))
+}
+
+/// `memctl` with what the shell does to its streams.
+fn shell(w: &World, streams: &str) -> Command {
+    let mut command = w.command(Path::new("/bin/sh"));
+    command.args(["-c", &format!("\"$@\" {streams}"), "sh", env!("CARGO_BIN_EXE_memctl")]);
+    command
+}
+
+#[test]
+fn what_was_begun_is_tidied_up_after_a_panic() {
+    let w = World::new().with("MEMCTL_TESTPOINT", "recover.begun=panic");
+    std::fs::create_dir_all(w.data().join("run")).unwrap();
+    let output = memctl(&w).arg("recover").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{told}");
+    assert!(told.contains("test point recover.begun") && !told.contains("fatal"), "{told}");
+}
+
+/// Else what is opened first gets its number, and what is said goes into it.
+#[test]
+fn streams_that_are_closed_are_nobodys() {
+    let w = World::new();
+    let payload = w.path("payload");
+    std::fs::write(&payload, prompt("s", "t", "go").to_string()).unwrap();
+    let streams = format!("hook <{} >&- 2>&-", payload.display());
+    assert!(shell(&w, &streams).status().unwrap().success());
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
+    assert_eq!(w.rows("PRAGMA integrity_check"), ["ok"]);
+    assert!(!w.logs().contains("continue"), "{}", w.logs());
+    for streams in ["ps <&- >&- 2>&-", "status >&-", "--help <&- >&- 2>&-"] {
+        let output = shell(&w, streams).output().unwrap();
+        assert!(output.status.success(), "{streams}: {output:?}");
+    }
+}
+
+#[test]
+fn words_and_variables_that_are_no_text() {
+    let w = World::new();
+    let odd = OsStr::from_bytes(b"\xff\xfe");
+    for words in [&[odd][..], &[OsStr::new("ps"), odd]] {
+        let output = memctl(&w).args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+    }
+    let output = memctl(&w).arg("hook").arg(odd).output().unwrap();
+    assert!(output.status.success(), "a hook breaks nobody: {output:?}");
+    let output = memctl(&w).env(odd, odd).env("MEMCTL_", odd).arg("ps").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
