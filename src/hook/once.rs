@@ -29,7 +29,9 @@ fn claim(paths: &Paths, key: &str, event: &Event) -> std::io::Result<bool> {
     let start = format!("{key} {process} {}", event.reason.as_deref().unwrap_or_default());
     let path = paths.starts();
     let Some(_held) = lock::exclusive(&path, Some(PATIENCE))? else { return Ok(true) };
-    let text = fs::read_to_string(&path)?;
+    // What a power cut made of it is forgotten like all that is old.
+    let text = fs::read(&path)?;
+    let text = String::from_utf8_lossy(&text);
     let fresh = |line: &&str| {
         let at = line.split(' ').next().and_then(|at| at.parse::<i64>().ok());
         at.is_some_and(|at| (event.at - at).abs() <= MOMENT_MS)
@@ -73,6 +75,9 @@ mod tests {
         assert!(start("a", 1, "startup", 4000), "later, it is another one");
         let kept = std::fs::read_to_string(paths.starts()).unwrap();
         assert_eq!(kept.lines().count(), 1, "{kept}");
+        std::fs::write(paths.starts(), b"\xff\xfe\n").unwrap();
+        assert!(start("a", 1, "startup", 9000));
+        assert!(!start("a", 1, "startup", 9001), "a file that was damaged is whole again");
         std::fs::remove_dir_all(paths.data()).unwrap();
         assert!(start("a", 1, "startup", 4001), "rather twice than never");
     }
