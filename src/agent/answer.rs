@@ -9,4 +9,6 @@ pub struct Answer {
     pub usage: Usage,
     /// The model said that it is done, whole or at its limit of tokens.
     pub finished: bool,
+    /// It was at its limit: what it says may be cut off, and it may have thought until then.
+    pub cut: bool,
 }

@@ -38,7 +38,7 @@ pub fn take(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
         "message_delta" => {
             usage(answer, &event["usage"]);
             answer.finished |= event["delta"]["stop_reason"].is_string();
-            refused(&event["delta"]["stop_reason"])?;
+            stopped(answer, &event["delta"]["stop_reason"])?;
         }
         "message_stop" => answer.finished = true,
         "message" => {
@@ -47,7 +47,7 @@ pub fn take(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
             }
             usage(answer, &event["usage"]);
             answer.finished = true;
-            refused(&event["stop_reason"])?;
+            stopped(answer, &event["stop_reason"])?;
         }
         "error" => return Err(refusal(0, event, None)),
         _ => {}
@@ -55,10 +55,13 @@ pub fn take(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
     Ok(())
 }
 
-fn refused(stop_reason: &Value) -> Result<(), AgentError> {
-    match stop_reason.as_str() {
+fn stopped(answer: &mut Answer, reason: &Value) -> Result<(), AgentError> {
+    match reason.as_str() {
         Some("refusal") => Err(AgentError::Prose("a refusal")),
-        _ => Ok(()),
+        reason => {
+            answer.cut |= reason == Some("max_tokens");
+            Ok(())
+        }
     }
 }
 

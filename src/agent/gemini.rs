@@ -47,8 +47,9 @@ pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
     }
     match candidate["finishReason"].as_str() {
         None => Ok(()),
-        Some("STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED") => {
+        Some(reason @ ("STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED")) => {
             answer.finished = true;
+            answer.cut |= reason == "MAX_TOKENS";
             Ok(())
         }
         Some(_) => Err(AgentError::Prose("a refusal")),

@@ -332,6 +332,10 @@ async fn turn(
     match answer {
         Ok(answer) => match parse(&answer.text) {
             Parsed::Reply(reply) => Turn::Reply(reply),
+            // It thought until it had no word left: that is no decision.
+            Parsed::Nothing if answer.cut && !answer.text.contains("skip_summary") => {
+                Turn::Error(AgentError::Prose("nothing before its limit of tokens"))
+            }
             Parsed::Nothing => Turn::Nothing,
             Parsed::Prose(what) => {
                 let meant = AgentError::of_words(&answer.text);

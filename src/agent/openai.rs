@@ -66,6 +66,7 @@ pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
         Some("error") => Err(AgentError::Unreachable("the server broke off".into())),
         reason => {
             answer.finished |= reason.is_some();
+            answer.cut |= reason == Some("length");
             Ok(())
         }
     }

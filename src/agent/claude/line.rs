@@ -136,7 +136,10 @@ impl TurnResult {
         if !self.is_error && self.subtype == "success" {
             return match AgentError::of_words(&text) {
                 Some(error) => Err(until(error, &text, now)),
-                None => Ok(Answer { text, usage, finished: true }),
+                None => {
+                    let cut = self.stop_reason.as_deref() == Some("max_tokens");
+                    Ok(Answer { text, usage, finished: true, cut })
+                }
             };
         }
         if let Some(error) = AgentError::of_words(&text) {

@@ -264,6 +264,27 @@ fn prose_is_asked_about_once_more_and_never_stored() {
     assert_eq!(held(&w), "pending|0|0|the quota is used up");
 }
 
+/// A model that thinks may have no token left to speak with.
+#[test]
+fn nothing_at_the_limit_of_tokens_is_no_decision() {
+    let cut = [
+        ("openai", r#"{"choices":[{"delta":{"content":""},"finish_reason":"length"}]}"#),
+        ("gemini", r#"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#),
+        ("anthropic", r#"{"type":"message_delta","delta":{"stop_reason":"max_tokens"}}"#),
+    ];
+    for (backend, chunk) in cut {
+        let api =
+            Api::start(move |_| Reply::Body("text/event-stream", format!("data: {chunk}\n\n")));
+        let w = with_api(backend, &api, "");
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+        w.rest();
+        assert_eq!(api.asked().len(), 2, "{backend}");
+        assert_eq!(w.rows("SELECT backend FROM observations"), ["extractive"], "{backend}");
+        assert_eq!(unfinished(&w), 0);
+    }
+}
+
 #[test]
 fn nothing_is_a_decision_unless_a_worker_died_over_it() {
     let api = Api::start(|_| Reply::Say("<skip_summary/>".into()));
