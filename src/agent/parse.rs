@@ -218,8 +218,10 @@ fn is_no_memory(said: &Said) -> bool {
         "nothing notable",
     ];
     let title = said.title.to_lowercase();
+    // A memory may well be about errors and limits: then it says more than its title.
+    let bare = said.narrative.is_none() && said.facts.is_empty();
     NOTHING.iter().any(|mark| title.starts_with(mark))
-        || super::error::AgentError::of_words(&said.title).is_some()
+        || bare && super::error::AgentError::of_words(&said.title).is_some()
         || refuses(&said.title)
 }
 

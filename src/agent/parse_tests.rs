@@ -116,6 +116,12 @@ fn what_is_no_memory() {
     ] {
         check(&titled(title), Parsed::Prose("elements without content"));
     }
+    for title in ["Error types live in one module", "Rate limit of 10 requests a second added"] {
+        let told = format!(
+            "<observation><title>{title}</title><narrative>It holds.</narrative></observation>"
+        );
+        assert_eq!(reply(&told).observations[0].title, title);
+    }
     assert_eq!(
         reply(&titled("The API returns 429 above 10 requests a second")).observations.len(),
         1
