@@ -190,12 +190,17 @@ impl Mind {
                     }
                     return done(backend, batch, Reply::default(), limit).await;
                 }
-                Turn::Refused(why) => return End::Wait { why, time: WAIT_MAX },
+                Turn::Refused(why) => {
+                    // Whoever only waits keeps no slot from those who work.
+                    model.begin_anew();
+                    return End::Wait { why, time: WAIT_MAX };
+                }
                 Turn::NoRoom(why) => {
                     model.begin_anew();
                     return End::Next(AgentError::Busy { why, retry_after: None });
                 }
                 Turn::NoBooks => {
+                    model.begin_anew();
                     return End::Wait { why: "the store cannot be used".into(), time: WAIT_MIN };
                 }
                 Turn::Error(error) => error,
@@ -299,7 +304,7 @@ async fn turn(
     ledger: &dyn Ledger,
 ) -> Turn {
     let text = prompt::envelope(batch, detail);
-    if let Err(e) = model.prepare().await {
+    if let Err(e) = model.prepare(limit).await {
         return Turn::Error(e);
     }
     let opening = Opening {

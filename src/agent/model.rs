@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::error::AgentError;
@@ -121,8 +122,8 @@ impl Model {
     }
 
     /// Everything that must be there before a text can be told, but for the program itself. May
-    /// wait for others who run one.
-    pub async fn prepare(&mut self) -> Result<(), AgentError> {
+    /// wait for others who run one; a server has `limit` to say what it has.
+    pub async fn prepare(&mut self, limit: Duration) -> Result<(), AgentError> {
         let Some(http) = self.http().cloned() else {
             if self.program.as_ref().is_some_and(|program| program.turns() >= TURNS) {
                 self.rest().await;
@@ -146,7 +147,8 @@ impl Model {
         }
         if http.model.is_empty() && self.found.is_none() {
             let client = self.client.as_ref().expect("built");
-            self.found = Some(openai::model(client, &http).await?);
+            let found = timeout(limit, openai::model(client, &http)).await;
+            self.found = Some(found.map_err(|_| AgentError::TimedOut(limit))??);
         }
         Ok(())
     }

@@ -31,6 +31,17 @@ pub fn dies_with_us(command: &mut Command) {
     }
 }
 
+/// Whether a child has ended. It is not waited for: its pid stays its own.
+pub fn is_over(child: u32) -> bool {
+    // SAFETY: zeroes are a value of this structure of numbers, which the call fills in.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` outlives the call.
+    let done = unsafe { libc::waitid(libc::P_PID, child, &raw mut info, flags) };
+    // A child that nobody knows has been waited for.
+    done != 0 || info.si_signo == libc::SIGCHLD
+}
+
 /// Kills a child with all it has started. `leader` is its pid, which nobody has waited for yet, so
 /// that it cannot be another's.
 pub fn kill_group(leader: u32) {

@@ -37,7 +37,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use birth::spawn_detached;
-pub use child::{dies_with_us, kill_group};
+pub use child::{dies_with_us, is_over, kill_group};
 pub use lineage::client_process;
 
 /// What the kernel says of one process.

@@ -2,6 +2,7 @@
 //! way out.
 
 use std::ffi::OsString;
+use std::future::pending;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -75,8 +77,20 @@ impl Child {
         stdin.flush().await
     }
 
-    /// The next line; `None` once it says nothing more.
+    /// The next line; `None` once it says nothing more. Whatever it has started may hold on to its
+    /// output, and ends with it.
     pub async fn hear(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let pid = self.child.id();
+        tokio::select! {
+            biased;
+            line = self.next_line() => return line,
+            () = over(pid) => {}
+        }
+        self.kill();
+        self.next_line().await
+    }
+
+    async fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             let piece = self.stdout.fill_buf().await?;
             if piece.is_empty() {
@@ -128,9 +142,11 @@ impl Child {
     /// Waits for its end, and makes one where none comes. What it has started goes with it.
     async fn farewell(&mut self) -> Option<ExitStatus> {
         self.stdin = None;
-        let ended = timeout(FAREWELL, self.child.wait()).await;
+        let by_itself = timeout(FAREWELL, over(self.child.id())).await.is_ok();
+        // Whoever ended by itself is still waited for, so its group is still its own.
         self.kill();
-        ended.ok()?.ok()
+        let status = self.child.wait().await.ok();
+        status.filter(|_| by_itself)
     }
 
     fn kill(&mut self) {
@@ -148,6 +164,14 @@ impl Drop for Child {
             complaint.abort();
         }
     }
+}
+
+/// Comes back once the program has ended; it is not waited for yet. None: it was.
+async fn over(pid: Option<u32>) {
+    let Some(pid) = pid else { return };
+    // Where nobody tells us, its silence will have to do.
+    let Ok(mut children) = signal(SignalKind::child()) else { return pending().await };
+    while !process::is_over(pid) && children.recv().await.is_some() {}
 }
 
 /// The beginning of what it complains about; the rest is read and dropped, so that it is not kept

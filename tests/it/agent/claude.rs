@@ -107,6 +107,59 @@ fn a_program_that_hangs_is_killed_with_all_it_started() {
 }
 
 #[test]
+fn a_program_that_ends_leaves_nothing_that_it_started() {
+    let (w, fake) = with_program("init; remember \"Turn $n\"", "");
+    // It holds on to our pipe for complaints, too.
+    fake.at(1, "init; cat >/dev/null <\"$dir/pipe\" & echo $! >>\"$dir/pids\"; exit 3");
+    nix::unistd::mkfifo(&w.path("bin/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
+    all_gone(&fake);
+}
+
+#[test]
+fn who_may_not_ask_keeps_no_slot() {
+    let refuses = "case $ANTHROPIC_API_KEY in k-test) init; failed authentication_failed 401 no ;; \
+        *) init; remember Told ;; esac";
+    let (mut w, fake) = with_program(refuses, "max_children = 1");
+    w.set("MEMCTL_WORKER_LINGER", "1h");
+    let told = |w: &World| {
+        w.count("SELECT count(DISTINCT session_id) FROM pending_messages WHERE error NOTNULL")
+    };
+    // The second one is not asked, for nothing has changed; it lives on.
+    for (n, session) in ["a", "b"].into_iter().enumerate() {
+        w.hooks(&turn(session, 1));
+        until("it is refused", || match told(&w) {
+            refused if refused == n as i64 + 1 => Ok(()),
+            refused => Err(refused.to_string()),
+        });
+    }
+    assert_eq!(fake.lines("told").len(), 1);
+    w.set("ANTHROPIC_API_KEY", "k-new");
+    w.hooks(&turn("c", 1));
+    w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", 1);
+    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE not_before_epoch NOTNULL"), 0);
+}
+
+#[test]
+fn doctor_may_be_the_first_to_use_it() {
+    let (w, fake) = with_program("init; remember Trial", "");
+    let said = w.memctl(&["doctor", "--agent"]);
+    assert!(said.out.contains("claude made 1 observation and a summary of a trial"), "{said:?}");
+    assert!(said.out.contains("100 tokens in and 10 out, $0.01"), "{said:?}");
+    assert_eq!(w.rows("SELECT status, input_tokens FROM agent_usage"), ["complete|100"]);
+    fake.always("init; failed authentication_failed 401 no");
+    let said = w.memctl(&["doctor", "--agent"]);
+    assert!(
+        said.out.contains("not logged in") && said.out.contains("-> log in: claude"),
+        "{said:?}"
+    );
+    all_gone(&fake);
+}
+
+#[test]
 fn no_program_outlives_its_worker() {
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGABRT] {
         let (w, fake) = with_program("init; read -r more", "");
