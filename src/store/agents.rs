@@ -38,11 +38,31 @@ pub fn anything_refused(conn: &Connection, backend: &str) -> Result<bool> {
         .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))?)
 }
 
-/// It has answered: what was said of it holds no longer.
+/// It has answered: what was said of it holds no longer, and what waited for that reason waits no
+/// more.
 pub fn answered(tx: &Transaction, backend: &str) -> Result<()> {
+    try_again(tx, Some(backend))?;
     tx.prepare_cached("DELETE FROM meta WHERE key = ?1")?
         .execute([format!("{PREFIX}{backend}")])?;
     notices::clear(tx, &format!("{NOTICE}{backend}"), "\u{0}")
+}
+
+/// What waits because `backend` was refused, or any, is due now: something has changed.
+pub fn try_again(tx: &Transaction, backend: Option<&str>) -> Result<()> {
+    let mut known = tx.prepare_cached(
+        "SELECT substr(value, instr(value, ' ') + 1) FROM meta
+         WHERE key = ?1 OR ?1 ISNULL AND substr(key, 1, length(?2)) = ?2",
+    )?;
+    let key = backend.map(|backend| format!("{PREFIX}{backend}"));
+    let reasons = known.query_map(params![key, PREFIX], |r| r.get::<_, String>(0))?;
+    let mut release = tx.prepare_cached(
+        "UPDATE pending_messages SET not_before_epoch = NULL
+         WHERE status = 'pending' AND retry_count = 0 AND not_before_epoch NOTNULL AND error = ?1",
+    )?;
+    for why in reasons {
+        release.execute([why?])?;
+    }
+    Ok(())
 }
 
 /// The conversation of a session with its memory agent, and the backend it is begun with.
@@ -69,8 +89,35 @@ mod tests {
         let why = |conn: &Connection, backend, standing| refused(conn, backend, standing).unwrap();
         assert_eq!(why(&conn, "gemini", "one").as_deref(), Some("no key"));
         assert_eq!(why(&conn, "gemini", "two"), None);
+        // Something else than the refusal holds the other three.
+        conn.execute_batch(
+            "INSERT INTO sessions (id, uuid, client, content_session_id, started_at_epoch,
+               last_event_epoch) VALUES (1, 'u', 'c', 's', 0, 0)",
+        )
+        .unwrap();
+        for (n, (error, retries)) in
+            [("no key", 0), ("wrong key", 0), ("the rate limit", 0), ("no key", 1)]
+                .into_iter()
+                .enumerate()
+        {
+            conn.execute(
+                "INSERT INTO pending_messages (id, event_id, session_id, content_session_id, event,
+                   message_type, error, retry_count, not_before_epoch, created_at_epoch)
+                 VALUES (?1, ?1, 1, 's', 'tool', 'observation', ?2, ?3, 99, 0)",
+                params![n as i64 + 1, error, retries],
+            )
+            .unwrap();
+        }
+        let held = |conn: &Connection| {
+            let sql =
+                "SELECT group_concat(id) FROM pending_messages WHERE not_before_epoch NOTNULL";
+            conn.query_row(sql, [], |r| r.get::<_, String>(0)).unwrap()
+        };
         assert_eq!(notices::list(&conn).unwrap().len(), 2);
         write(&mut conn, |tx| answered(tx, "gemini"));
+        assert_eq!(held(&conn), "2,3,4");
+        write(&mut conn, |tx| try_again(tx, None));
+        assert_eq!(held(&conn), "3,4");
         assert_eq!(why(&conn, "gemini", "one"), None);
         assert_eq!(why(&conn, "openai", "one").as_deref(), Some("wrong key"));
         assert_eq!(notices::list(&conn).unwrap().len(), 1);

@@ -11,6 +11,7 @@ use super::table::{self, Cell, column};
 use super::terminal;
 use crate::config::{Origin, Settings, Value};
 use crate::failure::Result;
+use crate::store::{Store, agents};
 
 const HELP: &str = "\
 Examples
@@ -96,9 +97,31 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => list(settings, args.json),
         Some(What::List { json }) => list(settings, *json),
         Some(What::Get { name, json }) => get(settings, name, *json),
-        Some(What::Set { name, value }) => change::set(settings, name, value),
-        Some(What::Unset { name }) => change::unset(settings, name),
+        Some(What::Set { name, value }) => {
+            change::set(settings, name, value)?;
+            of_agents(name).then(|| try_again(settings));
+            Ok(())
+        }
+        Some(What::Unset { name }) => {
+            change::unset(settings, name)?;
+            of_agents(name).then(|| try_again(settings));
+            Ok(())
+        }
         Some(What::Secret(args)) => secret::run(settings, args),
+    }
+}
+
+fn of_agents(name: &str) -> bool {
+    name.starts_with("agent.")
+}
+
+/// Events that wait because a memory agent cannot be used as it was set up are due now. The
+/// setting stands whether or not that can be written down: then they wait out their hour.
+fn try_again(settings: &Settings) {
+    if settings.paths.exist()
+        && let Ok(mut store) = Store::open(&settings.paths)
+    {
+        let _ = store.write(|tx| agents::try_again(tx, None));
     }
 }
 

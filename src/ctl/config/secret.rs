@@ -68,6 +68,7 @@ fn set(settings: &Settings, name: &str) -> Result<()> {
     let secret = ask(name)?;
     secrets::set(&file, name, &secret).map_err(failed)?;
     super::super::print(&format!("{name} is kept in {}\n", file.display()))?;
+    super::try_again(settings);
     let agent = &settings.config.agent;
     if users(agent, name).is_empty() && !usual_keys().any(|known| known == name) {
         let hint = match nearest(name, usual_keys()) {

@@ -140,6 +140,12 @@ fn without_a_key_nobody_is_asked() {
     w.rest();
     assert!(api.asked().is_empty() && w.count("SELECT count(*) FROM agent_usage") == 0);
     assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
+    // Once there is one, nothing waits out its hour.
+    let _ = w.memctl_with(&["config", "secret", "set", "GEMINI_API_KEY"], b"k-test\n").ok();
+    w.hooks(&turn("s", 2));
+    w.hook(&end("s"));
+    w.rest();
+    assert_eq!(summaries(&w), vec!["By the model|gemini|0"; 2]);
 }
 
 /// Nobody there, no TLS, a page, garbage, half an answer, a server that fails: three more tries,
