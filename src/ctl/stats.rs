@@ -194,7 +194,7 @@ fn notes(total: &Group) -> String {
     }
     if total.estimated > 0 {
         let n = count(total.estimated, "call");
-        note(format!("{n} were not answered for in full and count at an estimate"));
+        note(format!("{n} not answered for in full, counted at an estimate"));
     }
     out
 }

@@ -6,52 +6,67 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::agent::{self, Backend, Ledger, Opening, Room};
+use crate::agent::{self, AgentError, Backend, Ledger, Opening, Room};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::health::Finding;
-use crate::ctl::words::{count, span};
+use crate::ctl::words::{count, dollars, span};
 use crate::memory::{Batch, Cause, Distilled, Message, Prompt, Settled, Usage};
 use crate::store::usage::{self, Call, Opened};
 use crate::store::{self, Store, agents};
 
 /// What a trial came to.
 struct Trial {
-    distilled: Result<Distilled, String>,
+    distilled: Result<Distilled, AgentError>,
     took: Duration,
-    /// What it used, where a model was asked.
-    used: Option<Usage>,
+    /// What it used and cost, in dollars, where a model was asked.
+    used: Option<(Usage, f64)>,
 }
 
 pub fn run(settings: &Settings) -> Finding {
     let name = &settings.config.agent.backend;
     match Backend::named(name) {
-        Some(backend) => judge(name, &ask(settings, backend)),
+        Some(backend) => {
+            let trial = ask(settings, backend);
+            let found = judge(name, &trial);
+            match trial.distilled.err().and_then(|why| remedy(settings, backend, &why)) {
+                Some(todo) => found.todo(todo),
+                None => found,
+            }
+        }
         None => Finding::wrong("agent", format!("this memctl has no backend {name}")),
     }
 }
 
 fn ask(settings: &Settings, backend: Backend) -> Trial {
     let since = Instant::now();
-    let settings = Arc::new(settings.clone());
-    // Without a memory there is nothing to write it down in.
-    let store = settings.paths.exist().then(|| Store::open(&settings.paths).ok()).flatten();
-    let books = Books { settings: settings.clone(), kept: Mutex::new(Kept { store, used: None }) };
+    let mut settings = settings.clone();
+    // What a model uses is written down, if it is the first thing of all.
+    let store = match backend.is_model() && settings.paths.create().is_ok() {
+        true => Store::open(&settings.paths).ok(),
+        false => None,
+    };
+    let settings = Arc::new(settings);
+    let kept = Kept { store, model: String::new(), used: None };
+    let books = Books { settings: settings.clone(), backend, kept: Mutex::new(kept) };
     let distilled = agent::try_once(&settings, backend, batch(), &books);
     let used = books.kept.into_inner().unwrap_or_else(PoisonError::into_inner).used;
-    Trial { distilled: distilled.map_err(|e| e.to_string()), took: since.elapsed(), used }
+    Trial { distilled, took: since.elapsed(), used }
 }
 
 /// The ledger of a trial: within the day's budget, and of no session. That the backend was refused
 /// before is no reason not to try.
 struct Books {
     settings: Arc<Settings>,
+    backend: Backend,
     kept: Mutex<Kept>,
 }
 
 struct Kept {
     store: Option<Store>,
-    used: Option<Usage>,
+    /// The one that was asked last.
+    model: String,
+    used: Option<(Usage, f64)>,
 }
 
 impl Books {
@@ -76,6 +91,7 @@ impl Ledger for Books {
             };
             usage::open(tx, &call, &self.settings.config.agent, clock::now_ms())
         });
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).model = opening.model;
         let _ = reply.send(match opened {
             None => Room::Open(0),
             Some(Ok(Opened::Room(id))) => Room::Open(id),
@@ -89,7 +105,9 @@ impl Ledger for Books {
         let agent = &self.settings.config.agent;
         let _ = self.write(|tx| usage::settle(tx, call, settled, agent, clock::now_ms()));
         if let Settled::Complete(used) | Settled::Partial(used) = settled {
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).used = Some(used);
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let cost = usage::dollars(&used, self.backend.name(), &kept.model, agent);
+            kept.used = Some((used, cost));
         }
     }
 
@@ -103,22 +121,66 @@ impl Ledger for Books {
 /// Whether it is good for anything: it must have understood what was done.
 fn judge(name: &str, trial: &Trial) -> Finding {
     let took = span(trial.took);
+    let used = trial.used.filter(|(used, _)| used.input + used.output > 0);
+    let used = used.map_or_else(String::new, |(used, cost)| {
+        let cost = dollars(cost);
+        format!(", with {} tokens in and {} out, {cost}", used.input, used.output)
+    });
     match &trial.distilled {
-        Err(why) => Finding::wrong("agent", format!("{name} failed after {took}: {why}")),
+        Err(why) => Finding::wrong("agent", format!("{name} failed after {took}{used}: {why}")),
         Ok(distilled) if distilled.observations.is_empty() || distilled.summary.is_none() => {
-            Finding::wrong("agent", format!("{name} answered after {took} and made nothing of it"))
+            Finding::wrong(
+                "agent",
+                format!("{name} answered after {took}{used} and made nothing of it"),
+            )
         }
         Ok(distilled) => {
             let n = count(distilled.observations.len() as u64, "observation");
-            let used = trial.used.map_or_else(String::new, |used| {
-                format!(", with {} tokens in and {} out", used.input, used.output)
-            });
             Finding::well(
                 "agent",
                 format!("{name} made {n} and a summary of a trial in {took}{used}"),
             )
         }
     }
+}
+
+/// What to do about it, where the reason does not say so itself.
+fn remedy(settings: &Settings, backend: Backend, why: &AgentError) -> Option<String> {
+    let name = backend.name();
+    let program = backend == Backend::Claude;
+    let of_program = "claude -p hello shows whether it works by itself".to_owned();
+    Some(match why {
+        AgentError::Setup(says) if says.contains("memctl config ") => return None,
+        AgentError::Setup(_) if program => "log in: claude, then /login; agent.claude.command \
+             and agent.claude.model say what is run"
+            .into(),
+        AgentError::Setup(_) => match settings.config.agent.keys(name).first() {
+            Some(key) => format!(
+                "memctl config secret set {key}, for another key; agent.{name}.model and \
+                 agent.{name}.base_url say who is asked"
+            ),
+            None => format!(
+                "memctl config set agent.{name}.model NAME, or agent.{name}.base_url URL, or \
+                 agent.{name}.key the name of a key"
+            ),
+        },
+        AgentError::Unreachable(_) | AgentError::Lost(_) if program => of_program,
+        AgentError::Unreachable(_) | AgentError::Lost(_) => format!(
+            "memctl config get agent.{name}.base_url is what was tried; agent.{name}.proxy, where \
+             there is one on the way"
+        ),
+        AgentError::Busy { .. } => "wait, or memctl config set agent.backend to another; \
+             agent.budget.* are your own limits"
+            .into(),
+        AgentError::TimedOut(_) => "memctl config set agent.turn_timeout 5min".into(),
+        AgentError::Died(_) if program => of_program,
+        AgentError::Died(_)
+        | AgentError::Rejected(_)
+        | AgentError::TooLong
+        | AgentError::Prose(_) => {
+            format!("memctl config set agent.{name}.model to another")
+        }
+    })
 }
 
 /// A bug that is found and fixed: small, and worth remembering.
@@ -194,6 +256,7 @@ mod tests {
             assert_eq!(found.says, want);
         };
         check(Ok(Distilled::default()), "claude answered after 7ms and made nothing of it");
-        check(Err("no key".into()), "claude failed after 7ms: no key");
+        let no_key = AgentError::Setup("no key".into());
+        check(Err(no_key), "claude failed after 7ms: no key");
     }
 }

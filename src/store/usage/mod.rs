@@ -202,6 +202,11 @@ fn spent(used: Used, more: Used, budget: Allowance, of: Of) -> Option<Spent> {
     Some(Spent { of, measure, used, limit })
 }
 
+/// What a call of `model` costs that uses so much, in dollars.
+pub fn dollars(usage: &Usage, backend: &str, model: &str, agent: &Agent) -> f64 {
+    cost(usage, &agent.price(backend, model).0)
+}
+
 /// Dollars, by what the provider said, else by the price.
 fn cost(usage: &Usage, price: &Price) -> f64 {
     let plain = usage.input.saturating_sub(usage.cache_read + usage.cache_write);

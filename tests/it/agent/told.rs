@@ -223,7 +223,7 @@ fn doctor_proves_a_backend_with_one_call_and_says_what_it_took() {
     w.rest();
     let said = w.memctl(&["doctor", "--agent"]);
     assert!(said.out.contains("openai made 1 observation and a summary of a trial"), "{said:?}");
-    assert!(said.out.contains("tokens in"), "{said:?}");
+    assert!(said.out.contains("tokens in") && said.out.contains("$0.00"), "{said:?}");
     assert_eq!(api.asked().len(), 2);
     let of_none =
         "SELECT count(*) FROM agent_usage WHERE session_id IS NULL AND status = 'complete'";
@@ -233,4 +233,5 @@ fn doctor_proves_a_backend_with_one_call_and_says_what_it_took() {
     let said = w.memctl(&["doctor", "--agent"]);
     assert_eq!(said.code, Some(1));
     assert!(said.out.contains("the API key is not accepted (401)"), "{said:?}");
+    assert!(said.out.contains("-> memctl config set agent.openai.model"), "{said:?}");
 }
