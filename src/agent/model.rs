@@ -91,7 +91,7 @@ impl Model {
                 let claude = &self.settings.config.agent.claude;
                 add(claude.command.as_bytes());
                 add(claude.model.as_bytes());
-                for (name, value) in config::claude_env() {
+                for (name, value) in config::claude_env(claude) {
                     add(name.as_encoded_bytes());
                     add(value.as_encoded_bytes());
                 }

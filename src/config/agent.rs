@@ -31,6 +31,7 @@ pub struct Agent {
 pub struct Claude {
     pub command: String,
     pub model: String,
+    pub proxy: Option<String>,
 }
 
 /// A backend that is reached over HTTP.
@@ -83,6 +84,7 @@ impl Agent {
         let claude = Claude {
             command: values.text("agent.claude.command"),
             model: values.text("agent.claude.model"),
+            proxy: proxy(values, "claude"),
         };
         let allowance = |per: &str| Allowance {
             tokens: values.size(&format!("agent.budget.{per}_tokens")) as u64,
@@ -165,7 +167,7 @@ impl Http {
         Http {
             base_url,
             model: if ollama { model } else { values.text(&name("model")) },
-            proxy: Some(values.text(&name("proxy"))).filter(|proxy| !proxy.is_empty()),
+            proxy: proxy(values, backend),
             max_tokens: values.size(&name("max_tokens")),
             keys,
         }
@@ -177,6 +179,10 @@ impl Http {
             host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
         })
     }
+}
+
+fn proxy(values: &Values, backend: &str) -> Option<String> {
+    Some(values.text(&format!("agent.{backend}.proxy"))).filter(|proxy| !proxy.is_empty())
 }
 
 fn usual_key(base_url: &str) -> Option<&'static str> {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::{Agent, Settings};
+use super::{Agent, Claude, Settings};
 
 /// On whose behalf a process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ pub fn worker_env(settings: &Settings, starter: Starter) -> Vec<(OsString, OsStr
     std::env::vars_os().filter(|(name, _)| given(name)).collect()
 }
 
-/// The environment of the claude backend's program: what is its own of ours, and the sign that
-/// whoever runs inside is no session to be remembered.
+/// The environment of the claude backend's program: what is its own of ours, the proxy of the
+/// settings, and the sign that whoever runs inside is no session to be remembered.
 #[expect(clippy::disallowed_methods, reason = "this and `process_env` are what reads it")]
-pub fn claude_env() -> Vec<(OsString, OsString)> {
+pub fn claude_env(claude: &Claude) -> Vec<(OsString, OsString)> {
     let mut env: Vec<_> =
         std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_claudes)).collect();
     let ours = [
@@ -56,6 +56,9 @@ pub fn claude_env() -> Vec<(OsString, OsString)> {
         ("CLAUDE_CODE_MAX_RETRIES", "1"),
     ];
     env.extend(ours.map(|(name, value)| (name.into(), value.into())));
+    for name in ["HTTPS_PROXY", "HTTP_PROXY"] {
+        env.extend(claude.proxy.iter().map(|proxy| (name.into(), proxy.into())));
+    }
     env
 }
 

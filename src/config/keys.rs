@@ -53,6 +53,7 @@ pub const KEYS: &[Key] = &[
     key("agent.batch_quiet", "20s", Time, "quiet after which a model is told what there is"),
     private("agent.claude.command", "claude", Text, "the program of the claude backend"),
     private("agent.claude.model", "haiku", Text, "its model"),
+    private("agent.claude.proxy", "", MaybeUrl, "the proxy on its way to its model"),
     private("agent.anthropic.base_url", "https://api.anthropic.com", Url, "where the anthropic backend's API is"),
     private("agent.anthropic.model", "claude-haiku-4-5", Text, "its model"),
     private("agent.anthropic.key", "ANTHROPIC_API_KEY", KeyName, "name of its API key"),

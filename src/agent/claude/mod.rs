@@ -47,7 +47,7 @@ impl Conversation {
             "--tools", "", "--setting-sources", "", "--strict-mcp-config",
             "--disable-slash-commands", "--no-session-persistence", "--session-id", id,
         ];
-        let child = Child::start(&claude.command, &args, dir, config::claude_env())?;
+        let child = Child::start(&claude.command, &args, dir, config::claude_env(claude))?;
         Ok(Conversation { child, total: Total::default(), turns: 0 })
     }
 

@@ -28,7 +28,9 @@ fn all_gone(fake: &FakeClaude) {
 
 #[test]
 fn a_session_is_told_to_a_program_that_knows_nothing_of_us() {
-    let (w, fake) = with_program("init; remember \"Turn $n\"", "");
+    let (w, fake) =
+        with_program("init; remember \"Turn $n\"", "claude.proxy = 'http://127.0.0.1:9'");
+    let w = w.with("HTTPS_PROXY", "http://127.0.0.1:7");
     for n in 1..=2 {
         w.hooks(&turn("s", n));
         w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", n as i64);
@@ -53,6 +55,8 @@ fn a_session_is_told_to_a_program_that_knows_nothing_of_us() {
     assert!(args.contains(&format!("--session-id {id}")));
     let env = fake.lines("env");
     assert!(env.iter().any(|v| v == "MEMCTL_INTERNAL=1"));
+    let proxies = env.iter().filter(|v| v.contains("_PROXY="));
+    assert!(proxies.clone().count() > 0 && proxies.clone().all(|v| v.ends_with("127.0.0.1:9")));
     assert!(env.iter().any(|v| v == "ANTHROPIC_API_KEY=k-test"));
     let foreign = |v: &&String| {
         v.starts_with("CLAUDECODE") || v.starts_with("MEMCTL_") && *v != "MEMCTL_INTERNAL=1"
