@@ -156,7 +156,11 @@ impl TurnResult {
             (_, Some(status)) => AgentError::of_refusal(status, word, &text, None),
             ("rate_limit", None) => AgentError::of_refusal(429, word, &text, None),
             ("billing_error", None) => AgentError::of_refusal(402, word, &text, None),
-            ("server_error" | "overloaded", None) => AgentError::of_refusal(529, word, &text, None),
+            ("overloaded", None) => AgentError::of_refusal(529, word, &text, None),
+            // No server has said anything: none was reached.
+            ("server_error" | "unknown", None) => {
+                AgentError::Unreachable("the memory agent has no connection".into())
+            }
             (_, None) if !self.subtype.is_empty() && self.subtype != "success" => {
                 AgentError::Rejected("its turn ended with an error".into())
             }
@@ -214,7 +218,10 @@ mod tests {
         let later = Effect::Wait(None);
         check(failed("API Error: 529 overloaded", Some(529)), "server_error", later);
         check(failed("API Error: 500 x", Some(500)), "server_error", Effect::AgainThenWait);
-        check(failed("API Error: Connection error.", None), "unknown", Effect::AgainThenWait);
+        for word in ["unknown", "server_error"] {
+            let refused = "API Error: Connection refused (ECONNREFUSED)";
+            check(failed(refused, None), word, Effect::AgainThenWait);
+        }
         check(failed("API Error: 429 slow down", Some(429)), "rate_limit", later);
         check(failed("Credit balance is too low", Some(400)), "billing_error", later);
         check(
