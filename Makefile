@@ -22,12 +22,13 @@ zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
 plugin = $(to)/share/memctl-plugin
 
-.PHONY: help run test soak bench release install uninstall clean tools
+.PHONY: help run test soak fuzz bench release install uninstall clean tools
 
 help:
 	@echo 'make run       build, and replay a recorded session into a home that is thrown away'
 	@echo 'make test      what CI checks: format, lints, documentation, all tests'
 	@echo 'make soak      sessions under faults drawn by lot, for an hour (SECONDS=…)'
+	@echo 'make fuzz      whatever a model may say, by a fuzzer, for an hour (SECONDS=…)'
 	@echo 'make bench     measure against the budgets (target/bench.json)'
 	@echo 'make release   build the binary that is shipped, and print where it is'
 	@echo 'make install   the same, into $(PREFIX) (PREFIX=…), with manual, completions and plugin'
@@ -57,6 +58,16 @@ soak: tools
 	MEMCTL_OUTAGE_EVENTS=1900 $(CARGO) test --release --test it outage::twenty -- --nocapture
 	MEMCTL_SOAK_EVENTS=10000 $(CARGO) test --release --test it soak:: -- --nocapture
 	MEMCTL_SOAK_SECONDS=$(SECONDS) $(CARGO) test --release --test it soak:: -- --nocapture
+
+# libFuzzer needs a C++ compiler, and nothing that a stable compiler does not have. What it finds
+# interesting lies in fuzz/corpus, an input that fails in fuzz.
+cover = --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+fuzz: tools
+	mkdir -p fuzz/corpus/reply
+	cd fuzz && RUSTFLAGS='$(cover)' $(CARGO) run --release --bin reply -- \
+		corpus/reply seeds/reply -max_total_time=$(SECONDS) -max_len=8192
 
 # The driver itself is the same for all that it measures, and need not be built for it.
 bench: tools
