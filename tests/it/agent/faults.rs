@@ -32,7 +32,7 @@ fn seed() -> u64 {
 
 fn fault(lot: &mut Lot, asked: &Asked) -> Reply {
     let json = |kind: &str| format!(r#"{{"error":{{"type":"{kind}"}}}}"#);
-    match lot.draw(12) {
+    match lot.draw(17) {
         0 => Reply::Status(429, "retry-after: 0", json("rate_limit_error")),
         1 => Reply::Status(529, "retry-after: 0", json("overloaded_error")),
         2 => Reply::Status(500, "", json("api_error")),
@@ -42,6 +42,9 @@ fn fault(lot: &mut Lot, asked: &Asked) -> Reply {
         6 => Reply::BreakOff,
         7 => Reply::Drip,
         8 => Reply::Status(400, "", json("context_length_exceeded")),
+        9 => Reply::Status(402, "retry-after: 0", json("insufficient_quota")),
+        10 => Reply::Hang,
+        11 => Reply::Body("text/event-stream", "data: %$garbage\n\n".into()),
         _ => Reply::Say(memory(&asked.told(), &format!("Told {}", asked.n))),
     }
 }
