@@ -223,7 +223,8 @@ fn cause(e: &reqwest::Error) -> String {
         text = inner.to_string();
         source = inner.source();
     }
-    text
+    // The resolver shows its whole question.
+    if text.contains("Query {") { "its name is not known".into() } else { text }
 }
 
 #[cfg(test)]

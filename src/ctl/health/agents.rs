@@ -23,7 +23,11 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
     if found.is_empty() {
         let says = match chain[0] {
             "extractive" => "extractive: local, without a model".to_owned(),
-            first => format!("{first}, {}; memctl doctor --agent tries it", model(agent, first)),
+            first => {
+                let model = Some(model(agent, first)).filter(|model| !model.is_empty());
+                let model = model.unwrap_or("the first model it has");
+                format!("{first}, {model}; memctl doctor --agent tries it")
+            }
         };
         found.push(Finding::well("agent", says));
     }
