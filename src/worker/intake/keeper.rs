@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
@@ -19,6 +20,9 @@ use crate::store::{self, Patience, Store, StoreError, agents, aside, queue_admin
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
 
+/// A disk on which a commit takes longer keeps the loop from its other peers: the intake waits.
+const SWIFT: Duration = Duration::from_millis(20);
+
 /// A WAL of this size is checkpointed as soon as everybody has been answered.
 const WAL_MAX: u64 = 8 << 20;
 
@@ -32,6 +36,8 @@ pub struct Keeper {
     pid: u32,
     /// What could not be done for want of a store: tried again before anything else.
     unsettled: VecDeque<Job>,
+    /// How long the last commit of events took: what the loop would be kept waiting by the next.
+    took: Duration,
 }
 
 impl Keeper {
@@ -49,6 +55,7 @@ impl Keeper {
             fence,
             pid: std::process::id(),
             unsettled: VecDeque::new(),
+            took: Duration::ZERO,
         }
     }
 
@@ -117,13 +124,16 @@ impl Keeper {
         event: Box<Event>,
         reply: Answer,
     ) -> Result<(), (Box<Event>, Answer)> {
-        let Some(store) = self.store.as_mut().filter(|_| self.unsettled.is_empty()) else {
+        let free = self.unsettled.is_empty() && self.took < SWIFT;
+        let Some(store) = self.store.as_mut().filter(|_| free) else {
             return Err((event, reply));
         };
-        let now = clock::now_ms();
+        let (now, since) = (clock::now_ms(), Instant::now());
         testpoint::at("worker.accepting_one");
         let fence = &mut self.fence;
-        match store.fenced_at_once(fence, now, |tx, _| accept::accept(tx, &event, now)) {
+        let done = store.fenced_at_once(fence, now, |tx, _| accept::accept(tx, &event, now));
+        self.took = since.elapsed();
+        match done {
             Ok(accepted) => {
                 testpoint::at("worker.accepted_one");
                 self.answer(std::iter::once(((*event, reply), Ok(accepted))));
@@ -148,7 +158,11 @@ impl Keeper {
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        self.write(|tx, _| events.iter().map(|event| accept::accept(tx, event, now)).collect())
+        let since = Instant::now();
+        let done =
+            self.write(|tx, _| events.iter().map(|event| accept::accept(tx, event, now)).collect());
+        self.took = since.elapsed();
+        done
     }
 
     fn take_in(&mut self) -> store::Result<()> {
