@@ -20,7 +20,10 @@ impl Worker {
                 intake.unsummarised();
             }
             // The agent's own word will have to do.
-            Handed::Provided(_) => tracing::warn!("no provisional summary could be made"),
+            Handed::Provided(_) => {
+                tracing::warn!("no provisional summary could be made");
+                self.hands.provided();
+            }
             Handed::Rest => self.hands.rest(),
         }
     }
@@ -64,7 +67,7 @@ impl Worker {
 
     /// Each Stop has a summary at once, whatever the agent is up to.
     pub(super) fn provide(&mut self, intake: &Intake) {
-        if self.hands.backend().is_model() && !self.hands.provides() {
+        if self.hands.backend().is_model() && self.hands.asks_to_provide() {
             intake.unsummarised();
         }
     }
@@ -72,6 +75,6 @@ impl Worker {
     /// What is left waits for longer than the end of a session may take: it is finished by a
     /// later worker.
     pub(super) fn waits_beyond_the_end(&self) -> bool {
-        !self.hands.busy() && self.held_until.is_some_and(|at| self.clocks.end_is_before(at))
+        self.hands.idle() && self.held_until.is_some_and(|at| self.clocks.end_is_before(at))
     }
 }

@@ -63,6 +63,8 @@ pub struct Hands {
     batch: Option<Arc<Batch>>,
     task: Option<JoinHandle<(Mind, Outcome)>>,
     provisional: Option<JoinHandle<Provisional>>,
+    /// From asking who lacks a summary until nobody does.
+    provides: bool,
     /// A claim is under way.
     asked: bool,
     /// Something may be due.
@@ -96,6 +98,7 @@ impl Hands {
             batch: None,
             task: None,
             provisional: None,
+            provides: false,
             asked: false,
             look: false,
             quiet: false,
@@ -217,9 +220,19 @@ impl Hands {
         }));
     }
 
-    /// One is made already: when it is, it is asked for the next.
-    pub fn provides(&self) -> bool {
-        self.provisional.is_some()
+    /// Whether to ask who lacks a summary; else it is asked already, and will be again.
+    pub fn asks_to_provide(&mut self) -> bool {
+        !std::mem::replace(&mut self.provides, true)
+    }
+
+    /// Nobody lacks a summary, or none can be made.
+    pub fn provided(&mut self) {
+        self.provides = false;
+    }
+
+    /// Nothing is under way, not even a summary that holds meanwhile.
+    pub fn idle(&self) -> bool {
+        !self.busy() && !self.provides
     }
 
     /// Ends a conversation that nobody goes on with.

@@ -283,7 +283,8 @@ impl Worker {
                     self.clocks.look_again(at);
                 }
             }
-            Report::Unsummarised(batch) => self.hands.provide(batch),
+            Report::Unsummarised(Some(batch)) => self.hands.provide(batch),
+            Report::Unsummarised(None) => self.hands.provided(),
             Report::Settled { failed } => self.hands.settled(failed),
             Report::Standing(standing) => self.standing = standing,
             Report::Unavailable(why) => {
@@ -291,6 +292,7 @@ impl Worker {
                 // What was true of the session may be so no longer: nothing is concluded from it.
                 self.settled_in = false;
                 self.hands.nothing();
+                self.hands.provided();
                 self.clocks.look_again(Instant::now() + self.retry);
                 self.retry = (self.retry * 2).min(RETRY_MAX);
             }
@@ -339,7 +341,7 @@ impl Worker {
     /// Nothing in hand, nothing asked for, nothing that this state still has to see done.
     fn rested(&self) -> bool {
         let standing = &self.standing;
-        !self.hands.busy()
+        self.hands.idle()
             && match self.state {
                 // Who only recovers, and knows no client whose end would close it, does not wait
                 // for a turn that nobody may ever close.

@@ -60,9 +60,7 @@ impl Keeper {
             Some(session) => provisional::due(tx, session),
             None => Ok(None),
         })?;
-        if let Some(batch) = due {
-            let _ = self.reports.send(Report::Unsummarised(Arc::new(batch)));
-        }
+        let _ = self.reports.send(Report::Unsummarised(due.map(Arc::new)));
         Ok(())
     }
 

@@ -107,8 +107,8 @@ pub enum Report {
     NothingToClaim {
         not_before: Option<i64>,
     },
-    /// It has no summary yet, and waits for the agent.
-    Unsummarised(Arc<Batch>),
+    /// What has no summary yet and waits for the agent; nothing, when nobody lacks one.
+    Unsummarised(Option<Arc<Batch>>),
     /// A batch is settled, stored or not.
     Settled {
         failed: bool,

@@ -115,7 +115,8 @@ impl World {
     /// Makes the disk at `part` as small as what is on it.
     pub fn squeeze(&self, part: &str) -> Result<(), String> {
         let disk = statvfs(&self.path(part)).unwrap();
-        let used = (disk.blocks() - disk.blocks_free()) * disk.fragment_size();
+        // None at all would be no limit, which nothing takes back.
+        let used = (disk.blocks() - disk.blocks_free()).max(1) * disk.fragment_size();
         self.remount(part, &format!("size={used}"))
     }
 
