@@ -13,6 +13,8 @@ mod config;
 mod crash;
 /// What people type and see.
 mod ctl;
+/// Databases that are damaged, and what goes on in their place.
+mod damage;
 /// Every look at what may be wrong, and what is mended.
 mod doctor;
 /// Ends of sessions and of workers, and what is left after each.

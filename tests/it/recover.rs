@@ -2,8 +2,6 @@
 //! found by the next start of any session, by the session's next event, or by nobody's help.
 
 use std::fs;
-use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -417,80 +415,6 @@ fn a_session_whose_worker_and_client_have_gone_is_ended() {
     w.until_count("SELECT count(*) FROM sessions WHERE end_reason = 'client_gone'", 1);
     w.rest();
     assert_eq!(w.count(SUMMARIES), 1);
-}
-
-/// Databases that were set aside.
-fn set_aside(w: &World) -> Vec<PathBuf> {
-    let entries = fs::read_dir(w.data()).unwrap().flatten().map(|entry| entry.path());
-    entries.filter(|p| p.file_name().unwrap().to_str().unwrap().starts_with("corrupt-")).collect()
-}
-
-/// A world that remembers one session, in a file that is no database any more.
-fn damaged() -> World {
-    let w = World::new();
-    w.hooks(&[prompt("before", "t", "go"), stop("before", "t", "Done."), end("before")]);
-    w.rest();
-    for file in ["memctl.db-wal", "memctl.db-shm"] {
-        let _ = fs::remove_file(w.data().join(file));
-    }
-    fs::write(w.data().join("memctl.db"), "no database ".repeat(9999)).unwrap();
-    w
-}
-
-#[test]
-fn a_damaged_database_is_set_aside_while_events_keep_coming() {
-    // The workers do it; recovery, which their births ask for, must not be needed.
-    let w = damaged().with("MEMCTL_TESTPOINT", "recover.begun=exit");
-    thread::scope(|scope| {
-        for s in 0..3 {
-            let w = &w;
-            scope.spawn(move || {
-                let session = format!("session-{s}");
-                w.hook(&prompt(&session, "t", "go"));
-                for n in 0..10 {
-                    w.hook(&tool(&session, "t", &format!("u{n}"), "ls", "x"));
-                }
-                w.hook(&stop(&session, "t", "Done."));
-                w.hook(&end(&session));
-            });
-        }
-    });
-    w.rest();
-    let aside = set_aside(&w);
-    assert_eq!(aside.len(), 1, "{aside:?}");
-    let kept = fs::read_to_string(aside[0].join("memctl.db")).unwrap();
-    assert!(kept.starts_with("no database"), "what was there is kept");
-    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 30);
-    assert_eq!(w.count(UNDONE), 0);
-    assert_eq!(w.count(SUMMARIES), 3);
-    assert_eq!(w.rows("SELECT DISTINCT status FROM sessions"), ["completed"]);
-    // The user is told where, once.
-    let told = w.hook(&start("other"))["systemMessage"].to_string();
-    assert!(told.contains("damaged") && told.contains(aside[0].to_str().unwrap()), "{told}");
-    assert!(w.hook(&start("third"))["systemMessage"].is_null());
-}
-
-#[test]
-fn a_damaged_database_is_set_aside_when_a_session_starts() {
-    let w = damaged();
-    let answer = w.hook_bytes(&[], start("other").to_string().as_bytes());
-    assert_eq!(answer.code, Some(0));
-    assert_eq!(answer.out, "{\"continue\":true,\"suppressOutput\":true}\n");
-    until("it is set aside", || match set_aside(&w).len() {
-        1 => Ok(()),
-        n => Err(n.to_string()),
-    });
-    w.rest();
-    assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
-}
-
-/// A hook leaves it as it is.
-#[test]
-fn no_hook_sets_a_database_aside() {
-    let w = damaged();
-    w.spooled(&prompt("s", "t", "go"));
-    assert!(set_aside(&w).is_empty());
-    assert_eq!(w.spools().len(), 1);
 }
 
 #[test]
