@@ -205,7 +205,9 @@ class World:
             locks = [f for f in _names(f"{data}/run") if f not in stay]
             sockets = [f for _, _, files in os.walk(f"{self.root}/sock") for f in files]
             folders = [f for f in _names(f"{data}/spool") if f.endswith(".d")]
-            lost = [f for f in ("lost", "spool/dead") if os.path.exists(f"{data}/{f}")]
+            # The file that counts losses is there from the start, empty: on a full disk it has a block.
+            lost = [f for f in ("lost", "spool/dead")
+                    if os.path.exists(f"{data}/{f}") and (f != "lost" or os.path.getsize(f"{data}/{f}"))]
             return self.processes() + locks + sockets + folders + lost + self.spooled()
         until(lambda: not left(), seconds)
         return left()
