@@ -25,7 +25,7 @@ pub struct Batch {
     pub previous_turn: Option<String>,
     pub rolling: Rolling,
     /// It was in hand before, of a worker that died with it.
-    pub again: bool,
+    pub previously_claimed: bool,
 }
 
 /// The session so far, small: read from the store, kept by nobody.
@@ -158,7 +158,7 @@ pub struct Usage {
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Settled {
+pub enum CallOutcome {
     /// It used this much.
     Complete(Usage),
     /// It was broken off, and had said so much by then: of each kind the larger counts, this or
@@ -168,10 +168,10 @@ pub enum Settled {
     Unknown,
 }
 
-impl Settled {
+impl CallOutcome {
     /// It was made, and nothing was used.
-    pub fn nothing() -> Settled {
-        Settled::Complete(Usage::default())
+    pub fn nothing() -> CallOutcome {
+        CallOutcome::Complete(Usage::default())
     }
 }
 

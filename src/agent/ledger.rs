@@ -4,11 +4,11 @@
 use tokio::sync::oneshot;
 
 use super::Backend;
-use crate::memory::{Settled, Usage};
+use crate::memory::{CallOutcome, Usage};
 
 /// A call that is about to be made.
 #[derive(Clone, Debug)]
-pub struct Opening {
+pub struct CallRequest {
     pub backend: Backend,
     pub model: String,
     /// The conversation's id; of a stateless API a made-up one.
@@ -16,31 +16,31 @@ pub struct Opening {
     /// The most it may use.
     pub estimate: Usage,
     /// What the backend's settings are, as a hash: what was refused under these is not asked.
-    pub standing: String,
+    pub config_fingerprint: String,
 }
 
 /// Whether it may be made.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Room {
+pub enum Admission {
     /// Yes; it is to be settled under this number.
-    Open(i64),
+    Granted(i64),
     /// No: a budget has no room for it.
-    Spent(String),
+    OverBudget(String),
     /// No: it was refused before, for this reason, and nothing has changed.
-    Refused(String),
+    BackendRefused(String),
     /// The books cannot be opened now.
-    Closed,
+    LedgerUnavailable,
 }
 
 pub trait Ledger: Send + Sync + 'static {
-    /// Written down before the call is made. No answer is [`Room::Closed`].
-    fn open(&self, opening: Opening) -> oneshot::Receiver<Room>;
+    /// Written down before the call is made. No answer is [`Admission::LedgerUnavailable`].
+    fn open(&self, opening: CallRequest) -> oneshot::Receiver<Admission>;
 
     /// What it came to.
-    fn settle(&self, call: i64, settled: Settled);
+    fn settle(&self, call: i64, settled: CallOutcome);
 
     /// The backend will not be asked again under these settings.
-    fn refuse(&self, backend: Backend, standing: String, why: String);
+    fn refuse(&self, backend: Backend, config_fingerprint: String, why: String);
 
     /// The backend has answered.
     fn answered(&self, backend: Backend);

@@ -12,27 +12,27 @@
 
 mod answer;
 mod anthropic;
+mod attribution;
+mod backend_chain;
 mod claude;
 mod error;
 mod extractive;
 mod gemini;
-mod ground;
 mod http;
 mod ledger;
-mod mind;
 mod model;
 mod openai;
 mod parse;
 mod prompt;
+mod prompt_cost;
 mod slots;
 mod sse;
 mod tags;
-mod weight;
 
+pub use backend_chain::{BackendChain, Done, Outcome, distill_locally, try_once};
 pub use error::AgentError;
-pub use ledger::{Ledger, Opening, Room};
-pub use mind::{Done, Mind, Outcome, locally, try_once};
-pub use weight::count;
+pub use ledger::{Admission, CallRequest, Ledger};
+pub use prompt_cost::count;
 
 use crate::config::Agent;
 

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::config::secrets::{self, Secret};
 use crate::config::{self, Http, Settings};
 use crate::lock::Held;
-use crate::memory::Settled;
+use crate::memory::CallOutcome;
 use crate::paths::make_dir;
 
 /// A conversation with a program grows with each turn, and all of it is sent again.
@@ -73,7 +73,7 @@ impl Model {
     }
 
     /// What decides whether it can be asked at all: when this changes, a refusal is forgotten.
-    pub fn standing(&self) -> String {
+    pub fn config_fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update((part.len() as u64).to_le_bytes());
@@ -154,14 +154,14 @@ impl Model {
     }
 
     /// Tells `text`. After an error the conversation is not gone on with: [`Model::begin_anew`].
-    pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, Settled) {
+    pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
         match self.http().cloned() {
             Some(http) => self.ask_api(&http, text).await,
             None => self.ask_program(text).await,
         }
     }
 
-    async fn ask_program(&mut self, text: &str) -> (Result<Answer, AgentError>, Settled) {
+    async fn ask_program(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
         if self.program.is_none() {
             let dir = self.settings.paths.agent_dir();
             let agent = &self.settings.config.agent;
@@ -172,15 +172,19 @@ impl Model {
                 });
             match started {
                 Ok(program) => self.program = Some(program),
-                Err(e) => return (Err(e), Settled::nothing()),
+                Err(e) => return (Err(e), CallOutcome::nothing()),
             }
         }
         self.program.as_mut().expect("started").ask(text).await
     }
 
-    async fn ask_api(&mut self, http: &Http, text: &str) -> (Result<Answer, AgentError>, Settled) {
+    async fn ask_api(
+        &mut self,
+        http: &Http,
+        text: &str,
+    ) -> (Result<Answer, AgentError>, CallOutcome) {
         let (Some(client), Ok(key)) = (&self.client, self.key()) else {
-            return (Err(AgentError::Setup("there is no API key".into())), Settled::nothing());
+            return (Err(AgentError::Setup("there is no API key".into())), CallOutcome::nothing());
         };
         let system = prompt::system();
         let (call, take): (Call, fn(&mut Answer, &serde_json::Value) -> _) = match self.backend {
@@ -195,15 +199,17 @@ impl Model {
         let used = answer.usage;
         let some = used.input + used.output > 0 || !answer.text.is_empty();
         match done {
-            Ok(()) if answer.finished && used.input > 0 => (Ok(answer), Settled::Complete(used)),
-            // A server that does not count: the estimate holds.
-            Ok(()) if answer.finished => (Ok(answer), Settled::Unknown),
-            Ok(()) => {
-                (Err(AgentError::Lost("its answer broke off".into())), Settled::Partial(used))
+            Ok(()) if answer.finished && used.input > 0 => {
+                (Ok(answer), CallOutcome::Complete(used))
             }
-            Err(e) if some => (Err(e), Settled::Partial(used)),
-            Err(e @ AgentError::Lost(_)) => (Err(e), Settled::Unknown),
-            Err(e) => (Err(e), Settled::nothing()),
+            // A server that does not count: the estimate holds.
+            Ok(()) if answer.finished => (Ok(answer), CallOutcome::Unknown),
+            Ok(()) => {
+                (Err(AgentError::Lost("its answer broke off".into())), CallOutcome::Partial(used))
+            }
+            Err(e) if some => (Err(e), CallOutcome::Partial(used)),
+            Err(e @ AgentError::Lost(_)) => (Err(e), CallOutcome::Unknown),
+            Err(e) => (Err(e), CallOutcome::nothing()),
         }
     }
 

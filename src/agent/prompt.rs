@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::extractive::payload::Payload;
 use super::extractive::reading::{self, Event, What};
-use super::weight::{self, Weight};
+use super::prompt_cost::{self, Weight};
 use crate::capture::cut;
 use crate::memory::{Batch, Cause, Message, Summary};
 
@@ -65,7 +65,7 @@ pub fn envelope(batch: &Batch, detail: Detail) -> String {
         let _ = write!(out, "<earlier>\n{state}</earlier>\n");
     }
     for prompt in batch.prompts.iter().rev().take(PROMPTS).rev() {
-        element(&mut out, "prompt", &prompt.text, detail.limit(weight::PROMPT));
+        element(&mut out, "prompt", &prompt.text, detail.limit(prompt_cost::PROMPT));
     }
     out.push_str("<events>\n");
     for (n, message) in batch.messages.iter().enumerate() {
@@ -143,8 +143,8 @@ fn summary_line(summary: &Summary) -> Option<String> {
 
 fn event(out: &mut String, n: usize, message: &Message, batch: &Batch, detail: Detail) {
     let event = reading::one(message, batch.project_root.as_deref());
-    if let Weight::Line(line) = weight::of(&event) {
-        let _ = writeln!(out, "<event id=\"{n}\">{}</event>", escaped(&line, weight::LINE));
+    if let Weight::Line(line) = prompt_cost::of(&event) {
+        let _ = writeln!(out, "<event id=\"{n}\">{}</event>", escaped(&line, prompt_cost::LINE));
         return;
     }
     let _ = write!(out, "<event id=\"{n}\"");
@@ -154,7 +154,7 @@ fn event(out: &mut String, n: usize, message: &Message, batch: &Batch, detail: D
         out.push_str(" failed=\"true\"");
     }
     out.push_str(">\n");
-    let limits = weight::limits(&event);
+    let limits = prompt_cost::limits(&event);
     element(out, "input", &input(message), detail.limit(limits.input));
     element(out, "output", &output(message, &event), detail.limit(limits.output));
     out.push_str("</event>\n");
@@ -190,7 +190,7 @@ fn output(message: &Message, event: &Event) -> String {
 
 fn last_words(out: &mut String, stop: &Message, detail: Detail) {
     let text = stop.last_assistant_message.as_deref().unwrap_or_default();
-    let limit = detail.limit(weight::LAST_WORDS);
+    let limit = detail.limit(prompt_cost::LAST_WORDS);
     match stop.cause {
         Cause::StopFailed => element(out, "error", text, limit),
         _ => element(out, "last_message", text, limit),

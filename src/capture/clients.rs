@@ -4,7 +4,7 @@
 
 /// What an event of a client's means to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum HookEvent {
     Start,
     Prompt,
     BeforeTool,
@@ -34,17 +34,17 @@ pub enum Role {
 }
 
 /// The happening that `event` stands for in `client`'s words.
-pub fn happening(client: &str, event: &str) -> Happening {
+pub fn hook_event(client: &str, event: &str) -> HookEvent {
     match (client, event) {
-        (_, "SessionStart") => Happening::Start,
-        (_, "UserPromptSubmit") => Happening::Prompt,
-        (_, "PreToolUse") => Happening::BeforeTool,
-        (_, "PostToolUse") => Happening::Tool,
-        (_, "PostToolUseFailure") => Happening::ToolFailed,
-        (_, "SubagentStop") => Happening::Subagent,
-        (_, "Stop") => Happening::Stop,
-        (_, "StopFailure") => Happening::StopFailed,
-        (_, "SessionEnd") => Happening::End,
+        (_, "SessionStart") => HookEvent::Start,
+        (_, "UserPromptSubmit") => HookEvent::Prompt,
+        (_, "PreToolUse") => HookEvent::BeforeTool,
+        (_, "PostToolUse") => HookEvent::Tool,
+        (_, "PostToolUseFailure") => HookEvent::ToolFailed,
+        (_, "SubagentStop") => HookEvent::Subagent,
+        (_, "Stop") => HookEvent::Stop,
+        (_, "StopFailure") => HookEvent::StopFailed,
+        (_, "SessionEnd") => HookEvent::End,
         (
             _,
             "ConfigChange"
@@ -72,8 +72,8 @@ pub fn happening(client: &str, event: &str) -> Happening {
             | "UserPromptExpansion"
             | "WorktreeCreate"
             | "WorktreeRemove",
-        ) => Happening::Unused,
-        _ => Happening::Unknown,
+        ) => HookEvent::Unused,
+        _ => HookEvent::Unknown,
     }
 }
 
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn events() {
-        assert_eq!(happening("codex", "Stop"), Happening::Stop);
-        assert_eq!(happening("claude-code", "PostToolBatch"), Happening::Unused);
-        assert_eq!(happening("claude-code", "posttooluse"), Happening::Unknown);
+        assert_eq!(hook_event("codex", "Stop"), HookEvent::Stop);
+        assert_eq!(hook_event("claude-code", "PostToolBatch"), HookEvent::Unused);
+        assert_eq!(hook_event("claude-code", "posttooluse"), HookEvent::Unknown);
     }
 }

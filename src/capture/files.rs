@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use sha1::{Digest, Sha1};
 
 use super::payload::{members, text_of};
-use super::{Around, MAX_PATH, Payload, clients, secrets, tags};
+use super::{CaptureContext, MAX_PATH, Payload, clients, secrets, tags};
 use crate::project;
 
 /// Larger files have no hash: about half a millisecond's work without instructions for it.
@@ -27,7 +27,7 @@ const MAX_SIZE: u64 = 256 << 10;
 const NO_FILES: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Notes with the event what the file that its tool was about is like now.
-pub fn look(event: &mut Event, payload: &Payload, around: &Around) {
+pub fn hash_files(event: &mut Event, payload: &Payload, around: &CaptureContext) {
     let Some(tool) = event.tool.as_mut().filter(|_| event.kind == Kind::Tool) else { return };
     if tool.name.starts_with("mcp__") || tool.input.is_none() {
         return; // Its files may lie anywhere; or all of it was private.
@@ -89,7 +89,7 @@ mod tests {
     /// The files noted of a tool's use in `dir`.
     fn seen(tool: &str, input: serde_json::Value, dir: &Path, exclude: &str) -> Vec<SeenFile> {
         let exclude: Vec<_> = glob::Pattern::new(exclude).into_iter().collect();
-        let around = Around {
+        let around = CaptureContext {
             event: Some("PostToolUse"),
             client: "claude-code",
             project_dir: Some(Path::new("/")),
@@ -106,7 +106,7 @@ mod tests {
         let payload = parse(&payload).unwrap();
         let Ok(Captured::Event(mut event)) = capture(&payload, &around) else { return Vec::new() };
         assert!(event.tool.as_ref().unwrap().files.is_empty(), "capture itself looks at no file");
-        look(&mut event, &payload, &around);
+        hash_files(&mut event, &payload, &around);
         event.tool.unwrap().files
     }
 

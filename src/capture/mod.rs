@@ -28,8 +28,8 @@ use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::project;
-use clients::{Happening, Role};
-pub use files::look;
+use clients::{HookEvent, Role};
+pub use files::hash_files;
 pub use payload::Payload;
 use payload::{members, text_of};
 pub use skim::{Skim, Skimmed};
@@ -44,7 +44,7 @@ const MAX_PATH: usize = 4096;
 
 /// What is known of an event besides its payload.
 #[derive(Clone, Copy, Debug)]
-pub struct Around<'a> {
+pub struct CaptureContext<'a> {
     /// The event as the hook was told; else the payload's `hook_event_name`.
     pub event: Option<&'a str>,
     pub client: &'a str,
@@ -90,7 +90,7 @@ pub enum CaptureError {
 ///
 /// # Errors
 /// See [`CaptureError`]: something is wrong with what was sent, and its sender should know.
-pub fn capture(payload: &Payload, around: &Around) -> Result<Captured, CaptureError> {
+pub fn capture(payload: &Payload, around: &CaptureContext) -> Result<Captured, CaptureError> {
     let name = around.event.or(payload.hook_event_name.as_deref()).ok_or(CaptureError::NoEvent)?;
     let session = payload.session_id.as_deref().map_or("", str::trim);
     match session.len() {
@@ -117,12 +117,12 @@ pub fn capture(payload: &Payload, around: &Around) -> Result<Captured, CaptureEr
     let message = || payload.last_assistant_message.as_deref().and_then(|m| texts.text(m));
     let project = || dir.map(project::identify);
 
-    let event = match clients::happening(around.client, name) {
-        Happening::Start => {
+    let event = match clients::hook_event(around.client, name) {
+        HookEvent::Start => {
             let reason = payload.source.as_deref().and_then(|w| texts.word(w));
             Event { project: project(), reason, ..event(Kind::Start) }
         }
-        Happening::Prompt => {
+        HookEvent::Prompt => {
             let prompt = payload.prompt.as_deref().unwrap_or("");
             if prompt.trim_start().starts_with(clients::NOTIFICATION) {
                 event(Kind::Notification)
@@ -131,15 +131,15 @@ pub fn capture(payload: &Payload, around: &Around) -> Result<Captured, CaptureEr
                 Event { project: project(), text, private, ..event(Kind::Prompt) }
             }
         }
-        Happening::Tool => match used_tool(payload, around, &texts)? {
+        HookEvent::Tool => match used_tool(payload, around, &texts)? {
             Ok(tool) => Event { tool: Some(tool), ..event(Kind::Tool) },
             Err(why) => return Ok(Captured::Ignored(why)),
         },
-        Happening::ToolFailed => match failed_tool(payload, around, &texts)? {
+        HookEvent::ToolFailed => match failed_tool(payload, around, &texts)? {
             Ok(tool) => Event { tool: Some(tool), ..event(Kind::ToolFailed) },
             Err(why) => return Ok(Captured::Ignored(why)),
         },
-        Happening::Subagent => {
+        HookEvent::Subagent => {
             let Some(agent) = agent.as_ref().filter(|a| !a.r#type.is_empty()) else {
                 return Ok(Captured::Ignored("the summary of a compaction, not a subagent"));
             };
@@ -149,11 +149,11 @@ pub fn capture(payload: &Payload, around: &Around) -> Result<Captured, CaptureEr
             let tool = Some(report_tool(agent, &report));
             Event { text: Some(report), tool, ..event(Kind::Subagent) }
         }
-        Happening::Stop | Happening::StopFailed if agent.is_some() => {
+        HookEvent::Stop | HookEvent::StopFailed if agent.is_some() => {
             return Ok(Captured::Ignored("a stop inside a subagent"));
         }
-        Happening::Stop => Event { text: message(), ..event(Kind::Stop) },
-        Happening::StopFailed => {
+        HookEvent::Stop => Event { text: message(), ..event(Kind::Stop) },
+        HookEvent::StopFailed => {
             let code = payload.error.and_then(text_of);
             let reason = code.and_then(|code| texts.word(&code));
             let details = payload.error_details.and_then(|d| texts.details(d));
@@ -161,15 +161,15 @@ pub fn capture(payload: &Payload, around: &Around) -> Result<Captured, CaptureEr
             let text = texts.text(&said.join("\n"));
             Event { text, reason, ..event(Kind::StopFailed) }
         }
-        Happening::End => {
+        HookEvent::End => {
             let reason = payload.reason.as_deref().and_then(|w| texts.word(w));
             Event { reason, ..event(Kind::End) }
         }
-        Happening::BeforeTool => {
+        HookEvent::BeforeTool => {
             return Ok(Captured::Ignored("a tool use is recorded once it is over"));
         }
-        Happening::Unused => return Ok(Captured::Ignored("nothing is recorded of this event")),
-        Happening::Unknown => return Ok(Captured::Ignored("an unknown event")),
+        HookEvent::Unused => return Ok(Captured::Ignored("nothing is recorded of this event")),
+        HookEvent::Unknown => return Ok(Captured::Ignored("an unknown event")),
     };
     Ok(Captured::Event(Box::new(texts::fit(event))))
 }
@@ -185,7 +185,7 @@ pub fn capture_line(
     line: &str,
     session: &str,
     client: &str,
-    around: &Around,
+    around: &CaptureContext,
 ) -> Result<Captured, CaptureError> {
     let line = json::repair(line);
     let mut payload = parse(&line)?;
@@ -203,7 +203,8 @@ pub fn capture_line(
             Uuid::try_parse(id).map_err(|_| CaptureError::BadId(id.chars().take(80).collect()))?,
         ),
     };
-    let mut captured = capture(&payload, &Around { event: Some(event), client, ..*around })?;
+    let mut captured =
+        capture(&payload, &CaptureContext { event: Some(event), client, ..*around })?;
     if let (Captured::Event(event), Some(id)) = (&mut captured, id) {
         event.id = id;
     }
@@ -221,7 +222,11 @@ pub fn parse(text: &str) -> Result<Payload<'_>, CaptureError> {
 /// A tool's use, or why it leaves no trace.
 type Used = Result<Tool, &'static str>;
 
-fn used_tool(payload: &Payload, around: &Around, texts: &Texts) -> Result<Used, CaptureError> {
+fn used_tool(
+    payload: &Payload,
+    around: &CaptureContext,
+    texts: &Texts,
+) -> Result<Used, CaptureError> {
     let (mut tool, role) = match named_tool(payload, around)? {
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
@@ -250,7 +255,11 @@ fn used_tool(payload: &Payload, around: &Around, texts: &Texts) -> Result<Used, 
     Ok(Ok(tool))
 }
 
-fn failed_tool(payload: &Payload, around: &Around, texts: &Texts) -> Result<Used, CaptureError> {
+fn failed_tool(
+    payload: &Payload,
+    around: &CaptureContext,
+    texts: &Texts,
+) -> Result<Used, CaptureError> {
     let (mut tool, _) = match named_tool(payload, around)? {
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
@@ -263,7 +272,7 @@ fn failed_tool(payload: &Payload, around: &Around, texts: &Texts) -> Result<Used
 /// The tool without its texts.
 fn named_tool(
     payload: &Payload,
-    around: &Around,
+    around: &CaptureContext,
 ) -> Result<Result<(Tool, Role), &'static str>, CaptureError> {
     let name = payload.tool_name.as_deref().filter(|n| !n.is_empty());
     let name = name.ok_or(CaptureError::NoTool)?;

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use memctl_proto::{Event, Kind};
 use tracing::Level;
 
-use crate::capture::{self, Around, Captured, Payload};
+use crate::capture::{self, CaptureContext, Captured, Payload};
 use crate::clock;
 use crate::config::{self, Env, Settings};
 use crate::deliver::{self, Delivered, launch};
@@ -137,7 +137,7 @@ fn listen(
     {
         *settings = config::load(env, Some(Path::new(&**cwd)))?;
     }
-    let around = Around {
+    let around = CaptureContext {
         event: words.event.as_deref(),
         client: &words.client,
         project_dir,
@@ -150,7 +150,7 @@ fn listen(
     match capture::capture(&payload, &around).map_err(|e| e.to_string())? {
         Captured::Ignored(_) => Ok(None),
         Captured::Event(mut event) => {
-            capture::look(&mut event, &payload, &around);
+            capture::hash_files(&mut event, &payload, &around);
             testpoint::at("hook.captured");
             Ok(Some((*event, since)))
         }

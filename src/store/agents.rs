@@ -10,25 +10,29 @@ use super::notices;
 const NOTICE: &str = "agent:";
 const PREFIX: &str = "agent-refused:";
 
-/// Remembers that `backend` cannot be used with settings of this `standing`, and why.
-pub fn refuse(tx: &Transaction, backend: &str, standing: &str, why: &str) -> Result<()> {
+/// Remembers that `backend` cannot be used with settings of this `config_fingerprint`, and why.
+pub fn refuse(tx: &Transaction, backend: &str, config_fingerprint: &str, why: &str) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     )?
-    .execute(params![format!("{PREFIX}{backend}"), format!("{standing} {why}")])?;
+    .execute(params![format!("{PREFIX}{backend}"), format!("{config_fingerprint} {why}")])?;
     let told = format!("the memory agent {backend} cannot be used: {why}; its events wait");
     notices::put(tx, &format!("{NOTICE}{backend}"), &told)
 }
 
 /// Why it is not asked, as long as its settings stand as they did.
-pub fn refused(conn: &Connection, backend: &str, standing: &str) -> Result<Option<String>> {
+pub fn refused(
+    conn: &Connection,
+    backend: &str,
+    config_fingerprint: &str,
+) -> Result<Option<String>> {
     let known: Option<String> = conn
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
         .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))
         .optional()?;
     let same = known.as_deref().and_then(|text| text.split_once(' '));
-    Ok(same.filter(|(then, _)| *then == standing).map(|(_, why)| why.to_owned()))
+    Ok(same.filter(|(then, _)| *then == config_fingerprint).map(|(_, why)| why.to_owned()))
 }
 
 /// Whether it was ever refused and has not answered since.
@@ -86,7 +90,9 @@ mod tests {
             refuse(tx, "gemini", "one", "no key")?;
             refuse(tx, "openai", "one", "wrong key")
         });
-        let why = |conn: &Connection, backend, standing| refused(conn, backend, standing).unwrap();
+        let why = |conn: &Connection, backend, config_fingerprint| {
+            refused(conn, backend, config_fingerprint).unwrap()
+        };
         assert_eq!(why(&conn, "gemini", "one").as_deref(), Some("no key"));
         assert_eq!(why(&conn, "gemini", "two"), None);
         // Something else than the refusal holds the other three.

@@ -31,10 +31,10 @@ impl Worker {
     fn on_distilled(&mut self, Distilling { batch, outcome }: Distilling, intake: &Intake) {
         let events = batch.messages.len();
         match outcome {
-            Outcome::Done(Done { distilled, by, summary_by }) => {
+            Outcome::Done(Done { distilled, backend, summary_backend }) => {
                 let by = By {
-                    observations: by.name(),
-                    summary: summary_by.name(),
+                    observations: backend.name(),
+                    summary: summary_backend.name(),
                     session: self.hands.backend().name(),
                 };
                 intake.complete(batch, distilled, by);

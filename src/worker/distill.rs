@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::books::Books;
-use crate::agent::{self, AgentError, Backend, Mind, Outcome};
+use crate::agent::{self, AgentError, Backend, BackendChain, Outcome};
 use crate::config::{self, Settings};
 use crate::memory::{Batch, Message, Summary};
 use crate::store::queue::{Take, plain_weight};
@@ -58,10 +58,10 @@ pub struct Hands {
     session: String,
     measure: Measure,
     /// Between two batches, what the agent keeps.
-    mind: Option<Mind>,
+    mind: Option<BackendChain>,
     rests_at: Option<Instant>,
     batch: Option<Arc<Batch>>,
-    task: Option<JoinHandle<(Mind, Outcome)>>,
+    task: Option<JoinHandle<(BackendChain, Outcome)>>,
     provisional: Option<JoinHandle<Provisional>>,
     /// From asking who lacks a summary until nobody does.
     provides: bool,
@@ -156,10 +156,9 @@ impl Hands {
         self.asked = false;
         self.rests_at = None;
         self.batch = Some(batch.clone());
-        let mut mind = self
-            .mind
-            .take()
-            .unwrap_or_else(|| Mind::new(self.settings.clone(), self.chain.clone(), &self.session));
+        let mut mind = self.mind.take().unwrap_or_else(|| {
+            BackendChain::new(self.settings.clone(), self.chain.clone(), &self.session)
+        });
         self.task = Some(tokio::spawn(async move {
             let outcome = mind.distill(batch, &books).await;
             (mind, outcome)
@@ -183,7 +182,7 @@ impl Hands {
         }
     }
 
-    fn finished(&mut self, ended: Result<(Mind, Outcome), JoinError>) -> Handed {
+    fn finished(&mut self, ended: Result<(BackendChain, Outcome), JoinError>) -> Handed {
         let outcome = match ended {
             Ok((mind, outcome)) => {
                 self.rests_at = mind.keeps_running().then(|| Instant::now() + IDLE);
@@ -215,7 +214,7 @@ impl Hands {
     pub fn provide(&mut self, batch: Arc<Batch>) {
         let limit = self.settings.config.agent.turn_timeout;
         self.provisional = Some(tokio::spawn(async move {
-            let made = agent::locally(batch.clone(), limit).await;
+            let made = agent::distill_locally(batch.clone(), limit).await;
             Provisional { batch, summary: made.ok().and_then(|made| made.summary) }
         }));
     }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::intake::{Intake, Refusal, Verdict};
 use super::owner::Session;
 use super::shown::Shown;
-use crate::capture::{self, Around, Captured};
+use crate::capture::{self, CaptureContext, Captured};
 use crate::clock;
 use crate::config::Settings;
 use crate::paths::session_key;
@@ -315,7 +315,7 @@ async fn answer_line(text: &str, desk: &Desk) -> String {
 
 fn capture_line(text: &str, desk: &Desk) -> Result<Event, Refusal> {
     let config = &desk.settings.config;
-    let around = Around {
+    let around = CaptureContext {
         event: None,
         client: &desk.session.client,
         project_dir: None,

@@ -17,7 +17,7 @@ use super::error::AgentError;
 use super::prompt;
 use crate::clock;
 use crate::config::{self, Claude};
-use crate::memory::Settled;
+use crate::memory::CallOutcome;
 use child::Child;
 use line::{Line, Total};
 
@@ -56,7 +56,7 @@ impl Conversation {
     }
 
     /// Tells `text` and waits for what comes of it.
-    pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, Settled) {
+    pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
         self.turns += 1;
         // Whoever cannot be told has ended, and says why.
         let _ = self.child.tell(&line::user(text)).await;
@@ -70,15 +70,15 @@ impl Conversation {
                         let usage = result.usage(&self.total);
                         self.total = result.total.clone();
                         let outcome = result.outcome(&word, usage, clock::now_ms());
-                        return (outcome, Settled::Complete(usage));
+                        return (outcome, CallOutcome::Complete(usage));
                     }
                     Line::Other => {}
                 },
                 Ok(None) => {
-                    let spent = if begun { Settled::Unknown } else { Settled::nothing() };
+                    let spent = if begun { CallOutcome::Unknown } else { CallOutcome::nothing() };
                     return (Err(self.child.ended(begun).await), spent);
                 }
-                Err(e) => return (Err(AgentError::Died(e.to_string())), Settled::Unknown),
+                Err(e) => return (Err(AgentError::Died(e.to_string())), CallOutcome::Unknown),
             }
         }
     }

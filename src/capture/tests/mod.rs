@@ -11,8 +11,8 @@ mod private;
 
 const LIMITS: Limits = Limits { input: 32 << 10, response: 64 << 10, text: 64 << 10 };
 
-fn around() -> Around<'static> {
-    Around {
+fn around() -> CaptureContext<'static> {
+    CaptureContext {
         event: None,
         client: "claude-code",
         project_dir: None,
@@ -24,7 +24,7 @@ fn around() -> Around<'static> {
     }
 }
 
-fn captured(json: &str, around: &Around) -> Captured {
+fn captured(json: &str, around: &CaptureContext) -> Captured {
     let mut skim = Skim::new();
     skim.feed(json.as_bytes());
     let text = skim.finish().unwrap().text;
@@ -191,7 +191,7 @@ fn ids_and_what_is_wrong_with_them() {
     assert_ne!(event(stop(&long)).turn, event(stop(&other)).turn);
     assert!(event(stop(&long)).turn.unwrap().len() < 30);
 
-    let told = Around { event: Some("SessionEnd"), ..around() };
+    let told = CaptureContext { event: Some("SessionEnd"), ..around() };
     let Captured::Event(end) = captured(&stop("t").to_string(), &told) else { panic!() };
     assert_eq!((end.kind, end.process), (Kind::End, Some(Process { pid: 7, start: 9 })));
 }
@@ -214,10 +214,10 @@ fn what_leaves_no_trace() {
 
     let exclude = [glob::Pattern::new("/srv/secret").unwrap()];
     let stop = r#"{"hook_event_name":"Stop","session_id":"s","cwd":"/srv/secret/sub"}"#;
-    let excluding = Around { exclude: &exclude, ..around() };
+    let excluding = CaptureContext { exclude: &exclude, ..around() };
     assert_eq!(captured(stop, &excluding), Captured::Ignored("the project is excluded"));
     // The directory the client was started in decides.
-    let elsewhere = Around { project_dir: Some(Path::new("/srv/open")), ..excluding };
+    let elsewhere = CaptureContext { project_dir: Some(Path::new("/srv/open")), ..excluding };
     assert!(matches!(captured(stop, &elsewhere), Captured::Event(_)));
 }
 
@@ -269,7 +269,7 @@ fn long_payloads() {
 fn an_event_fits_into_a_message_whatever_it_says() {
     let nasty = "\u{1}\"\\".repeat(300_000);
     let limits = Limits { input: usize::MAX, response: 1 << 30, text: 900_000 };
-    let generous = Around { limits, ..around() };
+    let generous = CaptureContext { limits, ..around() };
     let payloads = [
         used("Bash", json!({"command": nasty}), json!(nasty)),
         used("Bash", json!(nasty), json!({"lines": vec![&nasty[..100]; 10_000]})),
@@ -350,7 +350,7 @@ proptest! {
             payload[name] = value;
         }
         let limits = Limits { input: limit, response: limit, text: limit };
-        match captured(&payload.to_string(), &Around { limits, ..around() }) {
+        match captured(&payload.to_string(), &CaptureContext { limits, ..around() }) {
             Captured::Event(event) => {
                 let tool = event.tool.unwrap_or_default();
                 for text in [&event.text, &tool.input, &tool.response].into_iter().flatten() {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::agent::{self, AgentError, Backend, Ledger, Opening, Room};
+use crate::agent::{self, Admission, AgentError, Backend, CallRequest, Ledger};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::health::Finding;
 use crate::ctl::words::{count, dollars, span};
-use crate::memory::{Batch, Cause, Distilled, Message, Prompt, Settled, Usage};
+use crate::memory::{Batch, CallOutcome, Cause, Distilled, Message, Prompt, Usage};
 use crate::store::usage::{self, Call, Opened};
 use crate::store::{self, Store, agents};
 
@@ -80,7 +80,7 @@ impl Books {
 }
 
 impl Ledger for Books {
-    fn open(&self, opening: Opening) -> oneshot::Receiver<Room> {
+    fn open(&self, opening: CallRequest) -> oneshot::Receiver<Admission> {
         let (reply, room) = oneshot::channel();
         let opened = self.write(|tx| {
             let call = Call {
@@ -93,18 +93,18 @@ impl Ledger for Books {
         });
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).model = opening.model;
         let _ = reply.send(match opened {
-            None => Room::Open(0),
-            Some(Ok(Opened::Room(id))) => Room::Open(id),
-            Some(Ok(Opened::Spent(spent))) => Room::Spent(spent.to_string()),
-            Some(Err(_)) => Room::Closed,
+            None => Admission::Granted(0),
+            Some(Ok(Opened::Room(id))) => Admission::Granted(id),
+            Some(Ok(Opened::Spent(spent))) => Admission::OverBudget(spent.to_string()),
+            Some(Err(_)) => Admission::LedgerUnavailable,
         });
         room
     }
 
-    fn settle(&self, call: i64, settled: Settled) {
+    fn settle(&self, call: i64, settled: CallOutcome) {
         let agent = &self.settings.config.agent;
         let _ = self.write(|tx| usage::settle(tx, call, settled, agent, clock::now_ms()));
-        if let Settled::Complete(used) | Settled::Partial(used) = settled {
+        if let CallOutcome::Complete(used) | CallOutcome::Partial(used) = settled {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             let cost = usage::dollars(&used, self.backend.name(), &kept.model, agent);
             kept.used = Some((used, cost));

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::wait;
 use super::words::{count, span};
-use crate::capture::{self, Around, Captured, Payload};
+use crate::capture::{self, CaptureContext, Captured, Payload};
 use crate::config::Settings;
 use crate::deliver::{self, Delivered, ring};
 use crate::failure::{Context, Result, failed, usage};
@@ -180,7 +180,7 @@ fn hand_over(
 fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>> {
     let text = step.payload.to_string();
     let payload = Payload::parse(&text).context("transcript")?;
-    let around = Around {
+    let around = CaptureContext {
         event: Some(step.event),
         client: &args.client,
         project_dir: None,

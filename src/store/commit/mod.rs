@@ -321,7 +321,7 @@ pub(super) fn surroundings(
         previous,
         previous_turn,
         rolling: rolling(tx, session_id)?,
-        again: false,
+        previously_claimed: false,
     })
 }
 

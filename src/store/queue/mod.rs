@@ -205,7 +205,7 @@ pub fn claim(tx: &Transaction, session_id: i64, take: &Take, pid: u32, now: i64)
     if in_work {
         return Ok(Claim::Nothing);
     }
-    let Next { messages, until, again } = next(tx, session_id, take, now)?;
+    let Next { messages, until, previously_claimed } = next(tx, session_id, take, now)?;
     if messages.is_empty() {
         return Ok(until.map_or(Claim::Nothing, Claim::NotBefore));
     }
@@ -218,7 +218,7 @@ pub fn claim(tx: &Transaction, session_id: i64, take: &Take, pid: u32, now: i64)
         stamp.execute(params![message.id, pid, now])?;
     }
     let batch = commit::surroundings(tx, session_id, messages)?;
-    Ok(Claim::Batch(Box::new(Batch { again, ..batch })))
+    Ok(Claim::Batch(Box::new(Batch { previously_claimed, ..batch })))
 }
 
 /// The messages whose turn has come; or until when the next one waits.
@@ -227,7 +227,7 @@ struct Next {
     messages: Vec<Message>,
     until: Option<i64>,
     /// One of them was in hand before.
-    again: bool,
+    previously_claimed: bool,
 }
 
 fn next(tx: &Transaction, session_id: i64, take: &Take, now: i64) -> Result<Next> {
@@ -257,7 +257,7 @@ fn next(tx: &Transaction, session_id: i64, take: &Take, now: i64) -> Result<Next
         }
         if head.retries > 0 || head.claims >= SUSPECT {
             if next.messages.is_empty() {
-                next.again = head.claims > 0;
+                next.previously_claimed = head.claims > 0;
                 next.messages.push(reread(tx, head.message)?);
             }
             return Ok(next);
@@ -271,7 +271,7 @@ fn next(tx: &Transaction, session_id: i64, take: &Take, now: i64) -> Result<Next
         if summarizes {
             head.message = reread(tx, head.message)?;
         }
-        next.again |= head.claims > 0;
+        next.previously_claimed |= head.claims > 0;
         next.messages.push(head.message);
         let full = events >= take.events || next.messages.len() >= limit || bytes >= take.bytes;
         if summarizes || full {

@@ -279,5 +279,5 @@ fn what_waits_for_a_reason_has_not_failed_and_holds_what_is_behind_it() {
     assert_eq!(row.unwrap(), want);
     w.now = until + 1;
     let Claim::Batch(batch) = w.claim(ALL) else { panic!("its time has come") };
-    assert!(!batch.again && batch.messages.len() == 2);
+    assert!(!batch.previously_claimed && batch.messages.len() == 2);
 }

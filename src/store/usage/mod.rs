@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::error::Result;
 use super::notices;
 use crate::config::{Agent, Allowance, Price};
-use crate::memory::{Settled, Usage};
+use crate::memory::{CallOutcome, Usage};
 
 /// Kinds of the notices on spent budgets: this, the day, and of what.
 pub const NOTICE: &str = "budget:";
@@ -108,7 +108,13 @@ pub fn open(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Op
 }
 
 /// Writes down how a call ended. One that was settled before stays as it is.
-pub fn settle(tx: &Transaction, id: i64, outcome: Settled, agent: &Agent, now: i64) -> Result<()> {
+pub fn settle(
+    tx: &Transaction,
+    id: i64,
+    outcome: CallOutcome,
+    agent: &Agent,
+    now: i64,
+) -> Result<()> {
     let row = tx
         .prepare_cached(
             "SELECT backend, model, input_tokens, output_tokens, cache_read_tokens,
@@ -129,14 +135,14 @@ pub fn settle(tx: &Transaction, id: i64, outcome: Settled, agent: &Agent, now: i
     let Some((backend, model, estimate, priced)) = row else { return Ok(()) };
     let (price, known) = agent.price(&backend, &model);
     let (status, usage, money, priced) = match outcome {
-        Settled::Complete(usage) => {
+        CallOutcome::Complete(usage) => {
             ("complete", usage, cost(&usage, &price), known || usage.cost.is_some())
         }
-        Settled::Partial(usage) => {
+        CallOutcome::Partial(usage) => {
             let most = estimate.most(&usage);
             ("partial", most, cost(&most, &price).max(estimate.cost.unwrap_or_default()), known)
         }
-        Settled::Unknown => ("unknown", estimate, estimate.cost.unwrap_or_default(), priced),
+        CallOutcome::Unknown => ("unknown", estimate, estimate.cost.unwrap_or_default(), priced),
     };
     tx.prepare_cached(
         "UPDATE agent_usage SET status = ?2, input_tokens = ?3, output_tokens = ?4,

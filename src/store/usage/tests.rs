@@ -71,13 +71,13 @@ fn what_is_open_counts_at_its_estimate_and_what_is_settled_at_the_truth() {
     let full = no_room(&mut conn, &big, &agent, 0);
     assert!(full.contains("agent.budget.session_tokens"), "{full}");
     room(&mut conn, &call(2, HAIKU, tokens(500, 100)), &agent, 0);
-    let complete = Settled::Complete(tokens(300, 50));
+    let complete = CallOutcome::Complete(tokens(300, 50));
     write(&mut conn, |tx| settle(tx, first, complete, &agent, 5));
     assert_eq!(row(&conn, first), ("complete".into(), 300, 50, 0.00055, true));
     assert_eq!(of_session(&conn, 1).unwrap().tokens, 350);
     room(&mut conn, &big, &agent, 0);
     // A second word on it changes nothing.
-    write(&mut conn, |tx| settle(tx, first, Settled::Unknown, &agent, 6));
+    write(&mut conn, |tx| settle(tx, first, CallOutcome::Unknown, &agent, 6));
     assert_eq!(row(&conn, first).0, "complete");
 }
 
@@ -89,8 +89,8 @@ fn unknown_is_not_zero_and_a_part_is_not_the_whole() {
     let open = |conn: &mut Connection| room(conn, &estimate, &agent, 0);
     let (unknown, part, stays) = (open(&mut conn), open(&mut conn), open(&mut conn));
     write(&mut conn, |tx| {
-        settle(tx, unknown, Settled::Unknown, &agent, 1)?;
-        settle(tx, part, Settled::Partial(tokens(1500, 10)), &agent, 1)
+        settle(tx, unknown, CallOutcome::Unknown, &agent, 1)?;
+        settle(tx, part, CallOutcome::Partial(tokens(1500, 10)), &agent, 1)
     });
     assert_eq!(row(&conn, unknown), ("unknown".into(), 1000, 200, 0.002, true));
     assert_eq!(row(&conn, part), ("partial".into(), 1500, 200, 0.0025, true));
@@ -166,7 +166,7 @@ fn a_model_without_a_price_counts_as_the_dearest() {
     let id = room(&mut conn, &call(1, "some-new-model", tokens(1000, 1000)), &agent, 0);
     assert_eq!(row(&conn, id), ("open".into(), 1000, 1000, 0.09, false));
     let said = Usage { cost: Some(0.01), ..tokens(1000, 1000) };
-    write(&mut conn, |tx| settle(tx, id, Settled::Complete(said), &agent, 0));
+    write(&mut conn, |tx| settle(tx, id, CallOutcome::Complete(said), &agent, 0));
     assert_eq!(row(&conn, id), ("complete".into(), 1000, 1000, 0.01, true));
 }
 
@@ -198,9 +198,9 @@ proptest! {
             else { continue };
             let outcome = match end {
                 0 => continue,
-                1 => Settled::Unknown,
-                2 => Settled::Partial(tokens(input / 2, 0)),
-                _ => Settled::Complete(tokens(input, output / 2)),
+                1 => CallOutcome::Unknown,
+                2 => CallOutcome::Partial(tokens(input / 2, 0)),
+                _ => CallOutcome::Complete(tokens(input, output / 2)),
             };
             write(&mut conn, |tx| settle(tx, id, outcome, &agent, 0));
         }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use super::Report;
 use super::keeper::Keeper;
-use crate::agent::{Backend, Opening, Room};
+use crate::agent::{Admission, Backend, CallRequest};
 use crate::clock;
-use crate::memory::{Batch, Settled, Summary};
+use crate::memory::{Batch, CallOutcome, Summary};
 use crate::store::usage::{self, Call, Opened};
 use crate::store::{self, agents, provisional};
 
 impl Keeper {
     /// Written down in the transaction that finds room for it.
-    pub(super) fn open_call(&mut self, opening: &Opening) -> Room {
+    pub(super) fn open_call(&mut self, opening: &CallRequest) -> Admission {
         let settings = self.settings.clone();
         let backend = opening.backend.name();
         let opened = self.write(|tx, session| {
-            if let Some(why) = agents::refused(tx, backend, &opening.standing)? {
-                return Ok(Room::Refused(why));
+            if let Some(why) = agents::refused(tx, backend, &opening.config_fingerprint)? {
+                return Ok(Admission::BackendRefused(why));
             }
             if let Some(session) = session {
                 agents::converse(tx, session, &opening.memory_session, backend)?;
@@ -30,17 +30,17 @@ impl Keeper {
                 estimate: opening.estimate,
             };
             Ok(match usage::open(tx, &call, &settings.config.agent, clock::now_ms())? {
-                Opened::Room(id) => Room::Open(id),
-                Opened::Spent(spent) => Room::Spent(spent.to_string()),
+                Opened::Room(id) => Admission::Granted(id),
+                Opened::Spent(spent) => Admission::OverBudget(spent.to_string()),
             })
         });
         opened.unwrap_or_else(|e| {
             self.report_trouble(&e);
-            Room::Closed
+            Admission::LedgerUnavailable
         })
     }
 
-    pub(super) fn settle_call(&mut self, call: i64, settled: Settled) -> store::Result<()> {
+    pub(super) fn settle_call(&mut self, call: i64, settled: CallOutcome) -> store::Result<()> {
         let settings = self.settings.clone();
         let agent = &settings.config.agent;
         self.write(|tx, _| usage::settle(tx, call, settled, agent, clock::now_ms()))

@@ -68,8 +68,8 @@ impl Keeper {
             Job::Unsummarised => self.unsummarised(),
             Job::Provide { batch, summary } => self.provide(batch, summary),
             Job::SettleCall { call, settled } => self.settle_call(*call, *settled),
-            Job::Refuse { backend, standing, why } => {
-                self.write(|tx, _| agents::refuse(tx, backend.name(), standing, why))
+            Job::Refuse { backend, config_fingerprint, why } => {
+                self.write(|tx, _| agents::refuse(tx, backend.name(), config_fingerprint, why))
             }
             Job::Answered(backend) => self.answered(*backend),
             Job::Fail { batch, reason } => self.fail(batch, reason),

@@ -13,9 +13,9 @@ use memctl_proto::{Code, Event, Kind};
 use tokio::sync::{mpsc as reports, oneshot};
 
 use super::owner::Session;
-use crate::agent::{Backend, Opening, Room};
+use crate::agent::{Admission, Backend, CallRequest};
 use crate::config::Settings;
-use crate::memory::{Batch, Distilled, Settled, Summary};
+use crate::memory::{Batch, CallOutcome, Distilled, Summary};
 use crate::store::accept::{Accepted, ClosedBy, Closing, Open};
 use crate::store::commit::By;
 use crate::store::queue::Take;
@@ -70,16 +70,16 @@ enum Job {
         summary: Box<Summary>,
     },
     OpenCall {
-        opening: Box<Opening>,
-        reply: oneshot::Sender<Room>,
+        opening: Box<CallRequest>,
+        reply: oneshot::Sender<Admission>,
     },
     SettleCall {
         call: i64,
-        settled: Settled,
+        settled: CallOutcome,
     },
     Refuse {
         backend: Backend,
-        standing: String,
+        config_fingerprint: String,
         why: String,
     },
     Answered(Backend),
@@ -222,18 +222,18 @@ impl Intake {
         self.send(Job::Provide { batch, summary: Box::new(summary) });
     }
 
-    pub fn open_call(&self, opening: Opening) -> oneshot::Receiver<Room> {
+    pub fn open_call(&self, opening: CallRequest) -> oneshot::Receiver<Admission> {
         let (reply, room) = oneshot::channel();
         self.send(Job::OpenCall { opening: Box::new(opening), reply });
         room
     }
 
-    pub fn settle_call(&self, call: i64, settled: Settled) {
+    pub fn settle_call(&self, call: i64, settled: CallOutcome) {
         self.send(Job::SettleCall { call, settled });
     }
 
-    pub fn refuse(&self, backend: Backend, standing: String, why: String) {
-        self.send(Job::Refuse { backend, standing, why });
+    pub fn refuse(&self, backend: Backend, config_fingerprint: String, why: String) {
+        self.send(Job::Refuse { backend, config_fingerprint, why });
     }
 
     pub fn answered(&self, backend: Backend) {

@@ -11,15 +11,15 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::{AgentError, Effect};
-use super::ledger::{Ledger, Opening, Room};
+use super::ledger::{Admission, CallRequest, Ledger};
 use super::model::Model;
 use super::parse::{Parsed, Reply, parse};
 use super::prompt::{self, Detail};
-use super::weight;
-use super::{Backend, extractive, ground};
+use super::prompt_cost;
+use super::{Backend, attribution, extractive};
 use crate::clock;
 use crate::config::Settings;
-use crate::memory::{Batch, Distilled, Settled, Usage};
+use crate::memory::{Batch, CallOutcome, Distilled, Usage};
 use crate::testpoint;
 
 /// Pauses before it is tried again.
@@ -49,9 +49,9 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Done {
     pub distilled: Distilled,
-    pub by: Backend,
+    pub backend: Backend,
     /// Of the summary, which the local rules write where a model has none.
-    pub summary_by: Backend,
+    pub summary_backend: Backend,
 }
 
 /// How one backend of the chain ended.
@@ -66,7 +66,7 @@ enum End {
     Next(AgentError),
 }
 
-pub struct Mind {
+pub struct BackendChain {
     settings: Arc<Settings>,
     chain: Vec<Backend>,
     session: String,
@@ -75,23 +75,24 @@ pub struct Mind {
     waits: u32,
 }
 
-impl Mind {
+impl BackendChain {
     /// `session`: a name for the session, in what stateless APIs are called by.
-    pub fn new(settings: Arc<Settings>, chain: Vec<Backend>, session: &str) -> Mind {
-        Mind { settings, chain, session: session.to_owned(), models: Vec::new(), waits: 0 }
+    pub fn new(settings: Arc<Settings>, chain: Vec<Backend>, session: &str) -> BackendChain {
+        BackendChain { settings, chain, session: session.to_owned(), models: Vec::new(), waits: 0 }
     }
 
     /// What is worth remembering of `batch`.
     pub async fn distill(&mut self, batch: Arc<Batch>, ledger: &dyn Ledger) -> Outcome {
-        if !ground::asks(&batch) && batch.messages.iter().all(|m| weight::count(m).0 == 0) {
-            return self.locally(batch).await;
+        if !attribution::asks(&batch) && batch.messages.iter().all(|m| prompt_cost::count(m).0 == 0)
+        {
+            return self.distill_locally(batch).await;
         }
         let chain = self.chain.clone();
         let mut left = chain.iter();
         let mut last = None;
         while let Some(backend) = left.next() {
             if *backend == Backend::Extractive {
-                return self.locally(batch).await;
+                return self.distill_locally(batch).await;
             }
             match self.ask(*backend, &batch, ledger).await {
                 End::Done(done) => {
@@ -116,7 +117,7 @@ impl Mind {
             // Nobody is left who has room for it.
             Some(AgentError::Busy { why, .. }) => Outcome::Wait { why, time: WAIT_MAX },
             Some(e) => Outcome::Failed(e),
-            None => self.locally(batch).await,
+            None => self.distill_locally(batch).await,
         }
     }
 
@@ -128,12 +129,12 @@ impl Mind {
     }
 
     /// By the local rules, on a thread of its own.
-    async fn locally(&self, batch: Arc<Batch>) -> Outcome {
-        match locally(batch, self.settings.config.agent.turn_timeout).await {
+    async fn distill_locally(&self, batch: Arc<Batch>) -> Outcome {
+        match distill_locally(batch, self.settings.config.agent.turn_timeout).await {
             Ok(distilled) => Outcome::Done(Done {
                 distilled,
-                by: Backend::Extractive,
-                summary_by: Backend::Extractive,
+                backend: Backend::Extractive,
+                summary_backend: Backend::Extractive,
             }),
             Err(e) => Outcome::Failed(e),
         }
@@ -171,21 +172,23 @@ impl Mind {
             let error = match turn(model, batch, tries.detail, limit, ledger).await {
                 Turn::Reply(reply) => {
                     ledger.answered(backend);
-                    if ground::asks(batch) {
+                    if attribution::asks(batch) {
                         model.rest().await;
                     }
                     return done(backend, batch, reply, limit).await;
                 }
-                Turn::Nothing if batch.again && !tries.empty => {
+                Turn::Nothing if batch.previously_claimed && !tries.empty => {
                     tries.empty = true;
                     model.begin_anew();
                     continue;
                 }
                 // It killed a worker, and twice nobody has a word for it.
-                Turn::Nothing if batch.again => return End::Next(AgentError::Prose("nothing")),
+                Turn::Nothing if batch.previously_claimed => {
+                    return End::Next(AgentError::Prose("nothing"));
+                }
                 Turn::Nothing => {
                     ledger.answered(backend);
-                    if ground::asks(batch) {
+                    if attribution::asks(batch) {
                         model.rest().await;
                     }
                     return done(backend, batch, Reply::default(), limit).await;
@@ -195,11 +198,11 @@ impl Mind {
                     model.begin_anew();
                     return End::Wait { why, time: WAIT_MAX };
                 }
-                Turn::NoRoom(why) => {
+                Turn::OverBudget(why) => {
                     model.begin_anew();
                     return End::Next(AgentError::Busy { why, retry_after: None });
                 }
-                Turn::NoBooks => {
+                Turn::LedgerUnavailable => {
                     model.begin_anew();
                     return End::Wait { why: "the store cannot be used".into(), time: WAIT_MIN };
                 }
@@ -220,7 +223,7 @@ impl Mind {
                     return End::Wait { why: error.to_string(), time };
                 }
                 Effect::WaitForSettings => {
-                    ledger.refuse(backend, model.standing(), error.to_string());
+                    ledger.refuse(backend, model.config_fingerprint(), error.to_string());
                     return End::Wait { why: error.to_string(), time: WAIT_MAX };
                 }
                 Effect::AgainThenWait | Effect::AgainThenSplit if tries.failed < BACKOFF.len() => {
@@ -251,7 +254,7 @@ pub fn try_once(
     let batch = Arc::new(batch);
     let tried = async {
         if backend == Backend::Extractive {
-            return locally(batch, limit).await;
+            return distill_locally(batch, limit).await;
         }
         let mut model = Model::new(backend, settings.clone(), "trial");
         let turn = turn(&mut model, &batch, Detail::Usual, limit, ledger).await;
@@ -259,14 +262,16 @@ pub fn try_once(
         match turn {
             Turn::Reply(reply) => {
                 ledger.answered(backend);
-                let (observations, summary) = ground::ground(&batch, reply);
+                let (observations, summary) = attribution::attribute(&batch, reply);
                 Ok(Distilled { observations, summary })
             }
             Turn::Nothing => Ok(Distilled::default()),
-            Turn::NoRoom(why) | Turn::Refused(why) => {
+            Turn::OverBudget(why) | Turn::Refused(why) => {
                 Err(AgentError::Busy { why, retry_after: None })
             }
-            Turn::NoBooks => Err(AgentError::Unreachable("the store cannot be used".into())),
+            Turn::LedgerUnavailable => {
+                Err(AgentError::Unreachable("the store cannot be used".into()))
+            }
             Turn::Error(e) => Err(e),
         }
     };
@@ -289,9 +294,9 @@ enum Turn {
     Reply(Reply),
     /// Nothing is worth remembering.
     Nothing,
-    NoRoom(String),
+    OverBudget(String),
     Refused(String),
-    NoBooks,
+    LedgerUnavailable,
     Error(AgentError),
 }
 
@@ -307,23 +312,23 @@ async fn turn(
     if let Err(e) = model.prepare(limit).await {
         return Turn::Error(e);
     }
-    let opening = Opening {
+    let opening = CallRequest {
         backend: model.backend,
         model: model.name().to_owned(),
         memory_session: model.memory_session().to_owned(),
         estimate: estimate(&text, model.longest_answer()),
-        standing: model.standing(),
+        config_fingerprint: model.config_fingerprint(),
     };
-    let call = match ledger.open(opening).await.unwrap_or(Room::Closed) {
-        Room::Open(call) => call,
-        Room::Spent(why) => return Turn::NoRoom(why),
-        Room::Refused(why) => return Turn::Refused(why),
-        Room::Closed => return Turn::NoBooks,
+    let call = match ledger.open(opening).await.unwrap_or(Admission::LedgerUnavailable) {
+        Admission::Granted(call) => call,
+        Admission::OverBudget(why) => return Turn::OverBudget(why),
+        Admission::BackendRefused(why) => return Turn::Refused(why),
+        Admission::LedgerUnavailable => return Turn::LedgerUnavailable,
     };
     testpoint::at("agent.asking");
     let (answer, spent) = match timeout(limit, model.ask(&text)).await {
         Ok(answered) => answered,
-        Err(_) => (Err(AgentError::TimedOut(limit)), Settled::Unknown),
+        Err(_) => (Err(AgentError::TimedOut(limit)), CallOutcome::Unknown),
     };
     ledger.settle(call, spent);
     testpoint::at("agent.answered");
@@ -358,24 +363,24 @@ fn estimate(text: &str, longest_answer: u64) -> Usage {
 }
 
 async fn done(backend: Backend, batch: &Arc<Batch>, reply: Reply, limit: Duration) -> End {
-    let (mut observations, summary) = ground::ground(batch, reply);
+    let (mut observations, summary) = attribution::attribute(batch, reply);
     // What the user laid down rests on nobody's word but his.
     observations.extend(extractive::rules(batch));
     let mut done =
-        Done { distilled: Distilled { observations, summary }, by: backend, summary_by: backend };
-    if done.distilled.summary.is_none() && ground::asks(batch) {
-        match locally(batch.clone(), limit).await {
+        Done { distilled: Distilled { observations, summary }, backend, summary_backend: backend };
+    if done.distilled.summary.is_none() && attribution::asks(batch) {
+        match distill_locally(batch.clone(), limit).await {
             Ok(local) => done.distilled.summary = local.summary,
             Err(e) => return End::Next(e),
         }
-        done.summary_by = Backend::Extractive;
+        done.summary_backend = Backend::Extractive;
     }
     End::Done(done)
 }
 
 /// A thread of its own, not one of a pool: one that never comes back must not be missed. It
 /// cannot be killed; one that takes too long is left behind and ends with the process.
-pub async fn locally(batch: Arc<Batch>, limit: Duration) -> Result<Distilled, AgentError> {
+pub async fn distill_locally(batch: Arc<Batch>, limit: Duration) -> Result<Distilled, AgentError> {
     let (done, outcome) = oneshot::channel();
     // Where no thread can be had, the outcome is that nobody will send one.
     let _ = std::thread::Builder::new().name("distill".into()).spawn(move || {

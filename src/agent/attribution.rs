@@ -9,7 +9,7 @@ use super::parse::{Reply, Said};
 use crate::memory::{Batch, Message, Observation, Origin, Summary};
 
 /// What is stored of `reply`. Where a summary was asked for and did not come, the caller has one.
-pub fn ground(batch: &Batch, reply: Reply) -> (Vec<Observation>, Option<Summary>) {
+pub fn attribute(batch: &Batch, reply: Reply) -> (Vec<Observation>, Option<Summary>) {
     let events = reading::read(batch);
     let observations =
         reply.observations.into_iter().map(|said| one(batch, &events, said)).collect();
