@@ -5,7 +5,7 @@
 //! 2026-11-24T21:09:00.123Z  WARN 4711 what happened name=value
 //! ```
 //!
-//! Time in UTC, level, pid. A worker writes through `tracing`, a hook through [`line()`], which
+//! Time in UTC, level, pid. A worker writes through `tracing`, a hook through [`append()`], which
 //! costs it an open and a write when there is something to say. A line is one write to a file
 //! opened for appending, so lines of several processes do not mix.
 
@@ -32,7 +32,7 @@ const MAX_MESSAGE: usize = 2048;
 ///
 /// # Errors
 /// When the file cannot be opened, or a log was begun before.
-pub fn init_worker(path: &Path, verbosity: LevelFilter) -> io::Result<()> {
+pub fn init(path: &Path, verbosity: LevelFilter) -> io::Result<()> {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(verbosity)
         .with_ansi(false)
@@ -43,7 +43,7 @@ pub fn init_worker(path: &Path, verbosity: LevelFilter) -> io::Result<()> {
 }
 
 /// Writes one line, when it can: nobody is helped by an error about a log.
-pub fn line(path: &Path, level: Level, message: &str) {
+pub fn append(path: &Path, level: Level, message: &str) {
     let mut text = String::with_capacity(message.len() + 48);
     if write_line(&mut text, level, message).is_ok()
         && let Ok(mut file) = open(path)
@@ -154,7 +154,7 @@ mod tests {
     fn hook_and_worker_write_the_same_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.log");
-        line(&path, Level::WARN, "spooled\nevent");
+        append(&path, Level::WARN, "spooled\nevent");
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(LevelFilter::INFO)
             .event_format(Line)
@@ -184,11 +184,11 @@ mod tests {
     #[test]
     fn a_log_that_cannot_be_written_is_no_trouble() {
         let dir = tempfile::tempdir().unwrap();
-        line(&dir.path().join("missing/x.log"), Level::ERROR, "lost");
+        append(&dir.path().join("missing/x.log"), Level::ERROR, "lost");
         let link = dir.path().join("link.log");
         let target = dir.path().join("target");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        line(&link, Level::ERROR, "not through a link");
+        append(&link, Level::ERROR, "not through a link");
         assert!(!target.exists());
     }
 

@@ -67,7 +67,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
 /// What clients and starters run is told apart before anything else is set up: a hook has a
 /// millisecond.
 fn run(args: &[OsString]) -> u8 {
-    testpoint::pretend();
+    testpoint::override_protocol_version();
     match args.first().and_then(|verb| verb.to_str()) {
         Some("hook") => {
             hook::run(&args[1..]);

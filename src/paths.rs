@@ -23,7 +23,7 @@ pub struct Paths {
     uid: u32,
     /// 40 bits of a hash of the data dir's device and inode: two data dirs never meet, and the
     /// sockets of one can be listed by name. Empty while the data dir does not exist.
-    dir: String,
+    inode_hash: String,
 }
 
 /// What the directories are made from; filled by `config` from the environment.
@@ -56,25 +56,25 @@ impl Paths {
         let data = std::path::absolute(data).map_err(|e| e.to_string())?;
         let sockets = set(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
         let uid = nix::unistd::getuid().as_raw();
-        let mut paths = Paths { data, sockets, uid, dir: String::new() };
-        paths.name_dir();
+        let mut paths = Paths { data, sockets, uid, inode_hash: String::new() };
+        paths.set_inode_hash();
         Ok(paths)
     }
 
-    fn name_dir(&mut self) {
+    fn set_inode_hash(&mut self) {
         if let Ok(meta) = fs::metadata(&self.data) {
-            self.dir = short_hash(&[&meta.dev().to_le_bytes(), &meta.ino().to_le_bytes()]);
+            self.inode_hash = short_hash(&[&meta.dev().to_le_bytes(), &meta.ino().to_le_bytes()]);
         }
     }
 
     /// A name of the data dir that needs no data dir: from its path.
-    fn stand_in(&self) -> String {
+    fn path_hash(&self) -> String {
         short_hash(&[self.data.as_os_str().as_encoded_bytes()])
     }
 
     /// Whether anything was ever kept here. Verbs that only read create nothing.
     pub fn exist(&self) -> bool {
-        !self.dir.is_empty()
+        !self.inode_hash.is_empty()
     }
 
     /// Makes the data dir and what stands in it, 0700, and checks that it is ours.
@@ -84,7 +84,7 @@ impl Paths {
     pub fn create(&mut self) -> io::Result<()> {
         if !self.exist() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
-            self.name_dir();
+            self.set_inode_hash();
         }
         let meta = fs::metadata(&self.data)?;
         if meta.uid() != self.uid {
@@ -96,7 +96,7 @@ impl Paths {
         if meta.permissions().mode() & 0o077 != 0 {
             fs::set_permissions(&self.data, fs::Permissions::from_mode(0o700))?;
         }
-        for part in [self.run(), self.logs(), self.data.join("spool"), self.spool_tmp()] {
+        for part in [self.run_dir(), self.logs(), self.data.join("spool"), self.spool_tmp()] {
             make_dir(&part)?;
         }
         Ok(())
@@ -115,12 +115,12 @@ impl Paths {
         ["memctl.db", "memctl.db-wal", "memctl.db-shm"].map(|name| self.data.join(name))
     }
 
-    pub fn run(&self) -> PathBuf {
+    pub fn run_dir(&self) -> PathBuf {
         self.data.join("run")
     }
 
     pub fn session_lock(&self, key: &str) -> PathBuf {
-        self.run().join(format!("{key}.lock"))
+        self.run_dir().join(format!("{key}.lock"))
     }
 
     /// The session of a lock file's name.
@@ -130,44 +130,44 @@ impl Paths {
 
     /// Exists while a wholly private turn of the session runs.
     pub fn private_mark(&self, key: &str) -> PathBuf {
-        self.run().join(format!("{key}.private"))
+        self.run_dir().join(format!("{key}.private"))
     }
 
     /// The same where the data dir cannot be written.
-    pub fn second_private_mark(&self, key: &str) -> PathBuf {
-        self.second_spools().join(format!("{}{key}.private", self.stand_in()))
+    pub fn fallback_private_mark(&self, key: &str) -> PathBuf {
+        self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
     /// The starts that were told a moment ago.
-    pub fn starts(&self) -> PathBuf {
-        self.run().join("starts")
+    pub fn recent_starts(&self) -> PathBuf {
+        self.run_dir().join("starts")
     }
 
     pub fn store_lock(&self) -> PathBuf {
-        self.run().join("store.lock")
+        self.run_dir().join("store.lock")
     }
 
     pub fn recover_lock(&self) -> PathBuf {
-        self.run().join("recover.lock")
+        self.run_dir().join("recover.lock")
     }
 
     /// Who holds one of these may run a backend's program.
     pub fn agent_slot(&self, n: usize) -> PathBuf {
-        self.run().join(format!("agent-{n}.slot"))
+        self.run_dir().join(format!("agent-{n}.slot"))
     }
 
     /// An empty folder, for programs that look at what they stand in.
     pub fn agent_dir(&self) -> PathBuf {
-        self.run().join("agent")
+        self.run_dir().join("agent")
     }
 
     /// One byte for each event that could be kept nowhere.
-    pub fn lost(&self) -> PathBuf {
+    pub fn lost_events(&self) -> PathBuf {
         self.data.join("lost")
     }
 
     /// Marks of what the user has been told once.
-    pub fn told(&self) -> PathBuf {
+    pub fn notices_shown(&self) -> PathBuf {
         self.data.join("told")
     }
 
@@ -197,36 +197,36 @@ impl Paths {
     }
 
     /// Spooled files that could not be read.
-    pub fn spool_dead(&self) -> PathBuf {
+    pub fn dead_letters(&self) -> PathBuf {
         self.spools().join("dead")
     }
 
     /// The second place for spools, where the data dir cannot be written.
-    pub fn second_spools(&self) -> PathBuf {
+    pub fn fallback_dir(&self) -> PathBuf {
         self.sockets.join(format!("memctl-{}", self.uid))
     }
 
     /// Folders of a session in the second place: under the data dir's own name, and under the one
     /// that stands in for it while the data dir is not there and has no inode to be named by.
-    pub fn second_spool(&self, key: &str) -> Vec<PathBuf> {
-        let by_inode = self.exist().then(|| self.dir.clone());
-        let names = by_inode.into_iter().chain([self.stand_in()]);
-        names.map(|dir| self.second_spools().join(format!("{dir}{key}.d"))).collect()
+    pub fn fallback_spools(&self, key: &str) -> Vec<PathBuf> {
+        let by_inode = self.exist().then(|| self.inode_hash.clone());
+        let names = by_inode.into_iter().chain([self.path_hash()]);
+        names.map(|dir| self.fallback_dir().join(format!("{dir}{key}.d"))).collect()
     }
 
-    pub fn second_spool_tmp(&self) -> PathBuf {
-        self.second_spools().join("tmp")
+    pub fn fallback_spool_tmp(&self) -> PathBuf {
+        self.fallback_dir().join("tmp")
     }
 
-    pub fn second_lost(&self) -> PathBuf {
-        self.second_spools().join(format!("{}lost", self.stand_in()))
+    pub fn fallback_lost_events(&self) -> PathBuf {
+        self.fallback_dir().join(format!("{}lost", self.path_hash()))
     }
 
-    /// Key of a folder in [`Paths::spools`] or [`Paths::second_spools`].
+    /// Key of a folder in [`Paths::spools`] or [`Paths::fallback_dir`].
     pub fn key_of_spool<'a>(&self, name: &'a str) -> Option<&'a str> {
         let name = name.strip_suffix(".d")?;
         let without = |dir: &str| name.strip_prefix(dir).filter(|key| is_key(key));
-        without("").or_else(|| without(&self.dir)).or_else(|| without(&self.stand_in()))
+        without("").or_else(|| without(&self.inode_hash)).or_else(|| without(&self.path_hash()))
     }
 
     pub fn sockets(&self) -> &Path {
@@ -237,12 +237,12 @@ impl Paths {
     /// stranger sits on the one before.
     pub fn socket(&self, key: &str, attempt: u32) -> PathBuf {
         let suffix = if attempt == 0 { String::new() } else { format!("-{}", attempt + 1) };
-        self.sockets.join(format!("memctl-{}-{}{key}{suffix}.sock", self.uid, self.dir))
+        self.sockets.join(format!("memctl-{}-{}{key}{suffix}.sock", self.uid, self.inode_hash))
     }
 
     /// The session of a socket's name, when it is one of this data dir's.
     pub fn key_of_socket<'a>(&self, name: &'a str) -> Option<&'a str> {
-        let rest = name.strip_prefix(&format!("memctl-{}-{}", self.uid, self.dir))?;
+        let rest = name.strip_prefix(&format!("memctl-{}-{}", self.uid, self.inode_hash))?;
         let rest = rest.strip_suffix(".sock")?;
         let key = rest.split('-').next()?;
         (self.exist() && is_key(key)).then_some(key)
@@ -290,7 +290,7 @@ mod tests {
         }
         let name = paths.session_lock(&key).file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
-        let second = paths.second_spool(&key);
+        let second = paths.fallback_spools(&key);
         assert_eq!(second.len(), 2);
         for spool in second.into_iter().chain([paths.spool(&key)]) {
             let name = spool.file_name().unwrap().to_str().unwrap().to_owned();

@@ -27,25 +27,25 @@ pub fn at(_name: &str) {}
 /// The same for one thing of many that pass here: the point is called `NAME:WHAT`.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn with(_name: &str, _what: Option<&str>) {}
+pub fn at_item(_name: &str, _what: Option<&str>) {}
 
 #[cfg(debug_assertions)]
-pub use points::{at, with};
+pub use points::{at, at_item};
 
 /// The version of the schema that this program is to know.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn schema() -> Option<i64> {
+pub fn schema_version() -> Option<i64> {
     None
 }
 
 /// Has the program speak the protocol's version that a test wants.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn pretend() {}
+pub fn override_protocol_version() {}
 
 #[cfg(debug_assertions)]
-pub use release::{pretend, schema};
+pub use release::{override_protocol_version, schema_version};
 
 #[cfg(debug_assertions)]
 mod release {
@@ -53,13 +53,13 @@ mod release {
     use std::sync::OnceLock;
 
     /// The version of the schema that this program is to know.
-    pub fn schema() -> Option<i64> {
+    pub fn schema_version() -> Option<i64> {
         static SCHEMA: OnceLock<Option<i64>> = OnceLock::new();
         *SCHEMA.get_or_init(|| number("MEMCTL_TEST_SCHEMA"))
     }
 
     /// Has the program speak the protocol's version that a test wants.
-    pub fn pretend() {
+    pub fn override_protocol_version() {
         number("MEMCTL_TEST_VERSION").into_iter().for_each(memctl_proto::pretend);
     }
 
@@ -119,7 +119,7 @@ mod points {
     }
 
     /// The same for one thing of many that pass here: the point is called `NAME:WHAT`.
-    pub fn with(name: &str, what: Option<&str>) {
+    pub fn at_item(name: &str, what: Option<&str>) {
         if let Some(what) = what {
             at(&format!("{name}:{what}"));
         }

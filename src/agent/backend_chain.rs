@@ -386,7 +386,7 @@ pub async fn distill_locally(batch: Arc<Batch>, limit: Duration) -> Result<Disti
     let _ = std::thread::Builder::new().name("distill".into()).spawn(move || {
         testpoint::at("distill.begun");
         for message in &batch.messages {
-            testpoint::with("distill.tool", message.tool_name.as_deref());
+            testpoint::at_item("distill.tool", message.tool_name.as_deref());
         }
         let _ = done.send(extractive::distill(&batch));
     });

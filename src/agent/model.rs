@@ -96,7 +96,7 @@ impl Model {
                     add(value.as_encoded_bytes());
                 }
                 // A login changes the file.
-                let login = config::claude_login().and_then(|file| fs::metadata(file).ok());
+                let login = config::claude_credentials().and_then(|file| fs::metadata(file).ok());
                 add(format!("{:?}", login.and_then(|meta| meta.modified().ok())).as_bytes());
             }
         }
@@ -108,7 +108,7 @@ impl Model {
     }
 
     fn key(&self) -> Result<Option<Secret>, AgentError> {
-        let names = self.settings.config.agent.keys(self.backend.name());
+        let names = self.settings.config.agent.key_names(self.backend.name());
         let found = secrets::api_key(&self.settings, &config::process_env, names);
         match found.map_err(AgentError::Setup)? {
             Some((key, _)) => Ok(Some(key)),

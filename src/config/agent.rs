@@ -131,7 +131,7 @@ impl Agent {
     }
 
     /// Names of the API keys that a backend may take, the best first.
-    pub fn keys(&self, backend: &str) -> &[String] {
+    pub fn key_names(&self, backend: &str) -> &[String] {
         self.http(backend).map_or(&[], |http| &http.keys)
     }
 
@@ -143,7 +143,7 @@ impl Agent {
         }
         match self.prices.of(model) {
             Some(price) => (price, true),
-            None => (self.prices.dearest(), false),
+            None => (self.prices.most_expensive(), false),
         }
     }
 }
@@ -191,7 +191,7 @@ fn usual_key(base_url: &str) -> Option<&'static str> {
 }
 
 /// Names that a backend may ask for without being told to.
-pub fn usual_keys() -> impl Iterator<Item = &'static str> {
+pub fn default_key_names() -> impl Iterator<Item = &'static str> {
     let aliases = ALIASES.iter().map(|(_, alias)| *alias);
     HOSTS.iter().map(|(_, key)| *key).chain(["ANTHROPIC_API_KEY"]).chain(aliases)
 }
@@ -202,14 +202,18 @@ mod tests {
 
     fn with(file: &str) -> super::Agent {
         let config = Config::from(&|_| None, Some(file), false);
-        assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+        assert!(config.problems.is_empty(), "{:?}", config.problems);
         super::Agent::clone(&config.agent)
     }
 
     #[test]
     fn a_key_goes_to_its_own_server_only() {
         let check = |openai: &str, want: &[&str]| {
-            assert_eq!(with(&format!("[agent.openai]\n{openai}")).keys("openai"), want, "{openai}");
+            assert_eq!(
+                with(&format!("[agent.openai]\n{openai}")).key_names("openai"),
+                want,
+                "{openai}"
+            );
         };
         check("", &["OPENAI_API_KEY"]);
         check("base_url = 'https://openrouter.ai/api/v1/'", &["OPENROUTER_API_KEY"]);
@@ -217,9 +221,9 @@ mod tests {
         check("base_url = 'https://openai.example.com/v1'", &[]);
         check("base_url = 'https://llm.example.com'\nkey = 'OURS'", &["OURS"]);
         let agent = with("");
-        assert_eq!(agent.keys("gemini"), ["GEMINI_API_KEY", "GOOGLE_API_KEY"]);
-        assert_eq!(agent.keys("anthropic"), ["ANTHROPIC_API_KEY"]);
-        assert!(agent.keys("extractive").is_empty() && agent.keys("claude").is_empty());
+        assert_eq!(agent.key_names("gemini"), ["GEMINI_API_KEY", "GOOGLE_API_KEY"]);
+        assert_eq!(agent.key_names("anthropic"), ["ANTHROPIC_API_KEY"]);
+        assert!(agent.key_names("extractive").is_empty() && agent.key_names("claude").is_empty());
     }
 
     #[test]
@@ -238,7 +242,7 @@ mod tests {
         let agent = with("[agent.openai]\nbase_url = 'ollama'");
         assert_eq!(agent.openai.base_url, "http://127.0.0.1:11434/v1");
         assert!(agent.openai.is_local() && agent.openai.model.is_empty());
-        assert!(agent.keys("openai").is_empty());
+        assert!(agent.key_names("openai").is_empty());
         let agent = with("[agent.openai]\nbase_url = 'ollama'\nmodel = 'qwen3'");
         assert_eq!(agent.openai.model, "qwen3");
     }

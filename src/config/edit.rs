@@ -175,7 +175,7 @@ mod tests {
         let result = edited(before, |path| set(path, find(name).unwrap(), text).unwrap());
         assert_eq!(result, after, "{name} = {text}");
         let config = Config::from(&|_| None, Some(&result), false);
-        assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+        assert!(config.problems.is_empty(), "{:?}", config.problems);
         let held = config.values.iter().find(|v| v.key.name == name).unwrap();
         assert_eq!(held.text.replace(' ', ""), text.replace(' ', ""));
     }

@@ -11,7 +11,7 @@ pub struct Key {
     pub unit: Unit,
     /// Decides where text goes, what is run, what is kept or what it may cost: from the config
     /// file alone, never from the environment or from a file inside the session's project.
-    pub private: bool,
+    pub user_only: bool,
     pub doc: &'static str,
 }
 
@@ -24,11 +24,16 @@ use Unit::{
 pub const BACKENDS: &[&str] = &["extractive", "claude", "anthropic", "gemini", "openai"];
 
 const fn key(name: &'static str, default: &'static str, unit: Unit, doc: &'static str) -> Key {
-    Key { name, default, unit, private: false, doc }
+    Key { name, default, unit, user_only: false, doc }
 }
 
-const fn private(name: &'static str, default: &'static str, unit: Unit, doc: &'static str) -> Key {
-    Key { name, default, unit, private: true, doc }
+const fn user_only(
+    name: &'static str,
+    default: &'static str,
+    unit: Unit,
+    doc: &'static str,
+) -> Key {
+    Key { name, default, unit, user_only: true, doc }
 }
 
 /// Every setting there is.
@@ -43,39 +48,39 @@ pub const KEYS: &[Key] = &[
     key("capture.response", "64KiB", Bytes, "most bytes kept of a tool's response"),
     key("capture.text", "64KiB", Bytes, "most bytes kept of a prompt or a message"),
     key("spool.max", "10000", Count, "events of a session that are spooled with their texts"),
-    private("agent.backend", "extractive", Choice(BACKENDS), "who distils: extractive is local and free"),
-    private("agent.fallback", "extractive", Choices(BACKENDS), "who distils what the backend cannot, in this order"),
+    user_only("agent.backend", "extractive", Choice(BACKENDS), "who distils: extractive is local and free"),
+    user_only("agent.fallback", "extractive", Choices(BACKENDS), "who distils what the backend cannot, in this order"),
     key("agent.turn_timeout", "120s", Time, "how long distilling one batch may take"),
     key("agent.defer_max", "24h", Time, "how long events wait for a backend before the next one takes them"),
     key("agent.max_children", "2", Count, "programs of backends that run on this machine at a time"),
     key("agent.batch_events", "8", Count, "events that a model is told at once"),
     key("agent.batch_bytes", "32KiB", Bytes, "bytes of events that a model is told at once"),
     key("agent.batch_quiet", "20s", Time, "quiet after which a model is told what there is"),
-    private("agent.claude.command", "claude", Text, "the program of the claude backend"),
-    private("agent.claude.model", "haiku", Text, "its model"),
-    private("agent.claude.proxy", "", MaybeUrl, "the proxy on its way to its model"),
-    private("agent.anthropic.base_url", "https://api.anthropic.com", Url, "where the anthropic backend's API is"),
-    private("agent.anthropic.model", "claude-haiku-4-5", Text, "its model"),
-    private("agent.anthropic.key", "ANTHROPIC_API_KEY", KeyName, "name of its API key"),
-    private("agent.anthropic.proxy", "", MaybeUrl, "the proxy on the way there"),
-    private("agent.anthropic.max_tokens", "4096", Count, "most tokens of a reply"),
-    private("agent.gemini.base_url", "https://generativelanguage.googleapis.com", Url, "where the gemini backend's API is"),
-    private("agent.gemini.model", "gemini-2.5-flash", Text, "its model"),
-    private("agent.gemini.key", "GEMINI_API_KEY", KeyName, "name of its API key"),
-    private("agent.gemini.proxy", "", MaybeUrl, "the proxy on the way there"),
-    private("agent.gemini.max_tokens", "4096", Count, "most tokens of a reply"),
-    private("agent.openai.base_url", "https://api.openai.com/v1", Server, "where the openai backend's API is, or any server that speaks it; ollama: the one on this machine"),
-    private("agent.openai.model", "gpt-5-mini", MaybeText, "its model; without one the first the server has"),
-    private("agent.openai.key", "", KeyName, "name of its API key, where base_url does not tell"),
-    private("agent.openai.proxy", "", MaybeUrl, "the proxy on the way there"),
-    private("agent.openai.max_tokens", "4096", Count, "most tokens of a reply"),
-    private("agent.budget.session_tokens", "1000000", Count, "tokens that models may use for a session; 0: any"),
-    private("agent.budget.day_tokens", "3000000", Count, "tokens that models may use in a day; 0: any"),
-    private("agent.budget.session_turns", "300", Count, "calls of models for a session; 0: any"),
-    private("agent.budget.day_turns", "1000", Count, "calls of models in a day; 0: any"),
-    private("agent.budget.session_cost", "1", Money, "dollars that models may cost for a session; 0: any"),
-    private("agent.budget.day_cost", "3", Money, "dollars that models may cost in a day; 0: any"),
-    private("agent.prices", prices::DEFAULT, Unit::Prices, "model=in/out[/cache-read[/cache-write]] in dollars for a million tokens; yours come before these"),
+    user_only("agent.claude.command", "claude", Text, "the program of the claude backend"),
+    user_only("agent.claude.model", "haiku", Text, "its model"),
+    user_only("agent.claude.proxy", "", MaybeUrl, "the proxy on its way to its model"),
+    user_only("agent.anthropic.base_url", "https://api.anthropic.com", Url, "where the anthropic backend's API is"),
+    user_only("agent.anthropic.model", "claude-haiku-4-5", Text, "its model"),
+    user_only("agent.anthropic.key", "ANTHROPIC_API_KEY", KeyName, "name of its API key"),
+    user_only("agent.anthropic.proxy", "", MaybeUrl, "the proxy on the way there"),
+    user_only("agent.anthropic.max_tokens", "4096", Count, "most tokens of a reply"),
+    user_only("agent.gemini.base_url", "https://generativelanguage.googleapis.com", Url, "where the gemini backend's API is"),
+    user_only("agent.gemini.model", "gemini-2.5-flash", Text, "its model"),
+    user_only("agent.gemini.key", "GEMINI_API_KEY", KeyName, "name of its API key"),
+    user_only("agent.gemini.proxy", "", MaybeUrl, "the proxy on the way there"),
+    user_only("agent.gemini.max_tokens", "4096", Count, "most tokens of a reply"),
+    user_only("agent.openai.base_url", "https://api.openai.com/v1", Server, "where the openai backend's API is, or any server that speaks it; ollama: the one on this machine"),
+    user_only("agent.openai.model", "gpt-5-mini", MaybeText, "its model; without one the first the server has"),
+    user_only("agent.openai.key", "", KeyName, "name of its API key, where base_url does not tell"),
+    user_only("agent.openai.proxy", "", MaybeUrl, "the proxy on the way there"),
+    user_only("agent.openai.max_tokens", "4096", Count, "most tokens of a reply"),
+    user_only("agent.budget.session_tokens", "1000000", Count, "tokens that models may use for a session; 0: any"),
+    user_only("agent.budget.day_tokens", "3000000", Count, "tokens that models may use in a day; 0: any"),
+    user_only("agent.budget.session_turns", "300", Count, "calls of models for a session; 0: any"),
+    user_only("agent.budget.day_turns", "1000", Count, "calls of models in a day; 0: any"),
+    user_only("agent.budget.session_cost", "1", Money, "dollars that models may cost for a session; 0: any"),
+    user_only("agent.budget.day_cost", "3", Money, "dollars that models may cost in a day; 0: any"),
+    user_only("agent.prices", prices::DEFAULT, Unit::Prices, "model=in/out[/cache-read[/cache-write]] in dollars for a million tokens; yours come before these"),
     key("worker.linger", "30s", Time, "how long a worker stays after its last summary"),
     key("worker.idle_timeout", "2h", Time, "without an event a worker closes what is open and leaves"),
     key("worker.max_age", "24h", Time, "no worker lives longer"),
@@ -90,7 +95,7 @@ pub const KEYS: &[Key] = &[
     key("queue.stuck", "5min", Time, "age from which unfinished events are shown as stuck"),
     key("resume.max_age", "30d", Time, "how long agents' sessions in the resume store are kept unused"),
     key("log.max", "20MiB", Bytes, "most bytes of logs in all"),
-    private("exclude", "", Globs, "projects that are not recorded: globs on path or name"),
+    user_only("exclude", "", Globs, "projects that are not recorded: globs on path or name"),
 ];
 
 /// Whether a value can be used.

@@ -7,7 +7,7 @@
 //! ([`secrets`]). Nothing else in the program reads the environment.
 
 pub mod agent;
-mod birth;
+mod child_env;
 pub mod edit;
 mod environment;
 mod keys;
@@ -23,12 +23,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::paths::{Paths, Roots};
-pub use agent::{Agent, Allowance, Claude, Http, usual_keys};
-pub use birth::{Starter, claude_env, claude_login, worker_env};
+pub use agent::{Agent, Allowance, Claude, Http, default_key_names};
+pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
 pub use environment::process_env;
 pub use keys::{BACKENDS, Key, check, find, nearest};
 pub use prices::Price;
-pub use resolve::{Origin, Value, env_name};
+pub use resolve::{Value, ValueSource, env_name};
 pub use unit::parse_duration;
 
 /// The environment, as a function so that tests bring their own.
@@ -49,7 +49,7 @@ pub struct Config {
     pub log_max: u64,
     pub exclude: Vec<glob::Pattern>,
     /// Sentences on what was set and could not be used.
-    pub troubles: Vec<String>,
+    pub problems: Vec<String>,
     /// Every setting as it holds, in the order of the table.
     pub values: Arc<[Value]>,
 }
@@ -103,12 +103,12 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     pub home: Option<PathBuf>,
     /// The config file lies in the session's project: its private keys are not believed.
-    pub inside_project: bool,
+    pub config_in_project: bool,
 }
 
 impl Settings {
     /// Whether the config file lies in a project, and not just in the user's home.
-    pub fn config_lies_in(&self, project: &Path) -> bool {
+    pub fn config_file_is_in(&self, project: &Path) -> bool {
         let file = self.config_file.as_deref().filter(|file| file.exists());
         file.is_some_and(|file| lies_in(file, project, self.home.as_deref()))
     }
@@ -137,7 +137,7 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
     let inside = matches!((project, &config_file), (Some(project), Some(file))
         if lies_in(file, project, home.as_deref()));
     let config = Config::from(env, text.as_deref(), inside);
-    Ok(Settings { config, paths, config_file, home, inside_project: inside })
+    Ok(Settings { config, paths, config_file, home, config_in_project: inside })
 }
 
 fn config_file(env: Env, home: Option<&Path>) -> Option<PathBuf> {

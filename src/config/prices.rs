@@ -64,7 +64,7 @@ impl Prices {
     }
 
     /// What a model counts as whose price nobody has said.
-    pub fn dearest(&self) -> Price {
+    pub fn most_expensive(&self) -> Price {
         let most = |of: fn(&Price) -> f64| self.0.iter().map(|(_, p)| of(p)).fold(0.0, f64::max);
         Price {
             input: most(|p| p.input),
@@ -116,7 +116,7 @@ mod tests {
         check("gpt-5-pro", None);
         check("gpt-5.5", None);
         check("llama3.2:3b", None);
-        assert_eq!((prices.dearest().input, prices.dearest().output), (15.0, 75.0));
+        assert_eq!((prices.most_expensive().input, prices.most_expensive().output), (15.0, 75.0));
     }
 
     #[test]

@@ -16,31 +16,31 @@ use super::{Agent, Config, Context, Env, Hook, Limits, Queue, Worker};
 pub struct Value {
     pub key: &'static Key,
     pub text: Cow<'static, str>,
-    pub origin: Origin,
+    pub origin: ValueSource,
 }
 
 /// Who said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValueSource {
     Default,
     File,
     Environment,
 }
 
 impl Config {
-    /// `inside_project`: the file lies in the project, so its private keys are not believed.
-    pub fn from(env: Env, file: Option<&str>, inside_project: bool) -> Config {
-        let mut troubles = Vec::new();
-        let said = file.map(|text| flatten(text, &mut troubles)).unwrap_or_default();
+    /// `config_in_project`: the file lies in the project, so its private keys are not believed.
+    pub fn from(env: Env, file: Option<&str>, config_in_project: bool) -> Config {
+        let mut problems = Vec::new();
+        let said = file.map(|text| flatten(text, &mut problems)).unwrap_or_default();
         for name in said.keys() {
             if !KEYS.iter().any(|k| k.name == name) {
-                troubles.push(keys::unknown(name));
+                problems.push(keys::unknown(name));
             }
         }
         let values = KEYS
             .iter()
-            .map(|key| resolve(key, env, said.get(key.name), inside_project, &mut troubles));
-        Values(values.collect()).build(troubles)
+            .map(|key| resolve(key, env, said.get(key.name), config_in_project, &mut problems));
+        Values(values.collect()).build(problems)
     }
 }
 
@@ -53,37 +53,39 @@ fn resolve(
     env: Env,
     said: Option<&String>,
     inside: bool,
-    troubles: &mut Vec<String>,
+    problems: &mut Vec<String>,
 ) -> Value {
     let variable = env_name(key.name);
-    let in_file = || said.map(|text| (text.clone(), Origin::File));
-    let value = match (key.private, env(&variable)) {
+    let in_file = || said.map(|text| (text.clone(), ValueSource::File));
+    let value = match (key.user_only, env(&variable)) {
         (true, in_env) => {
             if in_env.is_some() {
-                troubles
+                problems
                     .push(format!("{variable} is not obeyed: set {} in the config file", key.name));
             }
             if said.is_some() && inside {
-                troubles.push(format!(
+                problems.push(format!(
                     "{} is not obeyed: the config file lies inside the project",
                     key.name
                 ));
             }
             in_file().filter(|_| !inside)
         }
-        (false, Some(text)) => Some((text.to_string_lossy().into_owned(), Origin::Environment)),
+        (false, Some(text)) => {
+            Some((text.to_string_lossy().into_owned(), ValueSource::Environment))
+        }
         (false, None) => in_file(),
     };
     let value = value.filter(|(text, _)| match keys::check(key, text) {
         Ok(()) => true,
         Err(why) => {
-            troubles.push(why);
+            problems.push(why);
             false
         }
     });
     match value {
         Some((text, origin)) => Value { key, text: text.into(), origin },
-        None => Value { key, text: key.default.into(), origin: Origin::Default },
+        None => Value { key, text: key.default.into(), origin: ValueSource::Default },
     }
 }
 
@@ -96,7 +98,7 @@ impl Values {
     /// What somebody said of it; `None`: the default holds.
     pub(super) fn said(&self, name: &str) -> Option<String> {
         let found = self.0.iter().find(|value| value.key.name == name)?;
-        (found.origin != Origin::Default).then(|| found.text.trim().to_owned())
+        (found.origin != ValueSource::Default).then(|| found.text.trim().to_owned())
     }
 
     pub(super) fn text(&self, name: &str) -> String {
@@ -123,7 +125,7 @@ impl Values {
         Prices::parse(self.value(name)).expect("checked")
     }
 
-    fn build(self, troubles: Vec<String>) -> Config {
+    fn build(self, problems: Vec<String>) -> Config {
         let exclude =
             self.words("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
         Config {
@@ -162,7 +164,7 @@ impl Values {
             resume_max_age: self.time("resume.max_age"),
             log_max: self.size("log.max") as u64,
             exclude,
-            troubles,
+            problems,
             values: self.0,
         }
     }
@@ -178,11 +180,11 @@ pub fn env_name(key: &str) -> String {
 }
 
 /// Tables of TOML as `section.key` = text.
-fn flatten(text: &str, troubles: &mut Vec<String>) -> BTreeMap<String, String> {
+fn flatten(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     match text.parse::<toml::Table>() {
         Ok(table) => collect("", &table, &mut flat),
-        Err(e) => troubles.push(format!("the config file is not TOML: {}", e.message())),
+        Err(e) => problems.push(format!("the config file is not TOML: {}", e.message())),
     }
     flat
 }
@@ -220,7 +222,7 @@ mod tests {
     #[test]
     fn defaults_are_valid() {
         let config = with(&[], None, false);
-        assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+        assert!(config.problems.is_empty(), "{:?}", config.problems);
         assert_eq!(config.hook.deadline, Duration::from_millis(250));
         assert_eq!(config.worker.linger, Duration::from_secs(30));
         assert_eq!(config.capture.response, 64 << 10);
@@ -238,10 +240,10 @@ mod tests {
     fn what_decides_where_text_goes_comes_from_the_users_own_file() {
         let config = with(&[("MEMCTL_EXCLUDE", "*")], Some("exclude = ['/secret/*']"), false);
         assert_eq!(config.exclude.len(), 1);
-        assert!(config.troubles[0].contains("MEMCTL_EXCLUDE is not obeyed"));
+        assert!(config.problems[0].contains("MEMCTL_EXCLUDE is not obeyed"));
         let config = with(&[], Some("exclude = ['*']"), true);
         assert!(config.exclude.is_empty());
-        assert!(config.troubles[0].contains("inside the project"));
+        assert!(config.problems[0].contains("inside the project"));
         let file = "[agent]\nbackend = 'openai'\nopenai.base_url = 'https://evil.example'\n\
                     budget.day_cost = 1000\nbatch_events = 4";
         let env = [("MEMCTL_AGENT_CLAUDE_COMMAND", "./evil"), ("MEMCTL_AGENT_OPENAI_PROXY", "x")];
@@ -251,18 +253,18 @@ mod tests {
         assert_eq!(config.agent.claude.command, "claude");
         assert_eq!(config.agent.budget.day.cost, 3.0);
         assert_eq!(config.agent.batch_events, 4, "what sends nothing anywhere is believed");
-        assert_eq!(config.troubles.len(), 5, "{:?}", config.troubles);
+        assert_eq!(config.problems.len(), 5, "{:?}", config.problems);
     }
 
     #[test]
     fn mistakes_are_named_and_defaults_hold() {
         let config = with(&[], Some("[worker]\nlingr = '5s'\nmax_age = 'soon'"), false);
-        assert!(config.troubles.iter().any(|t| t.contains("did you mean 'worker.linger'")));
-        assert!(config.troubles.iter().any(|t| t.contains("worker.max_age")));
+        assert!(config.problems.iter().any(|t| t.contains("did you mean 'worker.linger'")));
+        assert!(config.problems.iter().any(|t| t.contains("worker.max_age")));
         assert_eq!(config.worker.max_age, Duration::from_secs(86_400));
-        assert!(!with(&[], Some("not toml"), false).troubles.is_empty());
+        assert!(!with(&[], Some("not toml"), false).problems.is_empty());
         let config = with(&[], Some("[agent]\nbackend = 'claud'"), false);
         assert_eq!(config.agent.backend, "extractive");
-        assert!(config.troubles[0].contains("write one of extractive, claude"));
+        assert!(config.problems[0].contains("write one of extractive, claude"));
     }
 }

@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
 
 /// Where a key was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum KeySource {
     File,
     Environment,
 }
@@ -54,19 +54,19 @@ pub fn api_key(
     settings: &Settings,
     env: Env,
     names: &[String],
-) -> Result<Option<(Secret, Place)>, String> {
+) -> Result<Option<(Secret, KeySource)>, String> {
     let kept = match file(settings) {
         Some(file) => read(&file)?,
         None => Vec::new(),
     };
     let in_file = |name: &String| {
         let found = kept.iter().find(|(kept, _)| kept == name)?;
-        Some((found.1.clone(), Place::File))
+        Some((found.1.clone(), KeySource::File))
     };
     let in_env = |name: &String| {
         let text = env(name)?.into_string().ok()?;
         let text = text.trim();
-        (!text.is_empty()).then(|| (Secret::new(text), Place::Environment))
+        (!text.is_empty()).then(|| (Secret::new(text), KeySource::Environment))
     };
     Ok(names.iter().find_map(in_file).or_else(|| names.iter().find_map(in_env)))
 }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_key_shows_nothing_of_itself() {
         let key = Secret::new("sk-very-secret");
-        assert!(!format!("{key:?} {:?}", Some((&key, Place::File))).contains("very"));
+        assert!(!format!("{key:?} {:?}", Some((&key, KeySource::File))).contains("very"));
     }
 
     #[test]
@@ -208,15 +208,15 @@ mod tests {
         };
         let settings = super::super::load(&env, None).unwrap();
         set(&file(&settings).unwrap(), "A", &Secret::new("file")).unwrap();
-        let check = |names: &[&str], want: Option<(&str, Place)>| {
+        let check = |names: &[&str], want: Option<(&str, KeySource)>| {
             let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
             let found = api_key(&settings, &env, &names).unwrap();
             let found = found.as_ref().map(|(key, place)| (key.expose(), *place));
             assert_eq!(found, want, "{names:?}");
         };
-        check(&["A"], Some(("file", Place::File)));
-        check(&["B"], Some(("env", Place::Environment)));
-        check(&["B", "A"], Some(("file", Place::File)));
+        check(&["A"], Some(("file", KeySource::File)));
+        check(&["B"], Some(("env", KeySource::Environment)));
+        check(&["B", "A"], Some(("file", KeySource::File)));
         check(&["C", "D"], None);
         check(&[], None);
     }

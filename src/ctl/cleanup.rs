@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::words::{age, count};
+use super::format::{age, count};
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::deliver::launch;

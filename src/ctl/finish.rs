@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use memctl_proto::{Event, Kind};
 
-use super::{choose, wait};
+use super::{lookup, poll};
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{self, Delivered};
@@ -38,8 +38,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return Err(failed("no session is known: nothing remembered yet"));
     };
     let session = match &args.session {
-        Some(prefix) => choose::session(reader.connection(), prefix)?,
-        None => choose::the_active_one(reader.connection())?,
+        Some(prefix) => lookup::session(reader.connection(), prefix)?,
+        None => lookup::only_active(reader.connection())?,
     };
     drop(reader);
     let (client, id) = (&session.client, &session.content_session_id);
@@ -62,7 +62,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             .and_then(|reader| sessions::brief(reader.connection(), client, id).ok().flatten());
         known.is_some_and(|session| !session.active)
     };
-    if !wait::until(PATIENCE, ended) {
+    if !poll::until(PATIENCE, ended) {
         return Err(failed(format!("{id}: its worker has not ended it within {PATIENCE:?}"))
             .hint("it will: the end waits on the disk; memctl ps shows what the worker does"));
     }

@@ -10,9 +10,9 @@ use jiff::{Timestamp, civil, tz};
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::spools::{self, Name};
-use super::words::{self, count};
-use super::{choose, wait};
+use super::drain::{self, SessionName};
+use super::format::{self, count};
+use super::{lookup, poll};
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::context::plain::{clip, visible};
@@ -178,7 +178,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn plan(settings: &Settings, args: &Args) -> Result<()> {
     let reader = Reader::open(&settings.paths, super::PATIENCE).context("database")?;
     let mut outcome = Outcome::of(args, Count::default());
-    let waiting = spools::names(settings);
+    let waiting = drain::sessions_with_spool(settings);
     let Some(reader) = &reader else { return tell(args, &outcome) };
     let conn = reader.connection();
     let doomed = choose(conn, args)?;
@@ -208,15 +208,16 @@ fn take_in(settings: &Settings, args: &Args, store: &mut Store) -> Result<()> {
     if !searches(args) {
         return Ok(());
     }
-    let waiting = spools::names(settings);
-    spools::take_in(settings, store, &waiting, clock::now_ms())?;
-    let answers = |(client, session): &&Name| {
+    let waiting = drain::sessions_with_spool(settings);
+    drain::drain(settings, store, &waiting, clock::now_ms())?;
+    let answers = |(client, session): &&SessionName| {
         let key = session_key(client, session);
         has_spool(settings, &key) && deliver::ring(settings, &key, probe::PATIENCE)
     };
-    let lively: Vec<&Name> = waiting.iter().filter(answers).collect();
-    let done = |(client, session): &&Name| !has_spool(settings, &session_key(client, session));
-    wait::until(TAKEN_IN, || lively.iter().all(done));
+    let lively: Vec<&SessionName> = waiting.iter().filter(answers).collect();
+    let done =
+        |(client, session): &&SessionName| !has_spool(settings, &session_key(client, session));
+    poll::until(TAKEN_IN, || lively.iter().all(done));
     Ok(())
 }
 
@@ -237,7 +238,7 @@ fn choose(conn: &Connection, args: &Args) -> Result<Doomed> {
             return Err(failed(format!("there is no memory '{name}'"))
                 .hint("memctl show SESSION and memctl context say what there is"));
         } else {
-            let session = choose::session(conn, name)?;
+            let session = lookup::session(conn, name)?;
             doomed.add_session(conn, session.id).context("database")?;
         }
     }
@@ -290,13 +291,15 @@ fn of_spools(settings: &Settings, keys: &[String]) -> u64 {
 /// What was not looked into.
 fn leavings(settings: &Settings, args: &Args) -> Vec<String> {
     let mut left = Vec::new();
-    for (_, session) in searches(args).then(|| spools::names(settings)).into_iter().flatten() {
+    for (_, session) in
+        searches(args).then(|| drain::sessions_with_spool(settings)).into_iter().flatten()
+    {
         left.push(format!(
             "events of {session} wait in its spool: memctl ps says why, then forget again"
         ));
     }
     if spool::dead(&settings.paths) > 0 {
-        let dead = settings.paths.spool_dead();
+        let dead = settings.paths.dead_letters();
         left.push(format!("files that could not be read lie in {}", dead.display()));
     }
     for entry in fs::read_dir(settings.paths.data()).into_iter().flatten().flatten() {
@@ -326,7 +329,7 @@ fn named(conn: &Connection, doomed: &Doomed) -> Result<String> {
     for id in &doomed.sessions {
         if let Some(s) = sessions::get(conn, *id).context("database")? {
             let project = s.project.unwrap_or_else(|| "no project".into());
-            let at = words::at(s.started_at_epoch);
+            let at = format::at(s.started_at_epoch);
             lines.push(format!("{}  {project}, {at}", s.content_session_id));
         }
     }
@@ -376,7 +379,7 @@ fn said(n: &Count) -> String {
     let counts = [
         (n.sessions, count(n.sessions, "session")),
         (n.prompts, count(n.prompts, "prompt")),
-        (n.summaries, words::summaries(n.summaries)),
+        (n.summaries, format::summaries(n.summaries)),
         (n.observations, count(n.observations, "observation")),
         (n.events, count(n.events, "queued event")),
     ];

@@ -6,7 +6,7 @@
 
 use clap::Command;
 
-use super::paint::{HEAD, paint};
+use super::style::{HEAD, paint};
 use super::terminal::{READABLE, wrapped};
 
 /// Below the short help of the program.

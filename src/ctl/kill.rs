@@ -7,7 +7,7 @@ use std::time::Duration;
 use memctl_proto::Request;
 use nix::sys::signal::Signal;
 
-use super::words::{count, short};
+use super::format::{count, short};
 use crate::config::Settings;
 use crate::deliver::connect;
 use crate::deliver::probe::{self, Found};

@@ -2,35 +2,34 @@
 //!
 //! stdout is data, stderr is talk. Verbs that only read create nothing.
 
-mod choose;
 mod cleanup;
+mod client_hooks;
 mod completions;
 mod config;
 mod context;
 mod doctor;
+mod drain;
 mod finish;
 mod forget;
+mod format;
 mod health;
 mod help;
-mod hooks;
 mod kill;
 mod logs;
+mod lookup;
 mod man;
 mod overview;
-mod paint;
+mod poll;
 mod ps;
 mod queue;
 mod replay;
-mod requeue;
 mod resume;
 mod show;
-mod spools;
 mod stats;
 mod status;
+mod style;
 mod table;
 mod terminal;
-mod wait;
-mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -127,7 +126,7 @@ fn load_quietly() -> Result<Settings> {
 
 fn load() -> Result<Settings> {
     let settings = load_quietly()?;
-    for trouble in &settings.config.troubles {
+    for trouble in &settings.config.problems {
         tell(&format!("memctl: {trouble}"));
     }
     Ok(settings)

@@ -1,9 +1,9 @@
 //! `memctl` alone: what it is, whether it works, the next command. One screen.
 
-use super::hooks::{self, Hooks};
-use super::paint::{self, HEAD, paint};
+use super::client_hooks::{self, HookStatus};
+use super::style::{self, HEAD, paint};
 use super::terminal::{self, wrapped};
-use super::{probe_store, words};
+use super::{format, probe_store};
 use crate::config::Settings;
 use crate::deliver::probe;
 use crate::failure::Result;
@@ -14,13 +14,13 @@ pub fn run(settings: &Settings) -> Result<()> {
     let say = |text: &str| wrapped("", 0, text, terminal::width());
     let store = probe_store(settings);
     let line = match &store {
-        Err(why) => paint(say(&format!("The memory cannot be read: {why}")).trim_end(), paint::BAD),
+        Err(why) => paint(say(&format!("The memory cannot be read: {why}")).trim_end(), style::BAD),
         Ok(None) => say("Nothing remembered yet."),
         Ok(Some(held)) => say(&format!(
             "It remembers {} and {} of {}, in {}.",
-            words::count(held.observations, "observation"),
-            words::summaries(held.summaries),
-            words::count(held.sessions, "session"),
+            format::count(held.observations, "observation"),
+            format::summaries(held.summaries),
+            format::count(held.sessions, "session"),
             settings.paths.data().display(),
         )),
     };
@@ -29,18 +29,18 @@ pub fn run(settings: &Settings) -> Result<()> {
     if settings.paths.exist() {
         out.push_str(&match probe::keys(&settings.paths).len() as u64 {
             0 => say("No worker is running, which is right when no agent works."),
-            n => say(&format!("{} with a worker: memctl ps", words::count(n, "session"))),
+            n => say(&format!("{} with a worker: memctl ps", format::count(n, "session"))),
         });
     }
-    let hooks = hooks::look(settings);
+    let hooks = client_hooks::status(settings);
     out.push('\n');
     match (&store, hooks) {
         (Err(_), _) => out.push_str("Next: memctl status says more.\n"),
-        (Ok(_), Hooks::Missing | Hooks::Disabled) => out.push_str(&remedy(hooks)),
-        (Ok(None), Hooks::Installed | Hooks::Twice) => {
+        (Ok(_), HookStatus::Missing | HookStatus::Disabled) => out.push_str(&remedy(hooks)),
+        (Ok(None), HookStatus::Installed | HookStatus::Twice) => {
             out.push_str(&say("The hooks are installed: the next session is recorded."));
         }
-        (Ok(Some(_)), Hooks::Installed | Hooks::Twice) => {
+        (Ok(Some(_)), HookStatus::Installed | HookStatus::Twice) => {
             out.push_str(&say("Next: memctl context shows what a session here is told."));
         }
     }
@@ -49,11 +49,11 @@ pub fn run(settings: &Settings) -> Result<()> {
 }
 
 /// What to do so that sessions are recorded, as a paragraph; nothing when they are.
-pub fn remedy(hooks: Hooks) -> String {
+pub fn remedy(hooks: HookStatus) -> String {
     let why = match hooks {
-        Hooks::Installed | Hooks::Twice => return String::new(),
-        Hooks::Disabled => "Its plugin is disabled in Claude Code. To switch it on:",
-        Hooks::Missing => "Claude Code's settings lack its hooks. To record sessions:",
+        HookStatus::Installed | HookStatus::Twice => return String::new(),
+        HookStatus::Disabled => "Its plugin is disabled in Claude Code. To switch it on:",
+        HookStatus::Missing => "Claude Code's settings lack its hooks. To record sessions:",
     };
     let why = wrapped("", 0, why, terminal::width());
     let commands: String = hooks.remedy().iter().map(|c| format!("  {c}\n")).collect();
@@ -62,7 +62,7 @@ pub fn remedy(hooks: Hooks) -> String {
 
 /// The same in a line, for who wanted to see what cannot be there.
 pub fn hint(settings: &Settings) -> Option<String> {
-    match hooks::look(settings).remedy()[..] {
+    match client_hooks::status(settings).remedy()[..] {
         [] => None,
         ref commands => Some(format!("to record sessions: {}", commands.join(" && "))),
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use memctl_proto::line::Status;
 use serde::Serialize;
 
-use super::paint::{self, ID};
+use super::format::{self, bytes, or_dash, short, span};
+use super::style::{self, ID};
 use super::table::{Cell, Column, column, table};
 use super::terminal;
-use super::words::{self, bytes, or_dash, short, span};
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::probe::{self, Found};
@@ -99,18 +99,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let now = clock::now_ms();
     let width = terminal::width();
     let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
-    let id_length = words::id_length(&ids, width);
+    let id_length = format::id_length(&ids, width);
     let dash = || "-".to_owned();
     let cells = |row: &Row| -> [Cell; 9] {
         [
             Cell::painted(short(&row.session, id_length), ID),
             or_dash(&row.project).into(),
             row.pid.map_or_else(dash, |pid| pid.to_string()).into(),
-            Cell::painted(row.state.clone(), paint::state(&row.state)),
+            Cell::painted(row.state.clone(), style::of_state(&row.state)),
             or_dash(&row.doing).into(),
             row.queue.to_string().into(),
             row.idle_ms.map_or_else(dash, |ms| span(Duration::from_millis(ms))).into(),
-            row.started_at_epoch.map_or_else(dash, |at| words::age(at, now)).into(),
+            row.started_at_epoch.map_or_else(dash, |at| format::age(at, now)).into(),
             row.rss_bytes.map_or_else(dash, bytes).into(),
         ]
     };

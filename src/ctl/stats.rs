@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::paint::{ID, PLAIN};
+use super::format::{self, count, dollars, or_dash, short, tokens};
+use super::style::{ID, PLAIN};
 use super::table::{Cell, Column, column, table};
 use super::terminal::{self, wrapped};
-use super::words::{self, count, dollars, or_dash, short, tokens};
 use crate::clock;
 use crate::config::{Agent, Settings, parse_duration};
 use crate::context::plain::visible;
@@ -132,7 +132,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn listed(groups: &[Group], by: Grouping) -> String {
     let width = terminal::width();
     let ids: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-    let id_length = words::id_length(&ids, width);
+    let id_length = format::id_length(&ids, width);
     let cells = |group: &Group| -> [Cell; 9] {
         let own = by != Grouping::Backend;
         let number = |n: u64, known: bool| if known { n.to_string() } else { "-".into() };

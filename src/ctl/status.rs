@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
+use super::client_hooks::{self, HookStatus};
+use super::format::{self, count, short};
 use super::health::workers::Workers;
-use super::health::{self, Finding, Level, database, places, workers};
-use super::hooks::{self, Hooks};
-use super::paint::{self, BAD, GOOD, HEAD, ID, PASSING, paint};
+use super::health::{self, Finding, Level, database, files, workers};
+use super::style::{self, BAD, GOOD, HEAD, ID, PASSING, paint};
 use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
-use super::words::{self, count, short};
 use super::{PATIENCE, overview, probe_store};
 use crate::clock;
 use crate::config::Settings;
@@ -54,7 +54,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             .hint(format!("it lies in {}", settings.paths.data().display()))
     })?;
     let workers = workers::ask(settings);
-    let hooks = hooks::look(settings);
+    let hooks = client_hooks::status(settings);
     let reader = Reader::open(&settings.paths, PATIENCE).context("database")?;
     let mut troubles = Vec::new();
     let mut recent = Vec::new();
@@ -69,13 +69,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         troubles.extend(database::log(conn).context("database")?);
         troubles.extend(database::notices(conn).context("database")?);
     }
-    if hooks == Hooks::Twice {
+    if hooks == HookStatus::Twice {
         troubles.push(health::hooks_twice());
     }
-    troubles.extend(places::spool(settings));
-    troubles.extend(places::sockets(settings));
+    troubles.extend(files::spool(settings));
+    troubles.extend(files::sockets(settings));
     troubles.extend(workers::hung(&workers));
-    troubles.retain(|finding| finding.level != Level::Well);
+    troubles.retain(|finding| finding.level != Level::Ok);
     let troubles: Vec<String> = troubles.iter().map(Finding::sentence).collect();
     if args.json {
         return super::print_json(&json!({
@@ -94,7 +94,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if held.is_some() {
         out.push_str(&latest(&project.name, &recent));
     }
-    if matches!(hooks, Hooks::Missing | Hooks::Disabled) {
+    if matches!(hooks, HookStatus::Missing | HookStatus::Disabled) {
         out.push_str(&format!("\n{}", overview::remedy(hooks)));
     }
     for (n, trouble) in troubles.iter().enumerate() {
@@ -110,7 +110,7 @@ fn figures(
     held: &Held,
     queue: queue_admin::Counts,
     workers: &Workers,
-    hooks: Hooks,
+    hooks: HookStatus,
 ) -> String {
     // A number that should be none.
     let bad = |n: u64, word: &str| {
@@ -118,10 +118,10 @@ fn figures(
         if n == 0 { text } else { paint(&text, BAD) }
     };
     let hooks = match hooks {
-        Hooks::Installed => paint("installed", GOOD),
-        Hooks::Twice => paint("installed twice", PASSING),
-        Hooks::Disabled => paint("disabled", PASSING),
-        Hooks::Missing => paint("not in Claude Code's settings", PASSING),
+        HookStatus::Installed => paint("installed", GOOD),
+        HookStatus::Twice => paint("installed twice", PASSING),
+        HookStatus::Disabled => paint("disabled", PASSING),
+        HookStatus::Missing => paint("not in Claude Code's settings", PASSING),
     };
     format!(
         "data      {}\nmemory    {}, {}, {}\nqueue     {} waiting, {} in hand, {}\n\
@@ -129,7 +129,7 @@ fn figures(
         settings.paths.data().display(),
         count(held.sessions, "session"),
         count(held.observations, "observation"),
-        words::summaries(held.summaries),
+        format::summaries(held.summaries),
         queue.pending,
         queue.processing,
         bad(queue.failed, "failed"),
@@ -146,12 +146,12 @@ fn latest(project: &str, recent: &[Session]) -> String {
     let now = clock::now_ms();
     let width = terminal::width();
     let ids: Vec<&str> = recent.iter().map(|s| s.content_session_id.as_str()).collect();
-    let id_length = words::id_length(&ids, width);
+    let id_length = format::id_length(&ids, width);
     let row = |s: &Session| {
         [
             Cell::painted(format!("  {}", short(&s.content_session_id, id_length)), ID),
-            Cell::painted(s.status.clone(), paint::state(&s.status)),
-            format!("{} ago", words::age(s.last_event_epoch, now)).into(),
+            Cell::painted(s.status.clone(), style::of_state(&s.status)),
+            format!("{} ago", format::age(s.last_event_epoch, now)).into(),
             count(s.prompts as u64, "prompt").into(),
         ]
     };

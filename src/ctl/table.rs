@@ -5,7 +5,7 @@
 use owo_colors::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::paint::{HEAD, PLAIN, paint};
+use super::style::{HEAD, PLAIN, paint};
 
 const GAP: usize = 2;
 

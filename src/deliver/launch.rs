@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 use std::io;
 
-use crate::config::{self, Settings, Starter};
+use crate::config::{self, Settings, StartedBy};
 use crate::lock::{self, Probe};
 use crate::process;
 
@@ -17,24 +17,24 @@ use crate::process;
 /// When no process can be made: the next event, or the next start of a session, tries again.
 pub fn start(settings: &Settings, client: &str, session: &str) -> io::Result<()> {
     let words = ["worker", "--client", client, "--session", session];
-    detached(settings, Starter::Session, &words)
+    detached(settings, StartedBy::Session, &words)
 }
 
 /// Starts a worker that finishes what is left of a session, and does not linger.
 pub fn finish_off(settings: &Settings, client: &str, session: &str) -> io::Result<()> {
     let words = ["worker", "--client", client, "--session", session, "--recovery"];
-    detached(settings, Starter::Recovery, &words)
+    detached(settings, StartedBy::Recovery, &words)
 }
 
 /// Starts `memctl recover`, unless one is at work: that one looks again before it leaves.
 pub fn recovery(settings: &Settings) -> io::Result<()> {
     match lock::probe(&settings.paths.recover_lock()) {
         Ok(Probe::Held) => Ok(()),
-        _ => detached(settings, Starter::Recovery, &["recover"]),
+        _ => detached(settings, StartedBy::Recovery, &["recover"]),
     }
 }
 
-fn detached(settings: &Settings, starter: Starter, args: &[&str]) -> io::Result<()> {
+fn detached(settings: &Settings, starter: StartedBy, args: &[&str]) -> io::Result<()> {
     let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
     process::spawn_detached(&args, &config::worker_env(settings, starter))
 }

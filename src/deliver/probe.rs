@@ -62,7 +62,7 @@ pub fn keys(paths: &Paths) -> Vec<String> {
             .flatten()
             .filter_map(|entry| entry.file_name().into_string().ok())
     };
-    let locks = names(paths.run()).filter_map(|n| Paths::key_of_lock(&n).map(str::to_owned));
+    let locks = names(paths.run_dir()).filter_map(|n| Paths::key_of_lock(&n).map(str::to_owned));
     let sockets = names(paths.sockets().to_owned())
         .filter_map(|n| paths.key_of_socket(&n).map(str::to_owned));
     let mut keys: Vec<String> = locks.chain(sockets).collect();

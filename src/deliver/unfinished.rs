@@ -41,7 +41,7 @@ pub fn elsewhere(
 /// before its lock file, so sockets alone, which may lie among thousands of files, are not looked
 /// for here.
 fn left_behind(paths: &Paths, own: &str) -> bool {
-    let run = paths.run();
+    let run = paths.run_dir();
     fs::read_dir(&run).into_iter().flatten().flatten().any(|entry| {
         let name = entry.file_name();
         let key = name.to_str().and_then(Paths::key_of_lock).filter(|key| *key != own);

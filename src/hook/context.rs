@@ -84,7 +84,7 @@ fn open(settings: &Settings) -> store::Result<Option<Reader>> {
 
 /// One line on what went wrong since the user was last told, each trouble once.
 fn notice(settings: &Settings) -> Option<String> {
-    let mut troubles: Vec<String> = settings.config.troubles.clone();
+    let mut troubles: Vec<String> = settings.config.problems.clone();
     match spool::lost(&settings.paths) {
         0 => {}
         1 => troubles.push("1 event was lost so far: no place could be written".into()),
@@ -94,7 +94,7 @@ fn notice(settings: &Settings) -> Option<String> {
         let found = notices::list(reader.connection()).unwrap_or_default();
         troubles.extend(found.into_iter().map(|(_, text)| text));
     }
-    let path = settings.paths.told();
+    let path = settings.paths.notices_shown();
     let told = fs::read_to_string(&path).unwrap_or_default();
     troubles.retain(|trouble| !told.lines().any(|line| line == trouble));
     if troubles.is_empty() {

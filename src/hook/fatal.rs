@@ -41,7 +41,7 @@ pub fn install() {
         let place = info.location().map_or_else(String::new, ToString::to_string);
         let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {place}");
         if let Some(path) = super::general_log() {
-            log::line(&path, Level::ERROR, &format!("hook: panicked at {place}"));
+            log::append(&path, Level::ERROR, &format!("hook: panicked at {place}"));
         }
         leave();
     }));
@@ -75,7 +75,7 @@ pub fn give_up_after(time: Duration) {
 
 /// An event is in our hands: going down now would lose it.
 pub fn holds(paths: &Paths) {
-    if let Ok(file) = CString::new(paths.lost().as_os_str().as_bytes()) {
+    if let Ok(file) = CString::new(paths.lost_events().as_os_str().as_bytes()) {
         LOSS.store(file.into_raw(), Ordering::SeqCst);
     }
 }

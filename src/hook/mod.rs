@@ -91,7 +91,7 @@ impl Trouble {
     fn tell(&self) {
         let _ = writeln!(std::io::stderr(), "memctl: hook: {}", self.why);
         if let Some(file) = &self.log {
-            log::line(file, Level::WARN, &format!("hook: {}", self.why));
+            log::append(file, Level::WARN, &format!("hook: {}", self.why));
         }
     }
 }
@@ -133,7 +133,7 @@ fn listen(
     testpoint::at("hook.read");
     let payload = Payload::parse(&read.text).map_err(|e| e.to_string())?;
     if let (None, Some(cwd)) = (project_dir, &payload.cwd)
-        && settings.config_lies_in(Path::new(&**cwd))
+        && settings.config_file_is_in(Path::new(&**cwd))
     {
         *settings = config::load(env, Some(Path::new(&**cwd)))?;
     }

@@ -27,7 +27,7 @@ pub fn first_to_tell(paths: &Paths, key: &str, event: &Event) -> bool {
 fn claim(paths: &Paths, key: &str, event: &Event) -> std::io::Result<bool> {
     let process = event.process.map(|p| format!("{}-{}", p.pid, p.start)).unwrap_or_default();
     let start = format!("{key} {process} {}", event.reason.as_deref().unwrap_or_default());
-    let path = paths.starts();
+    let path = paths.recent_starts();
     let Some(_held) = lock::exclusive(&path, Some(PATIENCE))? else { return Ok(true) };
     // What a power cut made of it is forgotten like all that is old.
     let text = fs::read(&path)?;
@@ -73,9 +73,9 @@ mod tests {
         assert!(start("b", 1, "startup", 1300));
         assert!(start("a", 1, "compact", 1300));
         assert!(start("a", 1, "startup", 4000), "later, it is another one");
-        let kept = std::fs::read_to_string(paths.starts()).unwrap();
+        let kept = std::fs::read_to_string(paths.recent_starts()).unwrap();
         assert_eq!(kept.lines().count(), 1, "{kept}");
-        std::fs::write(paths.starts(), b"\xff\xfe\n").unwrap();
+        std::fs::write(paths.recent_starts(), b"\xff\xfe\n").unwrap();
         assert!(start("a", 1, "startup", 9000));
         assert!(!start("a", 1, "startup", 9001), "a file that was damaged is whole again");
         std::fs::remove_dir_all(paths.data()).unwrap();

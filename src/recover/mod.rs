@@ -61,7 +61,7 @@ pub fn run() -> Result<()> {
     process::set_alarm(LAST_RESORT);
     process::show_name();
     // Without a log it works all the same.
-    let _ = log::init_worker(&settings.paths.general_log(), LevelFilter::INFO);
+    let _ = log::init(&settings.paths.general_log(), LevelFilter::INFO);
     let lock = settings.paths.recover_lock();
     let try_lock = || lock::exclusive(&lock, Some(GLANCE)).context("recovery lock");
     let mut held = try_lock()?;

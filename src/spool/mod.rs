@@ -137,7 +137,7 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
     if exists(paths, key) {
         remove_folders(paths, key)?;
     }
-    for entry in fs::read_dir(paths.spool_dead()).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(paths.dead_letters()).into_iter().flatten().flatten() {
         if read_file(entry.path()).is_ok_and(|file| file.event.is_ok_and(|event| ours(&event))) {
             remove(&entry.path())?;
             n_gone += 1;
@@ -149,9 +149,9 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
 /// Sets a file aside that cannot be taken in. It is never thrown away: where it cannot be moved
 /// or copied it stays.
 pub fn bury(paths: &Paths, path: &Path) -> io::Result<()> {
-    make_dir(&paths.spool_dead())?;
+    make_dir(&paths.dead_letters())?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let grave = paths.spool_dead().join(format!("{}-{name}", Uuid::now_v7()));
+    let grave = paths.dead_letters().join(format!("{}-{name}", Uuid::now_v7()));
     match fs::rename(path, &grave) {
         Err(e) if e.kind() == ErrorKind::CrossesDevices => {
             fs::copy(path, &grave)?;
@@ -192,13 +192,13 @@ pub fn keys(paths: &Paths) -> Vec<String> {
 
 /// The directories that hold spools and are ours.
 fn dirs(paths: &Paths) -> Vec<PathBuf> {
-    let second = second_is_ours(paths).then(|| paths.second_spools());
+    let second = second_is_ours(paths).then(|| paths.fallback_dir());
     [paths.spools()].into_iter().chain(second).collect()
 }
 
 /// How many files were set aside.
 pub fn dead(paths: &Paths) -> u64 {
-    fs::read_dir(paths.spool_dead()).into_iter().flatten().count() as u64
+    fs::read_dir(paths.dead_letters()).into_iter().flatten().count() as u64
 }
 
 /// Whether events wait in the second place, which does not survive every power cut.
@@ -212,7 +212,7 @@ pub fn second_place_in_use(paths: &Paths) -> bool {
 
 /// Removes temporary files of hooks that were killed while they wrote.
 pub fn sweep(paths: &Paths) {
-    let second = second_is_ours(paths).then(|| paths.second_spool_tmp());
+    let second = second_is_ours(paths).then(|| paths.fallback_spool_tmp());
     for dir in [paths.spool_tmp()].into_iter().chain(second) {
         if fs::symlink_metadata(&dir).is_ok_and(|meta| !meta.is_dir()) {
             continue;
@@ -236,14 +236,14 @@ pub fn count_lost(paths: &Paths) {
     let append = |path: PathBuf| {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
     };
-    if append(paths.lost()).is_err() && make_second(paths).is_ok() {
-        let _ = append(paths.second_lost());
+    if append(paths.lost_events()).is_err() && make_second(paths).is_ok() {
+        let _ = append(paths.fallback_lost_events());
     }
 }
 
 /// Keeps room on the disk for counting losses, which come when it is full.
 pub fn prepare_to_count(paths: &Paths) {
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(paths.lost());
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(paths.lost_events());
     if let Ok(file) = file
         && file.metadata().is_ok_and(|meta| meta.blocks() == 0)
     {
@@ -253,8 +253,8 @@ pub fn prepare_to_count(paths: &Paths) {
 
 /// How many events were lost since the data dir was made.
 pub fn lost(paths: &Paths) -> u64 {
-    let second = second_is_ours(paths).then(|| paths.second_lost());
-    let files = [paths.lost()].into_iter().chain(second);
+    let second = second_is_ours(paths).then(|| paths.fallback_lost_events());
+    let files = [paths.lost_events()].into_iter().chain(second);
     files.filter_map(|p| Some(fs::metadata(p).ok()?.len())).sum()
 }
 
@@ -402,10 +402,10 @@ mod tests {
         let w = world();
         let victim = w.paths.data().join("victim");
         fs::create_dir(&victim).unwrap();
-        let folder = victim.join(w.paths.second_spool(&w.key)[0].file_name().unwrap());
+        let folder = victim.join(w.paths.fallback_spools(&w.key)[0].file_name().unwrap());
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("0000000001.json"), event("injected").to_json()).unwrap();
-        std::os::unix::fs::symlink(&victim, w.paths.second_spools()).unwrap();
+        std::os::unix::fs::symlink(&victim, w.paths.fallback_dir()).unwrap();
         assert!(!exists(&w.paths, &w.key));
         assert_eq!(texts(&w), [] as [&str; 0]);
         assert!(keys(&w.paths).is_empty() && !second_place_in_use(&w.paths));

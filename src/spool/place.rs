@@ -25,16 +25,16 @@ pub struct Place {
 pub fn places(paths: &Paths, key: &str) -> Vec<Place> {
     let mut places = vec![Place { folder: paths.spool(key), tmp: paths.spool_tmp() }];
     if second_is_ours(paths) {
-        let tmp = paths.second_spool_tmp();
+        let tmp = paths.fallback_spool_tmp();
         // What stands under the stand-in name came before the data dir had one of its own.
-        let folders = paths.second_spool(key).into_iter().rev();
+        let folders = paths.fallback_spools(key).into_iter().rev();
         places.extend(folders.map(|folder| Place { folder, tmp: tmp.clone() }));
     }
     places
 }
 
 pub fn second_is_ours(paths: &Paths) -> bool {
-    fs::symlink_metadata(paths.second_spools()).is_ok_and(|meta| {
+    fs::symlink_metadata(paths.fallback_dir()).is_ok_and(|meta| {
         meta.is_dir() && meta.uid() == process::own_uid() && meta.permissions().mode() & 0o077 == 0
     })
 }
@@ -44,11 +44,11 @@ pub fn second_is_ours(paths: &Paths) -> bool {
 /// # Errors
 /// `PermissionDenied` when somebody else's stands there.
 pub fn make_second(paths: &Paths) -> io::Result<()> {
-    make_dir(&paths.second_spools())?;
+    make_dir(&paths.fallback_dir())?;
     if second_is_ours(paths) {
         return Ok(());
     }
-    let place = paths.second_spools();
+    let place = paths.fallback_dir();
     let why = format!("{} is not a directory of ours alone", place.display());
     Err(io::Error::new(ErrorKind::PermissionDenied, why))
 }
@@ -57,8 +57,8 @@ impl Place {
     /// The second place, made when it is not there.
     pub fn second(paths: &Paths, key: &str) -> io::Result<Place> {
         make_second(paths)?;
-        let folder = paths.second_spool(key).swap_remove(0);
-        Ok(Place { folder, tmp: paths.second_spool_tmp() })
+        let folder = paths.fallback_spools(key).swap_remove(0);
+        Ok(Place { folder, tmp: paths.fallback_spool_tmp() })
     }
 
     /// Puts an event here; `None`: so many are here that it is not taken.

@@ -50,7 +50,7 @@ impl StoreLock {
             return taken;
         }
         // Not opened yet, or somebody has removed the whole data dir under us.
-        DirBuilder::new().recursive(true).mode(0o700).create(paths.run())?;
+        DirBuilder::new().recursive(true).mode(0o700).create(paths.run_dir())?;
         wait(self.lock.insert(FileLock::open(&paths.store_lock())?), patience)
     }
 }

@@ -48,7 +48,7 @@ fn serve(args: &[OsString]) -> Result<()> {
     die_with_the_intake();
     let _ = log::prune(&settings.paths.logs(), settings.config.log_max);
     // Without a log it works all the same.
-    let _ = log::init_worker(&settings.paths.log(&session.key), LevelFilter::INFO);
+    let _ = log::init(&settings.paths.log(&session.key), LevelFilter::INFO);
 
     testpoint::at("worker.born");
     let lock = birth::become_owner(&settings, &session, recovery).context("session lock")?;

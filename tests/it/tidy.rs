@@ -70,7 +70,7 @@ fn each_thing_has_one_home() {
         ("cfg(target_os", "src/process/"),
         (
             "thread::sleep",
-            "src/ctl/wait.rs src/worker/owner.rs src/recover/ src/testpoint.rs src/process/ src/lock/ src/store/ensure/",
+            "src/ctl/poll.rs src/worker/owner.rs src/recover/ src/testpoint.rs src/process/ src/lock/ src/store/ensure/",
         ),
         ("env::var", "src/config/ src/testpoint.rs src/process/"),
         ("bincode", "proto/"),

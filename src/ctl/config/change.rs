@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::secret;
-use crate::config::{self, BACKENDS, Key, Origin, Settings, edit, env_name, process_env};
+use crate::config::{self, BACKENDS, Key, Settings, ValueSource, edit, env_name, process_env};
 use crate::failure::{Result, failed, usage};
 
 /// The setting of this name, or the nearest one in the refusal.
@@ -20,7 +20,7 @@ pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
     super::super::print(&format!("{name} = {value}\n"))?;
     let now = reload()?;
     warn_of_the_environment(&now, key);
-    if settings.inside_project && key.private {
+    if settings.config_in_project && key.user_only {
         super::super::tell(&format!(
             "memctl: {name} is not obeyed in this directory: {} lies inside it",
             file.display()
@@ -60,7 +60,7 @@ fn reload() -> Result<Settings> {
 
 fn warn_of_the_environment(now: &Settings, key: &Key) {
     let value = super::value(now, key.name);
-    if value.origin == Origin::Environment {
+    if value.origin == ValueSource::Environment {
         let variable = env_name(key.name);
         super::super::tell(&format!(
             "memctl: {variable} in the environment comes first: {} is {}",

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::table::{self, Cell, column};
 use super::terminal;
-use crate::config::{Origin, Settings, Value};
+use crate::config::{Settings, Value, ValueSource};
 use crate::failure::Result;
 use crate::store::{Store, agents};
 
@@ -175,9 +175,9 @@ fn row(value: &Value) -> Row<'_> {
         value: &value.text,
         default: value.key.default,
         origin: match value.origin {
-            Origin::Default => "default",
-            Origin::File => "file",
-            Origin::Environment => "environment",
+            ValueSource::Default => "default",
+            ValueSource::File => "file",
+            ValueSource::Environment => "environment",
         },
         meaning: value.key.doc,
     }

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::super::table::{Cell, column, table};
-use super::super::{terminal, words};
-use crate::config::secrets::{self, Place, Secret};
-use crate::config::{Agent, BACKENDS, Settings, nearest, process_env, usual_keys};
+use super::super::{format, terminal};
+use crate::config::secrets::{self, KeySource, Secret};
+use crate::config::{Agent, BACKENDS, Settings, default_key_names, nearest, process_env};
 use crate::failure::{Context, Result, failed, usage};
 
 /// No key is as long.
@@ -70,8 +70,8 @@ fn set(settings: &Settings, name: &str) -> Result<()> {
     super::super::print(&format!("{name} is kept in {}\n", file.display()))?;
     super::try_again(settings);
     let agent = &settings.config.agent;
-    if users(agent, name).is_empty() && !usual_keys().any(|known| known == name) {
-        let hint = match nearest(name, usual_keys()) {
+    if users(agent, name).is_empty() && !default_key_names().any(|known| known == name) {
+        let hint = match nearest(name, default_key_names()) {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("memctl config set agent.openai.key {name} makes one"),
         };
@@ -90,8 +90,8 @@ fn unset(settings: &Settings, name: &str) -> Result<()> {
 fn list(settings: &Settings, json: bool) -> Result<()> {
     let agent = &settings.config.agent;
     let mut known: BTreeMap<String, &'static str> = BTreeMap::new();
-    let of_backends = BACKENDS.iter().flat_map(|backend| agent.keys(backend));
-    for name in of_backends.cloned().chain(usual_keys().map(str::to_owned)) {
+    let of_backends = BACKENDS.iter().flat_map(|backend| agent.key_names(backend));
+    for name in of_backends.cloned().chain(default_key_names().map(str::to_owned)) {
         if process_env(&name).is_some_and(|key| !key.is_empty()) {
             known.insert(name, "environment");
         }
@@ -114,7 +114,7 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
         .iter()
         .map(|row| {
             let used_by = row.used_by.join(", ");
-            [row.name.as_str().into(), row.origin.into(), words::or_dash(&used_by).into()]
+            [row.name.as_str().into(), row.origin.into(), format::or_dash(&used_by).into()]
         })
         .collect();
     super::super::print(&table(&columns, &cells, terminal::width()))
@@ -122,7 +122,7 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
 
 /// Backends that may take a key of this name.
 fn users(agent: &Agent, name: &str) -> Vec<&'static str> {
-    let takes = |backend: &&&str| agent.keys(backend).iter().any(|key| key == name);
+    let takes = |backend: &&&str| agent.key_names(backend).iter().any(|key| key == name);
     BACKENDS.iter().filter(takes).copied().collect()
 }
 
@@ -135,10 +135,10 @@ pub fn missing(settings: &Settings, backend: &str) {
 
 /// Why a backend that wants a key has none, and what to do.
 pub fn trouble_with_key(settings: &Settings, backend: &str) -> Option<String> {
-    let keys = settings.config.agent.keys(backend);
+    let keys = settings.config.agent.key_names(backend);
     let name = keys.first()?;
     match secrets::api_key(settings, &process_env, keys) {
-        Ok(Some((_, Place::File | Place::Environment))) => None,
+        Ok(Some((_, KeySource::File | KeySource::Environment))) => None,
         Ok(None) => Some(format!("{backend} has no key yet: memctl config secret set {name}")),
         Err(why) => Some(why),
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::PATIENCE;
-use crate::ctl::health::places::{open_to_others, private_files};
+use crate::ctl::health::files::{open_to_others, private_files};
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result};
 use crate::recover::tidy;

@@ -6,10 +6,10 @@ mod trial;
 use serde::Serialize;
 use serde_json::json;
 
-use super::health::{self, Finding, Level, agents, database, places, workers};
-use super::paint::{self, BAD, GOOD, PASSING, paint};
+use super::format::count;
+use super::health::{self, Finding, Level, agents, database, files, workers};
+use super::style::{self, BAD, GOOD, PASSING, paint};
 use super::terminal::{self, wrapped};
-use super::words::count;
 use crate::config::Settings;
 use crate::failure::{Result, failed};
 
@@ -71,18 +71,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 }
 
 fn look(settings: &Settings) -> Result<Vec<Finding>> {
-    let mut found = places::data(settings);
-    found.extend(places::config(settings));
+    let mut found = files::data(settings);
+    found.extend(files::config(settings));
     found.extend(agents::findings(settings));
     found.extend(health::of_hooks(settings));
     if settings.paths.exist() {
         found.extend(database::findings(settings)?);
-        found.extend(places::spool(settings));
-        found.extend(places::spooled(settings));
+        found.extend(files::spool(settings));
+        found.extend(files::spooled(settings));
         found.extend(workers::findings(settings));
         found.extend(workers::logs(settings));
     }
-    found.extend(places::sockets(settings));
+    found.extend(files::sockets(settings));
     Ok(found)
 }
 
@@ -118,7 +118,7 @@ fn row(finding: &Finding) -> Row<'_> {
 
 fn word(level: Level) -> &'static str {
     match level {
-        Level::Well => "ok",
+        Level::Ok => "ok",
         Level::Note => "note",
         Level::Wrong => "wrong",
     }
@@ -126,7 +126,7 @@ fn word(level: Level) -> &'static str {
 
 fn style(level: Level) -> owo_colors::Style {
     match level {
-        Level::Well => paint::PLAIN,
+        Level::Ok => style::PLAIN,
         Level::Note => PASSING,
         Level::Wrong => BAD,
     }

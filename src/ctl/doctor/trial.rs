@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use crate::agent::{self, Admission, AgentError, Backend, CallRequest, Ledger};
 use crate::clock;
 use crate::config::Settings;
+use crate::ctl::format::{count, dollars, span};
 use crate::ctl::health::Finding;
-use crate::ctl::words::{count, dollars, span};
 use crate::memory::{Batch, CallOutcome, Cause, Distilled, Message, Prompt, Usage};
 use crate::store::usage::{self, Call, Opened};
 use crate::store::{self, Store, agents};
@@ -136,7 +136,7 @@ fn judge(name: &str, trial: &Trial) -> Finding {
         }
         Ok(distilled) => {
             let n = count(distilled.observations.len() as u64, "observation");
-            Finding::well(
+            Finding::ok(
                 "agent",
                 format!("{name} made {n} and a summary of a trial in {took}{used}"),
             )
@@ -154,7 +154,7 @@ fn remedy(settings: &Settings, backend: Backend, why: &AgentError) -> Option<Str
         AgentError::Setup(_) if program => "log in: claude, then /login; agent.claude.command \
              and agent.claude.model say what is run"
             .into(),
-        AgentError::Setup(_) => match settings.config.agent.keys(name).first() {
+        AgentError::Setup(_) => match settings.config.agent.key_names(name).first() {
             Some(key) => format!(
                 "memctl config secret set {key}, for another key; agent.{name}.model and \
                  agent.{name}.base_url say who is asked"
@@ -243,7 +243,7 @@ mod tests {
         let home = |name: &str| (name == "HOME").then(|| dir.path().into());
         let settings = crate::config::load(&home, None).unwrap();
         let found = judge("extractive", &ask(&settings, Backend::Extractive));
-        assert_eq!(found.level, Level::Well, "{found:?}");
+        assert_eq!(found.level, Level::Ok, "{found:?}");
         assert!(found.says.contains("1 observation and a summary"), "{found:?}");
     }
 

@@ -29,7 +29,7 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
                 format!("{first}, {model}; memctl doctor --agent tries it")
             }
         };
-        found.push(Finding::well("agent", says));
+        found.push(Finding::ok("agent", says));
     }
     found
 }

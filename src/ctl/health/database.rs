@@ -10,8 +10,8 @@ use crate::clock;
 use crate::config::Settings;
 use crate::context::plain::visible;
 use crate::ctl::PATIENCE;
+use crate::ctl::format::{bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
-use crate::ctl::words::{bytes, count, dollars, short, tokens};
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result};
 use crate::paths::session_key;
@@ -47,11 +47,11 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
                 Finding::note("database", says).todo("the next session brings it up to date");
             return (vec![older], None);
         }
-        Ok(None) => return (vec![Finding::well("database", "not there yet")], None),
+        Ok(None) => return (vec![Finding::ok("database", "not there yet")], None),
         Err(e) => return (vec![unreadable(&e)], None),
     };
     let found = match journal.as_str() {
-        "wal" => Finding::well("database", format!("whole, {}", bytes(size))),
+        "wal" => Finding::ok("database", format!("whole, {}", bytes(size))),
         mode => Finding::note("database", format!("whole, {}, journal mode {mode}", bytes(size)))
             .todo("a file system with shared memory has it faster"),
     };
@@ -113,8 +113,7 @@ pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Findin
     }
     if found.is_empty() {
         let waiting = counts.pending + counts.processing;
-        found
-            .push(Finding::well("queue", format!("{} in it, none stuck", count(waiting, "event"))));
+        found.push(Finding::ok("queue", format!("{} in it, none stuck", count(waiting, "event"))));
     }
     Ok(found)
 }
@@ -139,7 +138,7 @@ pub fn spending(settings: &Settings, conn: &Connection) -> store::Result<Vec<Fin
         let says = format!("today {}", against_budget(today, agent));
         let full = usage::is_spent(today, agent.budget.day);
         found.push(match full {
-            false => Finding::well("budget", says),
+            false => Finding::ok("budget", says),
             true => Finding::note("budget", format!("{says}: extractive carries on"))
                 .todo("memctl config set agent.budget.day_cost 5, or wait for tomorrow"),
         });

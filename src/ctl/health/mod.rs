@@ -3,17 +3,17 @@
 
 pub mod agents;
 pub mod database;
-pub mod places;
+pub mod files;
 pub mod workers;
 
 use crate::config::Settings;
 
-use super::hooks::{self, Hooks};
+use super::client_hooks::{self, HookStatus};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// As it should be.
-    Well,
+    Ok,
     /// Worth knowing; it works all the same.
     Note,
     /// Something does not work, or is open to others.
@@ -31,8 +31,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub fn well(check: &'static str, says: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Well, says: says.into(), todo: None }
+    pub fn ok(check: &'static str, says: impl Into<String>) -> Finding {
+        Finding { check, level: Level::Ok, says: says.into(), todo: None }
     }
 
     pub fn note(check: &'static str, says: impl Into<String>) -> Finding {
@@ -59,24 +59,26 @@ impl Finding {
 /// Whether the client runs our hooks, and only once.
 pub fn of_hooks(settings: &Settings) -> Vec<Finding> {
     let here = std::env::current_dir().unwrap_or_default();
-    let in_project = hooks::in_project(&here, settings.home.as_deref());
-    let installed = hooks::look(settings);
+    let in_project = client_hooks::in_project(&here, settings.home.as_deref());
+    let installed = client_hooks::status(settings);
     let missing = |why: &str| Finding::note("hooks", why).todo(installed.remedy().join(" && "));
     let twice = |file: &std::path::Path| {
         let says = format!("the hooks are installed twice here, in {} too", file.display());
         Finding::note("hooks", says).todo("take the entries that run memctl out of it")
     };
     match installed {
-        Hooks::Installed if !in_project.is_empty() => {
+        HookStatus::Installed if !in_project.is_empty() => {
             in_project.iter().map(|file| twice(file)).collect()
         }
-        Hooks::Installed => vec![Finding::well("hooks", "installed in Claude Code")],
-        Hooks::Twice => vec![hooks_twice()],
-        Hooks::Disabled | Hooks::Missing if !in_project.is_empty() => {
-            vec![Finding::well("hooks", "installed for this project alone")]
+        HookStatus::Installed => vec![Finding::ok("hooks", "installed in Claude Code")],
+        HookStatus::Twice => vec![hooks_twice()],
+        HookStatus::Disabled | HookStatus::Missing if !in_project.is_empty() => {
+            vec![Finding::ok("hooks", "installed for this project alone")]
         }
-        Hooks::Disabled => vec![missing("the plugin is disabled in Claude Code")],
-        Hooks::Missing => vec![missing("Claude Code's settings lack them: nothing is recorded")],
+        HookStatus::Disabled => vec![missing("the plugin is disabled in Claude Code")],
+        HookStatus::Missing => {
+            vec![missing("Claude Code's settings lack them: nothing is recorded")]
+        }
     }
 }
 

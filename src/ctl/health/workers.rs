@@ -10,8 +10,8 @@ use super::Finding;
 use crate::clock;
 use crate::config::Settings;
 use crate::context::plain::visible;
+use crate::ctl::format::count;
 use crate::ctl::logs::recent;
-use crate::ctl::words::count;
 use crate::deliver::probe::{self, Found};
 use crate::process;
 
@@ -57,7 +57,7 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
     }
     found.extend(squatted(settings));
     if found.is_empty() {
-        found.push(Finding::well("workers", format!("{} live", workers.live)));
+        found.push(Finding::ok("workers", format!("{} live", workers.live)));
     }
     found
 }
@@ -95,7 +95,7 @@ pub fn logs(settings: &Settings) -> Vec<Finding> {
     let since = clock::now_ms() - DAY;
     let lines = recent(settings, since);
     let Some(last) = lines.last() else {
-        return vec![Finding::well("logs", "no warning within a day")];
+        return vec![Finding::ok("logs", "no warning within a day")];
     };
     let n = count(lines.len() as u64, "warning");
     let (_, message) = last.pid_and_message();

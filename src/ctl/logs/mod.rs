@@ -10,9 +10,9 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
-use super::paint::{self, ID, paint};
-use super::words::{self, short};
-use super::{terminal, wait};
+use super::format::{self, short};
+use super::style::{self, ID, paint};
+use super::{poll, terminal};
 use crate::config::Settings;
 use crate::context::plain::visible;
 use crate::failure::Result;
@@ -82,7 +82,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let skipped = before.len().saturating_sub(args.lines);
     watch.print(&before[skipped..], args)?;
     while args.follow && !reader_is_gone() {
-        wait::pause();
+        poll::pause();
         let new = watch.look();
         watch.print(&new, args)?;
     }
@@ -134,7 +134,7 @@ impl Watch<'_> {
             .map(|key| self.names.session(key).unwrap_or(key).to_owned())
             .collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let id_length = words::id_length(&ids, terminal::width());
+        let id_length = format::id_length(&ids, terminal::width());
         let column = ids.iter().map(|id| id.chars().count().min(id_length)).max().unwrap_or(0);
         let mut out = String::new();
         for line in lines {
@@ -149,7 +149,7 @@ impl Watch<'_> {
                 match text.strip_prefix(line.time()).filter(|_| !line.time().is_empty()) {
                     Some(rest) => {
                         out.push_str(&paint(line.time(), ID));
-                        out.push_str(&paint(rest, paint::level(line.level())));
+                        out.push_str(&paint(rest, style::of_level(line.level())));
                     }
                     None => out.push_str(&text),
                 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Settings;
-use crate::ctl::{PATIENCE, choose};
+use crate::ctl::{PATIENCE, lookup};
 use crate::deliver::probe;
 use crate::failure::{Result, failed};
 use crate::lock;
@@ -62,7 +62,7 @@ impl Names {
                 return Err(failed(format!("no session begins with '{prefix}'"))
                     .hint("memctl logs alone shows all, memctl status lists the latest sessions"));
             }
-            _ => return Err(choose::ambiguous(prefix, &ids)),
+            _ => return Err(lookup::ambiguous(prefix, &ids)),
         };
         let of_session = |(key, session): (&String, &String)| (session == id).then(|| key.clone());
         Ok(self.0.iter().filter_map(of_session).collect())

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use memctl_proto::{Event, Kind};
 use serde_json::Value;
 
-use super::wait;
-use super::words::{count, span};
+use super::format::{count, span};
+use super::poll;
 use crate::capture::{self, CaptureContext, Captured, Payload};
 use crate::config::Settings;
 use crate::deliver::{self, Delivered, ring};
@@ -118,7 +118,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
         // In this order: what takes the spool in has the lock before, and lets it go when all is
         // done.
         let done = || !spool::exists(&settings.paths, &key) && gone();
-        if !wait::until(DISTIL, done) {
+        if !poll::until(DISTIL, done) {
             return Err(failed(format!("{name}: the worker is not done after {}", span(DISTIL)))
                 .hint("memctl ps shows what it does, memctl queue what waits"));
         }
@@ -165,7 +165,7 @@ fn hand_over(
         Delivered::Accepted { duplicate } => counts.known += u64::from(duplicate),
         Delivered::Spooled { .. } => {
             let heaped = spool::read(&settings.paths, key, HEAP).is_ok_and(|s| s.len() >= HEAP);
-            if heaped && !wait::until(TAKE_IN, || !spool::exists(&settings.paths, key)) {
+            if heaped && !poll::until(TAKE_IN, || !spool::exists(&settings.paths, key)) {
                 ring(settings, key, settings.config.hook.ring);
             }
         }

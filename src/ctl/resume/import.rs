@@ -10,7 +10,7 @@ use super::legacy::{self, Read, Rewrite};
 use super::{open, writable};
 use crate::clock;
 use crate::config::{Settings, process_env};
-use crate::ctl::words::count;
+use crate::ctl::format::count;
 use crate::failure::{Context, Result, failed};
 use crate::store::agent_sessions::{self, PIECE};
 use crate::testpoint;

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::paint::ID;
+use super::format::{age, count};
+use super::style::ID;
 use super::table::{Cell, Column, column, table};
 use super::terminal;
-use super::words::{age, count};
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::failure::{Context, Result, failed, usage};

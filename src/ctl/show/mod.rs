@@ -6,7 +6,7 @@ mod text;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{choose, overview, terminal};
+use super::{lookup, overview, terminal};
 use crate::config::Settings;
 use crate::failure::{Context, Failure, Result, failed};
 use crate::store::Reader;
@@ -80,7 +80,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     match sessions::by_prefix(conn, name).context("database")? {
         Found::Nothing => Err(unknown(name)),
         _ => {
-            let session = choose::session(conn, name)?;
+            let session = lookup::session(conn, name)?;
             let whole = whole(conn, &session)?;
             print(args, || json::session(&whole), || text::session(&whole, width))
         }

@@ -3,9 +3,9 @@
 
 use super::Whole;
 use crate::context::plain::{clip, visible};
-use crate::ctl::paint::{self, HEAD, ID, paint};
+use crate::ctl::format::{self, count};
+use crate::ctl::style::{self, HEAD, ID, paint};
 use crate::ctl::terminal::wrapped;
-use crate::ctl::words::{self, count};
 use crate::store::observations::ObservationRow;
 use crate::store::private;
 use crate::store::sessions::StoredPrompt;
@@ -20,7 +20,7 @@ type Width = Option<usize>;
 pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width) -> String {
     let o = &row.observation;
     let mut out =
-        head(&format!("o{}", row.id), &[&o.kind, &words::at(row.created_at_epoch)], width);
+        head(&format!("o{}", row.id), &[&o.kind, &format::at(row.created_at_epoch)], width);
     out.push_str(&wrapped("", 0, &clean(&o.title), width));
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
     field("What", o.subtitle.as_deref().unwrap_or_default());
@@ -37,7 +37,7 @@ pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width)
 pub fn summary(row: &SummaryRow, width: Width) -> String {
     let s = &row.summary;
     let prompt = format!("turn of prompt {}", row.prompt_number);
-    let at = words::at(row.created_at_epoch);
+    let at = format::at(row.created_at_epoch);
     let mut about = vec![prompt.as_str(), &at];
     about.extend(row.provisional.then_some("provisional"));
     let mut out = head(&format!("s{}", row.id), &about, width);
@@ -56,7 +56,7 @@ pub fn summary(row: &SummaryRow, width: Width) -> String {
 pub fn prompt(prompt: &StoredPrompt, width: Width) -> String {
     let number = format!("prompt {}", prompt.number);
     let head =
-        head(&format!("p{}", prompt.id), &[&number, &words::at(prompt.created_at_epoch)], width);
+        head(&format!("p{}", prompt.id), &[&number, &format::at(prompt.created_at_epoch)], width);
     format!("{head}\n{}", wrapped("", 0, &said(prompt), width))
 }
 
@@ -65,7 +65,7 @@ pub fn session(whole: &Whole, width: Width) -> String {
     let s = whole.session;
     let mut out = head(
         &s.content_session_id,
-        &[&visible(s.project.as_deref().unwrap_or("no project")), &words::at(s.started_at_epoch)],
+        &[&visible(s.project.as_deref().unwrap_or("no project")), &format::at(s.started_at_epoch)],
         width,
     );
     let reason = s.end_reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
@@ -73,13 +73,13 @@ pub fn session(whole: &Whole, width: Width) -> String {
         "{}{reason}: {}, {}, {}",
         s.status,
         count(whole.prompts.len() as u64, "prompt"),
-        words::summaries(whole.summaries.len() as u64),
+        format::summaries(whole.summaries.len() as u64),
         count(
             whole.observations.iter().filter(|o| o.superseded_by.is_none()).count() as u64,
             "observation"
         ),
     );
-    let painted = paint(&s.status, paint::state(&s.status));
+    let painted = paint(&s.status, style::of_state(&s.status));
     out.push_str(&wrapped("", 0, &figures, width).replacen(&s.status, &painted, 1));
     for prompt in &whole.prompts {
         let text = listed(&said(prompt), width);

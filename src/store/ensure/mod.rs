@@ -28,7 +28,7 @@ pub const VERSION: i64 = STEPS.len() as i64;
 
 /// [`VERSION`], or the one that a test has this program know.
 pub fn version() -> i64 {
-    testpoint::schema().unwrap_or(VERSION)
+    testpoint::schema_version().unwrap_or(VERSION)
 }
 
 /// The steps, in order. The text of a released one is never edited.

@@ -8,7 +8,7 @@ const HAIKU: &str = "claude-haiku-4-5";
 
 fn agent(file: &str) -> Agent {
     let config = Config::from(&|_| None, Some(file), false);
-    assert!(config.troubles.is_empty(), "{:?}", config.troubles);
+    assert!(config.problems.is_empty(), "{:?}", config.problems);
     Agent::clone(&config.agent)
 }
 

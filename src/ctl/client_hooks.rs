@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::{Settings, process_env};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hooks {
+pub enum HookStatus {
     Installed,
     /// By the plugin, and in the settings besides: each event is reported twice.
     Twice,
@@ -18,23 +18,23 @@ pub enum Hooks {
     Missing,
 }
 
-impl Hooks {
+impl HookStatus {
     /// The word for programs.
     pub fn name(self) -> &'static str {
         match self {
-            Hooks::Installed => "installed",
-            Hooks::Twice => "twice",
-            Hooks::Disabled => "disabled",
-            Hooks::Missing => "missing",
+            HookStatus::Installed => "installed",
+            HookStatus::Twice => "twice",
+            HookStatus::Disabled => "disabled",
+            HookStatus::Missing => "missing",
         }
     }
 
     /// What to run, one command a line; nothing when all is well.
     pub fn remedy(self) -> Vec<String> {
         match self {
-            Hooks::Installed | Hooks::Twice => Vec::new(),
-            Hooks::Disabled => vec!["claude plugin enable memctl@memctl".into()],
-            Hooks::Missing => {
+            HookStatus::Installed | HookStatus::Twice => Vec::new(),
+            HookStatus::Disabled => vec!["claude plugin enable memctl@memctl".into()],
+            HookStatus::Missing => {
                 let program = std::env::current_exe().and_then(|p| p.canonicalize());
                 remedy(&program.unwrap_or_default())
             }
@@ -43,11 +43,11 @@ impl Hooks {
 }
 
 /// Looks into Claude Code's settings and its list of plugins.
-pub fn look(settings: &Settings) -> Hooks {
+pub fn status(settings: &Settings) -> HookStatus {
     let dir = process_env("CLAUDE_CONFIG_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
     match dir.or_else(|| Some(settings.home.as_ref()?.join(".claude"))) {
         Some(dir) => look_into(&dir),
-        None => Hooks::Missing,
+        None => HookStatus::Missing,
     }
 }
 
@@ -71,7 +71,7 @@ fn read(file: &Path) -> Value {
     read().unwrap_or_default()
 }
 
-fn look_into(dir: &Path) -> Hooks {
+fn look_into(dir: &Path) -> HookStatus {
     let settings = read(&dir.join("settings.json"));
     let is_ours = |name: &str| name.split('@').next() == Some("memctl");
     let switch = settings["enabledPlugins"]
@@ -86,10 +86,10 @@ fn look_into(dir: &Path) -> Hooks {
         None => (listed, false),
     };
     match (by_hand, plugin) {
-        (true, true) => Hooks::Twice,
-        (true, false) | (false, true) => Hooks::Installed,
-        (false, false) if off => Hooks::Disabled,
-        (false, false) => Hooks::Missing,
+        (true, true) => HookStatus::Twice,
+        (true, false) | (false, true) => HookStatus::Installed,
+        (false, false) if off => HookStatus::Disabled,
+        (false, false) => HookStatus::Missing,
     }
 }
 
@@ -124,7 +124,7 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn check(settings: &str, plugins: &str, expected: Hooks) {
+    fn check(settings: &str, plugins: &str, expected: HookStatus) {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("plugins")).unwrap();
         fs::write(dir.path().join("settings.json"), settings).unwrap();
@@ -135,20 +135,20 @@ mod tests {
     #[test]
     fn the_clients_files_tell() {
         let listed = r#"{"version":2,"plugins":{"memctl@memctl":[{"scope":"user"}]}}"#;
-        check("", "", Hooks::Missing);
-        check("{}", r#"{"version":2,"plugins":{"other@memctl":[]}}"#, Hooks::Missing);
-        check("{}", listed, Hooks::Installed);
-        check(r#"{"enabledPlugins":{"memctl@memctl":true}}"#, "", Hooks::Installed);
-        check(r#"{"enabledPlugins":{"memctl@memctl":false}}"#, listed, Hooks::Disabled);
+        check("", "", HookStatus::Missing);
+        check("{}", r#"{"version":2,"plugins":{"other@memctl":[]}}"#, HookStatus::Missing);
+        check("{}", listed, HookStatus::Installed);
+        check(r#"{"enabledPlugins":{"memctl@memctl":true}}"#, "", HookStatus::Installed);
+        check(r#"{"enabledPlugins":{"memctl@memctl":false}}"#, listed, HookStatus::Disabled);
         let by_hand = r#"{"hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;
-        check(by_hand, "", Hooks::Installed);
-        check(by_hand, listed, Hooks::Twice);
+        check(by_hand, "", HookStatus::Installed);
+        check(by_hand, listed, HookStatus::Twice);
         let both = |on| {
             by_hand.replacen('{', &format!(r#"{{"enabledPlugins":{{"memctl@memctl":{on}}},"#), 1)
         };
-        check(&both(true), "", Hooks::Twice);
-        check(&both(false), listed, Hooks::Installed);
-        assert_eq!(look_into(Path::new("/nonexistent")), Hooks::Missing);
+        check(&both(true), "", HookStatus::Twice);
+        check(&both(false), listed, HookStatus::Installed);
+        assert_eq!(look_into(Path::new("/nonexistent")), HookStatus::Missing);
     }
 
     #[test]

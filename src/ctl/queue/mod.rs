@@ -1,19 +1,21 @@
-//! `memctl queue`: what lies between hooks and memory. What changes it stands in [`requeue`].
+//! `memctl queue`: what lies between hooks and memory. What changes it stands in [`change`].
+
+mod change;
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::paint::{self, ID};
-use super::requeue::{self, Change};
-use super::table::{Cell, Column, column, table};
-use super::words::{self, count, or_dash, short};
-use super::{choose, terminal};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::plain::visible;
+use crate::ctl::format::{self, count, or_dash, short};
+use crate::ctl::style::{self, ID};
+use crate::ctl::table::{Cell, Column, column, table};
+use crate::ctl::{lookup, terminal};
 use crate::failure::{Context, Result};
 use crate::store::Reader;
 use crate::store::queue_admin::{self, Item};
+use change::Change;
 
 const HELP: &str = "\
 Examples
@@ -84,15 +86,16 @@ struct Row {
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if let Some(change) = &args.change {
-        return requeue::run(settings, change);
+        return change::run(settings, change);
     }
-    let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
+    let Some(reader) = Reader::open(&settings.paths, crate::ctl::PATIENCE).context("database")?
+    else {
         return nothing(args);
     };
     let conn = reader.connection();
     let session = match &args.session {
         None => None,
-        Some(prefix) => Some(choose::session(conn, prefix)?.id),
+        Some(prefix) => Some(lookup::session(conn, prefix)?.id),
     };
     let now = clock::now_ms();
     let counts = queue_admin::counts(conn, session).context("database")?;
@@ -107,7 +110,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     .context("database")?;
     if args.json {
         let rows: Vec<Row> = items.into_iter().map(row).collect();
-        return super::print_json(&json!({
+        return crate::ctl::print_json(&json!({
             "pending": counts.pending, "processing": counts.processing,
             "processed": counts.processed, "failed": counts.failed, "items": rows,
         }));
@@ -120,9 +123,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         out.push('\n');
         out.push_str(&listed(&items, now));
     }
-    super::print(&out)?;
+    crate::ctl::print(&out)?;
     if items.len() == args.limit {
-        super::tell(&format!("{} shown, --limit shows more", count(args.limit as u64, "row")));
+        crate::ctl::tell(&format!("{} shown, --limit shows more", count(args.limit as u64, "row")));
     }
     Ok(())
 }
@@ -130,7 +133,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn listed(items: &[Item], now: i64) -> String {
     let width = terminal::width();
     let ids: Vec<&str> = items.iter().map(|i| i.content_session_id.as_str()).collect();
-    let id_length = words::id_length(&ids, width);
+    let id_length = format::id_length(&ids, width);
     let cells = |item: &Item| -> [Cell; 8] {
         [
             item.id.to_string().into(),
@@ -138,8 +141,8 @@ fn listed(items: &[Item], now: i64) -> String {
             or_dash(item.project.as_deref().unwrap_or_default()).into(),
             item.event.as_str().into(),
             visible(or_dash(item.tool_name.as_deref().unwrap_or_default())).into(),
-            Cell::painted(item.status.clone(), paint::state(&item.status)),
-            words::age(item.created_at_epoch, now).into(),
+            Cell::painted(item.status.clone(), style::of_state(&item.status)),
+            format::age(item.created_at_epoch, now).into(),
             visible(item.error.as_deref().unwrap_or_default()).into(),
         ]
     };
@@ -149,11 +152,11 @@ fn listed(items: &[Item], now: i64) -> String {
 
 fn nothing(args: &Args) -> Result<()> {
     if args.json {
-        return super::print_json(&json!({
+        return crate::ctl::print_json(&json!({
             "pending": 0, "processing": 0, "processed": 0, "failed": 0, "items": [],
         }));
     }
-    super::print("nothing waits: nothing remembered yet\n")
+    crate::ctl::print("nothing waits: nothing remembered yet\n")
 }
 
 fn row(item: Item) -> Row {

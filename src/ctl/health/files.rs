@@ -9,7 +9,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::Finding;
 use crate::config::{Settings, secrets};
-use crate::ctl::words::{bytes, count};
+use crate::ctl::format::{bytes, count};
 use crate::paths::MAX_SOCKET_PATH;
 use crate::{process, spool};
 
@@ -23,7 +23,7 @@ pub fn data(settings: &Settings) -> Vec<Finding> {
         Ok(meta) => meta,
         Err(_) if !settings.paths.exist() => {
             let says = format!("nothing remembered yet, {} is not there", dir.display());
-            return vec![Finding::well("data", says)];
+            return vec![Finding::ok("data", says)];
         }
         Err(e) => return vec![Finding::wrong("data", format!("{}: {e}", dir.display()))],
     };
@@ -53,7 +53,7 @@ pub fn data(settings: &Settings) -> Vec<Finding> {
         }
     }
     if found.is_empty() {
-        found.push(Finding::well("data", dir.display().to_string()));
+        found.push(Finding::ok("data", dir.display().to_string()));
     }
     found
 }
@@ -61,7 +61,7 @@ pub fn data(settings: &Settings) -> Vec<Finding> {
 /// The data dir and those of its files that must be their owner's alone.
 pub fn private_files(settings: &Settings) -> Vec<(PathBuf, Metadata)> {
     let paths = &settings.paths;
-    let wanted = [paths.data().to_owned(), paths.run(), paths.logs(), paths.spools()];
+    let wanted = [paths.data().to_owned(), paths.run_dir(), paths.logs(), paths.spools()];
     let of_database = paths.database_files().into_iter();
     let all = wanted.into_iter().chain(of_database);
     all.filter_map(|path| fs::symlink_metadata(&path).ok().map(|meta| (path, meta))).collect()
@@ -97,21 +97,24 @@ pub fn config(settings: &Settings) -> Vec<Finding> {
             ));
         }
     }
-    for trouble in &settings.config.troubles {
+    for trouble in &settings.config.problems {
         found.push(Finding::wrong("config", trouble).todo("memctl config lists what holds"));
     }
     if let Some(Err(why)) = secrets::file(settings).map(|file| secrets::read(&file)) {
         found.push(Finding::wrong("secrets", why));
     }
     if found.is_empty() {
-        let set =
-            settings.config.values.iter().filter(|v| v.origin != crate::config::Origin::Default);
+        let set = settings
+            .config
+            .values
+            .iter()
+            .filter(|v| v.origin != crate::config::ValueSource::Default);
         let says = match (meta, set.count() as u64) {
             (Err(_), 0) => "all defaults hold".to_owned(),
             (_, 1) => "1 setting differs from its default: memctl config".to_owned(),
             (_, n) => format!("{n} settings differ from their defaults: memctl config"),
         };
-        found.push(Finding::well("config", says));
+        found.push(Finding::ok("config", says));
     }
     found
 }
@@ -128,7 +131,7 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
     let dead = spool::dead(paths);
     if dead > 0 {
         let says = format!("{} could not be read", count(dead, "spooled file"));
-        found.push(Finding::wrong("spool", says).todo(paths.spool_dead().display().to_string()));
+        found.push(Finding::wrong("spool", says).todo(paths.dead_letters().display().to_string()));
     }
     if spool::second_place_in_use(paths) {
         let says = "the data dir could not be written: events wait beside the sockets";
@@ -140,7 +143,7 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
 /// Events that lie on the disk until somebody takes them in.
 pub fn spooled(settings: &Settings) -> Vec<Finding> {
     match spool::keys(&settings.paths).len() as u64 {
-        0 => vec![Finding::well("spool", "empty")],
+        0 => vec![Finding::ok("spool", "empty")],
         n => vec![
             Finding::note("spool", format!("events of {} wait on the disk", count(n, "session")))
                 .todo("memctl cleanup has them taken in; so does any new session"),
@@ -177,6 +180,6 @@ fn open_to_removal(dir: &Path) -> Vec<Finding> {
             let says = format!("anybody can remove sockets from {}", dir.display());
             vec![Finding::wrong("sockets", says).todo(format!("chmod +t {}", dir.display()))]
         }
-        _ => vec![Finding::well("sockets", dir.display().to_string())],
+        _ => vec![Finding::ok("sockets", dir.display().to_string())],
     }
 }

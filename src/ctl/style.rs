@@ -16,7 +16,7 @@ pub fn paint(text: &str, style: Style) -> String {
 }
 
 /// How the state of a worker, a session or a queued event looks.
-pub fn state(name: &str) -> Style {
+pub fn of_state(name: &str) -> Style {
     match name {
         "serving" | "active" => GOOD,
         "ending" | "stale" | "processing" => PASSING,
@@ -26,7 +26,7 @@ pub fn state(name: &str) -> Style {
 }
 
 /// How a line of this level looks in a log.
-pub fn level(name: &str) -> Style {
+pub fn of_level(name: &str) -> Style {
     match name {
         "ERROR" => BAD,
         "WARN" => PASSING,

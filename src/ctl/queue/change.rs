@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::choose;
-use super::spools::{self, Name};
-use super::words::count;
 use crate::clock;
 use crate::config::Settings;
+use crate::ctl::drain::{self, SessionName};
+use crate::ctl::format::count;
+use crate::ctl::lookup;
 use crate::deliver::{self, launch, probe};
 use crate::failure::{Context, Result, failed};
 use crate::paths::session_key;
@@ -43,7 +43,7 @@ pub struct Chosen {
 
 pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     if !settings.paths.exist() {
-        return super::print("nothing waits: nothing remembered yet\n");
+        return crate::ctl::print("nothing waits: nothing remembered yet\n");
     }
     let (Change::Retry(chosen) | Change::Abort(chosen) | Change::Reset(chosen)) = change;
     let patience = Patience::Within(STORE);
@@ -52,14 +52,14 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     let mut session_id = None;
     let mut sessions = match &chosen.session {
         Some(prefix) => {
-            let session = choose::session(store.connection(), prefix)?;
+            let session = lookup::session(store.connection(), prefix)?;
             session_id = Some(session.id);
             BTreeSet::from([(session.client, session.content_session_id)])
         }
-        None if chosen.all => spools::names(settings),
+        None if chosen.all => drain::sessions_with_spool(settings),
         None => of_ids(&store, &chosen.id)?,
     };
-    let taken = spools::take_in(settings, &mut store, &sessions, now)?;
+    let taken = drain::drain(settings, &mut store, &sessions, now)?;
     let which = match session_id {
         Some(id) => Which::Session(id),
         None if chosen.all => Which::All,
@@ -74,7 +74,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
         .context("database")?;
     let work =
         queue_admin::sessions_with_work(store.connection(), None, now).context("database")?;
-    let work: BTreeSet<Name> =
+    let work: BTreeSet<SessionName> =
         work.into_iter().map(|work| (work.client, work.content_session_id)).collect();
     // A child that is forked must have no connection.
     drop(store);
@@ -86,7 +86,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
         anstream::eprintln!("memctl: took {} in from the spool", count(taken, "event"));
     }
     let n = count(changed, "event");
-    super::print(&match (changed, change) {
+    crate::ctl::print(&match (changed, change) {
         (0, _) => "no event is in such a state\n".to_owned(),
         (_, Change::Retry(_)) => format!("{n} will be tried again\n"),
         (_, Change::Abort(_)) => format!("{n} given up\n"),
@@ -94,7 +94,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     })
 }
 
-fn of_ids(store: &Store, ids: &[i64]) -> Result<BTreeSet<Name>> {
+fn of_ids(store: &Store, ids: &[i64]) -> Result<BTreeSet<SessionName>> {
     let name = |id: &i64| {
         let item = queue_admin::item_of(store.connection(), *id).context("database")?;
         let item = item.ok_or_else(|| {
@@ -107,7 +107,11 @@ fn of_ids(store: &Store, ids: &[i64]) -> Result<BTreeSet<Name>> {
 
 /// Has somebody look at each session: its worker, where one lives, else a new one, of many at a
 /// time the one who recovers.
-fn wake(settings: &Settings, sessions: &BTreeSet<Name>, work: &BTreeSet<Name>) -> Result<()> {
+fn wake(
+    settings: &Settings,
+    sessions: &BTreeSet<SessionName>,
+    work: &BTreeSet<SessionName>,
+) -> Result<()> {
     let mut alone = Vec::new();
     for name in sessions {
         let key = session_key(&name.0, &name.1);

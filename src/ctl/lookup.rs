@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::words::{self, short};
+use super::format::{self, short};
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
 use crate::store::projects;
@@ -31,7 +31,7 @@ pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
 ///
 /// # Errors
 /// 1 when there is none, 2 with the candidates when there are several.
-pub fn the_active_one(conn: &Connection) -> Result<Session> {
+pub fn only_active(conn: &Connection) -> Result<Session> {
     let here = std::env::current_dir().context("this directory")?;
     let project = project::identify(&here);
     let none = || {
@@ -65,7 +65,7 @@ fn ids(sessions: &[Session]) -> Vec<&str> {
 }
 
 fn named(ids: &[&str]) -> String {
-    let n = words::distinct(ids, 13);
+    let n = format::distinct(ids, 13);
     let mut named: Vec<String> = ids.iter().take(NAMED).map(|id| short(id, n)).collect();
     if ids.len() > NAMED {
         named.push(format!("{} more", ids.len() - NAMED));

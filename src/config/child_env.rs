@@ -7,7 +7,7 @@ use super::{Agent, Claude, Settings};
 
 /// On whose behalf a process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Starter {
+pub enum StartedBy {
     /// The session's own hook or worker: what the session's environment says is its own word.
     Session,
     /// Somebody else, who finishes sessions that are not his: no key of his environment may pay
@@ -33,10 +33,10 @@ const OF_CLAUDE_FAMILIES: [&str; 6] =
 
 /// The environment of a worker, or of whoever recovers.
 #[expect(clippy::disallowed_methods, reason = "this and `process_env` are what reads it")]
-pub fn worker_env(settings: &Settings, starter: Starter) -> Vec<(OsString, OsString)> {
+pub fn worker_env(settings: &Settings, starter: StartedBy) -> Vec<(OsString, OsString)> {
     let given = |name: &OsString| {
         name.to_str().is_some_and(|name| {
-            is_given(name, &settings.config.agent, starter, settings.inside_project)
+            is_given(name, &settings.config.agent, starter, settings.config_in_project)
         })
     };
     std::env::vars_os().filter(|(name, _)| given(name)).collect()
@@ -72,16 +72,16 @@ fn is_claudes(name: &str) -> bool {
 }
 
 /// Where Claude Code keeps its login, where that is a file.
-pub fn claude_login() -> Option<PathBuf> {
+pub fn claude_credentials() -> Option<PathBuf> {
     let named = super::process_env("CLAUDE_CONFIG_DIR").map(PathBuf::from);
     let home = || Some(PathBuf::from(super::process_env("HOME")?).join(".claude"));
     Some(named.or_else(home)?.join(".credentials.json"))
 }
 
-/// `inside_project`: the config file lies in the session's project. A worker does not know where
+/// `config_in_project`: the config file lies in the session's project. A worker does not know where
 /// that is, so it is not told of such a file, and reads the user's own.
-fn is_given(name: &str, agent: &Agent, starter: Starter, inside_project: bool) -> bool {
-    if inside_project && matches!(name, "MEMCTL_CONFIG" | "XDG_CONFIG_HOME") {
+fn is_given(name: &str, agent: &Agent, starter: StartedBy, config_in_project: bool) -> bool {
+    if config_in_project && matches!(name, "MEMCTL_CONFIG" | "XDG_CONFIG_HOME") {
         return false;
     }
     let family = |families: &[&str]| families.iter().any(|family| name.starts_with(family));
@@ -94,9 +94,9 @@ fn is_given(name: &str, agent: &Agent, starter: Starter, inside_project: bool) -
     if name == "CLAUDE_CONFIG_DIR" {
         return claude;
     }
-    starter == Starter::Session
+    starter == StartedBy::Session
         && (claude && (OF_CLAUDE.contains(&name) || family(&OF_CLAUDE_FAMILIES))
-            || chain.iter().any(|backend| agent.keys(backend).iter().any(|key| key == name)))
+            || chain.iter().any(|backend| agent.key_names(backend).iter().any(|key| key == name)))
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(file: &str, starter: Starter, given: &[&str], kept_back: &[&str]) {
+    fn check(file: &str, starter: StartedBy, given: &[&str], kept_back: &[&str]) {
         let agent = Config::from(&|_| None, Some(file), false).agent;
         for (names, want) in [(given, true), (kept_back, false)] {
             for name in names {
@@ -118,8 +118,8 @@ mod tests {
     fn a_worker_gets_the_keys_that_its_backends_name_and_no_others() {
         let always = ["PATH", "HOME", "LC_ALL", "MEMCTL_DATA_DIR", "TZ"];
         let keys = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AWS_PROFILE", "CLAUDE_CONFIG_DIR"];
-        check("", Starter::Session, &always, &keys);
-        check("", Starter::Session, &[], &["LD_PRELOAD", "HTTPS_PROXY", "GITHUB_TOKEN"]);
+        check("", StartedBy::Session, &always, &keys);
+        check("", StartedBy::Session, &[], &["LD_PRELOAD", "HTTPS_PROXY", "GITHUB_TOKEN"]);
         let claude = "[agent]\nbackend = 'claude'";
         let of_claude = [
             "ANTHROPIC_API_KEY",
@@ -129,11 +129,11 @@ mod tests {
             "AWS_REGION",
         ];
         let not = ["OPENAI_API_KEY", "CLAUDECODE", "CLAUDE_PROJECT_DIR", "CLAUDE_PID"];
-        check(claude, Starter::Session, &of_claude, &not);
+        check(claude, StartedBy::Session, &of_claude, &not);
         let anthropic = "[agent]\nbackend = 'anthropic'";
-        check(anthropic, Starter::Session, &["ANTHROPIC_API_KEY"], &["ANTHROPIC_BASE_URL"]);
+        check(anthropic, StartedBy::Session, &["ANTHROPIC_API_KEY"], &["ANTHROPIC_BASE_URL"]);
         let chain = "[agent]\nbackend = 'gemini'\nfallback = ['openai']\nopenai.key = 'OURS'";
-        check(chain, Starter::Session, &["GOOGLE_API_KEY", "OURS"], &["OPENAI_API_KEY"]);
+        check(chain, StartedBy::Session, &["GOOGLE_API_KEY", "OURS"], &["OPENAI_API_KEY"]);
     }
 
     #[test]
@@ -151,15 +151,15 @@ mod tests {
     fn who_recovers_takes_no_key_along() {
         let file = "[agent]\nbackend = 'claude'\nfallback = ['anthropic', 'gemini']";
         let keys = ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GEMINI_API_KEY", "AWS_PROFILE"];
-        check(file, Starter::Recovery, &["PATH", "CLAUDE_CONFIG_DIR"], &keys);
+        check(file, StartedBy::Recovery, &["PATH", "CLAUDE_CONFIG_DIR"], &keys);
     }
 
     #[test]
     fn a_projects_own_config_file_is_not_passed_on() {
         let agent = Config::from(&|_| None, None, false).agent;
         for (name, want) in [("MEMCTL_CONFIG", false), ("XDG_CONFIG_HOME", false), ("PATH", true)] {
-            assert_eq!(is_given(name, &agent, Starter::Session, true), want, "{name}");
-            assert!(is_given(name, &agent, Starter::Session, false), "{name}");
+            assert_eq!(is_given(name, &agent, StartedBy::Session, true), want, "{name}");
+            assert!(is_given(name, &agent, StartedBy::Session, false), "{name}");
         }
     }
 }

@@ -9,20 +9,20 @@ use crate::spool;
 use crate::store::Store;
 
 /// A session: client and the client's id.
-pub type Name = (String, String);
+pub type SessionName = (String, String);
 
 /// The sessions that have a spool.
-pub fn names(settings: &Settings) -> BTreeSet<Name> {
+pub fn sessions_with_spool(settings: &Settings) -> BTreeSet<SessionName> {
     let paths = &settings.paths;
     let named = spool::keys(paths).into_iter().filter_map(|key| spool::first(paths, &key));
     named.map(|event| (event.client, event.session)).collect()
 }
 
 /// Takes in what lies where nobody lives. Where a worker lives it does that itself. How many.
-pub fn take_in(
+pub fn drain(
     settings: &Settings,
     store: &mut Store,
-    sessions: &BTreeSet<Name>,
+    sessions: &BTreeSet<SessionName>,
     now: i64,
 ) -> Result<u64> {
     let mut taken = 0;
