@@ -29,7 +29,8 @@ help:
 	@echo 'make test      what CI checks: format, lints, documentation, all tests'
 	@echo 'make soak      sessions under faults drawn by lot, for an hour (SECONDS=…)'
 	@echo 'make fuzz      whatever a model may say, by a fuzzer, for an hour (SECONDS=…)'
-	@echo 'make bench     measure against the budgets (target/bench.json)'
+	@echo 'make bench     measure against the budgets (target/bench.json);'
+	@echo "               ARGS='--against DIR' compares with the memctl in DIR"
 	@echo 'make release   build the binary that is shipped, and print where it is'
 	@echo 'make install   the same, into $(PREFIX) (PREFIX=…), with manual, completions and plugin'
 	@echo 'make uninstall remove that again; the memory stays'
@@ -72,7 +73,7 @@ fuzz: tools
 # The driver itself is the same for all that it measures, and need not be built for it.
 bench: tools
 	@built="$$($(call built,--example floor --profile dist) | sed -n 's|/memctl$$||p')"; \
-	[ -n "$$built" ] && $(CARGO) bench --profile dev --bench bench -- --built "$$built"
+	[ -n "$$built" ] && $(CARGO) bench --profile dev --bench bench -- --built "$$built" $(ARGS)
 
 release: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && ls -l "$$memctl"

@@ -8,6 +8,8 @@
 //!
 //! `cargo bench --bench bench -- --built DIR` measures the programs in DIR (`memctl` and
 //! `examples/floor`); `--runs N` changes how often, `--only PART` measures one part.
+//! `--against DIR` also runs the `memctl` in DIR in each row of hooks, interleaved with the first,
+//! and prints both medians and their ratio.
 //! `MEMCTL_BENCH_TRANSCRIPTS=DIR` measures the disk that the transcripts in DIR need, instead of the
 //! recorded sessions.
 //!
@@ -33,6 +35,8 @@ use report::Report;
 struct Programs {
     memctl: PathBuf,
     floor: PathBuf,
+    /// The memctl of `--against`.
+    against: Option<PathBuf>,
     runs: usize,
     /// The only part that is measured.
     only: Option<String>,
@@ -63,6 +67,9 @@ fn main() -> ExitCode {
     };
     let mut report = Report::default();
     println!("{}, {} runs a row", programs.memctl.display(), programs.runs);
+    if let Some(against) = &programs.against {
+        println!("against {}", against.display());
+    }
     for (_, part) in PARTS.iter().filter(|(name, _)| programs.wants(name)) {
         part(&mut report, &programs).unwrap_or_else(|why| report.missing(why));
     }
@@ -78,28 +85,30 @@ fn main() -> ExitCode {
 impl Programs {
     fn from_args(mut args: impl Iterator<Item = String>) -> Result<Programs, String> {
         let mut built = Path::new(env!("CARGO_BIN_EXE_memctl")).with_file_name("");
+        let mut against = None;
         let mut runs = 300;
         let mut only = None;
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--built" => built = PathBuf::from(value()?),
+                "--against" => against = Some(Path::new(&value()?).join("memctl")),
                 "--runs" => runs = value()?.parse().map_err(|e| format!("--runs: {e}"))?,
                 "--only" => only = Some(value()?),
                 "--bench" => {} // cargo says what it runs
                 _ => {
                     return Err(format!(
-                        "unknown argument {arg}: --built DIR, --runs N, --only PART"
+                        "unknown argument {arg}: --built DIR, --against DIR, --runs N, --only PART"
                     ));
                 }
             }
         }
         let (memctl, floor) = (built.join("memctl"), built.join("examples/floor"));
-        let programs = Programs { memctl, floor, runs, only };
+        let programs = Programs { memctl, floor, against, runs, only };
         if !PARTS.iter().any(|(name, _)| programs.wants(name)) {
             return Err(format!("--only: {}", PARTS.map(|(name, _)| name).join(", ")));
         }
-        for program in [&programs.memctl, &programs.floor] {
+        for program in [&programs.memctl, &programs.floor].into_iter().chain(&programs.against) {
             if !program.is_file() {
                 return Err(format!("{} is missing: 'make bench' builds it", program.display()));
             }

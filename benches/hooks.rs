@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::measure::{Line, Result, interleave, line, wait_for, whole_process};
+use crate::measure::{Build, Line, Result, Samples, interleave, line, wait_for, whole_process};
 use crate::report::{Report, Row, heading};
 use crate::world::{World, end};
 use crate::{Programs, fill};
@@ -14,6 +14,9 @@ use crate::{Programs, fill};
 /// Of a payload on stdin.
 pub const SMALL: usize = 10_000;
 const LARGE: usize = 1_000_000;
+
+const DURABLE: &str = "floor: hook, durable";
+const THROUGH_PLUGIN: &str = "PostToolUse through hooks/run.sh";
 
 /// A server of the floor's hook.
 pub struct Server {
@@ -53,126 +56,150 @@ impl Drop for Server {
 }
 
 pub fn small(report: &mut Report, programs: &Programs) -> Result<()> {
-    heading("A hook of 10 KB, its worker alive");
-    let world = World::new(&programs.memctl)?;
-    let floor = programs.floor.as_path();
-    let durable = Server::start(&world, floor, "durable")?;
-    let volatile = Server::start(&world, floor, "volatile")?;
-    let payload = world.tool_use("floor", 0, SMALL);
-    let mut number = 0;
-    let mut tool_use = || {
-        number += 1;
-        world.tool_use("small", number, SMALL)
-    };
-    let mut plugin_number = 1_000_000;
-    let mut plugin_use = || {
-        plugin_number += 1;
-        world.tool_use("small", plugin_number, SMALL)
-    };
-    let empty = || Ok(whole_process(&mut world.command(floor, &["empty"]), b"")?.0);
+    heading("A 10 KB hook, worker alive");
+    let worlds = worlds(programs)?;
+    let (floor_world, floor) = (World::new(&programs.memctl)?, programs.floor.as_path());
+    let durable = Server::start(&floor_world, floor, "durable")?;
+    let volatile = Server::start(&floor_world, floor, "volatile")?;
+    let payload = floor_world.tool_use("floor", 0, SMALL);
+    let empty = || Ok(whole_process(&mut floor_world.command(floor, &["empty"]), b"")?.0);
     let mut lines = vec![
         line("floor: an empty process", empty),
-        line("floor: hook, durable", || durable.hook(&world, floor, &payload)),
-        line("floor: hook, server promises nothing", || volatile.hook(&world, floor, &payload)),
+        line(DURABLE, || durable.hook(&floor_world, floor, &payload)),
+        line("floor: hook, server promises nothing", || {
+            volatile.hook(&floor_world, floor, &payload)
+        }),
     ];
-    match world.begin("small") {
-        Ok(_) => {
-            lines.push(line("PostToolUse", || world.hook("PostToolUse", &tool_use())));
-            lines.push(line("PostToolUse through hooks/run.sh", || {
-                world.plugin_hook("PostToolUse", &plugin_use())
-            }));
+    for (build, world) in &worlds {
+        if let Err(why) = world.begin("small") {
+            report.missing(format!("PostToolUse with a worker: {why}"));
+            continue;
         }
-        Err(why) => report.missing(format!("PostToolUse with a worker: {why}")),
+        let mut number = 0;
+        let hook = move || {
+            number += 1;
+            world.hook("PostToolUse", &world.tool_use("small", number, SMALL))
+        };
+        let mut plugin_number = 1_000_000;
+        let plugin = move || {
+            plugin_number += 1;
+            world.plugin_hook("PostToolUse", &world.tool_use("small", plugin_number, SMALL))
+        };
+        lines.push(line("PostToolUse", hook).of(*build));
+        lines.push(line(THROUGH_PLUGIN, plugin).of(*build));
     }
-    let mut samples = interleave(programs.runs, lines).into_iter();
-    let mut next = || samples.next().and_then(|s| report.take(s));
-    let (empty, floor, volatile, hook, plugin) = (next(), next(), next(), next(), next());
-    for floor in [&empty, &floor, &volatile].into_iter().flatten() {
-        report.row(Row::time(floor));
-    }
-    let Some(floor) = floor else { return Ok(()) };
-    if let Some(hook) = hook {
-        report.row(Row::time(&hook).at_most_times(1.3, &floor));
-    }
-    if let Some(plugin) = plugin {
-        report.row(Row::time(&plugin).at_most_above(1.2, &floor));
-    }
+    report_hooks(report, programs.runs, lines, DURABLE, |row, floor| match row.name.as_str() {
+        "PostToolUse" => row.at_most_times(1.3, floor),
+        THROUGH_PLUGIN => row.at_most_above(1.2, floor),
+        _ => row,
+    });
     Ok(())
 }
 
 pub fn large(report: &mut Report, programs: &Programs) -> Result<()> {
-    heading("A hook of 1 MB, its worker alive");
-    let world = World::new(&programs.memctl)?;
-    let durable = Server::start(&world, &programs.floor, "durable")?;
-    let payload = world.tool_use("floor", 0, LARGE);
-    let mut number = 0;
-    let mut lines = vec![line("floor: hook, durable, 1 MB", || {
-        durable.hook(&world, &programs.floor, &payload)
-    })];
-    match world.begin("large") {
-        Ok(_) => lines.push(line("PostToolUse, 1 MB", || {
+    heading("A 1 MB hook, worker alive");
+    let worlds = worlds(programs)?;
+    let floor_world = World::new(&programs.memctl)?;
+    let durable = Server::start(&floor_world, &programs.floor, "durable")?;
+    let payload = floor_world.tool_use("floor", 0, LARGE);
+    let mut lines = vec![line(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
+    for (build, world) in &worlds {
+        if let Err(why) = world.begin("large") {
+            report.missing(format!("PostToolUse, 1 MB: {why}"));
+            continue;
+        }
+        let mut number = 0;
+        let hook = move || {
             number += 1;
             world.hook("PostToolUse", &world.tool_use("large", number, LARGE))
-        })),
-        Err(why) => report.missing(format!("PostToolUse, 1 MB: {why}")),
+        };
+        lines.push(line("PostToolUse, 1 MB", hook).of(*build));
     }
-    held_against_the_first(report, programs.runs, lines, 1.5);
+    report_hooks(report, programs.runs, lines, DURABLE, |row, floor| row.at_most_times(1.5, floor));
     Ok(())
 }
 
-/// Nobody listens: the event goes to disk and a worker is started. Each run has a copy of a store
-/// in which nothing is left to do, so that it starts this worker and nothing else.
+/// Without a worker, the hook writes the event to the spool and starts one. Each run uses a copy
+/// of a store with no work left, so that the hook starts this worker only.
 pub fn alone(report: &mut Report, programs: &Programs) -> Result<()> {
-    heading("A hook of 10 KB, no worker alive");
-    let world = World::new(&programs.memctl)?;
-    let durable = Server::start(&world, &programs.floor, "durable")?;
-    let payload = world.tool_use("alone", 0, SMALL);
-    let mut lines =
-        vec![line("floor: hook, durable", || durable.hook(&world, &programs.floor, &payload))];
-    match world.live_once() {
-        Ok(()) => lines.push(line("PostToolUse that starts a worker", || {
+    heading("A 10 KB hook, no worker alive");
+    let worlds = worlds(programs)?;
+    let floor_world = World::new(&programs.memctl)?;
+    let durable = Server::start(&floor_world, &programs.floor, "durable")?;
+    let payload = floor_world.tool_use("alone", 0, SMALL);
+    let mut lines = vec![line(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
+    for (build, world) in &worlds {
+        if let Err(why) = world.live_once() {
+            report.missing(format!("PostToolUse that starts a worker: {why}"));
+            continue;
+        }
+        let hook = move || {
             let copy = world.copy()?;
-            let took = copy.hook("PostToolUse", &payload)?;
+            let took = copy.hook("PostToolUse", &copy.tool_use("alone", 0, SMALL))?;
             end(copy.worker()?)?;
             Ok(took)
-        })),
-        Err(why) => report.missing(format!("PostToolUse that starts a worker: {why}")),
+        };
+        lines.push(line("PostToolUse that starts a worker", hook).of(*build));
     }
-    held_against_the_first(report, programs.runs, lines, 2.0);
+    report_hooks(report, programs.runs, lines, DURABLE, |row, floor| row.at_most_times(2.0, floor));
     Ok(())
 }
 
 pub fn session_start(report: &mut Report, programs: &Programs) -> Result<()> {
+    const FEW: &str = "SessionStart, 100 observations";
+    const MANY: &str = "SessionStart, 100,000 observations";
     heading("The start of a session");
-    let filled = |n| -> Result<World> {
-        let world = World::new(&programs.memctl)?;
-        world.live_once()?;
-        fill::observations(&world.data().join("memctl.db"), n).map_err(|e| e.to_string())?;
-        Ok(world)
-    };
-    let (few, many) = match (filled(100), filled(100_000)) {
-        (Ok(few), Ok(many)) => (few, many),
-        (Err(why), _) | (_, Err(why)) => return Err(format!("SessionStart: {why}")),
-    };
-    let start = |world: &World| {
-        let fields = json!({ "source": "startup" });
-        world.hook("SessionStart", &world.payload("next", "SessionStart", fields))
-    };
-    let lines = vec![
-        line("SessionStart, 100 observations", || start(&few)),
-        line("SessionStart, 100,000 observations", || start(&many)),
-    ];
-    held_against_the_first(report, programs.runs, lines, 3.0);
+    let mut worlds = Vec::new();
+    for (name, n) in [(FEW, 100), (MANY, 100_000)] {
+        for (build, world) in self::worlds(programs)? {
+            world.live_once()?;
+            fill::observations(&world.data().join("memctl.db"), n).map_err(|e| e.to_string())?;
+            worlds.push((name, build, world));
+        }
+    }
+    let mut lines = Vec::new();
+    for (name, build, world) in &worlds {
+        let hook = move || {
+            let fields = json!({ "source": "startup" });
+            world.hook("SessionStart", &world.payload("next", "SessionStart", fields))
+        };
+        lines.push(line(name, hook).of(*build));
+    }
+    report_hooks(report, programs.runs, lines, FEW, |row, few| row.at_most_times(3.0, few));
     Ok(())
 }
 
-fn held_against_the_first(report: &mut Report, runs: usize, lines: Vec<Line<'_>>, most: f64) {
-    let mut samples = interleave(runs, lines).into_iter();
-    let Some(floor) = samples.next().and_then(|s| report.take(s)) else { return };
-    report.row(Row::time(&floor));
-    for line in samples {
-        if let Some(line) = report.take(line) {
-            report.row(Row::time(&line).at_most_times(most, &floor));
+/// One world for each build under test: `--built`, then `--against`.
+fn worlds(programs: &Programs) -> Result<Vec<(Build, World)>> {
+    let mut worlds = vec![(Build::Current, World::new(&programs.memctl)?)];
+    if let Some(memctl) = &programs.against {
+        worlds.push((Build::Against, World::new(memctl)?));
+    }
+    Ok(worlds)
+}
+
+/// Measures the lines in turn. Reports the current build with its budget relative to the line
+/// named `floor`, floors without a budget, and the `--against` build beside the current one.
+fn report_hooks(
+    report: &mut Report,
+    runs: usize,
+    lines: Vec<Line<'_>>,
+    floor: &str,
+    budget: impl Fn(Row, &Samples) -> Row,
+) {
+    let samples: Vec<_> =
+        interleave(runs, lines).into_iter().filter_map(|samples| report.take(samples)).collect();
+    let (current, against): (Vec<_>, Vec<_>) =
+        samples.iter().partition(|samples| samples.build == Build::Current);
+    let Some(floor) = current.iter().find(|samples| samples.name == floor) else { return };
+    for samples in &current {
+        let row = Row::time(samples);
+        let is_floor = samples.name == floor.name || samples.name.starts_with("floor: ");
+        report.row(if is_floor { row } else { budget(row, floor) });
+    }
+    for old in against {
+        if let Some(new) = current.iter().find(|new| new.name == old.name) {
+            report.row(Row::comparison(new, old));
         }
     }
 }

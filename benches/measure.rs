@@ -14,23 +14,41 @@ const WARM_UP: usize = 20;
 /// and not in the time it gives.
 pub struct Line<'a> {
     pub name: &'static str,
+    pub build: Build,
     pub once: Box<dyn FnMut() -> Result<Duration> + 'a>,
 }
 
 pub fn line<'a>(name: &'static str, once: impl FnMut() -> Result<Duration> + 'a) -> Line<'a> {
-    Line { name, once: Box::new(once) }
+    Line { name, build: Build::Current, once: Box::new(once) }
+}
+
+impl Line<'_> {
+    pub fn of(mut self, build: Build) -> Self {
+        self.build = build;
+        self
+    }
+}
+
+/// The program directory that a line runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// `--built`; the floors, too.
+    Current,
+    /// `--against`.
+    Against,
 }
 
 /// Sorted times of one line.
 pub struct Samples {
     pub name: &'static str,
+    pub build: Build,
     times: Vec<Duration>,
 }
 
 impl Samples {
     pub fn of(name: &'static str, mut times: Vec<Duration>) -> Samples {
         times.sort_unstable();
-        Samples { name, times }
+        Samples { name, build: Build::Current, times }
     }
 
     pub fn len(&self) -> usize {
@@ -52,12 +70,16 @@ impl Samples {
     }
 }
 
-/// Measures the lines in turn, so that what the machine does meanwhile hits all of them alike.
-/// A line that fails is given up; the others go on.
-pub fn interleave(runs: usize, lines: Vec<Line<'_>>) -> Vec<std::result::Result<Samples, String>> {
+/// Measures the lines in turn, so that load on the machine affects all of them alike. Every second
+/// round runs backwards, so that no line always follows the same one. A line that fails is dropped.
+pub fn interleave(runs: usize, lines: Vec<Line<'_>>) -> Vec<Result<Samples>> {
     let mut lines: Vec<_> = lines.into_iter().map(|line| (line, Ok(Vec::new()))).collect();
     for round in 0..WARM_UP + runs {
-        for (line, times) in &mut lines {
+        let mut order: Vec<_> = lines.iter_mut().collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for (line, times) in order {
             let Ok(so_far) = times else { continue };
             match (line.once)() {
                 Ok(time) if round >= WARM_UP => so_far.push(time),
@@ -66,7 +88,10 @@ pub fn interleave(runs: usize, lines: Vec<Line<'_>>) -> Vec<std::result::Result<
             }
         }
     }
-    lines.into_iter().map(|(line, times)| times.map(|t| Samples::of(line.name, t))).collect()
+    let samples = |(line, times): (Line<'_>, Result<_>)| {
+        times.map(|times| Samples { build: line.build, ..Samples::of(line.name, times) })
+    };
+    lines.into_iter().map(samples).collect()
 }
 
 /// From before the spawn to after the wait, with pipes at stdin and stdout as a client has them.

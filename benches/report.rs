@@ -35,6 +35,14 @@ impl Row {
         }
     }
 
+    /// The `--against` build, with both medians and the ratio of the current one to it.
+    pub fn comparison(current: &Samples, against: &Samples) -> Row {
+        let (new, old) = (current.median(), against.median());
+        let text = format!("{new:.2} / {old:.2} ms = {:.3} ×", new / old);
+        let name = format!("{}, --against", against.name);
+        Row { name, against: Some((text, new / old)), ..Row::time(against) }
+    }
+
     pub fn figure(name: &str, value: f64, unit: &'static str) -> Row {
         Row { name: name.into(), unit, value, p99: None, runs: 1, against: None, budget: None }
     }
