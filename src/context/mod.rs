@@ -70,7 +70,7 @@ const SUMMARIES: usize = 24;
 pub fn choose(conn: &Connection, ask: &Ask) -> rusqlite::Result<Chosen> {
     let mut headlines = candidates(conn, ask)?;
     let mut summaries = match ask.project_id {
-        Some(id) => summaries::newest_tellable(conn, id, &ask.not_sessions, SUMMARIES)?,
+        Some(id) => summaries::newest_for_context(conn, id, &ask.not_sessions, SUMMARIES)?,
         None => Vec::new(),
     };
     // A transcript from before may have been taken in after today's work.
@@ -102,16 +102,16 @@ pub fn choose(conn: &Connection, ask: &Ask) -> rusqlite::Result<Chosen> {
 /// The user's own, and the project's newest, pinned and those about changed files; by id.
 fn candidates(conn: &Connection, ask: &Ask) -> rusqlite::Result<Vec<Headline>> {
     let without = &ask.not_sessions;
-    let mut found = observations::user_tellable(conn, without, WANTED)?;
+    let mut found = observations::user_for_context(conn, without, WANTED)?;
     if let Some(id) = ask.project_id {
-        found.extend(observations::newest_tellable(conn, id, without, NEWEST)?);
-        found.extend(observations::pinned_tellable(conn, id, without, WANTED)?);
+        found.extend(observations::newest_for_context(conn, id, without, NEWEST)?);
+        found.extend(observations::pinned_for_context(conn, id, without, WANTED)?);
         let known: BTreeSet<i64> = found.iter().map(|h| h.id).collect();
         let changed: BTreeSet<&str> = ask.changed_files.iter().map(String::as_str).collect();
         let changed: Vec<&str> = changed.into_iter().take(CHANGED_FILES).collect();
         let mut about = observations::naming(conn, &changed)?;
         about.retain(|id| !known.contains(id));
-        found.extend(observations::tellable_among(conn, id, &about, without, ABOUT_CHANGED)?);
+        found.extend(observations::for_context_among(conn, id, &about, without, ABOUT_CHANGED)?);
     }
     let by_id: BTreeMap<i64, Headline> = found.into_iter().map(|h| (h.id, h)).collect();
     Ok(by_id.into_values().collect())

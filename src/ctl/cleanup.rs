@@ -10,7 +10,7 @@ use crate::deliver::launch;
 use crate::failure::{Context, Result};
 use crate::recover::{due, tidy};
 use crate::spool;
-use crate::store::{Patience, Reader, Store};
+use crate::store::{LockWait, Reader, Store};
 
 /// How long the store may be another's.
 const STORE: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let now = clock::now_ms();
     let before = now - args.max_age.as_millis() as i64;
     let reader = match Reader::open(&settings.paths, super::PATIENCE) {
-        Err(e) if e.is_damage() => return damaged(settings, args),
+        Err(e) if e.is_corruption() => return damaged(settings, args),
         opened => opened.context("database")?,
     };
     let conn = reader.as_ref().map(Reader::connection);
@@ -63,7 +63,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     let mut store = match (args.dry_run, survey.silent.is_empty()) {
         (false, false) => {
-            let patience = Patience::Within(STORE);
+            let patience = LockWait::Within(STORE);
             Some(Store::open_within(&settings.paths, patience).context("database")?)
         }
         _ => None,

@@ -21,9 +21,9 @@ use crate::failure::{Context, Result, failed, usage};
 use crate::paths::session_key;
 use crate::project;
 use crate::spool;
-use crate::store::forget::{self, Count, Doomed, Wanted};
-use crate::store::sessions::{self, Found};
-use crate::store::{Patience, Reader, Store, observations, projects, summaries};
+use crate::store::forget::{self, ForgetCounts, ForgetFilter, ForgetSet};
+use crate::store::sessions::{self, PrefixMatch};
+use crate::store::{LockWait, Reader, Store, observations, projects, summaries};
 
 /// How long the store may be another's.
 const STORE: Duration = Duration::from_secs(10);
@@ -106,7 +106,7 @@ fn time(text: &str) -> std::result::Result<i64, &'static str> {
 
 /// What was done, or would be.
 struct Outcome {
-    count: Count,
+    count: ForgetCounts,
     spooled: u64,
     dry_run: bool,
     /// What may still hold it.
@@ -115,7 +115,7 @@ struct Outcome {
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if !settings.paths.exist() {
-        return tell(args, &Outcome::of(args, Count::default()));
+        return tell(args, &Outcome::of(args, ForgetCounts::default()));
     }
     if args.query.as_ref().is_some_and(|text| text.trim().is_empty()) {
         return Err(usage("--query needs a text"));
@@ -124,17 +124,17 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return plan(settings, args);
     }
     let mut store =
-        Store::open_within(&settings.paths, Patience::Within(STORE)).context("database")?;
+        Store::open_within(&settings.paths, LockWait::Within(STORE)).context("database")?;
     take_in(settings, args, &mut store)?;
     let conn = store.connection();
     let doomed = choose(conn, args)?;
     if doomed.is_empty() {
-        return tell(args, &Outcome::of(args, Count::default()));
+        return tell(args, &Outcome::of(args, ForgetCounts::default()));
     }
     if !args.yes && doomed.count().all() > 1 && at_a_terminal() && !agreed(conn, &doomed)? {
         return super::print("nothing was forgotten\n");
     }
-    let mut outcome = Outcome::of(args, Count::default());
+    let mut outcome = Outcome::of(args, ForgetCounts::default());
     let mut whose = BTreeSet::new();
     let mut refusal = None;
     let done = store.locked(|locked| {
@@ -148,13 +148,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             }
         };
         outcome.count = doomed.count();
-        whose = doomed.whose(locked.connection())?;
+        whose = doomed.affected_sessions(locked.connection())?;
         let keys = keys_of_sessions(locked.connection(), &doomed)?;
-        forget::carry_out(locked, &doomed, now)?;
+        forget::forget(locked, &doomed, now)?;
         for key in keys {
             outcome.spooled += spool::discard(&settings.paths, &key, now)?;
         }
-        if let Err(e) = locked.rewrite() {
+        if let Err(e) = locked.vacuum() {
             outcome
                 .left
                 .push(format!("the database's file still holds traces ({e}): forget again later"));
@@ -177,7 +177,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 /// Says what would go, and changes nothing.
 fn plan(settings: &Settings, args: &Args) -> Result<()> {
     let reader = Reader::open(&settings.paths, super::PATIENCE).context("database")?;
-    let mut outcome = Outcome::of(args, Count::default());
+    let mut outcome = Outcome::of(args, ForgetCounts::default());
     let waiting = drain::sessions_with_spool(settings);
     let Some(reader) = &reader else { return tell(args, &outcome) };
     let conn = reader.connection();
@@ -225,8 +225,8 @@ fn has_spool(settings: &Settings, key: &str) -> bool {
     spool::exists(&settings.paths, key)
 }
 
-fn choose(conn: &Connection, args: &Args) -> Result<Doomed> {
-    let mut doomed = Doomed::default();
+fn choose(conn: &Connection, args: &Args) -> Result<ForgetSet> {
+    let mut doomed = ForgetSet::default();
     for name in &args.what {
         if let Some(row) = observations::by_name(conn, name).context("database")? {
             doomed.add_observation(conn, row.id).context("database")?;
@@ -234,7 +234,7 @@ fn choose(conn: &Connection, args: &Args) -> Result<Doomed> {
             doomed.add_summary(conn, row.id).context("database")?;
         } else if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
             doomed.add_prompt(conn, prompt.id).context("database")?;
-        } else if let Found::Nothing = sessions::by_prefix(conn, name).context("database")? {
+        } else if let PrefixMatch::None = sessions::by_prefix(conn, name).context("database")? {
             return Err(failed(format!("there is no memory '{name}'"))
                 .hint("memctl show SESSION and memctl context say what there is"));
         } else {
@@ -245,8 +245,8 @@ fn choose(conn: &Connection, args: &Args) -> Result<Doomed> {
     if args.what.is_empty() {
         let project = args.project.as_deref().map(|name| project_of(conn, name)).transpose()?;
         let (since, before) = (args.since, args.before);
-        let wanted = Wanted { project, text: args.query.clone(), since, before };
-        doomed.add_wanted(conn, &wanted).context("database")?;
+        let wanted = ForgetFilter { project, text: args.query.clone(), since, before };
+        doomed.add_matching(conn, &wanted).context("database")?;
     }
     Ok(doomed)
 }
@@ -272,7 +272,7 @@ fn project_of(conn: &Connection, name: &str) -> Result<i64> {
     }
 }
 
-fn keys_of_sessions(conn: &Connection, doomed: &Doomed) -> crate::store::Result<Vec<String>> {
+fn keys_of_sessions(conn: &Connection, doomed: &ForgetSet) -> crate::store::Result<Vec<String>> {
     let mut keys = Vec::new();
     for id in &doomed.sessions {
         if let Some(session) = sessions::get(conn, *id)? {
@@ -314,7 +314,7 @@ fn at_a_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-fn agreed(conn: &Connection, doomed: &Doomed) -> Result<bool> {
+fn agreed(conn: &Connection, doomed: &ForgetSet) -> Result<bool> {
     let question = format!("{}Forget {}? [y/N] ", named(conn, doomed)?, said(&doomed.count()));
     let mut err = anstream::stderr().lock();
     write!(err, "{question}").and_then(|()| err.flush()).context("standard error")?;
@@ -324,7 +324,7 @@ fn agreed(conn: &Connection, doomed: &Doomed) -> Result<bool> {
 }
 
 /// What goes, a line each; of much the beginning. What goes with its session is not named.
-fn named(conn: &Connection, doomed: &Doomed) -> Result<String> {
+fn named(conn: &Connection, doomed: &ForgetSet) -> Result<String> {
     let mut lines = Vec::new();
     for id in &doomed.sessions {
         if let Some(s) = sessions::get(conn, *id).context("database")? {
@@ -370,12 +370,12 @@ fn clipped(text: &str) -> String {
 }
 
 impl Outcome {
-    fn of(args: &Args, count: Count) -> Outcome {
+    fn of(args: &Args, count: ForgetCounts) -> Outcome {
         Outcome { count, spooled: 0, dry_run: args.dry_run, left: Vec::new() }
     }
 }
 
-fn said(n: &Count) -> String {
+fn said(n: &ForgetCounts) -> String {
     let counts = [
         (n.sessions, count(n.sessions, "session")),
         (n.prompts, count(n.prompts, "prompt")),

@@ -6,7 +6,7 @@ use super::format::{self, short};
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
 use crate::store::projects;
-use crate::store::sessions::{self, Filter, Found, Session};
+use crate::store::sessions::{self, Filter, PrefixMatch, Session};
 
 /// Most that are named where several are possible.
 const NAMED: usize = 8;
@@ -20,9 +20,9 @@ const LOOKED_AT: usize = 50;
 /// 1 when there is none, 2 with the candidates when there are several.
 pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
     match sessions::by_prefix(conn, prefix).context("database")? {
-        Found::One(session) => Ok(*session),
-        Found::Many(many) => Err(ambiguous(prefix, &ids(&many))),
-        Found::Nothing => Err(failed(format!("no session begins with '{prefix}'"))
+        PrefixMatch::One(session) => Ok(*session),
+        PrefixMatch::Many(many) => Err(ambiguous(prefix, &ids(&many))),
+        PrefixMatch::None => Err(failed(format!("no session begins with '{prefix}'"))
             .hint("memctl status lists the latest of this project")),
     }
 }

@@ -165,9 +165,9 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
 }
 
 /// How much is remembered in all. `None`: nothing yet.
-fn probe_store(settings: &Settings) -> store::Result<Option<store::Held>> {
+fn probe_store(settings: &Settings) -> store::Result<Option<store::StoreCounts>> {
     match Reader::open(&settings.paths, PATIENCE)? {
-        Some(reader) => store::held(reader.connection()).map(Some),
+        Some(reader) => store::counts(reader.connection()).map(Some),
         None => Ok(None),
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{Agent, Settings, parse_duration};
 use crate::context::plain::visible;
 use crate::failure::{Context, Result, usage};
 use crate::store::Reader;
-use crate::store::stats::{self, By, Group};
+use crate::store::stats::{self, Group, GroupBy};
 use crate::store::usage::{self as ledger, Used};
 
 const HELP: &str = "\
@@ -92,10 +92,10 @@ const COLUMNS: [Column; 9] = [
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let by = match args.by {
-        Grouping::Day => By::Day,
-        Grouping::Project => By::Project,
-        Grouping::Session => By::Session,
-        Grouping::Backend => By::Backend,
+        Grouping::Day => GroupBy::Day,
+        Grouping::Project => GroupBy::Project,
+        Grouping::Session => GroupBy::Session,
+        Grouping::Backend => GroupBy::Backend,
     };
     let now = clock::now_ms();
     let agent = &settings.config.agent;
@@ -273,13 +273,13 @@ fn word(by: Grouping) -> &'static str {
 
 /// The beginning of the day that is meant. `7d`: seven days, today among them.
 fn since(conn: &rusqlite::Connection, text: &str, now: i64) -> Result<i64> {
-    if let Some(began) = stats::began(conn, text).context("database")? {
+    if let Some(began) = stats::parse_day(conn, text).context("database")? {
         return Ok(began);
     }
     const DAY: i64 = 86_400_000;
     let span = parse_duration(text).ok_or_else(|| wrong_time(text))?.as_millis();
     let back = i64::try_from(span).unwrap_or(i64::MAX).saturating_sub(DAY).clamp(0, now);
-    stats::day_began(conn, now - back).context("database")
+    stats::day_start(conn, now - back).context("database")
 }
 
 /// The same where there is nothing to look into.

@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
 use crate::project;
 use crate::store::sessions::Session;
-use crate::store::{Held, Reader, projects, queue_admin, sessions};
+use crate::store::{Reader, StoreCounts, projects, queue_admin, sessions};
 
 const HELP: &str = "\
 Examples
@@ -107,7 +107,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 
 fn figures(
     settings: &Settings,
-    held: &Held,
+    held: &StoreCounts,
     queue: queue_admin::Counts,
     workers: &Workers,
     hooks: HookStatus,

@@ -29,11 +29,11 @@ pub fn elsewhere(
             let conn = reader.connection();
             let before = now - SILENCE.as_millis() as i64;
             sessions::id_of(conn, client, session)
-                .and_then(|own| queue_admin::anything_elsewhere(conn, own, before))
-                .unwrap_or_else(|e| e.is_damage())
+                .and_then(|own| queue_admin::other_sessions_have_work(conn, own, before))
+                .unwrap_or_else(|e| e.is_corruption())
         }
         Ok(None) => false,
-        Err(e) => e.is_damage(),
+        Err(e) => e.is_corruption(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::context::start;
 use crate::deliver::unfinished;
 use crate::spool;
-use crate::store::{self, Patience, Reader, Store, StoreError, notices, sessions};
+use crate::store::{self, LockWait, Reader, Store, StoreError, notices, sessions};
 
 /// How long an upgrade's steps may wait for the store.
 const UPGRADE: Duration = Duration::from_secs(2);
@@ -78,7 +78,7 @@ fn open(settings: &Settings) -> store::Result<Option<Reader>> {
     if !settings.paths.database().exists() {
         return Ok(None);
     }
-    Store::open_within(&settings.paths, Patience::Within(UPGRADE))?;
+    Store::open_within(&settings.paths, LockWait::Within(UPGRADE))?;
     Reader::open(&settings.paths, PATIENCE)
 }
 

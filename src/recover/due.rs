@@ -107,7 +107,7 @@ pub fn survey(
     }
     survey.due.sort_by(|a, b| b.newest.cmp(&a.newest).then_with(|| a.key.cmp(&b.key)));
     if let Some(conn) = conn {
-        survey.silent = sessions::silent(conn, before, SILENT)?;
+        survey.silent = sessions::inactive_since(conn, before, SILENT)?;
         survey.silent.retain(|session| {
             let key = session_key(&session.client, &session.content_session_id);
             let nobodys = matches!(probe::probe(paths, &key), Found::Nothing | Found::Stale { .. });

@@ -21,7 +21,7 @@ use crate::deliver::{launch, unfinished};
 use crate::failure::{Context, Result, failed};
 use crate::lock::{self, Probe};
 use crate::process;
-use crate::store::{self, Patience, Store, aside};
+use crate::store::{self, LockWait, Store, quarantine};
 use crate::{log, spool, testpoint};
 use due::{Due, Leavings};
 
@@ -203,10 +203,10 @@ impl Started {
 
 /// The store, whole: a damaged one is set aside.
 fn open(settings: &Settings, now: i64) -> store::Result<Store> {
-    let patience = Patience::Within(STORE);
+    let patience = LockWait::Within(STORE);
     match Store::open_within(&settings.paths, patience) {
-        Err(e) if e.is_damage() => {
-            if let Some(place) = aside::begin_anew(&settings.paths, patience, now)? {
+        Err(e) if e.is_corruption() => {
+            if let Some(place) = quarantine::replace_damaged(&settings.paths, patience, now)? {
                 tracing::warn!("the database is damaged and was set aside: {}", place.display());
             }
             Store::open_within(&settings.paths, patience)

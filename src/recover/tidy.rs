@@ -110,7 +110,7 @@ pub fn take_in(
     testpoint::at("tidy.took_in");
     if let Some(id) = fence.session() {
         // Whoever holds the session for a moment is no worker that died.
-        store.write(|tx| sessions::leave_in_good_order(tx, id))?;
+        store.write(|tx| sessions::reset_restarts(tx, id))?;
     }
     remove_sockets(paths, &key, &lock)?;
     lock.remove()?;

@@ -14,7 +14,7 @@ pub enum StoreError {
     /// The disk or the file; nothing that waiting a second would change. Whoever delivers an
     /// event takes the spool.
     #[error("the store cannot be used ({kind}): {message}")]
-    Trouble { kind: Trouble, message: String },
+    Fault { kind: StoreFault, message: String },
     #[error(
         "the memory was written by a newer memctl (schema {found}, this one knows {known}): \
          update memctl"
@@ -29,7 +29,7 @@ pub enum StoreError {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum StoreFault {
     Full,
     Io,
     ReadOnly,
@@ -38,46 +38,49 @@ pub enum Trouble {
     NotADatabase,
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for StoreFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Trouble::Full => "disk full",
-            Trouble::Io => "input/output error",
-            Trouble::ReadOnly => "read-only",
-            Trouble::CannotOpen => "cannot be opened",
-            Trouble::Corrupt => "damaged",
-            Trouble::NotADatabase => "not a database",
+            StoreFault::Full => "disk full",
+            StoreFault::Io => "input/output error",
+            StoreFault::ReadOnly => "read-only",
+            StoreFault::CannotOpen => "cannot be opened",
+            StoreFault::Corrupt => "damaged",
+            StoreFault::NotADatabase => "not a database",
         })
     }
 }
 
 impl StoreError {
     /// The file itself is beyond use and may be set aside.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, StoreError::Trouble { kind: Trouble::Corrupt | Trouble::NotADatabase, .. })
+    pub fn is_corruption(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Fault { kind: StoreFault::Corrupt | StoreFault::NotADatabase, .. }
+        )
     }
 
     /// Where the log's index cannot be had, this is how it shows.
-    pub fn may_be_the_log(&self) -> bool {
-        let StoreError::Trouble { kind, .. } = self else { return false };
-        matches!(kind, Trouble::CannotOpen | Trouble::ReadOnly | Trouble::Io)
+    pub fn may_lack_wal(&self) -> bool {
+        let StoreError::Fault { kind, .. } = self else { return false };
+        matches!(kind, StoreFault::CannotOpen | StoreFault::ReadOnly | StoreFault::Io)
     }
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
-        let trouble = |kind| StoreError::Trouble { kind, message: error.to_string() };
+        let fault = |kind| StoreError::Fault { kind, message: error.to_string() };
         use ErrorCode as Code;
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked | Code::FileLockingProtocolFailed) => {
                 StoreError::Busy(error.to_string())
             }
-            Some(Code::DiskFull) => trouble(Trouble::Full),
-            Some(Code::SystemIoFailure | Code::OutOfMemory) => trouble(Trouble::Io),
-            Some(Code::ReadOnly) => trouble(Trouble::ReadOnly),
-            Some(Code::CannotOpen | Code::PermissionDenied) => trouble(Trouble::CannotOpen),
-            Some(Code::DatabaseCorrupt) => trouble(Trouble::Corrupt),
-            Some(Code::NotADatabase) => trouble(Trouble::NotADatabase),
+            Some(Code::DiskFull) => fault(StoreFault::Full),
+            Some(Code::SystemIoFailure | Code::OutOfMemory) => fault(StoreFault::Io),
+            Some(Code::ReadOnly) => fault(StoreFault::ReadOnly),
+            Some(Code::CannotOpen | Code::PermissionDenied) => fault(StoreFault::CannotOpen),
+            Some(Code::DatabaseCorrupt) => fault(StoreFault::Corrupt),
+            Some(Code::NotADatabase) => fault(StoreFault::NotADatabase),
             _ => StoreError::Bug(error.to_string()),
         }
     }
@@ -87,15 +90,15 @@ impl From<rusqlite::Error> for StoreError {
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> StoreError {
         let kind = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::Full,
-            io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreFault::Full,
+            io::ErrorKind::ReadOnlyFilesystem => StoreFault::ReadOnly,
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::NotFound
             | io::ErrorKind::NotADirectory
-            | io::ErrorKind::IsADirectory => Trouble::CannotOpen,
-            _ => Trouble::Io,
+            | io::ErrorKind::IsADirectory => StoreFault::CannotOpen,
+            _ => StoreFault::Io,
         };
-        StoreError::Trouble { kind, message: error.to_string() }
+        StoreError::Fault { kind, message: error.to_string() }
     }
 }
 
@@ -112,7 +115,7 @@ mod tests {
             None,
         )) {
             StoreError::Busy(_) => "wait".to_owned(),
-            StoreError::Trouble { kind, .. } => format!("{kind:?}"),
+            StoreError::Fault { kind, .. } => format!("{kind:?}"),
             StoreError::Bug(_) => "bug".to_owned(),
             other => format!("{other}"),
         };

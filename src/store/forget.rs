@@ -19,7 +19,7 @@ const PIECE: usize = 500;
 
 /// All that is given must hold.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct ForgetFilter {
     pub project: Option<i64>,
     /// Stands in one of the texts; A to Z count as a to z.
     pub text: Option<String>,
@@ -30,7 +30,7 @@ pub struct Wanted {
 
 /// Row ids of what is to go.
 #[derive(Clone, Debug, Default)]
-pub struct Doomed {
+pub struct ForgetSet {
     pub sessions: BTreeSet<i64>,
     pub prompts: BTreeSet<i64>,
     pub summaries: BTreeSet<i64>,
@@ -43,7 +43,7 @@ pub struct Doomed {
 
 /// How much is to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
+pub struct ForgetCounts {
     pub sessions: u64,
     pub prompts: u64,
     pub summaries: u64,
@@ -51,7 +51,7 @@ pub struct Count {
     pub events: u64,
 }
 
-impl Count {
+impl ForgetCounts {
     pub fn all(&self) -> u64 {
         self.sessions + self.prompts + self.summaries + self.observations + self.events
     }
@@ -88,9 +88,9 @@ const OF_OBSERVATIONS: [&str; 8] = [
     "metadata",
 ];
 
-impl Doomed {
-    pub fn count(&self) -> Count {
-        Count {
+impl ForgetSet {
+    pub fn count(&self) -> ForgetCounts {
+        ForgetCounts {
             sessions: self.sessions.len() as u64,
             prompts: self.prompts.len() as u64,
             summaries: self.summaries.len() as u64,
@@ -100,11 +100,11 @@ impl Doomed {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.count() == Count::default() && self.projects.is_empty()
+        self.count() == ForgetCounts::default() && self.projects.is_empty()
     }
 
     /// Client and id of the sessions that go, and of those whose queue is touched.
-    pub fn whose(&self, conn: &Connection) -> Result<BTreeSet<(String, String)>> {
+    pub fn affected_sessions(&self, conn: &Connection) -> Result<BTreeSet<(String, String)>> {
         let of = |sql: &str, ids: &BTreeSet<i64>| {
             let mut names = conn.prepare(sql)?;
             let name = |id| Ok(names.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?.collect());
@@ -169,9 +169,9 @@ impl Doomed {
         Ok(())
     }
 
-    /// Whatever is wanted: of a project or a time whole sessions, where all of one is meant.
-    pub fn add_wanted(&mut self, conn: &Connection, wanted: &Wanted) -> Result<()> {
-        let Wanted { project, text, since, before } = wanted;
+    /// Whatever is filter: of a project or a time whole sessions, where all of one is meant.
+    pub fn add_matching(&mut self, conn: &Connection, filter: &ForgetFilter) -> Result<()> {
+        let ForgetFilter { project, text, since, before } = filter;
         if text.is_none() {
             let whole = ids(
                 conn,
@@ -185,26 +185,26 @@ impl Doomed {
                 self.projects.extend(*project);
             }
         }
-        let prompts = matching(conn, PROMPTS, "NULL", &["prompt_text"], wanted)?;
+        let prompts = matching(conn, PROMPTS, "NULL", &["prompt_text"], filter)?;
         prompts.into_iter().try_for_each(|id| self.add_prompt(conn, id))?;
-        let summaries = matching(conn, SUMMARIES, "m.project_id", &OF_SUMMARIES, wanted)?;
+        let summaries = matching(conn, SUMMARIES, "m.project_id", &OF_SUMMARIES, filter)?;
         summaries.into_iter().try_for_each(|id| self.add_summary(conn, id))?;
-        let observed = matching(conn, OBSERVATIONS, "m.project_id", &OF_OBSERVATIONS, wanted)?;
+        let observed = matching(conn, OBSERVATIONS, "m.project_id", &OF_OBSERVATIONS, filter)?;
         observed.into_iter().try_for_each(|id| self.add_observation(conn, id))?;
-        self.events.extend(matching(conn, EVENTS, "NULL", &OF_EVENTS, wanted)?);
+        self.events.extend(matching(conn, EVENTS, "NULL", &OF_EVENTS, filter)?);
         Ok(())
     }
 }
 
-/// Rows of a table, which `select` calls `m`, that are wanted.
+/// Rows of a table, which `select` calls `m`, that are filter.
 fn matching(
     conn: &Connection,
     select: &str,
     project: &str,
     texts: &[&str],
-    wanted: &Wanted,
+    filter: &ForgetFilter,
 ) -> Result<Vec<i64>> {
-    let text = wanted.text.as_deref().map(str::to_ascii_lowercase);
+    let text = filter.text.as_deref().map(str::to_ascii_lowercase);
     // Lists and inputs of tools are JSON, in which quotes and line ends look otherwise.
     let in_json = text.as_ref().map(|text| {
         let quoted = serde_json::to_string(text).expect("a text");
@@ -219,7 +219,7 @@ fn matching(
            AND (?3 IS NULL OR m.created_at_epoch < ?3)
            AND (?4 IS NULL OR instr({all}, ?4) OR instr({all}, ?5))"
     );
-    ids(conn, &sql, params![wanted.project, wanted.since, wanted.before, text, in_json])
+    ids(conn, &sql, params![filter.project, filter.since, filter.before, text, in_json])
 }
 
 fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {
@@ -232,10 +232,10 @@ fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {
 /// session until then is refused from now on.
 ///
 /// # Errors
-/// What the disk says. What is left of `doomed` then can be forgotten by asking again.
-pub fn carry_out(locked: &mut Locked, doomed: &Doomed, now: i64) -> Result<()> {
+/// What the disk says. What is left of `set` then can be forgotten by asking again.
+pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
     let tables = References::of(locked.connection())?;
-    for session in &doomed.sessions {
+    for session in &set.sessions {
         // First of all: whatever comes from now on finds that it was forgotten.
         locked.write(|tx| {
             let Some(known) = sessions::get(tx, *session)? else { return Ok(()) };
@@ -254,23 +254,23 @@ pub fn carry_out(locked: &mut Locked, doomed: &Doomed, now: i64) -> Result<()> {
         }
         locked.write(|tx| remove(tx, &tables, "sessions", None, session, now))?;
     }
-    in_pieces(locked, &doomed.events, |tx, id| {
+    in_pieces(locked, &set.events, |tx, id| {
         tx.prepare_cached(&format!("{STRIP} id = ?2"))?.execute([now, *id])?;
         Ok(())
     })?;
-    in_pieces(locked, &doomed.prompts, |tx, id| {
+    in_pieces(locked, &set.prompts, |tx, id| {
         entomb(tx, "user_prompts", PROMPT, *id, now)?;
         tx.prepare_cached("UPDATE user_prompts SET prompt_text = NULL, private = 1 WHERE id = ?1")?
             .execute([id])?;
         Ok(())
     })?;
-    in_pieces(locked, &doomed.summaries, |tx, id| {
+    in_pieces(locked, &set.summaries, |tx, id| {
         remove(tx, &tables, "session_summaries", Some(SUMMARY), id, now)
     })?;
-    in_pieces(locked, &doomed.observations, |tx, id| {
+    in_pieces(locked, &set.observations, |tx, id| {
         remove(tx, &tables, "observations", Some(OBSERVATION), id, now)
     })?;
-    for project in &doomed.projects {
+    for project in &set.projects {
         locked.write(|tx| {
             let left = ["sessions", "observations", "session_summaries"]
                 .map(|t| format!("EXISTS (SELECT 1 FROM {t} WHERE project_id = ?1)"))

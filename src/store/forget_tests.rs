@@ -3,8 +3,8 @@ use memctl_proto::event::{Event, Kind, Project, Tool};
 use super::*;
 use crate::memory::{Distilled, Observation, Summary};
 use crate::store::accept::{Accepted, accept};
-use crate::store::commit::By;
-use crate::store::queue::{Claim, Fence, Take, claim};
+use crate::store::commit::Attribution;
+use crate::store::queue::{Claim, ClaimLimits, Fence, claim};
 use crate::store::testing::{memory, write};
 use crate::store::{commit, queue};
 
@@ -13,8 +13,8 @@ struct World {
     conn: Connection,
 }
 
-const ALL: Take =
-    Take { events: 99, bytes: 1 << 20, flush: true, limit: 99, weigh: queue::plain_weight };
+const ALL: ClaimLimits =
+    ClaimLimits { events: 99, bytes: 1 << 20, flush: true, limit: 99, weigh: queue::plain_weight };
 
 fn event(session: &str, kind: Kind, at: i64, text: &str) -> Event {
     let mut event = Event::new(kind, "c", session, at);
@@ -63,20 +63,20 @@ impl World {
         };
         let distilled = made(title);
         write(&mut self.conn, |tx| {
-            commit::complete(tx, session, &batch, &distilled, By::one("b"), now)
+            commit::complete(tx, session, &batch, &distilled, Attribution::one("b"), now)
         })
     }
 
-    fn wanted(&self, wanted: Wanted) -> Count {
-        let mut doomed = Doomed::default();
-        doomed.add_wanted(&self.conn, &wanted).unwrap();
-        doomed.count()
+    fn filter(&self, filter: ForgetFilter) -> ForgetCounts {
+        let mut set = ForgetSet::default();
+        set.add_matching(&self.conn, &filter).unwrap();
+        set.count()
     }
 
-    fn forget(&mut self, now: i64, choose: impl Fn(&mut Doomed, &Connection) -> Result<()>) {
-        let mut doomed = Doomed::default();
-        choose(&mut doomed, &self.conn).unwrap();
-        carry_out(&mut Locked { conn: &mut self.conn, file: None }, &doomed, now).unwrap();
+    fn forget(&mut self, now: i64, choose: impl Fn(&mut ForgetSet, &Connection) -> Result<()>) {
+        let mut set = ForgetSet::default();
+        choose(&mut set, &self.conn).unwrap();
+        forget(&mut Locked { conn: &mut self.conn, file: None }, &set, now).unwrap();
         let broken: i64 = self
             .conn
             .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| r.get(0))
@@ -103,29 +103,35 @@ fn made(title: &str) -> Distilled {
     Distilled { observations: vec![observation], summary: Some(summary) }
 }
 
-fn count(sessions: u64, prompts: u64, summaries: u64, observations: u64, events: u64) -> Count {
-    Count { sessions, prompts, summaries, observations, events }
+fn count(
+    sessions: u64,
+    prompts: u64,
+    summaries: u64,
+    observations: u64,
+    events: u64,
+) -> ForgetCounts {
+    ForgetCounts { sessions, prompts, summaries, observations, events }
 }
 
 #[test]
 fn what_is_wanted_is_found() {
     let mut w = World::new();
     w.distil(1, "Build the ARK", 35);
-    let text = |text: &str| Wanted { text: Some(text.into()), ..Wanted::default() };
-    assert_eq!(w.wanted(text("the ark")), count(0, 0, 1, 1, 0));
-    assert_eq!(w.wanted(text("ask two")), count(0, 1, 0, 0, 2), "with what came of it");
-    assert_eq!(w.wanted(text("RUN \"two\"")), count(0, 0, 0, 0, 1), "in a tool's input");
-    assert_eq!(w.wanted(text("fact of \"build")), count(0, 0, 0, 1, 0), "in a list");
-    assert_eq!(w.wanted(text("nowhere")), Count::default());
-    let project = |id| Wanted { project: Some(id), ..Wanted::default() };
-    assert_eq!(w.wanted(project(1)), count(1, 1, 1, 1, 0));
-    assert_eq!(w.wanted(project(2)), count(1, 1, 0, 0, 2));
-    let within = |since, before| Wanted { since, before, ..Wanted::default() };
-    assert_eq!(w.wanted(within(Some(100), None)), count(1, 1, 0, 0, 2));
-    assert_eq!(w.wanted(within(None, Some(40))), count(1, 1, 1, 1, 0));
-    assert_eq!(w.wanted(within(Some(120), Some(130))), count(0, 0, 0, 0, 1), "a part of one");
-    let both = Wanted { project: Some(1), ..text("two") };
-    assert_eq!(w.wanted(both), Count::default());
+    let text = |text: &str| ForgetFilter { text: Some(text.into()), ..ForgetFilter::default() };
+    assert_eq!(w.filter(text("the ark")), count(0, 0, 1, 1, 0));
+    assert_eq!(w.filter(text("ask two")), count(0, 1, 0, 0, 2), "with what came of it");
+    assert_eq!(w.filter(text("RUN \"two\"")), count(0, 0, 0, 0, 1), "in a tool's input");
+    assert_eq!(w.filter(text("fact of \"build")), count(0, 0, 0, 1, 0), "in a list");
+    assert_eq!(w.filter(text("nowhere")), ForgetCounts::default());
+    let project = |id| ForgetFilter { project: Some(id), ..ForgetFilter::default() };
+    assert_eq!(w.filter(project(1)), count(1, 1, 1, 1, 0));
+    assert_eq!(w.filter(project(2)), count(1, 1, 0, 0, 2));
+    let within = |since, before| ForgetFilter { since, before, ..ForgetFilter::default() };
+    assert_eq!(w.filter(within(Some(100), None)), count(1, 1, 0, 0, 2));
+    assert_eq!(w.filter(within(None, Some(40))), count(1, 1, 1, 1, 0));
+    assert_eq!(w.filter(within(Some(120), Some(130))), count(0, 0, 0, 0, 1), "a part of one");
+    let both = ForgetFilter { project: Some(1), ..text("two") };
+    assert_eq!(w.filter(both), ForgetCounts::default());
 }
 
 #[test]
@@ -133,7 +139,7 @@ fn a_session_goes_with_all_it_has_and_what_comes_late_of_it() {
     let mut w = World::new();
     w.distil(1, "Build", 35);
     let late = event("one", Kind::Tool, 39, "late");
-    w.forget(40, |doomed, conn| doomed.add_session(conn, 1));
+    w.forget(40, |set, conn| set.add_session(conn, 1));
     assert_eq!(w.texts("SELECT content_session_id FROM sessions"), ["two"]);
     for table in ["observations", "session_summaries", "observation_sources", "observation_files"] {
         assert_eq!(w.texts(&format!("SELECT count(*) || '' FROM {table}")), ["0"], "{table}");
@@ -158,7 +164,7 @@ fn an_owner_of_before_does_not_own_what_comes_after() {
     w.accept(&event("one", Kind::Prompt, 10, "x"));
     let (mut old, mut new) = (Fence::new("c", "one"), Fence::new("c", "one"));
     write(&mut w.conn, |tx| old.enter(tx, 10));
-    w.forget(20, |doomed, conn| doomed.add_session(conn, 1));
+    w.forget(20, |set, conn| set.add_session(conn, 1));
     w.accept(&event("one", Kind::Prompt, 30, "y"));
     assert_eq!(w.texts("SELECT id || '' FROM sessions"), ["1"], "the row id came again");
     write(&mut w.conn, |tx| new.enter(tx, 30));
@@ -171,10 +177,10 @@ fn an_owner_of_before_does_not_own_what_comes_after() {
 fn no_number_is_given_twice() {
     let mut w = World::new();
     w.distil(1, "First", 35);
-    w.forget(36, |doomed, conn| {
-        doomed.add_observation(conn, 1)?;
-        doomed.add_summary(conn, 1)?;
-        doomed.add_session(conn, 2)
+    w.forget(36, |set, conn| {
+        set.add_observation(conn, 1)?;
+        set.add_summary(conn, 1)?;
+        set.add_session(conn, 2)
     });
     w.accept(&event("one", Kind::Stop, 37, "once more"));
     w.distil(1, "Second", 38);
@@ -188,7 +194,7 @@ fn no_number_is_given_twice() {
 fn a_prompt_takes_along_what_came_of_it_and_what_comes_yet() {
     let mut w = World::new();
     w.distil(1, "Build", 35);
-    w.forget(36, |doomed, conn| doomed.add_prompt(conn, 1));
+    w.forget(36, |set, conn| set.add_prompt(conn, 1));
     assert_eq!(w.texts("SELECT ifnull(prompt_text, '-') FROM user_prompts"), ["-", "ask two"]);
     assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
     w.accept(&event("one", Kind::Tool, 37, "more of this turn"));
@@ -202,11 +208,15 @@ fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
     let mut w = World::new();
     let batch = write(&mut w.conn, |tx| claim(tx, 2, &ALL, 7, 140));
     let Claim::Batch(batch) = batch else { panic!("{batch:?}") };
-    w.forget(141, |doomed, conn| {
-        doomed.add_wanted(conn, &Wanted { text: Some("run \"two\"".into()), ..Wanted::default() })
+    w.forget(141, |set, conn| {
+        set.add_matching(
+            conn,
+            &ForgetFilter { text: Some("run \"two\"".into()), ..ForgetFilter::default() },
+        )
     });
-    let done =
-        write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), By::one("b"), 142));
+    let done = write(&mut w.conn, |tx| {
+        commit::complete(tx, 2, &batch, &made("Two"), Attribution::one("b"), 142)
+    });
     assert_eq!(done, commit::Completed::Dropped);
     assert_eq!(
         w.texts(
@@ -218,14 +228,15 @@ fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
     // A batch of a session that has gone altogether.
     let batch = write(&mut w.conn, |tx| claim(tx, 2, &ALL, 7, 150));
     let Claim::Batch(batch) = batch else { panic!("{batch:?}") };
-    w.forget(151, |doomed, conn| doomed.add_session(conn, 2));
+    w.forget(151, |set, conn| set.add_session(conn, 2));
     w.accept(&event("two", Kind::Stop, 160, "new"));
-    let done =
-        write(&mut w.conn, |tx| commit::complete(tx, 2, &batch, &made("Two"), By::one("b"), 161));
+    let done = write(&mut w.conn, |tx| {
+        commit::complete(tx, 2, &batch, &made("Two"), Attribution::one("b"), 161)
+    });
     assert_eq!(done, commit::Completed::Dropped);
     write(&mut w.conn, |tx| {
         let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();
-        queue::fail(tx, 2, &ids, "no", queue::Company::Alone, 162)
+        queue::fail(tx, 2, &ids, "no", queue::BatchSize::Single, 162)
     });
     assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
     assert_eq!(
@@ -240,8 +251,8 @@ fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
 #[test]
 fn a_project_goes_when_nothing_of_it_is_left() {
     let mut w = World::new();
-    w.forget(200, |doomed, conn| {
-        doomed.add_wanted(conn, &Wanted { project: Some(1), ..Wanted::default() })
+    w.forget(200, |set, conn| {
+        set.add_matching(conn, &ForgetFilter { project: Some(1), ..ForgetFilter::default() })
     });
     assert_eq!(w.texts("SELECT name FROM projects"), ["two"]);
     assert_eq!(w.texts("SELECT key FROM project_keys"), ["dir:/two"]);
@@ -259,7 +270,7 @@ fn what_refers_to_a_session_lets_go_of_it() {
              UPDATE sessions SET parent_session_id = 1 WHERE id = 2;",
         )
         .unwrap();
-    w.forget(200, |doomed, conn| doomed.add_session(conn, 1));
+    w.forget(200, |set, conn| set.add_session(conn, 1));
     assert_eq!(w.texts("SELECT ifnull(session_id, '-') || cost FROM spent"), ["-2.5"]);
     assert_eq!(w.texts("SELECT count(*) || '' FROM seen"), ["0"]);
     assert_eq!(w.texts("SELECT ifnull(parent_session_id, '-') || '' FROM sessions"), ["-"]);
@@ -277,6 +288,6 @@ fn what_an_observation_replaced_goes_with_it() {
              WHERE id = 1",
         )
         .unwrap();
-    w.forget(40, |doomed, conn| doomed.add_observation(conn, 2));
+    w.forget(40, |set, conn| set.add_observation(conn, 2));
     assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
 }

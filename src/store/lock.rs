@@ -13,7 +13,7 @@ use crate::paths::Paths;
 
 /// How long to wait for the store lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub enum LockWait {
     /// In the kernel's queue until it is free: workers. The hooks they keep waiting spool.
     Forever,
     /// Those whose caller waits: a session's start, the command line.
@@ -41,7 +41,7 @@ impl StoreLock {
     ///
     /// # Errors
     /// [`StoreError::Busy`] when patience ends, else what the file system says.
-    pub fn take(&mut self, paths: &Paths, patience: Patience) -> Result<Held> {
+    pub fn take(&mut self, paths: &Paths, patience: LockWait) -> Result<Held> {
         let taken = match &mut self.lock {
             Some(lock) => wait(lock, patience),
             None => Err(StoreError::from(io::Error::from(io::ErrorKind::NotFound))),
@@ -55,10 +55,10 @@ impl StoreLock {
     }
 }
 
-fn wait(lock: &mut FileLock, patience: Patience) -> Result<Held> {
+fn wait(lock: &mut FileLock, patience: LockWait) -> Result<Held> {
     match patience {
-        Patience::Forever => Ok(lock.lock()?),
-        Patience::Within(limit) => lock
+        LockWait::Forever => Ok(lock.lock()?),
+        LockWait::Within(limit) => lock
             .lock_within(limit)?
             .ok_or_else(|| StoreError::Busy(format!("another memctl wrote for {limit:?}"))),
     }
@@ -73,8 +73,8 @@ mod tests {
     fn one_at_a_time_and_patience_ends() {
         let (_dir, paths) = world();
         let (mut a, mut b) = (StoreLock::default(), StoreLock::default());
-        let held = a.take(&paths, Patience::Forever).unwrap();
-        let short = Patience::Within(Duration::from_millis(5));
+        let held = a.take(&paths, LockWait::Forever).unwrap();
+        let short = LockWait::Within(Duration::from_millis(5));
         assert!(matches!(b.take(&paths, short), Err(StoreError::Busy(_))));
         drop(held);
         assert!(b.take(&paths, short).is_ok());
@@ -84,11 +84,11 @@ mod tests {
     fn a_removed_data_dir_is_made_anew() {
         let (_dir, paths) = world();
         let mut lock = StoreLock::default();
-        drop(lock.take(&paths, Patience::Forever).unwrap());
+        drop(lock.take(&paths, LockWait::Forever).unwrap());
         fs::remove_dir_all(paths.data()).unwrap();
-        let _held = lock.take(&paths, Patience::Forever).unwrap();
+        let _held = lock.take(&paths, LockWait::Forever).unwrap();
         let mut other = StoreLock::default();
-        let short = Patience::Within(Duration::from_millis(5));
+        let short = LockWait::Within(Duration::from_millis(5));
         assert!(other.take(&paths, short).is_err(), "both must lock the same file");
     }
 }

@@ -11,12 +11,10 @@
 
 pub mod accept;
 pub mod agent_sessions;
-pub mod agents;
-pub mod aside;
 pub mod commit;
+mod dedupe;
 pub mod ensure;
 pub mod error;
-mod fold;
 pub mod forget;
 pub mod lock;
 pub mod notices;
@@ -24,8 +22,10 @@ pub mod observations;
 pub mod private;
 pub mod projects;
 pub mod provisional;
+pub mod quarantine;
 pub mod queue;
 pub mod queue_admin;
+pub mod refusals;
 pub mod sessions;
 pub mod stats;
 pub mod summaries;
@@ -46,8 +46,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use ensure::Journal;
-pub use error::{Result, StoreError, Trouble};
-pub use lock::Patience;
+pub use error::{Result, StoreError, StoreFault};
+pub use lock::LockWait;
 use lock::{FileId, StoreLock};
 pub use queue::Fence;
 
@@ -60,7 +60,7 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Store {
     paths: Paths,
     lock: StoreLock,
-    patience: Patience,
+    patience: LockWait,
     conn: Connection,
     /// The file `conn` has open.
     file: FileId,
@@ -79,16 +79,16 @@ impl Store {
     /// # Errors
     /// As [`StoreError`] sorts them; [`StoreError::Newer`] for a database of a later release.
     pub fn open(paths: &Paths) -> Result<Store> {
-        Store::open_within(paths, Patience::Forever)
+        Store::open_within(paths, LockWait::Forever)
     }
 
     /// The same for one whose caller waits: the store lock is awaited no longer than `patience`,
     /// now and in later writes.
-    pub fn open_within(paths: &Paths, patience: Patience) -> Result<Store> {
+    pub fn open_within(paths: &Paths, patience: LockWait) -> Result<Store> {
         let mut lock = StoreLock::default();
         let (conn, file) = match open_current(&paths.database()) {
             Ok(Some(opened)) => opened,
-            Err(e) if !e.may_be_the_log() => return Err(e),
+            Err(e) if !e.may_lack_wal() => return Err(e),
             Ok(None) | Err(_) => {
                 let _held = lock.take(paths, patience)?;
                 open_ensured(&paths.database())?
@@ -117,14 +117,14 @@ impl Store {
 
     /// The same for one who must not wait: [`StoreError::Busy`] when somebody writes just
     /// now, or the database is another one.
-    pub fn fenced_at_once<T>(
+    pub fn try_fenced<T>(
         &mut self,
         fence: &mut Fence,
         now: i64,
         f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
     ) -> Result<T> {
         let Store { paths, lock, conn, file, .. } = self;
-        let _held = lock.take(paths, Patience::Within(Duration::ZERO))?;
+        let _held = lock.take(paths, LockWait::Within(Duration::ZERO))?;
         if FileId::of(&paths.database()).ok() != Some(*file) {
             // To open that one, and to make its schema whole, takes its time.
             return Err(StoreError::Busy("another database has its place".into()));
@@ -163,7 +163,7 @@ impl Locked<'_> {
     ///
     /// # Errors
     /// What the disk says; [`StoreError::Busy`] when somebody was reading all the time.
-    pub fn rewrite(&mut self) -> Result<()> {
+    pub fn vacuum(&mut self) -> Result<()> {
         // The copy is as large as the memory, and must not be held in this process.
         self.conn.execute_batch("PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY")?;
         let busy: bool =
@@ -206,23 +206,23 @@ impl Locked<'_> {
 
 /// How much is remembered in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct StoreCounts {
     pub sessions: u64,
     pub observations: u64,
     pub summaries: u64,
 }
 
-pub fn held(conn: &Connection) -> Result<Held> {
-    let held = conn.query_row(
+pub fn counts(conn: &Connection) -> Result<StoreCounts> {
+    let counts = conn.query_row(
         "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM observations),
            (SELECT count(*) FROM session_summaries WHERE NOT hidden)",
         [],
         |r| {
             let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
-            Ok(Held { sessions: count(0)?, observations: count(1)?, summaries: count(2)? })
+            Ok(StoreCounts { sessions: count(0)?, observations: count(1)?, summaries: count(2)? })
         },
     )?;
-    Ok(held)
+    Ok(counts)
 }
 
 /// A connection that only reads.
@@ -275,7 +275,7 @@ fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
 /// The caller holds the store lock.
 fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
     let conn = match ensured(path, Journal::Log) {
-        Err(e) if e.may_be_the_log() => {
+        Err(e) if e.may_lack_wal() => {
             // Somebody who has it open, or the disk, may forbid this, too.
             if ensure::give_up_log(path).is_err() {
                 return Err(e);
@@ -298,7 +298,7 @@ fn ensured(path: &Path, journal: Journal) -> Result<Connection> {
 }
 
 /// Whether the database has a write-ahead log. Without one readers and writers wait for each other.
-pub fn keeps_log(conn: &Connection) -> Result<bool> {
+pub fn uses_wal(conn: &Connection) -> Result<bool> {
     ensure::journal_mode(conn).map(|mode| mode == "wal")
 }
 

@@ -91,32 +91,32 @@ pub fn of_session(
 }
 
 /// The project's newest headlines that may be told, newest first.
-pub fn newest_tellable(
+pub fn newest_for_context(
     conn: &Connection,
     project_id: i64,
     without: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &tellable(NEWEST), (json(without), limit as i64, project_id))
+    headlines(conn, &context_sql(NEWEST), (json(without), limit as i64, project_id))
 }
 
 /// The project's newest pinned headlines that may be told.
-pub fn pinned_tellable(
+pub fn pinned_for_context(
     conn: &Connection,
     project_id: i64,
     without: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &tellable(PINNED), (json(without), limit as i64, project_id))
+    headlines(conn, &context_sql(PINNED), (json(without), limit as i64, project_id))
 }
 
 /// The newest headlines of scope `user`, of whatever project, that may be told.
-pub fn user_tellable(
+pub fn user_for_context(
     conn: &Connection,
     without: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &tellable(USER), (json(without), limit as i64))
+    headlines(conn, &context_sql(USER), (json(without), limit as i64))
 }
 
 /// The newest observations, of whatever project, that name one of these paths: at most 40 ids for
@@ -133,14 +133,14 @@ pub fn naming(conn: &Connection, paths: &[&str]) -> rusqlite::Result<Vec<i64>> {
 }
 
 /// Those of the given observations that are the project's and may be told, newest first.
-pub fn tellable_among(
+pub fn for_context_among(
     conn: &Connection,
     project_id: i64,
     ids: &[i64],
     without: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &tellable(AMONG), (json(without), limit as i64, project_id, json(ids)))
+    headlines(conn, &context_sql(AMONG), (json(without), limit as i64, project_id, json(ids)))
 }
 
 /// The paths that the project's newest 200 observations name, sorted; at most 300.
@@ -170,7 +170,7 @@ const RECENT_PATHS: &str = "SELECT f.path FROM
 
 /// The one query behind everything told unasked, so that one place says what never is: what rests
 /// on the web, what was superseded, and what the given sessions (a JSON array) made themselves.
-fn tellable(source: &str) -> String {
+fn context_sql(source: &str) -> String {
     format!(
         "SELECT id, session_id, project_id, scope, origin, type, title,
            CASE WHEN pinned OR scope = 'user' OR origin = 'user' THEN narrative END,

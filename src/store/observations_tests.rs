@@ -105,11 +105,11 @@ fn what_may_be_told() {
     add(&conn, 6, "project_id, scope", "2, 'user'");
     add(&conn, 7, "project_id, scope, origin", "2, 'user', 'web'");
     add(&conn, 8, "pinned, origin", "1, 'web'");
-    assert_eq!(ids(newest_tellable(&conn, 1, &[], 9).unwrap()), [5, 4, 1]);
-    assert_eq!(ids(newest_tellable(&conn, 1, &[1], 9).unwrap()), [5, 4]);
-    assert_eq!(ids(newest_tellable(&conn, 1, &[], 1).unwrap()), [5]);
-    assert_eq!(ids(pinned_tellable(&conn, 1, &[], 9).unwrap()), [5]);
-    assert_eq!(ids(user_tellable(&conn, &[], 9).unwrap()), [6]);
+    assert_eq!(ids(newest_for_context(&conn, 1, &[], 9).unwrap()), [5, 4, 1]);
+    assert_eq!(ids(newest_for_context(&conn, 1, &[1], 9).unwrap()), [5, 4]);
+    assert_eq!(ids(newest_for_context(&conn, 1, &[], 1).unwrap()), [5]);
+    assert_eq!(ids(pinned_for_context(&conn, 1, &[], 9).unwrap()), [5]);
+    assert_eq!(ids(user_for_context(&conn, &[], 9).unwrap()), [6]);
 }
 
 #[test]
@@ -119,8 +119,11 @@ fn a_headline_carries_text_only_where_somebody_wants_it_remembered() {
     add(&conn, 2, "pinned", "1");
     add(&conn, 3, "origin", "'user'");
     add(&conn, 4, "scope", "'user'");
-    let texts: Vec<_> =
-        newest_tellable(&conn, 1, &[], 9).unwrap().into_iter().map(|h| h.text.is_some()).collect();
+    let texts: Vec<_> = newest_for_context(&conn, 1, &[], 9)
+        .unwrap()
+        .into_iter()
+        .map(|h| h.text.is_some())
+        .collect();
     assert_eq!(texts, [true, true, true, false]);
 }
 
@@ -139,10 +142,10 @@ fn about_a_file() {
     assert_eq!(naming(&conn, &["a.rs"]).unwrap(), [4, 3, 1]);
     assert_eq!(naming(&conn, &["b.rs", "a.rs", "c.rs"]).unwrap(), [4, 3, 2, 1]);
     let all = [4, 3, 2, 1];
-    assert_eq!(ids(tellable_among(&conn, 1, &all, &[], 9).unwrap()), [4, 2, 1]);
-    assert_eq!(ids(tellable_among(&conn, 1, &all, &[], 1).unwrap()), [4]);
-    assert_eq!(ids(tellable_among(&conn, 2, &all, &[], 9).unwrap()), [3]);
-    assert!(tellable_among(&conn, 1, &all, &[1], 9).unwrap().is_empty());
+    assert_eq!(ids(for_context_among(&conn, 1, &all, &[], 9).unwrap()), [4, 2, 1]);
+    assert_eq!(ids(for_context_among(&conn, 1, &all, &[], 1).unwrap()), [4]);
+    assert_eq!(ids(for_context_among(&conn, 2, &all, &[], 9).unwrap()), [3]);
+    assert!(for_context_among(&conn, 1, &all, &[1], 9).unwrap().is_empty());
     assert_eq!(recent_paths(&conn, 1).unwrap(), ["a.rs", "b.rs"]);
     assert_eq!(recent_paths(&conn, 2).unwrap(), ["a.rs"]);
 }
@@ -170,11 +173,11 @@ fn queries_that_stay_cheap() {
         assert_eq!(steps.iter().find(costly), None, "{sql}\n{steps:#?}");
         assert!(steps.iter().any(|s| s.contains(index)), "{index}\n{steps:#?}");
     };
-    check(&tellable(NEWEST), "observations_project (project_id=?)");
-    check(&tellable(PINNED), "observations_pinned (project_id=?)");
-    check(&tellable(USER), "SCAN observations USING INDEX observations_user");
-    check(&tellable(AMONG), "INTEGER PRIMARY KEY (rowid=?)");
+    check(&context_sql(NEWEST), "observations_project (project_id=?)");
+    check(&context_sql(PINNED), "observations_pinned (project_id=?)");
+    check(&context_sql(USER), "SCAN observations USING INDEX observations_user");
+    check(&context_sql(AMONG), "INTEGER PRIMARY KEY (rowid=?)");
     check(NAMING, "observation_files_path (path=?)");
     check(RECENT_PATHS, "observations_project (project_id=?)");
-    check(&summaries::tellable_sql(), "session_summaries_project (project_id=?)");
+    check(&summaries::context_sql(), "session_summaries_project (project_id=?)");
 }

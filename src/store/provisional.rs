@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::commit::{self, Standing};
+use super::commit::{self, SummaryKind};
 use super::error::Result;
 use super::queue;
 use crate::memory::{Batch, Summary};
@@ -13,7 +13,7 @@ const MESSAGES: usize = 256;
 
 /// The oldest `summarize` that waits and has no summary yet, with what waits of its prompt.
 /// Nothing is claimed.
-pub fn due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
+pub fn next_due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
     let stop: Option<(i64, i64)> = tx
         .prepare_cached(
             "SELECT m.id, m.prompt_number FROM pending_messages m
@@ -42,7 +42,7 @@ pub fn due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
     messages.reverse();
     // An earlier Stop of the same prompt is done with by this one.
     messages.retain(|m| !m.cause.summarizes() || m.id == id);
-    Ok(Some(commit::surroundings(tx, session_id, messages)?))
+    Ok(Some(commit::load_batch_context(tx, session_id, messages)?))
 }
 
 /// Stores the summary that was made of what was [`due`], unless it has been answered meanwhile.
@@ -68,8 +68,8 @@ pub fn store(
     }
     // Not before what it answers, or it would be due again after the clock was set back.
     let now = now.max(stop.created_at_epoch);
-    let standing = Standing::Provisional;
-    let id = commit::summarise(tx, session_id, stop, summary, backend, standing, now)?;
+    let kind = SummaryKind::Provisional;
+    let id = commit::write_summary(tx, session_id, stop, summary, backend, kind, now)?;
     Ok(id.is_some())
 }
 
@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use crate::memory::Distilled;
     use crate::store::accept::accept;
-    use crate::store::commit::By;
-    use crate::store::queue::{Claim, Take, plain_weight};
+    use crate::store::commit::Attribution;
+    use crate::store::queue::{Claim, ClaimLimits, plain_weight};
     use crate::store::testing::{memory, write};
 
     fn send(conn: &mut Connection, kind: Kind, at: i64) {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     fn due_now(conn: &mut Connection) -> Option<Batch> {
-        write(conn, |tx| due(tx, 1))
+        write(conn, |tx| next_due(tx, 1))
     }
 
     fn provide(conn: &mut Connection, batch: &Batch, text: &str, now: i64) -> bool {
@@ -109,7 +109,8 @@ mod tests {
         rows.collect::<rusqlite::Result<_>>().unwrap()
     }
 
-    const ALL: Take = Take { events: 99, bytes: 9999, flush: true, limit: 99, weigh: plain_weight };
+    const ALL: ClaimLimits =
+        ClaimLimits { events: 99, bytes: 9999, flush: true, limit: 99, weigh: plain_weight };
 
     #[test]
     fn each_stop_has_one_at_once_until_the_backend_answers() {
@@ -136,7 +137,9 @@ mod tests {
         };
         let summary = Some(Summary { completed: "the model".into(), ..Summary::default() });
         let distilled = Distilled { observations: Vec::new(), summary };
-        write(&mut conn, |tx| commit::complete(tx, 1, &batch, &distilled, By::one("m"), 31));
+        write(&mut conn, |tx| {
+            commit::complete(tx, 1, &batch, &distilled, Attribution::one("m"), 31)
+        });
         assert!(!provide(&mut conn, &second, "late", 32), "it was answered meanwhile");
         // What is final stays until the backend itself writes it anew.
         send(&mut conn, Kind::Tool, 40);

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum GroupBy {
     /// Days where this machine stands.
     Day,
     Project,
@@ -37,17 +37,19 @@ pub struct Group {
 }
 
 /// What there is since a moment, newest or dearest first.
-pub fn report(conn: &Connection, by: By, since: i64) -> Result<Vec<Group>> {
+pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> {
     // `x` is the counted table, `s` its session.
     let (key, name, order) = match by {
-        By::Day => ("date(x.created_at_epoch / 1000, 'unixepoch', 'localtime')", "key", "key DESC"),
-        By::Project => {
+        GroupBy::Day => {
+            ("date(x.created_at_epoch / 1000, 'unixepoch', 'localtime')", "key", "key DESC")
+        }
+        GroupBy::Project => {
             ("s.project_id", "(SELECT name FROM projects WHERE id = key)", "latest DESC")
         }
-        By::Session => {
+        GroupBy::Session => {
             ("s.id", "(SELECT content_session_id FROM sessions WHERE id = key)", "latest DESC")
         }
-        By::Backend => ("x.backend", "key", "turns DESC, observations DESC"),
+        GroupBy::Backend => ("x.backend", "key", "turns DESC, observations DESC"),
     };
     let part = |table: &str, columns: &str, condition: &str| {
         format!(
@@ -57,8 +59,8 @@ pub fn report(conn: &Connection, by: By, since: i64) -> Result<Vec<Group>> {
         )
     };
     let ours = match by {
-        By::Backend => vec![],
-        By::Day | By::Project | By::Session => vec![
+        GroupBy::Backend => vec![],
+        GroupBy::Day | GroupBy::Project | GroupBy::Session => vec![
             part("user_prompts", "1 AS p, 0 AS e, 0 AS o, NULL AS u", ""),
             part("pending_messages", "0, 1, 0, NULL", "AND x.event <> 'late'"),
         ],
@@ -100,7 +102,7 @@ pub fn report(conn: &Connection, by: By, since: i64) -> Result<Vec<Group>> {
 
 /// The same in one: a session counts once, though it may be in several groups.
 pub fn total(conn: &Connection, since: i64) -> Result<Group> {
-    let groups = report(conn, By::Session, since)?;
+    let groups = report(conn, GroupBy::Session, since)?;
     let mut total = Group::default();
     for group in groups {
         total.sessions += u64::from(!group.name.is_empty());
@@ -118,13 +120,13 @@ pub fn total(conn: &Connection, since: i64) -> Result<Group> {
 }
 
 /// When the day of this moment began, where this machine stands.
-pub fn day_began(conn: &Connection, at: i64) -> Result<i64> {
+pub fn day_start(conn: &Connection, at: i64) -> Result<i64> {
     let sql = "SELECT unixepoch(date(?1 / 1000, 'unixepoch', 'localtime'), 'utc') * 1000";
     Ok(conn.query_row(sql, [at], |r| r.get(0))?)
 }
 
 /// When a day began, written `2026-11-27`; `None`: there is no such day.
-pub fn began(conn: &Connection, day: &str) -> Result<Option<i64>> {
+pub fn parse_day(conn: &Connection, day: &str) -> Result<Option<i64>> {
     let sql = "SELECT unixepoch(?1, 'utc') * 1000 WHERE date(?1) IS ?1";
     let began = conn.query_row(sql, [day], |r| r.get::<_, Option<i64>>(0)).optional()?;
     Ok(began.flatten())
@@ -132,7 +134,7 @@ pub fn began(conn: &Connection, day: &str) -> Result<Option<i64>> {
 
 /// A session with many observations, and what models cost for it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Large {
+pub struct LargeSession {
     pub content_session_id: String,
     pub observations: u64,
     pub tokens: u64,
@@ -140,7 +142,7 @@ pub struct Large {
 }
 
 /// Sessions with more than `most` observations, the largest first.
-pub fn large(conn: &Connection, most: u64) -> Result<Vec<Large>> {
+pub fn large_sessions(conn: &Connection, most: u64) -> Result<Vec<LargeSession>> {
     let mut rows = conn.prepare(
         "SELECT s.content_session_id, n,
            (SELECT ifnull(sum(input_tokens + output_tokens), 0) FROM agent_usage
@@ -151,7 +153,7 @@ pub fn large(conn: &Connection, most: u64) -> Result<Vec<Large>> {
     )?;
     let rows = rows.query_map(params![most as i64], |r| {
         let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
-        Ok(Large {
+        Ok(LargeSession {
             content_session_id: r.get(0)?,
             observations: count(1)?,
             tokens: count(2)?,
@@ -197,7 +199,7 @@ mod tests {
     }
 
     /// name: sessions prompts events observations turns input+output cost
-    fn shown(by: By, since: i64) -> Vec<String> {
+    fn shown(by: GroupBy, since: i64) -> Vec<String> {
         let line = |g: Group| {
             let Group { name, sessions, prompts, events, observations, turns, .. } = g;
             let tokens = g.input_tokens + g.output_tokens;
@@ -210,22 +212,22 @@ mod tests {
     #[test]
     fn each_thing_is_counted_once_in_its_group() {
         // Days are local ones; noon is the same day within half a day of Greenwich.
-        let days = shown(By::Day, 0);
+        let days = shown(GroupBy::Day, 0);
         assert_eq!(days, ["1970-01-02: 1 1 0 1 3 332 0.75 1/1", "1970-01-01: 3 2 2 1 0 0 0 0/0"]);
-        let mut projects = shown(By::Project, 0);
+        let mut projects = shown(GroupBy::Project, 0);
         projects.sort();
         let of_projects =
             [": 1 0 1 0 1 2 0 0/0", "tally: 1 1 0 0 0 0 0 0/0", "tally: 1 2 1 2 2 330 0.75 1/1"];
         assert_eq!(projects, of_projects);
-        let sessions = shown(By::Session, 0);
+        let sessions = shown(GroupBy::Session, 0);
         assert!(sessions.contains(&"s3: 1 0 1 0 0 0 0 0/0".to_owned()), "{sessions:?}");
         let backends = [
             "claude: 1 0 0 1 2 330 0.75 1/1",
             "gemini: 0 0 0 0 1 2 0 0/0",
             "extractive: 1 0 0 1 0 0 0 0/0",
         ];
-        assert_eq!(shown(By::Backend, 0), backends);
-        assert_eq!(shown(By::Day, DAY), ["1970-01-02: 1 1 0 1 3 332 0.75 1/1"]);
+        assert_eq!(shown(GroupBy::Backend, 0), backends);
+        assert_eq!(shown(GroupBy::Day, DAY), ["1970-01-02: 1 1 0 1 3 332 0.75 1/1"]);
         let total = total(&store(), 0).unwrap();
         assert_eq!((total.sessions, total.prompts, total.events, total.turns), (3, 3, 2, 3));
     }
@@ -234,20 +236,24 @@ mod tests {
     fn a_day_has_a_beginning() {
         let conn = memory();
         let noon = DAY + DAY / 2;
-        let began_at = day_began(&conn, noon).unwrap();
+        let began_at = day_start(&conn, noon).unwrap();
         assert!((0..=DAY).contains(&(noon - began_at)), "{began_at}");
         let day = super::super::usage::local_day(&conn, noon).unwrap();
-        assert_eq!(began(&conn, &day).unwrap(), Some(began_at));
+        assert_eq!(parse_day(&conn, &day).unwrap(), Some(began_at));
         for wrong in ["2026-13-01", "2026-02-30", "yesterday", ""] {
-            assert_eq!(began(&conn, wrong).unwrap(), None, "{wrong}");
+            assert_eq!(parse_day(&conn, wrong).unwrap(), None, "{wrong}");
         }
     }
 
     #[test]
     fn large_sessions_are_named_with_what_they_cost() {
-        let large = large(&store(), 1).unwrap();
-        let want =
-            Large { content_session_id: "s1".into(), observations: 2, tokens: 330, cost: 0.75 };
+        let large = large_sessions(&store(), 1).unwrap();
+        let want = LargeSession {
+            content_session_id: "s1".into(),
+            observations: 2,
+            tokens: 330,
+            cost: 0.75,
+        };
         assert_eq!(large, [want]);
     }
 }

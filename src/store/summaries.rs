@@ -62,18 +62,18 @@ pub fn of_session(
 
 /// The project's newest summaries that may be told, newest first, whatever became of their
 /// sessions; none that the sessions in `without` made.
-pub fn newest_tellable(
+pub fn newest_for_context(
     conn: &Connection,
     project_id: i64,
     without: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<SummaryRow>> {
-    conn.prepare_cached(&tellable_sql())?
+    conn.prepare_cached(&context_sql())?
         .query_map((project_id, json(without), limit as i64), from_row)?
         .collect()
 }
 
-pub(super) fn tellable_sql() -> String {
+pub(super) fn context_sql() -> String {
     select(&format!(
         "WHERE project_id = ?1 AND NOT hidden AND request <> '{PRIVATE}'
            AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?2)))
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn hidden_and_private_rows_are_not_told() {
         let conn = open();
-        assert_eq!(ids(newest_tellable(&conn, 1, &[], 9).unwrap()), [4, 1]);
-        assert_eq!(ids(newest_tellable(&conn, 1, &[1, 2], 9).unwrap()), [4]);
+        assert_eq!(ids(newest_for_context(&conn, 1, &[], 9).unwrap()), [4, 1]);
+        assert_eq!(ids(newest_for_context(&conn, 1, &[1, 2], 9).unwrap()), [4]);
     }
 }

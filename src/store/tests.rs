@@ -78,8 +78,8 @@ fn a_column_that_went_away_is_back_when_somebody_opens() {
     drop(store);
     // And nothing is done a second time: no lock is needed to open what is whole.
     let mut lock = StoreLock::default();
-    let _held = lock.take(&paths, Patience::Forever).unwrap();
-    assert!(Store::open_within(&paths, Patience::Within(Duration::ZERO)).is_ok());
+    let _held = lock.take(&paths, LockWait::Forever).unwrap();
+    assert!(Store::open_within(&paths, LockWait::Within(Duration::ZERO)).is_ok());
 }
 
 #[test]
@@ -106,15 +106,15 @@ fn what_is_no_database_is_said_and_never_written() {
     let garbage = "no database, but somebody's text ".repeat(99);
     fs::write(paths.database(), &garbage).unwrap();
     let error = Store::open(&paths).err().unwrap();
-    assert!(error.is_damage(), "{error}");
-    assert!(Reader::open(&paths, SHORT).err().unwrap().is_damage());
+    assert!(error.is_corruption(), "{error}");
+    assert!(Reader::open(&paths, SHORT).err().unwrap().is_corruption());
     assert_eq!(fs::read_to_string(paths.database()).unwrap(), garbage);
 
     let (_dir, paths) = world();
     fs::create_dir(paths.database()).unwrap();
     let error = Store::open(&paths).err().unwrap();
     assert!(
-        matches!(error, StoreError::Trouble { kind: Trouble::CannotOpen, .. }),
+        matches!(error, StoreError::Fault { kind: StoreFault::CannotOpen, .. }),
         "a directory in its place: {error}"
     );
 }
@@ -131,7 +131,7 @@ fn a_full_disk_is_trouble_and_nothing_is_half_done() {
             notices::put(tx, "large", &"x".repeat(1 << 20))
         })
         .unwrap_err();
-    assert!(matches!(error, StoreError::Trouble { kind: Trouble::Full, .. }), "{error}");
+    assert!(matches!(error, StoreError::Fault { kind: StoreFault::Full, .. }), "{error}");
     store.conn.execute_batch("PRAGMA max_page_count = 100000").unwrap();
     let rows: i64 =
         store.conn.query_row("SELECT count(*) FROM projects", [], |r| r.get(0)).unwrap();
@@ -183,7 +183,7 @@ fn files_are_for_their_owner_alone() {
 fn several_transactions_under_one_lock() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
-    let mut other = Store::open_within(&paths, Patience::Within(SHORT)).unwrap();
+    let mut other = Store::open_within(&paths, LockWait::Within(SHORT)).unwrap();
     store
         .locked(|locked| {
             locked.write(|tx| notices::put(tx, "first", ""))?;
@@ -224,12 +224,11 @@ fn who_must_not_wait_is_told_that_it_would_have_to() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     let mut fence = Fence::new("c", "s");
-    let at_once =
-        |store: &mut Store, fence: &mut Fence| store.fenced_at_once(fence, 1, |_, _| Ok(()));
+    let at_once = |store: &mut Store, fence: &mut Fence| store.try_fenced(fence, 1, |_, _| Ok(()));
     assert!(at_once(&mut store, &mut fence).is_ok());
 
     let mut lock = StoreLock::default();
-    let held = lock.take(&paths, Patience::Forever).unwrap();
+    let held = lock.take(&paths, LockWait::Forever).unwrap();
     assert!(matches!(at_once(&mut store, &mut fence), Err(StoreError::Busy(_))), "store lock");
     drop(held);
 

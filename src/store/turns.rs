@@ -59,33 +59,33 @@ impl ClosedBy {
 
 /// Which open prompts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closing {
+pub enum WhichPrompts {
     All,
     /// Those that had been closed before and were reopened.
-    Late,
+    Reopened,
 }
 
 /// How many prompts of a session are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Open {
+pub struct OpenPrompts {
     pub never_closed: u64,
     pub reopened: u64,
 }
 
-impl Open {
+impl OpenPrompts {
     pub fn any(self) -> bool {
         self.never_closed + self.reopened > 0
     }
 }
 
-pub fn open_prompts(conn: &Connection, session_id: i64) -> Result<Open> {
+pub fn open_prompts(conn: &Connection, session_id: i64) -> Result<OpenPrompts> {
     let mut counts = conn.prepare_cached(
         "SELECT count(*), count(finalized_by) FROM user_prompts
          WHERE session_id = ?1 AND finalized_at_epoch IS NULL",
     )?;
     let (all, reopened): (i64, i64) =
         counts.query_row([session_id], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    Ok(Open { never_closed: (all - reopened) as u64, reopened: reopened as u64 })
+    Ok(OpenPrompts { never_closed: (all - reopened) as u64, reopened: reopened as u64 })
 }
 
 /// Closes open prompts on the worker's own account. How many.
@@ -94,10 +94,10 @@ pub fn close_open(
     session_id: i64,
     by: ClosedBy,
     now: i64,
-    which: Closing,
+    which: WhichPrompts,
 ) -> Result<u64> {
     let mut open = all_open(tx, session_id)?;
-    if which == Closing::Late {
+    if which == WhichPrompts::Reopened {
         open.retain(|p| p.finalized_by.is_some());
     }
     close(tx, session_id, &open, by, None, now)?;

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::paths::Paths;
     use crate::store::lock::StoreLock;
-    use crate::store::{Patience, testing::world};
+    use crate::store::{LockWait, testing::world};
 
     fn write(store: &mut Store, text: &str) {
         store
@@ -253,7 +253,7 @@ mod tests {
         write(&mut stores[0], "first");
         let size = stores[0].wal_bytes();
         let start = std::sync::Barrier::new(stores.len() + 1);
-        let held = StoreLock::default().take(&paths, Patience::Forever).unwrap();
+        let held = StoreLock::default().take(&paths, LockWait::Forever).unwrap();
         std::thread::scope(|scope| {
             for store in &mut stores {
                 scope.spawn(|| {

@@ -9,7 +9,7 @@ use super::intake::Intake;
 use super::life::Worker;
 use crate::agent::{Done, Outcome};
 use crate::clock;
-use crate::store::commit::By;
+use crate::store::commit::Attribution;
 
 impl Worker {
     pub(super) fn on_handed(&mut self, handed: Handed, intake: &Intake) {
@@ -32,7 +32,7 @@ impl Worker {
         let events = batch.messages.len();
         match outcome {
             Outcome::Done(Done { distilled, backend, summary_backend }) => {
-                let by = By {
+                let by = Attribution {
                     observations: backend.name(),
                     summary: summary_backend.name(),
                     session: self.hands.backend().name(),

@@ -15,7 +15,7 @@ use super::books::Books;
 use crate::agent::{self, AgentError, Backend, BackendChain, Outcome};
 use crate::config::{self, Settings};
 use crate::memory::{Batch, Message, Summary};
-use crate::store::queue::{Take, plain_weight};
+use crate::store::queue::{ClaimLimits, plain_weight};
 
 /// What a turn may have in front of its `summarize` before the local rules take it in parts.
 const EVENTS: usize = 256;
@@ -136,7 +136,7 @@ impl Hands {
     }
 
     /// What to claim next, when there may be something and the hands are free.
-    pub fn next_take(&mut self, flush: bool) -> Option<Take> {
+    pub fn next_take(&mut self, flush: bool) -> Option<ClaimLimits> {
         let Measure { events, bytes, weigh } = self.measure;
         let due = self.look || self.events >= events || self.bytes >= bytes;
         if self.busy() || !due {
@@ -144,7 +144,7 @@ impl Hands {
         }
         let flush = flush || self.quiet;
         (self.asked, self.look, self.quiet, self.events, self.bytes) = (true, false, false, 0, 0);
-        Some(Take { events, bytes, flush, limit: self.limit, weigh })
+        Some(ClaimLimits { events, bytes, flush, limit: self.limit, weigh })
     }
 
     /// A claim came back with nothing.

@@ -27,7 +27,7 @@ use crate::agent;
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::launch;
-use crate::store::accept::{ClosedBy, Closing};
+use crate::store::accept::{ClosedBy, WhichPrompts};
 use crate::testpoint;
 
 /// How long a worker that leaves waits for the store. What it cannot say there, the next one finds.
@@ -392,19 +392,19 @@ impl Worker {
                 self.flush = false;
             }
             Effect::CloseLate => {
-                intake.close(ClosedBy::Late, Closing::Late);
+                intake.close(ClosedBy::Late, WhichPrompts::Reopened);
                 self.hands.look_soon();
                 self.provide(intake);
             }
             Effect::CloseIdle => {
-                intake.close(ClosedBy::Idle, Closing::All);
+                intake.close(ClosedBy::Idle, WhichPrompts::All);
                 self.hands.look_soon();
                 self.provide(intake);
             }
             Effect::CloseAged => {
                 // A prompt may still take the end back: the last resort counts from now.
                 set_last_resort(&self.settings);
-                intake.close(ClosedBy::Age, Closing::All);
+                intake.close(ClosedBy::Age, WhichPrompts::All);
                 self.hands.look_soon();
                 self.provide(intake);
             }

@@ -11,7 +11,7 @@ use super::table::{self, Cell, column};
 use super::terminal;
 use crate::config::{Settings, Value, ValueSource};
 use crate::failure::Result;
-use crate::store::{Store, agents};
+use crate::store::{Store, refusals};
 
 const HELP: &str = "\
 Examples
@@ -121,7 +121,7 @@ fn try_again(settings: &Settings) {
     if settings.paths.exist()
         && let Ok(mut store) = Store::open(&settings.paths)
     {
-        let _ = store.write(|tx| agents::try_again(tx, None));
+        let _ = store.write(|tx| refusals::release_deferred(tx, None));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::ctl::health::files::{open_to_others, private_files};
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result};
 use crate::recover::tidy;
-use crate::store::{Patience, Reader, aside};
+use crate::store::{LockWait, Reader, quarantine};
 use crate::{process, spool};
 
 /// How long the store may be another's.
@@ -50,13 +50,14 @@ fn close_to_others(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
 /// shown that anybody could not.
 fn set_aside(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     let whole = Reader::open(&settings.paths, PATIENCE).and_then(|reader| match reader {
-        Some(reader) => aside::whole(reader.connection()),
+        Some(reader) => quarantine::check_integrity(reader.connection()),
         None => Ok(()),
     });
-    if !whole.is_err_and(|e| e.is_damage()) {
+    if !whole.is_err_and(|e| e.is_corruption()) {
         return Ok(());
     }
-    let place = aside::begin_anew(&settings.paths, Patience::Within(STORE), clock::now_ms());
+    let place =
+        quarantine::replace_damaged(&settings.paths, LockWait::Within(STORE), clock::now_ms());
     if let Some(place) = place.context("database")? {
         fixed.push(format!(
             "the damaged database is kept in {}, memory begins anew",

@@ -12,8 +12,8 @@ use crate::config::Settings;
 use crate::ctl::format::{count, dollars, span};
 use crate::ctl::health::Finding;
 use crate::memory::{Batch, CallOutcome, Cause, Distilled, Message, Prompt, Usage};
-use crate::store::usage::{self, Call, Opened};
-use crate::store::{self, Store, agents};
+use crate::store::usage::{self, Call, Reservation};
+use crate::store::{self, Store, refusals};
 
 /// What a trial came to.
 struct Trial {
@@ -89,13 +89,13 @@ impl Ledger for Books {
                 model: &opening.model,
                 estimate: opening.estimate,
             };
-            usage::open(tx, &call, &self.settings.config.agent, clock::now_ms())
+            usage::reserve(tx, &call, &self.settings.config.agent, clock::now_ms())
         });
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).model = opening.model;
         let _ = reply.send(match opened {
             None => Admission::Granted(0),
-            Some(Ok(Opened::Room(id))) => Admission::Granted(id),
-            Some(Ok(Opened::Spent(spent))) => Admission::OverBudget(spent.to_string()),
+            Some(Ok(Reservation::Granted(id))) => Admission::Granted(id),
+            Some(Ok(Reservation::OverBudget(spent))) => Admission::OverBudget(spent.to_string()),
             Some(Err(_)) => Admission::LedgerUnavailable,
         });
         room
@@ -106,7 +106,7 @@ impl Ledger for Books {
         let _ = self.write(|tx| usage::settle(tx, call, settled, agent, clock::now_ms()));
         if let CallOutcome::Complete(used) | CallOutcome::Partial(used) = settled {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let cost = usage::dollars(&used, self.backend.name(), &kept.model, agent);
+            let cost = usage::cost_of(&used, self.backend.name(), &kept.model, agent);
             kept.used = Some((used, cost));
         }
     }
@@ -114,7 +114,7 @@ impl Ledger for Books {
     fn refuse(&self, _: Backend, _: String, _: String) {}
 
     fn answered(&self, backend: Backend) {
-        let _ = self.write(|tx| agents::answered(tx, backend.name()));
+        let _ = self.write(|tx| refusals::clear(tx, backend.name()));
     }
 }
 

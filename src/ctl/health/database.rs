@@ -15,7 +15,9 @@ use crate::ctl::stats::against_budget;
 use crate::deliver::probe::{self, Found};
 use crate::failure::{Context, Result};
 use crate::paths::session_key;
-use crate::store::{self, Reader, StoreError, aside, ensure, notices, queue_admin, stats, usage};
+use crate::store::{
+    self, Reader, StoreError, ensure, notices, quarantine, queue_admin, stats, usage,
+};
 
 /// More observations than a session has.
 const MANY: u64 = 1000;
@@ -35,7 +37,7 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
         if size > LARGE {
             crate::ctl::tell(&format!("memctl: reading {} of memory", bytes(size)));
         }
-        aside::whole(reader.connection())?;
+        quarantine::check_integrity(reader.connection())?;
         let journal = ensure::journal_mode(reader.connection())?;
         Ok(Some((reader, journal)))
     });
@@ -62,13 +64,13 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
 pub fn log(conn: &Connection) -> store::Result<Option<Finding>> {
     let says = "no write-ahead log, which its file system does not allow: memory works, but \
       reading and writing wait for each other";
-    Ok((!store::keeps_log(conn)?).then(|| Finding::note("database", says)))
+    Ok((!store::uses_wal(conn)?).then(|| Finding::note("database", says)))
 }
 
 fn unreadable(error: &StoreError) -> Finding {
     let found = Finding::wrong("database", error.to_string());
     match error {
-        e if e.is_damage() => {
+        e if e.is_corruption() => {
             found.todo("memctl doctor --fix sets it aside and begins a new one; so does any worker")
         }
         StoreError::Busy(_) => found.todo("memctl ps shows who works"),
@@ -136,14 +138,14 @@ pub fn spending(settings: &Settings, conn: &Connection) -> store::Result<Vec<Fin
     let mut found = Vec::new();
     if today.turns > 0 {
         let says = format!("today {}", against_budget(today, agent));
-        let full = usage::is_spent(today, agent.budget.day);
+        let full = usage::is_exhausted(today, agent.budget.day);
         found.push(match full {
             false => Finding::ok("budget", says),
             true => Finding::note("budget", format!("{says}: extractive carries on"))
                 .todo("memctl config set agent.budget.day_cost 5, or wait for tomorrow"),
         });
     }
-    for large in stats::large(conn, MANY)? {
+    for large in stats::large_sessions(conn, MANY)? {
         let cost = match large.tokens {
             0 => "no model was used".to_owned(),
             n => format!("models used {} tokens, {}", tokens(n), dollars(large.cost)),

@@ -11,8 +11,8 @@ use crate::ctl::lookup;
 use crate::deliver::{self, launch, probe};
 use crate::failure::{Context, Result, failed};
 use crate::paths::session_key;
-use crate::store::queue_admin::{self, Which};
-use crate::store::{Patience, Store};
+use crate::store::queue_admin::{self, Selection};
+use crate::store::{LockWait, Store};
 
 /// How long the store may be another's.
 const STORE: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
         return crate::ctl::print("nothing waits: nothing remembered yet\n");
     }
     let (Change::Retry(chosen) | Change::Abort(chosen) | Change::Reset(chosen)) = change;
-    let patience = Patience::Within(STORE);
+    let patience = LockWait::Within(STORE);
     let mut store = Store::open_within(&settings.paths, patience).context("database")?;
     let now = clock::now_ms();
     let mut session_id = None;
@@ -61,9 +61,9 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     };
     let taken = drain::drain(settings, &mut store, &sessions, now)?;
     let which = match session_id {
-        Some(id) => Which::Session(id),
-        None if chosen.all => Which::All,
-        None => Which::Ids(&chosen.id),
+        Some(id) => Selection::Session(id),
+        None if chosen.all => Selection::All,
+        None => Selection::Ids(&chosen.id),
     };
     let changed = store
         .write(|tx| match change {

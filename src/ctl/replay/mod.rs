@@ -144,7 +144,7 @@ fn is_live(settings: &Settings, client: &str, session: &str, first: &Step) -> Re
         return Ok(false);
     };
     let replayed =
-        sessions::knows_event(conn, known.id, &first.id.to_string()).context("database")?;
+        sessions::has_prompt_event(conn, known.id, &first.id.to_string()).context("database")?;
     Ok(!replayed)
 }
 

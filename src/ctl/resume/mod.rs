@@ -20,7 +20,7 @@ use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::failure::{Context, Result, failed, usage};
 use crate::store::agent_sessions::{self, AgentSession, Matching};
-use crate::store::{Patience, Reader, Store};
+use crate::store::{LockWait, Reader, Store};
 
 /// How long the store may be another's.
 const STORE: Duration = Duration::from_secs(10);
@@ -338,7 +338,7 @@ fn reader(settings: &Settings) -> Result<Option<Reader>> {
 }
 
 fn open(settings: &Settings) -> Result<Store> {
-    Store::open_within(&settings.paths, Patience::Within(STORE)).context("database")
+    Store::open_within(&settings.paths, LockWait::Within(STORE)).context("database")
 }
 
 /// The same settings, with a data dir.

@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::failure::{Context, Failure, Result, failed};
 use crate::store::Reader;
 use crate::store::observations::{self, ObservationRow};
-use crate::store::sessions::{self, Found, Session, StoredPrompt};
+use crate::store::sessions::{self, PrefixMatch, Session, StoredPrompt};
 use crate::store::summaries::{self, SummaryRow};
 
 const HELP: &str = "\
@@ -78,7 +78,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return print(args, || json::prompt(&prompt), || text::prompt(&prompt, width));
     }
     match sessions::by_prefix(conn, name).context("database")? {
-        Found::Nothing => Err(unknown(name)),
+        PrefixMatch::None => Err(unknown(name)),
         _ => {
             let session = lookup::session(conn, name)?;
             let whole = whole(conn, &session)?;

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use super::turns::{self, Prompt, Summarize};
-pub use super::turns::{ClosedBy, Closing, Open, close_open, open_prompts};
+pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_prompts};
 use super::{new_uuid, private, projects, sessions, tombstones};
 use crate::memory::Cause;
 
@@ -30,7 +30,7 @@ pub struct Accepted {
     /// How many prompts it closed.
     pub closed: u64,
     /// What is open now.
-    pub open: Open,
+    pub open: OpenPrompts,
 }
 
 /// Takes an event in. `now`: milliseconds since the epoch.
@@ -41,7 +41,7 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
         session_id: None,
         prompt: 0,
         closed: 0,
-        open: Open::default(),
+        open: OpenPrompts::default(),
     };
     // What happened before its session was forgotten comes too late; what comes after is new.
     let forgotten = tombstones::of_session(tx, &event.client, &event.session)?;
@@ -52,7 +52,7 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
     let session = match (event.kind, known) {
         (Kind::Unknown, _) | (Kind::End | Kind::Finalize, None) => return Ok(nothing(false)),
         (_, Some(id)) => id,
-        (_, None) => sessions::begin(tx, event, forgotten, now)?,
+        (_, None) => sessions::insert(tx, event, forgotten, now)?,
     };
     let taking = Taking {
         tx,

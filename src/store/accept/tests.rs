@@ -5,8 +5,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::memory::{Distilled, Observation, Summary};
-use crate::store::commit::By;
-use crate::store::queue::{self, Claim, Take, plain_weight};
+use crate::store::commit::Attribution;
+use crate::store::queue::{self, Claim, ClaimLimits, plain_weight};
 use crate::store::testing::{memory, write};
 use crate::store::{commit, new_uuid};
 
@@ -24,8 +24,8 @@ struct World {
     last: Option<Accepted>,
 }
 
-const EVERYTHING: Take =
-    Take { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
+const EVERYTHING: ClaimLimits =
+    ClaimLimits { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
 
 impl World {
     fn new() -> World {
@@ -56,8 +56,8 @@ impl World {
             "start" => Kind::Start,
             "end" => Kind::End,
             "finalize" => Kind::Finalize,
-            "late" => return self.close(ClosedBy::Late, Closing::Late),
-            "idle" => return self.close(ClosedBy::Idle, Closing::All),
+            "late" => return self.close(ClosedBy::Late, WhichPrompts::Reopened),
+            "idle" => return self.close(ClosedBy::Idle, WhichPrompts::All),
             "distil" => return self.distil(),
             "again" => {
                 let event = self.sent[first.parse::<usize>().unwrap() - 1].clone();
@@ -86,7 +86,7 @@ impl World {
         self.send(event);
     }
 
-    fn close(&mut self, by: ClosedBy, which: Closing) {
+    fn close(&mut self, by: ClosedBy, which: WhichPrompts) {
         let now = self.now;
         write(&mut self.conn, |tx| close_open(tx, 1, by, now, which));
     }
@@ -118,7 +118,7 @@ impl World {
                 }),
             };
             write(&mut self.conn, |tx| {
-                commit::complete(tx, 1, &batch, &distilled, By::one("test"), now)
+                commit::complete(tx, 1, &batch, &distilled, Attribution::one("test"), now)
             });
         }
     }

@@ -1,7 +1,7 @@
 //! What a memory agent is given with the messages it is told, and what is stored of its answer:
 //! observations, summary and "message done" in one transaction.
 
-mod summarise;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::memory::{
     Batch, Distilled, Earlier, Message, Observation, Origin, Prompt, Rolling, Summary,
 };
 use crate::project::Place;
-pub(super) use summarise::{Standing, summarise};
+pub(super) use summary::{SummaryKind, write_summary};
 
 /// What a result came to.
 #[derive(Debug, PartialEq)]
@@ -33,17 +33,17 @@ pub enum Completed {
 
 /// Names of the backends behind what is stored.
 #[derive(Clone, Copy, Debug)]
-pub struct By {
+pub struct Attribution {
     pub observations: &'static str,
     pub summary: &'static str,
     /// The one that the session is begun with.
     pub session: &'static str,
 }
 
-impl By {
+impl Attribution {
     #[cfg(test)]
-    pub fn one(backend: &'static str) -> By {
-        By { observations: backend, summary: backend, session: backend }
+    pub fn one(backend: &'static str) -> Attribution {
+        Attribution { observations: backend, summary: backend, session: backend }
     }
 }
 
@@ -53,17 +53,17 @@ pub fn complete(
     session_id: i64,
     batch: &Batch,
     distilled: &Distilled,
-    by: By,
+    by: Attribution,
     now: i64,
 ) -> Result<Completed> {
     let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();
     if !all_in_work(tx, session_id, &ids)? {
-        queue::give_back(tx, session_id, &ids)?;
+        queue::release(tx, session_id, &ids)?;
         return Ok(Completed::Dropped);
     }
     // First of all: what names a message as its source is named after it is written anew.
     for id in &ids {
-        processed(tx, *id, now)?;
+        mark_processed(tx, *id, now)?;
     }
     let mut observations = Vec::new();
     for observation in &distilled.observations {
@@ -71,7 +71,7 @@ pub fn complete(
     }
     let summary = match (&distilled.summary, batch.messages.last()) {
         (Some(summary), Some(last)) if last.cause.summarizes() => {
-            summarise(tx, session_id, last, summary, by.summary, Standing::Final, now)?
+            write_summary(tx, session_id, last, summary, by.summary, SummaryKind::Final, now)?
         }
         _ => None,
     };
@@ -100,7 +100,7 @@ fn all_in_work(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<bool> {
 /// The row is taken out and put in again: shortened in place it would leave its page nearly
 /// empty, for SQLite puts pages together only where a row goes (350 events of real sessions left
 /// 670 KB in this table, and leave 98).
-pub(super) fn processed(tx: &Transaction, id: i64, now: i64) -> Result<()> {
+pub(super) fn mark_processed(tx: &Transaction, id: i64, now: i64) -> Result<()> {
     tx.prepare_cached(
         "REPLACE INTO pending_messages (id, event_id, session_id, content_session_id, turn_id,
            tool_use_id, agent_id, agent_type, message_type, event, tool_name, prompt_number,
@@ -275,7 +275,7 @@ fn list(text: String) -> Vec<String> {
 }
 
 /// The batch of these messages: with the prompts they belong to and what was made before.
-pub(super) fn surroundings(
+pub(super) fn load_batch_context(
     tx: &Transaction,
     session_id: i64,
     messages: Vec<Message>,

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::Origin;
 use crate::store::accept::accept;
-use crate::store::queue::{Claim, Take, claim, plain_weight};
-use crate::store::queue_admin::{self, Which};
+use crate::store::queue::{Claim, ClaimLimits, claim, plain_weight};
+use crate::store::queue_admin::{self, Selection};
 use crate::store::testing::{memory, write};
 
 /// Sends events of one session and claims what is there.
@@ -19,7 +19,7 @@ fn claimed(conn: &mut Connection, kinds: &[Kind]) -> Batch {
             Some(Tool { name: "Bash".into(), input: Some("in".into()), ..Tool::default() });
         write(conn, |tx| accept(tx, &event, 1000));
     }
-    let take = Take { events: 99, bytes: 9999, flush: true, limit: 99, weigh: plain_weight };
+    let take = ClaimLimits { events: 99, bytes: 9999, flush: true, limit: 99, weigh: plain_weight };
     match write(conn, |tx| claim(tx, 1, &take, 1, 2000)) {
         Claim::Batch(batch) => *batch,
         other => panic!("{other:?}"),
@@ -59,8 +59,9 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
         observations: vec![observation("one", &[1]), observation("two", &[1, 2, 777])],
         summary: Some(summary("done")),
     };
-    let stored =
-        write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, By::one("extractive"), 3000));
+    let stored = write(&mut conn, |tx| {
+        complete(tx, 1, &batch, &distilled, Attribution::one("extractive"), 3000)
+    });
     assert_eq!(stored, Completed::Stored { observations: vec![1, 2], summary: Some(1) });
     assert_eq!(count(&conn, "observation_files"), 6);
     assert_eq!(count(&conn, "observation_sources"), 3, "a made-up source counts for nothing");
@@ -102,8 +103,9 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
         conn.query_row("SELECT uuid FROM session_summaries", [], |r| r.get(0)).unwrap()
     };
     let before = uuid(&conn);
-    let stored =
-        write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, By::one("claude"), 4000));
+    let stored = write(&mut conn, |tx| {
+        complete(tx, 1, &batch, &distilled, Attribution::one("claude"), 4000)
+    });
     assert_eq!(stored, Completed::Stored { observations: vec![1], summary: Some(1) });
     assert_eq!(count(&conn, "observations"), 2);
     assert_eq!(count(&conn, "observation_sources WHERE observation_id = 1"), 2);
@@ -143,7 +145,9 @@ fn files_are_kept_as_they_were_when_last_seen() {
         observations: vec![observation("one", &[1, 2, 3]), untold],
         summary: Some(summary("done")),
     };
-    write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, By::one("extractive"), 3000));
+    write(&mut conn, |tx| {
+        complete(tx, 1, &batch, &distilled, Attribution::one("extractive"), 3000)
+    });
     let mut rows = conn
         .prepare(
             "SELECT observation_id || ' ' || role || ' ' || path || ' ' || ifnull(blob, '-')
@@ -167,8 +171,8 @@ fn files_are_kept_as_they_were_when_last_seen() {
 #[test]
 fn a_batch_that_lost_a_row_is_dropped_and_the_rest_given_back() {
     for change in [
-        |tx: &Transaction| queue_admin::retry(tx, Which::Ids(&[1])),
-        |tx: &Transaction| queue_admin::abort(tx, Which::Ids(&[1]), 2500),
+        |tx: &Transaction| queue_admin::retry(tx, Selection::Ids(&[1])),
+        |tx: &Transaction| queue_admin::abort(tx, Selection::Ids(&[1]), 2500),
         |tx: &Transaction| Ok(tx.execute("DELETE FROM pending_messages WHERE id = 1", [])? as u64),
     ] {
         let mut conn = memory();
@@ -178,7 +182,8 @@ fn a_batch_that_lost_a_row_is_dropped_and_the_rest_given_back() {
             observations: vec![observation("one", &[1])],
             summary: Some(summary("done")),
         };
-        let done = write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, By::one("x"), 3000));
+        let done =
+            write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, Attribution::one("x"), 3000));
         assert_eq!(done, Completed::Dropped);
         assert_eq!(count(&conn, "observations") + count(&conn, "session_summaries"), 0);
         assert_eq!(
@@ -193,13 +198,13 @@ fn what_takes_the_place_of_an_observation_rests_on_all_that_it_did() {
     let mut conn = memory();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
     let one = Distilled { observations: vec![observation("one", &[1])], summary: None };
-    write(&mut conn, |tx| complete(tx, 1, &batch, &one, By::one("x"), 3000));
+    write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::one("x"), 3000));
     conn.execute_batch("UPDATE observation_files SET blob = 'then'").unwrap();
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let mut whole = observation("whole", &[batch.messages[0].id]);
     whole.replaces = vec![batch.earlier[0].id, 777];
     let whole = Distilled { observations: vec![whole], summary: Some(summary("done")) };
-    write(&mut conn, |tx| complete(tx, 1, &batch, &whole, By::one("x"), 4000));
+    write(&mut conn, |tx| complete(tx, 1, &batch, &whole, Attribution::one("x"), 4000));
     let replaced = "observations o JOIN observations n ON o.superseded_by = n.uuid
                     WHERE o.id = 1 AND n.id = 2 AND o.changed_at_epoch = 4000";
     assert_eq!(count(&conn, replaced), 1);

@@ -19,7 +19,7 @@ use rusqlite::{
 };
 
 use super::error::{Result, StoreError};
-use super::{fold, new_uuid};
+use super::{dedupe, new_uuid};
 use crate::testpoint;
 
 /// `user_version` of a database that has all steps. Grows with every released change of the list:
@@ -122,7 +122,7 @@ pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
         wanted.execute_batch(step)?;
         add_columns(&tx, &wanted)?;
         drop_changed(&tx, &wanted)?;
-        fold_duplicates(&tx, &wanted)?;
+        dedupe_before_unique(&tx, &wanted)?;
         tx.execute_batch(&repeatable(step))?;
     }
     tx.pragma_update(None, "user_version", version())?;
@@ -194,7 +194,7 @@ fn set_log(conn: &Connection) -> Result<String> {
                 thread::sleep(Duration::from_millis(2));
             }
             Err(StoreError::Busy(why)) => return Err(StoreError::Busy(why)),
-            Err(error) if error.is_damage() => return Err(error),
+            Err(error) if error.is_corruption() => return Err(error),
             Ok(mode) if mode == "wal" => break,
             Ok(_) | Err(_) => return truncated(conn),
         }
@@ -313,12 +313,12 @@ fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
 }
 
 /// Before a unique index is made on rows that are there already.
-fn fold_duplicates(tx: &Transaction, wanted: &Connection) -> Result<()> {
+fn dedupe_before_unique(tx: &Transaction, wanted: &Connection) -> Result<()> {
     let has = derived(tx)?;
     for (name, (_, table, sql)) in derived(wanted)? {
         let there = !columns(tx, &table)?.is_empty();
         if there && !has.contains_key(&name) && sql.starts_with("CREATE UNIQUE INDEX") {
-            fold::fold(tx, &table, &sql)?;
+            dedupe::dedupe_rows(tx, &table, &sql)?;
         }
     }
     Ok(())

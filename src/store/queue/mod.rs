@@ -111,7 +111,7 @@ impl Fence {
 
 /// How much a claim takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Take {
+pub struct ClaimLimits {
     /// So many events make a batch without a `summarize`.
     pub events: usize,
     /// So many bytes of text do, too.
@@ -195,7 +195,13 @@ fn files(json: Option<String>) -> Vec<SeenFile> {
 }
 
 /// Claims what comes next: everything up to the first `summarize`, in pieces when that is much.
-pub fn claim(tx: &Transaction, session_id: i64, take: &Take, pid: u32, now: i64) -> Result<Claim> {
+pub fn claim(
+    tx: &Transaction,
+    session_id: i64,
+    take: &ClaimLimits,
+    pid: u32,
+    now: i64,
+) -> Result<Claim> {
     let in_work: bool = tx
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM pending_messages
@@ -217,7 +223,7 @@ pub fn claim(tx: &Transaction, session_id: i64, take: &Take, pid: u32, now: i64)
     for message in &messages {
         stamp.execute(params![message.id, pid, now])?;
     }
-    let batch = commit::surroundings(tx, session_id, messages)?;
+    let batch = commit::load_batch_context(tx, session_id, messages)?;
     Ok(Claim::Batch(Box::new(Batch { previously_claimed, ..batch })))
 }
 
@@ -230,7 +236,7 @@ struct Next {
     previously_claimed: bool,
 }
 
-fn next(tx: &Transaction, session_id: i64, take: &Take, now: i64) -> Result<Next> {
+fn next(tx: &Transaction, session_id: i64, take: &ClaimLimits, now: i64) -> Result<Next> {
     let mut statement = tx.prepare_cached(&format!(
         "{SELECT} WHERE session_id = ?1 AND status = 'pending' ORDER BY id"
     ))?;
@@ -303,7 +309,7 @@ fn superseded(tx: &Transaction, session_id: i64, message: &Message, now: i64) ->
         )?
         .execute([later, message.id])?;
     }
-    commit::processed(tx, message.id, now)?;
+    commit::mark_processed(tx, message.id, now)?;
     Ok(true)
 }
 
@@ -326,9 +332,9 @@ fn give_up(tx: &Transaction, id: i64, now: i64) -> Result<()> {
 
 /// Whether a batch that failed had one message or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Company {
-    Alone,
-    Together,
+pub enum BatchSize {
+    Single,
+    Several,
 }
 
 /// What became of messages that failed.
@@ -347,11 +353,11 @@ pub fn fail(
     session_id: i64,
     ids: &[i64],
     reason: &str,
-    company: Company,
+    company: BatchSize,
     now: i64,
 ) -> Result<Failed> {
     let mut failed = Failed { ended: 0, not_before: now + 1000 };
-    let alone = i64::from(company == Company::Alone);
+    let alone = i64::from(company == BatchSize::Single);
     for id in ids {
         let retries: Option<i64> = tx
             .prepare_cached(
@@ -384,36 +390,36 @@ pub fn fail(
 }
 
 /// The batch waits for a reason that is not its own, until then: no failure, counted nowhere.
-pub fn hold(
+pub fn defer(
     tx: &Transaction,
     session_id: i64,
     ids: &[i64],
     reason: &str,
     until: i64,
 ) -> Result<()> {
-    let mut hold = tx.prepare_cached(
+    let mut defer = tx.prepare_cached(
         "UPDATE pending_messages SET status = 'pending', claims = max(claims - 1, 0),
            worker_pid = NULL, started_processing_at_epoch = NULL, not_before_epoch = ?3, error = ?4
          WHERE id = ?1 AND session_id = ?2 AND status = 'processing'",
     )?;
     for id in ids {
-        hold.execute(params![id, session_id, until, reason])?;
+        defer.execute(params![id, session_id, until, reason])?;
     }
     Ok(())
 }
 
-/// Whatever the session's worker has in hand, as [`give_back`].
-pub fn give_back_all(tx: &Transaction, session_id: i64) -> Result<()> {
+/// Whatever the session's worker has in hand, as [`release`].
+pub fn release_all(tx: &Transaction, session_id: i64) -> Result<()> {
     let mut ids = tx.prepare_cached(
         "SELECT id FROM pending_messages WHERE session_id = ?1 AND status = 'processing'",
     )?;
     let ids = ids.query_map([session_id], |r| r.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-    give_back(tx, session_id, &ids)
+    release(tx, session_id, &ids)
 }
 
 /// The worker gives its batch back in good order: as if it had never been claimed. What was
 /// forgotten meanwhile has left its id to another session's message.
-pub fn give_back(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<()> {
+pub fn release(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<()> {
     for id in ids {
         tx.prepare_cached(
             "UPDATE pending_messages SET status = 'pending', claims = max(claims - 1, 0),

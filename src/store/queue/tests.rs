@@ -4,12 +4,12 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::Distilled;
 use crate::store::accept::accept;
-use crate::store::commit::{By, Completed};
+use crate::store::commit::{Attribution, Completed};
 use crate::store::testing::{memory, write};
 
-const ALL: Take =
-    Take { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
-const QUIET: Take = Take { flush: false, ..ALL };
+const ALL: ClaimLimits =
+    ClaimLimits { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
+const QUIET: ClaimLimits = ClaimLimits { flush: false, ..ALL };
 
 struct World {
     conn: Connection,
@@ -47,13 +47,13 @@ impl World {
         }
     }
 
-    fn claim(&mut self, take: Take) -> Claim {
+    fn claim(&mut self, take: ClaimLimits) -> Claim {
         let now = self.now;
         write(&mut self.conn, |tx| claim(tx, 1, &take, 42, now))
     }
 
     /// Ids of the batch.
-    fn ids(&mut self, take: Take) -> Vec<i64> {
+    fn ids(&mut self, take: ClaimLimits) -> Vec<i64> {
         match self.claim(take) {
             Claim::Batch(batch) => batch.messages.iter().map(|m| m.id).collect(),
             _ => Vec::new(),
@@ -62,10 +62,12 @@ impl World {
 
     fn done(&mut self, ids: &[i64]) {
         let now = self.now;
-        write(&mut self.conn, |tx| ids.iter().try_for_each(|id| commit::processed(tx, *id, now)));
+        write(&mut self.conn, |tx| {
+            ids.iter().try_for_each(|id| commit::mark_processed(tx, *id, now))
+        });
     }
 
-    fn fail(&mut self, ids: &[i64], company: Company) -> Failed {
+    fn fail(&mut self, ids: &[i64], company: BatchSize) -> Failed {
         let now = self.now;
         write(&mut self.conn, |tx| fail(tx, 1, ids, "no", company, now))
     }
@@ -89,7 +91,7 @@ impl World {
 }
 
 /// Every batch of a queue, one after the other.
-fn check(events: &str, take: Take, expected: &[&[i64]]) {
+fn check(events: &str, take: ClaimLimits, expected: &[&[i64]]) {
     let mut world = World::with(events);
     let mut batches = Vec::new();
     loop {
@@ -117,8 +119,13 @@ fn up_to_the_first_summarize() {
 
 #[test]
 fn much_is_taken_in_pieces() {
-    let take =
-        |events, bytes, limit| Take { events, bytes, flush: false, limit, weigh: plain_weight };
+    let take = |events, bytes, limit| ClaimLimits {
+        events,
+        bytes,
+        flush: false,
+        limit,
+        weigh: plain_weight,
+    };
     check("pttttS", take(3, 1 << 20, 256), &[&[1, 2, 3], &[4, 5]]);
     check("pttttS", take(256, 1 << 20, 2), &[&[1, 2], &[3, 4], &[5]]);
     check("pttttS", take(256, 1 << 20, 0), &[&[1], &[2], &[3], &[4], &[5]]);
@@ -142,13 +149,13 @@ fn a_batch_in_work_holds_the_rest() {
 fn what_waits_holds_all_behind_it() {
     let mut world = World::with("pttS");
     let ids = world.ids(ALL);
-    let failed = world.fail(&ids, Company::Together);
+    let failed = world.fail(&ids, BatchSize::Several);
     assert_eq!(failed, Failed { ended: 0, not_before: world.now + 1000 });
     assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == failed.not_before));
     world.now += 1000;
     assert_eq!(world.ids(ALL), [1, 2, 3]);
     // A clock set back strands nothing.
-    let failed = world.fail(&[1, 2, 3], Company::Together);
+    let failed = world.fail(&[1, 2, 3], BatchSize::Several);
     world.now = failed.not_before - BELIEVED_MS - 1;
     assert_eq!(world.ids(ALL), [1, 2, 3]);
 }
@@ -156,22 +163,22 @@ fn what_waits_holds_all_behind_it() {
 #[test]
 fn what_failed_alone_is_passed_over_and_ends_after_three() {
     let mut world = World::with("pttS");
-    let one = Take { limit: 1, ..ALL };
+    let one = ClaimLimits { limit: 1, ..ALL };
     for (n, pause) in [(1, 1000), (2, 2000)] {
         assert_eq!(world.ids(one), [1]);
         assert_eq!(
-            world.fail(&[1], Company::Alone),
+            world.fail(&[1], BatchSize::Single),
             Failed { ended: 0, not_before: world.now + pause }
         );
         assert_eq!(world.state(1), format!("pending {n} 0 no"));
         if n == 1 {
             assert_eq!(world.ids(ALL), [2, 3], "not held up");
-            write(&mut world.conn, |tx| give_back(tx, 1, &[2, 3]));
+            write(&mut world.conn, |tx| release(tx, 1, &[2, 3]));
         }
         world.now += pause;
     }
     assert_eq!(world.ids(ALL), [1], "alone from then on");
-    assert_eq!(world.fail(&[1], Company::Alone).ended, 1);
+    assert_eq!(world.fail(&[1], BatchSize::Single).ended, 1);
     assert_eq!(world.state(1), "failed 3 0 no");
     let kept: i64 = world
         .conn
@@ -181,7 +188,7 @@ fn what_failed_alone_is_passed_over_and_ends_after_three() {
     assert_eq!(world.ids(ALL), [2, 3]);
     // Nothing but what waits alone: until when.
     world.done(&[2]);
-    let failed = world.fail(&[3], Company::Alone);
+    let failed = world.fail(&[3], BatchSize::Single);
     assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == failed.not_before));
 }
 
@@ -203,7 +210,7 @@ fn a_message_that_kills_its_workers_is_given_up() {
         world.conn.query_row("SELECT restarts FROM sessions", [], |r| r.get(0)).unwrap();
     assert_eq!(restarts, 8);
     // A failure says that the worker lived.
-    world.fail(&[2], Company::Alone);
+    world.fail(&[2], BatchSize::Single);
     assert_eq!(world.state(2), "pending 1 0 no");
 }
 
@@ -213,14 +220,14 @@ fn given_back_is_as_if_never_claimed() {
     for _ in 0..9 {
         let ids = world.ids(ALL);
         assert_eq!(ids, [1, 2, 3]);
-        write(&mut world.conn, |tx| give_back(tx, 1, &ids));
+        write(&mut world.conn, |tx| release(tx, 1, &ids));
     }
     assert_eq!(world.state(1), "pending 0 0");
     // Not by a worker of another session, to which the ids once belonged.
     let ids = world.ids(ALL);
     write(&mut world.conn, |tx| {
-        give_back(tx, 2, &ids)?;
-        fail(tx, 2, &ids, "no", Company::Alone, 0)
+        release(tx, 2, &ids)?;
+        fail(tx, 2, &ids, "no", BatchSize::Single, 0)
     });
     assert_eq!(world.state(1), "processing 0 1");
 }
@@ -243,7 +250,7 @@ fn two_owners_have_one_effect() {
     assert_eq!(generation, Ok(2));
     // Without the fence the second claim would take the first one's result for its own.
     let done = write(&mut world.conn, |tx| {
-        commit::complete(tx, 1, &batch, &Distilled::default(), By::one("x"), now)
+        commit::complete(tx, 1, &batch, &Distilled::default(), Attribution::one("x"), now)
     });
     assert!(matches!(done, Completed::Stored { .. }));
 }
@@ -267,7 +274,7 @@ fn what_waits_for_a_reason_has_not_failed_and_holds_what_is_behind_it() {
     let mut w = World::with("ptSqtS");
     assert_eq!(w.ids(ALL), [1, 2]);
     let until = w.now + 60_000;
-    write(&mut w.conn, |tx| hold(tx, 1, &[1, 2], "the rate limit is reached", until));
+    write(&mut w.conn, |tx| defer(tx, 1, &[1, 2], "the rate limit is reached", until));
     assert!(matches!(w.claim(ALL), Claim::NotBefore(at) if at == until));
     let row = w.conn.query_row(
         "SELECT status, retry_count, claims, error FROM pending_messages WHERE id = 1",

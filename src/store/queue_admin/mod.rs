@@ -55,7 +55,7 @@ pub fn pending(conn: &Connection, session_id: i64) -> Result<u64> {
 
 /// Whether another session than this one has messages that are not done, or is active and without
 /// an event since `before`.
-pub fn anything_elsewhere(conn: &Connection, but: Option<i64>, before: i64) -> Result<bool> {
+pub fn other_sessions_have_work(conn: &Connection, but: Option<i64>, before: i64) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM pending_messages
@@ -68,7 +68,7 @@ pub fn anything_elsewhere(conn: &Connection, but: Option<i64>, before: i64) -> R
 
 /// A session with messages that are not done.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Work {
+pub struct SessionWork {
     pub session_id: i64,
     pub client: String,
     pub content_session_id: String,
@@ -83,7 +83,11 @@ pub struct Work {
 ///
 /// What comes next is the oldest message that did not fail alone, or whichever of those that did
 /// is due first. A waiting time of more than an hour is not believed.
-pub fn sessions_with_work(conn: &Connection, but: Option<i64>, now: i64) -> Result<Vec<Work>> {
+pub fn sessions_with_work(
+    conn: &Connection,
+    but: Option<i64>,
+    now: i64,
+) -> Result<Vec<SessionWork>> {
     // `due` of the second part is that of the row with the least id.
     let mut rows = conn.prepare(
         "WITH open AS MATERIALIZED (SELECT session_id, id, retry_count > 0 AS alone,
@@ -100,7 +104,7 @@ pub fn sessions_with_work(conn: &Connection, but: Option<i64>, now: i64) -> Resu
          GROUP BY s.id ORDER BY s.last_event_epoch DESC, s.id DESC",
     )?;
     let rows = rows.query_map(params![but, now, BELIEVED_MS], |r| {
-        Ok(Work {
+        Ok(SessionWork {
             session_id: r.get(0)?,
             client: r.get(1)?,
             content_session_id: r.get(2)?,
@@ -209,7 +213,7 @@ pub fn recent(conn: &Connection, session_id: Option<i64>, limit: usize) -> Resul
 
 /// Which messages a person means.
 #[derive(Clone, Copy, Debug)]
-pub enum Which<'a> {
+pub enum Selection<'a> {
     Ids(&'a [i64]),
     Session(i64),
     All,
@@ -217,8 +221,8 @@ pub enum Which<'a> {
 
 /// Tries again, as if for the first time: what failed and what waits, and what is in work when it
 /// is named. What was aborted has nothing left to try. How many.
-pub fn retry(tx: &Transaction, which: Which) -> Result<u64> {
-    let in_work = if matches!(which, Which::Ids(_)) { "OR status = 'processing'" } else { "" };
+pub fn retry(tx: &Transaction, which: Selection) -> Result<u64> {
+    let in_work = if matches!(which, Selection::Ids(_)) { "OR status = 'processing'" } else { "" };
     let sql = format!(
         "UPDATE pending_messages SET status = 'pending', retry_count = 0, claims = 0, error = NULL,
            not_before_epoch = NULL, worker_pid = NULL, started_processing_at_epoch = NULL,
@@ -231,7 +235,7 @@ pub fn retry(tx: &Transaction, which: Which) -> Result<u64> {
 }
 
 /// Gives messages up: the row is kept, the payload is not. How many.
-pub fn abort(tx: &Transaction, which: Which, now: i64) -> Result<u64> {
+pub fn abort(tx: &Transaction, which: Selection, now: i64) -> Result<u64> {
     let sql = format!(
         "UPDATE pending_messages SET status = 'failed', error = '{ABORTED}',
            completed_at_epoch = {now}, tool_input = NULL, tool_response = NULL, cwd = NULL,
@@ -243,7 +247,7 @@ pub fn abort(tx: &Transaction, which: Which, now: i64) -> Result<u64> {
 }
 
 /// Puts what is in work back into the queue, for a worker that will not come back. How many.
-pub fn reset(tx: &Transaction, which: Which) -> Result<u64> {
+pub fn reset(tx: &Transaction, which: Selection) -> Result<u64> {
     change(
         tx,
         "UPDATE pending_messages SET status = 'pending', worker_pid = NULL,
@@ -252,11 +256,11 @@ pub fn reset(tx: &Transaction, which: Which) -> Result<u64> {
     )
 }
 
-fn change(tx: &Transaction, sql: &str, which: Which) -> Result<u64> {
+fn change(tx: &Transaction, sql: &str, which: Selection) -> Result<u64> {
     let changed = match which {
-        Which::All => tx.execute(sql, [])?,
-        Which::Session(id) => tx.execute(&format!("{sql} AND session_id = ?1"), [id])?,
-        Which::Ids(ids) => {
+        Selection::All => tx.execute(sql, [])?,
+        Selection::Session(id) => tx.execute(&format!("{sql} AND session_id = ?1"), [id])?,
+        Selection::Ids(ids) => {
             let mut one = tx.prepare(&format!("{sql} AND id = ?1"))?;
             let mut changed = 0;
             for id in ids {

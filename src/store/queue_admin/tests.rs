@@ -2,7 +2,7 @@ use memctl_proto::event::{Event, Kind, Tool};
 
 use super::*;
 use crate::store::accept::accept;
-use crate::store::queue::{Claim, Company, Take, claim, fail, plain_weight};
+use crate::store::queue::{BatchSize, Claim, ClaimLimits, claim, fail, plain_weight};
 use crate::store::testing::{memory, write};
 
 const NOW: i64 = 10_000_000;
@@ -22,7 +22,7 @@ fn sessions(names: &[&str]) -> Connection {
 }
 
 fn claim_one(conn: &mut Connection, session: i64) -> i64 {
-    let take = Take { events: 9, bytes: 99, flush: true, limit: 1, weigh: plain_weight };
+    let take = ClaimLimits { events: 9, bytes: 99, flush: true, limit: 1, weigh: plain_weight };
     match write(conn, |tx| claim(tx, session, &take, 5, NOW)) {
         Claim::Batch(batch) => batch.messages[0].id,
         other => panic!("{other:?}"),
@@ -35,7 +35,7 @@ fn everything_is_counted_and_shown() {
     for _ in 0..3 {
         let id = claim_one(&mut conn, 1);
         write(&mut conn, |tx| {
-            fail(tx, 1, &[id], "no", Company::Alone, NOW)?;
+            fail(tx, 1, &[id], "no", BatchSize::Single, NOW)?;
             tx.execute("UPDATE pending_messages SET not_before_epoch = NULL", [])?;
             Ok(())
         });
@@ -56,10 +56,10 @@ fn everything_is_counted_and_shown() {
     assert_eq!(old, [2], "of the first session, and a failed one is not stuck");
     assert_eq!(stuck(&conn, Some(1), 1, 9).unwrap().len(), 1);
     assert_eq!(stuck(&conn, Some(2), 1, 9).unwrap(), []);
-    assert!(anything_elsewhere(&conn, Some(1), 0).unwrap());
-    write(&mut conn, |tx| abort(tx, Which::Session(2), NOW));
-    assert!(!anything_elsewhere(&conn, Some(1), 0).unwrap());
-    assert!(anything_elsewhere(&conn, None, 0).unwrap());
+    assert!(other_sessions_have_work(&conn, Some(1), 0).unwrap());
+    write(&mut conn, |tx| abort(tx, Selection::Session(2), NOW));
+    assert!(!other_sessions_have_work(&conn, Some(1), 0).unwrap());
+    assert!(other_sessions_have_work(&conn, None, 0).unwrap());
 }
 
 #[test]
@@ -92,22 +92,30 @@ fn people_may_retry_abort_and_reset() {
     };
     let row = |text: &str, payload| (text.to_owned(), payload);
     claim_one(&mut conn, 1);
-    assert_eq!(write(&mut conn, |tx| reset(tx, Which::All)), 1);
+    assert_eq!(write(&mut conn, |tx| reset(tx, Selection::All)), 1);
     assert_eq!(state(&conn), [row("pending", true), row("pending", true)]);
-    assert_eq!(write(&mut conn, |tx| abort(tx, Which::Ids(&[1, 99]), NOW)), 1);
+    assert_eq!(write(&mut conn, |tx| abort(tx, Selection::Ids(&[1, 99]), NOW)), 1);
     assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
-    assert_eq!(write(&mut conn, |tx| abort(tx, Which::Ids(&[1]), NOW)), 0, "is already");
+    assert_eq!(write(&mut conn, |tx| abort(tx, Selection::Ids(&[1]), NOW)), 0, "is already");
     write(&mut conn, |tx| {
         Ok(tx.execute(
             "UPDATE pending_messages SET status = 'failed', error = 'x', claims = 8 WHERE id = 2",
             [],
         )?)
     });
-    assert_eq!(write(&mut conn, |tx| retry(tx, Which::All)), 1, "nothing is left of the aborted");
+    assert_eq!(
+        write(&mut conn, |tx| retry(tx, Selection::All)),
+        1,
+        "nothing is left of the aborted"
+    );
     assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
     assert_eq!(claim_one(&mut conn, 1), 2);
-    assert_eq!(write(&mut conn, |tx| retry(tx, Which::All)), 0, "what is in work is left alone");
-    assert_eq!(write(&mut conn, |tx| retry(tx, Which::Ids(&[2]))), 1, "unless it is named");
+    assert_eq!(
+        write(&mut conn, |tx| retry(tx, Selection::All)),
+        0,
+        "what is in work is left alone"
+    );
+    assert_eq!(write(&mut conn, |tx| retry(tx, Selection::Ids(&[2]))), 1, "unless it is named");
     assert_eq!(recent(&conn, None, 9).unwrap(), []);
 }
 

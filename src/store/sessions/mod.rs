@@ -127,8 +127,8 @@ pub fn get(conn: &Connection, id: i64) -> Result<Option<Session>> {
 
 /// What a beginning of a session id leads to.
 #[derive(Debug)]
-pub enum Found {
-    Nothing,
+pub enum PrefixMatch {
+    None,
     One(Box<Session>),
     /// More than one begins so; newest first.
     Many(Vec<Session>),
@@ -136,9 +136,9 @@ pub enum Found {
 
 /// By the client's session id or any unique beginning of it. A whole id is never ambiguous,
 /// unless two clients use it.
-pub fn by_prefix(conn: &Connection, prefix: &str) -> Result<Found> {
+pub fn by_prefix(conn: &Connection, prefix: &str) -> Result<PrefixMatch> {
     if prefix.is_empty() {
-        return Ok(Found::Nothing);
+        return Ok(PrefixMatch::None);
     }
     for condition in ["= ?1", "BETWEEN ?1 AND ?1 || char(1114111)"] {
         let mut found = rows(
@@ -150,11 +150,11 @@ pub fn by_prefix(conn: &Connection, prefix: &str) -> Result<Found> {
         )?;
         match found.len() {
             0 => {}
-            1 => return Ok(Found::One(Box::new(found.remove(0)))),
-            _ => return Ok(Found::Many(found)),
+            1 => return Ok(PrefixMatch::One(Box::new(found.remove(0)))),
+            _ => return Ok(PrefixMatch::Many(found)),
         }
     }
-    Ok(Found::Nothing)
+    Ok(PrefixMatch::None)
 }
 
 /// Which sessions [`list`] shows.
@@ -176,7 +176,7 @@ pub fn list(conn: &Connection, filter: Filter, limit: usize) -> Result<Vec<Sessi
 }
 
 /// Active, and without an event since `before`: ended by recovery when nobody owns them.
-pub fn silent(conn: &Connection, before: i64, limit: usize) -> Result<Vec<Session>> {
+pub fn inactive_since(conn: &Connection, before: i64, limit: usize) -> Result<Vec<Session>> {
     rows(
         conn,
         "WHERE s.status = 'active' AND s.last_event_epoch < ?1
@@ -224,7 +224,7 @@ fn stored_prompt(r: &Row) -> rusqlite::Result<StoredPrompt> {
 }
 
 /// Whether a prompt of the session came with this event id.
-pub fn knows_event(conn: &Connection, session_id: i64, event_id: &str) -> Result<bool> {
+pub fn has_prompt_event(conn: &Connection, session_id: i64, event_id: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM user_prompts WHERE session_id = ?1 AND event_id = ?2)",
@@ -256,7 +256,7 @@ pub fn parent(
 
 /// The row of a session that was not known. One that was forgotten counts its owners from the time
 /// of that, so that no earlier one takes it for his: row ids may come again.
-pub fn begin(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) -> Result<i64> {
+pub fn insert(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) -> Result<i64> {
     let at = event.at.min(now);
     tx.prepare_cached(
         "INSERT INTO sessions (uuid, client, content_session_id, cwd, generation,
@@ -274,8 +274,22 @@ pub fn begin(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) 
 }
 
 /// The worker leaves as it should: the count of those that died begins anew.
-pub fn leave_in_good_order(tx: &Transaction, session_id: i64) -> Result<()> {
+pub fn reset_restarts(tx: &Transaction, session_id: i64) -> Result<()> {
     tx.execute("UPDATE sessions SET restarts = 0 WHERE id = ?1 AND restarts <> 0", [session_id])?;
+    Ok(())
+}
+
+/// Records the memory agent's own id for this session. The first backend stays the session's.
+pub fn set_memory_session(
+    tx: &Transaction,
+    session_id: i64,
+    memory_session_id: &str,
+    backend: &str,
+) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE sessions SET memory_session_id = ?2, backend = ifnull(backend, ?3) WHERE id = ?1",
+    )?
+    .execute(params![session_id, memory_session_id, backend])?;
     Ok(())
 }
 

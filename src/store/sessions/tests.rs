@@ -20,9 +20,9 @@ fn a_beginning_is_enough_while_it_is_unique() {
     let conn = begun(&ids);
     let check = |prefix: &str, expected: &[&str]| {
         let found = match by_prefix(&conn, prefix).unwrap() {
-            Found::Nothing => Vec::new(),
-            Found::One(session) => vec![*session],
-            Found::Many(sessions) => sessions,
+            PrefixMatch::None => Vec::new(),
+            PrefixMatch::One(session) => vec![*session],
+            PrefixMatch::Many(sessions) => sessions,
         };
         let found: Vec<&str> = found.iter().map(|s| s.content_session_id.as_str()).collect();
         assert_eq!(found, expected, "{prefix}");
@@ -51,7 +51,7 @@ fn lists_are_newest_first() {
     assert_eq!(names(list(&conn, Filter::default(), 1).unwrap()), "two");
     let active = Filter { active: true, ..Filter::default() };
     assert_eq!(names(list(&conn, active, 9).unwrap()), "three one");
-    assert_eq!(names(silent(&conn, 2, 9).unwrap()), "one");
+    assert_eq!(names(inactive_since(&conn, 2, 9).unwrap()), "one");
     let shown = prompts(&conn, id_of(&conn, "c", "two").unwrap().unwrap()).unwrap();
     assert_eq!((shown.len(), shown[0].finalized_by.as_deref()), (1, Some("end")));
 }

@@ -32,24 +32,24 @@ pub struct Call<'a> {
 
 /// Whether a call may be made.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Opened {
+pub enum Reservation {
     /// Yes; its row is to be settled.
-    Room(i64),
+    Granted(i64),
     /// No: nothing was written but a notice for the user.
-    Spent(Spent),
+    OverBudget(OverBudget),
 }
 
 /// A budget without room.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spent {
-    pub of: Of,
+pub struct OverBudget {
+    pub of: BudgetScope,
     pub measure: Measure,
     pub used: f64,
     pub limit: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum BudgetScope {
     Session,
     Day,
 }
@@ -70,19 +70,21 @@ pub struct Used {
 }
 
 /// Finds room for a call and takes it, or says which budget is spent.
-pub fn open(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Opened> {
+pub fn reserve(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Reservation> {
     let (price, priced) = agent.price(call.backend, call.model);
     let day = local_day(tx, now)?;
     let cost = cost(&call.estimate, &price);
     let more = Used { turns: 1, tokens: call.estimate.input + call.estimate.output, cost };
     let of_session = match call.session_id {
-        Some(id) => spent(of_session(tx, id)?, more, agent.budget.session, Of::Session),
+        Some(id) => spent(of_session(tx, id)?, more, agent.budget.session, BudgetScope::Session),
         None => None,
     };
-    if let Some(spent) = of_session.or(spent(of_day(tx, &day)?, more, agent.budget.day, Of::Day)) {
+    if let Some(spent) =
+        of_session.or(spent(of_day(tx, &day)?, more, agent.budget.day, BudgetScope::Day))
+    {
         let kind = format!("{NOTICE}{day}:{}", spent.of.as_str());
         notices::put(tx, &kind, &format!("{} ({day}): extractive carries on", spent.budget()))?;
-        return Ok(Opened::Spent(spent));
+        return Ok(Reservation::OverBudget(spent));
     }
     notices::clear(tx, NOTICE, &format!("{NOTICE}{day}:"))?;
     let estimate = &call.estimate;
@@ -104,7 +106,7 @@ pub fn open(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Op
         priced,
         now,
     ])?;
-    Ok(Opened::Room(tx.last_insert_rowid()))
+    Ok(Reservation::Granted(tx.last_insert_rowid()))
 }
 
 /// Writes down how a call ended. One that was settled before stays as it is.
@@ -190,13 +192,14 @@ pub fn local_day(conn: &Connection, now: i64) -> Result<String> {
 }
 
 /// Whether nothing is left of one of them.
-pub fn is_spent(used: Used, budget: Allowance) -> bool {
+pub fn is_exhausted(used: Used, budget: Allowance) -> bool {
     let least = Used { turns: 1, tokens: 1, cost: 0.0 };
-    spent(used, least, budget, Of::Day).is_some() || budget.cost > 0.0 && used.cost >= budget.cost
+    spent(used, least, budget, BudgetScope::Day).is_some()
+        || budget.cost > 0.0 && used.cost >= budget.cost
 }
 
 /// The first budget that has no room for so much more.
-fn spent(used: Used, more: Used, budget: Allowance, of: Of) -> Option<Spent> {
+fn spent(used: Used, more: Used, budget: Allowance, of: BudgetScope) -> Option<OverBudget> {
     let measures = [
         (Measure::Turns, used.turns as f64, more.turns as f64, budget.turns as f64),
         (Measure::Tokens, used.tokens as f64, more.tokens as f64, budget.tokens as f64),
@@ -205,11 +208,11 @@ fn spent(used: Used, more: Used, budget: Allowance, of: Of) -> Option<Spent> {
     let full =
         |(_, used, more, limit): &&(Measure, f64, f64, f64)| *limit > 0.0 && used + more > *limit;
     let (measure, used, _, limit) = *measures.iter().find(full)?;
-    Some(Spent { of, measure, used, limit })
+    Some(OverBudget { of, measure, used, limit })
 }
 
 /// What a call of `model` costs that uses so much, in dollars.
-pub fn dollars(usage: &Usage, backend: &str, model: &str, agent: &Agent) -> f64 {
+pub fn cost_of(usage: &Usage, backend: &str, model: &str, agent: &Agent) -> f64 {
     cost(usage, &agent.price(backend, model).0)
 }
 
@@ -223,16 +226,16 @@ fn cost(usage: &Usage, price: &Price) -> f64 {
     usage.cost.unwrap_or(by_price / 1e6)
 }
 
-impl Of {
+impl BudgetScope {
     fn as_str(self) -> &'static str {
         match self {
-            Of::Session => "session",
-            Of::Day => "day",
+            BudgetScope::Session => "session",
+            BudgetScope::Day => "day",
         }
     }
 }
 
-impl Spent {
+impl OverBudget {
     /// The setting that says so.
     pub fn setting(&self) -> String {
         let measure = match self.measure {
@@ -247,8 +250,8 @@ impl Spent {
     /// once.
     fn budget(&self) -> String {
         let of = match self.of {
-            Of::Session => "a session's budget for models",
-            Of::Day => "the day's budget for models",
+            BudgetScope::Session => "a session's budget for models",
+            BudgetScope::Day => "the day's budget for models",
         };
         let limit = match self.measure {
             Measure::Tokens => format!("{} tokens", self.limit),
@@ -260,7 +263,7 @@ impl Spent {
     }
 }
 
-impl fmt::Display for Spent {
+impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.budget())?;
         match self.measure {

@@ -31,23 +31,23 @@ fn call(session_id: i64, model: &str, estimate: Usage) -> Call<'_> {
     Call { session_id: Some(session_id), backend: "anthropic", model, estimate }
 }
 
-fn try_open(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> Opened {
-    write(conn, |tx| open(tx, call, agent, now))
+fn try_open(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> Reservation {
+    write(conn, |tx| reserve(tx, call, agent, now))
 }
 
 #[track_caller]
 fn room(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> i64 {
     match try_open(conn, call, agent, now) {
-        Opened::Room(id) => id,
-        Opened::Spent(spent) => panic!("{spent}"),
+        Reservation::Granted(id) => id,
+        Reservation::OverBudget(spent) => panic!("{spent}"),
     }
 }
 
 #[track_caller]
 fn no_room(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> String {
     match try_open(conn, call, agent, now) {
-        Opened::Room(id) => panic!("row {id}"),
-        Opened::Spent(spent) => spent.to_string(),
+        Reservation::Granted(id) => panic!("row {id}"),
+        Reservation::OverBudget(spent) => spent.to_string(),
     }
 }
 
@@ -193,7 +193,7 @@ proptest! {
         );
         let mut conn = store();
         for (session, input, output, end) in calls {
-            let Opened::Room(id) =
+            let Reservation::Granted(id) =
                 try_open(&mut conn, &call(session, HAIKU, tokens(input, output)), &agent, 0)
             else { continue };
             let outcome = match end {

@@ -8,8 +8,8 @@ use super::keeper::Keeper;
 use crate::agent::{Admission, Backend, CallRequest};
 use crate::clock;
 use crate::memory::{Batch, CallOutcome, Summary};
-use crate::store::usage::{self, Call, Opened};
-use crate::store::{self, agents, provisional};
+use crate::store::usage::{self, Call, Reservation};
+use crate::store::{self, provisional, refusals, sessions};
 
 impl Keeper {
     /// Written down in the transaction that finds room for it.
@@ -17,11 +17,11 @@ impl Keeper {
         let settings = self.settings.clone();
         let backend = opening.backend.name();
         let opened = self.write(|tx, session| {
-            if let Some(why) = agents::refused(tx, backend, &opening.config_fingerprint)? {
+            if let Some(why) = refusals::reason(tx, backend, &opening.config_fingerprint)? {
                 return Ok(Admission::BackendRefused(why));
             }
             if let Some(session) = session {
-                agents::converse(tx, session, &opening.memory_session, backend)?;
+                sessions::set_memory_session(tx, session, &opening.memory_session, backend)?;
             }
             let call = Call {
                 session_id: session,
@@ -29,9 +29,9 @@ impl Keeper {
                 model: &opening.model,
                 estimate: opening.estimate,
             };
-            Ok(match usage::open(tx, &call, &settings.config.agent, clock::now_ms())? {
-                Opened::Room(id) => Admission::Granted(id),
-                Opened::Spent(spent) => Admission::OverBudget(spent.to_string()),
+            Ok(match usage::reserve(tx, &call, &settings.config.agent, clock::now_ms())? {
+                Reservation::Granted(id) => Admission::Granted(id),
+                Reservation::OverBudget(spent) => Admission::OverBudget(spent.to_string()),
             })
         });
         opened.unwrap_or_else(|e| {
@@ -49,15 +49,15 @@ impl Keeper {
     pub(super) fn answered(&mut self, backend: Backend) -> store::Result<()> {
         self.open()?;
         let store = self.store.as_ref().expect("opened");
-        if agents::anything_refused(store.connection(), backend.name())? {
-            self.write(|tx, _| agents::answered(tx, backend.name()))?;
+        if refusals::is_refused(store.connection(), backend.name())? {
+            self.write(|tx, _| refusals::clear(tx, backend.name()))?;
         }
         Ok(())
     }
 
     pub(super) fn unsummarised(&mut self) -> store::Result<()> {
         let due = self.write(|tx, session| match session {
-            Some(session) => provisional::due(tx, session),
+            Some(session) => provisional::next_due(tx, session),
             None => Ok(None),
         })?;
         let _ = self.reports.send(Report::Unsummarised(due.map(Arc::new)));

@@ -13,10 +13,12 @@ use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::spool::take_in;
-use crate::store::accept::{self, Accepted, ClosedBy, Closing};
-use crate::store::commit::{self, By, Completed};
-use crate::store::queue::{self, Claim, Company, Fence, Take};
-use crate::store::{self, Patience, Store, StoreError, agents, aside, queue_admin, sessions};
+use crate::store::accept::{self, Accepted, ClosedBy, WhichPrompts};
+use crate::store::commit::{self, Attribution, Completed};
+use crate::store::queue::{self, BatchSize, Claim, ClaimLimits, Fence};
+use crate::store::{
+    self, LockWait, Store, StoreError, quarantine, queue_admin, refusals, sessions,
+};
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
 
@@ -69,7 +71,7 @@ impl Keeper {
             Job::Provide { batch, summary } => self.provide(batch, summary),
             Job::SettleCall { call, settled } => self.settle_call(*call, *settled),
             Job::Refuse { backend, config_fingerprint, why } => {
-                self.write(|tx, _| agents::refuse(tx, backend.name(), config_fingerprint, why))
+                self.write(|tx, _| refusals::record(tx, backend.name(), config_fingerprint, why))
             }
             Job::Answered(backend) => self.answered(*backend),
             Job::Fail { batch, reason } => self.fail(batch, reason),
@@ -131,7 +133,7 @@ impl Keeper {
         let (now, since) = (clock::now_ms(), Instant::now());
         testpoint::at("worker.accepting_one");
         let fence = &mut self.fence;
-        let done = store.fenced_at_once(fence, now, |tx, _| accept::accept(tx, &event, now));
+        let done = store.try_fenced(fence, now, |tx, _| accept::accept(tx, &event, now));
         self.took = since.elapsed();
         match done {
             Ok(accepted) => {
@@ -194,7 +196,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn claim(&mut self, take: &Take) -> store::Result<()> {
+    fn claim(&mut self, take: &ClaimLimits) -> store::Result<()> {
         let pid = self.pid;
         let claim = self.write(|tx, session| match session {
             Some(session) => queue::claim(tx, session, take, pid, clock::now_ms()),
@@ -211,7 +213,12 @@ impl Keeper {
         Ok(())
     }
 
-    fn complete(&mut self, batch: &Batch, distilled: &Distilled, by: By) -> store::Result<()> {
+    fn complete(
+        &mut self,
+        batch: &Batch,
+        distilled: &Distilled,
+        by: Attribution,
+    ) -> store::Result<()> {
         testpoint::at("worker.completing");
         self.settle(
             |tx, session| {
@@ -238,14 +245,15 @@ impl Keeper {
         self.settle(
             |tx, session| {
                 let Some(session) = session else { return Ok(()) };
-                queue::hold(tx, session, &ids(batch), reason, until)
+                queue::defer(tx, session, &ids(batch), reason, until)
             },
             false,
         )
     }
 
     fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
-        let company = if batch.messages.len() == 1 { Company::Alone } else { Company::Together };
+        let company =
+            if batch.messages.len() == 1 { BatchSize::Single } else { BatchSize::Several };
         testpoint::at("worker.failing");
         self.settle(
             |tx, session| {
@@ -262,7 +270,7 @@ impl Keeper {
     fn give_back(&mut self, batch: &Batch) -> store::Result<()> {
         testpoint::at("worker.giving_back");
         self.settle(
-            |tx, session| session.map_or(Ok(()), |id| queue::give_back(tx, id, &ids(batch))),
+            |tx, session| session.map_or(Ok(()), |id| queue::release(tx, id, &ids(batch))),
             false,
         )?;
         testpoint::at("worker.given_back");
@@ -280,7 +288,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn close(&mut self, by: ClosedBy, which: Closing) -> store::Result<()> {
+    fn close(&mut self, by: ClosedBy, which: WhichPrompts) -> store::Result<()> {
         testpoint::at("worker.closing_turns");
         self.write(|tx, session| match session {
             Some(session) => accept::close_open(tx, session, by, clock::now_ms(), which).map(drop),
@@ -313,8 +321,8 @@ impl Keeper {
         let keep = self.settings.config.queue.keep.as_millis() as i64;
         let done = self.write(|tx, session| {
             if let Some(session) = session {
-                queue::give_back_all(tx, session)?;
-                sessions::leave_in_good_order(tx, session)?;
+                queue::release_all(tx, session)?;
+                sessions::reset_restarts(tx, session)?;
             }
             queue_admin::retention(tx, keep, clock::now_ms()).map(drop)
         });
@@ -371,9 +379,9 @@ impl Keeper {
             StoreError::Fenced => Report::NotOurs { why: e.to_string(), needs_heir: true },
             StoreError::Newer { .. } => Report::NotOurs { why: e.to_string(), needs_heir: false },
             // The connection may be to a file that is no longer there: begin anew.
-            StoreError::Trouble { .. } => {
+            StoreError::Fault { .. } => {
                 self.store = None;
-                if e.is_damage() {
+                if e.is_corruption() {
                     self.begin_anew();
                 }
                 Report::Unavailable(e.to_string())
@@ -386,7 +394,8 @@ impl Keeper {
     /// Sets a damaged database aside; events go on in a new one. What was in hand belongs to the
     /// old one.
     fn begin_anew(&mut self) {
-        match aside::begin_anew(&self.settings.paths, Patience::Forever, clock::now_ms()) {
+        match quarantine::replace_damaged(&self.settings.paths, LockWait::Forever, clock::now_ms())
+        {
             Ok(Some(place)) => {
                 tracing::warn!("the damaged database was set aside: {}", place.display());
             }

@@ -16,9 +16,9 @@ use super::owner::Session;
 use crate::agent::{Admission, Backend, CallRequest};
 use crate::config::Settings;
 use crate::memory::{Batch, CallOutcome, Distilled, Summary};
-use crate::store::accept::{Accepted, ClosedBy, Closing, Open};
-use crate::store::commit::By;
-use crate::store::queue::Take;
+use crate::store::accept::{Accepted, ClosedBy, OpenPrompts, WhichPrompts};
+use crate::store::commit::Attribution;
+use crate::store::queue::ClaimLimits;
 use keeper::Keeper;
 
 /// Why an event is not taken over the socket; its hook spools it.
@@ -40,11 +40,11 @@ enum Job {
         reply: Answer,
     },
     TakeIn,
-    Claim(Take),
+    Claim(ClaimLimits),
     Complete {
         batch: Arc<Batch>,
         distilled: Box<Distilled>,
-        by: By,
+        by: Attribution,
     },
     /// It waits for a reason that is not its own, until then.
     Hold {
@@ -59,7 +59,7 @@ enum Job {
     GiveBack(Arc<Batch>),
     Close {
         by: ClosedBy,
-        which: Closing,
+        which: WhichPrompts,
     },
     Checkpoint,
     TendTheLog,
@@ -131,7 +131,7 @@ pub enum Report {
 pub struct Standing {
     /// Messages that nobody has claimed.
     pub pending: u64,
-    pub open: Open,
+    pub open: OpenPrompts,
     /// Number of the newest prompt.
     pub prompt: i64,
     /// It has not ended.
@@ -202,11 +202,11 @@ impl Intake {
         self.send(Job::TakeIn);
     }
 
-    pub fn claim(&self, take: Take) {
+    pub fn claim(&self, take: ClaimLimits) {
         self.send(Job::Claim(take));
     }
 
-    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, by: By) {
+    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, by: Attribution) {
         self.send(Job::Complete { batch, distilled: Box::new(distilled), by });
     }
 
@@ -248,7 +248,7 @@ impl Intake {
         self.send(Job::GiveBack(batch));
     }
 
-    pub fn close(&self, by: ClosedBy, which: Closing) {
+    pub fn close(&self, by: ClosedBy, which: WhichPrompts) {
         self.send(Job::Close { by, which });
     }
 

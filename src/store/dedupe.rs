@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 use super::error::{Result, StoreError};
 
 /// Folds what `CREATE UNIQUE INDEX … ON table(…) [WHERE …]` finds more than once.
-pub fn fold(tx: &Transaction, table: &str, index: &str) -> Result<()> {
+pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<()> {
     let (columns, condition) = parts(index)
         .ok_or_else(|| StoreError::Bug(format!("an index that cannot be read: {index}")))?;
     let mut sql = format!(

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use super::error::Result;
-use super::lock::{Patience, StoreLock};
+use super::lock::{LockWait, StoreLock};
 use super::{Store, beside, notices, open_ensured};
 use crate::paths::Paths;
 
@@ -19,16 +19,16 @@ use crate::paths::Paths;
 ///
 /// # Errors
 /// What the disk says; [`super::StoreError::Busy`] when patience ends.
-pub fn set_aside(paths: &Paths, patience: Patience, now: i64) -> Result<Option<PathBuf>> {
+pub fn move_damaged(paths: &Paths, patience: LockWait, now: i64) -> Result<Option<PathBuf>> {
     let mut lock = StoreLock::default();
     let _held = lock.take(paths, patience)?;
     let database = paths.database();
-    match open_ensured(&database).and_then(|(conn, _)| whole(&conn)) {
-        Err(error) if error.is_damage() => {}
+    match open_ensured(&database).and_then(|(conn, _)| check_integrity(&conn)) {
+        Err(error) if error.is_corruption() => {}
         Err(error) => return Err(error),
         Ok(()) => return Ok(None),
     }
-    let place = new_dir(paths, now)?;
+    let place = create_quarantine_dir(paths, now)?;
     for part in [beside(&database, "-wal"), beside(&database, "-shm"), database.clone()] {
         let name = part.file_name().expect("a file's path has one");
         match fs::rename(&part, place.join(name)) {
@@ -40,12 +40,12 @@ pub fn set_aside(paths: &Paths, patience: Patience, now: i64) -> Result<Option<P
     Ok(Some(place))
 }
 
-/// [`set_aside`], and a notice of it in the new database.
+/// [`move_damaged`], and a notice of it in the new database.
 ///
 /// # Errors
-/// As [`set_aside`].
-pub fn begin_anew(paths: &Paths, patience: Patience, now: i64) -> Result<Option<PathBuf>> {
-    let Some(place) = set_aside(paths, patience, now)? else { return Ok(None) };
+/// As [`move_damaged`].
+pub fn replace_damaged(paths: &Paths, patience: LockWait, now: i64) -> Result<Option<PathBuf>> {
+    let Some(place) = move_damaged(paths, patience, now)? else { return Ok(None) };
     let text =
         format!("the database was damaged and is kept in {}; memory begins anew", place.display());
     Store::open_within(paths, patience)?.write(|tx| notices::put(tx, "corrupt", &text))?;
@@ -56,16 +56,16 @@ pub fn begin_anew(paths: &Paths, patience: Patience, now: i64) -> Result<Option<
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn whole(conn: &rusqlite::Connection) -> Result<()> {
+pub fn check_integrity(conn: &rusqlite::Connection) -> Result<()> {
     let said: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
     if said == "ok" {
         return Ok(());
     }
-    Err(super::StoreError::Trouble { kind: super::Trouble::Corrupt, message: said })
+    Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message: said })
 }
 
 /// A directory that nobody had before.
-fn new_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
+fn create_quarantine_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
     for attempt in 0.. {
         let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
         let place = paths.data().join(format!("corrupt-{now}{suffix}"));
@@ -88,15 +88,15 @@ mod tests {
         let mut store = Store::open(&paths).unwrap();
         store.write(|tx| notices::put(tx, "old", &"x".repeat(100_000))).unwrap();
         store.checkpoint().unwrap();
-        assert_eq!(set_aside(&paths, Patience::Forever, 7).unwrap(), None, "nothing is wrong");
+        assert_eq!(move_damaged(&paths, LockWait::Forever, 7).unwrap(), None, "nothing is wrong");
         // A second damage at the same time must not write over the first.
         for expected in ["corrupt-7", "corrupt-7-1"] {
             fs::write(paths.database(), "no database ".repeat(999)).unwrap();
-            let place = set_aside(&paths, Patience::Forever, 7).unwrap().unwrap();
+            let place = move_damaged(&paths, LockWait::Forever, 7).unwrap().unwrap();
             assert_eq!(place.file_name().unwrap(), expected);
             let kept = fs::read_to_string(place.join("memctl.db")).unwrap();
             assert!(kept.starts_with("no database"));
-            assert_eq!(set_aside(&paths, Patience::Forever, 7).unwrap(), None, "is new");
+            assert_eq!(move_damaged(&paths, LockWait::Forever, 7).unwrap(), None, "is new");
         }
         // Who had the old one open goes on in the new one.
         store.write(|tx| notices::put(tx, "new", "")).unwrap();

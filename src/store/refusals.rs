@@ -10,33 +10,29 @@ use super::notices;
 const NOTICE: &str = "agent:";
 const PREFIX: &str = "agent-refused:";
 
-/// Remembers that `backend` cannot be used with settings of this `config_fingerprint`, and why.
-pub fn refuse(tx: &Transaction, backend: &str, config_fingerprint: &str, why: &str) -> Result<()> {
+/// Remembers that `backend` cannot be used with settings of this `fingerprint`, and why.
+pub fn record(tx: &Transaction, backend: &str, fingerprint: &str, why: &str) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     )?
-    .execute(params![format!("{PREFIX}{backend}"), format!("{config_fingerprint} {why}")])?;
+    .execute(params![format!("{PREFIX}{backend}"), format!("{fingerprint} {why}")])?;
     let told = format!("the memory agent {backend} cannot be used: {why}; its events wait");
     notices::put(tx, &format!("{NOTICE}{backend}"), &told)
 }
 
 /// Why it is not asked, as long as its settings stand as they did.
-pub fn refused(
-    conn: &Connection,
-    backend: &str,
-    config_fingerprint: &str,
-) -> Result<Option<String>> {
+pub fn reason(conn: &Connection, backend: &str, fingerprint: &str) -> Result<Option<String>> {
     let known: Option<String> = conn
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
         .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))
         .optional()?;
     let same = known.as_deref().and_then(|text| text.split_once(' '));
-    Ok(same.filter(|(then, _)| *then == config_fingerprint).map(|(_, why)| why.to_owned()))
+    Ok(same.filter(|(then, _)| *then == fingerprint).map(|(_, why)| why.to_owned()))
 }
 
 /// Whether it was ever refused and has not answered since.
-pub fn anything_refused(conn: &Connection, backend: &str) -> Result<bool> {
+pub fn is_refused(conn: &Connection, backend: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?1)")?
         .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))?)
@@ -44,15 +40,15 @@ pub fn anything_refused(conn: &Connection, backend: &str) -> Result<bool> {
 
 /// It has answered: what was said of it holds no longer, and what waited for that reason waits no
 /// more.
-pub fn answered(tx: &Transaction, backend: &str) -> Result<()> {
-    try_again(tx, Some(backend))?;
+pub fn clear(tx: &Transaction, backend: &str) -> Result<()> {
+    release_deferred(tx, Some(backend))?;
     tx.prepare_cached("DELETE FROM meta WHERE key = ?1")?
         .execute([format!("{PREFIX}{backend}")])?;
     notices::clear(tx, &format!("{NOTICE}{backend}"), "\u{0}")
 }
 
 /// What waits because `backend` was refused, or any, is due now: something has changed.
-pub fn try_again(tx: &Transaction, backend: Option<&str>) -> Result<()> {
+pub fn release_deferred(tx: &Transaction, backend: Option<&str>) -> Result<()> {
     let mut known = tx.prepare_cached(
         "SELECT substr(value, instr(value, ' ') + 1) FROM meta
          WHERE key = ?1 OR ?1 ISNULL AND substr(key, 1, length(?2)) = ?2",
@@ -69,15 +65,6 @@ pub fn try_again(tx: &Transaction, backend: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// The conversation of a session with its memory agent, and the backend it is begun with.
-pub fn converse(tx: &Transaction, session_id: i64, id: &str, backend: &str) -> Result<()> {
-    tx.prepare_cached(
-        "UPDATE sessions SET memory_session_id = ?2, backend = ifnull(backend, ?3) WHERE id = ?1",
-    )?
-    .execute(params![session_id, id, backend])?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,12 +74,11 @@ mod tests {
     fn a_refusal_holds_until_the_settings_change_or_it_answers() {
         let mut conn = memory();
         write(&mut conn, |tx| {
-            refuse(tx, "gemini", "one", "no key")?;
-            refuse(tx, "openai", "one", "wrong key")
+            record(tx, "gemini", "one", "no key")?;
+            record(tx, "openai", "one", "wrong key")
         });
-        let why = |conn: &Connection, backend, config_fingerprint| {
-            refused(conn, backend, config_fingerprint).unwrap()
-        };
+        let why =
+            |conn: &Connection, backend, fingerprint| reason(conn, backend, fingerprint).unwrap();
         assert_eq!(why(&conn, "gemini", "one").as_deref(), Some("no key"));
         assert_eq!(why(&conn, "gemini", "two"), None);
         // Something else than the refusal holds the other three.
@@ -120,9 +106,9 @@ mod tests {
             conn.query_row(sql, [], |r| r.get::<_, String>(0)).unwrap()
         };
         assert_eq!(notices::list(&conn).unwrap().len(), 2);
-        write(&mut conn, |tx| answered(tx, "gemini"));
+        write(&mut conn, |tx| clear(tx, "gemini"));
         assert_eq!(held(&conn), "2,3,4");
-        write(&mut conn, |tx| try_again(tx, None));
+        write(&mut conn, |tx| release_deferred(tx, None));
         assert_eq!(held(&conn), "3,4");
         assert_eq!(why(&conn, "gemini", "one"), None);
         assert_eq!(why(&conn, "openai", "one").as_deref(), Some("wrong key"));

@@ -9,20 +9,20 @@ use crate::memory::{Message, Summary};
 
 /// Whether a summary is the last word on its prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Standing {
+pub(in crate::store) enum SummaryKind {
     Final,
     /// Until whoever is asked answers: it takes no place but another of its like.
     Provisional,
 }
 
 /// The row of the prompt is written anew and keeps its ids.
-pub(in crate::store) fn summarise(
+pub(in crate::store) fn write_summary(
     tx: &Transaction,
     session_id: i64,
     message: &Message,
     s: &Summary,
     backend: &str,
-    standing: Standing,
+    kind: SummaryKind,
     now: i64,
 ) -> Result<Option<i64>> {
     let happened = message.created_at_epoch;
@@ -60,7 +60,7 @@ pub(in crate::store) fn summarise(
                 json(&s.files_modified),
                 backend,
                 now,
-                standing == Standing::Provisional,
+                kind == SummaryKind::Provisional,
                 if happened > 0 { happened.min(now) } else { now },
             ],
             |r| r.get(0),
