@@ -83,7 +83,7 @@ fn send(session: &Session<'_>, n: usize) -> Result<Duration> {
         let mut stream = UnixStream::connect(&socket).map_err(|e| e.to_string())?;
         let request =
             Request::Event { session_key: session_key.clone(), json: event(session, number) };
-        match io::ask(&mut stream, &request) {
+        match io::call(&mut stream, &request) {
             Ok(Reply::Accepted { .. }) => {}
             other => return Err(format!("event {number} of {n}: {other:?}")),
         }

@@ -50,7 +50,7 @@ const PANICKED: u8 = 101;
 /// is done here as far as it is wanted.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
-    process::begin();
+    process::init();
     let args = (1..usize::try_from(argc).unwrap_or(0)).map(|i| {
         // SAFETY: the C library gives `argc` strings that live as long as the process.
         let arg = unsafe { CStr::from_ptr(*argv.add(i)) };

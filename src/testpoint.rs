@@ -60,7 +60,7 @@ mod release {
 
     /// Has the program speak the protocol's version that a test wants.
     pub fn override_protocol_version() {
-        number("MEMCTL_TEST_VERSION").into_iter().for_each(memctl_proto::pretend);
+        number("MEMCTL_TEST_VERSION").into_iter().for_each(memctl_proto::override_version);
     }
 
     fn number<N: FromStr>(name: &str) -> Option<N> {

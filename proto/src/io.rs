@@ -9,7 +9,7 @@ use crate::{Reply, Request};
 ///
 /// # Errors
 /// `InvalidData` when the reply is no frame of a version we speak, else what the stream says.
-pub fn ask(stream: &mut (impl Read + Write), request: &Request) -> io::Result<Reply> {
+pub fn call(stream: &mut (impl Read + Write), request: &Request) -> io::Result<Reply> {
     stream.write_all(&frame::encode_as(request.version(), request).map_err(invalid)?)?;
     let mut header = [0; HEADER];
     stream.read_exact(&mut header)?;
@@ -56,7 +56,7 @@ mod tests {
 
     fn check(says: Vec<u8>, expected: Result<Reply, io::ErrorKind>) {
         let mut peer = Peer { says: Cursor::new(says), heard: Vec::new() };
-        let answer = ask(&mut peer, &Request::Ping).map_err(|e| e.kind());
+        let answer = call(&mut peer, &Request::Ping).map_err(|e| e.kind());
         assert_eq!(answer, expected);
         assert_eq!(peer.heard, frame::encode(&Request::Ping).unwrap());
     }
@@ -87,7 +87,7 @@ mod tests {
     fn what_is_too_long_is_not_sent() {
         let mut peer = Peer { says: Cursor::new(Vec::new()), heard: Vec::new() };
         let request = Request::Event { session_key: String::new(), json: "x".repeat(MAX_BODY) };
-        assert_eq!(ask(&mut peer, &request).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(call(&mut peer, &request).unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert!(peer.heard.is_empty());
     }
 }

@@ -45,11 +45,11 @@ pub const fn version() -> u8 {
 }
 
 #[cfg(debug_assertions)]
-pub use pretended::{pretend, version};
+pub use testing::{override_version, version};
 
 /// A program of another release, without a second compile.
 #[cfg(debug_assertions)]
-mod pretended {
+mod testing {
     use std::sync::atomic::{AtomicU8, Ordering};
 
     static SPOKEN: AtomicU8 = AtomicU8::new(super::VERSION);
@@ -60,7 +60,7 @@ mod pretended {
     }
 
     /// From now on this program speaks `version`.
-    pub fn pretend(version: u8) {
+    pub fn override_version(version: u8) {
         SPOKEN.store(version, Ordering::Relaxed);
     }
 }

@@ -15,7 +15,7 @@ use super::{Backend, anthropic, claude, gemini, openai, prompt, slots};
 use crate::clock;
 use crate::config::secrets::{self, Secret};
 use crate::config::{self, Http, Settings};
-use crate::lock::Held;
+use crate::lock::LockGuard;
 use crate::memory::CallOutcome;
 use crate::paths::make_dir;
 
@@ -30,7 +30,7 @@ pub struct Model {
     client: Option<Client>,
     program: Option<claude::Conversation>,
     /// Goes with the program.
-    slot: Option<Held>,
+    slot: Option<LockGuard>,
     /// The conversation's id: of a program's its own, of a stateless API one that is made up.
     memory_session: String,
     /// The one that the server has, where the settings name none.

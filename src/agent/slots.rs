@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::lock::{FileLock, Held};
+use crate::lock::{FileLock, LockGuard};
 use crate::paths::Paths;
 
 /// Between two looks: no kernel waits for one of several locks.
@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_millis(50);
 const LATER: Duration = Duration::from_secs(1);
 
 /// Waits for a free slot, for as long as it takes; whoever waits drops nothing.
-pub async fn take(paths: &Paths, slots: usize) -> io::Result<Held> {
+pub async fn take(paths: &Paths, slots: usize) -> io::Result<LockGuard> {
     let mut pause = SOON;
     loop {
         for n in 0..slots.max(1) {

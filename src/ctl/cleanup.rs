@@ -8,7 +8,7 @@ use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::deliver::launch;
 use crate::failure::{Context, Result};
-use crate::recover::{due, tidy};
+use crate::recover::{cleanup, due};
 use crate::spool;
 use crate::store::{LockWait, Reader, Store};
 
@@ -61,16 +61,16 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         out.push_str(&what);
         out.push('\n');
     };
-    let mut store = match (args.dry_run, survey.silent.is_empty()) {
+    let mut store = match (args.dry_run, survey.inactive.is_empty()) {
         (false, false) => {
             let patience = LockWait::Within(STORE);
             Some(Store::open_within(&settings.paths, patience).context("database")?)
         }
         _ => None,
     };
-    for session in &survey.silent {
+    for session in &survey.inactive {
         if let Some(store) = &mut store {
-            let ended = tidy::end_silent(&settings.paths, store, session, before, now);
+            let ended = cleanup::end_inactive(&settings.paths, store, session, before, now);
             if !ended.context("database")? {
                 continue;
             }
@@ -81,9 +81,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     // A child that is forked must have no connection.
     drop(store);
-    for left in &survey.left_behind {
+    for left in &survey.stale_files {
         if !args.dry_run
-            && !tidy::remove_left_behind(&settings.paths, &left.key).context("files of a worker")?
+            && !cleanup::remove_stale_files(&settings.paths, &left.key)
+                .context("files of a worker")?
         {
             continue;
         }
@@ -91,12 +92,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         say("removed ", "would remove ", format!("what a dead worker of {whose} left"));
     }
     for due in &survey.due {
-        say("recovering ", "would recover ", format!("{}: {}", due.session, due.why));
+        say("recovering ", "would recover ", format!("{}: {}", due.session, due.reason));
     }
     if !args.dry_run {
-        spool::sweep(&settings.paths);
+        spool::remove_stale_tmp(&settings.paths);
         if work {
-            launch::recovery(settings).context("recovery")?;
+            launch::start_recovery(settings).context("recovery")?;
         }
     }
     if out.is_empty() {
@@ -113,6 +114,6 @@ fn damaged(settings: &Settings, args: &Args) -> Result<()> {
     if args.dry_run {
         return super::print("would set the database aside: it is damaged\n");
     }
-    launch::recovery(settings).context("recovery")?;
+    launch::start_recovery(settings).context("recovery")?;
     super::print("the database is damaged: recovery sets it aside, memctl status says where\n")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Settings;
 use crate::failure::{Context, Result};
-use crate::recover::tidy;
+use crate::recover::cleanup;
 use crate::spool;
 use crate::store::Store;
 
@@ -27,7 +27,7 @@ pub fn drain(
 ) -> Result<u64> {
     let mut taken = 0;
     for (client, session) in sessions {
-        taken += tidy::take_in(settings, store, client, session, now).context("spool")?;
+        taken += cleanup::drain_spool(settings, store, client, session, now).context("spool")?;
     }
     Ok(taken)
 }

@@ -50,7 +50,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let mut end = Event::new(Kind::End, client, id, clock::now_ms());
     end.reason = Some("finish".into());
     let deadline = Instant::now() + settings.config.hook.end_deadline;
-    if let Delivered::Lost { why } =
+    if let Delivered::Lost { reason: why } =
         deliver::deliver(settings, &session_key(client, id), &end, deadline)
     {
         return Err(failed(format!("the end could not be handed over: {why}")));

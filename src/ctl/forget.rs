@@ -168,7 +168,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     // A child that is forked must have no connection, and a worker learns what it has lost.
     drop(store);
     for (client, session) in &whose {
-        deliver::ring(settings, &session_key(client, session), probe::PATIENCE);
+        deliver::wake(settings, &session_key(client, session), probe::TIMEOUT);
     }
     outcome.left.extend(leavings(settings, args));
     tell(args, &outcome)
@@ -212,7 +212,7 @@ fn take_in(settings: &Settings, args: &Args, store: &mut Store) -> Result<()> {
     drain::drain(settings, store, &waiting, clock::now_ms())?;
     let answers = |(client, session): &&SessionName| {
         let key = session_key(client, session);
-        has_spool(settings, &key) && deliver::ring(settings, &key, probe::PATIENCE)
+        has_spool(settings, &key) && deliver::wake(settings, &key, probe::TIMEOUT)
     };
     let lively: Vec<&SessionName> = waiting.iter().filter(answers).collect();
     let done =
@@ -298,7 +298,7 @@ fn leavings(settings: &Settings, args: &Args) -> Vec<String> {
             "events of {session} wait in its spool: memctl ps says why, then forget again"
         ));
     }
-    if spool::dead(&settings.paths) > 0 {
+    if spool::dead_letters(&settings.paths) > 0 {
         let dead = settings.paths.dead_letters();
         left.push(format!("files that could not be read lie in {}", dead.display()));
     }

@@ -10,11 +10,11 @@ use nix::sys::signal::Signal;
 use super::format::{count, short};
 use crate::config::Settings;
 use crate::deliver::connect;
-use crate::deliver::probe::{self, Found};
+use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result, failed, usage};
 use crate::lock::{self, Holder};
-use crate::process::NotProven;
-use crate::recover::tidy;
+use crate::process::Unverified;
+use crate::recover::cleanup;
 
 /// How long each step may take: asked over the socket, then SIGTERM, then SIGKILL.
 const ASKED: Duration = Duration::from_secs(5);
@@ -98,9 +98,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 /// Those that live, or only those that hang.
 fn targets(settings: &Settings, hung: bool) -> Vec<Target> {
     let holder = |key: &String| match probe::probe(&settings.paths, key) {
-        Found::Hung { holder } => Some((key.clone(), holder)),
-        Found::Live { holder, .. } if !hung => Some((key.clone(), holder)),
-        Found::Live { .. } | Found::Stale { .. } | Found::Nothing => None,
+        WorkerState::Hung { holder } => Some((key.clone(), holder)),
+        WorkerState::Live { holder, .. } if !hung => Some((key.clone(), holder)),
+        WorkerState::Live { .. } | WorkerState::Stale { .. } | WorkerState::Absent => None,
     };
     let named = |(key, holder): (String, Holder)| {
         let lock = settings.paths.session_lock(&key);
@@ -115,14 +115,14 @@ fn targets(settings: &Settings, hung: bool) -> Vec<Target> {
 fn remove_leavings(settings: &Settings) -> Result<u64> {
     let mut removed = 0;
     for key in probe::keys(&settings.paths) {
-        if !matches!(probe::probe(&settings.paths, &key), Found::Stale { .. })
-            || !tidy::has_leavings(&settings.paths, &key)
+        if !matches!(probe::probe(&settings.paths, &key), WorkerState::Stale { .. })
+            || !cleanup::has_stale_files(&settings.paths, &key)
         {
             continue;
         }
         let before = lock::read_holder(&settings.paths.session_lock(&key));
         let name = before.map(|holder| holder.session).filter(|session| !session.is_empty());
-        if tidy::remove_left_behind(&settings.paths, &key).context("files of a worker")? {
+        if cleanup::remove_stale_files(&settings.paths, &key).context("files of a worker")? {
             super::print(&format!("{}: its files are removed\n", name.unwrap_or(key)))?;
             removed += 1;
         }
@@ -147,21 +147,22 @@ fn by_prefix<'a>(targets: &'a [Target], prefix: &str) -> Result<&'a Target> {
 
 /// Ends one worker; says how it went.
 fn end(target: &Target, graceful: bool) -> std::result::Result<&'static str, String> {
-    let handle = match lock::proven_holder(&target.lock) {
+    let handle = match lock::verified_holder(&target.lock) {
         Ok(handle) => handle,
-        Err(NotProven::Gone) => return Ok("was gone already"),
+        Err(Unverified::Gone) => return Ok("was gone already"),
         Err(e) => return Err(format!("not touched, {e}")),
     };
-    let _ = connect::ask(&target.holder.socket, &Request::Shutdown { graceful }, probe::PATIENCE);
+    let _ =
+        connect::request(&target.holder.socket, &Request::Shutdown { graceful }, probe::TIMEOUT);
     let patience = if graceful { ASKED * 12 } else { ASKED };
-    if handle.wait_gone(patience) {
+    if handle.wait_exit(patience) {
         return Ok("left");
     }
     let signalled = |signal| handle.signal(signal).map_err(|e| e.to_string());
     signalled(Signal::SIGTERM)?;
-    if handle.wait_gone(TERMINATED) {
+    if handle.wait_exit(TERMINATED) {
         return Ok("left when signalled");
     }
     signalled(Signal::SIGKILL)?;
-    if handle.wait_gone(KILLED) { Ok("was killed") } else { Err("does not die".into()) }
+    if handle.wait_exit(KILLED) { Ok("was killed") } else { Err("does not die".into()) }
 }

@@ -78,7 +78,7 @@ enum Verb {
 
 /// Parses the words of the command line and does what they say.
 pub fn run(args: &[OsString]) -> u8 {
-    process::private_umask();
+    process::set_private_umask();
     let command = help::fitted(Cli::command(), terminal::width());
     let args = std::iter::once(OsStr::new("memctl")).chain(args.iter().map(OsString::as_os_str));
     let parsed =

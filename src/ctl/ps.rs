@@ -13,7 +13,7 @@ use super::table::{Cell, Column, column, table};
 use super::terminal;
 use crate::clock;
 use crate::config::Settings;
-use crate::deliver::probe::{self, Found};
+use crate::deliver::probe::{self, WorkerState};
 use crate::failure::Result;
 use crate::lock::Holder;
 use crate::process;
@@ -130,13 +130,15 @@ fn rows(settings: &Settings) -> Vec<Row> {
 
 fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
     let (holder, status, state, socket) = match probe::probe(&settings.paths, key) {
-        Found::Nothing => return None,
-        Found::Stale { socket } => (Holder::default(), Status::default(), "stale".into(), socket),
-        Found::Hung { holder } => {
+        WorkerState::Absent => return None,
+        WorkerState::Stale { socket } => {
+            (Holder::default(), Status::default(), "stale".into(), socket)
+        }
+        WorkerState::Hung { holder } => {
             let socket = holder.socket.clone();
             (holder, Status::default(), "hung".into(), socket)
         }
-        Found::Live { holder, status } => {
+        WorkerState::Live { holder, status } => {
             let (socket, state) = (holder.socket.clone(), status.state.clone());
             (holder, status, state, socket)
         }

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use memctl_proto::{Reply, Request, io::ask as exchange};
+use memctl_proto::{Reply, Request, io::call};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
@@ -21,12 +21,12 @@ use crate::process;
 /// answers by the byte is waited for no longer than one that is silent.
 ///
 /// # Errors
-/// See [`is_nobody`]; `InvalidData`: somebody answered who speaks otherwise. Anything else means
+/// See [`is_not_listening`]; `InvalidData`: somebody answered who speaks otherwise. Anything else means
 /// that somebody may be there and did not answer.
-pub fn ask(path: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
+pub fn request(path: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
     let until = Instant::now() + patience;
     let stream = connect(path, patience)?;
-    exchange(&mut Within { stream, until, set: patience }, request)
+    call(&mut DeadlineStream { stream, until, set: patience }, request)
 }
 
 /// Connects to the socket of a process of our own user. Its time-outs are `patience` for each call.
@@ -50,14 +50,14 @@ fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
 }
 
 /// A connection on which nothing is waited for past one moment, however many calls it takes.
-struct Within {
+struct DeadlineStream {
     stream: UnixStream,
     until: Instant,
     /// What the socket's own time-outs stand at, which count for each call anew.
     set: Duration,
 }
 
-impl Within {
+impl DeadlineStream {
     /// Has the next call wait no longer than what is left. A peer that answers in time costs no
     /// call for it: an eighth too much is let pass.
     fn bound(&mut self) -> io::Result<()> {
@@ -75,14 +75,14 @@ impl Within {
     }
 }
 
-impl Read for Within {
+impl Read for DeadlineStream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.bound()?;
         self.stream.read(bytes)
     }
 }
 
-impl Write for Within {
+impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bound()?;
         self.stream.write(bytes)
@@ -94,7 +94,7 @@ impl Write for Within {
 }
 
 /// Whether an error of [`ask`] means that no worker of ours listens there.
-pub fn is_nobody(e: &io::Error) -> bool {
+pub fn is_not_listening(e: &io::Error) -> bool {
     matches!(
         e.kind(),
         ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied
@@ -115,7 +115,7 @@ mod tests {
         let (stream, mut peer) = UnixStream::pair().unwrap();
         peer.write_all(b"by the byte").unwrap();
         let minute = Duration::from_secs(60);
-        let mut within = Within { stream, until: Instant::now() + minute, set: minute };
+        let mut within = DeadlineStream { stream, until: Instant::now() + minute, set: minute };
         let mut byte = [0];
         within.read_exact(&mut byte).unwrap();
         within.until = Instant::now();

@@ -22,18 +22,18 @@ use crate::spool::{self, Put};
 pub enum Delivered {
     /// The worker has committed it, now or before.
     Accepted { duplicate: bool },
-    /// It lies in the spool; `trouble` says why its texts do not, when they do not.
-    Spooled { trouble: Option<String> },
+    /// It lies in the spool; `warning` says why its texts do not, when they do not.
+    Spooled { warning: Option<String> },
     /// It could be kept nowhere; the loss is counted.
-    Lost { why: String },
+    Lost { reason: String },
 }
 
 /// Why the socket did not take an event.
-enum Refused {
+enum SendError {
     /// Nobody listens, or what stands there is not ours.
-    Nobody,
+    NotListening,
     /// Somebody listens and does not answer in time.
-    Unanswered,
+    NoReply,
     /// The worker says no, or that it does not speak our version.
     Rejected,
 }
@@ -49,33 +49,33 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
     if !spool::exists(paths, key) {
         match send(settings, key, event, within(hook.accept, deadline)) {
             Ok(duplicate) => return Delivered::Accepted { duplicate },
-            Err(Refused::Unanswered) => unanswered = true,
-            Err(Refused::Nobody | Refused::Rejected) => {}
+            Err(SendError::NoReply) => unanswered = true,
+            Err(SendError::NotListening | SendError::Rejected) => {}
         }
     }
     let delivered = match spool::put(paths, key, event, settings.config.spool_max) {
-        Ok(Put::Whole) => Delivered::Spooled { trouble: None },
+        Ok(Put::Whole) => Delivered::Spooled { warning: None },
         Ok(Put::WithoutText) => {
-            Delivered::Spooled { trouble: Some("the spool is full, texts are left out".into()) }
+            Delivered::Spooled { warning: Some("the spool is full, texts are left out".into()) }
         }
         Err(e) => {
             spool::count_lost(paths);
-            Delivered::Lost { why: e.to_string() }
+            Delivered::Lost { reason: e.to_string() }
         }
     };
     crate::testpoint::at("deliver.spooled");
-    let answered = !unanswered && ring(settings, key, within(hook.ring, deadline));
+    let answered = !unanswered && wake(settings, key, within(hook.ring, deadline));
     crate::testpoint::at("deliver.rung");
     if !answered && starts_a_worker(event.kind) {
-        let _ = launch::start(settings, &event.client, &event.session);
+        let _ = launch::start_worker(settings, &event.client, &event.session);
     }
     delivered
 }
 
 /// Tells the session's worker to look into spool and queue. `false`: nobody answered.
-pub fn ring(settings: &Settings, key: &str, patience: Duration) -> bool {
+pub fn wake(settings: &Settings, key: &str, patience: Duration) -> bool {
     let socket = settings.paths.socket(key, 0);
-    matches!(connect::ask(&socket, &Request::Wake, patience), Ok(Reply::Pong { .. }))
+    matches!(connect::request(&socket, &Request::Wake, patience), Ok(Reply::Pong { .. }))
 }
 
 fn send(
@@ -83,15 +83,15 @@ fn send(
     key: &str,
     event: &Event,
     patience: Duration,
-) -> Result<bool, Refused> {
+) -> Result<bool, SendError> {
     let socket = settings.paths.socket(key, 0);
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
-    match connect::ask(&socket, &request, patience) {
+    match connect::request(&socket, &request, patience) {
         Ok(Reply::Accepted { duplicate, .. }) => Ok(duplicate),
-        Ok(_) => Err(Refused::Rejected),
-        Err(e) if connect::is_nobody(&e) => Err(Refused::Nobody),
-        Err(e) if e.kind() == ErrorKind::InvalidData => Err(Refused::Rejected),
-        Err(_) => Err(Refused::Unanswered),
+        Ok(_) => Err(SendError::Rejected),
+        Err(e) if connect::is_not_listening(&e) => Err(SendError::NotListening),
+        Err(e) if e.kind() == ErrorKind::InvalidData => Err(SendError::Rejected),
+        Err(_) => Err(SendError::NoReply),
     }
 }
 

@@ -8,15 +8,15 @@ use memctl_proto::line::Status;
 use memctl_proto::{Reply, Request};
 
 use super::connect;
-use crate::lock::{self, Holder, Probe};
+use crate::lock::{self, Holder, LockState};
 use crate::paths::Paths;
 
 /// How long a live worker may take to answer before it counts as hung.
-pub const PATIENCE: Duration = Duration::from_millis(500);
+pub const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What stands behind a session's lock and socket.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum WorkerState {
     /// The lock is held and its holder answers.
     Live { holder: Holder, status: Status },
     /// The lock is held and nobody answers in time.
@@ -24,32 +24,33 @@ pub enum Found {
     /// The lock is free, and its file or a socket was left behind.
     Stale { socket: PathBuf },
     /// Neither lock nor socket.
-    Nothing,
+    Absent,
 }
 
 /// Looks at one session.
-pub fn probe(paths: &Paths, key: &str) -> Found {
+pub fn probe(paths: &Paths, key: &str) -> WorkerState {
     let lock_path = paths.session_lock(key);
     // A lock that cannot be looked at is nobody's to take: as good as held.
-    let state = lock::probe(&lock_path).unwrap_or(Probe::Held);
+    let state = lock::probe(&lock_path).unwrap_or(LockState::Held);
     let holder = match state {
-        Probe::Held => lock::holder(&lock_path),
-        Probe::Free | Probe::Absent => lock::read_holder(&lock_path).unwrap_or_default(),
+        LockState::Held => lock::holder(&lock_path),
+        LockState::Free | LockState::Absent => lock::read_holder(&lock_path).unwrap_or_default(),
     };
     let socket = match holder.socket.as_os_str().is_empty() {
         true => paths.socket(key, 0),
         false => holder.socket.clone(),
     };
     match state {
-        Probe::Held => match connect::ask(&socket, &Request::Status, PATIENCE) {
-            Ok(Reply::Status { json }) => {
-                Found::Live { holder, status: serde_json::from_str(&json).unwrap_or_default() }
-            }
-            _ => Found::Hung { holder },
+        LockState::Held => match connect::request(&socket, &Request::Status, TIMEOUT) {
+            Ok(Reply::Status { json }) => WorkerState::Live {
+                holder,
+                status: serde_json::from_str(&json).unwrap_or_default(),
+            },
+            _ => WorkerState::Hung { holder },
         },
-        Probe::Free => Found::Stale { socket },
-        Probe::Absent if socket.symlink_metadata().is_ok() => Found::Stale { socket },
-        Probe::Absent => Found::Nothing,
+        LockState::Free => WorkerState::Stale { socket },
+        LockState::Absent if socket.symlink_metadata().is_ok() => WorkerState::Stale { socket },
+        LockState::Absent => WorkerState::Absent,
     }
 }
 

@@ -4,16 +4,16 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::lock::{self, Probe};
+use crate::lock::{self, LockState};
 use crate::paths::{Paths, session_key};
 use crate::spool;
 use crate::store::{self, Reader, queue_admin, sessions};
 
 /// A session that is active, is nobody's, and has been silent for as long, has ended unseen.
-pub const SILENCE: Duration = Duration::from_secs(6 * 3600);
+pub const STALE_AFTER: Duration = Duration::from_secs(6 * 3600);
 
 /// Whether recovery is worth a process. `store`: as it was opened, for damage is a yes too.
-pub fn elsewhere(
+pub fn in_other_sessions(
     paths: &Paths,
     store: &store::Result<Option<Reader>>,
     client: &str,
@@ -27,7 +27,7 @@ pub fn elsewhere(
     match store {
         Ok(Some(reader)) => {
             let conn = reader.connection();
-            let before = now - SILENCE.as_millis() as i64;
+            let before = now - STALE_AFTER.as_millis() as i64;
             sessions::id_of(conn, client, session)
                 .and_then(|own| queue_admin::other_sessions_have_work(conn, own, before))
                 .unwrap_or_else(|e| e.is_corruption())
@@ -45,7 +45,7 @@ fn left_behind(paths: &Paths, own: &str) -> bool {
     fs::read_dir(&run).into_iter().flatten().flatten().any(|entry| {
         let name = entry.file_name();
         let key = name.to_str().and_then(Paths::key_of_lock).filter(|key| *key != own);
-        key.is_some() && matches!(lock::probe(&entry.path()), Ok(Probe::Free))
+        key.is_some() && matches!(lock::probe(&entry.path()), Ok(LockState::Free))
     })
 }
 
@@ -81,7 +81,7 @@ mod tests {
         #[track_caller]
         fn check(&self, session: &str, now: i64, expected: bool) {
             let store = Reader::open(&self.paths, Duration::from_secs(1));
-            let found = elsewhere(&self.paths, &store, "c", session, now);
+            let found = in_other_sessions(&self.paths, &store, "c", session, now);
             assert_eq!(found, expected, "asked for {session}");
         }
     }

@@ -39,7 +39,8 @@ pub fn tell(settings: &Settings, event: &Event) -> (Told, Option<StoreError>) {
     let notice = notice(settings);
     let store = open(settings);
     let (client, session) = (&event.client, &event.session);
-    let unfinished = unfinished::elsewhere(&settings.paths, &store, client, session, event.at);
+    let unfinished =
+        unfinished::in_other_sessions(&settings.paths, &store, client, session, event.at);
     let told = match &store {
         Ok(Some(reader)) => block(settings, reader, event),
         Ok(None) | Err(_) => Ok(Told::default()),

@@ -48,7 +48,7 @@ socket (hooks/observe.sh shows how). EVENT defaults to the object's hook_event_n
 /// who could do anything about it.
 pub fn run(args: &[OsString]) {
     fatal::install();
-    process::private_umask();
+    process::set_private_umask();
     let answer = match hear(args) {
         Ok(answer) => answer,
         Err(Heard::Help) => {
@@ -182,9 +182,9 @@ fn handle(settings: &mut Settings, event: Event, since: Instant) -> Result<Answe
         Trouble::new(format!("data dir: {e}"), Some(settings)).tell();
     }
     match delivered {
-        Delivered::Accepted { .. } | Delivered::Spooled { trouble: None } => Ok(Answer::Neutral),
-        Delivered::Spooled { trouble: Some(why) } => Err(Trouble::of_session(why, settings, &key)),
-        Delivered::Lost { why } => {
+        Delivered::Accepted { .. } | Delivered::Spooled { warning: None } => Ok(Answer::Neutral),
+        Delivered::Spooled { warning: Some(why) } => Err(Trouble::of_session(why, settings, &key)),
+        Delivered::Lost { reason: why } => {
             Err(Trouble::of_session(format!("an event was lost: {why}"), settings, &key))
         }
     }
@@ -206,7 +206,7 @@ fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Ans
     }
     if told.unfinished {
         // What cannot be started now is asked for again at the next start.
-        let _ = launch::recovery(settings);
+        let _ = launch::start_recovery(settings);
     }
     Answer::start(told.block, told.notice)
 }

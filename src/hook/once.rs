@@ -28,7 +28,7 @@ fn claim(paths: &Paths, key: &str, event: &Event) -> std::io::Result<bool> {
     let process = event.process.map(|p| format!("{}-{}", p.pid, p.start)).unwrap_or_default();
     let start = format!("{key} {process} {}", event.reason.as_deref().unwrap_or_default());
     let path = paths.recent_starts();
-    let Some(_held) = lock::exclusive(&path, Some(PATIENCE))? else { return Ok(true) };
+    let Some(_held) = lock::acquire(&path, Some(PATIENCE))? else { return Ok(true) };
     // What a power cut made of it is forgotten like all that is old.
     let text = fs::read(&path)?;
     let text = String::from_utf8_lossy(&text);

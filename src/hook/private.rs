@@ -51,7 +51,7 @@ fn add(paths: &Paths, key: &str, turn: &str) -> io::Result<()> {
             .write_all(format!("{turn}\n").as_bytes())
     };
     append(paths.private_mark(key)).or_else(|_: io::Error| {
-        spool::make_second(paths)?;
+        spool::create_fallback(paths)?;
         append(paths.fallback_private_mark(key))
     })
 }
@@ -59,12 +59,12 @@ fn add(paths: &Paths, key: &str, turn: &str) -> io::Result<()> {
 fn lists(paths: &Paths, key: &str, turn: &str) -> bool {
     let says = |file| fs::read_to_string(file).is_ok_and(|turns| turns.lines().any(|t| t == turn));
     says(paths.private_mark(key))
-        || spool::second_is_ours(paths) && says(paths.fallback_private_mark(key))
+        || spool::fallback_is_ours(paths) && says(paths.fallback_private_mark(key))
 }
 
 fn forget(paths: &Paths, key: &str) {
     let _ = fs::remove_file(paths.private_mark(key));
-    if spool::second_is_ours(paths) {
+    if spool::fallback_is_ours(paths) {
         let _ = fs::remove_file(paths.fallback_private_mark(key));
     }
 }

@@ -18,9 +18,9 @@ pub struct FileLock {
 /// Held until dropped.
 #[derive(Debug)]
 #[must_use = "it is let go when dropped"]
-pub struct Held(Arc<File>);
+pub struct LockGuard(Arc<File>);
 
-impl Drop for Held {
+impl Drop for LockGuard {
     fn drop(&mut self) {
         let _ = self.0.unlock();
     }
@@ -34,7 +34,7 @@ impl FileLock {
     }
 
     /// Waits for it, for as long as it takes.
-    pub fn lock(&mut self) -> io::Result<Held> {
+    pub fn lock(&mut self) -> io::Result<LockGuard> {
         loop {
             match self.file.lock() {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -49,7 +49,7 @@ impl FileLock {
     }
 
     /// `None`: it is held, or was for a moment.
-    pub fn try_lock(&mut self) -> io::Result<Option<Held>> {
+    pub fn try_lock(&mut self) -> io::Result<Option<LockGuard>> {
         loop {
             match self.file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -65,7 +65,7 @@ impl FileLock {
 
     /// Waits for it, at most for `deadline`. Tries, since no kernel waits for a time: every
     /// millisecond at first, then every ten.
-    pub fn lock_within(&mut self, deadline: Duration) -> io::Result<Option<Held>> {
+    pub fn lock_within(&mut self, deadline: Duration) -> io::Result<Option<LockGuard>> {
         let end = Instant::now() + deadline;
         let mut step = Duration::from_millis(1);
         loop {
@@ -83,10 +83,10 @@ impl FileLock {
     }
 
     /// The file just locked, when the path still names it; else opens the new one.
-    fn held(&mut self) -> io::Result<Option<Held>> {
-        // One open file is locked once: a second `Held` would let go for the first.
+    fn held(&mut self) -> io::Result<Option<LockGuard>> {
+        // One open file is locked once: a second `LockGuard` would let go for the first.
         debug_assert_eq!(Arc::strong_count(&self.file), 1, "{} twice", self.path.display());
-        let held = Held(self.file.clone());
+        let held = LockGuard(self.file.clone());
         if names(&self.path, &self.file.metadata()?) {
             return Ok(Some(held));
         }
@@ -96,7 +96,7 @@ impl FileLock {
 }
 
 /// Opens `path` once and waits for its lock: `None` when the deadline passed first.
-pub fn exclusive(path: &Path, deadline: Option<Duration>) -> io::Result<Option<Held>> {
+pub fn acquire(path: &Path, deadline: Option<Duration>) -> io::Result<Option<LockGuard>> {
     let mut lock = FileLock::open(path)?;
     match deadline {
         Some(deadline) => lock.lock_within(deadline),
@@ -151,17 +151,17 @@ mod tests {
     #[test]
     fn who_waits_gets_it_after_the_holder() {
         let (_dir, path) = place();
-        let held = exclusive(&path, None).unwrap().unwrap();
+        let held = acquire(&path, None).unwrap().unwrap();
         let released = AtomicBool::new(false);
         thread::scope(|scope| {
             for deadline in [None, Some(Duration::from_secs(20))] {
                 let (path, released) = (&path, &released);
                 scope.spawn(move || {
-                    let _held = exclusive(path, deadline).unwrap().expect("in time");
+                    let _held = acquire(path, deadline).unwrap().expect("in time");
                     assert!(released.load(Ordering::SeqCst));
                 });
             }
-            assert!(exclusive(&path, Some(Duration::from_millis(5))).unwrap().is_none());
+            assert!(acquire(&path, Some(Duration::from_millis(5))).unwrap().is_none());
             released.store(true, Ordering::SeqCst);
             drop(held);
         });

@@ -19,8 +19,8 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::process;
 
-pub use file::{FileLock, Held, exclusive};
-pub use session::{Holder, Probe, SessionLock, holder, probe, proven_holder, read_holder};
+pub use file::{FileLock, LockGuard, acquire};
+pub use session::{Holder, LockState, SessionLock, holder, probe, read_holder, verified_holder};
 
 /// std opens with `O_CLOEXEC`. `O_NONBLOCK`: a pipe in its place must not make us wait.
 fn reading() -> OpenOptions {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{names, open, reading};
-use crate::process::{self, Handle, Identity, NotProven};
+use crate::process::{self, Handle, Identity, Unverified};
 
 /// How often a file may be replaced under one attempt to lock it.
 const MAX_ROUNDS: usize = 1000;
@@ -36,7 +36,7 @@ pub struct Holder {
 pub struct SessionLock {
     path: PathBuf,
     file: File,
-    before: Option<Holder>,
+    previous: Option<Holder>,
 }
 
 impl SessionLock {
@@ -52,10 +52,10 @@ impl SessionLock {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(e)) => return Err(e),
                 Ok(()) if names(path, &file.metadata()?) => {
-                    let before = read(&file);
+                    let previous = read(&file);
                     // What it says is of another: it must not be taken for ours.
                     file.set_len(0)?;
-                    return Ok(Some(SessionLock { path: path.to_owned(), file, before }));
+                    return Ok(Some(SessionLock { path: path.to_owned(), file, previous }));
                 }
                 Ok(()) => {}
             }
@@ -64,8 +64,8 @@ impl SessionLock {
     }
 
     /// Who held it before and died.
-    pub fn before(&self) -> Option<&Holder> {
-        self.before.as_ref()
+    pub fn previous_holder(&self) -> Option<&Holder> {
+        self.previous.as_ref()
     }
 
     /// Writes who holds it. Readers see the old line or the new one.
@@ -77,13 +77,13 @@ impl SessionLock {
     }
 
     /// Whether the path still names the file that is held. When not, another may be the worker.
-    pub fn still_mine(&self) -> bool {
+    pub fn is_linked(&self) -> bool {
         self.file.metadata().is_ok_and(|held| names(&self.path, &held))
     }
 
     /// Unlinks the file, then lets go; false: the path named another's file, which stays.
     pub fn remove(self) -> io::Result<bool> {
-        if !self.still_mine() {
+        if !self.is_linked() {
             return Ok(false);
         }
         fs::remove_file(&self.path)?;
@@ -115,11 +115,11 @@ fn read(file: &File) -> Option<Holder> {
 /// could else be ended by nobody. Of him no more is known than who he is.
 pub fn holder(path: &Path) -> Holder {
     let said = read_holder(path).unwrap_or_default();
-    match process::proven(&said.identity) {
+    match process::verify(&said.identity) {
         // Alive, or counted where the kernel's numbers would be others.
-        Ok(_) | Err(NotProven::OtherNamespace) => said,
-        Err(NotProven::Gone | NotProven::OtherBoot | NotProven::OtherProcess) => {
-            let named = holder_pid(path).and_then(Identity::of_ours);
+        Ok(_) | Err(Unverified::OtherNamespace) => said,
+        Err(Unverified::Gone | Unverified::OtherBoot | Unverified::OtherProcess) => {
+            let named = holder_pid(path).and_then(Identity::of_memctl);
             named.map_or(said, |identity| Holder { identity, ..Holder::default() })
         }
     }
@@ -136,43 +136,43 @@ fn holder_pid(path: &Path) -> Option<i32> {
 ///
 /// # Errors
 /// What speaks against it: nobody is signalled then.
-pub fn proven_holder(path: &Path) -> Result<Handle, NotProven> {
+pub fn verified_holder(path: &Path) -> Result<Handle, Unverified> {
     let holder = holder(path);
     if holder == Holder::default() {
-        return Err(NotProven::Gone);
+        return Err(Unverified::Gone);
     }
-    let handle = process::proven(&holder.identity)?;
+    let handle = process::verify(&holder.identity)?;
     // The one who is held now holds the lock still.
     let by_kernel_alone = holder.socket.as_os_str().is_empty();
     match holder_pid(path) {
-        Some(pid) if pid != holder.identity.pid => Err(NotProven::OtherProcess),
-        None if by_kernel_alone => Err(NotProven::Gone),
+        Some(pid) if pid != holder.identity.pid => Err(Unverified::OtherProcess),
+        None if by_kernel_alone => Err(Unverified::Gone),
         _ => Ok(handle),
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
+pub enum LockState {
     Free,
     Held,
     Absent,
 }
 
 /// Looks whether a lock is held, and lets go at once.
-pub fn probe(path: &Path) -> io::Result<Probe> {
+pub fn probe(path: &Path) -> io::Result<LockState> {
     for _ in 0..MAX_ROUNDS {
         let file = match reading().open(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Probe::Absent),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(LockState::Absent),
             other => other?,
         };
         match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => return Ok(Probe::Held),
+            Err(TryLockError::WouldBlock) => return Ok(LockState::Held),
             Err(TryLockError::Error(e)) => return Err(e),
-            Ok(()) if names(path, &file.metadata()?) => return Ok(Probe::Free),
+            Ok(()) if names(path, &file.metadata()?) => return Ok(LockState::Free),
             Ok(()) => {}
         }
     }
-    Ok(Probe::Held)
+    Ok(LockState::Held)
 }
 
 #[cfg(test)]
@@ -208,22 +208,22 @@ mod tests {
     #[test]
     fn one_holds_it_until_he_lets_go() {
         let (_dir, path) = place();
-        assert_eq!(probe(&path).unwrap(), Probe::Absent);
+        assert_eq!(probe(&path).unwrap(), LockState::Absent);
         let lock = take(&path);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(SessionLock::try_take(&path).unwrap().is_none());
-        assert_eq!(probe(&path).unwrap(), Probe::Held);
+        assert_eq!(probe(&path).unwrap(), LockState::Held);
         drop(lock);
-        assert_eq!(probe(&path).unwrap(), Probe::Free, "a death leaves the file");
+        assert_eq!(probe(&path).unwrap(), LockState::Free, "a death leaves the file");
         assert!(take(&path).remove().unwrap());
-        assert_eq!(probe(&path).unwrap(), Probe::Absent);
+        assert_eq!(probe(&path).unwrap(), LockState::Absent);
     }
 
     #[test]
     fn a_probe_lets_go_at_once() {
         let (_dir, path) = place();
         drop(take(&path));
-        assert_eq!(probe(&path).unwrap(), Probe::Free);
+        assert_eq!(probe(&path).unwrap(), LockState::Free);
         take(&path);
     }
 
@@ -231,13 +231,13 @@ mod tests {
     fn anothers_file_stays() {
         let (_dir, path) = place();
         let first = take(&path);
-        assert!(first.still_mine());
+        assert!(first.is_linked());
         fs::remove_file(&path).unwrap();
-        assert!(!first.still_mine());
+        assert!(!first.is_linked());
         let second = take(&path);
-        assert!(!first.still_mine());
+        assert!(!first.is_linked());
         assert!(!first.remove().unwrap());
-        assert!(second.still_mine(), "the second's file was unlinked");
+        assert!(second.is_linked(), "the second's file was unlinked");
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
                     while taken < 100 {
                         let Some(lock) = SessionLock::try_take(&path).unwrap() else { continue };
                         assert!(!inside.swap(true, Ordering::SeqCst), "two hold it");
-                        assert!(lock.still_mine());
+                        assert!(lock.is_linked());
                         thread::yield_now();
                         inside.store(false, Ordering::SeqCst);
                         assert!(lock.remove().unwrap());
@@ -260,7 +260,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(probe(&path).unwrap(), Probe::Absent);
+        assert_eq!(probe(&path).unwrap(), LockState::Absent);
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
         let (_dir, path) = place();
         assert_eq!(read_holder(&path), None);
         let lock = take(&path);
-        assert_eq!(lock.before(), None);
+        assert_eq!(lock.previous_holder(), None);
         assert_eq!(read_holder(&path), None, "empty");
         for session in ["a longer session\nwith two lines", "s"] {
             lock.write(&holder(session)).unwrap();
@@ -277,7 +277,7 @@ mod tests {
         }
         drop(lock);
         let next = take(&path);
-        assert_eq!(next.before(), Some(&holder("s")));
+        assert_eq!(next.previous_holder(), Some(&holder("s")));
         assert_eq!(read_holder(&path), None, "the dead one's words are not the new one's");
     }
 
@@ -286,22 +286,22 @@ mod tests {
     fn whoever_has_not_said_it_yet_is_known_all_the_same() {
         let (_dir, path) = place();
         assert_eq!(super::holder(&path), Holder::default());
-        assert_eq!(proven_holder(&path).unwrap_err(), NotProven::Gone);
+        assert_eq!(verified_holder(&path).unwrap_err(), Unverified::Gone);
         let lock = take(&path);
         let own = Identity::own().unwrap();
         let dead = Identity { start: own.start - 1, ..own.clone() };
         let elsewhere = Identity { pid_ns: 1, ..own.clone() };
         let named = |identity: &Identity| Holder { identity: identity.clone(), ..holder("s") };
         assert_eq!(super::holder(&path), Holder { identity: own.clone(), ..Holder::default() });
-        assert_eq!(*proven_holder(&path).unwrap().process(), own.process());
+        assert_eq!(*verified_holder(&path).unwrap().process(), own.process());
         // The words of one who died before.
         lock.write(&named(&dead)).unwrap();
         assert_eq!(super::holder(&path).identity, own);
-        assert_eq!(*proven_holder(&path).unwrap().process(), own.process());
+        assert_eq!(*verified_holder(&path).unwrap().process(), own.process());
         // In another container the same number is another process.
         lock.write(&named(&elsewhere)).unwrap();
         assert_eq!(super::holder(&path), named(&elsewhere));
-        assert_eq!(proven_holder(&path).unwrap_err(), NotProven::OtherNamespace);
+        assert_eq!(verified_holder(&path).unwrap_err(), Unverified::OtherNamespace);
         lock.write(&named(&own)).unwrap();
         assert_eq!(super::holder(&path), named(&own));
         drop(lock);
@@ -315,7 +315,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(super::holder(path).identity, *dead);
-        assert!(proven_holder(path).is_err(), "nobody holds it");
+        assert!(verified_holder(path).is_err(), "nobody holds it");
     }
 
     #[test]

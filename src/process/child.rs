@@ -15,7 +15,7 @@ use super::os;
 ///
 /// The kernel watches the *thread* that starts it: that must be one which lives as long as the
 /// process, the main thread.
-pub fn dies_with_us(command: &mut Command) {
+pub fn kill_with_parent(command: &mut Command) {
     let parent = std::process::id().cast_signed();
     command.process_group(0);
     // SAFETY: between fork and exec only async-signal-safe calls are made.
@@ -32,7 +32,7 @@ pub fn dies_with_us(command: &mut Command) {
 }
 
 /// Whether a child has ended. It is not waited for: its pid stays its own.
-pub fn is_over(child: u32) -> bool {
+pub fn has_exited(child: u32) -> bool {
     // SAFETY: zeroes are a value of this structure of numbers, which the call fills in.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;

@@ -57,7 +57,7 @@ fn namespace(path: &str) -> u64 {
 }
 
 /// Has the disk keep `bytes` for a file that stays as long as it is.
-pub fn reserve(file: &File, bytes: i64) -> io::Result<()> {
+pub fn preallocate(file: &File, bytes: i64) -> io::Result<()> {
     use nix::fcntl::{FallocateFlags, fallocate};
     Ok(fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, bytes)?)
 }
@@ -144,7 +144,7 @@ pub fn die_with_parent() -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-pub fn show_name(name: &CStr) {
+pub fn set_name(name: &CStr) {
     // SAFETY: the name is a C string of less than 16 bytes, which the kernel copies.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }

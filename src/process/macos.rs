@@ -31,7 +31,7 @@ pub fn stat(pid: i32) -> Option<Stat> {
 }
 
 /// Where a file's size says what is in it, nothing can be kept for it here.
-pub fn reserve(_file: &std::fs::File, _bytes: i64) -> io::Result<()> {
+pub fn preallocate(_file: &std::fs::File, _bytes: i64) -> io::Result<()> {
     Ok(())
 }
 
@@ -123,4 +123,4 @@ pub fn die_with_parent() -> io::Result<()> {
     Ok(())
 }
 
-pub fn show_name(_name: &CStr) {}
+pub fn set_name(_name: &CStr) {}

@@ -7,13 +7,13 @@
 //! This file alone asks which operating system it is. `macos.rs` answers the same questions as
 //! `linux.rs`; it has not been compiled on a machine that has it.
 
-mod birth;
 mod child;
-mod lineage;
+mod client;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod macos;
+mod spawn;
 
 #[cfg(target_os = "linux")]
 use linux as os;
@@ -36,9 +36,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-pub use birth::spawn_detached;
-pub use child::{dies_with_us, is_over, kill_group};
-pub use lineage::client_process;
+pub use child::{has_exited, kill_group, kill_with_parent};
+pub use client::client_process;
+pub use spawn::spawn_detached;
 
 /// What the kernel says of one process.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,14 +78,14 @@ impl Identity {
     /// `Unsupported` where the system does not say when a process began.
     pub fn own() -> io::Result<Identity> {
         let pid = std::process::id().cast_signed();
-        let own = of(pid).ok_or_else(|| {
+        let own = lookup(pid).ok_or_else(|| {
             io::Error::new(io::ErrorKind::Unsupported, "cannot read when this process began")
         })?;
         Ok(Identity { pid, start: own.start, boot_id: os::boot_id(), pid_ns: os::pid_namespace() })
     }
 
     /// The process that has `pid` now, when it is one of this program in this pid namespace.
-    pub fn of_ours(pid: i32) -> Option<Identity> {
+    pub fn of_memctl(pid: i32) -> Option<Identity> {
         let stat = os::stat(pid).filter(|s| !s.dead && s.name.starts_with(NAME))?;
         let pid_ns = os::pid_namespace();
         let here = os::pid_namespace_of(pid) == pid_ns;
@@ -98,18 +98,18 @@ impl Identity {
 }
 
 /// The process that has `pid` now. One that has ended but is not reaped is none.
-pub fn of(pid: i32) -> Option<Process> {
+pub fn lookup(pid: i32) -> Option<Process> {
     let stat = os::stat(pid).filter(|s| !s.dead)?;
     Some(Process { pid, start: stat.start })
 }
 
-pub fn alive(process: &Process) -> bool {
-    of(process.pid).as_ref() == Some(process)
+pub fn is_alive(process: &Process) -> bool {
+    lookup(process.pid).as_ref() == Some(process)
 }
 
 /// Why a process is not proven to be the one that a file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotProven {
+pub enum Unverified {
     /// The file was written before the machine's last start, or does not say when.
     OtherBoot,
     /// Its pid counts in another container.
@@ -120,31 +120,31 @@ pub enum NotProven {
     OtherProcess,
 }
 
-impl fmt::Display for NotProven {
+impl fmt::Display for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NotProven::OtherBoot => "it ran before the last boot",
-            NotProven::OtherNamespace => "it runs in another container",
-            NotProven::Gone => "it has ended",
-            NotProven::OtherProcess => "its pid belongs to another process now",
+            Unverified::OtherBoot => "it ran before the last boot",
+            Unverified::OtherNamespace => "it runs in another container",
+            Unverified::Gone => "it has ended",
+            Unverified::OtherProcess => "its pid belongs to another process now",
         })
     }
 }
 
-impl std::error::Error for NotProven {}
+impl std::error::Error for Unverified {}
 
 /// A handle on the process that `identity` names, when everything agrees.
-pub fn proven(identity: &Identity) -> Result<Handle, NotProven> {
+pub fn verify(identity: &Identity) -> Result<Handle, Unverified> {
     if identity.boot_id.is_empty() || identity.boot_id != os::boot_id() {
-        return Err(NotProven::OtherBoot);
+        return Err(Unverified::OtherBoot);
     }
     if identity.pid_ns != os::pid_namespace() {
-        return Err(NotProven::OtherNamespace);
+        return Err(Unverified::OtherNamespace);
     }
     match Handle::open(&identity.process()) {
         Some(handle) => Ok(handle),
-        None if of(identity.pid).is_some() => Err(NotProven::OtherProcess),
-        None => Err(NotProven::Gone),
+        None if lookup(identity.pid).is_some() => Err(Unverified::OtherProcess),
+        None => Err(Unverified::Gone),
     }
 }
 
@@ -161,7 +161,7 @@ impl Handle {
     pub fn open(process: &Process) -> Option<Handle> {
         // First hold, then compare: what is compared is what is held.
         let fd = os::watch(process.pid);
-        alive(process).then_some(Handle { process: *process, fd })
+        is_alive(process).then_some(Handle { process: *process, fd })
     }
 
     pub fn process(&self) -> &Process {
@@ -183,7 +183,7 @@ impl Handle {
     /// # Errors
     /// `PermissionDenied` when it is another user's.
     pub fn signal(&self, signal: Signal) -> io::Result<bool> {
-        if self.wait_gone(Duration::ZERO) {
+        if self.wait_exit(Duration::ZERO) {
             return Ok(false);
         }
         match os::signal(self.fd(), self.process.pid, signal) {
@@ -194,9 +194,9 @@ impl Handle {
     }
 
     /// Waits until it has ended; false: the time was over first.
-    pub fn wait_gone(&self, deadline: Duration) -> bool {
+    pub fn wait_exit(&self, deadline: Duration) -> bool {
         let end = Instant::now() + deadline;
-        let Some(fd) = self.fd() else { return self.poll_gone(end) };
+        let Some(fd) = self.fd() else { return self.poll_exit(end) };
         loop {
             // Rounded up, so that the last millisecond is waited and not spun.
             let left = end.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
@@ -205,15 +205,15 @@ impl Handle {
                 Ok(0) if Instant::now() >= end => return false,
                 Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => return true,
-                Err(_) => return self.poll_gone(end),
+                Err(_) => return self.poll_exit(end),
             }
         }
     }
 
-    fn poll_gone(&self, end: Instant) -> bool {
+    fn poll_exit(&self, end: Instant) -> bool {
         const STEP: Duration = Duration::from_millis(10);
         loop {
-            if !alive(&self.process) {
+            if !is_alive(&self.process) {
                 return true;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -248,8 +248,8 @@ pub fn peer_uid(stream: impl AsFd) -> io::Result<u32> {
 }
 
 /// Has the disk keep room for what will be appended to a file, as far as it can.
-pub fn reserve(file: &File, bytes: i64) -> io::Result<()> {
-    os::reserve(file, bytes)
+pub fn preallocate(file: &File, bytes: i64) -> io::Result<()> {
+    os::preallocate(file, bytes)
 }
 
 pub fn own_uid() -> u32 {
@@ -258,7 +258,7 @@ pub fn own_uid() -> u32 {
 
 /// First of all in `main`: a pipe that breaks is an error and no end, and what is opened later
 /// does not become a standard stream because the starter closed one.
-pub fn begin() {
+pub fn init() {
     // SAFETY: ignoring a signal runs no handler.
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
     for stream in 0..=2 {
@@ -272,7 +272,7 @@ pub fn begin() {
 }
 
 /// Files of this process are its user's alone. Set before any is made, and never changed.
-pub fn private_umask() {
+pub fn set_private_umask() {
     nix::sys::stat::umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
@@ -287,8 +287,8 @@ pub fn set_alarm(seconds: u32) {
 const NAME: &str = "memctl";
 
 /// Shows this process as `memctl` where only a program's file name is shown.
-pub fn show_name() {
-    os::show_name(c"memctl");
+pub fn set_name() {
+    os::set_name(c"memctl");
 }
 
 #[cfg(test)]
@@ -304,7 +304,7 @@ mod tests {
     fn child() -> (Child, Process) {
         let child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         let child = child.unwrap();
-        let process = of(child.id().cast_signed()).expect("just born");
+        let process = lookup(child.id().cast_signed()).expect("just born");
         (child, process)
     }
 
@@ -312,17 +312,17 @@ mod tests {
     fn an_identity_is_proven_by_all_it_says() {
         let own = Identity::own().unwrap();
         let check = |identity: Identity, expected| {
-            assert_eq!(proven(&identity).err(), expected, "{identity:?}");
+            assert_eq!(verify(&identity).err(), expected, "{identity:?}");
         };
         check(own.clone(), None);
-        check(Identity { boot_id: "another".into(), ..own.clone() }, Some(NotProven::OtherBoot));
-        check(Identity { boot_id: String::new(), ..own.clone() }, Some(NotProven::OtherBoot));
-        check(Identity { pid_ns: 1, ..own.clone() }, Some(NotProven::OtherNamespace));
-        check(Identity { start: own.start + 1, ..own.clone() }, Some(NotProven::OtherProcess));
+        check(Identity { boot_id: "another".into(), ..own.clone() }, Some(Unverified::OtherBoot));
+        check(Identity { boot_id: String::new(), ..own.clone() }, Some(Unverified::OtherBoot));
+        check(Identity { pid_ns: 1, ..own.clone() }, Some(Unverified::OtherNamespace));
+        check(Identity { start: own.start + 1, ..own.clone() }, Some(Unverified::OtherProcess));
         for pid in [i32::MAX, 0, -1, i32::MIN] {
-            check(Identity { pid, ..own.clone() }, Some(NotProven::Gone));
+            check(Identity { pid, ..own.clone() }, Some(Unverified::Gone));
         }
-        check(Identity::default(), Some(NotProven::OtherBoot));
+        check(Identity::default(), Some(Unverified::OtherBoot));
     }
 
     #[test]
@@ -336,18 +336,18 @@ mod tests {
         let (mut child, process) = child();
         let handle = open(&process);
         let began = Instant::now();
-        assert!(!handle.wait_gone(Duration::from_millis(20)));
+        assert!(!handle.wait_exit(Duration::from_millis(20)));
         assert!(began.elapsed() >= Duration::from_millis(20));
         assert!(handle.signal(Signal::SIGCONT).unwrap(), "it lives");
         assert!(handle.signal(Signal::SIGKILL).unwrap());
-        assert!(handle.wait_gone(LONG));
+        assert!(handle.wait_exit(LONG));
         // Not reaped yet: the kernel still knows it, and it is dead all the same.
         assert!(os::stat(process.pid).is_none_or(|s| s.dead));
-        assert_eq!(of(process.pid), None);
+        assert_eq!(lookup(process.pid), None);
         assert!(!handle.signal(Signal::SIGKILL).unwrap());
         child.wait().unwrap();
         assert!(!handle.signal(Signal::SIGKILL).unwrap());
-        assert!(handle.wait_gone(Duration::ZERO));
+        assert!(handle.wait_exit(Duration::ZERO));
     }
 
     #[test]
@@ -364,12 +364,12 @@ mod tests {
     fn a_later_process_of_the_same_pid_is_another() {
         let (mut child, process) = child();
         let earlier = Process { start: process.start - 1, ..process };
-        assert!(alive(&process) && !alive(&earlier));
+        assert!(is_alive(&process) && !is_alive(&earlier));
         assert!(Handle::open(&earlier).is_none());
         // A handle that was wrong from the start must not hit the one that lives.
         let stale = Handle { process: earlier, fd: None };
         assert!(!stale.signal(Signal::SIGKILL).unwrap());
-        assert!(alive(&process));
+        assert!(is_alive(&process));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(Handle::open(&process).is_none());
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn what_is_set_is_set() {
-        private_umask();
+        set_private_umask();
         assert_eq!(nix::sys::stat::umask(Mode::from_bits_truncate(0o077)).bits(), 0o077);
         set_alarm(100_000);
         assert_eq!(nix::unistd::alarm::cancel(), Some(100_000));

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::tidy;
+use super::cleanup;
 use crate::clock;
-use crate::deliver::probe::{self, Found};
+use crate::deliver::probe::{self, WorkerState};
 use crate::paths::{Paths, session_key};
 use crate::store::sessions::{Filter, Session};
 use crate::store::{self, Reader, accept, queue_admin, sessions};
@@ -31,14 +31,14 @@ pub struct Due {
     pub client: String,
     /// The client's session id.
     pub session: String,
-    pub why: Why,
+    pub reason: Reason,
     /// Its newest event, in milliseconds since the epoch.
     newest: i64,
 }
 
 /// Why a worker is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum Reason {
     /// Its worker holds the session and does not answer.
     Hung,
     Spooled,
@@ -48,13 +48,13 @@ pub enum Why {
     Open,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Why::Hung => "its worker does not answer",
-            Why::Spooled => "events wait in its spool",
-            Why::Queued => "events wait in its queue",
-            Why::Open => "its worker died in the middle of a turn",
+            Reason::Hung => "its worker does not answer",
+            Reason::Spooled => "events wait in its spool",
+            Reason::Queued => "events wait in its queue",
+            Reason::Open => "its worker died in the middle of a turn",
         })
     }
 }
@@ -64,14 +64,14 @@ impl fmt::Display for Why {
 pub struct Survey {
     /// Newest first.
     pub due: Vec<Due>,
-    pub left_behind: Vec<Leavings>,
+    pub stale_files: Vec<StaleFiles>,
     /// Active, nobody's, and without an event for long.
-    pub silent: Vec<Session>,
+    pub inactive: Vec<Session>,
 }
 
 /// A session without work that has files of a dead worker, or a spool without an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leavings {
+pub struct StaleFiles {
     pub key: String,
     /// The client's session id, when it can be told.
     pub session: Option<String>,
@@ -107,10 +107,13 @@ pub fn survey(
     }
     survey.due.sort_by(|a, b| b.newest.cmp(&a.newest).then_with(|| a.key.cmp(&b.key)));
     if let Some(conn) = conn {
-        survey.silent = sessions::inactive_since(conn, before, SILENT)?;
-        survey.silent.retain(|session| {
+        survey.inactive = sessions::inactive_since(conn, before, SILENT)?;
+        survey.inactive.retain(|session| {
             let key = session_key(&session.client, &session.content_session_id);
-            let nobodys = matches!(probe::probe(paths, &key), Found::Nothing | Found::Stale { .. });
+            let nobodys = matches!(
+                probe::probe(paths, &key),
+                WorkerState::Absent | WorkerState::Stale { .. }
+            );
             nobodys && !spool::exists(paths, &key)
         });
     }
@@ -183,30 +186,30 @@ fn sort_in(
 ) -> store::Result<()> {
     let found = probe::probe(paths, &key);
     let Sighting { name, newest, queued, spooled } = sighting;
-    let why = match found {
-        Found::Live { .. } => return Ok(()),
-        Found::Hung { .. } => Some(Why::Hung),
-        Found::Stale { .. } | Found::Nothing if spooled => Some(Why::Spooled),
-        Found::Stale { .. } | Found::Nothing if queued => Some(Why::Queued),
-        Found::Stale { .. } => match (conn, &name) {
+    let reason = match found {
+        WorkerState::Live { .. } => return Ok(()),
+        WorkerState::Hung { .. } => Some(Reason::Hung),
+        WorkerState::Stale { .. } | WorkerState::Absent if spooled => Some(Reason::Spooled),
+        WorkerState::Stale { .. } | WorkerState::Absent if queued => Some(Reason::Queued),
+        WorkerState::Stale { .. } => match (conn, &name) {
             (Some(conn), Some((client, session))) => {
                 match sessions::id_of(conn, client, session)? {
-                    Some(id) => accept::open_prompts(conn, id)?.any().then_some(Why::Open),
+                    Some(id) => accept::open_prompts(conn, id)?.any().then_some(Reason::Open),
                     None => None,
                 }
             }
             _ => None,
         },
-        Found::Nothing => None,
+        WorkerState::Absent => None,
     };
-    match (why, name) {
-        (Some(why), Some((client, session))) => {
-            survey.due.push(Due { key, client, session, why, newest });
+    match (reason, name) {
+        (Some(reason), Some((client, session))) => {
+            survey.due.push(Due { key, client, session, reason, newest });
         }
         // Whose it is cannot be told: it is left to its own next event.
-        (Some(Why::Hung), None) => {}
-        (_, name) if tidy::has_leavings(paths, &key) => {
-            survey.left_behind.push(Leavings { key, session: name.map(|(_, session)| session) });
+        (Some(Reason::Hung), None) => {}
+        (_, name) if cleanup::has_stale_files(paths, &key) => {
+            survey.stale_files.push(StaleFiles { key, session: name.map(|(_, session)| session) });
         }
         _ => {}
     }

@@ -2,10 +2,10 @@
 //!
 //! A session's start and a worker's birth ask a cheap question and start it; what is due, it
 //! alone decides ([`due`]). One on the machine, which goes on when it is asked meanwhile; two sessions at a time, the newest first. What
-//! needs no worker it does itself ([`tidy`]). Nothing is discarded because it is old.
+//! needs no worker it does itself ([`cleanup`]). Nothing is discarded because it is old.
 
+pub mod cleanup;
 pub mod due;
-pub mod tidy;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -16,14 +16,14 @@ use tracing::level_filters::LevelFilter;
 
 use crate::clock;
 use crate::config::{self, Settings};
-use crate::deliver::probe::{self, Found};
+use crate::deliver::probe::{self, WorkerState};
 use crate::deliver::{launch, unfinished};
 use crate::failure::{Context, Result, failed};
-use crate::lock::{self, Probe};
+use crate::lock::{self, LockState};
 use crate::process;
 use crate::store::{self, LockWait, Store, quarantine};
 use crate::{log, spool, testpoint};
-use due::{Due, Leavings};
+use due::{Due, StaleFiles};
 
 /// Sessions at a time: a backend may be a model that fills the memory of a machine.
 const AT_ONCE: usize = 2;
@@ -52,18 +52,18 @@ const LAST_RESORT: u32 = 24 * 3600;
 
 /// Runs `memctl recover`.
 pub fn run() -> Result<()> {
-    process::private_umask();
+    process::set_private_umask();
     let mut settings = config::load(&config::process_env, None).map_err(failed)?;
     if !settings.paths.exist() {
         return Ok(());
     }
     settings.paths.create().context("data dir")?;
     process::set_alarm(LAST_RESORT);
-    process::show_name();
+    process::set_name();
     // Without a log it works all the same.
     let _ = log::init(&settings.paths.general_log(), LevelFilter::INFO);
     let lock = settings.paths.recover_lock();
-    let try_lock = || lock::exclusive(&lock, Some(GLANCE)).context("recovery lock");
+    let try_lock = || lock::acquire(&lock, Some(GLANCE)).context("recovery lock");
     let mut held = try_lock()?;
     if held.is_none() {
         leave_word(&lock);
@@ -130,20 +130,20 @@ impl Recovery<'_> {
     fn begin(&mut self) -> store::Result<bool> {
         let now = clock::now_ms();
         let paths = &self.settings.paths;
-        let before = now - unfinished::SILENCE.as_millis() as i64;
+        let before = now - unfinished::STALE_AFTER.as_millis() as i64;
         let mut store = open(self.settings, now)?;
         let survey = due::survey(paths, Some(store.connection()), &self.tried, before, now)?;
         let mut changed = false;
-        for session in &survey.silent {
-            if tidy::end_silent(paths, &mut store, session, before, now)? {
+        for session in &survey.inactive {
+            if cleanup::end_inactive(paths, &mut store, session, before, now)? {
                 tracing::info!(session = session.content_session_id, "ended, silent for long");
                 changed = true;
             }
         }
         // A child that is forked must have no connection.
         drop(store);
-        for Leavings { key, .. } in survey.left_behind {
-            if tidy::remove_left_behind(paths, &key).is_ok_and(|removed| removed) {
+        for StaleFiles { key, .. } in survey.stale_files {
+            if cleanup::remove_stale_files(paths, &key).is_ok_and(|removed| removed) {
                 tracing::info!(key, "removed what a dead worker left behind");
             }
             if !spool::exists(paths, &key) {
@@ -152,9 +152,9 @@ impl Recovery<'_> {
         }
         let free = AT_ONCE.saturating_sub(self.under_way.len());
         for due in survey.due.into_iter().take(free) {
-            tracing::info!(client = due.client, session = due.session, "{}", due.why);
+            tracing::info!(client = due.client, session = due.session, "{}", due.reason);
             self.tried.insert(due.key.clone());
-            match launch::finish_off(self.settings, &due.client, &due.session) {
+            match launch::start_recovery_worker(self.settings, &due.client, &due.session) {
                 Ok(()) => {
                     testpoint::at("recover.started");
                     let at = Instant::now();
@@ -178,21 +178,21 @@ impl Started {
     /// The worker has gone, or has nothing left to do but to serve what is open.
     fn over(&mut self, settings: &Settings) -> bool {
         let path = settings.paths.session_lock(&self.due.key);
-        let state = lock::probe(&path).unwrap_or(Probe::Held);
+        let state = lock::probe(&path).unwrap_or(LockState::Held);
         let waited = self.at.elapsed();
-        if state != Probe::Held {
+        if state != LockState::Held {
             let born = BORN + settings.config.worker.hang_timeout;
-            let done = || state == Probe::Absent && !self.work_left(settings);
+            let done = || state == LockState::Absent && !self.work_left(settings);
             return self.lived || waited > born || done();
         }
         let found = probe::probe(&settings.paths, &self.due.key);
-        self.lived |= matches!(found, Found::Live { .. });
+        self.lived |= matches!(found, WorkerState::Live { .. });
         if waited > PATIENCE {
             tracing::warn!(session = self.due.session, "waited for no longer");
             return true;
         }
         // It has done what it could, and waits for the end of a turn.
-        let idle = matches!(found, Found::Live { status, .. } if status.doing == "idle");
+        let idle = matches!(found, WorkerState::Live { status, .. } if status.doing == "idle");
         self.lived && (waited > SETTLED && idle || !self.work_left(settings))
     }
 

@@ -6,8 +6,8 @@
 //! file. Where the data dir cannot be written a second place beside the sockets is used; what
 //! lies there can only be younger.
 
-mod place;
-pub mod take_in;
+pub mod drain;
+mod location;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use crate::paths::{Paths, make_dir, session_key};
 use crate::process;
-use place::{Place, places};
-pub use place::{make_second, second_is_ours};
+use location::{Location, locations};
+pub use location::{create_fallback, fallback_is_ours};
 
 /// Temporary files older than this belong to nobody who lives.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ const DISCARDED: usize = 500;
 
 /// Whether anything of the session is spooled: a `stat` at each of the two places.
 pub fn exists(paths: &Paths, key: &str) -> bool {
-    places(paths, key).iter().any(|place| place.folder.exists())
+    locations(paths, key).iter().any(|place| place.folder.exists())
 }
 
 /// What became of an event's texts.
@@ -50,18 +50,18 @@ pub enum Put {
 /// # Errors
 /// Why the last place that was tried could not take it; the event is kept nowhere.
 pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Put> {
-    let places = places(paths, key);
+    let places = locations(paths, key);
     let second_is_younger = places.iter().skip(1).any(|place| place.folder.exists());
     let full = || io::Error::other(format!("{max} events and more are spooled"));
     if !second_is_younger && let Ok(put) = places[0].put(event, max) {
         // Full by our own count: there is no second helping.
         return put.ok_or_else(full);
     }
-    Place::second(paths, key)?.put(event, max)?.ok_or_else(full)
+    Location::fallback(paths, key)?.put(event, max)?.ok_or_else(full)
 }
 
 /// A file of the spool and what it says.
-pub struct Spooled {
+pub struct SpoolFile {
     pub path: PathBuf,
     /// Or why it says nothing.
     pub event: Result<Event, String>,
@@ -73,10 +73,10 @@ pub struct Spooled {
 ///
 /// # Errors
 /// When what is there cannot be read just now.
-pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<Spooled>> {
-    for place in places(paths, key) {
+pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<SpoolFile>> {
+    for place in locations(paths, key) {
         for foreign in place.foreign()? {
-            bury(paths, &foreign)?;
+            quarantine(paths, &foreign)?;
         }
         let found = place.files()?;
         if !found.is_empty() {
@@ -88,7 +88,7 @@ pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<Spooled>> {
 
 /// The oldest event that can be read, which says whose spool it is. Changes nothing.
 pub fn first(paths: &Paths, key: &str) -> Option<Event> {
-    places(paths, key).iter().find_map(|place| {
+    locations(paths, key).iter().find_map(|place| {
         let found = place.files().unwrap_or_default();
         found.into_iter().find_map(|path| read_file(path).ok()?.event.ok())
     })
@@ -96,7 +96,7 @@ pub fn first(paths: &Paths, key: &str) -> Option<Event> {
 
 /// # Errors
 /// What has nothing to do with what the file says: that it cannot be opened or read.
-fn read_file(path: PathBuf) -> io::Result<Spooled> {
+fn read_file(path: PathBuf) -> io::Result<SpoolFile> {
     let age = age(&fs::metadata(&path)?);
     let event = String::from_utf8(fs::read(&path)?)
         .map_err(|e| e.to_string())
@@ -105,7 +105,7 @@ fn read_file(path: PathBuf) -> io::Result<Spooled> {
             Kind::Unknown => Err("an event of a kind this version does not know".into()),
             _ => Ok(event),
         });
-    Ok(Spooled { path, event, age })
+    Ok(SpoolFile { path, event, age })
 }
 
 /// Takes a file that is in the store out of the spool.
@@ -117,15 +117,15 @@ pub fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Throws away what the session had spooled until `before` (milliseconds since the epoch), also
-/// what was set aside of it. The caller holds the store lock, or it could be being taken in. How
+/// what was set aside of it. The caller holds the store lock, or it could be being drained in. How
 /// many events.
 pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
     let ours = |event: &Event| session_key(&event.client, &event.session) == key;
     let mut n_gone = 0;
     loop {
         let files = read(paths, key, DISCARDED)?;
-        let old = |file: &&Spooled| file.event.as_ref().is_ok_and(|e| ours(e) && e.at <= before);
-        let old: Vec<&Spooled> = files.iter().filter(old).collect();
+        let old = |file: &&SpoolFile| file.event.as_ref().is_ok_and(|e| ours(e) && e.at <= before);
+        let old: Vec<&SpoolFile> = files.iter().filter(old).collect();
         for file in &old {
             remove(&file.path)?;
         }
@@ -135,7 +135,7 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
         }
     }
     if exists(paths, key) {
-        remove_folders(paths, key)?;
+        remove_dirs(paths, key)?;
     }
     for entry in fs::read_dir(paths.dead_letters()).into_iter().flatten().flatten() {
         if read_file(entry.path()).is_ok_and(|file| file.event.is_ok_and(|event| ours(&event))) {
@@ -146,9 +146,9 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
     Ok(n_gone)
 }
 
-/// Sets a file aside that cannot be taken in. It is never thrown away: where it cannot be moved
+/// Sets a file aside that cannot be drained in. It is never thrown away: where it cannot be moved
 /// or copied it stays.
-pub fn bury(paths: &Paths, path: &Path) -> io::Result<()> {
+pub fn quarantine(paths: &Paths, path: &Path) -> io::Result<()> {
     make_dir(&paths.dead_letters())?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let grave = paths.dead_letters().join(format!("{}-{name}", Uuid::now_v7()));
@@ -163,9 +163,9 @@ pub fn bury(paths: &Paths, path: &Path) -> io::Result<()> {
 }
 
 /// Removes the session's folders. `false`: something has come in meanwhile.
-pub fn remove_folders(paths: &Paths, key: &str) -> io::Result<bool> {
+pub fn remove_dirs(paths: &Paths, key: &str) -> io::Result<bool> {
     let mut gone = true;
-    for place in places(paths, key) {
+    for place in locations(paths, key) {
         match fs::remove_dir(&place.folder) {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::NotFound => {}
@@ -192,17 +192,17 @@ pub fn keys(paths: &Paths) -> Vec<String> {
 
 /// The directories that hold spools and are ours.
 fn dirs(paths: &Paths) -> Vec<PathBuf> {
-    let second = second_is_ours(paths).then(|| paths.fallback_dir());
+    let second = fallback_is_ours(paths).then(|| paths.fallback_dir());
     [paths.spools()].into_iter().chain(second).collect()
 }
 
 /// How many files were set aside.
-pub fn dead(paths: &Paths) -> u64 {
+pub fn dead_letters(paths: &Paths) -> u64 {
     fs::read_dir(paths.dead_letters()).into_iter().flatten().count() as u64
 }
 
 /// Whether events wait in the second place, which does not survive every power cut.
-pub fn second_place_in_use(paths: &Paths) -> bool {
+pub fn fallback_in_use(paths: &Paths) -> bool {
     dirs(paths).iter().skip(1).any(|dir| {
         fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| {
             entry.file_name().to_str().is_some_and(|name| paths.key_of_spool(name).is_some())
@@ -211,8 +211,8 @@ pub fn second_place_in_use(paths: &Paths) -> bool {
 }
 
 /// Removes temporary files of hooks that were killed while they wrote.
-pub fn sweep(paths: &Paths) {
-    let second = second_is_ours(paths).then(|| paths.fallback_spool_tmp());
+pub fn remove_stale_tmp(paths: &Paths) {
+    let second = fallback_is_ours(paths).then(|| paths.fallback_spool_tmp());
     for dir in [paths.spool_tmp()].into_iter().chain(second) {
         if fs::symlink_metadata(&dir).is_ok_and(|meta| !meta.is_dir()) {
             continue;
@@ -236,24 +236,24 @@ pub fn count_lost(paths: &Paths) {
     let append = |path: PathBuf| {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
     };
-    if append(paths.lost_events()).is_err() && make_second(paths).is_ok() {
+    if append(paths.lost_events()).is_err() && create_fallback(paths).is_ok() {
         let _ = append(paths.fallback_lost_events());
     }
 }
 
 /// Keeps room on the disk for counting losses, which come when it is full.
-pub fn prepare_to_count(paths: &Paths) {
+pub fn reserve_loss_counter(paths: &Paths) {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(paths.lost_events());
     if let Ok(file) = file
         && file.metadata().is_ok_and(|meta| meta.blocks() == 0)
     {
-        let _ = process::reserve(&file, COUNTED);
+        let _ = process::preallocate(&file, COUNTED);
     }
 }
 
 /// How many events were lost since the data dir was made.
 pub fn lost(paths: &Paths) -> u64 {
-    let second = second_is_ours(paths).then(|| paths.fallback_lost_events());
+    let second = fallback_is_ours(paths).then(|| paths.fallback_lost_events());
     let files = [paths.lost_events()].into_iter().chain(second);
     files.filter_map(|p| Some(fs::metadata(p).ok()?.len())).sum()
 }
@@ -303,11 +303,11 @@ mod tests {
         }
         assert!(exists(&w.paths, &w.key));
         assert_eq!(texts(&w), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
-        // What is taken out leaves its number unused while others stand behind it.
+        // What is drained out leaves its number unused while others stand behind it.
         remove(&read(&w.paths, &w.key, 1).unwrap()[0].path).unwrap();
         put(&w.paths, &w.key, &event("last"), 100).unwrap();
         assert_eq!(texts(&w).last().unwrap(), "last");
-        assert!(!remove_folders(&w.paths, &w.key).unwrap());
+        assert!(!remove_dirs(&w.paths, &w.key).unwrap());
     }
 
     #[test]
@@ -347,13 +347,13 @@ mod tests {
         fs::write(w.paths.spool(&w.key).join("3.json"), "foreign").unwrap();
         let spooled = read(&w.paths, &w.key, 10).unwrap();
         assert!(spooled[0].event.is_ok() && spooled[1].event.is_err());
-        bury(&w.paths, &spooled[1].path).unwrap();
+        quarantine(&w.paths, &spooled[1].path).unwrap();
         remove(&spooled[0].path).unwrap();
-        assert!(remove_folders(&w.paths, &w.key).unwrap());
-        assert_eq!(dead(&w.paths), 2);
+        assert!(remove_dirs(&w.paths, &w.key).unwrap());
+        assert_eq!(dead_letters(&w.paths), 2);
     }
 
-    /// Folders come and go under the hooks, and what is put meanwhile is never taken for rubbish.
+    /// Folders come and go under the hooks, and what is put meanwhile is never drained for rubbish.
     #[test]
     fn what_is_put_while_the_folder_goes_away_is_read() {
         let w = world();
@@ -364,7 +364,7 @@ mod tests {
             while !hooks.iter().all(|h| h.is_finished()) || exists(&w.paths, &w.key) {
                 let files = read(&w.paths, &w.key, 500).unwrap();
                 if files.is_empty() {
-                    remove_folders(&w.paths, &w.key).unwrap();
+                    remove_dirs(&w.paths, &w.key).unwrap();
                 }
                 for spooled in files {
                     n_read += u32::from(spooled.event.is_ok());
@@ -372,8 +372,8 @@ mod tests {
                 }
             }
         });
-        assert_eq!((n_read, dead(&w.paths)), (800, 0), "read, and set aside");
-        assert!(!second_place_in_use(&w.paths));
+        assert_eq!((n_read, dead_letters(&w.paths)), (800, 0), "read, and set aside");
+        assert!(!fallback_in_use(&w.paths));
     }
 
     #[test]
@@ -408,7 +408,7 @@ mod tests {
         std::os::unix::fs::symlink(&victim, w.paths.fallback_dir()).unwrap();
         assert!(!exists(&w.paths, &w.key));
         assert_eq!(texts(&w), [] as [&str; 0]);
-        assert!(keys(&w.paths).is_empty() && !second_place_in_use(&w.paths));
+        assert!(keys(&w.paths).is_empty() && !fallback_in_use(&w.paths));
         put(&w.paths, &w.key, &event("ours"), 10).unwrap();
         assert_eq!(texts(&w), ["ours"]);
     }
@@ -434,6 +434,6 @@ mod tests {
         })
         .collect();
         assert_eq!(texts, ["early", "later"]);
-        assert!(remove_folders(&paths, &key).unwrap());
+        assert!(remove_dirs(&paths, &key).unwrap());
     }
 }

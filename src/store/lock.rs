@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::{Result, StoreError};
-use crate::lock::{FileLock, Held};
+use crate::lock::{FileLock, LockGuard};
 use crate::paths::Paths;
 
 /// How long to wait for the store lock.
@@ -41,7 +41,7 @@ impl StoreLock {
     ///
     /// # Errors
     /// [`StoreError::Busy`] when patience ends, else what the file system says.
-    pub fn take(&mut self, paths: &Paths, patience: LockWait) -> Result<Held> {
+    pub fn take(&mut self, paths: &Paths, patience: LockWait) -> Result<LockGuard> {
         let taken = match &mut self.lock {
             Some(lock) => wait(lock, patience),
             None => Err(StoreError::from(io::Error::from(io::ErrorKind::NotFound))),
@@ -55,7 +55,7 @@ impl StoreLock {
     }
 }
 
-fn wait(lock: &mut FileLock, patience: LockWait) -> Result<Held> {
+fn wait(lock: &mut FileLock, patience: LockWait) -> Result<LockGuard> {
     match patience {
         LockWait::Forever => Ok(lock.lock()?),
         LockWait::Within(limit) => lock

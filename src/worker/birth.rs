@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{launch, unfinished};
 use crate::failure::{Result, usage};
-use crate::lock::{self, Probe, SessionLock};
+use crate::lock::{self, LockState, SessionLock};
 use crate::paths::session_key;
 use crate::store::{self, Reader, sessions};
 
@@ -49,14 +49,14 @@ pub fn become_owner(
 ) -> io::Result<Option<SessionLock>> {
     let store = Reader::open(&settings.paths, PATIENCE);
     if let Some(time) = held_back(&store, session)
-        && !matches!(lock::probe(&settings.paths.session_lock(&session.key)), Ok(Probe::Held))
+        && !matches!(lock::probe(&settings.paths.session_lock(&session.key)), Ok(LockState::Held))
     {
         tracing::warn!(?time, "held back: the workers of this session keep dying");
         owner::pause(time);
     }
     let Some(lock) = owner::start(settings, session)? else { return Ok(None) };
     if !recovery
-        && unfinished::elsewhere(
+        && unfinished::in_other_sessions(
             &settings.paths,
             &store,
             &session.client,
@@ -66,7 +66,7 @@ pub fn become_owner(
     {
         // A child that is forked must have no connection.
         drop(store);
-        if let Err(e) = launch::recovery(settings) {
+        if let Err(e) = launch::start_recovery(settings) {
             tracing::warn!("recovery could not be started: {e}");
         }
     }

@@ -187,7 +187,7 @@ impl Worker {
         tracing::info!("leaving");
         self.owner.leave();
         if self.needs_heir {
-            launch::start(&self.settings, &self.session.client, &self.session.id)?;
+            launch::start_worker(&self.settings, &self.session.client, &self.session.id)?;
         }
         Ok(())
     }

@@ -39,12 +39,12 @@ pub fn run(args: &[OsString]) -> Result<()> {
 }
 
 fn serve(args: &[OsString]) -> Result<()> {
-    process::private_umask();
+    process::set_private_umask();
     let (session, recovery) = birth::parse(args)?;
     let mut settings = config::load(&config::process_env, None).map_err(usage)?;
     settings.paths.create().context("data dir")?;
     set_last_resort(&settings);
-    process::show_name();
+    process::set_name();
     die_with_the_intake();
     let _ = log::prune(&settings.paths.logs(), settings.config.log_max);
     // Without a log it works all the same.
@@ -57,8 +57,8 @@ fn serve(args: &[OsString]) -> Result<()> {
         return Ok(());
     };
     testpoint::at("worker.asked");
-    spool::sweep(&settings.paths);
-    spool::prepare_to_count(&settings.paths);
+    spool::remove_stale_tmp(&settings.paths);
+    spool::reserve_loss_counter(&settings.paths);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
     let owner = Owner::new(lock);

@@ -61,7 +61,7 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
             true => holder.socket.clone(),
             false => settings.paths.socket(&session.key, 0),
         };
-        if let Ok(Reply::Pong { .. }) = connect::ask(&socket, &Request::Wake, SELDOM) {
+        if let Ok(Reply::Pong { .. }) = connect::request(&socket, &Request::Wake, SELDOM) {
             return Ok(None);
         }
         let since = match &silent {
@@ -75,7 +75,7 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
             _ => hangs,
         };
         if since.elapsed() >= patience {
-            match lock::proven_holder(&path) {
+            match lock::verified_holder(&path) {
                 // Another holder than the one who was silent: his time begins anew.
                 Ok(handle) if *handle.process() != holder.identity.process() => silent = None,
                 Ok(handle) if end(&handle) => {}
@@ -93,11 +93,11 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
 fn end(handle: &Handle) -> bool {
     tracing::warn!(pid = handle.process().pid, "ending a worker that does not answer");
     let _ = handle.signal(Signal::SIGTERM);
-    if handle.wait_gone(TERM_GRACE) {
+    if handle.wait_exit(TERM_GRACE) {
         return true;
     }
     let _ = handle.signal(Signal::SIGKILL);
-    handle.wait_gone(TERM_GRACE)
+    handle.wait_exit(TERM_GRACE)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a lock has no event to wait for")]
@@ -187,7 +187,7 @@ impl Owner {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.lock.still_mine() {
+        if self.lock.is_linked() {
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::Interrupted, "the session's lock file is another's"))
@@ -198,7 +198,7 @@ impl Owner {
         let Some(bound) = self.socket.take() else { return };
         let same = fs::symlink_metadata(&bound.path)
             .is_ok_and(|meta| (meta.dev(), meta.ino()) == bound.inode);
-        if same && self.lock.still_mine() {
+        if same && self.lock.is_linked() {
             let _ = fs::remove_file(&bound.path);
         }
     }

@@ -100,7 +100,7 @@ mod tests {
     fn client() -> (Child, Process) {
         let child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         let child = child.unwrap();
-        let process = process::of(child.id().cast_signed()).expect("just born");
+        let process = process::lookup(child.id().cast_signed()).expect("just born");
         (child, process)
     }
 

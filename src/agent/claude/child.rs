@@ -47,7 +47,7 @@ impl Child {
         let mut command = std::process::Command::new(program);
         command.args(args).env_clear().envs(env).current_dir(dir);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        process::dies_with_us(&mut command);
+        process::kill_with_parent(&mut command);
         let mut command = Command::from(command);
         let started = command.kill_on_drop(true).spawn();
         let mut child = started.map_err(|e| match e.kind() {
@@ -171,7 +171,7 @@ async fn over(pid: Option<u32>) {
     let Some(pid) = pid else { return };
     // Where nobody tells us, its silence will have to do.
     let Ok(mut children) = signal(SignalKind::child()) else { return pending().await };
-    while !process::is_over(pid) && children.recv().await.is_some() {}
+    while !process::has_exited(pid) && children.recv().await.is_some() {}
 }
 
 /// The beginning of what it complains about; the rest is read and dropped, so that it is not kept

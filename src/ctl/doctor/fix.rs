@@ -8,9 +8,9 @@ use crate::clock;
 use crate::config::Settings;
 use crate::ctl::PATIENCE;
 use crate::ctl::health::files::{open_to_others, private_files};
-use crate::deliver::probe::{self, Found};
+use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
-use crate::recover::tidy;
+use crate::recover::cleanup;
 use crate::store::{LockWait, Reader, quarantine};
 use crate::{process, spool};
 
@@ -25,12 +25,14 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
     close_to_others(settings, &mut fixed)?;
     set_aside(settings, &mut fixed)?;
     for key in probe::keys(&settings.paths) {
-        let stale = matches!(probe::probe(&settings.paths, &key), Found::Stale { .. });
-        if stale && tidy::remove_left_behind(&settings.paths, &key).context("files of a worker")? {
+        let stale = matches!(probe::probe(&settings.paths, &key), WorkerState::Stale { .. });
+        if stale
+            && cleanup::remove_stale_files(&settings.paths, &key).context("files of a worker")?
+        {
             fixed.push(format!("removed what a dead worker left ({key})"));
         }
     }
-    spool::sweep(&settings.paths);
+    spool::remove_stale_tmp(&settings.paths);
     Ok(fixed)
 }
 

@@ -12,7 +12,7 @@ use crate::context::plain::visible;
 use crate::ctl::PATIENCE;
 use crate::ctl::format::{bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
-use crate::deliver::probe::{self, Found};
+use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
 use crate::paths::session_key;
 use crate::store::{
@@ -106,7 +106,7 @@ pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Findin
     // Events of a turn that goes on wait for its end.
     without.retain(|(client, session)| {
         let key = session_key(client, session);
-        !matches!(probe::probe(&settings.paths, &key), Found::Live { .. })
+        !matches!(probe::probe(&settings.paths, &key), WorkerState::Live { .. })
     });
     if !without.is_empty() {
         let n = count(without.len() as u64, "session");

@@ -128,12 +128,12 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
         let says = format!("{} lost: no place could be written", count(lost, "event"));
         found.push(Finding::wrong("spool", says));
     }
-    let dead = spool::dead(paths);
+    let dead = spool::dead_letters(paths);
     if dead > 0 {
         let says = format!("{} could not be read", count(dead, "spooled file"));
         found.push(Finding::wrong("spool", says).todo(paths.dead_letters().display().to_string()));
     }
-    if spool::second_place_in_use(paths) {
+    if spool::fallback_in_use(paths) {
         let says = "the data dir could not be written: events wait beside the sockets";
         found.push(Finding::wrong("spool", says));
     }

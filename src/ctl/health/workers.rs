@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::context::plain::visible;
 use crate::ctl::format::count;
 use crate::ctl::logs::recent;
-use crate::deliver::probe::{self, Found};
+use crate::deliver::probe::{self, WorkerState};
 use crate::process;
 
 /// Workers of this data dir.
@@ -28,10 +28,10 @@ pub fn ask(settings: &Settings) -> Workers {
     let mut workers = Workers::default();
     for key in probe::keys(&settings.paths) {
         match probe::probe(&settings.paths, &key) {
-            Found::Live { .. } => workers.live += 1,
-            Found::Hung { .. } => workers.hung += 1,
-            Found::Stale { .. } => workers.stale += 1,
-            Found::Nothing => {}
+            WorkerState::Live { .. } => workers.live += 1,
+            WorkerState::Hung { .. } => workers.hung += 1,
+            WorkerState::Stale { .. } => workers.stale += 1,
+            WorkerState::Absent => {}
         }
     }
     workers

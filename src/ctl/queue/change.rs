@@ -115,13 +115,15 @@ fn wake(
     let mut alone = Vec::new();
     for name in sessions {
         let key = session_key(&name.0, &name.1);
-        if !deliver::ring(settings, &key, probe::PATIENCE) && work.contains(name) {
+        if !deliver::wake(settings, &key, probe::TIMEOUT) && work.contains(name) {
             alone.push(name);
         }
     }
     match alone[..] {
         [] => Ok(()),
-        [(client, session)] => launch::finish_off(settings, client, session).context("worker"),
-        _ => launch::recovery(settings).context("recovery"),
+        [(client, session)] => {
+            launch::start_recovery_worker(settings, client, session).context("worker")
+        }
+        _ => launch::start_recovery(settings).context("recovery"),
     }
 }

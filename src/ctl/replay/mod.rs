@@ -15,9 +15,9 @@ use super::format::{count, span};
 use super::poll;
 use crate::capture::{self, CaptureContext, Captured, Payload};
 use crate::config::Settings;
-use crate::deliver::{self, Delivered, ring};
+use crate::deliver::{self, Delivered, wake};
 use crate::failure::{Context, Result, failed, usage};
-use crate::lock::{self, Probe};
+use crate::lock::{self, LockState};
 use crate::paths::session_key;
 use crate::spool;
 use crate::store::{Reader, sessions};
@@ -114,7 +114,8 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     }
     if !args.no_wait {
         progress.show(&format!("{name}: {}, remembering", count(counts.events, "event")));
-        let gone = || matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(Probe::Absent));
+        let gone =
+            || matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(LockState::Absent));
         // In this order: what takes the spool in has the lock before, and lets it go when all is
         // done.
         let done = || !spool::exists(&settings.paths, &key) && gone();
@@ -166,10 +167,10 @@ fn hand_over(
         Delivered::Spooled { .. } => {
             let heaped = spool::read(&settings.paths, key, HEAP).is_ok_and(|s| s.len() >= HEAP);
             if heaped && !poll::until(TAKE_IN, || !spool::exists(&settings.paths, key)) {
-                ring(settings, key, settings.config.hook.ring);
+                wake(settings, key, settings.config.hook.ring);
             }
         }
-        Delivered::Lost { why } => {
+        Delivered::Lost { reason: why } => {
             return Err(failed(format!("an event could be kept nowhere: {why}")));
         }
     }

@@ -12,7 +12,7 @@ use super::{Answer, Job, Refusal, Report, Standing};
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
-use crate::spool::take_in;
+use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, WhichPrompts};
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::queue::{self, BatchSize, Claim, ClaimLimits, Fence};
@@ -177,12 +177,12 @@ impl Keeper {
             let keep = self.settings.config.queue.keep;
             let store = self.store.as_mut().expect("opened");
             let fence = &mut self.fence;
-            let taken = take_in::take_in(store, &paths, &key, fence, keep, clock::now_ms())?;
+            let taken = drain::drain(store, &paths, &key, fence, keep, clock::now_ms())?;
             if taken.dead > 0 {
                 tracing::warn!(files = taken.dead, "spooled files could not be read");
             }
             self.report_standing();
-            let take_in::Taken { kinds, clients, .. } = taken;
+            let drain::Drained { kinds, clients, .. } = taken;
             let _ = self.reports.send(Report::Accepted { kinds, bytes: 0, clients });
             let _ = self.reports.send(Report::TookIn { events: taken.events });
         } else {

@@ -15,25 +15,25 @@ use crate::{process, testpoint};
 /// for each time somebody has got on.
 const TRIES: usize = 1000;
 
-pub struct Place {
+pub struct Location {
     pub folder: PathBuf,
     tmp: PathBuf,
 }
 
 /// Where a session's spool may be, the oldest first. The second place counts only when it is a
 /// directory of ours alone: it lies where everybody may make one.
-pub fn places(paths: &Paths, key: &str) -> Vec<Place> {
-    let mut places = vec![Place { folder: paths.spool(key), tmp: paths.spool_tmp() }];
-    if second_is_ours(paths) {
+pub fn locations(paths: &Paths, key: &str) -> Vec<Location> {
+    let mut places = vec![Location { folder: paths.spool(key), tmp: paths.spool_tmp() }];
+    if fallback_is_ours(paths) {
         let tmp = paths.fallback_spool_tmp();
         // What stands under the stand-in name came before the data dir had one of its own.
         let folders = paths.fallback_spools(key).into_iter().rev();
-        places.extend(folders.map(|folder| Place { folder, tmp: tmp.clone() }));
+        places.extend(folders.map(|folder| Location { folder, tmp: tmp.clone() }));
     }
     places
 }
 
-pub fn second_is_ours(paths: &Paths) -> bool {
+pub fn fallback_is_ours(paths: &Paths) -> bool {
     fs::symlink_metadata(paths.fallback_dir()).is_ok_and(|meta| {
         meta.is_dir() && meta.uid() == process::own_uid() && meta.permissions().mode() & 0o077 == 0
     })
@@ -43,9 +43,9 @@ pub fn second_is_ours(paths: &Paths) -> bool {
 ///
 /// # Errors
 /// `PermissionDenied` when somebody else's stands there.
-pub fn make_second(paths: &Paths) -> io::Result<()> {
+pub fn create_fallback(paths: &Paths) -> io::Result<()> {
     make_dir(&paths.fallback_dir())?;
-    if second_is_ours(paths) {
+    if fallback_is_ours(paths) {
         return Ok(());
     }
     let place = paths.fallback_dir();
@@ -53,15 +53,15 @@ pub fn make_second(paths: &Paths) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::PermissionDenied, why))
 }
 
-impl Place {
+impl Location {
     /// The second place, made when it is not there.
-    pub fn second(paths: &Paths, key: &str) -> io::Result<Place> {
-        make_second(paths)?;
+    pub fn fallback(paths: &Paths, key: &str) -> io::Result<Location> {
+        create_fallback(paths)?;
         let folder = paths.fallback_spools(key).swap_remove(0);
-        Ok(Place { folder, tmp: paths.fallback_spool_tmp() })
+        Ok(Location { folder, tmp: paths.fallback_spool_tmp() })
     }
 
-    /// Puts an event here; `None`: so many are here that it is not taken.
+    /// Puts an event here; `None`: so many are here that it is not drained.
     pub fn put(&self, event: &Event, max: usize) -> io::Result<Option<Put>> {
         let there = numbers(&self.folder)?;
         if there.len() >= max + max / 10 {
@@ -97,7 +97,7 @@ impl Place {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                     number = following(&numbers(&self.folder)?).max(number + 1);
                 }
-                // Taken in meanwhile, or not there yet.
+                // Drained in meanwhile, or not there yet.
                 Err(e) if e.kind() == ErrorKind::NotFound => {
                     make_dir(&self.folder)?;
                     number = following(&numbers(&self.folder)?);

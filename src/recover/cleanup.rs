@@ -13,7 +13,7 @@ use crate::deliver::{connect, probe};
 use crate::lock::SessionLock;
 use crate::paths::{Paths, session_key};
 use crate::process;
-use crate::spool::{self, take_in};
+use crate::spool::{self, drain};
 use crate::store::sessions::{self, Session};
 use crate::store::{Fence, Result, Store, accept};
 use crate::testpoint;
@@ -32,7 +32,7 @@ const PIECE: usize = 500;
 ///
 /// # Errors
 /// What the file system says.
-pub fn remove_left_behind(paths: &Paths, key: &str) -> io::Result<bool> {
+pub fn remove_stale_files(paths: &Paths, key: &str) -> io::Result<bool> {
     let Some(lock) = SessionLock::try_take(&paths.session_lock(key))? else { return Ok(false) };
     testpoint::at("tidy.locked");
     clear_spool(paths, key)?;
@@ -42,10 +42,10 @@ pub fn remove_left_behind(paths: &Paths, key: &str) -> io::Result<bool> {
 }
 
 fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()> {
-    let named = lock.before().map(|holder| holder.socket.clone());
+    let named = lock.previous_holder().map(|holder| holder.socket.clone());
     for socket in (0..NAMES).map(|attempt| paths.socket(key, attempt)).chain(named) {
         // Between the look and the unlink nobody binds: who binds holds the lock.
-        if is_our_socket(&socket) && lock.still_mine() {
+        if is_our_socket(&socket) && lock.is_linked() {
             fs::remove_file(&socket)?;
         }
     }
@@ -54,13 +54,13 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
 
 /// Whether the session has files that a worker of ours may have left, and nobody answers at them:
 /// one whose lock file was deleted under it lives on.
-pub fn has_leavings(paths: &Paths, key: &str) -> bool {
+pub fn has_stale_files(paths: &Paths, key: &str) -> bool {
     let sockets = || (0..NAMES).map(|attempt| paths.socket(key, attempt));
     let left = paths.session_lock(key).exists()
         || spool::exists(paths, key)
         || sockets().any(|socket| is_our_socket(&socket));
     left && !sockets().any(|socket| {
-        matches!(connect::ask(&socket, &Request::Ping, probe::PATIENCE), Ok(Reply::Pong { .. }))
+        matches!(connect::request(&socket, &Request::Ping, probe::TIMEOUT), Ok(Reply::Pong { .. }))
     })
 }
 
@@ -81,9 +81,9 @@ fn clear_spool(paths: &Paths, key: &str) -> io::Result<()> {
         }
         for file in &files {
             tracing::warn!("a spooled file that says nothing was set aside");
-            spool::bury(paths, &file.path)?;
+            spool::quarantine(paths, &file.path)?;
         }
-        if files.is_empty() && spool::remove_folders(paths, key)? {
+        if files.is_empty() && spool::remove_dirs(paths, key)? {
             return Ok(());
         }
     }
@@ -92,7 +92,7 @@ fn clear_spool(paths: &Paths, key: &str) -> io::Result<()> {
 
 /// Takes the spool of a session in that is nobody's. How many events; none where somebody lives,
 /// who does it himself.
-pub fn take_in(
+pub fn drain_spool(
     settings: &Settings,
     store: &mut Store,
     client: &str,
@@ -106,7 +106,7 @@ pub fn take_in(
     }
     let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(0) };
     let mut fence = Fence::new(client, session);
-    let taken = take_in::take_in(store, paths, &key, &mut fence, keep, now)?;
+    let taken = drain::drain(store, paths, &key, &mut fence, keep, now)?;
     testpoint::at("tidy.took_in");
     if let Some(id) = fence.session() {
         // Whoever holds the session for a moment is no worker that died.
@@ -123,7 +123,7 @@ pub fn take_in(
 /// In one transaction with a last look, where an event on its way to a worker could come too
 /// late: a prompt that has just been accepted must not be ended. The end is dated when the
 /// session was last heard of, for that is when it ended as far as anybody knows.
-pub fn end_silent(
+pub fn end_inactive(
     paths: &Paths,
     store: &mut Store,
     session: &Session,
@@ -153,7 +153,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::lock::{self, Probe};
+    use crate::lock::{self, LockState};
     use crate::paths::{Paths, Roots};
 
     struct World {
@@ -189,23 +189,23 @@ mod tests {
         }
 
         fn remove(&self) -> bool {
-            remove_left_behind(&self.paths, &self.key).unwrap()
+            remove_stale_files(&self.paths, &self.key).unwrap()
         }
     }
 
     #[test]
     fn files_go_only_when_nobody_lives_there() {
         let w = world();
-        assert!(!has_leavings(&w.paths, &w.key));
+        assert!(!has_stale_files(&w.paths, &w.key));
         let lock = w.take();
         drop(w.socket());
         assert!(!w.remove(), "somebody holds the lock");
         assert!(is_our_socket(&w.paths.socket(&w.key, 0)));
         drop(lock);
-        assert!(has_leavings(&w.paths, &w.key));
+        assert!(has_stale_files(&w.paths, &w.key));
         assert!(w.remove());
-        assert!(!has_leavings(&w.paths, &w.key));
-        assert_eq!(lock::probe(&w.paths.session_lock(&w.key)).unwrap(), Probe::Absent);
+        assert!(!has_stale_files(&w.paths, &w.key));
+        assert_eq!(lock::probe(&w.paths.session_lock(&w.key)).unwrap(), LockState::Absent);
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
         drop(w.take());
         assert!(w.remove());
         assert!(path.exists());
-        assert!(!has_leavings(&w.paths, &w.key));
+        assert!(!has_stale_files(&w.paths, &w.key));
     }
 
     /// As when its lock file was deleted: the socket is no leaving of the dead.
@@ -232,9 +232,9 @@ mod tests {
             let mut asked = Vec::new();
             std::io::Read::read_to_end(&mut stream, &mut asked).unwrap();
         });
-        assert!(!has_leavings(&w.paths, &w.key));
+        assert!(!has_stale_files(&w.paths, &w.key));
         answer.join().unwrap();
-        assert!(has_leavings(&w.paths, &w.key), "now nobody answers");
+        assert!(has_stale_files(&w.paths, &w.key), "now nobody answers");
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
         w.accept(&mut store, Kind::Prompt, 10);
         let seen = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
         change(&w, &mut store);
-        let ended = end_silent(&w.paths, &mut store, &seen, 20, 1000).unwrap();
+        let ended = end_inactive(&w.paths, &mut store, &seen, 20, 1000).unwrap();
         assert_eq!(ended, expected);
         let now = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
         let reason = now.end_reason.as_deref();

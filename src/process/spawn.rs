@@ -148,7 +148,7 @@ mod tests {
     /// finds on a socket; in an ordinary run there is none.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "it tells what environment it was given")]
-    fn newborn() {
+    fn spawned_process() {
         let Some(socket) = std::env::var_os(REPORT) else { return };
         let mut open: Vec<String> = fs::read_dir("/proc/self/fd")
             .into_iter()
@@ -207,7 +207,7 @@ mod tests {
         let usr2 = SigSet::from(Signal::SIGUSR2);
         usr2.thread_block().unwrap();
 
-        let args = ["process::birth::tests::newborn", "--exact", "--nocapture"];
+        let args = ["process::spawn::tests::spawned_process", "--exact", "--nocapture"];
         let env = [(REPORT.into(), socket.clone().into_os_string()), ("A".into(), "b=c".into())];
         let own = std::process::id();
         spawn_detached(&args.map(OsStr::new), &env).unwrap();

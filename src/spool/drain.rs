@@ -4,7 +4,7 @@
 //! The store lock is held from the first reading to the last unlink: two who take in at once
 //! would otherwise unlink what the other has not committed.
 
-use super::Spooled;
+use super::SpoolFile;
 use crate::paths::{Paths, session_key};
 use crate::store::accept::accept;
 use crate::store::{self, Fence, Locked, Store, StoreError};
@@ -17,9 +17,9 @@ use memctl_proto::{Event, Kind};
 /// At most so many events in one transaction.
 const PIECE: usize = 500;
 
-/// What was taken in.
+/// What was drained in.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct Drained {
     /// Events that the store did not know.
     pub kinds: Vec<Kind>,
     /// The client's processes that these name.
@@ -39,33 +39,33 @@ pub struct Taken {
 ///
 /// # Errors
 /// What the store says; nothing is unlinked that is not committed.
-pub fn take_in(
+pub fn drain(
     store: &mut Store,
     paths: &Paths,
     key: &str,
     fence: &mut Fence,
     keep: Duration,
     now: i64,
-) -> store::Result<Taken> {
-    let mut taken = Taken::default();
+) -> store::Result<Drained> {
+    let mut drained = Drained::default();
     store.locked(|locked| {
         loop {
             let files = super::read(paths, key, PIECE)?;
             testpoint::at("take_in.read");
-            if files.is_empty() && super::remove_folders(paths, key)? {
+            if files.is_empty() && super::remove_dirs(paths, key)? {
                 testpoint::at("take_in.removed");
                 return Ok(());
             }
-            let fits = |file: &Spooled| {
+            let fits = |file: &SpoolFile| {
                 let event = file.event.as_ref();
                 event.is_ok_and(|e| session_key(&e.client, &e.session) == key) && file.age < keep
             };
             let (good, bad): (Vec<_>, Vec<_>) = files.into_iter().partition(fits);
             for file in bad {
-                taken.dead += 1;
-                super::bury(paths, &file.path)?;
+                drained.dead += 1;
+                super::quarantine(paths, &file.path)?;
             }
-            commit(locked, paths, &good, fence, now, &mut taken)?;
+            commit(locked, paths, &good, fence, now, &mut drained)?;
             testpoint::at("take_in.committed");
             for file in &good {
                 super::remove(&file.path)?;
@@ -73,16 +73,16 @@ pub fn take_in(
             }
         }
     })?;
-    Ok(taken)
+    Ok(drained)
 }
 
 fn commit(
     locked: &mut Locked,
     paths: &Paths,
-    files: &[Spooled],
+    files: &[SpoolFile],
     fence: &mut Fence,
     now: i64,
-    taken: &mut Taken,
+    drained: &mut Drained,
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
     let all = locked.fenced(fence, now, |tx, _| {
@@ -91,20 +91,20 @@ fn commit(
     });
     match all {
         Ok(accepted) => {
-            taken.events += accepted.len();
+            drained.events += accepted.len();
             for (event, _) in events().zip(accepted).filter(|(_, known)| !known) {
-                taken.kinds.push(event.kind);
-                taken.clients.extend(event.process);
+                drained.kinds.push(event.kind);
+                drained.clients.extend(event.process);
             }
             Ok(())
         }
         // One event that the store chokes on must not hold up all behind it.
         Err(StoreError::Bug(_)) if files.len() > 1 => files
             .iter()
-            .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), fence, now, taken)),
+            .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), fence, now, drained)),
         Err(StoreError::Bug(_)) => {
-            taken.dead += 1;
-            Ok(super::bury(paths, &files[0].path)?)
+            drained.dead += 1;
+            Ok(super::quarantine(paths, &files[0].path)?)
         }
         Err(e) => Err(e),
     }
