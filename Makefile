@@ -41,15 +41,19 @@ help:
 run: tools
 	@memctl="$$($(call built,--release))"; [ -n "$$memctl" ] && tests/demo/run.sh "$$memctl"
 
+# Tests that skip a check, or warn, add a line to this file; it is printed last.
+notes = $(CURDIR)/target/test-notes.txt
+test: export MEMCTL_TEST_NOTES = $(notes)
 test: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
-	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-		set -x; $(CARGO) nextest run --workspace && $(CARGO) test --workspace --doc; \
+	@mkdir -p target; : >'$(notes)'; \
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		(set -x; $(CARGO) nextest run --workspace && $(CARGO) test --workspace --doc); \
 	else \
-		set -x; $(CARGO) test --workspace; \
-	fi
+		(set -x; $(CARGO) test --workspace); \
+	fi; code=$$?; sort '$(notes)'; exit $$code
 
 # What was acknowledged must be there once, whatever dies meanwhile (tests/it/soak) and while the
 # store is out (tests/it/outage.rs). A run says by which seed it drew its faults:

@@ -57,12 +57,12 @@ mod replay;
 mod resume;
 /// All of it at once, with faults drawn by lot.
 mod soak;
+/// Rules about the sources that the compiler and clippy do not check.
+mod source_rules;
 /// What others put in our places.
 mod strangers;
 /// Widths, colours, pipes.
 mod terminal;
-/// Rules about the sources that no compiler checks.
-mod tidy;
 /// What a session is told at its start.
 mod told;
 /// Hooks and workers of different releases, and databases of newer ones.

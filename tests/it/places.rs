@@ -101,7 +101,7 @@ fn a_worker_in_a_pid_namespace_of_its_own_serves_and_is_never_signalled_from_out
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "200ms");
     let Some(container) = Container::new(&w, &prompt("s", "t", "go")) else {
-        println!("left out: unshare is refused here");
+        crate::support::notes::skipped("unshare is not allowed");
         return;
     };
     let inside = until("a worker inside", || {

@@ -105,7 +105,7 @@ fn another_users_process_is_not_talked_to() {
         scope.spawn(as_another).join().unwrap()
     });
     if !listens {
-        println!("left out: only root can be another");
+        crate::support::notes::skipped("only root can become another user");
         return;
     }
     // The first event spools, and its worker finds a socket of its own user's and takes the place.

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod client;
+pub mod notes;
 pub mod recordings;
 pub mod wait;
 pub mod world;

@@ -81,8 +81,8 @@ impl World {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Mounts a disk of this size in memory at `part`. `false`, and a sentence, where that is not
-    /// allowed.
+    /// Mounts a tmpfs of this size at `part`. Returns `false` and reports a skipped check where the
+    /// system does not allow it.
     pub fn mount(&mut self, part: &str, size: &str) -> bool {
         let place = self.path(part);
         fs::create_dir_all(&place).unwrap();
@@ -93,7 +93,7 @@ impl World {
             .is_ok_and(|output| output.status.success());
         match mounted {
             true => self.disks.push(place),
-            false => println!("skipped: no disk may be mounted here"),
+            false => super::notes::skipped("this user may not mount a tmpfs"),
         }
         mounted
     }
