@@ -163,13 +163,13 @@ fn an_owner_of_before_does_not_own_what_comes_after() {
     let mut w = World { conn: memory() };
     w.accept(&event("one", Kind::Prompt, 10, "x"));
     let (mut old, mut new) = (Fence::new("c", "one"), Fence::new("c", "one"));
-    write(&mut w.conn, |tx| old.enter(tx, 10));
+    write(&mut w.conn, |tx| old.check(tx, 10));
     w.forget(20, |set, conn| set.add_session(conn, 1));
     w.accept(&event("one", Kind::Prompt, 30, "y"));
     assert_eq!(w.texts("SELECT id || '' FROM sessions"), ["1"], "the row id came again");
-    write(&mut w.conn, |tx| new.enter(tx, 30));
+    write(&mut w.conn, |tx| new.check(tx, 30));
     let mut locked = Locked { conn: &mut w.conn, file: None };
-    let fenced = locked.write(|tx| old.enter(tx, 40));
+    let fenced = locked.write(|tx| old.check(tx, 40));
     assert!(matches!(fenced, Err(crate::store::StoreError::Fenced)), "{fenced:?}");
 }
 

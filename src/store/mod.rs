@@ -190,10 +190,10 @@ impl Locked<'_> {
         now: i64,
         f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
     ) -> Result<T> {
-        fence.stands_in(self.file);
+        fence.bind_to_file(self.file);
         let before = fence.clone();
         let done = self.write(|tx| {
-            let session = fence.enter(tx, now)?;
+            let session = fence.check(tx, now)?;
             f(tx, session)
         });
         if done.is_err() {
@@ -274,10 +274,10 @@ fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
 
 /// The caller holds the store lock.
 fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
-    let conn = match ensured(path, Journal::Log) {
+    let conn = match ensured(path, Journal::Wal) {
         Err(e) if e.may_lack_wal() => {
             // Somebody who has it open, or the disk, may forbid this, too.
-            if ensure::give_up_log(path).is_err() {
+            if ensure::leave_wal(path).is_err() {
                 return Err(e);
             }
             ensured(path, Journal::Truncate)?
@@ -360,7 +360,7 @@ pub(crate) mod testing {
     pub fn memory() -> Connection {
         let mut conn = Connection::open_in_memory().unwrap();
         set_up(&conn).unwrap();
-        ensure::ensure(&mut conn, ensure::Journal::Log).unwrap();
+        ensure::ensure(&mut conn, ensure::Journal::Wal).unwrap();
         conn
     }
 

@@ -1,23 +1,23 @@
-//! What is kept of a turn that the user wants kept by nobody: that it happened.
+//! Private turns. Only the ids of their rows are kept, so that repeated events are recognized.
 
 use rusqlite::{Transaction, params};
 
 use super::error::Result;
 use super::new_uuid;
 
-/// Stands in the summary of a private turn.
+/// The `request` of a private turn's placeholder summary.
 pub const PRIVATE: &str = "[private]";
 
-/// A queued message keeps its ids, so that a repeat is known, and is done with. A condition follows;
-/// ?1 is the time in milliseconds.
+/// Marks queued messages processed and clears everything but their ids. A condition follows; `?1`
+/// is the time in milliseconds.
 pub(super) const STRIP: &str = "UPDATE pending_messages SET status = 'processed',
    completed_at_epoch = ?1, agent_type = NULL, tool_name = NULL, tool_input = NULL,
    tool_response = NULL, cwd = NULL, files = NULL, last_assistant_message = NULL,
    not_before_epoch = NULL, error = NULL, worker_pid = NULL WHERE";
 
-/// What came before the private prompt of this turn keeps its ids and nothing else: other
-/// prompts, queued messages, what was made of them.
-pub(super) fn forget_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64) -> Result<()> {
+/// Removes what a turn stored before its prompt turned out to be private: observations are
+/// deleted, prompts and queued messages keep only their ids, and summaries become placeholders.
+pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64) -> Result<()> {
     let of_turn = params![session_id, turn];
     tx.execute(
         "DELETE FROM observations WHERE session_id = ?1 AND external_id IS NULL AND id IN
@@ -47,7 +47,7 @@ pub(super) fn forget_turn(tx: &Transaction, session_id: i64, turn: &str, now: i6
     Ok(())
 }
 
-/// The summary row of a private turn, in the place of whatever stood there.
+/// Writes the hidden placeholder summary of a private turn, over any existing summary.
 pub(super) fn hide_summary(
     tx: &Transaction,
     session_id: i64,

@@ -1,9 +1,9 @@
-//! Prompts open and closed. What closes a prompt asks, in the same transaction, for one summary of
+//! Open and closed prompts. The transaction that closes prompts also enqueues one `summarize` for
 //! each turn it closes.
 //!
-//! A prompt is open while `finalized_at_epoch` is null. An observation that comes for a closed
-//! prompt opens it again and leaves `finalized_by`, so that the two kinds of open can be told
-//! apart: never closed, and reopened.
+//! A prompt is open while `finalized_at_epoch` is null. An observation that arrives for a closed
+//! prompt reopens it: `finalized_at_epoch` becomes null and `finalized_by` stays. A reopened prompt
+//! can thus be told from one that was never closed.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
@@ -12,21 +12,21 @@ use super::error::Result;
 use super::{new_uuid, private};
 use crate::memory::Cause;
 
-/// What closed a prompt: `user_prompts.finalized_by`.
+/// What closed a prompt. Stored in `user_prompts.finalized_by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedBy {
     Stop,
     StopFailed,
-    /// A prompt of another turn.
+    /// A prompt of another turn arrived.
     Interrupted,
     End,
-    /// A script.
+    /// A `finalize` request.
     Finalize,
-    /// The worker, of what was reopened: at the end of its linger and before it leaves.
+    /// The worker closes reopened prompts at the end of its linger and before it shuts down.
     Late,
-    /// The worker, after long silence.
+    /// The worker's idle watchdog (`worker.idle_timeout`).
     Idle,
-    /// The worker, at its greatest age.
+    /// The worker's wall-clock watchdog (`worker.max_age`).
     Age,
 }
 
@@ -44,8 +44,8 @@ impl ClosedBy {
         }
     }
 
-    /// As what the summary is asked for. Only an interrupted turn, which has no Stop, can be
-    /// open for as long as the watchdogs wait.
+    /// The cause of the `summarize` that the closing enqueues. The watchdogs count as an
+    /// interruption, because only a turn without a Stop stays open that long.
     fn cause(self) -> Cause {
         match self {
             ClosedBy::Stop | ClosedBy::Finalize => Cause::Stop,
@@ -57,15 +57,15 @@ impl ClosedBy {
     }
 }
 
-/// Which open prompts.
+/// The open prompts that [`close_open`] closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhichPrompts {
     All,
-    /// Those that had been closed before and were reopened.
+    /// Only prompts that were closed before.
     Reopened,
 }
 
-/// How many prompts of a session are open.
+/// Number of open prompts of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenPrompts {
     pub never_closed: u64,
@@ -88,7 +88,7 @@ pub fn open_prompts(conn: &Connection, session_id: i64) -> Result<OpenPrompts> {
     Ok(OpenPrompts { never_closed: (all - reopened) as u64, reopened: reopened as u64 })
 }
 
-/// Closes open prompts on the worker's own account. How many.
+/// Closes open prompts without an event, for the worker. Returns their number.
 pub fn close_open(
     tx: &Transaction,
     session_id: i64,
@@ -104,7 +104,7 @@ pub fn close_open(
     Ok(open.len() as u64)
 }
 
-/// A prompt as far as turns are concerned.
+/// The columns of a prompt that concern turns.
 #[derive(Clone, Debug)]
 pub(super) struct Prompt {
     pub id: i64,
@@ -162,8 +162,9 @@ pub(super) fn newest_of_turn(
         .optional()?)
 }
 
-/// The prompt an event of this turn belongs to: the newest of its turn, else of the session.
-pub(super) fn belonging(
+/// The prompt that an event of this turn belongs to: the newest of the turn, or else of the
+/// session.
+pub(super) fn prompt_of_turn(
     tx: &Transaction,
     session_id: i64,
     turn: Option<&str>,
@@ -176,7 +177,7 @@ pub(super) fn belonging(
     newest(tx, session_id)
 }
 
-/// Marks prompts closed and asks for no summary.
+/// Marks prompts closed, without a `summarize`.
 pub(super) fn mark_closed(
     tx: &Transaction,
     prompts: &[Prompt],
@@ -193,9 +194,10 @@ pub(super) fn mark_closed(
     Ok(())
 }
 
-/// Closes `open` and asks for a summary of each of its turns, at the turn's newest prompt.
+/// Closes `open` and enqueues a `summarize` for the newest prompt of each of its turns.
 ///
-/// Whatever happened (`event`) names the summaries too, so that a repeat of it is known.
+/// The ids of these messages derive from the id of the causing `event`, so a repeat of the event
+/// enqueues nothing.
 pub(super) fn close(
     tx: &Transaction,
     session_id: i64,
@@ -205,44 +207,44 @@ pub(super) fn close(
     now: i64,
 ) -> Result<()> {
     mark_closed(tx, open, by, now)?;
-    let mut done: Vec<i64> = Vec::new();
+    let mut enqueued: Vec<i64> = Vec::new();
     for prompt in open {
         let newest = match &prompt.turn {
             Some(turn) => newest_of_turn(tx, session_id, turn)?,
             None => None,
         };
         let newest = newest.unwrap_or_else(|| prompt.clone());
-        if done.contains(&newest.number) {
+        if enqueued.contains(&newest.number) {
             continue;
         }
-        done.push(newest.number);
+        enqueued.push(newest.number);
         let event_id = match event {
             Some(event) => Uuid::new_v5(&event, newest.number.to_string().as_bytes()).to_string(),
             None => new_uuid(now),
         };
-        let wanted =
+        let request =
             Summarize { event_id, cause: by.cause(), turn: newest.turn.clone(), text: None };
-        summarize(tx, session_id, Some(&newest), &wanted, now, now)?;
+        enqueue_summarize(tx, session_id, Some(&newest), &request, now, now)?;
     }
     Ok(())
 }
 
-/// A summary that is asked for.
+/// A `summarize` message to enqueue.
 pub(super) struct Summarize {
     pub event_id: String,
     pub cause: Cause,
     pub turn: Option<String>,
-    /// The assistant's last words, or of a failed stop the error.
+    /// The assistant's last message, or the error text of a failed Stop.
     pub text: Option<String>,
 }
 
-/// Puts a `summarize` into the queue; of a private prompt its id only, and the summary says that
-/// there is none. `false`: it was there already.
-pub(super) fn summarize(
+/// Enqueues a `summarize`. For a private prompt only the ids are kept, and a hidden placeholder
+/// replaces the summary. Returns `false` if the event id was already there.
+pub(super) fn enqueue_summarize(
     tx: &Transaction,
     session_id: i64,
     prompt: Option<&Prompt>,
-    wanted: &Summarize,
+    request: &Summarize,
     at: i64,
     now: i64,
 ) -> Result<bool> {
@@ -258,18 +260,18 @@ pub(super) fn summarize(
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
-            wanted.event_id,
+            request.event_id,
             session_id,
-            wanted.turn,
-            wanted.cause.as_str(),
-            wanted.text.as_deref().filter(|_| !private),
+            request.turn,
+            request.cause.as_str(),
+            request.text.as_deref().filter(|_| !private),
             number,
             if private { "processed" } else { "pending" },
             at,
             private.then_some(now),
         ])?;
     if private && added > 0 {
-        private::hide_summary(tx, session_id, number, wanted.turn.as_deref(), now)?;
+        private::hide_summary(tx, session_id, number, request.turn.as_deref(), now)?;
     }
     Ok(added > 0)
 }

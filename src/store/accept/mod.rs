@@ -1,8 +1,8 @@
-//! What an event does to the store: the one function in which both ways in, socket and spool, end.
+//! Applies an event to the store. Both delivery paths, socket and spool, end in [`accept`].
 //!
-//! It gives numbers to prompts, finds the prompt an event belongs to, opens and closes, and puts
-//! into the queue what is to be distilled. Every event has its effect once: the sender makes the
-//! event id, and a repeat changes nothing.
+//! It numbers prompts, finds the prompt that an event belongs to, opens and closes prompts, and
+//! enqueues the messages to distill. It is idempotent: the sender creates the event id, and a
+//! repeated event changes nothing.
 
 use memctl_proto::event::{Event, Kind};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -13,27 +13,28 @@ pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_pro
 use super::{new_uuid, private, projects, sessions, tombstones};
 use crate::memory::Cause;
 
-/// Two registrations report one prompt; so close together, equal texts of one turn are one.
+/// If hooks are registered twice, a prompt is reported twice with different event ids. Equal texts
+/// of one turn within this time count as one prompt.
 const SAME_PROMPT_MS: i64 = 2000;
 
-/// What became of an event.
+/// The effect of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accepted {
     pub kind: Kind,
-    /// It was known, or its session was forgotten after it: nothing has changed.
+    /// The event is a repeat, or its session was forgotten after it happened. Nothing changed.
     pub duplicate: bool,
-    /// `None` only where an event did nothing at all: the end of an unknown session, or what was
-    /// forgotten.
+    /// `None` if the event had no session to apply to: it ends an unknown session, its session
+    /// was forgotten, or its kind is unknown.
     pub session_id: Option<i64>,
-    /// Number of the prompt it belongs to; 0 when there is none.
+    /// Number of the prompt that the event belongs to, or 0 if there is none.
     pub prompt: i64,
-    /// How many prompts it closed.
+    /// Number of prompts that the event closed.
     pub closed: u64,
-    /// What is open now.
+    /// The prompts of the session that are open now.
     pub open: OpenPrompts,
 }
 
-/// Takes an event in. `now`: milliseconds since the epoch.
+/// Applies an event. `now` is in milliseconds since the epoch.
 pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
     let nothing = |duplicate| Accepted {
         kind: event.kind,
@@ -43,7 +44,8 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
         closed: 0,
         open: OpenPrompts::default(),
     };
-    // What happened before its session was forgotten comes too late; what comes after is new.
+    // An event from before its session was forgotten is refused; a later one starts the session
+    // anew.
     let forgotten = tombstones::of_session(tx, &event.client, &event.session)?;
     if forgotten.is_some_and(|at| event.at <= at) {
         return Ok(nothing(true));
@@ -54,7 +56,7 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
         (_, Some(id)) => id,
         (_, None) => sessions::insert(tx, event, forgotten, now)?,
     };
-    let taking = Taking {
+    let acceptor = Acceptor {
         tx,
         event,
         session,
@@ -63,32 +65,32 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
         now,
     };
     let Effect { duplicate, prompt, closed } = match event.kind {
-        Kind::Prompt => taking.prompt()?,
-        Kind::Notification => taking.notification()?,
-        Kind::Tool => taking.observation(Cause::Tool)?,
-        Kind::ToolFailed => taking.observation(Cause::ToolFailed)?,
-        Kind::Subagent => taking.observation(Cause::Subagent)?,
-        Kind::Stop => taking.stop(ClosedBy::Stop, Cause::Stop)?,
-        Kind::StopFailed => taking.stop(ClosedBy::StopFailed, Cause::StopFailed)?,
-        Kind::Start => taking.start()?,
-        Kind::End => taking.end()?,
-        Kind::Finalize => taking.close_all(ClosedBy::Finalize, Cause::Stop)?,
-        Kind::Unknown => unreachable!("has returned"),
+        Kind::Prompt => acceptor.prompt()?,
+        Kind::Notification => acceptor.notification()?,
+        Kind::Tool => acceptor.observation(Cause::Tool)?,
+        Kind::ToolFailed => acceptor.observation(Cause::ToolFailed)?,
+        Kind::Subagent => acceptor.observation(Cause::Subagent)?,
+        Kind::Stop => acceptor.stop(ClosedBy::Stop, Cause::Stop)?,
+        Kind::StopFailed => acceptor.stop(ClosedBy::StopFailed, Cause::StopFailed)?,
+        Kind::Start => acceptor.start()?,
+        Kind::End => acceptor.end()?,
+        Kind::Finalize => acceptor.close_all(ClosedBy::Finalize, Cause::Stop)?,
+        Kind::Unknown => unreachable!("handled above"),
     };
     if !duplicate {
-        taking.touch()?;
+        acceptor.update_session()?;
     }
     let open = open_prompts(tx, session)?;
     Ok(Accepted { kind: event.kind, duplicate, session_id: Some(session), prompt, closed, open })
 }
 
-/// One event on its way in.
-struct Taking<'a> {
+/// One event, and the transaction that accepts it.
+struct Acceptor<'a> {
     tx: &'a Transaction<'a>,
     event: &'a Event,
     session: i64,
     turn: Option<&'a str>,
-    /// When it happened, and not in the future.
+    /// The time of the event, at most `now`.
     at: i64,
     now: i64,
 }
@@ -100,18 +102,18 @@ struct Effect {
 }
 
 impl Effect {
-    fn on(prompt: i64) -> Effect {
+    fn on_prompt(prompt: i64) -> Effect {
         Effect { duplicate: false, prompt, closed: 0 }
     }
 
-    fn repeat(prompt: i64) -> Effect {
+    fn duplicate(prompt: i64) -> Effect {
         Effect { duplicate: true, prompt, closed: 0 }
     }
 }
 
-impl Taking<'_> {
-    /// A prompt gets the next number, takes a session's end back and closes what other turns
-    /// left open.
+impl Acceptor<'_> {
+    /// Numbers the prompt, makes an ended session active again, and closes the open prompts of
+    /// other turns.
     fn prompt(&self) -> Result<Effect> {
         let of_turn = match self.turn {
             Some(turn) => turns::newest_of_turn(self.tx, self.session, turn)?,
@@ -126,7 +128,7 @@ impl Taking<'_> {
             .query_row([&id], |r| r.get(0))
             .optional()?;
         if let Some(number) = known.or(self.same_prompt(text)?) {
-            return Ok(Effect::repeat(number));
+            return Ok(Effect::duplicate(number));
         }
         let mut open = turns::all_open(self.tx, self.session)?;
         open.retain(|p| self.turn.is_none() || p.turn.as_deref() != self.turn);
@@ -165,7 +167,7 @@ impl Taking<'_> {
                 self.at
             ])?;
         if private && let Some(turn) = self.turn {
-            private::forget_turn(self.tx, self.session, turn, self.now)?;
+            private::scrub_turn(self.tx, self.session, turn, self.now)?;
         }
         Ok(Effect { duplicate: false, prompt: number, closed })
     }
@@ -185,11 +187,12 @@ impl Taking<'_> {
             .optional()?)
     }
 
-    /// The client goes on by itself: the session lives, and nothing is closed or numbered.
+    /// The client continues without the user: an ended session becomes active again, but no prompt
+    /// is numbered or closed.
     fn notification(&self) -> Result<Effect> {
-        let number = self.number()?;
-        if !self.mark("notification", number)? {
-            return Ok(Effect::repeat(number));
+        let number = self.prompt_number()?;
+        if !self.record_event("notification", number)? {
+            return Ok(Effect::duplicate(number));
         }
         self.tx
             .prepare_cached(
@@ -197,21 +200,21 @@ impl Taking<'_> {
                    completed_at_epoch = NULL WHERE id = ?1 AND status <> 'active'",
             )?
             .execute([self.session])?;
-        Ok(Effect::on(number))
+        Ok(Effect::on_prompt(number))
     }
 
-    /// Something to observe. It opens its prompt again when that was closed, unless there is
-    /// nothing to distil: of private turns and texts only the ids are kept.
+    /// Enqueues an observation. It reopens a closed prompt, unless the event or its turn is
+    /// private: then only the ids are kept, and there is nothing to distill.
     fn observation(&self, cause: Cause) -> Result<Effect> {
         let event = self.event;
-        let prompt = turns::belonging(self.tx, self.session, self.turn)?;
+        let prompt = turns::prompt_of_turn(self.tx, self.session, self.turn)?;
         let number = prompt.as_ref().map_or(0, |p| p.number);
         let private = event.private || prompt.as_ref().is_some_and(|p| p.private);
         let tool = event.tool.as_ref();
         let agent = event.agent.as_ref();
         let files = tool
             .filter(|t| !t.files.is_empty())
-            .map(|t| serde_json::to_string(&t.files).expect("a list of two texts each"));
+            .map(|t| serde_json::to_string(&t.files).expect("files serialize to JSON"));
         fn keep(private: bool, text: Option<&String>) -> Option<&str> {
             text.map(String::as_str).filter(|t| !private && !t.is_empty())
         }
@@ -246,30 +249,30 @@ impl Taking<'_> {
                 keep(private, files.as_ref()),
             ])?;
         if added == 0 {
-            return Ok(Effect::repeat(number));
+            return Ok(Effect::duplicate(number));
         }
         if let Some(prompt) = prompt.filter(|p| p.closed && !private) {
             self.tx
                 .prepare_cached("UPDATE user_prompts SET finalized_at_epoch = NULL WHERE id = ?1")?
                 .execute([prompt.id])?;
         }
-        Ok(Effect::on(number))
+        Ok(Effect::on_prompt(number))
     }
 
-    /// Closes the prompt it belongs to and the other open ones of its turn, and asks for the
-    /// summary. A turn may stop more than once: each asks anew, for the same row.
+    /// Closes the prompt of the Stop and the other open prompts of its turn, and enqueues a
+    /// `summarize`. A turn may stop more than once; each Stop rewrites the same summary row.
     fn stop(&self, by: ClosedBy, cause: Cause) -> Result<Effect> {
-        let prompt = turns::belonging(self.tx, self.session, self.turn)?;
+        let prompt = turns::prompt_of_turn(self.tx, self.session, self.turn)?;
         let number = prompt.as_ref().map_or(0, |p| p.number);
-        let wanted = Summarize {
+        let request = Summarize {
             event_id: self.event.id.to_string(),
             cause,
             turn: self.turn.map(str::to_owned),
             text: self.event.text.clone().filter(|t| !t.is_empty() && !self.event.private),
         };
         let (at, now) = (self.at, self.now);
-        if !turns::summarize(self.tx, self.session, prompt.as_ref(), &wanted, at, now)? {
-            return Ok(Effect::repeat(number));
+        if !turns::enqueue_summarize(self.tx, self.session, prompt.as_ref(), &request, at, now)? {
+            return Ok(Effect::duplicate(number));
         }
         let mut open = turns::all_open(self.tx, self.session)?;
         open.retain(|p| prompt.as_ref().is_some_and(|own| same_turn(p, own)));
@@ -277,8 +280,8 @@ impl Taking<'_> {
         Ok(Effect { duplicate: false, prompt: number, closed: open.len() as u64 })
     }
 
-    /// The conversation goes on, here or from another session's. Its turn id may be one of the
-    /// session before, so nothing is filed under it.
+    /// The session starts, resumes, forks or compacts. The turn id may belong to the session it
+    /// continues, so nothing is stored under it.
     fn start(&self) -> Result<Effect> {
         if let Some(shown) = self.event.shown_epoch {
             self.tx
@@ -305,23 +308,30 @@ impl Taking<'_> {
                 }
             }
             Some("compact") if newest.is_some() => {
-                let wanted = Summarize {
+                let request = Summarize {
                     event_id: self.event.id.to_string(),
                     cause: Cause::Checkpoint,
                     turn: newest.as_ref().and_then(|p| p.turn.clone()),
                     text: None,
                 };
                 let (at, now) = (self.at, self.now);
-                if !turns::summarize(self.tx, self.session, newest.as_ref(), &wanted, at, now)? {
-                    return Ok(Effect::repeat(number));
+                if !turns::enqueue_summarize(
+                    self.tx,
+                    self.session,
+                    newest.as_ref(),
+                    &request,
+                    at,
+                    now,
+                )? {
+                    return Ok(Effect::duplicate(number));
                 }
             }
             _ => {}
         }
-        Ok(Effect::on(number))
+        Ok(Effect::on_prompt(number))
     }
 
-    /// Ends the session; one that has ended keeps how it did.
+    /// Ends the session. A session that has already ended keeps its status and reason.
     fn end(&self) -> Result<Effect> {
         let forced = open_prompts(self.tx, self.session)?.never_closed > 0;
         let effect = self.close_all(ClosedBy::End, Cause::End)?;
@@ -342,20 +352,20 @@ impl Taking<'_> {
         Ok(effect)
     }
 
-    /// Closes whatever is open.
+    /// Closes all open prompts.
     fn close_all(&self, by: ClosedBy, cause: Cause) -> Result<Effect> {
-        let number = self.number()?;
-        if !self.mark(cause.as_str(), number)? {
-            return Ok(Effect::repeat(number));
+        let number = self.prompt_number()?;
+        if !self.record_event(cause.as_str(), number)? {
+            return Ok(Effect::duplicate(number));
         }
         let open = turns::all_open(self.tx, self.session)?;
         turns::close(self.tx, self.session, &open, by, Some(self.event.id), self.now)?;
         Ok(Effect { duplicate: false, prompt: number, closed: open.len() as u64 })
     }
 
-    /// Keeps the event's own id in a row without content, for an event that may enqueue nothing
-    /// and whose repeat must not undo what came after it. `false`: it was there.
-    fn mark(&self, event: &str, number: i64) -> Result<bool> {
+    /// Records the event id in a row without content, so that a repeat of the event cannot undo
+    /// what came after it. Returns `false` if the id was already recorded.
+    fn record_event(&self, event: &str, number: i64) -> Result<bool> {
         let added = self
             .tx
             .prepare_cached(
@@ -378,12 +388,12 @@ impl Taking<'_> {
         Ok(added > 0)
     }
 
-    fn number(&self) -> Result<i64> {
-        Ok(turns::belonging(self.tx, self.session, self.turn)?.map_or(0, |p| p.number))
+    fn prompt_number(&self) -> Result<i64> {
+        Ok(turns::prompt_of_turn(self.tx, self.session, self.turn)?.map_or(0, |p| p.number))
     }
 
-    /// What the event tells about its session: that it lives, its client's process, its place.
-    fn touch(&self) -> Result<()> {
+    /// Updates what the event says about its session: time, client process, directory, project.
+    fn update_session(&self) -> Result<()> {
         let event = self.event;
         let places = matches!(event.kind, Kind::Prompt | Kind::Start);
         self.tx

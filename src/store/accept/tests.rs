@@ -1,4 +1,4 @@
-//! Scripts of events and the rows they leave.
+//! Scripts of events, and the rows they produce.
 
 use memctl_proto::event::Tool;
 use rusqlite::Connection;
@@ -10,12 +10,13 @@ use crate::store::queue::{self, Claim, ClaimLimits, plain_weight};
 use crate::store::testing::{memory, write};
 use crate::store::{commit, new_uuid};
 
-/// One session's events, ten seconds apart; those that begin with `+` one second after the last.
+/// The events of one session, ten seconds apart. A step that starts with `+` follows after one
+/// second.
 ///
 /// ```text
 /// prompt TURN TEXT   private TURN   note TURN   tool TURN USE   secret TURN USE (no text)
 /// failed TURN USE    report TURN    stop TURN TEXT    error TURN TEXT    start REASON
-/// end REASON         finalize       late, idle (the worker)   distil   again N (the Nth event)
+/// end REASON         finalize       late, idle (the worker)   distill   again N (the Nth event)
 /// ```
 struct World {
     conn: Connection,
@@ -58,12 +59,12 @@ impl World {
             "finalize" => Kind::Finalize,
             "late" => return self.close(ClosedBy::Late, WhichPrompts::Reopened),
             "idle" => return self.close(ClosedBy::Idle, WhichPrompts::All),
-            "distil" => return self.distil(),
+            "distill" => return self.distill(),
             "again" => {
                 let event = self.sent[first.parse::<usize>().unwrap() - 1].clone();
                 return self.send(event);
             }
-            other => panic!("what is {other}?"),
+            other => panic!("unknown step {other}"),
         };
         let mut event = Event::new(kind, "claude-code", "s", self.now);
         event.turn = Some(first.to_owned()).filter(|t| !t.is_empty() && t != "-");
@@ -97,8 +98,9 @@ impl World {
         self.sent.push(event);
     }
 
-    /// Each batch makes an observation of what was observed; a summary says what was said last.
-    fn distil(&mut self) {
+    /// Distills the whole queue. Each batch yields one observation; a `summarize` yields a summary
+    /// with the assistant's last message.
+    fn distill(&mut self) {
         let now = self.now;
         loop {
             let claim = write(&mut self.conn, |tx| queue::claim(tx, 1, &EVERYTHING, 7, now));
@@ -138,7 +140,7 @@ impl World {
         )
     }
 
-    /// `event@number`, the text behind it, in brackets when there is nothing left to do.
+    /// `event@prompt`, then `=text`; in parentheses if the message is processed.
     fn queue(&self) -> String {
         self.lines(
             "SELECT iif(status = 'processed', '(', '') || event || '@' || prompt_number ||
@@ -159,7 +161,7 @@ impl World {
     }
 }
 
-/// Prompts, queue and session after a script.
+/// Compares prompts, queue and session after a script.
 fn check(script: &str, prompts: &str, queue: &str, session: &str) {
     let world = World::run(script);
     assert_eq!(world.prompts(), prompts, "prompts of: {script}");
@@ -168,42 +170,42 @@ fn check(script: &str, prompts: &str, queue: &str, session: &str) {
 }
 
 #[test]
-fn numbers_and_turns() {
+fn events_are_assigned_to_prompts_and_turns() {
     check("prompt t1 a; tool t1 u1; stop t1 done", "1:t1:stop", "tool@1 stop@1=done", "active");
-    // A prompt queued inside the running turn: one Stop for both, at the newest.
+    // A second prompt joins the running turn: one Stop closes both, on the newest.
     check(
         "prompt t1 a; tool t1 u1; prompt t1 b; tool t1 u2; stop t1 done",
         "1:t1:stop 2:t1:stop",
         "tool@1 tool@2 stop@2=done",
         "active",
     );
-    // An interrupted turn is closed by the next prompt, once for both of its prompts.
+    // The next prompt closes an interrupted turn, with one summary for its two prompts.
     check(
         "prompt t1 a; prompt t1 b; tool t1 u1; prompt t2 c; stop t2 done",
         "1:t1:interrupted 2:t1:interrupted 3:t2:stop",
         "tool@2 interrupted@2 stop@3=done",
         "active",
     );
-    // A notification has a turn of its own and no number; it closes nothing.
+    // A notification has its own turn and no number, and closes nothing.
     check("prompt t1 a; note t2; tool t2 u1", "1:t1:open", "(notification@1) tool@1", "active");
-    // Before any prompt.
+    // Events before the first prompt belong to prompt 0.
     check("tool t1 u1; stop t1 done", "", "tool@0 stop@0=done", "active");
     check("tool t1 u1; prompt t1 a; tool t1 u2", "1:t1:open", "tool@0 tool@1", "active");
-    // An event of an older turn finds its own prompt.
+    // An event of an older turn belongs to that turn's prompt.
     check(
         "prompt t1 a; stop t1 done; prompt t2 b; report t1 r",
         "1:t1:reopened 2:t2:open",
         "stop@1=done subagent@1=r",
         "active",
     );
-    // Without turn ids every prompt is a turn.
+    // Without turn ids, every prompt is a turn of its own.
     check(
         "prompt - a; tool - u1; prompt - b; stop - done",
         "1:-:interrupted 2:-:stop",
         "tool@1 interrupted@1 stop@2=done",
         "active",
     );
-    // A Stop whose turn has no prompt closes the whole turn of the newest.
+    // A Stop whose turn has no prompt closes the turn of the newest prompt.
     check("prompt t1 a; prompt t1 b; stop t9 done", "1:t1:stop 2:t1:stop", "stop@2=done", "active");
     check(
         "prompt t1 a; error t1 overloaded",
@@ -211,7 +213,7 @@ fn numbers_and_turns() {
         "stop_failed@1=overloaded",
         "active",
     );
-    // An older turn's own Stop leaves the running one alone.
+    // The Stop of an older turn does not close the running turn.
     check(
         "prompt t1 a; stop t1 x; tool t1 u1; prompt t2 b; stop t1 y",
         "1:t1:interrupted 2:t2:open",
@@ -221,8 +223,8 @@ fn numbers_and_turns() {
 }
 
 #[test]
-fn what_closes_and_what_opens_again() {
-    // A late observation opens again; the worker closes that, and only that.
+fn events_close_and_reopen_prompts() {
+    // A late observation reopens its prompt. `late` closes reopened prompts only.
     check("prompt t1 a; stop t1 done; tool t1 u1", "1:t1:reopened", "stop@1=done tool@1", "active");
     check(
         "prompt t1 a; stop t1 done; tool t1 u1; late",
@@ -232,7 +234,7 @@ fn what_closes_and_what_opens_again() {
     );
     check("prompt t1 a; tool t1 u1; late", "1:t1:open", "tool@1", "active");
     check("prompt t1 a; prompt t1 b; idle", "1:t1:idle 2:t1:idle", "interrupted@2", "active");
-    // The end: failed only when it closes what nothing had closed before.
+    // A session that ends with a prompt that was never closed has failed.
     check("prompt t1 a; stop t1 x; end clear", "1:t1:stop", "stop@1=x (end@1)", "completed:clear");
     check("prompt t1 a; end clear", "1:t1:end", "(end@1) end@1", "failed:clear");
     check(
@@ -243,7 +245,7 @@ fn what_closes_and_what_opens_again() {
     );
     check("end clear", "", "", "");
     check("finalize", "", "", "");
-    // A second end says nothing new; a prompt takes the end back.
+    // A second end changes nothing; a prompt makes the session active again.
     check("prompt t1 a; end clear; end other", "1:t1:end", "(end@1) end@1 (end@1)", "failed:clear");
     check("prompt t1 a; end clear; prompt t2 b", "1:t1:end 2:t2:open", "(end@1) end@1", "active");
     check(
@@ -258,21 +260,21 @@ fn what_closes_and_what_opens_again() {
         "(end@1) end@1 (notification@1)",
         "active",
     );
-    // Two turns open, two summaries.
+    // Two open turns get two summaries.
     check(
         "prompt t1 a; stop t1 x; prompt t2 b; tool t1 u1; finalize",
         "1:t1:finalize 2:t2:finalize",
         "stop@1=x tool@1 (stop@2) stop@1 stop@2",
         "active",
     );
-    // A compaction asks for a summary and closes nothing.
+    // A compaction enqueues a `summarize` and closes nothing.
     check("prompt t1 a; start compact", "1:t1:open", "checkpoint@1", "active");
     check("start compact", "", "", "active");
     check("prompt t1 a; start resume", "1:t1:open", "", "active");
 }
 
 #[test]
-fn once_is_enough() {
+fn repeated_events_have_no_effect() {
     check("prompt t1 a; again 1", "1:t1:open", "", "active");
     check("prompt t1 a; tool t1 u1; again 2", "1:t1:open", "tool@1", "active");
     check("prompt t1 a; tool t1 u1; stop t1 x; again 2", "1:t1:stop", "tool@1 stop@1=x", "active");
@@ -282,7 +284,7 @@ fn once_is_enough() {
         "stop@1=x tool@1",
         "active",
     );
-    // A repeated end does not end what came after it, whether or not it closed anything.
+    // A repeated end does not end what came after the first, whether or not that closed anything.
     for stop in ["stop t1 x; ", ""] {
         let n = if stop.is_empty() { 2 } else { 3 };
         let world = World::run(&format!("prompt t1 a; {stop}end clear; prompt t2 b; again {n}"));
@@ -290,14 +292,14 @@ fn once_is_enough() {
         assert_eq!(world.session(), "active");
     }
     check("prompt t1 a; start compact; again 2", "1:t1:open", "checkpoint@1", "active");
-    // A prompt that closed another turn, delivered twice.
+    // A prompt that closed another turn is delivered twice.
     check(
         "prompt t1 a; prompt t2 b; again 2",
         "1:t1:interrupted 2:t2:open",
         "interrupted@1",
         "active",
     );
-    // Two registrations, two event ids.
+    // Hooks registered twice report one event with two event ids.
     check("prompt t1 a; tool t1 u1; tool t1 u1", "1:t1:open", "tool@1", "active");
     check("prompt t1 a; tool t1 u1; failed t1 u1", "1:t1:open", "tool@1", "active");
     check("prompt t1 a; tool t1 u1; tool t2 u1", "1:t1:open", "tool@1 tool@1", "active");
@@ -310,33 +312,33 @@ fn once_is_enough() {
 }
 
 #[test]
-fn one_summary_row_of_a_prompt() {
+fn a_prompt_has_one_summary_row() {
     let check = |script: &str, expected: &str| {
         assert_eq!(World::run(script).summaries(), expected, "{script}");
     };
-    check("prompt t1 a; prompt t1 b; stop t1 done; distil", "2=done");
-    // A background task's end is a turn of its own: two Stops, one row.
+    check("prompt t1 a; prompt t1 b; stop t1 done; distill", "2=done");
+    // The end of a background task is a turn without a prompt: two Stops, one row.
     check(
-        "prompt t1 a; stop t1 first; distil; note t2; tool t2 u1; stop t2 second; distil",
+        "prompt t1 a; stop t1 first; distill; note t2; tool t2 u1; stop t2 second; distill",
         "1=second",
     );
-    check("prompt t1 a; stop t1 first; note t2; tool t2 u1; stop t2 second; distil", "1=second");
-    // A Stop that somebody's hook blocks nine times.
+    check("prompt t1 a; stop t1 first; note t2; tool t2 u1; stop t2 second; distill", "1=second");
+    // Another hook of the user blocks the Stop nine times.
     let blocked: String = (1..=9).map(|n| format!("stop t1 try{n}; tool t1 u{n}; ")).collect();
-    check(&format!("prompt t1 a; {blocked}stop t1 last; distil"), "1=last");
+    check(&format!("prompt t1 a; {blocked}stop t1 last; distill"), "1=last");
     check(
         &format!(
-            "prompt t1 a; {}stop t1 last; distil",
-            blocked.replace("; tool", "; distil; tool")
+            "prompt t1 a; {}stop t1 last; distill",
+            blocked.replace("; tool", "; distill; tool")
         ),
         "1=last",
     );
-    // What the assistant said is not lost to a closing that says nothing.
-    check("prompt t1 a; stop t1 said; tool t1 u1; late; distil", "1=said");
-    check("prompt t1 a; stop t1 said; tool t1 u1; end; distil", "1=said");
-    check("prompt t1 a; stop t1 x; stop t1 y; tool t1 u1; late; tool t1 u2; late; distil", "1=y");
-    check("prompt t1 a; error t1 broken; tool t1 u1; late; distil", "1=?");
-    let world = World::run("prompt t1 a; stop t1 x; distil; stop t1 y; distil");
+    // A closing without text keeps the assistant's last message.
+    check("prompt t1 a; stop t1 said; tool t1 u1; late; distill", "1=said");
+    check("prompt t1 a; stop t1 said; tool t1 u1; end; distill", "1=said");
+    check("prompt t1 a; stop t1 x; stop t1 y; tool t1 u1; late; tool t1 u2; late; distill", "1=y");
+    check("prompt t1 a; error t1 broken; tool t1 u1; late; distill", "1=?");
+    let world = World::run("prompt t1 a; stop t1 x; distill; stop t1 y; distill");
     let rows: (i64, bool) = world
         .conn
         .query_row(
@@ -349,7 +351,7 @@ fn one_summary_row_of_a_prompt() {
 }
 
 #[test]
-fn private_turns_leave_ids_only() {
+fn private_turns_keep_only_ids() {
     let check = |script: &str, queue: &str, summaries: &str| {
         let world = World::run(script);
         assert_eq!(world.queue(), queue, "queue of: {script}");
@@ -364,32 +366,32 @@ fn private_turns_leave_ids_only() {
     };
     check("private t1; tool t1 u1; stop t1 said", "(tool@1) (stop@1)", "1=hidden[private]");
     check("private -; tool - u1; stop - said", "(tool@1) (stop@1)", "1=hidden[private]");
-    // What came before, too; also when it has been distilled.
+    // Events before the private prompt lose their texts too, even if they were distilled.
     check("tool t1 u1; private t1; stop t1 said", "(tool@0) (stop@1)", "1=hidden[private]");
     check(
-        "prompt t1 a; tool t1 u1; start compact; distil; private t1; stop t1 said",
+        "prompt t1 a; tool t1 u1; start compact; distill; private t1; stop t1 said",
         "(tool@1) (checkpoint@1) (stop@2)",
         "1=hidden[private] 2=hidden[private]",
     );
     check("private t1; prompt t1 more; stop t1 said", "(stop@2)", "2=hidden[private]");
-    // Closed by something else, and only that turn.
+    // An end or another prompt closes the private turn; other turns keep their texts.
     check("private t1; tool t1 u1; end", "(tool@1) (end@1) (end@1)", "1=hidden[private]");
     check(
         "private t1; tool t1 u1; prompt t2 b; tool t2 u2; stop t2 said",
         "(tool@1) (interrupted@1) tool@2 stop@2=said",
         "1=hidden[private]",
     );
-    // A late tool of it opens nothing.
+    // A late tool use of a private turn reopens nothing.
     check("private t1; stop t1 x; tool t1 u1", "(stop@1) (tool@1)", "1=hidden[private]");
-    // Events without text in a turn that is not private.
+    // A private event in a turn that is not private.
     check("prompt t1 a; secret t1 u1; stop t1 said", "(tool@1) stop@1=said", "");
-    let world = World::run("prompt t1 a; tool t1 u1; start compact; distil; private t1");
+    let world = World::run("prompt t1 a; tool t1 u1; start compact; distill; private t1");
     assert_eq!(world.lines("SELECT title FROM observations"), "");
     assert_eq!(world.lines("SELECT 'kept' FROM user_prompts WHERE prompt_text NOTNULL"), "");
 }
 
 #[test]
-fn the_caller_learns_what_happened() {
+fn accept_reports_its_effect() {
     let check = |script: &str, duplicate: bool, prompt: i64, closed: u64, open: (u64, u64)| {
         let last = World::run(script).last.unwrap();
         let opened = (last.open.never_closed, last.open.reopened);
@@ -409,7 +411,7 @@ fn the_caller_learns_what_happened() {
 
 #[test]
 fn a_session_gains_its_project_later_and_keeps_it() {
-    let mut world = World::run("tool t1 u1; distil");
+    let mut world = World::run("tool t1 u1; distill");
     let project = |key: &str| memctl_proto::event::Project {
         keys: vec![key.into()],
         name: key.into(),
@@ -431,7 +433,7 @@ fn a_session_gains_its_project_later_and_keeps_it() {
 }
 
 #[test]
-fn times_in_the_future_are_not_believed() {
+fn a_time_in_the_future_becomes_now() {
     let mut world = World::new();
     let event = Event::new(Kind::Prompt, "c", "s", i64::MAX);
     world.send(event);

@@ -1,13 +1,13 @@
-//! The schema: one list of steps, and a database that has them all.
+//! Schema migrations: one list of steps, and the code that applies the missing ones.
 //!
-//! What a step lacks is decided by what the file has (tables, columns, indexes, triggers), not by
-//! the version it claims: each step's SQL is run on an empty database in memory, and what stands
-//! there and not here is added. Steps only add, and are written with `IF NOT EXISTS`, or with
-//! `ALTER TABLE … ADD COLUMN` where a table is there already. What
-//! rewrites rows or rebuilds full text is no step but upkeep, done elsewhere in small pieces.
+//! The existing schema (tables, columns, indexes, triggers) decides what is missing, not the
+//! version that the file claims. [`ensure`] runs each step on an empty in-memory database and adds
+//! what exists there but not in the file. Steps only add, with `IF NOT EXISTS` or, on an existing
+//! table, `ALTER TABLE … ADD COLUMN`. Rewriting rows or rebuilding full text is maintenance and
+//! runs elsewhere in small pieces.
 //!
-//! So that opening costs no comparison, `meta` remembers of which list and at which of SQLite's
-//! own schema counters the comparison was last made.
+//! To skip the comparison when a database is opened, a row in `meta` (the stamp) records for which
+//! list and which value of SQLite's schema counter it was last made.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,16 +22,16 @@ use super::error::{Result, StoreError};
 use super::{dedupe, new_uuid};
 use crate::testpoint;
 
-/// `user_version` of a database that has all steps. Grows with every released change of the list:
-/// a worker that meets a larger one finishes nothing more and leaves.
+/// `user_version` of a database that has all steps. Every released change of the list increments
+/// it. A worker that reads a larger value commits nothing more and shuts down.
 pub const VERSION: i64 = STEPS.len() as i64;
 
-/// [`VERSION`], or the one that a test has this program know.
+/// [`VERSION`], unless a test overrides it.
 pub fn version() -> i64 {
     testpoint::schema_version().unwrap_or(VERSION)
 }
 
-/// The steps, in order. The text of a released one is never edited.
+/// The steps, in order. The statements of a released step are never edited.
 const STEPS: &[&str] = &[
     include_str!("../schema/001-tables.sql"),
     include_str!("../schema/002-file-blobs.sql"),
@@ -39,10 +39,11 @@ const STEPS: &[&str] = &[
     include_str!("../schema/004-forget.sql"),
 ];
 
-/// Key in `meta`: list and counter of the last comparison, and the journal mode it found.
-const SEAL: &str = "schema";
+/// Key of the stamp in `meta`. Its value holds the list and the schema counter of the last
+/// comparison, and the journal mode.
+const STAMP: &str = "schema";
 
-/// Tells this list from another of the same version.
+/// Distinguishes this list from another list of the same version.
 const LIST: u64 = fingerprint();
 
 const fn fingerprint() -> u64 {
@@ -60,29 +61,29 @@ const fn fingerprint() -> u64 {
     hash
 }
 
-/// Whether there is nothing to do. Takes no lock beyond that of a read.
+/// Whether [`ensure`] has nothing to do. Takes no lock other than SQLite's read lock.
 pub fn is_current(conn: &Connection) -> Result<bool> {
     if refuse_newer(conn)? != version() {
         return Ok(false);
     }
-    let sealed: rusqlite::Result<Option<String>> =
-        conn.query_row("SELECT value FROM meta WHERE key = ?1", [SEAL], |r| r.get(0)).optional();
-    let Ok(Some(sealed)) = sealed else { return Ok(false) };
-    if sealed == seal(conn, "wal")? {
+    let found: rusqlite::Result<Option<String>> =
+        conn.query_row("SELECT value FROM meta WHERE key = ?1", [STAMP], |r| r.get(0)).optional();
+    let Ok(Some(found)) = found else { return Ok(false) };
+    if found == stamp(conn, "wal")? {
         return Ok(journal_mode(conn)? == "wal");
     }
-    if sealed == seal(conn, "truncate")? {
-        // Kept by no file, only by connections.
+    if found == stamp(conn, "truncate")? {
+        // Only WAL mode is stored in the file; TRUNCATE is set on every connection.
         conn.query_row("PRAGMA journal_mode = TRUNCATE", [], |_| Ok(()))?;
         return Ok(true);
     }
     Ok(false)
 }
 
-/// The schema's version in the file.
+/// The `user_version` of the file.
 ///
 /// # Errors
-/// [`StoreError::Newer`] when a later release wrote it.
+/// [`StoreError::Newer`] if a later release wrote it.
 pub fn refuse_newer(conn: &Connection) -> Result<i64> {
     let found = conn.prepare_cached("PRAGMA user_version")?.query_row([], |r| r.get(0))?;
     if found > version() {
@@ -91,25 +92,25 @@ pub fn refuse_newer(conn: &Connection) -> Result<i64> {
     Ok(found)
 }
 
-/// How a change is kept whole.
+/// The journal mode of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Journal {
-    /// A write-ahead log: who reads and who writes do not wait for each other.
-    Log,
-    /// Where that is not to be had.
+    /// A write-ahead log: readers and writers do not block each other.
+    Wal,
+    /// A rollback journal, where the file system does not support WAL.
     Truncate,
 }
 
-/// Makes the database what it should be. The caller holds the store lock.
+/// Applies the missing steps and sets the journal mode. The caller holds the store lock.
 ///
 /// # Errors
-/// [`StoreError::Newer`]; what the disk says. A log that cannot be written is told only when it is:
-/// then [`give_up_log`] and open anew.
+/// [`StoreError::Newer`], or an error of the disk. SQLite may accept WAL mode and fail at the
+/// first write; the caller then calls [`leave_wal`] and opens the database again.
 pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
     refuse_newer(conn)?;
     let journal = match journal {
-        Journal::Log => set_log(conn)?,
-        Journal::Truncate => truncated(conn)?,
+        Journal::Wal => enter_wal(conn)?,
+        Journal::Truncate => set_truncate(conn)?,
     };
     if is_current(conn)? {
         return Ok(());
@@ -129,13 +130,13 @@ pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
     tx.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        params![SEAL, seal(&tx, &journal)?],
+        params![STAMP, stamp(&tx, &journal)?],
     )?;
     Ok(tx.commit()?)
 }
 
-/// A step without its `ALTER TABLE … ADD COLUMN`, which cannot be said twice: what the comparison
-/// found missing has been added by then.
+/// The step without its `ALTER TABLE … ADD COLUMN` statements, which fail if the column exists.
+/// [`add_columns`] has added those columns already.
 fn repeatable(step: &str) -> String {
     let code = |line: &&str| !line.trim_start().starts_with("--");
     let adds = |statement: &&str| {
@@ -144,24 +145,26 @@ fn repeatable(step: &str) -> String {
     step.split_inclusive(";\n").filter(|statement| !adds(statement)).collect()
 }
 
-fn seal(conn: &Connection, journal: &str) -> Result<String> {
+fn stamp(conn: &Connection, journal: &str) -> Result<String> {
     let counter: i64 = conn.query_row("PRAGMA schema_version", [], |r| r.get(0))?;
     Ok(format!("{LIST:x} {counter} {journal}"))
 }
 
-/// `wal`, or `truncate` where that is not to be had.
+/// The journal mode of this connection, as SQLite names it: `wal` or `truncate`.
 pub fn journal_mode(conn: &Connection) -> Result<String> {
     Ok(conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?)
 }
 
-/// Does without a log from now on, in a file that has one. The caller holds the store lock, and has
-/// no connection: this one has the file for itself, and so needs no memory that others share.
+/// Changes a database from WAL to TRUNCATE mode. The caller holds the store lock and has no
+/// connection. In exclusive locking mode SQLite keeps the wal-index in heap memory, so this works
+/// where shared memory does not.
 ///
 /// # Errors
-/// [`StoreError::Newer`]; what the disk says, also when somebody else has the file open.
-pub fn give_up_log(path: &Path) -> Result<()> {
+/// [`StoreError::Newer`], or an error of the disk. [`StoreError::Busy`] if another process has the
+/// database open.
+pub fn leave_wal(path: &Path) -> Result<()> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    // Others may be looking whether all is as it should be.
+    // Other processes may be checking whether the schema is current.
     conn.busy_timeout(super::BUSY)?;
     conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     refuse_newer(&conn)?;
@@ -175,36 +178,36 @@ fn set_mode(conn: &Connection, mode: &str) -> Result<String> {
     Ok(conn.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |r| r.get(0))?)
 }
 
-fn truncated(conn: &Connection) -> Result<String> {
+fn set_truncate(conn: &Connection) -> Result<String> {
     set_mode(conn, "TRUNCATE")?;
     Ok("truncate".into())
 }
 
-/// WAL; where SQLite says that it is not to be had, TRUNCATE. Changing it wants the file for itself
-/// and does not ask the busy handler, so a reader that looks in just then is waited for here.
-fn set_log(conn: &Connection) -> Result<String> {
+/// Sets WAL mode, or TRUNCATE if SQLite refuses WAL. Changing the mode needs exclusive access, and
+/// SQLite does not call the busy handler for it. This function therefore waits for readers itself.
+fn enter_wal(conn: &Connection) -> Result<String> {
     let since = Instant::now();
     while journal_mode(conn)? != "wal" {
         match set_mode(conn, "WAL") {
             Err(StoreError::Busy(_)) if since.elapsed() < super::BUSY => {
                 #[expect(
                     clippy::disallowed_methods,
-                    reason = "SQLite does not wait here by itself"
+                    reason = "SQLite does not call the busy handler here"
                 )]
                 thread::sleep(Duration::from_millis(2));
             }
             Err(StoreError::Busy(why)) => return Err(StoreError::Busy(why)),
             Err(error) if error.is_corruption() => return Err(error),
             Ok(mode) if mode == "wal" => break,
-            Ok(_) | Err(_) => return truncated(conn),
+            Ok(_) | Err(_) => return set_truncate(conn),
         }
     }
-    // That the file says so is not enough: the log's index may be refused to us.
+    // The header may say WAL where the wal-index cannot be mapped. Only a write transaction shows.
     conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
     Ok("wal".into())
 }
 
-/// A column as SQLite describes it.
+/// One row of `pragma_table_info`.
 struct Column {
     name: String,
     r#type: String,
@@ -248,8 +251,9 @@ fn add_columns(tx: &Transaction, wanted: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// `ALTER TABLE` adds no unique column and none that is NOT NULL without a default: such a column
-/// is added with an empty one, given ids where ids belong, and a unique index of its own.
+/// Adds a column. `ALTER TABLE` cannot add a unique column, nor one that is NOT NULL without a
+/// default. Such a column gets an empty default; ids are then filled in, and a unique index is
+/// added for `uuid`.
 fn add_column(tx: &Transaction, wanted: &Connection, table: &str, column: &Column) -> Result<()> {
     let Column { name, r#type, not_null, default, key } = column;
     if *key {
@@ -290,7 +294,7 @@ fn add_column(tx: &Transaction, wanted: &Connection, table: &str, column: &Colum
     Ok(())
 }
 
-/// Name, table and text of every index and trigger that was written down.
+/// The type, table and SQL of every index and trigger that has SQL, by name.
 fn derived(conn: &Connection) -> Result<BTreeMap<String, (String, String, String)>> {
     let mut rows = conn.prepare(
         "SELECT name, type, tbl_name, sql FROM sqlite_schema
@@ -300,7 +304,7 @@ fn derived(conn: &Connection) -> Result<BTreeMap<String, (String, String, String
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Indexes and triggers that bear our name and say something else; the step makes them anew.
+/// Drops indexes and triggers whose SQL differs from the step's. The step creates them again.
 fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
     let plain = |sql: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let has = derived(tx)?;
@@ -312,7 +316,7 @@ fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Before a unique index is made on rows that are there already.
+/// Removes duplicate rows before a step adds a unique index to an existing table.
 fn dedupe_before_unique(tx: &Transaction, wanted: &Connection) -> Result<()> {
     let has = derived(tx)?;
     for (name, (_, table, sql)) in derived(wanted)? {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::store::testing::memory;
 
-/// Everything of a schema that somebody could miss, sorted.
+/// All columns, indexes and triggers of a schema, sorted.
 fn shape(conn: &Connection) -> Vec<String> {
     let mut rows = conn
         .prepare(
@@ -15,7 +15,7 @@ fn shape(conn: &Connection) -> Vec<String> {
     rows.query_map([], |r| r.get(0)).unwrap().map(|r| r.unwrap()).collect()
 }
 
-/// Rows in every table that matters here.
+/// Rows for the tables that these tests change.
 const ROWS: &str = "
   INSERT INTO projects VALUES (1, 'p', '/p');
   INSERT INTO sessions (id, uuid, client, content_session_id, prompt_counter, project_id,
@@ -34,8 +34,8 @@ fn texts(conn: &Connection, sql: &str) -> Vec<String> {
     rows.query_map([], |r| r.get(0)).unwrap().map(|r| r.unwrap()).collect()
 }
 
-/// Does `damage` to a database with rows in it, and opens it as the version it claims to be.
-fn healed(damage: &str) -> Connection {
+/// Runs `damage` on a database with rows, repairs it, and checks that nothing is missing or lost.
+fn repaired(damage: &str) -> Connection {
     let mut conn = memory();
     conn.execute_batch(ROWS).unwrap();
     assert!(is_current(&conn).unwrap());
@@ -43,8 +43,8 @@ fn healed(damage: &str) -> Connection {
     conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     conn.execute_batch(damage).unwrap_or_else(|e| panic!("{damage}: {e}"));
     conn.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-    assert_eq!(refuse_newer(&conn).unwrap(), VERSION, "it claims to be whole");
-    ensure(&mut conn, Journal::Log).unwrap_or_else(|e| panic!("{damage}: {e}"));
+    assert_eq!(refuse_newer(&conn).unwrap(), VERSION, "it claims the current version");
+    ensure(&mut conn, Journal::Wal).unwrap_or_else(|e| panic!("{damage}: {e}"));
     let missing: Vec<String> =
         whole.into_iter().filter(|part| !shape(&conn).contains(part)).collect();
     assert!(missing.is_empty(), "{damage}: {missing:?}");
@@ -54,33 +54,35 @@ fn healed(damage: &str) -> Connection {
                   SELECT count(*) || '' FROM observations WHERE id = 1";
     assert_eq!(texts(&conn, counts), ["1", "2", "1"], "{damage}: nothing is lost");
     let before = shape(&conn);
-    ensure(&mut conn, Journal::Log).unwrap();
-    assert_eq!(shape(&conn), before, "{damage}: twice is as good as once");
+    ensure(&mut conn, Journal::Wal).unwrap();
+    assert_eq!(shape(&conn), before, "{damage}: a second run changes nothing");
     conn
 }
 
 #[test]
-fn whatever_is_missing_is_added() {
-    healed("");
-    healed("DROP TABLE session_summaries");
-    healed("DROP TABLE meta");
-    healed("DROP INDEX user_prompts_number; DROP INDEX observations_content");
-    healed("ALTER TABLE sessions DROP COLUMN context_epoch");
-    healed("DROP INDEX user_prompts_open; ALTER TABLE user_prompts DROP COLUMN finalized_at_epoch");
-    healed("ALTER TABLE observations DROP COLUMN narrative; DROP TABLE observation_files");
-    healed("ALTER TABLE pending_messages DROP COLUMN files");
-    let conn = healed("ALTER TABLE pending_messages DROP COLUMN claims");
+fn a_missing_part_is_added() {
+    repaired("");
+    repaired("DROP TABLE session_summaries");
+    repaired("DROP TABLE meta");
+    repaired("DROP INDEX user_prompts_number; DROP INDEX observations_content");
+    repaired("ALTER TABLE sessions DROP COLUMN context_epoch");
+    repaired(
+        "DROP INDEX user_prompts_open; ALTER TABLE user_prompts DROP COLUMN finalized_at_epoch",
+    );
+    repaired("ALTER TABLE observations DROP COLUMN narrative; DROP TABLE observation_files");
+    repaired("ALTER TABLE pending_messages DROP COLUMN files");
+    let conn = repaired("ALTER TABLE pending_messages DROP COLUMN claims");
     assert_eq!(texts(&conn, "SELECT claims || '' FROM pending_messages"), ["0", "0"]);
-    // NOT NULL and without a default.
-    let conn = healed("ALTER TABLE observations DROP COLUMN title");
+    // A column that is NOT NULL and has no default.
+    let conn = repaired("ALTER TABLE observations DROP COLUMN title");
     assert_eq!(texts(&conn, "SELECT title FROM observations"), [""]);
-    // Ids are made anew, and are unique.
-    let conn = healed(
+    // A missing id column gets new, unique ids.
+    let conn = repaired(
         "DROP INDEX pending_messages_event; ALTER TABLE pending_messages DROP COLUMN event_id",
     );
     assert_eq!(texts(&conn, "SELECT DISTINCT event_id FROM pending_messages").len(), 2);
-    // An index that says something else than it should.
-    let conn = healed(
+    // An index whose SQL differs is replaced.
+    let conn = repaired(
         "DROP INDEX user_prompts_event; CREATE INDEX user_prompts_event ON user_prompts(turn_id)",
     );
     let sql = texts(&conn, "SELECT sql FROM sqlite_schema WHERE name = 'user_prompts_event'");
@@ -88,17 +90,17 @@ fn whatever_is_missing_is_added() {
 }
 
 #[test]
-fn a_file_without_anything_becomes_whole() {
+fn an_empty_file_gets_the_whole_schema() {
     let mut conn = Connection::open_in_memory().unwrap();
-    ensure(&mut conn, Journal::Log).unwrap();
+    ensure(&mut conn, Journal::Wal).unwrap();
     assert_eq!(shape(&conn), shape(&memory()));
-    // The schema of no version at all, with rows.
-    let conn = healed(&format!("PRAGMA user_version = {VERSION}; DELETE FROM meta"));
+    // A schema without a stamp, with rows.
+    let conn = repaired(&format!("PRAGMA user_version = {VERSION}; DELETE FROM meta"));
     assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);
 }
 
 #[test]
-fn a_database_of_an_earlier_list_gets_the_steps_it_lacks() {
+fn a_database_of_an_earlier_version_gets_the_missing_steps() {
     for n in 1..STEPS.len() {
         let mut conn = Connection::open_in_memory().unwrap();
         for step in &STEPS[..n] {
@@ -107,7 +109,7 @@ fn a_database_of_an_earlier_list_gets_the_steps_it_lacks() {
         conn.execute_batch(ROWS).unwrap();
         conn.pragma_update(None, "user_version", n as i64).unwrap();
         assert!(!is_current(&conn).unwrap());
-        ensure(&mut conn, Journal::Log).unwrap();
+        ensure(&mut conn, Journal::Wal).unwrap();
         assert!(is_current(&conn).unwrap());
         assert_eq!(shape(&conn), shape(&memory()), "from version {n}");
         assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);
@@ -115,8 +117,8 @@ fn a_database_of_an_earlier_list_gets_the_steps_it_lacks() {
 }
 
 #[test]
-fn a_unique_index_folds_what_is_there_twice() {
-    let conn = healed(
+fn a_new_unique_index_removes_duplicates() {
+    let conn = repaired(
         "DROP INDEX pending_messages_tool_use; DROP INDEX observations_content;
          INSERT INTO pending_messages (id, event_id, session_id, content_session_id, message_type,
            event, tool_use_id, created_at_epoch)
@@ -140,7 +142,7 @@ fn a_unique_index_folds_what_is_there_twice() {
 }
 
 #[test]
-fn two_rows_of_one_session_become_one_and_every_prompt_is_kept() {
+fn two_rows_of_one_session_are_merged_and_every_prompt_is_kept() {
     let mut conn = memory();
     conn.execute_batch(ROWS).unwrap();
     conn.execute_batch(
@@ -152,36 +154,36 @@ fn two_rows_of_one_session_become_one_and_every_prompt_is_kept() {
            created_at_epoch) VALUES (2, 'up2', 'e2', 2, 1, 'b', 7), (3, 'up3', 'e3', 2, 2, 'c', 8);",
     )
     .unwrap();
-    ensure(&mut conn, Journal::Log).unwrap();
+    ensure(&mut conn, Journal::Wal).unwrap();
     let prompts = "SELECT session_id || ':' || prompt_number || prompt_text FROM user_prompts";
     assert_eq!(texts(&conn, prompts), ["1:1text", "1:2b", "1:3c"]);
     assert_eq!(texts(&conn, "SELECT id || '=' || prompt_counter FROM sessions"), ["1=3", "3=0"]);
 }
 
 #[test]
-fn a_newer_database_is_left_alone() {
+fn a_newer_database_is_refused_and_not_changed() {
     let mut conn = memory();
     conn.execute_batch(&format!("DROP TABLE meta; PRAGMA user_version = {}", VERSION + 1)).unwrap();
-    let error = ensure(&mut conn, Journal::Log).unwrap_err();
+    let error = ensure(&mut conn, Journal::Wal).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found, known: VERSION } if found == VERSION + 1));
     assert!(columns(&conn, "meta").unwrap().is_empty());
 }
 
 #[test]
-fn without_a_log_the_journal_is_truncated() {
+fn without_wal_support_the_journal_mode_is_truncate() {
     let dir = tempfile::tempdir().unwrap();
     let open = || {
-        // A file system without shared memory, as far as SQLite can tell.
+        // This VFS has no shared memory, so SQLite refuses WAL.
         let flags =
             rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_CREATE;
         let path = dir.path().join("m.db");
         Connection::open_with_flags_and_vfs(path, flags, c"unix-dotfile").unwrap()
     };
     let mut conn = open();
-    ensure(&mut conn, Journal::Log).unwrap();
+    ensure(&mut conn, Journal::Wal).unwrap();
     assert_eq!(texts(&conn, "PRAGMA journal_mode"), ["truncate"]);
     drop(conn);
     let conn = open();
-    assert!(is_current(&conn).unwrap(), "the next one needs no lock");
+    assert!(is_current(&conn).unwrap(), "the next connection needs no lock");
     assert_eq!(texts(&conn, "PRAGMA journal_mode"), ["truncate"]);
 }

@@ -1,11 +1,14 @@
-//! The queue of one session, seen by its worker: whose it is, what comes next, what became of it.
+//! The queue of one session as its worker uses it: fencing, claiming, failing, deferring and
+//! releasing. [`commit`] completes a batch; `queue_admin` serves people and recovery.
 //!
-//! Order is the order of `accept`: a `summarize` is never distilled before the observations in
-//! front of it. A message that fails is tried again, at last alone; one whose workers die with it
-//! is claimed alone, and given up at last. Waiting is no failure.
+//! Messages are claimed in the order of `accept`, so a `summarize` is never distilled before the
+//! observations that precede it. A batch that fails is retried, and its messages are finally
+//! retried one by one. A message whose workers keep dying is claimed alone, and finally fails.
+//! Waiting (a rate limit, a backoff) does not count as a failure.
 //!
-//! Of a row: `claims` counts claims since it last failed or was given back in good order;
-//! `retry_count` counts failures alone, the only ones that lead to `failed`.
+//! Two counters of a row tell failures from crashes. `retry_count` counts failures of the message
+//! alone; only those lead to status `failed`. `claims` counts claims since the message last failed
+//! or was released, so it grows when workers die with it.
 
 use memctl_proto::event::SeenFile;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -15,63 +18,66 @@ use super::error::{Result, StoreError};
 use super::lock::FileId;
 use crate::memory::{Batch, Cause, Message};
 
-/// Claims without a failure after which a message is taken to have killed its workers.
-const SUSPECT: i64 = 3;
-/// Claims alone with which a suspect is given up when it dies once more.
-const DEATHS_ALONE: i64 = 5;
-/// Failures alone that end a message.
-const FAILURES_ALONE: i64 = 3;
-/// A waiting time further ahead is not believed: the clock has been set back.
-pub(super) const BELIEVED_MS: i64 = 3_600_000;
+/// A message with this many claims and no failure is a suspect: it may crash its workers.
+const SUSPECT_CLAIMS: i64 = 3;
+/// A suspect that was claimed alone this often fails instead of being claimed again.
+const MAX_CLAIMS_ALONE: i64 = 5;
+/// A message fails for good after this many failures alone.
+const MAX_FAILURES_ALONE: i64 = 3;
+/// A `not_before_epoch` further ahead than this is ignored: the clock was set back after it was
+/// written.
+pub(super) const MAX_DEFER_MS: i64 = 3_600_000;
 
-/// Holds a session against a second worker, where locks do not work.
+/// The fencing token of a worker. It stops two workers from serving one session where file locks
+/// do not work, for example on some network file systems.
 ///
-/// The first transaction that finds the session's row takes a generation; every later one checks
-/// that it is still the newest.
+/// The token is the column `sessions.generation`. The worker's first transaction that finds the
+/// session's row increments it. Every later transaction checks that it is unchanged.
 #[derive(Clone, Debug)]
 pub struct Fence {
     client: String,
     session: String,
-    taken: Option<Taken>,
-    /// The file it was taken in.
+    token: Option<Token>,
+    /// The database file that holds the token.
     file: Option<FileId>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Taken {
+struct Token {
     session_id: i64,
     generation: i64,
 }
 
 impl Fence {
-    /// `session`: the client's session id.
+    /// `session` is the client's session id.
     pub fn new(client: &str, session: &str) -> Fence {
-        Fence { client: client.into(), session: session.into(), taken: None, file: None }
+        Fence { client: client.into(), session: session.into(), token: None, file: None }
     }
 
     /// The session's row id, once a transaction has found it.
     pub fn session(&self) -> Option<i64> {
-        self.taken.map(|taken| taken.session_id)
+        self.token.map(|token| token.session_id)
     }
 
-    /// In another file, where the one it was taken in has been set aside or taken away, an equal
-    /// number is another owner's.
-    pub(super) fn stands_in(&mut self, file: Option<FileId>) {
+    /// Drops the token if the database is another file than the one that holds it: a quarantined
+    /// or deleted database was replaced, and an equal generation there belongs to another worker.
+    pub(super) fn bind_to_file(&mut self, file: Option<FileId>) {
         if self.file != file {
-            self.taken = None;
+            self.token = None;
             self.file = file;
         }
     }
 
-    /// Begins a write transaction: the session's row id, `None` while it has no row.
+    /// Takes or checks the token at the start of a write transaction. Returns the session's row id,
+    /// or `None` while the session has no row.
     ///
-    /// Taking the generation puts whatever an earlier worker had in hand back into the queue.
-    /// When the transaction rolls back, what this changed in `self` must go with it:
-    /// [`Store::fenced`](super::Store::fenced) sees to that.
+    /// Taking the token returns the messages that an earlier worker had claimed to the queue. If
+    /// the transaction rolls back, the change to `self` must be undone too;
+    /// [`Store::fenced`](super::Store::fenced) does that.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] when somebody took the session after us.
-    pub fn enter(&mut self, tx: &Transaction, now: i64) -> Result<Option<i64>> {
+    /// [`StoreError::Fenced`] if another worker has taken the token since.
+    pub fn check(&mut self, tx: &Transaction, now: i64) -> Result<Option<i64>> {
         let row: Option<(i64, i64)> = tx
             .prepare_cached(
                 "SELECT id, generation FROM sessions
@@ -80,12 +86,12 @@ impl Fence {
             .query_row([&self.client, &self.session], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
         let Some((session_id, generation)) = row else {
-            self.taken = None;
+            self.token = None;
             return Ok(None);
         };
-        match self.taken {
-            Some(taken) if taken.session_id == session_id => {
-                if taken.generation != generation {
+        match self.token {
+            Some(token) if token.session_id == session_id => {
+                if token.generation != generation {
                     return Err(StoreError::Fenced);
                 }
             }
@@ -101,62 +107,64 @@ impl Fence {
                      WHERE session_id = ?1 AND status = 'processing'",
                     [session_id],
                 )?;
-                tracing::debug!(session_id, generation = generation + 1, now, "fence taken");
-                self.taken = Some(Taken { session_id, generation: generation + 1 });
+                tracing::debug!(session_id, generation = generation + 1, now, "took the token");
+                self.token = Some(Token { session_id, generation: generation + 1 });
             }
         }
         Ok(Some(session_id))
     }
 }
 
-/// How much a claim takes.
+/// How much one claim takes.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimLimits {
-    /// So many events make a batch without a `summarize`.
+    /// A batch with this many events is full.
     pub events: usize,
-    /// So many bytes of text do, too.
+    /// A batch with this many bytes of text is full.
     pub bytes: usize,
-    /// Take what there is, however little.
+    /// Claim a batch that is not full and has no `summarize`.
     pub flush: bool,
-    /// Never more messages than this: halved by the worker after a batch has failed.
+    /// Maximum number of messages. The worker halves it after a batch has failed.
     pub limit: usize,
-    /// What a message counts: events and bytes.
+    /// The events and bytes that a message counts.
     pub weigh: fn(&Message) -> (usize, usize),
 }
 
-/// Each message is one event, with all its texts.
+/// Counts a message as one event with the bytes of all its texts.
 pub fn plain_weight(m: &Message) -> (usize, usize) {
     let texts = [&m.tool_input, &m.tool_response, &m.last_assistant_message];
     (1, texts.into_iter().flatten().map(String::len).sum())
 }
 
-/// However little they weigh, more messages than this are never in one batch.
-const MESSAGES: usize = 256;
+/// Maximum number of messages in a batch, whatever their size.
+const MAX_MESSAGES: usize = 256;
 
 #[derive(Debug)]
 pub enum Claim {
     Batch(Box<Batch>),
-    /// What comes next waits until then.
+    /// The next message is deferred until this time.
     NotBefore(i64),
-    /// Nothing to do: the queue is empty, too little is in it, or a batch is in work.
+    /// Nothing to claim: the queue is empty, a batch would not be full, or another batch is in
+    /// work.
     Nothing,
 }
 
-/// A waiting message, and what decides whether its turn has come.
-struct Waiting {
+/// A pending message, and the columns that decide whether it may be claimed.
+struct Candidate {
     message: Message,
     retries: i64,
     claims: i64,
     not_before: Option<i64>,
 }
 
-impl Waiting {
-    fn waits(&self, now: i64) -> Option<i64> {
-        self.not_before.filter(|&at| at > now && at <= now + BELIEVED_MS)
+impl Candidate {
+    /// The time until which the message is deferred.
+    fn deferred_until(&self, now: i64) -> Option<i64> {
+        self.not_before.filter(|&at| at > now && at <= now + MAX_DEFER_MS)
     }
 }
 
-/// What [`message`] and [`waiting`] read.
+/// The columns that [`message`] and [`candidate`] read.
 pub(super) const SELECT: &str = "SELECT id, event, turn_id, prompt_number, agent_id, agent_type,
    tool_name, tool_input, tool_response, cwd, last_assistant_message, created_at_epoch,
    retry_count, claims, not_before_epoch, files FROM pending_messages";
@@ -180,8 +188,8 @@ pub(super) fn message(r: &Row) -> rusqlite::Result<Message> {
     })
 }
 
-fn waiting(r: &Row) -> rusqlite::Result<Waiting> {
-    Ok(Waiting {
+fn candidate(r: &Row) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
         message: message(r)?,
         retries: r.get(12)?,
         claims: r.get(13)?,
@@ -189,16 +197,17 @@ fn waiting(r: &Row) -> rusqlite::Result<Waiting> {
     })
 }
 
-/// What `accept` wrote of a tool's files; nothing of what nobody can read.
+/// The files of a tool use, as `accept` wrote them. Empty if the JSON is invalid.
 fn files(json: Option<String>) -> Vec<SeenFile> {
     json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
 }
 
-/// Claims what comes next: everything up to the first `summarize`, in pieces when that is much.
+/// Claims the next batch: the oldest pending messages up to the first `summarize`, or up to the
+/// limits.
 pub fn claim(
     tx: &Transaction,
     session_id: i64,
-    take: &ClaimLimits,
+    limits: &ClaimLimits,
     pid: u32,
     now: i64,
 ) -> Result<Claim> {
@@ -211,9 +220,9 @@ pub fn claim(
     if in_work {
         return Ok(Claim::Nothing);
     }
-    let Next { messages, until, previously_claimed } = next(tx, session_id, take, now)?;
+    let Next { messages, deferred_until, previously_claimed } = next(tx, session_id, limits, now)?;
     if messages.is_empty() {
-        return Ok(until.map_or(Claim::Nothing, Claim::NotBefore));
+        return Ok(deferred_until.map_or(Claim::Nothing, Claim::NotBefore));
     }
     let mut stamp = tx.prepare_cached(
         "UPDATE pending_messages SET status = 'processing', claims = claims + 1, worker_pid = ?2,
@@ -227,51 +236,51 @@ pub fn claim(
     Ok(Claim::Batch(Box::new(Batch { previously_claimed, ..batch })))
 }
 
-/// The messages whose turn has come; or until when the next one waits.
+/// The messages to claim, or the time until which the next one is deferred.
 #[derive(Default)]
 struct Next {
     messages: Vec<Message>,
-    until: Option<i64>,
-    /// One of them was in hand before.
+    deferred_until: Option<i64>,
+    /// One of the messages was claimed before.
     previously_claimed: bool,
 }
 
-fn next(tx: &Transaction, session_id: i64, take: &ClaimLimits, now: i64) -> Result<Next> {
+fn next(tx: &Transaction, session_id: i64, limits: &ClaimLimits, now: i64) -> Result<Next> {
     let mut statement = tx.prepare_cached(&format!(
         "{SELECT} WHERE session_id = ?1 AND status = 'pending' ORDER BY id"
     ))?;
     let mut rows = statement.query([session_id])?;
-    let limit = take.limit.clamp(1, MESSAGES);
+    let limit = limits.limit.clamp(1, MAX_MESSAGES);
     let (mut next, mut events, mut bytes) = (Next::default(), 0, 0);
     while let Some(row) = rows.next()? {
-        let mut head = waiting(row)?;
+        let mut head = candidate(row)?;
         let summarizes = head.message.cause.summarizes();
         if summarizes && superseded(tx, session_id, &head.message, now)? {
             continue;
         }
-        if head.claims >= SUSPECT + DEATHS_ALONE {
-            give_up(tx, head.message.id, now)?;
+        if head.claims >= SUSPECT_CLAIMS + MAX_CLAIMS_ALONE {
+            fail_crashed(tx, head.message.id, now)?;
             continue;
         }
-        if let Some(at) = head.waits(now) {
-            next.until = Some(next.until.map_or(at, |u| u.min(at)));
+        if let Some(at) = head.deferred_until(now) {
+            next.deferred_until = Some(next.deferred_until.map_or(at, |until| until.min(at)));
             if head.retries > 0 {
-                continue; // failed alone: holds nobody up
+                continue; // A message that failed alone does not block the ones behind it.
             }
-            // Whoever is in front of it need not wait for company that cannot come.
+            // The messages before it cannot become a fuller batch, so they are claimed now.
             return Ok(next);
         }
-        if head.retries > 0 || head.claims >= SUSPECT {
+        if head.retries > 0 || head.claims >= SUSPECT_CLAIMS {
             if next.messages.is_empty() {
                 next.previously_claimed = head.claims > 0;
                 next.messages.push(reread(tx, head.message)?);
             }
             return Ok(next);
         }
-        let (event, weight) = (take.weigh)(&head.message);
+        let (event, weight) = (limits.weigh)(&head.message);
         bytes += weight;
         events += event;
-        if !next.messages.is_empty() && bytes > take.bytes {
+        if !next.messages.is_empty() && bytes > limits.bytes {
             return Ok(next);
         }
         if summarizes {
@@ -279,19 +288,20 @@ fn next(tx: &Transaction, session_id: i64, take: &ClaimLimits, now: i64) -> Resu
         }
         next.previously_claimed |= head.claims > 0;
         next.messages.push(head.message);
-        let full = events >= take.events || next.messages.len() >= limit || bytes >= take.bytes;
+        let full = events >= limits.events || next.messages.len() >= limit || bytes >= limits.bytes;
         if summarizes || full {
             return Ok(next);
         }
     }
-    if !take.flush {
+    if !limits.flush {
         next.messages.clear();
     }
     Ok(next)
 }
 
-/// A later `summarize` of the same prompt waits: this one is done with. The assistant's words
-/// pass on to that one if it has none, as a late closing has not; an error's text does not.
+/// Marks a `summarize` processed if a later one of the same prompt is pending. The later one, if
+/// it has no text (a `late` closing has none), inherits the assistant's message. The error text
+/// of a failed Stop is not inherited.
 fn superseded(tx: &Transaction, session_id: i64, message: &Message, now: i64) -> Result<bool> {
     let later: Option<i64> = tx
         .prepare_cached(
@@ -313,7 +323,8 @@ fn superseded(tx: &Transaction, session_id: i64, message: &Message, now: i64) ->
     Ok(true)
 }
 
-/// The text of a `summarize` may have come to it while the rows were read.
+/// Reads the text of a `summarize` again: [`superseded`] may have written it after the row was
+/// read.
 fn reread(tx: &Transaction, mut message: Message) -> Result<Message> {
     message.last_assistant_message = tx
         .prepare_cached("SELECT last_assistant_message FROM pending_messages WHERE id = ?1")?
@@ -321,7 +332,7 @@ fn reread(tx: &Transaction, mut message: Message) -> Result<Message> {
     Ok(message)
 }
 
-fn give_up(tx: &Transaction, id: i64, now: i64) -> Result<()> {
+fn fail_crashed(tx: &Transaction, id: i64, now: i64) -> Result<()> {
     tx.prepare_cached(
         "UPDATE pending_messages SET status = 'failed', error = 'its worker died',
            worker_pid = NULL, completed_at_epoch = ?2 WHERE id = ?1",
@@ -330,34 +341,35 @@ fn give_up(tx: &Transaction, id: i64, now: i64) -> Result<()> {
     Ok(())
 }
 
-/// Whether a batch that failed had one message or several.
+/// Whether a failed batch had one message or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchSize {
     Single,
     Several,
 }
 
-/// What became of messages that failed.
+/// The result of [`fail`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failed {
-    /// So many are tried no more.
+    /// Number of messages that are not retried any more.
     pub ended: u64,
-    /// The others not before then.
+    /// The other messages are deferred until this time.
     pub not_before: i64,
 }
 
-/// The batch could not be distilled. It goes back into the queue and waits: together 1 s, alone
-/// 1 s and 2 s; the third failure alone ends a message, and its payload is kept.
+/// Returns a batch that could not be distilled to the queue, with a backoff: 1 s for several
+/// messages; 1 s and then 2 s for one. At its third failure alone a message becomes `failed` and
+/// keeps its payload.
 pub fn fail(
     tx: &Transaction,
     session_id: i64,
     ids: &[i64],
     reason: &str,
-    company: BatchSize,
+    size: BatchSize,
     now: i64,
 ) -> Result<Failed> {
     let mut failed = Failed { ended: 0, not_before: now + 1000 };
-    let alone = i64::from(company == BatchSize::Single);
+    let alone = i64::from(size == BatchSize::Single);
     for id in ids {
         let retries: Option<i64> = tx
             .prepare_cached(
@@ -369,7 +381,7 @@ pub fn fail(
             .query_row(params![id, alone, reason, session_id], |r| r.get(0))
             .optional()?;
         let Some(retries) = retries else { continue };
-        if alone == 1 && retries >= FAILURES_ALONE {
+        if alone == 1 && retries >= MAX_FAILURES_ALONE {
             tx.prepare_cached(
                 "UPDATE pending_messages SET status = 'failed', completed_at_epoch = ?2
                  WHERE id = ?1",
@@ -389,7 +401,8 @@ pub fn fail(
     Ok(failed)
 }
 
-/// The batch waits for a reason that is not its own, until then: no failure, counted nowhere.
+/// Defers a batch for a reason outside it, such as a rate limit. This counts neither as a failure
+/// nor as a claim.
 pub fn defer(
     tx: &Transaction,
     session_id: i64,
@@ -408,7 +421,7 @@ pub fn defer(
     Ok(())
 }
 
-/// Whatever the session's worker has in hand, as [`release`].
+/// Releases all messages that the session's worker has claimed.
 pub fn release_all(tx: &Transaction, session_id: i64) -> Result<()> {
     let mut ids = tx.prepare_cached(
         "SELECT id FROM pending_messages WHERE session_id = ?1 AND status = 'processing'",
@@ -417,8 +430,8 @@ pub fn release_all(tx: &Transaction, session_id: i64) -> Result<()> {
     release(tx, session_id, &ids)
 }
 
-/// The worker gives its batch back in good order: as if it had never been claimed. What was
-/// forgotten meanwhile has left its id to another session's message.
+/// Returns a batch to the queue as if it had never been claimed. `session_id` is checked because
+/// SQLite may reuse the id of a forgotten message for a message of another session.
 pub fn release(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<()> {
     for id in ids {
         tx.prepare_cached(

@@ -17,8 +17,8 @@ struct World {
 }
 
 impl World {
-    /// One letter for each event of turn `t`: `p` a prompt, `q` one of the next turn, `t` a tool
-    /// (100 bytes), `S` a Stop, `c` a compaction.
+    /// One letter per event: `p` a prompt, `q` a prompt of another turn, `t` a tool use with 100
+    /// bytes of input, `S` a Stop, `c` a compaction.
     fn with(events: &str) -> World {
         let mut world = World { conn: memory(), now: 1_000_000 };
         world.more(events);
@@ -32,7 +32,7 @@ impl World {
                 't' => Kind::Tool,
                 'S' => Kind::Stop,
                 'c' => Kind::Start,
-                other => panic!("what is {other}?"),
+                other => panic!("unknown event {other}"),
             };
             self.now += 5_000;
             let mut event = Event::new(kind, "c", "s", self.now);
@@ -47,14 +47,14 @@ impl World {
         }
     }
 
-    fn claim(&mut self, take: ClaimLimits) -> Claim {
+    fn claim(&mut self, limits: ClaimLimits) -> Claim {
         let now = self.now;
-        write(&mut self.conn, |tx| claim(tx, 1, &take, 42, now))
+        write(&mut self.conn, |tx| claim(tx, 1, &limits, 42, now))
     }
 
-    /// Ids of the batch.
-    fn ids(&mut self, take: ClaimLimits) -> Vec<i64> {
-        match self.claim(take) {
+    /// Claims, and returns the ids of the batch.
+    fn ids(&mut self, limits: ClaimLimits) -> Vec<i64> {
+        match self.claim(limits) {
             Claim::Batch(batch) => batch.messages.iter().map(|m| m.id).collect(),
             _ => Vec::new(),
         }
@@ -67,16 +67,16 @@ impl World {
         });
     }
 
-    fn fail(&mut self, ids: &[i64], company: BatchSize) -> Failed {
+    fn fail(&mut self, ids: &[i64], size: BatchSize) -> Failed {
         let now = self.now;
-        write(&mut self.conn, |tx| fail(tx, 1, ids, "no", company, now))
+        write(&mut self.conn, |tx| fail(tx, 1, ids, "no", size, now))
     }
 
-    /// A worker takes the session over: the one before has died.
-    fn die(&mut self) {
+    /// The worker dies, and a new worker takes the session over.
+    fn replace_worker(&mut self) {
         let now = self.now;
         let mut fence = Fence::new("c", "s");
-        write(&mut self.conn, |tx| fence.enter(tx, now));
+        write(&mut self.conn, |tx| fence.check(tx, now));
     }
 
     fn state(&self, id: i64) -> String {
@@ -90,53 +90,53 @@ impl World {
     }
 }
 
-/// Every batch of a queue, one after the other.
-fn check(events: &str, take: ClaimLimits, expected: &[&[i64]]) {
+/// Claims and completes batches until the queue is empty, and compares their ids.
+fn check(events: &str, limits: ClaimLimits, expected: &[&[i64]]) {
     let mut world = World::with(events);
     let mut batches = Vec::new();
     loop {
-        let ids = world.ids(take);
+        let ids = world.ids(limits);
         if ids.is_empty() {
             break;
         }
         world.done(&ids);
         batches.push(ids);
     }
-    assert_eq!(batches, expected, "{events} {take:?}");
+    assert_eq!(batches, expected, "{events} {limits:?}");
 }
 
 #[test]
-fn up_to_the_first_summarize() {
+fn a_claim_ends_at_the_first_summarize() {
     check("ptttS", QUIET, &[&[1, 2, 3, 4]]);
     check("ptt", QUIET, &[]);
     check("ptt", ALL, &[&[1, 2]]);
-    check("ptScttS", ALL, &[&[1, 4, 5, 6]]); // three for one prompt: the newest
+    check("ptScttS", ALL, &[&[1, 4, 5, 6]]); // Three for one prompt: only the newest is left.
     check("ptSqtS", ALL, &[&[1, 2], &[3, 4]]);
     check("ptSqtt", QUIET, &[&[1, 2]]);
-    check("ptqtS", ALL, &[&[1, 2], &[3, 4]]); // interrupted
+    check("ptqtS", ALL, &[&[1, 2], &[3, 4]]); // The first turn was interrupted.
     check("", ALL, &[]);
 }
 
 #[test]
-fn much_is_taken_in_pieces() {
-    let take = |events, bytes, limit| ClaimLimits {
+fn a_claim_respects_its_limits() {
+    let limits = |events, bytes, limit| ClaimLimits {
         events,
         bytes,
         flush: false,
         limit,
         weigh: plain_weight,
     };
-    check("pttttS", take(3, 1 << 20, 256), &[&[1, 2, 3], &[4, 5]]);
-    check("pttttS", take(256, 1 << 20, 2), &[&[1, 2], &[3, 4], &[5]]);
-    check("pttttS", take(256, 1 << 20, 0), &[&[1], &[2], &[3], &[4], &[5]]);
-    check("pttttS", take(256, 250, 256), &[&[1, 2], &[3, 4, 5]]);
-    check("pttttS", take(256, 1, 256), &[&[1], &[2], &[3], &[4], &[5]]);
-    check("ptttt", take(3, 1 << 20, 256), &[&[1, 2, 3]]);
-    check("ptttt", take(256, 210, 256), &[&[1, 2], &[3, 4]]);
+    check("pttttS", limits(3, 1 << 20, 256), &[&[1, 2, 3], &[4, 5]]);
+    check("pttttS", limits(256, 1 << 20, 2), &[&[1, 2], &[3, 4], &[5]]);
+    check("pttttS", limits(256, 1 << 20, 0), &[&[1], &[2], &[3], &[4], &[5]]);
+    check("pttttS", limits(256, 250, 256), &[&[1, 2], &[3, 4, 5]]);
+    check("pttttS", limits(256, 1, 256), &[&[1], &[2], &[3], &[4], &[5]]);
+    check("ptttt", limits(3, 1 << 20, 256), &[&[1, 2, 3]]);
+    check("ptttt", limits(256, 210, 256), &[&[1, 2], &[3, 4]]);
 }
 
 #[test]
-fn a_batch_in_work_holds_the_rest() {
+fn a_batch_in_work_blocks_further_claims() {
     let mut world = World::with("ptt");
     assert_eq!(world.ids(ALL), [1, 2]);
     world.more("tS");
@@ -146,7 +146,7 @@ fn a_batch_in_work_holds_the_rest() {
 }
 
 #[test]
-fn what_waits_holds_all_behind_it() {
+fn a_deferred_message_blocks_the_messages_behind_it() {
     let mut world = World::with("pttS");
     let ids = world.ids(ALL);
     let failed = world.fail(&ids, BatchSize::Several);
@@ -154,14 +154,14 @@ fn what_waits_holds_all_behind_it() {
     assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == failed.not_before));
     world.now += 1000;
     assert_eq!(world.ids(ALL), [1, 2, 3]);
-    // A clock set back strands nothing.
+    // A time too far ahead is ignored: the clock was set back.
     let failed = world.fail(&[1, 2, 3], BatchSize::Several);
-    world.now = failed.not_before - BELIEVED_MS - 1;
+    world.now = failed.not_before - MAX_DEFER_MS - 1;
     assert_eq!(world.ids(ALL), [1, 2, 3]);
 }
 
 #[test]
-fn what_failed_alone_is_passed_over_and_ends_after_three() {
+fn a_message_that_failed_alone_is_skipped_and_fails_after_three() {
     let mut world = World::with("pttS");
     let one = ClaimLimits { limit: 1, ..ALL };
     for (n, pause) in [(1, 1000), (2, 2000)] {
@@ -172,7 +172,7 @@ fn what_failed_alone_is_passed_over_and_ends_after_three() {
         );
         assert_eq!(world.state(1), format!("pending {n} 0 no"));
         if n == 1 {
-            assert_eq!(world.ids(ALL), [2, 3], "not held up");
+            assert_eq!(world.ids(ALL), [2, 3], "not blocked by message 1");
             write(&mut world.conn, |tx| release(tx, 1, &[2, 3]));
         }
         world.now += pause;
@@ -186,22 +186,22 @@ fn what_failed_alone_is_passed_over_and_ends_after_three() {
         .unwrap();
     assert_eq!(kept, 100, "the payload is kept");
     assert_eq!(world.ids(ALL), [2, 3]);
-    // Nothing but what waits alone: until when.
+    // Only a message that failed alone is left: the claim says until when it is deferred.
     world.done(&[2]);
     let failed = world.fail(&[3], BatchSize::Single);
     assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == failed.not_before));
 }
 
 #[test]
-fn a_message_that_kills_its_workers_is_given_up() {
+fn a_message_that_crashes_its_workers_fails() {
     let mut world = World::with("pttS");
     for _ in 0..3 {
-        assert_eq!(world.ids(ALL), [1, 2, 3], "three die with the batch");
-        world.die();
+        assert_eq!(world.ids(ALL), [1, 2, 3], "three workers die with the batch");
+        world.replace_worker();
     }
     for n in 1..=5 {
-        assert_eq!(world.ids(ALL), [1], "alone, {n}");
-        world.die();
+        assert_eq!(world.ids(ALL), [1], "claim {n} alone");
+        world.replace_worker();
     }
     assert_eq!(world.state(1), "pending 0 8");
     assert_eq!(world.ids(ALL), [2], "the next suspect");
@@ -209,13 +209,13 @@ fn a_message_that_kills_its_workers_is_given_up() {
     let restarts: i64 =
         world.conn.query_row("SELECT restarts FROM sessions", [], |r| r.get(0)).unwrap();
     assert_eq!(restarts, 8);
-    // A failure says that the worker lived.
+    // A failure proves that the worker survived, so it clears `claims`.
     world.fail(&[2], BatchSize::Single);
     assert_eq!(world.state(2), "pending 1 0 no");
 }
 
 #[test]
-fn given_back_is_as_if_never_claimed() {
+fn a_release_undoes_the_claim() {
     let mut world = World::with("pttS");
     for _ in 0..9 {
         let ids = world.ids(ALL);
@@ -223,7 +223,7 @@ fn given_back_is_as_if_never_claimed() {
         write(&mut world.conn, |tx| release(tx, 1, &ids));
     }
     assert_eq!(world.state(1), "pending 0 0");
-    // Not by a worker of another session, to which the ids once belonged.
+    // A worker of another session cannot change them, even if it names the same ids.
     let ids = world.ids(ALL);
     write(&mut world.conn, |tx| {
         release(tx, 2, &ids)?;
@@ -233,22 +233,26 @@ fn given_back_is_as_if_never_claimed() {
 }
 
 #[test]
-fn two_owners_have_one_effect() {
+fn a_second_worker_fences_the_first() {
     let mut world = World::with("pttS");
     let (mut first, mut second) = (Fence::new("c", "s"), Fence::new("c", "s"));
     let now = world.now;
-    assert_eq!(write(&mut world.conn, |tx| first.enter(tx, now)), Some(1));
+    assert_eq!(write(&mut world.conn, |tx| first.check(tx, now)), Some(1));
     let Claim::Batch(batch) = world.claim(ALL) else { panic!() };
-    assert_eq!(write(&mut world.conn, |tx| second.enter(tx, now)), Some(1));
-    assert_eq!(world.state(1), "pending 0 1", "back in the queue, its claim remembered");
+    assert_eq!(write(&mut world.conn, |tx| second.check(tx, now)), Some(1));
+    assert_eq!(world.state(1), "pending 0 1", "back in the queue, and its claim still counts");
     let tx = world.conn.transaction().unwrap();
-    assert!(matches!(first.enter(&tx, now), Err(StoreError::Fenced)));
+    assert!(matches!(first.check(&tx, now), Err(StoreError::Fenced)));
     drop(tx);
-    assert_eq!(write(&mut world.conn, |tx| second.enter(tx, now)), Some(1), "once is enough");
+    assert_eq!(
+        write(&mut world.conn, |tx| second.check(tx, now)),
+        Some(1),
+        "a later check takes nothing"
+    );
     assert_eq!(world.ids(ALL), [1, 2, 3]);
     let generation = world.conn.query_row("SELECT generation FROM sessions", [], |r| r.get(0));
     assert_eq!(generation, Ok(2));
-    // Without the fence the second claim would take the first one's result for its own.
+    // Without the token, the first worker's result would be stored for the second claim.
     let done = write(&mut world.conn, |tx| {
         commit::complete(tx, 1, &batch, &Distilled::default(), Attribution::one("x"), now)
     });
@@ -256,21 +260,21 @@ fn two_owners_have_one_effect() {
 }
 
 #[test]
-fn the_fence_waits_for_the_session_to_exist() {
+fn the_token_is_taken_once_the_session_has_a_row() {
     let mut world = World::with("");
     let mut fence = Fence::new("c", "s");
-    assert_eq!(write(&mut world.conn, |tx| fence.enter(tx, 1)), None);
+    assert_eq!(write(&mut world.conn, |tx| fence.check(tx, 1)), None);
     world.more("p");
-    assert_eq!(write(&mut world.conn, |tx| fence.enter(tx, 1)), Some(1));
-    // The database was set aside; another file knows nothing of us.
+    assert_eq!(write(&mut world.conn, |tx| fence.check(tx, 1)), Some(1));
+    // The database was replaced; the new file has no row of the session.
     world.conn = memory();
-    assert_eq!(write(&mut world.conn, |tx| fence.enter(tx, 1)), None);
+    assert_eq!(write(&mut world.conn, |tx| fence.check(tx, 1)), None);
     world.more("p");
-    assert_eq!(write(&mut world.conn, |tx| fence.enter(tx, 1)), Some(1));
+    assert_eq!(write(&mut world.conn, |tx| fence.check(tx, 1)), Some(1));
 }
 
 #[test]
-fn what_waits_for_a_reason_has_not_failed_and_holds_what_is_behind_it() {
+fn a_deferral_is_no_failure_and_blocks_the_messages_behind_it() {
     let mut w = World::with("ptSqtS");
     assert_eq!(w.ids(ALL), [1, 2]);
     let until = w.now + 60_000;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
-use super::queue::BELIEVED_MS;
+use super::queue::MAX_DEFER_MS;
 
 /// Why a message that somebody gave up stands where it stands.
 pub const ABORTED: &str = "aborted";
@@ -103,7 +103,7 @@ pub fn sessions_with_work(
          FROM part JOIN sessions s ON s.id = part.session_id
          GROUP BY s.id ORDER BY s.last_event_epoch DESC, s.id DESC",
     )?;
-    let rows = rows.query_map(params![but, now, BELIEVED_MS], |r| {
+    let rows = rows.query_map(params![but, now, MAX_DEFER_MS], |r| {
         Ok(SessionWork {
             session_id: r.get(0)?,
             client: r.get(1)?,

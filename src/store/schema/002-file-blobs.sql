@@ -1,2 +1,2 @@
--- Of a tool's use: its files as they were when it was over, JSON, [{"path":…,"blob":…}].
+-- The files of a tool use and their git blob hashes after it: JSON, [{"path":…,"blob":…}].
 ALTER TABLE pending_messages ADD COLUMN files TEXT;

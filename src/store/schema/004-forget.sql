@@ -1,6 +1,6 @@
--- What was forgotten leaves its name: so that no import brings it back, no late event begins its
--- session anew, and no other memory is given its number. Of a session two are left: its uuid, and
--- a hash of client and session id.
+-- Ids of forgotten rows. They keep an import from restoring a row, a late event from starting a
+-- forgotten session again, and a new row from reusing a number. A session leaves two tombstones:
+-- its uuid, and a hash of client and session id.
 CREATE TABLE IF NOT EXISTS tombstones (
   uuid     TEXT PRIMARY KEY,
   kind     TEXT NOT NULL,
