@@ -3,18 +3,13 @@
 use std::ops::Range;
 
 use super::json;
-use super::squeeze::Squeeze;
+use super::squeeze::{Squeeze, marker};
 
 /// How far a cut moves so that it does not divide a word. Text that is looked through for
 /// secrets has as much more at each side of the cut: the word that straddles it goes.
 pub const SPARE: usize = 4 << 10;
 /// Strings in JSON are not cut shorter; then the JSON has too many of them.
 const MIN_STRING: usize = 128;
-
-/// What stands in place of `n` bytes.
-pub fn marker(n: usize) -> String {
-    format!("…[{n} bytes cut]…")
-}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Form {

@@ -3,7 +3,6 @@
 //!
 //! It takes what it is given for JSON and checks no grammar; a parser has the last word.
 
-use super::cut;
 use super::json;
 use super::tags::Watch;
 
@@ -283,7 +282,7 @@ impl Squeeze {
             let head = &self.out[text.start + 1..];
             let end = (0..head.len()).rev().find(|&at| json::is_boundary(head, at)).unwrap_or(0);
             self.out.truncate(text.start + 1 + end);
-            let note = cut::marker(text.len - end - tail.len());
+            let note = marker(text.len - end - tail.len());
             self.out.extend_from_slice(note.as_bytes());
             self.out.extend_from_slice(tail);
         }
@@ -329,4 +328,9 @@ fn escape_len(bytes: &[u8]) -> Option<usize> {
         b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
         _ => Some(2),
     }
+}
+
+/// Stands in place of `n` bytes.
+pub fn marker(n: usize) -> String {
+    format!("…[{n} bytes cut]…")
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use super::parse::{OLLAMA, OLLAMA_URL, host};
 use super::prices::{Price, Prices};
-use super::resolve::Values;
-use super::unit::{OLLAMA, OLLAMA_URL, host};
+use super::values::Values;
 
 #[derive(Clone, Debug)]
 pub struct Agent {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
 use super::keys::{self, Key};
-use super::unit::{Unit, words};
+use super::parse::words;
+use super::unit::Unit;
 
 /// Sets one setting. Lists are written as arrays, counts as numbers.
 ///

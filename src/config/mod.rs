@@ -11,10 +11,12 @@ mod child_env;
 pub mod edit;
 mod environment;
 mod keys;
+mod parse;
 mod prices;
 mod resolve;
 pub mod secrets;
 mod unit;
+mod values;
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,9 +29,10 @@ pub use agent::{Agent, Allowance, Claude, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
 pub use environment::process_env;
 pub use keys::{BACKENDS, Key, check, find, nearest};
+pub use parse::{is_key_name, parse_duration};
 pub use prices::Price;
-pub use resolve::{Value, ValueSource, env_name};
-pub use unit::parse_duration;
+pub use resolve::env_name;
+pub use values::{Value, ValueSource};
 
 /// The environment, as a function so that tests bring their own.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;

@@ -4,6 +4,8 @@
 //! (`agent.prices`) are looked at first. A model that nobody has a price for counts as the
 //! dearest one that is known: a budget of money holds all the same.
 
+use super::parse::{parse_money, words};
+
 /// Dollars for a million tokens of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Price {
@@ -40,7 +42,7 @@ impl Prices {
     /// # Errors
     /// What is wrong with a line.
     pub fn parse(text: &str) -> Result<Prices, String> {
-        let lines = super::unit::words(text).chain(super::unit::words(DEFAULT));
+        let lines = words(text).chain(words(DEFAULT));
         let prices = lines.map(|line| {
             price(line).ok_or_else(|| {
                 format!("'{line}' is no price: write model=in/out, in dollars for a million tokens")
@@ -78,7 +80,7 @@ impl Prices {
 /// One line. What is not said of the cache costs what other input does.
 fn price(line: &str) -> Option<(String, Price)> {
     let (model, dollars) = line.split_once('=')?;
-    let mut dollars = dollars.split('/').map(|d| super::unit::parse_money(d.trim()));
+    let mut dollars = dollars.split('/').map(|d| parse_money(d.trim()));
     let (input, output) = (dollars.next()??, dollars.next()??);
     let cache_read = dollars.next().unwrap_or(Some(input))?;
     let cache_write = dollars.next().unwrap_or(Some(input))?;

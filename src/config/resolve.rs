@@ -1,31 +1,12 @@
 //! From what the environment and the config file say to what holds: each setting once, by the
 //! table, with who said so, and a sentence for whatever cannot be used.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use super::keys::{self, KEYS, Key};
-use super::prices::Prices;
-use super::unit::{self, parse_bytes, parse_duration, parse_money};
+use super::values::{Value, ValueSource, Values};
 use super::{Agent, Config, Context, Env, Hook, Limits, Queue, Worker};
-
-/// A setting as it holds.
-#[derive(Clone, Debug)]
-pub struct Value {
-    pub key: &'static Key,
-    pub text: Cow<'static, str>,
-    pub origin: ValueSource,
-}
-
-/// Who said so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueSource {
-    Default,
-    File,
-    Environment,
-}
 
 impl Config {
     /// `config_in_project`: the file lies in the project, so its private keys are not believed.
@@ -40,13 +21,9 @@ impl Config {
         let values = KEYS
             .iter()
             .map(|key| resolve(key, env, said.get(key.name), config_in_project, &mut problems));
-        Values(values.collect()).build(problems)
+        Config::build(Values(values.collect()), problems)
     }
 }
-
-/// Every setting as it holds, in the order of the table.
-#[derive(Clone)]
-pub(super) struct Values(Arc<[Value]>);
 
 fn resolve(
     key: &'static Key,
@@ -89,83 +66,48 @@ fn resolve(
     }
 }
 
-impl Values {
-    fn value(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|value| value.key.name == name);
-        found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
-    }
-
-    /// What somebody said of it; `None`: the default holds.
-    pub(super) fn said(&self, name: &str) -> Option<String> {
-        let found = self.0.iter().find(|value| value.key.name == name)?;
-        (found.origin != ValueSource::Default).then(|| found.text.trim().to_owned())
-    }
-
-    pub(super) fn text(&self, name: &str) -> String {
-        self.value(name).trim().to_owned()
-    }
-
-    pub(super) fn time(&self, name: &str) -> Duration {
-        parse_duration(self.value(name)).expect("checked")
-    }
-
-    pub(super) fn size(&self, name: &str) -> usize {
-        parse_bytes(self.value(name)).expect("checked") as usize
-    }
-
-    pub(super) fn money(&self, name: &str) -> f64 {
-        parse_money(self.value(name)).expect("checked")
-    }
-
-    pub(super) fn words(&self, name: &str) -> Vec<String> {
-        unit::words(self.value(name)).map(str::to_owned).collect()
-    }
-
-    pub(super) fn prices(&self, name: &str) -> Prices {
-        Prices::parse(self.value(name)).expect("checked")
-    }
-
-    fn build(self, problems: Vec<String>) -> Config {
+impl Config {
+    fn build(values: Values, problems: Vec<String>) -> Config {
         let exclude =
-            self.words("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
+            values.words("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
         Config {
             hook: Hook {
-                deadline: self.time("hook.deadline"),
-                end_deadline: self.time("hook.end_deadline"),
-                accept: self.time("hook.accept"),
-                ring: self.time("hook.ring"),
-                stdin: self.time("hook.stdin"),
+                deadline: values.time("hook.deadline"),
+                end_deadline: values.time("hook.end_deadline"),
+                accept: values.time("hook.accept"),
+                ring: values.time("hook.ring"),
+                stdin: values.time("hook.stdin"),
             },
             capture: Limits {
-                input: self.size("capture.input"),
-                response: self.size("capture.response"),
-                text: self.size("capture.text"),
+                input: values.size("capture.input"),
+                response: values.size("capture.response"),
+                text: values.size("capture.text"),
             },
-            spool_max: self.size("spool.max"),
+            spool_max: values.size("spool.max"),
             agent: Arc::new(LazyLock::new({
-                let values = self.clone();
+                let values = values.clone();
                 Box::new(move || Agent::from(&values))
             })),
             worker: Worker {
-                linger: self.time("worker.linger"),
-                idle_timeout: self.time("worker.idle_timeout"),
-                max_age: self.time("worker.max_age"),
-                hang_timeout: self.time("worker.hang_timeout"),
-                end_deadline: self.time("worker.end_deadline"),
-                client_grace: self.time("worker.client_grace"),
-                peer_timeout: self.time("worker.peer_timeout"),
-                connections: self.size("worker.connections"),
+                linger: values.time("worker.linger"),
+                idle_timeout: values.time("worker.idle_timeout"),
+                max_age: values.time("worker.max_age"),
+                hang_timeout: values.time("worker.hang_timeout"),
+                end_deadline: values.time("worker.end_deadline"),
+                client_grace: values.time("worker.client_grace"),
+                peer_timeout: values.time("worker.peer_timeout"),
+                connections: values.size("worker.connections"),
             },
             context: Context {
-                tokens: self.size("context.tokens"),
-                sources: self.words("context.sources"),
+                tokens: values.size("context.tokens"),
+                sources: values.words("context.sources"),
             },
-            queue: Queue { keep: self.time("queue.keep"), stuck: self.time("queue.stuck") },
-            resume_max_age: self.time("resume.max_age"),
-            log_max: self.size("log.max") as u64,
+            queue: Queue { keep: values.time("queue.keep"), stuck: values.time("queue.stuck") },
+            resume_max_age: values.time("resume.max_age"),
+            log_max: values.size("log.max") as u64,
             exclude,
             problems,
-            values: self.0,
+            values: values.0,
         }
     }
 }
@@ -211,6 +153,7 @@ fn collect(prefix: &str, table: &toml::Table, flat: &mut BTreeMap<String, String
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::time::Duration;
 
     use super::*;
 

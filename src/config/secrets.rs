@@ -139,13 +139,6 @@ pub fn unset(path: &Path, name: &str) -> Result<bool, String> {
     Ok(known)
 }
 
-/// Whether a key may bear this name, as variables do. Not one small letter, which every key has:
-/// who types a key where its name belongs is told so.
-pub fn is_name(name: &str) -> bool {
-    let fine = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.chars().all(fine) && name.starts_with(|c: char| c.is_ascii_uppercase())
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;

@@ -11,6 +11,7 @@
 
 pub mod accept;
 pub mod agent_sessions;
+mod batch_context;
 pub mod commit;
 mod dedupe;
 pub mod ensure;

@@ -3,6 +3,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::batch_context;
 use super::commit::{self, SummaryKind};
 use super::error::Result;
 use super::queue;
@@ -42,7 +43,7 @@ pub fn next_due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
     messages.reverse();
     // An earlier Stop of the same prompt is done with by this one.
     messages.retain(|m| !m.cause.summarizes() || m.id == id);
-    Ok(Some(commit::load_batch_context(tx, session_id, messages)?))
+    Ok(Some(batch_context::load(tx, session_id, messages)?))
 }
 
 /// Stores the summary that was made of what was [`due`], unless it has been answered meanwhile.

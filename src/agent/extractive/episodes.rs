@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::edit::{Edit, Made};
 use super::reading::{Event, What};
-use super::run::{Check, CheckKind, Run};
+use super::run::Run;
+use super::tools::{Check, CheckKind};
 use super::work::{Fix, Trouble, Work, merge};
 use crate::memory::Origin;
 

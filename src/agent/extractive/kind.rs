@@ -2,8 +2,8 @@
 //! the prompt, then what happened.
 
 use super::edit::Made;
-use super::run::CheckKind;
 use super::sentences::{self, Sentence};
+use super::tools::CheckKind;
 use super::words;
 use super::work::{Fix, Work};
 

@@ -3,6 +3,7 @@
 
 use super::payload::Payload;
 use super::shell::{self, Simple};
+use super::tools::{Check, CheckKind};
 use super::trouble;
 use super::verdict::{self, Verdict};
 use super::{prose, tools};
@@ -29,26 +30,6 @@ pub struct Run {
     pub fetched: Option<String>,
     /// Output worth quoting when it is the web's.
     pub gist: String,
-}
-
-/// Something that passes or fails.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Check {
-    /// What must pass for a failure of it to be over: `cargo test`, `terraform apply`.
-    pub key: String,
-    pub kind: CheckKind,
-    /// The toolchain, for a test that passes proves that its code compiles.
-    pub chain: String,
-    pub words: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckKind {
-    Test,
-    Build,
-    Lint,
-    /// Any other command that matters: a script, a deployment.
-    Other,
 }
 
 #[derive(Clone, Debug, PartialEq)]

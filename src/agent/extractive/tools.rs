@@ -4,7 +4,6 @@
 //! failure may matter; nothing is concluded from its success.
 
 use super::prose::fit;
-use super::run::{Check, CheckKind};
 use super::shell::Simple;
 
 /// Programs that only look, or that say nothing by succeeding or failing.
@@ -47,6 +46,26 @@ const LOOKING: [&str; 26] = [
     "rev-parse",
     "explain",
 ];
+
+/// Something that passes or fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// What must pass for a failure of it to be over: `cargo test`, `terraform apply`.
+    pub key: String,
+    pub kind: CheckKind,
+    /// The toolchain, for a test that passes proves that its code compiles.
+    pub chain: String,
+    pub words: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckKind {
+    Test,
+    Build,
+    Lint,
+    /// Any other command that matters: a script, a deployment.
+    Other,
+}
 
 /// The check a command is, if it is one.
 pub fn check(part: &Simple) -> Option<Check> {

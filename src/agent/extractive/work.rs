@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::edit::{Edit, Made};
 use super::kind;
-use super::run::{Check, CheckKind, Commit};
+use super::run::Commit;
+use super::tools::{Check, CheckKind};
 use super::verdict::Verdict;
 use crate::memory::Origin;
 

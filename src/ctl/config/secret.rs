@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::super::table::{Cell, column, table};
 use super::super::{format, terminal};
 use crate::config::secrets::{self, KeySource, Secret};
-use crate::config::{Agent, BACKENDS, Settings, default_key_names, nearest, process_env};
+use crate::config::{
+    Agent, BACKENDS, Settings, default_key_names, is_key_name, nearest, process_env,
+};
 use crate::failure::{Context, Result, failed, usage};
 
 /// No key is as long.
@@ -59,7 +61,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 }
 
 fn set(settings: &Settings, name: &str) -> Result<()> {
-    if !secrets::is_name(name) {
+    if !is_key_name(name) {
         // Perhaps the key itself, typed where its name belongs: it is not repeated.
         return Err(usage("that is no name of a key")
             .hint("as ANTHROPIC_API_KEY; the key itself is asked for"));

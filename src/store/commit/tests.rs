@@ -2,7 +2,7 @@ use memctl_proto::event::{Event, Kind, Project, SeenFile, Tool};
 use rusqlite::Connection;
 
 use super::*;
-use crate::memory::Origin;
+use crate::memory::{Earlier, Origin, Prompt, Summary};
 use crate::store::accept::accept;
 use crate::store::queue::{Claim, ClaimLimits, claim, plain_weight};
 use crate::store::queue_admin::{self, Selection};

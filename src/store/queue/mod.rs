@@ -13,7 +13,7 @@
 use memctl_proto::event::SeenFile;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::commit;
+use super::batch_context;
 use super::error::{Result, StoreError};
 use super::lock::FileId;
 use crate::memory::{Batch, Cause, Message};
@@ -232,7 +232,7 @@ pub fn claim(
     for message in &messages {
         stamp.execute(params![message.id, pid, now])?;
     }
-    let batch = commit::load_batch_context(tx, session_id, messages)?;
+    let batch = batch_context::load(tx, session_id, messages)?;
     Ok(Claim::Batch(Box::new(Batch { previously_claimed, ..batch })))
 }
 
@@ -319,8 +319,29 @@ fn superseded(tx: &Transaction, session_id: i64, message: &Message, now: i64) ->
         )?
         .execute([later, message.id])?;
     }
-    commit::mark_processed(tx, message.id, now)?;
+    mark_processed(tx, message.id, now)?;
     Ok(true)
+}
+
+/// Marks a message processed. It keeps its ids, so that a late repeat is recognized, and loses its
+/// payload.
+///
+/// `REPLACE` deletes the row and inserts it again. An update in place would leave the page nearly
+/// empty, because SQLite merges pages only where a row is deleted: 350 events of real sessions took
+/// 670 KB in this table with an update, and take 98 KB with `REPLACE`.
+pub(super) fn mark_processed(tx: &Transaction, id: i64, now: i64) -> Result<()> {
+    tx.prepare_cached(
+        "REPLACE INTO pending_messages (id, event_id, session_id, content_session_id, turn_id,
+           tool_use_id, agent_id, agent_type, message_type, event, tool_name, prompt_number,
+           status, retry_count, claims, created_at_epoch, started_processing_at_epoch,
+           completed_at_epoch)
+         SELECT id, event_id, session_id, content_session_id, turn_id, tool_use_id, agent_id,
+           agent_type, message_type, event, tool_name, prompt_number, 'processed', retry_count,
+           claims, created_at_epoch, started_processing_at_epoch, ?2
+         FROM pending_messages WHERE id = ?1",
+    )?
+    .execute([id, now])?;
+    Ok(())
 }
 
 /// Reads the text of a `summarize` again: [`superseded`] may have written it after the row was

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::Distilled;
 use crate::store::accept::accept;
-use crate::store::commit::{Attribution, Completed};
+use crate::store::commit::{self, Attribution, Completed};
 use crate::store::testing::{memory, write};
 
 const ALL: ClaimLimits =
@@ -62,9 +62,7 @@ impl World {
 
     fn done(&mut self, ids: &[i64]) {
         let now = self.now;
-        write(&mut self.conn, |tx| {
-            ids.iter().try_for_each(|id| commit::mark_processed(tx, *id, now))
-        });
+        write(&mut self.conn, |tx| ids.iter().try_for_each(|id| mark_processed(tx, *id, now)));
     }
 
     fn fail(&mut self, ids: &[i64], size: BatchSize) -> Failed {

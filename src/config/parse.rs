@@ -1,0 +1,102 @@
+//! Parsers of the texts that settings consist of.
+
+use std::time::Duration;
+
+/// The word for [`OLLAMA_URL`].
+pub const OLLAMA: &str = "ollama";
+/// Where Ollama listens unless it is told otherwise.
+pub const OLLAMA_URL: &str = "http://127.0.0.1:11434/v1";
+
+/// What stands between commas.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|w| !w.is_empty())
+}
+
+/// `500ms`, `30s`, `5min`, `2h`, `90d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let n: u64 = text[..digits].parse().ok()?;
+    let ms = match text[digits..].trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "min" | "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(n.checked_mul(ms)?))
+}
+
+/// `64KiB`, `20MiB`, `10000`.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let n: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "B" => 1,
+        "KiB" | "K" | "k" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        _ => return None,
+    };
+    n.checked_mul(unit)
+}
+
+/// Dollars, none below zero.
+pub fn parse_money(text: &str) -> Option<f64> {
+    let plain = |c: char| c.is_ascii_digit() || c == '.';
+    let dollars: f64 = text.parse().ok()?;
+    (text.chars().all(plain) && dollars.is_finite()).then_some(dollars)
+}
+
+/// The host of `scheme://host[:port]/path`, without brackets; `None`: it is no such thing, or
+/// says more than where.
+pub fn host(url: &str) -> Option<&str> {
+    let rest = ["https://", "http://", "socks5://", "socks5h://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme))?;
+    if url.contains(|c: char| c.is_whitespace() || c.is_control() || "?#@\\".contains(c)) {
+        return None;
+    }
+    let authority = rest.split('/').next()?;
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(v6) => v6.split_once(']')?,
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let port_is_fine = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok();
+    (!host.is_empty() && port_is_fine).then_some(host)
+}
+
+/// Whether an API key may have this name. Uppercase only: a key pasted as its name is rejected.
+pub fn is_key_name(name: &str) -> bool {
+    let fine = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.chars().all(fine) && name.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_and_no_more() {
+        let check = |url, want| assert_eq!(host(url), want, "{url}");
+        check("https://api.example.com", Some("api.example.com"));
+        check("http://localhost:11434/v1", Some("localhost"));
+        check("http://[::1]:8080/v1", Some("::1"));
+        check("socks5://10.0.0.1:1080", Some("10.0.0.1"));
+        check("api.example.com", None);
+        check("https://", None);
+        check("https://:80", None);
+        check("https://h:port/", None);
+        check("https://user:secret@h/", None);
+        check("https://h/v1?key=secret", None);
+        check("https://h /", None);
+        check("file:///etc/passwd", None);
+    }
+
+    #[test]
+    fn sizes_and_times_have_units() {
+        assert_eq!(parse_bytes("32KiB"), Some(32 << 10));
+        assert_eq!(parse_duration("24h"), Some(Duration::from_secs(86_400)));
+        assert_eq!(parse_duration("24"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! The settings after they were resolved, and how the rest of this module reads them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::keys::Key;
+use super::parse;
+use super::prices::Prices;
+
+/// A setting as it holds.
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub key: &'static Key,
+    pub text: Cow<'static, str>,
+    pub origin: ValueSource,
+}
+
+/// Who said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueSource {
+    Default,
+    File,
+    Environment,
+}
+
+/// Every setting as it holds, in the order of the table.
+#[derive(Clone)]
+pub(super) struct Values(pub(super) Arc<[Value]>);
+
+impl Values {
+    fn value(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|value| value.key.name == name);
+        found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
+    }
+
+    /// What somebody said of it; `None`: the default holds.
+    pub(super) fn said(&self, name: &str) -> Option<String> {
+        let found = self.0.iter().find(|value| value.key.name == name)?;
+        (found.origin != ValueSource::Default).then(|| found.text.trim().to_owned())
+    }
+
+    pub(super) fn text(&self, name: &str) -> String {
+        self.value(name).trim().to_owned()
+    }
+
+    pub(super) fn time(&self, name: &str) -> Duration {
+        parse::parse_duration(self.value(name)).expect("checked")
+    }
+
+    pub(super) fn size(&self, name: &str) -> usize {
+        parse::parse_bytes(self.value(name)).expect("checked") as usize
+    }
+
+    pub(super) fn money(&self, name: &str) -> f64 {
+        parse::parse_money(self.value(name)).expect("checked")
+    }
+
+    pub(super) fn words(&self, name: &str) -> Vec<String> {
+        parse::words(self.value(name)).map(str::to_owned).collect()
+    }
+
+    pub(super) fn prices(&self, name: &str) -> Prices {
+        Prices::parse(self.value(name)).expect("checked")
+    }
+}

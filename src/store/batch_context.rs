@@ -1,0 +1,127 @@
+//! What a memory agent is given with the messages of a batch: the prompts they belong to and what
+//! was made before.
+
+use std::path::PathBuf;
+
+use rusqlite::{OptionalExtension, Row, Transaction};
+
+use super::error::Result;
+use super::projects;
+use crate::memory::{Batch, Earlier, Message, Origin, Prompt, Rolling, Summary};
+
+/// The batch of these messages: with the prompts they belong to and what was made before.
+pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) -> Result<Batch> {
+    let mut numbers: Vec<i64> = messages.iter().map(|m| m.prompt_number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut prompts: Vec<Prompt> = Vec::new();
+    for number in numbers {
+        for prompt in prompts_of_turn(tx, session_id, number)? {
+            if !prompts.iter().any(|p| p.number == prompt.number) {
+                prompts.push(prompt);
+            }
+        }
+    }
+    prompts.sort_by_key(|p| p.number);
+    let (mut earlier, mut previous, mut previous_turn) = (Vec::new(), None, None);
+    if let Some(last) = messages.last() {
+        let mut turn: Vec<i64> =
+            prompts_of_turn(tx, session_id, last.prompt_number)?.iter().map(|p| p.number).collect();
+        if turn.is_empty() {
+            turn.push(last.prompt_number);
+        }
+        for number in turn {
+            earlier.extend(observed(tx, session_id, number)?);
+        }
+    }
+    if let Some(last) = messages.last().filter(|m| m.cause.summarizes()) {
+        previous = tx
+            .prepare_cached(&format!("{SUMMARY} AND prompt_number = ?2 AND external_id IS NULL"))?
+            .query_row([session_id, last.prompt_number], |r| Ok((summary(r)?, r.get(8)?)))
+            .optional()?
+            .map(|(summary, turn)| {
+                previous_turn = turn;
+                summary
+            });
+    }
+    Ok(Batch {
+        project_root: projects::root_of(tx, session_id)?.map(PathBuf::from),
+        messages,
+        prompts,
+        earlier,
+        previous,
+        previous_turn,
+        rolling: rolling(tx, session_id)?,
+        previously_claimed: false,
+    })
+}
+
+fn prompts_of_turn(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Prompt>> {
+    let mut rows = tx.prepare_cached(
+        "SELECT p.prompt_number, ifnull(p.prompt_text, '') FROM user_prompts n
+         JOIN user_prompts p ON p.session_id = n.session_id
+           AND (p.id = n.id OR p.turn_id = n.turn_id)
+         WHERE n.session_id = ?1 AND n.prompt_number = ?2 ORDER BY p.prompt_number",
+    )?;
+    let rows = rows
+        .query_map([session_id, number], |r| Ok(Prompt { number: r.get(0)?, text: r.get(1)? }))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn observed(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlier>> {
+    let mut rows = tx.prepare_cached(
+        "SELECT id, prompt_number, agent_id, origin, type, title, facts, files_read, files_modified,
+           narrative FROM observations WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL
+           AND superseded_by IS NULL ORDER BY id",
+    )?;
+    let rows = rows.query_map([session_id, number], |r| {
+        Ok(Earlier {
+            id: r.get(0)?,
+            prompt_number: r.get(1)?,
+            agent_id: r.get(2)?,
+            origin: Origin::parse(&r.get::<_, String>(3)?).unwrap_or_default(),
+            kind: r.get(4)?,
+            title: r.get(5)?,
+            facts: list(r.get(6)?),
+            files_read: list(r.get(7)?),
+            files_modified: list(r.get(8)?),
+            narrative: r.get(9)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const SUMMARY: &str = "SELECT request, investigated, learned, completed, next_steps, notes,
+   files_read, files_modified, turn_id FROM session_summaries WHERE session_id = ?1 AND NOT hidden";
+
+fn summary(r: &Row) -> rusqlite::Result<Summary> {
+    Ok(Summary {
+        request: r.get(0)?,
+        investigated: r.get(1)?,
+        learned: r.get(2)?,
+        completed: r.get(3)?,
+        next_steps: r.get(4)?,
+        notes: r.get(5)?,
+        files_read: list(r.get(6)?),
+        files_modified: list(r.get(7)?),
+    })
+}
+
+fn rolling(tx: &Transaction, session_id: i64) -> Result<Rolling> {
+    let mut rows = tx.prepare_cached(&format!("{SUMMARY} ORDER BY prompt_number DESC LIMIT 2"))?;
+    let summaries = rows.query_map([session_id], summary)?;
+    let mut summaries = summaries.collect::<rusqlite::Result<Vec<_>>>()?;
+    summaries.reverse();
+    let mut rows = tx.prepare_cached(
+        "SELECT title FROM observations WHERE session_id = ?1 AND external_id IS NULL
+         ORDER BY prompt_number DESC, id DESC LIMIT 20",
+    )?;
+    let titles = rows.query_map([session_id], |r| r.get(0))?;
+    let mut titles = titles.collect::<rusqlite::Result<Vec<_>>>()?;
+    titles.reverse();
+    Ok(Rolling { summaries, titles })
+}
+
+fn list(text: String) -> Vec<String> {
+    serde_json::from_str(&text).unwrap_or_default()
+}
