@@ -36,6 +36,7 @@ mod log;
 mod paths;
 mod process;
 mod testpoint;
+mod text;
 
 use std::ffi::{CStr, OsString, c_char, c_int};
 use std::io::Write;

@@ -2,12 +2,15 @@
 //! control characters. The parser is taken in by its files, for memctl is no library.
 
 #![no_main]
-#![allow(dead_code, reason = "of these files the parser is used and nothing else")]
+#![allow(dead_code, unused_imports, reason = "of these files only the parser is used")]
 
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../src/memory.rs"]
 mod memory;
+
+#[path = "../../src/text/mod.rs"]
+mod text;
 
 #[path = "../../src/agent"]
 mod agent {
@@ -18,8 +21,8 @@ mod agent {
 
 use agent::parse::{Parsed, parse};
 
-/// In characters, with the sign of a cut.
-const LONGEST: usize = 2001;
+/// In characters.
+const LONGEST: usize = 2000;
 
 fn check(text: &str) {
     assert!(text.chars().count() <= LONGEST, "{} characters", text.chars().count());

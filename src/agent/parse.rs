@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::tags::{self, Tag};
 use crate::memory::Summary;
+use crate::text::{collapse_spaces, truncate};
 
 /// Longest kept of each field, in characters, and most items of a list.
 const TITLE: usize = 160;
@@ -263,25 +264,9 @@ fn numbers(raw: &str) -> Vec<usize> {
 /// within lines, lines joined by `joint`, at most `max` characters.
 fn clean(raw: &str, max: usize, joint: &str) -> String {
     let text = tags::text(raw);
-    let mut out = String::new();
-    for line in text.lines() {
-        let words = line.split(|c: char| c.is_whitespace() || c.is_control());
-        let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-        if !line.is_empty() {
-            if !out.is_empty() {
-                out.push_str(joint);
-            }
-            out.push_str(&line);
-        }
-    }
-    match out.char_indices().nth(max) {
-        None => out,
-        Some((end, _)) => {
-            let room = &out[..end];
-            let cut = room.rfind(' ').filter(|at| at * 2 > end).unwrap_or(end);
-            format!("{}…", room[..cut].trim_end())
-        }
-    }
+    let lines: Vec<String> =
+        text.lines().map(collapse_spaces).filter(|line| !line.is_empty()).collect();
+    truncate(&lines.join(joint), max)
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 use super::extractive::payload::Payload;
 use super::extractive::reading::{self, Event, What};
 use super::prompt_cost::{self, Weight};
-use crate::capture::cut;
 use crate::memory::{Batch, Cause, Message, Summary};
+use crate::text::truncate_middle;
 
 /// The fixed prefix, sent as the system prompt so that it can be cached. Its first line says its
 /// version.
@@ -216,7 +216,7 @@ fn attribute(out: &mut String, name: &str, value: Option<&str>) {
 /// At most about `limit` bytes of `text`, cut in the middle, without anything that could be taken
 /// for part of the envelope and without control characters.
 fn escaped(text: &str, limit: usize) -> String {
-    let cut = cut::text(text, limit);
+    let cut = truncate_middle(text, limit);
     let text = cut.as_deref().unwrap_or(text);
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {

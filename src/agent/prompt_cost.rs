@@ -5,6 +5,7 @@ use super::extractive::payload::Payload;
 use super::extractive::reading::{self, Event, What};
 use super::extractive::run::Run;
 use crate::memory::{Cause, Message};
+use crate::text::collapse_spaces;
 
 /// Most bytes told of a prompt, of the assistant's last words, and of a line.
 pub const PROMPT: usize = 2 << 10;
@@ -58,7 +59,7 @@ fn only_looks(run: &Run) -> bool {
 fn command(event: &Event) -> String {
     let input = Payload::read(event.message.tool_input.as_deref());
     let command = input.string(&["command", "cmd", "script"]).unwrap_or_default();
-    command.split_whitespace().collect::<Vec<_>>().join(" ")
+    collapse_spaces(&command)
 }
 
 pub fn limits(event: &Event) -> Limits {

@@ -1,27 +1,23 @@
-//! Makes texts fit: head and tail stay, the middle goes, and what went is said.
+//! Truncates JSON so that it stays JSON.
 
 use std::ops::Range;
 
 use super::json;
-use super::squeeze::{Squeeze, marker};
+use super::squeeze::Squeeze;
+use crate::text::{CutPoints, cut_middle, truncate_middle};
 
-/// How far a cut moves so that it does not divide a word. Text that is looked through for
-/// secrets has as much more at each side of the cut: the word that straddles it goes.
-pub const SPARE: usize = 4 << 10;
 /// Strings in JSON are not cut shorter; then the JSON has too many of them.
 const MIN_STRING: usize = 128;
 
-#[derive(Clone, Copy, PartialEq)]
-enum Form {
-    Plain,
-    /// The inside of a JSON string.
-    Escaped,
-}
-
-/// At most `limit` bytes of `text`. None: it fits.
-pub fn text(text: &str, limit: usize) -> Option<String> {
-    (text.len() > limit).then(|| middle(text, limit, Form::Plain))
-}
+/// The inside of a JSON string is cut between characters, escapes and pairs of surrogates.
+const ESCAPED: CutPoints = CutPoints {
+    divides: |text, at| json::is_boundary(text.as_bytes(), at),
+    after_space: |text, at| match &text.as_bytes()[..at] {
+        [.., b' '] => true,
+        before @ [.., b'\\', b'n' | b't' | b'r'] => json::begins_escape(before, at - 2),
+        _ => false,
+    },
+};
 
 /// At most `limit` bytes of a JSON text. Its longest strings are cut first, so that it stays
 /// JSON and short strings stay whole; of too many, the last items go. None: it fits.
@@ -37,7 +33,7 @@ pub fn json(raw: &str, limit: usize) -> Option<String> {
     squeeze.feed(raw.as_bytes());
     match String::from_utf8(squeeze.finish()) {
         Ok(fewer) if fewer.len() <= limit => Some(fewer),
-        _ => text(raw, limit),
+        _ => truncate_middle(raw, limit),
     }
 }
 
@@ -76,7 +72,7 @@ fn is_blob(inner: &str) -> bool {
 }
 
 fn with_strings_of(raw: &str, leaves: &[Range<usize>], longest: usize) -> String {
-    let shorter = |leaf: &Range<usize>| middle(&raw[leaf.clone()], longest, Form::Escaped);
+    let shorter = |leaf: &Range<usize>| cut_middle(&raw[leaf.clone()], longest, ESCAPED);
     let parts: Vec<_> = leaves
         .iter()
         .filter(|leaf| leaf.len() > longest)
@@ -103,92 +99,11 @@ fn longest_allowed(leaves: &[Range<usize>], total: usize, limit: usize) -> Optio
     None
 }
 
-/// Head and tail of a text that is longer than `limit`.
-fn middle(text: &str, limit: usize, form: Form) -> String {
-    // The number of digits is that of the longest there can be.
-    let note = marker(text.len()).len();
-    let Some(room) = limit.checked_sub(note) else {
-        let end = (0..=limit).rev().find(|&at| divides(text, at, form)).unwrap_or(0);
-        return text[..end].to_owned();
-    };
-    let end = head_end(text, room.div_ceil(2), form);
-    let start = tail_start(text, text.len() - room / 2, form);
-    let gone = text[end..start].len() + cut_before(&text[end..start]);
-    [&text[..end], &marker(gone), &text[start..]].concat()
-}
-
-/// What earlier cuts of the same text took from the part that goes now.
-fn cut_before(gone: &str) -> usize {
-    let number = |(at, _)| {
-        let note: &str = &gone[at..];
-        note.strip_prefix("…[")?.split_once(" bytes cut]…")?.0.parse::<usize>().ok()
-    };
-    if !gone.contains(" bytes cut]…") {
-        return 0;
-    }
-    gone.match_indices("…[").filter_map(number).fold(0, usize::saturating_add)
-}
-
-fn divides(text: &str, at: usize, form: Form) -> bool {
-    match form {
-        Form::Plain => text.is_char_boundary(at),
-        Form::Escaped => json::is_boundary(text.as_bytes(), at),
-    }
-}
-
-/// Behind the last word that ends at `limit` or before.
-fn head_end(text: &str, limit: usize, form: Form) -> usize {
-    let least = limit.saturating_sub(SPARE.min(limit / 2));
-    let blank = (least..=limit).rev().find(|&at| blank_before(text, at, form));
-    let any = || (0..=limit).rev().find(|&at| divides(text, at, form));
-    blank.or_else(any).unwrap_or(0)
-}
-
-/// Where the first word begins that begins at `from` or behind.
-fn tail_start(text: &str, from: usize, form: Form) -> usize {
-    let most = from + SPARE.min((text.len() - from) / 2);
-    let blank = (from..=most).find(|&at| blank_before(text, at, form));
-    let any = || (from..=text.len()).find(|&at| divides(text, at, form));
-    blank.or_else(any).unwrap_or(text.len())
-}
-
-fn blank_before(text: &str, at: usize, form: Form) -> bool {
-    let before = &text.as_bytes()[..at];
-    match (form, before) {
-        (Form::Plain, [.., b]) => b.is_ascii_whitespace(),
-        (Form::Escaped, [.., b' ']) => true,
-        (Form::Escaped, [.., b'\\', b'n' | b't' | b'r']) => json::begins_escape(before, at - 2),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
-
-    #[test]
-    fn head_and_tail_of_words() {
-        let long: String = (0..100).map(|i| format!("word{i:02} ")).collect();
-        let short = text(&long, 120).unwrap();
-        assert!(short.starts_with("word00 ") && short.ends_with("word99 "), "{short}");
-        assert!(short.contains(" …[") && short.contains("]…word"), "{short}");
-        assert!(short.len() <= 120 && short.len() > 90);
-        assert_eq!(text("fits", 4), None);
-        assert_eq!(text("éé", 3).unwrap(), "é");
-        assert_eq!(text("no room for a note", 0).unwrap(), "");
-    }
-
-    #[test]
-    fn what_went_is_counted_through_two_cuts() {
-        let long = "word ".repeat(2000);
-        let twice = text(&text(&long, 1000).unwrap(), 200).unwrap();
-        let n: usize = twice.split_once('[').unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
-        let left = twice.len() - marker(n).len();
-        // The first note itself is counted too.
-        assert!((n + left).abs_diff(long.len()) < 40, "{twice}");
-    }
 
     #[test]
     fn json_stays_json_with_its_short_strings() {
@@ -255,12 +170,6 @@ mod tests {
             } else {
                 prop_assert!(raw.len() <= limit);
             }
-        }
-
-        #[test]
-        fn text_fits(long in "[a-z \né😀]{0,300}", limit in 0usize..300) {
-            let cut = text(&long, limit).unwrap_or(long);
-            prop_assert!(cut.len() <= limit);
         }
     }
 }

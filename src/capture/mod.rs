@@ -9,7 +9,7 @@
 //! ```
 
 mod clients;
-pub mod cut;
+mod cut;
 mod files;
 mod json;
 mod payload;
@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::project;
+use crate::text::truncate_middle;
 use clients::{HookEvent, Role};
 pub use files::hash_files;
 pub use payload::Payload;
@@ -283,7 +284,7 @@ fn named_tool(
     if payload.tool_input.is_some_and(is_about_secret_file) {
         return Ok(Err("a file that holds secrets"));
     }
-    let name = cut::text(name, MAX_ID).unwrap_or_else(|| name.to_owned());
+    let name = truncate_middle(name, MAX_ID).unwrap_or_else(|| name.to_owned());
     let use_id = id(payload.tool_use_id.as_deref());
     Ok(Ok((Tool { name, use_id, ..Tool::default() }, role)))
 }

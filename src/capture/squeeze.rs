@@ -5,6 +5,7 @@
 
 use super::json;
 use super::tags::Watch;
+use crate::text::cut_marker;
 
 /// Most raw bytes kept at each end of a string.
 const SIDE: usize = 96 << 10;
@@ -282,7 +283,7 @@ impl Squeeze {
             let head = &self.out[text.start + 1..];
             let end = (0..head.len()).rev().find(|&at| json::is_boundary(head, at)).unwrap_or(0);
             self.out.truncate(text.start + 1 + end);
-            let note = marker(text.len - end - tail.len());
+            let note = cut_marker(text.len - end - tail.len());
             self.out.extend_from_slice(note.as_bytes());
             self.out.extend_from_slice(tail);
         }
@@ -328,9 +329,4 @@ fn escape_len(bytes: &[u8]) -> Option<usize> {
         b'u' => bytes.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
         _ => Some(2),
     }
-}
-
-/// Stands in place of `n` bytes.
-pub fn marker(n: usize) -> String {
-    format!("…[{n} bytes cut]…")
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::payload::{members, text_of};
 use super::{clients, cut, json, secrets, tags};
 use crate::config::Limits;
+use crate::text::{MAX_SHIFT, truncate_middle};
 
 /// What an event's JSON has besides its three texts: ids, paths, keys of the project, each with
 /// a limit of its own.
@@ -98,9 +99,9 @@ fn plain(text: &str, limit: usize) -> Option<String> {
 
 /// Secrets and the cut, of a text without tags.
 fn keep(text: &str, limit: usize) -> String {
-    let shorter = cut::text(text, limit.saturating_add(2 * cut::SPARE));
+    let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
     let redacted = secrets::redact(shorter.as_deref().unwrap_or(text));
-    let kept = cut::text(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
+    let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
     // Ends every text for the programs that read it later.
     if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
 }
@@ -110,7 +111,7 @@ type Step<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 fn structured(raw: &str, limit: usize) -> String {
     let mut text = Cow::Borrowed(raw);
-    let longest = limit.saturating_add(2 * cut::SPARE);
+    let longest = limit.saturating_add(2 * MAX_SHIFT);
     let steps: [Step; 5] = [
         &cut::blobs,
         &tags::strip_json,
@@ -146,7 +147,7 @@ pub fn fit(mut event: Event) -> Event {
         let half = longest.len() / 2;
         let shorter = match longest.starts_with(['{', '[']) {
             true => cut::json(longest, half),
-            false => cut::text(longest, half),
+            false => truncate_middle(longest, half),
         };
         **longest = shorter.unwrap_or_default();
     }

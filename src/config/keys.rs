@@ -2,6 +2,7 @@
 
 use super::prices;
 use super::unit::Unit;
+use crate::text::nearest;
 
 /// One setting.
 #[derive(Debug)]
@@ -123,26 +124,6 @@ pub fn unknown(name: &str) -> String {
         Some(meant) => format!("unknown setting '{name}', did you mean '{meant}'?"),
         None => format!("unknown setting '{name}'"),
     }
-}
-
-/// The one of `known` that a mistyped `name` may have meant.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let (edits, nearest) = known.map(|k| (distance(k, name), k)).min()?;
-    (edits <= name.len().div_ceil(2)).then_some(nearest)
-}
-
-/// Edits between two short names.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut before = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let here = if x == y { before } else { 1 + before.min(row[j]).min(row[j + 1]) };
-            before = std::mem::replace(&mut row[j + 1], here);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

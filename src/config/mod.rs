@@ -28,7 +28,7 @@ use crate::paths::{Paths, Roots};
 pub use agent::{Agent, Allowance, Claude, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
 pub use environment::process_env;
-pub use keys::{BACKENDS, Key, check, find, nearest};
+pub use keys::{BACKENDS, Key, check, find};
 pub use parse::{is_key_name, parse_duration};
 pub use prices::Price;
 pub use resolve::env_name;

@@ -9,12 +9,12 @@
 //! superseded and what is hidden never leave the store (`store::observations`, `summaries`).
 
 pub mod budget;
-pub mod plain;
+mod markdown;
 mod rank;
 mod render;
+mod similarity;
 pub mod start;
 mod steps;
-mod words;
 pub mod worktree;
 
 use std::cmp::Reverse;

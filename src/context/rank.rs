@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::words::stems;
+use super::similarity::stems;
 use crate::memory::Origin;
 use crate::store::observations::Headline;
 

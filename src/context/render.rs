@@ -1,15 +1,15 @@
 //! Rows -> Markdown. Pure: the same rows and budget give the same bytes.
 //!
 //! Rows are strangers: whatever a tool or a page once wrote may stand in them. Nothing of them
-//! reaches the block but through `plain`, one line at a time, so that none can close the block,
+//! reaches the block but through `markdown`, one line at a time, so that none can close the block,
 //! open a fence or pose as the client.
 
 use std::collections::BTreeMap;
 
 use super::budget::Budget;
-use super::plain::{self, clip};
+use super::markdown::{self, truncate};
+use super::similarity::{SeenSentences, sentences};
 use super::steps::Step;
-use super::words::{self, Said};
 use crate::store::observations::Headline;
 use crate::store::summaries::SummaryRow;
 
@@ -40,14 +40,14 @@ pub fn render(chosen: &Chosen, tokens: usize) -> String {
     if !page.left.take(&[OPEN, CLOSE, longest.as_str()].concat()) {
         return String::new();
     }
-    let mut said = Said::default();
-    page.steps(&chosen.steps, &mut said);
+    let mut seen = SeenSentences::default();
+    page.steps(&chosen.steps, &mut seen);
     let mut summaries = chosen.summaries.iter().filter(|s| tells(s));
     if let Some(newest) = summaries.next() {
-        page.newest(newest, &mut said);
+        page.newest(newest, &mut seen);
     }
-    page.earlier(summaries, &mut said);
-    let best = page.index(&chosen.headlines, &mut said);
+    page.earlier(summaries, &mut seen);
+    let best = page.index(&chosen.headlines, &mut seen);
     if page.text.len() == OPEN.len() {
         return String::new();
     }
@@ -84,59 +84,63 @@ impl Page {
         fits
     }
 
-    fn steps(&mut self, steps: &[Step], said: &mut Said) {
+    fn steps(&mut self, steps: &[Step], seen: &mut SeenSentences) {
         let mut section = self.section("\n## Open next steps\n", 25);
         for step in steps {
-            let text = clip(&step.text, 200);
+            let text = truncate(&step.text, 200);
             if self.write(&mut section, &format!("- {text} (s{})", step.summary_id)) {
-                said.add(&text);
+                seen.add(&text);
             }
         }
     }
 
     /// The newest summary in full; its next steps stand above already.
-    fn newest(&mut self, row: &SummaryRow, said: &mut Said) {
+    fn newest(&mut self, row: &SummaryRow, seen: &mut SeenSentences) {
         let mut section = self.section("\n## Latest work\n", 45);
         let s = &row.summary;
-        let request = whole(&plain::paragraph(&s.request), 300);
+        let request = whole(&markdown::paragraph(&s.request), 300);
         if !self
             .write(&mut section, format!("{}: {request}", stamp(row)).trim_end_matches([':', ' ']))
         {
             return;
         }
-        said.add(&request);
+        seen.add(&request);
         let notes = if s.completed.trim().is_empty() { s.notes.as_str() } else { "" };
         for (name, field) in
             [("Done", s.completed.as_str()), ("Learned", &s.learned), ("Notes", notes)]
         {
-            let field = plain::paragraph(field);
+            let field = markdown::paragraph(field);
             if field.is_empty() {
                 continue;
             }
             for max in [900, 450, 200, 80] {
                 let text = whole(&field, max);
                 if self.write(&mut section, &format!("- {name}: {text}")) {
-                    said.add(&text);
+                    seen.add(&text);
                     break;
                 }
             }
         }
     }
 
-    fn earlier<'a>(&mut self, rows: impl Iterator<Item = &'a SummaryRow>, said: &mut Said) {
+    fn earlier<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a SummaryRow>,
+        seen: &mut SeenSentences,
+    ) {
         let mut section = self.section("\n## Earlier work\n", 35);
         let mut n_lines = 0;
         for row in rows {
             let s = &row.summary;
-            let request = whole(&plain::paragraph(&s.request), 120);
+            let request = whole(&markdown::paragraph(&s.request), 120);
             let outcomes = [&s.completed, &s.learned, &s.notes];
             let outcome = outcomes.into_iter().find(|f| !f.trim().is_empty());
-            let outcome = whole(&plain::paragraph(outcome.map_or("", |f| f)), 240);
+            let outcome = whole(&markdown::paragraph(outcome.map_or("", |f| f)), 240);
             let texts = [request, outcome];
             let new: Vec<&str> = texts
                 .iter()
                 .map(String::as_str)
-                .filter(|t| !t.is_empty() && !said.says(t))
+                .filter(|t| !t.is_empty() && !seen.contain(t))
                 .collect();
             if new.is_empty() {
                 continue;
@@ -144,7 +148,7 @@ impl Page {
             if !self.write(&mut section, &format!("- {}: {}", stamp(row), new.join(" → "))) {
                 return;
             }
-            new.iter().for_each(|text| said.add(text));
+            new.iter().for_each(|text| seen.add(text));
             n_lines += 1;
             if n_lines == EARLIER {
                 return;
@@ -153,7 +157,7 @@ impl Page {
     }
 
     /// The best observations that fit, grouped by day, newest day first. Returns the best one's id.
-    fn index(&mut self, headlines: &[Headline], said: &mut Said) -> Option<i64> {
+    fn index(&mut self, headlines: &[Headline], seen: &mut SeenSentences) -> Option<i64> {
         const HEADING: &str = "\n## Worth knowing\n";
         let mut left = self.left;
         if !left.take(HEADING) {
@@ -162,12 +166,12 @@ impl Page {
         let mut days: BTreeMap<String, BTreeMap<i64, String>> = BTreeMap::new();
         let (mut n_lines, mut n_missed, mut best) = (0, 0, None);
         for headline in headlines {
-            let Some(line) = index_line(headline, said) else { continue };
+            let Some(line) = index_line(headline, seen) else { continue };
             let day = day(headline.created_at_epoch);
             let cost =
                 if days.contains_key(&day) { line.clone() } else { format!("{day}\n{line}") };
             if left.take(&cost) {
-                said.add(&clip(&plain::line(&headline.title), TITLE));
+                seen.add(&truncate(&markdown::line(&headline.title), TITLE));
                 best = best.or(Some(headline.id));
                 days.entry(day).or_default().insert(headline.id, line);
                 n_lines += 1;
@@ -205,12 +209,12 @@ struct Section {
 const TITLE: usize = 140;
 
 /// `- o412 decision: title (src/a.rs, src/b.rs +2)`; nothing for what was said above.
-fn index_line(h: &Headline, said: &Said) -> Option<String> {
-    let title = clip(&plain::line(&h.title), TITLE);
-    if title.is_empty() || said.says(&title) {
+fn index_line(h: &Headline, seen: &SeenSentences) -> Option<String> {
+    let title = truncate(&markdown::line(&h.title), TITLE);
+    if title.is_empty() || seen.contain(&title) {
         return None;
     }
-    let kind = clip(&plain::line(&h.kind), 20);
+    let kind = truncate(&markdown::line(&h.kind), 20);
     let mut line = format!("- o{} {kind}", h.id);
     if h.pinned {
         line.push_str(", pinned");
@@ -219,10 +223,10 @@ fn index_line(h: &Headline, said: &Said) -> Option<String> {
         line.push_str(", all projects");
     }
     line.push_str(&format!(": {title}"));
-    let mut of_title = Said::default();
+    let mut of_title = SeenSentences::default();
     of_title.add(&title);
-    let text = clip(&plain::paragraph(h.text.as_deref().unwrap_or_default()), 240);
-    if !text.is_empty() && !of_title.says(&text) {
+    let text = truncate(&markdown::paragraph(h.text.as_deref().unwrap_or_default()), 240);
+    if !text.is_empty() && !of_title.contain(&text) {
         line.push_str(&format!(" — {text}"));
     }
     line.push_str(&files(h, &title));
@@ -236,9 +240,9 @@ fn files(h: &Headline, title: &str) -> String {
     let files = if h.files_modified.is_empty() { &h.files_read } else { &h.files_modified };
     let (inside, outside): (Vec<_>, Vec<_>) = files.iter().partition(|f| !f.starts_with('/'));
     let mut files = if inside.is_empty() { outside } else { inside };
-    files.retain(|file| !title.contains(&plain::path(file)));
+    files.retain(|file| !title.contains(&markdown::path(file)));
     let shown: Vec<String> =
-        files.iter().take(2).map(|f| plain::path(f)).filter(|f| !f.is_empty()).collect();
+        files.iter().take(2).map(|f| markdown::path(f)).filter(|f| !f.is_empty()).collect();
     match files.len() - shown.len() {
         _ if shown.is_empty() => String::new(),
         0 => format!(" ({})", shown.join(", ")),
@@ -249,7 +253,7 @@ fn files(h: &Headline, title: &str) -> String {
 /// As many whole sentences as `max` characters hold; where the first is longer, its beginning.
 fn whole(text: &str, max: usize) -> String {
     let mut out = String::new();
-    for sentence in words::sentences(text) {
+    for sentence in sentences(text) {
         let gap = if out.is_empty() || out.ends_with(['。', '！', '？']) { "" } else { " " };
         if [&out, gap, sentence].iter().map(|t| t.chars().count()).sum::<usize>() > max {
             break;
@@ -258,7 +262,7 @@ fn whole(text: &str, max: usize) -> String {
         out.push_str(sentence);
     }
     match out.strip_suffix(';') {
-        _ if out.is_empty() => clip(text, max),
+        _ if out.is_empty() => truncate(text, max),
         Some(half) => format!("{half}."),
         None => out,
     }
@@ -267,7 +271,9 @@ fn whole(text: &str, max: usize) -> String {
 /// Whether a summary says anything besides its next steps.
 fn tells(row: &SummaryRow) -> bool {
     let s = &row.summary;
-    [&s.request, &s.completed, &s.learned, &s.notes].iter().any(|f| !plain::paragraph(f).is_empty())
+    [&s.request, &s.completed, &s.learned, &s.notes]
+        .iter()
+        .any(|f| !markdown::paragraph(f).is_empty())
 }
 
 fn stamp(row: &SummaryRow) -> String {

@@ -159,7 +159,7 @@ fn rows_cannot_break_out() {
         told.text = Some(format!("text {text}"));
         told.pinned = true;
         let chosen = Chosen {
-            steps: vec![step(1, &plain::line(text))],
+            steps: vec![step(1, &markdown::line(text))],
             summaries: vec![summary(1, 1, text, text, text), summary(2, 1, text, "other", text)],
             headlines: vec![told],
             newest_epoch: None,
@@ -240,7 +240,7 @@ proptest! {
         headlines in proptest::collection::vec(headline_row(), 0..60),
         tokens in prop_oneof![0usize..5000, Just(usize::MAX)],
     ) {
-        let steps = steps.iter().map(|s| step(1, &plain::line(s))).collect();
+        let steps = steps.iter().map(|s| step(1, &markdown::line(s))).collect();
         let chosen = Chosen { steps, summaries, headlines, newest_epoch: None };
         let block = render(&chosen, tokens);
         holds(&block);

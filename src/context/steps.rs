@@ -1,9 +1,10 @@
 //! What is still to be done, as far as memory can tell.
 
-use super::plain;
-use super::words::{Said, sentences, stems};
+use super::markdown;
+use super::similarity::{SeenSentences, sentences, stems};
 use crate::store::observations::Headline;
 use crate::store::summaries::SummaryRow;
+use crate::text::words;
 
 /// A next step that nothing later claims to have done.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +23,7 @@ const STEPS: usize = 8;
 /// A later turn plans anew, so of each session only the latest plan counts.
 pub fn open(summaries: &[SummaryRow], headlines: &[Headline]) -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut said = Said::default();
+    let mut seen = SeenSentences::default();
     let mut sessions = Vec::new();
     let mut plans = 0;
     for (at, row) in summaries.iter().enumerate() {
@@ -37,8 +38,8 @@ pub fn open(summaries: &[SummaryRow], headlines: &[Headline]) -> Vec<Step> {
         sessions.extend(row.session_id);
         let done = done_after(row, &summaries[..at], headlines);
         for text in planned {
-            if !said.says(&text) && !done.iter().any(|d| fulfils(d, &text)) {
-                said.add(&text);
+            if !seen.contain(&text) && !done.iter().any(|d| fulfils(d, &text)) {
+                seen.add(&text);
                 steps.push(Step { summary_id: row.id, text });
             }
         }
@@ -60,7 +61,7 @@ fn answer<'a>(row: &SummaryRow, newer: &'a [SummaryRow]) -> Option<&'a SummaryRo
 /// that was done, in whatever words the work was reported.
 fn drop_answered(planned: &mut Vec<String>, answer: &SummaryRow) {
     let offers: Vec<String> = planned.extract_if(.., |step| step.starts_with(ASKED)).collect();
-    let first = answer.summary.request.split(|c: char| !c.is_alphanumeric()).next();
+    let first = words(&answer.summary.request).next();
     let accepted = first.is_some_and(|word| YES.contains(&word.to_lowercase().as_str()));
     if accepted && !answer.summary.completed.trim().is_empty() {
         planned.retain(|step| !offers.iter().any(|offer| offers_to(offer, step)));
@@ -93,7 +94,7 @@ fn planned(text: &str) -> Vec<String> {
             None => parts.push(part.to_owned()),
         }
     }
-    let parts = parts.iter().map(|part| plain::line(part));
+    let parts = parts.iter().map(|part| markdown::line(part));
     parts.filter(|p| !p.is_empty() && !says_nothing(p)).collect()
 }
 

@@ -15,7 +15,6 @@ use super::format::{self, count};
 use super::{lookup, poll};
 use crate::clock;
 use crate::config::{Settings, parse_duration};
-use crate::context::plain::{clip, visible};
 use crate::deliver::{self, probe};
 use crate::failure::{Context, Result, failed, usage};
 use crate::paths::session_key;
@@ -24,6 +23,7 @@ use crate::spool;
 use crate::store::forget::{self, ForgetCounts, ForgetFilter, ForgetSet};
 use crate::store::sessions::{self, PrefixMatch};
 use crate::store::{LockWait, Reader, Store, observations, projects, summaries};
+use crate::text::{sanitize, truncate};
 
 /// How long the store may be another's.
 const STORE: Duration = Duration::from_secs(10);
@@ -366,7 +366,7 @@ fn named(conn: &Connection, doomed: &ForgetSet) -> Result<String> {
 
 /// In one line, without what a terminal would obey.
 fn clipped(text: &str) -> String {
-    clip(&visible(text.trim().lines().next().unwrap_or_default()), TITLE)
+    truncate(&sanitize(text.trim().lines().next().unwrap_or_default()), TITLE)
 }
 
 impl Outcome {

@@ -9,11 +9,11 @@ use super::table::{Cell, Column, column, table};
 use super::terminal::{self, wrapped};
 use crate::clock;
 use crate::config::{Agent, Settings, parse_duration};
-use crate::context::plain::visible;
 use crate::failure::{Context, Result, usage};
 use crate::store::Reader;
 use crate::store::stats::{self, Group, GroupBy};
 use crate::store::usage::{self as ledger, Used};
+use crate::text::sanitize;
 
 const HELP: &str = "\
 Examples
@@ -138,7 +138,7 @@ fn listed(groups: &[Group], by: Grouping) -> String {
         let number = |n: u64, known: bool| if known { n.to_string() } else { "-".into() };
         let (name, style) = match by {
             Grouping::Session => (short(&group.name, id_length), ID),
-            _ => (visible(&group.name), PLAIN),
+            _ => (sanitize(&group.name), PLAIN),
         };
         [
             Cell::painted(or_dash(&name), style),

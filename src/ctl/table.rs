@@ -3,9 +3,10 @@
 //! Whole in a pipe.
 
 use owo_colors::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::style::{HEAD, PLAIN, paint};
+use crate::text::truncate_columns;
 
 const GAP: usize = 2;
 
@@ -113,7 +114,7 @@ fn line(columns: &[Column], widths: &[Option<usize>], cells: &[Cell]) -> String 
     let mut blanks = 0;
     for (c, cell) in cells.iter().enumerate() {
         let Some(width) = widths[c] else { continue };
-        let text = cut(&cell.text, width);
+        let text = truncate_columns(&cell.text, width);
         let rest = width - text.width();
         let (before, after) = if columns[c].right { (rest, 0) } else { (0, rest) };
         if !text.is_empty() {
@@ -128,39 +129,9 @@ fn line(columns: &[Column], widths: &[Option<usize>], cells: &[Cell]) -> String 
     out
 }
 
-/// At most `width` columns of a text; one that is longer ends with `…`.
-pub fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut room = width.saturating_sub(1);
-    let fits = |c: &char| {
-        let n = c.width().unwrap_or(0);
-        let fits = n <= room;
-        room = room.saturating_sub(n);
-        fits
-    };
-    let mut kept: String = text.chars().take_while(fits).collect();
-    if width > 0 {
-        kept.push('…');
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cells_are_cut_at_what_is_shown() {
-        let check = |text, width, want: &str| assert_eq!(cut(text, width), want);
-        check("tally", 5, "tally");
-        check("tally", 4, "tal…");
-        check("記憶記憶", 8, "記憶記憶");
-        check("記憶記憶", 6, "記憶…");
-        check("x", 0, "");
-        check("xy", 1, "…");
-    }
 
     const COLUMNS: [Column; 4] = [
         column("ID"),

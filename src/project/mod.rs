@@ -16,6 +16,8 @@ use memctl_proto::event::Project;
 
 pub use place::Place;
 
+use crate::text::without_controls;
+
 /// More is not read of any file.
 const MAX_FILE: u64 = 256 << 10;
 /// Longer origins are none; longer names are cut.
@@ -213,9 +215,8 @@ fn scp_like(url: &str) -> Option<(&str, &str)> {
 }
 
 fn remote(host: &str, port: Option<&str>, path: &str) -> Option<Origin> {
-    let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
-    let host = clean(host).trim_end_matches('.').to_lowercase();
-    let path = clean(path);
+    let host = without_controls(host).trim_end_matches('.').to_lowercase();
+    let path = without_controls(path);
     let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
     let path = parts.join("/");
     let path = path.strip_suffix(".git").unwrap_or(&path).trim_end_matches('/');
@@ -242,9 +243,8 @@ fn work_tree_name(repository: &Repository) -> &Path {
 fn name(dir: &Path) -> String {
     let name = dir.file_name().unwrap_or(OsStr::new("/")).to_string_lossy();
     let name = name.strip_suffix(".git").filter(|n| !n.is_empty()).unwrap_or(&name);
-    let clean: String = name.chars().filter(|c| !c.is_control()).collect();
-    let end = (0..=MAX_NAME.min(clean.len())).rev().find(|&at| clean.is_char_boundary(at));
-    clean[..end.unwrap_or(0)].trim().to_owned()
+    let clean = without_controls(name);
+    clean[..clean.floor_char_boundary(MAX_NAME)].trim().to_owned()
 }
 
 /// A path as a key: never two paths the same, never a control character.

@@ -2,32 +2,17 @@
 //! breaking words, joined into paragraphs. What a sentence means is not its business.
 
 use super::words;
+use crate::text::{collapse_spaces, strip_escapes};
 
 /// Removes terminal escapes.
 pub fn without_colours(text: &str) -> String {
-    if !text.contains('\u{1b}') {
-        return text.replace('\r', "\n");
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '\u{1b}' {
-            out.push(if c == '\r' { '\n' } else { c });
-            continue;
-        }
-        if chars.next_if_eq(&'[').is_some() {
-            while chars.next().is_some_and(|c| !c.is_ascii_alphabetic()) {}
-        } else {
-            chars.next();
-        }
-    }
-    out
+    strip_escapes(text).replace('\r', "\n")
 }
 
 /// At most `max` characters of one line: whole when it fits, else up to a clause's or a word's end,
 /// never inside a word, and without a mark that something was left out.
 pub fn fit(text: &str, max: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = collapse_spaces(text);
     if line.chars().count() <= max {
         return line;
     }

@@ -10,10 +10,9 @@ use serde::Serialize;
 use super::super::table::{Cell, column, table};
 use super::super::{format, terminal};
 use crate::config::secrets::{self, KeySource, Secret};
-use crate::config::{
-    Agent, BACKENDS, Settings, default_key_names, is_key_name, nearest, process_env,
-};
+use crate::config::{Agent, BACKENDS, Settings, default_key_names, is_key_name, process_env};
 use crate::failure::{Context, Result, failed, usage};
+use crate::text::nearest;
 
 /// No key is as long.
 const MOST: u64 = 16 << 10;

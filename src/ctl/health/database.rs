@@ -8,7 +8,6 @@ use rusqlite::Connection;
 use super::Finding;
 use crate::clock;
 use crate::config::Settings;
-use crate::context::plain::visible;
 use crate::ctl::PATIENCE;
 use crate::ctl::format::{bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
@@ -18,6 +17,7 @@ use crate::paths::session_key;
 use crate::store::{
     self, Reader, StoreError, ensure, notices, quarantine, queue_admin, stats, usage,
 };
+use crate::text::sanitize;
 
 /// More observations than a session has.
 const MANY: u64 = 1000;
@@ -100,7 +100,7 @@ pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Findin
         }
     }
     for (why, n) in for_reasons {
-        let says = format!("{} waiting: {}", count(n, "event"), visible(&why));
+        let says = format!("{} waiting: {}", count(n, "event"), sanitize(&why));
         found.push(Finding::note("queue", says).todo("memctl queue"));
     }
     // Events of a turn that goes on wait for its end.

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::Finding;
 use crate::clock;
 use crate::config::Settings;
-use crate::context::plain::visible;
 use crate::ctl::format::count;
 use crate::ctl::logs::recent;
 use crate::deliver::probe::{self, WorkerState};
 use crate::process;
+use crate::text::sanitize;
 
 /// Workers of this data dir.
 #[derive(Default, Serialize)]
@@ -99,6 +99,6 @@ pub fn logs(settings: &Settings) -> Vec<Finding> {
     };
     let n = count(lines.len() as u64, "warning");
     let (_, message) = last.pid_and_message();
-    let says = format!("{n} within a day, the last: {}", visible(message));
+    let says = format!("{n} within a day, the last: {}", sanitize(message));
     vec![Finding::note("logs", says).todo("memctl logs")]
 }

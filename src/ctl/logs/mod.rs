@@ -14,8 +14,8 @@ use super::format::{self, short};
 use super::style::{self, ID, paint};
 use super::{poll, terminal};
 use crate::config::Settings;
-use crate::context::plain::visible;
 use crate::failure::Result;
+use crate::text::sanitize;
 use file::{LogFile, Written};
 use names::Names;
 
@@ -145,7 +145,7 @@ impl Watch<'_> {
                     let id = format!("{:column$}", short(&name(line), id_length));
                     out.push_str(&format!("{}  ", paint(&id, ID)));
                 }
-                let text = visible(&line.text);
+                let text = sanitize(&line.text);
                 match text.strip_prefix(line.time()).filter(|_| !line.time().is_empty()) {
                     Some(rest) => {
                         out.push_str(&paint(line.time(), ID));

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::context::plain::visible;
 use crate::ctl::format::{self, count, or_dash, short};
 use crate::ctl::style::{self, ID};
 use crate::ctl::table::{Cell, Column, column, table};
@@ -15,6 +14,7 @@ use crate::ctl::{lookup, terminal};
 use crate::failure::{Context, Result};
 use crate::store::Reader;
 use crate::store::queue_admin::{self, Item};
+use crate::text::sanitize;
 use change::Change;
 
 const HELP: &str = "\
@@ -140,10 +140,10 @@ fn listed(items: &[Item], now: i64) -> String {
             Cell::painted(short(&item.content_session_id, id_length), ID),
             or_dash(item.project.as_deref().unwrap_or_default()).into(),
             item.event.as_str().into(),
-            visible(or_dash(item.tool_name.as_deref().unwrap_or_default())).into(),
+            sanitize(or_dash(item.tool_name.as_deref().unwrap_or_default())).into(),
             Cell::painted(item.status.clone(), style::of_state(&item.status)),
             format::age(item.created_at_epoch, now).into(),
-            visible(item.error.as_deref().unwrap_or_default()).into(),
+            sanitize(item.error.as_deref().unwrap_or_default()).into(),
         ]
     };
     let rows: Vec<[Cell; 8]> = items.iter().map(cells).collect();

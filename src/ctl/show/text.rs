@@ -2,7 +2,6 @@
 //! remembered is foreign text, so none of its escapes reaches the terminal.
 
 use super::Whole;
-use crate::context::plain::{clip, visible};
 use crate::ctl::format::{self, count};
 use crate::ctl::style::{self, HEAD, ID, paint};
 use crate::ctl::terminal::wrapped;
@@ -10,6 +9,7 @@ use crate::store::observations::ObservationRow;
 use crate::store::private;
 use crate::store::sessions::StoredPrompt;
 use crate::store::summaries::SummaryRow;
+use crate::text::{sanitize, truncate};
 
 /// Characters of one text in the list of a session on a terminal.
 const LISTED: usize = 400;
@@ -65,7 +65,7 @@ pub fn session(whole: &Whole, width: Width) -> String {
     let s = whole.session;
     let mut out = head(
         &s.content_session_id,
-        &[&visible(s.project.as_deref().unwrap_or("no project")), &format::at(s.started_at_epoch)],
+        &[&sanitize(s.project.as_deref().unwrap_or("no project")), &format::at(s.started_at_epoch)],
         width,
     );
     let reason = s.end_reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
@@ -157,9 +157,9 @@ fn said(prompt: &StoredPrompt) -> String {
 
 /// Short enough for a list, on a terminal.
 fn listed(text: &str, width: Width) -> String {
-    if width.is_some() { clip(text.trim(), LISTED) } else { text.trim().to_owned() }
+    if width.is_some() { truncate(text.trim(), LISTED) } else { text.trim().to_owned() }
 }
 
 fn clean(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+    text.lines().map(sanitize).collect::<Vec<_>>().join("\n")
 }

@@ -21,6 +21,7 @@ use rusqlite::{
 use super::error::{Result, StoreError};
 use super::{dedupe, new_uuid};
 use crate::testpoint;
+use crate::text::collapse_spaces;
 
 /// `user_version` of a database that has all steps. Every released change of the list increments
 /// it. A worker that reads a larger value commits nothing more and shuts down.
@@ -306,10 +307,12 @@ fn derived(conn: &Connection) -> Result<BTreeMap<String, (String, String, String
 
 /// Drops indexes and triggers whose SQL differs from the step's. The step creates them again.
 fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
-    let plain = |sql: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let has = derived(tx)?;
     for (name, (kind, _, sql)) in derived(wanted)? {
-        if has.get(&name).is_some_and(|(_, _, there)| plain(there) != plain(&sql)) {
+        if has
+            .get(&name)
+            .is_some_and(|(_, _, there)| collapse_spaces(there) != collapse_spaces(&sql))
+        {
             tx.execute_batch(&format!("DROP {kind} {name}"))?;
         }
     }

@@ -21,10 +21,10 @@ const LAYERS: [&[&str]; 12] = [
     &["activity"],
     &["clients"],
     &["memory", "project"],
-    &["text", "git"],
+    &["git"],
     &["lock", "process", "log"],
     &["testpoint", "clock", "config"],
-    &["paths", "failure"],
+    &["paths", "failure", "text"],
 ];
 
 /// Longer files are reported, not refused: one idea may need them.

@@ -1,7 +1,9 @@
-//! Whether two sentences say the same: compared by the words that carry meaning, without any
-//! language of the reader's in mind beyond the commonest English fillers.
+//! Compares sentences by the words that carry meaning. It knows no language but a few frequent
+//! English words, so that texts in other languages are compared too.
 
 use std::collections::BTreeSet;
+
+use crate::text;
 
 const FILLERS: &[&str] = &[
     "a", "an", "the", "to", "of", "in", "on", "for", "and", "or", "with", "is", "are", "was", "be",
@@ -10,15 +12,11 @@ const FILLERS: &[&str] = &[
 ];
 
 /// The words of a text that carry meaning, in lower case.
-pub fn words(text: &str) -> BTreeSet<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(str::to_lowercase)
-        .filter(|w| !FILLERS.contains(&w.as_str()))
-        .collect()
+fn words(text: &str) -> BTreeSet<String> {
+    text::words(text).map(str::to_lowercase).filter(|w| !FILLERS.contains(&w.as_str())).collect()
 }
 
-/// The same words without the endings of English verbs and plurals, for `add` and `added` are one.
+/// The same words without the endings of English verbs and plurals: `add` and `added` are equal.
 pub fn stems(text: &str) -> BTreeSet<String> {
     words(text).into_iter().map(stem).collect()
 }
@@ -40,7 +38,7 @@ fn stem(word: String) -> String {
     stem.strip_suffix('e').filter(|s| s.len() >= 3).unwrap_or(stem).to_owned()
 }
 
-/// A field's sentences: lines, and within them what ends with a full stop or a semicolon.
+/// The sentences of a field. Lines, full stops and semicolons end a sentence.
 pub fn sentences(text: &str) -> Vec<&str> {
     let mut all = Vec::new();
     for line in text.lines() {
@@ -59,23 +57,23 @@ pub fn sentences(text: &str) -> Vec<&str> {
     all
 }
 
-/// What has been said already.
+/// The sentences that the block contains already.
 #[derive(Default)]
-pub struct Said {
+pub struct SeenSentences {
     sentences: Vec<BTreeSet<String>>,
 }
 
-impl Said {
+impl SeenSentences {
     pub fn add(&mut self, text: &str) {
         self.sentences.extend(sentences(text).into_iter().map(words));
     }
 
-    /// Whether one earlier sentence says all of it. Of a long text one word in seven may differ,
-    /// unless it is a number: `1.0.3` is not `1.0.4`.
-    pub fn says(&self, text: &str) -> bool {
+    /// Whether one of these sentences has all words of `text`. In a long text one word in seven may
+    /// differ unless it is a number: `1.0.3` is not `1.0.4`.
+    pub fn contain(&self, text: &str) -> bool {
         let new = words(text);
-        let telling = new.iter().any(|w| w.chars().any(char::is_alphabetic));
-        telling
+        let has_letters = new.iter().any(|w| w.chars().any(char::is_alphabetic));
+        has_letters
             && self.sentences.iter().any(|old| {
                 let missing: Vec<_> = new.difference(old).collect();
                 let number = missing.iter().any(|w| w.chars().any(char::is_numeric));
@@ -92,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stems_of_words() {
+    fn inflected_words_have_equal_stems() {
         let check = |a, b, same| assert_eq!(stems(a) == stems(b), same, "{a} {b}");
         check("add tests", "Added the test", true);
         check("write", "writing", true);
@@ -103,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_of_fields() {
+    fn lines_stops_and_semicolons_end_a_sentence() {
         let check = |text, expected: &[&str]| assert_eq!(sentences(text), expected, "{text}");
         check("One. Two; three\nfour", &["One.", "Two;", "three", "four"]);
         check("in src/main.rs 1.5 times", &["in src/main.rs 1.5 times"]);
@@ -112,11 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn repeats() {
+    fn a_repeated_sentence_is_recognized() {
         let check = |old, new, expected| {
-            let mut said = Said::default();
-            said.add(old);
-            assert_eq!(said.says(new), expected, "{old:?} says {new:?}");
+            let mut seen = SeenSentences::default();
+            seen.add(old);
+            assert_eq!(seen.contain(new), expected, "{old:?} contains {new:?}");
         };
         check("Fixed the login bug.", "fixed login bug", true);
         check("First. Fixed the login bug in auth", "Fixed the login bug", true);

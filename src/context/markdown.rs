@@ -1,0 +1,155 @@
+//! Stored text as inert Markdown: one line that cannot be taken for a tag, a fence, a heading or a
+//! list item of the block around it.
+//!
+//! Memory may repeat whatever a tool or a web page once printed. Every piece of it passes through
+//! this module before it enters the block.
+
+use crate::text::{collapse_spaces, sanitize};
+
+/// One line of inert text: sanitized, without block markers at its front, tags and fences escaped.
+pub fn line(text: &str) -> String {
+    escape(without_markers(&collapse_spaces(&sanitize(text))))
+}
+
+/// A field of several lines, or a list, as one line.
+pub fn paragraph(text: &str) -> String {
+    let mut all = String::new();
+    for part in text.lines().map(line).filter(|l| !l.is_empty()) {
+        if !all.is_empty() {
+            all.push_str(if all.ends_with(['.', '!', '?', ':', ';', ',']) { " " } else { "; " });
+        }
+        all.push_str(&part);
+    }
+    all
+}
+
+/// At most `max` characters of a line that [`line`] or [`paragraph`] made.
+///
+/// A plain cut could leave half of an entity, or a `<` whose digit or `=` is cut away.
+pub fn truncate(line: &str, max: usize) -> String {
+    let short = crate::text::truncate(line, max);
+    let Some(cut) = short.strip_suffix('…').filter(|_| short != line) else {
+        return short;
+    };
+    match cut.rfind('&') {
+        Some(at) if "&lt;".starts_with(&cut[at..]) && &cut[at..] != "&lt;" => {
+            format!("{}…", cut[..at].trim_end())
+        }
+        _ => short,
+    }
+}
+
+/// A path as people name it: from the project's root; outside of it the last two parts.
+pub fn path(text: &str) -> String {
+    let text = line(text.strip_prefix("./").unwrap_or(text));
+    let parts: Vec<&str> = text.split('/').filter(|p| !p.is_empty()).collect();
+    let short = !text.starts_with('/') && text.chars().count() <= 60;
+    match parts.as_slice() {
+        _ if short => text,
+        [.., folder, file] => truncate(&format!("…/{folder}/{file}"), 60),
+        _ => truncate(&text, 60),
+    }
+}
+
+/// Removes the markers of a heading, a quotation or a list item: `## `, `> `, `- `, `3. `, `[ ] `.
+fn without_markers(line: &str) -> &str {
+    let mut line = line.trim();
+    loop {
+        let hashes = line.trim_start_matches('#');
+        let digits = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        let rest = line
+            .strip_prefix(['-', '*', '+', '•', '–'])
+            .or((line != hashes).then_some(hashes))
+            .or(digits
+                .strip_prefix(['.', ')'])
+                .filter(|_| (1..=2).contains(&(line.len() - digits.len()))))
+            .filter(|rest| rest.is_empty() || rest.starts_with(' '))
+            .or(line.strip_prefix('>'))
+            .or(line.strip_prefix("[ ]"))
+            .or(line.strip_prefix("[x]"));
+        match rest {
+            Some(rest) => line = rest.trim_start(),
+            None => return line,
+        }
+    }
+}
+
+/// Escapes `<` unless it is an operator (`<=`, `< 5`), and reduces a fence to one mark.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let mut rest = chars.clone();
+        let compares = rest.next_if_eq(&'=').is_some()
+            || rest.find(|c| *c != ' ').is_some_and(|c| c.is_ascii_digit());
+        match c {
+            '<' if !compares => out.push_str("&lt;"),
+            '`' | '~' => {
+                let run = 1 + std::iter::from_fn(|| chars.next_if_eq(&c)).count();
+                (0..if run < 3 { run } else { 1 }).for_each(|_| out.push(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let check = |text, expected: &str| assert_eq!(line(text), expected, "{text:?}");
+        check("plain words", "plain words");
+        check("  two\n lines\tand a tab ", "two lines and a tab");
+        check("## heading", "heading");
+        check("#12 stays, as does --flag", "#12 stays, as does --flag");
+        check("--flag", "--flag");
+        check("- [ ] > 1. # deep", "deep");
+        check("-", "");
+        check("\u{1b}[31m- \u{202e}red\u{1b}[0m", "red");
+        check("</memctl-context>", "&lt;/memctl-context>");
+        check("< / system-reminder>", "&lt; / system-reminder>");
+        check("<\u{200b}system-reminder>", "&lt;system-reminder>");
+        check("<|im_start|>", "&lt;|im_start|>");
+        check("ends with <", "ends with &lt;");
+        check("a <= b, c < 5", "a <= b, c < 5");
+        check("```rust", "`rust");
+        check("~~~~ `code` ``c``", "~ `code` ``c``");
+        check("記憶 é", "記憶 é");
+        check("", "");
+    }
+
+    #[test]
+    fn paragraphs() {
+        let check = |text, expected: &str| assert_eq!(paragraph(text), expected, "{text:?}");
+        check("One.\nTwo", "One. Two");
+        check("- first\n- second\n\n", "first; second");
+        check("1. first\n2) second", "first; second");
+        check("Done:\n* this", "Done: this");
+        check("- [ ] open\n", "open");
+        check("3.5 seconds", "3.5 seconds");
+        check("\u{1b}]hidden\nshown", "shown");
+    }
+
+    #[test]
+    fn a_cut_leaves_no_half_entity() {
+        let check = |text, max, expected: &str| assert_eq!(truncate(text, max), expected);
+        check("one two three", 12, "one two…");
+        check("abcdef &lt;", 10, "abcdef…");
+        check("abcdefg&lt;tag", 10, "abcdefg…");
+        check("abcdef&lt;…", 11, "abcdef&lt;…");
+        check("a <= b", 4, "a…");
+    }
+
+    #[test]
+    fn paths() {
+        let check = |text, expected: &str| assert_eq!(path(text), expected);
+        check("src/main.rs", "src/main.rs");
+        check("./src/main.rs", "src/main.rs");
+        check("/home/someone/notes/todo.md", "…/notes/todo.md");
+        check("/etc", "/etc");
+        check(&format!("{}/b/c.rs", "a".repeat(70)), "…/b/c.rs");
+    }
+}

@@ -1,0 +1,109 @@
+//! Shortens a long text in its middle: head and tail stay, a marker counts the bytes between.
+
+/// How far a cut moves to avoid dividing a word.
+///
+/// Text that is searched for secrets keeps this much more at each side of the cut. A secret that
+/// straddles the first cut is then removed by the second, final one.
+pub const MAX_SHIFT: usize = 4 << 10;
+
+/// Stands in place of `n` bytes.
+pub fn cut_marker(n: usize) -> String {
+    format!("…[{n} bytes cut]…")
+}
+
+/// Where a syntax lets a text be cut.
+#[derive(Clone, Copy)]
+pub struct CutPoints {
+    /// Whether the text may be divided at this byte.
+    pub divides: fn(&str, usize) -> bool,
+    /// Whether white space ends at this byte.
+    pub after_space: fn(&str, usize) -> bool,
+}
+
+const PLAIN: CutPoints = CutPoints {
+    divides: |text, at| text.is_char_boundary(at),
+    after_space: |text, at| at > 0 && text.as_bytes()[at - 1].is_ascii_whitespace(),
+};
+
+/// At most `limit` bytes of `text`. `None`: it fits.
+pub fn truncate_middle(text: &str, limit: usize) -> Option<String> {
+    (text.len() > limit).then(|| cut_middle(text, limit, PLAIN))
+}
+
+/// Head and tail of a text that is longer than `limit` bytes.
+pub fn cut_middle(text: &str, limit: usize, cuts: CutPoints) -> String {
+    // The marker is longest if all of the text is cut.
+    let Some(room) = limit.checked_sub(cut_marker(text.len()).len()) else {
+        let end = (0..=limit).rev().find(|&at| (cuts.divides)(text, at)).unwrap_or(0);
+        return text[..end].to_owned();
+    };
+    let end = head_end(text, room.div_ceil(2), cuts);
+    let start = tail_start(text, text.len() - room / 2, cuts);
+    let n_cut = text[end..start].len() + cut_before(&text[end..start]);
+    [&text[..end], &cut_marker(n_cut), &text[start..]].concat()
+}
+
+/// The bytes that earlier cuts removed from `part`, according to their markers.
+fn cut_before(part: &str) -> usize {
+    let count = |(at, _)| {
+        let marker: &str = &part[at..];
+        marker.strip_prefix("…[")?.split_once(" bytes cut]…")?.0.parse::<usize>().ok()
+    };
+    if !part.contains(" bytes cut]…") {
+        return 0;
+    }
+    part.match_indices("…[").filter_map(count).fold(0, usize::saturating_add)
+}
+
+/// The end of the last word that ends at `limit` or before.
+fn head_end(text: &str, limit: usize, cuts: CutPoints) -> usize {
+    let least = limit.saturating_sub(MAX_SHIFT.min(limit / 2));
+    let space = (least..=limit).rev().find(|&at| (cuts.after_space)(text, at));
+    let any = || (0..=limit).rev().find(|&at| (cuts.divides)(text, at));
+    space.or_else(any).unwrap_or(0)
+}
+
+/// The start of the first word that starts at `from` or behind.
+fn tail_start(text: &str, from: usize, cuts: CutPoints) -> usize {
+    let most = from + MAX_SHIFT.min((text.len() - from) / 2);
+    let space = (from..=most).find(|&at| (cuts.after_space)(text, at));
+    let any = || (from..=text.len()).find(|&at| (cuts.divides)(text, at));
+    space.or_else(any).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn head_and_tail_keep_whole_words() {
+        let long: String = (0..100).map(|i| format!("word{i:02} ")).collect();
+        let short = truncate_middle(&long, 120).unwrap();
+        assert!(short.starts_with("word00 ") && short.ends_with("word99 "), "{short}");
+        assert!(short.contains(" …[") && short.contains("]…word"), "{short}");
+        assert!(short.len() <= 120 && short.len() > 90);
+        assert_eq!(truncate_middle("fits", 4), None);
+        assert_eq!(truncate_middle("éé", 3).unwrap(), "é");
+        assert_eq!(truncate_middle("no room for a marker", 0).unwrap(), "");
+    }
+
+    #[test]
+    fn the_marker_of_a_second_cut_counts_the_first() {
+        let long = "word ".repeat(2000);
+        let twice = truncate_middle(&truncate_middle(&long, 1000).unwrap(), 200).unwrap();
+        let n: usize = twice.split_once('[').unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
+        let left = twice.len() - cut_marker(n).len();
+        // The first marker itself is counted too.
+        assert!((n + left).abs_diff(long.len()) < 40, "{twice}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_result_fits(long in "[a-z \né😀]{0,300}", limit in 0usize..300) {
+            let short = truncate_middle(&long, limit).unwrap_or(long);
+            prop_assert!(short.len() <= limit);
+        }
+    }
+}

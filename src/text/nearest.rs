@@ -1,0 +1,22 @@
+//! Finds the name that a mistyped one was probably meant to be.
+
+/// The one of `known` that is most similar to `name`, if at most half of `name` differs. Equally
+/// similar names: the first in alphabetical order.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (edits, nearest) = known.map(|k| (strsim::levenshtein(k, name), k)).min()?;
+    (edits <= name.chars().count().div_ceil(2)).then_some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_suggested_only_if_it_is_similar() {
+        let known = ["worker.linger", "worker.max_age", "exclude"];
+        let check = |name, want| assert_eq!(nearest(name, known.into_iter()), want, "{name}");
+        check("worker.lingr", Some("worker.linger"));
+        check("exlcude", Some("exclude"));
+        check("xyz", None);
+    }
+}
