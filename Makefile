@@ -56,11 +56,11 @@ test: tools
 	fi; code=$$?; sort '$(notes)'; exit $$code
 
 # What was acknowledged must be there once, whatever dies meanwhile (tests/it/soak) and while the
-# store is out (tests/it/outage.rs). A run says by which seed it drew its faults:
+# store is out (tests/it/store_outage.rs). A run says by which seed it drew its faults:
 # MEMCTL_SOAK_SEED=… draws them again.
 SECONDS ?= 3600
 soak: tools
-	MEMCTL_OUTAGE_EVENTS=1900 $(CARGO) test --release --test it outage::twenty -- --nocapture
+	MEMCTL_OUTAGE_EVENTS=1900 $(CARGO) test --release --test it store_outage::twenty -- --nocapture
 	MEMCTL_SOAK_EVENTS=10000 $(CARGO) test --release --test it soak:: -- --nocapture
 	MEMCTL_SOAK_SECONDS=$(SECONDS) $(CARGO) test --release --test it soak:: -- --nocapture
 

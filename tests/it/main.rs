@@ -1,71 +1,71 @@
-//! What memctl promises, shown on the real binary: each test lives in a world of its own (home,
-//! data dir, sockets, cleared environment), and ends every process of it.
+//! Integration tests of the real binary. Each test has its own home, data directory, socket
+//! directory and environment, and ends every process that it started.
 
 mod support;
 
-/// Memory agents that are models: what is told, what is stored, and what every error does.
+/// Memory agents that are models: prompts, stored answers, errors and faults.
 mod agent;
-/// What is done for the program before it begins and after it ends.
-mod begins;
-/// Settings, API keys, and what a worker is told of them.
+/// Settings, API keys, and which of them a worker gets.
 mod config;
-/// Every step at which something may die, and what is there afterwards.
+/// The context that a session gets at its start.
+mod context_start;
+/// Usage and costs of models as commands report them.
+mod costs;
+/// A crash at every test point, and the state after it.
 mod crash;
-/// What people type and see.
+/// Commands: arguments, output and exit codes.
 mod ctl;
-/// Databases that are damaged, and what goes on in their place.
-mod damage;
-/// Every look at what may be wrong, and what is mended.
+/// Damaged databases: quarantine and replacement.
+mod damaged_databases;
+/// `memctl doctor`: findings and fixes.
 mod doctor;
-/// Ends of sessions and of workers, and what is left after each.
-mod ends;
-/// What is forgotten is nowhere any more.
+/// Unusual paths, pid namespaces and process groups.
+mod environments;
+/// `memctl forget` removes every trace.
 mod forget;
-/// Guards of the protocol, each alone between a fault and its damage.
-mod guards;
-/// What a hook prints and never does, whatever it is given.
+/// Hooks: output, bad input and deadlines.
 mod hook;
-/// Who is who, when names come back, are given twice or belong to strangers.
+/// Session, turn and event ids that repeat, return or collide.
 mod identity;
-/// What a session leaves in the store, from the hook to the row.
-mod kept;
-/// The JSON dialect, spoken as `nc -U` would.
-mod lines;
-/// What is logged, read as it is written.
+/// The JSON line dialect, as spoken with `nc -U`.
+mod line_protocol;
+/// `memctl logs`.
 mod logs;
-/// Help, manual, completions, version, and the keys of what programs read.
+/// Help, manual, completions, version, and the documented keys of `--json`.
 mod manual;
-/// What people do when something hangs, waits or has failed.
-mod mend;
-/// What models cost, as far as one can look at it.
-mod money;
-/// The database as it is found: missing, old, new, damaged, gone.
-mod opening;
-/// Stores that are locked, disks that are full or read-only.
-mod outage;
-/// Odd names of every path, a pid namespace of its own, process groups that are killed.
-mod places;
-/// Events that fail, or kill whoever takes them in hand.
-mod poison;
-/// Recorded sessions of the real client, event by event, and what the store makes of them.
-mod recorded;
-/// What is left by workers that died or hang, by hooks without one, by clients that are gone.
+/// Files, sockets and processes of other users at our paths.
+mod other_users;
+/// Messages that fail, or crash their worker.
+mod poison_messages;
+/// Process start and exit: arguments, closed streams, panics.
+mod process_entry;
+/// Guards of the locking protocol, each tested alone.
+mod protocol_guards;
+/// Recorded sessions of the real client and the rows that they produce.
+mod recorded_sessions;
+/// Recovery from dead and hung workers, lost clients and missed starts.
 mod recover;
-/// Transcripts through the hooks' own way.
+/// Commands that repair: kill, finish, cleanup and queue.
+mod repair;
+/// `memctl replay`.
 mod replay;
-/// The store of agents' sessions that other programs take up again.
-mod resume;
-/// All of it at once, with faults drawn by lot.
+/// `memctl resume`: agent sessions that other programs continue.
+mod resume_store;
+/// Ends of sessions and of their workers.
+mod session_end;
+/// Random sessions under random faults.
 mod soak;
 /// Rules about the sources that the compiler and clippy do not check.
 mod source_rules;
-/// What others put in our places.
-mod strangers;
-/// Widths, colours, pipes.
+/// Opening the database: missing, old, new, replaced, deleted.
+mod store_open;
+/// A locked store, and full or read-only disks.
+mod store_outage;
+/// Rows that a session produces: file hashes and origins.
+mod stored_memory;
+/// Terminal width, colours and pipes.
 mod terminal;
-/// What a session is told at its start.
-mod told;
-/// Hooks and workers of different releases, and databases of newer ones.
+/// Hooks, workers and databases of different releases.
 mod upgrade;
-/// Workers: one per session, born and gone, killed and raced.
+/// Workers: one per session, started, raced and killed.
 mod worker;

@@ -2,10 +2,10 @@
 //! a script.
 
 mod claude;
-mod day;
+mod day_of_work;
 mod errors;
 mod faults;
-mod told;
+mod prompts;
 
 use serde_json::Value;
 
