@@ -25,6 +25,7 @@ mod deliver;
 mod spool;
 mod store;
 
+mod clients;
 mod memory;
 mod project;
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 /// A `Summarize` message, if there is one, is the last.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
+    /// The client whose session it is: decides what its tools are called.
+    pub client: String,
     /// Root of the project's work tree, for making paths relative.
     pub project_root: Option<PathBuf>,
     pub messages: Vec<Message>,

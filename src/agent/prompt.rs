@@ -142,7 +142,7 @@ fn summary_line(summary: &Summary) -> Option<String> {
 }
 
 fn event(out: &mut String, n: usize, message: &Message, batch: &Batch, detail: Detail) {
-    let event = reading::one(message, batch.project_root.as_deref());
+    let event = reading::one(message, &batch.client, batch.project_root.as_deref());
     if let Weight::Line(line) = prompt_cost::of(&event) {
         let _ = writeln!(out, "<event id=\"{n}\">{}</event>", escaped(&line, prompt_cost::LINE));
         return;

@@ -77,7 +77,7 @@ pub fn count(message: &Message) -> (usize, usize) {
     if message.cause.summarizes() {
         return (0, len(&message.last_assistant_message).min(LAST_WORDS));
     }
-    let event = reading::one(message, None);
+    let event = reading::one(message, "", None);
     match of(&event) {
         Weight::Line(line) => (0, line.len().min(LINE)),
         Weight::Full => {
@@ -117,7 +117,7 @@ mod tests {
     fn looks_are_lines_and_deeds_are_told() {
         let check = |tool: &str, input, cause, want: Option<&str>| {
             let message = message(tool, input, "out", cause);
-            let weight = of(&reading::one(&message, None));
+            let weight = of(&reading::one(&message, "", None));
             let want = want.map_or(Weight::Full, |line| Weight::Line(line.into()));
             assert_eq!(weight, want, "{message:?}");
             assert_eq!(count(&message).0, usize::from(want == Weight::Full));

@@ -16,8 +16,8 @@ use memctl_proto::{Event, Kind};
 use nix::fcntl::OFlag;
 use sha1::{Digest, Sha1};
 
-use super::payload::{members, text_of};
-use super::{CaptureContext, MAX_PATH, Payload, clients, secrets, tags};
+use super::{CaptureContext, MAX_PATH, Payload, secrets, tags};
+use crate::clients::ToolUse;
 use crate::project;
 
 /// Larger files have no hash: about half a millisecond's work without instructions for it.
@@ -27,26 +27,23 @@ const MAX_SIZE: u64 = 256 << 10;
 const NO_FILES: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Notes with the event what the file that its tool was about is like now.
-pub fn hash_files(event: &mut Event, payload: &Payload, around: &CaptureContext) {
+pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext) {
     let Some(tool) = event.tool.as_mut().filter(|_| event.kind == Kind::Tool) else { return };
-    if tool.name.starts_with("mcp__") || tool.input.is_none() {
-        return; // Its files may lie anywhere; or all of it was private.
+    if tool.input.is_none() {
+        return; // All of it was private.
     }
-    let Some(path) = payload.tool_input.and_then(|input| {
-        let names = members(input);
-        let named = names.iter().find(|(key, _)| clients::FILES.contains(&&**key));
-        named.and_then(|(_, value)| Some(text_of(value)?.into_owned()))
-    }) else {
-        return;
-    };
-    let base = event.cwd.as_deref().map(Path::new).or(around.project_dir);
+    // The files of an MCP server may lie anywhere; their tools have no file here.
+    let input = payload.tool_input.map(|input| input.get());
+    let used = ToolUse::new(context.client, &tool.name, input);
+    let Some(path) = used.file().map(str::to_owned) else { return };
+    let base = event.cwd.as_deref().map(Path::new).or(context.project_dir);
     let file = base.unwrap_or(Path::new("")).join(&path);
     let readable = path.len() <= MAX_PATH && file.is_absolute() && !tags::strip(&path).private;
     if !readable || secrets::is_secret_file(&path) || NO_FILES.iter().any(|d| file.starts_with(d)) {
         return;
     }
     let folder = file.parent().unwrap_or(&file);
-    if project::tracked(folder, around.home, around.exclude)
+    if project::tracked(folder, context.home, context.exclude)
         && let Some(blob) = blob(&file)
     {
         tool.files = vec![SeenFile { path, blob }];
@@ -89,7 +86,7 @@ mod tests {
     /// The files noted of a tool's use in `dir`.
     fn seen(tool: &str, input: serde_json::Value, dir: &Path, exclude: &str) -> Vec<SeenFile> {
         let exclude: Vec<_> = glob::Pattern::new(exclude).into_iter().collect();
-        let around = CaptureContext {
+        let context = CaptureContext {
             event: Some("PostToolUse"),
             client: "claude-code",
             project_dir: Some(Path::new("/")),
@@ -104,9 +101,9 @@ mod tests {
         })
         .to_string();
         let payload = parse(&payload).unwrap();
-        let Ok(Captured::Event(mut event)) = capture(&payload, &around) else { return Vec::new() };
+        let Ok(Captured::Event(mut event)) = capture(&payload, &context) else { return Vec::new() };
         assert!(event.tool.as_ref().unwrap().files.is_empty(), "capture itself looks at no file");
-        hash_files(&mut event, &payload, &around);
+        hash_files(&mut event, &payload, &context);
         event.tool.unwrap().files
     }
 

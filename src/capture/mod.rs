@@ -8,7 +8,6 @@
 //!                                                 tags, then secrets, then cut
 //! ```
 
-mod clients;
 mod cut;
 mod files;
 mod json;
@@ -18,6 +17,7 @@ mod skim;
 mod squeeze;
 mod tags;
 mod texts;
+mod withhold;
 
 use std::path::Path;
 
@@ -26,15 +26,16 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::clients::{self, HookEvent, ToolKind, ToolUse};
 use crate::config::Limits;
 use crate::project;
 use crate::text::truncate_middle;
-use clients::{HookEvent, Role};
 pub use files::hash_files;
 pub use payload::Payload;
 use payload::{members, text_of};
 pub use skim::{Skim, Skimmed};
 use texts::Texts;
+use withhold::Withheld;
 
 /// Longer session ids are refused.
 const MAX_SESSION: usize = 512;
@@ -91,8 +92,8 @@ pub enum CaptureError {
 ///
 /// # Errors
 /// See [`CaptureError`]: something is wrong with what was sent, and its sender should know.
-pub fn capture(payload: &Payload, around: &CaptureContext) -> Result<Captured, CaptureError> {
-    let name = around.event.or(payload.hook_event_name.as_deref()).ok_or(CaptureError::NoEvent)?;
+pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, CaptureError> {
+    let name = context.event.or(payload.hook_event_name.as_deref()).ok_or(CaptureError::NoEvent)?;
     let session = payload.session_id.as_deref().map_or("", str::trim);
     match session.len() {
         0 => return Err(CaptureError::NoSession),
@@ -100,25 +101,25 @@ pub fn capture(payload: &Payload, around: &CaptureContext) -> Result<Captured, C
         _ => {}
     }
     let cwd = payload.cwd.as_deref().filter(|p| !p.is_empty() && p.len() <= MAX_PATH);
-    let started_in = around.project_dir.filter(|dir| dir.as_os_str().len() <= MAX_PATH);
+    let started_in = context.project_dir.filter(|dir| dir.as_os_str().len() <= MAX_PATH);
     let dir = started_in.or(cwd.map(Path::new));
-    if dir.is_some_and(|dir| !project::tracked(dir, around.home, around.exclude)) {
+    if dir.is_some_and(|dir| !project::tracked(dir, context.home, context.exclude)) {
         return Ok(Captured::Ignored("the project is excluded"));
     }
-    let texts = Texts { limits: around.limits };
+    let texts = Texts { limits: context.limits };
     let agent = agent(payload, &texts);
     let event = |kind| Event {
         turn: id(payload.turn.as_deref()),
         cwd: cwd.map(str::to_owned),
         agent: agent.clone(),
-        process: around.process,
+        process: context.process,
         transcript: payload.transcript_path.as_deref().and_then(path),
-        ..Event::new(kind, around.client, session, around.now)
+        ..Event::new(kind, context.client, session, context.now)
     };
     let message = || payload.last_assistant_message.as_deref().and_then(|m| texts.text(m));
     let project = || dir.map(project::identify);
 
-    let event = match clients::hook_event(around.client, name) {
+    let event = match clients::hook_event(context.client, name) {
         HookEvent::Start => {
             let reason = payload.source.as_deref().and_then(|w| texts.word(w));
             Event { project: project(), reason, ..event(Kind::Start) }
@@ -132,11 +133,11 @@ pub fn capture(payload: &Payload, around: &CaptureContext) -> Result<Captured, C
                 Event { project: project(), text, private, ..event(Kind::Prompt) }
             }
         }
-        HookEvent::Tool => match used_tool(payload, around, &texts)? {
+        HookEvent::Tool => match used_tool(payload, context, &texts)? {
             Ok(tool) => Event { tool: Some(tool), ..event(Kind::Tool) },
             Err(why) => return Ok(Captured::Ignored(why)),
         },
-        HookEvent::ToolFailed => match failed_tool(payload, around, &texts)? {
+        HookEvent::ToolFailed => match failed_tool(payload, context, &texts)? {
             Ok(tool) => Event { tool: Some(tool), ..event(Kind::ToolFailed) },
             Err(why) => return Ok(Captured::Ignored(why)),
         },
@@ -186,13 +187,13 @@ pub fn capture_line(
     line: &str,
     session: &str,
     client: &str,
-    around: &CaptureContext,
+    context: &CaptureContext,
 ) -> Result<Captured, CaptureError> {
     let line = json::repair(line);
     let mut payload = parse(&line)?;
     payload.session_id.get_or_insert(session.into());
     let failed = payload.is_error || payload.error.is_some();
-    let event = match (around.event, &payload.hook_event_name) {
+    let event = match (context.event, &payload.hook_event_name) {
         (Some(name), _) => name,
         (None, Some(name)) => &name.clone(),
         (None, None) if failed => "PostToolUseFailure",
@@ -205,7 +206,7 @@ pub fn capture_line(
         ),
     };
     let mut captured =
-        capture(&payload, &CaptureContext { event: Some(event), client, ..*around })?;
+        capture(&payload, &CaptureContext { event: Some(event), client, ..*context })?;
     if let (Captured::Event(event), Some(id)) = (&mut captured, id) {
         event.id = id;
     }
@@ -225,22 +226,20 @@ type Used = Result<Tool, &'static str>;
 
 fn used_tool(
     payload: &Payload,
-    around: &CaptureContext,
+    context: &CaptureContext,
     texts: &Texts,
 ) -> Result<Used, CaptureError> {
-    let (mut tool, role) = match named_tool(payload, around)? {
+    let (mut tool, used, withheld) = match named_tool(payload, context)? {
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
     };
-    let (input, response) = (payload.tool_input, payload.tool_response);
+    let input = payload.tool_input;
+    let response = payload.tool_response.filter(|_| withheld == Withheld::Nothing);
     tool.input = input.and_then(|i| texts.input(i));
-    tool.response = match (role, response) {
-        (_, None) => None,
-        (Role::Agent, Some(response)) if !in_background(response) => None,
-        (Role::Command, Some(_)) if input.is_some_and(|i| secrets::names_secret_file(i.get())) => {
-            None
-        }
-        (Role::Edit, Some(response)) => {
+    tool.response = match response {
+        None => None,
+        Some(response) if used.kind == ToolKind::Subagent && !in_background(response) => None,
+        Some(response) if used.edits() => {
             let members = members(response);
             let is_copy = |key: &str| clients::FILE_COPIES.contains(&key);
             if members.iter().any(|(key, copy)| is_copy(key) && has_private(copy)) {
@@ -251,47 +250,58 @@ fn used_tool(
                 texts.response_without(&members, response)
             }
         }
-        (_, Some(response)) => texts.response(response),
+        Some(response) => shown(&used, response, texts),
     };
     Ok(Ok(tool))
 }
 
 fn failed_tool(
     payload: &Payload,
-    around: &CaptureContext,
+    context: &CaptureContext,
     texts: &Texts,
 ) -> Result<Used, CaptureError> {
-    let (mut tool, _) = match named_tool(payload, around)? {
+    let (mut tool, used, withheld) = match named_tool(payload, context)? {
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
     };
     tool.input = payload.tool_input.and_then(|i| texts.input(i));
-    tool.response = payload.error.or(payload.tool_response).and_then(|r| texts.response(r));
+    let response = payload.error.or(payload.tool_response);
+    let response = response.filter(|_| withheld == Withheld::Nothing);
+    tool.response = response.and_then(|response| shown(&used, response, texts));
     Ok(Ok(tool))
 }
 
-/// The tool without its texts.
+/// What is kept of a response: nothing if it holds a secret file, nothing of the rows that come
+/// from one. A file that was read is not looked through: names in its text are no rows.
+fn shown(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
+    if withhold::names_secret_object(response.get()) {
+        return None;
+    }
+    let rows = used.kind != ToolKind::Read;
+    match rows.then(|| withhold::without_secret_rows(response.get())).flatten() {
+        Some(left) => texts.response(&RawValue::from_string(left).ok()?),
+        None => texts.response(response),
+    }
+}
+
+/// The tool without its texts, what it was used for, and what is withheld of it.
 fn named_tool(
     payload: &Payload,
-    around: &CaptureContext,
-) -> Result<Result<(Tool, Role), &'static str>, CaptureError> {
+    context: &CaptureContext,
+) -> Result<Result<(Tool, ToolUse, Withheld), &'static str>, CaptureError> {
     let name = payload.tool_name.as_deref().filter(|n| !n.is_empty());
     let name = name.ok_or(CaptureError::NoTool)?;
-    let role = clients::role(around.client, name);
-    if role == Role::Skipped {
+    let used = ToolUse::new(context.client, name, payload.tool_input.map(RawValue::get));
+    if matches!(used.kind, ToolKind::Skipped | ToolKind::Plan | ToolKind::Question) {
         return Ok(Err("a tool that is not recorded"));
     }
-    if payload.tool_input.is_some_and(is_about_secret_file) {
+    let withheld = withhold::withheld(&used);
+    if withheld == Withheld::All {
         return Ok(Err("a file that holds secrets"));
     }
     let name = truncate_middle(name, MAX_ID).unwrap_or_else(|| name.to_owned());
     let use_id = id(payload.tool_use_id.as_deref());
-    Ok(Ok((Tool { name, use_id, ..Tool::default() }, role)))
-}
-
-fn is_about_secret_file(input: &RawValue) -> bool {
-    let is_secret = |value: &RawValue| text_of(value).is_some_and(|p| secrets::is_secret_file(&p));
-    members(input).iter().any(|(key, value)| clients::PATHS.contains(&&**key) && is_secret(value))
+    Ok(Ok((Tool { name, use_id, ..Tool::default() }, used, withheld)))
 }
 
 /// Whether a subagent goes on working after its start was reported.

@@ -117,28 +117,59 @@ fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part: impl Fn(&str) -> usi
     if letters >= MIN_PIECE { len } else { 0 }
 }
 
-/// Whether a file of this name holds secrets and nothing else worth remembering.
+/// Whether a file of this name holds secrets and nothing else worth remembering. A line number or
+/// a fragment may follow the name: `.env:3`, `file:///p/.env#L3`.
 pub fn is_secret_file(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
+    let path = path.trim().trim_matches(['"', '\'', '`']).to_ascii_lowercase();
     let mut parts = path.rsplit(['/', '\\']);
     let (name, folder) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    has_secret_name(name) || has_secret_extension(name) || in_secret_folder(folder, name)
+    let secret = |name: &str| {
+        has_secret_name(name) || has_secret_extension(name) || in_secret_folder(folder, name)
+    };
+    secret(name) || name.find([':', '#', '?']).is_some_and(|end| secret(&name[..end]))
 }
 
 /// Whether a command line names such a file. What stands in brackets is code, `f(process.env)`,
 /// and what begins with a dot mostly a field, `jq .key`.
 pub fn names_secret_file(command: &str) -> bool {
-    let breaks = |c: char| c.is_whitespace() || "\"'`|;&<>=,:".contains(c);
+    let breaks = |c: char| c.is_whitespace() || "\"'`|;&<>=,:@".contains(c);
+    let command = command.to_ascii_lowercase();
     command.split(breaks).any(|word| {
-        let word = word.trim_start_matches(['$', '(']).trim_end_matches('*');
+        let word = word.trim_start_matches(['$', '(', '{', '[', '!']);
+        let word = word.trim_end_matches(['*', '}', ']', '?']);
         let word = if word.contains('(') { word } else { word.trim_end_matches(')') };
         match word {
             "credentials" => false,
             _ if word.starts_with('.') && !word.contains(['/', '\\']) => has_secret_name(word),
-            _ => is_secret_file(word),
+            _ => {
+                is_secret_file(word) || word.contains('{') && is_secret_file(&word.replace('{', ""))
+            }
         }
     })
 }
+
+/// Whether `text` may name such a file anywhere: a quick test that has false positives only.
+pub fn may_name_secret_file(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    NAME_PARTS.iter().any(|part| text.contains(part))
+}
+
+/// Where `text` may name such a file, in order.
+pub fn possible_names(text: &str) -> Vec<usize> {
+    let text = text.to_ascii_lowercase();
+    let found = NAME_PARTS.iter().flat_map(|part| text.match_indices(part).map(|(at, _)| at));
+    let mut found: Vec<usize> = found.collect();
+    found.sort_unstable();
+    found
+}
+
+/// Every name of a secret file has one of these in it. At most eight bytes are searched for with
+/// vector instructions.
+const NAME_PARTS: [&str; 24] = [
+    ".env", "netrc", ".pgpass", ".npmrc", ".pypirc", "credent", ".htpass", ".dockerc", "secrets.",
+    "id_rsa", "id_dsa", "id_ecdsa", "id_ed255", ".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx",
+    ".ppk", ".p8", ".kube/", ".docker/", ".gnupg/",
+];
 
 fn has_secret_name(name: &str) -> bool {
     const NAMES: [&str; 22] = [
@@ -252,6 +283,8 @@ mod tests {
             "credentials.json",
             "/home/u/.kube/config",
             "C:\\p\\.env",
+            "/p/.env:12",
+            "file:///p/.env#L3",
         ] {
             assert!(is_secret_file(path), "{path}");
         }
@@ -285,9 +318,59 @@ mod tests {
         assert!(names_secret_file("x=$(cat .env) y"));
         assert!(names_secret_file("openssl x509 -in certs/*.pem -text"));
         assert!(names_secret_file("cat ~/.aws/credentials"));
+        assert!(names_secret_file("cat .ENV; cat {.env,.envrc}"));
+        assert!(names_secret_file("cat {x,.envrc}"));
+        assert!(names_secret_file("curl --data-binary @.env http://localhost"));
+        assert!(names_secret_file("git show HEAD:config/.env"));
+        assert!(names_secret_file("*.{pem,crt}"));
         assert!(!names_secret_file("jq '.key, .a.key' x.json; node -e 'f(process.env)'"));
         assert!(!names_secret_file("git commit -m 'rotate the credentials'"));
         assert!(!names_secret_file("env FOO=1 cargo test && cat key.rs"));
+    }
+
+    #[test]
+    fn the_quick_test_knows_every_name() {
+        for name in [
+            ".env",
+            ".env.local",
+            ".envrc",
+            ".netrc",
+            "_netrc",
+            ".pgpass",
+            ".npmrc",
+            ".pypirc",
+            ".git-credentials",
+            ".htpasswd",
+            ".dockercfg",
+            "credentials",
+            "credentials.json",
+            ".credentials.json",
+            "credentials.toml",
+            "secrets.toml",
+            "secrets.yaml",
+            "secrets.yml",
+            "secrets.json",
+            "id_rsa",
+            "id_dsa",
+            "id_ecdsa",
+            "id_ed25519",
+            "a.env",
+            "a.pem",
+            "a.key",
+            "a.p12",
+            "a.pfx",
+            "a.jks",
+            "a.keystore",
+            "a.kdbx",
+            "a.ppk",
+            "a.p8",
+            ".kube/config",
+            ".docker/config.json",
+            ".gnupg/x",
+            "A.PEM",
+        ] {
+            assert!(is_secret_file(name) && may_name_secret_file(name), "{name}");
+        }
     }
 
     proptest! {

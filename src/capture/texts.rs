@@ -7,7 +7,8 @@ use memctl_proto::{Event, MAX_BODY};
 use serde_json::value::RawValue;
 
 use super::payload::{members, text_of};
-use super::{clients, cut, json, secrets, tags};
+use super::{cut, json, secrets, tags};
+use crate::clients;
 use crate::config::Limits;
 use crate::text::{MAX_SHIFT, truncate_middle};
 
@@ -72,7 +73,7 @@ impl Texts {
     /// Of an input only the names of files.
     pub fn only_paths(&self, input: &RawValue) -> Option<String> {
         let members = members(input);
-        let paths = members.iter().filter(|(key, _)| clients::PATHS.contains(&&**key));
+        let paths = members.iter().filter(|(key, _)| clients::is_path_argument(key));
         Some(structured(&object(paths), self.limits.input))
     }
 }

@@ -45,6 +45,9 @@ pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) ->
             });
     }
     Ok(Batch {
+        client: tx
+            .prepare_cached("SELECT client FROM sessions WHERE id = ?1")?
+            .query_row([session_id], |r| r.get(0))?,
         project_root: projects::root_of(tx, session_id)?.map(PathBuf::from),
         messages,
         prompts,

@@ -67,5 +67,7 @@ mod stored_memory;
 mod terminal;
 /// Hooks, workers and databases of different releases.
 mod upgrade;
+/// Files that hold secrets, through every tool of every client.
+mod withholding;
 /// Workers: one per session, started, raced and killed.
 mod worker;

@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use super::payload::Payload;
 use super::prose::fit;
+use crate::clients::ToolUse;
+use crate::clients::patch::{self, Header};
 use crate::project::Place;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,21 +32,23 @@ pub enum Made {
 const NAMES: usize = 6;
 
 /// The edits of one tool use: one, or several of a patch.
-pub fn read(tool: &str, input: &Payload, response: &Payload, place: &Place) -> Vec<Edit> {
-    let patch = input.string(&["patch", "input"]).or_else(|| match input {
-        Payload::Text(text) if tool == "apply_patch" => Some((*text).to_owned()),
-        Payload::Json(Value::String(text)) => Some(text.clone()),
-        _ => None,
-    });
-    if let Some(patch) =
-        patch.filter(|p| p.contains("*** Begin Patch") || p.contains("*** Update File"))
-    {
-        return patched(&patch, place);
+pub fn read(
+    tool: &str,
+    used: &ToolUse,
+    input: &Payload,
+    response: &Payload,
+    place: &Place,
+) -> Vec<Edit> {
+    if let Some(patch) = &used.patch {
+        return patched(patch, place);
     }
-    let keys = ["file_path", "notebook_path", "path", "filePath", "absolute_path", "target_file"];
-    let Some(path) = input.string(&keys).or_else(|| response.string(&keys)) else {
+    let keys = ["file_path", "notebook_path", "path", "filePath"];
+    let Some(path) = used.paths.first().cloned().or_else(|| response.string(&keys)) else {
         return Vec::new();
     };
+    if tool.to_lowercase().starts_with("delete") {
+        return vec![edit(place.relative(&path), Made::Removed, &[])];
+    }
     let created = response.string(&["type"]).as_deref() == Some("create");
     let mut lines = hunks(response);
     if lines.is_empty() {
@@ -133,26 +137,30 @@ fn edit(path: String, made: Made, lines: &[String]) -> Edit {
 }
 
 /// A patch of several files in the form `*** Update File: path`.
-fn patched(patch: &str, place: &Place) -> Vec<Edit> {
+fn patched(text: &str, place: &Place) -> Vec<Edit> {
     let mut out: Vec<(String, Made, Vec<String>)> = Vec::new();
-    for line in patch.lines() {
-        let heads = [
-            ("*** Add File: ", Made::Created),
-            ("*** Update File: ", Made::Changed),
-            ("*** Delete File: ", Made::Removed),
-        ];
-        if let Some((path, made)) =
-            heads.iter().find_map(|(head, made)| Some((line.strip_prefix(head)?, *made)))
-        {
-            out.push((place.relative(path.trim()), made, Vec::new()));
-        } else if let Some(path) = line.strip_prefix("*** Move to: ") {
-            if let Some(last) = out.last_mut() {
-                last.0 = place.relative(path.trim());
+    for line in text.lines() {
+        match patch::header(line) {
+            Some((Header::MoveTo, path)) => {
+                if let Some(last) = out.last_mut() {
+                    last.0 = place.relative(path);
+                }
             }
-        } else if let Some((_, _, lines)) = out.last_mut()
-            && !line.starts_with("@@")
-        {
-            lines.push(line.to_owned());
+            Some((header, path)) => {
+                let made = match header {
+                    Header::Add => Made::Created,
+                    Header::Delete => Made::Removed,
+                    Header::Update | Header::MoveTo => Made::Changed,
+                };
+                out.push((place.relative(path), made, Vec::new()));
+            }
+            None => {
+                if let Some((_, _, lines)) = out.last_mut()
+                    && !line.starts_with("@@")
+                {
+                    lines.push(line.to_owned());
+                }
+            }
         }
     }
     out.into_iter().map(|(path, made, lines)| edit(path, made, &lines)).collect()
@@ -272,7 +280,9 @@ mod tests {
 
     fn read_one(tool: &str, input: &str, response: &str) -> Vec<Edit> {
         let place = Place { root: Some(std::path::Path::new("/p")), cwd: None };
-        read(tool, &Payload::read(Some(input)), &Payload::read(Some(response)), &place)
+        let used = ToolUse::new("claude-code", tool, Some(input));
+        let (input, response) = (Payload::read(Some(input)), Payload::read(Some(response)));
+        read(tool, &used, &input, &response, &place)
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::clients::salvage;
+
 /// What one of a message's two texts holds.
 pub enum Payload<'a> {
     Json(Value),
@@ -83,45 +85,6 @@ fn readable(value: &Value) -> String {
 
 fn join(texts: impl Iterator<Item = String>) -> String {
     texts.filter(|t| !t.trim().is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-/// The string after `"key":` in what was JSON before it was cut; whatever there is of it.
-fn salvage(text: &str, key: &str) -> Option<String> {
-    let quoted = format!("\"{key}\"");
-    let mut rest = text;
-    loop {
-        let at = rest.find(&quoted)?;
-        rest = &rest[at + quoted.len()..];
-        let Some(value) = rest.trim_start().strip_prefix(':') else { continue };
-        if let Some(string) = value.trim_start().strip_prefix('"') {
-            return Some(unescape(string));
-        }
-    }
-}
-
-/// A JSON string's inside up to its closing quote or the end of what there is.
-fn unescape(inside: &str) -> String {
-    let mut out = String::new();
-    let mut chars = inside.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => match chars.next() {
-                Some('n') => out.push('\n'),
-                Some('t') => out.push('\t'),
-                Some('r') => {}
-                Some('u') => {
-                    let code: String = chars.by_ref().take(4).collect();
-                    let known = u32::from_str_radix(&code, 16).ok().and_then(char::from_u32);
-                    out.push(known.unwrap_or(char::REPLACEMENT_CHARACTER));
-                }
-                Some(other) => out.push(other),
-                None => break,
-            },
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

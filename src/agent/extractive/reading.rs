@@ -8,6 +8,7 @@ use super::payload::Payload;
 use super::prose::fit;
 use super::run::{self, Run};
 use super::tools;
+use crate::clients::{ToolKind, ToolUse};
 use crate::memory::{Batch, Cause, Message, Origin};
 use crate::project::Place;
 
@@ -70,15 +71,15 @@ impl Event<'_> {
 pub fn read(batch: &Batch) -> Vec<Event<'_>> {
     let root = batch.project_root.as_deref();
     let observed = batch.messages.iter().filter(|m| !m.cause.summarizes());
-    observed.map(|message| one(message, root)).collect()
+    observed.map(|message| one(message, &batch.client, root)).collect()
 }
 
-/// What one message says; `root` is the project's.
-pub fn one<'a>(message: &'a Message, root: Option<&Path>) -> Event<'a> {
-    Event { message, what: what(message, root) }
+/// What one message of `client` says; `root` is the project's.
+pub fn one<'a>(message: &'a Message, client: &str, root: Option<&Path>) -> Event<'a> {
+    Event { message, what: what(message, client, root) }
 }
 
-fn what(message: &Message, root: Option<&Path>) -> What {
+fn what(message: &Message, client: &str, root: Option<&Path>) -> What {
     if message.cause == Cause::Subagent {
         let text = message.last_assistant_message.clone().unwrap_or_default();
         return if text.trim().is_empty() {
@@ -95,38 +96,46 @@ fn what(message: &Message, root: Option<&Path>) -> What {
         return What::Nothing;
     }
     let place = Place { root, cwd: message.cwd.as_deref().map(Path::new) };
-    match family(name, &input) {
+    let used = ToolUse::new(client, name, message.tool_input.as_deref());
+    match &used.kind {
         // The client refuses an edit or a read for its own reasons, and the agent tries again.
-        Family::Edit | Family::Read | Family::Search if failed => What::Nothing,
-        Family::Edit => {
-            let edits = edit::read(name, &input, &response, &place);
+        ToolKind::Edit | ToolKind::Write | ToolKind::Patch | ToolKind::Read | ToolKind::Search
+            if failed =>
+        {
+            What::Nothing
+        }
+        ToolKind::Edit | ToolKind::Write | ToolKind::Patch => {
+            let edits = edit::read(name, &used, &input, &response, &place);
             if edits.is_empty() { What::Nothing } else { What::Edit(edits) }
         }
-        Family::Read => {
-            let path = input.string(&[
-                "file_path",
-                "path",
-                "notebook_path",
-                "absolute_path",
-                "target_file",
-            ]);
-            let file = path.filter(|p| !is_scratch(p)).map(|p| place.relative(&p));
-            file.map_or(What::Nothing, |path| What::Read { path })
+        ToolKind::Read => {
+            let path = used.paths.first().filter(|p| !is_scratch(p)).map(|p| place.relative(p));
+            path.map_or(What::Nothing, |path| What::Read { path })
         }
-        Family::Search => {
-            let pattern = input.string(&["pattern", "query", "glob"]).unwrap_or_default();
-            What::Search { pattern: fit(&pattern, 60) }
+        ToolKind::Search => {
+            let pattern = used.query.as_ref().or(used.paths.first());
+            What::Search { pattern: fit(pattern.map_or("", String::as_str), 60) }
         }
-        Family::Run => command(&input, &response, failed, &place),
-        Family::Web => web(&input, &response, failed),
-        Family::Launch => launch(&input, &response),
-        Family::Other => call(name, &input, &response, failed),
-        Family::Skip => What::Nothing,
+        ToolKind::Shell => command(&used, &input, &response, failed, &place),
+        ToolKind::Fetch => web(&used, &response, failed),
+        ToolKind::Subagent => launch(&input, &response),
+        ToolKind::Mcp { server, tool } => call(server, tool, &input, &response, failed),
+        ToolKind::Other => call("", name, &input, &response, failed),
+        ToolKind::Question | ToolKind::Plan | ToolKind::Control | ToolKind::Skipped => {
+            What::Nothing
+        }
     }
 }
 
-fn command(input: &Payload, response: &Payload, failed: bool, place: &Place) -> What {
-    let Some(mut run) = run::read(input, response, failed) else { return What::Nothing };
+fn command(
+    used: &ToolUse,
+    input: &Payload,
+    response: &Payload,
+    failed: bool,
+    place: &Place,
+) -> What {
+    let Some(command) = used.command() else { return What::Nothing };
+    let mut run = run::read(command, input, response, failed);
     for paths in [&mut run.written, &mut run.removed, &mut run.read] {
         *paths = paths.iter().map(|p| place.relative(p)).collect();
     }
@@ -136,10 +145,8 @@ fn command(input: &Payload, response: &Payload, failed: bool, place: &Place) -> 
     What::Run(Box::new(run))
 }
 
-fn web(input: &Payload, response: &Payload, failed: bool) -> What {
-    let subject = input
-        .string(&["url", "query", "prompt", "uri", "libraryName", "library"])
-        .unwrap_or_default();
+fn web(used: &ToolUse, response: &Payload, failed: bool) -> What {
+    let subject = used.url.clone().or(used.query.clone()).unwrap_or_default();
     if failed || subject.is_empty() || tools::is_local(&subject) {
         return What::Nothing;
     }
@@ -167,8 +174,7 @@ fn launch(input: &Payload, response: &Payload) -> What {
     }
 }
 
-fn call(name: &str, input: &Payload, response: &Payload, failed: bool) -> What {
-    let (server, tool) = mcp(name).unwrap_or(("", name));
+fn call(server: &str, tool: &str, input: &Payload, response: &Payload, failed: bool) -> What {
     if failed {
         let text = response.text();
         let line = text.lines().map(str::trim).find(|l| l.chars().any(char::is_alphanumeric));
@@ -192,82 +198,6 @@ fn call(name: &str, input: &Payload, response: &Payload, failed: bool) -> What {
         format!("{} ({server}){about}", tool.replace('_', " "))
     });
     What::Call { tool: tool.to_owned(), deed, failure: None }
-}
-
-/// (server, tool) of `mcp__server__tool`.
-fn mcp(name: &str) -> Option<(&str, &str)> {
-    name.strip_prefix("mcp__")?.split_once("__")
-}
-
-enum Family {
-    Edit,
-    Read,
-    Search,
-    Run,
-    Web,
-    Launch,
-    Other,
-    Skip,
-}
-
-fn family(name: &str, input: &Payload) -> Family {
-    match name {
-        "Edit" | "Write" | "MultiEdit" | "NotebookEdit" | "apply_patch" | "replace"
-        | "write_file" | "edit_file" => Family::Edit,
-        "Read" | "NotebookRead" | "read_file" | "view" => Family::Read,
-        "Grep"
-        | "Glob"
-        | "LS"
-        | "list_directory"
-        | "search_file_content"
-        | "glob"
-        | "grep"
-        | "LSP" => Family::Search,
-        "Bash" | "PowerShell" | "shell" | "exec_command" | "run_shell_command"
-        | "run_terminal_cmd" | "local_shell" => Family::Run,
-        "WebFetch" | "WebSearch" | "web_fetch" | "google_web_search" | "web_search" => Family::Web,
-        "Task" | "Agent" => Family::Launch,
-        "BashOutput" | "KillShell" | "KillBash" | "TaskStop" | "TaskOutput" | "EnterWorktree"
-        | "ExitWorktree" | "update_plan" => Family::Skip,
-        _ if mcp(name).is_some() => {
-            let low = name.to_lowercase();
-            const NET: [&str; 12] = [
-                "fetch",
-                "web",
-                "browse",
-                "crawl",
-                "scrape",
-                "tavily",
-                "exa__",
-                "brave",
-                "firecrawl",
-                "puppeteer",
-                "playwright",
-                "context7",
-            ];
-            if NET.iter().any(|n| low.contains(n)) { Family::Web } else { Family::Other }
-        }
-        _ => by_fields(input),
-    }
-}
-
-/// A tool nobody here knows, by what it was given.
-fn by_fields(input: &Payload) -> Family {
-    let has = |key: &str| input.value(key).is_some();
-    let file = has("file_path") || has("path");
-    if file && (has("old_string") || has("new_string") || has("edits"))
-        || has("file_path") && has("content")
-    {
-        Family::Edit
-    } else if has("command") {
-        Family::Run
-    } else if has("url") {
-        Family::Web
-    } else if has("file_path") {
-        Family::Read
-    } else {
-        Family::Other
-    }
 }
 
 /// Not a failure of anything: the user or a rule said no, or the client would not try.

@@ -59,10 +59,9 @@ impl Run {
 }
 
 /// Reads one use of the shell tool. `failed` is the client's word.
-pub fn read(input: &Payload, response: &Payload, failed: bool) -> Option<Run> {
-    let command = input.string(&["command", "cmd", "script"]).or_else(|| words_of(input))?;
+pub fn read(command: &str, input: &Payload, response: &Payload, failed: bool) -> Run {
     let output = prose::without_colours(&response.text());
-    let parts = shell::split(&command);
+    let parts = shell::split(command);
     let unknown = response.string(&["backgroundTaskId"]).is_some()
         || input.value("run_in_background").and_then(serde_json::Value::as_bool) == Some(true)
         || output.starts_with("Command running in background");
@@ -97,20 +96,7 @@ pub fn read(input: &Payload, response: &Payload, failed: bool) -> Option<Run> {
         });
         run.gist = prose::fit(&output, 300);
     }
-    Some(run)
-}
-
-/// Some clients give the command as a list: `["bash", "-lc", "cargo test"]`.
-fn words_of(input: &Payload) -> Option<String> {
-    let words: Vec<&str> =
-        input.value("command")?.as_array()?.iter().filter_map(|w| w.as_str()).collect();
-    match words.as_slice() {
-        [shell, flag, line, ..] if shell.ends_with("sh") && flag.starts_with('-') => {
-            Some((*line).to_owned())
-        }
-        [] => None,
-        words => Some(words.join(" ")),
-    }
+    run
 }
 
 fn look_at(part: &Simple, output: &str, run: &mut Run) {
@@ -189,7 +175,7 @@ mod tests {
 
     fn run(command: &str, response: &str, failed: bool) -> Run {
         let input = serde_json::json!({ "command": command }).to_string();
-        read(&Payload::read(Some(&input)), &Payload::read(Some(response)), failed).expect("a run")
+        read(command, &Payload::read(Some(&input)), &Payload::read(Some(response)), failed)
     }
 
     #[test]

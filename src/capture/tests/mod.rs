@@ -11,7 +11,7 @@ mod private;
 
 const LIMITS: Limits = Limits { input: 32 << 10, response: 64 << 10, text: 64 << 10 };
 
-fn around() -> CaptureContext<'static> {
+fn context() -> CaptureContext<'static> {
     CaptureContext {
         event: None,
         client: "claude-code",
@@ -24,22 +24,22 @@ fn around() -> CaptureContext<'static> {
     }
 }
 
-fn captured(json: &str, around: &CaptureContext) -> Captured {
+fn captured(json: &str, context: &CaptureContext) -> Captured {
     let mut skim = Skim::new();
     skim.feed(json.as_bytes());
     let text = skim.finish().unwrap().text;
-    capture(&parse(&text).unwrap(), around).unwrap()
+    capture(&parse(&text).unwrap(), context).unwrap()
 }
 
 fn event(json: Value) -> Event {
-    match captured(&json.to_string(), &around()) {
+    match captured(&json.to_string(), &context()) {
         Captured::Event(event) => *event,
         ignored => panic!("{ignored:?} of {json}"),
     }
 }
 
 fn ignored(json: Value) -> &'static str {
-    match captured(&json.to_string(), &around()) {
+    match captured(&json.to_string(), &context()) {
         Captured::Ignored(why) => why,
         event => panic!("{event:?}"),
     }
@@ -96,7 +96,7 @@ fn every_recorded_payload() {
         let json = fs::read_to_string(&path).unwrap();
         let sent: Value = serde_json::from_str(&json).unwrap();
         n_seen += 1;
-        match captured(&json, &around()) {
+        match captured(&json, &context()) {
             Captured::Ignored(why) => assert_eq!(why, *expected, "{name}"),
             Captured::Event(event) => {
                 assert_eq!(format!("{:?}", event.kind), *expected, "{name}");
@@ -124,7 +124,7 @@ fn recorded_sessions_hold_no_surprise() {
         let path = entry.unwrap().path();
         let steps: Vec<Value> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         for step in steps {
-            let captured = captured(&step["payload"].to_string(), &around());
+            let captured = captured(&step["payload"].to_string(), &context());
             assert_ne!(captured, Captured::Ignored("an unknown event"), "{}", path.display());
         }
     }
@@ -173,7 +173,7 @@ fn what_stops_and_ends_say() {
 fn ids_and_what_is_wrong_with_them() {
     fn check(json: Value, expected: CaptureError) {
         let json = json.to_string();
-        assert_eq!(capture(&parse(&json).unwrap(), &around()), Err(expected), "{json}");
+        assert_eq!(capture(&parse(&json).unwrap(), &context()), Err(expected), "{json}");
     }
     check(json!({"session_id": "s"}), CaptureError::NoEvent);
     check(json!({"hook_event_name": "Stop"}), CaptureError::NoSession);
@@ -191,7 +191,7 @@ fn ids_and_what_is_wrong_with_them() {
     assert_ne!(event(stop(&long)).turn, event(stop(&other)).turn);
     assert!(event(stop(&long)).turn.unwrap().len() < 30);
 
-    let told = CaptureContext { event: Some("SessionEnd"), ..around() };
+    let told = CaptureContext { event: Some("SessionEnd"), ..context() };
     let Captured::Event(end) = captured(&stop("t").to_string(), &told) else { panic!() };
     assert_eq!((end.kind, end.process), (Kind::End, Some(Process { pid: 7, start: 9 })));
 }
@@ -214,7 +214,7 @@ fn what_leaves_no_trace() {
 
     let exclude = [glob::Pattern::new("/srv/secret").unwrap()];
     let stop = r#"{"hook_event_name":"Stop","session_id":"s","cwd":"/srv/secret/sub"}"#;
-    let excluding = CaptureContext { exclude: &exclude, ..around() };
+    let excluding = CaptureContext { exclude: &exclude, ..context() };
     assert_eq!(captured(stop, &excluding), Captured::Ignored("the project is excluded"));
     // The directory the client was started in decides.
     let elsewhere = CaptureContext { project_dir: Some(Path::new("/srv/open")), ..excluding };
@@ -269,7 +269,7 @@ fn long_payloads() {
 fn an_event_fits_into_a_message_whatever_it_says() {
     let nasty = "\u{1}\"\\".repeat(300_000);
     let limits = Limits { input: usize::MAX, response: 1 << 30, text: 900_000 };
-    let generous = CaptureContext { limits, ..around() };
+    let generous = CaptureContext { limits, ..context() };
     let payloads = [
         used("Bash", json!({"command": nasty}), json!(nasty)),
         used("Bash", json!(nasty), json!({"lines": vec![&nasty[..100]; 10_000]})),
@@ -284,7 +284,7 @@ fn an_event_fits_into_a_message_whatever_it_says() {
 
 #[test]
 fn lines_of_scripts() {
-    let line = |json: Value| capture_line(&json.to_string(), "own", "script", &around());
+    let line = |json: Value| capture_line(&json.to_string(), "own", "script", &context());
     let event = |json: Value| match line(json).unwrap() {
         Captured::Event(event) => *event,
         ignored => panic!("{ignored:?}"),
@@ -311,7 +311,7 @@ fn lines_of_scripts() {
     assert_eq!(bad, Err(CaptureError::BadId("17".into())));
     assert_eq!(line(json!({"type": "observation"})), Err(CaptureError::NoTool));
     let broken = r#"{"tool_name":"Bash","error":"a\ud800b"}"#;
-    let Ok(Captured::Event(event)) = capture_line(broken, "own", "script", &around()) else {
+    let Ok(Captured::Event(event)) = capture_line(broken, "own", "script", &context()) else {
         panic!()
     };
     assert_eq!(event.tool.unwrap().response.as_deref(), Some("a\u{fffd}b"));
@@ -350,7 +350,7 @@ proptest! {
             payload[name] = value;
         }
         let limits = Limits { input: limit, response: limit, text: limit };
-        match captured(&payload.to_string(), &CaptureContext { limits, ..around() }) {
+        match captured(&payload.to_string(), &CaptureContext { limits, ..context() }) {
             Captured::Event(event) => {
                 let tool = event.tool.unwrap_or_default();
                 for text in [&event.text, &tool.input, &tool.response].into_iter().flatten() {
@@ -368,7 +368,7 @@ proptest! {
             let mut skim = Skim::new();
             skim.feed(bytes);
             if let Ok(skimmed) = skim.finish() {
-                let _ = capture_line(&skimmed.text, "s", "c", &around());
+                let _ = capture_line(&skimmed.text, "s", "c", &context());
             }
         }
     }

@@ -87,7 +87,7 @@ proptest! {
         let mut skim = Skim::new();
         payload.as_bytes().chunks(chunk).for_each(|c| assert!(!skim.feed(c) || c.ends_with(b"}")));
         let text = skim.finish().unwrap().text;
-        let Captured::Event(event) = capture(&parse(&text).unwrap(), &around()).unwrap() else { panic!() };
+        let Captured::Event(event) = capture(&parse(&text).unwrap(), &context()).unwrap() else { panic!() };
         prop_assert!(!event.to_json().contains("hidden"));
         // And it is not for want of text.
         let shown = sizes[0] > 1 && opened || sizes[2] > 1 && (closed || !opened);

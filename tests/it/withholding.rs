@@ -1,0 +1,210 @@
+//! Nothing of a file that holds secrets reaches the disk, whatever tool of whatever client shows or
+//! changes it: by hook, worker and store, and by the spool.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::support::recordings::{prompt, stop};
+use crate::support::{World, until};
+
+/// Stands for the content of a secret file. No text of memctl has it.
+const CONTENT: &str = "TOKEN=Xylophon4711";
+/// Stands for a row of a file that holds no secrets.
+const OTHER: &str = "fn glockenspiel() {}";
+
+const PROJECT: &str = "/home/user/project";
+
+/// Every name and kind of file that is withheld.
+const SECRET_FILES: [&str; 36] = [
+    ".env",
+    ".env.local",
+    ".env.production",
+    "prod.env",
+    ".envrc",
+    ".netrc",
+    "_netrc",
+    ".pgpass",
+    ".npmrc",
+    ".pypirc",
+    ".git-credentials",
+    ".htpasswd",
+    ".dockercfg",
+    ".aws/credentials",
+    "credentials.json",
+    ".credentials.json",
+    "credentials.toml",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.json",
+    ".ssh/id_rsa",
+    ".ssh/id_dsa",
+    ".ssh/id_ecdsa",
+    ".ssh/id_ed25519",
+    "server.pem",
+    "tls/private.key",
+    "cert.p12",
+    "cert.pfx",
+    "store.jks",
+    "app.keystore",
+    "passwords.kdbx",
+    "login.ppk",
+    "sign.p8",
+    ".kube/config",
+    ".gnupg/secring.gpg",
+];
+
+/// One tool of one client: an entry of `tests/data/clients/tools.json`.
+#[derive(Debug, Deserialize)]
+struct Template {
+    client: String,
+    tool: String,
+    input: Value,
+    #[serde(default)]
+    response: Value,
+    error: Option<String>,
+    #[serde(default)]
+    search: bool,
+    #[serde(default)]
+    control: bool,
+}
+
+fn templates() -> Vec<Template> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/clients/tools.json");
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+impl Template {
+    /// A payload in which the tool is used on `file`, and the event it is for.
+    fn payload(&self, session: &str, id: usize, file: &str, content: &str) -> (&str, String) {
+        let event = if self.error.is_some() { "PostToolUseFailure" } else { "PostToolUse" };
+        let mut payload = json!({
+            "session_id": session, "prompt_id": "t", "cwd": PROJECT, "hook_event_name": event,
+            "tool_name": self.tool, "tool_use_id": format!("u{id}"), "tool_input": self.input,
+        });
+        match &self.error {
+            Some(error) => payload["error"] = json!(error),
+            None => payload["tool_response"] = self.response.clone(),
+        }
+        let mut text = payload.to_string();
+        for (placeholder, value) in [
+            ("{path}", format!("{PROJECT}/{file}")),
+            ("{name}", file.to_owned()),
+            ("{dir}", PROJECT.to_owned()),
+            ("{content}", content.to_owned()),
+            ("{other}", OTHER.to_owned()),
+        ] {
+            text = text.replace(placeholder, &value);
+        }
+        (event, text)
+    }
+
+    fn use_on(&self, w: &World, id: usize, file: &str, content: &str) {
+        let session = format!("{}-session", self.client);
+        let (event, payload) = self.payload(&session, id, file, content);
+        let args = [event, "--client", &self.client];
+        let output = w.hook_bytes(&args, payload.as_bytes());
+        assert!(output.code == Some(0) && output.err.is_empty(), "{output:?} of {payload}");
+    }
+}
+
+/// The files below the data directory and the sockets that hold `word`.
+fn files_with(w: &World, word: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut dirs = vec![w.data(), w.sockets()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let has = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).contains(word);
+            if path.is_dir() {
+                dirs.push(path);
+            } else if fs::read(&path).is_ok_and(has) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// What the queue holds of the tool use with this id: input and response.
+fn recorded(w: &World, client: &str, id: usize) -> Option<String> {
+    let sql = format!(
+        "SELECT ifnull(tool_input, '') || ifnull(tool_response, '') FROM pending_messages
+         WHERE tool_use_id = 'u{id}' AND content_session_id = '{client}-session'"
+    );
+    w.rows(&sql).pop()
+}
+
+#[test]
+fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
+    // Nothing is distilled before the end: a batch of tool uses waits for more of them.
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let templates = templates();
+    assert!(templates.len() > 100);
+
+    // The templates reach the store when the file is an ordinary one.
+    for (id, template) in templates.iter().enumerate() {
+        template.use_on(&w, id, "docs/notes.md", "KEPT=yes");
+    }
+    until("every use is recorded", || match w.count("SELECT count(*) FROM pending_messages") {
+        n if n == templates.len() as i64 => Ok(()),
+        n => Err(format!("{n} of {}", templates.len())),
+    });
+    for (id, template) in templates.iter().enumerate() {
+        let kept = recorded(&w, &template.client, id).unwrap();
+        assert!(template.control || kept.contains("KEPT=yes"), "{kept} of {template:?}");
+    }
+
+    // Every tool with two kinds of secret files, and every kind with the tools of one client.
+    let mut uses = templates.len();
+    for (n, template) in templates.iter().enumerate() {
+        let files = match n {
+            // Read, Grep, Bash and a patch, which withhold in different ways.
+            0 | 10 | 11 | 18 => &SECRET_FILES[..],
+            _ => &[SECRET_FILES[0], SECRET_FILES[1 + n % (SECRET_FILES.len() - 1)]],
+        };
+        for file in files {
+            template.use_on(&w, uses, file, CONTENT);
+            if template.search {
+                let id = uses;
+                until("the search is recorded", || {
+                    recorded(&w, &template.client, id).ok_or_else(|| "it is not".to_owned())
+                });
+                let kept = recorded(&w, &template.client, id).unwrap();
+                assert!(kept.contains(OTHER), "{kept} of {template:?}");
+            }
+            uses += 1;
+        }
+        let found = files_with(&w, "Xylophon");
+        assert!(found.is_empty(), "{found:?} hold the content of {files:?} after {template:?}");
+    }
+
+    // Nor does it come to light when the uses are distilled.
+    for client in ["claude-code", "codex", "gemini-cli"] {
+        let session = format!("{client}-session");
+        let payload = stop(&session, "t", "All done.").to_string();
+        let output = w.hook_bytes(&["Stop", "--client", client], payload.as_bytes());
+        assert_eq!(output.code, Some(0), "{output:?}");
+    }
+    w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", 3);
+    assert_eq!(files_with(&w, "Xylophon"), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn a_spooled_event_holds_no_content_of_a_secret_file() {
+    let w = World::new();
+    w.hook(&prompt("claude-code-session", "t", "go"));
+    for (id, template) in templates().iter().enumerate().filter(|(_, t)| t.client == "claude-code")
+    {
+        let (_, payload) = template.payload("claude-code-session", id, ".env", CONTENT);
+        let payload: Value = serde_json::from_str(&payload).unwrap();
+        let output = w.hook_at(&payload, "deliver.spooled=kill");
+        let found = files_with(&w, "Xylophon");
+        assert!(found.is_empty(), "{found:?} after {template:?}, {output:?}");
+    }
+    assert!(!w.spools().is_empty() || w.count("SELECT count(*) FROM pending_messages") > 0);
+    assert!(!files_with(&w, "glockenspiel").is_empty(), "searches are recorded");
+}
