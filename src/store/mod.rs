@@ -116,26 +116,6 @@ impl Store {
         self.locked(|locked| locked.fenced(fence, now, f))
     }
 
-    /// The same for one who must not wait: [`StoreError::Busy`] when somebody writes just
-    /// now, or the database is another one.
-    pub fn try_fenced<T>(
-        &mut self,
-        fence: &mut Fence,
-        now: i64,
-        f: impl FnOnce(&Transaction, Option<i64>) -> Result<T>,
-    ) -> Result<T> {
-        let Store { paths, lock, conn, file, .. } = self;
-        let _held = lock.take(paths, LockWait::Within(Duration::ZERO))?;
-        if FileId::of(&paths.database()).ok() != Some(*file) {
-            // To open that one, and to make its schema whole, takes its time.
-            return Err(StoreError::Busy("another database has its place".into()));
-        }
-        conn.busy_timeout(Duration::ZERO)?;
-        let done = Locked { conn, file: Some(*file) }.fenced(fence, now, f);
-        conn.busy_timeout(BUSY)?;
-        done
-    }
-
     /// Holds the store lock while `f` runs.
     pub fn locked<T>(&mut self, f: impl FnOnce(&mut Locked) -> Result<T>) -> Result<T> {
         let Store { paths, lock, patience, conn, file } = self;

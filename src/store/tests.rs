@@ -217,31 +217,3 @@ fn a_generation_of_another_file_is_no_generation() {
     assert_eq!(store.fenced(&mut old, 1, generation).unwrap(), 2, "it begins anew, as the newer");
     assert!(matches!(other.fenced(&mut new, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
 }
-
-/// The worker's loop writes so: it opens no database and waits for nobody.
-#[test]
-fn who_must_not_wait_is_told_that_it_would_have_to() {
-    let (_dir, paths) = world();
-    let mut store = Store::open(&paths).unwrap();
-    let mut fence = Fence::new("c", "s");
-    let at_once = |store: &mut Store, fence: &mut Fence| store.try_fenced(fence, 1, |_, _| Ok(()));
-    assert!(at_once(&mut store, &mut fence).is_ok());
-
-    let mut lock = StoreLock::default();
-    let held = lock.take(&paths, LockWait::Forever).unwrap();
-    assert!(matches!(at_once(&mut store, &mut fence), Err(StoreError::Busy(_))), "store lock");
-    drop(held);
-
-    let stranger = Connection::open(paths.database()).unwrap();
-    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(matches!(at_once(&mut store, &mut fence), Err(StoreError::Busy(_))), "SQLite's lock");
-    stranger.execute_batch("COMMIT").unwrap();
-    assert!(at_once(&mut store, &mut fence).is_ok());
-    drop(stranger);
-
-    fs::rename(paths.database(), paths.data().join("aside")).unwrap();
-    assert!(matches!(at_once(&mut store, &mut fence), Err(StoreError::Busy(_))), "another file");
-    assert!(!paths.database().exists(), "nothing was made");
-    prompt(&mut store, "s").unwrap();
-    assert!(at_once(&mut store, &mut fence).is_ok(), "who may wait has opened the new one");
-}

@@ -70,7 +70,7 @@ pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<
             accepted = accepted => accepted,
         };
         let (Ok(stream), Ok(seat)) = accepted else { continue };
-        let talk = talk(stream, desk.clone(), leaving.clone(), seats.clone());
+        let talk = talk(stream, desk.clone(), leaving.clone());
         peers.spawn(async move {
             talk.await;
             drop(seat);
@@ -81,13 +81,13 @@ pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<
     let _ = timeout(patience, async { while peers.join_next().await.is_some() {} }).await;
 }
 
-async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>, seats: Arc<Semaphore>) {
+async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>) {
     let Stream::UdSocket(socket) = &stream;
     if process::peer_uid(socket.as_fd()).ok() != Some(process::own_uid()) {
         return;
     }
     let patience = desk.settings.config.worker.peer_timeout;
-    let mut peer = Peer { stream: BufReader::new(stream), patience, leaving, seats };
+    let mut peer = Peer { stream: BufReader::new(stream), patience, leaving };
     match peer.first().await {
         Some(byte) if byte == frame::MAGIC[0] => frames(&mut peer, &desk).await,
         Some(_) => lines(&mut peer, &desk).await,
@@ -100,15 +100,9 @@ struct Peer {
     stream: BufReader<Stream>,
     patience: Duration,
     leaving: watch::Receiver<bool>,
-    seats: Arc<Semaphore>,
 }
 
 impl Peer {
-    /// Whether nobody else is connected: one seat is its own, and one kept for whoever comes next.
-    fn alone(&self, desk: &Desk) -> bool {
-        self.seats.available_permits() + 2 >= desk.settings.config.worker.connections
-    }
-
     /// The next byte without taking it; none when the peer is done, silent, or we are leaving.
     async fn first(&mut self) -> Option<u8> {
         self.within(self.patience).await
@@ -220,9 +214,8 @@ fn event(key: &str, json: &str, session: &Session) -> Result<Event, Refusal> {
     Ok(event)
 }
 
-/// Has an event committed and answered, by the thread that commits it: a hook is waiting, and each
-/// switch of threads costs it. Of a peer that is alone that is this one; events of several are
-/// better committed together.
+/// Has an event committed. The store thread writes the reply itself, because a hook waits for it
+/// and another thread switch would delay it.
 async fn take_and_reply(peer: &mut Peer, event: Event, version: u8, desk: &Desk) -> Option<()> {
     let Stream::UdSocket(stream) = peer.stream.get_ref();
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
@@ -239,11 +232,7 @@ async fn take_and_reply(peer: &mut Peer, event: Event, version: u8, desk: &Desk)
         let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
         let _ = done.send(bytes[sent..].to_vec());
     });
-    if peer.alone(desk) {
-        desk.intake.accept_here(event, answer);
-    } else {
-        desk.intake.accept(event, answer);
-    }
+    desk.intake.accept(event, answer);
     match left.await {
         Ok(left) if left.is_empty() => Some(()),
         Ok(left) => peer.write(&left).await,

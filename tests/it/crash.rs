@@ -26,8 +26,6 @@ enum Scene {
     Sending,
     /// A worker that takes a spool in, is sent more, distils it, lingers and leaves.
     Turn,
-    /// The same, and somebody else writes when it is sent more: the thread that waits for it does it.
-    Busy,
     /// One whose memory agent is a model.
     Asking,
     /// One that finds the socket of a dead one.
@@ -42,7 +40,7 @@ enum Scene {
     Queue,
 }
 
-use Scene::{AfterADeath, Asking, Busy, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
+use Scene::{AfterADeath, Asking, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
 
 /// Every point, in the order in which an event passes them; a point with two scenes stands twice.
 const TABLE: &[(&str, Scene)] = &[
@@ -72,12 +70,9 @@ const TABLE: &[(&str, Scene)] = &[
     ("take_in.committed", Turn),
     ("take_in.unlinked", Turn),
     ("take_in.removed", Turn),
-    ("worker.accepting_one", Turn),
-    ("worker.accepted_one", Turn),
-    ("worker.accepting", Busy),
-    ("worker.accepted", Busy),
+    ("worker.accepting", Turn),
+    ("worker.accepted", Turn),
     ("worker.replying", Turn),
-    ("worker.replying", Busy),
     ("worker.claimed", Turn),
     ("distill.begun", Turn),
     ("agent.asking", Asking),
@@ -146,7 +141,7 @@ fn a_hook_that_dies_at_any_point() {
 
 #[test]
 fn a_worker_that_dies_at_any_point() {
-    walk(&[Turn, Busy, Asking, AfterADeath, Failing, Told]);
+    walk(&[Turn, Asking, AfterADeath, Failing, Told]);
 }
 
 #[test]
@@ -196,7 +191,7 @@ fn row(point: &'static str, scene: Scene) -> String {
     row.world.set("MEMCTL_WORKER_HANG_TIMEOUT", "2s");
     match scene {
         Spooling | Sending => row.hook(),
-        Turn | Busy => row.turn(""),
+        Turn => row.turn(""),
         Failing => row.turn("distill.begun#1=panic,"),
         Asking => row.asking(),
         AfterADeath => row.after_a_death(),
@@ -270,11 +265,7 @@ impl Row {
             let serves = self.world.spools().is_empty() && self.world.processes().len() == 1;
             (serves || self.came_by()).then_some(()).ok_or_else(|| self.point.to_owned())
         });
-        let store = File::open(self.world.data().join("run/store.lock"));
-        let held = store.ok().filter(|_| self.scene == Busy);
-        held.iter().for_each(|store| store.lock().unwrap());
         self.world.hook(&use_of("u1"));
-        drop(held);
         self.world.hook(&stop("s", "t", "All pass."));
         self.dead();
         self.go_on();

@@ -1,9 +1,7 @@
-//! Whoever has this may use the worker's connection to the store: the intake's thread, or the
-//! worker's loop while that has nothing to do. Nothing waits inside a transaction.
+//! Owns the worker's connection to the store. No transaction waits for anything but the disk.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
@@ -22,9 +20,6 @@ use crate::store::{
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
 
-/// A disk on which a commit takes longer keeps the loop from its other peers: the intake waits.
-const SWIFT: Duration = Duration::from_millis(20);
-
 /// A WAL of this size is checkpointed as soon as everybody has been answered.
 const WAL_MAX: u64 = 8 << 20;
 
@@ -38,8 +33,6 @@ pub struct Keeper {
     pid: u32,
     /// What could not be done for want of a store: tried again before anything else.
     unsettled: VecDeque<Job>,
-    /// How long the last commit of events took: what the loop would be kept waiting by the next.
-    took: Duration,
 }
 
 impl Keeper {
@@ -57,7 +50,6 @@ impl Keeper {
             fence,
             pid: std::process::id(),
             unsettled: VecDeque::new(),
-            took: Duration::ZERO,
         }
     }
 
@@ -78,10 +70,6 @@ impl Keeper {
             Job::GiveBack(batch) => self.give_back(batch),
             Job::Close { by, which } => self.close(*by, *which),
             Job::Checkpoint => self.checkpoint(),
-            Job::TendTheLog => {
-                self.tend_the_log();
-                Ok(())
-            }
             Job::Accept { .. } | Job::OpenCall { .. } => return,
             Job::LookOnceMore(_) | Job::Leave(_) => return,
         };
@@ -119,32 +107,6 @@ impl Keeper {
         }
     }
 
-    /// The same with one event for a caller that must not be kept waiting: only while the store
-    /// is free. Whatever else there is to say about it, the usual way finds out.
-    pub fn accept_at_once(
-        &mut self,
-        event: Box<Event>,
-        reply: Answer,
-    ) -> Result<(), (Box<Event>, Answer)> {
-        let free = self.unsettled.is_empty() && self.took < SWIFT;
-        let Some(store) = self.store.as_mut().filter(|_| free) else {
-            return Err((event, reply));
-        };
-        let (now, since) = (clock::now_ms(), Instant::now());
-        testpoint::at("worker.accepting_one");
-        let fence = &mut self.fence;
-        let done = store.try_fenced(fence, now, |tx, _| accept::accept(tx, &event, now));
-        self.took = since.elapsed();
-        match done {
-            Ok(accepted) => {
-                testpoint::at("worker.accepted_one");
-                self.answer(std::iter::once(((*event, reply), Ok(accepted))));
-                Ok(())
-            }
-            Err(_) => Err((event, reply)),
-        }
-    }
-
     fn answer(&mut self, group: impl Iterator<Item = ((Event, Answer), store::Result<Accepted>)>) {
         let (mut kinds, mut clients, mut bytes) = (Vec::new(), Vec::new(), 0);
         for ((event, reply), verdict) in group {
@@ -160,11 +122,7 @@ impl Keeper {
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        let since = Instant::now();
-        let done =
-            self.write(|tx, _| events.iter().map(|event| accept::accept(tx, event, now)).collect());
-        self.took = since.elapsed();
-        done
+        self.write(|tx, _| events.iter().map(|event| accept::accept(tx, event, now)).collect())
     }
 
     fn take_in(&mut self) -> store::Result<()> {

@@ -4,8 +4,7 @@
 mod agent;
 mod keeper;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use memctl_proto::event::Process;
@@ -62,7 +61,6 @@ enum Job {
         which: WhichPrompts,
     },
     Checkpoint,
-    TendTheLog,
     /// Which Stop waits without a summary?
     Unsummarised,
     Provide {
@@ -146,13 +144,10 @@ const GROUP: usize = 500;
 /// Its name.
 pub const THREAD: &str = "intake";
 
-/// The way to the thread, and to what it owns.
+/// Sends jobs to the store thread.
 #[derive(Clone)]
 pub struct Intake {
     jobs: mpsc::Sender<Job>,
-    /// Jobs that were sent and are not done.
-    waiting: Arc<AtomicUsize>,
-    keeper: Arc<Mutex<Keeper>>,
 }
 
 impl Intake {
@@ -163,34 +158,17 @@ impl Intake {
     ) -> (Intake, reports::UnboundedReceiver<Report>, JoinHandle<()>) {
         let (jobs, inbox) = mpsc::channel();
         let (reports, outbox) = reports::unbounded_channel();
-        let keeper = Arc::new(Mutex::new(Keeper::new(settings, session, reports)));
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let (shared, left) = (keeper.clone(), waiting.clone());
+        let keeper = Keeper::new(settings, session, reports);
         let thread = std::thread::Builder::new()
             .name(THREAD.into())
             .stack_size(1 << 20)
-            .spawn(move || work(&shared, &inbox, &left))
+            .spawn(move || work(keeper, &inbox))
             .expect("a thread for the store");
-        (Intake { jobs, waiting, keeper }, outbox, thread)
+        (Intake { jobs }, outbox, thread)
     }
 
     pub fn accept(&self, event: Event, reply: Answer) {
         self.send(Job::Accept { event: Box::new(event), reply });
-    }
-
-    /// The same by the caller itself, when nothing is in front and the store is free at once: a
-    /// hook is waiting, and a switch to the thread costs it. Else it goes the usual way.
-    pub fn accept_here(&self, event: Event, reply: Answer) {
-        let free = self.waiting.load(Ordering::SeqCst) == 0;
-        let Some(mut keeper) = free.then(|| self.keeper.try_lock().ok()).flatten() else {
-            return self.accept(event, reply);
-        };
-        let done = keeper.accept_at_once(Box::new(event), reply);
-        drop(keeper);
-        match done {
-            Ok(()) => self.send(Job::TendTheLog),
-            Err((event, reply)) => self.send(Job::Accept { event, reply }),
-        }
     }
 
     /// An event of the worker's own, which nobody waits for.
@@ -271,20 +249,16 @@ impl Intake {
     }
 
     fn send(&self, job: Job) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
         // The thread ends only after `Leave`; whoever asks later finds its answer missing.
         let _ = self.jobs.send(job);
     }
 }
 
-/// Does what comes through `inbox`; `waiting` counts what has not been done yet. What lies there
-/// together is committed together: no timer waits for company.
-fn work(keeper: &Mutex<Keeper>, inbox: &mpsc::Receiver<Job>, waiting: &AtomicUsize) {
+/// Carries out the jobs in `inbox`. Events that are there at the same time are committed together;
+/// no timer waits for more.
+fn work(mut keeper: Keeper, inbox: &mpsc::Receiver<Job>) {
     let mut next = None;
     while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
-        // Poisoned it cannot be: a panic in here ends the process.
-        let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut done = 1;
         match job {
             Job::Accept { event, reply } => {
                 let mut group = vec![(*event, reply)];
@@ -295,7 +269,6 @@ fn work(keeper: &Mutex<Keeper>, inbox: &mpsc::Receiver<Job>, waiting: &AtomicUsi
                         Err(_) => break,
                     }
                 }
-                done = group.len();
                 keeper.accept(group);
                 keeper.tend_the_log();
             }
@@ -312,6 +285,5 @@ fn work(keeper: &Mutex<Keeper>, inbox: &mpsc::Receiver<Job>, waiting: &AtomicUsi
             }
             other => keeper.carry_out(other),
         }
-        waiting.fetch_sub(done, Ordering::SeqCst);
     }
 }
