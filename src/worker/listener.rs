@@ -1,8 +1,8 @@
-//! The worker's end of its socket: bytes in, bytes out, in both dialects.
+//! Serves the worker's socket: reads requests and writes replies, in both dialects.
 //!
-//! `ping`, `wake` and `status` are answered without the store, so that a worker that waits for
-//! the store does not look hung. Slow, silent, garbage and oversized peers are dropped after a
-//! deadline and disturb nobody.
+//! `ping`, `wake` and `status` are answered without the store, so that a worker that waits for the
+//! store does not look hung. Slow, silent, malformed and oversized peers are dropped after
+//! `worker.peer_timeout`.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Arc, Mutex};
@@ -19,126 +19,127 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::intake::{Intake, Refusal, Verdict};
 use super::owner::Session;
-use super::shown::Shown;
+use super::status::StatusSnapshot;
+use super::store_actor::{AcceptResult, Rejection, StoreHandle};
 use crate::capture::{self, CaptureContext, Captured};
 use crate::clock;
 use crate::config::Settings;
 use crate::paths::session_key;
 use crate::process;
 
-/// How long a line's answer is followed by silence before the worker closes: an `nc` that does
-/// not pass on the end of its input would wait for ever.
-const AFTER_ANSWER: Duration = Duration::from_millis(300);
+/// The worker closes a connection of the line dialect this long after its last reply, because an
+/// `nc` that does not forward the end of its input would wait forever.
+const LINE_LINGER: Duration = Duration::from_millis(300);
 
-/// What a peer asks of the worker's loop.
+/// A request to the worker's event loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum Control {
     Wake,
     Shutdown { graceful: bool },
 }
 
 /// What every connection needs.
 #[derive(Clone)]
-pub struct Desk {
+pub struct ConnContext {
     pub settings: Arc<Settings>,
     pub session: Arc<Session>,
-    pub intake: Intake,
-    pub asks: mpsc::UnboundedSender<Ask>,
-    pub shown: Arc<Mutex<Shown>>,
+    pub store: StoreHandle,
+    pub control: mpsc::UnboundedSender<Control>,
+    pub snapshot: Arc<Mutex<StatusSnapshot>>,
 }
 
-impl Desk {
+impl ConnContext {
     fn status(&self) -> line::Status {
-        self.shown.lock().expect("never poisoned").status()
+        self.snapshot.lock().expect("never poisoned").status()
     }
 }
 
-/// Serves peers until `leaving` says so; returns when every request that was read is answered.
-pub async fn serve(listener: Listener, desk: Desk, mut leaving: watch::Receiver<bool>) {
-    let seats = Arc::new(Semaphore::new(desk.settings.config.worker.connections));
-    let mut peers = JoinSet::new();
+/// Serves peers until `stopping` is true. Returns when every request that was read has its reply.
+pub async fn serve(listener: Listener, context: ConnContext, mut stopping: watch::Receiver<bool>) {
+    let permits = Arc::new(Semaphore::new(context.settings.config.worker.connections));
+    let mut connections = JoinSet::new();
     loop {
-        let accepted = async {
-            let seat = seats.clone().acquire_owned().await;
-            (listener.accept().await, seat)
+        let accept = async {
+            let permit = permits.clone().acquire_owned().await;
+            (listener.accept().await, permit)
         };
         let accepted = tokio::select! {
-            _ = leaving.wait_for(|leaving| *leaving) => break,
-            Some(_) = peers.join_next(), if !peers.is_empty() => continue,
-            accepted = accepted => accepted,
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = accept => accepted,
         };
-        let (Ok(stream), Ok(seat)) = accepted else { continue };
-        let talk = talk(stream, desk.clone(), leaving.clone());
-        peers.spawn(async move {
-            talk.await;
-            drop(seat);
+        let (Ok(stream), Ok(permit)) = accepted else { continue };
+        let connection = serve_connection(stream, context.clone(), stopping.clone());
+        connections.spawn(async move {
+            connection.await;
+            drop(permit);
         });
     }
     drop(listener);
-    let patience = desk.settings.config.worker.peer_timeout;
-    let _ = timeout(patience, async { while peers.join_next().await.is_some() {} }).await;
+    let limit = context.settings.config.worker.peer_timeout;
+    let _ = timeout(limit, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn talk(stream: Stream, desk: Desk, leaving: watch::Receiver<bool>) {
+async fn serve_connection(stream: Stream, context: ConnContext, stopping: watch::Receiver<bool>) {
     let Stream::UdSocket(socket) = &stream;
     if process::peer_uid(socket.as_fd()).ok() != Some(process::own_uid()) {
         return;
     }
-    let patience = desk.settings.config.worker.peer_timeout;
-    let mut peer = Peer { stream: BufReader::new(stream), patience, leaving };
-    match peer.first().await {
-        Some(byte) if byte == frame::MAGIC[0] => frames(&mut peer, &desk).await,
-        Some(_) => lines(&mut peer, &desk).await,
+    let limit = context.settings.config.worker.peer_timeout;
+    let mut peer = Peer { stream: BufReader::new(stream), limit, stopping };
+    match peer.peek().await {
+        Some(byte) if byte == frame::MAGIC[0] => serve_frames(&mut peer, &context).await,
+        Some(_) => serve_lines(&mut peer, &context).await,
         None => {}
     }
 }
 
-/// A connection and how long it is waited for.
 struct Peer {
     stream: BufReader<Stream>,
-    patience: Duration,
-    leaving: watch::Receiver<bool>,
+    /// The time limit for each read and each write.
+    limit: Duration,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Peer {
-    /// The next byte without taking it; none when the peer is done, silent, or we are leaving.
-    async fn first(&mut self) -> Option<u8> {
-        self.within(self.patience).await
+    /// The next byte, without consuming it. `None` at end of file, after the time limit, and when
+    /// the worker stops serving.
+    async fn peek(&mut self) -> Option<u8> {
+        self.peek_within(self.limit).await
     }
 
-    async fn within(&mut self, patience: Duration) -> Option<u8> {
-        let Peer { stream, leaving, .. } = self;
+    async fn peek_within(&mut self, limit: Duration) -> Option<u8> {
+        let Peer { stream, stopping, .. } = self;
         let next = async { stream.fill_buf().await.ok()?.first().copied() };
         tokio::select! {
             biased;
-            byte = timeout(patience, next) => byte.ok().flatten(),
-            _ = leaving.wait_for(|leaving| *leaving) => None,
+            byte = timeout(limit, next) => byte.ok().flatten(),
+            _ = stopping.wait_for(|stopping| *stopping) => None,
         }
     }
 
     async fn read(&mut self, bytes: &mut [u8]) -> Option<()> {
-        timeout(self.patience, self.stream.read_exact(bytes)).await.ok()?.ok()?;
+        timeout(self.limit, self.stream.read_exact(bytes)).await.ok()?.ok()?;
         Some(())
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Option<()> {
         let stream = self.stream.get_mut();
-        timeout(self.patience, stream.write_all(bytes)).await.ok()?.ok()
+        timeout(self.limit, stream.write_all(bytes)).await.ok()?.ok()
     }
 }
 
-async fn frames(peer: &mut Peer, desk: &Desk) {
-    while peer.first().await.is_some() {
-        if frame(peer, desk).await.is_none() {
+async fn serve_frames(peer: &mut Peer, context: &ConnContext) {
+    while peer.peek().await.is_some() {
+        if serve_frame(peer, context).await.is_none() {
             return;
         }
     }
 }
 
-/// One request and its reply; none ends the conversation.
-async fn frame(peer: &mut Peer, desk: &Desk) -> Option<()> {
+/// Reads one request and replies. `None` closes the connection.
+async fn serve_frame(peer: &mut Peer, context: &ConnContext) -> Option<()> {
     let mut header = [0; HEADER];
     peer.read(&mut header).await?;
     let len = match frame::body_len(&header) {
@@ -148,7 +149,7 @@ async fn frame(peer: &mut Peer, desk: &Desk) -> Option<()> {
             return None;
         }
         Err(e) => {
-            tracing::warn!("dropped a peer: {e}");
+            tracing::warn!("dropped a connection: {e}");
             return None;
         }
     };
@@ -157,30 +158,30 @@ async fn frame(peer: &mut Peer, desk: &Desk) -> Option<()> {
     peer.read(&mut body).await?;
     let reply = match frame::decode::<Request>(&body) {
         Ok(Request::Event { session_key, json }) => {
-            match event(&session_key, &json, &desk.session) {
-                Ok(event) => return take_and_reply(peer, event, version, desk).await,
-                Err(refusal) => rejected(refusal),
+            match parse_event(&session_key, &json, &context.session) {
+                Ok(event) => return accept_and_reply(peer, event, version, context).await,
+                Err(rejection) => rejected(rejection),
             }
         }
-        Ok(request) => answer(request, desk),
-        Err(e) => rejected(Refusal { code: Code::Malformed, message: e.to_string() }),
+        Ok(request) => answer(request, context),
+        Err(e) => rejected(Rejection { code: Code::Malformed, message: e.to_string() }),
     };
     peer.write(&frame::encode_as(version, &reply).ok()?).await
 }
 
-/// What is answered without the store.
-fn answer(request: Request, desk: &Desk) -> Reply {
+/// Answers a request that does not need the store.
+fn answer(request: Request, context: &ConnContext) -> Reply {
     match request {
         Request::Ping => pong(),
         Request::Wake => {
-            let _ = desk.asks.send(Ask::Wake);
+            let _ = context.control.send(Control::Wake);
             pong()
         }
         Request::Status => {
-            Reply::Status { json: serde_json::to_string(&desk.status()).expect("plain values") }
+            Reply::Status { json: serde_json::to_string(&context.status()).expect("plain values") }
         }
         Request::Shutdown { graceful } => {
-            let _ = desk.asks.send(Ask::Shutdown { graceful });
+            let _ = context.control.send(Control::Shutdown { graceful });
             Reply::Bye
         }
         Request::Event { .. } => unreachable!("goes to the store"),
@@ -191,40 +192,44 @@ fn pong() -> Reply {
     Reply::Pong { version: env!("CARGO_PKG_VERSION").into(), pid: std::process::id() }
 }
 
-fn rejected(Refusal { code, message }: Refusal) -> Reply {
+fn rejected(Rejection { code, message }: Rejection) -> Reply {
     Reply::Rejected { code, message }
 }
 
-/// The event of a frame, when it is one for this session.
-fn event(key: &str, json: &str, session: &Session) -> Result<Event, Refusal> {
-    let refuse = |code, message: &str| Err(Refusal { code, message: message.to_owned() });
+fn parse_event(key: &str, json: &str, session: &Session) -> Result<Event, Rejection> {
+    let reject = |code, message: &str| Err(Rejection { code, message: message.to_owned() });
+    if key != session.key {
+        return reject(Code::WrongSession, "this worker serves another session");
+    }
     let event = match Event::from_json(json) {
-        _ if key != session.key => {
-            return refuse(Code::WrongSession, "another worker's session");
-        }
         Ok(event) => event,
-        Err(e) => return refuse(Code::Malformed, &e.to_string()),
+        Err(e) => return reject(Code::Malformed, &e.to_string()),
     };
     if event.kind == Kind::Unknown {
-        return refuse(Code::Malformed, "an event of a kind this version does not know");
+        return reject(Code::Malformed, "this version does not know the kind of the event");
     }
     if session_key(&event.client, &event.session) != session.key {
-        return refuse(Code::WrongSession, "the event names another session");
+        return reject(Code::WrongSession, "the event names another session");
     }
     Ok(event)
 }
 
-/// Has an event committed. The store thread writes the reply itself, because a hook waits for it
-/// and another thread switch would delay it.
-async fn take_and_reply(peer: &mut Peer, event: Event, version: u8, desk: &Desk) -> Option<()> {
+/// Has an event committed. The store thread writes the reply to the socket itself, which saves the
+/// waiting hook a thread switch.
+async fn accept_and_reply(
+    peer: &mut Peer,
+    event: Event,
+    version: u8,
+    context: &ConnContext,
+) -> Option<()> {
     let Stream::UdSocket(stream) = peer.stream.get_ref();
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
     let id = event.id.to_string();
-    let (done, left) = oneshot::channel();
-    let answer = Box::new(move |verdict: Verdict| {
-        let reply = match verdict {
+    let (done, unsent) = oneshot::channel();
+    let reply = Box::new(move |result: AcceptResult| {
+        let reply = match result {
             Ok(accepted) => Reply::Accepted { id, duplicate: accepted.duplicate },
-            Err(refusal) => rejected(refusal),
+            Err(rejection) => rejected(rejection),
         };
         let bytes = frame::encode_as(version, &reply).unwrap_or_default();
         crate::testpoint::at("worker.replying");
@@ -232,94 +237,94 @@ async fn take_and_reply(peer: &mut Peer, event: Event, version: u8, desk: &Desk)
         let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
         let _ = done.send(bytes[sent..].to_vec());
     });
-    desk.intake.accept(event, answer);
-    match left.await {
-        Ok(left) if left.is_empty() => Some(()),
-        Ok(left) => peer.write(&left).await,
+    context.store.accept(event, reply);
+    match unsent.await {
+        Ok(unsent) if unsent.is_empty() => Some(()),
+        Ok(unsent) => peer.write(&unsent).await,
         Err(_) => peer.write(&frame::encode_as(version, &rejected(leaving())).ok()?).await,
     }
 }
 
-fn leaving() -> Refusal {
-    Refusal { code: Code::Leaving, message: "the worker is leaving".into() }
+fn leaving() -> Rejection {
+    Rejection { code: Code::Leaving, message: "the worker is shutting down".into() }
 }
 
 /// Has an event committed.
-async fn take(event: Event, desk: &Desk) -> Verdict {
-    let (reply, verdict) = oneshot::channel();
-    desk.intake.accept(event, Box::new(move |verdict| drop(reply.send(verdict))));
-    verdict.await.unwrap_or_else(|_| Err(leaving()))
+async fn accept(event: Event, context: &ConnContext) -> AcceptResult {
+    let (reply, result) = oneshot::channel();
+    context.store.accept(event, Box::new(move |result| drop(reply.send(result))));
+    result.await.unwrap_or_else(|_| Err(leaving()))
 }
 
-async fn lines(peer: &mut Peer, desk: &Desk) {
-    let mut patience = peer.patience;
-    while peer.within(patience).await.is_some() {
+async fn serve_lines(peer: &mut Peer, context: &ConnContext) {
+    let mut limit = peer.limit;
+    while peer.peek_within(limit).await.is_some() {
         let mut line = Vec::new();
         let mut limited = (&mut peer.stream).take(MAX_BODY as u64 + 1);
-        match timeout(peer.patience, limited.read_until(b'\n', &mut line)).await {
+        match timeout(peer.limit, limited.read_until(b'\n', &mut line)).await {
             Ok(Ok(n)) if n > 0 => {}
             _ => return,
         }
         if line.len() > MAX_BODY {
-            let text = line::rejected(Code::Malformed, "a line may have 1 MiB at most");
+            let text = line::rejected(Code::Malformed, "the line is longer than 1 MiB");
             peer.write(format!("{text}\n").as_bytes()).await;
             return;
         }
         let text = String::from_utf8_lossy(&line);
         if !text.trim().is_empty() {
-            let answer = answer_line(text.trim(), desk).await;
-            if peer.write(format!("{answer}\n").as_bytes()).await.is_none() {
+            let reply = answer_line(text.trim(), context).await;
+            if peer.write(format!("{reply}\n").as_bytes()).await.is_none() {
                 return;
             }
         }
-        patience = AFTER_ANSWER;
+        limit = LINE_LINGER;
     }
 }
 
-async fn answer_line(text: &str, desk: &Desk) -> String {
+async fn answer_line(text: &str, context: &ConnContext) -> String {
     match line::parse(text) {
         Ok(line::Request::Ping) => line::pong(env!("CARGO_PKG_VERSION"), std::process::id()),
-        Ok(line::Request::Status) => line::status(&desk.status()),
+        Ok(line::Request::Status) => line::status(&context.status()),
         Ok(line::Request::Finalize) => {
-            let session = &desk.session;
+            let session = &context.session;
             let event = Event::new(Kind::Finalize, &session.client, &session.id, clock::now_ms());
-            match take(event, desk).await {
+            match accept(event, context).await {
                 Ok(accepted) => line::finalized(accepted.closed),
-                Err(refusal) => line::rejected(refusal.code, &refusal.message),
+                Err(rejection) => line::rejected(rejection.code, &rejection.message),
             }
         }
-        Ok(line::Request::Observation(text)) => match capture_line(&text, desk) {
+        Ok(line::Request::Observation(text)) => match capture_line(&text, context) {
             Ok(event) => {
                 let id = event.id.to_string();
-                match take(event, desk).await {
+                match accept(event, context).await {
                     Ok(accepted) => line::accepted(&id, accepted.duplicate),
-                    Err(refusal) => line::rejected(refusal.code, &refusal.message),
+                    Err(rejection) => line::rejected(rejection.code, &rejection.message),
                 }
             }
-            Err(refusal) => line::rejected(refusal.code, &refusal.message),
+            Err(rejection) => line::rejected(rejection.code, &rejection.message),
         },
         Err(why) => line::rejected(Code::Malformed, &why),
     }
 }
 
-fn capture_line(text: &str, desk: &Desk) -> Result<Event, Refusal> {
-    let config = &desk.settings.config;
-    let around = CaptureContext {
+fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
+    let session = &context.session;
+    let config = &context.settings.config;
+    let capture_context = CaptureContext {
         event: None,
-        client: &desk.session.client,
+        client: &session.client,
         project_dir: None,
-        home: desk.settings.home.as_deref(),
+        home: context.settings.home.as_deref(),
         exclude: &config.exclude,
         limits: config.capture,
         now: clock::now_ms(),
         process: None,
     };
-    let malformed = |message| Refusal { code: Code::Malformed, message };
-    let session = &desk.session;
-    let captured = capture::capture_line(text, &session.id, &session.client, &around);
+    let malformed = |message| Rejection { code: Code::Malformed, message };
+    let captured = capture::capture_line(text, &session.id, &session.client, &capture_context);
     match captured.map_err(|e| malformed(e.to_string()))? {
         Captured::Ignored(why) => Err(malformed(format!("not recorded: {why}"))),
-        Captured::Event(event) if event.session != session.id => Err(Refusal {
+        Captured::Event(event) if event.session != session.id => Err(Rejection {
             code: Code::WrongSession,
             message: "the line names another session".into(),
         }),

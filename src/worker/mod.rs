@@ -1,21 +1,20 @@
 //! The worker: one detached process per session, which owns the session's socket and queue.
 //!
-//! It becomes the owner or leaves ([`birth`], [`owner`]), takes events in ([`listener`],
-//! [`intake`]), has them distilled ([`distill`]), and goes when nothing is left to do ([`state`],
-//! [`clocks`], [`watch`]). The loop between them is [`life`].
+//! [`startup`] takes the session lock; [`owner`] keeps it and the socket. [`listener`] reads requests
+//! and [`store_actor`] commits events. [`machine`] decides when to claim a batch, to close prompts
+//! and to exit; [`batch_runner`] runs the memory agent. [`event_loop`] connects them.
 
-mod agent;
-mod birth;
-mod books;
-mod clocks;
-mod distill;
-mod intake;
-mod life;
+mod batch_runner;
+mod client_watch;
+mod event_loop;
+mod ledger;
 mod listener;
+mod machine;
 mod owner;
-mod shown;
-mod state;
-mod watch;
+mod startup;
+mod status;
+mod store_actor;
+mod timers;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -25,33 +24,32 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{self, Settings};
 use crate::failure::{Context, Result, usage};
 use crate::{log, process, spool, testpoint};
-use life::Worker;
+use event_loop::EventLoop;
 use owner::Owner;
 
-/// After `max_age`, and as much again but within these, the kernel ends a worker whose own timers
-/// have died.
-const LAST_RESORT: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+/// How long after `max_age` the alarm fires: as long again, within these limits.
+const ALARM_MARGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 
-/// `memctl worker --client C --session ID [--recovery]`. What ends it is logged: its standard error
-/// is nobody's.
+/// `memctl worker --client C --session ID [--recovery]`. An error goes to the log, because standard
+/// error is /dev/null.
 pub fn run(args: &[OsString]) -> Result<()> {
-    serve(args).inspect_err(|failure| tracing::error!("{failure}"))
+    start(args).inspect_err(|failure| tracing::error!("{failure}"))
 }
 
-fn serve(args: &[OsString]) -> Result<()> {
+fn start(args: &[OsString]) -> Result<()> {
     process::set_private_umask();
-    let (session, recovery) = birth::parse(args)?;
+    let (session, recovery) = startup::parse(args)?;
     let mut settings = config::load(&config::process_env, None).map_err(usage)?;
     settings.paths.create().context("data dir")?;
-    set_last_resort(&settings);
+    reset_alarm(&settings);
     process::set_name();
-    die_with_the_intake();
+    install_panic_hook();
+    // A worker without a log still works.
     let _ = log::prune(&settings.paths.logs(), settings.config.log_max);
-    // Without a log it works all the same.
     let _ = log::init(&settings.paths.log(&session.key), LevelFilter::INFO);
 
     testpoint::at("worker.born");
-    let lock = birth::become_owner(&settings, &session, recovery).context("session lock")?;
+    let lock = startup::become_owner(&settings, &session, recovery).context("session lock")?;
     let Some(lock) = lock else {
         tracing::debug!("another worker serves this session");
         return Ok(());
@@ -62,28 +60,30 @@ fn serve(args: &[OsString]) -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
     let owner = Owner::new(lock);
-    let begun_with = birth::begun_with(&settings, &session, recovery);
-    // A batch that was given back may still be on its way through the agent: it ends with us.
-    let worker = Worker::new(settings, session, recovery, begun_with.as_deref(), owner);
-    runtime.block_on(worker.live()).context("socket")
+    let backend = startup::recovery_backend(&settings, &session, recovery);
+    let event_loop = EventLoop::new(settings, session, recovery, backend.as_deref(), owner);
+    // Dropping the runtime aborts the agent's task if its batch was released.
+    runtime.block_on(event_loop.run()).context("socket")
 }
 
-fn set_last_resort(settings: &Settings) {
+/// Has the kernel end the process if its own timers stop working.
+fn reset_alarm(settings: &Settings) {
     let max_age = settings.config.worker.max_age;
-    let [least, most] = LAST_RESORT;
+    let [least, most] = ALARM_MARGIN;
     let time = max_age.saturating_add(max_age.clamp(least, most));
     process::set_alarm(u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
 }
 
-/// A panic is logged by its place, for its message may quote text. In a batch it is the batch's;
-/// in the loop or the intake it is the worker's end, or it would answer and take nothing in.
-fn die_with_the_intake() {
+/// Logs only the location of a panic, because its message may contain user text. A panic in the
+/// local rules, which run on a thread of their own, fails only their batch. In the event loop or the
+/// store thread it aborts the process, which would otherwise answer pings but accept no events.
+fn install_panic_hook() {
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
-        let place = info.location().map_or_else(String::new, ToString::to_string);
-        tracing::error!("panicked at {place}");
+        let location = info.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!("panicked at {location}");
         let thread = std::thread::current();
-        if thread.id() == main || thread.name() == Some(intake::THREAD) {
+        if thread.id() == main || thread.name() == Some(store_actor::THREAD) {
             std::process::abort();
         }
     }));

@@ -1,8 +1,9 @@
-//! Who owns a session: taking its lock, its socket's coming and going, and the last look.
+//! Ownership of a session: the session lock, the socket, and their files.
 //!
-//! Whoever holds the lock is the session's worker; the socket file means nothing by itself.
-//! Nobody unlinks a socket or a lock file without holding the lock of that path, and before each
-//! unlink the lock's inode, and on leaving the socket's, are compared once more: another's stays.
+//! The process that holds the lock is the session's worker; the socket file proves nothing. A process
+//! must hold the lock of a path to unlink its socket or lock file. Before each unlink it compares the
+//! lock's inode with the one it holds, and at shutdown the socket's inode with the one it bound. A
+//! file that belongs to another process stays.
 
 use std::fs;
 use std::io;
@@ -23,32 +24,33 @@ use crate::paths::MAX_SOCKET_PATH;
 use crate::process::{self, Handle, Identity};
 use crate::testpoint;
 
-/// A starter looks often while a worker may just be leaving, then seldom.
-const OFTEN: Duration = Duration::from_millis(10);
-const SELDOM: Duration = Duration::from_millis(100);
-const EAGER: Duration = Duration::from_millis(200);
+/// A starter retries often at first, because the holder may just be exiting, then less often.
+const RETRY_FAST: Duration = Duration::from_millis(10);
+const RETRY_SLOW: Duration = Duration::from_millis(100);
+const RETRY_FAST_FOR: Duration = Duration::from_millis(200);
 
-/// How long a lock may be held without a socket: somebody cleaned `/tmp`.
+/// How long a holder may keep the lock after its socket was removed, as by a cleaned `/tmp`.
 const WITHOUT_SOCKET: Duration = Duration::from_secs(1);
 
-/// Between asking a silent worker to go and making it go.
+/// The time between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 
-/// How many names are tried when strangers sit on ours.
-const NAMES: u32 = 8;
+/// How many socket names are tried if other users' files occupy them.
+const SOCKET_NAMES: u32 = 8;
 
-/// Which session, in which installation.
+/// A session of this data directory.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub client: String,
     pub id: String,
+    /// The hash that names the session's files.
     pub key: String,
 }
 
-/// Becomes the session's worker, or finds that another one is and answers.
-pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<SessionLock>> {
+/// Takes the session lock. `None`: a worker that answers holds it, or a holder that cannot be ended.
+pub fn acquire(settings: &Settings, session: &Session) -> io::Result<Option<SessionLock>> {
     let path = settings.paths.session_lock(&session.key);
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut silent: Option<(Holder, Instant)> = None;
     loop {
         if let Some(lock) = SessionLock::try_take(&path)? {
@@ -56,41 +58,41 @@ pub fn start(settings: &Settings, session: &Session) -> io::Result<Option<Sessio
             return Ok(Some(lock));
         }
         let holder = lock::holder(&path);
-        let named = !holder.socket.as_os_str().is_empty();
-        let socket = match named {
+        let names_socket = !holder.socket.as_os_str().is_empty();
+        let socket = match names_socket {
             true => holder.socket.clone(),
             false => settings.paths.socket(&session.key, 0),
         };
-        if let Ok(Reply::Pong { .. }) = connect::request(&socket, &Request::Wake, SELDOM) {
+        if let Ok(Reply::Pong { .. }) = connect::request(&socket, &Request::Wake, RETRY_SLOW) {
             return Ok(None);
         }
-        let since = match &silent {
+        let silent_since = match &silent {
             Some((same, since)) if same.identity == holder.identity => *since,
             _ => silent.insert((holder.clone(), Instant::now())).1,
         };
-        // Who has not said where he listens is being born, or holds the lock for a moment only.
-        let hangs = settings.config.worker.hang_timeout;
-        let patience = match socket.symlink_metadata() {
-            Err(_) if named => WITHOUT_SOCKET.min(hangs),
-            _ => hangs,
+        // A holder that names no socket is starting, or holds the lock only for a probe.
+        let hang_timeout = settings.config.worker.hang_timeout;
+        let limit = match socket.symlink_metadata() {
+            Err(_) if names_socket => WITHOUT_SOCKET.min(hang_timeout),
+            _ => hang_timeout,
         };
-        if since.elapsed() >= patience {
+        if silent_since.elapsed() >= limit {
             match lock::verified_holder(&path) {
-                // Another holder than the one who was silent: his time begins anew.
+                // The holder has changed: the new one gets its own time.
                 Ok(handle) if *handle.process() != holder.identity.process() => silent = None,
-                Ok(handle) if end(&handle) => {}
+                Ok(handle) if terminate(&handle) => {}
                 Ok(_) => return Ok(None),
-                // It cannot be told who it is: leave it alone. The event is durable.
-                Err(_) if since.elapsed() >= 2 * patience => return Ok(None),
+                // Nothing proves which process holds the lock. The event stays in the spool.
+                Err(_) if silent_since.elapsed() >= 2 * limit => return Ok(None),
                 Err(_) => {}
             }
         }
-        pause(if begun.elapsed() < EAGER { OFTEN } else { SELDOM });
+        pause(if started.elapsed() < RETRY_FAST_FOR { RETRY_FAST } else { RETRY_SLOW });
     }
 }
 
-/// Ends a worker that holds the lock and does not answer. `false`: not even SIGKILL does, now.
-fn end(handle: &Handle) -> bool {
+/// Ends a lock holder that does not answer. False: it survived SIGKILL for `TERM_GRACE`.
+fn terminate(handle: &Handle) -> bool {
     tracing::warn!(pid = handle.process().pid, "ending a worker that does not answer");
     let _ = handle.signal(Signal::SIGTERM);
     if handle.wait_exit(TERM_GRACE) {
@@ -100,20 +102,29 @@ fn end(handle: &Handle) -> bool {
     handle.wait_exit(TERM_GRACE)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a lock has no event to wait for")]
+#[expect(clippy::disallowed_methods, reason = "no event reports that a lock is free")]
 pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// A session that this process owns, and the socket it bound for it.
+/// The session lock, and the socket that was bound under it.
 pub struct Owner {
     lock: SessionLock,
-    socket: Option<Bound>,
+    socket: Option<BoundSocket>,
 }
 
-struct Bound {
+struct BoundSocket {
     path: PathBuf,
     inode: (u64, u64),
+}
+
+/// The result of [`Owner::listen`].
+pub enum Listening {
+    Socket(Listener),
+    /// No socket can be bound. Hooks spool, and each starts a worker that drains the spool.
+    NoSocket,
+    /// The path of the lock file names a file of another process.
+    LockLost,
 }
 
 impl Owner {
@@ -121,24 +132,15 @@ impl Owner {
         Owner { lock, socket: None }
     }
 
-    /// Binds the session's socket, listens, and says in the lock file who serves where. `None`
-    /// where no socket can be had: hooks spool then, and each starts a worker that takes it in.
-    ///
-    /// # Errors
-    /// `Interrupted` when the lock is no longer ours.
-    pub fn listen(
-        &mut self,
-        settings: &Settings,
-        session: &Session,
-    ) -> io::Result<Option<Listener>> {
-        let listener = match self.bind(settings, session) {
-            Ok(listener) => Some(listener),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Err(e),
-            Err(e) => {
-                tracing::warn!("no socket can be had: {e}");
-                None
-            }
-        };
+    /// Binds the session's socket, and writes the lock file, which says where to connect.
+    pub fn listen(&mut self, settings: &Settings, session: &Session) -> io::Result<Listening> {
+        let listening = self.bind(settings, session).unwrap_or_else(|e| {
+            tracing::warn!("cannot bind the socket: {e}");
+            Listening::NoSocket
+        });
+        if let Listening::LockLost = listening {
+            return Ok(listening);
+        }
         let bound = self.socket.as_ref().map(|bound| bound.path.clone());
         self.lock.write(&Holder {
             identity: Identity::own()?,
@@ -148,20 +150,22 @@ impl Owner {
             session: session.id.clone(),
         })?;
         testpoint::at("worker.named");
-        Ok(listener)
+        Ok(listening)
     }
 
-    fn bind(&mut self, settings: &Settings, session: &Session) -> io::Result<Listener> {
-        for attempt in 0..NAMES {
-            // Whoever is not the path's holder neither clears the socket's place nor takes it.
-            self.check()?;
+    fn bind(&mut self, settings: &Settings, session: &Session) -> io::Result<Listening> {
+        for attempt in 0..SOCKET_NAMES {
+            // Only the lock holder may unlink the leftover socket and take its place.
+            if !self.lock.is_linked() {
+                return Ok(Listening::LockLost);
+            }
             let path = settings.paths.socket(&session.key, attempt);
             if path.as_os_str().len() > MAX_SOCKET_PATH {
                 return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its path is too long"));
             }
             match fs::symlink_metadata(&path) {
                 Ok(meta) if !meta.file_type().is_socket() || meta.uid() != process::own_uid() => {
-                    tracing::warn!(path = %path.display(), "a stranger sits at the socket's path");
+                    tracing::warn!(path = %path.display(), "another file occupies the socket path");
                     continue;
                 }
                 Ok(_) => {
@@ -180,20 +184,13 @@ impl Owner {
             };
             testpoint::at("worker.bound");
             let meta = fs::symlink_metadata(&path)?;
-            self.socket = Some(Bound { path, inode: (meta.dev(), meta.ino()) });
-            return Ok(listener);
+            self.socket = Some(BoundSocket { path, inode: (meta.dev(), meta.ino()) });
+            return Ok(Listening::Socket(listener));
         }
-        Err(io::Error::new(io::ErrorKind::AddrInUse, "strangers sit at all of the socket's names"))
+        Err(io::Error::new(io::ErrorKind::AddrInUse, "other files occupy all socket paths"))
     }
 
-    fn check(&self) -> io::Result<()> {
-        if self.lock.is_linked() {
-            return Ok(());
-        }
-        Err(io::Error::new(io::ErrorKind::Interrupted, "the session's lock file is another's"))
-    }
-
-    /// Takes the socket away. The listener is closed already.
+    /// Unlinks the socket, whose listener is closed already.
     pub fn unlink_socket(&mut self) {
         let Some(bound) = self.socket.take() else { return };
         let same = fs::symlink_metadata(&bound.path)
@@ -203,14 +200,14 @@ impl Owner {
         }
     }
 
-    /// The last act: the lock file goes while the lock is still held.
-    pub fn leave(mut self) {
+    /// Unlinks the files and releases the lock. The lock file goes last, while the lock is held.
+    pub fn release(mut self) {
         self.unlink_socket();
         testpoint::at("worker.unlinked");
         match self.lock.remove() {
             Ok(true) => {}
-            Ok(false) => tracing::warn!("the lock file is another's"),
-            Err(e) => tracing::warn!("the lock file stays: {e}"),
+            Ok(false) => tracing::warn!("the lock file belongs to another process and stays"),
+            Err(e) => tracing::warn!("cannot remove the lock file: {e}"),
         }
         testpoint::at("worker.gone");
     }

@@ -162,7 +162,7 @@ fn a_lock_file_deleted_under_its_holder_makes_two_owners_and_single_effects() {
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1", "2"]);
     assert_eq!(w.rows(TWICE), [""; 0]);
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 2);
-    assert!(w.logs().contains("the lock file is another's"), "{}", w.logs());
+    assert!(w.logs().contains("the lock file belongs to another process"), "{}", w.logs());
 }
 
 /// The same where the first one is idle: it learns of it when it leaves.

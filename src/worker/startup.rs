@@ -1,5 +1,5 @@
-//! How a worker comes to be one: the words it was started with, the patience of a session whose
-//! workers keep dying, the lock, and the question whether others left something.
+//! How a process becomes a session's worker: arguments, restart backoff, session lock, and the
+//! question whether other sessions need recovery.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,13 +14,13 @@ use crate::lock::{self, LockState, SessionLock};
 use crate::paths::session_key;
 use crate::store::{self, Reader, sessions};
 
-/// How long a look into the store may wait.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long to wait for the store, which is only read for hints.
+const STORE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// So many workers in a row that finished nothing, and the next one is held back.
-const RESTARTS: i64 = 3;
+/// After this many restarts in a row that completed no message, starts are delayed.
+const FREE_RESTARTS: i64 = 3;
 
-/// `--client C --session ID [--recovery]`; the latter is true for one that recovers.
+/// Parses `--client C --session ID [--recovery]`.
 pub fn parse(args: &[OsString]) -> Result<(Session, bool)> {
     let (mut client, mut id, mut recovery) = (None, None, false);
     let mut args = args.iter().map(|a| a.to_string_lossy().into_owned());
@@ -29,32 +29,32 @@ pub fn parse(args: &[OsString]) -> Result<(Session, bool)> {
             "--client" => client = args.next(),
             "--session" => id = args.next(),
             "--recovery" => recovery = true,
-            _ => return Err(usage(format!("worker: '{arg}' is not understood"))),
+            _ => return Err(usage(format!("worker: unknown argument '{arg}'"))),
         }
     }
     let (Some(client), Some(id)) = (client, id) else {
-        return Err(usage("worker: --client and --session are needed"));
+        return Err(usage("worker: --client and --session are required"));
     };
     let key = session_key(&client, &id);
     Ok((Session { client, id, key }, recovery))
 }
 
-/// Becomes the session's worker, or finds that another one is. The one who becomes it asks
-/// whether anything is unfinished elsewhere; of those that recover none does, or they would
-/// start each other for ever.
+/// Takes the session lock, or returns `None` if another worker has it. The new worker starts
+/// recovery if other sessions have unfinished work. A worker that recovery started does not,
+/// because the two would start each other forever.
 pub fn become_owner(
     settings: &Settings,
     session: &Session,
     recovery: bool,
 ) -> io::Result<Option<SessionLock>> {
-    let store = Reader::open(&settings.paths, PATIENCE);
-    if let Some(time) = held_back(&store, session)
+    let store = Reader::open(&settings.paths, STORE_TIMEOUT);
+    if let Some(time) = restart_delay(&store, session)
         && !matches!(lock::probe(&settings.paths.session_lock(&session.key)), Ok(LockState::Held))
     {
-        tracing::warn!(?time, "held back: the workers of this session keep dying");
+        tracing::warn!(?time, "start delayed: the workers of this session keep crashing");
         owner::pause(time);
     }
-    let Some(lock) = owner::start(settings, session)? else { return Ok(None) };
+    let Some(lock) = owner::acquire(settings, session)? else { return Ok(None) };
     if !recovery
         && unfinished::in_other_sessions(
             &settings.paths,
@@ -64,33 +64,34 @@ pub fn become_owner(
             clock::now_ms(),
         )
     {
-        // A child that is forked must have no connection.
+        // A forked child must not inherit a connection.
         drop(store);
         if let Err(e) = launch::start_recovery(settings) {
-            tracing::warn!("recovery could not be started: {e}");
+            tracing::warn!("cannot start recovery: {e}");
         }
     }
     Ok(Some(lock))
 }
 
-/// Who recovers goes on with the backend that the session was begun with.
-pub fn begun_with(settings: &Settings, session: &Session, recovery: bool) -> Option<String> {
+/// A recovery worker continues with the backend that the session began with.
+pub fn recovery_backend(settings: &Settings, session: &Session, recovery: bool) -> Option<String> {
     if !recovery {
         return None;
     }
-    let reader = Reader::open(&settings.paths, PATIENCE).ok()??;
+    let reader = Reader::open(&settings.paths, STORE_TIMEOUT).ok()??;
     sessions::find(reader.connection(), &session.client, &session.id).ok()??.backend
 }
 
-/// 1, 2, then 4 s. Events are spooled meanwhile.
-fn held_back(store: &store::Result<Option<Reader>>, session: &Session) -> Option<Duration> {
+/// Events go to the spool during the delay.
+fn restart_delay(store: &store::Result<Option<Reader>>, session: &Session) -> Option<Duration> {
     let reader = store.as_ref().ok()?.as_ref()?;
     let known = sessions::find(reader.connection(), &session.client, &session.id).ok()??;
-    patience_after(known.restarts)
+    delay_after(known.restarts)
 }
 
-fn patience_after(restarts: i64) -> Option<Duration> {
-    let more = restarts.checked_sub(RESTARTS).filter(|n| *n >= 0)?;
+/// 1, 2, then 4 s.
+fn delay_after(restarts: i64) -> Option<Duration> {
+    let more = restarts.checked_sub(FREE_RESTARTS).filter(|n| *n >= 0)?;
     Some(Duration::from_secs(1 << more.min(2)))
 }
 
@@ -99,8 +100,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longer_they_die_the_longer_the_next_one_waits() {
-        let seconds = |restarts| patience_after(restarts).map(|time| time.as_secs());
+    fn each_crash_after_the_third_doubles_the_delay_up_to_4_s() {
+        let seconds = |restarts| delay_after(restarts).map(|time| time.as_secs());
         assert_eq!([0, 1, 2].map(seconds), [None; 3]);
         assert_eq!([3, 4, 5, 6, i64::MAX].map(seconds), [1, 2, 4, 4, 4].map(Some));
         assert_eq!([-1, i64::MIN].map(seconds), [None; 2]);

@@ -1,0 +1,399 @@
+//! The worker's event loop: one enum of everything that can wake it, one select, one match.
+//!
+//! The loop translates each wake into an event for the [`Machine`] and performs the effects that the
+//! machine returns. The machine decides; the loop moves the batches and the bytes.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use interprocess::local_socket::tokio::Listener;
+use memctl_proto::event::Process;
+use memctl_proto::line::Status;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::batch_runner::{BatchRunner, Provisional, TaskOutput};
+use super::client_watch::{self, ClientWatch};
+use super::ledger::StoreLedger;
+use super::listener::{self, ConnContext, Control};
+use super::machine::{Effect, Event, Exit, Limits, Machine, Sighting, State};
+use super::owner::{Listening, Owner, Session};
+use super::reset_alarm;
+use super::status::StatusSnapshot;
+use super::store_actor::{Report, StoreHandle};
+use crate::agent::{self, Done, Outcome};
+use crate::clock;
+use crate::config::Settings;
+use crate::deliver::launch;
+use crate::memory::Batch;
+use crate::store::accept::{ClosedBy, WhichPrompts};
+use crate::store::commit::Attribution;
+use crate::store::queue::ClaimLimits;
+use crate::testpoint;
+
+/// How long an exiting worker waits for the store. The next worker does what is left.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Everything that can wake the loop.
+enum Wake {
+    Report(Report),
+    Control(Control),
+    Task(TaskOutput),
+    ClientsExited(Process),
+    Deadline,
+    Terminate,
+}
+
+/// Where the loop's input comes from, apart from its own tasks and timers.
+struct Inbox {
+    reports: mpsc::UnboundedReceiver<Report>,
+    controls: mpsc::UnboundedReceiver<Control>,
+    terminate: Signal,
+}
+
+pub struct EventLoop {
+    settings: Arc<Settings>,
+    session: Arc<Session>,
+    machine: Machine,
+    owner: Owner,
+    runner: BatchRunner,
+    clients: ClientWatch,
+    snapshot: Arc<Mutex<StatusSnapshot>>,
+    exit: Option<Exit>,
+}
+
+impl EventLoop {
+    /// `backend`: the one that the session began with, for a worker started by recovery.
+    pub fn new(
+        settings: Settings,
+        session: Session,
+        recovery: bool,
+        backend: Option<&str>,
+        owner: Owner,
+    ) -> EventLoop {
+        let settings = Arc::new(settings);
+        let chain = agent::chain(&settings.config.agent, backend);
+        let runner = BatchRunner::new(settings.clone(), chain, &session.key);
+        let status = Status {
+            client: session.client.clone(),
+            session: session.id.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            backend: runner.backend().name().into(),
+            started_at_epoch: clock::now_ms(),
+            ..Status::default()
+        };
+        let now = Instant::now();
+        EventLoop {
+            machine: Machine::new(limits(&settings, &runner), recovery, now),
+            settings,
+            session: Arc::new(session),
+            owner,
+            runner,
+            clients: ClientWatch::default(),
+            snapshot: Arc::new(Mutex::new(StatusSnapshot { status, last_event: now })),
+            exit: None,
+        }
+    }
+
+    /// Serves the session until the machine exits and the last look finds no more work.
+    pub async fn run(mut self) -> io::Result<()> {
+        // Installed before other processes can find this one and send SIGTERM.
+        let terminate = signal(SignalKind::terminate())?;
+        let (store, reports, thread) =
+            StoreHandle::start(self.settings.clone(), self.session.clone());
+        let (control, controls) = mpsc::unbounded_channel();
+        let mut inbox = Inbox { reports, controls, terminate };
+        tracing::info!(pid = std::process::id(), "serving");
+        loop {
+            let server = self.listen(&store, &control)?;
+            while self.exit.is_none() {
+                self.update_snapshot();
+                let wake = self.next_wake(&mut inbox).await;
+                self.handle(wake, &store);
+            }
+            if let Some(server) = server {
+                server.stop().await;
+            }
+            self.owner.unlink_socket();
+            testpoint::at("worker.closed");
+            if !self.finds_work(&store).await {
+                break;
+            }
+            tracing::info!("work arrived during shutdown; listening again");
+            self.exit = None;
+        }
+        testpoint::at("worker.looked");
+        if timeout(EXIT_TIMEOUT, store.shut_down()).await.is_ok() {
+            let _ = thread.join();
+        }
+        self.release_session()
+    }
+
+    /// Binds the socket and starts to serve it. `None`: no socket could be bound, or the session
+    /// lock is lost and the machine has exited.
+    fn listen(
+        &mut self,
+        store: &StoreHandle,
+        control: &mpsc::UnboundedSender<Control>,
+    ) -> io::Result<Option<Server>> {
+        let listener = match self.owner.listen(&self.settings, &self.session)? {
+            Listening::Socket(listener) => Some(listener),
+            Listening::NoSocket => None,
+            Listening::LockLost => {
+                tracing::warn!("another process owns the session's lock file");
+                self.step(Event::LockLost, store);
+                return Ok(None);
+            }
+        };
+        let context = ConnContext {
+            settings: self.settings.clone(),
+            session: self.session.clone(),
+            store: store.clone(),
+            control: control.clone(),
+            snapshot: self.snapshot.clone(),
+        };
+        let server = listener.map(|listener| Server::spawn(listener, context));
+        self.step(Event::Listening { socket: server.is_some() }, store);
+        Ok(server)
+    }
+
+    async fn next_wake(&mut self, inbox: &mut Inbox) -> Wake {
+        let deadline = self.machine.next_deadline().into();
+        tokio::select! {
+            Some(report) = inbox.reports.recv() => Wake::Report(report),
+            Some(control) = inbox.controls.recv() => Wake::Control(control),
+            output = self.runner.next() => Wake::Task(output),
+            last = self.clients.all_exited() => Wake::ClientsExited(last),
+            () = tokio::time::sleep_until(deadline) => Wake::Deadline,
+            _ = inbox.terminate.recv() => Wake::Terminate,
+        }
+    }
+
+    fn handle(&mut self, wake: Wake, store: &StoreHandle) {
+        match wake {
+            Wake::Report(report) => {
+                if let Some(event) = self.report(report, store) {
+                    self.step(event, store);
+                }
+            }
+            Wake::Control(Control::Wake) => self.step(Event::Wake, store),
+            Wake::Control(Control::Shutdown { graceful }) => {
+                self.step(Event::Shutdown { graceful }, store);
+            }
+            Wake::Terminate => self.step(Event::Shutdown { graceful: false }, store),
+            Wake::Task(TaskOutput::Distilled { batch, outcome }) => {
+                self.settle(batch, outcome, store);
+            }
+            Wake::Task(TaskOutput::Provisional(Some(Provisional { batch, summary }))) => {
+                store.store_provisional(batch, summary);
+                store.find_unsummarized();
+            }
+            Wake::Task(TaskOutput::Provisional(None)) => {
+                tracing::warn!("the local rules could not write a provisional summary");
+                self.step(Event::SummariesDone, store);
+            }
+            Wake::Task(TaskOutput::AgentIdle) => self.runner.end_agent(),
+            Wake::ClientsExited(last) => {
+                tracing::info!(pid = last.pid, "the client has exited");
+                self.step(Event::ClientsExited { last }, store);
+            }
+            Wake::Deadline => self.step(Event::Deadline, store),
+        }
+    }
+
+    /// Translates a report. A batch in it goes to the runner.
+    fn report(&mut self, report: Report, store: &StoreHandle) -> Option<Event> {
+        Some(match report {
+            Report::Accepted { kinds, bytes, clients, session } => {
+                self.note_arrival(kinds.len());
+                Event::Accepted { kinds, bytes, clients: self.sight(clients), session }
+            }
+            Report::SpoolDrained { kinds, clients, session } => {
+                tracing::debug!(events = kinds.len(), "drained the spool");
+                self.note_arrival(kinds.len());
+                // The client of an earlier worker's events may have exited since.
+                let clients = clients.into_iter().chain(session.client);
+                Event::SpoolDrained { kinds, clients: self.sight(clients), session }
+            }
+            Report::Claimed { batch, session } => {
+                let messages = batch.messages.len();
+                let summarizes = batch.messages.last().is_some_and(|m| m.cause.summarizes());
+                tracing::debug!(events = messages, "distilling");
+                self.runner.distill(batch, StoreLedger(store.clone()));
+                Event::Claimed { messages, summarizes, session }
+            }
+            Report::NothingToClaim { not_before, session } => {
+                let retry_in = not_before.map(|epoch| {
+                    Duration::from_millis((epoch - clock::now_ms()).max(1).cast_unsigned())
+                });
+                Event::NothingToClaim { retry_in, session }
+            }
+            Report::BatchSettled { failed, session } => {
+                self.runner.settled();
+                Event::BatchSettled { failed, session }
+            }
+            Report::PromptsClosed { session } => Event::PromptsClosed { session },
+            Report::Unsummarized(Some(batch)) => {
+                self.runner.summarize(batch);
+                return None;
+            }
+            Report::Unsummarized(None) => Event::SummariesDone,
+            Report::Unavailable(why) => {
+                tracing::warn!("the store cannot be used: {why}");
+                Event::StoreUnavailable
+            }
+            Report::Fenced { why, successor } => {
+                tracing::warn!("{why}");
+                Event::Fenced { successor }
+            }
+        })
+    }
+
+    fn note_arrival(&self, events: usize) {
+        if events > 0 {
+            self.snapshot.lock().expect("never poisoned").last_event = Instant::now();
+        }
+    }
+
+    fn sight(&mut self, clients: impl IntoIterator<Item = Process>) -> Sighting {
+        let mut sighting = Sighting::Nothing;
+        for client in clients {
+            match self.clients.watch(client) {
+                true => sighting = Sighting::New,
+                false if sighting == Sighting::Nothing => sighting = Sighting::Known,
+                false => {}
+            }
+        }
+        sighting
+    }
+
+    /// Hands the outcome to the store, which reports when the batch is settled.
+    fn settle(&self, batch: Arc<Batch>, outcome: Outcome, store: &StoreHandle) {
+        let events = batch.messages.len();
+        match outcome {
+            Outcome::Done(Done { distilled, backend, summary_backend }) => {
+                let by = Attribution {
+                    observations: backend.name(),
+                    summary: summary_backend.name(),
+                    session: self.runner.backend().name(),
+                };
+                store.complete(batch, distilled, by);
+            }
+            Outcome::Wait { why, time } => {
+                tracing::warn!(events, ?time, "a batch waits: {why}");
+                store.defer(batch, why, clock::now_ms() + time.as_millis() as i64);
+            }
+            Outcome::Failed(reason) => {
+                tracing::warn!(events, "a batch failed: {reason}");
+                store.fail(batch, reason.to_string());
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event, store: &StoreHandle) {
+        let before = self.machine.state();
+        let cause = tracing::enabled!(tracing::Level::DEBUG).then(|| format!("{event:?}"));
+        let effects = self.machine.step(Instant::now(), event);
+        let after = self.machine.state();
+        if before != after {
+            tracing::debug!("{before:?} -> {after:?} ({})", cause.unwrap_or_default());
+        }
+        for effect in effects {
+            self.perform(effect, store);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, store: &StoreHandle) {
+        match effect {
+            Effect::DrainSpool => store.drain_spool(),
+            Effect::Claim(request) => {
+                let threshold = self.runner.batch_threshold();
+                store.claim(ClaimLimits {
+                    events: threshold.events,
+                    bytes: threshold.bytes,
+                    weigh: threshold.measure,
+                    flush: request.flush,
+                    limit: request.max_messages,
+                });
+            }
+            Effect::WriteProvisionalSummaries => store.find_unsummarized(),
+            Effect::ClosePrompts(by) => {
+                let which =
+                    if by == ClosedBy::Late { WhichPrompts::Reopened } else { WhichPrompts::All };
+                store.close_prompts(by, which);
+            }
+            Effect::EndSession { client, prompt } => {
+                store
+                    .accept(client_watch::end_event(&self.session, prompt, client), Box::new(drop));
+            }
+            Effect::ReleaseBatch => {
+                if let Some(batch) = self.runner.abort() {
+                    store.release(batch);
+                }
+            }
+            Effect::Checkpoint => store.checkpoint(),
+            Effect::ResetAlarm => reset_alarm(&self.settings),
+            Effect::Exit(exit) => self.exit = Some(exit),
+        }
+    }
+
+    /// If the store does not answer in time, there may be work: the worker listens again, but no
+    /// longer than until its end deadline.
+    async fn finds_work(&self, store: &StoreHandle) -> bool {
+        self.exit.is_some_and(|exit| exit.recheck)
+            && timeout(EXIT_TIMEOUT, store.has_work()).await.unwrap_or(true)
+    }
+
+    fn release_session(self) -> io::Result<()> {
+        tracing::info!("exiting");
+        self.owner.release();
+        if self.exit.is_some_and(|exit| exit.successor) {
+            launch::start_worker(&self.settings, &self.session.client, &self.session.id)?;
+        }
+        Ok(())
+    }
+
+    fn update_snapshot(&self) {
+        let mut snapshot = self.snapshot.lock().expect("never poisoned");
+        let status = &mut snapshot.status;
+        status.state =
+            if self.machine.state() == State::Serving { "serving" } else { "ending" }.into();
+        status.doing = self.machine.doing().into();
+        status.prompt = self.machine.session().prompt;
+    }
+}
+
+fn limits(settings: &Settings, runner: &BatchRunner) -> Limits {
+    let threshold = runner.batch_threshold();
+    let is_model = runner.backend().is_model();
+    Limits {
+        worker: settings.config.worker.clone(),
+        batch_events: threshold.events,
+        batch_bytes: threshold.bytes,
+        batch_quiet: is_model.then_some(settings.config.agent.batch_quiet),
+        provisional: is_model,
+    }
+}
+
+/// The task that serves the socket.
+struct Server {
+    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    fn spawn(listener: Listener, context: ConnContext) -> Server {
+        let (stop, stopping) = watch::channel(false);
+        Server { task: tokio::spawn(listener::serve(listener, context, stopping)), stop }
+    }
+
+    /// Closes the socket and waits until every request that was read has its reply.
+    async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.task.await;
+    }
+}

@@ -1,0 +1,29 @@
+//! Implements the agent's usage ledger on the store thread, which commits each entry before the
+//! agent makes the call.
+
+use tokio::sync::oneshot;
+
+use super::store_actor::StoreHandle;
+use crate::agent::{Admission, Backend, CallRequest, Ledger};
+use crate::memory::CallOutcome;
+
+#[derive(Clone)]
+pub struct StoreLedger(pub StoreHandle);
+
+impl Ledger for StoreLedger {
+    fn open(&self, request: CallRequest) -> oneshot::Receiver<Admission> {
+        self.0.open_call(request)
+    }
+
+    fn settle(&self, call: i64, outcome: CallOutcome) {
+        self.0.settle_call(call, outcome);
+    }
+
+    fn refuse(&self, backend: Backend, config_fingerprint: String, why: String) {
+        self.0.refuse(backend, config_fingerprint, why);
+    }
+
+    fn answered(&self, backend: Backend) {
+        self.0.answered(backend);
+    }
+}

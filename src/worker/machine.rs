@@ -1,0 +1,669 @@
+//! Decides what a worker does next, as a pure state machine.
+//!
+//! The event loop turns everything that wakes it into an [`Event`], calls [`Machine::step`] and
+//! performs the [`Effect`]s in order. The machine does no I/O and reads no clock: each event comes
+//! with the time, and [`Machine::next_deadline`] says when [`Event::Deadline`] is due.
+//!
+//! The states are `serving → ending → gone`, plus `closing` for a graceful shutdown. Distilling and
+//! lingering are not states: a batch is work in progress, and the linger is a timer of `serving`.
+
+use std::time::{Duration, Instant};
+
+use memctl_proto::Kind;
+use memctl_proto::event::Process;
+
+use super::timers::{Timer, Timers};
+use crate::config;
+use crate::store::accept::{ClosedBy, OpenPrompts};
+
+/// Wait between two attempts to use a store that failed. It doubles up to the maximum.
+const STORE_BACKOFF: Duration = Duration::from_secs(1);
+const STORE_BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// A watchdog that is set to less than this would fire in a busy loop.
+const MIN_WATCHDOG: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The session goes on.
+    Serving,
+    /// The worker finishes the queue, then exits. A prompt cancels that.
+    Ending,
+    /// The worker finishes its current batch, then exits.
+    Closing,
+    /// The worker does not serve any more.
+    Gone,
+}
+
+/// What the store says about the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionStatus {
+    /// Messages that no worker has claimed.
+    pub pending: u64,
+    pub open: OpenPrompts,
+    /// Number of the newest prompt.
+    pub prompt: i64,
+    /// The session has not ended.
+    pub active: bool,
+    /// The client process of the session's last event, whichever worker received it.
+    pub client: Option<Process>,
+}
+
+/// What the client watch knows after it was given the clients of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// The event named no client.
+    Nothing,
+    /// The client was known before, or has exited already.
+    Known,
+    /// A new client, which is running.
+    New,
+}
+
+/// Everything that can happen to a worker. An event that changes the session carries its status.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The worker listens, at its start or again after it found more work. Without a `socket` no
+    /// client can connect.
+    Listening {
+        socket: bool,
+    },
+    /// Another process holds the lock file at the session's path.
+    LockLost,
+    /// A peer asks the worker to check spool and queue.
+    Wake,
+    /// A `shutdown` request. SIGTERM is one that is not graceful.
+    Shutdown {
+        graceful: bool,
+    },
+    /// The time of [`Machine::next_deadline`] has come.
+    Deadline,
+    /// The last running client process has exited.
+    ClientsExited {
+        last: Process,
+    },
+    /// Events arrived over the socket and are committed.
+    Accepted {
+        kinds: Vec<Kind>,
+        bytes: usize,
+        clients: Sighting,
+        session: SessionStatus,
+    },
+    /// All spooled events are committed, and the worker holds the fencing token.
+    SpoolDrained {
+        kinds: Vec<Kind>,
+        clients: Sighting,
+        session: SessionStatus,
+    },
+    /// A claim returned a batch.
+    Claimed {
+        messages: usize,
+        summarizes: bool,
+        session: SessionStatus,
+    },
+    /// A claim returned nothing. `retry_in`: until the first message may be claimed.
+    NothingToClaim {
+        retry_in: Option<Duration>,
+        session: SessionStatus,
+    },
+    /// The current batch is stored, or back in the queue.
+    BatchSettled {
+        failed: bool,
+        session: SessionStatus,
+    },
+    PromptsClosed {
+        session: SessionStatus,
+    },
+    /// Every Stop has a summary, or a provisional one cannot be written.
+    SummariesDone,
+    /// A transaction failed. The store may work again later.
+    StoreUnavailable,
+    /// Another worker owns the session, which may have exited already (`successor`), or the
+    /// database belongs to a newer version.
+    Fenced {
+        successor: bool,
+    },
+}
+
+/// What the event loop has to do, in the order of the list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Effect {
+    /// Drain the spool and retry what failed before. Answered by [`Event::SpoolDrained`].
+    DrainSpool,
+    /// Claim a batch. Answered by [`Event::Claimed`] or [`Event::NothingToClaim`].
+    Claim(ClaimRequest),
+    /// Write a provisional summary for each Stop that has none. Answered by
+    /// [`Event::SummariesDone`].
+    WriteProvisionalSummaries,
+    /// Close open prompts: with [`ClosedBy::Late`] only those that were reopened.
+    ClosePrompts(ClosedBy),
+    /// Accept an `end` with the reason `client_gone`.
+    EndSession { client: Process, prompt: i64 },
+    /// Stop distilling and return the current batch to the queue.
+    ReleaseBatch,
+    /// Copy SQLite's log into the database while there is nothing else to do.
+    Checkpoint,
+    /// Postpone the alarm by which the kernel ends a worker that hangs.
+    ResetAlarm,
+    /// Stop serving.
+    Exit(Exit),
+}
+
+/// What a claim takes besides the configured size of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// Take what is there, even if it does not fill a batch.
+    pub flush: bool,
+    /// At most this many messages.
+    pub max_messages: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// After the socket is closed, look for work once more, and listen again if there is some.
+    pub recheck: bool,
+    /// Start another starter, because the other owner of the session may have exited already.
+    pub successor: bool,
+}
+
+/// The settings that decisions depend on.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub worker: config::Worker,
+    /// This many events, or bytes of text, are worth a claim.
+    pub batch_events: usize,
+    pub batch_bytes: usize,
+    /// A model also gets a smaller batch after this time without events. `None`: the local rules
+    /// wait for a Stop.
+    pub batch_quiet: Option<Duration>,
+    /// Stops get a provisional summary until the agent has answered.
+    pub provisional: bool,
+}
+
+/// The work that is in progress. At most one claim or batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    None,
+    Claiming,
+    Batch { messages: usize, summarizes: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clients {
+    /// No event has named a client.
+    Unknown,
+    /// At least one may be running.
+    Running,
+    /// All have exited; this one was seen last.
+    Exited(Process),
+}
+
+/// Whether the queue is worth the transaction of a claim.
+#[derive(Debug)]
+struct Backlog {
+    /// There may be a batch, whatever was counted.
+    due: bool,
+    /// No event has arrived for `batch_quiet`: the next claim takes what is there.
+    quiet: bool,
+    /// Accepted since the last claim.
+    events: usize,
+    bytes: usize,
+    /// At most this many messages in a batch. A failed batch halves it, so that a message which
+    /// always fails ends up alone.
+    max_messages: usize,
+    /// The first message in the queue may not be claimed before.
+    blocked_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub struct Machine {
+    limits: Limits,
+    /// The worker only finishes what another one left: it does not linger.
+    recovery: bool,
+    state: State,
+    timers: Timers,
+    session: SessionStatus,
+    clients: Clients,
+    /// The client started a turn without a prompt, and its Stop has not arrived. The tool uses of
+    /// such a turn reopen the last prompt, and its Stop closes that.
+    own_turn: bool,
+    /// An event has arrived since the start.
+    any_event: bool,
+    /// The spool was drained and the store has not failed since. Before that, nothing is concluded
+    /// from the session's status.
+    drained: bool,
+    /// Claims take what is there, because the worker is about to exit.
+    flush: bool,
+    work: Work,
+    backlog: Backlog,
+    /// Provisional summaries are being written.
+    summarizing: bool,
+    store_backoff: Duration,
+    effects: Vec<Effect>,
+}
+
+/// What the transition table distinguishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// A prompt, or the start of a turn that the client began itself.
+    Prompt,
+    /// Any other event of the session.
+    OtherEvent,
+    End,
+    /// No work is queued or in progress, and no turn is open.
+    AtRest,
+    /// The worker was started, but another one has done the work.
+    NothingToDo,
+    LingerOver,
+    Idle,
+    TooOld,
+    ClientGone,
+    OutOfTime,
+    ShutdownGraceful,
+    ShutdownNow,
+    Fenced {
+        successor: bool,
+    },
+}
+
+use State::{Closing, Ending, Gone, Serving};
+
+impl Machine {
+    pub fn new(limits: Limits, recovery: bool, now: Instant) -> Machine {
+        let mut timers = Timers::default();
+        timers.arm(Timer::MaxAge, now + limits.worker.max_age);
+        timers.arm(Timer::Idle, now + limits.worker.idle_timeout);
+        Machine {
+            limits,
+            recovery,
+            state: Serving,
+            timers,
+            session: SessionStatus::default(),
+            clients: Clients::Unknown,
+            own_turn: false,
+            any_event: false,
+            drained: false,
+            flush: false,
+            work: Work::None,
+            backlog: Backlog {
+                due: false,
+                quiet: false,
+                events: 0,
+                bytes: 0,
+                max_messages: usize::MAX,
+                blocked_until: None,
+            },
+            summarizing: false,
+            store_backoff: STORE_BACKOFF,
+            effects: Vec::new(),
+        }
+    }
+
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    pub fn session(&self) -> &SessionStatus {
+        &self.session
+    }
+
+    /// What `ps` shows.
+    pub fn doing(&self) -> &'static str {
+        match self.work {
+            Work::Batch { summarizes: true, .. } => "finalising",
+            Work::Batch { summarizes: false, .. } => "distilling",
+            Work::None | Work::Claiming if self.timers.is_armed(Timer::Linger) => "lingering",
+            Work::None | Work::Claiming => "idle",
+        }
+    }
+
+    /// When to call [`Machine::step`] with [`Event::Deadline`].
+    pub fn next_deadline(&self) -> Instant {
+        self.timers.nearest().expect("MaxAge is always armed")
+    }
+
+    pub fn step(&mut self, now: Instant, event: Event) -> Vec<Effect> {
+        if self.state == Gone && !matches!(event, Event::Listening { .. } | Event::LockLost) {
+            return Vec::new();
+        }
+        match event {
+            Event::Listening { socket } => self.listening(now, socket),
+            Event::LockLost => self.apply(now, Input::Fenced { successor: true }),
+            Event::Wake => self.effects.push(Effect::DrainSpool),
+            Event::Shutdown { graceful: true } => self.apply(now, Input::ShutdownGraceful),
+            Event::Shutdown { graceful: false } => self.apply(now, Input::ShutdownNow),
+            Event::Deadline => self.deadline(now),
+            Event::ClientsExited { last } => {
+                self.clients = Clients::Exited(last);
+                self.start_grace(now);
+            }
+            Event::Accepted { kinds, bytes, clients, session } => {
+                self.session = session;
+                self.see_clients(clients);
+                self.accepted(now, &kinds, bytes);
+            }
+            Event::SpoolDrained { kinds, clients, session } => {
+                self.session = session;
+                self.see_clients(clients);
+                self.accepted(now, &kinds, 0);
+                self.spool_drained(now);
+            }
+            Event::Claimed { messages, summarizes, session } => {
+                self.session = session;
+                self.work = Work::Batch { messages, summarizes };
+                self.backlog.blocked_until = None;
+            }
+            Event::NothingToClaim { retry_in, session } => {
+                self.session = session;
+                self.work = Work::None;
+                self.backlog.blocked_until = retry_in.map(|wait| now + wait);
+                if let Some(at) = self.backlog.blocked_until {
+                    self.timers.arm_earlier(Timer::Retry, at);
+                }
+            }
+            Event::BatchSettled { failed, session } => {
+                self.session = session;
+                self.batch_settled(failed);
+            }
+            Event::PromptsClosed { session } => self.session = session,
+            Event::SummariesDone => self.summarizing = false,
+            Event::StoreUnavailable => {
+                self.drained = false;
+                self.timers.arm_earlier(Timer::Retry, now + self.store_backoff);
+                self.store_backoff = (self.store_backoff * 2).min(STORE_BACKOFF_MAX);
+            }
+            Event::Fenced { successor } => self.apply(now, Input::Fenced { successor }),
+        }
+        self.proceed(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    fn listening(&mut self, now: Instant, socket: bool) {
+        // A worker without a socket behaves like one started by recovery.
+        self.recovery |= !socket;
+        if self.state == Gone {
+            self.state = Ending;
+            self.drained = false;
+            self.flush = true;
+            self.start_end_deadline(now);
+        }
+        self.effects.push(Effect::DrainSpool);
+    }
+
+    fn see_clients(&mut self, sighting: Sighting) {
+        match (sighting, self.clients) {
+            (Sighting::New, _) => {
+                self.clients = Clients::Running;
+                self.timers.disarm(Timer::ClientGrace);
+            }
+            (Sighting::Known, Clients::Unknown) => self.clients = Clients::Running,
+            (Sighting::Known | Sighting::Nothing, _) => {}
+        }
+    }
+
+    fn accepted(&mut self, now: Instant, kinds: &[Kind], bytes: usize) {
+        self.backlog.events += kinds.len();
+        self.backlog.bytes += bytes;
+        if !kinds.is_empty() {
+            self.any_event = true;
+            self.timers.arm(Timer::Idle, now + self.limits.worker.idle_timeout);
+        }
+        self.start_batch_quiet(now);
+        if !kinds.iter().all(is_batched) {
+            self.backlog.due = true;
+            self.write_provisional_summaries();
+        }
+        for kind in kinds {
+            match kind {
+                Kind::Notification => self.own_turn = true,
+                Kind::Prompt | Kind::Stop | Kind::StopFailed => self.own_turn = false,
+                _ => {}
+            }
+            self.apply(now, input_of(*kind));
+        }
+    }
+
+    fn spool_drained(&mut self, now: Instant) {
+        self.store_backoff = STORE_BACKOFF;
+        self.drained = true;
+        self.backlog.due = true;
+        self.start_batch_quiet(now);
+        self.write_provisional_summaries();
+        // The clients exited while the store was unavailable, and the session has not ended.
+        if matches!(self.clients, Clients::Exited(_)) && self.session.active {
+            self.start_grace(now);
+        }
+    }
+
+    fn batch_settled(&mut self, failed: bool) {
+        let messages = match self.work {
+            Work::Batch { messages, .. } => messages,
+            Work::None | Work::Claiming => 1,
+        };
+        self.work = Work::None;
+        self.backlog.due = true;
+        self.backlog.max_messages = match failed {
+            true => (messages / 2).max(1),
+            false => self.backlog.max_messages.saturating_mul(2),
+        };
+    }
+
+    fn deadline(&mut self, now: Instant) {
+        let worker = &self.limits.worker;
+        match self.timers.expire(now) {
+            Some(Timer::EndDeadline) => self.apply(now, Input::OutOfTime),
+            Some(Timer::MaxAge) => {
+                // Armed again, because a prompt can still cancel the end.
+                let again = now + worker.max_age.max(MIN_WATCHDOG);
+                self.timers.arm(Timer::MaxAge, again);
+                self.timers.arm(Timer::Idle, again);
+                self.apply(now, Input::TooOld);
+            }
+            Some(Timer::Idle) => {
+                self.timers.arm(Timer::Idle, now + worker.idle_timeout.max(MIN_WATCHDOG));
+                self.apply(now, Input::Idle);
+            }
+            Some(Timer::ClientGrace) => self.apply(now, Input::ClientGone),
+            Some(Timer::Linger) => self.apply(now, Input::LingerOver),
+            Some(Timer::Retry) => self.effects.push(Effect::DrainSpool),
+            Some(Timer::BatchQuiet) => {
+                self.backlog.quiet = true;
+                self.backlog.due = true;
+            }
+            None => {}
+        }
+    }
+
+    /// The transition table.
+    fn apply(&mut self, now: Instant, input: Input) {
+        match (self.state, input) {
+            (_, Input::Fenced { successor }) => self.exit(Exit { recheck: false, successor }),
+            (Gone, _) => {}
+            (_, Input::ShutdownNow) => self.exit(Exit { recheck: false, successor: false }),
+
+            (Closing, Input::AtRest | Input::OutOfTime) => {
+                self.exit(Exit { recheck: false, successor: false });
+            }
+            (Closing, _) => {}
+            (Serving | Ending, Input::ShutdownGraceful) => {
+                self.state = Closing;
+                self.timers.disarm(Timer::Linger);
+                self.start_end_deadline(now);
+            }
+
+            (Serving, Input::Prompt | Input::OtherEvent) => self.timers.disarm(Timer::Linger),
+            (Serving, Input::End | Input::LingerOver) => self.end(now, ClosedBy::Late),
+            (Serving, Input::Idle) => self.end(now, ClosedBy::Idle),
+            (Serving, Input::TooOld) => self.end(now, ClosedBy::Age),
+            (Serving, Input::NothingToDo) => self.exit(Exit { recheck: true, successor: false }),
+            (Serving, Input::AtRest) => {
+                let linger = if self.recovery { Duration::ZERO } else { self.limits.worker.linger };
+                self.timers.arm(Timer::Linger, now + linger);
+                self.effects.push(Effect::Checkpoint);
+            }
+
+            (Ending, Input::Prompt) => {
+                self.state = Serving;
+                self.timers.disarm(Timer::EndDeadline);
+                self.flush = false;
+            }
+            (Ending, Input::OtherEvent | Input::End) => self.close_prompts(ClosedBy::Late),
+            (Ending, Input::Idle) => self.close_prompts(ClosedBy::Idle),
+            (Ending, Input::TooOld) => self.close_prompts(ClosedBy::Age),
+            (Ending, Input::AtRest) => self.exit(Exit { recheck: true, successor: false }),
+            (Ending, Input::OutOfTime) => self.exit(Exit { recheck: false, successor: false }),
+
+            // The worker ends when it accepts the `end`, as if the client had sent it.
+            (Serving | Ending, Input::ClientGone) => {
+                if let Clients::Exited(client) = self.clients
+                    && self.session.active
+                {
+                    let prompt = self.session.prompt;
+                    self.effects.push(Effect::EndSession { client, prompt });
+                }
+            }
+
+            // These timers and conditions belong to the other state.
+            (Serving, Input::OutOfTime) | (Ending, Input::LingerOver | Input::NothingToDo) => {
+                debug_assert!(false, "{input:?} while {:?}", self.state);
+            }
+        }
+    }
+
+    fn end(&mut self, now: Instant, by: ClosedBy) {
+        self.state = Ending;
+        self.timers.disarm(Timer::Linger);
+        self.start_end_deadline(now);
+        self.close_prompts(by);
+    }
+
+    /// Closes prompts and has everything that is queued distilled.
+    fn close_prompts(&mut self, by: ClosedBy) {
+        if by == ClosedBy::Age {
+            self.effects.push(Effect::ResetAlarm);
+        }
+        let close = Effect::ClosePrompts(by);
+        // A group of events closes the reopened prompts once.
+        if !self.effects.contains(&close) {
+            self.effects.push(close);
+        }
+        self.flush = true;
+        self.backlog.due = true;
+        self.write_provisional_summaries();
+    }
+
+    fn exit(&mut self, exit: Exit) {
+        self.state = Gone;
+        self.timers.disarm(Timer::Linger);
+        if let Work::Batch { .. } = self.work {
+            self.work = Work::None;
+            self.effects.push(Effect::ReleaseBatch);
+        }
+        self.effects.push(Effect::Exit(exit));
+    }
+
+    /// After each event: claims if a batch may be due, else checks whether all work is done.
+    fn proceed(&mut self, now: Instant) {
+        if self.state == Gone || !self.drained {
+            return;
+        }
+        if self.claim_is_due() {
+            let flush = self.flush || self.backlog.quiet;
+            let max_messages = self.backlog.max_messages;
+            self.work = Work::Claiming;
+            self.backlog.due = false;
+            self.backlog.quiet = false;
+            self.backlog.events = 0;
+            self.backlog.bytes = 0;
+            self.effects.push(Effect::Claim(ClaimRequest { flush, max_messages }));
+            return;
+        }
+        if !self.at_rest() {
+            if self.state == Ending && self.is_blocked_beyond_the_deadline() {
+                self.apply(now, Input::OutOfTime);
+            }
+            return;
+        }
+        match self.state {
+            Serving if self.has_nothing_to_do() => self.apply(now, Input::NothingToDo),
+            Serving if self.timers.is_armed(Timer::Linger) => {}
+            Serving | Ending | Closing => self.apply(now, Input::AtRest),
+            Gone => {}
+        }
+    }
+
+    fn claim_is_due(&self) -> bool {
+        let Backlog { due, events, bytes, .. } = self.backlog;
+        matches!(self.state, Serving | Ending)
+            && self.work == Work::None
+            && (due || events >= self.limits.batch_events || bytes >= self.limits.batch_bytes)
+    }
+
+    fn is_working(&self) -> bool {
+        self.work != Work::None || self.summarizing
+    }
+
+    fn at_rest(&self) -> bool {
+        let session = &self.session;
+        !self.is_working()
+            && match self.state {
+                Serving => {
+                    let in_turn = session.open.never_closed > 0 || self.own_turn;
+                    // No client is known that could close the turn, and recovery must not wait for
+                    // one.
+                    !in_turn || self.recovery && self.clients == Clients::Unknown
+                }
+                Ending => session.pending == 0 && session.open.reopened == 0,
+                Closing | Gone => true,
+            }
+    }
+
+    fn has_nothing_to_do(&self) -> bool {
+        !self.any_event && self.session.pending == 0 && !self.session.open.any()
+    }
+
+    /// The first message may only be claimed after the end deadline: a later worker finishes it.
+    fn is_blocked_beyond_the_deadline(&self) -> bool {
+        let end = self.timers.deadline(Timer::EndDeadline);
+        let blocked = self.backlog.blocked_until;
+        !self.is_working() && end.zip(blocked).is_some_and(|(end, blocked)| end < blocked)
+    }
+
+    fn write_provisional_summaries(&mut self) {
+        if self.limits.provisional && !self.summarizing {
+            self.summarizing = true;
+            self.effects.push(Effect::WriteProvisionalSummaries);
+        }
+    }
+
+    fn start_end_deadline(&mut self, now: Instant) {
+        self.timers.arm_once(Timer::EndDeadline, now + self.limits.worker.end_deadline);
+    }
+
+    fn start_grace(&mut self, now: Instant) {
+        self.timers.arm(Timer::ClientGrace, now + self.limits.worker.client_grace);
+    }
+
+    fn start_batch_quiet(&mut self, now: Instant) {
+        if let Some(quiet) = self.limits.batch_quiet {
+            self.timers.arm(Timer::BatchQuiet, now + quiet);
+        }
+    }
+}
+
+/// Whether events of this kind wait until several are there for a batch.
+fn is_batched(kind: &Kind) -> bool {
+    matches!(kind, Kind::Tool | Kind::ToolFailed | Kind::Subagent)
+}
+
+fn input_of(kind: Kind) -> Input {
+    match kind {
+        Kind::Prompt | Kind::Notification => Input::Prompt,
+        Kind::End => Input::End,
+        _ => Input::OtherEvent,
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

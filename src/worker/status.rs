@@ -1,0 +1,18 @@
+//! What `status` answers: a snapshot that the event loop updates before each wait, so that an answer
+//! needs neither the loop nor the store.
+
+use std::time::Instant;
+
+use memctl_proto::line::Status;
+
+pub struct StatusSnapshot {
+    pub status: Status,
+    pub last_event: Instant,
+}
+
+impl StatusSnapshot {
+    pub fn status(&self) -> Status {
+        let idle_ms = self.last_event.elapsed().as_millis() as u64;
+        Status { idle_ms, ..self.status.clone() }
+    }
+}

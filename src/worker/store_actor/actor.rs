@@ -1,0 +1,423 @@
+//! Owns the worker's SQLite connection and its fencing token, and carries out the jobs.
+//!
+//! A job that failed because the store was unavailable is kept and retried by the next
+//! [`Job::DrainSpool`], before the spool.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use memctl_proto::{Code, Event};
+use tokio::sync::mpsc as reports;
+
+use super::{Job, Rejection, Reply, Report};
+use crate::clock;
+use crate::config::Settings;
+use crate::memory::{Batch, Distilled};
+use crate::spool::drain;
+use crate::store::accept::{self, Accepted, ClosedBy, WhichPrompts};
+use crate::store::commit::{self, Attribution, Completed};
+use crate::store::queue::{self, BatchSize, Claim, ClaimLimits, Fence};
+use crate::store::{
+    self, LockWait, Store, StoreError, quarantine, queue_admin, refusals, sessions,
+};
+use crate::worker::machine::SessionStatus;
+use crate::worker::owner::Session;
+use crate::{spool, testpoint};
+
+/// A log of this size is checkpointed as soon as all peers have their replies.
+const MAX_WAL: u64 = 8 << 20;
+
+pub struct StoreActor {
+    pub(super) settings: Arc<Settings>,
+    session: Arc<Session>,
+    reports: reports::UnboundedSender<Report>,
+    store: Option<Store>,
+    fence: Fence,
+    pid: u32,
+    /// As last read.
+    status: SessionStatus,
+    /// Jobs that failed because the store was unavailable.
+    failed: VecDeque<Job>,
+}
+
+impl StoreActor {
+    pub fn new(
+        settings: Arc<Settings>,
+        session: Arc<Session>,
+        reports: reports::UnboundedSender<Report>,
+    ) -> StoreActor {
+        let fence = Fence::new(&session.client, &session.id);
+        StoreActor {
+            settings,
+            session,
+            reports,
+            store: None,
+            fence,
+            pid: std::process::id(),
+            status: SessionStatus::default(),
+            failed: VecDeque::new(),
+        }
+    }
+
+    pub fn carry_out(&mut self, job: Job) {
+        let done = match &job {
+            Job::DrainSpool => self.drain_spool(),
+            Job::Claim(limits) => self.claim(limits),
+            Job::Complete { batch, distilled, by } => self.complete(batch, distilled, *by),
+            Job::Defer { batch, reason, until } => self.defer(batch, reason, *until),
+            Job::Fail { batch, reason } => self.fail(batch, reason),
+            Job::Release(batch) => self.release(batch),
+            Job::ClosePrompts { by, which } => self.close_prompts(*by, *which),
+            Job::Checkpoint => self.checkpoint(),
+            Job::FindUnsummarized => self.find_unsummarized(),
+            Job::StoreProvisional { batch, summary } => self.store_provisional(batch, summary),
+            Job::SettleCall { call, outcome } => self.settle_call(*call, *outcome),
+            Job::Refuse { backend, config_fingerprint, why } => {
+                self.write(|tx, _| refusals::record(tx, backend.name(), config_fingerprint, why))
+            }
+            Job::Answered(backend) => self.answered(*backend),
+            Job::Accept { .. } | Job::OpenCall { .. } | Job::HasWork(_) | Job::ShutDown(_) => {
+                unreachable!("has a reply: see `run`")
+            }
+        };
+        let Err(e) = done else { return };
+        // The event loop waits for exactly one answer to a claim and to a search.
+        let answer = match job {
+            Job::DrainSpool | Job::Checkpoint => None,
+            Job::Claim(_) => {
+                Some(Report::NothingToClaim { not_before: None, session: self.status })
+            }
+            Job::FindUnsummarized => Some(Report::Unsummarized(None)),
+            job => {
+                self.failed.push_back(job);
+                None
+            }
+        };
+        self.report_error(&e);
+        if let Some(answer) = answer {
+            self.report(answer);
+        }
+    }
+
+    /// Commits a group of events, then replies to each.
+    pub fn accept(&mut self, group: Vec<(Event, Reply)>) {
+        let now = clock::now_ms();
+        testpoint::at("worker.accepting");
+        let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
+        let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
+        if let Err(StoreError::Bug(_)) = &results {
+            // One event that the store cannot take must not reject the others of its group.
+            results = Ok(events
+                .iter()
+                .map(|event| self.commit(&[event], now).map(|mut one| one.remove(0)))
+                .collect::<Vec<_>>());
+        }
+        testpoint::at("worker.accepted");
+        match results {
+            Ok(results) => self.reply(group.into_iter().zip(results)),
+            Err(e) => {
+                for (_, reply) in group {
+                    reply(Err(rejection(&e)));
+                }
+                self.report_error(&e);
+            }
+        }
+        self.maintain_wal();
+    }
+
+    fn reply(&mut self, group: impl Iterator<Item = ((Event, Reply), store::Result<Accepted>)>) {
+        let (mut kinds, mut clients, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for ((event, reply), result) in group {
+            if matches!(&result, Ok(accepted) if !accepted.duplicate) {
+                kinds.push(event.kind);
+                bytes += event.text_len();
+                clients.extend(event.process);
+            }
+            reply(result.map_err(|e| rejection(&e)));
+        }
+        let session = self.read_status();
+        self.report(Report::Accepted { kinds, bytes, clients, session });
+    }
+
+    fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
+        self.write(|tx, _| events.iter().map(|event| accept::accept(tx, event, now)).collect())
+    }
+
+    fn drain_spool(&mut self) -> store::Result<()> {
+        for job in std::mem::take(&mut self.failed) {
+            self.carry_out(job);
+        }
+        let (mut kinds, mut clients) = (Vec::new(), Vec::new());
+        if spool::exists(&self.settings.paths, &self.session.key) {
+            self.open()?;
+            let store = self.store.as_mut().expect("opened");
+            let (paths, key) = (&self.settings.paths, &self.session.key);
+            let keep = self.settings.config.queue.keep;
+            let drained = drain::drain(store, paths, key, &mut self.fence, keep, clock::now_ms())?;
+            if drained.dead > 0 {
+                tracing::warn!(files = drained.dead, "spooled files could not be read");
+            }
+            (kinds, clients) = (drained.kinds, drained.clients);
+        } else {
+            // The first transaction takes the fencing token, which returns the messages of an
+            // earlier worker to the queue.
+            self.write(|_, _| Ok(()))?;
+        }
+        let session = self.read_status();
+        self.report(Report::SpoolDrained { kinds, clients, session });
+        self.maintain_wal();
+        Ok(())
+    }
+
+    fn claim(&mut self, limits: &ClaimLimits) -> store::Result<()> {
+        let pid = self.pid;
+        let claim = self.write(|tx, session| match session {
+            Some(session) => queue::claim(tx, session, limits, pid, clock::now_ms()),
+            None => Ok(Claim::Nothing),
+        })?;
+        testpoint::at("worker.claimed");
+        let session = self.read_status();
+        self.report(match claim {
+            Claim::Batch(batch) => Report::Claimed { batch: Arc::from(batch), session },
+            Claim::NotBefore(epoch) => Report::NothingToClaim { not_before: Some(epoch), session },
+            Claim::Nothing => Report::NothingToClaim { not_before: None, session },
+        });
+        Ok(())
+    }
+
+    fn complete(
+        &mut self,
+        batch: &Batch,
+        distilled: &Distilled,
+        by: Attribution,
+    ) -> store::Result<()> {
+        testpoint::at("worker.completing");
+        self.settle(
+            |tx, session| {
+                let Some(session) = session else { return Ok(()) };
+                let done = commit::complete(tx, session, batch, distilled, by, clock::now_ms())?;
+                // Logged before the commit, so that the log has the order of the store.
+                match done {
+                    Completed::Stored { .. } => {
+                        tracing::info!(events = batch.messages.len(), "stored a batch");
+                    }
+                    Completed::Dropped => {
+                        tracing::info!("dropped a batch that was changed while it was distilled");
+                    }
+                }
+                Ok(())
+            },
+            false,
+        )?;
+        testpoint::at("worker.completed");
+        Ok(())
+    }
+
+    fn defer(&mut self, batch: &Batch, reason: &str, until: i64) -> store::Result<()> {
+        self.settle(
+            |tx, session| {
+                let Some(session) = session else { return Ok(()) };
+                queue::defer(tx, session, &ids(batch), reason, until)
+            },
+            false,
+        )
+    }
+
+    fn fail(&mut self, batch: &Batch, reason: &str) -> store::Result<()> {
+        let size = if batch.messages.len() == 1 { BatchSize::Single } else { BatchSize::Several };
+        testpoint::at("worker.failing");
+        self.settle(
+            |tx, session| {
+                let Some(session) = session else { return Ok(()) };
+                let now = clock::now_ms();
+                queue::fail(tx, session, &ids(batch), reason, size, now).map(drop)
+            },
+            true,
+        )?;
+        testpoint::at("worker.failed");
+        Ok(())
+    }
+
+    fn release(&mut self, batch: &Batch) -> store::Result<()> {
+        testpoint::at("worker.giving_back");
+        self.settle(
+            |tx, session| session.map_or(Ok(()), |id| queue::release(tx, id, &ids(batch))),
+            false,
+        )?;
+        testpoint::at("worker.given_back");
+        Ok(())
+    }
+
+    fn settle(
+        &mut self,
+        work: impl Fn(&rusqlite::Transaction, Option<i64>) -> store::Result<()>,
+        failed: bool,
+    ) -> store::Result<()> {
+        self.write(work)?;
+        let session = self.read_status();
+        self.report(Report::BatchSettled { failed, session });
+        Ok(())
+    }
+
+    fn close_prompts(&mut self, by: ClosedBy, which: WhichPrompts) -> store::Result<()> {
+        testpoint::at("worker.closing_turns");
+        self.write(|tx, session| match session {
+            Some(session) => accept::close_open(tx, session, by, clock::now_ms(), which).map(drop),
+            None => Ok(()),
+        })?;
+        testpoint::at("worker.closed_turns");
+        let session = self.read_status();
+        self.report(Report::PromptsClosed { session });
+        Ok(())
+    }
+
+    /// Shrinks or extends the log while no peer waits. A full disk fails the next commit.
+    fn maintain_wal(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        if store.wal_bytes() > MAX_WAL {
+            let _ = store.checkpoint();
+        }
+        let _ = store.make_room();
+    }
+
+    fn checkpoint(&mut self) -> store::Result<()> {
+        self.store.as_mut().map_or(Ok(()), Store::checkpoint)
+    }
+
+    /// An orderly shutdown resets the count of restarts and deletes old rows.
+    pub fn shut_down(&mut self) {
+        // Taking the fencing token now would fence the session's owner.
+        if self.store.is_none() && self.fence.session().is_none() {
+            return;
+        }
+        let keep = self.settings.config.queue.keep.as_millis() as i64;
+        let done = self.write(|tx, session| {
+            if let Some(session) = session {
+                queue::release_all(tx, session)?;
+                sessions::reset_restarts(tx, session)?;
+            }
+            queue_admin::retention(tx, keep, clock::now_ms()).map(drop)
+        });
+        if let Err(e) = done.and_then(|()| self.checkpoint()) {
+            tracing::info!("the store was not cleaned up at shutdown: {e}");
+        }
+        testpoint::at("worker.in_order");
+    }
+
+    pub fn has_work(&mut self) -> bool {
+        if spool::exists(&self.settings.paths, &self.session.key) {
+            return true;
+        }
+        let pending = self.write(|tx, session| match session {
+            Some(session) => queue_admin::pending(tx, session),
+            None => Ok(0),
+        });
+        match pending {
+            Ok(n) => n > 0,
+            Err(StoreError::Fenced | StoreError::Newer { .. }) => false,
+            // Unknown. The worker serves until its end deadline.
+            Err(_) => true,
+        }
+    }
+
+    /// Runs a write transaction, which first checks the fencing token.
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl Fn(&rusqlite::Transaction, Option<i64>) -> store::Result<T>,
+    ) -> store::Result<T> {
+        self.open()?;
+        let store = self.store.as_mut().expect("opened");
+        store.fenced(&mut self.fence, clock::now_ms(), work)
+    }
+
+    pub(super) fn open(&mut self) -> store::Result<&Store> {
+        if self.store.is_none() {
+            self.store = Some(Store::open(&self.settings.paths)?);
+        }
+        Ok(self.store.as_ref().expect("opened"))
+    }
+
+    /// Reads the session's status. If that fails, it reports the error first, after which the event
+    /// loop concludes nothing from the old status that is returned.
+    fn read_status(&mut self) -> SessionStatus {
+        if let Some(store) = &self.store {
+            match session_status(store.connection(), &self.session) {
+                Ok(status) => self.status = status,
+                Err(e) => self.report_error(&e),
+            }
+        }
+        self.status
+    }
+
+    pub(super) fn report(&self, report: Report) {
+        // Fails only if the event loop has returned.
+        let _ = self.reports.send(report);
+    }
+
+    pub(super) fn report_error(&mut self, e: &StoreError) {
+        let report = match e {
+            StoreError::Fenced => Report::Fenced { why: e.to_string(), successor: true },
+            StoreError::Newer { .. } => Report::Fenced { why: e.to_string(), successor: false },
+            StoreError::Fault { .. } => {
+                // The file may have been removed: open the path again.
+                self.store = None;
+                if e.is_corruption() {
+                    self.quarantine_database();
+                }
+                Report::Unavailable(e.to_string())
+            }
+            StoreError::Busy(_) | StoreError::Bug(_) => Report::Unavailable(e.to_string()),
+        };
+        self.report(report);
+    }
+
+    /// Moves a damaged database aside. Later events go to a new one, and failed jobs are dropped,
+    /// because their rows are in the old one.
+    fn quarantine_database(&mut self) {
+        match quarantine::replace_damaged(&self.settings.paths, LockWait::Forever, clock::now_ms())
+        {
+            Ok(Some(place)) => {
+                tracing::warn!("the damaged database was set aside: {}", place.display());
+            }
+            // Another process has moved it, or the damage was temporary.
+            Ok(None) => {}
+            Err(e) => tracing::warn!("the damaged database could not be set aside: {e}"),
+        }
+        let settles_batch = |job: &Job| {
+            matches!(
+                job,
+                Job::Complete { .. } | Job::Fail { .. } | Job::Defer { .. } | Job::Release(_)
+            )
+        };
+        let settled = self.failed.iter().any(settles_batch);
+        self.failed.clear();
+        if settled {
+            self.report(Report::BatchSettled { failed: false, session: self.status });
+        }
+    }
+}
+
+fn session_status(conn: &rusqlite::Connection, session: &Session) -> store::Result<SessionStatus> {
+    let Some(known) = sessions::brief(conn, &session.client, &session.id)? else {
+        return Ok(SessionStatus::default());
+    };
+    Ok(SessionStatus {
+        pending: queue_admin::pending(conn, known.id)?,
+        open: accept::open_prompts(conn, known.id)?,
+        prompt: known.prompts,
+        active: known.active,
+        client: known.client,
+    })
+}
+
+fn ids(batch: &Batch) -> Vec<i64> {
+    batch.messages.iter().map(|m| m.id).collect()
+}
+
+fn rejection(e: &StoreError) -> Rejection {
+    let code = match e {
+        StoreError::Fenced | StoreError::Newer { .. } => Code::Leaving,
+        _ => Code::Store,
+    };
+    Rejection { code, message: e.to_string() }
+}

@@ -1,0 +1,278 @@
+//! The store thread: the only thread of a worker that uses its SQLite connection.
+//!
+//! The event loop and its tasks send jobs through a [`StoreHandle`]; [`actor::StoreActor`] carries
+//! them out in order and reports to the event loop.
+
+mod actor;
+mod agent;
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use memctl_proto::event::Process;
+use memctl_proto::{Code, Event, Kind};
+use tokio::sync::{mpsc as reports, oneshot};
+
+use super::machine::SessionStatus;
+use super::owner::Session;
+use crate::agent::{Admission, Backend, CallRequest};
+use crate::config::Settings;
+use crate::memory::{Batch, CallOutcome, Distilled, Summary};
+use crate::store::accept::{Accepted, ClosedBy, WhichPrompts};
+use crate::store::commit::Attribution;
+use crate::store::queue::ClaimLimits;
+use actor::StoreActor;
+
+/// Why an event is rejected. Its hook then spools it.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    pub code: Code,
+    pub message: String,
+}
+
+pub type AcceptResult = Result<Accepted, Rejection>;
+
+/// Replies to the peer. Runs on the store thread after the commit, and must not block.
+pub type Reply = Box<dyn FnOnce(AcceptResult) + Send>;
+
+enum Job {
+    Accept {
+        event: Box<Event>,
+        reply: Reply,
+    },
+    DrainSpool,
+    Claim(ClaimLimits),
+    Complete {
+        batch: Arc<Batch>,
+        distilled: Box<Distilled>,
+        by: Attribution,
+    },
+    /// The batch waits until then for a reason that is no failure, such as a rate limit.
+    Defer {
+        batch: Arc<Batch>,
+        reason: String,
+        until: i64,
+    },
+    Fail {
+        batch: Arc<Batch>,
+        reason: String,
+    },
+    /// Returns the batch to the queue and takes back its claim.
+    Release(Arc<Batch>),
+    ClosePrompts {
+        by: ClosedBy,
+        which: WhichPrompts,
+    },
+    Checkpoint,
+    FindUnsummarized,
+    StoreProvisional {
+        batch: Arc<Batch>,
+        summary: Box<Summary>,
+    },
+    OpenCall {
+        request: Box<CallRequest>,
+        reply: oneshot::Sender<Admission>,
+    },
+    SettleCall {
+        call: i64,
+        outcome: CallOutcome,
+    },
+    Refuse {
+        backend: Backend,
+        config_fingerprint: String,
+        why: String,
+    },
+    Answered(Backend),
+    HasWork(oneshot::Sender<bool>),
+    ShutDown(oneshot::Sender<()>),
+}
+
+/// What a job did. A report that changes the session carries the status after the change.
+#[derive(Debug)]
+pub enum Report {
+    /// Events were committed. Duplicates are not listed.
+    Accepted {
+        kinds: Vec<Kind>,
+        bytes: usize,
+        /// The client processes that the events name.
+        clients: Vec<Process>,
+        session: SessionStatus,
+    },
+    /// The spool was drained, or there was none.
+    SpoolDrained {
+        kinds: Vec<Kind>,
+        clients: Vec<Process>,
+        session: SessionStatus,
+    },
+    Claimed {
+        batch: Arc<Batch>,
+        session: SessionStatus,
+    },
+    /// `not_before`: when the first message may be claimed, in milliseconds since the epoch.
+    NothingToClaim {
+        not_before: Option<i64>,
+        session: SessionStatus,
+    },
+    /// A batch is stored, or back in the queue.
+    BatchSettled {
+        failed: bool,
+        session: SessionStatus,
+    },
+    PromptsClosed {
+        session: SessionStatus,
+    },
+    /// The messages of a Stop that has no summary; `None` if each has one.
+    Unsummarized(Option<Arc<Batch>>),
+    /// A transaction failed, and may succeed later.
+    Unavailable(String),
+    /// Another worker owns the session, which may have exited already (`successor`), or the
+    /// database belongs to a newer version.
+    Fenced {
+        why: String,
+        successor: bool,
+    },
+}
+
+/// At most this many events are committed in one transaction.
+const MAX_GROUP: usize = 500;
+
+/// The name of the thread.
+pub const THREAD: &str = "store";
+
+/// Sends jobs to the store thread.
+#[derive(Clone)]
+pub struct StoreHandle {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl StoreHandle {
+    /// Starts the thread. It opens the database with its first job.
+    pub fn start(
+        settings: Arc<Settings>,
+        session: Arc<Session>,
+    ) -> (StoreHandle, reports::UnboundedReceiver<Report>, JoinHandle<()>) {
+        let (jobs, inbox) = mpsc::channel();
+        let (reports, outbox) = reports::unbounded_channel();
+        let actor = StoreActor::new(settings, session, reports);
+        let thread = std::thread::Builder::new()
+            .name(THREAD.into())
+            .stack_size(1 << 20)
+            .spawn(move || run(actor, &inbox))
+            .expect("spawn the store thread");
+        (StoreHandle { jobs }, outbox, thread)
+    }
+
+    pub fn accept(&self, event: Event, reply: Reply) {
+        self.send(Job::Accept { event: Box::new(event), reply });
+    }
+
+    pub fn drain_spool(&self) {
+        self.send(Job::DrainSpool);
+    }
+
+    pub fn claim(&self, limits: ClaimLimits) {
+        self.send(Job::Claim(limits));
+    }
+
+    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, by: Attribution) {
+        self.send(Job::Complete { batch, distilled: Box::new(distilled), by });
+    }
+
+    pub fn defer(&self, batch: Arc<Batch>, reason: String, until: i64) {
+        self.send(Job::Defer { batch, reason, until });
+    }
+
+    pub fn fail(&self, batch: Arc<Batch>, reason: String) {
+        self.send(Job::Fail { batch, reason });
+    }
+
+    pub fn release(&self, batch: Arc<Batch>) {
+        self.send(Job::Release(batch));
+    }
+
+    pub fn close_prompts(&self, by: ClosedBy, which: WhichPrompts) {
+        self.send(Job::ClosePrompts { by, which });
+    }
+
+    pub fn checkpoint(&self) {
+        self.send(Job::Checkpoint);
+    }
+
+    pub fn find_unsummarized(&self) {
+        self.send(Job::FindUnsummarized);
+    }
+
+    pub fn store_provisional(&self, batch: Arc<Batch>, summary: Summary) {
+        self.send(Job::StoreProvisional { batch, summary: Box::new(summary) });
+    }
+
+    pub fn open_call(&self, request: CallRequest) -> oneshot::Receiver<Admission> {
+        let (reply, admission) = oneshot::channel();
+        self.send(Job::OpenCall { request: Box::new(request), reply });
+        admission
+    }
+
+    pub fn settle_call(&self, call: i64, outcome: CallOutcome) {
+        self.send(Job::SettleCall { call, outcome });
+    }
+
+    pub fn refuse(&self, backend: Backend, config_fingerprint: String, why: String) {
+        self.send(Job::Refuse { backend, config_fingerprint, why });
+    }
+
+    pub fn answered(&self, backend: Backend) {
+        self.send(Job::Answered(backend));
+    }
+
+    /// Whether the spool or the queue holds anything.
+    pub async fn has_work(&self) -> bool {
+        let (reply, found) = oneshot::channel();
+        self.send(Job::HasWork(reply));
+        found.await.unwrap_or(false)
+    }
+
+    /// Writes the orderly shutdown and ends the thread.
+    pub async fn shut_down(&self) {
+        let (reply, done) = oneshot::channel();
+        self.send(Job::ShutDown(reply));
+        let _ = done.await;
+    }
+
+    fn send(&self, job: Job) {
+        // Fails only after `ShutDown`. A job with a reply drops its sender then.
+        let _ = self.jobs.send(job);
+    }
+}
+
+/// Carries out the jobs in `inbox`. Events that are there at the same time are committed together;
+/// no timer waits for more.
+fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Job>) {
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
+        match job {
+            Job::Accept { event, reply } => {
+                let mut group = vec![(*event, reply)];
+                while group.len() < MAX_GROUP && next.is_none() {
+                    match inbox.try_recv() {
+                        Ok(Job::Accept { event, reply }) => group.push((*event, reply)),
+                        Ok(other) => next = Some(other),
+                        Err(_) => break,
+                    }
+                }
+                actor.accept(group);
+            }
+            Job::OpenCall { request, reply } => {
+                let _ = reply.send(actor.open_call(&request));
+            }
+            Job::HasWork(reply) => {
+                let _ = reply.send(actor.has_work());
+            }
+            Job::ShutDown(reply) => {
+                actor.shut_down();
+                let _ = reply.send(());
+                return;
+            }
+            other => actor.carry_out(other),
+        }
+    }
+}
