@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::json;
-use super::squeeze::Squeeze;
+use super::truncating_writer;
 use crate::text::{CutPoints, cut_middle, truncate_middle};
 
 /// Strings in JSON are not cut shorter; then the JSON has too many of them.
@@ -29,12 +29,8 @@ pub fn json(raw: &str, limit: usize) -> Option<String> {
     if let Some(longest) = longest_allowed(&leaves, raw.len(), limit) {
         return Some(with_strings_of(raw, &leaves, longest));
     }
-    let mut squeeze = Squeeze::new(limit / 4 * 3);
-    squeeze.feed(raw.as_bytes());
-    match String::from_utf8(squeeze.finish()) {
-        Ok(fewer) if fewer.len() <= limit => Some(fewer),
-        _ => truncate_middle(raw, limit),
-    }
+    let fewer_items = truncating_writer::truncate(raw, limit / 4 * 3);
+    if fewer_items.len() <= limit { Some(fewer_items) } else { truncate_middle(raw, limit) }
 }
 
 /// A JSON text in which no string is longer than `longest`. None: none is.

@@ -58,7 +58,7 @@ fn blob(path: &Path) -> Option<String> {
     let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).ok()?;
     let size = file.metadata().ok().filter(fits)?.len();
     let mut hash = Sha1::new_with_prefix(format!("blob {size}\0"));
-    let mut private = tags::Watch::default();
+    let mut private = tags::PrivateTagDetector::default();
     let mut buffer = [0; 16 << 10];
     let mut left = size;
     loop {
@@ -69,9 +69,9 @@ fn blob(path: &Path) -> Option<String> {
         // It grows while it is read, or says nothing of its size.
         left = left.checked_sub(n)?;
         hash.update(&buffer[..n as usize]);
-        private.pass_run(&buffer[..n as usize]);
+        private.scan(&buffer[..n as usize]);
     }
-    (left == 0 && !private.seen).then(|| HEXLOWER.encode(&hash.finalize()))
+    (left == 0 && !private.found).then(|| HEXLOWER.encode(&hash.finalize()))
 }
 
 #[cfg(test)]

@@ -4,19 +4,19 @@
 //! at the file that a tool was about.
 //!
 //! ```text
-//! bytes ── skim ──> text ── payload ──> Payload ── capture ──> Event
+//! bytes ── object_reader ──> text ── payload ──> Payload ── capture ──> Event
 //!                                                 tags, then secrets, then cut
 //! ```
 
 mod cut;
 mod files;
 mod json;
+mod object_reader;
 mod payload;
 mod secrets;
-mod skim;
-mod squeeze;
 mod tags;
 mod texts;
+mod truncating_writer;
 mod withhold;
 
 use std::path::Path;
@@ -31,9 +31,9 @@ use crate::config::Limits;
 use crate::project;
 use crate::text::truncate_middle;
 pub use files::hash_files;
+pub use object_reader::ObjectReader;
 pub use payload::Payload;
 use payload::{members, text_of};
-pub use skim::{Skim, Skimmed};
 use texts::Texts;
 use withhold::Withheld;
 
@@ -189,7 +189,7 @@ pub fn capture_line(
     client: &str,
     context: &CaptureContext,
 ) -> Result<Captured, CaptureError> {
-    let line = json::repair(line);
+    let line = truncating_writer::repair(line);
     let mut payload = parse(&line)?;
     payload.session_id.get_or_insert(session.into());
     let failed = payload.is_error || payload.error.is_some();
@@ -314,7 +314,7 @@ fn in_background(response: &RawValue) -> bool {
 }
 
 fn has_private(json: &RawValue) -> bool {
-    json.get().starts_with(squeeze::PRIVATE_STRING) || tags::has_private_json(json.get())
+    truncating_writer::is_private_note(json.get()) || tags::has_private_json(json.get())
 }
 
 /// What a subagent's report has in place of a tool: an id, by which a second report of the same

@@ -1,6 +1,6 @@
-//! Text that is not for the memory: `<private>…</private>` of the user's, and what the client
-//! and memctl itself put between tags. A parser, not an expression: tags nest, and one of the
-//! two may be missing.
+//! Removes tagged blocks: `<private>…</private>`, which the user writes, and blocks of the client
+//! and of memctl, which are not memory. A parser does this, because tags nest and either tag of a
+//! pair may be missing.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,10 +8,9 @@ use std::ops::Range;
 use super::json::{self, Edit};
 
 const PRIVATE: &str = "private";
-/// The block a session is told at its start, whose fate is that of private text: cut short by
-/// `head` or by the client, all of it is still memory and must not become memory again.
+/// Our own context block. It is stripped so that memory is never recorded again.
 const OWN: &str = "memctl-context";
-/// What is removed between a tag and its end.
+/// Blocks with these names are removed.
 const NAMES: [&str; 8] = [
     PRIVATE,
     OWN,
@@ -22,43 +21,47 @@ const NAMES: [&str; 8] = [
     "tools-used-before-summary",
     "claude-mem-context",
 ];
-/// A tag's attributes are not longer than this.
+/// A tag with longer attributes is text.
 const MAX_ATTRIBUTES: usize = 1024;
 
-/// What is left of a text.
 #[derive(Debug, PartialEq)]
 pub struct Stripped<'a> {
     pub text: Cow<'a, str>,
-    /// Something private was removed.
+    /// A private tag was found.
     pub private: bool,
 }
 
 impl Stripped<'_> {
-    /// The user wanted none of it kept.
+    /// Private text was removed and nothing else is left.
     pub fn wholly_private(&self) -> bool {
         self.private && self.text.trim().is_empty()
     }
 }
 
-/// Removes what is not for the memory.
+/// Removes all blocks from a text.
 pub fn strip(text: &str) -> Stripped<'_> {
     let (edits, private) = find(text);
     let text = if edits.is_empty() { text.into() } else { json::apply(text, &edits).into() };
     Stripped { text, private }
 }
 
-/// The same within the strings of a JSON text. None: nothing was to be removed.
+/// Removes all blocks from the strings of a JSON text. Returns `None` if there are none.
 pub fn strip_json(raw: &str) -> Option<String> {
-    if suspect(raw) { json::rewrite(raw, suspect, |text| find(text).0) } else { None }
+    if may_have_tags(raw) { json::rewrite(raw, may_have_tags, |text| find(text).0) } else { None }
 }
 
-/// Whether a private tag opens or closes in a string of a JSON text.
+/// Whether a string of a JSON text has a private tag.
 pub fn has_private_json(raw: &str) -> bool {
     let private = |leaf: &json::Leaf| find(&json::unescape(&raw[leaf.inner.clone()])).1;
-    suspect(raw) && json::leaves(raw).iter().any(private)
+    may_have_tags(raw) && json::leaves(raw).iter().any(private)
 }
 
-/// `/name args` as the user typed it, of a prompt as a transcript has it:
+/// Whether escaped text has a `<`, as itself or as `\u003c`.
+fn may_have_tags(raw: &str) -> bool {
+    raw.contains('<') || raw.contains("\\u003")
+}
+
+/// Returns `/name args` as the user typed it. A transcript writes such a prompt as
 /// `<command-name>/name</command-name> … <command-args>args</command-args>`.
 pub fn slash_command(text: &str) -> Option<String> {
     if !text.trim_start().starts_with("<command-") {
@@ -78,6 +81,7 @@ struct Tag {
     closes: bool,
 }
 
+/// Returns what [`strip`] removes, and whether there is a private tag.
 fn find(text: &str) -> (Vec<Edit>, bool) {
     let tags = tags(text);
     if tags.is_empty() {
@@ -103,9 +107,11 @@ fn find(text: &str) -> (Vec<Edit>, bool) {
     (edits, private)
 }
 
-/// From each opening tag to its end. One that is never closed reaches to the end of
-/// the text when it is private or our own, else it is only talked about; a closing tag alone
-/// makes all before it private.
+/// Adds the blocks of one name to `ranges`.
+///
+/// A private tag or our own without a closing tag reaches to the end of the text, because the text
+/// may have been cut there. Any other opening tag alone is text. A closing private tag alone makes
+/// everything before it private.
 fn blocks(name: &str, tags: &[&Tag], end: usize, ranges: &mut Vec<Range<usize>>) {
     let strict = name == PRIVATE || name == OWN;
     let mut open: Vec<usize> = Vec::new();
@@ -140,7 +146,7 @@ fn tags(text: &str) -> Vec<Tag> {
         }
         let place = at - 1..after + end + 1;
         at = place.end;
-        // `<private/>` holds nothing.
+        // `<private/>` is an empty block.
         if end > 0 && rest[end - 1] == b'/' && !closes {
             found.push(Tag { place: place.clone(), name, closes: false });
             found.push(Tag { place, name, closes: true });
@@ -151,7 +157,7 @@ fn tags(text: &str) -> Vec<Tag> {
     found
 }
 
-/// The known name that follows a `<`, whether the tag closes, and where the name ends.
+/// Returns the known name behind a `<`, whether the tag closes, and where the name ends.
 fn name_at(bytes: &[u8], mut at: usize) -> Option<(&'static str, bool, usize)> {
     let blanks =
         |at: usize| bytes[at..].iter().take_while(|b| b.is_ascii_whitespace()).take(16).count();
@@ -174,87 +180,51 @@ fn ends_name(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/')
 }
 
-/// Whether the strings of a JSON text may hold a tag of ours: a `<` is followed by one of the
-/// names, as far as that is not escaped, or is itself escaped.
-fn suspect(raw: &str) -> bool {
-    let mut rest = raw;
-    while let Some(n) = rest.find('<') {
-        rest = &rest[n + 1..];
-        if may_follow(rest.as_bytes()) {
-            return true;
+/// Detects private tags in decoded text that arrives in pieces. Finds every tag that [`strip`]
+/// finds in the whole text, and may find more.
+#[derive(Debug, Default)]
+pub struct PrivateTagDetector {
+    pub found: bool,
+    state: TagState,
+}
+
+/// The part of a tag that the last bytes match.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum TagState {
+    #[default]
+    Text,
+    /// `<`, then blanks and slashes.
+    Bracket,
+    /// So many letters of the name.
+    Name(usize),
+}
+
+impl PrivateTagDetector {
+    pub fn scan(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.state == TagState::Text {
+                let Some(n) = bytes.iter().position(|&b| b == b'<') else { return };
+                bytes = &bytes[n..];
+            }
+            self.scan_byte(bytes[0]);
+            bytes = &bytes[1..];
         }
     }
-    // `<` as its code, in either case; some others too.
-    raw.contains("\\u003")
-}
 
-fn may_follow(rest: &[u8]) -> bool {
-    let lead = rest.iter().take_while(|b| b.is_ascii_whitespace() || **b == b'/').count();
-    let rest = &rest[lead..];
-    let begins = |name: &&str| {
-        let alike = rest.iter().zip(name.bytes()).take_while(|(a, b)| a.eq_ignore_ascii_case(b));
-        let n = alike.count();
-        n == name.len() || rest.get(n) == Some(&b'\\')
-    };
-    match rest.first() {
-        Some(b'\\') => true,
-        Some(b) if b"pmsltc".contains(&b.to_ascii_lowercase()) => NAMES.iter().any(begins),
-        _ => false,
-    }
-}
-
-/// Looks for private tags in a string that passes by, byte for byte, unescaped. Sees at least
-/// what [`strip`] sees in the whole.
-#[derive(Debug, Default)]
-pub struct Watch {
-    /// A private tag opened or closed.
-    pub seen: bool,
-    state: Seen,
-}
-
-/// How much of a tag's beginning has passed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Seen {
-    #[default]
-    Nothing,
-    /// `<`, blanks and a slash.
-    Bracket,
-    /// That many letters of the name.
-    Letters(usize),
-}
-
-impl Watch {
-    /// Whether nothing but a `<` is of interest.
-    pub fn idle(&self) -> bool {
-        self.state == Seen::Nothing
-    }
-
-    pub fn pass(&mut self, byte: u8) {
+    fn scan_byte(&mut self, byte: u8) {
         let name = PRIVATE.as_bytes();
         let lower = byte.to_ascii_lowercase();
         self.state = match self.state {
-            _ if byte == b'<' => Seen::Bracket,
-            Seen::Bracket if byte == b'/' || byte.is_ascii_whitespace() => Seen::Bracket,
-            Seen::Bracket if lower == name[0] => Seen::Letters(1),
-            Seen::Letters(n) if n < name.len() && lower == name[n] => Seen::Letters(n + 1),
-            Seen::Letters(n) if n == name.len() && ends_name(byte) => {
-                self.seen = true;
-                Seen::Nothing
+            _ if byte == b'<' => TagState::Bracket,
+            TagState::Bracket if byte == b'/' || byte.is_ascii_whitespace() => TagState::Bracket,
+            TagState::Bracket if lower == name[0] => TagState::Name(1),
+            TagState::Name(n) if n < name.len() && lower == name[n] => TagState::Name(n + 1),
+            TagState::Name(n) if n == name.len() && ends_name(byte) => {
+                self.found = true;
+                TagState::Text
             }
-            _ => Seen::Nothing,
+            _ => TagState::Text,
         };
-    }
-
-    /// Bytes that stand for themselves.
-    pub fn pass_run(&mut self, mut run: &[u8]) {
-        while !run.is_empty() {
-            if self.idle() {
-                let Some(n) = run.iter().position(|&b| b == b'<') else { return };
-                run = &run[n..];
-            }
-            self.pass(run[0]);
-            run = &run[1..];
-        }
     }
 }
 
@@ -263,16 +233,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn detects(text: &str) -> bool {
+        let mut detector = PrivateTagDetector::default();
+        detector.scan(text.as_bytes());
+        detector.found
+    }
+
     fn check(text: &str, left: &str, private: bool) {
         let stripped = strip(text);
         assert_eq!((&*stripped.text, stripped.private), (left, private), "{text:?}");
-        let mut watch = Watch::default();
-        watch.pass_run(text.as_bytes());
-        assert!(watch.seen || !private, "not seen in passing: {text:?}");
+        assert!(detects(text) || !private, "{text:?}");
     }
 
     #[test]
-    fn private_text() {
+    fn private_blocks_are_removed() {
         check("nothing special, a < b > c", "nothing special, a < b > c", false);
         check("a<private>b</private>c", "ac", true);
         check("a<PRIVATE class=\"x\">b</Private >c", "ac", true);
@@ -291,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_says() {
+    fn blocks_of_the_client_are_removed() {
         check("a<system-reminder>b</system-reminder>c", "ac", false);
         check("<system-reminder> is a tag", "<system-reminder> is a tag", false);
         check("and </system-reminder> ends it", "and </system-reminder> ends it", false);
@@ -306,14 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_by_their_first_letter() {
-        for name in NAMES {
-            assert!(may_follow(format!("{name}>").as_bytes()), "{name}");
-        }
-    }
-
-    #[test]
-    fn wholly_private() {
+    fn a_text_is_wholly_private_if_nothing_else_is_left() {
         let check = |text: &str, expected| {
             assert_eq!(strip(text).wholly_private(), expected, "{text:?}");
         };
@@ -325,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn in_json() {
+    fn blocks_in_json_strings_are_removed() {
         fn check(raw: &str, expected: Option<&str>) {
             assert_eq!(strip_json(raw).as_deref(), expected, "{raw}");
         }
@@ -340,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_command_reads_as_it_was_typed() {
+    fn a_slash_command_is_read_as_typed() {
         let text = "<command-name>/compact</command-name>\n   <command-message>compact\
             </command-message>\n <command-args>keep the names</command-args>";
         assert_eq!(slash_command(text).as_deref(), Some("/compact keep the names"));
@@ -350,7 +317,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_json_as_in_text(
+        fn json_strings_are_stripped_like_texts(
             parts in proptest::collection::vec(
                 prop_oneof![
                     Just("<private>"), Just("</private>"), Just("< Private x='<'>"), Just("é"),
@@ -363,18 +330,16 @@ mod tests {
         ) {
             let text: String = parts.concat();
             let stripped = strip(&text);
-            let mut watch = Watch::default();
-            watch.pass_run(text.as_bytes());
-            prop_assert!(watch.seen || !stripped.private);
+            prop_assert!(detects(&text) || !stripped.private);
             let raw = format!("{{\"a\":{}}}", serde_json::to_string(&text).unwrap());
             let json = strip_json(&raw).unwrap_or(raw);
             let value: serde_json::Value = serde_json::from_str(&json).unwrap();
             prop_assert_eq!(value["a"].as_str().unwrap(), &*stripped.text);
         }
 
-        /// Words inside and outside of blocks that nest.
+        /// Words inside and outside nested blocks.
         #[test]
-        fn nothing_private_is_left(steps in proptest::collection::vec(0u8..4, 0..40)) {
+        fn no_private_word_is_left(steps in proptest::collection::vec(0u8..4, 0..40)) {
             let (mut text, mut depth, mut expected) = (String::new(), 0, String::new());
             for step in steps {
                 match step {

@@ -128,10 +128,10 @@ fn listen(
     settings: &mut Settings,
 ) -> Result<Option<(Event, Instant)>, String> {
     let words = Words::parse(args)?;
-    let read = stdin::read(settings.config.hook.stdin)?;
+    let text = stdin::read(settings.config.hook.stdin)?;
     let since = Instant::now();
     testpoint::at("hook.read");
-    let payload = Payload::parse(&read.text).map_err(|e| e.to_string())?;
+    let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
     if let (None, Some(cwd)) = (project_dir, &payload.cwd)
         && settings.config_file_is_in(Path::new(&**cwd))
     {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::capture::{Skim, Skimmed};
+use crate::capture::ObjectReader;
 
 /// What a pipe holds at most, so that a large payload needs few reads. Static: memory that is
 /// zero by itself and touched only as far as it is used.
@@ -18,21 +18,21 @@ static CHUNK: Mutex<[u8; 64 << 10]> = Mutex::new([0; 64 << 10]);
 ///
 /// # Errors
 /// A sentence that says what was there instead.
-pub fn read(patience: Duration) -> Result<Skimmed, String> {
+pub fn read(patience: Duration) -> Result<String, String> {
     let stdin = std::io::stdin();
     let fd = stdin.as_fd();
-    let mut skim = Skim::new();
+    let mut reader = ObjectReader::new();
     let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
     let deadline = Instant::now() + patience;
     while ready(fd, deadline)? {
         match nix::unistd::read(fd, &mut chunk[..]) {
             Ok(0) => break,
-            Ok(n) if skim.feed(&chunk[..n]) => break,
+            Ok(n) if reader.feed(&chunk[..n]) => break,
             Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(e) => return Err(format!("standard input: {e}")),
         }
     }
-    skim.finish().map_err(|e| e.to_string())
+    reader.finish().map_err(|e| e.to_string())
 }
 
 /// Waits until there is something to read, or the deadline.

@@ -25,9 +25,9 @@ fn context() -> CaptureContext<'static> {
 }
 
 fn captured(json: &str, context: &CaptureContext) -> Captured {
-    let mut skim = Skim::new();
-    skim.feed(json.as_bytes());
-    let text = skim.finish().unwrap().text;
+    let mut reader = ObjectReader::new();
+    reader.feed(json.as_bytes());
+    let text = reader.finish().unwrap();
     capture(&parse(&text).unwrap(), context).unwrap()
 }
 
@@ -365,10 +365,10 @@ proptest! {
     #[test]
     fn any_bytes(bytes in any::<Vec<u8>>(), fields in "[\"a-z_:,{}\\[\\]\\\\ ]{0,80}") {
         for bytes in [&bytes[..], format!("{{\"session_id\":{fields}").as_bytes()] {
-            let mut skim = Skim::new();
-            skim.feed(bytes);
-            if let Ok(skimmed) = skim.finish() {
-                let _ = capture_line(&skimmed.text, "s", "c", &context());
+            let mut reader = ObjectReader::new();
+            reader.feed(bytes);
+            if let Ok(text) = reader.finish() {
+                let _ = capture_line(&text, "s", "c", &context());
             }
         }
     }

@@ -84,9 +84,9 @@ proptest! {
             2 => used("Edit", json!({}), json!({"structuredPatch": [{"lines": text.lines().collect::<Vec<_>>()}]})),
             _ => json!({"session_id": "s", "hook_event_name": "Stop", "last_assistant_message": text}),
         }.to_string();
-        let mut skim = Skim::new();
-        payload.as_bytes().chunks(chunk).for_each(|c| assert!(!skim.feed(c) || c.ends_with(b"}")));
-        let text = skim.finish().unwrap().text;
+        let mut reader = ObjectReader::new();
+        payload.as_bytes().chunks(chunk).for_each(|c| assert!(!reader.feed(c) || c.ends_with(b"}")));
+        let text = reader.finish().unwrap();
         let Captured::Event(event) = capture(&parse(&text).unwrap(), &context()).unwrap() else { panic!() };
         prop_assert!(!event.to_json().contains("hidden"));
         // And it is not for want of text.

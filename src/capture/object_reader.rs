@@ -1,0 +1,297 @@
+//! Reads one JSON object in chunks and detects where it ends, because a client may leave the pipe
+//! open. Up to [`MAX_WHOLE`] bytes are kept as they are. A larger object is truncated while it is
+//! read, so that a payload of any size needs the same memory.
+
+use super::json;
+use super::truncating_writer::{self, TruncatingWriter};
+
+/// Larger objects are truncated.
+const MAX_WHOLE: usize = 1 << 20;
+/// About how many bytes are kept of a larger object.
+const BUDGET: usize = 1 << 20;
+/// The parser's own limit is 127.
+const MAX_DEPTH: u32 = 120;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    #[error("no input; expected a JSON object")]
+    Empty,
+    #[error("the input is not a JSON object")]
+    NotAnObject,
+    #[error("the input ends inside its JSON object")]
+    Incomplete,
+    #[error("the input is nested more than {MAX_DEPTH} levels deep")]
+    TooDeep,
+}
+
+pub struct ObjectReader {
+    depth: u32,
+    in_string: bool,
+    after_backslash: bool,
+    /// A string has a control character or an unusual escape, which a parser may refuse.
+    needs_repair: bool,
+    end: Option<Result<(), ReadError>>,
+    kept: Kept,
+}
+
+enum Kept {
+    Whole(Vec<u8>),
+    Truncated(TruncatingWriter),
+}
+
+impl ObjectReader {
+    pub fn new() -> ObjectReader {
+        ObjectReader {
+            depth: 0,
+            in_string: false,
+            after_backslash: false,
+            needs_repair: false,
+            end: None,
+            kept: Kept::Whole(Vec::with_capacity(16 << 10)),
+        }
+    }
+
+    /// Takes the next bytes. Returns true if no more are needed: the object is complete, or the
+    /// input is no object. Bytes behind the object are ignored.
+    pub fn feed(&mut self, bytes: &[u8]) -> bool {
+        if self.end.is_none() {
+            let object = self.scan(bytes);
+            self.keep(object);
+        }
+        self.end.is_some()
+    }
+
+    /// Returns the object as valid UTF-8.
+    pub fn finish(self) -> Result<String, ReadError> {
+        match self.end {
+            Some(end) => end?,
+            None if self.depth == 0 => return Err(ReadError::Empty),
+            None => return Err(ReadError::Incomplete),
+        }
+        let bytes = match self.kept {
+            Kept::Whole(bytes) => bytes,
+            Kept::Truncated(writer) => return Ok(writer.finish()),
+        };
+        let text = String::from_utf8(bytes)
+            .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+        Ok(if self.needs_repair { truncating_writer::repair(&text) } else { text })
+    }
+
+    /// Returns the part of `bytes` that belongs to the object.
+    fn scan<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut at = 0;
+        if self.depth == 0 {
+            // Blanks and a byte order mark.
+            let skipped = |b: &&u8| b.is_ascii_whitespace() || matches!(b, 0xEF | 0xBB | 0xBF);
+            at = bytes.iter().take_while(skipped).count();
+            if bytes.get(at).is_some_and(|b| *b != b'{') {
+                self.end = Some(Err(ReadError::NotAnObject));
+            }
+        }
+        let start = at;
+        while at < bytes.len() && self.end.is_none() {
+            if self.after_backslash {
+                self.after_backslash = false;
+                self.needs_repair |= !b"\"\\/bfnrt".contains(&bytes[at]);
+            } else if self.in_string {
+                at += json::plain_run(&bytes[at..]);
+                match bytes.get(at) {
+                    None => break,
+                    Some(b'"') => self.in_string = false,
+                    Some(b'\\') => self.after_backslash = true,
+                    Some(_) => self.needs_repair = true,
+                }
+            } else {
+                self.scan_structure(bytes[at]);
+            }
+            at += 1;
+        }
+        &bytes[start..at]
+    }
+
+    fn scan_structure(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.in_string = true,
+            b'{' | b'[' if self.depth == MAX_DEPTH => self.end = Some(Err(ReadError::TooDeep)),
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => {
+                self.depth -= 1;
+                if self.depth == 0 {
+                    self.end = Some(Ok(()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        match &mut self.kept {
+            Kept::Whole(whole) if whole.len() + bytes.len() <= MAX_WHOLE => {
+                whole.extend_from_slice(bytes);
+            }
+            Kept::Whole(whole) => {
+                let mut writer = TruncatingWriter::new(BUDGET);
+                writer.write(whole);
+                writer.write(bytes);
+                self.kept = Kept::Truncated(writer);
+            }
+            Kept::Truncated(writer) => writer.write(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::cut_marker;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn read(chunks: &[&[u8]]) -> Result<String, ReadError> {
+        let mut reader = ObjectReader::new();
+        for chunk in chunks {
+            reader.feed(chunk);
+        }
+        reader.finish()
+    }
+
+    /// Reads an object with one long string in chunks of a length.
+    fn read_long(before: &str, filler: &str, n: usize, after: &str, chunk: usize) -> Value {
+        let filler = filler.repeat(n);
+        let json = format!(r#"{{"id":"x","r":{{"c":"{before}{filler}{after}"}},"use":"toolu"}}"#);
+        assert!(json.len() > MAX_WHOLE);
+        let text = read(&json.as_bytes().chunks(chunk).collect::<Vec<_>>()).unwrap();
+        assert!(text.len() < MAX_WHOLE / 2, "{}", text.len());
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!((&value["id"], &value["use"]), (&"x".into(), &"toolu".into()));
+        value
+    }
+
+    #[test]
+    fn the_end_of_the_object_ends_the_input() {
+        fn check(chunks: &[&str], expected: Result<&str, ReadError>) {
+            let chunks: Vec<&[u8]> = chunks.iter().map(|c| c.as_bytes()).collect();
+            assert_eq!(read(&chunks).as_deref().map_err(|e| *e), expected);
+        }
+        check(&["{}"], Ok("{}"));
+        check(&[" \n{\"a\":", "\"}\\", "\"{[\"", "}", "\n"], Ok("{\"a\":\"}\\\"{[\"}"));
+        check(&["{} trailing {"], Ok("{}"));
+        check(&["\u{feff}{}"], Ok("{}"));
+        check(&["{\"a\":[{}]}"], Ok("{\"a\":[{}]}"));
+        check(&[], Err(ReadError::Empty));
+        check(&[" \n", "\t"], Err(ReadError::Empty));
+        check(&["[1]"], Err(ReadError::NotAnObject));
+        check(&["hello {"], Err(ReadError::NotAnObject));
+        check(&["{\"a\":\"}"], Err(ReadError::Incomplete));
+        check(&["{\"a\":\"\\\""], Err(ReadError::Incomplete));
+        check(&[&"{\"a\":".repeat(200)], Err(ReadError::TooDeep));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(119), "]".repeat(119));
+        check(&[&deep], Ok(&deep));
+    }
+
+    #[test]
+    fn feed_returns_true_when_no_more_is_needed() {
+        let mut reader = ObjectReader::new();
+        assert!(!reader.feed(b"{\"a\":1"));
+        assert!(reader.feed(b"}"));
+        assert!(reader.feed(b"more"));
+        assert_eq!(reader.finish().unwrap(), "{\"a\":1}");
+        assert!(ObjectReader::new().feed(b"no"));
+    }
+
+    #[test]
+    fn broken_strings_are_repaired() {
+        fn check(json: &[u8], expected: &str) {
+            let text = read(&[json]).unwrap();
+            let value: Value = serde_json::from_str(&text).expect(&text);
+            assert_eq!(value["a"], expected);
+        }
+        check(b"{\"a\":\"x\xff\xfey\"}", "x\u{fffd}\u{fffd}y");
+        check(b"{\"a\":\"x\0\x01\ny\"}", "x\u{fffd}\u{1}\ny");
+        check(br#"{"a":"\ud83dx\u0000"}"#, "\u{fffd}x\u{fffd}");
+        check(br#"{"a":"\ud83d\ude00"}"#, "😀");
+        check(br#"{"a":"\q\u12"}"#, "\\q\u{fffd}");
+    }
+
+    #[test]
+    fn a_long_string_keeps_head_and_tail() {
+        for chunk in [1, 4096, usize::MAX] {
+            let value = read_long("BEGIN", "word \\n\\\"é\\u00e9", 90_000, "END", chunk);
+            let text = value["r"]["c"].as_str().unwrap();
+            assert!(text.starts_with("BEGINword \n") && text.ends_with("END"));
+            assert!(text.len() > 90_000);
+            let n_cut: usize =
+                text.split_once("…[").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
+            assert_eq!(text.len() - cut_marker(n_cut).len() + n_cut, 11 * 90_000 + 8);
+        }
+    }
+
+    #[test]
+    fn a_long_string_with_a_private_tag_is_dropped_whole() {
+        let middle = "filler ".repeat(100_000);
+        for (tag, decoded_len) in [
+            ("<private>", 9),
+            ("</private>", 10),
+            ("\\u003cprivate>", 9),
+            ("\\u003C/Private\\u003E", 10),
+            ("<priv\\u0061te>", 9),
+            ("<\\/private>", 10),
+            ("< /\\nprivate x=1>", 16),
+        ] {
+            for chunk in [3, 65_536] {
+                let value = read_long("", "filler ", 100_000, &format!("{tag}{middle}"), chunk);
+                let expected = format!("[private, {} bytes]", 1_400_000 + decoded_len);
+                assert_eq!(value["r"]["c"], expected);
+            }
+        }
+        let value = read_long("", "<privat> ", 200_000, "", 999);
+        assert!(value["r"]["c"].as_str().unwrap().len() > 9999);
+    }
+
+    #[test]
+    fn a_large_object_needs_little_memory() {
+        let mut reader = ObjectReader::new();
+        reader.feed(br#"{"tool_response":{"lines":["#);
+        for i in 0..50 {
+            let line = format!("\"line {i} \\\\ {}\",", "x".repeat(80));
+            reader.feed(line.repeat(1 << 13).as_bytes());
+            if let Kept::Truncated(writer) = &reader.kept {
+                assert!(writer.memory() < 2 << 20);
+            }
+        }
+        reader.feed(br#""last"],"filePath":"/a","more":{"s":"#);
+        for _ in 0..20 {
+            reader.feed(&[b'['; 50]);
+            reader.feed(br#""deep""#);
+            reader.feed(&[b']'; 50]);
+        }
+        assert!(reader.feed(br#"},"n":12},"tool_use_id":"toolu_1"}"#));
+        let text = reader.finish().unwrap();
+        assert!(text.len() < MAX_WHOLE);
+        assert!(text.contains(r#""tool_use_id":"toolu_1""#));
+        assert!(text.contains(r#""filePath":"/a""#));
+        assert!(text.contains("items cut]"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_taken(chunks in proptest::collection::vec(any::<Vec<u8>>(), 0..8)) {
+            let mut reader = ObjectReader::new();
+            reader.feed(b"{");
+            for chunk in &chunks {
+                reader.feed(chunk);
+            }
+            let _ = reader.finish();
+        }
+
+        #[test]
+        fn chunks_make_no_difference(
+            strings in proptest::collection::vec("[a-z<>/é\\\\\"\u{0}-\u{1f}😀]{0,400}", 1..8),
+            chunk in 1usize..50,
+        ) {
+            let json = serde_json::json!({"a": strings, "b": {"c": strings}}).to_string();
+            let parts: Vec<&[u8]> = json.as_bytes().chunks(chunk).collect();
+            prop_assert_eq!(read(&[json.as_bytes()]).unwrap(), read(&parts).unwrap());
+        }
+    }
+}
