@@ -1,5 +1,6 @@
-//! What a starting session is told, and what its user is told once. The only hook that opens the
-//! database, and only to read it; it may carry out an upgrade's steps first.
+//! Reads the context for a starting session, and the notices that its user sees once. Only this
+//! hook opens the database. It only reads, except that it may run the migration steps of an
+//! upgrade first.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -14,49 +15,51 @@ use crate::deliver::unfinished;
 use crate::spool;
 use crate::store::{self, LockWait, Reader, Store, StoreError, notices, sessions};
 
-/// How long an upgrade's steps may wait for the store.
-const UPGRADE: Duration = Duration::from_secs(2);
+/// How long migration steps may wait for the store lock.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a statement waits for a lock.
-const PATIENCE: Duration = Duration::from_millis(200);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct StartContext {
     pub block: String,
+    /// One line for the user about new problems.
     pub notice: Option<String>,
-    /// Time of the newest row that the conversation now knows.
+    /// Time of the newest row that the block includes.
     pub newest_epoch: Option<i64>,
-    /// Something is unfinished outside this session.
+    /// Work is unfinished outside this session.
     pub unfinished: bool,
 }
 
-/// Reads what `event`, a start, calls for, and what went wrong in doing so: then the session
-/// starts without context. The database is closed again when this returns.
-pub fn tell(settings: &Settings, event: &Event) -> (Told, Option<StoreError>) {
+/// Reads the context for `event`, a start. On an error the session starts without a block, and the
+/// error is returned beside the rest. The database is closed when this returns.
+pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreError>) {
     if !settings.paths.exist() {
-        return (Told::default(), None);
+        return (StartContext::default(), None);
     }
-    let notice = notice(settings);
+    let notice = take_notice(settings);
     let store = open(settings);
     let (client, session) = (&event.client, &event.session);
     let unfinished =
         unfinished::in_other_sessions(&settings.paths, &store, client, session, event.at);
-    let told = match &store {
-        Ok(Some(reader)) => block(settings, reader, event),
-        Ok(None) | Err(_) => Ok(Told::default()),
+    let result = match store {
+        Ok(Some(reader)) => load_block(settings, &reader, event),
+        Ok(None) => Ok(StartContext::default()),
+        Err(e) => Err(e),
     };
-    let (told, trouble) = match (told, store) {
-        (Ok(told), Ok(_)) => (told, None),
-        (Err(e), _) | (_, Err(e)) => (Told::default(), Some(e)),
+    let (context, error) = match result {
+        Ok(context) => (context, None),
+        Err(e) => (StartContext::default(), Some(e)),
     };
-    (Told { notice, unfinished, ..told }, trouble)
+    (StartContext { notice, unfinished, ..context }, error)
 }
 
-fn block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<Told> {
+fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<StartContext> {
     let reason = event.reason.as_deref().unwrap_or("startup");
     let wanted = settings.config.context.sources.iter().any(|source| source == reason);
     let Some(project) = event.project.as_ref().filter(|_| wanted) else {
-        return Ok(Told::default());
+        return Ok(StartContext::default());
     };
     let conn = reader.connection();
     let parent = match (event.process, &event.turn) {
@@ -66,43 +69,48 @@ fn block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<T
         }
         _ => None,
     };
-    let holds = start::told(conn, &event.client, &event.session, reason, parent)?;
-    let context = start::tell(conn, project, &holds, settings.config.context.tokens)?;
-    Ok(Told { block: context.text, newest_epoch: context.newest_epoch, ..Told::default() })
+    let already_shown = start::told(conn, &event.client, &event.session, reason, parent)?;
+    let context = start::tell(conn, project, &already_shown, settings.config.context.tokens)?;
+    Ok(StartContext {
+        block: context.text,
+        newest_epoch: context.newest_epoch,
+        ..StartContext::default()
+    })
 }
 
-/// A reader; after an upgrade, once the schema is made whole.
+/// Opens the store for reading, after an upgrade with its migration steps. Returns `None` if there
+/// is no database.
 fn open(settings: &Settings) -> store::Result<Option<Reader>> {
-    if let Some(reader) = Reader::open(&settings.paths, PATIENCE)? {
+    if let Some(reader) = Reader::open(&settings.paths, BUSY_TIMEOUT)? {
         return Ok(Some(reader));
     }
     if !settings.paths.database().exists() {
         return Ok(None);
     }
-    Store::open_within(&settings.paths, LockWait::Within(UPGRADE))?;
-    Reader::open(&settings.paths, PATIENCE)
+    Store::open_within(&settings.paths, LockWait::Within(MIGRATION_TIMEOUT))?;
+    Reader::open(&settings.paths, BUSY_TIMEOUT)
 }
 
-/// One line on what went wrong since the user was last told, each trouble once.
-fn notice(settings: &Settings) -> Option<String> {
-    let mut troubles: Vec<String> = settings.config.problems.clone();
+/// Returns one line with the problems that the user has not seen, and records them as shown.
+fn take_notice(settings: &Settings) -> Option<String> {
+    let mut problems: Vec<String> = settings.config.problems.clone();
     match spool::lost(&settings.paths) {
         0 => {}
-        1 => troubles.push("1 event was lost so far: no place could be written".into()),
-        n => troubles.push(format!("{n} events were lost so far: no place could be written")),
+        1 => problems.push("1 event was lost: neither spool could be written".into()),
+        n => problems.push(format!("{n} events were lost: neither spool could be written")),
     }
-    if let Ok(Some(reader)) = Reader::open(&settings.paths, PATIENCE) {
-        let found = notices::list(reader.connection()).unwrap_or_default();
-        troubles.extend(found.into_iter().map(|(_, text)| text));
+    if let Ok(Some(reader)) = Reader::open(&settings.paths, BUSY_TIMEOUT) {
+        let stored = notices::list(reader.connection()).unwrap_or_default();
+        problems.extend(stored.into_iter().map(|(_, text)| text));
     }
     let path = settings.paths.notices_shown();
-    let told = fs::read_to_string(&path).unwrap_or_default();
-    troubles.retain(|trouble| !told.lines().any(|line| line == trouble));
-    if troubles.is_empty() {
+    let shown = fs::read_to_string(&path).unwrap_or_default();
+    problems.retain(|problem| !shown.lines().any(|line| line == problem));
+    if problems.is_empty() {
         return None;
     }
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok()?;
-    file.write_all(troubles.iter().map(|t| format!("{t}\n")).collect::<String>().as_bytes())
+    file.write_all(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes())
         .ok()?;
-    Some(format!("memctl: {} (memctl status says more)", troubles.join("; ")))
+    Some(format!("memctl: {} (details: memctl status)", problems.join("; ")))
 }

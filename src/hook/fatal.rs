@@ -1,6 +1,6 @@
-//! The one way out of a hook that goes down: panic, abort (out of memory ends there), stack
-//! overflow, and a deadline that everything else has missed. It prints the neutral answer if none
-//! was printed, complains on standard error, and ends the process with 0.
+//! Ends a hook that cannot go on: on a panic, an abort (also out of memory), a stack overflow and a
+//! last-resort timer. The handler prints the no-op response if no response was printed, writes a
+//! line to standard error, counts an undelivered event as lost, and exits with 0.
 
 use std::cell::UnsafeCell;
 use std::ffi::CString;
@@ -12,43 +12,42 @@ use std::time::Duration;
 use nix::libc;
 use tracing::Level;
 
-use super::answer::{self, NEUTRAL};
+use super::response::{self, NO_OP};
 use crate::log;
 use crate::paths::Paths;
 
-/// While an event is in our hands and kept nowhere: the file in which its loss is counted.
-static LOSS: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
+/// The file that counts lost events, while an event is captured and not yet delivered.
+static LOST_EVENTS: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Reading the payload and all before it: a config file may be a pipe, a directory far away.
-const AT_ALL: Duration = Duration::from_secs(4);
+/// The timer until the settings are read. A config file may be a pipe or on a hanging network mount.
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The neutral answer alone would say that the event is kept.
-const COMPLAINT: &str = "memctl: hook: given up, its event may be lost\n";
+/// Says that the no-op response does not mean success.
+const MESSAGE: &str = "memctl: hook: aborted; the event may be lost\n";
 
-/// Where the handler runs when the stack itself is what ran out. Only the kernel writes to it.
+/// The handler's stack, because a stack overflow leaves no room on the normal one.
 const STACK_SIZE: usize = 32 << 10;
 static STACK: Stack = Stack(UnsafeCell::new([0; STACK_SIZE]));
 
 struct Stack(UnsafeCell<[u8; STACK_SIZE]>);
 
-// SAFETY: nothing in this program reads or writes it.
+// SAFETY: only the kernel uses this memory, through sigaltstack.
 unsafe impl Sync for Stack {}
 
-/// Installs handlers and the panic hook.
+/// Installs the signal handlers and the panic hook, and starts the timer.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
-        // Where, and not what: a message may quote text.
+        // Log only the location; the message may contain user text.
         let place = info.location().map_or_else(String::new, ToString::to_string);
         let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {place}");
         if let Some(path) = super::general_log() {
             log::append(&path, Level::ERROR, &format!("hook: panicked at {place}"));
         }
-        leave();
+        exit();
     }));
-    give_up_after(AT_ALL);
+    set_timer(STARTUP_TIMEOUT);
     let alternate = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: STACK_SIZE };
-    // SAFETY: the stack lives for ever, and the handler only writes and exits, both of which are
-    // async-signal-safe.
+    // SAFETY: the stack is static, and the handler only makes async-signal-safe calls.
     unsafe {
         libc::sigaltstack(&alternate, std::ptr::null_mut());
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -61,45 +60,46 @@ pub fn install() {
     }
 }
 
-/// The process ends after so long, whatever it does.
-pub fn give_up_after(time: Duration) {
+/// Exits the process after `time`. Replaces the previous timer.
+pub fn set_timer(time: Duration) {
     let value = libc::timeval {
         tv_sec: time.as_secs() as libc::time_t,
         tv_usec: libc::suseconds_t::from(time.subsec_micros() as i32),
     };
     let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let timer = libc::itimerval { it_interval: zero, it_value: value };
-    // SAFETY: sets a timer of this process; its signal is handled above.
+    // SAFETY: sets a timer of this process. `install` handles its signal.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
 }
 
-/// An event is in our hands: going down now would lose it.
-pub fn holds(paths: &Paths) {
+/// Counts an event as lost if the process ends in the handler from now on.
+pub fn hold_event(paths: &Paths) {
     if let Ok(file) = CString::new(paths.lost_events().as_os_str().as_bytes()) {
-        LOSS.store(file.into_raw(), Ordering::SeqCst);
+        LOST_EVENTS.store(file.into_raw(), Ordering::SeqCst);
     }
 }
 
-/// It is kept, or counted.
-pub fn holds_nothing() {
-    LOSS.store(std::ptr::null_mut(), Ordering::SeqCst);
+/// The event is delivered, or counted as lost.
+pub fn release_event() {
+    LOST_EVENTS.store(std::ptr::null_mut(), Ordering::SeqCst);
 }
 
 extern "C" fn on_signal(_: libc::c_int) {
-    leave();
+    exit();
 }
 
-fn leave() -> ! {
-    let loss = LOSS.swap(std::ptr::null_mut(), Ordering::SeqCst);
-    // SAFETY: open, write and _exit are async-signal-safe; the path was leaked, the bytes are
+fn exit() -> ! {
+    let lost_events = LOST_EVENTS.swap(std::ptr::null_mut(), Ordering::SeqCst);
+    // SAFETY: open, write and _exit are async-signal-safe. The path was leaked and the texts are
     // static.
     unsafe {
-        if answer::claim() {
-            libc::write(1, NEUTRAL.as_ptr().cast(), NEUTRAL.len());
+        if response::claim_stdout() {
+            libc::write(1, NO_OP.as_ptr().cast(), NO_OP.len());
         }
-        libc::write(2, COMPLAINT.as_ptr().cast(), COMPLAINT.len());
-        if !loss.is_null() {
-            let fd = libc::open(loss, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o600);
+        libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len());
+        if !lost_events.is_null() {
+            let fd =
+                libc::open(lost_events, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o600);
             libc::write(fd, c".".as_ptr().cast(), 1);
         }
         libc::_exit(0)

@@ -1,5 +1,5 @@
-//! Standard input of a hook: read until the JSON object is complete, its end, or a deadline, for
-//! some clients leave it open.
+//! Reads a hook's standard input until the JSON object is complete, until end of file, or for a
+//! time, because some clients leave the pipe open.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
@@ -10,38 +10,35 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::capture::ObjectReader;
 
-/// What a pipe holds at most, so that a large payload needs few reads. Static: memory that is
-/// zero by itself and touched only as far as it is used.
+/// The size of a pipe's buffer, so that a large payload needs few reads. Static, because the
+/// kernel then maps only the pages that are used.
 static CHUNK: Mutex<[u8; 64 << 10]> = Mutex::new([0; 64 << 10]);
 
-/// Reads one object, waiting at most `patience` for the client to write it.
-///
-/// # Errors
-/// A sentence that says what was there instead.
-pub fn read(patience: Duration) -> Result<String, String> {
+/// Reads one object. Waits at most `timeout` for the client to write it.
+pub fn read(timeout: Duration) -> Result<String, String> {
     let stdin = std::io::stdin();
     let fd = stdin.as_fd();
     let mut reader = ObjectReader::new();
     let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
-    let deadline = Instant::now() + patience;
-    while ready(fd, deadline)? {
+    let deadline = Instant::now() + timeout;
+    while wait_readable(fd, deadline)? {
         match nix::unistd::read(fd, &mut chunk[..]) {
             Ok(0) => break,
             Ok(n) if reader.feed(&chunk[..n]) => break,
             Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
-            Err(e) => return Err(format!("standard input: {e}")),
+            Err(e) => return Err(format!("cannot read standard input: {e}")),
         }
     }
     reader.finish().map_err(|e| e.to_string())
 }
 
-/// Waits until there is something to read, or the deadline.
-fn ready(fd: BorrowedFd, deadline: Instant) -> Result<bool, String> {
+/// Returns false at the deadline.
+fn wait_readable(fd: BorrowedFd, deadline: Instant) -> Result<bool, String> {
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
     match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout) {
         Ok(n) => Ok(n > 0),
         Err(Errno::EINTR) => Ok(true),
-        Err(e) => Err(format!("standard input: {e}")),
+        Err(e) => Err(format!("cannot read standard input: {e}")),
     }
 }

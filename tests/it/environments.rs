@@ -1,5 +1,5 @@
-//! Names and worlds that break careless programs: spaces, quotes and newlines in every path, a pid
-//! namespace of its own, and a client that kills its hook's whole process group.
+//! Unusual environments: spaces, quotes and newlines in every path, a separate pid namespace, and
+//! a client that kills its hook's process group.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -17,26 +17,26 @@ use crate::support::{World, until};
 
 const TOOLS: &str = "SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id";
 
-/// What a shell, a parser of words or a list of paths would trip over.
+/// Characters that are special to a shell, to word splitting and to path lists.
 const ODD: &str = "a 'b\"$c\n*;";
 
-/// The plugin's own command line, as the client runs it: without a shell.
-fn plugin(w: &World, root: &Path, project: &Path, payload: &Value) {
+/// Runs the plugin's command line like the client, without a shell.
+fn run_plugin_hook(w: &World, root: &Path, project: &Path, payload: &Value) {
     let mut hook = w.command(&root.join("hooks/run.sh"));
     hook.arg(payload["hook_event_name"].as_str().unwrap());
-    // Neither PATH nor HOME lead to a memctl: the plugin's own is the last that is tried.
+    // PATH and HOME lead to no memctl, so run.sh uses the plugin's own.
     hook.env("PATH", "/nowhere").env("CLAUDE_PROJECT_DIR", project).env("CLAUDE_PLUGIN_ROOT", root);
     hook.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = hook.spawn().unwrap();
     child.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(said, "{\"continue\":true,\"suppressOutput\":true}\n");
+    let response = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(response, "{\"continue\":true,\"suppressOutput\":true}\n");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
 
 #[test]
-fn odd_names_of_home_project_data_and_plugin() {
+fn paths_with_special_characters_work() {
     let w = World::called(ODD);
     let project = w.path("home").join(format!("project {ODD}"));
     let root = w.path("home").join(format!("plugin {ODD}"));
@@ -51,7 +51,7 @@ fn odd_names_of_home_project_data_and_plugin() {
     change["tool_response"] = Value::Null;
     for mut payload in [prompt("s", "t", "go"), change, stop("s", "t", "Done."), end("s")] {
         payload["cwd"] = project.to_str().unwrap().into();
-        plugin(&w, &root, &project, &payload);
+        run_plugin_hook(&w, &root, &project, &payload);
     }
     w.rest();
     assert_eq!(w.rows(TOOLS), ["u1"]);
@@ -60,18 +60,18 @@ fn odd_names_of_home_project_data_and_plugin() {
         [format!("1|{}", project.display())]
     );
     assert_eq!(w.rows("SELECT path FROM observation_files"), [format!("{ODD}.rs")]);
-    // The next session of the project is told, and its verbs find their way.
-    let mut said = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let said = said.arg("context").current_dir(&project).output().unwrap();
-    assert!(String::from_utf8_lossy(&said.stdout).contains("(s1): go"), "{said:?}");
+    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let context = command.arg("context").current_dir(&project).output().unwrap();
+    assert!(String::from_utf8_lossy(&context.stdout).contains("(s1): go"), "{context:?}");
     assert!(w.socket_files().is_empty());
 }
 
-/// A shell that is the first process of a pid namespace, and dies with all in it.
+/// A shell that is process 1 of a pid namespace. The kernel kills the namespace with it.
 struct Container(Child);
 
 impl Container {
-    /// Runs a hook in there, and lives on. None where no such thing may be made.
+    /// Runs a hook inside, then keeps the shell running. Returns `None` if the system refuses
+    /// namespaces.
     fn new(w: &World, payload: &Value) -> Option<Container> {
         let mut shell = w.command(Path::new("unshare"));
         shell.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]);
@@ -79,9 +79,9 @@ impl Container {
         shell.arg(format!("{hook} echo done; read forever"));
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = shell.spawn().ok()?;
-        let mut said = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        if said != "done\n" {
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line != "done\n" {
             child.wait().unwrap();
             return None;
         }
@@ -94,14 +94,14 @@ impl Container {
     }
 }
 
-/// The socket is one for both; the numbers of processes are not.
+/// Both sides share the socket but not the process ids.
 #[test]
-fn a_worker_in_a_pid_namespace_of_its_own_serves_and_is_never_signalled_from_outside() {
+fn a_worker_in_another_pid_namespace_serves_and_gets_no_signal_from_outside() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "200ms");
     let Some(container) = Container::new(&w, &prompt("s", "t", "go")) else {
-        crate::support::notes::skipped("unshare is not allowed");
+        crate::support::notes::skipped("unshare is not permitted");
         return;
     };
     let inside = until("a worker inside", || {
@@ -118,11 +118,11 @@ fn a_worker_in_a_pid_namespace_of_its_own_serves_and_is_never_signalled_from_out
         rows => Err(format!("{rows:?}")),
     });
     until("nothing is spooled", || w.spools().is_empty().then_some(()).ok_or(String::new()));
-    // It hangs: whoever waits outside cannot tell who it is, and leaves it alone.
+    // It hangs. A process outside cannot identify it, so it must not signal it.
     w.signal(inside, Signal::SIGSTOP);
     w.hook(&tool("s", "t", "u2", "ls", "y"));
-    let said = w.memctl(&["kill", "s"]);
-    assert!(said.code == Some(1) && said.err.contains("another container"), "{said:?}");
+    let kill = w.memctl(&["kill", "s"]);
+    assert!(kill.code == Some(1) && kill.err.contains("another container"), "{kill:?}");
     let state = |pid| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     until("the starter has given up", || match w.processes().len() {
         // unshare, the shell, the worker
@@ -131,7 +131,7 @@ fn a_worker_in_a_pid_namespace_of_its_own_serves_and_is_never_signalled_from_out
     });
     assert!(state(inside).contains(") T "), "{}", state(inside));
     assert_eq!(w.spools().len(), 1);
-    // With its container its lock goes: the next event finds it free.
+    // The kernel releases the lock with the container, so the next event starts a worker.
     container.end();
     w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed."), end("s")]);
     w.rest();
@@ -139,8 +139,8 @@ fn a_worker_in_a_pid_namespace_of_its_own_serves_and_is_never_signalled_from_out
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
 
-/// A hook in a process group of its own, paused where it has started a worker.
-fn hook_in_a_group(w: &World, payload: &Value, paused: &Path) -> Child {
+/// Starts a hook in its own process group and pauses it after it has started a worker.
+fn start_paused_hook(w: &World, payload: &Value, paused: &Path) -> Child {
     let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
     hook.arg("hook").process_group(0);
     let points =
@@ -153,9 +153,9 @@ fn hook_in_a_group(w: &World, payload: &Value, paused: &Path) -> Child {
     child
 }
 
-/// As at a time-out: the client signals the group of its hook and every descendant.
+/// At a timeout the client kills the hook's process group and every descendant.
 #[test]
-fn a_client_that_kills_all_of_its_hook_does_not_reach_the_worker() {
+fn killing_a_hooks_process_group_does_not_kill_the_worker() {
     for payload in [prompt("s", "t", "go"), end("s")] {
         let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
         let paused: PathBuf = w.path("paused");
@@ -164,18 +164,21 @@ fn a_client_that_kills_all_of_its_hook_does_not_reach_the_worker() {
             w.hook(&edit("s", "t", "u", "a.rs"));
             w.kill(pid);
         }
-        let mut hook = hook_in_a_group(&w, &payload, &paused);
-        let born = w.path("paused-worker");
+        let mut hook = start_paused_hook(&w, &payload, &paused);
+        let worker_paused = w.path("paused-worker");
         let worker = until("a worker", || {
-            fs::read_to_string(&born).ok().filter(|pid| !pid.is_empty()).ok_or(String::new())
+            fs::read_to_string(&worker_paused)
+                .ok()
+                .filter(|pid| !pid.is_empty())
+                .ok_or(String::new())
         });
         let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap();
         let field = |n: usize| stat.rsplit(')').next().unwrap().split_whitespace().nth(n).unwrap();
-        assert_ne!(field(1), hook.id().to_string(), "nobody's child");
-        assert_ne!(field(3), hook.id().to_string(), "in a session of its own");
+        assert_ne!(field(1), hook.id().to_string(), "the worker is not the hook's child");
+        assert_ne!(field(3), hook.id().to_string(), "the worker has its own process session");
         killpg(Pid::from_raw(hook.id().cast_signed()), Signal::SIGKILL).unwrap();
         hook.wait().unwrap();
-        fs::remove_file(&born).unwrap();
+        fs::remove_file(&worker_paused).unwrap();
         if payload["hook_event_name"] != "SessionEnd" {
             w.until_count("SELECT count(*) FROM user_prompts", 1);
             w.hook(&end("s"));

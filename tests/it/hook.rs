@@ -1,4 +1,4 @@
-//! What a hook prints and never does, whatever it is given.
+//! What a hook prints, and that no input makes it fail.
 
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -10,24 +10,24 @@ use serde_json::json;
 use crate::support::World;
 use crate::support::recordings::{prompt, tool};
 
-const NEUTRAL: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
+const NO_OP: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
 
-/// Exit 0, the neutral answer, a line on standard error that holds `said`, and, once there is a
-/// place for it, the same in the log.
+/// Checks that a hook exits with 0, prints the no-op response, and writes one line with `message`
+/// to standard error and, if there is a data dir, to the log.
 #[track_caller]
-fn refuses(w: &World, args: &[&str], input: &[u8], said: &str) {
+fn refuses(w: &World, args: &[&str], input: &[u8], message: &str) {
     let output = w.hook_bytes(args, input);
     assert_eq!(output.code, Some(0), "{output:?}");
-    assert_eq!(output.out, NEUTRAL);
-    assert!(output.err.contains(said), "{:?} does not say {said:?}", output.err);
+    assert_eq!(output.out, NO_OP);
+    assert!(output.err.contains(message), "{:?} has no {message:?}", output.err);
     assert_eq!(output.err.trim_end().lines().count(), 1, "{:?}", output.err);
     if w.data().exists() {
-        assert!(w.logs().contains(said), "log: {}", w.logs());
+        assert!(w.logs().contains(message), "log: {}", w.logs());
     }
 }
 
 #[test]
-fn what_is_no_event_is_refused_and_the_client_goes_on() {
+fn input_without_an_event_is_refused_with_a_no_op() {
     let w = World::new();
     w.hook(&prompt("s", "t", "hello"));
     refuses(&w, &[], b"", "no input");
@@ -41,7 +41,7 @@ fn what_is_no_event_is_refused_and_the_client_goes_on() {
 }
 
 #[test]
-fn whoever_asks_is_told_what_it_is_for() {
+fn help_is_printed_and_nothing_is_created() {
     let w = World::new();
     let help = w.memctl(&["hook", "--help"]).ok();
     assert!(help.starts_with("memctl hook [EVENT]") && help.contains("observe.sh"), "{help}");
@@ -59,35 +59,35 @@ fn unknown_events_and_fields_are_tolerated() {
 }
 
 #[test]
-fn the_answer_of_a_memory_agents_own_hook_is_neutral_and_nothing_is_kept() {
+fn a_memory_agents_own_hook_does_nothing() {
     let w = World::new().with("MEMCTL_INTERNAL", "1");
     w.hook(&prompt("s", "t", "hello"));
     assert!(!w.data().exists());
 }
 
 #[test]
-fn fifty_megabytes_are_cut_and_kept() {
-    // A debug build on a busy machine reads slowly.
+fn a_payload_of_fifty_megabytes_is_truncated_and_stored() {
+    // A debug build on a loaded machine reads slowly.
     let w = World::new().with("MEMCTL_HOOK_STDIN", "20s");
     let mut payload = tool("s", "t", "u", "cat big", "");
     payload["tool_response"]["stdout"] = json!("0123456789".repeat(5 << 20));
     let output = w.hook_bytes(&[], payload.to_string().as_bytes());
     assert_eq!(output.code, Some(0));
-    assert_eq!(output.out, NEUTRAL);
+    assert_eq!(output.out, NO_OP);
     w.rest();
-    let sizes = w.rows("SELECT event, tool_use_id FROM pending_messages WHERE tool_use_id = 'u'");
-    assert_eq!(sizes, ["tool|u"]);
+    let stored = w.rows("SELECT event, tool_use_id FROM pending_messages WHERE tool_use_id = 'u'");
+    assert_eq!(stored, ["tool|u"]);
 }
 
 #[test]
-fn private_text_and_odd_bytes() {
+fn private_text_is_removed_and_odd_bytes_are_accepted() {
     let w = World::new();
     w.hook(&prompt("s", "t", "tell nobody: <private>my pin is 1234</private> but do it"));
     let mut odd = tool("s", "t", "u1", "printf", "caf\u{e9} \u{0} \u{1b}[31m");
     odd["tool_input"]["command"] = json!("<private>secret sauce</private> ls");
     w.hook(&odd);
     let output = w.hook_bytes(&[], b"{\"session_id\":\"s\",\"hook_event_name\":\"Stop\",\"last_assistant_message\":\"\xff\xfe \\ud800\"}");
-    assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL));
+    assert_eq!((output.code, output.out.as_str()), (Some(0), NO_OP));
     w.rest();
     let everything = std::fs::read(w.data().join("memctl.db")).unwrap();
     let holds = |text: &str| everything.windows(text.len()).any(|w| w == text.as_bytes());
@@ -113,14 +113,14 @@ fn a_wholly_private_prompt_makes_its_turn_private() {
 }
 
 #[test]
-fn a_panic_an_abort_and_an_overflow_end_neutrally() {
+fn a_panic_an_abort_and_deep_nesting_end_in_a_no_op() {
     for how in ["panic", "abort"] {
         let mut w = World::new();
         w.hook(&prompt("s", "t", "hello"));
         w.set("MEMCTL_TESTPOINT", &format!("hook.captured={how}"));
         let output = w.hook_bytes(&[], tool("s", "t", "u", "ls", "").to_string().as_bytes());
-        assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL), "{how}: {output:?}");
-        assert!(output.err.contains("given up"), "the answer alone would say that it is kept");
+        assert_eq!((output.code, output.out.as_str()), (Some(0), NO_OP), "{how}: {output:?}");
+        assert!(output.err.contains("may be lost"), "{output:?}");
         if how == "panic" {
             assert!(output.err.contains("panicked at src/testpoint.rs"), "{output:?}");
             assert!(w.logs().contains("panicked"), "{}", w.logs());
@@ -129,35 +129,35 @@ fn a_panic_an_abort_and_an_overflow_end_neutrally() {
     let deep = format!("{{\"session_id\":\"s\",\"x\":{}", "[".repeat(200_000));
     let w = World::new();
     let output = w.hook_bytes(&[], deep.as_bytes());
-    assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL));
+    assert_eq!((output.code, output.out.as_str()), (Some(0), NO_OP));
 }
 
-/// A worker that hangs, and so many waiting at its socket that not even a connection is to be had.
+/// A hung worker whose listen queue is full, so that even `connect` blocks.
 #[test]
-fn a_hook_does_not_queue_up_behind_others() {
+fn a_hook_does_not_wait_for_a_full_listen_queue() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     let address = UnixAddr::new(&w.socket_files().remove(0)).unwrap();
     w.signal(pid, Signal::SIGSTOP);
-    let waiting = || {
+    let connect_once = || {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
         connect(fd.as_raw_fd(), &address).map(|()| fd)
     };
-    let queue: Vec<_> = std::iter::from_fn(|| waiting().ok()).take(10_000).collect();
-    assert!(waiting().is_err(), "{} wait, and there is room for more", queue.len());
-    let begun = Instant::now();
+    let queue: Vec<_> = std::iter::from_fn(|| connect_once().ok()).take(10_000).collect();
+    assert!(connect_once().is_err(), "{} connections do not fill the queue", queue.len());
+    let started = Instant::now();
     w.hook(&tool("s", "t", "u", "ls", "x"));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(std::fs::read_dir(w.spools().remove(0)).unwrap().count(), 1);
 }
 
 #[test]
-fn a_data_dir_that_cannot_be_written_leaves_the_second_spool() {
+fn without_a_data_dir_the_second_spool_is_used() {
     let w = World::new();
-    // A file in its way: no permission stops root.
+    // A file at its path, because permissions do not stop root.
     std::fs::write(w.data(), "").unwrap();
     let output = w.hook_bytes(&[], prompt("s", "t", "hello").to_string().as_bytes());
-    assert_eq!((output.code, output.out.as_str()), (Some(0), NEUTRAL));
+    assert_eq!((output.code, output.out.as_str()), (Some(0), NO_OP));
     assert!(output.err.contains("data dir"), "{output:?}");
 }

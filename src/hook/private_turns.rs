@@ -1,9 +1,9 @@
-//! Which turns of a session are wholly private: a file says so to the hooks of their events, which
-//! may have to spool what the store would drop.
+//! Removes the text of events in wholly private turns. A hook may have to spool such an event,
+//! and then the store cannot drop its text in time.
 //!
-//! The file holds turn ids, one a line. It is made by the hook of a private prompt and goes with
-//! the session's end. Where the data dir cannot be written it stands in the second place, as the
-//! spool does.
+//! A file lists the session's private turns, one turn id a line. The hook of a private prompt
+//! creates it and the hook of SessionEnd removes it. If the data dir cannot be written, the file
+//! is in the second location, like the spool.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -14,29 +14,29 @@ use memctl_proto::{Event, Kind};
 use crate::paths::Paths;
 use crate::spool;
 
-/// Stands for the turn of a client that has no turn ids: it lasts until the next prompt.
+/// The turn of a client without turn ids. It lasts until the next prompt.
 const NO_ID: &str = "-";
 
-/// The event as it may be kept: without any text when its turn is private.
-pub fn mark(paths: &Paths, key: &str, event: Event) -> Event {
+/// Returns the event without text if its turn is private.
+pub fn redact(paths: &Paths, key: &str, event: Event) -> Event {
     let turn = event.turn.clone().unwrap_or_else(|| NO_ID.into());
     match event.kind {
         Kind::Prompt if event.private => {
             let _ = add(paths, key, &turn);
             return event;
         }
-        Kind::Prompt if turn == NO_ID => forget(paths, key),
+        Kind::Prompt if turn == NO_ID => remove(paths, key),
         Kind::End => {
-            let private = lists(paths, key, &turn);
-            forget(paths, key);
-            return if private { bare(event) } else { event };
+            let private = contains(paths, key, &turn);
+            remove(paths, key);
+            return if private { without_text(event) } else { event };
         }
         _ => {}
     }
-    if lists(paths, key, &turn) { bare(event) } else { event }
+    if contains(paths, key, &turn) { without_text(event) } else { event }
 }
 
-fn bare(event: Event) -> Event {
+fn without_text(event: Event) -> Event {
     Event { private: true, ..event.without_text() }
 }
 
@@ -56,13 +56,14 @@ fn add(paths: &Paths, key: &str, turn: &str) -> io::Result<()> {
     })
 }
 
-fn lists(paths: &Paths, key: &str, turn: &str) -> bool {
-    let says = |file| fs::read_to_string(file).is_ok_and(|turns| turns.lines().any(|t| t == turn));
-    says(paths.private_mark(key))
-        || spool::fallback_is_ours(paths) && says(paths.fallback_private_mark(key))
+fn contains(paths: &Paths, key: &str, turn: &str) -> bool {
+    let has_turn =
+        |file| fs::read_to_string(file).is_ok_and(|turns| turns.lines().any(|t| t == turn));
+    has_turn(paths.private_mark(key))
+        || spool::fallback_is_ours(paths) && has_turn(paths.fallback_private_mark(key))
 }
 
-fn forget(paths: &Paths, key: &str) {
+fn remove(paths: &Paths, key: &str) {
     let _ = fs::remove_file(paths.private_mark(key));
     if spool::fallback_is_ours(paths) {
         let _ = fs::remove_file(paths.fallback_private_mark(key));
@@ -83,7 +84,7 @@ mod tests {
         }
     }
 
-    /// Events in order (kind, turn, wholly private), and whether each may keep its text.
+    /// `events` are (kind, turn, wholly private) in order; `expected` says which keep their text.
     #[track_caller]
     fn check(events: &[(Kind, Option<&str>, bool)], expected: &[bool]) {
         let dir = tempfile::tempdir().unwrap();
@@ -92,17 +93,17 @@ mod tests {
             socket_dir: Some(dir.path().into()),
             ..Roots::default()
         };
-        let mut whole = Paths::new(&roots("data")).unwrap();
-        whole.create().unwrap();
+        let mut writable = Paths::new(&roots("data")).unwrap();
+        writable.create().unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         let unwritable = Paths::new(&roots("file")).unwrap();
-        for paths in [whole, unwritable] {
+        for paths in [writable, unwritable] {
             let kept: Vec<bool> = events
                 .iter()
                 .map(|(kind, turn, private)| {
-                    let marked = mark(&paths, "key", event(*kind, *turn, *private));
-                    assert_eq!(marked.private, marked.text.is_none());
-                    !marked.private
+                    let event = redact(&paths, "key", event(*kind, *turn, *private));
+                    assert_eq!(event.private, event.text.is_none());
+                    !event.private
                 })
                 .collect();
             assert_eq!(kept, expected);
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_stays_private_whatever_comes_between() {
+    fn a_turn_stays_private_until_the_session_ends() {
         let (one, two) = (Some("one"), Some("two"));
         check(
             &[
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn without_turn_ids_it_lasts_until_the_next_prompt() {
+    fn without_turn_ids_the_next_prompt_ends_a_private_turn() {
         check(
             &[
                 (Kind::Prompt, None, true),
