@@ -21,8 +21,8 @@ use crate::process;
 /// answers by the byte is waited for no longer than one that is silent.
 ///
 /// # Errors
-/// See [`is_not_listening`]; `InvalidData`: somebody answered who speaks otherwise. Anything else means
-/// that somebody may be there and did not answer.
+/// `NotFound`, `ConnectionRefused` or `PermissionDenied` if no worker of this user listens there,
+/// `InvalidData` if the reply is no frame of a version that this program speaks.
 pub fn request(path: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
     let until = Instant::now() + patience;
     let stream = connect(path, patience)?;
@@ -91,14 +91,6 @@ impl Write for DeadlineStream {
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
-}
-
-/// Whether an error of [`ask`] means that no worker of ours listens there.
-pub fn is_not_listening(e: &io::Error) -> bool {
-    matches!(
-        e.kind(),
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied
-    )
 }
 
 fn stranger() -> io::Error {

@@ -9,7 +9,6 @@ pub mod launch;
 pub mod probe;
 pub mod unfinished;
 
-use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use memctl_proto::{Event, Kind, Reply, Request};
@@ -28,16 +27,6 @@ pub enum Delivered {
     Lost { reason: String },
 }
 
-/// Why the socket did not take an event.
-enum SendError {
-    /// Nobody listens, or what stands there is not ours.
-    NotListening,
-    /// Somebody listens and does not answer in time.
-    NoReply,
-    /// The worker says no, or that it does not speak our version.
-    Rejected,
-}
-
 /// Hands `event` over: durable when this returns `Accepted` or `Spooled`.
 ///
 /// `deadline` bounds every wait for an answer; putting a file into the spool is not waited for
@@ -45,13 +34,10 @@ enum SendError {
 pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant) -> Delivered {
     let paths = &settings.paths;
     let hook = &settings.config.hook;
-    let mut unanswered = false;
-    if !spool::exists(paths, key) {
-        match send(settings, key, event, within(hook.accept, deadline)) {
-            Ok(duplicate) => return Delivered::Accepted { duplicate },
-            Err(SendError::NoReply) => unanswered = true,
-            Err(SendError::NotListening | SendError::Rejected) => {}
-        }
+    if !spool::exists(paths, key)
+        && let Some(duplicate) = send(settings, key, event, within(hook.accept, deadline))
+    {
+        return Delivered::Accepted { duplicate };
     }
     let delivered = match spool::put(paths, key, event, settings.config.spool_max) {
         Ok(Put::Whole) => Delivered::Spooled { warning: None },
@@ -64,7 +50,9 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
         }
     };
     crate::testpoint::at("deliver.spooled");
-    let answered = !unanswered && wake(settings, key, within(hook.ring, deadline));
+    // Also after an event that got no reply: a worker that waits for the store answers a wake, and
+    // a worker that is alive spares the fork.
+    let answered = wake(settings, key, within(hook.ring, deadline));
     crate::testpoint::at("deliver.rung");
     if !answered && starts_a_worker(event.kind) {
         let _ = launch::start_worker(settings, &event.client, &event.session);
@@ -78,20 +66,13 @@ pub fn wake(settings: &Settings, key: &str, patience: Duration) -> bool {
     matches!(connect::request(&socket, &Request::Wake, patience), Ok(Reply::Pong { .. }))
 }
 
-fn send(
-    settings: &Settings,
-    key: &str,
-    event: &Event,
-    patience: Duration,
-) -> Result<bool, SendError> {
+/// Sends `event` to the worker's socket. `None` if the worker did not accept it within `patience`.
+fn send(settings: &Settings, key: &str, event: &Event, patience: Duration) -> Option<bool> {
     let socket = settings.paths.socket(key, 0);
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
     match connect::request(&socket, &request, patience) {
-        Ok(Reply::Accepted { duplicate, .. }) => Ok(duplicate),
-        Ok(_) => Err(SendError::Rejected),
-        Err(e) if connect::is_not_listening(&e) => Err(SendError::NotListening),
-        Err(e) if e.kind() == ErrorKind::InvalidData => Err(SendError::Rejected),
-        Err(_) => Err(SendError::NoReply),
+        Ok(Reply::Accepted { duplicate, .. }) => Some(duplicate),
+        Ok(_) | Err(_) => None,
     }
 }
 

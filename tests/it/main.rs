@@ -67,6 +67,8 @@ mod stored_memory;
 mod terminal;
 /// Hooks, workers and databases of different releases.
 mod upgrade;
+/// Hooks whose events get no reply.
+mod wake;
 /// Files that hold secrets, through every tool of every client.
 mod withholding;
 /// Workers: one per session, started, raced and killed.

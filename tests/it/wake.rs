@@ -1,0 +1,115 @@
+//! A hook whose event gets no reply wakes the worker, and starts one only if the wake gets none.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use memctl_proto::frame::{self, HEADER};
+use memctl_proto::{Reply, Request};
+
+use crate::support::World;
+use crate::support::recordings::{end, prompt, tool};
+
+const N_TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
+
+/// What the listener does with a request.
+enum Response {
+    Reply(Reply),
+    /// Keeps the connection open and sends nothing.
+    Silence,
+    Close,
+}
+
+/// The path of the socket of session `s`, when no worker listens there any more.
+fn free_socket(w: &World) -> PathBuf {
+    w.hook(&prompt("s", "t0", "first"));
+    w.worker();
+    let socket = w.socket_files().remove(0);
+    w.hook(&end("s"));
+    w.rest();
+    socket
+}
+
+/// Listens in the worker's place and responds as `respond` says. Returns the list of requests.
+fn listen(
+    socket: &PathBuf,
+    respond: impl Fn(&Request) -> Response + Send + 'static,
+) -> Arc<Mutex<Vec<Request>>> {
+    let listener = UnixListener::bind(socket).unwrap();
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let list = requests.clone();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let request = read(&mut stream);
+            let response = respond(&request);
+            list.lock().unwrap().push(request);
+            match response {
+                Response::Reply(reply) => {
+                    stream.write_all(&frame::encode(&reply).unwrap()).unwrap();
+                }
+                Response::Silence => open.push(stream),
+                Response::Close => {}
+            }
+        }
+    });
+    requests
+}
+
+fn read(stream: &mut UnixStream) -> Request {
+    let mut header = [0; HEADER];
+    stream.read_exact(&mut header).unwrap();
+    let mut body = vec![0; frame::body_len(&header).unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    frame::decode(&body).unwrap()
+}
+
+fn pong() -> Response {
+    Response::Reply(Reply::Pong { version: "0".into(), pid: 1 })
+}
+
+#[track_caller]
+fn check_no_start(to_event: fn() -> Response) {
+    let mut w = World::new();
+    let socket = free_socket(&w);
+    let requests = listen(&socket, move |request| match request {
+        Request::Wake => pong(),
+        _ => to_event(),
+    });
+    // The session lock is free, so a starter would take it, and stay here to be seen.
+    let started = w.path("started");
+    w.set("MEMCTL_TESTPOINT", &format!("worker.locked=pause:{}", started.display()));
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    assert_eq!(w.processes(), [0; 0], "a worker was started");
+    w.hook(&tool("s", "t", "u2", "ls", "y"));
+    assert_eq!(w.processes(), [0; 0], "a worker was started");
+    assert!(!started.exists());
+    let requests = requests.lock().unwrap();
+    // The second hook finds a spool and sends no event.
+    assert!(
+        matches!(requests[..], [Request::Event { .. }, Request::Wake, Request::Wake]),
+        "{requests:?}"
+    );
+    let spool = w.spools().remove(0);
+    assert_eq!(std::fs::read_dir(spool).unwrap().count(), 2);
+}
+
+#[test]
+fn a_hook_starts_no_worker_if_its_wake_is_answered() {
+    check_no_start(|| Response::Silence);
+    check_no_start(|| Response::Close);
+}
+
+#[test]
+fn a_hook_starts_a_worker_if_neither_event_nor_wake_is_answered() {
+    let w = World::new();
+    let socket = free_socket(&w);
+    let requests = listen(&socket, |_| Response::Silence);
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    // The worker takes the lock, replaces the socket and drains the spool.
+    w.until_count(N_TOOLS, 1);
+    let requests = requests.lock().unwrap();
+    assert!(matches!(requests[..2], [Request::Event { .. }, Request::Wake]), "{requests:?}");
+}
