@@ -1,46 +1,46 @@
-//! The event: one thing that happened in a session, redacted and cut, as it travels from a hook
-//! to the store. Its JSON may grow: fields are added with a default and never change meaning.
+//! The event: one thing that happened in a session, redacted and truncated, on its way from a hook to
+//! the store. Its JSON may grow: a new field has a default, and a field never changes its meaning.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// One thing that happened. `id` is made by whoever first saw it, before the first attempt to
-/// deliver it; every way in carries it and the store ignores repeats.
+/// One thing that happened. The process that first sees it creates `id`, before the first delivery
+/// attempt. Both delivery paths carry the id, and the store ignores repeats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     pub id: Uuid,
     pub kind: Kind,
-    /// The program whose hooks call us: `claude-code`, `codex`, …
+    /// The program whose hooks call memctl: `claude-code`, `codex`, …
     pub client: String,
     /// The client's own `session_id`.
     pub session: String,
-    /// The client's turn id (`prompt_id`); one turn may hold several prompts.
+    /// The client's turn id (`prompt_id`). A turn may hold several prompts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<String>,
-    /// When it was seen: milliseconds since the epoch, by the clock of whoever saw it.
+    /// Time of the event: milliseconds since the epoch, by the sender's clock.
     pub at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
-    /// Computed for prompts and starts; other events carry the directory only.
+    /// Set for prompts and starts. Other events carry `cwd` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<Project>,
-    /// The prompt, the assistant's last message, or a subagent's report.
+    /// The prompt, the assistant's last message or a subagent's report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Nothing of this event's text may be kept: only that it happened.
+    /// No text of this event may be stored, only that it happened.
     #[serde(default, skip_serializing_if = "is_false")]
     pub private: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<Tool>,
-    /// The client's subagent in which it happened.
+    /// The client's subagent that caused the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
-    /// `source` of a start, `reason` of an end, `error` of a failed stop: the client's word.
+    /// The client's `source` of a start, `reason` of an end or `error` of a failed stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
-    /// Of a start: `created_at_epoch` of the newest row the conversation has been shown.
+    /// Set for starts: `created_at_epoch` of the newest row that the conversation was shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_epoch: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub struct Event {
 pub enum Kind {
     /// A prompt that the user typed.
     Prompt,
-    /// The client began a turn by itself (`<task-notification>`): a turn, not a prompt.
+    /// The client started a turn itself (`<task-notification>`). It is a turn, not a prompt.
     Notification,
     Tool,
     ToolFailed,
@@ -61,43 +61,44 @@ pub enum Kind {
     Subagent,
     Stop,
     StopFailed,
-    /// The conversation goes on elsewhere or shorter (`resume`, `fork`, `compact` in `reason`)
-    /// and was shown memory up to `shown_epoch`.
+    /// The conversation continues (`resume`, `fork` or `compact` in `reason`) and was shown memory up
+    /// to `shown_epoch`.
     Start,
     End,
     /// A script closes every open prompt of the session.
     Finalize,
-    /// A kind that this version does not know.
+    /// A kind from a later version.
     #[serde(other)]
     Unknown,
 }
 
-/// A tool use. Input and response are texts, mostly JSON, cut in the middle when long.
+/// A tool use. Input and response are texts, mostly JSON. Long ones lack their middle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     pub name: String,
-    /// The client's id of this use; the second guard against repeats, within one turn.
+    /// The client's id of this use. Within a turn, it is a second guard against repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub use_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// Of a failed tool: its error text.
+    /// For a failed tool, the error text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
-    /// The files it was about, as they lay on disk when it was over.
+    /// The files that the tool used, as they were when it finished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SeenFile>,
 }
 
-/// A file at one moment.
+/// A file and its content at one time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SeenFile {
-    /// As the tool was told it: absolute, or from the event's `cwd`.
+    /// The path given to the tool: absolute, or relative to the event's `cwd`.
     pub path: String,
-    /// The hash by which git knows its content: 40 hex digits.
+    /// Git's blob hash of the content: 40 hex digits.
     pub blob: String,
 }
 
+/// A subagent of the client.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     pub id: String,
@@ -105,7 +106,7 @@ pub struct Agent {
     pub r#type: String,
 }
 
-/// Which project a directory belongs to. `keys` name the same project, best first.
+/// The project of a directory. All `keys` name the same project, the most specific first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Project {
     pub keys: Vec<String>,
@@ -113,7 +114,7 @@ pub struct Project {
     pub root: String,
 }
 
-/// A process that cannot be mistaken for a later one of the same pid.
+/// A process, identified by pid and start time because the kernel reuses pids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Process {
     pub pid: i32,
@@ -122,7 +123,7 @@ pub struct Process {
 }
 
 impl Event {
-    /// An event of `kind` with a new id and nothing else in it.
+    /// An event of `kind` with a new id and no optional fields.
     pub fn new(kind: Kind, client: &str, session: &str, at: i64) -> Event {
         Event {
             id: Uuid::now_v7(),
@@ -145,13 +146,13 @@ impl Event {
     }
 
     pub fn to_json(&self) -> String {
-        // Grown by doubling, a long text would be copied several times.
+        // Reserve the whole size: growing the buffer would copy a long text several times.
         let mut json = Vec::with_capacity(512 + self.text_len() * 9 / 8);
         serde_json::to_writer(&mut json, self).expect("an event has only strings and numbers");
         String::from_utf8(json).expect("JSON is text")
     }
 
-    /// Bytes of the texts in it.
+    /// Total length of the event's texts in bytes.
     pub fn text_len(&self) -> usize {
         let tool = self.tool.as_ref();
         let texts = [
@@ -166,7 +167,7 @@ impl Event {
         serde_json::from_str(text)
     }
 
-    /// The same event without any of the user's, the assistant's or a tool's text, or a hash of it.
+    /// Removes all text of the user, the assistant and tools, and all hashes of such text.
     pub fn without_text(mut self) -> Event {
         self.text = None;
         if let Some(tool) = &mut self.tool {

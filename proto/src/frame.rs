@@ -1,7 +1,7 @@
-//! Bytes in, values out; no I/O. A header of nine bytes, then the body.
+//! Encodes and decodes frames: a header of nine bytes, then the body. No I/O.
 //!
-//! bincode accepts bytes behind a value and does not apply its limit on encoding, so both are
-//! checked here, and no length is believed before it is compared with [`MAX_BODY`].
+//! bincode accepts trailing bytes after a value and does not apply its limit when encoding, so this
+//! module checks both. Every length is compared with [`MAX_BODY`] before it is used.
 
 use bincode::{Decode, Encode, config};
 
@@ -11,21 +11,21 @@ use crate::{MAX_BODY, version};
 pub const MAGIC: [u8; 4] = [0xF6, b'm', b'c', b't'];
 pub const HEADER: usize = 9;
 
-/// Room for most frames: memory that is not touched costs nothing.
-const USUAL: usize = 32 << 10;
+/// Initial buffer size, enough for most frames.
+const INITIAL_CAPACITY: usize = 32 << 10;
 
-/// bincode counts what a value takes in memory, which may be more than it has on the wire.
+/// bincode counts the size of a value in memory, which may exceed its size on the wire.
 const DECODE_LIMIT: usize = 2 * MAX_BODY;
 
-/// Why bytes are no frame of ours.
+/// Why bytes are not a valid frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FrameError {
-    /// Does not begin with [`MAGIC`].
+    /// The bytes do not begin with [`MAGIC`].
     NotAFrame,
-    /// A version this program does not speak; answer with [`unsupported`].
+    /// A version that this program does not speak. The reply is [`unsupported`].
     Version(u8),
     TooLong(usize),
-    /// The body does not decode, or has bytes behind its value.
+    /// The body does not decode, or has trailing bytes.
     Body(String),
 }
 
@@ -44,9 +44,9 @@ impl std::fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// How many bytes of body follow this header.
+/// Returns the length of the body that follows `header`.
 ///
-/// An older frame is served by a newer worker: versions up to ours are accepted.
+/// Accepts all versions up to this program's, so that a newer worker serves older frames.
 pub fn body_len(header: &[u8; HEADER]) -> Result<usize, FrameError> {
     if header[..4] != MAGIC {
         return Err(FrameError::NotAFrame);
@@ -58,15 +58,15 @@ pub fn body_len(header: &[u8; HEADER]) -> Result<usize, FrameError> {
     if len > MAX_BODY { Err(FrameError::TooLong(len)) } else { Ok(len) }
 }
 
-/// Header and body of `message`, in the newest version.
+/// Encodes header and body of `message` in the newest version.
 pub fn encode<M: Encode>(message: &M) -> Result<Vec<u8>, FrameError> {
     encode_as(version(), message)
 }
 
-/// The same in an older version: what never changes is said as it always was, and a request is
-/// answered in its own version.
+/// As [`encode`], in the given version. A request that never changes is sent in its oldest version,
+/// and a reply has the version of its request.
 pub fn encode_as<M: Encode>(version: u8, message: &M) -> Result<Vec<u8>, FrameError> {
-    let mut bytes = Vec::with_capacity(USUAL);
+    let mut bytes = Vec::with_capacity(INITIAL_CAPACITY);
     bytes.resize(HEADER, 0);
     let n = bincode::encode_into_std_write(message, &mut bytes, config::standard())
         .map_err(|e| FrameError::Body(e.to_string()))?;
@@ -79,17 +79,17 @@ pub fn encode_as<M: Encode>(version: u8, message: &M) -> Result<Vec<u8>, FrameEr
     Ok(bytes)
 }
 
-/// The value of a whole body.
+/// Decodes a complete body.
 pub fn decode<M: Decode<()>>(body: &[u8]) -> Result<M, FrameError> {
     let limited = config::standard().with_limit::<DECODE_LIMIT>();
     match bincode::decode_from_slice(body, limited) {
         Ok((message, n)) if n == body.len() => Ok(message),
-        Ok((_, n)) => Err(FrameError::Body(format!("{} bytes too many", body.len() - n))),
+        Ok((_, n)) => Err(FrameError::Body(format!("{} trailing bytes", body.len() - n))),
         Err(e) => Err(FrameError::Body(e.to_string())),
     }
 }
 
-/// The answer to a frame of an unknown version: a header with version 0 and an empty body.
+/// The reply to a frame of an unknown version: a header with version 0 and an empty body.
 /// These bytes never change.
 pub fn unsupported() -> [u8; HEADER] {
     let mut bytes = [0; HEADER];

@@ -1,30 +1,44 @@
-//! What a hook, a worker and a script say to each other.
+//! The socket protocol between hooks, starters, commands and scripts and a worker.
 //!
-//! A worker listens on one Unix socket and speaks two dialects on it, told apart by the
-//! first byte of a connection:
+//! This crate defines the bytes. It does no I/O, except for the blocking call of the client side in
+//! [`io`]. The worker has its own read loop (`src/worker/listener.rs` of the main crate).
+//!
+//! # Dialects
+//!
+//! A worker listens on one Unix socket. The first byte of a connection selects the dialect:
 //!
 //! ```text
 //! frame   0xF6 'm' 'c' 't' | version u8 | length u32 le | body: bincode of a Request or a Reply
 //! line    one JSON object and a newline, in each direction
 //! ```
 //!
-//! | said | answered | changes |
-//! | --- | --- | --- |
-//! | `Ping` | `Pong` | never |
-//! | `Wake` | `Pong` | never |
-//! | `Status` | `Status` | the JSON inside may grow |
-//! | `Event` | `Accepted` or `Rejected` | the JSON inside may grow |
-//! | `Shutdown` | `Bye` | |
+//! memctl itself uses frames. Scripts and `nc -U` use lines, see [`mod@line`]. A body or a line has
+//! at most [`MAX_BODY`] bytes.
 //!
-//! A worker outlives an upgrade, so variants are appended and never reordered, and every
-//! message of every released version has a file under `golden/` that decodes for ever. A frame
-//! of an unknown version is answered with [`frame::unsupported`], whose bytes never change.
+//! # Frames
 //!
-//! The same JSON text of an [`Event`] is the inside of a frame and of a spooled file; a script
-//! may leave out what a worker can know by itself ([`mod@line`]).
+//! | request | reply | uses the store | may change |
+//! | --- | --- | --- | --- |
+//! | `Ping` | `Pong` | no | never |
+//! | `Wake` | `Pong` | no | never |
+//! | `Status` | `Status` | no | the JSON inside may grow |
+//! | `Event` | `Accepted` or `Rejected` | yes | the JSON inside may grow |
+//! | `Shutdown` | `Bye` | no | |
 //!
-//! This crate decides bytes and nothing else: [`io`] has the one blocking read and write loop
-//! of the hook and the command line, the worker has its own.
+//! `Accepted` means that the event is committed. After `Rejected`, or without a reply, the sender
+//! uses the spool. The JSON of an [`Event`] is the same in a frame, in a spool file and, apart from
+//! fields that a script may omit, in a line.
+//!
+//! # Compatibility
+//!
+//! A worker may outlive an upgrade, so a hook of one version meets a worker of another.
+//!
+//! - Variants are appended, never reordered.
+//! - Every message of every released version has a file under `golden/`, which must decode forever.
+//! - A newer worker serves older frames. It replies in the version of the request.
+//! - The reply to a frame of an unknown version is [`frame::unsupported`], whose bytes never change.
+//! - An [`Event`]'s JSON is read tolerantly: unknown fields are ignored, unknown kinds become
+//!   [`Kind::Unknown`].
 
 pub mod event;
 pub mod frame;
@@ -35,10 +49,10 @@ pub mod message;
 pub use event::{Event, Kind};
 pub use message::{Code, Reply, Request};
 
-/// The newest version that this program speaks. What an older one knows is said in its version.
+/// The newest protocol version. [`Request::version`] selects the version of each request.
 pub const VERSION: u8 = 1;
 
-/// [`VERSION`], or the one that a test has this program speak.
+/// The version that this program speaks. A test can override it in debug builds.
 #[cfg(not(debug_assertions))]
 pub const fn version() -> u8 {
     VERSION
@@ -47,24 +61,24 @@ pub const fn version() -> u8 {
 #[cfg(debug_assertions)]
 pub use testing::{override_version, version};
 
-/// A program of another release, without a second compile.
+/// Lets one build act as a program of another release.
 #[cfg(debug_assertions)]
 mod testing {
     use std::sync::atomic::{AtomicU8, Ordering};
 
-    static SPOKEN: AtomicU8 = AtomicU8::new(super::VERSION);
+    static CURRENT: AtomicU8 = AtomicU8::new(super::VERSION);
 
-    /// [`super::VERSION`], or the one that a test has this program speak.
+    /// [`super::VERSION`], or the version set by [`override_version`].
     pub fn version() -> u8 {
-        SPOKEN.load(Ordering::Relaxed)
+        CURRENT.load(Ordering::Relaxed)
     }
 
-    /// From now on this program speaks `version`.
+    /// Makes this program speak `version`.
     pub fn override_version(version: u8) {
-        SPOKEN.store(version, Ordering::Relaxed);
+        CURRENT.store(version, Ordering::Relaxed);
     }
 }
 
-/// Most bytes a frame's body or a line may have. `capture` cuts an event so that its JSON stays
-/// below this even when every byte of its texts needs an escape.
+/// Maximum length of a frame's body and of a line. `capture` truncates events so that their JSON is
+/// shorter even if every byte of their texts needs an escape.
 pub const MAX_BODY: usize = 1 << 20;

@@ -1,32 +1,32 @@
-//! The JSON dialect, for scripts and `nc -U`: a line in, a line out.
+//! The JSON dialect, for scripts and `nc -U`: one line per request and per reply.
 //!
 //! ```text
 //! {"type":"observation","tool_name":"Bash","tool_input":{…},"tool_response":…}
 //! {"type":"finalize"}   {"type":"status"}   {"type":"ping"}
 //! ```
 //!
-//! An observation has the field names of Claude Code's payload; session, client and id may be
-//! left out. Answers are `{"ok":true,…}` or `{"ok":false,"code":…,"message":…}`.
+//! An observation has the field names of Claude Code's payload. Session, client and id are optional.
+//! Replies are `{"ok":true,…}` or `{"ok":false,"code":…,"message":…}`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Code;
 
-/// What a line asks for.
+/// The request of one line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// The whole line, for `capture` to read as a payload.
+    /// The whole line. `capture` parses it as a payload.
     Observation(String),
     Finalize,
     Status,
     Ping,
 }
 
-/// Reads one line.
+/// Parses one line.
 ///
 /// # Errors
-/// A sentence for the one who typed it.
+/// A message for the script's author.
 pub fn parse(line: &str) -> Result<Request, String> {
     let value: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
     match value.get("type").and_then(Value::as_str) {
@@ -35,13 +35,13 @@ pub fn parse(line: &str) -> Result<Request, String> {
         Some("status") => Ok(Request::Status),
         Some("ping") => Ok(Request::Ping),
         Some(other) => {
-            Err(format!("unknown type '{other}': observation, finalize, status and ping are known"))
+            Err(format!("unknown type '{other}'; use observation, finalize, status or ping"))
         }
-        None => Err("an object with a \"type\" is expected".into()),
+        None => Err("expected an object with a \"type\"".into()),
     }
 }
 
-/// What a worker says of itself. Keys are stable; more may come.
+/// A worker's status. Keys are stable, and later versions may add some.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
@@ -65,7 +65,7 @@ pub fn accepted(id: &str, duplicate: bool) -> String {
     json!({"ok": true, "id": id, "duplicate": duplicate}).to_string()
 }
 
-/// `closed`: how many prompts were open.
+/// `closed` is the number of prompts that were open.
 pub fn finalized(closed: u64) -> String {
     json!({"ok": true, "closed": closed}).to_string()
 }

@@ -1,74 +1,61 @@
-//! What is said in frames. Variants are appended, never reordered and never changed: a changed
-//! message is a new variant.
+//! The messages in frames. Variants are appended, never reordered and never changed. A message that
+//! must change becomes a new variant.
 
 use bincode::{Decode, Encode};
 
-/// From a hook, a starter or the command line to a worker.
+/// A request from a hook, a starter or the command line to a worker.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum Request {
-    /// Is somebody there? Answered without the store.
+    /// Checks that the worker is alive. Answered without the store.
     Ping,
+    /// Asks for the worker's status. Answered without the store.
     Status,
-    /// An event for the worker's session. `session_key` is the hashed name that the worker's
-    /// lock and socket bear; another than its own is rejected.
-    Event {
-        session_key: String,
-        json: String,
-    },
-    /// There may be something in the spool or the queue: look. Answered without the store.
+    /// An event for the worker's session. `session_key` is the hash in the names of the worker's lock
+    /// and socket. The worker rejects any other key. `json` is an [`Event`](crate::Event).
+    Event { session_key: String, json: String },
+    /// Asks the worker to check its spool and queue. Answered without the store.
     Wake,
-    Shutdown {
-        graceful: bool,
-    },
+    /// Asks the worker to exit, after its current batch if `graceful`. Answered without the store.
+    Shutdown { graceful: bool },
 }
 
 impl Request {
-    /// The version in which it is said: but for events the oldest that knows it, so that whoever
-    /// has it answers. An event may hold what an older worker would take for something else.
+    /// The version in which the request is sent. For events this is the newest version, because an
+    /// older worker could misread a newer event. For other requests it is the oldest version that has
+    /// them, so that workers of every version reply.
     pub fn version(&self) -> u8 {
         match self {
-            // Also what people ask of a worker that is older than what they have installed.
             Request::Ping | Request::Wake | Request::Status | Request::Shutdown { .. } => 1,
             Request::Event { .. } => crate::version(),
         }
     }
 }
 
-/// From a worker.
+/// A worker's reply.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum Reply {
-    /// To `Ping` and `Wake`. Never changes.
-    Pong {
-        version: String,
-        pid: u32,
-    },
+    /// The reply to `Ping` and `Wake`. Never changes.
+    Pong { version: String, pid: u32 },
     /// A JSON object, see [`crate::line::Status`].
-    Status {
-        json: String,
-    },
-    /// The event is durable: it is in the queue, or was there before.
-    Accepted {
-        id: String,
-        duplicate: bool,
-    },
-    /// The event is not taken: go the next way.
-    Rejected {
-        code: Code,
-        message: String,
-    },
+    Status { json: String },
+    /// The event is durable. `duplicate`: it was already in the store.
+    Accepted { id: String, duplicate: bool },
+    /// The event was not accepted. The sender uses the spool.
+    Rejected { code: Code, message: String },
+    /// The reply to `Shutdown`.
     Bye,
 }
 
-/// Why something was rejected.
+/// Why a request was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Code {
-    /// The bytes do not say what they should.
+    /// The request does not decode.
     Malformed,
-    /// Another worker's session.
+    /// The session key belongs to another session.
     WrongSession,
-    /// The store cannot take it now.
+    /// The store cannot accept the event now.
     Store,
-    /// The worker is on its way out, or the session has another owner.
+    /// The worker is shutting down, or another worker owns the session.
     Leaving,
 }
 

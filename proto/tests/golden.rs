@@ -1,8 +1,8 @@
-//! Every message of every released version decodes for ever: one file each under `golden/`.
+//! Every message of every released version has a file under `golden/`, which must decode forever.
 //!
-//! A new message gets a row here; the test then fails and prints the bytes to put into its file
-//! (`echo HEX | xxd -r -p > FILE`). A file of a released version is never changed: a message
-//! that would need it is a new message.
+//! To add a message, add a row here. The test then fails and prints the bytes for the new file
+//! (`echo HEX | xxd -r -p > FILE`). Never change a file of a released version: append a new message
+//! instead.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -20,12 +20,12 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/v1")
 }
 
-/// The file's bytes, when they are also what would be sent today.
+/// Returns the file's bytes after comparing them with the bytes that are sent today.
 fn check_bytes(name: &str, today: &[u8]) -> Vec<u8> {
     let hex: String = today.iter().map(|b| format!("{b:02x}")).collect();
     let stored = fs::read(folder().join(name))
-        .unwrap_or_else(|e| panic!("golden/v1/{name}: {e}; today it would be\n{hex}"));
-    assert!(stored == today, "golden/v1/{name} is not what is sent today:\n{hex}");
+        .unwrap_or_else(|e| panic!("golden/v1/{name}: {e}; today's bytes are\n{hex}"));
+    assert!(stored == today, "golden/v1/{name} differs from today's bytes:\n{hex}");
     stored
 }
 
@@ -39,7 +39,7 @@ where
     assert_eq!(&frame::decode::<M>(&bytes[HEADER..]).unwrap(), message, "{name}");
 }
 
-/// Stands in a file with the newline that it has on the wire.
+/// As [`check_bytes`], for a text that ends with a newline on the wire.
 fn check_text(name: &str, today: &str) -> String {
     let bytes = check_bytes(name, format!("{today}\n").as_bytes());
     String::from_utf8(bytes).unwrap().trim_end().to_owned()
@@ -58,7 +58,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("frame-shutdown.bin", Request::Shutdown { graceful: false }),
         ("frame-shutdown-graceful.bin", Request::Shutdown { graceful: true }),
     ];
-    // A new variant does not compile here; it wants a row above.
+    // A new variant fails to compile here. Add a row above.
     match all[0].1 {
         Request::Ping
         | Request::Status
@@ -199,7 +199,7 @@ fn line_requests() -> Vec<(&'static str, line::Request)> {
     }
 }
 
-/// Answers by name: the text of today and what a script reads out of it.
+/// Replies by name: today's text, and the value that a script parses from it.
 fn line_replies() -> Vec<(&'static str, String, Value)> {
     let id = "0198f2d4-7c1e-7a3b-8d55-0123456789ab";
     vec![
@@ -254,7 +254,7 @@ fn frames() {
 }
 
 #[test]
-fn the_answer_to_an_unknown_version() {
+fn the_reply_to_an_unknown_version() {
     let bytes = check_bytes("frame-unsupported.bin", &frame::unsupported());
     assert_eq!(bytes, [0xF6, b'm', b'c', b't', 0, 0, 0, 0, 0]);
     let header = bytes.try_into().unwrap();
@@ -275,10 +275,10 @@ fn lines() {
         let stored = fs::read_to_string(folder().join(name)).unwrap();
         assert_eq!(line::parse(stored.trim_end()).unwrap(), request, "{name}");
     }
-    // Keys may come in any order, so values are compared and not bytes.
+    // Compare values, because the order of keys may vary.
     for (name, today, expected) in line_replies() {
         let stored = fs::read_to_string(folder().join(name))
-            .unwrap_or_else(|e| panic!("golden/v1/{name}: {e}; today it would be\n{today}"));
+            .unwrap_or_else(|e| panic!("golden/v1/{name}: {e}; today's text is\n{today}"));
         assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), expected, "{name}");
         assert_eq!(serde_json::from_str::<Value>(&today).unwrap(), expected, "{name}");
     }
@@ -287,7 +287,7 @@ fn lines() {
 }
 
 #[test]
-fn no_file_is_unread() {
+fn every_file_is_read() {
     let mut read: BTreeSet<String> = events().into_iter().map(|(name, _)| name).collect();
     read.extend(requests().into_iter().map(|(name, _)| name.to_owned()));
     read.extend(replies().into_iter().map(|(name, _)| name.to_owned()));

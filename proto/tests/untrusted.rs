@@ -1,5 +1,5 @@
-//! Whatever bytes come, the answer is a value or an error, never a panic; and no length is
-//! believed before it was compared with the limit.
+//! Decoding untrusted bytes returns a value or an error and never panics. Every length is compared
+//! with the limit before it is used.
 
 use memctl_proto::event::{Agent, Event, Kind, Process, Project, SeenFile, Tool};
 use memctl_proto::frame::{self, FrameError, HEADER};
@@ -80,18 +80,18 @@ prop_compose! {
     }
 }
 
-fn is_body<M>(result: &Result<M, FrameError>) -> bool {
+fn is_body_error<M>(result: &Result<M, FrameError>) -> bool {
     matches!(result, Err(FrameError::Body(_)))
 }
 
 proptest! {
     #[test]
-    fn any_header_is_judged(header in any::<[u8; HEADER]>()) {
+    fn any_header_decodes_or_fails(header in any::<[u8; HEADER]>()) {
         let _ = frame::body_len(&header);
     }
 
     #[test]
-    fn a_length_is_believed_up_to_the_limit(version in any::<u8>(), len in any::<u32>()) {
+    fn a_length_is_accepted_up_to_the_limit(version in any::<u8>(), len in any::<u32>()) {
         let mut header = frame::unsupported();
         header[4] = version;
         header[5..].copy_from_slice(&len.to_le_bytes());
@@ -104,13 +104,13 @@ proptest! {
     }
 
     #[test]
-    fn any_body_is_judged(body in vec(any::<u8>(), 0..200)) {
+    fn any_body_decodes_or_fails(body in vec(any::<u8>(), 0..200)) {
         let _ = frame::decode::<Request>(&body);
         let _ = frame::decode::<Reply>(&body);
     }
 
     #[test]
-    fn damaged_messages_are_judged(request in request(), at in any::<Index>(), byte in any::<u8>()) {
+    fn damaged_messages_decode_or_fail(request in request(), at in any::<Index>(), byte in any::<u8>()) {
         let mut bytes = frame::encode(&request).unwrap();
         let i = at.index(bytes.len());
         bytes[i] = byte;
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn messages_arrive_as_sent(request in request(), reply in reply()) {
+    fn messages_round_trip(request in request(), reply in reply()) {
         let bytes = frame::encode(&request).unwrap();
         prop_assert_eq!(frame::decode::<Request>(&bytes[HEADER..]), Ok(request));
         let bytes = frame::encode(&reply).unwrap();
@@ -128,28 +128,28 @@ proptest! {
     }
 
     #[test]
-    fn bytes_behind_a_message_are_refused(reply in reply(), more in vec(any::<u8>(), 1..20)) {
+    fn trailing_bytes_are_refused(reply in reply(), more in vec(any::<u8>(), 1..20)) {
         let mut bytes = frame::encode(&reply).unwrap();
         bytes.extend(more);
-        prop_assert!(is_body(&frame::decode::<Reply>(&bytes[HEADER..])));
+        prop_assert!(is_body_error(&frame::decode::<Reply>(&bytes[HEADER..])));
     }
 
     #[test]
-    fn half_a_message_is_refused(reply in reply(), at in any::<Index>()) {
+    fn a_truncated_message_is_refused(reply in reply(), at in any::<Index>()) {
         let bytes = frame::encode(&reply).unwrap();
         let body = &bytes[HEADER..];
-        prop_assert!(is_body(&frame::decode::<Reply>(&body[..at.index(body.len())])));
+        prop_assert!(is_body_error(&frame::decode::<Reply>(&body[..at.index(body.len())])));
     }
 
     #[test]
-    fn events_arrive_as_sent(event in event()) {
+    fn events_round_trip(event in event()) {
         let json = event.to_json();
-        prop_assert!(!json.contains('\n'), "one line in a spool and on a socket");
+        prop_assert!(!json.contains('\n'), "an event is one line");
         prop_assert_eq!(Event::from_json(&json).unwrap(), event);
     }
 
     #[test]
-    fn an_event_without_text_has_none(event in event(), word in "[A-Z]{12}") {
+    fn without_text_removes_all_text(event in event(), word in "[A-Z]{12}") {
         let mut event = event;
         event.text = Some(word.clone());
         event.tool = Some(Tool {
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_judged(text in any::<String>(), json in "[\\[\\]{}\":,a-z0-9\\\\ ]{0,80}") {
+    fn any_text_parses_or_fails(text in any::<String>(), json in "[\\[\\]{}\":,a-z0-9\\\\ ]{0,80}") {
         for text in [text, json] {
             let _ = Event::from_json(&text);
             let _ = line::parse(&text);
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_events_are_judged(event in event(), at in any::<Index>(), byte in any::<u8>()) {
+    fn damaged_events_parse_or_fail(event in event(), at in any::<Index>(), byte in any::<u8>()) {
         let mut bytes = event.to_json().into_bytes();
         let i = at.index(bytes.len());
         bytes[i] = byte;
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn unknown_fields_are_passed_over(name in "later_[a-z]{1,9}", value in any::<i64>()) {
+    fn unknown_fields_are_ignored(name in "later_[a-z]{1,9}", value in any::<i64>()) {
         let text = with(&format!(r#""kind":"stop","{name}":{{"a":[{value}]}}"#));
         prop_assert_eq!(Event::from_json(&text).unwrap().kind, Kind::Stop);
         let status: Status =
@@ -199,13 +199,13 @@ proptest! {
     }
 }
 
-/// The required fields of an event, `rest` among them.
+/// The JSON of an event with the required fields and `rest`.
 fn with(rest: &str) -> String {
     format!(r#"{{"id":"{}",{rest},"client":"c","session":"s","at":1}}"#, Uuid::nil())
 }
 
 #[test]
-fn nested_fields_may_grow_too() {
+fn unknown_nested_fields_are_ignored() {
     let text = with(
         r#""kind":"tool","tool":{"name":"Bash","later":1},"agent":{"id":"a","later":1},
            "process":{"pid":1,"start":2,"later":3},"project":{"keys":[],"name":"n","root":"r","x":1}"#,
@@ -218,7 +218,7 @@ fn nested_fields_may_grow_too() {
 }
 
 #[test]
-fn what_identifies_an_event_is_required() {
+fn an_event_without_a_required_field_is_refused() {
     let whole = with(r#""kind":"stop""#);
     assert!(Event::from_json(&whole).is_ok());
     for field in ["id", "kind", "client", "session", "at"] {
@@ -229,7 +229,7 @@ fn what_identifies_an_event_is_required() {
 
 /// An event request whose body has exactly `len` bytes.
 fn of_len(len: usize) -> Request {
-    // Variant, an empty key, and five bytes of the text's length.
+    // One byte for the variant, one for the empty key, five for the length of the text.
     Request::Event { session_key: String::new(), json: "x".repeat(len - 7) }
 }
 
@@ -243,9 +243,9 @@ fn the_limit_holds_in_both_directions() {
 }
 
 #[test]
-fn a_boasted_length_costs_nothing() {
+fn a_claimed_length_is_not_allocated() {
     for length in [u64::MAX, 1 << 40, 1 << 32, 4 << 20] {
-        // Reply::Status with a text of that many bytes, of which none follows.
+        // Reply::Status with the length of a text, and no text.
         let mut body = vec![1, 253];
         body.extend(length.to_le_bytes());
         let why = frame::decode::<Reply>(&body).unwrap_err();
@@ -261,7 +261,7 @@ fn deep_nesting_is_an_error() {
 }
 
 #[test]
-fn lines_of_no_known_type_say_what_is_known() {
+fn an_unknown_line_type_names_the_known_types() {
     for text in ["", "{}", "[]", "3", "\"ping\"", "{\"type\":3}", "{\"type\":null}", "{\"type\":"] {
         assert!(line::parse(text).is_err(), "{text}");
     }

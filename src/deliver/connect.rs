@@ -1,7 +1,7 @@
-//! One request over a worker's socket: connected, sent, answered, all within one patience.
+//! One request and its reply over a worker's socket, within one timeout.
 //!
-//! A socket is trusted only when the path holds a socket of our own user, no link, and the
-//! process behind it is ours too: `/tmp` is everybody's.
+//! Sockets lie in `/tmp`, where any user can create files. A socket is used only if its path names
+//! a socket of this user (not a link) and the process that listens there belongs to this user.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,59 +17,66 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::process;
 
-/// Sends `request` to the socket at `path` and reads the answer, all within `patience`: a peer that
-/// answers by the byte is waited for no longer than one that is silent.
+/// Sends `request` to the socket at `path` and reads the reply. `timeout` covers the whole
+/// exchange, so a peer that replies one byte at a time cannot extend it.
 ///
 /// # Errors
-/// `NotFound`, `ConnectionRefused` or `PermissionDenied` if no worker of this user listens there,
-/// `InvalidData` if the reply is no frame of a version that this program speaks.
-pub fn request(path: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
-    let until = Instant::now() + patience;
-    let stream = connect(path, patience)?;
-    call(&mut DeadlineStream { stream, until, set: patience }, request)
+/// `NotFound`, `ConnectionRefused` or `PermissionDenied` if no worker of this user listens there.
+/// `InvalidData` if the reply is not a frame of a version that this program speaks. Any other error
+/// means that a worker may listen there and did not reply.
+pub fn request(path: &Path, request: &Request, timeout: Duration) -> io::Result<Reply> {
+    let deadline = Instant::now() + timeout;
+    let stream = connect(path, timeout)?;
+    call(&mut DeadlineStream { stream, deadline, timeout }, request)
 }
 
-/// Connects to the socket of a process of our own user. Its time-outs are `patience` for each call.
-fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+/// Connects to the socket of a process of this user. Each call on the stream times out after
+/// `timeout`.
+fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
     let meta = fs::symlink_metadata(path)?;
     if !meta.file_type().is_socket() || meta.uid() != process::own_uid() {
-        return Err(stranger());
+        return Err(foreign_socket(path));
     }
     let fd: OwnedFd =
         socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-    // The send time-out bounds connecting to a full backlog as well.
-    let patience_val = TimeVal::microseconds(patience.as_micros().max(1) as i64);
-    socket::setsockopt(&fd, sockopt::SendTimeout, &patience_val)?;
-    socket::setsockopt(&fd, sockopt::ReceiveTimeout, &patience_val)?;
+    // The send timeout also bounds `connect` when the listener's backlog is full.
+    let timeval = TimeVal::microseconds(timeout.as_micros().max(1) as i64);
+    socket::setsockopt(&fd, sockopt::SendTimeout, &timeval)?;
+    socket::setsockopt(&fd, sockopt::ReceiveTimeout, &timeval)?;
     socket::connect(std::os::fd::AsRawFd::as_raw_fd(&fd), &UnixAddr::new(path)?)?;
     let stream = UnixStream::from(fd);
     if process::peer_uid(&stream)? != process::own_uid() {
-        return Err(stranger());
+        return Err(foreign_socket(path));
     }
     Ok(stream)
 }
 
-/// A connection on which nothing is waited for past one moment, however many calls it takes.
+fn foreign_socket(path: &Path) -> io::Error {
+    let message = format!("{} is not a socket of this user", path.display());
+    io::Error::new(ErrorKind::PermissionDenied, message)
+}
+
+/// A stream with one deadline for all its reads and writes.
 struct DeadlineStream {
     stream: UnixStream,
-    until: Instant,
-    /// What the socket's own time-outs stand at, which count for each call anew.
-    set: Duration,
+    deadline: Instant,
+    /// The socket's current timeout, which the kernel applies to each call separately.
+    timeout: Duration,
 }
 
 impl DeadlineStream {
-    /// Has the next call wait no longer than what is left. A peer that answers in time costs no
-    /// call for it: an eighth too much is let pass.
-    fn bound(&mut self) -> io::Result<()> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        // A socket's time-out of zero would mean none at all.
+    /// Lowers the socket's timeout to the time that is left. It tolerates an excess of one eighth,
+    /// so that a peer that replies promptly costs no extra system call.
+    fn limit_next_call(&mut self) -> io::Result<()> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        // A socket timeout of zero means no timeout.
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
-        if left < self.set - self.set / 8 {
+        if left < self.timeout - self.timeout / 8 {
             self.stream.set_read_timeout(Some(left))?;
             self.stream.set_write_timeout(Some(left))?;
-            self.set = left;
+            self.timeout = left;
         }
         Ok(())
     }
@@ -77,14 +84,14 @@ impl DeadlineStream {
 
 impl Read for DeadlineStream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.bound()?;
+        self.limit_next_call()?;
         self.stream.read(bytes)
     }
 }
 
 impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bound()?;
+        self.limit_next_call()?;
         self.stream.write(bytes)
     }
 
@@ -93,32 +100,28 @@ impl Write for DeadlineStream {
     }
 }
 
-fn stranger() -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, "what stands at the socket's path is not ours")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Or a peer that answers by the byte could keep a hook for as long as it likes.
     #[test]
-    fn no_byte_makes_the_time_begin_anew() {
+    fn reading_bytes_does_not_extend_the_deadline() {
         let (stream, mut peer) = UnixStream::pair().unwrap();
         peer.write_all(b"by the byte").unwrap();
         let minute = Duration::from_secs(60);
-        let mut within = DeadlineStream { stream, until: Instant::now() + minute, set: minute };
+        let mut stream =
+            DeadlineStream { stream, deadline: Instant::now() + minute, timeout: minute };
         let mut byte = [0];
-        within.read_exact(&mut byte).unwrap();
-        within.until = Instant::now();
-        assert_eq!(within.read(&mut byte).unwrap_err().kind(), ErrorKind::TimedOut);
-        assert_eq!(within.write(&byte).unwrap_err().kind(), ErrorKind::TimedOut);
-        // A call that does wait, waits for what is left.
-        within.until = Instant::now() + minute;
-        within.read_exact(&mut [0; 10]).unwrap();
-        within.until = Instant::now() + Duration::from_millis(20);
-        let e = within.read(&mut byte).unwrap_err();
+        stream.read_exact(&mut byte).unwrap();
+        stream.deadline = Instant::now();
+        assert_eq!(stream.read(&mut byte).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert_eq!(stream.write(&byte).unwrap_err().kind(), ErrorKind::TimedOut);
+        // A read that blocks lasts until the deadline.
+        stream.deadline = Instant::now() + minute;
+        stream.read_exact(&mut [0; 10]).unwrap();
+        stream.deadline = Instant::now() + Duration::from_millis(20);
+        let e = stream.read(&mut byte).unwrap_err();
         assert!(matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{e}");
-        assert!(Instant::now() >= within.until);
+        assert!(Instant::now() >= stream.deadline);
     }
 }

@@ -1,8 +1,8 @@
-//! Starts other processes of ours: a session's worker, and the one that recovers sessions. Each is
-//! detached and has a listed environment.
+//! Starts detached processes of this program: a session's worker, and the recovery process. Each
+//! gets a listed environment.
 //!
-//! Nobody waits for it. The event is on the disk before, and losing the session's lock to
-//! another starter is an answer, not an error.
+//! The caller never waits for the new process. The event is on disk before the start, and a starter
+//! that does not get the session lock exits without an error.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,27 +14,33 @@ use crate::process;
 /// Starts `memctl worker` for a session.
 ///
 /// # Errors
-/// When no process can be made: the next event, or the next start of a session, tries again.
+/// When no process can be created. The next event or the next SessionStart tries again.
 pub fn start_worker(settings: &Settings, client: &str, session: &str) -> io::Result<()> {
-    let words = ["worker", "--client", client, "--session", session];
-    detached(settings, StartedBy::Session, &words)
+    let args = ["worker", "--client", client, "--session", session];
+    start_detached(settings, StartedBy::Session, &args)
 }
 
-/// Starts a worker that finishes what is left of a session, and does not linger.
+/// Starts a worker that finishes a session's remaining work and exits without lingering.
+///
+/// # Errors
+/// As [`start_worker`].
 pub fn start_recovery_worker(settings: &Settings, client: &str, session: &str) -> io::Result<()> {
-    let words = ["worker", "--client", client, "--session", session, "--recovery"];
-    detached(settings, StartedBy::Recovery, &words)
+    let args = ["worker", "--client", client, "--session", session, "--recovery"];
+    start_detached(settings, StartedBy::Recovery, &args)
 }
 
-/// Starts `memctl recover`, unless one is at work: that one looks again before it leaves.
+/// Starts `memctl recover`, unless one holds the recovery lock.
+///
+/// # Errors
+/// As [`start_worker`].
 pub fn start_recovery(settings: &Settings) -> io::Result<()> {
     match lock::probe(&settings.paths.recover_lock()) {
         Ok(LockState::Held) => Ok(()),
-        _ => detached(settings, StartedBy::Recovery, &["recover"]),
+        _ => start_detached(settings, StartedBy::Recovery, &["recover"]),
     }
 }
 
-fn detached(settings: &Settings, starter: StartedBy, args: &[&str]) -> io::Result<()> {
+fn start_detached(settings: &Settings, started_by: StartedBy, args: &[&str]) -> io::Result<()> {
     let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
-    process::spawn_detached(&args, &config::worker_env(settings, starter))
+    process::spawn_detached(&args, &config::worker_env(settings, started_by))
 }

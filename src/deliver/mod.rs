@@ -1,8 +1,8 @@
-//! The two ways of an event to the store, under one deadline: the worker's socket, else the
-//! spool. Nothing here sleeps and retries, and nothing opens the store.
+//! Delivers an event to the store by one of two paths, under one deadline: over the worker's
+//! socket, else through the spool. Delivery never sleeps, never retries and never opens the store.
 //!
-//! Order within a session is the order of `accept`: while a spool exists events are added to it,
-//! and it goes away only when all of it is committed.
+//! Order within a session is the order of `store::accept`. While a spool exists, hooks append to
+//! it. It is removed only after all of it is committed.
 
 pub mod connect;
 pub mod launch;
@@ -15,27 +15,27 @@ use memctl_proto::{Event, Kind, Reply, Request};
 
 use crate::config::Settings;
 use crate::spool::{self, Put};
+use crate::testpoint;
 
-/// What became of an event.
+/// The result of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
-    /// The worker has committed it, now or before.
+    /// The worker has committed the event. `duplicate`: it had already.
     Accepted { duplicate: bool },
-    /// It lies in the spool; `warning` says why its texts do not, when they do not.
+    /// The event is in the spool. `warning` says why its texts are missing, if they are.
     Spooled { warning: Option<String> },
-    /// It could be kept nowhere; the loss is counted.
+    /// Neither the worker nor the spool took the event. The loss is counted.
     Lost { reason: String },
 }
 
-/// Hands `event` over: durable when this returns `Accepted` or `Spooled`.
+/// Delivers `event`. It is durable when this returns `Accepted` or `Spooled`.
 ///
-/// `deadline` bounds every wait for an answer; putting a file into the spool is not waited for
-/// but done.
+/// `deadline` bounds every wait for a reply. Writing to the spool is never cut short.
 pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant) -> Delivered {
     let paths = &settings.paths;
     let hook = &settings.config.hook;
     if !spool::exists(paths, key)
-        && let Some(duplicate) = send(settings, key, event, within(hook.accept, deadline))
+        && let Some(duplicate) = send(settings, key, event, up_to(hook.accept, deadline))
     {
         return Delivered::Accepted { duplicate };
     }
@@ -49,39 +49,42 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
             Delivered::Lost { reason: e.to_string() }
         }
     };
-    crate::testpoint::at("deliver.spooled");
-    // Also after an event that got no reply: a worker that waits for the store answers a wake, and
-    // a worker that is alive spares the fork.
-    let answered = wake(settings, key, within(hook.ring, deadline));
-    crate::testpoint::at("deliver.rung");
-    if !answered && starts_a_worker(event.kind) {
+    testpoint::at("deliver.spooled");
+    // Wake the worker even if it did not reply to the event. A worker that waits for the store
+    // answers a wake, which spares a fork that a loaded machine cannot afford.
+    let awake = wake(settings, key, up_to(hook.ring, deadline));
+    testpoint::at("deliver.rung");
+    if !awake && starts_worker(event.kind) {
+        // The event is durable. If the fork fails, the next event or SessionStart tries again.
         let _ = launch::start_worker(settings, &event.client, &event.session);
     }
     delivered
 }
 
-/// Tells the session's worker to look into spool and queue. `false`: nobody answered.
-pub fn wake(settings: &Settings, key: &str, patience: Duration) -> bool {
+/// Asks the session's worker to check its spool and queue. `false` if no worker replies in time.
+pub fn wake(settings: &Settings, key: &str, timeout: Duration) -> bool {
     let socket = settings.paths.socket(key, 0);
-    matches!(connect::request(&socket, &Request::Wake, patience), Ok(Reply::Pong { .. }))
+    matches!(connect::request(&socket, &Request::Wake, timeout), Ok(Reply::Pong { .. }))
 }
 
-/// Sends `event` to the worker's socket. `None` if the worker did not accept it within `patience`.
-fn send(settings: &Settings, key: &str, event: &Event, patience: Duration) -> Option<bool> {
+/// Sends `event` to the worker's socket. `None` if the worker did not accept it within `timeout`.
+fn send(settings: &Settings, key: &str, event: &Event, timeout: Duration) -> Option<bool> {
     let socket = settings.paths.socket(key, 0);
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
-    match connect::request(&socket, &request, patience) {
+    match connect::request(&socket, &request, timeout) {
         Ok(Reply::Accepted { duplicate, .. }) => Some(duplicate),
         Ok(_) | Err(_) => None,
     }
 }
 
-/// A start only tells what was shown: it waits in the spool for whoever comes.
-fn starts_a_worker(kind: Kind) -> bool {
+/// A `Start` event only reports which context was shown. It waits in the spool for the worker that
+/// the next prompt starts.
+fn starts_worker(kind: Kind) -> bool {
     kind != Kind::Start
 }
 
-fn within(most: Duration, deadline: Instant) -> Duration {
-    // A socket's time-out of zero would mean none at all.
-    most.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(1))
+/// `limit`, or the time that is left until `deadline` if that is shorter.
+fn up_to(limit: Duration, deadline: Instant) -> Duration {
+    // A socket timeout of zero means no timeout.
+    limit.min(deadline.saturating_duration_since(Instant::now())).max(Duration::from_millis(1))
 }

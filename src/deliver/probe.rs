@@ -1,5 +1,5 @@
-//! Is a session's worker there, and does it answer? For people, and for the commands that
-//! steer workers; hooks do not ask, they deliver.
+//! Finds out whether a session has a worker and whether the worker replies. The command line and
+//! recovery use this. Hooks do not probe: they deliver.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,28 +11,28 @@ use super::connect;
 use crate::lock::{self, Holder, LockState};
 use crate::paths::Paths;
 
-/// How long a live worker may take to answer before it counts as hung.
+/// A worker that takes longer to reply counts as hung.
 pub const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What stands behind a session's lock and socket.
+/// The state of a session's worker, from its lock and its socket.
 #[derive(Clone, Debug)]
 pub enum WorkerState {
-    /// The lock is held and its holder answers.
+    /// The lock is held and its holder replies.
     Live { holder: Holder, status: Status },
-    /// The lock is held and nobody answers in time.
+    /// The lock is held and nothing replies within [`TIMEOUT`].
     Hung { holder: Holder },
-    /// The lock is free, and its file or a socket was left behind.
+    /// The lock is free, and a dead worker left a lock file or a socket.
     Stale { socket: PathBuf },
-    /// Neither lock nor socket.
+    /// There is neither a lock file nor a socket.
     Absent,
 }
 
-/// Looks at one session.
+/// Returns the state of one session's worker.
 pub fn probe(paths: &Paths, key: &str) -> WorkerState {
     let lock_path = paths.session_lock(key);
-    // A lock that cannot be looked at is nobody's to take: as good as held.
-    let state = lock::probe(&lock_path).unwrap_or(LockState::Held);
-    let holder = match state {
+    // If the lock cannot be inspected, treat it as held.
+    let lock = lock::probe(&lock_path).unwrap_or(LockState::Held);
+    let holder = match lock {
         LockState::Held => lock::holder(&lock_path),
         LockState::Free | LockState::Absent => lock::read_holder(&lock_path).unwrap_or_default(),
     };
@@ -40,7 +40,7 @@ pub fn probe(paths: &Paths, key: &str) -> WorkerState {
         true => paths.socket(key, 0),
         false => holder.socket.clone(),
     };
-    match state {
+    match lock {
         LockState::Held => match connect::request(&socket, &Request::Status, TIMEOUT) {
             Ok(Reply::Status { json }) => WorkerState::Live {
                 holder,
@@ -54,7 +54,7 @@ pub fn probe(paths: &Paths, key: &str) -> WorkerState {
     }
 }
 
-/// Keys of all sessions of this data dir that have a lock file or a socket.
+/// Returns the keys of all sessions of this data directory that have a lock file or a socket.
 pub fn keys(paths: &Paths) -> Vec<String> {
     let names = |dir| {
         std::fs::read_dir(dir)

@@ -1,5 +1,5 @@
-//! The cheap question at a session's start and at a worker's birth: is anything unfinished outside
-//! this session? Names of files and one indexed query; what of it is due, `recover` alone decides.
+//! The cheap check at SessionStart and at a worker's startup: is anything unfinished outside this
+//! session? It lists file names and runs one indexed query. `recover` decides what is due.
 
 use std::fs;
 use std::time::Duration;
@@ -9,10 +9,11 @@ use crate::paths::{Paths, session_key};
 use crate::spool;
 use crate::store::{self, Reader, queue_admin, sessions};
 
-/// A session that is active, is nobody's, and has been silent for as long, has ended unseen.
+/// An active session without a worker and without an event for this long has ended unseen.
 pub const STALE_AFTER: Duration = Duration::from_secs(6 * 3600);
 
-/// Whether recovery is worth a process. `store`: as it was opened, for damage is a yes too.
+/// Whether to start recovery. `store` is the result of opening the store: a damaged store needs
+/// recovery too.
 pub fn in_other_sessions(
     paths: &Paths,
     store: &store::Result<Option<Reader>>,
@@ -21,7 +22,7 @@ pub fn in_other_sessions(
     now: i64,
 ) -> bool {
     let own = session_key(client, session);
-    if spool::keys(paths).iter().any(|key| *key != own) || left_behind(paths, &own) {
+    if spool::keys(paths).iter().any(|key| *key != own) || has_stale_lock(paths, &own) {
         return true;
     }
     match store {
@@ -37,10 +38,10 @@ pub fn in_other_sessions(
     }
 }
 
-/// Whether another session's lock file is there and nobody holds it. A worker unlinks its socket
-/// before its lock file, so sockets alone, which may lie among thousands of files, are not looked
-/// for here.
-fn left_behind(paths: &Paths, own: &str) -> bool {
+/// Whether another session has a lock file that no process holds. A worker unlinks its socket
+/// before its lock file, so a leftover socket has a leftover lock file. Sockets are not listed,
+/// because `/tmp` may hold thousands of files.
+fn has_stale_lock(paths: &Paths, own: &str) -> bool {
     let run = paths.run_dir();
     fs::read_dir(&run).into_iter().flatten().flatten().any(|entry| {
         let name = entry.file_name();
@@ -81,13 +82,13 @@ mod tests {
         #[track_caller]
         fn check(&self, session: &str, now: i64, expected: bool) {
             let store = Reader::open(&self.paths, Duration::from_secs(1));
-            let found = in_other_sessions(&self.paths, &store, "c", session, now);
-            assert_eq!(found, expected, "asked for {session}");
+            let unfinished = in_other_sessions(&self.paths, &store, "c", session, now);
+            assert_eq!(unfinished, expected, "asked for {session}");
         }
     }
 
     #[test]
-    fn what_waits_in_the_store_of_another_session() {
+    fn a_pending_message_of_another_session_is_unfinished() {
         let w = world();
         w.check("a", 0, false);
         w.accept(Kind::Prompt, "a", 0);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_spooled_for_another_session() {
+    fn a_spool_of_another_session_is_unfinished() {
         let w = world();
         let event = Event::new(Kind::Prompt, "c", "a", 0);
         spool::put(&w.paths, &session_key("c", "a"), &event, 10).unwrap();
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_file_that_nobody_holds() {
+    fn a_lock_file_without_a_holder_is_unfinished() {
         let w = world();
         let path = w.paths.session_lock(&session_key("c", "a"));
         let lock = lock::SessionLock::try_take(&path).unwrap().unwrap();
@@ -116,15 +117,15 @@ mod tests {
         w.check("b", 0, true);
         w.check("a", 0, false);
         lock::SessionLock::try_take(&path).unwrap().unwrap().remove().unwrap();
-        // The locks that stay are nobody's leavings.
-        for stays in [w.paths.store_lock(), w.paths.recover_lock()] {
-            File::create(stays).unwrap();
+        // These lock files are permanent.
+        for permanent in [w.paths.store_lock(), w.paths.recover_lock()] {
+            File::create(permanent).unwrap();
         }
         w.check("b", 0, false);
     }
 
     #[test]
-    fn a_session_that_has_been_silent_for_long() {
+    fn a_session_without_events_for_six_hours_is_unfinished() {
         let w = world();
         w.accept(Kind::Prompt, "a", 0);
         w.check("b", 6 * HOUR, false);
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_worth_a_look() {
+    fn a_damaged_store_is_unfinished() {
         let w = world();
         fs::write(w.paths.database(), "no database ".repeat(999)).unwrap();
         w.check("a", 0, true);

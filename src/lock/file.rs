@@ -1,4 +1,4 @@
-//! Lock files that stay: who may write the store, who recovers.
+//! Permanent lock files: the store lock, the recovery lock and the agent slots.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{names, open};
+use super::{is_at_path, open};
 
-/// A lock file that stays: `store.lock`, `recover.lock`. Open once, lock often.
+/// A permanent lock file such as `store.lock`. It is opened once and locked many times.
 #[derive(Debug)]
 pub struct FileLock {
     path: PathBuf,
     file: Arc<File>,
 }
 
-/// Held until dropped.
+/// Releases the lock when dropped.
 #[derive(Debug)]
-#[must_use = "it is let go when dropped"]
+#[must_use = "dropping it releases the lock"]
 pub struct LockGuard(Arc<File>);
 
 impl Drop for LockGuard {
@@ -33,73 +33,74 @@ impl FileLock {
         Ok(FileLock { path: path.to_owned(), file: Arc::new(open(path)?) })
     }
 
-    /// Waits for it, for as long as it takes.
+    /// Waits for the lock without limit.
     pub fn lock(&mut self) -> io::Result<LockGuard> {
         loop {
             match self.file.lock() {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
                 Ok(()) => {
-                    if let Some(held) = self.held()? {
-                        return Ok(held);
+                    if let Some(guard) = self.guard()? {
+                        return Ok(guard);
                     }
                 }
             }
         }
     }
 
-    /// `None`: it is held, or was for a moment.
+    /// `None` if another process holds the lock, even for a moment.
     pub fn try_lock(&mut self) -> io::Result<Option<LockGuard>> {
         loop {
             match self.file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(e)) => return Err(e),
                 Ok(()) => {
-                    if let Some(held) = self.held()? {
-                        return Ok(Some(held));
+                    if let Some(guard) = self.guard()? {
+                        return Ok(Some(guard));
                     }
                 }
             }
         }
     }
 
-    /// Waits for it, at most for `deadline`. Tries, since no kernel waits for a time: every
-    /// millisecond at first, then every ten.
-    pub fn lock_within(&mut self, deadline: Duration) -> io::Result<Option<LockGuard>> {
-        let end = Instant::now() + deadline;
+    /// Waits for the lock for at most `timeout`. `flock` has no timeout, so this polls: after 1 ms,
+    /// then with doubled steps up to 10 ms.
+    pub fn lock_within(&mut self, timeout: Duration) -> io::Result<Option<LockGuard>> {
+        let deadline = Instant::now() + timeout;
         let mut step = Duration::from_millis(1);
         loop {
-            if let Some(held) = self.try_lock()? {
-                return Ok(Some(held));
+            if let Some(guard) = self.try_lock()? {
+                return Ok(Some(guard));
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(None);
             }
-            #[expect(clippy::disallowed_methods, reason = "no kernel waits for a lock and a time")]
+            #[expect(clippy::disallowed_methods, reason = "flock has no timeout")]
             std::thread::sleep(step.min(left));
             step = (step * 2).min(Duration::from_millis(10));
         }
     }
 
-    /// The file just locked, when the path still names it; else opens the new one.
-    fn held(&mut self) -> io::Result<Option<LockGuard>> {
-        // One open file is locked once: a second `LockGuard` would let go for the first.
+    /// A guard of the file just locked, if the path still names it. Otherwise opens the file that is
+    /// at the path now and returns `None`.
+    fn guard(&mut self) -> io::Result<Option<LockGuard>> {
+        // An open file is locked once: dropping a second guard would release the first one's lock.
         debug_assert_eq!(Arc::strong_count(&self.file), 1, "{} twice", self.path.display());
-        let held = LockGuard(self.file.clone());
-        if names(&self.path, &self.file.metadata()?) {
-            return Ok(Some(held));
+        let guard = LockGuard(self.file.clone());
+        if is_at_path(&self.path, &self.file.metadata()?) {
+            return Ok(Some(guard));
         }
         self.file = Arc::new(open(&self.path)?);
         Ok(None)
     }
 }
 
-/// Opens `path` once and waits for its lock: `None` when the deadline passed first.
-pub fn acquire(path: &Path, deadline: Option<Duration>) -> io::Result<Option<LockGuard>> {
+/// Opens `path` and waits for its lock, without limit or for `timeout`. `None` if the timeout passed.
+pub fn acquire(path: &Path, timeout: Option<Duration>) -> io::Result<Option<LockGuard>> {
     let mut lock = FileLock::open(path)?;
-    match deadline {
-        Some(deadline) => lock.lock_within(deadline),
+    match timeout {
+        Some(timeout) => lock.lock_within(timeout),
         None => lock.lock().map(Some),
     }
 }
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_stays_is_taken_again_and_again() {
+    fn a_lock_is_taken_repeatedly() {
         let (_dir, path) = place();
         let mut one = FileLock::open(&path).unwrap();
         let mut other = FileLock::open(&path).unwrap();
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_lock_file_is_made_anew() {
+    fn a_deleted_lock_file_is_created_again() {
         let (_dir, path) = place();
         let mut one = FileLock::open(&path).unwrap();
         fs::remove_file(&path).unwrap();
@@ -149,15 +150,15 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_gets_it_after_the_holder() {
+    fn a_waiter_gets_the_lock_when_it_is_released() {
         let (_dir, path) = place();
         let held = acquire(&path, None).unwrap().unwrap();
         let released = AtomicBool::new(false);
         thread::scope(|scope| {
-            for deadline in [None, Some(Duration::from_secs(20))] {
+            for timeout in [None, Some(Duration::from_secs(20))] {
                 let (path, released) = (&path, &released);
                 scope.spawn(move || {
-                    let _held = acquire(path, deadline).unwrap().expect("in time");
+                    let _held = acquire(path, timeout).unwrap().expect("in time");
                     assert!(released.load(Ordering::SeqCst));
                 });
             }

@@ -1,4 +1,4 @@
-//! The lock of a session, and what its file says of who holds it.
+//! The session lock, and its file's record of the holder.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
@@ -7,31 +7,31 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{names, open, reading};
+use super::{is_at_path, open, read_options};
 use crate::process::{self, Handle, Identity, Unverified};
 
-/// How often a file may be replaced under one attempt to lock it.
+/// How often the file may be replaced during one attempt to lock it.
 const MAX_ROUNDS: usize = 1000;
-/// More than any [`Holder`] has.
+/// Bytes that are read of a lock file. A [`Holder`] is shorter.
 const MAX_HOLDER: u64 = 64 << 10;
 
-/// What a session's lock file says of its holder: for people, for finding the socket, and for
-/// proving who is to be signalled. Whoever reads it may be older or newer than its writer.
+/// The content of a session's lock file. It shows people the holder, clients find the socket in it,
+/// and it proves which process may be signaled. Reader and writer may be of different versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Holder {
     #[serde(flatten)]
     pub identity: Identity,
     pub socket: PathBuf,
-    /// Of the program that holds it.
+    /// Version of the holder's program.
     pub version: String,
     pub client: String,
     /// The client's session id.
     pub session: String,
 }
 
-/// The right to be a session's worker, for as long as it lives. Dropped without
-/// [`SessionLock::remove`] it leaves its file behind, as a death does.
+/// A held session lock. The process that has it is the session's worker. If it is dropped without
+/// [`SessionLock::remove`], the lock file stays, as after a crash.
 #[derive(Debug)]
 pub struct SessionLock {
     path: PathBuf,
@@ -40,20 +40,20 @@ pub struct SessionLock {
 }
 
 impl SessionLock {
-    /// `None`: it is held, or was for a moment.
+    /// `None` if another process holds the lock, even for a moment.
     ///
     /// # Errors
-    /// `PermissionDenied` for another user's file, `FilesystemLoop` for a symbolic link, else
-    /// what the file system says.
+    /// `PermissionDenied` for another user's file, `FilesystemLoop` for a symbolic link, or another
+    /// error of the file system.
     pub fn try_take(path: &Path) -> io::Result<Option<SessionLock>> {
         for _ in 0..MAX_ROUNDS {
             let file = open(path)?;
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(e)) => return Err(e),
-                Ok(()) if names(path, &file.metadata()?) => {
+                Ok(()) if is_at_path(path, &file.metadata()?) => {
                     let previous = read(&file);
-                    // What it says is of another: it must not be taken for ours.
+                    // The file still describes the previous holder.
                     file.set_len(0)?;
                     return Ok(Some(SessionLock { path: path.to_owned(), file, previous }));
                 }
@@ -63,12 +63,12 @@ impl SessionLock {
         Ok(None)
     }
 
-    /// Who held it before and died.
+    /// The previous holder, which died without removing the file.
     pub fn previous_holder(&self) -> Option<&Holder> {
         self.previous.as_ref()
     }
 
-    /// Writes who holds it. Readers see the old line or the new one.
+    /// Writes the holder's record. Readers see the old line or the new one.
     pub fn write(&self, holder: &Holder) -> io::Result<()> {
         let mut line = serde_json::to_vec(holder)?;
         line.push(b'\n');
@@ -76,12 +76,12 @@ impl SessionLock {
         self.file.set_len(line.len() as u64)
     }
 
-    /// Whether the path still names the file that is held. When not, another may be the worker.
+    /// Whether the path still names the locked file. If not, another process may be the worker.
     pub fn is_linked(&self) -> bool {
-        self.file.metadata().is_ok_and(|held| names(&self.path, &held))
+        self.file.metadata().is_ok_and(|open| is_at_path(&self.path, &open))
     }
 
-    /// Unlinks the file, then lets go; false: the path named another's file, which stays.
+    /// Unlinks the file, then releases the lock. `false` if the path names another file, which stays.
     pub fn remove(self) -> io::Result<bool> {
         if !self.is_linked() {
             return Ok(false);
@@ -92,83 +92,85 @@ impl SessionLock {
 }
 
 impl Drop for SessionLock {
-    /// Said aloud: a child just forked may have a copy of the file, which would keep the lock.
+    /// Unlocks explicitly: a child just forked may have a copy of the descriptor, which keeps the lock.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }
 }
 
-/// What a lock file says. `None` when it is absent, empty or not to be understood.
+/// Reads the holder from a lock file. `None` if the file is missing, empty or malformed.
 pub fn read_holder(path: &Path) -> Option<Holder> {
-    read(&reading().open(path).ok()?)
+    read(&read_options().open(path).ok()?)
 }
 
 fn read(file: &File) -> Option<Holder> {
     let mut text = Vec::new();
     file.take(MAX_HOLDER).read_to_end(&mut text).ok()?;
-    // A longer line that stood there before may not have been cut off yet.
+    // The rest of a longer previous line may not be truncated yet.
     serde_json::from_slice(text.split(|b| *b == b'\n').next()?).ok()
 }
 
-/// Who holds the lock of `path`: what its file says; where that is nothing yet, or the words of one
-/// who has died, whom the kernel names. A worker that hangs between its lock and its first word
-/// could else be ended by nobody. Of him no more is known than who he is.
+/// Returns the holder from the lock file, or from the kernel's list of locks if the file is empty or
+/// names a dead process. The kernel gives only the identity. Without it, a worker that hangs after
+/// taking the lock and before writing the file could not be killed.
 pub fn holder(path: &Path) -> Holder {
-    let said = read_holder(path).unwrap_or_default();
-    match process::verify(&said.identity) {
-        // Alive, or counted where the kernel's numbers would be others.
-        Ok(_) | Err(Unverified::OtherNamespace) => said,
+    let recorded = read_holder(path).unwrap_or_default();
+    match process::verify(&recorded.identity) {
+        // Alive, or in another pid namespace, where the kernel's pids mean nothing.
+        Ok(_) | Err(Unverified::OtherNamespace) => recorded,
         Err(Unverified::Gone | Unverified::OtherBoot | Unverified::OtherProcess) => {
-            let named = holder_pid(path).and_then(Identity::of_memctl);
-            named.map_or(said, |identity| Holder { identity, ..Holder::default() })
+            let from_kernel = holder_pid(path).and_then(Identity::of_memctl);
+            from_kernel.map_or(recorded, |identity| Holder { identity, ..Holder::default() })
         }
     }
 }
 
-/// The process that holds the lock of `path`, by the kernel's word.
+/// The pid that the kernel lists as the holder of the lock of `path`.
 fn holder_pid(path: &Path) -> Option<i32> {
-    process::lock_holder(&reading().open(path).ok()?).ok()?
+    process::lock_holder(&read_options().open(path).ok()?).ok()?
 }
 
-/// A handle on the process that holds the lock of `path`, when what its file says and, where it
-/// can be asked, what the kernel says name the same one; where the file says nothing, the one
-/// whom the kernel names.
+/// Returns a handle on the process that holds the lock of `path`. Lock file and kernel must name the
+/// same process, if the kernel lists locks. If the file is empty, the kernel alone decides.
 ///
 /// # Errors
-/// What speaks against it: nobody is signalled then.
+/// Why the holder is not proven. The caller must not signal any process then.
 pub fn verified_holder(path: &Path) -> Result<Handle, Unverified> {
     let holder = holder(path);
     if holder == Holder::default() {
         return Err(Unverified::Gone);
     }
     let handle = process::verify(&holder.identity)?;
-    // The one who is held now holds the lock still.
-    let by_kernel_alone = holder.socket.as_os_str().is_empty();
+    // Ask the kernel again: the process behind the handle must still hold the lock.
+    let from_kernel_alone = holder.socket.as_os_str().is_empty();
     match holder_pid(path) {
         Some(pid) if pid != holder.identity.pid => Err(Unverified::OtherProcess),
-        None if by_kernel_alone => Err(Unverified::Gone),
+        None if from_kernel_alone => Err(Unverified::Gone),
         _ => Ok(handle),
     }
 }
 
+/// State of a session lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockState {
+    /// The file exists and no process holds its lock.
     Free,
     Held,
+    /// There is no lock file.
     Absent,
 }
 
-/// Looks whether a lock is held, and lets go at once.
+/// Returns the state of a lock. Takes a shared lock and releases it at once.
 pub fn probe(path: &Path) -> io::Result<LockState> {
     for _ in 0..MAX_ROUNDS {
-        let file = match reading().open(path) {
+        let file = match read_options().open(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(LockState::Absent),
             other => other?,
         };
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => return Ok(LockState::Held),
             Err(TryLockError::Error(e)) => return Err(e),
-            Ok(()) if names(path, &file.metadata()?) => return Ok(LockState::Free),
+            Ok(()) if is_at_path(path, &file.metadata()?) => return Ok(LockState::Free),
             Ok(()) => {}
         }
     }
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn one_holds_it_until_he_lets_go() {
+    fn one_process_holds_the_lock_until_it_releases_it() {
         let (_dir, path) = place();
         assert_eq!(probe(&path).unwrap(), LockState::Absent);
         let lock = take(&path);
@@ -214,13 +216,13 @@ mod tests {
         assert!(SessionLock::try_take(&path).unwrap().is_none());
         assert_eq!(probe(&path).unwrap(), LockState::Held);
         drop(lock);
-        assert_eq!(probe(&path).unwrap(), LockState::Free, "a death leaves the file");
+        assert_eq!(probe(&path).unwrap(), LockState::Free, "the file stays");
         assert!(take(&path).remove().unwrap());
         assert_eq!(probe(&path).unwrap(), LockState::Absent);
     }
 
     #[test]
-    fn a_probe_lets_go_at_once() {
+    fn a_probe_releases_the_lock_at_once() {
         let (_dir, path) = place();
         drop(take(&path));
         assert_eq!(probe(&path).unwrap(), LockState::Free);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn anothers_file_stays() {
+    fn remove_keeps_a_file_of_another_holder() {
         let (_dir, path) = place();
         let first = take(&path);
         assert!(first.is_linked());
@@ -241,21 +243,21 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_unlinked_while_it_is_waited_for_is_not_taken() {
+    fn a_file_unlinked_during_an_attempt_is_not_locked() {
         let (_dir, path) = place();
         let inside = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let mut taken = 0;
-                    while taken < 100 {
+                    let mut n_locked = 0;
+                    while n_locked < 100 {
                         let Some(lock) = SessionLock::try_take(&path).unwrap() else { continue };
                         assert!(!inside.swap(true, Ordering::SeqCst), "two hold it");
                         assert!(lock.is_linked());
                         thread::yield_now();
                         inside.store(false, Ordering::SeqCst);
                         assert!(lock.remove().unwrap());
-                        taken += 1;
+                        n_locked += 1;
                     }
                 });
             }
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_holder_is_read_as_written() {
+    fn a_holder_is_read_as_written() {
         let (_dir, path) = place();
         assert_eq!(read_holder(&path), None);
         let lock = take(&path);
@@ -278,12 +280,12 @@ mod tests {
         drop(lock);
         let next = take(&path);
         assert_eq!(next.previous_holder(), Some(&holder("s")));
-        assert_eq!(read_holder(&path), None, "the dead one's words are not the new one's");
+        assert_eq!(read_holder(&path), None, "the previous holder's record is gone");
     }
 
-    /// The kernel knows who holds it, whatever the file says.
+    /// On Linux the kernel lists the holder, whatever the file contains.
     #[test]
-    fn whoever_has_not_said_it_yet_is_known_all_the_same() {
+    fn a_holder_without_a_record_is_found_through_the_kernel() {
         let (_dir, path) = place();
         assert_eq!(super::holder(&path), Holder::default());
         assert_eq!(verified_holder(&path).unwrap_err(), Unverified::Gone);
@@ -291,35 +293,35 @@ mod tests {
         let own = Identity::own().unwrap();
         let dead = Identity { start: own.start - 1, ..own.clone() };
         let elsewhere = Identity { pid_ns: 1, ..own.clone() };
-        let named = |identity: &Identity| Holder { identity: identity.clone(), ..holder("s") };
+        let record = |identity: &Identity| Holder { identity: identity.clone(), ..holder("s") };
         assert_eq!(super::holder(&path), Holder { identity: own.clone(), ..Holder::default() });
         assert_eq!(*verified_holder(&path).unwrap().process(), own.process());
-        // The words of one who died before.
-        lock.write(&named(&dead)).unwrap();
+        // The record of a dead process.
+        lock.write(&record(&dead)).unwrap();
         assert_eq!(super::holder(&path).identity, own);
         assert_eq!(*verified_holder(&path).unwrap().process(), own.process());
-        // In another container the same number is another process.
-        lock.write(&named(&elsewhere)).unwrap();
-        assert_eq!(super::holder(&path), named(&elsewhere));
+        // In another pid namespace the same pid is another process.
+        lock.write(&record(&elsewhere)).unwrap();
+        assert_eq!(super::holder(&path), record(&elsewhere));
         assert_eq!(verified_holder(&path).unwrap_err(), Unverified::OtherNamespace);
-        lock.write(&named(&own)).unwrap();
-        assert_eq!(super::holder(&path), named(&own));
+        lock.write(&record(&own)).unwrap();
+        assert_eq!(super::holder(&path), record(&own));
         drop(lock);
-        lock_is_free(&path, &dead);
+        check_free_lock(&path, &dead);
     }
 
-    fn lock_is_free(path: &Path, dead: &Identity) {
+    fn check_free_lock(path: &Path, dead: &Identity) {
         fs::write(
             path,
             serde_json::to_vec(&Holder { identity: dead.clone(), ..holder("s") }).unwrap(),
         )
         .unwrap();
         assert_eq!(super::holder(path).identity, *dead);
-        assert!(verified_holder(path).is_err(), "nobody holds it");
+        assert!(verified_holder(path).is_err(), "no process holds it");
     }
 
     #[test]
-    fn a_holder_of_another_version_is_read() {
+    fn a_record_of_another_version_is_read() {
         let (_dir, path) = place();
         let check = |text: &str, expected: Option<Holder>| {
             fs::write(&path, text).unwrap();
@@ -328,14 +330,14 @@ mod tests {
         let mut short = Holder::default();
         short.identity.pid = 7;
         check("{\"pid\":7,\"later\":[1]}\n", Some(short.clone()));
-        check("{\"pid\":7}\n\"},the end of a longer line", Some(short));
+        check("{\"pid\":7}\n\"},the rest of a longer line", Some(short));
         check("{\"pid\":\"seven\"}\n", None);
         check("", None);
         check("\u{0}\u{0}", None);
     }
 
     #[test]
-    fn only_plain_files_of_ours_are_locked() {
+    fn only_regular_files_of_this_user_are_locked() {
         let (dir, path) = place();
         let target = dir.path().join("target");
         symlink(&target, &path).unwrap();

@@ -1,5 +1,5 @@
-//! A child that must not outlive us: in a process group of its own, killed as a whole, and by the
-//! kernel when we die without a word.
+//! Children that must not outlive this process. Each runs in its own process group, which is killed
+//! as a whole. The kernel kills the child if this process dies.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -11,18 +11,18 @@ use nix::unistd::Pid;
 
 use super::os;
 
-/// Makes `command` one that dies with us.
+/// Makes the kernel kill the child when this process dies (Linux only; see `die_with_parent`).
 ///
-/// The kernel watches the *thread* that starts it: that must be one which lives as long as the
-/// process, the main thread.
+/// The kernel watches the *thread* that spawns the child. Spawn it from the main thread, which
+/// exists as long as the process.
 pub fn kill_with_parent(command: &mut Command) {
     let parent = std::process::id().cast_signed();
     command.process_group(0);
-    // SAFETY: between fork and exec only async-signal-safe calls are made.
+    // SAFETY: the closure makes only async-signal-safe calls.
     unsafe {
         command.pre_exec(move || {
             os::die_with_parent()?;
-            // Who died before that was asked for is not watched any more.
+            // The parent may have died before the call took effect.
             if libc::getppid() != parent {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
@@ -31,19 +31,19 @@ pub fn kill_with_parent(command: &mut Command) {
     }
 }
 
-/// Whether a child has ended. It is not waited for: its pid stays its own.
+/// Whether `child` has exited. Does not reap it, so its pid is not reused.
 pub fn has_exited(child: u32) -> bool {
-    // SAFETY: zeroes are a value of this structure of numbers, which the call fills in.
+    // SAFETY: all-zero bytes are a valid `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: `info` outlives the call.
-    let done = unsafe { libc::waitid(libc::P_PID, child, &raw mut info, flags) };
-    // A child that nobody knows has been waited for.
-    done != 0 || info.si_signo == libc::SIGCHLD
+    let result = unsafe { libc::waitid(libc::P_PID, child, &raw mut info, flags) };
+    // The call fails if the child has already been reaped.
+    result != 0 || info.si_signo == libc::SIGCHLD
 }
 
-/// Kills a child with all it has started. `leader` is its pid, which nobody has waited for yet, so
-/// that it cannot be another's.
+/// Kills a child and everything in its process group. `leader` is the child's pid. The caller must
+/// not have reaped the child: the pid could belong to another process.
 pub fn kill_group(leader: u32) {
     let leader = leader.cast_signed();
     if leader > 1 {

@@ -1,4 +1,4 @@
-//! What Linux says of processes: `/proc`, pidfds and `/proc/locks`.
+//! Process information on Linux: `/proc`, pidfds and `/proc/locks`.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
@@ -13,18 +13,18 @@ use nix::sys::socket::{getsockopt, sockopt};
 
 use super::{Memory, Stat};
 
-/// One open, one read: it is on every hook's way.
+/// One `open` and one `read`, because every hook calls this.
 pub fn stat(pid: i32) -> Option<Stat> {
     if pid <= 0 {
         return None;
     }
-    // 52 numbers and a name of 15 bytes; what is wanted stands in the first half.
+    // The line has 52 numbers and a name of at most 15 bytes. The needed fields are in the first half.
     let mut line = [0; 1024];
     let n = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
     parse_stat(&line[..n])
 }
 
-/// `PID (name) S PPID …`, proc_pid_stat(5). The name may hold spaces and parentheses.
+/// Parses `PID (name) S PPID …`, see proc_pid_stat(5). The name may contain spaces and parentheses.
 pub(super) fn parse_stat(line: &[u8]) -> Option<Stat> {
     let open = line.iter().position(|b| *b == b'(')?;
     let close = line.iter().rposition(|b| *b == b')')?;
@@ -34,10 +34,10 @@ pub(super) fn parse_stat(line: &[u8]) -> Option<Stat> {
     let parent = fields.next()?.parse().ok()?;
     // The state is field 3, the start time field 22.
     let start = fields.nth(22 - 5)?.parse().ok()?;
-    Some(Stat { name, parent, start, dead: matches!(state, "Z" | "X" | "x") })
+    Some(Stat { name, parent, start, exited: matches!(state, "Z" | "X" | "x") })
 }
 
-/// Empty when it cannot be read, which proves nothing.
+/// Empty if it cannot be read. An empty id matches nothing.
 pub fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()
@@ -47,7 +47,7 @@ pub fn pid_namespace() -> u64 {
     namespace("/proc/self/ns/pid")
 }
 
-/// Another process's; 0 when it may not be looked at.
+/// Namespace of another process; 0 if it cannot be read.
 pub fn pid_namespace_of(pid: i32) -> u64 {
     namespace(&format!("/proc/{pid}/ns/pid"))
 }
@@ -56,25 +56,25 @@ fn namespace(path: &str) -> u64 {
     fs::metadata(path).map(|m| m.ino()).unwrap_or(0)
 }
 
-/// Has the disk keep `bytes` for a file that stays as long as it is.
+/// Allocates blocks for `bytes` without changing the file's length.
 pub fn preallocate(file: &File, bytes: i64) -> io::Result<()> {
     use nix::fcntl::{FallocateFlags, fallocate};
     Ok(fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, bytes)?)
 }
 
-/// A descriptor that is readable once the process has ended (Linux 5.3).
+/// Opens a pidfd, which becomes readable when the process exits (Linux 5.3).
 pub fn watch(pid: i32) -> Option<OwnedFd> {
-    // SAFETY: takes two numbers; the kernel marks what it opens CLOEXEC.
+    // SAFETY: takes two integers; the kernel opens the descriptor with CLOEXEC.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    // SAFETY: a descriptor just opened, nobody else's.
+    // SAFETY: the descriptor was just opened and has no other owner.
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-pub fn signal(held: Option<BorrowedFd>, pid: i32, signal: Signal) -> nix::Result<()> {
-    let Some(fd) = held else { return super::signal_by_pid(pid, signal) };
+pub fn signal(pidfd: Option<BorrowedFd>, pid: i32, signal: Signal) -> nix::Result<()> {
+    let Some(fd) = pidfd else { return super::signal_by_pid(pid, signal) };
     let none = std::ptr::null::<libc::siginfo_t>();
     let (call, fd, signal) = (libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal as i32);
-    // SAFETY: no siginfo is allowed to be null, the descriptor is borrowed for the call.
+    // SAFETY: siginfo may be null; the descriptor is borrowed for the call.
     Errno::result(unsafe { libc::syscall(call, fd, signal, none, 0) }).map(drop)
 }
 
@@ -82,10 +82,11 @@ pub fn lock_holder(dev: u64, inode: u64) -> Option<i32> {
     holder_in(&fs::read_to_string("/proc/locks").ok()?, dev, inode)
 }
 
-/// `1: FLOCK  ADVISORY  WRITE PID MAJOR:MINOR:INODE 0 EOF`, those who wait marked with `->`.
+/// Finds `1: FLOCK  ADVISORY  WRITE PID MAJOR:MINOR:INODE 0 EOF`. Waiters are marked with `->` and
+/// do not match.
 ///
-/// Some file systems show a device number there that `stat` does not know (btrfs subvolumes,
-/// overlays), so an inode that occurs once is believed without it.
+/// On some file systems (btrfs subvolumes, overlays) the device number differs from the one that
+/// `stat` returns. If exactly one line has the inode, it matches without the device.
 pub(super) fn holder_in(locks: &str, dev: u64, inode: u64) -> Option<i32> {
     let mut by_inode = Vec::new();
     for line in locks.lines() {
@@ -124,28 +125,28 @@ pub fn peer_uid(stream: BorrowedFd) -> io::Result<u32> {
     Ok(getsockopt(&stream, sockopt::PeerCredentials)?.uid())
 }
 
-/// Survives that the file is replaced by a newer one.
+/// Names the running file even after an upgrade has replaced it.
 pub fn program() -> io::Result<CString> {
     Ok(c"/proc/self/exe".to_owned())
 }
 
-/// Marks every descriptor from 3 on CLOEXEC in one call (Linux 5.11); false: not done.
-/// Async-signal-safe.
+/// Sets CLOEXEC on every descriptor from 3 up in one call (Linux 5.11). `false` if the kernel does
+/// not support it. Async-signal-safe.
 pub fn mark_all_cloexec() -> bool {
     let flags = libc::CLOSE_RANGE_CLOEXEC;
-    // SAFETY: closes nothing, only sets a flag.
+    // SAFETY: only sets a flag.
     unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, flags) == 0 }
 }
 
-/// The kernel kills this process when the thread that forked it ends. Async-signal-safe.
+/// Has the kernel kill this process when the thread that forked it exits. Async-signal-safe.
 pub fn die_with_parent() -> io::Result<()> {
-    // SAFETY: takes two numbers.
-    let done = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    // SAFETY: takes two integers.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 pub fn set_name(name: &CStr) {
-    // SAFETY: the name is a C string of less than 16 bytes, which the kernel copies.
+    // SAFETY: the kernel copies the C string, which is shorter than 16 bytes.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
@@ -154,13 +155,13 @@ mod tests {
     use super::*;
 
     fn check_stat(line: &str, expected: Option<(&str, i32, u64, bool)>) {
-        let parsed = parse_stat(line.as_bytes()).map(|s| (s.name, s.parent, s.start, s.dead));
+        let parsed = parse_stat(line.as_bytes()).map(|s| (s.name, s.parent, s.start, s.exited));
         let expected = expected.map(|(n, p, s, d)| (n.to_owned(), p, s, d));
         assert_eq!(parsed, expected, "{line}");
     }
 
     #[test]
-    fn the_name_may_look_like_fields() {
+    fn a_name_may_contain_spaces_and_parentheses() {
         let rest = "10 42 42 0 -1 4194560 97 0 0 0 0 0 0 0 20 0 1 0 6543210 2998272 368 184";
         let ours = |name, dead| Some((name, 10, 6_543_210, dead));
         check_stat(&format!("42 (cat) S {rest}"), ours("cat", false));
@@ -175,7 +176,7 @@ mod tests {
     fn the_stat_of_this_process() {
         let own = stat(std::process::id().cast_signed()).unwrap();
         assert_eq!(own.parent, nix::unistd::getppid().as_raw());
-        assert!(!own.dead && own.start > 0 && !own.name.is_empty());
+        assert!(!own.exited && own.start > 0 && !own.name.is_empty());
         assert_eq!(boot_id().len(), 36);
         assert!(pid_namespace() > 0);
     }
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_names_the_holder_of_a_real_lock() {
+    fn the_holder_of_a_real_lock_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.lock");
         let file = File::create(&path).unwrap();

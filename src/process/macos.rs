@@ -1,8 +1,8 @@
-//! The same answers from macOS: `proc_pidinfo` for `/proc`, a kqueue for a pidfd. There are no
-//! pid namespaces, and nobody says who holds an flock.
+//! Process information on macOS: `proc_pidinfo` in place of `/proc`, a kqueue in place of a pidfd.
+//! macOS has no pid namespaces, and it does not report which process holds an flock.
 //!
-//! A kqueue tells of a process's end but cannot signal it, so signals go by pid, right after the
-//! start time was compared.
+//! A kqueue reports the exit of a process but cannot signal it. Signals go by pid, directly after
+//! the start time was compared.
 
 use std::ffi::{CStr, CString, c_void};
 use std::io;
@@ -16,7 +16,7 @@ use nix::sys::signal::Signal;
 
 use super::{Memory, Stat};
 
-/// Of a zombie the kernel tells nothing, so it is `None` as well as dead.
+/// `None` for most zombies: the kernel returns no information about them.
 pub fn stat(pid: i32) -> Option<Stat> {
     let info: libc::proc_bsdinfo = pid_info(pid, libc::PROC_PIDTBSDINFO)?;
     let name: Vec<u8> =
@@ -24,13 +24,13 @@ pub fn stat(pid: i32) -> Option<Stat> {
     Some(Stat {
         name: String::from_utf8_lossy(&name).into_owned(),
         parent: info.pbi_ppid.cast_signed(),
-        // Microseconds since the epoch, as they were noted at birth.
+        // Microseconds since the epoch, recorded when the process started.
         start: info.pbi_start_tvsec * 1_000_000 + info.pbi_start_tvusec,
-        dead: info.pbi_status == libc::SZOMB,
+        exited: info.pbi_status == libc::SZOMB,
     })
 }
 
-/// Where a file's size says what is in it, nothing can be kept for it here.
+/// Does nothing: macOS cannot reserve space without changing the file's length.
 pub fn preallocate(_file: &std::fs::File, _bytes: i64) -> io::Result<()> {
     Ok(())
 }
@@ -41,21 +41,21 @@ fn pid_info<T>(pid: i32, flavor: i32) -> Option<T> {
     }
     let size = mem::size_of::<T>() as i32;
     let mut info = mem::MaybeUninit::<T>::zeroed();
-    // SAFETY: the kernel writes at most `size` bytes; the structures are plain numbers.
+    // SAFETY: the kernel writes at most `size` bytes into a structure of integers.
     let n = unsafe { libc::proc_pidinfo(pid, flavor, 0, info.as_mut_ptr().cast::<c_void>(), size) };
-    // SAFETY: filled whole.
+    // SAFETY: the kernel filled all of it.
     (n == size).then(|| unsafe { info.assume_init() })
 }
 
-/// Empty when it cannot be read, which proves nothing.
+/// Empty if it cannot be read. An empty id matches nothing.
 pub fn boot_id() -> String {
     let mut id = [0u8; 64];
     let mut n = id.len();
     let name = c"kern.bootsessionuuid".as_ptr();
-    // SAFETY: the kernel writes at most `n` bytes and says how many.
-    let done =
+    // SAFETY: the kernel writes at most `n` bytes and sets `n` to their number.
+    let result =
         unsafe { libc::sysctlbyname(name, id.as_mut_ptr().cast(), &mut n, ptr::null_mut(), 0) };
-    if done != 0 {
+    if result != 0 {
         return String::new();
     }
     String::from_utf8_lossy(&id[..n]).trim_end_matches('\0').to_owned()
@@ -69,14 +69,14 @@ pub fn pid_namespace_of(_pid: i32) -> u64 {
     0
 }
 
-/// A queue that is readable once the process has ended.
+/// Opens a kqueue that becomes readable when the process exits.
 pub fn watch(pid: i32) -> Option<OwnedFd> {
-    // SAFETY: takes nothing.
+    // SAFETY: takes no arguments.
     let queue = unsafe { libc::kqueue() };
     if queue < 0 {
         return None;
     }
-    // SAFETY: a descriptor just opened, nobody else's. Queues are not inherited by children.
+    // SAFETY: the descriptor was just opened and has no other owner. A forked child does not get it.
     let queue = unsafe { OwnedFd::from_raw_fd(queue) };
     let exit = libc::kevent {
         ident: usize::try_from(pid).ok()?,
@@ -87,12 +87,12 @@ pub fn watch(pid: i32) -> Option<OwnedFd> {
         udata: ptr::null_mut(),
     };
     let fd = queue.as_raw_fd();
-    // SAFETY: one change is read, no event is written.
-    let done = unsafe { libc::kevent(fd, &exit, 1, ptr::null_mut(), 0, ptr::null()) };
-    (done == 0).then_some(queue)
+    // SAFETY: reads one change and writes no event.
+    let result = unsafe { libc::kevent(fd, &exit, 1, ptr::null_mut(), 0, ptr::null()) };
+    (result == 0).then_some(queue)
 }
 
-pub fn signal(_held: Option<BorrowedFd>, pid: i32, signal: Signal) -> nix::Result<()> {
+pub fn signal(_queue: Option<BorrowedFd>, pid: i32, signal: Signal) -> nix::Result<()> {
     super::signal_by_pid(pid, signal)
 }
 
@@ -100,7 +100,7 @@ pub fn lock_holder(_dev: u64, _inode: u64) -> Option<i32> {
     None
 }
 
-/// What is anonymous is not told apart here: all of it is counted.
+/// Resident memory counts as anonymous: `proc_taskinfo` does not separate the two.
 pub fn memory(pid: i32) -> Option<Memory> {
     let info: libc::proc_taskinfo = pid_info(pid, libc::PROC_PIDTASKINFO)?;
     Some(Memory { resident: info.pti_resident_size, anonymous: info.pti_resident_size })
@@ -118,7 +118,7 @@ pub fn mark_all_cloexec() -> bool {
     false
 }
 
-/// There is no such thing here: a child ends when its input does.
+/// Does nothing: macOS has no parent-death signal. A child exits when its stdin is closed.
 pub fn die_with_parent() -> io::Result<()> {
     Ok(())
 }

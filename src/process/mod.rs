@@ -1,11 +1,11 @@
-//! Who a process is, whether it is still that one, and how it is watched, signalled and born.
+//! Process identity, watching, signaling and spawning.
 //!
-//! A pid alone names nobody: pids come back. A process is its pid and start time; on disk, where
-//! reboots and containers pass by, also the boot and the pid namespace ([`Identity`]). Nothing is
-//! signalled that these do not prove to be the one that was meant.
+//! A pid does not identify a process, because the kernel reuses pids. In memory a process is its
+//! pid and start time. On disk, where reboots and containers matter, it is also the boot id and the
+//! pid namespace ([`Identity`]). No process is signaled unless all of these match.
 //!
-//! This file alone asks which operating system it is. `macos.rs` answers the same questions as
-//! `linux.rs`; it has not been compiled on a machine that has it.
+//! Only this file selects by operating system. `macos.rs` has the same functions as `linux.rs`.
+//! `make check-macos` type-checks it; no test has run on macOS.
 
 mod child;
 mod client;
@@ -40,26 +40,26 @@ pub use child::{has_exited, kill_group, kill_with_parent};
 pub use client::client_process;
 pub use spawn::spawn_detached;
 
-/// What the kernel says of one process.
+/// What the kernel reports about one process.
 #[derive(Clone, Debug, PartialEq)]
 struct Stat {
-    /// The program's file name, cut to 15 bytes.
+    /// The program's file name, truncated to 15 bytes.
     name: String,
     parent: i32,
     start: u64,
-    /// Ended, though its parent has not asked yet.
-    dead: bool,
+    /// A zombie: the process has exited and its parent has not reaped it.
+    exited: bool,
 }
 
-/// Memory of a process, in bytes.
+/// Memory use of a process, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Memory {
     pub resident: u64,
     pub anonymous: u64,
 }
 
-/// A process that can be told from every other one that reads the same file: also from those of
-/// another boot or another container. Fields that a file lacks are zero and prove nothing.
+/// Identifies a process across reboots and containers, in a file that both may read. A field that
+/// the file lacks is zero or empty and matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Identity {
@@ -67,29 +67,29 @@ pub struct Identity {
     /// As in [`Process::start`].
     pub start: u64,
     pub boot_id: String,
-    /// Inode of the pid namespace; 0 where there are none.
+    /// Inode of the pid namespace; 0 on systems without pid namespaces.
     pub pid_ns: u64,
 }
 
 impl Identity {
-    /// This process.
+    /// Identity of this process.
     ///
     /// # Errors
-    /// `Unsupported` where the system does not say when a process began.
+    /// `Unsupported` if the system does not report when a process started.
     pub fn own() -> io::Result<Identity> {
         let pid = std::process::id().cast_signed();
         let own = lookup(pid).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::Unsupported, "cannot read when this process began")
+            io::Error::new(io::ErrorKind::Unsupported, "cannot read this process's start time")
         })?;
         Ok(Identity { pid, start: own.start, boot_id: os::boot_id(), pid_ns: os::pid_namespace() })
     }
 
-    /// The process that has `pid` now, when it is one of this program in this pid namespace.
+    /// Identity of the process that has `pid` now, if it is a memctl process in this pid namespace.
     pub fn of_memctl(pid: i32) -> Option<Identity> {
-        let stat = os::stat(pid).filter(|s| !s.dead && s.name.starts_with(NAME))?;
+        let stat = os::stat(pid).filter(|s| !s.exited && s.name.starts_with(NAME))?;
         let pid_ns = os::pid_namespace();
-        let here = os::pid_namespace_of(pid) == pid_ns;
-        here.then(|| Identity { pid, start: stat.start, boot_id: os::boot_id(), pid_ns })
+        let same_ns = os::pid_namespace_of(pid) == pid_ns;
+        same_ns.then(|| Identity { pid, start: stat.start, boot_id: os::boot_id(), pid_ns })
     }
 
     pub fn process(&self) -> Process {
@@ -97,9 +97,9 @@ impl Identity {
     }
 }
 
-/// The process that has `pid` now. One that has ended but is not reaped is none.
+/// Returns the process that has `pid` now, or `None` if it has exited, reaped or not.
 pub fn lookup(pid: i32) -> Option<Process> {
-    let stat = os::stat(pid).filter(|s| !s.dead)?;
+    let stat = os::stat(pid).filter(|s| !s.exited)?;
     Some(Process { pid, start: stat.start })
 }
 
@@ -107,16 +107,16 @@ pub fn is_alive(process: &Process) -> bool {
     lookup(process.pid).as_ref() == Some(process)
 }
 
-/// Why a process is not proven to be the one that a file names.
+/// Why [`verify`] could not prove that a process is the one a file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unverified {
-    /// The file was written before the machine's last start, or does not say when.
+    /// The file was written before the last reboot, or has no boot id.
     OtherBoot,
-    /// Its pid counts in another container.
+    /// The pid belongs to another pid namespace.
     OtherNamespace,
-    /// No process has the pid any more.
+    /// No process has the pid.
     Gone,
-    /// A later process has the pid.
+    /// Another process has the pid now.
     OtherProcess,
 }
 
@@ -133,7 +133,7 @@ impl fmt::Display for Unverified {
 
 impl std::error::Error for Unverified {}
 
-/// A handle on the process that `identity` names, when everything agrees.
+/// Returns a handle on the process that `identity` names, if every field matches.
 pub fn verify(identity: &Identity) -> Result<Handle, Unverified> {
     if identity.boot_id.is_empty() || identity.boot_id != os::boot_id() {
         return Err(Unverified::OtherBoot);
@@ -148,8 +148,8 @@ pub fn verify(identity: &Identity) -> Result<Handle, Unverified> {
     }
 }
 
-/// A process held so that its pid cannot become another's between looking and signalling.
-/// Where the kernel has no such thing, the start time is compared before every signal.
+/// A process that can be signaled without the risk that its pid is reused in between: a pidfd.
+/// Where the kernel has no pidfd, the start time is compared before every signal.
 #[derive(Debug)]
 pub struct Handle {
     process: Process,
@@ -157,9 +157,9 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// `None` when the process is gone.
+    /// `None` if the process has exited.
     pub fn open(process: &Process) -> Option<Handle> {
-        // First hold, then compare: what is compared is what is held.
+        // Open first, then compare the start time: the pidfd pins the process that is compared.
         let fd = os::watch(process.pid);
         is_alive(process).then_some(Handle { process: *process, fd })
     }
@@ -168,20 +168,20 @@ impl Handle {
         &self.process
     }
 
-    /// Readable once the process has ended. `None` where the kernel has no such descriptor.
+    /// A descriptor that becomes readable when the process exits. `None` where the kernel has none.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.fd.as_ref().map(AsFd::as_fd)
     }
 
-    /// The same for an event loop, which wants to own it.
+    /// As [`Handle::fd`], owned.
     pub fn into_fd(self) -> Option<OwnedFd> {
         self.fd
     }
 
-    /// Sends a signal; false: it had ended already.
+    /// Sends `signal`. `false` if the process has already exited.
     ///
     /// # Errors
-    /// `PermissionDenied` when it is another user's.
+    /// `PermissionDenied` if the process belongs to another user.
     pub fn signal(&self, signal: Signal) -> io::Result<bool> {
         if self.wait_exit(Duration::ZERO) {
             return Ok(false);
@@ -193,45 +193,49 @@ impl Handle {
         }
     }
 
-    /// Waits until it has ended; false: the time was over first.
-    pub fn wait_exit(&self, deadline: Duration) -> bool {
-        let end = Instant::now() + deadline;
-        let Some(fd) = self.fd() else { return self.poll_exit(end) };
+    /// Waits until the process has exited. `false` if `timeout` passes first.
+    pub fn wait_exit(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let Some(fd) = self.fd() else { return self.poll_exit(deadline) };
         loop {
-            // Rounded up, so that the last millisecond is waited and not spun.
-            let left = end.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+            // Round up: rounding down would spin through the last millisecond.
+            let left =
+                deadline.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
             let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
             match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], left) {
-                Ok(0) if Instant::now() >= end => return false,
+                Ok(0) if Instant::now() >= deadline => return false,
                 Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => return true,
-                Err(_) => return self.poll_exit(end),
+                Err(_) => return self.poll_exit(deadline),
             }
         }
     }
 
-    fn poll_exit(&self, end: Instant) -> bool {
+    fn poll_exit(&self, deadline: Instant) -> bool {
         const STEP: Duration = Duration::from_millis(10);
         loop {
             if !is_alive(&self.process) {
                 return true;
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
             }
-            #[expect(clippy::disallowed_methods, reason = "without a pidfd nothing wakes us")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "without a pidfd there is nothing to wait on"
+            )]
             std::thread::sleep(left.min(STEP));
         }
     }
 }
 
-/// By pid, for kernels that hold no processes. Zero and below would be whole groups.
+/// Signals by pid, for kernels without pidfds. A pid of zero or below would signal a group.
 fn signal_by_pid(pid: i32, signal: Signal) -> nix::Result<()> {
     if pid <= 0 { Err(Errno::ESRCH) } else { nix::sys::signal::kill(Pid::from_raw(pid), signal) }
 }
 
-/// Who holds an exclusive flock on this file, as far as the kernel says.
+/// Returns the pid that holds an exclusive flock on `file`, if the kernel reports one.
 pub fn lock_holder(file: &File) -> io::Result<Option<i32>> {
     let meta = file.metadata()?;
     Ok(os::lock_holder(meta.dev(), meta.ino()))
@@ -241,13 +245,13 @@ pub fn memory(pid: i32) -> Option<Memory> {
     os::memory(pid)
 }
 
-/// Whose process is at the other end of a Unix socket. Not which one: in another pid namespace
-/// that has no number here.
+/// Returns the uid of the process at the other end of a Unix socket. The peer's pid is not used,
+/// because a process of another pid namespace has none here.
 pub fn peer_uid(stream: impl AsFd) -> io::Result<u32> {
     os::peer_uid(stream.as_fd())
 }
 
-/// Has the disk keep room for what will be appended to a file, as far as it can.
+/// Reserves disk space for bytes that will be appended to `file`, where the system supports it.
 pub fn preallocate(file: &File, bytes: i64) -> io::Result<()> {
     os::preallocate(file, bytes)
 }
@@ -256,13 +260,13 @@ pub fn own_uid() -> u32 {
     nix::unistd::getuid().as_raw()
 }
 
-/// First of all in `main`: a pipe that breaks is an error and no end, and what is opened later
-/// does not become a standard stream because the starter closed one.
+/// Prepares the process. `main` calls this first. It ignores SIGPIPE, so that a broken pipe is an
+/// error. It opens closed standard streams on `/dev/null`, so that no later file gets their number.
 pub fn init() {
     // SAFETY: ignoring a signal runs no handler.
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
     for stream in 0..=2 {
-        // SAFETY: asks about a number that may be no descriptor; opens at the lowest that is none.
+        // SAFETY: `fcntl` accepts a closed descriptor; `open` takes the lowest free number.
         unsafe {
             if libc::fcntl(stream, libc::F_GETFD) == -1 {
                 libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
@@ -271,22 +275,22 @@ pub fn init() {
     }
 }
 
-/// Files of this process are its user's alone. Set before any is made, and never changed.
+/// Makes new files accessible to their user only. Called before any file is created.
 pub fn set_private_umask() {
     nix::sys::stat::umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
-/// The kernel ends this process after `seconds`, whatever its own timers do.
+/// Has the kernel end this process after `seconds`, even if its own timers do not work.
 pub fn set_alarm(seconds: u32) {
-    // SAFETY: the default action is no handler of ours that could be unsafe to run.
+    // SAFETY: the default action runs no handler.
     let _ = unsafe { signal(Signal::SIGALRM, SigHandler::SigDfl) };
     nix::unistd::alarm::set(seconds.max(1));
 }
 
-/// What a process of ours is called.
+/// The name that [`set_name`] gives every memctl process.
 const NAME: &str = "memctl";
 
-/// Shows this process as `memctl` where only a program's file name is shown.
+/// Sets the process name, which is otherwise the name of the file that was executed (`exe`).
 pub fn set_name() {
     os::set_name(c"memctl");
 }
@@ -300,16 +304,16 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    /// Lives until its stdin is closed or it is killed.
+    /// A child that runs until its stdin is closed or it is killed.
     fn child() -> (Child, Process) {
         let child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         let child = child.unwrap();
-        let process = lookup(child.id().cast_signed()).expect("just born");
+        let process = lookup(child.id().cast_signed()).expect("running");
         (child, process)
     }
 
     #[test]
-    fn an_identity_is_proven_by_all_it_says() {
+    fn an_identity_is_verified_by_all_its_fields() {
         let own = Identity::own().unwrap();
         let check = |identity: Identity, expected| {
             assert_eq!(verify(&identity).err(), expected, "{identity:?}");
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_may_lack_fields_and_have_others() {
+    fn missing_and_unknown_identity_fields_are_accepted() {
         let read = |text| serde_json::from_str::<Identity>(text).unwrap();
         assert_eq!(read(r#"{"later":1}"#), Identity::default());
         assert_eq!(read(r#"{"pid":7,"start":9}"#).process(), Process { pid: 7, start: 9 });
@@ -335,14 +339,14 @@ mod tests {
     fn check_handle(open: impl Fn(&Process) -> Handle) {
         let (mut child, process) = child();
         let handle = open(&process);
-        let began = Instant::now();
+        let started = Instant::now();
         assert!(!handle.wait_exit(Duration::from_millis(20)));
-        assert!(began.elapsed() >= Duration::from_millis(20));
-        assert!(handle.signal(Signal::SIGCONT).unwrap(), "it lives");
+        assert!(started.elapsed() >= Duration::from_millis(20));
+        assert!(handle.signal(Signal::SIGCONT).unwrap(), "running");
         assert!(handle.signal(Signal::SIGKILL).unwrap());
         assert!(handle.wait_exit(LONG));
-        // Not reaped yet: the kernel still knows it, and it is dead all the same.
-        assert!(os::stat(process.pid).is_none_or(|s| s.dead));
+        // A zombie counts as exited.
+        assert!(os::stat(process.pid).is_none_or(|s| s.exited));
         assert_eq!(lookup(process.pid), None);
         assert!(!handle.signal(Signal::SIGKILL).unwrap());
         child.wait().unwrap();
@@ -351,22 +355,22 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_signalled_and_watched() {
+    fn a_process_is_signaled_and_watched() {
         check_handle(|p| Handle::open(p).unwrap());
     }
 
     #[test]
-    fn the_same_where_the_kernel_holds_no_processes() {
+    fn a_process_is_signaled_and_watched_without_a_pidfd() {
         check_handle(|p| Handle { process: *p, fd: None });
     }
 
     #[test]
-    fn a_later_process_of_the_same_pid_is_another() {
+    fn a_process_with_another_start_time_is_not_signaled() {
         let (mut child, process) = child();
         let earlier = Process { start: process.start - 1, ..process };
         assert!(is_alive(&process) && !is_alive(&earlier));
         assert!(Handle::open(&earlier).is_none());
-        // A handle that was wrong from the start must not hit the one that lives.
+        // A handle with the wrong start time must not signal the live process.
         let stale = Handle { process: earlier, fd: None };
         assert!(!stale.signal(Signal::SIGKILL).unwrap());
         assert!(is_alive(&process));
@@ -376,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_becomes_readable_at_the_end() {
+    fn a_pidfd_becomes_readable_when_the_process_exits() {
         let (mut child, process) = child();
         let Some(fd) = Handle::open(&process).unwrap().into_fd() else { return };
         let readable = |ms: u16| {
@@ -397,13 +401,13 @@ mod tests {
     }
 
     #[test]
-    fn the_peer_of_a_pair_is_us() {
+    fn the_peer_of_a_socket_pair_has_our_uid() {
         let (one, _other) = UnixStream::pair().unwrap();
         assert_eq!(peer_uid(&one).unwrap(), own_uid());
     }
 
     #[test]
-    fn what_is_set_is_set() {
+    fn umask_and_alarm_are_set() {
         set_private_umask();
         assert_eq!(nix::sys::stat::umask(Mode::from_bits_truncate(0o077)).bits(), 0o077);
         set_alarm(100_000);

@@ -1,8 +1,8 @@
-//! The birth of a process that outlives its starter: fork, setsid, fork, exec of this program.
+//! Spawns a process that outlives its parent: fork, setsid, fork, exec of this program.
 //!
-//! Clients whose hook runs out of time kill every descendant of that hook, whatever its session,
-//! so the new process must be nobody's child and in a session of its own. Between fork and exec
-//! only calls are made that are safe after a fork; everything they need is made before.
+//! A client whose hook times out kills all descendants of that hook, in any process session. The
+//! new process must therefore be an orphan in its own session. Between fork and exec the child makes
+//! only async-signal-safe calls. Everything they need is allocated before the fork.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -18,23 +18,23 @@ use nix::unistd::{ForkResult, fork};
 
 use super::os;
 
-/// Descriptors that are marked one by one where the kernel cannot do it at once.
+/// Where the kernel cannot mark all descriptors in one call, those below this number are marked.
 const MAX_MARKED: c_int = 4096;
 
-/// Starts this program with `args`, shown as `memctl ARGS`, orphaned and in a session of its own:
-/// streams on /dev/null, cwd `/`, no descriptor of ours, signals as at boot, and exactly the
-/// environment `env`.
+/// Starts this program with `args`, as an orphan in its own process session. Its command line is
+/// `memctl ARGS`, its streams are on `/dev/null`, its cwd is `/`, its environment is exactly `env`.
+/// It inherits no descriptors, and its signal handlers and mask are the defaults.
 ///
-/// Returns when it is forked, about half a millisecond before it runs. That its exec failed is
-/// not told: nobody waits for a worker, and the event that asks for one is safe already.
+/// Returns after the fork, about 0.5 ms before the new program runs. A failed exec is not reported:
+/// the caller does not wait for a worker, and its event is already durable.
 ///
-/// The caller must be single-threaded, or at least hold no lock that its child would need.
+/// The caller must be single-threaded, or hold no lock that the child would need.
 ///
 /// # Errors
-/// `InvalidInput` for NUL bytes, else what fork says.
+/// `InvalidInput` if an argument or variable contains a NUL byte, else the error of fork.
 pub fn spawn_detached(args: &[&OsStr], env: &[(OsString, OsString)]) -> io::Result<()> {
     let exec = Exec::new(args, env)?;
-    // SAFETY: the child calls only async-signal-safe functions, then leaves by `_exit`.
+    // SAFETY: the child calls only async-signal-safe functions, then execs or calls `_exit`.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => match reap(child) {
             Ok(WaitStatus::Exited(_, 0)) | Err(Errno::ECHILD) => Ok(()),
@@ -43,7 +43,7 @@ pub fn spawn_detached(args: &[&OsStr], env: &[(OsString, OsString)]) -> io::Resu
             Err(e) => Err(e.into()),
         },
         ForkResult::Child => {
-            // SAFETY: as above; this process has one thread and owns all it touches.
+            // SAFETY: as above; the child has one thread.
             unsafe {
                 libc::setsid();
                 match libc::fork() {
@@ -65,21 +65,21 @@ fn reap(child: nix::unistd::Pid) -> nix::Result<WaitStatus> {
     }
 }
 
-/// Everything exec needs, made before the fork.
+/// The arguments of exec, allocated before the fork.
 struct Exec {
     program: CString,
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
     null: File,
-    /// Own what `argv` and `envp` point into.
-    _words: [Vec<CString>; 2],
+    /// Own the strings that `argv` and `envp` point to.
+    _strings: [Vec<CString>; 2],
 }
 
 impl Exec {
     fn new(args: &[&OsStr], env: &[(OsString, OsString)]) -> io::Result<Exec> {
-        let mut words = vec![c"memctl".to_owned()];
+        let mut strings = vec![c"memctl".to_owned()];
         for arg in args {
-            words.push(CString::new(arg.as_bytes())?);
+            strings.push(CString::new(arg.as_bytes())?);
         }
         let mut pairs = Vec::with_capacity(env.len());
         for (name, value) in env {
@@ -87,29 +87,29 @@ impl Exec {
         }
         Ok(Exec {
             program: os::program()?,
-            argv: pointers(&words),
+            argv: pointers(&strings),
             envp: pointers(&pairs),
             null: OpenOptions::new().read(true).write(true).open("/dev/null")?,
-            _words: [words, pairs],
+            _strings: [strings, pairs],
         })
     }
 
     /// # Safety
-    /// Only in a child just forked, which has nothing to lose.
+    /// Call only in a child that was just forked.
     unsafe fn run(&self) -> ! {
-        // SAFETY: each call is async-signal-safe and is given memory that was made before.
+        // SAFETY: each call is async-signal-safe and uses memory allocated before the fork.
         unsafe {
             for stream in 0..=2 {
                 libc::dup2(self.null.as_raw_fd(), stream);
             }
-            // Marked, not closed: another part of this program may still count on them.
+            // Mark instead of close: a failed exec must leave the descriptors of this process intact.
             if !os::mark_all_cloexec() {
                 for fd in 3..MAX_MARKED {
                     libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
                 }
             }
             libc::chdir(c"/".as_ptr());
-            // What is ignored stays ignored over an exec; the kernel refuses those it keeps.
+            // exec keeps ignored signals ignored. The kernel refuses SIGKILL and SIGSTOP.
             for signal in 1..=31 {
                 libc::signal(signal, libc::SIG_DFL);
             }
@@ -122,9 +122,9 @@ impl Exec {
     }
 }
 
-/// As exec wants them: with a null at the end.
-fn pointers(words: &[CString]) -> Vec<*const c_char> {
-    words.iter().map(|w| w.as_ptr()).chain([ptr::null()]).collect()
+/// A null-terminated array, as exec takes it.
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
 }
 
 #[cfg(test)]
@@ -144,10 +144,10 @@ mod tests {
 
     const REPORT: &str = "MEMCTL_TEST_REPORT";
 
-    /// Not a test by itself: what [`spawn_detached`] starts in the test below. It says what it
-    /// finds on a socket; in an ordinary run there is none.
+    /// Not a test: the program that the test below starts with [`spawn_detached`]. It reports its
+    /// state over a socket. In an ordinary test run it returns at once.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "it tells what environment it was given")]
+    #[expect(clippy::disallowed_methods, reason = "it reports its environment")]
     fn spawned_process() {
         let Some(socket) = std::env::var_os(REPORT) else { return };
         let mut open: Vec<String> = fs::read_dir("/proc/self/fd")
@@ -158,15 +158,15 @@ mod tests {
             .collect();
         open.sort();
         let streams = [0, 1, 2].map(|n| {
-            // SAFETY: std keeps the three streams open.
+            // SAFETY: std keeps the three standard streams open.
             let stat = nix::sys::stat::fstat(unsafe { std::os::fd::BorrowedFd::borrow_raw(n) });
             stat.is_ok_and(|s| {
                 Ok(s.st_rdev) == nix::sys::stat::stat("/dev/null").map(|n| n.st_rdev)
             })
         });
         let blocked = SigSet::thread_get_mask().unwrap().contains(Signal::SIGUSR2);
-        // SAFETY: the default action is no handler of ours; this process runs one test.
-        let was = unsafe { signal(Signal::SIGUSR1, SigHandler::SigDfl) }.unwrap();
+        // SAFETY: the default action runs no handler; this process runs one test.
+        let previous = unsafe { signal(Signal::SIGUSR1, SigHandler::SigDfl) }.unwrap();
         let report = json!({
             "parent": getppid().as_raw(),
             "session": getsid(None).unwrap().as_raw(),
@@ -176,7 +176,7 @@ mod tests {
             "open": open,
             "null": streams,
             "blocked": blocked,
-            "ignored": matches!(was, SigHandler::SigIgn),
+            "ignored": matches!(previous, SigHandler::SigIgn),
         });
         let mut stream = UnixStream::connect(socket).unwrap();
         stream.write_all(report.to_string().as_bytes()).unwrap();
@@ -184,7 +184,7 @@ mod tests {
 
     fn report(listener: &UnixListener) -> Value {
         let mut wait = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-        assert_eq!(poll(&mut wait, PollTimeout::from(30_000u16)), Ok(1), "nobody was born");
+        assert_eq!(poll(&mut wait, PollTimeout::from(30_000u16)), Ok(1), "no process reported");
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut text = String::new();
@@ -193,16 +193,16 @@ mod tests {
     }
 
     #[test]
-    fn a_newborn_has_nothing_of_its_starter() {
+    fn a_spawned_process_inherits_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("s");
         let listener = UnixListener::bind(&socket).unwrap();
         let leak = File::create(dir.path().join("leaked")).unwrap();
-        // SAFETY: the copy is closed below and owned by nobody else.
+        // SAFETY: the copy has no other owner and is closed below.
         let leaked = unsafe { libc::dup(leak.as_raw_fd()) };
-        // SAFETY: asks for a flag.
+        // SAFETY: only reads a flag.
         assert_eq!(unsafe { libc::fcntl(leaked, libc::F_GETFD) }, 0, "would be inherited");
-        // SAFETY: no handler is installed, and no test sends this signal.
+        // SAFETY: ignoring a signal runs no handler.
         unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) }.unwrap();
         let usr2 = SigSet::from(Signal::SIGUSR2);
         usr2.thread_block().unwrap();
@@ -211,26 +211,26 @@ mod tests {
         let env = [(REPORT.into(), socket.clone().into_os_string()), ("A".into(), "b=c".into())];
         let own = std::process::id();
         spawn_detached(&args.map(OsStr::new), &env).unwrap();
-        let said = report(&listener);
+        let report = report(&listener);
 
         // SAFETY: as above.
         unsafe { signal(Signal::SIGUSR1, SigHandler::SigDfl) }.unwrap();
         usr2.thread_unblock().unwrap();
-        // SAFETY: opened above.
+        // SAFETY: opened above, closed once.
         unsafe { libc::close(leaked) };
-        assert_ne!(said["parent"], own);
-        assert_ne!(said["session"], getsid(None).unwrap().as_raw());
-        assert_eq!(said["cwd"], "/");
-        assert_eq!(said["argv"], json!(["memctl", args[0], args[1], args[2]]));
-        assert_eq!(said["env"], json!([[REPORT, socket], ["A", "b=c"]]));
-        assert_eq!(said["null"], json!([true, true, true]));
-        assert_eq!(said["blocked"], false);
-        assert_eq!(said["ignored"], false);
-        assert!(!said["open"].to_string().contains("leaked"), "{}", said["open"]);
+        assert_ne!(report["parent"], own);
+        assert_ne!(report["session"], getsid(None).unwrap().as_raw());
+        assert_eq!(report["cwd"], "/");
+        assert_eq!(report["argv"], json!(["memctl", args[0], args[1], args[2]]));
+        assert_eq!(report["env"], json!([[REPORT, socket], ["A", "b=c"]]));
+        assert_eq!(report["null"], json!([true, true, true]));
+        assert_eq!(report["blocked"], false);
+        assert_eq!(report["ignored"], false);
+        assert!(!report["open"].to_string().contains("leaked"), "{}", report["open"]);
     }
 
     #[test]
-    fn a_nul_byte_is_refused_before_anything_is_forked() {
+    fn a_nul_byte_is_refused_before_the_fork() {
         let e = spawn_detached(&[OsStr::new("a\0b")], &[]).unwrap_err();
         assert_eq!(e.kind(), io::ErrorKind::InvalidInput);
     }

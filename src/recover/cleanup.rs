@@ -1,5 +1,5 @@
-//! What needs no worker: files that dead workers left behind, spools that hold no event or are
-//! wanted in the queue, sessions that ended unseen. Each is done holding the session's lock, so that nobody lives there.
+//! Work that needs no worker: removing files of dead workers, draining a spool for a command, ending
+//! inactive sessions. Each function holds the session lock meanwhile, so no worker can run.
 
 use std::fs;
 use std::io;
@@ -18,33 +18,33 @@ use crate::store::sessions::{self, Session};
 use crate::store::{Fence, Result, Store, accept};
 use crate::testpoint;
 
-/// As many names as a worker tries for its socket.
-const NAMES: u32 = 8;
+/// Socket names that a worker tries (`worker::owner`).
+const SOCKET_NAMES: u32 = 8;
 
-/// What does not go away after so many looks stays.
-const ROUNDS: usize = 100;
+/// Rounds of [`quarantine_unreadable`]. Files that are left after them stay.
+const MAX_ROUNDS: usize = 100;
 
-/// Files of a spool that are looked at in one go.
+/// Spool files that are read at a time.
 const PIECE: usize = 500;
 
-/// Removes the sockets and the lock file of a session that is nobody's, and sets aside what lies
-/// in its spool and is no event. `false`: somebody lives there after all.
+/// Removes the sockets and the lock file of a session without a worker, and quarantines unreadable
+/// files of its spool. `false` if another process holds the session lock.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn remove_stale_files(paths: &Paths, key: &str) -> io::Result<bool> {
     let Some(lock) = SessionLock::try_take(&paths.session_lock(key))? else { return Ok(false) };
     testpoint::at("tidy.locked");
-    clear_spool(paths, key)?;
+    quarantine_unreadable(paths, key)?;
     remove_sockets(paths, key, &lock)?;
     testpoint::at("tidy.cleared");
     lock.remove()
 }
 
 fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()> {
-    let named = lock.previous_holder().map(|holder| holder.socket.clone());
-    for socket in (0..NAMES).map(|attempt| paths.socket(key, attempt)).chain(named) {
-        // Between the look and the unlink nobody binds: who binds holds the lock.
+    let recorded = lock.previous_holder().map(|holder| holder.socket.clone());
+    for socket in (0..SOCKET_NAMES).map(|attempt| paths.socket(key, attempt)).chain(recorded) {
+        // No process can bind between the check and the unlink, because it would need the lock.
         if is_our_socket(&socket) && lock.is_linked() {
             fs::remove_file(&socket)?;
         }
@@ -52,16 +52,20 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
     Ok(())
 }
 
-/// Whether the session has files that a worker of ours may have left, and nobody answers at them:
-/// one whose lock file was deleted under it lives on.
+/// Whether the session has files of a dead worker. A worker whose lock file was deleted is alive and
+/// still replies at its socket.
 pub fn has_stale_files(paths: &Paths, key: &str) -> bool {
-    let sockets = || (0..NAMES).map(|attempt| paths.socket(key, attempt));
-    let left = paths.session_lock(key).exists()
+    let sockets = || (0..SOCKET_NAMES).map(|attempt| paths.socket(key, attempt));
+    let has_files = paths.session_lock(key).exists()
         || spool::exists(paths, key)
         || sockets().any(|socket| is_our_socket(&socket));
-    left && !sockets().any(|socket| {
-        matches!(connect::request(&socket, &Request::Ping, probe::TIMEOUT), Ok(Reply::Pong { .. }))
-    })
+    has_files
+        && !sockets().any(|socket| {
+            matches!(
+                connect::request(&socket, &Request::Ping, probe::TIMEOUT),
+                Ok(Reply::Pong { .. })
+            )
+        })
 }
 
 fn is_our_socket(path: &Path) -> bool {
@@ -69,9 +73,10 @@ fn is_our_socket(path: &Path) -> bool {
         .is_ok_and(|meta| meta.file_type().is_socket() && meta.uid() == process::own_uid())
 }
 
-/// Buries files that cannot be read until one can, which then says whose spool it is.
-fn clear_spool(paths: &Paths, key: &str) -> io::Result<()> {
-    for _ in 0..ROUNDS {
+/// Quarantines unreadable spool files until one is readable. That event names the session, so a
+/// worker can be started for the rest.
+fn quarantine_unreadable(paths: &Paths, key: &str) -> io::Result<()> {
+    for _ in 0..MAX_ROUNDS {
         if !spool::exists(paths, key) {
             break;
         }
@@ -80,7 +85,9 @@ fn clear_spool(paths: &Paths, key: &str) -> io::Result<()> {
             return Ok(());
         }
         for file in &files {
-            tracing::warn!("a spooled file that says nothing was set aside");
+            tracing::warn!(
+                "a spool file that holds no event was moved to the dead-letter directory"
+            );
             spool::quarantine(paths, &file.path)?;
         }
         if files.is_empty() && spool::remove_dirs(paths, key)? {
@@ -90,8 +97,8 @@ fn clear_spool(paths: &Paths, key: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the spool of a session in that is nobody's. How many events; none where somebody lives,
-/// who does it himself.
+/// Drains the spool of a session without a worker. Returns the number of events; 0 if a process holds
+/// the session lock, because that worker drains the spool itself.
 pub fn drain_spool(
     settings: &Settings,
     store: &mut Store,
@@ -106,23 +113,22 @@ pub fn drain_spool(
     }
     let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(0) };
     let mut fence = Fence::new(client, session);
-    let taken = drain::drain(store, paths, &key, &mut fence, keep, now)?;
+    let drained = drain::drain(store, paths, &key, &mut fence, keep, now)?;
     testpoint::at("tidy.took_in");
     if let Some(id) = fence.session() {
-        // Whoever holds the session for a moment is no worker that died.
+        // This process held the session lock but is not a crashed worker: reset the restart count.
         store.write(|tx| sessions::reset_restarts(tx, id))?;
     }
     remove_sockets(paths, &key, &lock)?;
     lock.remove()?;
-    Ok(taken.events as u64)
+    Ok(drained.events as u64)
 }
 
-/// Ends a session that is active and has had no event since `before`. `false`: it is somebody's
-/// again, or has had one.
+/// Ends an active session that has had no event since `before`. `false` if a process holds the session
+/// lock or the session has a newer event.
 ///
-/// In one transaction with a last look, where an event on its way to a worker could come too
-/// late: a prompt that has just been accepted must not be ended. The end is dated when the
-/// session was last heard of, for that is when it ended as far as anybody knows.
+/// Checks the session again and ends it in one transaction, so that it never ends a prompt accepted
+/// meanwhile. The end has the time of the session's last event.
 pub fn end_inactive(
     paths: &Paths,
     store: &mut Store,
@@ -135,10 +141,10 @@ pub fn end_inactive(
     let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(false) };
     let ended = !spool::exists(paths, &key)
         && store.write(|tx| {
-            let still = sessions::find(tx, client, id)?
+            let current = sessions::find(tx, client, id)?
                 .filter(|s| s.status == "active" && s.last_event_epoch < before);
-            let Some(still) = still else { return Ok(false) };
-            let mut end = Event::new(Kind::End, client, id, still.last_event_epoch);
+            let Some(current) = current else { return Ok(false) };
+            let mut end = Event::new(Kind::End, client, id, current.last_event_epoch);
             end.reason = Some("stale".into());
             accept::accept(tx, &end, now).map(|_| true)
         })?;
@@ -194,12 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn files_go_only_when_nobody_lives_there() {
+    fn files_are_removed_only_if_the_lock_is_free() {
         let w = world();
         assert!(!has_stale_files(&w.paths, &w.key));
         let lock = w.take();
         drop(w.socket());
-        assert!(!w.remove(), "somebody holds the lock");
+        assert!(!w.remove(), "the lock is held");
         assert!(is_our_socket(&w.paths.socket(&w.key, 0)));
         drop(lock);
         assert!(has_stale_files(&w.paths, &w.key));
@@ -209,36 +215,36 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_socket_stays() {
+    fn a_regular_file_at_the_sockets_path_stays() {
         let w = world();
         let path = w.paths.socket(&w.key, 0);
-        fs::write(&path, "somebody's").unwrap();
+        fs::write(&path, "not a socket").unwrap();
         drop(w.take());
         assert!(w.remove());
         assert!(path.exists());
         assert!(!has_stale_files(&w.paths, &w.key));
     }
 
-    /// As when its lock file was deleted: the socket is no leaving of the dead.
+    /// A worker whose lock file was deleted still replies.
     #[test]
-    fn a_socket_that_answers_is_nobodys_leaving() {
+    fn a_socket_that_replies_is_not_stale() {
         let w = world();
         let listener = w.socket();
-        let answer = std::thread::spawn(move || {
+        let worker = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let pong = Reply::Pong { version: "0".into(), pid: 1 };
             let bytes = memctl_proto::frame::encode(&pong).unwrap();
             std::io::Write::write_all(&mut stream, &bytes).unwrap();
-            let mut asked = Vec::new();
-            std::io::Read::read_to_end(&mut stream, &mut asked).unwrap();
+            let mut request = Vec::new();
+            std::io::Read::read_to_end(&mut stream, &mut request).unwrap();
         });
         assert!(!has_stale_files(&w.paths, &w.key));
-        answer.join().unwrap();
-        assert!(has_stale_files(&w.paths, &w.key), "now nobody answers");
+        worker.join().unwrap();
+        assert!(has_stale_files(&w.paths, &w.key), "the worker is gone");
     }
 
     #[test]
-    fn what_is_no_event_is_buried_and_an_event_never() {
+    fn unreadable_files_are_quarantined_and_events_are_not() {
         let w = world();
         let event = Event::new(Kind::Prompt, "c", "s", 1);
         spool::put(&w.paths, &w.key, &event, 10).unwrap();
@@ -250,14 +256,14 @@ mod tests {
         assert!(!spool::exists(&w.paths, &w.key));
     }
 
-    /// Ends the session as it was seen before `change`.
+    /// Surveys a session, makes `change`, then ends the session.
     fn check_end(change: impl FnOnce(&World, &mut Store), expected: bool) {
         let w = world();
         let mut store = Store::open(&w.paths).unwrap();
         w.accept(&mut store, Kind::Prompt, 10);
-        let seen = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
+        let surveyed = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
         change(&w, &mut store);
-        let ended = end_inactive(&w.paths, &mut store, &seen, 20, 1000).unwrap();
+        let ended = end_inactive(&w.paths, &mut store, &surveyed, 20, 1000).unwrap();
         assert_eq!(ended, expected);
         let now = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
         let reason = now.end_reason.as_deref();
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_ended_only_while_it_is_still_silent() {
+    fn a_session_is_ended_only_if_it_is_still_inactive() {
         check_end(|_, _| {}, true);
         check_end(|w, store| w.accept(store, Kind::Tool, 30), false);
         check_end(|w, store| w.accept(store, Kind::End, 10), false);

@@ -1,5 +1,5 @@
-//! What is left to do, over all sessions: found in the store, in spools, and in the files that
-//! workers leave behind when they die. Looks and changes nothing.
+//! Finds unfinished work in all sessions: in the store, in spools, and in files left by dead workers.
+//! Changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,16 +15,16 @@ use crate::store::sessions::{Filter, Session};
 use crate::store::{self, Reader, accept, queue_admin, sessions};
 use crate::{lock, spool};
 
-/// Among so many sessions, the newest, the owner of a nameless file is looked for.
-const KNOWN: usize = 10_000;
+/// Newest sessions of the store that are searched for the session of a file without a name.
+const NAME_SEARCH: usize = 10_000;
 
-/// Most sessions that are ended at a time.
-const SILENT: usize = 500;
+/// Inactive sessions that are ended at a time.
+const MAX_INACTIVE: usize = 500;
 
-/// How long a look at one session may wait for the store.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Limit on waiting for the store in [`has_due_work`].
+const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A session for which a worker has something to do.
+/// A session that needs a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     pub key: String,
@@ -32,54 +32,54 @@ pub struct Due {
     /// The client's session id.
     pub session: String,
     pub reason: Reason,
-    /// Its newest event, in milliseconds since the epoch.
+    /// Time of its newest event, in milliseconds since the epoch.
     newest: i64,
 }
 
-/// Why a worker is wanted.
+/// Why a session needs a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Its worker holds the session and does not answer.
+    /// Its worker holds the session lock and does not reply.
     Hung,
     Spooled,
-    /// Its queue holds what may be taken now.
+    /// Its queue holds messages that may be claimed now.
     Queued,
     /// Its worker died while a prompt was open.
-    Open,
+    OpenPrompt,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::Hung => "its worker does not answer",
+            Reason::Hung => "its worker does not reply",
             Reason::Spooled => "events wait in its spool",
             Reason::Queued => "events wait in its queue",
-            Reason::Open => "its worker died in the middle of a turn",
+            Reason::OpenPrompt => "its worker died during a turn",
         })
     }
 }
 
-/// All that is left over.
+/// All unfinished work.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// Newest first.
     pub due: Vec<Due>,
     pub stale_files: Vec<StaleFiles>,
-    /// Active, nobody's, and without an event for long.
+    /// Active sessions without a worker whose last event is older than `before`.
     pub inactive: Vec<Session>,
 }
 
-/// A session without work that has files of a dead worker, or a spool without an event.
+/// A session without work that has files of a dead worker, or a spool without a readable event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaleFiles {
     pub key: String,
-    /// The client's session id, when it can be told.
+    /// The client's session id, if it is known.
     pub session: Option<String>,
 }
 
-/// What is known of a session that may have something left.
+/// What is known about a session that may need work.
 #[derive(Default)]
-struct Sighting {
+struct Candidate {
     /// Client and session id.
     name: Option<(String, String)>,
     newest: i64,
@@ -87,45 +87,45 @@ struct Sighting {
     spooled: bool,
 }
 
-/// Looks at every session but those whose keys are in `but`. `conn`: none, when there is no store
-/// to be read. Silent are those without an event since `before`.
+/// Examines every session except those whose keys are in `skip`. `conn` is `None` if there is no
+/// readable store. A session is inactive if it has had no event since `before`.
 pub fn survey(
     paths: &Paths,
     conn: Option<&Connection>,
-    but: &BTreeSet<String>,
+    skip: &BTreeSet<String>,
     before: i64,
     now: i64,
 ) -> store::Result<Survey> {
-    let mut seen = sightings(paths, conn, now)?;
-    seen.retain(|key, _| !but.contains(key));
+    let mut candidates = find_candidates(paths, conn, now)?;
+    candidates.retain(|key, _| !skip.contains(key));
     if let Some(conn) = conn {
-        name_from_store(conn, &mut seen)?;
+        name_from_store(conn, &mut candidates)?;
     }
     let mut survey = Survey::default();
-    for (key, sighting) in seen {
-        sort_in(paths, conn, key, sighting, &mut survey)?;
+    for (key, candidate) in candidates {
+        classify(paths, conn, key, candidate, &mut survey)?;
     }
     survey.due.sort_by(|a, b| b.newest.cmp(&a.newest).then_with(|| a.key.cmp(&b.key)));
     if let Some(conn) = conn {
-        survey.inactive = sessions::inactive_since(conn, before, SILENT)?;
+        survey.inactive = sessions::inactive_since(conn, before, MAX_INACTIVE)?;
         survey.inactive.retain(|session| {
             let key = session_key(&session.client, &session.content_session_id);
-            let nobodys = matches!(
+            let no_worker = matches!(
                 probe::probe(paths, &key),
                 WorkerState::Absent | WorkerState::Stale { .. }
             );
-            nobodys && !spool::exists(paths, &key)
+            no_worker && !spool::exists(paths, &key)
         });
     }
     Ok(survey)
 }
 
-fn sightings(
+fn find_candidates(
     paths: &Paths,
     conn: Option<&Connection>,
     now: i64,
-) -> store::Result<BTreeMap<String, Sighting>> {
-    let mut seen: BTreeMap<String, Sighting> = BTreeMap::new();
+) -> store::Result<BTreeMap<String, Candidate>> {
+    let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
     let queued = match conn {
         Some(conn) => queue_admin::sessions_with_work(conn, None, now)?,
         None => Vec::new(),
@@ -133,60 +133,63 @@ fn sightings(
     for work in queued.into_iter().filter(|work| work.not_before_epoch == 0) {
         let key = session_key(&work.client, &work.content_session_id);
         let name = Some((work.client, work.content_session_id));
-        seen.insert(key, Sighting { name, queued: true, ..Sighting::default() });
+        candidates.insert(key, Candidate { name, queued: true, ..Candidate::default() });
     }
     for key in spool::keys(paths) {
-        let first = spool::first(paths, &key);
-        let sighting = seen.entry(key).or_default();
-        sighting.spooled = true;
-        if let Some(event) = first {
-            sighting.newest = event.at.min(now);
-            sighting.name.get_or_insert((event.client, event.session));
+        let event = spool::first(paths, &key);
+        let candidate = candidates.entry(key).or_default();
+        candidate.spooled = true;
+        if let Some(event) = event {
+            candidate.newest = event.at.min(now);
+            candidate.name.get_or_insert((event.client, event.session));
         }
     }
     for key in probe::keys(paths) {
         let holder = lock::read_holder(&paths.session_lock(&key));
-        let sighting = seen.entry(key).or_default();
+        let candidate = candidates.entry(key).or_default();
         if let Some(holder) = holder.filter(|holder| !holder.session.is_empty()) {
-            sighting.name.get_or_insert((holder.client, holder.session));
+            candidate.name.get_or_insert((holder.client, holder.session));
         }
     }
-    // A name that leads elsewhere is no name.
-    for (key, sighting) in &mut seen {
-        sighting.name = sighting.name.take().filter(|(c, s)| session_key(c, s) == *key);
+    // Ignore a name whose hash is another key.
+    for (key, candidate) in &mut candidates {
+        candidate.name = candidate.name.take().filter(|(c, s)| session_key(c, s) == *key);
     }
-    Ok(seen)
+    Ok(candidates)
 }
 
-fn name_from_store(conn: &Connection, seen: &mut BTreeMap<String, Sighting>) -> store::Result<()> {
-    if seen.values().any(|sighting| sighting.name.is_none()) {
-        for known in sessions::list(conn, Filter::default(), KNOWN)? {
+fn name_from_store(
+    conn: &Connection,
+    candidates: &mut BTreeMap<String, Candidate>,
+) -> store::Result<()> {
+    if candidates.values().any(|candidate| candidate.name.is_none()) {
+        for known in sessions::list(conn, Filter::default(), NAME_SEARCH)? {
             let key = session_key(&known.client, &known.content_session_id);
-            if let Some(sighting) = seen.get_mut(&key) {
-                sighting.name.get_or_insert((known.client, known.content_session_id));
+            if let Some(candidate) = candidates.get_mut(&key) {
+                candidate.name.get_or_insert((known.client, known.content_session_id));
             }
         }
     }
-    for sighting in seen.values_mut() {
-        let Some((client, session)) = &sighting.name else { continue };
+    for candidate in candidates.values_mut() {
+        let Some((client, session)) = &candidate.name else { continue };
         if let Some(known) = sessions::find(conn, client, session)? {
-            sighting.newest = sighting.newest.max(known.last_event_epoch);
+            candidate.newest = candidate.newest.max(known.last_event_epoch);
         }
     }
     Ok(())
 }
 
-/// Whether a worker is wanted, or only somebody who clears away, or neither.
-fn sort_in(
+/// Adds a session to `survey` if it needs a worker or has stale files.
+fn classify(
     paths: &Paths,
     conn: Option<&Connection>,
     key: String,
-    sighting: Sighting,
+    candidate: Candidate,
     survey: &mut Survey,
 ) -> store::Result<()> {
-    let found = probe::probe(paths, &key);
-    let Sighting { name, newest, queued, spooled } = sighting;
-    let reason = match found {
+    let worker = probe::probe(paths, &key);
+    let Candidate { name, newest, queued, spooled } = candidate;
+    let reason = match worker {
         WorkerState::Live { .. } => return Ok(()),
         WorkerState::Hung { .. } => Some(Reason::Hung),
         WorkerState::Stale { .. } | WorkerState::Absent if spooled => Some(Reason::Spooled),
@@ -194,7 +197,7 @@ fn sort_in(
         WorkerState::Stale { .. } => match (conn, &name) {
             (Some(conn), Some((client, session))) => {
                 match sessions::id_of(conn, client, session)? {
-                    Some(id) => accept::open_prompts(conn, id)?.any().then_some(Reason::Open),
+                    Some(id) => accept::open_prompts(conn, id)?.any().then_some(Reason::OpenPrompt),
                     None => None,
                 }
             }
@@ -206,7 +209,7 @@ fn sort_in(
         (Some(reason), Some((client, session))) => {
             survey.due.push(Due { key, client, session, reason, newest });
         }
-        // Whose it is cannot be told: it is left to its own next event.
+        // A worker cannot be started without the session's name. The session's next event does it.
         (Some(Reason::Hung), None) => {}
         (_, name) if cleanup::has_stale_files(paths, &key) => {
             survey.stale_files.push(StaleFiles { key, session: name.map(|(_, session)| session) });
@@ -216,12 +219,12 @@ fn sort_in(
     Ok(())
 }
 
-/// Whether spool or queue of a session still hold anything that is due.
-pub fn work_left(paths: &Paths, due: &Due) -> bool {
+/// Whether the session still has a spool or messages that may be claimed now.
+pub fn has_due_work(paths: &Paths, due: &Due) -> bool {
     if spool::exists(paths, &due.key) {
         return true;
     }
-    let Ok(Some(reader)) = Reader::open(paths, PATIENCE) else { return true };
+    let Ok(Some(reader)) = Reader::open(paths, STORE_TIMEOUT) else { return true };
     let now = clock::now_ms();
     let work = queue_admin::sessions_with_work(reader.connection(), None, now);
     work.is_ok_and(|work| {

@@ -1,8 +1,9 @@
-//! `memctl recover`: finishes what dead and hung workers left, by starting ordinary ones.
+//! `memctl recover`: finishes the work of dead and hung workers by starting ordinary workers.
 //!
-//! A session's start and a worker's birth ask a cheap question and start it; what is due, it
-//! alone decides ([`due`]). One on the machine, which goes on when it is asked meanwhile; two sessions at a time, the newest first. What
-//! needs no worker it does itself ([`cleanup`]). Nothing is discarded because it is old.
+//! SessionStart and each starting worker make a cheap check (`deliver::unfinished`) and start this
+//! process. It alone decides what is due ([`due`]). One recovery runs at a time. It starts workers for
+//! two sessions at a time, newest first, and does work that needs no worker itself ([`cleanup`]).
+//! It discards nothing because of its age.
 
 pub mod cleanup;
 pub mod due;
@@ -25,30 +26,30 @@ use crate::store::{self, LockWait, Store, quarantine};
 use crate::{log, spool, testpoint};
 use due::{Due, StaleFiles};
 
-/// Sessions at a time: a backend may be a model that fills the memory of a machine.
-const AT_ONCE: usize = 2;
+/// Workers that run at the same time. A backend may be a model that fills the machine's memory.
+const MAX_WORKERS: usize = 2;
 
-/// How long another may look at the lock, not hold it.
-const GLANCE: Duration = Duration::from_millis(50);
+/// Wait for the recovery lock. A probe of another process holds it only for a moment.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Between two looks at what is under way.
-const STEP: Duration = Duration::from_millis(50);
+/// Interval between two checks of the running workers.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A worker that nobody has seen after so long, the longest time it may be held back included,
-/// died at birth.
-const BORN: Duration = Duration::from_secs(6);
+/// A worker that has not held its lock after this time, plus `worker.hang_timeout`, died at startup.
+/// Includes the longest time that a starter is held back after crashes.
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Who is idle after so long has taken in and begun what there was.
-const SETTLED: Duration = Duration::from_secs(2);
+/// A worker that is idle after this time has drained the spool and claimed all due messages.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// How long one session may keep others waiting.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Longest time that one session keeps others waiting.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How long the store may be another's.
-const STORE: Duration = Duration::from_secs(30);
+/// Limit on waiting for the store lock.
+const STORE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// No recovery lives longer, whatever it waits for: the kernel ends it.
-const LAST_RESORT: u32 = 24 * 3600;
+/// The kernel ends a recovery after this many seconds.
+const ALARM_SECONDS: u32 = 24 * 3600;
 
 /// Runs `memctl recover`.
 pub fn run() -> Result<()> {
@@ -58,76 +59,77 @@ pub fn run() -> Result<()> {
         return Ok(());
     }
     settings.paths.create().context("data dir")?;
-    process::set_alarm(LAST_RESORT);
+    process::set_alarm(ALARM_SECONDS);
     process::set_name();
-    // Without a log it works all the same.
+    // Recovery works without a log too.
     let _ = log::init(&settings.paths.general_log(), LevelFilter::INFO);
     let lock = settings.paths.recover_lock();
-    let try_lock = || lock::acquire(&lock, Some(GLANCE)).context("recovery lock");
-    let mut held = try_lock()?;
-    if held.is_none() {
-        leave_word(&lock);
-        held = try_lock()?;
+    let try_lock = || lock::acquire(&lock, Some(LOCK_TIMEOUT)).context("recovery lock");
+    let mut guard = try_lock()?;
+    if guard.is_none() {
+        request_another_pass(&lock);
+        // The other recovery may have exited before it could see the request.
+        guard = try_lock()?;
     }
-    if held.is_some() {
+    if guard.is_some() {
         testpoint::at("recover.begun");
     }
-    while let Some(mine) = held.take() {
-        let word = last_word(&lock);
-        Recovery { settings: &settings, tried: BTreeSet::new(), under_way: Vec::new() }
+    while let Some(held) = guard.take() {
+        let last_request = requested_at(&lock);
+        Recovery { settings: &settings, tried: BTreeSet::new(), running: Vec::new() }
             .run()
             .context("store")?;
-        drop(mine);
-        // Looked at when the lock is free again: who leaves word after this finds it so.
-        if last_word(&lock) != word {
-            held = try_lock()?;
+        drop(held);
+        // Check after the release: a process that makes a request later finds the lock free.
+        if requested_at(&lock) != last_request {
+            guard = try_lock()?;
         }
     }
     Ok(())
 }
 
-/// Tells whoever recovers that it was asked for once more: he has tried some sessions already, and
-/// something may be due there now.
-fn leave_word(lock: &Path) {
+/// Asks the running recovery for another pass, by setting the lock file's modification time. The
+/// running pass may already have tried a session that has become due again.
+fn request_another_pass(lock: &Path) {
     let _ = File::open(lock).and_then(|file| file.set_modified(SystemTime::now()));
 }
 
-fn last_word(lock: &Path) -> Option<SystemTime> {
+fn requested_at(lock: &Path) -> Option<SystemTime> {
     fs::metadata(lock).and_then(|meta| meta.modified()).ok()
 }
 
+/// One pass over all sessions.
 struct Recovery<'a> {
     settings: &'a Settings,
-    /// Each session is tried once: what fails again is left to the next recovery.
+    /// Keys of sessions that this pass has tried. A session that fails again waits for the next pass.
     tried: BTreeSet<String>,
-    under_way: Vec<Started>,
+    running: Vec<StartedWorker>,
 }
 
-/// A worker that was started.
-struct Started {
+struct StartedWorker {
     due: Due,
-    at: Instant,
-    /// A worker has answered, this one or one that an event had started.
-    lived: bool,
+    started_at: Instant,
+    /// A worker of the session has replied: this one, or one that an event started.
+    seen_live: bool,
 }
 
 impl Recovery<'_> {
-    /// Until nothing is due that has not been tried.
+    /// Runs until every due session has been tried.
     fn run(mut self) -> store::Result<()> {
         loop {
-            let changed = self.begin()?;
-            if self.under_way.is_empty() && !changed {
+            let changed = self.survey_and_start()?;
+            if self.running.is_empty() && !changed {
                 return Ok(());
             }
-            while !self.under_way.is_empty() && !self.any_over() {
-                pause(STEP);
+            while !self.running.is_empty() && !self.remove_finished() {
+                pause(POLL_INTERVAL);
             }
         }
     }
 
-    /// Looks around, does what needs no worker, and starts workers on free seats. Whether that
-    /// may have made something due.
-    fn begin(&mut self) -> store::Result<bool> {
+    /// Surveys all sessions, does the work that needs no worker, and starts workers up to
+    /// [`MAX_WORKERS`]. Returns whether it ended a session, which can make that session due.
+    fn survey_and_start(&mut self) -> store::Result<bool> {
         let now = clock::now_ms();
         let paths = &self.settings.paths;
         let before = now - unfinished::STALE_AFTER.as_millis() as i64;
@@ -136,86 +138,86 @@ impl Recovery<'_> {
         let mut changed = false;
         for session in &survey.inactive {
             if cleanup::end_inactive(paths, &mut store, session, before, now)? {
-                tracing::info!(session = session.content_session_id, "ended, silent for long");
+                tracing::info!(session = session.content_session_id, "ended an inactive session");
                 changed = true;
             }
         }
-        // A child that is forked must have no connection.
+        // A forked child must not inherit a database connection.
         drop(store);
         for StaleFiles { key, .. } in survey.stale_files {
             if cleanup::remove_stale_files(paths, &key).is_ok_and(|removed| removed) {
-                tracing::info!(key, "removed what a dead worker left behind");
+                tracing::info!(key, "removed files of a dead worker");
             }
             if !spool::exists(paths, &key) {
                 self.tried.insert(key);
             }
         }
-        let free = AT_ONCE.saturating_sub(self.under_way.len());
-        for due in survey.due.into_iter().take(free) {
+        let n_free = MAX_WORKERS.saturating_sub(self.running.len());
+        for due in survey.due.into_iter().take(n_free) {
             tracing::info!(client = due.client, session = due.session, "{}", due.reason);
             self.tried.insert(due.key.clone());
             match launch::start_recovery_worker(self.settings, &due.client, &due.session) {
                 Ok(()) => {
                     testpoint::at("recover.started");
-                    let at = Instant::now();
-                    self.under_way.push(Started { due, at, lived: false });
+                    let started_at = Instant::now();
+                    self.running.push(StartedWorker { due, started_at, seen_live: false });
                 }
-                Err(e) => tracing::warn!("no worker could be started: {e}"),
+                Err(e) => tracing::warn!("cannot start a worker: {e}"),
             }
         }
         Ok(changed)
     }
 
-    /// Whether a seat has come free.
-    fn any_over(&mut self) -> bool {
-        let (settings, n) = (self.settings, self.under_way.len());
-        self.under_way.retain_mut(|started| !started.over(settings));
-        self.under_way.len() < n
+    /// Removes finished workers from the list. Returns whether there were any.
+    fn remove_finished(&mut self) -> bool {
+        let (settings, n) = (self.settings, self.running.len());
+        self.running.retain_mut(|worker| !worker.is_finished(settings));
+        self.running.len() < n
     }
 }
 
-impl Started {
-    /// The worker has gone, or has nothing left to do but to serve what is open.
-    fn over(&mut self, settings: &Settings) -> bool {
-        let path = settings.paths.session_lock(&self.due.key);
-        let state = lock::probe(&path).unwrap_or(LockState::Held);
-        let waited = self.at.elapsed();
-        if state != LockState::Held {
-            let born = BORN + settings.config.worker.hang_timeout;
-            let done = || state == LockState::Absent && !self.work_left(settings);
-            return self.lived || waited > born || done();
+impl StartedWorker {
+    /// Whether the worker has exited, or has no due work left and only serves open prompts.
+    fn is_finished(&mut self, settings: &Settings) -> bool {
+        let lock_path = settings.paths.session_lock(&self.due.key);
+        let lock = lock::probe(&lock_path).unwrap_or(LockState::Held);
+        let elapsed = self.started_at.elapsed();
+        if lock != LockState::Held {
+            let startup_timeout = STARTUP_TIMEOUT + settings.config.worker.hang_timeout;
+            let is_done = || lock == LockState::Absent && !self.has_due_work(settings);
+            return self.seen_live || elapsed > startup_timeout || is_done();
         }
-        let found = probe::probe(&settings.paths, &self.due.key);
-        self.lived |= matches!(found, WorkerState::Live { .. });
-        if waited > PATIENCE {
-            tracing::warn!(session = self.due.session, "waited for no longer");
+        let worker = probe::probe(&settings.paths, &self.due.key);
+        self.seen_live |= matches!(worker, WorkerState::Live { .. });
+        if elapsed > SESSION_TIMEOUT {
+            tracing::warn!(session = self.due.session, "stopped waiting for a worker");
             return true;
         }
-        // It has done what it could, and waits for the end of a turn.
-        let idle = matches!(found, WorkerState::Live { status, .. } if status.doing == "idle");
-        self.lived && (waited > SETTLED && idle || !self.work_left(settings))
+        // An idle worker has done what it can and waits for the end of a turn.
+        let idle = matches!(worker, WorkerState::Live { status, .. } if status.doing == "idle");
+        self.seen_live && (elapsed > SETTLE_TIME && idle || !self.has_due_work(settings))
     }
 
-    fn work_left(&self, settings: &Settings) -> bool {
-        due::work_left(&settings.paths, &self.due)
+    fn has_due_work(&self, settings: &Settings) -> bool {
+        due::has_due_work(&settings.paths, &self.due)
     }
 }
 
-/// The store, whole: a damaged one is set aside.
+/// Opens the store. Quarantines a damaged database and opens a new one.
 fn open(settings: &Settings, now: i64) -> store::Result<Store> {
-    let patience = LockWait::Within(STORE);
-    match Store::open_within(&settings.paths, patience) {
+    let wait = LockWait::Within(STORE_TIMEOUT);
+    match Store::open_within(&settings.paths, wait) {
         Err(e) if e.is_corruption() => {
-            if let Some(place) = quarantine::replace_damaged(&settings.paths, patience, now)? {
-                tracing::warn!("the database is damaged and was set aside: {}", place.display());
+            if let Some(dir) = quarantine::replace_damaged(&settings.paths, wait, now)? {
+                tracing::warn!("the database is damaged and was moved to {}", dir.display());
             }
-            Store::open_within(&settings.paths, patience)
+            Store::open_within(&settings.paths, wait)
         }
         opened => opened,
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "another process's lock has no event to wait for")]
+#[expect(clippy::disallowed_methods, reason = "another process's lock cannot be waited for here")]
 fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,44 +1,45 @@
-//! The spool into the store: by the session's worker at birth, when it is rung and before it
-//! leaves, and by whoever recovers a session.
+//! Drains a spool into the store. The session's worker does this at startup, when it is woken and
+//! before it shuts down. Commands and recovery do it for sessions without a worker.
 //!
-//! The store lock is held from the first reading to the last unlink: two who take in at once
-//! would otherwise unlink what the other has not committed.
+//! The store lock is held from the first read to the last unlink. Otherwise one of two processes that
+//! drain the same spool could unlink a file that the other has not committed.
+
+use std::time::Duration;
+
+use memctl_proto::event::Process;
+use memctl_proto::{Event, Kind};
 
 use super::SpoolFile;
 use crate::paths::{Paths, session_key};
 use crate::store::accept::accept;
 use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
-use std::time::Duration;
 
-use memctl_proto::event::Process;
-use memctl_proto::{Event, Kind};
-
-/// At most so many events in one transaction.
+/// Events per transaction.
 const PIECE: usize = 500;
 
-/// What was drained in.
+/// The result of a drain.
 #[derive(Debug, Default)]
 pub struct Drained {
-    /// Events that the store did not know.
+    /// Kinds of the events that were new to the store.
     pub kinds: Vec<Kind>,
-    /// The client's processes that these name.
+    /// Client processes that these events name.
     pub clients: Vec<Process>,
-    /// Files that held an event, known or not.
+    /// Number of files that held an event, new or not.
     pub events: usize,
-    /// Files that could not be read, or whose event the store refused: set aside.
+    /// Number of files that went to the dead-letter directory: unreadable, or refused by the store.
     pub dead: usize,
 }
 
-/// Takes in all that the session has spooled and removes its folders.
+/// Drains the session's whole spool and removes its directories.
 ///
-/// Events of another session, and those that lay here longer than `keep`, whose ids the store may
-/// have forgotten, are set aside.
+/// Two kinds of files go to the dead-letter directory instead: events of another session, and files
+/// older than `keep`, because the store may have forgotten their ids and would accept them again.
 ///
-/// Each transaction goes through `fence`: a session that is another's is left to it.
+/// Each transaction checks `fence` first, and fails if another worker owns the session.
 ///
 /// # Errors
-/// What the store says; nothing is unlinked that is not committed.
+/// Errors of the store. No file is unlinked before its event is committed.
 pub fn drain(
     store: &mut Store,
     paths: &Paths,
@@ -56,18 +57,18 @@ pub fn drain(
                 testpoint::at("take_in.removed");
                 return Ok(());
             }
-            let fits = |file: &SpoolFile| {
+            let is_valid = |file: &SpoolFile| {
                 let event = file.event.as_ref();
                 event.is_ok_and(|e| session_key(&e.client, &e.session) == key) && file.age < keep
             };
-            let (good, bad): (Vec<_>, Vec<_>) = files.into_iter().partition(fits);
-            for file in bad {
+            let (valid, invalid): (Vec<_>, Vec<_>) = files.into_iter().partition(is_valid);
+            for file in invalid {
                 drained.dead += 1;
                 super::quarantine(paths, &file.path)?;
             }
-            commit(locked, paths, &good, fence, now, &mut drained)?;
+            commit(locked, paths, &valid, fence, now, &mut drained)?;
             testpoint::at("take_in.committed");
-            for file in &good {
+            for file in &valid {
                 super::remove(&file.path)?;
                 testpoint::at("take_in.unlinked");
             }
@@ -85,20 +86,20 @@ fn commit(
     drained: &mut Drained,
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
-    let all = locked.fenced(fence, now, |tx, _| {
-        let accepted = |event: &Event| Ok(accept(tx, event, now)?.duplicate);
-        events().map(accepted).collect::<store::Result<Vec<_>>>()
+    let result = locked.fenced(fence, now, |tx, _| {
+        let is_duplicate = |event: &Event| Ok(accept(tx, event, now)?.duplicate);
+        events().map(is_duplicate).collect::<store::Result<Vec<_>>>()
     });
-    match all {
-        Ok(accepted) => {
-            drained.events += accepted.len();
-            for (event, _) in events().zip(accepted).filter(|(_, known)| !known) {
+    match result {
+        Ok(duplicates) => {
+            drained.events += duplicates.len();
+            for (event, _) in events().zip(duplicates).filter(|(_, duplicate)| !duplicate) {
                 drained.kinds.push(event.kind);
                 drained.clients.extend(event.process);
             }
             Ok(())
         }
-        // One event that the store chokes on must not hold up all behind it.
+        // One event that the store refuses must not block the events behind it: commit them singly.
         Err(StoreError::Bug(_)) if files.len() > 1 => files
             .iter()
             .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), fence, now, drained)),

@@ -1,10 +1,10 @@
-//! The session's mailbox on disk, for when nobody answers the socket: a folder with one file per
-//! event, named by number, as a Maildir does it.
+//! A session's on-disk queue for events that no worker accepted: a directory with one numbered file
+//! per event, as in a Maildir.
 //!
-//! Hooks put ([`put`]), whoever owns the session takes in ([`take_in`]). There is no lock, so
-//! nobody who hangs stops a hook; and no torn event, since a name appears only with the whole
-//! file. Where the data dir cannot be written a second place beside the sockets is used; what
-//! lies there can only be younger.
+//! Hooks add files ([`put`]). The holder of the session lock drains them ([`drain`]). The spool has
+//! no lock, so a hanging process never blocks a hook. No file is torn, because a file gets its name
+//! only when it is complete. If the data directory cannot be written, hooks use a fallback location
+//! beside the sockets. Its events are always newer than those of the data directory.
 
 pub mod drain;
 mod location;
@@ -23,92 +23,94 @@ use crate::process;
 use location::{Location, locations};
 pub use location::{create_fallback, fallback_is_ours};
 
-/// Temporary files older than this belong to nobody who lives.
-const ABANDONED: Duration = Duration::from_secs(60);
+/// Temporary files older than this belong to hooks that died.
+const TMP_MAX_AGE: Duration = Duration::from_secs(60);
 
-/// So many losses can be counted on a full disk.
-const COUNTED: i64 = 4096;
+/// Losses that can be counted on a full disk, in bytes of preallocated space.
+const LOSS_RESERVE: i64 = 4096;
 
-/// Files that are thrown away in one go.
-const DISCARDED: usize = 500;
+/// Files that [`discard`] reads at a time.
+const DISCARD_BATCH: usize = 500;
 
-/// Whether anything of the session is spooled: a `stat` at each of the two places.
+/// Whether the session has a spool: one `stat` at each location.
 pub fn exists(paths: &Paths, key: &str) -> bool {
-    locations(paths, key).iter().any(|place| place.folder.exists())
+    locations(paths, key).iter().any(|location| location.dir.exists())
 }
 
-/// What became of an event's texts.
+/// Whether an event was stored with its texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     Whole,
-    /// The spool has `max` events or more: this one is kept without its texts.
+    /// The spool has at least `max` events, so the event is stored without its texts.
     WithoutText,
 }
 
-/// Puts an event into the session's spool; when this returns `Ok` it is on the disk.
+/// Adds an event to the session's spool. When this returns `Ok`, the event is on disk.
 ///
 /// # Errors
-/// Why the last place that was tried could not take it; the event is kept nowhere.
+/// Why the last location that was tried did not take the event. The event is stored nowhere.
 pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Put> {
-    let places = locations(paths, key);
-    let second_is_younger = places.iter().skip(1).any(|place| place.folder.exists());
-    let full = || io::Error::other(format!("{max} events and more are spooled"));
-    if !second_is_younger && let Ok(put) = places[0].put(event, max) {
-        // Full by our own count: there is no second helping.
+    let locations = locations(paths, key);
+    // Events in the fallback location are newer, so later events must go there too.
+    let fallback_in_use = locations.iter().skip(1).any(|location| location.dir.exists());
+    let full = || io::Error::other(format!("the spool has more than {max} events (spool.max)"));
+    if !fallback_in_use && let Ok(put) = locations[0].put(event, max) {
+        // A spool at its limit does not continue in the fallback location.
         return put.ok_or_else(full);
     }
     Location::fallback(paths, key)?.put(event, max)?.ok_or_else(full)
 }
 
-/// A file of the spool and what it says.
+/// A file of a spool, and its event.
 pub struct SpoolFile {
     pub path: PathBuf,
-    /// Or why it says nothing.
+    /// The event, or why the file cannot be read as one.
     pub event: Result<Event, String>,
-    /// How long it has been here.
+    /// Time since the file was written.
     pub age: Duration,
 }
 
-/// What the session has spooled, oldest first, at most `n`: the first place before the second.
+/// Reads the oldest files of the session's spool, at most `n`, all from one location. The fallback
+/// location is read when the first one is empty. Quarantines files with foreign names.
 ///
 /// # Errors
-/// When what is there cannot be read just now.
+/// When a directory or file cannot be read.
 pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<SpoolFile>> {
-    for place in locations(paths, key) {
-        for foreign in place.foreign()? {
+    for location in locations(paths, key) {
+        for foreign in location.foreign_files()? {
             quarantine(paths, &foreign)?;
         }
-        let found = place.files()?;
-        if !found.is_empty() {
-            return found.into_iter().take(n).map(read_file).collect();
+        let files = location.files()?;
+        if !files.is_empty() {
+            return files.into_iter().take(n).map(read_file).collect();
         }
     }
     Ok(Vec::new())
 }
 
-/// The oldest event that can be read, which says whose spool it is. Changes nothing.
+/// Returns the oldest readable event, which names the session. Changes nothing.
 pub fn first(paths: &Paths, key: &str) -> Option<Event> {
-    locations(paths, key).iter().find_map(|place| {
-        let found = place.files().unwrap_or_default();
-        found.into_iter().find_map(|path| read_file(path).ok()?.event.ok())
+    locations(paths, key).iter().find_map(|location| {
+        let files = location.files().unwrap_or_default();
+        files.into_iter().find_map(|path| read_file(path).ok()?.event.ok())
     })
 }
 
 /// # Errors
-/// What has nothing to do with what the file says: that it cannot be opened or read.
+/// When the file cannot be opened or read. Malformed content is not an error here.
 fn read_file(path: PathBuf) -> io::Result<SpoolFile> {
     let age = age(&fs::metadata(&path)?);
     let event = String::from_utf8(fs::read(&path)?)
         .map_err(|e| e.to_string())
         .and_then(|text| Event::from_json(&text).map_err(|e| e.to_string()))
         .and_then(|event| match event.kind {
-            Kind::Unknown => Err("an event of a kind this version does not know".into()),
+            Kind::Unknown => Err("an event of a kind that this version does not know".into()),
             _ => Ok(event),
         });
     Ok(SpoolFile { path, event, age })
 }
 
-/// Takes a file that is in the store out of the spool.
+/// Removes a file whose event is in the store. A missing file is not an error.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
@@ -116,20 +118,21 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Throws away what the session had spooled until `before` (milliseconds since the epoch), also
-/// what was set aside of it. The caller holds the store lock, or it could be being drained in. How
-/// many events.
+/// Deletes the session's spooled events up to `before` (milliseconds since the epoch) and its dead
+/// letters. Returns their number. The caller holds the store lock, so that no other process drains
+/// the spool meanwhile.
 pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
-    let ours = |event: &Event| session_key(&event.client, &event.session) == key;
-    let mut n_gone = 0;
+    let is_ours = |event: &Event| session_key(&event.client, &event.session) == key;
+    let mut n_deleted = 0;
     loop {
-        let files = read(paths, key, DISCARDED)?;
-        let old = |file: &&SpoolFile| file.event.as_ref().is_ok_and(|e| ours(e) && e.at <= before);
+        let files = read(paths, key, DISCARD_BATCH)?;
+        let old =
+            |file: &&SpoolFile| file.event.as_ref().is_ok_and(|e| is_ours(e) && e.at <= before);
         let old: Vec<&SpoolFile> = files.iter().filter(old).collect();
         for file in &old {
             remove(&file.path)?;
         }
-        n_gone += old.len() as u64;
+        n_deleted += old.len() as u64;
         if old.is_empty() {
             break;
         }
@@ -138,45 +141,45 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
         remove_dirs(paths, key)?;
     }
     for entry in fs::read_dir(paths.dead_letters()).into_iter().flatten().flatten() {
-        if read_file(entry.path()).is_ok_and(|file| file.event.is_ok_and(|event| ours(&event))) {
+        if read_file(entry.path()).is_ok_and(|file| file.event.is_ok_and(|event| is_ours(&event))) {
             remove(&entry.path())?;
-            n_gone += 1;
+            n_deleted += 1;
         }
     }
-    Ok(n_gone)
+    Ok(n_deleted)
 }
 
-/// Sets a file aside that cannot be drained in. It is never thrown away: where it cannot be moved
-/// or copied it stays.
+/// Moves a file that cannot be drained to the dead-letter directory. A file that can be neither moved
+/// nor copied stays in the spool.
 pub fn quarantine(paths: &Paths, path: &Path) -> io::Result<()> {
     make_dir(&paths.dead_letters())?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let grave = paths.dead_letters().join(format!("{}-{name}", Uuid::now_v7()));
-    match fs::rename(path, &grave) {
+    let dead_letter = paths.dead_letters().join(format!("{}-{name}", Uuid::now_v7()));
+    match fs::rename(path, &dead_letter) {
         Err(e) if e.kind() == ErrorKind::CrossesDevices => {
-            fs::copy(path, &grave)?;
-            fs::File::open(&grave)?.sync_all()?;
+            fs::copy(path, &dead_letter)?;
+            fs::File::open(&dead_letter)?.sync_all()?;
             remove(path)
         }
-        done => done,
+        result => result,
     }
 }
 
-/// Removes the session's folders. `false`: something has come in meanwhile.
+/// Removes the session's directories. `false` if one is not empty, because a hook added a file.
 pub fn remove_dirs(paths: &Paths, key: &str) -> io::Result<bool> {
-    let mut gone = true;
-    for place in locations(paths, key) {
-        match fs::remove_dir(&place.folder) {
+    let mut all_removed = true;
+    for location in locations(paths, key) {
+        match fs::remove_dir(&location.dir) {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => gone = false,
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => all_removed = false,
             Err(e) => return Err(e),
         }
     }
-    Ok(gone)
+    Ok(all_removed)
 }
 
-/// Keys of the sessions that have a spool.
+/// Returns the keys of all sessions that have a spool.
 pub fn keys(paths: &Paths) -> Vec<String> {
     let mut keys = Vec::new();
     for dir in dirs(paths) {
@@ -190,18 +193,18 @@ pub fn keys(paths: &Paths) -> Vec<String> {
     keys
 }
 
-/// The directories that hold spools and are ours.
+/// The directories that contain spools: the first location, and the fallback if it is private.
 fn dirs(paths: &Paths) -> Vec<PathBuf> {
-    let second = fallback_is_ours(paths).then(|| paths.fallback_dir());
-    [paths.spools()].into_iter().chain(second).collect()
+    let fallback = fallback_is_ours(paths).then(|| paths.fallback_dir());
+    [paths.spools()].into_iter().chain(fallback).collect()
 }
 
-/// How many files were set aside.
+/// Number of files in the dead-letter directory.
 pub fn dead_letters(paths: &Paths) -> u64 {
     fs::read_dir(paths.dead_letters()).into_iter().flatten().count() as u64
 }
 
-/// Whether events wait in the second place, which does not survive every power cut.
+/// Whether the fallback location holds a spool. It may not survive a power failure.
 pub fn fallback_in_use(paths: &Paths) -> bool {
     dirs(paths).iter().skip(1).any(|dir| {
         fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| {
@@ -210,15 +213,15 @@ pub fn fallback_in_use(paths: &Paths) -> bool {
     })
 }
 
-/// Removes temporary files of hooks that were killed while they wrote.
+/// Removes temporary files of hooks that were killed while writing.
 pub fn remove_stale_tmp(paths: &Paths) {
-    let second = fallback_is_ours(paths).then(|| paths.fallback_spool_tmp());
-    for dir in [paths.spool_tmp()].into_iter().chain(second) {
+    let fallback = fallback_is_ours(paths).then(|| paths.fallback_spool_tmp());
+    for dir in [paths.spool_tmp()].into_iter().chain(fallback) {
         if fs::symlink_metadata(&dir).is_ok_and(|meta| !meta.is_dir()) {
             continue;
         }
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.metadata().is_ok_and(|meta| age(&meta) > ABANDONED) {
+            if entry.metadata().is_ok_and(|meta| age(&meta) > TMP_MAX_AGE) {
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -230,8 +233,8 @@ fn age(meta: &fs::Metadata) -> Duration {
     SystemTime::now().duration_since(written).unwrap_or_default()
 }
 
-/// Counts an event that could be kept nowhere: a byte in the data dir, else beside the second
-/// spools.
+/// Counts a lost event: appends a byte to a file in the data directory, else to one in the fallback
+/// location.
 pub fn count_lost(paths: &Paths) {
     let append = |path: PathBuf| {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
@@ -241,20 +244,20 @@ pub fn count_lost(paths: &Paths) {
     }
 }
 
-/// Keeps room on the disk for counting losses, which come when it is full.
+/// Preallocates space for the loss counter, because losses occur when the disk is full.
 pub fn reserve_loss_counter(paths: &Paths) {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(paths.lost_events());
     if let Ok(file) = file
         && file.metadata().is_ok_and(|meta| meta.blocks() == 0)
     {
-        let _ = process::preallocate(&file, COUNTED);
+        let _ = process::preallocate(&file, LOSS_RESERVE);
     }
 }
 
-/// How many events were lost since the data dir was made.
+/// Number of events lost since the data directory was created.
 pub fn lost(paths: &Paths) -> u64 {
-    let second = fallback_is_ours(paths).then(|| paths.fallback_lost_events());
-    let files = [paths.lost_events()].into_iter().chain(second);
+    let fallback = fallback_is_ours(paths).then(|| paths.fallback_lost_events());
+    let files = [paths.lost_events()].into_iter().chain(fallback);
     files.filter_map(|p| Some(fs::metadata(p).ok()?.len())).sum()
 }
 
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_the_order_of_putting() {
+    fn files_are_read_in_the_order_of_put() {
         let w = world();
         assert!(!exists(&w.paths, &w.key));
         for n in 0..12 {
@@ -303,7 +306,7 @@ mod tests {
         }
         assert!(exists(&w.paths, &w.key));
         assert_eq!(texts(&w), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
-        // What is drained out leaves its number unused while others stand behind it.
+        // A removed file's number is not reused while later files exist.
         remove(&read(&w.paths, &w.key, 1).unwrap()[0].path).unwrap();
         put(&w.paths, &w.key, &event("last"), 100).unwrap();
         assert_eq!(texts(&w).last().unwrap(), "last");
@@ -323,10 +326,10 @@ mod tests {
     }
 
     #[test]
-    fn the_second_place_takes_over_and_stays_the_younger() {
+    fn the_fallback_location_keeps_the_newer_events() {
         let w = world();
         put(&w.paths, &w.key, &event("first"), 10).unwrap();
-        // A file in the folder's way, as no permission stops root.
+        // A file in place of the directory. Permissions would not stop root.
         fs::rename(w.paths.spools(), w.paths.data().join("away")).unwrap();
         fs::write(w.paths.spools(), "").unwrap();
         put(&w.paths, &w.key, &event("second"), 10).unwrap();
@@ -340,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_event_is_told_apart_and_set_aside() {
+    fn a_malformed_file_and_a_foreign_name_are_quarantined() {
         let w = world();
         put(&w.paths, &w.key, &event("x"), 10).unwrap();
         fs::write(w.paths.spool(&w.key).join("0000000002.json"), "{").unwrap();
@@ -353,9 +356,9 @@ mod tests {
         assert_eq!(dead_letters(&w.paths), 2);
     }
 
-    /// Folders come and go under the hooks, and what is put meanwhile is never drained for rubbish.
+    /// The drain removes directories while hooks add files. No event is lost or quarantined.
     #[test]
-    fn what_is_put_while_the_folder_goes_away_is_read() {
+    fn events_put_while_the_directory_is_removed_are_read() {
         let w = world();
         let mut n_read = 0;
         std::thread::scope(|scope| {
@@ -372,12 +375,12 @@ mod tests {
                 }
             }
         });
-        assert_eq!((n_read, dead_letters(&w.paths)), (800, 0), "read, and set aside");
+        assert_eq!((n_read, dead_letters(&w.paths)), (800, 0), "(read, quarantined)");
         assert!(!fallback_in_use(&w.paths));
     }
 
     #[test]
-    fn hooks_at_once_each_get_a_number() {
+    fn concurrent_hooks_get_distinct_numbers() {
         let w = world();
         std::thread::scope(|scope| {
             for t in 0..8 {
@@ -398,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_put_in_our_second_place_is_not_looked_at() {
+    fn a_linked_fallback_location_is_ignored() {
         let w = world();
         let victim = w.paths.data().join("victim");
         fs::create_dir(&victim).unwrap();
@@ -414,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_spooled_before_the_data_dir_was_there_is_found() {
+    fn events_spooled_before_the_data_dir_exists_are_found() {
         let dir = tempfile::tempdir().unwrap();
         let roots = Roots {
             data_dir: Some(dir.path().join("data").into()),

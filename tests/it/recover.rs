@@ -170,7 +170,7 @@ fn what_is_asked_for_while_another_recovers_is_done_by_it() {
     w.set("MEMCTL_TESTPOINT", &format!("worker.completing#1=pause:{}", paused.display()));
     let mut first = w.spawn(&["recover"]);
     until("it has tried the one, and waits for the other", || {
-        let tried = w.logs().contains("removed what a dead worker left behind");
+        let tried = w.logs().contains("removed files of a dead worker");
         (tried && paused.exists()).then_some(()).ok_or_else(|| w.logs())
     });
     w.set("MEMCTL_TESTPOINT", "");
