@@ -1,5 +1,5 @@
-//! What `memctl --version` says of its making: the commit, its date, the profile and the target.
-//! Nothing of the machine or of the hour goes in, so that the same sources give the same binary.
+//! Sets the build information in `memctl --version`: commit, commit date, profile and target. It
+//! contains nothing about the machine or the time, so builds are reproducible.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,16 +7,16 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // Sources without their repository may lie inside another one.
+    // Without its own .git directory the source tree may be inside another repository.
     let repository = root.join(".git").exists();
     let git = |args: &[&str]| if repository { git(root, args) } else { None };
     let commit = git(&["log", "-1", "--format=%h %cs", "--abbrev=12"]);
-    say("MEMCTL_COMMIT", &commit.unwrap_or_else(|| "unknown commit".into()));
-    say("MEMCTL_PROFILE", &profile());
-    say("MEMCTL_TARGET", &variable("TARGET"));
+    set("MEMCTL_COMMIT", &commit.unwrap_or_else(|| "unknown commit".into()));
+    set("MEMCTL_PROFILE", &profile());
+    set("MEMCTL_TARGET", &variable("TARGET"));
 
-    // Cargo runs us again at every build when a file we name is missing: where the branch is
-    // packed its folder is named, in which the next commit puts it.
+    // Cargo reruns the script on every build if a watched file is missing. If the branch's ref is
+    // packed, watch its directory, where the next commit creates the ref.
     let file = |name: &str| git(&["rev-parse", "--git-path", name]).map(|path| root.join(path));
     let branch = git(&["symbolic-ref", "-q", "HEAD"]).and_then(|branch| file(&branch));
     let branch = branch.map(|path| if path.exists() { path } else { parent(&path) });
@@ -25,7 +25,7 @@ fn main() {
     }
 }
 
-fn say(name: &str, value: &str) {
+fn set(name: &str, value: &str) {
     println!("cargo::rustc-env={name}={value}");
 }
 
@@ -35,7 +35,7 @@ fn git(root: &Path, args: &[&str]) -> Option<String> {
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
-/// `PROFILE` knows only debug and release; the folder of the build is called as the profile is.
+/// The profile, from the name of the build directory. `PROFILE` is only debug or release.
 fn profile() -> String {
     let out = PathBuf::from(variable("OUT_DIR"));
     let folder = out.ancestors().nth(3).and_then(Path::file_name).and_then(|name| name.to_str());
@@ -50,7 +50,10 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_owned()
 }
 
-#[expect(clippy::disallowed_methods, reason = "cargo speaks to a build script in no other way")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo passes values to a build script in the environment"
+)]
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }

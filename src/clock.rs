@@ -1,35 +1,35 @@
-//! The wall clock. It dates what is stored and orders nothing; waits go by monotonic time.
+//! The wall clock. It provides timestamps only; timeouts use monotonic time.
 //!
-//! In debug builds `MEMCTL_TESTCLOCK` sets it ahead by so many milliseconds, or back; or it names a
-//! file that says so, and is read each time, for clocks are set while processes run.
+//! In debug builds `MEMCTL_TESTCLOCK` is an offset in milliseconds, or the path of a file with the
+//! offset. The file is read on each call, so a test can change the clock of a running process.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the epoch.
 pub fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-    now.saturating_add(ahead())
+    now.saturating_add(test_offset())
 }
 
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-fn ahead() -> i64 {
+fn test_offset() -> i64 {
     0
 }
 
 #[cfg(debug_assertions)]
-fn ahead() -> i64 {
+fn test_offset() -> i64 {
     use std::sync::OnceLock;
 
-    static SAID: OnceLock<Option<String>> = OnceLock::new();
-    let said = SAID.get_or_init(|| {
-        let said = crate::config::process_env("MEMCTL_TESTCLOCK")?;
-        Some(said.into_string().expect("milliseconds or a path"))
+    static VARIABLE: OnceLock<Option<String>> = OnceLock::new();
+    let variable = VARIABLE.get_or_init(|| {
+        let value = crate::config::process_env("MEMCTL_TESTCLOCK")?;
+        Some(value.into_string().expect("milliseconds or a path"))
     });
-    let Some(said) = said else { return 0 };
-    match said.strip_prefix('/') {
-        // Until somebody has set it, the clock is right.
-        Some(_) => std::fs::read_to_string(said).map_or(0, |ms| ms.trim().parse().unwrap_or(0)),
-        None => said.parse().expect("milliseconds"),
+    let Some(value) = variable else { return 0 };
+    match value.strip_prefix('/') {
+        // A missing file means no offset.
+        Some(_) => std::fs::read_to_string(value).map_or(0, |ms| ms.trim().parse().unwrap_or(0)),
+        None => value.parse().expect("milliseconds"),
     }
 }

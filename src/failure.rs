@@ -1,8 +1,8 @@
-//! What goes wrong at the terminal: a sentence, its cause, what to do about it, an exit code.
+//! Errors of the command line: a message, hints and an exit code.
 
 use std::fmt::Display;
 
-/// A command failed. Printed by `main` alone.
+/// Why a command failed. Only `ctl::exit` prints it.
 #[derive(Debug)]
 pub struct Failure {
     kind: Kind,
@@ -12,27 +12,27 @@ pub struct Failure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The command could not do what was asked.
+    /// The command failed.
     Failed,
-    /// What was asked makes no sense.
+    /// The arguments are invalid.
     Usage,
-    /// Whoever read our output has gone.
+    /// The reader of stdout is gone.
     BrokenPipe,
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// The command could not do its work: exit code 1.
+/// The command failed: exit code 1.
 pub fn failed(message: impl Display) -> Failure {
     Failure { kind: Kind::Failed, message: message.to_string(), hints: Vec::new() }
 }
 
-/// The words of the command do not make sense here: exit code 2.
+/// The arguments are invalid: exit code 2.
 pub fn usage(message: impl Display) -> Failure {
     Failure { kind: Kind::Usage, message: message.to_string(), hints: Vec::new() }
 }
 
-/// The reader of our output has gone: not worth a word.
+/// The reader of stdout is gone. Nothing is printed and the exit code is 0.
 pub fn broken_pipe() -> Failure {
     Failure { kind: Kind::BrokenPipe, message: "broken pipe".into(), hints: Vec::new() }
 }
@@ -42,7 +42,11 @@ impl Failure {
         self.kind == Kind::BrokenPipe
     }
 
-    /// What the reader can do about it.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// Adds what the user can do about it.
     pub fn hint(mut self, hint: impl Display) -> Failure {
         self.hints.push(hint.to_string());
         self
@@ -57,23 +61,20 @@ impl Failure {
     }
 }
 
+/// The message without its hints.
 impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "memctl: {}", self.message)?;
-        for hint in &self.hints {
-            write!(f, "\n  hint: {hint}")?;
-        }
-        Ok(())
+        f.write_str(&self.message)
     }
 }
 
-/// Says what was being done when an error came.
+/// Adds what failed to an error: `cannot open /x: permission denied`.
 pub trait Context<T> {
-    fn context(self, doing: impl Display) -> Result<T>;
+    fn context(self, what: impl Display) -> Result<T>;
 }
 
 impl<T, E: Display> Context<T> for std::result::Result<T, E> {
-    fn context(self, doing: impl Display) -> Result<T> {
-        self.map_err(|e| failed(format!("{doing}: {e}")))
+    fn context(self, what: impl Display) -> Result<T> {
+        self.map_err(|e| failed(format!("{what}: {e}")))
     }
 }

@@ -1,13 +1,13 @@
-//! The log: one file per session, and one for what belongs to none. It holds ids, kinds, sizes
-//! and errors, never text of a user, an assistant or a tool.
+//! Log files: one per session, and `memctl.log` for messages without a session. Logs hold ids, kinds,
+//! sizes and errors, never the text of a user, an assistant or a tool.
 //!
 //! ```text
 //! 2026-11-24T21:09:00.123Z  WARN 4711 what happened name=value
 //! ```
 //!
-//! Time in UTC, level, pid. A worker writes through `tracing`, a hook through [`append()`], which
-//! costs it an open and a write when there is something to say. A line is one write to a file
-//! opened for appending, so lines of several processes do not mix.
+//! The fields are the time in UTC, the level and the pid. Workers log through `tracing`. Hooks call
+//! [`append()`], which costs one open and one write per message. Each line is a single write in
+//! append mode, so lines of several processes do not interleave.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -25,13 +25,13 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// A longer message is cut: no error is worth more, and foreign text has no place here.
+/// Longer messages are truncated.
 const MAX_MESSAGE: usize = 2048;
 
-/// Sends this process's `tracing` events of `verbosity` and above to the file at `path`.
+/// Writes the `tracing` events of this process to `path`.
 ///
 /// # Errors
-/// When the file cannot be opened, or a log was begun before.
+/// If the file cannot be opened or a subscriber is already set.
 pub fn init(path: &Path, verbosity: LevelFilter) -> io::Result<()> {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(verbosity)
@@ -42,7 +42,7 @@ pub fn init(path: &Path, verbosity: LevelFilter) -> io::Result<()> {
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 
-/// Writes one line, when it can: nobody is helped by an error about a log.
+/// Appends one line. Ignores errors: there is no place to report them.
 pub fn append(path: &Path, level: Level, message: &str) {
     let mut text = String::with_capacity(message.len() + 48);
     if write_line(&mut text, level, message).is_ok()
@@ -52,13 +52,13 @@ pub fn append(path: &Path, level: Level, message: &str) {
     }
 }
 
-/// Removes the oldest logs of `dir` until the rest has at most `max_bytes`; the newest stays.
-/// Returns how many bytes are left.
+/// Removes the oldest logs in `dir` until the total size is at most `max_bytes`. The newest log is
+/// kept. Returns the remaining size.
 pub fn prune(dir: &Path, max_bytes: u64) -> io::Result<u64> {
     let mut logs = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        // A log may be removed by another while we look.
+        // Another worker may remove the file concurrently.
         let Ok(meta) = entry.metadata() else { continue };
         let path = entry.path();
         if meta.is_file() && path.extension().is_some_and(|e| e == "log") {
@@ -67,18 +67,18 @@ pub fn prune(dir: &Path, max_bytes: u64) -> io::Result<u64> {
         }
     }
     logs.sort();
-    let mut left: u64 = logs.iter().map(|(_, bytes, _)| bytes).sum();
+    let mut remaining: u64 = logs.iter().map(|(_, bytes, _)| bytes).sum();
     let older = logs.len().saturating_sub(1);
     for (_, bytes, path) in &logs[..older] {
-        if left <= max_bytes {
+        if remaining <= max_bytes {
             break;
         }
         match fs::remove_file(path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => left -= bytes,
+            _ => remaining -= bytes,
         }
     }
-    Ok(left)
+    Ok(remaining)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -93,7 +93,7 @@ fn write_line(out: &mut impl fmt::Write, level: Level, message: &str) -> fmt::Re
     out.write_char('\n')
 }
 
-/// Control characters would let a message pass for several, or play with a terminal.
+/// Escapes control characters, so that a message stays on one line and cannot control a terminal.
 fn escape(out: &mut impl fmt::Write, message: &str) -> fmt::Result {
     let cut = message.floor_char_boundary(MAX_MESSAGE);
     for c in message[..cut].chars() {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_stays_one_harmless_line() {
+    fn control_characters_are_escaped_and_long_messages_truncated() {
         check_escape("plain, ünïcode too", "plain, ünïcode too");
         check_escape("a\nb\tc\r", "a\\nb\\tc\\r");
         check_escape("\u{1b}[2J\0\u{9b}", "\\u{1b}[2J\\u{0}\\u{9b}");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn hook_and_worker_write_the_same_lines() {
+    fn append_and_tracing_use_the_same_format() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.log");
         append(&path, Level::WARN, "spooled\nevent");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_cannot_be_written_is_no_trouble() {
+    fn append_ignores_errors_and_refuses_symlinks() {
         let dir = tempfile::tempdir().unwrap();
         append(&dir.path().join("missing/x.log"), Level::ERROR, "lost");
         let link = dir.path().join("link.log");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_logs_go_first_and_the_newest_stays() {
+    fn the_oldest_logs_are_removed_first() {
         let dir = tempfile::tempdir().unwrap();
         let put = |name: &str, age: u64, bytes: usize| {
             let path = dir.path().join(name);
@@ -201,7 +201,7 @@ mod tests {
             let when = SystemTime::now() - Duration::from_secs(age);
             File::options().write(true).open(&path).unwrap().set_modified(when).unwrap();
         };
-        // Neither by name nor as they were made, so that only their age can order them.
+        // Order by age differs from the order by name and of creation.
         for (name, age) in [("d", 300), ("a", 100), ("f", 500), ("c", 200), ("b", 600), ("e", 400)]
         {
             put(&format!("{name}.log"), age, 10);

@@ -1,14 +1,13 @@
 //! memctl: memory for coding agents.
 //!
-//! One binary, three roles: **hook** (milliseconds, speaks for one event), **worker** (one
-//! process per session; **recover** starts those that are missing) and **ctl** (what people and
-//! programs ask). ARCHITECTURE.md beside the sources draws the way of an event and says where to
-//! change what.
+//! One binary with three roles: **hook** handles one event within milliseconds, **worker** serves one
+//! session (**recover** starts missing workers), and **ctl** is the command line. ARCHITECTURE.md
+//! describes the flow of an event and where to change what.
 //!
-//! Arrows point down only: roles (hook, worker, recover, ctl) → deliver, capture, context, agent →
-//! spool → store → memory, lock, process, project, paths, config. Nothing but `store` writes SQL,
-//! nothing but `proto` knows bytes on the wire, nothing but `paths` builds file names, nothing but
-//! `process` says `cfg(target_os)`, nothing but `capture` lets text in.
+//! Dependencies point down only: roles (hook, worker, recover, ctl) → deliver, capture, context,
+//! agent → spool → store → memory, lock, process, project, paths, config. Only `store` contains SQL,
+//! only `proto` knows bytes on the wire, only `paths` builds file names, only `process` contains
+//! `cfg(target_os)`, and only `capture` lets text in.
 
 #![cfg_attr(not(test), no_main)]
 
@@ -44,29 +43,29 @@ use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::panic;
 
-/// The exit code after a panic, as Rust's own start has it.
-const PANICKED: u8 = 101;
+/// The exit code after a panic, the same as that of the Rust runtime.
+const EXIT_PANIC: u8 = 101;
 
-/// Called by the C library itself. What Rust's own start does for a program (it reads
-/// `/proc/self/maps` and installs handlers: 16 system calls and a tenth of a hook's instructions)
-/// is done here as far as it is wanted.
+/// Entry point, called by the C library. It replaces the startup of the Rust runtime, which reads
+/// `/proc/self/maps` and installs signal handlers: 16 system calls and a tenth of a hook's
+/// instructions.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     process::init();
     let args = (1..usize::try_from(argc).unwrap_or(0)).map(|i| {
-        // SAFETY: the C library gives `argc` strings that live as long as the process.
+        // SAFETY: `argv` has `argc` C strings that live as long as the process.
         let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
         OsString::from_vec(arg.to_bytes().to_vec())
     });
     let args: Vec<OsString> = args.collect();
-    // Nobody above would catch it, and then nothing is unwound and tidied up either.
-    let code = panic::catch_unwind(|| run(&args)).unwrap_or(PANICKED);
-    // Whoever does not listen any more is no trouble of ours.
+    // A panic must not unwind across the C boundary.
+    let code = panic::catch_unwind(|| run(&args)).unwrap_or(EXIT_PANIC);
+    // Ignore flush errors; the reader may be gone.
     let _ = std::io::stdout().flush();
     code.into()
 }
 
-/// What clients and starters run is told apart before anything else is set up: a hook has a
+/// Runs the role in `args`. Internal roles are dispatched before clap, because a hook has a
 /// millisecond.
 fn run(args: &[OsString]) -> u8 {
     testpoint::override_protocol_version();

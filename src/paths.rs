@@ -1,7 +1,7 @@
-//! Where everything lies. The only place that builds file names; nothing else joins paths.
+//! Paths of all files. No other module builds file names.
 //!
-//! Ids that come from a client never become part of a path: a session is named by a hash of
-//! (client, session id), short enough that its socket fits `sun_path` (104 bytes on macOS).
+//! Ids from a client never become part of a path. A session is named by a hash of client and session
+//! id, which is short enough that the socket path fits `sun_path` (104 bytes on macOS).
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
 
-/// Longest path a Unix socket may have everywhere we run.
+/// Maximum length of a socket path on all supported systems.
 pub const MAX_SOCKET_PATH: usize = 103;
 
 /// The directories of one installation, resolved once per process.
@@ -21,12 +21,12 @@ pub struct Paths {
     data: PathBuf,
     sockets: PathBuf,
     uid: u32,
-    /// 40 bits of a hash of the data dir's device and inode: two data dirs never meet, and the
-    /// sockets of one can be listed by name. Empty while the data dir does not exist.
+    /// 40 bits of a hash of the data dir's device and inode. It keeps the sockets of two data dirs
+    /// apart and lets them be listed by name. Empty while the data dir does not exist.
     inode_hash: String,
 }
 
-/// What the directories are made from; filled by `config` from the environment.
+/// The environment variables that determine the directories. `config` fills them in.
 #[derive(Clone, Debug, Default)]
 pub struct Roots {
     pub data_dir: Option<OsString>,
@@ -35,7 +35,7 @@ pub struct Roots {
     pub socket_dir: Option<OsString>,
 }
 
-/// The name of a session in every path: 80 bits of a hash of client and session id.
+/// The session key in every path: 80 bits of a hash of client and session id.
 pub fn session_key(client: &str, session: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(client.as_bytes());
@@ -45,14 +45,16 @@ pub fn session_key(client: &str, session: &str) -> String {
 }
 
 impl Paths {
+    /// Resolves the directories without creating them.
+    ///
     /// # Errors
-    /// A sentence when neither a data dir nor a home is known.
+    /// A message if neither a data dir nor a home directory is set.
     pub fn new(roots: &Roots) -> Result<Paths, String> {
         let set = |v: &Option<OsString>| v.clone().filter(|v| !v.is_empty()).map(PathBuf::from);
         let data = set(&roots.data_dir)
             .or_else(|| Some(set(&roots.xdg_data_home).filter(|p| p.is_absolute())?.join("memctl")))
             .or_else(|| Some(set(&roots.home)?.join(".local/share/memctl")))
-            .ok_or("neither MEMCTL_DATA_DIR nor HOME is set: there is no place for the memory")?;
+            .ok_or("no data dir: set HOME or MEMCTL_DATA_DIR")?;
         let data = std::path::absolute(data).map_err(|e| e.to_string())?;
         let sockets = set(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
         let uid = nix::unistd::getuid().as_raw();
@@ -67,20 +69,20 @@ impl Paths {
         }
     }
 
-    /// A name of the data dir that needs no data dir: from its path.
+    /// 40 bits of a hash of the data dir's path, which exists even if the data dir does not.
     fn path_hash(&self) -> String {
         short_hash(&[self.data.as_os_str().as_encoded_bytes()])
     }
 
-    /// Whether anything was ever kept here. Verbs that only read create nothing.
+    /// Whether the data dir exists.
     pub fn exist(&self) -> bool {
         !self.inode_hash.is_empty()
     }
 
-    /// Makes the data dir and what stands in it, 0700, and checks that it is ours.
+    /// Creates the data dir and its subdirectories with mode 0700.
     ///
     /// # Errors
-    /// `PermissionDenied` when it belongs to someone else, else what the file system says.
+    /// `PermissionDenied` if the data dir belongs to another user, or any other I/O error.
     pub fn create(&mut self) -> io::Result<()> {
         if !self.exist() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
@@ -90,7 +92,7 @@ impl Paths {
         if meta.uid() != self.uid {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                format!("{} belongs to user {}, not to you", self.data.display(), meta.uid()),
+                format!("{} belongs to user {}", self.data.display(), meta.uid()),
             ));
         }
         if meta.permissions().mode() & 0o077 != 0 {
@@ -110,7 +112,7 @@ impl Paths {
         self.data.join("memctl.db")
     }
 
-    /// The database and what SQLite keeps beside it.
+    /// The database with its write-ahead log and shared memory.
     pub fn database_files(&self) -> [PathBuf; 3] {
         ["memctl.db", "memctl.db-wal", "memctl.db-shm"].map(|name| self.data.join(name))
     }
@@ -123,22 +125,22 @@ impl Paths {
         self.run_dir().join(format!("{key}.lock"))
     }
 
-    /// The session of a lock file's name.
+    /// The session key in the name of a lock file.
     pub fn key_of_lock(name: &str) -> Option<&str> {
         name.strip_suffix(".lock").filter(|key| is_key(key))
     }
 
-    /// Exists while a wholly private turn of the session runs.
+    /// Exists while the current turn of the session is entirely private.
     pub fn private_mark(&self, key: &str) -> PathBuf {
         self.run_dir().join(format!("{key}.private"))
     }
 
-    /// The same where the data dir cannot be written.
+    /// The private mark if the data dir is not writable.
     pub fn fallback_private_mark(&self, key: &str) -> PathBuf {
         self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
-    /// The starts that were told a moment ago.
+    /// Session starts that received their context within the last seconds.
     pub fn recent_starts(&self) -> PathBuf {
         self.run_dir().join("starts")
     }
@@ -151,22 +153,22 @@ impl Paths {
         self.run_dir().join("recover.lock")
     }
 
-    /// Who holds one of these may run a backend's program.
+    /// A lock file. Its holder may run a backend program.
     pub fn agent_slot(&self, n: usize) -> PathBuf {
         self.run_dir().join(format!("agent-{n}.slot"))
     }
 
-    /// An empty folder, for programs that look at what they stand in.
+    /// An empty directory, the working directory of backend programs.
     pub fn agent_dir(&self) -> PathBuf {
         self.run_dir().join("agent")
     }
 
-    /// One byte for each event that could be kept nowhere.
+    /// Counts lost events: one byte for each.
     pub fn lost_events(&self) -> PathBuf {
         self.data.join("lost")
     }
 
-    /// Marks of what the user has been told once.
+    /// The notices that the user has already seen.
     pub fn notices_shown(&self) -> PathBuf {
         self.data.join("told")
     }
@@ -179,7 +181,7 @@ impl Paths {
         self.logs().join(format!("{key}.log"))
     }
 
-    /// Where trouble is logged that belongs to no session.
+    /// The log for messages without a session.
     pub fn general_log(&self) -> PathBuf {
         self.logs().join("memctl.log")
     }
@@ -196,18 +198,18 @@ impl Paths {
         self.spools().join("tmp")
     }
 
-    /// Spooled files that could not be read.
+    /// The dead-letter directory: spooled files that could not be parsed.
     pub fn dead_letters(&self) -> PathBuf {
         self.spools().join("dead")
     }
 
-    /// The second place for spools, where the data dir cannot be written.
+    /// The directory for spools while the data dir is not writable.
     pub fn fallback_dir(&self) -> PathBuf {
         self.sockets.join(format!("memctl-{}", self.uid))
     }
 
-    /// Folders of a session in the second place: under the data dir's own name, and under the one
-    /// that stands in for it while the data dir is not there and has no inode to be named by.
+    /// Fallback spools of a session. The first is named by the data dir's inode, the second by its
+    /// path, which is used while the data dir does not exist.
     pub fn fallback_spools(&self, key: &str) -> Vec<PathBuf> {
         let by_inode = self.exist().then(|| self.inode_hash.clone());
         let names = by_inode.into_iter().chain([self.path_hash()]);
@@ -222,7 +224,7 @@ impl Paths {
         self.fallback_dir().join(format!("{}lost", self.path_hash()))
     }
 
-    /// Key of a folder in [`Paths::spools`] or [`Paths::fallback_dir`].
+    /// The session key in the name of a directory in [`Paths::spools`] or [`Paths::fallback_dir`].
     pub fn key_of_spool<'a>(&self, name: &'a str) -> Option<&'a str> {
         let name = name.strip_suffix(".d")?;
         let without = |dir: &str| name.strip_prefix(dir).filter(|key| is_key(key));
@@ -233,14 +235,14 @@ impl Paths {
         &self.sockets
     }
 
-    /// Socket of a session; `attempt` 0 is its usual name, 1 and more the names taken when a
-    /// stranger sits on the one before.
+    /// The socket of a session. `attempt` 0 is the usual name; higher attempts are used if another
+    /// user or file blocks the name before.
     pub fn socket(&self, key: &str, attempt: u32) -> PathBuf {
         let suffix = if attempt == 0 { String::new() } else { format!("-{}", attempt + 1) };
         self.sockets.join(format!("memctl-{}-{}{key}{suffix}.sock", self.uid, self.inode_hash))
     }
 
-    /// The session of a socket's name, when it is one of this data dir's.
+    /// The session key in the name of a socket of this data dir.
     pub fn key_of_socket<'a>(&self, name: &'a str) -> Option<&'a str> {
         let rest = name.strip_prefix(&format!("memctl-{}-{}", self.uid, self.inode_hash))?;
         let rest = rest.strip_suffix(".sock")?;
@@ -249,7 +251,7 @@ impl Paths {
     }
 }
 
-/// Makes one directory, 0700; there already is fine.
+/// Creates a directory with mode 0700 unless it exists.
 pub fn make_dir(path: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -257,7 +259,7 @@ pub fn make_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// 40 bits, as eight letters and digits.
+/// 40 bits of a SHA-256 hash as eight letters and digits.
 fn short_hash(parts: &[&[u8]]) -> String {
     let hash = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part));
     BASE32_DNSSEC.encode(&hash.finalize()[..5])
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_back_to_the_session() {
+    fn session_keys_can_be_read_from_file_names() {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::new(&roots(dir.path())).unwrap();
         let key = session_key("claude-code", "../../etc/passwd");
@@ -299,12 +301,12 @@ mod tests {
     }
 
     #[test]
-    fn client_and_session_do_not_run_together() {
+    fn client_and_session_are_separated_in_the_key() {
         assert_ne!(session_key("ab", "c"), session_key("a", "bc"));
     }
 
     #[test]
-    fn a_home_is_enough_and_nothing_is_refused() {
+    fn the_data_dir_defaults_to_home() {
         let home = Roots { home: Some("/h".into()), ..Roots::default() };
         assert_eq!(Paths::new(&home).unwrap().data(), Path::new("/h/.local/share/memctl"));
         assert!(Paths::new(&Roots::default()).is_err());

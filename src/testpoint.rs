@@ -1,45 +1,45 @@
-//! Named places at which a test can stop, kill or delay this program. Nothing in release builds.
+//! Named points at which a test can abort, kill or pause this program. Empty in release builds.
 //!
 //! ```text
-//! MEMCTL_TESTPOINT=NAME=ACTION,NAME#3=ACTION,…      #3: at the third passage
-//! abort        ends as a crash does
-//! exit         ends at once, without cleaning up, code 86
-//! kill         SIGKILL
-//! panic        unwinds
-//! mark:PATH    makes PATH, so that a test sees that somebody came by
-//! pause:PATH   makes PATH and goes on when it is gone
+//! MEMCTL_TESTPOINT=NAME=ACTION,NAME#3=ACTION,…      #3: only the third time
+//! abort        calls abort()
+//! exit         calls _exit(86) without cleanup
+//! kill         raises SIGKILL
+//! panic        panics
+//! mark:PATH    creates PATH, which shows that the point was reached
+//! pause:PATH   creates PATH and waits until it is removed
 //! ```
 //!
-//! A list that cannot be read ends the program: a test that names no point tests nothing.
+//! The program aborts if the list is invalid, so that a typo cannot disable a test.
 //!
-//! Two more make this program one of another release, without a second compile:
+//! Two more variables make the program behave like another release:
 //!
 //! ```text
-//! MEMCTL_TEST_VERSION   the version of the protocol that it speaks
-//! MEMCTL_TEST_SCHEMA    the version of the schema that it knows
+//! MEMCTL_TEST_VERSION   protocol version
+//! MEMCTL_TEST_SCHEMA    schema version
 //! ```
 
-/// Does what the environment says for this point.
+/// Runs the actions for this point.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn at(_name: &str) {}
 
-/// The same for one thing of many that pass here: the point is called `NAME:WHAT`.
+/// Runs the actions for one item at this point. The point's name is `NAME:ITEM`.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn at_item(_name: &str, _what: Option<&str>) {}
+pub fn at_item(_name: &str, _item: Option<&str>) {}
 
 #[cfg(debug_assertions)]
 pub use points::{at, at_item};
 
-/// The version of the schema that this program is to know.
+/// The schema version to use instead of the real one.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn schema_version() -> Option<i64> {
     None
 }
 
-/// Has the program speak the protocol's version that a test wants.
+/// Sets the protocol version if a test overrides it.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn override_protocol_version() {}
@@ -52,13 +52,13 @@ mod release {
     use std::str::FromStr;
     use std::sync::OnceLock;
 
-    /// The version of the schema that this program is to know.
+    /// The schema version to use instead of the real one.
     pub fn schema_version() -> Option<i64> {
         static SCHEMA: OnceLock<Option<i64>> = OnceLock::new();
         *SCHEMA.get_or_init(|| number("MEMCTL_TEST_SCHEMA"))
     }
 
-    /// Has the program speak the protocol's version that a test wants.
+    /// Sets the protocol version if a test overrides it.
     pub fn override_protocol_version() {
         number("MEMCTL_TEST_VERSION").into_iter().for_each(memctl_proto::override_version);
     }
@@ -67,7 +67,7 @@ mod release {
         let text = crate::config::process_env(name).filter(|text| !text.is_empty())?;
         let number = text.to_str().and_then(|text| text.parse().ok());
         number.or_else(|| {
-            eprintln!("{name}: {} is no number", text.display());
+            eprintln!("{name}: {} is not a number", text.display());
             std::process::abort()
         })
     }
@@ -84,8 +84,8 @@ mod points {
 
     use nix::sys::signal::{Signal, raise};
 
-    /// A pause whose test has died ends by itself.
-    const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+    /// A pause aborts after this time, in case the test has died.
+    const MAX_PAUSE: Duration = Duration::from_secs(120);
     const EXIT_CODE: i32 = 86;
 
     #[derive(Clone, Debug, PartialEq)]
@@ -101,15 +101,15 @@ mod points {
     #[derive(Debug, PartialEq)]
     struct Point {
         name: String,
-        /// At this passage alone, counted from 1; else at every one.
-        passage: Option<u32>,
+        /// Which time to act, counted from 1. `None`: every time.
+        visit: Option<u32>,
         action: Action,
     }
 
     static POINTS: OnceLock<Vec<Point>> = OnceLock::new();
-    static PASSAGES: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
+    static VISITS: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
 
-    /// Does what the environment says for this point.
+    /// Runs the actions for this point.
     pub fn at(name: &str) {
         let points = POINTS.get_or_init(from_env);
         if points.iter().any(|p| p.name == name) {
@@ -118,20 +118,20 @@ mod points {
         }
     }
 
-    /// The same for one thing of many that pass here: the point is called `NAME:WHAT`.
-    pub fn at_item(name: &str, what: Option<&str>) {
-        if let Some(what) = what {
-            at(&format!("{name}:{what}"));
+    /// Runs the actions for one item at this point. The point's name is `NAME:ITEM`.
+    pub fn at_item(name: &str, item: Option<&str>) {
+        if let Some(item) = item {
+            at(&format!("{name}:{item}"));
         }
     }
 
     fn due(point: &Point, name: &str, n: u32) -> bool {
-        point.name == name && point.passage.is_none_or(|p| p == n)
+        point.name == name && point.visit.is_none_or(|p| p == n)
     }
 
     fn count(name: &str) -> u32 {
-        let mut passages = PASSAGES.lock().unwrap_or_else(PoisonError::into_inner);
-        let n = passages.get_or_insert_default().entry(name.to_owned()).or_insert(0);
+        let mut visits = VISITS.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = visits.get_or_insert_default().entry(name.to_owned()).or_insert(0);
         *n += 1;
         *n
     }
@@ -150,8 +150,10 @@ mod points {
 
     fn point(item: &str) -> Result<Point, String> {
         let (place, action) = item.split_once('=').ok_or(format!("'{item}' has no action"))?;
-        let (name, passage) = match place.split_once('#') {
-            Some((name, n)) => (name, Some(n.parse().map_err(|_| format!("'{n}' is no number"))?)),
+        let (name, visit) = match place.split_once('#') {
+            Some((name, n)) => {
+                (name, Some(n.parse().map_err(|_| format!("'{n}' is not a number"))?))
+            }
             None => (place, None),
         };
         let action = match action {
@@ -165,13 +167,13 @@ mod points {
                 _ => return Err(format!("unknown action '{other}'")),
             },
         };
-        Ok(Point { name: name.to_owned(), passage, action })
+        Ok(Point { name: name.to_owned(), visit, action })
     }
 
     fn act(action: &Action, name: &str) {
         match action {
             Action::Abort => process::abort(),
-            // SAFETY: ends the process without running anything of ours.
+            // SAFETY: `_exit` ends the process without running any handler.
             Action::Exit => unsafe { nix::libc::_exit(EXIT_CODE) },
             Action::Kill => drop(raise(Signal::SIGKILL)),
             Action::Panic => panic!("test point {name}"),
@@ -188,13 +190,16 @@ mod points {
     }
 
     fn pause(path: &Path) {
-        let end = Instant::now() + LONGEST_PAUSE;
+        let end = Instant::now() + MAX_PAUSE;
         mark(path);
         while path.exists() {
             if Instant::now() > end {
                 process::abort();
             }
-            #[expect(clippy::disallowed_methods, reason = "a pause is what a test asked for")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a pause polls for the file that the test removes"
+            )]
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -204,8 +209,8 @@ mod points {
         use super::*;
 
         #[test]
-        fn lists_are_read() {
-            let point = |name: &str, passage, action| Point { name: name.into(), passage, action };
+        fn lists_are_parsed() {
+            let point = |name: &str, visit, action| Point { name: name.into(), visit, action };
             let all = parse("a.b=abort,c#3=kill,d=pause:/x/y,e=panic,f#1=exit,g=mark:/m").unwrap();
             assert_eq!(
                 all,
@@ -222,15 +227,15 @@ mod points {
         }
 
         #[test]
-        fn mistakes_are_not_passed_over() {
+        fn invalid_lists_are_rejected() {
             for list in ["a", "a=", "a=abrt", "a#x=abort", "a=pause:", "a=pause", "a=mark:"] {
                 assert!(parse(list).is_err(), "{list}");
             }
         }
 
         #[test]
-        fn a_numbered_passage_is_due_once() {
-            let at_2 = Point { name: "p".into(), passage: Some(2), action: Action::Panic };
+        fn a_numbered_visit_is_due_once() {
+            let at_2 = Point { name: "p".into(), visit: Some(2), action: Action::Panic };
             let due_at: Vec<u32> =
                 (0..4).map(|_| count("p")).filter(|n| due(&at_2, "p", *n)).collect();
             assert_eq!(due_at, [2]);
@@ -238,7 +243,7 @@ mod points {
         }
 
         #[test]
-        fn a_pause_ends_when_its_file_is_taken_away() {
+        fn a_pause_ends_when_its_file_is_removed() {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("here");
             let paused = std::thread::spawn({

@@ -1,5 +1,4 @@
-//! Settings of the memory agents: who distils, where it is reached, what it may cost, and which
-//! API key it wants.
+//! Settings of the memory agents: backend, address, model, budgets and API key names.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::values::Values;
 pub struct Agent {
     /// One of [`super::BACKENDS`].
     pub backend: String,
-    /// Who takes over, in this order.
+    /// Backends that take over, in this order.
     pub fallback: Vec<String>,
     pub turn_timeout: Duration,
     pub defer_max: Duration,
@@ -34,21 +33,21 @@ pub struct Claude {
     pub proxy: Option<String>,
 }
 
-/// A backend that is reached over HTTP.
+/// Settings of an HTTP backend.
 #[derive(Clone, Debug)]
 pub struct Http {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub base_url: String,
-    /// Empty: whatever the server has.
+    /// Empty: the first model of the server.
     pub model: String,
     pub proxy: Option<String>,
     pub max_tokens: usize,
-    /// Names of the API key, the first that is known counts; none where no key is sent.
-    pub keys: Vec<String>,
+    /// Possible names of the API key. The first that has a value is used. Empty: no key is sent.
+    pub key_names: Vec<String>,
 }
 
-/// What models may use; 0 is no limit. Tokens are those sent and those that came back, money is
-/// in US dollars, and a turn is one call.
+/// Limits on model usage. 0 means unlimited. Tokens count input and output, cost is in US dollars,
+/// and a turn is one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Budget {
     pub session: Allowance,
@@ -62,11 +61,11 @@ pub struct Allowance {
     pub cost: f64,
 }
 
-/// API keys that go by more than one name.
+/// API keys with a second name.
 const ALIASES: [(&str, &str); 1] = [("GEMINI_API_KEY", "GOOGLE_API_KEY")];
 
-/// Servers that speak OpenAI's protocol, and the usual name of their key. A key goes to no other
-/// server unless the user names it for that one (`agent.openai.key`).
+/// Hosts with an OpenAI-compatible API and the usual name of their key. A key is sent to another
+/// host only if the user sets `agent.openai.key`.
 const HOSTS: [(&str, &str); 9] = [
     ("api.openai.com", "OPENAI_API_KEY"),
     ("openrouter.ai", "OPENROUTER_API_KEY"),
@@ -93,7 +92,7 @@ impl Agent {
         };
         Agent {
             backend: values.text("agent.backend"),
-            fallback: values.words("agent.fallback"),
+            fallback: values.list("agent.fallback"),
             turn_timeout: values.time("agent.turn_timeout"),
             defer_max: values.time("agent.defer_max"),
             max_children: values.size("agent.max_children"),
@@ -109,7 +108,7 @@ impl Agent {
         }
     }
 
-    /// The backend and those that take over, each once.
+    /// The backend and its fallbacks without duplicates.
     pub fn chain(&self) -> Vec<&str> {
         let mut chain = vec![self.backend.as_str()];
         for name in &self.fallback {
@@ -120,7 +119,7 @@ impl Agent {
         chain
     }
 
-    /// What the settings say of a backend that is reached over HTTP.
+    /// The settings of an HTTP backend.
     pub fn http(&self, backend: &str) -> Option<&Http> {
         match backend {
             "anthropic" => Some(&self.anthropic),
@@ -130,13 +129,13 @@ impl Agent {
         }
     }
 
-    /// Names of the API keys that a backend may take, the best first.
+    /// The names of the API keys of a backend, preferred first.
     pub fn key_names(&self, backend: &str) -> &[String] {
-        self.http(backend).map_or(&[], |http| &http.keys)
+        self.http(backend).map_or(&[], |http| &http.key_names)
     }
 
-    /// What `model` costs, and whether that is known. What runs on this machine costs nothing;
-    /// what nobody has a price for counts as the dearest there is.
+    /// The price of a model and whether it is known. A local model is free. An unknown model gets the
+    /// highest known price.
     pub fn price(&self, backend: &str, model: &str) -> (Price, bool) {
         if self.http(backend).is_some_and(Http::is_local) {
             return (Price::FREE, true);
@@ -154,26 +153,26 @@ impl Http {
         let base_url = values.text(&name("base_url")).trim_end_matches('/').to_owned();
         let ollama = base_url == OLLAMA;
         let base_url = if ollama { OLLAMA_URL.to_owned() } else { base_url };
-        // Nobody's own model has the name of the usual one.
-        let model = values.said(&name("model")).filter(|_| ollama).unwrap_or_default();
+        // The default model is one of OpenAI's. A local server does not have it.
+        let model = values.explicit(&name("model")).filter(|_| ollama).unwrap_or_default();
         let key = match values.text(&name("key")) {
-            key if key.is_empty() => usual_key(&base_url).map(str::to_owned),
+            key if key.is_empty() => default_key_name(&base_url).map(str::to_owned),
             key => Some(key),
         };
         let alias = |key: &String| {
             ALIASES.iter().find(|(usual, _)| usual == key).map(|(_, alias)| (*alias).to_owned())
         };
-        let keys = key.iter().cloned().chain(key.as_ref().and_then(alias)).collect();
+        let key_names = key.iter().cloned().chain(key.as_ref().and_then(alias)).collect();
         Http {
             base_url,
             model: if ollama { model } else { values.text(&name("model")) },
             proxy: proxy(values, backend),
             max_tokens: values.size(&name("max_tokens")),
-            keys,
+            key_names,
         }
     }
 
-    /// Whether it runs on this machine.
+    /// Whether the server runs on this machine.
     pub fn is_local(&self) -> bool {
         host(&self.base_url).is_some_and(|host| {
             host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -185,12 +184,12 @@ fn proxy(values: &Values, backend: &str) -> Option<String> {
     Some(values.text(&format!("agent.{backend}.proxy"))).filter(|proxy| !proxy.is_empty())
 }
 
-fn usual_key(base_url: &str) -> Option<&'static str> {
+fn default_key_name(base_url: &str) -> Option<&'static str> {
     let host = host(base_url)?;
     HOSTS.iter().find(|(known, _)| *known == host).map(|(_, key)| *key)
 }
 
-/// Names that a backend may ask for without being told to.
+/// API key names that backends use by default.
 pub fn default_key_names() -> impl Iterator<Item = &'static str> {
     let aliases = ALIASES.iter().map(|(_, alias)| *alias);
     HOSTS.iter().map(|(_, key)| *key).chain(["ANTHROPIC_API_KEY"]).chain(aliases)
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_goes_to_its_own_server_only() {
+    fn a_key_is_sent_only_to_its_own_host() {
         let check = |openai: &str, want: &[&str]| {
             assert_eq!(
                 with(&format!("[agent.openai]\n{openai}")).key_names("openai"),
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_here_is_free_and_what_nobody_knows_is_dear() {
+    fn local_models_are_free_and_unknown_models_cost_the_maximum() {
         let local = with("[agent.openai]\nbase_url = 'http://127.0.0.1:8080/v1'");
         assert_eq!(local.price("openai", "llama3.2").0.output, 0.0);
         let remote = with("[agent.openai]\nbase_url = 'https://llm.example.com'");
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn ollama_is_found_by_its_name() {
+    fn ollama_is_an_alias_for_the_local_server() {
         let agent = with("[agent.openai]\nbase_url = 'ollama'");
         assert_eq!(agent.openai.base_url, "http://127.0.0.1:11434/v1");
         assert!(agent.openai.is_local() && agent.openai.model.is_empty());
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_a_user_chose_has_a_ceiling() {
+    fn budgets_are_limited_by_default() {
         let budget = with("").budget;
         for allowance in [budget.session, budget.day] {
             assert!(allowance.tokens > 0 && allowance.turns > 0 && allowance.cost > 0.0);

@@ -1,5 +1,5 @@
-//! Changes to the config file and to the secrets file: what people wrote around a value stays,
-//! the file is written anew as a whole and is its user's alone.
+//! Edits the config file and the secrets file. Comments and formatting are kept, and the file is
+//! replaced atomically with mode 0600.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
 use super::keys::{self, Key};
-use super::parse::words;
+use super::parse::list_items;
 use super::unit::Unit;
 
-/// Sets one setting. Lists are written as arrays, counts as numbers.
+/// Sets a setting. Lists are written as arrays, counts as numbers.
 ///
 /// # Errors
-/// A sentence: the value cannot be used, or the file cannot be read or written.
+/// A message if the value is invalid or the file cannot be read or written.
 pub fn set(path: &Path, key: &Key, text: &str) -> Result<(), String> {
     keys::check(key, text)?;
     let item = item(key, text);
@@ -33,24 +33,23 @@ pub fn set(path: &Path, key: &Key, text: &str) -> Result<(), String> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Takes one setting out, so that its default holds again; whether it was there.
+/// Removes a setting. Returns whether it was set.
 ///
 /// # Errors
-/// A sentence.
+/// A message if the file cannot be read or written.
 pub fn unset(path: &Path, key: &Key) -> Result<bool, String> {
     if !fs::exists(path).unwrap_or(true) {
         return Ok(false);
     }
-    let mut was_there = false;
+    let mut was_set = false;
     change(path, |document| {
-        was_there = remove(document.as_table_mut(), key.name);
-        was_there
+        was_set = remove(document.as_table_mut(), key.name);
+        was_set
     })?;
-    Ok(was_there)
+    Ok(was_set)
 }
 
-/// Reads the file, has it changed, and puts the new one in its place, 0600. `f` says whether there
-/// is anything to write.
+/// Reads the file, applies `f` and writes the result if `f` returns true.
 pub(super) fn change(path: &Path, f: impl FnOnce(&mut DocumentMut) -> bool) -> Result<(), String> {
     let fail = |e: io::Error| format!("{}: {e}", path.display());
     let text = match fs::read_to_string(path) {
@@ -59,7 +58,7 @@ pub(super) fn change(path: &Path, f: impl FnOnce(&mut DocumentMut) -> bool) -> R
     };
     let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| {
         let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        format!("{}: line {line} is not TOML, so nothing was changed", path.display())
+        format!("{}: line {line} is not valid TOML; nothing was changed", path.display())
     })?;
     if f(&mut document) {
         write(path, document.to_string().as_bytes()).map_err(fail)?;
@@ -67,8 +66,8 @@ pub(super) fn change(path: &Path, f: impl FnOnce(&mut DocumentMut) -> bool) -> R
     Ok(())
 }
 
-/// All or nothing: under another name, synced, then renamed. Where a link stands, what it leads
-/// to is replaced.
+/// Replaces the file atomically: writes a temporary file, syncs it and renames it. If `path` is a
+/// symlink, its target is replaced.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => path.to_owned(),
@@ -76,22 +75,22 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let aside = beside(&path);
+    let temp = temp_path(&path);
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
         file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&aside, &path)?;
+        fs::rename(&temp, &path)?;
         File::open(dir)?.sync_all()
     })();
     if written.is_err() {
-        let _ = fs::remove_file(&aside);
+        let _ = fs::remove_file(&temp);
     }
     written
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn temp_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     path.with_file_name(name)
@@ -99,7 +98,7 @@ fn beside(path: &Path) -> PathBuf {
 
 fn item(key: &Key, text: &str) -> Item {
     match key.unit {
-        unit if unit.is_list() => value(words(text).collect::<Array>()),
+        unit if unit.is_list() => value(list_items(text).collect::<Array>()),
         Unit::Count => match text.parse::<i64>() {
             Ok(n) => value(n),
             Err(_) => value(text),
@@ -112,7 +111,7 @@ fn item(key: &Key, text: &str) -> Item {
     }
 }
 
-/// The table that holds a setting, made where it is missing, and the setting's name in it.
+/// The table that contains a setting, created if missing, and the setting's name in it.
 fn place<'a, 'n>(
     root: &'a mut Table,
     name: &'n str,
@@ -167,7 +166,7 @@ mod tests {
         fs::write(&path, before).unwrap();
         f(&path);
         let left = fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(left, 1, "nothing is left beside it");
+        assert_eq!(left, 1, "no temporary file is left");
         fs::read_to_string(&path).unwrap()
     }
 
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_written_and_the_rest_stays() {
+    fn setting_a_value_keeps_the_rest_of_the_file() {
         check_set("", "agent.backend", "claude", "[agent]\nbackend = \"claude\"\n");
         check_set("", "exclude", "/a/*, b", "exclude = [\"/a/*\", \"b\"]\n");
         check_set(
@@ -207,10 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_leaves_no_empty_table() {
-        let check = |before: &str, name: &str, was_there: bool, after: &str| {
+    fn removing_the_last_value_removes_its_table() {
+        let check = |before: &str, name: &str, was_set: bool, after: &str| {
             let result = edited(before, |path| {
-                assert_eq!(unset(path, find(name).unwrap()).unwrap(), was_there);
+                assert_eq!(unset(path, find(name).unwrap()).unwrap(), was_set);
             });
             assert_eq!(result, after);
         };
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_changes_nothing() {
+    fn errors_leave_the_file_unchanged() {
         let key = find("worker.linger").unwrap();
         let same = |before: &str, text: &str, want: &str| {
             let result = edited(before, |path| {
@@ -229,13 +228,13 @@ mod tests {
             });
             assert_eq!(result, before);
         };
-        same("a = 1\n", "soon", "write 500ms");
-        same("[log]\nnot toml\n", "5s", "line 2 is not TOML");
+        same("a = 1\n", "soon", "such as 500ms");
+        same("[log]\nnot toml\n", "5s", "line 2 is not valid TOML");
         same("worker = 5\n", "5s", "worker is a value there");
     }
 
     #[test]
-    fn the_file_is_the_users_alone_and_a_link_stays_a_link() {
+    fn the_file_becomes_private_and_a_symlink_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let (real, link) = (dir.path().join("real.toml"), dir.path().join("config.toml"));
         fs::write(&real, "").unwrap();

@@ -1,10 +1,10 @@
-//! Settings: what the user made of the table of [`keys`].
+//! Settings. [`keys`] has the table of all settings with their defaults.
 //!
-//! [`Config::from`] is pure. Directories, times and sizes can also be given in the environment
-//! as `MEMCTL_SECTION_KEY`; what decides where text goes, what is run or what it may cost comes
-//! from the config file alone, and never from one that lies inside the session's project. API
-//! keys stand beside it, in a file of their own, or in the environment under their usual names
-//! ([`secrets`]). Nothing else in the program reads the environment.
+//! Directories, times and sizes can also be set in the environment as `MEMCTL_SECTION_KEY`. Settings
+//! that decide where text is sent, what is run or what it costs come only from the config file, and
+//! only if the file is outside the session's project. API keys are in `secrets.toml` next to the
+//! config file, or in the environment under their usual names ([`secrets`]). Nothing else in the
+//! program reads the environment. [`Config::from`] does no I/O.
 
 pub mod agent;
 mod child_env;
@@ -34,16 +34,16 @@ pub use prices::Price;
 pub use resolve::env_name;
 pub use values::{Value, ValueSource};
 
-/// The environment, as a function so that tests bring their own.
+/// Looks up an environment variable. A function, so that tests can pass their own environment.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// What holds for this process.
+/// The resolved settings of a process.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub hook: Hook,
     pub capture: Limits,
     pub spool_max: usize,
-    /// Worked out when it is first asked for, which no hook does.
+    /// Built on first use. Hooks never use it.
     pub agent: Arc<LazyLock<Agent, Box<dyn FnOnce() -> Agent + Send>>>,
     pub worker: Worker,
     pub context: Context,
@@ -51,9 +51,9 @@ pub struct Config {
     pub resume_max_age: Duration,
     pub log_max: u64,
     pub exclude: Vec<glob::Pattern>,
-    /// Sentences on what was set and could not be used.
+    /// Messages about invalid or ignored settings.
     pub problems: Vec<String>,
-    /// Every setting as it holds, in the order of the table.
+    /// All settings in the order of the table.
     pub values: Arc<[Value]>,
 }
 
@@ -66,7 +66,7 @@ pub struct Hook {
     pub stdin: Duration,
 }
 
-/// Most bytes kept of each text of an event.
+/// Maximum number of bytes kept of each text of an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     pub input: usize,
@@ -98,35 +98,36 @@ pub struct Queue {
     pub stuck: Duration,
 }
 
-/// Settings, directories and what else a process takes from its environment.
+/// Settings, directories and other values from the environment.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub config: Config,
     pub paths: Paths,
     pub config_file: Option<PathBuf>,
     pub home: Option<PathBuf>,
-    /// The config file lies in the session's project: its private keys are not believed.
+    /// The config file is inside the session's project. Its user-only settings are ignored.
     pub config_in_project: bool,
 }
 
 impl Settings {
-    /// Whether the config file lies in a project, and not just in the user's home.
+    /// Whether the config file is inside a project other than the home directory.
     pub fn config_file_is_in(&self, project: &Path) -> bool {
         let file = self.config_file.as_deref().filter(|file| file.exists());
-        file.is_some_and(|file| lies_in(file, project, self.home.as_deref()))
+        file.is_some_and(|file| is_inside(file, project, self.home.as_deref()))
     }
 }
 
-/// Home and what lies above it are no project that could have brought a file along.
-fn lies_in(file: &Path, project: &Path, home: Option<&Path>) -> bool {
+/// Whether a file is inside a project. The home directory and its parents do not count as projects,
+/// because the user's own config file is below them.
+fn is_inside(file: &Path, project: &Path, home: Option<&Path>) -> bool {
     file.starts_with(project) && !home.is_some_and(|home| home.starts_with(project))
 }
 
-/// Reads environment and config file. `project` is the session's project directory when it is
-/// known: what could send text elsewhere is not taken from a file inside it.
+/// Loads settings from the environment and the config file. `project` is the session's project
+/// directory, if known. User-only settings from a config file inside it are ignored.
 ///
 /// # Errors
-/// A sentence when there is no place for the data.
+/// A message if no data dir can be determined.
 pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
     let paths = Paths::new(&Roots {
         data_dir: env("MEMCTL_DATA_DIR"),
@@ -138,7 +139,7 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
     let config_file = config_file(env, home.as_deref());
     let text = config_file.as_deref().and_then(|f| fs::read_to_string(f).ok());
     let inside = matches!((project, &config_file), (Some(project), Some(file))
-        if lies_in(file, project, home.as_deref()));
+        if is_inside(file, project, home.as_deref()));
     let config = Config::from(env, text.as_deref(), inside);
     Ok(Settings { config, paths, config_file, home, config_in_project: inside })
 }
@@ -156,9 +157,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_project_is_what_may_bring_a_file_along() {
+    fn a_config_file_is_inside_a_project_but_not_inside_home() {
         let check = |file: &str, project: &str, want: bool| {
-            let found = lies_in(Path::new(file), Path::new(project), Some(Path::new("/home/u")));
+            let found = is_inside(Path::new(file), Path::new(project), Some(Path::new("/home/u")));
             assert_eq!(found, want, "{file} in {project}");
         };
         check("/home/u/p/memctl.toml", "/home/u/p", true);

@@ -1,18 +1,18 @@
-//! Parsers of the texts that settings consist of.
+//! Parsers for the values of settings.
 
 use std::time::Duration;
 
-/// The word for [`OLLAMA_URL`].
+/// The alias for [`OLLAMA_URL`].
 pub const OLLAMA: &str = "ollama";
-/// Where Ollama listens unless it is told otherwise.
+/// The default address of Ollama.
 pub const OLLAMA_URL: &str = "http://127.0.0.1:11434/v1";
 
-/// What stands between commas.
-pub fn words(text: &str) -> impl Iterator<Item = &str> {
+/// The items of a comma-separated list.
+pub fn list_items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|w| !w.is_empty())
 }
 
-/// `500ms`, `30s`, `5min`, `2h`, `90d`.
+/// Parses `500ms`, `30s`, `5min`, `2h` or `90d`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let n: u64 = text[..digits].parse().ok()?;
@@ -27,7 +27,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(n.checked_mul(ms)?))
 }
 
-/// `64KiB`, `20MiB`, `10000`.
+/// Parses `64KiB`, `20MiB` or `10000`.
 pub fn parse_bytes(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let n: u64 = text[..digits].parse().ok()?;
@@ -41,15 +41,15 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
     n.checked_mul(unit)
 }
 
-/// Dollars, none below zero.
+/// Parses a non-negative amount of dollars.
 pub fn parse_money(text: &str) -> Option<f64> {
     let plain = |c: char| c.is_ascii_digit() || c == '.';
     let dollars: f64 = text.parse().ok()?;
     (text.chars().all(plain) && dollars.is_finite()).then_some(dollars)
 }
 
-/// The host of `scheme://host[:port]/path`, without brackets; `None`: it is no such thing, or
-/// says more than where.
+/// The host of `scheme://host[:port]/path`, without brackets. `None` if the URL is invalid or has a
+/// user, a password, a query or a fragment.
 pub fn host(url: &str) -> Option<&str> {
     let rest = ["https://", "http://", "socks5://", "socks5h://"]
         .iter()
@@ -62,14 +62,14 @@ pub fn host(url: &str) -> Option<&str> {
         Some(v6) => v6.split_once(']')?,
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
-    let port_is_fine = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok();
-    (!host.is_empty() && port_is_fine).then_some(host)
+    let port_is_valid = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok();
+    (!host.is_empty() && port_is_valid).then_some(host)
 }
 
 /// Whether an API key may have this name. Uppercase only: a key pasted as its name is rejected.
 pub fn is_key_name(name: &str) -> bool {
-    let fine = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.chars().all(fine) && name.starts_with(|c: char| c.is_ascii_uppercase())
+    let valid = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.chars().all(valid) && name.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_says_where_and_no_more() {
+    fn urls_with_credentials_or_a_query_are_rejected() {
         let check = |url, want| assert_eq!(host(url), want, "{url}");
         check("https://api.example.com", Some("api.example.com"));
         check("http://localhost:11434/v1", Some("localhost"));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_times_have_units() {
+    fn sizes_and_durations_have_units() {
         assert_eq!(parse_bytes("32KiB"), Some(32 << 10));
         assert_eq!(parse_duration("24h"), Some(Duration::from_secs(86_400)));
         assert_eq!(parse_duration("24"), None);

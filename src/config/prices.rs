@@ -1,15 +1,14 @@
-//! What models cost: list prices, in US dollars for a million tokens.
+//! Model prices in US dollars per million tokens.
 //!
-//! The defaults are what the makers asked in June 2026. Prices change, so a user's own lines
-//! (`agent.prices`) are looked at first. A model that nobody has a price for counts as the
-//! dearest one that is known: a budget of money holds all the same.
+//! The defaults are the list prices of June 2026. Prices in `agent.prices` take precedence. A model
+//! without a price is counted at the highest known price, so a cost budget is never exceeded.
 
-use super::parse::{parse_money, words};
+use super::parse::{list_items, parse_money};
 
-/// Dollars for a million tokens of each kind.
+/// Dollars per million tokens of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Price {
-    /// Sent, and neither read from the provider's cache nor written to it.
+    /// Input that is neither read from nor written to the provider's cache.
     pub input: f64,
     pub output: f64,
     pub cache_read: f64,
@@ -17,16 +16,16 @@ pub struct Price {
 }
 
 impl Price {
-    /// Of what runs on the user's own machine.
+    /// The price of a local model.
     pub const FREE: Price = Price { input: 0.0, output: 0.0, cache_read: 0.0, cache_write: 0.0 };
 }
 
-/// Prices by the beginning of a model's name.
+/// Prices by model name prefix.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prices(Vec<(String, Price)>);
 
-/// `model=in/out[/cache-read[/cache-write]]`, separated by commas. Each name stands for all that
-/// follow it with a version or a date.
+/// `model=in/out[/cache-read[/cache-write]]`, separated by commas. A name also matches names that
+/// append a version or a date.
 pub const DEFAULT: &str = "claude-haiku=1/5/0.1/1.25,claude-sonnet=3/15/0.3/3.75,\
     claude-opus=5/25/0.5/6.25,claude-opus-4-1=15/75/1.5/18.75,\
     haiku=1/5/0.1/1.25,sonnet=3/15/0.3/3.75,opus=5/25/0.5/6.25,\
@@ -37,22 +36,23 @@ pub const DEFAULT: &str = "claude-haiku=1/5/0.1/1.25,claude-sonnet=3/15/0.3/3.75
     gpt-5-nano=0.05/0.4/0.005,gpt-5-mini=0.25/2/0.025,gpt-5=1.25/10/0.125";
 
 impl Prices {
-    /// A user's own lines, and the defaults behind them.
+    /// Parses the user's prices and appends the defaults.
     ///
     /// # Errors
-    /// What is wrong with a line.
+    /// A message with the invalid item.
     pub fn parse(text: &str) -> Result<Prices, String> {
-        let lines = words(text).chain(words(DEFAULT));
+        let lines = list_items(text).chain(list_items(DEFAULT));
         let prices = lines.map(|line| {
             price(line).ok_or_else(|| {
-                format!("'{line}' is no price: write model=in/out, in dollars for a million tokens")
+                format!(
+                    "invalid price '{line}', expected model=in/out in dollars per million tokens"
+                )
             })
         });
         Ok(Prices(prices.collect::<Result<_, _>>()?))
     }
 
-    /// Of the longest name that the model's begins with. A provider's name in front
-    /// (`anthropic/claude-…`) makes no difference.
+    /// The price of the longest matching name. A provider prefix (`anthropic/claude-…`) is ignored.
     pub fn of(&self, model: &str) -> Option<Price> {
         let model = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
         let mut found: Option<&(String, Price)> = None;
@@ -65,7 +65,7 @@ impl Prices {
         found.map(|(_, price)| *price)
     }
 
-    /// What a model counts as whose price nobody has said.
+    /// The highest known price of each kind.
     pub fn most_expensive(&self) -> Price {
         let most = |of: fn(&Price) -> f64| self.0.iter().map(|(_, p)| of(p)).fold(0.0, f64::max);
         Price {
@@ -77,7 +77,7 @@ impl Prices {
     }
 }
 
-/// One line. What is not said of the cache costs what other input does.
+/// Parses one price. Missing cache prices equal the input price.
 fn price(line: &str) -> Option<(String, Price)> {
     let (model, dollars) = line.split_once('=')?;
     let mut dollars = dollars.split('/').map(|d| parse_money(d.trim()));
@@ -89,7 +89,7 @@ fn price(line: &str) -> Option<(String, Price)> {
         .then_some((model, Price { input, output, cache_read, cache_write }))
 }
 
-/// Whether this, behind a name, names the same model: `-4-5`, `-20251001`, `-preview-09`.
+/// Whether a suffix is a version of the same model: `-4-5`, `-20251001`, `-preview-09`.
 fn is_version(rest: &str) -> bool {
     let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let word = |part: &str| number(part) || matches!(part, "latest" | "preview" | "exp");
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stands_for_its_versions_and_for_no_other_model() {
+    fn a_name_matches_its_versions_and_no_other_model() {
         let prices = Prices::parse("").unwrap();
         let check = |model: &str, input: Option<f64>| {
             assert_eq!(prices.of(model).map(|p| p.input), input, "{model}");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_users_line_comes_first() {
+    fn prices_of_the_user_take_precedence() {
         let prices = Prices::parse("claude-haiku = 2/10, llama=0/0").unwrap();
         let haiku = prices.of("claude-haiku-4-5").unwrap();
         assert_eq!(haiku, Price { input: 2.0, output: 10.0, cache_read: 2.0, cache_write: 2.0 });

@@ -1,5 +1,5 @@
-//! From what the environment and the config file say to what holds: each setting once, by the
-//! table, with who said so, and a sentence for whatever cannot be used.
+//! Resolves each setting from the environment, the config file and the default, and collects
+//! problems.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -9,18 +9,18 @@ use super::values::{Value, ValueSource, Values};
 use super::{Agent, Config, Context, Env, Hook, Limits, Queue, Worker};
 
 impl Config {
-    /// `config_in_project`: the file lies in the project, so its private keys are not believed.
+    /// `config_in_project`: the file is inside the project, so its user-only settings are ignored.
     pub fn from(env: Env, file: Option<&str>, config_in_project: bool) -> Config {
         let mut problems = Vec::new();
-        let said = file.map(|text| flatten(text, &mut problems)).unwrap_or_default();
-        for name in said.keys() {
+        let in_file = file.map(|text| flatten(text, &mut problems)).unwrap_or_default();
+        for name in in_file.keys() {
             if !KEYS.iter().any(|k| k.name == name) {
                 problems.push(keys::unknown(name));
             }
         }
         let values = KEYS
             .iter()
-            .map(|key| resolve(key, env, said.get(key.name), config_in_project, &mut problems));
+            .map(|key| resolve(key, env, in_file.get(key.name), config_in_project, &mut problems));
         Config::build(Values(values.collect()), problems)
     }
 }
@@ -28,30 +28,30 @@ impl Config {
 fn resolve(
     key: &'static Key,
     env: Env,
-    said: Option<&String>,
-    inside: bool,
+    in_file: Option<&String>,
+    config_in_project: bool,
     problems: &mut Vec<String>,
 ) -> Value {
     let variable = env_name(key.name);
-    let in_file = || said.map(|text| (text.clone(), ValueSource::File));
+    let from_file = || in_file.map(|text| (text.clone(), ValueSource::File));
     let value = match (key.user_only, env(&variable)) {
         (true, in_env) => {
             if in_env.is_some() {
                 problems
-                    .push(format!("{variable} is not obeyed: set {} in the config file", key.name));
+                    .push(format!("{variable} is ignored: set {} in the config file", key.name));
             }
-            if said.is_some() && inside {
+            if in_file.is_some() && config_in_project {
                 problems.push(format!(
-                    "{} is not obeyed: the config file lies inside the project",
+                    "{} is ignored: the config file is inside the project",
                     key.name
                 ));
             }
-            in_file().filter(|_| !inside)
+            from_file().filter(|_| !config_in_project)
         }
         (false, Some(text)) => {
             Some((text.to_string_lossy().into_owned(), ValueSource::Environment))
         }
-        (false, None) => in_file(),
+        (false, None) => from_file(),
     };
     let value = value.filter(|(text, _)| match keys::check(key, text) {
         Ok(()) => true,
@@ -61,15 +61,15 @@ fn resolve(
         }
     });
     match value {
-        Some((text, origin)) => Value { key, text: text.into(), origin },
-        None => Value { key, text: key.default.into(), origin: ValueSource::Default },
+        Some((text, source)) => Value { key, text: text.into(), source },
+        None => Value { key, text: key.default.into(), source: ValueSource::Default },
     }
 }
 
 impl Config {
     fn build(values: Values, problems: Vec<String>) -> Config {
         let exclude =
-            values.words("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
+            values.list("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
         Config {
             hook: Hook {
                 deadline: values.time("hook.deadline"),
@@ -100,7 +100,7 @@ impl Config {
             },
             context: Context {
                 tokens: values.size("context.tokens"),
-                sources: values.words("context.sources"),
+                sources: values.list("context.sources"),
             },
             queue: Queue { keep: values.time("queue.keep"), stuck: values.time("queue.stuck") },
             resume_max_age: values.time("resume.max_age"),
@@ -112,7 +112,7 @@ impl Config {
     }
 }
 
-/// `hook.deadline` is `MEMCTL_HOOK_DEADLINE`.
+/// The environment variable of a setting: `MEMCTL_HOOK_DEADLINE` for `hook.deadline`.
 pub fn env_name(key: &str) -> String {
     let mut name = ["MEMCTL_", key].concat().into_bytes();
     for byte in &mut name {
@@ -121,12 +121,12 @@ pub fn env_name(key: &str) -> String {
     String::from_utf8(name).expect("keys are ASCII")
 }
 
-/// Tables of TOML as `section.key` = text.
+/// Flattens TOML tables into `section.key` = text.
 fn flatten(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     match text.parse::<toml::Table>() {
         Ok(table) => collect("", &table, &mut flat),
-        Err(e) => problems.push(format!("the config file is not TOML: {}", e.message())),
+        Err(e) => problems.push(format!("the config file is not valid TOML: {}", e.message())),
     }
     flat
 }
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn file_then_environment() {
+    fn the_environment_overrides_the_file() {
         let file = "[worker]\nlinger = '5s'\nidle_timeout = '1h'\n";
         let config = with(&[("MEMCTL_WORKER_LINGER", "20ms")], Some(file), false);
         assert_eq!(config.worker.linger, Duration::from_millis(20));
@@ -180,10 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_where_text_goes_comes_from_the_users_own_file() {
+    fn user_only_settings_come_only_from_a_file_outside_the_project() {
         let config = with(&[("MEMCTL_EXCLUDE", "*")], Some("exclude = ['/secret/*']"), false);
         assert_eq!(config.exclude.len(), 1);
-        assert!(config.problems[0].contains("MEMCTL_EXCLUDE is not obeyed"));
+        assert!(config.problems[0].contains("MEMCTL_EXCLUDE is ignored"));
         let config = with(&[], Some("exclude = ['*']"), true);
         assert!(config.exclude.is_empty());
         assert!(config.problems[0].contains("inside the project"));
@@ -195,12 +195,12 @@ mod tests {
         assert_eq!(config.agent.openai.base_url, "https://api.openai.com/v1");
         assert_eq!(config.agent.claude.command, "claude");
         assert_eq!(config.agent.budget.day.cost, 3.0);
-        assert_eq!(config.agent.batch_events, 4, "what sends nothing anywhere is believed");
+        assert_eq!(config.agent.batch_events, 4, "settings that send nothing anywhere are used");
         assert_eq!(config.problems.len(), 5, "{:?}", config.problems);
     }
 
     #[test]
-    fn mistakes_are_named_and_defaults_hold() {
+    fn invalid_settings_are_reported_and_keep_their_default() {
         let config = with(&[], Some("[worker]\nlingr = '5s'\nmax_age = 'soon'"), false);
         assert!(config.problems.iter().any(|t| t.contains("did you mean 'worker.linger'")));
         assert!(config.problems.iter().any(|t| t.contains("worker.max_age")));
@@ -208,6 +208,6 @@ mod tests {
         assert!(!with(&[], Some("not toml"), false).problems.is_empty());
         let config = with(&[], Some("[agent]\nbackend = 'claud'"), false);
         assert_eq!(config.agent.backend, "extractive");
-        assert!(config.problems[0].contains("write one of extractive, claude"));
+        assert!(config.problems[0].contains("expected one of extractive, claude"));
     }
 }

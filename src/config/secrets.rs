@@ -1,8 +1,8 @@
-//! API keys: in `secrets.toml` beside the config file, which nobody else may read, or in the
-//! environment under their usual names. The file comes first: a project's `.envrc` must not
-//! decide on whose account a user's text is read.
+//! API keys, from `secrets.toml` next to the config file or from the environment.
 //!
-//! A key never reaches a log, an argument list or an answer: [`Secret`] shows nothing of itself.
+//! The file takes precedence, because a project's `.envrc` must not choose the account that receives
+//! the user's text. A file that other users can read is rejected. Keys never reach a log, an argument
+//! list or an error message: the `Debug` output of [`Secret`] hides the key.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// For the header it belongs into, and for nothing else.
+    /// The key itself, for the HTTP header only.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -41,26 +41,26 @@ pub enum KeySource {
     Environment,
 }
 
-/// The secrets file of these settings.
+/// The path of the secrets file.
 pub fn file(settings: &Settings) -> Option<PathBuf> {
     Some(settings.config_file.as_ref()?.with_file_name("secrets.toml"))
 }
 
-/// The first of these keys that is known. The one way to a key.
+/// Looks up an API key by several names, first in the file, then in the environment.
 ///
 /// # Errors
-/// A sentence when the secrets file must not or cannot be used.
+/// A message if the secrets file is unsafe or unreadable.
 pub fn api_key(
     settings: &Settings,
     env: Env,
     names: &[String],
 ) -> Result<Option<(Secret, KeySource)>, String> {
-    let kept = match file(settings) {
+    let stored = match file(settings) {
         Some(file) => read(&file)?,
         None => Vec::new(),
     };
     let in_file = |name: &String| {
-        let found = kept.iter().find(|(kept, _)| kept == name)?;
+        let found = stored.iter().find(|(stored, _)| stored == name)?;
         Some((found.1.clone(), KeySource::File))
     };
     let in_env = |name: &String| {
@@ -71,10 +71,10 @@ pub fn api_key(
     Ok(names.iter().find_map(in_file).or_else(|| names.iter().find_map(in_env)))
 }
 
-/// Names and keys of the file, by name; none when there is no file.
+/// Reads all names and keys, sorted by name. Empty if there is no file.
 ///
 /// # Errors
-/// A sentence that says what to do.
+/// A message that says what to do.
 pub fn read(path: &Path) -> Result<Vec<(String, Secret)>, String> {
     let fail = |e: io::Error| format!("{}: {e}", path.display());
     let mut file = match File::open(path) {
@@ -84,36 +84,36 @@ pub fn read(path: &Path) -> Result<Vec<(String, Secret)>, String> {
     };
     let meta = file.metadata().map_err(fail)?;
     if meta.uid() != nix::unistd::getuid().as_raw() {
-        return Err(format!("{} belongs to another user, so it is not used", path.display()));
+        return Err(format!("{} belongs to another user and is not used", path.display()));
     }
     if meta.mode() & 0o077 != 0 {
         return Err(format!(
-            "{0} can be read by others, so it is not used: chmod 600 {0}",
+            "{0} is readable by other users and is not used; run `chmod 600 {0}`",
             path.display()
         ));
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(fail)?;
-    // What is wrong with it is told by place, never by its text.
-    let table: toml::Table = text
-        .parse()
-        .map_err(|_| format!("{} is not TOML: write NAME = \"key\"", path.display()))?;
+    // Do not include the parser's error: it quotes the text of the file.
+    let table: toml::Table = text.parse().map_err(|_| {
+        format!("{} is not valid TOML; expected lines like NAME = \"key\"", path.display())
+    })?;
     let mut secrets = Vec::with_capacity(table.len());
     for (name, value) in table {
         match value {
             toml::Value::String(key) => secrets.push((name, Secret(key))),
             _ => {
-                return Err(format!("{}: {name} is no text in quotes", path.display()));
+                return Err(format!("{}: {name} is not a quoted string", path.display()));
             }
         }
     }
     Ok(secrets)
 }
 
-/// Keeps a key; one of the same name is replaced.
+/// Stores a key and replaces one of the same name.
 ///
 /// # Errors
-/// A sentence.
+/// A message if the file is unsafe or cannot be written.
 pub fn set(path: &Path, name: &str, secret: &Secret) -> Result<(), String> {
     read(path)?;
     edit::change(path, |document| {
@@ -122,21 +122,21 @@ pub fn set(path: &Path, name: &str, secret: &Secret) -> Result<(), String> {
     })
 }
 
-/// Forgets a key; whether there was one.
+/// Removes a key. Returns whether it was stored.
 ///
 /// # Errors
-/// A sentence.
+/// A message if the file is unsafe or cannot be written.
 pub fn unset(path: &Path, name: &str) -> Result<bool, String> {
     read(path)?;
     if !fs::exists(path).unwrap_or(true) {
         return Ok(false);
     }
-    let mut known = false;
+    let mut was_stored = false;
     edit::change(path, |document| {
-        known = document.remove(name).is_some();
-        known
+        was_stored = document.remove(name).is_some();
+        was_stored
     })?;
-    Ok(known)
+    Ok(was_stored)
 }
 
 #[cfg(test)]
@@ -148,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_shows_nothing_of_itself() {
+    fn debug_output_hides_the_key() {
         let key = Secret::new("sk-very-secret");
         assert!(!format!("{key:?} {:?}", Some((&key, KeySource::File))).contains("very"));
     }
 
     #[test]
-    fn keys_are_kept_for_their_owner_alone() {
+    fn the_file_is_private_and_an_unsafe_file_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("conf/secrets.toml");
         assert!(read(&path).unwrap().is_empty());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_named_and_not_quoted() {
+    fn errors_name_the_file_and_do_not_quote_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secrets.toml");
         for text in ["A = sk-very-secret", "A = ['sk-very-secret']", "[A]\nB = 'sk-very-secret'"] {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_comes_before_the_environment() {
+    fn the_file_takes_precedence_over_the_environment() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
         let config = config.to_str().unwrap();

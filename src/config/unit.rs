@@ -1,6 +1,8 @@
-//! What a setting's text may be.
+//! Units of settings: validation of their values.
 
-use super::parse::{OLLAMA, host, is_key_name, parse_bytes, parse_duration, parse_money, words};
+use super::parse::{
+    OLLAMA, host, is_key_name, list_items, parse_bytes, parse_duration, parse_money,
+};
 use super::prices::Prices;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,79 +14,89 @@ pub enum Unit {
     Count,
     /// US dollars: `2`, `0.50`.
     Money,
-    /// Any text but none.
+    /// A non-empty text.
     Text,
-    /// Any text, or none.
-    MaybeText,
-    /// Name of an API key, as `ANTHROPIC_API_KEY`, or none: never the key itself.
+    /// Any text, may be empty.
+    OptionalText,
+    /// Name of an API key such as `ANTHROPIC_API_KEY`, may be empty. Never the key itself.
     KeyName,
-    /// `https://host/path`; nothing of a user, a password or a query.
+    /// `https://host/path` without user, password and query.
     Url,
-    /// The same, or none.
-    MaybeUrl,
-    /// An address, or `ollama`: the one on this machine.
+    /// A URL, may be empty.
+    OptionalUrl,
+    /// A URL, or `ollama` for the local Ollama server.
     Server,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// Some of these words, separated by commas.
+    /// Some of these words, comma-separated.
     Choices(&'static [&'static str]),
-    /// Words, separated by commas.
+    /// Words, comma-separated.
     Words,
-    /// Patterns for paths and names, separated by commas.
+    /// Glob patterns, comma-separated.
     Globs,
-    /// `model=in/out`, separated by commas: see [`Prices`].
+    /// `model=in/out`, comma-separated. See [`Prices`].
     Prices,
 }
 
 impl Unit {
-    /// Whether a value is a list, which the config file holds as an array.
+    /// Whether the value is a list, which is an array in the config file.
     pub fn is_list(self) -> bool {
         matches!(self, Unit::Choices(_) | Unit::Words | Unit::Globs | Unit::Prices)
     }
 
-    /// Whether a text that cannot be used may be a secret, and must not be repeated.
-    pub fn hides(self, text: &str) -> bool {
+    /// Whether an invalid value may be a secret and must not be printed.
+    pub fn may_be_secret(self, text: &str) -> bool {
         match self {
             Unit::KeyName => true,
-            Unit::Url | Unit::MaybeUrl => text.contains('@') || text.contains('?'),
+            Unit::Url | Unit::OptionalUrl => text.contains('@') || text.contains('?'),
             _ => false,
         }
     }
 
-    /// Whether a text can be used.
+    /// Checks a value.
     ///
     /// # Errors
-    /// What to write instead.
+    /// What is expected instead.
     pub fn check(self, text: &str) -> Result<(), String> {
-        let want = |fine: bool, what: &str| if fine { Ok(()) } else { Err(what.to_owned()) };
+        let expect = |valid: bool, what: &str| if valid { Ok(()) } else { Err(what.to_owned()) };
         match self {
-            Unit::Time => want(parse_duration(text).is_some(), "write 500ms, 30s or 2h"),
-            Unit::Bytes => want(parse_bytes(text).is_some(), "write 64KiB or 20MiB"),
-            Unit::Count => want(text.parse::<usize>().is_ok(), "write a whole number"),
-            Unit::Money => want(parse_money(text).is_some(), "write dollars, as 2 or 0.50"),
-            Unit::Text => want(!text.trim().is_empty(), "it must not be empty"),
-            Unit::MaybeText | Unit::Words => Ok(()),
-            Unit::KeyName => want(
-                text.is_empty() || is_key_name(text),
-                "write the name of a key, and the key itself to memctl config secret set NAME",
+            Unit::Time => expect(
+                parse_duration(text).is_some(),
+                "expected a duration such as 500ms, 30s or 2h",
             ),
-            Unit::MaybeUrl if text.is_empty() => Ok(()),
-            Unit::Url | Unit::MaybeUrl => {
-                want(host(text).is_some(), "write https://host/path, without a password in it")
+            Unit::Bytes => {
+                expect(parse_bytes(text).is_some(), "expected a size such as 64KiB or 20MiB")
+            }
+            Unit::Count => expect(text.parse::<usize>().is_ok(), "expected a whole number"),
+            Unit::Money => {
+                expect(parse_money(text).is_some(), "expected dollars such as 2 or 0.50")
+            }
+            Unit::Text => expect(!text.trim().is_empty(), "expected a non-empty value"),
+            Unit::OptionalText | Unit::Words => Ok(()),
+            Unit::KeyName => expect(
+                text.is_empty() || is_key_name(text),
+                "expected the name of a key; store the key itself with `memctl config secret set NAME`",
+            ),
+            Unit::OptionalUrl if text.is_empty() => Ok(()),
+            Unit::Url | Unit::OptionalUrl => {
+                expect(host(text).is_some(), "expected https://host/path without a password")
             }
             Unit::Server => {
-                let fine = text == OLLAMA || host(text).is_some();
-                want(fine, "write https://host/path, without a password in it, or ollama")
+                let valid = text == OLLAMA || host(text).is_some();
+                expect(valid, "expected ollama, or https://host/path without a password")
             }
             Unit::Choice(known) => {
                 let all = known.join(", ");
-                want(known.contains(&text), &format!("write one of {all}"))
+                expect(known.contains(&text), &format!("expected one of {all}"))
             }
             Unit::Choices(known) => {
                 let all = known.join(", ");
-                want(words(text).all(|w| known.contains(&w)), &format!("write some of {all}"))
+                expect(
+                    list_items(text).all(|w| known.contains(&w)),
+                    &format!("expected some of {all}"),
+                )
             }
-            Unit::Globs => words(text)
+            Unit::Globs => list_items(text)
                 .try_for_each(|w| glob::Pattern::new(w).map(drop))
                 .map_err(|e| e.to_string()),
             Unit::Prices => Prices::parse(text).map(drop),
@@ -97,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_take_what_they_say() {
+    fn units_accept_valid_values_only() {
         let check = |unit: Unit, text: &str, fine: bool| {
             assert_eq!(unit.check(text).is_ok(), fine, "{unit:?} {text:?}");
         };
@@ -111,7 +123,7 @@ mod tests {
         check(Unit::Choices(&["a", "b"]), "a, b", true);
         check(Unit::Choices(&["a", "b"]), "", true);
         check(Unit::Choices(&["a", "b"]), "a,c", false);
-        check(Unit::MaybeUrl, "", true);
+        check(Unit::OptionalUrl, "", true);
         check(Unit::Url, "", false);
         check(Unit::Globs, "/home/*, [", false);
         check(Unit::Text, " ", false);

@@ -1,4 +1,4 @@
-//! The settings after they were resolved, and how the rest of this module reads them.
+//! The resolved settings and typed access to them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use super::keys::Key;
 use super::parse;
 use super::prices::Prices;
 
-/// A setting as it holds.
+/// The resolved value of a setting.
 #[derive(Clone, Debug)]
 pub struct Value {
     pub key: &'static Key,
     pub text: Cow<'static, str>,
-    pub origin: ValueSource,
+    pub source: ValueSource,
 }
 
-/// Who said so.
+/// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueSource {
     Default,
@@ -24,7 +24,7 @@ pub enum ValueSource {
     Environment,
 }
 
-/// Every setting as it holds, in the order of the table.
+/// All settings in the order of the table.
 #[derive(Clone)]
 pub(super) struct Values(pub(super) Arc<[Value]>);
 
@@ -34,10 +34,10 @@ impl Values {
         found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
     }
 
-    /// What somebody said of it; `None`: the default holds.
-    pub(super) fn said(&self, name: &str) -> Option<String> {
+    /// The value if it is not the default.
+    pub(super) fn explicit(&self, name: &str) -> Option<String> {
         let found = self.0.iter().find(|value| value.key.name == name)?;
-        (found.origin != ValueSource::Default).then(|| found.text.trim().to_owned())
+        (found.source != ValueSource::Default).then(|| found.text.trim().to_owned())
     }
 
     pub(super) fn text(&self, name: &str) -> String {
@@ -56,8 +56,8 @@ impl Values {
         parse::parse_money(self.value(name)).expect("checked")
     }
 
-    pub(super) fn words(&self, name: &str) -> Vec<String> {
-        parse::words(self.value(name)).map(str::to_owned).collect()
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        parse::list_items(self.value(name)).map(str::to_owned).collect()
     }
 
     pub(super) fn prices(&self, name: &str) -> Prices {

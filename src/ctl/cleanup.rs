@@ -1,4 +1,4 @@
-//! `memctl cleanup`: what dead workers and silent clients left over, all at once.
+//! `memctl cleanup`: removes what dead workers left and ends sessions that fell silent.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,37 +12,37 @@ use crate::recover::{cleanup, due};
 use crate::spool;
 use crate::store::{LockWait, Reader, Store};
 
-/// How long the store may be another's.
+/// How long to wait for the store lock.
 const STORE: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
-  memctl cleanup --dry-run       say what would be done
-  memctl cleanup --max-age 2d    be patient with silent sessions
+  memctl cleanup --dry-run       Print what would be done
+  memctl cleanup --max-age 2d    Only end sessions without an event for two days
 ";
 
-/// Clear away what dead workers and silent clients left
+/// Remove what dead workers left and end silent sessions
 ///
-/// Removes sockets and lock files of dead workers, ends sessions that fell silent, and starts
-/// the recovery of what is unfinished. Nothing that waits is thrown away.
+/// Removes sockets and lock files of dead workers, ends sessions without recent events, and
+/// starts workers for unfinished sessions. Queued and spooled events are kept.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// End sessions without a worker and without an event for so long: 30min, 6h, 2d
+    /// End sessions without a worker and without an event for this long (30min, 6h, 2d)
     #[arg(long, value_name = "TIME", default_value = "6h", value_parser = time)]
     max_age: Duration,
-    /// Only say what would be done
+    /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 fn time(text: &str) -> std::result::Result<Duration, &'static str> {
-    parse_duration(text).ok_or("write 30min, 6h or 2d")
+    parse_duration(text).ok_or("expected a duration such as 30min, 6h or 2d")
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if !settings.paths.exist() {
-        return super::print("nothing to clean up: nothing remembered yet\n");
+        return super::print("nothing to clean up: nothing is stored yet\n");
     }
     let now = clock::now_ms();
     let before = now - args.max_age.as_millis() as i64;
@@ -77,19 +77,23 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             work = true;
         }
         let silent = age(session.last_event_epoch, now);
-        say("ended ", "would end ", format!("{}, silent for {silent}", session.content_session_id));
+        say(
+            "ended ",
+            "would end ",
+            format!("{}: no event for {silent}", session.content_session_id),
+        );
     }
-    // A child that is forked must have no connection.
+    // Close the database before recovery is spawned: SQLite connections must not cross a fork.
     drop(store);
     for left in &survey.stale_files {
         if !args.dry_run
             && !cleanup::remove_stale_files(&settings.paths, &left.key)
-                .context("files of a worker")?
+                .context("cannot remove the files of a worker")?
         {
             continue;
         }
         let whose = left.session.as_deref().unwrap_or(&left.key);
-        say("removed ", "would remove ", format!("what a dead worker of {whose} left"));
+        say("removed ", "would remove ", format!("files of the dead worker of {whose}"));
     }
     for due in &survey.due {
         say("recovering ", "would recover ", format!("{}: {}", due.session, due.reason));
@@ -97,23 +101,23 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if !args.dry_run {
         spool::remove_stale_tmp(&settings.paths);
         if work {
-            launch::start_recovery(settings).context("recovery")?;
+            launch::start_recovery(settings).context("cannot start recovery")?;
         }
     }
     if out.is_empty() {
         out.push_str("nothing to clean up\n");
     } else if !survey.due.is_empty() && !args.dry_run {
         let n = count(survey.due.len() as u64, "session");
-        out.push_str(&format!("{n} under way: memctl ps shows the workers\n"));
+        out.push_str(&format!("recovering {n}; `memctl ps` lists the workers\n"));
     }
     super::print(&out)
 }
 
-/// Recovery sets a damaged database aside.
+/// Recovery quarantines a damaged database.
 fn damaged(settings: &Settings, args: &Args) -> Result<()> {
     if args.dry_run {
-        return super::print("would set the database aside: it is damaged\n");
+        return super::print("would quarantine the damaged database and create a new one\n");
     }
-    launch::start_recovery(settings).context("recovery")?;
-    super::print("the database is damaged: recovery sets it aside, memctl status says where\n")
+    launch::start_recovery(settings).context("cannot start recovery")?;
+    super::print("recovery quarantines the damaged database; `memctl status` tells where\n")
 }

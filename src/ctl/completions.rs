@@ -1,4 +1,4 @@
-//! `memctl completions`: a script that makes a shell complete verbs and flags.
+//! `memctl completions`: a script that completes verbs and flags in a shell.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -9,16 +9,16 @@ const HELP: &str = "\
 Examples
   memctl completions bash > ~/.local/share/bash-completion/completions/memctl
   memctl completions fish > ~/.config/fish/completions/memctl.fish
-  memctl completions zsh > ~/.zfunc/_memctl    a directory of $fpath
+  memctl completions zsh > ~/.zfunc/_memctl    Any directory in $fpath
 ";
 
-/// Print a completion script for a shell
+/// Print a shell completion script
 ///
-/// `make install` puts those of bash, zsh and fish in their places.
+/// `make install` installs the scripts for bash, zsh and fish.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// The shell
+    /// Shell to complete for
     shell: Shell,
 }
 

@@ -1,4 +1,4 @@
-//! `memctl context`: exactly what a session that starts here is told.
+//! `memctl context`: exactly the context that a new session in this directory receives.
 
 use std::path::PathBuf;
 
@@ -13,42 +13,40 @@ use crate::store::Reader;
 
 const HELP: &str = "\
 Examples
-  memctl context                        for this directory
-  memctl context --project ~/src/app    for another one
+  memctl context                        Context for the current directory
+  memctl context --project ~/src/app    Context for another directory
 
 Keys of --json
-  project  name of the project
-  text     what a session is told, empty when nothing is remembered
-  tokens   how many these are, estimated
+  project  Name of the project
+  text     The context; empty if nothing is stored
+  tokens   Estimated number of tokens in text
 ";
 
-/// Print what the next session of this project is told
+/// Print the context that the next session receives
 ///
-/// Prints nothing, and says so, when there is nothing to tell. The setting context.tokens bounds
-/// how much is told.
+/// The setting context.tokens limits its length.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Directory of the project, instead of this one
+    /// Directory of the project [default: the current directory]
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
-    /// Print an object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
-struct Told {
+struct Output {
     project: String,
     text: String,
-    /// Estimated.
     tokens: usize,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let dir = match &args.project {
         Some(dir) => dir.canonicalize().context(dir.display())?,
-        None => std::env::current_dir().context("this directory")?,
+        None => std::env::current_dir().context("current directory")?,
     };
     let project = project::identify(&dir);
     let text = match Reader::open(&settings.paths, super::PATIENCE).context("database")? {
@@ -62,12 +60,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     if args.json {
         let tokens = crate::context::budget::tokens(&text);
-        return super::print_json(&Told { project: project.name, text, tokens });
+        return super::print_json(&Output { project: project.name, text, tokens });
     }
     if text.is_empty() {
-        super::tell(&format!("memctl: nothing remembered of {} yet", project.name));
+        super::note(&format!("nothing is stored for project {} yet", project.name));
         if let Some(hint) = overview::hint(settings) {
-            super::tell(&format!("  hint: {hint}"));
+            super::hint(&hint);
         }
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What lies in spools, for verbs that change what is in the queue: it has to be there first.
+//! Drains spools into the queue, for verbs that change the queue.
 
 use std::collections::BTreeSet;
 
@@ -8,26 +8,28 @@ use crate::recover::cleanup;
 use crate::spool;
 use crate::store::Store;
 
-/// A session: client and the client's id.
+/// A session: client name and content session id.
 pub type SessionName = (String, String);
 
-/// The sessions that have a spool.
+/// The sessions that have spooled events.
 pub fn sessions_with_spool(settings: &Settings) -> BTreeSet<SessionName> {
     let paths = &settings.paths;
-    let named = spool::keys(paths).into_iter().filter_map(|key| spool::first(paths, &key));
-    named.map(|event| (event.client, event.session)).collect()
+    let events = spool::keys(paths).into_iter().filter_map(|key| spool::first(paths, &key));
+    events.map(|event| (event.client, event.session)).collect()
 }
 
-/// Takes in what lies where nobody lives. Where a worker lives it does that itself. How many.
+/// Drains the spools of sessions without a worker. A live worker drains its own spool. Returns the
+/// number of events.
 pub fn drain(
     settings: &Settings,
     store: &mut Store,
     sessions: &BTreeSet<SessionName>,
     now: i64,
 ) -> Result<u64> {
-    let mut taken = 0;
+    let mut drained = 0;
     for (client, session) in sessions {
-        taken += cleanup::drain_spool(settings, store, client, session, now).context("spool")?;
+        drained += cleanup::drain_spool(settings, store, client, session, now)
+            .context("cannot drain the spool")?;
     }
-    Ok(taken)
+    Ok(drained)
 }

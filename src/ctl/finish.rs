@@ -1,4 +1,4 @@
-//! `memctl finish`: ends a session for clients that do not say when one is over.
+//! `memctl finish`: ends a session whose client sends no SessionEnd.
 
 use std::time::{Duration, Instant};
 
@@ -12,30 +12,30 @@ use crate::failure::{Context, Result, failed};
 use crate::paths::session_key;
 use crate::store::{Reader, sessions};
 
-/// How long the session's worker may take to say that it has ended.
+/// How long to wait until the worker has ended the session.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
-  memctl finish             the only active session of this project
-  memctl finish 6f2b9c54    this one
+  memctl finish             End the only active session of this project
+  memctl finish 6f2b9c54    End this session
 ";
 
-/// End a session whose client does not say when it is over
+/// End a session whose client sends no SessionEnd
 ///
-/// Open prompts are closed, what waits is distilled, and the worker leaves. The session's next
-/// prompt takes it back.
+/// The worker closes open prompts, distills what is queued and exits. A later prompt of the
+/// session reopens it.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Session id, or the beginning of one; without it the only active one of this project
+    /// Prefix of a session id [default: the only active session of this project]
     session: Option<String>,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let open = || Reader::open(&settings.paths, super::PATIENCE).context("database");
     let Some(reader) = open()? else {
-        return Err(failed("no session is known: nothing remembered yet"));
+        return Err(failed("no session to end: nothing is stored yet"));
     };
     let session = match &args.session {
         Some(prefix) => lookup::session(reader.connection(), prefix)?,
@@ -45,7 +45,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let (client, id) = (&session.client, &session.content_session_id);
     if session.status != "active" {
         let reason = session.end_reason.as_deref().unwrap_or("other");
-        return super::print(&format!("{id}: had ended already ({reason})\n"));
+        return super::print(&format!("{id}: already ended ({reason})\n"));
     }
     let mut end = Event::new(Kind::End, client, id, clock::now_ms());
     end.reason = Some("finish".into());
@@ -53,7 +53,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if let Delivered::Lost { reason: why } =
         deliver::deliver(settings, &session_key(client, id), &end, deadline)
     {
-        return Err(failed(format!("the end could not be handed over: {why}")));
+        return Err(failed(format!("cannot deliver the end of {id}: {why}")));
     }
     let ended = || {
         let known = open()
@@ -63,8 +63,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         known.is_some_and(|session| !session.active)
     };
     if !poll::until(PATIENCE, ended) {
-        return Err(failed(format!("{id}: its worker has not ended it within {PATIENCE:?}"))
-            .hint("it will: the end waits on the disk; memctl ps shows what the worker does"));
+        return Err(failed(format!(
+            "{id}: the worker did not end the session within {PATIENCE:?}"
+        ))
+        .hint("it is queued and will take effect; `memctl ps` shows what the worker does"));
     }
     super::print(&format!("{id}: ended\n"))
 }

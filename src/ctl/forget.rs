@@ -1,4 +1,4 @@
-//! `memctl forget`: takes out of the memory what its user does not want in it.
+//! `memctl forget`: deletes memories for good.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,75 +25,76 @@ use crate::store::sessions::{self, PrefixMatch};
 use crate::store::{LockWait, Reader, Store, observations, projects, summaries};
 use crate::text::{sanitize, truncate};
 
-/// How long the store may be another's.
+/// How long to wait for the store lock.
 const STORE: Duration = Duration::from_secs(10);
 
-/// How long workers may need to take in what is spooled.
-const TAKEN_IN: Duration = Duration::from_secs(5);
+/// How long to wait until live workers have drained their spools.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// So many things are named one by one.
-const NAMED: usize = 12;
+/// Maximum number of items that are listed one by one.
+const MAX_LISTED: usize = 12;
 
-/// Characters of what is named.
-const TITLE: usize = 70;
+/// Maximum length of a listed title.
+const MAX_TITLE: usize = 70;
 
 const HELP: &str = "\
 Examples
-  memctl forget o412                      an observation
-  memctl forget p88                       a prompt, and what came of it
-  memctl forget 6f2b9c54                  a whole session
-  memctl forget --query 'acme corp'       all that mentions it
-  memctl forget --project . --since 2h    what the last two hours added here
-  memctl forget --project tally --dry-run say what would go
-
-Of a session nothing is kept that happened before, however late it is reported. One that still
-runs is recorded anew from then on; what stands between <private> and </private> never is.
+  memctl forget o412                         Delete an observation
+  memctl forget p88                          Delete a prompt and what was derived from it
+  memctl forget 6f2b9c54                     Delete a session
+  memctl forget --query 'acme corp'          Delete everything that contains this text
+  memctl forget --project . --since 2h       Delete what this project added in two hours
+  memctl forget --project tally --dry-run    Print what would be deleted
 
 Keys of --json
-  sessions, prompts, summaries, observations  how many
-  events   queued events that had not been distilled
-  spooled  events that no worker had taken in yet
-  dry_run  whether nothing was done
-  left     sentences on what may still hold it
+  sessions      Number of deleted sessions
+  prompts       Number of deleted prompts
+  summaries     Number of deleted summaries
+  observations  Number of deleted observations
+  events        Number of deleted events that had not been distilled
+  spooled       Number of deleted events that no worker had accepted
+  dry_run       Whether nothing was deleted
+  left          Places that may still hold the text, one sentence each
 ";
 
-/// Take something out of the memory, for good
+/// Delete memories for good
 ///
-/// It is removed from the database, its log, the queue and the spool. What is forgotten stays so
-/// when it is replayed or imported. At a terminal memctl asks before it forgets more than one
-/// thing.
+/// Deletes from the database, its write-ahead log, the queue and the spool. A later replay or
+/// import does not restore deleted memories. Late events of a deleted session are dropped, but a
+/// session that is still running is recorded from now on. Asks for confirmation on a terminal if
+/// more than one item would be deleted.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
-#[command(group = clap::ArgGroup::new("meant").required(true).multiple(true))]
+#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true))]
 pub struct Args {
-    /// An observation (o412), a summary (s37), a prompt (p88), a uuid, or the beginning of a
-    /// session's id
-    #[arg(value_name = "WHAT", group = "meant", conflicts_with_all = ["project", "query", "since", "before"])]
-    what: Vec<String>,
-    /// What belongs to a project: its directory or its name
-    #[arg(long, value_name = "DIR", group = "meant")]
+    /// Id of an observation (o412), summary (s37) or prompt (p88), a UUID, or a prefix of a session
+    /// id
+    #[arg(value_name = "ID", group = "selection", conflicts_with_all = ["project", "query", "since", "before"])]
+    ids: Vec<String>,
+    /// Everything of this project, given as a directory or a name
+    #[arg(long, value_name = "PROJECT", group = "selection")]
     project: Option<String>,
-    /// What has this in one of its texts, in capital or small letters
-    #[arg(long, value_name = "TEXT", group = "meant")]
+    /// Everything that contains this text (case-insensitive)
+    #[arg(long, value_name = "TEXT", group = "selection")]
     query: Option<String>,
-    /// What was recorded since then: 2h, 7d, 2026-11-24, 2026-11-24T09:30Z
-    #[arg(long, value_name = "TIME", group = "meant", value_parser = time)]
+    /// Everything recorded since this time (2h, 7d, 2026-11-24, 2026-11-24T09:30Z)
+    #[arg(long, value_name = "TIME", group = "selection", value_parser = time)]
     since: Option<i64>,
-    /// What was recorded before then
-    #[arg(long, value_name = "TIME", group = "meant", value_parser = time)]
+    /// Everything recorded before this time
+    #[arg(long, value_name = "TIME", group = "selection", value_parser = time)]
     before: Option<i64>,
-    /// Only say what would go
+    /// Print what would be deleted and delete nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
-    /// Print an object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Milliseconds since the epoch. Days are those of UTC, as everywhere in what memctl prints.
+/// Parses a time into milliseconds since the epoch. A day starts at midnight UTC.
 fn time(text: &str) -> std::result::Result<i64, &'static str> {
     if let Some(ago) = parse_duration(text) {
         return Ok(clock::now_ms() - ago.as_millis() as i64);
@@ -101,111 +102,118 @@ fn time(text: &str) -> std::result::Result<i64, &'static str> {
     let day =
         || Some(text.parse::<civil::Date>().ok()?.to_zoned(tz::TimeZone::UTC).ok()?.timestamp());
     let time = text.parse::<Timestamp>().ok().or_else(day);
-    Ok(time.ok_or("write 2h, 7d, 2026-11-24 or 2026-11-24T09:30Z")?.as_millisecond())
+    Ok(time
+        .ok_or("expected a time such as 2h, 7d, 2026-11-24 or 2026-11-24T09:30Z")?
+        .as_millisecond())
 }
 
-/// What was done, or would be.
+/// What was deleted, or would be.
 struct Outcome {
     count: ForgetCounts,
     spooled: u64,
     dry_run: bool,
-    /// What may still hold it.
+    /// Places that may still hold the text.
     left: Vec<String>,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if !settings.paths.exist() {
-        return tell(args, &Outcome::of(args, ForgetCounts::default()));
+        return print_outcome(args, &Outcome::of(args, ForgetCounts::default()));
     }
     if args.query.as_ref().is_some_and(|text| text.trim().is_empty()) {
-        return Err(usage("--query needs a text"));
+        return Err(usage("the text of --query is empty"));
     }
     if args.dry_run {
-        return plan(settings, args);
+        return dry_run(settings, args);
     }
     let mut store =
         Store::open_within(&settings.paths, LockWait::Within(STORE)).context("database")?;
-    take_in(settings, args, &mut store)?;
+    drain_spools(settings, args, &mut store)?;
     let conn = store.connection();
-    let doomed = choose(conn, args)?;
-    if doomed.is_empty() {
-        return tell(args, &Outcome::of(args, ForgetCounts::default()));
+    let selection = select(conn, args)?;
+    if selection.is_empty() {
+        return print_outcome(args, &Outcome::of(args, ForgetCounts::default()));
     }
-    if !args.yes && doomed.count().all() > 1 && at_a_terminal() && !agreed(conn, &doomed)? {
-        return super::print("nothing was forgotten\n");
+    if !args.yes && selection.count().all() > 1 && is_interactive() && !confirm(conn, &selection)? {
+        return super::print("nothing was deleted\n");
     }
     let mut outcome = Outcome::of(args, ForgetCounts::default());
-    let mut whose = BTreeSet::new();
-    let mut refusal = None;
+    let mut affected = BTreeSet::new();
+    let mut refused = None;
     let done = store.locked(|locked| {
         let now = clock::now_ms();
-        // Once more: workers have gone on meanwhile.
-        let doomed = match choose(locked.connection(), args) {
-            Ok(doomed) => doomed,
+        // Select again under the lock: workers may have written since.
+        let selection = match select(locked.connection(), args) {
+            Ok(selection) => selection,
             Err(failure) => {
-                refusal = Some(failure);
+                refused = Some(failure);
                 return Ok(());
             }
         };
-        outcome.count = doomed.count();
-        whose = doomed.affected_sessions(locked.connection())?;
-        let keys = keys_of_sessions(locked.connection(), &doomed)?;
-        forget::forget(locked, &doomed, now)?;
+        outcome.count = selection.count();
+        affected = selection.affected_sessions(locked.connection())?;
+        let keys = keys_of_sessions(locked.connection(), &selection)?;
+        forget::forget(locked, &selection, now)?;
         for key in keys {
             outcome.spooled += spool::discard(&settings.paths, &key, now)?;
         }
         if let Err(e) = locked.vacuum() {
-            outcome
-                .left
-                .push(format!("the database's file still holds traces ({e}): forget again later"));
+            outcome.left.push(format!(
+                "the database file may still hold the text ({e}); run the command again later"
+            ));
         }
         Ok(())
     });
-    if let Some(failure) = refusal {
+    if let Some(failure) = refused {
         return Err(failure);
     }
     done.context("database")?;
-    // A child that is forked must have no connection, and a worker learns what it has lost.
+    // Close the database before a worker is spawned: SQLite connections must not cross a fork. Then
+    // wake the workers, so that they notice what was deleted.
     drop(store);
-    for (client, session) in &whose {
+    for (client, session) in &affected {
         deliver::wake(settings, &session_key(client, session), probe::TIMEOUT);
     }
-    outcome.left.extend(leavings(settings, args));
-    tell(args, &outcome)
+    outcome.left.extend(not_searched(settings, args));
+    print_outcome(args, &outcome)
 }
 
-/// Says what would go, and changes nothing.
-fn plan(settings: &Settings, args: &Args) -> Result<()> {
+/// Prints what would be deleted.
+fn dry_run(settings: &Settings, args: &Args) -> Result<()> {
     let reader = Reader::open(&settings.paths, super::PATIENCE).context("database")?;
     let mut outcome = Outcome::of(args, ForgetCounts::default());
     let waiting = drain::sessions_with_spool(settings);
-    let Some(reader) = &reader else { return tell(args, &outcome) };
+    let Some(reader) = &reader else { return print_outcome(args, &outcome) };
     let conn = reader.connection();
-    let doomed = choose(conn, args)?;
-    outcome.count = doomed.count();
-    outcome.spooled = of_spools(settings, &keys_of_sessions(conn, &doomed).context("database")?);
-    if searches(args) && !waiting.is_empty() {
+    let selection = select(conn, args)?;
+    outcome.count = selection.count();
+    outcome.spooled =
+        count_spooled(settings, &keys_of_sessions(conn, &selection).context("database")?);
+    if may_match_spool(args) && !waiting.is_empty() {
         let n = count(waiting.len() as u64, "session");
-        outcome.left.push(format!("events of {n} wait in the spool, and are looked at first"));
+        outcome.left.push(format!(
+            "spooled events of {n} are not counted; they are queued before anything is deleted"
+        ));
     }
     if !args.json {
-        super::print(&named(conn, &doomed)?)?;
+        super::print(&list_selected(conn, &selection)?)?;
     }
-    tell(args, &outcome)
+    print_outcome(args, &outcome)
 }
 
-/// Whether rows are looked for that may still lie in a spool.
-fn searches(args: &Args) -> bool {
+/// Whether the selection may match events that are still spooled. Row ids match only stored rows.
+fn may_match_spool(args: &Args) -> bool {
     let number = |name: &String| {
         let digits = name.strip_prefix(['o', 's', 'p']).unwrap_or(name);
         digits.bytes().all(|b| b.is_ascii_digit())
     };
-    !args.what.iter().all(number) || args.what.is_empty()
+    !args.ids.iter().all(number) || args.ids.is_empty()
 }
 
-/// Brings what is spooled where it can be looked at. Whoever has a worker that answers has it do so.
-fn take_in(settings: &Settings, args: &Args, store: &mut Store) -> Result<()> {
-    if !searches(args) {
+/// Moves spooled events to the database, where they can be selected. A live worker drains its own
+/// spool.
+fn drain_spools(settings: &Settings, args: &Args, store: &mut Store) -> Result<()> {
+    if !may_match_spool(args) {
         return Ok(());
     }
     let waiting = drain::sessions_with_spool(settings);
@@ -214,10 +222,10 @@ fn take_in(settings: &Settings, args: &Args, store: &mut Store) -> Result<()> {
         let key = session_key(client, session);
         has_spool(settings, &key) && deliver::wake(settings, &key, probe::TIMEOUT)
     };
-    let lively: Vec<&SessionName> = waiting.iter().filter(answers).collect();
+    let draining: Vec<&SessionName> = waiting.iter().filter(answers).collect();
     let done =
         |(client, session): &&SessionName| !has_spool(settings, &session_key(client, session));
-    poll::until(TAKEN_IN, || lively.iter().all(done));
+    poll::until(DRAIN_TIMEOUT, || draining.iter().all(done));
     Ok(())
 }
 
@@ -225,33 +233,33 @@ fn has_spool(settings: &Settings, key: &str) -> bool {
     spool::exists(&settings.paths, key)
 }
 
-fn choose(conn: &Connection, args: &Args) -> Result<ForgetSet> {
-    let mut doomed = ForgetSet::default();
-    for name in &args.what {
+fn select(conn: &Connection, args: &Args) -> Result<ForgetSet> {
+    let mut selection = ForgetSet::default();
+    for name in &args.ids {
         if let Some(row) = observations::by_name(conn, name).context("database")? {
-            doomed.add_observation(conn, row.id).context("database")?;
+            selection.add_observation(conn, row.id).context("database")?;
         } else if let Some(row) = summaries::by_name(conn, name).context("database")? {
-            doomed.add_summary(conn, row.id).context("database")?;
+            selection.add_summary(conn, row.id).context("database")?;
         } else if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
-            doomed.add_prompt(conn, prompt.id).context("database")?;
+            selection.add_prompt(conn, prompt.id).context("database")?;
         } else if let PrefixMatch::None = sessions::by_prefix(conn, name).context("database")? {
-            return Err(failed(format!("there is no memory '{name}'"))
-                .hint("memctl show SESSION and memctl context say what there is"));
+            return Err(failed(format!("no memory or session matches '{name}'"))
+                .hint("`memctl context` and `memctl show SESSION` print ids"));
         } else {
             let session = lookup::session(conn, name)?;
-            doomed.add_session(conn, session.id).context("database")?;
+            selection.add_session(conn, session.id).context("database")?;
         }
     }
-    if args.what.is_empty() {
+    if args.ids.is_empty() {
         let project = args.project.as_deref().map(|name| project_of(conn, name)).transpose()?;
         let (since, before) = (args.since, args.before);
         let wanted = ForgetFilter { project, text: args.query.clone(), since, before };
-        doomed.add_matching(conn, &wanted).context("database")?;
+        selection.add_matching(conn, &wanted).context("database")?;
     }
-    Ok(doomed)
+    Ok(selection)
 }
 
-/// By its directory, which need not have anything of the project in it any more, or its name.
+/// Finds a project by its directory, which may be empty by now, or by its name.
 fn project_of(conn: &Connection, name: &str) -> Result<i64> {
     if let Ok(dir) = Path::new(name).canonicalize()
         && let Some(id) = projects::find(conn, &project::identify(&dir)).context("database")?
@@ -261,20 +269,20 @@ fn project_of(conn: &Connection, name: &str) -> Result<i64> {
     let found = projects::by_name(conn, name).context("database")?;
     match &found[..] {
         [(id, _)] => Ok(*id),
-        [] => Err(failed(format!("nothing is remembered of a project '{name}'"))
-            .hint("give its directory, or its name as memctl status prints it")),
+        [] => Err(failed(format!("nothing is stored for project '{name}'"))
+            .hint("use its directory, or its name as `memctl status` prints it")),
         several => {
             let roots: Vec<&str> = several.iter().map(|(_, root)| root.as_str()).collect();
             let n = roots.len();
-            Err(usage(format!("{n} projects are called '{name}': {}", roots.join(", ")))
-                .hint("give the directory of one"))
+            Err(usage(format!("{n} projects have the name '{name}': {}", roots.join(", ")))
+                .hint("use the directory of one of them"))
         }
     }
 }
 
-fn keys_of_sessions(conn: &Connection, doomed: &ForgetSet) -> crate::store::Result<Vec<String>> {
+fn keys_of_sessions(conn: &Connection, selection: &ForgetSet) -> crate::store::Result<Vec<String>> {
     let mut keys = Vec::new();
-    for id in &doomed.sessions {
+    for id in &selection.sessions {
         if let Some(session) = sessions::get(conn, *id)? {
             keys.push(session_key(&session.client, &session.content_session_id));
         }
@@ -282,25 +290,25 @@ fn keys_of_sessions(conn: &Connection, doomed: &ForgetSet) -> crate::store::Resu
     Ok(keys)
 }
 
-/// How many events wait there.
-fn of_spools(settings: &Settings, keys: &[String]) -> u64 {
+/// Counts the spooled events of these sessions.
+fn count_spooled(settings: &Settings, keys: &[String]) -> u64 {
     let waiting = |key: &String| spool::read(&settings.paths, key, usize::MAX);
     keys.iter().map(|key| waiting(key).map_or(0, |files| files.len() as u64)).sum()
 }
 
-/// What was not looked into.
-fn leavings(settings: &Settings, args: &Args) -> Vec<String> {
+/// Places that were not searched.
+fn not_searched(settings: &Settings, args: &Args) -> Vec<String> {
     let mut left = Vec::new();
     for (_, session) in
-        searches(args).then(|| drain::sessions_with_spool(settings)).into_iter().flatten()
+        may_match_spool(args).then(|| drain::sessions_with_spool(settings)).into_iter().flatten()
     {
         left.push(format!(
-            "events of {session} wait in its spool: memctl ps says why, then forget again"
+            "events of {session} are still spooled; check `memctl ps`, then run the command again"
         ));
     }
     if spool::dead_letters(&settings.paths) > 0 {
         let dead = settings.paths.dead_letters();
-        left.push(format!("files that could not be read lie in {}", dead.display()));
+        left.push(format!("unreadable event files are kept in {}", dead.display()));
     }
     for entry in fs::read_dir(settings.paths.data()).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with("corrupt-") {
@@ -310,45 +318,47 @@ fn leavings(settings: &Settings, args: &Args) -> Vec<String> {
     left
 }
 
-fn at_a_terminal() -> bool {
+fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-fn agreed(conn: &Connection, doomed: &ForgetSet) -> Result<bool> {
-    let question = format!("{}Forget {}? [y/N] ", named(conn, doomed)?, said(&doomed.count()));
+fn confirm(conn: &Connection, selection: &ForgetSet) -> Result<bool> {
+    let question =
+        format!("{}Delete {}? [y/N] ", list_selected(conn, selection)?, counts(&selection.count()));
     let mut err = anstream::stderr().lock();
-    write!(err, "{question}").and_then(|()| err.flush()).context("standard error")?;
+    write!(err, "{question}").and_then(|()| err.flush()).context("cannot write to stderr")?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("standard input")?;
+    io::stdin().lock().read_line(&mut answer).context("cannot read stdin")?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// What goes, a line each; of much the beginning. What goes with its session is not named.
-fn named(conn: &Connection, doomed: &ForgetSet) -> Result<String> {
+/// Lists what would be deleted, one line each, up to a limit. Parts of a deleted session are not
+/// listed.
+fn list_selected(conn: &Connection, selection: &ForgetSet) -> Result<String> {
     let mut lines = Vec::new();
-    for id in &doomed.sessions {
+    for id in &selection.sessions {
         if let Some(s) = sessions::get(conn, *id).context("database")? {
             let project = s.project.unwrap_or_else(|| "no project".into());
             let at = format::at(s.started_at_epoch);
             lines.push(format!("{}  {project}, {at}", s.content_session_id));
         }
     }
-    let whole = |session: Option<i64>| session.is_some_and(|id| doomed.sessions.contains(&id));
-    if doomed.sessions.is_empty() {
-        for id in &doomed.prompts {
+    let whole = |session: Option<i64>| session.is_some_and(|id| selection.sessions.contains(&id));
+    if selection.sessions.is_empty() {
+        for id in &selection.prompts {
             let name = format!("p{id}");
             if let Some(p) = sessions::prompt_by_name(conn, &name).context("database")? {
                 lines.push(format!("{name}  {}", clipped(&p.text.unwrap_or_default())));
             }
         }
-        for id in &doomed.summaries {
+        for id in &selection.summaries {
             if let Some(s) = summaries::by_id(conn, *id).context("database")? {
                 lines.push(format!("s{id}  {}", clipped(&s.summary.request)));
             }
         }
     }
-    for id in &doomed.observations {
-        if lines.len() > NAMED {
+    for id in &selection.observations {
+        if lines.len() > MAX_LISTED {
             break;
         }
         if let Some(o) = observations::by_id(conn, *id).context("database")?
@@ -357,16 +367,16 @@ fn named(conn: &Connection, doomed: &ForgetSet) -> Result<String> {
             lines.push(format!("o{id}  {}", clipped(&o.observation.title)));
         }
     }
-    if lines.len() > NAMED {
-        lines.truncate(NAMED);
-        lines.push("and more".into());
+    if lines.len() > MAX_LISTED {
+        lines.truncate(MAX_LISTED);
+        lines.push("…".into());
     }
     Ok(lines.into_iter().map(|line| line + "\n").collect())
 }
 
-/// In one line, without what a terminal would obey.
+/// The first line of a text, without control characters.
 fn clipped(text: &str) -> String {
-    truncate(&sanitize(text.trim().lines().next().unwrap_or_default()), TITLE)
+    truncate(&sanitize(text.trim().lines().next().unwrap_or_default()), MAX_TITLE)
 }
 
 impl Outcome {
@@ -375,7 +385,7 @@ impl Outcome {
     }
 }
 
-fn said(n: &ForgetCounts) -> String {
+fn counts(n: &ForgetCounts) -> String {
     let counts = [
         (n.sessions, count(n.sessions, "session")),
         (n.prompts, count(n.prompts, "prompt")),
@@ -387,7 +397,7 @@ fn said(n: &ForgetCounts) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-fn tell(args: &Args, outcome: &Outcome) -> Result<()> {
+fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
     let Outcome { count: n, spooled, dry_run, left } = outcome;
     if args.json {
         return super::print_json(&json!({
@@ -396,16 +406,14 @@ fn tell(args: &Args, outcome: &Outcome) -> Result<()> {
             "dry_run": dry_run, "left": left,
         }));
     }
-    for trouble in left {
-        super::tell(&format!("memctl: {trouble}"));
-    }
+    left.iter().for_each(|text| super::warn(text));
     let waiting = match spooled {
         0 => String::new(),
-        n => format!(", and {} of the spool", count(*n, "event")),
+        n => format!(", {}", count(*n, "spooled event")),
     };
     super::print(&match (n.all(), dry_run) {
-        (0, _) => "nothing to forget\n".to_owned(),
-        (_, true) => format!("would forget {}{waiting}\n", said(n)),
-        (_, false) => format!("forgot {}{waiting}\n", said(n)),
+        (0, _) => "nothing to delete\n".to_owned(),
+        (_, true) => format!("would delete {}{waiting}\n", counts(n)),
+        (_, false) => format!("deleted {}{waiting}\n", counts(n)),
     })
 }

@@ -1,8 +1,8 @@
-//! Words that several verbs print: ages, sizes, counts.
+//! Formats ages, sizes, counts and ids.
 
 use std::time::Duration;
 
-/// `3s`, `12min`, `5h`, `9d`: how long something is or was.
+/// A duration: `3s`, `12min`, `5h`, `9d`.
 pub fn span(time: Duration) -> String {
     match time.as_secs() {
         0 if !time.is_zero() => format!("{}ms", time.as_millis()),
@@ -13,12 +13,12 @@ pub fn span(time: Duration) -> String {
     }
 }
 
-/// How long ago a stored time was.
+/// The time between a timestamp and now, as a [`span`].
 pub fn age(epoch_ms: i64, now_ms: i64) -> String {
     span(Duration::from_secs((now_ms - epoch_ms).max(0) as u64 / 1000))
 }
 
-/// A stored time as people in any time zone read it the same: `2026-11-24 09:30 UTC`.
+/// A timestamp: `2026-11-24 09:30 UTC`.
 pub fn at(epoch_ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(epoch_ms) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
@@ -26,7 +26,7 @@ pub fn at(epoch_ms: i64) -> String {
     }
 }
 
-/// `7.4 MB`.
+/// A size: `7.4 MB`.
 pub fn bytes(n: u64) -> String {
     match n {
         0..=999 => format!("{n} B"),
@@ -35,7 +35,7 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
-/// `812`, `21k`, `1.4M`: how many tokens.
+/// A number of tokens: `812`, `21k`, `1.4M`.
 pub fn tokens(n: u64) -> String {
     match n {
         0..=9_999 => n.to_string(),
@@ -44,7 +44,7 @@ pub fn tokens(n: u64) -> String {
     }
 }
 
-/// `$0.31`; what is less than a cent is not nothing.
+/// A cost: `$0.31`, or `<$0.01` if it would round to zero.
 pub fn dollars(cost: f64) -> String {
     if cost > 0.0 && cost < 0.005 { "<$0.01".into() } else { format!("${cost:.2}") }
 }
@@ -54,7 +54,7 @@ pub fn count(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-/// The first `n` characters of an id, for a column.
+/// The first `n` characters of an id.
 pub fn short(id: &str, n: usize) -> String {
     id.chars().take(n).collect()
 }
@@ -64,7 +64,7 @@ pub fn summaries(n: u64) -> String {
     if n == 1 { "1 summary".into() } else { format!("{n} summaries") }
 }
 
-/// How many characters, `least` or more, tell these ids apart.
+/// The prefix length, at least `least`, that makes these ids distinct.
 pub fn distinct(ids: &[&str], least: usize) -> usize {
     let common = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     let mut sorted = ids.to_vec();
@@ -73,12 +73,12 @@ pub fn distinct(ids: &[&str], least: usize) -> usize {
     sorted.windows(2).map(|pair| common(pair[0], pair[1]) + 1).fold(least, usize::max)
 }
 
-/// How many characters of these ids a column shows: enough on a terminal, all in a pipe.
+/// The length of ids in a table: a distinct prefix on a terminal, the whole id in a pipe.
 pub fn id_length(ids: &[&str], width: Option<usize>) -> usize {
     if width.is_some() { distinct(ids, 13) } else { usize::MAX }
 }
 
-/// A cell that says that there is nothing, so that a program finds as many words in each row.
+/// The text, or `-` if it is empty, so that every row has the same number of words.
 pub fn or_dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_long_enough_to_tell_them_apart() {
+    fn prefixes_are_long_enough_to_be_distinct() {
         let check = |ids: &[&str], want| assert_eq!(distinct(ids, 4), want, "{ids:?}");
         check(&[], 4);
         check(&["abcdefgh", "xbcdefgh"], 4);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_read_well() {
+    fn spans_use_the_largest_fitting_unit() {
         let check = |ms, want: &str| assert_eq!(span(Duration::from_millis(ms)), want);
         check(40, "40ms");
         check(1_500, "1s");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_and_money_are_short_and_never_less_than_they_are() {
+    fn tokens_and_costs_are_rounded_but_not_to_zero() {
         let check = |n, want: &str| assert_eq!(tokens(n), want);
         check(9_999, "9999");
         check(21_499, "21k");

@@ -1,44 +1,47 @@
-//! The program's own help, and the lower part of every long help (examples, JSON keys), laid out
-//! for the terminal.
+//! Help text of the program, and the layout of the lower part of every long help (examples, JSON
+//! keys).
 //!
-//! A verb writes it as plain text: a line without blanks before it is a heading, any other is an
-//! item, whose text begins after the first two blanks inside it and hangs there.
+//! A verb writes that part as plain text. A line without leading blanks is a heading. Any other
+//! line is an item: a term, two or more blanks, and a text that is wrapped at its own column.
 
 use clap::Command;
 
 use super::style::{HEAD, paint};
 use super::terminal::{READABLE, wrapped};
 
-/// Below the short help of the program.
-pub const AFTER: &str =
-    "Run `memctl` alone to see whether it works. Agents' hooks run `memctl hook`.";
+/// Lower part of `memctl -h`.
+pub const AFTER: &str = "Run `memctl` without arguments to see whether it works.";
 
-/// Below the long one.
+/// Lower part of `memctl --help`.
 pub const PROGRAM: &str = "\
-Start here
-  memctl            whether it works, and what to do next
-  memctl context    what the next session in this directory is told
-  memctl status     what is remembered, what waits, what went wrong
-  memctl doctor     everything that may be wrong, and what to do
+Examples
+  memctl            Check that it works and show the next step
+  memctl context    Print what the next session in this directory receives
+  memctl status     Show what is stored and what needs attention
+  memctl doctor     Run every check
 
 Files
-  ~/.local/share/memctl         the memory, spooled events, logs: MEMCTL_DATA_DIR
-  ~/.config/memctl/config.toml  settings, only those you changed: MEMCTL_CONFIG
-  ~/.config/memctl/secrets.toml API keys, beside it
-  /tmp/memctl-*.sock            sockets of running workers: MEMCTL_SOCKET_DIR
+  ~/.local/share/memctl          Database, spool and logs
+  ~/.config/memctl/config.toml   Settings that you changed
+  ~/.config/memctl/secrets.toml  API keys
+  /tmp/memctl-*.sock             Sockets of running workers
 
 Environment
-  MEMCTL_SECTION_KEY        a time or size of the settings, as MEMCTL_WORKER_LINGER=10s
-  NO_COLOR, CLICOLOR_FORCE  never, or always, colours
-  COLUMNS                   width of the terminal
+  MEMCTL_DATA_DIR     Directory of the database, the spool and the logs
+  MEMCTL_CONFIG       Path of the config file
+  MEMCTL_SOCKET_DIR   Directory of the sockets
+  MEMCTL_SECTION_KEY  A time or a size from the settings, e.g. MEMCTL_WORKER_LINGER=10s
+  NO_COLOR            Disable colors
+  CLICOLOR_FORCE      Use colors even in a pipe
+  COLUMNS             Width of the output
 
 Exit codes
-  0  done
-  1  it could not be done
-  2  the words of the command make no sense
+  0  Success
+  1  Failure
+  2  Invalid arguments
 ";
 
-/// What is asked of one who reports a bug.
+/// Text of `--version`: what a bug report needs.
 pub const BUILD: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (",
@@ -49,7 +52,7 @@ pub const BUILD: &str = concat!(
     env!("MEMCTL_TARGET"),
 );
 
-/// Lays out the help of each verb for so wide a terminal.
+/// Lays out the long help of a command and its subcommands for a terminal of this width.
 pub fn fitted(command: Command, width: Option<usize>) -> Command {
     let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
     let command = names
@@ -61,11 +64,11 @@ pub fn fitted(command: Command, width: Option<usize>) -> Command {
     }
 }
 
-/// A line of such a text.
+/// A line of a long help.
 pub enum Line<'a> {
     Gap,
     Heading(&'a str),
-    /// `indent` is the column of the text; an item may be nothing but its term.
+    /// `indent` is the column of the text. The text may be empty.
     Item {
         term: &'a str,
         text: &'a str,
@@ -89,7 +92,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 }
 
 fn laid_out(text: &str, width: Option<usize>) -> String {
-    // As wide as the rest of a help is in a pipe.
+    // In a pipe, use the width that clap uses there.
     let width = width.or(Some(READABLE));
     let mut out = String::new();
     for line in lines(text) {
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_hang_and_headings_stand_out() {
+    fn items_wrap_at_their_own_column() {
         let check = |width, want: &str| {
             let text = laid_out("Keys\n  ps   one two three four five six\n  plain\n", width);
             assert_eq!(anstream::adapter::strip_str(&text).to_string(), want);

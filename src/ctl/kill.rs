@@ -1,5 +1,6 @@
-//! `memctl kill`: asks, then signals, and returns when that worker is gone. A signal only ever
-//! goes to a process that is proven to be the one.
+//! `memctl kill`: asks a worker to shut down, then signals it, and returns when it is gone.
+//!
+//! A signal goes only to a process that is proven to be that worker (see `lock::proven_holder`).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,48 +8,49 @@ use std::time::Duration;
 use memctl_proto::Request;
 use nix::sys::signal::Signal;
 
-use super::format::{count, short};
+use super::format::count;
+use super::lookup;
 use crate::config::Settings;
 use crate::deliver::connect;
 use crate::deliver::probe::{self, WorkerState};
-use crate::failure::{Context, Result, failed, usage};
+use crate::failure::{Context, Result, failed};
 use crate::lock::{self, Holder};
 use crate::process::Unverified;
 use crate::recover::cleanup;
 
-/// How long each step may take: asked over the socket, then SIGTERM, then SIGKILL.
-const ASKED: Duration = Duration::from_secs(5);
-const TERMINATED: Duration = Duration::from_secs(2);
-const KILLED: Duration = Duration::from_secs(2);
+/// Timeouts of the three steps: a request over the socket, SIGTERM, SIGKILL.
+const AFTER_REQUEST: Duration = Duration::from_secs(5);
+const AFTER_SIGTERM: Duration = Duration::from_secs(2);
+const AFTER_SIGKILL: Duration = Duration::from_secs(2);
 
 const HELP: &str = "\
 Examples
-  memctl kill 6f2b9c54    the worker of this session
-  memctl kill --all       every worker of this data dir
-  memctl kill --stale     those that do not answer, and the files of the dead
+  memctl kill 6f2b9c54    End the worker of this session
+  memctl kill --all       End every worker of this data dir
+  memctl kill --stale     End hung workers and remove the files of dead ones
 ";
 
-/// End workers, and return when they are gone
+/// End workers and wait until they are gone
 ///
-/// Nothing is lost: what a worker has in hand goes back into the queue, and the next event of
-/// the session starts another one.
+/// No event is lost: the current batch returns to the queue, and the next event of the session
+/// starts a new worker.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Session id, or the beginning of one
+    /// Prefix of a session id
     #[arg(required_unless_present_any = ["pid", "all", "stale"])]
     #[arg(conflicts_with_all = ["pid", "all", "stale"])]
     session: Option<String>,
-    /// The worker with this pid
+    /// End the worker with this process id
     #[arg(long, conflicts_with_all = ["all", "stale"])]
     pid: Option<i32>,
-    /// Every worker of this data dir
+    /// End every worker of this data dir
     #[arg(long)]
     all: bool,
-    /// Workers that do not answer, and the files of those that died
+    /// End hung workers and remove the files of dead ones
     #[arg(long, conflicts_with_all = ["all", "graceful"])]
     stale: bool,
-    /// Let each worker finish the batch it has in hand
+    /// Let each worker finish its current batch
     #[arg(long)]
     graceful: bool,
 }
@@ -66,8 +68,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         (None, Some(pid)) => {
             let is = |t: &&Target| t.holder.identity.pid == pid;
             vec![targets.iter().find(is).ok_or_else(|| {
-                failed(format!("process {pid} is no worker of this data dir"))
-                    .hint("memctl ps lists them")
+                failed(format!("process {pid} is not a worker of this data dir"))
+                    .hint("`memctl ps` lists the workers")
             })?]
         }
         (None, None) => targets.iter().collect(),
@@ -82,24 +84,24 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             Err(why) => failures.push(format!("{}: {why}", target.name)),
         }
     }
-    if args.stale && remove_leavings(settings)? == 0 && chosen.is_empty() {
-        return super::print("no worker hangs or has left anything behind\n");
+    if args.stale && remove_stale_files(settings)? == 0 && chosen.is_empty() {
+        return super::print("no hung worker and no stale file\n");
     }
     if failures.is_empty() {
         return Ok(());
     }
     Err(failed(format!(
-        "{} not ended: {}",
+        "cannot end {}: {}",
         count(failures.len() as u64, "worker"),
         failures.join("; ")
     )))
 }
 
-/// Those that live, or only those that hang.
-fn targets(settings: &Settings, hung: bool) -> Vec<Target> {
+/// All workers, or only the hung ones.
+fn targets(settings: &Settings, only_hung: bool) -> Vec<Target> {
     let holder = |key: &String| match probe::probe(&settings.paths, key) {
         WorkerState::Hung { holder } => Some((key.clone(), holder)),
-        WorkerState::Live { holder, .. } if !hung => Some((key.clone(), holder)),
+        WorkerState::Live { holder, .. } if !only_hung => Some((key.clone(), holder)),
         WorkerState::Live { .. } | WorkerState::Stale { .. } | WorkerState::Absent => None,
     };
     let named = |(key, holder): (String, Holder)| {
@@ -110,9 +112,9 @@ fn targets(settings: &Settings, hung: bool) -> Vec<Target> {
     probe::keys(&settings.paths).iter().filter_map(holder).map(named).collect()
 }
 
-/// Removes sockets and lock files where nobody lives, holding their lock. How many sessions' files.
-/// What waits in a spool or the queue waits on: recovery finds it there.
-fn remove_leavings(settings: &Settings) -> Result<u64> {
+/// Removes sockets and lock files of dead workers while holding their lock. Returns for how many
+/// sessions. Spooled and queued events stay; recovery finds them.
+fn remove_stale_files(settings: &Settings) -> Result<u64> {
     let mut removed = 0;
     for key in probe::keys(&settings.paths) {
         if !matches!(probe::probe(&settings.paths, &key), WorkerState::Stale { .. })
@@ -122,8 +124,10 @@ fn remove_leavings(settings: &Settings) -> Result<u64> {
         }
         let before = lock::read_holder(&settings.paths.session_lock(&key));
         let name = before.map(|holder| holder.session).filter(|session| !session.is_empty());
-        if cleanup::remove_stale_files(&settings.paths, &key).context("files of a worker")? {
-            super::print(&format!("{}: its files are removed\n", name.unwrap_or(key)))?;
+        if cleanup::remove_stale_files(&settings.paths, &key)
+            .context("cannot remove the files of a worker")?
+        {
+            super::print(&format!("{}: removed stale files\n", name.unwrap_or(key)))?;
             removed += 1;
         }
     }
@@ -134,35 +138,33 @@ fn by_prefix<'a>(targets: &'a [Target], prefix: &str) -> Result<&'a Target> {
     let found: Vec<&Target> = targets.iter().filter(|t| t.name.starts_with(prefix)).collect();
     match found[..] {
         [one] => Ok(one),
-        [] => {
-            Err(failed(format!("no worker serves a session '{prefix}'"))
-                .hint("memctl ps lists them"))
-        }
+        [] => Err(failed(format!("no worker serves a session that starts with '{prefix}'"))
+            .hint("`memctl ps` lists the workers")),
         _ => {
-            let names: Vec<String> = found.iter().map(|t| short(&t.name, 13)).collect();
-            Err(usage(format!("'{prefix}' is the beginning of several: {}", names.join(", "))))
+            let names: Vec<&str> = found.iter().map(|t| t.name.as_str()).collect();
+            Err(lookup::ambiguous(prefix, &names))
         }
     }
 }
 
-/// Ends one worker; says how it went.
+/// Ends one worker. Returns how it ended.
 fn end(target: &Target, graceful: bool) -> std::result::Result<&'static str, String> {
     let handle = match lock::verified_holder(&target.lock) {
         Ok(handle) => handle,
-        Err(Unverified::Gone) => return Ok("was gone already"),
-        Err(e) => return Err(format!("not touched, {e}")),
+        Err(Unverified::Gone) => return Ok("already gone"),
+        Err(e) => return Err(e.to_string()),
     };
     let _ =
         connect::request(&target.holder.socket, &Request::Shutdown { graceful }, probe::TIMEOUT);
-    let patience = if graceful { ASKED * 12 } else { ASKED };
-    if handle.wait_exit(patience) {
-        return Ok("left");
+    let timeout = if graceful { AFTER_REQUEST * 12 } else { AFTER_REQUEST };
+    if handle.wait_exit(timeout) {
+        return Ok("exited");
     }
-    let signalled = |signal| handle.signal(signal).map_err(|e| e.to_string());
-    signalled(Signal::SIGTERM)?;
-    if handle.wait_exit(TERMINATED) {
-        return Ok("left when signalled");
+    let send = |signal| handle.signal(signal).map_err(|e| e.to_string());
+    send(Signal::SIGTERM)?;
+    if handle.wait_exit(AFTER_SIGTERM) {
+        return Ok("exited on SIGTERM");
     }
-    signalled(Signal::SIGKILL)?;
-    if handle.wait_exit(KILLED) { Ok("was killed") } else { Err("does not die".into()) }
+    send(Signal::SIGKILL)?;
+    if handle.wait_exit(AFTER_SIGKILL) { Ok("killed") } else { Err("survived SIGKILL".into()) }
 }

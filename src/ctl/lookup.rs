@@ -1,4 +1,4 @@
-//! Which session a person means: by its id or the beginning of it, or by where he stands.
+//! Finds the session that an argument or the current directory means.
 
 use rusqlite::Connection;
 
@@ -8,67 +8,67 @@ use crate::project;
 use crate::store::projects;
 use crate::store::sessions::{self, Filter, PrefixMatch, Session};
 
-/// Most that are named where several are possible.
-const NAMED: usize = 8;
+/// How many candidates an error lists.
+const MAX_LISTED: usize = 8;
 
-/// Most that are looked at.
-const LOOKED_AT: usize = 50;
+/// How many active sessions are loaded.
+const MAX_LOADED: usize = 50;
 
-/// By the client's id of it, or any beginning that no other session has.
+/// Finds a session by a prefix of its id that no other session has.
 ///
 /// # Errors
-/// 1 when there is none, 2 with the candidates when there are several.
+/// Exit code 1 if no session matches, 2 with the candidates if several do.
 pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
     match sessions::by_prefix(conn, prefix).context("database")? {
         PrefixMatch::One(session) => Ok(*session),
         PrefixMatch::Many(many) => Err(ambiguous(prefix, &ids(&many))),
-        PrefixMatch::None => Err(failed(format!("no session begins with '{prefix}'"))
-            .hint("memctl status lists the latest of this project")),
+        PrefixMatch::None => Err(failed(format!("no session starts with '{prefix}'"))
+            .hint("`memctl status` lists the latest sessions of this project")),
     }
 }
 
-/// The only active session of the project of this directory.
+/// Finds the only active session of the project in the current directory.
 ///
 /// # Errors
-/// 1 when there is none, 2 with the candidates when there are several.
+/// Exit code 1 if there is none, 2 with the candidates if there are several.
 pub fn only_active(conn: &Connection) -> Result<Session> {
-    let here = std::env::current_dir().context("this directory")?;
+    let here = std::env::current_dir().context("current directory")?;
     let project = project::identify(&here);
     let none = || {
-        failed(format!("no session of {} is active", project.name))
-            .hint("name one: memctl status lists the latest")
+        failed(format!("project {} has no active session", project.name))
+            .hint("name a session; `memctl status` lists the latest ones")
     };
     let id = projects::find(conn, &project).context("database")?.ok_or_else(none)?;
     let active = Filter { project_id: Some(id), active: true };
-    let mut found = sessions::list(conn, active, LOOKED_AT).context("database")?;
+    let mut found = sessions::list(conn, active, MAX_LOADED).context("database")?;
     match found.len() {
         0 => Err(none()),
         1 => Ok(found.remove(0)),
         n => Err(usage(format!(
-            "{n} sessions of {} are active: {}",
+            "project {} has {n} active sessions: {}",
             project.name,
-            named(&ids(&found))
+            listed(&ids(&found))
         ))
         .hint("name one of them")),
     }
 }
 
-/// Says which ones `prefix` may mean.
+/// The error for a prefix that several sessions share.
 pub fn ambiguous(prefix: &str, ids: &[&str]) -> Failure {
     let n = ids.len();
-    usage(format!("'{prefix}' is the beginning of {n} sessions: {}", named(ids)))
-        .hint("type more of it")
+    usage(format!("{n} sessions start with '{prefix}': {}", listed(ids)))
+        .hint("use a longer prefix")
 }
 
 fn ids(sessions: &[Session]) -> Vec<&str> {
     sessions.iter().map(|s| s.content_session_id.as_str()).collect()
 }
 
-fn named(ids: &[&str]) -> String {
+fn listed(ids: &[&str]) -> String {
     let n = format::distinct(ids, 13);
-    let mut named: Vec<String> = ids.iter().take(NAMED).map(|id| short(id, n)).collect();
-    if ids.len() > NAMED {
-        named.push(format!("{} more", ids.len() - NAMED));
+    let mut listed: Vec<String> = ids.iter().take(MAX_LISTED).map(|id| short(id, n)).collect();
+    if ids.len() > MAX_LISTED {
+        listed.push(format!("{} more", ids.len() - MAX_LISTED));
     }
-    named.join(", ")
+    listed.join(", ")
 }

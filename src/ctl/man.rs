@@ -1,4 +1,4 @@
-//! `memctl man`: the manual, made of the help texts.
+//! `memctl man`: man pages, generated from the help texts.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,15 +13,15 @@ use crate::failure::{Context, Result};
 
 const HELP: &str = "\
 Examples
-  memctl man | man -l -                  read it
-  memctl man --dir /usr/local/share/man/man1
+  memctl man | man -l -                      Read the page
+  memctl man --dir /usr/local/share/man/man1  Install all pages
 ";
 
-/// Print the manual page, or write one for each command
+/// Print the man page, or write one page per command
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Write memctl.1, memctl-ps.1 and so on into this directory, which must be there
+    /// Write memctl.1, memctl-ps.1 and so on to this existing directory
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -36,15 +36,17 @@ pub fn run(args: &Args) -> Result<()> {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
         let file = dir.join(format!("{name}.1"));
         let written = fs::write(&file, page(command));
-        // Everything else we write is private. A manual is for all.
+        // The umask makes files private. Man pages are for every user.
         let written =
             written.and_then(|()| fs::set_permissions(&file, Permissions::from_mode(0o644)));
-        written.context(file.display()).map_err(|e| e.hint("the directory must be there"))?;
+        written
+            .context(format!("cannot write {}", file.display()))
+            .map_err(|e| e.hint("the directory must exist"))?;
     }
     Ok(())
 }
 
-/// One page. What stands below the options of a help becomes sections of its own.
+/// Renders one page. The lower part of the help becomes sections.
 fn page(command: &Command) -> String {
     let lower = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let man = Man::new(command.clone()).source(concat!("memctl ", env!("CARGO_PKG_VERSION")));
@@ -68,11 +70,11 @@ fn page(command: &Command) -> String {
         }
         std::io::Result::Ok(())
     };
-    write().expect("memory takes it");
+    write().expect("writes to memory succeed");
     String::from_utf8_lossy(&page).into_owned()
 }
 
-/// Headings become sections, items hang behind their term.
+/// Turns headings into sections and items into tagged paragraphs.
 fn sections(text: &str) -> String {
     let mut roff = Roff::new();
     for line in help::lines(text) {

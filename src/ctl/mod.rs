@@ -1,6 +1,6 @@
-//! What people and programs ask: one verb, one file, with its words, its help and its printing.
+//! The command line. Each verb has one file or folder with its arguments, help, code and output.
 //!
-//! stdout is data, stderr is talk. Verbs that only read create nothing.
+//! Data goes to stdout, messages go to stderr. A verb that only reads never creates a data dir.
 
 mod cleanup;
 mod client_hooks;
@@ -41,11 +41,12 @@ use crate::config::Settings;
 use crate::failure::{Result, failed};
 use crate::process;
 use crate::store::{self, Reader};
+use style::paint;
 
-/// How long a command waits for a lock on what it reads.
+/// How long a command waits for the database to become readable.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Memory for coding agents: never blocks, never loses, never lingers
+/// Memory for coding agents
 #[derive(Parser)]
 #[command(name = "memctl", disable_help_subcommand = true, max_term_width = terminal::READABLE)]
 #[command(version, long_version = help::BUILD)]
@@ -76,7 +77,7 @@ enum Verb {
     Man(man::Args),
 }
 
-/// Parses the words of the command line and does what they say.
+/// Parses the arguments and runs the verb. Returns the exit code.
 pub fn run(args: &[OsString]) -> u8 {
     process::set_private_umask();
     let command = help::fitted(Cli::command(), terminal::width());
@@ -85,22 +86,23 @@ pub fn run(args: &[OsString]) -> u8 {
         command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(answer) => {
-            // A reader that has gone away is no failure.
-            let _ = answer.print();
-            return answer.exit_code() as u8;
+        // Also the way `--help` and `--version` arrive here.
+        Err(error) => {
+            // Ignore write errors: the reader may be gone.
+            let _ = error.print();
+            return error.exit_code() as u8;
         }
     };
-    exit(serve(cli.verb))
+    exit(dispatch(cli.verb))
 }
 
-fn serve(verb: Option<Verb>) -> Result<()> {
+fn dispatch(verb: Option<Verb>) -> Result<()> {
     match verb {
         None => overview::run(&load()?),
         Some(Verb::Ps(args)) => ps::run(&load()?, &args),
         Some(Verb::Kill(args)) => kill::run(&load()?, &args),
         Some(Verb::Status(args)) => status::run(&load()?, &args),
-        Some(Verb::Doctor(args)) => doctor::run(&load_quietly()?, &args),
+        Some(Verb::Doctor(args)) => doctor::run(&load_settings()?, &args),
         Some(Verb::Stats(args)) => stats::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
@@ -112,60 +114,75 @@ fn serve(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
         Some(Verb::Resume(args)) => resume::run(&load()?, &args),
-        // A package is built where there is no home.
+        // These need no settings: packages are built without a home directory.
         Some(Verb::Completions(args)) => completions::run(&args),
         Some(Verb::Man(args)) => man::run(&args),
     }
 }
 
-/// For the one that says by itself what is wrong with the settings.
-fn load_quietly() -> Result<Settings> {
+/// Loads the settings without printing their problems.
+fn load_settings() -> Result<Settings> {
     let here = std::env::current_dir().ok();
     crate::config::load(&crate::config::process_env, here.as_deref()).map_err(failed)
 }
 
+/// Loads the settings and prints a warning for each problem.
 fn load() -> Result<Settings> {
-    let settings = load_quietly()?;
-    for trouble in &settings.config.problems {
-        tell(&format!("memctl: {trouble}"));
-    }
+    let settings = load_settings()?;
+    settings.config.problems.iter().for_each(|problem| warn(problem));
     Ok(settings)
 }
 
-/// The one place that prints a failure. A reader that has gone away is no failure.
+/// Prints a failure and returns the exit code. A closed pipe counts as success.
 pub fn exit(outcome: Result<()>) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(failure) if failure.is_broken_pipe() => 0,
         Err(failure) => {
-            tell(&failure.to_string());
+            eprint_line(&format!("{} {failure}", paint("error:", style::ERROR)));
+            failure.hints().iter().for_each(|text| hint(text));
             failure.exit_code()
         }
     }
 }
 
-/// Writes a verb's data to stdout.
+/// Writes data to stdout.
 fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|e| match e.kind() {
         io::ErrorKind::BrokenPipe => crate::failure::broken_pipe(),
-        _ => failed(format!("standard output: {e}")),
+        _ => failed(format!("cannot write to stdout: {e}")),
     })
 }
 
-/// Writes a line to stderr, to whom it may concern.
-fn tell(line: &str) {
+/// Prints a problem that does not stop the command.
+fn warn(text: &str) {
+    eprint_line(&format!("{} {text}", paint("warning:", style::WARNING)));
+}
+
+/// Prints a message that is neither data nor a problem.
+fn note(text: &str) {
+    eprint_line(&format!("{} {text}", paint("note:", style::HEAD)));
+}
+
+/// Prints what the user can do, below an error, a warning or a note.
+fn hint(text: &str) {
+    eprint_line(&format!("  {} {text}", paint("hint:", style::HEAD)));
+}
+
+/// Writes a line to stderr. Ignores errors: there is no other place to report them.
+fn eprint_line(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// Writes a value as one line of JSON.
+/// Writes a value to stdout as one line of JSON.
 fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(&format!("{}\n", serde_json::to_string(value).map_err(failed)?))
 }
 
-/// How much is remembered in all. `None`: nothing yet.
-fn probe_store(settings: &Settings) -> store::Result<Option<store::StoreCounts>> {
+/// Counts what is stored. Returns `None` if there is no database.
+fn count_store(settings: &Settings) -> store::Result<Option<store::StoreCounts>> {
     match Reader::open(&settings.paths, PATIENCE)? {
         Some(reader) => store::counts(reader.connection()).map(Some),
         None => Ok(None),

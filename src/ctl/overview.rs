@@ -1,9 +1,9 @@
-//! `memctl` alone: what it is, whether it works, the next command. One screen.
+//! `memctl` without arguments: what it is, whether it works and the next command, on one screen.
 
 use super::client_hooks::{self, HookStatus};
 use super::style::{self, HEAD, paint};
 use super::terminal::{self, wrapped};
-use super::{format, probe_store};
+use super::{count_store, format};
 use crate::config::Settings;
 use crate::deliver::probe;
 use crate::failure::Result;
@@ -12,12 +12,12 @@ pub fn run(settings: &Settings) -> Result<()> {
     let name = format!("memctl {}", env!("CARGO_PKG_VERSION"));
     let mut out = format!("{} — memory for coding agents\n\n", paint(&name, HEAD));
     let say = |text: &str| wrapped("", 0, text, terminal::width());
-    let store = probe_store(settings);
+    let store = count_store(settings);
     let line = match &store {
-        Err(why) => paint(say(&format!("The memory cannot be read: {why}")).trim_end(), style::BAD),
-        Ok(None) => say("Nothing remembered yet."),
+        Err(why) => paint(say(&format!("Cannot read the database: {why}")).trim_end(), style::BAD),
+        Ok(None) => say("Nothing is stored yet."),
         Ok(Some(held)) => say(&format!(
-            "It remembers {} and {} of {}, in {}.",
+            "Stored: {} and {} from {}, in {}.",
             format::count(held.observations, "observation"),
             format::summaries(held.summaries),
             format::count(held.sessions, "session"),
@@ -28,42 +28,42 @@ pub fn run(settings: &Settings) -> Result<()> {
     out.push('\n');
     if settings.paths.exist() {
         out.push_str(&match probe::keys(&settings.paths).len() as u64 {
-            0 => say("No worker is running, which is right when no agent works."),
-            n => say(&format!("{} with a worker: memctl ps", format::count(n, "session"))),
+            0 => say("No worker is running. One starts with the next prompt."),
+            n => say(&format!("{} running. `memctl ps` lists them.", format::count(n, "worker"))),
         });
     }
     let hooks = client_hooks::status(settings);
     out.push('\n');
     match (&store, hooks) {
-        (Err(_), _) => out.push_str("Next: memctl status says more.\n"),
+        (Err(_), _) => out.push_str("Run `memctl doctor` to find out why.\n"),
         (Ok(_), HookStatus::Missing | HookStatus::Disabled) => out.push_str(&remedy(hooks)),
         (Ok(None), HookStatus::Installed | HookStatus::Twice) => {
-            out.push_str(&say("The hooks are installed: the next session is recorded."));
+            out.push_str(&say("The hooks are installed. The next session will be recorded."));
         }
         (Ok(Some(_)), HookStatus::Installed | HookStatus::Twice) => {
-            out.push_str(&say("Next: memctl context shows what a session here is told."));
+            out.push_str(&say("Run `memctl context` to see what the next session here receives."));
         }
     }
-    out.push_str("memctl --help lists all commands.\n");
+    out.push_str("Run `memctl --help` for all commands.\n");
     super::print(&out)
 }
 
-/// What to do so that sessions are recorded, as a paragraph; nothing when they are.
+/// The commands that install or enable the hooks, with a reason. Empty if nothing is missing.
 pub fn remedy(hooks: HookStatus) -> String {
     let why = match hooks {
         HookStatus::Installed | HookStatus::Twice => return String::new(),
-        HookStatus::Disabled => "Its plugin is disabled in Claude Code. To switch it on:",
-        HookStatus::Missing => "Claude Code's settings lack its hooks. To record sessions:",
+        HookStatus::Disabled => "The memctl plugin is disabled in Claude Code. To enable it:",
+        HookStatus::Missing => "The hooks are not installed in Claude Code. To record sessions:",
     };
     let why = wrapped("", 0, why, terminal::width());
     let commands: String = hooks.remedy().iter().map(|c| format!("  {c}\n")).collect();
     why + &commands
 }
 
-/// The same in a line, for who wanted to see what cannot be there.
+/// The same commands as a one-line hint.
 pub fn hint(settings: &Settings) -> Option<String> {
     match client_hooks::status(settings).remedy()[..] {
         [] => None,
-        ref commands => Some(format!("to record sessions: {}", commands.join(" && "))),
+        ref commands => Some(format!("to record sessions, run: {}", commands.join(" && "))),
     }
 }

@@ -1,17 +1,17 @@
-//! The one place where a command waits for something that cannot wake it.
+//! Polls for changes in files and other processes, which cannot wake this one.
 
 use std::time::{Duration, Instant};
 
-/// Between two looks.
-const STEP: Duration = Duration::from_millis(10);
+/// Polling interval of [`until`].
+const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Between two looks at what a person watches.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Polling interval of `logs --follow`.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Looks until `done` says so, or the time is up; says which.
-#[expect(clippy::disallowed_methods, reason = "files and other processes do not wake us")]
-pub fn until(patience: Duration, mut done: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + patience;
+/// Polls until `done` returns true or `timeout` has passed. Returns whether it is done.
+#[expect(clippy::disallowed_methods, reason = "files and other processes cannot wake this one")]
+pub fn until(timeout: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + timeout;
     loop {
         if done() {
             return true;
@@ -19,12 +19,12 @@ pub fn until(patience: Duration, mut done: impl FnMut() -> bool) -> bool {
         if Instant::now() >= deadline {
             return false;
         }
-        std::thread::sleep(STEP);
+        std::thread::sleep(INTERVAL);
     }
 }
 
-/// Before the next look at what may take hours to change.
-#[expect(clippy::disallowed_methods, reason = "files do not wake us")]
+/// Sleeps until the next poll of `logs --follow`.
+#[expect(clippy::disallowed_methods, reason = "files cannot wake this process")]
 pub fn pause() {
-    std::thread::sleep(PAUSE);
+    std::thread::sleep(FOLLOW_INTERVAL);
 }

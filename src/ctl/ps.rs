@@ -20,29 +20,30 @@ use crate::process;
 use crate::store::{Reader, queue_admin, sessions};
 
 const HELP: &str = "\
-States
-  serving  its session goes on
-  ending   finishing what is queued
-  hung     holds its session and does not answer: memctl kill ends it
-  stale    gone, but left a file behind, which the next event of the session clears
-
 Examples
-  memctl ps
-  memctl ps --json | jq -r '.[].socket'    where the workers listen
+  memctl ps                                List all workers
+  memctl ps --json | jq -r '.[].socket'    Print the socket of each worker
 
-Keys of --json, one object for each worker
-  session           the client's session id
-  client            who runs the session, as claude-code
-  project           its name, empty when unknown
-  pid               null when stale
-  state, doing      as above; doing: idle, distilling, finalising, lingering
-  socket            path
-  queue             events that wait
-  prompt            number of the newest prompt
-  backend           who distils
-  started_at_epoch  milliseconds; null when it does not answer, as the next two
-  idle_ms           since its last event
-  rss_bytes         resident memory
+States
+  serving  The session is active
+  ending   The session has ended and its queue is processed
+  hung     The worker holds the session lock but does not answer; end it with `memctl kill`
+  stale    The worker is gone and left files; the next event of the session removes them
+
+Keys of --json, one object per worker
+  session           Session id of the client
+  client            Name of the client, e.g. claude-code
+  project           Project name; empty if unknown
+  pid               Process id; null if stale
+  state             serving, ending, hung or stale
+  doing             idle, distilling, finalising or lingering; empty if the worker does not answer
+  socket            Path of the socket
+  queue             Number of unfinished events
+  prompt            Number of the newest prompt
+  backend           Configured backend
+  started_at_epoch  Start time in milliseconds; null if the worker does not answer
+  idle_ms           Time since the last event; null if the worker does not answer
+  rss_bytes         Resident memory; null if the worker does not answer
 ";
 
 const COLUMNS: [Column; 9] = [
@@ -57,21 +58,21 @@ const COLUMNS: [Column; 9] = [
     column("RSS").right().dispensable(3),
 ];
 
-/// List the workers that live, hang or left something behind
+/// List workers: live, hung and stale
 ///
-/// A worker serves one session and leaves soon after it; none is running while no agent works.
+/// Each session has its own worker process, which exits soon after the session ends.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Print an array of objects
+    /// Print a JSON array
     #[arg(long)]
     json: bool,
 }
 
-/// One worker, or what one left behind. Keys are stable; more may come.
+/// A worker, or the files that a dead one left. The keys are stable.
 #[derive(Serialize)]
 struct Row {
-    /// The client's session id; of a stale one what is known, else its key.
+    /// The client's session id. For a stale worker whose id is unknown, the hash in its file names.
     session: String,
     client: String,
     project: String,
@@ -79,7 +80,7 @@ struct Row {
     state: String,
     doing: String,
     socket: PathBuf,
-    /// Events that wait in the store.
+    /// Unfinished events in the database.
     queue: u64,
     prompt: i64,
     backend: String,
@@ -118,7 +119,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     super::print(&table(&COLUMNS, &rows, width))
 }
 
-/// Those that began last come first.
+/// The workers, newest first.
 fn rows(settings: &Settings) -> Vec<Row> {
     let reader = Reader::open(&settings.paths, super::PATIENCE).ok().flatten();
     let keys = probe::keys(&settings.paths);
@@ -151,9 +152,9 @@ fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
     };
     let known =
         reader.and_then(|r| sessions::find(r.connection(), &client, &session).ok().flatten());
-    // A worker serves a moment before its lock file names it.
-    let told = live.then(|| status.pid.cast_signed());
-    let pid = told.or(Some(holder.identity.pid)).filter(|pid| *pid > 0);
+    // A worker answers on its socket before its lock file names it.
+    let reported = live.then(|| status.pid.cast_signed());
+    let pid = reported.or(Some(holder.identity.pid)).filter(|pid| *pid > 0);
     Some(Row {
         project: known.as_ref().and_then(|s| s.project.clone()).unwrap_or_default(),
         queue: known.as_ref().map_or(0, |s| {

@@ -1,4 +1,4 @@
-//! `memctl stats`: how much was kept, and what models were used and cost for it.
+//! `memctl stats`: counts of stored memories, and model usage and cost.
 
 use serde::Serialize;
 use serde_json::json;
@@ -17,38 +17,40 @@ use crate::text::sanitize;
 
 const HELP: &str = "\
 Examples
-  memctl stats                          the last 30 days
-  memctl stats --by project --since 7d  today and six days before
-  memctl stats --by session --since 2026-11-01
+  memctl stats                                    Count the last 30 days
+  memctl stats --by project --since 7d            Count today and the six days before
+  memctl stats --by session --since 2026-11-01    Count from this day on
   memctl stats --by backend --json | jq '.groups[] | [.name, .cost]'
 
 Columns
-  SESS    sessions with anything in the group
-  EVENTS  taken in, as far as they are still known (queue.keep)
-  OBS     observations
-  CALLS   of models; extractive makes none
-  IN      tokens sent, OUT those that came back
-  COST    in US dollars, by agent.prices or by the provider's own word
+  SESS    Sessions in the group
+  EVENTS  Events of the last 90 days (queue.keep)
+  OBS     Observations
+  CALLS   Model calls; the extractive backend makes none
+  IN      Tokens sent
+  OUT     Tokens received
+  COST    US dollars, as reported by the provider or computed from agent.prices
 
 Keys of --json
   by           day, project, session or backend
-  since_epoch  what came before is not counted
-  groups       an object for each: name, sessions, prompts, events, observations, turns, input_tokens, output_tokens, cost, unpriced, estimated
-  total        the same over all groups, without a name
-  today        turns, tokens and cost so far, and their budgets (0: none)
+  since_epoch  Start of the period
+  groups       One object per group: name, sessions, prompts, events, observations, turns, \
+input_tokens, output_tokens, cost, unpriced, estimated
+  total        The same counts over all groups, without a name
+  today        turns, tokens and cost of today with their budgets (0: unlimited)
 ";
 
-/// Count what was kept, and what models used and cost
+/// Count stored memories and show model usage and cost
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Of what the groups are
+    /// What to group by
     #[arg(long, value_enum, default_value_t = Grouping::Day)]
     by: Grouping,
-    /// From when on: a day as 2026-11-01, or so long ago as 7d; whole days
+    /// Start of the period: a day (2026-11-01) or an age (7d), rounded to whole days
     #[arg(long, value_name = "TIME", default_value = "30d")]
     since: String,
-    /// Print an object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
@@ -61,7 +63,7 @@ enum Grouping {
     Backend,
 }
 
-/// One group, or all of them. Keys are stable; more may come.
+/// The counts of a group or of all groups. The keys are stable.
 #[derive(Serialize)]
 struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +103,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let agent = &settings.config.agent;
     let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
         check_since(&args.since)?;
-        return nothing(args, agent);
+        return print_empty(args, agent);
     };
     let conn = reader.connection();
     let since = since(conn, &args.since, now)?;
@@ -112,16 +114,16 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if args.json {
         let named = |group: Group| Row { name: Some(name(&group)), ..row(&group, args.by) };
         return super::print_json(&json!({
-            "by": word(args.by), "since_epoch": since,
+            "by": name_of(args.by), "since_epoch": since,
             "total": row_of_total(&total), "today": of_today(today, agent),
             "groups": groups.into_iter().map(named).collect::<Vec<_>>(),
         }));
     }
     if groups.is_empty() {
-        return super::print("nothing was kept in that time\n");
+        return super::print("nothing was stored in this period\n");
     }
-    let mut out = listed(&groups, args.by);
-    out.push_str(&format!("\n{}", in_words(&total)));
+    let mut out = group_table(&groups, args.by);
+    out.push_str(&format!("\n{}", total_line(&total)));
     out.push_str(&notes(&total));
     if today.turns > 0 || agent.backend != "extractive" {
         out.push_str(&wrapped("today: ", 7, &against_budget(today, agent), terminal::width()));
@@ -129,12 +131,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     super::print(&out)
 }
 
-fn listed(groups: &[Group], by: Grouping) -> String {
+fn group_table(groups: &[Group], by: Grouping) -> String {
     let width = terminal::width();
     let ids: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
     let id_length = format::id_length(&ids, width);
     let cells = |group: &Group| -> [Cell; 9] {
-        let own = by != Grouping::Backend;
+        let counts_events = by != Grouping::Backend;
         let number = |n: u64, known: bool| if known { n.to_string() } else { "-".into() };
         let (name, style) = match by {
             Grouping::Session => (short(&group.name, id_length), ID),
@@ -143,8 +145,8 @@ fn listed(groups: &[Group], by: Grouping) -> String {
         [
             Cell::painted(or_dash(&name), style),
             group.sessions.to_string().into(),
-            number(group.prompts, own).into(),
-            number(group.events, own).into(),
+            number(group.prompts, counts_events).into(),
+            number(group.events, counts_events).into(),
             group.observations.to_string().into(),
             group.turns.to_string().into(),
             tokens(group.input_tokens).into(),
@@ -163,7 +165,7 @@ fn listed(groups: &[Group], by: Grouping) -> String {
     table(&columns, &rows, width)
 }
 
-fn in_words(total: &Group) -> String {
+fn total_line(total: &Group) -> String {
     let kept = format!(
         "{}, {}, {}, {}",
         count(total.sessions, "session"),
@@ -172,10 +174,10 @@ fn in_words(total: &Group) -> String {
         count(total.observations, "observation"),
     );
     let used = match total.turns {
-        0 => "no model was used".to_owned(),
+        0 => "no model calls".to_owned(),
         n => format!(
-            "{} of models, {} tokens in and {} out, {}",
-            count(n, "call"),
+            "{}, {} tokens in, {} out, {}",
+            count(n, "model call"),
             tokens(total.input_tokens),
             tokens(total.output_tokens),
             dollars(total.cost),
@@ -184,22 +186,22 @@ fn in_words(total: &Group) -> String {
     wrapped("total: ", 7, &format!("{kept}; {used}"), terminal::width())
 }
 
-/// What the numbers do not say by themselves.
+/// Notes about costs that are not exact.
 fn notes(total: &Group) -> String {
     let mut out = String::new();
     let mut note = |text: String| out.push_str(&wrapped("note:  ", 7, &text, terminal::width()));
     if total.unpriced > 0 {
         let n = count(total.unpriced, "call");
-        note(format!("{n} of a model without a price count as the dearest known: agent.prices"));
+        note(format!("{n} without a known price, counted at the highest one; set agent.prices"));
     }
     if total.estimated > 0 {
         let n = count(total.estimated, "call");
-        note(format!("{n} not answered for in full, counted at an estimate"));
+        note(format!("{n} without complete usage data, counted at an estimate"));
     }
     out
 }
 
-/// What a day used, beside what it may use.
+/// The usage of a day next to its budget: `$0.31 of $3.00, 21k of 3.0M tokens, 12 of 1000 calls`.
 pub fn against_budget(used: Used, agent: &Agent) -> String {
     let budget = agent.budget.day;
     let of = |limit: Option<String>| limit.map_or_else(String::new, |limit| format!(" of {limit}"));
@@ -223,21 +225,21 @@ fn of_today(used: Used, agent: &Agent) -> serde_json::Value {
     })
 }
 
-fn nothing(args: &Args, agent: &Agent) -> Result<()> {
+fn print_empty(args: &Args, agent: &Agent) -> Result<()> {
     if args.json {
         return super::print_json(&json!({
-            "by": word(args.by), "since_epoch": null, "groups": [],
+            "by": name_of(args.by), "since_epoch": null, "groups": [],
             "total": row_of_total(&Group::default()), "today": of_today(Used::default(), agent),
         }));
     }
-    super::print("nothing to count: nothing remembered yet\n")
+    super::print("nothing to count: nothing is stored yet\n")
 }
 
 fn row(group: &Group, by: Grouping) -> Row {
-    let own = by != Grouping::Backend;
+    let counts_events = by != Grouping::Backend;
     Row {
-        prompts: own.then_some(group.prompts),
-        events: own.then_some(group.events),
+        prompts: counts_events.then_some(group.prompts),
+        events: counts_events.then_some(group.events),
         ..row_of_total(group)
     }
 }
@@ -262,7 +264,7 @@ fn name(group: &Group) -> Option<String> {
     Some(group.name.clone()).filter(|name| !name.is_empty())
 }
 
-fn word(by: Grouping) -> &'static str {
+fn name_of(by: Grouping) -> &'static str {
     match by {
         Grouping::Day => "day",
         Grouping::Project => "project",
@@ -271,23 +273,24 @@ fn word(by: Grouping) -> &'static str {
     }
 }
 
-/// The beginning of the day that is meant. `7d`: seven days, today among them.
+/// The start of the first day of the period. `7d` means seven days including today.
 fn since(conn: &rusqlite::Connection, text: &str, now: i64) -> Result<i64> {
     if let Some(began) = stats::parse_day(conn, text).context("database")? {
         return Ok(began);
     }
     const DAY: i64 = 86_400_000;
-    let span = parse_duration(text).ok_or_else(|| wrong_time(text))?.as_millis();
+    let span = parse_duration(text).ok_or_else(|| invalid_time(text))?.as_millis();
     let back = i64::try_from(span).unwrap_or(i64::MAX).saturating_sub(DAY).clamp(0, now);
     stats::day_start(conn, now - back).context("database")
 }
 
-/// The same where there is nothing to look into.
+/// Checks the argument of `--since` when there is no database.
 fn check_since(text: &str) -> Result<()> {
     let day = text.parse::<jiff::civil::Date>().is_ok();
-    if day || parse_duration(text).is_some() { Ok(()) } else { Err(wrong_time(text)) }
+    if day || parse_duration(text).is_some() { Ok(()) } else { Err(invalid_time(text)) }
 }
 
-fn wrong_time(text: &str) -> crate::failure::Failure {
-    usage(format!("'{text}' is no time")).hint("write 2026-11-01, or 7d")
+fn invalid_time(text: &str) -> crate::failure::Failure {
+    usage(format!("invalid value '{text}' for --since"))
+        .hint("use a day (2026-11-01) or an age (7d)")
 }

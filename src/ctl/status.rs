@@ -1,4 +1,4 @@
-//! `memctl status`: what is remembered of this project, what waits, and what went wrong.
+//! `memctl status`: what is stored, what is queued and what needs attention.
 
 use serde_json::json;
 
@@ -6,10 +6,10 @@ use super::client_hooks::{self, HookStatus};
 use super::format::{self, count, short};
 use super::health::workers::Workers;
 use super::health::{self, Finding, Level, database, files, workers};
-use super::style::{self, BAD, GOOD, HEAD, ID, PASSING, paint};
+use super::style::{self, BAD, CAUTION, GOOD, HEAD, ID, paint};
 use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
-use super::{PATIENCE, overview, probe_store};
+use super::{PATIENCE, count_store, overview};
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
@@ -19,26 +19,28 @@ use crate::store::{Reader, StoreCounts, projects, queue_admin, sessions};
 
 const HELP: &str = "\
 Examples
-  memctl status                       does it work, and what is there
-  memctl status --json | jq .queue    the same for programs
+  memctl status                       Show the state of this data dir
+  memctl status --json | jq .queue    Print only the queue counts
 
 Keys of --json
-  data_dir  where the memory lies
-  project  name of this directory's project
-  hooks  installed, twice, disabled or missing
-  sessions  how many are remembered, of all projects; so observations and summaries
-  queue  pending, processing, failed
-  workers  live, hung, stale
-  troubles  sentences, none when all is well
+  data_dir      Path of the data dir
+  project       Project name of the current directory
+  hooks         installed, twice, disabled or missing
+  sessions      Number of sessions, all projects
+  observations  Number of observations, all projects
+  summaries     Number of summaries, all projects
+  queue         pending, processing, failed
+  workers       live, hung, stale
+  troubles      Problems, one sentence each
 ";
 
-/// Say what is remembered of this project and whether all is well
+/// Show what is stored, what is queued and what needs attention
 ///
-/// Exits with 0 also when something is wrong: it says what, and what to do.
+/// Exits with 0 even if it reports problems. `memctl doctor` runs more checks.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Print an object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
@@ -47,16 +49,17 @@ const RECENT: [Column; 4] =
     [column("").cut(15), column("").cut(6), column("").dispensable(1), column("")];
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let here = std::env::current_dir().context("this directory")?;
+    let here = std::env::current_dir().context("current directory")?;
     let project = project::identify(&here);
-    let held = probe_store(settings).map_err(|e| {
-        failed(format!("the memory cannot be read: {e}"))
-            .hint(format!("it lies in {}", settings.paths.data().display()))
+    let held = count_store(settings).map_err(|e| {
+        let path = settings.paths.database();
+        failed(format!("cannot read {}: {e}", path.display()))
+            .hint("`memctl doctor` says what to do")
     })?;
-    let workers = workers::ask(settings);
+    let workers = workers::probe_all(settings);
     let hooks = client_hooks::status(settings);
     let reader = Reader::open(&settings.paths, PATIENCE).context("database")?;
-    let mut troubles = Vec::new();
+    let mut problems = Vec::new();
     let mut recent = Vec::new();
     let mut queue = queue_admin::Counts::default();
     if let Some(reader) = &reader {
@@ -66,17 +69,17 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             let of_project = sessions::Filter { project_id: Some(id), active: false };
             recent = sessions::list(conn, of_project, 5).context("database")?;
         }
-        troubles.extend(database::log(conn).context("database")?);
-        troubles.extend(database::notices(conn).context("database")?);
+        problems.extend(database::log(conn).context("database")?);
+        problems.extend(database::notices(conn).context("database")?);
     }
     if hooks == HookStatus::Twice {
-        troubles.push(health::hooks_twice());
+        problems.push(health::hooks_twice());
     }
-    troubles.extend(files::spool(settings));
-    troubles.extend(files::sockets(settings));
-    troubles.extend(workers::hung(&workers));
-    troubles.retain(|finding| finding.level != Level::Ok);
-    let troubles: Vec<String> = troubles.iter().map(Finding::sentence).collect();
+    problems.extend(files::spool(settings));
+    problems.extend(files::sockets(settings));
+    problems.extend(workers::hung(&workers));
+    problems.retain(|finding| finding.level != Level::Ok);
+    let problems: Vec<String> = problems.iter().map(Finding::sentence).collect();
     if args.json {
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
@@ -84,47 +87,47 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             "observations": held.as_ref().map_or(0, |h| h.observations),
             "summaries": held.as_ref().map_or(0, |h| h.summaries),
             "queue": {"pending": queue.pending, "processing": queue.processing, "failed": queue.failed},
-            "workers": workers, "troubles": troubles,
+            "workers": workers, "troubles": problems,
         }));
     }
     let mut out = match &held {
-        None => "nothing remembered yet\n".to_owned(),
-        Some(held) => figures(settings, held, queue, &workers, hooks),
+        None => "nothing is stored yet\n".to_owned(),
+        Some(held) => overall(settings, held, queue, &workers, hooks),
     };
     if held.is_some() {
-        out.push_str(&latest(&project.name, &recent));
+        out.push_str(&latest_sessions(&project.name, &recent));
     }
     if matches!(hooks, HookStatus::Missing | HookStatus::Disabled) {
         out.push_str(&format!("\n{}", overview::remedy(hooks)));
     }
-    for (n, trouble) in troubles.iter().enumerate() {
+    for (n, problem) in problems.iter().enumerate() {
         let gap = if n == 0 { "\n" } else { "" };
-        let first = format!("{} ", paint("trouble:", BAD));
-        out.push_str(&format!("{gap}{}", wrapped(&first, 9, trouble, terminal::width())));
+        let first = format!("{} ", paint("problem:", BAD));
+        out.push_str(&format!("{gap}{}", wrapped(&first, 9, problem, terminal::width())));
     }
     super::print(&out)
 }
 
-fn figures(
+fn overall(
     settings: &Settings,
     held: &StoreCounts,
     queue: queue_admin::Counts,
     workers: &Workers,
     hooks: HookStatus,
 ) -> String {
-    // A number that should be none.
-    let bad = |n: u64, word: &str| {
-        let text = format!("{n} {word}");
+    // Red unless zero.
+    let bad = |n: u64, noun: &str| {
+        let text = format!("{n} {noun}");
         if n == 0 { text } else { paint(&text, BAD) }
     };
     let hooks = match hooks {
         HookStatus::Installed => paint("installed", GOOD),
-        HookStatus::Twice => paint("installed twice", PASSING),
-        HookStatus::Disabled => paint("disabled", PASSING),
-        HookStatus::Missing => paint("not in Claude Code's settings", PASSING),
+        HookStatus::Twice => paint("installed twice", CAUTION),
+        HookStatus::Disabled => paint("disabled", CAUTION),
+        HookStatus::Missing => paint("not installed", CAUTION),
     };
     format!(
-        "data      {}\nmemory    {}, {}, {}\nqueue     {} waiting, {} in hand, {}\n\
+        "data dir  {}\nstored    {}, {}, {}\nqueue     {} pending, {} processing, {}\n\
          workers   {} live, {}, {} stale\nhooks     {hooks}\n",
         settings.paths.data().display(),
         count(held.sessions, "session"),
@@ -139,9 +142,9 @@ fn figures(
     )
 }
 
-fn latest(project: &str, recent: &[Session]) -> String {
+fn latest_sessions(project: &str, recent: &[Session]) -> String {
     if recent.is_empty() {
-        return format!("\nNothing is remembered of {project} yet.\n");
+        return format!("\nNothing is stored for project {project} yet.\n");
     }
     let now = clock::now_ms();
     let width = terminal::width();
@@ -158,6 +161,6 @@ fn latest(project: &str, recent: &[Session]) -> String {
     let rows: Vec<[Cell; 4]> = recent.iter().map(row).collect();
     let table = table::table(&RECENT, &rows, width);
     let heading = paint(&format!("Latest sessions of {project}"), HEAD);
-    // The heads are empty, so the table begins with the end of a line.
+    // All column heads are empty, so the table starts with an empty line: the end of the heading.
     format!("\n{heading}{table}")
 }

@@ -1,6 +1,7 @@
-//! Tables that fit the terminal: no borders, columns two spaces apart, one line for each row.
-//! Where they are too wide, cells of some columns are cut with `…`, then columns are left out.
-//! Whole in a pipe.
+//! Tables without borders, two spaces between columns, one line per row.
+//!
+//! A table that is too wide for the terminal truncates cells with `…`, then drops columns. In a
+//! pipe it is complete.
 
 use owo_colors::Style;
 use unicode_width::UnicodeWidthStr;
@@ -10,34 +11,34 @@ use crate::text::truncate_columns;
 
 const GAP: usize = 2;
 
-/// How a column gives way.
+/// A column and how it shrinks.
 #[derive(Clone, Copy)]
 pub struct Column {
     head: &'static str,
     right: bool,
-    /// Cells may be cut to this width.
+    /// Cells may be truncated to this width.
     least: Option<usize>,
-    /// 0: never left out. Else the highest goes first.
+    /// 0: never dropped. Otherwise the column with the highest rank is dropped first.
     dispensable: u8,
 }
 
-/// A column of texts that stand whole.
+/// A left-aligned column that is neither truncated nor dropped.
 pub const fn column(head: &'static str) -> Column {
     Column { head, right: false, least: None, dispensable: 0 }
 }
 
 impl Column {
-    /// Numbers: they line up at the right.
+    /// Aligns cells to the right.
     pub const fn right(self) -> Column {
         Column { right: true, ..self }
     }
 
-    /// Cells may be cut, but not below `least`.
+    /// Allows cells to be truncated to `least` columns.
     pub const fn cut(self, least: usize) -> Column {
         Column { least: Some(least), ..self }
     }
 
-    /// May be left out; the column with the highest rank is the first to go.
+    /// Allows the column to be dropped. The highest rank is dropped first.
     pub const fn dispensable(self, rank: u8) -> Column {
         Column { dispensable: rank, ..self }
     }
@@ -60,7 +61,7 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// Head and rows as lines; `width` is that of the terminal, when there is one.
+/// Renders the head and the rows. `width` is the width of the terminal, if stdout is one.
 pub fn table<const N: usize>(
     columns: &[Column; N],
     rows: &[[Cell; N]],
@@ -77,7 +78,7 @@ pub fn table<const N: usize>(
         .collect()
 }
 
-/// The width of each column; none for those left out.
+/// The width of each column; `None` for dropped columns.
 fn fit(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Option<usize>> {
     let mut widths: Vec<Option<usize>> = natural.iter().copied().map(Some).collect();
     let Some(width) = width else { return widths };
@@ -96,7 +97,7 @@ fn fit(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Optio
             _ => break,
         }
     }
-    // The widest gives first, a cell at a time.
+    // Shrink the widest column by one until the row fits.
     while total(&widths) > width {
         let widest = (0..columns.len())
             .filter(|c| columns[*c].least.is_some() && widths[*c].is_some_and(|w| w > least(*c)))
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_give_way_as_told() {
+    fn cells_are_truncated_before_columns_are_dropped() {
         let whole = [
             "ID   NAME           N    AGE",
             "a    a long name    1  12min",
@@ -172,7 +173,7 @@ mod tests {
             &["ID   NAME    N    AGE", "a    a l…    1  12min", "bcd        100  12min"],
         );
         check(Some(20), &["ID   NAME          N", "a    a long na…    1", "bcd              100"]);
-        // Smaller than what must stand: as small as it gets.
+        // Narrower than the mandatory columns: the smallest layout.
         check(Some(5), &["ID   NAME    N", "a    a l…    1", "bcd        100"]);
     }
 }

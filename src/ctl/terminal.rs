@@ -1,74 +1,74 @@
-//! How wide the terminal is, text that fits it, and a line that is typed unseen.
+//! The width of the terminal, wrapped text, and input without echo.
 
 use std::io::{self, Read};
 
 use nix::sys::termios::{self, LocalFlags, SetArg, SpecialCharacterIndices};
 use unicode_width::UnicodeWidthStr;
 
-/// Longer lines are hard to read, however wide the terminal is.
+/// Maximum line length of wrapped text. Longer lines are hard to read.
 pub const READABLE: usize = 100;
 
-/// ^C, as the terminal sends it.
-const GIVE_UP: u8 = 3;
+/// The byte that the terminal sends for Ctrl-C.
+const CTRL_C: u8 = 3;
 
-/// Columns of the terminal on stdout; none in a pipe. `COLUMNS` wins, as everywhere.
+/// The width of the terminal on stdout, or `None` in a pipe. `COLUMNS` takes precedence.
 pub fn width() -> Option<usize> {
-    let told = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
+    let set = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
     let measured = || terminal_size::terminal_size_of(std::io::stdout());
-    told.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0.into()))
+    set.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0.into()))
 }
 
-/// Reads a line from the terminal on stdin without showing it. `None`: it was given up, with ^C.
+/// Reads a line from the terminal on stdin without echo. Returns `None` if the user pressed Ctrl-C.
 ///
 /// # Errors
-/// What the terminal says.
+/// If the terminal's attributes or the line cannot be read.
 pub fn hidden_line() -> io::Result<Option<String>> {
     let stdin = io::stdin();
     let before = termios::tcgetattr(&stdin)?;
     let mut hidden = before.clone();
-    // Without signals too: one that ended us here would leave a terminal that shows nothing.
+    // ISIG off: a Ctrl-C that killed this process here would leave the terminal without echo.
     hidden.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
-    hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = GIVE_UP;
+    hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = CTRL_C;
     termios::tcsetattr(&stdin, SetArg::TCSAFLUSH, &hidden)?;
     let line = read_line(&mut stdin.lock());
     termios::tcsetattr(&stdin, SetArg::TCSAFLUSH, &before)?;
     let line = String::from_utf8_lossy(&line?).into_owned();
-    Ok((!line.contains(char::from(GIVE_UP))).then_some(line))
+    Ok((!line.contains(char::from(CTRL_C))).then_some(line))
 }
 
-/// To the end of the line, or to where it is given up.
+/// Reads up to the end of the line or Ctrl-C.
 fn read_line(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     let mut piece = [0; 1024];
     loop {
         let n = input.read(&mut piece)?;
         line.extend_from_slice(&piece[..n]);
-        if n == 0 || matches!(line.last(), Some(b'\n' | &GIVE_UP)) {
+        if n == 0 || matches!(line.last(), Some(b'\n' | &CTRL_C)) {
             return Ok(line);
         }
     }
 }
 
-/// Writes `text` after `first`, wrapped between words, its other lines behind `indent` blanks.
-/// Paragraphs stay paragraphs; a word that does not fit stays whole; in a pipe no line is wrapped.
+/// Wraps `text` at word boundaries. `first` starts the first line, `indent` blanks start the others.
+/// Line breaks in `text` are kept, long words are not split, and in a pipe nothing is wrapped.
 ///
-/// `first` may hold colours; it is taken to be as wide as the indent.
+/// `first` may contain color codes. It must be `indent` columns wide.
 pub fn wrapped(first: &str, indent: usize, text: &str, width: Option<usize>) -> String {
-    let room = width.map_or(usize::MAX, |w| w.min(READABLE).saturating_sub(indent).max(20));
+    let columns = width.map_or(usize::MAX, |w| w.min(READABLE).saturating_sub(indent).max(20));
     let mut out = String::new();
-    let mut begun = first.to_owned();
+    let mut start = first.to_owned();
     let mut lines = text.lines().peekable();
     if lines.peek().is_none() {
         return format!("{}\n", first.trim_end());
     }
     for paragraph in lines {
-        // What a list or code is indented by is kept.
+        // Keep the indentation of lists and code.
         let inner = paragraph.len() - paragraph.trim_start_matches(' ').len();
         let mut used = inner;
-        out.push_str(&begun);
+        out.push_str(&start);
         out.push_str(&" ".repeat(inner));
         for (n, word) in paragraph[inner..].split(' ').enumerate() {
-            if n > 0 && used + 1 + word.width() > room {
+            if n > 0 && used + 1 + word.width() > columns {
                 out.push('\n');
                 out.push_str(&" ".repeat(indent + inner));
                 used = inner;
@@ -80,7 +80,7 @@ pub fn wrapped(first: &str, indent: usize, text: &str, width: Option<usize>) -> 
             used += word.width();
         }
         out.push('\n');
-        begun = " ".repeat(indent);
+        start = " ".repeat(indent);
     }
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_wrapped_between_words() {
+    fn text_wraps_at_word_boundaries() {
         let check = |text, width, want: &str| {
             assert_eq!(wrapped("o1  ", 4, text, width), want, "{text:?} at {width:?}");
         };
@@ -104,12 +104,12 @@ mod tests {
         );
         check("記憶記憶記憶 記憶記憶記憶", Some(24), "o1  記憶記憶記憶\n    記憶記憶記憶\n");
         check("", Some(24), "o1\n");
-        // A terminal of a few columns gets lines that can be read.
+        // At least 20 columns of text, however narrow the terminal is.
         check("one two three", Some(3), "o1  one two three\n");
     }
 
     #[test]
-    fn lines_on_a_wide_terminal_can_be_read() {
+    fn lines_on_a_wide_terminal_have_a_maximum_length() {
         let text = wrapped("", 0, &"word ".repeat(60), Some(200));
         assert!(text.lines().all(|l| l.len() <= READABLE), "{text}");
         assert_eq!(text.lines().count(), 3);

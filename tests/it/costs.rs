@@ -50,7 +50,7 @@ fn stats_count_what_was_kept_and_used() {
     assert_eq!(backends["groups"][0]["prompts"], serde_json::Value::Null);
     let text = w.memctl(&["stats"]).ok();
     for part in
-        ["DAY ", "$0.60", "2 calls of models", "without a price", "$0.60 of $3.00", "42k of 3.0M"]
+        ["DAY ", "$0.60", "2 model calls", "without a known price", "$0.60 of $3.00", "42k of 3.0M"]
     {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
@@ -67,7 +67,7 @@ fn stats_begin_when_they_are_told_to() {
     assert_eq!(turns("2100-01-01"), 0);
     assert_eq!(
         w.memctl(&["stats", "--since", "2100-01-01"]).ok(),
-        "nothing was kept in that time\n"
+        "nothing was stored in this period\n"
     );
     let wrong = w.memctl(&["stats", "--since", "yesterday"]);
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
@@ -98,7 +98,7 @@ fn a_day_is_one_of_the_users_own_time_zone() {
 #[test]
 fn nothing_is_counted_before_anything_is_remembered() {
     let w = World::new();
-    assert_eq!(w.memctl(&["stats"]).ok(), "nothing to count: nothing remembered yet\n");
+    assert_eq!(w.memctl(&["stats"]).ok(), "nothing to count: nothing is stored yet\n");
     assert_eq!(w.memctl(&["stats", "--since", "soon"]).code, Some(2));
     assert!(!w.data().exists());
 }

@@ -10,11 +10,11 @@ fn a_new_user_is_told_what_it_is_and_what_to_do() {
     let w = World::new();
     let text = w.memctl(&[]).ok();
     assert!(text.starts_with("memctl "), "{text}");
-    assert!(text.contains("Nothing remembered yet.") && text.contains("plugin install"), "{text}");
+    assert!(text.contains("Nothing is stored yet.") && text.contains("plugin install"), "{text}");
     assert_eq!(w.memctl(&["ps"]).ok(), "no worker is running\n");
     assert_eq!(w.memctl(&["ps", "--json"]).ok(), "[]\n");
     let status = w.memctl(&["status"]).ok();
-    assert!(status.starts_with("nothing remembered yet\n"), "{status}");
+    assert!(status.starts_with("nothing is stored yet\n"), "{status}");
     assert!(status.contains("  claude plugin install memctl@memctl\n"), "{status}");
     assert_eq!(w.memctl(&["queue", "--json"]).json()["items"], serde_json::json!([]));
     let context = w.memctl(&["context"]);
@@ -71,10 +71,10 @@ fn ps_shows_a_worker_and_kill_ends_it() {
     let stranger = w.memctl(&["kill", "--pid", "1"]);
     assert_eq!(stranger.code, Some(1), "{stranger:?}");
 
-    assert_eq!(w.memctl(&["kill", "session-o"]).ok(), "session-one: left\n");
+    assert_eq!(w.memctl(&["kill", "session-o"]).ok(), "session-one: exited\n");
     assert_eq!(w.memctl(&["ps", "--json"]).json().as_array().unwrap().len(), 1);
     let pid = w.worker().to_string();
-    assert_eq!(w.memctl(&["kill", "--pid", &pid]).ok(), "session-two: left\n");
+    assert_eq!(w.memctl(&["kill", "--pid", &pid]).ok(), "session-two: exited\n");
     assert!(w.session_locks().is_empty() && w.socket_files().is_empty());
     assert_eq!(w.memctl(&["kill", "--all"]).ok(), "no worker is running\n");
 }
@@ -90,7 +90,7 @@ fn a_killed_worker_is_stale_and_a_stopped_one_hung_and_can_be_killed() {
     });
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
     assert_eq!(w.memctl(&["ps", "--json"]).json()[0]["state"], "hung");
-    assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: was killed\n");
+    assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: killed\n");
     assert_eq!(w.memctl(&["ps", "--json"]).json()[0]["state"], "stale");
 }
 
@@ -132,7 +132,7 @@ fn what_is_remembered_can_be_looked_at() {
     assert!(session.contains("s1") && session.contains("completed"), "{session}");
     let json = w.memctl(&["show", "s1", "--json"]).json();
     assert_eq!(json["prompt_number"], 1);
-    assert!(w.memctl(&["queue"]).ok().starts_with("0 waiting, 0 in hand, 0 failed"));
+    assert!(w.memctl(&["queue"]).ok().starts_with("0 pending, 0 processing, 0 failed"));
     let status = w.memctl(&["status", "--json"]).json();
     assert_eq!((&status["sessions"], &status["summaries"]), (&1.into(), &1.into()));
     assert!(w.memctl(&[]).ok().contains("1 session"));

@@ -61,7 +61,7 @@ fn nothing_is_wrong_with_what_works() {
     healthy(&w);
     let text = w.memctl(&["doctor"]).ok();
     for line in
-        ["ok    data ", "ok    database  whole, ", "ok    queue ", "ok    agent     extractive"]
+        ["ok    data ", "ok    database  intact, ", "ok    queue ", "ok    agent     extractive"]
     {
         assert!(text.contains(line), "no {line:?} in\n{text}");
     }
@@ -75,7 +75,7 @@ fn the_memory_agent_is_tried() {
     assert_eq!(code, Some(0));
     let tried = said["findings"].as_array().unwrap().last().unwrap().clone();
     assert!(
-        tried["says"].as_str().unwrap().starts_with("extractive made 1 observation"),
+        tried["says"].as_str().unwrap().starts_with("extractive returned 1 observation"),
         "{tried}"
     );
 }
@@ -88,7 +88,7 @@ fn what_is_open_to_others_is_closed() {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         check(&w, "data", "wrong", &format!("(mode {mode:o})"), "doctor --fix");
         let fixed = findings(&w, &["--fix"]).1["fixed"].clone();
-        assert!(fixed[0].as_str().unwrap().starts_with("closed /"), "{fixed}");
+        assert!(fixed[0].as_str().unwrap().starts_with("changed the mode of /"), "{fixed}");
         healthy(&w);
     }
     assert_eq!(fs::metadata(database).unwrap().permissions().mode() & 0o777, 0o600);
@@ -98,7 +98,7 @@ fn what_is_open_to_others_is_closed() {
 fn a_damaged_database_is_set_aside() {
     let w = world();
     fs::write(w.data().join("memctl.db"), "no database ".repeat(999)).unwrap();
-    check(&w, "database", "wrong", "not a database", "doctor --fix sets it aside");
+    check(&w, "database", "wrong", "not a database", "doctor --fix");
     let (code, said) = findings(&w, &["--fix"]);
     assert_eq!(code, Some(0), "{said:#}");
     assert!(said["fixed"][0].as_str().unwrap().contains("/corrupt-"), "{said:#}");
@@ -133,9 +133,12 @@ fn what_a_dead_worker_left_is_cleared() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.kill(pid);
-    check(&w, "workers", "note", "files of 1 dead worker", "--fix");
+    check(&w, "workers", "note", "stale files of 1 dead worker", "--fix");
     let fixed = findings(&w, &["--fix"]).1["fixed"].clone();
-    assert!(fixed[0].as_str().unwrap().starts_with("removed what a dead worker left"), "{fixed}");
+    assert!(
+        fixed[0].as_str().unwrap().starts_with("removed the files of a dead worker"),
+        "{fixed}"
+    );
     assert!(w.session_locks().is_empty() && w.socket_files().is_empty());
 }
 
@@ -144,7 +147,7 @@ fn a_worker_that_hangs_is_named() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
-    check(&w, "workers", "wrong", "1 worker not answering", "memctl kill SESSION");
+    check(&w, "workers", "wrong", "1 worker not answering", "memctl kill --stale");
     assert_eq!(findings(&w, &["--fix"]).1["fixed"], json!([]), "it holds its session");
     w.kill(pid);
 }
@@ -216,7 +219,7 @@ fn a_path_that_somebody_sits_on_is_said() {
     let sockets = said["findings"].as_array().unwrap().iter().find(|f| f["check"] == "sockets");
     let sockets = sockets.unwrap_or_else(|| panic!("{said:#}"));
     assert_eq!(sockets["level"], "wrong");
-    assert!(sockets["says"].as_str().unwrap().contains("is no socket"), "{sockets}");
+    assert!(sockets["says"].as_str().unwrap().contains("is not a socket"), "{sockets}");
 }
 
 /// How the data dir is called in the names of its sockets.
@@ -239,48 +242,48 @@ fn dir_of(w: &World) -> String {
 fn sockets_that_nobody_can_reach_are_said() {
     let mut w = world();
     w.set("MEMCTL_SOCKET_DIR", w.path("nowhere").to_str().unwrap());
-    check(&w, "sockets", "wrong", "is no directory", "");
+    check(&w, "sockets", "wrong", "is not a directory", "");
     let long = w.path(&"x".repeat(90));
     fs::create_dir(&long).unwrap();
     w.set("MEMCTL_SOCKET_DIR", long.to_str().unwrap());
-    check(&w, "sockets", "wrong", "103 at most", "");
+    check(&w, "sockets", "wrong", "the limit is 103", "");
     let open = w.path("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
     w.set("MEMCTL_SOCKET_DIR", open.to_str().unwrap());
-    check(&w, "sockets", "wrong", "anybody can remove sockets", "chmod +t");
+    check(&w, "sockets", "wrong", "any user can remove sockets", "chmod +t");
 }
 
 #[test]
 fn settings_that_cannot_or_must_not_be_used_are_said() {
     let mut w = world();
     w.set("MEMCTL_AGENT_OPENAI_BASE_URL", "https://evil.example");
-    check(&w, "config", "wrong", "MEMCTL_AGENT_OPENAI_BASE_URL is not obeyed", "memctl config");
+    check(&w, "config", "wrong", "MEMCTL_AGENT_OPENAI_BASE_URL is ignored", "memctl config");
     let mut w = world();
     w.set("MEMCTL_WORKER_LINGER", "soon");
     check(&w, "config", "wrong", "worker.linger", "");
     let w = world();
     w.memctl(&["config", "set", "agent.backend", "anthropic"]).ok();
-    check(&w, "agent", "wrong", "anthropic has no key yet", "");
+    check(&w, "agent", "wrong", "anthropic has no API key", "");
     w.memctl_with(&["config", "secret", "set", "ANTHROPIC_API_KEY"], b"key").ok();
     healthy(&w);
     let config = w.path("home/.config/memctl/config.toml");
     let secrets = config.with_file_name("secrets.toml");
     fs::set_permissions(&secrets, Permissions::from_mode(0o644)).unwrap();
-    check(&w, "secrets", "wrong", "can be read by others", "");
+    check(&w, "secrets", "wrong", "is readable by other users", "");
     fs::set_permissions(&secrets, Permissions::from_mode(0o600)).unwrap();
     fs::set_permissions(&config, Permissions::from_mode(0o666)).unwrap();
-    check(&w, "config", "wrong", "others can change", "chmod 600");
+    check(&w, "config", "wrong", "other users can change", "chmod 600");
     fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
 
     w.memctl(&["config", "set", "agent.anthropic.model", "brand-new"]).ok();
-    check(&w, "agent", "note", "nobody has a price for brand-new", "agent.prices brand-new=IN/OUT");
+    check(&w, "agent", "note", "no price for brand-new", "agent.prices brand-new=IN/OUT");
     w.memctl(&["config", "set", "agent.prices", "brand-new=1/5"]).ok();
     healthy(&w);
     w.memctl(&["config", "set", "agent.anthropic.base_url", "http://llm.example.com"]).ok();
-    check(&w, "agent", "note", "as anybody can read it", "https");
+    check(&w, "agent", "note", "unencrypted", "https");
     w.memctl(&["config", "set", "agent.backend", "claude"]).ok();
-    check(&w, "agent", "wrong", "there is no program claude", "agent.claude.command");
+    check(&w, "agent", "wrong", "program claude not found", "agent.claude.command");
     w.memctl(&["config", "set", "agent.claude.command", "/bin/cat"]).ok();
     healthy(&w);
 }
@@ -307,5 +310,5 @@ fn the_data_dir_of_a_log_tells_of_warnings() {
     let w = world();
     let output = w.hook_bytes(&[], b"no JSON");
     assert_eq!(output.code, Some(0));
-    check(&w, "logs", "note", "1 warning within a day, the last: hook: ", "memctl logs");
+    check(&w, "logs", "note", "1 warning in the last 24 hours, latest: hook: ", "memctl logs");
 }

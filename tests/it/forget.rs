@@ -62,11 +62,11 @@ fn of_a_session_no_byte_is_left() {
     let w = two_sessions();
     assert!(!traces(&w).is_empty());
     let planned = w.memctl(&["forget", "first", "--dry-run"]).ok();
-    assert!(planned.contains("first-session") && planned.contains("would forget 1 session"));
+    assert!(planned.contains("first-session") && planned.contains("would delete 1 session"));
     assert!(!traces(&w).is_empty(), "a dry run changes nothing");
     let said = w.memctl(&["forget", "first"]);
     assert_eq!(said.err, "");
-    assert!(said.ok().starts_with("forgot 1 session, 1 prompt, 1 summary"));
+    assert!(said.ok().starts_with("deleted 1 session, 1 prompt, 1 summary"));
     assert_eq!(traces(&w), [] as [&str; 0]);
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["other-session"]);
     assert_eq!(w.count(SUMMARIES), 1);
@@ -91,7 +91,7 @@ fn what_mentions_it_goes_wherever_it_is() {
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2, "the sessions stay");
     assert_eq!(w.count(SUMMARIES), 1);
     let again = w.memctl(&["forget", "--query", SECRET]).ok();
-    assert_eq!(again, "nothing to forget\n");
+    assert_eq!(again, "nothing to delete\n");
 }
 
 #[test]
@@ -99,14 +99,14 @@ fn single_memories_go_and_nothing_takes_their_numbers() {
     let w = two_sessions();
     let summaries = w.rows("SELECT id FROM session_summaries ORDER BY id DESC");
     let last = format!("s{}", summaries[0]);
-    assert_eq!(w.memctl(&["forget", &last]).ok(), "forgot 1 summary\n");
+    assert_eq!(w.memctl(&["forget", &last]).ok(), "deleted 1 summary\n");
     assert_eq!(w.memctl(&["show", &last]).code, Some(1));
     w.hooks(&[prompt("third", "t", "go"), stop("third", "t", "Done."), end("third")]);
     w.rest();
     assert_eq!(w.memctl(&["show", &last]).code, Some(1), "the number is not another's now");
     assert_eq!(w.count(SUMMARIES), 2);
     let uuid = w.rows("SELECT uuid FROM user_prompts WHERE id = 1").remove(0);
-    assert!(w.memctl(&["forget", &uuid]).ok().starts_with("forgot 1 prompt"));
+    assert!(w.memctl(&["forget", &uuid]).ok().starts_with("deleted 1 prompt"));
     assert_eq!(w.memctl(&["show", "p1"]).ok().lines().last(), Some("[private]"));
     for (words, code) in [
         (&["forget", "o999"][..], 1),
@@ -140,13 +140,13 @@ fn a_project_and_a_time_choose_sessions() {
     );
     assert_eq!(w.memctl(&["forget", "--project", "gamma"]).code, Some(1));
     let early = w.memctl(&["forget", "--project", "beta", "--before", "1d"]).ok();
-    assert!(early.starts_with("forgot 1 session"), "{early}");
+    assert!(early.starts_with("deleted 1 session"), "{early}");
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
     let beta = w.path("home").join("beta").display().to_string();
     let all = w.memctl(&["forget", "--project", &beta]).ok();
-    assert!(all.starts_with("forgot 1 session, 1 prompt, 1 summary"), "{all}");
+    assert!(all.starts_with("deleted 1 session, 1 prompt, 1 summary"), "{all}");
     assert_eq!(w.rows("SELECT name FROM projects"), ["alpha"]);
-    assert!(w.memctl(&["forget", "--since", "1h"]).ok().starts_with("forgot 1 session"));
+    assert!(w.memctl(&["forget", "--since", "1h"]).ok().starts_with("deleted 1 session"));
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
 }
 
@@ -226,7 +226,7 @@ fn a_spool_that_no_worker_takes_in_goes_with_its_session() {
 #[test]
 fn before_anything_is_remembered_there_is_nothing_to_forget() {
     let w = World::new();
-    assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to forget\n");
+    assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to delete\n");
     assert!(!w.data().exists());
 }
 
@@ -250,11 +250,11 @@ fn at_a_terminal_it_asks_before_it_forgets_much() {
     };
     for typed in [&b"n\n"[..], b"\n"] {
         let (shown, said) = forget(typed);
-        assert!(shown.contains("Forget 1 session, 1 prompt") && shown.contains("[y/N]"), "{shown}");
-        assert_eq!(said, "nothing was forgotten\n");
+        assert!(shown.contains("Delete 1 session, 1 prompt") && shown.contains("[y/N]"), "{shown}");
+        assert_eq!(said, "nothing was deleted\n");
     }
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
     let (_, said) = forget(b"y\n");
-    assert!(said.starts_with("forgot 1 session"), "{said}");
+    assert!(said.starts_with("deleted 1 session"), "{said}");
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 1);
 }

@@ -25,7 +25,7 @@ fn nothing_is_logged_before_there_is_a_session() {
     let w = World::new();
     let output = w.memctl(&["logs"]);
     assert_eq!((output.code, output.out.as_str()), (Some(0), ""));
-    assert_eq!(output.err, "memctl: nothing is logged\n");
+    assert_eq!(output.err, "note: no log entries\n");
     assert!(!w.data().exists());
 }
 

@@ -61,7 +61,7 @@ fn finish_ends_a_session() {
     assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|finish"]);
     assert_eq!(w.count(SUMMARIES), 1);
     let again = w.memctl(&["finish", "session-one"]).ok();
-    assert_eq!(again, "session-one: had ended already (finish)\n");
+    assert_eq!(again, "session-one: already ended (finish)\n");
     let unknown = w.memctl(&["finish", "nobody"]);
     assert_eq!(unknown.code, Some(1), "{unknown:?}");
 }
@@ -133,8 +133,8 @@ fn cleanup_says_what_it_would_do_and_then_does_it() {
     let before = files(&w);
     let planned = w.memctl(&["cleanup", "--dry-run"]).ok();
     for line in [
-        "would end silent, silent for",
-        "would remove what a dead worker of done left",
+        "would end silent: no event for",
+        "would remove files of the dead worker of done",
         "would recover spooled: events wait in its spool",
         "would recover queued: events wait in its queue",
     ] {
@@ -149,7 +149,7 @@ fn cleanup_says_what_it_would_do_and_then_does_it() {
     );
 
     let done = w.memctl(&["cleanup"]).ok();
-    for line in ["ended silent", "removed what a dead worker of done left", "recovering spooled"] {
+    for line in ["ended silent", "removed files of the dead worker of done", "recovering spooled"] {
         assert!(done.contains(line), "{line}: {done}");
     }
     w.rest();
@@ -165,7 +165,7 @@ fn cleanup_says_what_it_would_do_and_then_does_it() {
 #[test]
 fn cleanup_leaves_the_living_alone() {
     let w = lingering();
-    assert_eq!(w.memctl(&["cleanup"]).ok(), "nothing to clean up: nothing remembered yet\n");
+    assert_eq!(w.memctl(&["cleanup"]).ok(), "nothing to clean up: nothing is stored yet\n");
     assert!(!w.data().exists());
     let pid = w.worker_of("s");
     w.change("UPDATE sessions SET last_event_epoch = 1");
@@ -197,23 +197,20 @@ fn kill_stale_ends_what_hangs_and_removes_what_the_dead_left() {
     let (hung, lives) = (serving("hung"), serving("lives"));
     w.signal(hung, Signal::SIGSTOP);
     let said = w.memctl(&["kill", "--stale"]).ok();
-    assert!(said.contains("hung: was killed"), "{said}");
+    assert!(said.contains("hung: killed"), "{said}");
     assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1), "{said}");
     assert_eq!(serving("lives"), lives);
-    assert_eq!(
-        w.memctl(&["kill", "--stale"]).ok(),
-        "no worker hangs or has left anything behind\n"
-    );
+    assert_eq!(w.memctl(&["kill", "--stale"]).ok(), "no hung worker and no stale file\n");
 }
 
 #[test]
 fn what_failed_is_tried_again() {
     let w = lingering();
     failed(&w);
-    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event will be tried again\n");
+    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event scheduled for retry\n");
     w.hook(&stop("s", "t", "Listed."));
     w.until_count("SELECT count(*) FROM pending_messages WHERE status = 'processed'", 2);
-    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "no event is in such a state\n");
+    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "no matching event\n");
 }
 
 /// Without any event of its session.
@@ -228,14 +225,14 @@ fn a_worker_is_started_for_what_is_tried_again() {
         "UPDATE pending_messages SET status = 'failed', retry_count = 3, error = 'prose';
          DELETE FROM session_summaries",
     );
-    assert_eq!(w.memctl(&["queue", "retry", "--id", "1"]).ok(), "1 event will be tried again\n");
+    assert_eq!(w.memctl(&["queue", "retry", "--id", "1"]).ok(), "1 event scheduled for retry\n");
     w.rest();
     assert_eq!(w.count(SUMMARIES), 1);
     w.change(
         "UPDATE pending_messages SET status = 'processing', worker_pid = 1;
          DELETE FROM session_summaries",
     );
-    assert_eq!(w.memctl(&["queue", "reset", "--all"]).ok(), "1 event put back\n");
+    assert_eq!(w.memctl(&["queue", "reset", "--all"]).ok(), "1 event released\n");
     w.rest();
     assert_eq!(w.count(SUMMARIES), 1);
 }
@@ -249,7 +246,7 @@ fn what_is_given_up_keeps_no_content_and_is_never_tried_again() {
         w.rows("SELECT status, error, tool_input FROM pending_messages"),
         ["failed|aborted|-"]
     );
-    assert_eq!(w.memctl(&["queue", "retry", "--all"]).ok(), "no event is in such a state\n");
+    assert_eq!(w.memctl(&["queue", "retry", "--all"]).ok(), "no matching event\n");
 }
 
 #[test]
@@ -259,7 +256,7 @@ fn what_is_spooled_is_taken_in_before_it_is_changed() {
     w.kill(pid);
     w.spooled(&tool("s", "t", "u", "ls", "x"));
     let output = w.memctl(&["queue", "abort", "s"]);
-    assert!(output.err.contains("took 1 event in"), "{output:?}");
+    assert!(output.err.contains("moved 1 event"), "{output:?}");
     assert_eq!(output.ok(), "1 event given up\n");
     assert!(w.spools().is_empty());
     assert_eq!(w.rows("SELECT event, error FROM pending_messages"), ["tool|aborted"]);
@@ -276,6 +273,6 @@ fn the_queues_verbs_want_to_know_which() {
     }
     let unknown = w.memctl(&["queue", "retry", "--id", "99"]);
     assert_eq!(unknown.code, Some(1), "{unknown:?}");
-    assert!(unknown.err.contains("no event 99"), "{unknown:?}");
-    assert!(w.memctl(&["queue", "s"]).ok().starts_with("0 waiting"), "a session, not a verb");
+    assert!(unknown.err.contains("no event with id 99"), "{unknown:?}");
+    assert!(w.memctl(&["queue", "s"]).ok().starts_with("0 pending"), "a session, not a verb");
 }

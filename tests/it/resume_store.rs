@@ -14,10 +14,10 @@ const DEAD: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 fn a_session_is_kept_refused_and_dropped() {
     let w = World::new();
     let resume = |words: &[&str]| w.memctl(&[&["resume"], words].concat());
-    assert_eq!(resume(&["list"]).ok(), "no session is kept\n");
+    assert_eq!(resume(&["list"]).ok(), "no session is stored\n");
     assert_eq!(resume(&["get", "k"]).code, Some(1));
     assert_eq!(resume(&["failed"]).ok(), "0\n");
-    assert_eq!(resume(&["drop", "k"]).ok(), "0 sessions dropped\n");
+    assert_eq!(resume(&["drop", "k"]).ok(), "removed 0 sessions\n");
     assert!(!w.data().exists(), "looking makes no data dir");
 
     let key = resume(&["key", "GitHub", "claude", "owner/repo", "12"]).ok();
@@ -39,9 +39,9 @@ fn a_session_is_kept_refused_and_dropped() {
 
     assert_eq!(resume(&["drop"]).code, Some(2), "everything is not meant");
     assert_eq!(resume(&["drop", "k", "--prefix", "x"]).code, Some(2));
-    assert_eq!(resume(&["drop", "--prefix", "github:claude:owner_"]).ok(), "1 session dropped\n");
-    assert_eq!(resume(&["drop", "--suffix", ":12"]).ok(), "1 session dropped\n");
-    assert_eq!(resume(&["drop", "github:claude:owner/repo:12b"]).ok(), "1 session dropped\n");
+    assert_eq!(resume(&["drop", "--prefix", "github:claude:owner_"]).ok(), "removed 1 session\n");
+    assert_eq!(resume(&["drop", "--suffix", ":12"]).ok(), "removed 1 session\n");
+    assert_eq!(resume(&["drop", "github:claude:owner/repo:12b"]).ok(), "removed 1 session\n");
     for wrong in [["set", "", "id"], ["set", "k", "two\nlines"]] {
         assert_eq!(resume(&wrong).code, Some(2), "{wrong:?}");
     }
@@ -57,9 +57,9 @@ fn what_is_taken_up_is_used() {
     w.change("UPDATE agent_sessions SET last_used_at_epoch = 1000, created_at_epoch = 1000");
     resume(&["get", "a"]);
     resume(&["get", "b", "--peek"]);
-    assert_eq!(resume(&["sweep", "--dry-run"]), "b\nc\n2 sessions would be dropped\n");
-    assert_eq!(resume(&["sweep", "--max-age", "365000d"]), "0 sessions dropped\n");
-    assert_eq!(resume(&["sweep"]), "b\nc\n2 sessions dropped\n");
+    assert_eq!(resume(&["sweep", "--dry-run"]), "b\nc\nwould remove 2 sessions\n");
+    assert_eq!(resume(&["sweep", "--max-age", "365000d"]), "removed 0 sessions\n");
+    assert_eq!(resume(&["sweep"]), "b\nc\nremoved 2 sessions\n");
     assert_eq!(resume(&["live"]), "a\n");
 }
 
@@ -77,11 +77,11 @@ fn only_transcripts_of_the_named_folder_that_nobody_can_take_up_go() {
         let words = ["resume", "sweep", "--transcripts", dir.to_str().unwrap()];
         w.memctl(&[&words, more].concat()).ok()
     };
-    assert!(sweep(&[]).ends_with("0 transcripts removed\n"), "one was written just now");
+    assert!(sweep(&[]).ends_with("removed 0 transcripts\n"), "one was written just now");
     let dry = sweep(&["--idle", "0s", "--dry-run"]);
-    assert!(dry.contains(&name(DEAD)) && dry.ends_with("1 transcript would be removed\n"), "{dry}");
+    assert!(dry.contains(&name(DEAD)) && dry.ends_with("would remove 1 transcript\n"), "{dry}");
     assert!(dir.join(name(DEAD)).exists());
-    assert!(sweep(&["--idle", "0s"]).ends_with("1 transcript removed\n"));
+    assert!(sweep(&["--idle", "0s"]).ends_with("removed 1 transcript\n"));
     let mut left: Vec<_> = fs::read_dir(&dir)
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
@@ -116,7 +116,7 @@ fn a_legacy_file_is_taken_in_once() {
     let file = legacy(&w, 3);
     w.memctl(&["resume", "set", "github:claude:owner/repo:1", "mine"]).ok();
     let said = w.memctl(&import).ok();
-    assert!(said.starts_with("2 sessions imported, 1 known already; /"), "{said}");
+    assert!(said.starts_with("2 sessions imported, 1 already stored; deleted /"), "{said}");
     assert!(!file.exists());
     assert_eq!(w.memctl(&["resume", "get", "github:claude:owner/repo:1"]).ok(), "mine\n");
     assert_eq!(w.memctl(&["resume", "get", "github:claude:owner/repo:2"]).ok(), "id-2\n");
@@ -148,7 +148,7 @@ fn what_is_not_understood_is_not_thrown_away() {
     let output = w.memctl(&["resume", "import", file.to_str().unwrap()]);
     assert_eq!(output.code, Some(1));
     assert!(
-        output.err.contains("odd.json stays") && output.err.contains("'gh:a:r:2'"),
+        output.err.contains("odd.json was not deleted") && output.err.contains("'gh:a:r:2'"),
         "{output:?}"
     );
     assert!(file.exists());

@@ -49,11 +49,8 @@ fn a_newer_hook_goes_through_the_spool_of_an_older_worker() {
     // People see it and can end it.
     let rows = w.memctl(&["ps", "--json"]).json();
     assert_eq!((&rows[0]["state"], rows[0]["pid"].as_i64()), (&"serving".into(), Some(pid.into())));
-    assert_eq!(
-        w.memctl(&["kill", "--stale"]).ok(),
-        "no worker hangs or has left anything behind\n"
-    );
-    assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: left\n");
+    assert_eq!(w.memctl(&["kill", "--stale"]).ok(), "no hung worker and no stale file\n");
+    assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: exited\n");
     // The next one is new; on a busy machine the end may find it not yet there, and call another.
     w.hooks(&[prompt("s", "t2", "go on"), end("s")]);
     w.rest();

@@ -1,5 +1,4 @@
-//! `memctl config set` and `unset`: one setting in the config file, and a word on what stands in
-//! its way.
+//! `memctl config set` and `unset`, with a warning if the change has no effect.
 
 use std::path::Path;
 
@@ -7,9 +6,9 @@ use super::secret;
 use crate::config::{self, BACKENDS, Key, Settings, ValueSource, edit, env_name, process_env};
 use crate::failure::{Result, failed, usage};
 
-/// The setting of this name, or the nearest one in the refusal.
+/// Finds a setting by name. The error suggests the nearest name.
 pub fn find(name: &str) -> Result<&'static Key> {
-    config::find(name).map_err(|why| usage(why).hint("memctl config lists them all"))
+    config::find(name).map_err(|why| usage(why).hint("`memctl config` lists all settings"))
 }
 
 pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
@@ -17,53 +16,55 @@ pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
     config::check(key, value).map_err(usage)?;
     let file = file(settings)?;
     edit::set(file, key, value).map_err(failed)?;
-    super::super::print(&format!("{name} = {value}\n"))?;
+    crate::ctl::print(&format!("{name} = {value}\n"))?;
     let now = reload()?;
-    warn_of_the_environment(&now, key);
+    warn_if_overridden(&now, key);
     if settings.config_in_project && key.user_only {
-        super::super::tell(&format!(
-            "memctl: {name} is not obeyed in this directory: {} lies inside it",
+        crate::ctl::warn(&format!(
+            "{name} is ignored in this directory because {} is inside it",
             file.display()
         ));
     }
     if key.name == "agent.backend" && BACKENDS.contains(&value) {
-        secret::missing(&now, value);
+        secret::warn_if_missing(&now, value);
     }
     Ok(())
 }
 
 pub fn unset(settings: &Settings, name: &str) -> Result<()> {
     let key = find(name)?;
-    let was_there = edit::unset(file(settings)?, key).map_err(failed)?;
+    let was_set = edit::unset(file(settings)?, key).map_err(failed)?;
     let now = reload()?;
-    let holds = &super::value(&now, key.name).text;
-    super::super::print(&if was_there {
-        format!("{name} is {holds} again\n")
+    let value = &super::value(&now, key.name).text;
+    crate::ctl::print(&if was_set {
+        format!("{name} = {value} (default)\n")
     } else {
-        format!("{name} was not set: it is {holds}\n")
+        format!("{name} was not set; its value is {value}\n")
     })?;
-    warn_of_the_environment(&now, key);
+    warn_if_overridden(&now, key);
     Ok(())
 }
 
 fn file(settings: &Settings) -> Result<&Path> {
-    settings.config_file.as_deref().ok_or_else(|| {
-        failed("there is no place for a config file").hint("set HOME, or MEMCTL_CONFIG to its path")
-    })
+    settings
+        .config_file
+        .as_deref()
+        .ok_or_else(|| failed("no location for the config file").hint("set HOME or MEMCTL_CONFIG"))
 }
 
-/// What holds after the change, for this directory.
+/// The settings after the change, for the current directory.
 fn reload() -> Result<Settings> {
     let here = std::env::current_dir().ok();
     config::load(&process_env, here.as_deref()).map_err(failed)
 }
 
-fn warn_of_the_environment(now: &Settings, key: &Key) {
+/// Warns if an environment variable takes precedence over the config file.
+fn warn_if_overridden(now: &Settings, key: &Key) {
     let value = super::value(now, key.name);
-    if value.origin == ValueSource::Environment {
+    if value.source == ValueSource::Environment {
         let variable = env_name(key.name);
-        super::super::tell(&format!(
-            "memctl: {variable} in the environment comes first: {} is {}",
+        crate::ctl::warn(&format!(
+            "{variable} in the environment takes precedence: {} = {}",
             key.name, value.text
         ));
     }

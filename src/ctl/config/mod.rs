@@ -1,9 +1,9 @@
-//! `memctl config`: every setting as it holds, and who said so; and the changes to it.
+//! `memctl config`: lists all settings with value and source, and changes them.
 
 mod change;
 mod secret;
 
-pub use secret::trouble_with_key;
+pub use secret::key_problem;
 
 use serde::Serialize;
 
@@ -15,70 +15,70 @@ use crate::store::{Store, refusals};
 
 const HELP: &str = "\
 Examples
-  memctl config                                 every setting as it holds
-  memctl config set agent.backend claude        the one that takes to use a model
-  memctl config get agent.budget.day_cost       what it may cost in a day, in dollars
-  memctl config unset agent.backend             back to the default
-  memctl config secret set ANTHROPIC_API_KEY    keep an API key, typed or from a pipe
+  memctl config                                 List all settings
+  memctl config set agent.backend claude        Use a model through the claude program
+  memctl config get agent.budget.day_cost       Print the daily budget in dollars
+  memctl config unset agent.backend             Restore the default
+  memctl config secret set ANTHROPIC_API_KEY    Store an API key, typed or from a pipe
   memctl config --json | jq -r '.[] | select(.origin != \"default\") | .key'
 
 Keys of --json
-  key  name of the setting
-  value  what holds
-  default  what would hold if nobody had said anything
-  origin  default, file or environment
-  meaning  what it is for
+  key      Name of the setting
+  value    Value in effect
+  default  Default value
+  origin   default, file or environment
+  meaning  Description
 
 Keys of secret list --json
-  name  of the API key
-  origin  file or environment
-  used_by  backends that may take it
+  name     Name of the API key
+  origin   file or environment
+  used_by  Backends that use the key
 ";
 
-/// List the settings, what they mean and who set them; change them
+/// List and change settings and API keys
 ///
-/// They are kept in the config file, which holds only what differs from the defaults and may be
-/// edited by hand. Times and sizes can also be given in the environment, as MEMCTL_SECTION_KEY.
+/// The config file holds only the settings that you changed, and you can edit it by hand. Times
+/// and sizes can also be set in the environment as MEMCTL_SECTION_KEY.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(subcommand)]
-    what: Option<What>,
-    /// Print an array of objects
+    action: Option<Action>,
+    /// Print a JSON array
     #[arg(long)]
     json: bool,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
-    /// List the settings, as without a word
+enum Action {
+    /// List all settings (the default)
     List {
-        /// Print an array of objects
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Print what holds for one setting
+    /// Print the value of a setting
     Get {
-        /// Its name
+        /// Name of the setting
         name: String,
-        /// Print an object
+        /// Print a JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Change one setting in the config file
+    /// Change a setting in the config file
     Set {
-        /// Its name
+        /// Name of the setting
         name: String,
-        /// Its value; the items of a list are separated by commas
+        /// Value; separate list items with commas
         value: String,
     },
-    /// Take one setting out of the config file, so that its default holds again
+    /// Remove a setting from the config file
     Unset {
-        /// Its name
+        /// Name of the setting
         name: String,
     },
-    /// Keep API keys in a file that only you can read
+    /// Manage API keys in a file that only you can read
     Secret(secret::Args),
 }
 
@@ -87,37 +87,36 @@ struct Row<'a> {
     key: &'a str,
     value: &'a str,
     default: &'a str,
-    /// `default`, `file` or `environment`.
     origin: &'static str,
     meaning: &'a str,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    match &args.what {
+    match &args.action {
         None => list(settings, args.json),
-        Some(What::List { json }) => list(settings, *json),
-        Some(What::Get { name, json }) => get(settings, name, *json),
-        Some(What::Set { name, value }) => {
+        Some(Action::List { json }) => list(settings, *json),
+        Some(Action::Get { name, json }) => get(settings, name, *json),
+        Some(Action::Set { name, value }) => {
             change::set(settings, name, value)?;
-            of_agents(name).then(|| try_again(settings));
+            concerns_agents(name).then(|| retry_deferred(settings));
             Ok(())
         }
-        Some(What::Unset { name }) => {
+        Some(Action::Unset { name }) => {
             change::unset(settings, name)?;
-            of_agents(name).then(|| try_again(settings));
+            concerns_agents(name).then(|| retry_deferred(settings));
             Ok(())
         }
-        Some(What::Secret(args)) => secret::run(settings, args),
+        Some(Action::Secret(args)) => secret::run(settings, args),
     }
 }
 
-fn of_agents(name: &str) -> bool {
+fn concerns_agents(name: &str) -> bool {
     name.starts_with("agent.")
 }
 
-/// Events that wait because a memory agent cannot be used as it was set up are due now. The
-/// setting stands whether or not that can be written down: then they wait out their hour.
-fn try_again(settings: &Settings) {
+/// Makes events due that are deferred because of a wrong setting or key. If the database cannot be
+/// written, they stay deferred for up to an hour; the setting is changed either way.
+fn retry_deferred(settings: &Settings) {
     if settings.paths.exist()
         && let Ok(mut store) = Store::open(&settings.paths)
     {
@@ -133,23 +132,23 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
     let columns = [
         column("SETTING"),
         column("VALUE").cut(8),
-        column("FROM").dispensable(1),
+        column("SOURCE").dispensable(1),
         column("MEANING").cut(20).dispensable(2),
     ];
     let cells: Vec<[Cell; 4]> = rows
         .iter()
-        .map(|row| [row.key.into(), shown(row).into(), row.origin.into(), row.meaning.into()])
+        .map(|row| [row.key.into(), short_value(row).into(), row.origin.into(), row.meaning.into()])
         .collect();
     let file = match &settings.config_file {
         Some(file) if file.exists() => format!("{}\n\n", file.display()),
-        Some(file) => format!("{} (not there: all defaults hold)\n\n", file.display()),
+        Some(file) => format!("{} (missing; all settings have their default)\n\n", file.display()),
         None => String::new(),
     };
     super::print(&format!("{file}{}", table::table(&columns, &cells, terminal::width())))
 }
 
-/// A table that is built in would make every other line as long: `get` prints it.
-fn shown<'a>(row: &Row<'a>) -> &'a str {
+/// Long defaults are replaced, because they would widen the column of every row.
+fn short_value<'a>(row: &Row<'a>) -> &'a str {
     const LONG: usize = 60;
     if row.origin == "default" && row.value.len() > LONG { "(built in)" } else { row.value }
 }
@@ -163,10 +162,10 @@ fn get(settings: &Settings, name: &str, json: bool) -> Result<()> {
     super::print(&format!("{}\n", value.text))
 }
 
-/// A setting of the table, as it holds.
+/// The resolved value of a setting.
 fn value<'a>(settings: &'a Settings, name: &str) -> &'a Value {
     let found = settings.config.values.iter().find(|value| value.key.name == name);
-    found.unwrap_or_else(|| unreachable!("every key of the table has a value"))
+    found.unwrap_or_else(|| unreachable!("every setting has a value"))
 }
 
 fn row(value: &Value) -> Row<'_> {
@@ -174,7 +173,7 @@ fn row(value: &Value) -> Row<'_> {
         key: value.key.name,
         value: &value.text,
         default: value.key.default,
-        origin: match value.origin {
+        origin: match value.source {
             ValueSource::Default => "default",
             ValueSource::File => "file",
             ValueSource::Environment => "environment",

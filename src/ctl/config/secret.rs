@@ -1,5 +1,6 @@
-//! `memctl config secret`: API keys in a file of their own. A key comes from standard input and
-//! goes nowhere but into that file: it is no argument, is not echoed and never printed.
+//! `memctl config secret`: API keys in `secrets.toml`.
+//!
+//! A key is read from stdin without echo. It is never an argument and never printed.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
@@ -14,30 +15,30 @@ use crate::config::{Agent, BACKENDS, Settings, default_key_names, is_key_name, p
 use crate::failure::{Context, Result, failed, usage};
 use crate::text::nearest;
 
-/// No key is as long.
-const MOST: u64 = 16 << 10;
+/// Maximum number of bytes read from stdin.
+const MAX_INPUT: u64 = 16 << 10;
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    action: Action,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
-    /// Keep a key: typed without an echo, or read from a pipe
+enum Action {
+    /// Store a key, typed without echo or read from a pipe
     Set {
-        /// Its name, as ANTHROPIC_API_KEY
+        /// Name of the key, e.g. ANTHROPIC_API_KEY
         name: String,
     },
-    /// Forget a key
+    /// Remove a key
     Unset {
-        /// Its name
+        /// Name of the key
         name: String,
     },
-    /// List the names of the keys that are known, never the keys
+    /// List the names of all known keys
     List {
-        /// Print an array of objects
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
@@ -46,46 +47,46 @@ enum What {
 #[derive(Serialize)]
 struct Row {
     name: String,
-    /// `file` or `environment`.
     origin: &'static str,
     used_by: Vec<&'static str>,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    match &args.what {
-        What::Set { name } => set(settings, name),
-        What::Unset { name } => unset(settings, name),
-        What::List { json } => list(settings, *json),
+    match &args.action {
+        Action::Set { name } => set(settings, name),
+        Action::Unset { name } => unset(settings, name),
+        Action::List { json } => list(settings, *json),
     }
 }
 
 fn set(settings: &Settings, name: &str) -> Result<()> {
     if !is_key_name(name) {
-        // Perhaps the key itself, typed where its name belongs: it is not repeated.
-        return Err(usage("that is no name of a key")
-            .hint("as ANTHROPIC_API_KEY; the key itself is asked for"));
+        // Do not repeat the argument: it may be the key itself.
+        return Err(usage("invalid key name")
+            .hint("use a name such as ANTHROPIC_API_KEY; the key itself is read from stdin"));
     }
     let file = file(settings)?;
-    let secret = ask(name)?;
+    let secret = read_secret(name)?;
     secrets::set(&file, name, &secret).map_err(failed)?;
-    super::super::print(&format!("{name} is kept in {}\n", file.display()))?;
-    super::try_again(settings);
+    crate::ctl::print(&format!("stored {name} in {}\n", file.display()))?;
+    super::retry_deferred(settings);
     let agent = &settings.config.agent;
     if users(agent, name).is_empty() && !default_key_names().any(|known| known == name) {
         let hint = match nearest(name, default_key_names()) {
             Some(meant) => format!("did you mean {meant}?"),
-            None => format!("memctl config set agent.openai.key {name} makes one"),
+            None => format!("to use it with a backend: memctl config set agent.openai.key {name}"),
         };
-        super::super::tell(&format!("memctl: no backend asks for {name} by itself; {hint}"));
+        crate::ctl::warn(&format!("no backend uses {name}"));
+        crate::ctl::hint(&hint);
     }
     Ok(())
 }
 
 fn unset(settings: &Settings, name: &str) -> Result<()> {
     if secrets::unset(&file(settings)?, name).map_err(failed)? {
-        return super::super::print(&format!("{name} is forgotten\n"));
+        return crate::ctl::print(&format!("removed {name}\n"));
     }
-    Err(failed(format!("no key {name} is kept")).hint("memctl config secret list names them"))
+    Err(failed(format!("{name} is not stored")).hint("`memctl config secret list` lists the keys"))
 }
 
 fn list(settings: &Settings, json: bool) -> Result<()> {
@@ -105,12 +106,12 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
         .map(|(name, origin)| Row { used_by: users(agent, &name), name, origin })
         .collect();
     if json {
-        return super::super::print_json(&rows);
+        return crate::ctl::print_json(&rows);
     }
     if rows.is_empty() {
-        return super::super::print("no API key is known\n");
+        return crate::ctl::print("no API key is stored\n");
     }
-    let columns = [column("NAME"), column("FROM"), column("FOR")];
+    let columns = [column("NAME"), column("SOURCE"), column("USED BY")];
     let cells: Vec<[Cell; 3]> = rows
         .iter()
         .map(|row| {
@@ -118,54 +119,55 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
             [row.name.as_str().into(), row.origin.into(), format::or_dash(&used_by).into()]
         })
         .collect();
-    super::super::print(&table(&columns, &cells, terminal::width()))
+    crate::ctl::print(&table(&columns, &cells, terminal::width()))
 }
 
-/// Backends that may take a key of this name.
+/// Backends that use a key of this name.
 fn users(agent: &Agent, name: &str) -> Vec<&'static str> {
     let takes = |backend: &&&str| agent.key_names(backend).iter().any(|key| key == name);
     BACKENDS.iter().filter(takes).copied().collect()
 }
 
-/// Says so when a backend lacks its key.
-pub fn missing(settings: &Settings, backend: &str) {
-    if let Some(trouble) = trouble_with_key(settings, backend) {
-        super::super::tell(&format!("memctl: {trouble}"));
+/// Prints a warning if a backend lacks its key.
+pub fn warn_if_missing(settings: &Settings, backend: &str) {
+    if let Some(problem) = key_problem(settings, backend) {
+        crate::ctl::warn(&problem);
     }
 }
 
-/// Why a backend that wants a key has none, and what to do.
-pub fn trouble_with_key(settings: &Settings, backend: &str) -> Option<String> {
+/// Why a backend that needs an API key has none, and what to do.
+pub fn key_problem(settings: &Settings, backend: &str) -> Option<String> {
     let keys = settings.config.agent.key_names(backend);
     let name = keys.first()?;
     match secrets::api_key(settings, &process_env, keys) {
         Ok(Some((_, KeySource::File | KeySource::Environment))) => None,
-        Ok(None) => Some(format!("{backend} has no key yet: memctl config secret set {name}")),
+        Ok(None) => Some(format!("{backend} has no API key: run memctl config secret set {name}")),
         Err(why) => Some(why),
     }
 }
 
 fn file(settings: &Settings) -> Result<PathBuf> {
-    secrets::file(settings).ok_or_else(|| {
-        failed("there is no place for keys").hint("set HOME, or MEMCTL_CONFIG to a path")
-    })
+    secrets::file(settings)
+        .ok_or_else(|| failed("no location for the secrets file").hint("set HOME or MEMCTL_CONFIG"))
 }
 
-fn ask(name: &str) -> Result<Secret> {
+fn read_secret(name: &str) -> Result<Secret> {
     let mut stdin = std::io::stdin();
     let text = if stdin.is_terminal() {
-        let _ = write!(anstream::stderr(), "{name}, not shown: ");
-        let line = terminal::hidden_line().context("the terminal")?;
-        super::super::tell("");
-        line.ok_or_else(|| failed("nothing was kept"))?
+        let _ = write!(anstream::stderr(), "{name} (hidden): ");
+        let line = terminal::hidden_line().context("cannot read from the terminal")?;
+        crate::ctl::eprint_line("");
+        line.ok_or_else(|| failed("canceled; no key was stored"))?
     } else {
         let mut text = String::new();
-        stdin.by_ref().take(MOST).read_to_string(&mut text).context("standard input")?;
+        stdin.by_ref().take(MAX_INPUT).read_to_string(&mut text).context("cannot read stdin")?;
         text
     };
     let text = text.trim();
     if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(failed("that is no key: nothing was kept").hint("one word, without blanks"));
+        return Err(
+            failed("invalid API key; nothing was stored").hint("a key is one word without blanks")
+        );
     }
     Ok(Secret::new(text))
 }

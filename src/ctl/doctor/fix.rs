@@ -1,4 +1,4 @@
-//! `doctor --fix`: what can be mended without a loss, and no more. What was done is said.
+//! `doctor --fix`: repairs what can be repaired without losing data, and reports what it did.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -14,7 +14,7 @@ use crate::recover::cleanup;
 use crate::store::{LockWait, Reader, quarantine};
 use crate::{process, spool};
 
-/// How long the store may be another's.
+/// How long to wait for the store lock.
 const STORE: Duration = Duration::from_secs(10);
 
 pub fn run(settings: &Settings) -> Result<Vec<String>> {
@@ -22,35 +22,35 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
     if !settings.paths.exist() {
         return Ok(fixed);
     }
-    close_to_others(settings, &mut fixed)?;
-    set_aside(settings, &mut fixed)?;
+    restrict_modes(settings, &mut fixed)?;
+    replace_damaged_database(settings, &mut fixed)?;
     for key in probe::keys(&settings.paths) {
         let stale = matches!(probe::probe(&settings.paths, &key), WorkerState::Stale { .. });
         if stale
-            && cleanup::remove_stale_files(&settings.paths, &key).context("files of a worker")?
+            && cleanup::remove_stale_files(&settings.paths, &key)
+                .context("cannot remove the files of a worker")?
         {
-            fixed.push(format!("removed what a dead worker left ({key})"));
+            fixed.push(format!("removed the files of a dead worker ({key})"));
         }
     }
     spool::remove_stale_tmp(&settings.paths);
     Ok(fixed)
 }
 
-fn close_to_others(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+fn restrict_modes(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     for (path, meta) in private_files(settings) {
         let ours = meta.uid() == process::own_uid() && !meta.is_symlink();
         if ours && open_to_others(&meta).is_some() {
             let mode = if meta.is_dir() { 0o700 } else { 0o600 };
             fs::set_permissions(&path, Permissions::from_mode(mode)).context(path.display())?;
-            fixed.push(format!("closed {} to others", path.display()));
+            fixed.push(format!("changed the mode of {} to {mode:03o}", path.display()));
         }
     }
     Ok(())
 }
 
-/// A database that is damaged, and only one: whoever cannot read it for another reason has not
-/// shown that anybody could not.
-fn set_aside(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+/// Quarantines the database if it is damaged. Other read errors may be temporary and change nothing.
+fn replace_damaged_database(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     let whole = Reader::open(&settings.paths, PATIENCE).and_then(|reader| match reader {
         Some(reader) => quarantine::check_integrity(reader.connection()),
         None => Ok(()),
@@ -62,7 +62,7 @@ fn set_aside(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
         quarantine::replace_damaged(&settings.paths, LockWait::Within(STORE), clock::now_ms());
     if let Some(place) = place.context("database")? {
         fixed.push(format!(
-            "the damaged database is kept in {}, memory begins anew",
+            "moved the damaged database to {} and created a new one",
             place.display()
         ));
     }

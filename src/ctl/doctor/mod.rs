@@ -1,4 +1,4 @@
-//! `memctl doctor`: every look there is, what is wrong, and what to do.
+//! `memctl doctor`: runs every check and prints what to do about failures.
 
 mod fix;
 mod trial;
@@ -8,36 +8,36 @@ use serde_json::json;
 
 use super::format::count;
 use super::health::{self, Finding, Level, agents, database, files, workers};
-use super::style::{self, BAD, GOOD, PASSING, paint};
+use super::style::{self, BAD, CAUTION, GOOD, paint};
 use super::terminal::{self, wrapped};
 use crate::config::Settings;
 use crate::failure::{Result, failed};
 
 const HELP: &str = "\
 Examples
-  memctl doctor            look at everything, change nothing
-  memctl doctor --fix      set a damaged database aside, clear what the dead left
-  memctl doctor --agent    have the memory agent distil a few events
+  memctl doctor            Run all checks, change nothing
+  memctl doctor --fix      Also repair file modes, remove stale files, replace a damaged database
+  memctl doctor --agent    Also let the memory agent distill a few test events
 
 Keys of --json
-  healthy   nothing is wrong
-  fixed     what --fix did, in sentences
-  findings  an object for each look: check, level (ok, note, wrong), says, do
+  healthy   Whether no check failed; notes do not count
+  fixed     What --fix did, one sentence each
+  findings  One object per result: check, level (ok, note, wrong), says, do
 ";
 
-/// Look for what is wrong, and say what to do
+/// Run all checks and say how to fix what fails
 ///
-/// Exits with 1 when something is wrong. Notes are worth knowing, and no failure.
+/// Exits with 1 if a check fails. Notes do not count as failures.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Mend what can be mended without a loss
+    /// Repair what can be repaired without losing data
     #[arg(long)]
     fix: bool,
-    /// Have the backend distil a few made-up events, and say what that cost
+    /// Let the backend distill a few test events and print the cost
     #[arg(long)]
     agent: bool,
-    /// Print an object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
@@ -52,29 +52,28 @@ struct Row<'a> {
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let fixed = if args.fix { fix::run(settings)? } else { Vec::new() };
-    let mut found = look(settings)?;
+    let mut found = run_checks(settings)?;
     if args.agent {
         found.push(trial::run(settings));
     }
-    let wrong = found.iter().filter(|finding| finding.level == Level::Wrong).count() as u64;
+    let failures = found.iter().filter(|finding| finding.level == Level::Wrong).count() as u64;
     if args.json {
         let rows: Vec<Row> = found.iter().map(row).collect();
-        super::print_json(&json!({"healthy": wrong == 0, "fixed": fixed, "findings": rows}))?;
+        super::print_json(&json!({"healthy": failures == 0, "fixed": fixed, "findings": rows}))?;
     } else {
-        super::print(&in_words(&fixed, &found))?;
+        super::print(&report(&fixed, &found))?;
     }
-    match wrong {
+    match failures {
         0 => Ok(()),
-        1 => Err(failed("1 thing is wrong")),
-        n => Err(failed(format!("{} are wrong", count(n, "thing")))),
+        n => Err(failed(format!("{} failed", count(n, "check")))),
     }
 }
 
-fn look(settings: &Settings) -> Result<Vec<Finding>> {
+fn run_checks(settings: &Settings) -> Result<Vec<Finding>> {
     let mut found = files::data(settings);
     found.extend(files::config(settings));
     found.extend(agents::findings(settings));
-    found.extend(health::of_hooks(settings));
+    found.extend(health::hooks(settings));
     if settings.paths.exist() {
         found.extend(database::findings(settings)?);
         found.extend(files::spool(settings));
@@ -86,8 +85,8 @@ fn look(settings: &Settings) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
-/// A line for each look, and below it what to do.
-fn in_words(fixed: &[String], found: &[Finding]) -> String {
+/// One line per finding, with what to do below it.
+fn report(fixed: &[String], found: &[Finding]) -> String {
     const INDENT: usize = 16;
     let width = terminal::width();
     let mut out = String::new();
@@ -96,12 +95,12 @@ fn in_words(fixed: &[String], found: &[Finding]) -> String {
         out.push_str(&wrapped(&first, INDENT, done, width));
     }
     for finding in found {
-        let level = format!("{:5}", word(finding.level));
+        let level = format!("{:5}", name_of(finding.level));
         let first = format!("{} {:9} ", paint(&level, style(finding.level)), finding.check);
-        out.push_str(&wrapped(&first, INDENT, &finding.says, width));
-        if let Some(todo) = &finding.todo {
-            let arrow = format!("{:INDENT$}", "");
-            out.push_str(&wrapped(&arrow, INDENT, &format!("-> {todo}"), width));
+        out.push_str(&wrapped(&first, INDENT, &finding.message, width));
+        if let Some(fix) = &finding.fix {
+            let blanks = format!("{:INDENT$}", "");
+            out.push_str(&wrapped(&blanks, INDENT, &format!("-> {fix}"), width));
         }
     }
     out
@@ -110,13 +109,13 @@ fn in_words(fixed: &[String], found: &[Finding]) -> String {
 fn row(finding: &Finding) -> Row<'_> {
     Row {
         check: finding.check,
-        level: word(finding.level),
-        says: &finding.says,
-        r#do: finding.todo.as_deref(),
+        level: name_of(finding.level),
+        says: &finding.message,
+        r#do: finding.fix.as_deref(),
     }
 }
 
-fn word(level: Level) -> &'static str {
+fn name_of(level: Level) -> &'static str {
     match level {
         Level::Ok => "ok",
         Level::Note => "note",
@@ -127,7 +126,7 @@ fn word(level: Level) -> &'static str {
 fn style(level: Level) -> owo_colors::Style {
     match level {
         Level::Ok => style::PLAIN,
-        Level::Note => PASSING,
+        Level::Note => CAUTION,
         Level::Wrong => BAD,
     }
 }

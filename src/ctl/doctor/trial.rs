@@ -1,5 +1,5 @@
-//! `doctor --agent`: the memory agent distils a few made-up events, which proves that it can be
-//! reached, understands and answers. Nothing of it is remembered but what it used.
+//! `doctor --agent`: lets the memory agent distill a few test events. Success proves that the agent
+//! is reachable and returns usable memories. Only its usage is stored.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,11 +15,11 @@ use crate::memory::{Batch, CallOutcome, Cause, Distilled, Message, Prompt, Usage
 use crate::store::usage::{self, Call, Reservation};
 use crate::store::{self, Store, refusals};
 
-/// What a trial came to.
+/// The result of a trial.
 struct Trial {
     distilled: Result<Distilled, AgentError>,
     took: Duration,
-    /// What it used and cost, in dollars, where a model was asked.
+    /// Usage and cost in dollars if a model was called.
     used: Option<(Usage, f64)>,
 }
 
@@ -27,59 +27,59 @@ pub fn run(settings: &Settings) -> Finding {
     let name = &settings.config.agent.backend;
     match Backend::named(name) {
         Some(backend) => {
-            let trial = ask(settings, backend);
-            let found = judge(name, &trial);
-            match trial.distilled.err().and_then(|why| remedy(settings, backend, &why)) {
-                Some(todo) => found.todo(todo),
+            let trial = run_trial(settings, backend);
+            let found = evaluate(name, &trial);
+            match trial.distilled.err().and_then(|error| remedy(settings, backend, &error)) {
+                Some(fix) => found.fix(fix),
                 None => found,
             }
         }
-        None => Finding::wrong("agent", format!("this memctl has no backend {name}")),
+        None => Finding::wrong("agent", format!("unknown backend {name}")),
     }
 }
 
-fn ask(settings: &Settings, backend: Backend) -> Trial {
+fn run_trial(settings: &Settings, backend: Backend) -> Trial {
     let since = Instant::now();
     let mut settings = settings.clone();
-    // What a model uses is written down, if it is the first thing of all.
+    // Model usage is recorded, even if that creates the database.
     let store = match backend.is_model() && settings.paths.create().is_ok() {
         true => Store::open(&settings.paths).ok(),
         false => None,
     };
     let settings = Arc::new(settings);
-    let kept = Kept { store, model: String::new(), used: None };
-    let books = Books { settings: settings.clone(), backend, kept: Mutex::new(kept) };
-    let distilled = agent::try_once(&settings, backend, batch(), &books);
-    let used = books.kept.into_inner().unwrap_or_else(PoisonError::into_inner).used;
+    let state = LedgerState { store, model: String::new(), used: None };
+    let ledger = TrialLedger { settings: settings.clone(), backend, state: Mutex::new(state) };
+    let distilled = agent::try_once(&settings, backend, batch(), &ledger);
+    let used = ledger.state.into_inner().unwrap_or_else(PoisonError::into_inner).used;
     Trial { distilled, took: since.elapsed(), used }
 }
 
-/// The ledger of a trial: within the day's budget, and of no session. That the backend was refused
-/// before is no reason not to try.
-struct Books {
+/// The usage ledger of a trial. Calls count against the daily budget and belong to no session. An
+/// earlier refusal by the backend does not prevent the trial.
+struct TrialLedger {
     settings: Arc<Settings>,
     backend: Backend,
-    kept: Mutex<Kept>,
+    state: Mutex<LedgerState>,
 }
 
-struct Kept {
+struct LedgerState {
     store: Option<Store>,
-    /// The one that was asked last.
+    /// The model of the last call.
     model: String,
     used: Option<(Usage, f64)>,
 }
 
-impl Books {
+impl TrialLedger {
     fn write<T>(
         &self,
         work: impl FnOnce(&rusqlite::Transaction) -> store::Result<T>,
     ) -> Option<store::Result<T>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(kept.store.as_mut()?.write(work))
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(state.store.as_mut()?.write(work))
     }
 }
 
-impl Ledger for Books {
+impl Ledger for TrialLedger {
     fn open(&self, opening: CallRequest) -> oneshot::Receiver<Admission> {
         let (reply, room) = oneshot::channel();
         let opened = self.write(|tx| {
@@ -91,7 +91,7 @@ impl Ledger for Books {
             };
             usage::reserve(tx, &call, &self.settings.config.agent, clock::now_ms())
         });
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).model = opening.model;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).model = opening.model;
         let _ = reply.send(match opened {
             None => Admission::Granted(0),
             Some(Ok(Reservation::Granted(id))) => Admission::Granted(id),
@@ -105,9 +105,9 @@ impl Ledger for Books {
         let agent = &self.settings.config.agent;
         let _ = self.write(|tx| usage::settle(tx, call, settled, agent, clock::now_ms()));
         if let CallOutcome::Complete(used) | CallOutcome::Partial(used) = settled {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let cost = usage::cost_of(&used, self.backend.name(), &kept.model, agent);
-            kept.used = Some((used, cost));
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let cost = usage::cost_of(&used, self.backend.name(), &state.model, agent);
+            state.used = Some((used, cost));
         }
     }
 
@@ -118,72 +118,71 @@ impl Ledger for Books {
     }
 }
 
-/// Whether it is good for anything: it must have understood what was done.
-fn judge(name: &str, trial: &Trial) -> Finding {
+/// Turns a trial into a finding. The agent must return at least one observation and a summary.
+fn evaluate(name: &str, trial: &Trial) -> Finding {
     let took = span(trial.took);
     let used = trial.used.filter(|(used, _)| used.input + used.output > 0);
     let used = used.map_or_else(String::new, |(used, cost)| {
         let cost = dollars(cost);
-        format!(", with {} tokens in and {} out, {cost}", used.input, used.output)
+        format!(", {} tokens in, {} out, {cost}", used.input, used.output)
     });
     match &trial.distilled {
         Err(why) => Finding::wrong("agent", format!("{name} failed after {took}{used}: {why}")),
         Ok(distilled) if distilled.observations.is_empty() || distilled.summary.is_none() => {
             Finding::wrong(
                 "agent",
-                format!("{name} answered after {took}{used} and made nothing of it"),
+                format!("{name} answered after {took}{used} without a usable memory"),
             )
         }
         Ok(distilled) => {
             let n = count(distilled.observations.len() as u64, "observation");
-            Finding::ok(
-                "agent",
-                format!("{name} made {n} and a summary of a trial in {took}{used}"),
-            )
+            Finding::ok("agent", format!("{name} returned {n} and a summary in {took}{used}"))
         }
     }
 }
 
-/// What to do about it, where the reason does not say so itself.
-fn remedy(settings: &Settings, backend: Backend, why: &AgentError) -> Option<String> {
+/// What to do about an error, unless its message already says so.
+fn remedy(settings: &Settings, backend: Backend, error: &AgentError) -> Option<String> {
     let name = backend.name();
     let program = backend == Backend::Claude;
-    let of_program = "claude -p hello shows whether it works by itself".to_owned();
-    Some(match why {
-        AgentError::Setup(says) if says.contains("memctl config ") => return None,
-        AgentError::Setup(_) if program => "log in: claude, then /login; agent.claude.command \
-             and agent.claude.model say what is run"
-            .into(),
+    let try_program = "run `claude -p hello` to see whether claude works on its own".to_owned();
+    Some(match error {
+        AgentError::Setup(message) if message.contains("memctl config ") => return None,
+        AgentError::Setup(_) if program => {
+            "log in with `claude` and /login, or check agent.claude.command \
+             and agent.claude.model"
+                .into()
+        }
         AgentError::Setup(_) => match settings.config.agent.key_names(name).first() {
             Some(key) => format!(
-                "memctl config secret set {key}, for another key; agent.{name}.model and \
-                 agent.{name}.base_url say who is asked"
+                "replace the key: memctl config secret set {key}; or check agent.{name}.model and \
+                 agent.{name}.base_url"
             ),
             None => format!(
-                "memctl config set agent.{name}.model NAME, or agent.{name}.base_url URL, or \
-                 agent.{name}.key the name of a key"
+                "check agent.{name}.model, agent.{name}.base_url and agent.{name}.key with `memctl config`"
             ),
         },
-        AgentError::Unreachable(_) | AgentError::Lost(_) if program => of_program,
-        AgentError::Unreachable(_) | AgentError::Lost(_) => format!(
-            "memctl config get agent.{name}.base_url is what was tried; agent.{name}.proxy, where \
-             there is one on the way"
-        ),
-        AgentError::Busy { .. } => "wait, or memctl config set agent.backend to another; \
-             agent.budget.* are your own limits"
-            .into(),
-        AgentError::TimedOut(_) => "memctl config set agent.turn_timeout 5min".into(),
-        AgentError::Died(_) if program => of_program,
+        AgentError::Unreachable(_) | AgentError::Lost(_) if program => try_program,
+        AgentError::Unreachable(_) | AgentError::Lost(_) => {
+            format!("check agent.{name}.base_url and agent.{name}.proxy with `memctl config`")
+        }
+        AgentError::Busy { .. } => {
+            "wait, or choose another backend: memctl config set agent.backend NAME".into()
+        }
+        AgentError::TimedOut(_) => {
+            "raise the timeout: memctl config set agent.turn_timeout 5min".into()
+        }
+        AgentError::Died(_) if program => try_program,
         AgentError::Died(_)
         | AgentError::Rejected(_)
         | AgentError::TooLong
         | AgentError::Prose(_) => {
-            format!("memctl config set agent.{name}.model to another")
+            format!("try another model: memctl config set agent.{name}.model NAME")
         }
     })
 }
 
-/// A bug that is found and fixed: small, and worth remembering.
+/// Test events: a bug is found and fixed.
 fn batch() -> Batch {
     let now = clock::now_ms();
     let message = |id: i64, cause: Cause| Message {
@@ -238,24 +237,26 @@ mod tests {
     use crate::ctl::health::Level;
 
     #[test]
-    fn the_trial_is_worth_remembering() {
+    fn the_local_agent_passes_the_trial() {
         let dir = tempfile::tempdir().unwrap();
         let home = |name: &str| (name == "HOME").then(|| dir.path().into());
         let settings = crate::config::load(&home, None).unwrap();
-        let found = judge("extractive", &ask(&settings, Backend::Extractive));
+        let found = evaluate("extractive", &run_trial(&settings, Backend::Extractive));
         assert_eq!(found.level, Level::Ok, "{found:?}");
-        assert!(found.says.contains("1 observation and a summary"), "{found:?}");
+        assert!(found.message.contains("1 observation and a summary"), "{found:?}");
     }
 
     #[test]
-    fn an_answer_that_says_nothing_is_wrong() {
+    fn errors_and_empty_answers_fail_the_trial() {
         let check = |distilled, want: &str| {
-            let found =
-                judge("claude", &Trial { distilled, took: Duration::from_millis(7), used: None });
+            let found = evaluate(
+                "claude",
+                &Trial { distilled, took: Duration::from_millis(7), used: None },
+            );
             assert_eq!(found.level, Level::Wrong);
-            assert_eq!(found.says, want);
+            assert_eq!(found.message, want);
         };
-        check(Ok(Distilled::default()), "claude answered after 7ms and made nothing of it");
+        check(Ok(Distilled::default()), "claude answered after 7ms without a usable memory");
         let no_key = AgentError::Setup("no key".into());
         check(Err(no_key), "claude failed after 7ms: no key");
     }

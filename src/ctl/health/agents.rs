@@ -1,4 +1,4 @@
-//! The memory agents that the settings name: whether each has what it needs. Asks nobody.
+//! Checks that each configured memory agent has what it needs. Calls no model.
 
 use std::path::Path;
 
@@ -6,64 +6,65 @@ use nix::unistd::{AccessFlags, access};
 
 use super::{Finding, Level};
 use crate::config::{Agent, Settings, process_env};
-use crate::ctl::config::trouble_with_key;
+use crate::ctl::config::key_problem;
 
 pub fn findings(settings: &Settings) -> Vec<Finding> {
     let agent = &settings.config.agent;
     let chain = agent.chain();
     let mut found = Vec::new();
     for (n, backend) in chain.iter().enumerate() {
-        // One that takes over only when another fails may wait for its key.
+        // A fallback without its key is only a note.
         let level = if n == 0 { Level::Wrong } else { Level::Note };
-        if let Some(trouble) = trouble(settings, backend) {
-            found.push(Finding { level, ..trouble });
+        if let Some(problem) = problem(settings, backend) {
+            found.push(Finding { level, ..problem });
         }
         found.extend(notes(agent, backend));
     }
     if found.is_empty() {
-        let says = match chain[0] {
-            "extractive" => "extractive: local, without a model".to_owned(),
+        let message = match chain[0] {
+            "extractive" => "extractive (local rules, no model)".to_owned(),
             first => {
                 let model = Some(model(agent, first)).filter(|model| !model.is_empty());
-                let model = model.unwrap_or("the first model it has");
-                format!("{first}, {model}; memctl doctor --agent tries it")
+                let model = model.unwrap_or("first model of the server");
+                format!("{first}, {model}; `memctl doctor --agent` tests it")
             }
         };
-        found.push(Finding::ok("agent", says));
+        found.push(Finding::ok("agent", message));
     }
     found
 }
 
 /// Why a backend cannot work.
-fn trouble(settings: &Settings, backend: &str) -> Option<Finding> {
-    if let Some(why) = trouble_with_key(settings, backend) {
+fn problem(settings: &Settings, backend: &str) -> Option<Finding> {
+    if let Some(why) = key_problem(settings, backend) {
         return Some(Finding::wrong("agent", why));
     }
     let command = &settings.config.agent.claude.command;
     if backend == "claude" && !is_program(command) {
-        let says = format!("claude cannot be run: there is no program {command}");
-        let todo = "install Claude Code, or memctl config set agent.claude.command PATH";
-        return Some(Finding::wrong("agent", says).todo(todo));
+        let message = format!("cannot run the claude backend: program {command} not found");
+        let fix = "install Claude Code, or run `memctl config set agent.claude.command PATH`";
+        return Some(Finding::wrong("agent", message).fix(fix));
     }
     None
 }
 
-/// What works, and may not be meant.
+/// Configurations that work but may not be intended.
 fn notes(agent: &Agent, backend: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(http) = agent.http(backend)
         && http.base_url.starts_with("http://")
         && !http.is_local()
     {
-        let says = format!("{backend}: your text goes to {} as anybody can read it", http.base_url);
-        found.push(Finding::note("agent", says).todo("https, where the server has it"));
+        let message = format!("{backend}: your text is sent unencrypted to {}", http.base_url);
+        found.push(Finding::note("agent", message).fix("use https if the server supports it"));
     }
     let model = model(agent, backend);
     let budgeted = agent.budget.day.cost > 0.0 || agent.budget.session.cost > 0.0;
     if backend != "extractive" && budgeted && !model.is_empty() && !agent.price(backend, model).1 {
-        let says = format!("{backend}: nobody has a price for {model}, it counts as the dearest");
-        let todo = format!("memctl config set agent.prices {model}=IN/OUT");
-        found.push(Finding::note("agent", says).todo(todo));
+        let message =
+            format!("{backend}: no price for {model}; budgets use the highest known price");
+        let fix = format!("run `memctl config set agent.prices {model}=IN/OUT`");
+        found.push(Finding::note("agent", message).fix(fix));
     }
     found
 }

@@ -1,5 +1,5 @@
-//! What may be wrong, looked at: each look says what it found and what to do about it. `status`
-//! takes the quick ones, `doctor` all of them. Nothing here changes anything.
+//! Checks of the installation. Each returns findings: a message and what to do. `status` runs the
+//! fast checks, `doctor` runs all of them. Checks change nothing.
 
 pub mod agents;
 pub mod database;
@@ -12,59 +12,60 @@ use super::client_hooks::{self, HookStatus};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// As it should be.
     Ok,
-    /// Worth knowing; it works all the same.
+    /// Worth knowing, but everything works.
     Note,
-    /// Something does not work, or is open to others.
+    /// Something does not work or is not safe.
     Wrong,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// What was looked at, in a word.
+    /// Name of the check.
     pub check: &'static str,
     pub level: Level,
-    pub says: String,
+    pub message: String,
     /// What to do about it.
-    pub todo: Option<String>,
+    pub fix: Option<String>,
 }
 
 impl Finding {
-    pub fn ok(check: &'static str, says: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Ok, says: says.into(), todo: None }
+    pub fn ok(check: &'static str, message: impl Into<String>) -> Finding {
+        Finding { check, level: Level::Ok, message: message.into(), fix: None }
     }
 
-    pub fn note(check: &'static str, says: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Note, says: says.into(), todo: None }
+    pub fn note(check: &'static str, message: impl Into<String>) -> Finding {
+        Finding { check, level: Level::Note, message: message.into(), fix: None }
     }
 
-    pub fn wrong(check: &'static str, says: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Wrong, says: says.into(), todo: None }
+    pub fn wrong(check: &'static str, message: impl Into<String>) -> Finding {
+        Finding { check, level: Level::Wrong, message: message.into(), fix: None }
     }
 
-    pub fn todo(self, todo: impl Into<String>) -> Finding {
-        Finding { todo: Some(todo.into()), ..self }
+    pub fn fix(self, fix: impl Into<String>) -> Finding {
+        Finding { fix: Some(fix.into()), ..self }
     }
 
-    /// In one sentence, where there is no room for two.
+    /// Message and fix on one line.
     pub fn sentence(&self) -> String {
-        match &self.todo {
-            Some(todo) => format!("{}: {todo}", self.says),
-            None => self.says.clone(),
+        match &self.fix {
+            Some(fix) => format!("{}; {fix}", self.message),
+            None => self.message.clone(),
         }
     }
 }
 
-/// Whether the client runs our hooks, and only once.
-pub fn of_hooks(settings: &Settings) -> Vec<Finding> {
+/// Checks that Claude Code runs the hooks exactly once.
+pub fn hooks(settings: &Settings) -> Vec<Finding> {
     let here = std::env::current_dir().unwrap_or_default();
     let in_project = client_hooks::in_project(&here, settings.home.as_deref());
     let installed = client_hooks::status(settings);
-    let missing = |why: &str| Finding::note("hooks", why).todo(installed.remedy().join(" && "));
+    let missing = |message: &str| {
+        Finding::note("hooks", message).fix(format!("run: {}", installed.remedy().join(" && ")))
+    };
     let twice = |file: &std::path::Path| {
-        let says = format!("the hooks are installed twice here, in {} too", file.display());
-        Finding::note("hooks", says).todo("take the entries that run memctl out of it")
+        let message = format!("the hooks are installed twice: also in {}", file.display());
+        Finding::note("hooks", message).fix("remove the entries that run memctl from this file")
     };
     match installed {
         HookStatus::Installed if !in_project.is_empty() => {
@@ -73,11 +74,13 @@ pub fn of_hooks(settings: &Settings) -> Vec<Finding> {
         HookStatus::Installed => vec![Finding::ok("hooks", "installed in Claude Code")],
         HookStatus::Twice => vec![hooks_twice()],
         HookStatus::Disabled | HookStatus::Missing if !in_project.is_empty() => {
-            vec![Finding::ok("hooks", "installed for this project alone")]
+            vec![Finding::ok("hooks", "installed for this project only")]
         }
-        HookStatus::Disabled => vec![missing("the plugin is disabled in Claude Code")],
+        HookStatus::Disabled => {
+            vec![missing("the plugin is disabled in Claude Code; sessions are not recorded")]
+        }
         HookStatus::Missing => {
-            vec![missing("Claude Code's settings lack them: nothing is recorded")]
+            vec![missing("not installed in Claude Code; sessions are not recorded")]
         }
     }
 }
@@ -85,8 +88,8 @@ pub fn of_hooks(settings: &Settings) -> Vec<Finding> {
 pub fn hooks_twice() -> Finding {
     Finding::note(
         "hooks",
-        "the hooks are installed twice, as a plugin and in settings.json: every event costs two \
-         processes and is kept once",
+        "the hooks are installed twice, as a plugin and in settings.json: each event starts two \
+         processes",
     )
-    .todo("take the entries that run memctl out of settings.json")
+    .fix("remove the entries that run memctl from settings.json")
 }

@@ -1,5 +1,4 @@
-//! Workers: who lives, who hangs, what the dead left, who sits where one should listen; and what
-//! all of them wrote down.
+//! Checks of workers: hung and dead ones, blocked socket paths, and warnings in the logs.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -23,8 +22,8 @@ pub struct Workers {
     pub stale: u64,
 }
 
-/// Asks each of them.
-pub fn ask(settings: &Settings) -> Workers {
+/// Probes every worker and counts them by state.
+pub fn probe_all(settings: &Settings) -> Workers {
     let mut workers = Workers::default();
     for key in probe::keys(&settings.paths) {
         match probe::probe(&settings.paths, &key) {
@@ -38,55 +37,54 @@ pub fn ask(settings: &Settings) -> Workers {
 }
 
 pub fn hung(workers: &Workers) -> Option<Finding> {
-    let says = || format!("{} not answering", count(workers.hung, "worker"));
-    (workers.hung > 0).then(|| Finding::wrong("workers", says()).todo("memctl ps"))
+    let message = || format!("{} not answering", count(workers.hung, "worker"));
+    let fix = "run `memctl kill --stale`; `memctl ps` lists the workers";
+    (workers.hung > 0).then(|| Finding::wrong("workers", message()).fix(fix))
 }
 
-/// What `doctor` says of them.
+/// The worker checks of `doctor`.
 pub fn findings(settings: &Settings) -> Vec<Finding> {
-    let workers = ask(settings);
-    let mut found: Vec<Finding> = hung(&workers)
-        .map(|hung| hung.todo("memctl ps names them, memctl kill SESSION ends one"))
-        .into_iter()
-        .collect();
+    let workers = probe_all(settings);
+    let mut found: Vec<Finding> = hung(&workers).into_iter().collect();
     if workers.stale > 0 {
         let n = count(workers.stale, "dead worker");
         found.push(
-            Finding::note("workers", format!("files of {n} lie about")).todo("memctl doctor --fix"),
+            Finding::note("workers", format!("stale files of {n}"))
+                .fix("run `memctl doctor --fix`"),
         );
     }
-    found.extend(squatted(settings));
+    found.extend(blocked_sockets(settings));
     if found.is_empty() {
         found.push(Finding::ok("workers", format!("{} live", workers.live)));
     }
     found
 }
 
-/// Paths of our sockets that are another's, or no socket. A worker takes the next name; hooks
-/// come in by the spool, which takes longer.
-fn squatted(settings: &Settings) -> Vec<Finding> {
+/// Finds socket paths that are taken by another user or by another kind of file. The worker listens
+/// on the next name; hooks do not find it there and use the slower spool.
+fn blocked_sockets(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
     for key in probe::keys(&settings.paths) {
         let path = settings.paths.socket(&key, 0);
         let Ok(meta) = path.symlink_metadata() else { continue };
         if meta.uid() != process::own_uid() || !meta.file_type().is_socket() {
-            let whose = if meta.uid() == process::own_uid() {
-                "is no socket".to_owned()
+            let reason = if meta.uid() == process::own_uid() {
+                "is not a socket".to_owned()
             } else {
                 format!("belongs to user {}", meta.uid())
             };
-            let says =
-                format!("{} {whose}: hooks of its session take the slow way", path.display());
+            let message =
+                format!("{} {reason}; hooks of this session use the spool", path.display());
             found.push(
-                Finding::wrong("sockets", says)
-                    .todo("remove it, or have a directory of your own: MEMCTL_SOCKET_DIR"),
+                Finding::wrong("sockets", message)
+                    .fix("remove it, or set MEMCTL_SOCKET_DIR to a directory of your own"),
             );
         }
     }
     found
 }
 
-/// Errors and warnings of the last day.
+/// Reports errors and warnings that were logged within a day.
 pub fn logs(settings: &Settings) -> Vec<Finding> {
     const DAY: i64 = 86_400_000;
     if fs::metadata(settings.paths.logs()).is_err() {
@@ -95,10 +93,10 @@ pub fn logs(settings: &Settings) -> Vec<Finding> {
     let since = clock::now_ms() - DAY;
     let lines = recent(settings, since);
     let Some(last) = lines.last() else {
-        return vec![Finding::ok("logs", "no warning within a day")];
+        return vec![Finding::ok("logs", "no warning in the last 24 hours")];
     };
     let n = count(lines.len() as u64, "warning");
     let (_, message) = last.pid_and_message();
-    let says = format!("{n} within a day, the last: {}", sanitize(message));
-    vec![Finding::note("logs", says).todo("memctl logs")]
+    let message = format!("{n} in the last 24 hours, latest: {}", sanitize(message));
+    vec![Finding::note("logs", message).fix("`memctl logs` shows them")]
 }

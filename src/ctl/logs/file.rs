@@ -1,83 +1,86 @@
-//! One log, read as it grows.
+//! Reads a log file as it grows.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// A line of a log: `TIME LEVEL PID MESSAGE`, when it is a whole one.
+/// A line of a log: `TIME LEVEL PID MESSAGE`, or free text.
 #[derive(Debug)]
-pub struct Written {
-    /// Name of the file without its ending.
+pub struct LogLine {
+    /// File stem of the log.
     pub key: String,
     pub text: String,
-    /// Bytes of the time; 0 when the line begins with none.
-    time: usize,
-    /// Goes with the line before it, in time.
-    after: String,
+    /// Length of the leading timestamp; 0 if there is none.
+    time_len: usize,
+    /// Time of the line before, for a line without a timestamp.
+    previous_time: String,
 }
 
-impl Written {
-    fn new(key: &str, text: String, before: Option<&Written>) -> Written {
+impl LogLine {
+    fn new(key: &str, text: String, previous: Option<&LogLine>) -> LogLine {
         let first = text.split(' ').next().unwrap_or_default();
-        let time = if first.parse::<jiff::Timestamp>().is_ok() { first.len() } else { 0 };
-        let after =
-            if time == 0 { before.map_or("", Written::time).to_owned() } else { String::new() };
-        Written { key: key.to_owned(), text, time, after }
+        let time_len = if first.parse::<jiff::Timestamp>().is_ok() { first.len() } else { 0 };
+        let previous_time = if time_len == 0 {
+            previous.map_or("", LogLine::time).to_owned()
+        } else {
+            String::new()
+        };
+        LogLine { key: key.to_owned(), text, time_len, previous_time }
     }
 
-    /// When it was written; of a line that does not say so, when the one before it was.
+    /// The timestamp, or that of the line before.
     pub fn time(&self) -> &str {
-        if self.time == 0 { &self.after } else { &self.text[..self.time] }
+        if self.time_len == 0 { &self.previous_time } else { &self.text[..self.time_len] }
     }
 
     pub fn level(&self) -> &str {
         let level = self.rest().split(' ').next().unwrap_or_default();
-        if self.time == 0 { "" } else { level }
+        if self.time_len == 0 { "" } else { level }
     }
 
     pub fn pid_and_message(&self) -> (&str, &str) {
         let after_level = self.rest().split_once(' ').map_or("", |(_, rest)| rest);
         match after_level.split_once(' ') {
-            Some((pid, message)) if self.time > 0 => (pid, message),
+            Some((pid, message)) if self.time_len > 0 => (pid, message),
             _ => ("", &self.text),
         }
     }
 
     fn rest(&self) -> &str {
-        self.text[self.time..].trim_start()
+        self.text[self.time_len..].trim_start()
     }
 }
 
 pub struct LogFile {
     path: PathBuf,
     inode: u64,
-    at: u64,
+    offset: u64,
 }
 
 impl LogFile {
     pub fn new(path: PathBuf) -> LogFile {
-        LogFile { path, inode: 0, at: 0 }
+        LogFile { path, inode: 0, offset: 0 }
     }
 
-    /// The whole lines that are new. One that took the place of another is read from its start.
-    pub fn read(&mut self, key: &str) -> io::Result<Vec<Written>> {
+    /// Reads the new complete lines. A replaced or truncated file is read from its start.
+    pub fn read(&mut self, key: &str) -> io::Result<Vec<LogLine>> {
         let mut file = File::open(&self.path)?;
         let meta = file.metadata()?;
-        if meta.ino() != self.inode || meta.len() < self.at {
-            (self.inode, self.at) = (meta.ino(), 0);
+        if meta.ino() != self.inode || meta.len() < self.offset {
+            (self.inode, self.offset) = (meta.ino(), 0);
         }
-        if meta.len() == self.at {
+        if meta.len() == self.offset {
             return Ok(Vec::new());
         }
-        file.seek(SeekFrom::Start(self.at))?;
+        file.seek(SeekFrom::Start(self.offset))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-        self.at += whole as u64;
-        let mut lines: Vec<Written> = Vec::new();
-        for line in String::from_utf8_lossy(&bytes[..whole]).lines() {
-            lines.push(Written::new(key, line.to_owned(), lines.last()));
+        let complete = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        self.offset += complete as u64;
+        let mut lines: Vec<LogLine> = Vec::new();
+        for line in String::from_utf8_lossy(&bytes[..complete]).lines() {
+            lines.push(LogLine::new(key, line.to_owned(), lines.last()));
         }
         Ok(lines)
     }
@@ -91,18 +94,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_taken_apart() {
-        let line = |text: &str| Written::new("k", text.to_owned(), None);
+    fn lines_are_split_into_fields() {
+        let line = |text: &str| LogLine::new("k", text.to_owned(), None);
         let whole = line("2026-11-24T21:09:00.123Z  WARN 4711 hook: no place  left");
         assert_eq!((whole.time(), whole.level()), ("2026-11-24T21:09:00.123Z", "WARN"));
         assert_eq!(whole.pid_and_message(), ("4711", "hook: no place  left"));
-        let strange = Written::new("k", "what is this".into(), Some(&whole));
+        let strange = LogLine::new("k", "what is this".into(), Some(&whole));
         assert_eq!((strange.time(), strange.level()), (whole.time(), ""));
         assert_eq!(strange.pid_and_message(), ("", "what is this"));
     }
 
     #[test]
-    fn a_file_is_read_as_it_grows_and_when_it_is_another() {
+    fn new_lines_are_read_and_a_replaced_file_starts_over() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("k.log");
         let mut log = LogFile::new(path.clone());

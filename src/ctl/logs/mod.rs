@@ -1,4 +1,4 @@
-//! `memctl logs`: what hooks and workers wrote down, of one session or of all.
+//! `memctl logs`: prints and follows the logs of one session or all.
 
 mod file;
 mod names;
@@ -16,38 +16,38 @@ use super::{poll, terminal};
 use crate::config::Settings;
 use crate::failure::Result;
 use crate::text::sanitize;
-use file::{LogFile, Written};
+use file::{LogFile, LogLine};
 use names::Names;
 
 const HELP: &str = "\
 Examples
-  memctl logs                   the newest lines of all sessions, by time
-  memctl logs 6f2b9c54 -n 20    the last ones of one session
-  memctl logs --follow          and what is written from now on, until Ctrl-C
+  memctl logs                   Print the newest lines of all sessions
+  memctl logs 6f2b9c54 -n 20    Print the last 20 lines of one session
+  memctl logs --follow          Keep printing new lines
 
-Keys of --json, one object a line
-  session  the client's session id, null for what belongs to none
-  time     UTC
-  level    ERROR, WARN, INFO, DEBUG
-  pid      of the process that wrote it
-  message  ids, kinds, sizes and errors, never text
+Keys of --json, one object per line
+  session  Session id of the client; null for lines without a session
+  time     Time in UTC
+  level    ERROR, WARN, INFO or DEBUG
+  pid      Process id of the writer
+  message  Ids, kinds, sizes and errors
 ";
 
-/// Print what hooks and workers logged
+/// Print or follow the logs of hooks and workers
 ///
-/// Logs hold ids, kinds, sizes and errors, never what you or an agent wrote.
+/// Logs hold ids, kinds, sizes and errors, never the text of a prompt or a tool.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Only of this session: its id, or the beginning of one
+    /// Only lines of this session (prefix of its id)
     session: Option<String>,
-    /// Go on printing what is written
+    /// Keep printing new lines
     #[arg(long, short)]
     follow: bool,
-    /// Most lines from before now
+    /// Number of existing lines to print
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     lines: usize,
-    /// Print an object for each line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -61,49 +61,49 @@ struct Row<'a> {
     message: &'a str,
 }
 
-/// What is printed, and how far each file of it was.
-struct Watch<'a> {
+/// The logs that are printed and how far each was read.
+struct Follower<'a> {
     settings: &'a Settings,
     names: Names,
-    /// Keys of the one session that is asked for.
+    /// Keys of the requested session.
     only: Option<Vec<String>>,
-    /// By the name of the file without its ending: a session's key, or `memctl`.
+    /// By file stem: a session key or `memctl`.
     files: BTreeMap<String, LogFile>,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let names = Names::load(settings);
     let only = args.session.as_deref().map(|prefix| names.keys(prefix)).transpose()?;
-    let mut watch = Watch { settings, names, only, files: BTreeMap::new() };
-    let before = watch.look();
-    if before.is_empty() && !args.follow {
-        super::tell("memctl: nothing is logged");
+    let mut follower = Follower { settings, names, only, files: BTreeMap::new() };
+    let existing = follower.read_new();
+    if existing.is_empty() && !args.follow {
+        super::note("no log entries");
     }
-    let skipped = before.len().saturating_sub(args.lines);
-    watch.print(&before[skipped..], args)?;
+    let skipped = existing.len().saturating_sub(args.lines);
+    follower.print(&existing[skipped..], args)?;
     while args.follow && !reader_is_gone() {
         poll::pause();
-        let new = watch.look();
-        watch.print(&new, args)?;
+        let new = follower.read_new();
+        follower.print(&new, args)?;
     }
     Ok(())
 }
 
 /// Warnings and errors of all logs since a moment, by time.
-pub fn recent(settings: &Settings, since: i64) -> Vec<Written> {
+pub fn recent(settings: &Settings, since: i64) -> Vec<LogLine> {
     let names = Names::load(settings);
-    let mut watch = Watch { settings, names, only: None, files: BTreeMap::new() };
-    let mut lines = watch.look();
+    let mut follower = Follower { settings, names, only: None, files: BTreeMap::new() };
+    let mut lines = follower.read_new();
     let since = jiff::Timestamp::from_millisecond(since).unwrap_or_default();
-    let is_new = |line: &Written| line.time().parse().is_ok_and(|at: jiff::Timestamp| at >= since);
+    let is_new = |line: &LogLine| line.time().parse().is_ok_and(|at: jiff::Timestamp| at >= since);
     lines.retain(|line| matches!(line.level(), "WARN" | "ERROR") && is_new(line));
     lines
 }
 
-impl Watch<'_> {
-    /// What was written since the last look, by time. A file that cannot be read is left out: it
-    /// may be removed at any time.
-    fn look(&mut self) -> Vec<Written> {
+impl Follower<'_> {
+    /// Reads the lines written since the last call, sorted by time. Skips unreadable files, because
+    /// a starting worker may remove logs at any time.
+    fn read_new(&mut self) -> Vec<LogLine> {
         let paths = &self.settings.paths;
         let entries = fs::read_dir(paths.logs()).into_iter().flatten().flatten();
         let keys = entries.filter_map(|entry| {
@@ -113,11 +113,11 @@ impl Watch<'_> {
         for key in keys {
             let wanted = self.only.as_ref().is_none_or(|only| only.contains(&key));
             if wanted && !self.files.contains_key(&key) {
-                self.names.learn(self.settings, &key);
+                self.names.refresh(self.settings, &key);
                 self.files.insert(key.clone(), LogFile::new(paths.log(&key)));
             }
         }
-        let mut lines: Vec<Written> = self
+        let mut lines: Vec<LogLine> = self
             .files
             .iter_mut()
             .flat_map(|(key, file)| file.read(key).unwrap_or_default())
@@ -126,8 +126,8 @@ impl Watch<'_> {
         lines
     }
 
-    fn print(&self, lines: &[Written], args: &Args) -> Result<()> {
-        let name = |line: &Written| self.names.session(&line.key).unwrap_or(&line.key).to_owned();
+    fn print(&self, lines: &[LogLine], args: &Args) -> Result<()> {
+        let name = |line: &LogLine| self.names.session(&line.key).unwrap_or(&line.key).to_owned();
         let ids: Vec<String> = self
             .files
             .keys()
@@ -159,7 +159,7 @@ impl Watch<'_> {
         super::print(&out)
     }
 
-    fn json(&self, line: &Written) -> String {
+    fn json(&self, line: &LogLine) -> String {
         let (pid, message) = line.pid_and_message();
         let row = Row {
             session: self.names.session(&line.key),
@@ -168,11 +168,11 @@ impl Watch<'_> {
             pid: pid.parse().ok(),
             message,
         };
-        serde_json::to_string(&row).expect("texts and numbers")
+        serde_json::to_string(&row).expect("strings and numbers serialize")
     }
 }
 
-/// Whether nobody reads what we print: a pipe says so without being written to.
+/// Whether the reader of stdout is gone. `poll` reports it without a write.
 fn reader_is_gone() -> bool {
     let out = std::io::stdout();
     let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];

@@ -1,4 +1,4 @@
-//! Which session a log belongs to: files are named by a hash of its id.
+//! Maps log files to sessions. The file name is a hash of the session id.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::lock;
 use crate::paths::session_key;
 use crate::store::{Reader, sessions};
 
-/// Sessions by key.
+/// Session ids by session key.
 #[derive(Default)]
 pub struct Names(BTreeMap<String, String>);
 
 impl Names {
-    /// From the store and from the locks of workers. Logs are read when something is broken, so
-    /// a store that cannot be read only costs names.
+    /// Loads ids from the database and the lock files. Logs are read when something is broken, so an
+    /// unreadable database is not an error; its sessions are shown by key.
     pub fn load(settings: &Settings) -> Names {
         let mut names = BTreeMap::new();
         for key in probe::keys(&settings.paths) {
@@ -35,8 +35,8 @@ impl Names {
         Names(names)
     }
 
-    /// Looks again when the key is that of a session begun since.
-    pub fn learn(&mut self, settings: &Settings, key: &str) {
+    /// Reloads the ids if the key is unknown: its session may have just started.
+    pub fn refresh(&mut self, settings: &Settings, key: &str) {
         if key.len() == 16 && !self.0.contains_key(key) {
             *self = Names::load(settings);
         }
@@ -46,10 +46,10 @@ impl Names {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Keys of the session that begins so: more than one when two clients use the same id.
+    /// The keys of the session with this id prefix: several if two clients use the same id.
     ///
     /// # Errors
-    /// 1 when there is none, 2 with the candidates when there are several.
+    /// Exit code 1 if no session matches, 2 with the candidates if several do.
     pub fn keys(&self, prefix: &str) -> Result<Vec<String>> {
         let mut ids: Vec<&str> =
             self.0.values().map(String::as_str).filter(|id| id.starts_with(prefix)).collect();
@@ -59,8 +59,8 @@ impl Names {
             [id] => id,
             _ if ids.contains(&prefix) => prefix,
             [] => {
-                return Err(failed(format!("no session begins with '{prefix}'"))
-                    .hint("memctl logs alone shows all, memctl status lists the latest sessions"));
+                return Err(failed(format!("no session starts with '{prefix}'"))
+                    .hint("`memctl status` lists the latest sessions of this project"));
             }
             _ => return Err(lookup::ambiguous(prefix, &ids)),
         };
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_beginning_names_a_session_when_only_one_has_it() {
+    fn a_prefix_must_be_unique() {
         let names = [("k1", "one-1"), ("k2", "one-2"), ("k3", "one-2"), ("k4", "one")];
         let names = Names(names.map(|(k, s)| (k.to_owned(), s.to_owned())).into());
         let check = |prefix, want: Option<&[&str]>| {

@@ -1,4 +1,4 @@
-//! `memctl queue`: what lies between hooks and memory. What changes it stands in [`change`].
+//! `memctl queue`: lists queued events. [`change`] has the verbs that modify them.
 
 mod change;
 
@@ -19,13 +19,17 @@ use change::Change;
 
 const HELP: &str = "\
 Examples
-  memctl queue             failed first, then in hand, then what waits
-  memctl queue 6f2b9c54    the same of one session
-  memctl queue --stuck     what has waited for too long
+  memctl queue                List failed, processing and pending events
+  memctl queue 6f2b9c54       List the events of one session
+  memctl queue --stuck        List events that have been unfinished for too long
+  memctl queue retry --all    Try failed and waiting events again
 
 Keys of --json
-  pending     how many wait; so processing (in hand), failed and processed (done)
-  items       one object for each row: id, session, client, project, event, tool, prompt, \
+  pending     Number of events that wait
+  processing  Number of events that a worker has claimed
+  failed      Number of events that were given up
+  processed   Number of events that are done
+  items       One object per event: id, session, client, project, event, tool, prompt, \
 status, retries, claims, not_before_epoch, error, created_at_epoch
 ";
 
@@ -40,33 +44,33 @@ const COLUMNS: [Column; 8] = [
     column("WHY").cut(12),
 ];
 
-/// Look into the queue between hooks and memory
+/// Show and change the queue of undistilled events
 ///
-/// Events wait here until they are distilled. One that is done keeps its id, so that it is never
-/// taken twice, and loses its text.
+/// Events wait in the queue until the memory agent distills them. A processed event keeps its id,
+/// so that it is never accepted twice, but not its text.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(subcommand)]
     change: Option<Change>,
-    /// Only of this session: its id, or the beginning of one
+    /// Only events of this session (prefix of its id)
     session: Option<String>,
-    /// Only what has waited longer than queue.stuck
+    /// Only events older than queue.stuck
     #[arg(long, conflicts_with = "recent")]
     stuck: bool,
-    /// What was done last
+    /// The latest processed events
     #[arg(long)]
     recent: bool,
-    /// Most rows
-    #[arg(long, default_value_t = 50)]
+    /// Maximum number of rows
+    #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
-    /// Print an object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// One message, never its texts. Keys are stable; more may come.
+/// A queued event without its texts. The keys are stable.
 #[derive(Serialize)]
 struct Row {
     id: i64,
@@ -90,7 +94,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     let Some(reader) = Reader::open(&settings.paths, crate::ctl::PATIENCE).context("database")?
     else {
-        return nothing(args);
+        return print_empty(args);
     };
     let conn = reader.connection();
     let session = match &args.session {
@@ -116,21 +120,24 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         }));
     }
     let mut out = format!(
-        "{} waiting, {} in hand, {} failed, {} done\n",
+        "{} pending, {} processing, {} failed, {} processed\n",
         counts.pending, counts.processing, counts.failed, counts.processed
     );
     if !items.is_empty() {
         out.push('\n');
-        out.push_str(&listed(&items, now));
+        out.push_str(&queue_table(&items, now));
     }
     crate::ctl::print(&out)?;
     if items.len() == args.limit {
-        crate::ctl::tell(&format!("{} shown, --limit shows more", count(args.limit as u64, "row")));
+        crate::ctl::note(&format!(
+            "only {} shown; use --limit to see more",
+            count(args.limit as u64, "row")
+        ));
     }
     Ok(())
 }
 
-fn listed(items: &[Item], now: i64) -> String {
+fn queue_table(items: &[Item], now: i64) -> String {
     let width = terminal::width();
     let ids: Vec<&str> = items.iter().map(|i| i.content_session_id.as_str()).collect();
     let id_length = format::id_length(&ids, width);
@@ -150,13 +157,13 @@ fn listed(items: &[Item], now: i64) -> String {
     table(&COLUMNS, &rows, width)
 }
 
-fn nothing(args: &Args) -> Result<()> {
+fn print_empty(args: &Args) -> Result<()> {
     if args.json {
         return crate::ctl::print_json(&json!({
             "pending": 0, "processing": 0, "processed": 0, "failed": 0, "items": [],
         }));
     }
-    crate::ctl::print("nothing waits: nothing remembered yet\n")
+    crate::ctl::print("the queue is empty: nothing is stored yet\n")
 }
 
 fn row(item: Item) -> Row {

@@ -1,5 +1,5 @@
-//! `memctl replay`: a recorded transcript through the hooks' own way, sockets and workers
-//! included. A second run changes nothing.
+//! `memctl replay`: records past sessions from their transcripts, through the same sockets and
+//! workers as hooks. A second run changes nothing.
 
 mod transcript;
 
@@ -21,45 +21,45 @@ use crate::lock::{self, LockState};
 use crate::paths::session_key;
 use crate::spool;
 use crate::store::{Reader, sessions};
-use transcript::{Reading, Step};
+use transcript::{Converter, Step};
 
 const HELP: &str = "\
 Examples
-  memctl replay ~/.claude/projects/*/*.jsonl    all that Claude Code still has
+  memctl replay ~/.claude/projects/*/*.jsonl    Record all sessions that Claude Code has kept
 ";
 
-/// Play a recorded transcript through hooks' own way
+/// Record past sessions from their transcripts
 ///
-/// Transcripts are the client's: Claude Code keeps its own under ~/.claude/projects. What a
-/// session sent live is not replayed over it, and a second run changes nothing.
+/// Claude Code keeps transcripts under ~/.claude/projects. Sessions that were recorded live are
+/// skipped, and a second run changes nothing.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Transcripts, as JSON lines
+    /// Transcripts, one JSON object per line
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The client that wrote them
+    /// Client that wrote the transcripts
     #[arg(long, default_value = "claude-code")]
     client: String,
-    /// Return when all is handed over, without waiting until it is remembered
+    /// Return when all events are delivered, before they are distilled
     #[arg(long)]
     no_wait: bool,
 }
 
-/// How long the worker may take to take a heap of spooled events in.
-const TAKE_IN: Duration = Duration::from_secs(30);
+/// How long the worker may take to drain a full spool.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long distilling a transcript may take.
-const DISTIL: Duration = Duration::from_secs(600);
+const DISTILL_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// So many events may lie in the spool before a replay waits for the worker.
-const HEAP: usize = 200;
+/// Number of spooled events at which replay waits for the worker.
+const MAX_SPOOLED: usize = 200;
 
 pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
-    settings.paths.create().context("data dir")?;
-    // Newer rows are newer work: oldest first, whatever the shell made of a pattern.
+    settings.paths.create().context("cannot create the data dir")?;
+    // Replay the oldest session first, because row ids must follow time.
     let mut files: Vec<&PathBuf> = args.files.iter().collect();
-    files.sort_by_cached_key(|file| transcript::begins(file));
+    files.sort_by_cached_key(|file| transcript::start_time(file));
     for file in files {
         replay(&settings, args, file)?;
     }
@@ -75,59 +75,61 @@ struct Counts {
 
 fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     let name = file.display();
-    let lines = BufReader::new(File::open(file).context(&name)?).lines();
+    let lines = BufReader::new(File::open(file).context(format!("cannot open {name}"))?).lines();
     let begun = Instant::now();
-    let mut reading = Reading::default();
+    let mut converter = Converter::default();
     let mut counts = Counts::default();
     let mut progress = Progress::new();
     let mut key = None;
     for (n, line) in lines.enumerate() {
-        let line = line.context(&name)?;
+        let line = line.context(format!("cannot read {name}"))?;
         if line.trim().is_empty() {
             continue;
         }
         let line: Value = serde_json::from_str(&line).map_err(|e| {
-            failed(format!("{name}: line {}: {e}", n + 1))
+            failed(format!("{name}: line {} is not JSON: {e}", n + 1))
                 .hint("a transcript has one JSON object per line")
         })?;
-        for step in reading.line(&line) {
+        for step in converter.line(&line) {
             if key.is_none() {
-                let session = reading.session().unwrap_or_default();
+                let session = converter.session().unwrap_or_default();
                 if is_live(settings, &args.client, session, &step)? {
                     return super::print(&format!(
-                        "{name}: left out, session {session} was recorded live\n"
+                        "{name}: skipped, session {session} was recorded live\n"
                     ));
                 }
                 key = Some(session_key(&args.client, session));
             }
-            hand_over(settings, args, &step, key.as_deref().expect("set"), &mut counts)?;
+            deliver_step(settings, args, &step, key.as_deref().expect("set"), &mut counts)?;
         }
         progress.show(&format!("{name}: {}", count(counts.events, "event")));
     }
     let Some(key) = key else {
-        return Err(
-            failed(format!("{name} holds no prompt")).hint("is it a transcript of Claude Code?")
-        );
+        return Err(failed(format!("{name}: no prompt found"))
+            .hint("replay reads transcripts of Claude Code"));
     };
-    for step in reading.end() {
-        hand_over(settings, args, &step, &key, &mut counts)?;
+    for step in converter.end() {
+        deliver_step(settings, args, &step, &key, &mut counts)?;
     }
     if !args.no_wait {
-        progress.show(&format!("{name}: {}, remembering", count(counts.events, "event")));
+        progress.show(&format!("{name}: {}, distilling", count(counts.events, "event")));
         let gone =
             || matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(LockState::Absent));
-        // In this order: what takes the spool in has the lock before, and lets it go when all is
-        // done.
+        // Check the spool first. The worker locks the session before it drains the spool and unlocks
+        // it when everything is distilled.
         let done = || !spool::exists(&settings.paths, &key) && gone();
-        if !poll::until(DISTIL, done) {
-            return Err(failed(format!("{name}: the worker is not done after {}", span(DISTIL)))
-                .hint("memctl ps shows what it does, memctl queue what waits"));
+        if !poll::until(DISTILL_TIMEOUT, done) {
+            return Err(failed(format!(
+                "{name}: the worker did not finish within {}",
+                span(DISTILL_TIMEOUT)
+            ))
+            .hint("`memctl ps` shows what it does, `memctl queue` what is unfinished"));
         }
     }
     progress.clear();
     super::print(&format!(
-        "{name}: session {}, {} ({} known, {} not recorded) in {}\n",
-        reading.session().unwrap_or_default(),
+        "{name}: session {}, {} ({} already known, {} not recorded) in {}\n",
+        converter.session().unwrap_or_default(),
         count(counts.events, "event"),
         counts.known,
         counts.skipped,
@@ -135,7 +137,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     ))
 }
 
-/// Whether the store knows the session from its hooks: then its prompts bear other ids.
+/// Whether the session was recorded by hooks. Event ids of hooks differ from those of a replay.
 fn is_live(settings: &Settings, client: &str, session: &str, first: &Step) -> Result<bool> {
     let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
         return Ok(false);
@@ -149,7 +151,7 @@ fn is_live(settings: &Settings, client: &str, session: &str, first: &Step) -> Re
     Ok(!replayed)
 }
 
-fn hand_over(
+fn deliver_step(
     settings: &Settings,
     args: &Args,
     step: &Step,
@@ -165,22 +167,24 @@ fn hand_over(
     match deliver::deliver(settings, key, &event, deadline) {
         Delivered::Accepted { duplicate } => counts.known += u64::from(duplicate),
         Delivered::Spooled { .. } => {
-            let heaped = spool::read(&settings.paths, key, HEAP).is_ok_and(|s| s.len() >= HEAP);
-            if heaped && !poll::until(TAKE_IN, || !spool::exists(&settings.paths, key)) {
+            let spool_is_full = spool::read(&settings.paths, key, MAX_SPOOLED)
+                .is_ok_and(|s| s.len() >= MAX_SPOOLED);
+            if spool_is_full && !poll::until(DRAIN_TIMEOUT, || !spool::exists(&settings.paths, key))
+            {
                 wake(settings, key, settings.config.hook.ring);
             }
         }
         Delivered::Lost { reason: why } => {
-            return Err(failed(format!("an event could be kept nowhere: {why}")));
+            return Err(failed(format!("cannot store an event: {why}")));
         }
     }
     Ok(())
 }
 
-/// The step through the one entrance for text; none when it leaves no trace.
+/// Turns a step into an event, with the same redaction as a hook. `None` if it is not recorded.
 fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>> {
     let text = step.payload.to_string();
-    let payload = Payload::parse(&text).context("transcript")?;
+    let payload = Payload::parse(&text).context("invalid payload in the transcript")?;
     let around = CaptureContext {
         event: Some(step.event),
         client: &args.client,
@@ -201,26 +205,26 @@ fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>>
     }
 }
 
-/// One line on a terminal's stderr, written over; nothing elsewhere.
+/// A progress line on stderr if it is a terminal.
 struct Progress {
-    on: bool,
+    enabled: bool,
     shown: Instant,
 }
 
 impl Progress {
     fn new() -> Progress {
-        Progress { on: std::io::stderr().is_terminal(), shown: Instant::now() }
+        Progress { enabled: std::io::stderr().is_terminal(), shown: Instant::now() }
     }
 
     fn show(&mut self, text: &str) {
-        if self.on && self.shown.elapsed() > Duration::from_millis(100) {
+        if self.enabled && self.shown.elapsed() > Duration::from_millis(100) {
             let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
             self.shown = Instant::now();
         }
     }
 
     fn clear(&self) {
-        if self.on {
+        if self.enabled {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }

@@ -1,8 +1,8 @@
-//! A Claude Code transcript as the hook payloads that its session sent.
+//! Turns a Claude Code transcript into hook payloads.
 //!
-//! The transcript (JSON lines) has prompts, tool uses and results, but no hooks: a prompt is a text
-//! that the user typed, a Stop stands before the next prompt and at the end. Event ids are
-//! derived from the lines, so that a second run says the same.
+//! The transcript is JSON lines with prompts, tool uses and results, but without hook events. A user
+//! message that was typed becomes a prompt. A Stop is added before the next prompt and at the end.
+//! Event ids are derived from the lines, so a second run yields the same ids.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,48 +15,48 @@ use uuid::Uuid;
 /// Namespace of derived event ids.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_6d63_746c_5f72_6570_6c61_795f_7631);
 
-/// Within so many lines of its beginning a transcript names a time.
-const BEGINNING: usize = 200;
+/// Number of lines that are searched for the first timestamp.
+const TIMESTAMP_LINES: usize = 200;
 
-/// A payload as the client would have sent it, and what the transcript knows better.
+/// A hook payload with the event id and time from the transcript.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The hook's event.
+    /// Name of the hook event.
     pub event: &'static str,
     pub payload: Value,
     pub id: Uuid,
-    /// Milliseconds since the epoch; 0 where the line has no time.
+    /// Milliseconds since the epoch; 0 if the line has no timestamp.
     pub at: i64,
 }
 
-/// Reads lines one after the other.
+/// Converts a transcript line by line.
 #[derive(Default)]
-pub struct Reading {
+pub struct Converter {
     session: Option<String>,
     turn: Option<Turn>,
-    /// Tool uses that have no result yet, by their id.
+    /// Tool uses without a result, by id.
     uses: HashMap<String, (String, Value)>,
-    /// A slash command; whether it was one of the client's own shows only in the next line.
+    /// A pending slash command. The next line tells whether the client handled it itself.
     command: Option<Value>,
 }
 
 struct Turn {
     id: String,
     cwd: Value,
-    /// The assistant's last text, and the line it stands in.
-    last: Option<(String, String)>,
-    /// Uuid and time of the newest line of the turn.
+    /// The last text of the assistant and the uuid of its line.
+    last_text: Option<(String, String)>,
+    /// Uuid and time of the latest line of the turn.
     line: String,
     at: i64,
 }
 
-impl Reading {
-    /// The session that the lines so far belong to.
+impl Converter {
+    /// The session id, once a line has named it.
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()
     }
 
-    /// What the hooks sent at this line. Lines that no hook speaks of give nothing.
+    /// Returns the hook events of this line.
     pub fn line(&mut self, line: &Value) -> Vec<Step> {
         if line["isSidechain"] == true {
             return Vec::new();
@@ -74,7 +74,7 @@ impl Reading {
         }
     }
 
-    /// What the hooks sent when the session ended.
+    /// Returns the hook events at the end of the session.
     pub fn end(&mut self) -> Vec<Step> {
         let mut steps = self.flush_command();
         let at = self.turn.as_ref().map(|t| t.at);
@@ -93,16 +93,16 @@ impl Reading {
         {
             return blocks.iter().flat_map(|block| self.result(line, block)).collect();
         }
-        let Some(text) = typed(line, content) else { return Vec::new() };
+        let Some(text) = typed_text(line, content) else { return Vec::new() };
         if text.starts_with("<local-command") {
             self.command = None;
             return Vec::new();
         }
         let mut steps = self.flush_command();
         if text.starts_with("<command-") {
-            let mut held = line.clone();
-            held["message"]["content"] = json!(command(&text));
-            self.command = Some(held);
+            let mut pending = line.clone();
+            pending["message"]["content"] = json!(command(&text));
+            self.command = Some(pending);
             return steps;
         }
         if text.starts_with("<bash-") {
@@ -121,13 +121,18 @@ impl Reading {
     fn prompt(&mut self, line: &Value, text: String) -> Vec<Step> {
         let uuid = line["uuid"].as_str().unwrap_or_default().to_owned();
         let id = line["promptId"].as_str().unwrap_or(&uuid).to_owned();
-        // Typed while the turn ran: the same turn, one Stop for both.
-        let goes_on = self.turn.as_ref().is_some_and(|t| t.id == id);
-        let mut steps = if goes_on { Vec::new() } else { self.stop() };
+        // A prompt typed during a turn belongs to that turn; both share one Stop.
+        let same_turn = self.turn.as_ref().is_some_and(|t| t.id == id);
+        let mut steps = if same_turn { Vec::new() } else { self.stop() };
         let at = time(line);
         let cwd = line["cwd"].clone();
-        self.turn =
-            Some(Turn { id: id.clone(), cwd: cwd.clone(), last: None, line: uuid.clone(), at });
+        self.turn = Some(Turn {
+            id: id.clone(),
+            cwd: cwd.clone(),
+            last_text: None,
+            line: uuid.clone(),
+            at,
+        });
         let payload = json!({
             "session_id": self.session, "cwd": cwd, "prompt_id": id, "prompt": text,
         });
@@ -150,7 +155,7 @@ impl Reading {
                 (block["type"].as_str(), block["text"].as_str(), &mut self.turn)
             {
                 let uuid = line["uuid"].as_str().unwrap_or_default().to_owned();
-                turn.last = Some((text.to_owned(), uuid));
+                turn.last_text = Some((text.to_owned(), uuid));
                 turn.at = time(line).max(turn.at);
             }
         }
@@ -171,18 +176,18 @@ impl Reading {
         });
         let step = |event, more: Value, part: &str| {
             let mut payload = base.clone();
-            for (key, value) in more.as_object().expect("an object") {
+            for (key, value) in more.as_object().expect("a JSON object") {
                 payload[key] = value.clone();
             }
             Step { event, payload, id: derive(uuid, part, use_id), at }
         };
         if block["is_error"] == true {
-            let error = json!({"error": flat(&block["content"])});
+            let error = json!({"error": join_text(&block["content"])});
             return vec![step("PostToolUseFailure", error, "tool_failed")];
         }
         let response = match &line["toolUseResult"] {
             Value::Null => block["content"].clone(),
-            whole => whole.clone(),
+            result => result.clone(),
         };
         let report = report(&name, &response);
         let mut steps = vec![step("PostToolUse", json!({"tool_response": response}), "tool")];
@@ -196,7 +201,7 @@ impl Reading {
 
     fn stop(&mut self) -> Vec<Step> {
         let Some(turn) = self.turn.take() else { return Vec::new() };
-        let (text, uuid) = turn.last.unwrap_or((String::new(), turn.line));
+        let (text, uuid) = turn.last_text.unwrap_or((String::new(), turn.line));
         let payload = json!({
             "session_id": self.session, "cwd": turn.cwd, "prompt_id": turn.id,
             "last_assistant_message": text,
@@ -210,18 +215,18 @@ impl Reading {
     }
 }
 
-/// The text of a line that the user typed, or the client on its behalf.
-fn typed(line: &Value, content: &Value) -> Option<String> {
+/// The text of a user message. `None` for messages that the client generated.
+fn typed_text(line: &Value, content: &Value) -> Option<String> {
     if line["isMeta"] == true || line["isCompactSummary"] == true {
         return None;
     }
-    let text = flat(content);
+    let text = join_text(content);
     let empty = text.trim().is_empty() || text.starts_with("[Request interrupted");
     (!empty).then_some(text)
 }
 
-/// Text blocks, or a text, as one text.
-fn flat(content: &Value) -> String {
+/// Joins text blocks into one text.
+fn join_text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(blocks) => {
@@ -232,7 +237,7 @@ fn flat(content: &Value) -> String {
     }
 }
 
-/// `/name args` of a slash command's line.
+/// `/name args` from the tags of a slash command.
 fn command(text: &str) -> String {
     let inside = |tag: &str| {
         let (_, rest) = text.split_once(&format!("<{tag}>"))?;
@@ -242,7 +247,7 @@ fn command(text: &str) -> String {
     format!("{} {}", name.unwrap_or_default(), args.unwrap_or_default()).trim().to_owned()
 }
 
-/// The report of a subagent that was waited for: id, type, text.
+/// Id, type and final text of a subagent that completed in the foreground.
 fn report(tool: &str, response: &Value) -> Option<(String, String, String)> {
     if !matches!(tool, "Agent" | "Task") || response["status"] != "completed" {
         return None;
@@ -254,10 +259,11 @@ fn report(tool: &str, response: &Value) -> Option<(String, String, String)> {
     Some((id.to_owned(), kind.to_owned(), text.to_owned()))
 }
 
-/// When a transcript begins, in milliseconds since the epoch; none of what cannot be read.
-pub fn begins(file: &Path) -> Option<i64> {
+/// The first timestamp of a transcript. `None` if the file is unreadable or has none.
+pub fn start_time(file: &Path) -> Option<i64> {
     let lines = BufReader::new(File::open(file).ok()?).lines().map_while(Result::ok);
-    let mut times = lines.take(BEGINNING).map(|l| serde_json::from_str(&l).map_or(0, |l| time(&l)));
+    let mut times =
+        lines.take(TIMESTAMP_LINES).map(|l| serde_json::from_str(&l).map_or(0, |l| time(&l)));
     times.find(|at| *at > 0)
 }
 
@@ -275,7 +281,7 @@ mod tests {
     use super::*;
 
     fn steps(lines: &[Value]) -> Vec<(&'static str, Value)> {
-        let mut reading = Reading::default();
+        let mut reading = Converter::default();
         let mut all: Vec<Step> = lines.iter().flat_map(|line| reading.line(line)).collect();
         all.extend(reading.end());
         let ids: std::collections::HashSet<_> = all.iter().map(|s| s.id).collect();
@@ -294,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_with_a_tool_that_fails_and_one_that_does_not() {
+    fn failed_and_successful_tool_uses_become_events() {
         let got = steps(&[
             user("1", json!("fix it")),
             assistant(
@@ -333,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_typed_is_no_prompt() {
+    fn generated_messages_are_not_prompts() {
         let mut meta = user("1", json!("caveat"));
         meta["isMeta"] = json!(true);
         let got = steps(&[
@@ -349,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn prompts_of_one_turn_share_its_stop() {
+    fn prompts_of_one_turn_share_a_stop() {
         let mut second = user("2", json!("also"));
         second["promptId"] = json!("turn");
         let mut first = user("1", json!("one"));

@@ -1,12 +1,12 @@
-//! `memctl resume import`: a legacy file becomes rows, then goes.
+//! `memctl resume import`: imports a legacy file and deletes it.
 //!
-//! It may be cut off anywhere: rows that are there win, so a second run adds what is missing, and
-//! the file is removed last, when all of it is in the store and it says still the same.
+//! The import may be interrupted at any point. Existing rows are kept, so a second run adds what is
+//! missing. The file is deleted last, after all rows are committed and only if it is unchanged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::legacy::{self, Read, Rewrite};
+use super::legacy::{self, Parsed, Rewrite};
 use super::{open, writable};
 use crate::clock;
 use crate::config::{Settings, process_env};
@@ -15,17 +15,17 @@ use crate::failure::{Context, Result, failed};
 use crate::store::agent_sessions::{self, PIECE};
 use crate::testpoint;
 
-/// A file that is written while it is read is read again, so often.
+/// How often a file that changes during the import is read again.
 const ATTEMPTS: usize = 5;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The file; without it claude-hooks/sessions.json in $XDG_STATE_HOME
+    /// File to import [default: claude-hooks/sessions.json in $XDG_STATE_HOME]
     file: Option<PathBuf>,
-    /// The forge of keys that name none
+    /// Forge for keys without one
     #[arg(long, value_name = "NAME", default_value = "github")]
     forge: String,
-    /// Write an agent's old name as a new one; may be given again
+    /// Rename an agent; can be repeated
     #[arg(long, value_name = "OLD=NEW", value_parser = rename)]
     rename: Vec<(String, String)>,
 }
@@ -35,14 +35,14 @@ fn rename(text: &str) -> std::result::Result<(String, String), &'static str> {
         Some((old, new)) if !old.trim().is_empty() && !new.trim().is_empty() => {
             Ok((old.trim().to_owned(), new.trim().to_owned()))
         }
-        _ => Err("write OLD=NEW"),
+        _ => Err("expected OLD=NEW"),
     }
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let path = match &args.file {
         Some(file) => file.clone(),
-        None => usual(settings)?,
+        None => default_path(settings)?,
     };
     let now = clock::now_ms();
     let rewrite = Rewrite { forge: &args.forge, renames: &args.rename, now };
@@ -50,49 +50,49 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         let text = match fs::read_to_string(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && args.file.is_none() => {
                 let path = path.display();
-                return super::super::print(&format!("nothing to import: {path} is not there\n"));
+                return super::super::print(&format!("nothing to import: {path} does not exist\n"));
             }
-            read => read.context(path.display())?,
+            read => read.context(format!("cannot read {}", path.display()))?,
         };
-        let read = legacy::read(&text, &rewrite)
+        let parsed = legacy::parse(&text, &rewrite)
             .map_err(|why| failed(format!("{}: {why}", path.display())))?;
-        let added = add(settings, &read)?;
+        let added = add(settings, &parsed)?;
         testpoint::at("resume.imported");
-        if fs::read_to_string(&path).is_ok_and(|again| again == text) {
-            return finish(&path, &read, added);
+        if fs::read_to_string(&path).is_ok_and(|now| now == text) {
+            return finish(&path, &parsed, added);
         }
     }
-    Err(failed(format!("{} is being written: it was imported and stays", path.display()))
-        .hint("end what writes it, and import once more"))
+    Err(failed(format!("{} keeps changing; it was imported but not deleted", path.display()))
+        .hint("stop the program that writes it and import again"))
 }
 
-fn finish(path: &Path, read: &Read, added: usize) -> Result<()> {
-    let known = read.sessions.len() - added;
+fn finish(path: &Path, parsed: &Parsed, added: usize) -> Result<()> {
+    let known = parsed.sessions.len() - added;
     let mut out = format!("{} imported", count(added as u64, "session"));
     if known > 0 {
-        out.push_str(&format!(", {known} known already"));
+        out.push_str(&format!(", {known} already stored"));
     }
-    if !read.not_understood.is_empty() {
+    if !parsed.invalid.is_empty() {
         super::super::print(&format!("{out}\n"))?;
-        let names: Vec<String> = read.not_understood.iter().map(|k| format!("'{k}'")).collect();
+        let names: Vec<String> = parsed.invalid.iter().map(|k| format!("'{k}'")).collect();
         return Err(failed(format!(
-            "{} stays: not understood are {}",
+            "{} was not deleted because of invalid entries: {}",
             path.display(),
             names.join(", ")
         ))
-        .hint("correct these entries or take them out, and import once more"));
+        .hint("fix or remove these entries and import again"));
     }
-    fs::remove_file(path).context(path.display())?;
-    super::super::print(&format!("{out}; {} is removed\n", path.display()))
+    fs::remove_file(path).context(format!("cannot delete {}", path.display()))?;
+    super::super::print(&format!("{out}; deleted {}\n", path.display()))
 }
 
-fn add(settings: &Settings, read: &Read) -> Result<usize> {
-    if read.sessions.is_empty() {
+fn add(settings: &Settings, parsed: &Parsed) -> Result<usize> {
+    if parsed.sessions.is_empty() {
         return Ok(0);
     }
     let mut store = open(&writable(settings)?)?;
     let mut added = 0;
-    for piece in read.sessions.chunks(PIECE) {
+    for piece in parsed.sessions.chunks(PIECE) {
         added += store
             .write(|tx| {
                 let mut added = 0;
@@ -107,10 +107,11 @@ fn add(settings: &Settings, read: &Read) -> Result<usize> {
     Ok(added)
 }
 
-/// Where dispatchers kept it.
-fn usual(settings: &Settings) -> Result<PathBuf> {
+/// Where older dispatchers stored the file.
+fn default_path(settings: &Settings) -> Result<PathBuf> {
     let state = process_env("XDG_STATE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let state = state.or_else(|| Some(settings.home.as_ref()?.join(".local/state")));
-    let state = state.ok_or_else(|| failed("no home is known: name the file"))?;
+    let state =
+        state.ok_or_else(|| failed("no home directory").hint("set HOME, or name the file"))?;
     Ok(state.join("claude-hooks/sessions.json"))
 }

@@ -1,15 +1,15 @@
 //! Keys of the resume store, as dispatchers build them: `<forge>:<agent>:<repo>:<issue>`.
 
-/// Forge and agent are names, so they are written small.
+/// Builds a key. Forge and agent become lowercase.
 ///
 /// # Errors
-/// A sentence that says which part cannot be one.
+/// A message that names the invalid part.
 pub fn build(forge: &str, agent: &str, repo: &str, issue: &str) -> Result<String, String> {
     let part = |name: &str, text: &str| {
         let text = text.trim();
         let odd = |c: char| c == ':' || c.is_whitespace() || c.is_control();
         if text.is_empty() || text.contains(odd) {
-            return Err(format!("'{text}' is no {name}: one word, without a colon"));
+            return Err(format!("invalid {name} '{text}': use one word without a colon"));
         }
         Ok(text.to_owned())
     };
@@ -18,14 +18,14 @@ pub fn build(forge: &str, agent: &str, repo: &str, issue: &str) -> Result<String
     Ok(format!("{forge}:{agent}:{}:{}", part("repository", repo)?, part("issue", issue)?))
 }
 
-/// Whether a text may be a key or an id at all.
+/// Checks that a text is a valid key or id.
 ///
 /// # Errors
-/// A sentence.
+/// A message that says what is allowed.
 pub fn check(what: &str, text: &str) -> Result<(), String> {
-    const MOST: usize = 512;
-    if text.trim().is_empty() || text.contains(char::is_control) || text.len() > MOST {
-        return Err(format!("that is no {what}: some text in one line, {MOST} bytes at most"));
+    const MAX: usize = 512;
+    if text.trim().is_empty() || text.contains(char::is_control) || text.len() > MAX {
+        return Err(format!("invalid {what}: use one line of at most {MAX} bytes"));
     }
     Ok(())
 }
@@ -42,8 +42,8 @@ mod tests {
             assert_eq!(built.as_deref().map_err(|why| why.split(':').next().unwrap()), want);
         };
         check(["GitHub", "Claude", "Owner/Repo", "12"], Ok("github:claude:Owner/Repo:12"));
-        check(["gh", "a", "r", ""], Err("'' is no issue"));
-        check(["gh:x", "a", "r", "1"], Err("'gh"));
-        check(["gh", "a", "two words", "1"], Err("'two words' is no repository"));
+        check(["gh", "a", "r", ""], Err("invalid issue ''"));
+        check(["gh:x", "a", "r", "1"], Err("invalid forge 'gh"));
+        check(["gh", "a", "two words", "1"], Err("invalid repository 'two words'"));
     }
 }

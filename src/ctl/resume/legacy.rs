@@ -1,9 +1,8 @@
-//! A `sessions.json` as older dispatchers kept it, read leniently: which keys, which sessions,
-//! since when. Pure.
+//! Parses the `sessions.json` of older dispatchers. Does no I/O.
 //!
-//! Known shapes: an object of keys, or `sessions` holding one; an array of objects with a `key`.
-//! What stands under a key is the agent's session id, or an object with it. Times are seconds or
-//! milliseconds since 1970, or text (`2026-11-27T09:30:00Z`).
+//! Known shapes: an object of entries by key, the same under `sessions`, or an array of objects with
+//! a `key`. An entry is the session id of the agent or an object that contains it. Times are seconds
+//! or milliseconds since 1970, or text (`2026-11-27T09:30:00Z`).
 
 use std::collections::BTreeMap;
 
@@ -12,21 +11,21 @@ use serde_json::{Map, Value};
 use super::key;
 use crate::store::agent_sessions::AgentSession;
 
-/// What becomes of keys on the way.
+/// Defaults and renames that are applied to the entries.
 pub struct Rewrite<'a> {
-    /// For keys that name none.
+    /// Forge of keys without one.
     pub forge: &'a str,
     /// Old and new names of agents.
     pub renames: &'a [(String, String)],
-    /// For entries that do not say when they were used.
+    /// Time of use of entries without one.
     pub now: i64,
 }
 
-/// Entries by their new keys, and the keys of those that make no sense.
+/// The valid entries by their new keys, and the keys of invalid ones.
 #[derive(Debug, Default, PartialEq)]
-pub struct Read {
+pub struct Parsed {
     pub sessions: Vec<AgentSession>,
-    pub not_understood: Vec<String>,
+    pub invalid: Vec<String>,
 }
 
 const IDS: [&str; 6] =
@@ -46,16 +45,18 @@ const CREATED: [&str; 6] =
     ["created_at_epoch", "created_at", "createdAt", "created", "started_at", "ts"];
 const FAILURES: [&str; 4] = ["failures", "failure_count", "failureCount", "failed"];
 
+/// Parses a legacy file.
+///
 /// # Errors
-/// A sentence when the file is none of the known shapes.
-pub fn read(text: &str, rewrite: &Rewrite) -> Result<Read, String> {
-    let value: Value = serde_json::from_str(text).map_err(|e| format!("it is not JSON: {e}"))?;
+/// A message if the file has none of the known shapes.
+pub fn parse(text: &str, rewrite: &Rewrite) -> Result<Parsed, String> {
+    let value: Value = serde_json::from_str(text).map_err(|e| format!("invalid JSON: {e}"))?;
     let mut sessions: BTreeMap<String, AgentSession> = BTreeMap::new();
-    let mut not_understood = Vec::new();
+    let mut invalid = Vec::new();
     for (old, entry) in entries(&value)? {
         match session(old, entry, rewrite) {
-            None => not_understood.push(old.to_owned()),
-            // Two that were one all along: the one used last is the one.
+            None => invalid.push(old.to_owned()),
+            // Two old keys may map to one new key. The last used entry wins.
             Some(session) => match sessions.get(&session.key) {
                 Some(there) if there.last_used_at_epoch >= session.last_used_at_epoch => {}
                 _ => {
@@ -64,7 +65,7 @@ pub fn read(text: &str, rewrite: &Rewrite) -> Result<Read, String> {
             },
         }
     }
-    Ok(Read { sessions: sessions.into_values().collect(), not_understood })
+    Ok(Parsed { sessions: sessions.into_values().collect(), invalid })
 }
 
 fn entries(value: &Value) -> Result<Vec<(&str, &Value)>, String> {
@@ -80,11 +81,11 @@ fn entries(value: &Value) -> Result<Vec<(&str, &Value)>, String> {
         Value::Array(items) => {
             Ok(items.iter().map(|item| (item["key"].as_str().unwrap_or(""), item)).collect())
         }
-        _ => Err("it holds no sessions by their keys".into()),
+        _ => Err("no sessions found; expected an object of sessions by key".into()),
     }
 }
 
-/// A session under the key `sessions`, and not what holds all of them.
+/// Whether this is one entry whose key is `sessions`, and not the object of all entries.
 fn is_entry(value: &Value) -> bool {
     value.as_object().is_some_and(|object| first(object, &IDS).is_some_and(Value::is_string))
 }
@@ -115,7 +116,7 @@ fn first<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value
     names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null())
 }
 
-/// `agent:repo:issue` gets a forge, agents their new names.
+/// Adds the forge to `agent:repo:issue` and renames the agent.
 fn new_key(old: &str, rewrite: &Rewrite) -> Option<String> {
     let mut parts: Vec<&str> = old.split(':').map(str::trim).collect();
     if parts.iter().any(|part| part.is_empty()) {
@@ -134,9 +135,9 @@ fn new_key(old: &str, rewrite: &Rewrite) -> Option<String> {
     }
 }
 
-/// Milliseconds, whatever it was written as.
+/// Converts a time to milliseconds.
 fn epoch(value: &Value) -> Option<i64> {
-    /// A number below is seconds: as milliseconds it would be 1973.
+    /// A smaller number is seconds. As milliseconds it would be before March 1973.
     const SECONDS: f64 = 1e11;
     let number = |n: f64| (if n < SECONDS { n * 1000.0 } else { n }) as i64;
     match value {
@@ -159,10 +160,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, sessions: &[(&str, &str, u64, i64, i64)], not_understood: &[&str]) {
+    fn check(text: &str, sessions: &[(&str, &str, u64, i64, i64)], invalid: &[&str]) {
         let renames = [("bot".to_owned(), "claude".to_owned())];
-        let read = read(text, &Rewrite { forge: "github", renames: &renames, now: 99 }).unwrap();
-        let found: Vec<_> = read
+        let parsed = parse(text, &Rewrite { forge: "github", renames: &renames, now: 99 }).unwrap();
+        let found: Vec<_> = parsed
             .sessions
             .iter()
             .map(|s| {
@@ -171,11 +172,11 @@ mod tests {
             })
             .collect();
         assert_eq!(found, sessions, "{text}");
-        assert_eq!(read.not_understood, not_understood, "{text}");
+        assert_eq!(parsed.invalid, invalid, "{text}");
     }
 
     #[test]
-    fn every_shape_is_read() {
+    fn every_known_shape_is_parsed() {
         check(r#"{"gh:a:o/r:1":"id"}"#, &[("gh:a:o/r:1", "id", 0, 99, 99)], &[]);
         check(
             r#"{"version":1,"sessions":{"a:o/r:1":{"session_id":"id","last_used":1700000000,"created_at":"2023-11-14T22:13:20Z","failures":2}}}"#,
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_made_alike_and_the_session_used_last_is_the_one() {
+    fn keys_are_normalized_and_the_last_used_session_wins() {
         check(
             r#"{" GH : Bot : o/R : 7 ":{"id":"old","last_used":1700000000},
                 "gh:claude:o/R:7":{"id":"new","last_used":1700000001}}"#,
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
+    fn invalid_entries_are_reported() {
         check(
             r#"{"a:r:1":{"last_used":1},"a::2":"id","a:r:3":7,"a:r:4":" ","a:r:5":"id"}"#,
             &[("github:a:r:5", "id", 0, 99, 99)],
@@ -219,7 +220,7 @@ mod tests {
         );
         let rewrite = Rewrite { forge: "gh", renames: &[], now: 0 };
         for text in ["", "7", "null", "\"id\"", "{"] {
-            assert!(read(text, &rewrite).is_err(), "{text}");
+            assert!(parse(text, &rewrite).is_err(), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `memctl resume`: the store of agents' sessions that dispatchers take up again.
+//! `memctl resume`: stores agent session ids that dispatchers (programs that run agents) resume.
 
 mod import;
 mod key;
@@ -22,24 +22,25 @@ use crate::failure::{Context, Result, failed, usage};
 use crate::store::agent_sessions::{self, AgentSession, Matching};
 use crate::store::{LockWait, Reader, Store};
 
-/// How long the store may be another's.
+/// How long to wait for the store lock.
 const STORE: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
   key=$(memctl resume key github claude owner/repo 12)
-  memctl resume set \"$key\" ID       after a run
-  id=$(memctl resume get \"$key\")    before the next one
-  memctl resume failed \"$key\"       the agent did not know it any more
+  memctl resume set \"$key\" ID       Store the session id after a run
+  id=$(memctl resume get \"$key\")    Get it before the next run
+  memctl resume failed \"$key\"       Record that the agent could not resume it
   memctl resume drop --prefix github:claude:owner/repo:
   memctl resume import --rename bot=claude
   memctl resume sweep --transcripts DIR --dry-run
 
 Keys of list --json
-  key                 what it is kept under
-  agent_session_id    the agent's own id of it
-  failures            how often it was refused
-  last_used_at_epoch  milliseconds; created_at_epoch as well
+  key                 Key of the entry
+  agent_session_id    Session id of the agent
+  failures            Number of failed attempts to resume
+  last_used_at_epoch  Time of last use in milliseconds
+  created_at_epoch    Time of creation in milliseconds
 ";
 
 const COLUMNS: [Column; 5] = [
@@ -50,93 +51,112 @@ const COLUMNS: [Column; 5] = [
     column("AGE").right().dispensable(1),
 ];
 
-/// Keep the sessions that other programs' agents take up again
+/// Store agent session ids for programs that resume them
 ///
-/// For programs that run agents and want to go on where one stopped. memctl's own agents keep no
-/// conversation.
+/// For programs that run agents and continue earlier sessions. memctl's own memory agents do not
+/// use this store.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    action: Action,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
-    /// List what is kept, used last first
+enum Action {
+    /// List stored sessions, last used first
     List {
         #[command(flatten)]
-        which: Which,
-        /// Print an array of objects
+        filter: KeyFilter,
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Print the session of a key, and note that it was used
+    /// Print the session id of a key and update its time of use
     Get {
+        /// Key of the entry
         key: String,
-        /// Note nothing
+        /// Do not update the time of use
         #[arg(long)]
         peek: bool,
     },
-    /// Keep a session under a key
-    Set { key: String, session: String },
-    /// Forget a key, or all that begin and end so
+    /// Store a session id under a key
+    Set {
+        /// Key of the entry
+        key: String,
+        /// Session id of the agent
+        session: String,
+    },
+    /// Remove one key, or all keys with a prefix and suffix
     Drop {
+        /// Key of the entry
         #[arg(conflicts_with_all = ["prefix", "suffix"])]
         key: Option<String>,
         #[command(flatten)]
-        which: Which,
+        filter: KeyFilter,
     },
-    /// Print the key of an agent's session: forge, agent, repository, issue
-    Key { forge: String, agent: String, repo: String, issue: String },
-    /// Note that an agent refused a session, and print how often; without a key of all
-    Failed { key: Option<String> },
-    /// Forget what was not used for long, and transcripts that nobody can take up
+    /// Print the key for a forge, an agent, a repository and an issue
+    Key {
+        /// Forge, e.g. github
+        forge: String,
+        /// Agent, e.g. claude
+        agent: String,
+        /// Repository, e.g. owner/repo
+        repo: String,
+        /// Issue or pull request
+        issue: String,
+    },
+    /// Count a failed attempt to resume and print the number of failures
+    Failed {
+        /// Key of the entry; without it, only print the total of all entries
+        key: Option<String>,
+    },
+    /// Remove sessions that were not used for a long time, and their transcripts
     Sweep {
-        /// Unused for so long; without it resume.max_age
+        /// Remove sessions unused for this long [default: resume.max_age]
         #[arg(long, value_name = "TIME", value_parser = time)]
         max_age: Option<Duration>,
-        /// Remove ID.jsonl files from this folder too, where no such session is kept
+        /// Also remove ID.jsonl files of unknown sessions from this directory
         #[arg(long, value_name = "DIR")]
         transcripts: Option<PathBuf>,
-        /// Spare transcripts that were written within so long
+        /// Keep transcripts that were modified within this time
         #[arg(long, value_name = "TIME", value_parser = time, default_value = "1h")]
         idle: Duration,
-        /// Only say what would go
+        /// Print what would be removed and change nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// Print the ids of all sessions that are kept
+    /// Print all stored session ids
     Live {
-        /// Print an array
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Take in a sessions.json of before, and remove it
+    /// Import a legacy sessions.json and delete it
     Import(import::Args),
 }
 
 #[derive(clap::Args)]
-struct Which {
-    /// Keys that begin so; every character stands for itself
+struct KeyFilter {
+    /// Only keys with this prefix (no wildcards)
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
-    /// Keys that end so
+    /// Only keys with this suffix
     #[arg(long, default_value = "", hide_default_value = true)]
     suffix: String,
 }
 
-impl Which {
+impl KeyFilter {
     fn matching(&self) -> Matching<'_> {
         Matching { prefix: &self.prefix, suffix: &self.suffix }
     }
 }
 
 fn time(text: &str) -> std::result::Result<Duration, &'static str> {
-    parse_duration(text).ok_or("write 30min, 6h or 2d")
+    parse_duration(text).ok_or("expected a duration such as 30min, 6h or 2d")
 }
 
-/// Keys are stable; more may come.
+/// A stored session. The keys are stable.
 #[derive(Serialize)]
 struct Row<'a> {
     key: &'a str,
@@ -147,17 +167,17 @@ struct Row<'a> {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    match &args.what {
-        What::List { which, json } => list(settings, which.matching(), *json),
-        What::Get { key, peek } => get(settings, key, *peek),
-        What::Set { key, session } => set(settings, key, session),
-        What::Drop { key, which } => drop(settings, key.as_deref(), which.matching()),
-        What::Key { forge, agent, repo, issue } => {
+    match &args.action {
+        Action::List { filter, json } => list(settings, filter.matching(), *json),
+        Action::Get { key, peek } => get(settings, key, *peek),
+        Action::Set { key, session } => set(settings, key, session),
+        Action::Drop { key, filter } => drop(settings, key.as_deref(), filter.matching()),
+        Action::Key { forge, agent, repo, issue } => {
             let key = key::build(forge, agent, repo, issue).map_err(usage)?;
             super::print(&format!("{key}\n"))
         }
-        What::Failed { key } => refused(settings, key.as_deref()),
-        What::Sweep { max_age, transcripts, idle, dry_run } => {
+        Action::Failed { key } => count_failure(settings, key.as_deref()),
+        Action::Sweep { max_age, transcripts, idle, dry_run } => {
             let max_age = max_age.unwrap_or(settings.config.resume_max_age);
             let before = clock::now_ms().saturating_sub(max_age.as_millis() as i64);
             sweep(settings, before, *dry_run)?;
@@ -166,8 +186,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
                 None => Ok(()),
             }
         }
-        What::Live { json } => live(settings, *json),
-        What::Import(args) => import::run(settings, args),
+        Action::Live { json } => live(settings, *json),
+        Action::Import(args) => import::run(settings, args),
     }
 }
 
@@ -181,7 +201,7 @@ fn list(settings: &Settings, which: Matching, json: bool) -> Result<()> {
         return super::print_json(&rows);
     }
     if found.is_empty() {
-        return super::print("no session is kept\n");
+        return super::print("no session is stored\n");
     }
     let now = clock::now_ms();
     let cells = |session: &AgentSession| -> [Cell; 5] {
@@ -208,7 +228,7 @@ fn row(session: &AgentSession) -> Row<'_> {
 }
 
 fn get(settings: &Settings, key: &str, peek: bool) -> Result<()> {
-    let none = || failed(format!("no session is kept under '{key}'"));
+    let none = || failed(format!("no session is stored under '{key}'"));
     let reader = reader(settings)?.ok_or_else(none)?;
     let found = agent_sessions::get(reader.connection(), key).context("database")?;
     let session = found.ok_or_else(none)?;
@@ -229,7 +249,7 @@ fn set(settings: &Settings, key: &str, session: &str) -> Result<()> {
 
 fn drop(settings: &Settings, key: Option<&str>, which: Matching) -> Result<()> {
     if key.is_none() && which.prefix.is_empty() && which.suffix.is_empty() {
-        return Err(usage("nothing is named").hint("a key, or --prefix, or --suffix"));
+        return Err(usage("no key given").hint("use a key, --prefix or --suffix"));
     }
     let mut dropped = 0;
     if settings.paths.exist() {
@@ -247,10 +267,10 @@ fn drop(settings: &Settings, key: Option<&str>, which: Matching) -> Result<()> {
             }
         }
     }
-    super::print(&format!("{} dropped\n", count(dropped as u64, "session")))
+    super::print(&format!("removed {}\n", count(dropped as u64, "session")))
 }
 
-fn refused(settings: &Settings, key: Option<&str>) -> Result<()> {
+fn count_failure(settings: &Settings, key: Option<&str>) -> Result<()> {
     let failures = match key {
         Some(key) if settings.paths.exist() => {
             open(settings)?.write(|tx| agent_sessions::failed(tx, key)).context("database")?
@@ -263,7 +283,7 @@ fn refused(settings: &Settings, key: Option<&str>) -> Result<()> {
             None => Some(0),
         },
     };
-    let none = || failed(format!("no session is kept under '{}'", key.unwrap_or_default()));
+    let none = || failed(format!("no session is stored under '{}'", key.unwrap_or_default()));
     super::print(&format!("{}\n", failures.ok_or_else(none)?))
 }
 
@@ -283,12 +303,13 @@ fn sweep(settings: &Settings, before: i64, dry_run: bool) -> Result<()> {
             }
         }
     }
-    let done = if dry_run { "would be dropped" } else { "dropped" };
+    let done = if dry_run { "would remove" } else { "removed" };
     let n = count(keys.len() as u64, "session");
-    super::print(&format!("{}{n} {done}\n", lines(&keys)))
+    super::print(&format!("{}{done} {n}\n", lines(&keys)))
 }
 
-/// What the sweep before it would drop, when that only says so, is not live either.
+/// Removes transcripts whose session is not stored. In a dry run, sessions that the sweep would
+/// remove count as not stored.
 fn sweep_transcripts(
     settings: &Settings,
     dir: &Path,
@@ -296,18 +317,18 @@ fn sweep_transcripts(
     before: i64,
     dry_run: bool,
 ) -> Result<()> {
-    let kept = all(settings)?.into_iter().filter(|s| s.last_used_at_epoch >= before);
-    let live: BTreeSet<String> = kept.map(|session| session.agent_session_id).collect();
-    let dead = transcripts::dead(dir, &live, idle)?;
+    let stored = all(settings)?.into_iter().filter(|s| s.last_used_at_epoch >= before);
+    let live: BTreeSet<String> = stored.map(|session| session.agent_session_id).collect();
+    let orphans = transcripts::orphans(dir, &live, idle)?;
     if !dry_run {
-        for path in &dead {
-            fs::remove_file(path).context(path.display())?;
+        for path in &orphans {
+            fs::remove_file(path).context(format!("cannot remove {}", path.display()))?;
         }
     }
-    let paths: Vec<String> = dead.iter().map(|path| path.display().to_string()).collect();
-    let done = if dry_run { "would be removed" } else { "removed" };
+    let paths: Vec<String> = orphans.iter().map(|path| path.display().to_string()).collect();
+    let done = if dry_run { "would remove" } else { "removed" };
     let n = count(paths.len() as u64, "transcript");
-    super::print(&format!("{}{n} {done}\n", lines(&paths)))
+    super::print(&format!("{}{done} {n}\n", lines(&paths)))
 }
 
 fn live(settings: &Settings, json: bool) -> Result<()> {
@@ -341,9 +362,9 @@ fn open(settings: &Settings) -> Result<Store> {
     Store::open_within(&settings.paths, LockWait::Within(STORE)).context("database")
 }
 
-/// The same settings, with a data dir.
+/// Creates the data dir. Returns the settings with its paths.
 fn writable(settings: &Settings) -> Result<Settings> {
     let mut settings = settings.clone();
-    settings.paths.create().context("data dir")?;
+    settings.paths.create().context("cannot create the data dir")?;
     Ok(settings)
 }

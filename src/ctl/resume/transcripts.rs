@@ -1,5 +1,5 @@
-//! Transcripts of agents' sessions that nobody can take up again: `<id>.jsonl` files, in a folder
-//! that somebody named, and in no other.
+//! Finds transcripts (`<id>.jsonl`) of sessions that are not stored, in a directory that the user
+//! names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,10 +10,9 @@ use uuid::Uuid;
 
 use crate::failure::{Context, Result};
 
-/// Files of the folder itself whose name is a session's id that is not live, and that nobody has
-/// written for so long. No links, no folders, nothing whose name is no id: whatever else lies
-/// there is not ours to judge.
-pub fn dead(dir: &Path, live: &BTreeSet<String>, idle: Duration) -> Result<Vec<PathBuf>> {
+/// Files directly in `dir` whose name is a UUID that is not in `live` and that were not modified for
+/// `idle`. Links, directories and files with other names are ignored.
+pub fn orphans(dir: &Path, live: &BTreeSet<String>, idle: Duration) -> Result<Vec<PathBuf>> {
     let now = SystemTime::now();
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).context(dir.display())? {
@@ -42,25 +41,25 @@ mod tests {
     use super::*;
 
     const LIVE: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
-    const DEAD: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
+    const ORPHAN: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 
     #[test]
-    fn only_dead_transcripts_of_that_folder_are_found() {
+    fn only_orphans_directly_in_the_directory_are_found() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        for name in [LIVE, DEAD] {
+        for name in [LIVE, ORPHAN] {
             fs::write(at(&format!("{name}.jsonl")), "").unwrap();
         }
         fs::write(at("notes.jsonl"), "").unwrap();
-        fs::write(at(&format!("{DEAD}.json")), "").unwrap();
+        fs::write(at(&format!("{ORPHAN}.json")), "").unwrap();
         fs::create_dir(at("11111111-3d1e-4c0a-9b7e-2a5d8c41f0e3.jsonl")).unwrap();
         fs::create_dir(at("sub")).unwrap();
-        fs::write(at(&format!("sub/{DEAD}.jsonl")), "").unwrap();
+        fs::write(at(&format!("sub/{ORPHAN}.jsonl")), "").unwrap();
         let link = at("22222222-3d1e-4c0a-9b7e-2a5d8c41f0e3.jsonl");
         std::os::unix::fs::symlink(at("notes.jsonl"), &link).unwrap();
         let live = BTreeSet::from([LIVE.to_owned()]);
-        let dead = |idle| dead(dir.path(), &live, idle).unwrap();
-        assert_eq!(dead(Duration::ZERO), [at(&format!("{DEAD}.jsonl"))]);
-        assert!(dead(Duration::from_secs(3600)).is_empty(), "it may be running");
+        let found = |idle| orphans(dir.path(), &live, idle).unwrap();
+        assert_eq!(found(Duration::ZERO), [at(&format!("{ORPHAN}.jsonl"))]);
+        assert!(found(Duration::from_secs(3600)).is_empty(), "it may be running");
     }
 }

@@ -1,8 +1,8 @@
-//! Memories as objects, with every field. `docs/json.md` explains the keys.
+//! Memories as JSON objects. `docs/json.md` documents the keys.
 
 use serde_json::{Value, json};
 
-use super::Whole;
+use super::SessionContent;
 use crate::store::observations::ObservationRow;
 use crate::store::sessions::StoredPrompt;
 use crate::store::summaries::SummaryRow;
@@ -20,7 +20,7 @@ pub fn observation(row: &ObservationRow) -> Value {
 }
 
 pub fn summary(row: &SummaryRow) -> Value {
-    let mut json = serde_json::to_value(&row.summary).expect("texts and lists");
+    let mut json = serde_json::to_value(&row.summary).expect("strings and lists serialize");
     json["id"] = json!(format!("s{}", row.id));
     json["uuid"] = json!(row.uuid);
     json["prompt_number"] = json!(row.prompt_number);
@@ -39,14 +39,14 @@ pub fn prompt(prompt: &StoredPrompt) -> Value {
     })
 }
 
-pub fn session(whole: &Whole) -> Value {
-    let s = whole.session;
+pub fn session(content: &SessionContent) -> Value {
+    let s = content.session;
     json!({
         "session": s.content_session_id, "client": s.client, "project": s.project, "cwd": s.cwd,
         "status": s.status, "end_reason": s.end_reason, "started_at_epoch": s.started_at_epoch,
         "last_event_epoch": s.last_event_epoch,
-        "prompts": whole.prompts.iter().map(prompt).collect::<Vec<_>>(),
-        "summaries": whole.summaries.iter().map(summary).collect::<Vec<_>>(),
-        "observations": whole.observations.iter().map(observation).collect::<Vec<_>>(),
+        "prompts": content.prompts.iter().map(prompt).collect::<Vec<_>>(),
+        "summaries": content.summaries.iter().map(summary).collect::<Vec<_>>(),
+        "observations": content.observations.iter().map(observation).collect::<Vec<_>>(),
     })
 }

@@ -1,4 +1,4 @@
-//! `memctl show`: one memory whole, or what a session left behind.
+//! `memctl show`: prints an observation, a summary, a prompt or a session.
 
 mod json;
 mod text;
@@ -16,9 +16,9 @@ use crate::store::summaries::{self, SummaryRow};
 
 const HELP: &str = "\
 Examples
-  memctl show s37         the summary of a turn
-  memctl show o412        an observation
-  memctl show 6f2b9c54    a session: its prompts, and what came of each
+  memctl show s37         Print a summary
+  memctl show o412        Print an observation
+  memctl show 6f2b9c54    Print a session with its prompts, summaries and observations
 
 Keys of --json
   o412     id, uuid, type, title, subtitle, narrative, facts, concepts, files_read, \
@@ -31,24 +31,23 @@ next_steps, notes, files_read, files_modified, backend, provisional, created_at_
 last_event_epoch, prompts, summaries, observations
 ";
 
-/// Print one memory whole, or what a session left behind
+/// Print an observation, summary, prompt or session
 ///
-/// Ids stand in what a new session is told (memctl context) and in the list that a session's own
-/// id gives.
+/// `memctl context` prints ids of memories, and so does `memctl show SESSION`.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// An observation (o412), a summary (s37), a prompt (p88), a uuid, or the beginning of a
-    /// session's id
-    #[arg(value_name = "WHAT")]
-    what: String,
-    /// Print an object with every field
+    /// Id of an observation (o412), summary (s37) or prompt (p88), a UUID, or a prefix of a session
+    /// id
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// A session with what it left behind, in the order in which it came.
-struct Whole<'a> {
+/// A session with its prompts and memories, oldest first.
+struct SessionContent<'a> {
     session: &'a Session,
     prompts: Vec<StoredPrompt>,
     summaries: Vec<SummaryRow>,
@@ -58,11 +57,11 @@ struct Whole<'a> {
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
         let hint = overview::hint(settings);
-        let hint = hint.as_deref().unwrap_or("the next session of your agent is recorded");
-        return Err(failed("nothing remembered yet").hint(hint));
+        let hint = hint.as_deref().unwrap_or("the next session will be recorded");
+        return Err(failed("nothing is stored yet").hint(hint));
     };
     let conn = reader.connection();
-    let name = args.what.as_str();
+    let name = args.id.as_str();
     let width = terminal::width();
     if let Some(row) = observations::by_name(conn, name).context("database")? {
         let newer = match &row.superseded_by {
@@ -81,25 +80,25 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         PrefixMatch::None => Err(unknown(name)),
         _ => {
             let session = lookup::session(conn, name)?;
-            let whole = whole(conn, &session)?;
-            print(args, || json::session(&whole), || text::session(&whole, width))
+            let content = load_content(conn, &session)?;
+            print(args, || json::session(&content), || text::session(&content, width))
         }
     }
 }
 
 fn unknown(name: &str) -> Failure {
-    failed(format!("there is no memory '{name}'"))
-        .hint("memctl context shows ids of this project, memctl status its latest sessions")
+    failed(format!("no memory or session matches '{name}'"))
+        .hint("`memctl context` prints ids of this project, `memctl status` its latest sessions")
 }
 
-fn whole<'a>(conn: &Connection, session: &'a Session) -> Result<Whole<'a>> {
+fn load_content<'a>(conn: &Connection, session: &'a Session) -> Result<SessionContent<'a>> {
     let all = i64::MAX as usize;
     let prompts = sessions::prompts(conn, session.id).context("database")?;
     let mut summaries = summaries::of_session(conn, session.id, all).context("database")?;
     let mut observations = observations::of_session(conn, session.id, all).context("database")?;
     summaries.sort_by_key(|s| s.prompt_number);
     observations.sort_by_key(|o| o.id);
-    Ok(Whole { session, prompts, summaries, observations })
+    Ok(SessionContent { session, prompts, summaries, observations })
 }
 
 fn print(args: &Args, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Result<()> {

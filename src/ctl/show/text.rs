@@ -1,7 +1,7 @@
-//! Memories as people read them: wrapped at the terminal's width, whole in a pipe. What is
-//! remembered is foreign text, so none of its escapes reaches the terminal.
+//! Memories as text, wrapped at the width of the terminal. Stored text is untrusted, so control
+//! characters are removed.
 
-use super::Whole;
+use super::SessionContent;
 use crate::ctl::format::{self, count};
 use crate::ctl::style::{self, HEAD, ID, paint};
 use crate::ctl::terminal::wrapped;
@@ -11,12 +11,12 @@ use crate::store::sessions::StoredPrompt;
 use crate::store::summaries::SummaryRow;
 use crate::text::{sanitize, truncate};
 
-/// Characters of one text in the list of a session on a terminal.
-const LISTED: usize = 400;
+/// Maximum length of a text in the list of a session on a terminal.
+const MAX_LISTED: usize = 400;
 
 type Width = Option<usize>;
 
-/// `replaced_by`: the id of the observation that took its place.
+/// `replaced_by` is the id of the observation that supersedes it.
 pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width) -> String {
     let o = &row.observation;
     let mut out =
@@ -29,7 +29,7 @@ pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width)
     let mut field = |name, text: &str| out.push_str(&self::field(name, text, width));
     field("Files modified", &o.files_modified.join("\n"));
     field("Files read", &o.files_read.join("\n"));
-    field("Rests on", o.origin.as_str());
+    field("Origin", o.origin.as_str());
     field("Replaced by", &replaced_by.map(|id| format!("o{id}")).unwrap_or_default());
     out
 }
@@ -57,12 +57,12 @@ pub fn prompt(prompt: &StoredPrompt, width: Width) -> String {
     let number = format!("prompt {}", prompt.number);
     let head =
         head(&format!("p{}", prompt.id), &[&number, &format::at(prompt.created_at_epoch)], width);
-    format!("{head}\n{}", wrapped("", 0, &said(prompt), width))
+    format!("{head}\n{}", wrapped("", 0, &prompt_text(prompt), width))
 }
 
-/// The prompts of a session, and under each what came of it.
-pub fn session(whole: &Whole, width: Width) -> String {
-    let s = whole.session;
+/// The prompts of a session, each with its summary and observations.
+pub fn session(content: &SessionContent, width: Width) -> String {
+    let s = content.session;
     let mut out = head(
         &s.content_session_id,
         &[&sanitize(s.project.as_deref().unwrap_or("no project")), &format::at(s.started_at_epoch)],
@@ -72,56 +72,61 @@ pub fn session(whole: &Whole, width: Width) -> String {
     let figures = format!(
         "{}{reason}: {}, {}, {}",
         s.status,
-        count(whole.prompts.len() as u64, "prompt"),
-        format::summaries(whole.summaries.len() as u64),
+        count(content.prompts.len() as u64, "prompt"),
+        format::summaries(content.summaries.len() as u64),
         count(
-            whole.observations.iter().filter(|o| o.superseded_by.is_none()).count() as u64,
+            content.observations.iter().filter(|o| o.superseded_by.is_none()).count() as u64,
             "observation"
         ),
     );
     let painted = paint(&s.status, style::of_state(&s.status));
     out.push_str(&wrapped("", 0, &figures, width).replacen(&s.status, &painted, 1));
-    for prompt in &whole.prompts {
-        let text = listed(&said(prompt), width);
+    for prompt in &content.prompts {
+        let text = clip_for_list(&prompt_text(prompt), width);
         out.push('\n');
         out.push_str(&item(0, &format!("p{}", prompt.id), &text, width));
-        out.push_str(&of_prompt(whole, |number| number == prompt.number, width));
+        out.push_str(&of_prompt(content, |number| number == prompt.number, width));
     }
-    let known = |number| whole.prompts.iter().any(|p| p.number == number);
-    let rest = of_prompt(whole, |number| !known(number), width);
+    let known = |number| content.prompts.iter().any(|p| p.number == number);
+    let rest = of_prompt(content, |number| !known(number), width);
     if !rest.is_empty() {
-        out.push_str(&format!("\nOf no prompt that is known\n{rest}"));
+        out.push_str(&format!("\nWithout a prompt\n{rest}"));
     }
     out
 }
 
-fn of_prompt(whole: &Whole, wanted: impl Fn(i64) -> bool, width: Width) -> String {
+fn of_prompt(content: &SessionContent, wanted: impl Fn(i64) -> bool, width: Width) -> String {
     let mut out = String::new();
-    for row in whole.summaries.iter().filter(|row| wanted(row.prompt_number)) {
+    for row in content.summaries.iter().filter(|row| wanted(row.prompt_number)) {
         let s = &row.summary;
-        let said = [&s.completed, &s.learned, &s.notes, &s.request];
-        let text = said.iter().find(|text| !text.trim().is_empty()).map_or("", |t| t.as_str());
-        // Of talk nothing is kept.
+        let texts = [&s.completed, &s.learned, &s.notes, &s.request];
+        let text = texts.iter().find(|text| !text.trim().is_empty()).map_or("", |t| t.as_str());
+        // The summary of a turn without work is empty.
         if !text.is_empty() {
-            out.push_str(&item(2, &format!("s{}", row.id), &listed(&clean(text), width), width));
+            out.push_str(&item(
+                2,
+                &format!("s{}", row.id),
+                &clip_for_list(&clean(text), width),
+                width,
+            ));
         }
         if !s.next_steps.trim().is_empty() {
-            let next = listed(&clean(&s.next_steps), width);
-            let said = next.to_lowercase().starts_with("next");
-            let next = if said { next } else { format!("Next: {next}") };
+            let next = clip_for_list(&clean(&s.next_steps), width);
+            let labeled = next.to_lowercase().starts_with("next");
+            let next = if labeled { next } else { format!("Next: {next}") };
             out.push_str(&item(2, "", &next, width));
         }
     }
-    let stands = |row: &&ObservationRow| row.superseded_by.is_none();
+    let current = |row: &&ObservationRow| row.superseded_by.is_none();
     let of_prompt = |row: &&ObservationRow| wanted(row.observation.prompt_number);
-    for row in whole.observations.iter().filter(stands).filter(of_prompt) {
+    for row in content.observations.iter().filter(current).filter(of_prompt) {
         let text = format!("{}: {}", row.observation.kind, clean(&row.observation.title));
         out.push_str(&item(2, &format!("o{}", row.id), &text, width));
     }
     out
 }
 
-/// A line that begins with an id; its text hangs behind it.
+/// An id and its text, wrapped beside it.
 fn item(blanks: usize, id: &str, text: &str, width: Width) -> String {
     let indent = blanks + id.len().max(4) + 1;
     let gap = " ".repeat(indent - blanks - id.len());
@@ -134,7 +139,7 @@ fn head(id: &str, about: &[&str], width: Width) -> String {
     wrapped("", 0, &format!("{id}{about}"), width).replacen(id, &paint(id, ID), 1)
 }
 
-/// A field and its text, left out when empty.
+/// A field name and its text. Empty if the text is.
 fn field(name: &str, text: &str, width: Width) -> String {
     if text.trim().is_empty() {
         return String::new();
@@ -142,7 +147,7 @@ fn field(name: &str, text: &str, width: Width) -> String {
     format!("\n{}\n{}", paint(name, HEAD), wrapped("  ", 2, &clean(text), width))
 }
 
-/// A field of items, each hanging on its dash.
+/// A field name and its items as a list.
 fn bulleted(name: &str, items: &[String], width: Width) -> String {
     if items.is_empty() {
         return String::new();
@@ -151,13 +156,13 @@ fn bulleted(name: &str, items: &[String], width: Width) -> String {
     format!("\n{}\n{items}", paint(name, HEAD))
 }
 
-fn said(prompt: &StoredPrompt) -> String {
+fn prompt_text(prompt: &StoredPrompt) -> String {
     clean(prompt.text.as_deref().unwrap_or(private::PRIVATE))
 }
 
-/// Short enough for a list, on a terminal.
-fn listed(text: &str, width: Width) -> String {
-    if width.is_some() { truncate(text.trim(), LISTED) } else { text.trim().to_owned() }
+/// Truncates a text for the list on a terminal.
+fn clip_for_list(text: &str, width: Width) -> String {
+    if width.is_some() { truncate(text.trim(), MAX_LISTED) } else { text.trim().to_owned() }
 }
 
 fn clean(text: &str) -> String {
