@@ -28,6 +28,8 @@ mod clients;
 mod memory;
 mod project;
 
+mod git;
+
 mod clock;
 mod config;
 mod failure;

@@ -10,14 +10,13 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use data_encoding::HEXLOWER;
 use memctl_proto::event::SeenFile;
 use memctl_proto::{Event, Kind};
 use nix::fcntl::OFlag;
-use sha1::{Digest, Sha1};
 
 use super::{CaptureContext, MAX_PATH, Payload, secrets, tags};
 use crate::clients::ToolUse;
+use crate::git::BlobHash;
 use crate::project;
 
 /// Larger files have no hash: about half a millisecond's work without instructions for it.
@@ -57,7 +56,7 @@ fn blob(path: &Path) -> Option<String> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY;
     let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).ok()?;
     let size = file.metadata().ok().filter(fits)?.len();
-    let mut hash = Sha1::new_with_prefix(format!("blob {size}\0"));
+    let mut hash = BlobHash::new(size);
     let mut private = tags::PrivateTagDetector::default();
     let mut buffer = [0; 16 << 10];
     let mut left = size;
@@ -71,7 +70,7 @@ fn blob(path: &Path) -> Option<String> {
         hash.update(&buffer[..n as usize]);
         private.scan(&buffer[..n as usize]);
     }
-    (left == 0 && !private.found).then(|| HEXLOWER.encode(&hash.finalize()))
+    (left == 0 && !private.found).then(|| hash.finish())
 }
 
 #[cfg(test)]

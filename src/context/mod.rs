@@ -15,7 +15,6 @@ mod render;
 mod similarity;
 pub mod start;
 mod steps;
-pub mod worktree;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

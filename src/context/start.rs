@@ -6,7 +6,8 @@ use std::path::Path;
 use memctl_proto::event::Project;
 use rusqlite::Connection;
 
-use super::{Ask, Context, observations, tell as tell_block, worktree};
+use super::{Ask, Context, observations, tell as tell_block};
+use crate::git::Repository;
 use crate::store::{self, projects, sessions};
 
 /// What the conversation holds of memory already.
@@ -52,7 +53,7 @@ pub fn tell(
     tokens: usize,
 ) -> store::Result<Context> {
     let project_id = projects::find(conn, project)?;
-    let root = Path::new(&project.root);
+    let repository = Repository::find(Path::new(&project.root));
     let (newer_than, not_sessions) = match told {
         Told::Nothing => (None, Vec::new()),
         Told::UpTo { epoch, own } => (Some(*epoch), own.clone()),
@@ -66,8 +67,8 @@ pub fn tell(
         newer_than,
         not_sessions,
         tokens,
-        branch: worktree::branch(root),
-        changed_files: worktree::changed_files(root, &known_files),
+        branch: repository.as_ref().and_then(Repository::branch),
+        changed_files: repository.map_or_else(Vec::new, |r| r.changed_files(&known_files)),
     };
     Ok(tell_block(conn, &ask)?)
 }

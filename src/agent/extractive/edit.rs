@@ -6,7 +6,7 @@ use super::payload::Payload;
 use super::prose::fit;
 use crate::clients::ToolUse;
 use crate::clients::patch::{self, Header};
-use crate::project::Place;
+use crate::project::PathBase;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
@@ -37,7 +37,7 @@ pub fn read(
     used: &ToolUse,
     input: &Payload,
     response: &Payload,
-    place: &Place,
+    place: &PathBase,
 ) -> Vec<Edit> {
     if let Some(patch) = &used.patch {
         return patched(patch, place);
@@ -137,7 +137,7 @@ fn edit(path: String, made: Made, lines: &[String]) -> Edit {
 }
 
 /// A patch of several files in the form `*** Update File: path`.
-fn patched(text: &str, place: &Place) -> Vec<Edit> {
+fn patched(text: &str, place: &PathBase) -> Vec<Edit> {
     let mut out: Vec<(String, Made, Vec<String>)> = Vec::new();
     for line in text.lines() {
         match patch::header(line) {
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn read_one(tool: &str, input: &str, response: &str) -> Vec<Edit> {
-        let place = Place { root: Some(std::path::Path::new("/p")), cwd: None };
+        let place = PathBase { root: Some(std::path::Path::new("/p")), cwd: None };
         let used = ToolUse::new("claude-code", tool, Some(input));
         let (input, response) = (Payload::read(Some(input)), Payload::read(Some(response)));
         read(tool, &used, &input, &response, &place)

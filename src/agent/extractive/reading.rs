@@ -10,7 +10,7 @@ use super::run::{self, Run};
 use super::tools;
 use crate::clients::{ToolKind, ToolUse};
 use crate::memory::{Batch, Cause, Message, Origin};
-use crate::project::Place;
+use crate::project::PathBase;
 
 /// A message with what it means.
 pub struct Event<'a> {
@@ -95,7 +95,7 @@ fn what(message: &Message, client: &str, root: Option<&Path>) -> What {
     if failed && refused(&response) {
         return What::Nothing;
     }
-    let place = Place { root, cwd: message.cwd.as_deref().map(Path::new) };
+    let place = PathBase { root, cwd: message.cwd.as_deref().map(Path::new) };
     let used = ToolUse::new(client, name, message.tool_input.as_deref());
     match &used.kind {
         // The client refuses an edit or a read for its own reasons, and the agent tries again.
@@ -132,7 +132,7 @@ fn command(
     input: &Payload,
     response: &Payload,
     failed: bool,
-    place: &Place,
+    place: &PathBase,
 ) -> What {
     let Some(command) = used.command() else { return What::Nothing };
     let mut run = run::read(command, input, response, failed);

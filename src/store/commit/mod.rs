@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::error::Result;
 use super::{new_uuid, queue, tombstones};
 use crate::memory::{Batch, Distilled, Message, Observation};
-use crate::project::Place;
+use crate::project::PathBase;
 pub(super) use summary::{SummaryKind, write_summary};
 
 /// What a result came to.
@@ -217,7 +217,7 @@ fn replace(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> R
 fn blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &'a str> {
     let mut blobs = BTreeMap::new();
     for message in sources {
-        let place = Place { root, cwd: message.cwd.as_deref().map(Path::new) };
+        let place = PathBase { root, cwd: message.cwd.as_deref().map(Path::new) };
         for file in &message.files {
             blobs.insert(place.relative(&file.path), file.blob.as_str());
         }

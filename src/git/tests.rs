@@ -2,9 +2,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::index::{MAX_CHANGED, MAX_COMPARED};
 use super::*;
 
-/// A work tree with one file per path, all written at the same past instant, and no index yet.
+/// A work tree with one file per path, all of the same time, without an index.
 fn tree(paths: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join(".git")).unwrap();
@@ -23,7 +24,7 @@ fn touch(path: &Path, nanos: u64) {
     file.set_modified(UNIX_EPOCH + Duration::from_nanos(nanos)).unwrap();
 }
 
-/// One entry as `git add` would write it for the files of `tree`; `more` are its extended flags.
+/// An entry as `git add` writes it for a file of `tree`. `more`: its extended flags.
 struct Added<'a> {
     path: &'a str,
     mode: u32,
@@ -72,11 +73,15 @@ fn write_index(dir: &Path, bytes: &[u8]) {
 #[track_caller]
 fn check(dir: &Path, known: &[&str], expected: &[&str]) {
     let known: Vec<String> = known.iter().map(|p| p.to_string()).collect();
-    assert_eq!(changed_files(dir, &known), expected);
+    assert_eq!(Repository::find(dir).unwrap().changed_files(&known), expected);
+}
+
+fn branch(dir: &Path) -> Option<String> {
+    Repository::find(dir)?.branch()
 }
 
 #[test]
-fn branches() {
+fn the_branch_comes_from_head() {
     let dir = tree(&["src/a.rs"]);
     let check = |head: &str, expected: Option<&str>| {
         fs::write(dir.path().join(".git/HEAD"), head).unwrap();
@@ -90,7 +95,7 @@ fn branches() {
     check("", None);
     fs::remove_file(dir.path().join(".git/HEAD")).unwrap();
     assert_eq!(branch(dir.path()), None);
-    // A pipe in its place must not be waited for.
+    // Reading a pipe would block.
     nix::unistd::mkfifo(&dir.path().join(".git/HEAD"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(branch(dir.path()), None);
 }
@@ -111,7 +116,7 @@ fn a_linked_work_tree_has_its_own_branch_and_index() {
 }
 
 #[test]
-fn every_version_of_the_index() {
+fn changed_files_in_every_version_of_the_index() {
     let paths = ["a.rs", "src/a.rs", "src/ab.rs", "src/b/c.rs", "z"];
     for version in 2..=4 {
         let dir = tree(&paths);
@@ -125,7 +130,7 @@ fn every_version_of_the_index() {
 }
 
 #[test]
-fn new_files_count_where_memory_knows_them() {
+fn known_files_outside_the_index_are_new() {
     let dir = tree(&["a.rs", "new.rs", "unknown.rs"]);
     write_index(dir.path(), &index(2, 20, &[added("a.rs")]));
     let absolute = dir.path().join("new.rs");
@@ -134,7 +139,7 @@ fn new_files_count_where_memory_knows_them() {
 }
 
 #[test]
-fn what_does_not_count_as_changed() {
+fn submodules_directories_and_skipped_files_do_not_count() {
     let dir = tree(&["a.rs"]);
     fs::create_dir(dir.path().join("module")).unwrap();
     let module = Added { mode: 0o160000, ..added("module") };
@@ -146,7 +151,7 @@ fn what_does_not_count_as_changed() {
 }
 
 #[test]
-fn conflicts_and_links() {
+fn conflicts_and_missing_links_count() {
     let dir = tree(&["a.rs"]);
     symlink("/nowhere", dir.path().join("link")).unwrap();
     let ours = Added { flags: 0x2000, ..added("a.rs") };
@@ -157,19 +162,19 @@ fn conflicts_and_links() {
 }
 
 #[test]
-fn a_copied_tree_says_nothing() {
+fn a_copied_tree_has_no_changed_files() {
     let paths: Vec<String> = (0..=MAX_CHANGED).map(|n| format!("f{n:04}")).collect();
     let dir = tree(&[]);
     let entries: Vec<Added> = paths.iter().map(|p| added(p)).collect();
     write_index(dir.path(), &index(2, 20, &entries));
     check(dir.path(), &[], &[]);
     write_index(dir.path(), &index(2, 20, &entries[1..]));
-    assert_eq!(changed_files(dir.path(), &[]).len(), MAX_CHANGED);
+    assert_eq!(Repository::find(dir.path()).unwrap().changed_files(&[]).len(), MAX_CHANGED);
 }
 
 #[test]
-fn of_a_large_tree_only_known_files_are_looked_at() {
-    let paths: Vec<String> = (0..=MAX_STATS).map(|n| format!("f{n:04}")).collect();
+fn of_a_large_tree_only_known_files_are_compared() {
+    let paths: Vec<String> = (0..=MAX_COMPARED).map(|n| format!("f{n:04}")).collect();
     let dir = tree(&["f0000"]);
     let entries: Vec<Added> = paths.iter().map(|p| added(p)).collect();
     write_index(dir.path(), &index(4, 20, &entries));
@@ -177,7 +182,7 @@ fn of_a_large_tree_only_known_files_are_looked_at() {
 }
 
 #[test]
-fn other_files_in_place_of_an_index() {
+fn a_damaged_or_split_index_is_ignored() {
     let dir = tree(&["a.rs"]);
     let whole = index(2, 20, &[added("gone.rs"), added("lost.rs")]);
     let mut split = whole[..whole.len() - 20].to_vec();
@@ -187,15 +192,32 @@ fn other_files_in_place_of_an_index() {
         write_index(dir.path(), bytes);
         check(dir.path(), &[], &[]);
     }
-    // Cut anywhere among its entries it is no index; one that claims too many neither.
+    // Truncated among its entries, or with a count of entries that is too high.
     for cut in 0..whole.len() - 20 {
         write_index(dir.path(), &whole[..cut]);
         check(dir.path(), &[], &[]);
     }
-    let mut boastful = whole.clone();
-    boastful[8..12].copy_from_slice(&u32::MAX.to_be_bytes());
-    write_index(dir.path(), &boastful);
+    let mut overcounted = whole.clone();
+    overcounted[8..12].copy_from_slice(&u32::MAX.to_be_bytes());
+    write_index(dir.path(), &overcounted);
     check(dir.path(), &[], &[]);
     write_index(dir.path(), &whole);
     check(dir.path(), &[], &["gone.rs", "lost.rs"]);
+}
+
+#[test]
+fn a_git_directory_without_head_is_skipped() {
+    let dir = tree(&["inner/a.rs"]);
+    fs::create_dir(dir.path().join("inner/.git")).unwrap();
+    let found = Repository::find(&dir.path().join("inner")).unwrap();
+    assert_eq!(found.root, dir.path());
+}
+
+#[test]
+fn the_path_of_an_origin_is_not_searched_upward() {
+    let dir = tree(&["src/a.rs"]);
+    let git_dir = dir.path().join(".git");
+    assert_eq!(common_dir_at(dir.path()).as_ref(), Some(&git_dir));
+    assert_eq!(common_dir_at(&git_dir).as_ref(), Some(&git_dir));
+    assert_eq!(common_dir_at(&dir.path().join("src")), None);
 }

@@ -1,37 +1,38 @@
-//! How memory names a file: from the project's root where it lies below it, else as it is.
+//! How memory names a file: from the project's root, or by its full path outside of it.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Where a path is to be read from.
-pub struct Place<'a> {
+/// What the paths of an event are relative to.
+pub struct PathBase<'a> {
+    /// The project's root.
     pub root: Option<&'a Path>,
-    /// What a relative path is relative to; else the root.
+    /// The working directory; without it, relative paths start from the root.
     pub cwd: Option<&'a Path>,
 }
 
-impl Place<'_> {
-    /// From the project's root where it lies below it, else as it is.
+impl PathBase<'_> {
+    /// The path from the project's root; of a file outside of it, the full path.
     pub fn relative(&self, path: &str) -> String {
         let given = Path::new(path);
         let whole = match self.cwd.or(self.root) {
-            Some(base) if given.is_relative() => base.join(given),
+            Some(dir) if given.is_relative() => dir.join(given),
             _ => given.to_owned(),
         };
-        let whole = tidy(&whole);
+        let whole = normalize(&whole);
         let below = self.root.and_then(|root| whole.strip_prefix(root).ok());
         match below {
             Some(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
             Some(rest) => rest.to_string_lossy().into_owned(),
             None if self.root.is_none() && given.is_relative() => {
-                tidy(given).to_string_lossy().into_owned()
+                normalize(given).to_string_lossy().into_owned()
             }
             None => whole.to_string_lossy().into_owned(),
         }
     }
 }
 
-/// Without `.` and `..`, by name alone.
-fn tidy(path: &Path) -> PathBuf {
+/// Removes `.` and `..` without asking the file system.
+fn normalize(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {
@@ -50,8 +51,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_told_from_the_root() {
-        let place = Place { root: Some(Path::new("/p")), cwd: Some(Path::new("/p/sub")) };
+    fn paths_start_from_the_root() {
+        let base = PathBase { root: Some(Path::new("/p")), cwd: Some(Path::new("/p/sub")) };
         for (path, expected) in [
             ("/p/src/a.rs", "src/a.rs"),
             ("b.rs", "sub/b.rs"),
@@ -60,8 +61,8 @@ mod tests {
             ("/p", "."),
             ("../../q/e.rs", "/q/e.rs"),
         ] {
-            assert_eq!(place.relative(path), expected, "{path}");
+            assert_eq!(base.relative(path), expected, "{path}");
         }
-        assert_eq!(Place { root: None, cwd: None }.relative("./x.rs"), "x.rs");
+        assert_eq!(PathBase { root: None, cwd: None }.relative("./x.rs"), "x.rs");
     }
 }

@@ -1,0 +1,129 @@
+//! Reads a git repository from its files: where it is, its branch, its origin, its changed files,
+//! and the hash of a file's content.
+//!
+//! Starting git takes longer than a hook may run, so no function here does. All of them return
+//! nothing if a file is missing or has another format. Only regular files are read, and only up to a
+//! limit, because a pipe in the place of a file would block the hook.
+
+mod blob;
+mod config;
+mod index;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+pub use blob::BlobHash;
+
+/// Longer files are cut, which keeps the beginning of a config with very many branches.
+const MAX_FILE: u64 = 256 << 10;
+const MAX_INDEX: u64 = 8 << 20;
+/// A longer URL is ignored.
+const MAX_URL: usize = 1024;
+
+/// A repository as one of its work trees sees it.
+pub struct Repository {
+    /// The root of the work tree.
+    pub root: PathBuf,
+    /// `.git`, or the directory that a file of this name points to.
+    git_dir: PathBuf,
+}
+
+impl Repository {
+    /// The repository whose work tree contains `dir`: the nearest `.git` upward that has a HEAD.
+    /// Git skips an empty `.git` too.
+    ///
+    /// Links in `dir` are not resolved.
+    pub fn find(dir: &Path) -> Option<Repository> {
+        dir.ancestors().find_map(Repository::at)
+    }
+
+    fn at(root: &Path) -> Option<Repository> {
+        let dot_git = root.join(".git");
+        let git_dir = if fs::metadata(&dot_git).ok()?.is_dir() {
+            dot_git
+        } else {
+            let text = read(&dot_git, MAX_FILE)?;
+            root.join(path_of(text.strip_prefix(b"gitdir:")?.trim_ascii()))
+        };
+        fs::symlink_metadata(git_dir.join("HEAD")).ok()?;
+        Some(Repository { root: root.to_owned(), git_dir })
+    }
+
+    /// The directory that all work trees of the repository share. It may contain `..`.
+    pub fn common_dir(&self) -> PathBuf {
+        match read(&self.git_dir.join("commondir"), MAX_FILE) {
+            Some(text) => self.git_dir.join(path_of(text.trim_ascii())),
+            None => self.git_dir.clone(),
+        }
+    }
+
+    /// The branch that is checked out. `None` if HEAD is detached, or if its branch is stored in a
+    /// format other than files (`reftable` writes `.invalid` to HEAD).
+    pub fn branch(&self) -> Option<String> {
+        let head = String::from_utf8(read(&self.git_dir.join("HEAD"), MAX_FILE)?).ok()?;
+        let name = head.trim().strip_prefix("ref: refs/heads/")?;
+        (name != ".invalid").then(|| name.to_owned())
+    }
+
+    /// The URL of the remote `origin` as it is configured. Included files are not read.
+    pub fn origin_url(&self) -> Option<String> {
+        let url = config::first_value(&self.config()?, "remote", Some("origin"), "url")?;
+        (!url.is_empty() && url.len() <= MAX_URL).then_some(url)
+    }
+
+    /// The changed files of the work tree, as sorted paths from its root.
+    ///
+    /// A file counts as changed if its size or time differs from the index, or if it is gone. Git
+    /// compares these first too, but then the content; so a file that was only touched is listed, and
+    /// a file whose change is staged is not. Of `known`, which are paths from the root, a file that
+    /// is not in the index counts as new; of a large tree, only `known` files are compared.
+    pub fn changed_files(&self, known: &[String]) -> Vec<String> {
+        let path = self.git_dir.join("index");
+        let fits = fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_INDEX);
+        let index = fits.then(|| read(&path, MAX_INDEX)).flatten();
+        index
+            .and_then(|index| index::changed_files(&index, self.hash_len(), &self.root, known))
+            .unwrap_or_default()
+    }
+
+    /// Bytes of an object's hash.
+    fn hash_len(&self) -> usize {
+        let config = self.config().unwrap_or_default();
+        match config::first_value(&config, "extensions", None, "objectformat").as_deref() {
+            Some("sha256") => 32,
+            _ => 20,
+        }
+    }
+
+    fn config(&self) -> Option<String> {
+        let config = read(&self.common_dir().join("config"), MAX_FILE)?;
+        Some(String::from_utf8_lossy(&config).into_owned())
+    }
+}
+
+/// The common directory of the repository at `path`, which is the root of a work tree, a `.git`
+/// directory or a bare repository: what git accepts as the path of a clone's origin.
+pub fn common_dir_at(path: &Path) -> Option<PathBuf> {
+    let bare = || fs::metadata(path.join("HEAD")).is_ok().then(|| path.to_owned());
+    Repository::at(path).map(|repository| repository.common_dir()).or_else(bare)
+}
+
+/// At most `max` bytes of a regular file.
+fn read(file: &Path, max: u64) -> Option<Vec<u8>> {
+    if !fs::metadata(file).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(file).ok()?.take(max).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn path_of(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests;
