@@ -1,10 +1,9 @@
-//! How much fits: an estimate of a text's tokens, and the client's limit in UTF-16 units.
+//! How much text fits: the estimated tokens, and the client's limit in UTF-16 units.
 
-/// What a block may hold, whatever the settings say: the client cuts a hook's context at 10,000
-/// UTF-16 units.
+/// The client cuts a hook's context at 10,000 UTF-16 units, so no setting allows a longer block.
 pub const MAX_UNITS: usize = 9_500;
 
-/// Room that is left, in quarters of a token and in UTF-16 units.
+/// The room that is left. A token has four quarters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     quarters: usize,
@@ -16,7 +15,7 @@ impl Budget {
         Budget { quarters: tokens.saturating_mul(4), units: MAX_UNITS }
     }
 
-    /// Takes the room that `text` needs, or nothing where there is too little.
+    /// Takes the room that `text` needs. Returns false and takes none if there is too little.
     #[must_use]
     pub fn take(&mut self, text: &str) -> bool {
         let cost = Budget { quarters: quarters(text), units: text.encode_utf16().count() };
@@ -28,20 +27,20 @@ impl Budget {
         fits
     }
 
-    /// A part of what is left.
+    /// A budget of `percent` of the room that is left.
     pub fn share(&self, percent: usize) -> Budget {
         let part = |whole: usize| (whole as u128 * percent as u128 / 100) as usize;
         Budget { quarters: part(self.quarters), units: part(self.units) }
     }
 }
 
-/// The text's estimated length in tokens.
+/// The estimated number of tokens.
 pub fn tokens(text: &str) -> usize {
     quarters(text).div_ceil(4)
 }
 
-/// The text's estimated length in quarters of a token: four ASCII bytes make one, and two bytes of
-/// anything else, for scripts that a tokenizer knows less well cost about a token per letter.
+/// The estimated number of quarters of a token. Four ASCII bytes are a token, and two bytes of any
+/// other script: tokenizers know those less well and use about a token per letter.
 fn quarters(text: &str) -> usize {
     text.bytes().map(|b| if b.is_ascii() { 1 } else { 2 }).sum()
 }
@@ -51,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ascii_counts_a_quarter_and_the_rest_more() {
+    fn an_ascii_byte_is_a_quarter_of_a_token_and_others_are_half() {
         let check = |text, expected| assert_eq!(quarters(text), expected, "{text}");
         check("", 0);
         check("four", 4);
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_fits_and_nothing_else() {
+    fn take_refuses_what_does_not_fit() {
         let mut budget = Budget::of_tokens(2);
         assert!(budget.take("12345"));
         assert!(!budget.take("1234"));
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn units_bind_where_tokens_do_not() {
+    fn utf16_units_are_limited_whatever_the_tokens() {
         let mut budget = Budget::of_tokens(usize::MAX);
         assert!(!budget.take(&"x".repeat(MAX_UNITS + 1)));
         assert!(!budget.take(&"🦀".repeat(MAX_UNITS / 2 + 1)));
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn shares() {
+    fn a_share_is_a_part_of_the_room() {
         let mut part = Budget::of_tokens(100).share(25);
         assert!(!part.take(&"x".repeat(101)));
         assert!(part.take(&"x".repeat(100)));

@@ -39,7 +39,7 @@ pub fn truncate(line: &str, max: usize) -> String {
     }
 }
 
-/// A path as people name it: from the project's root; outside of it the last two parts.
+/// A path for the reader: as it is if it is relative and short, or else its last two parts.
 pub fn path(text: &str) -> String {
     let text = line(text.strip_prefix("./").unwrap_or(text));
     let parts: Vec<&str> = text.split('/').filter(|p| !p.is_empty()).collect();
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines() {
+    fn a_line_is_inert() {
         let check = |text, expected: &str| assert_eq!(line(text), expected, "{text:?}");
         check("plain words", "plain words");
         check("  two\n lines\tand a tab ", "two lines and a tab");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn paragraphs() {
+    fn lines_and_list_items_become_one_line() {
         let check = |text, expected: &str| assert_eq!(paragraph(text), expected, "{text:?}");
         check("One.\nTwo", "One. Two");
         check("- first\n- second\n\n", "first; second");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn paths() {
+    fn long_and_absolute_paths_are_shortened() {
         let check = |text, expected: &str| assert_eq!(path(text), expected);
         check("src/main.rs", "src/main.rs");
         check("./src/main.rs", "src/main.rs");

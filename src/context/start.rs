@@ -1,35 +1,35 @@
-//! What a session that starts is told: the one way to the block for the hook and for
-//! `memctl context`, which print the same.
+//! The block for a session that starts. The SessionStart hook and `memctl context` both call
+//! [`block`], so that they print the same.
 
 use std::path::Path;
 
 use memctl_proto::event::Project;
 use rusqlite::Connection;
 
-use super::{Ask, Context, observations, tell as tell_block};
+use super::{Block, Query, build};
 use crate::git::Repository;
-use crate::store::{self, projects, sessions};
+use crate::store::{self, observations, projects, sessions};
 
-/// What the conversation holds of memory already.
+/// Which rows the conversation contains already.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Told {
-    /// A new conversation, or one that lost its context: all of it is told.
+pub enum AlreadyShown {
+    /// None: the conversation is new, or it lost its context.
     #[default]
     Nothing,
-    /// It goes on: only rows that are newer, and none that it made itself.
-    UpTo { epoch: i64, own: Vec<i64> },
+    /// The conversation continues: it contains the rows that changed up to `epoch`, and those of its
+    /// own sessions.
+    UpTo { epoch: i64, own_sessions: Vec<i64> },
 }
 
-/// The conversation that a session goes on with.
-///
-/// `reason` is the client's word for how it starts. An unknown conversation is told everything.
-pub fn told(
+/// Which rows a session's conversation contains already. `reason` is the client's word for why the
+/// session starts. An unknown conversation contains none.
+pub fn already_shown(
     conn: &Connection,
     client: &str,
     session: &str,
     reason: &str,
     parent: Option<i64>,
-) -> store::Result<Told> {
+) -> store::Result<AlreadyShown> {
     let known = match reason {
         "resume" => sessions::find(conn, client, session)?,
         "fork" => match parent {
@@ -38,37 +38,37 @@ pub fn told(
         },
         _ => None,
     };
-    Ok(known.map_or(Told::Nothing, |known| Told::UpTo {
-        // Shown at its start, which nobody delivers, or later, which is.
+    Ok(known.map_or(AlreadyShown::Nothing, |known| AlreadyShown::UpTo {
+        // The first block is not recorded; it was shown when the session started. Later ones are.
         epoch: known.context_epoch.unwrap_or(known.started_at_epoch),
-        own: std::iter::once(known.id).chain(known.parent_session_id).collect(),
+        own_sessions: std::iter::once(known.id).chain(known.parent_session_id).collect(),
     }))
 }
 
 /// The block for a session of `project`.
-pub fn tell(
+pub fn block(
     conn: &Connection,
     project: &Project,
-    told: &Told,
-    tokens: usize,
-) -> store::Result<Context> {
+    shown: &AlreadyShown,
+    max_tokens: usize,
+) -> store::Result<Block> {
     let project_id = projects::find(conn, project)?;
-    let repository = Repository::find(Path::new(&project.root));
-    let (newer_than, not_sessions) = match told {
-        Told::Nothing => (None, Vec::new()),
-        Told::UpTo { epoch, own } => (Some(*epoch), own.clone()),
+    let (newer_than, not_sessions) = match shown {
+        AlreadyShown::Nothing => (None, Vec::new()),
+        AlreadyShown::UpTo { epoch, own_sessions } => (Some(*epoch), own_sessions.clone()),
     };
     let known_files = match project_id {
         Some(id) => observations::recent_paths(conn, id)?,
         None => Vec::new(),
     };
-    let ask = Ask {
+    let repository = Repository::find(Path::new(&project.root));
+    let query = Query {
         project_id,
         newer_than,
         not_sessions,
-        tokens,
+        max_tokens,
         branch: repository.as_ref().and_then(Repository::branch),
         changed_files: repository.map_or_else(Vec::new, |r| r.changed_files(&known_files)),
     };
-    Ok(tell_block(conn, &ask)?)
+    Ok(build(conn, &query)?)
 }

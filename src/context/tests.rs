@@ -12,7 +12,7 @@ fn open() -> Connection {
     conn
 }
 
-/// An observation of the given project and session, made and changed at `epoch`.
+/// Inserts an observation that was created and last changed at `epoch`.
 fn observe(conn: &Connection, id: i64, project: i64, session: i64, title: &str, epoch: i64) {
     conn.execute(
         "INSERT INTO observations (id, uuid, session_id, project_id, origin, type, title, backend,
@@ -33,32 +33,32 @@ fn summarize(conn: &Connection, id: i64, session: i64, request: &str, epoch: i64
     .unwrap();
 }
 
-fn ask() -> Ask {
-    Ask { project_id: Some(1), tokens: 2000, ..Default::default() }
+fn query() -> Query {
+    Query { project_id: Some(1), max_tokens: 2000, ..Default::default() }
 }
 
 #[track_caller]
-fn check(conn: &Connection, ask: &Ask, told: &[&str], untold: &[&str]) {
-    let text = tell(conn, ask).unwrap().text;
-    for part in told {
+fn check(conn: &Connection, query: &Query, present: &[&str], absent: &[&str]) {
+    let text = build(conn, query).unwrap().text;
+    for part in present {
         assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
-    for part in untold {
-        assert!(!text.contains(part), "{part:?} is told:\n{text}");
+    for part in absent {
+        assert!(!text.contains(part), "{part:?} is in the block:\n{text}");
     }
 }
 
 #[test]
-fn nothing_stored_is_nothing_told() {
+fn without_rows_the_block_is_empty() {
     let conn = open();
-    assert_eq!(tell(&conn, &ask()).unwrap(), Context::default());
+    assert_eq!(build(&conn, &query()).unwrap(), Block::default());
     observe(&conn, 1, 2, 1, "of another project", 10);
-    assert_eq!(tell(&conn, &ask()).unwrap(), Context::default());
-    assert_eq!(tell(&conn, &Ask { project_id: None, ..ask() }).unwrap(), Context::default());
+    assert_eq!(build(&conn, &query()).unwrap(), Block::default());
+    assert_eq!(build(&conn, &Query { project_id: None, ..query() }).unwrap(), Block::default());
 }
 
 #[test]
-fn the_project_and_what_follows_the_user() {
+fn rows_of_the_project_and_of_scope_user_are_selected() {
     let conn = open();
     summarize(&conn, 1, 1, "build a parser", 10);
     summarize(&conn, 2, 2, "private matter", 20);
@@ -66,7 +66,7 @@ fn the_project_and_what_follows_the_user() {
     observe(&conn, 2, 2, 1, "of another project", 20);
     observe(&conn, 3, 2, 1, "prefers tabs", 30);
     observe(&conn, 4, 1, 1, "from some page", 40);
-    observe(&conn, 5, 1, 1, "taken back", 50);
+    observe(&conn, 5, 1, 1, "superseded one", 50);
     conn.execute_batch(
         "UPDATE session_summaries SET hidden = 1 WHERE id = 2;
          UPDATE observations SET scope = 'user' WHERE id = 3;
@@ -74,36 +74,36 @@ fn the_project_and_what_follows_the_user() {
          UPDATE observations SET superseded_by = 'o1', pinned = 1 WHERE id = 5;",
     )
     .unwrap();
-    let hidden = ["private matter", "of another project", "from some page", "taken back"];
-    check(&conn, &ask(), &["build a parser", "parser built", "prefers tabs"], &hidden);
-    assert_eq!(tell(&conn, &ask()).unwrap().newest_epoch, Some(30));
-    let nowhere = Ask { project_id: None, ..ask() };
+    let hidden = ["private matter", "of another project", "from some page", "superseded one"];
+    check(&conn, &query(), &["build a parser", "parser built", "prefers tabs"], &hidden);
+    assert_eq!(build(&conn, &query()).unwrap().newest_epoch, Some(30));
+    let nowhere = Query { project_id: None, ..query() };
     check(&conn, &nowhere, &["prefers tabs"], &["parser", "of another project"]);
 }
 
 #[test]
-fn a_conversation_that_goes_on_is_told_what_it_has_not_seen() {
+fn a_continued_conversation_gets_only_rows_it_has_not_seen() {
     let conn = open();
     summarize(&conn, 1, 1, "seen before", 10);
-    summarize(&conn, 2, 2, "made by another session", 30);
-    summarize(&conn, 3, 3, "made by itself", 40);
+    summarize(&conn, 2, 2, "of another session", 30);
+    summarize(&conn, 3, 3, "of its own", 40);
     observe(&conn, 1, 1, 2, "old title", 20);
     observe(&conn, 2, 1, 2, "new title", 35);
-    let resumed = Ask { newer_than: Some(20), not_sessions: vec![3], ..ask() };
-    let old = ["seen before", "made by itself", "old title"];
-    check(&conn, &resumed, &["made by another session", "new title"], &old);
-    assert_eq!(tell(&conn, &resumed).unwrap().newest_epoch, Some(35));
+    let resumed = Query { newer_than: Some(20), not_sessions: vec![3], ..query() };
+    let old = ["seen before", "of its own", "old title"];
+    check(&conn, &resumed, &["of another session", "new title"], &old);
+    assert_eq!(build(&conn, &resumed).unwrap().newest_epoch, Some(35));
 
-    let told = Ask { newer_than: Some(35), not_sessions: vec![3], ..ask() };
-    assert_eq!(tell(&conn, &told).unwrap(), Context::default());
+    let up_to_date = Query { newer_than: Some(35), not_sessions: vec![3], ..query() };
+    assert_eq!(build(&conn, &up_to_date).unwrap(), Block::default());
 
-    // A provisional summary that the configured backend has written anew is news.
+    // The configured backend has replaced a provisional summary.
     conn.execute("UPDATE session_summaries SET changed_at_epoch = 50 WHERE id = 1", []).unwrap();
-    check(&conn, &told, &["seen before"], &["new title"]);
+    check(&conn, &up_to_date, &["seen before"], &["new title"]);
 }
 
 #[test]
-fn old_rows_come_back_with_their_file() {
+fn an_old_row_is_selected_if_its_file_changed_or_it_is_pinned() {
     let conn = open();
     let fill = conn.unchecked_transaction().unwrap();
     observe(&conn, 1, 1, 1, "the lexer knows nested comments", 10);
@@ -116,27 +116,27 @@ fn old_rows_come_back_with_their_file() {
         observe(&conn, id, 1, 1, &format!("number{id}"), 10);
     }
     fill.commit().unwrap();
-    check(&conn, &ask(), &["number202"], &["the lexer knows"]);
-    let edited = Ask { changed_files: vec!["src/lexer.rs".into()], ..ask() };
+    check(&conn, &query(), &["number202"], &["the lexer knows"]);
+    let edited = Query { changed_files: vec!["src/lexer.rs".into()], ..query() };
     check(&conn, &edited, &["the lexer knows", "number202"], &[]);
     conn.execute("UPDATE observations SET pinned = 1 WHERE id = 1", []).unwrap();
-    check(&conn, &ask(), &["the lexer knows"], &[]);
+    check(&conn, &query(), &["the lexer knows"], &[]);
 }
 
 #[test]
-fn the_same_memory_gives_the_same_bytes() {
+fn the_same_rows_give_the_same_bytes() {
     let conn = open();
     for id in 1..=60 {
         observe(&conn, id, 1, 1, &format!("title number{id}"), id * 40_000_000);
         summarize(&conn, id, 1 + id % 3, &format!("request number{id}"), id * 40_000_000);
     }
-    let ask = |changed: &[&str]| Ask {
+    let with_changed = |changed: &[&str]| Query {
         branch: Some("feature/number7".into()),
         changed_files: changed.iter().map(|f| f.to_string()).collect(),
-        ..ask()
+        ..query()
     };
-    let first = tell(&conn, &ask(&["a", "b"])).unwrap();
-    assert_eq!(tell(&conn, &ask(&["a", "b"])).unwrap(), first);
-    assert_eq!(tell(&conn, &ask(&["b", "a"])).unwrap(), first);
+    let first = build(&conn, &with_changed(&["a", "b"])).unwrap();
+    assert_eq!(build(&conn, &with_changed(&["a", "b"])).unwrap(), first);
+    assert_eq!(build(&conn, &with_changed(&["b", "a"])).unwrap(), first);
     assert!(first.text.contains("title number7\n"), "{}", first.text);
 }

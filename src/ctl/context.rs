@@ -52,9 +52,14 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let text = match Reader::open(&settings.paths, super::PATIENCE).context("database")? {
         Some(reader) => {
             let conn = reader.connection();
-            start::tell(conn, &project, &start::Told::Nothing, settings.config.context.tokens)
-                .context("database")?
-                .text
+            start::block(
+                conn,
+                &project,
+                &start::AlreadyShown::Nothing,
+                settings.config.context.tokens,
+            )
+            .context("database")?
+            .text
         }
         None => String::new(),
     };

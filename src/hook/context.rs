@@ -69,8 +69,8 @@ fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Res
         }
         _ => None,
     };
-    let already_shown = start::told(conn, &event.client, &event.session, reason, parent)?;
-    let context = start::tell(conn, project, &already_shown, settings.config.context.tokens)?;
+    let already_shown = start::already_shown(conn, &event.client, &event.session, reason, parent)?;
+    let context = start::block(conn, project, &already_shown, settings.config.context.tokens)?;
     Ok(StartContext {
         block: context.text,
         newest_epoch: context.newest_epoch,
