@@ -22,11 +22,12 @@ zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
 plugin = $(to)/share/memctl-plugin
 
-.PHONY: help run test soak fuzz bench release install uninstall clean tools
+.PHONY: help run test check-macos soak fuzz bench release install uninstall clean tools
 
 help:
 	@echo 'make run       build, and replay a recorded session into a home that is thrown away'
 	@echo 'make test      what CI checks: format, lints, documentation, all tests'
+	@echo 'make check-macos  type-check for macOS, without a Mac (needs rustup)'
 	@echo 'make soak      sessions under faults drawn by lot, for an hour (SECONDS=…)'
 	@echo 'make fuzz      whatever a model may say, by a fuzzer, for an hour (SECONDS=…)'
 	@echo 'make bench     measure against the budgets (target/bench.json);'
@@ -54,6 +55,17 @@ test: tools
 	else \
 		(set -x; $(CARGO) test --workspace); \
 	fi; code=$$?; sort '$(notes)'; exit $$code
+
+# Type-checks the program for macOS with the real standard library of that target. `cargo check` links
+# nothing, so SQLite and ring need no C compiler for macOS: `true` stands in for it. The integration
+# tests need Linux.
+MACOS ?= aarch64-apple-darwin
+macos_id = $(subst -,_,$(MACOS))
+check-macos:
+	@[ -d "$$(rustc --print target-libdir --target $(MACOS))" ] || { \
+		echo 'The standard library is missing: rustup target add $(MACOS)' >&2; exit 1; }
+	SDKROOT=/ CC_$(macos_id)=true AR_$(macos_id)=true \
+		$(CARGO) check --workspace --target $(MACOS)
 
 # What was acknowledged must be there once, whatever dies meanwhile (tests/it/soak) and while the
 # store is out (tests/it/store_outage.rs). A run says by which seed it drew its faults:

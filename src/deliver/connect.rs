@@ -5,14 +5,13 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use memctl_proto::{Reply, Request, io::call};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::socket::{self, UnixAddr, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::process;
@@ -37,8 +36,7 @@ fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
     if !meta.file_type().is_socket() || meta.uid() != process::own_uid() {
         return Err(foreign_socket(path));
     }
-    let fd: OwnedFd =
-        socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let fd = process::unix_stream_socket()?;
     // The send timeout also bounds `connect` when the listener's backlog is full.
     let timeval = TimeVal::microseconds(timeout.as_micros().max(1) as i64);
     socket::setsockopt(&fd, sockopt::SendTimeout, &timeval)?;

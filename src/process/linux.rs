@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{getsockopt, sockopt};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
 
 use super::{Memory, Stat};
 
@@ -123,6 +123,11 @@ pub fn memory(pid: i32) -> Option<Memory> {
 
 pub fn peer_uid(stream: BorrowedFd) -> io::Result<u32> {
     Ok(getsockopt(&stream, sockopt::PeerCredentials)?.uid())
+}
+
+pub fn unix_stream_socket() -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    Ok(socket(AddressFamily::Unix, SockType::Stream, flags, None)?)
 }
 
 /// Names the running file even after an upgrade has replaced it.

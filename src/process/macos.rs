@@ -11,8 +11,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::{Memory, Stat};
 
@@ -108,6 +110,13 @@ pub fn memory(pid: i32) -> Option<Memory> {
 
 pub fn peer_uid(stream: BorrowedFd) -> io::Result<u32> {
     Ok(nix::unistd::getpeereid(stream)?.0.as_raw())
+}
+
+/// macOS has no flag that creates a socket with CLOEXEC. A fork on another thread between the two/// calls would leak it; the callers have one thread.
+pub fn unix_stream_socket() -> io::Result<OwnedFd> {
+    let fd = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok(fd)
 }
 
 pub fn program() -> io::Result<CString> {

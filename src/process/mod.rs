@@ -5,7 +5,7 @@
 //! pid namespace ([`Identity`]). No process is signaled unless all of these match.
 //!
 //! Only this file selects by operating system. `macos.rs` has the same functions as `linux.rs`.
-//! `make check-macos` type-checks it; no test has run on macOS.
+//! `make check-macos` type-checks it. No test has run on macOS.
 
 mod child;
 mod client;
@@ -249,6 +249,11 @@ pub fn memory(pid: i32) -> Option<Memory> {
 /// because a process of another pid namespace has none here.
 pub fn peer_uid(stream: impl AsFd) -> io::Result<u32> {
     os::peer_uid(stream.as_fd())
+}
+
+/// Creates an unconnected Unix stream socket with CLOEXEC.
+pub fn unix_stream_socket() -> io::Result<OwnedFd> {
+    os::unix_stream_socket()
 }
 
 /// Reserves disk space for bytes that will be appended to `file`, where the system supports it.

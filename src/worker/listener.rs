@@ -233,7 +233,7 @@ async fn accept_and_reply(
         };
         let bytes = frame::encode_as(version, &reply).unwrap_or_default();
         crate::testpoint::at("worker.replying");
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        let flags = MsgFlags::MSG_DONTWAIT;
         let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
         let _ = done.send(bytes[sent..].to_vec());
     });
