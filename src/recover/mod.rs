@@ -36,7 +36,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A worker that has not held its lock after this time, plus `worker.hang_timeout`, died at startup.
-/// Includes the longest time that a starter is held back after crashes.
+/// Includes the longest time that a starter is delayed after crashes.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A worker that is idle after this time has drained the spool and claimed all due messages.
