@@ -47,10 +47,11 @@ enum Wake {
     Terminate,
 }
 
-/// Where the loop's input comes from, apart from its own tasks and timers.
+/// Where wakes come from, besides the loop's own tasks, client watch and timers.
 struct Inbox {
     reports: mpsc::UnboundedReceiver<Report>,
     controls: mpsc::UnboundedReceiver<Control>,
+    control_sender: mpsc::UnboundedSender<Control>,
     terminate: Signal,
 }
 
@@ -59,6 +60,9 @@ pub struct EventLoop {
     session: Arc<Session>,
     machine: Machine,
     owner: Owner,
+    store: StoreHandle,
+    store_thread: std::thread::JoinHandle<()>,
+    inbox: Inbox,
     runner: BatchRunner,
     clients: ClientWatch,
     snapshot: Arc<Mutex<StatusSnapshot>>,
@@ -66,15 +70,20 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// `backend`: the one that the session began with, for a worker started by recovery.
+    /// Must be called inside a tokio runtime. `backend`: the one that the session began with, for a
+    /// worker started by recovery.
     pub fn new(
         settings: Settings,
         session: Session,
         recovery: bool,
         backend: Option<&str>,
         owner: Owner,
-    ) -> EventLoop {
-        let settings = Arc::new(settings);
+    ) -> io::Result<EventLoop> {
+        // Installed before other processes can find this one and send SIGTERM.
+        let terminate = signal(SignalKind::terminate())?;
+        let (settings, session) = (Arc::new(settings), Arc::new(session));
+        let (store, reports, store_thread) = StoreHandle::start(settings.clone(), session.clone());
+        let (control_sender, controls) = mpsc::unbounded_channel();
         let chain = agent::chain(&settings.config.agent, backend);
         let runner = BatchRunner::new(settings.clone(), chain, &session.key);
         let status = Status {
@@ -87,143 +96,133 @@ impl EventLoop {
             ..Status::default()
         };
         let now = Instant::now();
-        EventLoop {
+        Ok(EventLoop {
             machine: Machine::new(limits(&settings, &runner), recovery, now),
             settings,
-            session: Arc::new(session),
+            session,
             owner,
+            store,
+            store_thread,
+            inbox: Inbox { reports, controls, control_sender, terminate },
             runner,
             clients: ClientWatch::default(),
             snapshot: Arc::new(Mutex::new(StatusSnapshot { status, last_event: now })),
             exit: None,
-        }
+        })
     }
 
     /// Serves the session until the machine exits and the last look finds no more work.
     pub async fn run(mut self) -> io::Result<()> {
-        // Installed before other processes can find this one and send SIGTERM.
-        let terminate = signal(SignalKind::terminate())?;
-        let (store, reports, thread) =
-            StoreHandle::start(self.settings.clone(), self.session.clone());
-        let (control, controls) = mpsc::unbounded_channel();
-        let mut inbox = Inbox { reports, controls, terminate };
         tracing::info!(pid = std::process::id(), "serving");
         loop {
-            let server = self.listen(&store, &control)?;
+            let server = self.listen()?;
             while self.exit.is_none() {
                 self.update_snapshot();
-                let wake = self.next_wake(&mut inbox).await;
-                self.handle(wake, &store);
+                let wake = self.next_wake().await;
+                self.handle(wake);
             }
             if let Some(server) = server {
                 server.stop().await;
             }
             self.owner.unlink_socket();
             testpoint::at("worker.closed");
-            if !self.finds_work(&store).await {
+            if !self.finds_work().await {
                 break;
             }
             tracing::info!("work arrived during shutdown; listening again");
             self.exit = None;
         }
         testpoint::at("worker.looked");
-        if timeout(EXIT_TIMEOUT, store.shut_down()).await.is_ok() {
-            let _ = thread.join();
-        }
-        self.release_session()
+        self.shut_down().await
     }
 
     /// Binds the socket and starts to serve it. `None`: no socket could be bound, or the session
     /// lock is lost and the machine has exited.
-    fn listen(
-        &mut self,
-        store: &StoreHandle,
-        control: &mpsc::UnboundedSender<Control>,
-    ) -> io::Result<Option<Server>> {
+    fn listen(&mut self) -> io::Result<Option<Server>> {
         let listener = match self.owner.listen(&self.settings, &self.session)? {
             Listening::Socket(listener) => Some(listener),
             Listening::NoSocket => None,
             Listening::LockLost => {
                 tracing::warn!("another process owns the session's lock file");
-                self.step(Event::LockLost, store);
+                self.step(Event::LockLost);
                 return Ok(None);
             }
         };
         let context = ConnContext {
             settings: self.settings.clone(),
             session: self.session.clone(),
-            store: store.clone(),
-            control: control.clone(),
+            store: self.store.clone(),
+            control: self.inbox.control_sender.clone(),
             snapshot: self.snapshot.clone(),
         };
         let server = listener.map(|listener| Server::spawn(listener, context));
-        self.step(Event::Listening { socket: server.is_some() }, store);
+        self.step(Event::Listening { socket: server.is_some() });
         Ok(server)
     }
 
-    async fn next_wake(&mut self, inbox: &mut Inbox) -> Wake {
+    async fn next_wake(&mut self) -> Wake {
         let deadline = self.machine.next_deadline().into();
         tokio::select! {
-            Some(report) = inbox.reports.recv() => Wake::Report(report),
-            Some(control) = inbox.controls.recv() => Wake::Control(control),
+            Some(report) = self.inbox.reports.recv() => Wake::Report(report),
+            Some(control) = self.inbox.controls.recv() => Wake::Control(control),
             output = self.runner.next() => Wake::Task(output),
             last = self.clients.all_exited() => Wake::ClientsExited(last),
             () = tokio::time::sleep_until(deadline) => Wake::Deadline,
-            _ = inbox.terminate.recv() => Wake::Terminate,
+            _ = self.inbox.terminate.recv() => Wake::Terminate,
         }
     }
 
-    fn handle(&mut self, wake: Wake, store: &StoreHandle) {
+    fn handle(&mut self, wake: Wake) {
         match wake {
             Wake::Report(report) => {
-                if let Some(event) = self.report(report, store) {
-                    self.step(event, store);
+                if let Some(event) = self.translate(report) {
+                    self.step(event);
                 }
             }
-            Wake::Control(Control::Wake) => self.step(Event::Wake, store),
+            Wake::Control(Control::Wake) => self.step(Event::Wake),
             Wake::Control(Control::Shutdown { graceful }) => {
-                self.step(Event::Shutdown { graceful }, store);
+                self.step(Event::Shutdown { graceful });
             }
-            Wake::Terminate => self.step(Event::Shutdown { graceful: false }, store),
+            Wake::Terminate => self.step(Event::Shutdown { graceful: false }),
             Wake::Task(TaskOutput::Distilled { batch, outcome }) => {
-                self.settle(batch, outcome, store);
+                self.store_outcome(batch, outcome);
             }
             Wake::Task(TaskOutput::Provisional(Some(Provisional { batch, summary }))) => {
-                store.store_provisional(batch, summary);
-                store.find_unsummarized();
+                self.store.store_provisional(batch, summary);
+                self.store.find_unsummarized();
             }
             Wake::Task(TaskOutput::Provisional(None)) => {
                 tracing::warn!("the local rules could not write a provisional summary");
-                self.step(Event::SummariesDone, store);
+                self.step(Event::SummariesDone);
             }
             Wake::Task(TaskOutput::AgentIdle) => self.runner.end_agent(),
             Wake::ClientsExited(last) => {
                 tracing::info!(pid = last.pid, "the client has exited");
-                self.step(Event::ClientsExited { last }, store);
+                self.step(Event::ClientsExited { last });
             }
-            Wake::Deadline => self.step(Event::Deadline, store),
+            Wake::Deadline => self.step(Event::Deadline),
         }
     }
 
-    /// Translates a report. A batch in it goes to the runner.
-    fn report(&mut self, report: Report, store: &StoreHandle) -> Option<Event> {
+    /// Turns a report into an event. A batch in it goes to the runner.
+    fn translate(&mut self, report: Report) -> Option<Event> {
         Some(match report {
             Report::Accepted { kinds, bytes, clients, session } => {
-                self.note_arrival(kinds.len());
-                Event::Accepted { kinds, bytes, clients: self.sight(clients), session }
+                self.record_arrival(kinds.len());
+                Event::Accepted { kinds, bytes, clients: self.watch_clients(clients), session }
             }
             Report::SpoolDrained { kinds, clients, session } => {
                 tracing::debug!(events = kinds.len(), "drained the spool");
-                self.note_arrival(kinds.len());
+                self.record_arrival(kinds.len());
                 // The client of an earlier worker's events may have exited since.
                 let clients = clients.into_iter().chain(session.client);
-                Event::SpoolDrained { kinds, clients: self.sight(clients), session }
+                Event::SpoolDrained { kinds, clients: self.watch_clients(clients), session }
             }
             Report::Claimed { batch, session } => {
                 let messages = batch.messages.len();
                 let summarizes = batch.messages.last().is_some_and(|m| m.cause.summarizes());
                 tracing::debug!(events = messages, "distilling");
-                self.runner.distill(batch, StoreLedger(store.clone()));
+                self.runner.distill(batch, StoreLedger(self.store.clone()));
                 Event::Claimed { messages, summarizes, session }
             }
             Report::NothingToClaim { not_before, session } => {
@@ -253,13 +252,13 @@ impl EventLoop {
         })
     }
 
-    fn note_arrival(&self, events: usize) {
+    fn record_arrival(&self, events: usize) {
         if events > 0 {
             self.snapshot.lock().expect("never poisoned").last_event = Instant::now();
         }
     }
 
-    fn sight(&mut self, clients: impl IntoIterator<Item = Process>) -> Sighting {
+    fn watch_clients(&mut self, clients: impl IntoIterator<Item = Process>) -> Sighting {
         let mut sighting = Sighting::Nothing;
         for client in clients {
             match self.clients.watch(client) {
@@ -272,7 +271,7 @@ impl EventLoop {
     }
 
     /// Hands the outcome to the store, which reports when the batch is settled.
-    fn settle(&self, batch: Arc<Batch>, outcome: Outcome, store: &StoreHandle) {
+    fn store_outcome(&self, batch: Arc<Batch>, outcome: Outcome) {
         let events = batch.messages.len();
         match outcome {
             Outcome::Done(Done { distilled, backend, summary_backend }) => {
@@ -281,20 +280,20 @@ impl EventLoop {
                     summary: summary_backend.name(),
                     session: self.runner.backend().name(),
                 };
-                store.complete(batch, distilled, by);
+                self.store.complete(batch, distilled, by);
             }
             Outcome::Wait { why, time } => {
                 tracing::warn!(events, ?time, "a batch waits: {why}");
-                store.defer(batch, why, clock::now_ms() + time.as_millis() as i64);
+                self.store.defer(batch, why, clock::now_ms() + time.as_millis() as i64);
             }
             Outcome::Failed(reason) => {
                 tracing::warn!(events, "a batch failed: {reason}");
-                store.fail(batch, reason.to_string());
+                self.store.fail(batch, reason.to_string());
             }
         }
     }
 
-    fn step(&mut self, event: Event, store: &StoreHandle) {
+    fn step(&mut self, event: Event) {
         let before = self.machine.state();
         let cause = tracing::enabled!(tracing::Level::DEBUG).then(|| format!("{event:?}"));
         let effects = self.machine.step(Instant::now(), event);
@@ -303,16 +302,16 @@ impl EventLoop {
             tracing::debug!("{before:?} -> {after:?} ({})", cause.unwrap_or_default());
         }
         for effect in effects {
-            self.perform(effect, store);
+            self.perform(effect);
         }
     }
 
-    fn perform(&mut self, effect: Effect, store: &StoreHandle) {
+    fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::DrainSpool => store.drain_spool(),
+            Effect::DrainSpool => self.store.drain_spool(),
             Effect::Claim(request) => {
                 let threshold = self.runner.batch_threshold();
-                store.claim(ClaimLimits {
+                self.store.claim(ClaimLimits {
                     events: threshold.events,
                     bytes: threshold.bytes,
                     weigh: threshold.measure,
@@ -320,22 +319,22 @@ impl EventLoop {
                     limit: request.max_messages,
                 });
             }
-            Effect::WriteProvisionalSummaries => store.find_unsummarized(),
+            Effect::WriteProvisionalSummaries => self.store.find_unsummarized(),
             Effect::ClosePrompts(by) => {
                 let which =
                     if by == ClosedBy::Late { WhichPrompts::Reopened } else { WhichPrompts::All };
-                store.close_prompts(by, which);
+                self.store.close_prompts(by, which);
             }
             Effect::EndSession { client, prompt } => {
-                store
+                self.store
                     .accept(client_watch::end_event(&self.session, prompt, client), Box::new(drop));
             }
             Effect::ReleaseBatch => {
                 if let Some(batch) = self.runner.abort() {
-                    store.release(batch);
+                    self.store.release(batch);
                 }
             }
-            Effect::Checkpoint => store.checkpoint(),
+            Effect::Checkpoint => self.store.checkpoint(),
             Effect::ResetAlarm => reset_alarm(&self.settings),
             Effect::Exit(exit) => self.exit = Some(exit),
         }
@@ -343,12 +342,15 @@ impl EventLoop {
 
     /// If the store does not answer in time, there may be work: the worker listens again, but no
     /// longer than until its end deadline.
-    async fn finds_work(&self, store: &StoreHandle) -> bool {
+    async fn finds_work(&self) -> bool {
         self.exit.is_some_and(|exit| exit.recheck)
-            && timeout(EXIT_TIMEOUT, store.has_work()).await.unwrap_or(true)
+            && timeout(EXIT_TIMEOUT, self.store.has_work()).await.unwrap_or(true)
     }
 
-    fn release_session(self) -> io::Result<()> {
+    async fn shut_down(self) -> io::Result<()> {
+        if timeout(EXIT_TIMEOUT, self.store.shut_down()).await.is_ok() {
+            let _ = self.store_thread.join();
+        }
         tracing::info!("exiting");
         self.owner.release();
         if self.exit.is_some_and(|exit| exit.successor) {

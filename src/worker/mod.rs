@@ -61,9 +61,11 @@ fn start(args: &[OsString]) -> Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
     let owner = Owner::new(lock);
     let backend = startup::recovery_backend(&settings, &session, recovery);
-    let event_loop = EventLoop::new(settings, session, recovery, backend.as_deref(), owner);
+    let serve = async {
+        EventLoop::new(settings, session, recovery, backend.as_deref(), owner)?.run().await
+    };
     // Dropping the runtime aborts the agent's task if its batch was released.
-    runtime.block_on(event_loop.run()).context("socket")
+    runtime.block_on(serve).context("socket")
 }
 
 /// Has the kernel end the process if its own timers stop working.

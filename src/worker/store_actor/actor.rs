@@ -76,9 +76,6 @@ impl StoreActor {
                 self.write(|tx, _| refusals::record(tx, backend.name(), config_fingerprint, why))
             }
             Job::Answered(backend) => self.answered(*backend),
-            Job::Accept { .. } | Job::OpenCall { .. } | Job::HasWork(_) | Job::ShutDown(_) => {
-                unreachable!("has a reply: see `run`")
-            }
         };
         let Err(e) = done else { return };
         // The event loop waits for exactly one answer to a claim and to a search.

@@ -1,7 +1,7 @@
 //! The store thread: the only thread of a worker that uses its SQLite connection.
 //!
-//! The event loop and its tasks send jobs through a [`StoreHandle`]; [`actor::StoreActor`] carries
-//! them out in order and reports to the event loop.
+//! The event loop, its connections and its tasks send messages through a [`StoreHandle`].
+//! [`actor::StoreActor`] handles them in order and reports to the event loop.
 
 mod actor;
 mod agent;
@@ -35,11 +35,16 @@ pub type AcceptResult = Result<Accepted, Rejection>;
 /// Replies to the peer. Runs on the store thread after the commit, and must not block.
 pub type Reply = Box<dyn FnOnce(AcceptResult) + Send>;
 
+enum Message {
+    Accept { event: Box<Event>, reply: Reply },
+    OpenCall { request: Box<CallRequest>, reply: oneshot::Sender<Admission> },
+    HasWork(oneshot::Sender<bool>),
+    ShutDown(oneshot::Sender<()>),
+    Job(Job),
+}
+
+/// Work without a reply. Most jobs are kept and retried if the store is unavailable.
 enum Job {
-    Accept {
-        event: Box<Event>,
-        reply: Reply,
-    },
     DrainSpool,
     Claim(ClaimLimits),
     Complete {
@@ -69,10 +74,6 @@ enum Job {
         batch: Arc<Batch>,
         summary: Box<Summary>,
     },
-    OpenCall {
-        request: Box<CallRequest>,
-        reply: oneshot::Sender<Admission>,
-    },
     SettleCall {
         call: i64,
         outcome: CallOutcome,
@@ -83,8 +84,6 @@ enum Job {
         why: String,
     },
     Answered(Backend),
-    HasWork(oneshot::Sender<bool>),
-    ShutDown(oneshot::Sender<()>),
 }
 
 /// What a job did. A report that changes the session carries the status after the change.
@@ -139,19 +138,19 @@ const MAX_GROUP: usize = 500;
 /// The name of the thread.
 pub const THREAD: &str = "store";
 
-/// Sends jobs to the store thread.
+/// Sends messages to the store thread.
 #[derive(Clone)]
 pub struct StoreHandle {
-    jobs: mpsc::Sender<Job>,
+    messages: mpsc::Sender<Message>,
 }
 
 impl StoreHandle {
-    /// Starts the thread. It opens the database with its first job.
+    /// Starts the thread. It opens the database with its first transaction.
     pub fn start(
         settings: Arc<Settings>,
         session: Arc<Session>,
     ) -> (StoreHandle, reports::UnboundedReceiver<Report>, JoinHandle<()>) {
-        let (jobs, inbox) = mpsc::channel();
+        let (messages, inbox) = mpsc::channel();
         let (reports, outbox) = reports::unbounded_channel();
         let actor = StoreActor::new(settings, session, reports);
         let thread = std::thread::Builder::new()
@@ -159,120 +158,124 @@ impl StoreHandle {
             .stack_size(1 << 20)
             .spawn(move || run(actor, &inbox))
             .expect("spawn the store thread");
-        (StoreHandle { jobs }, outbox, thread)
+        (StoreHandle { messages }, outbox, thread)
     }
 
     pub fn accept(&self, event: Event, reply: Reply) {
-        self.send(Job::Accept { event: Box::new(event), reply });
+        self.send(Message::Accept { event: Box::new(event), reply });
     }
 
     pub fn drain_spool(&self) {
-        self.send(Job::DrainSpool);
+        self.job(Job::DrainSpool);
     }
 
     pub fn claim(&self, limits: ClaimLimits) {
-        self.send(Job::Claim(limits));
+        self.job(Job::Claim(limits));
     }
 
     pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, by: Attribution) {
-        self.send(Job::Complete { batch, distilled: Box::new(distilled), by });
+        self.job(Job::Complete { batch, distilled: Box::new(distilled), by });
     }
 
     pub fn defer(&self, batch: Arc<Batch>, reason: String, until: i64) {
-        self.send(Job::Defer { batch, reason, until });
+        self.job(Job::Defer { batch, reason, until });
     }
 
     pub fn fail(&self, batch: Arc<Batch>, reason: String) {
-        self.send(Job::Fail { batch, reason });
+        self.job(Job::Fail { batch, reason });
     }
 
     pub fn release(&self, batch: Arc<Batch>) {
-        self.send(Job::Release(batch));
+        self.job(Job::Release(batch));
     }
 
     pub fn close_prompts(&self, by: ClosedBy, which: WhichPrompts) {
-        self.send(Job::ClosePrompts { by, which });
+        self.job(Job::ClosePrompts { by, which });
     }
 
     pub fn checkpoint(&self) {
-        self.send(Job::Checkpoint);
+        self.job(Job::Checkpoint);
     }
 
     pub fn find_unsummarized(&self) {
-        self.send(Job::FindUnsummarized);
+        self.job(Job::FindUnsummarized);
     }
 
     pub fn store_provisional(&self, batch: Arc<Batch>, summary: Summary) {
-        self.send(Job::StoreProvisional { batch, summary: Box::new(summary) });
+        self.job(Job::StoreProvisional { batch, summary: Box::new(summary) });
     }
 
     pub fn open_call(&self, request: CallRequest) -> oneshot::Receiver<Admission> {
         let (reply, admission) = oneshot::channel();
-        self.send(Job::OpenCall { request: Box::new(request), reply });
+        self.send(Message::OpenCall { request: Box::new(request), reply });
         admission
     }
 
     pub fn settle_call(&self, call: i64, outcome: CallOutcome) {
-        self.send(Job::SettleCall { call, outcome });
+        self.job(Job::SettleCall { call, outcome });
     }
 
     pub fn refuse(&self, backend: Backend, config_fingerprint: String, why: String) {
-        self.send(Job::Refuse { backend, config_fingerprint, why });
+        self.job(Job::Refuse { backend, config_fingerprint, why });
     }
 
     pub fn answered(&self, backend: Backend) {
-        self.send(Job::Answered(backend));
+        self.job(Job::Answered(backend));
     }
 
     /// Whether the spool or the queue holds anything.
     pub async fn has_work(&self) -> bool {
         let (reply, found) = oneshot::channel();
-        self.send(Job::HasWork(reply));
+        self.send(Message::HasWork(reply));
         found.await.unwrap_or(false)
     }
 
     /// Writes the orderly shutdown and ends the thread.
     pub async fn shut_down(&self) {
         let (reply, done) = oneshot::channel();
-        self.send(Job::ShutDown(reply));
+        self.send(Message::ShutDown(reply));
         let _ = done.await;
     }
 
-    fn send(&self, job: Job) {
-        // Fails only after `ShutDown`. A job with a reply drops its sender then.
-        let _ = self.jobs.send(job);
+    fn job(&self, job: Job) {
+        self.send(Message::Job(job));
+    }
+
+    fn send(&self, message: Message) {
+        // Fails only after `ShutDown`. The caller then finds its reply channel closed.
+        let _ = self.messages.send(message);
     }
 }
 
-/// Carries out the jobs in `inbox`. Events that are there at the same time are committed together;
+/// Handles messages in order. Events that are in the channel at the same time are committed together;
 /// no timer waits for more.
-fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Job>) {
+fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Message>) {
     let mut next = None;
-    while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
-        match job {
-            Job::Accept { event, reply } => {
+    while let Some(message) = next.take().or_else(|| inbox.recv().ok()) {
+        match message {
+            Message::Accept { event, reply } => {
                 let mut group = vec![(*event, reply)];
                 while group.len() < MAX_GROUP && next.is_none() {
                     match inbox.try_recv() {
-                        Ok(Job::Accept { event, reply }) => group.push((*event, reply)),
+                        Ok(Message::Accept { event, reply }) => group.push((*event, reply)),
                         Ok(other) => next = Some(other),
                         Err(_) => break,
                     }
                 }
                 actor.accept(group);
             }
-            Job::OpenCall { request, reply } => {
+            Message::OpenCall { request, reply } => {
                 let _ = reply.send(actor.open_call(&request));
             }
-            Job::HasWork(reply) => {
+            Message::HasWork(reply) => {
                 let _ = reply.send(actor.has_work());
             }
-            Job::ShutDown(reply) => {
+            Message::ShutDown(reply) => {
                 actor.shut_down();
                 let _ = reply.send(());
                 return;
             }
-            other => actor.carry_out(other),
+            Message::Job(job) => actor.carry_out(job),
         }
     }
 }
