@@ -1,16 +1,16 @@
-//! Budgets, measured: `make bench`.
+//! Measures the performance budgets: `make bench`.
 //!
-//! Whole processes are timed from outside, after a warm-up, line by line in turn, and held
-//! against floors that the same run measures ([`floor.rs`], of the same profile and linking), so
-//! that a slow or busy machine moves both sides. What the driver itself costs is the same for
-//! all. A row that cannot be measured says why, and the others go on. The table goes to stdout,
-//! the same as JSON to `target/bench.json`.
+//! The driver times whole processes from outside, after a warm-up, one line after the other. It
+//! compares them with floors of the same run ([`floor.rs`], built with the same profile and
+//! linking), so that a slow or busy machine affects both sides. The driver's own cost is the same
+//! for all lines. A row that cannot be measured says why; the others continue. The table goes to
+//! stdout, and as JSON to `target/bench.json`.
 //!
 //! `cargo bench --bench bench -- --built DIR` measures the programs in DIR (`memctl` and
-//! `examples/floor`); `--runs N` changes how often, `--only PART` measures one part.
+//! `examples/floor`); `--runs N` sets the number of runs, and `--only PART` measures one part.
 //! `--against DIR` also runs the `memctl` in DIR in each row of hooks, interleaved with the first,
 //! and prints both medians and their ratio.
-//! `MEMCTL_BENCH_TRANSCRIPTS=DIR` measures the disk that the transcripts in DIR need, instead of the
+//! `MEMCTL_BENCH_TRANSCRIPTS=DIR` measures the disk space of the transcripts in DIR instead of the
 //! recorded sessions.
 //!
 //! [`floor.rs`]: https://github.com/memctl/memctl/blob/main/benches/floor.rs
@@ -20,6 +20,7 @@ mod fill;
 mod hooks;
 mod measure;
 mod model;
+mod outage;
 mod report;
 mod storm;
 mod worker;
@@ -31,29 +32,30 @@ use std::{env, fs};
 
 use report::Report;
 
-/// What is measured.
+/// The programs under test, and how to measure them.
 struct Programs {
     memctl: PathBuf,
     floor: PathBuf,
     /// The memctl of `--against`.
     against: Option<PathBuf>,
     runs: usize,
-    /// The only part that is measured.
+    /// Measures this part only.
     only: Option<String>,
 }
 
 type Part = fn(&mut Report, &Programs) -> measure::Result<()>;
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("small", hooks::small),
     ("large", hooks::large),
     ("alone", hooks::alone),
     ("start", hooks::session_start),
     ("worker", worker::all),
     ("model", model::all),
+    ("outage", outage::all),
     ("storm-4", storm::few_drivers),
     ("storm-200", storm::many_drivers),
-    ("disk", disk::real_sessions),
+    ("disk", disk::recorded_sessions),
     ("size", size),
 ];
 
@@ -95,7 +97,7 @@ impl Programs {
                 "--against" => against = Some(Path::new(&value()?).join("memctl")),
                 "--runs" => runs = value()?.parse().map_err(|e| format!("--runs: {e}"))?,
                 "--only" => only = Some(value()?),
-                "--bench" => {} // cargo says what it runs
+                "--bench" => {} // added by cargo
                 _ => {
                     return Err(format!(
                         "unknown argument {arg}: --built DIR, --against DIR, --runs N, --only PART"
@@ -123,10 +125,10 @@ impl Programs {
     }
 }
 
-/// The outermost directory that cargo has marked; the one of a triple lies inside it.
+/// Cargo's target directory: the outermost one with its tag. That of a target triple is inside it.
 fn target_dir() -> &'static Path {
-    let within = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    within.ancestors().filter(|dir| dir.join("CACHEDIR.TAG").exists()).last().unwrap_or(within)
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    tmp.ancestors().filter(|dir| dir.join("CACHEDIR.TAG").exists()).last().unwrap_or(tmp)
 }
 
 fn size(report: &mut Report, programs: &Programs) -> measure::Result<()> {

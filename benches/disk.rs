@@ -1,4 +1,4 @@
-//! What a memory needs on the disk, once all is distilled.
+//! Disk space of stored sessions after distilling.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,32 +11,32 @@ use crate::measure::{Result, wait_within, whole_process};
 use crate::report::{Report, Row, heading};
 use crate::world::World;
 
-/// How often the recorded sessions are lived, each time under another id: what an empty database
-/// needs is little then.
-const TIMES: usize = 4;
+/// Repetitions of the recorded sessions, each under its own id, so that the size of an empty
+/// database matters little.
+const REPETITIONS: usize = 4;
 
-pub fn real_sessions(report: &mut Report, programs: &Programs) -> Result<()> {
+pub fn recorded_sessions(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("The disk");
     let world = World::new(&programs.memctl)?;
     match transcripts() {
         Some(dir) => replay(&world, programs, &dir)?,
-        None => live(&world)?,
+        None => send_recorded(&world)?,
     }
-    wait_within(Duration::from_secs(120), "the workers to leave", || {
+    wait_within(Duration::from_secs(120), "the workers to exit", || {
         Ok(world.workers()?.is_empty().then_some(()))
     })?;
     let events = world.count(
         "SELECT (SELECT count(*) FROM user_prompts) + (SELECT count(*) FROM pending_messages)",
     )?;
-    let undone =
+    let unfinished =
         world.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'")?;
-    if undone > 0 {
-        return Err(format!("disk: {undone} of {events} events are not distilled"));
+    if unfinished > 0 {
+        return Err(format!("disk: {unfinished} of {events} events are not distilled"));
     }
     let megabytes = world.database_bytes() as f64 / 1e6;
     report.row(Row::figure("recorded sessions, distilled", events as f64, "events"));
     let each = megabytes * 1000.0 / events as f64;
-    report.row(Row::figure("disk per 1,000 of them", each, "MB").at_most(2.0));
+    report.row(Row::figure("disk per 1,000 events", each, "MB").at_most(2.0));
     Ok(())
 }
 
@@ -46,27 +46,27 @@ fn transcripts() -> Option<PathBuf> {
 }
 
 fn replay(world: &World, programs: &Programs, dir: &Path) -> Result<()> {
-    let said = |e: std::io::Error| format!("{}: {e}", dir.display());
-    for entry in fs::read_dir(dir).map_err(said)? {
-        let path = entry.map_err(said)?.path();
+    let fail = |e: std::io::Error| format!("{}: {e}", dir.display());
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
         if path.extension().is_some_and(|e| e == "jsonl") {
-            let words = ["replay", &path.display().to_string()];
-            whole_process(&mut world.command(&programs.memctl, &words), b"")?;
+            let args = ["replay", &path.display().to_string()];
+            whole_process(&mut world.command(&programs.memctl, &args), b"")?;
         }
     }
     Ok(())
 }
 
-/// The recorded sessions, through the hooks.
-fn live(world: &World) -> Result<()> {
+/// Sends the recorded sessions through the hooks.
+fn send_recorded(world: &World) -> Result<()> {
     let dir =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code-2.1.329/sequences");
-    let said = |e: std::io::Error| format!("{}: {e}", dir.display());
-    for (n, entry) in fs::read_dir(&dir).map_err(said)?.enumerate() {
-        let text = fs::read_to_string(entry.map_err(said)?.path()).map_err(said)?;
+    let fail = |e: std::io::Error| format!("{}: {e}", dir.display());
+    for (n, entry) in fs::read_dir(&dir).map_err(fail)?.enumerate() {
+        let text = fs::read_to_string(entry.map_err(fail)?.path()).map_err(fail)?;
         let steps: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        for time in 0..TIMES {
-            let id = format!("recorded-{n}-{time}");
+        for repetition in 0..REPETITIONS {
+            let id = format!("recorded-{n}-{repetition}");
             for step in &steps {
                 let mut payload = step["payload"].clone();
                 payload["session_id"] = id.clone().into();

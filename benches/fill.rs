@@ -1,10 +1,10 @@
-//! A store with very many memories, written as rows: distilling them would take hours.
+//! Fills a store with many observations by SQL, because distilling them would take hours.
 
 use std::path::Path;
 
 use rusqlite::{Connection, Result, Transaction, params};
 
-/// Observations of one session; every tenth begins a prompt of its own with a summary.
+/// Observations per session. Every tenth starts a new prompt with a summary.
 const PER_SESSION: usize = 50;
 
 const PARTS: [&str; 8] =
@@ -12,7 +12,7 @@ const PARTS: [&str; 8] =
 const DONE: [&str; 5] = ["drops the last line", "retries twice", "was split", "is cached", "leaks"];
 const KINDS: [&str; 4] = ["bugfix", "discovery", "change", "feature"];
 
-/// Where a row belongs.
+/// The foreign keys and the time of a row.
 struct Place {
     project: i64,
     session: i64,
@@ -60,7 +60,7 @@ fn observation(tx: &Transaction, place: &Place) -> Result<()> {
     let number = place.number as usize;
     let (part, done) = (PARTS[number % PARTS.len()], DONE[number / 3 % DONE.len()]);
     let file = format!("src/{part}/part_{}.rs", number % 97);
-    let told = format!("While case {number} was looked into, the {part} showed that it {done}. ");
+    let narrative = format!("In case {number}, the {part} {done} under load. ");
     let id = tx
         .prepare_cached(
             "INSERT INTO observations (uuid, session_id, project_id, origin, prompt_number, type,
@@ -75,7 +75,7 @@ fn observation(tx: &Transaction, place: &Place) -> Result<()> {
             place.prompt,
             KINDS[number % KINDS.len()],
             format!("The {part} {done} in case {number}"),
-            told.repeat(4),
+            narrative.repeat(4),
             format!("[\"cargo test: {number} passed\"]"),
             format!("[\"{file}\"]"),
             place.at,

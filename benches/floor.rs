@@ -1,9 +1,9 @@
-//! What a hook cannot beat: programs of the same profile and linking that do only what they must.
+//! Lower bounds for hooks: programs with the same profile and linking that do only what they must.
 //!
-//! `floor empty` ends at once. `floor hook SOCKET` reads stdin, connects, sends all of it, reads
-//! an answer, ends. `floor serve SOCKET FILE durable|volatile` appends what it gets to FILE and,
-//! when durable, has it on disk before it answers: durability is a hook's promise, so it belongs
-//! to the floor.
+//! `floor empty` exits at once. `floor hook SOCKET` reads stdin, connects, sends all of it, reads
+//! a reply and exits. `floor serve SOCKET FILE durable|volatile` appends each payload to FILE
+//! before it replies. With `durable` it also calls fdatasync first, because a hook promises
+//! durability.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -32,7 +32,7 @@ fn hook(socket: &str) -> io::Result<()> {
     stream.read_exact(&mut [0])
 }
 
-fn serve(socket: &str, file: &str, keep: fn(&File) -> io::Result<()>) -> io::Result<()> {
+fn serve(socket: &str, file: &str, sync: fn(&File) -> io::Result<()>) -> io::Result<()> {
     let listener = UnixListener::bind(socket)?;
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
     for stream in listener.incoming() {
@@ -42,7 +42,7 @@ fn serve(socket: &str, file: &str, keep: fn(&File) -> io::Result<()>) -> io::Res
         let mut payload = vec![0; u32::from_le_bytes(length) as usize];
         stream.read_exact(&mut payload)?;
         file.write_all(&payload)?;
-        keep(&file)?;
+        sync(&file)?;
         stream.write_all(&[1])?;
     }
     Ok(())

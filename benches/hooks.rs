@@ -1,4 +1,4 @@
-//! What a hook costs its client: alone, with a worker, with a large payload, with many memories.
+//! Latency of hooks: with and without a worker, with large payloads, with many observations.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -8,34 +8,34 @@ use serde_json::json;
 
 use crate::measure::{Build, Line, Result, Samples, interleave, line, wait_for, whole_process};
 use crate::report::{Report, Row, heading};
-use crate::world::{World, end};
+use crate::world::{World, kill_and_wait};
 use crate::{Programs, fill};
 
-/// Of a payload on stdin.
+/// Bytes of a payload on stdin.
 pub const SMALL: usize = 10_000;
 const LARGE: usize = 1_000_000;
 
 const DURABLE: &str = "floor: hook, durable";
 const THROUGH_PLUGIN: &str = "PostToolUse through hooks/run.sh";
 
-/// A server of the floor's hook.
+/// The server that `floor hook` connects to.
 pub struct Server {
     child: Child,
     socket: String,
 }
 
 impl Server {
-    pub fn start(world: &World, floor: &Path, promise: &str) -> Result<Server> {
-        Server::start_as(world, floor, promise, promise)
+    pub fn start(world: &World, floor: &Path, mode: &str) -> Result<Server> {
+        Server::start_as(world, floor, mode, mode)
     }
 
-    /// One of several, by its name.
-    pub fn start_as(world: &World, floor: &Path, promise: &str, name: &str) -> Result<Server> {
+    /// Starts one of several servers in a world, each with its own socket and file.
+    pub fn start_as(world: &World, floor: &Path, mode: &str, name: &str) -> Result<Server> {
         let socket = world.socket_dir().join(name).display().to_string();
         let file = world.path(name).display().to_string();
         let mut command = Command::new(floor);
         let child = command
-            .args(["serve", &socket, &file, promise])
+            .args(["serve", &socket, &file, mode])
             .spawn()
             .map_err(|e| format!("{}: {e}", floor.display()))?;
         wait_for("the floor's server", || Ok(Path::new(&socket).exists().then_some(())))?;
@@ -129,14 +129,14 @@ pub fn alone(report: &mut Report, programs: &Programs) -> Result<()> {
     let payload = floor_world.tool_use("alone", 0, SMALL);
     let mut lines = vec![line(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
     for (build, world) in &worlds {
-        if let Err(why) = world.live_once() {
+        if let Err(why) = world.run_one_session() {
             report.missing(format!("PostToolUse that starts a worker: {why}"));
             continue;
         }
         let hook = move || {
             let copy = world.copy()?;
             let took = copy.hook("PostToolUse", &copy.tool_use("alone", 0, SMALL))?;
-            end(copy.worker()?)?;
+            kill_and_wait(copy.worker()?)?;
             Ok(took)
         };
         lines.push(line("PostToolUse that starts a worker", hook).of(*build));
@@ -152,7 +152,7 @@ pub fn session_start(report: &mut Report, programs: &Programs) -> Result<()> {
     let mut worlds = Vec::new();
     for (name, n) in [(FEW, 100), (MANY, 100_000)] {
         for (build, world) in self::worlds(programs)? {
-            world.live_once()?;
+            world.run_one_session()?;
             fill::observations(&world.data().join("memctl.db"), n).map_err(|e| e.to_string())?;
             worlds.push((name, build, world));
         }

@@ -1,17 +1,17 @@
-//! How long a whole process takes, seen from outside, and what many runs come to.
+//! Times whole processes from outside and summarizes many runs.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A row could not be measured: why.
+/// The error says why a row could not be measured.
 pub type Result<T> = std::result::Result<T, String>;
 
-/// Runs before the first that counts.
+/// Runs that are not counted.
 const WARM_UP: usize = 20;
 
-/// One thing that is measured again and again; setting up and cleaning up is its own business
-/// and not in the time it gives.
+/// One thing to measure repeatedly. `once` returns the time to count, without its setup and
+/// cleanup.
 pub struct Line<'a> {
     pub name: &'static str,
     pub build: Build,
@@ -38,7 +38,7 @@ pub enum Build {
     Against,
 }
 
-/// Sorted times of one line.
+/// The sorted times of one line.
 pub struct Samples {
     pub name: &'static str,
     pub build: Build,
@@ -94,18 +94,18 @@ pub fn interleave(runs: usize, lines: Vec<Line<'_>>) -> Vec<Result<Samples>> {
     lines.into_iter().map(samples).collect()
 }
 
-/// From before the spawn to after the wait, with pipes at stdin and stdout as a client has them.
-/// Gives what was printed, too.
+/// Runs a process with pipes at stdin and stdout, as a client does. Returns the time from before
+/// the spawn to after the wait, and stdout.
 pub fn whole_process(command: &mut Command, stdin: &[u8]) -> Result<(Duration, String)> {
     let mut printed = String::new();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let began = Instant::now();
+    let start = Instant::now();
     let mut child = command.spawn().map_err(|e| format!("{command:?}: {e}"))?;
-    // A program that ends without reading breaks the pipe; its status says what is to be said.
+    // A program that exits without reading breaks the pipe; its exit status is checked below.
     let _ = child.stdin.take().expect("piped").write_all(stdin);
     let read = child.stdout.take().expect("piped").read_to_string(&mut printed);
     let status = child.wait().map_err(|e| e.to_string())?;
-    let took = began.elapsed();
+    let took = start.elapsed();
     read.map_err(|e| e.to_string())?;
     if !status.success() {
         return Err(format!("{:?} ended with {status}", command.get_args().collect::<Vec<_>>()));
@@ -113,27 +113,27 @@ pub fn whole_process(command: &mut Command, stdin: &[u8]) -> Result<(Duration, S
     Ok((took, printed))
 }
 
-/// Asks again until there is an answer, for 10 seconds.
-pub fn wait_for<T>(what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    wait_within(Duration::from_secs(10), what, ask)
+/// Polls until there is an answer, for at most 10 seconds.
+pub fn wait_for<T>(what: &str, poll: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    wait_within(Duration::from_secs(10), what, poll)
 }
 
 pub fn wait_within<T>(
     limit: Duration,
     what: &str,
-    mut ask: impl FnMut() -> Result<Option<T>>,
+    mut poll: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    let began = Instant::now();
-    while began.elapsed() < limit {
-        if let Some(answer) = ask()? {
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if let Some(answer) = poll()? {
             return Ok(answer);
         }
         pause(Duration::from_millis(2));
     }
-    Err(format!("waited {limit:?} in vain for {what}"))
+    Err(format!("no sign of {what} within {limit:?}"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "to watch a process do nothing takes time")]
+#[expect(clippy::disallowed_methods, reason = "observing an idle process takes time")]
 pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,5 +1,5 @@
-//! What a worker costs the machine whose memory agent is a model behind HTTP: after a turn was
-//! told and answered, with everything that the client has loaded by then.
+//! Memory of a worker whose memory agent is a model behind HTTP, measured after one turn, when the
+//! HTTP client is loaded.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,15 +11,15 @@ use serde_json::json;
 use crate::Programs;
 use crate::measure::{Result, wait_for};
 use crate::report::{Report, Row, heading};
-use crate::worker::{come_to_rest, memory};
+use crate::worker::{memory, wait_until_idle};
 use crate::world::World;
 
 pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("A worker with a model");
-    let said = |e: std::io::Error| e.to_string();
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(said)?;
-    let address = listener.local_addr().map_err(said)?;
-    // Ends with the bench.
+    let fail = |e: std::io::Error| e.to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(fail)?;
+    let address = listener.local_addr().map_err(fail)?;
+    // The thread ends with the process.
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let _ = answer(stream);
@@ -27,12 +27,12 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     });
     let world = World::new(&programs.memctl)?;
     let config = world.path("home/.config/memctl");
-    fs::create_dir_all(&config).map_err(said)?;
+    fs::create_dir_all(&config).map_err(fail)?;
     let settings = format!(
         "[agent]\nbackend = 'openai'\nopenai.model = 'm'\nopenai.base_url = 'http://{address}/v1'\n"
     );
-    fs::write(config.join("config.toml"), settings).map_err(said)?;
-    let session = world.begin("told")?;
+    fs::write(config.join("config.toml"), settings).map_err(fail)?;
+    let session = world.begin("model")?;
     world.hook("PostToolUse", &world.tool_use(&session.id, 1, 10_000))?;
     let last = json!({ "stop_hook_active": false, "last_assistant_message": "It is faster." });
     world.hook("Stop", &world.payload(&session.id, "Stop", last))?;
@@ -41,14 +41,14 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
         let (_, printed) = crate::measure::whole_process(command, b"").unwrap_or_default();
         Ok(printed.contains("By the model").then_some(()))
     })?;
-    come_to_rest(session.worker)?;
+    wait_until_idle(session.worker)?;
     let (resident, anonymous) = memory(session.worker)?;
     report.row(Row::figure("after a turn: resident", resident, "MB").at_most(15.0));
     report.row(Row::figure("after a turn: anonymous", anonymous, "MB"));
     Ok(())
 }
 
-/// One answer, as a server says it that does not stream.
+/// Sends one response that is not a stream.
 fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut length = 0;

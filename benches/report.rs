@@ -1,25 +1,25 @@
-//! Rows against budgets: a table for people, JSON for programs.
+//! Prints rows with their budgets as a table, and returns them as JSON.
 
 use serde_json::{Value, json};
 
 use crate::measure::Samples;
 
-/// One thing that was measured, in its unit.
+/// One measured value.
 pub struct Row {
     pub name: String,
     pub unit: &'static str,
     pub value: f64,
     pub p99: Option<f64>,
     pub runs: usize,
-    /// What it is held against, in words, and what it comes to.
+    /// The comparison with another row: its text, and the ratio or difference.
     pub against: Option<(String, f64)>,
     pub budget: Option<Budget>,
 }
 
-/// The most that may come out.
+/// An upper limit.
 pub struct Budget {
     pub text: String,
-    pub kept: bool,
+    pub met: bool,
 }
 
 impl Row {
@@ -47,39 +47,39 @@ impl Row {
         Row { name: name.into(), unit, value, p99: None, runs: 1, against: None, budget: None }
     }
 
-    /// At most `most` in the row's own unit.
+    /// Limits the value to `most`, in the row's unit.
     pub fn at_most(mut self, most: f64) -> Row {
         let text = format!("≤ {most} {}", self.unit);
-        self.budget = Some(Budget { text, kept: self.value <= most });
+        self.budget = Some(Budget { text, met: self.value <= most });
         self
     }
 
-    /// At most `most` times the median of `floor`.
+    /// Limits the median to `most` times that of `floor`.
     pub fn at_most_times(mut self, most: f64, floor: &Samples) -> Row {
         let ratio = self.value / floor.median();
         self.against = Some((format!("{ratio:.2} × {}", floor.name), ratio));
-        self.budget = Some(Budget { text: format!("≤ {most} ×"), kept: ratio <= most });
+        self.budget = Some(Budget { text: format!("≤ {most} ×"), met: ratio <= most });
         self
     }
 
-    /// Its 99th percentile at most `most` times `figure`, which is `what`.
+    /// Limits the 99th percentile to `most` times `figure`, which is called `what`.
     pub fn p99_at_most_times(mut self, most: f64, figure: f64, what: &str) -> Row {
         let ratio = self.p99.unwrap_or(f64::INFINITY) / figure;
         self.against = Some((format!("p99 {ratio:.2} × {what}"), ratio));
-        self.budget = Some(Budget { text: format!("≤ {most} ×"), kept: ratio <= most });
+        self.budget = Some(Budget { text: format!("≤ {most} ×"), met: ratio <= most });
         self
     }
 
-    /// At most `most` milliseconds more than the median of `floor`.
+    /// Limits the median to that of `floor` plus `most` milliseconds.
     pub fn at_most_above(mut self, most: f64, floor: &Samples) -> Row {
         let above = self.value - floor.median();
         self.against = Some((format!("{} + {above:.2} ms", floor.name), above));
-        self.budget = Some(Budget { text: format!("≤ + {most} ms"), kept: above <= most });
+        self.budget = Some(Budget { text: format!("≤ + {most} ms"), met: above <= most });
         self
     }
 }
 
-/// All that came of a run.
+/// The results of a run.
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
@@ -97,13 +97,13 @@ impl Report {
         self.missing.push(why);
     }
 
-    /// The samples of a line, or a word on why there are none.
+    /// Returns the samples of a line, or reports why there are none.
     pub fn take(&mut self, samples: Result<Samples, String>) -> Option<Samples> {
         samples.map_err(|why| self.missing(why)).ok()
     }
 
     pub fn summary(&self) -> String {
-        let over = self.rows.iter().filter(|r| r.budget.as_ref().is_some_and(|b| !b.kept)).count();
+        let over = self.rows.iter().filter(|r| r.budget.as_ref().is_some_and(|b| !b.met)).count();
         format!("{} rows, {over} over budget, {} not measured", self.rows.len(), self.missing.len())
     }
 
@@ -121,8 +121,8 @@ fn table_line(row: &Row) -> String {
     let p99 = row.p99.map(|p| format!("{p:.2}")).unwrap_or_default();
     let against = row.against.as_ref().map_or("", |(text, _)| text);
     let budget = match &row.budget {
-        Some(Budget { text, kept: true }) => format!("{text}  ok"),
-        Some(Budget { text, kept: false }) => format!("{text}  OVER"),
+        Some(Budget { text, met: true }) => format!("{text}  ok"),
+        Some(Budget { text, met: false }) => format!("{text}  OVER"),
         None => String::new(),
     };
     let digits = if matches!(row.unit, "times" | "events") { 0 } else { 2 };
@@ -140,6 +140,6 @@ fn row_json(row: &Row) -> Value {
         "against": row.against.as_ref().map(|(text, _)| text),
         "compared": row.against.as_ref().map(|(_, figure)| figure),
         "budget": row.budget.as_ref().map(|b| &b.text),
-        "kept": row.budget.as_ref().map(|b| b.kept),
+        "kept": row.budget.as_ref().map(|b| b.met),
     })
 }

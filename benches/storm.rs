@@ -1,4 +1,4 @@
-//! 200 sessions at once: nothing is lost, and no hook waits much longer than it must.
+//! 200 sessions at once: no event is lost, and the slowest hooks stay near the floor.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -12,7 +12,7 @@ use crate::world::World;
 
 const SESSIONS: usize = 200;
 const EVENTS: usize = 50;
-/// Of two processors.
+/// Drivers for two processors.
 const FEW: usize = 4;
 
 const STORED: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
@@ -21,8 +21,8 @@ fn session(n: usize) -> String {
     format!("storm-{n:03}")
 }
 
-/// A world with a worker for each session.
-fn gathered(programs: &Programs) -> Result<World> {
+/// Starts a world with a worker for each session.
+fn start_workers(programs: &Programs) -> Result<World> {
     let world = World::new(&programs.memctl)?;
     for n in 0..SESSIONS {
         world.prompt(&session(n))?;
@@ -33,8 +33,8 @@ fn gathered(programs: &Programs) -> Result<World> {
     Ok(world)
 }
 
-/// Runs `once` for each number below `n`, by so many drivers without pause.
-fn offer<T: Send>(
+/// Runs `once` for each number below `n` on this many threads, without pauses.
+pub fn run_parallel<T: Send>(
     n: usize,
     drivers: usize,
     once: impl Fn(usize) -> Result<T> + Sync,
@@ -57,15 +57,15 @@ fn offer<T: Send>(
     })
 }
 
-/// One tool use after the other, of one session after the other.
+/// Sends tool use `number`; consecutive numbers belong to different sessions.
 fn tool_use(world: &World, number: usize) -> Result<Duration> {
     let name = session(number % SESSIONS);
     world.hook("PostToolUse", &world.tool_use(&name, number, SMALL))
 }
 
-/// How many of the events are not there when all has come to rest, and of how many not even their
-/// hooks have said so.
-fn lost(report: &mut Report, world: &World, name: &str, sent: usize) -> Result<()> {
+/// Reports how many events are missing from the store, and how many of these no hook counted as
+/// lost.
+fn report_lost(report: &mut Report, world: &World, name: &str, sent: usize) -> Result<()> {
     let stored = || world.count(STORED).map(|n| usize::try_from(n).unwrap_or(0));
     let all =
         wait_within(
@@ -76,13 +76,13 @@ fn lost(report: &mut Report, world: &World, name: &str, sent: usize) -> Result<(
     let lost = if all.is_ok() { 0 } else { sent.abs_diff(stored()?) };
     report.row(Row::figure(name, lost as f64, "events").at_most(0.0));
     let silently = lost.saturating_sub(world.counted_lost());
-    report.row(Row::figure("lost and not counted as such", silently as f64, "events").at_most(0.0));
+    report.row(Row::figure("lost without being counted", silently as f64, "events").at_most(0.0));
     Ok(())
 }
 
 pub fn few_drivers(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("200 sessions × 50 events of 10 KB, 4 drivers, all workers alive");
-    let world = gathered(programs)?;
+    let world = start_workers(programs)?;
     let mut number = SESSIONS * EVENTS;
     let alone = line("a hook alone, among 200 workers", || {
         number += 1;
@@ -92,30 +92,30 @@ pub fn few_drivers(report: &mut Report, programs: &Programs) -> Result<()> {
     let Some(alone) = alone else { return Ok(()) };
     report.row(Row::time(&alone));
     let before = usize::try_from(world.count(STORED)?).unwrap_or(0);
-    let took = offer(SESSIONS * EVENTS, FEW, |number| tool_use(&world, number))?;
+    let took = run_parallel(SESSIONS * EVENTS, FEW, |number| tool_use(&world, number))?;
     let storm = Samples::of("PostToolUse in the storm", took);
     let row = Row::time(&storm).p99_at_most_times(20.0, alone.median(), "one alone");
     report.row(row);
-    lost(report, &world, "events lost in it", before + SESSIONS * EVENTS)
+    report_lost(report, &world, "events lost", before + SESSIONS * EVENTS)
 }
 
 pub fn many_drivers(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("The same with 200 drivers");
-    let world = gathered(programs)?;
-    // As many servers as workers, each with a file of its own, which memctl has not.
+    let world = start_workers(programs)?;
+    // As many servers as workers. Each has its own file, while memctl has one database for all.
     let servers = (0..SESSIONS)
         .map(|n| Server::start_as(&world, &programs.floor, "durable", &session(n)))
         .collect::<Result<Vec<_>>>()?;
     let payload = world.tool_use("floor", 0, SMALL);
-    let floors = offer(SESSIONS * EVENTS, SESSIONS, |number| {
+    let floors = run_parallel(SESSIONS * EVENTS, SESSIONS, |number| {
         servers[number % SESSIONS].hook(&world, &programs.floor, &payload)
     })?;
     drop(servers);
-    let hooks = offer(SESSIONS * EVENTS, SESSIONS, |number| tool_use(&world, number))?;
+    let hooks = run_parallel(SESSIONS * EVENTS, SESSIONS, |number| tool_use(&world, number))?;
     let floor = Samples::of("floor: hook, durable, in the storm", floors);
     report.row(Row::time(&floor));
     let storm = Samples::of("PostToolUse in the storm", hooks);
     let row = Row::time(&storm).p99_at_most_times(3.0, floor.p99(), "the floor's");
     report.row(row);
-    lost(report, &world, "events lost in it", SESSIONS * EVENTS)
+    report_lost(report, &world, "events lost", SESSIONS * EVENTS)
 }

@@ -1,4 +1,4 @@
-//! What a worker costs the machine: its start, its memory, and whether it lets the processor sleep.
+//! A worker's startup time, memory and wake-ups.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -12,11 +12,11 @@ use memctl_proto::{Event, Kind, Reply, Request, io};
 use crate::Programs;
 use crate::measure::{Result, Samples, interleave, line, pause, wait_within};
 use crate::report::{Report, Row, heading};
-use crate::world::{Session, World, end};
+use crate::world::{Session, World, kill_and_wait};
 
 const EVENTS: usize = 10_000;
-/// How long an idle worker is watched.
-const WATCHED: Duration = Duration::from_secs(60);
+/// Observation time of an idle worker.
+const OBSERVED: Duration = Duration::from_secs(60);
 
 pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("A worker");
@@ -24,36 +24,36 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
         report.row(Row::time(&samples).at_most(5.0));
     }
     if !Path::new("/proc/self/status").exists() {
-        return Err("memory and wake-ups of a worker are read from /proc, which is not here".into());
+        return Err("memory and wake-ups of a worker need /proc".into());
     }
     let world = World::new(&programs.memctl)?;
     let session = world.begin("worker").map_err(|why| format!("a worker's memory: {why}"))?;
-    come_to_rest(session.worker)?;
+    wait_until_idle(session.worker)?;
     let (resident, anonymous) = memory(session.worker)?;
     report.row(Row::figure("idle: resident", resident, "MB").at_most(8.0));
     report.row(Row::figure("idle: anonymous", anonymous, "MB").at_most(2.0));
     let before = wake_ups(session.worker)?;
-    pause(WATCHED);
+    pause(OBSERVED);
     let woken = (wake_ups(session.worker)? - before) as f64;
     report.row(Row::figure("idle: woken in a minute", woken, "times").at_most(0.0));
     let took = send(&session, EVENTS)?;
-    report.row(Row::figure("10,000 events taken, one at a time", took.as_secs_f64(), "s"));
-    come_to_rest(session.worker)?;
+    report.row(Row::figure("10,000 events accepted, one at a time", took.as_secs_f64(), "s"));
+    wait_until_idle(session.worker)?;
     let (resident, anonymous) = memory(session.worker)?;
     report.row(Row::figure("after 10,000 events: resident", resident, "MB").at_most(12.0));
     report.row(Row::figure("after 10,000 events: anonymous", anonymous, "MB").at_most(5.0));
     Ok(())
 }
 
-/// From the spawn of `memctl worker` until its socket is answered. It finds an event that its
-/// predecessor had taken when it was killed, else it would leave at once.
+/// Measures from the spawn of `memctl worker` until its socket accepts a connection. The previous
+/// worker is killed with one event unfinished; without work, the new one would exit at once.
 fn start(programs: &Programs) -> Option<std::result::Result<Samples, String>> {
     let once = || {
         let world = World::new(&programs.memctl)?;
         let session = world.begin("started")?;
         world.hook("PostToolUse", &world.tool_use(&session.id, 1, 2_000))?;
         let socket = world.socket()?;
-        end(session.worker)?;
+        kill_and_wait(session.worker)?;
         let args = ["worker", "--client", "claude-code", "--session", &session.id];
         let mut command = world.command(&programs.memctl, &args);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -66,14 +66,14 @@ fn start(programs: &Programs) -> Option<std::result::Result<Samples, String>> {
         let _ = child.kill();
         let _ = child.wait();
         match took {
-            long if long >= Duration::from_secs(2) => Err("it did not listen within 2 s".into()),
+            long if long >= Duration::from_secs(2) => Err("no socket within 2 s".into()),
             _ => Ok(took),
         }
     };
     interleave(programs.runs.min(200), vec![line("start to listening", once)]).pop()
 }
 
-/// The way a hook sends its events, without the hook's own process.
+/// Sends events as a hook does, without a process for each.
 fn send(session: &Session<'_>, n: usize) -> Result<Duration> {
     let socket = session.world.socket()?;
     let name = socket.file_stem().unwrap_or_default().to_string_lossy();
@@ -105,11 +105,11 @@ fn event(session: &Session<'_>, number: usize) -> String {
     event.to_json()
 }
 
-/// Until it has not been scheduled for half a second.
-pub fn come_to_rest(pid: i32) -> Result<()> {
+/// Waits until the process has not been scheduled for half a second.
+pub fn wait_until_idle(pid: i32) -> Result<()> {
     let mut last = wake_ups(pid)?;
     let mut since = Instant::now();
-    wait_within(Duration::from_secs(120), "the worker to come to rest", || {
+    wait_within(Duration::from_secs(120), "the worker to become idle", || {
         let now = wake_ups(pid)?;
         if now != last {
             (last, since) = (now, Instant::now());
@@ -118,7 +118,7 @@ pub fn come_to_rest(pid: i32) -> Result<()> {
     })
 }
 
-/// Resident memory and the part of it that no file backs, in MB.
+/// Resident memory and its anonymous part, in MB.
 pub fn memory(pid: i32) -> Result<(f64, f64)> {
     let status = read(&format!("/proc/{pid}/status"))?;
     let megabytes = |kilobytes: u64| kilobytes as f64 * 1024.0 / 1e6;
@@ -126,10 +126,10 @@ pub fn memory(pid: i32) -> Result<(f64, f64)> {
     Ok((megabytes(resident), megabytes(anonymous)))
 }
 
-/// Voluntary context switches of all threads: each ends a sleep.
+/// Voluntary context switches of all threads. Each one ends a sleep.
 fn wake_ups(pid: i32) -> Result<u64> {
     let threads = fs::read_dir(format!("/proc/{pid}/task"))
-        .map_err(|e| format!("worker {pid} has gone: {e}"))?;
+        .map_err(|e| format!("worker {pid} is gone: {e}"))?;
     threads
         .flatten()
         .map(|thread| {

@@ -1,4 +1,4 @@
-//! A memctl with a home, a data dir and sockets of its own, and what a client says to it.
+//! A memctl with its own home, data directory and sockets, and the payloads of a client.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -16,13 +16,13 @@ use crate::measure::{self, Result, wait_for};
 
 pub struct World {
     memctl: PathBuf,
-    /// Beside the build and not in /tmp, which may be memory: what is synced is to reach a disk.
+    /// In the target directory: /tmp may be a tmpfs, where a sync costs nothing.
     dir: TempDir,
-    /// Short, for a socket's path has at most 103 bytes.
+    /// Under /tmp, because a socket's path has at most 103 bytes.
     sockets: TempDir,
 }
 
-/// A session that was begun, with its worker.
+/// A session with a live worker.
 pub struct Session<'a> {
     pub world: &'a World,
     pub id: String,
@@ -31,18 +31,18 @@ pub struct Session<'a> {
 
 impl World {
     pub fn new(memctl: &Path) -> Result<World> {
-        let said = |e: std::io::Error| e.to_string();
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(said)?;
-        let sockets = tempfile::tempdir_in("/tmp").map_err(said)?;
+        let fail = |e: std::io::Error| e.to_string();
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(fail)?;
+        let sockets = tempfile::tempdir_in("/tmp").map_err(fail)?;
         for part in ["home/.local/bin", "project"] {
-            fs::create_dir_all(dir.path().join(part)).map_err(said)?;
+            fs::create_dir_all(dir.path().join(part)).map_err(fail)?;
         }
         let installed = dir.path().join("home/.local/bin/memctl");
-        std::os::unix::fs::symlink(memctl, installed).map_err(said)?;
+        std::os::unix::fs::symlink(memctl, installed).map_err(fail)?;
         Ok(World { memctl: memctl.to_owned(), dir, sockets })
     }
 
-    /// Another world with the same memory.
+    /// A new world with a copy of the data directory.
     pub fn copy(&self) -> Result<World> {
         let world = World::new(&self.memctl)?;
         copy_dir(&self.data(), &world.data()).map_err(|e| e.to_string())?;
@@ -57,12 +57,12 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// Where a floor's server may listen, too.
+    /// The directory for sockets, also those of floor servers.
     pub fn socket_dir(&self) -> &Path {
         self.sockets.path()
     }
 
-    /// A program in the environment that a client's hook has.
+    /// A program with the environment of a client's hook.
     pub fn command(&self, program: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
@@ -79,14 +79,14 @@ impl World {
 
     pub fn hook(&self, event: &str, payload: &str) -> Result<Duration> {
         let command = &mut self.command(&self.memctl, &["hook", event]);
-        answered(event, measure::whole_process(command, payload.as_bytes())?)
+        require_reply(event, measure::whole_process(command, payload.as_bytes())?)
     }
 
-    /// The plugin's command line as it is shipped.
+    /// Runs a hook through the plugin's script.
     pub fn plugin_hook(&self, event: &str, payload: &str) -> Result<Duration> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/run.sh");
         let command = &mut self.command(&script, &[event]);
-        answered(event, measure::whole_process(command, payload.as_bytes())?)
+        require_reply(event, measure::whole_process(command, payload.as_bytes())?)
     }
 
     /// One line of JSON as the client sends it.
@@ -104,7 +104,7 @@ impl World {
         payload.to_string() + "\n"
     }
 
-    /// A use of a tool, `bytes` long in all but for a few.
+    /// A tool use of about `bytes` bytes.
     pub fn tool_use(&self, session: &str, number: usize, bytes: usize) -> String {
         let line = "test store::accept::numbers_are_given_in_order ... ok, 12 assertions\n";
         let output = line.repeat(bytes.saturating_sub(600) / (line.len() + 1));
@@ -118,31 +118,31 @@ impl World {
         self.payload(session, "PostToolUse", fields)
     }
 
-    /// A prompt, which brings up a worker.
+    /// Sends a prompt, which starts a worker.
     pub fn prompt(&self, id: &str) -> Result<Duration> {
         let prompt = self.payload(id, "UserPromptSubmit", json!({ "prompt": "Make it faster." }));
         self.hook("UserPromptSubmit", &prompt)
     }
 
-    /// A prompt, and the worker that it brings up.
+    /// Sends a prompt and waits for the worker that it starts.
     pub fn begin(&self, id: &str) -> Result<Session<'_>> {
         self.prompt(id)?;
         let worker = self.worker()?;
         Ok(Session { world: self, id: id.to_owned(), worker })
     }
 
-    /// A session from start to end, so that the project and the schema are there.
-    pub fn live_once(&self) -> Result<()> {
-        let id = "a-session-before";
+    /// Runs one session from start to end, so that the schema and the project exist.
+    pub fn run_one_session(&self) -> Result<()> {
+        let id = "first-session";
         self.hook("SessionStart", &self.payload(id, "SessionStart", json!({"source": "startup"})))?;
         self.begin(id)?;
         let last = json!({ "stop_hook_active": false, "last_assistant_message": "It is faster." });
         self.hook("Stop", &self.payload(id, "Stop", last))?;
         self.hook("SessionEnd", &self.payload(id, "SessionEnd", json!({ "reason": "other" })))?;
-        wait_for("the worker's end", || Ok(self.workers()?.is_empty().then_some(())))
+        wait_for("the worker to exit", || Ok(self.workers()?.is_empty().then_some(())))
     }
 
-    /// The pid of the worker that is there, or will be in a moment.
+    /// Waits for a worker and returns its pid.
     pub fn worker(&self) -> Result<i32> {
         wait_for("a worker", || Ok(self.workers()?.first().copied()))
     }
@@ -156,7 +156,7 @@ impl World {
         Ok(listed.iter().filter_map(pid).filter(|pid| is_running(*pid)).collect())
     }
 
-    /// One number out of the database.
+    /// Queries one number.
     pub fn count(&self, sql: &str) -> Result<i64> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let count = || {
@@ -167,7 +167,7 @@ impl World {
         count().map_err(|e: rusqlite::Error| format!("{sql}: {e}"))
     }
 
-    /// How many events hooks have given up.
+    /// Events that hooks counted as lost.
     pub fn counted_lost(&self) -> usize {
         fs::metadata(self.data().join("lost")).map_or(0, |meta| meta.len() as usize)
     }
@@ -178,7 +178,7 @@ impl World {
         size("memctl.db") + size("memctl.db-wal")
     }
 
-    /// The socket that is answered.
+    /// Waits for a socket that accepts connections.
     pub fn socket(&self) -> Result<PathBuf> {
         wait_for("a socket", || {
             let mut entries = fs::read_dir(self.sockets.path()).map_err(|e| e.to_string())?;
@@ -193,28 +193,28 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         for pid in self.workers().unwrap_or_default() {
-            let _ = end(pid);
+            let _ = kill_and_wait(pid);
         }
     }
 }
 
-/// SIGKILL, and the death awaited.
-pub fn end(pid: i32) -> Result<()> {
+/// Kills a process and waits until it is gone.
+pub fn kill_and_wait(pid: i32) -> Result<()> {
     kill(Pid::from_raw(pid), Signal::SIGKILL).map_err(|e| format!("kill {pid}: {e}"))?;
-    wait_for("a worker's death", || Ok((!is_running(pid)).then_some(())))
+    wait_for("a killed worker to be gone", || Ok((!is_running(pid)).then_some(())))
 }
 
-/// A dead process that nobody has collected does not run.
+/// A zombie does not count as running.
 fn is_running(pid: i32) -> bool {
     kill(Pid::from_raw(pid), None).is_ok()
         && !fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }
 
-fn answered(event: &str, (took, printed): (Duration, String)) -> Result<Duration> {
+fn require_reply(event: &str, (took, printed): (Duration, String)) -> Result<Duration> {
     if printed.starts_with('{') {
         return Ok(took);
     }
-    Err(format!("memctl hook {event} gave no answer"))
+    Err(format!("memctl hook {event} printed no JSON object"))
 }
 
 fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {
