@@ -1,4 +1,4 @@
-//! Settings and API keys: changed, kept, refused, and what a worker is told of them.
+//! Settings and API keys: changes, refusals, and which of them a worker gets.
 
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
@@ -24,7 +24,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_setting_is_set_read_and_taken_out() {
+fn a_setting_can_be_set_read_and_unset() {
     let mut w = World::new();
     assert_eq!(w.memctl(&["config", "get", "agent.backend"]).ok(), "extractive\n");
     let set = ["config", "set", "agent.backend", "claude"];
@@ -53,11 +53,11 @@ fn a_setting_is_set_read_and_taken_out() {
     let table = w.memctl(&["config"]).ok();
     assert!(table.lines().all(|line| line.chars().count() < 200), "{table}");
     assert!(w.memctl(&["config", "get", "agent.prices"]).ok().contains("claude-haiku=1/5"));
-    assert!(!w.data().exists(), "settings need no memory");
+    assert!(!w.data().exists(), "settings need no data directory");
 }
 
 #[test]
-fn mistakes_change_nothing_and_say_what_was_meant() {
+fn mistakes_change_nothing_and_name_the_correction() {
     let w = World::new();
     let check = |words: &[&str], code, want: &str| {
         let output = w.memctl(words);
@@ -84,7 +84,7 @@ fn mistakes_change_nothing_and_say_what_was_meant() {
 }
 
 #[test]
-fn a_key_comes_from_a_pipe_and_is_never_shown() {
+fn a_key_is_read_from_a_pipe_and_never_shown() {
     let mut w = World::new();
     let name = "ANTHROPIC_API_KEY";
     let missing = w.memctl(&["config", "set", "agent.backend", "anthropic"]);
@@ -126,7 +126,7 @@ fn a_key_comes_from_a_pipe_and_is_never_shown() {
 }
 
 #[test]
-fn a_key_that_is_typed_is_not_echoed() {
+fn a_typed_key_is_not_echoed() {
     let w = World::new();
     let type_in = |typed: &[u8]| {
         let pty = nix::pty::openpty(None, None).unwrap();
@@ -136,17 +136,17 @@ fn a_key_that_is_typed_is_not_echoed() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
         let echoes = || tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ECHO);
-        until("the terminal shows nothing", || {
+        until("the terminal does not echo", || {
             if echoes() { Err("it echoes".to_owned()) } else { Ok(()) }
         });
         let mut terminal = File::from(pty.master);
         terminal.write_all(typed).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(echoes(), "the terminal is as it was");
+        assert!(echoes(), "the terminal is restored");
         drop(pty.slave);
         drop(command);
         let mut shown = Vec::new();
-        // Its other end is closed: that is an error here, and the end of what was shown.
+        // With its other end closed, reading the terminal fails after the last output.
         let _ = terminal.read_to_end(&mut shown);
         let shown = String::from_utf8_lossy(&shown).into_owned();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -155,19 +155,19 @@ fn a_key_that_is_typed_is_not_echoed() {
         output.status.code()
     };
     assert_eq!(type_in(b"sk-very\x03"), Some(1));
-    assert!(!secrets(&w).exists(), "given up");
+    assert!(!secrets(&w).exists(), "aborted");
     assert_eq!(type_in(b"sk-very-secret\n"), Some(0));
     assert!(fs::read_to_string(secrets(&w)).unwrap().contains("\"sk-very-secret\""));
 }
 
-/// What the worker of a session was born with.
+/// The environment of a session's worker at its start.
 fn environment(w: &World) -> String {
     let environ = fs::read(format!("/proc/{}/environ", w.worker())).unwrap();
     String::from_utf8_lossy(&environ).replace('\0', "\n")
 }
 
 #[test]
-fn a_worker_has_the_keys_of_its_backend_and_no_others() {
+fn a_worker_gets_the_keys_of_its_backend_and_no_others() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("ANTHROPIC_API_KEY", "sk-one")
@@ -181,7 +181,7 @@ fn a_worker_has_the_keys_of_its_backend_and_no_others() {
 }
 
 #[test]
-fn who_recovers_a_session_pays_for_it_with_no_key_of_another() {
+fn recovery_passes_no_key_to_workers_of_other_sessions() {
     let w = World::new().with("OPENAI_API_KEY", "sk-two").with("ANTHROPIC_BASE_URL", "x://evil");
     w.memctl(&["config", "set", "agent.backend", "openai"]).ok();
     w.memctl(&["config", "set", "agent.fallback", "claude,extractive"]).ok();
@@ -189,7 +189,7 @@ fn who_recovers_a_session_pays_for_it_with_no_key_of_another() {
     w.spooled(&end("s"));
     let (paused, point) = (w.path("paused"), "worker.locked=pause:");
     let _ = w.hook_at(&start("other"), &format!("{point}{}", paused.display()));
-    until("a worker that recovers", || paused.exists().then_some(()).ok_or(String::new()));
+    until("a worker started by recovery", || paused.exists().then_some(()).ok_or(String::new()));
     let of = |pid: &i32, what: &str| {
         let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).replace('\0', "\n")
@@ -204,7 +204,7 @@ fn who_recovers_a_session_pays_for_it_with_no_key_of_another() {
 }
 
 #[test]
-fn a_project_cannot_bring_a_config_file_along() {
+fn a_config_file_inside_the_project_cannot_redirect_text() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s").with("OPENAI_API_KEY", "sk-two");
     let project = w.path("project");
     fs::create_dir(&project).unwrap();

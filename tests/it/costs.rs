@@ -1,10 +1,10 @@
-//! What models cost, as far as one can look at it: the ledger's counts, and what is said of a
-//! budget that is spent. No model is called here.
+//! Usage and costs of models: the counts of the ledger, and reports of a spent budget. No model is
+//! called.
 
 use crate::support::World;
 use crate::support::recordings::{end, prompt, stop, tool};
 
-/// Two sessions that are over; the second one's model made two calls.
+/// Two finished sessions. The model of the second one made two calls.
 fn world() -> World {
     let w = World::new();
     for session in ["first", "second"] {
@@ -27,7 +27,7 @@ fn world() -> World {
 }
 
 #[test]
-fn stats_count_what_was_kept_and_used() {
+fn stats_count_stored_rows_and_usage() {
     let w = world();
     let stats = w.memctl(&["stats", "--by", "session", "--json"]).json();
     let second =
@@ -57,7 +57,7 @@ fn stats_count_what_was_kept_and_used() {
 }
 
 #[test]
-fn stats_begin_when_they_are_told_to() {
+fn stats_begin_at_the_given_time() {
     let w = world();
     let turns = |since: &str| {
         w.memctl(&["stats", "--since", since, "--json"]).json()["total"]["turns"].clone()
@@ -75,12 +75,12 @@ fn stats_begin_when_they_are_told_to() {
 }
 
 #[test]
-fn a_day_is_one_of_the_users_own_time_zone() {
+fn a_day_is_one_of_the_users_time_zone() {
     let w = World::new();
     w.hook(&prompt("s", "t", "go"));
     w.hook(&end("s"));
     w.rest();
-    // Half past one in the night, in Greenwich.
+    // 01:30 UTC.
     w.change("UPDATE user_prompts SET created_at_epoch = 1767231000000");
     let day = |zone: &str| {
         let mut w = w.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
@@ -96,7 +96,7 @@ fn a_day_is_one_of_the_users_own_time_zone() {
 }
 
 #[test]
-fn nothing_is_counted_before_anything_is_remembered() {
+fn stats_of_an_empty_memory_are_empty() {
     let w = World::new();
     assert_eq!(w.memctl(&["stats"]).ok(), "nothing to count: nothing is stored yet\n");
     assert_eq!(w.memctl(&["stats", "--since", "soon"]).code, Some(2));

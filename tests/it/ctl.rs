@@ -1,4 +1,4 @@
-//! What people type and see.
+//! Commands as people type them.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::support::recordings::{end, prompt, stop, tool};
 use crate::support::{World, until};
 
 #[test]
-fn a_new_user_is_told_what_it_is_and_what_to_do() {
+fn commands_work_before_anything_is_stored() {
     let w = World::new();
     let text = w.memctl(&[]).ok();
     assert!(text.starts_with("memctl "), "{text}");
@@ -19,23 +19,21 @@ fn a_new_user_is_told_what_it_is_and_what_to_do() {
     assert_eq!(w.memctl(&["queue", "--json"]).json()["items"], serde_json::json!([]));
     let context = w.memctl(&["context"]);
     assert_eq!((context.code, context.out.as_str()), (Some(0), ""));
-    assert!(!w.data().exists(), "reading makes no data dir");
+    assert!(!w.data().exists(), "reading creates no data directory");
 }
 
 #[test]
-fn ps_shows_a_worker_and_kill_ends_it() {
+fn ps_lists_workers_and_kill_ends_them() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("session-one", "t", "go"));
     w.hook(&prompt("session-two", "t", "go"));
     until("two workers", || if w.socket_files().len() == 2 { Ok(()) } else { Err(String::new()) });
-    until("both have taken their prompt in", || {
-        match w.count("SELECT count(*) FROM user_prompts") {
-            2 => Ok(()),
-            n => Err(n.to_string()),
-        }
+    until("both prompts are stored", || match w.count("SELECT count(*) FROM user_prompts") {
+        2 => Ok(()),
+        n => Err(n.to_string()),
     });
-    // Taken in is one thing, and that the worker's loop has heard of it another.
-    let rows = until("both say so", || {
+    // An event may be stored before the worker's event loop counts it.
+    let rows = until("both report prompt 1", || {
         let rows = w.memctl(&["ps", "--json"]).json();
         let says = rows.as_array().unwrap().iter().all(|row| row["prompt"] == 1);
         if says { Ok(rows) } else { Err(rows.to_string()) }
@@ -80,7 +78,7 @@ fn ps_shows_a_worker_and_kill_ends_it() {
 }
 
 #[test]
-fn a_killed_worker_is_stale_and_a_stopped_one_hung_and_can_be_killed() {
+fn a_dead_worker_is_stale_and_a_stopped_one_is_hung() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let pid = nix::unistd::Pid::from_raw(w.worker());
@@ -95,12 +93,12 @@ fn a_killed_worker_is_stale_and_a_stopped_one_hung_and_can_be_killed() {
 }
 
 #[test]
-fn a_lock_file_that_names_a_stranger_gets_nobody_killed() {
+fn a_lock_file_with_a_foreign_pid_gets_no_process_killed() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let worker = w.worker();
     let lock = w.session_locks().remove(0);
-    let mut holder: Value = until("the lock file says who", || {
+    let mut holder: Value = until("the lock file names its holder", || {
         let text = std::fs::read_to_string(&lock).map_err(|e| e.to_string())?;
         serde_json::from_str(&text).map_err(|e| e.to_string())
     });
@@ -110,14 +108,14 @@ fn a_lock_file_that_names_a_stranger_gets_nobody_killed() {
     std::fs::write(&lock, holder.to_string()).unwrap();
     let output = w.memctl(&["kill", "--pid", &victim.id().to_string()]);
     assert_eq!(output.code, Some(1), "{output:?}");
-    assert!(victim.try_wait().unwrap().is_none(), "the stranger lives");
+    assert!(victim.try_wait().unwrap().is_none(), "the foreign process lives");
     victim.kill().unwrap();
     victim.wait().unwrap();
     w.kill(worker);
 }
 
 #[test]
-fn what_is_remembered_can_be_looked_at() {
+fn show_prints_stored_memory() {
     let w = World::new();
     w.hook(&prompt("session-x", "t", "make the tests pass"));
     w.hook(&tool("session-x", "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed"));
@@ -142,7 +140,7 @@ fn what_is_remembered_can_be_looked_at() {
 }
 
 #[test]
-fn context_prints_what_a_start_is_told() {
+fn context_prints_what_a_session_start_gets() {
     let w = World::new();
     let home = w.path("home");
     let here = home.to_str().unwrap();
@@ -157,14 +155,14 @@ fn context_prints_what_a_start_is_told() {
     let answer = w.hook(&start);
     assert_eq!(answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(), text);
     assert!(text.contains("leap days") && text.contains("Dotted dates"), "{text}");
-    // Another project is told nothing of it.
+    // Another project gets none of it.
     let mut elsewhere = start;
     elsewhere["cwd"] = "/".into();
     assert_eq!(w.hook(&elsewhere).to_string(), r#"{"continue":true,"suppressOutput":true}"#);
 }
 
 #[test]
-fn wrong_words_are_usage_errors() {
+fn wrong_arguments_are_usage_errors() {
     let w = World::new();
     for words in [&["dance"][..], &["kill"], &["show"], &["ps", "--colour"]] {
         let output = w.memctl(words);

@@ -1,4 +1,4 @@
-//! A database that is damaged: set aside, kept and said, by whoever may, and memory goes on.
+//! Damaged databases: workers and commands quarantine them, and new events are stored.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use crate::support::{World, until};
 const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
-/// Databases that were set aside.
-fn set_aside(w: &World) -> Vec<PathBuf> {
+/// Quarantined databases.
+fn quarantined(w: &World) -> Vec<PathBuf> {
     let entries = fs::read_dir(w.data()).unwrap().flatten().map(|entry| entry.path());
     entries.filter(|p| p.file_name().unwrap().to_str().unwrap().starts_with("corrupt-")).collect()
 }
 
-/// A world that remembers one session, in a file that is no database any more.
+/// A world with one stored session, whose database file is then overwritten.
 fn damaged() -> World {
     let w = World::new();
     w.hooks(&[prompt("before", "t", "go"), stop("before", "t", "Done."), end("before")]);
@@ -29,8 +29,8 @@ fn damaged() -> World {
 }
 
 #[test]
-fn a_damaged_database_is_set_aside_while_events_keep_coming() {
-    // The workers do it; recovery, which their births ask for, must not be needed.
+fn a_damaged_database_is_quarantined_while_events_arrive() {
+    // Workers do it; the recovery that their start asks for must not be needed.
     let w = damaged().with("MEMCTL_TESTPOINT", "recover.begun=exit");
     thread::scope(|scope| {
         for s in 0..3 {
@@ -47,27 +47,27 @@ fn a_damaged_database_is_set_aside_while_events_keep_coming() {
         }
     });
     w.rest();
-    let aside = set_aside(&w);
+    let aside = quarantined(&w);
     assert_eq!(aside.len(), 1, "{aside:?}");
     let kept = fs::read_to_string(aside[0].join("memctl.db")).unwrap();
-    assert!(kept.starts_with("no database"), "what was there is kept");
+    assert!(kept.starts_with("no database"), "the damaged file is kept");
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 30);
     assert_eq!(w.count(UNDONE), 0);
     assert_eq!(w.count(SUMMARIES), 3);
     assert_eq!(w.rows("SELECT DISTINCT status FROM sessions"), ["completed"]);
-    // The user is told where, once.
+    // The next start reports the place, once.
     let told = w.hook(&start("other"))["systemMessage"].to_string();
     assert!(told.contains("damaged") && told.contains(aside[0].to_str().unwrap()), "{told}");
     assert!(w.hook(&start("third"))["systemMessage"].is_null());
 }
 
 #[test]
-fn a_damaged_database_is_set_aside_when_a_session_starts() {
+fn a_damaged_database_is_quarantined_at_a_session_start() {
     let w = damaged();
     let answer = w.hook_bytes(&[], start("other").to_string().as_bytes());
     assert_eq!(answer.code, Some(0));
     assert_eq!(answer.out, "{\"continue\":true,\"suppressOutput\":true}\n");
-    until("it is set aside", || match set_aside(&w).len() {
+    until("it is quarantined", || match quarantined(&w).len() {
         1 => Ok(()),
         n => Err(n.to_string()),
     });
@@ -75,11 +75,11 @@ fn a_damaged_database_is_set_aside_when_a_session_starts() {
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
 }
 
-/// A hook leaves it as it is.
+/// Hooks open the database read-only.
 #[test]
-fn no_hook_sets_a_database_aside() {
+fn a_hook_never_quarantines_a_database() {
     let w = damaged();
     w.spooled(&prompt("s", "t", "go"));
-    assert!(set_aside(&w).is_empty());
+    assert!(quarantined(&w).is_empty());
     assert_eq!(w.spools().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! `memctl doctor`: each trouble is named, with what to do, and those that can be are mended.
+//! `memctl doctor`: a finding for each problem with its remedy, and the fixes.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::recordings::{end, prompt, stop, tool};
 use crate::support::{World, until};
 
-/// A session that is over.
+/// A world with one finished session.
 fn world() -> World {
     let w = World::new();
     w.hook(&prompt("session-one", "t", "make the tests pass"));
@@ -19,7 +19,7 @@ fn world() -> World {
     w
 }
 
-/// What `doctor` with these words says: exit code and findings.
+/// Runs `doctor` with these arguments. Returns its exit code and its findings.
 fn findings(w: &World, words: &[&str]) -> (Option<i32>, Value) {
     let output = w.memctl(&[&["doctor", "--json"], words].concat());
     let said: Value =
@@ -28,7 +28,7 @@ fn findings(w: &World, words: &[&str]) -> (Option<i32>, Value) {
     (output.code, said)
 }
 
-/// The one finding that is no good, of this look.
+/// Expects exactly one finding of this check that is not ok.
 #[track_caller]
 fn check(w: &World, look: &str, level: &str, says: &str, todo: &str) {
     let (code, said) = findings(w, &[]);
@@ -42,7 +42,7 @@ fn check(w: &World, look: &str, level: &str, says: &str, todo: &str) {
     assert_eq!(code, Some(if level == "wrong" { 1 } else { 0 }), "{said:#}");
 }
 
-/// Nothing but that there are no hooks in the client's settings.
+/// Expects no finding but that the client has no hooks.
 #[track_caller]
 fn healthy(w: &World) {
     let (code, said) = findings(w, &[]);
@@ -53,10 +53,10 @@ fn healthy(w: &World) {
 }
 
 #[test]
-fn nothing_is_wrong_with_what_works() {
+fn a_working_memory_is_healthy() {
     let w = World::new();
     healthy(&w);
-    assert!(!w.data().exists(), "looking makes nothing");
+    assert!(!w.data().exists(), "doctor creates nothing");
     let w = world();
     healthy(&w);
     let text = w.memctl(&["doctor"]).ok();
@@ -69,7 +69,7 @@ fn nothing_is_wrong_with_what_works() {
 }
 
 #[test]
-fn the_memory_agent_is_tried() {
+fn agent_runs_a_test_batch() {
     let w = World::new();
     let (code, said) = findings(&w, &["--agent"]);
     assert_eq!(code, Some(0));
@@ -81,7 +81,7 @@ fn the_memory_agent_is_tried() {
 }
 
 #[test]
-fn what_is_open_to_others_is_closed() {
+fn fix_closes_files_that_others_can_read() {
     let w = world();
     let database = w.data().join("memctl.db");
     for (path, mode) in [(w.data(), 0o755), (database.clone(), 0o644)] {
@@ -95,7 +95,7 @@ fn what_is_open_to_others_is_closed() {
 }
 
 #[test]
-fn a_damaged_database_is_set_aside() {
+fn fix_quarantines_a_damaged_database() {
     let w = world();
     fs::write(w.data().join("memctl.db"), "no database ".repeat(999)).unwrap();
     check(&w, "database", "wrong", "not a database", "doctor --fix");
@@ -129,7 +129,7 @@ fn a_newer_database_is_left_alone() {
 }
 
 #[test]
-fn what_a_dead_worker_left_is_cleared() {
+fn fix_removes_the_files_of_a_dead_worker() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.kill(pid);
@@ -143,17 +143,17 @@ fn what_a_dead_worker_left_is_cleared() {
 }
 
 #[test]
-fn a_worker_that_hangs_is_named() {
+fn a_hung_worker_is_reported() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
     check(&w, "workers", "wrong", "1 worker not answering", "memctl kill --stale");
-    assert_eq!(findings(&w, &["--fix"]).1["fixed"], json!([]), "it holds its session");
+    assert_eq!(findings(&w, &["--fix"]).1["fixed"], json!([]), "it holds its session lock");
     w.kill(pid);
 }
 
 #[test]
-fn what_failed_or_waits_is_said_with_its_reason() {
+fn failed_and_waiting_events_are_reported_with_their_reason() {
     let w = world();
     let row = |event: &str, status: &str, error: &str| {
         w.change(&format!(
@@ -172,7 +172,7 @@ fn what_failed_or_waits_is_said_with_its_reason() {
 }
 
 #[test]
-fn a_large_session_is_named_with_what_it_cost() {
+fn an_expensive_session_is_reported() {
     let w = world();
     w.change(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
@@ -188,7 +188,7 @@ fn a_large_session_is_named_with_what_it_cost() {
 }
 
 #[test]
-fn a_budget_that_is_spent_is_said() {
+fn a_spent_budget_is_reported() {
     let w = world();
     let used = |cost: f64| {
         w.change(&format!(
@@ -203,7 +203,7 @@ fn a_budget_that_is_spent_is_said() {
 }
 
 #[test]
-fn what_could_not_be_kept_is_said() {
+fn lost_events_are_reported() {
     let w = world();
     fs::write(w.data().join("lost"), "...").unwrap();
     check(&w, "spool", "wrong", "3 events lost", "");
@@ -211,7 +211,7 @@ fn what_could_not_be_kept_is_said() {
 }
 
 #[test]
-fn a_path_that_somebody_sits_on_is_said() {
+fn a_foreign_file_at_a_socket_path_is_reported() {
     let w = world();
     let name = format!("memctl-{}-{}0123456789abcdef.sock", nix::unistd::getuid(), dir_of(&w));
     fs::write(w.sockets().join(name), "").unwrap();
@@ -222,7 +222,7 @@ fn a_path_that_somebody_sits_on_is_said() {
     assert!(sockets["says"].as_str().unwrap().contains("is not a socket"), "{sockets}");
 }
 
-/// How the data dir is called in the names of its sockets.
+/// The hash of the data directory in the names of its sockets.
 fn dir_of(w: &World) -> String {
     let mut w2 = World::new();
     w2.set("MEMCTL_DATA_DIR", w.data().to_str().unwrap());
@@ -239,7 +239,7 @@ fn dir_of(w: &World) -> String {
 }
 
 #[test]
-fn sockets_that_nobody_can_reach_are_said() {
+fn unreachable_sockets_are_reported() {
     let mut w = world();
     w.set("MEMCTL_SOCKET_DIR", w.path("nowhere").to_str().unwrap());
     check(&w, "sockets", "wrong", "is not a directory", "");
@@ -255,7 +255,7 @@ fn sockets_that_nobody_can_reach_are_said() {
 }
 
 #[test]
-fn settings_that_cannot_or_must_not_be_used_are_said() {
+fn unusable_and_unsafe_settings_are_reported() {
     let mut w = world();
     w.set("MEMCTL_AGENT_OPENAI_BASE_URL", "https://evil.example");
     check(&w, "config", "wrong", "MEMCTL_AGENT_OPENAI_BASE_URL is ignored", "memctl config");
@@ -289,7 +289,7 @@ fn settings_that_cannot_or_must_not_be_used_are_said() {
 }
 
 #[test]
-fn hooks_that_run_twice_are_said() {
+fn hooks_that_run_twice_are_reported() {
     let w = world();
     let claude = w.path("home/.claude");
     fs::create_dir_all(&claude).unwrap();
@@ -306,7 +306,7 @@ fn hooks_that_run_twice_are_said() {
 }
 
 #[test]
-fn the_data_dir_of_a_log_tells_of_warnings() {
+fn warnings_of_the_log_are_reported() {
     let w = world();
     let output = w.hook_bytes(&[], b"no JSON");
     assert_eq!(output.code, Some(0));

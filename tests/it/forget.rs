@@ -1,5 +1,5 @@
-//! What is forgotten is in no table, no queue, no spool and no byte of the files, however late it
-//! is reported; and a session that goes on is recorded anew.
+//! `memctl forget` leaves no trace in tables, queue, spool or free pages, also for events that
+//! arrive late. A session that continues is recorded anew.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -14,10 +14,10 @@ use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
-/// A word that no text of ours has.
+/// A word that occurs in no text of the program.
 const SECRET: &str = "Xylophon7731";
 
-/// The files under the data dir and the sockets that have the word in them, or its bytes.
+/// Files under the data and socket directories with the word in their name or content.
 fn traces(w: &World) -> Vec<String> {
     fn walk(dir: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -40,7 +40,7 @@ fn lingering() -> World {
     World::new().with("MEMCTL_WORKER_LINGER", "60s")
 }
 
-/// A session that is over, and another one.
+/// Two finished sessions; the first one contains the word.
 fn two_sessions() -> World {
     let w = World::new();
     for session in ["first-session", "other-session"] {
@@ -58,7 +58,7 @@ fn two_sessions() -> World {
 }
 
 #[test]
-fn of_a_session_no_byte_is_left() {
+fn no_byte_of_a_forgotten_session_is_left() {
     let w = two_sessions();
     assert!(!traces(&w).is_empty());
     let planned = w.memctl(&["forget", "first", "--dry-run"]).ok();
@@ -73,14 +73,14 @@ fn of_a_session_no_byte_is_left() {
     assert!(w.count("SELECT count(*) FROM tombstones WHERE kind = 'observation'") > 0);
     let gone = w.memctl(&["show", "first"]);
     assert_eq!(gone.code, Some(1), "{gone:?}");
-    // Nor does it come back.
+    // A late event does not bring it back.
     w.hook(&start("third"));
     w.rest();
     assert_eq!(traces(&w), [] as [&str; 0]);
 }
 
 #[test]
-fn what_mentions_it_goes_wherever_it_is() {
+fn forgetting_a_text_removes_all_that_contains_it() {
     let w = two_sessions();
     w.spooled(&tool("other-session", "t2", "u3", "cat a", &format!("it said {SECRET}")));
     let json = w.memctl(&["forget", "--query", &SECRET.to_uppercase(), "--json"]).json();
@@ -95,7 +95,7 @@ fn what_mentions_it_goes_wherever_it_is() {
 }
 
 #[test]
-fn single_memories_go_and_nothing_takes_their_numbers() {
+fn single_rows_can_be_forgotten_and_their_ids_are_not_reused() {
     let w = two_sessions();
     let summaries = w.rows("SELECT id FROM session_summaries ORDER BY id DESC");
     let last = format!("s{}", summaries[0]);
@@ -103,7 +103,7 @@ fn single_memories_go_and_nothing_takes_their_numbers() {
     assert_eq!(w.memctl(&["show", &last]).code, Some(1));
     w.hooks(&[prompt("third", "t", "go"), stop("third", "t", "Done."), end("third")]);
     w.rest();
-    assert_eq!(w.memctl(&["show", &last]).code, Some(1), "the number is not another's now");
+    assert_eq!(w.memctl(&["show", &last]).code, Some(1), "the id is not reused");
     assert_eq!(w.count(SUMMARIES), 2);
     let uuid = w.rows("SELECT uuid FROM user_prompts WHERE id = 1").remove(0);
     assert!(w.memctl(&["forget", &uuid]).ok().starts_with("deleted 1 prompt"));
@@ -124,7 +124,7 @@ fn single_memories_go_and_nothing_takes_their_numbers() {
 }
 
 #[test]
-fn a_project_and_a_time_choose_sessions() {
+fn a_project_and_a_time_select_sessions() {
     let w = World::new();
     for (dir, session) in [("alpha", "in-alpha"), ("beta", "in-beta"), ("beta", "in-beta-too")] {
         let dir = w.path("home").join(dir);
@@ -150,9 +150,9 @@ fn a_project_and_a_time_choose_sessions() {
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
 }
 
-/// Its worker has a batch in hand, and a hook is under way: all of it is of before.
+/// The worker holds a batch and a hook holds an event, both from before.
 #[test]
-fn of_a_session_that_is_forgotten_while_it_runs_nothing_is_left() {
+fn a_running_session_can_be_forgotten_without_a_trace() {
     let mut w = lingering();
     let batch = w.path("batch");
     let late = w.path("late");
@@ -161,14 +161,14 @@ fn of_a_session_that_is_forgotten_while_it_runs_nothing_is_left() {
     let pid = w.worker();
     w.hook(&tool("session", "t", "u1", &format!("grep {SECRET}"), "error: none"));
     w.hook(&stop("session", "t", &format!("No {SECRET}.")));
-    until("a batch is in hand", || batch.exists().then_some(()).ok_or(String::new()));
-    // And a hook has read an event that it delivers afterwards.
+    until("a batch is claimed", || batch.exists().then_some(()).ok_or(String::new()));
+    // A hook has read an event, and delivers it only after the session is forgotten.
     thread::scope(|scope| {
         let under_way = scope.spawn(|| {
             let points = format!("hook.captured=pause:{}", late.display());
             w.hook_at(&tool("session", "t", "u3", "cat", SECRET), &points)
         });
-        until("a hook is under way", || late.exists().then_some(()).ok_or(String::new()));
+        until("a hook has captured its event", || late.exists().then_some(()).ok_or(String::new()));
         let said = w.memctl(&["forget", "session"]);
         assert_eq!(said.code, Some(0), "{said:?}");
         fs::remove_file(&batch).unwrap();
@@ -176,7 +176,7 @@ fn of_a_session_that_is_forgotten_while_it_runs_nothing_is_left() {
         let answer = under_way.join().unwrap();
         assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
     });
-    until("the worker sees that nothing is left", || {
+    until("the worker sees the deletion", || {
         w.memctl(&["ps", "--json"]).json()[0]["doing"].as_str().map_or(
             Err("no worker".into()),
             |d| {
@@ -192,7 +192,7 @@ fn of_a_session_that_is_forgotten_while_it_runs_nothing_is_left() {
     }
     assert_eq!(traces(&w), [] as [&str; 0]);
 
-    // Its user goes on: that is new.
+    // What the user does next is recorded.
     w.hooks(&[prompt("session", "t2", "something else"), stop("session", "t2", "Done.")]);
     w.until_count(SUMMARIES, 1);
     assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["something else"]);
@@ -200,9 +200,9 @@ fn of_a_session_that_is_forgotten_while_it_runs_nothing_is_left() {
     assert_eq!(traces(&w), [] as [&str; 0]);
 }
 
-/// What a dead or hung worker would have taken in goes, too.
+/// The spool of a dead or hung worker is removed, too.
 #[test]
-fn a_spool_that_no_worker_takes_in_goes_with_its_session() {
+fn the_spool_of_a_forgotten_session_is_removed() {
     let w = lingering();
     let pid = w.worker_of("session");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
@@ -224,14 +224,14 @@ fn a_spool_that_no_worker_takes_in_goes_with_its_session() {
 }
 
 #[test]
-fn before_anything_is_remembered_there_is_nothing_to_forget() {
+fn an_empty_memory_has_nothing_to_forget() {
     let w = World::new();
     assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to delete\n");
     assert!(!w.data().exists());
 }
 
 #[test]
-fn at_a_terminal_it_asks_before_it_forgets_much() {
+fn forgetting_much_asks_at_a_terminal() {
     let w = two_sessions();
     let forget = |typed: &[u8]| {
         let pty = nix::pty::openpty(None, None).unwrap();

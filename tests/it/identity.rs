@@ -1,5 +1,5 @@
-//! Who is who: whose socket, lock, process, session and tool use a thing is, when names come back,
-//! are given twice or belong to strangers.
+//! Identity: which socket, lock, process, session and tool use a thing belongs to, when names
+//! return, repeat, or belong to other processes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -19,12 +19,12 @@ const TWICE: &str = "SELECT s.pending_message_id, o.title FROM observations o
     WHERE o.superseded_by IS NULL
     GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1";
 
-/// A worker that hangs between its lock and its first word: an empty lock file says nothing of it.
-fn hung_newborn(w: &mut World) -> i32 {
+/// A worker that hangs after it took the lock. Its lock file is still empty.
+fn hung_starter(w: &mut World) -> i32 {
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("worker.locked=pause:{}", paused.display()));
     w.hook(&prompt("s", "t", "go"));
-    let pid = until("it holds the lock", || {
+    let pid = until("the starter holds the lock", || {
         fs::read_to_string(&paused).ok().and_then(|pid| pid.parse().ok()).ok_or(String::new())
     });
     w.signal(pid, Signal::SIGSTOP);
@@ -34,9 +34,9 @@ fn hung_newborn(w: &mut World) -> i32 {
 }
 
 #[test]
-fn a_newborn_that_hangs_is_replaced_by_the_next_event() {
+fn a_starter_that_hangs_is_replaced_by_the_next_event() {
     let mut w = World::new().with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
-    let hung = hung_newborn(&mut w);
+    let hung = hung_starter(&mut w);
     w.hook(&tool("s", "t", "u", "ls", "x"));
     w.until_count(TOOLS, 1);
     assert!(!w.processes().contains(&hung));
@@ -46,11 +46,11 @@ fn a_newborn_that_hangs_is_replaced_by_the_next_event() {
     assert!(w.logs().contains("ending a worker that does not answer"), "{}", w.logs());
 }
 
-/// Its own session sends nothing more.
+/// The hung session itself sends no more events.
 #[test]
-fn a_newborn_that_hangs_is_replaced_when_another_session_starts() {
+fn a_starter_that_hangs_is_replaced_when_another_session_starts() {
     let mut w = World::new().with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
-    let hung = hung_newborn(&mut w);
+    let hung = hung_starter(&mut w);
     w.spooled(&stop("s", "t", "Done."));
     w.hook(&start("other"));
     w.until_count(SUMMARIES, 1);
@@ -59,9 +59,9 @@ fn a_newborn_that_hangs_is_replaced_when_another_session_starts() {
 }
 
 #[test]
-fn a_newborn_that_hangs_is_shown_and_ended_by_people() {
+fn a_starter_that_hangs_is_listed_and_can_be_killed() {
     let mut w = World::new();
-    let hung = hung_newborn(&mut w);
+    let hung = hung_starter(&mut w);
     let rows = w.memctl(&["ps", "--json"]).json();
     assert_eq!((&rows[0]["state"], rows[0]["pid"].as_i64()), (&"hung".into(), Some(hung.into())));
     let said = w.memctl(&["kill", "--stale"]).ok();
@@ -69,7 +69,7 @@ fn a_newborn_that_hangs_is_shown_and_ended_by_people() {
     assert!(!w.processes().contains(&hung));
 }
 
-/// A process that is nobody's worker.
+/// A process that is no worker.
 struct Bystander(Child);
 
 impl Bystander {
@@ -77,11 +77,11 @@ impl Bystander {
         Bystander(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
     }
 
-    fn lives(&mut self) -> bool {
+    fn is_alive(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
 
-    /// When it began, in the kernel's ticks.
+    /// Its start time, in the kernel's clock ticks.
     fn start(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
         stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap()
@@ -95,8 +95,8 @@ impl Drop for Bystander {
     }
 }
 
-/// Changes what a session's lock file says of its holder.
-fn say(w: &World, changes: &[(&str, Value)]) {
+/// Changes fields of a session's lock file.
+fn edit_lock_file(w: &World, changes: &[(&str, Value)]) {
     let path = w.session_locks().remove(0);
     let mut said: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     for (name, value) in changes {
@@ -106,52 +106,54 @@ fn say(w: &World, changes: &[(&str, Value)]) {
 }
 
 #[test]
-fn nobody_is_ended_whose_pid_was_the_workers_once() {
+fn a_process_that_got_a_workers_old_pid_is_never_killed() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "200ms");
     let mut bystander = Bystander::new();
     let pid = w.worker_of("s");
     w.kill(pid);
-    // The dead one's pid has come back.
-    say(&w, &[("pid", bystander.0.id().into())]);
+    // The pid of the dead worker belongs to the bystander now.
+    edit_lock_file(&w, &[("pid", bystander.0.id().into())]);
     assert_eq!(w.memctl(&["kill", "--all"]).ok(), "no worker is running\n");
     w.hook(&tool("s", "t", "u1", "ls", "x"));
     w.until_count(TOOLS, 1);
-    // A live worker hangs, and its file names another, whatever of it is right.
+    // A live worker hangs, and its lock file names the bystander in part.
     let pid = w.worker();
     w.signal(pid, Signal::SIGSTOP);
     for start in [1, bystander.start()] {
-        say(&w, &[("pid", bystander.0.id().into()), ("start", start.into())]);
+        edit_lock_file(&w, &[("pid", bystander.0.id().into()), ("start", start.into())]);
         let said = w.memctl(&["kill", "s"]);
-        assert!(bystander.lives(), "{said:?}");
+        assert!(bystander.is_alive(), "{said:?}");
         w.hook(&tool("s", "t", &format!("u-{start}"), "ls", "x"));
     }
-    assert!(bystander.lives());
+    assert!(bystander.is_alive());
 }
 
 #[test]
-fn a_lock_file_deleted_under_its_holder_makes_two_owners_and_single_effects() {
+fn a_deleted_lock_file_makes_two_owners_but_each_event_takes_effect_once() {
     let mut w = World::new();
     let in_hand = w.path("in hand");
     w.set("MEMCTL_WORKER_LINGER", "60s");
     w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", in_hand.display()));
     w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u1", "a.rs"), stop("s", "t", "Done.")]);
-    until("a batch in hand", || in_hand.exists().then_some(()).ok_or(String::new()));
-    // For which both stay.
+    until("the first worker claims a batch", || {
+        in_hand.exists().then_some(()).ok_or(String::new())
+    });
+    // The open prompt keeps both workers alive.
     w.hook(&prompt("s", "t2", "go on"));
     let first = w.worker();
     w.set("MEMCTL_TESTPOINT", "");
     fs::remove_file(w.session_locks().remove(0)).unwrap();
     let mut starter = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
     w.until_count(SUMMARIES, 1);
-    assert!(w.processes().contains(&first), "two at a time");
+    assert!(w.processes().contains(&first), "two workers at a time");
     let (lock, socket) = (w.session_locks(), w.socket_files());
     let inode = |file: &PathBuf| fs::metadata(file).unwrap().ino();
     let second = (inode(&lock[0]), inode(&socket[0]));
-    // The first one's result comes too late; it leaves, and leaves the second one's files alone.
+    // The result of the first worker comes too late. It exits and leaves the second one's files.
     fs::remove_file(&in_hand).unwrap();
-    until("the first leaves", || match w.processes()[..] {
+    until("the first worker exits", || match w.processes()[..] {
         [only] if only == starter.id().cast_signed() => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
@@ -165,21 +167,21 @@ fn a_lock_file_deleted_under_its_holder_makes_two_owners_and_single_effects() {
     assert!(w.logs().contains("the lock file belongs to another process"), "{}", w.logs());
 }
 
-/// The same where the first one is idle: it learns of it when it leaves.
+/// An idle worker notices the deleted lock file when it exits.
 #[test]
-fn an_idle_worker_whose_lock_file_was_deleted_leaves_anothers_alone() {
+fn an_idle_worker_whose_lock_file_was_deleted_leaves_the_new_owners_files() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let first = w.worker_of("s");
     fs::remove_file(w.session_locks().remove(0)).unwrap();
     let mut starter = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
     w.until_count("SELECT generation FROM sessions", 2);
     w.signal(first, Signal::SIGTERM);
-    until("the first leaves", || match w.processes()[..] {
+    until("the first worker exits", || match w.processes()[..] {
         [only] if only == starter.id().cast_signed() => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
     assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1));
-    // Over the second one's socket: nobody else is started.
+    // The event goes to the second worker's socket; no third worker starts.
     w.hooks(&[tool("s", "t", "u", "ls", "x"), end("s")]);
     w.rest();
     starter.wait().unwrap();
@@ -187,14 +189,14 @@ fn an_idle_worker_whose_lock_file_was_deleted_leaves_anothers_alone() {
 }
 
 #[test]
-fn a_dead_worker_that_nobody_has_waited_for_is_dead() {
+fn a_zombie_worker_counts_as_dead() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.spooled(&prompt("s", "t", "go"));
     let mut child = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
     let pid = child.id().cast_signed();
     w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
     w.signal(pid, Signal::SIGKILL);
-    until("it is a zombie", || {
+    until("the worker is a zombie", || {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         stat.contains(") Z ").then_some(()).ok_or(stat)
     });
@@ -233,7 +235,7 @@ fn two_clients_with_the_same_session_id_are_two_sessions() {
 }
 
 #[test]
-fn tool_ids_that_come_again_in_every_turn_are_other_uses() {
+fn tool_ids_that_repeat_in_every_turn_are_different_uses() {
     let w = World::new();
     for turn in ["t1", "t2", "t3"] {
         w.hook(&prompt("s", turn, &format!("do {turn}")));
@@ -263,9 +265,9 @@ fn started(session: &str, source: &str, turn: Option<&str>) -> Value {
     payload
 }
 
-/// Both hooks are this process's children: one client.
+/// Both hooks are children of this process, so they belong to one client.
 #[test]
-fn a_session_that_goes_on_under_a_new_id_knows_its_parent() {
+fn a_session_that_continues_under_a_new_id_knows_its_parent() {
     let w = World::new();
     let mut ended = end("s");
     ended["reason"] = "resume".into();
@@ -288,7 +290,7 @@ fn a_session_that_goes_on_under_a_new_id_knows_its_parent() {
 }
 
 #[test]
-fn a_session_that_is_resumed_in_a_second_terminal_is_the_same_one() {
+fn a_session_resumed_in_a_second_terminal_is_the_same_session() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.hooks(&[stop("s", "t", "Done."), started("s", "resume", None)]);

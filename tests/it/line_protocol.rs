@@ -1,4 +1,4 @@
-//! The JSON dialect, spoken as `nc -U` would: lines in, lines out, on a live worker's socket.
+//! The JSON line dialect on a live worker's socket, as `nc -U` speaks it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::recordings::{prompt, stop, tool};
 use crate::support::{World, until};
 
-fn say(w: &World, lines: &[&str]) -> Vec<Value> {
+fn exchange(w: &World, lines: &[&str]) -> Vec<Value> {
     let mut stream = until("a socket that listens", || {
         let socket = w.socket_files().pop().ok_or("none")?;
         UnixStream::connect(socket).map_err(|e| e.to_string())
@@ -16,7 +16,7 @@ fn say(w: &World, lines: &[&str]) -> Vec<Value> {
     for line in lines {
         writeln!(stream, "{line}").unwrap();
     }
-    // Not shut down: the worker closes by itself after its last answer.
+    // The writing half stays open: the worker closes after its last reply.
     BufReader::new(stream)
         .lines()
         .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
@@ -26,34 +26,34 @@ fn say(w: &World, lines: &[&str]) -> Vec<Value> {
 fn world() -> World {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "30s");
     w.hook(&prompt("s", "t", "look around"));
-    say(&w, &[r#"{"type":"ping"}"#]);
+    exchange(&w, &[r#"{"type":"ping"}"#]);
     w
 }
 
 #[test]
-fn a_finalize_is_answered_and_writes_the_row() {
+fn finalize_replies_and_writes_the_summary() {
     let w = world();
-    let answers = say(&w, &[r#"{"type":"finalize"}"#]);
+    let answers = exchange(&w, &[r#"{"type":"finalize"}"#]);
     assert_eq!(answers, [json!({"ok": true, "closed": 1})]);
     until("a summary", || match w.count("SELECT count(*) FROM session_summaries") {
         1 => Ok(()),
         n => Err(format!("{n} rows")),
     });
-    assert_eq!(say(&w, &[r#"{"type":"finalize"}"#]), [json!({"ok": true, "closed": 0})]);
+    assert_eq!(exchange(&w, &[r#"{"type":"finalize"}"#]), [json!({"ok": true, "closed": 0})]);
 }
 
 #[test]
-fn an_observation_goes_the_way_of_all_events() {
+fn an_observation_is_queued_like_any_event() {
     let w = world();
     let line = json!({
         "type": "observation", "tool_name": "Bash", "tool_input": {"command": "make"},
         "tool_response": "ok <private>token</private>", "tool_use_id": "x1",
     });
-    let answers = say(&w, &[&line.to_string(), &line.to_string()]);
+    let answers = exchange(&w, &[&line.to_string(), &line.to_string()]);
     assert_eq!((&answers[0]["ok"], &answers[0]["duplicate"]), (&json!(true), &json!(false)));
     assert_eq!(answers[1]["duplicate"], true);
     w.hook(&stop("s", "t", "Done."));
-    until("all distilled", || {
+    until("all events are distilled", || {
         match w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'") {
             0 => Ok(()),
             n => Err(n.to_string()),
@@ -65,10 +65,12 @@ fn an_observation_goes_the_way_of_all_events() {
 }
 
 #[test]
-fn status_and_ping_and_nonsense() {
+fn status_ping_and_invalid_lines_are_answered() {
     let w = world();
-    let answers =
-        say(&w, &[r#"{"type":"ping"}"#, r#"{"type":"status"}"#, "nonsense", r#"{"type":"dance"}"#]);
+    let answers = exchange(
+        &w,
+        &[r#"{"type":"ping"}"#, r#"{"type":"status"}"#, "nonsense", r#"{"type":"dance"}"#],
+    );
     assert_eq!(answers[0]["ok"], true);
     assert_eq!(answers[1]["session"], "s");
     assert_eq!(answers[1]["state"], "serving");
@@ -77,7 +79,7 @@ fn status_and_ping_and_nonsense() {
 }
 
 #[test]
-fn silent_garbage_and_oversized_peers_disturb_nobody() {
+fn silent_garbage_and_oversized_peers_do_not_disturb_others() {
     let w = world();
     let socket = w.socket_files().pop().unwrap();
     let silent: Vec<UnixStream> = (0..20).map(|_| UnixStream::connect(&socket).unwrap()).collect();
@@ -86,7 +88,7 @@ fn silent_garbage_and_oversized_peers_disturb_nobody() {
     let mut long = UnixStream::connect(&socket).unwrap();
     let _ = long.write_all(&vec![b'x'; 3 << 20]);
     w.hook(&tool("s", "t", "u", "ls", "a b"));
-    until("taken in", || {
+    until("the event is stored", || {
         match w.count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'") {
             1 => Ok(()),
             n => Err(n.to_string()),

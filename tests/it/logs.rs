@@ -1,4 +1,4 @@
-//! `memctl logs`: what workers wrote down, as it is written.
+//! `memctl logs`: the lines of all workers, also while they are written.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::support::recordings::{end, prompt};
 use crate::support::wait::DEADLINE;
 use crate::support::{World, until};
 
-/// Two sessions, one after the other.
+/// Two finished sessions, one after the other.
 fn world() -> World {
     let w = World::new();
     for session in ["session-one", "session-two"] {
@@ -21,7 +21,7 @@ fn world() -> World {
 }
 
 #[test]
-fn nothing_is_logged_before_there_is_a_session() {
+fn logs_are_empty_before_the_first_session() {
     let w = World::new();
     let output = w.memctl(&["logs"]);
     assert_eq!((output.code, output.out.as_str()), (Some(0), ""));
@@ -30,7 +30,7 @@ fn nothing_is_logged_before_there_is_a_session() {
 }
 
 #[test]
-fn all_sessions_are_merged_by_time_and_one_can_be_chosen() {
+fn sessions_are_merged_by_time_and_one_can_be_selected() {
     let w = world();
     let all = w.memctl(&["logs"]).ok();
     let times: Vec<&str> = all.lines().map(|l| l.split_whitespace().nth(1).unwrap()).collect();
@@ -50,7 +50,7 @@ fn all_sessions_are_merged_by_time_and_one_can_be_chosen() {
 }
 
 #[test]
-fn a_line_in_a_log_cannot_play_with_the_terminal() {
+fn control_characters_of_a_log_line_are_escaped() {
     let w = world();
     let log = std::fs::read_dir(w.data().join("logs")).unwrap().next().unwrap().unwrap().path();
     std::fs::write(&log, "\u{1b}]0;title\u{7}not a line of ours\n").unwrap();
@@ -59,14 +59,14 @@ fn a_line_in_a_log_cannot_play_with_the_terminal() {
 }
 
 #[test]
-fn followers_see_new_lines_of_new_sessions_and_leave_with_their_reader() {
+fn follow_shows_new_sessions_and_exits_with_its_reader() {
     let w = world();
     let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
     let mut child =
         command.args(["logs", "--follow", "-n", "1"]).stdout(Stdio::piped()).spawn().unwrap();
     let (send, lines) = mpsc::channel();
     let mut out = BufReader::new(child.stdout.take().unwrap());
-    // Reads until it is told that nobody listens any more, then lets go of the pipe.
+    // Reads until the test ends, then closes the pipe.
     let reader = std::thread::spawn(move || {
         let mut line = String::new();
         while out.read_line(&mut line).is_ok_and(|n| n > 0) && send.send(line.clone()).is_ok() {
@@ -82,6 +82,6 @@ fn followers_see_new_lines_of_new_sessions_and_leave_with_their_reader() {
     let new = lines.recv_timeout(DEADLINE).expect("a line that was written while it looked");
     assert!(new.starts_with("session-new  ") && new.contains("serving"), "{new}");
     reader.join().unwrap();
-    let status = until("it leaves", || child.try_wait().unwrap().ok_or_else(String::new));
+    let status = until("logs exits", || child.try_wait().unwrap().ok_or_else(String::new));
     assert_eq!(status.code(), Some(0));
 }

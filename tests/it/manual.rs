@@ -1,4 +1,4 @@
-//! What memctl says of itself: help, manual, completions, version, and the keys of its JSON.
+//! Help, manual, completions, version, and the documented keys of `--json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::World;
 use crate::support::recordings::{end, prompt, stop, tool};
 
-/// Verbs and what is said of each, from the help.
+/// The verbs and their one-line help.
 fn verbs(w: &World) -> BTreeMap<String, String> {
     let help = w.memctl(&["-h"]).ok();
     let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
@@ -20,14 +20,14 @@ fn verbs(w: &World) -> BTreeMap<String, String> {
     commands.lines().map(verb).collect()
 }
 
-/// `--json` and the like, as a text names them.
+/// The long options that a text mentions.
 fn flags(text: &str) -> BTreeSet<String> {
     let word = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
     text.split(word).filter(|w| w.starts_with("--") && w.len() > 2).map(str::to_owned).collect()
 }
 
 #[test]
-fn every_verb_is_explained_everywhere() {
+fn help_manual_and_completions_explain_every_verb() {
     let w = World::new();
     let verbs = verbs(&w);
     assert!(verbs.contains_key("ps") && verbs.contains_key("man"), "{verbs:?}");
@@ -43,7 +43,7 @@ fn every_verb_is_explained_everywhere() {
         let page =
             page.replace("\\-", "-").replace("\\fB", "").replace("\\fR", "").replace("\\*(Aq", "'");
         assert!(page.contains(&format!("memctl-{verb} - {said}")), "{page}");
-        // The options are described below their heading, in both.
+        // Both describe the options below a heading.
         let options = |text: &str, heading: &str| flags(text.split(heading).nth(1).unwrap());
         let of_help = options(&help, "Options:");
         assert!(of_help.contains("--help"), "{help}");
@@ -62,7 +62,7 @@ fn every_verb_is_explained_everywhere() {
 }
 
 #[test]
-fn completions_are_for_every_common_shell() {
+fn completions_exist_for_every_common_shell() {
     let w = World::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = w.memctl(&["completions", shell]).ok();
@@ -75,7 +75,7 @@ fn completions_are_for_every_common_shell() {
 }
 
 #[test]
-fn the_version_says_what_was_built() {
+fn the_version_names_the_build() {
     let w = World::new();
     let short = w.memctl(&["-V"]).ok();
     assert_eq!(short, concat!("memctl ", env!("CARGO_PKG_VERSION"), "\n"));
@@ -93,8 +93,8 @@ fn the_version_says_what_was_built() {
     assert!(!profile.is_empty() && target.contains('-'), "{long}");
 }
 
-/// The tables of a section of `docs/json.md`: keys and types. A table of what an array holds
-/// stands below the words "Each of".
+/// The tables of `docs/json.md` by section: keys and types. The table of an array's items follows
+/// the words "Each of".
 fn documented() -> BTreeMap<String, BTreeMap<String, String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md");
     let text = fs::read_to_string(path).unwrap();
@@ -138,7 +138,7 @@ fn check(name: &str, object: &Value) {
 }
 
 #[test]
-fn json_has_the_keys_that_are_documented_and_helped() {
+fn json_has_exactly_the_documented_keys() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("session", "t", "make the tests pass"));
     w.hook(&tool("session", "t", "u", "cargo test", "error[E0308]: mismatched types"));
@@ -180,7 +180,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
     w.memctl(&["kill", "--all"]).ok();
     w.memctl(&["ps", "--json"]).ok();
 
-    // What is documented can be read in the help, and nothing is left unchecked.
+    // Every documented command is in the help, and every table was checked.
     for (name, table) in documented() {
         let verb = name.split(' ').next().unwrap();
         let help = w.memctl(&[verb, "--help"]).ok();
@@ -194,7 +194,7 @@ fn json_has_the_keys_that_are_documented_and_helped() {
 }
 
 #[test]
-fn before_anything_is_remembered_the_keys_are_the_same() {
+fn json_of_an_empty_memory_has_the_same_keys() {
     let w = World::new();
     check("status", &w.memctl(&["status", "--json"]).json());
     check("queue", &w.memctl(&["queue", "--json"]).json());
@@ -212,9 +212,9 @@ fn before_anything_is_remembered_the_keys_are_the_same() {
     check("status", &w.memctl(&["status", "--json"]).json());
 }
 
-/// Runs what `make run` does, and compares what README quotes of it, numbers aside.
+/// Runs `make run`'s script and compares the output that README quotes, except for numbers.
 #[test]
-fn the_screen_in_the_readme_is_a_real_one() {
+fn the_output_quoted_in_the_readme_is_real() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let w = World::new();
     let mut demo = w.command(Path::new("sh"));

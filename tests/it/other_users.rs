@@ -1,5 +1,5 @@
-//! What others put in our places, and places that are none: the socket's path taken, too long,
-//! swept away or another user's, a link for a lock.
+//! Foreign files, links, sockets and processes at our paths, and socket paths that are too long or
+//! get deleted.
 
 use std::fs;
 use std::io::{self, Read};
@@ -19,7 +19,7 @@ const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'"
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 const SUMMARY_2: &str = "SELECT prompt_number FROM session_summaries WHERE prompt_number = 2";
 
-/// The path of a session's socket and of its lock, once nobody is there any more.
+/// The paths of a session's socket and lock, after its worker has exited.
 fn paths_of(w: &World, session: &str) -> (PathBuf, PathBuf) {
     w.hook(&prompt(session, "t0", "first"));
     w.worker();
@@ -29,8 +29,8 @@ fn paths_of(w: &World, session: &str) -> (PathBuf, PathBuf) {
     found
 }
 
-/// A turn that must come through whatever stands at the socket's path.
-fn turn_comes_through(w: &World, what: &str) {
+/// Sends a turn that must be stored whatever is at the socket's path.
+fn turn_is_stored(w: &World, what: &str) {
     w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u1", "a.rs"), edit("s", "t", "u2", "b.rs")]);
     w.hook(&stop("s", "t", "Done."));
     until(what, || match (w.rows(SUMMARY_2), w.spools()) {
@@ -41,7 +41,7 @@ fn turn_comes_through(w: &World, what: &str) {
 }
 
 #[test]
-fn what_strangers_put_at_the_sockets_path_stays_and_stops_nothing() {
+fn foreign_files_at_the_socket_path_stay_and_block_nothing() {
     for what in ["a file", "a directory", "a link", "a link to a socket", "anothers socket"] {
         let w = World::new();
         let (socket, _) = paths_of(&w, "s");
@@ -65,7 +65,7 @@ fn what_strangers_put_at_the_sockets_path_stays_and_stops_nothing() {
         }
         .unwrap();
         let before = fs::symlink_metadata(&socket).unwrap().ino();
-        turn_comes_through(&w, what);
+        turn_is_stored(&w, what);
         w.hook(&end("s"));
         w.rest();
         assert_eq!(fs::symlink_metadata(&socket).unwrap().ino(), before, "{what}");
@@ -82,9 +82,9 @@ fn what_strangers_put_at_the_sockets_path_stays_and_stops_nothing() {
     }
 }
 
-/// A socket file of ours at which another user's process listens.
+/// A socket file with our owner on which another user's process listens.
 #[test]
-fn another_users_process_is_not_talked_to() {
+fn a_socket_of_another_users_process_gets_no_data() {
     let w = World::new();
     let (socket, _) = paths_of(&w, "s");
     let fd = nix::sys::socket::socket(
@@ -96,9 +96,9 @@ fn another_users_process_is_not_talked_to() {
     .unwrap();
     bind(fd.as_raw_fd(), &UnixAddr::new(&socket).unwrap()).unwrap();
     let listens = thread::scope(|scope| {
-        // What a peer is told is who called listen. This thread alone is somebody else.
+        // A peer sees the user that called listen. Only this thread changes its user.
         let as_another = || {
-            // SAFETY: the bare call changes the thread that makes it, and it ends at once.
+            // SAFETY: the raw system call changes the user of this thread only, and the thread ends.
             let done = unsafe { libc::syscall(libc::SYS_setresuid, -1, 1, -1) };
             done == 0 && listen(&fd, Backlog::new(8).unwrap()).is_ok()
         };
@@ -108,23 +108,23 @@ fn another_users_process_is_not_talked_to() {
         crate::support::notes::skipped("only root can become another user");
         return;
     }
-    // The first event spools, and its worker finds a socket of its own user's and takes the place.
-    turn_comes_through(&w, "another user's process");
+    // The first event is spooled. Its worker finds a socket file of its own user and replaces it.
+    turn_is_stored(&w, "another user's process");
     let listener = UnixListener::from(fd);
     listener.set_nonblocking(true).unwrap();
     let (mut peer, _) = listener.accept().expect("it was connected to, and its user asked for");
     let mut said = Vec::new();
     peer.read_to_end(&mut said).unwrap();
-    assert_eq!(said, [0; 0], "not a byte was sent");
+    assert_eq!(said, [0; 0], "no byte was sent");
 }
 
 #[test]
-fn a_link_in_the_locks_place_is_not_followed_and_no_event_is_lost() {
+fn a_symlink_in_place_of_the_lock_is_not_followed_and_no_event_is_lost() {
     let w = World::new();
     let (_, lock) = paths_of(&w, "s");
     symlink(w.path("elsewhere"), &lock).unwrap();
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
-    until("who was started gives up", || match w.processes()[..] {
+    until("the starter gives up", || match w.processes()[..] {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
@@ -138,7 +138,7 @@ fn a_link_in_the_locks_place_is_not_followed_and_no_event_is_lost() {
 }
 
 #[test]
-fn the_longest_path_that_a_socket_may_have_and_one_more() {
+fn the_longest_possible_socket_path_works_and_a_longer_one_falls_back() {
     for (length, served) in [(103, true), (104, false)] {
         let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
         let name = w.path("s").as_os_str().len() + 1;
@@ -148,7 +148,7 @@ fn the_longest_path_that_a_socket_may_have_and_one_more() {
         assert_eq!(name + more + 1 + socket.file_name().unwrap().len(), length);
         fs::create_dir(&dir).unwrap();
         w.set("MEMCTL_SOCKET_DIR", dir.to_str().unwrap());
-        turn_comes_through(&w, "a long path");
+        turn_is_stored(&w, "a long path");
         let sockets = fs::read_dir(&dir).unwrap().flatten();
         let sockets = sockets.filter(|entry| entry.file_name() == socket.file_name().unwrap());
         assert_eq!(sockets.count() == 1, served, "{length}");
@@ -157,19 +157,19 @@ fn the_longest_path_that_a_socket_may_have_and_one_more() {
     }
 }
 
-/// With the directory itself, as a cleaner of `/tmp` may take the one that MEMCTL_SOCKET_DIR names.
+/// A cleaner of `/tmp` may remove the directory of MEMCTL_SOCKET_DIR, too.
 #[test]
-fn a_cleaned_tmp_heals_with_the_next_events() {
+fn a_cleaned_tmp_is_repaired_by_the_next_events() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
     let first = w.worker_of("s");
     fs::remove_dir_all(w.sockets()).unwrap();
-    // No socket can be had: another one takes in what there is, and is replaced in its turn.
+    // Without a socket, a new worker drains the spool and exits, and the next one replaces it.
     w.hook(&tool("s", "t", "u1", "ls", "x"));
     w.until_count(TOOLS, 1);
     assert!(!w.processes().contains(&first));
-    until("one is enough", || match w.processes().len() {
+    until("at most one worker is left", || match w.processes().len() {
         0 | 1 => Ok(()),
         n => Err(n.to_string()),
     });

@@ -1,5 +1,5 @@
-//! Events that fail, or kill whoever takes them in hand: one such ends with its reason, and all
-//! around it goes on in order.
+//! Messages that fail or crash their worker: each ends with its reason, and the others are processed
+//! in order.
 
 use crate::support::World;
 use crate::support::recordings::{edit, end, stop, tool};
@@ -7,14 +7,14 @@ use crate::support::recordings::{edit, end, stop, tool};
 const OBSERVATIONS: &str = "SELECT tool_use_id, status, error FROM pending_messages
     WHERE message_type = 'observation' ORDER BY id";
 
-/// A tool that no agent survives: test points go by its name.
+/// A tool use that crashes its worker: test points match its name.
 fn poison(turn: &str, id: &str) -> serde_json::Value {
     let mut payload = tool("s", turn, id, "x", "y");
     payload["tool_name"] = "Poison".into();
     payload
 }
 
-/// A turn with poison in the middle, in a queue that nobody serves.
+/// A queue without a worker: a turn with the poison message in the middle.
 fn poisoned(w: &World) {
     let pid = w.worker_of("s");
     w.kill(pid);
@@ -29,22 +29,22 @@ fn poisoned(w: &World) {
     }
 }
 
-/// One worker more for the session; it is waited for.
-fn work(w: &World) {
+/// Runs one more worker of the session to its end.
+fn run_worker(w: &World) {
     let _ = w.memctl(&["worker", "--client", "claude-code", "--session", "s"]);
 }
 
-/// What is told of files, without what another observation has taken the place of.
+/// Files of current observations.
 const FILES: &str = "SELECT path FROM observation_files JOIN observations ON id = observation_id
     WHERE superseded_by IS NULL ORDER BY path";
 
 #[test]
-fn one_bad_event_fails_with_its_reason_and_the_rest_goes_on_in_order() {
+fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     poisoned(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "distill.tool:Poison=panic");
-    work(&w);
+    run_worker(&w);
     let reason = "the memory agent died: it panicked";
     assert_eq!(
         w.rows(OBSERVATIONS),
@@ -63,7 +63,7 @@ fn one_bad_event_fails_with_its_reason_and_the_rest_goes_on_in_order() {
         0,
         "its payload is kept"
     );
-    // The turn's summary comes after all that could be told of it.
+    // The summary of the turn comes after all of its observations.
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
     let in_order = "SELECT group_concat(id, ' ') = group_concat(place, ' ') FROM (
         SELECT id, row_number() OVER (ORDER BY completed_at_epoch, id) AS n FROM pending_messages
@@ -71,7 +71,7 @@ fn one_bad_event_fails_with_its_reason_and_the_rest_goes_on_in_order() {
         FROM pending_messages WHERE status = 'processed') ON n = m";
     assert_eq!(w.count(in_order), 1);
     assert_eq!(w.rows(FILES), ["work/a.rs", "work/b.rs", "work/c.rs"]);
-    // It holds up nobody afterwards, and can be tried again.
+    // The failed message blocks nothing, and can be retried.
     w.set("MEMCTL_TESTPOINT", "");
     assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event will be tried again\n");
     w.hook(&end("s"));
@@ -80,7 +80,7 @@ fn one_bad_event_fails_with_its_reason_and_the_rest_goes_on_in_order() {
 }
 
 #[test]
-fn one_that_kills_its_worker_each_time_is_given_up_and_the_rest_goes_on() {
+fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     poisoned(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
@@ -88,9 +88,9 @@ fn one_that_kills_its_worker_each_time_is_given_up_and_the_rest_goes_on() {
     let given_up = "SELECT count(*) FROM pending_messages WHERE error = 'its worker died'";
     let mut deaths = 0;
     loop {
-        // Not held back for as long as it may be.
+        // Skip the backoff.
         w.change("UPDATE sessions SET restarts = 0");
-        work(&w);
+        run_worker(&w);
         if w.count(given_up) == 1 {
             break;
         }
@@ -98,9 +98,9 @@ fn one_that_kills_its_worker_each_time_is_given_up_and_the_rest_goes_on() {
         assert!(deaths <= 8, "{:?}", w.rows("SELECT id, claims, status FROM pending_messages"));
         let told = w.rows("SELECT tool_use_id FROM pending_messages WHERE status = 'processed'");
         match deaths {
-            // Three in company, or in the front of it.
+            // The first three claims are with others, or with this message in front.
             1..=3 => assert_eq!(told, [""; 0], "{deaths}"),
-            // What stood with it, alone as well, was done; what is behind it waits.
+            // The messages beside it were processed alone; those behind it wait.
             _ => assert_eq!(told, ["u1", "u2"], "{deaths}"),
         }
     }
@@ -116,16 +116,16 @@ fn one_that_kills_its_worker_each_time_is_given_up_and_the_rest_goes_on() {
     assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"]);
 }
 
-/// Workers that die of something else than what they have in hand: nothing is given up for it.
+/// Workers that crash for another reason give up no message.
 #[test]
-fn an_event_that_many_workers_died_with_but_not_of_is_done() {
+fn a_message_held_by_crashing_workers_is_processed_if_it_was_not_the_cause() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     poisoned(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "worker.completing=kill");
     for _ in 0..5 {
         w.change("UPDATE sessions SET restarts = 0");
-        work(&w);
+        run_worker(&w);
     }
     assert_eq!(w.count("SELECT max(claims) FROM pending_messages"), 5);
     w.set("MEMCTL_TESTPOINT", "");

@@ -1,4 +1,4 @@
-//! How the program begins and ends by itself, which Rust's own start does for others.
+//! Start and exit of the process, which the program implements instead of Rust's runtime.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ fn memctl(w: &World) -> Command {
     w.command(Path::new(env!("CARGO_BIN_EXE_memctl")))
 }
 
-/// `memctl` with what the shell does to its streams.
+/// `memctl` with redirections of the shell.
 fn shell(w: &World, streams: &str) -> Command {
     let mut command = w.command(Path::new("/bin/sh"));
     command.args(["-c", &format!("\"$@\" {streams}"), "sh", env!("CARGO_BIN_EXE_memctl")]);
@@ -20,7 +20,7 @@ fn shell(w: &World, streams: &str) -> Command {
 }
 
 #[test]
-fn what_was_begun_is_tidied_up_after_a_panic() {
+fn a_panic_still_runs_destructors() {
     let w = World::new().with("MEMCTL_TESTPOINT", "recover.begun=panic");
     std::fs::create_dir_all(w.data().join("run")).unwrap();
     let output = memctl(&w).arg("recover").output().unwrap();
@@ -29,9 +29,9 @@ fn what_was_begun_is_tidied_up_after_a_panic() {
     assert!(told.contains("test point recover.begun") && !told.contains("fatal"), "{told}");
 }
 
-/// Else what is opened first gets its number, and what is said goes into it.
+/// Otherwise the first opened file gets the number of a closed stream, and output goes into it.
 #[test]
-fn streams_that_are_closed_are_nobodys() {
+fn closed_streams_are_not_reused() {
     let w = World::new();
     let payload = w.path("payload");
     std::fs::write(&payload, prompt("s", "t", "go").to_string()).unwrap();
@@ -49,7 +49,7 @@ fn streams_that_are_closed_are_nobodys() {
 }
 
 #[test]
-fn words_and_variables_that_are_no_text() {
+fn arguments_and_variables_may_be_invalid_utf8() {
     let w = World::new();
     let odd = OsStr::from_bytes(b"\xff\xfe");
     for words in [&[odd][..], &[OsStr::new("ps"), odd]] {
@@ -57,7 +57,7 @@ fn words_and_variables_that_are_no_text() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
     }
     let output = memctl(&w).arg("hook").arg(odd).output().unwrap();
-    assert!(output.status.success(), "a hook breaks nobody: {output:?}");
+    assert!(output.status.success(), "a hook always succeeds: {output:?}");
     let output = memctl(&w).env(odd, odd).env("MEMCTL_", odd).arg("ps").output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }

@@ -1,5 +1,5 @@
-//! Guards of the protocol, each where it alone stands between a fault and its damage: taken away,
-//! the test of its name fails. Those that others show stand where these are.
+//! Guards of the locking protocol. Each test fails if its guard is removed. Guards that other tests
+//! cover are tested there.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -25,16 +25,16 @@ fn starter(w: &World) -> Child {
     w.spawn(&["worker", "--client", "claude-code", "--session", "s"])
 }
 
-/// Whoever comes to `point` for his first time waits there from now on.
+/// Makes the first process that reaches `point` pause there.
 fn pause_at(w: &mut World, point: &str) -> PathBuf {
     let paused = w.path(point);
     w.set("MEMCTL_TESTPOINT", &format!("{point}#1=pause:{}", paused.display()));
     paused
 }
 
-/// Waits until somebody waits there; nobody else will.
+/// Waits until a process pauses there, and returns its pid. Later processes do not pause.
 fn paused(w: &mut World, at: &Path) -> i32 {
-    let pid = until("somebody pauses", || {
+    let pid = until("a process pauses", || {
         fs::read_to_string(at).ok().and_then(|pid| pid.parse().ok()).ok_or(String::new())
     });
     w.set("MEMCTL_TESTPOINT", "");
@@ -45,18 +45,18 @@ fn inode(file: &Path) -> u64 {
     fs::symlink_metadata(file).unwrap().ino()
 }
 
-/// All that live are these.
+/// Waits until this is the only process left.
 #[track_caller]
 fn only(w: &World, pid: i32) {
-    until("one alone is left", || match w.processes()[..] {
+    until("one process is left", || match w.processes()[..] {
         [one] if one == pid => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
 }
 
-/// The lock's inode, compared before a socket is cleared away and bound.
+/// A starter compares the lock file's inode before it removes a stale socket and binds.
 #[test]
-fn whose_lock_file_was_deleted_does_not_take_anothers_socket() {
+fn a_starter_whose_lock_file_was_deleted_leaves_the_new_owners_socket() {
     let mut w = lingering();
     let at = pause_at(&mut w, "worker.asked");
     w.hook(&prompt("s", "t", "go"));
@@ -76,16 +76,16 @@ fn whose_lock_file_was_deleted_does_not_take_anothers_socket() {
     second.wait().unwrap();
 }
 
-/// The same where nobody else came: who gave up has the session begun anew.
+/// Without a new owner, the starter gives up and starts another worker.
 #[test]
-fn whose_lock_file_was_deleted_at_birth_begins_anew() {
+fn a_starter_whose_lock_file_was_deleted_starts_another() {
     let mut w = lingering();
     let at = pause_at(&mut w, "worker.asked");
     w.hook(&prompt("s", "t", "go"));
     let first = paused(&mut w, &at);
     fs::remove_file(w.session_locks().remove(0)).unwrap();
-    until("another one serves", || {
-        // Whom the first one starts meets the point as well.
+    until("another worker serves", || {
+        // The new starter reaches the test point, too.
         let _ = fs::remove_file(&at);
         (w.count(GENERATION) == 1).then_some(()).ok_or(w.logs())
     });
@@ -93,9 +93,9 @@ fn whose_lock_file_was_deleted_at_birth_begins_anew() {
     assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1));
 }
 
-/// The socket's inode, compared on leaving.
+/// A worker compares the socket's inode before it unlinks it on exit.
 #[test]
-fn a_worker_that_leaves_does_not_unlink_another_socket_at_its_path() {
+fn a_worker_that_exits_does_not_unlink_a_new_socket_at_its_path() {
     let w = lingering();
     let pid = w.worker_of("s");
     let socket = w.socket_files().remove(0);
@@ -103,7 +103,7 @@ fn a_worker_that_leaves_does_not_unlink_another_socket_at_its_path() {
     let _anothers = UnixListener::bind(&socket).unwrap();
     let before = inode(&socket);
     w.signal(pid, Signal::SIGTERM);
-    until("it has left", || match w.processes()[..] {
+    until("the worker has exited", || match w.processes()[..] {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
@@ -111,12 +111,12 @@ fn a_worker_that_leaves_does_not_unlink_another_socket_at_its_path() {
     assert!(w.session_locks().is_empty());
 }
 
-/// While a spool exists hooks add to it.
+/// While a spool exists, hooks append to it instead of using the socket.
 #[test]
-fn nobody_overtakes_what_is_spooled() {
+fn no_event_overtakes_the_spool() {
     let w = lingering();
     w.worker_of("s");
-    // As one whose worker did not answer, and that was killed before it started another.
+    // As after a hook whose worker did not reply, killed before it started another.
     let socket = w.socket_files().remove(0);
     let hidden = w.path("hidden");
     fs::rename(&socket, &hidden).unwrap();
@@ -127,9 +127,9 @@ fn nobody_overtakes_what_is_spooled() {
     assert_eq!(w.rows(TOOLS), ["u1", "u2"]);
 }
 
-/// The last look, with the socket gone: nobody was started for what came in just before.
+/// A worker that exits checks the spool once more after its socket is gone.
 #[test]
-fn what_comes_in_while_a_worker_closes_is_its_own_to_do() {
+fn an_event_spooled_while_the_worker_exits_is_drained_by_it() {
     let mut w = World::new();
     let at = pause_at(&mut w, "worker.closed");
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
@@ -143,16 +143,16 @@ fn what_comes_in_while_a_worker_closes_is_its_own_to_do() {
     assert_eq!(w.count("SELECT count(*) FROM observations"), 1);
 }
 
-/// Another holder than the one who was silent: his time begins anew.
+/// A new lock holder resets the patience of a starter.
 #[test]
-fn a_starter_waits_for_each_holder_as_long() {
+fn a_starter_gives_each_lock_holder_the_same_time() {
     let w = lingering().with("MEMCTL_WORKER_HANG_TIMEOUT", "3s");
     let first = w.worker_of("s");
     w.signal(first, Signal::SIGSTOP);
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut waits = starter(&w);
     let waiting = waits.id().cast_signed();
-    until("most of its patience is over", || match begun.elapsed() {
+    until("most of the patience is over", || match start.elapsed() {
         time if time > Duration::from_secs(2) => Ok(()),
         time => Err(format!("{time:?}")),
     });
@@ -161,14 +161,14 @@ fn a_starter_waits_for_each_holder_as_long() {
     let mut second = starter(&w);
     w.until_count(GENERATION, 2);
     w.signal(second.id().cast_signed(), Signal::SIGSTOP);
-    until("the rest of it is over", || match begun.elapsed() {
+    until("the rest of the patience is over", || match start.elapsed() {
         time if time > Duration::from_secs(4) => Ok(()),
         time => Err(format!("{time:?}")),
     });
     let goes_on = Instant::now();
     w.signal(waiting, Signal::SIGCONT);
     second.wait().unwrap();
-    // Its own 3 s, and 2 s between SIGTERM and SIGKILL.
+    // 3 s of patience, and 2 s between SIGTERM and SIGKILL.
     assert!(goes_on.elapsed() > Duration::from_secs(4), "{:?}", goes_on.elapsed());
     w.until_count(GENERATION, 3);
     w.hook(&end("s"));
@@ -176,9 +176,9 @@ fn a_starter_waits_for_each_holder_as_long() {
     waits.wait().unwrap();
 }
 
-/// Neither spool nor queue nor open prompt.
+/// No spool, no queue and no open prompt.
 #[test]
-fn who_was_forestalled_leaves_at_once() {
+fn a_starter_with_nothing_to_do_exits_at_once() {
     let w = lingering();
     w.worker_of("s");
     w.hook(&end("s"));
@@ -190,9 +190,9 @@ fn who_was_forestalled_leaves_at_once() {
     w.rest();
 }
 
-/// The answer to a ring is awaited: a hung worker's kernel takes it without one.
+/// A wake is acknowledged, because the kernel accepts data for a hung worker, too.
 #[test]
-fn a_ring_that_nobody_answers_starts_a_starter() {
+fn a_wake_without_acknowledgement_starts_a_worker() {
     let w = lingering().with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
     let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
@@ -203,10 +203,10 @@ fn a_ring_that_nobody_answers_starts_a_starter() {
     assert!(!w.processes().contains(&hung));
 }
 
-/// `store.lock` is held from the reading of a spool to its removal: of two who take in at once, as
-/// after a deleted lock file, one would unlink what came in under a number that had been freed.
+/// `store.lock` is held from reading a spool to removing it. Otherwise, of two workers that drain the
+/// same spool, one could unlink a new event under a number that the other one had freed.
 #[test]
-fn two_who_take_in_at_once_unlink_nothing_that_is_not_committed() {
+fn two_workers_that_drain_one_spool_unlink_only_committed_events() {
     let mut w = lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
@@ -217,7 +217,7 @@ fn two_who_take_in_at_once_unlink_nothing_that_is_not_committed() {
     fs::remove_file(w.session_locks().remove(0)).unwrap();
     let mut second = starter(&w);
     let lock = inode(&w.data().join("run/store.lock")).to_string();
-    until("the second one waits for the store", || {
+    until("the second worker waits for the store", || {
         let locks = fs::read_to_string("/proc/locks").unwrap();
         let waits = |line: &&str| line.contains("-> FLOCK") && line.contains(&format!(":{lock} "));
         locks.lines().find(waits).map(drop).ok_or(locks.clone())
@@ -226,7 +226,7 @@ fn two_who_take_in_at_once_unlink_nothing_that_is_not_committed() {
     fs::remove_file(&at).unwrap();
     w.until_count(N_TOOLS, 3);
     assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
-    // Unless it has written since, the first one does not know yet that the session is another's.
+    // The first worker learns of the new owner with its next write.
     w.kill(first);
     w.hook(&end("s"));
     w.rest();

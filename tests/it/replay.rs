@@ -1,4 +1,4 @@
-//! Transcripts through the hooks' own way: workers, sockets and all.
+//! `memctl replay`: transcripts through hooks, workers and sockets.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ fn transcript() -> String {
 }
 
 #[test]
-fn a_transcript_is_remembered_and_a_second_run_changes_nothing() {
+fn a_second_replay_of_a_transcript_changes_nothing() {
     let w = World::new();
     let said = w.memctl(&["replay", &transcript()]).ok();
     assert!(said.contains("875f5c17"), "{said}");
@@ -41,17 +41,17 @@ fn a_transcript_is_remembered_and_a_second_run_changes_nothing() {
 }
 
 #[test]
-fn times_are_those_of_the_transcript() {
+fn rows_have_the_times_of_the_transcript() {
     let w = World::new();
     let _ = w.memctl(&["replay", &transcript()]).ok();
     w.rest();
-    // 2026-11-21, in UTC, as the transcript says.
+    // The transcript's date, 2026-11-21 UTC.
     let days = w.rows("SELECT DISTINCT created_at_epoch / 86400000 FROM user_prompts");
     assert_eq!(days, ["20778"]);
 }
 
 #[test]
-fn what_was_recorded_live_is_left_out() {
+fn sessions_recorded_by_hooks_are_skipped() {
     let w = World::new();
     let session = "875f5c17-7ad5-4a07-b679-ea5014db8d2b";
     w.hook(&prompt(session, "live", "typed live"));
@@ -63,7 +63,7 @@ fn what_was_recorded_live_is_left_out() {
 }
 
 #[test]
-fn what_is_no_transcript_is_named() {
+fn files_that_are_no_transcripts_are_named() {
     let w = World::new();
     let file = w.path("home").join("notes.txt");
     std::fs::write(&file, "just text\n").unwrap();
@@ -75,7 +75,7 @@ fn what_is_no_transcript_is_named() {
 }
 
 #[test]
-fn what_happened_before_is_dated_then_and_taken_in_oldest_first() {
+fn older_transcripts_are_dated_back_and_replayed_first() {
     let w = World::new();
     let write = |name: &str, day: u32, word: &str| {
         let line = |uuid: &str, kind: &str, content: Value| {
@@ -92,7 +92,7 @@ fn what_happened_before_is_dated_then_and_taken_in_oldest_first() {
         std::fs::write(&path, lines.map(|l| format!("{l}\n")).concat()).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    // As a shell would name them.
+    // In the order of a shell's glob.
     let (newer, older) = (write("a", 9, "second"), write("b", 2, "first"));
     w.memctl(&["replay", &newer, &older]).ok();
     assert_eq!(w.rows("SELECT content_session_id FROM sessions ORDER BY id"), ["b", "a"]);

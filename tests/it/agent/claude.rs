@@ -1,4 +1,4 @@
-//! The backend that is a program: how it is called, and that it never outlives anybody.
+//! The `claude` program as a backend: its arguments and environment, and its end with the worker.
 
 use nix::sys::signal::Signal;
 
@@ -19,7 +19,7 @@ fn with_program(script: &str, more: &str) -> (World, FakeClaude) {
 }
 
 #[track_caller]
-fn all_gone(fake: &FakeClaude) {
+fn no_process_is_left(fake: &FakeClaude) {
     until("no program is left", || match fake.alive()[..] {
         [] => Ok(()),
         ref alive => Err(format!("{alive:?}")),
@@ -27,7 +27,7 @@ fn all_gone(fake: &FakeClaude) {
 }
 
 #[test]
-fn a_session_is_told_to_a_program_that_knows_nothing_of_us() {
+fn each_turn_is_one_line_to_a_fresh_program_in_an_empty_directory() {
     let (w, fake) =
         with_program("init; remember \"Turn $n\"", "claude.proxy = 'http://127.0.0.1:9'");
     let w = w.with("HTTPS_PROXY", "http://127.0.0.1:7");
@@ -39,10 +39,10 @@ fn a_session_is_told_to_a_program_that_knows_nothing_of_us() {
     w.rest();
     assert_eq!(w.rows("SELECT title FROM observations ORDER BY id"), ["Turn 1", "Turn 2"]);
     assert_eq!(summaries(&w), vec!["By the model|claude|0"; 2]);
-    // Each user's turn is one line to a program of its own, which ended by itself.
+    // Each turn is one line to its own program, which exits by itself.
     assert_eq!((fake.lines("told").len(), fake.lines("pids").len()), (2, 2));
     assert_eq!(fake.lines("ended").len(), 2);
-    assert!(fake.lines("seen").is_empty(), "its folder is empty");
+    assert!(fake.lines("seen").is_empty(), "its directory is empty");
     let args = fake.lines("args").join(" ");
     for flag in [
         "-p --input-format stream-json --output-format stream-json --verbose",
@@ -69,7 +69,7 @@ fn a_session_is_told_to_a_program_that_knows_nothing_of_us() {
 }
 
 #[test]
-fn a_turn_of_several_batches_is_one_conversation_and_counts_differences() {
+fn batches_of_a_turn_share_a_conversation_and_usage_counts_the_difference() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "batch_events = 1");
     w.hook(&prompt("s", "t1", "Do it"));
     for n in 1..=3 {
@@ -80,11 +80,11 @@ fn a_turn_of_several_batches_is_one_conversation_and_counts_differences() {
     assert_eq!(w.rows("SELECT input_tokens FROM agent_usage"), ["100", "100", "100"]);
     w.hook(&end("s"));
     w.rest();
-    all_gone(&fake);
+    no_process_is_left(&fake);
 }
 
 #[test]
-fn a_program_that_dies_is_begun_anew_and_told_again() {
+fn a_program_that_dies_is_restarted_and_gets_the_batch_again() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "");
     fake.at(1, "init; kill -9 $$");
     w.hooks(&turn("s", 1));
@@ -98,33 +98,33 @@ fn a_program_that_dies_is_begun_anew_and_told_again() {
 }
 
 #[test]
-fn a_program_that_hangs_is_killed_with_all_it_started() {
+fn a_program_that_hangs_is_killed_with_its_children() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "turn_timeout = '300ms'");
-    // A child of its own that holds on to nothing of ours.
+    // A child that has closed all of our descriptors.
     fake.at(1, "init; cat <\"$dir/pipe\" >/dev/null 2>&1 & echo $! >>\"$dir/pids\"; read -r more");
     nix::unistd::mkfifo(&w.path("bin/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     w.rest();
     assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
-    all_gone(&fake);
+    no_process_is_left(&fake);
 }
 
 #[test]
-fn a_program_that_ends_leaves_nothing_that_it_started() {
+fn children_of_a_program_that_exits_are_killed() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "");
-    // It holds on to our pipe for complaints, too.
+    // The child also holds our stderr pipe open.
     fake.at(1, "init; cat >/dev/null <\"$dir/pipe\" & echo $! >>\"$dir/pids\"; exit 3");
     nix::unistd::mkfifo(&w.path("bin/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     w.rest();
     assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
-    all_gone(&fake);
+    no_process_is_left(&fake);
 }
 
 #[test]
-fn who_may_not_ask_keeps_no_slot() {
+fn a_backend_over_budget_holds_no_slot() {
     let refuses = "case $ANTHROPIC_API_KEY in k-test) init; failed authentication_failed 401 no ;; \
         *) init; remember Told ;; esac";
     let (mut w, fake) = with_program(refuses, "max_children = 1");
@@ -132,10 +132,10 @@ fn who_may_not_ask_keeps_no_slot() {
     let told = |w: &World| {
         w.count("SELECT count(DISTINCT session_id) FROM pending_messages WHERE error NOTNULL")
     };
-    // The second one is not asked, for nothing has changed; it lives on.
+    // The second session makes no call, because nothing has changed; its worker lives on.
     for (n, session) in ["a", "b"].into_iter().enumerate() {
         w.hooks(&turn(session, 1));
-        until("it is refused", || match told(&w) {
+        until("the call is refused", || match told(&w) {
             refused if refused == n as i64 + 1 => Ok(()),
             refused => Err(refused.to_string()),
         });
@@ -148,7 +148,7 @@ fn who_may_not_ask_keeps_no_slot() {
 }
 
 #[test]
-fn doctor_may_be_the_first_to_use_it() {
+fn doctor_may_make_the_first_call() {
     let (w, fake) = with_program("init; remember Trial", "");
     let said = w.memctl(&["doctor", "--agent"]);
     assert!(said.out.contains("claude made 1 observation and a summary of a trial"), "{said:?}");
@@ -160,7 +160,7 @@ fn doctor_may_be_the_first_to_use_it() {
         said.out.contains("not logged in") && said.out.contains("-> log in: claude"),
         "{said:?}"
     );
-    all_gone(&fake);
+    no_process_is_left(&fake);
 }
 
 #[test]
@@ -168,13 +168,13 @@ fn no_program_outlives_its_worker() {
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGABRT] {
         let (w, fake) = with_program("init; read -r more", "");
         w.hooks(&turn("s", 1));
-        until("it is asked", || match fake.lines("told").len() {
+        until("the program gets a line", || match fake.lines("told").len() {
             1 => Ok(()),
             n => Err(n.to_string()),
         });
         assert_eq!(fake.alive().len(), 1);
         w.signal(w.worker(), signal);
-        all_gone(&fake);
+        no_process_is_left(&fake);
         fake.always("init; remember Afterwards");
         w.hook(&end("s"));
         w.rest();
@@ -184,7 +184,7 @@ fn no_program_outlives_its_worker() {
 }
 
 #[test]
-fn errors_that_come_as_successes_have_their_effects() {
+fn errors_reported_as_success_are_handled_as_errors() {
     let cases = [
         ("init; failed authentication_failed 401 'API Error: 401'", "not logged in"),
         ("init; failed rate_limit 429 'API Error: 429'", "the rate limit is reached"),
@@ -205,12 +205,12 @@ fn errors_that_come_as_successes_have_their_effects() {
             w.logs()
         );
         assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
-        all_gone(&fake);
+        no_process_is_left(&fake);
     }
 }
 
 #[test]
-fn where_there_is_no_program_it_is_said() {
+fn a_missing_program_is_reported() {
     let w = world();
     configure(&w, "[agent]\nbackend = 'claude'\nclaude.command = '/nowhere/claude'");
     w.hooks(&turn("s", 1));
@@ -222,7 +222,7 @@ fn where_there_is_no_program_it_is_said() {
 }
 
 #[test]
-fn so_many_programs_and_no_more_run_on_a_machine() {
+fn the_number_of_programs_on_a_machine_is_limited() {
     let check = "init; for p in $(cat \"$dir/pids\"); do kill -0 $p 2>/dev/null && echo $p; done \
         | wc -l >>\"$dir/alive\"; remember \"Turn $n\"";
     let (w, fake) = with_program(check, "max_children = 1");

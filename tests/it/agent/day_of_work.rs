@@ -1,5 +1,5 @@
-//! A day of work, told to models: what it takes, against one call for each tool use on a growing
-//! conversation. `docs/agents.md` shows the table that this prints.
+//! Tokens of a day of work, compared with one call per tool use in a growing conversation. The
+//! test prints the table of `docs/agents.md`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,11 +13,10 @@ use crate::support::agent::{Api, Reply};
 const PROMPTS: usize = 40;
 const TOOLS: usize = 400;
 
-/// What the best known system of this kind was measured to send: calls, and bytes of request, for
-/// each tool use.
+/// The best-known system of this kind, as measured: calls and bytes of request per tool use.
 const MEASURED: (f64, usize) = (1.02, 207_000);
 
-/// Dollars for a million tokens in and out, as the settings' defaults have them.
+/// Default prices in dollars per million tokens in and out.
 const PRICES: [(&str, f64, f64); 3] =
     [("claude-haiku-4-5", 1.0, 5.0), ("gpt-5-mini", 0.25, 2.0), ("gemini-2.5-flash", 0.3, 2.5)];
 
@@ -27,8 +26,8 @@ struct Turn {
     stop: String,
 }
 
-/// The recorded and composed sessions of `tests/data/agent`, one after the other and again, each
-/// turn filled up to its ten tool uses from the longest.
+/// The sessions of `tests/data/agent`, repeated in order. Each turn is filled up to its ten tool
+/// uses from the longest session.
 fn day() -> Vec<Turn> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/agent");
     let mut names: Vec<PathBuf> =
@@ -60,7 +59,7 @@ fn day() -> Vec<Turn> {
     turns
 }
 
-/// The same as the client writes it down.
+/// The day as the client's transcript.
 fn transcript(day: &[Turn]) -> String {
     let mut lines: Vec<Value> = Vec::new();
     for (n, turn) in day.iter().enumerate() {
@@ -94,7 +93,7 @@ fn transcript(day: &[Turn]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Calls and tokens in of one call for each event, in one conversation; 4 bytes a token.
+/// Calls and input tokens with one call per event in one conversation, at 4 bytes per token.
 fn one_call_each(day: &[Turn], prefix: usize, answer: usize) -> (u64, u64) {
     let (mut calls, mut history, mut input) = (0, prefix, 0);
     for turn in day {
@@ -111,7 +110,7 @@ fn one_call_each(day: &[Turn], prefix: usize, answer: usize) -> (u64, u64) {
     (calls, input)
 }
 
-/// What a model writes about so much: two observations, and a summary where it is asked for.
+/// A typical answer: two observations, and a summary if the prompt asks for one.
 fn answer(told: &str) -> String {
     let observation = |n: usize| {
         format!(
@@ -133,7 +132,7 @@ fn answer(told: &str) -> String {
 }
 
 #[test]
-fn a_day_of_work_takes_a_tenth_of_the_tokens_at_most() {
+fn a_day_of_work_takes_at_most_a_tenth_of_the_tokens() {
     let day = day();
     let tools: usize = day.iter().map(|turn| turn.tools.len()).sum();
     assert_eq!((day.len(), tools), (PROMPTS, TOOLS));

@@ -1,4 +1,4 @@
-//! What every error does: the table of the design, row by row.
+//! The effect of each error: the table of the design, row by row.
 
 use std::net::TcpListener;
 
@@ -11,10 +11,10 @@ const OVERLOADED: &str = r#"{"type":"error","error":{"type":"overloaded_error","
 
 type Script = fn() -> Reply;
 
-/// Waits until the queue's head waits, and gives its reason.
+/// Waits until the head of the queue is deferred, and returns its reason.
 #[track_caller]
-fn held(w: &World) -> String {
-    until("its events wait", || {
+fn deferred(w: &World) -> String {
+    until("the head of the queue is deferred", || {
         let sql = "SELECT DISTINCT status, retry_count, claims, error FROM pending_messages
              WHERE message_type = 'observation' AND not_before_epoch IS NOT NULL";
         match &rows(w, sql)[..] {
@@ -24,13 +24,13 @@ fn held(w: &World) -> String {
     })
 }
 
-/// The time has come, and something happens elsewhere.
-fn time_passes(w: &World) {
+/// Makes deferred events due, and sends an event of another session.
+fn make_due(w: &World) {
     w.change("UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch IS NOT NULL");
 }
 
 #[test]
-fn after_a_rate_limit_the_wait_that_was_asked_for_is_waited_and_nothing_is_lost() {
+fn a_rate_limit_waits_as_long_as_the_server_asks_and_loses_nothing() {
     let api = Api::start(|asked| match asked.n {
         0 => {
             Reply::Status(429, "retry-after: 1", r#"{"error":{"type":"rate_limit_error"}}"#.into())
@@ -46,11 +46,11 @@ fn after_a_rate_limit_the_wait_that_was_asked_for_is_waited_and_nothing_is_lost(
     assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
     assert_eq!(unfinished(&w), 0);
     let retries = w.count("SELECT max(retry_count) FROM pending_messages");
-    assert_eq!(retries, 0, "waiting is no failure");
+    assert_eq!(retries, 0, "waiting does not count as a failure");
 }
 
 #[test]
-fn limits_quota_and_overload_leave_a_provisional_summary_and_events_that_wait() {
+fn limits_quota_and_overload_leave_a_provisional_summary_and_a_waiting_queue() {
     let cases = [
         (429, "", r#"{"error":{"type":"rate_limit_error"}}"#, "the rate limit is reached (429)"),
         (429, "", r#"{"error":{"code":"insufficient_quota"}}"#, "the quota is used up (429)"),
@@ -60,19 +60,19 @@ fn limits_quota_and_overload_leave_a_provisional_summary_and_events_that_wait() 
     for (status, header, body, why) in cases {
         let api = Api::start(move |_| Reply::Status(status, header, body.into()));
         let w = with_api("anthropic", &api, "");
-        // Who recovers takes no key from anybody's environment.
+        // Recovery takes no key from another session's environment.
         w.memctl_with(&["config", "secret", "set", "ANTHROPIC_API_KEY"], b"k-kept\n").ok();
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
-        assert_eq!(held(&w), format!("pending|0|0|{why}"));
-        // Who only waits does not linger, and nobody asks again before the time has come.
+        assert_eq!(deferred(&w), format!("pending|0|0|{why}"));
+        // A worker with deferred events only does not linger, and makes no call before they are due.
         w.rest();
         assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
         assert_eq!(api.asked().len(), 1, "{why}");
         assert_eq!(w.rows("SELECT status, input_tokens FROM agent_usage"), ["complete|0"]);
 
         api.go_on(|asked| Reply::Say(memory(&asked.told(), "Later")));
-        time_passes(&w);
+        make_due(&w);
         w.memctl(&["recover"]).ok();
         w.rest();
         assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
@@ -93,7 +93,7 @@ fn after_the_longest_wait_the_next_backend_takes_over() {
 }
 
 #[test]
-fn a_refused_key_is_not_tried_again_before_the_settings_change() {
+fn a_rejected_key_is_not_tried_again_until_the_settings_change() {
     let api = Api::start(|asked| match asked.header("x-api-key") {
         Some("k-new") => Reply::Say(memory(&asked.told(), "With the new key")),
         _ => Reply::Status(401, "", r#"{"error":{"type":"authentication_error"}}"#.into()),
@@ -101,13 +101,13 @@ fn a_refused_key_is_not_tried_again_before_the_settings_change() {
     let mut w = with_api("anthropic", &api, "");
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    assert_eq!(held(&w), "pending|0|0|the API key is not accepted (401)");
+    assert_eq!(deferred(&w), "pending|0|0|the API key is not accepted (401)");
     w.rest();
     let told = w.hook(&start("next"))["systemMessage"].to_string();
     assert!(told.contains("the API key is not accepted"), "{told}");
 
-    // Its time has come, and another turn: but nothing has changed.
-    time_passes(&w);
+    // The events are due and there is another turn, but the settings are the same.
+    make_due(&w);
     w.hooks(&turn("s", 2));
     w.rest();
     assert_eq!(api.asked().len(), 1);
@@ -115,7 +115,7 @@ fn a_refused_key_is_not_tried_again_before_the_settings_change() {
     assert_eq!(provisional, ["Do number 1|extractive|1", "Do number 2|extractive|1"]);
 
     w.set("ANTHROPIC_API_KEY", "k-new");
-    time_passes(&w);
+    make_due(&w);
     w.hooks(&turn("s", 3));
     w.hook(&end("s"));
     w.rest();
@@ -126,7 +126,7 @@ fn a_refused_key_is_not_tried_again_before_the_settings_change() {
 }
 
 #[test]
-fn without_a_key_nobody_is_asked() {
+fn without_a_key_no_call_is_made() {
     let api = Api::remembers();
     let w = world();
     configure(
@@ -135,12 +135,12 @@ fn without_a_key_nobody_is_asked() {
     );
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    let why = held(&w);
+    let why = deferred(&w);
     assert!(why.contains("memctl config secret set GEMINI_API_KEY"), "{why}");
     w.rest();
     assert!(api.asked().is_empty() && w.count("SELECT count(*) FROM agent_usage") == 0);
     assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
-    // Once there is one, nothing waits out its hour.
+    // With a key, the events are due at once instead of after their hour.
     let _ = w.memctl_with(&["config", "secret", "set", "GEMINI_API_KEY"], b"k-test\n").ok();
     w.hooks(&turn("s", 2));
     w.hook(&end("s"));
@@ -148,10 +148,10 @@ fn without_a_key_nobody_is_asked() {
     assert_eq!(summaries(&w), vec!["By the model|gemini|0"; 2]);
 }
 
-/// Nobody there, no TLS, a page, garbage, half an answer, a server that fails: three more tries,
-/// then the events wait. All at once, for each takes seven seconds.
+/// No server, no TLS, a web page, garbage, half an answer, a server error: three more tries, then
+/// the events wait. The cases run in parallel, because each takes seven seconds.
 #[test]
-fn what_is_no_answer_is_tried_again_and_then_waited_for() {
+fn an_unusable_answer_is_retried_and_then_deferred() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let plain = Api::start(|_| Reply::Hang);
     let scripts: [(&str, Script); 5] = [
@@ -180,7 +180,7 @@ fn what_is_no_answer_is_tried_again_and_then_waited_for() {
         w.hook(&end("s"));
     }
     for (w, why, api) in &worlds {
-        let said = held(w);
+        let said = deferred(w);
         assert!(said.starts_with("pending|0|0|") && said.contains(why), "{said}, not {why}");
         w.rest();
         assert_eq!(summaries(w), ["Do number 1|extractive|1"]);
@@ -191,7 +191,7 @@ fn what_is_no_answer_is_tried_again_and_then_waited_for() {
 }
 
 #[test]
-fn a_stuck_answer_is_given_up_and_asked_for_again() {
+fn a_stalled_answer_times_out_and_is_retried() {
     for reply in [Reply::Hang, Reply::Drip] {
         let first = reply.clone();
         let api = Api::start(move |asked| match asked.n {
@@ -203,7 +203,7 @@ fn a_stuck_answer_is_given_up_and_asked_for_again() {
         w.hook(&end("s"));
         w.rest();
         assert_eq!(w.rows("SELECT title FROM observations"), ["At last"], "{reply:?}");
-        // What the first try used nobody knows: it counts at its estimate.
+        // The usage of the first try is unknown and counts at its estimate.
         let usage = w.rows("SELECT status, output_tokens FROM agent_usage ORDER BY id");
         assert_eq!(usage[0], "unknown|4096", "{usage:?}");
         assert!(usage[1].starts_with("complete|"), "{usage:?}");
@@ -211,7 +211,7 @@ fn a_stuck_answer_is_given_up_and_asked_for_again() {
 }
 
 #[test]
-fn a_prompt_that_is_too_long_is_told_shorter() {
+fn a_prompt_that_is_too_long_is_shortened() {
     let long = r#"{"error":{"code":"context_length_exceeded","message":"too long"}}"#;
     let limit = |most: usize| {
         move |asked: &crate::support::agent::Asked| match asked.told().len() {
@@ -231,11 +231,11 @@ fn a_prompt_that_is_too_long_is_told_shorter() {
     let api = Api::start(limit(4000));
     let w = with_api("openai", &api, "");
     big(&w);
-    assert_eq!(api.asked().len(), 2, "told a quarter");
+    assert_eq!(api.asked().len(), 2, "the second prompt has a quarter");
     assert_eq!(w.rows("SELECT title FROM observations"), ["Short enough"]);
     assert_eq!(unfinished(&w), 0);
 
-    // No batch is short enough, and no single event: the next backend takes them.
+    // Even a single event is too long: the next backend takes the batch.
     let api = Api::start(limit(10));
     let w = with_api("openai", &api, "");
     big(&w);
@@ -243,11 +243,11 @@ fn a_prompt_that_is_too_long_is_told_shorter() {
     assert_eq!(unfinished(&w), 0);
     let lengths: Vec<usize> = api.asked().iter().map(|asked| asked.told().len()).collect();
     let again = lengths.windows(2).any(|pair| pair[0] == pair[1]);
-    assert!(!again, "never as it was: {lengths:?}");
+    assert!(!again, "no prompt is sent twice: {lengths:?}");
 }
 
 #[test]
-fn prose_is_asked_about_once_more_and_never_stored() {
+fn an_answer_in_prose_is_retried_once_and_never_stored() {
     let answers = [
         "Sure! I looked at what happened and it seems that the tests pass.",
         "I'm sorry, but I can't help with that.",
@@ -263,16 +263,16 @@ fn prose_is_asked_about_once_more_and_never_stored() {
         assert_eq!(w.count("SELECT count(*) FROM observations WHERE backend <> 'extractive'"), 0);
         assert_eq!(unfinished(&w), 0);
     }
-    // A quota in words is a quota.
+    // A quota error in prose counts as a quota error.
     let api = Api::start(|_| Reply::Say("Credit balance is too low".into()));
     let w = with_api("openai", &api, "");
     w.hooks(&turn("s", 1));
-    assert_eq!(held(&w), "pending|0|0|the quota is used up");
+    assert_eq!(deferred(&w), "pending|0|0|the quota is used up");
 }
 
-/// A model that thinks may have no token left to speak with.
+/// A thinking model may spend all its tokens before it answers.
 #[test]
-fn nothing_at_the_limit_of_tokens_is_no_decision() {
+fn an_empty_answer_at_the_token_limit_is_no_decision() {
     let cut = [
         ("openai", r#"{"choices":[{"delta":{"content":""},"finish_reason":"length"}]}"#),
         ("gemini", r#"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#),
@@ -292,7 +292,7 @@ fn nothing_at_the_limit_of_tokens_is_no_decision() {
 }
 
 #[test]
-fn nothing_is_a_decision_unless_a_worker_died_over_it() {
+fn an_empty_answer_is_a_decision_unless_a_worker_died_over_the_batch() {
     let api = Api::start(|_| Reply::Say("<skip_summary/>".into()));
     let mut w = with_api("openai", &api, "");
     w.hooks(&turn("s", 1));
@@ -304,14 +304,14 @@ fn nothing_is_a_decision_unless_a_worker_died_over_it() {
 
     w.set("MEMCTL_TESTPOINT", "agent.asking=kill");
     w.hooks(&turn("s", 2));
-    until("its worker dies", || match w.processes()[..] {
+    until("the worker dies", || match w.processes()[..] {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&end("s"));
     w.rest();
-    assert_eq!(api.asked().len(), 3, "told twice, to nobody who knew it");
+    assert_eq!(api.asked().len(), 3, "the batch was sent twice before");
     let by = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
     assert_eq!(by, ["extractive", "extractive"]);
     assert_eq!(unfinished(&w), 0);

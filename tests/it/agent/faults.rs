@@ -1,5 +1,5 @@
-//! Sessions run while their memory agents fail in every way there is, drawn by lot: nothing is
-//! lost, nothing is doubled, the order is kept, no budget is broken, nobody is left behind.
+//! Sessions whose memory agent fails at random: no event is lost or doubled, the order is kept, the
+//! budget holds, and no process is left.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,26 +13,26 @@ use crate::support::wait;
 const TURNS: usize = 6;
 const SESSIONS: [&str; 3] = ["a", "b", "c"];
 
-/// A lot of its own, so that a run can be drawn again by its seed.
-struct Lot(u64);
+/// A random generator with a seed, so that a run can be repeated.
+struct Random(u64);
 
-impl Lot {
-    fn draw(&mut self, n: u64) -> u64 {
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "what a person asks of the test")]
+#[expect(clippy::disallowed_methods, reason = "a setting of the test")]
 fn seed() -> u64 {
     let given = std::env::var("MEMCTL_SOAK_SEED").ok().and_then(|text| text.parse().ok());
     given.unwrap_or_else(|| u64::from(std::process::id()))
 }
 
-fn fault(lot: &mut Lot, asked: &Asked) -> Reply {
+fn random_fault(random: &mut Random, asked: &Asked) -> Reply {
     let json = |kind: &str| format!(r#"{{"error":{{"type":"{kind}"}}}}"#);
-    match lot.draw(17) {
+    match random.below(17) {
         0 => Reply::Status(429, "retry-after: 0", json("rate_limit_error")),
         1 => Reply::Status(529, "retry-after: 0", json("overloaded_error")),
         2 => Reply::Status(500, "", json("api_error")),
@@ -50,20 +50,20 @@ fn fault(lot: &mut Lot, asked: &Asked) -> Reply {
 }
 
 #[test]
-fn whatever_fails_each_turn_has_its_effect_once() {
+fn each_turn_takes_effect_once_under_random_faults() {
     let seed = seed();
     println!("MEMCTL_SOAK_SEED={seed}");
-    let lot = Arc::new(Mutex::new(Lot(seed)));
-    let drawn = lot.clone();
-    let api = Api::start(move |asked| fault(&mut drawn.lock().unwrap(), asked));
-    // Waits are short, and calls few enough that the budget is met.
+    let random = Arc::new(Mutex::new(Random(seed)));
+    let drawn = random.clone();
+    let api = Api::start(move |asked| random_fault(&mut drawn.lock().unwrap(), asked));
+    // Waits are short, and the calls are few enough for the budget.
     let w = with_api("openai", &api, "turn_timeout = '500ms'\nbudget.session_turns = 12");
     let mut workers: BTreeSet<i32> = BTreeSet::new();
     for n in 1..=TURNS {
         for session in SESSIONS {
             w.hooks(&turn(session, n));
         }
-        // They get to ask, most of the time.
+        // Most calls get through.
         let before = api.asked().len();
         let _ = wait::within(Duration::from_secs(2), || match api.asked().len() - before {
             0..3 => Err(String::new()),
@@ -71,8 +71,10 @@ fn whatever_fails_each_turn_has_its_effect_once() {
         });
         let alive = w.processes();
         workers.extend(alive.iter().copied());
-        // One of them dies in the middle of whatever it does.
-        if let Some(pid) = alive.get(lot.lock().unwrap().draw(alive.len().max(1) as u64) as usize) {
+        // Kill one worker at a random moment.
+        if let Some(pid) =
+            alive.get(random.lock().unwrap().below(alive.len().max(1) as u64) as usize)
+        {
             w.kill(*pid);
         }
     }
@@ -106,14 +108,14 @@ fn whatever_fails_each_turn_has_its_effect_once() {
          GROUP BY m.id HAVING count(DISTINCT o.backend) > 1",
     );
     assert!(twice.is_empty(), "by two backends: {twice:?}, {}", context());
-    // The agent makes one observation of each batch.
+    // The agent makes one observation per batch.
     let twice = w.rows(
         "SELECT s.pending_message_id FROM observation_sources s
          JOIN observations o ON o.id = s.observation_id WHERE o.backend = 'openai'
          GROUP BY s.pending_message_id HAVING count(*) > 1",
     );
-    assert!(twice.is_empty(), "told twice: {twice:?}, {}", context());
-    // What was told of a session was told in its order.
+    assert!(twice.is_empty(), "sent twice: {twice:?}, {}", context());
+    // The events of a session were sent in order.
     let order = w.rows(
         "SELECT o.id FROM observations o JOIN observations p ON p.session_id = o.session_id
            AND p.id > o.id AND p.prompt_number < o.prompt_number",

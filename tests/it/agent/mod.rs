@@ -1,5 +1,4 @@
-//! Memory agents that are models, through the real binary, with servers and programs that follow
-//! a script.
+//! Models as memory agents, with scripted servers and programs.
 
 mod claude;
 mod day_of_work;
@@ -13,12 +12,12 @@ use crate::support::World;
 use crate::support::agent::{Api, configure};
 use crate::support::recordings::{prompt, stop, tool};
 
-/// A world in which a worker does not stay for events that wait a minute.
+/// A world whose workers exit soon although events wait for a minute.
 fn world() -> World {
     World::new().with("MEMCTL_WORKER_END_DEADLINE", "10s")
 }
 
-/// One whose backend is this API, found at the server's address.
+/// A world whose backend is this API at the server's address.
 fn with_api(backend: &str, api: &Api, more: &str) -> World {
     let w = world().with("ANTHROPIC_API_KEY", "k-test").with("GEMINI_API_KEY", "k-test");
     let base = match backend {
@@ -32,7 +31,7 @@ fn with_api(backend: &str, api: &Api, more: &str) -> World {
     w
 }
 
-/// A turn with something worth telling.
+/// The payloads of a turn that is worth an observation.
 fn turn(session: &str, n: usize) -> Vec<Value> {
     let (turn, id) = (format!("t{n}"), format!("{session}-u{n}"));
     vec![
@@ -42,7 +41,7 @@ fn turn(session: &str, n: usize) -> Vec<Value> {
     ]
 }
 
-/// Rows of a store that may not have its tables yet.
+/// Queries a store that may not have its tables yet.
 fn rows(w: &World, sql: &str) -> Vec<String> {
     match w.count("SELECT count(*) FROM sessions") {
         0 => Vec::new(),

@@ -1,4 +1,4 @@
-//! What models are told, and what is stored of their answers.
+//! Prompts for models, and what is stored of their answers.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn each_api_distils_a_turn_in_one_call() {
         let key = match backend {
             "anthropic" => asked[0].header("x-api-key"),
             "gemini" => asked[0].header("x-goog-api-key"),
-            // A server that nobody knows is given no key.
+            // An unknown server gets no key.
             _ => Some("k-test").filter(|_| asked[0].header("authorization").is_none()),
         };
         assert_eq!(key, Some("k-test"), "{backend}");
@@ -38,28 +38,28 @@ fn each_api_distils_a_turn_in_one_call() {
         assert_eq!(w.rows(usage), [format!("{backend}|m-1|complete|1|1")]);
         let session = w.rows("SELECT backend, memory_session_id FROM sessions");
         assert!(session[0].starts_with(&format!("{backend}|{backend}-")), "{session:?}");
-        assert!(!session[0].contains("|s"), "never the content session");
+        assert!(!session[0].contains("|s"), "never the client's session id");
         assert_eq!(unfinished(&w), 0);
     }
 }
 
 #[test]
-fn a_stop_has_a_summary_at_once_and_the_models_takes_its_place() {
+fn a_stop_gets_a_local_summary_at_once_and_the_models_summary_replaces_it() {
     let api = Api::start(|_| Reply::Hang);
     let w = with_api("openai", &api, "");
     w.hooks(&turn("s", 1));
-    until("a summary by the local rules", || match &summaries(&w)[..] {
+    until("the summary by the local rules", || match &summaries(&w)[..] {
         [one] if one == "Do number 1|extractive|1" => Ok(()),
         other => Err(format!("{other:?}")),
     });
     let shown = w.memctl(&["show", "s1"]).ok();
     assert!(shown.contains("provisional"), "{shown}");
-    until("the model is asked", || {
+    until("a call of the model", || {
         if api.asked().is_empty() { Err("not yet".into()) } else { Ok(()) }
     });
     api.go_on(|asked| Reply::Say(memory(&asked.told(), "After all")));
     api.let_go();
-    until("the model's own", || match &summaries(&w)[..] {
+    until("the model's summary", || match &summaries(&w)[..] {
         [one] if one == "By the model|openai|0" => Ok(()),
         other => Err(format!("{other:?}")),
     });
@@ -69,7 +69,7 @@ fn a_stop_has_a_summary_at_once_and_the_models_takes_its_place() {
 }
 
 #[test]
-fn without_a_model_the_first_that_the_server_has_is_asked() {
+fn without_a_configured_model_the_servers_first_one_is_used() {
     let api = Api::start(|asked| match asked.path.as_str() {
         "/v1/models" => {
             Reply::Body("application/json", r#"{"data":[{"id":"qwen3"},{"id":"b"}]}"#.into())
@@ -87,9 +87,9 @@ fn without_a_model_the_first_that_the_server_has_is_asked() {
     assert_eq!(api.asked()[1].body["model"], "qwen3");
 }
 
-/// 40 events in one turn, most of them mere looks.
+/// 40 events in one turn, most of them reads.
 #[test]
-fn a_long_turn_is_told_in_few_calls_and_each_event_once() {
+fn a_long_turn_takes_few_calls_and_sends_each_event_once() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "");
     w.hook(&prompt("s", "t", "Look around, then test"));
@@ -104,20 +104,20 @@ fn a_long_turn_is_told_in_few_calls_and_each_event_once() {
     w.hook(&end("s"));
     w.rest();
     let asked = api.asked();
-    // 10 events worth telling: one batch of 8, and what is left at the Stop.
+    // 10 events are worth sending: one batch of 8, and the rest at the Stop.
     assert!(asked.len() <= 3, "{} calls", asked.len());
     let all: String = asked.iter().map(Asked::told).collect();
     for n in 0..40 {
         let name = if n % 4 == 0 { format!("case_{n}_") } else { format!("file_{n}_") };
         assert_eq!(all.matches(&name).count(), 1, "{name}");
     }
-    assert!(!all.contains("yyyyyyyyyy"), "what was merely read is not told");
+    assert!(!all.contains("yyyyyyyyyy"), "reads are not sent");
     assert!(all.len() < 40_000, "{} bytes", all.len());
     assert_eq!(unfinished(&w), 0);
 }
 
 #[test]
-fn a_batch_of_mere_looks_costs_no_call() {
+fn a_batch_of_reads_costs_no_call() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "batch_quiet = '50ms'");
     w.hook(&prompt("s", "t", "Have a look"));
@@ -130,7 +130,7 @@ fn a_batch_of_mere_looks_costs_no_call() {
 }
 
 #[test]
-fn quiet_makes_a_batch_of_what_there_is() {
+fn a_quiet_period_flushes_an_incomplete_batch() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "batch_quiet = '50ms'");
     w.hook(&prompt("s", "t", "Test it"));
@@ -142,7 +142,7 @@ fn quiet_makes_a_batch_of_what_there_is() {
 }
 
 #[test]
-fn what_the_session_knows_goes_along() {
+fn a_prompt_contains_earlier_results_of_the_session() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "");
     for n in 1..=2 {
@@ -153,11 +153,11 @@ fn what_the_session_knows_goes_along() {
     w.rest();
     let second = api.asked()[1].told();
     assert!(second.contains("- Told 1") && second.contains("Done by the model"), "{second}");
-    assert!(!second.contains("number_1"), "an event is told once");
+    assert!(!second.contains("number_1"), "each event is sent once");
 }
 
 #[test]
-fn files_and_origin_come_from_the_events() {
+fn files_and_origin_come_from_the_events_not_from_the_model() {
     let lie = "<observation><type>nonsense</type><title>It says so</title><events>1</events>\
         <files_modified><file>/etc/passwd</file></files_modified></observation>\
         <observation><title>From the web</title><events>2</events></observation>";
@@ -177,12 +177,12 @@ fn files_and_origin_come_from_the_events() {
         w.rows("SELECT type, title, origin, files_modified FROM observations ORDER BY id"),
         [r#"change|It says so|repository|["w/src/a.rs"]"#, "discovery|From the web|web|[]"]
     );
-    // It had no summary to tell, so the local rules' is the last word.
+    // The model wrote no summary, so the one by the local rules stays.
     assert_eq!(summaries(&w), ["Change it|extractive|0"]);
 }
 
 #[test]
-fn what_the_user_lays_down_rests_on_no_models_word() {
+fn a_users_decision_keeps_its_origin_whatever_the_model_says() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "");
     let mut events = turn("s", 1);
@@ -195,7 +195,7 @@ fn what_the_user_lays_down_rests_on_no_models_word() {
 }
 
 #[test]
-fn a_budget_is_a_hard_stop_and_the_next_session_is_told() {
+fn a_budget_is_a_hard_stop_and_the_next_session_start_reports_it() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "budget.session_turns = 2");
     for n in 1..=4 {
@@ -215,7 +215,7 @@ fn a_budget_is_a_hard_stop_and_the_next_session_is_told() {
 }
 
 #[test]
-fn doctor_proves_a_backend_with_one_call_and_says_what_it_took() {
+fn doctor_tests_a_backend_with_one_call_and_reports_its_usage() {
     let api = Api::remembers();
     let w = with_api("openai", &api, "");
     w.hooks(&turn("s", 1));
@@ -228,7 +228,7 @@ fn doctor_proves_a_backend_with_one_call_and_says_what_it_took() {
     let of_none =
         "SELECT count(*) FROM agent_usage WHERE session_id IS NULL AND status = 'complete'";
     assert_eq!(w.count(of_none), 1);
-    assert_eq!(w.count("SELECT count(*) FROM observations"), 1, "nothing of it is remembered");
+    assert_eq!(w.count("SELECT count(*) FROM observations"), 1, "the test call stores nothing");
     api.go_on(|_| Reply::Status(401, "", "{}".into()));
     let said = w.memctl(&["doctor", "--agent"]);
     assert_eq!(said.code, Some(1));
