@@ -149,9 +149,9 @@ fn a_typed_key_is_not_echoed() {
         // With its other end closed, reading the terminal fails after the last output.
         let _ = terminal.read_to_end(&mut shown);
         let shown = String::from_utf8_lossy(&shown).into_owned();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.starts_with("OPENAI_API_KEY (hidden): "), "{said}");
-        assert!(!(shown + &said).contains("very"), "{said}");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(errors.starts_with("OPENAI_API_KEY (hidden): "), "{errors}");
+        assert!(!(shown + &errors).contains("very"), "{errors}");
         output.status.code()
     };
     assert_eq!(type_in(b"sk-very\x03"), Some(1));
@@ -185,8 +185,8 @@ fn recovery_passes_no_key_to_workers_of_other_sessions() {
     let w = World::new().with("OPENAI_API_KEY", "sk-two").with("ANTHROPIC_BASE_URL", "x://evil");
     w.memctl(&["config", "set", "agent.backend", "openai"]).ok();
     w.memctl(&["config", "set", "agent.fallback", "claude,extractive"]).ok();
-    w.spooled(&prompt("s", "t", "go"));
-    w.spooled(&end("s"));
+    w.spool(&prompt("s", "t", "go"));
+    w.spool(&end("s"));
     let (paused, point) = (w.path("paused"), "worker.locked=pause:");
     let _ = w.hook_at(&start("other"), &format!("{point}{}", paused.display()));
     until("a worker started by recovery", || paused.exists().then_some(()).ok_or(String::new()));
@@ -200,7 +200,7 @@ fn recovery_passes_no_key_to_workers_of_other_sessions() {
     assert!(environment.contains("MEMCTL_DATA_DIR="), "{environment}");
     assert!(!environment.contains("sk-two") && !environment.contains("evil"), "{environment}");
     fs::remove_file(paused).unwrap();
-    w.rest();
+    w.settle();
 }
 
 #[test]
@@ -218,6 +218,6 @@ fn a_config_file_inside_the_project_cannot_redirect_text() {
     let environment = environment(&w);
     assert!(!environment.contains("MEMCTL_CONFIG=") && !environment.contains("sk-two"));
     let start = serde_json::json!({"session_id": "s2", "cwd": project, "hook_event_name": "SessionStart", "source": "startup"});
-    let told = w.hook(&start)["systemMessage"].as_str().unwrap().to_owned();
-    assert!(told.contains("agent.openai.base_url is ignored"), "{told}");
+    let message = w.hook(&start)["systemMessage"].as_str().unwrap().to_owned();
+    assert!(message.contains("agent.openai.base_url is ignored"), "{message}");
 }

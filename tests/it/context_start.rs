@@ -31,7 +31,7 @@ fn store_sessions(w: &World) {
         );
         w.hook(&stop(&session, &turn, &done));
     }
-    w.rest();
+    w.settle();
 }
 
 fn block(response: &Value) -> String {
@@ -85,7 +85,7 @@ fn a_start_reported_by_two_registrations_gets_context_once() {
     let w = World::new();
     w.hook(&prompt("s", "t", "Which of our two exporters is in use?"));
     w.hook(&stop("s", "t", "The one in `export/v2.rs`; nothing calls the other any more."));
-    w.rest();
+    w.settle();
     // The client runs both hooks at the same time.
     let blocks: Vec<String> = std::thread::scope(|scope| {
         let hooks: Vec<_> =

@@ -13,8 +13,8 @@ fn world() -> World {
         w.hook(&stop(session, "t", "All 7 tests pass now."));
         w.hook(&end(session));
     }
-    w.rest();
-    w.change(
+    w.settle();
+    w.execute_sql(
         "INSERT INTO agent_usage (day, session_id, backend, model, input_tokens, output_tokens,
            cost, priced, status, created_at_epoch)
          SELECT date('now', 'localtime'), s.id, 'anthropic', m.model, 20000, 1000, 0.3, m.priced,
@@ -79,9 +79,9 @@ fn a_day_is_one_of_the_users_time_zone() {
     let w = World::new();
     w.hook(&prompt("s", "t", "go"));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     // 01:30 UTC.
-    w.change("UPDATE user_prompts SET created_at_epoch = 1767231000000");
+    w.execute_sql("UPDATE user_prompts SET created_at_epoch = 1767231000000");
     let day = |zone: &str| {
         let mut w = w.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
         let w = w.env("TZ", zone).args(["stats", "--since", "2025-12-01", "--json"]);

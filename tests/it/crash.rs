@@ -1,7 +1,7 @@
-//! The crash table: every test point of the sources, what dies there, and that each event has had
-//! its effect exactly once when things have gone on, with nothing left behind.
+//! The crash table. At every test point of the sources a process dies there, and afterwards each event
+//! has taken effect exactly once and nothing is left behind.
 //!
-//! Hooks are killed, for an abort they answer; workers and recovery abort.
+//! Hooks are killed, because they handle an abort with a reply. Workers and recovery abort.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
@@ -17,32 +17,34 @@ use crate::support::agent::{Api, configure};
 use crate::support::recordings::{edit, end, prompt, start, stop};
 use crate::support::{World, until};
 
-/// How a process comes to a point.
+/// How a process reaches a test point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Scene {
-    /// A hook while nobody lives: by the spool.
+    /// A hook without a worker: through the spool.
     Spooling,
-    /// A hook while the session's worker lives: by the socket.
+    /// A hook with a live worker: through the socket.
     Sending,
-    /// A worker that takes a spool in, is sent more, distils it, lingers and leaves.
+    /// A worker that drains a spool, receives more events, distils them, lingers and exits.
     Turn,
-    /// One whose memory agent is a model.
-    Asking,
-    /// One that finds the socket of a dead one.
-    AfterADeath,
-    /// One whose first batch fails.
+    /// A worker whose memory agent is a model.
+    WithModel,
+    /// A worker that finds the socket of a dead one.
+    StaleSocket,
+    /// A worker whose first batch fails.
     Failing,
-    /// One that is told to go with a batch in hand.
-    Told,
-    /// `memctl recover`, with something of each kind to do.
+    /// A worker that gets SIGTERM while it holds a batch.
+    Terminated,
+    /// `memctl recover` with each kind of work.
     Recovery,
-    /// `memctl queue`, which takes in what is spooled for nobody.
+    /// `memctl queue`, which drains the spool of a session without a worker.
     Queue,
 }
 
-use Scene::{AfterADeath, Asking, Failing, Queue, Recovery, Sending, Spooling, Told, Turn};
+use Scene::{
+    Failing, Queue, Recovery, Sending, Spooling, StaleSocket, Terminated, Turn, WithModel,
+};
 
-/// Every point, in the order in which an event passes them; a point with two scenes stands twice.
+/// Every point in the order in which an event reaches them. A point with two scenes is listed twice.
 const TABLE: &[(&str, Scene)] = &[
     ("hook.read", Spooling),
     ("hook.read", Sending),
@@ -62,9 +64,9 @@ const TABLE: &[(&str, Scene)] = &[
     ("worker.born", Turn),
     ("worker.locked", Turn),
     ("worker.asked", Turn),
-    ("worker.cleared", AfterADeath),
+    ("worker.cleared", StaleSocket),
     ("worker.bound", Turn),
-    ("worker.bound", AfterADeath),
+    ("worker.bound", StaleSocket),
     ("worker.named", Turn),
     ("take_in.read", Turn),
     ("take_in.committed", Turn),
@@ -75,15 +77,15 @@ const TABLE: &[(&str, Scene)] = &[
     ("worker.replying", Turn),
     ("worker.claimed", Turn),
     ("distill.begun", Turn),
-    ("agent.asking", Asking),
-    ("agent.answered", Asking),
+    ("agent.asking", WithModel),
+    ("agent.answered", WithModel),
     ("worker.completing", Turn),
-    ("worker.completing", Asking),
+    ("worker.completing", WithModel),
     ("worker.completed", Turn),
     ("worker.failing", Failing),
     ("worker.failed", Failing),
-    ("worker.giving_back", Told),
-    ("worker.given_back", Told),
+    ("worker.giving_back", Terminated),
+    ("worker.given_back", Terminated),
     ("worker.closing_turns", Turn),
     ("worker.closed_turns", Turn),
     ("worker.closed", Turn),
@@ -100,14 +102,14 @@ const TABLE: &[(&str, Scene)] = &[
     ("take_in.committed", Queue),
 ];
 
-/// Points that no event passes; their tests stand beside what they are about.
+/// Points that no event reaches; they have their own tests.
 const ELSEWHERE: &[&str] = &["resume.piece", "resume.imported"];
 
-/// At a time: each waits for processes more than it works.
+/// Rows at a time. They mostly wait for processes.
 const AT_ONCE: usize = 4;
 
 #[test]
-fn no_point_is_forgotten() {
+fn every_test_point_is_in_the_table() {
     let mut of_sources = Vec::new();
     let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(dir) = dirs.pop() {
@@ -121,7 +123,7 @@ fn no_point_is_forgotten() {
     of_sources.sort();
     let mut twice = of_sources.clone();
     twice.dedup();
-    assert_eq!(of_sources, twice, "one name, one place");
+    assert_eq!(of_sources, twice, "each name occurs at one place");
     let of_table = TABLE.iter().map(|(point, _)| *point).chain(ELSEWHERE.iter().copied());
     let mut of_table: Vec<&str> = of_table.collect();
     of_table.sort_unstable();
@@ -135,23 +137,23 @@ fn points(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_hook_that_dies_at_any_point() {
-    walk(&[Spooling, Sending]);
+fn a_hook_that_dies_at_any_point_loses_no_event() {
+    run_rows(&[Spooling, Sending]);
 }
 
 #[test]
-fn a_worker_that_dies_at_any_point() {
-    walk(&[Turn, Asking, AfterADeath, Failing, Told]);
+fn a_worker_that_dies_at_any_point_loses_no_event() {
+    run_rows(&[Turn, WithModel, StaleSocket, Failing, Terminated]);
 }
 
 #[test]
-fn a_recovery_that_dies_at_any_point() {
-    walk(&[Recovery, Queue]);
+fn a_recovery_that_dies_at_any_point_can_be_repeated() {
+    run_rows(&[Recovery, Queue]);
 }
 
-/// Walks over the rows of these scenes and prints what was found at each.
+/// Runs the rows of these scenes and prints the outcome of each.
 #[track_caller]
-fn walk(scenes: &[Scene]) {
+fn run_rows(scenes: &[Scene]) {
     let rows: VecDeque<_> = TABLE.iter().filter(|(_, scene)| scenes.contains(scene)).collect();
     let (left, found) = (Mutex::new(rows.clone()), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
@@ -179,7 +181,7 @@ fn next<'a>(left: &Mutex<VecDeque<&'a (&'static str, Scene)>>) -> Option<(&'a st
     left.lock().unwrap().pop_front().map(|(point, scene)| (*point, scene))
 }
 
-/// A world in which something dies at one point, and where it is seen that it came by.
+/// A world in which a process dies at one point, and the file that shows that it did.
 struct Row {
     world: World,
     point: &'static str,
@@ -193,9 +195,9 @@ fn row(point: &'static str, scene: Scene) -> String {
         Spooling | Sending => row.hook(),
         Turn => row.turn(""),
         Failing => row.turn("distill.begun#1=panic,"),
-        Asking => row.asking(),
-        AfterADeath => row.after_a_death(),
-        Told => row.told(),
+        WithModel => row.with_model(),
+        StaleSocket => row.stale_socket(),
+        Terminated => row.terminated(),
         Recovery => row.recovery(),
         Queue => row.queue(),
     }
@@ -207,22 +209,22 @@ impl Row {
         format!("{point}=mark:{},{point}={how}", mark.display())
     }
 
-    fn came_by(&self) -> bool {
+    fn reached(&self) -> bool {
         self.world.path("mark").exists()
     }
 
-    /// All that were to die have died.
-    fn dead(&self) {
-        until(self.point, || match (self.came_by(), &self.world.processes()[..]) {
+    /// Waits until all processes that were to die are dead.
+    fn wait_for_deaths(&self) {
+        until(self.point, || match (self.reached(), &self.world.processes()[..]) {
             (true, []) => Ok(()),
             other => Err(format!("{other:?}")),
         });
     }
 
-    /// Nobody dies any more.
-    fn go_on(&mut self) {
+    /// Removes the test point.
+    fn disarm(&mut self) {
         self.world.set("MEMCTL_TESTPOINT", "");
-        // What is abandoned is so after a minute.
+        // The timeout of a batch is one minute.
         let then = SystemTime::now() - Duration::from_secs(120);
         for file in fs::read_dir(self.world.data().join("spool/tmp")).into_iter().flatten() {
             File::options()
@@ -234,7 +236,7 @@ impl Row {
         }
     }
 
-    /// The hook of one tool use dies; what comes before and after it does not.
+    /// The hook of one tool use dies; the hooks before and after it do not.
     fn hook(mut self) -> String {
         self.world.set("MEMCTL_WORKER_LINGER", "60s");
         let pid = self.world.worker_of("s");
@@ -243,32 +245,32 @@ impl Row {
         }
         let died = self.world.hook_at(&use_of("u1"), &self.dies("kill"));
         assert_eq!((died.code, died.out.as_str()), (None, ""), "{}", self.point);
-        assert!(self.came_by(), "{}", self.point);
-        self.go_on();
+        assert!(self.reached(), "{}", self.point);
+        self.disarm();
         self.world.hooks(&[use_of("u2"), stop("s", "t", "All pass."), end("s")]);
         let kept = match self.point {
             "hook.read" | "hook.captured" | "hook.prepared" | "hook.marked" => false,
-            // Written, but under no name that anybody looks for.
+            // Written, but not under the name that a drain looks for.
             "spool.written" => false,
             _ => true,
         };
         let uses = if kept { &["u1", "u2"][..] } else { &["u2"] };
-        let told = if kept { "its event once" } else { "its event unanswered and not kept" };
-        format!("{told}; {}", self.check(&["go"], uses))
+        let text = if kept { "its event once" } else { "its event unanswered and not kept" };
+        format!("{text}; {}", self.check(&["go"], uses))
     }
 
-    /// Workers die of it until all that were started for a turn are dead; then the session goes on.
+    /// Workers die at the point until no worker of the turn is left; then the session continues.
     fn turn(mut self, before: &str) -> String {
         self.world.set("MEMCTL_TESTPOINT", &format!("{before}{}", self.dies("abort")));
         self.world.hook(&prompt("s", "t", "go"));
-        until("a worker listens, or has died", || {
+        until("a worker listens or has died", || {
             let serves = self.world.spools().is_empty() && self.world.processes().len() == 1;
-            (serves || self.came_by()).then_some(()).ok_or_else(|| self.point.to_owned())
+            (serves || self.reached()).then_some(()).ok_or_else(|| self.point.to_owned())
         });
         self.world.hook(&use_of("u1"));
         self.world.hook(&stop("s", "t", "All pass."));
-        self.dead();
-        self.go_on();
+        self.wait_for_deaths();
+        self.disarm();
         self.world.hooks(&[
             prompt("s", "t2", "go on"),
             use_of_turn("t2", "u2"),
@@ -278,47 +280,47 @@ impl Row {
         self.check(&["go", "go on"], &["u1", "u2"])
     }
 
-    /// The same with a model behind it: whoever died over a call asks again.
-    fn asking(self) -> String {
-        let api = Api::remembers();
+    /// The same with a model: a worker that died during a call repeats it.
+    fn with_model(self) -> String {
+        let api = Api::distilling();
         let settings = "[agent]\nbackend = 'openai'\n[agent.openai]\nmodel = 'm'\nbase_url = ";
         configure(&self.world, &format!("{settings}'{}/v1'", api.url));
         self.turn("")
     }
 
-    fn after_a_death(mut self) -> String {
+    fn stale_socket(mut self) -> String {
         self.world.set("MEMCTL_WORKER_LINGER", "60s");
         let pid = self.world.worker_of("s");
         self.world.kill(pid);
         self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
         self.world.hook(&use_of("u1"));
-        self.dead();
-        self.go_on();
+        self.wait_for_deaths();
+        self.disarm();
         self.world.hooks(&[use_of("u2"), stop("s", "t", "All pass."), end("s")]);
         self.check(&["go"], &["u1", "u2"])
     }
 
-    fn told(mut self) -> String {
+    fn terminated(mut self) -> String {
         let in_hand = self.world.path("in hand");
         let pause = format!("distill.begun=pause:{},{}", in_hand.display(), self.dies("abort"));
         self.world.set("MEMCTL_TESTPOINT", &pause);
         self.world.hooks(&[prompt("s", "t", "go"), use_of("u1"), stop("s", "t", "All pass.")]);
-        until("a batch in hand", || in_hand.exists().then_some(()).ok_or(String::new()));
+        until("a batch is claimed", || in_hand.exists().then_some(()).ok_or(String::new()));
         let pid = self.world.worker();
         self.world.signal(pid, Signal::SIGTERM);
-        self.dead();
-        self.go_on();
+        self.wait_for_deaths();
+        self.disarm();
         self.world.hooks(&[use_of("u2"), end("s")]);
         self.check(&["go"], &["u1", "u2"])
     }
 
-    /// Something is spooled, a dead worker has left its files, and a session has fallen silent.
+    /// A spool, the files of a dead worker, and a silent session.
     fn recovery(mut self) -> String {
         self.world.set("MEMCTL_TESTPOINT", "recover.begun=exit");
         self.world.set("MEMCTL_WORKER_LINGER", "60s");
         let pid = self.world.worker_of("done");
         self.world.hooks(&[stop("done", "t", "Done."), end("done")]);
-        until("it has ended", || match self.world.processes()[..] {
+        until("recovery has exited", || match self.world.processes()[..] {
             [] => Ok(()),
             ref left => Err(format!("{left:?}, {pid} was born")),
         });
@@ -328,9 +330,9 @@ impl Row {
         self.world.until_count("SELECT count(*) FROM session_summaries", 2);
         self.world.kill(pid);
         for event in [prompt("s", "t", "go"), use_of("u1"), use_of("u2"), stop("s", "t", "Done.")] {
-            self.world.spooled(&event);
+            self.world.spool(&event);
         }
-        self.world.change(
+        self.world.execute_sql(
             "INSERT INTO sessions (uuid, client, content_session_id, started_at_epoch,
                last_event_epoch) VALUES ('u', 'claude-code', 'silent', 1, 1);
              UPDATE sessions SET status = 'completed', end_reason = 'other'
@@ -339,16 +341,14 @@ impl Row {
         self.world.set("MEMCTL_WORKER_LINGER", "100ms");
         self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
         self.world.hook(&start("other"));
-        until(self.point, || self.came_by().then_some(()).ok_or(String::new()));
-        self.go_on();
-        until("who died is dead, and whom he started has gone", || {
-            match self.world.processes()[..] {
-                [] => Ok(()),
-                ref left => Err(format!("{left:?}")),
-            }
+        until(self.point, || self.reached().then_some(()).ok_or(String::new()));
+        self.disarm();
+        until("no worker is left", || match self.world.processes()[..] {
+            [] => Ok(()),
+            ref left => Err(format!("{left:?}")),
         });
         self.world.hook(&start("another"));
-        self.world.rest();
+        self.world.settle();
         assert_eq!(
             self.world.rows("SELECT status, end_reason FROM sessions WHERE uuid = 'u'"),
             ["completed|stale"]
@@ -365,22 +365,22 @@ impl Row {
         let pid = self.world.worker_of("s");
         self.world.kill(pid);
         for event in [use_of("u1"), use_of("u2")] {
-            self.world.spooled(&event);
+            self.world.spool(&event);
         }
         self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
         let died = self.world.memctl(&["queue", "retry", "s"]);
         assert_eq!(died.code, None, "{died:?}");
-        assert!(self.came_by());
-        self.go_on();
+        assert!(self.reached());
+        self.disarm();
         let _ = self.world.memctl(&["queue", "retry", "s"]).ok();
         self.world.hooks(&[stop("s", "t", "All pass."), end("s")]);
         self.check(&["go"], &["u1", "u2"])
     }
 
-    /// Each event of session `s` has had its effect once, and nothing is left.
+    /// Each event of session `s` has taken effect once, and nothing is left.
     fn check(&self, prompts: &[&str], uses: &[&str]) -> String {
         let w = &self.world;
-        w.rest();
+        w.settle();
         let point = self.point;
         let of_s = "content_session_id = 's'";
         assert_eq!(
@@ -432,7 +432,7 @@ fn use_of(id: &str) -> serde_json::Value {
     use_of_turn("t", id)
 }
 
-/// Of a file of its own, so that it is worth an observation.
+/// An edit of its own file, which is worth an observation.
 fn use_of_turn(turn: &str, id: &str) -> serde_json::Value {
     edit("s", turn, id, &format!("{id}.rs"))
 }

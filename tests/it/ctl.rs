@@ -121,7 +121,7 @@ fn show_prints_stored_memory() {
     w.hook(&tool("session-x", "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed"));
     w.hook(&stop("session-x", "t", "All 7 tests pass now. Next: write the changelog."));
     w.hook(&end("session-x"));
-    w.rest();
+    w.settle();
     let summary = w.memctl(&["show", "s1"]).ok();
     assert!(summary.contains("make the tests pass") && summary.contains("7"), "{summary}");
     let prompt = w.memctl(&["show", "p1"]).ok();
@@ -149,7 +149,7 @@ fn context_prints_what_a_session_start_gets() {
     w.hook(&first);
     w.hook(&stop("s1", "t", "The parser knows leap days. Next: dotted dates."));
     w.hook(&end("s1"));
-    w.rest();
+    w.settle();
     let text = w.memctl(&["context"]).ok();
     let start = serde_json::json!({"session_id": "s2", "cwd": here, "hook_event_name": "SessionStart", "source": "startup"});
     let answer = w.hook(&start);

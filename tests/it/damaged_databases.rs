@@ -20,7 +20,7 @@ fn quarantined(w: &World) -> Vec<PathBuf> {
 fn damaged() -> World {
     let w = World::new();
     w.hooks(&[prompt("before", "t", "go"), stop("before", "t", "Done."), end("before")]);
-    w.rest();
+    w.settle();
     for file in ["memctl.db-wal", "memctl.db-shm"] {
         let _ = fs::remove_file(w.data().join(file));
     }
@@ -46,7 +46,7 @@ fn a_damaged_database_is_quarantined_while_events_arrive() {
             });
         }
     });
-    w.rest();
+    w.settle();
     let aside = quarantined(&w);
     assert_eq!(aside.len(), 1, "{aside:?}");
     let kept = fs::read_to_string(aside[0].join("memctl.db")).unwrap();
@@ -56,8 +56,11 @@ fn a_damaged_database_is_quarantined_while_events_arrive() {
     assert_eq!(w.count(SUMMARIES), 3);
     assert_eq!(w.rows("SELECT DISTINCT status FROM sessions"), ["completed"]);
     // The next start reports the place, once.
-    let told = w.hook(&start("other"))["systemMessage"].to_string();
-    assert!(told.contains("damaged") && told.contains(aside[0].to_str().unwrap()), "{told}");
+    let message = w.hook(&start("other"))["systemMessage"].to_string();
+    assert!(
+        message.contains("damaged") && message.contains(aside[0].to_str().unwrap()),
+        "{message}"
+    );
     assert!(w.hook(&start("third"))["systemMessage"].is_null());
 }
 
@@ -71,7 +74,7 @@ fn a_damaged_database_is_quarantined_at_a_session_start() {
         1 => Ok(()),
         n => Err(n.to_string()),
     });
-    w.rest();
+    w.settle();
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
 }
 
@@ -79,7 +82,7 @@ fn a_damaged_database_is_quarantined_at_a_session_start() {
 #[test]
 fn a_hook_never_quarantines_a_database() {
     let w = damaged();
-    w.spooled(&prompt("s", "t", "go"));
+    w.spool(&prompt("s", "t", "go"));
     assert!(quarantined(&w).is_empty());
     assert_eq!(w.spools().len(), 1);
 }

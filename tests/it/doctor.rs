@@ -15,40 +15,40 @@ fn world() -> World {
     w.hook(&tool("session-one", "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed"));
     w.hook(&stop("session-one", "t", "All 7 tests pass now."));
     w.hook(&end("session-one"));
-    w.rest();
+    w.settle();
     w
 }
 
 /// Runs `doctor` with these arguments. Returns its exit code and its findings.
 fn findings(w: &World, words: &[&str]) -> (Option<i32>, Value) {
     let output = w.memctl(&[&["doctor", "--json"], words].concat());
-    let said: Value =
+    let report: Value =
         serde_json::from_str(&output.out).unwrap_or_else(|e| panic!("{e}: {output:?}"));
-    assert_eq!(said["healthy"], output.code == Some(0), "{output:?}");
-    (output.code, said)
+    assert_eq!(report["healthy"], output.code == Some(0), "{output:?}");
+    (output.code, report)
 }
 
 /// Expects exactly one finding of this check that is not ok.
 #[track_caller]
 fn check(w: &World, look: &str, level: &str, says: &str, todo: &str) {
-    let (code, said) = findings(w, &[]);
-    let all = said["findings"].as_array().unwrap();
+    let (code, report) = findings(w, &[]);
+    let all = report["findings"].as_array().unwrap();
     let bad: Vec<&Value> =
         all.iter().filter(|f| f["check"] == look && f["level"] != "ok").collect();
-    let [finding] = bad[..] else { panic!("{look}: {said:#}") };
+    let [finding] = bad[..] else { panic!("{look}: {report:#}") };
     assert_eq!(finding["level"], level, "{finding}");
     assert!(finding["says"].as_str().unwrap().contains(says), "{finding}");
     assert!(finding["do"].as_str().unwrap_or_default().contains(todo), "{finding}");
-    assert_eq!(code, Some(if level == "wrong" { 1 } else { 0 }), "{said:#}");
+    assert_eq!(code, Some(if level == "wrong" { 1 } else { 0 }), "{report:#}");
 }
 
 /// Expects no finding but that the client has no hooks.
 #[track_caller]
 fn healthy(w: &World) {
-    let (code, said) = findings(w, &[]);
+    let (code, report) = findings(w, &[]);
     assert_eq!(code, Some(0));
     let notes: Vec<&Value> =
-        said["findings"].as_array().unwrap().iter().filter(|f| f["level"] != "ok").collect();
+        report["findings"].as_array().unwrap().iter().filter(|f| f["level"] != "ok").collect();
     assert!(notes.iter().all(|f| f["check"] == "hooks"), "{notes:#?}");
 }
 
@@ -71,9 +71,9 @@ fn a_working_memory_is_healthy() {
 #[test]
 fn agent_runs_a_test_batch() {
     let w = World::new();
-    let (code, said) = findings(&w, &["--agent"]);
+    let (code, report) = findings(&w, &["--agent"]);
     assert_eq!(code, Some(0));
-    let tried = said["findings"].as_array().unwrap().last().unwrap().clone();
+    let tried = report["findings"].as_array().unwrap().last().unwrap().clone();
     assert!(
         tried["says"].as_str().unwrap().starts_with("extractive returned 1 observation"),
         "{tried}"
@@ -99,9 +99,9 @@ fn fix_quarantines_a_damaged_database() {
     let w = world();
     fs::write(w.data().join("memctl.db"), "no database ".repeat(999)).unwrap();
     check(&w, "database", "wrong", "not a database", "doctor --fix");
-    let (code, said) = findings(&w, &["--fix"]);
-    assert_eq!(code, Some(0), "{said:#}");
-    assert!(said["fixed"][0].as_str().unwrap().contains("/corrupt-"), "{said:#}");
+    let (code, report) = findings(&w, &["--fix"]);
+    assert_eq!(code, Some(0), "{report:#}");
+    assert!(report["fixed"][0].as_str().unwrap().contains("/corrupt-"), "{report:#}");
     check(&w, "notice", "note", "memory begins anew", "");
     let kept = fs::read_dir(w.data()).unwrap().flatten();
     let kept = kept.filter(|e| e.file_name().to_str().unwrap().starts_with("corrupt-")).count();
@@ -111,7 +111,7 @@ fn fix_quarantines_a_damaged_database() {
 #[test]
 fn damage_inside_a_page_is_found() {
     let w = world();
-    w.change("PRAGMA wal_checkpoint(TRUNCATE)");
+    w.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)");
     let database = w.data().join("memctl.db");
     let mut bytes = fs::read(&database).unwrap();
     let middle = bytes.len() / 2 / 4096 * 4096;
@@ -123,7 +123,7 @@ fn damage_inside_a_page_is_found() {
 #[test]
 fn a_newer_database_is_left_alone() {
     let w = world();
-    w.change("PRAGMA user_version = 999");
+    w.execute_sql("PRAGMA user_version = 999");
     check(&w, "database", "wrong", "update memctl", "");
     assert_eq!(findings(&w, &["--fix"]).1["fixed"], json!([]));
 }
@@ -156,7 +156,7 @@ fn a_hung_worker_is_reported() {
 fn failed_and_waiting_events_are_reported_with_their_reason() {
     let w = world();
     let row = |event: &str, status: &str, error: &str| {
-        w.change(&format!(
+        w.execute_sql(&format!(
             "INSERT INTO pending_messages (event_id, session_id, content_session_id, message_type,
                event, status, error, created_at_epoch)
              VALUES ('{event}', 1, 'session-one', 'observation', 'tool', '{status}', {error}, 1000)"
@@ -164,23 +164,23 @@ fn failed_and_waiting_events_are_reported_with_their_reason() {
     };
     row("a", "pending", "'rate limit of anthropic'");
     check(&w, "queue", "note", "1 event waiting: rate limit of anthropic", "memctl queue");
-    w.change("DELETE FROM pending_messages WHERE event_id = 'a'");
+    w.execute_sql("DELETE FROM pending_messages WHERE event_id = 'a'");
     row("b", "pending", "NULL");
     check(&w, "queue", "wrong", "events of 1 session wait", "memctl cleanup");
-    w.change("UPDATE pending_messages SET status = 'failed' WHERE event_id = 'b'");
+    w.execute_sql("UPDATE pending_messages SET status = 'failed' WHERE event_id = 'b'");
     check(&w, "queue", "wrong", "1 event failed", "memctl queue retry --all");
 }
 
 #[test]
 fn an_expensive_session_is_reported() {
     let w = world();
-    w.change(
+    w.execute_sql(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
          INSERT INTO observations (uuid, session_id, origin, type, title, backend, content_hash,
            created_at_epoch, changed_at_epoch) SELECT 'u' || i, 1, 'tool', 'change', 't', 'b', 'h' || i, 1, 1 FROM n",
     );
     check(&w, "sessions", "note", "session session-one has 100", "memctl show");
-    w.change(
+    w.execute_sql(
         "INSERT INTO agent_usage (day, session_id, backend, model, input_tokens, cost, created_at_epoch)
          VALUES ('2026-01-01', 1, 'claude', 'haiku', 1200000, 2.5, 1)",
     );
@@ -191,7 +191,7 @@ fn an_expensive_session_is_reported() {
 fn a_spent_budget_is_reported() {
     let w = world();
     let used = |cost: f64| {
-        w.change(&format!(
+        w.execute_sql(&format!(
             "INSERT INTO agent_usage (day, session_id, backend, model, cost, created_at_epoch)
              VALUES (date('now', 'localtime'), 1, 'claude', 'haiku', {cost}, 1)"
         ));
@@ -215,9 +215,9 @@ fn a_foreign_file_at_a_socket_path_is_reported() {
     let w = world();
     let name = format!("memctl-{}-{}0123456789abcdef.sock", nix::unistd::getuid(), dir_of(&w));
     fs::write(w.sockets().join(name), "").unwrap();
-    let (_, said) = findings(&w, &[]);
-    let sockets = said["findings"].as_array().unwrap().iter().find(|f| f["check"] == "sockets");
-    let sockets = sockets.unwrap_or_else(|| panic!("{said:#}"));
+    let (_, report) = findings(&w, &[]);
+    let sockets = report["findings"].as_array().unwrap().iter().find(|f| f["check"] == "sockets");
+    let sockets = sockets.unwrap_or_else(|| panic!("{report:#}"));
     assert_eq!(sockets["level"], "wrong");
     assert!(sockets["says"].as_str().unwrap().contains("is not a socket"), "{sockets}");
 }
@@ -295,9 +295,9 @@ fn hooks_that_run_twice_are_reported() {
     fs::create_dir_all(&claude).unwrap();
     let plugin = r#"{"enabledPlugins":{"memctl@memctl":true}}"#;
     fs::write(claude.join("settings.json"), plugin).unwrap();
-    let (_, said) = findings(&w, &[]);
+    let (_, report) = findings(&w, &[]);
     let hooks =
-        said["findings"].as_array().unwrap().iter().find(|f| f["check"] == "hooks").unwrap();
+        report["findings"].as_array().unwrap().iter().find(|f| f["check"] == "hooks").unwrap();
     assert_eq!(hooks["level"], "ok");
     let both = r#"{"enabledPlugins":{"memctl@memctl":true},
         "hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;

@@ -37,7 +37,7 @@ fn run_plugin_hook(w: &World, root: &Path, project: &Path, payload: &Value) {
 
 #[test]
 fn paths_with_special_characters_work() {
-    let w = World::called(ODD);
+    let w = World::with_prefix(ODD);
     let project = w.path("home").join(format!("project {ODD}"));
     let root = w.path("home").join(format!("plugin {ODD}"));
     fs::create_dir_all(project.join(".git")).unwrap();
@@ -53,7 +53,7 @@ fn paths_with_special_characters_work() {
         payload["cwd"] = project.to_str().unwrap().into();
         run_plugin_hook(&w, &root, &project, &payload);
     }
-    w.rest();
+    w.settle();
     assert_eq!(w.rows(TOOLS), ["u1"]);
     assert_eq!(
         w.rows("SELECT p.name = (SELECT name FROM projects), root FROM projects p"),
@@ -134,7 +134,7 @@ fn a_worker_in_another_pid_namespace_serves_and_gets_no_signal_from_outside() {
     // The kernel releases the lock with the container, so the next event starts a worker.
     container.end();
     w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed."), end("s")]);
-    w.rest();
+    w.settle();
     assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
@@ -183,7 +183,7 @@ fn killing_a_hooks_process_group_does_not_kill_the_worker() {
             w.until_count("SELECT count(*) FROM user_prompts", 1);
             w.hook(&end("s"));
         }
-        w.rest();
+        w.settle();
         assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
         assert_eq!(w.rows("SELECT end_reason FROM sessions"), ["other"]);
     }

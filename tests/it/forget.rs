@@ -52,7 +52,7 @@ fn two_sessions() -> World {
         w.hook(&stop(session, "t", &format!("The types of {what} were wrong. All 7 pass now.")));
         w.hook(&end(session));
     }
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 2);
     w
 }
@@ -64,9 +64,9 @@ fn no_byte_of_a_forgotten_session_is_left() {
     let planned = w.memctl(&["forget", "first", "--dry-run"]).ok();
     assert!(planned.contains("first-session") && planned.contains("would delete 1 session"));
     assert!(!traces(&w).is_empty(), "a dry run changes nothing");
-    let said = w.memctl(&["forget", "first"]);
-    assert_eq!(said.err, "");
-    assert!(said.ok().starts_with("deleted 1 session, 1 prompt, 1 summary"));
+    let output = w.memctl(&["forget", "first"]);
+    assert_eq!(output.err, "");
+    assert!(output.ok().starts_with("deleted 1 session, 1 prompt, 1 summary"));
     assert_eq!(traces(&w), [] as [&str; 0]);
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["other-session"]);
     assert_eq!(w.count(SUMMARIES), 1);
@@ -75,14 +75,14 @@ fn no_byte_of_a_forgotten_session_is_left() {
     assert_eq!(gone.code, Some(1), "{gone:?}");
     // A late event does not bring it back.
     w.hook(&start("third"));
-    w.rest();
+    w.settle();
     assert_eq!(traces(&w), [] as [&str; 0]);
 }
 
 #[test]
 fn forgetting_a_text_removes_all_that_contains_it() {
     let w = two_sessions();
-    w.spooled(&tool("other-session", "t2", "u3", "cat a", &format!("it said {SECRET}")));
+    w.spool(&tool("other-session", "t2", "u3", "cat a", &format!("it said {SECRET}")));
     let json = w.memctl(&["forget", "--query", &SECRET.to_uppercase(), "--json"]).json();
     assert_eq!(json["prompts"], 1);
     assert!(json["summaries"].as_u64() >= Some(1) && json["events"].as_u64() >= Some(1), "{json}");
@@ -102,7 +102,7 @@ fn single_rows_can_be_forgotten_and_their_ids_are_not_reused() {
     assert_eq!(w.memctl(&["forget", &last]).ok(), "deleted 1 summary\n");
     assert_eq!(w.memctl(&["show", &last]).code, Some(1));
     w.hooks(&[prompt("third", "t", "go"), stop("third", "t", "Done."), end("third")]);
-    w.rest();
+    w.settle();
     assert_eq!(w.memctl(&["show", &last]).code, Some(1), "the id is not reused");
     assert_eq!(w.count(SUMMARIES), 2);
     let uuid = w.rows("SELECT uuid FROM user_prompts WHERE id = 1").remove(0);
@@ -133,8 +133,8 @@ fn a_project_and_a_time_select_sessions() {
         ask["cwd"] = dir.display().to_string().into();
         w.hooks(&[ask, stop(session, "t", "Done."), end(session)]);
     }
-    w.rest();
-    w.change(
+    w.settle();
+    w.execute_sql(
         "UPDATE sessions SET started_at_epoch = 1, last_event_epoch = 2
               WHERE content_session_id = 'in-beta-too'",
     );
@@ -169,8 +169,8 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
             w.hook_at(&tool("session", "t", "u3", "cat", SECRET), &points)
         });
         until("a hook has captured its event", || late.exists().then_some(()).ok_or(String::new()));
-        let said = w.memctl(&["forget", "session"]);
-        assert_eq!(said.code, Some(0), "{said:?}");
+        let output = w.memctl(&["forget", "session"]);
+        assert_eq!(output.code, Some(0), "{output:?}");
         fs::remove_file(&batch).unwrap();
         fs::remove_file(&late).unwrap();
         let answer = under_way.join().unwrap();
@@ -206,7 +206,7 @@ fn the_spool_of_a_forgotten_session_is_removed() {
     let w = lingering();
     let pid = w.worker_of("session");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
-    w.spooled(&tool("session", "t", "u", "cat", SECRET));
+    w.spool(&tool("session", "t", "u", "cat", SECRET));
     let json = w.memctl(&["forget", "session", "--json"]).json();
     assert_eq!(json["spooled"], 1, "{json}");
     assert_eq!(json["left"], Value::Array(vec![]));
@@ -249,12 +249,12 @@ fn forgetting_much_asks_at_a_terminal() {
         (shown, String::from_utf8_lossy(&output.stdout).into_owned())
     };
     for typed in [&b"n\n"[..], b"\n"] {
-        let (shown, said) = forget(typed);
+        let (shown, stderr) = forget(typed);
         assert!(shown.contains("Delete 1 session, 1 prompt") && shown.contains("[y/N]"), "{shown}");
-        assert_eq!(said, "nothing was deleted\n");
+        assert_eq!(stderr, "nothing was deleted\n");
     }
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
-    let (_, said) = forget(b"y\n");
-    assert!(said.starts_with("deleted 1 session"), "{said}");
+    let (_, stderr) = forget(b"y\n");
+    assert!(stderr.starts_with("deleted 1 session"), "{stderr}");
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 1);
 }

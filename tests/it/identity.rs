@@ -41,7 +41,7 @@ fn a_starter_that_hangs_is_replaced_by_the_next_event() {
     w.until_count(TOOLS, 1);
     assert!(!w.processes().contains(&hung));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["go"]);
     assert!(w.logs().contains("ending a worker that does not answer"), "{}", w.logs());
 }
@@ -51,10 +51,10 @@ fn a_starter_that_hangs_is_replaced_by_the_next_event() {
 fn a_starter_that_hangs_is_replaced_when_another_session_starts() {
     let mut w = World::new().with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
     let hung = hung_starter(&mut w);
-    w.spooled(&stop("s", "t", "Done."));
+    w.spool(&stop("s", "t", "Done."));
     w.hook(&start("other"));
     w.until_count(SUMMARIES, 1);
-    w.rest();
+    w.settle();
     assert!(!w.processes().contains(&hung));
 }
 
@@ -64,8 +64,8 @@ fn a_starter_that_hangs_is_listed_and_can_be_killed() {
     let hung = hung_starter(&mut w);
     let rows = w.memctl(&["ps", "--json"]).json();
     assert_eq!((&rows[0]["state"], rows[0]["pid"].as_i64()), (&"hung".into(), Some(hung.into())));
-    let said = w.memctl(&["kill", "--stale"]).ok();
-    assert!(said.contains("killed"), "{said}");
+    let output = w.memctl(&["kill", "--stale"]).ok();
+    assert!(output.contains("killed"), "{output}");
     assert!(!w.processes().contains(&hung));
 }
 
@@ -98,11 +98,11 @@ impl Drop for Bystander {
 /// Changes fields of a session's lock file.
 fn edit_lock_file(w: &World, changes: &[(&str, Value)]) {
     let path = w.session_locks().remove(0);
-    let mut said: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut holder: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     for (name, value) in changes {
-        said[*name] = value.clone();
+        holder[*name] = value.clone();
     }
-    fs::write(path, format!("{said}\n")).unwrap();
+    fs::write(path, format!("{holder}\n")).unwrap();
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn a_process_that_got_a_workers_old_pid_is_never_killed() {
     w.signal(pid, Signal::SIGSTOP);
     for start in [1, bystander.start()] {
         edit_lock_file(&w, &[("pid", bystander.0.id().into()), ("start", start.into())]);
-        let said = w.memctl(&["kill", "s"]);
-        assert!(bystander.is_alive(), "{said:?}");
+        let output = w.memctl(&["kill", "s"]);
+        assert!(bystander.is_alive(), "{output:?}");
         w.hook(&tool("s", "t", &format!("u-{start}"), "ls", "x"));
     }
     assert!(bystander.is_alive());
@@ -159,7 +159,7 @@ fn a_deleted_lock_file_makes_two_owners_but_each_event_takes_effect_once() {
     });
     assert_eq!((inode(&lock[0]), inode(&socket[0])), second);
     w.hooks(&[edit("s", "t2", "u2", "b.rs"), end("s")]);
-    w.rest();
+    w.settle();
     starter.wait().unwrap();
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1", "2"]);
     assert_eq!(w.rows(TWICE), [""; 0]);
@@ -183,7 +183,7 @@ fn an_idle_worker_whose_lock_file_was_deleted_leaves_the_new_owners_files() {
     assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1));
     // The event goes to the second worker's socket; no third worker starts.
     w.hooks(&[tool("s", "t", "u", "ls", "x"), end("s")]);
-    w.rest();
+    w.settle();
     starter.wait().unwrap();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
@@ -191,7 +191,7 @@ fn an_idle_worker_whose_lock_file_was_deleted_leaves_the_new_owners_files() {
 #[test]
 fn a_zombie_worker_counts_as_dead() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    w.spooled(&prompt("s", "t", "go"));
+    w.spool(&prompt("s", "t", "go"));
     let mut child = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
     let pid = child.id().cast_signed();
     w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
@@ -205,7 +205,7 @@ fn a_zombie_worker_counts_as_dead() {
     w.hook(&tool("s", "t", "u", "ls", "x"));
     w.until_count(TOOLS, 1);
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     child.wait().unwrap();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
@@ -214,11 +214,11 @@ fn a_zombie_worker_counts_as_dead() {
 fn two_clients_with_the_same_session_id_are_two_sessions() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     for client in ["claude-code", "codex"] {
-        let said = |payload: Value| {
+        let reply = |payload: Value| {
             w.hook_bytes(&["--client", client], payload.to_string().as_bytes()).json()
         };
-        said(prompt("s", "t", &format!("for {client}")));
-        said(tool("s", "t", "u", "ls", "x"));
+        reply(prompt("s", "t", &format!("for {client}")));
+        reply(tool("s", "t", "u", "ls", "x"));
     }
     w.until_count(TOOLS, 2);
     until("two workers", || match (w.processes().len(), w.socket_files().len()) {
@@ -245,7 +245,7 @@ fn tool_ids_that_repeat_in_every_turn_are_different_uses() {
         w.hook(&stop("s", turn, "Done."));
     }
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(
         w.rows(
             "SELECT prompt_number, group_concat(tool_use_id, ' ') FROM (SELECT * FROM
@@ -273,12 +273,12 @@ fn a_session_that_continues_under_a_new_id_knows_its_parent() {
     ended["reason"] = "resume".into();
     ended["prompt_id"] = "t".into();
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done."), ended]);
-    w.rest();
+    w.settle();
     w.hooks(&[started("branch", "fork", Some("t")), started("no branch", "fork", Some("x"))]);
     for session in ["branch", "no branch"] {
         w.hooks(&[prompt(session, "t2", "go on"), end(session)]);
     }
-    w.rest();
+    w.settle();
     assert_eq!(
         w.rows(
             "SELECT s.content_session_id, p.content_session_id FROM sessions s

@@ -15,7 +15,7 @@ fn world() -> World {
     for session in ["session-one", "session-two"] {
         w.hook(&prompt(session, "t", "a secret of mine"));
         w.hook(&end(session));
-        w.rest();
+        w.settle();
     }
     w
 }

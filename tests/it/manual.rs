@@ -14,8 +14,8 @@ fn verbs(w: &World) -> BTreeMap<String, String> {
     let help = w.memctl(&["-h"]).ok();
     let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let verb = |line: &str| {
-        let (verb, said) = line.trim().split_once("  ").unwrap();
-        (verb.to_owned(), said.trim().to_owned())
+        let (verb, help) = line.trim().split_once("  ").unwrap();
+        (verb.to_owned(), help.trim().to_owned())
     };
     commands.lines().map(verb).collect()
 }
@@ -35,14 +35,14 @@ fn help_manual_and_completions_explain_every_verb() {
     fs::create_dir(&dir).unwrap();
     assert_eq!(w.memctl(&["man", "--dir", dir.to_str().unwrap()]).ok(), "");
     let bash = w.memctl(&["completions", "bash"]).ok();
-    for (verb, said) in &verbs {
-        let imperative = said.starts_with(|c: char| c.is_uppercase()) && !said.ends_with('.');
-        assert!(imperative && said.len() <= 72, "{verb}: {said}");
+    for (verb, help) in &verbs {
+        let imperative = help.starts_with(|c: char| c.is_uppercase()) && !help.ends_with('.');
+        assert!(imperative && help.len() <= 72, "{verb}: {help}");
         let help = w.memctl(&[verb, "--help"]).ok();
         let page = fs::read_to_string(dir.join(format!("memctl-{verb}.1"))).unwrap();
         let page =
             page.replace("\\-", "-").replace("\\fB", "").replace("\\fR", "").replace("\\*(Aq", "'");
-        assert!(page.contains(&format!("memctl-{verb} - {said}")), "{page}");
+        assert!(page.contains(&format!("memctl-{verb} - {help}")), "{page}");
         // Both describe the options below a heading.
         let options = |text: &str, heading: &str| flags(text.split(heading).nth(1).unwrap());
         let of_help = options(&help, "Options:");
@@ -208,7 +208,7 @@ fn json_of_an_empty_memory_has_the_same_keys() {
     check("config secret list", &w.memctl(&["config", "secret", "list", "--json"]).json()[0]);
     w.hook(&prompt("s", "t", "go"));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     check("status", &w.memctl(&["status", "--json"]).json());
 }
 

@@ -25,7 +25,7 @@ fn paths_of(w: &World, session: &str) -> (PathBuf, PathBuf) {
     w.worker();
     let found = (w.socket_files().remove(0), w.session_locks().remove(0));
     w.hook(&end(session));
-    w.rest();
+    w.settle();
     found
 }
 
@@ -67,7 +67,7 @@ fn foreign_files_at_the_socket_path_stay_and_block_nothing() {
         let before = fs::symlink_metadata(&socket).unwrap().ino();
         turn_is_stored(&w, what);
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
         assert_eq!(fs::symlink_metadata(&socket).unwrap().ino(), before, "{what}");
         let mut others = w.socket_files();
         others.retain(|file| *file != socket);
@@ -77,8 +77,8 @@ fn foreign_files_at_the_socket_path_stay_and_block_nothing() {
             let e = listener.accept().expect_err("nobody of ours talks to a stranger");
             assert_eq!(e.kind(), io::ErrorKind::WouldBlock, "{what}");
         }
-        let said = w.memctl(&["status"]).ok();
-        assert!(!said.is_empty());
+        let output = w.memctl(&["status"]).ok();
+        assert!(!output.is_empty());
     }
 }
 
@@ -113,9 +113,9 @@ fn a_socket_of_another_users_process_gets_no_data() {
     let listener = UnixListener::from(fd);
     listener.set_nonblocking(true).unwrap();
     let (mut peer, _) = listener.accept().expect("it was connected to, and its user asked for");
-    let mut said = Vec::new();
-    peer.read_to_end(&mut said).unwrap();
-    assert_eq!(said, [0; 0], "no byte was sent");
+    let mut received = Vec::new();
+    peer.read_to_end(&mut received).unwrap();
+    assert_eq!(received, [0; 0], "no byte was sent");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_symlink_in_place_of_the_lock_is_not_followed_and_no_event_is_lost() {
     assert!(w.logs().contains("session lock"), "{}", w.logs());
     fs::remove_file(&lock).unwrap();
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows(SUMMARY_2), ["2"]);
 }
 
@@ -153,7 +153,7 @@ fn the_longest_possible_socket_path_works_and_a_longer_one_falls_back() {
         let sockets = sockets.filter(|entry| entry.file_name() == socket.file_name().unwrap());
         assert_eq!(sockets.count() == 1, served, "{length}");
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
     }
 }
 

@@ -25,7 +25,7 @@ fn poisoned(w: &World) {
         edit("s", "t", "u3", "c.rs"),
         stop("s", "t", "Changed three files."),
     ] {
-        w.spooled(&payload);
+        w.spool(&payload);
     }
 }
 
@@ -75,7 +75,7 @@ fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
     w.set("MEMCTL_TESTPOINT", "");
     assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event will be tried again\n");
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0);
 }
 
@@ -89,25 +89,25 @@ fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
     let mut deaths = 0;
     loop {
         // Skip the backoff.
-        w.change("UPDATE sessions SET restarts = 0");
+        w.execute_sql("UPDATE sessions SET restarts = 0");
         run_worker(&w);
         if w.count(given_up) == 1 {
             break;
         }
         deaths += 1;
         assert!(deaths <= 8, "{:?}", w.rows("SELECT id, claims, status FROM pending_messages"));
-        let told = w.rows("SELECT tool_use_id FROM pending_messages WHERE status = 'processed'");
+        let text = w.rows("SELECT tool_use_id FROM pending_messages WHERE status = 'processed'");
         match deaths {
             // The first three claims are with others, or with this message in front.
-            1..=3 => assert_eq!(told, [""; 0], "{deaths}"),
+            1..=3 => assert_eq!(text, [""; 0], "{deaths}"),
             // The messages beside it were processed alone; those behind it wait.
-            _ => assert_eq!(told, ["u1", "u2"], "{deaths}"),
+            _ => assert_eq!(text, ["u1", "u2"], "{deaths}"),
         }
     }
     assert_eq!(deaths, 8);
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(
         w.rows(OBSERVATIONS),
         ["u1|processed|-", "u2|processed|-", "bad|failed|its worker died", "u3|processed|-"]
@@ -124,13 +124,13 @@ fn a_message_held_by_crashing_workers_is_processed_if_it_was_not_the_cause() {
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "worker.completing=kill");
     for _ in 0..5 {
-        w.change("UPDATE sessions SET restarts = 0");
+        w.execute_sql("UPDATE sessions SET restarts = 0");
         run_worker(&w);
     }
     assert_eq!(w.count("SELECT max(claims) FROM pending_messages"), 5);
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0);
     assert_eq!(w.rows(FILES).len(), 3);
 }

@@ -24,9 +24,9 @@ fn a_panic_still_runs_destructors() {
     let w = World::new().with("MEMCTL_TESTPOINT", "recover.begun=panic");
     std::fs::create_dir_all(w.data().join("run")).unwrap();
     let output = memctl(&w).arg("recover").output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(101), "{told}");
-    assert!(told.contains("test point recover.begun") && !told.contains("fatal"), "{told}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{errors}");
+    assert!(errors.contains("test point recover.begun") && !errors.contains("fatal"), "{errors}");
 }
 
 /// Otherwise the first opened file gets the number of a closed stream, and output goes into it.
@@ -38,7 +38,7 @@ fn closed_streams_are_not_reused() {
     let streams = format!("hook <{} >&- 2>&-", payload.display());
     assert!(shell(&w, &streams).status().unwrap().success());
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
     assert_eq!(w.rows("PRAGMA integrity_check"), ["ok"]);
     assert!(!w.logs().contains("continue"), "{}", w.logs());

@@ -72,7 +72,7 @@ fn a_starter_whose_lock_file_was_deleted_leaves_the_new_owners_socket() {
     w.hook(&tool("s", "t", "u", "ls", "x"));
     assert_eq!((w.rows(TOOLS), w.spools().len()), (vec!["u".to_owned()], 0));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     second.wait().unwrap();
 }
 
@@ -120,7 +120,7 @@ fn no_event_overtakes_the_spool() {
     let socket = w.socket_files().remove(0);
     let hidden = w.path("hidden");
     fs::rename(&socket, &hidden).unwrap();
-    w.spooled(&tool("s", "t", "u1", "ls", "x"));
+    w.spool(&tool("s", "t", "u1", "ls", "x"));
     fs::rename(&hidden, &socket).unwrap();
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     w.until_count(N_TOOLS, 2);
@@ -134,10 +134,10 @@ fn an_event_spooled_while_the_worker_exits_is_drained_by_it() {
     let at = pause_at(&mut w, "worker.closed");
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
     let pid = paused(&mut w, &at);
-    w.spooled(&edit("s", "t", "u", "a.rs"));
+    w.spool(&edit("s", "t", "u", "a.rs"));
     assert_eq!(w.processes(), [pid]);
     fs::remove_file(&at).unwrap();
-    w.rest();
+    w.settle();
     assert_eq!(w.rows(TOOLS), ["u"]);
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"]);
     assert_eq!(w.count("SELECT count(*) FROM observations"), 1);
@@ -172,7 +172,7 @@ fn a_starter_gives_each_lock_holder_the_same_time() {
     assert!(goes_on.elapsed() > Duration::from_secs(4), "{:?}", goes_on.elapsed());
     w.until_count(GENERATION, 3);
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     waits.wait().unwrap();
 }
 
@@ -182,12 +182,12 @@ fn a_starter_with_nothing_to_do_exits_at_once() {
     let w = lingering();
     w.worker_of("s");
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     for session in ["s", "unknown"] {
         let words = ["worker", "--client", "claude-code", "--session", session];
         assert_eq!(w.memctl(&words).ok(), "");
     }
-    w.rest();
+    w.settle();
 }
 
 /// A wake is acknowledged, because the kernel accepts data for a hung worker, too.
@@ -196,7 +196,7 @@ fn a_wake_without_acknowledgement_starts_a_worker() {
     let w = lingering().with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
     let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
-    w.spooled(&tool("s", "t", "u1", "ls", "x"));
+    w.spool(&tool("s", "t", "u1", "ls", "x"));
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     w.until_count(N_TOOLS, 2);
     assert_eq!(w.rows(TOOLS), ["u1", "u2"]);
@@ -210,7 +210,7 @@ fn two_workers_that_drain_one_spool_unlink_only_committed_events() {
     let mut w = lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
-    w.spooled(&tool("s", "t", "u1", "ls", "x"));
+    w.spool(&tool("s", "t", "u1", "ls", "x"));
     let at = pause_at(&mut w, "take_in.committed");
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     let first = paused(&mut w, &at);
@@ -222,13 +222,13 @@ fn two_workers_that_drain_one_spool_unlink_only_committed_events() {
         let waits = |line: &&str| line.contains("-> FLOCK") && line.contains(&format!(":{lock} "));
         locks.lines().find(waits).map(drop).ok_or(locks.clone())
     });
-    w.spooled(&tool("s", "t", "u3", "ls", "z"));
+    w.spool(&tool("s", "t", "u3", "ls", "z"));
     fs::remove_file(&at).unwrap();
     w.until_count(N_TOOLS, 3);
     assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
     // The first worker learns of the new owner with its next write.
     w.kill(first);
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     second.wait().unwrap();
 }

@@ -60,7 +60,7 @@ fn every_recorded_session_is_accounted_for() {
         let w = world();
         let payloads = sequence(&name);
         w.hooks(&payloads);
-        w.rest();
+        w.settle();
         for (session, want) in expected(&payloads) {
             let here = format!("FROM pending_messages WHERE content_session_id = '{session}'");
             let got = w.count(&format!("SELECT count(*) {here} AND message_type = 'observation'"));
@@ -98,7 +98,7 @@ fn every_recorded_session_is_accounted_for() {
 fn play(name: &str) -> World {
     let w = world();
     w.hooks(&sequence(name));
-    w.rest();
+    w.settle();
     w
 }
 
@@ -197,11 +197,11 @@ fn a_session_continues_after_a_stop_and_the_next_session_gets_its_context() {
     let w = world();
     let long = sequence("interactive-long");
     w.hooks(&long);
-    w.rest();
+    w.settle();
     let mut start = recordings::payload("SessionStart.startup-headless");
     let answer = w.hook(&start);
-    let told = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default();
-    assert!(told.contains("notes.txt"), "{told}");
+    let context = answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default();
+    assert!(context.contains("notes.txt"), "{context}");
     // Each start gets the same bytes.
     start["session_id"] = "another".into();
     let again = w.hook(&start);

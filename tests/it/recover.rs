@@ -27,7 +27,7 @@ fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
     w.set("MEMCTL_TESTPOINT", "");
     assert_eq!(w.count(SUMMARIES), 0);
     w.hook(&start("other"));
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 1);
     assert_eq!(w.count(UNDONE), 0);
     assert!(w.socket_files().is_empty());
@@ -44,7 +44,7 @@ fn a_crashed_workers_queue_is_finished_when_another_worker_starts() {
     });
     w.set("MEMCTL_TESTPOINT", "");
     w.hooks(&[prompt("other", "t", "go"), stop("other", "t", "Done."), end("other")]);
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 2);
     assert_eq!(w.count(UNDONE), 0);
 }
@@ -57,11 +57,11 @@ fn a_spool_without_a_worker_is_drained_when_another_session_starts() {
         tool("unknown to the store", "t", "u", "ls", "x"),
         stop("unknown to the store", "t", "Listed."),
     ] {
-        w.spooled(&payload);
+        w.spool(&payload);
     }
     assert!(w.processes().is_empty());
     w.hook(&start("other"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["unknown to the store"]);
     assert_eq!(w.count(SUMMARIES), 1);
 }
@@ -69,11 +69,11 @@ fn a_spool_without_a_worker_is_drained_when_another_session_starts() {
 #[test]
 fn an_empty_spool_is_removed() {
     let w = World::new();
-    w.spooled(&prompt("s", "t", "go"));
+    w.spool(&prompt("s", "t", "go"));
     let folder = w.spools().remove(0);
     fs::write(folder.join("0000000001.json"), "{").unwrap();
     w.hook(&start("other"));
-    w.rest();
+    w.settle();
     assert_eq!(fs::read_dir(w.data().join("spool/dead")).unwrap().count(), 1);
 }
 
@@ -90,7 +90,7 @@ fn files_of_a_dead_worker_without_work_are_removed() {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"], "no worker was needed");
 }
 
@@ -118,10 +118,10 @@ fn a_hung_worker_is_replaced_when_another_session_starts() {
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
     let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
-    w.spooled(&stop("s", "t", "Done."));
+    w.spool(&stop("s", "t", "Done."));
     w.hook(&start("other"));
     w.until_count(SUMMARIES, 1);
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
 
@@ -130,18 +130,18 @@ fn a_deleted_socket_of_an_idle_worker_does_not_end_its_session() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let first = w.worker_of("s");
     fs::remove_file(w.socket_files().remove(0)).unwrap();
-    w.spooled(&stop("s", "t", "Done."));
+    w.spool(&stop("s", "t", "Done."));
     w.hook(&start("other"));
     w.until_count(SUMMARIES, 1);
-    w.rest();
+    w.settle();
     assert!(!w.processes().contains(&first));
 }
 
 #[test]
 fn only_one_recovery_runs_at_a_time() {
     let mut w = World::new();
-    w.spooled(&prompt("s", "t", "go"));
-    w.spooled(&end("s"));
+    w.spool(&prompt("s", "t", "go"));
+    w.spool(&end("s"));
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("recover.begun=pause:{}", paused.display()));
     let mut first = w.spawn(&["recover"]);
@@ -151,7 +151,7 @@ fn only_one_recovery_runs_at_a_time() {
     assert_eq!(w.spools().len(), 1, "the second one leaves the work to the first");
     fs::remove_file(&paused).unwrap();
     assert!(first.wait().unwrap().success());
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"]);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
 }
@@ -164,8 +164,8 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
     w.hook(&stop("again", "t", "Done."));
     w.until_count(SUMMARIES, 1);
     w.kill(pid);
-    w.spooled(&prompt("first", "t", "go"));
-    w.spooled(&end("first"));
+    w.spool(&prompt("first", "t", "go"));
+    w.spool(&end("first"));
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("worker.completing#1=pause:{}", paused.display()));
     let mut first = w.spawn(&["recover"]);
@@ -174,8 +174,8 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
         (tried && paused.exists()).then_some(()).ok_or_else(|| w.logs())
     });
     w.set("MEMCTL_TESTPOINT", "");
-    w.spooled(&prompt("again", "t2", "go on"));
-    w.spooled(&end("again"));
+    w.spool(&prompt("again", "t2", "go on"));
+    w.spool(&end("again"));
     assert_eq!(w.memctl(&["recover"]).ok(), "");
     assert_eq!(w.spools().len(), 1, "the work is left to the first");
     let code = until("the first recovery exits", || {
@@ -185,7 +185,7 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
     });
     assert!(code.success());
     assert!(w.spools().is_empty(), "the first one has drained it");
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 3);
 }
 
@@ -193,8 +193,8 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
 fn recovery_runs_two_sessions_at_a_time() {
     let mut w = World::new();
     for n in 0..5 {
-        w.spooled(&prompt(&format!("s{n}"), "t", "go"));
-        w.spooled(&end(&format!("s{n}")));
+        w.spool(&prompt(&format!("s{n}"), "t", "go"));
+        w.spool(&end(&format!("s{n}")));
     }
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("worker.locked=pause:{}", paused.display()));
@@ -222,7 +222,7 @@ fn a_session_whose_worker_crashes_is_tried_once_per_recovery() {
     let w = World::new()
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "100ms")
         .with("MEMCTL_TESTPOINT", "worker.locked=kill");
-    w.spooled(&prompt("s", "t", "go"));
+    w.spool(&prompt("s", "t", "go"));
     assert_eq!(w.memctl(&["recover"]).ok(), "");
     assert_eq!(w.spools().len(), 1);
 }
@@ -231,9 +231,9 @@ fn a_session_whose_worker_crashes_is_tried_once_per_recovery() {
 #[test]
 fn a_worker_started_by_recovery_starts_no_recovery() {
     let mut w = World::new();
-    w.spooled(&prompt("s", "t", "go"));
-    w.spooled(&end("s"));
-    w.spooled(&prompt("other", "t", "go"));
+    w.spool(&prompt("s", "t", "go"));
+    w.spool(&end("s"));
+    w.spool(&prompt("other", "t", "go"));
     let begun = w.path("begun");
     w.set("MEMCTL_TESTPOINT", &format!("recover.begun=pause:{}", begun.display()));
     let recovering = ["worker", "--client", "claude-code", "--session", "s", "--recovery"];
@@ -242,7 +242,7 @@ fn a_worker_started_by_recovery_starts_no_recovery() {
     assert!(!begun.exists());
     assert_eq!(w.spools().len(), 1, "that of the other session");
     // An ordinary worker does.
-    w.spooled(&end("s"));
+    w.spool(&end("s"));
     assert_eq!(w.memctl(&recovering[..5]).ok(), "");
     until("recovery is started", || begun.exists().then_some(()).ok_or(String::new()));
 }
@@ -255,7 +255,7 @@ fn deferred_messages_are_not_due_unless_their_time_is_implausible() {
     w.until_count(SUMMARIES, 1);
     w.kill(pid);
     let waits = |hours: i64| {
-        w.change(&format!(
+        w.execute_sql(&format!(
             "UPDATE pending_messages SET status = 'pending',
                not_before_epoch = unixepoch() * 1000 + {hours} * 3600000 - 60000;
              DELETE FROM session_summaries"
@@ -276,13 +276,13 @@ fn old_work_is_not_discarded() {
     w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
     w.until_count("SELECT count(*) FROM pending_messages", 1);
     w.kill(pid);
-    w.change(
+    w.execute_sql(
         "UPDATE sessions SET started_at_epoch = 1, last_event_epoch = 1;
          UPDATE user_prompts SET created_at_epoch = 1;
          UPDATE pending_messages SET created_at_epoch = 1",
     );
     w.hook(&start("other"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|stale"]);
     assert_eq!(w.count(UNDONE), 0);
     assert_eq!(w.count(SUMMARIES), 1);
@@ -293,11 +293,11 @@ fn twenty_sessions_are_recovered_and_no_process_is_left() {
     let w = World::new();
     for n in 0..20 {
         let session = format!("s{n:02}");
-        w.spooled(&prompt(&session, "t", "go"));
-        w.spooled(&stop(&session, "t", "Done."));
+        w.spool(&prompt(&session, "t", "go"));
+        w.spool(&stop(&session, "t", "Done."));
     }
     w.hook(&start("other"));
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 20);
     let newest_first = w.rows("SELECT content_session_id FROM sessions ORDER BY id");
     assert_eq!(newest_first[0].as_str().max("s17"), newest_first[0], "{newest_first:?}");
@@ -308,9 +308,11 @@ fn a_silent_session_is_ended_with_its_open_turn() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.kill(pid);
-    w.change("UPDATE sessions SET last_event_epoch = last_event_epoch - 6 * 3600 * 1000 - 60000");
+    w.execute_sql(
+        "UPDATE sessions SET last_event_epoch = last_event_epoch - 6 * 3600 * 1000 - 60000",
+    );
     w.hook(&start("other"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|stale"]);
     assert_eq!(w.count(SUMMARIES), 1);
     assert_eq!(
@@ -330,7 +332,7 @@ fn a_silent_session_is_ended_with_its_open_turn() {
 fn a_silent_session_with_a_worker_is_not_ended() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.worker_of("s");
-    w.change("UPDATE sessions SET last_event_epoch = 1");
+    w.execute_sql("UPDATE sessions SET last_event_epoch = 1");
     assert_eq!(w.memctl(&["recover"]).ok(), "");
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
 }
@@ -359,7 +361,7 @@ fn a_session_whose_client_died_is_ended() {
         [] => Ok(()),
         ref left => Err(format!("{left:?}")),
     });
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|client_gone"]);
     assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["end"]);
     assert_eq!(w.count(SUMMARIES), 1);
@@ -392,7 +394,7 @@ fn a_session_end_in_time_takes_precedence_over_a_dead_client() {
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
     let client = client(&w, &[prompt("s", "t", "go"), end("s")]);
     client.die();
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT end_reason FROM sessions"), ["other"]);
     assert_eq!(
         w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'summarize'"),
@@ -413,7 +415,7 @@ fn a_session_whose_worker_and_client_died_is_ended() {
     client.die();
     w.hook(&start("other"));
     w.until_count("SELECT count(*) FROM sessions WHERE end_reason = 'client_gone'", 1);
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 1);
 }
 
@@ -430,7 +432,7 @@ fn a_batch_that_hangs_is_abandoned_and_retried() {
     assert!(stuck.exists(), "the thread of the first try still hangs");
     // It blocks neither the next turn nor the session's end.
     w.hooks(&[prompt("s", "t2", "more"), stop("s", "t2", "Done too."), end("s")]);
-    w.rest();
+    w.settle();
     assert!(stuck.exists());
     assert!(!w.processes().contains(&pid));
     assert_eq!(w.count(SUMMARIES), 2);
@@ -443,7 +445,7 @@ fn workers_that_keep_crashing_are_restarted_with_backoff() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.kill(pid);
-    w.change("UPDATE sessions SET restarts = 3");
+    w.execute_sql("UPDATE sessions SET restarts = 3");
     let begun = Instant::now();
     w.hook(&tool("s", "t", "u", "ls", "x"));
     assert_eq!(w.spools().len(), 1);
@@ -451,6 +453,6 @@ fn workers_that_keep_crashing_are_restarted_with_backoff() {
     assert!(begun.elapsed() >= Duration::from_secs(1));
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"]);
 }

@@ -38,7 +38,9 @@ fn failed(w: &World) {
     w.hook(&tool("s", "t", "u", "ls", "x"));
     w.until_count("SELECT count(*) FROM pending_messages", 1);
     w.kill(pid);
-    w.change("UPDATE pending_messages SET status = 'failed', retry_count = 3, error = 'prose'");
+    w.execute_sql(
+        "UPDATE pending_messages SET status = 'failed', retry_count = 3, error = 'prose'",
+    );
 }
 
 /// A world without automatic recovery, which would repair everything first.
@@ -57,7 +59,7 @@ fn finish_ends_a_session() {
     let w = lingering();
     w.worker_of("session-one");
     assert_eq!(w.memctl(&["finish", "session-o"]).ok(), "session-one: ended\n");
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|finish"]);
     assert_eq!(w.count(SUMMARIES), 1);
     let again = w.memctl(&["finish", "session-one"]).ok();
@@ -72,7 +74,7 @@ fn finish_works_without_a_live_worker() {
     let pid = w.worker_of("s");
     w.kill(pid);
     assert_eq!(w.memctl(&["finish", "s"]).ok(), "s: ended\n");
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 1);
 }
 
@@ -118,9 +120,9 @@ fn disorder() -> World {
         ref left => Err(format!("{left:?}")),
     });
     w.set("MEMCTL_TESTPOINT", "");
-    w.spooled(&prompt("spooled", "t", "go"));
-    w.spooled(&stop("spooled", "t", "Done."));
-    w.change(
+    w.spool(&prompt("spooled", "t", "go"));
+    w.spool(&stop("spooled", "t", "Done."));
+    w.execute_sql(
         "INSERT INTO sessions (uuid, client, content_session_id, started_at_epoch,
            last_event_epoch) VALUES ('u', 'claude-code', 'silent', 1, 1)",
     );
@@ -152,7 +154,7 @@ fn cleanup_does_what_its_dry_run_lists() {
     for line in ["ended silent", "removed files of the dead worker of done", "recovering spooled"] {
         assert!(done.contains(line), "{line}: {done}");
     }
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 3);
     assert_eq!(
         w.rows("SELECT end_reason FROM sessions WHERE content_session_id = 'silent'"),
@@ -168,7 +170,7 @@ fn cleanup_leaves_live_sessions_alone() {
     assert_eq!(w.memctl(&["cleanup"]).ok(), "nothing to clean up: nothing is stored yet\n");
     assert!(!w.data().exists());
     let pid = w.worker_of("s");
-    w.change("UPDATE sessions SET last_event_epoch = 1");
+    w.execute_sql("UPDATE sessions SET last_event_epoch = 1");
     for more in [&["--dry-run"][..], &[]] {
         let words = [&["cleanup", "--max-age", "1s"], more].concat();
         assert_eq!(w.memctl(&words).ok(), "nothing to clean up\n");
@@ -196,9 +198,9 @@ fn kill_stale_ends_hung_workers_and_removes_files_of_dead_ones() {
     w.hooks(&[prompt("hung", "t", "go"), prompt("lives", "t", "go")]);
     let (hung, lives) = (serving("hung"), serving("lives"));
     w.signal(hung, Signal::SIGSTOP);
-    let said = w.memctl(&["kill", "--stale"]).ok();
-    assert!(said.contains("hung: killed"), "{said}");
-    assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1), "{said}");
+    let output = w.memctl(&["kill", "--stale"]).ok();
+    assert!(output.contains("hung: killed"), "{output}");
+    assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1), "{output}");
     assert_eq!(serving("lives"), lives);
     assert_eq!(w.memctl(&["kill", "--stale"]).ok(), "no hung worker and no stale file\n");
 }
@@ -221,19 +223,19 @@ fn a_retry_starts_a_worker() {
     w.hook(&stop("s", "t", "Listed."));
     w.until_count(SUMMARIES, 1);
     w.kill(pid);
-    w.change(
+    w.execute_sql(
         "UPDATE pending_messages SET status = 'failed', retry_count = 3, error = 'prose';
          DELETE FROM session_summaries",
     );
     assert_eq!(w.memctl(&["queue", "retry", "--id", "1"]).ok(), "1 event scheduled for retry\n");
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 1);
-    w.change(
+    w.execute_sql(
         "UPDATE pending_messages SET status = 'processing', worker_pid = 1;
          DELETE FROM session_summaries",
     );
     assert_eq!(w.memctl(&["queue", "reset", "--all"]).ok(), "1 event released\n");
-    w.rest();
+    w.settle();
     assert_eq!(w.count(SUMMARIES), 1);
 }
 
@@ -254,7 +256,7 @@ fn the_spool_is_drained_before_the_queue_is_changed() {
     let w = lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
-    w.spooled(&tool("s", "t", "u", "ls", "x"));
+    w.spool(&tool("s", "t", "u", "ls", "x"));
     let output = w.memctl(&["queue", "abort", "s"]);
     assert!(output.err.contains("moved 1 event"), "{output:?}");
     assert_eq!(output.ok(), "1 event given up\n");

@@ -16,9 +16,9 @@ fn transcript() -> String {
 #[test]
 fn a_second_replay_of_a_transcript_changes_nothing() {
     let w = World::new();
-    let said = w.memctl(&["replay", &transcript()]).ok();
-    assert!(said.contains("875f5c17"), "{said}");
-    w.rest();
+    let output = w.memctl(&["replay", &transcript()]).ok();
+    assert!(output.contains("875f5c17"), "{output}");
+    w.settle();
     let tables = ["user_prompts", "pending_messages", "observations", "session_summaries"];
     let counts = || tables.map(|t| w.count(&format!("SELECT count(*) FROM {t}")));
     let first = counts();
@@ -35,7 +35,7 @@ fn a_second_replay_of_a_transcript_changes_nothing() {
     assert_eq!(w.rows("SELECT status FROM sessions"), ["completed"]);
     let uuids = w.rows("SELECT uuid FROM session_summaries ORDER BY id");
     let _ = w.memctl(&["replay", &transcript()]).ok();
-    w.rest();
+    w.settle();
     assert_eq!(counts(), first);
     assert_eq!(w.rows("SELECT uuid FROM session_summaries ORDER BY id"), uuids);
 }
@@ -44,7 +44,7 @@ fn a_second_replay_of_a_transcript_changes_nothing() {
 fn rows_have_the_times_of_the_transcript() {
     let w = World::new();
     let _ = w.memctl(&["replay", &transcript()]).ok();
-    w.rest();
+    w.settle();
     // The transcript's date, 2026-11-21 UTC.
     let days = w.rows("SELECT DISTINCT created_at_epoch / 86400000 FROM user_prompts");
     assert_eq!(days, ["20778"]);
@@ -56,9 +56,9 @@ fn sessions_recorded_by_hooks_are_skipped() {
     let session = "875f5c17-7ad5-4a07-b679-ea5014db8d2b";
     w.hook(&prompt(session, "live", "typed live"));
     w.hook(&end(session));
-    w.rest();
-    let said = w.memctl(&["replay", &transcript()]).ok();
-    assert!(said.contains("recorded live"), "{said}");
+    w.settle();
+    let output = w.memctl(&["replay", &transcript()]).ok();
+    assert!(output.contains("recorded live"), "{output}");
     assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
 }
 
@@ -83,10 +83,10 @@ fn older_transcripts_are_dated_back_and_replayed_first() {
                    "timestamp": format!("2026-03-{day:02}T10:00:00Z"),
                    "message": {"content": content}})
         };
-        let said = json!([{"type": "text", "text": format!("The {word} exporter is ported, and all of its tests pass.")}]);
+        let printed = json!([{"type": "text", "text": format!("The {word} exporter is ported, and all of its tests pass.")}]);
         let lines = [
             line("1", "user", json!(format!("Port the {word} exporter to the new format."))),
-            line("2", "assistant", said),
+            line("2", "assistant", printed),
         ];
         let path = w.path(&format!("{name}.jsonl"));
         std::fs::write(&path, lines.map(|l| format!("{l}\n")).concat()).unwrap();
@@ -96,8 +96,8 @@ fn older_transcripts_are_dated_back_and_replayed_first() {
     let (newer, older) = (write("a", 9, "second"), write("b", 2, "first"));
     w.memctl(&["replay", &newer, &older]).ok();
     assert_eq!(w.rows("SELECT content_session_id FROM sessions ORDER BY id"), ["b", "a"]);
-    let told = w.memctl(&["context", "--project", "/"]).ok();
-    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text}: {told}"));
-    assert!(at("2026-03-09 (s2)") < at("2026-03-02 (s1)"), "{told}");
-    assert!(told.contains("## Latest work\n2026-03-09"), "{told}");
+    let context = w.memctl(&["context", "--project", "/"]).ok();
+    let at = |text: &str| context.find(text).unwrap_or_else(|| panic!("{text}: {context}"));
+    assert!(at("2026-03-09 (s2)") < at("2026-03-02 (s1)"), "{context}");
+    assert!(context.contains("## Latest work\n2026-03-09"), "{context}");
 }

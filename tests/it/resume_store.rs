@@ -1,4 +1,4 @@
-//! The resume store, as a dispatcher's script uses it.
+//! The resume store, used as by a dispatcher's script.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ const LIVE: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 const DEAD: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 
 #[test]
-fn a_session_is_kept_refused_and_dropped() {
+fn a_session_can_be_kept_refused_and_dropped() {
     let w = World::new();
     let resume = |words: &[&str]| w.memctl(&[&["resume"], words].concat());
     assert_eq!(resume(&["list"]).ok(), "no session is stored\n");
     assert_eq!(resume(&["get", "k"]).code, Some(1));
     assert_eq!(resume(&["failed"]).ok(), "0\n");
     assert_eq!(resume(&["drop", "k"]).ok(), "removed 0 sessions\n");
-    assert!(!w.data().exists(), "looking makes no data dir");
+    assert!(!w.data().exists(), "reading creates no data directory");
 
     let key = resume(&["key", "GitHub", "claude", "owner/repo", "12"]).ok();
     let key = key.trim_end();
@@ -32,12 +32,12 @@ fn a_session_is_kept_refused_and_dropped() {
     let list = resume(&["list", "--json"]).json();
     assert_eq!((&list[0]["key"], &list[0]["failures"]), (&key.into(), &2.into()));
     resume(&["set", key, DEAD]).ok();
-    assert_eq!(resume(&["failed"]).ok(), "0\n", "a new session begins anew");
+    assert_eq!(resume(&["failed"]).ok(), "0\n", "a new session resets the counter");
     resume(&["set", "github:claude:owner/repo:12b", LIVE]).ok();
     resume(&["set", "github:claude:owner_repo:12", LIVE]).ok();
     assert_eq!(resume(&["live"]).ok(), format!("{DEAD}\n{LIVE}\n"));
 
-    assert_eq!(resume(&["drop"]).code, Some(2), "everything is not meant");
+    assert_eq!(resume(&["drop"]).code, Some(2), "drop needs a selection");
     assert_eq!(resume(&["drop", "k", "--prefix", "x"]).code, Some(2));
     assert_eq!(resume(&["drop", "--prefix", "github:claude:owner_"]).ok(), "removed 1 session\n");
     assert_eq!(resume(&["drop", "--suffix", ":12"]).ok(), "removed 1 session\n");
@@ -48,13 +48,13 @@ fn a_session_is_kept_refused_and_dropped() {
 }
 
 #[test]
-fn what_is_taken_up_is_used() {
+fn sweep_keeps_recently_used_sessions() {
     let w = World::new();
     let resume = |words: &[&str]| w.memctl(&[&["resume"], words].concat()).ok();
     for key in ["a", "b", "c"] {
         resume(&["set", key, key]);
     }
-    w.change("UPDATE agent_sessions SET last_used_at_epoch = 1000, created_at_epoch = 1000");
+    w.execute_sql("UPDATE agent_sessions SET last_used_at_epoch = 1000, created_at_epoch = 1000");
     resume(&["get", "a"]);
     resume(&["get", "b", "--peek"]);
     assert_eq!(resume(&["sweep", "--dry-run"]), "b\nc\nwould remove 2 sessions\n");
@@ -64,7 +64,7 @@ fn what_is_taken_up_is_used() {
 }
 
 #[test]
-fn only_transcripts_of_the_named_folder_that_nobody_can_take_up_go() {
+fn sweep_removes_only_unresumable_transcripts_of_the_named_directory() {
     let w = World::new();
     let dir = w.path("transcripts");
     fs::create_dir_all(dir.join("sub")).unwrap();
@@ -77,7 +77,7 @@ fn only_transcripts_of_the_named_folder_that_nobody_can_take_up_go() {
         let words = ["resume", "sweep", "--transcripts", dir.to_str().unwrap()];
         w.memctl(&[&words, more].concat()).ok()
     };
-    assert!(sweep(&[]).ends_with("removed 0 transcripts\n"), "one was written just now");
+    assert!(sweep(&[]).ends_with("removed 0 transcripts\n"), "the transcript is new");
     let dry = sweep(&["--idle", "0s", "--dry-run"]);
     assert!(dry.contains(&name(DEAD)) && dry.ends_with("would remove 1 transcript\n"), "{dry}");
     assert!(dir.join(name(DEAD)).exists());
@@ -91,7 +91,7 @@ fn only_transcripts_of_the_named_folder_that_nobody_can_take_up_go() {
     assert!(dir.join("sub").join(name(DEAD)).exists());
 }
 
-/// A legacy file with so many entries, at its usual place.
+/// A legacy file with `n` entries at its usual path.
 fn legacy(w: &World, n: usize) -> PathBuf {
     let dir = w.path("home/.local/state/claude-hooks");
     fs::create_dir_all(&dir).unwrap();
@@ -108,15 +108,15 @@ fn legacy(w: &World, n: usize) -> PathBuf {
 }
 
 #[test]
-fn a_legacy_file_is_taken_in_once() {
+fn a_legacy_file_is_imported_once() {
     let w = World::new();
     let import = ["resume", "import", "--rename", "bot=claude"];
     let none = w.memctl(&import).ok();
     assert!(none.starts_with("nothing to import: /") && !w.data().exists(), "{none}");
     let file = legacy(&w, 3);
     w.memctl(&["resume", "set", "github:claude:owner/repo:1", "mine"]).ok();
-    let said = w.memctl(&import).ok();
-    assert!(said.starts_with("2 sessions imported, 1 already stored; deleted /"), "{said}");
+    let output = w.memctl(&import).ok();
+    assert!(output.starts_with("2 sessions imported, 1 already stored; deleted /"), "{output}");
     assert!(!file.exists());
     assert_eq!(w.memctl(&["resume", "get", "github:claude:owner/repo:1"]).ok(), "mine\n");
     assert_eq!(w.memctl(&["resume", "get", "github:claude:owner/repo:2"]).ok(), "id-2\n");
@@ -125,7 +125,7 @@ fn a_legacy_file_is_taken_in_once() {
 }
 
 #[test]
-fn an_import_may_be_cut_off_anywhere() {
+fn an_interrupted_import_can_be_repeated() {
     for point in ["resume.piece=kill", "resume.imported=kill"] {
         let mut w = World::new();
         let file = legacy(&w, 1200);
@@ -141,7 +141,7 @@ fn an_import_may_be_cut_off_anywhere() {
 }
 
 #[test]
-fn what_is_not_understood_is_not_thrown_away() {
+fn unknown_entries_of_a_legacy_file_are_kept() {
     let w = World::new();
     let file = w.path("odd.json");
     fs::write(&file, r#"{"gh:a:r:1":"id","gh:a:r:2":{"nothing":1}}"#).unwrap();

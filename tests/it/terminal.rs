@@ -1,4 +1,4 @@
-//! How things look: on narrow and wide terminals, in a pipe, with colours and without.
+//! Output on narrow and wide terminals and in pipes, with and without colours.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use crate::support::{World, until};
 const SESSION: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 const LIKE_IT: &str = "6f2b9c54-3d1e-4c0a-9b7e-000000000000";
 
-/// One session that is over, and the prompt of another whose worker lives.
+/// A world with one finished session and one live session with a prompt.
 fn world() -> World {
     let mut w = World::new();
     let home = w.path("home");
@@ -25,17 +25,17 @@ fn world() -> World {
     w.hook(&tool(SESSION, "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed"));
     w.hook(&stop(SESSION, "t", "All 7 tests pass now. Next: write the changelog."));
     w.hook(&end(SESSION));
-    w.rest();
+    w.settle();
     w.set("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&at_home(prompt(LIKE_IT, "t", "go on")));
-    until("the prompt is taken in", || match w.count("SELECT count(*) FROM user_prompts") {
+    until("the prompt is stored", || match w.count("SELECT count(*) FROM user_prompts") {
         2 => Ok(()),
         n => Err(n.to_string()),
     });
     w
 }
 
-/// Columns that a text takes, colours not counted; wide characters take two.
+/// Columns that a text takes: colours take none, wide characters two.
 fn width(line: &str) -> usize {
     line.chars().map(|c| if ('\u{3000}'..'\u{ff00}').contains(&c) { 2 } else { 1 }).sum()
 }
@@ -47,7 +47,7 @@ fn without_colours(text: &str) -> String {
     first + &rest.collect::<String>()
 }
 
-/// Verbs that print tables or texts, when there is something to print.
+/// Commands that print tables or texts.
 const VERBS: &[&[&str]] = &[
     &[],
     &["ps"],
@@ -71,20 +71,20 @@ const VERBS: &[&[&str]] = &[
 ];
 
 #[test]
-fn nothing_is_wider_than_the_terminal() {
+fn no_line_is_wider_than_the_terminal() {
     let mut w = world();
     for columns in [60, 80, 200] {
         w.set("COLUMNS", &columns.to_string());
         for verb in VERBS {
             let text = w.memctl(verb).ok();
-            // A path or a command that is to be copied stays whole.
+            // Paths and commands to copy are not wrapped.
             let long = |line: &&str| width(line) > columns && !line.contains('/');
             assert_eq!(text.lines().find(long), None, "{verb:?} at {columns}:\n{text}");
             let blanks = |line: &&str| line.ends_with(' ') && !line.trim().is_empty();
             assert_eq!(text.lines().find(blanks), None, "{verb:?} at {columns}:\n{text}");
         }
         let ps = w.memctl(&["ps"]).ok();
-        assert_eq!(ps.lines().count(), 2, "a worker, a line: {ps}");
+        assert_eq!(ps.lines().count(), 2, "one line per worker: {ps}");
         let recent = w.memctl(&["queue", "--recent"]).ok();
         let done = w.count("SELECT count(*) FROM pending_messages WHERE status = 'processed'");
         assert_eq!(recent.lines().count() as i64, 3 + done, "{recent}");
@@ -92,7 +92,7 @@ fn nothing_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn columns_are_left_out_where_there_is_no_room_for_them() {
+fn a_narrow_terminal_omits_columns() {
     let mut w = world();
     let mut head = |columns: &str| {
         w.set("COLUMNS", columns);
@@ -107,7 +107,7 @@ fn columns_are_left_out_where_there_is_no_room_for_them() {
 }
 
 #[test]
-fn a_pipe_gets_everything_whole() {
+fn output_in_a_pipe_is_not_cut() {
     let w = world();
     for verb in [&["ps"][..], &["status"], &["queue", "--recent"]] {
         let text = w.memctl(verb).ok();
@@ -138,7 +138,7 @@ fn a_session_is_wrapped_at_the_width_of_the_terminal() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_those_who_ask() {
+fn colours_are_for_terminals_unless_forced() {
     let mut w = world();
     let steady: Vec<&[&str]> =
         VERBS.iter().copied().filter(|verb| !matches!(verb, ["ps"])).collect();
@@ -175,32 +175,33 @@ fn numbers_and_nouns_agree() {
         for wrong in
             ["1 sessions", "1 prompts", "1 observations", "1 summaries", "1 events", "1 rows"]
         {
-            let said = text.split(wrong).next().filter(|before| before.len() < text.len());
-            let is_end_of_number = said.is_some_and(|s| s.ends_with(|c: char| c.is_ascii_digit()));
-            assert!(said.is_none() || is_end_of_number, "{verb:?} says {wrong}: {text}");
+            let printed = text.split(wrong).next().filter(|before| before.len() < text.len());
+            let is_end_of_number =
+                printed.is_some_and(|s| s.ends_with(|c: char| c.is_ascii_digit()));
+            assert!(printed.is_none() || is_end_of_number, "{verb:?} says {wrong}: {text}");
         }
     }
 }
 
 #[test]
-fn what_is_remembered_is_shown_as_it_was_said() {
+fn stored_text_is_shown_verbatim() {
     let w = World::new();
     w.hook(&prompt("s", "t", "why is <T: Vec<u8>> red \u{1b}[31mhere\u{1b}[0m?\n## no heading"));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     let text = w.memctl(&["show", "p1"]).ok();
     assert!(text.contains("why is <T: Vec<u8>> red here?\n## no heading\n"), "{text:?}");
     assert!(!text.contains('\u{1b}'), "{text:?}");
 }
 
 #[test]
-fn several_sessions_that_begin_alike_are_named() {
+fn an_ambiguous_session_prefix_lists_its_matches() {
     let w = world();
     for verb in ["show", "queue", "logs"] {
         let output = w.memctl(&[verb, "6f2b"]);
         assert_eq!((output.code, output.out.as_str()), (Some(2), ""), "{output:?}");
         assert!(output.err.contains("2 sessions start with '6f2b': "), "{output:?}");
-        // As much of both as tells them apart.
+        // Enough of both ids to distinguish them.
         for id in [SESSION, LIKE_IT] {
             assert!(output.err.contains(&id[..25]), "{output:?}");
         }
@@ -212,7 +213,7 @@ fn several_sessions_that_begin_alike_are_named() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_failure() {
+fn a_closed_pipe_is_no_error() {
     let w = world();
     let more: &[&[&str]] =
         &[&["logs"], &["logs", "--follow"], &["man"], &["completions", "bash"], &["ps", "--json"]];
@@ -222,13 +223,13 @@ fn a_reader_that_leaves_is_no_failure() {
         drop(reader);
         command.args(*verb).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
         let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), &*said), (Some(0), ""), "{verb:?}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{verb:?}");
     }
 }
 
 #[test]
-fn a_full_disk_is_said() {
+fn a_full_disk_is_reported() {
     let full = Path::new("/dev/full");
     if !full.exists() {
         crate::support::notes::skipped("this system has no /dev/full");
@@ -238,15 +239,15 @@ fn a_full_disk_is_said() {
     let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
     let out = std::fs::OpenOptions::new().write(true).open(full).unwrap();
     let output = command.arg("ps").stdout(out).stderr(Stdio::piped()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.starts_with("error: cannot write to stdout: No space left"), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.starts_with("error: cannot write to stdout: No space left"), "{errors}");
 }
 
 #[test]
-fn who_has_no_hooks_is_told_how_to_install_them() {
+fn missing_hooks_come_with_instructions() {
     let w = World::new();
-    let check = |settings: Option<&str>, json: &str, said: Option<&str>| {
+    let check = |settings: Option<&str>, json: &str, instructions: Option<&str>| {
         let dir = w.path("home/.claude");
         std::fs::create_dir_all(&dir).unwrap();
         if let Some(text) = settings {
@@ -255,8 +256,8 @@ fn who_has_no_hooks_is_told_how_to_install_them() {
         assert_eq!(w.memctl(&["status", "--json"]).json()["hooks"], json);
         let context = w.memctl(&["context"]);
         for text in [w.memctl(&[]).ok(), w.memctl(&["status"]).ok(), context.err] {
-            match said {
-                Some(said) => assert!(text.contains(said), "{text}"),
+            match instructions {
+                Some(instructions) => assert!(text.contains(instructions), "{text}"),
                 None => assert!(!text.contains("claude plugin"), "{text}"),
             }
         }
@@ -266,5 +267,5 @@ fn who_has_no_hooks_is_told_how_to_install_them() {
     let off = r#"{"enabledPlugins":{"memctl@memctl":false}}"#;
     check(Some(off), "disabled", Some("claude plugin enable memctl@memctl"));
     check(Some(&off.replace("false", "true")), "installed", None);
-    assert!(!w.data().exists(), "looking makes no data dir");
+    assert!(!w.data().exists(), "reading creates no data directory");
 }

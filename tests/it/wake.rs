@@ -27,7 +27,7 @@ fn free_socket(w: &World) -> PathBuf {
     w.worker();
     let socket = w.socket_files().remove(0);
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     socket
 }
 

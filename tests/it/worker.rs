@@ -1,4 +1,4 @@
-//! Workers: one per session, born and gone, killed and raced.
+//! Workers: one per session, started, raced, killed and at their time limits.
 
 use std::os::unix::net::UnixListener;
 use std::thread;
@@ -11,13 +11,13 @@ fn observations(w: &World) -> i64 {
 }
 
 #[test]
-fn a_turn_leaves_its_row_and_nothing_else() {
+fn a_turn_leaves_its_summary_and_no_payload() {
     let w = World::new();
     w.hook(&prompt("s", "t", "look"));
     let pid = w.worker();
     w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
     w.hook(&stop("s", "t", "All three tests pass."));
-    w.rest();
+    w.settle();
     assert!(!w.processes().contains(&pid));
     assert!(w.socket_files().is_empty() && w.session_locks().is_empty() && w.spools().is_empty());
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
@@ -30,7 +30,7 @@ fn a_turn_leaves_its_row_and_nothing_else() {
 }
 
 #[test]
-fn ten_sessions_of_a_hundred_events_are_all_distilled_when_the_last_worker_has_gone() {
+fn ten_sessions_of_a_hundred_events_are_all_distilled_before_the_last_worker_exits() {
     let w = World::new();
     thread::scope(|scope| {
         for s in 0..10 {
@@ -45,27 +45,27 @@ fn ten_sessions_of_a_hundred_events_are_all_distilled_when_the_last_worker_has_g
             });
         }
     });
-    w.rest();
+    w.settle();
     assert_eq!(observations(&w), 980);
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0);
     assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 10);
 }
 
 #[test]
-fn a_turn_that_the_client_began_by_itself_is_summed_up_once_when_it_stops() {
+fn a_turn_without_a_prompt_is_summarized_once_at_its_stop() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "1ms");
     w.hook(&prompt("s", "t1", "Port the exporter, in the background where you can."));
     w.hook(&stop("s", "t1", "A subagent looks at the formats; I go on when it is back."));
-    w.rest();
+    w.settle();
     let note = "<task-notification>\n<status>completed</status>\n</task-notification>";
     w.hook(&prompt("s", "t2", note));
     let pid = w.worker();
     for n in 0..5 {
         w.hook(&tool("s", "t2", &format!("u{n}"), &format!("make part-{n}"), "built"));
-        assert_eq!(w.worker(), pid, "it does not leave while the turn goes on");
+        assert_eq!(w.worker(), pid, "the worker stays during the turn");
     }
     w.hook(&stop("s", "t2", "The exporter is ported, all five parts build."));
-    w.rest();
+    w.settle();
     assert_eq!(
         w.rows("SELECT event FROM pending_messages WHERE message_type = 'summarize' ORDER BY id"),
         ["stop", "notification", "stop"]
@@ -74,7 +74,7 @@ fn a_turn_that_the_client_began_by_itself_is_summed_up_once_when_it_stops() {
 }
 
 #[test]
-fn hooks_that_race_to_start_leave_one_worker_and_no_starter() {
+fn racing_hooks_leave_one_worker_and_no_starter() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     thread::scope(|scope| {
         for n in 0..8 {
@@ -97,7 +97,7 @@ fn the_first_tool_use_right_after_the_prompt_is_never_lost() {
         w.hook(&prompt("s", "t", "go"));
         w.hook(&tool("s", "t", "u", "ls", "x"));
         w.hook(&stop("s", "t", "Listed."));
-        w.rest();
+        w.settle();
         assert_eq!(
             w.rows("SELECT prompt_number, event FROM pending_messages ORDER BY id"),
             ["1|tool", "1|stop"]
@@ -106,12 +106,12 @@ fn the_first_tool_use_right_after_the_prompt_is_never_lost() {
 }
 
 #[test]
-fn a_killed_workers_events_survive_and_have_their_effect_once() {
+fn events_of_a_killed_worker_survive_and_take_effect_once() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let first = w.worker();
     w.hook(&tool("s", "t", "u1", "ls", "x"));
-    until("the first one owns the session", || {
+    until("the first worker owns the session", || {
         match w.count("SELECT ifnull(max(generation), 0) FROM sessions") {
             1 => Ok(()),
             n => Err(n.to_string()),
@@ -123,7 +123,7 @@ fn a_killed_workers_events_survive_and_have_their_effect_once() {
     assert_ne!(first, second);
     w.hook(&stop("s", "t", "Looked around."));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(
         w.rows("SELECT tool_use_id, status FROM pending_messages WHERE message_type = 'observation' ORDER BY id"),
         ["u1|processed", "u2|processed"]
@@ -133,34 +133,34 @@ fn a_killed_workers_events_survive_and_have_their_effect_once() {
 }
 
 #[test]
-fn a_stale_socket_file_is_taken_over() {
+fn a_stale_socket_file_is_replaced() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let first = w.worker();
     let socket = w.socket_files().remove(0);
     w.kill(first);
     std::fs::remove_file(&socket).unwrap();
-    // Bound and dropped: the file stays, and nobody listens.
+    // Binding and dropping a listener leaves a file on which no process listens.
     drop(UnixListener::bind(&socket).unwrap());
     w.hook(&tool("s", "t", "u", "ls", "x"));
-    until("served again", || match observations(&w) {
+    until("the session is served again", || match observations(&w) {
         1 => Ok(()),
         n => Err(n.to_string()),
     });
     assert_ne!(w.worker(), first);
 }
 
-/// An event belongs to the newest prompt of its turn, and where that has none, its hook killed
-/// before it kept anything, to the newest of the session, whose row its Stop writes anew.
+/// An event belongs to the newest prompt of its turn. If that prompt was lost with its hook, the event
+/// belongs to the newest prompt of the session, and its Stop rewrites that prompt's summary.
 #[test]
-fn a_turn_whose_prompt_was_lost_is_filed_under_the_one_before() {
+fn a_turn_whose_prompt_was_lost_belongs_to_the_prompt_before() {
     let w = World::new();
     w.hooks(&[prompt("s", "t1", "first"), edit("s", "t1", "u1", "a.rs")]);
     w.hook(&stop("s", "t1", "Changed how the parser reads its table."));
     let _ = w.hook_at(&prompt("s", "t2", "second"), "hook.captured=kill");
     w.hooks(&[edit("s", "t2", "u2", "b.rs"), stop("s", "t2", "Taught the printer to fold lines.")]);
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["first"]);
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
     assert_eq!(
@@ -173,55 +173,55 @@ fn a_turn_whose_prompt_was_lost_is_filed_under_the_one_before() {
 }
 
 #[test]
-fn the_same_event_by_plugin_and_settings_counts_once() {
+fn an_event_sent_by_plugin_and_settings_counts_once() {
     let w = World::new();
     let events = [prompt("s", "t", "go"), tool("s", "t", "u", "ls", "x"), stop("s", "t", "Done.")];
     for event in &events {
         w.hook(event);
         w.hook(event);
     }
-    w.rest();
+    w.settle();
     assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
     assert_eq!(observations(&w), 1);
     assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
 }
 
 #[test]
-fn an_answer_that_is_lost_on_the_way_counts_once() {
+fn an_event_whose_reply_was_lost_counts_once() {
     let mut w = World::new();
     w.set("MEMCTL_TESTPOINT", "worker.replying=kill");
-    // Committed by the worker, never answered; the hook spools it and starts another.
+    // The worker commits and aborts before its reply. The hook spools and starts another worker.
     w.hook(&prompt("s", "t", "go"));
     w.worker();
     w.hook(&tool("s", "t", "u", "ls", "x"));
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&stop("s", "t", "Done."));
-    w.rest();
+    w.settle();
     assert_eq!(observations(&w), 1);
     assert_eq!(w.rows("SELECT status FROM pending_messages WHERE event = 'tool'"), ["processed"]);
 }
 
 #[test]
-fn an_idle_worker_closes_what_is_open_and_leaves() {
+fn an_idle_worker_closes_open_turns_and_exits() {
     let w = World::new().with("MEMCTL_WORKER_IDLE_TIMEOUT", "300ms");
     w.hook(&prompt("s", "t", "interrupted"));
     w.hook(&tool("s", "t", "u", "ls", "x"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["idle"]);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
     assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
 }
 
 #[test]
-fn no_worker_gets_older_than_it_may() {
+fn a_worker_exits_at_its_maximum_age() {
     let w = World::new().with("MEMCTL_WORKER_MAX_AGE", "400ms");
     w.hook(&prompt("s", "t", "long work"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["age"]);
 }
 
 #[test]
-fn a_prompt_while_the_session_ends_takes_the_end_back() {
+fn a_prompt_cancels_the_end() {
     let w = World::new();
     for n in 0..5 {
         w.hook(&prompt("s", &format!("t{n}"), &format!("prompt {n}")));
@@ -229,18 +229,18 @@ fn a_prompt_while_the_session_ends_takes_the_end_back() {
         w.hook(&end("s"));
     }
     w.hook(&prompt("s", "last", "one more"));
-    until("the end is taken back", || match &w.rows("SELECT status FROM sessions")[0] {
+    until("the session is active again", || match &w.rows("SELECT status FROM sessions")[0] {
         status if status == "active" => Ok(()),
         status => Err(status.clone()),
     });
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 6);
     assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
 }
 
 #[test]
-fn two_data_dirs_never_meet() {
+fn two_data_directories_do_not_share_a_worker() {
     let (a, b) = (World::new(), World::new());
     a.hook(&prompt("s", "t", "in a"));
     b.hook(&prompt("s", "t", "in b"));
@@ -249,13 +249,13 @@ fn two_data_dirs_never_meet() {
     assert_ne!(a.socket_files()[0].file_name(), b.socket_files()[0].file_name());
     for (w, text) in [(&a, "in a"), (&b, "in b")] {
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
         assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), [text]);
     }
 }
 
 #[test]
-fn a_socket_that_was_swept_away_is_back_with_the_next_event() {
+fn a_deleted_socket_is_replaced_at_the_next_event() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let first = w.worker();
@@ -265,14 +265,14 @@ fn a_socket_that_was_swept_away_is_back_with_the_next_event() {
         ([pid], 1) if *pid != first => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    until("the event is taken in", || match observations(&w) {
+    until("the event is stored", || match observations(&w) {
         1 => Ok(()),
         n => Err(n.to_string()),
     });
 }
 
 #[test]
-fn where_no_socket_can_be_had_events_go_through_the_spool() {
+fn without_a_socket_events_go_through_the_spool() {
     let long = format!("/tmp/{}", "x".repeat(100));
     for sockets in ["/nowhere/at/all", long.as_str()] {
         let w = World::new().with("MEMCTL_SOCKET_DIR", sockets);
@@ -280,7 +280,7 @@ fn where_no_socket_can_be_had_events_go_through_the_spool() {
         w.hook(&tool("s", "t", "u", "ls", "x"));
         w.hook(&stop("s", "t", "Listed."));
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
         assert_eq!(observations(&w), 1);
         assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
         assert_eq!(w.rows("SELECT status FROM sessions"), ["completed"]);

@@ -36,11 +36,11 @@ fn each_turn_is_one_line_to_a_fresh_program_in_an_empty_directory() {
         w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", n as i64);
     }
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT title FROM observations ORDER BY id"), ["Turn 1", "Turn 2"]);
     assert_eq!(summaries(&w), vec!["By the model|claude|0"; 2]);
     // Each turn is one line to its own program, which exits by itself.
-    assert_eq!((fake.lines("told").len(), fake.lines("pids").len()), (2, 2));
+    assert_eq!((fake.lines("stdin").len(), fake.lines("pids").len()), (2, 2));
     assert_eq!(fake.lines("ended").len(), 2);
     assert!(fake.lines("seen").is_empty(), "its directory is empty");
     let args = fake.lines("args").join(" ");
@@ -76,20 +76,20 @@ fn batches_of_a_turn_share_a_conversation_and_usage_counts_the_difference() {
         w.hook(&tool("s", "t1", &format!("u{n}"), "cargo test", "ok"));
         w.until_count("SELECT count(*) FROM observations", n);
     }
-    assert_eq!((fake.lines("told").len(), fake.lines("pids").len()), (3, 1));
+    assert_eq!((fake.lines("stdin").len(), fake.lines("pids").len()), (3, 1));
     assert_eq!(w.rows("SELECT input_tokens FROM agent_usage"), ["100", "100", "100"]);
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     no_process_is_left(&fake);
 }
 
 #[test]
 fn a_program_that_dies_is_restarted_and_gets_the_batch_again() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "");
-    fake.at(1, "init; kill -9 $$");
+    fake.set_script_at(1, "init; kill -9 $$");
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
     assert_eq!(fake.lines("pids").len(), 2);
     assert_eq!(unfinished(&w), 0);
@@ -101,11 +101,14 @@ fn a_program_that_dies_is_restarted_and_gets_the_batch_again() {
 fn a_program_that_hangs_is_killed_with_its_children() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "turn_timeout = '300ms'");
     // A child that has closed all of our descriptors.
-    fake.at(1, "init; cat <\"$dir/pipe\" >/dev/null 2>&1 & echo $! >>\"$dir/pids\"; read -r more");
+    fake.set_script_at(
+        1,
+        "init; cat <\"$dir/pipe\" >/dev/null 2>&1 & echo $! >>\"$dir/pids\"; read -r more",
+    );
     nix::unistd::mkfifo(&w.path("bin/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
     no_process_is_left(&fake);
 }
@@ -114,11 +117,11 @@ fn a_program_that_hangs_is_killed_with_its_children() {
 fn children_of_a_program_that_exits_are_killed() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "");
     // The child also holds our stderr pipe open.
-    fake.at(1, "init; cat >/dev/null <\"$dir/pipe\" & echo $! >>\"$dir/pids\"; exit 3");
+    fake.set_script_at(1, "init; cat >/dev/null <\"$dir/pipe\" & echo $! >>\"$dir/pids\"; exit 3");
     nix::unistd::mkfifo(&w.path("bin/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
     no_process_is_left(&fake);
 }
@@ -129,18 +132,18 @@ fn a_backend_over_budget_holds_no_slot() {
         *) init; remember Told ;; esac";
     let (mut w, fake) = with_program(refuses, "max_children = 1");
     w.set("MEMCTL_WORKER_LINGER", "1h");
-    let told = |w: &World| {
+    let deferral = |w: &World| {
         w.count("SELECT count(DISTINCT session_id) FROM pending_messages WHERE error NOTNULL")
     };
     // The second session makes no call, because nothing has changed; its worker lives on.
     for (n, session) in ["a", "b"].into_iter().enumerate() {
         w.hooks(&turn(session, 1));
-        until("the call is refused", || match told(&w) {
+        until("the call is refused", || match deferral(&w) {
             refused if refused == n as i64 + 1 => Ok(()),
             refused => Err(refused.to_string()),
         });
     }
-    assert_eq!(fake.lines("told").len(), 1);
+    assert_eq!(fake.lines("stdin").len(), 1);
     w.set("ANTHROPIC_API_KEY", "k-new");
     w.hooks(&turn("c", 1));
     w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", 1);
@@ -150,15 +153,18 @@ fn a_backend_over_budget_holds_no_slot() {
 #[test]
 fn doctor_may_make_the_first_call() {
     let (w, fake) = with_program("init; remember Trial", "");
-    let said = w.memctl(&["doctor", "--agent"]);
-    assert!(said.out.contains("claude made 1 observation and a summary of a trial"), "{said:?}");
-    assert!(said.out.contains("100 tokens in and 10 out, $0.01"), "{said:?}");
-    assert_eq!(w.rows("SELECT status, input_tokens FROM agent_usage"), ["complete|100"]);
-    fake.always("init; failed authentication_failed 401 no");
-    let said = w.memctl(&["doctor", "--agent"]);
+    let output = w.memctl(&["doctor", "--agent"]);
     assert!(
-        said.out.contains("not logged in") && said.out.contains("-> log in: claude"),
-        "{said:?}"
+        output.out.contains("claude made 1 observation and a summary of a trial"),
+        "{output:?}"
+    );
+    assert!(output.out.contains("100 tokens in and 10 out, $0.01"), "{output:?}");
+    assert_eq!(w.rows("SELECT status, input_tokens FROM agent_usage"), ["complete|100"]);
+    fake.set_script("init; failed authentication_failed 401 no");
+    let output = w.memctl(&["doctor", "--agent"]);
+    assert!(
+        output.out.contains("not logged in") && output.out.contains("-> log in: claude"),
+        "{output:?}"
     );
     no_process_is_left(&fake);
 }
@@ -168,16 +174,16 @@ fn no_program_outlives_its_worker() {
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGABRT] {
         let (w, fake) = with_program("init; read -r more", "");
         w.hooks(&turn("s", 1));
-        until("the program gets a line", || match fake.lines("told").len() {
+        until("the program gets a line", || match fake.lines("stdin").len() {
             1 => Ok(()),
             n => Err(n.to_string()),
         });
         assert_eq!(fake.alive().len(), 1);
         w.signal(w.worker(), signal);
         no_process_is_left(&fake);
-        fake.always("init; remember Afterwards");
+        fake.set_script("init; remember Afterwards");
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
         assert_eq!(w.rows("SELECT title FROM observations"), ["Afterwards"], "{signal}");
         assert_eq!((unfinished(&w), summaries(&w)), (0, vec!["By the model|claude|0".into()]));
     }
@@ -197,7 +203,7 @@ fn errors_reported_as_success_are_handled_as_errors() {
         let (w, fake) = with_program(script, "");
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
         let held = w.rows("SELECT DISTINCT status, retry_count, error FROM pending_messages WHERE not_before_epoch > 0");
         assert!(
             held.len() == 1 && held[0].starts_with("pending|0|") && held[0].contains(why),
@@ -215,7 +221,7 @@ fn a_missing_program_is_reported() {
     configure(&w, "[agent]\nbackend = 'claude'\nclaude.command = '/nowhere/claude'");
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     let held = w.rows("SELECT DISTINCT error FROM pending_messages WHERE not_before_epoch > 0");
     assert_eq!(held, ["there is no program '/nowhere/claude'"]);
     assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
@@ -230,7 +236,7 @@ fn the_number_of_programs_on_a_machine_is_limited() {
         w.hooks(&turn(session, 1));
         w.hook(&end(session));
     }
-    w.rest();
+    w.settle();
     assert_eq!(w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional"), 4);
     assert_eq!(fake.lines("alive").iter().map(|n| n.trim()).collect::<Vec<_>>(), ["1"; 4]);
     assert_eq!(unfinished(&w), 0);

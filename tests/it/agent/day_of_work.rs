@@ -97,9 +97,9 @@ fn transcript(day: &[Turn]) -> String {
 fn one_call_each(day: &[Turn], prefix: usize, answer: usize) -> (u64, u64) {
     let (mut calls, mut history, mut input) = (0, prefix, 0);
     for turn in day {
-        let told =
+        let bytes =
             |used: &Value| used["input"].to_string().len() + used["response"].to_string().len();
-        let events = turn.tools.iter().map(told).chain([turn.prompt.len() + turn.stop.len()]);
+        let events = turn.tools.iter().map(bytes).chain([turn.prompt.len() + turn.stop.len()]);
         for bytes in events {
             history += bytes.div_ceil(4);
             input += history as u64;
@@ -111,7 +111,7 @@ fn one_call_each(day: &[Turn], prefix: usize, answer: usize) -> (u64, u64) {
 }
 
 /// A typical answer: two observations, and a summary if the prompt asks for one.
-fn answer(told: &str) -> String {
+fn answer(prompt: &str) -> String {
     let observation = |n: usize| {
         format!(
             "<observation><type>change</type><title>What is true now, number {n}</title>\
@@ -120,8 +120,8 @@ fn answer(told: &str) -> String {
             "A fact with the names and figures that matter.",
         )
     };
-    let mut text = observation(told.len()) + &observation(told.len() + 1);
-    if told.contains("The turn is over") {
+    let mut text = observation(prompt.len()) + &observation(prompt.len() + 1);
+    if prompt.contains("The turn is over") {
         let line = "One or two sentences of what the whole turn came to. ".repeat(2);
         text.push_str(&format!(
             "<summary><request>{line}</request><learned>{line}</learned>\
@@ -136,12 +136,12 @@ fn a_day_of_work_takes_at_most_a_tenth_of_the_tokens() {
     let day = day();
     let tools: usize = day.iter().map(|turn| turn.tools.len()).sum();
     assert_eq!((day.len(), tools), (PROMPTS, TOOLS));
-    let api = Api::start(|asked| Reply::Say(answer(&asked.told())));
+    let api = Api::start(|request| Reply::Say(answer(&request.prompt())));
     let w = with_api("anthropic", &api, "");
     let file = w.path("home/day.jsonl");
     fs::write(&file, transcript(&day)).unwrap();
     let _ = w.memctl(&["replay", file.to_str().unwrap()]).ok();
-    w.rest();
+    w.settle();
     assert_eq!(unfinished(&w), 0);
     assert_eq!(w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional"), 40);
     let used = w.rows(
@@ -152,8 +152,8 @@ fn a_day_of_work_takes_at_most_a_tenth_of_the_tokens() {
         used[0].split('|').map(|n| n.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap();
     assert!(calls as usize <= PROMPTS + TOOLS / 8, "{calls} calls");
 
-    let first = &api.asked()[0];
-    let prefix = (first.body.to_string().len() - first.told().len()) / 4;
+    let first = &api.requests()[0];
+    let prefix = (first.body.to_string().len() - first.prompt().len()) / 4;
     let (each, growing) = one_call_each(&day, prefix, (output / calls) as usize);
     let measured = (TOOLS as f64 * MEASURED.0) as u64;
     let rows = [

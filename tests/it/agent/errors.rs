@@ -26,22 +26,24 @@ fn deferred(w: &World) -> String {
 
 /// Makes deferred events due, and sends an event of another session.
 fn make_due(w: &World) {
-    w.change("UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch IS NOT NULL");
+    w.execute_sql(
+        "UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch IS NOT NULL",
+    );
 }
 
 #[test]
 fn a_rate_limit_waits_as_long_as_the_server_asks_and_loses_nothing() {
-    let api = Api::start(|asked| match asked.n {
+    let api = Api::start(|request| match request.n {
         0 => {
             Reply::Status(429, "retry-after: 1", r#"{"error":{"type":"rate_limit_error"}}"#.into())
         }
-        _ => Reply::Say(memory(&asked.told(), "After the limit")),
+        _ => Reply::Say(memory(&request.prompt(), "After the limit")),
     });
     let w = with_api("anthropic", &api, "");
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    w.rest();
-    assert_eq!(api.asked().len(), 2);
+    w.settle();
+    assert_eq!(api.requests().len(), 2);
     assert_eq!(w.rows("SELECT title FROM observations"), ["After the limit"]);
     assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
     assert_eq!(unfinished(&w), 0);
@@ -66,15 +68,15 @@ fn limits_quota_and_overload_leave_a_provisional_summary_and_a_waiting_queue() {
         w.hook(&end("s"));
         assert_eq!(deferred(&w), format!("pending|0|0|{why}"));
         // A worker with deferred events only does not linger, and makes no call before they are due.
-        w.rest();
+        w.settle();
         assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
-        assert_eq!(api.asked().len(), 1, "{why}");
+        assert_eq!(api.requests().len(), 1, "{why}");
         assert_eq!(w.rows("SELECT status, input_tokens FROM agent_usage"), ["complete|0"]);
 
-        api.go_on(|asked| Reply::Say(memory(&asked.told(), "Later")));
+        api.set_script(|request| Reply::Say(memory(&request.prompt(), "Later")));
         make_due(&w);
         w.memctl(&["recover"]).ok();
-        w.rest();
+        w.settle();
         assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
         assert_eq!(w.rows("SELECT title FROM observations"), ["Later"]);
         assert_eq!(unfinished(&w), 0, "{why}");
@@ -87,30 +89,30 @@ fn after_the_longest_wait_the_next_backend_takes_over() {
     let w = with_api("anthropic", &api, "defer_max = '0s'");
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(summaries(&w), ["Do number 1|extractive|0"]);
     assert_eq!(unfinished(&w), 0);
 }
 
 #[test]
 fn a_rejected_key_is_not_tried_again_until_the_settings_change() {
-    let api = Api::start(|asked| match asked.header("x-api-key") {
-        Some("k-new") => Reply::Say(memory(&asked.told(), "With the new key")),
+    let api = Api::start(|request| match request.header("x-api-key") {
+        Some("k-new") => Reply::Say(memory(&request.prompt(), "With the new key")),
         _ => Reply::Status(401, "", r#"{"error":{"type":"authentication_error"}}"#.into()),
     });
     let mut w = with_api("anthropic", &api, "");
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     assert_eq!(deferred(&w), "pending|0|0|the API key is not accepted (401)");
-    w.rest();
-    let told = w.hook(&start("next"))["systemMessage"].to_string();
-    assert!(told.contains("the API key is not accepted"), "{told}");
+    w.settle();
+    let message = w.hook(&start("next"))["systemMessage"].to_string();
+    assert!(message.contains("the API key is not accepted"), "{message}");
 
     // The events are due and there is another turn, but the settings are the same.
     make_due(&w);
     w.hooks(&turn("s", 2));
-    w.rest();
-    assert_eq!(api.asked().len(), 1);
+    w.settle();
+    assert_eq!(api.requests().len(), 1);
     let provisional = summaries(&w);
     assert_eq!(provisional, ["Do number 1|extractive|1", "Do number 2|extractive|1"]);
 
@@ -118,7 +120,7 @@ fn a_rejected_key_is_not_tried_again_until_the_settings_change() {
     make_due(&w);
     w.hooks(&turn("s", 3));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(summaries(&w), vec!["By the model|anthropic|0"; 3]);
     assert_eq!(unfinished(&w), 0);
     let kept = w.rows("SELECT key FROM meta WHERE key LIKE 'notice:%' OR key LIKE 'agent-%'");
@@ -127,7 +129,7 @@ fn a_rejected_key_is_not_tried_again_until_the_settings_change() {
 
 #[test]
 fn without_a_key_no_call_is_made() {
-    let api = Api::remembers();
+    let api = Api::distilling();
     let w = world();
     configure(
         &w,
@@ -137,14 +139,14 @@ fn without_a_key_no_call_is_made() {
     w.hook(&end("s"));
     let why = deferred(&w);
     assert!(why.contains("memctl config secret set GEMINI_API_KEY"), "{why}");
-    w.rest();
-    assert!(api.asked().is_empty() && w.count("SELECT count(*) FROM agent_usage") == 0);
+    w.settle();
+    assert!(api.requests().is_empty() && w.count("SELECT count(*) FROM agent_usage") == 0);
     assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
     // With a key, the events are due at once instead of after their hour.
     let _ = w.memctl_with(&["config", "secret", "set", "GEMINI_API_KEY"], b"k-test\n").ok();
     w.hooks(&turn("s", 2));
     w.hook(&end("s"));
-    w.rest();
+    w.settle();
     assert_eq!(summaries(&w), vec!["By the model|gemini|0"; 2]);
 }
 
@@ -180,12 +182,12 @@ fn an_unusable_answer_is_retried_and_then_deferred() {
         w.hook(&end("s"));
     }
     for (w, why, api) in &worlds {
-        let said = deferred(w);
-        assert!(said.starts_with("pending|0|0|") && said.contains(why), "{said}, not {why}");
-        w.rest();
+        let text = deferred(w);
+        assert!(text.starts_with("pending|0|0|") && text.contains(why), "{text}, not {why}");
+        w.settle();
         assert_eq!(summaries(w), ["Do number 1|extractive|1"]);
         if let Some(api) = api {
-            assert_eq!(api.asked().len(), 4, "{why}");
+            assert_eq!(api.requests().len(), 4, "{why}");
         }
     }
 }
@@ -194,14 +196,14 @@ fn an_unusable_answer_is_retried_and_then_deferred() {
 fn a_stalled_answer_times_out_and_is_retried() {
     for reply in [Reply::Hang, Reply::Drip] {
         let first = reply.clone();
-        let api = Api::start(move |asked| match asked.n {
+        let api = Api::start(move |request| match request.n {
             0 => first.clone(),
-            _ => Reply::Say(memory(&asked.told(), "At last")),
+            _ => Reply::Say(memory(&request.prompt(), "At last")),
         });
         let w = with_api("openai", &api, "turn_timeout = '400ms'");
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
         assert_eq!(w.rows("SELECT title FROM observations"), ["At last"], "{reply:?}");
         // The usage of the first try is unknown and counts at its estimate.
         let usage = w.rows("SELECT status, output_tokens FROM agent_usage ORDER BY id");
@@ -214,8 +216,8 @@ fn a_stalled_answer_times_out_and_is_retried() {
 fn a_prompt_that_is_too_long_is_shortened() {
     let long = r#"{"error":{"code":"context_length_exceeded","message":"too long"}}"#;
     let limit = |most: usize| {
-        move |asked: &crate::support::agent::Asked| match asked.told().len() {
-            n if n <= most => Reply::Say(memory(&asked.told(), "Short enough")),
+        move |request: &crate::support::agent::ApiRequest| match request.prompt().len() {
+            n if n <= most => Reply::Say(memory(&request.prompt(), "Short enough")),
             _ => Reply::Status(400, "", long.into()),
         }
     };
@@ -226,12 +228,12 @@ fn a_prompt_that_is_too_long_is_shortened() {
         }
         w.hook(&stop("s", "t", &"It passes. ".repeat(900)));
         w.hook(&end("s"));
-        w.rest();
+        w.settle();
     };
     let api = Api::start(limit(4000));
     let w = with_api("openai", &api, "");
     big(&w);
-    assert_eq!(api.asked().len(), 2, "the second prompt has a quarter");
+    assert_eq!(api.requests().len(), 2, "the second prompt has a quarter");
     assert_eq!(w.rows("SELECT title FROM observations"), ["Short enough"]);
     assert_eq!(unfinished(&w), 0);
 
@@ -241,7 +243,7 @@ fn a_prompt_that_is_too_long_is_shortened() {
     big(&w);
     assert_eq!(w.rows("SELECT DISTINCT backend FROM session_summaries"), ["extractive"]);
     assert_eq!(unfinished(&w), 0);
-    let lengths: Vec<usize> = api.asked().iter().map(|asked| asked.told().len()).collect();
+    let lengths: Vec<usize> = api.requests().iter().map(|request| request.prompt().len()).collect();
     let again = lengths.windows(2).any(|pair| pair[0] == pair[1]);
     assert!(!again, "no prompt is sent twice: {lengths:?}");
 }
@@ -257,8 +259,8 @@ fn an_answer_in_prose_is_retried_once_and_never_stored() {
         let w = with_api("openai", &api, "");
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
-        w.rest();
-        assert_eq!(api.asked().len(), 2);
+        w.settle();
+        assert_eq!(api.requests().len(), 2);
         assert_eq!(summaries(&w), ["Do number 1|extractive|0"]);
         assert_eq!(w.count("SELECT count(*) FROM observations WHERE backend <> 'extractive'"), 0);
         assert_eq!(unfinished(&w), 0);
@@ -284,8 +286,8 @@ fn an_empty_answer_at_the_token_limit_is_no_decision() {
         let w = with_api(backend, &api, "");
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
-        w.rest();
-        assert_eq!(api.asked().len(), 2, "{backend}");
+        w.settle();
+        assert_eq!(api.requests().len(), 2, "{backend}");
         assert_eq!(w.rows("SELECT backend FROM observations"), ["extractive"], "{backend}");
         assert_eq!(unfinished(&w), 0);
     }
@@ -297,8 +299,8 @@ fn an_empty_answer_is_a_decision_unless_a_worker_died_over_the_batch() {
     let mut w = with_api("openai", &api, "");
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
-    w.rest();
-    assert_eq!(api.asked().len(), 1);
+    w.settle();
+    assert_eq!(api.requests().len(), 1);
     assert_eq!(w.count("SELECT count(*) FROM observations"), 0);
     assert_eq!((unfinished(&w), summaries(&w)), (0, vec!["Do number 1|extractive|0".to_owned()]));
 
@@ -310,8 +312,8 @@ fn an_empty_answer_is_a_decision_unless_a_worker_died_over_the_batch() {
     });
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&end("s"));
-    w.rest();
-    assert_eq!(api.asked().len(), 3, "the batch was sent twice before");
+    w.settle();
+    assert_eq!(api.requests().len(), 3, "the batch was sent twice before");
     let by = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
     assert_eq!(by, ["extractive", "extractive"]);
     assert_eq!(unfinished(&w), 0);

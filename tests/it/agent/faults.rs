@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{turn, unfinished, with_api};
-use crate::support::agent::{Api, Asked, Reply, memory};
+use crate::support::agent::{Api, ApiRequest, Reply, memory};
 use crate::support::recordings::end;
 use crate::support::wait;
 
@@ -30,7 +30,7 @@ fn seed() -> u64 {
     given.unwrap_or_else(|| u64::from(std::process::id()))
 }
 
-fn random_fault(random: &mut Random, asked: &Asked) -> Reply {
+fn random_fault(random: &mut Random, request: &ApiRequest) -> Reply {
     let json = |kind: &str| format!(r#"{{"error":{{"type":"{kind}"}}}}"#);
     match random.below(17) {
         0 => Reply::Status(429, "retry-after: 0", json("rate_limit_error")),
@@ -45,7 +45,7 @@ fn random_fault(random: &mut Random, asked: &Asked) -> Reply {
         9 => Reply::Status(402, "retry-after: 0", json("insufficient_quota")),
         10 => Reply::Hang,
         11 => Reply::Body("text/event-stream", "data: %$garbage\n\n".into()),
-        _ => Reply::Say(memory(&asked.told(), &format!("Told {}", asked.n))),
+        _ => Reply::Say(memory(&request.prompt(), &format!("Told {}", request.n))),
     }
 }
 
@@ -55,7 +55,7 @@ fn each_turn_takes_effect_once_under_random_faults() {
     println!("MEMCTL_SOAK_SEED={seed}");
     let random = Arc::new(Mutex::new(Random(seed)));
     let drawn = random.clone();
-    let api = Api::start(move |asked| random_fault(&mut drawn.lock().unwrap(), asked));
+    let api = Api::start(move |request| random_fault(&mut drawn.lock().unwrap(), request));
     // Waits are short, and the calls are few enough for the budget.
     let w = with_api("openai", &api, "turn_timeout = '500ms'\nbudget.session_turns = 12");
     let mut workers: BTreeSet<i32> = BTreeSet::new();
@@ -64,8 +64,8 @@ fn each_turn_takes_effect_once_under_random_faults() {
             w.hooks(&turn(session, n));
         }
         // Most calls get through.
-        let before = api.asked().len();
-        let _ = wait::within(Duration::from_secs(2), || match api.asked().len() - before {
+        let before = api.requests().len();
+        let _ = wait::within(Duration::from_secs(2), || match api.requests().len() - before {
             0..3 => Err(String::new()),
             _ => Ok(()),
         });
@@ -81,21 +81,23 @@ fn each_turn_takes_effect_once_under_random_faults() {
     for session in SESSIONS {
         w.hook(&end(session));
     }
-    let asked = api.asked().len();
-    println!("{asked} calls while everything failed");
-    assert!(asked >= TURNS, "{asked} calls");
+    let requests = api.requests().len();
+    println!("{requests} calls while everything failed");
+    assert!(requests >= TURNS, "{requests} calls");
     // From here on the agent answers.
-    api.go_on(|asked| Reply::Say(memory(&asked.told(), &format!("Told {}", asked.n))));
+    api.set_script(|request| Reply::Say(memory(&request.prompt(), &format!("Told {}", request.n))));
     for _ in 0..5 {
-        w.rest();
+        w.settle();
         if unfinished(&w) == 0 {
             break;
         }
-        w.change("UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch > 0");
+        w.execute_sql(
+            "UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch > 0",
+        );
         w.memctl(&["recover"]).ok();
     }
-    w.rest();
-    let context = || format!("seed {seed}, kept at {}\n{}", w.keep().display(), w.logs());
+    w.settle();
+    let context = || format!("seed {seed}, kept at {}\n{}", w.copy_to_tmp().display(), w.logs());
     assert_eq!(unfinished(&w), 0, "{}", context());
     let events =
         w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'");

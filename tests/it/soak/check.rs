@@ -1,4 +1,4 @@
-//! The store against what was acknowledged.
+//! Compares the store with the acknowledged events.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -7,14 +7,14 @@ use std::fs;
 use super::driver::{Event, Session, What};
 use crate::support::World;
 
-/// What was counted, and every sentence about what must not be.
+/// Counts, and a sentence for each violation.
 #[derive(Default)]
 pub struct Found {
     pub wrong: Vec<String>,
     sessions: usize,
     run: usize,
     acknowledged: usize,
-    /// Of the others: kept all the same.
+    /// Unacknowledged events that were stored all the same.
     kept: usize,
     lost: usize,
     doubled: usize,
@@ -48,7 +48,7 @@ impl fmt::Display for Found {
     }
 }
 
-/// Ids of rows, ascending, by session and what identifies an event in it.
+/// Ascending row ids, by session and event key.
 type Rows = HashMap<(String, String), Vec<i64>>;
 
 fn rows(w: &World, sql: &str) -> Rows {
@@ -83,14 +83,14 @@ pub fn check(w: &World, sessions: &[Session]) -> Found {
         ),
         ends: rows(
             w,
-            // Those that a hook has sent: of a client that died another one is made.
+            // Events that a hook has sent. A killed client is replaced by another one, with its own events.
             "SELECT id, content_session_id, 'end' FROM pending_messages
              WHERE event = 'end' AND turn_id IS NULL AND substr(event_id, 15, 1) = '7'
              ORDER BY id",
         ),
     };
-    // By the prompt's turn: what comes of a turn whose own prompt was never kept is filed under the
-    // prompt before it, and its stop asks for that one's summary once more.
+    // By the prompt's turn: events of a turn whose prompt was lost belong to the prompt before, and their
+    // Stop asks for another summary of that prompt.
     let summaries = rows(
         w,
         "SELECT y.id, s.content_session_id, p.turn_id FROM session_summaries y
@@ -132,7 +132,7 @@ struct Stored {
 }
 
 impl Stored {
-    /// The rows of one event.
+    /// The row ids of an event.
     fn ids(&self, session: &str, event: &Event) -> &[i64] {
         let (rows, key) = match &event.what {
             What::Prompt { text } => (&self.prompts, text.as_str()),
@@ -188,13 +188,13 @@ impl Stored {
         self.ends(session, found);
     }
 
-    /// Ends have nothing by which to tell them apart: they are counted.
+    /// Ends have no key; they are counted.
     fn ends(&self, session: &Session, found: &mut Found) {
         let ends = || session.events.iter().filter(|event| event.what == What::End);
         let Some(any) = ends().next() else { return };
         let (run, acknowledged) = (ends().count(), ends().filter(|end| end.acknowledged).count());
         let stored = self.ids(&session.name, any).len();
-        // Unless nothing else of the session was kept.
+        // Unless nothing else of the session was stored.
         let known = session.events.iter().any(|e| e.what != What::End && e.acknowledged);
         found.kept += stored.saturating_sub(acknowledged);
         if stored > run {
@@ -207,7 +207,7 @@ impl Stored {
         }
     }
 
-    /// Nothing is there that was never sent.
+    /// The store contains no unknown event.
     fn unknown(&self, sessions: &[Session], found: &mut Found) {
         let sent = |pick: fn(&Event) -> Option<&str>| -> usize {
             let of = |s: &Session| s.events.iter().filter_map(pick).collect::<HashSet<_>>().len();
@@ -235,7 +235,7 @@ impl Stored {
     }
 }
 
-/// Every stopped turn has one summary, every other one at most one.
+/// Every stopped turn has one summary, every other turn at most one.
 fn turns(session: &Session, summaries: &Rows, found: &mut Found) {
     let acknowledged = |turn: &str, stop: bool| {
         session.events.iter().any(|event| {
@@ -260,8 +260,8 @@ fn turns(session: &Session, summaries: &Rows, found: &mut Found) {
     }
 }
 
-/// Of a session's owners one at a time has any effect: who was followed by another one stores
-/// nothing more. Each batch is logged under the store's lock.
+/// The owners of a session take effect one after the other: a fenced-off worker commits nothing more.
+/// Each batch is logged under the store lock.
 fn owners(w: &World, found: &mut Found) {
     for log in fs::read_dir(w.data().join("logs")).unwrap().flatten() {
         let text = fs::read_to_string(log.path()).unwrap();
@@ -278,7 +278,7 @@ fn owners(w: &World, found: &mut Found) {
     }
 }
 
-/// All of the queue is done, and had its effect once.
+/// The queue is empty, and each message took effect once.
 fn processing(w: &World, found: &mut Found) {
     found.observations = w.count("SELECT count(*) FROM observations");
     found.workers = w.count("SELECT sum(generation) FROM sessions");
@@ -291,7 +291,7 @@ fn processing(w: &World, found: &mut Found) {
          FROM pending_messages WHERE status <> 'processed'",
     );
     found.wrong.extend(undone.into_iter().map(|row| format!("not processed: {row}")));
-    // Two uses of a tool may show the same; one use shows it once, but for what was replaced since.
+    // Two tool uses may produce equal observations; one use may not, except for replaced ones.
     let twice = w.rows(
         "SELECT s.pending_message_id, o.session_id, o.type, o.title, count(*)
          FROM observations o JOIN observation_sources s ON s.observation_id = o.id

@@ -1,20 +1,20 @@
-//! Sessions as a client drives them: hooks one after the other, and what each answered.
+//! Runs sessions as a client does: hooks one after the other, with their replies.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{EVENTS_EACH, Lot, Measure, Run};
+use super::{EVENTS_EACH, Measure, Random, Run};
 use crate::support::Client;
 use crate::support::recordings::{end, payload, prompt, start, stop, tool};
 use crate::support::wait::jitter;
 use crate::support::world::Output;
 
-/// The answer of a hook that has kept its event.
+/// The reply of a hook that stored its event.
 const NEUTRAL: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
 
-/// Payloads of the real client; session, turn and id are put in.
+/// Recorded payloads; session, turn and id are replaced.
 const RECORDED: &[&str] = &[
     "PostToolUse.Bash-git",
     "PostToolUse.Edit",
@@ -24,8 +24,8 @@ const RECORDED: &[&str] = &[
     "PostToolUseFailure.Bash",
 ];
 
-/// Steps at which a worker dies that a hook has started, or who recovers: moments too short to be
-/// met by lot. Builds for release have no such points.
+/// Test points at which a worker or recovery started by a hook dies. Random kills rarely hit these short
+/// moments. Release builds have no test points.
 const STEPS: &[&str] = &[
     "worker.locked",
     "worker.bound",
@@ -51,44 +51,44 @@ pub enum What {
     End,
 }
 
-/// An event whose hook was run.
+/// An event whose hook ran.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub what: What,
-    /// The client's id of the turn; empty for an end.
+    /// The client's turn id; empty for an end.
     pub turn: String,
-    /// Its hook ended by itself, with the neutral answer and without a complaint.
+    /// The hook exited by itself with the empty reply and no error.
     pub acknowledged: bool,
 }
 
-/// A session and its events, in the order in which their hooks were run.
+/// A session and its events in the order of their hooks.
 pub struct Session {
     pub name: String,
     pub events: Vec<Event>,
-    /// Some sessions have a client that may die; the others' is this process.
+    /// A client that may be killed; otherwise the client is this process.
     mortal: bool,
     client: Option<Client>,
 }
 
-/// Drives one session after the other. No hook may break its client, whatever happens.
+/// Runs one session after the other. No hook may fail visibly, whatever happens.
 pub fn sessions(run: &Run) -> Vec<Session> {
     let mut done = Vec::new();
     while let Some(n) = run.another() {
-        let mut lot = Lot(run.plan.seed ^ (n as u64).wrapping_mul(0x5851_f42d_4c95_7f2d));
+        let mut random = Random(run.plan.seed ^ (n as u64).wrapping_mul(0x5851_f42d_4c95_7f2d));
         let mut session = Session {
             name: format!("session-{n}"),
             events: Vec::new(),
-            mortal: matches!(run.plan.measure, Measure::Time(_)) && lot.one_in(3),
+            mortal: matches!(run.plan.measure, Measure::Time(_)) && random.one_in(3),
             client: None,
         };
         run.current.lock().unwrap().push(session.name.clone());
-        // Shows what is remembered, and asks for recovery.
+        // Shows the context, and starts recovery.
         let _ = run.world.hook_bytes(&[], start(&session.name).to_string().as_bytes());
         match run.plan.measure {
-            Measure::Sessions(_) => session.drive(run, &mut lot, EVENTS_EACH),
+            Measure::Sessions(_) => session.drive(run, &mut random, EVENTS_EACH),
             Measure::Time(_) => {
-                let events = 20 + lot.below(80) as usize;
-                session.drive(run, &mut lot, events);
+                let events = 20 + random.below(80) as usize;
+                session.drive(run, &mut random, events);
             }
         }
         session.let_client_go(run);
@@ -99,8 +99,8 @@ pub fn sessions(run: &Run) -> Vec<Session> {
 }
 
 impl Session {
-    /// Turns of some tool uses each. Most are stopped; after some the session ends, and goes on.
-    fn drive(&mut self, run: &Run, lot: &mut Lot, events: usize) {
+    /// Turns of some tool uses each. Most get a Stop; after some the session ends and continues.
+    fn drive(&mut self, run: &Run, random: &mut Random, events: usize) {
         let mut turn = 0;
         let full = |session: &Session| match run.plan.measure {
             Measure::Sessions(_) => session.events.len() >= events,
@@ -111,49 +111,49 @@ impl Session {
             let id = format!("turn-{turn}");
             let text = format!("do number {turn} of {}", self.name);
             let payload = prompt(&self.name, &id, &text);
-            self.run(run, lot, What::Prompt { text }, &id, &payload);
-            for n in 0..lot.below(15) {
+            self.run(run, random, What::Prompt { text }, &id, &payload);
+            for n in 0..random.below(15) {
                 if full(self) {
                     return;
                 }
                 let use_id = format!("use-{turn}-{n}");
-                let payload = self.tool(lot, &id, &use_id);
-                self.run(run, lot, What::Tool { id: use_id }, &id, &payload);
+                let payload = self.tool(random, &id, &use_id);
+                self.run(run, random, What::Tool { id: use_id }, &id, &payload);
             }
             if full(self) {
                 return;
             }
-            if !lot.one_in(8) {
-                let said = format!("Number {turn} is done.");
-                self.run(run, lot, What::Stop, &id, &stop(&self.name, &id, &said));
+            if !random.one_in(8) {
+                let printed = format!("Number {turn} is done.");
+                self.run(run, random, What::Stop, &id, &stop(&self.name, &id, &printed));
             }
-            if !full(self) && lot.one_in(6) {
-                self.run(run, lot, What::End, "", &end(&self.name));
+            if !full(self) && random.one_in(6) {
+                self.run(run, random, What::End, "", &end(&self.name));
             }
         }
     }
 
-    fn tool(&self, lot: &mut Lot, turn: &str, id: &str) -> Value {
-        if lot.one_in(2) {
+    fn tool(&self, random: &mut Random, turn: &str, id: &str) -> Value {
+        if random.one_in(2) {
             let command = format!("cargo test {id}");
             return tool(&self.name, turn, id, &command, "test result: ok. 3 passed");
         }
-        let mut value = payload(lot.of(RECORDED).unwrap());
+        let mut value = payload(random.of(RECORDED).unwrap());
         value["session_id"] = json!(self.name);
         value["prompt_id"] = json!(turn);
         value["tool_use_id"] = json!(id);
         value
     }
 
-    /// One hook; some are killed, those of a session's end often.
-    fn run(&mut self, run: &Run, lot: &mut Lot, what: What, turn: &str, payload: &Value) {
+    /// Runs one hook. Some are killed, those of a session's end often.
+    fn run(&mut self, run: &Run, random: &mut Random, what: What, turn: &str, payload: &Value) {
         let ends = what == What::End;
         let faults =
             matches!(run.plan.measure, Measure::Time(_)) && !run.calm.load(Ordering::Relaxed);
-        // Most workers are started by prompts.
+        // Prompts start most workers.
         let begins = matches!(what, What::Prompt { .. });
-        let steps = cfg!(debug_assertions) && lot.one_in(if begins { 3 } else { 30 });
-        let mut step = || format!("{}#{}=kill", lot.of(STEPS).unwrap(), 1 + lot.below(3));
+        let steps = cfg!(debug_assertions) && random.one_in(if begins { 3 } else { 30 });
+        let mut step = || format!("{}#{}=kill", random.of(STEPS).unwrap(), 1 + random.below(3));
         let points = if faults && steps { step() } else { String::new() };
         if !points.is_empty() {
             run.count("told to die at a step");
@@ -162,28 +162,28 @@ impl Session {
             self.through_client(run, payload, &points)
         } else if !points.is_empty() {
             run.world.hook_at(payload, &points)
-        } else if faults && lot.one_in(if ends { 2 } else { 30 }) {
+        } else if faults && random.one_in(if ends { 2 } else { 30 }) {
             run.count(if ends { "killed the hook of an end" } else { "killed a hook" });
-            // Long enough for some to have started a worker.
-            run.world.hook_killed(payload, lot.moment(Duration::from_millis(40)))
+            // Some hooks have started a worker by then.
+            run.world.hook_killed(payload, random.moment(Duration::from_millis(40)))
         } else {
             run.world.hook_bytes(&[], payload.to_string().as_bytes())
         };
         let acknowledged = acknowledges(&output);
         let known = acknowledged || output.code.is_none() || !output.err.is_empty();
-        assert!(known, "a hook broke its client: {output:?}");
-        if acknowledged && matches!(what, What::Tool { .. }) && lot.one_in(40) {
-            // As by plugin and settings: the same event once more counts once.
+        assert!(known, "a hook failed visibly: {output:?}");
+        if acknowledged && matches!(what, What::Tool { .. }) && random.one_in(40) {
+            // As by plugin and settings: the repeated event counts once.
             let _ = run.world.hook_bytes(&[], payload.to_string().as_bytes());
         }
         self.events.push(Event { what, turn: turn.to_owned(), acknowledged });
-        if lot.one_in(4) {
-            jitter(lot.moment(Duration::from_millis(30)));
+        if random.one_in(4) {
+            jitter(random.moment(Duration::from_millis(30)));
         }
     }
 
-    /// As [`World::hook_at`], by the session's client, or another one that goes on in its place. Of
-    /// a hook whose client was killed nobody knows anything.
+    /// As [`World::hook_at`], but as a child of the session's client, or of a new client if that one is
+    /// dead. The outcome of a hook whose client was killed is unknown.
     fn through_client(&mut self, run: &Run, payload: &Value, points: &str) -> Output {
         let client = self.client.get_or_insert_with(|| {
             let client = Client::new(&run.world);
@@ -196,15 +196,15 @@ impl Session {
         })
     }
 
-    /// It ends, unless it has already.
+    /// The client exits, unless it has already.
     fn let_client_go(&mut self, run: &Run) {
         if let Some(client) = self.client.take() {
             run.clients.lock().unwrap().retain(|pid| *pid != client.pid());
         }
     }
 
-    /// The last end, when nothing is done to anybody any more. A machine under load may still keep
-    /// a hook waiting until it gives up, and says so.
+    /// The last end, without faults. On a loaded machine a hook may still reach its deadline and report
+    /// the event as lost; then it is repeated.
     pub fn end_for_good(&mut self, run: &Run) {
         for _ in 0..5 {
             let output = run.world.hook_bytes(&[], end(&self.name).to_string().as_bytes());
@@ -215,7 +215,7 @@ impl Session {
             }
             println!("{}: {output:?}", self.name);
         }
-        panic!("{}: no end is taken", self.name);
+        panic!("{}: no SessionEnd was acknowledged", self.name);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong, drawn by lot, until all is calm.
+//! Random faults until the calm phase.
 
 use std::fs::{self, File};
 use std::process::Child;
@@ -9,14 +9,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rusqlite::Connection;
 
-use super::{DISK, Lot, Measure, Run};
+use super::{DISK, Measure, Random, Run};
 use crate::support::until;
 use crate::support::wait::jitter;
 
-/// Between two faults, at most.
+/// The longest pause between two faults.
 const PAUSE: Duration = Duration::from_millis(120);
 
-/// Between two kills, when nothing else goes wrong.
+/// The pause between two kills, when there are no other faults.
 const KILLS: Duration = Duration::from_millis(50);
 
 /// Longer than a hook waits for an answer (150 ms), shorter than its last deadline.
@@ -26,17 +26,17 @@ const HOUR: u64 = 3_600_000;
 
 pub fn until_calm(run: &Run) {
     let mut faults =
-        Faults { run, lot: Lot(run.plan.seed), stopped: Vec::new(), starters: Vec::new() };
+        Faults { run, random: Random(run.plan.seed), stopped: Vec::new(), starters: Vec::new() };
     let mut next = Instant::now();
     while !run.calm.load(Ordering::Relaxed) {
         match run.plan.measure {
             Measure::Sessions(_) => {
                 next += KILLS;
                 jitter(next.saturating_duration_since(Instant::now()));
-                faults.kill_anybody();
+                faults.kill_random();
             }
             Measure::Time(_) => {
-                jitter(faults.lot.moment(PAUSE));
+                jitter(faults.random.moment(PAUSE));
                 faults.one();
             }
         }
@@ -46,17 +46,17 @@ pub fn until_calm(run: &Run) {
 
 struct Faults<'a> {
     run: &'a Run,
-    lot: Lot,
-    /// Processes that were stopped, and when they go on: long after they were given up, or before.
+    random: Random,
+    /// Stopped processes and when they continue: before or long after a timeout.
     stopped: Vec<(i32, Instant)>,
     starters: Vec<Child>,
 }
 
 impl Faults<'_> {
     fn one(&mut self) {
-        self.go_on(Instant::now());
+        self.set_script(Instant::now());
         let w = &self.run.world;
-        match self.lot.below(20) {
+        match self.random.below(20) {
             0 | 1 => self.kill("hook", "killed somebody's hook"),
             2..=5 => self.kill("worker", "killed a worker"),
             6 | 7 => self.kill("recover", "killed a recovery"),
@@ -68,7 +68,7 @@ impl Faults<'_> {
             14 => self.fill_the_disk(),
             15 | 16 => self.kill_a_client(),
             17 => self.set_the_clock(),
-            _ => self.start_a_second(),
+            _ => self.start_second_worker(),
         }
     }
 
@@ -78,14 +78,14 @@ impl Faults<'_> {
         }
     }
 
-    fn kill_anybody(&mut self) {
+    fn kill_random(&mut self) {
         let all = self.run.world.processes();
-        let Some(&pid) = self.lot.of(&all) else { return };
+        let Some(&pid) = self.random.of(&all) else { return };
         let fault = match role(pid).as_str() {
             "hook" => "killed a hook",
             "worker" => "killed a worker",
             "recover" => "killed a recovery",
-            // It has just ended, or is about to become one of these.
+            // It has just exited, or is about to exec.
             _ => "killed somebody at birth or death",
         };
         self.signal(pid, Signal::SIGKILL, fault);
@@ -98,21 +98,21 @@ impl Faults<'_> {
     }
 
     fn kill(&mut self, wanted: &str, fault: &'static str) {
-        if let Some(&pid) = self.lot.of(&self.of_role(wanted)) {
+        if let Some(&pid) = self.random.of(&self.of_role(wanted)) {
             self.signal(pid, Signal::SIGKILL, fault);
         }
     }
 
     fn stop_a_worker(&mut self) {
-        if let Some(&pid) = self.lot.of(&self.of_role("worker")) {
+        if let Some(&pid) = self.random.of(&self.of_role("worker")) {
             self.signal(pid, Signal::SIGSTOP, "stopped a worker");
-            let on = Instant::now() + self.lot.moment(Duration::from_secs(6));
+            let on = Instant::now() + self.random.moment(Duration::from_secs(6));
             self.stopped.push((pid, on));
         }
     }
 
-    /// Those whose time has come go on, and find their session another's.
-    fn go_on(&mut self, now: Instant) {
+    /// Continues the processes whose time has come. Their sessions may have new owners.
+    fn set_script(&mut self, now: Instant) {
         if self.stopped.iter().any(|(_, at)| *at <= now) {
             let alive = self.run.world.processes();
             self.stopped.retain(|(pid, at)| {
@@ -126,12 +126,12 @@ impl Faults<'_> {
     }
 
     fn remove(&mut self, files: &[std::path::PathBuf], fault: &'static str) {
-        if self.lot.of(files).is_some_and(|file| fs::remove_file(file).is_ok()) {
+        if self.random.of(files).is_some_and(|file| fs::remove_file(file).is_ok()) {
             self.run.count(fault);
         }
     }
 
-    /// Somebody who knows nothing of locks: a person with a tool.
+    /// A writer that ignores our locks, such as a person with a tool.
     fn write_elsewhere(&mut self) {
         let database = self.run.world.data().join("memctl.db");
         let Ok(conn) = Connection::open(database) else { return };
@@ -150,10 +150,10 @@ impl Faults<'_> {
         jitter(HELD);
     }
 
-    /// For longer than it takes many a worker to be born, and to try.
+    /// For longer than the startup of many workers takes.
     fn fill_the_disk(&mut self) {
         let w = &self.run.world;
-        if self.run.disk && w.squeeze("data").is_ok() {
+        if self.run.disk && w.shrink_to_fit("data").is_ok() {
             self.run.count("filled the disk");
             jitter(HELD);
             until("the disk is as large as before", || w.remount("data", &format!("size={DISK}")));
@@ -162,32 +162,32 @@ impl Faults<'_> {
 
     fn kill_a_client(&mut self) {
         let clients = self.run.clients.lock().unwrap();
-        if let Some(&pid) = self.lot.of(&clients) {
-            // It is not waited for before it has left the list.
+        if let Some(&pid) = self.random.of(&clients) {
+            // A killed client leaves the list before it is reaped.
             self.signal(pid, Signal::SIGKILL, "killed a client");
         }
     }
 
-    /// By up to two hours to either side: not so far that a session has been silent for long.
+    /// By up to two hours in either direction, which is too little for a session to count as silent.
     fn set_the_clock(&mut self) {
         if cfg!(debug_assertions) {
-            let wrong_by = self.lot.below(4 * HOUR) as i64 - 2 * HOUR as i64;
+            let wrong_by = self.random.below(4 * HOUR) as i64 - 2 * HOUR as i64;
             fs::write(self.run.world.path("clock"), wrong_by.to_string()).unwrap();
             self.run.count("set the clock");
         }
     }
 
-    fn start_a_second(&mut self) {
+    fn start_second_worker(&mut self) {
         let current = self.run.current.lock().unwrap().clone();
-        let Some(session) = self.lot.of(&current) else { return };
+        let Some(session) = self.random.of(&current) else { return };
         let args = ["worker", "--client", "claude-code", "--session", session];
         self.starters.push(self.run.world.spawn(&args));
         self.run.count("started a second worker");
     }
 
-    /// Nothing is done to anybody any more.
+    /// Stops all faults.
     fn end(&mut self) {
-        self.go_on(Instant::now() + Duration::from_secs(60));
+        self.set_script(Instant::now() + Duration::from_secs(60));
         for mut starter in self.starters.drain(..) {
             until("a starter leaves", || match starter.try_wait() {
                 Ok(None) => Err(format!("{} lives", starter.id())),
@@ -197,7 +197,7 @@ impl Faults<'_> {
     }
 }
 
-/// The first word behind `memctl`, by which processes are told apart.
+/// The first argument of memctl, which identifies its role.
 fn role(pid: i32) -> String {
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let word = words.split(|b| *b == 0).nth(1).unwrap_or_default();

@@ -1,15 +1,15 @@
-//! All of it at once: many sessions through the real hooks while processes die, hang and lose
-//! their files at moments drawn by lot; then the store is checked against what was acknowledged.
+//! Many sessions run through the real hooks while processes die, hang and lose their files at random
+//! moments. Then the store is compared with the acknowledged events.
 //!
 //! ```text
-//! MEMCTL_SOAK_SEED      what is drawn; printed on every run
-//! MEMCTL_SOAK_SECONDS   how long sessions are driven (20)
-//! MEMCTL_SOAK_EVENTS    instead: so many events in a hundredth as many sessions, and nothing but
-//!                       SIGKILL, every 50 ms, to a memctl process drawn by lot
+//! MEMCTL_SOAK_SEED      seed of the random faults; printed on every run
+//! MEMCTL_SOAK_SECONDS   time for which sessions run (20)
+//! MEMCTL_SOAK_EVENTS    instead: this many events in a hundredth as many sessions. The only fault is
+//!                       SIGKILL of a random memctl process every 50 ms
 //! ```
 //!
-//! Which moments a seed meets depends on the machine as well: it draws faults, not schedules. What
-//! is asserted holds under every schedule.
+//! The moments depend on the machine, too: a seed determines the faults, not the schedule. The
+//! assertions hold under every schedule.
 
 mod check;
 mod driver;
@@ -25,22 +25,22 @@ use crate::support::World;
 use crate::support::recordings::start;
 use crate::support::wait::within;
 
-/// Sessions at a time.
+/// Sessions that run at a time.
 const AT_ONCE: usize = 20;
 
-/// Events of a session when they are counted.
+/// Events per session with MEMCTL_SOAK_EVENTS.
 const EVENTS_EACH: usize = 100;
 
-/// How long everything may take to come to rest once nothing is done to it any more, before
-/// recovery is asked for again; and how often it is. Who was told to die at a step, and whom he
-/// started, die of it after that too, and one recovery tries a session once.
+/// How long the system may take to become idle after the last fault, before another start asks for
+/// recovery, and the number of these starts. Processes with a pending test point still die, also those
+/// that they start, and one recovery tries a session once.
 const REST: Duration = Duration::from_secs(20);
-const ASKED: u32 = 9;
+const RECOVERIES: u32 = 9;
 
-/// The disk of the data dir, while it is not full. In memory, of which it takes what is on it.
+/// The size of the data directory's tmpfs, which takes as much memory as it has content.
 const DISK: &str = "4g";
 
-/// How much is driven.
+/// The length of a run.
 #[derive(Clone, Copy, Debug)]
 enum Measure {
     Time(Duration),
@@ -54,7 +54,7 @@ struct Plan {
 }
 
 impl Plan {
-    #[expect(clippy::disallowed_methods, reason = "the test's own settings")]
+    #[expect(clippy::disallowed_methods, reason = "settings of the test")]
     fn from_env() -> Plan {
         let number = |name: &str| {
             let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
@@ -73,20 +73,20 @@ impl Plan {
     }
 }
 
-/// Numbers drawn by lot (SplitMix64): the same ones for the same seed.
-struct Lot(u64);
+/// A seeded random generator (SplitMix64).
+struct Random(u64);
 
-impl Lot {
-    fn draw(&mut self) -> u64 {
+impl Random {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
 
-    /// Less than `n`.
+    /// A number below `n`.
     fn below(&mut self, n: u64) -> u64 {
-        self.draw() % n
+        self.next() % n
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -102,22 +102,22 @@ impl Lot {
     }
 }
 
-/// What the threads of a run share.
+/// The state that the threads of a run share.
 struct Run {
     world: World,
     plan: Plan,
     begun: Instant,
-    /// Numbers of the sessions that were begun.
+    /// The number of started sessions.
     next: AtomicUsize,
-    /// Faults have stopped.
+    /// The faults have ended.
     calm: AtomicBool,
-    /// Sessions that are being driven.
+    /// Sessions that are running.
     current: Mutex<Vec<String>>,
     /// Clients that may be killed.
     clients: Mutex<Vec<i32>>,
-    /// The data dir has a disk of its own, which may be full.
+    /// The data directory is a tmpfs, which can be filled.
     disk: bool,
-    /// How often each kind of fault was done.
+    /// The number of faults of each kind.
     faults: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -126,7 +126,7 @@ impl Run {
         *self.faults.lock().unwrap().entry(fault).or_default() += 1;
     }
 
-    /// The number of another session, while there are any.
+    /// The number of the next session, while there are any.
     fn another(&self) -> Option<usize> {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         match self.plan.measure {
@@ -138,7 +138,7 @@ impl Run {
 }
 
 #[test]
-fn what_was_acknowledged_is_there_once_whatever_dies() {
+fn acknowledged_events_are_stored_once_under_random_faults() {
     let plan = Plan::from_env();
     println!("MEMCTL_SOAK_SEED={} {:?}", plan.seed, plan.measure);
     let mut world = World::new()
@@ -177,18 +177,18 @@ fn what_was_acknowledged_is_there_once_whatever_dies() {
             scope.spawn(move || some.iter_mut().for_each(|s| s.end_for_good(run)));
         }
     });
-    let asked = rest(&run.world);
+    let starts = rest(&run.world);
     let found = check::check(&run.world, &sessions);
     let faults = run.faults.lock().unwrap();
     println!(
-        "driven for {:.1} s, at rest after {:.1} s more, recovery asked for {asked} times",
+        "driven for {:.1} s, at rest after {:.1} s more, recovery starts for {starts} times",
         driven.as_secs_f64(),
         (run.begun.elapsed() - driven).as_secs_f64()
     );
     println!("{found}");
     println!("faults: {faults:?}");
     if !found.wrong.is_empty() {
-        let kept = run.world.keep();
+        let kept = run.world.copy_to_tmp();
         let shown = &found.wrong[..found.wrong.len().min(50)];
         panic!(
             "seed {}: {} wrong, world kept in {}:\n{}",
@@ -200,7 +200,7 @@ fn what_was_acknowledged_is_there_once_whatever_dies() {
     }
 }
 
-/// Lets all come to rest. How often a start of another session had to ask for recovery.
+/// Waits until the system is idle. Returns how many times another start had to ask for recovery.
 fn rest(w: &World) -> u32 {
     let left = || {
         let files = [w.session_locks(), w.socket_files(), w.spools()].concat();
@@ -210,16 +210,16 @@ fn rest(w: &World) -> u32 {
             false => Err(format!("{files:?}, processes {alive:?}")),
         }
     };
-    let mut asked = 0;
+    let mut starts = 0;
     loop {
-        asked += 1;
+        starts += 1;
         let _ = w.hook_bytes(&[], start("the last one").to_string().as_bytes());
         match within(REST, left) {
-            Ok(()) => return asked,
-            // What is still there is found by the check.
-            Err(state) if asked == ASKED => {
+            Ok(()) => return starts,
+            // The check reports what is left.
+            Err(state) if starts == RECOVERIES => {
                 println!("not at rest: {state}");
-                return asked;
+                return starts;
             }
             Err(state) => println!("not at rest after {REST:?}: {state}"),
         }

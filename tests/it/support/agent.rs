@@ -1,5 +1,5 @@
-//! Memory agents that follow a script: a server that speaks the three APIs, and a program that
-//! speaks `claude`'s lines of JSON.
+//! Scripted memory agents: a server with the three APIs, and a program that speaks the JSON lines of
+//! `claude`.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,24 +15,24 @@ use serde_json::{Value, json};
 
 use super::World;
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ApiRequest {
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Value,
-    /// How many came before it.
+    /// The number of requests before it.
     pub n: usize,
 }
 
-impl Asked {
+impl ApiRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// What was told, in whichever API's words.
-    pub fn told(&self) -> String {
+    /// The text for the model, whatever the API.
+    pub fn prompt(&self) -> String {
         let body = &self.body;
         let texts = [
             &body["messages"][0]["content"],
@@ -43,46 +43,46 @@ impl Asked {
     }
 }
 
-/// What the server does about it.
+/// The server's reaction to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// Says this, as the API that is asked streams it.
+    /// Streams this text in the format of the API.
     Say(String),
-    /// A status, one header, and a body.
+    /// A status, one header and a body.
     Status(u16, &'static str, String),
-    /// An answer of this content type.
+    /// A response with this content type.
     Body(&'static str, String),
-    /// Nothing, until the test is over or lets go.
+    /// No response until the test releases it or ends.
     Hang,
-    /// A byte now and then, without an end.
+    /// Single bytes without an end.
     Drip,
-    /// Half an answer.
+    /// Half a response.
     BreakOff,
 }
 
-/// An observation with this title, and a summary where one is asked for.
-pub fn memory(told: &str, title: &str) -> String {
+/// An answer with one observation of this title, and a summary if the prompt asks for one.
+pub fn memory(prompt: &str, title: &str) -> String {
     let mut text = format!(
         "<observation><type>change</type><title>{title}</title>\
          <narrative>As the model tells it.</narrative><facts><fact>one fact</fact></facts>\
          </observation>"
     );
-    if told.contains("The turn is over") {
+    if prompt.contains("The turn is over") {
         text.push_str("<summary><request>By the model</request><completed>Done by the model");
         text.push_str("</completed></summary>");
     }
     text
 }
 
-type Script = Box<dyn FnMut(&Asked) -> Reply + Send>;
+type Script = Box<dyn FnMut(&ApiRequest) -> Reply + Send>;
 
 struct Shared {
     script: Mutex<Script>,
-    seen: Mutex<Vec<Asked>>,
-    /// Whoever hangs is let go.
+    seen: Mutex<Vec<ApiRequest>>,
+    /// Hanging requests are released.
     free: Mutex<bool>,
     freed: Condvar,
-    /// The next connection ends the server.
+    /// The next connection stops the server.
     over: AtomicBool,
 }
 
@@ -94,7 +94,7 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn start(script: impl FnMut(&Asked) -> Reply + Send + 'static) -> Api {
+    pub fn start(script: impl FnMut(&ApiRequest) -> Reply + Send + 'static) -> Api {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
@@ -118,22 +118,24 @@ impl Api {
         Api { url, shared, thread: Some(thread) }
     }
 
-    /// Remembers everything, under titles that count.
-    pub fn remembers() -> Api {
-        Api::start(|asked| Reply::Say(memory(&asked.told(), &format!("Told {}", asked.n + 1))))
+    /// Distils every batch into an observation with a numbered title.
+    pub fn distilling() -> Api {
+        Api::start(|request| {
+            Reply::Say(memory(&request.prompt(), &format!("Told {}", request.n + 1)))
+        })
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn requests(&self) -> Vec<ApiRequest> {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    /// Whoever hangs gets no answer, and the next ones follow another script.
-    pub fn go_on(&self, script: impl FnMut(&Asked) -> Reply + Send + 'static) {
+    /// Releases hanging requests and uses another script for later ones.
+    pub fn set_script(&self, script: impl FnMut(&ApiRequest) -> Reply + Send + 'static) {
         *self.shared.script.lock().unwrap() = Box::new(script);
     }
 
-    /// Lets whoever hangs go, without an answer.
-    pub fn let_go(&self) {
+    /// Releases hanging requests without a response.
+    pub fn release(&self) {
         *self.shared.free.lock().unwrap() = true;
         self.shared.freed.notify_all();
     }
@@ -141,7 +143,7 @@ impl Api {
 
 impl Drop for Api {
     fn drop(&mut self) {
-        self.let_go();
+        self.release();
         self.shared.over.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
         let _ = self.thread.take().map(JoinHandle::join);
@@ -167,21 +169,21 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let body = serde_json::from_slice(&body).unwrap_or_default();
-    let asked = {
+    let request = {
         let mut seen = shared.seen.lock().unwrap();
-        let asked = Asked { path, headers, body, n: seen.len() };
-        seen.push(asked.clone());
-        asked
+        let request = ApiRequest { path, headers, body, n: seen.len() };
+        seen.push(request.clone());
+        request
     };
-    let reply = (shared.script.lock().unwrap())(&asked);
-    let done = answer(&stream, &asked, reply, shared);
+    let reply = (shared.script.lock().unwrap())(&request);
+    let done = answer(&stream, &request, reply, shared);
     let _ = stream.shutdown(Shutdown::Both);
     done
 }
 
 fn answer(
     mut stream: &TcpStream,
-    asked: &Asked,
+    request: &ApiRequest,
     reply: Reply,
     shared: &Shared,
 ) -> std::io::Result<()> {
@@ -191,7 +193,7 @@ fn answer(
     };
     match reply {
         Reply::Say(text) => {
-            let text = head(200, "", STREAM) + &stream_of(&asked.path, asked, &text);
+            let text = head(200, "", STREAM) + &stream_of(&request.path, request, &text);
             stream.write_all(text.as_bytes())
         }
         Reply::Status(status, header, body) => {
@@ -201,7 +203,7 @@ fn answer(
         }
         Reply::Body(kind, body) => stream.write_all((head(200, "", kind) + &body).as_bytes()),
         Reply::BreakOff => {
-            let text = stream_of(&asked.path, asked, "<observation><title>half");
+            let text = stream_of(&request.path, request, "<observation><title>half");
             let half = text.len() / 2;
             stream.write_all((head(200, "", STREAM) + &text[..half]).as_bytes())
         }
@@ -222,9 +224,9 @@ fn answer(
     }
 }
 
-/// The stream in which an API says `text`, in pieces, with 4 bytes a token.
-fn stream_of(path: &str, asked: &Asked, text: &str) -> String {
-    let input = asked.body.to_string().len() / 4;
+/// The text as a stream of the API, in pieces, with usage at 4 bytes per token.
+fn stream_of(path: &str, request: &ApiRequest, text: &str) -> String {
+    let input = request.body.to_string().len() / 4;
     let output = text.len().div_ceil(4);
     let middle = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap();
     let parts = [&text[..middle], &text[middle..]];
@@ -251,13 +253,14 @@ fn stream_of(path: &str, asked: &Asked, text: &str) -> String {
     events.iter().map(|event| format!("event: x\ndata: {event}\n\n")).collect()
 }
 
-/// A program in the world's `bin` that speaks `claude`'s lines, and writes down how it was called.
+/// A program in the world's `bin` that speaks `claude`'s lines and records its arguments,
+/// environment and input.
 pub struct FakeClaude {
     dir: PathBuf,
 }
 
-/// Each line that it is told gets what stands in `script.N`, or in `script`: shell, with the line
-/// in `$line` and the number of the turn, over all processes, in `$n`.
+/// For each input line the program sources `script.N`, or else `script`, with the line in `$line` and
+/// the number of the line over all processes in `$n`.
 const PROGRAM: &str = r#"#!/bin/sh
 dir=DIR
 echo $$ >>"$dir/pids"
@@ -279,8 +282,8 @@ remember() { # title
 turn=0
 while IFS= read -r line; do
   turn=$((turn + 1))
-  printf '%s\n' "$line" >>"$dir/told"
-  n=$(wc -l <"$dir/told")
+  printf '%s\n' "$line" >>"$dir/stdin"
+  n=$(wc -l <"$dir/stdin")
   n=$((n))
   if [ -f "$dir/script.$n" ]; then . "$dir/script.$n"; else . "$dir/script"; fi
 done
@@ -288,7 +291,7 @@ echo $$ >>"$dir/ended"
 "#;
 
 impl FakeClaude {
-    /// Does `script` at every turn, until it is told otherwise.
+    /// Installs the program with this script for all lines.
     pub fn new(w: &World, script: &str) -> FakeClaude {
         let dir = w.path("bin");
         fs::create_dir(&dir).unwrap();
@@ -296,7 +299,7 @@ impl FakeClaude {
         fs::write(&program, PROGRAM.replace("DIR", dir.to_str().unwrap())).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         let fake = FakeClaude { dir };
-        fake.always(script);
+        fake.set_script(script);
         fake
     }
 
@@ -304,12 +307,12 @@ impl FakeClaude {
         self.dir.join("claude")
     }
 
-    pub fn always(&self, script: &str) {
+    pub fn set_script(&self, script: &str) {
         fs::write(self.dir.join("script"), script).unwrap();
     }
 
-    /// What it does at its `n`th turn, counted from 1.
-    pub fn at(&self, n: usize, script: &str) {
+    /// Sets the script for the `n`th line, counted from 1.
+    pub fn set_script_at(&self, n: usize, script: &str) {
         fs::write(self.dir.join(format!("script.{n}")), script).unwrap();
     }
 
@@ -318,7 +321,7 @@ impl FakeClaude {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Pids of those that are alive.
+    /// Pids of the live processes.
     pub fn alive(&self) -> Vec<i32> {
         let pids = self.lines("pids");
         let pids = pids.iter().filter_map(|pid| pid.parse().ok());
@@ -326,7 +329,7 @@ impl FakeClaude {
     }
 }
 
-/// Writes a config file into the world: what is named here, and nothing else.
+/// Writes the config file of the world.
 pub fn configure(w: &World, text: &str) {
     let dir = w.path("home/.config/memctl");
     fs::create_dir_all(&dir).unwrap();

@@ -1,4 +1,4 @@
-//! A shell in the client's place: hooks are its children, and it dies when told.
+//! A shell as the client: hooks are its children, and it can be killed.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,20 +10,20 @@ use serde_json::Value;
 use super::World;
 use super::world::Output;
 
-/// What a shell says of a child that was killed.
+/// The exit code that a shell reports for a killed child.
 const KILLED: i32 = 128 + 9;
 
 pub struct Client {
     shell: Child,
     asks: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// Where a hook reads and writes, but for the ending.
+    /// The path of a hook's input and output files, without their extensions.
     files: PathBuf,
 }
 
 impl Client {
     pub fn new(w: &World) -> Client {
-        // It has the world's environment for its children, and is no process of the world itself.
+        // The children get the world's environment; the shell itself does not belong to the world.
         let world = w.command(Path::new("/bin/sh"));
         let exports: String = world
             .get_envs()
@@ -55,8 +55,8 @@ impl Client {
         self.shell.id().cast_signed()
     }
 
-    /// Runs a hook with this payload, which meets these test points. `None`: the client was killed
-    /// meanwhile, and nobody knows what became of it.
+    /// Runs a hook with test points. Returns `None` if the client was killed meanwhile; the outcome of the
+    /// hook is unknown then.
     pub fn hook(&mut self, payload: &Value, points: &str) -> Option<Output> {
         let file = |kind: &str| self.files.with_extension(kind);
         fs::write(file("in"), payload.to_string()).unwrap();

@@ -1,4 +1,4 @@
-//! The world a test lives in.
+//! The test harness.
 
 pub mod agent;
 pub mod client;

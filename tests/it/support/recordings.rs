@@ -1,4 +1,4 @@
-//! Payloads recorded from the real client, and small ones in their shape.
+//! Payloads recorded from the real client, and small ones of the same form.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ fn dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code-2.1.329")
 }
 
-/// One recorded payload, by the file's name without its ending.
+/// A recorded payload by its file name without extension.
 pub fn payload(name: &str) -> Value {
     let path = dir().join(format!("{name}.json"));
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
-/// The payloads of a recorded session, in the order in which the hooks were started.
+/// The payloads of a recorded session in the order of their hooks.
 pub fn sequence(name: &str) -> Vec<Value> {
     let path = dir().join("sequences").join(format!("{name}.json"));
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -24,7 +24,7 @@ pub fn sequence(name: &str) -> Vec<Value> {
     steps.into_iter().map(|step| step["payload"].clone()).collect()
 }
 
-/// Names of all recorded sessions.
+/// The names of all recorded sessions.
 pub fn sequences() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(dir().join("sequences"))
         .unwrap()
@@ -46,7 +46,7 @@ pub fn tool(session: &str, turn: &str, id: &str, command: &str, output: &str) ->
            "tool_use_id": id})
 }
 
-/// An edit of a file of this name: worth an observation.
+/// An edit of this file, which is worth an observation.
 pub fn edit(session: &str, turn: &str, id: &str, file: &str) -> Value {
     let path = format!("/work/{file}");
     json!({"session_id": session, "cwd": "/work", "prompt_id": turn,

@@ -1,37 +1,37 @@
-//! The only sleep of the tests: a condition, looked at often, with a deadline; and the moments
-//! between the faults of a test that draws them by lot.
+//! The only sleeps of the tests: between two checks of a condition, which has a deadline, and before a
+//! random fault.
 
 use std::time::{Duration, Instant};
 
-/// Generous, for the machine may be busy; a condition that holds is seen at once.
+/// Long enough for a loaded machine. A condition that holds is seen within milliseconds.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Waits until `done` gives a value.
+/// Waits until `done` returns a value.
 ///
-/// Panics with `what` and the last state that `done` reported when it never does.
+/// At the deadline, panics with `what` and the last state that `done` reported.
 #[track_caller]
 pub fn until<T>(what: &str, done: impl FnMut() -> Result<T, String>) -> T {
     within(DEADLINE, done)
         .unwrap_or_else(|state| panic!("{what}: not within {DEADLINE:?}; {state}"))
 }
 
-/// Waits until `done` gives a value, but not longer than `time`: then its last state is returned.
+/// Waits until `done` returns a value, for at most `time`. Then it returns the last reported state.
 pub fn within<T>(time: Duration, mut done: impl FnMut() -> Result<T, String>) -> Result<T, String> {
     let deadline = Instant::now() + time;
     loop {
         match done() {
-            Err(_) if Instant::now() <= deadline => pass(Duration::from_millis(5)),
+            Err(_) if Instant::now() <= deadline => sleep(Duration::from_millis(5)),
             over => return over,
         }
     }
 }
 
-/// Lets a moment pass that a test has drawn by lot: when something dies, not when it is looked at.
+/// Sleeps until the moment of a random fault.
 pub fn jitter(moment: Duration) {
-    pass(moment);
+    sleep(moment);
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that may")]
-fn pass(time: Duration) {
+#[expect(clippy::disallowed_methods, reason = "the only sleep of the tests")]
+fn sleep(time: Duration) {
     std::thread::sleep(time);
 }

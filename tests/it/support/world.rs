@@ -1,5 +1,5 @@
-//! A home, a data dir and a place for sockets of its own, and the binary in a cleared
-//! environment.
+//! The environment of a test: its own home, data directory, socket directory and variables, and the
+//! binary in it.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::until;
 
-/// What a program said and how it ended.
+/// Exit code and output of a program.
 #[must_use]
 #[derive(Debug)]
 pub struct Output {
@@ -50,18 +50,18 @@ impl Output {
 pub struct World {
     dir: TempDir,
     env: Vec<(String, String)>,
-    /// Where small disks are mounted.
+    /// Mount points of tmpfs disks.
     disks: Vec<PathBuf>,
     data: &'static str,
 }
 
 impl World {
     pub fn new() -> World {
-        World::called("mc")
+        World::with_prefix("mc")
     }
 
-    /// One whose paths all have `prefix` in them. Short, for a socket's path has room for 103 bytes.
-    pub fn called(prefix: &str) -> World {
+    /// A world with `prefix` in all of its paths. Keep it short: a socket's path has at most 103 bytes.
+    pub fn with_prefix(prefix: &str) -> World {
         let dir = tempfile::Builder::new().prefix(prefix).tempdir_in("/tmp").unwrap();
         for part in ["home", "s"] {
             fs::create_dir(dir.path().join(part)).unwrap();
@@ -70,7 +70,7 @@ impl World {
             .with("MEMCTL_WORKER_LINGER", "100ms")
     }
 
-    /// The same world with one more variable in its environment.
+    /// Adds a variable to the environment.
     pub fn with(mut self, name: &str, value: &str) -> World {
         self.set(name, value);
         self
@@ -98,10 +98,10 @@ impl World {
         mounted
     }
 
-    /// Mounted anew, with these options.
+    /// Mounts the disk at `part` again with these options.
     ///
     /// # Errors
-    /// Why the disk cannot have them.
+    /// The error of `mount`.
     pub fn remount(&self, part: &str, options: &str) -> Result<(), String> {
         let options = format!("remount,{options}");
         let mut mount = Command::new("mount");
@@ -112,10 +112,10 @@ impl World {
         }
     }
 
-    /// Makes the disk at `part` as small as what is on it.
-    pub fn squeeze(&self, part: &str) -> Result<(), String> {
+    /// Shrinks the disk at `part` to its content.
+    pub fn shrink_to_fit(&self, part: &str) -> Result<(), String> {
         let disk = statvfs(&self.path(part)).unwrap();
-        // None at all would be no limit, which nothing takes back.
+        // A size of 0 means no limit and cannot be set back.
         let used = (disk.blocks() - disk.blocks_free()).max(1) * disk.fragment_size();
         self.remount(part, &format!("size={used}"))
     }
@@ -132,8 +132,8 @@ impl World {
         }
     }
 
-    /// Gives the room back that [`Self::fill`] took.
-    pub fn empty(&self, part: &str) {
+    /// Frees the space that [`Self::fill`] took.
+    pub fn free(&self, part: &str) {
         fs::remove_file(self.path(part).join("ballast")).unwrap();
     }
 
@@ -145,7 +145,7 @@ impl World {
         self.path(self.data)
     }
 
-    /// The data dir lies at `part` from now on.
+    /// Uses the data directory at `part` from now on.
     pub fn set_data(&mut self, part: &'static str) {
         self.data = part;
     }
@@ -168,50 +168,50 @@ impl World {
         run(command.args(args), b"")
     }
 
-    /// The same with something on its standard input.
+    /// Runs memctl with this standard input.
     pub fn memctl_with(&self, args: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         run(command.args(args), input)
     }
 
-    /// A `memctl` that is not waited for.
+    /// Starts memctl without waiting for it.
     pub fn spawn(&self, args: &[&str]) -> Child {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         command.args(args).stdin(Stdio::null()).spawn().unwrap()
     }
 
-    /// A hook that is killed when its event lies in the spool, before it calls anybody.
-    pub fn spooled(&self, payload: &Value) {
+    /// Runs a hook that is killed after it spooled its event, before it wakes or starts a worker.
+    pub fn spool(&self, payload: &Value) {
         let output = self.hook_at(payload, "deliver.spooled=kill");
         assert_eq!(output.code, None, "{output:?}");
     }
 
-    /// `memctl hook` with these bytes on its standard input.
+    /// Runs `memctl hook` with these bytes on its standard input.
     pub fn hook_bytes(&self, args: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         run(command.arg("hook").args(args), input)
     }
 
-    /// A hook with this payload that is killed after `moment`, unless it has ended by then.
+    /// Runs a hook and kills it after `moment`, unless it has exited by then.
     pub fn hook_killed(&self, payload: &Value, moment: Duration) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         command.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // Small enough for a pipe; who is dead already reads nothing.
+        // Small enough for a pipe; a killed hook reads nothing.
         let _ = child.stdin.take().unwrap().write_all(payload.to_string().as_bytes());
         super::wait::jitter(moment);
         child.kill().unwrap();
         Output::of(child)
     }
 
-    /// A hook with this payload; it, and what it starts, meet these test points.
+    /// Runs a hook with test points, which the processes that it starts inherit.
     pub fn hook_at(&self, payload: &Value, points: &str) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         command.env("MEMCTL_TESTPOINT", points).arg("hook");
         run(&mut command, payload.to_string().as_bytes())
     }
 
-    /// One payload through a hook, which must answer with one JSON object and exit 0.
+    /// Runs a hook, which must print one JSON object and exit 0.
     #[track_caller]
     pub fn hook(&self, payload: &Value) -> Value {
         let output = self.hook_bytes(&[], payload.to_string().as_bytes());
@@ -226,12 +226,11 @@ impl World {
         }
     }
 
-    /// Waits until no worker is left, and nothing is spooled that one would have to take in. (A
-    /// process in the middle of its exec has no environment to be known by, so that looking for
-    /// processes alone would not do.)
+    /// Waits until no worker is left and nothing is spooled for one. (A process during its exec has no
+    /// environment by which it could be found, so the process list alone is not enough.)
     #[track_caller]
-    pub fn rest(&self) {
-        until("workers leave", || {
+    pub fn settle(&self) {
+        until("workers exit", || {
             let left = [self.session_locks(), self.spools()].concat();
             let alive = self.processes();
             match left.is_empty() && alive.is_empty() {
@@ -241,7 +240,7 @@ impl World {
         });
     }
 
-    /// Lock files of sessions.
+    /// The lock files of sessions.
     pub fn session_locks(&self) -> Vec<PathBuf> {
         let of_session =
             |name: &str| name.ends_with(".lock") && name != "store.lock" && name != "recover.lock";
@@ -252,20 +251,20 @@ impl World {
         list(&self.sockets(), |name| name.ends_with(".sock"))
     }
 
-    /// Sessions' spools, at both places.
+    /// The spools of sessions, in both locations.
     pub fn spools(&self) -> Vec<PathBuf> {
         let second = self.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
         let of = |dir: PathBuf| list(&dir, |name| name.ends_with(".d"));
         [of(self.data().join("spool")), of(second)].concat()
     }
 
-    /// What the logs say, of all sessions.
+    /// The content of all log files.
     pub fn logs(&self) -> String {
         let files = list(&self.data().join("logs"), |_| true);
         files.iter().map(|f| fs::read_to_string(f).unwrap_or_default()).collect()
     }
 
-    /// The store, for looking at rows.
+    /// A read-only connection to the database.
     #[track_caller]
     pub fn store(&self) -> Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -274,29 +273,29 @@ impl World {
         conn
     }
 
-    /// Changes rows behind everybody's back: what time would do.
+    /// Changes rows directly, for example to simulate the passing of time.
     #[track_caller]
-    pub fn change(&self, sql: &str) {
+    pub fn execute_sql(&self, sql: &str) {
         let conn = Connection::open(self.data().join("memctl.db")).unwrap();
         conn.busy_timeout(super::wait::DEADLINE).unwrap();
         conn.execute_batch(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
-    /// One number out of the store; 0 while there is none.
+    /// Queries one number. 0 while there is no database.
     #[track_caller]
     pub fn count(&self, sql: &str) -> i64 {
         if !self.data().join("memctl.db").exists() {
             return 0;
         }
         match self.store().query_row(sql, [], |row| row.get(0)) {
-            // It is just being made.
+            // The database is being created.
             Err(e) if e.to_string().contains("no such table") => 0,
             Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly) => 0,
             got => got.unwrap_or_else(|e| panic!("{sql}: {e}")),
         }
     }
 
-    /// Waits until a query gives this number.
+    /// Waits until a query returns this number.
     #[track_caller]
     pub fn until_count(&self, sql: &str, expected: i64) {
         until(sql, || match self.count(sql) {
@@ -305,7 +304,7 @@ impl World {
         });
     }
 
-    /// Rows as text, columns joined by `|`.
+    /// Queries rows as text, columns joined by `|`.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<String> {
         let conn = self.store();
@@ -325,7 +324,7 @@ impl World {
         statement.query_map([], row).unwrap().collect::<rusqlite::Result<_>>().unwrap()
     }
 
-    /// Pids of the processes that live in this world.
+    /// Pids of the live processes of this world.
     pub fn processes(&self) -> Vec<i32> {
         let mark = format!("MEMCTL_DATA_DIR={}", self.data().display());
         let pids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
@@ -337,31 +336,22 @@ impl World {
         pids.collect()
     }
 
-    /// User and system time of a process so far.
-    pub fn cpu(&self, pid: i32) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        // Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second.
-        let ticks: u64 = fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
-    }
-
-    /// The one worker that lives. It listens: that it does so stands in its lock file.
+    /// Waits for the only worker, until its lock file says that it listens.
     #[track_caller]
     pub fn worker(&self) -> i32 {
-        let says = |lock: &PathBuf| fs::metadata(lock).is_ok_and(|meta| meta.len() > 0);
+        let is_written = |lock: &PathBuf| fs::metadata(lock).is_ok_and(|meta| meta.len() > 0);
         until("one worker", || match self.processes()[..] {
-            [pid] if self.session_locks().iter().any(says) => Ok(pid),
+            [pid] if self.session_locks().iter().any(is_written) => Ok(pid),
             ref other => Err(format!("{other:?}")),
         })
     }
 
-    /// The worker of a new session that has one open prompt, and nothing left to do but to wait.
+    /// Starts a session with one open prompt and waits until its worker is idle.
     #[track_caller]
     pub fn worker_of(&self, session: &str) -> i32 {
         self.hook(&super::recordings::prompt(session, "t", "go"));
         let pid = self.worker();
-        until("it owns the session and nothing is spooled", || {
+        until("the worker owns the session and nothing is spooled", || {
             match (self.count("SELECT ifnull(max(generation), 0) FROM sessions"), self.spools()) {
                 (1, spools) if spools.is_empty() => Ok(()),
                 other => Err(format!("{other:?}")),
@@ -370,8 +360,8 @@ impl World {
         pid
     }
 
-    /// Copies what is there to where it outlives the test, for whoever has to find out.
-    pub fn keep(&self) -> PathBuf {
+    /// Copies the world to a directory that outlives the test, for debugging.
+    pub fn copy_to_tmp(&self) -> PathBuf {
         let kept =
             tempfile::Builder::new().prefix("memctl-kept-").tempdir_in("/tmp").unwrap().keep();
         let copied = Command::new("cp").arg("-r").arg(self.dir.path()).arg(&kept).status().unwrap();
@@ -430,7 +420,7 @@ fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     files
 }
 
-/// Ended, and perhaps not reaped.
+/// Whether a process has exited. It may be a zombie.
 pub fn is_gone(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z') || rest.is_empty())
