@@ -30,9 +30,9 @@ const OPEN: &str = "<memctl-context>\n\
 const CLOSE: &str = "</memctl-context>\n";
 
 /// Most lines of the section "Earlier work".
-const EARLIER: usize = 8;
+const MAX_EARLIER_LINES: usize = 8;
 /// Most lines of the section "Worth knowing".
-const INDEX: usize = 40;
+const MAX_INDEX_LINES: usize = 40;
 
 /// The block. Empty if there are no rows or if none fits.
 pub fn render(selection: &Selection, max_tokens: usize) -> String {
@@ -45,10 +45,10 @@ pub fn render(selection: &Selection, max_tokens: usize) -> String {
     page.steps(&selection.steps, &mut seen);
     let mut summaries = selection.summaries.iter().filter(|s| has_content(s));
     if let Some(newest) = summaries.next() {
-        page.newest(newest, &mut seen);
+        page.latest_work(newest, &mut seen);
     }
-    page.earlier(summaries, &mut seen);
-    let best = page.index(&selection.headlines, &mut seen);
+    page.earlier_work(summaries, &mut seen);
+    let best = page.worth_knowing(&selection.headlines, &mut seen);
     if page.text.len() == OPEN.len() {
         return String::new();
     }
@@ -97,10 +97,10 @@ impl Page {
     }
 
     /// The newest summary in full, without its next steps: they have a section of their own.
-    fn newest(&mut self, row: &SummaryRow, seen: &mut SeenSentences) {
+    fn latest_work(&mut self, row: &SummaryRow, seen: &mut SeenSentences) {
         let mut section = self.section("\n## Latest work\n", 45);
         let s = &row.summary;
-        let request = whole(&markdown::paragraph(&s.request), 300);
+        let request = whole_sentences(&markdown::paragraph(&s.request), 300);
         if !self
             .write(&mut section, format!("{}: {request}", stamp(row)).trim_end_matches([':', ' ']))
         {
@@ -116,7 +116,7 @@ impl Page {
                 continue;
             }
             for max in [900, 450, 200, 80] {
-                let text = whole(&field, max);
+                let text = whole_sentences(&field, max);
                 if self.write(&mut section, &format!("- {name}: {text}")) {
                     seen.add(&text);
                     break;
@@ -125,7 +125,7 @@ impl Page {
         }
     }
 
-    fn earlier<'a>(
+    fn earlier_work<'a>(
         &mut self,
         rows: impl Iterator<Item = &'a SummaryRow>,
         seen: &mut SeenSentences,
@@ -134,10 +134,10 @@ impl Page {
         let mut n_lines = 0;
         for row in rows {
             let s = &row.summary;
-            let request = whole(&markdown::paragraph(&s.request), 120);
+            let request = whole_sentences(&markdown::paragraph(&s.request), 120);
             let outcomes = [&s.completed, &s.learned, &s.notes];
             let outcome = outcomes.into_iter().find(|f| !f.trim().is_empty());
-            let outcome = whole(&markdown::paragraph(outcome.map_or("", |f| f)), 240);
+            let outcome = whole_sentences(&markdown::paragraph(outcome.map_or("", |f| f)), 240);
             let texts = [request, outcome];
             let new: Vec<&str> = texts
                 .iter()
@@ -152,14 +152,14 @@ impl Page {
             }
             new.iter().for_each(|text| seen.add(text));
             n_lines += 1;
-            if n_lines == EARLIER {
+            if n_lines == MAX_EARLIER_LINES {
                 return;
             }
         }
     }
 
     /// The best observations that fit, grouped by day, newest day first. Returns the id of the best.
-    fn index(&mut self, headlines: &[Headline], seen: &mut SeenSentences) -> Option<i64> {
+    fn worth_knowing(&mut self, headlines: &[Headline], seen: &mut SeenSentences) -> Option<i64> {
         const HEADING: &str = "\n## Worth knowing\n";
         let mut left = self.left;
         if !left.take(HEADING) {
@@ -173,7 +173,7 @@ impl Page {
             let cost =
                 if days.contains_key(&day) { line.clone() } else { format!("{day}\n{line}") };
             if left.take(&cost) {
-                seen.add(&truncate(&markdown::line(&headline.title), TITLE));
+                seen.add(&truncate(&markdown::line(&headline.title), MAX_TITLE));
                 best = best.or(Some(headline.id));
                 days.entry(day).or_default().insert(headline.id, line);
                 n_lines += 1;
@@ -181,7 +181,7 @@ impl Page {
                 n_misses += 1;
             }
             // After a line that did not fit, try a few that may be shorter.
-            if n_lines == INDEX || n_misses == 5 {
+            if n_lines == MAX_INDEX_LINES || n_misses == 5 {
                 break;
             }
         }
@@ -208,11 +208,11 @@ struct Section {
     has_lines: bool,
 }
 
-const TITLE: usize = 140;
+const MAX_TITLE: usize = 140;
 
 /// `- o412 decision: title (src/a.rs, src/b.rs +2)`. `None` if the block says it already.
 fn index_line(h: &Headline, seen: &SeenSentences) -> Option<String> {
-    let title = truncate(&markdown::line(&h.title), TITLE);
+    let title = truncate(&markdown::line(&h.title), MAX_TITLE);
     if title.is_empty() || seen.contain(&title) {
         return None;
     }
@@ -254,7 +254,7 @@ fn files(h: &Headline, title: &str) -> String {
 
 /// As many whole sentences as fit into `max` characters. If the first one does not fit, its
 /// beginning.
-fn whole(text: &str, max: usize) -> String {
+fn whole_sentences(text: &str, max: usize) -> String {
     let mut out = String::new();
     for sentence in sentences(text) {
         let gap = if out.is_empty() || out.ends_with(['。', '！', '？']) { "" } else { " " };

@@ -251,7 +251,9 @@ proptest! {
 
 #[test]
 fn sentences_are_kept_whole_if_they_fit() {
-    let check = |text: &str, max, expected: &str| assert_eq!(whole(text, max), expected, "{text}");
+    let check = |text: &str, max, expected: &str| {
+        assert_eq!(whole_sentences(text, max), expected, "{text}")
+    };
     check("One is done. Two is not.", 30, "One is done. Two is not.");
     check("One is done. Two is not.", 23, "One is done.");
     check("One is done; two is not.", 23, "One is done.");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::text;
 
+/// Words that carry no meaning.
 const FILLERS: &[&str] = &[
     "a", "an", "the", "to", "of", "in", "on", "for", "and", "or", "with", "is", "are", "was", "be",
     "it", "its", "this", "that", "by", "as", "at", "from", "into", "so", "we", "i", "then", "now",
