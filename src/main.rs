@@ -24,6 +24,7 @@ mod deliver;
 mod spool;
 mod store;
 
+mod activity;
 mod clients;
 mod memory;
 mod project;

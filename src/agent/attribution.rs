@@ -1,19 +1,19 @@
-//! Puts a model's words on the ground of the events: which of them an observation rests on, the
-//! files those read and changed, and whose word it therefore is. Of these nothing is taken from
-//! the model.
+//! Attributes a model's observations to events: the events an observation is made from, the files
+//! they read and changed, and whose word it therefore is. None of this is taken from the model.
 
 use std::collections::BTreeSet;
 
-use super::extractive::reading::{self, Event, What};
 use super::parse::{Reply, Said};
-use crate::memory::{Batch, Message, Observation, Origin, Summary};
+use crate::activity::{Activity, Event, ParsedBatch};
+use crate::memory::{Message, Observation, Origin, Summary};
 
-/// What is stored of `reply`. Where a summary was asked for and did not come, the caller has one.
-pub fn attribute(batch: &Batch, reply: Reply) -> (Vec<Observation>, Option<Summary>) {
-    let events = reading::read(batch);
+/// The observations of `reply` and its summary. A summary that was not asked for is dropped; the
+/// caller replaces a missing one.
+pub fn attribute(batch: &ParsedBatch, reply: Reply) -> (Vec<Observation>, Option<Summary>) {
+    let events: Vec<Event> = batch.events().collect();
     let observations =
-        reply.observations.into_iter().map(|said| one(batch, &events, said)).collect();
-    let summary = reply.summary.filter(|_| asks(batch)).map(|mut summary| {
+        reply.observations.into_iter().map(|said| observation(batch, &events, said)).collect();
+    let summary = reply.summary.filter(|_| batch.asks_for_summary()).map(|mut summary| {
         let mut files = Files::default();
         events.iter().for_each(|event| files.add(event));
         for earlier in &batch.earlier {
@@ -26,25 +26,20 @@ pub fn attribute(batch: &Batch, reply: Reply) -> (Vec<Observation>, Option<Summa
     (observations, summary)
 }
 
-/// Whether the batch ends with what asks for a summary.
-pub fn asks(batch: &Batch) -> bool {
-    batch.messages.last().is_some_and(|m| m.cause.summarizes())
-}
-
-fn one(batch: &Batch, events: &[Event], said: Said) -> Observation {
-    // As numbered in the envelope: by their place in the batch, from 1.
+fn observation(batch: &ParsedBatch, events: &[Event], said: Said) -> Observation {
+    // The envelope numbers events from 1 by their position in the batch.
     let named = said.events.iter().filter_map(|n| batch.messages.get(n.checked_sub(1)?));
     let named: BTreeSet<i64> = named.filter(|m| !m.cause.summarizes()).map(|m| m.id).collect();
-    let rests_on = |message: &Message| named.is_empty() || named.contains(&message.id);
+    let is_source = |message: &Message| named.is_empty() || named.contains(&message.id);
     let mut files = Files::default();
     let mut origin: Option<Origin> = None;
     let mut sources = Vec::new();
-    for event in events.iter().filter(|event| rests_on(event.message)) {
+    for event in events.iter().filter(|event| is_source(event.message)) {
         files.add(event);
         sources.push(event.message.id);
         origin = origin.max(Some(event.origin()));
     }
-    // Without an event it rests on the assistant's last words.
+    // Without an event, the source is the assistant's last message.
     let stop = batch.messages.last().filter(|m| m.cause.summarizes() && sources.is_empty());
     sources.extend(stop.map(|m| m.id));
     let origin = origin.unwrap_or(Origin::Assistant);
@@ -70,7 +65,7 @@ fn one(batch: &Batch, events: &[Event], said: Said) -> Observation {
     }
 }
 
-/// The subagent that did all of it, by one of its messages.
+/// A message of the subagent that all of them are from. `None`: they have no agent in common.
 fn shared<'a>(mut messages: impl Iterator<Item = &'a Message>) -> Option<&'a Message> {
     let first = messages.next().filter(|m| m.agent_id.is_some())?;
     messages.all(|m| m.agent_id == first.agent_id).then_some(first)
@@ -93,17 +88,19 @@ struct Files {
     modified: BTreeSet<String>,
 }
 
-/// Most files kept of each role.
-const FILES: usize = 64;
+/// Maximum number of files of each role.
+const MAX_FILES: usize = 64;
 
 impl Files {
     fn add(&mut self, event: &Event) {
-        match &event.what {
-            What::Read { path } => {
+        match event.activity {
+            Activity::Read { path } => {
                 self.read.insert(path.clone());
             }
-            What::Edit(edits) => self.modified.extend(edits.iter().map(|edit| edit.path.clone())),
-            What::Run(run) => {
+            Activity::Edit(edits) => {
+                self.modified.extend(edits.iter().map(|edit| edit.path.clone()))
+            }
+            Activity::Run(run) => {
                 self.read.extend(run.read.iter().cloned());
                 self.modified.extend(run.written.iter().chain(&run.removed).cloned());
             }
@@ -111,10 +108,10 @@ impl Files {
         }
     }
 
-    /// Read and not changed, and changed.
+    /// The files that were only read, and those that were changed.
     fn into_lists(self) -> (Vec<String>, Vec<String>) {
         let read = self.read.into_iter().filter(|path| !self.modified.contains(path));
-        let read: Vec<String> = read.take(FILES).collect();
-        (read, self.modified.into_iter().take(FILES).collect())
+        let read: Vec<String> = read.take(MAX_FILES).collect();
+        (read, self.modified.into_iter().take(MAX_FILES).collect())
     }
 }

@@ -15,8 +15,8 @@ use super::ledger::{Admission, CallRequest, Ledger};
 use super::model::Model;
 use super::parse::{Parsed, Reply, parse};
 use super::prompt::{self, Detail};
-use super::prompt_cost;
 use super::{Backend, attribution, extractive};
+use crate::activity::{Mention, ParsedBatch, mention};
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, CallOutcome, Distilled, Usage};
@@ -82,8 +82,9 @@ impl BackendChain {
     }
 
     /// What is worth remembering of `batch`.
-    pub async fn distill(&mut self, batch: Arc<Batch>, ledger: &dyn Ledger) -> Outcome {
-        if !attribution::asks(&batch) && batch.messages.iter().all(|m| prompt_cost::count(m).0 == 0)
+    pub async fn distill(&mut self, batch: Arc<ParsedBatch>, ledger: &dyn Ledger) -> Outcome {
+        if !batch.asks_for_summary()
+            && batch.events().all(|event| matches!(mention(&event), Mention::Line(_)))
         {
             return self.distill_locally(batch).await;
         }
@@ -129,7 +130,7 @@ impl BackendChain {
     }
 
     /// By the local rules, on a thread of its own.
-    async fn distill_locally(&self, batch: Arc<Batch>) -> Outcome {
+    async fn distill_locally(&self, batch: Arc<ParsedBatch>) -> Outcome {
         match distill_locally(batch, self.settings.config.agent.turn_timeout).await {
             Ok(distilled) => Outcome::Done(Done {
                 distilled,
@@ -162,7 +163,12 @@ impl BackendChain {
     }
 
     /// One backend, with as many tries as its errors allow.
-    async fn ask(&mut self, backend: Backend, batch: &Arc<Batch>, ledger: &dyn Ledger) -> End {
+    async fn ask(
+        &mut self,
+        backend: Backend,
+        batch: &Arc<ParsedBatch>,
+        ledger: &dyn Ledger,
+    ) -> End {
         let limit = self.settings.config.agent.turn_timeout;
         let waits = self.waits;
         let alone = batch.messages.len() == 1;
@@ -172,7 +178,7 @@ impl BackendChain {
             let error = match turn(model, batch, tries.detail, limit, ledger).await {
                 Turn::Reply(reply) => {
                     ledger.answered(backend);
-                    if attribution::asks(batch) {
+                    if batch.asks_for_summary() {
                         model.rest().await;
                     }
                     return done(backend, batch, reply, limit).await;
@@ -188,7 +194,7 @@ impl BackendChain {
                 }
                 Turn::Nothing => {
                     ledger.answered(backend);
-                    if attribution::asks(batch) {
+                    if batch.asks_for_summary() {
                         model.rest().await;
                     }
                     return done(backend, batch, Reply::default(), limit).await;
@@ -251,7 +257,7 @@ pub fn try_once(
     ledger: &dyn Ledger,
 ) -> Result<Distilled, AgentError> {
     let limit = settings.config.agent.turn_timeout;
-    let batch = Arc::new(batch);
+    let batch = Arc::new(ParsedBatch::new(batch));
     let tried = async {
         if backend == Backend::Extractive {
             return distill_locally(batch, limit).await;
@@ -303,7 +309,7 @@ enum Turn {
 /// One call: written down, made, settled, and only then read.
 async fn turn(
     model: &mut Model,
-    batch: &Batch,
+    batch: &ParsedBatch,
     detail: Detail,
     limit: Duration,
     ledger: &dyn Ledger,
@@ -362,13 +368,13 @@ fn estimate(text: &str, longest_answer: u64) -> Usage {
     Usage { input, output: longest_answer, ..Usage::default() }
 }
 
-async fn done(backend: Backend, batch: &Arc<Batch>, reply: Reply, limit: Duration) -> End {
+async fn done(backend: Backend, batch: &Arc<ParsedBatch>, reply: Reply, limit: Duration) -> End {
     let (mut observations, summary) = attribution::attribute(batch, reply);
     // What the user laid down rests on nobody's word but his.
     observations.extend(extractive::rules(batch));
     let mut done =
         Done { distilled: Distilled { observations, summary }, backend, summary_backend: backend };
-    if done.distilled.summary.is_none() && attribution::asks(batch) {
+    if done.distilled.summary.is_none() && batch.asks_for_summary() {
         match distill_locally(batch.clone(), limit).await {
             Ok(local) => done.distilled.summary = local.summary,
             Err(e) => return End::Next(e),
@@ -380,7 +386,10 @@ async fn done(backend: Backend, batch: &Arc<Batch>, reply: Reply, limit: Duratio
 
 /// A thread of its own, not one of a pool: one that never comes back must not be missed. It
 /// cannot be killed; one that takes too long is left behind and ends with the process.
-pub async fn distill_locally(batch: Arc<Batch>, limit: Duration) -> Result<Distilled, AgentError> {
+pub async fn distill_locally(
+    batch: Arc<ParsedBatch>,
+    limit: Duration,
+) -> Result<Distilled, AgentError> {
     let (done, outcome) = oneshot::channel();
     // Where no thread can be had, the outcome is that nobody will send one.
     let _ = std::thread::Builder::new().name("distill".into()).spawn(move || {

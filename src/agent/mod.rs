@@ -24,7 +24,6 @@ mod model;
 mod openai;
 mod parse;
 mod prompt;
-mod prompt_cost;
 mod slots;
 mod sse;
 mod tags;
@@ -32,7 +31,6 @@ mod tags;
 pub use backend_chain::{BackendChain, Done, Outcome, distill_locally, try_once};
 pub use error::AgentError;
 pub use ledger::{Admission, CallRequest, Ledger};
-pub use prompt_cost::count;
 
 use crate::config::Agent;
 

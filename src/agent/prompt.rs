@@ -7,9 +7,9 @@
 
 use std::fmt::Write as _;
 
-use super::extractive::payload::Payload;
-use super::extractive::reading::{self, Event, What};
-use super::prompt_cost::{self, Weight};
+use crate::activity::{
+    Activity, Event, MAX_LAST_MESSAGE, MAX_LINE, MAX_PROMPT, Mention, ParsedBatch, Payload, mention,
+};
 use crate::memory::{Batch, Cause, Message, Summary};
 use crate::text::truncate_middle;
 
@@ -58,20 +58,18 @@ pub fn system() -> &'static str {
 }
 
 /// What is told of `batch`. Its events are numbered from 1, by their place in it.
-pub fn envelope(batch: &Batch, detail: Detail) -> String {
+pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
     let mut out = String::with_capacity(4096);
     let state = state(batch, detail);
     if !state.is_empty() {
         let _ = write!(out, "<earlier>\n{state}</earlier>\n");
     }
     for prompt in batch.prompts.iter().rev().take(PROMPTS).rev() {
-        element(&mut out, "prompt", &prompt.text, detail.limit(prompt_cost::PROMPT));
+        element(&mut out, "prompt", &prompt.text, detail.limit(MAX_PROMPT));
     }
     out.push_str("<events>\n");
-    for (n, message) in batch.messages.iter().enumerate() {
-        if !message.cause.summarizes() {
-            event(&mut out, n + 1, message, batch, detail);
-        }
+    for (n, told) in batch.events().enumerate() {
+        event(&mut out, n + 1, &told, detail);
     }
     out.push_str("</events>\n");
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
@@ -86,7 +84,7 @@ pub fn envelope(batch: &Batch, detail: Detail) -> String {
 }
 
 /// The next detail in which less is told of `batch` than in this one.
-pub fn shorter(batch: &Batch, detail: Detail) -> Option<Detail> {
+pub fn shorter(batch: &ParsedBatch, detail: Detail) -> Option<Detail> {
     let told = envelope(batch, detail).len();
     let mut less = detail.less();
     while let Some(detail) = less.filter(|detail| envelope(batch, *detail).len() >= told) {
@@ -141,12 +139,15 @@ fn summary_line(summary: &Summary) -> Option<String> {
     (!parts.is_empty()).then(|| format!("last turn, {}\n", parts.join("; ")))
 }
 
-fn event(out: &mut String, n: usize, message: &Message, batch: &Batch, detail: Detail) {
-    let event = reading::one(message, &batch.client, batch.project_root.as_deref());
-    if let Weight::Line(line) = prompt_cost::of(&event) {
-        let _ = writeln!(out, "<event id=\"{n}\">{}</event>", escaped(&line, prompt_cost::LINE));
-        return;
-    }
+fn event(out: &mut String, n: usize, event: &Event, detail: Detail) {
+    let (input_limit, output_limit) = match mention(event) {
+        Mention::Full { input, output } => (input, output),
+        Mention::Line(line) => {
+            let _ = writeln!(out, "<event id=\"{n}\">{}</event>", escaped(&line, MAX_LINE));
+            return;
+        }
+    };
+    let message = event.message;
     let _ = write!(out, "<event id=\"{n}\"");
     attribute(out, "tool", message.tool_name.as_deref());
     attribute(out, "agent", message.agent_type.as_deref());
@@ -154,9 +155,8 @@ fn event(out: &mut String, n: usize, message: &Message, batch: &Batch, detail: D
         out.push_str(" failed=\"true\"");
     }
     out.push_str(">\n");
-    let limits = prompt_cost::limits(&event);
-    element(out, "input", &input(message), detail.limit(limits.input));
-    element(out, "output", &output(message, &event), detail.limit(limits.output));
+    element(out, "input", &input(message), detail.limit(input_limit));
+    element(out, "output", &output(event), detail.limit(output_limit));
     out.push_str("</event>\n");
 }
 
@@ -179,18 +179,18 @@ fn input(message: &Message) -> String {
     }
 }
 
-fn output(message: &Message, event: &Event) -> String {
-    match &event.what {
-        // The input says it all; the response repeats the whole file.
-        What::Edit(_) if message.cause != Cause::ToolFailed => String::new(),
-        What::Report { text, .. } => text.clone(),
-        _ => Payload::read(message.tool_response.as_deref()).text(),
+fn output(event: &Event) -> String {
+    match event.activity {
+        // The input has the whole edit; the response repeats the file.
+        Activity::Edit(_) if event.message.cause != Cause::ToolFailed => String::new(),
+        Activity::Report { text, .. } => text.clone(),
+        _ => Payload::read(event.message.tool_response.as_deref()).text(),
     }
 }
 
 fn last_words(out: &mut String, stop: &Message, detail: Detail) {
     let text = stop.last_assistant_message.as_deref().unwrap_or_default();
-    let limit = detail.limit(prompt_cost::LAST_WORDS);
+    let limit = detail.limit(MAX_LAST_MESSAGE);
     match stop.cause {
         Cause::StopFailed => element(out, "error", text, limit),
         _ => element(out, "last_message", text, limit),

@@ -76,7 +76,7 @@ mod tests {
         fn accept(&self, kind: Kind, session: &str, at: i64) {
             let mut store = Store::open(&self.paths).unwrap();
             let event = Event::new(kind, "c", session, at);
-            store.write(|tx| accept(tx, &event, at)).unwrap();
+            store.write(|tx| accept(tx, &event, None, at)).unwrap();
         }
 
         #[track_caller]

@@ -146,7 +146,7 @@ pub fn end_inactive(
             let Some(current) = current else { return Ok(false) };
             let mut end = Event::new(Kind::End, client, id, current.last_event_epoch);
             end.reason = Some("stale".into());
-            accept::accept(tx, &end, now).map(|_| true)
+            accept::accept(tx, &end, None, now).map(|_| true)
         })?;
     testpoint::at("tidy.ended");
     remove_sockets(paths, &key, &lock)?;
@@ -183,7 +183,7 @@ mod tests {
     impl World {
         fn accept(&self, store: &mut Store, kind: Kind, at: i64) {
             let event = Event::new(kind, "c", "s", at);
-            store.write(|tx| accept::accept(tx, &event, at)).unwrap();
+            store.write(|tx| accept::accept(tx, &event, None, at)).unwrap();
         }
 
         fn take(&self) -> SessionLock {

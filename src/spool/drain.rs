@@ -10,6 +10,7 @@ use memctl_proto::event::Process;
 use memctl_proto::{Event, Kind};
 
 use super::SpoolFile;
+use crate::activity::PromptCost;
 use crate::paths::{Paths, session_key};
 use crate::store::accept::accept;
 use crate::store::{self, Fence, Locked, Store, StoreError};
@@ -86,9 +87,11 @@ fn commit(
     drained: &mut Drained,
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
+    let measured: Vec<_> = events().map(|event| (event, PromptCost::of_event(event))).collect();
     let result = locked.fenced(fence, now, |tx, _| {
-        let is_duplicate = |event: &Event| Ok(accept(tx, event, now)?.duplicate);
-        events().map(is_duplicate).collect::<store::Result<Vec<_>>>()
+        let is_duplicate =
+            |(event, cost): &(&Event, _)| Ok(accept(tx, event, *cost, now)?.duplicate);
+        measured.iter().map(is_duplicate).collect::<store::Result<Vec<_>>>()
     });
     match result {
         Ok(duplicates) => {

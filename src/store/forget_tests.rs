@@ -4,7 +4,7 @@ use super::*;
 use crate::memory::{Distilled, Observation, Summary};
 use crate::store::accept::{Accepted, accept};
 use crate::store::commit::Attribution;
-use crate::store::queue::{Claim, ClaimLimits, Fence, claim};
+use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, Fence, claim};
 use crate::store::testing::{memory, write};
 use crate::store::{commit, queue};
 
@@ -14,7 +14,7 @@ struct World {
 }
 
 const ALL: ClaimLimits =
-    ClaimLimits { events: 99, bytes: 1 << 20, flush: true, limit: 99, weigh: queue::plain_weight };
+    ClaimLimits { events: 99, bytes: 1 << 20, flush: true, limit: 99, measure: BatchMeasure::Size };
 
 fn event(session: &str, kind: Kind, at: i64, text: &str) -> Event {
     let mut event = Event::new(kind, "c", session, at);
@@ -52,7 +52,7 @@ impl World {
     }
 
     fn accept(&mut self, event: &Event) -> Accepted {
-        write(&mut self.conn, |tx| accept(tx, event, event.at))
+        write(&mut self.conn, |tx| accept(tx, event, None, event.at))
     }
 
     /// Distils all of a session into one observation and a summary.

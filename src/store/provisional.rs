@@ -83,7 +83,7 @@ mod tests {
     use crate::memory::Distilled;
     use crate::store::accept::accept;
     use crate::store::commit::Attribution;
-    use crate::store::queue::{Claim, ClaimLimits, plain_weight};
+    use crate::store::queue::{BatchMeasure, Claim, ClaimLimits};
     use crate::store::testing::{memory, write};
 
     fn send(conn: &mut Connection, kind: Kind, at: i64) {
@@ -91,7 +91,7 @@ mod tests {
         event.turn = Some("t".into());
         event.text = Some(format!("at {at}"));
         event.tool = Some(Tool { name: "Bash".into(), ..Tool::default() });
-        write(conn, |tx| accept(tx, &event, at));
+        write(conn, |tx| accept(tx, &event, None, at));
     }
 
     fn due_now(conn: &mut Connection) -> Option<Batch> {
@@ -110,8 +110,13 @@ mod tests {
         rows.collect::<rusqlite::Result<_>>().unwrap()
     }
 
-    const ALL: ClaimLimits =
-        ClaimLimits { events: 99, bytes: 9999, flush: true, limit: 99, weigh: plain_weight };
+    const ALL: ClaimLimits = ClaimLimits {
+        events: 99,
+        bytes: 9999,
+        flush: true,
+        limit: 99,
+        measure: BatchMeasure::Size,
+    };
 
     #[test]
     fn each_stop_has_one_at_once_until_the_backend_answers() {

@@ -14,7 +14,7 @@ fn sessions(conn: &Connection) -> i64 {
 
 fn prompt(store: &mut Store, session: &str) -> Result<accept::Accepted> {
     let event = Event::new(Kind::Prompt, "c", session, 1);
-    store.write(|tx| accept::accept(tx, &event, 1))
+    store.write(|tx| accept::accept(tx, &event, None, 1))
 }
 
 #[test]

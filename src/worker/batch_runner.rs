@@ -10,10 +10,11 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::ledger::StoreLedger;
+use crate::activity::ParsedBatch;
 use crate::agent::{self, AgentError, Backend, BackendChain, Outcome};
 use crate::config::{self, Settings};
-use crate::memory::{Batch, Message, Summary};
-use crate::store::queue::plain_weight;
+use crate::memory::Summary;
+use crate::store::queue::BatchMeasure;
 
 /// The local rules take a whole turn at once, unless it is larger than this.
 const LOCAL_EVENTS: usize = 256;
@@ -24,14 +25,14 @@ const AGENT_IDLE: Duration = Duration::from_secs(30);
 
 /// A summary that the local rules wrote, until the agent has distilled the batch.
 pub struct Provisional {
-    pub batch: Arc<Batch>,
+    pub batch: Arc<ParsedBatch>,
     pub summary: Summary,
 }
 
 /// What a task returned.
 pub enum TaskOutput {
     Distilled {
-        batch: Arc<Batch>,
+        batch: Arc<ParsedBatch>,
         outcome: Outcome,
     },
     /// `None`: the local rules could not write one.
@@ -45,8 +46,7 @@ pub enum TaskOutput {
 pub struct BatchThreshold {
     pub events: usize,
     pub bytes: usize,
-    /// What one message counts: events and bytes.
-    pub measure: fn(&Message) -> (usize, usize),
+    pub measure: BatchMeasure,
 }
 
 pub struct BatchRunner {
@@ -57,7 +57,7 @@ pub struct BatchRunner {
     agent: Option<BackendChain>,
     agent_idle_at: Option<Instant>,
     /// The current batch, until the store has settled it.
-    batch: Option<Arc<Batch>>,
+    batch: Option<Arc<ParsedBatch>>,
     distilling: Option<JoinHandle<(BackendChain, Outcome)>>,
     summarizing: Option<JoinHandle<Option<Provisional>>>,
 }
@@ -85,16 +85,20 @@ impl BatchRunner {
     pub fn batch_threshold(&self) -> BatchThreshold {
         let config::Agent { batch_events, batch_bytes, .. } = **self.settings.config.agent;
         match self.backend().is_model() {
-            true => {
-                BatchThreshold { events: batch_events, bytes: batch_bytes, measure: agent::count }
-            }
-            false => {
-                BatchThreshold { events: LOCAL_EVENTS, bytes: LOCAL_BYTES, measure: plain_weight }
-            }
+            true => BatchThreshold {
+                events: batch_events,
+                bytes: batch_bytes,
+                measure: BatchMeasure::PromptCost,
+            },
+            false => BatchThreshold {
+                events: LOCAL_EVENTS,
+                bytes: LOCAL_BYTES,
+                measure: BatchMeasure::Size,
+            },
         }
     }
 
-    pub fn distill(&mut self, batch: Arc<Batch>, ledger: StoreLedger) {
+    pub fn distill(&mut self, batch: Arc<ParsedBatch>, ledger: StoreLedger) {
         self.agent_idle_at = None;
         self.batch = Some(batch.clone());
         let mut agent = self.agent.take().unwrap_or_else(|| {
@@ -107,7 +111,7 @@ impl BatchRunner {
     }
 
     /// Writes the provisional summary of a batch that waits for the agent, by the local rules.
-    pub fn summarize(&mut self, batch: Arc<Batch>) {
+    pub fn summarize(&mut self, batch: Arc<ParsedBatch>) {
         let limit = self.settings.config.agent.turn_timeout;
         self.summarizing = Some(tokio::spawn(async move {
             let distilled = agent::distill_locally(batch.clone(), limit).await.ok()?;
@@ -153,7 +157,7 @@ impl BatchRunner {
     }
 
     /// Aborts the task, and returns the current batch.
-    pub fn abort(&mut self) -> Option<Arc<Batch>> {
+    pub fn abort(&mut self) -> Option<Arc<ParsedBatch>> {
         if let Some(task) = self.distilling.take() {
             task.abort();
         }

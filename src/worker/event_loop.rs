@@ -24,11 +24,11 @@ use super::owner::{Listening, Owner, Session};
 use super::reset_alarm;
 use super::status::StatusSnapshot;
 use super::store_actor::{Report, StoreHandle};
+use crate::activity::ParsedBatch;
 use crate::agent::{self, Done, Outcome};
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::launch;
-use crate::memory::Batch;
 use crate::store::accept::{ClosedBy, WhichPrompts};
 use crate::store::commit::Attribution;
 use crate::store::queue::ClaimLimits;
@@ -271,7 +271,7 @@ impl EventLoop {
     }
 
     /// Hands the outcome to the store, which reports when the batch is settled.
-    fn store_outcome(&self, batch: Arc<Batch>, outcome: Outcome) {
+    fn store_outcome(&self, batch: Arc<ParsedBatch>, outcome: Outcome) {
         let events = batch.messages.len();
         match outcome {
             Outcome::Done(Done { distilled, backend, summary_backend }) => {
@@ -314,7 +314,7 @@ impl EventLoop {
                 self.store.claim(ClaimLimits {
                     events: threshold.events,
                     bytes: threshold.bytes,
-                    weigh: threshold.measure,
+                    measure: threshold.measure,
                     flush: request.flush,
                     limit: request.max_messages,
                 });

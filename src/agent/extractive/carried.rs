@@ -2,9 +2,8 @@
 //! is distilled in pieces, and one that stopped may go on. The piece that ends the turn, or commits
 //! what was edited before it, takes the place of what they wrote down.
 
-use super::edit::Made;
-use super::reading::{Event, What};
 use super::work::{FileChange, Work};
+use crate::activity::{Activity, ChangeKind, Event};
 use crate::memory::{Batch, Earlier};
 
 /// Begins the list of new files among an observation's facts.
@@ -50,9 +49,9 @@ fn is_unfinished(earlier: &Earlier) -> bool {
 fn commits_more_than_it_edits<'a>(events: impl Iterator<Item = &'a Event<'a>>) -> bool {
     let mut edited: Vec<&str> = Vec::new();
     for event in events {
-        match &event.what {
-            What::Edit(edits) => edited.extend(edits.iter().map(|e| e.path.as_str())),
-            What::Run(run) => {
+        match event.activity {
+            Activity::Edit(edits) => edited.extend(edits.iter().map(|e| e.path.as_str())),
+            Activity::Run(run) => {
                 edited.extend(run.written.iter().map(String::as_str));
                 let Some(commit) = &run.commit else { continue };
                 let stat = commit.stat.as_deref().and_then(|s| s.split(' ').next()?.parse().ok());
@@ -71,7 +70,11 @@ fn of(earlier: &Earlier) -> Work {
     let new: Vec<&str> = new.split(", ").collect();
     let change = |path: &String| FileChange {
         path: path.clone(),
-        made: if new.contains(&path.as_str()) { Made::Created } else { Made::Changed },
+        change: if new.contains(&path.as_str()) {
+            ChangeKind::Created
+        } else {
+            ChangeKind::Changed
+        },
         added: 0,
         removed: 0,
         names: Vec::new(),

@@ -6,6 +6,7 @@ use super::sentences::{self, About, Sentence};
 use super::titles::{MOST, is_report_of_tests, lower, stands_alone, without_subject};
 use super::words;
 use super::work::{Fix, Work, last_part};
+use crate::activity::leaves_open;
 
 /// What the message says it came to (`Fixed: February 29th counts now (src/date.rs)`), else the
 /// failure and how it was cured (`Fixed failing test parse_empty: added a guard in src/parser.rs`).
@@ -60,7 +61,7 @@ fn result(said: &[Sentence]) -> Option<String> {
 /// `Fixed: the result; the cause was …`, the second half when there is room for all of it.
 fn told(result: &str, said: &[Sentence]) -> String {
     let first = result.split(' ').next().unwrap_or("");
-    let article = words::DANGLING.are(&first.to_lowercase());
+    let article = leaves_open(&first.to_lowercase());
     let result = if article { lower(result) } else { result.to_owned() };
     let head = format!("Fixed: {result}");
     let room = (MOST - 10).saturating_sub(head.chars().count() + 9);
@@ -94,7 +95,7 @@ fn cause(said: &[Sentence], room: usize) -> Option<String> {
     let cuts = [", ", " in which ", " which ", " that "].iter().filter_map(|m| named.split_once(m));
     let whole_words = |text: &str| {
         let last = text.rsplit(' ').next().unwrap_or("");
-        text.chars().count() >= 30 && !words::DANGLING.are(last)
+        text.chars().count() >= 30 && !leaves_open(last)
     };
     let shorter = cuts.map(|(head, _)| head).filter(|head| whole_words(head));
     let fits = |text: &&str| text.chars().count() <= room;

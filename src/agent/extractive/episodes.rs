@@ -4,11 +4,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::edit::{Edit, Made};
-use super::reading::{Event, What};
-use super::run::Run;
-use super::tools::{Check, CheckKind};
 use super::work::{Fix, Trouble, Work, merge};
+use crate::activity::{Activity, ChangeKind, Check, CheckKind, Edit, Event, Run, TestReport};
 use crate::memory::Origin;
 
 /// What one agent did, the main one or a subagent.
@@ -50,13 +47,13 @@ pub fn follow(events: &[Event], carried: Option<Work>) -> Vec<Thread> {
     let mut launches: Vec<(&Option<String>, &str, &str)> = Vec::new();
     for event in events {
         let message = event.message;
-        match &event.what {
-            What::Launch { agent, kind, task } => {
+        match event.activity {
+            Activity::Launch { agent, kind, task } => {
                 launches.push((agent, kind, task));
                 continue;
             }
             // A report without an agent's id came with the answer of the tool that sent it off.
-            What::Report { text, task } if message.agent_id.is_none() => {
+            Activity::Report { text, task } if message.agent_id.is_none() => {
                 let same = threads.iter_mut().find(|t| t.message.as_deref() == Some(text.as_str()));
                 let thread = match same {
                     Some(thread) => thread,
@@ -84,7 +81,7 @@ pub fn follow(events: &[Event], carried: Option<Work>) -> Vec<Thread> {
             thread.agent_type.clone_from(&message.agent_type);
         }
         thread.take(event);
-        if let What::Run(run) = &event.what
+        if let Activity::Run(run) = event.activity
             && !run.failed
             && !run.unknown
         {
@@ -165,44 +162,44 @@ impl Thread {
             self.current.prompt_number = message.prompt_number;
         }
         let origin = event.origin();
-        match &event.what {
-            What::Nothing | What::Launch { .. } => {}
-            What::Report { text, .. } => self.report(event, text),
-            What::Read { path } => {
+        match event.activity {
+            Activity::Nothing | Activity::Launch { .. } => {}
+            Activity::Report { text, .. } => self.report(event, text),
+            Activity::Read { path } => {
                 self.current.read.push(path.clone());
                 self.current.source(message.id, origin);
             }
-            What::Search { pattern } => {
+            Activity::Search { pattern } => {
                 self.current.searched.push(pattern.clone());
                 self.current.source(message.id, origin);
             }
-            What::Edit(edits) => {
+            Activity::Edit(edits) => {
                 self.current.source(message.id, origin);
                 edits.iter().for_each(|edit| self.edited(edit, message.id));
             }
-            What::Run(run) if run.fetched.is_some() => {
+            Activity::Run(run) if run.fetched.is_some() => {
                 self.web.push(Page {
                     subject: run.fetched.clone().unwrap_or_default(),
-                    gist: run.gist.clone(),
+                    gist: run.excerpt.clone(),
                     prompt_number: message.prompt_number,
                     source: message.id,
                 });
                 // Of its output nothing counts but what git itself says of a commit.
                 self.ran(&run.without_output(), message.id);
             }
-            What::Run(run) => self.ran(run, message.id),
-            What::Web { subject, gist } => self.web.push(Page {
+            Activity::Run(run) => self.ran(run, message.id),
+            Activity::Web { subject, excerpt } => self.web.push(Page {
                 subject: subject.clone(),
-                gist: gist.clone(),
+                gist: excerpt.clone(),
                 prompt_number: message.prompt_number,
                 source: message.id,
             }),
-            What::Call { tool, deed, failure } => {
+            Activity::Call { tool, side_effect, failure } => {
                 self.current.source(message.id, origin);
                 let check = Check {
                     key: tool.clone(),
                     kind: CheckKind::Other,
-                    chain: tool.clone(),
+                    toolchain: tool.clone(),
                     words: Vec::new(),
                 };
                 match failure {
@@ -211,7 +208,7 @@ impl Thread {
                     }
                     None => self.passed(&check, message.id),
                 }
-                deed.iter().for_each(|d| self.current.deed(d));
+                side_effect.iter().for_each(|d| self.current.deed(d));
             }
         }
     }
@@ -235,37 +232,37 @@ impl Thread {
 
     fn ran(&mut self, run: &Run, id: i64) {
         let matters = !run.checks.is_empty()
-            || !run.deeds.is_empty()
+            || !run.side_effects.is_empty()
             || !run.read.is_empty()
             || !run.written.is_empty()
             || !run.removed.is_empty()
             || !run.reverted.is_empty()
             || run.commit.is_some()
-            || run.verdict.is_some();
+            || run.report.is_some();
         if !matters {
             return;
         }
         self.current.source(id, Origin::Tool);
         self.current.read.extend(run.read.iter().cloned());
-        let by_shell = |path: &String, made| Edit {
+        let by_shell = |path: &String, change| Edit {
             path: path.clone(),
-            made,
+            change,
             added: 0,
             removed: 0,
             names: Vec::new(),
             swap: None,
         };
         for path in &run.written {
-            self.edited(&by_shell(path, Made::Changed), id);
+            self.edited(&by_shell(path, ChangeKind::Changed), id);
         }
         for path in &run.removed {
-            self.edited(&by_shell(path, Made::Removed), id);
+            self.edited(&by_shell(path, ChangeKind::Removed), id);
         }
         self.revert(&run.reverted);
         if !run.unknown {
             self.judge(run, id);
         }
-        for deed in &run.deeds {
+        for deed in &run.side_effects {
             self.current.deed(deed);
             for trouble in &mut self.troubles {
                 trouble.deed.get_or_insert_with(|| deed.clone());
@@ -287,28 +284,22 @@ impl Thread {
     fn judge(&mut self, run: &Run, id: i64) {
         if !run.failed {
             for check in &run.checks {
-                self.current.passed(check, run.verdict.as_ref());
+                self.current.passed(check, run.report.as_ref());
                 self.passed(check, id);
             }
             return;
         }
         // Of several checks on one line the output tells which it was that failed.
-        let tests = run.verdict.as_ref().is_some_and(|v| v.failed > 0);
+        let tests = run.report.as_ref().is_some_and(|v| v.failed > 0);
         let Some(check) =
             run.checks.iter().find(|c| !tests || c.kind == CheckKind::Test).or(run.checks.first())
         else {
             return;
         };
-        self.failed(check, &run.telling, run.verdict.clone(), id);
+        self.failed(check, &run.error_lines, run.report.clone(), id);
     }
 
-    fn failed(
-        &mut self,
-        check: &Check,
-        telling: &[String],
-        verdict: Option<super::verdict::Verdict>,
-        id: i64,
-    ) {
+    fn failed(&mut self, check: &Check, telling: &[String], verdict: Option<TestReport>, id: i64) {
         self.current.verdicts.retain(|(key, _)| *key != check.key);
         self.current.clean.retain(|key| *key != check.key);
         let failing = verdict.as_ref().map(|v| v.failing.clone()).unwrap_or_default();

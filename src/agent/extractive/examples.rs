@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{distill, sessions};
+use super::{distill_unparsed as distill, sessions};
 use crate::memory::{Batch, Cause, Distilled, Message, Observation, Prompt, Rolling, Summary};
 
 /// Everything below this line of a page comes from the program.

@@ -1,8 +1,8 @@
 //! Facts: single lines that carry a figure, a name or a cause.
 
-use super::edit::Made;
 use super::prose::fit;
 use super::work::{FileChange, Fix, Trouble, merge};
+use crate::activity::ChangeKind;
 
 /// An observation has at most this many facts, of at most so many characters.
 const FACTS: usize = 12;
@@ -82,10 +82,10 @@ pub fn described(file: &FileChange) -> String {
             format!("{}: `{old}` became `{new}`", file.path)
         };
     }
-    let verb = match file.made {
-        Made::Created => "created",
-        Made::Changed => "changed",
-        Made::Removed => "removed",
+    let verb = match file.change {
+        ChangeKind::Created => "created",
+        ChangeKind::Changed => "changed",
+        ChangeKind::Removed => "removed",
     };
     if file.names.is_empty() {
         format!("{verb} {}", file.path)

@@ -1,11 +1,10 @@
 //! Which of `bugfix`, `feature`, `refactor` and `change` a work is: the commit says it best, then
 //! the prompt, then what happened.
 
-use super::edit::Made;
 use super::sentences::{self, Sentence};
-use super::tools::CheckKind;
 use super::words;
 use super::work::{Fix, Work};
+use crate::activity::{ChangeKind, CheckKind};
 
 /// `said` are the sentences that speak of it.
 pub fn of(work: &Work, prompt: &str, said: &[Sentence]) -> &'static str {
@@ -18,7 +17,7 @@ pub fn of(work: &Work, prompt: &str, said: &[Sentence]) -> &'static str {
     let of_code = |f: &&Fix| !f.files.is_empty() && f.trouble.check.kind != CheckKind::Other;
     let cured = work.fixes.iter().any(|f| of_code(&f));
     let was_there = work.fixes.iter().any(|f| !f.files.is_empty() && !f.trouble.after_edits);
-    let created = work.files.iter().any(|f| f.made == Made::Created && is_code(&f.path));
+    let created = work.files.iter().any(|f| f.change == ChangeKind::Created && is_code(&f.path));
     let plain = !work.files.is_empty() && work.files.iter().all(|f| !is_code(&f.path));
     match asked {
         Some("bugfix") => "bugfix",

@@ -4,7 +4,7 @@
 //! will matter: not each command but what it came to.
 //!
 //! ```text
-//! messages -> reading (what happened) -> episodes (works, looks, troubles) -> observe, summary
+//! activities (what happened) -> episodes (works, looks, troubles) -> observe, summary
 //! ```
 //!
 //! Pure and deterministic: no clock, no I/O, no state between batches. Whatever the texts are, cut
@@ -15,7 +15,6 @@ mod asked;
 mod carried;
 mod completed;
 mod cures;
-pub(super) mod edit;
 mod episodes;
 #[cfg(test)]
 mod examples;
@@ -23,27 +22,21 @@ mod facts;
 mod kind;
 mod lines;
 mod observe;
-pub(super) mod payload;
 mod prose;
-pub(super) mod reading;
 mod rules;
-pub(super) mod run;
 mod sentences;
 #[cfg(test)]
 mod sessions;
-mod shell;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod titles;
-mod tools;
 #[cfg(test)]
 mod trades;
-mod trouble;
-mod verdict;
 mod words;
 mod work;
 
+use crate::activity::{Event, ParsedBatch};
 use crate::memory::{Batch, Distilled, Observation};
 
 /// What the user said is to hold from now on, in his own words: on no model's word.
@@ -52,8 +45,8 @@ pub fn rules(batch: &Batch) -> Vec<Observation> {
     stop.map(|stop| rules::of(batch, stop)).unwrap_or_default()
 }
 
-pub fn distill(batch: &Batch) -> Distilled {
-    let events = reading::read(batch);
+pub fn distill(batch: &ParsedBatch) -> Distilled {
+    let events: Vec<Event> = batch.events().collect();
     let mut threads = episodes::follow(&events, carried::over(batch, &events));
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
     if let Some(stop) = stop.filter(|s| s.cause == crate::memory::Cause::Stop) {
@@ -68,4 +61,9 @@ pub fn distill(batch: &Batch) -> Distilled {
     let summary = stop.map(|stop| summary::of(batch, stop, &threads, &observations));
     observations.extend(rules(batch));
     Distilled { observations, summary }
+}
+
+#[cfg(test)]
+fn distill_unparsed(batch: &Batch) -> Distilled {
+    distill(&ParsedBatch::new(batch.clone()))
 }

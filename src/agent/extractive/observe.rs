@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::carried::{COMMIT, NEW, OPEN, PROBLEM};
-use super::edit::Made;
 use super::episodes::Thread;
 use super::facts::{
     Facts, body_items, described, problem, same, small_change, solved_on_the_way, some, unique,
@@ -12,6 +11,7 @@ use super::prose::{fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::work::{FileChange, Fix, Work};
 use super::{answers, asked, kind, titles};
+use crate::activity::ChangeKind;
 use crate::memory::{Batch, Cause, Earlier, Observation, Origin};
 
 /// Changes of single lines are told of works with no more files.
@@ -187,7 +187,7 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     for file in work.files.iter().filter(|f| few && f.swap.is_some()) {
         small_change(file).iter().for_each(|fact| facts.add(fact));
     }
-    let created = |f: &&FileChange| f.made == Made::Created;
+    let created = |f: &&FileChange| f.change == ChangeKind::Created;
     let new: Vec<&str> =
         work.files.iter().filter(created).map(|f| f.path.as_str()).take(6).collect();
     if !new.is_empty() {

@@ -1,52 +1,7 @@
 //! Text made to fit: cleaned of Markdown and colours, split into sentences, shortened without
 //! breaking words, joined into paragraphs. What a sentence means is not its business.
 
-use super::words;
-use crate::text::{collapse_spaces, strip_escapes};
-
-/// Removes terminal escapes.
-pub fn without_colours(text: &str) -> String {
-    strip_escapes(text).replace('\r', "\n")
-}
-
-/// At most `max` characters of one line: whole when it fits, else up to a clause's or a word's end,
-/// never inside a word, and without a mark that something was left out.
-pub fn fit(text: &str, max: usize) -> String {
-    let line = collapse_spaces(text);
-    if line.chars().count() <= max {
-        return line;
-    }
-    let head: String = line.chars().take(max + 1).collect();
-    // Not inside of brackets: `three of them (a, b)` names two.
-    let whole = |at: &usize| head[..*at].matches('(').count() <= head[..*at].matches(')').count();
-    let share = |at: usize| head[..at].chars().count() * 10 / max.max(1);
-    let last = |marks: &[&str], least: usize| {
-        let found = marks.iter().filter_map(|mark| head.rfind(mark)).filter(whole);
-        found.filter(|at| share(*at) >= least).max()
-    };
-    let clause = last(&["; ", " — ", " – ", ": ", ", ", " (", "。", "，", "、"], 6);
-    let clause = clause.or_else(|| last(&["; ", " — ", " – ", "。"], 5));
-    let end = clause
-        .or_else(|| head.rfind(' '))
-        .unwrap_or_else(|| head.char_indices().nth(max).map_or(head.len(), |(at, _)| at));
-    let mut cut = head[..end].trim_end().to_owned();
-    if cut.matches('`').count() % 2 == 1 {
-        match cut.rfind('`').filter(|at| cut[..*at].chars().count() * 2 >= max) {
-            Some(at) => cut.truncate(at),
-            None => cut.push('`'),
-        }
-    }
-    let mut kept = cut.trim_end_matches([' ', ',', ';', ':', '(', '—', '–', '-']);
-    while let Some((before, last)) = kept.rsplit_once(' ') {
-        let bare = last.trim_matches(|c: char| !c.is_alphanumeric());
-        if !words::DANGLING.are(&bare.to_lowercase()) {
-            break;
-        }
-        kept = before.trim_end_matches([' ', ',', ';', ':', '(', '—', '–', '-']);
-    }
-    let open = kept.matches('(').count() > kept.matches(')').count();
-    if open { format!("{kept})") } else { kept.to_owned() }
-}
+pub use crate::activity::fit;
 
 /// The first `max` characters' worth of whole sentences, put together as one paragraph.
 pub fn paragraph<'a>(sentences: impl Iterator<Item = &'a str>, max: usize) -> String {
@@ -169,26 +124,6 @@ fn abbreviation(before: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fits_without_breaking() {
-        assert_eq!(fit("short", 10), "short");
-        assert_eq!(
-            fit("guard for the empty input and the rest of it", 30),
-            "guard for the empty input"
-        );
-        assert_eq!(fit("one two three, four five six seven", 18), "one two three");
-        assert_eq!(
-            fit("`parse everything` as it comes `or not` please", 36),
-            "`parse everything` as it comes"
-        );
-        assert_eq!(fit("call it with `parse everything now` please", 24), "call it");
-        assert_eq!(
-            fit("a rather long beginning `of some code` here", 30),
-            "a rather long beginning"
-        );
-        assert_eq!(fit("wwwwwwwwwwwwwwwwwwwwww", 5), "wwwww");
-    }
 
     #[test]
     fn joins_whole_sentences_only() {

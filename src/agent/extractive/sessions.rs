@@ -105,7 +105,7 @@ pub fn page(distilled: &Distilled) -> String {
 }
 
 fn summary(name: &str) -> Summary {
-    super::distill(&turn(name)).summary.expect("a summary")
+    super::distill_unparsed(&turn(name)).summary.expect("a summary")
 }
 
 pub fn turn(name: &str) -> Batch {
@@ -115,7 +115,7 @@ pub fn turn(name: &str) -> Batch {
 
 /// The page of a turn holds each line of `wanted` in this order, whole lines or their beginnings.
 pub fn check(name: &str, wanted: &[&str], unwanted: &[&str]) {
-    let page = page(&super::distill(&turn(name)));
+    let page = page(&super::distill_unparsed(&turn(name)));
     let mut lines = page.lines();
     for want in wanted {
         assert!(
@@ -237,7 +237,7 @@ fn answers_and_reports_are_discoveries() {
 
 #[test]
 fn the_web_taints_only_its_own_observation() {
-    let distilled = super::distill(&turn("web-research"));
+    let distilled = super::distill_unparsed(&turn("web-research"));
     let [change, web] = distilled.observations.as_slice() else { panic!("{}", page(&distilled)) };
     assert_eq!((change.origin, web.origin), (Origin::Tool, Origin::Web));
     assert_eq!(web.sources, [1, 2, 3]);
@@ -358,7 +358,7 @@ fn last_words_come_in_many_manners() {
         let mut batch = turn("refactor-no-tests");
         let stop = batch.messages.last_mut().expect("a stop");
         stop.last_assistant_message = Some(message.to_owned());
-        let made = super::distill(&batch);
+        let made = super::distill_unparsed(&batch);
         let summary = made.summary.expect("a summary");
         [made.observations[0].title.clone(), summary.learned, summary.completed, summary.next_steps]
     };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::distill;
+use super::distill_unparsed as distill;
 use crate::memory::{Batch, Cause, Earlier, Message, Origin, Prompt, Summary};
 
 fn message(id: i64, cause: Cause) -> Message {

@@ -2,12 +2,12 @@
 
 use super::asked;
 use super::cures;
-use super::edit::Made;
 use super::kind;
 use super::prose::{self, capital, fit};
 use super::sentences::{self, About, Sentence};
 use super::words;
 use super::work::{FileChange, Work};
+use crate::activity::ChangeKind;
 
 /// A title is at most this many characters.
 pub const MOST: usize = 120;
@@ -101,14 +101,16 @@ pub fn of_files(work: &Work) -> String {
     let mut files: Vec<&FileChange> = work.files.iter().collect();
     files.sort_by_key(|f| (kind::is_test(&f.path), std::cmp::Reverse(f.added + f.removed)));
     let Some(first) = files.first() else { return "Worked on the project".to_owned() };
-    let verb = match first.made {
-        Made::Created => "Created",
-        Made::Changed => "Changed",
-        Made::Removed => "Removed",
+    let verb = match first.change {
+        ChangeKind::Created => "Created",
+        ChangeKind::Changed => "Changed",
+        ChangeKind::Removed => "Removed",
     };
     let names: Vec<&str> = first.names.iter().take(2).map(String::as_str).collect();
-    let what = match (names.is_empty(), first.made) {
-        (false, Made::Changed) => format!("{} in {}", names.join(" and "), short(&first.path)),
+    let what = match (names.is_empty(), first.change) {
+        (false, ChangeKind::Changed) => {
+            format!("{} in {}", names.join(" and "), short(&first.path))
+        }
         _ => short(&first.path),
     };
     let more = match files.len() {

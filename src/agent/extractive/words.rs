@@ -270,11 +270,6 @@ pub const FIX_WIDE: Words = Words("修复|修正|バグ|直して|고쳐|버그|
 pub const FEATURE_WIDE: Words = Words("添加|实现|新增|增加|追加|実装|추가|구현");
 pub const REFACTOR_WIDE: Words = Words("重构|重命名|リファクタ|리팩");
 
-// Words no line should end with.
-pub const DANGLING: Words = Words(
-    "and|or|the|a|an|of|to|with|in|on|for|by|from|at|as|into|that|which|when|is|are|its|their|now|but|\
-     so|because|und|der|die|das|mit|et|le|la|les|de|y|el|con",
-);
 // Words with which a sentence leans on the one before it.
 pub const LEANING: Words = Words(
     "it|this|that|they|these|those|here|yes|no|so|but|and|also|then|both|there|he|she|its|it's|\

@@ -2,11 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::edit::{Edit, Made};
 use super::kind;
-use super::run::Commit;
-use super::tools::{Check, CheckKind};
-use super::verdict::Verdict;
+use crate::activity::{ChangeKind, Check, CheckKind, Commit, Edit, TestReport};
 use crate::memory::Origin;
 
 /// What lies between two commits of one thread, or all of it when nothing was committed.
@@ -22,7 +19,7 @@ pub struct Work {
     /// Failures that nothing after them cured.
     pub open: Vec<Trouble>,
     /// The last result of each test command.
-    pub verdicts: Vec<(String, Verdict)>,
+    pub verdicts: Vec<(String, TestReport)>,
     /// Checks without counts that passed last: builds, linters.
     pub clean: Vec<String>,
     /// Installs, pushes, deployments.
@@ -42,7 +39,7 @@ pub struct Work {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileChange {
     pub path: String,
-    pub made: Made,
+    pub change: ChangeKind,
     pub added: usize,
     pub removed: usize,
     pub names: Vec<String>,
@@ -57,7 +54,7 @@ pub struct Trouble {
     pub check: Check,
     pub telling: Vec<String>,
     pub failing: Vec<String>,
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<TestReport>,
     /// Edits of this work had been made before: it may be their own doing.
     pub after_edits: bool,
     /// Files edited since.
@@ -123,7 +120,7 @@ impl Work {
             self.index.insert(edit.path.clone(), self.files.len());
             self.files.push(FileChange {
                 path: edit.path.clone(),
-                made: edit.made,
+                change: edit.change,
                 added: edit.added,
                 removed: edit.removed,
                 names: edit.names.clone(),
@@ -132,8 +129,8 @@ impl Work {
             });
             return;
         };
-        known.made = match (known.made, edit.made) {
-            (Made::Created, Made::Changed) => Made::Created,
+        known.change = match (known.change, edit.change) {
+            (ChangeKind::Created, ChangeKind::Changed) => ChangeKind::Created,
             (_, later) => later,
         };
         known.added += edit.added;
@@ -154,11 +151,11 @@ impl Work {
     /// Files made and taken away again within this work never were, nor were lines put back.
     pub fn settle(&mut self) {
         self.index.clear();
-        self.files.retain(|f| f.made != Made::Removed || f.sources.len() == 1);
+        self.files.retain(|f| f.change != ChangeKind::Removed || f.sources.len() == 1);
         self.files.retain(|f| f.swap.as_ref().is_none_or(|(old, new)| old != new));
     }
 
-    pub fn passed(&mut self, check: &Check, verdict: Option<&Verdict>) {
+    pub fn passed(&mut self, check: &Check, verdict: Option<&TestReport>) {
         match verdict {
             Some(verdict) if check.kind == CheckKind::Test => {
                 self.verdicts.retain(|(key, _)| *key != check.key);
@@ -186,8 +183,8 @@ impl Work {
                     known.removed += file.removed;
                     known.swap = None;
                     known.sources.extend(file.sources);
-                    if known.made != Made::Created || file.made == Made::Removed {
-                        known.made = file.made;
+                    if known.change != ChangeKind::Created || file.change == ChangeKind::Removed {
+                        known.change = file.change;
                     }
                 }
                 None => self.files.push(file),
@@ -255,14 +252,14 @@ impl Trouble {
     pub fn ended_by(&self, check: &Check) -> bool {
         let compiled = self.check.kind == CheckKind::Build
             && check.kind == CheckKind::Test
-            && self.check.chain == check.chain;
+            && self.check.toolchain == check.toolchain;
         if compiled {
             return true;
         }
         let same = self.check.key == check.key
             || self.check.kind == CheckKind::Test
                 && check.kind == CheckKind::Test
-                && self.check.chain == check.chain;
+                && self.check.toolchain == check.toolchain;
         if !same {
             return false;
         }
@@ -312,7 +309,7 @@ mod tests {
         Check {
             key: key.to_owned(),
             kind,
-            chain,
+            toolchain: chain,
             words: words.iter().map(|w| (*w).to_owned()).collect(),
         }
     }

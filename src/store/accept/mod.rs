@@ -11,6 +11,7 @@ use super::error::Result;
 use super::turns::{self, Prompt, Summarize};
 pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_prompts};
 use super::{new_uuid, private, projects, sessions, tombstones};
+use crate::activity::PromptCost;
 use crate::memory::Cause;
 
 /// If hooks are registered twice, a prompt is reported twice with different event ids. Equal texts
@@ -34,8 +35,14 @@ pub struct Accepted {
     pub open: OpenPrompts,
 }
 
-/// Applies an event. `now` is in milliseconds since the epoch.
-pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
+/// Applies an event. The caller measures `cost` before the transaction begins: parsing takes time.
+/// `now` is in milliseconds since the epoch.
+pub fn accept(
+    tx: &Transaction,
+    event: &Event,
+    cost: Option<PromptCost>,
+    now: i64,
+) -> Result<Accepted> {
     let nothing = |duplicate| Accepted {
         kind: event.kind,
         duplicate,
@@ -59,6 +66,7 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
     let acceptor = Acceptor {
         tx,
         event,
+        cost,
         session,
         turn: event.turn.as_deref().filter(|t| !t.is_empty()),
         at: event.at.min(now),
@@ -88,6 +96,7 @@ pub fn accept(tx: &Transaction, event: &Event, now: i64) -> Result<Accepted> {
 struct Acceptor<'a> {
     tx: &'a Transaction<'a>,
     event: &'a Event,
+    cost: Option<PromptCost>,
     session: i64,
     turn: Option<&'a str>,
     /// The time of the event, at most `now`.
@@ -224,9 +233,9 @@ impl Acceptor<'_> {
                 "INSERT INTO pending_messages (event_id, session_id, content_session_id, turn_id,
                    tool_use_id, agent_id, agent_type, message_type, event, tool_name, tool_input,
                    tool_response, cwd, last_assistant_message, prompt_number, status,
-                   created_at_epoch, completed_at_epoch, files)
+                   created_at_epoch, completed_at_epoch, files, prompt_events, prompt_bytes)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'observation', ?8, ?9, ?10, ?11, ?12, ?13,
-                   ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO NOTHING",
+                   ?14, ?15, ?16, ?17, ?18, ?19, ?20) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 event.id.to_string(),
@@ -247,6 +256,8 @@ impl Acceptor<'_> {
                 self.at,
                 private.then_some(self.now),
                 keep(private, files.as_ref()),
+                self.cost.map(|cost| cost.events as i64),
+                self.cost.map(|cost| cost.bytes as i64),
             ])?;
         if added == 0 {
             return Ok(Effect::duplicate(number));

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::{Distilled, Observation, Summary};
 use crate::store::commit::Attribution;
-use crate::store::queue::{self, Claim, ClaimLimits, plain_weight};
+use crate::store::queue::{self, BatchMeasure, Claim, ClaimLimits};
 use crate::store::testing::{memory, write};
 use crate::store::{commit, new_uuid};
 
@@ -25,8 +25,13 @@ struct World {
     last: Option<Accepted>,
 }
 
-const EVERYTHING: ClaimLimits =
-    ClaimLimits { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
+const EVERYTHING: ClaimLimits = ClaimLimits {
+    events: 256,
+    bytes: 1 << 20,
+    flush: true,
+    limit: 256,
+    measure: BatchMeasure::Size,
+};
 
 impl World {
     fn new() -> World {
@@ -94,7 +99,7 @@ impl World {
 
     fn send(&mut self, event: Event) {
         let now = self.now;
-        self.last = Some(write(&mut self.conn, |tx| accept(tx, &event, now)));
+        self.last = Some(write(&mut self.conn, |tx| accept(tx, &event, None, now)));
         self.sent.push(event);
     }
 

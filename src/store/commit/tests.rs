@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::{Earlier, Origin, Prompt, Summary};
 use crate::store::accept::accept;
-use crate::store::queue::{Claim, ClaimLimits, claim, plain_weight};
+use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, claim};
 use crate::store::queue_admin::{self, Selection};
 use crate::store::testing::{memory, write};
 
@@ -17,9 +17,15 @@ fn claimed(conn: &mut Connection, kinds: &[Kind]) -> Batch {
         event.text = Some(format!("{kind:?}"));
         event.tool =
             Some(Tool { name: "Bash".into(), input: Some("in".into()), ..Tool::default() });
-        write(conn, |tx| accept(tx, &event, 1000));
+        write(conn, |tx| accept(tx, &event, None, 1000));
     }
-    let take = ClaimLimits { events: 99, bytes: 9999, flush: true, limit: 99, weigh: plain_weight };
+    let take = ClaimLimits {
+        events: 99,
+        bytes: 9999,
+        flush: true,
+        limit: 99,
+        measure: BatchMeasure::Size,
+    };
     match write(conn, |tx| claim(tx, 1, &take, 1, 2000)) {
         Claim::Batch(batch) => *batch,
         other => panic!("{other:?}"),
@@ -124,7 +130,7 @@ fn files_are_kept_as_they_were_when_last_seen() {
     let mut prompt = Event::new(Kind::Prompt, "c", "s", 1000);
     prompt.project =
         Some(Project { keys: vec!["path:/w".into()], name: "w".into(), root: "/w".into() });
-    write(&mut conn, |tx| accept(tx, &prompt, 1000));
+    write(&mut conn, |tx| accept(tx, &prompt, None, 1000));
     for (path, blob) in [
         ("/w/src/a.rs", "old"),
         ("../src/a.rs", "new"),
@@ -134,7 +140,7 @@ fn files_are_kept_as_they_were_when_last_seen() {
         let mut event = Event::new(Kind::Tool, "c", "s", 1000);
         event.cwd = Some("/w/sub".into());
         seen(&mut event, path, blob);
-        write(&mut conn, |tx| accept(tx, &event, 1000));
+        write(&mut conn, |tx| accept(tx, &event, None, 1000));
     }
     let batch = claimed(&mut conn, &[Kind::Stop]);
     assert_eq!(batch.messages[1].files[0].path, "../src/a.rs");

@@ -38,6 +38,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/002-file-blobs.sql"),
     include_str!("../schema/003-agents.sql"),
     include_str!("../schema/004-forget.sql"),
+    include_str!("../schema/005-prompt-cost.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list and the schema counter of the last

@@ -16,6 +16,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use super::batch_context;
 use super::error::{Result, StoreError};
 use super::lock::FileId;
+use crate::activity::PromptCost;
 use crate::memory::{Batch, Cause, Message};
 
 /// A message with this many claims and no failure is a suspect: it may crash its workers.
@@ -126,14 +127,32 @@ pub struct ClaimLimits {
     pub flush: bool,
     /// Maximum number of messages. The worker halves it after a batch has failed.
     pub limit: usize,
-    /// The events and bytes that a message counts.
-    pub weigh: fn(&Message) -> (usize, usize),
+    pub measure: BatchMeasure,
 }
 
-/// Counts a message as one event with the bytes of all its texts.
-pub fn plain_weight(m: &Message) -> (usize, usize) {
-    let texts = [&m.tool_input, &m.tool_response, &m.last_assistant_message];
-    (1, texts.into_iter().flatten().map(String::len).sum())
+/// What a message counts towards a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchMeasure {
+    /// One event with the bytes of all its texts.
+    Size,
+    /// Its cost in a model's prompt, as `accept` stored it; else its size.
+    PromptCost,
+}
+
+impl BatchMeasure {
+    fn of(self, message: &Message, stored: Option<PromptCost>) -> PromptCost {
+        let m = message;
+        let texts = [&m.tool_input, &m.tool_response, &m.last_assistant_message];
+        let size =
+            || PromptCost { events: 1, bytes: texts.into_iter().flatten().map(String::len).sum() };
+        match self {
+            BatchMeasure::Size => size(),
+            BatchMeasure::PromptCost if m.cause.summarizes() => {
+                PromptCost::of_last_message(m.last_assistant_message.as_deref())
+            }
+            BatchMeasure::PromptCost => stored.unwrap_or_else(size),
+        }
+    }
 }
 
 /// Maximum number of messages in a batch, whatever their size.
@@ -155,6 +174,7 @@ struct Candidate {
     retries: i64,
     claims: i64,
     not_before: Option<i64>,
+    cost: Option<PromptCost>,
 }
 
 impl Candidate {
@@ -167,7 +187,8 @@ impl Candidate {
 /// The columns that [`message`] and [`candidate`] read.
 pub(super) const SELECT: &str = "SELECT id, event, turn_id, prompt_number, agent_id, agent_type,
    tool_name, tool_input, tool_response, cwd, last_assistant_message, created_at_epoch,
-   retry_count, claims, not_before_epoch, files FROM pending_messages";
+   retry_count, claims, not_before_epoch, files, prompt_events, prompt_bytes
+   FROM pending_messages";
 
 pub(super) fn message(r: &Row) -> rusqlite::Result<Message> {
     let event: String = r.get(1)?;
@@ -194,7 +215,13 @@ fn candidate(r: &Row) -> rusqlite::Result<Candidate> {
         retries: r.get(12)?,
         claims: r.get(13)?,
         not_before: r.get(14)?,
+        cost: cost(r.get(16)?, r.get(17)?),
     })
+}
+
+fn cost(events: Option<i64>, bytes: Option<i64>) -> Option<PromptCost> {
+    let number = |n: Option<i64>| usize::try_from(n?).ok();
+    Some(PromptCost { events: number(events)?, bytes: number(bytes)? })
 }
 
 /// The files of a tool use, as `accept` wrote them. Empty if the JSON is invalid.
@@ -277,9 +304,9 @@ fn next(tx: &Transaction, session_id: i64, limits: &ClaimLimits, now: i64) -> Re
             }
             return Ok(next);
         }
-        let (event, weight) = (limits.weigh)(&head.message);
-        bytes += weight;
-        events += event;
+        let cost = limits.measure.of(&head.message, head.cost);
+        bytes += cost.bytes;
+        events += cost.events;
         if !next.messages.is_empty() && bytes > limits.bytes {
             return Ok(next);
         }

@@ -7,8 +7,13 @@ use crate::store::accept::accept;
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::testing::{memory, write};
 
-const ALL: ClaimLimits =
-    ClaimLimits { events: 256, bytes: 1 << 20, flush: true, limit: 256, weigh: plain_weight };
+const ALL: ClaimLimits = ClaimLimits {
+    events: 256,
+    bytes: 1 << 20,
+    flush: true,
+    limit: 256,
+    measure: BatchMeasure::Size,
+};
 const QUIET: ClaimLimits = ClaimLimits { flush: false, ..ALL };
 
 struct World {
@@ -18,7 +23,7 @@ struct World {
 
 impl World {
     /// One letter per event: `p` a prompt, `q` a prompt of another turn, `t` a tool use with 100
-    /// bytes of input, `S` a Stop, `c` a compaction.
+    /// bytes of input, `l` the same with the prompt cost of a line, `S` a Stop, `c` a compaction.
     fn with(events: &str) -> World {
         let mut world = World { conn: memory(), now: 1_000_000 };
         world.more(events);
@@ -29,7 +34,7 @@ impl World {
         for letter in events.chars() {
             let kind = match letter {
                 'p' | 'q' => Kind::Prompt,
-                't' => Kind::Tool,
+                't' | 'l' => Kind::Tool,
                 'S' => Kind::Stop,
                 'c' => Kind::Start,
                 other => panic!("unknown event {other}"),
@@ -43,7 +48,8 @@ impl World {
                 event.turn = Some("another".into());
             }
             let now = self.now;
-            write(&mut self.conn, |tx| accept(tx, &event, now));
+            let cost = (letter == 'l').then_some(PromptCost { events: 0, bytes: 10 });
+            write(&mut self.conn, |tx| accept(tx, &event, cost, now));
         }
     }
 
@@ -122,7 +128,7 @@ fn a_claim_respects_its_limits() {
         bytes,
         flush: false,
         limit,
-        weigh: plain_weight,
+        measure: BatchMeasure::Size,
     };
     check("pttttS", limits(3, 1 << 20, 256), &[&[1, 2, 3], &[4, 5]]);
     check("pttttS", limits(256, 1 << 20, 2), &[&[1, 2], &[3, 4], &[5]]);
@@ -131,6 +137,17 @@ fn a_claim_respects_its_limits() {
     check("pttttS", limits(256, 1, 256), &[&[1], &[2], &[3], &[4], &[5]]);
     check("ptttt", limits(3, 1 << 20, 256), &[&[1, 2, 3]]);
     check("ptttt", limits(256, 210, 256), &[&[1, 2], &[3, 4]]);
+}
+
+#[test]
+fn a_claim_counts_the_stored_prompt_cost() {
+    let limits =
+        |events, bytes| ClaimLimits { events, bytes, measure: BatchMeasure::PromptCost, ..QUIET };
+    check("pllllS", limits(2, 1 << 20), &[&[1, 2, 3, 4, 5]]);
+    check("pltltS", limits(2, 1 << 20), &[&[1, 2, 3, 4], &[5]]);
+    // A row of an older version has no cost: its size counts.
+    check("ptttS", limits(2, 1 << 20), &[&[1, 2], &[3, 4]]);
+    check("pllllS", limits(256, 25), &[&[1, 2], &[3, 4, 5]]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use memctl_proto::event::{Event, Kind, Tool};
 
 use super::*;
 use crate::store::accept::accept;
-use crate::store::queue::{BatchSize, Claim, ClaimLimits, claim, fail, plain_weight};
+use crate::store::queue::{BatchMeasure, BatchSize, Claim, ClaimLimits, claim, fail};
 use crate::store::testing::{memory, write};
 
 const NOW: i64 = 10_000_000;
@@ -15,14 +15,15 @@ fn sessions(names: &[&str]) -> Connection {
             let mut event = Event::new(kind, "c", name, i as i64);
             event.tool =
                 Some(Tool { name: "Read".into(), input: Some("x".into()), ..Tool::default() });
-            write(&mut conn, |tx| accept(tx, &event, NOW));
+            write(&mut conn, |tx| accept(tx, &event, None, NOW));
         }
     }
     conn
 }
 
 fn claim_one(conn: &mut Connection, session: i64) -> i64 {
-    let take = ClaimLimits { events: 9, bytes: 99, flush: true, limit: 1, weigh: plain_weight };
+    let take =
+        ClaimLimits { events: 9, bytes: 99, flush: true, limit: 1, measure: BatchMeasure::Size };
     match write(conn, |tx| claim(tx, session, &take, 5, NOW)) {
         Claim::Batch(batch) => batch.messages[0].id,
         other => panic!("{other:?}"),

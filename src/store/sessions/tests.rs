@@ -9,7 +9,7 @@ fn begun(ids: &[(&str, &str)]) -> Connection {
     let mut conn = memory();
     for (i, (client, id)) in ids.iter().enumerate() {
         let event = Event::new(Kind::Prompt, client, id, i as i64);
-        write(&mut conn, |tx| accept(tx, &event, 1000));
+        write(&mut conn, |tx| accept(tx, &event, None, 1000));
     }
     conn
 }
@@ -42,7 +42,7 @@ fn lists_are_newest_first() {
     let mut conn = begun(&[("c", "one"), ("c", "two"), ("c", "three")]);
     let mut end = Event::new(Kind::End, "c", "two", 500);
     end.reason = Some("clear".into());
-    write(&mut conn, |tx| accept(tx, &end, 1000));
+    write(&mut conn, |tx| accept(tx, &end, None, 1000));
     let names = |sessions: Vec<Session>| {
         let names = sessions.into_iter().map(|s| s.content_session_id);
         names.collect::<Vec<_>>().join(" ")
@@ -64,7 +64,7 @@ fn a_fork_knows_its_parent_and_takes_nothing_of_it() {
         event.process = Some(Process { pid, start: 9 });
         event.turn = Some("t1".into());
         change(&mut event);
-        write(&mut conn, |tx| accept(tx, &event, 5));
+        write(&mut conn, |tx| accept(tx, &event, None, 5));
     };
     let fork = |e: &mut Event| {
         e.reason = Some("fork".into());

@@ -10,6 +10,7 @@ use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
 
 use super::{Job, Rejection, Reply, Report};
+use crate::activity::{ParsedBatch, PromptCost};
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
@@ -137,7 +138,11 @@ impl StoreActor {
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        self.write(|tx, _| events.iter().map(|event| accept::accept(tx, event, now)).collect())
+        let costs: Vec<_> = events.iter().map(|event| PromptCost::of_event(event)).collect();
+        self.write(|tx, _| {
+            let all = events.iter().zip(&costs);
+            all.map(|(event, cost)| accept::accept(tx, event, *cost, now)).collect()
+        })
     }
 
     fn drain_spool(&mut self) -> store::Result<()> {
@@ -175,7 +180,9 @@ impl StoreActor {
         testpoint::at("worker.claimed");
         let session = self.read_status();
         self.report(match claim {
-            Claim::Batch(batch) => Report::Claimed { batch: Arc::from(batch), session },
+            Claim::Batch(batch) => {
+                Report::Claimed { batch: Arc::new(ParsedBatch::new(*batch)), session }
+            }
             Claim::NotBefore(epoch) => Report::NothingToClaim { not_before: Some(epoch), session },
             Claim::Nothing => Report::NothingToClaim { not_before: None, session },
         });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Report;
 use super::actor::StoreActor;
+use crate::activity::ParsedBatch;
 use crate::agent::{Admission, Backend, CallRequest};
 use crate::clock;
 use crate::memory::{Batch, CallOutcome, Summary};
@@ -58,7 +59,7 @@ impl StoreActor {
             Some(session) => provisional::next_due(tx, session),
             None => Ok(None),
         })?;
-        self.report(Report::Unsummarized(due.map(Arc::new)));
+        self.report(Report::Unsummarized(due.map(|batch| Arc::new(ParsedBatch::new(batch)))));
         Ok(())
     }
 

@@ -15,9 +15,10 @@ use tokio::sync::{mpsc as reports, oneshot};
 
 use super::machine::SessionStatus;
 use super::owner::Session;
+use crate::activity::ParsedBatch;
 use crate::agent::{Admission, Backend, CallRequest};
 use crate::config::Settings;
-use crate::memory::{Batch, CallOutcome, Distilled, Summary};
+use crate::memory::{CallOutcome, Distilled, Summary};
 use crate::store::accept::{Accepted, ClosedBy, WhichPrompts};
 use crate::store::commit::Attribution;
 use crate::store::queue::ClaimLimits;
@@ -48,22 +49,22 @@ enum Job {
     DrainSpool,
     Claim(ClaimLimits),
     Complete {
-        batch: Arc<Batch>,
+        batch: Arc<ParsedBatch>,
         distilled: Box<Distilled>,
         by: Attribution,
     },
     /// The batch waits until then for a reason that is no failure, such as a rate limit.
     Defer {
-        batch: Arc<Batch>,
+        batch: Arc<ParsedBatch>,
         reason: String,
         until: i64,
     },
     Fail {
-        batch: Arc<Batch>,
+        batch: Arc<ParsedBatch>,
         reason: String,
     },
     /// Returns the batch to the queue and takes back its claim.
-    Release(Arc<Batch>),
+    Release(Arc<ParsedBatch>),
     ClosePrompts {
         by: ClosedBy,
         which: WhichPrompts,
@@ -71,7 +72,7 @@ enum Job {
     Checkpoint,
     FindUnsummarized,
     StoreProvisional {
-        batch: Arc<Batch>,
+        batch: Arc<ParsedBatch>,
         summary: Box<Summary>,
     },
     SettleCall {
@@ -104,7 +105,7 @@ pub enum Report {
         session: SessionStatus,
     },
     Claimed {
-        batch: Arc<Batch>,
+        batch: Arc<ParsedBatch>,
         session: SessionStatus,
     },
     /// `not_before`: when the first message may be claimed, in milliseconds since the epoch.
@@ -121,7 +122,7 @@ pub enum Report {
         session: SessionStatus,
     },
     /// The messages of a Stop that has no summary; `None` if each has one.
-    Unsummarized(Option<Arc<Batch>>),
+    Unsummarized(Option<Arc<ParsedBatch>>),
     /// A transaction failed, and may succeed later.
     Unavailable(String),
     /// Another worker owns the session, which may have exited already (`successor`), or the
@@ -173,19 +174,19 @@ impl StoreHandle {
         self.job(Job::Claim(limits));
     }
 
-    pub fn complete(&self, batch: Arc<Batch>, distilled: Distilled, by: Attribution) {
+    pub fn complete(&self, batch: Arc<ParsedBatch>, distilled: Distilled, by: Attribution) {
         self.job(Job::Complete { batch, distilled: Box::new(distilled), by });
     }
 
-    pub fn defer(&self, batch: Arc<Batch>, reason: String, until: i64) {
+    pub fn defer(&self, batch: Arc<ParsedBatch>, reason: String, until: i64) {
         self.job(Job::Defer { batch, reason, until });
     }
 
-    pub fn fail(&self, batch: Arc<Batch>, reason: String) {
+    pub fn fail(&self, batch: Arc<ParsedBatch>, reason: String) {
         self.job(Job::Fail { batch, reason });
     }
 
-    pub fn release(&self, batch: Arc<Batch>) {
+    pub fn release(&self, batch: Arc<ParsedBatch>) {
         self.job(Job::Release(batch));
     }
 
@@ -201,7 +202,7 @@ impl StoreHandle {
         self.job(Job::FindUnsummarized);
     }
 
-    pub fn store_provisional(&self, batch: Arc<Batch>, summary: Summary) {
+    pub fn store_provisional(&self, batch: Arc<ParsedBatch>, summary: Summary) {
         self.job(Job::StoreProvisional { batch, summary: Box::new(summary) });
     }
 

@@ -1,16 +1,16 @@
-//! A tool's input or response, read leniently: JSON when it is JSON, else the text it is.
+//! A tool's input or response, read leniently.
 //!
-//! The texts come cut in the middle, so a string may end early, a marker may stand inside it, and
-//! the whole may be no JSON any more. Nothing here fails; a field that cannot be had is absent.
+//! The texts come cut in the middle: a string may end early, a marker may stand inside it, and the
+//! whole may not parse as JSON. Nothing here fails; a field that cannot be read is absent.
 
 use serde_json::Value;
 
 use crate::clients::salvage;
 
-/// What one of a message's two texts holds.
+/// An input or a response.
 pub enum Payload<'a> {
     Json(Value),
-    /// Not JSON: an error text, a line from a script, or JSON that was cut apart.
+    /// Not JSON: an error text, a line from a script, or JSON that was cut.
     Text(&'a str),
     Absent,
 }
@@ -27,7 +27,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The first of `keys` that holds a string, looked for at the top and then one level down.
+    /// The first of `keys` that holds a string, at the top level or one level below.
     pub fn string(&self, keys: &[&str]) -> Option<String> {
         match self {
             Payload::Json(value) => keys.iter().find_map(|key| find_string(value, key)),
@@ -43,7 +43,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// Everything a person would read in it: streams, content blocks, a plain string.
+    /// The readable text: output streams, content blocks, or a plain string.
     pub fn text(&self) -> String {
         match self {
             Payload::Json(value) => readable(value),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_json_and_what_is_left_of_it() {
+    fn cut_json_is_read_as_far_as_it_goes() {
         check(r#"{"stdout":"hi","stderr":"","interrupted":false}"#, &["stdout"], Some("hi"), "hi");
         check(r#"{"file":{"filePath":"/a/b.rs"}}"#, &["filePath"], Some("/a/b.rs"), "");
         check(r#"[{"type":"text","text":"echo: hello"}]"#, &["x"], None, "echo: hello");

@@ -1,21 +1,21 @@
-//! What a test runner's output says: how many passed, how many failed, and which.
+//! Reads the output of test runners: how many tests passed and failed, and which failed.
 
-/// Sums over everything one command ran.
+/// The sums over everything that one command ran.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Verdict {
+pub struct TestReport {
     pub passed: u64,
     pub failed: u64,
     pub skipped: u64,
-    /// Names of failing tests, the first few.
+    /// Names of the first failing tests.
     pub failing: Vec<String>,
-    /// Packages were counted, for the runner told no tests.
+    /// The numbers count packages, because the runner reported no tests.
     pub packages: bool,
 }
 
-/// Failing tests beyond this many are counted only.
-const NAMES: usize = 6;
+/// Maximum number of names.
+const MAX_NAMES: usize = 6;
 
-impl Verdict {
+impl TestReport {
     /// `410 passed, 2 failed, 1 skipped`.
     pub fn figures(&self) -> String {
         let mut parts = Vec::new();
@@ -34,7 +34,7 @@ impl Verdict {
 
     fn name(&mut self, name: &str) {
         let name = name.trim().trim_end_matches([':', ',']);
-        if name.is_empty() || name.len() > 120 || self.failing.len() >= NAMES {
+        if name.is_empty() || name.len() > 120 || self.failing.len() >= MAX_NAMES {
             return;
         }
         if !self.failing.iter().any(|n| n == name) {
@@ -43,43 +43,42 @@ impl Verdict {
     }
 }
 
-/// Reads the output of a test run; `None` when no runner's summary stands in it. Colours must have
-/// been removed.
-pub fn read(output: &str) -> Option<Verdict> {
-    let mut verdict = Verdict::default();
+/// Reads the output of a test run, without escape sequences. Returns `None` if it contains no
+/// summary of a known runner.
+pub fn read(output: &str) -> Option<TestReport> {
+    let mut report = TestReport::default();
     let mut counted = false;
-    let mut packages = Verdict::default();
+    let mut packages = TestReport::default();
     for line in output.lines() {
         let line = line.trim();
         if line.is_empty() || line.len() > 400 {
             continue;
         }
-        if let Some(line_says) = summary(line) {
-            let (passed, failed, skipped) = line_says;
-            verdict.passed += passed;
-            verdict.failed += failed;
-            verdict.skipped += skipped;
+        if let Some((passed, failed, skipped)) = summary(line) {
+            report.passed += passed;
+            report.failed += failed;
+            report.skipped += skipped;
             counted = true;
         }
         go_package(line, &mut packages);
-        failing_name(line, &mut verdict);
+        failing_name(line, &mut report);
     }
     if !counted && (packages.passed > 0 || packages.failed > 0) {
         packages.packages = true;
-        packages.failing = std::mem::take(&mut verdict.failing);
+        packages.failing = std::mem::take(&mut report.failing);
         packages.failed = packages.failed.max(packages.failing.len() as u64);
         return Some(packages);
     }
     if !counted {
-        return unittest(output, verdict);
+        return unittest(output, report);
     }
-    if verdict.failed == 0 {
-        verdict.failing.clear();
+    if report.failed == 0 {
+        report.failing.clear();
     }
-    Some(verdict)
+    Some(report)
 }
 
-/// (passed, failed, skipped) of a line that sums up a run.
+/// Passed, failed and skipped tests of a summary line.
 fn summary(line: &str) -> Option<(u64, u64, u64)> {
     let cargo = line.starts_with("test result:");
     let nextest = line.starts_with("Summary [") && line.contains("tests run");
@@ -117,7 +116,7 @@ fn summary(line: &str) -> Option<(u64, u64, u64)> {
     known.then(|| tally(line)).flatten()
 }
 
-/// The numbers of a summary line by the words beside them.
+/// Reads the numbers of a summary line by the words beside them.
 fn tally(line: &str) -> Option<(u64, u64, u64)> {
     let words: Vec<&str> = line
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '|' | '='))
@@ -128,12 +127,12 @@ fn tally(line: &str) -> Option<(u64, u64, u64)> {
     let add = |to: &mut Option<u64>, n: u64| *to = Some(to.unwrap_or(0).saturating_add(n));
     for (at, word) in words.iter().enumerate() {
         let Ok(n) = word.trim_end_matches('.').parse::<u64>() else { continue };
-        // `Passed: 12` and `pass 12` name the number before it, `12 passed` after it.
+        // The label is before the number (`Passed: 12`, `pass 12`) or after it (`12 passed`).
         let before = at.checked_sub(1).map(|i| words[i]).unwrap_or("");
-        let after_says = words
+        let has_label_after = words
             .get(at + 1)
             .is_some_and(|w| matches!(*w, "passed" | "failed" | "skipped" | "total"));
-        let label = if before.ends_with(':') && !after_says || is_tap(before, words.len()) {
+        let label = if before.ends_with(':') && !has_label_after || is_tap(before, words.len()) {
             before.trim_end_matches(':')
         } else if words.get(at + 1).is_some_and(|w| *w == "tests" || *w == "test")
             && words
@@ -179,7 +178,7 @@ fn all_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `12 passing (30ms)` and the like: a count, one of `words`, at most a time behind it.
+/// Matches `12 passing (30ms)`: a count, one of `words`, and at most a time.
 fn bare_count(text: &str, words: &[&str]) -> bool {
     let mut parts = text.split_whitespace();
     parts.next().is_some_and(all_digits)
@@ -187,8 +186,8 @@ fn bare_count(text: &str, words: &[&str]) -> bool {
         && parts.all(|w| w.starts_with('(') || w.ends_with(')'))
 }
 
-/// `go test` counts packages when it is not told to say more.
-fn go_package(line: &str, packages: &mut Verdict) {
+/// Counts a package of `go test`, which reports no single tests without `-v`.
+fn go_package(line: &str, packages: &mut TestReport) {
     if line.starts_with("ok  \t") || line.starts_with("ok \t") || line.starts_with("ok\t") {
         packages.passed += 1;
     } else if line.starts_with("FAIL\t") {
@@ -197,56 +196,56 @@ fn go_package(line: &str, packages: &mut Verdict) {
 }
 
 /// `Ran 12 tests in 0.01s` with `OK` or `FAILED (failures=1, errors=2)` below it.
-fn unittest(output: &str, mut verdict: Verdict) -> Option<Verdict> {
+fn unittest(output: &str, mut report: TestReport) -> Option<TestReport> {
     let ran = output
         .lines()
         .find_map(|l| l.trim().strip_prefix("Ran ")?.split(' ').next()?.parse::<u64>().ok())?;
     let bad = output.lines().find_map(|l| l.trim().strip_prefix("FAILED ("));
-    verdict.failed = bad.map_or(0, |counts| {
+    report.failed = bad.map_or(0, |counts| {
         let numbers =
             counts.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u64>().ok());
         numbers.fold(0, u64::saturating_add)
     });
-    verdict.passed = ran.saturating_sub(verdict.failed);
-    Some(verdict)
+    report.passed = ran.saturating_sub(report.failed);
+    Some(report)
 }
 
-/// The name of a failing test in a line that reports one.
-fn failing_name(line: &str, verdict: &mut Verdict) {
+/// Reads the name of a failing test from a line that reports one.
+fn failing_name(line: &str, report: &mut TestReport) {
     // cargo: `test parser::parse_empty ... FAILED`
     if let Some(name) = line.strip_prefix("test ").and_then(|l| l.strip_suffix("... FAILED")) {
-        return verdict.name(name.trim_end_matches(" - should panic "));
+        return report.name(name.trim_end_matches(" - should panic "));
     }
     // nextest: `FAIL [ 0.01s] crate::bin parser::parse_empty`
     if let Some(rest) = line.strip_prefix("FAIL [").and_then(|l| l.split_once(']')) {
-        return verdict.name(rest.1.split_whitespace().last().unwrap_or(""));
+        return report.name(rest.1.split_whitespace().last().unwrap_or(""));
     }
     // pytest: `FAILED tests/test_a.py::test_x - AssertionError`; unittest: `FAIL: test_x (a.T)`
     if let Some(rest) = line.strip_prefix("FAILED ").filter(|r| r.contains("::")) {
-        return verdict.name(rest.split(" - ").next().unwrap_or(""));
+        return report.name(rest.split(" - ").next().unwrap_or(""));
     }
     if let Some(rest) = line.strip_prefix("FAIL: ").or_else(|| line.strip_prefix("ERROR: test")) {
-        return verdict.name(rest.split(" (").next().unwrap_or(""));
+        return report.name(rest.split(" (").next().unwrap_or(""));
     }
     // go: `--- FAIL: TestX (0.00s)`
     if let Some(rest) = line.strip_prefix("--- FAIL: ") {
-        return verdict.name(rest.split(" (").next().unwrap_or(""));
+        return report.name(rest.split(" (").next().unwrap_or(""));
     }
     // jest: `● suite › name`; vitest: `FAIL  src/x.test.ts > suite > name`, `× name 3ms`
     if let Some(rest) = line.strip_prefix("● ").filter(|r| r.contains(" › ")) {
-        return verdict.name(rest);
+        return report.name(rest);
     }
     if let Some(rest) = line.strip_prefix("FAIL ").filter(|r| r.contains(" > ")) {
-        return verdict.name(rest.trim());
+        return report.name(rest.trim());
     }
     // rspec: `rspec ./spec/a_spec.rb:12 # Foo does it`
     if let Some((_, rest)) = line.strip_prefix("rspec ./").and_then(|l| l.split_once(" # ")) {
-        return verdict.name(rest);
+        return report.name(rest);
     }
     // ExUnit: `1) test parses nothing (Spotter.ParserTest)`
     let numbered = line.split_once(") ").filter(|(n, _)| all_digits(n));
     if let Some(rest) = numbered.and_then(|(_, rest)| rest.strip_prefix("test ")) {
-        return verdict.name(rest.rsplit_once(" (").map_or(rest, |(name, _)| name));
+        return report.name(rest.rsplit_once(" (").map_or(rest, |(name, _)| name));
     }
     // ctest: `3 - name (Failed)`
     if let Some(rest) = line
@@ -254,7 +253,7 @@ fn failing_name(line: &str, verdict: &mut Verdict) {
         .and_then(|l| l.split_once(" - "))
         .filter(|(n, _)| all_digits(n))
     {
-        verdict.name(rest.1);
+        report.name(rest.1);
     }
 }
 
@@ -263,14 +262,14 @@ mod tests {
     use super::*;
 
     fn check(output: &str, expected: &str, failing: &[&str]) {
-        let verdict = read(output);
-        let figures = verdict.as_ref().map_or("none".to_owned(), Verdict::figures);
+        let report = read(output);
+        let figures = report.as_ref().map_or("none".to_owned(), TestReport::figures);
         assert_eq!(figures, expected, "{output}");
-        assert_eq!(verdict.map(|v| v.failing).unwrap_or_default(), failing, "{output}");
+        assert_eq!(report.map(|v| v.failing).unwrap_or_default(), failing, "{output}");
     }
 
     #[test]
-    fn reads_every_runner() {
+    fn every_runner_is_read() {
         check(
             "test a::b ... ok\ntest result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s\n\ntest result: ok. 2 passed; 0 failed; 0 ignored",
             "14 passed, 1 skipped",
@@ -345,6 +344,6 @@ mod tests {
         check(" 12 pass\n 0 fail", "12 passed", &[]);
         check("ℹ tests 3\nℹ pass 2\nℹ fail 1", "2 passed, 1 failed", &[]);
         check("Compiling 3 files\nGenerated app", "none", &[]);
-        check("we passed 12 tests in a row once, said nobody", "none", &[]);
+        check("we passed 12 tests in a row once, they said", "none", &[]);
     }
 }

@@ -1,73 +1,77 @@
-//! An edit as what it did to a file: made or changed, how much, and which named things in it.
+//! Reads edits: the file, whether it is new, how many lines changed, and which names it defines.
 
 use serde_json::Value;
 
 use super::payload::Payload;
-use super::prose::fit;
+use super::shorten::fit;
 use crate::clients::ToolUse;
 use crate::clients::patch::{self, Header};
 use crate::project::PathBase;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    /// From the project's root.
+    /// Relative to the project's root.
     pub path: String,
-    pub made: Made,
+    pub change: ChangeKind,
     pub added: usize,
     pub removed: usize,
-    /// Functions, types, headings it added or stands in.
+    /// Functions, types and headings that it adds, or the one that contains it.
     pub names: Vec<String>,
-    /// The old and the new line, of an edit that small.
+    /// The old and the new line, if the edit replaces one line.
     pub swap: Option<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Made {
+pub enum ChangeKind {
     Created,
     Changed,
     Removed,
 }
 
-/// Named things kept of one edit.
-const NAMES: usize = 6;
+/// Maximum number of names of one edit.
+const MAX_NAMES: usize = 6;
 
-/// The edits of one tool use: one, or several of a patch.
+/// The edits of one tool use. A patch may have several.
 pub fn read(
     tool: &str,
     used: &ToolUse,
     input: &Payload,
     response: &Payload,
-    place: &PathBase,
+    base: &PathBase,
 ) -> Vec<Edit> {
     if let Some(patch) = &used.patch {
-        return patched(patch, place);
+        return patched(patch, base);
     }
     let keys = ["file_path", "notebook_path", "path", "filePath"];
     let Some(path) = used.paths.first().cloned().or_else(|| response.string(&keys)) else {
         return Vec::new();
     };
     if tool.to_lowercase().starts_with("delete") {
-        return vec![edit(place.relative(&path), Made::Removed, &[])];
+        return vec![edit(base.relative(&path), ChangeKind::Removed, &[])];
     }
     let created = response.string(&["type"]).as_deref() == Some("create");
     let mut lines = hunks(response);
     if lines.is_empty() {
         lines = by_input(input);
     }
-    vec![edit(place.relative(&path), if created { Made::Created } else { Made::Changed }, &lines)]
+    vec![edit(
+        base.relative(&path),
+        if created { ChangeKind::Created } else { ChangeKind::Changed },
+        &lines,
+    )]
 }
 
-/// The patch lines of the client's answer, with their ` `, `-` or `+`.
+/// The lines of the patch in the client's response, with their ` `, `-` or `+`.
 fn hunks(response: &Payload) -> Vec<String> {
     let Some(Value::Array(hunks)) = response.value("structuredPatch") else { return Vec::new() };
     let lines = hunks.iter().filter_map(|h| h.get("lines")?.as_array());
-    lines.flatten().filter_map(|l| l.as_str().map(str::to_owned)).take(MOST).collect()
+    lines.flatten().filter_map(|l| l.as_str().map(str::to_owned)).take(MAX_LINES).collect()
 }
 
-/// Lines of one edit that are looked at.
-const MOST: usize = 4_000;
+/// Maximum number of lines of one edit.
+const MAX_LINES: usize = 4_000;
 
-/// Patch lines made up from the input, where the answer has none.
+/// Patch lines computed from the input, for a response without a patch.
 fn by_input(input: &Payload) -> Vec<String> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     if let Some(Value::Array(edits)) = input.value("edits") {
@@ -102,23 +106,24 @@ fn by_input(input: &Payload) -> Vec<String> {
         out.extend(old_lines[..same].iter().map(|l| format!(" {l}")));
         out.extend(old_lines[same..old_lines.len() - tail].iter().map(|l| format!("-{l}")));
         out.extend(new_lines[same..new_lines.len() - tail].iter().map(|l| format!("+{l}")));
-        out.truncate(MOST);
+        out.truncate(MAX_LINES);
     }
     out
 }
 
-fn edit(path: String, made: Made, lines: &[String]) -> Edit {
+fn edit(path: String, change: ChangeKind, lines: &[String]) -> Edit {
     let added: Vec<&str> = lines.iter().filter_map(|l| l.strip_prefix('+')).collect();
     let removed: Vec<&str> = lines.iter().filter_map(|l| l.strip_prefix('-')).collect();
     let mut names: Vec<String> = Vec::new();
     let mut add = |line: &str| {
-        if let Some(name) = defined(line).filter(|n| names.len() < NAMES && !names.contains(n)) {
+        if let Some(name) = defined(line).filter(|n| names.len() < MAX_NAMES && !names.contains(n))
+        {
             names.push(name);
         }
     };
     added.iter().for_each(|l| add(l));
     if added.iter().all(|l| defined(l).is_none()) {
-        // Nothing new by name: say in what it stands.
+        // It defines nothing: name the definition that contains it.
         let first = lines.iter().position(|l| l.starts_with(['+', '-'])).unwrap_or(0);
         if let Some(line) =
             lines[..first].iter().rev().find(|l| defined(l.trim_start_matches(' ')).is_some())
@@ -133,26 +138,26 @@ fn edit(path: String, made: Made, lines: &[String]) -> Edit {
     };
     let swap = swap
         .filter(|(_, new)| new.chars().any(char::is_alphanumeric) && !new.contains("bytes cut]"));
-    Edit { path, made, added: added.len(), removed: removed.len(), names, swap }
+    Edit { path, change, added: added.len(), removed: removed.len(), names, swap }
 }
 
-/// A patch of several files in the form `*** Update File: path`.
-fn patched(text: &str, place: &PathBase) -> Vec<Edit> {
-    let mut out: Vec<(String, Made, Vec<String>)> = Vec::new();
+/// The edits of a patch in the form `*** Update File: path`.
+fn patched(text: &str, base: &PathBase) -> Vec<Edit> {
+    let mut out: Vec<(String, ChangeKind, Vec<String>)> = Vec::new();
     for line in text.lines() {
         match patch::header(line) {
             Some((Header::MoveTo, path)) => {
                 if let Some(last) = out.last_mut() {
-                    last.0 = place.relative(path);
+                    last.0 = base.relative(path);
                 }
             }
             Some((header, path)) => {
-                let made = match header {
-                    Header::Add => Made::Created,
-                    Header::Delete => Made::Removed,
-                    Header::Update | Header::MoveTo => Made::Changed,
+                let change = match header {
+                    Header::Add => ChangeKind::Created,
+                    Header::Delete => ChangeKind::Removed,
+                    Header::Update | Header::MoveTo => ChangeKind::Changed,
                 };
-                out.push((place.relative(path), made, Vec::new()));
+                out.push((base.relative(path), change, Vec::new()));
             }
             None => {
                 if let Some((_, _, lines)) = out.last_mut()
@@ -163,10 +168,10 @@ fn patched(text: &str, place: &PathBase) -> Vec<Edit> {
             }
         }
     }
-    out.into_iter().map(|(path, made, lines)| edit(path, made, &lines)).collect()
+    out.into_iter().map(|(path, change, lines)| edit(path, change, &lines)).collect()
 }
 
-/// The name a line of code or of Markdown defines.
+/// The name that a line of code defines.
 fn defined(line: &str) -> Option<String> {
     let line = line.trim();
     if line.len() > 300 {
@@ -254,13 +259,13 @@ fn name(after: &str, quoted: bool) -> Option<String> {
             after.split('"').filter(|w| !w.trim().is_empty() && w.trim() != "{").take(2).collect();
         return (!words.is_empty()).then(|| words.join("."));
     }
-    // `func (s *Server) Start(`: the receiver is not the name.
+    // `func (s *Server) Start(`: skip the receiver.
     let after = if after.starts_with('(') {
         after.split_once(") ").map_or("", |(_, rest)| rest)
     } else {
         after
     };
-    // `impl<T> Foo for Bar`: generics first.
+    // `impl<T> Foo for Bar`: skip the generics.
     let after = if after.starts_with('<') {
         after.split_once("> ").map_or("", |(_, rest)| rest)
     } else {
@@ -279,26 +284,26 @@ mod tests {
     use super::*;
 
     fn read_one(tool: &str, input: &str, response: &str) -> Vec<Edit> {
-        let place = PathBase { root: Some(std::path::Path::new("/p")), cwd: None };
+        let base = PathBase { root: Some(std::path::Path::new("/p")), cwd: None };
         let used = ToolUse::new("claude-code", tool, Some(input));
         let (input, response) = (Payload::read(Some(input)), Payload::read(Some(response)));
-        read(tool, &used, &input, &response, &place)
+        read(tool, &used, &input, &response, &base)
     }
 
     #[test]
-    fn reads_the_clients_patch() {
+    fn the_clients_patch_is_read() {
         let response = r#"{"filePath":"/p/a.rs","structuredPatch":[{"lines":[" fn parse(x: &str) {","-    x","+    x.trim()"," }"]}]}"#;
         let edit = &read_one("Edit", r#"{"file_path":"/p/a.rs"}"#, response)[0];
         assert_eq!(
-            (edit.path.as_str(), edit.made, edit.added, edit.removed),
-            ("a.rs", Made::Changed, 1, 1)
+            (edit.path.as_str(), edit.change, edit.added, edit.removed),
+            ("a.rs", ChangeKind::Changed, 1, 1)
         );
         assert_eq!(edit.names, ["parse"]);
         assert_eq!(edit.swap, Some(("x".into(), "x.trim()".into())));
     }
 
     #[test]
-    fn reads_input_where_the_answer_says_nothing() {
+    fn the_input_is_read_if_the_response_has_no_patch() {
         let edit = &read_one(
             "Edit",
             r#"{"file_path":"/p/b.py","old_string":"a\nb","new_string":"a\ndef care():\nb"}"#,
@@ -312,25 +317,30 @@ mod tests {
             r#"{"type":"create""#,
         )[0];
         assert_eq!(
-            (cut.path.as_str(), cut.made, cut.names.as_slice()),
-            ("c.go", Made::Created, &["Run".to_owned()][..])
+            (cut.path.as_str(), cut.change, cut.names.as_slice()),
+            ("c.go", ChangeKind::Created, &["Run".to_owned()][..])
         );
     }
 
     #[test]
-    fn reads_a_patch_of_several_files() {
+    fn a_patch_may_have_several_files() {
         let patch = "*** Begin Patch\n*** Add File: n.ts\n+export const go = () => 1\n*** Update File: o.ts\n@@\n-let a\n+let b\n*** Delete File: q.ts\n*** End Patch";
         let edits = read_one("apply_patch", patch, "");
-        let told: Vec<(&str, Made)> = edits.iter().map(|e| (e.path.as_str(), e.made)).collect();
+        let told: Vec<(&str, ChangeKind)> =
+            edits.iter().map(|e| (e.path.as_str(), e.change)).collect();
         assert_eq!(
             told,
-            [("n.ts", Made::Created), ("o.ts", Made::Changed), ("q.ts", Made::Removed)]
+            [
+                ("n.ts", ChangeKind::Created),
+                ("o.ts", ChangeKind::Changed),
+                ("q.ts", ChangeKind::Removed)
+            ]
         );
         assert_eq!(edits[0].names, ["go"]);
     }
 
     #[test]
-    fn finds_what_a_line_defines() {
+    fn definitions_are_found() {
         for (line, expected) in [
             ("pub(crate) async fn run_all<T>(x: T)", Some("run_all")),
             ("def test_empty(self):", Some("test_empty")),

@@ -1,20 +1,21 @@
-//! The telling lines of a failed command's output: what a person would quote when asking for help.
+//! Selects the lines of a failed command's output that say what went wrong.
 
-use super::prose::{fit, without_colours};
-use super::verdict;
+use super::shorten::fit;
+use super::test_report;
+use crate::text::strip_escapes;
 
-/// As much of one line as is worth quoting, in characters.
-const LINE: usize = 180;
-/// As many lines.
-const LINES: usize = 3;
+/// Maximum length of a line in characters.
+const MAX_LINE: usize = 180;
+/// Maximum number of lines.
+const MAX_LINES: usize = 3;
 
-/// The lines that say what went wrong, most telling first. Empty when the output says nothing.
-pub fn telling(output: &str) -> Vec<String> {
-    // Some hooks print their newlines escaped.
-    let output = without_colours(output).replace("\\n", "\n");
+/// The lines that say what went wrong, the most specific first. Empty if there are none.
+pub fn read(output: &str) -> Vec<String> {
+    // Some git hooks print their newlines escaped.
+    let output = plain(output).replace("\\n", "\n");
     let frame = |c: char| c.is_whitespace() || ('\u{2500}'..='\u{257f}').contains(&c);
     let lines: Vec<&str> =
-        output.lines().map(|l| l.trim_matches(frame)).filter(|l| is_speech(l)).collect();
+        output.lines().map(|l| l.trim_matches(frame)).filter(|l| has_content(l)).collect();
     let mut ranked: Vec<(u8, usize)> = lines
         .iter()
         .enumerate()
@@ -24,8 +25,8 @@ pub fn telling(output: &str) -> Vec<String> {
     ranked.sort_by_key(|(weight, at)| (std::cmp::Reverse(*weight), *at));
     let mut out: Vec<String> = Vec::new();
     for (rank, at) in ranked {
-        // Once something strong has been said, weak lines only repeat it.
-        if out.len() >= LINES || (!out.is_empty() && rank < 5) {
+        // Weak lines repeat what a strong line says.
+        if out.len() >= MAX_LINES || (!out.is_empty() && rank < 5) {
             break;
         }
         push(&mut out, &quote(&lines, at));
@@ -38,10 +39,14 @@ pub fn telling(output: &str) -> Vec<String> {
     out
 }
 
-/// Whether the output speaks of failure although the command's status was hidden by a pipe.
+/// `text` without escape sequences, its carriage returns as line breaks.
+fn plain(text: &str) -> String {
+    strip_escapes(text).replace('\r', "\n")
+}
+
+/// Whether the output reports a failure, for a command whose exit status a pipe hides.
 pub fn looks_failed(output: &str) -> bool {
-    let output = without_colours(output);
-    output.lines().map(str::trim).any(|line| {
+    plain(output).lines().map(str::trim).any(|line| {
         line.starts_with("error[")
             || line.starts_with("error: could not compile")
             || line.starts_with("error TS")
@@ -61,7 +66,7 @@ pub fn looks_failed(output: &str) -> bool {
     })
 }
 
-/// A line with the one below it where the first only announces it.
+/// The line at `at`, with the line below it if it only announces that one.
 fn quote(lines: &[&str], at: usize) -> String {
     let line = lines[at];
     if let Some(reason) = reason(line) {
@@ -76,14 +81,14 @@ fn quote(lines: &[&str], at: usize) -> String {
         let place = line.split("panicked at ").nth(1).unwrap_or("").trim_end_matches(':');
         return format!("panicked: {next}{} ({})", sides(&lines[at..]), short_place(place));
     }
-    // "error during build:" only announces what is said below it.
+    // "error during build:" announces the line below it.
     if line.ends_with(':') && !next.is_empty() {
         return format!("{} {}", bare(line), bare(next));
     }
     bare(line).to_owned()
 }
 
-/// The two sides of a Rust assertion, from the lines below it: `: left 8.0, right 14.5`.
+/// The two sides of a Rust assertion from the lines below it: `: left 8.0, right 14.5`.
 fn sides(lines: &[&str]) -> String {
     let side = |name: &str| {
         let line = lines.iter().take(6).find_map(|l| l.strip_prefix(name))?.trim();
@@ -95,27 +100,27 @@ fn sides(lines: &[&str]) -> String {
     }
 }
 
-/// Without the `E` with which pytest marks the line that failed.
+/// The line without the `E` with which pytest marks it.
 fn bare(line: &str) -> &str {
     line.strip_prefix("E   ").unwrap_or(line).trim()
 }
 
 fn short_place(place: &str) -> &str {
-    // `src/a.rs:10:5` reads as well without the column.
+    // `src/a.rs:10:5` loses the column.
     let colons = place.matches(':').count();
     if colons >= 2 { place.rsplit_once(':').map_or(place, |(head, _)| head) } else { place }
 }
 
 fn push(out: &mut Vec<String>, line: &str) {
-    let line = fit(line, LINE);
+    let line = fit(line, MAX_LINE);
     let seen = out.iter().any(|l| l.contains(&line) || line.contains(l.as_str()));
     if !line.is_empty() && !seen {
         out.push(line);
     }
 }
 
-/// No rulers, markers, progress, or what the client wrote around the output.
-fn is_speech(line: &str) -> bool {
+/// Whether a line has content: no ruler, marker, progress or text of the client.
+fn has_content(line: &str) -> bool {
     let letters = line.chars().filter(|c| c.is_alphanumeric()).count();
     letters >= 3
         && !line.starts_with("====")
@@ -129,18 +134,18 @@ fn is_speech(line: &str) -> bool {
         && !line.starts_with("hint: ")
 }
 
-/// Why, of pytest's `FAILED tests/test_a.py::test_b - ValueError: …`.
+/// The reason in pytest's `FAILED tests/test_a.py::test_b - ValueError: …`.
 fn reason(line: &str) -> Option<&str> {
     Some(line.strip_prefix("FAILED ")?.split_once(" - ")?.1)
 }
 
-/// `1 failed, 4 passed in 1.32s`, which the verdict tells.
+/// Whether a line is `1 failed, 4 passed in 1.32s`, which the test report covers.
 fn counts_tests(line: &str) -> bool {
     let line = line.trim_matches('=').trim();
     line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" failed") && line.len() < 80
 }
 
-/// How much a line says about the failure; 0 is nothing.
+/// How specific a line is about the failure. 0: it says nothing.
 fn weight(line: &str) -> u8 {
     const EMPTY: [&str; 17] = [
         "error: could not compile",
@@ -170,7 +175,7 @@ fn weight(line: &str) -> u8 {
     if counts_tests(line) {
         return 0;
     }
-    // Which tests failed is told by the verdict.
+    // The test report names the tests that failed.
     let names_test = line.starts_with("test ") && line.ends_with("FAILED")
         || line.starts_with("FAILED ")
         || line.starts_with("--- FAIL")
@@ -227,7 +232,7 @@ fn weight(line: &str) -> u8 {
     if is_located(line) {
         return 6;
     }
-    if verdict::read(line).is_some() {
+    if test_report::read(line).is_some() {
         return 0;
     }
     if low.contains("error") || low.contains("failed") || low.contains("failure") {
@@ -242,7 +247,7 @@ fn weight(line: &str) -> u8 {
     0
 }
 
-/// `relay_test.go:88: lost 1 of 500`: a place in a file and what is wrong there.
+/// Whether a line is `relay_test.go:88: lost 1 of 500`: a place in a file and a message.
 fn is_located(line: &str) -> bool {
     line.split_once(": ").is_some_and(|(place, message)| {
         let mut parts = place.split(':');
@@ -252,8 +257,8 @@ fn is_located(line: &str) -> bool {
     })
 }
 
-/// `ValueError: …`, `java.lang.NullPointerException: …`: a name that ends in Error or Exception,
-/// a colon, a message.
+/// Whether a line is `ValueError: …` or `java.lang.NullPointerException: …`: a name that ends in
+/// Error or Exception, a colon, a message.
 fn is_exception(line: &str) -> bool {
     line.split_once(": ").is_some_and(|(name, message)| {
         let bare = name.strip_prefix("Uncaught ").unwrap_or(name);
@@ -268,11 +273,11 @@ mod tests {
     use super::*;
 
     fn check(output: &str, expected: &[&str]) {
-        assert_eq!(telling(output), expected, "{output}");
+        assert_eq!(read(output), expected, "{output}");
     }
 
     #[test]
-    fn quotes_what_matters() {
+    fn the_most_specific_lines_come_first() {
         check(
             "Exit code 101\n   Compiling mine v0.1.0\nerror[E0308]: mismatched types\n  --> src/a.rs:3:5\n   |\nerror: could not compile `mine`",
             &["error[E0308]: mismatched types (src/a.rs:3:5)"],
@@ -298,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn sees_failure_behind_a_pipe() {
+    fn a_failure_shows_although_a_pipe_hides_the_status() {
         assert!(looks_failed("   Compiling x\nerror[E0425]: cannot find value"));
         assert!(looks_failed("src/a.ts(3,1): error TS2304: Cannot find name 'x'."));
         assert!(!looks_failed("running 3 tests\ntest error_paths ... ok"));

@@ -1,15 +1,16 @@
-//! A shell command line as the simple commands in it. Good enough to tell what was run; not a shell.
+//! Splits a shell command line into simple commands. It recognizes what was run and is no shell:
+//! it expands nothing and knows no control flow.
 
-/// One program with its arguments, as typed between `&&`, `|`, `;` and the like.
+/// One program with its arguments, between `&&`, `|`, `;` and the like.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Simple {
-    /// Program first; wrappers (`sudo`, `npx`, `uv run`, assignments) are taken off.
+    /// The program and its arguments, without wrappers (`sudo`, `npx`, `uv run`, assignments).
     pub words: Vec<String>,
-    /// Files its output was redirected into.
+    /// Files its output is redirected into.
     pub written: Vec<String>,
-    /// Text of the here-document given to it.
+    /// The text of its here-document.
     pub heredoc: Option<String>,
-    /// Its exit status was not the line's: a pipe or `||` followed.
+    /// A pipe or `||` follows, so its exit status is not that of the line.
     pub masked: bool,
 }
 
@@ -19,12 +20,12 @@ impl Simple {
         self.words.first().map_or("", |w| w.rsplit('/').next().unwrap_or(w))
     }
 
-    /// The arguments that are no flags.
+    /// The arguments that are not flags.
     pub fn args(&self) -> impl Iterator<Item = &str> {
         self.words.iter().skip(1).map(String::as_str).filter(|w| !w.starts_with('-'))
     }
 
-    /// The first argument that is no flag: `test` of `cargo --locked test`.
+    /// The first argument that is not a flag: `test` of `cargo --locked test`.
     pub fn verb(&self) -> &str {
         self.args().find(|w| !w.starts_with('+')).unwrap_or("")
     }
@@ -33,7 +34,7 @@ impl Simple {
         self.words.iter().skip(1).any(|w| w == word)
     }
 
-    /// What follows `flag`, as the next word or behind `=`.
+    /// The value of `flag`: the next word, or the text after `=`.
     pub fn option(&self, flag: &str) -> Option<&str> {
         let mut words = self.words.iter().skip(1);
         while let Some(word) = words.next() {
@@ -48,8 +49,8 @@ impl Simple {
     }
 }
 
-/// More simple commands than this in one line are a script, of which the beginning tells enough.
-const MOST: usize = 64;
+/// Maximum number of simple commands of one line. A longer line is a script.
+const MAX_COMMANDS: usize = 64;
 
 pub fn split(line: &str) -> Vec<Simple> {
     let mut out = Vec::new();
@@ -67,7 +68,7 @@ pub fn split(line: &str) -> Vec<Simple> {
             Token::Word(word) => current.words.push(word),
             Token::Into => into_file = true,
             Token::Heredoc(text) => {
-                // It belongs to the last command begun on that line.
+                // It belongs to the last command that began on its line.
                 let owner =
                     if current.words.is_empty() { out.last_mut() } else { Some(&mut current) };
                 if let Some(owner) = owner {
@@ -79,7 +80,7 @@ pub fn split(line: &str) -> Vec<Simple> {
                 into_file = false;
                 current.masked = masks;
                 push(&mut out, std::mem::take(&mut current));
-                if out.len() >= MOST {
+                if out.len() >= MAX_COMMANDS {
                     return out;
                 }
             }
@@ -96,7 +97,7 @@ fn push(out: &mut Vec<Simple>, mut simple: Simple) {
     }
 }
 
-/// Takes off what stands in front of the program that matters.
+/// Removes wrappers in front of the program.
 fn unwrap(words: &mut Vec<String>) {
     const TWO: [(&str, &str); 11] = [
         ("uv", "run"),
@@ -167,7 +168,7 @@ fn unwrap(words: &mut Vec<String>) {
     }
 }
 
-/// How many words stand before the command that `docker compose exec web cmd` runs inside.
+/// The number of words before the command that `docker compose exec web cmd` runs inside.
 fn container(words: &[String]) -> usize {
     let Some(at) = words.iter().take(4).position(|w| w == "exec" || w == "run") else { return 0 };
     let flags = words[at + 1..].iter().take_while(|w| w.starts_with('-')).count();
@@ -193,7 +194,7 @@ enum Token {
 
 struct Lexer<'a> {
     rest: &'a str,
-    /// Terminators of here-documents whose text begins at the next line.
+    /// Terminators of here-documents whose text begins on the next line.
     heredocs: Vec<String>,
 }
 
@@ -206,7 +207,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The next token; inside `None` when what was read is none.
+    /// Reads the next token. The inner `None`: what was read is no token.
     fn step(&mut self) -> Option<Option<Token>> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
         let first = self.rest.chars().next()?;
@@ -263,7 +264,7 @@ impl Lexer<'_> {
         Some(Some(Token::Word(self.word())))
     }
 
-    /// Reads one word with its quotes; `$( … )` inside stays as it is.
+    /// Reads one word and removes its quotes. `$( … )` stays as it is.
     fn word(&mut self) -> String {
         let mut out = String::new();
         let mut chars = self.rest.char_indices().peekable();
@@ -296,7 +297,7 @@ impl Lexer<'_> {
                 _ => out.push(c),
             }
         }
-        // Never stand still: a lone operator that nothing above took is a word by itself.
+        // Every call consumes something: an operator that was not recognized is a word.
         if end == 0 {
             end = self.rest.chars().next().map_or(0, char::len_utf8);
         }
@@ -320,7 +321,7 @@ impl Lexer<'_> {
     }
 }
 
-/// The inside of double quotes; of `"$(cat <<'EOF' … EOF)"` the text of the here-document.
+/// Reads the text in double quotes. Of `"$(cat <<'EOF' … EOF)"` it is the here-document's text.
 fn quoted(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, out: &mut String) {
     let mut text = String::new();
     let mut substitution = 0_usize;
@@ -332,8 +333,8 @@ fn quoted(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, out: &mut 
                 text.push(c);
             }
             ')' if substitution > 0 => {
-                // Brackets in a message's text are not ours to count: the substitution ends
-                // where the quote does.
+                // A message may contain unbalanced brackets, so the substitution ends with the
+                // quote.
                 if chars.peek().is_none_or(|(_, c)| *c == '"') {
                     substitution = 0;
                 }
@@ -364,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn splits_lines_and_takes_wrappers_off() {
+    fn lines_are_split_and_wrappers_removed() {
         check(
             "cd /x && cargo test --lib 2>&1 | tail -5",
             &["cd /x", "cargo test --lib", "tail -5"],
@@ -382,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_files_written_and_here_documents() {
+    fn redirections_and_here_documents_are_found() {
         let commands =
             split("cat > src/a.py <<EOF\nprint(1)\nEOF\npython a.py >/dev/null 2>&1 > out.log");
         assert_eq!(commands[0].written, ["src/a.py"]);
@@ -391,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_commit_message_from_its_here_document() {
+    fn a_commit_message_is_read_from_its_here_document() {
         let line = "git add -A && git commit -m \"$(cat <<'EOF'\nfeat: add it (x)\n\n- one \"quoted\"\nEOF\n)\" && git push";
         let commands = split(line);
         assert_eq!(commands[1].option("-m"), Some("feat: add it (x)\n\n- one \"quoted\""));

@@ -1,0 +1,66 @@
+//! A batch with the activities of its messages.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use super::event::{Activity, ToolEvent};
+use crate::memory::{Batch, Message, Origin};
+
+/// A batch whose messages have been parsed. Reads like the [`Batch`] it holds.
+#[derive(Debug, Default)]
+pub struct ParsedBatch {
+    batch: Batch,
+    /// One per message. [`Activity::Nothing`] for a message that asks for a summary.
+    activities: Vec<Activity>,
+}
+
+/// A message and its activity.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    pub message: &'a Message,
+    pub activity: &'a Activity,
+}
+
+impl ParsedBatch {
+    /// Parses every message. Called outside any transaction.
+    pub fn new(batch: Batch) -> ParsedBatch {
+        let root = batch.project_root.as_deref();
+        let parse = |m: &Message| activity(m, &batch.client, root);
+        let activities = batch.messages.iter().map(parse).collect();
+        ParsedBatch { batch, activities }
+    }
+
+    /// The events to observe, in order. Messages that ask for a summary are left out.
+    pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
+        let all = self.batch.messages.iter().zip(&self.activities);
+        let all = all.map(|(message, activity)| Event { message, activity });
+        all.filter(|event| !event.message.cause.summarizes())
+    }
+
+    /// Whether the batch ends with a message that asks for a summary.
+    pub fn asks_for_summary(&self) -> bool {
+        self.batch.messages.last().is_some_and(|m| m.cause.summarizes())
+    }
+}
+
+impl Deref for ParsedBatch {
+    type Target = Batch;
+
+    fn deref(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+fn activity(message: &Message, client: &str, root: Option<&Path>) -> Activity {
+    if message.cause.summarizes() {
+        return Activity::Nothing;
+    }
+    Activity::parse(&ToolEvent::of_message(message, client), root)
+}
+
+impl Event<'_> {
+    /// Whose word the event is.
+    pub fn origin(&self) -> Origin {
+        self.activity.origin()
+    }
+}

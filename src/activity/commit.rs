@@ -1,0 +1,64 @@
+//! Commits that git itself reports.
+
+use super::shell::Simple;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commit {
+    pub hash: String,
+    pub branch: String,
+    pub subject: String,
+    pub body: String,
+    /// `12 files changed, 1390 insertions(+), 303 deletions(-)`.
+    pub stat: Option<String>,
+    pub amends: bool,
+}
+
+/// The last commit that git reports in `output`: `[main abc1234] subject`. Without that line
+/// nothing was committed, whatever the command was.
+pub fn read(commands: &[Simple], output: &str) -> Option<Commit> {
+    let git = commands.iter().rfind(|p| {
+        p.program() == "git" && matches!(p.verb(), "commit" | "cherry-pick" | "revert" | "merge")
+    })?;
+    let lines: Vec<&str> = output.lines().map(str::trim).collect();
+    let at = lines.iter().rposition(|l| report(l).is_some())?;
+    let (branch, hash, subject) = report(lines[at])?;
+    let stat = lines[at..].iter().find(|l| l.contains(" changed") && l.contains("file"));
+    let message = message(git).unwrap_or_default();
+    let body = message.split_once('\n').map_or("", |(_, body)| body);
+    let is_trailer = |line: &&str| {
+        line.starts_with("Co-Authored-By:")
+            || line.starts_with("Signed-off-by:")
+            || line.contains("Generated with")
+    };
+    let body = body.lines().filter(|line| !is_trailer(line)).collect::<Vec<_>>().join("\n");
+    Some(Commit {
+        hash: hash.to_owned(),
+        branch: branch.to_owned(),
+        subject: subject.to_owned(),
+        body: body.trim().to_owned(),
+        stat: stat.map(|s| (*s).to_owned()),
+        amends: git.has("--amend"),
+    })
+}
+
+/// The message on a git command line: `-m` arguments, else a here-document.
+pub fn message(git: &Simple) -> Option<String> {
+    let words = &git.words;
+    let argument = |(at, word): (usize, &String)| -> Option<String> {
+        if matches!(word.as_str(), "-m" | "--message" | "-am" | "-sm" | "-F-") {
+            return words.get(at + 1).cloned();
+        }
+        word.strip_prefix("--message=").map(str::to_owned)
+    };
+    let parts: Vec<String> = words.iter().enumerate().filter_map(argument).collect();
+    if parts.is_empty() { git.heredoc.clone() } else { Some(parts.join("\n\n")) }
+}
+
+/// Branch, hash and subject of git's line about a commit.
+fn report(line: &str) -> Option<(&str, &str, &str)> {
+    let (head, subject) = line.strip_prefix('[')?.split_once("] ")?;
+    let (branch, hash) = head.rsplit_once(' ')?;
+    let is_hash = (7..=40).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    let branch = branch.trim_end_matches(" (root-commit)");
+    (is_hash && !subject.is_empty()).then_some((branch, hash, subject))
+}
