@@ -1,4 +1,4 @@
-//! `memctl cleanup`: removes what dead workers left and ends sessions that fell silent.
+//! `memctl cleanup`: removes files of dead workers and ends sessions that fell silent.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,7 +21,7 @@ Examples
   memctl cleanup --max-age 2d    Only end sessions without an event for two days
 ";
 
-/// Remove what dead workers left and end silent sessions
+/// Remove files of dead workers and end silent sessions
 ///
 /// Removes sockets and lock files of dead workers, ends sessions without recent events, and
 /// starts workers for unfinished sessions. Queued and spooled events are kept.

@@ -36,19 +36,19 @@ Examples
 /// starts a new worker.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
+#[command(group = clap::ArgGroup::new("workers").required(true))]
 pub struct Args {
     /// Prefix of a session id
-    #[arg(required_unless_present_any = ["pid", "all", "stale"])]
-    #[arg(conflicts_with_all = ["pid", "all", "stale"])]
+    #[arg(group = "workers")]
     session: Option<String>,
     /// End the worker with this process id
-    #[arg(long, conflicts_with_all = ["all", "stale"])]
+    #[arg(long, group = "workers")]
     pid: Option<i32>,
     /// End every worker of this data dir
-    #[arg(long)]
+    #[arg(long, group = "workers")]
     all: bool,
     /// End hung workers and remove the files of dead ones
-    #[arg(long, conflicts_with_all = ["all", "graceful"])]
+    #[arg(long, group = "workers", conflicts_with = "graceful")]
     stale: bool,
     /// Let each worker finish its current batch
     #[arg(long)]

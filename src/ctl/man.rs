@@ -13,7 +13,7 @@ use crate::failure::{Context, Result};
 
 const HELP: &str = "\
 Examples
-  memctl man | man -l -                      Read the page
+  memctl man | man -l -                       Read the page
   memctl man --dir /usr/local/share/man/man1  Install all pages
 ";
 

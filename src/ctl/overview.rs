@@ -28,7 +28,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     out.push('\n');
     if settings.paths.exist() {
         out.push_str(&match probe::keys(&settings.paths).len() as u64 {
-            0 => say("No worker is running. One starts with the next prompt."),
+            0 => say("No worker is running."),
             n => say(&format!("{} running. `memctl ps` lists them.", format::count(n, "worker"))),
         });
     }
@@ -44,7 +44,7 @@ pub fn run(settings: &Settings) -> Result<()> {
             out.push_str(&say("Run `memctl context` to see what the next session here receives."));
         }
     }
-    out.push_str("Run `memctl --help` for all commands.\n");
+    out.push_str("\nRun `memctl --help` for all commands.\n");
     super::print(&out)
 }
 

@@ -23,8 +23,8 @@ pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width)
         head(&format!("o{}", row.id), &[&o.kind, &format::at(row.created_at_epoch)], width);
     out.push_str(&wrapped("", 0, &clean(&o.title), width));
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
-    field("What", o.subtitle.as_deref().unwrap_or_default());
-    field("Story", o.narrative.as_deref().unwrap_or_default());
+    field("Subtitle", o.subtitle.as_deref().unwrap_or_default());
+    field("Narrative", o.narrative.as_deref().unwrap_or_default());
     out.push_str(&bulleted("Facts", &o.facts, width));
     let mut field = |name, text: &str| out.push_str(&self::field(name, text, width));
     field("Files modified", &o.files_modified.join("\n"));
