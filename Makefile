@@ -1,21 +1,21 @@
-# What a person or a CI does with the tree. `make help` lists it.
+# Targets for developers and CI. `make help` lists them.
 #
-# On Linux everything is linked statically (.cargo/config.toml), because relocating a large
-# binary is most of what a hook's start costs; `make STATIC=0 …` links dynamically.
+# On Linux everything is linked statically (.cargo/config.toml), because relocating a large binary
+# is most of the startup time of a hook. `make STATIC=0 …` links dynamically.
 
 PREFIX ?= $(HOME)/.local
 CARGO ?= cargo
 
 ifeq ($(STATIC),0)
-# Set though empty, it takes the place of the flags in .cargo/config.toml.
+# Setting the variable, even to nothing, overrides the flags in .cargo/config.toml.
 export CARGO_ENCODED_RUSTFLAGS :=
 endif
 
-# Cargo itself says where its output lies: target directories and triples vary.
+# Ask cargo for the path of the binary: target directories and triples vary.
 built = $(CARGO) build --bin memctl $(1) --message-format=json-render-diagnostics \
 	| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
 
-# What `make install` puts under PREFIX, and `make uninstall` removes.
+# Files that `make install` creates under PREFIX and `make uninstall` removes.
 to = $(DESTDIR)$(PREFIX)
 bash = $(to)/share/bash-completion/completions/memctl
 zsh = $(to)/share/zsh/site-functions/_memctl
@@ -25,24 +25,24 @@ plugin = $(to)/share/memctl-plugin
 .PHONY: help run test check-macos soak fuzz bench release install uninstall clean tools
 
 help:
-	@echo 'make run       build, and replay a recorded session into a home that is thrown away'
-	@echo 'make test      what CI checks: format, lints, documentation, all tests'
-	@echo 'make check-macos  type-check for macOS, without a Mac (needs rustup)'
-	@echo 'make soak      sessions under faults drawn by lot, for an hour (SECONDS=…)'
-	@echo 'make fuzz      whatever a model may say, by a fuzzer, for an hour (SECONDS=…)'
-	@echo 'make bench     measure against the budgets (target/bench.json);'
-	@echo "               ARGS='--against DIR' compares with the memctl in DIR"
-	@echo 'make release   build the binary that is shipped, and print where it is'
-	@echo 'make install   the same, into $(PREFIX) (PREFIX=…), with manual, completions and plugin'
-	@echo 'make uninstall remove that again; the memory stays'
-	@echo 'make clean     remove what was built'
+	@echo 'make run          build, and replay a recorded session in a temporary home'
+	@echo 'make test         run the checks of CI: format, lints, documentation, all tests'
+	@echo 'make check-macos  type-check for macOS on any system (needs rustup)'
+	@echo 'make soak         inject random faults into sessions for an hour (SECONDS=…)'
+	@echo 'make fuzz         fuzz the parser of model replies for an hour (SECONDS=…)'
+	@echo 'make bench        measure performance against the budgets (target/bench.json);'
+	@echo "                  ARGS='--against DIR' compares with the memctl in DIR"
+	@echo 'make release      build the release binary and print its path'
+	@echo 'make install      install binary, man pages, completions and plugin to $(PREFIX) (PREFIX=…)'
+	@echo 'make uninstall    remove what was installed; the memory stays'
+	@echo 'make clean        remove build output'
 	@echo
-	@echo 'STATIC=0       link dynamically, for a Linux without a static C library'
+	@echo 'STATIC=0          link dynamically, for Linux systems without a static C library'
 
 run: tools
 	@memctl="$$($(call built,--release))"; [ -n "$$memctl" ] && tests/demo/run.sh "$$memctl"
 
-# Tests that skip a check, or warn, add a line to this file; it is printed last.
+# Tests append skipped checks and warnings to this file, which is printed last.
 notes = $(CURDIR)/target/test-notes.txt
 test: export MEMCTL_TEST_NOTES = $(notes)
 test: tools
@@ -67,17 +67,17 @@ check-macos:
 	SDKROOT=/ CC_$(macos_id)=true AR_$(macos_id)=true \
 		$(CARGO) check --workspace --target $(MACOS)
 
-# What was acknowledged must be there once, whatever dies meanwhile (tests/it/soak) and while the
-# store is out (tests/it/store_outage.rs). A run says by which seed it drew its faults:
-# MEMCTL_SOAK_SEED=… draws them again.
+# Every acknowledged event must be stored exactly once, whatever is killed (tests/it/soak) and while
+# the store is unavailable (tests/it/store_outage.rs). A run prints its random seed;
+# MEMCTL_SOAK_SEED=… repeats it.
 SECONDS ?= 3600
 soak: tools
 	MEMCTL_OUTAGE_EVENTS=1900 $(CARGO) test --release --test it store_outage::twenty -- --nocapture
 	MEMCTL_SOAK_EVENTS=10000 $(CARGO) test --release --test it soak:: -- --nocapture
 	MEMCTL_SOAK_SECONDS=$(SECONDS) $(CARGO) test --release --test it soak:: -- --nocapture
 
-# libFuzzer needs a C++ compiler, and nothing that a stable compiler does not have. What it finds
-# interesting lies in fuzz/corpus, an input that fails in fuzz.
+# libFuzzer needs a C++ compiler and works with stable Rust. The corpus is in fuzz/corpus; a failing
+# input is written to fuzz.
 cover = --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
@@ -86,7 +86,7 @@ fuzz: tools
 	cd fuzz && RUSTFLAGS='$(cover)' $(CARGO) run --release --bin reply -- \
 		corpus/reply seeds/reply -max_total_time=$(SECONDS) -max_len=8192
 
-# The driver itself is the same for all that it measures, and need not be built for it.
+# The benchmark driver is not measured, so it is built with the dev profile.
 bench: tools
 	@built="$$($(call built,--example floor --profile dist) | sed -n 's|/memctl$$||p')"; \
 	[ -n "$$built" ] && $(CARGO) bench --profile dev --bench bench -- --built "$$built" $(ARGS)
@@ -94,8 +94,8 @@ bench: tools
 release: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && ls -l "$$memctl"
 
-# The plugin goes with the program, for the client copies the folder it is installed from whole,
-# and this one may hold gigabytes of build output; and it goes on reading it at every start.
+# The plugin is installed to a directory of its own. The client copies the whole source directory,
+# which may contain gigabytes of build output here, and reads it again at every start.
 install: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && umask 022 && \
 	for file in '$(bash)' '$(zsh)' '$(fish)' '$(to)/share/man/man1/memctl.1'; do \
@@ -121,7 +121,7 @@ uninstall:
 clean:
 	$(CARGO) clean
 
-# A missing tool is named with the package that brings it.
+# Reports a missing tool and the package that contains it.
 tools:
 	@command -v $(CARGO) >/dev/null || { \
 		echo 'cargo is missing: install Rust, https://rustup.rs' >&2; exit 1; }

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The other way in: tells a living worker about a command, without memctl's hooks.
+# Reports a command and its output to a running worker, for tools without hooks.
 #
-#   cargo test 2>&1 | hooks/observe.sh 'cargo test'        the only worker there is
+#   cargo test 2>&1 | hooks/observe.sh 'cargo test'        the only running worker
 #   cargo test 2>&1 | hooks/observe.sh 'cargo test' SOCKET
 #
-# A line of JSON goes to the worker's socket, and a line of JSON comes back:
+# Request and reply are one line of JSON each:
 #   {"type":"observation","tool_name":"Bash","tool_input":{"command":"…"},"tool_response":"…"}
 #   {"ok":true,"id":"…","duplicate":false}
 set -u
@@ -14,7 +14,7 @@ say() {
     exit "${2-1}"
 }
 
-# stdin as the inside of a JSON string. Control bytes other than tab and newline are left out.
+# Escapes stdin for a JSON string. Drops control characters other than tab and newline.
 tab=$(printf '\t')
 escape() {
     LC_ALL=C tr -d '\000-\010\013-\037\177' |
@@ -22,28 +22,28 @@ escape() {
         LC_ALL=C awk '{ printf "%s%s", sep, $0; sep = "\\n" }'
 }
 
-case ${1-} in '' | -h | --help) say "usage: COMMAND'S OUTPUT | observe.sh COMMAND [SOCKET]" 2 ;; esac
+case ${1-} in '' | -h | --help) say 'usage: observe.sh COMMAND [SOCKET] <OUTPUT' 2 ;; esac
 command -v nc >/dev/null 2>&1 ||
-    say 'nc is not installed; the package is netcat-openbsd (Debian), nmap-ncat (Fedora)'
+    say 'nc is missing; install netcat-openbsd (Debian) or nmap-ncat (Fedora)'
 
 socket=${2-}
 if [ -z "$socket" ]; then
     socket=$("${MEMCTL_BIN:-memctl}" ps --json |
         grep -o '"socket": *"[^"]*"' | sed 's/^"socket": *"\(.*\)"$/\1/')
     case $socket in
-    '') say 'no worker is running; one starts with the first prompt of a session' ;;
+    '') say 'no worker is running; the first prompt of a session starts one' ;;
     *'
-'*) say "several workers are running, name the socket of one:
+'*) say "several workers are running; name the socket of one:
 $socket" 2 ;;
     esac
 fi
-[ -S "$socket" ] || say "$socket is no socket"
+[ -S "$socket" ] || say "$socket is not a socket"
 
 command=$(printf '%s\n' "$1" | escape)
 response=$([ -t 0 ] || escape)
 answer=$(printf '{"type":"observation","tool_name":"Bash","tool_input":{"command":"%s"},"tool_response":"%s"}\n' \
     "$command" "$response" | nc -U "$socket") ||
-    say "nc could not talk to $socket; it must be an nc that knows -U (netcat-openbsd, ncat)"
+    say "nc cannot connect to $socket; it must support -U (netcat-openbsd, ncat)"
 
 printf '%s\n' "$answer"
 case $answer in '{"ok":true'*) ;; *) exit 1 ;; esac

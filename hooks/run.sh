@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs `memctl hook EVENT` with the first memctl there is; the payload on stdin is its business.
-# Without one, or with one that cannot be run, it succeeds silently: whatever else a hook does,
-# the client shows the user under every tool call. Builtins only, for it runs before every hook.
+# Runs `memctl hook EVENT` with the first memctl it finds. memctl reads the payload from stdin.
+# Without a memctl that can be run it exits with 0 and prints nothing, because the client shows the
+# output of a failing hook under every tool call. Shell builtins only: it runs before every hook.
 
-trap 'exit 0' EXIT # an `exec` that fails ends the shell
-if [ -n "${BASH_VERSION-}" ]; then shopt -s execfail; fi # or, in bash, skips the trap
+trap 'exit 0' EXIT # a failed `exec` ends the shell
+if [ -n "${BASH_VERSION-}" ]; then shopt -s execfail; fi # in bash it would skip the trap
 
 run() {
     program=$1
@@ -14,7 +14,7 @@ run() {
 
 run "${MEMCTL_BIN-}" "$@"
 
-# Only absolute entries: a work tree must not be able to bring its own memctl.
+# Only absolute entries: a work tree must not provide the memctl that runs.
 set -f
 IFS=:
 for dir in $PATH; do

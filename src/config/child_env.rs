@@ -41,7 +41,7 @@ pub fn worker_env(settings: &Settings, started_by: StartedBy) -> Vec<(OsString, 
     std::env::vars_os().filter(|(name, _)| passed(name)).collect()
 }
 
-/// The environment of the claude program: an allowlist of our variables, the configured proxy, and
+/// The environment of the claude program: an allowlist of variables, the configured proxy, and
 /// `MEMCTL_INTERNAL`, which keeps hooks from recording the memory agent itself.
 #[expect(clippy::disallowed_methods, reason = "filters the environment for a child")]
 pub fn claude_env(claude: &Claude) -> Vec<(OsString, OsString)> {

@@ -124,24 +124,25 @@ fn place<'a, 'n>(
             return Ok((table, part));
         }
         let item = table.entry(part).or_insert_with(|| {
-            let mut made = Table::new();
-            made.set_implicit(true);
-            Item::Table(made)
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
         });
-        table = item.as_table_like_mut().ok_or_else(|| format!("{part} is a value there"))?;
+        table =
+            item.as_table_like_mut().ok_or_else(|| format!("{part} is a value, not a table"))?;
     }
 }
 
-/// A value in the place of another keeps what stands beside it.
+/// Inserts or replaces a value. A replacement keeps the comment beside it.
 fn put(table: &mut dyn TableLike, name: &str, mut item: Item) {
-    let before = table.get(name).and_then(Item::as_value).map(|value| value.decor().clone());
-    if let (Some(decor), Some(value)) = (before, item.as_value_mut()) {
+    let old = table.get(name).and_then(Item::as_value).map(|value| value.decor().clone());
+    if let (Some(decor), Some(value)) = (old, item.as_value_mut()) {
         *value.decor_mut() = decor;
     }
     table.insert(name, item);
 }
 
-/// Removes a setting, and the tables that hold nothing any more.
+/// Removes a setting and the tables that become empty.
 fn remove(table: &mut dyn TableLike, name: &str) -> bool {
     let Some((part, rest)) = name.split_once('.') else { return table.remove(name).is_some() };
     let Some(inner) = table.get_mut(part).and_then(Item::as_table_like_mut) else { return false };
@@ -176,8 +177,8 @@ mod tests {
         assert_eq!(result, after, "{name} = {text}");
         let config = Config::from(&|_| None, Some(&result), false);
         assert!(config.problems.is_empty(), "{:?}", config.problems);
-        let held = config.values.iter().find(|v| v.key.name == name).unwrap();
-        assert_eq!(held.text.replace(' ', ""), text.replace(' ', ""));
+        let value = config.values.iter().find(|v| v.key.name == name).unwrap();
+        assert_eq!(value.text.replace(' ', ""), text.replace(' ', ""));
     }
 
     #[test]
@@ -230,7 +231,7 @@ mod tests {
         };
         same("a = 1\n", "soon", "such as 500ms");
         same("[log]\nnot toml\n", "5s", "line 2 is not valid TOML");
-        same("worker = 5\n", "5s", "worker is a value there");
+        same("worker = 5\n", "5s", "worker is a value, not a table");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Whether the client's hooks run memctl, as far as the client's own files tell, and the command
-//! that makes them. Only reads.
+//! Reads from the settings of Claude Code whether its hooks run memctl, and builds the commands that
+//! install them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use crate::config::{Settings, process_env};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookStatus {
     Installed,
-    /// By the plugin, and in the settings besides: each event is reported twice.
+    /// By the plugin and in the settings. Each event is reported twice.
     Twice,
-    /// Installed, and switched off.
+    /// The plugin is installed but disabled.
     Disabled,
     Missing,
 }
 
 impl HookStatus {
-    /// The word for programs.
+    /// The name in JSON output.
     pub fn name(self) -> &'static str {
         match self {
             HookStatus::Installed => "installed",
@@ -29,63 +29,63 @@ impl HookStatus {
         }
     }
 
-    /// What to run, one command a line; nothing when all is well.
-    pub fn remedy(self) -> Vec<String> {
+    /// The commands that install or enable the hooks. Empty if they are installed.
+    pub fn install_commands(self) -> Vec<String> {
         match self {
             HookStatus::Installed | HookStatus::Twice => Vec::new(),
             HookStatus::Disabled => vec!["claude plugin enable memctl@memctl".into()],
             HookStatus::Missing => {
                 let program = std::env::current_exe().and_then(|p| p.canonicalize());
-                remedy(&program.unwrap_or_default())
+                install_commands(&program.unwrap_or_default())
             }
         }
     }
 }
 
-/// Looks into Claude Code's settings and its list of plugins.
+/// Reads the settings and the plugin list of Claude Code.
 pub fn status(settings: &Settings) -> HookStatus {
     let dir = process_env("CLAUDE_CONFIG_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
     match dir.or_else(|| Some(settings.home.as_ref()?.join(".claude"))) {
-        Some(dir) => look_into(&dir),
+        Some(dir) => status_in(&dir),
         None => HookStatus::Missing,
     }
 }
 
-/// Settings of the project in `dir` that run memctl as well.
+/// Settings files of the project in `dir` whose hooks run memctl.
 pub fn in_project(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     if Some(dir) == home {
         return Vec::new();
     }
     let files = ["settings.json", "settings.local.json"].map(|f| dir.join(".claude").join(f));
-    files.into_iter().filter(|file| runs_memctl(&read(file))).collect()
+    files.into_iter().filter(|file| runs_memctl(&read_json(file))).collect()
 }
 
-/// By a hook of its own, besides the plugin.
+/// Whether a hook in these settings runs memctl.
 fn runs_memctl(settings: &Value) -> bool {
     settings["hooks"].to_string().contains("memctl")
 }
 
-/// Nothing, where there is nothing that can be read.
-fn read(file: &Path) -> Value {
+/// Parses a JSON file. Returns null if it is missing or invalid.
+fn read_json(file: &Path) -> Value {
     let read = || serde_json::from_slice(&fs::read(file).ok()?).ok();
     read().unwrap_or_default()
 }
 
-fn look_into(dir: &Path) -> HookStatus {
-    let settings = read(&dir.join("settings.json"));
+fn status_in(dir: &Path) -> HookStatus {
+    let settings = read_json(&dir.join("settings.json"));
     let is_ours = |name: &str| name.split('@').next() == Some("memctl");
-    let switch = settings["enabledPlugins"]
+    let enabled = settings["enabledPlugins"]
         .as_object()
         .and_then(|plugins| plugins.iter().find(|(name, _)| is_ours(name)));
-    let by_hand = runs_memctl(&settings);
-    let listed = read(&dir.join("plugins/installed_plugins.json"));
+    let in_settings = runs_memctl(&settings);
+    let listed = read_json(&dir.join("plugins/installed_plugins.json"));
     let plugins = listed["plugins"].as_object();
     let listed = plugins.is_some_and(|plugins| plugins.keys().any(|name| is_ours(name)));
-    let (plugin, off) = match switch {
+    let (plugin, off) = match enabled {
         Some((_, on)) => (*on != Value::Bool(false), *on == Value::Bool(false)),
         None => (listed, false),
     };
-    match (by_hand, plugin) {
+    match (in_settings, plugin) {
         (true, true) => HookStatus::Twice,
         (true, false) | (false, true) => HookStatus::Installed,
         (false, false) if off => HookStatus::Disabled,
@@ -93,9 +93,9 @@ fn look_into(dir: &Path) -> HookStatus {
     }
 }
 
-/// The commands that install the plugin which came with this program. One that was only built is
-/// installed first: the client would copy its whole build directory.
-fn remedy(program: &Path) -> Vec<String> {
+/// The commands that install the plugin of this binary. A binary in a build directory is installed
+/// first, because the client would copy the whole build directory.
+fn install_commands(program: &Path) -> Vec<String> {
     let is_plugin = |dir: &Path| dir.join(".claude-plugin/marketplace.json").is_file();
     let installed = program.ancestors().nth(2).map(|prefix| prefix.join("share/memctl-plugin"));
     let mut commands = Vec::new();
@@ -103,7 +103,7 @@ fn remedy(program: &Path) -> Vec<String> {
         Some(dir) => quoted(&dir),
         None => {
             let sources = program.ancestors().skip(1).find(|dir| is_plugin(dir));
-            let sources = sources.map_or("SOURCES-OF-MEMCTL".into(), quoted);
+            let sources = sources.map_or("MEMCTL-SOURCES".into(), quoted);
             commands.push(format!("make -C {sources} install"));
             "~/.local/share/memctl-plugin".into()
         }
@@ -113,7 +113,7 @@ fn remedy(program: &Path) -> Vec<String> {
     commands
 }
 
-/// As a shell takes it.
+/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
@@ -129,38 +129,42 @@ mod tests {
         fs::create_dir(dir.path().join("plugins")).unwrap();
         fs::write(dir.path().join("settings.json"), settings).unwrap();
         fs::write(dir.path().join("plugins/installed_plugins.json"), plugins).unwrap();
-        assert_eq!(look_into(dir.path()), expected, "{settings} {plugins}");
+        assert_eq!(status_in(dir.path()), expected, "{settings} {plugins}");
     }
 
     #[test]
-    fn the_clients_files_tell() {
+    fn the_status_is_read_from_settings_and_plugins() {
         let listed = r#"{"version":2,"plugins":{"memctl@memctl":[{"scope":"user"}]}}"#;
         check("", "", HookStatus::Missing);
         check("{}", r#"{"version":2,"plugins":{"other@memctl":[]}}"#, HookStatus::Missing);
         check("{}", listed, HookStatus::Installed);
         check(r#"{"enabledPlugins":{"memctl@memctl":true}}"#, "", HookStatus::Installed);
         check(r#"{"enabledPlugins":{"memctl@memctl":false}}"#, listed, HookStatus::Disabled);
-        let by_hand = r#"{"hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;
-        check(by_hand, "", HookStatus::Installed);
-        check(by_hand, listed, HookStatus::Twice);
+        let in_settings = r#"{"hooks":{"Stop":[{"hooks":[{"command":"/opt/memctl hook Stop"}]}]}}"#;
+        check(in_settings, "", HookStatus::Installed);
+        check(in_settings, listed, HookStatus::Twice);
         let both = |on| {
-            by_hand.replacen('{', &format!(r#"{{"enabledPlugins":{{"memctl@memctl":{on}}},"#), 1)
+            in_settings.replacen(
+                '{',
+                &format!(r#"{{"enabledPlugins":{{"memctl@memctl":{on}}},"#),
+                1,
+            )
         };
         check(&both(true), "", HookStatus::Twice);
         check(&both(false), listed, HookStatus::Installed);
-        assert_eq!(look_into(Path::new("/nonexistent")), HookStatus::Missing);
+        assert_eq!(status_in(Path::new("/nonexistent")), HookStatus::Missing);
     }
 
     #[test]
-    fn the_plugin_is_found_beside_the_program_or_has_to_be_installed() {
+    fn a_built_binary_is_installed_before_its_plugin() {
         let dir = tempfile::tempdir().unwrap();
         let at = |part: &str| dir.path().join(part);
         let plugin = |part: &str| {
             fs::create_dir_all(at(part).join(".claude-plugin")).unwrap();
             fs::write(at(part).join(".claude-plugin/marketplace.json"), "{}").unwrap();
         };
-        let first = |program: &str| remedy(&at(program)).remove(0);
-        assert_eq!(first("usr/bin/memctl"), "make -C SOURCES-OF-MEMCTL install");
+        let first = |program: &str| install_commands(&at(program)).remove(0);
+        assert_eq!(first("usr/bin/memctl"), "make -C MEMCTL-SOURCES install");
         plugin("src");
         let built = first("src/target/debug/memctl");
         assert_eq!(built, format!("make -C {} install", quoted(&at("src"))));
@@ -168,11 +172,11 @@ mod tests {
         let add =
             format!("claude plugin marketplace add {}", quoted(&at("usr/share/memctl-plugin")));
         assert_eq!(first("usr/bin/memctl"), add);
-        assert_eq!(remedy(&at("usr/bin/memctl")).len(), 2);
+        assert_eq!(install_commands(&at("usr/bin/memctl")).len(), 2);
     }
 
     #[test]
-    fn a_shell_takes_the_path_as_one_word() {
+    fn paths_are_quoted_for_a_shell() {
         let check = |path: &str, want: &str| assert_eq!(quoted(Path::new(path)), want);
         check("/home/me/memctl", "/home/me/memctl");
         check("/home/me/my tools", "'/home/me/my tools'");

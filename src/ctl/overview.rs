@@ -36,7 +36,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     out.push('\n');
     match (&store, hooks) {
         (Err(_), _) => out.push_str("Run `memctl doctor` to find out why.\n"),
-        (Ok(_), HookStatus::Missing | HookStatus::Disabled) => out.push_str(&remedy(hooks)),
+        (Ok(_), HookStatus::Missing | HookStatus::Disabled) => out.push_str(&install_help(hooks)),
         (Ok(None), HookStatus::Installed | HookStatus::Twice) => {
             out.push_str(&say("The hooks are installed. The next session will be recorded."));
         }
@@ -49,20 +49,20 @@ pub fn run(settings: &Settings) -> Result<()> {
 }
 
 /// The commands that install or enable the hooks, with a reason. Empty if nothing is missing.
-pub fn remedy(hooks: HookStatus) -> String {
+pub fn install_help(hooks: HookStatus) -> String {
     let why = match hooks {
         HookStatus::Installed | HookStatus::Twice => return String::new(),
         HookStatus::Disabled => "The memctl plugin is disabled in Claude Code. To enable it:",
         HookStatus::Missing => "The hooks are not installed in Claude Code. To record sessions:",
     };
     let why = wrapped("", 0, why, terminal::width());
-    let commands: String = hooks.remedy().iter().map(|c| format!("  {c}\n")).collect();
+    let commands: String = hooks.install_commands().iter().map(|c| format!("  {c}\n")).collect();
     why + &commands
 }
 
 /// The same commands as a one-line hint.
 pub fn hint(settings: &Settings) -> Option<String> {
-    match client_hooks::status(settings).remedy()[..] {
+    match client_hooks::status(settings).install_commands()[..] {
         [] => None,
         ref commands => Some(format!("to record sessions, run: {}", commands.join(" && "))),
     }

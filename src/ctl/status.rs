@@ -98,7 +98,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         out.push_str(&latest_sessions(&project.name, &recent));
     }
     if matches!(hooks, HookStatus::Missing | HookStatus::Disabled) {
-        out.push_str(&format!("\n{}", overview::remedy(hooks)));
+        out.push_str(&format!("\n{}", overview::install_help(hooks)));
     }
     for (n, problem) in problems.iter().enumerate() {
         let gap = if n == 0 { "\n" } else { "" };

@@ -9,7 +9,7 @@ use super::{distill_unparsed as distill, sessions};
 use crate::memory::{Batch, Cause, Distilled, Message, Observation, Prompt, Rolling, Summary};
 
 /// Everything below this line of a page comes from the program.
-const MARK: &str = "<!-- From here on the words are memctl's own; a test compares them. -->";
+const MARK: &str = "<!-- memctl wrote the text below. A test compares it. -->";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

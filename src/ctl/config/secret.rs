@@ -141,7 +141,9 @@ pub fn key_problem(settings: &Settings, backend: &str) -> Option<String> {
     let name = keys.first()?;
     match secrets::api_key(settings, &process_env, keys) {
         Ok(Some((_, KeySource::File | KeySource::Environment))) => None,
-        Ok(None) => Some(format!("{backend} has no API key; run `memctl config secret set {name}`")),
+        Ok(None) => {
+            Some(format!("{backend} has no API key; run `memctl config secret set {name}`"))
+        }
         Err(why) => Some(why),
     }
 }

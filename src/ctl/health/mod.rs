@@ -61,7 +61,8 @@ pub fn hooks(settings: &Settings) -> Vec<Finding> {
     let in_project = client_hooks::in_project(&here, settings.home.as_deref());
     let installed = client_hooks::status(settings);
     let missing = |message: &str| {
-        Finding::note("hooks", message).fix(format!("run: {}", installed.remedy().join(" && ")))
+        Finding::note("hooks", message)
+            .fix(format!("run: {}", installed.install_commands().join(" && ")))
     };
     let twice = |file: &std::path::Path| {
         let message = format!("the hooks are installed twice: also in {}", file.display());
