@@ -105,42 +105,6 @@ pub fn escaped_len(text: &str) -> usize {
     text.len() + text.bytes().map(more).sum::<usize>()
 }
 
-/// Whether an escaped string may be divided at `at`: not inside a character, an escape or a
-/// surrogate pair.
-pub fn is_boundary(inner: &[u8], at: usize) -> bool {
-    if at == 0 || at >= inner.len() {
-        return true;
-    }
-    if inner[at] & 0xC0 == 0x80 {
-        return false;
-    }
-    let inside = (at.saturating_sub(5)..at)
-        .any(|i| begins_escape(inner, i) && i + escape_len(&inner[i..]) > at);
-    let pair = at >= 6
-        && surrogate(&inner[at..]).is_some_and(|d| d >= 12)
-        && surrogate(&inner[at - 6..]).is_some_and(|d| d < 12)
-        && begins_escape(inner, at - 6);
-    !inside && !pair
-}
-
-/// Whether an escape begins at `at`: a backslash that is not itself escaped.
-pub fn begins_escape(inner: &[u8], at: usize) -> bool {
-    inner[at] == b'\\'
-        && inner[..at].iter().rev().take_while(|&&b| b == b'\\').count().is_multiple_of(2)
-}
-
-fn escape_len(escape: &[u8]) -> usize {
-    if escape.get(1) == Some(&b'u') { 6 } else { 2 }
-}
-
-/// Returns X of an escape `\udXYZ`: 8 to 11 in the first half of a pair, 12 to 15 in the second.
-fn surrogate(text: &[u8]) -> Option<u32> {
-    match text {
-        [b'\\', b'u', b'd' | b'D', third, ..] => (*third as char).to_digit(16).filter(|d| *d > 7),
-        _ => None,
-    }
-}
-
 /// Applies `edits`, which are in order and do not overlap.
 pub fn apply(text: &str, edits: &[Edit]) -> String {
     let parts: Vec<_> = edits.iter().map(|edit| (edit.range.clone(), edit.with)).collect();
@@ -237,24 +201,6 @@ mod tests {
             [true, false, false, false]
         );
         assert_eq!(leaves(r#""just a string""#)[0].inner, 1..14);
-    }
-
-    #[test]
-    fn boundaries_lie_between_escapes_and_characters() {
-        fn check(inner: &str, expected: &[usize]) {
-            let all: Vec<_> =
-                (0..=inner.len()).filter(|&i| is_boundary(inner.as_bytes(), i)).collect();
-            assert_eq!(all, expected, "{inner}");
-        }
-        check("ab", &[0, 1, 2]);
-        check("é", &[0, 2]);
-        check(r"a\nb", &[0, 1, 3, 4]);
-        check(r"\\n", &[0, 2, 3]);
-        check(r"\\\n", &[0, 2, 4]);
-        check(r"\u00e9x", &[0, 6, 7]);
-        check(r"\ud83d\ude00", &[0, 12]);
-        check(r"\uD83D\uDE00", &[0, 12]);
-        check(r"\u00e9\u00e9", &[0, 6, 12]);
     }
 
     #[test]

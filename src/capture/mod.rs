@@ -8,7 +8,6 @@
 //!                                                 tags, then secrets, then cut
 //! ```
 
-mod cut;
 mod files;
 mod json;
 mod object_reader;
@@ -16,6 +15,7 @@ mod payload;
 mod secrets;
 mod tags;
 mod texts;
+mod truncate_json;
 mod truncating_writer;
 mod withhold;
 

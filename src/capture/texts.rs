@@ -7,7 +7,7 @@ use memctl_proto::{Event, MAX_BODY};
 use serde_json::value::RawValue;
 
 use super::payload::{members, text_of};
-use super::{cut, json, secrets, tags};
+use super::{json, secrets, tags, truncate_json};
 use crate::clients;
 use crate::config::Limits;
 use crate::text::{MAX_SHIFT, truncate_middle};
@@ -114,11 +114,11 @@ fn structured(raw: &str, limit: usize) -> String {
     let mut text = Cow::Borrowed(raw);
     let longest = limit.saturating_add(2 * MAX_SHIFT);
     let steps: [Step; 5] = [
-        &cut::blobs,
+        &truncate_json::replace_base64,
         &tags::strip_json,
-        &|text| cut::long_strings(text, longest),
+        &|text| truncate_json::cut_long_strings(text, longest),
         &secrets::redact_json,
-        &|text| cut::json(text, limit),
+        &|text| truncate_json::fit(text, limit),
     ];
     for step in steps {
         if let Some(changed) = step(&text) {
@@ -147,7 +147,7 @@ pub fn fit(mut event: Event) -> Event {
         let longest = texts.iter_mut().max_by_key(|t| json::escaped_len(t)).expect("not empty");
         let half = longest.len() / 2;
         let shorter = match longest.starts_with(['{', '[']) {
-            true => cut::json(longest, half),
+            true => truncate_json::fit(longest, half),
             false => truncate_middle(longest, half),
         };
         **longest = shorter.unwrap_or_default();

@@ -11,36 +11,19 @@ pub fn cut_marker(n: usize) -> String {
     format!("…[{n} bytes cut]…")
 }
 
-/// Where a syntax lets a text be cut.
-#[derive(Clone, Copy)]
-pub struct CutPoints {
-    /// Whether the text may be divided at this byte.
-    pub divides: fn(&str, usize) -> bool,
-    /// Whether white space ends at this byte.
-    pub after_space: fn(&str, usize) -> bool,
-}
-
-const PLAIN: CutPoints = CutPoints {
-    divides: |text, at| text.is_char_boundary(at),
-    after_space: |text, at| at > 0 && text.as_bytes()[at - 1].is_ascii_whitespace(),
-};
-
 /// At most `limit` bytes of `text`. `None`: it fits.
 pub fn truncate_middle(text: &str, limit: usize) -> Option<String> {
-    (text.len() > limit).then(|| cut_middle(text, limit, PLAIN))
-}
-
-/// Head and tail of a text that is longer than `limit` bytes.
-pub fn cut_middle(text: &str, limit: usize, cuts: CutPoints) -> String {
+    if text.len() <= limit {
+        return None;
+    }
     // The marker is longest if all of the text is cut.
     let Some(room) = limit.checked_sub(cut_marker(text.len()).len()) else {
-        let end = (0..=limit).rev().find(|&at| (cuts.divides)(text, at)).unwrap_or(0);
-        return text[..end].to_owned();
+        return Some(text[..text.floor_char_boundary(limit)].to_owned());
     };
-    let end = head_end(text, room.div_ceil(2), cuts);
-    let start = tail_start(text, text.len() - room / 2, cuts);
+    let end = head_end(text, room.div_ceil(2));
+    let start = tail_start(text, text.len() - room / 2);
     let n_cut = text[end..start].len() + cut_before(&text[end..start]);
-    [&text[..end], &cut_marker(n_cut), &text[start..]].concat()
+    Some([&text[..end], &cut_marker(n_cut), &text[start..]].concat())
 }
 
 /// The bytes that earlier cuts removed from `part`, according to their markers.
@@ -56,19 +39,21 @@ fn cut_before(part: &str) -> usize {
 }
 
 /// The end of the last word that ends at `limit` or before.
-fn head_end(text: &str, limit: usize, cuts: CutPoints) -> usize {
+fn head_end(text: &str, limit: usize) -> usize {
     let least = limit.saturating_sub(MAX_SHIFT.min(limit / 2));
-    let space = (least..=limit).rev().find(|&at| (cuts.after_space)(text, at));
-    let any = || (0..=limit).rev().find(|&at| (cuts.divides)(text, at));
-    space.or_else(any).unwrap_or(0)
+    let space = (least..=limit).rev().find(|&at| is_after_space(text, at));
+    space.unwrap_or_else(|| text.floor_char_boundary(limit))
 }
 
 /// The start of the first word that starts at `from` or behind.
-fn tail_start(text: &str, from: usize, cuts: CutPoints) -> usize {
+fn tail_start(text: &str, from: usize) -> usize {
     let most = from + MAX_SHIFT.min((text.len() - from) / 2);
-    let space = (from..=most).find(|&at| (cuts.after_space)(text, at));
-    let any = || (from..=text.len()).find(|&at| (cuts.divides)(text, at));
-    space.or_else(any).unwrap_or(text.len())
+    let space = (from..=most).find(|&at| is_after_space(text, at));
+    space.unwrap_or_else(|| text.ceil_char_boundary(from))
+}
+
+fn is_after_space(text: &str, at: usize) -> bool {
+    at > 0 && text.as_bytes()[at - 1].is_ascii_whitespace()
 }
 
 #[cfg(test)]

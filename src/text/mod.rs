@@ -9,7 +9,7 @@ mod sanitize;
 mod truncate;
 mod words;
 
-pub use middle::{CutPoints, MAX_SHIFT, cut_marker, cut_middle, truncate_middle};
+pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
 pub use nearest::nearest;
 pub use sanitize::{sanitize, strip_escapes, without_controls};
 pub use truncate::{truncate, truncate_columns};

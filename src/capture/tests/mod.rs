@@ -57,7 +57,7 @@ fn recorded() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/claude-code-2.1.329"))
 }
 
-/// What each recorded payload comes to; the longest beginning of its name counts.
+/// The result for each recorded payload. The longest prefix of its file name applies.
 #[rustfmt::skip]
 const EXPECTED: &[(&str, &str)] = &[
     ("", "nothing is recorded of this event"),
@@ -81,7 +81,7 @@ const EXPECTED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_recorded_payload() {
+fn every_recorded_payload_has_the_expected_result() {
     let mut n_seen = 0;
     for entry in fs::read_dir(recorded()).unwrap() {
         let path = entry.unwrap().path();
@@ -119,7 +119,7 @@ fn every_recorded_payload() {
 }
 
 #[test]
-fn recorded_sessions_hold_no_surprise() {
+fn recorded_sessions_have_no_unknown_event() {
     for entry in fs::read_dir(recorded().join("sequences")).unwrap() {
         let path = entry.unwrap().path();
         let steps: Vec<Value> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -135,7 +135,7 @@ fn recorded_event(name: &str) -> Event {
 }
 
 #[test]
-fn a_subagents_report_comes_once() {
+fn a_subagents_report_is_recorded_once() {
     let foreground = recorded_event("PostToolUse.Agent-foreground.json").tool.unwrap();
     assert!(foreground.input.is_some() && foreground.response.is_none());
     let background = recorded_event("PostToolUse.Agent-background.json").tool.unwrap();
@@ -143,9 +143,9 @@ fn a_subagents_report_comes_once() {
     let report = recorded_event("SubagentStop.Explore.json");
     assert_eq!(report.text.as_deref(), Some("Subagent report: nothing to see."));
     assert_eq!(report.agent.as_ref().unwrap().r#type, "Explore");
-    let again = recorded_event("SubagentStop.Explore.json").tool.unwrap();
+    let repeated = recorded_event("SubagentStop.Explore.json").tool.unwrap();
     let tool = report.tool.unwrap();
-    assert_eq!(tool, again);
+    assert_eq!(tool, repeated);
     assert!(tool.use_id.unwrap().starts_with("report:a0172ea28a5c54c3a:"));
     let stop =
         json!({"session_id": "s", "hook_event_name": "Stop", "agent_id": "a", "agent_type": "x"});
@@ -156,7 +156,7 @@ fn a_subagents_report_comes_once() {
 }
 
 #[test]
-fn what_stops_and_ends_say() {
+fn failures_and_ends_keep_their_reason() {
     let failed = recorded_event("StopFailure.long.json");
     assert_eq!(failed.reason.as_deref(), Some("invalid_request"));
     let text = failed.text.unwrap();
@@ -170,7 +170,7 @@ fn what_stops_and_ends_say() {
 }
 
 #[test]
-fn ids_and_what_is_wrong_with_them() {
+fn ids_are_checked_and_long_ones_hashed() {
     fn check(json: Value, expected: CaptureError) {
         let json = json.to_string();
         assert_eq!(capture(&parse(&json).unwrap(), &context()), Err(expected), "{json}");
@@ -191,13 +191,13 @@ fn ids_and_what_is_wrong_with_them() {
     assert_ne!(event(stop(&long)).turn, event(stop(&other)).turn);
     assert!(event(stop(&long)).turn.unwrap().len() < 30);
 
-    let told = CaptureContext { event: Some("SessionEnd"), ..context() };
-    let Captured::Event(end) = captured(&stop("t").to_string(), &told) else { panic!() };
+    let given_name = CaptureContext { event: Some("SessionEnd"), ..context() };
+    let Captured::Event(end) = captured(&stop("t").to_string(), &given_name) else { panic!() };
     assert_eq!((end.kind, end.process), (Kind::End, Some(Process { pid: 7, start: 9 })));
 }
 
 #[test]
-fn what_leaves_no_trace() {
+fn secret_files_own_tools_and_excluded_projects_leave_no_trace() {
     let read = |path: &str| used("Read", json!({"file_path": path}), json!("SECRET=1"));
     assert_eq!(ignored(read("/p/.env")), "a file that holds secrets");
     assert_eq!(ignored(read("/home/u/.ssh/id_ed25519")), "a file that holds secrets");
@@ -216,13 +216,13 @@ fn what_leaves_no_trace() {
     let stop = r#"{"hook_event_name":"Stop","session_id":"s","cwd":"/srv/secret/sub"}"#;
     let excluding = CaptureContext { exclude: &exclude, ..context() };
     assert_eq!(captured(stop, &excluding), Captured::Ignored("the project is excluded"));
-    // The directory the client was started in decides.
+    // The directory in which the client was started decides, not the payload's.
     let elsewhere = CaptureContext { project_dir: Some(Path::new("/srv/open")), ..excluding };
     assert!(matches!(captured(stop, &elsewhere), Captured::Event(_)));
 }
 
 #[test]
-fn prompts() {
+fn prompts_are_recorded_without_tags() {
     let prompt = |text: &str| {
         let event = event(
             json!({"session_id": "s", "hook_event_name": "UserPromptSubmit", "prompt": text}),
@@ -237,15 +237,15 @@ fn prompts() {
     assert_eq!(prompt(""), text(""));
     assert_eq!(prompt("a\0b"), text("a\u{fffd}b"));
     assert_eq!(prompt("<system-reminder>x</system-reminder>go"), text("go"));
-    let notified = prompt(" <task-notification>\n<summary>x</summary></task-notification>");
-    assert_eq!(notified, (Kind::Notification, None, false));
+    let notification = prompt(" <task-notification>\n<summary>x</summary></task-notification>");
+    assert_eq!(notification, (Kind::Notification, None, false));
     let command = "<command-message>fix</command-message>\n<command-name>/fix</command-name>\
         <command-args>it now</command-args>";
     assert_eq!(prompt(command), text("/fix it now"));
 }
 
 #[test]
-fn long_payloads() {
+fn a_long_payload_keeps_its_short_fields() {
     let content = "fn main() {}\n".repeat(200_000);
     let write = used(
         "Write",
@@ -266,7 +266,7 @@ fn long_payloads() {
 }
 
 #[test]
-fn an_event_fits_into_a_message_whatever_it_says() {
+fn every_event_fits_into_a_message() {
     let nasty = "\u{1}\"\\".repeat(300_000);
     let limits = Limits { input: usize::MAX, response: 1 << 30, text: 900_000 };
     let generous = CaptureContext { limits, ..context() };
@@ -283,7 +283,7 @@ fn an_event_fits_into_a_message_whatever_it_says() {
 }
 
 #[test]
-fn lines_of_scripts() {
+fn a_scripts_line_becomes_an_event() {
     let line = |json: Value| capture_line(&json.to_string(), "own", "script", &context());
     let event = |json: Value| match line(json).unwrap() {
         Captured::Event(event) => *event,
@@ -303,12 +303,12 @@ fn lines_of_scripts() {
         (Kind::ToolFailed, Some("no"))
     );
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
-    let named = event(json!({"id": id, "tool_name": "Bash", "session_id": "other"}));
-    assert_eq!((named.id.to_string().as_str(), &*named.session), (id, "other"));
+    let with_id = event(json!({"id": id, "tool_name": "Bash", "session_id": "other"}));
+    assert_eq!((with_id.id.to_string().as_str(), &*with_id.session), (id, "other"));
     let prompt = event(json!({"hook_event_name": "UserPromptSubmit", "prompt": "go"}));
     assert_eq!((prompt.kind, prompt.text.as_deref()), (Kind::Prompt, Some("go")));
-    let bad = line(json!({"id": "17", "tool_name": "Bash"}));
-    assert_eq!(bad, Err(CaptureError::BadId("17".into())));
+    let bad_id = line(json!({"id": "17", "tool_name": "Bash"}));
+    assert_eq!(bad_id, Err(CaptureError::BadId("17".into())));
     assert_eq!(line(json!({"type": "observation"})), Err(CaptureError::NoTool));
     let broken = r#"{"tool_name":"Bash","error":"a\ud800b"}"#;
     let Ok(Captured::Event(event)) = capture_line(broken, "own", "script", &context()) else {
@@ -334,9 +334,8 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Whatever stands in the fields, an event comes out or a reason why not.
     #[test]
-    fn any_fields(
+    fn any_field_values_give_an_event_or_a_reason(
         values in proptest::collection::vec(any_json(), 10),
         event in 0usize..9, tool in 0usize..5, limit in 0usize..300,
     ) {
@@ -363,7 +362,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes(bytes in any::<Vec<u8>>(), fields in "[\"a-z_:,{}\\[\\]\\\\ ]{0,80}") {
+    fn any_bytes_are_taken(bytes in any::<Vec<u8>>(), fields in "[\"a-z_:,{}\\[\\]\\\\ ]{0,80}") {
         for bytes in [&bytes[..], format!("{{\"session_id\":{fields}").as_bytes()] {
             let mut reader = ObjectReader::new();
             reader.feed(bytes);

@@ -1,13 +1,13 @@
 use super::*;
 
 #[test]
-fn private_text_and_secrets_are_gone_before_the_cut() {
+fn private_text_and_secrets_are_removed_before_the_cut() {
     let pem = format!(
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
         "MIIEvQIBADAN".repeat(4)
     );
     let limit = LIMITS.response;
-    // On each side of where the cut will be, and across it.
+    // The secret is on either side of the cut, or across it.
     for before in [limit / 2 - 100, limit / 2 - 20, limit / 2, limit / 2 + 300] {
         let text = format!("{}\n{pem}\n{}", "a ".repeat(before / 2), "b ".repeat(limit));
         for response in [
@@ -27,7 +27,7 @@ fn private_text_and_secrets_are_gone_before_the_cut() {
 }
 
 #[test]
-fn edits_do_not_repeat_the_file() {
+fn an_edit_is_recorded_without_copies_of_the_file() {
     let response = json!({"filePath": "/p/a", "originalFile": "old\n", "structuredPatch": [], "userModified": false});
     let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "new"}), response))
         .tool
@@ -36,7 +36,7 @@ fn edits_do_not_repeat_the_file() {
         tool.response.unwrap(),
         r#"{"filePath":"/p/a","structuredPatch":[],"userModified":false}"#
     );
-    // In a file with private parts nobody knows which part was changed.
+    // The file has private parts, and the edit does not tell whether it changed one.
     let response = json!({"filePath": "/p/a", "originalFile": "a\n<private>\nsecret\n</private>\n", "newString": "secret2"});
     let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "secret2"}), response))
         .tool
@@ -45,8 +45,8 @@ fn edits_do_not_repeat_the_file() {
 }
 
 #[test]
-fn private_lines_of_a_long_patch() {
-    // The block is open when the patch begins, and ends where lines are no longer kept.
+fn private_lines_of_a_long_patch_are_removed() {
+    // The block opens before the patch and closes in lines that are cut.
     let mut lines: Vec<String> = (0..60_000).map(|i| format!(" secret line {i}")).collect();
     lines.push(" </private>".into());
     lines.push(" after".into());
@@ -64,9 +64,9 @@ fn private_lines_of_a_long_patch() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Wherever a private block stands in however long a payload.
+    /// A private block at any place of a payload of any length.
     #[test]
-    fn nothing_private_passes(
+    fn no_private_word_is_recorded(
         sizes in proptest::collection::vec(prop_oneof![0usize..50, 0usize..60_000], 3),
         opened in any::<bool>(), closed in any::<bool>(), place in 0usize..4, chunk in 1000usize..70_000,
     ) {
@@ -89,7 +89,7 @@ proptest! {
         let text = reader.finish().unwrap();
         let Captured::Event(event) = capture(&parse(&text).unwrap(), &context()).unwrap() else { panic!() };
         prop_assert!(!event.to_json().contains("hidden"));
-        // And it is not for want of text.
+        // Text outside the block is still recorded.
         let shown = sizes[0] > 1 && opened || sizes[2] > 1 && (closed || !opened);
         let kept = event.to_json().contains(" and");
         prop_assert!(kept || !shown || payload.len() > 1 << 20 || matches!(place, 1 | 2));

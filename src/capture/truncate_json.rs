@@ -1,0 +1,197 @@
+//! Shortens JSON so that it stays JSON.
+
+use std::ops::Range;
+
+use super::json;
+use super::truncating_writer;
+use crate::text::truncate_middle;
+
+/// Strings are not cut shorter than this. If there are too many of them, items are left out.
+const MIN_STRING: usize = 128;
+
+/// Shortens a JSON text to at most `limit` bytes. Returns `None` if it fits.
+///
+/// The longest strings are cut first, so that short strings stay whole. If that is not enough, the
+/// last items of arrays and objects are left out, and at last the result is not JSON.
+pub fn fit(raw: &str, limit: usize) -> Option<String> {
+    if raw.len() <= limit {
+        return None;
+    }
+    let strings = strings(raw);
+    if let Some(longest) = longest_allowed(&strings, raw.len(), limit) {
+        return Some(cut_strings(raw, &strings, longest));
+    }
+    let fewer_items = truncating_writer::truncate(raw, limit / 4 * 3);
+    if fewer_items.len() <= limit { Some(fewer_items) } else { truncate_middle(raw, limit) }
+}
+
+/// Cuts every string that has more than `longest` bytes. Returns `None` if there is none.
+pub fn cut_long_strings(raw: &str, longest: usize) -> Option<String> {
+    if raw.len() <= longest {
+        return None;
+    }
+    let strings = strings(raw);
+    strings.iter().any(|s| s.len() > longest).then(|| cut_strings(raw, &strings, longest))
+}
+
+/// Replaces strings of base64, such as images, by a note. Returns `None` if there are none.
+pub fn replace_base64(raw: &str) -> Option<String> {
+    if !raw.contains("base64") {
+        return None;
+    }
+    let mut strings = strings(raw);
+    strings.retain(|s| is_base64(&raw[s.clone()]));
+    let note = |s: Range<usize>| (s.clone(), format!("[base64, {} bytes]", s.len()));
+    let parts: Vec<_> = strings.into_iter().map(note).collect();
+    (!parts.is_empty()).then(|| json::replace(raw, &parts))
+}
+
+/// Whether a string, perhaps a `data:` URL, begins and ends with many characters of base64.
+fn is_base64(inner: &str) -> bool {
+    let data = match inner.split_once(";base64,") {
+        Some((head, data)) if head.starts_with("data:") => data.as_bytes(),
+        _ => inner.as_bytes(),
+    };
+    let base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=".contains(b);
+    let n = data.len();
+    n >= 1024 && data[..768].iter().all(base64) && data[n - 256..].iter().all(base64)
+}
+
+/// The string values of a JSON text, without their quotes.
+fn strings(raw: &str) -> Vec<Range<usize>> {
+    json::leaves(raw).into_iter().map(|leaf| leaf.inner).collect()
+}
+
+fn cut_strings(raw: &str, strings: &[Range<usize>], longest: usize) -> String {
+    let parts: Vec<_> = strings
+        .iter()
+        .filter(|s| s.len() > longest)
+        .map(|s| (s.clone(), cut_string(&raw[s.clone()], longest)))
+        .collect();
+    json::replace(raw, &parts)
+}
+
+/// Cuts the middle of an escaped string, which then has at most `longest` bytes.
+fn cut_string(inner: &str, longest: usize) -> String {
+    let text = json::unescape(inner);
+    let mut limit = longest;
+    loop {
+        let cut = truncate_middle(&text, limit);
+        let escaped = json::escape(cut.as_deref().unwrap_or(&text));
+        if escaped.len() <= longest {
+            return escaped;
+        }
+        // Assume that escapes are spread evenly. The limit shrinks with every attempt.
+        limit = limit * longest / escaped.len();
+    }
+}
+
+/// Returns the length to which the longest strings must be cut so that the text has `limit` bytes.
+/// Returns `None` if they would be shorter than [`MIN_STRING`].
+fn longest_allowed(strings: &[Range<usize>], total: usize, limit: usize) -> Option<usize> {
+    let mut lens: Vec<usize> = strings.iter().map(|s| s.len()).collect();
+    lens.sort_unstable_by(|a, b| b.cmp(a));
+    // Cut the n longest strings to the same length. That works if no other string is longer.
+    let mut rest = total;
+    for (i, len) in lens.iter().enumerate() {
+        rest -= len;
+        let each = limit.checked_sub(rest).map(|room| room / (i + 1));
+        if let Some(each) = each
+            && each >= lens.get(i + 1).copied().unwrap_or(0)
+        {
+            return (each >= MIN_STRING).then_some(each);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn short_strings_stay_whole() {
+        let raw = json!({"file_path": "/a/b.rs", "content": "line one\n".repeat(500), "also": "x y ".repeat(900), "n": [1, "short"]});
+        let cut = fit(&raw.to_string(), 2000).unwrap();
+        assert!(cut.len() <= 2000 && cut.len() > 1900, "{}", cut.len());
+        let value: Value = serde_json::from_str(&cut).unwrap();
+        assert_eq!((&value["file_path"], &value["n"]), (&raw["file_path"], &raw["n"]));
+        let (content, also) = (value["content"].as_str().unwrap(), value["also"].as_str().unwrap());
+        assert!(content.starts_with("line one\n") && content.ends_with("line one\n"));
+        assert!(content.contains("bytes cut]") && also.contains("bytes cut]"));
+    }
+
+    #[test]
+    fn of_too_many_small_strings_the_last_are_left_out() {
+        let lines: Vec<String> = (0..5000).map(|i| format!("+line {i}")).collect();
+        let raw = json!({"structuredPatch": [{"lines": lines}], "filePath": "/a"}).to_string();
+        let cut = fit(&raw, 4000).unwrap();
+        let value: Value = serde_json::from_str(&cut).unwrap();
+        assert!(cut.len() <= 4000 && cut.len() > 1000, "{}", cut.len());
+        assert_eq!(value["filePath"], "/a");
+        let kept = value["structuredPatch"][0]["lines"].as_array().unwrap();
+        assert_eq!(kept.last().unwrap(), &format!("…[{} items cut]…", 5001 - kept.len()));
+    }
+
+    #[test]
+    fn base64_is_replaced_by_a_note() {
+        let image = "iVBORw0KGgo/+".repeat(200);
+        let url = format!("data:image/png;base64,{image}");
+        for data in [&image, &url] {
+            let raw = json!({"file": {"base64": data, "type": "image/png"}}).to_string();
+            let expected = format!(
+                "{{\"file\":{{\"base64\":\"[base64, {} bytes]\",\"type\":\"image/png\"}}}}",
+                data.len()
+            );
+            assert_eq!(replace_base64(&raw).unwrap(), expected);
+        }
+        assert_eq!(
+            replace_base64(&json!({"base64": "short", "text": "word ".repeat(400)}).to_string()),
+            None
+        );
+        assert_eq!(replace_base64(&json!([image]).to_string()), None);
+    }
+
+    #[test]
+    fn a_cut_string_fits_with_its_escapes() {
+        for text in ["\u{1}", "\"\\", "é\n", "😀", "x"] {
+            let inner = json::escape(&text.repeat(4000));
+            for longest in [0, 10, 300, 2000, 3999] {
+                let cut = cut_string(&inner, longest);
+                assert!(
+                    cut.len() <= longest && cut.len() + 400 >= longest,
+                    "{} {longest}",
+                    cut.len()
+                );
+                assert!(serde_json::from_str::<String>(&format!("\"{cut}\"")).is_ok(), "{cut}");
+            }
+        }
+    }
+
+    fn leaf() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            "[a-z \\\\\"\n\té😀\u{1}]{0,600}".prop_map(Value::from),
+            any::<i32>().prop_map(Value::from)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_result_fits_and_is_json(
+            leaves in proptest::collection::vec(leaf(), 0..12), limit in 0usize..3000
+        ) {
+            let raw = json!({"a": leaves, "path": "/x/y"}).to_string();
+            if let Some(cut) = fit(&raw, limit) {
+                prop_assert!(raw.len() > limit && cut.len() <= limit, "{} > {}", cut.len(), limit);
+                if limit > 2500 {
+                    let value: Value = serde_json::from_str(&cut).unwrap();
+                    prop_assert_eq!(&value["path"], "/x/y");
+                }
+            } else {
+                prop_assert!(raw.len() <= limit);
+            }
+        }
+    }
+}
