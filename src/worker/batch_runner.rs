@@ -1,7 +1,7 @@
 //! Runs the memory agent: at most one batch at a time, and one provisional summary beside it.
 //!
-//! Both run as tasks on the event loop's thread, which is the main thread. Aborting a task drops the
-//! agent's call and kills the program that it started.
+//! Both run as tasks on the event loop's thread, which is the main thread. Aborting a task drops
+//! the agent's call and kills the program that it started.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Watches the client processes of the session, without polling, until the last one has exited.
 //!
-//! Every event names its client process. If a process cannot be watched (no pidfd), the watch reports
-//! nothing, and only the idle watchdog remains.
+//! Every event names its client process. If a process cannot be watched (no pidfd), the watch
+//! reports nothing, and only the idle watchdog remains.
 
 use std::collections::HashSet;
 use std::io;

@@ -1,7 +1,7 @@
 //! The worker's event loop: one enum of everything that can wake it, one select, one match.
 //!
-//! The loop translates each wake into an event for the [`Machine`] and performs the effects that the
-//! machine returns. The machine decides; the loop moves the batches and the bytes.
+//! The loop translates each wake into an event for the [`Machine`] and performs the effects that
+//! the machine returns. The machine decides; the loop moves the batches and the bytes.
 
 use std::io;
 use std::sync::{Arc, Mutex};

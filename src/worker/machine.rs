@@ -4,8 +4,8 @@
 //! performs the [`Effect`]s in order. The machine does no I/O and reads no clock: each event comes
 //! with the time, and [`Machine::next_deadline`] says when [`Event::Deadline`] is due.
 //!
-//! The states are `serving → ending → gone`, plus `closing` for a graceful shutdown. Distilling and
-//! lingering are not states: a batch is work in progress, and the linger is a timer of `serving`.
+//! The states are `serving → ending → gone`, plus `closing` for a graceful shutdown. Distilling
+//! and lingering are not states: a batch is work in progress, the linger is a timer of `serving`.
 
 use std::time::{Duration, Instant};
 
@@ -436,10 +436,7 @@ impl Machine {
     }
 
     fn batch_settled(&mut self, failed: bool) {
-        let messages = match self.work {
-            Work::Batch { messages, .. } => messages,
-            Work::None | Work::Claiming => 1,
-        };
+        let Work::Batch { messages, .. } = self.work else { return };
         self.work = Work::None;
         self.backlog.due = true;
         self.backlog.max_messages = match failed {

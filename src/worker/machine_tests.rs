@@ -683,7 +683,7 @@ impl Checked {
                 self.claiming = false;
                 self.step(Event::NothingToClaim { retry_in, session });
             }
-            Move::Settled(_) if !self.batch => {}
+            // Without a batch, as when the store was replaced, this must change nothing.
             Move::Settled(failed) => {
                 self.batch = false;
                 self.step(Event::BatchSettled { failed, session });
