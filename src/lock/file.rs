@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    fn place() -> (TempDir, PathBuf) {
+    fn lock_path() -> (TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("k.lock");
         (dir, path)
@@ -123,14 +123,14 @@ mod tests {
 
     #[test]
     fn a_lock_is_taken_repeatedly() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         let mut one = FileLock::open(&path).unwrap();
         let mut other = FileLock::open(&path).unwrap();
         for _ in 0..3 {
-            let held = one.lock().unwrap();
+            let guard = one.lock().unwrap();
             assert!(other.try_lock().unwrap().is_none());
             assert!(other.lock_within(Duration::from_millis(5)).unwrap().is_none());
-            drop(held);
+            drop(guard);
             drop(other.lock_within(Duration::ZERO).unwrap().expect("free"));
         }
         assert!(path.exists());
@@ -138,39 +138,39 @@ mod tests {
 
     #[test]
     fn a_deleted_lock_file_is_created_again() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         let mut one = FileLock::open(&path).unwrap();
         fs::remove_file(&path).unwrap();
         let mut other = FileLock::open(&path).unwrap();
-        let held = other.lock().unwrap();
+        let guard = other.lock().unwrap();
         assert!(one.try_lock().unwrap().is_none(), "both would hold it");
-        drop(held);
-        let _held = one.lock().unwrap();
+        drop(guard);
+        let _guard = one.lock().unwrap();
         assert!(other.try_lock().unwrap().is_none());
     }
 
     #[test]
     fn a_waiter_gets_the_lock_when_it_is_released() {
-        let (_dir, path) = place();
-        let held = acquire(&path, None).unwrap().unwrap();
+        let (_dir, path) = lock_path();
+        let guard = acquire(&path, None).unwrap().unwrap();
         let released = AtomicBool::new(false);
         thread::scope(|scope| {
             for timeout in [None, Some(Duration::from_secs(20))] {
                 let (path, released) = (&path, &released);
                 scope.spawn(move || {
-                    let _held = acquire(path, timeout).unwrap().expect("in time");
+                    let _guard = acquire(path, timeout).unwrap().expect("in time");
                     assert!(released.load(Ordering::SeqCst));
                 });
             }
             assert!(acquire(&path, Some(Duration::from_millis(5))).unwrap().is_none());
             released.store(true, Ordering::SeqCst);
-            drop(held);
+            drop(guard);
         });
     }
 
     #[test]
     fn a_link_is_not_followed() {
-        let (dir, path) = place();
+        let (dir, path) = lock_path();
         std::os::unix::fs::symlink(dir.path().join("target"), &path).unwrap();
         assert!(FileLock::open(&path).is_err());
         assert!(!dir.path().join("target").exists());

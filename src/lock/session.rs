@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    fn place() -> (TempDir, PathBuf) {
+    fn lock_path() -> (TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("k.lock");
         (dir, path)
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn one_process_holds_the_lock_until_it_releases_it() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         assert_eq!(probe(&path).unwrap(), LockState::Absent);
         let lock = take(&path);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_probe_releases_the_lock_at_once() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         drop(take(&path));
         assert_eq!(probe(&path).unwrap(), LockState::Free);
         take(&path);
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn remove_keeps_a_file_of_another_holder() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         let first = take(&path);
         assert!(first.is_linked());
         fs::remove_file(&path).unwrap();
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_file_unlinked_during_an_attempt_is_not_locked() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         let inside = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_holder_is_read_as_written() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         assert_eq!(read_holder(&path), None);
         let lock = take(&path);
         assert_eq!(lock.previous_holder(), None);
@@ -286,7 +286,7 @@ mod tests {
     /// On Linux the kernel lists the holder, whatever the file contains.
     #[test]
     fn a_holder_without_a_record_is_found_through_the_kernel() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         assert_eq!(super::holder(&path), Holder::default());
         assert_eq!(verified_holder(&path).unwrap_err(), Unverified::Gone);
         let lock = take(&path);
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_record_of_another_version_is_read() {
-        let (_dir, path) = place();
+        let (_dir, path) = lock_path();
         let check = |text: &str, expected: Option<Holder>| {
             fs::write(&path, text).unwrap();
             assert_eq!(read_holder(&path), expected, "{text}");
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn only_regular_files_of_this_user_are_locked() {
-        let (dir, path) = place();
+        let (dir, path) = lock_path();
         let target = dir.path().join("target");
         symlink(&target, &path).unwrap();
         assert!(SessionLock::try_take(&path).is_err());

@@ -102,7 +102,8 @@ impl Exec {
             for stream in 0..=2 {
                 libc::dup2(self.null.as_raw_fd(), stream);
             }
-            // Mark instead of close: a failed exec must leave the descriptors of this process intact.
+            // Descriptors without CLOEXEC, such as those that leaked from the client, must not reach
+            // the new program.
             if !os::mark_all_cloexec() {
                 for fd in 3..MAX_MARKED {
                     libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);

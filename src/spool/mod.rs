@@ -405,9 +405,9 @@ mod tests {
         let w = world();
         let victim = w.paths.data().join("victim");
         fs::create_dir(&victim).unwrap();
-        let folder = victim.join(w.paths.fallback_spools(&w.key)[0].file_name().unwrap());
-        fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("0000000001.json"), event("injected").to_json()).unwrap();
+        let dir = victim.join(w.paths.fallback_spools(&w.key)[0].file_name().unwrap());
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("0000000001.json"), event("injected").to_json()).unwrap();
         std::os::unix::fs::symlink(&victim, w.paths.fallback_dir()).unwrap();
         assert!(!exists(&w.paths, &w.key));
         assert_eq!(texts(&w), [] as [&str; 0]);
