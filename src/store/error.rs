@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -71,6 +71,10 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
         let fault = |kind| StoreError::Fault { kind, message: error.to_string() };
         use ErrorCode as Code;
+        // SQLite reports a full disk as SQLITE_FULL, except when it extends `-shm`.
+        if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
+            return fault(StoreFault::Full);
+        }
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked | Code::FileLockingProtocolFailed) => {
                 StoreError::Busy(error.to_string())
@@ -104,8 +108,6 @@ impl From<io::Error> for StoreError {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     #[test]
@@ -127,6 +129,7 @@ mod tests {
             (ffi::SQLITE_FULL, "Full"),
             (ffi::SQLITE_IOERR, "Io"),
             (ffi::SQLITE_IOERR_SHMMAP, "Io"),
+            (ffi::SQLITE_IOERR_SHMSIZE, "Full"),
             (ffi::SQLITE_READONLY, "ReadOnly"),
             (ffi::SQLITE_READONLY_DBMOVED, "ReadOnly"),
             (ffi::SQLITE_CANTOPEN, "CannotOpen"),

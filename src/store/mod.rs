@@ -38,6 +38,7 @@ mod wal;
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -212,18 +213,29 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// `None`: there is nothing, or only a schema older than this program, which a writer will
-    /// upgrade. `patience` is how long a statement waits for a lock.
+    /// Opens the database for reading. `patience` is SQLite's busy timeout.
+    ///
+    /// Returns `None` if there is no database, or only one with an older schema, which the next
+    /// writer will migrate.
     ///
     /// # Errors
-    /// [`StoreError::Newer`], or what the disk says.
+    /// [`StoreError::Newer`], or an error of the disk.
     pub fn open(paths: &Paths, patience: Duration) -> Result<Option<Reader>> {
         let path = paths.database();
         if !path.exists() {
             return Ok(None);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&path, flags)?;
+        match Reader::connect(&path, OpenFlags::empty(), patience) {
+            Err(StoreError::Fault { kind: StoreFault::Full, .. }) => {
+                Reader::connect(&read_only_shm(&path), OpenFlags::SQLITE_OPEN_URI, patience)
+            }
+            opened => opened,
+        }
+    }
+
+    fn connect(path: &Path, more: OpenFlags, patience: Duration) -> Result<Option<Reader>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+        let conn = Connection::open_with_flags(path, flags)?;
         conn.busy_timeout(patience)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
@@ -233,6 +245,23 @@ impl Reader {
     pub fn connection(&self) -> &Connection {
         &self.conn
     }
+}
+
+/// The URI of a database for a reader that must not write to `-shm`.
+///
+/// The first connection to a database empties `-shm` and allocates 32 KiB in it for the wal-index.
+/// A full disk refuses that with `SQLITE_IOERR_SHMSIZE`. With a read-only `-shm` and no writer
+/// connected, SQLite builds the wal-index in heap memory instead.
+fn read_only_shm(path: &Path) -> PathBuf {
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02X}").bytes()),
+            byte => uri.push(*byte),
+        }
+    }
+    uri.extend(b"?readonly_shm=1");
+    OsString::from_vec(uri).into()
 }
 
 /// The database as it should be, or `None` when something must be done under the lock.
@@ -291,14 +320,15 @@ fn connect(path: &Path, more: OpenFlags) -> Result<Connection> {
     Ok(conn)
 }
 
-/// What holds for a connection and not for the file. The log is cut to 4 MiB whenever it begins
-/// anew, so that its size says how much there is to checkpoint. A small cache: workers are many.
+/// Sets what SQLite keeps per connection. Checkpoints are explicit (see [`wal`]). The page cache
+/// is small because a machine may run many workers.
 fn set_up(conn: &Connection) -> Result<()> {
-    conn.execute_batch(
+    conn.execute_batch(&format!(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;
-         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304;
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {};
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
-    )?;
+        wal::MAX_FILE_BYTES
+    ))?;
     // Else every statement is prepared anew whenever a value that its plan may hang on is bound.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(96);

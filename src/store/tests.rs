@@ -155,19 +155,6 @@ fn a_generation_that_rolled_back_was_never_taken() {
 }
 
 #[test]
-fn the_log_is_emptied_on_request_only() {
-    let (_dir, paths) = world();
-    let mut store = Store::open(&paths).unwrap();
-    for n in 0..300 {
-        store.write(|tx| notices::put(tx, &format!("n{n}"), &"x".repeat(20_000))).unwrap();
-    }
-    assert!(store.wal_bytes() > 6_000_000, "{}", store.wal_bytes());
-    store.checkpoint().unwrap();
-    store.write(|tx| notices::put(tx, "one more", "")).unwrap();
-    assert!(store.wal_bytes() <= 4 << 20, "{}", store.wal_bytes());
-}
-
-#[test]
 fn files_are_for_their_owner_alone() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
@@ -216,4 +203,21 @@ fn a_generation_of_another_file_is_no_generation() {
     };
     assert_eq!(store.fenced(&mut old, 1, generation).unwrap(), 2, "it begins anew, as the newer");
     assert!(matches!(other.fenced(&mut new, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
+}
+
+/// A full disk refuses to allocate the wal-index in `-shm`.
+#[test]
+fn a_reader_without_a_shared_index_reads_the_log() {
+    let (dir, paths) = world();
+    let mut store = Store::open(&paths).unwrap();
+    prompt(&mut store, "s").unwrap();
+    // The files as a killed process leaves them, with a name that a URI must escape.
+    let copy = dir.path().join("100% #1?.db");
+    fs::copy(paths.database(), &copy).unwrap();
+    fs::copy(beside(&paths.database(), "-wal"), beside(&copy, "-wal")).unwrap();
+    fs::write(beside(&copy, "-shm"), "").unwrap();
+    let uri = read_only_shm(&copy);
+    let reader = Reader::connect(&uri, OpenFlags::SQLITE_OPEN_URI, SHORT).unwrap().unwrap();
+    assert_eq!(sessions(reader.connection()), 1);
+    assert_eq!(fs::metadata(beside(&copy, "-shm")).unwrap().len(), 0, "nothing was allocated");
 }

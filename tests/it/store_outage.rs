@@ -102,7 +102,7 @@ fn events_go_to_the_second_spool_while_the_disk_is_full() {
         w.hook(&payload);
     }
     let output = w.memctl(&["status"]).ok();
-    assert!(output.contains("events wait beside the sockets"), "{output}");
+    assert!(output.contains("events wait in the socket directory"), "{output}");
     w.free("data");
     w.hook(&end("s"));
     assert_stored_in_order(&w, 12);
@@ -125,6 +125,19 @@ fn a_session_that_starts_on_a_full_disk_is_stored() {
     w.settle();
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 12);
     assert_eq!(w.count(UNDONE), 0);
+}
+
+/// No process has the database open, so the first reader must create the wal-index.
+#[test]
+fn the_memory_is_readable_on_a_full_disk() {
+    let Some(w) = on_small_disks("8m") else { return };
+    w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done."), end("s")]);
+    w.settle();
+    w.fill("data");
+    let shown = w.memctl(&["show", "s"]).ok();
+    assert!(shown.contains("1 summary"), "{shown}");
+    w.memctl(&["context"]).ok();
+    w.memctl(&["status"]).ok();
 }
 
 #[test]

@@ -19,14 +19,11 @@ use crate::store::accept::{self, Accepted, ClosedBy, WhichPrompts};
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::queue::{self, BatchSize, Claim, ClaimLimits, Fence};
 use crate::store::{
-    self, LockWait, Store, StoreError, quarantine, queue_admin, refusals, sessions,
+    self, LockWait, Store, StoreError, StoreFault, quarantine, queue_admin, refusals, sessions,
 };
 use crate::worker::machine::SessionStatus;
 use crate::worker::owner::Session;
 use crate::{spool, testpoint};
-
-/// A log of this size is checkpointed as soon as all peers have their replies.
-const MAX_WAL: u64 = 8 << 20;
 
 pub struct StoreActor {
     pub(super) settings: Arc<Settings>,
@@ -275,13 +272,11 @@ impl StoreActor {
         Ok(())
     }
 
-    /// Shrinks or extends the log while no peer waits. A full disk fails the next commit.
+    /// Checkpoints a long log while no peer waits. An error shows again at the next commit.
     fn maintain_wal(&mut self) {
-        let Some(store) = &mut self.store else { return };
-        if store.wal_bytes() > MAX_WAL {
-            let _ = store.checkpoint();
+        if let Some(store) = &mut self.store {
+            let _ = store.checkpoint_long_log();
         }
-        let _ = store.make_room();
     }
 
     fn checkpoint(&mut self) -> store::Result<()> {
@@ -362,6 +357,9 @@ impl StoreActor {
         let report = match e {
             StoreError::Fenced => Report::Fenced { why: e.to_string(), successor: true },
             StoreError::Newer { .. } => Report::Fenced { why: e.to_string(), successor: false },
+            // The connection stays usable. Closing the last one would remove the wal-index, which no
+            // reader can create on a full disk.
+            StoreError::Fault { kind: StoreFault::Full, .. } => Report::Unavailable(e.to_string()),
             StoreError::Fault { .. } => {
                 // The file may have been removed: open the path again.
                 self.store = None;
