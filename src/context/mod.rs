@@ -110,7 +110,7 @@ fn candidates(conn: &Connection, query: &Query) -> rusqlite::Result<Vec<Headline
         let known: BTreeSet<i64> = found.iter().map(|h| h.id).collect();
         let changed: BTreeSet<&str> = query.changed_files.iter().map(String::as_str).collect();
         let changed: Vec<&str> = changed.into_iter().take(CHANGED_FILES).collect();
-        let mut about = observations::naming(conn, &changed)?;
+        let mut about = observations::mentioning(conn, &changed)?;
         about.retain(|id| !known.contains(id));
         found.extend(observations::for_context_among(conn, id, &about, without, ABOUT_CHANGED)?);
     }

@@ -1,34 +1,33 @@
-//! The resume store: which session of an agent a program may take up again, by a key of the
-//! program's own. It serves dispatchers that run agents; memctl's own agents keep no
-//! conversation and do not use it.
+//! The resume store: maps a program's own key to the agent session it may resume. It serves
+//! dispatchers that run agents. memctl's own agents keep no conversation and do not use it.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::error::Result;
 
-/// Most rows a transaction may take.
-pub const PIECE: usize = 500;
+/// Maximum number of rows that one transaction deletes.
+pub const MAX_ROWS: usize = 500;
 
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentSession {
     pub key: String,
     pub agent_session_id: String,
-    /// How often the agent refused to take it up.
+    /// Number of failed attempts to resume it.
     pub failures: u64,
     pub last_used_at_epoch: i64,
     pub created_at_epoch: i64,
 }
 
-/// Keys by how they begin and end, every character for itself; empty: any.
+/// Selects keys by prefix and suffix. Every character matches only itself; an empty string matches
+/// any key.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Matching<'a> {
     pub prefix: &'a str,
     pub suffix: &'a str,
 }
 
-/// No `LIKE`: it has wildcards and takes upper and lower case for the same. Beginning and end do
-/// not overlap.
+/// Not `LIKE`, because that has wildcards and ignores case. Prefix and suffix may not overlap.
 const MATCHES: &str = "length(key) >= length(?1) + length(?2)
    AND substr(key, 1, length(?1)) = ?1
    AND substr(key, length(key) - length(?2) + 1) = ?2";
@@ -51,7 +50,7 @@ pub fn get(conn: &Connection, key: &str) -> Result<Option<AgentSession>> {
     Ok(conn.prepare(&sql)?.query_row([key], row).optional()?)
 }
 
-/// Used last first.
+/// The session used last comes first.
 pub fn list(conn: &Connection, which: Matching) -> Result<Vec<AgentSession>> {
     let sql = format!("{SELECT} WHERE {MATCHES} ORDER BY last_used_at_epoch DESC, key");
     let mut rows = conn.prepare(&sql)?;
@@ -59,8 +58,8 @@ pub fn list(conn: &Connection, which: Matching) -> Result<Vec<AgentSession>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The session under this key from now on. Another one than before begins anew, without failures;
-/// the same one was used once more.
+/// Stores the session of a key and clears its failures. A new session also gets a new creation
+/// time.
 pub fn set(tx: &Transaction, key: &str, agent_session_id: &str, now: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO agent_sessions (key, agent_session_id, last_used_at_epoch, created_at_epoch)
@@ -73,13 +72,13 @@ pub fn set(tx: &Transaction, key: &str, agent_session_id: &str, now: i64) -> Res
     Ok(())
 }
 
-/// It was used. `false`: there is none.
+/// Records a use. Returns `false` if the key is unknown.
 pub fn touch(tx: &Transaction, key: &str, now: i64) -> Result<bool> {
     let sql = "UPDATE agent_sessions SET last_used_at_epoch = ?2 WHERE key = ?1";
     Ok(tx.execute(sql, params![key, now])? > 0)
 }
 
-/// A row as somebody else kept it. One that is there wins; whether it was added.
+/// Inserts an imported row. Returns `false` if the key exists; the existing row stays.
 pub fn add(tx: &Transaction, session: &AgentSession) -> Result<bool> {
     let added = tx.execute(
         "INSERT INTO agent_sessions (key, agent_session_id, failures, last_used_at_epoch,
@@ -95,45 +94,46 @@ pub fn add(tx: &Transaction, session: &AgentSession) -> Result<bool> {
     Ok(added > 0)
 }
 
-/// Whether there was one.
+/// Deletes a key. Returns `false` if it is unknown.
 pub fn drop_key(tx: &Transaction, key: &str) -> Result<bool> {
     Ok(tx.execute("DELETE FROM agent_sessions WHERE key = ?1", [key])? > 0)
 }
 
-/// At most [`PIECE`]; how many.
+/// Deletes at most [`MAX_ROWS`] matching keys and returns their number.
 pub fn drop_matching(tx: &Transaction, which: Matching) -> Result<usize> {
     let sql = format!(
         "DELETE FROM agent_sessions WHERE key IN
-           (SELECT key FROM agent_sessions WHERE {MATCHES} LIMIT {PIECE})"
+           (SELECT key FROM agent_sessions WHERE {MATCHES} LIMIT {MAX_ROWS})"
     );
     Ok(tx.execute(&sql, [which.prefix, which.suffix])?)
 }
 
-/// Drops those not used since `before`, at most [`PIECE`]; their keys.
+/// Deletes at most [`MAX_ROWS`] keys that were not used since `before` and returns them.
 pub fn sweep(tx: &Transaction, before: i64) -> Result<Vec<String>> {
     let mut rows = tx.prepare(
         "DELETE FROM agent_sessions WHERE key IN
            (SELECT key FROM agent_sessions WHERE last_used_at_epoch < ?1
             ORDER BY last_used_at_epoch LIMIT ?2) RETURNING key",
     )?;
-    let rows = rows.query_map(params![before, PIECE as i64], |r| r.get(0))?;
+    let rows = rows.query_map(params![before, MAX_ROWS as i64], |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The agent refused to take it up; how often by now. `None`: there is none.
+/// Records a failed attempt to resume and returns the number of failures. `None` if the key is
+/// unknown.
 pub fn failed(tx: &Transaction, key: &str) -> Result<Option<u64>> {
     let sql = "UPDATE agent_sessions SET failures = failures + 1 WHERE key = ?1 RETURNING failures";
     let failures = tx.query_row(sql, [key], |r| r.get::<_, i64>(0)).optional()?;
     Ok(failures.map(|n| n as u64))
 }
 
-/// Refusals of all that is there.
+/// Sum of the failures of all keys.
 pub fn failures(conn: &Connection) -> Result<u64> {
     let sql = "SELECT ifnull(sum(failures), 0) FROM agent_sessions";
     Ok(conn.query_row(sql, [], |r| r.get::<_, i64>(0))? as u64)
 }
 
-/// The agents' ids of all that may be taken up, each once.
+/// The ids of all agent sessions that may be resumed, without duplicates.
 pub fn live(conn: &Connection) -> Result<Vec<String>> {
     let mut rows =
         conn.prepare("SELECT DISTINCT agent_session_id FROM agent_sessions ORDER BY 1")?;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_one_session_and_a_new_one_begins_anew() {
+    fn a_key_has_one_session_and_a_new_one_resets_its_row() {
         let mut conn = memory();
         write(&mut conn, |tx| set(tx, "k", "one", 10));
         assert_eq!(write(&mut conn, |tx| failed(tx, "k")), Some(1));
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(get(&conn, "k").unwrap(), Some(row("one", 0, 20, 10)));
         write(&mut conn, |tx| set(tx, "k", "two", 30));
         assert_eq!(get(&conn, "k").unwrap(), Some(row("two", 0, 30, 30)));
-        assert!(!write(&mut conn, |tx| add(tx, &row("three", 9, 99, 9))), "what is there wins");
+        assert!(!write(&mut conn, |tx| add(tx, &row("three", 9, 99, 9))), "the existing row stays");
         assert_eq!(live(&conn).unwrap(), ["two"]);
         assert!(write(&mut conn, |tx| touch(tx, "k", 40)));
         assert!(write(&mut conn, |tx| drop_key(tx, "k")));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_of_a_beginning_stands_for_itself() {
+    fn prefix_and_suffix_match_literally() {
         let mut conn = memory();
         let all =
             ["gh:a_b:x:1", "gh:aXb:x:1", "GH:a_b:x:1", "gh:a%:x:1", r"gh:a\b:x:1", "gh:é:x:1"];
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_used_for_long_goes() {
+    fn a_sweep_deletes_keys_not_used_for_long() {
         let mut conn = memory();
         write(&mut conn, |tx| {
             set(tx, "old", "1", 5)?;
@@ -212,8 +212,10 @@ mod tests {
         });
         assert_eq!(write(&mut conn, |tx| sweep(tx, 9)), ["old"]);
         assert_eq!(live(&conn).unwrap(), ["2", "3"]);
-        write(&mut conn, |tx| (0..PIECE + 1).try_for_each(|n| set(tx, &format!("k{n}"), "4", 1)));
-        assert_eq!(write(&mut conn, |tx| sweep(tx, 9)).len(), PIECE);
+        write(&mut conn, |tx| {
+            (0..MAX_ROWS + 1).try_for_each(|n| set(tx, &format!("k{n}"), "4", 1))
+        });
+        assert_eq!(write(&mut conn, |tx| sweep(tx, 9)).len(), MAX_ROWS);
         assert_eq!(write(&mut conn, |tx| sweep(tx, 9)).len(), 1);
     }
 }

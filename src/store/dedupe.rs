@@ -1,14 +1,14 @@
-//! Rows that a new unique index would refuse: the lowest id stays, what referred to the others
-//! refers to it.
+//! Removes the duplicate rows that would violate a new unique index. The row with the lowest id
+//! stays, and references to the others are changed to it.
 
 use rusqlite::{Transaction, params};
 
 use super::error::{Result, StoreError};
 
-/// Folds what `CREATE UNIQUE INDEX … ON table(…) [WHERE …]` finds more than once.
+/// Removes duplicates in terms of `index`: `CREATE UNIQUE INDEX … ON table(…) [WHERE …]`.
 pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<()> {
-    let (columns, condition) = parts(index)
-        .ok_or_else(|| StoreError::Bug(format!("an index that cannot be read: {index}")))?;
+    let (columns, condition) =
+        parts(index).ok_or_else(|| StoreError::Bug(format!("cannot parse the index: {index}")))?;
     let mut sql = format!(
         "SELECT id, (min(id) OVER (PARTITION BY {})) AS keep FROM {table} WHERE {condition}",
         columns.join(", ")
@@ -22,15 +22,15 @@ pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<()> {
     for row in rows.collect::<rusqlite::Result<Vec<_>>>()? {
         let (id, keep) = row;
         if table == "sessions" {
-            shift_numbers(tx, id, keep)?;
+            renumber_prompts(tx, id, keep)?;
         }
-        refer(tx, table, id, keep)?;
+        redirect_references(tx, table, id, keep)?;
         tx.execute(&format!("DELETE FROM {table} WHERE id = ?1"), [id])?;
     }
     Ok(())
 }
 
-/// What is between the first parenthesis and its end, at top-level commas; and what `WHERE` says.
+/// The indexed expressions and the `WHERE` condition of a `CREATE INDEX` statement.
 fn parts(index: &str) -> Option<(Vec<String>, String)> {
     let start = index.find('(')? + 1;
     let (mut columns, mut column, mut depth) = (Vec::new(), String::new(), 0);
@@ -60,8 +60,9 @@ fn parts(index: &str) -> Option<(Vec<String>, String)> {
     Some((columns.iter().map(|c| c.trim().to_owned()).collect(), condition))
 }
 
-/// Whatever refers to row `id` refers to `keep`; where that is there already, once is enough.
-fn refer(tx: &Transaction, table: &str, id: i64, keep: i64) -> Result<()> {
+/// Changes references to row `id` into references to `keep`. A reference that would then be a
+/// duplicate is deleted.
+fn redirect_references(tx: &Transaction, table: &str, id: i64, keep: i64) -> Result<()> {
     let mut children = tx.prepare(
         "SELECT t.name, k.\"from\" FROM pragma_table_list AS t, pragma_foreign_key_list(t.name) AS k
          WHERE t.schema = 'main' AND t.type = 'table' AND k.\"table\" = ?1",
@@ -79,8 +80,9 @@ fn refer(tx: &Transaction, table: &str, id: i64, keep: i64) -> Result<()> {
     Ok(())
 }
 
-/// Two rows of one session have each counted their prompts from 1: those of the second follow.
-fn shift_numbers(tx: &Transaction, id: i64, keep: i64) -> Result<()> {
+/// Two rows of one session each number their prompts from 1. The prompts of `id` are renumbered to
+/// follow those of `keep`.
+fn renumber_prompts(tx: &Transaction, id: i64, keep: i64) -> Result<()> {
     let count = |id: i64| -> Result<i64> {
         Ok(tx.query_row(
             "SELECT max(s.prompt_counter, ifnull((SELECT max(prompt_number) FROM user_prompts
@@ -91,7 +93,7 @@ fn shift_numbers(tx: &Transaction, id: i64, keep: i64) -> Result<()> {
     };
     let (before, more) = (count(keep)?, count(id)?);
     for table in ["user_prompts", "pending_messages", "observations", "session_summaries"] {
-        // By way of negative numbers: a unique index looks at every row in between.
+        // Two steps, by way of negative numbers, because the unique index holds after every row.
         for sql in [
             "UPDATE {} SET prompt_number = -(prompt_number + ?2)
              WHERE session_id = ?1 AND prompt_number > 0",
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_is_read() {
+    fn an_index_is_parsed() {
         let check = |sql: &str, columns: &[&str], condition: &str| {
             let (found, says) = parts(sql).unwrap();
             assert_eq!(

@@ -1,4 +1,4 @@
-//! What can go wrong in the store, in one table: what to wait for, what to give up on.
+//! The errors of the store, and the one mapping from SQLite's error codes.
 
 use std::io;
 
@@ -8,11 +8,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else has it, and had it for as long as we may wait. Try again.
+    /// Another process held a lock for longer than the caller may wait. A retry may succeed.
     #[error("the store is busy: {0}")]
     Busy(String),
-    /// The disk or the file; nothing that waiting a second would change. Whoever delivers an
-    /// event takes the spool.
+    /// The disk or the file cannot be used, and waiting a second would not help. Hooks spool.
     #[error("the store cannot be used ({kind}): {message}")]
     Fault { kind: StoreFault, message: String },
     #[error(
@@ -20,10 +19,10 @@ pub enum StoreError {
          update memctl"
     )]
     Newer { found: i64, known: i64 },
-    /// The session has a newer owner: roll back and leave.
+    /// Another worker has taken the session's fencing token. The worker rolls back and shuts down.
     #[error("the session belongs to another worker")]
     Fenced,
-    /// What must not happen: wrong SQL, a row that makes no sense.
+    /// A bug of memctl: invalid SQL or an impossible row.
     #[error("internal error of the store: {0}")]
     Bug(String),
 }
@@ -52,7 +51,7 @@ impl std::fmt::Display for StoreFault {
 }
 
 impl StoreError {
-    /// The file itself is beyond use and may be set aside.
+    /// Whether the file itself is damaged, so that it may be quarantined.
     pub fn is_corruption(&self) -> bool {
         matches!(
             self,
@@ -60,7 +59,7 @@ impl StoreError {
         )
     }
 
-    /// Where the log's index cannot be had, this is how it shows.
+    /// Whether the error may come from a file system without shared memory for the wal-index.
     pub fn may_lack_wal(&self) -> bool {
         let StoreError::Fault { kind, .. } = self else { return false };
         matches!(kind, StoreFault::CannotOpen | StoreFault::ReadOnly | StoreFault::Io)
@@ -90,7 +89,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// Of the files beside the database: the store's lock and the directories.
+/// Errors of files other than the database: the store lock and directories.
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> StoreError {
         let kind = match error.kind() {
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_has_its_consequence() {
+    fn each_sqlite_code_maps_to_its_error() {
         let of = |code: i32| match StoreError::from(rusqlite::Error::SqliteFailure(
             ffi::Error::new(code),
             None,

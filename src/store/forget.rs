@@ -1,9 +1,10 @@
-//! Forgetting: what is meant, and taking it out of every table. What goes leaves a tombstone.
+//! Forgetting: selecting rows, and deleting them from every table. Each deleted row leaves a
+//! tombstone.
 //!
-//! A session goes as a whole, and what happened in it before is refused when it comes late. A
-//! prompt takes along what came of it and turns private, so that nothing is kept of what its turn
-//! still reports. A queued event keeps its ids, so that a repeat is known, and loses its texts; a
-//! batch that has it in hand is dropped.
+//! A session is deleted as a whole, and its events from before that time are refused afterwards. A
+//! prompt is deleted with its results and becomes private, so that later events of its turn keep no
+//! text. A queued event keeps its ids, so that a repeat is recognized, and loses its texts; a
+//! claimed batch that contains it is dropped.
 
 use std::collections::BTreeSet;
 
@@ -14,34 +15,34 @@ use super::private::STRIP;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
 use super::{Locked, sessions};
 
-/// At most so many rows in one transaction.
-const PIECE: usize = 500;
+/// Maximum number of rows that one transaction changes.
+const MAX_ROWS: usize = 500;
 
-/// All that is given must hold.
+/// Conditions on the rows to forget. A row must meet all that are set.
 #[derive(Clone, Debug, Default)]
 pub struct ForgetFilter {
     pub project: Option<i64>,
-    /// Stands in one of the texts; A to Z count as a to z.
+    /// Occurs in one of the row's texts. ASCII letters match in either case.
     pub text: Option<String>,
     /// Milliseconds since the epoch.
     pub since: Option<i64>,
     pub before: Option<i64>,
 }
 
-/// Row ids of what is to go.
+/// Row ids to forget.
 #[derive(Clone, Debug, Default)]
 pub struct ForgetSet {
     pub sessions: BTreeSet<i64>,
     pub prompts: BTreeSet<i64>,
     pub summaries: BTreeSet<i64>,
     pub observations: BTreeSet<i64>,
-    /// Queued events that have texts or are not done.
+    /// Queued events that have texts or are unfinished.
     events: BTreeSet<i64>,
-    /// Once nothing of them is left.
+    /// Projects that are deleted if nothing else refers to them.
     projects: BTreeSet<i64>,
 }
 
-/// How much is to go.
+/// Number of rows to forget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForgetCounts {
     pub sessions: u64,
@@ -64,7 +65,7 @@ const PROMPTS: &str = "SELECT m.id FROM user_prompts m WHERE m.prompt_text NOTNU
 const SUMMARIES: &str = "SELECT m.id FROM session_summaries m WHERE NOT m.hidden";
 const OBSERVATIONS: &str = "SELECT m.id FROM observations m WHERE 1";
 
-/// The columns of each that hold what was said and done.
+// The columns of each table that hold text.
 const OF_EVENTS: [&str; 5] =
     ["tool_name", "tool_input", "tool_response", "last_assistant_message", "files"];
 const OF_SUMMARIES: [&str; 8] = [
@@ -103,7 +104,7 @@ impl ForgetSet {
         self.count() == ForgetCounts::default() && self.projects.is_empty()
     }
 
-    /// Client and id of the sessions that go, and of those whose queue is touched.
+    /// Client and id of the sessions that are deleted or lose queued events.
     pub fn affected_sessions(&self, conn: &Connection) -> Result<BTreeSet<(String, String)>> {
         let of = |sql: &str, ids: &BTreeSet<i64>| {
             let mut names = conn.prepare(sql)?;
@@ -118,7 +119,7 @@ impl ForgetSet {
         Ok(names.into_iter().flatten().flatten().collect())
     }
 
-    /// A session with all that belongs to it.
+    /// Adds a session and everything that belongs to it.
     pub fn add_session(&mut self, conn: &Connection, id: i64) -> Result<()> {
         self.sessions.insert(id);
         let of = |select: &str| ids(conn, &format!("{select} AND m.session_id = ?1"), [id]);
@@ -129,7 +130,7 @@ impl ForgetSet {
         Ok(())
     }
 
-    /// A prompt and what came of it.
+    /// Adds a prompt and its summaries, observations and queued events.
     pub fn add_prompt(&mut self, conn: &Connection, id: i64) -> Result<()> {
         self.prompts.insert(id);
         let of = |select: &str| {
@@ -145,7 +146,7 @@ impl ForgetSet {
         Ok(())
     }
 
-    /// A summary, also the one that is just being written anew.
+    /// Adds a summary and the queued `summarize` messages that would write it again.
     pub fn add_summary(&mut self, conn: &Connection, id: i64) -> Result<()> {
         self.summaries.insert(id);
         let sql = format!(
@@ -156,20 +157,21 @@ impl ForgetSet {
         Ok(())
     }
 
-    /// An observation, and those whose place it took.
+    /// Adds an observation and those that it superseded.
     pub fn add_observation(&mut self, conn: &Connection, id: i64) -> Result<()> {
         let mut of = conn.prepare_cached(
-            "WITH RECURSIVE told(id, uuid) AS (SELECT id, uuid FROM observations WHERE id = ?1
+            "WITH RECURSIVE chain(id, uuid) AS (SELECT id, uuid FROM observations WHERE id = ?1
                UNION SELECT o.id, o.uuid FROM observations o
-               JOIN told ON o.superseded_by = told.uuid)
-             SELECT id FROM told",
+               JOIN chain ON o.superseded_by = chain.uuid)
+             SELECT id FROM chain",
         )?;
         let all = of.query_map([id], |r| r.get(0))?;
         self.observations.extend(all.collect::<rusqlite::Result<Vec<i64>>>()?);
         Ok(())
     }
 
-    /// Whatever is filter: of a project or a time whole sessions, where all of one is meant.
+    /// Adds the rows that match the filter. Without a text, a session whose rows all match is added
+    /// as a whole.
     pub fn add_matching(&mut self, conn: &Connection, filter: &ForgetFilter) -> Result<()> {
         let ForgetFilter { project, text, since, before } = filter;
         if text.is_none() {
@@ -189,14 +191,14 @@ impl ForgetSet {
         prompts.into_iter().try_for_each(|id| self.add_prompt(conn, id))?;
         let summaries = matching(conn, SUMMARIES, "m.project_id", &OF_SUMMARIES, filter)?;
         summaries.into_iter().try_for_each(|id| self.add_summary(conn, id))?;
-        let observed = matching(conn, OBSERVATIONS, "m.project_id", &OF_OBSERVATIONS, filter)?;
-        observed.into_iter().try_for_each(|id| self.add_observation(conn, id))?;
+        let observations = matching(conn, OBSERVATIONS, "m.project_id", &OF_OBSERVATIONS, filter)?;
+        observations.into_iter().try_for_each(|id| self.add_observation(conn, id))?;
         self.events.extend(matching(conn, EVENTS, "NULL", &OF_EVENTS, filter)?);
         Ok(())
     }
 }
 
-/// Rows of a table, which `select` calls `m`, that are filter.
+/// Ids of the rows that match the filter. `select` names the table `m`.
 fn matching(
     conn: &Connection,
     select: &str,
@@ -205,7 +207,7 @@ fn matching(
     filter: &ForgetFilter,
 ) -> Result<Vec<i64>> {
     let text = filter.text.as_deref().map(str::to_ascii_lowercase);
-    // Lists and inputs of tools are JSON, in which quotes and line ends look otherwise.
+    // Lists and tool inputs are JSON, where quotes and line breaks are escaped.
     let in_json = text.as_ref().map(|text| {
         let quoted = serde_json::to_string(text).expect("a text");
         quoted[1..quoted.len() - 1].to_owned()
@@ -228,15 +230,15 @@ fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Takes it out, in pieces. `now`: milliseconds since the epoch; what happened in a forgotten
-/// session until then is refused from now on.
+/// Deletes the rows, in pieces. From now on, events of a forgotten session from before `now` are
+/// refused.
 ///
 /// # Errors
-/// What the disk says. What is left of `set` then can be forgotten by asking again.
+/// An error of the disk. The rows that are left can be forgotten with a second call.
 pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
     let tables = References::of(locked.connection())?;
     for session in &set.sessions {
-        // First of all: whatever comes from now on finds that it was forgotten.
+        // The tombstones come first, so that events that arrive from now on are refused.
         locked.write(|tx| {
             let Some(known) = sessions::get(tx, *session)? else { return Ok(()) };
             tombstones::put(tx, &known.uuid, SESSION, *session, now)?;
@@ -259,7 +261,7 @@ pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
         Ok(())
     })?;
     in_pieces(locked, &set.prompts, |tx, id| {
-        entomb(tx, "user_prompts", PROMPT, *id, now)?;
+        record_tombstone(tx, "user_prompts", PROMPT, *id, now)?;
         tx.prepare_cached("UPDATE user_prompts SET prompt_text = NULL, private = 1 WHERE id = ?1")?
             .execute([id])?;
         Ok(())
@@ -292,13 +294,13 @@ fn in_pieces<'a>(
     each: impl Fn(&Transaction, &i64) -> Result<()>,
 ) -> Result<()> {
     let all: Vec<&i64> = all.into_iter().collect();
-    for piece in all.chunks(PIECE) {
+    for piece in all.chunks(MAX_ROWS) {
         locked.write(|tx| piece.iter().try_for_each(|id| each(tx, id)))?;
     }
     Ok(())
 }
 
-/// Takes a row out and leaves its name.
+/// Deletes a row and records its tombstone.
 fn remove(
     tx: &Transaction,
     tables: &References,
@@ -308,14 +310,14 @@ fn remove(
     now: i64,
 ) -> Result<()> {
     if let Some(kind) = kind {
-        entomb(tx, table, kind, *id, now)?;
+        record_tombstone(tx, table, kind, *id, now)?;
     }
-    tables.let_go(tx, table, *id)?;
+    tables.clear(tx, table, *id)?;
     tx.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?.execute([id])?;
     Ok(())
 }
 
-fn entomb(tx: &Transaction, table: &str, kind: &str, id: i64, now: i64) -> Result<()> {
+fn record_tombstone(tx: &Transaction, table: &str, kind: &str, id: i64, now: i64) -> Result<()> {
     let mut uuid = tx.prepare_cached(&format!("SELECT uuid FROM {table} WHERE id = ?1"))?;
     let mut rows = uuid.query([id])?;
     match rows.next()? {
@@ -324,8 +326,8 @@ fn entomb(tx: &Transaction, table: &str, kind: &str, id: i64, now: i64) -> Resul
     }
 }
 
-/// Which columns refer to which table, as the schema says: (table, column, referred to, may be
-/// null). Those that go with what they refer to are not among them.
+/// The foreign keys of the schema: (table, column, referenced table, nullable). Keys with
+/// `ON DELETE CASCADE` are left out.
 struct References(Vec<(String, String, String, bool)>);
 
 impl References {
@@ -340,8 +342,8 @@ impl References {
         Ok(References(rows.collect::<rusqlite::Result<_>>()?))
     }
 
-    /// What refers to the row refers to nothing, or goes where that cannot be.
-    fn let_go(&self, tx: &Transaction, table: &str, id: i64) -> Result<()> {
+    /// Clears the references to a row. A row with a reference that cannot be null is deleted.
+    fn clear(&self, tx: &Transaction, table: &str, id: i64) -> Result<()> {
         for (child, column, _, nullable) in self.0.iter().filter(|(_, _, to, _)| to == table) {
             let sql = match nullable {
                 true => format!("UPDATE {child} SET {column} = NULL WHERE {column} = ?1"),

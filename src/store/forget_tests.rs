@@ -55,8 +55,8 @@ impl World {
         write(&mut self.conn, |tx| accept(tx, event, None, event.at))
     }
 
-    /// Distils all of a session into one observation and a summary.
-    fn distil(&mut self, session: i64, title: &str, now: i64) -> commit::Completed {
+    /// Distills a session's queue into one observation and a summary.
+    fn distill(&mut self, session: i64, title: &str, now: i64) -> commit::Completed {
         let Claim::Batch(batch) = write(&mut self.conn, |tx| claim(tx, session, &ALL, 7, now))
         else {
             panic!("nothing to claim")
@@ -114,12 +114,12 @@ fn count(
 }
 
 #[test]
-fn what_is_wanted_is_found() {
+fn a_filter_selects_matching_rows() {
     let mut w = World::new();
-    w.distil(1, "Build the ARK", 35);
+    w.distill(1, "Build the ARK", 35);
     let text = |text: &str| ForgetFilter { text: Some(text.into()), ..ForgetFilter::default() };
     assert_eq!(w.filter(text("the ark")), count(0, 0, 1, 1, 0));
-    assert_eq!(w.filter(text("ask two")), count(0, 1, 0, 0, 2), "with what came of it");
+    assert_eq!(w.filter(text("ask two")), count(0, 1, 0, 0, 2), "with its queued events");
     assert_eq!(w.filter(text("RUN \"two\"")), count(0, 0, 0, 0, 1), "in a tool's input");
     assert_eq!(w.filter(text("fact of \"build")), count(0, 0, 0, 1, 0), "in a list");
     assert_eq!(w.filter(text("nowhere")), ForgetCounts::default());
@@ -129,15 +129,15 @@ fn what_is_wanted_is_found() {
     let within = |since, before| ForgetFilter { since, before, ..ForgetFilter::default() };
     assert_eq!(w.filter(within(Some(100), None)), count(1, 1, 0, 0, 2));
     assert_eq!(w.filter(within(None, Some(40))), count(1, 1, 1, 1, 0));
-    assert_eq!(w.filter(within(Some(120), Some(130))), count(0, 0, 0, 0, 1), "a part of one");
+    assert_eq!(w.filter(within(Some(120), Some(130))), count(0, 0, 0, 0, 1), "part of a session");
     let both = ForgetFilter { project: Some(1), ..text("two") };
     assert_eq!(w.filter(both), ForgetCounts::default());
 }
 
 #[test]
-fn a_session_goes_with_all_it_has_and_what_comes_late_of_it() {
+fn forgetting_a_session_deletes_its_rows_and_refuses_its_late_events() {
     let mut w = World::new();
-    w.distil(1, "Build", 35);
+    w.distill(1, "Build", 35);
     let late = event("one", Kind::Tool, 39, "late");
     w.forget(40, |set, conn| set.add_session(conn, 1));
     assert_eq!(w.texts("SELECT content_session_id FROM sessions"), ["two"]);
@@ -151,22 +151,22 @@ fn a_session_goes_with_all_it_has_and_what_comes_late_of_it() {
     let refused = w.accept(&late);
     assert!(refused.duplicate && refused.session_id.is_none());
     assert_eq!(w.texts("SELECT content_session_id FROM sessions"), ["two"]);
-    // What is said afterwards is new.
+    // A later event starts the session anew.
     let new = w.accept(&event("one", Kind::Prompt, 41, "again"));
     assert!(!new.duplicate);
-    assert!(w.accept(&late).duplicate, "also while the session goes on");
+    assert!(w.accept(&late).duplicate, "the late event is still refused");
     assert_eq!(w.texts("SELECT prompt_text FROM user_prompts"), ["ask two", "again"]);
 }
 
 #[test]
-fn an_owner_of_before_does_not_own_what_comes_after() {
+fn a_token_of_a_forgotten_session_is_void() {
     let mut w = World { conn: memory() };
     w.accept(&event("one", Kind::Prompt, 10, "x"));
     let (mut old, mut new) = (Fence::new("c", "one"), Fence::new("c", "one"));
     write(&mut w.conn, |tx| old.check(tx, 10));
     w.forget(20, |set, conn| set.add_session(conn, 1));
     w.accept(&event("one", Kind::Prompt, 30, "y"));
-    assert_eq!(w.texts("SELECT id || '' FROM sessions"), ["1"], "the row id came again");
+    assert_eq!(w.texts("SELECT id || '' FROM sessions"), ["1"], "the row id is reused");
     write(&mut w.conn, |tx| new.check(tx, 30));
     let mut locked = Locked { conn: &mut w.conn, file: None };
     let fenced = locked.write(|tx| old.check(tx, 40));
@@ -174,16 +174,16 @@ fn an_owner_of_before_does_not_own_what_comes_after() {
 }
 
 #[test]
-fn no_number_is_given_twice() {
+fn no_short_name_is_reused() {
     let mut w = World::new();
-    w.distil(1, "First", 35);
+    w.distill(1, "First", 35);
     w.forget(36, |set, conn| {
         set.add_observation(conn, 1)?;
         set.add_summary(conn, 1)?;
         set.add_session(conn, 2)
     });
     w.accept(&event("one", Kind::Stop, 37, "once more"));
-    w.distil(1, "Second", 38);
+    w.distill(1, "Second", 38);
     w.accept(&event("three", Kind::Prompt, 50, "x"));
     assert_eq!(w.texts("SELECT 'o' || id FROM observations"), ["o2"]);
     assert_eq!(w.texts("SELECT 's' || id FROM session_summaries"), ["s2"]);
@@ -191,9 +191,9 @@ fn no_number_is_given_twice() {
 }
 
 #[test]
-fn a_prompt_takes_along_what_came_of_it_and_what_comes_yet() {
+fn forgetting_a_prompt_deletes_its_results_and_makes_its_turn_private() {
     let mut w = World::new();
-    w.distil(1, "Build", 35);
+    w.distill(1, "Build", 35);
     w.forget(36, |set, conn| set.add_prompt(conn, 1));
     assert_eq!(w.texts("SELECT ifnull(prompt_text, '-') FROM user_prompts"), ["-", "ask two"]);
     assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
@@ -204,7 +204,7 @@ fn a_prompt_takes_along_what_came_of_it_and_what_comes_yet() {
 }
 
 #[test]
-fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
+fn a_claimed_batch_is_dropped_when_part_of_it_is_forgotten() {
     let mut w = World::new();
     let batch = write(&mut w.conn, |tx| claim(tx, 2, &ALL, 7, 140));
     let Claim::Batch(batch) = batch else { panic!("{batch:?}") };
@@ -225,7 +225,7 @@ fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
         ),
         ["processed", "pending"]
     );
-    // A batch of a session that has gone altogether.
+    // A batch of a session that was forgotten as a whole.
     let batch = write(&mut w.conn, |tx| claim(tx, 2, &ALL, 7, 150));
     let Claim::Batch(batch) = batch else { panic!("{batch:?}") };
     w.forget(151, |set, conn| set.add_session(conn, 2));
@@ -249,7 +249,7 @@ fn a_batch_in_hand_is_dropped_when_part_of_it_is_forgotten() {
 }
 
 #[test]
-fn a_project_goes_when_nothing_of_it_is_left() {
+fn a_project_without_rows_is_deleted() {
     let mut w = World::new();
     w.forget(200, |set, conn| {
         set.add_matching(conn, &ForgetFilter { project: Some(1), ..ForgetFilter::default() })
@@ -258,9 +258,9 @@ fn a_project_goes_when_nothing_of_it_is_left() {
     assert_eq!(w.texts("SELECT key FROM project_keys"), ["dir:/two"]);
 }
 
-/// Whatever refers to a session, now or in a table that is still to come.
+/// Covers any table that refers to sessions, also one that a later schema adds.
 #[test]
-fn what_refers_to_a_session_lets_go_of_it() {
+fn references_to_a_forgotten_session_are_cleared() {
     let mut w = World::new();
     w.conn
         .execute_batch(
@@ -277,11 +277,11 @@ fn what_refers_to_a_session_lets_go_of_it() {
 }
 
 #[test]
-fn what_an_observation_replaced_goes_with_it() {
+fn superseded_observations_are_forgotten_too() {
     let mut w = World::new();
-    w.distil(1, "Piece", 35);
+    w.distill(1, "Piece", 35);
     w.accept(&event("one", Kind::Stop, 37, "once more"));
-    w.distil(1, "Whole", 38);
+    w.distill(1, "Whole", 38);
     w.conn
         .execute_batch(
             "UPDATE observations SET superseded_by = (SELECT uuid FROM observations WHERE id = 2)

@@ -1,13 +1,13 @@
-//! The memory on disk: one SQLite file, many processes. Nothing else in the program writes SQL.
+//! The store: one SQLite file that many processes share. No other module contains SQL.
 //!
-//! Every write transaction is taken under the store lock, then `BEGIN IMMEDIATE`; never a
-//! deferred transaction that writes. Whoever holds the lock compares the database's inode with
-//! the one he opened (a damaged file may have been set aside meanwhile) and the schema's version
-//! with the one he knows. Acceptance never checkpoints: a worker does, when it is quiet.
+//! A write transaction takes the store lock, then `BEGIN IMMEDIATE`. A deferred transaction never
+//! writes. The lock holder compares the inode at the database's path with the one it has open,
+//! because a damaged database may have been quarantined, and `user_version` with the version it
+//! knows. Accepting an event never checkpoints; see [`wal`].
 //!
-//! Times are milliseconds since the epoch and passed in; nothing here reads the clock but to
-//! limit a wait. In a process that has the database open nothing but SQLite opens its files:
-//! closing any other descriptor would drop the process's locks.
+//! Times are milliseconds since the epoch, passed in by the caller; the clock is read only to limit
+//! a wait. In a process that has the database open, only SQLite may open the database's files:
+//! closing any other descriptor of them drops the process's POSIX locks.
 
 pub mod accept;
 pub mod agent_sessions;
@@ -55,59 +55,62 @@ pub use queue::Fence;
 
 use crate::paths::Paths;
 
-/// The second guard, behind the store lock.
+/// SQLite's busy timeout. It matters only for processes that do not use the store lock.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// A connection that writes.
+/// A read-write connection.
 pub struct Store {
     paths: Paths,
     lock: StoreLock,
-    patience: LockWait,
+    wait: LockWait,
     conn: Connection,
-    /// The file `conn` has open.
+    /// The database file that `conn` has open.
     file: FileId,
 }
 
-/// The store lock is held: several transactions, and what must happen between them.
+/// A connection while the store lock is held, for several transactions under one lock.
 pub struct Locked<'a> {
     conn: &'a mut Connection,
-    /// The file `conn` has open; none of those that lie in memory.
+    /// The database file that `conn` has open; `None` for a database in memory.
     file: Option<FileId>,
 }
 
 impl Store {
-    /// Opens the database, makes or upgrades it when something is missing.
+    /// Opens the database. Creates it if it is missing, and applies missing migration steps.
     ///
     /// # Errors
-    /// As [`StoreError`] sorts them; [`StoreError::Newer`] for a database of a later release.
+    /// [`StoreError::Newer`] for a database of a later release; otherwise any [`StoreError`].
     pub fn open(paths: &Paths) -> Result<Store> {
         Store::open_within(paths, LockWait::Forever)
     }
 
-    /// The same for one whose caller waits: the store lock is awaited no longer than `patience`,
-    /// now and in later writes.
-    pub fn open_within(paths: &Paths, patience: LockWait) -> Result<Store> {
+    /// Like [`Store::open`], but waits for the store lock no longer than `wait`, now and in later
+    /// writes.
+    pub fn open_within(paths: &Paths, wait: LockWait) -> Result<Store> {
         let mut lock = StoreLock::default();
         let (conn, file) = match open_current(&paths.database()) {
             Ok(Some(opened)) => opened,
             Err(e) if !e.may_lack_wal() => return Err(e),
             Ok(None) | Err(_) => {
-                let _held = lock.take(paths, patience)?;
+                let _lock = lock.acquire(paths, wait)?;
                 open_ensured(&paths.database())?
             }
         };
-        Ok(Store { paths: paths.clone(), lock, patience, conn, file })
+        Ok(Store { paths: paths.clone(), lock, wait, conn, file })
     }
 
-    /// One transaction: all of `f` or nothing. Keep it short, at most 500 rows, and wait for
-    /// nothing inside.
+    /// Runs `f` in one transaction. `f` must be short (at most 500 rows) and must not wait for
+    /// anything.
     pub fn write<T>(&mut self, f: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
         self.locked(|locked| locked.write(f))
     }
 
-    /// The write of a worker: it counts only while the session is its own.
+    /// Runs `f` in one transaction of a worker, after checking the worker's fencing token.
     ///
-    /// `f` is given the session's row id, `None` as long as there is no row.
+    /// `f` gets the session's row id, or `None` while the session has no row.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if another worker has taken the session.
     pub fn fenced<T>(
         &mut self,
         fence: &mut Fence,
@@ -119,8 +122,8 @@ impl Store {
 
     /// Holds the store lock while `f` runs.
     pub fn locked<T>(&mut self, f: impl FnOnce(&mut Locked) -> Result<T>) -> Result<T> {
-        let Store { paths, lock, patience, conn, file } = self;
-        let _held = lock.take(paths, *patience)?;
+        let Store { paths, lock, wait, conn, file } = self;
+        let _lock = lock.acquire(paths, *wait)?;
         let database = paths.database();
         if FileId::of(&database).ok() != Some(*file) {
             (*conn, *file) = open_ensured(&database)?;
@@ -128,31 +131,31 @@ impl Store {
         f(&mut Locked { conn, file: Some(*file) })
     }
 
-    /// For reading; a statement here sees what is committed.
+    /// The connection, for reading. Each statement sees the latest committed state.
     pub fn connection(&self) -> &Connection {
         &self.conn
     }
 }
 
 impl Locked<'_> {
-    /// For reading what no other writer changes meanwhile.
+    /// The connection, for reading. No other memctl process writes while the lock is held.
     pub fn connection(&self) -> &Connection {
         self.conn
     }
 
-    /// Writes the whole file anew and empties the log: what was deleted is in neither any more.
-    /// Takes as long as reading all of it; hooks go to the spool meanwhile.
+    /// Rewrites the database and empties the WAL, so that deleted text is in neither file. This
+    /// takes as long as reading the whole database. Hooks spool meanwhile.
     ///
     /// # Errors
-    /// What the disk says; [`StoreError::Busy`] when somebody was reading all the time.
+    /// [`StoreError::Busy`] if a reader prevented the WAL from being emptied.
     pub fn vacuum(&mut self) -> Result<()> {
-        // The copy is as large as the memory, and must not be held in this process.
+        // VACUUM's copy is as large as the database, so it must not be kept in memory.
         self.conn.execute_batch("PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY")?;
         let busy: bool =
             self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))?;
         match busy {
             false => Ok(()),
-            true => Err(StoreError::Busy("somebody reads the log".into())),
+            true => Err(StoreError::Busy("another process is reading the log".into())),
         }
     }
 
@@ -179,14 +182,13 @@ impl Locked<'_> {
             f(tx, session)
         });
         if done.is_err() {
-            // A generation taken in a transaction that rolled back was never ours.
-            *fence = before;
+            *fence = before; // The transaction that took the token was rolled back.
         }
         done
     }
 }
 
-/// How much is remembered in all.
+/// Number of rows in the whole store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreCounts {
     pub sessions: u64,
@@ -207,36 +209,36 @@ pub fn counts(conn: &Connection) -> Result<StoreCounts> {
     Ok(counts)
 }
 
-/// A connection that only reads.
+/// A read-only connection.
 pub struct Reader {
     conn: Connection,
 }
 
 impl Reader {
-    /// Opens the database for reading. `patience` is SQLite's busy timeout.
+    /// Opens the database for reading. `busy_timeout` is SQLite's busy timeout.
     ///
     /// Returns `None` if there is no database, or only one with an older schema, which the next
     /// writer will migrate.
     ///
     /// # Errors
     /// [`StoreError::Newer`], or an error of the disk.
-    pub fn open(paths: &Paths, patience: Duration) -> Result<Option<Reader>> {
+    pub fn open(paths: &Paths, busy_timeout: Duration) -> Result<Option<Reader>> {
         let path = paths.database();
         if !path.exists() {
             return Ok(None);
         }
-        match Reader::connect(&path, OpenFlags::empty(), patience) {
+        match Reader::connect(&path, OpenFlags::empty(), busy_timeout) {
             Err(StoreError::Fault { kind: StoreFault::Full, .. }) => {
-                Reader::connect(&read_only_shm(&path), OpenFlags::SQLITE_OPEN_URI, patience)
+                Reader::connect(&read_only_shm(&path), OpenFlags::SQLITE_OPEN_URI, busy_timeout)
             }
             opened => opened,
         }
     }
 
-    fn connect(path: &Path, more: OpenFlags, patience: Duration) -> Result<Option<Reader>> {
+    fn connect(path: &Path, more: OpenFlags, busy_timeout: Duration) -> Result<Option<Reader>> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
         let conn = Connection::open_with_flags(path, flags)?;
-        conn.busy_timeout(patience)?;
+        conn.busy_timeout(busy_timeout)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
         Ok((found == ensure::version()).then_some(Reader { conn }))
@@ -264,7 +266,8 @@ fn read_only_shm(path: &Path) -> PathBuf {
     OsString::from_vec(uri).into()
 }
 
-/// The database as it should be, or `None` when something must be done under the lock.
+/// Opens a database whose schema is current. `None` if it must be created or migrated first, which
+/// needs the store lock.
 fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
     loop {
         let before = match FileId::of(path) {
@@ -282,15 +285,15 @@ fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
     }
 }
 
-/// The caller holds the store lock.
+/// Opens the database and migrates it. The caller holds the store lock.
 fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
-    let conn = match ensured(path, Journal::Wal) {
+    let conn = match connect_and_migrate(path, Journal::Wal) {
         Err(e) if e.may_lack_wal() => {
-            // Somebody who has it open, or the disk, may forbid this, too.
+            // This fails too if another process has the database open.
             if ensure::leave_wal(path).is_err() {
                 return Err(e);
             }
-            ensured(path, Journal::Truncate)?
+            connect_and_migrate(path, Journal::Truncate)?
         }
         conn => conn?,
     };
@@ -298,7 +301,7 @@ fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
     Ok((conn, file))
 }
 
-fn ensured(path: &Path, journal: Journal) -> Result<Connection> {
+fn connect_and_migrate(path: &Path, journal: Journal) -> Result<Connection> {
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
@@ -307,7 +310,7 @@ fn ensured(path: &Path, journal: Journal) -> Result<Connection> {
     Ok(conn)
 }
 
-/// Whether the database has a write-ahead log. Without one readers and writers wait for each other.
+/// Whether the database is in WAL mode. In other modes readers and writers block each other.
 pub fn uses_wal(conn: &Connection) -> Result<bool> {
     ensure::journal_mode(conn).map(|mode| mode == "wal")
 }
@@ -329,27 +332,27 @@ fn set_up(conn: &Connection) -> Result<()> {
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
         wal::MAX_FILE_BYTES
     ))?;
-    // Else every statement is prepared anew whenever a value that its plan may hang on is bound.
+    // Without this, SQLite prepares a statement again whenever a bound value might change its plan.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(96);
     Ok(())
 }
 
-/// A file that SQLite keeps beside the database.
+/// Path of a file that SQLite keeps beside the database, such as `-wal`.
 fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(suffix);
     name.into()
 }
 
-/// A new id for what leaves this file: version 7, by the caller's clock.
+/// A new UUIDv7 from the caller's time, for rows whose id leaves this database.
 pub(crate) fn new_uuid(now: i64) -> String {
     let now = now.max(0) as u64;
     let nanos = (now % 1000) as u32 * 1_000_000;
     Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1000, nanos)).to_string()
 }
 
-/// What the tests of this folder begin with.
+/// Fixtures for the tests of the store.
 #[cfg(test)]
 pub(crate) mod testing {
     use tempfile::TempDir;
@@ -357,7 +360,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::paths::Roots;
 
-    /// A data dir of its own.
+    /// A temporary data dir.
     pub fn world() -> (TempDir, Paths) {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
@@ -367,7 +370,7 @@ pub(crate) mod testing {
         (dir, paths)
     }
 
-    /// The schema in memory.
+    /// A database in memory, with the current schema.
     pub fn memory() -> Connection {
         let mut conn = Connection::open_in_memory().unwrap();
         set_up(&conn).unwrap();
@@ -375,7 +378,7 @@ pub(crate) mod testing {
         conn
     }
 
-    /// Runs `f` in a transaction and commits what it did.
+    /// Runs `f` in a transaction and commits.
     pub fn write<T>(conn: &mut Connection, f: impl FnOnce(&Transaction) -> Result<T>) -> T {
         Locked { conn, file: None }.write(f).unwrap()
     }

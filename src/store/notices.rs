@@ -1,5 +1,5 @@
-//! What the user must be told once, kept until it no longer holds. Whether it has been told is
-//! kept elsewhere: those who tell it write no database.
+//! Notices for the user, kept in `meta` until they no longer apply. Hooks show them and write no
+//! database, so whether a notice was shown is recorded elsewhere.
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -7,7 +7,7 @@ use super::error::Result;
 
 const PREFIX: &str = "notice:";
 
-/// Remembers `text` under its kind; another text of the same kind takes its place.
+/// Stores `text` under its kind, and replaces an earlier text of that kind.
 pub fn put(tx: &Transaction, kind: &str, text: &str) -> Result<()> {
     tx.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
@@ -17,17 +17,17 @@ pub fn put(tx: &Transaction, kind: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the notices whose kinds begin with `family`, but for those that begin with `stay`.
-pub fn clear(tx: &Transaction, family: &str, stay: &str) -> Result<()> {
+/// Deletes the notices whose kinds start with `family`, except those that start with `except`.
+pub fn clear(tx: &Transaction, family: &str, except: &str) -> Result<()> {
     tx.prepare_cached(
         "DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1
            AND substr(key, 1, length(?2)) <> ?2",
     )?
-    .execute([format!("{PREFIX}{family}"), format!("{PREFIX}{stay}")])?;
+    .execute([format!("{PREFIX}{family}"), format!("{PREFIX}{except}")])?;
     Ok(())
 }
 
-/// Kinds and texts, by kind.
+/// All kinds and texts, sorted by kind.
 pub fn list(conn: &Connection) -> Result<Vec<(String, String)>> {
     let mut rows = conn.prepare(
         "SELECT substr(key, length(?1) + 1), value FROM meta
@@ -43,7 +43,7 @@ mod tests {
     use crate::store::testing::{memory, write};
 
     #[test]
-    fn one_text_of_each_kind() {
+    fn a_kind_has_one_text() {
         let mut conn = memory();
         write(&mut conn, |tx| {
             put(tx, "setup", "no key")?;

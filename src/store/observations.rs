@@ -1,8 +1,7 @@
-//! Reading observations: by name, by project, session and turn, and the headlines that a new
-//! session may be told. Writing them is the business of whoever commits a batch.
+//! Reads observations, and the headlines for a new session's context. `commit` writes them.
 //!
-//! "Newest" is the highest id everywhere: ids are given in the order of commits, while stored times
-//! follow whatever the clock said.
+//! "Newest" means the highest id. Ids grow in the order of commits; stored times depend on the
+//! clock, which may be set back.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::memory::{Observation, Origin};
 
-/// One row of `observations`, whole. Times are milliseconds since the epoch.
+/// One row of `observations`. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservationRow {
     pub id: i64,
@@ -20,8 +19,8 @@ pub struct ObservationRow {
     pub project_id: Option<i64>,
     /// `project`, `user`, later `team`.
     pub scope: String,
-    /// `sources` and `replaces` are empty here: which events it was made of stands in a table of
-    /// its own, and what it replaced names it.
+    /// `sources` and `replaces` are empty here: the table `observation_sources` holds the sources,
+    /// and a superseded row names its successor.
     pub observation: Observation,
     /// A JSON object.
     pub metadata: String,
@@ -29,14 +28,15 @@ pub struct ObservationRow {
     pub tokens: i64,
     pub pinned: bool,
     pub weight: f64,
-    /// The uuid of the observation that took its place.
+    /// The uuid of the observation that superseded it.
     pub superseded_by: Option<String>,
     pub expires_at_epoch: Option<i64>,
     pub created_at_epoch: i64,
     pub changed_at_epoch: i64,
 }
 
-/// What a list of observations needs, without the texts: cheap to read by the hundred.
+/// The columns that a list of observations needs, without long texts, so that hundreds can be read
+/// quickly.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Headline {
     pub id: i64,
@@ -46,8 +46,7 @@ pub struct Headline {
     pub origin: Origin,
     pub kind: String,
     pub title: String,
-    /// The narrative, only of what somebody wants remembered: pinned, said by the user, or of
-    /// scope `user`.
+    /// The narrative, if the observation is pinned, has origin `user` or has scope `user`.
     pub text: Option<String>,
     pub concepts: Vec<String>,
     pub files_read: Vec<String>,
@@ -59,14 +58,14 @@ pub struct Headline {
     pub changed_at_epoch: i64,
 }
 
-/// The id behind `o412` or a bare `412`.
+/// Parses a short name like `o412` or `412`.
 pub fn parse_id(name: &str) -> Option<i64> {
     let digits = name.strip_prefix('o').unwrap_or(name);
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-/// The row that a person or a model calls `o412`, `412` or by its uuid.
+/// Finds an observation by its short name (`o412`, `412`) or uuid.
 pub fn by_name(conn: &Connection, name: &str) -> rusqlite::Result<Option<ObservationRow>> {
     match parse_id(name) {
         Some(id) => by_id(conn, id),
@@ -80,7 +79,7 @@ pub fn by_id(conn: &Connection, id: i64) -> rusqlite::Result<Option<ObservationR
     conn.prepare_cached(&select("WHERE id = ?1"))?.query_row([id], from_row).optional()
 }
 
-/// What a session left behind, newest first.
+/// Observations of a session, newest first.
 pub fn of_session(
     conn: &Connection,
     session_id: i64,
@@ -90,7 +89,7 @@ pub fn of_session(
     rows(conn, tail, (session_id, limit as i64))
 }
 
-/// The project's newest headlines that may be told, newest first.
+/// The project's newest headlines for a context, newest first.
 pub fn newest_for_context(
     conn: &Connection,
     project_id: i64,
@@ -100,7 +99,7 @@ pub fn newest_for_context(
     headlines(conn, &context_sql(NEWEST), (json(without), limit as i64, project_id))
 }
 
-/// The project's newest pinned headlines that may be told.
+/// The project's newest pinned headlines for a context.
 pub fn pinned_for_context(
     conn: &Connection,
     project_id: i64,
@@ -110,7 +109,7 @@ pub fn pinned_for_context(
     headlines(conn, &context_sql(PINNED), (json(without), limit as i64, project_id))
 }
 
-/// The newest headlines of scope `user`, of whatever project, that may be told.
+/// The newest headlines of scope `user` for a context, from all projects.
 pub fn user_for_context(
     conn: &Connection,
     without: &[i64],
@@ -119,10 +118,10 @@ pub fn user_for_context(
     headlines(conn, &context_sql(USER), (json(without), limit as i64))
 }
 
-/// The newest observations, of whatever project, that name one of these paths: at most 40 ids for
-/// each, newest first.
-pub fn naming(conn: &Connection, paths: &[&str]) -> rusqlite::Result<Vec<i64>> {
-    let mut statement = conn.prepare_cached(NAMING)?;
+/// The newest observations of all projects that mention one of these paths: at most 40 per path,
+/// newest first.
+pub fn mentioning(conn: &Connection, paths: &[&str]) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached(MENTIONING)?;
     let mut ids = BTreeSet::new();
     for path in paths {
         for id in statement.query_map([path], |row| row.get::<_, i64>(0))? {
@@ -132,7 +131,7 @@ pub fn naming(conn: &Connection, paths: &[&str]) -> rusqlite::Result<Vec<i64>> {
     Ok(ids.into_iter().rev().collect())
 }
 
-/// Those of the given observations that are the project's and may be told, newest first.
+/// The observations of `ids` that belong to the project, as headlines for a context, newest first.
 pub fn for_context_among(
     conn: &Connection,
     project_id: i64,
@@ -143,7 +142,7 @@ pub fn for_context_among(
     headlines(conn, &context_sql(AMONG), (json(without), limit as i64, project_id, json(ids)))
 }
 
-/// The paths that the project's newest 200 observations name, sorted; at most 300.
+/// At most 300 of the paths that the project's newest 200 observations mention, sorted.
 pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<String>> {
     let mut statement = conn.prepare_cached(RECENT_PATHS)?;
     let mut paths = BTreeSet::new();
@@ -156,20 +155,20 @@ pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<
     Ok(paths.into_iter().collect())
 }
 
-// Where candidates come from. Each walks one index from its newest end and stops at the limit.
+// The sources of headlines. Each walks one index from its newest end and stops at the limit.
 const NEWEST: &str = "WHERE project_id = ?3";
 const PINNED: &str = "INDEXED BY observations_pinned WHERE project_id = ?3 AND pinned";
 const USER: &str = "INDEXED BY observations_user WHERE scope = 'user'";
 const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_each(?4))";
 
-const NAMING: &str = "SELECT observation_id FROM observation_files WHERE path = ?1
+const MENTIONING: &str = "SELECT observation_id FROM observation_files WHERE path = ?1
     ORDER BY observation_id DESC LIMIT 40";
 const RECENT_PATHS: &str = "SELECT f.path FROM
     (SELECT id FROM observations WHERE project_id = ?1 ORDER BY id DESC LIMIT 200) AS o
     CROSS JOIN observation_files AS f ON f.observation_id = o.id";
 
-/// The one query behind everything told unasked, so that one place says what never is: what rests
-/// on the web, what was superseded, and what the given sessions (a JSON array) made themselves.
+/// The query for all headlines in a context. It leaves out observations of origin `web`, superseded
+/// ones, and those of the sessions in `?1` (a JSON array).
 fn context_sql(source: &str) -> String {
     format!(
         "SELECT id, session_id, project_id, scope, origin, type, title,
@@ -265,22 +264,22 @@ fn from_row(row: &Row) -> rusqlite::Result<ObservationRow> {
     })
 }
 
-/// A word this version does not know counts as the least trusted.
+/// An unknown origin counts as the least trusted one.
 fn origin(row: &Row, column: usize) -> rusqlite::Result<Origin> {
     let word: String = row.get(column)?;
     Ok(Origin::parse(&word).unwrap_or(Origin::Web))
 }
 
-/// A column that holds a JSON array of strings; anything else in it is an empty list, for one odd
-/// row must not hide all others.
+/// Reads a JSON array of strings. Invalid JSON is read as an empty list, because one damaged row
+/// must not hide all others.
 pub(super) fn list(row: &Row, column: usize) -> rusqlite::Result<Vec<String>> {
     let text: String = row.get(column)?;
     Ok(serde_json::from_str(&text).unwrap_or_default())
 }
 
-/// Ids as the JSON array that the queries take.
+/// Ids as a JSON array, for `json_each`.
 pub(super) fn json(ids: &[i64]) -> String {
-    serde_json::to_string(ids).expect("integers are JSON")
+    serde_json::to_string(ids).expect("integers serialize to JSON")
 }
 
 #[cfg(test)]

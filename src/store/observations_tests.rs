@@ -13,7 +13,7 @@ fn open() -> Connection {
     conn
 }
 
-/// `columns` and `values` come on top of an unremarkable observation of project 1, session 1.
+/// Adds an observation of project 1 and session 1; `columns` and `values` override its defaults.
 fn add(conn: &Connection, id: i64, columns: &str, values: &str) {
     let mut all = vec![
         ("project_id", "1".to_owned()),
@@ -43,7 +43,7 @@ fn ids(headlines: Vec<Headline>) -> Vec<i64> {
 }
 
 #[test]
-fn names_of_observations() {
+fn short_names_are_parsed() {
     let check = |name, expected| assert_eq!(parse_id(name), expected, "{name}");
     check("o412", Some(412));
     check("412", Some(412));
@@ -56,7 +56,7 @@ fn names_of_observations() {
 }
 
 #[test]
-fn a_row_comes_back_whole() {
+fn a_row_is_read_by_short_name_and_uuid() {
     let conn = open();
     add(
         &conn,
@@ -75,7 +75,7 @@ fn a_row_comes_back_whole() {
 }
 
 #[test]
-fn odd_cells_hide_no_row() {
+fn an_invalid_cell_does_not_hide_its_row() {
     let conn = open();
     add(&conn, 1, "files_read, origin", "'not json', 'oracle'");
     let row = by_id(&conn, 1).unwrap().unwrap();
@@ -84,7 +84,7 @@ fn odd_cells_hide_no_row() {
 }
 
 #[test]
-fn by_session() {
+fn a_session_lists_its_newest_prompt_first() {
     let conn = open();
     add(&conn, 1, "prompt_number", "1");
     add(&conn, 2, "prompt_number", "2");
@@ -95,7 +95,7 @@ fn by_session() {
 }
 
 #[test]
-fn what_may_be_told() {
+fn headlines_leave_out_web_superseded_and_own_observations() {
     let conn = open();
     add(&conn, 1, "", "");
     add(&conn, 2, "origin", "'web'");
@@ -113,7 +113,7 @@ fn what_may_be_told() {
 }
 
 #[test]
-fn a_headline_carries_text_only_where_somebody_wants_it_remembered() {
+fn only_pinned_and_user_headlines_carry_text() {
     let conn = open();
     add(&conn, 1, "", "");
     add(&conn, 2, "pinned", "1");
@@ -128,7 +128,7 @@ fn a_headline_carries_text_only_where_somebody_wants_it_remembered() {
 }
 
 #[test]
-fn about_a_file() {
+fn observations_are_found_by_path() {
     let conn = open();
     for id in 1..=4 {
         add(&conn, id, "project_id", if id == 3 { "2" } else { "1" });
@@ -139,8 +139,8 @@ fn about_a_file() {
            (3, 'a.rs', 'read'), (4, 'a.rs', 'read')",
     )
     .unwrap();
-    assert_eq!(naming(&conn, &["a.rs"]).unwrap(), [4, 3, 1]);
-    assert_eq!(naming(&conn, &["b.rs", "a.rs", "c.rs"]).unwrap(), [4, 3, 2, 1]);
+    assert_eq!(mentioning(&conn, &["a.rs"]).unwrap(), [4, 3, 1]);
+    assert_eq!(mentioning(&conn, &["b.rs", "a.rs", "c.rs"]).unwrap(), [4, 3, 2, 1]);
     let all = [4, 3, 2, 1];
     assert_eq!(ids(for_context_among(&conn, 1, &all, &[], 9).unwrap()), [4, 2, 1]);
     assert_eq!(ids(for_context_among(&conn, 1, &all, &[], 1).unwrap()), [4]);
@@ -150,10 +150,10 @@ fn about_a_file() {
     assert_eq!(recent_paths(&conn, 2).unwrap(), ["a.rs"]);
 }
 
-/// A session's start may not cost more because more is stored: every query walks an index from
-/// its newest end, none sorts and none reads a table through.
+/// The cost of a session's start must not grow with the store. Every query walks an index from its
+/// newest end; none sorts or scans a table.
 #[test]
-fn queries_that_stay_cheap() {
+fn context_queries_use_an_index() {
     let conn = open();
     let check = |sql: &str, index: &str| {
         let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -164,9 +164,9 @@ fn queries_that_stay_cheap() {
             .collect::<rusqlite::Result<_>>()
             .unwrap();
         let costly = |step: &&String| {
-            let harmless = *step == "SCAN o" // the subquery of that name
+            let harmless = *step == "SCAN o" // The subquery of that name.
                 || step.starts_with("SCAN json_each ")
-                // A partial index that holds nothing else is meant to be walked.
+                // A partial index that holds only the wanted rows may be scanned.
                 || step.starts_with("SCAN observations USING INDEX observations_user");
             (step.starts_with("SCAN") && !harmless) || step.contains("TEMP B-TREE")
         };
@@ -177,7 +177,7 @@ fn queries_that_stay_cheap() {
     check(&context_sql(PINNED), "observations_pinned (project_id=?)");
     check(&context_sql(USER), "SCAN observations USING INDEX observations_user");
     check(&context_sql(AMONG), "INTEGER PRIMARY KEY (rowid=?)");
-    check(NAMING, "observation_files_path (path=?)");
+    check(MENTIONING, "observation_files_path (path=?)");
     check(RECENT_PATHS, "observations_project (project_id=?)");
     check(&summaries::context_sql(), "session_summaries_project (project_id=?)");
 }

@@ -1,5 +1,5 @@
-//! Which project a key belongs to. Keys are aliases: a repository that gains an origin keeps its
-//! memory, worktrees and clones of one repository share it.
+//! Maps project keys to projects. Keys are aliases: a repository that gains an origin keeps its
+//! memory, and worktrees and clones of one repository share it.
 
 use std::path::Path;
 
@@ -8,33 +8,34 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 
-/// Keys that name a repository wherever it lies; others name a place on this disk.
+/// Prefix of keys that name a repository by its origin. Other keys name a directory on this disk.
 const ORIGIN: &str = "git:";
 
-/// The project's row id; made when none of its keys is known. `None` for a project without keys.
+/// Returns the project's row id, and creates the project if none of its keys is known. `None` for a
+/// project without keys.
 ///
-/// The origin is believed first. A place is followed only if what is known there has no other
-/// origin than the one we bring: else another repository has been put there, and the place is
-/// its from now on.
+/// An origin key takes precedence. A directory key matches only if its known project has no other
+/// origin. Otherwise another repository has replaced the known one in that directory, and the key
+/// moves to it.
 pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
     let keys: Vec<&str> = project.keys.iter().map(|k| k.trim()).filter(|k| !k.is_empty()).collect();
     if keys.is_empty() {
         return Ok(None);
     }
-    let brings_origin = keys.iter().any(|k| k.starts_with(ORIGIN));
+    let has_origin_key = keys.iter().any(|k| k.starts_with(ORIGIN));
     let (origins, places): (Vec<&str>, Vec<&str>) =
         keys.iter().partition(|k| k.starts_with(ORIGIN));
     let mut found = None;
     for key in origins.iter().chain(&places) {
         let Some(id) = by_key(tx, key)? else { continue };
-        if key.starts_with(ORIGIN) || !brings_origin || !has_origin(tx, id)? {
+        if key.starts_with(ORIGIN) || !has_origin_key || !has_origin(tx, id)? {
             found = Some(id);
             break;
         }
     }
     let id = match found {
         Some(id) => {
-            keep_fresh(tx, id, project)?;
+            update_name_and_root(tx, id, project)?;
             id
         }
         None => {
@@ -47,8 +48,8 @@ pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
     for key in keys {
         match by_key(tx, key)? {
             Some(known) if known == id => {}
-            Some(known) if key.starts_with(ORIGIN) || !brings_origin || !has_origin(tx, known)? => {
-            }
+            Some(known)
+                if key.starts_with(ORIGIN) || !has_origin_key || !has_origin(tx, known)? => {}
             _ => {
                 tx.prepare_cached(
                     "INSERT INTO project_keys (key, project_id) VALUES (?1, ?2)
@@ -61,7 +62,7 @@ pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
     Ok(Some(id))
 }
 
-/// The project of the first key that is known; for reading.
+/// Returns the row id of the first known key, and changes nothing.
 pub fn find(conn: &Connection, project: &Project) -> Result<Option<i64>> {
     let (origins, places): (Vec<&String>, Vec<&String>) =
         project.keys.iter().partition(|k| k.trim().starts_with(ORIGIN));
@@ -75,15 +76,16 @@ pub fn find(conn: &Connection, project: &Project) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Ids and roots of the projects of this name.
+/// Ids and roots of the projects with this name.
 pub fn by_name(conn: &Connection, name: &str) -> Result<Vec<(i64, String)>> {
     let mut rows = conn.prepare("SELECT id, root FROM projects WHERE name = ?1 ORDER BY id")?;
     let rows = rows.query_map([name.trim()], |r| Ok((r.get(0)?, r.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Root of the work tree a session runs in: what its own events said, for clones and worktrees
-/// are one project; else the project's, where it holds the session's directory.
+/// Root of the session's work tree. Clones and worktrees share a project, so the root from the
+/// session's own events comes first. Next is the project's root, if it contains the session's
+/// directory, and then that directory.
 pub fn root_of(conn: &Connection, session_id: i64) -> Result<Option<String>> {
     let known = conn
         .prepare_cached(
@@ -94,10 +96,10 @@ pub fn root_of(conn: &Connection, session_id: i64) -> Result<Option<String>> {
         .optional()?;
     let (own, project, cwd): (Option<String>, Option<String>, Option<String>) =
         known.unwrap_or_default();
-    let holding = project.filter(|root| {
+    let containing = project.filter(|root| {
         !root.is_empty() && cwd.as_ref().is_none_or(|cwd| Path::new(cwd).starts_with(root))
     });
-    Ok(own.or(holding).or(cwd))
+    Ok(own.or(containing).or(cwd))
 }
 
 fn by_key(conn: &Connection, key: &str) -> Result<Option<i64>> {
@@ -116,8 +118,8 @@ fn has_origin(conn: &Connection, id: i64) -> Result<bool> {
         .query_row([id], |r| r.get(0))?)
 }
 
-/// The last one seen is right: directories and repositories get renamed.
-fn keep_fresh(tx: &Transaction, id: i64, project: &Project) -> Result<()> {
+/// Updates name and root to the latest ones, because directories and repositories are renamed.
+fn update_name_and_root(tx: &Transaction, id: i64, project: &Project) -> Result<()> {
     tx.prepare_cached(
         "UPDATE projects SET name = iif(?2 = '', name, ?2), root = iif(?3 = '', root, ?3)
          WHERE id = ?1 AND (name <> ?2 OR root <> ?3)",
@@ -145,19 +147,19 @@ mod tests {
         Project { keys: keys.iter().map(|k| k.to_string()).collect(), name, root: root.into() }
     }
 
-    /// Each line is seen after those before it; the number is the project it must be.
+    /// Each line is resolved after those before it. The number is the expected project.
     #[test]
     fn keys_are_aliases() {
         let script: &[(&[&str], &str, Option<i64>)] = &[
             (&["dir:/a/x"], "/a/x", Some(1)),
             (&["dir:/b/x"], "/b/x", Some(2)),
-            (&["git:h/o/x", "dir:/a/x"], "/a/x", Some(1)), // gained an origin
+            (&["git:h/o/x", "dir:/a/x"], "/a/x", Some(1)), // The repository gained an origin.
             (&["git:h/o/x", "dir:/c/clone"], "/c/clone", Some(1)),
-            (&["dir:/c/clone"], "/c/clone", Some(1)), // lost it again
-            (&["git:h/o/y", "dir:/a/x"], "/a/x", Some(3)), // another repository in its place
+            (&["dir:/c/clone"], "/c/clone", Some(1)), // It lost the origin again.
+            (&["git:h/o/y", "dir:/a/x"], "/a/x", Some(3)), // Another repository replaced it.
             (&["dir:/a/x"], "/a/x", Some(3)),
             (&["git:h/o/x"], "/c/clone", Some(1)),
-            (&["dir:/c/clone", "git:h/o/y"], "/c/clone", Some(3)), // the origin counts first
+            (&["dir:/c/clone", "git:h/o/y"], "/c/clone", Some(3)), // The origin takes precedence.
             (&[" ", ""], "/nowhere", None),
         ];
         let mut conn = memory();
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn name_and_root_follow_and_are_never_emptied() {
+    fn name_and_root_are_updated_but_never_emptied() {
         let mut conn = memory();
         let mut see = |name: &str, root: &str| {
             let keys = vec!["git:h/o/x".to_owned()];
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_runs_in_its_own_work_tree() {
+    fn the_root_of_a_session_is_its_own_work_tree() {
         let mut conn = memory();
         let mut root = |root: Option<&str>, project: Option<i64>, cwd: Option<&str>| {
             write(&mut conn, |tx| {

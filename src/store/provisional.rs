@@ -1,5 +1,5 @@
-//! Summaries that hold until the configured backend answers: each Stop has one at once, by the
-//! local rules, visibly marked, and it never takes the place of a final one.
+//! Provisional summaries. The local rules write one for each Stop at once, marked as provisional,
+//! until the configured backend answers. It never replaces a final summary.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -9,10 +9,10 @@ use super::error::Result;
 use super::queue;
 use crate::memory::{Batch, Summary};
 
-/// Most messages that one is made of: of a turn that waits for long, the newest.
-const MESSAGES: usize = 256;
+/// Maximum number of messages in the batch of a provisional summary. The newest are taken.
+const MAX_MESSAGES: usize = 256;
 
-/// The oldest `summarize` that waits and has no summary yet, with what waits of its prompt.
+/// The oldest unfinished `summarize` without a summary, with the unfinished messages of its prompt.
 /// Nothing is claimed.
 pub fn next_due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
     let stop: Option<(i64, i64)> = tx
@@ -38,10 +38,11 @@ pub fn next_due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
            AND prompt_number = ?2 AND id <= ?3 ORDER BY id DESC LIMIT ?4",
         queue::SELECT
     ))?;
-    let rows = rows.query_map(params![session_id, number, id, MESSAGES as i64], queue::message)?;
+    let rows =
+        rows.query_map(params![session_id, number, id, MAX_MESSAGES as i64], queue::message)?;
     let mut messages = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     messages.reverse();
-    // An earlier Stop of the same prompt is done with by this one.
+    // This Stop replaces earlier ones of the same prompt.
     messages.retain(|m| !m.cause.summarizes() || m.id == id);
     Ok(Some(batch_context::load(tx, session_id, messages)?))
 }
@@ -58,16 +59,17 @@ pub fn store(
     let Some(stop) = batch.messages.last().filter(|m| m.cause.summarizes()) else {
         return Ok(false);
     };
-    let waits: bool = tx
+    let unfinished: bool = tx
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM pending_messages
              WHERE id = ?1 AND session_id = ?2 AND status IN ('pending', 'processing'))",
         )?
         .query_row([stop.id, session_id], |r| r.get(0))?;
-    if !waits {
+    if !unfinished {
         return Ok(false);
     }
-    // Not before what it answers, or it would be due again after the clock was set back.
+    // At least the time of the Stop: otherwise the summary would be due again if the clock was set
+    // back.
     let now = now.max(stop.created_at_epoch);
     let kind = SummaryKind::Provisional;
     let id = commit::write_summary(tx, session_id, stop, summary, backend, kind, now)?;
@@ -98,7 +100,7 @@ mod tests {
         write(conn, |tx| next_due(tx, 1))
     }
 
-    fn provide(conn: &mut Connection, batch: &Batch, text: &str, now: i64) -> bool {
+    fn store_provisional(conn: &mut Connection, batch: &Batch, text: &str, now: i64) -> bool {
         let summary = Summary { completed: text.into(), ..Summary::default() };
         write(conn, |tx| store(tx, 1, batch, &summary, "extractive", now))
     }
@@ -119,7 +121,7 @@ mod tests {
     };
 
     #[test]
-    fn each_stop_has_one_at_once_until_the_backend_answers() {
+    fn each_stop_gets_a_provisional_summary_until_the_backend_answers() {
         let mut conn = memory();
         for (at, kind) in [Kind::Prompt, Kind::Tool, Kind::Tool].into_iter().enumerate() {
             send(&mut conn, kind, at as i64);
@@ -128,13 +130,13 @@ mod tests {
         send(&mut conn, Kind::Stop, 10);
         let first = due_now(&mut conn).unwrap();
         assert_eq!((first.messages.len(), first.prompts.len()), (3, 1));
-        assert!(provide(&mut conn, &first, "first", 11));
+        assert!(store_provisional(&mut conn, &first, "first", 11));
         assert!(due_now(&mut conn).is_none(), "once");
-        // The turn goes on and stops again: written anew, also when the clock was set back.
+        // The turn continues and stops again: the summary is rewritten, even with the clock set back.
         send(&mut conn, Kind::Tool, 20);
         send(&mut conn, Kind::Stop, 21);
         let second = due_now(&mut conn).unwrap();
-        assert!(provide(&mut conn, &second, "second", 5));
+        assert!(store_provisional(&mut conn, &second, "second", 5));
         assert!(due_now(&mut conn).is_none());
         assert_eq!(summaries(&conn), [("second".to_owned(), true)]);
 
@@ -146,8 +148,11 @@ mod tests {
         write(&mut conn, |tx| {
             commit::complete(tx, 1, &batch, &distilled, Attribution::one("m"), 31)
         });
-        assert!(!provide(&mut conn, &second, "late", 32), "it was answered meanwhile");
-        // What is final stays until the backend itself writes it anew.
+        assert!(
+            !store_provisional(&mut conn, &second, "late", 32),
+            "the backend has answered meanwhile"
+        );
+        // A final summary stays until the backend rewrites it.
         send(&mut conn, Kind::Tool, 40);
         send(&mut conn, Kind::Stop, 41);
         assert!(due_now(&mut conn).is_none());

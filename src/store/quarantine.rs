@@ -1,4 +1,5 @@
-//! A damaged database makes room for a new one and is kept.
+//! Quarantine of a damaged database: it is moved to a directory of its own and replaced by a new
+//! one.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -10,18 +11,19 @@ use super::lock::{LockWait, StoreLock};
 use super::{Store, beside, notices, open_ensured};
 use crate::paths::Paths;
 
-/// Moves a damaged database to `<data>/corrupt-<now>/` and begins a new one; where it went.
-/// `None`: it is not damaged, or no longer, for somebody else was here first.
+/// Moves a damaged database to `<data>/corrupt-<now>/`, creates a new one and returns the
+/// directory. Returns `None` if the database is not damaged, for example because another process
+/// has replaced it already.
 ///
-/// For workers, recovery and whoever repairs; never for a hook. Under the store lock, which every
-/// writer holds and then compares the file's inode with the one he has open. The log goes first:
-/// a log without its database is nothing, beside a new one it would be applied to it.
+/// Workers, recovery and `doctor --fix` call this; hooks never do. It holds the store lock: every
+/// writer compares the inode of the path with its own under that lock, and reopens if they differ.
+/// The WAL is moved before the database, because SQLite would apply it to the new database.
 ///
 /// # Errors
-/// What the disk says; [`super::StoreError::Busy`] when patience ends.
-pub fn move_damaged(paths: &Paths, patience: LockWait, now: i64) -> Result<Option<PathBuf>> {
+/// An error of the disk, or [`super::StoreError::Busy`] after the time limit.
+pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<PathBuf>> {
     let mut lock = StoreLock::default();
-    let _held = lock.take(paths, patience)?;
+    let _lock = lock.acquire(paths, wait)?;
     let database = paths.database();
     match open_ensured(&database).and_then(|(conn, _)| check_integrity(&conn)) {
         Err(error) if error.is_corruption() => {}
@@ -40,22 +42,22 @@ pub fn move_damaged(paths: &Paths, patience: LockWait, now: i64) -> Result<Optio
     Ok(Some(place))
 }
 
-/// [`move_damaged`], and a notice of it in the new database.
+/// [`move_damaged`], and a notice for the user in the new database.
 ///
 /// # Errors
 /// As [`move_damaged`].
-pub fn replace_damaged(paths: &Paths, patience: LockWait, now: i64) -> Result<Option<PathBuf>> {
-    let Some(place) = move_damaged(paths, patience, now)? else { return Ok(None) };
+pub fn replace_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<PathBuf>> {
+    let Some(place) = move_damaged(paths, wait, now)? else { return Ok(None) };
     let text =
         format!("the database was damaged and is kept in {}; memory begins anew", place.display());
-    Store::open_within(paths, patience)?.write(|tx| notices::put(tx, "corrupt", &text))?;
+    Store::open_within(paths, wait)?.write(|tx| notices::put(tx, "corrupt", &text))?;
     Ok(Some(place))
 }
 
-/// Reads every page; the first damage is enough.
+/// Reads every page and stops at the first damage.
 ///
 /// # Errors
-/// What is wrong with it.
+/// [`super::StoreFault::Corrupt`] with SQLite's description of the damage.
 pub fn check_integrity(conn: &rusqlite::Connection) -> Result<()> {
     let said: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
     if said == "ok" {
@@ -64,7 +66,7 @@ pub fn check_integrity(conn: &rusqlite::Connection) -> Result<()> {
     Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message: said })
 }
 
-/// A directory that nobody had before.
+/// Creates a directory with a name that was never used.
 fn create_quarantine_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
     for attempt in 0.. {
         let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
@@ -83,13 +85,13 @@ mod tests {
     use crate::store::testing::world;
 
     #[test]
-    fn damage_is_kept_and_memory_goes_on() {
+    fn a_damaged_database_is_kept_and_replaced() {
         let (_dir, paths) = world();
         let mut store = Store::open(&paths).unwrap();
         store.write(|tx| notices::put(tx, "old", &"x".repeat(100_000))).unwrap();
         store.checkpoint().unwrap();
         assert_eq!(move_damaged(&paths, LockWait::Forever, 7).unwrap(), None, "nothing is wrong");
-        // A second damage at the same time must not write over the first.
+        // A second quarantine at the same time must not overwrite the first.
         for expected in ["corrupt-7", "corrupt-7-1"] {
             fs::write(paths.database(), "no database ".repeat(999)).unwrap();
             let place = move_damaged(&paths, LockWait::Forever, 7).unwrap().unwrap();
@@ -98,7 +100,7 @@ mod tests {
             assert!(kept.starts_with("no database"));
             assert_eq!(move_damaged(&paths, LockWait::Forever, 7).unwrap(), None, "is new");
         }
-        // Who had the old one open goes on in the new one.
+        // A connection to the old file switches to the new one at its next write.
         store.write(|tx| notices::put(tx, "new", "")).unwrap();
         let told = notices::list(Store::open(&paths).unwrap().connection()).unwrap();
         assert_eq!(told, [("new".to_owned(), String::new())]);

@@ -1,16 +1,17 @@
-//! Backends that will not be asked again before their settings change: which, and why. The user is
-//! told once, and `doctor` at any time.
+//! Backends that refused for a reason that only new settings can fix, such as an invalid key. They
+//! are not called again until their settings change. The user gets one notice; `doctor` reports
+//! the refusal at any time.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use super::notices;
 
-/// Kinds of the notices: this, and the backend's name.
+/// Kinds of the notices: this prefix and the backend's name.
 const NOTICE: &str = "agent:";
 const PREFIX: &str = "agent-refused:";
 
-/// Remembers that `backend` cannot be used with settings of this `fingerprint`, and why.
+/// Records that `backend` cannot be used with the settings of this `fingerprint`, and why.
 pub fn record(tx: &Transaction, backend: &str, fingerprint: &str, why: &str) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
@@ -21,7 +22,7 @@ pub fn record(tx: &Transaction, backend: &str, fingerprint: &str, why: &str) -> 
     notices::put(tx, &format!("{NOTICE}{backend}"), &told)
 }
 
-/// Why it is not asked, as long as its settings stand as they did.
+/// Why the backend refused, if its settings are still those of the refusal.
 pub fn reason(conn: &Connection, backend: &str, fingerprint: &str) -> Result<Option<String>> {
     let known: Option<String> = conn
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
@@ -31,15 +32,14 @@ pub fn reason(conn: &Connection, backend: &str, fingerprint: &str) -> Result<Opt
     Ok(same.filter(|(then, _)| *then == fingerprint).map(|(_, why)| why.to_owned()))
 }
 
-/// Whether it was ever refused and has not answered since.
+/// Whether a refusal is recorded, with any settings.
 pub fn is_refused(conn: &Connection, backend: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?1)")?
         .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))?)
 }
 
-/// It has answered: what was said of it holds no longer, and what waited for that reason waits no
-/// more.
+/// Deletes the refusal after the backend has answered, and releases the messages it deferred.
 pub fn clear(tx: &Transaction, backend: &str) -> Result<()> {
     release_deferred(tx, Some(backend))?;
     tx.prepare_cached("DELETE FROM meta WHERE key = ?1")?
@@ -47,7 +47,7 @@ pub fn clear(tx: &Transaction, backend: &str) -> Result<()> {
     notices::clear(tx, &format!("{NOTICE}{backend}"), "\u{0}")
 }
 
-/// What waits because `backend` was refused, or any, is due now: something has changed.
+/// Makes messages due that a refusal deferred: of `backend`, or of all backends.
 pub fn release_deferred(tx: &Transaction, backend: Option<&str>) -> Result<()> {
     let mut known = tx.prepare_cached(
         "SELECT substr(value, instr(value, ' ') + 1) FROM meta
@@ -81,7 +81,7 @@ mod tests {
             |conn: &Connection, backend, fingerprint| reason(conn, backend, fingerprint).unwrap();
         assert_eq!(why(&conn, "gemini", "one").as_deref(), Some("no key"));
         assert_eq!(why(&conn, "gemini", "two"), None);
-        // Something else than the refusal holds the other three.
+        // Only message 1 is deferred by gemini's refusal.
         conn.execute_batch(
             "INSERT INTO sessions (id, uuid, client, content_session_id, started_at_epoch,
                last_event_epoch) VALUES (1, 'u', 'c', 's', 0, 0)",
@@ -100,16 +100,16 @@ mod tests {
             )
             .unwrap();
         }
-        let held = |conn: &Connection| {
+        let deferred = |conn: &Connection| {
             let sql =
                 "SELECT group_concat(id) FROM pending_messages WHERE not_before_epoch NOTNULL";
             conn.query_row(sql, [], |r| r.get::<_, String>(0)).unwrap()
         };
         assert_eq!(notices::list(&conn).unwrap().len(), 2);
         write(&mut conn, |tx| clear(tx, "gemini"));
-        assert_eq!(held(&conn), "2,3,4");
+        assert_eq!(deferred(&conn), "2,3,4");
         write(&mut conn, |tx| release_deferred(tx, None));
-        assert_eq!(held(&conn), "3,4");
+        assert_eq!(deferred(&conn), "3,4");
         assert_eq!(why(&conn, "gemini", "one"), None);
         assert_eq!(why(&conn, "openai", "one").as_deref(), Some("wrong key"));
         assert_eq!(notices::list(&conn).unwrap().len(), 1);

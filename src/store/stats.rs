@@ -1,4 +1,4 @@
-//! Counts over everything that is remembered, grouped as somebody wants to see them.
+//! Counts of everything in the store, grouped by day, project, session or backend.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -6,22 +6,22 @@ use super::error::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupBy {
-    /// Days where this machine stands.
+    /// Days in the machine's time zone.
     Day,
     Project,
     Session,
     Backend,
 }
 
-/// One group. What a backend has nothing to do with (events, prompts) is 0 by backend.
+/// One group. Events and prompts are 0 when grouped by backend.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Group {
-    /// A day, a project's name, the client's id of a session, a backend; empty when unknown.
+    /// A day, project name, client session id or backend; empty if unknown.
     pub name: String,
-    /// With something in the group.
+    /// Sessions with a row in the group.
     pub sessions: u64,
     pub prompts: u64,
-    /// Taken into the queue and still known there (`queue.keep`).
+    /// Queued events, as long as the queue keeps their rows (`queue.keep`).
     pub events: u64,
     pub observations: u64,
     /// Calls of models.
@@ -30,13 +30,13 @@ pub struct Group {
     pub output_tokens: u64,
     /// In US dollars.
     pub cost: f64,
-    /// Of the turns, those whose model nobody has a price for: they count as the dearest.
+    /// Calls of models without a known price. They count at the highest price.
     pub unpriced: u64,
-    /// Of the turns, those that were not, or not wholly, answered for: they count at an estimate.
+    /// Calls without a complete usage report. They count at their estimate.
     pub estimated: u64,
 }
 
-/// What there is since a moment, newest or dearest first.
+/// The groups since `since`; the newest first, or the most used backend first.
 pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> {
     // `x` is the counted table, `s` its session.
     let (key, name, order) = match by {
@@ -100,7 +100,7 @@ pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> 
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The same in one: a session counts once, though it may be in several groups.
+/// The total since `since`. A session counts once even if it spans several groups.
 pub fn total(conn: &Connection, since: i64) -> Result<Group> {
     let groups = report(conn, GroupBy::Session, since)?;
     let mut total = Group::default();
@@ -119,20 +119,20 @@ pub fn total(conn: &Connection, since: i64) -> Result<Group> {
     Ok(total)
 }
 
-/// When the day of this moment began, where this machine stands.
+/// Start of the day of `at` in the machine's time zone.
 pub fn day_start(conn: &Connection, at: i64) -> Result<i64> {
     let sql = "SELECT unixepoch(date(?1 / 1000, 'unixepoch', 'localtime'), 'utc') * 1000";
     Ok(conn.query_row(sql, [at], |r| r.get(0))?)
 }
 
-/// When a day began, written `2026-11-27`; `None`: there is no such day.
+/// Start of a day written as `2026-11-27`. `None` if there is no such day.
 pub fn parse_day(conn: &Connection, day: &str) -> Result<Option<i64>> {
     let sql = "SELECT unixepoch(?1, 'utc') * 1000 WHERE date(?1) IS ?1";
     let began = conn.query_row(sql, [day], |r| r.get::<_, Option<i64>>(0)).optional()?;
     Ok(began.flatten())
 }
 
-/// A session with many observations, and what models cost for it.
+/// A session with many observations, and its model usage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LargeSession {
     pub content_session_id: String,
@@ -141,7 +141,7 @@ pub struct LargeSession {
     pub cost: f64,
 }
 
-/// Sessions with more than `most` observations, the largest first.
+/// Sessions with more than `limit` observations, the largest first.
 pub fn large_sessions(conn: &Connection, most: u64) -> Result<Vec<LargeSession>> {
     let mut rows = conn.prepare(
         "SELECT s.content_session_id, n,
@@ -210,8 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn each_thing_is_counted_once_in_its_group() {
-        // Days are local ones; noon is the same day within half a day of Greenwich.
+    fn each_row_counts_once_in_its_group() {
+        // Days are local. Noon UTC falls on the same day in all time zones within 12 hours of UTC.
         let days = shown(GroupBy::Day, 0);
         assert_eq!(days, ["1970-01-02: 1 1 0 1 3 332 0.75 1/1", "1970-01-01: 3 2 2 1 0 0 0 0/0"]);
         let mut projects = shown(GroupBy::Project, 0);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_has_a_beginning() {
+    fn a_day_starts_at_local_midnight() {
         let conn = memory();
         let noon = DAY + DAY / 2;
         let began_at = day_start(&conn, noon).unwrap();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn large_sessions_are_named_with_what_they_cost() {
+    fn large_sessions_are_listed_with_their_cost() {
         let large = large_sessions(&store(), 1).unwrap();
         let want = LargeSession {
             content_session_id: "s1".into(),

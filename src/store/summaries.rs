@@ -1,15 +1,14 @@
-//! Reading session summaries: by name, by project, session and turn. Writing them is the business
-//! of whoever commits a batch.
+//! Reads session summaries. `commit` and `private` write them.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::observations::{json, list};
 use crate::memory::Summary;
 
-/// What stands in place of the text of a turn that was private. Such rows are hidden as well.
+/// The `request` of the placeholder for a private turn. Such rows are also hidden.
 pub const PRIVATE: &str = "[private]";
 
-/// One row of `session_summaries`, whole. Times are milliseconds since the epoch.
+/// One row of `session_summaries`. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SummaryRow {
     pub id: i64,
@@ -23,20 +22,20 @@ pub struct SummaryRow {
     pub backend: String,
     /// Written by the local rules until the configured backend answers.
     pub provisional: bool,
-    /// Never told unasked.
+    /// Never included in a context.
     pub hidden: bool,
     pub created_at_epoch: i64,
     pub changed_at_epoch: i64,
 }
 
-/// The id behind `s37`.
+/// Parses a short name like `s37`.
 pub fn parse_id(name: &str) -> Option<i64> {
     let digits = name.strip_prefix('s')?;
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-/// The row that a person or a model calls `s37` or by its uuid.
+/// Finds a summary by its short name (`s37`) or uuid.
 pub fn by_name(conn: &Connection, name: &str) -> rusqlite::Result<Option<SummaryRow>> {
     match parse_id(name) {
         Some(id) => by_id(conn, id),
@@ -60,8 +59,8 @@ pub fn of_session(
     rows(conn, tail, (session_id, limit as i64))
 }
 
-/// The project's newest summaries that may be told, newest first, whatever became of their
-/// sessions; none that the sessions in `without` made.
+/// The project's newest summaries for a context, newest first. Summaries of the sessions in
+/// `without` are left out.
 pub fn newest_for_context(
     conn: &Connection,
     project_id: i64,
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_summaries() {
+    fn short_names_are_parsed() {
         let check = |name, expected| assert_eq!(parse_id(name), expected, "{name}");
         check("s37", Some(37));
         check("37", None);
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_comes_back_whole() {
+    fn a_row_is_read_by_short_name_and_uuid() {
         let conn = open();
         let row = by_name(&conn, "s1").unwrap().unwrap();
         assert_eq!(by_name(&conn, "u1").unwrap().unwrap(), row);
@@ -171,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn by_session() {
+    fn a_session_lists_its_newest_prompt_first() {
         let conn = open();
         assert_eq!(ids(of_session(&conn, 1, 9).unwrap()), [2, 1]);
     }
 
     #[test]
-    fn hidden_and_private_rows_are_not_told() {
+    fn hidden_and_private_rows_are_not_in_the_context() {
         let conn = open();
         assert_eq!(ids(newest_for_context(&conn, 1, &[], 9).unwrap()), [4, 1]);
         assert_eq!(ids(newest_for_context(&conn, 1, &[1, 2], 9).unwrap()), [4]);

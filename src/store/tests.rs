@@ -18,7 +18,7 @@ fn prompt(store: &mut Store, session: &str) -> Result<accept::Accepted> {
 }
 
 #[test]
-fn many_open_a_missing_file_at_once() {
+fn many_processes_create_the_database_at_once() {
     let (_dir, paths) = world();
     let start = Arc::new(Barrier::new(24));
     let all: Vec<_> = (0..24)
@@ -44,7 +44,7 @@ fn many_open_a_missing_file_at_once() {
 }
 
 #[test]
-fn readers_meet_nothing_a_schema_or_a_refusal() {
+fn a_reader_refuses_a_newer_schema_and_sees_nothing_in_an_older_one() {
     let (_dir, paths) = world();
     assert!(Reader::open(&paths, SHORT).unwrap().is_none());
     fs::write(paths.database(), "").unwrap();
@@ -65,7 +65,7 @@ fn readers_meet_nothing_a_schema_or_a_refusal() {
 }
 
 #[test]
-fn a_column_that_went_away_is_back_when_somebody_opens() {
+fn opening_restores_a_missing_column() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
@@ -76,14 +76,14 @@ fn a_column_that_went_away_is_back_when_somebody_opens() {
         store.connection().query_row("SELECT backend FROM sessions", [], |r| r.get(0)).unwrap();
     assert_eq!(found, None);
     drop(store);
-    // And nothing is done a second time: no lock is needed to open what is whole.
+    // A current schema needs no lock to open.
     let mut lock = StoreLock::default();
-    let _held = lock.take(&paths, LockWait::Forever).unwrap();
+    let _lock = lock.acquire(&paths, LockWait::Forever).unwrap();
     assert!(Store::open_within(&paths, LockWait::Within(Duration::ZERO)).is_ok());
 }
 
 #[test]
-fn a_database_that_was_set_aside_is_begun_anew() {
+fn a_write_follows_the_database_to_a_new_file() {
     let (dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "old").unwrap();
@@ -101,9 +101,9 @@ fn a_database_that_was_set_aside_is_begun_anew() {
 }
 
 #[test]
-fn what_is_no_database_is_said_and_never_written() {
+fn a_file_that_is_no_database_is_refused_and_not_changed() {
     let (_dir, paths) = world();
-    let garbage = "no database, but somebody's text ".repeat(99);
+    let garbage = "not a database ".repeat(99);
     fs::write(paths.database(), &garbage).unwrap();
     let error = Store::open(&paths).err().unwrap();
     assert!(error.is_corruption(), "{error}");
@@ -115,12 +115,12 @@ fn what_is_no_database_is_said_and_never_written() {
     let error = Store::open(&paths).err().unwrap();
     assert!(
         matches!(error, StoreError::Fault { kind: StoreFault::CannotOpen, .. }),
-        "a directory in its place: {error}"
+        "a directory at the path: {error}"
     );
 }
 
 #[test]
-fn a_full_disk_is_trouble_and_nothing_is_half_done() {
+fn a_full_disk_rolls_the_transaction_back() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
@@ -140,7 +140,7 @@ fn a_full_disk_is_trouble_and_nothing_is_half_done() {
 }
 
 #[test]
-fn a_generation_that_rolled_back_was_never_taken() {
+fn a_rollback_undoes_taking_the_token() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
@@ -149,13 +149,13 @@ fn a_generation_that_rolled_back_was_never_taken() {
         store.fenced(&mut first, 1, |_, _| Err(StoreError::Bug("for the test".into())));
     assert!(failed.is_err());
     assert_eq!(store.fenced(&mut second, 1, |_, id| Ok(id)).unwrap(), Some(1));
-    // Both saw generation 1; the first one's was undone and it begins anew, as the newer owner.
+    // The first fence lost its token with the rollback, so it takes a new one and fences the second.
     assert_eq!(store.fenced(&mut first, 1, |_, id| Ok(id)).unwrap(), Some(1));
     assert!(matches!(store.fenced(&mut second, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
 }
 
 #[test]
-fn files_are_for_their_owner_alone() {
+fn files_are_readable_only_by_their_owner() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
@@ -165,17 +165,17 @@ fn files_are_for_their_owner_alone() {
     }
 }
 
-/// What a take-in of a spool does: commit, then do something, then commit again, one lock.
+/// Draining a spool commits, unlinks files and commits again under one lock.
 #[test]
-fn several_transactions_under_one_lock() {
+fn several_transactions_run_under_one_lock() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     let mut other = Store::open_within(&paths, LockWait::Within(SHORT)).unwrap();
     store
         .locked(|locked| {
             locked.write(|tx| notices::put(tx, "first", ""))?;
-            let told = Reader::open(&paths, SHORT)?.unwrap();
-            assert_eq!(notices::list(told.connection())?.len(), 1, "committed already");
+            let reader = Reader::open(&paths, SHORT)?.unwrap();
+            assert_eq!(notices::list(reader.connection())?.len(), 1, "already committed");
             assert!(matches!(prompt(&mut other, "s"), Err(StoreError::Busy(_))));
             locked.write(|tx| notices::put(tx, "second", ""))
         })
@@ -184,9 +184,10 @@ fn several_transactions_under_one_lock() {
     prompt(&mut other, "s").unwrap();
 }
 
-/// The database is taken away, and another worker begins the session in the new one, from 1 again.
+/// The database is deleted, and another worker creates the session in a new one, where generations
+/// start from 1 again.
 #[test]
-fn a_generation_of_another_file_is_no_generation() {
+fn a_token_is_void_in_another_file() {
     let (_dir, paths) = world();
     let mut store = Store::open(&paths).unwrap();
     let (mut old, mut new) = (Fence::new("c", "s"), Fence::new("c", "s"));
@@ -201,7 +202,7 @@ fn a_generation_of_another_file_is_no_generation() {
     let generation = |tx: &Transaction, _| {
         Ok(tx.query_row("SELECT generation FROM sessions", [], |r| r.get::<_, i64>(0))?)
     };
-    assert_eq!(store.fenced(&mut old, 1, generation).unwrap(), 2, "it begins anew, as the newer");
+    assert_eq!(store.fenced(&mut old, 1, generation).unwrap(), 2, "it takes a new token");
     assert!(matches!(other.fenced(&mut new, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
 }
 

@@ -1,5 +1,5 @@
-//! The names of what was forgotten, and what they forbid: a late event that begins its session
-//! anew, and another memory under a number that somebody may still have in mind.
+//! Tombstones: the ids of forgotten rows. They keep a late event from starting its session again,
+//! and a new row from reusing a number (`o412`) that the user or a model may still refer to.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ pub const SESSION: &str = "session";
 pub const PROMPT: &str = "prompt";
 pub const SUMMARY: &str = "summary";
 pub const OBSERVATION: &str = "observation";
-/// Of a session once more, by what it is to its client.
+/// A second tombstone of a session, under a hash of client and session id.
 const IDENTITY: &str = "identity";
 
 macro_rules! unused {
@@ -26,13 +26,13 @@ macro_rules! unused {
     };
 }
 
-/// The next id, as an expression: above all that were ever given. (SQLite gives the highest again
-/// once its row has gone.)
+/// SQL expression for the next id: higher than all ids ever used. SQLite alone would reuse the
+/// highest id after its row is deleted.
 pub const UNUSED_PROMPT: &str = unused!("user_prompts", "prompt");
 pub const UNUSED_SUMMARY: &str = unused!("session_summaries", "summary");
 pub const UNUSED_OBSERVATION: &str = unused!("observations", "observation");
 
-/// Leaves the name of a row.
+/// Records a forgotten row.
 pub fn put(tx: &Transaction, uuid: &str, kind: &str, id: i64, now: i64) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO tombstones (uuid, kind, id, at_epoch) VALUES (?1, ?2, ?3, ?4)
@@ -42,7 +42,7 @@ pub fn put(tx: &Transaction, uuid: &str, kind: &str, id: i64, now: i64) -> Resul
     Ok(())
 }
 
-/// Leaves what a session is to its client, as a hash.
+/// Records the identity of a forgotten session, as a hash.
 pub fn put_identity(tx: &Transaction, client: &str, session: &str, now: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO tombstones (uuid, kind, at_epoch) VALUES (?1, ?2, ?3)
@@ -52,7 +52,7 @@ pub fn put_identity(tx: &Transaction, client: &str, session: &str, now: i64) -> 
     Ok(())
 }
 
-/// When the session was last forgotten, milliseconds since the epoch.
+/// Time when the session was last forgotten.
 pub fn of_session(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
     Ok(conn
         .prepare_cached("SELECT at_epoch FROM tombstones WHERE uuid = ?1")?

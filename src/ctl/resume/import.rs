@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::{Settings, process_env};
 use crate::ctl::format::count;
 use crate::failure::{Context, Result, failed};
-use crate::store::agent_sessions::{self, PIECE};
+use crate::store::agent_sessions::{self, MAX_ROWS};
 use crate::testpoint;
 
 /// How often a file that changes during the import is read again.
@@ -92,7 +92,7 @@ fn add(settings: &Settings, parsed: &Parsed) -> Result<usize> {
     }
     let mut store = open(&writable(settings)?)?;
     let mut added = 0;
-    for piece in parsed.sessions.chunks(PIECE) {
+    for piece in parsed.sessions.chunks(MAX_ROWS) {
         added += store
             .write(|tx| {
                 let mut added = 0;

@@ -262,7 +262,7 @@ fn drop(settings: &Settings, key: Option<&str>, which: Matching) -> Result<()> {
                 })
                 .context("database")?;
             dropped += n;
-            if n < agent_sessions::PIECE {
+            if n < agent_sessions::MAX_ROWS {
                 break;
             }
         }
@@ -296,7 +296,7 @@ fn sweep(settings: &Settings, before: i64, dry_run: bool) -> Result<()> {
         let mut store = open(settings)?;
         loop {
             let swept = store.write(|tx| agent_sessions::sweep(tx, before)).context("database")?;
-            let more = swept.len() == agent_sessions::PIECE;
+            let more = swept.len() == agent_sessions::MAX_ROWS;
             keys.extend(swept);
             if !more {
                 break;

@@ -1,5 +1,4 @@
-//! Stores the answer of a memory agent: observations, summary and "message done" in one
-//! transaction.
+//! Stores the result of a batch: observations, summary and processed messages in one transaction.
 
 mod summary;
 
@@ -16,25 +15,25 @@ use crate::memory::{Batch, Distilled, Message, Observation};
 use crate::project::PathBase;
 pub(super) use summary::{SummaryKind, write_summary};
 
-/// What a result came to.
+/// The outcome of [`complete`].
 #[derive(Debug, PartialEq)]
 pub enum Completed {
     Stored {
-        /// Row ids, one for each observation; a repeat has the id of the row that was there.
+        /// Row ids, one per observation. A duplicate has the id of the existing row.
         observations: Vec<i64>,
         summary: Option<i64>,
     },
-    /// A row of the batch was retried, aborted or forgotten meanwhile: nothing was stored, the
-    /// other rows are back in the queue.
+    /// A message of the batch was retried, aborted or forgotten meanwhile. Nothing was stored, and
+    /// the other messages were released.
     Dropped,
 }
 
-/// Names of the backends behind what is stored.
+/// Names of the backends that made the stored rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribution {
     pub observations: &'static str,
     pub summary: &'static str,
-    /// The one that the session is begun with.
+    /// The backend of the session. A session keeps its first one.
     pub session: &'static str,
 }
 
@@ -45,7 +44,7 @@ impl Attribution {
     }
 }
 
-/// Stores what was made of a batch.
+/// Stores the result of a batch and marks its messages processed.
 pub fn complete(
     tx: &Transaction,
     session_id: i64,
@@ -59,13 +58,20 @@ pub fn complete(
         queue::release(tx, session_id, &ids)?;
         return Ok(Completed::Dropped);
     }
-    // First of all: what names a message as its source is named after it is written anew.
+    // This must come first: it replaces the message rows, and the new observations refer to them.
     for id in &ids {
         queue::mark_processed(tx, *id, now)?;
     }
     let mut observations = Vec::new();
     for observation in &distilled.observations {
-        observations.push(observe(tx, session_id, observation, batch, by.observations, now)?);
+        observations.push(store_observation(
+            tx,
+            session_id,
+            observation,
+            batch,
+            by.observations,
+            now,
+        )?);
     }
     let summary = match (&distilled.summary, batch.messages.last()) {
         (Some(summary), Some(last)) if last.cause.summarizes() => {
@@ -93,8 +99,8 @@ fn all_in_work(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<bool> {
     Ok(true)
 }
 
-/// One observation; a repeat of one that is there adds its sources to it.
-fn observe(
+/// Stores one observation. If the session has it already, only its sources are added.
+fn store_observation(
     tx: &Transaction,
     session_id: i64,
     observation: &Observation,
@@ -105,7 +111,7 @@ fn observe(
     let o = observation;
     let hash = content_hash(o);
     let sources = sources(batch, o);
-    // When it happened, which for a transcript from before or a spooled event is not now.
+    // The time of the event, which differs from now for an old transcript or a spooled event.
     let happened = sources.iter().map(|m| m.created_at_epoch).max();
     let at = happened.filter(|at| *at > 0).map_or(now, |at| at.min(now));
     let added: Option<i64> = tx
@@ -178,15 +184,15 @@ fn observe(
     Ok(id)
 }
 
-/// The messages it was made of; all of the batch where it names none of them.
+/// The messages that the observation was made of: those it names, or else the whole batch.
 fn sources<'a>(batch: &'a Batch, o: &Observation) -> Vec<&'a Message> {
     let named: Vec<&Message> =
         batch.messages.iter().filter(|m| o.sources.contains(&m.id)).collect();
     if named.is_empty() { batch.messages.iter().collect() } else { named }
 }
 
-/// Puts an observation in the place of an earlier one of its session: what that was made of, and
-/// what its files were like then, goes over to it.
+/// Supersedes an earlier observation of the session. The new one inherits its sources and its
+/// files with their blob hashes.
 fn replace(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> Result<()> {
     let replaced = tx
         .prepare_cached(
@@ -213,7 +219,7 @@ fn replace(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> R
     Ok(())
 }
 
-/// What the files of an observation were like, by their names in it, when last seen in its sources.
+/// The last blob hash of each file in `sources`, by the file's path relative to the project.
 fn blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &'a str> {
     let mut blobs = BTreeMap::new();
     for message in sources {
@@ -225,7 +231,8 @@ fn blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &
     blobs
 }
 
-/// Over type, title, narrative and files: what makes two observations of a session one.
+/// Hash of type, title, narrative and files. Two observations of a session with the same hash are
+/// duplicates.
 fn content_hash(o: &Observation) -> String {
     let mut hash = Sha256::new();
     let narrative = o.narrative.as_deref().unwrap_or_default();
@@ -237,7 +244,7 @@ fn content_hash(o: &Observation) -> String {
     HEXLOWER.encode(&hash.finalize()[..16])
 }
 
-/// About what it costs to tell all of it: four bytes a token.
+/// Estimated tokens of all texts, at four bytes per token.
 fn tokens(o: &Observation) -> i64 {
     let texts = [Some(&o.title), o.subtitle.as_ref(), o.narrative.as_ref()];
     let texts = texts.into_iter().flatten().chain(&o.facts).map(|t| t.len() + 1).sum::<usize>();
@@ -245,7 +252,7 @@ fn tokens(o: &Observation) -> i64 {
 }
 
 fn json(list: &[String]) -> String {
-    serde_json::to_string(list).expect("a list of texts")
+    serde_json::to_string(list).expect("strings serialize to JSON")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Writing the summary of a prompt: there is one row, written anew each time.
+//! Writes the summary of a prompt. A prompt has one summary row, which each summary rewrites.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -7,15 +7,16 @@ use super::super::{new_uuid, tombstones};
 use super::json;
 use crate::memory::{Message, Summary};
 
-/// Whether a summary is the last word on its prompt.
+/// Whether the configured backend wrote the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum SummaryKind {
     Final,
-    /// Until whoever is asked answers: it takes no place but another of its like.
+    /// Written by the local rules until the backend answers. It never replaces a final summary.
     Provisional,
 }
 
-/// The row of the prompt is written anew and keeps its ids.
+/// Inserts or rewrites the summary row of the message's prompt, which keeps its ids. Returns the
+/// row id, or `None` if a final summary stays.
 pub(in crate::store) fn write_summary(
     tx: &Transaction,
     session_id: i64,

@@ -8,7 +8,7 @@ use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, claim};
 use crate::store::queue_admin::{self, Selection};
 use crate::store::testing::{memory, write};
 
-/// Sends events of one session and claims what is there.
+/// Accepts events of one session and claims the queue.
 fn claimed(conn: &mut Connection, kinds: &[Kind]) -> Batch {
     for kind in kinds {
         let mut event = Event::new(*kind, "c", "s", 1000);
@@ -56,7 +56,7 @@ fn count(conn: &Connection, what: &str) -> i64 {
 }
 
 #[test]
-fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
+fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
     let mut conn = memory();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool, Kind::Tool, Kind::Stop]);
     assert_eq!(batch.prompts, [Prompt { number: 1, text: "Prompt".into() }]);
@@ -70,7 +70,7 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
     });
     assert_eq!(stored, Completed::Stored { observations: vec![1, 2], summary: Some(1) });
     assert_eq!(count(&conn, "observation_files"), 6);
-    assert_eq!(count(&conn, "observation_sources"), 3, "a made-up source counts for nothing");
+    assert_eq!(count(&conn, "observation_sources"), 3, "an unknown source is ignored");
     assert_eq!(
         count(
             &conn,
@@ -83,7 +83,7 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
         conn.query_row("SELECT facts FROM observations WHERE id = 1", [], |r| r.get(0)).unwrap();
     assert_eq!(facts, r#"["a \"fact\""]"#);
 
-    // The same again: its sources are added, the summary is written anew.
+    // The same observation again: its sources are added, and the summary is rewritten.
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let earlier = |id: i64, title: &str| Earlier {
         id,
@@ -121,7 +121,7 @@ fn a_result_is_stored_whole_and_the_next_batch_knows_of_it() {
 }
 
 #[test]
-fn files_are_kept_as_they_were_when_last_seen() {
+fn a_file_has_the_blob_hash_of_its_last_event() {
     let mut conn = memory();
     let seen = |event: &mut Event, path: &str, blob: &str| {
         let file = SeenFile { path: path.into(), blob: blob.into() };
@@ -171,11 +171,11 @@ fn files_are_kept_as_they_were_when_last_seen() {
             "2 read src/c.rs -",
         ]
     );
-    assert_eq!(count(&conn, "pending_messages WHERE files NOTNULL"), 0, "payload, which goes");
+    assert_eq!(count(&conn, "pending_messages WHERE files NOTNULL"), 0, "files are payload");
 }
 
 #[test]
-fn a_batch_that_lost_a_row_is_dropped_and_the_rest_given_back() {
+fn a_batch_that_lost_a_message_is_dropped_and_the_rest_is_released() {
     for change in [
         |tx: &Transaction| queue_admin::retry(tx, Selection::Ids(&[1])),
         |tx: &Transaction| queue_admin::abort(tx, Selection::Ids(&[1]), 2500),
@@ -200,7 +200,7 @@ fn a_batch_that_lost_a_row_is_dropped_and_the_rest_given_back() {
 }
 
 #[test]
-fn what_takes_the_place_of_an_observation_rests_on_all_that_it_did() {
+fn a_superseding_observation_inherits_sources_and_files() {
     let mut conn = memory();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
     let one = Distilled { observations: vec![observation("one", &[1])], summary: None };
@@ -222,7 +222,7 @@ fn what_takes_the_place_of_an_observation_rests_on_all_that_it_did() {
 }
 
 #[test]
-fn what_makes_two_observations_one() {
+fn the_content_hash_covers_narrative_and_files_but_not_sources() {
     let hash = content_hash(&observation("one", &[1]));
     assert_eq!(hash, content_hash(&observation("one", &[2])), "sources do not count");
     let mut other = observation("one", &[1]);

@@ -1,15 +1,16 @@
-//! The queue seen from outside, over all sessions: how much, how old, and what people may do.
+//! The queue across sessions, for the command line and recovery: counts, lists, and the operations
+//! retry, abort and reset.
 
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
 use super::queue::MAX_DEFER_MS;
 
-/// Why a message that somebody gave up stands where it stands.
+/// The `error` of an aborted message.
 pub const ABORTED: &str = "aborted";
 
-/// Most rows a transaction may take.
-const PIECE: i64 = 500;
+/// Maximum number of rows that one transaction deletes.
+const MAX_ROWS: i64 = 500;
 
 /// Messages by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct Counts {
     pub failed: u64,
 }
 
-/// Of one session, or of all.
+/// Counts messages of one session, or of all.
 pub fn counts(conn: &Connection, session_id: Option<i64>) -> Result<Counts> {
     let mut rows = conn.prepare_cached(match session_id {
         Some(_) => "SELECT status, count(*) FROM pending_messages WHERE session_id = ?1 GROUP BY 1",
@@ -42,7 +43,7 @@ pub fn counts(conn: &Connection, session_id: Option<i64>) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Messages of a session that are not done: pending and in work.
+/// Number of unfinished messages of a session: pending and processing.
 pub fn pending(conn: &Connection, session_id: i64) -> Result<u64> {
     let n: i64 = conn
         .prepare_cached(
@@ -53,8 +54,8 @@ pub fn pending(conn: &Connection, session_id: i64) -> Result<u64> {
     Ok(n as u64)
 }
 
-/// Whether another session than this one has messages that are not done, or is active and without
-/// an event since `before`.
+/// Whether a session other than `but` has unfinished messages, or is active without an event since
+/// `before`.
 pub fn other_sessions_have_work(conn: &Connection, but: Option<i64>, before: i64) -> Result<bool> {
     Ok(conn
         .prepare_cached(
@@ -66,29 +67,29 @@ pub fn other_sessions_have_work(conn: &Connection, but: Option<i64>, before: i64
         .query_row(params![but, before], |r| r.get(0))?)
 }
 
-/// A session with messages that are not done.
+/// A session with unfinished messages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionWork {
     pub session_id: i64,
     pub client: String,
     pub content_session_id: String,
-    /// The backend the session was begun with.
+    /// The first backend of the session.
     pub backend: Option<String>,
     pub unfinished: u64,
-    /// When its next message may be taken; 0 when that is now.
+    /// Time from which the next message may be claimed; 0 if that is now.
     pub not_before_epoch: i64,
 }
 
-/// Sessions with work but for one, those with the newest events first.
+/// Sessions with unfinished messages, except `but`; the session with the newest event first.
 ///
-/// What comes next is the oldest message that did not fail alone, or whichever of those that did
-/// is due first. A waiting time of more than an hour is not believed.
+/// The next message of a session is its oldest one that did not fail alone, or the one that is due
+/// first of those that did. A deferral of more than an hour is ignored (see `MAX_DEFER_MS`).
 pub fn sessions_with_work(
     conn: &Connection,
     but: Option<i64>,
     now: i64,
 ) -> Result<Vec<SessionWork>> {
-    // `due` of the second part is that of the row with the least id.
+    // With min(id), SQLite takes the bare column `due` from the row with the lowest id.
     let mut rows = conn.prepare(
         "WITH open AS MATERIALIZED (SELECT session_id, id, retry_count > 0 AS alone,
              iif(not_before_epoch > ?2 AND not_before_epoch <= ?2 + ?3, not_before_epoch, 0) AS due
@@ -116,7 +117,7 @@ pub fn sessions_with_work(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A message as `queue` shows it: never its texts.
+/// A message as `memctl queue` shows it, without its texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     pub id: i64,
@@ -168,7 +169,7 @@ fn items(conn: &Connection, rest: &str, params: &[&dyn rusqlite::ToSql]) -> Resu
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// What is not done or has failed: failed first, then in work, then waiting; oldest first.
+/// Failed and unfinished messages: failed first, then processing, then pending; oldest first.
 pub fn open_items(conn: &Connection, session_id: Option<i64>, limit: usize) -> Result<Vec<Item>> {
     items(
         conn,
@@ -185,7 +186,7 @@ pub fn item_of(conn: &Connection, id: i64) -> Result<Option<Item>> {
     Ok(items(conn, "WHERE m.id = ?1", params![id])?.pop())
 }
 
-/// Not done though they came before `before`; oldest first.
+/// Unfinished messages created before `before`, oldest first.
 pub fn stuck(
     conn: &Connection,
     session_id: Option<i64>,
@@ -201,7 +202,7 @@ pub fn stuck(
     )
 }
 
-/// Done last, newest first.
+/// The messages processed last, newest first.
 pub fn recent(conn: &Connection, session_id: Option<i64>, limit: usize) -> Result<Vec<Item>> {
     items(
         conn,
@@ -211,7 +212,7 @@ pub fn recent(conn: &Connection, session_id: Option<i64>, limit: usize) -> Resul
     )
 }
 
-/// Which messages a person means.
+/// The messages that the user selected.
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
     Ids(&'a [i64]),
@@ -219,8 +220,9 @@ pub enum Selection<'a> {
     All,
 }
 
-/// Tries again, as if for the first time: what failed and what waits, and what is in work when it
-/// is named. What was aborted has nothing left to try. How many.
+/// Clears the counters of failed and deferred messages, so that they are tried as if for the first
+/// time; also of processing messages if they are named by id. Aborted messages have no payload and
+/// are left alone. Returns the number of changed messages.
 pub fn retry(tx: &Transaction, which: Selection) -> Result<u64> {
     let in_work = if matches!(which, Selection::Ids(_)) { "OR status = 'processing'" } else { "" };
     let sql = format!(
@@ -234,7 +236,7 @@ pub fn retry(tx: &Transaction, which: Selection) -> Result<u64> {
     change(tx, &sql, which)
 }
 
-/// Gives messages up: the row is kept, the payload is not. How many.
+/// Marks messages `failed` and deletes their payload. Returns the number of changed messages.
 pub fn abort(tx: &Transaction, which: Selection, now: i64) -> Result<u64> {
     let sql = format!(
         "UPDATE pending_messages SET status = 'failed', error = '{ABORTED}',
@@ -246,7 +248,8 @@ pub fn abort(tx: &Transaction, which: Selection, now: i64) -> Result<u64> {
     change(tx, &sql, which)
 }
 
-/// Puts what is in work back into the queue, for a worker that will not come back. How many.
+/// Returns processing messages to pending, after their worker died. Returns the number of changed
+/// messages.
 pub fn reset(tx: &Transaction, which: Selection) -> Result<u64> {
     change(
         tx,
@@ -272,15 +275,16 @@ fn change(tx: &Transaction, sql: &str, which: Selection) -> Result<u64> {
     Ok(changed as u64)
 }
 
-/// Forgets the ids of messages that were done before `keep` milliseconds, of sessions that have
-/// been over for as long: a later repeat would not be known. At most 500; how many.
+/// Deletes the rows of messages processed more than `keep` milliseconds ago, in sessions that ended
+/// at least as long ago. A resend of such an event would not be recognized any more. Deletes at
+/// most 500 rows and returns their number.
 pub fn retention(tx: &Transaction, keep: i64, now: i64) -> Result<u64> {
     let n = tx.execute(
         "DELETE FROM pending_messages WHERE id IN
            (SELECT m.id FROM sessions s JOIN pending_messages m ON m.session_id = s.id
             WHERE s.status <> 'active' AND s.last_event_epoch < ?1
               AND m.status = 'processed' AND m.completed_at_epoch < ?1 LIMIT ?2)",
-        params![now - keep, PIECE],
+        params![now - keep, MAX_ROWS],
     )?;
     Ok(n as u64)
 }

@@ -7,7 +7,7 @@ use crate::store::testing::{memory, write};
 
 const NOW: i64 = 10_000_000;
 
-/// Sessions `a`, `b`, … of a prompt and two tools each; the times count up.
+/// Sessions `a`, `b`, … with a prompt and two tool uses each, at increasing times.
 fn sessions(names: &[&str]) -> Connection {
     let mut conn = memory();
     for (i, name) in names.iter().enumerate() {
@@ -31,7 +31,7 @@ fn claim_one(conn: &mut Connection, session: i64) -> i64 {
 }
 
 #[test]
-fn everything_is_counted_and_shown() {
+fn messages_are_counted_and_listed() {
     let mut conn = sessions(&["a", "b"]);
     for _ in 0..3 {
         let id = claim_one(&mut conn, 1);
@@ -54,7 +54,7 @@ fn everything_is_counted_and_shown() {
         [item(1, "failed"), item(3, "processing"), item(2, "pending"), item(4, "pending")]
     );
     let old: Vec<i64> = stuck(&conn, None, 1, 9).unwrap().into_iter().map(|i| i.id).collect();
-    assert_eq!(old, [2], "of the first session, and a failed one is not stuck");
+    assert_eq!(old, [2], "a failed message is not stuck");
     assert_eq!(stuck(&conn, Some(1), 1, 9).unwrap().len(), 1);
     assert_eq!(stuck(&conn, Some(2), 1, 9).unwrap(), []);
     assert!(other_sessions_have_work(&conn, Some(1), 0).unwrap());
@@ -64,12 +64,12 @@ fn everything_is_counted_and_shown() {
 }
 
 #[test]
-fn sessions_are_due_when_their_next_message_is() {
+fn a_session_is_due_when_its_next_message_is() {
     let mut conn = sessions(&["a", "b", "c", "d", "e"]);
     let mut set = |sql: &str| write(&mut conn, |tx| Ok(tx.execute(sql, [])?));
-    set("UPDATE pending_messages SET not_before_epoch = 10000500 WHERE id IN (1, 2)"); // held
-    set("UPDATE pending_messages SET not_before_epoch = 10000500, retry_count = 1 WHERE id = 3"); // passed over
-    set("UPDATE pending_messages SET not_before_epoch = 99999999 WHERE id = 5"); // not believed
+    set("UPDATE pending_messages SET not_before_epoch = 10000500 WHERE id IN (1, 2)"); // deferred
+    set("UPDATE pending_messages SET not_before_epoch = 10000500, retry_count = 1 WHERE id = 3"); // skipped
+    set("UPDATE pending_messages SET not_before_epoch = 99999999 WHERE id = 5"); // ignored
     set("UPDATE pending_messages SET status = 'processed' WHERE session_id = 4");
     set(
         "UPDATE pending_messages SET not_before_epoch = 10000000 + id, retry_count = 1 WHERE session_id = 5",
@@ -83,7 +83,7 @@ fn sessions_are_due_when_their_next_message_is() {
 }
 
 #[test]
-fn people_may_retry_abort_and_reset() {
+fn messages_can_be_retried_aborted_and_reset() {
     let mut conn = sessions(&["a"]);
     let state = |conn: &Connection| -> Vec<(String, bool)> {
         let mut rows = conn
@@ -97,7 +97,7 @@ fn people_may_retry_abort_and_reset() {
     assert_eq!(state(&conn), [row("pending", true), row("pending", true)]);
     assert_eq!(write(&mut conn, |tx| abort(tx, Selection::Ids(&[1, 99]), NOW)), 1);
     assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
-    assert_eq!(write(&mut conn, |tx| abort(tx, Selection::Ids(&[1]), NOW)), 0, "is already");
+    assert_eq!(write(&mut conn, |tx| abort(tx, Selection::Ids(&[1]), NOW)), 0, "already aborted");
     write(&mut conn, |tx| {
         Ok(tx.execute(
             "UPDATE pending_messages SET status = 'failed', error = 'x', claims = 8 WHERE id = 2",
@@ -107,21 +107,21 @@ fn people_may_retry_abort_and_reset() {
     assert_eq!(
         write(&mut conn, |tx| retry(tx, Selection::All)),
         1,
-        "nothing is left of the aborted"
+        "an aborted message is not retried"
     );
     assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
     assert_eq!(claim_one(&mut conn, 1), 2);
     assert_eq!(
         write(&mut conn, |tx| retry(tx, Selection::All)),
         0,
-        "what is in work is left alone"
+        "a processing message is left alone"
     );
     assert_eq!(write(&mut conn, |tx| retry(tx, Selection::Ids(&[2]))), 1, "unless it is named");
     assert_eq!(recent(&conn, None, 9).unwrap(), []);
 }
 
 #[test]
-fn ids_are_kept_as_long_as_they_may_be_needed() {
+fn rows_are_kept_while_their_session_is_active_or_recent() {
     let mut conn = sessions(&["a", "b", "c"]);
     write(&mut conn, |tx| {
         tx.execute(

@@ -1,4 +1,5 @@
-//! Sessions, begun and read: by the client's id, by what a person types of it, with their prompts.
+//! Sessions and their prompts: creating a session row, and looking sessions up by identity, by the
+//! prefix of an id that a user types, or by activity.
 
 use memctl_proto::event::{Event, Process};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -23,7 +24,7 @@ pub struct Session {
     pub end_reason: Option<String>,
     /// Number of the newest prompt.
     pub prompts: i64,
-    /// Workers that began since one last finished anything.
+    /// Workers started since a worker last completed a message or shut down in order.
     pub restarts: i64,
     pub backend: Option<String>,
     pub client_pid: Option<i64>,
@@ -39,7 +40,7 @@ pub struct StoredPrompt {
     pub id: i64,
     pub number: i64,
     pub turn_id: Option<String>,
-    /// `None` when it was private.
+    /// `None` if the prompt is private.
     pub text: Option<String>,
     pub created_at_epoch: i64,
     pub finalized_at_epoch: Option<i64>,
@@ -84,14 +85,14 @@ pub fn id_of(conn: &Connection, client: &str, content_session_id: &str) -> Resul
         .optional()?)
 }
 
-/// What a worker looks at after each of its transactions.
+/// The part of a session that a worker reads after each of its transactions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Brief {
     pub id: i64,
     pub active: bool,
-    /// Number of the newest prompt; 0 when there is none.
+    /// Number of the newest prompt, or 0 if there is none.
     pub prompts: i64,
-    /// The client's process, as the latest event named it.
+    /// The client process that the latest event named.
     pub client: Option<Process>,
 }
 
@@ -125,17 +126,17 @@ pub fn get(conn: &Connection, id: i64) -> Result<Option<Session>> {
         .optional()?)
 }
 
-/// What a beginning of a session id leads to.
+/// The sessions whose id starts with a prefix.
 #[derive(Debug)]
 pub enum PrefixMatch {
     None,
     One(Box<Session>),
-    /// More than one begins so; newest first.
+    /// Several sessions, the newest first.
     Many(Vec<Session>),
 }
 
-/// By the client's session id or any unique beginning of it. A whole id is never ambiguous,
-/// unless two clients use it.
+/// Finds a session by a prefix of the client's session id. A complete id is ambiguous only if two
+/// clients use it.
 pub fn by_prefix(conn: &Connection, prefix: &str) -> Result<PrefixMatch> {
     if prefix.is_empty() {
         return Ok(PrefixMatch::None);
@@ -175,7 +176,7 @@ pub fn list(conn: &Connection, filter: Filter, limit: usize) -> Result<Vec<Sessi
     )
 }
 
-/// Active, and without an event since `before`: ended by recovery when nobody owns them.
+/// Active sessions without an event since `before`. Recovery ends them if they have no worker.
 pub fn inactive_since(conn: &Connection, before: i64, limit: usize) -> Result<Vec<Session>> {
     rows(
         conn,
@@ -199,7 +200,7 @@ pub fn prompts(conn: &Connection, session_id: i64) -> Result<Vec<StoredPrompt>> 
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The prompt that people call `p88`, or by its uuid.
+/// Finds a prompt by its short name (`p88`) or uuid.
 pub fn prompt_by_name(conn: &Connection, name: &str) -> Result<Option<StoredPrompt>> {
     let id: Option<i64> = name.strip_prefix('p').and_then(|digits| digits.parse().ok());
     Ok(conn
@@ -223,7 +224,7 @@ fn stored_prompt(r: &Row) -> rusqlite::Result<StoredPrompt> {
     })
 }
 
-/// Whether a prompt of the session came with this event id.
+/// Whether the session has a prompt with this event id.
 pub fn has_prompt_event(conn: &Connection, session_id: i64, event_id: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached(
@@ -232,7 +233,7 @@ pub fn has_prompt_event(conn: &Connection, session_id: i64, event_id: &str) -> R
         .query_row(params![session_id, event_id], |r| r.get(0))?)
 }
 
-/// Whom a fork came from: the session of the same client process that has this turn.
+/// The parent of a fork: the session of the same client process that has this turn.
 pub fn parent(
     conn: &Connection,
     client: &str,
@@ -254,8 +255,8 @@ pub fn parent(
         .optional()?)
 }
 
-/// The row of a session that was not known. One that was forgotten counts its owners from the time
-/// of that, so that no earlier one takes it for his: row ids may come again.
+/// Inserts the row of a new session. The generation of a forgotten session starts from the time it
+/// was forgotten: row ids are reused, and a worker's old token must not match the new row.
 pub fn insert(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) -> Result<i64> {
     let at = event.at.min(now);
     tx.prepare_cached(
@@ -273,13 +274,13 @@ pub fn insert(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64)
     Ok(tx.last_insert_rowid())
 }
 
-/// The worker leaves as it should: the count of those that died begins anew.
+/// Clears the crash counter at an orderly shutdown of the worker.
 pub fn reset_restarts(tx: &Transaction, session_id: i64) -> Result<()> {
     tx.execute("UPDATE sessions SET restarts = 0 WHERE id = ?1 AND restarts <> 0", [session_id])?;
     Ok(())
 }
 
-/// Records the memory agent's own id for this session. The first backend stays the session's.
+/// Records the memory agent's own id of this session. A session keeps its first backend.
 pub fn set_memory_session(
     tx: &Transaction,
     session_id: i64,

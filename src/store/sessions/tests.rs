@@ -4,7 +4,7 @@ use super::*;
 use crate::store::accept::accept;
 use crate::store::testing::{memory, write};
 
-/// One prompt for each (client, session), at times that count up.
+/// A database with one prompt per (client, session), at increasing times.
 fn begun(ids: &[(&str, &str)]) -> Connection {
     let mut conn = memory();
     for (i, (client, id)) in ids.iter().enumerate() {
@@ -15,7 +15,7 @@ fn begun(ids: &[(&str, &str)]) -> Connection {
 }
 
 #[test]
-fn a_beginning_is_enough_while_it_is_unique() {
+fn a_unique_prefix_finds_a_session() {
     let ids = [("c", "abc-1"), ("c", "abd-2"), ("c", "abd-22"), ("d", "abc-1"), ("c", "a%")];
     let conn = begun(&ids);
     let check = |prefix: &str, expected: &[&str]| {
@@ -38,7 +38,7 @@ fn a_beginning_is_enough_while_it_is_unique() {
 }
 
 #[test]
-fn lists_are_newest_first() {
+fn lists_are_sorted_newest_first() {
     let mut conn = begun(&[("c", "one"), ("c", "two"), ("c", "three")]);
     let mut end = Event::new(Kind::End, "c", "two", 500);
     end.reason = Some("clear".into());
@@ -57,7 +57,7 @@ fn lists_are_newest_first() {
 }
 
 #[test]
-fn a_fork_knows_its_parent_and_takes_nothing_of_it() {
+fn a_fork_records_its_parent_and_takes_no_messages_from_it() {
     let mut conn = memory();
     let mut send = |session: &str, kind: Kind, pid: i32, change: &dyn Fn(&mut Event)| {
         let mut event = Event::new(kind, "claude-code", session, 5);

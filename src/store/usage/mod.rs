@@ -1,11 +1,11 @@
-//! The ledger: what models were used, and whether there is room for one more call.
+//! The usage ledger: the calls of models, and the budgets that limit them.
 //!
-//! A call is written down before it is made, with what it may use at most, in the transaction
-//! that finds room for it in the budget; so two workers never share one rest. It is settled when
-//! its answer says what it used. A row that nobody settles (its worker died, its answer never
-//! came) counts at its estimate: dearer than the truth, never cheaper.
+//! A call is recorded before it is made, at its maximum usage, in the transaction that checks the
+//! budgets. Two workers therefore cannot spend the same remainder. The call is settled when its
+//! answer reports the usage. A row that is never settled, because its worker died or no answer
+//! came, counts at its estimate: at least as much as the call really used.
 //!
-//! Days are the user's own, by the time zone of the machine, as SQLite knows it.
+//! Days are local, by the machine's time zone.
 
 use std::fmt;
 
@@ -16,30 +16,30 @@ use super::notices;
 use crate::config::{Agent, Allowance, Price};
 use crate::memory::{CallOutcome, Usage};
 
-/// Kinds of the notices on spent budgets: this, the day, and of what.
+/// Kinds of the notices on exhausted budgets: this prefix, the day and the scope.
 pub const NOTICE: &str = "budget:";
 
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Row id of the session it is made for; none for a trial of the backend.
+    /// Row id of the session; `None` for a trial by `memctl doctor`.
     pub session_id: Option<i64>,
     pub backend: &'a str,
     pub model: &'a str,
-    /// The most it may use: the tokens of what is sent, and the longest answer.
+    /// Maximum usage: the tokens of the request and of the longest possible answer.
     pub estimate: Usage,
 }
 
 /// Whether a call may be made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reservation {
-    /// Yes; its row is to be settled.
+    /// Yes. The caller settles this row after the call.
     Granted(i64),
-    /// No: nothing was written but a notice for the user.
+    /// No. Nothing was recorded except a notice for the user.
     OverBudget(OverBudget),
 }
 
-/// A budget without room.
+/// A budget that is too small for one more call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OverBudget {
     pub of: BudgetScope,
@@ -61,7 +61,7 @@ pub enum Measure {
     Cost,
 }
 
-/// What was used so far: of a session, or of a day.
+/// Usage so far, of a session or of a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Used {
     pub turns: u64,
@@ -69,7 +69,7 @@ pub struct Used {
     pub cost: f64,
 }
 
-/// Finds room for a call and takes it, or says which budget is spent.
+/// Reserves the maximum usage of a call, or returns the budget that does not allow it.
 pub fn reserve(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Reservation> {
     let (price, priced) = agent.price(call.backend, call.model);
     let day = local_day(tx, now)?;
@@ -109,7 +109,7 @@ pub fn reserve(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result
     Ok(Reservation::Granted(tx.last_insert_rowid()))
 }
 
-/// Writes down how a call ended. One that was settled before stays as it is.
+/// Records how a call ended. A call that is already settled does not change.
 pub fn settle(
     tx: &Transaction,
     id: i64,
@@ -165,14 +165,14 @@ pub fn settle(
     Ok(())
 }
 
-/// What a session has used.
+/// Usage of a session.
 pub fn of_session(conn: &Connection, session_id: i64) -> Result<Used> {
     Ok(conn
         .prepare_cached(&format!("{SUM} WHERE session_id = ?1"))?
         .query_row([session_id], used)?)
 }
 
-/// What was used on a day, as [`local_day`] names it.
+/// Usage of a day, in the format of [`local_day`].
 pub fn of_day(conn: &Connection, day: &str) -> Result<Used> {
     Ok(conn.prepare_cached(&format!("{SUM} WHERE day = ?1"))?.query_row([day], used)?)
 }
@@ -185,20 +185,20 @@ fn used(r: &rusqlite::Row) -> rusqlite::Result<Used> {
     Ok(Used { turns: count(0)?, tokens: count(1)?, cost: r.get(2)? })
 }
 
-/// The day that a moment belongs to where this machine stands: `2026-11-27`.
+/// The local day of `now`, as `2026-11-27`.
 pub fn local_day(conn: &Connection, now: i64) -> Result<String> {
     let sql = "SELECT date(?1 / 1000, 'unixepoch', 'localtime')";
     Ok(conn.prepare_cached(sql)?.query_row([now], |r| r.get(0))?)
 }
 
-/// Whether nothing is left of one of them.
+/// Whether a limit of the budget is used up.
 pub fn is_exhausted(used: Used, budget: Allowance) -> bool {
     let least = Used { turns: 1, tokens: 1, cost: 0.0 };
     spent(used, least, budget, BudgetScope::Day).is_some()
         || budget.cost > 0.0 && used.cost >= budget.cost
 }
 
-/// The first budget that has no room for so much more.
+/// The first limit that `used` plus `more` would exceed.
 fn spent(used: Used, more: Used, budget: Allowance, of: BudgetScope) -> Option<OverBudget> {
     let measures = [
         (Measure::Turns, used.turns as f64, more.turns as f64, budget.turns as f64),
@@ -211,15 +211,15 @@ fn spent(used: Used, more: Used, budget: Allowance, of: BudgetScope) -> Option<O
     Some(OverBudget { of, measure, used, limit })
 }
 
-/// What a call of `model` costs that uses so much, in dollars.
+/// Cost of a call of `model`, in US dollars.
 pub fn cost_of(usage: &Usage, backend: &str, model: &str, agent: &Agent) -> f64 {
     cost(usage, &agent.price(backend, model).0)
 }
 
-/// Dollars, by what the provider said, else by the price.
+/// Cost in US dollars: as the provider reported it, or else by the price list.
 fn cost(usage: &Usage, price: &Price) -> f64 {
-    let plain = usage.input.saturating_sub(usage.cache_read + usage.cache_write);
-    let by_price = plain as f64 * price.input
+    let uncached = usage.input.saturating_sub(usage.cache_read + usage.cache_write);
+    let by_price = uncached as f64 * price.input
         + usage.output as f64 * price.output
         + usage.cache_read as f64 * price.cache_read
         + usage.cache_write as f64 * price.cache_write;
@@ -236,7 +236,7 @@ impl BudgetScope {
 }
 
 impl OverBudget {
-    /// The setting that says so.
+    /// Name of the setting that limits it.
     pub fn setting(&self) -> String {
         let measure = match self.measure {
             Measure::Tokens => "tokens",
@@ -246,8 +246,8 @@ impl OverBudget {
         format!("agent.budget.{}_{measure}", self.of.as_str())
     }
 
-    /// Which budget has no room: the same words however much of it is used, so that a user is told
-    /// once.
+    /// Describes the budget without the used amount, so that the notice stays the same and the user
+    /// sees it once.
     fn budget(&self) -> String {
         let of = match self.of {
             BudgetScope::Session => "a session's budget for models",
@@ -275,7 +275,7 @@ impl fmt::Display for OverBudget {
 }
 
 impl Usage {
-    /// Of each kind the larger.
+    /// The larger input and output of the two; the rest from `other`.
     fn most(&self, other: &Usage) -> Usage {
         Usage {
             input: self.input.max(other.input),

@@ -12,7 +12,7 @@ fn agent(file: &str) -> Agent {
     Agent::clone(&config.agent)
 }
 
-/// The schema and two sessions.
+/// A database with two sessions.
 fn store() -> Connection {
     let conn = memory();
     conn.execute_batch(
@@ -31,21 +31,21 @@ fn call(session_id: i64, model: &str, estimate: Usage) -> Call<'_> {
     Call { session_id: Some(session_id), backend: "anthropic", model, estimate }
 }
 
-fn try_open(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> Reservation {
+fn try_reserve(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> Reservation {
     write(conn, |tx| reserve(tx, call, agent, now))
 }
 
 #[track_caller]
-fn room(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> i64 {
-    match try_open(conn, call, agent, now) {
+fn granted(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> i64 {
+    match try_reserve(conn, call, agent, now) {
         Reservation::Granted(id) => id,
         Reservation::OverBudget(spent) => panic!("{spent}"),
     }
 }
 
 #[track_caller]
-fn no_room(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> String {
-    match try_open(conn, call, agent, now) {
+fn denied(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> String {
+    match try_reserve(conn, call, agent, now) {
         Reservation::Granted(id) => panic!("row {id}"),
         Reservation::OverBudget(spent) => spent.to_string(),
     }
@@ -63,30 +63,30 @@ fn row(conn: &Connection, id: i64) -> (String, i64, i64, f64, bool) {
 const DAY: i64 = 86_400_000;
 
 #[test]
-fn what_is_open_counts_at_its_estimate_and_what_is_settled_at_the_truth() {
+fn an_open_call_counts_at_its_estimate_and_a_settled_one_at_its_usage() {
     let mut conn = store();
     let agent = agent("[agent.budget]\nsession_tokens = 1000\nday_tokens = 0");
     let big = call(1, HAIKU, tokens(500, 100));
-    let first = room(&mut conn, &big, &agent, 0);
-    let full = no_room(&mut conn, &big, &agent, 0);
+    let first = granted(&mut conn, &big, &agent, 0);
+    let full = denied(&mut conn, &big, &agent, 0);
     assert!(full.contains("agent.budget.session_tokens"), "{full}");
-    room(&mut conn, &call(2, HAIKU, tokens(500, 100)), &agent, 0);
+    granted(&mut conn, &call(2, HAIKU, tokens(500, 100)), &agent, 0);
     let complete = CallOutcome::Complete(tokens(300, 50));
     write(&mut conn, |tx| settle(tx, first, complete, &agent, 5));
     assert_eq!(row(&conn, first), ("complete".into(), 300, 50, 0.00055, true));
     assert_eq!(of_session(&conn, 1).unwrap().tokens, 350);
-    room(&mut conn, &big, &agent, 0);
-    // A second word on it changes nothing.
+    granted(&mut conn, &big, &agent, 0);
+    // Settling again changes nothing.
     write(&mut conn, |tx| settle(tx, first, CallOutcome::Unknown, &agent, 6));
     assert_eq!(row(&conn, first).0, "complete");
 }
 
 #[test]
-fn unknown_is_not_zero_and_a_part_is_not_the_whole() {
+fn unknown_and_partial_usage_count_at_least_at_the_estimate() {
     let mut conn = store();
     let agent = agent("");
     let estimate = call(1, HAIKU, tokens(1000, 200));
-    let open = |conn: &mut Connection| room(conn, &estimate, &agent, 0);
+    let open = |conn: &mut Connection| granted(conn, &estimate, &agent, 0);
     let (unknown, part, stays) = (open(&mut conn), open(&mut conn), open(&mut conn));
     write(&mut conn, |tx| {
         settle(tx, unknown, CallOutcome::Unknown, &agent, 1)?;
@@ -97,7 +97,7 @@ fn unknown_is_not_zero_and_a_part_is_not_the_whole() {
     assert_eq!(row(&conn, stays), ("open".into(), 1000, 200, 0.002, true));
 }
 
-/// Budgets of which one is set, and the others are none.
+/// An agent with one budget set and the others unlimited.
 fn only(name: &str, limit: &str) -> Agent {
     let names =
         ["session_tokens", "day_tokens", "session_turns", "day_turns", "session_cost", "day_cost"];
@@ -106,15 +106,15 @@ fn only(name: &str, limit: &str) -> Agent {
 }
 
 #[test]
-fn every_budget_holds_and_names_itself() {
+fn each_budget_is_enforced_and_named() {
     let check = |name: &str, limit: &str, calls: i64, want: &str| {
         let agent = only(name, limit);
         let mut conn = store();
         for n in 1..=calls {
             let session = if name.starts_with("day") { 1 + n % 2 } else { 1 };
-            room(&mut conn, &call(session, HAIKU, tokens(900_000, 20_000)), &agent, 7);
+            granted(&mut conn, &call(session, HAIKU, tokens(900_000, 20_000)), &agent, 7);
         }
-        let said = no_room(&mut conn, &call(1, HAIKU, tokens(900_000, 20_000)), &agent, 7);
+        let said = denied(&mut conn, &call(1, HAIKU, tokens(900_000, 20_000)), &agent, 7);
         assert!(said.contains(want) && said.contains(&format!("agent.budget.{name}")), "{said}");
         let told = notices::list(&conn).unwrap();
         assert!(told[0].1.contains("extractive carries on"), "{told:?}");
@@ -133,37 +133,37 @@ fn every_budget_holds_and_names_itself() {
 }
 
 #[test]
-fn a_budget_of_nothing_is_none() {
+fn a_budget_of_zero_is_unlimited() {
     let agent = only("", "0");
     let mut conn = store();
     for _ in 0..20 {
-        room(&mut conn, &call(1, HAIKU, tokens(10_000_000, 10_000_000)), &agent, 0);
+        granted(&mut conn, &call(1, HAIKU, tokens(10_000_000, 10_000_000)), &agent, 0);
     }
 }
 
 #[test]
-fn a_new_day_has_room_again_and_says_no_more() {
+fn a_new_day_resets_the_budget_and_the_notice() {
     let mut conn = store();
     let agent = agent("[agent.budget]\nday_turns = 1\nsession_turns = 0");
     let small = call(1, HAIKU, tokens(10, 10));
-    room(&mut conn, &small, &agent, DAY);
-    no_room(&mut conn, &small, &agent, DAY);
+    granted(&mut conn, &small, &agent, DAY);
+    denied(&mut conn, &small, &agent, DAY);
     assert_eq!(notices::list(&conn).unwrap().len(), 1);
-    no_room(&mut conn, &small, &agent, DAY);
+    denied(&mut conn, &small, &agent, DAY);
     assert_eq!(notices::list(&conn).unwrap().len(), 1, "one notice a day");
-    // Forgetting a session forgets nothing of what it cost.
+    // Forgetting a session keeps its usage.
     conn.execute("DELETE FROM sessions WHERE id = 1", []).unwrap();
     assert_eq!(of_day(&conn, &local_day(&conn, DAY).unwrap()).unwrap().turns, 1);
     let small = call(2, HAIKU, tokens(10, 10));
-    room(&mut conn, &small, &agent, 3 * DAY);
+    granted(&mut conn, &small, &agent, 3 * DAY);
     assert!(notices::list(&conn).unwrap().is_empty());
 }
 
 #[test]
-fn a_model_without_a_price_counts_as_the_dearest() {
+fn a_model_without_a_price_counts_at_the_highest_price() {
     let mut conn = store();
     let agent = agent("");
-    let id = room(&mut conn, &call(1, "some-new-model", tokens(1000, 1000)), &agent, 0);
+    let id = granted(&mut conn, &call(1, "some-new-model", tokens(1000, 1000)), &agent, 0);
     assert_eq!(row(&conn, id), ("open".into(), 1000, 1000, 0.09, false));
     let said = Usage { cost: Some(0.01), ..tokens(1000, 1000) };
     write(&mut conn, |tx| settle(tx, id, CallOutcome::Complete(said), &agent, 0));
@@ -171,20 +171,20 @@ fn a_model_without_a_price_counts_as_the_dearest() {
 }
 
 #[test]
-fn the_providers_cache_has_prices_of_its_own() {
+fn cached_tokens_have_their_own_prices() {
     let (price, _) = agent("").price("anthropic", HAIKU);
     let usage =
         Usage { input: 10_000, output: 100, cache_read: 8000, cache_write: 1000, cost: None };
     let dollars = cost(&usage, &price);
     assert!((dollars - (1000.0 + 500.0 + 800.0 + 1250.0) / 1e6).abs() < 1e-12, "{dollars}");
-    // More from the cache than was sent is a provider's mistake, and no money back.
+    // A provider that reports more cached tokens than input tokens does not make the cost negative.
     let odd = Usage { input: 10, cache_read: 100, ..Usage::default() };
     assert!(cost(&odd, &price) > 0.0);
 }
 
 proptest! {
-    /// Whatever is asked and however it ends, no budget is exceeded but by what an answer
-    /// used beyond its estimate.
+    /// For any calls and outcomes, usage never exceeds a budget by more than answers exceeded their
+    /// estimates.
     #[test]
     fn budgets_hold(calls in prop::collection::vec((1i64..=2, 1u64..2000, 1u64..500, 0u8..4), 1..40)) {
         let agent = agent(
@@ -194,7 +194,7 @@ proptest! {
         let mut conn = store();
         for (session, input, output, end) in calls {
             let Reservation::Granted(id) =
-                try_open(&mut conn, &call(session, HAIKU, tokens(input, output)), &agent, 0)
+                try_reserve(&mut conn, &call(session, HAIKU, tokens(input, output)), &agent, 0)
             else { continue };
             let outcome = match end {
                 0 => continue,
