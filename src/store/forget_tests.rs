@@ -151,7 +151,7 @@ fn forgetting_a_session_deletes_its_rows_and_refuses_its_late_events() {
     let refused = w.accept(&late);
     assert!(refused.duplicate && refused.session_id.is_none());
     assert_eq!(w.texts("SELECT content_session_id FROM sessions"), ["two"]);
-    // A later event starts the session anew.
+    // A later event starts the session again.
     let new = w.accept(&event("one", Kind::Prompt, 41, "again"));
     assert!(!new.duplicate);
     assert!(w.accept(&late).duplicate, "the late event is still refused");

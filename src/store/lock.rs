@@ -62,7 +62,7 @@ fn wait_for(lock: &mut FileLock, wait: LockWait) -> Result<LockGuard> {
         LockWait::Forever => Ok(lock.lock()?),
         LockWait::Within(limit) => lock
             .lock_within(limit)?
-            .ok_or_else(|| StoreError::Busy(format!("another memctl wrote for {limit:?}"))),
+            .ok_or_else(|| StoreError::Busy(format!("another memctl process wrote for {limit:?}"))),
     }
 }
 

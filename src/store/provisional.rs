@@ -47,7 +47,8 @@ pub fn next_due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
     Ok(Some(batch_context::load(tx, session_id, messages)?))
 }
 
-/// Stores the summary that was made of what was [`due`], unless it has been answered meanwhile.
+/// Stores the summary of a batch from [`next_due`]. Returns `false` if its `summarize` was completed
+/// meanwhile or a final summary exists.
 pub fn store(
     tx: &Transaction,
     session_id: i64,

@@ -49,7 +49,7 @@ pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<Pa
 pub fn replace_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<PathBuf>> {
     let Some(place) = move_damaged(paths, wait, now)? else { return Ok(None) };
     let text =
-        format!("the database was damaged and is kept in {}; memory begins anew", place.display());
+        format!("the damaged database was moved to {}; memctl started a new one", place.display());
     Store::open_within(paths, wait)?.write(|tx| notices::put(tx, "corrupt", &text))?;
     Ok(Some(place))
 }
@@ -59,11 +59,11 @@ pub fn replace_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option
 /// # Errors
 /// [`super::StoreFault::Corrupt`] with SQLite's description of the damage.
 pub fn check_integrity(conn: &rusqlite::Connection) -> Result<()> {
-    let said: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
-    if said == "ok" {
+    let result: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    if result == "ok" {
         return Ok(());
     }
-    Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message: said })
+    Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message: result })
 }
 
 /// Creates a directory with a name that was never used.

@@ -18,8 +18,8 @@ pub fn record(tx: &Transaction, backend: &str, fingerprint: &str, why: &str) -> 
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     )?
     .execute(params![format!("{PREFIX}{backend}"), format!("{fingerprint} {why}")])?;
-    let told = format!("the memory agent {backend} cannot be used: {why}; its events wait");
-    notices::put(tx, &format!("{NOTICE}{backend}"), &told)
+    let text = format!("the memory agent {backend} cannot be used: {why}; its events wait");
+    notices::put(tx, &format!("{NOTICE}{backend}"), &text)
 }
 
 /// Why the backend refused, if its settings are still those of the refusal.

@@ -3,10 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::observations::{json, list};
+use super::private::PRIVATE;
 use crate::memory::Summary;
-
-/// The `request` of the placeholder for a private turn. Such rows are also hidden.
-pub const PRIVATE: &str = "[private]";
 
 /// One row of `session_summaries`. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq)]

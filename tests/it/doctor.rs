@@ -102,7 +102,7 @@ fn fix_quarantines_a_damaged_database() {
     let (code, report) = findings(&w, &["--fix"]);
     assert_eq!(code, Some(0), "{report:#}");
     assert!(report["fixed"][0].as_str().unwrap().contains("/corrupt-"), "{report:#}");
-    check(&w, "notice", "note", "memory begins anew", "");
+    check(&w, "notice", "note", "memctl started a new one", "");
     let kept = fs::read_dir(w.data()).unwrap().flatten();
     let kept = kept.filter(|e| e.file_name().to_str().unwrap().starts_with("corrupt-")).count();
     assert_eq!(kept, 1);

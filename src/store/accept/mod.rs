@@ -51,8 +51,7 @@ pub fn accept(
         closed: 0,
         open: OpenPrompts::default(),
     };
-    // An event from before its session was forgotten is refused; a later one starts the session
-    // anew.
+    // An event from before its session was forgotten is refused; a later one starts it again.
     let forgotten = tombstones::of_session(tx, &event.client, &event.session)?;
     if forgotten.is_some_and(|at| event.at <= at) {
         return Ok(nothing(true));

@@ -83,7 +83,7 @@ pub fn reserve(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result
         of_session.or(spent(of_day(tx, &day)?, more, agent.budget.day, BudgetScope::Day))
     {
         let kind = format!("{NOTICE}{day}:{}", spent.of.as_str());
-        notices::put(tx, &kind, &format!("{} ({day}): extractive carries on", spent.budget()))?;
+        notices::put(tx, &kind, &format!("{} on {day}: extractive takes over", spent.budget()))?;
         return Ok(Reservation::OverBudget(spent));
     }
     notices::clear(tx, NOTICE, &format!("{NOTICE}{day}:"))?;
@@ -237,7 +237,7 @@ impl BudgetScope {
 
 impl OverBudget {
     /// Name of the setting that limits it.
-    pub fn setting(&self) -> String {
+    fn setting(&self) -> String {
         let measure = match self.measure {
             Measure::Tokens => "tokens",
             Measure::Turns => "turns",
@@ -250,8 +250,8 @@ impl OverBudget {
     /// sees it once.
     fn budget(&self) -> String {
         let of = match self.of {
-            BudgetScope::Session => "a session's budget for models",
-            BudgetScope::Day => "the day's budget for models",
+            BudgetScope::Session => "a session's model budget",
+            BudgetScope::Day => "the day's model budget",
         };
         let limit = match self.measure {
             Measure::Tokens => format!("{} tokens", self.limit),
@@ -259,7 +259,7 @@ impl OverBudget {
             Measure::Turns => format!("{} calls", self.limit),
             Measure::Cost => format!("${:.2}", self.limit),
         };
-        format!("{of} is spent, {limit}, {}", self.setting())
+        format!("{of} of {limit} is used up ({})", self.setting())
     }
 }
 
@@ -267,9 +267,9 @@ impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.budget())?;
         match self.measure {
-            Measure::Tokens => write!(f, ": {} are used", self.used),
+            Measure::Tokens => write!(f, ": {} used", self.used),
             Measure::Turns => Ok(()),
-            Measure::Cost => write!(f, ": ${:.2} are", self.used),
+            Measure::Cost => write!(f, ": ${:.2} used", self.used),
         }
     }
 }

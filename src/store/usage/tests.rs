@@ -117,19 +117,19 @@ fn each_budget_is_enforced_and_named() {
         let said = denied(&mut conn, &call(1, HAIKU, tokens(900_000, 20_000)), &agent, 7);
         assert!(said.contains(want) && said.contains(&format!("agent.budget.{name}")), "{said}");
         let told = notices::list(&conn).unwrap();
-        assert!(told[0].1.contains("extractive carries on"), "{told:?}");
+        assert!(told[0].1.contains("extractive takes over"), "{told:?}");
     };
     check(
         "day_cost",
         "2.5",
         2,
-        "the day's budget for models is spent, $2.50, agent.budget.day_cost: $2.00 are",
+        "the day's model budget of $2.50 is used up (agent.budget.day_cost): $2.00 used",
     );
-    check("session_cost", "1.5", 1, "a session's budget for models is spent, $1.50");
-    check("day_turns", "3", 3, "the day's budget for models is spent, 3 calls");
-    check("session_turns", "1", 1, "a session's budget for models is spent, 1 call, ");
-    check("day_tokens", "1900000", 2, "1840000 are used");
-    check("session_tokens", "1000000", 1, "920000 are used");
+    check("session_cost", "1.5", 1, "a session's model budget of $1.50 is used up");
+    check("day_turns", "3", 3, "the day's model budget of 3 calls is used up");
+    check("session_turns", "1", 1, "a session's model budget of 1 call is used up");
+    check("day_tokens", "1900000", 2, "1840000 used");
+    check("session_tokens", "1000000", 1, "920000 used");
 }
 
 #[test]
