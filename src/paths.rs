@@ -75,7 +75,7 @@ impl Paths {
     }
 
     /// Whether the data dir exists.
-    pub fn exist(&self) -> bool {
+    pub fn data_dir_exists(&self) -> bool {
         !self.inode_hash.is_empty()
     }
 
@@ -84,7 +84,7 @@ impl Paths {
     /// # Errors
     /// `PermissionDenied` if the data dir belongs to another user, or any other I/O error.
     pub fn create(&mut self) -> io::Result<()> {
-        if !self.exist() {
+        if !self.data_dir_exists() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
             self.set_inode_hash();
         }
@@ -131,12 +131,12 @@ impl Paths {
     }
 
     /// Exists while the current turn of the session is entirely private.
-    pub fn private_mark(&self, key: &str) -> PathBuf {
+    pub fn private_turns(&self, key: &str) -> PathBuf {
         self.run_dir().join(format!("{key}.private"))
     }
 
     /// The private mark if the data dir is not writable.
-    pub fn fallback_private_mark(&self, key: &str) -> PathBuf {
+    pub fn fallback_private_turns(&self, key: &str) -> PathBuf {
         self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
@@ -211,7 +211,7 @@ impl Paths {
     /// Fallback spools of a session. The first is named by the data dir's inode, the second by its
     /// path, which is used while the data dir does not exist.
     pub fn fallback_spools(&self, key: &str) -> Vec<PathBuf> {
-        let by_inode = self.exist().then(|| self.inode_hash.clone());
+        let by_inode = self.data_dir_exists().then(|| self.inode_hash.clone());
         let names = by_inode.into_iter().chain([self.path_hash()]);
         names.map(|dir| self.fallback_dir().join(format!("{dir}{key}.d"))).collect()
     }
@@ -247,7 +247,7 @@ impl Paths {
         let rest = name.strip_prefix(&format!("memctl-{}-{}", self.uid, self.inode_hash))?;
         let rest = rest.strip_suffix(".sock")?;
         let key = rest.split('-').next()?;
-        (self.exist() && is_key(key)).then_some(key)
+        (self.data_dir_exists() && is_key(key)).then_some(key)
     }
 }
 

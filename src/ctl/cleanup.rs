@@ -41,7 +41,7 @@ fn time(text: &str) -> std::result::Result<Duration, &'static str> {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    if !settings.paths.exist() {
+    if !settings.paths.data_dir_exists() {
         return super::print("nothing to clean up: nothing is stored yet\n");
     }
     let now = clock::now_ms();

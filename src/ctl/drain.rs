@@ -14,7 +14,7 @@ pub type SessionName = (String, String);
 /// The sessions that have spooled events.
 pub fn sessions_with_spool(settings: &Settings) -> BTreeSet<SessionName> {
     let paths = &settings.paths;
-    let events = spool::keys(paths).into_iter().filter_map(|key| spool::first(paths, &key));
+    let events = spool::keys(paths).into_iter().filter_map(|key| spool::first_event(paths, &key));
     events.map(|event| (event.client, event.session)).collect()
 }
 

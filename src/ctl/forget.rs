@@ -117,7 +117,7 @@ struct Outcome {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    if !settings.paths.exist() {
+    if !settings.paths.data_dir_exists() {
         return print_outcome(args, &Outcome::of(args, ForgetCounts::default()));
     }
     if args.query.as_ref().is_some_and(|text| text.trim().is_empty()) {
@@ -306,7 +306,7 @@ fn not_searched(settings: &Settings, args: &Args) -> Vec<String> {
             "events of {session} are still spooled; check `memctl ps`, then run the command again"
         ));
     }
-    if spool::dead_letters(&settings.paths) > 0 {
+    if spool::n_dead_letters(&settings.paths) > 0 {
         let dead = settings.paths.dead_letters();
         left.push(format!("unreadable event files are kept in {}", dead.display()));
     }

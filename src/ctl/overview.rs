@@ -26,7 +26,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     };
     out.push_str(line.trim_end());
     out.push('\n');
-    if settings.paths.exist() {
+    if settings.paths.data_dir_exists() {
         out.push_str(&match probe::keys(&settings.paths).len() as u64 {
             0 => say("No worker is running."),
             n => say(&format!("{} running. `memctl ps` lists them.", format::count(n, "worker"))),

@@ -45,7 +45,7 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
             Delivered::Spooled { warning: Some("the spool is full, texts are left out".into()) }
         }
         Err(e) => {
-            spool::count_lost(paths);
+            spool::record_loss(paths);
             Delivered::Lost { reason: e.to_string() }
         }
     };

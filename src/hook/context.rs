@@ -35,7 +35,7 @@ pub struct StartContext {
 /// Reads the context for `event`, a start. On an error the session starts without a block, and the
 /// error is returned beside the rest. The database is closed when this returns.
 pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreError>) {
-    if !settings.paths.exist() {
+    if !settings.paths.data_dir_exists() {
         return (StartContext::default(), None);
     }
     let notice = take_notice(settings);
@@ -94,7 +94,7 @@ fn open(settings: &Settings) -> store::Result<Option<Reader>> {
 /// Returns one line with the problems that the user has not seen, and records them as shown.
 fn take_notice(settings: &Settings) -> Option<String> {
     let mut problems: Vec<String> = settings.config.problems.clone();
-    match spool::lost(&settings.paths) {
+    match spool::n_lost(&settings.paths) {
         0 => {}
         1 => problems.push("1 event was lost: neither spool could be written".into()),
         n => problems.push(format!("{n} events were lost: neither spool could be written")),

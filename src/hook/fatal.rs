@@ -73,14 +73,14 @@ pub fn set_timer(time: Duration) {
 }
 
 /// Counts an event as lost if the process ends in the handler from now on.
-pub fn hold_event(paths: &Paths) {
+pub fn begin_delivery(paths: &Paths) {
     if let Ok(file) = CString::new(paths.lost_events().as_os_str().as_bytes()) {
         LOST_EVENTS.store(file.into_raw(), Ordering::SeqCst);
     }
 }
 
 /// The event is delivered, or counted as lost.
-pub fn release_event() {
+pub fn end_delivery() {
     LOST_EVENTS.store(std::ptr::null_mut(), Ordering::SeqCst);
 }
 

@@ -77,12 +77,12 @@ struct HookError {
 
 impl HookError {
     fn new(message: impl ToString, settings: Option<&Settings>) -> HookError {
-        let paths = settings.map(|s| &s.paths).filter(|paths| paths.exist());
+        let paths = settings.map(|s| &s.paths).filter(|paths| paths.data_dir_exists());
         HookError { message: message.to_string(), log: paths.map(Paths::general_log) }
     }
 
     fn of_session(message: impl ToString, settings: &Settings, key: &str) -> HookError {
-        let log = settings.paths.exist().then(|| settings.paths.log(key));
+        let log = settings.paths.data_dir_exists().then(|| settings.paths.log(key));
         HookError { message: message.to_string(), log }
     }
 
@@ -168,14 +168,14 @@ fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Re
         return Ok(start(settings, event, &key, deadline));
     }
     fatal::set_timer(if event.kind == Kind::End { MAX_END_RUNTIME } else { MAX_RUNTIME });
-    fatal::hold_event(&settings.paths);
+    fatal::begin_delivery(&settings.paths);
     let created = settings.paths.create();
     testpoint::at("hook.prepared");
     let event = private_turns::redact(&settings.paths, &key, event);
     testpoint::at("hook.marked");
     let delivered = deliver::deliver(settings, &key, &event, deadline);
     testpoint::at("hook.delivered");
-    fatal::release_event();
+    fatal::end_delivery();
     if let Err(e) = created {
         // The second spool location may still have the event.
         HookError::new(format!("cannot create the data dir: {e}"), Some(settings)).report();
@@ -201,7 +201,7 @@ fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Res
         HookError::of_session(error, settings, key).report();
     }
     let continues = matches!(event.reason.as_deref(), Some("resume" | "fork" | "compact"));
-    if continues && settings.paths.exist() {
+    if continues && settings.paths.data_dir_exists() {
         let event = Event { shown_epoch: context.newest_epoch, ..event };
         let _ = deliver::deliver(settings, key, &event, deadline);
     }
@@ -245,5 +245,5 @@ fn client_pid(env: Env) -> Option<i32> {
 /// Returns the general log for the panic hook, which has no settings.
 fn general_log() -> Option<PathBuf> {
     let settings = config::load(&config::process_env, None::<&Path>).ok()?;
-    settings.paths.exist().then(|| settings.paths.general_log())
+    settings.paths.data_dir_exists().then(|| settings.paths.general_log())
 }

@@ -50,23 +50,23 @@ fn add(paths: &Paths, key: &str, turn: &str) -> io::Result<()> {
             .open(file)?
             .write_all(format!("{turn}\n").as_bytes())
     };
-    append(paths.private_mark(key)).or_else(|_: io::Error| {
+    append(paths.private_turns(key)).or_else(|_: io::Error| {
         spool::create_fallback(paths)?;
-        append(paths.fallback_private_mark(key))
+        append(paths.fallback_private_turns(key))
     })
 }
 
 fn contains(paths: &Paths, key: &str, turn: &str) -> bool {
     let has_turn =
         |file| fs::read_to_string(file).is_ok_and(|turns| turns.lines().any(|t| t == turn));
-    has_turn(paths.private_mark(key))
-        || spool::fallback_is_ours(paths) && has_turn(paths.fallback_private_mark(key))
+    has_turn(paths.private_turns(key))
+        || spool::fallback_is_ours(paths) && has_turn(paths.fallback_private_turns(key))
 }
 
 fn remove(paths: &Paths, key: &str) {
-    let _ = fs::remove_file(paths.private_mark(key));
+    let _ = fs::remove_file(paths.private_turns(key));
     if spool::fallback_is_ours(paths) {
-        let _ = fs::remove_file(paths.fallback_private_mark(key));
+        let _ = fs::remove_file(paths.fallback_private_turns(key));
     }
 }
 

@@ -25,7 +25,7 @@ const SOCKET_NAMES: u32 = 8;
 const MAX_ROUNDS: usize = 100;
 
 /// Spool files that are read at a time.
-const PIECE: usize = 500;
+const FILES_PER_ROUND: usize = 500;
 
 /// Removes the sockets and the lock file of a session without a worker, and quarantines unreadable
 /// files of its spool. `false` if another process holds the session lock.
@@ -80,7 +80,7 @@ fn quarantine_unreadable(paths: &Paths, key: &str) -> io::Result<()> {
         if !spool::exists(paths, key) {
             break;
         }
-        let files = spool::read(paths, key, PIECE)?;
+        let files = spool::read(paths, key, FILES_PER_ROUND)?;
         if files.iter().any(|file| file.event.is_ok()) {
             return Ok(());
         }
@@ -250,7 +250,7 @@ mod tests {
         spool::put(&w.paths, &w.key, &event, 10).unwrap();
         fs::write(w.paths.spool(&w.key).join("0000000000.json"), "{").unwrap();
         assert!(w.remove());
-        assert!(spool::first(&w.paths, &w.key).is_some());
+        assert!(spool::first_event(&w.paths, &w.key).is_some());
         fs::write(w.paths.spool(&w.key).join("0000000001.json"), "{").unwrap();
         assert!(w.remove());
         assert!(!spool::exists(&w.paths, &w.key));

@@ -136,7 +136,7 @@ fn find_candidates(
         candidates.insert(key, Candidate { name, queued: true, ..Candidate::default() });
     }
     for key in spool::keys(paths) {
-        let event = spool::first(paths, &key);
+        let event = spool::first_event(paths, &key);
         let candidate = candidates.entry(key).or_default();
         candidate.spooled = true;
         if let Some(event) = event {

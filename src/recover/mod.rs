@@ -55,7 +55,7 @@ const ALARM_SECONDS: u32 = 24 * 3600;
 pub fn run() -> Result<()> {
     process::set_private_umask();
     let mut settings = config::load(&config::process_env, None).map_err(failed)?;
-    if !settings.paths.exist() {
+    if !settings.paths.data_dir_exists() {
         return Ok(());
     }
     settings.paths.create().context("data dir")?;

@@ -17,7 +17,7 @@ use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
 
 /// Events per transaction.
-const PIECE: usize = 500;
+const EVENTS_PER_TRANSACTION: usize = 500;
 
 /// The result of a drain.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Drained {
     /// Number of files that held an event, new or not.
     pub events: usize,
     /// Number of files that went to the dead-letter directory: unreadable, or refused by the store.
-    pub dead: usize,
+    pub dead_letters: usize,
 }
 
 /// Drains the session's whole spool and removes its directories.
@@ -52,7 +52,7 @@ pub fn drain(
     let mut drained = Drained::default();
     store.locked(|locked| {
         loop {
-            let files = super::read(paths, key, PIECE)?;
+            let files = super::read(paths, key, EVENTS_PER_TRANSACTION)?;
             testpoint::at("take_in.read");
             if files.is_empty() && super::remove_dirs(paths, key)? {
                 testpoint::at("take_in.removed");
@@ -64,7 +64,7 @@ pub fn drain(
             };
             let (valid, invalid): (Vec<_>, Vec<_>) = files.into_iter().partition(is_valid);
             for file in invalid {
-                drained.dead += 1;
+                drained.dead_letters += 1;
                 super::quarantine(paths, &file.path)?;
             }
             commit(locked, paths, &valid, fence, now, &mut drained)?;
@@ -107,7 +107,7 @@ fn commit(
             .iter()
             .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), fence, now, drained)),
         Err(StoreError::Bug(_)) => {
-            drained.dead += 1;
+            drained.dead_letters += 1;
             Ok(super::quarantine(paths, &files[0].path)?)
         }
         Err(e) => Err(e),

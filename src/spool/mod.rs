@@ -89,7 +89,7 @@ pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<SpoolFile>> {
 }
 
 /// Returns the oldest readable event, which names the session. Changes nothing.
-pub fn first(paths: &Paths, key: &str) -> Option<Event> {
+pub fn first_event(paths: &Paths, key: &str) -> Option<Event> {
     locations(paths, key).iter().find_map(|location| {
         let files = location.files().unwrap_or_default();
         files.into_iter().find_map(|path| read_file(path).ok()?.event.ok())
@@ -200,7 +200,7 @@ fn dirs(paths: &Paths) -> Vec<PathBuf> {
 }
 
 /// Number of files in the dead-letter directory.
-pub fn dead_letters(paths: &Paths) -> u64 {
+pub fn n_dead_letters(paths: &Paths) -> u64 {
     fs::read_dir(paths.dead_letters()).into_iter().flatten().count() as u64
 }
 
@@ -235,7 +235,7 @@ fn age(meta: &fs::Metadata) -> Duration {
 
 /// Counts a lost event: appends a byte to a file in the data directory, else to one in the fallback
 /// location.
-pub fn count_lost(paths: &Paths) {
+pub fn record_loss(paths: &Paths) {
     let append = |path: PathBuf| {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
     };
@@ -255,7 +255,7 @@ pub fn reserve_loss_counter(paths: &Paths) {
 }
 
 /// Number of events lost since the data directory was created.
-pub fn lost(paths: &Paths) -> u64 {
+pub fn n_lost(paths: &Paths) -> u64 {
     let fallback = fallback_is_ours(paths).then(|| paths.fallback_lost_events());
     let files = [paths.lost_events()].into_iter().chain(fallback);
     files.filter_map(|p| Some(fs::metadata(p).ok()?.len())).sum()
@@ -321,8 +321,8 @@ mod tests {
             assert_eq!(put, if n < 10 { Put::Whole } else { Put::WithoutText });
         }
         assert!(put(&w.paths, &w.key, &event("x"), 10).is_err());
-        count_lost(&w.paths);
-        assert_eq!(lost(&w.paths), 1);
+        record_loss(&w.paths);
+        assert_eq!(n_lost(&w.paths), 1);
     }
 
     #[test]
@@ -353,7 +353,7 @@ mod tests {
         quarantine(&w.paths, &spooled[1].path).unwrap();
         remove(&spooled[0].path).unwrap();
         assert!(remove_dirs(&w.paths, &w.key).unwrap());
-        assert_eq!(dead_letters(&w.paths), 2);
+        assert_eq!(n_dead_letters(&w.paths), 2);
     }
 
     /// The drain removes directories while hooks add files. No event is lost or quarantined.
@@ -375,7 +375,7 @@ mod tests {
                 }
             }
         });
-        assert_eq!((n_read, dead_letters(&w.paths)), (800, 0), "(read, quarantined)");
+        assert_eq!((n_read, n_dead_letters(&w.paths)), (800, 0), "(read, quarantined)");
         assert!(!fallback_in_use(&w.paths));
     }
 

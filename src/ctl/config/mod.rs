@@ -117,7 +117,7 @@ fn concerns_agents(name: &str) -> bool {
 /// Makes events due that are deferred because of a wrong setting or key. If the database cannot be
 /// written, they stay deferred for up to an hour; the setting is changed either way.
 fn retry_deferred(settings: &Settings) {
-    if settings.paths.exist()
+    if settings.paths.data_dir_exists()
         && let Ok(mut store) = Store::open(&settings.paths)
     {
         let _ = store.write(|tx| refusals::release_deferred(tx, None));

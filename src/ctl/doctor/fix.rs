@@ -19,7 +19,7 @@ const STORE: Duration = Duration::from_secs(10);
 
 pub fn run(settings: &Settings) -> Result<Vec<String>> {
     let mut fixed = Vec::new();
-    if !settings.paths.exist() {
+    if !settings.paths.data_dir_exists() {
         return Ok(fixed);
     }
     restrict_modes(settings, &mut fixed)?;

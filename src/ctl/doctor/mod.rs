@@ -74,7 +74,7 @@ fn run_checks(settings: &Settings) -> Result<Vec<Finding>> {
     found.extend(files::config(settings));
     found.extend(agents::findings(settings));
     found.extend(health::hooks(settings));
-    if settings.paths.exist() {
+    if settings.paths.data_dir_exists() {
         found.extend(database::findings(settings)?);
         found.extend(files::spool(settings));
         found.extend(files::spooled(settings));

@@ -21,7 +21,7 @@ pub fn data(settings: &Settings) -> Vec<Finding> {
     let dir = settings.paths.data();
     let meta = match fs::metadata(dir) {
         Ok(meta) => meta,
-        Err(_) if !settings.paths.exist() => {
+        Err(_) if !settings.paths.data_dir_exists() => {
             let message = format!("nothing is stored yet; {} does not exist", dir.display());
             return vec![Finding::ok("data", message)];
         }
@@ -133,12 +133,12 @@ pub fn config(settings: &Settings) -> Vec<Finding> {
 pub fn spool(settings: &Settings) -> Vec<Finding> {
     let paths = &settings.paths;
     let mut found = Vec::new();
-    let lost = spool::lost(paths);
+    let lost = spool::n_lost(paths);
     if lost > 0 {
         let message = format!("{} lost because no spool was writable", count(lost, "event"));
         found.push(Finding::wrong("spool", message));
     }
-    let dead = spool::dead_letters(paths);
+    let dead = spool::n_dead_letters(paths);
     if dead > 0 {
         let message = format!(
             "{} unreadable; they are kept in {}",

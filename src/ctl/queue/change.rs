@@ -42,7 +42,7 @@ pub struct EventArgs {
 }
 
 pub fn run(settings: &Settings, change: &Change) -> Result<()> {
-    if !settings.paths.exist() {
+    if !settings.paths.data_dir_exists() {
         return crate::ctl::print("the queue is empty: nothing is stored yet\n");
     }
     let (Change::Retry(args) | Change::Abort(args) | Change::Reset(args)) = change;

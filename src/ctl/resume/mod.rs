@@ -252,7 +252,7 @@ fn drop(settings: &Settings, key: Option<&str>, which: Matching) -> Result<()> {
         return Err(usage("no key given").hint("use a key, --prefix or --suffix"));
     }
     let mut dropped = 0;
-    if settings.paths.exist() {
+    if settings.paths.data_dir_exists() {
         let mut store = open(settings)?;
         loop {
             let n = store
@@ -272,7 +272,7 @@ fn drop(settings: &Settings, key: Option<&str>, which: Matching) -> Result<()> {
 
 fn count_failure(settings: &Settings, key: Option<&str>) -> Result<()> {
     let failures = match key {
-        Some(key) if settings.paths.exist() => {
+        Some(key) if settings.paths.data_dir_exists() => {
             open(settings)?.write(|tx| agent_sessions::failed(tx, key)).context("database")?
         }
         Some(_) => None,
@@ -292,7 +292,7 @@ fn sweep(settings: &Settings, before: i64, dry_run: bool) -> Result<()> {
     if dry_run {
         let unused = all(settings)?.into_iter().filter(|s| s.last_used_at_epoch < before);
         keys.extend(unused.map(|session| session.key));
-    } else if settings.paths.exist() {
+    } else if settings.paths.data_dir_exists() {
         let mut store = open(settings)?;
         loop {
             let swept = store.write(|tx| agent_sessions::sweep(tx, before)).context("database")?;

@@ -153,8 +153,11 @@ impl StoreActor {
             let (paths, key) = (&self.settings.paths, &self.session.key);
             let keep = self.settings.config.queue.keep;
             let drained = drain::drain(store, paths, key, &mut self.fence, keep, clock::now_ms())?;
-            if drained.dead > 0 {
-                tracing::warn!(files = drained.dead, "spooled files could not be read");
+            if drained.dead_letters > 0 {
+                tracing::warn!(
+                    files = drained.dead_letters,
+                    "spool files were moved to the dead-letter directory"
+                );
             }
             (kinds, clients) = (drained.kinds, drained.clients);
         } else {
