@@ -207,7 +207,7 @@ mod tests {
             put(&format!("{name}.log"), age, 10);
         }
         put("other.txt", 900, 10);
-        let there = || {
+        let files = || {
             let mut names: Vec<_> =
                 fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
             names.sort();
@@ -215,8 +215,8 @@ mod tests {
         };
         assert_eq!(prune(dir.path(), 60).unwrap(), 60);
         assert_eq!(prune(dir.path(), 35).unwrap(), 30);
-        assert_eq!(there(), ["a.log", "c.log", "d.log", "other.txt"]);
+        assert_eq!(files(), ["a.log", "c.log", "d.log", "other.txt"]);
         assert_eq!(prune(dir.path(), 0).unwrap(), 10);
-        assert_eq!(there(), ["a.log", "other.txt"]);
+        assert_eq!(files(), ["a.log", "other.txt"]);
     }
 }

@@ -56,7 +56,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     drop(reader);
     let mut work = !survey.due.is_empty();
     let mut out = String::new();
-    let mut say = |done: &str, planned: &str, what: String| {
+    let mut report = |done: &str, planned: &str, what: String| {
         out.push_str(if args.dry_run { planned } else { done });
         out.push_str(&what);
         out.push('\n');
@@ -77,7 +77,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             work = true;
         }
         let silent = age(session.last_event_epoch, now);
-        say(
+        report(
             "ended ",
             "would end ",
             format!("{}: no event for {silent}", session.content_session_id),
@@ -92,11 +92,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         {
             continue;
         }
-        let whose = left.session.as_deref().unwrap_or(&left.key);
-        say("removed ", "would remove ", format!("files of the dead worker of {whose}"));
+        let session = left.session.as_deref().unwrap_or(&left.key);
+        report("removed ", "would remove ", format!("files of the dead worker of {session}"));
     }
     for due in &survey.due {
-        say("recovering ", "would recover ", format!("{}: {}", due.session, due.reason));
+        report("recovering ", "would recover ", format!("{}: {}", due.session, due.reason));
     }
     if !args.dry_run {
         spool::remove_stale_tmp(&settings.paths);

@@ -253,8 +253,8 @@ fn select(conn: &Connection, args: &Args) -> Result<ForgetSet> {
     if args.ids.is_empty() {
         let project = args.project.as_deref().map(|name| project_of(conn, name)).transpose()?;
         let (since, before) = (args.since, args.before);
-        let wanted = ForgetFilter { project, text: args.query.clone(), since, before };
-        selection.add_matching(conn, &wanted).context("database")?;
+        let filter = ForgetFilter { project, text: args.query.clone(), since, before };
+        selection.add_matching(conn, &filter).context("database")?;
     }
     Ok(selection)
 }

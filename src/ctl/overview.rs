@@ -1,35 +1,41 @@
 //! `memctl` without arguments: what it is, whether it works and the next command, on one screen.
 
 use super::client_hooks::{self, HookStatus};
+use super::health::workers::probe_all;
 use super::style::{self, HEAD, paint};
 use super::terminal::{self, wrapped};
 use super::{count_store, format};
 use crate::config::Settings;
-use crate::deliver::probe;
 use crate::failure::Result;
 
 pub fn run(settings: &Settings) -> Result<()> {
     let name = format!("memctl {}", env!("CARGO_PKG_VERSION"));
     let mut out = format!("{} — memory for coding agents\n\n", paint(&name, HEAD));
-    let say = |text: &str| wrapped("", 0, text, terminal::width());
+    let paragraph = |text: &str| wrapped("", 0, text, terminal::width());
     let store = count_store(settings);
-    let line = match &store {
-        Err(why) => paint(say(&format!("Cannot read the database: {why}")).trim_end(), style::BAD),
-        Ok(None) => say("Nothing is stored yet."),
-        Ok(Some(held)) => say(&format!(
+    let stored = match &store {
+        Err(why) => {
+            paint(paragraph(&format!("Cannot read the database: {why}")).trim_end(), style::BAD)
+        }
+        Ok(None) => paragraph("Nothing is stored yet."),
+        Ok(Some(counts)) => paragraph(&format!(
             "Stored: {} and {} from {}, in {}.",
-            format::count(held.observations, "observation"),
-            format::summaries(held.summaries),
-            format::count(held.sessions, "session"),
+            format::count(counts.observations, "observation"),
+            format::summaries(counts.summaries),
+            format::count(counts.sessions, "session"),
             settings.paths.data().display(),
         )),
     };
-    out.push_str(line.trim_end());
+    out.push_str(stored.trim_end());
     out.push('\n');
     if settings.paths.data_dir_exists() {
-        out.push_str(&match probe::keys(&settings.paths).len() as u64 {
-            0 => say("No worker is running."),
-            n => say(&format!("{} running. `memctl ps` lists them.", format::count(n, "worker"))),
+        let workers = probe_all(settings);
+        out.push_str(&match workers.live + workers.hung {
+            0 => paragraph("No worker is running."),
+            n => paragraph(&format!(
+                "{} running. `memctl ps` lists them.",
+                format::count(n, "worker")
+            )),
         });
     }
     let hooks = client_hooks::status(settings);
@@ -38,10 +44,12 @@ pub fn run(settings: &Settings) -> Result<()> {
         (Err(_), _) => out.push_str("Run `memctl doctor` to find out why.\n"),
         (Ok(_), HookStatus::Missing | HookStatus::Disabled) => out.push_str(&install_help(hooks)),
         (Ok(None), HookStatus::Installed | HookStatus::Twice) => {
-            out.push_str(&say("The hooks are installed. The next session will be recorded."));
+            out.push_str(&paragraph("The hooks are installed. The next session will be recorded."));
         }
         (Ok(Some(_)), HookStatus::Installed | HookStatus::Twice) => {
-            out.push_str(&say("Run `memctl context` to see what the next session here receives."));
+            out.push_str(&paragraph(
+                "Run `memctl context` to see what the next session here receives.",
+            ));
         }
     }
     out.push_str("\nRun `memctl --help` for all commands.\n");

@@ -51,7 +51,7 @@ const RECENT: [Column; 4] =
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let here = std::env::current_dir().context("current directory")?;
     let project = project::identify(&here);
-    let held = count_store(settings).map_err(|e| {
+    let counts = count_store(settings).map_err(|e| {
         let path = settings.paths.database();
         failed(format!("cannot read {}: {e}", path.display()))
             .hint("`memctl doctor` says what to do")
@@ -83,18 +83,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if args.json {
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
-            "sessions": held.as_ref().map_or(0, |h| h.sessions),
-            "observations": held.as_ref().map_or(0, |h| h.observations),
-            "summaries": held.as_ref().map_or(0, |h| h.summaries),
+            "sessions": counts.as_ref().map_or(0, |h| h.sessions),
+            "observations": counts.as_ref().map_or(0, |h| h.observations),
+            "summaries": counts.as_ref().map_or(0, |h| h.summaries),
             "queue": {"pending": queue.pending, "processing": queue.processing, "failed": queue.failed},
             "workers": workers, "troubles": problems,
         }));
     }
-    let mut out = match &held {
+    let mut out = match &counts {
         None => "nothing is stored yet\n".to_owned(),
-        Some(held) => overall(settings, held, queue, &workers, hooks),
+        Some(counts) => overall(settings, counts, queue, &workers, hooks),
     };
-    if held.is_some() {
+    if counts.is_some() {
         out.push_str(&latest_sessions(&project.name, &recent));
     }
     if matches!(hooks, HookStatus::Missing | HookStatus::Disabled) {
@@ -110,7 +110,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 
 fn overall(
     settings: &Settings,
-    held: &StoreCounts,
+    counts: &StoreCounts,
     queue: queue_admin::Counts,
     workers: &Workers,
     hooks: HookStatus,
@@ -130,9 +130,9 @@ fn overall(
         "data dir  {}\nstored    {}, {}, {}\nqueue     {} pending, {} processing, {}\n\
          workers   {} live, {}, {} stale\nhooks     {hooks}\n",
         settings.paths.data().display(),
-        count(held.sessions, "session"),
-        count(held.observations, "observation"),
-        format::summaries(held.summaries),
+        count(counts.sessions, "session"),
+        count(counts.observations, "observation"),
+        format::summaries(counts.summaries),
         queue.pending,
         queue.processing,
         bad(queue.failed, "failed"),

@@ -76,7 +76,7 @@ struct Counts {
 fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     let name = file.display();
     let lines = BufReader::new(File::open(file).context(format!("cannot open {name}"))?).lines();
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut converter = Converter::default();
     let mut counts = Counts::default();
     let mut progress = Progress::new();
@@ -133,7 +133,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
         count(counts.events, "event"),
         counts.known,
         counts.skipped,
-        span(begun.elapsed()),
+        span(start.elapsed()),
     ))
 }
 

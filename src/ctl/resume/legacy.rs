@@ -58,7 +58,7 @@ pub fn parse(text: &str, rewrite: &Rewrite) -> Result<Parsed, String> {
             None => invalid.push(old.to_owned()),
             // Two old keys may map to one new key. The last used entry wins.
             Some(session) => match sessions.get(&session.key) {
-                Some(there) if there.last_used_at_epoch >= session.last_used_at_epoch => {}
+                Some(other) if other.last_used_at_epoch >= session.last_used_at_epoch => {}
                 _ => {
                     sessions.insert(session.key.clone(), session);
                 }
