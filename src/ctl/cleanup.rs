@@ -13,7 +13,7 @@ use crate::spool;
 use crate::store::{LockWait, Reader, Store};
 
 /// How long to wait for the store lock.
-const STORE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
@@ -46,7 +46,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     let now = clock::now_ms();
     let before = now - args.max_age.as_millis() as i64;
-    let reader = match Reader::open(&settings.paths, super::PATIENCE) {
+    let reader = match Reader::open(&settings.paths, super::READ_TIMEOUT) {
         Err(e) if e.is_corruption() => return damaged(settings, args),
         opened => opened.context("database")?,
     };
@@ -63,8 +63,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     let mut store = match (args.dry_run, survey.inactive.is_empty()) {
         (false, false) => {
-            let patience = LockWait::Within(STORE);
-            Some(Store::open_within(&settings.paths, patience).context("database")?)
+            let wait = LockWait::Within(LOCK_TIMEOUT);
+            Some(Store::open_within(&settings.paths, wait).context("database")?)
         }
         _ => None,
     };

@@ -49,7 +49,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => std::env::current_dir().context("current directory")?,
     };
     let project = project::identify(&dir);
-    let text = match Reader::open(&settings.paths, super::PATIENCE).context("database")? {
+    let text = match Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")? {
         Some(reader) => {
             let conn = reader.connection();
             start::block(

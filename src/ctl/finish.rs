@@ -13,7 +13,7 @@ use crate::paths::session_key;
 use crate::store::{Reader, sessions};
 
 /// How long to wait until the worker has ended the session.
-const PATIENCE: Duration = Duration::from_secs(10);
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
@@ -33,7 +33,7 @@ pub struct Args {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let open = || Reader::open(&settings.paths, super::PATIENCE).context("database");
+    let open = || Reader::open(&settings.paths, super::READ_TIMEOUT).context("database");
     let Some(reader) = open()? else {
         return Err(failed("no session to end: nothing is stored yet"));
     };
@@ -62,9 +62,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             .and_then(|reader| sessions::brief(reader.connection(), client, id).ok().flatten());
         known.is_some_and(|session| !session.active)
     };
-    if !poll::until(PATIENCE, ended) {
+    if !poll::until(END_TIMEOUT, ended) {
         return Err(failed(format!(
-            "{id}: the worker did not end the session within {PATIENCE:?}"
+            "{id}: the worker did not end the session within {END_TIMEOUT:?}"
         ))
         .hint("it is queued and will take effect; `memctl ps` shows what the worker does"));
     }

@@ -26,7 +26,7 @@ use crate::store::{LockWait, Reader, Store, observations, projects, summaries};
 use crate::text::{sanitize, truncate};
 
 /// How long to wait for the store lock.
-const STORE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait until live workers have drained their spools.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -127,7 +127,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return dry_run(settings, args);
     }
     let mut store =
-        Store::open_within(&settings.paths, LockWait::Within(STORE)).context("database")?;
+        Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
     drain_spools(settings, args, &mut store)?;
     let conn = store.connection();
     let selection = select(conn, args)?;
@@ -180,7 +180,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 
 /// Prints what would be deleted.
 fn dry_run(settings: &Settings, args: &Args) -> Result<()> {
-    let reader = Reader::open(&settings.paths, super::PATIENCE).context("database")?;
+    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
     let mut outcome = Outcome::of(args, ForgetCounts::default());
     let waiting = drain::sessions_with_spool(settings);
     let Some(reader) = &reader else { return print_outcome(args, &outcome) };

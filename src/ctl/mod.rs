@@ -44,7 +44,7 @@ use crate::store::{self, Reader};
 use style::paint;
 
 /// How long a command waits for the database to become readable.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Memory for coding agents
 #[derive(Parser)]
@@ -183,7 +183,7 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
 
 /// Counts what is stored. Returns `None` if there is no database.
 fn count_store(settings: &Settings) -> store::Result<Option<store::StoreCounts>> {
-    match Reader::open(&settings.paths, PATIENCE)? {
+    match Reader::open(&settings.paths, READ_TIMEOUT)? {
         Some(reader) => store::counts(reader.connection()).map(Some),
         None => Ok(None),
     }

@@ -121,7 +121,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 
 /// The workers, newest first.
 fn rows(settings: &Settings) -> Vec<Row> {
-    let reader = Reader::open(&settings.paths, super::PATIENCE).ok().flatten();
+    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).ok().flatten();
     let keys = probe::keys(&settings.paths);
     let mut rows: Vec<Row> =
         keys.iter().filter_map(|key| row(settings, reader.as_ref(), key)).collect();

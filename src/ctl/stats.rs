@@ -101,7 +101,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     let now = clock::now_ms();
     let agent = &settings.config.agent;
-    let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
+    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
+    else {
         check_since(&args.since)?;
         return print_empty(args, agent);
     };

@@ -9,7 +9,7 @@ use super::health::{self, Finding, Level, database, files, workers};
 use super::style::{self, BAD, CAUTION, GOOD, HEAD, ID, paint};
 use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
-use super::{PATIENCE, count_store, overview};
+use super::{READ_TIMEOUT, count_store, overview};
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
@@ -58,7 +58,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     })?;
     let workers = workers::probe_all(settings);
     let hooks = client_hooks::status(settings);
-    let reader = Reader::open(&settings.paths, PATIENCE).context("database")?;
+    let reader = Reader::open(&settings.paths, READ_TIMEOUT).context("database")?;
     let mut problems = Vec::new();
     let mut recent = Vec::new();
     let mut queue = queue_admin::Counts::default();

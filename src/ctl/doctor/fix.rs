@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::ctl::PATIENCE;
+use crate::ctl::READ_TIMEOUT;
 use crate::ctl::health::files::{open_to_others, private_files};
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
@@ -15,7 +15,7 @@ use crate::store::{LockWait, Reader, quarantine};
 use crate::{process, spool};
 
 /// How long to wait for the store lock.
-const STORE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub fn run(settings: &Settings) -> Result<Vec<String>> {
     let mut fixed = Vec::new();
@@ -51,15 +51,18 @@ fn restrict_modes(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
 
 /// Quarantines the database if it is damaged. Other read errors may be temporary and change nothing.
 fn replace_damaged_database(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
-    let whole = Reader::open(&settings.paths, PATIENCE).and_then(|reader| match reader {
+    let whole = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| match reader {
         Some(reader) => quarantine::check_integrity(reader.connection()),
         None => Ok(()),
     });
     if !whole.is_err_and(|e| e.is_corruption()) {
         return Ok(());
     }
-    let place =
-        quarantine::replace_damaged(&settings.paths, LockWait::Within(STORE), clock::now_ms());
+    let place = quarantine::replace_damaged(
+        &settings.paths,
+        LockWait::Within(LOCK_TIMEOUT),
+        clock::now_ms(),
+    );
     if let Some(place) = place.context("database")? {
         fixed.push(format!(
             "moved the damaged database to {} and created a new one",

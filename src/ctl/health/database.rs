@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::Finding;
 use crate::clock;
 use crate::config::Settings;
-use crate::ctl::PATIENCE;
+use crate::ctl::READ_TIMEOUT;
 use crate::ctl::format::{bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
 use crate::deliver::probe::{self, WorkerState};
@@ -31,7 +31,7 @@ const LARGE_DATABASE: u64 = 500 << 20;
 pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
     let path = settings.paths.database();
     let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
-    let opened = Reader::open(&settings.paths, PATIENCE).and_then(|reader| {
+    let opened = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| {
         let Some(reader) = reader else { return Ok(None) };
         if size > LARGE_DATABASE {
             crate::ctl::note(&format!("checking {} of database", bytes(size)));

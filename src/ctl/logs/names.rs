@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Settings;
-use crate::ctl::{PATIENCE, lookup};
+use crate::ctl::{READ_TIMEOUT, lookup};
 use crate::deliver::probe;
 use crate::failure::{Result, failed};
 use crate::lock;
@@ -25,7 +25,7 @@ impl Names {
                 names.insert(key, holder.session);
             }
         }
-        if let Ok(Some(reader)) = Reader::open(&settings.paths, PATIENCE) {
+        if let Ok(Some(reader)) = Reader::open(&settings.paths, READ_TIMEOUT) {
             let all = sessions::Filter::default();
             for s in sessions::list(reader.connection(), all, i64::MAX as usize).unwrap_or_default()
             {

@@ -15,7 +15,7 @@ use crate::store::queue_admin::{self, Selection};
 use crate::store::{LockWait, Store};
 
 /// How long to wait for the store lock.
-const STORE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(clap::Subcommand)]
 pub enum Change {
@@ -46,8 +46,8 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
         return crate::ctl::print("the queue is empty: nothing is stored yet\n");
     }
     let (Change::Retry(args) | Change::Abort(args) | Change::Reset(args)) = change;
-    let patience = LockWait::Within(STORE);
-    let mut store = Store::open_within(&settings.paths, patience).context("database")?;
+    let wait = LockWait::Within(LOCK_TIMEOUT);
+    let mut store = Store::open_within(&settings.paths, wait).context("database")?;
     let now = clock::now_ms();
     let mut session_id = None;
     let mut sessions = match &args.session {

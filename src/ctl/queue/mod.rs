@@ -92,7 +92,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if let Some(change) = &args.change {
         return change::run(settings, change);
     }
-    let Some(reader) = Reader::open(&settings.paths, crate::ctl::PATIENCE).context("database")?
+    let Some(reader) =
+        Reader::open(&settings.paths, crate::ctl::READ_TIMEOUT).context("database")?
     else {
         return print_empty(args);
     };

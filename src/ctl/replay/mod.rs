@@ -139,7 +139,8 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
 
 /// Whether the session was recorded by hooks. Event ids of hooks differ from those of a replay.
 fn is_live(settings: &Settings, client: &str, session: &str, first: &Step) -> Result<bool> {
-    let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
+    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
+    else {
         return Ok(false);
     };
     let conn = reader.connection();

@@ -23,7 +23,7 @@ use crate::store::agent_sessions::{self, AgentSession, Matching};
 use crate::store::{LockWait, Reader, Store};
 
 /// How long to wait for the store lock.
-const STORE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
@@ -355,11 +355,11 @@ fn lines(items: &[String]) -> String {
 }
 
 fn reader(settings: &Settings) -> Result<Option<Reader>> {
-    Reader::open(&settings.paths, super::PATIENCE).context("database")
+    Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")
 }
 
 fn open(settings: &Settings) -> Result<Store> {
-    Store::open_within(&settings.paths, LockWait::Within(STORE)).context("database")
+    Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")
 }
 
 /// Creates the data dir. Returns the settings with its paths.

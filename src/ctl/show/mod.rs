@@ -55,7 +55,8 @@ struct SessionContent<'a> {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let Some(reader) = Reader::open(&settings.paths, super::PATIENCE).context("database")? else {
+    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
+    else {
         let hint = overview::hint(settings);
         let hint = hint.as_deref().unwrap_or("the next session will be recorded");
         return Err(failed("nothing is stored yet").hint(hint));
