@@ -1,5 +1,5 @@
-//! What a memory agent is given with the messages of a batch: the prompts they belong to and what
-//! was made before.
+//! Loads the context that a memory agent gets with the messages of a batch: their prompts and the
+//! earlier results of their turns.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::error::Result;
 use super::projects;
 use crate::memory::{Batch, Earlier, Message, Origin, Prompt, Rolling, Summary};
 
-/// The batch of these messages: with the prompts they belong to and what was made before.
+/// Builds the batch of these messages.
 pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) -> Result<Batch> {
     let mut numbers: Vec<i64> = messages.iter().map(|m| m.prompt_number).collect();
     numbers.sort_unstable();
@@ -31,7 +31,7 @@ pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) ->
             turn.push(last.prompt_number);
         }
         for number in turn {
-            earlier.extend(observed(tx, session_id, number)?);
+            earlier.extend(earlier_observations(tx, session_id, number)?);
         }
     }
     if let Some(last) = messages.last().filter(|m| m.cause.summarizes()) {
@@ -71,7 +71,7 @@ fn prompts_of_turn(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn observed(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlier>> {
+fn earlier_observations(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Earlier>> {
     let mut rows = tx.prepare_cached(
         "SELECT id, prompt_number, agent_id, origin, type, title, facts, files_read, files_modified,
            narrative FROM observations WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL

@@ -61,7 +61,7 @@ impl World {
         else {
             panic!("nothing to claim")
         };
-        let distilled = made(title);
+        let distilled = distilled(title);
         write(&mut self.conn, |tx| {
             commit::complete(tx, session, &batch, &distilled, Attribution::one("b"), now)
         })
@@ -90,7 +90,7 @@ impl World {
     }
 }
 
-fn made(title: &str) -> Distilled {
+fn distilled(title: &str) -> Distilled {
     let observation = Observation {
         kind: "change".into(),
         prompt_number: 1,
@@ -215,7 +215,7 @@ fn a_claimed_batch_is_dropped_when_part_of_it_is_forgotten() {
         )
     });
     let done = write(&mut w.conn, |tx| {
-        commit::complete(tx, 2, &batch, &made("Two"), Attribution::one("b"), 142)
+        commit::complete(tx, 2, &batch, &distilled("Two"), Attribution::one("b"), 142)
     });
     assert_eq!(done, commit::Completed::Dropped);
     assert_eq!(
@@ -231,7 +231,7 @@ fn a_claimed_batch_is_dropped_when_part_of_it_is_forgotten() {
     w.forget(151, |set, conn| set.add_session(conn, 2));
     w.accept(&event("two", Kind::Stop, 160, "new"));
     let done = write(&mut w.conn, |tx| {
-        commit::complete(tx, 2, &batch, &made("Two"), Attribution::one("b"), 161)
+        commit::complete(tx, 2, &batch, &distilled("Two"), Attribution::one("b"), 161)
     });
     assert_eq!(done, commit::Completed::Dropped);
     write(&mut w.conn, |tx| {

@@ -50,8 +50,8 @@ mod tests {
             put(tx, "disk", "full")?;
             put(tx, "setup", "wrong key")
         });
-        let told = |kind: &str, text: &str| (kind.to_owned(), text.to_owned());
-        assert_eq!(list(&conn).unwrap(), [told("disk", "full"), told("setup", "wrong key")]);
+        let notice = |kind: &str, text: &str| (kind.to_owned(), text.to_owned());
+        assert_eq!(list(&conn).unwrap(), [notice("disk", "full"), notice("setup", "wrong key")]);
         write(&mut conn, |tx| {
             put(tx, "budget:1", "spent")?;
             put(tx, "budget:2", "spent")?;

@@ -102,7 +102,7 @@ mod tests {
         }
         // A connection to the old file switches to the new one at its next write.
         store.write(|tx| notices::put(tx, "new", "")).unwrap();
-        let told = notices::list(Store::open(&paths).unwrap().connection()).unwrap();
-        assert_eq!(told, [("new".to_owned(), String::new())]);
+        let found = notices::list(Store::open(&paths).unwrap().connection()).unwrap();
+        assert_eq!(found, [("new".to_owned(), String::new())]);
     }
 }

@@ -58,7 +58,7 @@ pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> 
              WHERE x.created_at_epoch >= ?1 {condition}"
         )
     };
-    let ours = match by {
+    let own = match by {
         GroupBy::Backend => vec![],
         GroupBy::Day | GroupBy::Project | GroupBy::Session => vec![
             part("user_prompts", "1 AS p, 0 AS e, 0 AS o, NULL AS u", ""),
@@ -69,7 +69,7 @@ pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> 
         part("observations", "0 AS p, 0 AS e, 1 AS o, NULL AS u", ""),
         part("agent_usage", "0, 0, 0, x.id", ""),
     ];
-    let parts: Vec<String> = ours.into_iter().chain(models).collect();
+    let parts: Vec<String> = own.into_iter().chain(models).collect();
     let sql = format!(
         "SELECT ifnull({name}, '') AS name, count(DISTINCT session), sum(p), sum(e),
            sum(o) AS observations, ifnull(sum(u.turns), 0) AS turns,
@@ -128,8 +128,8 @@ pub fn day_start(conn: &Connection, at: i64) -> Result<i64> {
 /// Start of a day written as `2026-11-27`. `None` if there is no such day.
 pub fn parse_day(conn: &Connection, day: &str) -> Result<Option<i64>> {
     let sql = "SELECT unixepoch(?1, 'utc') * 1000 WHERE date(?1) IS ?1";
-    let began = conn.query_row(sql, [day], |r| r.get::<_, Option<i64>>(0)).optional()?;
-    Ok(began.flatten())
+    let start = conn.query_row(sql, [day], |r| r.get::<_, Option<i64>>(0)).optional()?;
+    Ok(start.flatten())
 }
 
 /// A session with many observations, and its model usage.
@@ -142,7 +142,7 @@ pub struct LargeSession {
 }
 
 /// Sessions with more than `limit` observations, the largest first.
-pub fn large_sessions(conn: &Connection, most: u64) -> Result<Vec<LargeSession>> {
+pub fn large_sessions(conn: &Connection, limit: u64) -> Result<Vec<LargeSession>> {
     let mut rows = conn.prepare(
         "SELECT s.content_session_id, n,
            (SELECT ifnull(sum(input_tokens + output_tokens), 0) FROM agent_usage
@@ -151,7 +151,7 @@ pub fn large_sessions(conn: &Connection, most: u64) -> Result<Vec<LargeSession>>
          FROM (SELECT session_id, count(*) AS n FROM observations GROUP BY 1 HAVING n > ?1)
          JOIN sessions s ON s.id = session_id ORDER BY n DESC",
     )?;
-    let rows = rows.query_map(params![most as i64], |r| {
+    let rows = rows.query_map(params![limit as i64], |r| {
         let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
         Ok(LargeSession {
             content_session_id: r.get(0)?,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     /// name: sessions prompts events observations turns input+output cost
-    fn shown(by: GroupBy, since: i64) -> Vec<String> {
+    fn lines(by: GroupBy, since: i64) -> Vec<String> {
         let line = |g: Group| {
             let Group { name, sessions, prompts, events, observations, turns, .. } = g;
             let tokens = g.input_tokens + g.output_tokens;
@@ -212,22 +212,22 @@ mod tests {
     #[test]
     fn each_row_counts_once_in_its_group() {
         // Days are local. Noon UTC falls on the same day in all time zones within 12 hours of UTC.
-        let days = shown(GroupBy::Day, 0);
+        let days = lines(GroupBy::Day, 0);
         assert_eq!(days, ["1970-01-02: 1 1 0 1 3 332 0.75 1/1", "1970-01-01: 3 2 2 1 0 0 0 0/0"]);
-        let mut projects = shown(GroupBy::Project, 0);
+        let mut projects = lines(GroupBy::Project, 0);
         projects.sort();
         let of_projects =
             [": 1 0 1 0 1 2 0 0/0", "tally: 1 1 0 0 0 0 0 0/0", "tally: 1 2 1 2 2 330 0.75 1/1"];
         assert_eq!(projects, of_projects);
-        let sessions = shown(GroupBy::Session, 0);
+        let sessions = lines(GroupBy::Session, 0);
         assert!(sessions.contains(&"s3: 1 0 1 0 0 0 0 0/0".to_owned()), "{sessions:?}");
         let backends = [
             "claude: 1 0 0 1 2 330 0.75 1/1",
             "gemini: 0 0 0 0 1 2 0 0/0",
             "extractive: 1 0 0 1 0 0 0 0/0",
         ];
-        assert_eq!(shown(GroupBy::Backend, 0), backends);
-        assert_eq!(shown(GroupBy::Day, DAY), ["1970-01-02: 1 1 0 1 3 332 0.75 1/1"]);
+        assert_eq!(lines(GroupBy::Backend, 0), backends);
+        assert_eq!(lines(GroupBy::Day, DAY), ["1970-01-02: 1 1 0 1 3 332 0.75 1/1"]);
         let total = total(&store(), 0).unwrap();
         assert_eq!((total.sessions, total.prompts, total.events, total.turns), (3, 3, 2, 3));
     }
@@ -236,10 +236,10 @@ mod tests {
     fn a_day_starts_at_local_midnight() {
         let conn = memory();
         let noon = DAY + DAY / 2;
-        let began_at = day_start(&conn, noon).unwrap();
-        assert!((0..=DAY).contains(&(noon - began_at)), "{began_at}");
+        let start = day_start(&conn, noon).unwrap();
+        assert!((0..=DAY).contains(&(noon - start)), "{start}");
         let day = super::super::usage::local_day(&conn, noon).unwrap();
-        assert_eq!(parse_day(&conn, &day).unwrap(), Some(began_at));
+        assert_eq!(parse_day(&conn, &day).unwrap(), Some(start));
         for wrong in ["2026-13-01", "2026-02-30", "yesterday", ""] {
             assert_eq!(parse_day(&conn, wrong).unwrap(), None, "{wrong}");
         }

@@ -144,11 +144,11 @@ fn a_file_has_the_blob_hash_of_its_last_event() {
     }
     let batch = claimed(&mut conn, &[Kind::Stop]);
     assert_eq!(batch.messages[1].files[0].path, "../src/a.rs");
-    let mut untold = observation("two", &[3]);
-    untold.files_read = vec!["src/c.rs".into()];
-    untold.files_modified = vec!["src/b.rs".into()];
+    let mut other = observation("two", &[3]);
+    other.files_read = vec!["src/c.rs".into()];
+    other.files_modified = vec!["src/b.rs".into()];
     let distilled = Distilled {
-        observations: vec![observation("one", &[1, 2, 3]), untold],
+        observations: vec![observation("one", &[1, 2, 3]), other],
         summary: Some(summary("done")),
     };
     write(&mut conn, |tx| {

@@ -46,11 +46,11 @@ fn messages_are_counted_and_listed() {
     assert_eq!(of(None), Counts { pending: 2, processing: 1, processed: 0, failed: 1 });
     assert_eq!(of(Some(1)), Counts { pending: 1, processing: 0, processed: 0, failed: 1 });
     assert_eq!((pending(&conn, 1).unwrap(), pending(&conn, 2).unwrap()), (1, 2));
-    let shown: Vec<(i64, String)> =
+    let listed: Vec<(i64, String)> =
         open_items(&conn, None, 9).unwrap().into_iter().map(|i| (i.id, i.status)).collect();
     let item = |id, status: &str| (id, status.to_owned());
     assert_eq!(
-        shown,
+        listed,
         [item(1, "failed"), item(3, "processing"), item(2, "pending"), item(4, "pending")]
     );
     let old: Vec<i64> = stuck(&conn, None, 1, 9).unwrap().into_iter().map(|i| i.id).collect();

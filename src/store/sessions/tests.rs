@@ -5,7 +5,7 @@ use crate::store::accept::accept;
 use crate::store::testing::{memory, write};
 
 /// A database with one prompt per (client, session), at increasing times.
-fn begun(ids: &[(&str, &str)]) -> Connection {
+fn with_prompts(ids: &[(&str, &str)]) -> Connection {
     let mut conn = memory();
     for (i, (client, id)) in ids.iter().enumerate() {
         let event = Event::new(Kind::Prompt, client, id, i as i64);
@@ -17,7 +17,7 @@ fn begun(ids: &[(&str, &str)]) -> Connection {
 #[test]
 fn a_unique_prefix_finds_a_session() {
     let ids = [("c", "abc-1"), ("c", "abd-2"), ("c", "abd-22"), ("d", "abc-1"), ("c", "a%")];
-    let conn = begun(&ids);
+    let conn = with_prompts(&ids);
     let check = |prefix: &str, expected: &[&str]| {
         let found = match by_prefix(&conn, prefix).unwrap() {
             PrefixMatch::None => Vec::new(),
@@ -39,7 +39,7 @@ fn a_unique_prefix_finds_a_session() {
 
 #[test]
 fn lists_are_sorted_newest_first() {
-    let mut conn = begun(&[("c", "one"), ("c", "two"), ("c", "three")]);
+    let mut conn = with_prompts(&[("c", "one"), ("c", "two"), ("c", "three")]);
     let mut end = Event::new(Kind::End, "c", "two", 500);
     end.reason = Some("clear".into());
     write(&mut conn, |tx| accept(tx, &end, None, 1000));
@@ -52,8 +52,8 @@ fn lists_are_sorted_newest_first() {
     let active = Filter { active: true, ..Filter::default() };
     assert_eq!(names(list(&conn, active, 9).unwrap()), "three one");
     assert_eq!(names(inactive_since(&conn, 2, 9).unwrap()), "one");
-    let shown = prompts(&conn, id_of(&conn, "c", "two").unwrap().unwrap()).unwrap();
-    assert_eq!((shown.len(), shown[0].finalized_by.as_deref()), (1, Some("end")));
+    let listed = prompts(&conn, id_of(&conn, "c", "two").unwrap().unwrap()).unwrap();
+    assert_eq!((listed.len(), listed[0].finalized_by.as_deref()), (1, Some("end")));
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub enum Reservation {
 /// A budget that is too small for one more call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OverBudget {
-    pub of: BudgetScope,
+    pub scope: BudgetScope,
     pub measure: Measure,
     pub used: f64,
     pub limit: f64,
@@ -75,16 +75,16 @@ pub fn reserve(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result
     let day = local_day(tx, now)?;
     let cost = cost(&call.estimate, &price);
     let more = Used { turns: 1, tokens: call.estimate.input + call.estimate.output, cost };
-    let of_session = match call.session_id {
-        Some(id) => spent(of_session(tx, id)?, more, agent.budget.session, BudgetScope::Session),
+    let session_limit = match call.session_id {
+        Some(id) => exceeded(of_session(tx, id)?, more, agent.budget.session, BudgetScope::Session),
         None => None,
     };
-    if let Some(spent) =
-        of_session.or(spent(of_day(tx, &day)?, more, agent.budget.day, BudgetScope::Day))
+    if let Some(over) =
+        session_limit.or(exceeded(of_day(tx, &day)?, more, agent.budget.day, BudgetScope::Day))
     {
-        let kind = format!("{NOTICE}{day}:{}", spent.of.as_str());
-        notices::put(tx, &kind, &format!("{} on {day}: extractive takes over", spent.budget()))?;
-        return Ok(Reservation::OverBudget(spent));
+        let kind = format!("{NOTICE}{day}:{}", over.scope.as_str());
+        notices::put(tx, &kind, &format!("{} on {day}: extractive takes over", over.budget()))?;
+        return Ok(Reservation::OverBudget(over));
     }
     notices::clear(tx, NOTICE, &format!("{NOTICE}{day}:"))?;
     let estimate = &call.estimate;
@@ -194,12 +194,12 @@ pub fn local_day(conn: &Connection, now: i64) -> Result<String> {
 /// Whether a limit of the budget is used up.
 pub fn is_exhausted(used: Used, budget: Allowance) -> bool {
     let least = Used { turns: 1, tokens: 1, cost: 0.0 };
-    spent(used, least, budget, BudgetScope::Day).is_some()
+    exceeded(used, least, budget, BudgetScope::Day).is_some()
         || budget.cost > 0.0 && used.cost >= budget.cost
 }
 
 /// The first limit that `used` plus `more` would exceed.
-fn spent(used: Used, more: Used, budget: Allowance, of: BudgetScope) -> Option<OverBudget> {
+fn exceeded(used: Used, more: Used, budget: Allowance, scope: BudgetScope) -> Option<OverBudget> {
     let measures = [
         (Measure::Turns, used.turns as f64, more.turns as f64, budget.turns as f64),
         (Measure::Tokens, used.tokens as f64, more.tokens as f64, budget.tokens as f64),
@@ -208,7 +208,7 @@ fn spent(used: Used, more: Used, budget: Allowance, of: BudgetScope) -> Option<O
     let full =
         |(_, used, more, limit): &&(Measure, f64, f64, f64)| *limit > 0.0 && used + more > *limit;
     let (measure, used, _, limit) = *measures.iter().find(full)?;
-    Some(OverBudget { of, measure, used, limit })
+    Some(OverBudget { scope, measure, used, limit })
 }
 
 /// Cost of a call of `model`, in US dollars.
@@ -243,13 +243,13 @@ impl OverBudget {
             Measure::Turns => "turns",
             Measure::Cost => "cost",
         };
-        format!("agent.budget.{}_{measure}", self.of.as_str())
+        format!("agent.budget.{}_{measure}", self.scope.as_str())
     }
 
     /// Describes the budget without the used amount, so that the notice stays the same and the user
     /// sees it once.
     fn budget(&self) -> String {
-        let of = match self.of {
+        let of = match self.scope {
             BudgetScope::Session => "a session's model budget",
             BudgetScope::Day => "the day's model budget",
         };

@@ -114,10 +114,13 @@ fn each_budget_is_enforced_and_named() {
             let session = if name.starts_with("day") { 1 + n % 2 } else { 1 };
             granted(&mut conn, &call(session, HAIKU, tokens(900_000, 20_000)), &agent, 7);
         }
-        let said = denied(&mut conn, &call(1, HAIKU, tokens(900_000, 20_000)), &agent, 7);
-        assert!(said.contains(want) && said.contains(&format!("agent.budget.{name}")), "{said}");
-        let told = notices::list(&conn).unwrap();
-        assert!(told[0].1.contains("extractive takes over"), "{told:?}");
+        let message = denied(&mut conn, &call(1, HAIKU, tokens(900_000, 20_000)), &agent, 7);
+        assert!(
+            message.contains(want) && message.contains(&format!("agent.budget.{name}")),
+            "{message}"
+        );
+        let notices = notices::list(&conn).unwrap();
+        assert!(notices[0].1.contains("extractive takes over"), "{notices:?}");
     };
     check(
         "day_cost",
@@ -165,8 +168,8 @@ fn a_model_without_a_price_counts_at_the_highest_price() {
     let agent = agent("");
     let id = granted(&mut conn, &call(1, "some-new-model", tokens(1000, 1000)), &agent, 0);
     assert_eq!(row(&conn, id), ("open".into(), 1000, 1000, 0.09, false));
-    let said = Usage { cost: Some(0.01), ..tokens(1000, 1000) };
-    write(&mut conn, |tx| settle(tx, id, CallOutcome::Complete(said), &agent, 0));
+    let reported = Usage { cost: Some(0.01), ..tokens(1000, 1000) };
+    write(&mut conn, |tx| settle(tx, id, CallOutcome::Complete(reported), &agent, 0));
     assert_eq!(row(&conn, id), ("complete".into(), 1000, 1000, 0.01, true));
 }
 
