@@ -1,8 +1,8 @@
-//! Whatever a model says: it is read without a panic, and what is kept of it is bounded and holds no
-//! control characters. The parser is taken in by its files, for memctl is no library.
+//! Parses arbitrary answers of a model: no panic, and the result is bounded and has no control
+//! characters. The target includes the parser's files, because memctl is not a library.
 
 #![no_main]
-#![allow(dead_code, unused_imports, reason = "of these files only the parser is used")]
+#![allow(dead_code, unused_imports, reason = "the target uses only the parser of these files")]
 
 use libfuzzer_sys::fuzz_target;
 
@@ -21,7 +21,7 @@ mod agent {
 
 use agent::parse::{Parsed, parse};
 
-/// In characters.
+/// The longest text, in characters.
 const LONGEST: usize = 2000;
 
 fn check(text: &str) {
@@ -33,11 +33,11 @@ fuzz_target!(|text: &str| {
     let Parsed::Reply(reply) = parse(text) else { return };
     assert!(!reply.observations.is_empty() || reply.summary.is_some());
     assert!(reply.observations.len() <= 16);
-    for said in &reply.observations {
-        assert!(!said.title.is_empty());
-        assert!(said.facts.len() <= 12 && said.concepts.len() <= 12 && said.events.len() <= 512);
-        let texts = [Some(&said.title), said.subtitle.as_ref(), said.narrative.as_ref()];
-        texts.into_iter().flatten().chain(&said.facts).chain(&said.concepts).for_each(|t| check(t));
+    for observation in &reply.observations {
+        assert!(!observation.title.is_empty());
+        assert!(observation.facts.len() <= 12 && observation.concepts.len() <= 12 && observation.events.len() <= 512);
+        let texts = [Some(&observation.title), observation.subtitle.as_ref(), observation.narrative.as_ref()];
+        texts.into_iter().flatten().chain(&observation.facts).chain(&observation.concepts).for_each(|t| check(t));
     }
     if let Some(s) = &reply.summary {
         let fields =

@@ -1,13 +1,12 @@
 """A scripted Messages API on loopback, for checks with a real client and no network.
 
-A script maps words of a prompt to the steps that are played when they are asked:
+A script maps words of a prompt to the steps of its answer:
 
     {"count the files": [tool("Bash", command="ls"), text("There are three.")]}
 
-The server keeps no state of a conversation: it looks for the newest prompt that a script knows
-and counts the assistant's messages behind it, so that resumed, forked and concurrent
-conversations play as well as fresh ones. Every request is kept, for what a client told the
-model is what these checks are about.
+The server keeps no conversation state. It looks for the newest prompt that the script knows and
+counts the assistant's messages after it, so that resumed, forked and concurrent conversations
+work like fresh ones. It records every request, because the checks compare what clients send.
 """
 
 import json
@@ -46,7 +45,7 @@ def texts_of(message):
 
 
 def everything(body):
-    """All text a request carries, wherever the client put it."""
+    """All text of a request, wherever the client put it."""
     return json.dumps(body, ensure_ascii=False)
 
 
@@ -55,7 +54,7 @@ def is_compaction(messages):
 
 
 def next_step(script, body):
-    """What is played for this request."""
+    """The step that answers this request."""
     messages = [m for m in body.get("messages", []) if m.get("role") != "system"]
     if is_compaction(messages):
         return text(COMPACTED)
@@ -63,7 +62,7 @@ def next_step(script, body):
         if messages[at].get("role") != "user":
             continue
         asked = texts_of(messages[at])
-        # The last words win: contexts and reminders stand in front of what was typed.
+        # The last match wins, because contexts and reminders come before the typed text.
         known = max(script, key=asked.rfind, default=None)
         if known is None or known not in asked:
             continue
@@ -165,7 +164,7 @@ class Api:
             return len(self.requests)
 
     def mark(self):
-        """A place in the list of requests, for `since`."""
+        """A position in the list of requests, for `since`."""
         return len(self.requests)
 
     def since(self, mark):

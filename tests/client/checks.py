@@ -1,4 +1,4 @@
-"""The driver: plays the scenes, prints a line for each check, and what the hooks took."""
+"""The driver: runs the scenes, prints a line per check, and the times of the hooks."""
 
 import os
 import statistics
@@ -16,7 +16,7 @@ SCENES = [*headless.SCENES, *trouble.SCENES, *registered.SCENES, *terminal.SCENE
 
 
 class Check:
-    """Prints and counts. A scene calls it with what must be true, and what was seen instead."""
+    """Prints and counts. A scene calls it with a condition and, if it fails, the observed value."""
 
     def __init__(self):
         self.failed = []
@@ -39,7 +39,7 @@ class Check:
         return self(name, seen == expected, f"expected {expected!r}\nseen     {seen!r}")
 
     def quiet(self, world, *runs):
-        """What holds in every scene: hooks that succeed, no words for the user, nothing left."""
+        """Checks of every scene: hooks succeed, the user sees no message, no process or file is left."""
         hooks = world.hooks()
         self("every hook succeeded", all(h[1] == 0 for h in hooks), [h for h in hooks if h[1]])
         if runs:
@@ -48,10 +48,10 @@ class Check:
         left = world.left_behind()
         self("nothing is left behind", not left, "\n".join(left))
         complaints = world.complaints()
-        self("memctl's logs complain of nothing", not complaints, "\n".join(complaints))
+        self("memctl's logs contain no warning", not complaints, "\n".join(complaints))
 
 
-def play(check, claude, memctl, scene):
+def run_scene(check, claude, memctl, scene):
     check.scene = scene.__name__
     print(f"{scene.__name__}: {scene.__doc__.strip().splitlines()[0]}", flush=True)
     began = time.monotonic()
@@ -64,7 +64,7 @@ def play(check, claude, memctl, scene):
     try:
         scene(check, world)
     except Exception:
-        check("the scene was played to its end", False, traceback.format_exc())
+        check("the scene ran to its end", False, traceback.format_exc())
     for each in worlds:
         check.hooks += [(scene.__name__, *hook) for hook in each.hooks()]
         if not os.environ.get("KEEP"):
@@ -103,7 +103,7 @@ def main():
     check = Check()
     for scene in SCENES:
         if not words[2:] or any(word in scene.__name__ for word in words[2:]):
-            play(check, claude, memctl, scene)
+            run_scene(check, claude, memctl, scene)
     timings(check.hooks)
     print(f"{check.passed} ok, {len(check.failed)} FAILED")
     for name in check.failed:

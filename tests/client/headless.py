@@ -7,14 +7,14 @@ import subprocess
 import threading
 
 from api import text, tool, tools
-from world import UNQUIET, Run, says, told
+from world import UNQUIET, Run, says, injected
 
 PYTHON = "python3 -c"
 BUILT = "Built the parser with a table named quenlift; one test still fails."
 
 
 def parser(folder):
-    """A turn with a tool of each kind, one of which fails."""
+    """A turn with one tool of each kind, one of which fails."""
     path = f"{folder}/parser.txt"
     return {"Build the parser": [
         tool("Bash", command="ls -la", description="list"),
@@ -32,7 +32,7 @@ PARSER_ROWS = [("tool", "Bash"), ("tool_failed", "Bash"), ("tool", "Write"), ("t
 MESSAGES = "SELECT event, tool_name FROM pending_messages WHERE session_id = ? ORDER BY id"
 SESSIONS = "SELECT status, end_reason, prompt_counter FROM sessions ORDER BY id"
 PROMPTS = "SELECT prompt_number, finalized_by FROM user_prompts WHERE session_id = ? ORDER BY id"
-# A background subagent's call, its one tool and its report; order among them is nobody's.
+# A background subagent's call, its only tool and its report; their order is not fixed.
 HELPED = ("SELECT event, tool_name, agent_id IS NOT NULL, prompt_number FROM pending_messages "
           "WHERE message_type = 'observation' ORDER BY event, tool_name")
 HELPED_ROWS = [("subagent", "Subagent", 1, 1), ("tool", "Agent", 0, 1), ("tool", "Bash", 1, 1)]
@@ -40,36 +40,36 @@ SUMMARIES = "SELECT prompt_number FROM session_summaries WHERE session_id = ? OR
 
 
 def two_sessions(check, world):
-    """The second session of a project is told what the first did."""
+    """The second session of a project gets the context of the first."""
     script = {}
     w = world(script)
     here = w.project("here")
     script.update(parser(here))
     first = w.run(here, "Build the parser")
-    check.equal("the client ends well", first.code, 0)
+    check.equal("the client succeeds", first.code, 0)
     check.equal("its output is the answer and nothing else", first.stdout, BUILT)
-    check("an empty memory tells nothing", not any(told(b) for b in first.bodies))
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("an empty memory gives no context", not any(injected(b) for b in first.bodies))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
     check.equal("each event is there once, in order", w.rows(MESSAGES, 1), PARSER_ROWS)
     check.equal("the prompt was closed by its Stop", w.rows(PROMPTS, 1), [(1, "stop")])
     check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
 
     expected = w.memctl("context", project=here)
-    check("the context names what was done", "quenlift" in expected, expected)
+    check("the context contains the work", "quenlift" in expected, expected)
     second = w.run(here, "What did we do")
     check("every request of the second session has the block once",
-          [len(told(b)) for b in second.bodies] == [1], [told(b) for b in second.bodies])
+          [len(injected(b)) for b in second.bodies] == [1], [injected(b) for b in second.bodies])
     check("it is what `memctl context` prints",
-          [told(b) for b in second.bodies[:1]] == [[expected]], told(second.bodies[0]))
+          [injected(b) for b in second.bodies[:1]] == [[expected]], injected(second.bodies[0]))
     check("it is marked as the client marks a hook's context",
           says(second.bodies[0], "SessionStart hook additional context: <memctl-context>"))
     check.equal("its prompts are counted anew", w.rows(PROMPTS, 2), [(1, "stop")])
     check.quiet(w, first, second)
 
 
-def side_by_side(check, world):
-    """Two projects at once: nothing crosses."""
+def two_projects(check, world):
+    """Two projects at once get separate memories."""
     script = {}
     w = world(script)
     folders = {name: w.project(name) for name in ("red", "blue")}
@@ -80,22 +80,22 @@ def side_by_side(check, world):
             text(f"Painted the wall with {name}-ochre, two coats, and it dries until Monday.")]
         script[f"Look at the {name} wall"] = [text("It is dry.")]
     runs = _at_once(w, [(folder, f"Paint the {name} wall") for name, folder in folders.items()])
-    check.equal("both clients end well", [r.code for r in runs], [0, 0])
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("both clients succeed", [r.code for r in runs], [0, 0])
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     for name, folder in folders.items():
         other = next(n for n in folders if n != name)
         run = w.run(folder, f"Look at the {name} wall")
-        blocks = "\n".join(told(run.bodies[0]))
-        check(f"{name} is told of itself", f"{name}-ochre" in blocks, blocks)
-        check(f"{name} is told nothing of {other}", other not in blocks, blocks)
+        blocks = "\n".join(injected(run.bodies[0]))
+        check(f"{name} gets its own context", f"{name}-ochre" in blocks, blocks)
+        check(f"{name} gets nothing of {other}", other not in blocks, blocks)
         runs.append(run)
     third = w.run(w.project("green"), "Look at the red wall")
-    check("a third project is told nothing", not told(third.bodies[0]), told(third.bodies[0]))
+    check("a third project gets no context", not injected(third.bodies[0]), injected(third.bodies[0]))
     check.quiet(w, *runs, third)
 
 
-def many_at_once(check, world):
-    """Six sessions of one project at the same time."""
+def six_sessions(check, world):
+    """Six sessions of one project run at the same time."""
     script = {}
     w = world(script)
     here = w.project("here")
@@ -105,17 +105,17 @@ def many_at_once(check, world):
             tool("Write", file_path=f"{here}/{n}.txt", content=str(n)),
             text(f"Task {n} is done.")]
     runs = _at_once(w, [(here, f"Task number {n}") for n in range(6)])
-    check.equal("all clients end well", [r.code for r in runs], [0] * 6)
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("all clients succeed", [r.code for r in runs], [0] * 6)
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("six sessions are over", w.rows(SESSIONS), [("completed", "other", 1)] * 6)
     expected = [("tool", "Bash")] * 3 + [("tool", "Write"), ("stop", None), ("end", None)]
     for n in range(1, 7):
         check.equal(f"events of session {n}, each once", w.rows(MESSAGES, n), expected)
     count = w.rows("SELECT count(*), count(DISTINCT session_id) FROM session_summaries")
-    check.equal("a summary each", count, [(6, 6)])
-    # So many at once make the client speak of its own configuration file.
+    check.equal("one summary per session", count, [(6, 6)])
+    # With this many clients, one may report a problem with its own configuration file.
     ours = [run.stderr for run in runs if UNQUIET.search(run.stderr)]
-    check("nothing on standard error speaks of us", not ours, ours)
+    check("stderr does not mention memctl", not ours, ours)
     check.quiet(w)
 
 
@@ -133,22 +133,22 @@ def resumed(check, world):
     w.settled()
     [(first,)] = w.rows("SELECT content_session_id FROM sessions")
     runs.append(w.run(here, "Go on", "--continue"))
-    check("a resumed conversation is not told what it did itself",
-          not told(runs[-1].bodies[0]), told(runs[-1].bodies[0]))
+    check("a resumed conversation gets nothing of its own",
+          not injected(runs[-1].bodies[0]), injected(runs[-1].bodies[0]))
     check.equal("--continue goes on with it", w.rows(SESSIONS), [("completed", "other", 2)])
     check.equal("and with its numbers", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
     runs.append(w.run(here, "Another session"))
     w.settled()
     runs.append(w.run(here, "Go further", "--resume", first))
-    blocks = "\n".join(told(runs[-1].bodies[0]))
+    blocks = "\n".join(injected(runs[-1].bodies[0]))
     check("--resume tells what is new", "cellar nine" in blocks, blocks)
     check("and nothing that it did itself", "vellum" not in blocks, blocks)
     w.settled()
     runs.append(w.run(here, "Go further", "--resume", first))
-    check("what it was told is not told again",
-          len(told(runs[-1].bodies[0])) == 1, told(runs[-1].bodies[0]))
+    check("the context is not repeated",
+          len(injected(runs[-1].bodies[0])) == 1, injected(runs[-1].bodies[0]))
     runs.append(w.run(here, "Fork off", "--resume", first, "--fork-session"))
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     rows = w.rows("SELECT content_session_id = ?, prompt_counter, status FROM sessions ORDER BY id",
                   first)
     check.equal("a fork is a session of its own", rows,
@@ -158,13 +158,13 @@ def resumed(check, world):
 
 
 def parallel_tools(check, world):
-    """Tools side by side, one of which fails: each counted once."""
+    """Parallel tools, one of which fails, are counted once each."""
     w = world({"Run them all": [
         tools(*(tool("Bash", command=f"echo {n}; exit {n // 3}", description="e")
                 for n in range(4))),
         text("Ran them all.")]})
     run = w.run(w.project("here"), "Run them all")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     rows = w.rows("SELECT event, count(*), count(DISTINCT tool_use_id) FROM pending_messages "
                   "WHERE message_type = 'observation' GROUP BY event ORDER BY event")
     check.equal("three succeeded, one failed", rows, [("tool", 3, 3), ("tool_failed", 1, 1)])
@@ -172,7 +172,7 @@ def parallel_tools(check, world):
 
 
 def large_tool_use(check, world):
-    """A Write of 1.2 MB and an output of 200 KB."""
+    """A Write of 1.2 MB and an output of 200 KB are stored."""
     script = {}
     w = world(script)
     here = w.project("here")
@@ -180,7 +180,7 @@ def large_tool_use(check, world):
         tool("Write", file_path=f"{here}/large.txt", content="0123456789abcdef\n" * 72000),
         tool("Bash", command="seq 1 40000", description="numbers"), text("Wrote a lot.")]
     run = w.run(here, "Write a lot")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("both are there", w.rows(MESSAGES, 1)[:2], [("tool", "Write"), ("tool", "Bash")])
     size = os.path.getsize(f"{w.root}/data/memctl.db")
     check("the database stays small", size < 1 << 20, size)
@@ -188,7 +188,7 @@ def large_tool_use(check, world):
 
 
 def subagent_in_background(check, world):
-    """A background subagent: its tools and its report belong to the turn that started it."""
+    """The tools and the report of a background subagent belong to the turn that started it."""
     w = world({
         "Ask a helper": [tool("Agent", description="count", subagent_type="general-purpose",
                               prompt="Count the beans"), text("A helper counts.")],
@@ -196,8 +196,8 @@ def subagent_in_background(check, world):
                             text("There are 41 beans, said the helper.")],
         "<task-notification>": [text("The helper reports 41 beans.")]})
     run = w.run(w.project("here"), "Ask a helper")
-    check.equal("the client ends well", run.code, 0)
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("the client succeeds", run.code, 0)
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("the call, the helper's tool and its report, each once",
                 w.rows(HELPED), HELPED_ROWS)
     check.equal("a notification is no prompt", w.rows(PROMPTS, 1), [(1, "stop")])
@@ -205,8 +205,8 @@ def subagent_in_background(check, world):
     check.quiet(w, run)
 
 
-def long_memory(check, world):
-    """However much there is to tell, the client does not cut it."""
+def long_context(check, world):
+    """The client does not cut a context of the largest size."""
     script = {}
     w = world(script)
     w.configure("[context]\ntokens = 20000\n")
@@ -218,22 +218,22 @@ def long_memory(check, world):
         w.run(here, f"Report {n}")
     w.settled()
     w.left_behind()
-    # Longer than any backend writes; the client counts UTF-16 units, and the crab has two.
+    # Longer than any backend writes. The client counts UTF-16 units, and the crab takes two.
     for column in ("learned", "completed", "next_steps", "notes"):
         words = "\n".join(f"{column} {n}: Grüße, ünïque 🦀 wörd." for n in range(200))
         w.write(f"UPDATE session_summaries SET {column} = id || ?", words)
     script["How much"] = [text("Much.")]
     run = w.run(here, "How much")
-    blocks = told(run.bodies[0])
-    check("the block came whole", len(blocks) == 1, run.bodies[0]["messages"])
+    blocks = injected(run.bodies[0])
+    check("the block is complete", len(blocks) == 1, run.bodies[0]["messages"])
     units = len("".join(blocks).encode("utf-16-le")) // 2
-    check("it is long, but no longer than the client takes", 3000 < units <= 9500, units)
+    check("it is as long as the client allows", 3000 < units <= 9500, units)
     check("it was not put into a file", not says(run.bodies[0], "persisted-output"))
     check.quiet(w, run)
 
 
 def clones(check, world):
-    """Clones of one repository share a memory; a folder of the same name does not."""
+    """Clones of one repository share a memory; another directory with the same name does not."""
     w = world({"Fix the roof": [text("Fixed the roof with copper shingles.")],
                "What about the roof": [text("It is fixed.")]})
     runs = []
@@ -245,21 +245,21 @@ def clones(check, world):
     runs.append(w.run(f"{w.root}/one/house", "Fix the roof"))
     w.settled()
     runs.append(w.run(f"{w.root}/two/house", "What about the roof"))
-    check("a clone is told", "copper" in "".join(told(runs[-1].bodies[0])))
+    check("a clone gets the context", "copper" in "".join(injected(runs[-1].bodies[0])))
     runs.append(w.run(w.project("three/house"), "What about the roof"))
-    check("a folder of the same name is not", not told(runs[-1].bodies[0]))
+    check("a directory of the same name does not", not injected(runs[-1].bodies[0]))
     runs.append(w.run(w.project("one/house/cellar"), "What about the roof"))
-    check("a folder inside is", "copper" in "".join(told(runs[-1].bodies[0])))
+    check("a subdirectory does", "copper" in "".join(injected(runs[-1].bodies[0])))
     tree = f"{w.root}/one/tree"
     identity = ["-c", "user.name=N", "-c", "user.email=n@example.org"]
     for command in ([*identity, "commit", "-q", "--allow-empty", "-m", "first"],
                     ["worktree", "add", "-q", tree]):
         subprocess.run(["git", *command], cwd=f"{w.root}/one/house", env=w.env, check=True)
     runs.append(w.run(tree, "What about the roof"))
-    check("a worktree is", "copper" in "".join(told(runs[-1].bodies[0])))
+    check("a worktree does", "copper" in "".join(injected(runs[-1].bodies[0])))
     names = w.rows("SELECT name FROM projects ORDER BY id")
     check("there are two projects", len(names) == 2, names)
-    check("no word of the address is kept", not w.mentions("user:word"))
+    check("no file contains the address", not w.mentions("user:word"))
     changed = subprocess.run(["git", "status", "--short"], cwd=f"{w.root}/one/house", env=w.env,
                              text=True, capture_output=True).stdout
     check("nothing was written into the work tree", not changed, changed)
@@ -272,14 +272,14 @@ def excluded(check, world):
     here = w.project("clients/acme")
     w.configure(f'exclude = ["{w.root}/clients/*"]\n')
     run = w.run(here, "Hush the quince")
-    check.equal("the client ends well", (run.code, run.stdout), (0, "Hushed."))
+    check.equal("the client succeeds", (run.code, run.stdout), (0, "Hushed."))
     check("no session is known", not w.rows("SELECT * FROM sessions"))
-    check("no word of it is anywhere", not w.mentions("quince"), w.mentions("quince"))
+    check("no file contains its text", not w.mentions("quince"), w.mentions("quince"))
     check.quiet(w, run)
 
 
 def nested(check, world):
-    """A client started by a tool of a session is a session of its own."""
+    """A client that a tool starts is a session of its own."""
     script = {}
     w = world(script)
     here = w.project("here")
@@ -291,7 +291,7 @@ def nested(check, world):
         "Be inside": [tool("Bash", command="echo inside", description="e"),
                       text("Looked at the inside of the nested session.")]})
     run = w.run(here, "Start another")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("both sessions are over", w.rows(SESSIONS), [("completed", "other", 1)] * 2)
     check.equal("the outer one's events", w.rows(MESSAGES, 1),
                 [("tool", "Bash"), ("tool", "Bash"), ("stop", None), ("end", None)])
@@ -301,7 +301,7 @@ def nested(check, world):
 
 
 def stopped_again(check, world):
-    """A Stop hook of the user's that blocks: several Stops, one prompt, one summary."""
+    """With a Stop hook that blocks there are several Stops, but one prompt and one summary."""
     w = world({"Finish up": [text("Added the index on orders.date; the query takes 3 ms now."),
                              text("Added the index, and dropped the old one for good.")]})
     block = ('grep -q \'"stop_hook_active":true\' || echo \'{"decision":"block",'
@@ -309,13 +309,13 @@ def stopped_again(check, world):
     with open(f"{w.root}/home/.claude/settings.json", "w") as file:
         json.dump({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": block}]}]}}, file)
     run = w.run(w.project("here"), "Finish up")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("both Stops are there", w.rows(MESSAGES, 1),
                 [("stop", None), ("stop", None), ("end", None)])
     check.equal("one prompt", w.rows(PROMPTS, 1), [(1, "stop")])
     check.equal("one summary", w.rows(SUMMARIES, 1), [(1,)])
     last = w.rows("SELECT completed FROM session_summaries")
-    check("it tells the last answer", last and "for good" in (last[0][0] or ""), last)
+    check("it contains the last answer", last and "for good" in (last[0][0] or ""), last)
     check.quiet(w, run)
 
 
@@ -332,7 +332,7 @@ def private_and_secret(check, world):
         tool("Write", file_path=f"{here}/.env", content="WORD=gooseberry\n"),
         text("Wrote it.")]
     run = w.run(here, "<private>the word is zanzibar</private> and the rest is fine")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     for what, word in (("private word", "zanzibar"), ("key", "quartzite"), (".env", "gooseberry")):
         check(f"the {what} is nowhere", not w.mentions(word), w.mentions(word))
     prompts = w.rows("SELECT prompt_text FROM user_prompts")
@@ -351,7 +351,7 @@ def own_hooks_off(check, world):
 
 
 def _at_once(w, asked):
-    """Headless clients side by side: (project, prompt) each."""
+    """Runs headless clients in parallel: (project, prompt) each."""
     clients = [w.start(project, prompt) for project, prompt in asked]
     done = [None] * len(clients)
 
@@ -367,6 +367,6 @@ def _at_once(w, asked):
     return done
 
 
-SCENES = [two_sessions, side_by_side, many_at_once, resumed, parallel_tools, large_tool_use,
-          subagent_in_background, nested, stopped_again, long_memory, clones, private_and_secret,
+SCENES = [two_sessions, two_projects, six_sessions, resumed, parallel_tools, large_tool_use,
+          subagent_in_background, nested, stopped_again, long_context, clones, private_and_secret,
           excluded, own_hooks_off]

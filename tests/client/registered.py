@@ -1,4 +1,4 @@
-"""Scenes about how the hooks came to be registered."""
+"""Scenes about the registration of the hooks."""
 
 import json
 import os
@@ -6,11 +6,11 @@ import shutil
 
 from api import text, tool
 from headless import BUILT, MESSAGES, PARSER_ROWS, PROMPTS, SUMMARIES, parser
-from world import REPOSITORY, told
+from world import REPOSITORY, injected
 
 
 def plugin_and_settings(check, world):
-    """Hooks of the plugin and the same in settings.json: each event counts once."""
+    """With the plugin and the same hooks in settings.json, each event counts once."""
     script = {}
     w = world(script)
     here = w.project("here")
@@ -23,7 +23,7 @@ def plugin_and_settings(check, world):
     with open(f"{w.root}/home/.claude/settings.json", "w") as file:
         json.dump({"hooks": hooks}, file)
     run = w.run(here, "Build the parser")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     stops = [h for h in w.hooks() if h[0] == "Stop"]
     check.equal("both ran", len(stops), 2)
     once = [row for row in w.rows(MESSAGES, 1) if row[0] not in ("stop", "end")]
@@ -31,8 +31,8 @@ def plugin_and_settings(check, world):
     check.equal("so is the prompt", w.rows(PROMPTS, 1), [(1, "stop")])
     check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
     second = w.run(here, "What did we do")
-    blocks = told(second.bodies[0])
-    check("memory is told", blocks, second.bodies)
+    blocks = injected(second.bodies[0])
+    check("the context is injected", blocks, second.bodies)
     check("and both say the same", len(set(blocks)) == 1, blocks)
     check.quiet(w, run, second)
 
@@ -45,7 +45,7 @@ def marketplace(check, world):
     script.update(parser(here))
     code, said = w.manage("plugin", "validate", "--strict", REPOSITORY)
     check("`plugin validate --strict` passes", code == 0, said)
-    # What a checkout holds, without what was built in it.
+    # The files of a checkout without build output.
     shop = f"{w.root}/shop"
     for part in (".claude-plugin", "hooks"):
         shutil.copytree(f"{REPOSITORY}/{part}", f"{shop}/{part}")
@@ -57,13 +57,13 @@ def marketplace(check, world):
     plugins = json.loads(said) if code == 0 else []
     check("it is enabled", [p["enabled"] for p in plugins] == [True], said)
     first = w.run(here, "Build the parser", plugin=None)
-    check.equal("the client ends well", (first.code, first.stdout), (0, BUILT))
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check.equal("the client succeeds", (first.code, first.stdout), (0, BUILT))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("each event is there once, in order", w.rows(MESSAGES, 1), PARSER_ROWS)
     second = w.run(here, "What did we do", plugin=None)
-    check("the second session is told", "quenlift" in "".join(told(second.bodies[0])))
+    check("the second session gets the context", "quenlift" in "".join(injected(second.bodies[0])))
     third = w.run(here, "What did we do")
-    check("--plugin-dir beside the installed plugin tells once", len(told(third.bodies[0])) == 1)
+    check("--plugin-dir beside the installed plugin injects it once", len(injected(third.bodies[0])) == 1)
     w.settled()
     check.equal("and counts once", w.rows(MESSAGES, 3), [("stop", None), ("end", None)])
     code, said = w.manage("plugin", "uninstall", "memctl@memctl")
@@ -75,7 +75,7 @@ def marketplace(check, world):
 
 
 def moved_program(check, world):
-    """memctl on the PATH, in ~/.local/bin or in the plugin's own bin/ is found."""
+    """The plugin finds memctl on the PATH, in ~/.local/bin or in its own bin/."""
     for place in ("path", "home/.local/bin", "home/.cargo/bin", "plugin/bin"):
         script = {"Say hello": [tool("Bash", command="echo x", description="e"), text("Hello.")]}
         w = world(script, MEMCTL_BIN=None, PATH="/usr/bin:/bin")

@@ -3,9 +3,9 @@
 #
 #   tests/client/run.sh CLAUDE_BINARY MEMCTL_BINARY [WORD …]
 #
-# One line for each check, exit code 1 if one failed. WORDs pick scenes by name, `-l` lists them.
-# Needs Python 3.8 and tmux. Everything happens in throwaway folders under /tmp with an
-# environment made from nothing: no key, no login, no network. No part of `make test`.
+# Prints one line per check; the exit code is 1 if one failed. WORDs select scenes by name, and `-l`
+# lists them. Needs Python 3.8 and tmux. The client runs in temporary directories under /tmp with an
+# empty environment: no key, no login, no network. `make test` does not run these checks.
 set -eu
 
 for tool in python3 tmux; do

@@ -1,4 +1,4 @@
-"""Scenes in which something goes wrong: processes die or hang, files vanish, memctl is missing."""
+"""Scenes with faults: processes die or hang, files vanish, memctl is missing."""
 
 import os
 import re
@@ -11,11 +11,11 @@ from world import until
 
 
 def api_down(check, world):
-    """The API refuses: the turn ends with StopFailure."""
+    """The API returns errors: the turn ends with StopFailure."""
     w = world({"Try it": [tool("Bash", command="echo tried", description="e"),
                           error(400, "invalid_request_error", "no such thing")]})
     run = w.run(w.project("here"), "Try it")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("the turn is closed and the session over", [r[0] for r in w.rows(SESSIONS)],
                 ["completed"])
     check.equal("by the failure", w.rows(PROMPTS, 1), [(1, "stop_failed")])
@@ -26,7 +26,7 @@ def api_down(check, world):
 
 
 def client_killed(check, world):
-    """SIGKILL during a tool: the worker notices, closes the turn and leaves."""
+    """After SIGKILL during a tool use, the worker notices, closes the turn and exits."""
     w = world({"Take long": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(12)'",
                                   description="wait"), text("Took long.")],
                "Go on": [text("Went on after the kill.")]})
@@ -49,40 +49,40 @@ def client_killed(check, world):
 
 
 def client_terminated(check, world):
-    """SIGTERM during a tool: SessionEnd closes the turn."""
+    """After SIGTERM during a tool use, SessionEnd closes the turn."""
     w = world({"Take long": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(30)'",
                                   description="wait"), text("Took long.")]})
     client = w.start(w.project("here"), "Take long")
     w.tool_runs("time.sleep(30)")
     client.terminate()
     _, stderr = client.communicate()
-    check("memctl says nothing", not re.search("memctl|hook", stderr, re.I), stderr)
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("stderr does not mention memctl", not re.search("memctl|hook", stderr, re.I), stderr)
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("the session is over", w.rows(SESSIONS), [("failed", "other", 1)])
     check.equal("its end closed the prompt", w.rows(PROMPTS, 1), [(1, "end")])
     check.quiet(w)
 
 
 def signal_worker(name):
-    """A command for a tool: signals the workers of its own data dir by their pids, no others."""
+    """A command for a tool: signals the workers of its own data directory by pid."""
     return (f'{PYTHON} "import json, os, signal, subprocess as s; '
             "ps = json.loads(s.check_output([os.environ['MEMCTL_BIN'], 'ps', '--json'])); "
             f"[os.kill(w['pid'], signal.{name}) for w in ps if w['pid']]\"")
 
 
 def worker_killed(check, world):
-    """SIGKILL of the worker during a turn: the next event starts another, nothing is lost."""
+    """After SIGKILL of the worker during a turn, the next event starts another; nothing is lost."""
     script = {}
     w = world(script)
     here = w.project("here")
-    # The tool kills the worker; what comes behind it finds nobody.
+    # The tool kills the worker; the hook after it finds none.
     kill = signal_worker("SIGKILL")
     script["Kill it"] = [tool("Bash", command="echo before", description="e"),
                          tool("Bash", command=kill, description="kill"),
                          tool("Bash", command="echo after", description="e"),
                          text("Went through all of it.")]
     run = w.run(here, "Kill it")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("each event is there once", w.rows(MESSAGES, 1),
                 [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
     generation = w.rows("SELECT generation FROM sessions")
@@ -92,14 +92,14 @@ def worker_killed(check, world):
 
 
 def worker_hung(check, world):
-    """A worker that answers nothing (SIGSTOP): hooks stay quick, another takes over."""
+    """With a stopped worker (SIGSTOP), hooks stay fast and another worker takes over."""
     hang = signal_worker("SIGSTOP")
     w = world({"Hang it": [tool("Bash", command="echo before", description="e"),
                            tool("Bash", command=hang, description="hang"),
                            tool("Bash", command="echo after", description="e"),
                            text("Went through all of it.")]}, MEMCTL_WORKER_HANG_TIMEOUT="1s")
     run = w.run(w.project("here"), "Hang it")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("each event is there once", w.rows(MESSAGES, 1),
                 [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
     slow = [h for h in w.hooks() if (h[2] or 0) > 400]
@@ -110,9 +110,9 @@ def worker_hung(check, world):
     check("nothing is left behind", not left, "\n".join(left))
 
 
-def sockets_swept(check, world):
-    """Someone cleans the sockets' folder during a turn: it heals with the next event."""
-    # The client refuses to run a mere `sleep`, and an `rm` of a variable's content.
+def sockets_deleted(check, world):
+    """After the sockets are deleted during a turn, the next event starts another worker."""
+    # The client refuses to run a plain `sleep`, and an `rm` of a variable's content.
     sweep = ("import glob, os; "
              "[os.remove(s) for s in glob.glob(os.environ['MEMCTL_SOCKET_DIR'] + '/*')]")
     w = world({"Sweep": [tool("Bash", command="echo before", description="e"),
@@ -121,7 +121,7 @@ def sockets_swept(check, world):
                               description="wait"),
                          text("Swept all of it and went on to the next room.")]})
     run = w.run(w.project("here"), "Sweep")
-    check("all is distilled", w.settled(), w.memctl("queue"))
+    check("every event is distilled", w.settled(), w.memctl("queue"))
     check.equal("each event is there once", w.rows(MESSAGES, 1),
                 [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
     check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
@@ -131,7 +131,7 @@ def sockets_swept(check, world):
 
 
 def all_killed(check, world):
-    """SIGKILL of client and worker during a tool: the next session's start sees to the rest."""
+    """After SIGKILL of client and worker during a tool use, the next session start recovers the session."""
     w = world({"Take long": [tool("Bash", command="echo before", description="e"),
                              tool("Bash", command=f"{PYTHON} 'import time; time.sleep(11)'",
                                   description="wait"), text("Took long.")],
@@ -156,35 +156,35 @@ def all_killed(check, world):
 
 
 def binary_missing(check, world):
-    """No memctl anywhere: the hooks do nothing and say nothing."""
+    """Without memctl, the hooks do nothing and print nothing."""
     w = world({"Work alone": [tool("Bash", command="echo x", description="e"),
                               tool("Bash", command="false", description="e"), text("Alone.")]},
               MEMCTL_BIN=None, PATH="/usr/bin:/bin")
     run = w.run(w.project("here"), "Work alone")
-    check.equal("the client ends well", (run.code, run.stdout), (0, "Alone."))
+    check.equal("the client succeeds", (run.code, run.stdout), (0, "Alone."))
     check("the hooks ran", len(w.hooks()) >= 5, w.hooks())
     check("no data dir was made", not os.path.exists(f"{w.root}/data"))
     check.quiet(w, run)
 
 
 def binary_broken(check, world):
-    """MEMCTL_BIN is no program that can be run."""
+    """MEMCTL_BIN is not executable."""
     w = world({"Work alone": [tool("Bash", command="echo x", description="e"), text("Alone.")]})
     with open(w.memctl_path, "wb") as file:
         file.write(b"\x7fELF broken")
     run = w.run(w.project("here"), "Work alone")
-    check.equal("the client ends well", (run.code, run.stdout), (0, "Alone."))
+    check.equal("the client succeeds", (run.code, run.stdout), (0, "Alone."))
     check("no data dir was made", not os.path.exists(f"{w.root}/data"))
     check.quiet(w, run)
 
 
 def nowhere_to_write(check, world):
-    """The data dir's place is a file: the client sees nothing of it."""
+    """A file is in place of the data directory: the client sees no error."""
     w = world({"Work on": [tool("Bash", command="echo x", description="e"), text("Worked.")]})
     with open(f"{w.root}/data", "w") as file:
         file.write("in the way")
     run = w.run(w.project("here"), "Work on")
-    check.equal("the client ends well", (run.code, run.stdout), (0, "Worked."))
+    check.equal("the client succeeds", (run.code, run.stdout), (0, "Worked."))
     check("nothing on standard error", not run.stderr, run.stderr)
     check("every hook succeeded", all(h[1] == 0 for h in w.hooks()), w.hooks())
     slow = [h for h in w.hooks() if (h[2] or 0) > 500]
@@ -193,4 +193,4 @@ def nowhere_to_write(check, world):
 
 
 SCENES = [api_down, client_killed, client_terminated, all_killed, worker_killed, worker_hung,
-          sockets_swept, binary_missing, binary_broken, nowhere_to_write]
+          sockets_deleted, binary_missing, binary_broken, nowhere_to_write]

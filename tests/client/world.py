@@ -1,7 +1,7 @@
-"""One throwaway world: a home, a data dir, projects, a scripted API, and the client in it.
+"""A temporary world: home, data directory, projects, a scripted API, and the client.
 
-The environment of the client is made here and inherits nothing. Nothing waits for a fixed time:
-every wait is for a condition, with a deadline.
+The client inherits no environment. No wait has a fixed time:
+each one waits for a condition, with a deadline.
 """
 
 import json
@@ -37,13 +37,13 @@ def until(condition, seconds=20):
 
 
 def commands():
-    """The command line of every process there is."""
+    """The command lines of all processes."""
     listed = subprocess.run(["ps", "-Ao", "args="], text=True, capture_output=True)
     return listed.stdout.splitlines()
 
 
 class Run:
-    """A headless client that has ended."""
+    """The result of a headless client."""
 
     def __init__(self, stdout, stderr, code, bodies):
         self.stdout, self.stderr, self.code, self.bodies = stdout, stderr, code, bodies
@@ -51,7 +51,7 @@ class Run:
 
 class World:
     def __init__(self, claude, memctl, script, **settings):
-        # Short, for a socket's path has some hundred bytes.
+        # Short, because a socket's path has at most 103 bytes.
         self.root = tempfile.mkdtemp(prefix="mc-", dir="/tmp")
         self.claude = claude
         self.api = Api(script)
@@ -59,7 +59,7 @@ class World:
         self.terminals = 0
         for name in ("bin", "home/.claude", "sock", "tmp"):
             os.makedirs(f"{self.root}/{name}")
-        # Its own file, so that `ps` tells this world's processes from all others.
+        # A binary of its own, so that `ps` distinguishes this world's processes.
         self.memctl_path = f"{self.root}/bin/memctl"
         shutil.copy(memctl, self.memctl_path)
         self.env = {
@@ -96,13 +96,13 @@ class World:
                 "--permission-mode", "acceptEdits", "--debug-file", log, *args]
 
     def start(self, project, prompt, *args, plugin=REPOSITORY):
-        """A headless client that runs."""
+        """Starts a headless client."""
         return subprocess.Popen(
             self.command("-p", prompt, *args, plugin=plugin), cwd=project, env=self.env, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, project, prompt, *args, plugin=REPOSITORY):
-        """A headless client to its end."""
+        """Runs a headless client to its end."""
         mark = self.api.mark()
         client = self.start(project, prompt, *args, plugin=plugin)
         try:
@@ -117,13 +117,13 @@ class World:
         return Terminal(self, f"t{self.terminals}", project, args)
 
     def manage(self, *args):
-        """`claude plugin …`: exit code and everything it said."""
+        """`claude plugin …`: exit code and output."""
         done = subprocess.run([self.claude, *args], env=self.env, cwd=self.root, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60)
         return done.returncode, done.stdout
 
-    # What memctl made of it.
+    # The state of memctl.
 
     def memctl(self, *args, project=None):
         done = subprocess.run([self.memctl_path, *args], env=self.env, cwd=project or self.root,
@@ -131,7 +131,7 @@ class World:
         return done.stdout.strip()
 
     def rows(self, query, *values):
-        """Read beside the workers; a database that is not there yet has no rows."""
+        """Queries the database beside the workers; a missing database has no rows."""
         path = f"{self.root}/data/memctl.db"
         if not os.path.exists(path):
             return []
@@ -144,13 +144,13 @@ class World:
             db.close()
 
     def write(self, statement, *values):
-        """Puts something into the database that no session would; no worker may live."""
+        """Writes rows that no session would write; no worker may be running."""
         with sqlite3.connect(f"{self.root}/data/memctl.db") as db:
             db.execute(statement, values)
         db.close()
 
     def settled(self, seconds=20):
-        """Whether all that was accepted has been distilled."""
+        """Whether every accepted event has been distilled."""
         def done():
             waiting = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'"
             open_prompts = "SELECT count(*) FROM user_prompts WHERE finalized_at_epoch IS NULL"
@@ -159,7 +159,7 @@ class World:
         return bool(until(done, seconds))
 
     def spooled(self):
-        """Files of events that nobody has taken in."""
+        """Spooled files that no worker has drained."""
         found = []
         for top in (f"{self.root}/data/spool", f"{self.root}/sock"):
             for folder, _, files in os.walk(top):
@@ -167,7 +167,7 @@ class World:
         return found
 
     def processes(self):
-        """What runs of this world: by its paths, or by a session's id."""
+        """The processes of this world, by their paths or by a session id."""
         listed = subprocess.run(["ps", "-Ao", "pid=,args="], text=True, capture_output=True)
         sessions = self.rows("SELECT content_session_id FROM sessions")
         names = [self.root] + [row[0] for row in sessions]
@@ -176,12 +176,12 @@ class World:
                 and "tmux" not in line.split(None, 1)[1][:20]]
 
     def tool_runs(self, words):
-        """Waits until a tool's command with these words runs, and its prompt was accepted."""
+        """Waits until a tool's command with these words runs and its prompt is accepted."""
         until(lambda: self.rows("SELECT 1 FROM user_prompts WHERE finalized_at_epoch IS NULL"))
         return until(lambda: any(words in c and self.claude not in c for c in commands()))
 
     def remembered(self, words):
-        """Waits until the client itself has written these words into a transcript of its own."""
+        """Waits until the client has written these words into its transcript."""
         def written():
             for folder, _, files in os.walk(f"{self.root}/home/.claude/projects"):
                 for name in files:
@@ -198,14 +198,14 @@ class World:
             file.write(toml)
 
     def left_behind(self, seconds=20):
-        """What is still there once everything has had time to leave: ideally nothing."""
+        """What is left after everything had time to exit: nothing, if all is well."""
         def left():
             data = f"{self.root}/data"
             stay = ("store.lock", "recover.lock", "starts")
             locks = [f for f in _names(f"{data}/run") if f not in stay]
             sockets = [f for _, _, files in os.walk(f"{self.root}/sock") for f in files]
             folders = [f for f in _names(f"{data}/spool") if f.endswith(".d")]
-            # The file that counts losses is there from the start, empty: on a full disk it has a block.
+            # The file that counts losses exists from the start, empty. On a full disk it still has a block.
             lost = [f for f in ("lost", "spool/dead")
                     if os.path.exists(f"{data}/{f}") and (f != "lost" or os.path.getsize(f"{data}/{f}"))]
             return self.processes() + locks + sockets + folders + lost + self.spooled()
@@ -221,7 +221,7 @@ class World:
         return found
 
     def hooks(self):
-        """(event, status, milliseconds or None) of each hook, as the client saw it."""
+        """(event, status, milliseconds or None) of each hook, as reported by the client."""
         seen = []
         for n in range(1, self.n_logs + 1):
             path = f"{self.root}/client-{n}.log"
@@ -236,7 +236,7 @@ class World:
         return seen
 
     def mentions(self, word):
-        """Files of the data dir and the spools in which `word` stands."""
+        """Files of the data directory and the spools that contain `word`."""
         found = []
         for top in (f"{self.root}/data", f"{self.root}/sock"):
             for folder, _, files in os.walk(top):
@@ -249,7 +249,7 @@ class World:
         return found
 
     def close(self):
-        """Ends what still runs, and removes everything."""
+        """Ends the remaining processes and removes all files."""
         if self.terminals:
             subprocess.run(["tmux", "-L", "check", "kill-server"], env=self.env,
                            capture_output=True)
@@ -263,7 +263,7 @@ class World:
 
 
 class Terminal:
-    """An interactive client in a terminal of its own."""
+    """An interactive client in its own terminal."""
 
     def __init__(self, world, name, project, args):
         self.world, self.name = world, name
@@ -277,7 +277,7 @@ class Terminal:
             json.dump(state, file)
         inner = shlex.join(["env", "-i", *(f"{k}={v}" for k, v in world.env.items()),
                             *world.command(*args)])
-        # The shell stays, so that what the client leaves on the screen can be read.
+        # The shell stays, so that the screen can be read after the client has exited.
         script = f"echo $$ > {world.root}/{name}.pid; {inner}; echo \"[left $?]\"; exec cat"
         self.tmux("new-session", "-d", "-s", name, "-x", "150", "-y", "50", "-c", project, script)
         self.ready()
@@ -287,16 +287,16 @@ class Terminal:
                               capture_output=True, text=True).stdout
 
     def screen(self):
-        """All that was shown, without the frame's blank ends."""
+        """The text on the screen without trailing blanks of the frame."""
         return self.tmux("capture-pane", "-p", "-S", "-", "-t", self.name).strip()
 
     def ready(self):
-        """The prompt can be typed into."""
+        """Whether the prompt accepts input."""
         return until(lambda: re.search(r"^❯\s*$", self.screen(), re.M))
 
     def type(self, words):
         self.tmux("send-keys", "-t", self.name, "-l", words)
-        # The client takes text and an Enter that come together for a paste.
+        # The client takes text and an Enter that arrive together for a paste.
         until(lambda: words[:40] in self.screen().replace("\n", ""), 5)
         self.tmux("send-keys", "-t", self.name, "Enter")
 
@@ -307,7 +307,7 @@ class Terminal:
         return bool(until(lambda: words in self.screen(), seconds))
 
     def ask(self, prompt, answer):
-        """Types a prompt and waits for its Stop; the requests it caused."""
+        """Types a prompt, waits for its Stop and returns the requests that it caused."""
         mark = self.world.api.mark()
         count = len([h for h in self.world.hooks() if h[0] == "Stop"])
         self.type(prompt)
@@ -316,7 +316,7 @@ class Terminal:
         return self.world.api.since(mark)
 
     def client(self):
-        """Pid of the client."""
+        """The pid of the client."""
         with open(f"{self.world.root}/{self.name}.pid") as file:
             shell = file.read().strip()
         found = subprocess.run(["ps", "-Ao", "pid=,ppid="], text=True, capture_output=True).stdout
@@ -327,13 +327,13 @@ class Terminal:
         return bool(until(lambda: "[left " in self.screen(), seconds))
 
     def unquiet(self):
-        """Lines that speak of us."""
+        """Lines on the screen that mention memctl."""
         lines = [line for line in self.screen().splitlines() if UNQUIET.search(line)]
         return [line.strip() for line in lines if not line.strip().startswith("❯")]
 
 
-def told(body):
-    """The blocks of memory in one request."""
+def injected(body):
+    """The context blocks of memctl in a request."""
     return BLOCK.findall(_plain(body))
 
 

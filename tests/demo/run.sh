@@ -1,7 +1,6 @@
 #!/bin/sh
-# Replays a recorded session through the hooks of memctl, into a home that is thrown away, and
-# shows what came of it. Fails when a summary, the next session's context or the worker's end
-# is missing.
+# Replays a recorded session through the hooks of memctl, in a temporary home, and shows the
+# result. Fails if a summary or the next session's context is missing, or if a worker stays.
 #
 #   tests/demo/run.sh MEMCTL
 set -u
@@ -11,10 +10,10 @@ case ${1-} in
 */*) memctl=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") ;;
 *) memctl=$(command -v "$1") ;;
 esac
-[ -x "$memctl" ] || { echo "demo: $1 is no program; 'make run' builds it first" >&2 && exit 2; }
+[ -x "$memctl" ] || { echo "demo: $1 is not executable; 'make run' builds it first" >&2 && exit 2; }
 recording=$(cd "$(dirname "$0")" && pwd)/session.jsonl
 
-# A world of its own. Sockets have at most 103 bytes of path on macOS, so it lies near the root.
+# A temporary world under /tmp, because a socket's path has at most 103 bytes on macOS.
 for name in $(env | sed -n 's/^\([A-Z_0-9]*\)=.*/\1/p'); do
     case $name in MEMCTL_* | CLAUDE* | XDG_* | GIT_*) unset "$name" ;; esac
 done
@@ -43,7 +42,7 @@ else
     bold='' dim='' plain=''
 fi
 
-# memctl writes into a pipe here: it is told the width that is left, or one for a document.
+# memctl writes into a pipe here, so the script passes the remaining width, or a fixed one.
 columns=96
 [ -t 1 ] && columns=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2)
 export COLUMNS=$((${columns:-96} - 4))
@@ -62,22 +61,22 @@ ms() {
     case $now in *N) echo "${now%N}000" ;; *) echo "${now%??????}" ;; esac
 }
 
-# The value of a key that stands once in a line of JSON, as it is written there.
+# The raw value of a key that occurs once in a line of JSON.
 field() {
     rest=${2#*\"$1\":\"}
     [ "$rest" = "$2" ] || printf '%s' "${rest%%\"*}"
 }
 
-hook() { printf '%s\n' "$2" | "$memctl" hook "$1" || fail "hook $1 ended with $?"; }
+hook() { printf '%s\n' "$2" | "$memctl" hook "$1" || fail "hook $1 exited with $?"; }
 
 unfinished() { "$memctl" queue --json | grep -qE '"status": *"(pending|processing)"'; }
-living() { "$memctl" ps --json | grep -o '"pid": *[0-9]*' | tr -dc '0-9\n'; }
-summarised() { ! unfinished && "$memctl" show "$1" >/dev/null 2>&1; }
+live_pids() { "$memctl" ps --json | grep -o '"pid": *[0-9]*' | tr -dc '0-9\n'; }
+summarized() { ! unfinished && "$memctl" show "$1" >/dev/null 2>&1; }
 gone() {
-    for pid in $pids $(living); do alive "$pid" && return 1; done
+    for pid in $pids $(live_pids); do alive "$pid" && return 1; done
     ! unfinished
 }
-# A dead worker stays a zombie where the first process collects none, as in some containers.
+# A dead worker stays a zombie if the init process reaps no children, as in some containers.
 alive() {
     kill -0 "$1" 2>/dev/null || return 1
     case $(cat "/proc/$1/stat" 2>/dev/null || ps -o stat= -p "$1") in
@@ -85,37 +84,37 @@ alive() {
     esac
 }
 
-# Asks again until it is so, for at most 20 seconds.
+# Polls a condition for at most 20 seconds.
 wait_until() {
     what=$1
     shift
     end=$(($(date +%s) + 20))
     until "$@"; do
-        [ "$(date +%s)" -lt "$end" ] || fail "waited 20 s in vain: $what"
+        [ "$(date +%s)" -lt "$end" ] || fail "not within 20 s: $what"
         sleep 0.02 2>/dev/null || sleep 1
     done
 }
 
 began=$(ms) n_hooks=0 in_hooks=0 turn=0 tools='' pids=''
-say 'A session of Claude Code, as its hooks tell it to memctl'
+say 'A session of Claude Code, as its hooks send it to memctl'
 
-# Called at each end of a turn: the tools since the last one, on a line.
+# Prints the tools of the turn on one line.
 show_tools() {
     [ -z "$tools" ] || printf '  %stools   %s%s\n' "$dim" "${tools# }" "$plain"
     tools=''
 }
 
 after_stop() {
-    turn=$((turn + 1)) pids="$pids $(living)"
+    turn=$((turn + 1)) pids="$pids $(live_pids)"
     if [ "$turn" = 1 ]; then
-        say "memctl ps, while its worker lives"
+        say "memctl ps, while its worker is running"
         "$memctl" ps | indent
-        [ -n "$(living)" ] || fail 'no worker is running after the first turn'
+        [ -n "$(live_pids)" ] || fail 'no worker is running after the first turn'
     fi
-    wait_until "summary s$turn is not there" summarised "s$turn"
-    say "memctl show s$turn: what is kept of this turn"
+    wait_until "summary s$turn" summarized "s$turn"
+    say "memctl show s$turn: the memory of this turn"
     "$memctl" show "s$turn" | indent
-    [ "$turn" != 1 ] || say 'The session goes on'
+    [ "$turn" != 1 ] || say 'The session continues'
 }
 
 while IFS= read -r line; do
@@ -126,7 +125,7 @@ while IFS= read -r line; do
     in_hooks=$((in_hooks + $(ms) - start)) n_hooks=$((n_hooks + 1))
     case $answer in
     '{'*'}') ;;
-    *) fail "hook $event answered no JSON object: $answer" ;;
+    *) fail "hook $event printed no JSON object: $answer" ;;
     esac
     case $event in
     SessionStart) printf '  start   %s\n' "$(field source "$line")" ;;
@@ -144,21 +143,21 @@ while IFS= read -r line; do
     esac
 done <"$recording"
 
-wait_until 'the worker is still there' gone
+wait_until 'the end of the worker' gone
 for socket in "$MEMCTL_SOCKET_DIR"/*.sock; do
-    [ ! -e "$socket" ] || fail "a socket was left behind: $socket"
+    [ ! -e "$socket" ] || fail "a socket is left: $socket"
 done
 
-say 'A new session begins. memctl context, which is what it is told:'
+say 'A new session starts. memctl context prints what it gets:'
 next='{"session_id":"0d6c3c6a-75a8-4f0e-8d0b-b1a2f7e1c9d4","cwd":"'$project'",'
 next=$next'"hook_event_name":"SessionStart","source":"startup"}'
 case $(hook SessionStart "$next") in
 *'"additionalContext":"'?*) ;;
-*) fail 'the hook of the next session gave no context' ;;
+*) fail 'the hook of the next session printed no context' ;;
 esac
 context=$("$memctl" context)
 [ -n "$context" ] || fail 'memctl context printed nothing'
 printf '%s\n' "$context" | indent
 
 took=$(($(ms) - began))
-say "$n_hooks hooks in $in_hooks ms, shell included; $took ms in all, and no worker is left"
+say "$n_hooks hooks in $in_hooks ms, shell included; $took ms in total, and no worker is left"

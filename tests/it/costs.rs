@@ -71,7 +71,7 @@ fn stats_begin_at_the_given_time() {
     );
     let wrong = w.memctl(&["stats", "--since", "yesterday"]);
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
-    assert!(wrong.err.contains("2026-11-01, or 7d"), "{wrong:?}");
+    assert!(wrong.err.contains("use a day (2026-11-01) or an age (7d)"), "{wrong:?}");
 }
 
 #[test]

@@ -243,18 +243,21 @@ fn forgetting_much_asks_at_a_terminal() {
         terminal.write_all(typed).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        let mut shown = vec![0; 4096];
-        let n = terminal.read(&mut shown).unwrap();
-        let shown = String::from_utf8_lossy(&shown[..n]).into_owned();
+        let mut shown = String::new();
+        while !shown.contains("[y/N]") {
+            let mut bytes = [0; 4096];
+            let n = terminal.read(&mut bytes).unwrap();
+            shown.push_str(&String::from_utf8_lossy(&bytes[..n]));
+        }
         (shown, String::from_utf8_lossy(&output.stdout).into_owned())
     };
     for typed in [&b"n\n"[..], b"\n"] {
-        let (shown, stderr) = forget(typed);
+        let (shown, stdout) = forget(typed);
         assert!(shown.contains("Delete 1 session, 1 prompt") && shown.contains("[y/N]"), "{shown}");
-        assert_eq!(stderr, "nothing was deleted\n");
+        assert_eq!(stdout, "nothing was deleted\n");
     }
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
-    let (_, stderr) = forget(b"y\n");
-    assert!(stderr.starts_with("deleted 1 session"), "{stderr}");
+    let (_, stdout) = forget(b"y\n");
+    assert!(stdout.starts_with("deleted 1 session"), "{stdout}");
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 1);
 }

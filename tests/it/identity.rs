@@ -161,7 +161,7 @@ fn a_deleted_lock_file_makes_two_owners_but_each_event_takes_effect_once() {
     w.hooks(&[edit("s", "t2", "u2", "b.rs"), end("s")]);
     w.settle();
     starter.wait().unwrap();
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1", "2"]);
+    assert_eq!(w.summarized_prompts(), [1, 2]);
     assert_eq!(w.rows(TWICE), [""; 0]);
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 2);
     assert!(w.logs().contains("the lock file belongs to another process"), "{}", w.logs());

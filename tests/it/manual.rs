@@ -35,14 +35,14 @@ fn help_manual_and_completions_explain_every_verb() {
     fs::create_dir(&dir).unwrap();
     assert_eq!(w.memctl(&["man", "--dir", dir.to_str().unwrap()]).ok(), "");
     let bash = w.memctl(&["completions", "bash"]).ok();
-    for (verb, help) in &verbs {
-        let imperative = help.starts_with(|c: char| c.is_uppercase()) && !help.ends_with('.');
-        assert!(imperative && help.len() <= 72, "{verb}: {help}");
+    for (verb, summary) in &verbs {
+        let imperative = summary.starts_with(|c: char| c.is_uppercase()) && !summary.ends_with('.');
+        assert!(imperative && summary.len() <= 72, "{verb}: {summary}");
         let help = w.memctl(&[verb, "--help"]).ok();
         let page = fs::read_to_string(dir.join(format!("memctl-{verb}.1"))).unwrap();
         let page =
             page.replace("\\-", "-").replace("\\fB", "").replace("\\fR", "").replace("\\*(Aq", "'");
-        assert!(page.contains(&format!("memctl-{verb} - {help}")), "{page}");
+        assert!(page.contains(&format!("memctl-{verb} - {summary}")), "{page}");
         // Both describe the options below a heading.
         let options = |text: &str, heading: &str| flags(text.split(heading).nth(1).unwrap());
         let of_help = options(&help, "Options:");

@@ -64,7 +64,7 @@ fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
         "its payload is kept"
     );
     // The summary of the turn comes after all of its observations.
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(w.summarized_prompts(), [1]);
     let in_order = "SELECT group_concat(id, ' ') = group_concat(place, ' ') FROM (
         SELECT id, row_number() OVER (ORDER BY completed_at_epoch, id) AS n FROM pending_messages
         WHERE status = 'processed') JOIN (SELECT id AS place, row_number() OVER (ORDER BY id) AS m
@@ -73,7 +73,7 @@ fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
     assert_eq!(w.rows(FILES), ["work/a.rs", "work/b.rs", "work/c.rs"]);
     // The failed message blocks nothing, and can be retried.
     w.set("MEMCTL_TESTPOINT", "");
-    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event will be tried again\n");
+    assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event scheduled for retry\n");
     w.hook(&end("s"));
     w.settle();
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0);
@@ -112,7 +112,7 @@ fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
         w.rows(OBSERVATIONS),
         ["u1|processed|-", "u2|processed|-", "bad|failed|its worker died", "u3|processed|-"]
     );
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(w.summarized_prompts(), [1]);
     assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"]);
 }
 

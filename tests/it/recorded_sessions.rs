@@ -79,11 +79,7 @@ fn every_recorded_session_is_accounted_for() {
             assert!(want.stopped.is_subset(&rows), "{name}: {:?} of {rows:?}", want.stopped);
             assert!(rows.iter().all(|n| *n <= want.prompts.len() as i64), "{name}: {rows:?}");
         }
-        assert_eq!(
-            w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"),
-            0,
-            "{name}"
-        );
+        assert_eq!(w.unfinished(), 0, "{name}");
         assert_eq!(
             w.count("SELECT count(*) FROM user_prompts WHERE finalized_at_epoch IS NULL"),
             0,
@@ -105,11 +101,8 @@ fn play(name: &str) -> World {
 #[test]
 fn a_prompt_queued_inside_a_turn_shares_its_row() {
     let w = play("interactive-queued-prompt");
-    assert_eq!(
-        w.rows("SELECT prompt_number, finalized_by FROM user_prompts ORDER BY prompt_number"),
-        ["1|stop", "2|stop"]
-    );
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["2"]);
+    assert_eq!(w.prompts(), ["1|stop", "2|stop"]);
+    assert_eq!(w.summarized_prompts(), [2]);
     // The tool ran in the turn of both prompts, so it belongs to the newer one.
     assert_eq!(
         w.rows("SELECT prompt_number FROM pending_messages WHERE message_type = 'observation'"),
@@ -120,43 +113,37 @@ fn a_prompt_queued_inside_a_turn_shares_its_row() {
 #[test]
 fn a_background_tasks_turn_updates_the_summary_of_its_prompt() {
     let w = play("headless-background-command");
-    assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(w.prompts().len(), 1);
+    assert_eq!(w.summarized_prompts(), [1]);
     assert_eq!(
         w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'summarize' AND event = 'stop'"),
         2
     );
-    let row = w.rows("SELECT completed || learned || investigated || notes FROM session_summaries");
-    assert!(row[0].contains("Background noticed"), "{row:?}");
+    let summary = w.summaries().remove(0).to_string();
+    assert!(summary.contains("Background noticed"), "{summary}");
 }
 
 #[test]
 fn a_stop_blocked_nine_times_has_one_summary_with_the_last_text() {
     let w = play("headless-stop-blocked");
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
-    let row = w.rows("SELECT completed || learned || investigated || notes FROM session_summaries");
-    assert!(row[0].contains("Nothing more to do"), "{row:?}");
-    assert!(!row[0].contains("Plain answer"), "{row:?}");
+    assert_eq!(w.summarized_prompts(), [1]);
+    let summary = w.summaries().remove(0).to_string();
+    assert!(summary.contains("Nothing more to do"), "{summary}");
+    assert!(!summary.contains("Plain answer"), "{summary}");
 }
 
 #[test]
 fn an_interrupted_turn_is_closed_by_the_next_event() {
     let w = play("interactive-interrupt");
-    assert_eq!(
-        w.rows("SELECT prompt_number, finalized_by FROM user_prompts ORDER BY prompt_number"),
-        ["1|interrupted", "2|interrupted", "3|stop"]
-    );
-    assert_eq!(
-        w.rows("SELECT prompt_number FROM session_summaries ORDER BY prompt_number"),
-        ["1", "2", "3"]
-    );
-    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["completed|prompt_input_exit"]);
+    assert_eq!(w.prompts(), ["1|interrupted", "2|interrupted", "3|stop"]);
+    assert_eq!(w.summarized_prompts(), [1, 2, 3]);
+    assert_eq!(w.session_state(), "completed|prompt_input_exit");
 }
 
 #[test]
 fn a_client_killed_during_a_turn_leaves_a_failed_session() {
     let w = play("headless-sigterm");
-    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|other"]);
+    assert_eq!(w.session_state(), "failed|other");
 }
 
 #[test]
@@ -177,7 +164,7 @@ fn subagents_keep_their_types_and_compactions_are_no_subagents() {
     let w = play("headless-auto-compaction");
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'subagent'"), 0);
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'checkpoint'"), 1);
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(w.summarized_prompts(), [1]);
 }
 
 #[test]

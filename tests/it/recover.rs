@@ -11,7 +11,6 @@ use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{Client, World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
-const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
 
 #[test]
 fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
@@ -25,11 +24,11 @@ fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
         ref left => Err(format!("{left:?}")),
     });
     w.set("MEMCTL_TESTPOINT", "");
-    assert_eq!(w.count(SUMMARIES), 0);
+    assert_eq!(w.summaries().len(), 0);
     w.hook(&start("other"));
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 1);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.summaries().len(), 1);
+    assert_eq!(w.unfinished(), 0);
     assert!(w.socket_files().is_empty());
 }
 
@@ -45,8 +44,8 @@ fn a_crashed_workers_queue_is_finished_when_another_worker_starts() {
     w.set("MEMCTL_TESTPOINT", "");
     w.hooks(&[prompt("other", "t", "go"), stop("other", "t", "Done."), end("other")]);
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 2);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.summaries().len(), 2);
+    assert_eq!(w.unfinished(), 0);
 }
 
 #[test]
@@ -63,7 +62,7 @@ fn a_spool_without_a_worker_is_drained_when_another_session_starts() {
     w.hook(&start("other"));
     w.settle();
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["unknown to the store"]);
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
@@ -153,7 +152,7 @@ fn only_one_recovery_runs_at_a_time() {
     assert!(first.wait().unwrap().success());
     w.settle();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"]);
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
+    assert_eq!(w.session()["status"], "failed");
 }
 
 /// The running recovery has already visited the session when new work appears.
@@ -186,7 +185,7 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
     assert!(code.success());
     assert!(w.spools().is_empty(), "the first one has drained it");
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 3);
+    assert_eq!(w.summaries().len(), 3);
 }
 
 #[test]
@@ -213,7 +212,7 @@ fn recovery_runs_two_sessions_at_a_time() {
             other => Err(format!("{other:?}")),
         }
     });
-    assert_eq!(w.count("SELECT count(*) FROM sessions"), 5);
+    assert_eq!(w.sessions().len(), 5);
 }
 
 /// Otherwise recovery would never end.
@@ -283,24 +282,24 @@ fn old_work_is_not_discarded() {
     );
     w.hook(&start("other"));
     w.settle();
-    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|stale"]);
-    assert_eq!(w.count(UNDONE), 0);
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.session_state(), "failed|stale");
+    assert_eq!(w.unfinished(), 0);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
 fn twenty_sessions_are_recovered_and_no_process_is_left() {
     let w = World::new();
     for n in 0..20 {
-        let session = format!("s{n:02}");
+        let session = format!("session-{n:02}");
         w.spool(&prompt(&session, "t", "go"));
         w.spool(&stop(&session, "t", "Done."));
     }
     w.hook(&start("other"));
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 20);
+    assert_eq!(w.summaries().len(), 20);
     let newest_first = w.rows("SELECT content_session_id FROM sessions ORDER BY id");
-    assert_eq!(newest_first[0].as_str().max("s17"), newest_first[0], "{newest_first:?}");
+    assert_eq!(newest_first[0].as_str().max("session-17"), newest_first[0], "{newest_first:?}");
 }
 
 #[test]
@@ -313,8 +312,8 @@ fn a_silent_session_is_ended_with_its_open_turn() {
     );
     w.hook(&start("other"));
     w.settle();
-    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|stale"]);
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.session_state(), "failed|stale");
+    assert_eq!(w.summaries().len(), 1);
     assert_eq!(
         w.count("SELECT completed_at_epoch = last_event_epoch FROM sessions"),
         1,
@@ -322,9 +321,9 @@ fn a_silent_session_is_ended_with_its_open_turn() {
     );
     // A later prompt reopens it.
     w.hook(&prompt("s", "t2", "again"));
-    until("the session is active again", || match &w.rows("SELECT status FROM sessions")[0] {
+    until("the session is active again", || match &w.session()["status"] {
         status if status == "active" => Ok(()),
-        status => Err(status.clone()),
+        status => Err(status.to_string()),
     });
 }
 
@@ -334,7 +333,7 @@ fn a_silent_session_with_a_worker_is_not_ended() {
     w.worker_of("s");
     w.execute_sql("UPDATE sessions SET last_event_epoch = 1");
     assert_eq!(w.memctl(&["recover"]).ok(), "");
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    assert_eq!(w.session()["status"], "active");
 }
 
 /// A client that sends these payloads and stays alive.
@@ -362,9 +361,9 @@ fn a_session_whose_client_died_is_ended() {
         ref left => Err(format!("{left:?}")),
     });
     w.settle();
-    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|client_gone"]);
+    assert_eq!(w.session_state(), "failed|client_gone");
     assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["end"]);
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
@@ -378,7 +377,7 @@ fn of_several_clients_the_last_one_counts() {
     one.die();
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     assert_eq!(w.worker(), pid);
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    assert_eq!(w.session()["status"], "active");
     // Now this process is a client, too, and stays alive.
     other.die();
     w.hook(&tool("s", "t", "u3", "ls", "z"));
@@ -395,7 +394,7 @@ fn a_session_end_in_time_takes_precedence_over_a_dead_client() {
     let client = client(&w, &[prompt("s", "t", "go"), end("s")]);
     client.die();
     w.settle();
-    assert_eq!(w.rows("SELECT end_reason FROM sessions"), ["other"]);
+    assert_eq!(w.session()["end_reason"], "other");
     assert_eq!(
         w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'summarize'"),
         2
@@ -416,7 +415,7 @@ fn a_session_whose_worker_and_client_died_is_ended() {
     w.hook(&start("other"));
     w.until_count("SELECT count(*) FROM sessions WHERE end_reason = 'client_gone'", 1);
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
@@ -435,8 +434,8 @@ fn a_batch_that_hangs_is_abandoned_and_retried() {
     w.settle();
     assert!(stuck.exists());
     assert!(!w.processes().contains(&pid));
-    assert_eq!(w.count(SUMMARIES), 2);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.summaries().len(), 2);
+    assert_eq!(w.unfinished(), 0);
     assert!(w.logs().contains("was not done after 200ms"));
 }
 

@@ -60,8 +60,8 @@ fn finish_ends_a_session() {
     w.worker_of("session-one");
     assert_eq!(w.memctl(&["finish", "session-o"]).ok(), "session-one: ended\n");
     w.settle();
-    assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|finish"]);
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.session_state(), "failed|finish");
+    assert_eq!(w.summaries().len(), 1);
     let again = w.memctl(&["finish", "session-one"]).ok();
     assert_eq!(again, "session-one: already ended (finish)\n");
     let unknown = w.memctl(&["finish", "nobody"]);
@@ -75,7 +75,7 @@ fn finish_works_without_a_live_worker() {
     w.kill(pid);
     assert_eq!(w.memctl(&["finish", "s"]).ok(), "s: ended\n");
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn cleanup_does_what_its_dry_run_lists() {
         assert!(done.contains(line), "{line}: {done}");
     }
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 3);
+    assert_eq!(w.summaries().len(), 3);
     assert_eq!(
         w.rows("SELECT end_reason FROM sessions WHERE content_session_id = 'silent'"),
         ["stale"]
@@ -176,7 +176,7 @@ fn cleanup_leaves_live_sessions_alone() {
         assert_eq!(w.memctl(&words).ok(), "nothing to clean up\n");
     }
     assert_eq!(w.worker(), pid);
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
+    assert_eq!(w.session()["status"], "active");
     assert_eq!(w.memctl(&["cleanup", "--max-age", "soon"]).code, Some(2));
 }
 
@@ -229,14 +229,14 @@ fn a_retry_starts_a_worker() {
     );
     assert_eq!(w.memctl(&["queue", "retry", "--id", "1"]).ok(), "1 event scheduled for retry\n");
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.summaries().len(), 1);
     w.execute_sql(
         "UPDATE pending_messages SET status = 'processing', worker_pid = 1;
          DELETE FROM session_summaries",
     );
     assert_eq!(w.memctl(&["queue", "reset", "--all"]).ok(), "1 event released\n");
     w.settle();
-    assert_eq!(w.count(SUMMARIES), 1);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]

@@ -31,8 +31,8 @@ fn a_second_replay_of_a_transcript_changes_nothing() {
         w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'"),
         6
     );
-    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 2);
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["completed"]);
+    assert_eq!(w.summaries().len(), 2);
+    assert_eq!(w.session()["status"], "completed");
     let uuids = w.rows("SELECT uuid FROM session_summaries ORDER BY id");
     let _ = w.memctl(&["replay", &transcript()]).ok();
     w.settle();
@@ -59,7 +59,7 @@ fn sessions_recorded_by_hooks_are_skipped() {
     w.settle();
     let output = w.memctl(&["replay", &transcript()]).ok();
     assert!(output.contains("recorded live"), "{output}");
-    assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
+    assert_eq!(w.prompts().len(), 1);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn every_end_reason_is_stored_and_leaves_no_process() {
             w.rows("SELECT content_session_id, status, end_reason FROM sessions ORDER BY id"),
             [format!("stopped|completed|{reason}"), format!("cut off|failed|{reason}")]
         );
-        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 2, "{reason}");
+        assert_eq!(w.summaries().len(), 2, "{reason}");
     }
 }
 
@@ -78,8 +78,8 @@ fn session_end_is_stored_whether_its_worker_is_alive_hung_or_dead() {
         }
         w.hook(&ended("s", "other"));
         nothing_is_left(&w);
-        assert_eq!(w.rows("SELECT status, end_reason FROM sessions"), ["failed|other"], "{state}");
-        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1, "{state}");
+        assert_eq!(w.session_state(), "failed|other", "{state}");
+        assert_eq!(w.summaries().len(), 1, "{state}");
     }
 }
 
@@ -88,7 +88,7 @@ fn the_end_of_an_unknown_session_leaves_nothing() {
     let w = World::new();
     w.hook(&end("unknown"));
     nothing_is_left(&w);
-    assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
+    assert_eq!(w.sessions().len(), 0);
 }
 
 /// Context switches of all threads of a process.
@@ -147,7 +147,7 @@ fn the_kernel_ends_a_worker_whose_event_loop_hangs() {
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&end("s"));
     nothing_is_left(&w);
-    assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
+    assert_eq!(w.prompts().len(), 1);
 }
 
 #[test]
@@ -173,6 +173,6 @@ fn sigterm_finishes_or_releases_the_claimed_batch() {
         w.set("MEMCTL_TESTPOINT", "");
         w.hook(&end("s"));
         nothing_is_left(&w);
-        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+        assert_eq!(w.summaries().len(), 1);
     }
 }

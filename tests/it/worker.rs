@@ -20,7 +20,7 @@ fn a_turn_leaves_its_summary_and_no_payload() {
     w.settle();
     assert!(!w.processes().contains(&pid));
     assert!(w.socket_files().is_empty() && w.session_locks().is_empty() && w.spools().is_empty());
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(w.summarized_prompts(), [1]);
     assert_eq!(w.rows("SELECT DISTINCT status FROM pending_messages"), ["processed"]);
     assert_eq!(
         w.count("SELECT count(*) FROM pending_messages WHERE tool_input IS NOT NULL OR tool_response IS NOT NULL"),
@@ -47,8 +47,8 @@ fn ten_sessions_of_a_hundred_events_are_all_distilled_before_the_last_worker_exi
     });
     w.settle();
     assert_eq!(observations(&w), 980);
-    assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'"), 0);
-    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 10);
+    assert_eq!(w.unfinished(), 0);
+    assert_eq!(w.summaries().len(), 10);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_turn_without_a_prompt_is_summarized_once_at_its_stop() {
         w.rows("SELECT event FROM pending_messages WHERE message_type = 'summarize' ORDER BY id"),
         ["stop", "notification", "stop"]
     );
-    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn events_of_a_killed_worker_survive_and_take_effect_once() {
         w.rows("SELECT tool_use_id, status FROM pending_messages WHERE message_type = 'observation' ORDER BY id"),
         ["u1|processed", "u2|processed"]
     );
-    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+    assert_eq!(w.summaries().len(), 1);
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
 
@@ -162,7 +162,7 @@ fn a_turn_whose_prompt_was_lost_belongs_to_the_prompt_before() {
     w.hook(&end("s"));
     w.settle();
     assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["first"]);
-    assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
+    assert_eq!(w.summarized_prompts(), [1]);
     assert_eq!(
         w.rows(
             "SELECT DISTINCT o.prompt_number, path FROM observation_files f
@@ -181,9 +181,9 @@ fn an_event_sent_by_plugin_and_settings_counts_once() {
         w.hook(event);
     }
     w.settle();
-    assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 1);
+    assert_eq!(w.prompts().len(), 1);
     assert_eq!(observations(&w), 1);
-    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
@@ -208,8 +208,8 @@ fn an_idle_worker_closes_open_turns_and_exits() {
     w.hook(&tool("s", "t", "u", "ls", "x"));
     w.settle();
     assert_eq!(w.rows("SELECT finalized_by FROM user_prompts"), ["idle"]);
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["active"]);
-    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
+    assert_eq!(w.session()["status"], "active");
+    assert_eq!(w.summaries().len(), 1);
 }
 
 #[test]
@@ -229,14 +229,14 @@ fn a_prompt_cancels_the_end() {
         w.hook(&end("s"));
     }
     w.hook(&prompt("s", "last", "one more"));
-    until("the session is active again", || match &w.rows("SELECT status FROM sessions")[0] {
+    until("the session is active again", || match &w.session()["status"] {
         status if status == "active" => Ok(()),
-        status => Err(status.clone()),
+        status => Err(status.to_string()),
     });
     w.hook(&end("s"));
     w.settle();
-    assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 6);
-    assert_eq!(w.rows("SELECT status FROM sessions"), ["failed"]);
+    assert_eq!(w.summaries().len(), 6);
+    assert_eq!(w.session()["status"], "failed");
 }
 
 #[test]
@@ -282,8 +282,8 @@ fn without_a_socket_events_go_through_the_spool() {
         w.hook(&end("s"));
         w.settle();
         assert_eq!(observations(&w), 1);
-        assert_eq!(w.count("SELECT count(*) FROM session_summaries"), 1);
-        assert_eq!(w.rows("SELECT status FROM sessions"), ["completed"]);
+        assert_eq!(w.summaries().len(), 1);
+        assert_eq!(w.session()["status"], "completed");
         let status = w.memctl(&["status"]).ok();
         assert!(status.contains("MEMCTL_SOCKET_DIR"), "{status}");
     }

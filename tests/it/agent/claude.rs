@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use super::{summaries, turn, unfinished, world};
+use super::{summaries, turn, world};
 use crate::support::agent::{FakeClaude, configure};
 use crate::support::recordings::{end, prompt, tool};
 use crate::support::{World, until};
@@ -37,7 +37,7 @@ fn each_turn_is_one_line_to_a_fresh_program_in_an_empty_directory() {
     }
     w.hook(&end("s"));
     w.settle();
-    assert_eq!(w.rows("SELECT title FROM observations ORDER BY id"), ["Turn 1", "Turn 2"]);
+    assert_eq!(w.titles(), ["Turn 1", "Turn 2"]);
     assert_eq!(summaries(&w), vec!["By the model|claude|0"; 2]);
     // Each turn is one line to its own program, which exits by itself.
     assert_eq!((fake.lines("stdin").len(), fake.lines("pids").len()), (2, 2));
@@ -90,9 +90,9 @@ fn a_program_that_dies_is_restarted_and_gets_the_batch_again() {
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     w.settle();
-    assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
+    assert_eq!(w.titles(), ["Turn 2"]);
     assert_eq!(fake.lines("pids").len(), 2);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
     let usage = w.rows("SELECT status FROM agent_usage ORDER BY id");
     assert_eq!(usage, ["unknown", "complete"]);
 }
@@ -109,7 +109,7 @@ fn a_program_that_hangs_is_killed_with_its_children() {
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     w.settle();
-    assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
+    assert_eq!(w.titles(), ["Turn 2"]);
     no_process_is_left(&fake);
 }
 
@@ -122,7 +122,7 @@ fn children_of_a_program_that_exits_are_killed() {
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     w.settle();
-    assert_eq!(w.rows("SELECT title FROM observations"), ["Turn 2"]);
+    assert_eq!(w.titles(), ["Turn 2"]);
     no_process_is_left(&fake);
 }
 
@@ -154,16 +154,13 @@ fn a_backend_over_budget_holds_no_slot() {
 fn doctor_may_make_the_first_call() {
     let (w, fake) = with_program("init; remember Trial", "");
     let output = w.memctl(&["doctor", "--agent"]);
-    assert!(
-        output.out.contains("claude made 1 observation and a summary of a trial"),
-        "{output:?}"
-    );
-    assert!(output.out.contains("100 tokens in and 10 out, $0.01"), "{output:?}");
+    assert!(output.out.contains("claude returned 1 observation and a summary"), "{output:?}");
+    assert!(output.out.contains("100 tokens in, 10 out, $0.01"), "{output:?}");
     assert_eq!(w.rows("SELECT status, input_tokens FROM agent_usage"), ["complete|100"]);
     fake.set_script("init; failed authentication_failed 401 no");
     let output = w.memctl(&["doctor", "--agent"]);
     assert!(
-        output.out.contains("not logged in") && output.out.contains("-> log in: claude"),
+        output.out.contains("not logged in") && output.out.contains("-> log in with `claude`"),
         "{output:?}"
     );
     no_process_is_left(&fake);
@@ -184,8 +181,8 @@ fn no_program_outlives_its_worker() {
         fake.set_script("init; remember Afterwards");
         w.hook(&end("s"));
         w.settle();
-        assert_eq!(w.rows("SELECT title FROM observations"), ["Afterwards"], "{signal}");
-        assert_eq!((unfinished(&w), summaries(&w)), (0, vec!["By the model|claude|0".into()]));
+        assert_eq!(w.titles(), ["Afterwards"], "{signal}");
+        assert_eq!((w.unfinished(), summaries(&w)), (0, vec!["By the model|claude|0".into()]));
     }
 }
 
@@ -239,5 +236,5 @@ fn the_number_of_programs_on_a_machine_is_limited() {
     w.settle();
     assert_eq!(w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional"), 4);
     assert_eq!(fake.lines("alive").iter().map(|n| n.trim()).collect::<Vec<_>>(), ["1"; 4]);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
 }

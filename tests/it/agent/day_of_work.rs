@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{unfinished, with_api};
+use super::with_api;
 use crate::support::agent::{Api, Reply};
 
 /// 8 hours: a prompt every 12 minutes, 10 tool uses for each.
@@ -142,7 +142,7 @@ fn a_day_of_work_takes_at_most_a_tenth_of_the_tokens() {
     fs::write(&file, transcript(&day)).unwrap();
     let _ = w.memctl(&["replay", file.to_str().unwrap()]).ok();
     w.settle();
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
     assert_eq!(w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional"), 40);
     let used = w.rows(
         "SELECT count(*), sum(input_tokens), sum(output_tokens) FROM agent_usage

@@ -1,8 +1,11 @@
 //! The effect of each error: the table of the design, row by row.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 
-use super::{rows, summaries, turn, unfinished, with_api, world};
+use serde_json::Value;
+
+use super::{summaries, turn, with_api, world};
 use crate::support::agent::{Api, Reply, configure, memory};
 use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{World, until};
@@ -15,11 +18,17 @@ type Script = fn() -> Reply;
 #[track_caller]
 fn deferred(w: &World) -> String {
     until("the head of the queue is deferred", || {
-        let sql = "SELECT DISTINCT status, retry_count, claims, error FROM pending_messages
-             WHERE message_type = 'observation' AND not_before_epoch IS NOT NULL";
-        match &rows(w, sql)[..] {
-            [one] => Ok(one.clone()),
-            other => Err(format!("{other:?}\n{}", w.logs())),
+        let queue = w.memctl(&["queue", "--json"]).json();
+        let items = queue["items"].as_array().unwrap().iter();
+        let deferred = items.filter(|i| i["event"] != "stop" && !i["not_before_epoch"].is_null());
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let row = |i: &Value| {
+            format!("{}|{}|{}|{}", text(&i["status"]), i["retries"], i["claims"], text(&i["error"]))
+        };
+        let rows: BTreeSet<String> = deferred.map(row).collect();
+        match rows.first() {
+            Some(row) if rows.len() == 1 => Ok(row.clone()),
+            _ => Err(format!("{rows:?}\n{}", w.logs())),
         }
     })
 }
@@ -44,9 +53,9 @@ fn a_rate_limit_waits_as_long_as_the_server_asks_and_loses_nothing() {
     w.hook(&end("s"));
     w.settle();
     assert_eq!(api.requests().len(), 2);
-    assert_eq!(w.rows("SELECT title FROM observations"), ["After the limit"]);
+    assert_eq!(w.titles(), ["After the limit"]);
     assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
     let retries = w.count("SELECT max(retry_count) FROM pending_messages");
     assert_eq!(retries, 0, "waiting does not count as a failure");
 }
@@ -78,8 +87,8 @@ fn limits_quota_and_overload_leave_a_provisional_summary_and_a_waiting_queue() {
         w.memctl(&["recover"]).ok();
         w.settle();
         assert_eq!(summaries(&w), ["By the model|anthropic|0"]);
-        assert_eq!(w.rows("SELECT title FROM observations"), ["Later"]);
-        assert_eq!(unfinished(&w), 0, "{why}");
+        assert_eq!(w.titles(), ["Later"]);
+        assert_eq!(w.unfinished(), 0, "{why}");
     }
 }
 
@@ -91,7 +100,7 @@ fn after_the_longest_wait_the_next_backend_takes_over() {
     w.hook(&end("s"));
     w.settle();
     assert_eq!(summaries(&w), ["Do number 1|extractive|0"]);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
 }
 
 #[test]
@@ -122,7 +131,7 @@ fn a_rejected_key_is_not_tried_again_until_the_settings_change() {
     w.hook(&end("s"));
     w.settle();
     assert_eq!(summaries(&w), vec!["By the model|anthropic|0"; 3]);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
     let kept = w.rows("SELECT key FROM meta WHERE key LIKE 'notice:%' OR key LIKE 'agent-%'");
     assert!(kept.is_empty(), "{kept:?}");
 }
@@ -204,7 +213,7 @@ fn a_stalled_answer_times_out_and_is_retried() {
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
         w.settle();
-        assert_eq!(w.rows("SELECT title FROM observations"), ["At last"], "{reply:?}");
+        assert_eq!(w.titles(), ["At last"], "{reply:?}");
         // The usage of the first try is unknown and counts at its estimate.
         let usage = w.rows("SELECT status, output_tokens FROM agent_usage ORDER BY id");
         assert_eq!(usage[0], "unknown|4096", "{usage:?}");
@@ -234,15 +243,15 @@ fn a_prompt_that_is_too_long_is_shortened() {
     let w = with_api("openai", &api, "");
     big(&w);
     assert_eq!(api.requests().len(), 2, "the second prompt has a quarter");
-    assert_eq!(w.rows("SELECT title FROM observations"), ["Short enough"]);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.titles(), ["Short enough"]);
+    assert_eq!(w.unfinished(), 0);
 
     // Even a single event is too long: the next backend takes the batch.
     let api = Api::start(limit(10));
     let w = with_api("openai", &api, "");
     big(&w);
     assert_eq!(w.rows("SELECT DISTINCT backend FROM session_summaries"), ["extractive"]);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
     let lengths: Vec<usize> = api.requests().iter().map(|request| request.prompt().len()).collect();
     let again = lengths.windows(2).any(|pair| pair[0] == pair[1]);
     assert!(!again, "no prompt is sent twice: {lengths:?}");
@@ -263,7 +272,7 @@ fn an_answer_in_prose_is_retried_once_and_never_stored() {
         assert_eq!(api.requests().len(), 2);
         assert_eq!(summaries(&w), ["Do number 1|extractive|0"]);
         assert_eq!(w.count("SELECT count(*) FROM observations WHERE backend <> 'extractive'"), 0);
-        assert_eq!(unfinished(&w), 0);
+        assert_eq!(w.unfinished(), 0);
     }
     // A quota error in prose counts as a quota error.
     let api = Api::start(|_| Reply::Say("Credit balance is too low".into()));
@@ -289,7 +298,7 @@ fn an_empty_answer_at_the_token_limit_is_no_decision() {
         w.settle();
         assert_eq!(api.requests().len(), 2, "{backend}");
         assert_eq!(w.rows("SELECT backend FROM observations"), ["extractive"], "{backend}");
-        assert_eq!(unfinished(&w), 0);
+        assert_eq!(w.unfinished(), 0);
     }
 }
 
@@ -302,7 +311,7 @@ fn an_empty_answer_is_a_decision_unless_a_worker_died_over_the_batch() {
     w.settle();
     assert_eq!(api.requests().len(), 1);
     assert_eq!(w.count("SELECT count(*) FROM observations"), 0);
-    assert_eq!((unfinished(&w), summaries(&w)), (0, vec!["Do number 1|extractive|0".to_owned()]));
+    assert_eq!((w.unfinished(), summaries(&w)), (0, vec!["Do number 1|extractive|0".to_owned()]));
 
     w.set("MEMCTL_TESTPOINT", "agent.asking=kill");
     w.hooks(&turn("s", 2));
@@ -316,5 +325,5 @@ fn an_empty_answer_is_a_decision_unless_a_worker_died_over_the_batch() {
     assert_eq!(api.requests().len(), 3, "the batch was sent twice before");
     let by = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
     assert_eq!(by, ["extractive", "extractive"]);
-    assert_eq!(unfinished(&w), 0);
+    assert_eq!(w.unfinished(), 0);
 }

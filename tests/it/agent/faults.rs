@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{turn, unfinished, with_api};
+use super::{turn, with_api};
 use crate::support::agent::{Api, ApiRequest, Reply, memory};
 use crate::support::recordings::end;
 use crate::support::wait;
@@ -88,7 +88,7 @@ fn each_turn_takes_effect_once_under_random_faults() {
     api.set_script(|request| Reply::Say(memory(&request.prompt(), &format!("Told {}", request.n))));
     for _ in 0..5 {
         w.settle();
-        if unfinished(&w) == 0 {
+        if w.unfinished() == 0 {
             break;
         }
         w.execute_sql(
@@ -98,7 +98,7 @@ fn each_turn_takes_effect_once_under_random_faults() {
     }
     w.settle();
     let context = || format!("seed {seed}, kept at {}\n{}", w.copy_to_tmp().display(), w.logs());
-    assert_eq!(unfinished(&w), 0, "{}", context());
+    assert_eq!(w.unfinished(), 0, "{}", context());
     let events =
         w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'");
     assert_eq!(events as usize, TURNS * SESSIONS.len(), "{}", context());

@@ -41,19 +41,18 @@ fn turn(session: &str, n: usize) -> Vec<Value> {
     ]
 }
 
-/// Queries a store that may not have its tables yet.
-fn rows(w: &World, sql: &str) -> Vec<String> {
-    match w.count("SELECT count(*) FROM sessions") {
-        0 => Vec::new(),
-        _ => w.rows(sql),
-    }
-}
-
 /// Summaries as `request|backend|provisional`.
 fn summaries(w: &World) -> Vec<String> {
-    rows(w, "SELECT request, backend, provisional FROM session_summaries ORDER BY prompt_number")
-}
-
-fn unfinished(w: &World) -> i64 {
-    w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'")
+    let mut summaries = w.summaries();
+    summaries.sort_by_key(|summary| summary["prompt_number"].as_i64());
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let row = |s: &Value| {
+        format!(
+            "{}|{}|{}",
+            text(&s["request"]),
+            text(&s["backend"]),
+            u8::from(s["provisional"] == true)
+        )
+    };
+    summaries.iter().map(row).collect()
 }

@@ -264,6 +264,75 @@ impl World {
         files.iter().map(|f| fs::read_to_string(f).unwrap_or_default()).collect()
     }
 
+    /// `show --json` of every session, oldest first.
+    #[track_caller]
+    pub fn sessions(&self) -> Vec<Value> {
+        let by_session = ["stats", "--by", "session", "--since", "36500d", "--json"];
+        let stats = self.memctl(&by_session).json();
+        let names = stats["groups"].as_array().unwrap().iter().filter_map(|g| g["name"].as_str());
+        let mut sessions: Vec<Value> =
+            names.map(|name| self.memctl(&["show", name, "--json"]).json()).collect();
+        sessions.sort_by_key(|session| session["started_at_epoch"].as_i64());
+        sessions
+    }
+
+    /// `show --json` of the only session.
+    #[track_caller]
+    pub fn session(&self) -> Value {
+        let mut sessions = self.sessions();
+        assert_eq!(sessions.len(), 1, "{sessions:#?}");
+        sessions.remove(0)
+    }
+
+    /// `status|end_reason` of the only session.
+    #[track_caller]
+    pub fn session_state(&self) -> String {
+        let session = self.session();
+        format!("{}|{}", text(&session["status"]), text(&session["end_reason"]))
+    }
+
+    /// The prompts of all sessions as `prompt_number|finalized_by`.
+    #[track_caller]
+    pub fn prompts(&self) -> Vec<String> {
+        let prompt = |p: &Value| format!("{}|{}", p["prompt_number"], text(&p["finalized_by"]));
+        self.shown("prompts").iter().map(prompt).collect()
+    }
+
+    /// The summaries of all sessions.
+    #[track_caller]
+    pub fn summaries(&self) -> Vec<Value> {
+        self.shown("summaries")
+    }
+
+    /// The numbers of the prompts that have a summary.
+    #[track_caller]
+    pub fn summarized_prompts(&self) -> Vec<i64> {
+        self.summaries().iter().map(|s| s["prompt_number"].as_i64().unwrap()).collect()
+    }
+
+    /// The titles of all observations.
+    #[track_caller]
+    pub fn titles(&self) -> Vec<String> {
+        self.shown("observations").iter().map(|o| text(&o["title"]).to_owned()).collect()
+    }
+
+    /// The objects of all sessions under one key of `show --json`, in the order of their ids.
+    #[track_caller]
+    fn shown(&self, key: &str) -> Vec<Value> {
+        let sessions = self.sessions();
+        let mut shown: Vec<Value> =
+            sessions.iter().flat_map(|session| session[key].as_array().unwrap().clone()).collect();
+        shown.sort_by_key(|object| text(&object["id"])[1..].parse::<i64>().unwrap());
+        shown
+    }
+
+    /// Messages of the queue that are not processed.
+    #[track_caller]
+    pub fn unfinished(&self) -> i64 {
+        let queue = self.memctl(&["queue", "--json"]).json();
+        ["pending", "processing", "failed"].iter().map(|key| queue[*key].as_i64().unwrap()).sum()
+    }
+
     /// A read-only connection to the database.
     #[track_caller]
     pub fn store(&self) -> Connection {
@@ -395,6 +464,11 @@ impl Drop for World {
             let _ = Command::new("umount").arg("-l").arg(disk).status();
         }
     }
+}
+
+/// `-` for null.
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
 }
 
 fn run(command: &mut Command, input: &[u8]) -> Output {
