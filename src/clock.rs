@@ -1,7 +1,8 @@
 //! The wall clock. It provides timestamps only; timeouts use monotonic time.
 //!
-//! In debug builds `MEMCTL_TESTCLOCK` is an offset in milliseconds, or the path of a file with the
-//! offset. The file is read on each call, so a test can change the clock of a running process.
+//! In debug builds `MEMCTL_TESTCLOCK` is an offset in milliseconds, or the absolute path of a file
+//! with the offset. The file is read on each call, so a test can change the clock of a running
+//! process.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -46,7 +46,7 @@ impl Failure {
         &self.hints
     }
 
-    /// Adds what the user can do about it.
+    /// Adds a hint: what the user can do about the failure.
     pub fn hint(mut self, hint: impl Display) -> Failure {
         self.hints.push(hint.to_string());
         self
@@ -68,7 +68,7 @@ impl Display for Failure {
     }
 }
 
-/// Adds what failed to an error: `cannot open /x: permission denied`.
+/// Prefixes an error with what failed: `cannot open /x: permission denied`.
 pub trait Context<T> {
     fn context(self, what: impl Display) -> Result<T>;
 }

@@ -5,9 +5,9 @@
 //! 2026-11-24T21:09:00.123Z  WARN 4711 what happened name=value
 //! ```
 //!
-//! The fields are the time in UTC, the level and the pid. Workers log through `tracing`. Hooks call
-//! [`append()`], which costs one open and one write per message. Each line is a single write in
-//! append mode, so lines of several processes do not interleave.
+//! The fields are the time in UTC, the level and the pid. Workers and recovery log through
+//! `tracing`. Hooks call [`append()`], which costs one open and one write per message. Each line is
+//! a single write in append mode, so lines of several processes do not interleave.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -25,7 +25,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Longer messages are truncated.
+/// Maximum length of a message in bytes. Longer messages are truncated.
 const MAX_MESSAGE: usize = 2048;
 
 /// Writes the `tracing` events of this process to `path`.
@@ -201,7 +201,7 @@ mod tests {
             let when = SystemTime::now() - Duration::from_secs(age);
             File::options().write(true).open(&path).unwrap().set_modified(when).unwrap();
         };
-        // Order by age differs from the order by name and of creation.
+        // The order by age differs from the orders by name and by creation.
         for (name, age) in [("d", 300), ("a", 100), ("f", 500), ("c", 200), ("b", 600), ("e", 400)]
         {
             put(&format!("{name}.log"), age, 10);

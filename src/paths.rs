@@ -1,4 +1,4 @@
-//! Paths of all files. No other module builds file names.
+//! Paths of all files and directories. Names inside the spool directories belong to `spool`.
 //!
 //! Ids from a client never become part of a path. A session is named by a hash of client and session
 //! id, which is short enough that the socket path fits `sun_path` (104 bytes on macOS).
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
 
-/// Maximum length of a socket path on all supported systems.
+/// Maximum length of a socket path, without the NUL, that every supported system accepts.
 pub const MAX_SOCKET_PATH: usize = 103;
 
 /// The directories of one installation, resolved once per process.
@@ -50,13 +50,15 @@ impl Paths {
     /// # Errors
     /// A message if neither a data dir nor a home directory is set.
     pub fn new(roots: &Roots) -> Result<Paths, String> {
-        let set = |v: &Option<OsString>| v.clone().filter(|v| !v.is_empty()).map(PathBuf::from);
-        let data = set(&roots.data_dir)
-            .or_else(|| Some(set(&roots.xdg_data_home).filter(|p| p.is_absolute())?.join("memctl")))
-            .or_else(|| Some(set(&roots.home)?.join(".local/share/memctl")))
+        let non_empty =
+            |v: &Option<OsString>| v.clone().filter(|v| !v.is_empty()).map(PathBuf::from);
+        let xdg = || non_empty(&roots.xdg_data_home).filter(|p| p.is_absolute());
+        let data = non_empty(&roots.data_dir)
+            .or_else(|| Some(xdg()?.join("memctl")))
+            .or_else(|| Some(non_empty(&roots.home)?.join(".local/share/memctl")))
             .ok_or("no data dir: set HOME or MEMCTL_DATA_DIR")?;
         let data = std::path::absolute(data).map_err(|e| e.to_string())?;
-        let sockets = set(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
+        let sockets = non_empty(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
         let uid = nix::unistd::getuid().as_raw();
         let mut paths = Paths { data, sockets, uid, inode_hash: String::new() };
         paths.set_inode_hash();
@@ -69,7 +71,8 @@ impl Paths {
         }
     }
 
-    /// 40 bits of a hash of the data dir's path, which exists even if the data dir does not.
+    /// 40 bits of a hash of the data dir's path. Used while the data dir does not exist, and for
+    /// files that must be found in both cases.
     fn path_hash(&self) -> String {
         short_hash(&[self.data.as_os_str().as_encoded_bytes()])
     }
@@ -130,17 +133,17 @@ impl Paths {
         name.strip_suffix(".lock").filter(|key| is_key(key))
     }
 
-    /// Exists while the current turn of the session is entirely private.
+    /// Lists the session's private turns (`hook::private_turns`).
     pub fn private_turns(&self, key: &str) -> PathBuf {
         self.run_dir().join(format!("{key}.private"))
     }
 
-    /// The private mark if the data dir is not writable.
+    /// The list of private turns while the data dir is not writable.
     pub fn fallback_private_turns(&self, key: &str) -> PathBuf {
         self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
-    /// Session starts that received their context within the last seconds.
+    /// Lists the session starts of the last seconds (`hook::first_start`).
     pub fn recent_starts(&self) -> PathBuf {
         self.run_dir().join("starts")
     }
@@ -153,17 +156,17 @@ impl Paths {
         self.run_dir().join("recover.lock")
     }
 
-    /// A lock file. Its holder may run a backend program.
+    /// Lock file of an agent slot. Its holder may run a backend program.
     pub fn agent_slot(&self, n: usize) -> PathBuf {
         self.run_dir().join(format!("agent-{n}.slot"))
     }
 
-    /// An empty directory, the working directory of backend programs.
+    /// Working directory of backend programs. It is empty.
     pub fn agent_dir(&self) -> PathBuf {
         self.run_dir().join("agent")
     }
 
-    /// Counts lost events: one byte for each.
+    /// The counter of lost events. Its length is their number.
     pub fn lost_events(&self) -> PathBuf {
         self.data.join("lost")
     }
@@ -198,7 +201,7 @@ impl Paths {
         self.spools().join("tmp")
     }
 
-    /// The dead-letter directory: spooled files that could not be parsed.
+    /// The dead-letter directory: spool files that could not be drained.
     pub fn dead_letters(&self) -> PathBuf {
         self.spools().join("dead")
     }
@@ -227,16 +230,18 @@ impl Paths {
     /// The session key in the name of a directory in [`Paths::spools`] or [`Paths::fallback_dir`].
     pub fn key_of_spool<'a>(&self, name: &'a str) -> Option<&'a str> {
         let name = name.strip_suffix(".d")?;
-        let without = |dir: &str| name.strip_prefix(dir).filter(|key| is_key(key));
-        without("").or_else(|| without(&self.inode_hash)).or_else(|| without(&self.path_hash()))
+        let key_after = |hash: &str| name.strip_prefix(hash).filter(|key| is_key(key));
+        key_after("")
+            .or_else(|| key_after(&self.inode_hash))
+            .or_else(|| key_after(&self.path_hash()))
     }
 
     pub fn sockets(&self) -> &Path {
         &self.sockets
     }
 
-    /// The socket of a session. `attempt` 0 is the usual name; higher attempts are used if another
-    /// user or file blocks the name before.
+    /// The socket of a session. `attempt` 0 is the usual name; a higher attempt is used if
+    /// another user's file or socket blocks the lower ones.
     pub fn socket(&self, key: &str, attempt: u32) -> PathBuf {
         let suffix = if attempt == 0 { String::new() } else { format!("-{}", attempt + 1) };
         self.sockets.join(format!("memctl-{}-{}{key}{suffix}.sock", self.uid, self.inode_hash))
@@ -292,9 +297,9 @@ mod tests {
         }
         let name = paths.session_lock(&key).file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
-        let second = paths.fallback_spools(&key);
-        assert_eq!(second.len(), 2);
-        for spool in second.into_iter().chain([paths.spool(&key)]) {
+        let fallback = paths.fallback_spools(&key);
+        assert_eq!(fallback.len(), 2);
+        for spool in fallback.into_iter().chain([paths.spool(&key)]) {
             let name = spool.file_name().unwrap().to_str().unwrap().to_owned();
             assert_eq!(paths.key_of_spool(&name), Some(key.as_str()));
         }

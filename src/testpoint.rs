@@ -1,7 +1,7 @@
-//! Named points at which a test can abort, kill or pause this program. Empty in release builds.
+//! Named points at which a test can abort, kill or pause this program. Release builds have none.
 //!
 //! ```text
-//! MEMCTL_TESTPOINT=NAME=ACTION,NAME#3=ACTION,…      #3: only the third time
+//! MEMCTL_TESTPOINT=NAME=ACTION,NAME#3=ACTION,…      #3: only at the third visit
 //! abort        calls abort()
 //! exit         calls _exit(86) without cleanup
 //! kill         raises SIGKILL
@@ -84,7 +84,7 @@ mod points {
 
     use nix::sys::signal::{Signal, raise};
 
-    /// A pause aborts after this time, in case the test has died.
+    /// Maximum length of a pause. Then the program aborts, because the test has probably died.
     const MAX_PAUSE: Duration = Duration::from_secs(120);
     const EXIT_CODE: i32 = 86;
 
@@ -101,7 +101,7 @@ mod points {
     #[derive(Debug, PartialEq)]
     struct Point {
         name: String,
-        /// Which time to act, counted from 1. `None`: every time.
+        /// The visit at which to act, counted from 1. `None`: every visit.
         visit: Option<u32>,
         action: Action,
     }
@@ -149,12 +149,12 @@ mod points {
     }
 
     fn point(item: &str) -> Result<Point, String> {
-        let (place, action) = item.split_once('=').ok_or(format!("'{item}' has no action"))?;
-        let (name, visit) = match place.split_once('#') {
+        let (point, action) = item.split_once('=').ok_or(format!("'{item}' has no action"))?;
+        let (name, visit) = match point.split_once('#') {
             Some((name, n)) => {
                 (name, Some(n.parse().map_err(|_| format!("'{n}' is not a number"))?))
             }
-            None => (place, None),
+            None => (point, None),
         };
         let action = match action {
             "abort" => Action::Abort,

@@ -40,7 +40,7 @@ pub struct Event {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
-    /// Set for starts: `created_at_epoch` of the newest row that the conversation was shown.
+    /// Set for starts: `created_at_epoch` of the newest row in the context that the hook printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_epoch: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,8 +61,8 @@ pub enum Kind {
     Subagent,
     Stop,
     StopFailed,
-    /// The conversation continues (`resume`, `fork` or `compact` in `reason`) and was shown memory up
-    /// to `shown_epoch`.
+    /// The conversation continues (`resume`, `fork` or `compact` in `reason`) with context up to
+    /// `shown_epoch`.
     Start,
     End,
     /// A script closes every open prompt of the session.
@@ -72,11 +72,11 @@ pub enum Kind {
     Unknown,
 }
 
-/// A tool use. Input and response are texts, mostly JSON. Long ones lack their middle.
+/// A tool use. Input and response are texts, mostly JSON. Long ones are truncated in the middle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     pub name: String,
-    /// The client's id of this use. Within a turn, it is a second guard against repeats.
+    /// The client's id of this use. The store also ignores repeats of it within a turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub use_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

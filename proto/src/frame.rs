@@ -34,9 +34,9 @@ impl std::fmt::Display for FrameError {
         match self {
             FrameError::NotAFrame => write!(f, "not a frame"),
             FrameError::Version(v) => {
-                write!(f, "protocol version {v}, this program speaks {}", version())
+                write!(f, "protocol version {v}; this program speaks {}", version())
             }
-            FrameError::TooLong(n) => write!(f, "{n} bytes, at most {MAX_BODY} are allowed"),
+            FrameError::TooLong(n) => write!(f, "{n} bytes; at most {MAX_BODY} are allowed"),
             FrameError::Body(why) => write!(f, "{why}"),
         }
     }
@@ -63,8 +63,8 @@ pub fn encode<M: Encode>(message: &M) -> Result<Vec<u8>, FrameError> {
     encode_as(version(), message)
 }
 
-/// As [`encode`], in the given version. A request that never changes is sent in its oldest version,
-/// and a reply has the version of its request.
+/// As [`encode`], in the given version: that of [`Request::version`](crate::Request::version), or
+/// for a reply that of its request.
 pub fn encode_as<M: Encode>(version: u8, message: &M) -> Result<Vec<u8>, FrameError> {
     let mut bytes = Vec::with_capacity(INITIAL_CAPACITY);
     bytes.resize(HEADER, 0);

@@ -1,7 +1,7 @@
-//! The socket protocol between hooks, starters, commands and scripts and a worker.
+//! The socket protocol between a worker and its hooks, starters, commands and scripts.
 //!
-//! This crate defines the bytes. It does no I/O, except for the blocking call of the client side in
-//! [`io`]. The worker has its own read loop (`src/worker/listener.rs` of the main crate).
+//! This crate defines the bytes. It does no I/O, except for the blocking client call in [`io`].
+//! The worker has its own read loop (`src/worker/listener.rs` of the main crate).
 //!
 //! # Dialects
 //!

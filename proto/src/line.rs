@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Code;
 
-/// The request of one line.
+/// A request in the JSON dialect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// The whole line. `capture` parses it as a payload.
@@ -65,7 +65,7 @@ pub fn accepted(id: &str, duplicate: bool) -> String {
     json!({"ok": true, "id": id, "duplicate": duplicate}).to_string()
 }
 
-/// `closed` is the number of prompts that were open.
+/// `closed` is the number of prompts that the request closed.
 pub fn finalized(closed: u64) -> String {
     json!({"ok": true, "closed": closed}).to_string()
 }

@@ -16,14 +16,14 @@ use memctl_proto::{Code, Reply, Request};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-fn folder() -> PathBuf {
+fn golden_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/v1")
 }
 
-/// Returns the file's bytes after comparing them with the bytes that are sent today.
+/// Checks that the file has the bytes that this version sends, and returns them.
 fn check_bytes(name: &str, today: &[u8]) -> Vec<u8> {
     let hex: String = today.iter().map(|b| format!("{b:02x}")).collect();
-    let stored = fs::read(folder().join(name))
+    let stored = fs::read(golden_dir().join(name))
         .unwrap_or_else(|e| panic!("golden/v1/{name}: {e}; today's bytes are\n{hex}"));
     assert!(stored == today, "golden/v1/{name} differs from today's bytes:\n{hex}");
     stored
@@ -159,8 +159,8 @@ fn full(kind: Kind) -> Event {
     }
 }
 
-/// What came to a full event later.
-fn with_files() -> Event {
+/// A full event with the fields that were added after the first release.
+fn full_with_files() -> Event {
     let mut event = full(Kind::Tool);
     let blob = "8ab686eafeb1f44702738c8b0f24f2567c36da6d".into();
     let seen = SeenFile { path: "/home/u/p/src/main.rs".into(), blob };
@@ -239,12 +239,12 @@ fn events() -> Vec<(String, Event)> {
         .flat_map(|(word, kind)| {
             [(name(word, "minimal"), minimal(kind)), (name(word, "full"), full(kind))]
         })
-        .chain([(name("tool", "files"), with_files())])
+        .chain([(name("tool", "files"), full_with_files())])
         .collect()
 }
 
 #[test]
-fn frames() {
+fn frames_equal_their_golden_files() {
     for (name, request) in requests() {
         check_frame(name, &request);
     }
@@ -254,7 +254,7 @@ fn frames() {
 }
 
 #[test]
-fn the_reply_to_an_unknown_version() {
+fn the_reply_to_an_unknown_version_never_changes() {
     let bytes = check_bytes("frame-unsupported.bin", &frame::unsupported());
     assert_eq!(bytes, [0xF6, b'm', b'c', b't', 0, 0, 0, 0, 0]);
     let header = bytes.try_into().unwrap();
@@ -262,7 +262,7 @@ fn the_reply_to_an_unknown_version() {
 }
 
 #[test]
-fn event_texts() {
+fn events_equal_their_golden_files() {
     for (name, event) in events() {
         let text = check_text(&name, &event.to_json());
         assert_eq!(Event::from_json(&text).unwrap(), event, "{name}");
@@ -270,33 +270,33 @@ fn event_texts() {
 }
 
 #[test]
-fn lines() {
+fn lines_equal_their_golden_files() {
     for (name, request) in line_requests() {
-        let stored = fs::read_to_string(folder().join(name)).unwrap();
+        let stored = fs::read_to_string(golden_dir().join(name)).unwrap();
         assert_eq!(line::parse(stored.trim_end()).unwrap(), request, "{name}");
     }
     // Compare values, because the order of keys may vary.
     for (name, today, expected) in line_replies() {
-        let stored = fs::read_to_string(folder().join(name))
+        let stored = fs::read_to_string(golden_dir().join(name))
             .unwrap_or_else(|e| panic!("golden/v1/{name}: {e}; today's text is\n{today}"));
         assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), expected, "{name}");
         assert_eq!(serde_json::from_str::<Value>(&today).unwrap(), expected, "{name}");
     }
-    let text = fs::read_to_string(folder().join("line-status-reply.json")).unwrap();
+    let text = fs::read_to_string(golden_dir().join("line-status-reply.json")).unwrap();
     assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status());
 }
 
 #[test]
-fn every_file_is_read() {
-    let mut read: BTreeSet<String> = events().into_iter().map(|(name, _)| name).collect();
-    read.extend(requests().into_iter().map(|(name, _)| name.to_owned()));
-    read.extend(replies().into_iter().map(|(name, _)| name.to_owned()));
-    read.extend(line_requests().into_iter().map(|(name, _)| name.to_owned()));
-    read.extend(line_replies().into_iter().map(|(name, ..)| name.to_owned()));
-    read.insert("frame-unsupported.bin".into());
-    let stored: BTreeSet<String> = fs::read_dir(folder())
+fn every_golden_file_is_checked() {
+    let mut checked: BTreeSet<String> = events().into_iter().map(|(name, _)| name).collect();
+    checked.extend(requests().into_iter().map(|(name, _)| name.to_owned()));
+    checked.extend(replies().into_iter().map(|(name, _)| name.to_owned()));
+    checked.extend(line_requests().into_iter().map(|(name, _)| name.to_owned()));
+    checked.extend(line_replies().into_iter().map(|(name, ..)| name.to_owned()));
+    checked.insert("frame-unsupported.bin".into());
+    let stored: BTreeSet<String> = fs::read_dir(golden_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(stored, read);
+    assert_eq!(stored, checked);
 }

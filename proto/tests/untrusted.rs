@@ -185,13 +185,13 @@ proptest! {
 
     #[test]
     fn unknown_kinds_are_unknown(word in "[a-z_]{1,20}_later") {
-        let text = with(&format!(r#""kind":"{word}""#));
+        let text = event_with(&format!(r#""kind":"{word}""#));
         prop_assert_eq!(Event::from_json(&text).unwrap().kind, Kind::Unknown);
     }
 
     #[test]
     fn unknown_fields_are_ignored(name in "later_[a-z]{1,9}", value in any::<i64>()) {
-        let text = with(&format!(r#""kind":"stop","{name}":{{"a":[{value}]}}"#));
+        let text = event_with(&format!(r#""kind":"stop","{name}":{{"a":[{value}]}}"#));
         prop_assert_eq!(Event::from_json(&text).unwrap().kind, Kind::Stop);
         let status: Status =
             serde_json::from_str(&format!(r#"{{"ok":true,"pid":7,"{name}":{value}}}"#)).unwrap();
@@ -200,13 +200,13 @@ proptest! {
 }
 
 /// The JSON of an event with the required fields and `rest`.
-fn with(rest: &str) -> String {
+fn event_with(rest: &str) -> String {
     format!(r#"{{"id":"{}",{rest},"client":"c","session":"s","at":1}}"#, Uuid::nil())
 }
 
 #[test]
 fn unknown_nested_fields_are_ignored() {
-    let text = with(
+    let text = event_with(
         r#""kind":"tool","tool":{"name":"Bash","later":1},"agent":{"id":"a","later":1},
            "process":{"pid":1,"start":2,"later":3},"project":{"keys":[],"name":"n","root":"r","x":1}"#,
     );
@@ -219,7 +219,7 @@ fn unknown_nested_fields_are_ignored() {
 
 #[test]
 fn an_event_without_a_required_field_is_refused() {
-    let whole = with(r#""kind":"stop""#);
+    let whole = event_with(r#""kind":"stop""#);
     assert!(Event::from_json(&whole).is_ok());
     for field in ["id", "kind", "client", "session", "at"] {
         let without = whole.replace(&format!("\"{field}\":"), &format!("\"not_{field}\":"));
@@ -228,24 +228,27 @@ fn an_event_without_a_required_field_is_refused() {
 }
 
 /// An event request whose body has exactly `len` bytes.
-fn of_len(len: usize) -> Request {
+fn request_of_len(len: usize) -> Request {
     // One byte for the variant, one for the empty key, five for the length of the text.
     Request::Event { session_key: String::new(), json: "x".repeat(len - 7) }
 }
 
 #[test]
-fn the_limit_holds_in_both_directions() {
-    let largest = frame::encode(&of_len(MAX_BODY)).unwrap();
+fn the_size_limit_holds_for_encoding_and_decoding() {
+    let largest = frame::encode(&request_of_len(MAX_BODY)).unwrap();
     assert_eq!(largest.len(), HEADER + MAX_BODY);
     assert_eq!(frame::body_len(largest[..HEADER].try_into().unwrap()), Ok(MAX_BODY));
-    assert_eq!(frame::decode::<Request>(&largest[HEADER..]), Ok(of_len(MAX_BODY)));
-    assert_eq!(frame::encode(&of_len(MAX_BODY + 1)), Err(FrameError::TooLong(MAX_BODY + 1)));
+    assert_eq!(frame::decode::<Request>(&largest[HEADER..]), Ok(request_of_len(MAX_BODY)));
+    assert_eq!(
+        frame::encode(&request_of_len(MAX_BODY + 1)),
+        Err(FrameError::TooLong(MAX_BODY + 1))
+    );
 }
 
 #[test]
 fn a_claimed_length_is_not_allocated() {
     for length in [u64::MAX, 1 << 40, 1 << 32, 4 << 20] {
-        // Reply::Status with the length of a text, and no text.
+        // `Reply::Status` with the length of its text but without the text.
         let mut body = vec![1, 253];
         body.extend(length.to_le_bytes());
         let why = frame::decode::<Reply>(&body).unwrap_err();
@@ -257,11 +260,11 @@ fn a_claimed_length_is_not_allocated() {
 fn deep_nesting_is_an_error() {
     let deep = "[".repeat(200_000);
     assert!(line::parse(&deep).is_err());
-    assert!(Event::from_json(&with(&format!(r#""kind":"stop","x":{deep}"#))).is_err());
+    assert!(Event::from_json(&event_with(&format!(r#""kind":"stop","x":{deep}"#))).is_err());
 }
 
 #[test]
-fn an_unknown_line_type_names_the_known_types() {
+fn the_error_for_an_unknown_line_type_names_the_known_types() {
     for text in ["", "{}", "[]", "3", "\"ping\"", "{\"type\":3}", "{\"type\":null}", "{\"type\":"] {
         assert!(line::parse(text).is_err(), "{text}");
     }

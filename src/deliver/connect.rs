@@ -1,6 +1,6 @@
 //! One request and its reply over a worker's socket, within one timeout.
 //!
-//! Sockets lie in `/tmp`, where any user can create files. A socket is used only if its path names
+//! Sockets are in `/tmp`, where any user can create files. A socket is used only if its path names
 //! a socket of this user (not a link) and the process that listens there belongs to this user.
 
 use std::fs;
@@ -63,8 +63,8 @@ struct DeadlineStream {
 }
 
 impl DeadlineStream {
-    /// Lowers the socket's timeout to the time that is left. It tolerates an excess of one eighth,
-    /// so that a peer that replies promptly costs no extra system call.
+    /// Lowers the socket's timeout to the time that is left, unless it is at most one eighth too
+    /// long. With a peer that replies promptly, that saves two system calls.
     fn limit_next_call(&mut self) -> io::Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         // A socket timeout of zero means no timeout.
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn reading_bytes_does_not_extend_the_deadline() {
         let (stream, mut peer) = UnixStream::pair().unwrap();
-        peer.write_all(b"by the byte").unwrap();
+        peer.write_all(b"hello world").unwrap();
         let minute = Duration::from_secs(60);
         let mut stream =
             DeadlineStream { stream, deadline: Instant::now() + minute, timeout: minute };
@@ -114,7 +114,7 @@ mod tests {
         stream.deadline = Instant::now();
         assert_eq!(stream.read(&mut byte).unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(stream.write(&byte).unwrap_err().kind(), ErrorKind::TimedOut);
-        // A read that blocks lasts until the deadline.
+        // A read that blocks times out at the deadline.
         stream.deadline = Instant::now() + minute;
         stream.read_exact(&mut [0; 10]).unwrap();
         stream.deadline = Instant::now() + Duration::from_millis(20);

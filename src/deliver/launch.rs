@@ -1,8 +1,8 @@
-//! Starts detached processes of this program: a session's worker, and the recovery process. Each
-//! gets a listed environment.
+//! Starts detached processes of this program: a session's worker, and the recovery process. Their
+//! environment is an allowlist of variables ([`config::worker_env`]).
 //!
-//! The caller never waits for the new process. The event is on disk before the start, and a starter
-//! that does not get the session lock exits without an error.
+//! The caller never waits for the new process. An event is on disk before its worker is started. A
+//! starter that does not get the session lock exits without an error.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,7 +14,7 @@ use crate::process;
 /// Starts `memctl worker` for a session.
 ///
 /// # Errors
-/// When no process can be created. The next event or the next SessionStart tries again.
+/// If no process can be created. The next event or the next SessionStart tries again.
 pub fn start_worker(settings: &Settings, client: &str, session: &str) -> io::Result<()> {
     let args = ["worker", "--client", client, "--session", session];
     start_detached(settings, StartedBy::Session, &args)
@@ -29,7 +29,7 @@ pub fn start_recovery_worker(settings: &Settings, client: &str, session: &str) -
     start_detached(settings, StartedBy::Recovery, &args)
 }
 
-/// Starts `memctl recover`, unless one holds the recovery lock.
+/// Starts `memctl recover`, unless a process holds the recovery lock.
 ///
 /// # Errors
 /// As [`start_worker`].

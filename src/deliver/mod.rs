@@ -2,7 +2,7 @@
 //! socket, else through the spool. Delivery never sleeps, never retries and never opens the store.
 //!
 //! Order within a session is the order of `store::accept`. While a spool exists, hooks append to
-//! it. It is removed only after all of it is committed.
+//! it. The spool is removed only after all its events are committed.
 
 pub mod connect;
 pub mod launch;
@@ -20,9 +20,9 @@ use crate::testpoint;
 /// The result of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
-    /// The worker has committed the event. `duplicate`: it had already.
+    /// The worker has committed the event. `duplicate`: the store already had it.
     Accepted { duplicate: bool },
-    /// The event is in the spool. `warning` says why its texts are missing, if they are.
+    /// The event is in the spool. `warning` is the reason if its texts were left out.
     Spooled { warning: Option<String> },
     /// Neither the worker nor the spool took the event. The loss is counted.
     Lost { reason: String },
@@ -30,7 +30,7 @@ pub enum Delivered {
 
 /// Delivers `event`. It is durable when this returns `Accepted` or `Spooled`.
 ///
-/// `deadline` bounds every wait for a reply. Writing to the spool is never cut short.
+/// `deadline` bounds every wait for a reply. Writing to the spool has no deadline.
 pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant) -> Delivered {
     let paths = &settings.paths;
     let hook = &settings.config.hook;
@@ -42,7 +42,8 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
     let delivered = match spool::put(paths, key, event, settings.config.spool_max) {
         Ok(Put::Whole) => Delivered::Spooled { warning: None },
         Ok(Put::WithoutText) => {
-            Delivered::Spooled { warning: Some("the spool is full, texts are left out".into()) }
+            let warning = "the spool is full (spool.max): the texts of an event were left out";
+            Delivered::Spooled { warning: Some(warning.into()) }
         }
         Err(e) => {
             spool::record_loss(paths);
@@ -51,11 +52,11 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
     };
     testpoint::at("deliver.spooled");
     // Wake the worker even if it did not reply to the event. A worker that waits for the store
-    // answers a wake, which spares a fork that a loaded machine cannot afford.
-    let awake = wake(settings, key, up_to(hook.ring, deadline));
+    // still replies to a wake. That saves a fork, which is slow on a loaded machine.
+    let is_awake = wake(settings, key, up_to(hook.ring, deadline));
     testpoint::at("deliver.rung");
-    if !awake && starts_worker(event.kind) {
-        // The event is durable. If the fork fails, the next event or SessionStart tries again.
+    if !is_awake && starts_worker(event.kind) {
+        // If the fork fails, the next event or SessionStart tries again.
         let _ = launch::start_worker(settings, &event.client, &event.session);
     }
     delivered
@@ -67,7 +68,8 @@ pub fn wake(settings: &Settings, key: &str, timeout: Duration) -> bool {
     matches!(connect::request(&socket, &Request::Wake, timeout), Ok(Reply::Pong { .. }))
 }
 
-/// Sends `event` to the worker's socket. `None` if the worker did not accept it within `timeout`.
+/// Sends `event` to the worker's socket. Returns whether the store already had it, or `None` if the
+/// worker did not accept it within `timeout`.
 fn send(settings: &Settings, key: &str, event: &Event, timeout: Duration) -> Option<bool> {
     let socket = settings.paths.socket(key, 0);
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };

@@ -1,5 +1,5 @@
-//! Finds out whether a session has a worker and whether the worker replies. The command line and
-//! recovery use this. Hooks do not probe: they deliver.
+//! Finds out whether a session has a worker and whether the worker replies. Commands and recovery
+//! use this. Hooks do not probe: they deliver.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub fn probe(paths: &Paths, key: &str) -> WorkerState {
     }
 }
 
-/// Returns the keys of all sessions of this data directory that have a lock file or a socket.
+/// Returns the keys of all sessions of this data dir that have a lock file or a socket.
 pub fn keys(paths: &Paths) -> Vec<String> {
     let names = |dir| {
         std::fs::read_dir(dir)

@@ -1,5 +1,6 @@
-//! The cheap check at SessionStart and at a worker's startup: is anything unfinished outside this
-//! session? It lists file names and runs one indexed query. `recover` decides what is due.
+//! Checks at SessionStart and at a worker's startup whether other sessions have unfinished work.
+//! The check is cheap: it lists file names and runs one indexed query. `recover` decides what is
+//! due.
 
 use std::fs;
 use std::time::Duration;
@@ -9,11 +10,12 @@ use crate::paths::{Paths, session_key};
 use crate::spool;
 use crate::store::{self, Reader, queue_admin, sessions};
 
-/// An active session without a worker and without an event for this long has ended unseen.
+/// An active session without a worker and without an event for this long counts as ended. Its
+/// client probably exited without reporting the end.
 pub const STALE_AFTER: Duration = Duration::from_secs(6 * 3600);
 
-/// Whether to start recovery. `store` is the result of opening the store: a damaged store needs
-/// recovery too.
+/// Whether other sessions have unfinished work, so that recovery should be started. `store` is the
+/// result of opening the store: a damaged store needs recovery too.
 pub fn in_other_sessions(
     paths: &Paths,
     store: &store::Result<Option<Reader>>,
@@ -83,7 +85,7 @@ mod tests {
         fn check(&self, session: &str, now: i64, expected: bool) {
             let store = Reader::open(&self.paths, Duration::from_secs(1));
             let unfinished = in_other_sessions(&self.paths, &store, "c", session, now);
-            assert_eq!(unfinished, expected, "asked for {session}");
+            assert_eq!(unfinished, expected, "for session {session}");
         }
     }
 

@@ -1,6 +1,6 @@
-//! Reads the context for a starting session, and the notices that its user sees once. Only this
-//! hook opens the database. It only reads, except that it may run the migration steps of an
-//! upgrade first.
+//! Reads the context for a starting session, and the notices that its user sees once. SessionStart
+//! is the only hook that opens the database. It reads, and writes only to run migration steps after
+//! an upgrade.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -32,8 +32,8 @@ pub struct StartContext {
     pub unfinished: bool,
 }
 
-/// Reads the context for `event`, a start. On an error the session starts without a block, and the
-/// error is returned beside the rest. The database is closed when this returns.
+/// Reads the context for `event`, a start. If the store cannot be read, the block is empty and the
+/// error is returned with the rest. The database is closed when this returns.
 pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreError>) {
     if !settings.paths.data_dir_exists() {
         return (StartContext::default(), None);
@@ -57,8 +57,8 @@ pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreEr
 
 fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<StartContext> {
     let reason = event.reason.as_deref().unwrap_or("startup");
-    let wanted = settings.config.context.sources.iter().any(|source| source == reason);
-    let Some(project) = event.project.as_ref().filter(|_| wanted) else {
+    let is_enabled = settings.config.context.sources.iter().any(|source| source == reason);
+    let Some(project) = event.project.as_ref().filter(|_| is_enabled) else {
         return Ok(StartContext::default());
     };
     let conn = reader.connection();
@@ -78,8 +78,8 @@ fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Res
     })
 }
 
-/// Opens the store for reading, after an upgrade with its migration steps. Returns `None` if there
-/// is no database.
+/// Opens the store for reading. Runs migration steps first if the schema is older than this
+/// program. Returns `None` if there is no database.
 fn open(settings: &Settings) -> store::Result<Option<Reader>> {
     if let Some(reader) = Reader::open(&settings.paths, BUSY_TIMEOUT)? {
         return Ok(Some(reader));
@@ -96,8 +96,8 @@ fn take_notice(settings: &Settings) -> Option<String> {
     let mut problems: Vec<String> = settings.config.problems.clone();
     match spool::n_lost(&settings.paths) {
         0 => {}
-        1 => problems.push("1 event was lost: neither spool could be written".into()),
-        n => problems.push(format!("{n} events were lost: neither spool could be written")),
+        1 => problems.push("1 event was lost: it could not be spooled".into()),
+        n => problems.push(format!("{n} events were lost: they could not be spooled")),
     }
     if let Ok(Some(reader)) = Reader::open(&settings.paths, BUSY_TIMEOUT) {
         let stored = notices::list(reader.connection()).unwrap_or_default();

@@ -16,16 +16,17 @@ use super::response::{self, NO_OP};
 use crate::log;
 use crate::paths::Paths;
 
-/// The file that counts lost events, while an event is captured and not yet delivered.
+/// The file that counts lost events while an event is being delivered, else null.
 static LOST_EVENTS: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The timer until the settings are read. A config file may be a pipe or on a hanging network mount.
+/// Time limit until the settings are read. A config file may be a pipe or on a hanging network
+/// mount.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Says that the no-op response does not mean success.
+/// Printed to standard error, because the no-op response alone looks like success.
 const MESSAGE: &str = "memctl: hook: aborted; the event may be lost\n";
 
-/// The handler's stack, because a stack overflow leaves no room on the normal one.
+/// Size of the handler's own stack. A stack overflow leaves no room on the normal one.
 const STACK_SIZE: usize = 32 << 10;
 static STACK: Stack = Stack(UnsafeCell::new([0; STACK_SIZE]));
 
@@ -38,10 +39,10 @@ unsafe impl Sync for Stack {}
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
         // Log only the location; the message may contain user text.
-        let place = info.location().map_or_else(String::new, ToString::to_string);
-        let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {place}");
+        let location = info.location().map_or_else(String::new, ToString::to_string);
+        let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {location}");
         if let Some(path) = super::general_log() {
-            log::append(&path, Level::ERROR, &format!("hook: panicked at {place}"));
+            log::append(&path, Level::ERROR, &format!("hook: panicked at {location}"));
         }
         exit();
     }));
@@ -56,11 +57,12 @@ pub fn install() {
         for signal in [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGALRM] {
             libc::sigaction(signal, &action, std::ptr::null_mut());
         }
+        // A write beyond the file size limit then fails with EFBIG.
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 
-/// Exits the process after `time`. Replaces the previous timer.
+/// Ends the process after `time`. Replaces the previous timer.
 pub fn set_timer(time: Duration) {
     let value = libc::timeval {
         tv_sec: time.as_secs() as libc::time_t,
@@ -72,14 +74,14 @@ pub fn set_timer(time: Duration) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
 }
 
-/// Counts an event as lost if the process ends in the handler from now on.
+/// From now on, the handler counts an event as lost if it ends the process.
 pub fn begin_delivery(paths: &Paths) {
     if let Ok(file) = CString::new(paths.lost_events().as_os_str().as_bytes()) {
         LOST_EVENTS.store(file.into_raw(), Ordering::SeqCst);
     }
 }
 
-/// The event is delivered, or counted as lost.
+/// Called when the event is delivered, or is already counted as lost.
 pub fn end_delivery() {
     LOST_EVENTS.store(std::ptr::null_mut(), Ordering::SeqCst);
 }

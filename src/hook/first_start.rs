@@ -1,10 +1,10 @@
-//! Emits context once if hooks are registered twice, by plugin and settings: one SessionStart of
-//! the pair emits the context and the other the no-op response.
+//! Emits context once if hooks are registered twice, by the plugin and in the settings. The client
+//! then runs a pair of SessionStart hooks: the first emits the context, the second the no-op
+//! response.
 //!
-//! The pair has the same session, client process and source. A file lists the starts of the last
-//! seconds, one a line; older lines are removed, because the same process may start the same
-//! session again later. If the file cannot be written, the context appears twice rather than not at
-//! all.
+//! Both hooks of a pair have the same session, client process and source. A file lists the starts
+//! of the last seconds, one per line. Older lines are removed, because the same process may start
+//! the same session again later. If the file cannot be written, both hooks emit the context.
 
 use std::fs;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use memctl_proto::Event;
 use crate::lock;
 use crate::paths::Paths;
 
-/// The client runs both hooks of a pair at the same time, in any order.
+/// Starts within this time are a pair. The client runs both hooks at the same time, in any order.
 const PAIR_MS: i64 = 2_000;
 
 /// How long to wait for the other hook to release the file. A hook that hangs there must not delay

@@ -29,11 +29,11 @@ use crate::paths::{Paths, session_key};
 use crate::{process, testpoint};
 use response::Response;
 
-/// The last-resort timer, for example on a hanging file system. A loaded disk needs less time to
-/// store an event.
+/// The last-resort timer ends a hook after this time, for example on a hanging file system. A
+/// loaded disk needs less time to store an event.
 const MAX_RUNTIME: Duration = Duration::from_secs(3);
 
-/// The same at SessionEnd, where the client gives 1.5 s.
+/// The same for SessionEnd. Claude Code gives a plugin's SessionEnd hooks 1.5 s.
 const MAX_END_RUNTIME: Duration = Duration::from_millis(1200);
 
 const HELP: &str = "\
@@ -44,7 +44,7 @@ Coding agents run this command from their hooks. EVENT defaults to the object's 
 NAME to claude-code. A script sends events to a worker's socket instead: see hooks/observe.sh.
 ";
 
-/// Runs `memctl hook` with the arguments that follow it. Never fails, see above.
+/// Runs `memctl hook` with the arguments that follow it. Errors are reported, not returned.
 pub fn run(args: &[OsString]) {
     fatal::install();
     process::set_private_umask();
@@ -62,7 +62,7 @@ pub fn run(args: &[OsString]) {
     response.print();
 }
 
-/// Why a hook stops without a response of its own.
+/// Why a hook ends without a response to its event.
 enum HookExit {
     /// Standard input is a terminal, or the arguments ask for help.
     Help,
@@ -71,7 +71,7 @@ enum HookExit {
 
 struct HookError {
     message: String,
-    /// The log that gets the message; `None` before there is a data dir.
+    /// The log that gets the message; `None` if there is no data dir.
     log: Option<PathBuf>,
 }
 
@@ -97,7 +97,7 @@ impl HookError {
 
 fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     let env: Env = &config::process_env;
-    // A memory agent's own hooks do nothing, so that it never observes itself.
+    // Hooks of a memory agent's own session do nothing, so that it is not recorded itself.
     if env("MEMCTL_INTERNAL").is_some_and(|v| v == "1") {
         return Ok(Response::NoOp);
     }
@@ -118,8 +118,8 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     .map_err(HookExit::Error)
 }
 
-/// Reads the event from standard input. Also returns when its payload was complete. Returns `None`
-/// for an event that leaves no trace.
+/// Reads the event from standard input. Also returns the time at which its payload was complete.
+/// Returns `None` for an event that is not recorded.
 fn read_event(
     args: &[OsString],
     env: Env,
@@ -131,7 +131,7 @@ fn read_event(
     let received = Instant::now();
     testpoint::at("hook.read");
     let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
-    // Load again if the config file is inside the project: its private keys are then ignored.
+    // Load again if the config file is inside the project: its private settings are then ignored.
     if let (None, Some(cwd)) = (project_dir, &payload.cwd)
         && settings.config_file_is_in(Path::new(&**cwd))
     {
@@ -157,7 +157,7 @@ fn read_event(
     }
 }
 
-/// Delivers the event. A start is answered with context.
+/// Delivers the event. The response to a start contains context.
 fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Response, HookError> {
     let key = session_key(&event.client, &event.session);
     let hook = &settings.config.hook;
@@ -177,13 +177,13 @@ fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Re
     testpoint::at("hook.delivered");
     fatal::end_delivery();
     if let Err(e) = created {
-        // The second spool location may still have the event.
+        // The fallback spool may still have the event.
         HookError::new(format!("cannot create the data dir: {e}"), Some(settings)).report();
     }
     match delivered {
         Delivered::Accepted { .. } | Delivered::Spooled { warning: None } => Ok(Response::NoOp),
-        Delivered::Spooled { warning: Some(why) } => {
-            Err(HookError::of_session(why, settings, &key))
+        Delivered::Spooled { warning: Some(warning) } => {
+            Err(HookError::of_session(warning, settings, &key))
         }
         Delivered::Lost { reason } => {
             Err(HookError::of_session(format!("an event was lost: {reason}"), settings, &key))
@@ -191,7 +191,8 @@ fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Re
     }
 }
 
-/// Returns the context for a session that starts, and delivers up to which row it was shown.
+/// Returns the response to a start. If it continues a conversation, delivers the event with the
+/// time of the newest row in the context.
 fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Response {
     let (mut context, error) = context::load(settings, &event);
     if !context.block.is_empty() && !first_start::is_first(&settings.paths, key, &event) {
@@ -242,7 +243,7 @@ fn client_pid(env: Env) -> Option<i32> {
     env("CLAUDE_PID")?.to_str()?.parse().ok()
 }
 
-/// Returns the general log for the panic hook, which has no settings.
+/// Returns the general log. The panic hook calls this because it has no settings.
 fn general_log() -> Option<PathBuf> {
     let settings = config::load(&config::process_env, None::<&Path>).ok()?;
     settings.paths.data_dir_exists().then(|| settings.paths.general_log())

@@ -1,9 +1,9 @@
-//! Removes the text of events in wholly private turns. A hook may have to spool such an event,
-//! and then the store cannot drop its text in time.
+//! Removes the text of events in entirely private turns. The store would drop it too, but a hook
+//! may have to spool the event, and then the text would be on disk until the spool is drained.
 //!
-//! A file lists the session's private turns, one turn id a line. The hook of a private prompt
+//! A file lists the session's private turns, one turn id per line. The hook of a private prompt
 //! creates it and the hook of SessionEnd removes it. If the data dir cannot be written, the file
-//! is in the second location, like the spool.
+//! is in the fallback location, like the spool.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use memctl_proto::{Event, Kind};
 use crate::paths::Paths;
 use crate::spool;
 
-/// The turn of a client without turn ids. It lasts until the next prompt.
+/// Stands for the turn of a client without turn ids. The turn lasts until the next prompt.
 const NO_ID: &str = "-";
 
 /// Returns the event without text if its turn is private.
@@ -84,7 +84,8 @@ mod tests {
         }
     }
 
-    /// `events` are (kind, turn, wholly private) in order; `expected` says which keep their text.
+    /// `events` are (kind, turn, entirely private) in order; `expected` is true for those that keep
+    /// their text.
     #[track_caller]
     fn check(events: &[(Kind, Option<&str>, bool)], expected: &[bool]) {
         let dir = tempfile::tempdir().unwrap();

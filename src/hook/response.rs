@@ -1,4 +1,4 @@
-//! What a hook prints: exactly one JSON object, in one write.
+//! The response of a hook: exactly one JSON object, printed in one write.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};

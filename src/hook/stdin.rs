@@ -1,5 +1,5 @@
-//! Reads a hook's standard input until the JSON object is complete, until end of file, or for a
-//! time, because some clients leave the pipe open.
+//! Reads one JSON object from a hook's standard input. Stops at the end of the object, at end of
+//! file or at a timeout, because some clients leave the pipe open.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};

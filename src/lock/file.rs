@@ -27,6 +27,8 @@ impl Drop for LockGuard {
 }
 
 impl FileLock {
+    /// Opens the lock file and creates it if it is missing. Does not lock it.
+    ///
     /// # Errors
     /// As [`SessionLock::try_take`](super::SessionLock::try_take).
     pub fn open(path: &Path) -> io::Result<FileLock> {
@@ -48,7 +50,7 @@ impl FileLock {
         }
     }
 
-    /// `None` if another process holds the lock, even for a moment.
+    /// Tries to take the lock. `None` if another process holds it, even for a moment.
     pub fn try_lock(&mut self) -> io::Result<Option<LockGuard>> {
         loop {
             match self.file.try_lock() {
@@ -63,8 +65,8 @@ impl FileLock {
         }
     }
 
-    /// Waits for the lock for at most `timeout`. `flock` has no timeout, so this polls: after 1 ms,
-    /// then with doubled steps up to 10 ms.
+    /// Waits for the lock for at most `timeout`. `flock` has no timeout, so this polls. The
+    /// interval starts at 1 ms and doubles up to 10 ms.
     pub fn lock_within(&mut self, timeout: Duration) -> io::Result<Option<LockGuard>> {
         let deadline = Instant::now() + timeout;
         let mut step = Duration::from_millis(1);
@@ -85,8 +87,8 @@ impl FileLock {
     /// A guard of the file just locked, if the path still names it. Otherwise opens the file that is
     /// at the path now and returns `None`.
     fn guard(&mut self) -> io::Result<Option<LockGuard>> {
-        // An open file is locked once: dropping a second guard would release the first one's lock.
-        debug_assert_eq!(Arc::strong_count(&self.file), 1, "{} twice", self.path.display());
+        // Two guards would share one flock, and dropping either would release it.
+        debug_assert_eq!(Arc::strong_count(&self.file), 1, "{} locked twice", self.path.display());
         let guard = LockGuard(self.file.clone());
         if is_at_path(&self.path, &self.file.metadata()?) {
             return Ok(Some(guard));
@@ -96,7 +98,8 @@ impl FileLock {
     }
 }
 
-/// Opens `path` and waits for its lock, without limit or for `timeout`. `None` if the timeout passed.
+/// Opens `path` and waits for its lock, at most for `timeout` if there is one. `None` if the lock
+/// is still held then.
 pub fn acquire(path: &Path, timeout: Option<Duration>) -> io::Result<Option<LockGuard>> {
     let mut lock = FileLock::open(path)?;
     match timeout {
@@ -124,14 +127,14 @@ mod tests {
     #[test]
     fn a_lock_is_taken_repeatedly() {
         let (_dir, path) = lock_path();
-        let mut one = FileLock::open(&path).unwrap();
-        let mut other = FileLock::open(&path).unwrap();
+        let mut first = FileLock::open(&path).unwrap();
+        let mut second = FileLock::open(&path).unwrap();
         for _ in 0..3 {
-            let guard = one.lock().unwrap();
-            assert!(other.try_lock().unwrap().is_none());
-            assert!(other.lock_within(Duration::from_millis(5)).unwrap().is_none());
+            let guard = first.lock().unwrap();
+            assert!(second.try_lock().unwrap().is_none());
+            assert!(second.lock_within(Duration::from_millis(5)).unwrap().is_none());
             drop(guard);
-            drop(other.lock_within(Duration::ZERO).unwrap().expect("free"));
+            drop(second.lock_within(Duration::ZERO).unwrap().expect("free"));
         }
         assert!(path.exists());
     }
@@ -139,14 +142,14 @@ mod tests {
     #[test]
     fn a_deleted_lock_file_is_created_again() {
         let (_dir, path) = lock_path();
-        let mut one = FileLock::open(&path).unwrap();
+        let mut first = FileLock::open(&path).unwrap();
         fs::remove_file(&path).unwrap();
-        let mut other = FileLock::open(&path).unwrap();
-        let guard = other.lock().unwrap();
-        assert!(one.try_lock().unwrap().is_none(), "both would hold it");
+        let mut second = FileLock::open(&path).unwrap();
+        let guard = second.lock().unwrap();
+        assert!(first.try_lock().unwrap().is_none(), "both would hold it");
         drop(guard);
-        let _guard = one.lock().unwrap();
-        assert!(other.try_lock().unwrap().is_none());
+        let _guard = first.lock().unwrap();
+        assert!(second.try_lock().unwrap().is_none());
     }
 
     #[test]

@@ -31,7 +31,8 @@ fn read_options() -> OpenOptions {
     options
 }
 
-/// Opens a lock file and creates it if it is missing. Refuses another user's file, a link or a pipe.
+/// Opens a lock file and creates it if it is missing. Refuses another user's file, and anything
+/// that is not a regular file.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = read_options();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;

@@ -12,11 +12,11 @@ use crate::process::{self, Handle, Identity, Unverified};
 
 /// How often the file may be replaced during one attempt to lock it.
 const MAX_ROUNDS: usize = 1000;
-/// Bytes that are read of a lock file. A [`Holder`] is shorter.
+/// Maximum number of bytes read from a lock file. A [`Holder`] is shorter.
 const MAX_HOLDER: u64 = 64 << 10;
 
-/// The content of a session's lock file. It shows people the holder, clients find the socket in it,
-/// and it proves which process may be signaled. Reader and writer may be of different versions.
+/// The content of a session's lock file. It identifies the process that may be signaled, and
+/// commands find the worker's socket in it. Reader and writer may be of different versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Holder {
@@ -40,7 +40,7 @@ pub struct SessionLock {
 }
 
 impl SessionLock {
-    /// `None` if another process holds the lock, even for a moment.
+    /// Tries to take the lock. `None` if another process holds it, even for a moment.
     ///
     /// # Errors
     /// `PermissionDenied` for another user's file, `FilesystemLoop` for a symbolic link, or another
@@ -116,7 +116,7 @@ fn read(file: &File) -> Option<Holder> {
 pub fn holder(path: &Path) -> Holder {
     let recorded = read_holder(path).unwrap_or_default();
     match process::verify(&recorded.identity) {
-        // Alive, or in another pid namespace, where the kernel's pids mean nothing.
+        // Alive, or in another pid namespace, whose pids /proc/locks does not show.
         Ok(_) | Err(Unverified::OtherNamespace) => recorded,
         Err(Unverified::Gone | Unverified::OtherBoot | Unverified::OtherProcess) => {
             let from_kernel = holder_pid(path).and_then(Identity::of_memctl);
@@ -130,11 +130,12 @@ fn holder_pid(path: &Path) -> Option<i32> {
     process::lock_holder(&read_options().open(path).ok()?).ok()?
 }
 
-/// Returns a handle on the process that holds the lock of `path`. Lock file and kernel must name the
-/// same process, if the kernel lists locks. If the file is empty, the kernel alone decides.
+/// Returns a handle on the process that holds the lock of `path`. If the kernel lists locks, it
+/// must name the same process as the lock file. If the file is empty, only the kernel names the
+/// holder.
 ///
 /// # Errors
-/// Why the holder is not proven. The caller must not signal any process then.
+/// Why the holder could not be verified. The caller must then not signal any process.
 pub fn verified_holder(path: &Path) -> Result<Handle, Unverified> {
     let holder = holder(path);
     if holder == Holder::default() {
@@ -142,10 +143,10 @@ pub fn verified_holder(path: &Path) -> Result<Handle, Unverified> {
     }
     let handle = process::verify(&holder.identity)?;
     // Ask the kernel again: the process behind the handle must still hold the lock.
-    let from_kernel_alone = holder.socket.as_os_str().is_empty();
+    let from_kernel_only = holder.socket.as_os_str().is_empty();
     match holder_pid(path) {
         Some(pid) if pid != holder.identity.pid => Err(Unverified::OtherProcess),
-        None if from_kernel_alone => Err(Unverified::Gone),
+        None if from_kernel_only => Err(Unverified::Gone),
         _ => Ok(handle),
     }
 }

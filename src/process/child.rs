@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 
 use super::os;
 
-/// Makes the kernel kill the child when this process dies (Linux only; see `die_with_parent`).
+/// Runs the child in its own process group, and makes the kernel kill it when this process dies
+/// (Linux only; see `die_with_parent`).
 ///
 /// The kernel watches the *thread* that spawns the child. Spawn it from the main thread, which
 /// exists as long as the process.

@@ -10,7 +10,7 @@ const BETWEEN: &[&str] = &[
     "nice", "nohup", "run.sh", "setsid", "sh", "stdbuf", "sudo", "tcsh", "time", "timeout", "zsh",
 ];
 
-/// Ancestors that are examined at most.
+/// Maximum number of ancestors that are examined.
 const MAX_DEPTH: usize = 32;
 
 /// Returns the client process. The session ends when this process exits.
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_ancestor_that_is_no_shell_is_the_client() {
+    fn the_nearest_ancestor_that_is_not_a_shell_is_the_client() {
         check(&["claude", "bash", "sshd"], None, Some(10));
         check(&["run.sh", "sh", "node", "bash"], None, Some(12));
         check(&["bash", "zsh"], None, None);

@@ -13,7 +13,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, so
 
 use super::{Memory, Stat};
 
-/// One `open` and one `read`, because every hook calls this.
+/// Makes one `open` and one `read`, because every hook calls this.
 pub fn stat(pid: i32) -> Option<Stat> {
     if pid <= 0 {
         return None;
@@ -130,7 +130,7 @@ pub fn unix_stream_socket() -> io::Result<OwnedFd> {
     Ok(socket(AddressFamily::Unix, SockType::Stream, flags, None)?)
 }
 
-/// Names the running file even after an upgrade has replaced it.
+/// Path of the running program, valid even after an upgrade has replaced the file.
 pub fn program() -> io::Result<CString> {
     Ok(c"/proc/self/exe".to_owned())
 }
@@ -143,7 +143,7 @@ pub fn mark_all_cloexec() -> bool {
     unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, flags) == 0 }
 }
 
-/// Has the kernel kill this process when the thread that forked it exits. Async-signal-safe.
+/// Makes the kernel kill this process when the thread that forked it exits. Async-signal-safe.
 pub fn die_with_parent() -> io::Result<()> {
     // SAFETY: takes two integers.
     let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };

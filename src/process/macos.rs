@@ -78,7 +78,8 @@ pub fn watch(pid: i32) -> Option<OwnedFd> {
     if queue < 0 {
         return None;
     }
-    // SAFETY: the descriptor was just opened and has no other owner. A forked child does not get it.
+    // SAFETY: the descriptor was just opened and has no other owner. Forked children do not inherit
+    // it.
     let queue = unsafe { OwnedFd::from_raw_fd(queue) };
     let exit = libc::kevent {
         ident: usize::try_from(pid).ok()?,
@@ -112,7 +113,8 @@ pub fn peer_uid(stream: BorrowedFd) -> io::Result<u32> {
     Ok(nix::unistd::getpeereid(stream)?.0.as_raw())
 }
 
-/// macOS has no flag that creates a socket with CLOEXEC. A fork on another thread between the two/// calls would leak it; the callers have one thread.
+/// macOS has no flag that creates a socket with CLOEXEC. A fork on another thread between the two
+/// calls would leak it, but the callers have one thread.
 pub fn unix_stream_socket() -> io::Result<OwnedFd> {
     let fd = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None)?;
     fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
@@ -127,7 +129,7 @@ pub fn mark_all_cloexec() -> bool {
     false
 }
 
-/// Does nothing: macOS has no parent-death signal. A child exits when its stdin is closed.
+/// Does nothing: macOS has no parent-death signal. The child exits when its stdin is closed.
 pub fn die_with_parent() -> io::Result<()> {
     Ok(())
 }

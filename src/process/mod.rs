@@ -58,8 +58,8 @@ pub struct Memory {
     pub anonymous: u64,
 }
 
-/// Identifies a process across reboots and containers, in a file that both may read. A field that
-/// the file lacks is zero or empty and matches nothing.
+/// Identifies a process in a file, which may be read after a reboot or in another container. A
+/// field that the file lacks is zero or empty and matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Identity {
@@ -107,7 +107,7 @@ pub fn is_alive(process: &Process) -> bool {
     lookup(process.pid).as_ref() == Some(process)
 }
 
-/// Why [`verify`] could not prove that a process is the one a file names.
+/// Why [`verify`] could not prove that the process named in a file is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unverified {
     /// The file was written before the last reboot, or has no boot id.
@@ -148,8 +148,8 @@ pub fn verify(identity: &Identity) -> Result<Handle, Unverified> {
     }
 }
 
-/// A process that can be signaled without the risk that its pid is reused in between: a pidfd.
-/// Where the kernel has no pidfd, the start time is compared before every signal.
+/// A process that can be signaled even if its pid may be reused: it is pinned by a pidfd. Where the
+/// kernel has no pidfd, the start time is compared before every signal.
 #[derive(Debug)]
 pub struct Handle {
     process: Process,
@@ -280,12 +280,12 @@ pub fn init() {
     }
 }
 
-/// Makes new files accessible to their user only. Called before any file is created.
+/// Makes new files accessible to this user only. Called before any file is created.
 pub fn set_private_umask() {
     nix::sys::stat::umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
-/// Has the kernel end this process after `seconds`, even if its own timers do not work.
+/// Makes the kernel kill this process after `seconds`, even if its own timers do not work.
 pub fn set_alarm(seconds: u32) {
     // SAFETY: the default action runs no handler.
     let _ = unsafe { signal(Signal::SIGALRM, SigHandler::SigDfl) };
@@ -295,7 +295,7 @@ pub fn set_alarm(seconds: u32) {
 /// The name that [`set_name`] gives every memctl process.
 const NAME: &str = "memctl";
 
-/// Sets the process name, which is otherwise the name of the file that was executed (`exe`).
+/// Sets the process name. A spawned process is otherwise named `exe`, after `/proc/self/exe`.
 pub fn set_name() {
     os::set_name(c"memctl");
 }

@@ -18,7 +18,7 @@ use nix::unistd::{ForkResult, fork};
 
 use super::os;
 
-/// Where the kernel cannot mark all descriptors in one call, those below this number are marked.
+/// Descriptors below this number are marked one by one if the kernel cannot mark all in one call.
 const MAX_MARKED: c_int = 4096;
 
 /// Starts this program with `args`, as an orphan in its own process session. Its command line is
@@ -71,7 +71,7 @@ struct Exec {
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
     null: File,
-    /// Own the strings that `argv` and `envp` point to.
+    /// Owns the strings that `argv` and `envp` point to.
     _strings: [Vec<CString>; 2],
 }
 
@@ -110,13 +110,13 @@ impl Exec {
                 }
             }
             libc::chdir(c"/".as_ptr());
-            // exec keeps ignored signals ignored. The kernel refuses SIGKILL and SIGSTOP.
+            // exec keeps ignored signals ignored. The call fails for SIGKILL and SIGSTOP.
             for signal in 1..=31 {
                 libc::signal(signal, libc::SIG_DFL);
             }
-            let mut none = std::mem::zeroed();
-            libc::sigemptyset(&raw mut none);
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+            let mut empty = std::mem::zeroed();
+            libc::sigemptyset(&raw mut empty);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, ptr::null_mut());
             libc::execve(self.program.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr());
             libc::_exit(127)
         }

@@ -1,5 +1,5 @@
 //! Work that needs no worker: removing files of dead workers, draining a spool for a command, ending
-//! inactive sessions. Each function holds the session lock meanwhile, so no worker can run.
+//! inactive sessions. Each of these holds the session lock, so that no worker can start meanwhile.
 
 use std::fs;
 use std::io;
@@ -18,13 +18,13 @@ use crate::store::sessions::{self, Session};
 use crate::store::{Fence, Result, Store, accept};
 use crate::testpoint;
 
-/// Socket names that a worker tries (`worker::owner`).
+/// Number of socket names that a worker tries (`worker::owner`).
 const SOCKET_NAMES: u32 = 8;
 
-/// Rounds of [`quarantine_unreadable`]. Files that are left after them stay.
+/// Maximum number of rounds of [`quarantine_unreadable`]. Later files stay in the spool.
 const MAX_ROUNDS: usize = 100;
 
-/// Spool files that are read at a time.
+/// Number of spool files that a round reads.
 const FILES_PER_ROUND: usize = 500;
 
 /// Removes the sockets and the lock file of a session without a worker, and quarantines unreadable
@@ -52,8 +52,8 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
     Ok(())
 }
 
-/// Whether the session has files of a dead worker. A worker whose lock file was deleted is alive and
-/// still replies at its socket.
+/// Whether the session has files of a dead worker. If a worker replies at a socket, its files are
+/// not stale even if its lock file was deleted.
 pub fn has_stale_files(paths: &Paths, key: &str) -> bool {
     let sockets = || (0..SOCKET_NAMES).map(|attempt| paths.socket(key, attempt));
     let has_files = paths.session_lock(key).exists()
@@ -85,9 +85,7 @@ fn quarantine_unreadable(paths: &Paths, key: &str) -> io::Result<()> {
             return Ok(());
         }
         for file in &files {
-            tracing::warn!(
-                "a spool file that holds no event was moved to the dead-letter directory"
-            );
+            tracing::warn!("a spool file without an event was moved to the dead-letter directory");
             spool::quarantine(paths, &file.path)?;
         }
         if files.is_empty() && spool::remove_dirs(paths, key)? {
@@ -128,7 +126,7 @@ pub fn drain_spool(
 /// lock or the session has a newer event.
 ///
 /// Checks the session again and ends it in one transaction, so that it never ends a prompt accepted
-/// meanwhile. The end has the time of the session's last event.
+/// meanwhile. The end event has the time of the session's last event.
 pub fn end_inactive(
     paths: &Paths,
     store: &mut Store,
@@ -256,20 +254,21 @@ mod tests {
         assert!(!spool::exists(&w.paths, &w.key));
     }
 
-    /// Surveys a session, makes `change`, then ends the session.
+    /// Reads an inactive session, applies `change`, then checks whether the session is ended.
     fn check_end(change: impl FnOnce(&World, &mut Store), expected: bool) {
         let w = world();
         let mut store = Store::open(&w.paths).unwrap();
         w.accept(&mut store, Kind::Prompt, 10);
-        let surveyed = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
+        let inactive = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
         change(&w, &mut store);
-        let ended = end_inactive(&w.paths, &mut store, &surveyed, 20, 1000).unwrap();
+        let ended = end_inactive(&w.paths, &mut store, &inactive, 20, 1000).unwrap();
         assert_eq!(ended, expected);
-        let now = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
-        let reason = now.end_reason.as_deref();
+        let current = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
+        let reason = current.end_reason.as_deref();
         assert_eq!(reason == Some("stale"), expected, "{reason:?}");
         if ended {
-            assert_eq!((now.status.as_str(), now.completed_at_epoch), ("failed", Some(10)));
+            let end = (current.status.as_str(), current.completed_at_epoch);
+            assert_eq!(end, ("failed", Some(10)));
         }
     }
 

@@ -15,10 +15,11 @@ use crate::store::sessions::{Filter, Session};
 use crate::store::{self, Reader, accept, queue_admin, sessions};
 use crate::{lock, spool};
 
-/// Newest sessions of the store that are searched for the session of a file without a name.
+/// File names contain only a session's key. To find the client and session id behind a key, this
+/// many of the newest sessions in the store are searched.
 const NAME_SEARCH: usize = 10_000;
 
-/// Inactive sessions that are ended at a time.
+/// Maximum number of inactive sessions in one survey.
 const MAX_INACTIVE: usize = 500;
 
 /// Limit on waiting for the store in [`has_due_work`].
@@ -32,7 +33,7 @@ pub struct Due {
     /// The client's session id.
     pub session: String,
     pub reason: Reason,
-    /// Time of its newest event, in milliseconds since the epoch.
+    /// Time of its newest known event, in milliseconds since the epoch.
     newest: i64,
 }
 
@@ -65,7 +66,7 @@ pub struct Survey {
     /// Newest first.
     pub due: Vec<Due>,
     pub stale_files: Vec<StaleFiles>,
-    /// Active sessions without a worker whose last event is older than `before`.
+    /// Active sessions without a worker and without a recent event.
     pub inactive: Vec<Session>,
 }
 
@@ -77,10 +78,10 @@ pub struct StaleFiles {
     pub session: Option<String>,
 }
 
-/// What is known about a session that may need work.
+/// A session that may have unfinished work.
 #[derive(Default)]
 struct Candidate {
-    /// Client and session id.
+    /// Client and session id, once they are known.
     name: Option<(String, String)>,
     newest: i64,
     queued: bool,
@@ -209,7 +210,7 @@ fn classify(
         (Some(reason), Some((client, session))) => {
             survey.due.push(Due { key, client, session, reason, newest });
         }
-        // A worker cannot be started without the session's name. The session's next event does it.
+        // A worker cannot be started without the session id. The session's next event starts one.
         (Some(Reason::Hung), None) => {}
         (_, name) if cleanup::has_stale_files(paths, &key) => {
             survey.stale_files.push(StaleFiles { key, session: name.map(|(_, session)| session) });
@@ -228,10 +229,10 @@ pub fn has_due_work(paths: &Paths, due: &Due) -> bool {
     let now = clock::now_ms();
     let work = queue_admin::sessions_with_work(reader.connection(), None, now);
     work.is_ok_and(|work| {
-        work.iter().any(|work| {
-            work.not_before_epoch == 0
-                && work.client == due.client
-                && work.content_session_id == due.session
+        work.iter().any(|session| {
+            session.not_before_epoch == 0
+                && session.client == due.client
+                && session.content_session_id == due.session
         })
     })
 }

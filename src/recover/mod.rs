@@ -1,9 +1,9 @@
 //! `memctl recover`: finishes the work of dead and hung workers by starting ordinary workers.
 //!
 //! SessionStart and each starting worker make a cheap check (`deliver::unfinished`) and start this
-//! process. It alone decides what is due ([`due`]). One recovery runs at a time. It starts workers for
-//! two sessions at a time, newest first, and does work that needs no worker itself ([`cleanup`]).
-//! It discards nothing because of its age.
+//! process if it finds something. Recovery decides what is due ([`due`]); age is no reason to skip
+//! work. One recovery runs at a time. It starts workers for two sessions at a time, newest first,
+//! and does work that needs no worker itself ([`cleanup`]).
 
 pub mod cleanup;
 pub mod due;
@@ -26,29 +26,30 @@ use crate::store::{self, LockWait, Store, quarantine};
 use crate::{log, spool, testpoint};
 use due::{Due, StaleFiles};
 
-/// Workers that run at the same time. A backend may be a model that fills the machine's memory.
+/// Workers that run at the same time. A backend may be a local model that fills the machine's
+/// memory.
 const MAX_WORKERS: usize = 2;
 
-/// Wait for the recovery lock. A probe of another process holds it only for a moment.
+/// Limit on waiting for the recovery lock. It outlasts a probe, which holds the lock for a moment.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Interval between two checks of the running workers.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A worker that has not held its lock after this time, plus `worker.hang_timeout`, died at startup.
-/// Includes the longest time that a starter is delayed after crashes.
+/// A worker that has not taken its lock within this time plus `worker.hang_timeout` has died at
+/// startup. Includes the longest time that a starter is delayed after crashes.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A worker that is idle after this time has drained the spool and claimed all due messages.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// Longest time that one session keeps others waiting.
+/// After this time recovery stops waiting for a session's worker and starts others.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Limit on waiting for the store lock.
 const STORE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The kernel ends a recovery after this many seconds.
+/// SIGALRM kills a recovery after this many seconds.
 const ALARM_SECONDS: u32 = 24 * 3600;
 
 /// Runs `memctl recover`.
@@ -74,13 +75,13 @@ pub fn run() -> Result<()> {
     if guard.is_some() {
         testpoint::at("recover.begun");
     }
-    while let Some(held) = guard.take() {
+    while let Some(held_lock) = guard.take() {
         let last_request = requested_at(&lock);
         Recovery { settings: &settings, tried: BTreeSet::new(), running: Vec::new() }
             .run()
             .context("store")?;
-        drop(held);
-        // Check after the release: a process that makes a request later finds the lock free.
+        drop(held_lock);
+        // Check after the release. Any later requester finds the lock free and runs itself.
         if requested_at(&lock) != last_request {
             guard = try_lock()?;
         }
@@ -168,7 +169,7 @@ impl Recovery<'_> {
         Ok(changed)
     }
 
-    /// Removes finished workers from the list. Returns whether there were any.
+    /// Removes finished workers from `running`. Returns whether there were any.
     fn remove_finished(&mut self) -> bool {
         let (settings, n) = (self.settings, self.running.len());
         self.running.retain_mut(|worker| !worker.is_finished(settings));

@@ -26,18 +26,19 @@ pub struct Drained {
     pub kinds: Vec<Kind>,
     /// Client processes that these events name.
     pub clients: Vec<Process>,
-    /// Number of files that held an event, new or not.
+    /// Number of events, including those that the store already had.
     pub events: usize,
-    /// Number of files that went to the dead-letter directory: unreadable, or refused by the store.
+    /// Number of files moved to the dead-letter directory.
     pub dead_letters: usize,
 }
 
 /// Drains the session's whole spool and removes its directories.
 ///
-/// Two kinds of files go to the dead-letter directory instead: events of another session, and files
-/// older than `keep`, because the store may have forgotten their ids and would accept them again.
+/// Some files go to the dead-letter directory instead: unreadable ones, events of another session,
+/// events that the store refuses, and files older than `keep`. The store may have deleted the ids
+/// of such old events and would accept them a second time.
 ///
-/// Each transaction checks `fence` first, and fails if another worker owns the session.
+/// Each transaction checks `fence` first, and fails if another worker has taken over the session.
 ///
 /// # Errors
 /// Errors of the store. No file is unlinked before its event is committed.
@@ -102,7 +103,7 @@ fn commit(
             }
             Ok(())
         }
-        // One event that the store refuses must not block the events behind it: commit them singly.
+        // A refused event must not block the events behind it: commit them one by one.
         Err(StoreError::Bug(_)) if files.len() > 1 => files
             .iter()
             .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), fence, now, drained)),

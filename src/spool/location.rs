@@ -11,8 +11,8 @@ use super::Put;
 use crate::paths::{Paths, make_dir};
 use crate::{process, testpoint};
 
-/// Attempts to link a file before a hook gives up on a location. Each failed attempt means that
-/// another hook got the number or that a drain removed the directory.
+/// Maximum attempts to link a file in one location. An attempt fails if another hook has used the
+/// number or a drain has removed the directory.
 const LINK_ATTEMPTS: usize = 1000;
 
 pub struct Location {
@@ -20,13 +20,14 @@ pub struct Location {
     tmp: PathBuf,
 }
 
-/// The locations of a session's spool, oldest events first. The fallback location counts only if it
-/// is a private directory of this user, because any user can create one at its path.
+/// The locations of a session's spool, ordered from older to newer events. The fallback location
+/// counts only if it is a private directory of this user, because any user can create one at its
+/// path.
 pub fn locations(paths: &Paths, key: &str) -> Vec<Location> {
     let mut locations = vec![Location { dir: paths.spool(key), tmp: paths.spool_tmp() }];
     if fallback_is_ours(paths) {
         let tmp = paths.fallback_spool_tmp();
-        // Reversed: events under the name used before the data directory existed are older.
+        // Reversed: events under the name used before the data dir existed are older.
         let dirs = paths.fallback_spools(key).into_iter().rev();
         locations.extend(dirs.map(|dir| Location { dir, tmp: tmp.clone() }));
     }
@@ -64,11 +65,11 @@ impl Location {
 
     /// Adds an event. `None` if the location already has 1.1 × `max` events.
     pub fn put(&self, event: &Event, max: usize) -> io::Result<Option<Put>> {
-        let used = numbers(&self.dir)?;
-        if used.len() >= max + max / 10 {
+        let numbers = numbers(&self.dir)?;
+        if numbers.len() >= max + max / 10 {
             return Ok(None);
         }
-        let put = if used.len() >= max { Put::WithoutText } else { Put::Whole };
+        let put = if numbers.len() >= max { Put::WithoutText } else { Put::Whole };
         let text = match put {
             Put::Whole => event.to_json(),
             Put::WithoutText => event.clone().without_text().to_json(),
@@ -76,7 +77,7 @@ impl Location {
         make_dir(&self.tmp)?;
         let tmp = self.tmp.join(format!("{}-{}", event.id, std::process::id()));
         let linked = write(&tmp, text.as_bytes())
-            .and_then(|file| self.link(&tmp, &file, next_number(&used)));
+            .and_then(|file| self.link(&tmp, &file, next_number(&numbers)));
         let _ = fs::remove_file(&tmp);
         linked.map(|()| Some(put))
     }
@@ -153,7 +154,7 @@ fn number(name: &str) -> Option<u64> {
     (file_name(number) == name).then_some(number)
 }
 
-/// One above the highest. Reusing a lower number would break the order.
+/// One above the highest number. Reusing a lower one would break the order.
 fn next_number(numbers: &[u64]) -> u64 {
     numbers.last().map_or(1, |n| n + 1)
 }

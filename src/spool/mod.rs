@@ -2,9 +2,9 @@
 //! per event, as in a Maildir.
 //!
 //! Hooks add files ([`put`]). The holder of the session lock drains them ([`drain`]). The spool has
-//! no lock, so a hanging process never blocks a hook. No file is torn, because a file gets its name
-//! only when it is complete. If the data directory cannot be written, hooks use a fallback location
-//! beside the sockets. Its events are always newer than those of the data directory.
+//! no lock, so a hanging process never blocks a hook. A reader never sees a partial file, because a
+//! file gets its name when it is complete. If the data dir cannot be written, hooks use a fallback
+//! location beside the sockets. Its events are always newer than those in the data dir.
 
 pub mod drain;
 mod location;
@@ -26,7 +26,7 @@ pub use location::{create_fallback, fallback_is_ours};
 /// Temporary files older than this belong to hooks that died.
 const TMP_MAX_AGE: Duration = Duration::from_secs(60);
 
-/// Losses that can be counted on a full disk, in bytes of preallocated space.
+/// Preallocated size of the loss counter, which takes one byte per loss.
 const LOSS_RESERVE: i64 = 4096;
 
 /// Files that [`discard`] reads at a time.
@@ -48,14 +48,14 @@ pub enum Put {
 /// Adds an event to the session's spool. When this returns `Ok`, the event is on disk.
 ///
 /// # Errors
-/// Why the last location that was tried did not take the event. The event is stored nowhere.
+/// The error of the last location that was tried. The event is not stored.
 pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Put> {
     let locations = locations(paths, key);
     // Events in the fallback location are newer, so later events must go there too.
     let fallback_in_use = locations.iter().skip(1).any(|location| location.dir.exists());
     let full = || io::Error::other(format!("the spool has more than {max} events (spool.max)"));
     if !fallback_in_use && let Ok(put) = locations[0].put(event, max) {
-        // A spool at its limit does not continue in the fallback location.
+        // A full spool does not continue in the fallback location.
         return put.ok_or_else(full);
     }
     Location::fallback(paths, key)?.put(event, max)?.ok_or_else(full)
@@ -64,7 +64,7 @@ pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Pu
 /// A file of a spool, and its event.
 pub struct SpoolFile {
     pub path: PathBuf,
-    /// The event, or why the file cannot be read as one.
+    /// The event, or why the file does not contain one.
     pub event: Result<Event, String>,
     /// Time since the file was written.
     pub age: Duration,
@@ -74,7 +74,7 @@ pub struct SpoolFile {
 /// location is read when the first one is empty. Quarantines files with foreign names.
 ///
 /// # Errors
-/// When a directory or file cannot be read.
+/// If a directory or file cannot be read.
 pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<SpoolFile>> {
     for location in locations(paths, key) {
         for foreign in location.foreign_files()? {
@@ -97,14 +97,14 @@ pub fn first_event(paths: &Paths, key: &str) -> Option<Event> {
 }
 
 /// # Errors
-/// When the file cannot be opened or read. Malformed content is not an error here.
+/// If the file cannot be opened or read. Malformed content is reported in [`SpoolFile::event`].
 fn read_file(path: PathBuf) -> io::Result<SpoolFile> {
     let age = age(&fs::metadata(&path)?);
     let event = String::from_utf8(fs::read(&path)?)
         .map_err(|e| e.to_string())
         .and_then(|text| Event::from_json(&text).map_err(|e| e.to_string()))
         .and_then(|event| match event.kind {
-            Kind::Unknown => Err("an event of a kind that this version does not know".into()),
+            Kind::Unknown => Err("this version does not know the kind of the event".into()),
             _ => Ok(event),
         });
     Ok(SpoolFile { path, event, age })
@@ -149,8 +149,8 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
     Ok(n_deleted)
 }
 
-/// Moves a file that cannot be drained to the dead-letter directory. A file that can be neither moved
-/// nor copied stays in the spool.
+/// Moves a file that cannot be drained to the dead-letter directory. If that fails, the file stays
+/// in the spool.
 pub fn quarantine(paths: &Paths, path: &Path) -> io::Result<()> {
     make_dir(&paths.dead_letters())?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -193,7 +193,7 @@ pub fn keys(paths: &Paths) -> Vec<String> {
     keys
 }
 
-/// The directories that contain spools: the first location, and the fallback if it is private.
+/// The directories that contain spools: the one in the data dir, and the fallback if it is private.
 fn dirs(paths: &Paths) -> Vec<PathBuf> {
     let fallback = fallback_is_ours(paths).then(|| paths.fallback_dir());
     [paths.spools()].into_iter().chain(fallback).collect()
@@ -204,7 +204,8 @@ pub fn n_dead_letters(paths: &Paths) -> u64 {
     fs::read_dir(paths.dead_letters()).into_iter().flatten().count() as u64
 }
 
-/// Whether the fallback location holds a spool. It may not survive a power failure.
+/// Whether the fallback location holds a spool. A spool there may not survive a power failure,
+/// because `/tmp` may be a tmpfs.
 pub fn fallback_in_use(paths: &Paths) -> bool {
     dirs(paths).iter().skip(1).any(|dir| {
         fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| {
@@ -233,8 +234,8 @@ fn age(meta: &fs::Metadata) -> Duration {
     SystemTime::now().duration_since(written).unwrap_or_default()
 }
 
-/// Counts a lost event: appends a byte to a file in the data directory, else to one in the fallback
-/// location.
+/// Counts a lost event: appends a byte to a file in the data dir, or in the fallback location if
+/// that fails.
 pub fn record_loss(paths: &Paths) {
     let append = |path: PathBuf| {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
@@ -254,7 +255,7 @@ pub fn reserve_loss_counter(paths: &Paths) {
     }
 }
 
-/// Number of events lost since the data directory was created.
+/// Number of events lost since the data dir was created.
 pub fn n_lost(paths: &Paths) -> u64 {
     let fallback = fallback_is_ours(paths).then(|| paths.fallback_lost_events());
     let files = [paths.lost_events()].into_iter().chain(fallback);
@@ -293,7 +294,7 @@ mod tests {
         read(&w.paths, &w.key, 500)
             .unwrap()
             .into_iter()
-            .map(|s| s.event.unwrap().text.unwrap_or_default())
+            .map(|file| file.event.unwrap().text.unwrap_or_default())
             .collect()
     }
 
@@ -329,7 +330,7 @@ mod tests {
     fn the_fallback_location_keeps_the_newer_events() {
         let w = world();
         put(&w.paths, &w.key, &event("first"), 10).unwrap();
-        // A file in place of the directory. Permissions would not stop root.
+        // A file in place of the directory makes it unwritable even for root.
         fs::rename(w.paths.spools(), w.paths.data().join("away")).unwrap();
         fs::write(w.paths.spools(), "").unwrap();
         put(&w.paths, &w.key, &event("second"), 10).unwrap();
@@ -348,10 +349,10 @@ mod tests {
         put(&w.paths, &w.key, &event("x"), 10).unwrap();
         fs::write(w.paths.spool(&w.key).join("0000000002.json"), "{").unwrap();
         fs::write(w.paths.spool(&w.key).join("3.json"), "foreign").unwrap();
-        let spooled = read(&w.paths, &w.key, 10).unwrap();
-        assert!(spooled[0].event.is_ok() && spooled[1].event.is_err());
-        quarantine(&w.paths, &spooled[1].path).unwrap();
-        remove(&spooled[0].path).unwrap();
+        let files = read(&w.paths, &w.key, 10).unwrap();
+        assert!(files[0].event.is_ok() && files[1].event.is_err());
+        quarantine(&w.paths, &files[1].path).unwrap();
+        remove(&files[0].path).unwrap();
         assert!(remove_dirs(&w.paths, &w.key).unwrap());
         assert_eq!(n_dead_letters(&w.paths), 2);
     }
@@ -369,9 +370,9 @@ mod tests {
                 if files.is_empty() {
                     remove_dirs(&w.paths, &w.key).unwrap();
                 }
-                for spooled in files {
-                    n_read += u32::from(spooled.event.is_ok());
-                    remove(&spooled.path).unwrap();
+                for file in files {
+                    n_read += u32::from(file.event.is_ok());
+                    remove(&file.path).unwrap();
                 }
             }
         });
@@ -395,8 +396,8 @@ mod tests {
         let all = texts(&w);
         assert_eq!(all.len(), 80);
         for t in 0..8 {
-            let mine: Vec<_> = all.iter().filter(|x| x.starts_with(&format!("{t}-"))).collect();
-            assert!(mine.windows(2).all(|w| w[0] < w[1]), "{mine:?}");
+            let own: Vec<_> = all.iter().filter(|x| x.starts_with(&format!("{t}-"))).collect();
+            assert!(own.windows(2).all(|w| w[0] < w[1]), "{own:?}");
         }
     }
 
