@@ -1,36 +1,35 @@
-//! The nouns of memory: what is claimed from the queue, what an agent makes of it, and what the
-//! next session is told. No I/O, no SQL, no opinions.
+//! The data types of memory: claimed messages, observations and summaries. No I/O.
 
 use std::path::PathBuf;
 
 use memctl_proto::event::SeenFile;
 use serde::{Deserialize, Serialize};
 
-/// What one claim hands to a memory agent: the events of one session, in the order of `accept`.
+/// The result of a claim: messages of one session in the order of `accept`, with their context.
 ///
-/// A `Summarize` message, if there is one, is the last.
+/// A message that asks for a summary is the last one.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// The client whose session it is: decides what its tools are called.
+    /// The client of the session. It decides what tools are called.
     pub client: String,
-    /// Root of the project's work tree, for making paths relative.
+    /// Root of the project's work tree. Paths are made relative to it.
     pub project_root: Option<PathBuf>,
     pub messages: Vec<Message>,
     /// The prompts of the turns the messages belong to, oldest first.
     pub prompts: Vec<Prompt>,
-    /// What was distilled before from the turn of the last message.
+    /// Observations distilled before from the turn of the last message.
     pub earlier: Vec<Earlier>,
-    /// The summary row that the `Summarize` will write anew, when there is one.
+    /// The existing summary that the new one will replace.
     pub previous: Option<Summary>,
-    /// The turn whose Stop wrote that row: it may be another than the one that stops now, which the
-    /// client began by itself.
+    /// The turn whose Stop wrote it. It differs from the current turn if the client started that
+    /// by itself.
     pub previous_turn: Option<String>,
     pub rolling: Rolling,
-    /// It was in hand before, of a worker that died with it.
+    /// A message was claimed before, by a worker that crashed.
     pub previously_claimed: bool,
 }
 
-/// The session so far, small: read from the store, kept by nobody.
+/// A short state of the session, read from the store for each batch.
 #[derive(Clone, Debug, Default)]
 pub struct Rolling {
     /// The session's last two summaries, oldest first.
@@ -48,7 +47,7 @@ pub struct Prompt {
 /// One event from the queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Row id in the queue; what an observation names as its source.
+    /// Row id in the queue. Observations name it as their source.
     pub id: i64,
     pub cause: Cause,
     pub turn_id: Option<String>,
@@ -56,21 +55,21 @@ pub struct Message {
     pub agent_id: Option<String>,
     pub agent_type: Option<String>,
     pub tool_name: Option<String>,
-    /// The tool's input as the client sent it: JSON, cut in the middle when long.
+    /// The tool's input as the client sent it: JSON, truncated in the middle if long.
     pub tool_input: Option<String>,
-    /// The tool's response likewise; of a failed tool its error text.
+    /// The tool's response, likewise. Of a failed tool, the error text.
     pub tool_response: Option<String>,
     pub cwd: Option<String>,
-    /// The tool's files as they were when it was over.
+    /// The tool's files with their hashes after the use.
     pub files: Vec<SeenFile>,
-    /// Of a stop: the assistant's last message. Of a subagent: its report. Of a failed stop: the
+    /// Of a Stop, the assistant's last message. Of a subagent, its report. Of a failed Stop, the
     /// error text.
     pub last_assistant_message: Option<String>,
     /// Milliseconds since the epoch.
     pub created_at_epoch: i64,
 }
 
-/// What put a message into the queue.
+/// The event that put a message into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     Tool,
@@ -115,13 +114,13 @@ impl Cause {
         Cause::ALL.into_iter().find(|c| c.as_str() == text)
     }
 
-    /// Whether it asks for a summary; else it is something to observe.
+    /// Whether it asks for a summary. The others are observed.
     pub fn summarizes(self) -> bool {
         !matches!(self, Cause::Tool | Cause::ToolFailed | Cause::Subagent)
     }
 }
 
-/// An observation of the same turn that is stored already.
+/// A stored observation of the same turn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Earlier {
     pub id: i64,
@@ -136,74 +135,74 @@ pub struct Earlier {
     pub files_modified: Vec<String>,
 }
 
-/// What an agent made of a batch.
+/// What an agent distilled from a batch.
 #[derive(Clone, Debug, Default)]
 pub struct Distilled {
     pub observations: Vec<Observation>,
-    /// Present when, and only when, the batch ends with a `Summarize`.
+    /// Present if and only if the batch ends with a message that asks for a summary.
     pub summary: Option<Summary>,
 }
 
-/// What one call of a model used, as its provider counts it.
+/// The usage of one model call, as the provider counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Tokens sent, all of them: those of the provider's cache too.
+    /// All tokens sent, including those in the provider's cache.
     pub input: u64,
     pub output: u64,
-    /// Of the input, those that the provider's cache had.
+    /// Input tokens read from the provider's cache.
     pub cache_read: u64,
-    /// Of the input, those that were put into it.
+    /// Input tokens written to the provider's cache.
     pub cache_write: u64,
-    /// In US dollars, where the provider itself says so.
+    /// US dollars, if the provider reports them.
     pub cost: Option<f64>,
 }
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CallOutcome {
-    /// It used this much.
+    /// The provider reported this usage.
     Complete(Usage),
-    /// It was broken off, and had said so much by then: of each kind the larger counts, this or
-    /// the estimate.
+    /// The call broke off after this usage was reported. Of each number, the larger of this and the
+    /// estimate counts.
     Partial(Usage),
-    /// Nobody knows what it used: the estimate counts.
+    /// The usage is unknown. The estimate counts.
     Unknown,
 }
 
 impl CallOutcome {
-    /// It was made, and nothing was used.
+    /// The call used nothing.
     pub fn nothing() -> CallOutcome {
         CallOutcome::Complete(Usage::default())
     }
 }
 
-/// Something worth knowing later.
+/// Something that is worth knowing later.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
     /// `bugfix`, `feature`, `refactor`, `change`, `discovery`, `decision`, `security_alert`;
     /// free text is allowed.
     pub kind: String,
-    /// Stands alone in a list.
+    /// Understandable on its own, in a list.
     pub title: String,
     pub subtitle: Option<String>,
     pub narrative: Option<String>,
     pub facts: Vec<String>,
     pub concepts: Vec<String>,
-    /// Paths from the project's root where they lie below it, else absolute.
+    /// Paths relative to the project's root, else absolute.
     pub files_read: Vec<String>,
     pub files_modified: Vec<String>,
     pub origin: Origin,
     pub prompt_number: i64,
     pub agent_id: Option<String>,
     pub agent_type: Option<String>,
-    /// Queue ids of the messages it was made of.
+    /// Queue ids of the messages that it was distilled from.
     pub sources: Vec<i64>,
-    /// Ids of the turn's earlier observations whose place it takes: they told of the beginning of
-    /// what this one tells whole.
+    /// Ids of earlier observations of the turn that it replaces: they covered the beginning of the
+    /// same work.
     pub replaces: Vec<i64>,
 }
 
-/// What a turn came to. Empty strings are absent fields.
+/// The summary of a turn. Empty strings are absent fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub request: String,
@@ -216,7 +215,7 @@ pub struct Summary {
     pub files_modified: Vec<String>,
 }
 
-/// Whose word a memory rests on, most trusted first; of several, the least trusted counts.
+/// The source of a memory, most trusted first. Of several, the least trusted counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     User,
@@ -226,7 +225,7 @@ pub enum Origin {
     #[default]
     Tool,
     Import,
-    /// Fetched, also by a command such as curl. Never told unasked.
+    /// Fetched from the network, also by a command such as curl. Never shown unasked.
     Web,
 }
 

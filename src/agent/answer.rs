@@ -1,14 +1,14 @@
-//! What comes back from a model.
+//! A model's answer.
 
 use crate::memory::Usage;
 
-/// An answer, as far as it has come.
+/// An answer, as far as it was received.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     pub text: String,
     pub usage: Usage,
-    /// The model said that it is done, whole or at its limit of tokens.
+    /// The model reported its end: complete, or at the token limit.
     pub finished: bool,
-    /// It was at its limit: what it says may be cut off, and it may have thought until then.
+    /// It reached the token limit. The text may be cut, or all tokens went into thinking.
     pub cut: bool,
 }

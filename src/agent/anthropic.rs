@@ -1,4 +1,4 @@
-//! Anthropic's Messages API, streamed. The prefix is marked for the provider's cache.
+//! Anthropic's Messages API with streaming. The system prompt is marked for the provider's cache.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::http::{Call, refusal};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
-/// The version of the API that this file speaks.
+/// The API version.
 const VERSION: &str = "2023-06-01";
 
 pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call {
@@ -28,7 +28,7 @@ pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call 
     }
 }
 
-/// One event of the stream, or the whole message of a server that does not stream.
+/// Adds one event of the stream, or the whole message of a server that does not stream.
 pub fn take(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
     match event["type"].as_str().unwrap_or_default() {
         "message_start" => usage(answer, &event["message"]["usage"]),

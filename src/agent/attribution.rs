@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::parse::{Reply, Said};
+use super::parse::{ModelObservation, Reply};
 use crate::activity::{Activity, Event, ParsedBatch};
 use crate::memory::{Message, Observation, Origin, Summary};
 
@@ -26,7 +26,7 @@ pub fn attribute(batch: &ParsedBatch, reply: Reply) -> (Vec<Observation>, Option
     (observations, summary)
 }
 
-fn observation(batch: &ParsedBatch, events: &[Event], said: Said) -> Observation {
+fn observation(batch: &ParsedBatch, events: &[Event], said: ModelObservation) -> Observation {
     // The envelope numbers events from 1 by their position in the batch.
     let named = said.events.iter().filter_map(|n| batch.messages.get(n.checked_sub(1)?));
     let named: BTreeSet<i64> = named.filter(|m| !m.cause.summarizes()).map(|m| m.id).collect();

@@ -1,8 +1,8 @@
-//! From a batch to what is remembered of it, through the chain of backends: who is asked, what is
-//! done about an error, who takes over.
+//! Distills a batch with the first backend of the chain that can do it: asks it, retries after an
+//! error, defers the batch or passes it on.
 //!
-//! Between two batches it keeps the conversations that are worth going on with. Dropping it, or
-//! what it is doing, ends them: their programs are killed.
+//! Conversations with programs are kept from one batch to the next. Dropping the chain, or the
+//! future that distills, kills the programs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,39 +22,40 @@ use crate::config::Settings;
 use crate::memory::{Batch, CallOutcome, Distilled, Usage};
 use crate::testpoint;
 
-/// Pauses before it is tried again.
+/// Pauses before the retries.
 const BACKOFF: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// How long events wait that nobody says a time for: doubled each time.
+/// How long a batch is deferred if the server gives no time. Doubled with each deferral in a row.
 const WAIT: Duration = Duration::from_secs(60);
-/// Longer waits are not believed by the queue (an hour): it asks again, and is told again.
+/// The queue ignores a deferral of more than an hour, so a longer one is repeated.
 const WAIT_MAX: Duration = Duration::from_secs(59 * 60);
 const WAIT_MIN: Duration = Duration::from_secs(1);
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug)]
 pub enum Outcome {
     Done(Done),
-    /// Its events wait, for this named reason, at least for so long.
+    /// The batch is deferred for this reason, at least for this time.
     Wait {
         why: String,
         time: Duration,
     },
-    /// It goes back into the queue and comes in smaller pieces; one that is one event has failed.
+    /// The batch goes back into the queue and is claimed in smaller pieces. A single event has
+    /// failed.
     Failed(AgentError),
 }
 
-/// What is remembered, and who says so.
+/// A distilled batch, and the backends that wrote it.
 #[derive(Debug)]
 pub struct Done {
     pub distilled: Distilled,
     pub backend: Backend,
-    /// Of the summary, which the local rules write where a model has none.
+    /// The backend of the summary. The local rules write one if the model did not.
     pub summary_backend: Backend,
 }
 
-/// How one backend of the chain ended.
+/// The outcome of one backend.
 enum End {
     Done(Done),
     Wait {
@@ -62,7 +63,7 @@ enum End {
         time: Duration,
     },
     Split(AgentError),
-    /// It has nothing to say to this batch, for this reason: the next one is asked.
+    /// It cannot distill this batch: ask the next backend.
     Next(AgentError),
 }
 
@@ -71,17 +72,18 @@ pub struct BackendChain {
     chain: Vec<Backend>,
     session: String,
     models: Vec<Model>,
-    /// Batches in a row that had to wait.
+    /// Number of deferrals in a row.
     waits: u32,
 }
 
 impl BackendChain {
-    /// `session`: a name for the session, in what stateless APIs are called by.
+    /// `session` becomes a part of the conversation id of stateless APIs.
     pub fn new(settings: Arc<Settings>, chain: Vec<Backend>, session: &str) -> BackendChain {
         BackendChain { settings, chain, session: session.to_owned(), models: Vec::new(), waits: 0 }
     }
 
-    /// What is worth remembering of `batch`.
+    /// Distills `batch`. A batch without a summary in which every event is one line is left to the
+    /// local rules.
     pub async fn distill(&mut self, batch: Arc<ParsedBatch>, ledger: &dyn Ledger) -> Outcome {
         if !batch.asks_for_summary()
             && batch.events().all(|event| matches!(mention(&event), Mention::Line(_)))
@@ -105,31 +107,34 @@ impl BackendChain {
                     return Outcome::Wait { why, time };
                 }
                 End::Wait { why, .. } => {
-                    tracing::warn!(backend = backend.name(), "not waited for any longer: {why}");
+                    tracing::warn!(
+                        backend = backend.name(),
+                        "events waited for agent.defer_max; the next backend is asked: {why}"
+                    );
                 }
                 End::Split(e) => return Outcome::Failed(e),
                 End::Next(e) => {
-                    tracing::warn!(backend = backend.name(), "the next backend takes over: {e}");
+                    tracing::warn!(backend = backend.name(), "the next backend is asked: {e}");
                     last = Some(e);
                 }
             }
         }
         match last {
-            // Nobody is left who has room for it.
+            // The last backend is over its budget.
             Some(AgentError::Busy { why, .. }) => Outcome::Wait { why, time: WAIT_MAX },
             Some(e) => Outcome::Failed(e),
             None => self.distill_locally(batch).await,
         }
     }
 
-    /// Its oldest event has waited as long as events may.
+    /// Whether the oldest event has waited for `agent.defer_max`.
     fn has_waited(&self, batch: &Batch) -> bool {
         let oldest = batch.messages.iter().map(|m| m.created_at_epoch).min().unwrap_or_default();
         let age = u64::try_from(clock::now_ms() - oldest).unwrap_or_default();
         Duration::from_millis(age) >= self.settings.config.agent.defer_max
     }
 
-    /// By the local rules, on a thread of its own.
+    /// Distills by the local rules.
     async fn distill_locally(&self, batch: Arc<ParsedBatch>) -> Outcome {
         match distill_locally(batch, self.settings.config.agent.turn_timeout).await {
             Ok(distilled) => Outcome::Done(Done {
@@ -141,14 +146,14 @@ impl BackendChain {
         }
     }
 
-    /// Ends conversations that nobody goes on with.
+    /// Ends the conversations.
     pub async fn rest(&mut self) {
         for model in &mut self.models {
             model.rest().await;
         }
     }
 
-    /// Whether a conversation keeps a program running.
+    /// Whether a conversation has a running program.
     pub fn keeps_running(&self) -> bool {
         self.models.iter().any(Model::keeps_running)
     }
@@ -162,7 +167,7 @@ impl BackendChain {
         &mut self.models[at]
     }
 
-    /// One backend, with as many tries as its errors allow.
+    /// Asks one backend, and again as often as its errors allow.
     async fn ask(
         &mut self,
         backend: Backend,
@@ -188,7 +193,7 @@ impl BackendChain {
                     model.begin_anew();
                     continue;
                 }
-                // It killed a worker, and twice nobody has a word for it.
+                // The batch crashed a worker, and the model answered twice with nothing.
                 Turn::Nothing if batch.previously_claimed => {
                     return End::Next(AgentError::Prose("nothing"));
                 }
@@ -200,7 +205,7 @@ impl BackendChain {
                     return done(backend, batch, Reply::default(), limit).await;
                 }
                 Turn::Refused(why) => {
-                    // Whoever only waits keeps no slot from those who work.
+                    // Release the slot while waiting.
                     model.begin_anew();
                     return End::Wait { why, time: WAIT_MAX };
                 }
@@ -210,13 +215,13 @@ impl BackendChain {
                 }
                 Turn::LedgerUnavailable => {
                     model.begin_anew();
-                    return End::Wait { why: "the store cannot be used".into(), time: WAIT_MIN };
+                    return End::Wait { why: "the store is unavailable".into(), time: WAIT_MIN };
                 }
                 Turn::Error(error) => error,
             };
-            // What it was told stays in the conversation.
+            // The prompt that failed would stay in the conversation.
             model.begin_anew();
-            tracing::info!(backend = backend.name(), "a turn failed: {error}");
+            tracing::info!(backend = backend.name(), "a call failed: {error}");
             match error.effect() {
                 Effect::Shorten => match prompt::shorter(batch, tries.detail) {
                     Some(less) => tries.detail = less,
@@ -249,7 +254,7 @@ impl BackendChain {
     }
 }
 
-/// One batch, asked about once and waited for: whether a backend can be used as it is set up.
+/// Asks one backend about one batch, without retries, to see whether its settings work.
 pub fn try_once(
     settings: &Arc<Settings>,
     backend: Backend,
@@ -276,7 +281,7 @@ pub fn try_once(
                 Err(AgentError::Busy { why, retry_after: None })
             }
             Turn::LedgerUnavailable => {
-                Err(AgentError::Unreachable("the store cannot be used".into()))
+                Err(AgentError::Unreachable("the store is unavailable".into()))
             }
             Turn::Error(e) => Err(e),
         }
@@ -286,7 +291,7 @@ pub fn try_once(
     runtime.map_err(no_runtime)?.block_on(tried)
 }
 
-/// What was tried with one batch.
+/// The retries of one batch so far.
 #[derive(Default)]
 struct Tries {
     detail: Detail,
@@ -295,10 +300,10 @@ struct Tries {
     empty: bool,
 }
 
-/// What one call came to.
+/// The outcome of one call.
 enum Turn {
     Reply(Reply),
-    /// Nothing is worth remembering.
+    /// The model found nothing worth remembering.
     Nothing,
     OverBudget(String),
     Refused(String),
@@ -306,7 +311,7 @@ enum Turn {
     Error(AgentError),
 }
 
-/// One call: written down, made, settled, and only then read.
+/// One call. It is recorded in the ledger before it is made, and settled before its answer is read.
 async fn turn(
     model: &mut Model,
     batch: &ParsedBatch,
@@ -341,16 +346,16 @@ async fn turn(
     tracing::info!(
         backend = model.backend.name(),
         prompt = prompt::version(),
-        told = text.len(),
+        bytes = text.len(),
         ?spent,
-        "asked"
+        "called a model"
     );
     match answer {
         Ok(answer) => match parse(&answer.text) {
             Parsed::Reply(reply) => Turn::Reply(reply),
-            // It thought until it had no word left: that is no decision.
+            // It used all tokens for thinking, so its silence is no decision.
             Parsed::Nothing if answer.cut && !answer.text.contains("skip_summary") => {
-                Turn::Error(AgentError::Prose("nothing before its limit of tokens"))
+                Turn::Error(AgentError::Prose("nothing within its token limit"))
             }
             Parsed::Nothing => Turn::Nothing,
             Parsed::Prose(what) => {
@@ -362,7 +367,7 @@ async fn turn(
     }
 }
 
-/// Four bytes are a token, about.
+/// Estimates four bytes per token.
 fn estimate(text: &str, longest_answer: u64) -> Usage {
     let input = (prompt::system().len() + text.len()).div_ceil(4) as u64;
     Usage { input, output: longest_answer, ..Usage::default() }
@@ -370,7 +375,7 @@ fn estimate(text: &str, longest_answer: u64) -> Usage {
 
 async fn done(backend: Backend, batch: &Arc<ParsedBatch>, reply: Reply, limit: Duration) -> End {
     let (mut observations, summary) = attribution::attribute(batch, reply);
-    // What the user laid down rests on nobody's word but his.
+    // The user's rules are taken from the prompts, not from the model.
     observations.extend(extractive::rules(batch));
     let mut done =
         Done { distilled: Distilled { observations, summary }, backend, summary_backend: backend };
@@ -384,14 +389,14 @@ async fn done(backend: Backend, batch: &Arc<ParsedBatch>, reply: Reply, limit: D
     End::Done(done)
 }
 
-/// A thread of its own, not one of a pool: one that never comes back must not be missed. It
-/// cannot be killed; one that takes too long is left behind and ends with the process.
+/// Distills by the local rules, on a new thread. A thread cannot be killed: after `limit` it is
+/// abandoned and ends with the process. A pool would lose a thread each time.
 pub async fn distill_locally(
     batch: Arc<ParsedBatch>,
     limit: Duration,
 ) -> Result<Distilled, AgentError> {
     let (done, outcome) = oneshot::channel();
-    // Where no thread can be had, the outcome is that nobody will send one.
+    // If no thread can be started, the sender is dropped, which the receiver sees.
     let _ = std::thread::Builder::new().name("distill".into()).spawn(move || {
         testpoint::at("distill.begun");
         for message in &batch.messages {

@@ -1,58 +1,56 @@
-//! What can go wrong between a batch and what a backend makes of it, and what is done about it:
-//! one table.
+//! The errors of a backend, and the reaction to each: one table.
 //!
-//! No message here quotes an answer: it says what happened in our own words, for it reaches logs,
-//! the queue's rows and the user.
+//! Messages do not quote a model's answer, because they reach logs, rows of the queue and the user.
 
 use std::time::Duration;
 
 /// Why a batch was not distilled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AgentError {
-    /// More was told than the model can read.
+    /// The prompt exceeds the model's context.
     #[error("the prompt is too long for the model")]
     TooLong,
-    /// Not now: rate limit, quota, overload.
+    /// Temporarily unavailable: rate limit, quota, overload.
     #[error("{why}")]
     Busy { why: String, retry_after: Option<Duration> },
-    /// Not with these settings: no key, a wrong one, no such model or program.
+    /// Unusable with these settings: a missing or wrong key, an unknown model or program.
     #[error("{0}")]
     Setup(String),
-    /// Nobody could be reached, or the server itself failed: nothing to do with the batch.
+    /// The server could not be reached, or failed. The batch is not the cause.
     #[error("{0}")]
     Unreachable(String),
-    /// The connection broke or fell silent after the request was sent: it may have cost something.
+    /// The connection broke or timed out after the request was sent. The call may have cost
+    /// something.
     #[error("{0}")]
     Lost(String),
-    /// It would not read what it was told.
+    /// The server rejected the request.
     #[error("{0}")]
     Rejected(String),
-    /// It came to an end over the batch.
+    /// The program died while it worked on the batch.
     #[error("the memory agent died: {0}")]
     Died(String),
-    /// It took longer than a batch may.
-    #[error("the memory agent was not done after {0:?}")]
+    /// It exceeded the time limit of a batch.
+    #[error("the memory agent did not answer within {0:?}")]
     TimedOut(Duration),
-    /// It answered with something that is no memory: prose, a refusal, an error in words.
+    /// It answered with something else than observations: prose, a refusal, an error message.
     #[error("the memory agent answered with {0}")]
     Prose(&'static str),
 }
 
-/// What is done about it.
+/// The reaction to an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The conversation begins anew and less is told of each event; at the shortest, the batch
-    /// goes in smaller pieces.
+    /// Retry in a new conversation with less detail. With the least detail, split the batch.
     Shorten,
-    /// The events wait, for so long or for as long as our own patience says.
+    /// Defer the batch, for this time or for the default.
     Wait(Option<Duration>),
-    /// The events wait, and nobody is asked again before the settings have changed.
+    /// Defer the batch until the settings change.
     WaitForSettings,
-    /// Again after 1, 2 and 4 s; then the events wait.
+    /// Retry after 1, 2 and 4 s, then defer the batch.
     AgainThenWait,
-    /// Again after 1, 2 and 4 s; then the batch goes in smaller pieces.
+    /// Retry after 1, 2 and 4 s, then split the batch.
     AgainThenSplit,
-    /// Once more in a new conversation; then the next backend takes it.
+    /// Retry once in a new conversation, then ask the next backend.
     OnceMore,
 }
 
@@ -74,8 +72,8 @@ impl AgentError {
         AgentError::Busy { why: why.into(), retry_after }
     }
 
-    /// What an API's refusal means. `kind` is the API's own word for the error, `message` its
-    /// sentence; of both only what is known here is looked for.
+    /// Classifies an API's error response. `kind` and `message` are the API's own; both are searched
+    /// for known phrases only.
     pub fn of_refusal(
         status: u16,
         kind: &str,
@@ -105,18 +103,20 @@ impl AgentError {
             }
             403 => AgentError::Setup("access is denied (403)".into()),
             404 => AgentError::Setup("there is no such model or address (404)".into()),
-            300..=399 => AgentError::Setup(format!("the address answers with another{code}")),
+            300..=399 => {
+                AgentError::Setup(format!("the URL redirects elsewhere{code}; set the final URL"))
+            }
             408 | 409 | 425 | 500..=599 => {
                 AgentError::Unreachable(format!("the server failed{code}"))
             }
-            0 => AgentError::Unreachable("the server broke off with an error".into()),
-            _ => AgentError::Rejected(format!("the server would not take the request{code}")),
+            0 => AgentError::Unreachable("the server ended the stream with an error".into()),
+            _ => AgentError::Rejected(format!("the server rejected the request{code}")),
         }
     }
 
-    /// What an answer in words means that should have been a memory. `None`: it is only prose.
+    /// Classifies an answer that is an error message instead of observations. `None`: it is prose.
     pub fn of_words(text: &str) -> Option<AgentError> {
-        // An error is short and begins with what it is; a narrative may well be about one.
+        // An error message is short and begins with the error. A narrative may be about errors.
         let text = text.trim().to_lowercase();
         if text.len() > LONGEST_ERROR {
             return None;
@@ -143,7 +143,7 @@ impl AgentError {
     }
 }
 
-/// An answer that is longer is no error message.
+/// Longer answers are not error messages.
 const LONGEST_ERROR: usize = 600;
 
 const TOO_LONG: [&str; 9] = [
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_refusal_has_its_effect() {
+    fn every_error_response_has_its_reaction() {
         use Effect::{AgainThenSplit, AgainThenWait, Shorten, Wait, WaitForSettings};
         let wait = Some(Duration::from_secs(7));
         let check = |status, kind: &str, message: &str, want| {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_in_words_are_told_from_prose() {
+    fn error_messages_are_distinguished_from_prose() {
         let check = |text, want: Option<Effect>| {
             assert_eq!(AgentError::of_words(text).map(|e| e.effect()), want, "{text}");
         };

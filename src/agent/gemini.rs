@@ -1,4 +1,4 @@
-//! Google's Gemini API, streamed. The key goes into a header, never into the address.
+//! Google's Gemini API with streaming. The key is sent in a header, not in the URL.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call 
     }
 }
 
-/// One chunk of the stream.
+/// Adds one chunk of the stream.
 pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
     if chunk.get("error").is_some() {
         return Err(refusal(0, chunk, None));
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream() {
+    fn a_stream_adds_up() {
         let mut answer = Answer::default();
         for chunk in [
             json!({"candidates": [{"content": {"parts": [{"text": "hm", "thought": true}]}}]}),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_not_in_the_address() {
+    fn the_url_does_not_contain_the_key() {
         let config = crate::config::Config::from(&|_| None, None, false).agent;
         let call = call(&config.gemini, Some(Secret::new("k-1")), "s", "t");
         assert!(!format!("{call:?}").contains("k-1") && call.key.is_some());

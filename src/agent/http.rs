@@ -1,9 +1,8 @@
-//! The one HTTP client: TLS by rustls against the machine's own certificates, names resolved
-//! without the C library (a static binary has none to rely on), no redirects, no proxy but the
-//! configured one, and a bound on every wait. Built on first use.
+//! The HTTP client: rustls with the machine's certificates, a resolver without the C library (a static
+//! binary cannot load its modules), no redirects, only the configured proxy, a time-out for every
+//! wait. Built on first use.
 //!
-//! What an answer means is the business of whoever speaks the API; what a refusal means stands in
-//! [`AgentError`].
+//! The modules of the APIs interpret answers; [`AgentError`] classifies error responses.
 
 use std::error::Error as _;
 use std::time::{Duration, SystemTime};
@@ -16,24 +15,24 @@ use super::error::AgentError;
 use super::sse::Decoder;
 use crate::config::secrets::Secret;
 
-/// A server that does not take a connection in this time is not there.
+/// Time-out of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// More bytes than this no answer has.
-const MOST: usize = 4 << 20;
+/// Maximum size of an answer.
+const MAX_ANSWER: usize = 4 << 20;
 
-/// Of a refusal, so many are read.
-const MOST_OF_REFUSAL: usize = 64 << 10;
+/// Maximum bytes read of an error response.
+const MAX_ERROR: usize = 64 << 10;
 
-/// A longer wait is not believed of a server.
-const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Maximum wait that a server may ask for.
+const MAX_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A call of an API.
+/// An API call.
 #[derive(Debug)]
 pub struct Call {
     pub url: String,
     pub headers: Vec<(&'static str, &'static str)>,
-    /// Goes into this header, behind these words, and nowhere else.
+    /// Header, prefix of its value, and key.
     pub key: Option<(&'static str, &'static str, Secret)>,
     pub body: Value,
 }
@@ -42,20 +41,20 @@ pub struct Call {
 pub struct Client(reqwest::Client);
 
 impl Client {
-    /// `silence`: how long a server may say nothing at all.
+    /// `silence`: the time-out between two reads.
     ///
     /// # Errors
-    /// [`AgentError::Setup`] where TLS cannot be had.
+    /// [`AgentError::Setup`] if TLS cannot be set up.
     pub async fn new(proxy: Option<String>, silence: Duration) -> Result<Client, AgentError> {
-        // Reading the certificates takes some milliseconds, which a hook may be waiting for.
+        // Reading the certificates takes some milliseconds, in which a hook may wait for a reply.
         let built = tokio::task::spawn_blocking(move || {
-            // There already is fine.
+            // Fails if a provider is installed already.
             let _ = rustls::crypto::ring::default_provider().install_default();
             let mut builder = reqwest::Client::builder()
                 .connect_timeout(CONNECT)
                 .read_timeout(silence)
                 .redirect(redirect::Policy::none())
-                // A connection between two calls would only be kept for nothing.
+                // Calls are rare: keep no idle connection.
                 .pool_max_idle_per_host(0)
                 .hickory_dns(true)
                 .user_agent(concat!("memctl/", env!("CARGO_PKG_VERSION")))
@@ -68,12 +67,12 @@ impl Client {
         match built.await {
             Ok(Ok(client)) => Ok(Client(client)),
             Ok(Err(e)) => Err(AgentError::Setup(format!("no HTTP client: {}", cause(&e)))),
-            Err(_) => Err(AgentError::Setup("no HTTP client: it panicked".into())),
+            Err(_) => Err(AgentError::Setup("no HTTP client: its setup panicked".into())),
         }
     }
 
-    /// Makes the call and gives each piece of the answer to `each`: the data of a stream's events
-    /// as they come, or the one JSON of a server that does not stream.
+    /// Makes the call and passes each part of the answer to `each`: the data of each event of a
+    /// stream, or the JSON of a server that does not stream.
     pub async fn post(
         &self,
         call: Call,
@@ -85,8 +84,9 @@ impl Client {
         }
         if let Some((name, scheme, key)) = call.key {
             let value = HeaderValue::from_str(&format!("{scheme}{}", key.expose()));
-            let mut value =
-                value.map_err(|_| AgentError::Setup("the API key holds odd characters".into()))?;
+            let mut value = value.map_err(|_| {
+                AgentError::Setup("the API key has characters that no header may contain".into())
+            })?;
             value.set_sensitive(true);
             request = request.header(name, value);
         }
@@ -97,17 +97,17 @@ impl Client {
             return stream(response, each).await;
         }
         if kind.contains("html") {
-            return Err(AgentError::Unreachable("the address answers with a page".into()));
+            return Err(AgentError::Unreachable("the URL returned an HTML page".into()));
         }
-        let body = read(response, MOST).await?;
+        let body = read(response, MAX_ANSWER).await?;
         let value = serde_json::from_slice(&body).map_err(|_| garbage())?;
         each(&value)
     }
 
-    /// The JSON at an address of the server's.
+    /// Gets JSON from the server.
     pub async fn get(&self, url: &str) -> Result<Value, AgentError> {
         let response = self.0.get(url).send().await.map_err(|e| lost(&e))?;
-        let body = read(accepted(response).await?, MOST).await?;
+        let body = read(accepted(response).await?, MAX_ANSWER).await?;
         serde_json::from_slice(&body).map_err(|_| garbage())
     }
 }
@@ -124,8 +124,8 @@ async fn stream(
     };
     while let Some(piece) = response.chunk().await.map_err(|e| lost(&e))? {
         bytes += piece.len();
-        if bytes > MOST {
-            return Err(AgentError::Died("its answer has no end".into()));
+        if bytes > MAX_ANSWER {
+            return Err(AgentError::Died("its answer is too long".into()));
         }
         for data in decoder.feed(&piece) {
             event(&data)?;
@@ -134,20 +134,20 @@ async fn stream(
     decoder.finish().map_or(Ok(()), |data| event(&data))
 }
 
-/// The response, unless it is a refusal.
+/// Returns the response, or the error that it stands for.
 async fn accepted(response: Response) -> Result<Response, AgentError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let after = retry_after(response.headers());
-    let body = read(response, MOST_OF_REFUSAL).await.unwrap_or_default();
+    let body = read(response, MAX_ERROR).await.unwrap_or_default();
     let said = serde_json::from_slice::<Value>(&body).unwrap_or_default();
     Err(refusal(status.as_u16(), &said, after))
 }
 
-/// What an API's error object means: `{"error": {"type" | "code" | "status", "message"}}`, alone
-/// or in a list, or with a plain text in place of the object. `status` 0: it came in a stream.
+/// Classifies an API's error object: `{"error": {"type" | "code" | "status", "message"}}`, alone or
+/// in a list, or with a string in place of the object. `status` is 0 for an error in a stream.
 pub fn refusal(status: u16, said: &Value, after: Option<Duration>) -> AgentError {
     let said = said.get(0).unwrap_or(said);
     let error = said.get("error").unwrap_or(said);
@@ -159,14 +159,14 @@ pub fn refusal(status: u16, said: &Value, after: Option<Duration>) -> AgentError
     AgentError::of_refusal(status, &kind, message, after.or_else(|| retry_delay(error)))
 }
 
-/// Google says it inside: `{"details": [{"retryDelay": "34s"}]}`.
+/// Google's delay: `{"details": [{"retryDelay": "34s"}]}`.
 fn retry_delay(error: &Value) -> Option<Duration> {
     let details = error.get("details")?.as_array()?;
     let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
     seconds(delay.strip_suffix('s')?)
 }
 
-/// `retry-after`, in seconds or as a date.
+/// The header `retry-after`, in seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     seconds(text).or_else(|| {
@@ -178,7 +178,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.parse().ok()?;
     let wait = Duration::try_from_secs_f64(seconds).ok()?;
-    Some(wait.min(LONGEST_WAIT))
+    Some(wait.min(MAX_WAIT))
 }
 
 fn content_type(response: &Response) -> String {
@@ -186,7 +186,7 @@ fn content_type(response: &Response) -> String {
     kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_ascii_lowercase()
 }
 
-/// At most `most` bytes of what comes.
+/// Reads at most `most` bytes.
 async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, AgentError> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|e| lost(&e))? {
@@ -204,10 +204,10 @@ fn garbage() -> AgentError {
 
 fn lost(e: &reqwest::Error) -> AgentError {
     if e.is_timeout() && !e.is_connect() {
-        return AgentError::Lost("the server fell silent".into());
+        return AgentError::Lost("the server stopped responding".into());
     }
     if e.is_builder() {
-        return AgentError::Setup(format!("the address is none: {}", cause(e)));
+        return AgentError::Setup(format!("invalid URL: {}", cause(e)));
     }
     if e.is_connect() {
         return AgentError::Unreachable(format!("no connection: {}", cause(e)));
@@ -215,7 +215,7 @@ fn lost(e: &reqwest::Error) -> AgentError {
     AgentError::Lost(format!("the connection broke: {}", cause(e)))
 }
 
-/// The innermost reason, which names no address.
+/// The innermost error, which does not contain the URL.
 fn cause(e: &reqwest::Error) -> String {
     let mut source = e.source();
     let mut text = e.to_string();
@@ -223,7 +223,7 @@ fn cause(e: &reqwest::Error) -> String {
         text = inner.to_string();
         source = inner.source();
     }
-    // The resolver shows its whole question.
+    // The resolver's error shows its whole query.
     if text.contains("Query {") { "its name is not known".into() } else { text }
 }
 
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_long_to_wait() {
+    fn retry_after_is_seconds_or_a_date() {
         let check = |text: &str, want: Option<u64>| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, text.parse().unwrap());
@@ -245,7 +245,7 @@ mod tests {
         check("1.5", Some(1));
         check("-3", None);
         check("soon", None);
-        check("99999999999", Some(LONGEST_WAIT.as_secs()));
+        check("99999999999", Some(MAX_WAIT.as_secs()));
         check("Wed, 21 Oct 2015 07:28:00 GMT", None);
         let later = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(100);
         let mut headers = HeaderMap::new();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn every_api_has_its_own_words_for_an_error() {
+    fn the_error_objects_of_every_api_are_classified() {
         let check = |status, said: Value, want| {
             assert_eq!(refusal(status, &said, None).effect(), want, "{said}");
         };

@@ -1,47 +1,48 @@
-//! What an agent asks of whoever keeps the books, before it makes a call and after. The agent does
-//! not know the store: the worker answers for it.
+//! The ledger of model calls as the agent sees it. The agent does not know the store; the worker
+//! implements the trait.
 
 use tokio::sync::oneshot;
 
 use super::Backend;
 use crate::memory::{CallOutcome, Usage};
 
-/// A call that is about to be made.
+/// A call that the agent wants to make.
 #[derive(Clone, Debug)]
 pub struct CallRequest {
     pub backend: Backend,
     pub model: String,
-    /// The conversation's id; of a stateless API a made-up one.
+    /// The id of the conversation; for a stateless API a generated one.
     pub memory_session: String,
-    /// The most it may use.
+    /// The most that it may use.
     pub estimate: Usage,
-    /// What the backend's settings are, as a hash: what was refused under these is not asked.
+    /// A hash of the backend's settings. A backend that refused them is not asked again until they
+    /// change.
     pub config_fingerprint: String,
 }
 
-/// Whether it may be made.
+/// Whether a call may be made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Admission {
-    /// Yes; it is to be settled under this number.
+    /// Yes. The call is settled under this number.
     Granted(i64),
-    /// No: a budget has no room for it.
+    /// No: it would exceed a budget.
     OverBudget(String),
-    /// No: it was refused before, for this reason, and nothing has changed.
+    /// No: the backend refused these settings before, for this reason.
     BackendRefused(String),
-    /// The books cannot be opened now.
+    /// No: the call cannot be recorded now.
     LedgerUnavailable,
 }
 
 pub trait Ledger: Send + Sync + 'static {
-    /// Written down before the call is made. No answer is [`Admission::LedgerUnavailable`].
+    /// Records a call before it is made. A dropped sender means [`Admission::LedgerUnavailable`].
     fn open(&self, opening: CallRequest) -> oneshot::Receiver<Admission>;
 
-    /// What it came to.
-    fn settle(&self, call: i64, settled: CallOutcome);
+    /// Records what a call used.
+    fn settle(&self, call: i64, outcome: CallOutcome);
 
-    /// The backend will not be asked again under these settings.
+    /// Records that the backend refused these settings.
     fn refuse(&self, backend: Backend, config_fingerprint: String, why: String);
 
-    /// The backend has answered.
+    /// Clears the record of a refusal: the backend has answered.
     fn answered(&self, backend: Backend);
 }

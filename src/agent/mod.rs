@@ -1,12 +1,12 @@
 //! The memory agent: a batch of events in, observations and a summary out.
 //!
-//! Owns the seam between the worker and whoever distils. Knows neither the store nor the queue:
-//! what a backend needs stands in the batch, and what it costs is told to a [`Ledger`].
+//! The agent knows neither the store nor the queue. The batch contains what a backend needs, and a
+//! [`Ledger`] records what it costs.
 //!
 //! ```text
-//!            ┌─ extractive ────────────────────────────────────────────┐
-//! batch ── mind                                                         ├─> Done
-//!            └─ prompt ── ledger ── model ── ledger ── parse ── ground ─┘
+//!            ┌─ extractive ─────────────────────────────────────────────────┐
+//! batch ── backend_chain                                                     ├─> Done
+//!            └─ prompt ── ledger ── model ── ledger ── parse ── attribution ─┘
 //!                                   claude, or http: anthropic, openai, gemini
 //! ```
 
@@ -34,7 +34,7 @@ pub use ledger::{Admission, CallRequest, Ledger};
 
 use crate::config::Agent;
 
-/// Who distils. Closed, so that the compiler lists what a new backend must answer.
+/// What distills a batch. Closed, so that the compiler lists what a new backend must implement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// Local rules: no model, no network, no cost.
@@ -43,7 +43,7 @@ pub enum Backend {
     Claude,
     Anthropic,
     Gemini,
-    /// Any server that speaks OpenAI's protocol.
+    /// Any server with OpenAI's protocol.
     Openai,
 }
 
@@ -61,7 +61,7 @@ impl Backend {
         Backend::ALL.into_iter().find(|backend| backend.name() == name)
     }
 
-    /// The name under which the settings and the store's rows know it.
+    /// The name in the settings and in rows of the store.
     pub fn name(self) -> &'static str {
         match self {
             Backend::Extractive => "extractive",
@@ -72,7 +72,7 @@ impl Backend {
         }
     }
 
-    /// Whether it is asked for something that it may not have now, and that costs.
+    /// Whether it is a model: it may be unavailable, and it costs.
     pub fn is_model(self) -> bool {
         self != Backend::Extractive
     }
@@ -80,7 +80,8 @@ impl Backend {
 
 /// The backends of the settings, in the order in which they are asked.
 ///
-/// `begun_with`: what a session was begun with goes on, as long as the settings still name it.
+/// `begun_with` is the backend that the session began with. The chain starts there if the settings
+/// still name it.
 pub fn chain(agent: &Agent, begun_with: Option<&str>) -> Vec<Backend> {
     let mut chain: Vec<Backend> = agent.chain().into_iter().filter_map(Backend::named).collect();
     if let Some(first) = begun_with.and_then(Backend::named)

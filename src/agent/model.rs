@@ -1,4 +1,4 @@
-//! One model to ask: whoever it is, text goes in, and an answer and what it used come out.
+//! A model behind one interface: text in, answer and usage out.
 
 use std::fs;
 use std::sync::Arc;
@@ -19,26 +19,26 @@ use crate::lock::LockGuard;
 use crate::memory::CallOutcome;
 use crate::paths::make_dir;
 
-/// A conversation with a program grows with each turn, and all of it is sent again.
+/// Maximum turns of a conversation with a program: each turn sends all earlier ones again.
 const TURNS: usize = 6;
 
-/// A backend that is a model, with whatever it needs between two turns.
+/// A backend that is a model, with its state between two turns.
 pub struct Model {
     pub backend: Backend,
     settings: Arc<Settings>,
     /// Built on first use.
     client: Option<Client>,
     program: Option<claude::Conversation>,
-    /// Goes with the program.
+    /// Held while the program runs.
     slot: Option<LockGuard>,
-    /// The conversation's id: of a program's its own, of a stateless API one that is made up.
+    /// The id of the conversation; for a stateless API a generated one.
     memory_session: String,
-    /// The one that the server has, where the settings name none.
+    /// The server's first model, if the settings name none.
     found: Option<String>,
 }
 
 impl Model {
-    /// `session`: the name of the session it is for.
+    /// `session`: the name of the session that is distilled.
     pub fn new(backend: Backend, settings: Arc<Settings>, session: &str) -> Model {
         let memory_session = format!("{}-{session}-{}", backend.name(), clock::now_ms());
         Model {
@@ -52,12 +52,12 @@ impl Model {
         }
     }
 
-    /// The conversation that the next text is told to.
+    /// The id of the conversation that the next text goes to.
     pub fn memory_session(&self) -> &str {
         &self.memory_session
     }
 
-    /// The model's name, as far as it is known.
+    /// The model's name; empty until it is known.
     pub fn name(&self) -> &str {
         let agent = &self.settings.config.agent;
         match self.http() {
@@ -67,12 +67,13 @@ impl Model {
         }
     }
 
-    /// Most tokens of an answer.
+    /// Maximum tokens of an answer.
     pub fn longest_answer(&self) -> u64 {
         self.http().map_or(4096, |http| http.max_tokens as u64)
     }
 
-    /// What decides whether it can be asked at all: when this changes, a refusal is forgotten.
+    /// A hash of the settings that decide whether the backend can be used. A recorded refusal holds
+    /// until it changes.
     pub fn config_fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
@@ -95,7 +96,7 @@ impl Model {
                     add(name.as_encoded_bytes());
                     add(value.as_encoded_bytes());
                 }
-                // A login changes the file.
+                // A login modifies the file.
                 let login = config::claude_credentials().and_then(|file| fs::metadata(file).ok());
                 add(format!("{:?}", login.and_then(|meta| meta.modified().ok())).as_bytes());
             }
@@ -115,14 +116,14 @@ impl Model {
             None => match names.first() {
                 None => Ok(None),
                 Some(name) => Err(AgentError::Setup(format!(
-                    "no API key is known: memctl config secret set {name}"
+                    "no API key is set; run: memctl config secret set {name}"
                 ))),
             },
         }
     }
 
-    /// Everything that must be there before a text can be told, but for the program itself. May
-    /// wait for others who run one; a server has `limit` to say what it has.
+    /// Prepares everything but the program itself. May wait for a slot. A server has `limit` to list
+    /// its models.
     pub async fn prepare(&mut self, limit: Duration) -> Result<(), AgentError> {
         let Some(http) = self.http().cloned() else {
             if self.program.as_ref().is_some_and(|program| program.turns() >= TURNS) {
@@ -153,7 +154,8 @@ impl Model {
         Ok(())
     }
 
-    /// Tells `text`. After an error the conversation is not gone on with: [`Model::begin_anew`].
+    /// Sends `text` and waits for the answer. After an error, the caller calls
+    /// [`Model::begin_anew`].
     pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
         match self.http().cloned() {
             Some(http) => self.ask_api(&http, text).await,
@@ -184,7 +186,7 @@ impl Model {
         text: &str,
     ) -> (Result<Answer, AgentError>, CallOutcome) {
         let (Some(client), Ok(key)) = (&self.client, self.key()) else {
-            return (Err(AgentError::Setup("there is no API key".into())), CallOutcome::nothing());
+            return (Err(AgentError::Setup("no API key is set".into())), CallOutcome::nothing());
         };
         let system = prompt::system();
         let (call, take): (Call, fn(&mut Answer, &serde_json::Value) -> _) = match self.backend {
@@ -202,10 +204,10 @@ impl Model {
             Ok(()) if answer.finished && used.input > 0 => {
                 (Ok(answer), CallOutcome::Complete(used))
             }
-            // A server that does not count: the estimate holds.
+            // The server reports no usage: the estimate counts.
             Ok(()) if answer.finished => (Ok(answer), CallOutcome::Unknown),
             Ok(()) => {
-                (Err(AgentError::Lost("its answer broke off".into())), CallOutcome::Partial(used))
+                (Err(AgentError::Lost("the answer ended early".into())), CallOutcome::Partial(used))
             }
             Err(e) if some => (Err(e), CallOutcome::Partial(used)),
             Err(e @ AgentError::Lost(_)) => (Err(e), CallOutcome::Unknown),
@@ -213,13 +215,13 @@ impl Model {
         }
     }
 
-    /// Ends the conversation at once: what it was told last failed, or nobody waits for it.
+    /// Kills the program. The next text begins a new conversation.
     pub fn begin_anew(&mut self) {
         self.program = None;
         self.slot = None;
     }
 
-    /// Ends it in good order: the next text begins a new one.
+    /// Ends the program in an orderly way. The next text begins a new conversation.
     pub async fn rest(&mut self) {
         if let Some(program) = self.program.take() {
             program.end().await;
@@ -227,7 +229,7 @@ impl Model {
         self.slot = None;
     }
 
-    /// Whether something is kept running between two turns.
+    /// Whether a program is kept running between two turns.
     pub fn keeps_running(&self) -> bool {
         self.program.is_some()
     }

@@ -1,5 +1,5 @@
-//! The chat completions that OpenAI made and everybody speaks: OpenRouter, Ollama, llama.cpp,
-//! vLLM, LM Studio. Streamed; a server that does not stream is understood too.
+//! OpenAI's chat completions, which OpenRouter, Ollama, llama.cpp, vLLM and LM Studio serve too. With
+//! streaming; a whole completion is accepted as well.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::http::{Call, Client, refusal};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
-/// Servers that know `max_tokens` by its newer name only.
+/// Servers that accept `max_tokens` only by its newer name.
 const NEWER: [&str; 2] = ["api.openai.com", ".openai.azure.com"];
 
 pub fn call(http: &Http, key: Option<Secret>, model: &str, system: &str, text: &str) -> Call {
@@ -33,18 +33,18 @@ pub fn call(http: &Http, key: Option<Secret>, model: &str, system: &str, text: &
     }
 }
 
-/// The model of the settings, else the first that the server has.
+/// The model of the settings, else the first one of the server.
 pub async fn model(client: &Client, http: &Http) -> Result<String, AgentError> {
     if !http.model.is_empty() {
         return Ok(http.model.clone());
     }
     let list = client.get(&format!("{}/models", http.base_url)).await?;
     let first = list["data"].get(0).and_then(|model| model["id"].as_str());
-    let none = || AgentError::Setup("the server has no model: agent.openai.model names one".into());
+    let none = || AgentError::Setup("the server lists no model; set agent.openai.model".into());
     first.map(str::to_owned).ok_or_else(none)
 }
 
-/// One chunk of the stream, or the whole completion.
+/// Adds one chunk of the stream, or the whole completion.
 pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
     if chunk.get("error").is_some_and(|error| !error.is_null()) {
         return Err(refusal(0, chunk, None));
@@ -63,7 +63,9 @@ pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
     }
     match choice["finish_reason"].as_str() {
         Some("content_filter") => Err(AgentError::Prose("a refusal")),
-        Some("error") => Err(AgentError::Unreachable("the server broke off".into())),
+        Some("error") => {
+            Err(AgentError::Unreachable("the server ended the stream with an error".into()))
+        }
         reason => {
             answer.finished |= reason.is_some();
             answer.cut |= reason == Some("length");
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_and_a_whole_answer() {
+    fn a_stream_and_a_whole_completion_add_up() {
         let mut answer = Answer::default();
         for chunk in [
             json!({"choices": [{"delta": {"role": "assistant", "content": ""}}]}),

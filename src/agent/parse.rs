@@ -1,10 +1,10 @@
-//! What a model said, as observations and a summary. Total: any text gives a reply, nothing, or
-//! prose; nothing panics, and the time is linear in the text.
+//! Parses a model's reply into observations and a summary. Total: any text yields a reply, nothing or
+//! prose, without a panic and in linear time.
 //!
-//! The reply looks like XML and is none: `a < b` and `Vec<String>` stand in it unescaped, fences
-//! and prose around it, and it may end early. So only the tags that are asked for are looked for.
-//! A field ends at its own closing tag, else where the next known tag begins; a field that the
-//! text ends in is dropped, and what was whole before it is kept.
+//! The reply looks like XML but is not: it contains `a < b` and `Vec<String>` unescaped, has fences
+//! and prose around it, and may end early. So the parser searches for known tags only. A field ends
+//! at its closing tag, else at the next known tag. A field in which the text ends is dropped; complete
+//! fields before it are kept.
 
 use std::ops::Range;
 
@@ -12,30 +12,30 @@ use super::tags::{self, Tag};
 use crate::memory::Summary;
 use crate::text::{collapse_spaces, truncate};
 
-/// Longest kept of each field, in characters, and most items of a list.
+/// Maximum length of each field in characters, and of a list in items.
 const TITLE: usize = 160;
 const LINE: usize = 300;
 const TEXT: usize = 2000;
 const ITEMS: usize = 12;
-/// More observations than this no batch is worth.
+/// Maximum number of observations of a batch.
 const OBSERVATIONS: usize = 16;
 
-/// One observation as the model tells it.
+/// One observation as the model wrote it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Said {
+pub struct ModelObservation {
     pub kind: String,
     pub title: String,
     pub subtitle: Option<String>,
     pub narrative: Option<String>,
     pub facts: Vec<String>,
     pub concepts: Vec<String>,
-    /// Numbers of the events it says it rests on, as they were told.
+    /// Numbers of the events that the model says it is based on.
     pub events: Vec<usize>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
-    pub observations: Vec<Said>,
+    pub observations: Vec<ModelObservation>,
     pub summary: Option<Summary>,
 }
 
@@ -44,7 +44,7 @@ pub enum Parsed {
     Reply(Reply),
     /// Nothing was worth remembering: no text, or `<skip_summary/>`.
     Nothing,
-    /// Something else than was asked for.
+    /// Something else, named in words for the user.
     Prose(&'static str),
 }
 
@@ -62,8 +62,8 @@ pub fn parse(text: &str) -> Parsed {
             }
             "summary" => {
                 let said = summary(text, &tags[range]);
-                // Of several the fullest: a model may begin anew.
-                if said.as_ref().map(weight) > reply.summary.as_ref().map(weight) {
+                // The longest of several: a model may start again.
+                if said.as_ref().map(length) > reply.summary.as_ref().map(length) {
                     reply.summary = said;
                 }
             }
@@ -88,7 +88,7 @@ pub fn parse(text: &str) -> Parsed {
     }
 }
 
-fn weight(summary: &Summary) -> usize {
+fn length(summary: &Summary) -> usize {
     fields_of(summary).iter().map(|field| field.len()).sum()
 }
 
@@ -97,7 +97,7 @@ fn fields_of(summary: &Summary) -> [&String; 6] {
     [&s.request, &s.investigated, &s.learned, &s.completed, &s.next_steps, &s.notes]
 }
 
-/// What a reasoning model thought before it spoke is a draft.
+/// The text after the thoughts of a reasoning model.
 fn without_thoughts(text: &str) -> &str {
     let end = ["</think>", "</thinking>"]
         .iter()
@@ -106,14 +106,14 @@ fn without_thoughts(text: &str) -> &str {
     text.get(end.unwrap_or(0)..).unwrap_or("")
 }
 
-/// The roots, each as the range of tags inside it.
+/// The root elements, each with the range of tags inside it.
 fn roots_of<'a>(tags: &[Tag<'a>]) -> Vec<(Range<usize>, &'a str)> {
     let is_root = |tag: &Tag| matches!(tag.name, "observation" | "summary" | "skip_summary");
     let mut out = Vec::new();
     let mut open: Option<(usize, &str)> = None;
     for (i, tag) in tags.iter().enumerate().filter(|(_, tag)| is_root(tag)) {
         if let Some((from, name)) = open.take() {
-            // The closing tag goes along: it shows that the last field is whole.
+            // Includes the closing tag, which shows that the last field is complete.
             out.push((from..i + 1, name));
         }
         if !tag.closes && !tag.empty {
@@ -126,16 +126,16 @@ fn roots_of<'a>(tags: &[Tag<'a>]) -> Vec<(Range<usize>, &'a str)> {
     out
 }
 
-/// The fields between these tags, in their order: name and raw content.
+/// The fields between these tags, in order: name and raw content.
 fn fields<'a>(text: &'a str, tags: &[Tag<'a>]) -> Vec<(&'a str, &'a str)> {
     let mut out = Vec::new();
     for (i, tag) in tags.iter().enumerate().filter(|(_, tag)| !tag.closes && !tag.empty) {
-        // Its own end, unless another of its name or a root begins before.
+        // Its own closing tag, unless another element of its name begins before.
         let rest = &tags[i + 1..];
         let own =
             rest.iter().take_while(|t| t.closes || t.name != tag.name).find(|t| t.name == tag.name);
         let end = own.or_else(|| rest.first());
-        // None: the text ended in it.
+        // `None`: the text ends inside the field.
         if let Some(end) = end {
             out.push((tag.name, &text[tag.end..end.start]));
         }
@@ -143,8 +143,8 @@ fn fields<'a>(text: &'a str, tags: &[Tag<'a>]) -> Vec<(&'a str, &'a str)> {
     out
 }
 
-fn observation(text: &str, tags: &[Tag]) -> Option<Said> {
-    let mut said = Said::default();
+fn observation(text: &str, tags: &[Tag]) -> Option<ModelObservation> {
+    let mut said = ModelObservation::default();
     let mut facts_as_text = None;
     let mut concepts_as_text = None;
     for (name, raw) in fields(text, tags) {
@@ -172,7 +172,7 @@ fn observation(text: &str, tags: &[Tag]) -> Option<Said> {
         list.truncate(ITEMS);
         list.dedup();
     }
-    // Without a title its first words are one; without either there is nothing.
+    // Without a title, its first sentence is the title.
     if said.title.is_empty() {
         let source = said.narrative.as_deref().or(said.facts.first().map(String::as_str))?;
         said.title = clean(source.split_inclusive(['.', '\n']).next()?, TITLE, " ");
@@ -202,14 +202,14 @@ fn summary(text: &str, tags: &[Tag]) -> Option<Summary> {
     (whole && !refuses(head.trim())).then_some(summary)
 }
 
-/// A word that stands where nothing should.
+/// Whether the text is a word for nothing.
 fn is_placeholder(text: &str) -> bool {
     let text = text.trim_end_matches('.').to_lowercase();
     matches!(text.as_str(), "none" | "n/a" | "nothing" | "-" | "empty" | "null")
 }
 
-/// It says that there is nothing to say, or that it will not say it.
-fn is_no_memory(said: &Said) -> bool {
+/// Whether the observation says that there is nothing to say, or refuses.
+fn is_no_memory(said: &ModelObservation) -> bool {
     const NOTHING: [&str; 6] = [
         "no observation",
         "nothing to record",
@@ -219,7 +219,7 @@ fn is_no_memory(said: &Said) -> bool {
         "nothing notable",
     ];
     let title = said.title.to_lowercase();
-    // A memory may well be about errors and limits: then it says more than its title.
+    // An observation about errors and limits has more than a title.
     let bare = said.narrative.is_none() && said.facts.is_empty();
     NOTHING.iter().any(|mark| title.starts_with(mark))
         || bare && super::error::AgentError::of_words(&said.title).is_some()
@@ -260,7 +260,7 @@ fn numbers(raw: &str) -> Vec<usize> {
     words.filter_map(|word| word.parse().ok()).take(512).collect()
 }
 
-/// The text of a field: CDATA and entities undone, control characters gone, white space folded
+/// The text of a field: CDATA and entities decoded, control characters removed, white space collapsed
 /// within lines, lines joined by `joint`, at most `max` characters.
 fn clean(raw: &str, max: usize, joint: &str) -> String {
     let text = tags::text(raw);

@@ -15,7 +15,7 @@ const WHOLE: &str = "<observation><type>bugfix</type><title>Parser keeps `a < b`
 <concepts><concept>parser</concept></concepts><events>1 2, 5</events></observation>";
 
 #[test]
-fn what_was_asked_for() {
+fn a_complete_reply_is_parsed() {
     let reply = reply(&format!(
         "{WHOLE}<summary><request>Fix it</request><completed>Fixed &amp; tested</completed>\
          <next_steps>None.</next_steps></summary>"
@@ -28,11 +28,11 @@ fn what_was_asked_for() {
     assert_eq!(said.events, [1, 2, 5]);
     let summary = reply.summary.unwrap();
     assert_eq!(summary.completed, "Fixed & tested");
-    assert_eq!(summary.next_steps, "", "a word for nothing is nothing");
+    assert_eq!(summary.next_steps, "", "a word for nothing counts as nothing");
 }
 
 #[test]
-fn whatever_stands_around_it_does_not_count() {
+fn text_around_the_elements_is_ignored() {
     let plain = reply(WHOLE);
     let check = |text: String| assert_eq!(reply(&text), plain, "{text}");
     check(format!("```xml\n{WHOLE}\n```"));
@@ -52,7 +52,7 @@ fn whatever_stands_around_it_does_not_count() {
 }
 
 #[test]
-fn several_roots_in_any_order() {
+fn roots_may_have_any_order() {
     let text = "<summary><request>r</request></summary><observation><title>one</title>\
         <observation><title>two</title></observation></summary><observation><title>three</title>";
     let reply = reply(text);
@@ -62,7 +62,7 @@ fn several_roots_in_any_order() {
 }
 
 #[test]
-fn of_a_truncated_reply_what_is_whole_is_kept() {
+fn a_truncated_reply_keeps_its_complete_fields() {
     let whole = reply(WHOLE).observations.remove(0);
     for end in 0..WHOLE.len() {
         let Some(part) = WHOLE.get(..end) else { continue };
@@ -77,7 +77,7 @@ fn of_a_truncated_reply_what_is_whole_is_kept() {
 }
 
 #[test]
-fn missing_and_odd_fields() {
+fn missing_fields_have_substitutes() {
     let one = |text: &str| reply(text).observations.remove(0);
     let said = one("<observation><narrative>It loops. On empty input.</narrative></observation>");
     assert_eq!((said.title.as_str(), said.kind.as_str()), ("It loops.", ""));
@@ -90,7 +90,7 @@ fn missing_and_odd_fields() {
 }
 
 #[test]
-fn what_is_no_memory() {
+fn refusals_and_prose_are_recognized() {
     let check = |text: &str, want: Parsed| assert_eq!(parse(text), want, "{text}");
     for nothing in [
         "",
@@ -128,7 +128,7 @@ fn what_is_no_memory() {
     );
 }
 
-/// Tags, halves of tags and texts, in any order.
+/// Tags, parts of tags and texts in any order.
 fn soup() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("<observation>".to_owned()),
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_down_comes_back(
+    fn escaped_text_survives_the_parser(
         title in "[a-z<>&\"' ]{0,30}[a-z]", facts in proptest::collection::vec("[a-z]{3,9} [a-z<&>=;]{1,20}", 0..5)
     ) {
         let escape = |t: &str| t.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

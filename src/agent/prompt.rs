@@ -1,9 +1,8 @@
-//! What a model is told: a fixed prefix, and for each batch an envelope of what happened.
+//! Builds the prompt: a fixed system prompt, and for each batch an envelope with its events.
 //!
-//! Everything that comes from outside is escaped and cut in the middle, its size noted; nothing
-//! in it can close an element of the envelope. Events that a rule can judge (plain reads,
-//! listings, status checks) are told in a line each. The envelope carries the rolling state, so
-//! that every batch can be told to a new conversation.
+//! All text from outside is escaped and truncated in the middle, so it cannot close an element of the
+//! envelope. Events that a rule can judge (reads, listings, `git status`) take one line. The envelope
+//! carries the session's state, so that any batch can begin a new conversation.
 
 use std::fmt::Write as _;
 
@@ -13,14 +12,14 @@ use crate::activity::{
 use crate::memory::{Batch, Cause, Message, Summary};
 use crate::text::truncate_middle;
 
-/// The fixed prefix, sent as the system prompt so that it can be cached. Its first line says its
+/// The system prompt. It never changes, so that the provider can cache it. Its first line is its
 /// version.
 const OBSERVER: &str = include_str!("prompts/observer.md");
 
-/// The rolling state is told in at most so many bytes.
-const STATE: usize = 800;
+/// Maximum bytes of the session's state.
+const MAX_STATE: usize = 800;
 
-/// How much is told of each text. A model that cannot read it is told less, at last very little.
+/// How much of each text the envelope quotes. Less, if the model rejects the prompt as too long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     #[default]
@@ -47,24 +46,24 @@ impl Detail {
     }
 }
 
-/// Which text of the prefix it is.
+/// The version of the system prompt.
 pub fn version() -> &'static str {
     OBSERVER.lines().next().and_then(|line| line.strip_prefix("version: ")).unwrap_or("?")
 }
 
-/// The prefix, the same for every call.
+/// The system prompt.
 pub fn system() -> &'static str {
     OBSERVER.split_once('\n').map_or(OBSERVER, |(_, text)| text)
 }
 
-/// What is told of `batch`. Its events are numbered from 1, by their place in it.
+/// The envelope of `batch`. It numbers events from 1 by their position in the batch.
 pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
     let mut out = String::with_capacity(4096);
     let state = state(batch, detail);
     if !state.is_empty() {
         let _ = write!(out, "<earlier>\n{state}</earlier>\n");
     }
-    for prompt in batch.prompts.iter().rev().take(PROMPTS).rev() {
+    for prompt in batch.prompts.iter().rev().take(MAX_PROMPTS).rev() {
         element(&mut out, "prompt", &prompt.text, detail.limit(MAX_PROMPT));
     }
     out.push_str("<events>\n");
@@ -74,7 +73,7 @@ pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
     out.push_str("</events>\n");
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
     if let Some(stop) = stop {
-        last_words(&mut out, stop, detail);
+        last_message(&mut out, stop, detail);
     }
     out.push_str(match stop {
         Some(_) => SUMMARIZE,
@@ -83,7 +82,7 @@ pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
     out
 }
 
-/// The next detail in which less is told of `batch` than in this one.
+/// The next level of detail with a shorter envelope.
 pub fn shorter(batch: &ParsedBatch, detail: Detail) -> Option<Detail> {
     let told = envelope(batch, detail).len();
     let mut less = detail.less();
@@ -93,16 +92,16 @@ pub fn shorter(batch: &ParsedBatch, detail: Detail) -> Option<Detail> {
     less
 }
 
-/// Prompts of one turn that are told: the newest.
-const PROMPTS: usize = 4;
+/// Maximum number of prompts of a turn; the newest are quoted.
+const MAX_PROMPTS: usize = 4;
 
 const OBSERVE: &str = "<task>The turn goes on. Write observations, no summary.</task>\n";
 const SUMMARIZE: &str = "<task>The turn is over. Write observations of what is not noted yet, then \
      the summary of the whole turn.</task>\n";
 
-/// What the session knows already: titles of this turn, the last summary, titles of the session.
+/// The session's state: titles of this turn, the last summary, titles of the session.
 fn state(batch: &Batch, detail: Detail) -> String {
-    let room = detail.limit(STATE);
+    let room = detail.limit(MAX_STATE);
     let mut out = String::new();
     let mut add = |line: String| {
         let fits = out.len() + line.len() <= room;
@@ -160,7 +159,7 @@ fn event(out: &mut String, n: usize, event: &Event, detail: Detail) {
     out.push_str("</event>\n");
 }
 
-/// The fields of a tool's input as a person would write them down.
+/// The fields of a tool's input, one per line.
 fn input(message: &Message) -> String {
     match Payload::read(message.tool_input.as_deref()) {
         Payload::Json(serde_json::Value::Object(fields)) => {
@@ -188,7 +187,7 @@ fn output(event: &Event) -> String {
     }
 }
 
-fn last_words(out: &mut String, stop: &Message, detail: Detail) {
+fn last_message(out: &mut String, stop: &Message, detail: Detail) {
     let text = stop.last_assistant_message.as_deref().unwrap_or_default();
     let limit = detail.limit(MAX_LAST_MESSAGE);
     match stop.cause {
@@ -213,8 +212,8 @@ fn attribute(out: &mut String, name: &str, value: Option<&str>) {
     }
 }
 
-/// At most about `limit` bytes of `text`, cut in the middle, without anything that could be taken
-/// for part of the envelope and without control characters.
+/// At most about `limit` bytes of `text`, truncated in the middle, escaped, and without control
+/// characters.
 fn escaped(text: &str, limit: usize) -> String {
     let cut = truncate_middle(text, limit);
     let text = cut.as_deref().unwrap_or(text);

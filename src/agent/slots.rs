@@ -1,5 +1,5 @@
-//! How many programs of backends run on this machine at a time: whoever runs one holds one of
-//! `agent.max_children` lock files. The kernel lets go of it on any death.
+//! Limits the number of agent programs on this machine: a running program holds one of
+//! `agent.max_children` lock files. The kernel releases the lock when the worker dies.
 
 use std::io;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::lock::{FileLock, LockGuard};
 use crate::paths::Paths;
 
-/// Between two looks: no kernel waits for one of several locks.
+/// Pauses between two tries: no system call waits for one of several locks.
 const SOON: Duration = Duration::from_millis(50);
 const LATER: Duration = Duration::from_secs(1);
 
-/// Waits for a free slot, for as long as it takes; whoever waits drops nothing.
+/// Waits for a free slot, without a limit.
 pub async fn take(paths: &Paths, slots: usize) -> io::Result<LockGuard> {
     let mut pause = SOON;
     loop {
@@ -33,7 +33,7 @@ mod tests {
     use crate::store::testing;
 
     #[tokio::test(start_paused = true)]
-    async fn who_finds_none_free_waits_for_one() {
+    async fn a_slot_is_awaited_while_all_are_taken() {
         let (_dir, paths) = testing::world();
         let first = take(&paths, 2).await.unwrap();
         let second = take(&paths, 2).await.unwrap();

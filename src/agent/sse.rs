@@ -1,18 +1,17 @@
-//! Server-sent events, as the APIs stream their answers: the data of each event, from bytes that
-//! come in pieces of any size.
+//! Decodes server-sent events from chunks of any size.
 
-/// What has come of an event that is not whole yet.
+/// The incomplete event.
 #[derive(Default)]
 pub struct Decoder {
     line: Vec<u8>,
     data: String,
-    /// A line ended with CR: an LF that follows belongs to it.
+    /// The last line ended with CR. A following LF belongs to it.
     after_cr: bool,
 }
 
 impl Decoder {
-    /// Takes bytes in and gives the data of the events that they complete. Comments, names and
-    /// ids of events are passed over; bytes that are no UTF-8 are replaced.
+    /// Reads a chunk and returns the data of the events that it completes. Comments, names and ids
+    /// are ignored. Invalid UTF-8 is replaced.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut events = Vec::new();
         for byte in bytes {
@@ -31,7 +30,7 @@ impl Decoder {
         events
     }
 
-    /// The event that the end of the stream cut off from its empty line.
+    /// The last event, if the stream ends without an empty line.
     pub fn finish(mut self) -> Option<String> {
         let _ = self.end_line();
         Some(self.data).filter(|data| !data.is_empty())
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_come_whole_however_they_are_cut() {
+    fn chunk_boundaries_do_not_matter() {
         let stream = ": comment\r\nevent: a\r\ndata: {\"a\":1}\r\n\r\n\ndata:one\ndata: two\n\nid: 7\rdata: ü\r\rdata: last";
         for size in 1..stream.len() {
             let mut decoder = Decoder::default();

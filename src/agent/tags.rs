@@ -1,6 +1,6 @@
-//! The tags of a model's reply: where the known ones stand, and what text between them means.
+//! Finds the known tags in a model's reply, and decodes the text between them.
 
-/// Every element that is asked for, and a few that models add from their own habit.
+/// The elements that the prompt asks for, and some that models add.
 const NAMES: [&str; 21] = [
     "observation",
     "summary",
@@ -31,12 +31,12 @@ pub struct Tag<'a> {
     pub name: &'a str,
     pub closes: bool,
     pub empty: bool,
-    /// Where it begins, and where what follows it does.
+    /// Byte range of the tag.
     pub start: usize,
     pub end: usize,
 }
 
-/// The known tags of `text`, in their order. What stands in a CDATA section is none.
+/// The known tags of `text`, in order, outside CDATA sections.
 pub fn known(text: &str) -> impl Iterator<Item = Tag<'static>> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -44,7 +44,7 @@ pub fn known(text: &str) -> impl Iterator<Item = Tag<'static>> + '_ {
             let start = at + found;
             let rest = &text[start..];
             if let Some(data) = rest.strip_prefix(CDATA) {
-                // One that does not end is a text like any other.
+                // An unterminated section is plain text.
                 at = start + CDATA.len() + data.find("]]>").unwrap_or(0);
                 continue;
             }
@@ -60,7 +60,7 @@ pub fn known(text: &str) -> impl Iterator<Item = Tag<'static>> + '_ {
 
 const CDATA: &str = "<![CDATA[";
 
-/// Longer attributes than this are text.
+/// Maximum length of attributes. A longer tag is text.
 const LONGEST: usize = 200;
 
 fn tag(rest: &str, start: usize) -> Option<(Tag<'static>, usize)> {
@@ -72,7 +72,7 @@ fn tag(rest: &str, start: usize) -> Option<(Tag<'static>, usize)> {
     let attributes = &rest.as_bytes()[from + word..];
     let length = attributes.iter().take(LONGEST).position(|b| matches!(b, b'>' | b'<' | b'\n'))?;
     let (attributes, last) = (&attributes[..length], attributes[length]);
-    // `<title of the book` is a text.
+    // `<title of the book` is text.
     let plain = attributes.is_empty()
         || attributes.iter().all(|b| b.is_ascii_whitespace() || *b == b'/')
         || attributes.contains(&b'=');
@@ -84,7 +84,7 @@ fn tag(rest: &str, start: usize) -> Option<(Tag<'static>, usize)> {
     Some((Tag { name, closes, empty, start, end: start + length }, length))
 }
 
-/// Text between tags, with CDATA sections and entities undone. Each entity once.
+/// Decodes text between tags: CDATA sections, and each entity once.
 pub fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;

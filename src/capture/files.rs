@@ -1,9 +1,8 @@
-//! What a tool's file was like when the tool was over: the hash by which git knows its content,
-//! so that what was learned of a file can be told from what has become of it. Looked up by hooks
-//! alone, for only they run at that moment; never by whoever reads a line or a transcript later.
+//! Hashes the file that a tool used, as git does, so that a memory of the file can be compared with
+//! its later content. Only hooks do this, because only they run right after the tool.
 //!
-//! Nothing here waits: only regular files of a modest size are opened, and no link is followed
-//! to one. What holds secrets or private text, or is excluded, has no hash.
+//! Nothing here blocks: only regular files of limited size are opened, and symbolic links are not
+//! followed. Secret files, files with private text and excluded files get no hash.
 
 use std::fs::{self, OpenOptions};
 use std::io::Read;
@@ -19,19 +18,19 @@ use crate::clients::ToolUse;
 use crate::git::BlobHash;
 use crate::project;
 
-/// Larger files have no hash: about half a millisecond's work without instructions for it.
+/// Maximum size: hashing it takes about 0.5 ms without SHA instructions.
 const MAX_SIZE: u64 = 256 << 10;
 
-/// Where files are not what they seem.
+/// Directories of virtual files.
 const NO_FILES: [&str; 3] = ["/proc", "/sys", "/dev"];
 
-/// Notes with the event what the file that its tool was about is like now.
+/// Adds the hash of the tool's file to the event.
 pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext) {
     let Some(tool) = event.tool.as_mut().filter(|_| event.kind == Kind::Tool) else { return };
     if tool.input.is_none() {
-        return; // All of it was private.
+        return; // The whole input was private.
     }
-    // The files of an MCP server may lie anywhere; their tools have no file here.
+    // Files of MCP servers may be on another machine; `file` is `None` for their tools.
     let input = payload.tool_input.map(|input| input.get());
     let used = ToolUse::new(context.client, &tool.name, input);
     let Some(path) = used.file().map(str::to_owned) else { return };
@@ -49,7 +48,7 @@ pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext
     }
 }
 
-/// Git's hash of the content of a file, taken as it is (`git hash-object --no-filters`).
+/// Git's hash of a file's content (`git hash-object --no-filters`).
 fn blob(path: &Path) -> Option<String> {
     let fits = |m: &fs::Metadata| m.is_file() && m.len() <= MAX_SIZE;
     fs::symlink_metadata(path).ok().filter(fits)?;
@@ -65,7 +64,7 @@ fn blob(path: &Path) -> Option<String> {
         if n == 0 {
             break;
         }
-        // It grows while it is read, or says nothing of its size.
+        // The file grows while it is read, or reports no size.
         left = left.checked_sub(n)?;
         hash.update(&buffer[..n as usize]);
         private.scan(&buffer[..n as usize]);
@@ -82,7 +81,7 @@ mod tests {
     use crate::capture::{Captured, capture, parse};
     use crate::config::Limits;
 
-    /// The files noted of a tool's use in `dir`.
+    /// The files recorded for a tool use in `dir`.
     fn seen(tool: &str, input: serde_json::Value, dir: &Path, exclude: &str) -> Vec<SeenFile> {
         let exclude: Vec<_> = glob::Pattern::new(exclude).into_iter().collect();
         let context = CaptureContext {
@@ -101,7 +100,7 @@ mod tests {
         .to_string();
         let payload = parse(&payload).unwrap();
         let Ok(Captured::Event(mut event)) = capture(&payload, &context) else { return Vec::new() };
-        assert!(event.tool.as_ref().unwrap().files.is_empty(), "capture itself looks at no file");
+        assert!(event.tool.as_ref().unwrap().files.is_empty(), "capture itself reads no file");
         hash_files(&mut event, &payload, &context);
         event.tool.unwrap().files
     }
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_gits() {
+    fn the_hash_equals_gits() {
         let (_kept, dir) = folder();
         for (name, text) in [
             ("a.rs", "fn main() {}\n".to_owned()),
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_none() {
+    fn some_files_get_no_hash() {
         let (_kept, dir) = folder();
         let write = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
         write("a.rs", "fn main() {}\n");
@@ -157,7 +156,7 @@ mod tests {
             assert_eq!(read(&dir, name), [], "{name}");
         }
         assert_eq!(read(Path::new("/proc/self"), "status"), []);
-        // Excluded although the project that the session works in is not.
+        // The file is excluded, the session's project is not.
         let named = serde_json::json!({ "file_path": dir.join("a.rs") });
         let excluded = format!("{}*", dir.display());
         assert_eq!(seen("Read", named.clone(), &dir, &excluded), []);

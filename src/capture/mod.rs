@@ -1,11 +1,10 @@
-//! The one entrance for text. Hook payloads, lines of scripts, replayed transcripts: whatever
-//! tells us that something happened becomes an [`Event`] here and nowhere else, without private
-//! text, without secrets, and cut to size. No I/O but a look at the project's `.git` and, by hooks,
-//! at the file that a tool was about.
+//! The only way in for text. Hook payloads, lines of scripts and replayed transcripts become an
+//! [`Event`] here and nowhere else: without private text, without secrets, and truncated. The only
+//! I/O is reading the project's `.git` and, in hooks, the file that a tool used.
 //!
 //! ```text
 //! bytes ── object_reader ──> text ── payload ──> Payload ── capture ──> Event
-//!                                                 tags, then secrets, then cut
+//!                                            tags, then secrets, then truncation
 //! ```
 
 mod files;
@@ -39,15 +38,15 @@ use withhold::Withheld;
 
 /// Longer session ids are refused.
 const MAX_SESSION: usize = 512;
-/// Longer turn ids and tool use ids are hashed; longer names are cut.
+/// Longer turn ids and tool use ids are hashed; longer names are truncated.
 const MAX_ID: usize = 200;
-/// Longer paths are none.
+/// Longer paths are ignored.
 const MAX_PATH: usize = 4096;
 
-/// What is known of an event besides its payload.
+/// What is known about an event besides its payload.
 #[derive(Clone, Copy, Debug)]
 pub struct CaptureContext<'a> {
-    /// The event as the hook was told; else the payload's `hook_event_name`.
+    /// The event's name from the command line; else the payload's `hook_event_name`.
     pub event: Option<&'a str>,
     pub client: &'a str,
     /// The directory the client was started in (`CLAUDE_PROJECT_DIR`); else the payload's `cwd`.
@@ -61,20 +60,20 @@ pub struct CaptureContext<'a> {
     pub process: Option<Process>,
 }
 
-/// What a payload came to.
+/// The result of capturing a payload.
 #[derive(Debug, PartialEq)]
 pub enum Captured {
-    /// To be delivered. A prompt with [`Event::private`] was wholly private: its whole turn is,
-    /// until a prompt comes that is not.
+    /// An event to deliver. A prompt with [`Event::private`] was entirely private: its whole turn is
+    /// private, until a prompt that is not.
     Event(Box<Event>),
-    /// Leaves no trace, and why.
+    /// Nothing is recorded, for this reason.
     Ignored(&'static str),
 }
 
-/// Why a payload says nothing that could be recorded.
+/// Why a payload cannot be recorded.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum CaptureError {
-    #[error("the payload cannot be read as JSON: {0}")]
+    #[error("the payload is not valid JSON: {0}")]
     NotJson(String),
     #[error("the payload names no event, and none was given")]
     NoEvent,
@@ -88,10 +87,10 @@ pub enum CaptureError {
     BadId(String),
 }
 
-/// The event that a payload tells of.
+/// Builds the event that a payload reports.
 ///
 /// # Errors
-/// See [`CaptureError`]: something is wrong with what was sent, and its sender should know.
+/// [`CaptureError`], if the payload is invalid. The sender should see it.
 pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, CaptureError> {
     let name = context.event.or(payload.hook_event_name.as_deref()).ok_or(CaptureError::NoEvent)?;
     let session = payload.session_id.as_deref().map_or("", str::trim);
@@ -176,10 +175,9 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
     Ok(Captured::Event(Box::new(texts::fit(event))))
 }
 
-/// The event that a line of a script tells of: `{"type":"observation", …}` with the field names
-/// of a payload. Session and client are those of whoever reads the line unless it names a
-/// session; whether that is the reader's own is the reader's to check. The event is a tool's use
-/// unless the line says otherwise, by name or by an error.
+/// Builds the event that a line of a script reports: `{"type":"observation", …}` with the field names
+/// of a payload. `session` is the default if the line names none; the caller checks the named one.
+/// The event is a tool use, or a failed one if the line has an error, unless the line names it.
 ///
 /// # Errors
 /// See [`CaptureError`].
@@ -221,7 +219,7 @@ pub fn parse(text: &str) -> Result<Payload<'_>, CaptureError> {
     Payload::parse(text).map_err(|e| CaptureError::NotJson(e.to_string()))
 }
 
-/// A tool's use, or why it leaves no trace.
+/// A tool use, or the reason why nothing of it is recorded.
 type Used = Result<Tool, &'static str>;
 
 fn used_tool(
@@ -243,14 +241,14 @@ fn used_tool(
             let members = members(response);
             let is_copy = |key: &str| clients::FILE_COPIES.contains(&key);
             if members.iter().any(|(key, copy)| is_copy(key) && has_private(copy)) {
-                // Which of its lines are private cannot be told from the lines that changed.
+                // The changed lines do not show which of them are private.
                 tool.input = input.and_then(|i| texts.only_paths(i));
                 None
             } else {
                 texts.response_without(&members, response)
             }
         }
-        Some(response) => shown(&used, response, texts),
+        Some(response) => recorded_response(&used, response, texts),
     };
     Ok(Ok(tool))
 }
@@ -267,13 +265,13 @@ fn failed_tool(
     tool.input = payload.tool_input.and_then(|i| texts.input(i));
     let response = payload.error.or(payload.tool_response);
     let response = response.filter(|_| withheld == Withheld::Nothing);
-    tool.response = response.and_then(|response| shown(&used, response, texts));
+    tool.response = response.and_then(|response| recorded_response(&used, response, texts));
     Ok(Ok(tool))
 }
 
-/// What is kept of a response: nothing if it holds a secret file, nothing of the rows that come
-/// from one. A file that was read is not looked through: names in its text are no rows.
-fn shown(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
+/// The recorded part of a response: nothing if an object of it names a secret file, and no rows of
+/// such files. The text of a file that was read has no rows.
+fn recorded_response(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
     if withhold::names_secret_object(response.get()) {
         return None;
     }
@@ -284,7 +282,7 @@ fn shown(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
     }
 }
 
-/// The tool without its texts, what it was used for, and what is withheld of it.
+/// The tool without its texts, its use, and what is withheld.
 fn named_tool(
     payload: &Payload,
     context: &CaptureContext,
@@ -304,7 +302,7 @@ fn named_tool(
     Ok(Ok((Tool { name, use_id, ..Tool::default() }, used, withheld)))
 }
 
-/// Whether a subagent goes on working after its start was reported.
+/// Whether a subagent still runs after its start was reported.
 fn in_background(response: &RawValue) -> bool {
     members(response).iter().any(|(key, value)| match &**key {
         "isAsync" => value.get() == "true",
@@ -317,8 +315,7 @@ fn has_private(json: &RawValue) -> bool {
     truncating_writer::is_private_note(json.get()) || tags::has_private_json(json.get())
 }
 
-/// What a subagent's report has in place of a tool: an id, by which a second report of the same
-/// words by the same subagent is known as a repeat.
+/// The tool of a subagent's report. Its id makes a second report with the same text a repeat.
 fn report_tool(agent: &Agent, report: &str) -> Tool {
     let use_id = format!("report:{}:{}", agent.id, hash(report));
     Tool { name: "Subagent".into(), use_id: id(Some(&use_id)), ..Tool::default() }

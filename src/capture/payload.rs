@@ -1,5 +1,5 @@
-//! What a client sends, as leniently as it can be read: unknown fields are passed over, a field
-//! of the wrong type counts as absent, and nothing is copied that need not be.
+//! Reads a client's payload leniently: unknown fields are ignored, and a field of the wrong type counts
+//! as absent. Texts are borrowed where possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,25 +7,25 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// One payload. Texts have been unescaped, values are JSON as it came.
+/// One payload. Texts are unescaped, values are raw JSON.
 #[derive(Debug, Default)]
 pub struct Payload<'a> {
     pub session_id: Option<Cow<'a, str>>,
     pub hook_event_name: Option<Cow<'a, str>>,
     pub transcript_path: Option<Cow<'a, str>>,
     pub cwd: Option<Cow<'a, str>>,
-    /// `prompt_id`, or `turn_id` as Codex calls it.
+    /// `prompt_id`, or Codex's `turn_id`.
     pub turn: Option<Cow<'a, str>>,
     pub tool_name: Option<Cow<'a, str>>,
     pub tool_input: Option<&'a RawValue>,
-    /// `tool_response`, or `tool_output` as it was called before.
+    /// `tool_response`, or its older name `tool_output`.
     pub tool_response: Option<&'a RawValue>,
     pub tool_use_id: Option<Cow<'a, str>>,
     pub agent_id: Option<Cow<'a, str>>,
     pub agent_type: Option<Cow<'a, str>>,
     pub prompt: Option<Cow<'a, str>>,
     pub last_assistant_message: Option<Cow<'a, str>>,
-    /// Of a failed tool its message, of a failed stop a code.
+    /// Of a failed tool the message, of a failed Stop a code.
     pub error: Option<&'a RawValue>,
     pub error_details: Option<&'a RawValue>,
     pub source: Option<Cow<'a, str>>,
@@ -39,13 +39,13 @@ pub struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     /// # Errors
-    /// When `text` is not a JSON object.
+    /// If `text` is not a JSON object.
     pub fn parse(text: &'a str) -> Result<Payload<'a>, serde_json::Error> {
         serde_json::from_str(text)
     }
 }
 
-/// The text of a JSON string; none of another value.
+/// The text of a JSON string. `None` for another value.
 pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     match raw.get() {
         json if json.starts_with('"') => serde_json::from_str::<Text>(json).ok()?.0,
@@ -53,7 +53,7 @@ pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The members of a JSON object in their order; none when it is something else.
+/// The members of a JSON object, in order. Empty for another value.
 pub fn members(raw: &RawValue) -> Vec<(Cow<'_, str>, &RawValue)> {
     serde_json::from_str::<Members>(raw.get()).map(|m| m.0).unwrap_or_default()
 }
@@ -139,7 +139,7 @@ fn value(raw: &RawValue) -> Option<&RawValue> {
     (raw.get() != "null").then_some(raw)
 }
 
-/// A key, borrowed where it can be.
+/// A key, borrowed where possible.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
@@ -183,7 +183,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// A text, or a number or word that stands where one should be; else nothing.
+/// A string, or a number in its place. `None` for another value.
 struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
@@ -246,7 +246,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn fields_of_two_clients() {
+    fn the_field_names_of_two_clients_are_read() {
         let claude = r#"{"session_id":"s","prompt_id":"p","turn_id":"t","tool_response":{"a":1},
             "tool_output":2,"stop_hook_active":true,"new_field":[{"x":null}]}"#;
         let p = Payload::parse(claude).unwrap();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_borrowed_where_they_can_be() {
+    fn texts_are_borrowed_where_possible() {
         let p = Payload::parse(r#"{"cwd":"/a","prompt":"a\nb","err\u006fr":"x"}"#).unwrap();
         assert!(matches!(p.cwd, Some(Cow::Borrowed("/a"))));
         assert_eq!(p.prompt.as_deref(), Some("a\nb"));
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn not_an_object() {
+    fn other_values_than_objects_are_errors() {
         for text in ["", "[]", "\"x\"", "{\"a\"}", "{]", "{\"cwd\":\"\\ud800\"}"] {
             assert!(Payload::parse(text).is_err(), "{text}");
         }

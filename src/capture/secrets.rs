@@ -1,15 +1,15 @@
-//! What must never reach the disk although nobody marked it: keys inside texts, and files that
-//! hold nothing else. Every text passes [`redact`] between the removal of tags and the cut.
+//! Recognizes secrets: private keys inside texts, and the names of files that hold secrets. Every text
+//! passes [`redact`] after the removal of tags and before it is truncated.
 
 use std::borrow::Cow;
 
 use super::json::{self, Edit};
 
 const KEY: &str = "[redacted:private-key]";
-/// A private key, its two lines included, is not longer than this.
+/// Maximum length of a private key, with its first and last line.
 const MAX_KEY: usize = 32 << 10;
 
-/// So many characters of a key are worth hiding; words are mostly shorter.
+/// Minimum length of a piece of a key; most words are shorter.
 const MIN_PIECE: usize = 16;
 
 /// `text` without secrets, each replaced by `[redacted:kind]`.
@@ -20,14 +20,14 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same within the strings of a JSON text. None: there are none.
+/// The same for the strings of a JSON text. `None` if there are no secrets.
 pub fn redact_json(raw: &str) -> Option<String> {
     if suspect(raw) { json::rewrite(raw, |_| true, find) } else { None }
 }
 
-/// Whether it is worth looking closer.
+/// A quick test before the search.
 fn suspect(text: &str) -> bool {
-    // At most eight bytes are searched for with vector instructions.
+    // The standard library uses vector instructions for needles of up to eight bytes.
     text.contains("ATE KEY")
 }
 
@@ -42,8 +42,9 @@ struct Armor {
     begins: bool,
 }
 
-/// From the first line of a private key to its last. Where one of the two was cut off, the lines
-/// next to the other that look like a key: source code that only names the line keeps it.
+/// The ranges from the first line of a private key to the last. If one of them is missing, because the
+/// text was truncated, the range covers the adjacent lines that look like a key. Source code that only
+/// contains such a line is kept.
 fn private_keys(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut done = 0;
@@ -78,7 +79,7 @@ fn armor(text: &str) -> Vec<Armor> {
         .filter_map(|(at, what)| {
             let before = &text[..at];
             let head = before.trim_end_matches(|c: char| c.is_ascii() && label(c as u8));
-            // `BEGIN RSA ` belongs to the label's letters.
+            // The trimmed characters include `BEGIN RSA `.
             let words = &before[head.len()..];
             let begins = words.starts_with("BEGIN ");
             let dashes = head.ends_with("-----") && (begins || words.starts_with("END "));
@@ -93,12 +94,12 @@ fn base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
 }
 
-/// How many bytes of these lines belong to a key: none unless there is a good piece of it. Of
-/// the line where it ends, as many as `part` says.
+/// How many bytes of these lines belong to a key: 0 unless there are at least `MIN_PIECE`. `part`
+/// returns how many bytes of the last line do.
 fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part: impl Fn(&str) -> usize) -> usize {
     let (mut len, mut letters) = (0, 0);
     for line in lines {
-        // What a listing or a patch puts in front, and what source code puts around a line.
+        // Remove line numbers and patch marks in front, and quotes of source code around the line.
         let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '-' | '\\');
         let core = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
         let core = core.strip_prefix(['\t', '→', ':']).unwrap_or(line);
@@ -129,8 +130,8 @@ pub fn is_secret_file(path: &str) -> bool {
     secret(name) || name.find([':', '#', '?']).is_some_and(|end| secret(&name[..end]))
 }
 
-/// Whether a command line names such a file. What stands in brackets is code, `f(process.env)`,
-/// and what begins with a dot mostly a field, `jq .key`.
+/// Whether a command line names such a file. A word in brackets is code (`f(process.env)`), and a word
+/// that begins with a dot is often a field (`jq .key`).
 pub fn names_secret_file(command: &str) -> bool {
     let breaks = |c: char| c.is_whitespace() || "\"'`|;&<>=,:@".contains(c);
     let command = command.to_ascii_lowercase();
@@ -163,8 +164,8 @@ pub fn possible_names(text: &str) -> Vec<usize> {
     found
 }
 
-/// Every name of a secret file has one of these in it. At most eight bytes are searched for with
-/// vector instructions.
+/// Every name of a secret file contains one of these. The standard library uses vector instructions for
+/// needles of up to eight bytes.
 const NAME_PARTS: [&str; 24] = [
     ".env", "netrc", ".pgpass", ".npmrc", ".pypirc", "credent", ".htpass", ".dockerc", "secrets.",
     "id_rsa", "id_dsa", "id_ecdsa", "id_ed255", ".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx",
@@ -213,7 +214,7 @@ fn in_secret_folder(folder: &str, name: &str) -> bool {
     matches!((folder, name), (".kube", "config") | (".docker", "config.json") | (".gnupg", _))
 }
 
-/// Of `.env.example` the last part.
+/// Whether this is the last part of a sample's name, such as `.env.example`.
 fn is_sample(extension: &str) -> bool {
     matches!(extension, "example" | "sample" | "template" | "dist" | "defaults")
 }
@@ -227,7 +228,7 @@ mod tests {
         VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDu==\n";
 
     #[test]
-    fn private_keys() {
+    fn private_keys_are_replaced() {
         let check = |text: &str, expected: &str| assert_eq!(redact(text), expected, "{text}");
         for kind in ["", "RSA ", "OPENSSH ", "EC ", "ENCRYPTED "] {
             let pem = format!(
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_a_patch() {
+    fn a_key_in_the_lines_of_a_patch_is_replaced() {
         let raw = r#"{"lines":["+-----BEGIN PRIVATE KEY-----","+MIIE","+-----END PRIVATE KEY-----","x"]}"#;
         let expected = r#"{"lines":["+[redacted:private-key]","","","x"]}"#;
         assert_eq!(redact_json(raw).as_deref(), Some(expected));
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_not_recorded() {
+    fn secret_files_are_recognized_by_name() {
         for path in [
             ".env",
             "/p/.env",
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_name_one() {
+    fn commands_that_name_secret_files_are_recognized() {
         assert!(names_secret_file("cd x && cat ./.env | head"));
         assert!(
             names_secret_file("scp -i~/.ssh/id_rsa a b")

@@ -1,5 +1,5 @@
-//! From what a client sent to what is kept of it, for each kind of text: tags, then secrets,
-//! then the cut. And the last look at the whole event: it fits into one message.
+//! Redacts and truncates each kind of text: tags, then secrets, then the limit. Then the whole event
+//! is made to fit into one message.
 
 use std::borrow::Cow;
 
@@ -12,20 +12,20 @@ use crate::clients;
 use crate::config::Limits;
 use crate::text::{MAX_SHIFT, truncate_middle};
 
-/// What an event's JSON has besides its three texts: ids, paths, keys of the project, each with
-/// a limit of its own.
+/// Space for the rest of an event's JSON besides its three texts: ids, paths, keys of the project,
+/// each with its own limit.
 const BESIDES: usize = 128 << 10;
 
-/// Longer words of the client's are cut.
+/// Maximum length of a client's short words, such as an agent type.
 const MAX_WORD: usize = 200;
 
-/// The three limits, and what is done under them.
+/// Redacts texts within the limits of the settings.
 pub struct Texts {
     pub limits: Limits,
 }
 
 impl Texts {
-    /// What is left of a prompt, and whether nothing is because all of it was private.
+    /// The recorded text of a prompt, and whether all of it was private.
     pub fn prompt(&self, prompt: &str) -> (Option<String>, bool) {
         let typed = tags::slash_command(prompt);
         let stripped = tags::strip(typed.as_deref().unwrap_or(prompt));
@@ -35,12 +35,12 @@ impl Texts {
         (Some(keep(stripped.text.trim(), self.limits.text)), false)
     }
 
-    /// What is left of a message; none when that is nothing.
+    /// The recorded text of a message. `None` if nothing is left.
     pub fn text(&self, message: &str) -> Option<String> {
         plain(message, self.limits.text)
     }
 
-    /// The client's own word for something.
+    /// A short word of the client.
     pub fn word(&self, word: &str) -> Option<String> {
         plain(word.trim(), MAX_WORD)
     }
@@ -57,7 +57,7 @@ impl Texts {
         value(response, self.limits.response)
     }
 
-    /// A response without the copies of whole files among its members.
+    /// A response without members that are copies of whole files.
     pub fn response_without(
         &self,
         members: &[(Cow<str>, &RawValue)],
@@ -70,7 +70,7 @@ impl Texts {
         Some(structured(&object(kept), self.limits.response))
     }
 
-    /// Of an input only the names of files.
+    /// Only the paths of an input.
     pub fn only_paths(&self, input: &RawValue) -> Option<String> {
         let members = members(input);
         let paths = members.iter().filter(|(key, _)| clients::is_path_argument(key));
@@ -84,7 +84,7 @@ fn object<'a>(members: impl Iterator<Item = &'a (Cow<'a, str>, &'a RawValue)>) -
     format!("{{{}}}", members.map(member).collect::<Vec<_>>().join(","))
 }
 
-/// Of a JSON string its text, of anything else its JSON.
+/// The text of a JSON string, or the JSON of another value.
 fn value(raw: &RawValue, limit: usize) -> Option<String> {
     match raw.get() {
         json if json.starts_with('"') => plain(&text_of(raw)?, limit),
@@ -98,16 +98,16 @@ fn plain(text: &str, limit: usize) -> Option<String> {
     (!stripped.text.trim().is_empty()).then(|| keep(&stripped.text, limit))
 }
 
-/// Secrets and the cut, of a text without tags.
+/// Removes secrets from a text without tags, and truncates it.
 fn keep(text: &str, limit: usize) -> String {
     let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
     let redacted = secrets::redact(shorter.as_deref().unwrap_or(text));
     let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
-    // Ends every text for the programs that read it later.
+    // A NUL ends the text in C programs that read it later.
     if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
 }
 
-/// Nothing when there is nothing to change.
+/// Returns `None` if nothing changes.
 type Step<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 fn structured(raw: &str, limit: usize) -> String {
@@ -128,8 +128,8 @@ fn structured(raw: &str, limit: usize) -> String {
     text.into_owned()
 }
 
-/// The event, its texts cut further until its JSON has less than [`MAX_BODY`] bytes, whatever
-/// limits were set and however many of its bytes need an escape.
+/// Halves the longest text until the event's JSON has less than [`MAX_BODY`] bytes, whatever the
+/// settings are and however many bytes need an escape.
 pub fn fit(mut event: Event) -> Event {
     let room = MAX_BODY - BESIDES;
     loop {
@@ -138,7 +138,7 @@ pub fn fit(mut event: Event) -> Event {
             tool.map_or((None, None), |t| (Some(&mut t.input), Some(&mut t.response)));
         let mut texts: Vec<&mut String> =
             [Some(&mut event.text), input, response].into_iter().flatten().flatten().collect();
-        // A byte becomes at most six.
+        // An escape makes at most six bytes of one.
         if texts.iter().map(|t| t.len() * 6).sum::<usize>() <= room
             || texts.iter().map(|t| json::escaped_len(t)).sum::<usize>() <= room
         {

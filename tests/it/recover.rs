@@ -436,7 +436,7 @@ fn a_batch_that_hangs_is_abandoned_and_retried() {
     assert!(!w.processes().contains(&pid));
     assert_eq!(w.summaries().len(), 2);
     assert_eq!(w.unfinished(), 0);
-    assert!(w.logs().contains("was not done after 200ms"));
+    assert!(w.logs().contains("did not answer within 200ms"));
 }
 
 #[test]

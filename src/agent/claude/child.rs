@@ -1,5 +1,5 @@
-//! The process: told and heard in lines, in a process group of its own that is killed on every
-//! way out.
+//! A child process that reads and writes lines. It has its own process group, which is killed on
+//! every exit path.
 
 use std::ffi::OsString;
 use std::future::pending;
@@ -17,27 +17,27 @@ use tokio::time::timeout;
 use super::super::error::AgentError;
 use crate::process;
 
-/// A longer line is no answer.
-const LINE: usize = 8 << 20;
+/// Maximum length of a line.
+const MAX_LINE: usize = 8 << 20;
 
-/// So much is kept of what it complains about.
-const COMPLAINT: u64 = 4 << 10;
+/// Bytes kept of stderr.
+const MAX_STDERR: u64 = 4 << 10;
 
-/// How long it may take to end by itself: it writes its own files down.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the program may take to exit: it writes its own files first.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Child {
     child: tokio::process::Child,
-    /// Gone once it was told that nothing more comes.
+    /// `None` once it is closed.
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
-    complaint: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
     line: Vec<u8>,
 }
 
 impl Child {
     /// # Errors
-    /// [`AgentError::Setup`] where there is no such program, or it may not be run.
+    /// [`AgentError::Setup`] if there is no such program, or it may not be executed.
     pub fn start(
         program: &str,
         args: &[&str],
@@ -52,10 +52,10 @@ impl Child {
         let started = command.kill_on_drop(true).spawn();
         let mut child = started.map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => {
-                AgentError::Setup(format!("there is no program '{program}'"))
+                AgentError::Setup(format!("the program '{program}' was not found"))
             }
             io::ErrorKind::PermissionDenied => {
-                AgentError::Setup(format!("'{program}' may not be run"))
+                AgentError::Setup(format!("'{program}' may not be executed"))
             }
             _ => AgentError::Unreachable(format!("'{program}' could not be started: {e}")),
         })?;
@@ -64,27 +64,27 @@ impl Child {
         Ok(Child {
             stdin: child.stdin.take(),
             stdout: BufReader::new(stdout),
-            complaint: Some(tokio::spawn(complaint(stderr))),
+            stderr: Some(tokio::spawn(read_stderr(stderr))),
             child,
             line: Vec::new(),
         })
     }
 
-    pub async fn tell(&mut self, line: &str) -> io::Result<()> {
+    pub async fn write_line(&mut self, line: &str) -> io::Result<()> {
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
         stdin.write_all(line.as_bytes()).await?;
         stdin.write_all(b"\n").await?;
         stdin.flush().await
     }
 
-    /// The next line; `None` once it says nothing more. Whatever it has started may hold on to its
-    /// output, and ends with it.
-    pub async fn hear(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// The next line; `None` at the end of the output. When the program exits, its process group is
+    /// killed, because a grandchild may hold the output open.
+    pub async fn read_line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let pid = self.child.id();
         tokio::select! {
             biased;
             line = self.next_line() => return line,
-            () = over(pid) => {}
+            () = exited(pid) => {}
         }
         self.kill();
         self.next_line().await
@@ -103,20 +103,20 @@ impl Child {
             if end.is_some() {
                 return Ok(Some(std::mem::take(&mut self.line)));
             }
-            if self.line.len() > LINE {
-                return Err(io::Error::other("its answer has no end"));
+            if self.line.len() > MAX_LINE {
+                return Err(io::Error::other("a line of its output is too long"));
             }
         }
     }
 
-    /// Why it ended. One that never began a turn cannot be used as it is set up.
-    pub async fn ended(&mut self, begun: bool) -> AgentError {
-        let status = self.farewell().await;
-        let said = match self.complaint.take() {
-            Some(said) => said.await.unwrap_or_default(),
+    /// Why the program ended. One that never began a turn has wrong settings.
+    pub async fn end_reason(&mut self, begun: bool) -> AgentError {
+        let status = self.wait_or_kill().await;
+        let text = match self.stderr.take() {
+            Some(reader) => reader.await.unwrap_or_default(),
             None => String::new(),
         };
-        let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
         if !begun && first.contains("unknown option") {
             return AgentError::Setup("the program is too old: it does not know an option".into());
         }
@@ -136,21 +136,22 @@ impl Child {
     }
 
     pub async fn end(mut self) {
-        let _ = self.farewell().await;
+        let _ = self.wait_or_kill().await;
     }
 
-    /// Waits for its end, and makes one where none comes. What it has started goes with it.
-    async fn farewell(&mut self) -> Option<ExitStatus> {
+    /// Closes the input, waits for the exit, then kills the process group. The status is `None` if
+    /// the program had to be killed.
+    async fn wait_or_kill(&mut self) -> Option<ExitStatus> {
         self.stdin = None;
-        let by_itself = timeout(FAREWELL, over(self.child.id())).await.is_ok();
-        // Whoever ended by itself is still waited for, so its group is still its own.
+        let by_itself = timeout(EXIT_TIMEOUT, exited(self.child.id())).await.is_ok();
+        // It has not been reaped yet, so its pid and its group are still its own.
         self.kill();
         let status = self.child.wait().await.ok();
         status.filter(|_| by_itself)
     }
 
     fn kill(&mut self) {
-        // Gone from here once it was waited for: then its pid may be another's.
+        // `None` once it was reaped: the kernel may have reused the pid.
         if let Some(pid) = self.child.id() {
             process::kill_group(pid);
         }
@@ -160,26 +161,25 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         self.kill();
-        if let Some(complaint) = &self.complaint {
-            complaint.abort();
+        if let Some(reader) = &self.stderr {
+            reader.abort();
         }
     }
 }
 
-/// Comes back once the program has ended; it is not waited for yet. None: it was.
-async fn over(pid: Option<u32>) {
+/// Waits for the exit of the program, without reaping it. `None`: it was reaped.
+async fn exited(pid: Option<u32>) {
     let Some(pid) = pid else { return };
-    // Where nobody tells us, its silence will have to do.
+    // Without the signal, only the end of the output shows the exit.
     let Ok(mut children) = signal(SignalKind::child()) else { return pending().await };
     while !process::has_exited(pid) && children.recv().await.is_some() {}
 }
 
-/// The beginning of what it complains about; the rest is read and dropped, so that it is not kept
-/// waiting.
-async fn complaint(stderr: ChildStderr) -> String {
+/// Reads the beginning of stderr, and drops the rest so that the program does not block.
+async fn read_stderr(stderr: ChildStderr) -> String {
     let mut stderr = BufReader::new(stderr);
-    let mut said = Vec::new();
-    let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut said).await;
+    let mut text = Vec::new();
+    let _ = (&mut stderr).take(MAX_STDERR).read_to_end(&mut text).await;
     let _ = tokio::io::copy_buf(&mut stderr, &mut tokio::io::sink()).await;
-    String::from_utf8_lossy(&said).into_owned()
+    String::from_utf8_lossy(&text).into_owned()
 }

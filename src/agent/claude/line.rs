@@ -1,4 +1,4 @@
-//! The lines of `stream-json`, as far as they concern us.
+//! The lines of `stream-json` that matter here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::super::answer::Answer;
 use super::super::error::AgentError;
 use crate::memory::Usage;
 
-/// What is told, as one line.
+/// The line that sends a prompt.
 pub fn user(text: &str) -> String {
     json!({"type": "user", "message": {"role": "user", "content": text}}).to_string()
 }
@@ -18,7 +18,7 @@ pub fn user(text: &str) -> String {
 pub enum Line {
     /// `system/init`: the turn has begun.
     Begun,
-    /// An `assistant` line that stands for an error, with the client's word for it.
+    /// An `assistant` line that reports an error, with the client's code for it.
     Error(String),
     Result(Box<TurnResult>),
     Other,
@@ -49,7 +49,7 @@ struct Tokens {
     output_tokens: u64,
 }
 
-/// What the process has used since it began.
+/// The usage of the process since its start.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Total {
@@ -98,8 +98,8 @@ impl Total {
 }
 
 impl TurnResult {
-    /// What this turn used: the difference to what was used before it. A turn may hold several
-    /// calls, of which its own count names the last.
+    /// The usage of this turn: the difference to the total before it. The turn's own count covers
+    /// only the last of its calls.
     pub fn usage(&self, before: &Total) -> Usage {
         let (now, before) = (self.total.sum(), before.sum());
         let cost = now.cost.map(|cost| (cost - before.cost.unwrap_or(0.0)).max(0.0));
@@ -123,8 +123,8 @@ impl TurnResult {
         }
     }
 
-    /// The answer, or what the error means. An API's error comes as a `success` that `is_error`;
-    /// `word` is what the assistant's line called it. `now`: milliseconds since the epoch.
+    /// The answer, or the error. An API's error is a `success` with `is_error`; `word` is the code in
+    /// the `assistant` line. `now` is in milliseconds since the epoch.
     pub fn outcome(self, word: &str, usage: Usage, now: i64) -> Result<Answer, AgentError> {
         let text = self.result.unwrap_or_default();
         if self.terminal_reason.as_deref() == Some("prompt_too_long") {
@@ -157,7 +157,7 @@ impl TurnResult {
             ("rate_limit", None) => AgentError::of_refusal(429, word, &text, None),
             ("billing_error", None) => AgentError::of_refusal(402, word, &text, None),
             ("overloaded", None) => AgentError::of_refusal(529, word, &text, None),
-            // No server has said anything: none was reached.
+            // Without a status, no server was reached.
             ("server_error" | "unknown", None) => {
                 AgentError::Unreachable("the memory agent has no connection".into())
             }
@@ -169,7 +169,7 @@ impl TurnResult {
     }
 }
 
-/// `Claude AI usage limit reached|1764250000`: when it is over.
+/// Adds the end of the limit in `Claude AI usage limit reached|1764250000`.
 fn until(error: AgentError, text: &str, now: i64) -> AgentError {
     let AgentError::Busy { why, retry_after: None } = error else { return error };
     let at = text.rsplit_once('|').and_then(|(_, at)| at.trim().parse::<i64>().ok());
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_comes_as_a_success() {
+    fn an_api_error_is_a_success_with_is_error() {
         let check = |value: Value, word: &str, want: Effect| {
             let error = result(value.clone()).outcome(word, Usage::default(), 1_000).unwrap_err();
             assert_eq!(error.effect(), want, "{value} {word}: {error}");
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_passed_over() {
+    fn other_lines_are_ignored() {
         for line in
             ["", "not json", "[]", r#"{"type":"system","subtype":"status"}"#, r#"{"type":"later"}"#]
         {

@@ -1,9 +1,9 @@
-//! The user's own `claude`, as a program that reads and writes lines of JSON (`stream-json`). The
-//! conversation is the process: no tools, no MCP, no hooks, no settings, nothing persisted, an
-//! empty folder to stand in, a listed environment.
+//! The user's `claude` as a child process that reads and writes lines of JSON (`stream-json`). A
+//! process is one conversation. It has no tools, MCP servers, hooks or settings, persists nothing,
+//! and gets an empty directory and a fixed list of environment variables.
 //!
-//! One line is told, then its `result` awaited: several at once are merged into one turn. What a
-//! turn that failed was told stays in the conversation, so after a failure the process is ended.
+//! One line is sent, and its `result` is awaited, because the program merges several lines into one
+//! turn. A prompt that failed stays in the conversation, so the process is ended after a failure.
 
 mod child;
 mod line;
@@ -23,22 +23,22 @@ use line::{Line, Total};
 
 pub struct Conversation {
     child: Child,
-    /// What the process has used so far: it counts from its beginning.
+    /// The usage so far. The program reports cumulative numbers.
     total: Total,
     turns: usize,
 }
 
-/// A name for a conversation that is about to begin.
+/// The id of a new conversation.
 pub fn new_id() -> String {
     Uuid::now_v7().to_string()
 }
 
 impl Conversation {
-    /// Starts the program, in the folder `dir`. On the main thread: the kernel ends the child when
-    /// the thread that started it does.
+    /// Starts the program in the directory `dir`. Called on the main thread: the kernel kills the
+    /// child when the thread that started it exits.
     ///
     /// # Errors
-    /// [`AgentError::Setup`] where there is no such program.
+    /// [`AgentError::Setup`] if there is no such program.
     pub fn start(claude: &Claude, dir: &Path, id: &str) -> Result<Conversation, AgentError> {
         #[rustfmt::skip]
         let args = [
@@ -55,17 +55,17 @@ impl Conversation {
         self.turns
     }
 
-    /// Tells `text` and waits for what comes of it.
+    /// Sends `text` and waits for the result.
     pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
         self.turns += 1;
-        // Whoever cannot be told has ended, and says why.
-        let _ = self.child.tell(&line::user(text)).await;
+        // If the write fails, the program has ended; the loop below reads why.
+        let _ = self.child.write_line(&line::user(text)).await;
         let (mut begun, mut word) = (false, String::new());
         loop {
-            match self.child.hear().await {
-                Ok(Some(said)) => match line::read(&said) {
+            match self.child.read_line().await {
+                Ok(Some(line)) => match line::read(&line) {
                     Line::Begun => begun = true,
-                    Line::Error(said) => word = said,
+                    Line::Error(code) => word = code,
                     Line::Result(result) => {
                         let usage = result.usage(&self.total);
                         self.total = result.total.clone();
@@ -76,14 +76,14 @@ impl Conversation {
                 },
                 Ok(None) => {
                     let spent = if begun { CallOutcome::Unknown } else { CallOutcome::nothing() };
-                    return (Err(self.child.ended(begun).await), spent);
+                    return (Err(self.child.end_reason(begun).await), spent);
                 }
                 Err(e) => return (Err(AgentError::Died(e.to_string())), CallOutcome::Unknown),
             }
         }
     }
 
-    /// Lets it end by itself, and sees to it that it does.
+    /// Closes the input, waits for the end, and kills the program if it does not come.
     pub async fn end(self) {
         self.child.end().await;
     }

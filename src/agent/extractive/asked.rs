@@ -1,11 +1,11 @@
-//! What a prompt asks for, brief enough for a headline.
+//! The request of a prompt, short enough for a title.
 
 use super::kind;
 use super::prose;
 use super::words;
 
-/// A prompt in at most `max` characters: its first sentences, without thanks, praise and pasted
-/// text. Where the first ones only tell the background, the one that asks is among them.
+/// A prompt in at most `max` characters: its first sentences, without thanks, praise and pasted text.
+/// If the first ones are only background, the sentence that asks is included.
 pub fn request(prompt: &str, max: usize) -> String {
     let all = sentences(prompt);
     let Some(first) = all.first() else { return String::new() };
@@ -34,7 +34,7 @@ pub fn request(prompt: &str, max: usize) -> String {
     }
 }
 
-/// Greetings, thanks and praise, and nothing else.
+/// Whether the prompt is only a greeting, thanks or praise.
 pub fn is_talk(prompt: &str) -> bool {
     const MOST: usize = 6;
     let low = prompt.to_lowercase();
@@ -56,7 +56,7 @@ fn asks(sentence: &str) -> bool {
         || kind::by_words(first).is_some()
 }
 
-/// The sentences a prompt begins with; more than these no headline needs.
+/// The first sentences of a prompt, as many as a title may need.
 pub fn sentences(prompt: &str) -> Vec<String> {
     const MOST: usize = 60;
     let mut in_code = false;
@@ -87,8 +87,8 @@ pub fn sentences(prompt: &str) -> Vec<String> {
     out
 }
 
-/// A prompt as its author meant it: a slash command as typed, a notification by its summary, no
-/// reminders of the client's.
+/// A slash command as it was typed, a notification's summary, and other prompts without reminders of
+/// the client.
 fn clean(prompt: &str) -> String {
     let inside = |tag: &str| {
         let (_, rest) = prompt.split_once(&format!("<{tag}>"))?;
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn talk_is_told_from_work() {
+    fn talk_is_distinguished_from_work() {
         for talk in
             ["hi", "Thanks!!", "ok great, thank you so much", "Danke dir", "谢谢", "perfect!"]
         {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_is_kept() {
+    fn the_question_is_kept() {
         let long = "The export was written in 2019 and nobody has looked at it since then. It reads \
                     the whole table into memory first. Last night it ran out of memory. Could you \
                     make it stream the rows?";

@@ -1,21 +1,21 @@
-//! What earlier pieces of the same turn left unfinished, for this piece to go on with: a long turn
-//! is distilled in pieces, and one that stopped may go on. The piece that ends the turn, or commits
-//! what was edited before it, takes the place of what they wrote down.
+//! Continues work that earlier batches of the turn left unfinished. A long turn is distilled in
+//! several batches, and a stopped turn may continue. The batch that ends the turn, or commits earlier
+//! edits, replaces the observations of the earlier batches.
 
 use super::work::{FileChange, Work};
 use crate::activity::{Activity, ChangeKind, Event};
 use crate::memory::{Batch, Earlier};
 
-/// Begins the list of new files among an observation's facts.
+/// Prefix of the fact that lists new files.
 pub const NEW: &str = "New: ";
-/// Begins the fact of a failure that is not over.
+/// Prefix of the fact of an open failure.
 pub const OPEN: &str = "Still failing: ";
-/// Begins the story of a cure.
+/// Prefix of the narrative of a fix.
 pub const PROBLEM: &str = "Problem: ";
-/// Begins the fact of a commit.
+/// Prefix of the fact of a commit.
 pub const COMMIT: &str = "Commit ";
 
-/// The main thread's work so far, when there is any to go on with.
+/// The main thread's unfinished work, if this batch continues it.
 pub fn over(batch: &Batch, events: &[Event]) -> Option<Work> {
     let last = batch.messages.last()?;
     let main = || events.iter().filter(|e| e.message.agent_id.is_none());
@@ -36,7 +36,7 @@ pub fn over(batch: &Batch, events: &[Event]) -> Option<Work> {
     Some(work)
 }
 
-/// A cure has a story of its own, and what was committed is done.
+/// Whether an observation is unfinished: it is neither a fix nor committed.
 fn is_unfinished(earlier: &Earlier) -> bool {
     let cure = earlier.narrative.as_deref().is_some_and(|n| n.starts_with(PROBLEM));
     !earlier.files_modified.is_empty()
@@ -45,7 +45,7 @@ fn is_unfinished(earlier: &Earlier) -> bool {
         && !earlier.facts.iter().any(|f| f.starts_with(COMMIT))
 }
 
-/// Whether the first commit holds more files than were edited before it.
+/// Whether the first commit contains more files than were edited before it.
 fn commits_more_than_it_edits<'a>(events: impl Iterator<Item = &'a Event<'a>>) -> bool {
     let mut edited: Vec<&str> = Vec::new();
     for event in events {
@@ -81,7 +81,7 @@ fn of(earlier: &Earlier) -> Work {
         swap: None,
         sources: Vec::new(),
     };
-    // What is new and what still fails is told by how it ends.
+    // New files and open failures are determined again at the end.
     let told_anew = |fact: &&String| fact.starts_with(NEW) || fact.starts_with(OPEN);
     Work {
         files: earlier.files_modified.iter().map(change).collect(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{distill_unparsed as distill, sessions};
 use crate::memory::{Batch, Cause, Distilled, Message, Observation, Prompt, Rolling, Summary};
 
-/// Everything below this line of a page comes from the program.
+/// The program writes everything below this line of a page.
 const MARK: &str = "<!-- memctl wrote the text below. A test compares it. -->";
 
 fn root() -> PathBuf {

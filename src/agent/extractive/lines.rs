@@ -1,9 +1,9 @@
-//! The lines of a message: put together where only a margin broke them, without their markers.
+//! The lines of a message: joined where they were only wrapped, without list markers.
 
-/// A line at least this long that ends inside a sentence was broken by a margin.
+/// A line at least this long that ends inside a sentence was wrapped.
 const MARGIN: usize = 50;
 
-/// The lines of a message, with those put together again that only a margin broke.
+/// The lines of a message. Wrapped lines are joined.
 pub fn unwrapped(message: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut in_code = false;
@@ -30,7 +30,7 @@ fn breaks_off(line: &str) -> bool {
     !ends && !line.trim_start().starts_with(['#', '|', '`', '~']) && line.chars().count() >= MARGIN
 }
 
-/// A list item's text, and whether it was one.
+/// The text without its list marker, and whether it had one.
 pub fn strip_marker(line: &str) -> (&str, bool) {
     let hashes = line.trim_start_matches('#');
     if hashes.len() != line.len() && hashes.starts_with(' ') {

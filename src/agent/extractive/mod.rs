@@ -1,14 +1,13 @@
-//! The default memory agent: local rules, no model, no network, nothing to configure.
+//! The default backend: local rules, without a model, a network or settings.
 //!
-//! It reads a turn as a person would who looks over somebody's shoulder and writes down only what
-//! will matter: not each command but what it came to.
+//! It records results instead of single commands: changes, fixes, failures, answers.
 //!
 //! ```text
-//! activities (what happened) -> episodes (works, looks, troubles) -> observe, summary
+//! activities -> episodes (work, lookups, failures) -> observe, summary
 //! ```
 //!
-//! Pure and deterministic: no clock, no I/O, no state between batches. Whatever the texts are, cut
-//! apart, foreign or garbage, it ends in time linear in them and never panics.
+//! Pure and deterministic: no clock, no I/O, no state between batches. It takes time linear in the
+//! texts and never panics, also for truncated or arbitrary texts.
 
 mod answers;
 mod asked;
@@ -39,7 +38,7 @@ mod work;
 use crate::activity::{Event, ParsedBatch};
 use crate::memory::{Batch, Distilled, Observation};
 
-/// What the user said is to hold from now on, in his own words: on no model's word.
+/// The rules that the user states in the turn, in the user's words.
 pub fn rules(batch: &Batch) -> Vec<Observation> {
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
     stop.map(|stop| rules::of(batch, stop)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! From an episode to the observation that is stored: kind, title, narrative, facts, files.
+//! Builds observations from episodes: kind, title, narrative, facts, files.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use super::{answers, asked, kind, titles};
 use crate::activity::ChangeKind;
 use crate::memory::{Batch, Cause, Earlier, Observation, Origin};
 
-/// Changes of single lines are told of works with no more files.
+/// Maximum number of files of a work whose single changed lines are facts.
 const SINGLE_LINES: usize = 4;
 
-/// A narrative is at most this many characters.
+/// Maximum length of a narrative in characters.
 pub const NARRATIVE: usize = 700;
 
-/// Everything one thread came to.
+/// The observations of one thread.
 pub fn of_thread(thread: &Thread, batch: &Batch) -> Vec<Observation> {
     let said = thread.message.as_deref().map(sentences::sentences).unwrap_or_default();
     let mut out = Vec::new();
@@ -32,7 +32,7 @@ pub fn of_thread(thread: &Thread, batch: &Batch) -> Vec<Observation> {
         if !own.is_empty() {
             observation.sources.extend(thread.message_source);
         }
-        // A long turn comes in pieces, and the request names each of them alike.
+        // A long turn has several batches, and the request would give each the same title.
         let known = |title: &str| {
             standing(batch, work).any(|e| same(&e.title, title))
                 || out.iter().any(|o: &Observation| same(&o.title, title))
@@ -72,12 +72,12 @@ pub fn of_thread(thread: &Thread, batch: &Batch) -> Vec<Observation> {
     out
 }
 
-/// What the turn made before, and what this work does not take the place of.
+/// The earlier observations of the turn that this work does not replace.
 fn standing<'a>(batch: &'a Batch, work: &'a Work) -> impl Iterator<Item = &'a Earlier> {
     batch.earlier.iter().filter(|e| !work.replaces.contains(&e.id))
 }
 
-/// The turn was broken off before anybody said or committed that it was done.
+/// Whether the turn was interrupted before a commit and without a final message.
 fn unfinished(work: &Work, batch: &Batch) -> bool {
     let broken_off = |c| matches!(c, Cause::Interrupted | Cause::StopFailed | Cause::End);
     let cured = work.fixes.iter().any(|f| !f.files.is_empty()) && work.open.is_empty();
@@ -87,7 +87,7 @@ fn unfinished(work: &Work, batch: &Batch) -> bool {
         && batch.messages.last().is_some_and(|m| broken_off(m.cause))
 }
 
-/// The main thread's last words are an answer only when nothing was changed earlier in the turn.
+/// Whether files were changed earlier in the turn. If not, the final message is an answer.
 fn edited_before(thread: &Thread, batch: &Batch) -> bool {
     thread.agent_id.is_some()
         || thread.message.is_some() && batch.earlier.iter().all(|e| e.files_modified.is_empty())
@@ -98,8 +98,8 @@ pub fn prompt_of(batch: &Batch, number: i64) -> &str {
     own.or(batch.prompts.last()).map_or("", |p| p.text.as_str())
 }
 
-/// For each work the sentences that speak of it: all when it is the only one, else those that name
-/// something of it; what names nothing goes to the largest, unless a commit speaks for that.
+/// The sentences about each work. A single work gets all. Of several, each gets the sentences that name
+/// something of it; the largest gets the rest, unless it has a commit.
 fn shares(works: &[Work], said: &[Sentence]) -> Vec<Vec<Sentence>> {
     if works.len() < 2 {
         return works.iter().map(|_| said.to_vec()).collect();
@@ -119,14 +119,14 @@ fn shares(works: &[Work], said: &[Sentence]) -> Vec<Vec<Sentence>> {
     shares
 }
 
-/// Whether `text` holds `name` as a word of its own.
+/// Whether `text` contains `name` as a whole word.
 fn holds(text: &str, name: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(name)
         .any(|(at, _)| !text[..at].ends_with(word) && !text[at + name.len()..].starts_with(word))
 }
 
-/// Names by which a work can be told in a sentence.
+/// Names by which a sentence may refer to a work.
 fn marks(work: &Work) -> BTreeSet<String> {
     let mut marks: BTreeSet<String> = BTreeSet::new();
     for file in &work.files {
@@ -154,7 +154,7 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     for decision in said.iter().filter(|s| s.about == About::Decision).take(3) {
         facts.add(&decision.text);
     }
-    // One of a kind is enough: a migration breaks the same build in each file.
+    // One of each kind is enough: a migration breaks the same build in each file.
     let mut told: BTreeSet<&str> = BTreeSet::new();
     for other in work
         .fixes
@@ -182,7 +182,7 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     if let Some(commit) = &work.commit {
         body_items(&commit.body).iter().take(6).for_each(|item| facts.add(item));
     }
-    // Of many files the single lines tell nothing.
+    // With many files, single lines say nothing.
     let few = work.files.len() <= SINGLE_LINES;
     for file in work.files.iter().filter(|f| few && f.swap.is_some()) {
         small_change(file).iter().for_each(|fact| facts.add(fact));
@@ -224,7 +224,7 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     }
 }
 
-/// What was asked for, where the title does not say it already.
+/// The request, unless the title says it already.
 pub fn subtitle(prompt: &str, title: &str) -> Option<String> {
     titles::as_title(prompt)?;
     Some(asked::request(prompt, 140))
@@ -269,7 +269,7 @@ fn problem_and_solution(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
     }
 }
 
-/// The sentence that says why: the one that sounds like it, else the first that is no report.
+/// The sentence about the cause: one with a causal phrase, else the first that is not a report.
 pub fn cause(said: &[Sentence]) -> Option<&Sentence> {
     let found = said.iter().find(|s| s.about == About::Found);
     found.or_else(|| {

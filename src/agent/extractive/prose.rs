@@ -1,9 +1,8 @@
-//! Text made to fit: cleaned of Markdown and colours, split into sentences, shortened without
-//! breaking words, joined into paragraphs. What a sentence means is not its business.
+//! Removes Markdown from text, splits it into sentences and joins sentences into paragraphs.
 
 pub use crate::activity::fit;
 
-/// The first `max` characters' worth of whole sentences, put together as one paragraph.
+/// A paragraph of the first whole sentences, at most `max` characters long.
 pub fn paragraph<'a>(sentences: impl Iterator<Item = &'a str>, max: usize) -> String {
     let mut out = String::new();
     for sentence in sentences {
@@ -27,7 +26,7 @@ pub fn paragraph<'a>(sentences: impl Iterator<Item = &'a str>, max: usize) -> St
     out
 }
 
-/// With a capital first letter, unless it begins with code or a name in mixed letters.
+/// The text with a capital first letter, unless it begins with code or a name in mixed case.
 pub fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return String::new() };
@@ -39,7 +38,7 @@ pub fn capital(text: &str) -> String {
     if code { text.to_owned() } else { first.to_uppercase().chain(chars).collect() }
 }
 
-/// Without emphasis, links' addresses and emoji at the front; code stays in its backticks.
+/// The text without emphasis, URLs of links and leading emoji. Code keeps its backticks.
 pub fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -76,7 +75,7 @@ fn in_word(before: &str, after: &str) -> bool {
     before.ends_with(word) || after.starts_with(word)
 }
 
-/// `[label](address)` at the beginning: the label, and what follows.
+/// The label of a leading `[label](url)`, and the text after the link.
 fn link(text: &str) -> Option<(&str, &str)> {
     let inner = text.strip_prefix('[')?;
     let end = inner.find(['[', ']'])?;
@@ -86,7 +85,7 @@ fn link(text: &str) -> Option<(&str, &str)> {
     Some((&inner[..end], after))
 }
 
-/// Splits a paragraph at the ends of its sentences; not inside code, and not after `e.g.`.
+/// Splits a paragraph into sentences, not inside code and not after `e.g.`.
 pub fn split(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut start = 0;
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joins_whole_sentences_only() {
+    fn a_paragraph_has_whole_sentences_only() {
         assert_eq!(
             paragraph(["added x", "fixed y.", "fixed y."].into_iter(), 100),
             "Added x. Fixed y."

@@ -1,19 +1,19 @@
-//! What the user said is to hold from now on: conventions, preferences, decisions of his own. They
-//! are told in his words and rest on nobody else's. A wish for this turn alone is no rule, and what
-//! is not plainly one is left alone: a wrong rule is worse than none.
+//! Rules that the user states for the future: conventions, preferences, decisions, in the user's
+//! words. A wish for this turn alone is not a rule. Doubtful sentences are skipped, because a wrong
+//! rule is worse than none.
 
 use super::prose::{capital, fit};
 use super::{asked, titles, words};
 use crate::memory::{Batch, Message, Observation, Origin};
 
-/// A prompt longer than this quotes somebody else.
+/// A longer prompt quotes other texts.
 const LONG: usize = 4000;
-/// Rules kept of one prompt, and their length in characters.
+/// Maximum number of rules of a prompt, and their length in characters.
 const RULES: usize = 3;
 const SHORTEST: usize = 12;
 const LONGEST: usize = 240;
 
-/// One decision for each prompt that states rules, asked for by `stop`.
+/// One decision for each prompt of the turn that states rules.
 pub fn of(batch: &Batch, stop: &Message) -> Vec<Observation> {
     let of_prompt = |prompt: &crate::memory::Prompt| {
         let rules = stated(&prompt.text);
@@ -50,7 +50,7 @@ fn stated(prompt: &str) -> Vec<String> {
     rules
 }
 
-/// Sentences that go on in small letters, as people type them: `do that. and we never …`.
+/// Splits sentences that begin in lower case: `do that. and we never …`.
 fn parts(sentence: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = sentence;
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_told_from_wishes() {
+    fn rules_are_distinguished_from_wishes() {
         for (prompt, expected) in [
             (
                 "Fix the import. From now on all money is integer cents, never floats.",
@@ -119,7 +119,7 @@ mod tests {
                 "yes do that. and we never impute silently, please: a missing feature must raise",
                 &["We never impute silently, please: a missing feature must raise"],
             ),
-            // Wishes, reports, questions, what others wrote.
+            // Wishes, reports, questions, quoted text.
             ("Never mind, use the old one.", &[]),
             ("It always fails on Mondays. Why?", &[]),
             ("The build never finishes, find out why.", &[]),

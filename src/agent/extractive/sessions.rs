@@ -1,5 +1,5 @@
-//! Whole turns, composed by hand, with what must be made of them. The turns lie in
-//! `tests/data/agent`, one JSON file each; what is said here is what a user would miss or mind.
+//! Whole turns with their expected results: what a user would miss, and what must not appear. The turns
+//! are in `tests/data/agent`, one JSON file each.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::memory::{Batch, Cause, Distilled, Message, Origin, Prompt, Summary};
 
 /// Reads a turn: `project_root`, `prompts` (texts), `events` (tool, input, response, failed; or
-/// cause, text), `stop` (a text, or cause and text; absent: the turn goes on).
+/// cause, text), `stop` (a text, or cause and text; absent: the turn continues).
 pub fn batch(text: &str) -> Batch {
     let turn: Value = serde_json::from_str(text).expect("a turn is JSON");
     let mut batch = Batch {
@@ -61,7 +61,7 @@ fn message(event: &Value, at: usize, newest: i64) -> Message {
     }
 }
 
-/// What was made of a turn, as a page one can read.
+/// The result of a turn as readable text.
 pub fn page(distilled: &Distilled) -> String {
     let mut out = String::new();
     let mut line = |text: String| {
@@ -113,7 +113,8 @@ pub fn turn(name: &str) -> Batch {
     batch(&std::fs::read_to_string(&path).expect("the turn is there"))
 }
 
-/// The page of a turn holds each line of `wanted` in this order, whole lines or their beginnings.
+/// Asserts that the result of a turn contains the lines of `wanted`, or lines with these prefixes, in
+/// this order.
 pub fn check(name: &str, wanted: &[&str], unwanted: &[&str]) {
     let page = page(&super::distill_unparsed(&turn(name)));
     let mut lines = page.lines();

@@ -28,7 +28,7 @@ pub fn of(
     let said = sentences::sentences(message);
     let mut previous = batch.previous.clone().unwrap_or_default();
     if !said.is_empty() && stop.turn_id.is_some() && stop.turn_id == batch.previous_turn {
-        // The turn went on after its Stop: what it says now is its last word.
+        // The turn continued after its Stop: the newer message counts.
         previous.learned.clear();
         previous.completed.clear();
         previous.next_steps.clear();
@@ -54,8 +54,8 @@ pub fn of(
         &mut files_modified,
         observations.iter().flat_map(|o| o.files_modified.iter().cloned()).collect(),
     );
-    // What the web says is told nobody unasked, neither its lessons nor its advice. Of a change the
-    // assistant speaks for itself.
+    // Text from the web is not shown unasked, neither findings nor advice. After a change, the message
+    // is the assistant's own report.
     let web = threads.iter().any(|t| !t.web.is_empty())
         || batch.earlier.iter().any(|e| e.origin == Origin::Web);
     let rests_on_web = web && !changed;
@@ -81,7 +81,7 @@ pub fn of(
     }
 }
 
-/// Somebody was polite, and nothing was done about it.
+/// Whether the prompts are only talk and nothing was done.
 fn is_talk(batch: &Batch, threads: &[Thread]) -> bool {
     let idle = |t: &Thread| {
         t.agent_id.is_none()
@@ -99,13 +99,13 @@ fn or(new: String, old: String) -> String {
     if new.is_empty() { old } else { new }
 }
 
-/// Both, as far as there is room.
+/// Both texts, as far as they fit.
 fn join(old: &str, new: &str, most: usize) -> String {
     let sentences: Vec<String> = prose::split(old).into_iter().chain(prose::split(new)).collect();
     paragraph(sentences.iter().map(String::as_str), most)
 }
 
-/// All prompts of the turn, each briefly.
+/// The request of each prompt of the turn.
 fn request(batch: &Batch, stop: &Message) -> String {
     let mut prompts: Vec<&str> = batch.prompts.iter().map(|p| p.text.as_str()).collect();
     if prompts.len() > 6 {
@@ -124,7 +124,7 @@ fn request(batch: &Batch, stop: &Message) -> String {
             out.push(request);
         }
     }
-    // `continue` means what the session was about before.
+    // `continue` refers to the previous request.
     let thin = batch
         .prompts
         .iter()
@@ -144,7 +144,7 @@ fn request(batch: &Batch, stop: &Message) -> String {
     out.join(" / ")
 }
 
-/// What was looked at and not changed: that stands among the files.
+/// What was read or searched, without the changed files.
 fn investigated(threads: &[Thread], batch: &Batch, modified: &[String]) -> String {
     let modified: HashSet<&String> = modified.iter().collect();
     let mut parts = Vec::new();
@@ -206,8 +206,8 @@ fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> St
     let told: Vec<String> =
         told.map(|(_, s)| sentences::without_label(&s.text, words::CAUSE_LABEL)).collect();
     let mut texts: Vec<&str> = told.iter().map(String::as_str).collect();
-    // What subagents found; of the main thread the sentences above say it already, and what only
-    // the web says stays in its own observation.
+    // Findings of subagents. The sentences above cover the main thread, and text from the web stays in
+    // its own observation.
     let reports = observations.iter().filter(|o| {
         let told = o.agent_id.is_some() || said.is_empty();
         let finding = o.subtitle.is_some() || o.title.contains(": ");
@@ -231,7 +231,7 @@ fn problem(observation: &Observation) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The last question, with what it speaks of where it says too little itself: `Do you want me to?`
+/// The last question, with the sentence before it if it is too short alone: `Do you want me to?`
 fn asked_at_last(said: &[Sentence]) -> Option<String> {
     const ALONE: usize = 7;
     const BEFORE: usize = 2;
@@ -242,7 +242,7 @@ fn asked_at_last(said: &[Sentence]) -> Option<String> {
             && (text.split_whitespace().count() < ALONE || titles::leans_inside(text))
     };
     let mut from = at;
-    // What is still to do has been told already.
+    // Next steps have a field of their own.
     let untold = |at: usize| said[at].about != About::Next && !said[at].item;
     while from > 0 && at - from < BEFORE && leans(&said[from].text) && untold(from - 1) {
         from -= 1;

@@ -1,5 +1,5 @@
-//! Promises about any batch: it never panics, it ends soon, a summary comes exactly when it is
-//! asked for, and a row that is written anew loses nothing.
+//! Properties of any batch: no panic, linear time, a summary if and only if it is asked for, and no
+//! loss when a row is replaced.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ fn bash(id: i64, command: &str, out: &str) -> Message {
 }
 
 #[test]
-fn a_summary_comes_exactly_when_asked_for() {
+fn a_summary_is_written_if_and_only_if_it_is_asked_for() {
     for cause in Cause::ALL {
         let one = batch("do it", vec![message(1, cause)]);
         assert_eq!(distill(&one).summary.is_some(), cause.summarizes(), "{cause:?}");
@@ -71,7 +71,7 @@ fn a_summary_comes_exactly_when_asked_for() {
 }
 
 #[test]
-fn endings_are_noted() {
+fn the_end_of_a_turn_is_noted() {
     let mut failed = message(1, Cause::StopFailed);
     failed.last_assistant_message = Some("Invalid API key · Fix external API key".to_owned());
     let notes = |m: Message| distill(&batch("x", vec![m])).summary.expect("a summary").notes;
@@ -81,7 +81,7 @@ fn endings_are_noted() {
 }
 
 #[test]
-fn what_came_late_adds_to_the_row_that_is_there() {
+fn late_events_extend_the_existing_summary() {
     let mut late =
         batch("Add a flag to the parser", vec![edit(1, "/p/src/b.rs"), message(2, Cause::Late)]);
     late.previous = Some(Summary {
@@ -125,7 +125,7 @@ fn what_came_late_adds_to_the_row_that_is_there() {
     assert_eq!(summary.completed, "`--only` picks one parser.");
 }
 
-/// What the store would say of these observations to the next piece of the turn.
+/// These observations as the store returns them with the next batch of the turn.
 fn stored(made: &[crate::memory::Observation]) -> Vec<Earlier> {
     let earlier = |(at, o): (usize, &crate::memory::Observation)| Earlier {
         id: at as i64 + 1,
@@ -143,7 +143,7 @@ fn stored(made: &[crate::memory::Observation]) -> Vec<Earlier> {
 }
 
 #[test]
-fn the_last_piece_of_a_turn_takes_the_place_of_those_before() {
+fn the_last_batch_of_a_turn_replaces_the_earlier_ones() {
     let prompt = "Add a --json flag to the list command";
     let first = distill(&batch(prompt, vec![edit(1, "/p/src/a.rs"), edit(2, "/p/src/b.rs")]));
     assert_eq!(first.observations.len(), 1);
@@ -172,7 +172,7 @@ fn the_last_piece_of_a_turn_takes_the_place_of_those_before() {
 }
 
 #[test]
-fn politeness_leaves_nothing_behind() {
+fn thanks_leave_no_observation() {
     for (prompt, answer) in [
         ("hi", "Hello! What would you like to work on?"),
         ("thanks!!", "You're welcome! Let me know if CI complains about anything else."),
@@ -200,7 +200,7 @@ fn politeness_leaves_nothing_behind() {
 }
 
 #[test]
-fn going_on_says_with_what() {
+fn a_request_to_continue_names_the_work() {
     let mut go_on = batch("continue", vec![edit(1, "/p/a.rs"), stop(2, "Added the second half.")]);
     go_on
         .rolling
@@ -212,7 +212,7 @@ fn going_on_says_with_what() {
 }
 
 #[test]
-fn a_failure_in_one_thread_meets_its_fix_in_another() {
+fn a_failure_is_fixed_by_another_thread() {
     let by = |m: Message| Message {
         agent_id: Some("a1".to_owned()),
         agent_type: Some("general-purpose".to_owned()),
@@ -242,7 +242,7 @@ fn a_failure_in_one_thread_meets_its_fix_in_another() {
 }
 
 #[test]
-fn noise_leaves_nothing() {
+fn lookups_leave_no_observation() {
     let quiet = batch(
         "what is there?",
         vec![
@@ -261,7 +261,7 @@ fn noise_leaves_nothing() {
 }
 
 #[test]
-fn what_was_put_back_was_not_changed() {
+fn restored_files_are_not_changed() {
     let tried = batch(
         "Try a faster hash",
         vec![
@@ -303,7 +303,7 @@ fn an_amended_commit_is_one_work() {
 }
 
 #[test]
-fn ten_thousand_events_end_soon() {
+fn ten_thousand_events_take_linear_time() {
     let mut messages = Vec::new();
     for id in 0..10_000 {
         messages.push(match id % 5 {
@@ -334,7 +334,7 @@ fn ten_thousand_events_end_soon() {
 }
 
 #[test]
-fn long_nonsense_ends_soon() {
+fn long_nonsense_takes_linear_time() {
     let start = Instant::now();
     for piece in [
         "[", "](", "(", "<", "<<E ", "`", "$(", "\"", "'", "*", "**", "a.", "a. ", "é", "\\", "- ",
@@ -352,7 +352,7 @@ fn long_nonsense_ends_soon() {
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
-/// Texts as they come: anything, JSON, and JSON cut in the middle as the hook cuts it.
+/// Arbitrary texts, JSON, and JSON truncated as the hook truncates it.
 fn text() -> impl Strategy<Value = String> {
     let json = r#"{"file_path":"/p/a.rs","command":"cargo test && git commit -m \"$(cat <<'EOF'\nfix: é\nEOF\n)\" | tee >x 2>&1","old_string":"a\nb","new_string":"fn c() {\n","stdout":"test result: FAILED. 1 passed; 2 failed\n[main abc1234] fix: ü\nthread 'x' panicked at a.rs:1:2:\n","structuredPatch":[{"lines":["+fn x()","-`","é"]}]}"#;
     let cut = (0..=json.len(), 0..=json.len()).prop_map(move |(a, b)| {

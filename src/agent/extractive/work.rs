@@ -1,4 +1,4 @@
-//! A piece of work: the edits of one purpose with the checks, failures and commit around them.
+//! One piece of work: edits, with the checks, failures and the commit that belong to them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -6,36 +6,36 @@ use super::kind;
 use crate::activity::{ChangeKind, Check, CheckKind, Commit, Edit, TestReport};
 use crate::memory::Origin;
 
-/// What lies between two commits of one thread, or all of it when nothing was committed.
+/// The work between two commits of a thread, or all of it if nothing was committed.
 #[derive(Clone, Debug, Default)]
 pub struct Work {
     pub prompt_number: i64,
     pub files: Vec<FileChange>,
-    /// Files read on the way.
+    /// Files that were read.
     pub read: Vec<String>,
     pub searched: Vec<String>,
     pub commit: Option<Commit>,
     pub fixes: Vec<Fix>,
-    /// Failures that nothing after them cured.
+    /// Failures without a later fix.
     pub open: Vec<Trouble>,
-    /// The last result of each test command.
+    /// The last test report of each check.
     pub verdicts: Vec<(String, TestReport)>,
-    /// Checks without counts that passed last: builds, linters.
+    /// Checks without counts whose last run passed: builds, linters.
     pub clean: Vec<String>,
     /// Installs, pushes, deployments.
     pub deeds: Vec<String>,
-    /// Files that were edited and put back.
+    /// Files that were edited and restored.
     pub reverted: Vec<String>,
     pub origin: Option<Origin>,
     pub sources: Vec<i64>,
-    /// Facts of earlier pieces of the turn, and the observations they stood in.
+    /// Facts of earlier batches of the turn, and the ids of their observations.
     pub carried: Vec<String>,
     pub replaces: Vec<i64>,
-    /// Where in `files` each path stands; built anew when it does not fit them.
+    /// Position of each path in `files`. Rebuilt when it is out of date.
     pub(super) index: HashMap<String, usize>,
 }
 
-/// What became of one file.
+/// The net change of one file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileChange {
     pub path: String,
@@ -43,7 +43,7 @@ pub struct FileChange {
     pub added: usize,
     pub removed: usize,
     pub names: Vec<String>,
-    /// Old and new line, while the file had no more than one small edit.
+    /// Old and new line, if the file had one edit of one line.
     pub swap: Option<(String, String)>,
     pub sources: Vec<i64>,
 }
@@ -55,18 +55,18 @@ pub struct Trouble {
     pub telling: Vec<String>,
     pub failing: Vec<String>,
     pub verdict: Option<TestReport>,
-    /// Edits of this work had been made before: it may be their own doing.
+    /// Files had been edited before it failed, so the edits may be the cause.
     pub after_edits: bool,
     /// Files edited since.
     pub touched: BTreeSet<String>,
-    /// Something else was done since that may have cured it.
+    /// A side effect since then that may have fixed it.
     pub deed: Option<String>,
-    /// It passes at the moment, though nothing was done that could have cured it.
+    /// It passes now, although nothing was done that could have fixed it.
     pub dormant: bool,
     pub sources: Vec<i64>,
 }
 
-/// A failure that was over once `files` had been edited.
+/// A failure that passed after `files` were edited.
 #[derive(Clone, Debug)]
 pub struct Fix {
     pub trouble: Trouble,
@@ -82,8 +82,8 @@ impl Work {
             && self.reverted.is_empty()
     }
 
-    /// The failure that this work cured: one that was there before it, though a new test may have
-    /// shown it; and where nobody says what was done, one of its own making.
+    /// The failure that this work fixed: one from before the work, even if a new test revealed it.
+    /// If the message does not say what was done (`said`), also one that the work caused.
     pub fn cure(&self, said: bool) -> Option<&Fix> {
         let cured = || self.fixes.iter().filter(|f| !f.files.is_empty());
         let own = |fix: &Fix| {
@@ -93,7 +93,7 @@ impl Work {
         cured().find(|f| !own(f)).or_else(|| cured().next().filter(|_| !said))
     }
 
-    /// Puts back what was edited of `path`; `.` is everything. The paths that were put back.
+    /// Restores `path`, or everything for `.`. Returns the restored paths.
     pub fn revert(&mut self, path: &str) -> Vec<String> {
         self.index.clear();
         let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.files)
@@ -105,7 +105,7 @@ impl Work {
         gone
     }
 
-    /// Takes a message in.
+    /// Adds a source message.
     pub fn source(&mut self, id: i64, origin: Origin) {
         self.sources.push(id);
         self.origin = Some(self.origin.map_or(origin, |known| known.max(origin)));
@@ -140,7 +140,7 @@ impl Work {
                 known.names.push(name.clone());
             }
         }
-        // An edit of what was edited: the last state counts when the first is its beginning.
+        // A second edit of the same line: the first old and the last new line count.
         known.swap = match (known.swap.take(), &edit.swap) {
             (Some((old, new)), Some((from, to))) if new == *from => Some((old, to.clone())),
             _ => None,
@@ -148,7 +148,7 @@ impl Work {
         known.sources.push(source);
     }
 
-    /// Files made and taken away again within this work never were, nor were lines put back.
+    /// Drops files that were created and removed, and lines that were changed back.
     pub fn settle(&mut self) {
         self.index.clear();
         self.files.retain(|f| f.change != ChangeKind::Removed || f.sources.len() == 1);
@@ -174,7 +174,7 @@ impl Work {
         }
     }
 
-    /// Takes over what `later` came to; its commit wins.
+    /// Merges `later` into this work. Its commit wins.
     pub fn absorb(&mut self, later: Work) {
         for file in later.files {
             match self.files.iter_mut().find(|f| f.path == file.path) {
@@ -208,7 +208,7 @@ impl Work {
         self.origin = self.origin.max(later.origin);
     }
 
-    /// Parts the cure of a failure that was there before from the work that came after it.
+    /// Splits off the fix of an earlier failure.
     pub fn part_fix(&mut self) -> Option<Work> {
         if self.commit.is_some() || self.files.is_empty() {
             return None;
@@ -240,15 +240,15 @@ impl Work {
     }
 }
 
-/// Appends what is not there yet. Quick enough for thousands.
+/// Appends the missing items, in linear time.
 pub fn merge(into: &mut Vec<String>, more: Vec<String>) {
     let mut seen: HashSet<String> = into.iter().cloned().collect();
     into.extend(more.into_iter().filter(|m| seen.insert(m.clone())));
 }
 
 impl Trouble {
-    /// Whether the passing of `check` ends it: the same check, no narrower one that leaves out
-    /// what failed; a test ends a failed build, for what does not compile is not tested.
+    /// Whether a pass of `check` ends the failure: the same check, unless it is narrower and leaves
+    /// out what failed. A test also ends a failed build, because it had to compile.
     pub fn ended_by(&self, check: &Check) -> bool {
         let compiled = self.check.kind == CheckKind::Build
             && check.kind == CheckKind::Test
@@ -273,7 +273,7 @@ impl Trouble {
         broader || self.failing.is_empty() || touches()
     }
 
-    /// The command as one would name it.
+    /// The command's short name.
     pub fn command(&self) -> String {
         format!("`{}`", self.check.key)
     }

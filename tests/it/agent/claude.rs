@@ -220,7 +220,7 @@ fn a_missing_program_is_reported() {
     w.hook(&end("s"));
     w.settle();
     let held = w.rows("SELECT DISTINCT error FROM pending_messages WHERE not_before_epoch > 0");
-    assert_eq!(held, ["there is no program '/nowhere/claude'"]);
+    assert_eq!(held, ["the program '/nowhere/claude' was not found"]);
     assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
 }
 

@@ -166,11 +166,11 @@ fn an_unusable_answer_is_retried_and_then_deferred() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let plain = Api::start(|_| Reply::Hang);
     let scripts: [(&str, Script); 5] = [
-        ("the address answers with a page", || Reply::Body("text/html", "<html>hi".into())),
+        ("the URL returned an HTML page", || Reply::Body("text/html", "<html>hi".into())),
         ("the server failed (502)", || Reply::Status(502, "", "<html>Bad Gateway".into())),
         ("cannot be read", || Reply::Body("text/event-stream", "data: %$garbage\n\n".into())),
         ("cannot be read", || Reply::Body("application/json", "garbage".into())),
-        ("its answer broke off", || Reply::BreakOff),
+        ("the answer ended early", || Reply::BreakOff),
     ];
     let mut worlds = Vec::new();
     for (why, script) in scripts {
