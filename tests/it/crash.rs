@@ -322,7 +322,7 @@ impl Row {
         self.world.hooks(&[stop("done", "t", "Done."), end("done")]);
         until("recovery has exited", || match self.world.processes()[..] {
             [] => Ok(()),
-            ref left => Err(format!("{left:?}, {pid} was born")),
+            ref left => Err(format!("{left:?}, {pid} was started")),
         });
         self.world.hook(&prompt("done", "t2", "once more"));
         let pid = self.world.worker();

@@ -51,7 +51,7 @@ fn help_manual_and_completions_explain_every_verb() {
         let completed = flags(completed.lines().next().unwrap());
         assert!(completed.contains("--help"), "{completed:?}");
         for flag in &completed {
-            assert!(of_help.contains(flag), "{verb} --help says nothing of {flag}");
+            assert!(of_help.contains(flag), "{verb} --help lacks {flag}");
             assert!(options(&page, ".SH OPTIONS").contains(flag), "no {flag} in memctl-{verb}.1");
         }
     }
@@ -187,7 +187,7 @@ fn json_has_exactly_the_documented_keys() {
         let words: BTreeSet<&str> =
             help.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
         for key in table.keys() {
-            assert!(words.contains(key.as_str()), "{verb} --help says nothing of {key}");
+            assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
     assert_eq!(documented().len(), 18);

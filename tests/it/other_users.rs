@@ -74,7 +74,7 @@ fn foreign_files_at_the_socket_path_stay_and_block_nothing() {
         assert!(others.is_empty(), "{what}: {others:?}");
         if let Some(listener) = listener {
             listener.set_nonblocking(true).unwrap();
-            let e = listener.accept().expect_err("nobody of ours talks to a stranger");
+            let e = listener.accept().expect_err("no process connects to a foreign socket");
             assert_eq!(e.kind(), io::ErrorKind::WouldBlock, "{what}");
         }
         let output = w.memctl(&["status"]).ok();

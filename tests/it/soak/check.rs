@@ -9,8 +9,8 @@ use crate::support::World;
 
 /// Counts, and a sentence for each violation.
 #[derive(Default)]
-pub struct Found {
-    pub wrong: Vec<String>,
+pub struct Report {
+    pub violations: Vec<String>,
     sessions: usize,
     run: usize,
     acknowledged: usize,
@@ -26,12 +26,12 @@ pub struct Found {
     given_up: i64,
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} sessions, {} events, {} acknowledged (and {} of the others kept): {} acknowledged \
-             lost, {} doubled",
+            "{} sessions, {} events, {} acknowledged (and {} others stored): {} acknowledged lost, \
+             {} doubled",
             self.sessions, self.run, self.acknowledged, self.kept, self.lost, self.doubled
         )?;
         write!(
@@ -52,19 +52,19 @@ impl fmt::Display for Found {
 type Rows = HashMap<(String, String), Vec<i64>>;
 
 fn rows(w: &World, sql: &str) -> Rows {
-    let mut found = Rows::new();
+    let mut report = Rows::new();
     for row in w.rows(sql) {
         let cells: Vec<&str> = row.splitn(3, '|').collect();
         let [id, session, key] = cells[..] else { panic!("{row}") };
-        let ids = found.entry((session.to_owned(), key.to_owned())).or_default();
+        let ids = report.entry((session.to_owned(), key.to_owned())).or_default();
         ids.push(id.parse().unwrap());
     }
-    found
+    report
 }
 
-pub fn check(w: &World, sessions: &[Session]) -> Found {
-    let mut found = Found { sessions: sessions.len(), ..Found::default() };
-    files(w, &mut found);
+pub fn check(w: &World, sessions: &[Session]) -> Report {
+    let mut report = Report { sessions: sessions.len(), ..Report::default() };
+    files(w, &mut report);
     let stored = Stored {
         prompts: rows(
             w,
@@ -106,22 +106,22 @@ pub fn check(w: &World, sessions: &[Session]) -> Found {
         .into_iter()
         .collect();
     for session in sessions {
-        stored.session(session, &filed, &mut found);
-        turns(session, &summaries, &mut found);
+        stored.session(session, &filed, &mut report);
+        turns(session, &summaries, &mut report);
     }
-    stored.unknown(sessions, &mut found);
-    processing(w, &mut found);
-    owners(w, &mut found);
-    found
+    stored.unknown(sessions, &mut report);
+    processing(w, &mut report);
+    owners(w, &mut report);
+    report
 }
 
 /// No process, socket, lock or spool is left.
-fn files(w: &World, found: &mut Found) {
+fn files(w: &World, report: &mut Report) {
     let left = [w.session_locks(), w.socket_files(), w.spools()].concat();
-    found.wrong.extend(left.iter().map(|file| format!("left behind: {}", file.display())));
-    found.wrong.extend(w.processes().iter().map(|pid| format!("still lives: {pid}")));
+    report.violations.extend(left.iter().map(|file| format!("left behind: {}", file.display())));
+    report.violations.extend(w.processes().iter().map(|pid| format!("still lives: {pid}")));
     let dead = fs::read_dir(w.data().join("spool/dead")).into_iter().flatten().flatten();
-    found.wrong.extend(dead.map(|file| format!("set aside: {}", file.path().display())));
+    report.violations.extend(dead.map(|file| format!("set aside: {}", file.path().display())));
 }
 
 struct Stored {
@@ -143,30 +143,30 @@ impl Stored {
         rows.get(&(session.to_owned(), key.to_owned())).map_or(&[], Vec::as_slice)
     }
 
-    fn session(&self, session: &Session, filed: &HashSet<String>, found: &mut Found) {
+    fn session(&self, session: &Session, filed: &HashSet<String>, report: &mut Report) {
         let name = &session.name;
         let (mut last_prompt, mut last_message) = (0, 0);
         let mut prompts = HashSet::new();
         for event in &session.events {
-            found.run += 1;
-            found.acknowledged += usize::from(event.acknowledged);
+            report.run += 1;
+            report.acknowledged += usize::from(event.acknowledged);
             if event.what == What::End {
                 continue;
             }
             let ids = self.ids(name, event);
             if ids.len() > 1 {
-                found.doubled += 1;
-                found.wrong.push(format!("{name}: stored {} times: {event:?}", ids.len()));
+                report.doubled += 1;
+                report.violations.push(format!("{name}: stored {} times: {event:?}", ids.len()));
             }
             let Some(&id) = ids.first() else {
                 if event.acknowledged {
-                    found.lost += 1;
-                    found.wrong.push(format!("{name}: lost: {event:?}"));
+                    report.lost += 1;
+                    report.violations.push(format!("{name}: lost: {event:?}"));
                 }
                 continue;
             };
             if !event.acknowledged {
-                found.kept += 1;
+                report.kept += 1;
                 continue;
             }
             let last = match event.what {
@@ -174,7 +174,7 @@ impl Stored {
                 _ => &mut last_message,
             };
             if id <= *last {
-                found.wrong.push(format!("{name}: {id} behind {last}: {event:?}"));
+                report.violations.push(format!("{name}: {id} behind {last}: {event:?}"));
             }
             *last = id;
             if matches!(event.what, What::Prompt { .. }) {
@@ -182,33 +182,33 @@ impl Stored {
             } else if prompts.contains(event.turn.as_str())
                 && !filed.contains(&format!("{name}|{}|{id}", event.turn))
             {
-                found.wrong.push(format!("{name}: filed under another turn: {event:?}"));
+                report.violations.push(format!("{name}: filed under another turn: {event:?}"));
             }
         }
-        self.ends(session, found);
+        self.ends(session, report);
     }
 
     /// Ends have no key; they are counted.
-    fn ends(&self, session: &Session, found: &mut Found) {
+    fn ends(&self, session: &Session, report: &mut Report) {
         let ends = || session.events.iter().filter(|event| event.what == What::End);
         let Some(any) = ends().next() else { return };
         let (run, acknowledged) = (ends().count(), ends().filter(|end| end.acknowledged).count());
         let stored = self.ids(&session.name, any).len();
         // Unless nothing else of the session was stored.
         let known = session.events.iter().any(|e| e.what != What::End && e.acknowledged);
-        found.kept += stored.saturating_sub(acknowledged);
+        report.kept += stored.saturating_sub(acknowledged);
         if stored > run {
-            found.doubled += stored - run;
-            found.wrong.push(format!("{}: {stored} ends of {run}", session.name));
+            report.doubled += stored - run;
+            report.violations.push(format!("{}: {stored} ends of {run}", session.name));
         }
         if known && stored < acknowledged {
-            found.lost += acknowledged - stored;
-            found.wrong.push(format!("{}: {stored} ends, {acknowledged} kept", session.name));
+            report.lost += acknowledged - stored;
+            report.violations.push(format!("{}: {stored} ends, {acknowledged} kept", session.name));
         }
     }
 
     /// The store contains no unknown event.
-    fn unknown(&self, sessions: &[Session], found: &mut Found) {
+    fn unknown(&self, sessions: &[Session], report: &mut Report) {
         let sent = |pick: fn(&Event) -> Option<&str>| -> usize {
             let of = |s: &Session| s.events.iter().filter_map(pick).collect::<HashSet<_>>().len();
             sessions.iter().map(of).sum()
@@ -229,14 +229,14 @@ impl Stored {
         ];
         for (kind, stored, sent) in kinds {
             if stored > sent {
-                found.wrong.push(format!("{stored} {kind} stored, {sent} sent"));
+                report.violations.push(format!("{stored} {kind} stored, {sent} sent"));
             }
         }
     }
 }
 
 /// Every stopped turn has one summary, every other turn at most one.
-fn turns(session: &Session, summaries: &Rows, found: &mut Found) {
+fn turns(session: &Session, summaries: &Rows, report: &mut Report) {
     let acknowledged = |turn: &str, stop: bool| {
         session.events.iter().any(|event| {
             event.acknowledged
@@ -252,37 +252,37 @@ fn turns(session: &Session, summaries: &Rows, found: &mut Found) {
         let key = (session.name.clone(), turn.to_owned());
         let n = summaries.get(&key).map_or(0, Vec::len);
         let stopped = acknowledged(turn, false) && acknowledged(turn, true);
-        found.stopped += usize::from(stopped);
-        found.summaries += usize::from(stopped && n == 1);
+        report.stopped += usize::from(stopped);
+        report.summaries += usize::from(stopped && n == 1);
         if stopped && n != 1 || acknowledged(turn, false) && n > 1 {
-            found.wrong.push(format!("{}: {n} summaries of {turn}", session.name));
+            report.violations.push(format!("{}: {n} summaries of {turn}", session.name));
         }
     }
 }
 
 /// The owners of a session take effect one after the other: a fenced-off worker commits nothing more.
 /// Each batch is logged under the store lock.
-fn owners(w: &World, found: &mut Found) {
+fn owners(w: &World, report: &mut Report) {
     for log in fs::read_dir(w.data().join("logs")).unwrap().flatten() {
         let text = fs::read_to_string(log.path()).unwrap();
         let stored = text.lines().filter(|line| line.contains(" stored a batch"));
         let pids: Vec<&str> = stored.filter_map(|line| line.split_whitespace().nth(2)).collect();
-        found.batches += pids.len();
+        report.batches += pids.len();
         let mut owners: Vec<&str> = pids.clone();
         owners.dedup();
         let distinct: HashSet<&str> = owners.iter().copied().collect();
         if distinct.len() != owners.len() {
             let name = log.file_name();
-            found.wrong.push(format!("{}: owners in turn: {owners:?}", name.display()));
+            report.violations.push(format!("{}: owners in turn: {owners:?}", name.display()));
         }
     }
 }
 
 /// The queue is empty, and each message took effect once.
-fn processing(w: &World, found: &mut Found) {
-    found.observations = w.count("SELECT count(*) FROM observations");
-    found.workers = w.count("SELECT sum(generation) FROM sessions");
-    found.given_up = w.count(
+fn processing(w: &World, report: &mut Report) {
+    report.observations = w.count("SELECT count(*) FROM observations");
+    report.workers = w.count("SELECT sum(generation) FROM sessions");
+    report.given_up = w.count(
         "SELECT count(*) FROM pending_messages
          WHERE status = 'failed' AND error = 'its worker died'",
     );
@@ -290,7 +290,7 @@ fn processing(w: &World, found: &mut Found) {
         "SELECT id, content_session_id, event, status, claims, retry_count, error
          FROM pending_messages WHERE status <> 'processed'",
     );
-    found.wrong.extend(undone.into_iter().map(|row| format!("not processed: {row}")));
+    report.violations.extend(undone.into_iter().map(|row| format!("not processed: {row}")));
     // Two tool uses may produce equal observations; one use may not, except for replaced ones.
     let twice = w.rows(
         "SELECT s.pending_message_id, o.session_id, o.type, o.title, count(*)
@@ -298,11 +298,11 @@ fn processing(w: &World, found: &mut Found) {
          WHERE o.superseded_by IS NULL
          GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1",
     );
-    found.wrong.extend(twice.into_iter().map(|row| format!("observed twice: {row}")));
+    report.violations.extend(twice.into_iter().map(|row| format!("observed twice: {row}")));
     let open = w.rows(
         "SELECT session_id, prompt_number FROM user_prompts WHERE finalized_at_epoch IS NULL",
     );
-    found.wrong.extend(open.into_iter().map(|row| format!("never closed: {row}")));
+    report.violations.extend(open.into_iter().map(|row| format!("never closed: {row}")));
     let active = w.rows("SELECT content_session_id FROM sessions WHERE status = 'active'");
-    found.wrong.extend(active.into_iter().map(|row| format!("still active: {row}")));
+    report.violations.extend(active.into_iter().map(|row| format!("still active: {row}")));
 }

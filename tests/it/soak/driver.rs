@@ -205,7 +205,7 @@ impl Session {
 
     /// The last end, without faults. On a loaded machine a hook may still reach its deadline and report
     /// the event as lost; then it is repeated.
-    pub fn end_for_good(&mut self, run: &Run) {
+    pub fn end_without_faults(&mut self, run: &Run) {
         for _ in 0..5 {
             let output = run.world.hook_bytes(&[], end(&self.name).to_string().as_bytes());
             let acknowledged = acknowledges(&output);

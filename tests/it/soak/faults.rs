@@ -37,7 +37,7 @@ pub fn until_calm(run: &Run) {
             }
             Measure::Time(_) => {
                 jitter(faults.random.moment(PAUSE));
-                faults.one();
+                faults.inject_one();
             }
         }
     }
@@ -53,17 +53,17 @@ struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    fn one(&mut self) {
-        self.set_script(Instant::now());
+    fn inject_one(&mut self) {
+        self.continue_stopped(Instant::now());
         let w = &self.run.world;
         match self.random.below(20) {
-            0 | 1 => self.kill("hook", "killed somebody's hook"),
+            0 | 1 => self.kill("hook", "killed a hook"),
             2..=5 => self.kill("worker", "killed a worker"),
             6 | 7 => self.kill("recover", "killed a recovery"),
             8 | 9 => self.stop_a_worker(),
             10 => self.remove(&w.socket_files(), "removed a socket"),
             11 => self.remove(&w.session_locks(), "removed a session's lock file"),
-            12 => self.write_elsewhere(),
+            12 => self.lock_the_database(),
             13 => self.hold_the_store_lock(),
             14 => self.fill_the_disk(),
             15 | 16 => self.kill_a_client(),
@@ -86,7 +86,7 @@ impl Faults<'_> {
             "worker" => "killed a worker",
             "recover" => "killed a recovery",
             // It has just exited, or is about to exec.
-            _ => "killed somebody at birth or death",
+            _ => "killed a starting or exiting process",
         };
         self.signal(pid, Signal::SIGKILL, fault);
     }
@@ -106,13 +106,13 @@ impl Faults<'_> {
     fn stop_a_worker(&mut self) {
         if let Some(&pid) = self.random.of(&self.of_role("worker")) {
             self.signal(pid, Signal::SIGSTOP, "stopped a worker");
-            let on = Instant::now() + self.random.moment(Duration::from_secs(6));
-            self.stopped.push((pid, on));
+            let until = Instant::now() + self.random.moment(Duration::from_secs(6));
+            self.stopped.push((pid, until));
         }
     }
 
     /// Continues the processes whose time has come. Their sessions may have new owners.
-    fn set_script(&mut self, now: Instant) {
+    fn continue_stopped(&mut self, now: Instant) {
         if self.stopped.iter().any(|(_, at)| *at <= now) {
             let alive = self.run.world.processes();
             self.stopped.retain(|(pid, at)| {
@@ -132,7 +132,7 @@ impl Faults<'_> {
     }
 
     /// A writer that ignores our locks, such as a person with a tool.
-    fn write_elsewhere(&mut self) {
+    fn lock_the_database(&mut self) {
         let database = self.run.world.data().join("memctl.db");
         let Ok(conn) = Connection::open(database) else { return };
         conn.busy_timeout(Duration::from_secs(1)).unwrap();
@@ -146,11 +146,11 @@ impl Faults<'_> {
     fn hold_the_store_lock(&mut self) {
         let Ok(file) = File::open(self.run.world.data().join("run/store.lock")) else { return };
         file.lock().unwrap();
-        self.run.count("held the store's lock");
+        self.run.count("held the store lock");
         jitter(HELD);
     }
 
-    /// For longer than the startup of many workers takes.
+    /// Keeps the disk full for longer than the startup of many workers takes.
     fn fill_the_disk(&mut self) {
         let w = &self.run.world;
         if self.run.disk && w.shrink_to_fit("data").is_ok() {
@@ -168,11 +168,11 @@ impl Faults<'_> {
         }
     }
 
-    /// By up to two hours in either direction, which is too little for a session to count as silent.
+    /// Changes the clock by up to two hours in either direction, which is too little for a session to count as silent.
     fn set_the_clock(&mut self) {
         if cfg!(debug_assertions) {
-            let wrong_by = self.random.below(4 * HOUR) as i64 - 2 * HOUR as i64;
-            fs::write(self.run.world.path("clock"), wrong_by.to_string()).unwrap();
+            let offset = self.random.below(4 * HOUR) as i64 - 2 * HOUR as i64;
+            fs::write(self.run.world.path("clock"), offset.to_string()).unwrap();
             self.run.count("set the clock");
         }
     }
@@ -187,10 +187,10 @@ impl Faults<'_> {
 
     /// Stops all faults.
     fn end(&mut self) {
-        self.set_script(Instant::now() + Duration::from_secs(60));
+        self.continue_stopped(Instant::now() + Duration::from_secs(60));
         for mut starter in self.starters.drain(..) {
-            until("a starter leaves", || match starter.try_wait() {
-                Ok(None) => Err(format!("{} lives", starter.id())),
+            until("the second worker exits", || match starter.try_wait() {
+                Ok(None) => Err(format!("{} is alive", starter.id())),
                 _ => Ok(()),
             });
         }
@@ -199,7 +199,7 @@ impl Faults<'_> {
 
 /// The first argument of memctl, which identifies its role.
 fn role(pid: i32) -> String {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let word = words.split(|b| *b == 0).nth(1).unwrap_or_default();
-    String::from_utf8_lossy(word).into_owned()
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let role = arguments.split(|b| *b == 0).nth(1).unwrap_or_default();
+    String::from_utf8_lossy(role).into_owned()
 }

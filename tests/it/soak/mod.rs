@@ -34,7 +34,7 @@ const EVENTS_EACH: usize = 100;
 /// How long the system may take to become idle after the last fault, before another start asks for
 /// recovery, and the number of these starts. Processes with a pending test point still die, also those
 /// that they start, and one recovery tries a session once.
-const REST: Duration = Duration::from_secs(20);
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
 const RECOVERIES: u32 = 9;
 
 /// The size of the data directory's tmpfs, which takes as much memory as it has content.
@@ -174,26 +174,26 @@ fn acknowledged_events_are_stored_once_under_random_faults() {
     thread::scope(|scope| {
         for some in sessions.chunks_mut(share) {
             let run = &run;
-            scope.spawn(move || some.iter_mut().for_each(|s| s.end_for_good(run)));
+            scope.spawn(move || some.iter_mut().for_each(|s| s.end_without_faults(run)));
         }
     });
-    let starts = rest(&run.world);
-    let found = check::check(&run.world, &sessions);
+    let starts = wait_until_idle(&run.world);
+    let report = check::check(&run.world, &sessions);
     let faults = run.faults.lock().unwrap();
     println!(
-        "driven for {:.1} s, at rest after {:.1} s more, recovery starts for {starts} times",
+        "ran for {:.1} s, idle after {:.1} s more, {starts} starts asked for recovery",
         driven.as_secs_f64(),
         (run.begun.elapsed() - driven).as_secs_f64()
     );
-    println!("{found}");
+    println!("{report}");
     println!("faults: {faults:?}");
-    if !found.wrong.is_empty() {
+    if !report.violations.is_empty() {
         let kept = run.world.copy_to_tmp();
-        let shown = &found.wrong[..found.wrong.len().min(50)];
+        let shown = &report.violations[..report.violations.len().min(50)];
         panic!(
-            "seed {}: {} wrong, world kept in {}:\n{}",
+            "seed {}: {} violations, world copied to {}:\n{}",
             run.plan.seed,
-            found.wrong.len(),
+            report.violations.len(),
             kept.display(),
             shown.join("\n")
         );
@@ -201,7 +201,7 @@ fn acknowledged_events_are_stored_once_under_random_faults() {
 }
 
 /// Waits until the system is idle. Returns how many times another start had to ask for recovery.
-fn rest(w: &World) -> u32 {
+fn wait_until_idle(w: &World) -> u32 {
     let left = || {
         let files = [w.session_locks(), w.socket_files(), w.spools()].concat();
         let alive = w.processes();
@@ -214,14 +214,14 @@ fn rest(w: &World) -> u32 {
     loop {
         starts += 1;
         let _ = w.hook_bytes(&[], start("the last one").to_string().as_bytes());
-        match within(REST, left) {
+        match within(IDLE_LIMIT, left) {
             Ok(()) => return starts,
             // The check reports what is left.
             Err(state) if starts == RECOVERIES => {
-                println!("not at rest: {state}");
+                println!("not idle: {state}");
                 return starts;
             }
-            Err(state) => println!("not at rest after {REST:?}: {state}"),
+            Err(state) => println!("not idle after {IDLE_LIMIT:?}: {state}"),
         }
     }
 }
