@@ -119,9 +119,9 @@ pub fn check(w: &World, sessions: &[Session]) -> Report {
 fn files(w: &World, report: &mut Report) {
     let left = [w.session_locks(), w.socket_files(), w.spools()].concat();
     report.violations.extend(left.iter().map(|file| format!("left behind: {}", file.display())));
-    report.violations.extend(w.processes().iter().map(|pid| format!("still lives: {pid}")));
+    report.violations.extend(w.processes().iter().map(|pid| format!("still running: {pid}")));
     let dead = fs::read_dir(w.data().join("spool/dead")).into_iter().flatten().flatten();
-    report.violations.extend(dead.map(|file| format!("set aside: {}", file.path().display())));
+    report.violations.extend(dead.map(|file| format!("quarantined: {}", file.path().display())));
 }
 
 struct Stored {
@@ -174,7 +174,7 @@ impl Stored {
                 _ => &mut last_message,
             };
             if id <= *last {
-                report.violations.push(format!("{name}: {id} behind {last}: {event:?}"));
+                report.violations.push(format!("{name}: {id} after {last}: {event:?}"));
             }
             *last = id;
             if matches!(event.what, What::Prompt { .. }) {
@@ -273,7 +273,7 @@ fn owners(w: &World, report: &mut Report) {
         let distinct: HashSet<&str> = owners.iter().copied().collect();
         if distinct.len() != owners.len() {
             let name = log.file_name();
-            report.violations.push(format!("{}: owners in turn: {owners:?}", name.display()));
+            report.violations.push(format!("{}: owners alternate: {owners:?}", name.display()));
         }
     }
 }
