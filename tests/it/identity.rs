@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::recordings::{edit, end, prompt, start, stop, tool};
+use crate::support::world::is_gone;
 use crate::support::{World, until};
 
 const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
@@ -196,10 +197,7 @@ fn a_zombie_worker_counts_as_dead() {
     let pid = child.id().cast_signed();
     w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
     w.signal(pid, Signal::SIGKILL);
-    until("the worker is a zombie", || {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.contains(") Z ").then_some(()).ok_or(stat)
-    });
+    until("the worker is a zombie", || is_gone(pid).then_some(()).ok_or(String::new()));
     let rows = w.memctl(&["ps", "--json"]).json();
     assert_eq!((&rows[0]["state"], &rows[0]["pid"]), (&"stale".into(), &Value::Null));
     w.hook(&tool("s", "t", "u", "ls", "x"));

@@ -446,7 +446,7 @@ impl World {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
             .ok();
         until("the killed process is gone", || {
-            if self.processes().contains(&pid) { Err(format!("{pid}")) } else { Ok(()) }
+            if is_gone(pid) { Ok(()) } else { Err(format!("{pid}")) }
         });
     }
 }
@@ -494,8 +494,13 @@ fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     files
 }
 
-/// Whether a process has exited. It may be a zombie.
+/// Whether all threads of a process have exited. The process may be a zombie.
+///
+/// `stat` shows only the main thread. While that is a zombie already, another thread may still run and
+/// keep the locks of the process.
 pub fn is_gone(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z') || rest.is_empty())
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    let n_threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    state.is_empty() || (state.starts_with('Z') && n_threads <= 1)
 }
