@@ -1,9 +1,9 @@
-//! How much text fits: the estimated tokens, and the client's limit in UTF-16 units.
+//! Limits the length of the block, in estimated tokens and in UTF-16 units.
 
-/// The client cuts a hook's context at 10,000 UTF-16 units, so no setting allows a longer block.
+/// The client truncates a hook's context at 10,000 UTF-16 units, so no setting allows a longer block.
 pub const MAX_UNITS: usize = 9_500;
 
-/// The room that is left. A token has four quarters.
+/// The remaining quarters of a token, and UTF-16 units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     quarters: usize,
@@ -15,7 +15,7 @@ impl Budget {
         Budget { quarters: tokens.saturating_mul(4), units: MAX_UNITS }
     }
 
-    /// Takes the room that `text` needs. Returns false and takes none if there is too little.
+    /// Subtracts the cost of `text`. Returns false and subtracts nothing if it exceeds the budget.
     #[must_use]
     pub fn take(&mut self, text: &str) -> bool {
         let cost = Budget { quarters: quarters(text), units: text.encode_utf16().count() };
@@ -27,7 +27,7 @@ impl Budget {
         fits
     }
 
-    /// A budget of `percent` of the room that is left.
+    /// A budget of `percent` of this one.
     pub fn share(&self, percent: usize) -> Budget {
         let part = |whole: usize| (whole as u128 * percent as u128 / 100) as usize;
         Budget { quarters: part(self.quarters), units: part(self.units) }
@@ -39,8 +39,8 @@ pub fn tokens(text: &str) -> usize {
     quarters(text).div_ceil(4)
 }
 
-/// The estimated number of quarters of a token. Four ASCII bytes are a token, and two bytes of any
-/// other script: tokenizers know those less well and use about a token per letter.
+/// The estimated number of quarters of a token. Four ASCII bytes are a token, and so are two other
+/// bytes, because tokenizers use about one token per letter in other scripts.
 fn quarters(text: &str) -> usize {
     text.bytes().map(|b| if b.is_ascii() { 1 } else { 2 }).sum()
 }
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn take_refuses_what_does_not_fit() {
+    fn text_that_exceeds_the_budget_is_refused() {
         let mut budget = Budget::of_tokens(2);
         assert!(budget.take("12345"));
         assert!(!budget.take("1234"));
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn utf16_units_are_limited_whatever_the_tokens() {
+    fn utf16_units_are_limited_even_if_tokens_are_not() {
         let mut budget = Budget::of_tokens(usize::MAX);
         assert!(!budget.take(&"x".repeat(MAX_UNITS + 1)));
         assert!(!budget.take(&"🦀".repeat(MAX_UNITS / 2 + 1)));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_a_part_of_the_room() {
+    fn a_share_is_a_percentage_of_the_budget() {
         let mut part = Budget::of_tokens(100).share(25);
         assert!(!part.take(&"x".repeat(101)));
         assert!(part.take(&"x".repeat(100)));

@@ -1,12 +1,12 @@
-//! Stored text as inert Markdown: one line that cannot be taken for a tag, a fence, a heading or a
-//! list item of the block around it.
+//! Makes stored text inert Markdown: one line that a reader cannot take for a tag, a fence, a heading or
+//! a list item of the block around it.
 //!
-//! Memory may repeat whatever a tool or a web page once printed. Every piece of it passes through
+//! Stored text may contain anything that a tool or a web page once printed. All of it passes through
 //! this module before it enters the block.
 
 use crate::text::{collapse_spaces, sanitize};
 
-/// One line of inert text: sanitized, without block markers at its front, tags and fences escaped.
+/// The text as one inert line: sanitized, without leading block markers, tags and fences escaped.
 pub fn line(text: &str) -> String {
     escape(without_markers(&collapse_spaces(&sanitize(text))))
 }
@@ -23,9 +23,9 @@ pub fn paragraph(text: &str) -> String {
     all
 }
 
-/// At most `max` characters of a line that [`line`] or [`paragraph`] made.
+/// At most `max` characters of a result of [`line`] or [`paragraph`].
 ///
-/// A plain cut could leave half of an entity, or a `<` whose digit or `=` is cut away.
+/// [`text::truncate`](crate::text::truncate) alone could cut an entity in half.
 pub fn truncate(line: &str, max: usize) -> String {
     let short = crate::text::truncate(line, max);
     let Some(cut) = short.strip_suffix('…').filter(|_| short != line) else {
@@ -39,7 +39,7 @@ pub fn truncate(line: &str, max: usize) -> String {
     }
 }
 
-/// A path for the reader: as it is if it is relative and short, or else its last two parts.
+/// A path for display. Only its last two components if it is absolute or longer than 60 characters.
 pub fn path(text: &str) -> String {
     let text = line(text.strip_prefix("./").unwrap_or(text));
     let parts: Vec<&str> = text.split('/').filter(|p| !p.is_empty()).collect();
@@ -74,7 +74,7 @@ fn without_markers(line: &str) -> &str {
     }
 }
 
-/// Escapes `<` unless it is an operator (`<=`, `< 5`), and reduces a fence to one mark.
+/// Escapes `<` unless it is an operator (`<=`, `< 5`), and shortens a fence to one character.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();

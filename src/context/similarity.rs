@@ -1,5 +1,5 @@
-//! Compares sentences by the words that carry meaning. It knows no language but a few frequent
-//! English words, so that texts in other languages are compared too.
+//! Compares sentences by the words that carry meaning. Filler words and word endings are those of
+//! English. Text in other languages is compared by all of its words.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,8 @@ fn stem(word: String) -> String {
     stem.strip_suffix('e').filter(|s| s.len() >= 3).unwrap_or(stem).to_owned()
 }
 
-/// The sentences of a field. Lines, full stops and semicolons end a sentence.
+/// The sentences of a field. A line break, full stop, semicolon, exclamation or question mark ends a
+/// sentence.
 pub fn sentences(text: &str) -> Vec<&str> {
     let mut all = Vec::new();
     for line in text.lines() {
@@ -70,17 +71,17 @@ impl SeenSentences {
     }
 
     /// Whether one of these sentences has all words of `text`. In a long text one word in seven may
-    /// differ unless it is a number: `1.0.3` is not `1.0.4`.
-    pub fn contain(&self, text: &str) -> bool {
+    /// differ unless it has a digit: `1.0.3` is not `1.0.4`.
+    pub fn contains(&self, text: &str) -> bool {
         let new = words(text);
         let has_letters = new.iter().any(|w| w.chars().any(char::is_alphabetic));
         has_letters
             && self.sentences.iter().any(|old| {
                 let missing: Vec<_> = new.difference(old).collect();
-                let number = missing.iter().any(|w| w.chars().any(char::is_numeric));
+                let has_number = missing.iter().any(|w| w.chars().any(char::is_numeric));
                 match missing.len() {
                     0 => new.len() >= 3 || new.len() == old.len(),
-                    n => n * 7 <= new.len() && !number,
+                    n => n * 7 <= new.len() && !has_number,
                 }
             })
     }
@@ -115,7 +116,7 @@ mod tests {
         let check = |old, new, expected| {
             let mut seen = SeenSentences::default();
             seen.add(old);
-            assert_eq!(seen.contain(new), expected, "{old:?} contains {new:?}");
+            assert_eq!(seen.contains(new), expected, "{old:?} contains {new:?}");
         };
         check("Fixed the login bug.", "fixed login bug", true);
         check("First. Fixed the login bug in auth", "Fixed the login bug", true);

@@ -1,5 +1,5 @@
 //! The block for a session that starts. The SessionStart hook and `memctl context` both call
-//! [`block`], so that they print the same.
+//! [`block`], so their output is the same.
 
 use std::path::Path;
 
@@ -13,16 +13,17 @@ use crate::store::{self, observations, projects, sessions};
 /// Which rows the conversation contains already.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum AlreadyShown {
-    /// None: the conversation is new, or it lost its context.
+    /// No rows: the conversation is new, or it lost its context.
     #[default]
     Nothing,
-    /// The conversation continues: it contains the rows that changed up to `epoch`, and those of its
-    /// own sessions.
+    /// The conversation continues. It contains the rows that changed up to `epoch`, and those of its own
+    /// sessions.
     UpTo { epoch: i64, own_sessions: Vec<i64> },
 }
 
-/// Which rows a session's conversation contains already. `reason` is the client's word for why the
-/// session starts. An unknown conversation contains none.
+/// Finds out which rows a session's conversation contains already. `reason` is the `source` in the
+/// client's SessionStart payload: `startup`, `resume`, `fork` and others. An unknown conversation
+/// contains no rows.
 pub fn already_shown(
     conn: &Connection,
     client: &str,
@@ -30,7 +31,7 @@ pub fn already_shown(
     reason: &str,
     parent: Option<i64>,
 ) -> store::Result<AlreadyShown> {
-    let known = match reason {
+    let previous = match reason {
         "resume" => sessions::find(conn, client, session)?,
         "fork" => match parent {
             Some(parent) => sessions::get(conn, parent)?,
@@ -38,14 +39,14 @@ pub fn already_shown(
         },
         _ => None,
     };
-    Ok(known.map_or(AlreadyShown::Nothing, |known| AlreadyShown::UpTo {
-        // The first block is not recorded; it was shown when the session started. Later ones are.
-        epoch: known.context_epoch.unwrap_or(known.started_at_epoch),
-        own_sessions: std::iter::once(known.id).chain(known.parent_session_id).collect(),
+    Ok(previous.map_or(AlreadyShown::Nothing, |previous| AlreadyShown::UpTo {
+        // Only later blocks record their epoch. The first one was shown when the session started.
+        epoch: previous.context_epoch.unwrap_or(previous.started_at_epoch),
+        own_sessions: std::iter::once(previous.id).chain(previous.parent_session_id).collect(),
     }))
 }
 
-/// The block for a session of `project`.
+/// Builds the block for a session of `project`.
 pub fn block(
     conn: &Connection,
     project: &Project,

@@ -38,7 +38,7 @@ pub fn open(summaries: &[SummaryRow], headlines: &[Headline]) -> Vec<Step> {
         sessions.extend(row.session_id);
         let done = done_after(row, &summaries[..at], headlines);
         for text in planned {
-            if !seen.contain(&text) && !done.iter().any(|d| fulfils(d, &text)) {
+            if !seen.contains(&text) && !done.iter().any(|d| fulfils(d, &text)) {
                 seen.add(&text);
                 steps.push(Step { summary_id: row.id, text });
             }

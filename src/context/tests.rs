@@ -49,7 +49,7 @@ fn check(conn: &Connection, query: &Query, present: &[&str], absent: &[&str]) {
 }
 
 #[test]
-fn without_rows_the_block_is_empty() {
+fn the_block_is_empty_without_rows() {
     let conn = open();
     assert_eq!(build(&conn, &query()).unwrap(), Block::default());
     observe(&conn, 1, 2, 1, "of another project", 10);
@@ -105,7 +105,7 @@ fn a_continued_conversation_gets_only_rows_it_has_not_seen() {
 #[test]
 fn an_old_row_is_selected_if_its_file_changed_or_it_is_pinned() {
     let conn = open();
-    let fill = conn.unchecked_transaction().unwrap();
+    let tx = conn.unchecked_transaction().unwrap();
     observe(&conn, 1, 1, 1, "the lexer knows nested comments", 10);
     conn.execute_batch(
         "UPDATE observations SET files_modified = '[\"src/lexer.rs\"]';
@@ -115,7 +115,7 @@ fn an_old_row_is_selected_if_its_file_changed_or_it_is_pinned() {
     for id in 2..=(NEWEST as i64 + 2) {
         observe(&conn, id, 1, 1, &format!("number{id}"), 10);
     }
-    fill.commit().unwrap();
+    tx.commit().unwrap();
     check(&conn, &query(), &["number202"], &["the lexer knows"]);
     let edited = Query { changed_files: vec!["src/lexer.rs".into()], ..query() };
     check(&conn, &edited, &["the lexer knows", "number202"], &[]);

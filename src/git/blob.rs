@@ -1,4 +1,4 @@
-//! The hash under which git stores the content of a file.
+//! The hash by which git identifies the content of a file.
 
 use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 pub struct BlobHash(Sha1);
 
 impl BlobHash {
-    /// `size`: bytes of the whole content.
+    /// `size`: the length of the whole content in bytes.
     pub fn new(size: u64) -> BlobHash {
         BlobHash(Sha1::new_with_prefix(format!("blob {size}\0")))
     }

@@ -14,7 +14,7 @@ pub fn first_value(
         let mut line = line.trim();
         if let Some(header) = line.strip_prefix('[') {
             let (header, rest) = header.split_once(']').unwrap_or((header, ""));
-            inside = names(header, section, subsection);
+            inside = is_section(header, section, subsection);
             line = rest.trim();
         }
         let Some((name, value)) = line.split_once('=') else { continue };
@@ -25,9 +25,9 @@ pub fn first_value(
     None
 }
 
-/// Whether the text between the brackets names this section. `[remote.origin]` is the old form of
-/// `[remote "origin"]`.
-fn names(header: &str, section: &str, subsection: Option<&str>) -> bool {
+/// Whether `header`, the text between the brackets, is this section. `[remote.origin]` is the old form
+/// of `[remote "origin"]`.
+fn is_section(header: &str, section: &str, subsection: Option<&str>) -> bool {
     let Some(subsection) = subsection else { return header.trim().eq_ignore_ascii_case(section) };
     let (name, rest) = header.split_at(header.find(char::is_whitespace).unwrap_or(header.len()));
     let quoted = name.eq_ignore_ascii_case(section) && rest.trim() == format!("\"{subsection}\"");
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_url_of_the_origin() {
+    fn the_first_url_of_the_origin_is_found() {
         let check = |config: &str, expected: Option<&str>| {
             let url = first_value(config, "remote", Some("origin"), "url");
             assert_eq!(url.as_deref(), expected, "{config}");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_without_subsection() {
+    fn a_key_outside_of_a_subsection_is_found() {
         let check = |config: &str, expected: Option<&str>| {
             let format = first_value(config, "extensions", None, "objectformat");
             assert_eq!(format.as_deref(), expected, "{config}");

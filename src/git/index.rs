@@ -1,17 +1,17 @@
-//! The index of a work tree, and which files differ from it.
+//! Parses the index of a work tree and finds the files that differ from it.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
-/// Files of the index that are compared. Of a larger index, only the known files are.
+/// If the index has more files, only the known ones are compared.
 pub(super) const MAX_COMPARED: usize = 2_000;
-/// If more files differ, the work tree was copied and not edited: a copy has new times.
+/// If more files differ, the work tree was probably copied, not edited: the copies have new times.
 pub(super) const MAX_CHANGED: usize = 200;
 
-/// The files below `root` that differ from the index, and the known files that it does not list.
-/// `None` if the index has another format, or if too many files differ.
+/// The files below `root` that differ from the index, and the known files that it does not contain.
+/// `None` if the index has an unknown format, or if more than `MAX_CHANGED` files differ.
 pub fn changed_files(
     index: &[u8],
     hash_len: usize,
@@ -21,8 +21,8 @@ pub fn changed_files(
     let entries = parse(index, hash_len)?;
     let known: BTreeSet<&str> =
         known.iter().map(String::as_str).filter(|p| stays_inside(p)).collect();
-    let all = entries.len() <= MAX_COMPARED;
-    let compared = entries.iter().filter(|e| all || known.contains(e.path.as_str()));
+    let compare_all = entries.len() <= MAX_COMPARED;
+    let compared = entries.iter().filter(|e| compare_all || known.contains(e.path.as_str()));
     let mut changed: BTreeSet<String> =
         compared.filter(|e| differs(e, root)).map(|e| e.path.clone()).collect();
     let indexed: BTreeSet<&str> = entries.iter().map(|e| e.path.as_str()).collect();
@@ -41,10 +41,10 @@ fn differs(entry: &Entry, root: &Path) -> bool {
     if entry.conflicted {
         return true;
     }
-    // A git that was built without nanoseconds writes 0.
+    // Git writes 0 if it was built without support for nanoseconds.
     let nanos = file.mtime_nsec() as u32;
     let same_nanos = entry.nanos == nanos || entry.nanos == 0;
-    // Git writes size 0 for a file that is as young as the index: the time cannot tell a later edit.
+    // Git writes size 0 for a file as young as the index, because a later edit may not change the time.
     let same_size = entry.size == file.size() as u32 || entry.size == 0;
     !(entry.seconds == file.mtime() as u32 && same_nanos && same_size)
 }
@@ -60,7 +60,7 @@ struct Entry {
 
 /// The files of an index of version 2, 3 or 4 (`man gitformat-index`). Submodules, directories of a
 /// sparse index and files that the user marked as unchanged are left out. `None` for a split index,
-/// which holds only a part.
+/// which contains only some of the files.
 fn parse(index: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
     let mut cursor = Cursor { rest: index.strip_prefix(b"DIRC")? };
     let version = cursor.u32()?;
@@ -126,7 +126,8 @@ impl<'a> Cursor<'a> {
         Some(u16::from_be_bytes(self.bytes(2)?.try_into().ok()?))
     }
 
-    /// Seven bits a byte, the highest first; each further byte adds one, as in offsets of a pack.
+    /// The encoding of offsets in a pack file: seven bits per byte, most significant first; one is added
+    /// for each further byte.
     fn varint(&mut self) -> Option<usize> {
         let mut byte = self.bytes(1)?[0];
         let mut value = usize::from(byte & 0x7f);

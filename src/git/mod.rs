@@ -1,9 +1,9 @@
-//! Reads a git repository from its files: where it is, its branch, its origin, its changed files,
-//! and the hash of a file's content.
+//! Reads the files of a git repository: its location, branch, origin and changed files. Also hashes
+//! content as git does.
 //!
-//! Starting git takes longer than a hook may run, so no function here does. All of them return
-//! nothing if a file is missing or has another format. Only regular files are read, and only up to a
-//! limit, because a pipe in the place of a file would block the hook.
+//! No function here starts git, because that takes longer than a hook may run. All of them return
+//! `None` or an empty list if a file is missing or has an unknown format. Only regular files are read,
+//! because a pipe in place of a file would block the hook, and only up to a limit.
 
 mod blob;
 mod config;
@@ -17,13 +17,14 @@ use std::path::{Path, PathBuf};
 
 pub use blob::BlobHash;
 
-/// Longer files are cut, which keeps the beginning of a config with very many branches.
+/// Only this much of a file is read, which is the beginning of a config with very many branches.
 const MAX_FILE: u64 = 256 << 10;
+/// A longer index is ignored.
 const MAX_INDEX: u64 = 8 << 20;
 /// A longer URL is ignored.
 const MAX_URL: usize = 1024;
 
-/// A repository as one of its work trees sees it.
+/// A repository, seen from one of its work trees.
 pub struct Repository {
     /// The root of the work tree.
     pub root: PathBuf,
@@ -32,10 +33,10 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository whose work tree contains `dir`: the nearest `.git` upward that has a HEAD.
-    /// Git skips an empty `.git` too.
+    /// Finds the repository whose work tree contains `dir`: the nearest `.git` upward that has a HEAD.
+    /// Like git, skips an empty `.git`.
     ///
-    /// Links in `dir` are not resolved.
+    /// Does not resolve symbolic links in `dir`.
     pub fn find(dir: &Path) -> Option<Repository> {
         dir.ancestors().find_map(Repository::at)
     }
@@ -74,12 +75,14 @@ impl Repository {
         (!url.is_empty() && url.len() <= MAX_URL).then_some(url)
     }
 
-    /// The changed files of the work tree, as sorted paths from its root.
+    /// The changed files of the work tree, as sorted paths relative to its root.
     ///
-    /// A file counts as changed if its size or time differs from the index, or if it is gone. Git
-    /// compares these first too, but then the content; so a file that was only touched is listed, and
-    /// a file whose change is staged is not. Of `known`, which are paths from the root, a file that
-    /// is not in the index counts as new; of a large tree, only `known` files are compared.
+    /// A file counts as changed if its size or time differs from the index, or if it is gone. Git then
+    /// compares the content too, but this function does not. It therefore lists a file that was only
+    /// touched, and does not list a file whose change is staged.
+    ///
+    /// A file of `known`, which are paths relative to the root, counts as new if the index does not
+    /// contain it. If the tree is large, only `known` files are compared.
     pub fn changed_files(&self, known: &[String]) -> Vec<String> {
         let path = self.git_dir.join("index");
         let fits = fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_INDEX);
@@ -89,7 +92,7 @@ impl Repository {
             .unwrap_or_default()
     }
 
-    /// Bytes of an object's hash.
+    /// The length of an object's hash in bytes.
     fn hash_len(&self) -> usize {
         let config = self.config().unwrap_or_default();
         match config::first_value(&config, "extensions", None, "objectformat").as_deref() {
@@ -104,14 +107,14 @@ impl Repository {
     }
 }
 
-/// The common directory of the repository at `path`, which is the root of a work tree, a `.git`
-/// directory or a bare repository: what git accepts as the path of a clone's origin.
+/// The common directory of the repository at `path`, which may be the root of a work tree, a `.git`
+/// directory or a bare repository. Git clones from all of these.
 pub fn common_dir_at(path: &Path) -> Option<PathBuf> {
     let bare = || fs::metadata(path.join("HEAD")).is_ok().then(|| path.to_owned());
     Repository::at(path).map(|repository| repository.common_dir()).or_else(bare)
 }
 
-/// At most `max` bytes of a regular file.
+/// Reads at most `max` bytes of a regular file.
 fn read(file: &Path, max: u64) -> Option<Vec<u8>> {
     if !fs::metadata(file).ok()?.is_file() {
         return None;

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::index::{MAX_CHANGED, MAX_COMPARED};
 use super::*;
 
-/// A work tree with one file per path, all of the same time, without an index.
+/// A work tree without an index. Its files have the same content and the same time.
 fn tree(paths: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join(".git")).unwrap();
@@ -24,16 +24,17 @@ fn touch(path: &Path, nanos: u64) {
     file.set_modified(UNIX_EPOCH + Duration::from_nanos(nanos)).unwrap();
 }
 
-/// An entry as `git add` writes it for a file of `tree`. `more`: its extended flags.
+/// An index entry as `git add` writes it for a file of [`tree`].
 struct Added<'a> {
     path: &'a str,
     mode: u32,
     flags: u16,
-    more: u16,
+    /// The extended flags.
+    extended: u16,
 }
 
 fn added(path: &str) -> Added<'_> {
-    Added { path, mode: 0o100644, flags: 0, more: 0 }
+    Added { path, mode: 0o100644, flags: 0, extended: 0 }
 }
 
 fn index(version: u32, hash_len: usize, entries: &[Added]) -> Vec<u8> {
@@ -43,13 +44,13 @@ fn index(version: u32, hash_len: usize, entries: &[Added]) -> Vec<u8> {
     let mut last = "";
     for entry in entries {
         let start = out.len();
-        let words = [0, 0, 1, 7, 0, 0, entry.mode, 0, 0, "content".len() as u32];
-        words.iter().for_each(|w: &u32| out.extend(w.to_be_bytes()));
+        let fields = [0, 0, 1, 7, 0, 0, entry.mode, 0, 0, "content".len() as u32];
+        fields.iter().for_each(|field: &u32| out.extend(field.to_be_bytes()));
         out.extend(vec![0xab; hash_len]);
-        let extended = if entry.more != 0 { 0x4000 } else { 0 };
-        out.extend((entry.flags | extended | entry.path.len() as u16).to_be_bytes());
-        if entry.more != 0 {
-            out.extend(entry.more.to_be_bytes());
+        let is_extended = if entry.extended != 0 { 0x4000 } else { 0 };
+        out.extend((entry.flags | is_extended | entry.path.len() as u16).to_be_bytes());
+        if entry.extended != 0 {
+            out.extend(entry.extended.to_be_bytes());
         }
         if version == 4 {
             let shared = last.bytes().zip(entry.path.bytes()).take_while(|(a, b)| a == b).count();
@@ -81,7 +82,7 @@ fn branch(dir: &Path) -> Option<String> {
 }
 
 #[test]
-fn the_branch_comes_from_head() {
+fn the_branch_is_read_from_head() {
     let dir = tree(&["src/a.rs"]);
     let check = |head: &str, expected: Option<&str>| {
         fs::write(dir.path().join(".git/HEAD"), head).unwrap();
@@ -116,7 +117,7 @@ fn a_linked_work_tree_has_its_own_branch_and_index() {
 }
 
 #[test]
-fn changed_files_in_every_version_of_the_index() {
+fn every_version_of_the_index_is_parsed() {
     let paths = ["a.rs", "src/a.rs", "src/ab.rs", "src/b/c.rs", "z"];
     for version in 2..=4 {
         let dir = tree(&paths);
@@ -130,7 +131,7 @@ fn changed_files_in_every_version_of_the_index() {
 }
 
 #[test]
-fn known_files_outside_the_index_are_new() {
+fn known_files_outside_the_index_count_as_new() {
     let dir = tree(&["a.rs", "new.rs", "unknown.rs"]);
     write_index(dir.path(), &index(2, 20, &[added("a.rs")]));
     let absolute = dir.path().join("new.rs");
@@ -139,19 +140,19 @@ fn known_files_outside_the_index_are_new() {
 }
 
 #[test]
-fn submodules_directories_and_skipped_files_do_not_count() {
+fn submodules_directories_and_skipped_files_never_count_as_changed() {
     let dir = tree(&["a.rs"]);
     fs::create_dir(dir.path().join("module")).unwrap();
     let module = Added { mode: 0o160000, ..added("module") };
     let folder = Added { mode: 0o040000, ..added("sparse/") };
     let assumed = Added { flags: 0x8000, ..added("assumed.rs") };
-    let skipped = Added { more: 0x4000, ..added("skipped.rs") };
+    let skipped = Added { extended: 0x4000, ..added("skipped.rs") };
     write_index(dir.path(), &index(3, 20, &[added("a.rs"), assumed, module, skipped, folder]));
     check(dir.path(), &[], &[]);
 }
 
 #[test]
-fn conflicts_and_missing_links_count() {
+fn conflicted_files_and_modified_links_count_as_changed() {
     let dir = tree(&["a.rs"]);
     symlink("/nowhere", dir.path().join("link")).unwrap();
     let ours = Added { flags: 0x2000, ..added("a.rs") };
@@ -173,7 +174,7 @@ fn a_copied_tree_has_no_changed_files() {
 }
 
 #[test]
-fn of_a_large_tree_only_known_files_are_compared() {
+fn only_known_files_of_a_large_tree_are_compared() {
     let paths: Vec<String> = (0..=MAX_COMPARED).map(|n| format!("f{n:04}")).collect();
     let dir = tree(&["f0000"]);
     let entries: Vec<Added> = paths.iter().map(|p| added(p)).collect();

@@ -1,8 +1,8 @@
-//! Which project a directory belongs to, and whether the user wants it recorded.
+//! Decides which project a directory belongs to, and whether the user wants it recorded.
 //!
 //! The key of a repository is its `origin`. Clones and work trees therefore share a memory, and two
-//! directories of the same name do not. Without an origin, the key is git's common directory;
-//! outside of a repository, it is the directory itself.
+//! directories of the same name do not. Without an origin, the key is git's common directory. Outside of
+//! a repository, it is the directory itself.
 
 mod origin;
 mod path_base;
@@ -22,10 +22,10 @@ pub use path_base::PathBase;
 /// Longer names are truncated, in bytes.
 const MAX_NAME: usize = 200;
 
-/// The project of a directory, its best key first.
+/// Identifies the project of a directory. Its first key is the preferred one.
 ///
 /// The common directory is a key even if the repository has an origin, so that a repository keeps
-/// its memory when it gains one.
+/// its memory when an origin is added.
 pub fn identify(dir: &Path) -> Project {
     let dir = resolve(dir);
     let Some(repository) = Repository::find(&dir) else {
@@ -44,14 +44,14 @@ pub fn identify(dir: &Path) -> Project {
         Some(Origin::Local(common_dir)) => keys.push(dir_key(&resolve(&common_dir))),
         None => {}
     }
-    let own = dir_key(&common_dir);
-    if !keys.contains(&own) {
-        keys.push(own);
+    let own_key = dir_key(&common_dir);
+    if !keys.contains(&own_key) {
+        keys.push(own_key);
     }
     Project { keys, name, root: display(root) }
 }
 
-/// Whether events in `dir` may be recorded and shown. Every part of memctl asks this function.
+/// Whether events in `dir` may be recorded and shown. All of memctl uses this function to decide.
 ///
 /// A pattern with a slash is compared with the path of `dir` and of its parents, where `~` is the
 /// home directory. Any other pattern is compared with the name of `dir` and with those of its
@@ -76,8 +76,8 @@ fn excludes(pattern: &glob::Pattern, dir: &Path, in_repository: bool, home: Opti
         return in_repository && pattern.matches(&name.to_string_lossy());
     }
     let below_home = home.and_then(|home| dir.strip_prefix(home).ok());
-    let short = below_home.map(|rest| Path::new("~").join(rest));
-    [Some(dir), short.as_deref()].into_iter().flatten().any(|path| {
+    let with_tilde = below_home.map(|rest| Path::new("~").join(rest));
+    [Some(dir), with_tilde.as_deref()].into_iter().flatten().any(|path| {
         let text = path.to_string_lossy();
         pattern.matches(&text) || pattern.matches(&format!("{text}/"))
     })
@@ -101,7 +101,7 @@ fn name(dir: &Path) -> String {
     clean[..clean.floor_char_boundary(MAX_NAME)].trim().to_owned()
 }
 
-/// The key of a path: different for different paths, and without control characters.
+/// The key of a directory. Different paths have different keys, and no key has control characters.
 fn dir_key(dir: &Path) -> String {
     let mut key = String::from("dir:");
     for chunk in dir.as_os_str().as_bytes().utf8_chunks() {
@@ -121,7 +121,7 @@ fn display(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The path without symbolic links. If it does not exist: absolute, without `.` and `..`.
+/// Resolves symbolic links. If the path does not exist, only makes it absolute and removes `.` and `..`.
 fn resolve(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

@@ -1,4 +1,4 @@
-//! The URL of a repository's origin, in the one form that all its spellings share.
+//! Normalizes the URL of a repository's origin, so that all its spellings are equal.
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Drops the user, the password, the default port and `.git`. `root`: the work tree that a
-    /// relative path starts from.
+    /// Drops the user, the password, the default port and `.git`. A relative path is resolved against
+    /// `root`, the root of the work tree.
     pub fn parse(url: &str, root: &Path) -> Option<Origin> {
         let (scheme, rest) = match url.split_once("://") {
             Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
@@ -48,7 +48,7 @@ impl Origin {
     }
 }
 
-/// Host and path of `[user@]host:path`. A slash before the colon makes it a path on this machine.
+/// Host and path of `[user@]host:path`. `None` if a slash precedes the colon: that is a local path.
 fn scp_like(url: &str) -> Option<(&str, &str)> {
     let (bracketed, from) = match url.find(']') {
         Some(end) if url.contains('[') => (true, end),

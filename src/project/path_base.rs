@@ -1,4 +1,4 @@
-//! How memory names a file: from the project's root, or by its full path outside of it.
+//! How memory names a file: relative to the project's root, or by its full path outside of it.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,32 +6,32 @@ use std::path::{Component, Path, PathBuf};
 pub struct PathBase<'a> {
     /// The project's root.
     pub root: Option<&'a Path>,
-    /// The working directory; without it, relative paths start from the root.
+    /// The working directory. Without it, paths are relative to the root.
     pub cwd: Option<&'a Path>,
 }
 
 impl PathBase<'_> {
-    /// The path from the project's root; of a file outside of it, the full path.
+    /// The path relative to the project's root. The full path if the file is outside of it.
     pub fn relative(&self, path: &str) -> String {
         let given = Path::new(path);
-        let whole = match self.cwd.or(self.root) {
+        let full = match self.cwd.or(self.root) {
             Some(dir) if given.is_relative() => dir.join(given),
             _ => given.to_owned(),
         };
-        let whole = normalize(&whole);
-        let below = self.root.and_then(|root| whole.strip_prefix(root).ok());
-        match below {
+        let full = normalize(&full);
+        let below_root = self.root.and_then(|root| full.strip_prefix(root).ok());
+        match below_root {
             Some(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
             Some(rest) => rest.to_string_lossy().into_owned(),
             None if self.root.is_none() && given.is_relative() => {
                 normalize(given).to_string_lossy().into_owned()
             }
-            None => whole.to_string_lossy().into_owned(),
+            None => full.to_string_lossy().into_owned(),
         }
     }
 }
 
-/// Removes `.` and `..` without asking the file system.
+/// Removes `.` and `..` without accessing the file system.
 fn normalize(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_start_from_the_root() {
+    fn paths_are_relative_to_the_root() {
         let base = PathBase { root: Some(Path::new("/p")), cwd: Some(Path::new("/p/sub")) };
         for (path, expected) in [
             ("/p/src/a.rs", "src/a.rs"),

@@ -43,7 +43,7 @@ impl World {
 }
 
 #[test]
-fn the_key_is_the_origin_else_the_directory() {
+fn the_key_is_the_origin_or_else_the_directory() {
     let world = World::new();
     world.check("plain/sub", &[&world.key("plain/sub")], "sub", "plain/sub");
     world.repository("bare-bones/.git", None);

@@ -1,17 +1,18 @@
-//! Shortens a long text in its middle: head and tail stay, a marker counts the bytes between.
+//! Truncates long text in the middle: keeps head and tail, and a marker with the number of bytes cut.
 
-/// How far a cut moves to avoid dividing a word.
+/// How far a cut moves to keep a word whole.
 ///
-/// Text that is searched for secrets keeps this much more at each side of the cut. A secret that
-/// straddles the first cut is then removed by the second, final one.
+/// Text is first truncated to its limit plus this at each side, then searched for secrets, then
+/// truncated to the limit. The second cut removes a secret that the first one cut in half, which the
+/// search would miss.
 pub const MAX_SHIFT: usize = 4 << 10;
 
-/// Stands in place of `n` bytes.
+/// The marker that replaces `n` bytes.
 pub fn cut_marker(n: usize) -> String {
     format!("…[{n} bytes cut]…")
 }
 
-/// At most `limit` bytes of `text`. `None`: it fits.
+/// Truncates `text` to at most `limit` bytes. Returns `None` if it fits.
 pub fn truncate_middle(text: &str, limit: usize) -> Option<String> {
     if text.len() <= limit {
         return None;
@@ -26,7 +27,7 @@ pub fn truncate_middle(text: &str, limit: usize) -> Option<String> {
     Some([&text[..end], &cut_marker(n_cut), &text[start..]].concat())
 }
 
-/// The bytes that earlier cuts removed from `part`, according to their markers.
+/// The number of bytes that earlier cuts removed from `part`, according to their markers.
 fn cut_before(part: &str) -> usize {
     let count = |(at, _)| {
         let marker: &str = &part[at..];
@@ -38,14 +39,14 @@ fn cut_before(part: &str) -> usize {
     part.match_indices("…[").filter_map(count).fold(0, usize::saturating_add)
 }
 
-/// The end of the last word that ends at `limit` or before.
+/// The last position up to `limit` that follows white space; if none is near, `limit`.
 fn head_end(text: &str, limit: usize) -> usize {
     let least = limit.saturating_sub(MAX_SHIFT.min(limit / 2));
     let space = (least..=limit).rev().find(|&at| is_after_space(text, at));
     space.unwrap_or_else(|| text.floor_char_boundary(limit))
 }
 
-/// The start of the first word that starts at `from` or behind.
+/// The first position from `from` on that follows white space; if none is near, `from`.
 fn tail_start(text: &str, from: usize) -> usize {
     let most = from + MAX_SHIFT.min((text.len() - from) / 2);
     let space = (from..=most).find(|&at| is_after_space(text, at));
@@ -79,9 +80,9 @@ mod tests {
         let long = "word ".repeat(2000);
         let twice = truncate_middle(&truncate_middle(&long, 1000).unwrap(), 200).unwrap();
         let n: usize = twice.split_once('[').unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
-        let left = twice.len() - cut_marker(n).len();
-        // The first marker itself is counted too.
-        assert!((n + left).abs_diff(long.len()) < 40, "{twice}");
+        let n_kept = twice.len() - cut_marker(n).len();
+        // The second cut counts the bytes of the first marker too.
+        assert!((n + n_kept).abs_diff(long.len()) < 40, "{twice}");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
-//! Text that memctl shows, stores or compares: made safe, made short, split into words.
+//! Sanitizes, truncates and splits text that memctl shows, stores or compares.
 //!
-//! These functions know neither events nor rows. Text in a syntax of its own (JSON, Markdown, XML)
-//! is handled by the module that writes that syntax.
+//! These functions do not depend on events or rows. The modules that write JSON, Markdown or XML
+//! handle text in that syntax.
 
 mod middle;
 mod nearest;

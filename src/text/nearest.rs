@@ -1,7 +1,7 @@
-//! Finds the name that a mistyped one was probably meant to be.
+//! Suggests a known name for a mistyped one.
 
-/// The one of `known` that is most similar to `name`, if at most half of `name` differs. Equally
-/// similar names: the first in alphabetical order.
+/// The known name with the fewest edits to `name`, if these are at most half of its characters. Of
+/// several, the first in alphabetical order.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (edits, nearest) = known.map(|k| (strsim::levenshtein(k, name), k)).min()?;
     (edits <= name.chars().count().div_ceil(2)).then_some(nearest)

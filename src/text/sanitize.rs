@@ -1,4 +1,4 @@
-//! Removes what a terminal would obey and what a reader cannot see.
+//! Removes escape sequences, control characters and invisible characters.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ pub fn strip_escapes(text: &str) -> Cow<'_, str> {
 }
 
 /// Writes the C1 control characters (`U+009B` is CSI) in their two-byte form (`ESC [`): terminals
-/// accept both, the parser knows only the latter. `U+0085` is a line break and stays.
+/// accept both, the parser only the latter. `U+0085` is a line break and stays.
 fn with_seven_bit_controls(text: &str) -> Cow<'_, str> {
     let is_c1 = |c: char| matches!(c, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}');
     if !text.contains(is_c1) {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_reaches_the_terminal_but_printable_text() {
+    fn only_printable_text_remains() {
         let check = |text, expected: &str| assert_eq!(sanitize(text), expected, "{text:?}");
         check("plain words, 記憶 é", "plain words, 記憶 é");
         check("two\n lines\tand\ra tab", "two  lines and a tab");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_stay_lines_without_their_escapes() {
+    fn stripping_escapes_keeps_line_breaks_and_tabs() {
         assert_eq!(strip_escapes("\u{1b}[1mone\u{1b}[0m\r\n\ttwo"), "one\r\n\ttwo");
         assert!(matches!(strip_escapes("a\n\tb\u{85}"), Cow::Borrowed(_)));
     }

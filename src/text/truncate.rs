@@ -1,34 +1,34 @@
-//! Shortens text and marks that it did.
+//! Truncates text and marks the cut with `…`.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// At most `max` characters of `text`, the final `…` included.
+/// At most `max` characters of `text`, including the final `…`.
 ///
-/// CutPoints between words unless that would lose half of the room.
+/// Cuts between words unless that would lose more than half of the characters that fit.
 pub fn truncate(text: &str, max: usize) -> String {
     if text.char_indices().nth(max).is_none() {
         return text.to_owned();
     }
     let end = text.char_indices().nth(max.saturating_sub(1)).map_or(0, |(at, _)| at);
-    let room = &text[..end];
-    let cut = match room.rfind(' ') {
-        Some(space) if space * 2 >= room.len() => &room[..space],
-        _ => room,
+    let head = &text[..end];
+    let cut = match head.rfind(' ') {
+        Some(space) if space * 2 >= head.len() => &head[..space],
+        _ => head,
     };
     let cut = cut.trim_end_matches([' ', ',', ';', ':', '.', '—', '(', '<']);
     format!("{cut}…")
 }
 
-/// At most `columns` columns of a terminal, the final `…` included.
+/// At most `columns` terminal columns of `text`, including the final `…`.
 pub fn truncate_columns(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
-    let mut room = columns.saturating_sub(1);
+    let mut free = columns.saturating_sub(1);
     let fits = |c: &char| {
         let width = c.width().unwrap_or(0);
-        let fits = width <= room;
-        room = room.saturating_sub(width);
+        let fits = width <= free;
+        free = free.saturating_sub(width);
         fits
     };
     let mut kept: String = text.chars().take_while(fits).collect();

@@ -1,12 +1,11 @@
-//! Splits text into words.
+//! Words and white space.
 
 /// The runs of letters and digits of a text.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// The text in one line: each run of white space and control characters becomes one space, at the
-/// ends none.
+/// Replaces each run of white space and control characters by one space, and trims the ends.
 pub fn collapse_spaces(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let parts = text.split(|c: char| c.is_whitespace() || c.is_control());

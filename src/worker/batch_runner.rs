@@ -23,13 +23,13 @@ const LOCAL_BYTES: usize = 1 << 20;
 /// An agent's program uses much memory, so an idle one is ended after this time.
 const AGENT_IDLE: Duration = Duration::from_secs(30);
 
-/// A summary that the local rules wrote, until the agent has distilled the batch.
+/// A summary by the local rules, which is valid until the agent has distilled the batch.
 pub struct Provisional {
     pub batch: Arc<ParsedBatch>,
     pub summary: Summary,
 }
 
-/// What a task returned.
+/// The result of [`BatchRunner::next`].
 pub enum TaskOutput {
     Distilled {
         batch: Arc<ParsedBatch>,
@@ -41,7 +41,7 @@ pub enum TaskOutput {
     AgentIdle,
 }
 
-/// How much makes a batch.
+/// How many events or bytes fill a batch, and how bytes are counted.
 #[derive(Clone, Copy)]
 pub struct BatchThreshold {
     pub events: usize,
@@ -63,7 +63,7 @@ pub struct BatchRunner {
 }
 
 impl BatchRunner {
-    /// A model provider may see `session_key`.
+    /// `session_key` may be sent to a model provider.
     pub fn new(settings: Arc<Settings>, chain: Vec<Backend>, session_key: &str) -> BatchRunner {
         BatchRunner {
             settings,
@@ -119,7 +119,8 @@ impl BatchRunner {
         }));
     }
 
-    /// Waits for the next task. Pending for as long as none runs.
+    /// Waits until a task ends or the agent has been idle for `AGENT_IDLE`. Pending if neither can
+    /// happen.
     pub async fn next(&mut self) -> TaskOutput {
         let agent_idle_at = self.agent_idle_at;
         tokio::select! {
@@ -151,12 +152,12 @@ impl BatchRunner {
         TaskOutput::Distilled { batch, outcome }
     }
 
-    /// The current batch is stored, or back in the queue.
+    /// Forgets the current batch, which is stored or back in the queue.
     pub fn settled(&mut self) {
         self.batch = None;
     }
 
-    /// Aborts the task, and returns the current batch.
+    /// Aborts distilling, and returns the current batch.
     pub fn abort(&mut self) -> Option<Arc<ParsedBatch>> {
         if let Some(task) = self.distilling.take() {
             task.abort();

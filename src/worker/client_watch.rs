@@ -23,7 +23,7 @@ use crate::process::Handle;
 pub struct ClientWatch {
     seen: HashSet<Process>,
     running: JoinSet<()>,
-    /// A running client cannot be watched.
+    /// At least one running client cannot be watched.
     blind: bool,
     /// The client that was seen last, until its exit is reported.
     latest: Option<Process>,
@@ -39,7 +39,7 @@ impl ClientWatch {
         // `open` compares the start time: a later process with the same pid is not the client.
         let Some(handle) = Handle::open(&process) else { return false };
         let watched = handle.into_fd().map(|fd| {
-            // SAFETY: the descriptor is owned, moves into the watch, and is closed after it.
+            // SAFETY: the `AsyncFd` owns the descriptor, which stays open until the `AsyncFd` is dropped.
             unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }
         });
         match watched {
@@ -49,8 +49,9 @@ impl ClientWatch {
         true
     }
 
-    /// Waits until all clients have exited, and returns the one that was seen last. Reports that
-    /// once for each set of clients. Pending if no client was named or one cannot be watched.
+    /// Waits until all clients have exited, and returns the one that was seen last. After that it is
+    /// pending until another client was seen. Pending too while no client is known, or if one cannot be
+    /// watched.
     pub async fn all_exited(&mut self) -> Process {
         while self.running.join_next().await.is_some() {}
         match self.latest.filter(|_| !self.blind) {

@@ -1,7 +1,7 @@
 //! The worker's event loop: one enum of everything that can wake it, one select, one match.
 //!
 //! The loop translates each wake into an event for the [`Machine`] and performs the effects that
-//! the machine returns. The machine decides; the loop moves the batches and the bytes.
+//! the machine returns. It also passes batches between the store and the [`BatchRunner`].
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ use crate::store::commit::Attribution;
 use crate::store::queue::ClaimLimits;
 use crate::testpoint;
 
-/// How long an exiting worker waits for the store. The next worker does what is left.
+/// How long an exiting worker waits for the store. The next worker does the rest.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything that can wake the loop.
@@ -47,7 +47,7 @@ enum Wake {
     Terminate,
 }
 
-/// Where wakes come from, besides the loop's own tasks, client watch and timers.
+/// The channels and the signal that wake the loop.
 struct Inbox {
     reports: mpsc::UnboundedReceiver<Report>,
     controls: mpsc::UnboundedReceiver<Control>,
@@ -70,8 +70,8 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// Must be called inside a tokio runtime. `backend`: the one that the session began with, for a
-    /// worker started by recovery.
+    /// Must be called inside a tokio runtime. `backend`: the backend that the session began with, if
+    /// recovery started this worker.
     pub fn new(
         settings: Settings,
         session: Session,
@@ -111,7 +111,7 @@ impl EventLoop {
         })
     }
 
-    /// Serves the session until the machine exits and the last look finds no more work.
+    /// Serves the session until the machine exits and the final check finds no more work.
     pub async fn run(mut self) -> io::Result<()> {
         tracing::info!(pid = std::process::id(), "serving");
         loop {
@@ -136,8 +136,8 @@ impl EventLoop {
         self.shut_down().await
     }
 
-    /// Binds the socket and starts to serve it. `None`: no socket could be bound, or the session
-    /// lock is lost and the machine has exited.
+    /// Binds the socket and starts to serve it. Returns `None` if no socket can be bound, or if the
+    /// session lock is lost and the machine has exited.
     fn listen(&mut self) -> io::Result<Option<Server>> {
         let listener = match self.owner.listen(&self.settings, &self.session)? {
             Listening::Socket(listener) => Some(listener),
@@ -204,7 +204,7 @@ impl EventLoop {
         }
     }
 
-    /// Turns a report into an event. A batch in it goes to the runner.
+    /// Translates a report into an event for the machine, and hands a batch in it to the runner.
     fn translate(&mut self, report: Report) -> Option<Event> {
         Some(match report {
             Report::Accepted { kinds, bytes, clients, session } => {
@@ -283,7 +283,7 @@ impl EventLoop {
                 self.store.complete(batch, distilled, by);
             }
             Outcome::Wait { why, time } => {
-                tracing::warn!(events, ?time, "a batch waits: {why}");
+                tracing::warn!(events, ?time, "a batch is deferred: {why}");
                 self.store.defer(batch, why, clock::now_ms() + time.as_millis() as i64);
             }
             Outcome::Failed(reason) => {
@@ -340,8 +340,8 @@ impl EventLoop {
         }
     }
 
-    /// If the store does not answer in time, there may be work: the worker listens again, but no
-    /// longer than until its end deadline.
+    /// Checks for work once more. If the store does not answer in time, there may be work. The worker
+    /// then listens again, at most until its end deadline.
     async fn finds_work(&self) -> bool {
         self.exit.is_some_and(|exit| exit.recheck)
             && timeout(EXIT_TIMEOUT, self.store.has_work()).await.unwrap_or(true)

@@ -1,4 +1,4 @@
-//! Serves the worker's socket: reads requests and writes replies, in both dialects.
+//! Serves the worker's socket: reads requests and writes replies, as frames or as lines.
 //!
 //! `ping`, `wake` and `status` are answered without the store, so that a worker that waits for the
 //! store does not look hung. Slow, silent, malformed and oversized peers are dropped after
@@ -39,7 +39,7 @@ pub enum Control {
     Shutdown { graceful: bool },
 }
 
-/// What every connection needs.
+/// Shared by all connections.
 #[derive(Clone)]
 pub struct ConnContext {
     pub settings: Arc<Settings>,
@@ -55,7 +55,8 @@ impl ConnContext {
     }
 }
 
-/// Serves peers until `stopping` is true. Returns when every request that was read has its reply.
+/// Serves peers until `stopping` is true. Then waits up to `worker.peer_timeout` for the replies to
+/// requests that were already read.
 pub async fn serve(listener: Listener, context: ConnContext, mut stopping: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(context.settings.config.worker.connections));
     let mut connections = JoinSet::new();
@@ -103,8 +104,8 @@ struct Peer {
 }
 
 impl Peer {
-    /// The next byte, without consuming it. `None` at end of file, after the time limit, and when
-    /// the worker stops serving.
+    /// The next byte, without consuming it. `None` at the end of the input, after the time limit, or
+    /// when the worker stops serving.
     async fn peek(&mut self) -> Option<u8> {
         self.peek_within(self.limit).await
     }
@@ -184,7 +185,7 @@ fn answer(request: Request, context: &ConnContext) -> Reply {
             let _ = context.control.send(Control::Shutdown { graceful });
             Reply::Bye
         }
-        Request::Event { .. } => unreachable!("goes to the store"),
+        Request::Event { .. } => unreachable!("handled by serve_frame"),
     }
 }
 
@@ -206,7 +207,7 @@ fn parse_event(key: &str, json: &str, session: &Session) -> Result<Event, Reject
         Err(e) => return reject(Code::Malformed, &e.to_string()),
     };
     if event.kind == Kind::Unknown {
-        return reject(Code::Malformed, "this version does not know the kind of the event");
+        return reject(Code::Malformed, "this version does not support the event's kind");
     }
     if session_key(&event.client, &event.session) != session.key {
         return reject(Code::WrongSession, "the event names another session");
@@ -214,7 +215,7 @@ fn parse_event(key: &str, json: &str, session: &Session) -> Result<Event, Reject
     Ok(event)
 }
 
-/// Has an event committed. The store thread writes the reply to the socket itself, which saves the
+/// Has the store thread commit an event and write the reply to the socket itself, which saves the
 /// waiting hook a thread switch.
 async fn accept_and_reply(
     peer: &mut Peer,
@@ -225,7 +226,7 @@ async fn accept_and_reply(
     let Stream::UdSocket(stream) = peer.stream.get_ref();
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
     let id = event.id.to_string();
-    let (done, unsent) = oneshot::channel();
+    let (unsent_sender, unsent) = oneshot::channel();
     let reply = Box::new(move |result: AcceptResult| {
         let reply = match result {
             Ok(accepted) => Reply::Accepted { id, duplicate: accepted.duplicate },
@@ -235,25 +236,25 @@ async fn accept_and_reply(
         crate::testpoint::at("worker.replying");
         let flags = MsgFlags::MSG_DONTWAIT;
         let sent = socket::send(socket.as_raw_fd(), &bytes, flags).unwrap_or(0);
-        let _ = done.send(bytes[sent..].to_vec());
+        let _ = unsent_sender.send(bytes[sent..].to_vec());
     });
     context.store.accept(event, reply);
     match unsent.await {
         Ok(unsent) if unsent.is_empty() => Some(()),
         Ok(unsent) => peer.write(&unsent).await,
-        Err(_) => peer.write(&frame::encode_as(version, &rejected(leaving())).ok()?).await,
+        Err(_) => peer.write(&frame::encode_as(version, &rejected(shutting_down())).ok()?).await,
     }
 }
 
-fn leaving() -> Rejection {
+fn shutting_down() -> Rejection {
     Rejection { code: Code::Leaving, message: "the worker is shutting down".into() }
 }
 
-/// Has an event committed.
+/// Has the store thread commit an event.
 async fn accept(event: Event, context: &ConnContext) -> AcceptResult {
     let (reply, result) = oneshot::channel();
     context.store.accept(event, Box::new(move |result| drop(reply.send(result))));
-    result.await.unwrap_or_else(|_| Err(leaving()))
+    result.await.unwrap_or_else(|_| Err(shutting_down()))
 }
 
 async fn serve_lines(peer: &mut Peer, context: &ConnContext) {

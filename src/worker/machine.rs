@@ -16,7 +16,7 @@ use super::timers::{Timer, Timers};
 use crate::config;
 use crate::store::accept::{ClosedBy, OpenPrompts};
 
-/// Wait between two attempts to use a store that failed. It doubles up to the maximum.
+/// The time before the first retry after the store failed. It doubles up to the maximum.
 const STORE_BACKOFF: Duration = Duration::from_secs(1);
 const STORE_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
@@ -35,7 +35,7 @@ pub enum State {
     Gone,
 }
 
-/// What the store says about the session.
+/// The state of the session in the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionStatus {
     /// Messages that no worker has claimed.
@@ -49,7 +49,7 @@ pub struct SessionStatus {
     pub client: Option<Process>,
 }
 
-/// What the client watch knows after it was given the clients of an event.
+/// What the client watch found out about the clients of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sighting {
     /// The event named no client.
@@ -72,7 +72,7 @@ pub enum Event {
     LockLost,
     /// A peer asks the worker to check spool and queue.
     Wake,
-    /// A `shutdown` request. SIGTERM is one that is not graceful.
+    /// A `shutdown` request, or SIGTERM, which is not graceful.
     Shutdown {
         graceful: bool,
     },
@@ -101,7 +101,7 @@ pub enum Event {
         summarizes: bool,
         session: SessionStatus,
     },
-    /// A claim returned nothing. `retry_in`: until the first message may be claimed.
+    /// A claim returned nothing. `retry_in`: the time until the first message may be claimed.
     NothingToClaim {
         retry_in: Option<Duration>,
         session: SessionStatus,
@@ -118,17 +118,17 @@ pub enum Event {
     SummariesDone,
     /// A transaction failed. The store may work again later.
     StoreUnavailable,
-    /// Another worker owns the session, which may have exited already (`successor`), or the
-    /// database belongs to a newer version.
+    /// The worker must not write any more: another worker owns the session, or the database has a
+    /// newer schema. `successor`: start another worker, because the owner may have exited already.
     Fenced {
         successor: bool,
     },
 }
 
-/// What the event loop has to do, in the order of the list.
+/// An action for the event loop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Effect {
-    /// Drain the spool and retry what failed before. Answered by [`Event::SpoolDrained`].
+    /// Retry failed jobs, then drain the spool. Answered by [`Event::SpoolDrained`].
     DrainSpool,
     /// Claim a batch. Answered by [`Event::Claimed`] or [`Event::NothingToClaim`].
     Claim(ClaimRequest),
@@ -137,22 +137,22 @@ pub enum Effect {
     WriteProvisionalSummaries,
     /// Close open prompts: with [`ClosedBy::Late`] only those that were reopened.
     ClosePrompts(ClosedBy),
-    /// Accept an `end` with the reason `client_gone`.
+    /// Commit an `end` with the reason `client_gone`, in place of the client.
     EndSession { client: Process, prompt: i64 },
     /// Stop distilling and return the current batch to the queue.
     ReleaseBatch,
-    /// Copy SQLite's log into the database while there is nothing else to do.
+    /// Checkpoint SQLite's write-ahead log while the worker is idle.
     Checkpoint,
-    /// Postpone the alarm by which the kernel ends a worker that hangs.
+    /// Restart the alarm by which the kernel ends a worker that hangs.
     ResetAlarm,
     /// Stop serving.
     Exit(Exit),
 }
 
-/// What a claim takes besides the configured size of a batch.
+/// The parameters of a claim besides the configured batch size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimRequest {
-    /// Take what is there, even if it does not fill a batch.
+    /// Claim messages even if they do not fill a batch.
     pub flush: bool,
     /// At most this many messages.
     pub max_messages: usize,
@@ -160,9 +160,9 @@ pub struct ClaimRequest {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// After the socket is closed, look for work once more, and listen again if there is some.
+    /// Check for work once more after the socket is closed, and listen again if there is some.
     pub recheck: bool,
-    /// Start another starter, because the other owner of the session may have exited already.
+    /// Start another worker, because the session's other owner may have exited already.
     pub successor: bool,
 }
 
@@ -170,7 +170,7 @@ pub struct Exit {
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub worker: config::Worker,
-    /// This many events, or bytes of text, are worth a claim.
+    /// A claim is due after this many events or bytes of text.
     pub batch_events: usize,
     pub batch_bytes: usize,
     /// A model also gets a smaller batch after this time without events. `None`: the local rules
@@ -192,33 +192,33 @@ enum Work {
 enum Clients {
     /// No event has named a client.
     Unknown,
-    /// At least one may be running.
+    /// At least one client may be running.
     Running,
-    /// All have exited; this one was seen last.
+    /// All clients have exited. This one was seen last.
     Exited(Process),
 }
 
-/// Whether the queue is worth the transaction of a claim.
+/// What decides when the next claim is due, and what it may take.
 #[derive(Debug)]
 struct Backlog {
-    /// There may be a batch, whatever was counted.
+    /// A claim is due, even if the counts below are small.
     due: bool,
-    /// No event has arrived for `batch_quiet`: the next claim takes what is there.
+    /// No event has arrived for `batch_quiet`: the next claim need not fill a batch.
     quiet: bool,
-    /// Accepted since the last claim.
+    /// Events and bytes accepted since the last claim.
     events: usize,
     bytes: usize,
     /// At most this many messages in a batch. A failed batch halves it, so that a message which
     /// always fails ends up alone.
     max_messages: usize,
-    /// The first message in the queue may not be claimed before.
+    /// The first message in the queue may not be claimed before this time.
     blocked_until: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub struct Machine {
     limits: Limits,
-    /// The worker only finishes what another one left: it does not linger.
+    /// The worker only finishes the work of an earlier one, and does not linger.
     recovery: bool,
     state: State,
     timers: Timers,
@@ -229,10 +229,10 @@ pub struct Machine {
     own_turn: bool,
     /// An event has arrived since the start.
     any_event: bool,
-    /// The spool was drained and the store has not failed since. Before that, nothing is concluded
-    /// from the session's status.
+    /// The spool was drained and the store has not failed since. Otherwise `session` may be stale, and
+    /// the worker neither claims nor exits because of it.
     drained: bool,
-    /// Claims take what is there, because the worker is about to exit.
+    /// Claims need not fill a batch, because the worker is about to exit.
     flush: bool,
     work: Work,
     backlog: Backlog,
@@ -242,7 +242,7 @@ pub struct Machine {
     effects: Vec<Effect>,
 }
 
-/// What the transition table distinguishes.
+/// An input of the transition table [`Machine::apply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
     /// A prompt, or the start of a turn that the client began itself.
@@ -252,7 +252,7 @@ enum Input {
     End,
     /// No work is queued or in progress, and no turn is open.
     AtRest,
-    /// The worker was started, but another one has done the work.
+    /// No event has arrived, and an earlier worker has done all the work.
     NothingToDo,
     LingerOver,
     Idle,
@@ -307,7 +307,7 @@ impl Machine {
         &self.session
     }
 
-    /// What `ps` shows.
+    /// The worker's activity, as `ps` shows it.
     pub fn doing(&self) -> &'static str {
         match self.work {
             Work::Batch { summarizes: true, .. } => "finalising",
@@ -451,9 +451,9 @@ impl Machine {
             Some(Timer::EndDeadline) => self.apply(now, Input::OutOfTime),
             Some(Timer::MaxAge) => {
                 // Armed again, because a prompt can still cancel the end.
-                let again = now + worker.max_age.max(MIN_WATCHDOG);
-                self.timers.arm(Timer::MaxAge, again);
-                self.timers.arm(Timer::Idle, again);
+                let next = now + worker.max_age.max(MIN_WATCHDOG);
+                self.timers.arm(Timer::MaxAge, next);
+                self.timers.arm(Timer::Idle, next);
                 self.apply(now, Input::TooOld);
             }
             Some(Timer::Idle) => {
@@ -510,7 +510,7 @@ impl Machine {
             (Ending, Input::AtRest) => self.exit(Exit { recheck: true, successor: false }),
             (Ending, Input::OutOfTime) => self.exit(Exit { recheck: false, successor: false }),
 
-            // The worker ends when it accepts the `end`, as if the client had sent it.
+            // The state changes when the `end` is accepted, as if the client had sent it.
             (Serving | Ending, Input::ClientGone) => {
                 if let Clients::Exited(client) = self.clients
                     && self.session.active
@@ -534,13 +534,13 @@ impl Machine {
         self.close_prompts(by);
     }
 
-    /// Closes prompts and has everything that is queued distilled.
+    /// Closes prompts, and lets the following claims take all queued messages.
     fn close_prompts(&mut self, by: ClosedBy) {
         if by == ClosedBy::Age {
             self.effects.push(Effect::ResetAlarm);
         }
         let close = Effect::ClosePrompts(by);
-        // A group of events closes the reopened prompts once.
+        // Several late events in one group need only one transaction.
         if !self.effects.contains(&close) {
             self.effects.push(close);
         }
@@ -606,8 +606,7 @@ impl Machine {
             && match self.state {
                 Serving => {
                     let in_turn = session.open.never_closed > 0 || self.own_turn;
-                    // No client is known that could close the turn, and recovery must not wait for
-                    // one.
+                    // Recovery does not wait for a Stop if no client is known that could send it.
                     !in_turn || self.recovery && self.clients == Clients::Unknown
                 }
                 Ending => session.pending == 0 && session.open.reopened == 0,
@@ -619,7 +618,7 @@ impl Machine {
         !self.any_event && self.session.pending == 0 && !self.session.open.any()
     }
 
-    /// The first message may only be claimed after the end deadline: a later worker finishes it.
+    /// Whether the first message may only be claimed after the end deadline. A later worker claims it.
     fn is_blocked_beyond_the_deadline(&self) -> bool {
         let end = self.timers.deadline(Timer::EndDeadline);
         let blocked = self.backlog.blocked_until;
@@ -648,7 +647,7 @@ impl Machine {
     }
 }
 
-/// Whether events of this kind wait until several are there for a batch.
+/// Whether events of this kind wait until they fill a batch.
 fn is_batched(kind: &Kind) -> bool {
     matches!(kind, Kind::Tool | Kind::ToolFailed | Kind::Subagent)
 }

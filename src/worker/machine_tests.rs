@@ -259,7 +259,7 @@ fn after_its_linger_the_worker_closes_reopened_prompts_and_exits() {
     assert_eq!(worker.machine.doing(), "lingering");
     assert_eq!(worker.wait_for_deadline(), seconds(30));
 
-    // A late tool use reopens the prompt, and waits for a batch.
+    // A late tool use reopens the prompt, and does not fill a batch.
     worker.now += seconds(20);
     assert_eq!(worker.step(accepted(&[Kind::Tool], REOPENED)), [Effect::Checkpoint]);
     assert_eq!(worker.wait_for_deadline(), seconds(30), "the linger starts again");
@@ -386,11 +386,11 @@ fn a_prompt_cancels_the_end() {
     assert_eq!(worker.state(), Serving);
     assert!(worker.wait_for_deadline() > Duration::ZERO);
     assert!(!worker.machine.timers.is_armed(Timer::EndDeadline));
-    assert_eq!(worker.step(settled(IN_TURN)), [claim(usize::MAX)], "small batches wait again");
+    assert_eq!(worker.step(settled(IN_TURN)), [claim(usize::MAX)], "claims without flush");
 }
 
 #[test]
-fn after_a_failure_nothing_is_concluded_until_the_spool_is_drained() {
+fn after_a_store_failure_the_worker_neither_claims_nor_exits_until_the_spool_is_drained() {
     let mut worker = working(Ending, true);
     assert_eq!(worker.step(Event::StoreUnavailable), []);
     assert_eq!(worker.step(nothing_to_claim(STOPPED)), [], "neither exits nor claims");
@@ -495,7 +495,7 @@ fn work_that_arrives_during_shutdown_is_finished() {
 }
 
 #[test]
-fn the_session_ends_when_its_last_client_has_been_gone_for_the_grace_time() {
+fn the_session_ends_a_grace_time_after_its_last_client_exited() {
     let mut worker = Worker::serving();
     assert_eq!(worker.step(Event::ClientsExited { last: CLIENT }), []);
     worker.now += seconds(4);
@@ -556,7 +556,7 @@ fn a_model_gets_a_small_batch_after_a_quiet_time() {
     assert_eq!(worker.wait_for_deadline(), seconds(20));
     assert_eq!(worker.deadline(), [claim_all()]);
     worker.step(claimed(1, IN_TURN));
-    assert_eq!(worker.step(settled(IN_TURN)), [claim(usize::MAX)], "the next one waits again");
+    assert_eq!(worker.step(settled(IN_TURN)), [claim(usize::MAX)], "claims without flush");
 }
 
 #[test]
@@ -584,7 +584,7 @@ fn each_failure_halves_the_next_batch_and_each_success_doubles_it() {
     assert_eq!(worker.step(settled(IN_TURN)), [claim(2)]);
 }
 
-/// An event, or a reply that counts only while its job is in progress.
+/// A step of a random history. A reply to a job is skipped if the job is not in progress.
 #[derive(Clone, Debug)]
 enum Move {
     Advance(Duration),
@@ -622,10 +622,10 @@ impl Checked {
     }
 
     fn step(&mut self, event: Event) {
-        let starts = matches!(event, Event::Listening { .. } | Event::LockLost);
+        let starts_again = matches!(event, Event::Listening { .. } | Event::LockLost);
         let was_gone = self.worker.state() == Gone;
         let effects = self.worker.step(event);
-        assert!(!was_gone || starts || effects.is_empty(), "{effects:?} after the exit");
+        assert!(!was_gone || starts_again || effects.is_empty(), "{effects:?} after the exit");
         for (i, effect) in effects.iter().enumerate() {
             match effect {
                 Effect::Claim(_) => {
@@ -651,7 +651,8 @@ impl Checked {
         assert_eq!(self.worker.state() == Gone, self.exit.is_some());
     }
 
-    /// The event loop listens again if the last look finds work. False: the worker has exited.
+    /// If the worker exits with a recheck, it finds work and listens again. Returns false if the worker has
+    /// exited.
     fn listens_again(&mut self) -> bool {
         if self.exit.is_some_and(|exit| exit.recheck) {
             self.exit = None;
@@ -683,7 +684,7 @@ impl Checked {
                 self.claiming = false;
                 self.step(Event::NothingToClaim { retry_in, session });
             }
-            // Without a batch, as when the store was replaced, this must change nothing.
+            // A replaced database can settle a batch that is not in progress. That changes nothing.
             Move::Settled(failed) => {
                 self.batch = false;
                 self.step(Event::BatchSettled { failed, session });
@@ -727,7 +728,7 @@ fn any_kinds() -> impl Strategy<Value = Vec<Kind>> {
     prop::collection::vec(kind, 0..4)
 }
 
-/// Moves that do not tell the worker to exit.
+/// Moves after which the worker may go on.
 fn any_move() -> impl Strategy<Value = Move> {
     let sighting = prop::sample::select(vec![Sighting::Nothing, Sighting::Known, Sighting::New]);
     let time = || (0..200u64).prop_map(Duration::from_secs);

@@ -2,7 +2,7 @@
 //!
 //! [`startup`] takes the session lock; [`owner`] keeps it and the socket. [`listener`] reads requests
 //! and [`store_actor`] commits events. [`machine`] decides when to claim a batch, to close prompts
-//! and to exit; [`batch_runner`] runs the memory agent. [`event_loop`] connects them.
+//! and to exit. [`batch_runner`] runs the memory agent. [`event_loop`] connects them.
 
 mod batch_runner;
 mod client_watch;
@@ -27,7 +27,7 @@ use crate::{log, process, spool, testpoint};
 use event_loop::EventLoop;
 use owner::Owner;
 
-/// How long after `max_age` the alarm fires: as long again, within these limits.
+/// The alarm fires this long after `max_age`: `max_age` again, clamped to this range.
 const ALARM_MARGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 
 /// `memctl worker --client C --session ID [--recovery]`. An error goes to the log, because standard
@@ -64,16 +64,17 @@ fn start(args: &[OsString]) -> Result<()> {
     let serve = async {
         EventLoop::new(settings, session, recovery, backend.as_deref(), owner)?.run().await
     };
-    // Dropping the runtime aborts the agent's task if its batch was released.
+    // A released batch may leave an aborted task. Dropping the runtime drops it, which kills the
+    // agent's program.
     runtime.block_on(serve).context("socket")
 }
 
-/// Has the kernel end the process if its own timers stop working.
+/// Restarts the alarm by which the kernel ends this process if the event loop hangs.
 fn reset_alarm(settings: &Settings) {
     let max_age = settings.config.worker.max_age;
-    let [least, most] = ALARM_MARGIN;
-    let time = max_age.saturating_add(max_age.clamp(least, most));
-    process::set_alarm(u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
+    let [min, max] = ALARM_MARGIN;
+    let delay = max_age.saturating_add(max_age.clamp(min, max));
+    process::set_alarm(u32::try_from(delay.as_secs()).unwrap_or(u32::MAX));
 }
 
 /// Logs only the location of a panic, because its message may contain user text. A panic in the

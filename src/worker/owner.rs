@@ -29,7 +29,8 @@ const RETRY_FAST: Duration = Duration::from_millis(10);
 const RETRY_SLOW: Duration = Duration::from_millis(100);
 const RETRY_FAST_FOR: Duration = Duration::from_millis(200);
 
-/// How long a holder may keep the lock after its socket was removed, as by a cleaned `/tmp`.
+/// The timeout for a holder whose socket was deleted, for example with the rest of `/tmp`. Hooks cannot
+/// reach such a worker.
 const WITHOUT_SOCKET: Duration = Duration::from_secs(1);
 
 /// The time between SIGTERM and SIGKILL.
@@ -47,7 +48,8 @@ pub struct Session {
     pub key: String,
 }
 
-/// Takes the session lock. `None`: a worker that answers holds it, or a holder that cannot be ended.
+/// Takes the session lock, and ends a holder that does not answer. Returns `None` if the holder
+/// answers or cannot be ended.
 pub fn acquire(settings: &Settings, session: &Session) -> io::Result<Option<SessionLock>> {
     let path = settings.paths.session_lock(&session.key);
     let started = Instant::now();
@@ -78,7 +80,7 @@ pub fn acquire(settings: &Settings, session: &Session) -> io::Result<Option<Sess
         };
         if silent_since.elapsed() >= limit {
             match lock::verified_holder(&path) {
-                // The holder has changed: the new one gets its own time.
+                // The holder has changed. The new one gets the whole timeout.
                 Ok(handle) if *handle.process() != holder.identity.process() => silent = None,
                 Ok(handle) if terminate(&handle) => {}
                 Ok(_) => return Ok(None),
@@ -91,7 +93,7 @@ pub fn acquire(settings: &Settings, session: &Session) -> io::Result<Option<Sess
     }
 }
 
-/// Ends a lock holder that does not answer. False: it survived SIGKILL for `TERM_GRACE`.
+/// Ends a lock holder. Returns false if it still runs `TERM_GRACE` after SIGKILL.
 fn terminate(handle: &Handle) -> bool {
     tracing::warn!(pid = handle.process().pid, "ending a worker that does not answer");
     let _ = handle.signal(Signal::SIGTERM);
@@ -121,9 +123,9 @@ struct BoundSocket {
 /// The result of [`Owner::listen`].
 pub enum Listening {
     Socket(Listener),
-    /// No socket can be bound. Hooks spool, and each starts a worker that drains the spool.
+    /// No socket can be bound. Each hook spools its event and starts a worker, which drains the spool.
     NoSocket,
-    /// The path of the lock file names a file of another process.
+    /// The lock file was deleted or replaced. Another process may own the session.
     LockLost,
 }
 
@@ -132,7 +134,7 @@ impl Owner {
         Owner { lock, socket: None }
     }
 
-    /// Binds the session's socket, and writes the lock file, which says where to connect.
+    /// Binds the session's socket and writes its path to the lock file.
     pub fn listen(&mut self, settings: &Settings, session: &Session) -> io::Result<Listening> {
         let listening = self.bind(settings, session).unwrap_or_else(|e| {
             tracing::warn!("cannot bind the socket: {e}");
@@ -155,13 +157,13 @@ impl Owner {
 
     fn bind(&mut self, settings: &Settings, session: &Session) -> io::Result<Listening> {
         for attempt in 0..SOCKET_NAMES {
-            // Only the lock holder may unlink the leftover socket and take its place.
+            // Only the lock holder may unlink a stale socket.
             if !self.lock.is_linked() {
                 return Ok(Listening::LockLost);
             }
             let path = settings.paths.socket(&session.key, attempt);
             if path.as_os_str().len() > MAX_SOCKET_PATH {
-                return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its path is too long"));
+                return Err(io::Error::new(io::ErrorKind::InvalidFilename, "the path is too long"));
             }
             match fs::symlink_metadata(&path) {
                 Ok(meta) if !meta.file_type().is_socket() || meta.uid() != process::own_uid() => {
@@ -190,17 +192,17 @@ impl Owner {
         Err(io::Error::new(io::ErrorKind::AddrInUse, "other files occupy all socket paths"))
     }
 
-    /// Unlinks the socket, whose listener is closed already.
+    /// Unlinks the socket. Its listener must be closed.
     pub fn unlink_socket(&mut self) {
         let Some(bound) = self.socket.take() else { return };
-        let same = fs::symlink_metadata(&bound.path)
+        let is_ours = fs::symlink_metadata(&bound.path)
             .is_ok_and(|meta| (meta.dev(), meta.ino()) == bound.inode);
-        if same && self.lock.is_linked() {
+        if is_ours && self.lock.is_linked() {
             let _ = fs::remove_file(&bound.path);
         }
     }
 
-    /// Unlinks the files and releases the lock. The lock file goes last, while the lock is held.
+    /// Unlinks the socket, then the lock file while the lock is still held, and releases the lock.
     pub fn release(mut self) {
         self.unlink_socket();
         testpoint::at("worker.unlinked");

@@ -1,5 +1,5 @@
-//! How a process becomes a session's worker: arguments, restart backoff, session lock, and the
-//! question whether other sessions need recovery.
+//! Starts a worker: parses the arguments, applies the restart backoff, takes the session lock, and
+//! starts recovery if other sessions need it.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,7 +14,7 @@ use crate::lock::{self, LockState, SessionLock};
 use crate::paths::session_key;
 use crate::store::{self, Reader, sessions};
 
-/// How long to wait for the store, which is only read for hints.
+/// How long a read waits for SQLite's locks. If it fails, the worker starts without the answer.
 const STORE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// After this many restarts in a row that completed no message, starts are delayed.
@@ -48,11 +48,11 @@ pub fn become_owner(
     recovery: bool,
 ) -> io::Result<Option<SessionLock>> {
     let store = Reader::open(&settings.paths, STORE_TIMEOUT);
-    if let Some(time) = restart_delay(&store, session)
+    if let Some(delay) = restart_delay(&store, session)
         && !matches!(lock::probe(&settings.paths.session_lock(&session.key)), Ok(LockState::Held))
     {
-        tracing::warn!(?time, "start delayed: the workers of this session keep crashing");
-        owner::pause(time);
+        tracing::warn!(?delay, "start delayed: the workers of this session keep crashing");
+        owner::pause(delay);
     }
     let Some(lock) = owner::acquire(settings, session)? else { return Ok(None) };
     if !recovery
@@ -73,7 +73,8 @@ pub fn become_owner(
     Ok(Some(lock))
 }
 
-/// A recovery worker continues with the backend that the session began with.
+/// The backend that the session began with, for a worker that recovery started. Other workers use
+/// the configured one.
 pub fn recovery_backend(settings: &Settings, session: &Session, recovery: bool) -> Option<String> {
     if !recovery {
         return None;
@@ -82,17 +83,17 @@ pub fn recovery_backend(settings: &Settings, session: &Session, recovery: bool) 
     sessions::find(reader.connection(), &session.client, &session.id).ok()??.backend
 }
 
-/// Events go to the spool during the delay.
+/// How long to wait before taking the lock. Hooks spool their events meanwhile.
 fn restart_delay(store: &store::Result<Option<Reader>>, session: &Session) -> Option<Duration> {
     let reader = store.as_ref().ok()?.as_ref()?;
-    let known = sessions::find(reader.connection(), &session.client, &session.id).ok()??;
-    delay_after(known.restarts)
+    let row = sessions::find(reader.connection(), &session.client, &session.id).ok()??;
+    delay_after(row.restarts)
 }
 
-/// 1, 2, then 4 s.
+/// No delay for the first `FREE_RESTARTS`, then 1, 2 and 4 s.
 fn delay_after(restarts: i64) -> Option<Duration> {
-    let more = restarts.checked_sub(FREE_RESTARTS).filter(|n| *n >= 0)?;
-    Some(Duration::from_secs(1 << more.min(2)))
+    let doublings = restarts.checked_sub(FREE_RESTARTS).filter(|n| *n >= 0)?;
+    Some(Duration::from_secs(1 << doublings.min(2)))
 }
 
 #[cfg(test)]
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn each_crash_after_the_third_doubles_the_delay_up_to_4_s() {
-        let seconds = |restarts| delay_after(restarts).map(|time| time.as_secs());
+        let seconds = |restarts| delay_after(restarts).map(|delay| delay.as_secs());
         assert_eq!([0, 1, 2].map(seconds), [None; 3]);
         assert_eq!([3, 4, 5, 6, i64::MAX].map(seconds), [1, 2, 4, 4, 4].map(Some));
         assert_eq!([-1, i64::MIN].map(seconds), [None; 2]);

@@ -1,5 +1,5 @@
-//! What `status` answers: a snapshot that the event loop updates before each wait, so that an answer
-//! needs neither the loop nor the store.
+//! The reply to `status`. The event loop updates it before each wait, so that the listener can answer
+//! without the loop and the store.
 
 use std::time::Instant;
 

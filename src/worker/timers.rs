@@ -8,7 +8,7 @@ use std::time::Instant;
 /// If several deadlines have passed, the first in this order is handled first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
-    /// The queued work must be finished by then.
+    /// The worker exits, even if the queue is not empty.
     EndDeadline,
     /// The worker reaches `worker.max_age`.
     MaxAge,
@@ -16,8 +16,9 @@ pub enum Timer {
     Idle,
     /// The clients have exited and the session's `end` did not arrive within `worker.client_grace`.
     ClientGrace,
+    /// The session was at rest for `worker.linger`.
     Linger,
-    /// A message's not-before time has come, or a failed store is worth another try.
+    /// A deferred message may be claimed, or a failed store is tried again.
     Retry,
     /// No event has arrived for `agent.batch_quiet`: a small batch is claimed.
     BatchQuiet,

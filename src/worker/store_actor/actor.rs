@@ -32,7 +32,7 @@ pub struct StoreActor {
     store: Option<Store>,
     fence: Fence,
     pid: u32,
-    /// As last read.
+    /// The session's status when it was last read.
     status: SessionStatus,
     /// Jobs that failed because the store was unavailable.
     failed: VecDeque<Job>,
@@ -58,7 +58,7 @@ impl StoreActor {
     }
 
     pub fn carry_out(&mut self, job: Job) {
-        let done = match &job {
+        let result = match &job {
             Job::DrainSpool => self.drain_spool(),
             Job::Claim(limits) => self.claim(limits),
             Job::Complete { batch, distilled, by } => self.complete(batch, distilled, *by),
@@ -75,8 +75,9 @@ impl StoreActor {
             }
             Job::Answered(backend) => self.answered(*backend),
         };
-        let Err(e) = done else { return };
-        // The event loop waits for exactly one answer to a claim and to a search.
+        let Err(e) = result else { return };
+        // The event loop waits for exactly one report on a claim and on a search for Stops without
+        // summary, so these jobs are not kept.
         let answer = match job {
             Job::DrainSpool | Job::Checkpoint => None,
             Job::Claim(_) => {
@@ -101,7 +102,7 @@ impl StoreActor {
         let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
         let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
         if let Err(StoreError::Bug(_)) = &results {
-            // One event that the store cannot take must not reject the others of its group.
+            // One event that causes an error must not fail the others of its group.
             results = Ok(events
                 .iter()
                 .map(|event| self.commit(&[event], now).map(|mut one| one.remove(0)))
@@ -275,7 +276,8 @@ impl StoreActor {
         Ok(())
     }
 
-    /// Checkpoints a long log while no peer waits. An error shows again at the next commit.
+    /// Checkpoints a long write-ahead log while no peer waits. If the cause of an error persists, the
+    /// next commit reports it.
     fn maintain_wal(&mut self) {
         if let Some(store) = &mut self.store {
             let _ = store.checkpoint_long_log();
@@ -286,21 +288,21 @@ impl StoreActor {
         self.store.as_mut().map_or(Ok(()), Store::checkpoint)
     }
 
-    /// An orderly shutdown resets the count of restarts and deletes old rows.
+    /// Returns claimed messages to the queue, resets the count of restarts and deletes old rows.
     pub fn shut_down(&mut self) {
-        // Taking the fencing token now would fence the session's owner.
+        // Without a token, this worker was never the owner. Taking one now would fence the owner.
         if self.store.is_none() && self.fence.session().is_none() {
             return;
         }
         let keep = self.settings.config.queue.keep.as_millis() as i64;
-        let done = self.write(|tx, session| {
+        let result = self.write(|tx, session| {
             if let Some(session) = session {
                 queue::release_all(tx, session)?;
                 sessions::reset_restarts(tx, session)?;
             }
             queue_admin::retention(tx, keep, clock::now_ms()).map(drop)
         });
-        if let Err(e) = done.and_then(|()| self.checkpoint()) {
+        if let Err(e) = result.and_then(|()| self.checkpoint()) {
             tracing::info!("the store was not cleaned up at shutdown: {e}");
         }
         testpoint::at("worker.in_order");
@@ -317,7 +319,7 @@ impl StoreActor {
         match pending {
             Ok(n) => n > 0,
             Err(StoreError::Fenced | StoreError::Newer { .. }) => false,
-            // Unknown. The worker serves until its end deadline.
+            // Unknown. The worker listens again until its end deadline.
             Err(_) => true,
         }
     }
@@ -339,8 +341,8 @@ impl StoreActor {
         Ok(self.store.as_ref().expect("opened"))
     }
 
-    /// Reads the session's status. If that fails, it reports the error first, after which the event
-    /// loop concludes nothing from the old status that is returned.
+    /// Reads the session's status. If that fails, reports the error and returns the old status, which
+    /// the event loop ignores after the error.
     fn read_status(&mut self) -> SessionStatus {
         if let Some(store) = &self.store {
             match session_status(store.connection(), &self.session) {
@@ -376,17 +378,17 @@ impl StoreActor {
         self.report(report);
     }
 
-    /// Moves a damaged database aside. Later events go to a new one, and failed jobs are dropped,
-    /// because their rows are in the old one.
+    /// Quarantines a damaged database. Later events go to a new one. Failed jobs are dropped, because
+    /// their rows are in the old one.
     fn quarantine_database(&mut self) {
         match quarantine::replace_damaged(&self.settings.paths, LockWait::Forever, clock::now_ms())
         {
-            Ok(Some(place)) => {
-                tracing::warn!("the damaged database was set aside: {}", place.display());
+            Ok(Some(dir)) => {
+                tracing::warn!("the damaged database was moved to {}", dir.display());
             }
-            // Another process has moved it, or the damage was temporary.
+            // Another process has quarantined it, or the damage was temporary.
             Ok(None) => {}
-            Err(e) => tracing::warn!("the damaged database could not be set aside: {e}"),
+            Err(e) => tracing::warn!("the damaged database cannot be moved: {e}"),
         }
         let settles_batch = |job: &Job| {
             matches!(
@@ -394,24 +396,24 @@ impl StoreActor {
                 Job::Complete { .. } | Job::Fail { .. } | Job::Defer { .. } | Job::Release(_)
             )
         };
-        let settled = self.failed.iter().any(settles_batch);
+        let batch_is_lost = self.failed.iter().any(settles_batch);
         self.failed.clear();
-        if settled {
+        if batch_is_lost {
             self.report(Report::BatchSettled { failed: false, session: self.status });
         }
     }
 }
 
 fn session_status(conn: &rusqlite::Connection, session: &Session) -> store::Result<SessionStatus> {
-    let Some(known) = sessions::brief(conn, &session.client, &session.id)? else {
+    let Some(row) = sessions::brief(conn, &session.client, &session.id)? else {
         return Ok(SessionStatus::default());
     };
     Ok(SessionStatus {
-        pending: queue_admin::pending(conn, known.id)?,
-        open: accept::open_prompts(conn, known.id)?,
-        prompt: known.prompts,
-        active: known.active,
-        client: known.client,
+        pending: queue_admin::pending(conn, row.id)?,
+        open: accept::open_prompts(conn, row.id)?,
+        prompt: row.prompts,
+        active: row.active,
+        client: row.client,
     })
 }
 

@@ -47,7 +47,7 @@ impl StoreActor {
     }
 
     pub(super) fn answered(&mut self, backend: Backend) -> store::Result<()> {
-        // Usually nothing was refused, and no transaction is needed.
+        // Usually the backend was not refused, and no transaction is needed.
         if refusals::is_refused(self.open()?.connection(), backend.name())? {
             self.write(|tx, _| refusals::clear(tx, backend.name()))?;
         }

@@ -24,7 +24,7 @@ use crate::store::commit::Attribution;
 use crate::store::queue::ClaimLimits;
 use actor::StoreActor;
 
-/// Why an event is rejected. Its hook then spools it.
+/// The reason why an event is rejected. The hook then spools the event.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     pub code: Code,
@@ -53,7 +53,8 @@ enum Job {
         distilled: Box<Distilled>,
         by: Attribution,
     },
-    /// The batch waits until then for a reason that is no failure, such as a rate limit.
+    /// Returns the batch to the queue, where nothing claims it before `until`. The reason is not a
+    /// failure of the batch, but for example a rate limit.
     Defer {
         batch: Arc<ParsedBatch>,
         reason: String,
@@ -63,7 +64,7 @@ enum Job {
         batch: Arc<ParsedBatch>,
         reason: String,
     },
-    /// Returns the batch to the queue and takes back its claim.
+    /// Returns the batch to the queue as if it had never been claimed.
     Release(Arc<ParsedBatch>),
     ClosePrompts {
         by: ClosedBy,
@@ -87,7 +88,8 @@ enum Job {
     Answered(Backend),
 }
 
-/// What a job did. A report that changes the session carries the status after the change.
+/// The result of a job or of a group of events. If the session changed, the report carries its new
+/// status.
 #[derive(Debug)]
 pub enum Report {
     /// Events were committed. Duplicates are not listed.
@@ -123,10 +125,9 @@ pub enum Report {
     },
     /// The messages of a Stop that has no summary; `None` if each has one.
     Unsummarized(Option<Arc<ParsedBatch>>),
-    /// A transaction failed, and may succeed later.
+    /// A transaction failed. It may succeed later.
     Unavailable(String),
-    /// Another worker owns the session, which may have exited already (`successor`), or the
-    /// database belongs to a newer version.
+    /// See [`machine::Event::Fenced`](super::machine::Event::Fenced).
     Fenced {
         why: String,
         successor: bool,
@@ -136,7 +137,7 @@ pub enum Report {
 /// At most this many events are committed in one transaction.
 const MAX_GROUP: usize = 500;
 
-/// The name of the thread.
+/// The name of the store thread.
 pub const THREAD: &str = "store";
 
 /// Sends messages to the store thread.
@@ -224,14 +225,14 @@ impl StoreHandle {
         self.job(Job::Answered(backend));
     }
 
-    /// Whether the spool or the queue holds anything.
+    /// Whether an event is spooled or queued.
     pub async fn has_work(&self) -> bool {
         let (reply, found) = oneshot::channel();
         self.send(Message::HasWork(reply));
         found.await.unwrap_or(false)
     }
 
-    /// Writes the orderly shutdown and ends the thread.
+    /// Records the orderly shutdown in the store and ends the thread.
     pub async fn shut_down(&self) {
         let (reply, done) = oneshot::channel();
         self.send(Message::ShutDown(reply));
