@@ -141,7 +141,9 @@ impl Arguments {
 
     fn add(&mut self, argument: Argument, value: &str, responses: bool) {
         let owned = || value.to_owned();
-        let is_path = !value.is_empty() && value.len() <= MAX_PATH && !value.contains('\n');
+        // In a response, a member of several lines is content. An input may name any file.
+        let is_path =
+            !value.is_empty() && value.len() <= MAX_PATH && !(responses && value.contains('\n'));
         match argument {
             Argument::File | Argument::Path if is_path => {
                 self.names_file |= argument == Argument::File;
