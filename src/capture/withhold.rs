@@ -68,7 +68,7 @@ fn holds_content(command: &str) -> bool {
     rest.contains(['>', '\n']) || rest.contains("<<") || rest.split(breaks).any(is_word)
 }
 
-/// Whether objects of a response name a secret file, whose content stands beside the name.
+/// Whether an object of a response names a secret file. Its other members may hold the content.
 pub fn names_secret_object(response: &str) -> bool {
     response.starts_with(['{', '['])
         && may_name_secret_file(response)
@@ -147,10 +147,10 @@ fn section(row: &str) -> Option<Section> {
         return Some(Section::Diff);
     }
     let listed = row.trim_start().strip_prefix("File: ").or_else(|| row.strip_suffix(':'));
-    if listed.is_some_and(|path| !path.contains([':', '=']) && is_secret_file(path)) {
+    if listed.is_some_and(is_secret_path) {
         return Some(Section::Listing);
     }
-    is_secret_file(row).then_some(Section::Numbered).filter(|_| !row.contains([':', '=']))
+    is_secret_path(row).then_some(Section::Numbered)
 }
 
 fn ends(section: Section, row: &str) -> bool {
@@ -171,12 +171,22 @@ fn is_numbered(row: &str) -> bool {
     rest.len() < row.trim_start().len() && rest.starts_with([':', '-', '\t', '|'])
 }
 
-/// Rows such as `.env:3:KEY=…`, `./.env-2-KEY=…` and `src/server.key: …`.
+/// Whether a row begins with the path of a secret file: `.env:3:KEY=…`, `./.env-2-KEY=…`.
 fn has_secret_prefix(row: &str) -> bool {
-    let ends = row.char_indices().filter(|(_, c)| matches!(c, ':' | '-' | '\t' | '|' | '='));
-    // The path is the first thing in a row; a few marks may stand inside it.
-    let mut ends = ends.map(|(at, _)| row[..at].trim()).take(12);
-    ends.any(|path| !path.is_empty() && is_secret_file(path))
+    let match_row = row.split([':', '\t']).next().is_some_and(is_secret_path);
+    let is_context = |at: usize| {
+        let number = row[at + 1..].trim_start_matches(|c: char| c.is_ascii_digit());
+        number.len() < row[at + 1..].len() && number.starts_with('-')
+    };
+    let mut context_rows = row.match_indices('-').map(|(at, _)| at).filter(|at| is_context(*at));
+    match_row || context_rows.any(|at| is_secret_path(&row[..at]))
+}
+
+/// Whether `text` is the path of a secret file, and not code such as `if event.key`.
+fn is_secret_path(text: &str) -> bool {
+    let is_code = text.contains(['=', '(', ')', '{', '}', ';', ',', '"', '\'', '<', '>', ':']);
+    let has_words = text.trim().contains(char::is_whitespace) && !text.contains('/');
+    !is_code && !has_words && is_secret_file(text)
 }
 
 #[cfg(test)]
@@ -230,6 +240,9 @@ mod tests {
             "*** Update File: .env\n*** Update File: a.rs\n+x",
         );
         check("no file is named here\n", "no file is named here\n");
+        let code =
+            "src/a.ts:9: if (event.key === 'x')\nsrc/a.ts-10-x = obj.key - 1\nif event.key:\n  y";
+        check(code, code);
         check(
             r#"{"content":"src/a.rs:1:x\n.env:1:A=1","filenames":[".env","a"]}"#,
             r#"{"content":"src/a.rs:1:x\n","filenames":[".env","a"]}"#,

@@ -1,5 +1,5 @@
-//! `docs/examples` shows what is written for three sessions; here it is held to that. Run the
-//! tests with `UPDATE_EXAMPLES` in the environment to write the pages anew.
+//! Compares `docs/examples` with the real output for three sessions. Set `UPDATE_EXAMPLES` to write the
+//! pages again.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The turns of a session as its hooks told them, one JSON object a line.
+/// The turns of a session as its hooks reported them, one JSON object per line.
 fn turns(hooks: &str) -> Vec<Batch> {
     let mut turns: Vec<Batch> = Vec::new();
     for line in hooks.lines() {
