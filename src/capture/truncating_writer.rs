@@ -20,7 +20,7 @@ const MIN_END: usize = 256;
 const MAX_SCALAR: usize = 64;
 /// A parser refuses deeper nesting.
 const MAX_LEVELS: usize = 128;
-/// The most that is decoded at once, and so the most that a string holds beyond its two ends.
+/// The most that is decoded at once. It bounds what a string holds beyond its two ends.
 const MAX_RUN: usize = 64 << 10;
 
 const REPLACEMENT: &str = "\u{fffd}";
@@ -44,13 +44,13 @@ pub fn is_private_note(json: &str) -> bool {
 
 pub struct TruncatingWriter {
     out: Vec<u8>,
-    /// Open containers. The first level is none: it holds the one value at the top.
+    /// Open containers. The first level is no container; it holds the single top-level value.
     levels: Vec<Level>,
-    /// Number of levels at which the item began that is being left out.
+    /// The number of levels when the item began that is being skipped.
     skipped_at: Option<usize>,
     string: Option<StringCutter>,
     scalar_len: usize,
-    /// Malformed input, such as values without commas, is dropped beyond this.
+    /// `out` stops growing here. Only malformed input, such as values without commas, gets there.
     max_out: usize,
 }
 
@@ -295,7 +295,7 @@ impl StringCutter {
         match self.escape {
             Escape::None if byte == b'\\' => self.escape = Escape::Backslash,
             Escape::None => {
-                // A control character is invalid here, but it is clear what it means.
+                // A raw control character is invalid JSON. It is taken literally.
                 let n = json::plain_run(&bytes[..bytes.len().min(MAX_RUN)]).max(1);
                 self.push(&bytes[..n]);
                 return n;
@@ -365,7 +365,7 @@ impl StringCutter {
     }
 
     fn finish(mut self) -> String {
-        self.push(b""); // a surrogate that waits
+        self.push(b""); // replaces an unpaired surrogate at the end
         if self.len <= self.end.saturating_mul(2) {
             self.head.append(&mut self.tail);
             return String::from_utf8_lossy(&self.head).into_owned();
@@ -375,7 +375,7 @@ impl StringCutter {
         }
         let head = String::from_utf8_lossy(&self.head);
         let tail = String::from_utf8_lossy(&self.tail[self.tail.len() - self.end..]);
-        // What is left of a character that the cut divides.
+        // Drop the rest of a character that the cut divided.
         let (head, tail) =
             (head.trim_end_matches(REPLACEMENT), tail.trim_start_matches(REPLACEMENT));
         let n_cut = self.len.saturating_sub(head.len() + tail.len());
