@@ -1,5 +1,5 @@
-//! The crash table. At every test point of the sources a process dies there, and afterwards each event
-//! has taken effect exactly once and nothing is left behind.
+//! The crash table. At every test point of the sources a process dies there, and afterwards each
+//! event has taken effect exactly once and nothing is left behind.
 //!
 //! Hooks are killed, because they handle an abort with a reply. Workers and recovery abort.
 
@@ -44,7 +44,8 @@ use Scene::{
     Failing, Queue, Recovery, Sending, Spooling, StaleSocket, Terminated, Turn, WithModel,
 };
 
-/// Every point in the order in which an event reaches them. A point with two scenes is listed twice.
+/// Every point in the order in which an event reaches them. A point with two scenes is listed
+/// twice.
 const TABLE: &[(&str, Scene)] = &[
     ("hook.read", Spooling),
     ("hook.read", Sending),

@@ -98,7 +98,8 @@ fn a_socket_of_another_users_process_gets_no_data() {
     let listens = thread::scope(|scope| {
         // A peer sees the user that called listen. Only this thread changes its user.
         let as_another = || {
-            // SAFETY: the raw system call changes the user of this thread only, and the thread ends.
+            // SAFETY: the raw system call changes the user of this thread only, and the thread
+            // ends.
             let done = unsafe { libc::syscall(libc::SYS_setresuid, -1, 1, -1) };
             done == 0 && listen(&fd, Backlog::new(8).unwrap()).is_ok()
         };

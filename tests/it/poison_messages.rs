@@ -1,5 +1,5 @@
-//! Messages that fail or crash their worker: each ends with its reason, and the others are processed
-//! in order.
+//! Messages that fail or crash their worker: each ends with its reason, and the others are
+//! processed in order.
 
 use crate::support::World;
 use crate::support::recordings::{edit, end, stop, tool};

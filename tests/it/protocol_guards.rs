@@ -203,8 +203,8 @@ fn a_wake_without_acknowledgement_starts_a_worker() {
     assert!(!w.processes().contains(&hung));
 }
 
-/// `store.lock` is held from reading a spool to removing it. Otherwise, of two workers that drain the
-/// same spool, one could unlink a new event under a number that the other one had freed.
+/// `store.lock` is held from reading a spool to removing it. Otherwise, of two workers that drain
+/// the same spool, one could unlink a new event under a number that the other one had freed.
 #[test]
 fn two_workers_that_drain_one_spool_unlink_only_committed_events() {
     let mut w = lingering();

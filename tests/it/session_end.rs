@@ -1,5 +1,5 @@
-//! Ends of sessions, for each reason of the client, and of workers at their time limits. Each leaves
-//! no process and no socket.
+//! Ends of sessions, for each reason of the client, and of workers at their time limits. Each
+//! leaves no process and no socket.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! Opening the database: missing, older, newer, damaged, or deleted under a worker. Hooks succeed, and
-//! each event takes effect once.
+//! Opening the database: missing, older, newer, damaged, or deleted under a worker. Hooks succeed,
+//! and each event takes effect once.
 
 use std::fs;
 use std::path::PathBuf;

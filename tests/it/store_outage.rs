@@ -1,6 +1,6 @@
 //! A locked store, full disks and read-only disks. Events wait in a spool and are drained in order,
-//! once. Events that cannot be written anywhere are counted and reported. The benchmark measures the
-//! time of hooks during an outage.
+//! once. Events that cannot be written anywhere are counted and reported. The benchmark measures
+//! the time of hooks during an outage.
 
 use std::fs::{self, File};
 use std::thread;
@@ -183,8 +183,8 @@ fn events_go_to_the_second_spool_while_the_disk_is_read_only() {
     assert_stored_in_order(&w, 12);
 }
 
-/// The first spool moves with the data directory. The second one, beside the sockets, is found by the
-/// directory's inode.
+/// The first spool moves with the data directory. The second one, beside the sockets, is found by
+/// the directory's inode.
 #[test]
 fn both_spools_are_drained_after_the_data_directory_moved() {
     let mut w = World::new();

@@ -1,5 +1,5 @@
-//! Another release is installed while workers of this one are alive, and the other way round: workers
-//! outlive an upgrade, and no event is lost.
+//! Another release is installed while workers of this one are alive, and the other way round:
+//! workers outlive an upgrade, and no event is lost.
 
 use std::fs;
 use std::io::{Read, Write};

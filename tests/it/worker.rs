@@ -150,8 +150,8 @@ fn a_stale_socket_file_is_replaced() {
     assert_ne!(w.worker(), first);
 }
 
-/// An event belongs to the newest prompt of its turn. If that prompt was lost with its hook, the event
-/// belongs to the newest prompt of the session, and its Stop rewrites that prompt's summary.
+/// An event belongs to the newest prompt of its turn. If that prompt was lost with its hook, the
+/// event belongs to the newest prompt of the session, and its Stop rewrites that prompt's summary.
 #[test]
 fn a_turn_whose_prompt_was_lost_belongs_to_the_prompt_before() {
     let w = World::new();

@@ -76,7 +76,8 @@ fn limits_quota_and_overload_leave_a_provisional_summary_and_a_waiting_queue() {
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
         assert_eq!(deferred(&w), format!("pending|0|0|{why}"));
-        // A worker with deferred events only does not linger, and makes no call before they are due.
+        // A worker with deferred events only does not linger, and makes no call before they are
+        // due.
         w.settle();
         assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
         assert_eq!(api.requests().len(), 1, "{why}");

@@ -83,14 +83,15 @@ pub fn check(w: &World, sessions: &[Session]) -> Report {
         ),
         ends: rows(
             w,
-            // Events that a hook has sent. A killed client is replaced by another one, with its own events.
+            // Events that a hook has sent. A killed client is replaced by another one, with its own
+            // events.
             "SELECT id, content_session_id, 'end' FROM pending_messages
              WHERE event = 'end' AND turn_id IS NULL AND substr(event_id, 15, 1) = '7'
              ORDER BY id",
         ),
     };
-    // By the prompt's turn: events of a turn whose prompt was lost belong to the prompt before, and their
-    // Stop asks for another summary of that prompt.
+    // By the prompt's turn: events of a turn whose prompt was lost belong to the prompt before, and
+    // their Stop asks for another summary of that prompt.
     let summaries = rows(
         w,
         "SELECT y.id, s.content_session_id, p.turn_id FROM session_summaries y
@@ -260,8 +261,8 @@ fn turns(session: &Session, summaries: &Rows, report: &mut Report) {
     }
 }
 
-/// The owners of a session take effect one after the other: a fenced-off worker commits nothing more.
-/// Each batch is logged under the store lock.
+/// The owners of a session take effect one after the other: a fenced-off worker commits nothing
+/// more. Each batch is logged under the store lock.
 fn owners(w: &World, report: &mut Report) {
     for log in fs::read_dir(w.data().join("logs")).unwrap().flatten() {
         let text = fs::read_to_string(log.path()).unwrap();

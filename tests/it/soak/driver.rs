@@ -24,8 +24,8 @@ const RECORDED: &[&str] = &[
     "PostToolUseFailure.Bash",
 ];
 
-/// Test points at which a worker or recovery started by a hook dies. Random kills rarely hit these short
-/// moments. Release builds have no test points.
+/// Test points at which a worker or recovery started by a hook dies. Random kills rarely hit these
+/// short moments. Release builds have no test points.
 const STEPS: &[&str] = &[
     "worker.locked",
     "worker.bound",
@@ -182,8 +182,8 @@ impl Session {
         }
     }
 
-    /// As [`World::hook_at`], but as a child of the session's client, or of a new client if that one is
-    /// dead. The outcome of a hook whose client was killed is unknown.
+    /// As [`World::hook_at`], but as a child of the session's client, or of a new client if that
+    /// one is dead. The outcome of a hook whose client was killed is unknown.
     fn through_client(&mut self, run: &Run, payload: &Value, points: &str) -> Output {
         let client = self.client.get_or_insert_with(|| {
             let client = Client::new(&run.world);
@@ -203,8 +203,8 @@ impl Session {
         }
     }
 
-    /// The last end, without faults. On a loaded machine a hook may still reach its deadline and report
-    /// the event as lost; then it is repeated.
+    /// The last end, without faults. On a loaded machine a hook may still reach its deadline and
+    /// report the event as lost; then it is repeated.
     pub fn end_without_faults(&mut self, run: &Run) {
         for _ in 0..5 {
             let output = run.world.hook_bytes(&[], end(&self.name).to_string().as_bytes());

@@ -168,7 +168,8 @@ impl Faults<'_> {
         }
     }
 
-    /// Changes the clock by up to two hours in either direction, which is too little for a session to count as silent.
+    /// Changes the clock by up to two hours in either direction, which is too little for a session
+    /// to count as silent.
     fn set_the_clock(&mut self) {
         if cfg!(debug_assertions) {
             let offset = self.random.below(4 * HOUR) as i64 - 2 * HOUR as i64;

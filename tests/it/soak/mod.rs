@@ -1,10 +1,11 @@
-//! Many sessions run through the real hooks while processes die, hang and lose their files at random
-//! moments. Then the store is compared with the acknowledged events.
+//! Many sessions run through the real hooks while processes die, hang and lose their files at
+//! random moments. Then the store is compared with the acknowledged events.
 //!
 //! ```text
 //! MEMCTL_SOAK_SEED      seed of the random faults; printed on every run
 //! MEMCTL_SOAK_SECONDS   time for which sessions run (20)
-//! MEMCTL_SOAK_EVENTS    instead: this many events in a hundredth as many sessions. The only fault is
+//! MEMCTL_SOAK_EVENTS    instead: this many events in a hundredth as many sessions. The only fault
+//! is
 //!                       SIGKILL of a random memctl process every 50 ms
 //! ```
 //!
@@ -32,8 +33,8 @@ const AT_ONCE: usize = 20;
 const EVENTS_EACH: usize = 100;
 
 /// How long the system may take to become idle after the last fault, before another start asks for
-/// recovery, and the number of these starts. Processes with a pending test point still die, also those
-/// that they start, and one recovery tries a session once.
+/// recovery, and the number of these starts. Processes with a pending test point still die, also
+/// those that they start, and one recovery tries a session once.
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
 const RECOVERIES: u32 = 9;
 

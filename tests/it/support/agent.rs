@@ -1,5 +1,5 @@
-//! Scripted memory agents: a server with the three APIs, and a program that speaks the JSON lines of
-//! `claude`.
+//! Scripted memory agents: a server with the three APIs, and a program that speaks the JSON lines
+//! of `claude`.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -259,8 +259,8 @@ pub struct FakeClaude {
     dir: PathBuf,
 }
 
-/// For each input line the program sources `script.N`, or else `script`, with the line in `$line` and
-/// the number of the line over all processes in `$n`.
+/// For each input line the program sources `script.N`, or else `script`, with the line in `$line`
+/// and the number of the line over all processes in `$n`.
 const PROGRAM: &str = r#"#!/bin/sh
 dir=DIR
 echo $$ >>"$dir/pids"

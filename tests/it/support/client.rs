@@ -55,8 +55,8 @@ impl Client {
         self.shell.id().cast_signed()
     }
 
-    /// Runs a hook with test points. Returns `None` if the client was killed meanwhile; the outcome of the
-    /// hook is unknown then.
+    /// Runs a hook with test points. Returns `None` if the client was killed meanwhile; the outcome
+    /// of the hook is unknown then.
     pub fn hook(&mut self, payload: &Value, points: &str) -> Option<Output> {
         let file = |kind: &str| self.files.with_extension(kind);
         fs::write(file("in"), payload.to_string()).unwrap();

@@ -1,5 +1,5 @@
-//! The only sleeps of the tests: between two checks of a condition, which has a deadline, and before a
-//! random fault.
+//! The only sleeps of the tests: between two checks of a condition, which has a deadline, and
+//! before a random fault.
 
 use std::time::{Duration, Instant};
 

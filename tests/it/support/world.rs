@@ -60,7 +60,8 @@ impl World {
         World::with_prefix("mc")
     }
 
-    /// A world with `prefix` in all of its paths. Keep it short: a socket's path has at most 103 bytes.
+    /// A world with `prefix` in all of its paths. Keep it short: a socket's path has at most 103
+    /// bytes.
     pub fn with_prefix(prefix: &str) -> World {
         let dir = tempfile::Builder::new().prefix(prefix).tempdir_in("/tmp").unwrap();
         for part in ["home", "s"] {
@@ -226,8 +227,8 @@ impl World {
         }
     }
 
-    /// Waits until no worker is left and nothing is spooled for one. (A process during its exec has no
-    /// environment by which it could be found, so the process list alone is not enough.)
+    /// Waits until no worker is left and nothing is spooled for one. (A process during its exec has
+    /// no environment by which it could be found, so the process list alone is not enough.)
     #[track_caller]
     pub fn settle(&self) {
         until("workers exit", || {
@@ -496,8 +497,8 @@ fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
 
 /// Whether all threads of a process have exited. The process may be a zombie.
 ///
-/// `stat` shows only the main thread. While that is a zombie already, another thread may still run and
-/// keep the locks of the process.
+/// `stat` shows only the main thread. While that is a zombie already, another thread may still run
+/// and keep the locks of the process.
 pub fn is_gone(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
