@@ -1,5 +1,5 @@
 //! The queue of one session as its worker uses it: fencing, claiming, failing, deferring and
-//! releasing. [`commit`] completes a batch; `queue_admin` serves people and recovery.
+//! releasing. `commit` completes a batch; `queue_admin` serves the command line and recovery.
 //!
 //! Messages are claimed in the order of `accept`, so a `summarize` is never distilled before the
 //! observations that precede it. A batch that fails is retried, and its messages are finally
