@@ -4,9 +4,8 @@
 //! ```text
 //! MEMCTL_SOAK_SEED      seed of the random faults; printed on every run
 //! MEMCTL_SOAK_SECONDS   time for which sessions run (20)
-//! MEMCTL_SOAK_EVENTS    instead: this many events in a hundredth as many sessions. The only fault
-//! is
-//!                       SIGKILL of a random memctl process every 50 ms
+//! MEMCTL_SOAK_EVENTS    instead: this many events in a hundredth as many sessions; the only
+//!                       fault is SIGKILL of a random memctl process every 50 ms
 //! ```
 //!
 //! The moments depend on the machine, too: a seed determines the faults, not the schedule. The
