@@ -1,9 +1,10 @@
 //! Limits the length of the block, in estimated tokens and in UTF-16 units.
 
-/// The client truncates a hook's context at 10,000 UTF-16 units, so no setting allows a longer block.
+/// The client truncates a hook's context at 10,000 UTF-16 units, so no setting allows a longer
+/// block.
 pub const MAX_UNITS: usize = 9_500;
 
-/// The remaining quarters of a token, and UTF-16 units.
+/// What may still be written, in quarters of a token and in UTF-16 units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     quarters: usize,

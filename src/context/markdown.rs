@@ -1,8 +1,8 @@
-//! Makes stored text inert Markdown: one line that a reader cannot take for a tag, a fence, a heading or
-//! a list item of the block around it.
+//! Makes stored text inert Markdown: one line that a reader cannot take for a tag, a fence, a
+//! heading or a list item of the block around it.
 //!
-//! Stored text may contain anything that a tool or a web page once printed. All of it passes through
-//! this module before it enters the block.
+//! Stored text may contain anything that a tool or a web page once printed. All of it passes
+//! through this module before it enters the block.
 
 use crate::text::{collapse_spaces, sanitize};
 

@@ -1,9 +1,9 @@
 //! Builds the Markdown block that a new session starts with, within a token budget.
 //!
-//! The block is a function of the store, the work tree's branch and its changed files. It depends on
-//! no clock, no counter and no random number. While the memory stays the same, the block has the same
-//! bytes, and the client's prompt cache stays valid. Recency and expiry are relative to the project's
-//! newest row.
+//! The block is a function of the store, the work tree's branch and its changed files. It depends
+//! on no clock, no counter and no random number. While the memory stays the same, the block has the
+//! same bytes, and the client's prompt cache stays valid. Recency and expiry are relative to the
+//! project's newest row.
 //!
 //! Stored text is untrusted; [`markdown`] makes it inert. The queries in `store::observations` and
 //! `store::summaries` exclude hidden and superseded rows and those of origin `web`.
@@ -46,8 +46,8 @@ pub struct Query {
 pub struct Block {
     /// Empty if no row was selected.
     pub text: String,
-    /// The latest `changed_at_epoch` of the candidate rows; `None` without candidates. The next block
-    /// of this conversation contains only rows that changed later.
+    /// The latest `changed_at_epoch` of the candidate rows; `None` without candidates. The next
+    /// block of this conversation contains only rows that changed later.
     pub newest_epoch: Option<i64>,
 }
 

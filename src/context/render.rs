@@ -1,7 +1,7 @@
 //! Renders the selected rows as Markdown. Pure: the same rows and budget give the same bytes.
 //!
-//! All stored text passes through [`markdown`], one line at a time, so that no row can close the block,
-//! open a fence or impersonate the client.
+//! All stored text passes through [`markdown`], one line at a time, so that no row can close the
+//! block, open a fence or impersonate the client.
 
 use std::collections::BTreeMap;
 
@@ -72,8 +72,8 @@ struct Page {
 }
 
 impl Page {
-    /// Writes a line if the budgets of the page and of the section allow it. The heading is written with
-    /// the section's first line, so that no section is empty.
+    /// Writes a line if the budgets of the page and of the section allow it. The heading is written
+    /// with the section's first line, so that no section is empty.
     fn write(&mut self, section: &mut Section, line: &str) -> bool {
         let heading = if section.has_lines { "" } else { section.heading };
         let line = format!("{heading}{line}\n");
@@ -160,7 +160,8 @@ impl Page {
         }
     }
 
-    /// The best observations that fit, grouped by day, newest day first. Returns the id of the best.
+    /// The best observations that fit, grouped by day, newest day first. Returns the id of the
+    /// best.
     fn worth_knowing(&mut self, headlines: &[Headline], seen: &mut SeenSentences) -> Option<i64> {
         const HEADING: &str = "\n## Worth knowing\n";
         let mut budget = self.budget;
@@ -212,7 +213,8 @@ struct Section {
 
 const MAX_TITLE: usize = 140;
 
-/// `- o412 decision: title (src/a.rs, src/b.rs +2)`. `None` if the block already contains the title.
+/// `- o412 decision: title (src/a.rs, src/b.rs +2)`. `None` if the block already contains the
+/// title.
 fn index_line(h: &Headline, seen: &SeenSentences) -> Option<String> {
     let title = truncate(&markdown::line(&h.title), MAX_TITLE);
     if title.is_empty() || seen.contains(&title) {
@@ -238,8 +240,8 @@ fn index_line(h: &Headline, seen: &SeenSentences) -> Option<String> {
     Some(line)
 }
 
-/// At most two files that the title does not name: modified ones, or if there are none, those that were
-/// read. Files outside of the project only if there are none inside.
+/// At most two files that the title does not name: modified ones, or if there are none, those that
+/// were read. Files outside of the project only if there are none inside.
 fn files(h: &Headline, title: &str) -> String {
     let files = if h.files_modified.is_empty() { &h.files_read } else { &h.files_modified };
     let (inside, outside): (Vec<_>, Vec<_>) = files.iter().partition(|f| !f.starts_with('/'));
@@ -254,7 +256,8 @@ fn files(h: &Headline, title: &str) -> String {
     }
 }
 
-/// As many whole sentences as fit into `max` characters. If not even the first one fits, its beginning.
+/// As many whole sentences as fit into `max` characters. If not even the first one fits, its
+/// beginning.
 fn whole_sentences(text: &str, max: usize) -> String {
     let mut out = String::new();
     for sentence in sentences(text) {

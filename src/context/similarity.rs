@@ -39,8 +39,8 @@ fn stem(word: String) -> String {
     stem.strip_suffix('e').filter(|s| s.len() >= 3).unwrap_or(stem).to_owned()
 }
 
-/// The sentences of a field. A line break, full stop, semicolon, exclamation or question mark ends a
-/// sentence.
+/// The sentences of a field. A line break, full stop, semicolon, exclamation or question mark ends
+/// a sentence.
 pub fn sentences(text: &str) -> Vec<&str> {
     let mut all = Vec::new();
     for line in text.lines() {

@@ -16,8 +16,8 @@ pub enum AlreadyShown {
     /// No rows: the conversation is new, or it lost its context.
     #[default]
     Nothing,
-    /// The conversation continues. It contains the rows that changed up to `epoch`, and those of its own
-    /// sessions.
+    /// The conversation continues. It contains the rows that changed up to `epoch`, and those of
+    /// its own sessions.
     UpTo { epoch: i64, own_sessions: Vec<i64> },
 }
 

@@ -1,4 +1,4 @@
-//! The format of git's config files.
+//! Reads values from git's config files.
 
 /// The first value of `key` in the section `[section]` or `[section "subsection"]`. Names of
 /// sections and keys ignore case, names of subsections do not.
@@ -25,8 +25,8 @@ pub fn first_value(
     None
 }
 
-/// Whether `header`, the text between the brackets, is this section. `[remote.origin]` is the old form
-/// of `[remote "origin"]`.
+/// Whether `header`, the text between the brackets, is this section. `[remote.origin]` is the old
+/// form of `[remote "origin"]`.
 fn is_section(header: &str, section: &str, subsection: Option<&str>) -> bool {
     let Some(subsection) = subsection else { return header.trim().eq_ignore_ascii_case(section) };
     let (name, rest) = header.split_at(header.find(char::is_whitespace).unwrap_or(header.len()));

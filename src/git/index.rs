@@ -44,7 +44,8 @@ fn differs(entry: &Entry, root: &Path) -> bool {
     // Git writes 0 if it was built without support for nanoseconds.
     let nanos = file.mtime_nsec() as u32;
     let same_nanos = entry.nanos == nanos || entry.nanos == 0;
-    // Git writes size 0 for a file as young as the index, because a later edit may not change the time.
+    // Git writes size 0 for a file as young as the index, because a later edit may not change the
+    // time.
     let same_size = entry.size == file.size() as u32 || entry.size == 0;
     !(entry.seconds == file.mtime() as u32 && same_nanos && same_size)
 }
@@ -126,8 +127,8 @@ impl<'a> Cursor<'a> {
         Some(u16::from_be_bytes(self.bytes(2)?.try_into().ok()?))
     }
 
-    /// The encoding of offsets in a pack file: seven bits per byte, most significant first; one is added
-    /// for each further byte.
+    /// The encoding of offsets in a pack file: seven bits per byte, most significant first; one is
+    /// added for each further byte.
     fn varint(&mut self) -> Option<usize> {
         let mut byte = self.bytes(1)?[0];
         let mut value = usize::from(byte & 0x7f);

@@ -2,8 +2,8 @@
 //! content as git does.
 //!
 //! No function here starts git, because that takes longer than a hook may run. All of them return
-//! `None` or an empty list if a file is missing or has an unknown format. Only regular files are read,
-//! because a pipe in place of a file would block the hook, and only up to a limit.
+//! `None` or an empty list if a file is missing or has an unknown format. Only regular files are
+//! read, because a pipe in place of a file would block the hook, and only up to a limit.
 
 mod blob;
 mod config;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use blob::BlobHash;
 
-/// Only this much of a file is read, which is the beginning of a config with very many branches.
+/// Reads stop here. Of a config with very many branches, only the beginning is read.
 const MAX_FILE: u64 = 256 << 10;
 /// A longer index is ignored.
 const MAX_INDEX: u64 = 8 << 20;
@@ -33,8 +33,8 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Finds the repository whose work tree contains `dir`: the nearest `.git` upward that has a HEAD.
-    /// Like git, skips an empty `.git`.
+    /// Finds the repository whose work tree contains `dir`: the nearest `.git` upward that has a
+    /// HEAD. Like git, skips an empty `.git`.
     ///
     /// Does not resolve symbolic links in `dir`.
     pub fn find(dir: &Path) -> Option<Repository> {
@@ -77,9 +77,9 @@ impl Repository {
 
     /// The changed files of the work tree, as sorted paths relative to its root.
     ///
-    /// A file counts as changed if its size or time differs from the index, or if it is gone. Git then
-    /// compares the content too, but this function does not. It therefore lists a file that was only
-    /// touched, and does not list a file whose change is staged.
+    /// A file counts as changed if its size or time differs from the index, or if it is gone. Git
+    /// then compares the content too, but this function does not. It therefore lists a file that
+    /// was only touched, and does not list a file whose change is staged.
     ///
     /// A file of `known`, which are paths relative to the root, counts as new if the index does not
     /// contain it. If the tree is large, only `known` files are compared.

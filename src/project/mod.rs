@@ -1,8 +1,8 @@
 //! Decides which project a directory belongs to, and whether the user wants it recorded.
 //!
 //! The key of a repository is its `origin`. Clones and work trees therefore share a memory, and two
-//! directories of the same name do not. Without an origin, the key is git's common directory. Outside of
-//! a repository, it is the directory itself.
+//! directories of the same name do not. Without an origin, the key is git's common directory.
+//! Outside of a repository, it is the directory itself.
 
 mod origin;
 mod path_base;
@@ -19,7 +19,7 @@ use crate::text::without_controls;
 use origin::Origin;
 pub use path_base::PathBase;
 
-/// Longer names are truncated, in bytes.
+/// The maximum length of a name, in bytes.
 const MAX_NAME: usize = 200;
 
 /// Identifies the project of a directory. Its first key is the preferred one.
@@ -121,7 +121,8 @@ fn display(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Resolves symbolic links. If the path does not exist, only makes it absolute and removes `.` and `..`.
+/// Resolves symbolic links. If the path does not exist, only makes it absolute and removes `.` and
+/// `..`.
 fn resolve(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

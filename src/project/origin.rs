@@ -15,8 +15,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Drops the user, the password, the default port and `.git`. A relative path is resolved against
-    /// `root`, the root of the work tree.
+    /// Drops the user, the password, the default port and `.git`. A relative path is resolved
+    /// against `root`, the root of the work tree.
     pub fn parse(url: &str, root: &Path) -> Option<Origin> {
         let (scheme, rest) = match url.split_once("://") {
             Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),

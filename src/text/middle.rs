@@ -1,10 +1,11 @@
-//! Truncates long text in the middle: keeps head and tail, and a marker with the number of bytes cut.
+//! Truncates long text in the middle: keeps head and tail, and a marker with the number of bytes
+//! cut.
 
 /// How far a cut moves to keep a word whole.
 ///
 /// Text is first truncated to its limit plus this at each side, then searched for secrets, then
-/// truncated to the limit. The second cut removes a secret that the first one cut in half, which the
-/// search would miss.
+/// truncated to the limit. The second cut removes a secret that the first one cut in half, which
+/// the search would miss.
 pub const MAX_SHIFT: usize = 4 << 10;
 
 /// The marker that replaces `n` bytes.

@@ -39,7 +39,7 @@ impl ClientWatch {
         // `open` compares the start time: a later process with the same pid is not the client.
         let Some(handle) = Handle::open(&process) else { return false };
         let watched = handle.into_fd().map(|fd| {
-            // SAFETY: the `AsyncFd` owns the descriptor, which stays open until the `AsyncFd` is dropped.
+            // SAFETY: the `AsyncFd` owns the descriptor and keeps it open until it is dropped.
             unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }
         });
         match watched {
@@ -49,8 +49,8 @@ impl ClientWatch {
         true
     }
 
-    /// Waits until all clients have exited, and returns the one that was seen last. After that it is
-    /// pending until another client was seen. Pending too while no client is known, or if one cannot be
+    /// Waits until all clients have exited, and returns the one that was seen last. The next call
+    /// waits for another client. Never returns while no client is known or if one cannot be
     /// watched.
     pub async fn all_exited(&mut self) -> Process {
         while self.running.join_next().await.is_some() {}

@@ -70,8 +70,8 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// Must be called inside a tokio runtime. `backend`: the backend that the session began with, if
-    /// recovery started this worker.
+    /// Must be called inside a tokio runtime. `backend`: the backend that the session began with,
+    /// if recovery started this worker.
     pub fn new(
         settings: Settings,
         session: Session,
@@ -143,7 +143,7 @@ impl EventLoop {
             Listening::Socket(listener) => Some(listener),
             Listening::NoSocket => None,
             Listening::LockLost => {
-                tracing::warn!("another process owns the session's lock file");
+                tracing::warn!("the session's lock file was deleted or replaced");
                 self.step(Event::LockLost);
                 return Ok(None);
             }
@@ -340,8 +340,8 @@ impl EventLoop {
         }
     }
 
-    /// Checks for work once more. If the store does not answer in time, there may be work. The worker
-    /// then listens again, at most until its end deadline.
+    /// Checks for work once more. If the store does not answer in time, there may be work. The
+    /// worker then listens again, at most until its end deadline.
     async fn finds_work(&self) -> bool {
         self.exit.is_some_and(|exit| exit.recheck)
             && timeout(EXIT_TIMEOUT, self.store.has_work()).await.unwrap_or(true)
@@ -393,7 +393,7 @@ impl Server {
         Server { task: tokio::spawn(listener::serve(listener, context, stopping)), stop }
     }
 
-    /// Closes the socket and waits until every request that was read has its reply.
+    /// Closes the socket, and waits for the replies to requests that were already read.
     async fn stop(self) {
         let _ = self.stop.send(true);
         let _ = self.task.await;

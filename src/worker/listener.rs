@@ -104,8 +104,8 @@ struct Peer {
 }
 
 impl Peer {
-    /// The next byte, without consuming it. `None` at the end of the input, after the time limit, or
-    /// when the worker stops serving.
+    /// The next byte, without consuming it. `None` at the end of the input, after the time limit,
+    /// or when the worker stops serving.
     async fn peek(&mut self) -> Option<u8> {
         self.peek_within(self.limit).await
     }

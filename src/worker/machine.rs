@@ -20,7 +20,7 @@ use crate::store::accept::{ClosedBy, OpenPrompts};
 const STORE_BACKOFF: Duration = Duration::from_secs(1);
 const STORE_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
-/// A watchdog that is set to less than this would fire in a busy loop.
+/// A shorter watchdog timeout is raised to this when it is armed again, to avoid a busy loop.
 const MIN_WATCHDOG: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub enum Event {
     Listening {
         socket: bool,
     },
-    /// Another process holds the lock file at the session's path.
+    /// The session's lock file was deleted or replaced. Another process may own the session.
     LockLost,
     /// A peer asks the worker to check spool and queue.
     Wake,
@@ -118,8 +118,8 @@ pub enum Event {
     SummariesDone,
     /// A transaction failed. The store may work again later.
     StoreUnavailable,
-    /// The worker must not write any more: another worker owns the session, or the database has a
-    /// newer schema. `successor`: start another worker, because the owner may have exited already.
+    /// The worker must not write any more: another worker owns the session, or a newer version has
+    /// upgraded the database. `successor`: start another worker, because the owner may have exited.
     Fenced {
         successor: bool,
     },
@@ -229,8 +229,8 @@ pub struct Machine {
     own_turn: bool,
     /// An event has arrived since the start.
     any_event: bool,
-    /// The spool was drained and the store has not failed since. Otherwise `session` may be stale, and
-    /// the worker neither claims nor exits because of it.
+    /// The spool was drained and the store has not failed since. Otherwise `session` may be stale,
+    /// and the worker neither claims nor exits because of it.
     drained: bool,
     /// Claims need not fill a batch, because the worker is about to exit.
     flush: bool,
@@ -250,7 +250,7 @@ enum Input {
     /// Any other event of the session.
     OtherEvent,
     End,
-    /// No work is queued or in progress, and no turn is open.
+    /// The state requires no more work, see [`Machine::at_rest`].
     AtRest,
     /// No event has arrived, and an earlier worker has done all the work.
     NothingToDo,
@@ -520,7 +520,7 @@ impl Machine {
                 }
             }
 
-            // These timers and conditions belong to the other state.
+            // Cannot happen: these timers and conditions belong to the other state.
             (Serving, Input::OutOfTime) | (Ending, Input::LingerOver | Input::NothingToDo) => {
                 debug_assert!(false, "{input:?} while {:?}", self.state);
             }
@@ -618,7 +618,8 @@ impl Machine {
         !self.any_event && self.session.pending == 0 && !self.session.open.any()
     }
 
-    /// Whether the first message may only be claimed after the end deadline. A later worker claims it.
+    /// Whether the first message may only be claimed after the end deadline. A later worker claims
+    /// it.
     fn is_blocked_beyond_the_deadline(&self) -> bool {
         let end = self.timers.deadline(Timer::EndDeadline);
         let blocked = self.backlog.blocked_until;

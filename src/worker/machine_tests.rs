@@ -651,8 +651,8 @@ impl Checked {
         assert_eq!(self.worker.state() == Gone, self.exit.is_some());
     }
 
-    /// If the worker exits with a recheck, it finds work and listens again. Returns false if the worker has
-    /// exited.
+    /// If the worker exits with a recheck, it finds work and listens again. Returns false if the
+    /// worker has exited.
     fn listens_again(&mut self) -> bool {
         if self.exit.is_some_and(|exit| exit.recheck) {
             self.exit = None;

@@ -1,8 +1,8 @@
 //! The worker: one detached process per session, which owns the session's socket and queue.
 //!
-//! [`startup`] takes the session lock; [`owner`] keeps it and the socket. [`listener`] reads requests
-//! and [`store_actor`] commits events. [`machine`] decides when to claim a batch, to close prompts
-//! and to exit. [`batch_runner`] runs the memory agent. [`event_loop`] connects them.
+//! [`startup`] takes the session lock; [`owner`] keeps it and the socket. [`listener`] reads
+//! requests and [`store_actor`] commits events. [`machine`] decides when to claim a batch, to close
+//! prompts and to exit. [`batch_runner`] runs the memory agent. [`event_loop`] connects them.
 
 mod batch_runner;
 mod client_watch;
@@ -78,8 +78,8 @@ fn reset_alarm(settings: &Settings) {
 }
 
 /// Logs only the location of a panic, because its message may contain user text. A panic in the
-/// local rules, which run on a thread of their own, fails only their batch. In the event loop or the
-/// store thread it aborts the process, which would otherwise answer pings but accept no events.
+/// local rules, which run on a thread of their own, fails only their batch. In the event loop or
+/// the store thread it aborts the process, which would otherwise answer pings but accept no events.
 fn install_panic_hook() {
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {

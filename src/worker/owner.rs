@@ -1,9 +1,9 @@
 //! Ownership of a session: the session lock, the socket, and their files.
 //!
-//! The process that holds the lock is the session's worker; the socket file proves nothing. A process
-//! must hold the lock of a path to unlink its socket or lock file. Before each unlink it compares the
-//! lock's inode with the one it holds, and at shutdown the socket's inode with the one it bound. A
-//! file that belongs to another process stays.
+//! The process that holds the lock is the session's worker; the socket file proves nothing. A
+//! process must hold the lock of a path to unlink its socket or lock file. Before each unlink it
+//! compares the lock's inode with the one it holds, and at shutdown the socket's inode with the one
+//! it bound. A file that belongs to another process stays.
 
 use std::fs;
 use std::io;
@@ -29,8 +29,8 @@ const RETRY_FAST: Duration = Duration::from_millis(10);
 const RETRY_SLOW: Duration = Duration::from_millis(100);
 const RETRY_FAST_FOR: Duration = Duration::from_millis(200);
 
-/// The timeout for a holder whose socket was deleted, for example with the rest of `/tmp`. Hooks cannot
-/// reach such a worker.
+/// The timeout for a holder whose socket was deleted, for example with the rest of `/tmp`. Hooks
+/// cannot reach such a worker.
 const WITHOUT_SOCKET: Duration = Duration::from_secs(1);
 
 /// The time between SIGTERM and SIGKILL.
@@ -123,7 +123,8 @@ struct BoundSocket {
 /// The result of [`Owner::listen`].
 pub enum Listening {
     Socket(Listener),
-    /// No socket can be bound. Each hook spools its event and starts a worker, which drains the spool.
+    /// No socket can be bound. Each hook spools its event and starts a worker, which drains the
+    /// spool.
     NoSocket,
     /// The lock file was deleted or replaced. Another process may own the session.
     LockLost,
@@ -208,7 +209,7 @@ impl Owner {
         testpoint::at("worker.unlinked");
         match self.lock.remove() {
             Ok(true) => {}
-            Ok(false) => tracing::warn!("the lock file belongs to another process and stays"),
+            Ok(false) => tracing::warn!("this worker's lock file was deleted or replaced"),
             Err(e) => tracing::warn!("cannot remove the lock file: {e}"),
         }
         testpoint::at("worker.gone");

@@ -1,5 +1,5 @@
-//! The reply to `status`. The event loop updates it before each wait, so that the listener can answer
-//! without the loop and the store.
+//! The reply to `status`. The event loop updates it before each wait, so that the listener can
+//! answer without the loop and the store.
 
 use std::time::Instant;
 

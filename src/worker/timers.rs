@@ -8,7 +8,7 @@ use std::time::Instant;
 /// If several deadlines have passed, the first in this order is handled first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
-    /// The worker exits, even if the queue is not empty.
+    /// An ending worker exits, even if the queue is not empty.
     EndDeadline,
     /// The worker reaches `worker.max_age`.
     MaxAge,

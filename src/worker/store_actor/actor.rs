@@ -276,8 +276,8 @@ impl StoreActor {
         Ok(())
     }
 
-    /// Checkpoints a long write-ahead log while no peer waits. If the cause of an error persists, the
-    /// next commit reports it.
+    /// Checkpoints a long write-ahead log while no peer waits. If the cause of an error persists,
+    /// the next commit reports it.
     fn maintain_wal(&mut self) {
         if let Some(store) = &mut self.store {
             let _ = store.checkpoint_long_log();
@@ -341,8 +341,8 @@ impl StoreActor {
         Ok(self.store.as_ref().expect("opened"))
     }
 
-    /// Reads the session's status. If that fails, reports the error and returns the old status, which
-    /// the event loop ignores after the error.
+    /// Reads the session's status. If that fails, reports the error and returns the old status,
+    /// which the event loop ignores after the error.
     fn read_status(&mut self) -> SessionStatus {
         if let Some(store) = &self.store {
             match session_status(store.connection(), &self.session) {
@@ -362,8 +362,8 @@ impl StoreActor {
         let report = match e {
             StoreError::Fenced => Report::Fenced { why: e.to_string(), successor: true },
             StoreError::Newer { .. } => Report::Fenced { why: e.to_string(), successor: false },
-            // The connection stays usable. Closing the last one would remove the wal-index, which no
-            // reader can create on a full disk.
+            // The connection stays usable. Closing the last one would remove the wal-index, which
+            // no reader can create on a full disk.
             StoreError::Fault { kind: StoreFault::Full, .. } => Report::Unavailable(e.to_string()),
             StoreError::Fault { .. } => {
                 // The file may have been removed: open the path again.
@@ -378,8 +378,8 @@ impl StoreActor {
         self.report(report);
     }
 
-    /// Quarantines a damaged database. Later events go to a new one. Failed jobs are dropped, because
-    /// their rows are in the old one.
+    /// Quarantines a damaged database. Later events go to a new one. Failed jobs are dropped,
+    /// because their rows are in the old one.
     fn quarantine_database(&mut self) {
         match quarantine::replace_damaged(&self.settings.paths, LockWait::Forever, clock::now_ms())
         {

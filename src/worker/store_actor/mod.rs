@@ -53,8 +53,8 @@ enum Job {
         distilled: Box<Distilled>,
         by: Attribution,
     },
-    /// Returns the batch to the queue, where nothing claims it before `until`. The reason is not a
-    /// failure of the batch, but for example a rate limit.
+    /// Returns the batch to the queue, not to be claimed before `until`. The reason is no failure
+    /// of the batch, but for example a rate limit.
     Defer {
         batch: Arc<ParsedBatch>,
         reason: String,
@@ -249,8 +249,8 @@ impl StoreHandle {
     }
 }
 
-/// Handles messages in order. Events that are in the channel at the same time are committed together;
-/// no timer waits for more.
+/// Handles messages in order. Events that are in the channel at the same time are committed
+/// together; no timer waits for more.
 fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Message>) {
     let mut next = None;
     while let Some(message) = next.take().or_else(|| inbox.recv().ok()) {
