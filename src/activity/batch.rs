@@ -55,7 +55,7 @@ fn activity(message: &Message, client: &str, root: Option<&Path>) -> Activity {
     if message.cause.summarizes() {
         return Activity::Nothing;
     }
-    Activity::parse(&ToolEvent::of_message(message, client), root)
+    Activity::parse(&ToolEvent::from_message(message, client), root)
 }
 
 impl Event<'_> {

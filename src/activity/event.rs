@@ -29,7 +29,7 @@ pub struct ToolEvent<'a> {
 }
 
 impl<'a> ToolEvent<'a> {
-    pub fn of_message(message: &'a Message, client: &'a str) -> ToolEvent<'a> {
+    pub fn from_message(message: &'a Message, client: &'a str) -> ToolEvent<'a> {
         ToolEvent {
             client,
             cause: message.cause,
@@ -42,7 +42,7 @@ impl<'a> ToolEvent<'a> {
     }
 
     /// `None` for an event that is neither a tool use nor a report.
-    pub fn of_event(event: &'a proto::Event) -> Option<ToolEvent<'a>> {
+    pub fn from_event(event: &'a proto::Event) -> Option<ToolEvent<'a>> {
         let cause = match event.kind {
             Kind::Tool => Cause::Tool,
             Kind::ToolFailed => Cause::ToolFailed,

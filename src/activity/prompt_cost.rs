@@ -60,13 +60,13 @@ fn of(activity: &Activity, tool: Option<&str>) -> Mention {
 impl PromptCost {
     /// The cost of an event that is about to be accepted. `None` for an event that is neither a
     /// tool use nor a report.
-    pub fn of_event(event: &proto::Event) -> Option<PromptCost> {
-        let event = ToolEvent::of_event(event)?;
+    pub fn from_event(event: &proto::Event) -> Option<PromptCost> {
+        let event = ToolEvent::from_event(event)?;
         Some(PromptCost::of(&event, &Activity::parse(&event, None)))
     }
 
     /// The cost of a message that asks for a summary and has this text.
-    pub fn of_last_message(text: Option<&str>) -> PromptCost {
+    pub fn from_last_message(text: Option<&str>) -> PromptCost {
         PromptCost { events: 0, bytes: text.map_or(0, str::len).min(MAX_LAST_MESSAGE) }
     }
 
@@ -107,14 +107,14 @@ mod tests {
     fn looks_are_lines_and_changes_are_quoted() {
         let check = |tool: &str, input: serde_json::Value, kind, line: Option<&str>| {
             let event = event(tool, &input, "out", kind);
-            let parsed = ToolEvent::of_event(&event).unwrap();
+            let parsed = ToolEvent::from_event(&event).unwrap();
             let mention = of(&Activity::parse(&parsed, None), Some(tool));
             let found = match &mention {
                 Mention::Line(line) => Some(line.as_str()),
                 Mention::Full { .. } => None,
             };
             assert_eq!(found, line, "{tool} {input}");
-            let cost = PromptCost::of_event(&event).unwrap();
+            let cost = PromptCost::from_event(&event).unwrap();
             assert_eq!(cost.events, usize::from(line.is_none()), "{tool} {input}");
         };
         let bash = |command: &str| serde_json::json!({ "command": command });
@@ -137,9 +137,9 @@ mod tests {
     fn a_long_read_costs_a_line() {
         let file = serde_json::json!({"file_path": "src/a.rs"});
         let event = event("Read", &file, &"x".repeat(60_000), Kind::Tool);
-        assert!(PromptCost::of_event(&event).unwrap().bytes < 40);
+        assert!(PromptCost::from_event(&event).unwrap().bytes < 40);
         let start = Event::new(Kind::Start, "c", "s", 0);
-        assert_eq!(PromptCost::of_event(&start), None);
-        assert_eq!(PromptCost::of_last_message(Some(&"x".repeat(9_999))).bytes, MAX_LAST_MESSAGE);
+        assert_eq!(PromptCost::from_event(&start), None);
+        assert_eq!(PromptCost::from_last_message(Some(&"x".repeat(9_999))).bytes, MAX_LAST_MESSAGE);
     }
 }

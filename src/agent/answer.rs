@@ -2,13 +2,14 @@
 
 use crate::memory::Usage;
 
-/// An answer, as far as it was received.
+/// The part of an answer that was received.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     pub text: String,
     pub usage: Usage,
-    /// The model reported its end: complete, or at the token limit.
+    /// The model reported the end of the answer (complete, or at the token limit).
     pub finished: bool,
-    /// It reached the token limit. The text may be cut, or all tokens went into thinking.
-    pub cut: bool,
+    /// The answer reached the token limit. The text may be truncated, or empty if all tokens went
+    /// into thinking.
+    pub truncated: bool,
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::AgentError;
-use super::http::{Call, refusal};
+use super::http::{Call, api_error};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
@@ -28,51 +28,51 @@ pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call 
     }
 }
 
-/// Adds one event of the stream, or the whole message of a server that does not stream.
-pub fn take(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
+/// Adds one event of the stream to the answer, or the whole message if the server does not stream.
+pub fn add_part(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
     match event["type"].as_str().unwrap_or_default() {
-        "message_start" => usage(answer, &event["message"]["usage"]),
+        "message_start" => set_usage(answer, &event["message"]["usage"]),
         "content_block_delta" => {
             answer.text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
         }
         "message_delta" => {
-            usage(answer, &event["usage"]);
+            set_usage(answer, &event["usage"]);
             answer.finished |= event["delta"]["stop_reason"].is_string();
-            stopped(answer, &event["delta"]["stop_reason"])?;
+            check_stop_reason(answer, &event["delta"]["stop_reason"])?;
         }
         "message_stop" => answer.finished = true,
         "message" => {
             for block in event["content"].as_array().into_iter().flatten() {
                 answer.text.push_str(block["text"].as_str().unwrap_or_default());
             }
-            usage(answer, &event["usage"]);
+            set_usage(answer, &event["usage"]);
             answer.finished = true;
-            stopped(answer, &event["stop_reason"])?;
+            check_stop_reason(answer, &event["stop_reason"])?;
         }
-        "error" => return Err(refusal(0, event, None)),
+        "error" => return Err(api_error(0, event, None)),
         _ => {}
     }
     Ok(())
 }
 
-fn stopped(answer: &mut Answer, reason: &Value) -> Result<(), AgentError> {
+fn check_stop_reason(answer: &mut Answer, reason: &Value) -> Result<(), AgentError> {
     match reason.as_str() {
-        Some("refusal") => Err(AgentError::Prose("a refusal")),
+        Some("refusal") => Err(AgentError::UnusableAnswer("a refusal")),
         reason => {
-            answer.cut |= reason == Some("max_tokens");
+            answer.truncated |= reason == Some("max_tokens");
             Ok(())
         }
     }
 }
 
-/// Counts are cumulative: a later one takes the place of an earlier.
-fn usage(answer: &mut Answer, said: &Value) {
-    let count = |name: &str| said[name].as_u64();
+/// The counts are cumulative, so a later event replaces an earlier one.
+fn set_usage(answer: &mut Answer, usage: &Value) {
+    let count = |name: &str| usage[name].as_u64();
     let used = &mut answer.usage;
-    if let Some(plain) = count("input_tokens") {
+    if let Some(uncached) = count("input_tokens") {
         used.cache_write = count("cache_creation_input_tokens").unwrap_or(used.cache_write);
         used.cache_read = count("cache_read_input_tokens").unwrap_or(used.cache_read);
-        used.input = plain + used.cache_write + used.cache_read;
+        used.input = uncached + used.cache_write + used.cache_read;
     }
     used.output = count("output_tokens").unwrap_or(used.output);
 }
@@ -83,7 +83,7 @@ mod tests {
     use crate::memory::Usage;
 
     #[test]
-    fn a_stream() {
+    fn a_stream_adds_up() {
         let mut answer = Answer::default();
         for event in [
             json!({"type": "message_start", "message": {"usage": {"input_tokens": 10,
@@ -95,14 +95,14 @@ mod tests {
             json!({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "summary/>"}}),
             json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}),
         ] {
-            take(&mut answer, &event).unwrap();
+            add_part(&mut answer, &event).unwrap();
         }
         assert_eq!(answer.text, "<skip_summary/>");
         let usage = Usage { input: 115, output: 7, cache_read: 100, cache_write: 5, cost: None };
         assert_eq!((answer.usage, answer.finished), (usage, true));
         let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}});
-        assert!(matches!(take(&mut answer, &error), Err(AgentError::Busy { .. })));
+        assert!(matches!(add_part(&mut answer, &error), Err(AgentError::Busy { .. })));
         let refusal = json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}});
-        assert_eq!(take(&mut answer, &refusal), Err(AgentError::Prose("a refusal")));
+        assert_eq!(add_part(&mut answer, &refusal), Err(AgentError::UnusableAnswer("a refusal")));
     }
 }

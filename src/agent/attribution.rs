@@ -1,5 +1,5 @@
-//! Attributes a model's observations to events: the events an observation is made from, the files
-//! they read and changed, and whose word it therefore is. None of this is taken from the model.
+//! Attributes a model's observations to events. The events decide the files, the origin and the sources
+//! of an observation. The model only numbers the events that an observation is based on.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use super::parse::{ModelObservation, Reply};
 use crate::activity::{Activity, Event, ParsedBatch};
 use crate::memory::{Message, Observation, Origin, Summary};
 
-/// The observations of `reply` and its summary. A summary that was not asked for is dropped; the
-/// caller replaces a missing one.
+/// The observations of `reply` and its summary. Drops a summary that was not asked for. The caller
+/// replaces a missing one.
 pub fn attribute(batch: &ParsedBatch, reply: Reply) -> (Vec<Observation>, Option<Summary>) {
     let events: Vec<Event> = batch.events().collect();
     let observations =
-        reply.observations.into_iter().map(|said| observation(batch, &events, said)).collect();
+        reply.observations.into_iter().map(|from| observation(batch, &events, from)).collect();
     let summary = reply.summary.filter(|_| batch.asks_for_summary()).map(|mut summary| {
         let mut files = Files::default();
         events.iter().for_each(|event| files.add(event));
@@ -26,9 +26,9 @@ pub fn attribute(batch: &ParsedBatch, reply: Reply) -> (Vec<Observation>, Option
     (observations, summary)
 }
 
-fn observation(batch: &ParsedBatch, events: &[Event], said: ModelObservation) -> Observation {
+fn observation(batch: &ParsedBatch, events: &[Event], from: ModelObservation) -> Observation {
     // The envelope numbers events from 1 by their position in the batch.
-    let named = said.events.iter().filter_map(|n| batch.messages.get(n.checked_sub(1)?));
+    let named = from.events.iter().filter_map(|n| batch.messages.get(n.checked_sub(1)?));
     let named: BTreeSet<i64> = named.filter(|m| !m.cause.summarizes()).map(|m| m.id).collect();
     let is_source = |message: &Message| named.is_empty() || named.contains(&message.id);
     let mut files = Files::default();
@@ -39,21 +39,21 @@ fn observation(batch: &ParsedBatch, events: &[Event], said: ModelObservation) ->
         sources.push(event.message.id);
         origin = origin.max(Some(event.origin()));
     }
-    // Without an event, the source is the assistant's last message.
+    // Without any event, the source is the assistant's last message.
     let stop = batch.messages.last().filter(|m| m.cause.summarizes() && sources.is_empty());
     sources.extend(stop.map(|m| m.id));
     let origin = origin.unwrap_or(Origin::Assistant);
     let (files_read, files_modified) = files.into_lists();
-    let of = |id: &i64| batch.messages.iter().find(|m| m.id == *id);
-    let last = sources.iter().filter_map(of).next_back();
-    let agent = shared(sources.iter().filter_map(of));
+    let message = |id: &i64| batch.messages.iter().find(|m| m.id == *id);
+    let last = sources.iter().filter_map(message).next_back();
+    let agent = of_one_agent(sources.iter().filter_map(message));
     Observation {
-        kind: kind(&said.kind, &files_modified),
-        title: said.title,
-        subtitle: said.subtitle,
-        narrative: said.narrative,
-        facts: said.facts,
-        concepts: said.concepts,
+        kind: known_kind(&from.kind, &files_modified),
+        title: from.title,
+        subtitle: from.subtitle,
+        narrative: from.narrative,
+        facts: from.facts,
+        concepts: from.concepts,
         files_read,
         files_modified,
         origin,
@@ -65,18 +65,19 @@ fn observation(batch: &ParsedBatch, events: &[Event], said: ModelObservation) ->
     }
 }
 
-/// A message of the subagent that all of them are from. `None`: they have no agent in common.
-fn shared<'a>(mut messages: impl Iterator<Item = &'a Message>) -> Option<&'a Message> {
+/// The first message, if all messages are from one subagent.
+fn of_one_agent<'a>(mut messages: impl Iterator<Item = &'a Message>) -> Option<&'a Message> {
     let first = messages.next().filter(|m| m.agent_id.is_some())?;
     messages.all(|m| m.agent_id == first.agent_id).then_some(first)
 }
 
-fn kind(said: &str, modified: &[String]) -> String {
+/// The model's kind, if it is a known one. Otherwise the kind depends on whether files changed.
+fn known_kind(kind: &str, modified: &[String]) -> String {
     const KNOWN: [&str; 7] =
         ["bugfix", "feature", "refactor", "change", "discovery", "decision", "security_alert"];
-    let said = said.replace([' ', '-'], "_");
-    match KNOWN.iter().find(|kind| **kind == said) {
-        Some(kind) => (*kind).to_owned(),
+    let kind = kind.replace([' ', '-'], "_");
+    match KNOWN.iter().find(|known| **known == kind) {
+        Some(known) => (*known).to_owned(),
         None if modified.is_empty() => "discovery".to_owned(),
         None => "change".to_owned(),
     }
@@ -88,7 +89,7 @@ struct Files {
     modified: BTreeSet<String>,
 }
 
-/// Maximum number of files of each role.
+/// Maximum number of read files, and of modified files.
 const MAX_FILES: usize = 64;
 
 impl Files {
@@ -108,7 +109,7 @@ impl Files {
         }
     }
 
-    /// The files that were only read, and those that were changed.
+    /// The files that were only read, and the modified files.
     fn into_lists(self) -> (Vec<String>, Vec<String>) {
         let read = self.read.into_iter().filter(|path| !self.modified.contains(path));
         let read: Vec<String> = read.take(MAX_FILES).collect();

@@ -1,8 +1,8 @@
-//! Distills a batch with the first backend of the chain that can do it: asks it, retries after an
-//! error, defers the batch or passes it on.
+//! Distills a batch with the first backend of the chain that can. After an error, retries, defers the
+//! batch, or passes it to the next backend.
 //!
-//! Conversations with programs are kept from one batch to the next. Dropping the chain, or the
-//! future that distills, kills the programs.
+//! A conversation with a program lasts over several batches. Dropping the chain, or the future of
+//! [`BackendChain::distill`], kills the programs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::error::{AgentError, Effect};
+use super::error::{AgentError, Reaction};
 use super::ledger::{Admission, CallRequest, Ledger};
 use super::model::Model;
 use super::parse::{Parsed, Reply, parse};
@@ -26,44 +26,44 @@ use crate::testpoint;
 const BACKOFF: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// How long a batch is deferred if the server gives no time. Doubled with each deferral in a row.
-const WAIT: Duration = Duration::from_secs(60);
+/// How long a batch is deferred if the server gives no time. Doubled with each consecutive deferral.
+const DEFAULT_DELAY: Duration = Duration::from_secs(60);
 /// The queue ignores a deferral of more than an hour, so a longer one is repeated.
-const WAIT_MAX: Duration = Duration::from_secs(59 * 60);
-const WAIT_MIN: Duration = Duration::from_secs(1);
+const MAX_DELAY: Duration = Duration::from_secs(59 * 60);
+const MIN_DELAY: Duration = Duration::from_secs(1);
 
 /// The outcome of a batch.
 #[derive(Debug)]
 pub enum Outcome {
     Done(Done),
-    /// The batch is deferred for this reason, at least for this time.
-    Wait {
-        why: String,
-        time: Duration,
+    /// The batch is deferred at least for `delay`.
+    Deferred {
+        reason: String,
+        delay: Duration,
     },
-    /// The batch goes back into the queue and is claimed in smaller pieces. A single event has
-    /// failed.
+    /// The batch goes back into the queue and is claimed in smaller pieces. A batch of one event
+    /// has failed.
     Failed(AgentError),
 }
 
-/// A distilled batch, and the backends that wrote it.
+/// A distilled batch, and the backends that distilled it.
 #[derive(Debug)]
 pub struct Done {
     pub distilled: Distilled,
     pub backend: Backend,
-    /// The backend of the summary. The local rules write one if the model did not.
+    /// The backend of the summary: the local rules if the model wrote none.
     pub summary_backend: Backend,
 }
 
 /// The outcome of one backend.
-enum End {
+enum BackendOutcome {
     Done(Done),
-    Wait {
-        why: String,
-        time: Duration,
+    Defer {
+        reason: String,
+        delay: Duration,
     },
     Split(AgentError),
-    /// It cannot distill this batch: ask the next backend.
+    /// The backend cannot distill this batch: try the next one.
     Next(AgentError),
 }
 
@@ -72,18 +72,24 @@ pub struct BackendChain {
     chain: Vec<Backend>,
     session: String,
     models: Vec<Model>,
-    /// Number of deferrals in a row.
-    waits: u32,
+    /// Number of consecutive deferrals.
+    deferrals: u32,
 }
 
 impl BackendChain {
     /// `session` becomes a part of the conversation id of stateless APIs.
     pub fn new(settings: Arc<Settings>, chain: Vec<Backend>, session: &str) -> BackendChain {
-        BackendChain { settings, chain, session: session.to_owned(), models: Vec::new(), waits: 0 }
+        BackendChain {
+            settings,
+            chain,
+            session: session.to_owned(),
+            models: Vec::new(),
+            deferrals: 0,
+        }
     }
 
-    /// Distills `batch`. A batch without a summary in which every event is one line is left to the
-    /// local rules.
+    /// Distills `batch`. The local rules distill a batch that asks for no summary and in which each
+    /// event takes one line of a prompt.
     pub async fn distill(&mut self, batch: Arc<ParsedBatch>, ledger: &dyn Ledger) -> Outcome {
         if !batch.asks_for_summary()
             && batch.events().all(|event| matches!(mention(&event), Mention::Line(_)))
@@ -91,50 +97,51 @@ impl BackendChain {
             return self.distill_locally(batch).await;
         }
         let chain = self.chain.clone();
-        let mut left = chain.iter();
-        let mut last = None;
-        while let Some(backend) = left.next() {
+        let mut remaining = chain.iter();
+        let mut last_error = None;
+        while let Some(backend) = remaining.next() {
             if *backend == Backend::Extractive {
                 return self.distill_locally(batch).await;
             }
-            match self.ask(*backend, &batch, ledger).await {
-                End::Done(done) => {
-                    self.waits = 0;
+            match self.try_backend(*backend, &batch, ledger).await {
+                BackendOutcome::Done(done) => {
+                    self.deferrals = 0;
                     return Outcome::Done(done);
                 }
-                End::Wait { why, time } if left.len() == 0 || !self.has_waited(&batch) => {
-                    self.waits += 1;
-                    return Outcome::Wait { why, time };
+                BackendOutcome::Defer { reason, delay }
+                    if remaining.len() == 0 || !self.waited_too_long(&batch) =>
+                {
+                    self.deferrals += 1;
+                    return Outcome::Deferred { reason, delay };
                 }
-                End::Wait { why, .. } => {
+                BackendOutcome::Defer { reason, .. } => {
                     tracing::warn!(
                         backend = backend.name(),
-                        "events waited for agent.defer_max; the next backend is asked: {why}"
+                        "events waited for agent.defer_max; trying the next backend: {reason}"
                     );
                 }
-                End::Split(e) => return Outcome::Failed(e),
-                End::Next(e) => {
-                    tracing::warn!(backend = backend.name(), "the next backend is asked: {e}");
-                    last = Some(e);
+                BackendOutcome::Split(e) => return Outcome::Failed(e),
+                BackendOutcome::Next(e) => {
+                    tracing::warn!(backend = backend.name(), "trying the next backend: {e}");
+                    last_error = Some(e);
                 }
             }
         }
-        match last {
+        match last_error {
             // The last backend is over its budget.
-            Some(AgentError::Busy { why, .. }) => Outcome::Wait { why, time: WAIT_MAX },
+            Some(AgentError::Busy { reason, .. }) => Outcome::Deferred { reason, delay: MAX_DELAY },
             Some(e) => Outcome::Failed(e),
             None => self.distill_locally(batch).await,
         }
     }
 
-    /// Whether the oldest event has waited for `agent.defer_max`.
-    fn has_waited(&self, batch: &Batch) -> bool {
+    /// Whether the oldest event has waited for `agent.defer_max` or longer.
+    fn waited_too_long(&self, batch: &Batch) -> bool {
         let oldest = batch.messages.iter().map(|m| m.created_at_epoch).min().unwrap_or_default();
         let age = u64::try_from(clock::now_ms() - oldest).unwrap_or_default();
         Duration::from_millis(age) >= self.settings.config.agent.defer_max
     }
 
-    /// Distills by the local rules.
     async fn distill_locally(&self, batch: Arc<ParsedBatch>) -> Outcome {
         match distill_locally(batch, self.settings.config.agent.turn_timeout).await {
             Ok(distilled) => Outcome::Done(Done {
@@ -146,16 +153,16 @@ impl BackendChain {
         }
     }
 
-    /// Ends the conversations.
-    pub async fn rest(&mut self) {
+    /// Ends the conversations and their programs.
+    pub async fn end_conversations(&mut self) {
         for model in &mut self.models {
-            model.rest().await;
+            model.end_conversation().await;
         }
     }
 
-    /// Whether a conversation has a running program.
-    pub fn keeps_running(&self) -> bool {
-        self.models.iter().any(Model::keeps_running)
+    /// Whether the program of a conversation is still running.
+    pub fn has_running_program(&self) -> bool {
+        self.models.iter().any(Model::has_running_program)
     }
 
     fn model(&mut self, backend: Backend) -> &mut Model {
@@ -167,94 +174,103 @@ impl BackendChain {
         &mut self.models[at]
     }
 
-    /// Asks one backend, and again as often as its errors allow.
-    async fn ask(
+    /// Distills `batch` with one backend, with the retries that its errors allow.
+    async fn try_backend(
         &mut self,
         backend: Backend,
         batch: &Arc<ParsedBatch>,
         ledger: &dyn Ledger,
-    ) -> End {
+    ) -> BackendOutcome {
         let limit = self.settings.config.agent.turn_timeout;
-        let waits = self.waits;
+        let deferrals = self.deferrals;
         let alone = batch.messages.len() == 1;
         let model = self.model(backend);
         let mut tries = Tries::default();
         loop {
-            let error = match turn(model, batch, tries.detail, limit, ledger).await {
-                Turn::Reply(reply) => {
-                    ledger.answered(backend);
+            let error = match call_model(model, batch, tries.detail, limit, ledger).await {
+                CallResult::Reply(reply) => {
+                    ledger.clear_refusal(backend);
                     if batch.asks_for_summary() {
-                        model.rest().await;
+                        model.end_conversation().await;
                     }
-                    return done(backend, batch, reply, limit).await;
+                    return finish(backend, batch, reply, limit).await;
                 }
-                Turn::Nothing if batch.previously_claimed && !tries.empty => {
-                    tries.empty = true;
-                    model.begin_anew();
+                CallResult::Nothing if batch.previously_claimed && !tries.nothing_retried => {
+                    tries.nothing_retried = true;
+                    model.reset();
                     continue;
                 }
-                // The batch crashed a worker, and the model answered twice with nothing.
-                Turn::Nothing if batch.previously_claimed => {
-                    return End::Next(AgentError::Prose("nothing"));
+                // The batch crashed a worker before, and the model found nothing twice.
+                CallResult::Nothing if batch.previously_claimed => {
+                    return BackendOutcome::Next(AgentError::UnusableAnswer("nothing"));
                 }
-                Turn::Nothing => {
-                    ledger.answered(backend);
+                CallResult::Nothing => {
+                    ledger.clear_refusal(backend);
                     if batch.asks_for_summary() {
-                        model.rest().await;
+                        model.end_conversation().await;
                     }
-                    return done(backend, batch, Reply::default(), limit).await;
+                    return finish(backend, batch, Reply::default(), limit).await;
                 }
-                Turn::Refused(why) => {
+                CallResult::Refused(reason) => {
                     // Release the slot while waiting.
-                    model.begin_anew();
-                    return End::Wait { why, time: WAIT_MAX };
+                    model.reset();
+                    return BackendOutcome::Defer { reason, delay: MAX_DELAY };
                 }
-                Turn::OverBudget(why) => {
-                    model.begin_anew();
-                    return End::Next(AgentError::Busy { why, retry_after: None });
+                CallResult::OverBudget(reason) => {
+                    model.reset();
+                    return BackendOutcome::Next(AgentError::Busy { reason, retry_after: None });
                 }
-                Turn::LedgerUnavailable => {
-                    model.begin_anew();
-                    return End::Wait { why: "the store is unavailable".into(), time: WAIT_MIN };
+                CallResult::LedgerUnavailable => {
+                    model.reset();
+                    return BackendOutcome::Defer {
+                        reason: "the store is unavailable".into(),
+                        delay: MIN_DELAY,
+                    };
                 }
-                Turn::Error(error) => error,
+                CallResult::Error(error) => error,
             };
-            // The prompt that failed would stay in the conversation.
-            model.begin_anew();
+            // The failed prompt would stay in the conversation.
+            model.reset();
             tracing::info!(backend = backend.name(), "a call failed: {error}");
-            match error.effect() {
-                Effect::Shorten => match prompt::shorter(batch, tries.detail) {
-                    Some(less) => tries.detail = less,
-                    None if alone => return End::Next(error),
-                    None => return End::Split(error),
+            match error.reaction() {
+                Reaction::Shorten => match prompt::shorter(batch, tries.detail) {
+                    Some(detail) => tries.detail = detail,
+                    None if alone => return BackendOutcome::Next(error),
+                    None => return BackendOutcome::Split(error),
                 },
-                Effect::Wait(time) => {
-                    let time = time.unwrap_or(WAIT * 2u32.saturating_pow(waits.min(10)));
-                    let time = time.clamp(WAIT_MIN, WAIT_MAX);
-                    return End::Wait { why: error.to_string(), time };
+                Reaction::Defer(delay) => {
+                    let delay =
+                        delay.unwrap_or(DEFAULT_DELAY * 2u32.saturating_pow(deferrals.min(10)));
+                    let delay = delay.clamp(MIN_DELAY, MAX_DELAY);
+                    return BackendOutcome::Defer { reason: error.to_string(), delay };
                 }
-                Effect::WaitForSettings => {
-                    ledger.refuse(backend, model.config_fingerprint(), error.to_string());
-                    return End::Wait { why: error.to_string(), time: WAIT_MAX };
+                Reaction::DeferUntilSettingsChange => {
+                    ledger.record_refusal(backend, model.config_fingerprint(), error.to_string());
+                    return BackendOutcome::Defer { reason: error.to_string(), delay: MAX_DELAY };
                 }
-                Effect::AgainThenWait | Effect::AgainThenSplit if tries.failed < BACKOFF.len() => {
-                    sleep_until(Instant::now() + BACKOFF[tries.failed]).await;
-                    tries.failed += 1;
+                Reaction::RetryThenDefer | Reaction::RetryThenSplit
+                    if tries.retries < BACKOFF.len() =>
+                {
+                    sleep_until(Instant::now() + BACKOFF[tries.retries]).await;
+                    tries.retries += 1;
                 }
-                Effect::AgainThenWait => {
-                    let time = (WAIT * 2u32.saturating_pow(waits.min(10))).min(WAIT_MAX);
-                    return End::Wait { why: error.to_string(), time };
+                Reaction::RetryThenDefer => {
+                    let delay =
+                        (DEFAULT_DELAY * 2u32.saturating_pow(deferrals.min(10))).min(MAX_DELAY);
+                    return BackendOutcome::Defer { reason: error.to_string(), delay };
                 }
-                Effect::AgainThenSplit if alone => return End::Next(error),
-                Effect::AgainThenSplit => return End::Split(error),
-                Effect::OnceMore if tries.prose => return End::Next(error),
-                Effect::OnceMore => tries.prose = true,
+                Reaction::RetryThenSplit if alone => return BackendOutcome::Next(error),
+                Reaction::RetryThenSplit => return BackendOutcome::Split(error),
+                Reaction::RetryOnce if tries.unusable_retried => {
+                    return BackendOutcome::Next(error);
+                }
+                Reaction::RetryOnce => tries.unusable_retried = true,
             }
         }
     }
 }
 
-/// Asks one backend about one batch, without retries, to see whether its settings work.
+/// Distills one batch with one backend, without retries, to check its settings.
 pub fn try_once(
     settings: &Arc<Settings>,
     backend: Backend,
@@ -268,22 +284,22 @@ pub fn try_once(
             return distill_locally(batch, limit).await;
         }
         let mut model = Model::new(backend, settings.clone(), "trial");
-        let turn = turn(&mut model, &batch, Detail::Usual, limit, ledger).await;
-        model.rest().await;
-        match turn {
-            Turn::Reply(reply) => {
-                ledger.answered(backend);
+        let result = call_model(&mut model, &batch, Detail::Usual, limit, ledger).await;
+        model.end_conversation().await;
+        match result {
+            CallResult::Reply(reply) => {
+                ledger.clear_refusal(backend);
                 let (observations, summary) = attribution::attribute(&batch, reply);
                 Ok(Distilled { observations, summary })
             }
-            Turn::Nothing => Ok(Distilled::default()),
-            Turn::OverBudget(why) | Turn::Refused(why) => {
-                Err(AgentError::Busy { why, retry_after: None })
+            CallResult::Nothing => Ok(Distilled::default()),
+            CallResult::OverBudget(reason) | CallResult::Refused(reason) => {
+                Err(AgentError::Busy { reason, retry_after: None })
             }
-            Turn::LedgerUnavailable => {
+            CallResult::LedgerUnavailable => {
                 Err(AgentError::Unreachable("the store is unavailable".into()))
             }
-            Turn::Error(e) => Err(e),
+            CallResult::Error(e) => Err(e),
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -295,13 +311,16 @@ pub fn try_once(
 #[derive(Default)]
 struct Tries {
     detail: Detail,
-    failed: usize,
-    prose: bool,
-    empty: bool,
+    /// Number of retries after an error.
+    retries: usize,
+    /// Retried after an unusable answer.
+    unusable_retried: bool,
+    /// Retried after an answer with nothing to remember.
+    nothing_retried: bool,
 }
 
 /// The outcome of one call.
-enum Turn {
+enum CallResult {
     Reply(Reply),
     /// The model found nothing worth remembering.
     Nothing,
@@ -311,30 +330,31 @@ enum Turn {
     Error(AgentError),
 }
 
-/// One call. It is recorded in the ledger before it is made, and settled before its answer is read.
-async fn turn(
+/// Makes one call. The ledger records it before it is made, and settles it before its answer is
+/// parsed.
+async fn call_model(
     model: &mut Model,
     batch: &ParsedBatch,
     detail: Detail,
     limit: Duration,
     ledger: &dyn Ledger,
-) -> Turn {
+) -> CallResult {
     let text = prompt::envelope(batch, detail);
     if let Err(e) = model.prepare(limit).await {
-        return Turn::Error(e);
+        return CallResult::Error(e);
     }
-    let opening = CallRequest {
+    let request = CallRequest {
         backend: model.backend,
         model: model.name().to_owned(),
         memory_session: model.memory_session().to_owned(),
-        estimate: estimate(&text, model.longest_answer()),
+        estimate: estimate(&text, model.max_answer_tokens()),
         config_fingerprint: model.config_fingerprint(),
     };
-    let call = match ledger.open(opening).await.unwrap_or(Admission::LedgerUnavailable) {
+    let call = match ledger.open(request).await.unwrap_or(Admission::LedgerUnavailable) {
         Admission::Granted(call) => call,
-        Admission::OverBudget(why) => return Turn::OverBudget(why),
-        Admission::BackendRefused(why) => return Turn::Refused(why),
-        Admission::LedgerUnavailable => return Turn::LedgerUnavailable,
+        Admission::OverBudget(reason) => return CallResult::OverBudget(reason),
+        Admission::BackendRefused(reason) => return CallResult::Refused(reason),
+        Admission::LedgerUnavailable => return CallResult::LedgerUnavailable,
     };
     testpoint::at("agent.asking");
     let (answer, spent) = match timeout(limit, model.ask(&text)).await {
@@ -352,59 +372,66 @@ async fn turn(
     );
     match answer {
         Ok(answer) => match parse(&answer.text) {
-            Parsed::Reply(reply) => Turn::Reply(reply),
-            // It used all tokens for thinking, so its silence is no decision.
-            Parsed::Nothing if answer.cut && !answer.text.contains("skip_summary") => {
-                Turn::Error(AgentError::Prose("nothing within its token limit"))
+            Parsed::Reply(reply) => CallResult::Reply(reply),
+            // All tokens went into thinking: the model did not decide that nothing is worth
+            // remembering.
+            Parsed::Nothing if answer.truncated && !answer.text.contains("skip_summary") => {
+                CallResult::Error(AgentError::UnusableAnswer("nothing within its token limit"))
             }
-            Parsed::Nothing => Turn::Nothing,
-            Parsed::Prose(what) => {
-                let meant = AgentError::of_words(&answer.text);
-                Turn::Error(meant.unwrap_or(AgentError::Prose(what)))
+            Parsed::Nothing => CallResult::Nothing,
+            Parsed::Unusable(what) => {
+                let reported = AgentError::from_text(&answer.text);
+                CallResult::Error(reported.unwrap_or(AgentError::UnusableAnswer(what)))
             }
         },
-        Err(e) => Turn::Error(e),
+        Err(e) => CallResult::Error(e),
     }
 }
 
-/// Estimates four bytes per token.
-fn estimate(text: &str, longest_answer: u64) -> Usage {
+/// Estimates the usage of a call, at four bytes per token.
+fn estimate(text: &str, max_answer_tokens: u64) -> Usage {
     let input = (prompt::system().len() + text.len()).div_ceil(4) as u64;
-    Usage { input, output: longest_answer, ..Usage::default() }
+    Usage { input, output: max_answer_tokens, ..Usage::default() }
 }
 
-async fn done(backend: Backend, batch: &Arc<ParsedBatch>, reply: Reply, limit: Duration) -> End {
+/// Adds to a reply what the local rules find: rules that the user states, and a missing summary.
+async fn finish(
+    backend: Backend,
+    batch: &Arc<ParsedBatch>,
+    reply: Reply,
+    limit: Duration,
+) -> BackendOutcome {
     let (mut observations, summary) = attribution::attribute(batch, reply);
-    // The user's rules are taken from the prompts, not from the model.
+    // Rules that the user states come from the prompts, not from the model.
     observations.extend(extractive::rules(batch));
     let mut done =
         Done { distilled: Distilled { observations, summary }, backend, summary_backend: backend };
     if done.distilled.summary.is_none() && batch.asks_for_summary() {
         match distill_locally(batch.clone(), limit).await {
             Ok(local) => done.distilled.summary = local.summary,
-            Err(e) => return End::Next(e),
+            Err(e) => return BackendOutcome::Next(e),
         }
         done.summary_backend = Backend::Extractive;
     }
-    End::Done(done)
+    BackendOutcome::Done(done)
 }
 
-/// Distills by the local rules, on a new thread. A thread cannot be killed: after `limit` it is
-/// abandoned and ends with the process. A pool would lose a thread each time.
+/// Distills with the local rules, on a new thread. A thread cannot be killed: after `limit` it is
+/// abandoned and ends with the process. In a thread pool, it would block a thread for good.
 pub async fn distill_locally(
     batch: Arc<ParsedBatch>,
     limit: Duration,
 ) -> Result<Distilled, AgentError> {
-    let (done, outcome) = oneshot::channel();
-    // If no thread can be started, the sender is dropped, which the receiver sees.
+    let (sender, receiver) = oneshot::channel();
+    // If the thread does not start, the sender is dropped and the receiver returns an error.
     let _ = std::thread::Builder::new().name("distill".into()).spawn(move || {
         testpoint::at("distill.begun");
         for message in &batch.messages {
             testpoint::at_item("distill.tool", message.tool_name.as_deref());
         }
-        let _ = done.send(extractive::distill(&batch));
+        let _ = sender.send(extractive::distill(&batch));
     });
-    match timeout(limit, outcome).await {
+    match timeout(limit, receiver).await {
         Ok(Ok(distilled)) => Ok(distilled),
         Ok(Err(_)) => Err(AgentError::Died("it panicked".into())),
         Err(_) => Err(AgentError::TimedOut(limit)),

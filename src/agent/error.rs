@@ -1,6 +1,7 @@
 //! The errors of a backend, and the reaction to each: one table.
 //!
-//! Messages do not quote a model's answer, because they reach logs, rows of the queue and the user.
+//! Error messages never quote a model's answer, because they are logged, stored in the queue and
+//! shown to the user.
 
 use std::time::Duration;
 
@@ -11,16 +12,16 @@ pub enum AgentError {
     #[error("the prompt is too long for the model")]
     TooLong,
     /// Temporarily unavailable: rate limit, quota, overload.
-    #[error("{why}")]
-    Busy { why: String, retry_after: Option<Duration> },
+    #[error("{reason}")]
+    Busy { reason: String, retry_after: Option<Duration> },
     /// Unusable with these settings: a missing or wrong key, an unknown model or program.
     #[error("{0}")]
     Setup(String),
-    /// The server could not be reached, or failed. The batch is not the cause.
+    /// The server could not be reached, or it failed. The batch is not the cause.
     #[error("{0}")]
     Unreachable(String),
-    /// The connection broke or timed out after the request was sent. The call may have cost
-    /// something.
+    /// The connection broke or timed out after the request was sent. The provider may charge for
+    /// the call.
     #[error("{0}")]
     Lost(String),
     /// The server rejected the request.
@@ -29,76 +30,76 @@ pub enum AgentError {
     /// The program died while it worked on the batch.
     #[error("the memory agent died: {0}")]
     Died(String),
-    /// It exceeded the time limit of a batch.
+    /// The call exceeded `agent.turn_timeout`.
     #[error("the memory agent did not answer within {0:?}")]
     TimedOut(Duration),
-    /// It answered with something else than observations: prose, a refusal, an error message.
+    /// The answer has no observations: it is prose, a refusal or a web page. The field says which.
     #[error("the memory agent answered with {0}")]
-    Prose(&'static str),
+    UnusableAnswer(&'static str),
 }
 
 /// The reaction to an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum Reaction {
     /// Retry in a new conversation with less detail. With the least detail, split the batch.
     Shorten,
-    /// Defer the batch, for this time or for the default.
-    Wait(Option<Duration>),
+    /// Defer the batch by this delay, or by the default delay.
+    Defer(Option<Duration>),
     /// Defer the batch until the settings change.
-    WaitForSettings,
+    DeferUntilSettingsChange,
     /// Retry after 1, 2 and 4 s, then defer the batch.
-    AgainThenWait,
+    RetryThenDefer,
     /// Retry after 1, 2 and 4 s, then split the batch.
-    AgainThenSplit,
+    RetryThenSplit,
     /// Retry once in a new conversation, then ask the next backend.
-    OnceMore,
+    RetryOnce,
 }
 
 impl AgentError {
-    pub fn effect(&self) -> Effect {
+    pub fn reaction(&self) -> Reaction {
         match self {
-            AgentError::TooLong => Effect::Shorten,
-            AgentError::Busy { retry_after, .. } => Effect::Wait(*retry_after),
-            AgentError::Setup(_) => Effect::WaitForSettings,
-            AgentError::Unreachable(_) | AgentError::Lost(_) => Effect::AgainThenWait,
+            AgentError::TooLong => Reaction::Shorten,
+            AgentError::Busy { retry_after, .. } => Reaction::Defer(*retry_after),
+            AgentError::Setup(_) => Reaction::DeferUntilSettingsChange,
+            AgentError::Unreachable(_) | AgentError::Lost(_) => Reaction::RetryThenDefer,
             AgentError::Rejected(_) | AgentError::Died(_) | AgentError::TimedOut(_) => {
-                Effect::AgainThenSplit
+                Reaction::RetryThenSplit
             }
-            AgentError::Prose(_) => Effect::OnceMore,
+            AgentError::UnusableAnswer(_) => Reaction::RetryOnce,
         }
     }
 
-    fn busy(why: impl Into<String>, retry_after: Option<Duration>) -> AgentError {
-        AgentError::Busy { why: why.into(), retry_after }
+    fn busy(reason: impl Into<String>, retry_after: Option<Duration>) -> AgentError {
+        AgentError::Busy { reason: reason.into(), retry_after }
     }
 
-    /// Classifies an API's error response. `kind` and `message` are the API's own; both are searched
-    /// for known phrases only.
-    pub fn of_refusal(
+    /// Classifies an API's error response. `kind` and `message` are the API's own texts. They are only
+    /// searched for known phrases.
+    pub fn from_response(
         status: u16,
         kind: &str,
         message: &str,
         retry_after: Option<Duration>,
     ) -> AgentError {
-        let said = format!("{kind} {message}").to_lowercase();
-        let says = |marks: &[&str]| marks.iter().any(|mark| said.contains(mark));
+        let text = format!("{kind} {message}").to_lowercase();
+        let has_any = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
         let code = if status == 0 { String::new() } else { format!(" ({status})") };
-        if status == 413 || says(&TOO_LONG) {
+        if status == 413 || has_any(&TOO_LONG) {
             return AgentError::TooLong;
         }
-        if status == 402 || says(&QUOTA) {
+        if status == 402 || has_any(&QUOTA) {
             return AgentError::busy(format!("the quota is used up{code}"), retry_after);
         }
-        if status == 401 || says(&KEY) {
+        if status == 401 || has_any(&KEY) {
             return AgentError::Setup(format!("the API key is not accepted{code}"));
         }
         match status {
             429 => AgentError::busy("the rate limit is reached (429)", retry_after),
-            _ if says(&LIMIT) => {
+            _ if has_any(&LIMIT) => {
                 AgentError::busy(format!("the rate limit is reached{code}"), retry_after)
             }
             503 | 529 => AgentError::busy(format!("the server is overloaded{code}"), retry_after),
-            _ if says(&OVERLOAD) => {
+            _ if has_any(&OVERLOAD) => {
                 AgentError::busy(format!("the server is overloaded{code}"), retry_after)
             }
             403 => AgentError::Setup("access is denied (403)".into()),
@@ -114,28 +115,30 @@ impl AgentError {
         }
     }
 
-    /// Classifies an answer that is an error message instead of observations. `None`: it is prose.
-    pub fn of_words(text: &str) -> Option<AgentError> {
-        // An error message is short and begins with the error. A narrative may be about errors.
+    /// Classifies a text that a program or a model returned instead of observations. Returns `None` if
+    /// it is not an error message.
+    pub fn from_text(text: &str) -> Option<AgentError> {
+        // An error message is short and begins with the error. Other text may mention errors too.
         let text = text.trim().to_lowercase();
-        if text.len() > LONGEST_ERROR {
+        if text.len() > MAX_ERROR_TEXT {
             return None;
         }
-        let body = ["api error", "error"].iter().find_map(|mark| text.strip_prefix(mark));
+        let body = ["api error", "error"].iter().find_map(|prefix| text.strip_prefix(prefix));
         let head = body.unwrap_or(&text).trim_start_matches(|c: char| !c.is_alphanumeric());
-        let says = |marks: &[&str]| {
-            marks.iter().any(|m| head.starts_with(m) || body.is_some() && head.contains(m))
+        let has_any = |phrases: &[&str]| {
+            phrases.iter().any(|p| head.starts_with(p) || body.is_some() && head.contains(p))
         };
-        if says(&TOO_LONG) {
+        if has_any(&TOO_LONG) {
             Some(AgentError::TooLong)
-        } else if says(&QUOTA) || says(&["claude ai usage limit", "you've hit your", "usage limit"])
+        } else if has_any(&QUOTA)
+            || has_any(&["claude ai usage limit", "you've hit your", "usage limit"])
         {
             Some(AgentError::busy("the quota is used up", None))
-        } else if says(&["not logged in", "please run /login", "oauth token"]) || says(&KEY) {
+        } else if has_any(&["not logged in", "please run /login", "oauth token"]) || has_any(&KEY) {
             Some(AgentError::Setup("the memory agent is not logged in".into()))
-        } else if says(&LIMIT) || says(&["429"]) {
+        } else if has_any(&LIMIT) || has_any(&["429"]) {
             Some(AgentError::busy("the rate limit is reached", None))
-        } else if says(&OVERLOAD) || says(&["529"]) {
+        } else if has_any(&OVERLOAD) || has_any(&["529"]) {
             Some(AgentError::busy("the server is overloaded", None))
         } else {
             body.map(|_| AgentError::Unreachable("the server failed".into()))
@@ -143,8 +146,8 @@ impl AgentError {
     }
 }
 
-/// Longer answers are not error messages.
-const LONGEST_ERROR: usize = 600;
+/// Maximum length of an error message in bytes. A longer text is not one.
+const MAX_ERROR_TEXT: usize = 600;
 
 const TOO_LONG: [&str; 9] = [
     "prompt is too long",
@@ -187,26 +190,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_response_has_its_reaction() {
-        use Effect::{AgainThenSplit, AgainThenWait, Shorten, Wait, WaitForSettings};
-        let wait = Some(Duration::from_secs(7));
+    fn error_responses_map_to_reactions() {
+        use Reaction::{Defer, DeferUntilSettingsChange, RetryThenDefer, RetryThenSplit, Shorten};
+        let delay = Some(Duration::from_secs(7));
         let check = |status, kind: &str, message: &str, want| {
-            let error = AgentError::of_refusal(status, kind, message, wait);
-            assert_eq!(error.effect(), want, "{status} {kind} {message}: {error}");
+            let error = AgentError::from_response(status, kind, message, delay);
+            assert_eq!(error.reaction(), want, "{status} {kind} {message}: {error}");
             assert!(message.is_empty() || !error.to_string().contains(message), "{error}");
         };
-        check(429, "rate_limit_error", "", Wait(wait));
-        check(429, "insufficient_quota", "You exceeded your current quota", Wait(wait));
-        check(402, "", "", Wait(wait));
-        check(400, "billing_error", "Your credit balance is too low", Wait(wait));
-        check(529, "overloaded_error", "Overloaded", Wait(wait));
-        check(503, "UNAVAILABLE", "The model is overloaded.", Wait(wait));
-        check(0, "overloaded_error", "Overloaded", Wait(wait));
-        check(401, "authentication_error", "invalid x-api-key", WaitForSettings);
-        check(400, "INVALID_ARGUMENT", "API key not valid. Pass a valid key.", WaitForSettings);
-        check(403, "permission_error", "", WaitForSettings);
-        check(404, "not_found_error", "model: claude-none", WaitForSettings);
-        check(308, "", "", WaitForSettings);
+        check(429, "rate_limit_error", "", Defer(delay));
+        check(429, "insufficient_quota", "You exceeded your current quota", Defer(delay));
+        check(402, "", "", Defer(delay));
+        check(400, "billing_error", "Your credit balance is too low", Defer(delay));
+        check(529, "overloaded_error", "Overloaded", Defer(delay));
+        check(503, "UNAVAILABLE", "The model is overloaded.", Defer(delay));
+        check(0, "overloaded_error", "Overloaded", Defer(delay));
+        check(401, "authentication_error", "invalid x-api-key", DeferUntilSettingsChange);
+        check(
+            400,
+            "INVALID_ARGUMENT",
+            "API key not valid. Pass a valid key.",
+            DeferUntilSettingsChange,
+        );
+        check(403, "permission_error", "", DeferUntilSettingsChange);
+        check(404, "not_found_error", "model: claude-none", DeferUntilSettingsChange);
+        check(308, "", "", DeferUntilSettingsChange);
         check(400, "invalid_request_error", "prompt is too long: 9 tokens > 8 maximum", Shorten);
         check(400, "context_length_exceeded", "This model's maximum context length is 1", Shorten);
         check(
@@ -217,26 +225,26 @@ mod tests {
         );
         check(400, "", "The input token count exceeds the maximum number of tokens", Shorten);
         check(413, "", "", Shorten);
-        check(500, "api_error", "Internal server error", AgainThenWait);
-        check(502, "", "", AgainThenWait);
-        check(0, "api_error", "", AgainThenWait);
-        check(400, "invalid_request_error", "messages.0: content is odd", AgainThenSplit);
-        check(422, "", "", AgainThenSplit);
+        check(500, "api_error", "Internal server error", RetryThenDefer);
+        check(502, "", "", RetryThenDefer);
+        check(0, "api_error", "", RetryThenDefer);
+        check(400, "invalid_request_error", "messages.0: content is odd", RetryThenSplit);
+        check(422, "", "", RetryThenSplit);
     }
 
     #[test]
     fn error_messages_are_distinguished_from_prose() {
-        let check = |text, want: Option<Effect>| {
-            assert_eq!(AgentError::of_words(text).map(|e| e.effect()), want, "{text}");
+        let check = |text, want: Option<Reaction>| {
+            assert_eq!(AgentError::from_text(text).map(|e| e.reaction()), want, "{text}");
         };
-        check("Claude AI usage limit reached|1764250000", Some(Effect::Wait(None)));
-        check("Credit balance is too low", Some(Effect::Wait(None)));
-        check("You've hit your limit · resets 3pm", Some(Effect::Wait(None)));
-        check("Not logged in · Please run /login", Some(Effect::WaitForSettings));
-        check("Invalid API key · Fix external API key", Some(Effect::WaitForSettings));
-        check("API Error: 529 Overloaded", Some(Effect::Wait(None)));
-        check("API Error: Connection error.", Some(Effect::AgainThenWait));
-        check("Prompt is too long", Some(Effect::Shorten));
+        check("Claude AI usage limit reached|1764250000", Some(Reaction::Defer(None)));
+        check("Credit balance is too low", Some(Reaction::Defer(None)));
+        check("You've hit your limit · resets 3pm", Some(Reaction::Defer(None)));
+        check("Not logged in · Please run /login", Some(Reaction::DeferUntilSettingsChange));
+        check("Invalid API key · Fix external API key", Some(Reaction::DeferUntilSettingsChange));
+        check("API Error: 529 Overloaded", Some(Reaction::Defer(None)));
+        check("API Error: Connection error.", Some(Reaction::RetryThenDefer));
+        check("Prompt is too long", Some(Reaction::Shorten));
         check("I looked at the files and everything seems fine.", None);
         check("The API has a rate limit now, and unavailable servers are skipped.", None);
         check("", None);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::AgentError;
-use super::http::{Call, refusal};
+use super::http::{Call, api_error};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
@@ -24,20 +24,20 @@ pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call 
     }
 }
 
-/// Adds one chunk of the stream.
-pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
+/// Adds one chunk of the stream to the answer.
+pub fn add_part(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
     if chunk.get("error").is_some() {
-        return Err(refusal(0, chunk, None));
+        return Err(api_error(0, chunk, None));
     }
-    let said = &chunk["usageMetadata"];
-    let count = |name: &str| said[name].as_u64().unwrap_or_default();
-    if said.is_object() {
+    let usage = &chunk["usageMetadata"];
+    let count = |name: &str| usage[name].as_u64().unwrap_or_default();
+    if usage.is_object() {
         answer.usage.input = count("promptTokenCount");
         answer.usage.output = count("candidatesTokenCount") + count("thoughtsTokenCount");
         answer.usage.cache_read = count("cachedContentTokenCount");
     }
     if chunk["promptFeedback"]["blockReason"].is_string() {
-        return Err(AgentError::Prose("a refusal"));
+        return Err(AgentError::UnusableAnswer("a refusal"));
     }
     let candidate = &chunk["candidates"][0];
     for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
@@ -49,10 +49,10 @@ pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
         None => Ok(()),
         Some(reason @ ("STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED")) => {
             answer.finished = true;
-            answer.cut |= reason == "MAX_TOKENS";
+            answer.truncated |= reason == "MAX_TOKENS";
             Ok(())
         }
-        Some(_) => Err(AgentError::Prose("a refusal")),
+        Some(_) => Err(AgentError::UnusableAnswer("a refusal")),
     }
 }
 
@@ -69,15 +69,18 @@ mod tests {
                 "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 90,
                 "candidatesTokenCount": 4, "thoughtsTokenCount": 6, "cachedContentTokenCount": 50}}),
         ] {
-            take(&mut answer, &chunk).unwrap();
+            add_part(&mut answer, &chunk).unwrap();
         }
         assert!(answer.finished && answer.text == "<skip_summary/>");
         let used = answer.usage;
         assert_eq!((used.input, used.output, used.cache_read), (90, 10, 50));
         let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}});
-        assert_eq!(take(&mut answer, &blocked), Err(AgentError::Prose("a refusal")));
+        assert_eq!(add_part(&mut answer, &blocked), Err(AgentError::UnusableAnswer("a refusal")));
         let unsafe_end = json!({"candidates": [{"finishReason": "SAFETY"}]});
-        assert_eq!(take(&mut answer, &unsafe_end), Err(AgentError::Prose("a refusal")));
+        assert_eq!(
+            add_part(&mut answer, &unsafe_end),
+            Err(AgentError::UnusableAnswer("a refusal"))
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! The HTTP client: rustls with the machine's certificates, a resolver without the C library (a static
-//! binary cannot load its modules), no redirects, only the configured proxy, a time-out for every
-//! wait. Built on first use.
+//! The HTTP client of the APIs. It is built on first use.
+//!
+//! It uses rustls with the machine's certificates and its own DNS resolver, because a static binary
+//! cannot load the resolver modules of the C library. It follows no redirects, uses only the
+//! configured proxy, and has a timeout for every wait.
 //!
 //! The modules of the APIs interpret answers; [`AgentError`] classifies error responses.
 
@@ -15,16 +17,16 @@ use super::error::AgentError;
 use super::sse::Decoder;
 use crate::config::secrets::Secret;
 
-/// Time-out of a connection attempt.
+/// Timeout of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Maximum size of an answer.
+/// Maximum bytes of an answer.
 const MAX_ANSWER: usize = 4 << 20;
 
 /// Maximum bytes read of an error response.
 const MAX_ERROR: usize = 64 << 10;
 
-/// Maximum wait that a server may ask for.
+/// Maximum delay that a server may ask for.
 const MAX_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// An API call.
@@ -32,7 +34,7 @@ const MAX_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 pub struct Call {
     pub url: String,
     pub headers: Vec<(&'static str, &'static str)>,
-    /// Header, prefix of its value, and key.
+    /// Name of the header, prefix of its value, and key.
     pub key: Option<(&'static str, &'static str, Secret)>,
     pub body: Value,
 }
@@ -41,20 +43,20 @@ pub struct Call {
 pub struct Client(reqwest::Client);
 
 impl Client {
-    /// `silence`: the time-out between two reads.
+    /// `read_timeout`: the longest time between two reads.
     ///
     /// # Errors
     /// [`AgentError::Setup`] if TLS cannot be set up.
-    pub async fn new(proxy: Option<String>, silence: Duration) -> Result<Client, AgentError> {
-        // Reading the certificates takes some milliseconds, in which a hook may wait for a reply.
+    pub async fn new(proxy: Option<String>, read_timeout: Duration) -> Result<Client, AgentError> {
+        // Reading the certificates takes some milliseconds, and hooks wait for the main thread.
         let built = tokio::task::spawn_blocking(move || {
-            // Fails if a provider is installed already.
+            // Fails if a provider is already installed.
             let _ = rustls::crypto::ring::default_provider().install_default();
             let mut builder = reqwest::Client::builder()
                 .connect_timeout(CONNECT)
-                .read_timeout(silence)
+                .read_timeout(read_timeout)
                 .redirect(redirect::Policy::none())
-                // Calls are rare: keep no idle connection.
+                // Calls are rare, so idle connections are not worth keeping.
                 .pool_max_idle_per_host(0)
                 .hickory_dns(true)
                 .user_agent(concat!("memctl/", env!("CARGO_PKG_VERSION")))
@@ -71,12 +73,12 @@ impl Client {
         }
     }
 
-    /// Makes the call and passes each part of the answer to `each`: the data of each event of a
-    /// stream, or the JSON of a server that does not stream.
+    /// Makes the call and passes each part of the answer to `on_part`: the data of each event of a
+    /// stream, or the whole body if the server does not stream.
     pub async fn post(
         &self,
         call: Call,
-        mut each: impl FnMut(&Value) -> Result<(), AgentError>,
+        mut on_part: impl FnMut(&Value) -> Result<(), AgentError>,
     ) -> Result<(), AgentError> {
         let mut request = self.0.post(&call.url).header("content-type", "application/json");
         for (name, value) in call.headers {
@@ -85,44 +87,47 @@ impl Client {
         if let Some((name, scheme, key)) = call.key {
             let value = HeaderValue::from_str(&format!("{scheme}{}", key.expose()));
             let mut value = value.map_err(|_| {
-                AgentError::Setup("the API key has characters that no header may contain".into())
+                AgentError::Setup(
+                    "the API key has characters that an HTTP header must not contain".into(),
+                )
             })?;
             value.set_sensitive(true);
             request = request.header(name, value);
         }
-        let response = request.body(call.body.to_string()).send().await.map_err(|e| lost(&e))?;
-        let response = accepted(response).await?;
+        let response =
+            request.body(call.body.to_string()).send().await.map_err(|e| transport_error(&e))?;
+        let response = check_status(response).await?;
         let kind = content_type(&response);
         if kind.contains("text/event-stream") {
-            return stream(response, each).await;
+            return stream(response, on_part).await;
         }
         if kind.contains("html") {
             return Err(AgentError::Unreachable("the URL returned an HTML page".into()));
         }
         let body = read(response, MAX_ANSWER).await?;
-        let value = serde_json::from_slice(&body).map_err(|_| garbage())?;
-        each(&value)
+        let value = serde_json::from_slice(&body).map_err(|_| invalid_answer())?;
+        on_part(&value)
     }
 
     /// Gets JSON from the server.
     pub async fn get(&self, url: &str) -> Result<Value, AgentError> {
-        let response = self.0.get(url).send().await.map_err(|e| lost(&e))?;
-        let body = read(accepted(response).await?, MAX_ANSWER).await?;
-        serde_json::from_slice(&body).map_err(|_| garbage())
+        let response = self.0.get(url).send().await.map_err(|e| transport_error(&e))?;
+        let body = read(check_status(response).await?, MAX_ANSWER).await?;
+        serde_json::from_slice(&body).map_err(|_| invalid_answer())
     }
 }
 
 async fn stream(
     mut response: Response,
-    mut each: impl FnMut(&Value) -> Result<(), AgentError>,
+    mut on_part: impl FnMut(&Value) -> Result<(), AgentError>,
 ) -> Result<(), AgentError> {
     let mut decoder = Decoder::default();
     let mut bytes = 0;
     let mut event = |data: &str| match data.trim() {
         "[DONE]" => Ok(()),
-        data => each(&serde_json::from_str(data).map_err(|_| garbage())?),
+        data => on_part(&serde_json::from_str(data).map_err(|_| invalid_answer())?),
     };
-    while let Some(piece) = response.chunk().await.map_err(|e| lost(&e))? {
+    while let Some(piece) = response.chunk().await.map_err(|e| transport_error(&e))? {
         bytes += piece.len();
         if bytes > MAX_ANSWER {
             return Err(AgentError::Died("its answer is too long".into()));
@@ -134,29 +139,30 @@ async fn stream(
     decoder.finish().map_or(Ok(()), |data| event(&data))
 }
 
-/// Returns the response, or the error that it stands for.
-async fn accepted(response: Response) -> Result<Response, AgentError> {
+/// Returns a successful response. Any other one becomes an error.
+async fn check_status(response: Response) -> Result<Response, AgentError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let after = retry_after(response.headers());
     let body = read(response, MAX_ERROR).await.unwrap_or_default();
-    let said = serde_json::from_slice::<Value>(&body).unwrap_or_default();
-    Err(refusal(status.as_u16(), &said, after))
+    let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    Err(api_error(status.as_u16(), &body, after))
 }
 
-/// Classifies an API's error object: `{"error": {"type" | "code" | "status", "message"}}`, alone or
-/// in a list, or with a string in place of the object. `status` is 0 for an error in a stream.
-pub fn refusal(status: u16, said: &Value, after: Option<Duration>) -> AgentError {
-    let said = said.get(0).unwrap_or(said);
-    let error = said.get("error").unwrap_or(said);
+/// Classifies an API's error object: `{"error": {"type" | "code" | "status", "message"}}`. It may be
+/// the first item of a list, and a string may replace the inner object. `status` is 0 for an error in
+/// a stream.
+pub fn api_error(status: u16, body: &Value, after: Option<Duration>) -> AgentError {
+    let body = body.get(0).unwrap_or(body);
+    let error = body.get("error").unwrap_or(body);
     let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
     let kind = format!("{} {} {}", text("type"), text("code"), text("status"));
     let message = error.as_str().unwrap_or_else(|| text("message"));
     let code = error.get("code").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok());
     let status = if status == 0 { code.unwrap_or(0) } else { status };
-    AgentError::of_refusal(status, &kind, message, after.or_else(|| retry_delay(error)))
+    AgentError::from_response(status, &kind, message, after.or_else(|| retry_delay(error)))
 }
 
 /// Google's delay: `{"details": [{"retryDelay": "34s"}]}`.
@@ -186,11 +192,11 @@ fn content_type(response: &Response) -> String {
     kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Reads at most `most` bytes.
-async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, AgentError> {
+/// Reads the chunks of the body that fit into `max` bytes.
+async fn read(mut response: Response, max: usize) -> Result<Vec<u8>, AgentError> {
     let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|e| lost(&e))? {
-        if body.len() + piece.len() > most {
+    while let Some(piece) = response.chunk().await.map_err(|e| transport_error(&e))? {
+        if body.len() + piece.len() > max {
             break;
         }
         body.extend_from_slice(&piece);
@@ -198,11 +204,11 @@ async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, AgentError
     Ok(body)
 }
 
-fn garbage() -> AgentError {
+fn invalid_answer() -> AgentError {
     AgentError::Unreachable("the server's answer cannot be read".into())
 }
 
-fn lost(e: &reqwest::Error) -> AgentError {
+fn transport_error(e: &reqwest::Error) -> AgentError {
     if e.is_timeout() && !e.is_connect() {
         return AgentError::Lost("the server stopped responding".into());
     }
@@ -215,7 +221,7 @@ fn lost(e: &reqwest::Error) -> AgentError {
     AgentError::Lost(format!("the connection broke: {}", cause(e)))
 }
 
-/// The innermost error, which does not contain the URL.
+/// The innermost error. The outer ones contain the URL.
 fn cause(e: &reqwest::Error) -> String {
     let mut source = e.source();
     let mut text = e.to_string();
@@ -223,15 +229,15 @@ fn cause(e: &reqwest::Error) -> String {
         text = inner.to_string();
         source = inner.source();
     }
-    // The resolver's error shows its whole query.
-    if text.contains("Query {") { "its name is not known".into() } else { text }
+    // The resolver's error prints the whole query.
+    if text.contains("Query {") { "the host name cannot be resolved".into() } else { text }
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::error::Effect;
+    use super::super::error::Reaction;
     use super::*;
 
     #[test]
@@ -256,33 +262,33 @@ mod tests {
     }
 
     #[test]
-    fn the_error_objects_of_every_api_are_classified() {
-        let check = |status, said: Value, want| {
-            assert_eq!(refusal(status, &said, None).effect(), want, "{said}");
+    fn error_objects_of_all_apis_are_classified() {
+        let check = |status, body: Value, want| {
+            assert_eq!(api_error(status, &body, None).reaction(), want, "{body}");
         };
-        let wait = |s| Effect::Wait(Some(Duration::from_secs(s)));
+        let wait = |s| Reaction::Defer(Some(Duration::from_secs(s)));
         check(
             529,
             json!({"type": "error", "error": {"type": "overloaded_error"}}),
-            Effect::Wait(None),
+            Reaction::Defer(None),
         );
         check(
             429,
             json!({"error": {"code": "insufficient_quota", "message": "x"}}),
-            Effect::Wait(None),
+            Reaction::Defer(None),
         );
         check(
             429,
             json!([{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [{"x": 1}, {"retryDelay": "34s"}]}}]),
             wait(34),
         );
-        check(0, json!({"error": {"message": "x", "code": 429}}), Effect::Wait(None));
+        check(0, json!({"error": {"message": "x", "code": 429}}), Reaction::Defer(None));
         check(
             0,
             json!({"type": "error", "error": {"type": "overloaded_error"}}),
-            Effect::Wait(None),
+            Reaction::Defer(None),
         );
-        check(404, json!({"error": "model 'x' not found"}), Effect::WaitForSettings);
-        check(500, Value::Null, Effect::AgainThenWait);
+        check(404, json!({"error": "model 'x' not found"}), Reaction::DeferUntilSettingsChange);
+        check(500, Value::Null, Reaction::RetryThenDefer);
     }
 }

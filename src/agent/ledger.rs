@@ -1,5 +1,5 @@
-//! The ledger of model calls as the agent sees it. The agent does not know the store; the worker
-//! implements the trait.
+//! The interface to the ledger of model calls. The agent does not depend on the store, so the worker
+//! implements this trait.
 
 use tokio::sync::oneshot;
 
@@ -11,38 +11,38 @@ use crate::memory::{CallOutcome, Usage};
 pub struct CallRequest {
     pub backend: Backend,
     pub model: String,
-    /// The id of the conversation; for a stateless API a generated one.
+    /// The id of the conversation. Generated for a stateless API.
     pub memory_session: String,
-    /// The most that it may use.
+    /// The estimated tokens of the prompt, and the maximum tokens of an answer.
     pub estimate: Usage,
-    /// A hash of the backend's settings. A backend that refused them is not asked again until they
+    /// A hash of the backend's settings. If the backend refused them, no call is granted until they
     /// change.
     pub config_fingerprint: String,
 }
 
-/// Whether a call may be made.
+/// The answer to a [`CallRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Admission {
-    /// Yes. The call is settled under this number.
+    /// The call may be made. It is settled under this number.
     Granted(i64),
-    /// No: it would exceed a budget.
+    /// The call would exceed a budget. The text says which.
     OverBudget(String),
-    /// No: the backend refused these settings before, for this reason.
+    /// The backend has refused these settings before, with this error.
     BackendRefused(String),
-    /// No: the call cannot be recorded now.
+    /// The call cannot be recorded now.
     LedgerUnavailable,
 }
 
 pub trait Ledger: Send + Sync + 'static {
     /// Records a call before it is made. A dropped sender means [`Admission::LedgerUnavailable`].
-    fn open(&self, opening: CallRequest) -> oneshot::Receiver<Admission>;
+    fn open(&self, request: CallRequest) -> oneshot::Receiver<Admission>;
 
     /// Records what a call used.
     fn settle(&self, call: i64, outcome: CallOutcome);
 
-    /// Records that the backend refused these settings.
-    fn refuse(&self, backend: Backend, config_fingerprint: String, why: String);
+    /// Records that the backend refused the settings with this fingerprint.
+    fn record_refusal(&self, backend: Backend, config_fingerprint: String, reason: String);
 
-    /// Clears the record of a refusal: the backend has answered.
-    fn answered(&self, backend: Backend);
+    /// Clears a recorded refusal, because the backend has answered.
+    fn clear_refusal(&self, backend: Backend);
 }

@@ -1,13 +1,13 @@
-//! The memory agent: a batch of events in, observations and a summary out.
+//! The memory agent: distills a batch of events into observations and a summary.
 //!
-//! The agent knows neither the store nor the queue. The batch contains what a backend needs, and a
-//! [`Ledger`] records what it costs.
+//! The agent depends neither on the store nor on the queue. A batch contains all that a backend needs,
+//! and a [`Ledger`] records the cost of model calls.
 //!
 //! ```text
-//!            ┌─ extractive ─────────────────────────────────────────────────┐
-//! batch ── backend_chain                                                     ├─> Done
-//!            └─ prompt ── ledger ── model ── ledger ── parse ── attribution ─┘
-//!                                   claude, or http: anthropic, openai, gemini
+//!                ┌─ extractive ─────────────────────────────────────────────────┐
+//! backend_chain ─┤                                                              ├─> Done
+//!                └─ prompt ── ledger ── model ── ledger ── parse ── attribution ─┘
+//!                                       claude, or http: anthropic, openai, gemini
 //! ```
 
 mod answer;
@@ -34,12 +34,12 @@ pub use ledger::{Admission, CallRequest, Ledger};
 
 use crate::config::Agent;
 
-/// What distills a batch. Closed, so that the compiler lists what a new backend must implement.
+/// A way to distill a batch. An enum, so that the compiler lists what a new backend must implement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// Local rules: no model, no network, no cost.
     Extractive,
-    /// The user's own `claude`.
+    /// The user's own `claude` program.
     Claude,
     Anthropic,
     Gemini,
@@ -72,19 +72,19 @@ impl Backend {
         }
     }
 
-    /// Whether it is a model: it may be unavailable, and it costs.
+    /// Whether the backend is a model, which may be unavailable and may cost money.
     pub fn is_model(self) -> bool {
         self != Backend::Extractive
     }
 }
 
-/// The backends of the settings, in the order in which they are asked.
+/// The backends of the settings, in the order in which they are tried.
 ///
-/// `begun_with` is the backend that the session began with. The chain starts there if the settings
+/// `first_backend` is the backend that the session began with. The chain starts there if the settings
 /// still name it.
-pub fn chain(agent: &Agent, begun_with: Option<&str>) -> Vec<Backend> {
+pub fn chain(agent: &Agent, first_backend: Option<&str>) -> Vec<Backend> {
     let mut chain: Vec<Backend> = agent.chain().into_iter().filter_map(Backend::named).collect();
-    if let Some(first) = begun_with.and_then(Backend::named)
+    if let Some(first) = first_backend.and_then(Backend::named)
         && let Some(at) = chain.iter().position(|backend| *backend == first)
     {
         chain.drain(..at);

@@ -1,4 +1,4 @@
-//! A model behind one interface: text in, answer and usage out.
+//! One interface for all models: takes a prompt, returns an answer and its usage.
 
 use std::fs;
 use std::sync::Arc;
@@ -19,26 +19,27 @@ use crate::lock::LockGuard;
 use crate::memory::CallOutcome;
 use crate::paths::make_dir;
 
-/// Maximum turns of a conversation with a program: each turn sends all earlier ones again.
-const TURNS: usize = 6;
+/// Maximum calls in one conversation with a program. Each call sends the earlier ones again.
+const MAX_CALLS: usize = 6;
 
-/// A backend that is a model, with its state between two turns.
+/// A backend that is a model, with its state between two calls.
 pub struct Model {
     pub backend: Backend,
     settings: Arc<Settings>,
     /// Built on first use.
     client: Option<Client>,
+    /// The running program, if the backend is one.
     program: Option<claude::Conversation>,
     /// Held while the program runs.
     slot: Option<LockGuard>,
-    /// The id of the conversation; for a stateless API a generated one.
+    /// The id of the conversation. Generated for a stateless API.
     memory_session: String,
-    /// The server's first model, if the settings name none.
-    found: Option<String>,
+    /// The first model that the server lists, if the settings name none.
+    listed_model: Option<String>,
 }
 
 impl Model {
-    /// `session`: the name of the session that is distilled.
+    /// `session`: a name of the session, for the generated conversation id.
     pub fn new(backend: Backend, settings: Arc<Settings>, session: &str) -> Model {
         let memory_session = format!("{}-{session}-{}", backend.name(), clock::now_ms());
         Model {
@@ -48,11 +49,11 @@ impl Model {
             program: None,
             slot: None,
             memory_session,
-            found: None,
+            listed_model: None,
         }
     }
 
-    /// The id of the conversation that the next text goes to.
+    /// The id of the conversation that gets the next prompt.
     pub fn memory_session(&self) -> &str {
         &self.memory_session
     }
@@ -61,19 +62,19 @@ impl Model {
     pub fn name(&self) -> &str {
         let agent = &self.settings.config.agent;
         match self.http() {
-            Some(http) if http.model.is_empty() => self.found.as_deref().unwrap_or(""),
+            Some(http) if http.model.is_empty() => self.listed_model.as_deref().unwrap_or(""),
             Some(http) => &http.model,
             None => &agent.claude.model,
         }
     }
 
     /// Maximum tokens of an answer.
-    pub fn longest_answer(&self) -> u64 {
+    pub fn max_answer_tokens(&self) -> u64 {
         self.http().map_or(4096, |http| http.max_tokens as u64)
     }
 
-    /// A hash of the settings that decide whether the backend can be used. A recorded refusal holds
-    /// until it changes.
+    /// A hash of the settings that decide whether the backend works. A recorded refusal is valid until
+    /// the hash changes.
     pub fn config_fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
@@ -122,16 +123,16 @@ impl Model {
         }
     }
 
-    /// Prepares everything but the program itself. May wait for a slot. A server has `limit` to list
-    /// its models.
+    /// Prepares a call: waits for a slot, or builds the HTTP client. Does not start the program. If the
+    /// server has to list its models, that may take at most `limit`.
     pub async fn prepare(&mut self, limit: Duration) -> Result<(), AgentError> {
         let Some(http) = self.http().cloned() else {
-            if self.program.as_ref().is_some_and(|program| program.turns() >= TURNS) {
-                self.rest().await;
+            if self.program.as_ref().is_some_and(|program| program.calls() >= MAX_CALLS) {
+                self.end_conversation().await;
             }
             if self.slot.is_none() {
-                let most = self.settings.config.agent.max_children;
-                let slot = slots::take(&self.settings.paths, most).await;
+                let slots = self.settings.config.agent.max_children;
+                let slot = slots::take(&self.settings.paths, slots).await;
                 let no_slot = |e| AgentError::Unreachable(format!("no slot for a program: {e}"));
                 self.slot = Some(slot.map_err(no_slot)?);
             }
@@ -142,20 +143,20 @@ impl Model {
         };
         self.key()?;
         if self.client.is_none() {
-            let silence = self.settings.config.agent.turn_timeout / 2;
-            let silence = silence.max(Duration::from_millis(1));
-            self.client = Some(Client::new(http.proxy.clone(), silence).await?);
+            let read_timeout = self.settings.config.agent.turn_timeout / 2;
+            let read_timeout = read_timeout.max(Duration::from_millis(1));
+            self.client = Some(Client::new(http.proxy.clone(), read_timeout).await?);
         }
-        if http.model.is_empty() && self.found.is_none() {
+        if http.model.is_empty() && self.listed_model.is_none() {
             let client = self.client.as_ref().expect("built");
-            let found = timeout(limit, openai::model(client, &http)).await;
-            self.found = Some(found.map_err(|_| AgentError::TimedOut(limit))??);
+            let listed = timeout(limit, openai::first_model(client, &http)).await;
+            self.listed_model = Some(listed.map_err(|_| AgentError::TimedOut(limit))??);
         }
         Ok(())
     }
 
-    /// Sends `text` and waits for the answer. After an error, the caller calls
-    /// [`Model::begin_anew`].
+    /// Sends the prompt `text` and waits for the answer. The caller must call [`Model::reset`] after an
+    /// error.
     pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
         match self.http().cloned() {
             Some(http) => self.ask_api(&http, text).await,
@@ -189,48 +190,51 @@ impl Model {
             return (Err(AgentError::Setup("no API key is set".into())), CallOutcome::nothing());
         };
         let system = prompt::system();
-        let (call, take): (Call, fn(&mut Answer, &serde_json::Value) -> _) = match self.backend {
-            Backend::Gemini => (gemini::call(http, key, system, text), gemini::take),
-            Backend::Openai => (openai::call(http, key, self.name(), system, text), openai::take),
+        let (call, add_part): (Call, fn(&mut Answer, &serde_json::Value) -> _) = match self.backend
+        {
+            Backend::Gemini => (gemini::call(http, key, system, text), gemini::add_part),
+            Backend::Openai => {
+                (openai::call(http, key, self.name(), system, text), openai::add_part)
+            }
             Backend::Anthropic | Backend::Claude | Backend::Extractive => {
-                (anthropic::call(http, key, system, text), anthropic::take)
+                (anthropic::call(http, key, system, text), anthropic::add_part)
             }
         };
         let mut answer = Answer::default();
-        let done = client.post(call, |piece| take(&mut answer, piece)).await;
+        let result = client.post(call, |part| add_part(&mut answer, part)).await;
         let used = answer.usage;
-        let some = used.input + used.output > 0 || !answer.text.is_empty();
-        match done {
+        let partial = used.input + used.output > 0 || !answer.text.is_empty();
+        match result {
             Ok(()) if answer.finished && used.input > 0 => {
                 (Ok(answer), CallOutcome::Complete(used))
             }
-            // The server reports no usage: the estimate counts.
+            // The server reported no usage, so the estimate counts.
             Ok(()) if answer.finished => (Ok(answer), CallOutcome::Unknown),
             Ok(()) => {
                 (Err(AgentError::Lost("the answer ended early".into())), CallOutcome::Partial(used))
             }
-            Err(e) if some => (Err(e), CallOutcome::Partial(used)),
+            Err(e) if partial => (Err(e), CallOutcome::Partial(used)),
             Err(e @ AgentError::Lost(_)) => (Err(e), CallOutcome::Unknown),
             Err(e) => (Err(e), CallOutcome::nothing()),
         }
     }
 
-    /// Kills the program. The next text begins a new conversation.
-    pub fn begin_anew(&mut self) {
+    /// Kills the program. The next call begins a new conversation.
+    pub fn reset(&mut self) {
         self.program = None;
         self.slot = None;
     }
 
-    /// Ends the program in an orderly way. The next text begins a new conversation.
-    pub async fn rest(&mut self) {
+    /// Lets the program exit, or kills it after a timeout. The next call begins a new conversation.
+    pub async fn end_conversation(&mut self) {
         if let Some(program) = self.program.take() {
             program.end().await;
         }
         self.slot = None;
     }
 
-    /// Whether a program is kept running between two turns.
-    pub fn keeps_running(&self) -> bool {
+    /// Whether a program is running, kept for the next call.
+    pub fn has_running_program(&self) -> bool {
         self.program.is_some()
     }
 }

@@ -1,16 +1,16 @@
-//! OpenAI's chat completions, which OpenRouter, Ollama, llama.cpp, vLLM and LM Studio serve too. With
-//! streaming; a whole completion is accepted as well.
+//! OpenAI's chat completions API, with streaming; a whole completion is accepted too. OpenRouter,
+//! Ollama, llama.cpp, vLLM and LM Studio also serve this API.
 
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::AgentError;
-use super::http::{Call, Client, refusal};
+use super::http::{Call, Client, api_error};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
-/// Servers that accept `max_tokens` only by its newer name.
-const NEWER: [&str; 2] = ["api.openai.com", ".openai.azure.com"];
+/// Servers that accept only the newer name `max_completion_tokens`.
+const NEWER_NAME: [&str; 2] = ["api.openai.com", ".openai.azure.com"];
 
 pub fn call(http: &Http, key: Option<Secret>, model: &str, system: &str, text: &str) -> Call {
     let mut body = json!({
@@ -22,7 +22,7 @@ pub fn call(http: &Http, key: Option<Secret>, model: &str, system: &str, text: &
             {"role": "user", "content": text},
         ],
     });
-    let newer = NEWER.iter().any(|host| http.base_url.contains(host));
+    let newer = NEWER_NAME.iter().any(|host| http.base_url.contains(host));
     let limit = if newer { "max_completion_tokens" } else { "max_tokens" };
     body[limit] = http.max_tokens.into();
     Call {
@@ -33,8 +33,8 @@ pub fn call(http: &Http, key: Option<Secret>, model: &str, system: &str, text: &
     }
 }
 
-/// The model of the settings, else the first one of the server.
-pub async fn model(client: &Client, http: &Http) -> Result<String, AgentError> {
+/// The model of the settings, or the first one that the server lists.
+pub async fn first_model(client: &Client, http: &Http) -> Result<String, AgentError> {
     if !http.model.is_empty() {
         return Ok(http.model.clone());
     }
@@ -44,31 +44,31 @@ pub async fn model(client: &Client, http: &Http) -> Result<String, AgentError> {
     first.map(str::to_owned).ok_or_else(none)
 }
 
-/// Adds one chunk of the stream, or the whole completion.
-pub fn take(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
+/// Adds one chunk of the stream to the answer, or the whole completion.
+pub fn add_part(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
     if chunk.get("error").is_some_and(|error| !error.is_null()) {
-        return Err(refusal(0, chunk, None));
+        return Err(api_error(0, chunk, None));
     }
     let choice = &chunk["choices"][0];
     for part in [&choice["delta"]["content"], &choice["message"]["content"]] {
         answer.text.push_str(part.as_str().unwrap_or_default());
     }
-    let said = &chunk["usage"];
-    if let Some(input) = said["prompt_tokens"].as_u64() {
+    let usage = &chunk["usage"];
+    if let Some(input) = usage["prompt_tokens"].as_u64() {
         answer.usage.input = input;
-        answer.usage.output = said["completion_tokens"].as_u64().unwrap_or_default();
-        let cached = &said["prompt_tokens_details"]["cached_tokens"];
+        answer.usage.output = usage["completion_tokens"].as_u64().unwrap_or_default();
+        let cached = &usage["prompt_tokens_details"]["cached_tokens"];
         answer.usage.cache_read = cached.as_u64().unwrap_or_default();
-        answer.usage.cost = said["cost"].as_f64();
+        answer.usage.cost = usage["cost"].as_f64();
     }
     match choice["finish_reason"].as_str() {
-        Some("content_filter") => Err(AgentError::Prose("a refusal")),
+        Some("content_filter") => Err(AgentError::UnusableAnswer("a refusal")),
         Some("error") => {
             Err(AgentError::Unreachable("the server ended the stream with an error".into()))
         }
         reason => {
             answer.finished |= reason.is_some();
-            answer.cut |= reason == Some("length");
+            answer.truncated |= reason == Some("length");
             Ok(())
         }
     }
@@ -88,7 +88,7 @@ mod tests {
             json!({"choices": [], "usage": {"prompt_tokens": 40, "completion_tokens": 5,
                 "prompt_tokens_details": {"cached_tokens": 30}, "cost": 0.25}}),
         ] {
-            take(&mut answer, &chunk).unwrap();
+            add_part(&mut answer, &chunk).unwrap();
         }
         assert!(answer.finished && answer.text == "<skip_summary/>");
         assert_eq!((answer.usage.input, answer.usage.cache_read), (40, 30));
@@ -96,9 +96,9 @@ mod tests {
         let mut whole = Answer::default();
         let chunk = json!({"choices": [{"message": {"content": "x"}, "finish_reason": "length"}],
             "usage": {"prompt_tokens": 4, "completion_tokens": 5}});
-        take(&mut whole, &chunk).unwrap();
+        add_part(&mut whole, &chunk).unwrap();
         assert!(whole.finished && whole.text == "x" && whole.usage.output == 5);
         let error = json!({"error": {"message": "model is overloaded", "code": 503}});
-        assert!(matches!(take(&mut whole, &error), Err(AgentError::Busy { .. })));
+        assert!(matches!(add_part(&mut whole, &error), Err(AgentError::Busy { .. })));
     }
 }

@@ -1,9 +1,9 @@
-//! Parses a model's reply into observations and a summary. Total: any text yields a reply, nothing or
-//! prose, without a panic and in linear time.
+//! Parses a model's reply into observations and a summary.
 //!
-//! The reply looks like XML but is not: it contains `a < b` and `Vec<String>` unescaped, has fences
-//! and prose around it, and may end early. So the parser searches for known tags only. A field ends
-//! at its closing tag, else at the next known tag. A field in which the text ends is dropped; complete
+//! The parser accepts any text: it never panics and takes linear time. A reply looks like XML but is
+//! not: it contains `a < b` and `Vec<String>` unescaped, has code fences and prose around it, and may
+//! end early. So the parser searches for known tags only. A field ends at its closing tag or, without
+//! one, at the next known tag. If the text ends inside a field, that field is dropped; the complete
 //! fields before it are kept.
 
 use std::ops::Range;
@@ -12,13 +12,14 @@ use super::tags::{self, Tag};
 use crate::memory::Summary;
 use crate::text::{collapse_spaces, truncate};
 
-/// Maximum length of each field in characters, and of a list in items.
-const TITLE: usize = 160;
-const LINE: usize = 300;
-const TEXT: usize = 2000;
-const ITEMS: usize = 12;
-/// Maximum number of observations of a batch.
-const OBSERVATIONS: usize = 16;
+/// Maximum characters of a field.
+const MAX_TITLE: usize = 160;
+const MAX_LINE: usize = 300;
+const MAX_TEXT: usize = 2000;
+/// Maximum items of a list.
+const MAX_ITEMS: usize = 12;
+/// Maximum observations of a reply.
+const MAX_OBSERVATIONS: usize = 16;
 
 /// One observation as the model wrote it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,7 +30,7 @@ pub struct ModelObservation {
     pub narrative: Option<String>,
     pub facts: Vec<String>,
     pub concepts: Vec<String>,
-    /// Numbers of the events that the model says it is based on.
+    /// Numbers of the events that the observation is based on, according to the model.
     pub events: Vec<usize>,
 }
 
@@ -42,29 +43,30 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed {
     Reply(Reply),
-    /// Nothing was worth remembering: no text, or `<skip_summary/>`.
+    /// The model found nothing worth remembering: the reply is empty or `<skip_summary/>`.
     Nothing,
-    /// Something else, named in words for the user.
-    Prose(&'static str),
+    /// Anything else. The text names it in messages to the user.
+    Unusable(&'static str),
 }
 
 pub fn parse(text: &str) -> Parsed {
-    let text = without_thoughts(text);
+    let text = after_thinking(text);
     let tags: Vec<Tag> = tags::known(text).collect();
     let mut reply = Reply::default();
-    let mut roots = 0;
+    let mut root_count = 0;
     for (range, name) in roots_of(&tags) {
-        roots += 1;
+        root_count += 1;
         match name {
             "observation" => {
-                let said = observation(text, &tags[range]);
-                reply.observations.extend(said.filter(|_| reply.observations.len() < OBSERVATIONS));
+                let parsed = observation(text, &tags[range]);
+                let room = reply.observations.len() < MAX_OBSERVATIONS;
+                reply.observations.extend(parsed.filter(|_| room));
             }
             "summary" => {
-                let said = summary(text, &tags[range]);
-                // The longest of several: a model may start again.
-                if said.as_ref().map(length) > reply.summary.as_ref().map(length) {
-                    reply.summary = said;
+                let parsed = summary(text, &tags[range]);
+                // Keeps the longest of several, because a model may start again.
+                if parsed.as_ref().map(length) > reply.summary.as_ref().map(length) {
+                    reply.summary = parsed;
                 }
             }
             _ => {}
@@ -77,14 +79,14 @@ pub fn parse(text: &str) -> Parsed {
     let skipped = tags.iter().any(|tag| tag.name == "skip_summary");
     if bare.is_empty() || bare == "xml" || skipped {
         Parsed::Nothing
-    } else if roots > 0 {
-        Parsed::Prose("elements without content")
+    } else if root_count > 0 {
+        Parsed::Unusable("elements without content")
     } else if bare.starts_with("<!") || bare.to_ascii_lowercase().starts_with("<html") {
-        Parsed::Prose("a page")
+        Parsed::Unusable("a web page")
     } else if refuses(bare) {
-        Parsed::Prose("a refusal")
+        Parsed::Unusable("a refusal")
     } else {
-        Parsed::Prose("prose")
+        Parsed::Unusable("prose")
     }
 }
 
@@ -97,8 +99,8 @@ fn fields_of(summary: &Summary) -> [&String; 6] {
     [&s.request, &s.investigated, &s.learned, &s.completed, &s.next_steps, &s.notes]
 }
 
-/// The text after the thoughts of a reasoning model.
-fn without_thoughts(text: &str) -> &str {
+/// The text after the last `</think>` of a reasoning model.
+fn after_thinking(text: &str) -> &str {
     let end = ["</think>", "</thinking>"]
         .iter()
         .filter_map(|close| text.rfind(close).map(|at| at + close.len()))
@@ -106,7 +108,7 @@ fn without_thoughts(text: &str) -> &str {
     text.get(end.unwrap_or(0)..).unwrap_or("")
 }
 
-/// The root elements, each with the range of tags inside it.
+/// The root elements: the range of the tags inside each, and its name.
 fn roots_of<'a>(tags: &[Tag<'a>]) -> Vec<(Range<usize>, &'a str)> {
     let is_root = |tag: &Tag| matches!(tag.name, "observation" | "summary" | "skip_summary");
     let mut out = Vec::new();
@@ -126,15 +128,15 @@ fn roots_of<'a>(tags: &[Tag<'a>]) -> Vec<(Range<usize>, &'a str)> {
     out
 }
 
-/// The fields between these tags, in order: name and raw content.
+/// The fields that these tags delimit, in order: name and raw content.
 fn fields<'a>(text: &'a str, tags: &[Tag<'a>]) -> Vec<(&'a str, &'a str)> {
     let mut out = Vec::new();
     for (i, tag) in tags.iter().enumerate().filter(|(_, tag)| !tag.closes && !tag.empty) {
-        // Its own closing tag, unless another element of its name begins before.
+        // The field's closing tag, unless another field of the same name begins before it.
         let rest = &tags[i + 1..];
-        let own =
+        let closing =
             rest.iter().take_while(|t| t.closes || t.name != tag.name).find(|t| t.name == tag.name);
-        let end = own.or_else(|| rest.first());
+        let end = closing.or_else(|| rest.first());
         // `None`: the text ends inside the field.
         if let Some(end) = end {
             out.push((tag.name, &text[tag.end..end.start]));
@@ -144,40 +146,40 @@ fn fields<'a>(text: &'a str, tags: &[Tag<'a>]) -> Vec<(&'a str, &'a str)> {
 }
 
 fn observation(text: &str, tags: &[Tag]) -> Option<ModelObservation> {
-    let mut said = ModelObservation::default();
+    let mut parsed = ModelObservation::default();
     let mut facts_as_text = None;
     let mut concepts_as_text = None;
     for (name, raw) in fields(text, tags) {
         let line = |max| clean(raw, max, " ");
         match name {
-            "type" => said.kind = line(40).to_lowercase(),
-            "title" => said.title = line(TITLE),
-            "subtitle" => said.subtitle = some(line(LINE)),
-            "narrative" => said.narrative = some(clean(raw, TEXT, "\n")),
-            "fact" => said.facts.extend(some(line(LINE))),
-            "concept" => said.concepts.extend(some(line(60))),
+            "type" => parsed.kind = line(40).to_lowercase(),
+            "title" => parsed.title = line(MAX_TITLE),
+            "subtitle" => parsed.subtitle = non_empty(line(MAX_LINE)),
+            "narrative" => parsed.narrative = non_empty(clean(raw, MAX_TEXT, "\n")),
+            "fact" => parsed.facts.extend(non_empty(line(MAX_LINE))),
+            "concept" => parsed.concepts.extend(non_empty(line(60))),
             "facts" if !raw.contains('<') => facts_as_text = Some(raw),
             "concepts" if !raw.contains('<') => concepts_as_text = Some(raw),
-            "events" => said.events = numbers(raw),
+            "events" => parsed.events = numbers(raw),
             _ => {}
         }
     }
-    if said.facts.is_empty() {
-        said.facts = facts_as_text.map(|raw| items(raw, &['\n'])).unwrap_or_default();
+    if parsed.facts.is_empty() {
+        parsed.facts = facts_as_text.map(|raw| items(raw, &['\n'])).unwrap_or_default();
     }
-    if said.concepts.is_empty() {
-        said.concepts = concepts_as_text.map(|raw| items(raw, &['\n', ','])).unwrap_or_default();
+    if parsed.concepts.is_empty() {
+        parsed.concepts = concepts_as_text.map(|raw| items(raw, &['\n', ','])).unwrap_or_default();
     }
-    for list in [&mut said.facts, &mut said.concepts] {
-        list.truncate(ITEMS);
+    for list in [&mut parsed.facts, &mut parsed.concepts] {
+        list.truncate(MAX_ITEMS);
         list.dedup();
     }
-    // Without a title, its first sentence is the title.
-    if said.title.is_empty() {
-        let source = said.narrative.as_deref().or(said.facts.first().map(String::as_str))?;
-        said.title = clean(source.split_inclusive(['.', '\n']).next()?, TITLE, " ");
+    // The first sentence replaces a missing title.
+    if parsed.title.is_empty() {
+        let source = parsed.narrative.as_deref().or(parsed.facts.first().map(String::as_str))?;
+        parsed.title = clean(source.split_inclusive(['.', '\n']).next()?, MAX_TITLE, " ");
     }
-    (!said.title.is_empty() && !is_no_memory(&said)).then_some(said)
+    (!parsed.title.is_empty() && !is_no_memory(&parsed)).then_some(parsed)
 }
 
 fn summary(text: &str, tags: &[Tag]) -> Option<Summary> {
@@ -192,24 +194,24 @@ fn summary(text: &str, tags: &[Tag]) -> Option<Summary> {
             "notes" => &mut summary.notes,
             _ => continue,
         };
-        let said = clean(raw, TEXT, "\n");
-        if field.is_empty() && !is_placeholder(&said) {
-            *field = said;
+        let value = clean(raw, MAX_TEXT, "\n");
+        if field.is_empty() && !is_placeholder(&value) {
+            *field = value;
         }
     }
-    let whole = fields_of(&summary).iter().any(|field| !field.is_empty());
+    let has_content = fields_of(&summary).iter().any(|field| !field.is_empty());
     let head = format!("{} {}", summary.request, summary.completed);
-    (whole && !refuses(head.trim())).then_some(summary)
+    (has_content && !refuses(head.trim())).then_some(summary)
 }
 
-/// Whether the text is a word for nothing.
+/// Whether the text stands for an empty field.
 fn is_placeholder(text: &str) -> bool {
     let text = text.trim_end_matches('.').to_lowercase();
     matches!(text.as_str(), "none" | "n/a" | "nothing" | "-" | "empty" | "null")
 }
 
-/// Whether the observation says that there is nothing to say, or refuses.
-fn is_no_memory(said: &ModelObservation) -> bool {
+/// Whether the observation only reports that there is nothing to record, a refusal or an error.
+fn is_no_memory(observation: &ModelObservation) -> bool {
     const NOTHING: [&str; 6] = [
         "no observation",
         "nothing to record",
@@ -218,16 +220,17 @@ fn is_no_memory(said: &ModelObservation) -> bool {
         "no notable",
         "nothing notable",
     ];
-    let title = said.title.to_lowercase();
-    // An observation about errors and limits has more than a title.
-    let bare = said.narrative.is_none() && said.facts.is_empty();
-    NOTHING.iter().any(|mark| title.starts_with(mark))
-        || bare && super::error::AgentError::of_words(&said.title).is_some()
-        || refuses(&said.title)
+    let title = observation.title.to_lowercase();
+    // A real observation about errors or limits has more than a title.
+    let title_only = observation.narrative.is_none() && observation.facts.is_empty();
+    NOTHING.iter().any(|phrase| title.starts_with(phrase))
+        || title_only && super::error::AgentError::from_text(&observation.title).is_some()
+        || refuses(&observation.title)
 }
 
+/// Whether the text begins like a model's refusal.
 fn refuses(text: &str) -> bool {
-    const MARKS: [&str; 10] = [
+    const PHRASES: [&str; 10] = [
         "i'm sorry",
         "i am sorry",
         "sorry, ",
@@ -240,17 +243,18 @@ fn refuses(text: &str) -> bool {
         "as an ai",
     ];
     let head: String = text.trim_start().chars().take(40).collect::<String>().to_lowercase();
-    MARKS.iter().any(|mark| head.starts_with(mark))
+    PHRASES.iter().any(|phrase| head.starts_with(phrase))
 }
 
-fn some(text: String) -> Option<String> {
+/// `None` for an empty text or a placeholder.
+fn non_empty(text: String) -> Option<String> {
     (!text.is_empty() && !is_placeholder(&text)).then_some(text)
 }
 
 fn items(raw: &str, separators: &[char]) -> Vec<String> {
     let item = |part: &str| {
         let part = part.trim().trim_start_matches(['-', '*', '•']);
-        some(clean(part, LINE, " "))
+        non_empty(clean(part, MAX_LINE, " "))
     };
     raw.split(separators).filter_map(item).collect()
 }
@@ -260,13 +264,13 @@ fn numbers(raw: &str) -> Vec<usize> {
     words.filter_map(|word| word.parse().ok()).take(512).collect()
 }
 
-/// The text of a field: CDATA and entities decoded, control characters removed, white space collapsed
-/// within lines, lines joined by `joint`, at most `max` characters.
-fn clean(raw: &str, max: usize, joint: &str) -> String {
+/// The text of a field: CDATA and entities decoded, control characters removed, white space
+/// collapsed within lines, lines joined by `separator`, truncated to `max` characters.
+fn clean(raw: &str, max: usize, separator: &str) -> String {
     let text = tags::text(raw);
     let lines: Vec<String> =
         text.lines().map(collapse_spaces).filter(|line| !line.is_empty()).collect();
-    truncate(&lines.join(joint), max)
+    truncate(&lines.join(separator), max)
 }
 
 #[cfg(test)]

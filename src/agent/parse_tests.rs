@@ -20,15 +20,15 @@ fn a_complete_reply_is_parsed() {
         "{WHOLE}<summary><request>Fix it</request><completed>Fixed &amp; tested</completed>\
          <next_steps>None.</next_steps></summary>"
     ));
-    let said = &reply.observations[0];
-    assert_eq!(said.kind, "bugfix");
-    assert_eq!(said.title, "Parser keeps `a < b`");
-    assert_eq!(said.facts, ["if a < b && c > d {", "Vec<String> stays"]);
-    assert_eq!(said.narrative.as_deref().unwrap().lines().count(), 2);
-    assert_eq!(said.events, [1, 2, 5]);
+    let observation = &reply.observations[0];
+    assert_eq!(observation.kind, "bugfix");
+    assert_eq!(observation.title, "Parser keeps `a < b`");
+    assert_eq!(observation.facts, ["if a < b && c > d {", "Vec<String> stays"]);
+    assert_eq!(observation.narrative.as_deref().unwrap().lines().count(), 2);
+    assert_eq!(observation.events, [1, 2, 5]);
     let summary = reply.summary.unwrap();
     assert_eq!(summary.completed, "Fixed & tested");
-    assert_eq!(summary.next_steps, "", "a word for nothing counts as nothing");
+    assert_eq!(summary.next_steps, "", "a placeholder is an empty field");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn text_around_the_elements_is_ignored() {
 }
 
 #[test]
-fn roots_may_have_any_order() {
+fn root_elements_may_have_any_order() {
     let text = "<summary><request>r</request></summary><observation><title>one</title>\
         <observation><title>two</title></observation></summary><observation><title>three</title>";
     let reply = reply(text);
@@ -67,10 +67,13 @@ fn a_truncated_reply_keeps_its_complete_fields() {
     for end in 0..WHOLE.len() {
         let Some(part) = WHOLE.get(..end) else { continue };
         let Parsed::Reply(reply) = parse(part) else { continue };
-        let said = &reply.observations[0];
-        assert_eq!(said.title, whole.title, "{part}");
-        assert!(said.facts.iter().all(|f| whole.facts.contains(f)), "{part}");
-        assert!(said.narrative.is_none() || said.narrative == whole.narrative, "{part}");
+        let observation = &reply.observations[0];
+        assert_eq!(observation.title, whole.title, "{part}");
+        assert!(observation.facts.iter().all(|f| whole.facts.contains(f)), "{part}");
+        assert!(
+            observation.narrative.is_none() || observation.narrative == whole.narrative,
+            "{part}"
+        );
     }
     let cut = &WHOLE[..WHOLE.find("</fact>").unwrap() + 12];
     assert_eq!(reply(cut).observations[0].facts.len(), 1);
@@ -79,20 +82,21 @@ fn a_truncated_reply_keeps_its_complete_fields() {
 #[test]
 fn missing_fields_have_substitutes() {
     let one = |text: &str| reply(text).observations.remove(0);
-    let said = one("<observation><narrative>It loops. On empty input.</narrative></observation>");
-    assert_eq!((said.title.as_str(), said.kind.as_str()), ("It loops.", ""));
-    let said = one("<observation><title>t</title><facts>- one\n- two</facts>\
+    let observation =
+        one("<observation><narrative>It loops. On empty input.</narrative></observation>");
+    assert_eq!((observation.title.as_str(), observation.kind.as_str()), ("It loops.", ""));
+    let observation = one("<observation><title>t</title><facts>- one\n- two</facts>\
         <concepts>a, b</concepts><files_modified>src/a.rs, b.rs</files_modified></observation>");
-    assert_eq!(said.facts, ["one", "two"]);
-    assert_eq!(said.concepts, ["a", "b"]);
+    assert_eq!(observation.facts, ["one", "two"]);
+    assert_eq!(observation.concepts, ["a", "b"]);
     let long = format!("<observation><title>{}</title></observation>", "word ".repeat(900));
-    assert!(one(&long).title.chars().count() <= TITLE + 1);
+    assert!(one(&long).title.chars().count() <= MAX_TITLE + 1);
 }
 
 #[test]
-fn refusals_and_prose_are_recognized() {
+fn empty_replies_refusals_and_prose_are_told_apart() {
     let check = |text: &str, want: Parsed| assert_eq!(parse(text), want, "{text}");
-    for nothing in [
+    for empty in [
         "",
         " \n",
         "```\n```",
@@ -100,13 +104,16 @@ fn refusals_and_prose_are_recognized() {
         "```xml\n<skip_summary />\n```",
         "<think>hm</think>",
     ] {
-        check(nothing, Parsed::Nothing);
+        check(empty, Parsed::Nothing);
     }
-    check("I'm sorry, but I can't help with that.", Parsed::Prose("a refusal"));
-    check("Claude AI usage limit reached|1764", Parsed::Prose("prose"));
-    check("<!DOCTYPE html><html><title>502 Bad Gateway</title></html>", Parsed::Prose("a page"));
-    check("The agent looked around.", Parsed::Prose("prose"));
-    check("<observation></observation>", Parsed::Prose("elements without content"));
+    check("I'm sorry, but I can't help with that.", Parsed::Unusable("a refusal"));
+    check("Claude AI usage limit reached|1764", Parsed::Unusable("prose"));
+    check(
+        "<!DOCTYPE html><html><title>502 Bad Gateway</title></html>",
+        Parsed::Unusable("a web page"),
+    );
+    check("The agent looked around.", Parsed::Unusable("prose"));
+    check("<observation></observation>", Parsed::Unusable("elements without content"));
     let titled = |title: &str| format!("<observation><title>{title}</title></observation>");
     for title in [
         "No observations to record",
@@ -114,13 +121,13 @@ fn refusals_and_prose_are_recognized() {
         "API Error: 529 overloaded",
         "Credit balance is too low",
     ] {
-        check(&titled(title), Parsed::Prose("elements without content"));
+        check(&titled(title), Parsed::Unusable("elements without content"));
     }
     for title in ["Error types live in one module", "Rate limit of 10 requests a second added"] {
-        let told = format!(
+        let text = format!(
             "<observation><title>{title}</title><narrative>It holds.</narrative></observation>"
         );
-        assert_eq!(reply(&told).observations[0].title, title);
+        assert_eq!(reply(&text).observations[0].title, title);
     }
     assert_eq!(
         reply(&titled("The API returns 429 above 10 requests a second")).observations.len(),
@@ -128,8 +135,8 @@ fn refusals_and_prose_are_recognized() {
     );
 }
 
-/// Tags, parts of tags and texts in any order.
-fn soup() -> impl Strategy<Value = String> {
+/// Tags, parts of tags and text in any order.
+fn any_reply() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("<observation>".to_owned()),
         Just("</observation>".to_owned()),
@@ -153,14 +160,14 @@ fn soup() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_is_parsed(text in soup()) {
+    fn any_text_is_parsed(text in any_reply()) {
         if let Parsed::Reply(reply) = parse(&text) {
-            prop_assert!(reply.observations.len() <= OBSERVATIONS);
-            for said in &reply.observations {
-                prop_assert!(!said.title.is_empty());
-                prop_assert!(said.title.chars().count() <= TITLE + 1);
-                prop_assert!(said.facts.len() <= ITEMS);
-                prop_assert!(!said.title.chars().any(char::is_control));
+            prop_assert!(reply.observations.len() <= MAX_OBSERVATIONS);
+            for observation in &reply.observations {
+                prop_assert!(!observation.title.is_empty());
+                prop_assert!(observation.title.chars().count() <= MAX_TITLE + 1);
+                prop_assert!(observation.facts.len() <= MAX_ITEMS);
+                prop_assert!(!observation.title.chars().any(char::is_control));
             }
         }
     }
@@ -172,11 +179,11 @@ proptest! {
         let escape = |t: &str| t.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let facts_xml: String = facts.iter().map(|f| format!("<fact>{}</fact>", escape(f))).collect();
         let text = format!("<observation><title>x {}</title><facts>{facts_xml}</facts></observation>", escape(&title));
-        let said = reply(&text).observations.remove(0);
+        let observation = reply(&text).observations.remove(0);
         let fold = |t: &str| t.split_whitespace().collect::<Vec<_>>().join(" ");
-        prop_assert_eq!(said.title, fold(&format!("x {title}")));
+        prop_assert_eq!(observation.title, fold(&format!("x {title}")));
         let mut want: Vec<String> = facts.iter().map(|f| fold(f)).collect();
         want.dedup();
-        prop_assert_eq!(said.facts, want);
+        prop_assert_eq!(observation.facts, want);
     }
 }

@@ -1,8 +1,8 @@
 //! Builds the prompt: a fixed system prompt, and for each batch an envelope with its events.
 //!
-//! All text from outside is escaped and truncated in the middle, so it cannot close an element of the
-//! envelope. Events that a rule can judge (reads, listings, `git status`) take one line. The envelope
-//! carries the session's state, so that any batch can begin a new conversation.
+//! All text from outside is truncated in the middle and escaped, so it cannot close an element of the
+//! envelope. Events that change nothing (reads, listings, `git status`) take one line. The envelope
+//! contains the session's state, so that any batch can begin a new conversation.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ const OBSERVER: &str = include_str!("prompts/observer.md");
 /// Maximum bytes of the session's state.
 const MAX_STATE: usize = 800;
 
-/// How much of each text the envelope quotes. Less, if the model rejects the prompt as too long.
+/// How much of each text the envelope quotes. Reduced if the model rejects the prompt as too long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     #[default]
@@ -29,7 +29,7 @@ pub enum Detail {
 }
 
 impl Detail {
-    pub fn less(self) -> Option<Detail> {
+    pub fn lower(self) -> Option<Detail> {
         match self {
             Detail::Usual => Some(Detail::Short),
             Detail::Short => Some(Detail::Shortest),
@@ -37,6 +37,7 @@ impl Detail {
         }
     }
 
+    /// The limit for a text that may have `bytes` at the usual detail.
     fn limit(self, bytes: usize) -> usize {
         match self {
             Detail::Usual => bytes,
@@ -64,16 +65,16 @@ pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
         let _ = write!(out, "<earlier>\n{state}</earlier>\n");
     }
     for prompt in batch.prompts.iter().rev().take(MAX_PROMPTS).rev() {
-        element(&mut out, "prompt", &prompt.text, detail.limit(MAX_PROMPT));
+        write_element(&mut out, "prompt", &prompt.text, detail.limit(MAX_PROMPT));
     }
     out.push_str("<events>\n");
-    for (n, told) in batch.events().enumerate() {
-        event(&mut out, n + 1, &told, detail);
+    for (at, event) in batch.events().enumerate() {
+        write_event(&mut out, at + 1, &event, detail);
     }
     out.push_str("</events>\n");
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
     if let Some(stop) = stop {
-        last_message(&mut out, stop, detail);
+        write_last_message(&mut out, stop, detail);
     }
     out.push_str(match stop {
         Some(_) => SUMMARIZE,
@@ -82,17 +83,17 @@ pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
     out
 }
 
-/// The next level of detail with a shorter envelope.
+/// The next lower level of detail that makes the envelope shorter.
 pub fn shorter(batch: &ParsedBatch, detail: Detail) -> Option<Detail> {
-    let told = envelope(batch, detail).len();
-    let mut less = detail.less();
-    while let Some(detail) = less.filter(|detail| envelope(batch, *detail).len() >= told) {
-        less = detail.less();
+    let length = envelope(batch, detail).len();
+    let mut lower = detail.lower();
+    while let Some(detail) = lower.filter(|detail| envelope(batch, *detail).len() >= length) {
+        lower = detail.lower();
     }
-    less
+    lower
 }
 
-/// Maximum number of prompts of a turn; the newest are quoted.
+/// Maximum number of the turn's prompts; the newest are quoted.
 const MAX_PROMPTS: usize = 4;
 
 const OBSERVE: &str = "<task>The turn goes on. Write observations, no summary.</task>\n";
@@ -110,17 +111,17 @@ fn state(batch: &Batch, detail: Detail) -> String {
         }
         fits
     };
-    let mut told: Vec<&str> = Vec::new();
+    let mut listed: Vec<&str> = Vec::new();
     for earlier in batch.earlier.iter().rev().map(|e| e.title.as_str()) {
-        if !told.contains(&earlier) && add(format!("- {}\n", escaped(earlier, 100))) {
-            told.push(earlier);
+        if !listed.contains(&earlier) && add(format!("- {}\n", escaped(earlier, 100))) {
+            listed.push(earlier);
         }
     }
     if let Some(line) = batch.rolling.summaries.last().and_then(summary_line) {
         add(line);
     }
     for title in batch.rolling.titles.iter().rev() {
-        if !told.contains(&title.as_str()) && !add(format!("- {}\n", escaped(title, 100))) {
+        if !listed.contains(&title.as_str()) && !add(format!("- {}\n", escaped(title, 100))) {
             break;
         }
     }
@@ -138,24 +139,24 @@ fn summary_line(summary: &Summary) -> Option<String> {
     (!parts.is_empty()).then(|| format!("last turn, {}\n", parts.join("; ")))
 }
 
-fn event(out: &mut String, n: usize, event: &Event, detail: Detail) {
+fn write_event(out: &mut String, id: usize, event: &Event, detail: Detail) {
     let (input_limit, output_limit) = match mention(event) {
         Mention::Full { input, output } => (input, output),
         Mention::Line(line) => {
-            let _ = writeln!(out, "<event id=\"{n}\">{}</event>", escaped(&line, MAX_LINE));
+            let _ = writeln!(out, "<event id=\"{id}\">{}</event>", escaped(&line, MAX_LINE));
             return;
         }
     };
     let message = event.message;
-    let _ = write!(out, "<event id=\"{n}\"");
-    attribute(out, "tool", message.tool_name.as_deref());
-    attribute(out, "agent", message.agent_type.as_deref());
+    let _ = write!(out, "<event id=\"{id}\"");
+    write_attribute(out, "tool", message.tool_name.as_deref());
+    write_attribute(out, "agent", message.agent_type.as_deref());
     if message.cause == Cause::ToolFailed {
         out.push_str(" failed=\"true\"");
     }
     out.push_str(">\n");
-    element(out, "input", &input(message), detail.limit(input_limit));
-    element(out, "output", &output(event), detail.limit(output_limit));
+    write_element(out, "input", &input(message), detail.limit(input_limit));
+    write_element(out, "output", &output(event), detail.limit(output_limit));
     out.push_str("</event>\n");
 }
 
@@ -178,35 +179,36 @@ fn input(message: &Message) -> String {
     }
 }
 
+/// The output of an event: a subagent's report, or the readable text of the tool's response.
 fn output(event: &Event) -> String {
     match event.activity {
-        // The input has the whole edit; the response repeats the file.
+        // The input contains the whole edit, and the response only repeats the file.
         Activity::Edit(_) if event.message.cause != Cause::ToolFailed => String::new(),
         Activity::Report { text, .. } => text.clone(),
         _ => Payload::read(event.message.tool_response.as_deref()).text(),
     }
 }
 
-fn last_message(out: &mut String, stop: &Message, detail: Detail) {
+fn write_last_message(out: &mut String, stop: &Message, detail: Detail) {
     let text = stop.last_assistant_message.as_deref().unwrap_or_default();
     let limit = detail.limit(MAX_LAST_MESSAGE);
     match stop.cause {
-        Cause::StopFailed => element(out, "error", text, limit),
-        _ => element(out, "last_message", text, limit),
+        Cause::StopFailed => write_element(out, "error", text, limit),
+        _ => write_element(out, "last_message", text, limit),
     }
     if matches!(stop.cause, Cause::Interrupted | Cause::End) {
         out.push_str("<interrupted/>\n");
     }
 }
 
-fn element(out: &mut String, name: &str, text: &str, limit: usize) {
+fn write_element(out: &mut String, name: &str, text: &str, limit: usize) {
     let text = text.trim();
     if !text.is_empty() {
         let _ = writeln!(out, "<{name}>{}</{name}>", escaped(text, limit));
     }
 }
 
-fn attribute(out: &mut String, name: &str, value: Option<&str>) {
+fn write_attribute(out: &mut String, name: &str, value: Option<&str>) {
     if let Some(value) = value.filter(|value| !value.is_empty()) {
         let _ = write!(out, " {name}=\"{}\"", escaped(value, 80).replace('"', "'"));
     }

@@ -9,21 +9,22 @@ use tokio::time::{Instant, sleep_until};
 use crate::lock::{FileLock, LockGuard};
 use crate::paths::Paths;
 
-/// Pauses between two tries: no system call waits for one of several locks.
-const SOON: Duration = Duration::from_millis(50);
-const LATER: Duration = Duration::from_secs(1);
+/// The pause between two attempts grows from the first to the second. It is needed because no system
+/// call waits for any one of several locks.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Waits for a free slot, without a limit.
+/// Waits for a free slot, without a timeout.
 pub async fn take(paths: &Paths, slots: usize) -> io::Result<LockGuard> {
-    let mut pause = SOON;
+    let mut pause = MIN_PAUSE;
     loop {
         for n in 0..slots.max(1) {
-            if let Some(held) = FileLock::open(&paths.agent_slot(n))?.try_lock()? {
-                return Ok(held);
+            if let Some(guard) = FileLock::open(&paths.agent_slot(n))?.try_lock()? {
+                return Ok(guard);
             }
         }
         sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(LATER);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
@@ -33,7 +34,7 @@ mod tests {
     use crate::store::testing;
 
     #[tokio::test(start_paused = true)]
-    async fn a_slot_is_awaited_while_all_are_taken() {
+    async fn take_waits_while_all_slots_are_held() {
         let (_dir, paths) = testing::world();
         let first = take(&paths, 2).await.unwrap();
         let second = take(&paths, 2).await.unwrap();

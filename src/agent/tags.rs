@@ -1,4 +1,4 @@
-//! Finds the known tags in a model's reply, and decodes the text between them.
+//! Finds the known tags in a model's reply and decodes the text between them.
 
 /// The elements that the prompt asks for, and some that models add.
 const NAMES: [&str; 21] = [
@@ -31,7 +31,7 @@ pub struct Tag<'a> {
     pub name: &'a str,
     pub closes: bool,
     pub empty: bool,
-    /// Byte range of the tag.
+    /// Byte range of the tag in the text.
     pub start: usize,
     pub end: usize,
 }
@@ -60,46 +60,49 @@ pub fn known(text: &str) -> impl Iterator<Item = Tag<'static>> + '_ {
 
 const CDATA: &str = "<![CDATA[";
 
-/// Maximum length of attributes. A longer tag is text.
-const LONGEST: usize = 200;
+/// Maximum bytes of a tag's attributes. A longer tag is plain text.
+const MAX_ATTRIBUTES: usize = 200;
 
+/// The known tag at the beginning of `rest`, and its length. `start` is its position in the text.
 fn tag(rest: &str, start: usize) -> Option<(Tag<'static>, usize)> {
     let closes = rest[1..].starts_with('/');
     let from = 1 + usize::from(closes);
-    let word = rest[from..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
-    let written = &rest[from..from + word];
+    let name_len =
+        rest[from..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    let written = &rest[from..from + name_len];
     let name = NAMES.iter().find(|name| name.eq_ignore_ascii_case(written))?;
-    let attributes = &rest.as_bytes()[from + word..];
-    let length = attributes.iter().take(LONGEST).position(|b| matches!(b, b'>' | b'<' | b'\n'))?;
-    let (attributes, last) = (&attributes[..length], attributes[length]);
-    // `<title of the book` is text.
-    let plain = attributes.is_empty()
+    let attributes = &rest.as_bytes()[from + name_len..];
+    let attributes_len =
+        attributes.iter().take(MAX_ATTRIBUTES).position(|b| matches!(b, b'>' | b'<' | b'\n'))?;
+    let (attributes, end) = (&attributes[..attributes_len], attributes[attributes_len]);
+    // `<title of the book>` is text.
+    let is_tag = attributes.is_empty()
         || attributes.iter().all(|b| b.is_ascii_whitespace() || *b == b'/')
         || attributes.contains(&b'=');
-    if last != b'>' || !plain {
+    if end != b'>' || !is_tag {
         return None;
     }
     let empty = attributes.ends_with(b"/");
-    let length = from + word + length + 1;
+    let length = from + name_len + attributes_len + 1;
     Some((Tag { name, closes, empty, start, end: start + length }, length))
 }
 
-/// Decodes text between tags: CDATA sections, and each entity once.
+/// Decodes the text between two tags: CDATA sections and entities. Each entity is decoded once.
 pub fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.find(CDATA) {
-        entities(&rest[..at], &mut out);
+        decode_entities(&rest[..at], &mut out);
         rest = &rest[at + CDATA.len()..];
         let end = rest.find("]]>").unwrap_or(rest.len());
         out.push_str(&rest[..end]);
         rest = rest.get(end + 3..).unwrap_or("");
     }
-    entities(rest, &mut out);
+    decode_entities(rest, &mut out);
     out
 }
 
-fn entities(mut rest: &str, out: &mut String) {
+fn decode_entities(mut rest: &str, out: &mut String) {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
@@ -117,6 +120,7 @@ fn entities(mut rest: &str, out: &mut String) {
     out.push_str(rest);
 }
 
+/// The character of the entity at the beginning of `text`, and the entity's length.
 fn entity(text: &str) -> Option<(char, usize)> {
     let end = text.bytes().take(10).position(|b| b == b';')?;
     let c = match &text[1..end] {

@@ -97,7 +97,7 @@ pub(super) struct Arguments {
 
 impl Arguments {
     /// `input`: JSON, JSON that was cut, or a plain text.
-    pub fn of_input(input: &str) -> Arguments {
+    pub fn from_input(input: &str) -> Arguments {
         let mut found = Arguments::default();
         found.read(input);
         found
@@ -278,24 +278,24 @@ mod tests {
 
     #[test]
     fn arguments_count_at_any_depth() {
-        let found = Arguments::of_input(
+        let found = Arguments::from_input(
             r#"{"path":"a","edits":[{"file-path":"b","old_string":"x"}],"paths":["c","d"],"n":1.5}"#,
         );
         assert_eq!(found.paths, ["a", "b", "c", "d"]);
         assert!(found.replaces && !found.has_content);
-        let found = Arguments::of_input(r#""{\"target_file\":\"x\"}""#);
+        let found = Arguments::from_input(r#""{\"target_file\":\"x\"}""#);
         assert_eq!(found.paths, ["x"]);
-        assert_eq!(Arguments::of_input("*** Begin Patch").texts, ["*** Begin Patch"]);
-        let words = Arguments::of_input(r#"{"command":["bash","-lc","cargo test"]}"#);
+        assert_eq!(Arguments::from_input("*** Begin Patch").texts, ["*** Begin Patch"]);
+        let words = Arguments::from_input(r#"{"command":["bash","-lc","cargo test"]}"#);
         assert_eq!(words.commands, ["cargo test"]);
-        assert_eq!(Arguments::of_input(r#"{"cmd":["ls","-l"]}"#).commands, ["ls -l"]);
+        assert_eq!(Arguments::from_input(r#"{"cmd":["ls","-l"]}"#).commands, ["ls -l"]);
     }
 
     #[test]
     fn arguments_of_cut_json_are_salvaged() {
-        let found = Arguments::of_input(r#"{"file_path":"/p/a.rs","content":"fn a…[9 bytes c"#);
+        let found = Arguments::from_input(r#"{"file_path":"/p/a.rs","content":"fn a…[9 bytes c"#);
         assert_eq!(found.paths, ["/p/a.rs"]);
-        assert_eq!(Arguments::of_input(r#"{"command":"cat .e"#).commands, ["cat .e"]);
+        assert_eq!(Arguments::from_input(r#"{"command":"cat .e"#).commands, ["cat .e"]);
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl ToolUse {
     /// Reads a use of `tool`. `input`: the tool's input as the client sent it or as it was stored:
     /// JSON, JSON that was cut, or plain text.
     pub fn new(client: &str, tool: &str, input: Option<&str>) -> ToolUse {
-        let mut found = input.map(Arguments::of_input).unwrap_or_default();
+        let mut found = input.map(Arguments::from_input).unwrap_or_default();
         let named = kind(client, tool);
         let is_shell = matches!(named, Some(ToolKind::Shell));
         if is_shell && found.commands.is_empty() {

@@ -88,7 +88,7 @@ fn commit(
     drained: &mut Drained,
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
-    let measured: Vec<_> = events().map(|event| (event, PromptCost::of_event(event))).collect();
+    let measured: Vec<_> = events().map(|event| (event, PromptCost::from_event(event))).collect();
     let result = locked.fenced(fence, now, |tx, _| {
         let is_duplicate =
             |(event, cost): &(&Event, _)| Ok(accept(tx, event, *cost, now)?.duplicate);

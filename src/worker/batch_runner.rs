@@ -139,7 +139,8 @@ impl BatchRunner {
     fn distilled(&mut self, ended: Result<(BackendChain, Outcome), JoinError>) -> TaskOutput {
         let outcome = match ended {
             Ok((agent, outcome)) => {
-                self.agent_idle_at = agent.keeps_running().then(|| Instant::now() + AGENT_IDLE);
+                self.agent_idle_at =
+                    agent.has_running_program().then(|| Instant::now() + AGENT_IDLE);
                 self.agent = Some(agent);
                 outcome
             }
@@ -169,7 +170,7 @@ impl BatchRunner {
     pub fn end_agent(&mut self) {
         self.agent_idle_at = None;
         if let Some(mut agent) = self.agent.take() {
-            tokio::spawn(async move { agent.rest().await });
+            tokio::spawn(async move { agent.end_conversations().await });
         }
     }
 }

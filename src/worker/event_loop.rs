@@ -282,9 +282,9 @@ impl EventLoop {
                 };
                 self.store.complete(batch, distilled, by);
             }
-            Outcome::Wait { why, time } => {
-                tracing::warn!(events, ?time, "a batch is deferred: {why}");
-                self.store.defer(batch, why, clock::now_ms() + time.as_millis() as i64);
+            Outcome::Deferred { reason, delay } => {
+                tracing::warn!(events, ?delay, "a batch is deferred: {reason}");
+                self.store.defer(batch, reason, clock::now_ms() + delay.as_millis() as i64);
             }
             Outcome::Failed(reason) => {
                 tracing::warn!(events, "a batch failed: {reason}");

@@ -19,11 +19,11 @@ impl Ledger for StoreLedger {
         self.0.settle_call(call, outcome);
     }
 
-    fn refuse(&self, backend: Backend, config_fingerprint: String, why: String) {
+    fn record_refusal(&self, backend: Backend, config_fingerprint: String, why: String) {
         self.0.refuse(backend, config_fingerprint, why);
     }
 
-    fn answered(&self, backend: Backend) {
+    fn clear_refusal(&self, backend: Backend) {
         self.0.answered(backend);
     }
 }

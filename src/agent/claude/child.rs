@@ -1,4 +1,4 @@
-//! A child process that reads and writes lines. It has its own process group, which is killed on
+//! A child process that reads and writes lines. It has a process group of its own, which is killed on
 //! every exit path.
 
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ const MAX_LINE: usize = 8 << 20;
 /// Bytes kept of stderr.
 const MAX_STDERR: u64 = 4 << 10;
 
-/// How long the program may take to exit: it writes its own files first.
+/// How long the program may take to exit, because it first writes its own files.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Child {
@@ -37,7 +37,7 @@ pub struct Child {
 
 impl Child {
     /// # Errors
-    /// [`AgentError::Setup`] if there is no such program, or it may not be executed.
+    /// [`AgentError::Setup`] if the program does not exist or cannot be executed.
     pub fn start(
         program: &str,
         args: &[&str],
@@ -55,7 +55,7 @@ impl Child {
                 AgentError::Setup(format!("the program '{program}' was not found"))
             }
             io::ErrorKind::PermissionDenied => {
-                AgentError::Setup(format!("'{program}' may not be executed"))
+                AgentError::Setup(format!("no permission to execute '{program}'"))
             }
             _ => AgentError::Unreachable(format!("'{program}' could not be started: {e}")),
         })?;
@@ -77,8 +77,8 @@ impl Child {
         stdin.flush().await
     }
 
-    /// The next line; `None` at the end of the output. When the program exits, its process group is
-    /// killed, because a grandchild may hold the output open.
+    /// Reads the next line; `None` at the end of the output. When the program exits, kills its process
+    /// group, because a grandchild may keep the output open.
     pub async fn read_line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let pid = self.child.id();
         tokio::select! {
@@ -109,7 +109,7 @@ impl Child {
         }
     }
 
-    /// Why the program ended. One that never began a turn has wrong settings.
+    /// Why the program ended. If it failed before its first turn, its settings are wrong.
     pub async fn end_reason(&mut self, begun: bool) -> AgentError {
         let status = self.wait_or_kill().await;
         let text = match self.stderr.take() {
@@ -118,23 +118,26 @@ impl Child {
         };
         let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
         if !begun && first.contains("unknown option") {
-            return AgentError::Setup("the program is too old: it does not know an option".into());
+            return AgentError::Setup(
+                "the program is too old: it does not accept a required option".into(),
+            );
         }
-        if let Some(error) = AgentError::of_words(first) {
+        if let Some(error) = AgentError::from_text(first) {
             return error;
         }
-        let how = match status {
+        let status_text = match status {
             Some(status) => status.to_string(),
-            None => "it hung".into(),
+            None => "it hung and was killed".into(),
         };
-        let by_itself = status.is_some_and(|status| status.code().is_some_and(|code| code != 0));
-        if !begun && by_itself {
-            AgentError::Setup(format!("the program does not begin ({how})"))
+        let failed = status.is_some_and(|status| status.code().is_some_and(|code| code != 0));
+        if !begun && failed {
+            AgentError::Setup(format!("the program fails at its start ({status_text})"))
         } else {
-            AgentError::Died(how)
+            AgentError::Died(status_text)
         }
     }
 
+    /// Closes the input and waits for the exit. Kills the program after a timeout.
     pub async fn end(mut self) {
         let _ = self.wait_or_kill().await;
     }
@@ -143,15 +146,15 @@ impl Child {
     /// the program had to be killed.
     async fn wait_or_kill(&mut self) -> Option<ExitStatus> {
         self.stdin = None;
-        let by_itself = timeout(EXIT_TIMEOUT, exited(self.child.id())).await.is_ok();
-        // It has not been reaped yet, so its pid and its group are still its own.
+        let exited = timeout(EXIT_TIMEOUT, exited(self.child.id())).await.is_ok();
+        // The program has not been reaped, so the kernel cannot have reused its pid.
         self.kill();
         let status = self.child.wait().await.ok();
-        status.filter(|_| by_itself)
+        status.filter(|_| exited)
     }
 
     fn kill(&mut self) {
-        // `None` once it was reaped: the kernel may have reused the pid.
+        // `None` after the program was reaped, when the kernel may reuse the pid.
         if let Some(pid) = self.child.id() {
             process::kill_group(pid);
         }
@@ -167,15 +170,15 @@ impl Drop for Child {
     }
 }
 
-/// Waits for the exit of the program, without reaping it. `None`: it was reaped.
+/// Waits for the exit of the program without reaping it. Returns at once for `None`, a reaped program.
 async fn exited(pid: Option<u32>) {
     let Some(pid) = pid else { return };
-    // Without the signal, only the end of the output shows the exit.
+    // Without SIGCHLD, the exit shows only as the end of the output.
     let Ok(mut children) = signal(SignalKind::child()) else { return pending().await };
     while !process::has_exited(pid) && children.recv().await.is_some() {}
 }
 
-/// Reads the beginning of stderr, and drops the rest so that the program does not block.
+/// Reads the beginning of stderr, and discards the rest so that the program does not block.
 async fn read_stderr(stderr: ChildStderr) -> String {
     let mut stderr = BufReader::new(stderr);
     let mut text = Vec::new();

@@ -1,4 +1,4 @@
-//! The lines of `stream-json` that matter here.
+//! Reads and writes lines of `stream-json`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub fn user(text: &str) -> String {
 pub enum Line {
     /// `system/init`: the turn has begun.
     Begun,
-    /// An `assistant` line that reports an error, with the client's code for it.
+    /// An `assistant` line that reports an error. Contains the program's error code.
     Error(String),
     Result(Box<TurnResult>),
     Other,
@@ -72,7 +72,7 @@ pub fn read(line: &[u8]) -> Line {
     match (value["type"].as_str(), value["subtype"].as_str()) {
         (Some("system"), Some("init")) => Line::Begun,
         (Some("assistant"), _) => match value["error"].as_str() {
-            Some(word) => Line::Error(word.to_owned()),
+            Some(code) => Line::Error(code.to_owned()),
             None => Line::Other,
         },
         (Some("result"), _) => match serde_json::from_value(value) {
@@ -98,8 +98,8 @@ impl Total {
 }
 
 impl TurnResult {
-    /// The usage of this turn: the difference to the total before it. The turn's own count covers
-    /// only the last of its calls.
+    /// The usage of this turn: the total now minus the total `before` it. The `usage` of the line
+    /// covers only the last call of the turn, so it is used only if there are no totals.
     pub fn usage(&self, before: &Total) -> Usage {
         let (now, before) = (self.total.sum(), before.sum());
         let cost = now.cost.map(|cost| (cost - before.cost.unwrap_or(0.0)).max(0.0));
@@ -123,63 +123,63 @@ impl TurnResult {
         }
     }
 
-    /// The answer, or the error. An API's error is a `success` with `is_error`; `word` is the code in
-    /// the `assistant` line. `now` is in milliseconds since the epoch.
-    pub fn outcome(self, word: &str, usage: Usage, now: i64) -> Result<Answer, AgentError> {
+    /// The answer, or the error. The program reports an API's error as a `success` with `is_error`.
+    /// `error_code` is from the `assistant` line. `now` is in milliseconds since the epoch.
+    pub fn outcome(self, error_code: &str, usage: Usage, now: i64) -> Result<Answer, AgentError> {
         let text = self.result.unwrap_or_default();
         if self.terminal_reason.as_deref() == Some("prompt_too_long") {
             return Err(AgentError::TooLong);
         }
         if self.stop_reason.as_deref() == Some("refusal") {
-            return Err(AgentError::Prose("a refusal"));
+            return Err(AgentError::UnusableAnswer("a refusal"));
         }
         if !self.is_error && self.subtype == "success" {
-            return match AgentError::of_words(&text) {
-                Some(error) => Err(until(error, &text, now)),
+            return match AgentError::from_text(&text) {
+                Some(error) => Err(with_retry_time(error, &text, now)),
                 None => {
-                    let cut = self.stop_reason.as_deref() == Some("max_tokens");
-                    Ok(Answer { text, usage, finished: true, cut })
+                    let truncated = self.stop_reason.as_deref() == Some("max_tokens");
+                    Ok(Answer { text, usage, finished: true, truncated })
                 }
             };
         }
-        if let Some(error) = AgentError::of_words(&text) {
-            let plain = matches!(error, AgentError::Unreachable(_));
-            if !plain {
-                return Err(until(error, &text, now));
+        if let Some(error) = AgentError::from_text(&text) {
+            let unspecific = matches!(error, AgentError::Unreachable(_));
+            if !unspecific {
+                return Err(with_retry_time(error, &text, now));
             }
         }
-        Err(match (word, self.api_error_status) {
+        Err(match (error_code, self.api_error_status) {
             ("authentication_failed", _) => {
                 AgentError::Setup("the memory agent is not logged in".into())
             }
             ("model_not_found", _) => AgentError::Setup("there is no such model".into()),
-            (_, Some(status)) => AgentError::of_refusal(status, word, &text, None),
-            ("rate_limit", None) => AgentError::of_refusal(429, word, &text, None),
-            ("billing_error", None) => AgentError::of_refusal(402, word, &text, None),
-            ("overloaded", None) => AgentError::of_refusal(529, word, &text, None),
-            // Without a status, no server was reached.
+            (_, Some(status)) => AgentError::from_response(status, error_code, &text, None),
+            ("rate_limit", None) => AgentError::from_response(429, error_code, &text, None),
+            ("billing_error", None) => AgentError::from_response(402, error_code, &text, None),
+            ("overloaded", None) => AgentError::from_response(529, error_code, &text, None),
+            // Without a status, the program reached no server.
             ("server_error" | "unknown", None) => {
-                AgentError::Unreachable("the memory agent has no connection".into())
+                AgentError::Unreachable("the memory agent could not reach its server".into())
             }
             (_, None) if !self.subtype.is_empty() && self.subtype != "success" => {
                 AgentError::Rejected("its turn ended with an error".into())
             }
-            (_, None) => AgentError::of_refusal(0, word, &text, None),
+            (_, None) => AgentError::from_response(0, error_code, &text, None),
         })
     }
 }
 
-/// Adds the end of the limit in `Claude AI usage limit reached|1764250000`.
-fn until(error: AgentError, text: &str, now: i64) -> AgentError {
-    let AgentError::Busy { why, retry_after: None } = error else { return error };
+/// Adds the time at which the limit ends: `Claude AI usage limit reached|1764250000`.
+fn with_retry_time(error: AgentError, text: &str, now: i64) -> AgentError {
+    let AgentError::Busy { reason, retry_after: None } = error else { return error };
     let at = text.rsplit_once('|').and_then(|(_, at)| at.trim().parse::<i64>().ok());
     let wait = at.and_then(|at| u64::try_from(at.saturating_mul(1000) - now).ok());
-    AgentError::Busy { why, retry_after: wait.map(Duration::from_millis) }
+    AgentError::Busy { reason, retry_after: wait.map(Duration::from_millis) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::error::Effect;
+    use super::super::super::error::Reaction;
     use super::*;
 
     fn result(value: Value) -> TurnResult {
@@ -210,26 +210,26 @@ mod tests {
 
     #[test]
     fn an_api_error_is_a_success_with_is_error() {
-        let check = |value: Value, word: &str, want: Effect| {
+        let check = |value: Value, word: &str, want: Reaction| {
             let error = result(value.clone()).outcome(word, Usage::default(), 1_000).unwrap_err();
-            assert_eq!(error.effect(), want, "{value} {word}: {error}");
+            assert_eq!(error.reaction(), want, "{value} {word}: {error}");
         };
         let failed = |text: &str, status: Option<u16>| json!({"is_error": true, "result": text, "api_error_status": status});
-        let later = Effect::Wait(None);
+        let later = Reaction::Defer(None);
         check(failed("API Error: 529 overloaded", Some(529)), "server_error", later);
-        check(failed("API Error: 500 x", Some(500)), "server_error", Effect::AgainThenWait);
+        check(failed("API Error: 500 x", Some(500)), "server_error", Reaction::RetryThenDefer);
         for word in ["unknown", "server_error"] {
             let refused = "API Error: Connection refused (ECONNREFUSED)";
-            check(failed(refused, None), word, Effect::AgainThenWait);
+            check(failed(refused, None), word, Reaction::RetryThenDefer);
         }
         check(failed("API Error: 429 slow down", Some(429)), "rate_limit", later);
         check(failed("Credit balance is too low", Some(400)), "billing_error", later);
         check(
             failed("Claude AI usage limit reached|61", None),
             "rate_limit",
-            Effect::Wait(Some(Duration::from_secs(60))),
+            Reaction::Defer(Some(Duration::from_secs(60))),
         );
-        let setup = Effect::WaitForSettings;
+        let setup = Reaction::DeferUntilSettingsChange;
         check(
             failed("Failed to authenticate. API Error: 401", Some(401)),
             "authentication_failed",
@@ -242,9 +242,9 @@ mod tests {
             setup,
         );
         let long = json!({"is_error": true, "result": "x", "terminal_reason": "prompt_too_long"});
-        check(long, "invalid_request", Effect::Shorten);
-        check(json!({"subtype": "error_during_execution"}), "", Effect::AgainThenSplit);
-        check(json!({"stop_reason": "refusal"}), "", Effect::OnceMore);
+        check(long, "invalid_request", Reaction::Shorten);
+        check(json!({"subtype": "error_during_execution"}), "", Reaction::RetryThenSplit);
+        check(json!({"stop_reason": "refusal"}), "", Reaction::RetryOnce);
         let fine = result(json!({"result": "<skip_summary/>"}));
         assert_eq!(fine.outcome("", Usage::default(), 0).unwrap().text, "<skip_summary/>");
     }

@@ -1,9 +1,11 @@
-//! The user's `claude` as a child process that reads and writes lines of JSON (`stream-json`). A
-//! process is one conversation. It has no tools, MCP servers, hooks or settings, persists nothing,
+//! Runs the user's `claude` as a child process that reads and writes lines of JSON (`stream-json`).
+//!
+//! A process is one conversation. It has no tools, MCP servers, hooks or settings, persists nothing,
 //! and gets an empty directory and a fixed list of environment variables.
 //!
-//! One line is sent, and its `result` is awaited, because the program merges several lines into one
-//! turn. A prompt that failed stays in the conversation, so the process is ended after a failure.
+//! The next prompt is sent only after the `result` of the previous one, because the program merges
+//! several lines into one turn. A failed prompt stays in the conversation, so the caller ends the
+//! process after a failure.
 
 mod child;
 mod line;
@@ -25,7 +27,8 @@ pub struct Conversation {
     child: Child,
     /// The usage so far. The program reports cumulative numbers.
     total: Total,
-    turns: usize,
+    /// Number of prompts sent.
+    calls: usize,
 }
 
 /// The id of a new conversation.
@@ -48,28 +51,28 @@ impl Conversation {
             "--disable-slash-commands", "--no-session-persistence", "--session-id", id,
         ];
         let child = Child::start(&claude.command, &args, dir, config::claude_env(claude))?;
-        Ok(Conversation { child, total: Total::default(), turns: 0 })
+        Ok(Conversation { child, total: Total::default(), calls: 0 })
     }
 
-    pub fn turns(&self) -> usize {
-        self.turns
+    pub fn calls(&self) -> usize {
+        self.calls
     }
 
     /// Sends `text` and waits for the result.
     pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
-        self.turns += 1;
-        // If the write fails, the program has ended; the loop below reads why.
+        self.calls += 1;
+        // If the write fails, the program has exited. The loop below finds out why.
         let _ = self.child.write_line(&line::user(text)).await;
-        let (mut begun, mut word) = (false, String::new());
+        let (mut begun, mut error_code) = (false, String::new());
         loop {
             match self.child.read_line().await {
                 Ok(Some(line)) => match line::read(&line) {
                     Line::Begun => begun = true,
-                    Line::Error(code) => word = code,
+                    Line::Error(code) => error_code = code,
                     Line::Result(result) => {
                         let usage = result.usage(&self.total);
                         self.total = result.total.clone();
-                        let outcome = result.outcome(&word, usage, clock::now_ms());
+                        let outcome = result.outcome(&error_code, usage, clock::now_ms());
                         return (outcome, CallOutcome::Complete(usage));
                     }
                     Line::Other => {}
@@ -83,7 +86,7 @@ impl Conversation {
         }
     }
 
-    /// Closes the input, waits for the end, and kills the program if it does not come.
+    /// Closes the input and waits until the program exits. Kills it after a timeout.
     pub async fn end(self) {
         self.child.end().await;
     }

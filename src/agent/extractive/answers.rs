@@ -5,7 +5,7 @@ use super::episodes::{Page, Thread};
 use super::facts::{Facts, problem, same, unique};
 use super::prose::{fit, paragraph};
 use super::sentences::{self, About, Sentence};
-use super::work::{Trouble, Work, merge};
+use super::work::{Failure, Work, merge};
 use super::{observe, titles};
 use crate::memory::{Batch, Observation, Origin};
 
@@ -46,7 +46,7 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
         paragraph(spoken.chain(listed), observe::NARRATIVE)
     };
     let mut facts = Facts::default();
-    for (key, verdict) in &looked.verdicts {
+    for (key, verdict) in &looked.reports {
         facts.add(&format!("{key}: {}", verdict.figures()));
     }
     for trouble in looked.open.iter().take(2) {
@@ -116,8 +116,8 @@ fn alarming(said: &[Sentence]) -> bool {
     })
 }
 
-pub fn of_trouble(trouble: &Trouble, looked: &Work) -> Observation {
-    let why = trouble.telling.first().map(String::as_str).unwrap_or("");
+pub fn of_failure(trouble: &Failure, looked: &Work) -> Observation {
+    let why = trouble.error_lines.first().map(String::as_str).unwrap_or("");
     let title = match trouble.failing.as_slice() {
         [] => format!("{} fails: {why}", trouble.command()),
         [name, ..] => format!("{} fails in {}", trouble.command(), super::work::last_part(name)),

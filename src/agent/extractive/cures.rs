@@ -15,9 +15,9 @@ pub fn of_fix(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
     if let Some(result) = result(said) {
         return with_place(&told(&result, said), &place, Place::Aside);
     }
-    let trouble = &fix.trouble;
+    let trouble = &fix.failure;
     let head = match trouble.failing.as_slice() {
-        [] => match trouble.telling.first() {
+        [] => match trouble.error_lines.first() {
             Some(line) => format!("Fixed {}", fit(line, 80)),
             None => format!("Fixed failing {}", trouble.command()),
         },

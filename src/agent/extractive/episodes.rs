@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::work::{Fix, Trouble, Work, merge};
+use super::work::{Failure, Fix, Work, merge};
 use crate::activity::{Activity, ChangeKind, Check, CheckKind, Edit, Event, Run, TestReport};
 use crate::memory::Origin;
 
@@ -23,7 +23,7 @@ pub struct Thread {
     /// What it was sent off to do.
     pub task: String,
     current: Work,
-    troubles: Vec<Trouble>,
+    troubles: Vec<Failure>,
     /// Messages of other threads that were folded in.
     foreign: BTreeSet<i64>,
 }
@@ -104,7 +104,7 @@ fn meet(threads: &mut [Thread], at: usize, check: &Check, id: i64) {
             continue;
         }
         let work = &threads[at].current;
-        let since = |t: &Trouble| {
+        let since = |t: &Failure| {
             work.files
                 .iter()
                 .filter(|f| f.sources.last() > t.sources.first())
@@ -114,17 +114,19 @@ fn meet(threads: &mut [Thread], at: usize, check: &Check, id: i64) {
         let (over, open): (Vec<_>, Vec<_>) = std::mem::take(&mut threads[other].troubles)
             .into_iter()
             .partition(|t| t.ended_by(check) && !since(t).is_empty());
-        let fixes: Vec<Fix> =
-            over.into_iter().map(|trouble| Fix { files: since(&trouble), trouble }).collect();
+        let fixes: Vec<Fix> = over
+            .into_iter()
+            .map(|trouble| Fix { files: since(&trouble), failure: trouble })
+            .collect();
         threads[other].troubles = open;
         for mut fix in fixes {
-            fix.trouble.after_edits = false;
-            let found = fix.trouble.sources.clone();
+            fix.failure.after_edits = false;
+            let found = fix.failure.sources.clone();
             for source in found {
                 threads[at].current.source(source, Origin::Tool);
                 threads[at].foreign.insert(source);
             }
-            fix.trouble.sources.push(id);
+            fix.failure.sources.push(id);
             threads[at].current.fixes.push(fix);
         }
     }
@@ -208,7 +210,7 @@ impl Thread {
                     }
                     None => self.passed(&check, message.id),
                 }
-                side_effect.iter().for_each(|d| self.current.deed(d));
+                side_effect.iter().for_each(|d| self.current.add_side_effect(d));
             }
         }
     }
@@ -263,9 +265,9 @@ impl Thread {
             self.judge(run, id);
         }
         for deed in &run.side_effects {
-            self.current.deed(deed);
+            self.current.add_side_effect(deed);
             for trouble in &mut self.troubles {
-                trouble.deed.get_or_insert_with(|| deed.clone());
+                trouble.side_effect.get_or_insert_with(|| deed.clone());
             }
         }
         if let Some(commit) = &run.commit {
@@ -299,42 +301,48 @@ impl Thread {
         self.failed(check, &run.error_lines, run.report.clone(), id);
     }
 
-    fn failed(&mut self, check: &Check, telling: &[String], verdict: Option<TestReport>, id: i64) {
-        self.current.verdicts.retain(|(key, _)| *key != check.key);
+    fn failed(
+        &mut self,
+        check: &Check,
+        error_lines: &[String],
+        verdict: Option<TestReport>,
+        id: i64,
+    ) {
+        self.current.reports.retain(|(key, _)| *key != check.key);
         self.current.clean.retain(|key| *key != check.key);
         let failing = verdict.as_ref().map(|v| v.failing.clone()).unwrap_or_default();
         if let Some(known) = self.troubles.iter_mut().find(|t| t.check.key == check.key) {
             known.sources.push(id);
-            known.dormant = false;
-            if known.touched.is_empty() || known.telling.is_empty() {
-                known.telling = telling.to_vec();
+            known.passed_by_itself = false;
+            if known.touched.is_empty() || known.error_lines.is_empty() {
+                known.error_lines = error_lines.to_vec();
             }
-            known.verdict = verdict.or(known.verdict.take());
+            known.report = verdict.or(known.report.take());
             for name in failing {
                 push(&mut known.failing, &name);
             }
             return;
         }
         if let Some(back) = self.not_cured(check, &failing) {
-            let mut known = back.trouble;
+            let mut known = back.failure;
             known.touched = back.files;
             known.sources.push(id);
-            known.verdict = verdict.or(known.verdict);
+            known.report = verdict.or(known.report);
             self.troubles.push(known);
             return;
         }
         if self.troubles.len() == TROUBLES {
             self.troubles.remove(0);
         }
-        self.troubles.push(Trouble {
+        self.troubles.push(Failure {
             check: check.clone(),
-            telling: telling.to_vec(),
+            error_lines: error_lines.to_vec(),
             failing,
-            verdict,
+            report: verdict,
             after_edits: !self.current.files.is_empty(),
             touched: BTreeSet::new(),
-            deed: None,
-            dormant: false,
+            side_effect: None,
+            passed_by_itself: false,
             sources: vec![id],
         });
     }
@@ -342,8 +350,8 @@ impl Thread {
     /// The cure of this work that was none, for the same test fails again.
     fn not_cured(&mut self, check: &Check, failing: &[String]) -> Option<Fix> {
         let at = self.current.fixes.iter().rposition(|f| {
-            f.trouble.check.key == check.key
-                && f.trouble.failing.iter().any(|name| failing.contains(name))
+            f.failure.check.key == check.key
+                && f.failure.failing.iter().any(|name| failing.contains(name))
         })?;
         Some(self.current.fixes.remove(at))
     }
@@ -355,15 +363,15 @@ impl Thread {
         for mut trouble in over {
             // Passed without anything having been done: it was never worth telling, unless it
             // comes and goes and is what all this is about.
-            if trouble.touched.is_empty() && trouble.deed.is_none() {
+            if trouble.touched.is_empty() && trouble.side_effect.is_none() {
                 if trouble.check.kind == CheckKind::Test && trouble.sources.len() > 1 {
-                    self.troubles.push(Trouble { dormant: true, ..trouble });
+                    self.troubles.push(Failure { passed_by_itself: true, ..trouble });
                 }
                 continue;
             }
             trouble.sources.push(id);
             let files = std::mem::take(&mut trouble.touched);
-            self.current.fixes.push(Fix { trouble, files });
+            self.current.fixes.push(Fix { failure: trouble, files });
         }
     }
 
@@ -381,7 +389,7 @@ impl Thread {
         let mut work = std::mem::take(&mut self.current);
         self.current.prompt_number = work.prompt_number;
         work.settle();
-        while let Some(part) = work.part_fix() {
+        while let Some(part) = work.split_off_fix() {
             self.works.push(part);
         }
         if !work.is_empty() {
@@ -394,9 +402,9 @@ impl Thread {
     /// What is left at the end: failures without a cure, looks that led to nothing, and what was
     /// done after the last commit (a push) and belongs to it.
     fn finish(&mut self) {
-        let open: Vec<Trouble> = std::mem::take(&mut self.troubles)
+        let open: Vec<Failure> = std::mem::take(&mut self.troubles)
             .into_iter()
-            .filter(|t| !t.telling.is_empty() && !t.dormant)
+            .filter(|t| !t.error_lines.is_empty() && !t.passed_by_itself)
             .collect();
         self.current.open.extend(open);
         let prompt_number = self.current.prompt_number;

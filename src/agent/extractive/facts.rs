@@ -1,7 +1,7 @@
 //! Facts: single lines that carry a figure, a name or a cause.
 
 use super::prose::fit;
-use super::work::{FileChange, Fix, Trouble, merge};
+use super::work::{Failure, FileChange, Fix, merge};
 use crate::activity::ChangeKind;
 
 /// An observation has at most this many facts, of at most so many characters.
@@ -46,17 +46,17 @@ pub fn same(a: &str, b: &str) -> bool {
 }
 
 /// `cargo test`: the tests that failed, or the line that says why.
-pub fn problem(trouble: &Trouble) -> String {
+pub fn problem(trouble: &Failure) -> String {
     let mut out = trouble.command();
     if !trouble.failing.is_empty() {
         out.push_str(&format!(" failed in {}", some(&trouble.failing, 4)));
-    } else if let Some(verdict) = &trouble.verdict {
+    } else if let Some(verdict) = &trouble.report {
         out.push_str(&format!(" failed ({})", verdict.figures()));
     }
-    if !trouble.telling.is_empty() {
+    if !trouble.error_lines.is_empty() {
         out.push_str(&format!(
             ": {}",
-            trouble.telling.iter().take(2).cloned().collect::<Vec<_>>().join("; ")
+            trouble.error_lines.iter().take(2).cloned().collect::<Vec<_>>().join("; ")
         ));
     }
     out
@@ -64,14 +64,14 @@ pub fn problem(trouble: &Trouble) -> String {
 
 pub fn solved_on_the_way(fix: &Fix) -> String {
     let why =
-        fix.trouble.telling.first().cloned().unwrap_or_else(|| fix.trouble.failing.join(", "));
+        fix.failure.error_lines.first().cloned().unwrap_or_else(|| fix.failure.failing.join(", "));
     let files: Vec<String> = fix.files.iter().cloned().collect();
     let by = if files.is_empty() {
-        fix.trouble.deed.as_ref().map(|d| format!(" by: {d}")).unwrap_or_default()
+        fix.failure.side_effect.as_ref().map(|d| format!(" by: {d}")).unwrap_or_default()
     } else {
         format!(" in {}", some(&files, 2))
     };
-    format!("Solved on the way{by}: {} failed with {}", fix.trouble.command(), fit(&why, 120))
+    format!("Solved on the way{by}: {} failed with {}", fix.failure.command(), fit(&why, 120))
 }
 
 pub fn described(file: &FileChange) -> String {

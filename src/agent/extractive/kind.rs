@@ -14,9 +14,9 @@ pub fn of(work: &Work, prompt: &str, said: &[Sentence]) -> &'static str {
     }
     let asked = by_words(prompt);
     // A deployment that first failed is no bug; code that did not build or pass is.
-    let of_code = |f: &&Fix| !f.files.is_empty() && f.trouble.check.kind != CheckKind::Other;
+    let of_code = |f: &&Fix| !f.files.is_empty() && f.failure.check.kind != CheckKind::Other;
     let cured = work.fixes.iter().any(|f| of_code(&f));
-    let was_there = work.fixes.iter().any(|f| !f.files.is_empty() && !f.trouble.after_edits);
+    let was_there = work.fixes.iter().any(|f| !f.files.is_empty() && !f.failure.after_edits);
     let created = work.files.iter().any(|f| f.change == ChangeKind::Created && is_code(&f.path));
     let plain = !work.files.is_empty() && work.files.iter().all(|f| !is_code(&f.path));
     match asked {

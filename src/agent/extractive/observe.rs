@@ -56,7 +56,7 @@ pub fn of_thread(thread: &Thread, batch: &Batch) -> Vec<Observation> {
     let silent = answer.is_none() && thread.works.is_empty();
     out.extend(answer);
     if silent && let Some(trouble) = open.first() {
-        out.push(answers::of_trouble(trouble, &thread.looked));
+        out.push(answers::of_failure(trouble, &thread.looked));
     }
     if !thread.web.is_empty() && !told_web {
         out.push(answers::of_web(&thread.web));
@@ -141,7 +141,7 @@ fn marks(work: &Work) -> BTreeSet<String> {
 
 fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
     let kind = kind::of(work, prompt, said);
-    let fix = work.cure(!said.is_empty());
+    let fix = work.main_fix(!said.is_empty());
     let title = titles::of_work(work, kind, prompt, said);
     let mut facts = Facts::default();
     if let Some(commit) = &work.commit {
@@ -160,24 +160,24 @@ fn of_work(work: &Work, prompt: &str, said: &[Sentence]) -> Observation {
         .fixes
         .iter()
         .filter(|f| {
-            kind != "bugfix" || Some(f.trouble.sources[0]) != fix.map(|f| f.trouble.sources[0])
+            kind != "bugfix" || Some(f.failure.sources[0]) != fix.map(|f| f.failure.sources[0])
         })
-        .filter(|f| told.insert(f.trouble.check.key.as_str()))
+        .filter(|f| told.insert(f.failure.check.key.as_str()))
         .take(3)
     {
         facts.add(&solved_on_the_way(other));
     }
-    for (key, verdict) in &work.verdicts {
+    for (key, verdict) in &work.reports {
         facts.add(&format!("{key}: {}", verdict.figures()));
     }
     for trouble in work.open.iter().take(2) {
         facts.add(&format!("{OPEN}{}", problem(trouble)));
     }
-    for deed in &work.deeds {
+    for deed in &work.side_effects {
         facts.add(deed);
     }
     let outdated =
-        |fact: &&String| work.verdicts.iter().any(|(key, _)| fact.starts_with(&format!("{key}: ")));
+        |fact: &&String| work.reports.iter().any(|(key, _)| fact.starts_with(&format!("{key}: ")));
     work.carried.iter().filter(|f| !outdated(f)).for_each(|fact| facts.add(fact));
     if let Some(commit) = &work.commit {
         body_items(&commit.body).iter().take(6).for_each(|item| facts.add(item));
@@ -235,7 +235,7 @@ fn narrative(work: &Work, said: &[Sentence], title: &str) -> Option<String> {
     let told = |s: &&Sentence| {
         matches!(s.about, About::Done | About::Found | About::Plain)
             && s.depth == 0
-            && (work.verdicts.is_empty() || !titles::is_report_of_tests(&s.text))
+            && (work.reports.is_empty() || !titles::is_report_of_tests(&s.text))
     };
     let sentences: Vec<&str> =
         said.iter().filter(told).map(|s| s.text.as_str()).filter(|s| !same(s, title)).collect();
@@ -253,7 +253,7 @@ fn narrative(work: &Work, said: &[Sentence], title: &str) -> Option<String> {
 }
 
 fn problem_and_solution(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
-    let mut problem = format!("{PROBLEM}{}.", problem(&fix.trouble).trim_end_matches('.'));
+    let mut problem = format!("{PROBLEM}{}.", problem(&fix.failure).trim_end_matches('.'));
     if let Some(cause) = cause(said) {
         problem.push_str(&format!(" {}", paragraph(std::iter::once(cause.text.as_str()), 300)));
     }

@@ -261,7 +261,7 @@ fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
     for thread in threads {
         for trouble in thread.works.iter().flat_map(|w| &w.open).chain(&thread.looked.open).take(2)
         {
-            let why = trouble.telling.first().map(|t| format!(": {t}")).unwrap_or_default();
+            let why = trouble.error_lines.first().map(|t| format!(": {t}")).unwrap_or_default();
             texts.push(format!("{} still fails{why}", trouble.command()));
         }
     }

@@ -18,7 +18,7 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
         return tidy(without_prefix(&commit.subject));
     }
     if kind == "bugfix"
-        && let Some(fix) = work.cure(!said.is_empty())
+        && let Some(fix) = work.main_fix(!said.is_empty())
     {
         return cures::of_fix(fix, work, said);
     }
@@ -50,7 +50,7 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
     {
         return tidy(&plain.text);
     }
-    match work.deeds.first().filter(|_| work.files.is_empty()) {
+    match work.side_effects.first().filter(|_| work.files.is_empty()) {
         Some(deed) => tidy(deed),
         None => of_files(work),
     }
@@ -58,12 +58,12 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
 
 /// What a work came to by its own evidence, when nobody said it.
 pub fn of_evidence(work: &Work) -> String {
-    let fix = work.fixes.iter().find(|f| !f.files.is_empty() && !f.trouble.after_edits);
+    let fix = work.fixes.iter().find(|f| !f.files.is_empty() && !f.failure.after_edits);
     match (&work.commit, fix) {
         (Some(commit), _) => tidy(without_prefix(&commit.subject)),
         (None, Some(fix)) => cures::of_fix(fix, work, &[]),
         (None, None) if work.files.is_empty() => {
-            work.deeds.first().map(|d| tidy(d)).unwrap_or_default()
+            work.side_effects.first().map(|d| tidy(d)).unwrap_or_default()
         }
         (None, None) => of_files(work),
     }

@@ -1,4 +1,4 @@
-//! One piece of work: edits, with the checks, failures and the commit that belong to them.
+//! One piece of work: edits, and the checks, failures and commit that belong to them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -17,21 +17,22 @@ pub struct Work {
     pub commit: Option<Commit>,
     pub fixes: Vec<Fix>,
     /// Failures without a later fix.
-    pub open: Vec<Trouble>,
-    /// The last test report of each check.
-    pub verdicts: Vec<(String, TestReport)>,
+    pub open: Vec<Failure>,
+    /// The last test report of each check, by its key.
+    pub reports: Vec<(String, TestReport)>,
     /// Checks without counts whose last run passed: builds, linters.
     pub clean: Vec<String>,
-    /// Installs, pushes, deployments.
-    pub deeds: Vec<String>,
+    /// Changes beyond the work tree, as sentences: installs, pushes, deployments.
+    pub side_effects: Vec<String>,
     /// Files that were edited and restored.
     pub reverted: Vec<String>,
     pub origin: Option<Origin>,
     pub sources: Vec<i64>,
-    /// Facts of earlier batches of the turn, and the ids of their observations.
+    /// Facts from observations of earlier batches of the turn.
     pub carried: Vec<String>,
+    /// Ids of those observations.
     pub replaces: Vec<i64>,
-    /// Position of each path in `files`. Rebuilt when it is out of date.
+    /// Position of each path in `files`. Rebuilt if the lengths differ.
     pub(super) index: HashMap<String, usize>,
 }
 
@@ -50,26 +51,28 @@ pub struct FileChange {
 
 /// A check that failed.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct Failure {
     pub check: Check,
-    pub telling: Vec<String>,
+    /// Lines of the output that say what went wrong, the most specific first.
+    pub error_lines: Vec<String>,
+    /// Names of the failing tests.
     pub failing: Vec<String>,
-    pub verdict: Option<TestReport>,
-    /// Files had been edited before it failed, so the edits may be the cause.
+    pub report: Option<TestReport>,
+    /// Files were edited before the check failed, so an edit may be the cause.
     pub after_edits: bool,
-    /// Files edited since.
+    /// Files edited since then.
     pub touched: BTreeSet<String>,
-    /// A side effect since then that may have fixed it.
-    pub deed: Option<String>,
-    /// It passes now, although nothing was done that could have fixed it.
-    pub dormant: bool,
+    /// The first side effect since then; it may have fixed the failure.
+    pub side_effect: Option<String>,
+    /// The check passes again, although no edit or side effect explains it.
+    pub passed_by_itself: bool,
     pub sources: Vec<i64>,
 }
 
-/// A failure that passed after `files` were edited.
+/// A failed check that passed after `files` were edited.
 #[derive(Clone, Debug)]
 pub struct Fix {
-    pub trouble: Trouble,
+    pub failure: Failure,
     pub files: BTreeSet<String>,
 }
 
@@ -77,40 +80,43 @@ impl Work {
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
             && self.commit.is_none()
-            && self.deeds.is_empty()
+            && self.side_effects.is_empty()
             && self.fixes.is_empty()
             && self.reverted.is_empty()
     }
 
-    /// The failure that this work fixed: one from before the work, even if a new test revealed it.
-    /// If the message does not say what was done (`said`), also one that the work caused.
-    pub fn cure(&self, said: bool) -> Option<&Fix> {
-        let cured = || self.fixes.iter().filter(|f| !f.files.is_empty());
-        let own = |fix: &Fix| {
-            let before = |f: &&FileChange| f.sources.first() < fix.trouble.sources.first();
+    /// The fix to report as the result of this work.
+    ///
+    /// The failure must be older than the work: no file except tests was edited before it. Without
+    /// a final message (`has_message`), a failure that the work itself caused counts too.
+    pub fn main_fix(&self, has_message: bool) -> Option<&Fix> {
+        let fixes = || self.fixes.iter().filter(|f| !f.files.is_empty());
+        let self_caused = |fix: &Fix| {
+            let before = |f: &&FileChange| f.sources.first() < fix.failure.sources.first();
             self.files.iter().filter(before).any(|f| !kind::is_test(&f.path))
         };
-        cured().find(|f| !own(f)).or_else(|| cured().next().filter(|_| !said))
+        fixes().find(|f| !self_caused(f)).or_else(|| fixes().next().filter(|_| !has_message))
     }
 
-    /// Restores `path`, or everything for `.`. Returns the restored paths.
+    /// Drops the changes of `path`, or all of them if it is `.`. Returns the restored paths.
     pub fn revert(&mut self, path: &str) -> Vec<String> {
         self.index.clear();
-        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.files)
+        let (restored, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.files)
             .into_iter()
             .partition(|f| path == "." || f.path == path);
         self.files = kept;
-        let gone: Vec<String> = gone.into_iter().map(|f| f.path).collect();
-        merge(&mut self.reverted, gone.clone());
-        gone
+        let restored: Vec<String> = restored.into_iter().map(|f| f.path).collect();
+        merge(&mut self.reverted, restored.clone());
+        restored
     }
 
-    /// Adds a source message.
+    /// Adds a source message. The least trusted origin counts.
     pub fn source(&mut self, id: i64, origin: Origin) {
         self.sources.push(id);
         self.origin = Some(self.origin.map_or(origin, |known| known.max(origin)));
     }
 
+    /// Adds an edit to the net change of its file.
     pub fn edit(&mut self, edit: &Edit, source: i64) {
         if self.index.len() != self.files.len() {
             self.index =
@@ -148,18 +154,19 @@ impl Work {
         known.sources.push(source);
     }
 
-    /// Drops files that were created and removed, and lines that were changed back.
+    /// Drops files that were created and then removed, and lines that were changed back.
     pub fn settle(&mut self) {
         self.index.clear();
         self.files.retain(|f| f.change != ChangeKind::Removed || f.sources.len() == 1);
         self.files.retain(|f| f.swap.as_ref().is_none_or(|(old, new)| old != new));
     }
 
-    pub fn passed(&mut self, check: &Check, verdict: Option<&TestReport>) {
-        match verdict {
-            Some(verdict) if check.kind == CheckKind::Test => {
-                self.verdicts.retain(|(key, _)| *key != check.key);
-                self.verdicts.push((check.key.clone(), verdict.clone()));
+    /// Records that a check passed.
+    pub fn passed(&mut self, check: &Check, report: Option<&TestReport>) {
+        match report {
+            Some(report) if check.kind == CheckKind::Test => {
+                self.reports.retain(|(key, _)| *key != check.key);
+                self.reports.push((check.key.clone(), report.clone()));
             }
             _ if check.kind != CheckKind::Other && !self.clean.contains(&check.key) => {
                 self.clean.push(check.key.clone());
@@ -168,13 +175,13 @@ impl Work {
         }
     }
 
-    pub fn deed(&mut self, deed: &str) {
-        if !self.deeds.iter().any(|d| d == deed) && self.deeds.len() < 20 {
-            self.deeds.push(deed.to_owned());
+    pub fn add_side_effect(&mut self, effect: &str) {
+        if !self.side_effects.iter().any(|e| e == effect) && self.side_effects.len() < 20 {
+            self.side_effects.push(effect.to_owned());
         }
     }
 
-    /// Merges `later` into this work. Its commit wins.
+    /// Merges `later` into this work. If both have a commit, that of `later` counts.
     pub fn absorb(&mut self, later: Work) {
         for file in later.files {
             match self.files.iter_mut().find(|f| f.path == file.path) {
@@ -193,11 +200,11 @@ impl Work {
         merge(&mut self.read, later.read);
         merge(&mut self.searched, later.searched);
         merge(&mut self.clean, later.clean);
-        merge(&mut self.deeds, later.deeds);
+        merge(&mut self.side_effects, later.side_effects);
         merge(&mut self.reverted, later.reverted);
-        for (key, verdict) in later.verdicts {
-            self.verdicts.retain(|(k, _)| *k != key);
-            self.verdicts.push((key, verdict));
+        for (key, report) in later.reports {
+            self.reports.retain(|(k, _)| *k != key);
+            self.reports.push((key, report));
         }
         self.fixes.extend(later.fixes);
         self.open.extend(later.open);
@@ -208,14 +215,15 @@ impl Work {
         self.origin = self.origin.max(later.origin);
     }
 
-    /// Splits off the fix of an earlier failure.
-    pub fn part_fix(&mut self) -> Option<Work> {
+    /// Splits off the fix of a failure that is older than the work. `None` if there is no such fix, if
+    /// all files belong to it, or if the work is committed.
+    pub fn split_off_fix(&mut self) -> Option<Work> {
         if self.commit.is_some() || self.files.is_empty() {
             return None;
         }
         let at = self.fixes.iter().position(|fix| {
             let inside = |f: &FileChange| fix.files.contains(&f.path);
-            !fix.trouble.after_edits
+            !fix.failure.after_edits
                 && self.files.iter().any(inside)
                 && !self.files.iter().all(inside)
         })?;
@@ -229,7 +237,7 @@ impl Work {
             origin: self.origin,
             ..Work::default()
         };
-        part.sources.clone_from(&fix.trouble.sources);
+        part.sources.clone_from(&fix.failure.sources);
         part.sources.extend(part.files.iter().flat_map(|f| f.sources.iter().copied()));
         let taken: HashSet<i64> = part.sources.iter().copied().collect();
         self.sources.retain(|id| !taken.contains(id));
@@ -246,9 +254,9 @@ pub fn merge(into: &mut Vec<String>, more: Vec<String>) {
     into.extend(more.into_iter().filter(|m| seen.insert(m.clone())));
 }
 
-impl Trouble {
-    /// Whether a pass of `check` ends the failure: the same check, unless it is narrower and leaves
-    /// out what failed. A test also ends a failed build, because it had to compile.
+impl Failure {
+    /// Whether a pass of `check` ends this failure. It must be the same check and, if it runs fewer
+    /// tests, include a failing one. A test run also ends a failed build, because it had to compile.
     pub fn ended_by(&self, check: &Check) -> bool {
         let compiled = self.check.kind == CheckKind::Build
             && check.kind == CheckKind::Test
@@ -263,17 +271,17 @@ impl Trouble {
         if !same {
             return false;
         }
-        let broader = check.words.iter().all(|w| self.check.words.contains(w));
-        let touches = || {
+        let as_broad = check.words.iter().all(|w| self.check.words.contains(w));
+        let runs_failing_test = || {
             let words = || check.words.iter().map(String::as_str).filter(|w| w.len() > 2);
             self.failing
                 .iter()
                 .any(|name| words().any(|w| name.contains(w) || w.contains(last_part(name))))
         };
-        broader || self.failing.is_empty() || touches()
+        as_broad || self.failing.is_empty() || runs_failing_test()
     }
 
-    /// The command's short name.
+    /// The short name of the command, in backticks.
     pub fn command(&self) -> String {
         format!("`{}`", self.check.key)
     }
@@ -290,26 +298,26 @@ pub fn last_part(name: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn trouble(key: &str, kind: CheckKind, words: &[&str], failing: &[&str]) -> Trouble {
-        Trouble {
+    fn failure(key: &str, kind: CheckKind, words: &[&str], failing: &[&str]) -> Failure {
+        Failure {
             check: check_of(key, kind, words),
-            telling: Vec::new(),
+            error_lines: Vec::new(),
             failing: failing.iter().map(|s| (*s).to_owned()).collect(),
-            verdict: None,
+            report: None,
             after_edits: false,
             touched: BTreeSet::new(),
-            deed: None,
-            dormant: false,
+            side_effect: None,
+            passed_by_itself: false,
             sources: Vec::new(),
         }
     }
 
     fn check_of(key: &str, kind: CheckKind, words: &[&str]) -> Check {
-        let chain = key.split(' ').next().unwrap_or("").to_owned();
+        let toolchain = key.split(' ').next().unwrap_or("").to_owned();
         Check {
             key: key.to_owned(),
             kind,
-            toolchain: chain,
+            toolchain,
             words: words.iter().map(|w| (*w).to_owned()).collect(),
         }
     }
@@ -317,17 +325,17 @@ mod tests {
     #[test]
     fn a_failure_ends_with_a_pass_that_covers_it() {
         use CheckKind::{Build, Lint, Test};
-        let failed = trouble("cargo test", Test, &[], &["parser::parse_empty"]);
+        let failed = failure("cargo test", Test, &[], &["parser::parse_empty"]);
         assert!(failed.ended_by(&check_of("cargo test", Test, &[])));
         assert!(failed.ended_by(&check_of("cargo test", Test, &["parse_empty"])));
         assert!(!failed.ended_by(&check_of("cargo test", Test, &["lexer"])));
         assert!(!failed.ended_by(&check_of("cargo build", Build, &[])));
-        assert!(trouble("cargo build", Build, &[], &[]).ended_by(&check_of(
+        assert!(failure("cargo build", Build, &[], &[]).ended_by(&check_of(
             "cargo test",
             Test,
             &["lexer"]
         )));
-        assert!(!trouble("cargo clippy", Lint, &[], &[]).ended_by(&check_of(
+        assert!(!failure("cargo clippy", Lint, &[], &[]).ended_by(&check_of(
             "cargo test",
             Test,
             &[]

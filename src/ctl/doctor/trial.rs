@@ -111,9 +111,9 @@ impl Ledger for TrialLedger {
         }
     }
 
-    fn refuse(&self, _: Backend, _: String, _: String) {}
+    fn record_refusal(&self, _: Backend, _: String, _: String) {}
 
-    fn answered(&self, backend: Backend) {
+    fn clear_refusal(&self, backend: Backend) {
         let _ = self.write(|tx| refusals::clear(tx, backend.name()));
     }
 }
@@ -176,7 +176,7 @@ fn remedy(settings: &Settings, backend: Backend, error: &AgentError) -> Option<S
         AgentError::Died(_)
         | AgentError::Rejected(_)
         | AgentError::TooLong
-        | AgentError::Prose(_) => {
+        | AgentError::UnusableAnswer(_) => {
             format!("try another model: memctl config set agent.{name}.model NAME")
         }
     })

@@ -148,7 +148,7 @@ impl BatchMeasure {
         match self {
             BatchMeasure::Size => size(),
             BatchMeasure::PromptCost if m.cause.summarizes() => {
-                PromptCost::of_last_message(m.last_assistant_message.as_deref())
+                PromptCost::from_last_message(m.last_assistant_message.as_deref())
             }
             BatchMeasure::PromptCost => stored.unwrap_or_else(size),
         }

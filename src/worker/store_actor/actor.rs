@@ -136,7 +136,7 @@ impl StoreActor {
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        let costs: Vec<_> = events.iter().map(|event| PromptCost::of_event(event)).collect();
+        let costs: Vec<_> = events.iter().map(|event| PromptCost::from_event(event)).collect();
         self.write(|tx, _| {
             let all = events.iter().zip(&costs);
             all.map(|(event, cost)| accept::accept(tx, event, *cost, now)).collect()
