@@ -15,6 +15,10 @@ use sha2::{Digest, Sha256};
 /// Maximum length of a socket path, without the NUL, that every supported system accepts.
 pub const MAX_SOCKET_PATH: usize = 103;
 
+/// Number of names that a session's socket can have. A worker tries them in order, because other
+/// users' files may occupy the first ones.
+const SOCKET_NAMES: u32 = 8;
+
 /// The directories of one installation, resolved once per process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Paths {
@@ -245,6 +249,11 @@ impl Paths {
     pub fn socket(&self, key: &str, attempt: u32) -> PathBuf {
         let suffix = if attempt == 0 { String::new() } else { format!("-{}", attempt + 1) };
         self.sockets.join(format!("memctl-{}-{}{key}{suffix}.sock", self.uid, self.inode_hash))
+    }
+
+    /// All paths that the session's socket can have, the usual one first.
+    pub fn possible_sockets(&self, key: &str) -> impl Iterator<Item = PathBuf> {
+        (0..SOCKET_NAMES).map(move |attempt| self.socket(key, attempt))
     }
 
     /// The session key in the name of a socket of this data dir.

@@ -18,9 +18,6 @@ use crate::store::sessions::{self, Session};
 use crate::store::{Fence, Result, Store, accept};
 use crate::testpoint;
 
-/// Number of socket names that a worker tries (`worker::owner`).
-const SOCKET_NAMES: u32 = 8;
-
 /// Maximum number of rounds of [`quarantine_unreadable`]. Later files stay in the spool.
 const MAX_ROUNDS: usize = 100;
 
@@ -43,7 +40,7 @@ pub fn remove_stale_files(paths: &Paths, key: &str) -> io::Result<bool> {
 
 fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()> {
     let recorded = lock.previous_holder().map(|holder| holder.socket.clone());
-    for socket in (0..SOCKET_NAMES).map(|attempt| paths.socket(key, attempt)).chain(recorded) {
+    for socket in paths.possible_sockets(key).chain(recorded) {
         // No process can bind between the check and the unlink, because it would need the lock.
         if is_our_socket(&socket) && lock.is_linked() {
             fs::remove_file(&socket)?;
@@ -55,12 +52,11 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
 /// Whether the session has files of a dead worker. If a worker replies at a socket, its files are
 /// not stale even if its lock file was deleted.
 pub fn has_stale_files(paths: &Paths, key: &str) -> bool {
-    let sockets = || (0..SOCKET_NAMES).map(|attempt| paths.socket(key, attempt));
     let has_files = paths.session_lock(key).exists()
         || spool::exists(paths, key)
-        || sockets().any(|socket| is_our_socket(&socket));
+        || paths.possible_sockets(key).any(|socket| is_our_socket(&socket));
     has_files
-        && !sockets().any(|socket| {
+        && !paths.possible_sockets(key).any(|socket| {
             matches!(
                 connect::request(&socket, &Request::Ping, probe::TIMEOUT),
                 Ok(Reply::Pong { .. })

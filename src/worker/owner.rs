@@ -36,10 +36,7 @@ const WITHOUT_SOCKET: Duration = Duration::from_secs(1);
 /// The time between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 
-/// How many socket names are tried if other users' files occupy them.
-const SOCKET_NAMES: u32 = 8;
-
-/// A session of this data directory.
+/// A session of this data dir.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub client: String,
@@ -157,12 +154,11 @@ impl Owner {
     }
 
     fn bind(&mut self, settings: &Settings, session: &Session) -> io::Result<Listening> {
-        for attempt in 0..SOCKET_NAMES {
+        for path in settings.paths.possible_sockets(&session.key) {
             // Only the lock holder may unlink a stale socket.
             if !self.lock.is_linked() {
                 return Ok(Listening::LockLost);
             }
-            let path = settings.paths.socket(&session.key, attempt);
             if path.as_os_str().len() > MAX_SOCKET_PATH {
                 return Err(io::Error::new(io::ErrorKind::InvalidFilename, "the path is too long"));
             }
