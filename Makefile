@@ -56,9 +56,8 @@ test: tools
 		(set -x; $(CARGO) test --workspace); \
 	fi; code=$$?; sort '$(notes)'; exit $$code
 
-# Type-checks the program for macOS with the real standard library of that target. `cargo check` links
-# nothing, so SQLite and ring need no C compiler for macOS: `true` stands in for it. The integration
-# tests need Linux.
+# Type-checks the program for macOS with that target's standard library. `cargo check` links nothing,
+# so `true` can replace the C compiler that builds SQLite and ring. The integration tests need Linux.
 MACOS ?= aarch64-apple-darwin
 macos_id = $(subst -,_,$(MACOS))
 check-macos:
@@ -67,7 +66,7 @@ check-macos:
 	SDKROOT=/ CC_$(macos_id)=true AR_$(macos_id)=true \
 		$(CARGO) check --workspace --target $(MACOS)
 
-# Every acknowledged event must be stored exactly once, whatever is killed (tests/it/soak) and while
+# Every acknowledged event must be stored exactly once, even if processes are killed (tests/it/soak) or
 # the store is unavailable (tests/it/store_outage.rs). A run prints its random seed;
 # MEMCTL_SOAK_SEED=… repeats it.
 SECONDS ?= 3600
@@ -94,8 +93,8 @@ bench: tools
 release: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && ls -l "$$memctl"
 
-# The plugin is installed to a directory of its own. The client copies the whole source directory,
-# which may contain gigabytes of build output here, and reads it again at every start.
+# The plugin is installed to a directory of its own. The client copies the plugin's whole directory and
+# reads it again at every start. This directory may contain gigabytes of build output.
 install: tools
 	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && umask 022 && \
 	for file in '$(bash)' '$(zsh)' '$(fish)' '$(to)/share/man/man1/memctl.1'; do \

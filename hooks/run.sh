@@ -1,10 +1,11 @@
 #!/bin/sh
-# Runs `memctl hook EVENT` with the first memctl it finds. memctl reads the payload from stdin.
-# Without a memctl that can be run it exits with 0 and prints nothing, because the client shows the
-# output of a failing hook under every tool call. Shell builtins only: it runs before every hook.
+# Runs `memctl hook EVENT` with the first memctl found. memctl reads the payload from stdin.
+# If there is none, exits with 0 and prints nothing, because the client shows the output of a failing
+# hook under every tool call. Uses only shell builtins, because it runs before every hook.
 
-trap 'exit 0' EXIT # a failed `exec` ends the shell
-if [ -n "${BASH_VERSION-}" ]; then shopt -s execfail; fi # in bash it would skip the trap
+trap 'exit 0' EXIT # A failed `exec` ends the shell.
+# In bash, a failed `exec` skips the trap. With execfail it does not end the shell.
+if [ -n "${BASH_VERSION-}" ]; then shopt -s execfail; fi
 
 run() {
     program=$1
@@ -14,7 +15,7 @@ run() {
 
 run "${MEMCTL_BIN-}" "$@"
 
-# Only absolute entries: a work tree must not provide the memctl that runs.
+# Only absolute entries: a work tree must not supply the binary.
 set -f
 IFS=:
 for dir in $PATH; do

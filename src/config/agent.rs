@@ -134,8 +134,8 @@ impl Agent {
         self.http(backend).map_or(&[], |http| &http.key_names)
     }
 
-    /// The price of a model and whether it is known. A local model is free. An unknown model gets the
-    /// highest known price.
+    /// The price of a model, and whether the price is known. A local model is free. A model without a
+    /// price gets the highest known price.
     pub fn price(&self, backend: &str, model: &str) -> (Price, bool) {
         if self.http(backend).is_some_and(Http::is_local) {
             return (Price::FREE, true);
@@ -153,7 +153,7 @@ impl Http {
         let base_url = values.text(&name("base_url")).trim_end_matches('/').to_owned();
         let ollama = base_url == OLLAMA;
         let base_url = if ollama { OLLAMA_URL.to_owned() } else { base_url };
-        // The default model is one of OpenAI's. A local server does not have it.
+        // The default model belongs to OpenAI. A local server does not have it.
         let model = values.explicit(&name("model")).filter(|_| ollama).unwrap_or_default();
         let key = match values.text(&name("key")) {
             key if key.is_empty() => default_key_name(&base_url).map(str::to_owned),

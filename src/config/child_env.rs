@@ -10,8 +10,8 @@ use super::{Agent, Claude, Settings};
 pub enum StartedBy {
     /// A hook or worker of the same session. The session's own variables are passed on.
     Session,
-    /// Recovery, started by another session. Its environment must not pay for this session or
-    /// redirect its text, so keys come only from the secrets file.
+    /// Recovery, which another session started. That session's variables must not pay for this one or
+    /// redirect its text, so API keys come only from the secrets file.
     Recovery,
 }
 
@@ -51,7 +51,7 @@ pub fn claude_env(claude: &Claude) -> Vec<(OsString, OsString)> {
         ("MEMCTL_INTERNAL", "1"),
         ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
         ("CLAUDE_CODE_DISABLE_AUTO_MEMORY", "1"),
-        // memctl retries itself, with backoff.
+        // memctl does its own retries, with backoff.
         ("CLAUDE_CODE_MAX_RETRIES", "1"),
     ];
     env.extend(added.map(|(name, value)| (name.into(), value.into())));
@@ -90,7 +90,7 @@ fn is_passed(name: &str, agent: &Agent, started_by: StartedBy, config_in_project
     }
     let chain = agent.chain();
     let claude = chain.contains(&"claude");
-    // This is the path of the login. It is neither a key nor an address.
+    // The directory of Claude Code's login. It is neither a key nor an address.
     if name == "CLAUDE_CONFIG_DIR" {
         return claude;
     }
@@ -132,8 +132,8 @@ mod tests {
             "CLAUDE_CODE_USE_BEDROCK",
             "AWS_REGION",
         ];
-        let not = ["OPENAI_API_KEY", "CLAUDECODE", "CLAUDE_PROJECT_DIR", "CLAUDE_PID"];
-        check(claude, StartedBy::Session, &passed, &not);
+        let withheld = ["OPENAI_API_KEY", "CLAUDECODE", "CLAUDE_PROJECT_DIR", "CLAUDE_PID"];
+        check(claude, StartedBy::Session, &passed, &withheld);
         let anthropic = "[agent]\nbackend = 'anthropic'";
         check(anthropic, StartedBy::Session, &["ANTHROPIC_API_KEY"], &["ANTHROPIC_BASE_URL"]);
         let chain = "[agent]\nbackend = 'gemini'\nfallback = ['openai']\nopenai.key = 'OURS'";

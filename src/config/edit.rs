@@ -19,18 +19,18 @@ use super::unit::Unit;
 pub fn set(path: &Path, key: &Key, text: &str) -> Result<(), String> {
     keys::check(key, text)?;
     let item = item(key, text);
-    let mut failed = None;
-    change(path, |document| match place(document.as_table_mut(), key.name) {
+    let mut error = None;
+    change(path, |document| match locate(document.as_table_mut(), key.name) {
         Ok((table, last)) => {
             put(table, last, item);
             true
         }
         Err(why) => {
-            failed = Some(format!("{}: {why}", path.display()));
+            error = Some(format!("{}: {why}", path.display()));
             false
         }
     })?;
-    failed.map_or(Ok(()), Err)
+    error.map_or(Ok(()), Err)
 }
 
 /// Removes a setting. Returns whether it was set.
@@ -112,7 +112,7 @@ fn item(key: &Key, text: &str) -> Item {
 }
 
 /// The table that contains a setting, created if missing, and the setting's name in it.
-fn place<'a, 'n>(
+fn locate<'a, 'n>(
     root: &'a mut Table,
     name: &'n str,
 ) -> Result<(&'a mut dyn TableLike, &'n str), String> {

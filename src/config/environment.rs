@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 /// Prefix of memctl's own variables.
 const PREFIX: &str = "MEMCTL_";
 
-/// Looks up a variable. `MEMCTL_*` variables are collected once, because every setting looks one up
-/// and searching a large environment each time takes a good part of a hook's time.
+/// Looks up a variable. `MEMCTL_*` variables are collected once, because each setting looks one up.
+/// Searching a large environment for each would take a considerable part of a hook's time.
 #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
 pub fn process_env(name: &str) -> Option<OsString> {
     static OURS: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
@@ -60,6 +60,6 @@ mod tests {
             .collect();
         assert!(!some.is_empty());
         assert_eq!(variables("CARGO_"), some);
-        assert_eq!(variables("nothing is called so"), []);
+        assert_eq!(variables("NO SUCH PREFIX"), []);
     }
 }

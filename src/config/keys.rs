@@ -10,8 +10,8 @@ pub struct Key {
     pub name: &'static str,
     pub default: &'static str,
     pub unit: Unit,
-    /// The setting decides where text is sent, what is run, what is stored or what it costs. It is
-    /// read only from the config file, and only if the file is outside the session's project.
+    /// The setting decides where text is sent, which program is run, what is stored or what it costs.
+    /// It is read only from the config file, and only if the file is outside the session's project.
     pub user_only: bool,
     pub doc: &'static str,
 }
@@ -51,7 +51,7 @@ pub const KEYS: &[Key] = &[
     key("spool.max", "10000", Count, "events that are spooled with their text, per session"),
     user_only("agent.backend", "extractive", Choice(BACKENDS), "backend that distills events; extractive is local and free"),
     user_only("agent.fallback", "extractive", Choices(BACKENDS), "backends that take over when the backend fails, in this order"),
-    key("agent.turn_timeout", "120s", Time, "time limit of distilling one batch"),
+    key("agent.turn_timeout", "120s", Time, "time limit for distilling one batch"),
     key("agent.defer_max", "24h", Time, "how long events wait for a backend before the next one takes over"),
     key("agent.max_children", "2", Count, "backend programs that run at the same time on this machine"),
     key("agent.batch_events", "8", Count, "maximum events in one model call"),
@@ -88,7 +88,7 @@ pub const KEYS: &[Key] = &[
     key("worker.hang_timeout", "30s", Time, "time without a reply after which a worker counts as hung"),
     key("worker.end_deadline", "60s", Time, "how long a worker processes the queue of an ended session"),
     key("worker.client_grace", "5s", Time, "delay between the death of the client and the end of its session"),
-    key("worker.peer_timeout", "2s", Time, "time limit of a socket peer"),
+    key("worker.peer_timeout", "2s", Time, "time limit of one read or write on a worker's socket"),
     key("worker.connections", "64", Count, "maximum socket connections of a worker"),
     key("context.tokens", "2000", Count, "maximum tokens of the context of a new session"),
     key("context.sources", "startup,resume,fork,compact", Words, "session starts that receive the context"),

@@ -34,7 +34,7 @@ pub use prices::Price;
 pub use resolve::env_name;
 pub use values::{Value, ValueSource};
 
-/// Looks up an environment variable. A function, so that tests can pass their own environment.
+/// Looks up an environment variable. It is a parameter, so that tests can pass their own environment.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The resolved settings of a process.

@@ -43,9 +43,9 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
 
 /// Parses a non-negative amount of dollars.
 pub fn parse_money(text: &str) -> Option<f64> {
-    let plain = |c: char| c.is_ascii_digit() || c == '.';
+    let is_plain = |c: char| c.is_ascii_digit() || c == '.';
     let dollars: f64 = text.parse().ok()?;
-    (text.chars().all(plain) && dollars.is_finite()).then_some(dollars)
+    (text.chars().all(is_plain) && dollars.is_finite()).then_some(dollars)
 }
 
 /// The host of `scheme://host[:port]/path`, without brackets. `None` if the URL is invalid or has a

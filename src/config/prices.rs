@@ -41,11 +41,11 @@ impl Prices {
     /// # Errors
     /// A message with the invalid item.
     pub fn parse(text: &str) -> Result<Prices, String> {
-        let lines = list_items(text).chain(list_items(DEFAULT));
-        let prices = lines.map(|line| {
-            price(line).ok_or_else(|| {
+        let items = list_items(text).chain(list_items(DEFAULT));
+        let prices = items.map(|item| {
+            parse_item(item).ok_or_else(|| {
                 format!(
-                    "invalid price '{line}', expected model=in/out in dollars per million tokens"
+                    "invalid price '{item}', expected model=in/out in dollars per million tokens"
                 )
             })
         });
@@ -56,10 +56,10 @@ impl Prices {
     pub fn of(&self, model: &str) -> Option<Price> {
         let model = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
         let mut found: Option<&(String, Price)> = None;
-        for line in &self.0 {
-            let longer = found.is_none_or(|(name, _)| line.0.len() > name.len());
-            if longer && model.strip_prefix(&line.0).is_some_and(is_version) {
-                found = Some(line);
+        for entry in &self.0 {
+            let longer = found.is_none_or(|(name, _)| entry.0.len() > name.len());
+            if longer && model.strip_prefix(&entry.0).is_some_and(is_version) {
+                found = Some(entry);
             }
         }
         found.map(|(_, price)| *price)
@@ -67,7 +67,8 @@ impl Prices {
 
     /// The highest known price of each kind.
     pub fn most_expensive(&self) -> Price {
-        let most = |of: fn(&Price) -> f64| self.0.iter().map(|(_, p)| of(p)).fold(0.0, f64::max);
+        let most =
+            |kind: fn(&Price) -> f64| self.0.iter().map(|(_, p)| kind(p)).fold(0.0, f64::max);
         Price {
             input: most(|p| p.input),
             output: most(|p| p.output),
@@ -77,9 +78,9 @@ impl Prices {
     }
 }
 
-/// Parses one price. Missing cache prices equal the input price.
-fn price(line: &str) -> Option<(String, Price)> {
-    let (model, dollars) = line.split_once('=')?;
+/// Parses a model name and its price. Missing cache prices equal the input price.
+fn parse_item(item: &str) -> Option<(String, Price)> {
+    let (model, dollars) = item.split_once('=')?;
     let mut dollars = dollars.split('/').map(|d| parse_money(d.trim()));
     let (input, output) = (dollars.next()??, dollars.next()??);
     let cache_read = dollars.next().unwrap_or(Some(input))?;

@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(config.agent.openai.base_url, "https://api.openai.com/v1");
         assert_eq!(config.agent.claude.command, "claude");
         assert_eq!(config.agent.budget.day.cost, 3.0);
-        assert_eq!(config.agent.batch_events, 4, "settings that send nothing anywhere are used");
+        assert_eq!(config.agent.batch_events, 4, "a setting that is not user-only is used");
         assert_eq!(config.problems.len(), 5, "{:?}", config.problems);
     }
 

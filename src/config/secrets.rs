@@ -74,7 +74,7 @@ pub fn api_key(
 /// Reads all names and keys, sorted by name. Empty if there is no file.
 ///
 /// # Errors
-/// A message that says what to do.
+/// A message with the path and, if the file is unsafe, the command that fixes it.
 pub fn read(path: &Path) -> Result<Vec<(String, Secret)>, String> {
     let fail = |e: io::Error| format!("{}: {e}", path.display());
     let mut file = match File::open(path) {
@@ -201,11 +201,11 @@ mod tests {
         };
         let settings = super::super::load(&env, None).unwrap();
         set(&file(&settings).unwrap(), "A", &Secret::new("file")).unwrap();
-        let check = |names: &[&str], want: Option<(&str, KeySource)>| {
+        let check = |names: &[&str], expected: Option<(&str, KeySource)>| {
             let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
             let found = api_key(&settings, &env, &names).unwrap();
-            let found = found.as_ref().map(|(key, place)| (key.expose(), *place));
-            assert_eq!(found, want, "{names:?}");
+            let found = found.as_ref().map(|(key, source)| (key.expose(), *source));
+            assert_eq!(found, expected, "{names:?}");
         };
         check(&["A"], Some(("file", KeySource::File)));
         check(&["B"], Some(("env", KeySource::Environment)));

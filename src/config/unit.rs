@@ -56,7 +56,7 @@ impl Unit {
     /// Checks a value.
     ///
     /// # Errors
-    /// What is expected instead.
+    /// The expected format.
     pub fn check(self, text: &str) -> Result<(), String> {
         let expect = |valid: bool, what: &str| if valid { Ok(()) } else { Err(what.to_owned()) };
         match self {
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn units_accept_valid_values_only() {
-        let check = |unit: Unit, text: &str, fine: bool| {
-            assert_eq!(unit.check(text).is_ok(), fine, "{unit:?} {text:?}");
+        let check = |unit: Unit, text: &str, valid: bool| {
+            assert_eq!(unit.check(text).is_ok(), valid, "{unit:?} {text:?}");
         };
         check(Unit::Money, "0.50", true);
         check(Unit::Money, "0", true);

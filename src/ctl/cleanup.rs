@@ -1,4 +1,4 @@
-//! `memctl cleanup`: removes files of dead workers and ends sessions that fell silent.
+//! `memctl cleanup`: removes files of dead workers and ends inactive sessions.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,7 +21,7 @@ Examples
   memctl cleanup --max-age 2d    Only end sessions without an event for two days
 ";
 
-/// Remove files of dead workers and end silent sessions
+/// Remove files of dead workers and end inactive sessions
 ///
 /// Removes sockets and lock files of dead workers, ends sessions without recent events, and
 /// starts workers for unfinished sessions. Queued and spooled events are kept.
@@ -47,18 +47,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let now = clock::now_ms();
     let before = now - args.max_age.as_millis() as i64;
     let reader = match Reader::open(&settings.paths, super::READ_TIMEOUT) {
-        Err(e) if e.is_corruption() => return damaged(settings, args),
+        Err(e) if e.is_corruption() => return quarantine(settings, args),
         opened => opened.context("database")?,
     };
     let conn = reader.as_ref().map(Reader::connection);
     let survey =
         due::survey(&settings.paths, conn, &BTreeSet::new(), before, now).context("database")?;
     drop(reader);
-    let mut work = !survey.due.is_empty();
+    let mut needs_recovery = !survey.due.is_empty();
     let mut out = String::new();
-    let mut report = |done: &str, planned: &str, what: String| {
+    let mut report = |done: &str, planned: &str, details: String| {
         out.push_str(if args.dry_run { planned } else { done });
-        out.push_str(&what);
+        out.push_str(&details);
         out.push('\n');
     };
     let mut store = match (args.dry_run, survey.inactive.is_empty()) {
@@ -74,25 +74,25 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             if !ended.context("database")? {
                 continue;
             }
-            work = true;
+            needs_recovery = true;
         }
-        let silent = age(session.last_event_epoch, now);
+        let inactive_for = age(session.last_event_epoch, now);
         report(
             "ended ",
             "would end ",
-            format!("{}: no event for {silent}", session.content_session_id),
+            format!("{}: no event for {inactive_for}", session.content_session_id),
         );
     }
     // Close the database before recovery is spawned: SQLite connections must not cross a fork.
     drop(store);
-    for left in &survey.stale_files {
+    for files in &survey.stale_files {
         if !args.dry_run
-            && !cleanup::remove_stale_files(&settings.paths, &left.key)
+            && !cleanup::remove_stale_files(&settings.paths, &files.key)
                 .context("cannot remove the files of a worker")?
         {
             continue;
         }
-        let session = left.session.as_deref().unwrap_or(&left.key);
+        let session = files.session.as_deref().unwrap_or(&files.key);
         report("removed ", "would remove ", format!("files of the dead worker of {session}"));
     }
     for due in &survey.due {
@@ -100,7 +100,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     if !args.dry_run {
         spool::remove_stale_tmp(&settings.paths);
-        if work {
+        if needs_recovery {
             launch::start_recovery(settings).context("cannot start recovery")?;
         }
     }
@@ -113,11 +113,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     super::print(&out)
 }
 
-/// Recovery quarantines a damaged database.
-fn damaged(settings: &Settings, args: &Args) -> Result<()> {
+/// Starts recovery, which quarantines a damaged database.
+fn quarantine(settings: &Settings, args: &Args) -> Result<()> {
     if args.dry_run {
         return super::print("would quarantine the damaged database and create a new one\n");
     }
     launch::start_recovery(settings).context("cannot start recovery")?;
-    super::print("recovery quarantines the damaged database; `memctl status` tells where\n")
+    super::print("recovery quarantines the damaged database; `memctl status` shows its new path\n")
 }

@@ -1,5 +1,5 @@
-//! Reads from the settings of Claude Code whether its hooks run memctl, and builds the commands that
-//! install them.
+//! Checks in Claude Code's settings whether its hooks run memctl, and builds the commands that install
+//! them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::config::{Settings, process_env};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookStatus {
     Installed,
-    /// By the plugin and in the settings. Each event is reported twice.
+    /// Both by the plugin and in the settings: each event is reported twice.
     Twice,
     /// The plugin is installed but disabled.
     Disabled,

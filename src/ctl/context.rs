@@ -1,4 +1,4 @@
-//! `memctl context`: exactly the context that a new session in this directory receives.
+//! `memctl context`: prints exactly the context that a new session in this directory receives.
 
 use std::path::PathBuf;
 

@@ -56,17 +56,17 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return Err(failed(format!("cannot deliver the end of {id}: {why}")));
     }
     let ended = || {
-        let known = open()
+        let status = open()
             .ok()
             .flatten()
             .and_then(|reader| sessions::brief(reader.connection(), client, id).ok().flatten());
-        known.is_some_and(|session| !session.active)
+        status.is_some_and(|session| !session.active)
     };
     if !poll::until(END_TIMEOUT, ended) {
         return Err(failed(format!(
             "{id}: the worker did not end the session within {END_TIMEOUT:?}"
         ))
-        .hint("it is queued and will take effect; `memctl ps` shows what the worker does"));
+        .hint("the end is queued and will take effect; `memctl ps` shows what the worker does"));
     }
     super::print(&format!("{id}: ended\n"))
 }

@@ -53,7 +53,7 @@ Keys of --json
   observations  Number of deleted observations
   events        Number of deleted events that had not been distilled
   spooled       Number of deleted events that no worker had accepted
-  dry_run       Whether nothing was deleted
+  dry_run       true with --dry-run: nothing was deleted
   left          Places that may still hold the text, one sentence each
 ";
 
@@ -139,14 +139,14 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     let mut outcome = Outcome::of(args, ForgetCounts::default());
     let mut affected = BTreeSet::new();
-    let mut refused = None;
+    let mut selection_error = None;
     let done = store.locked(|locked| {
         let now = clock::now_ms();
         // Select again under the lock: workers may have written since.
         let selection = match select(locked.connection(), args) {
             Ok(selection) => selection,
             Err(failure) => {
-                refused = Some(failure);
+                selection_error = Some(failure);
                 return Ok(());
             }
         };
@@ -164,12 +164,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         }
         Ok(())
     });
-    if let Some(failure) = refused {
+    if let Some(failure) = selection_error {
         return Err(failure);
     }
     done.context("database")?;
     // Close the database before a worker is spawned: SQLite connections must not cross a fork. Then
-    // wake the workers, so that they notice what was deleted.
+    // wake the workers, so that they reload the status of their sessions.
     drop(store);
     for (client, session) in &affected {
         deliver::wake(settings, &session_key(client, session), probe::TIMEOUT);
@@ -182,15 +182,15 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn dry_run(settings: &Settings, args: &Args) -> Result<()> {
     let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
     let mut outcome = Outcome::of(args, ForgetCounts::default());
-    let waiting = drain::sessions_with_spool(settings);
+    let spooled_sessions = drain::sessions_with_spool(settings);
     let Some(reader) = &reader else { return print_outcome(args, &outcome) };
     let conn = reader.connection();
     let selection = select(conn, args)?;
     outcome.count = selection.count();
     outcome.spooled =
         count_spooled(settings, &keys_of_sessions(conn, &selection).context("database")?);
-    if may_match_spool(args) && !waiting.is_empty() {
-        let n = count(waiting.len() as u64, "session");
+    if may_match_spool(args) && !spooled_sessions.is_empty() {
+        let n = count(spooled_sessions.len() as u64, "session");
         outcome.left.push(format!(
             "spooled events of {n} are not counted; they are queued before anything is deleted"
         ));
@@ -203,11 +203,11 @@ fn dry_run(settings: &Settings, args: &Args) -> Result<()> {
 
 /// Whether the selection may match events that are still spooled. Row ids match only stored rows.
 fn may_match_spool(args: &Args) -> bool {
-    let number = |name: &String| {
+    let is_row_id = |name: &String| {
         let digits = name.strip_prefix(['o', 's', 'p']).unwrap_or(name);
         digits.bytes().all(|b| b.is_ascii_digit())
     };
-    !args.ids.iter().all(number) || args.ids.is_empty()
+    !args.ids.iter().all(is_row_id) || args.ids.is_empty()
 }
 
 /// Moves spooled events to the database, where they can be selected. A live worker drains its own
@@ -216,16 +216,16 @@ fn drain_spools(settings: &Settings, args: &Args, store: &mut Store) -> Result<(
     if !may_match_spool(args) {
         return Ok(());
     }
-    let waiting = drain::sessions_with_spool(settings);
-    drain::drain(settings, store, &waiting, clock::now_ms())?;
-    let answers = |(client, session): &&SessionName| {
+    let sessions = drain::sessions_with_spool(settings);
+    drain::drain(settings, store, &sessions, clock::now_ms())?;
+    let worker_drains = |(client, session): &&SessionName| {
         let key = session_key(client, session);
         has_spool(settings, &key) && deliver::wake(settings, &key, probe::TIMEOUT)
     };
-    let draining: Vec<&SessionName> = waiting.iter().filter(answers).collect();
-    let done =
+    let draining: Vec<&SessionName> = sessions.iter().filter(worker_drains).collect();
+    let is_drained =
         |(client, session): &&SessionName| !has_spool(settings, &session_key(client, session));
-    poll::until(DRAIN_TIMEOUT, || draining.iter().all(done));
+    poll::until(DRAIN_TIMEOUT, || draining.iter().all(is_drained));
     Ok(())
 }
 
@@ -259,7 +259,7 @@ fn select(conn: &Connection, args: &Args) -> Result<ForgetSet> {
     Ok(selection)
 }
 
-/// Finds a project by its directory, which may be empty by now, or by its name.
+/// Finds a project by its directory or its name.
 fn project_of(conn: &Connection, name: &str) -> Result<i64> {
     if let Ok(dir) = Path::new(name).canonicalize()
         && let Some(id) = projects::find(conn, &project::identify(&dir)).context("database")?
@@ -292,11 +292,11 @@ fn keys_of_sessions(conn: &Connection, selection: &ForgetSet) -> crate::store::R
 
 /// Counts the spooled events of these sessions.
 fn count_spooled(settings: &Settings, keys: &[String]) -> u64 {
-    let waiting = |key: &String| spool::read(&settings.paths, key, usize::MAX);
-    keys.iter().map(|key| waiting(key).map_or(0, |files| files.len() as u64)).sum()
+    let spooled = |key: &String| spool::read(&settings.paths, key, usize::MAX);
+    keys.iter().map(|key| spooled(key).map_or(0, |files| files.len() as u64)).sum()
 }
 
-/// Places that were not searched.
+/// Places that may still hold the text because they were not searched.
 fn not_searched(settings: &Settings, args: &Args) -> Vec<String> {
     let mut left = Vec::new();
     for (_, session) in
@@ -343,7 +343,8 @@ fn list_selected(conn: &Connection, selection: &ForgetSet) -> Result<String> {
             lines.push(format!("{}  {project}, {at}", s.content_session_id));
         }
     }
-    let whole = |session: Option<i64>| session.is_some_and(|id| selection.sessions.contains(&id));
+    let in_deleted_session =
+        |session: Option<i64>| session.is_some_and(|id| selection.sessions.contains(&id));
     if selection.sessions.is_empty() {
         for id in &selection.prompts {
             let name = format!("p{id}");
@@ -362,7 +363,7 @@ fn list_selected(conn: &Connection, selection: &ForgetSet) -> Result<String> {
             break;
         }
         if let Some(o) = observations::by_id(conn, *id).context("database")?
-            && !whole(o.session_id)
+            && !in_deleted_session(o.session_id)
         {
             lines.push(format!("o{id}  {}", clipped(&o.observation.title)));
         }
@@ -407,13 +408,13 @@ fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
         }));
     }
     left.iter().for_each(|text| super::warn(text));
-    let waiting = match spooled {
+    let spooled = match spooled {
         0 => String::new(),
         n => format!(", {}", count(*n, "spooled event")),
     };
     super::print(&match (n.all(), dry_run) {
         (0, _) => "nothing to delete\n".to_owned(),
-        (_, true) => format!("would delete {}{waiting}\n", counts(n)),
-        (_, false) => format!("deleted {}{waiting}\n", counts(n)),
+        (_, true) => format!("would delete {}{spooled}\n", counts(n)),
+        (_, false) => format!("deleted {}{spooled}\n", counts(n)),
     })
 }

@@ -1,6 +1,6 @@
 //! `memctl kill`: asks a worker to shut down, then signals it, and returns when it is gone.
 //!
-//! A signal goes only to a process that is proven to be that worker (see `lock::proven_holder`).
+//! A process is signaled only if it is verified to be that worker (`lock::verified_holder`).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,8 +66,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let chosen: Vec<&Target> = match (&args.session, args.pid) {
         (Some(prefix), _) => vec![by_prefix(&targets, prefix)?],
         (None, Some(pid)) => {
-            let is = |t: &&Target| t.holder.identity.pid == pid;
-            vec![targets.iter().find(is).ok_or_else(|| {
+            let has_pid = |t: &&Target| t.holder.identity.pid == pid;
+            vec![targets.iter().find(has_pid).ok_or_else(|| {
                 failed(format!("process {pid} is not a worker of this data dir"))
                     .hint("`memctl ps` lists the workers")
             })?]
@@ -112,7 +112,7 @@ fn targets(settings: &Settings, only_hung: bool) -> Vec<Target> {
     probe::keys(&settings.paths).iter().filter_map(holder).map(named).collect()
 }
 
-/// Removes sockets and lock files of dead workers while holding their lock. Returns for how many
+/// Removes sockets and lock files of dead workers while holding their lock. Returns the number of
 /// sessions. Spooled and queued events stay; recovery finds them.
 fn remove_stale_files(settings: &Settings) -> Result<u64> {
     let mut removed = 0;
@@ -122,8 +122,9 @@ fn remove_stale_files(settings: &Settings) -> Result<u64> {
         {
             continue;
         }
-        let before = lock::read_holder(&settings.paths.session_lock(&key));
-        let name = before.map(|holder| holder.session).filter(|session| !session.is_empty());
+        // Read the name first: the removal deletes the lock file.
+        let holder = lock::read_holder(&settings.paths.session_lock(&key));
+        let name = holder.map(|holder| holder.session).filter(|session| !session.is_empty());
         if cleanup::remove_stale_files(&settings.paths, &key)
             .context("cannot remove the files of a worker")?
         {

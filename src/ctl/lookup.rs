@@ -1,4 +1,4 @@
-//! Finds the session that an argument or the current directory means.
+//! Finds a session by a prefix of its id or by the current directory.
 
 use rusqlite::Connection;
 

@@ -86,7 +86,7 @@ pub fn run(args: &[OsString]) -> u8 {
         command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        // Also the way `--help` and `--version` arrive here.
+        // clap reports `--help` and `--version` as errors too.
         Err(error) => {
             // Ignore write errors: the reader may be gone.
             let _ = error.print();

@@ -1,4 +1,4 @@
-//! `memctl` without arguments: what it is, whether it works and the next command, on one screen.
+//! `memctl` without arguments: the version, whether it works and the next command, on one screen.
 
 use super::client_hooks::{self, HookStatus};
 use super::health::workers::probe_all;
@@ -68,7 +68,7 @@ pub fn install_help(hooks: HookStatus) -> String {
     why + &commands
 }
 
-/// The same commands as a one-line hint.
+/// The commands that install or enable the hooks, as a one-line hint.
 pub fn hint(settings: &Settings) -> Option<String> {
     match client_hooks::status(settings).install_commands()[..] {
         [] => None,

@@ -1,4 +1,4 @@
-//! Polls for changes in files and other processes, which cannot wake this one.
+//! Polls for changes in files and other processes, which cannot wake this process.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// Polling interval of `logs --follow`.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Polls until `done` returns true or `timeout` has passed. Returns whether it is done.
-#[expect(clippy::disallowed_methods, reason = "files and other processes cannot wake this one")]
+/// Polls until `done` returns true or `timeout` has passed. Returns the last result of `done`.
+#[expect(clippy::disallowed_methods, reason = "files and other processes cannot wake this process")]
 pub fn until(timeout: Duration, mut done: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + timeout;
     loop {

@@ -150,14 +150,14 @@ fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
         (false, false) => (holder.client.clone(), holder.session.clone()),
         (false, true) => (String::new(), key.to_owned()),
     };
-    let known =
+    let stored =
         reader.and_then(|r| sessions::find(r.connection(), &client, &session).ok().flatten());
-    // A worker answers on its socket before its lock file names it.
+    // A starting worker replies on its socket before it writes its lock file.
     let reported = live.then(|| status.pid.cast_signed());
     let pid = reported.or(Some(holder.identity.pid)).filter(|pid| *pid > 0);
     Some(Row {
-        project: known.as_ref().and_then(|s| s.project.clone()).unwrap_or_default(),
-        queue: known.as_ref().map_or(0, |s| {
+        project: stored.as_ref().and_then(|s| s.project.clone()).unwrap_or_default(),
+        queue: stored.as_ref().map_or(0, |s| {
             reader.and_then(|r| queue_admin::pending(r.connection(), s.id).ok()).unwrap_or(0)
         }),
         session,

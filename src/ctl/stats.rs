@@ -167,7 +167,7 @@ fn group_table(groups: &[Group], by: Grouping) -> String {
 }
 
 fn total_line(total: &Group) -> String {
-    let kept = format!(
+    let stored = format!(
         "{}, {}, {}, {}",
         count(total.sessions, "session"),
         count(total.prompts, "prompt"),
@@ -184,7 +184,7 @@ fn total_line(total: &Group) -> String {
             dollars(total.cost),
         ),
     };
-    wrapped("total: ", 7, &format!("{kept}; {used}"), terminal::width())
+    wrapped("total: ", 7, &format!("{stored}; {used}"), terminal::width())
 }
 
 /// Notes about costs that are not exact.
@@ -205,16 +205,17 @@ fn notes(total: &Group) -> String {
 /// The usage of a day next to its budget: `$0.31 of $3.00, 21k of 3.0M tokens, 12 of 1000 calls`.
 pub fn against_budget(used: Used, agent: &Agent) -> String {
     let budget = agent.budget.day;
-    let of = |limit: Option<String>| limit.map_or_else(String::new, |limit| format!(" of {limit}"));
-    let some = |limit: u64| (limit > 0).then_some(limit);
+    let of_limit =
+        |limit: Option<String>| limit.map_or_else(String::new, |limit| format!(" of {limit}"));
+    let limited = |limit: u64| (limit > 0).then_some(limit);
     format!(
         "{}{}, {}{} tokens, {}{} calls",
         dollars(used.cost),
-        of((budget.cost > 0.0).then(|| dollars(budget.cost))),
+        of_limit((budget.cost > 0.0).then(|| dollars(budget.cost))),
         tokens(used.tokens),
-        of(some(budget.tokens).map(tokens)),
+        of_limit(limited(budget.tokens).map(tokens)),
         used.turns,
-        of(some(budget.turns).map(|n| n.to_string())),
+        of_limit(limited(budget.turns).map(|n| n.to_string())),
     )
 }
 
@@ -276,8 +277,8 @@ fn name_of(by: Grouping) -> &'static str {
 
 /// The start of the first day of the period. `7d` means seven days including today.
 fn since(conn: &rusqlite::Connection, text: &str, now: i64) -> Result<i64> {
-    if let Some(began) = stats::parse_day(conn, text).context("database")? {
-        return Ok(began);
+    if let Some(start) = stats::parse_day(conn, text).context("database")? {
+        return Ok(start);
     }
     const DAY: i64 = 86_400_000;
     let span = parse_duration(text).ok_or_else(|| invalid_time(text))?.as_millis();

@@ -53,8 +53,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let project = project::identify(&here);
     let counts = count_store(settings).map_err(|e| {
         let path = settings.paths.database();
-        failed(format!("cannot read {}: {e}", path.display()))
-            .hint("`memctl doctor` says what to do")
+        failed(format!("cannot read {}: {e}", path.display())).hint("run `memctl doctor`")
     })?;
     let workers = workers::probe_all(settings);
     let hooks = client_hooks::status(settings);
@@ -69,7 +68,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             let of_project = sessions::Filter { project_id: Some(id), active: false };
             recent = sessions::list(conn, of_project, 5).context("database")?;
         }
-        problems.extend(database::log(conn).context("database")?);
+        problems.extend(database::journal(conn).context("database")?);
         problems.extend(database::notices(conn).context("database")?);
     }
     if hooks == HookStatus::Twice {
@@ -83,9 +82,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if args.json {
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
-            "sessions": counts.as_ref().map_or(0, |h| h.sessions),
-            "observations": counts.as_ref().map_or(0, |h| h.observations),
-            "summaries": counts.as_ref().map_or(0, |h| h.summaries),
+            "sessions": counts.as_ref().map_or(0, |c| c.sessions),
+            "observations": counts.as_ref().map_or(0, |c| c.observations),
+            "summaries": counts.as_ref().map_or(0, |c| c.summaries),
             "queue": {"pending": queue.pending, "processing": queue.processing, "failed": queue.failed},
             "workers": workers, "troubles": problems,
         }));
@@ -161,6 +160,6 @@ fn latest_sessions(project: &str, recent: &[Session]) -> String {
     let rows: Vec<[Cell; 4]> = recent.iter().map(row).collect();
     let table = table::table(&RECENT, &rows, width);
     let heading = paint(&format!("Latest sessions of {project}"), HEAD);
-    // All column heads are empty, so the table starts with an empty line: the end of the heading.
+    // All column heads are empty, so the table starts with the line break that ends the heading.
     format!("\n{heading}{table}")
 }

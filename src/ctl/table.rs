@@ -89,10 +89,10 @@ fn fit(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Optio
     let least = |c: usize| columns[c].least.map_or(natural[c], |least| natural[c].min(least));
     loop {
         let smallest: Vec<_> = (0..columns.len()).map(|c| widths[c].map(|_| least(c))).collect();
-        let out = (0..columns.len())
+        let dropped = (0..columns.len())
             .filter(|c| widths[*c].is_some() && columns[*c].dispensable > 0)
             .max_by_key(|c| columns[*c].dispensable);
-        match out {
+        match dropped {
             Some(c) if total(&smallest) > width => widths[c] = None,
             _ => break,
         }

@@ -13,9 +13,9 @@ const CTRL_C: u8 = 3;
 
 /// The width of the terminal on stdout, or `None` in a pipe. `COLUMNS` takes precedence.
 pub fn width() -> Option<usize> {
-    let set = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
+    let variable = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
     let measured = || terminal_size::terminal_size_of(std::io::stdout());
-    set.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0.into()))
+    variable.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0.into()))
 }
 
 /// Reads a line from the terminal on stdin without echo. Returns `None` if the user pressed Ctrl-C.
@@ -39,10 +39,10 @@ pub fn hidden_line() -> io::Result<Option<String>> {
 /// Reads up to the end of the line or Ctrl-C.
 fn read_line(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
-    let mut piece = [0; 1024];
+    let mut chunk = [0; 1024];
     loop {
-        let n = input.read(&mut piece)?;
-        line.extend_from_slice(&piece[..n]);
+        let n = input.read(&mut chunk)?;
+        line.extend_from_slice(&chunk[..n]);
         if n == 0 || matches!(line.last(), Some(b'\n' | &CTRL_C)) {
             return Ok(line);
         }

@@ -17,8 +17,8 @@ pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
     let file = file(settings)?;
     edit::set(file, key, value).map_err(failed)?;
     crate::ctl::print(&format!("{name} = {value}\n"))?;
-    let now = reload()?;
-    warn_if_overridden(&now, key);
+    let reloaded = reload()?;
+    warn_if_overridden(&reloaded, key);
     if settings.config_in_project && key.user_only {
         crate::ctl::warn(&format!(
             "{name} is ignored in this directory because {} is inside it",
@@ -26,7 +26,7 @@ pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
         ));
     }
     if key.name == "agent.backend" && BACKENDS.contains(&value) {
-        secret::warn_if_missing(&now, value);
+        secret::warn_if_missing(&reloaded, value);
     }
     Ok(())
 }
@@ -34,14 +34,14 @@ pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
 pub fn unset(settings: &Settings, name: &str) -> Result<()> {
     let key = find(name)?;
     let was_set = edit::unset(file(settings)?, key).map_err(failed)?;
-    let now = reload()?;
-    let value = &super::value(&now, key.name).text;
+    let reloaded = reload()?;
+    let value = &super::value(&reloaded, key.name).text;
     crate::ctl::print(&if was_set {
         format!("{name} = {value} (default)\n")
     } else {
         format!("{name} was not set; its value is {value}\n")
     })?;
-    warn_if_overridden(&now, key);
+    warn_if_overridden(&reloaded, key);
     Ok(())
 }
 
@@ -59,8 +59,8 @@ fn reload() -> Result<Settings> {
 }
 
 /// Warns if an environment variable takes precedence over the config file.
-fn warn_if_overridden(now: &Settings, key: &Key) {
-    let value = super::value(now, key.name);
+fn warn_if_overridden(settings: &Settings, key: &Key) {
+    let value = super::value(settings, key.name);
     if value.source == ValueSource::Environment {
         let variable = env_name(key.name);
         crate::ctl::warn(&format!(

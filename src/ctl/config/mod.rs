@@ -115,7 +115,7 @@ fn concerns_agents(name: &str) -> bool {
 }
 
 /// Makes events due that are deferred because of a wrong setting or key. If the database cannot be
-/// written, they stay deferred for up to an hour; the setting is changed either way.
+/// written, they stay deferred for up to an hour. The setting has been changed already.
 fn retry_deferred(settings: &Settings) {
     if settings.paths.data_dir_exists()
         && let Ok(mut store) = Store::open(&settings.paths)
@@ -147,7 +147,7 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
     super::print(&format!("{file}{}", table::table(&columns, &cells, terminal::width())))
 }
 
-/// Long defaults are replaced, because they would widen the column of every row.
+/// The value, or `(built in)` for a long default, which would widen the column of every row.
 fn short_value<'a>(row: &Row<'a>) -> &'a str {
     const LONG: usize = 60;
     if row.origin == "default" && row.value.len() > LONG { "(built in)" } else { row.value }

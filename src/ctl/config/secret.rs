@@ -91,17 +91,17 @@ fn unset(settings: &Settings, name: &str) -> Result<()> {
 
 fn list(settings: &Settings, json: bool) -> Result<()> {
     let agent = &settings.config.agent;
-    let mut known: BTreeMap<String, &'static str> = BTreeMap::new();
+    let mut origins: BTreeMap<String, &'static str> = BTreeMap::new();
     let of_backends = BACKENDS.iter().flat_map(|backend| agent.key_names(backend));
     for name in of_backends.cloned().chain(default_key_names().map(str::to_owned)) {
         if process_env(&name).is_some_and(|key| !key.is_empty()) {
-            known.insert(name, "environment");
+            origins.insert(name, "environment");
         }
     }
     for (name, _) in secrets::read(&file(settings)?).map_err(failed)? {
-        known.insert(name, "file");
+        origins.insert(name, "file");
     }
-    let rows: Vec<Row> = known
+    let rows: Vec<Row> = origins
         .into_iter()
         .map(|(name, origin)| Row { used_by: users(agent, &name), name, origin })
         .collect();
@@ -124,8 +124,8 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
 
 /// Backends that use a key of this name.
 fn users(agent: &Agent, name: &str) -> Vec<&'static str> {
-    let takes = |backend: &&&str| agent.key_names(backend).iter().any(|key| key == name);
-    BACKENDS.iter().filter(takes).copied().collect()
+    let uses_key = |backend: &&&str| agent.key_names(backend).iter().any(|key| key == name);
+    BACKENDS.iter().filter(uses_key).copied().collect()
 }
 
 /// Prints a warning if a backend lacks its key.
@@ -168,7 +168,7 @@ fn read_secret(name: &str) -> Result<Secret> {
     let text = text.trim();
     if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(
-            failed("invalid API key; nothing was stored").hint("a key is one word without blanks")
+            failed("invalid API key; nothing was stored").hint("a key is one word without spaces")
         );
     }
     Ok(Secret::new(text))

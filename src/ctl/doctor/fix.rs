@@ -1,4 +1,4 @@
-//! `doctor --fix`: repairs what can be repaired without losing data, and reports what it did.
+//! `doctor --fix`: makes all repairs that lose no data, and reports each.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -51,23 +51,21 @@ fn restrict_modes(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
 
 /// Quarantines the database if it is damaged. Other read errors may be temporary and change nothing.
 fn replace_damaged_database(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
-    let whole = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| match reader {
+    let checked = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| match reader {
         Some(reader) => quarantine::check_integrity(reader.connection()),
         None => Ok(()),
     });
-    if !whole.is_err_and(|e| e.is_corruption()) {
+    if !checked.is_err_and(|e| e.is_corruption()) {
         return Ok(());
     }
-    let place = quarantine::replace_damaged(
+    let quarantined = quarantine::replace_damaged(
         &settings.paths,
         LockWait::Within(LOCK_TIMEOUT),
         clock::now_ms(),
     );
-    if let Some(place) = place.context("database")? {
-        fixed.push(format!(
-            "moved the damaged database to {} and created a new one",
-            place.display()
-        ));
+    if let Some(dir) = quarantined.context("database")? {
+        fixed
+            .push(format!("moved the damaged database to {} and created a new one", dir.display()));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `memctl doctor`: runs every check and prints what to do about failures.
+//! `memctl doctor`: runs all checks and prints how to fix failures.
 
 mod fix;
 mod trial;
@@ -20,18 +20,18 @@ Examples
   memctl doctor --agent    Also let the memory agent distill a few test events
 
 Keys of --json
-  healthy   Whether no check failed; notes do not count
+  healthy   true if no check failed; notes do not count
   fixed     What --fix did, one sentence each
   findings  One object per result: check, level (ok, note, wrong), says, do
 ";
 
-/// Run all checks and say how to fix what fails
+/// Run all checks and print how to fix failures
 ///
 /// Exits with 1 if a check fails. Notes do not count as failures.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Repair what can be repaired without losing data
+    /// Repair everything that can be repaired without losing data
     #[arg(long)]
     fix: bool,
     /// Let the backend distill a few test events and print the cost

@@ -39,7 +39,7 @@ pub fn run(settings: &Settings) -> Finding {
 }
 
 fn run_trial(settings: &Settings, backend: Backend) -> Trial {
-    let since = Instant::now();
+    let start = Instant::now();
     let mut settings = settings.clone();
     // Model usage is recorded, even if that creates the database.
     let store = match backend.is_model() && settings.paths.create().is_ok() {
@@ -51,7 +51,7 @@ fn run_trial(settings: &Settings, backend: Backend) -> Trial {
     let ledger = TrialLedger { settings: settings.clone(), backend, state: Mutex::new(state) };
     let distilled = agent::try_once(&settings, backend, batch(), &ledger);
     let used = ledger.state.into_inner().unwrap_or_else(PoisonError::into_inner).used;
-    Trial { distilled, took: since.elapsed(), used }
+    Trial { distilled, took: start.elapsed(), used }
 }
 
 /// The usage ledger of a trial. Calls count against the daily budget and belong to no session. An
@@ -80,31 +80,31 @@ impl TrialLedger {
 }
 
 impl Ledger for TrialLedger {
-    fn open(&self, opening: CallRequest) -> oneshot::Receiver<Admission> {
-        let (reply, room) = oneshot::channel();
-        let opened = self.write(|tx| {
+    fn open(&self, request: CallRequest) -> oneshot::Receiver<Admission> {
+        let (reply, admission) = oneshot::channel();
+        let reserved = self.write(|tx| {
             let call = Call {
                 session_id: None,
-                backend: opening.backend.name(),
-                model: &opening.model,
-                estimate: opening.estimate,
+                backend: request.backend.name(),
+                model: &request.model,
+                estimate: request.estimate,
             };
             usage::reserve(tx, &call, &self.settings.config.agent, clock::now_ms())
         });
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).model = opening.model;
-        let _ = reply.send(match opened {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).model = request.model;
+        let _ = reply.send(match reserved {
             None => Admission::Granted(0),
             Some(Ok(Reservation::Granted(id))) => Admission::Granted(id),
             Some(Ok(Reservation::OverBudget(spent))) => Admission::OverBudget(spent.to_string()),
             Some(Err(_)) => Admission::LedgerUnavailable,
         });
-        room
+        admission
     }
 
-    fn settle(&self, call: i64, settled: CallOutcome) {
+    fn settle(&self, call: i64, outcome: CallOutcome) {
         let agent = &self.settings.config.agent;
-        let _ = self.write(|tx| usage::settle(tx, call, settled, agent, clock::now_ms()));
-        if let CallOutcome::Complete(used) | CallOutcome::Partial(used) = settled {
+        let _ = self.write(|tx| usage::settle(tx, call, outcome, agent, clock::now_ms()));
+        if let CallOutcome::Complete(used) | CallOutcome::Partial(used) = outcome {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let cost = usage::cost_of(&used, self.backend.name(), &state.model, agent);
             state.used = Some((used, cost));

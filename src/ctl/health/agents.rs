@@ -48,7 +48,7 @@ fn problem(settings: &Settings, backend: &str) -> Option<Finding> {
     None
 }
 
-/// Configurations that work but may not be intended.
+/// Settings that work but may be unintended.
 fn notes(agent: &Agent, backend: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(http) = agent.http(backend)

@@ -24,7 +24,7 @@ const LARGE_SESSION: u64 = 1000;
 /// Maximum number of stuck events that are loaded.
 const MAX_STUCK: usize = 10_000;
 
-/// Checking a database above this size takes long enough for a message.
+/// Checking a larger database takes long, so a message is printed first.
 const LARGE_DATABASE: u64 = 500 << 20;
 
 /// Opens the database and checks every page. Returns the reader for the checks below.
@@ -34,7 +34,7 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
     let opened = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| {
         let Some(reader) = reader else { return Ok(None) };
         if size > LARGE_DATABASE {
-            crate::ctl::note(&format!("checking {} of database", bytes(size)));
+            crate::ctl::note(&format!("checking a database of {}", bytes(size)));
         }
         quarantine::check_integrity(reader.connection())?;
         let journal = ensure::journal_mode(reader.connection())?;
@@ -59,9 +59,9 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
 }
 
 /// Reports a database without a write-ahead log.
-pub fn log(conn: &Connection) -> store::Result<Option<Finding>> {
+pub fn journal(conn: &Connection) -> store::Result<Option<Finding>> {
     let message = "the file system does not support a write-ahead log; everything works, but readers \
-      and writers block each other";
+                   and writers block each other";
     Ok((!store::uses_wal(conn)?).then(|| Finding::note("database", message)))
 }
 
@@ -111,20 +111,19 @@ pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Findin
         found.push(Finding::wrong("queue", message).fix("run `memctl cleanup`"));
     }
     if found.is_empty() {
-        let waiting = counts.pending + counts.processing;
+        let unfinished = counts.pending + counts.processing;
         found.push(Finding::ok(
             "queue",
-            format!("{} unfinished, none stuck", count(waiting, "event")),
+            format!("{} unfinished, none stuck", count(unfinished, "event")),
         ));
     }
     Ok(found)
 }
 
-/// Stored notices, without outdated budget notices.
+/// Reports stored notices, except those about budgets that were spent before yesterday.
 pub fn notices(conn: &Connection) -> store::Result<Vec<Finding>> {
     const DAY: i64 = 86_400_000;
     let yesterday = usage::local_day(conn, clock::now_ms() - DAY)?;
-    // Skip budgets that were spent before yesterday.
     let old =
         |kind: &str| kind.strip_prefix(usage::NOTICE).is_some_and(|day| day < yesterday.as_str());
     let all = notices::list(conn)?.into_iter().filter(|(kind, _)| !old(kind));
@@ -138,8 +137,8 @@ pub fn spending(settings: &Settings, conn: &Connection) -> store::Result<Vec<Fin
     let mut found = Vec::new();
     if today.turns > 0 {
         let message = format!("today {}", against_budget(today, agent));
-        let full = usage::is_exhausted(today, agent.budget.day);
-        found.push(match full {
+        let exhausted = usage::is_exhausted(today, agent.budget.day);
+        found.push(match exhausted {
             false => Finding::ok("budget", message),
             true => Finding::note("budget", format!("{message}; the next backend takes over"))
                 .fix("wait until tomorrow, or run `memctl config set agent.budget.day_cost 5`"),

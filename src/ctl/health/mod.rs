@@ -13,7 +13,7 @@ use super::client_hooks::{self, HookStatus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     Ok,
-    /// Worth knowing, but everything works.
+    /// Everything works, but the user should know this.
     Note,
     /// Something does not work or is not safe.
     Wrong,

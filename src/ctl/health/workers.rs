@@ -60,8 +60,8 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
     found
 }
 
-/// Finds socket paths that are taken by another user or by another kind of file. The worker listens
-/// on the next name; hooks do not find it there and use the slower spool.
+/// Finds socket paths that another user's file, or a file that is not a socket, occupies. The worker
+/// listens on the next name. Hooks know only the first name and use the slower spool.
 fn blocked_sockets(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
     for key in probe::keys(&settings.paths) {

@@ -13,7 +13,7 @@ pub struct LogLine {
     pub text: String,
     /// Length of the leading timestamp; 0 if there is none.
     time_len: usize,
-    /// Time of the line before, for a line without a timestamp.
+    /// Time of the previous line if this one has no timestamp.
     previous_time: String,
 }
 
@@ -29,7 +29,7 @@ impl LogLine {
         LogLine { key: key.to_owned(), text, time_len, previous_time }
     }
 
-    /// The timestamp, or that of the line before.
+    /// The timestamp, or that of the previous line.
     pub fn time(&self) -> &str {
         if self.time_len == 0 { &self.previous_time } else { &self.text[..self.time_len] }
     }
@@ -99,9 +99,9 @@ mod tests {
         let whole = line("2026-11-24T21:09:00.123Z  WARN 4711 hook: no place  left");
         assert_eq!((whole.time(), whole.level()), ("2026-11-24T21:09:00.123Z", "WARN"));
         assert_eq!(whole.pid_and_message(), ("4711", "hook: no place  left"));
-        let strange = LogLine::new("k", "what is this".into(), Some(&whole));
-        assert_eq!((strange.time(), strange.level()), (whole.time(), ""));
-        assert_eq!(strange.pid_and_message(), ("", "what is this"));
+        let free_text = LogLine::new("k", "free text".into(), Some(&whole));
+        assert_eq!((free_text.time(), free_text.level()), (whole.time(), ""));
+        assert_eq!(free_text.pid_and_message(), ("", "free text"));
     }
 
     #[test]

@@ -61,7 +61,7 @@ struct Row<'a> {
     message: &'a str,
 }
 
-/// The logs that are printed and how far each was read.
+/// The logs that are printed, and the position up to which each was read.
 struct Follower<'a> {
     settings: &'a Settings,
     names: Names,
@@ -89,7 +89,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Warnings and errors of all logs since a moment, by time.
+/// Warnings and errors of all logs since a time, in order of time.
 pub fn recent(settings: &Settings, since: i64) -> Vec<LogLine> {
     let names = Names::load(settings);
     let mut follower = Follower { settings, names, only: None, files: BTreeMap::new() };
@@ -176,7 +176,7 @@ impl Follower<'_> {
 fn reader_is_gone() -> bool {
     let out = std::io::stdout();
     let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
-    let asked = poll(&mut fds, PollTimeout::ZERO);
+    let polled = poll(&mut fds, PollTimeout::ZERO);
     let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
-    asked.is_ok() && fds[0].revents().is_some_and(|events| events.intersects(gone))
+    polled.is_ok() && fds[0].revents().is_some_and(|events| events.intersects(gone))
 }

@@ -15,8 +15,8 @@ use crate::store::{Reader, sessions};
 pub struct Names(BTreeMap<String, String>);
 
 impl Names {
-    /// Loads ids from the database and the lock files. Logs are read when something is broken, so an
-    /// unreadable database is not an error; its sessions are shown by key.
+    /// Loads ids from the database and the lock files. An unreadable database is not an error, because
+    /// logs are needed then; its sessions are shown by key.
     pub fn load(settings: &Settings) -> Names {
         let mut names = BTreeMap::new();
         for key in probe::keys(&settings.paths) {
@@ -46,7 +46,7 @@ impl Names {
         self.0.get(key).map(String::as_str)
     }
 
-    /// The keys of the session with this id prefix: several if two clients use the same id.
+    /// The keys of the session with this id prefix. There are several if two clients use the same id.
     ///
     /// # Errors
     /// Exit code 1 if no session matches, 2 with the candidates if several do.

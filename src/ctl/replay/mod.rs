@@ -46,10 +46,10 @@ pub struct Args {
     no_wait: bool,
 }
 
-/// How long the worker may take to drain a full spool.
+/// How long to wait for the worker to drain a full spool.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long distilling a transcript may take.
+/// How long to wait until a transcript is distilled.
 const DISTILL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Number of spooled events at which replay waits for the worker.
@@ -93,7 +93,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
         for step in converter.line(&line) {
             if key.is_none() {
                 let session = converter.session().unwrap_or_default();
-                if is_live(settings, &args.client, session, &step)? {
+                if was_recorded_live(settings, &args.client, session, &step)? {
                     return super::print(&format!(
                         "{name}: skipped, session {session} was recorded live\n"
                     ));
@@ -113,17 +113,17 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     }
     if !args.no_wait {
         progress.show(&format!("{name}: {}, distilling", count(counts.events, "event")));
-        let gone =
+        let worker_is_gone =
             || matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(LockState::Absent));
         // Check the spool first. The worker locks the session before it drains the spool and unlocks
         // it when everything is distilled.
-        let done = || !spool::exists(&settings.paths, &key) && gone();
+        let done = || !spool::exists(&settings.paths, &key) && worker_is_gone();
         if !poll::until(DISTILL_TIMEOUT, done) {
             return Err(failed(format!(
                 "{name}: the worker did not finish within {}",
                 span(DISTILL_TIMEOUT)
             ))
-            .hint("`memctl ps` shows what it does, `memctl queue` what is unfinished"));
+            .hint("`memctl ps` shows what it does, `memctl queue` lists unfinished events"));
         }
     }
     progress.clear();
@@ -137,18 +137,23 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     ))
 }
 
-/// Whether the session was recorded by hooks. Event ids of hooks differ from those of a replay.
-fn is_live(settings: &Settings, client: &str, session: &str, first: &Step) -> Result<bool> {
+/// Whether hooks recorded the session. Their event ids differ from those of a replay.
+fn was_recorded_live(
+    settings: &Settings,
+    client: &str,
+    session: &str,
+    first: &Step,
+) -> Result<bool> {
     let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
     else {
         return Ok(false);
     };
     let conn = reader.connection();
-    let Some(known) = sessions::find(conn, client, session).context("database")? else {
+    let Some(stored) = sessions::find(conn, client, session).context("database")? else {
         return Ok(false);
     };
     let replayed =
-        sessions::has_prompt_event(conn, known.id, &first.id.to_string()).context("database")?;
+        sessions::has_prompt_event(conn, stored.id, &first.id.to_string()).context("database")?;
     Ok(!replayed)
 }
 
@@ -186,7 +191,7 @@ fn deliver_step(
 fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>> {
     let text = step.payload.to_string();
     let payload = Payload::parse(&text).context("invalid payload in the transcript")?;
-    let around = CaptureContext {
+    let context = CaptureContext {
         event: Some(step.event),
         client: &args.client,
         project_dir: None,
@@ -196,7 +201,7 @@ fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>>
         now: step.at,
         process: None,
     };
-    match capture::capture(&payload, &around).map_err(usage)? {
+    match capture::capture(&payload, &context).map_err(usage)? {
         Captured::Ignored(_) => Ok(None),
         Captured::Event(mut event) => {
             event.id = step.id;

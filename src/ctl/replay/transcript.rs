@@ -36,7 +36,7 @@ pub struct Converter {
     turn: Option<Turn>,
     /// Tool uses without a result, by id.
     uses: HashMap<String, (String, Value)>,
-    /// A pending slash command. The next line tells whether the client handled it itself.
+    /// A pending slash command. The next line shows whether the client handled it itself.
     command: Option<Value>,
 }
 
@@ -101,7 +101,7 @@ impl Converter {
         let mut steps = self.flush_command();
         if text.starts_with("<command-") {
             let mut pending = line.clone();
-            pending["message"]["content"] = json!(command(&text));
+            pending["message"]["content"] = json!(slash_command(&text));
             self.command = Some(pending);
             return steps;
         }
@@ -189,7 +189,7 @@ impl Converter {
             Value::Null => block["content"].clone(),
             result => result.clone(),
         };
-        let report = report(&name, &response);
+        let report = subagent_report(&name, &response);
         let mut steps = vec![step("PostToolUse", json!({"tool_response": response}), "tool")];
         if let Some((agent, kind, text)) = report {
             let more =
@@ -221,8 +221,8 @@ fn typed_text(line: &Value, content: &Value) -> Option<String> {
         return None;
     }
     let text = join_text(content);
-    let empty = text.trim().is_empty() || text.starts_with("[Request interrupted");
-    (!empty).then_some(text)
+    let generated = text.trim().is_empty() || text.starts_with("[Request interrupted");
+    (!generated).then_some(text)
 }
 
 /// Joins text blocks into one text.
@@ -238,7 +238,7 @@ fn join_text(content: &Value) -> String {
 }
 
 /// `/name args` from the tags of a slash command.
-fn command(text: &str) -> String {
+fn slash_command(text: &str) -> String {
     let inside = |tag: &str| {
         let (_, rest) = text.split_once(&format!("<{tag}>"))?;
         Some(rest.split_once(&format!("</{tag}>"))?.0.trim())
@@ -248,7 +248,7 @@ fn command(text: &str) -> String {
 }
 
 /// Id, type and final text of a subagent that completed in the foreground.
-fn report(tool: &str, response: &Value) -> Option<(String, String, String)> {
+fn subagent_report(tool: &str, response: &Value) -> Option<(String, String, String)> {
     if !matches!(tool, "Agent" | "Task") || response["status"] != "completed" {
         return None;
     }
@@ -281,9 +281,9 @@ mod tests {
     use super::*;
 
     fn steps(lines: &[Value]) -> Vec<(&'static str, Value)> {
-        let mut reading = Converter::default();
-        let mut all: Vec<Step> = lines.iter().flat_map(|line| reading.line(line)).collect();
-        all.extend(reading.end());
+        let mut converter = Converter::default();
+        let mut all: Vec<Step> = lines.iter().flat_map(|line| converter.line(line)).collect();
+        all.extend(converter.end());
         let ids: std::collections::HashSet<_> = all.iter().map(|s| s.id).collect();
         assert_eq!(ids.len(), all.len(), "ids repeat");
         all.into_iter().map(|s| (s.event, s.payload)).collect()

@@ -67,10 +67,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 }
 
 fn finish(path: &Path, parsed: &Parsed, added: usize) -> Result<()> {
-    let known = parsed.sessions.len() - added;
+    let n_stored = parsed.sessions.len() - added;
     let mut out = format!("{} imported", count(added as u64, "session"));
-    if known > 0 {
-        out.push_str(&format!(", {known} already stored"));
+    if n_stored > 0 {
+        out.push_str(&format!(", {n_stored} already stored"));
     }
     if !parsed.invalid.is_empty() {
         super::super::print(&format!("{out}\n"))?;
@@ -92,11 +92,11 @@ fn add(settings: &Settings, parsed: &Parsed) -> Result<usize> {
     }
     let mut store = open(&writable(settings)?)?;
     let mut added = 0;
-    for piece in parsed.sessions.chunks(MAX_ROWS) {
+    for chunk in parsed.sessions.chunks(MAX_ROWS) {
         added += store
             .write(|tx| {
                 let mut added = 0;
-                for session in piece {
+                for session in chunk {
                     added += usize::from(agent_sessions::add(tx, session)?);
                 }
                 Ok(added)
@@ -107,7 +107,7 @@ fn add(settings: &Settings, parsed: &Parsed) -> Result<usize> {
     Ok(added)
 }
 
-/// Where older dispatchers stored the file.
+/// The path at which older dispatchers stored the file.
 fn default_path(settings: &Settings) -> Result<PathBuf> {
     let state = process_env("XDG_STATE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let state = state.or_else(|| Some(settings.home.as_ref()?.join(".local/state")));

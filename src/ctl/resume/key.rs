@@ -7,8 +7,8 @@
 pub fn build(forge: &str, agent: &str, repo: &str, issue: &str) -> Result<String, String> {
     let part = |name: &str, text: &str| {
         let text = text.trim();
-        let odd = |c: char| c == ':' || c.is_whitespace() || c.is_control();
-        if text.is_empty() || text.contains(odd) {
+        let forbidden = |c: char| c == ':' || c.is_whitespace() || c.is_control();
+        if text.is_empty() || text.contains(forbidden) {
             return Err(format!("invalid {name} '{text}': use one word without a colon"));
         }
         Ok(text.to_owned())
@@ -21,11 +21,11 @@ pub fn build(forge: &str, agent: &str, repo: &str, issue: &str) -> Result<String
 /// Checks that a text is a valid key or id.
 ///
 /// # Errors
-/// A message that says what is allowed.
-pub fn check(what: &str, text: &str) -> Result<(), String> {
+/// A message with the allowed format.
+pub fn check(name: &str, text: &str) -> Result<(), String> {
     const MAX: usize = 512;
     if text.trim().is_empty() || text.contains(char::is_control) || text.len() > MAX {
-        return Err(format!("invalid {what}: use one line of at most {MAX} bytes"));
+        return Err(format!("invalid {name}: use one line of at most {MAX} bytes"));
     }
     Ok(())
 }

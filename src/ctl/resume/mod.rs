@@ -308,8 +308,8 @@ fn sweep(settings: &Settings, before: i64, dry_run: bool) -> Result<()> {
     super::print(&format!("{}{done} {n}\n", lines(&keys)))
 }
 
-/// Removes transcripts whose session is not stored. In a dry run, sessions that the sweep would
-/// remove count as not stored.
+/// Removes transcripts whose session is not stored. In a dry run, a session that the sweep would
+/// remove counts as not stored.
 fn sweep_transcripts(
     settings: &Settings,
     dir: &Path,

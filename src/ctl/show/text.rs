@@ -69,7 +69,7 @@ pub fn session(content: &SessionContent, width: Width) -> String {
         width,
     );
     let reason = s.end_reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
-    let figures = format!(
+    let counts = format!(
         "{}{reason}: {}, {}, {}",
         s.status,
         count(content.prompts.len() as u64, "prompt"),
@@ -80,15 +80,15 @@ pub fn session(content: &SessionContent, width: Width) -> String {
         ),
     );
     let painted = paint(&s.status, style::of_state(&s.status));
-    out.push_str(&wrapped("", 0, &figures, width).replacen(&s.status, &painted, 1));
+    out.push_str(&wrapped("", 0, &counts, width).replacen(&s.status, &painted, 1));
     for prompt in &content.prompts {
         let text = clip_for_list(&prompt_text(prompt), width);
         out.push('\n');
         out.push_str(&item(0, &format!("p{}", prompt.id), &text, width));
         out.push_str(&of_prompt(content, |number| number == prompt.number, width));
     }
-    let known = |number| content.prompts.iter().any(|p| p.number == number);
-    let rest = of_prompt(content, |number| !known(number), width);
+    let has_prompt = |number| content.prompts.iter().any(|p| p.number == number);
+    let rest = of_prompt(content, |number| !has_prompt(number), width);
     if !rest.is_empty() {
         out.push_str(&format!("\nWithout a prompt\n{rest}"));
     }
@@ -139,7 +139,7 @@ fn head(id: &str, about: &[&str], width: Width) -> String {
     wrapped("", 0, &format!("{id}{about}"), width).replacen(id, &paint(id, ID), 1)
 }
 
-/// A field name and its text. Empty if the text is.
+/// A field name and its text. Empty if the text is empty.
 fn field(name: &str, text: &str, width: Width) -> String {
     if text.trim().is_empty() {
         return String::new();
