@@ -227,8 +227,7 @@ impl World {
         }
     }
 
-    /// Waits until no worker is left and nothing is spooled for one. (A process during its exec has
-    /// no environment by which it could be found, so the process list alone is not enough.)
+    /// Waits until no worker is left and nothing is spooled for one.
     #[track_caller]
     pub fn settle(&self) {
         until("workers exit", || {
@@ -395,12 +394,19 @@ impl World {
     }
 
     /// Pids of the live processes of this world.
+    ///
+    /// Inside execve(2) a process has its new memory before the kernel has written the environment
+    /// into it, and `environ` is empty. On a loaded machine that takes milliseconds. A memctl process
+    /// without an environment therefore counts, whatever world it belongs to.
     pub fn processes(&self) -> Vec<i32> {
         let mark = format!("MEMCTL_DATA_DIR={}", self.data().display());
         let pids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let environ = fs::read(entry.path().join("environ")).ok()?;
-            let ours = environ.split(|b| *b == 0).any(|v| v == mark.as_bytes());
+            let ours = match environ.is_empty() {
+                true => is_memctl(pid),
+                false => environ.split(|b| *b == 0).any(|v| v == mark.as_bytes()),
+            };
             (ours && !is_gone(pid)).then_some(pid)
         });
         pids.collect()
@@ -493,6 +499,11 @@ fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+fn is_memctl(pid: i32) -> bool {
+    fs::read_link(format!("/proc/{pid}/exe"))
+        .is_ok_and(|exe| exe.starts_with(env!("CARGO_BIN_EXE_memctl")))
 }
 
 /// Whether all threads of a process have exited. The process may be a zombie.
