@@ -14,7 +14,7 @@ say() {
     exit "${2-1}"
 }
 
-# Escapes stdin for a JSON string. Drops control characters other than tab and newline.
+# Escapes stdin for a JSON string. Removes control characters other than tab and newline.
 tab=$(printf '\t')
 escape() {
     LC_ALL=C tr -d '\000-\010\013-\037\177' |

@@ -18,7 +18,7 @@ use super::unit::Unit;
 /// A message if the value is invalid or the file cannot be read or written.
 pub fn set(path: &Path, key: &Key, text: &str) -> Result<(), String> {
     keys::check(key, text)?;
-    let item = item(key, text);
+    let item = toml_item(key, text);
     let mut error = None;
     change(path, |document| match locate(document.as_table_mut(), key.name) {
         Ok((table, last)) => {
@@ -96,7 +96,7 @@ fn temp_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn item(key: &Key, text: &str) -> Item {
+fn toml_item(key: &Key, text: &str) -> Item {
     match key.unit {
         unit if unit.is_list() => value(list_items(text).collect::<Array>()),
         Unit::Count => match text.parse::<i64>() {
@@ -166,8 +166,8 @@ mod tests {
         let path = dir.path().join("config.toml");
         fs::write(&path, before).unwrap();
         f(&path);
-        let left = fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(left, 1, "no temporary file is left");
+        let n_files = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(n_files, 1, "no temporary file is left");
         fs::read_to_string(&path).unwrap()
     }
 

@@ -29,14 +29,14 @@ Examples
 #[command(after_long_help = HELP)]
 pub struct Args {
     /// End sessions without a worker and without an event for this long (30min, 6h, 2d)
-    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = duration)]
     max_age: Duration,
     /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
 }
 
-fn time(text: &str) -> std::result::Result<Duration, &'static str> {
+fn duration(text: &str) -> std::result::Result<Duration, &'static str> {
     parse_duration(text).ok_or("expected a duration such as 30min, 6h or 2d")
 }
 

@@ -93,8 +93,8 @@ fn status_in(dir: &Path) -> HookStatus {
     }
 }
 
-/// The commands that install the plugin of this binary. A binary in a build directory is installed
-/// first, because the client would copy the whole build directory.
+/// The commands that install the plugin of this binary. They run `make install` first if the binary is
+/// in a build directory, because the client would copy that whole directory.
 fn install_commands(program: &Path) -> Vec<String> {
     let is_plugin = |dir: &Path| dir.join(".claude-plugin/marketplace.json").is_file();
     let installed = program.ancestors().nth(2).map(|prefix| prefix.join("share/memctl-plugin"));

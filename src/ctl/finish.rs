@@ -23,7 +23,7 @@ Examples
 
 /// End a session whose client sends no SessionEnd
 ///
-/// The worker closes open prompts, distills what is queued and exits. A later prompt of the
+/// The worker closes open prompts, distills the queue and exits. A later prompt of the
 /// session reopens it.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]

@@ -78,10 +78,10 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", group = "selection")]
     query: Option<String>,
     /// Everything recorded since this time (2h, 7d, 2026-11-24, 2026-11-24T09:30Z)
-    #[arg(long, value_name = "TIME", group = "selection", value_parser = time)]
+    #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_time)]
     since: Option<i64>,
     /// Everything recorded before this time
-    #[arg(long, value_name = "TIME", group = "selection", value_parser = time)]
+    #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_time)]
     before: Option<i64>,
     /// Print what would be deleted and delete nothing
     #[arg(long)]
@@ -95,7 +95,7 @@ pub struct Args {
 }
 
 /// Parses a time into milliseconds since the epoch. A day starts at midnight UTC.
-fn time(text: &str) -> std::result::Result<i64, &'static str> {
+fn parse_time(text: &str) -> std::result::Result<i64, &'static str> {
     if let Some(ago) = parse_duration(text) {
         return Ok(clock::now_ms() - ago.as_millis() as i64);
     }
@@ -107,7 +107,7 @@ fn time(text: &str) -> std::result::Result<i64, &'static str> {
         .as_millisecond())
 }
 
-/// What was deleted, or would be.
+/// The items that were deleted, or would be.
 struct Outcome {
     count: ForgetCounts,
     spooled: u64,
@@ -323,8 +323,11 @@ fn is_interactive() -> bool {
 }
 
 fn confirm(conn: &Connection, selection: &ForgetSet) -> Result<bool> {
-    let question =
-        format!("{}Delete {}? [y/N] ", list_selected(conn, selection)?, counts(&selection.count()));
+    let question = format!(
+        "{}Delete {}? [y/N] ",
+        list_selected(conn, selection)?,
+        format_counts(&selection.count())
+    );
     let mut err = anstream::stderr().lock();
     write!(err, "{question}").and_then(|()| err.flush()).context("cannot write to stderr")?;
     let mut answer = String::new();
@@ -386,7 +389,7 @@ impl Outcome {
     }
 }
 
-fn counts(n: &ForgetCounts) -> String {
+fn format_counts(n: &ForgetCounts) -> String {
     let counts = [
         (n.sessions, count(n.sessions, "session")),
         (n.prompts, count(n.prompts, "prompt")),
@@ -414,7 +417,7 @@ fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
     };
     super::print(&match (n.all(), dry_run) {
         (0, _) => "nothing to delete\n".to_owned(),
-        (_, true) => format!("would delete {}{spooled}\n", counts(n)),
-        (_, false) => format!("deleted {}{spooled}\n", counts(n)),
+        (_, true) => format!("would delete {}{spooled}\n", format_counts(n)),
+        (_, false) => format!("deleted {}{spooled}\n", format_counts(n)),
     })
 }

@@ -1,4 +1,5 @@
-//! `memctl kill`: asks a worker to shut down, then signals it, and returns when it is gone.
+//! `memctl kill`: asks a worker over its socket to shut down, then signals it, and returns when it has
+//! exited.
 //!
 //! A process is signaled only if it is verified to be that worker (`lock::verified_holder`).
 
@@ -30,7 +31,7 @@ Examples
   memctl kill --stale     End hung workers and remove the files of dead ones
 ";
 
-/// End workers and wait until they are gone
+/// End workers and wait until they have exited
 ///
 /// No event is lost: the current batch returns to the queue, and the next event of the session
 /// starts a new worker.

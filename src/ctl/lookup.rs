@@ -47,7 +47,7 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
         n => Err(usage(format!(
             "project {} has {n} active sessions: {}",
             project.name,
-            listed(&ids(&found))
+            join_ids(&ids(&found))
         ))
         .hint("name one of them")),
     }
@@ -56,7 +56,7 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
 /// The error for a prefix that several sessions share.
 pub fn ambiguous(prefix: &str, ids: &[&str]) -> Failure {
     let n = ids.len();
-    usage(format!("{n} sessions start with '{prefix}': {}", listed(ids)))
+    usage(format!("{n} sessions start with '{prefix}': {}", join_ids(ids)))
         .hint("use a longer prefix")
 }
 
@@ -64,7 +64,7 @@ fn ids(sessions: &[Session]) -> Vec<&str> {
     sessions.iter().map(|s| s.content_session_id.as_str()).collect()
 }
 
-fn listed(ids: &[&str]) -> String {
+fn join_ids(ids: &[&str]) -> String {
     let n = format::distinct(ids, 13);
     let mut listed: Vec<String> = ids.iter().take(MAX_LISTED).map(|id| short(id, n)).collect();
     if ids.len() > MAX_LISTED {

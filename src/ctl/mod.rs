@@ -181,7 +181,7 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(&format!("{}\n", serde_json::to_string(value).map_err(failed)?))
 }
 
-/// Counts what is stored. Returns `None` if there is no database.
+/// Counts the stored rows. Returns `None` if there is no database.
 fn count_store(settings: &Settings) -> store::Result<Option<store::StoreCounts>> {
     match Reader::open(&settings.paths, READ_TIMEOUT)? {
         Some(reader) => store::counts(reader.connection()).map(Some),

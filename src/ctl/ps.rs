@@ -28,7 +28,7 @@ States
   serving  The session is active
   ending   The session has ended and its queue is processed
   hung     The worker holds the session lock but does not answer; end it with `memctl kill`
-  stale    The worker is gone and left files; the next event of the session removes them
+  stale    The worker has died and its files remain; the session's next event removes them
 
 Keys of --json, one object per worker
   session           Session id of the client
@@ -69,7 +69,7 @@ pub struct Args {
     json: bool,
 }
 
-/// A worker, or the files that a dead one left. The keys are stable.
+/// A worker, or the stale files of a dead one. The keys are stable.
 #[derive(Serialize)]
 struct Row {
     /// The client's session id. For a stale worker whose id is unknown, the hash in its file names.

@@ -113,9 +113,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let today = ledger::local_day(conn, now).context("database")?;
     let today = ledger::of_day(conn, &today).context("database")?;
     if args.json {
-        let named = |group: Group| Row { name: Some(name(&group)), ..row(&group, args.by) };
+        let named = |group: Group| Row { name: Some(group_name(&group)), ..row(&group, args.by) };
         return super::print_json(&json!({
-            "by": name_of(args.by), "since_epoch": since,
+            "by": grouping_name(args.by), "since_epoch": since,
             "total": row_of_total(&total), "today": of_today(today, agent),
             "groups": groups.into_iter().map(named).collect::<Vec<_>>(),
         }));
@@ -230,7 +230,7 @@ fn of_today(used: Used, agent: &Agent) -> serde_json::Value {
 fn print_empty(args: &Args, agent: &Agent) -> Result<()> {
     if args.json {
         return super::print_json(&json!({
-            "by": name_of(args.by), "since_epoch": null, "groups": [],
+            "by": grouping_name(args.by), "since_epoch": null, "groups": [],
             "total": row_of_total(&Group::default()), "today": of_today(Used::default(), agent),
         }));
     }
@@ -262,11 +262,11 @@ fn row_of_total(group: &Group) -> Row {
     }
 }
 
-fn name(group: &Group) -> Option<String> {
+fn group_name(group: &Group) -> Option<String> {
     Some(group.name.clone()).filter(|name| !name.is_empty())
 }
 
-fn name_of(by: Grouping) -> &'static str {
+fn grouping_name(by: Grouping) -> &'static str {
     match by {
         Grouping::Day => "day",
         Grouping::Project => "project",

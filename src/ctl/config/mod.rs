@@ -141,7 +141,7 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
         .collect();
     let file = match &settings.config_file {
         Some(file) if file.exists() => format!("{}\n\n", file.display()),
-        Some(file) => format!("{} (missing; all settings have their default)\n\n", file.display()),
+        Some(file) => format!("{} (does not exist yet)\n\n", file.display()),
         None => String::new(),
     };
     super::print(&format!("{file}{}", table::table(&columns, &cells, terminal::width())))

@@ -71,7 +71,8 @@ fn set(settings: &Settings, name: &str) -> Result<()> {
     crate::ctl::print(&format!("stored {name} in {}\n", file.display()))?;
     super::retry_deferred(settings);
     let agent = &settings.config.agent;
-    if users(agent, name).is_empty() && !default_key_names().any(|known| known == name) {
+    if backends_with_key(agent, name).is_empty() && !default_key_names().any(|known| known == name)
+    {
         let hint = match nearest(name, default_key_names()) {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("to use it with a backend: memctl config set agent.openai.key {name}"),
@@ -103,7 +104,7 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
     }
     let rows: Vec<Row> = origins
         .into_iter()
-        .map(|(name, origin)| Row { used_by: users(agent, &name), name, origin })
+        .map(|(name, origin)| Row { used_by: backends_with_key(agent, &name), name, origin })
         .collect();
     if json {
         return crate::ctl::print_json(&rows);
@@ -123,7 +124,7 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
 }
 
 /// Backends that use a key of this name.
-fn users(agent: &Agent, name: &str) -> Vec<&'static str> {
+fn backends_with_key(agent: &Agent, name: &str) -> Vec<&'static str> {
     let uses_key = |backend: &&&str| agent.key_names(backend).iter().any(|key| key == name);
     BACKENDS.iter().filter(uses_key).copied().collect()
 }

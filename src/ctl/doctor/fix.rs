@@ -39,8 +39,8 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
 
 fn restrict_modes(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     for (path, meta) in private_files(settings) {
-        let ours = meta.uid() == process::own_uid() && !meta.is_symlink();
-        if ours && open_to_others(&meta).is_some() {
+        let is_ours = meta.uid() == process::own_uid() && !meta.is_symlink();
+        if is_ours && open_to_others(&meta).is_some() {
             let mode = if meta.is_dir() { 0o700 } else { 0o600 };
             fs::set_permissions(&path, Permissions::from_mode(mode)).context(path.display())?;
             fixed.push(format!("changed the mode of {} to {mode:03o}", path.display()));

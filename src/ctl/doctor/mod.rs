@@ -95,7 +95,7 @@ fn report(fixed: &[String], found: &[Finding]) -> String {
         out.push_str(&wrapped(&first, INDENT, done, width));
     }
     for finding in found {
-        let level = format!("{:5}", name_of(finding.level));
+        let level = format!("{:5}", level_name(finding.level));
         let first = format!("{} {:9} ", paint(&level, style(finding.level)), finding.check);
         out.push_str(&wrapped(&first, INDENT, &finding.message, width));
         if let Some(fix) = &finding.fix {
@@ -109,13 +109,13 @@ fn report(fixed: &[String], found: &[Finding]) -> String {
 fn row(finding: &Finding) -> Row<'_> {
     Row {
         check: finding.check,
-        level: name_of(finding.level),
+        level: level_name(finding.level),
         says: &finding.message,
         r#do: finding.fix.as_deref(),
     }
 }
 
-fn name_of(level: Level) -> &'static str {
+fn level_name(level: Level) -> &'static str {
     match level {
         Level::Ok => "ok",
         Level::Note => "note",

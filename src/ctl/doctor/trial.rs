@@ -141,7 +141,7 @@ fn evaluate(name: &str, trial: &Trial) -> Finding {
     }
 }
 
-/// What to do about an error, unless its message already says so.
+/// How to fix an error. `None` if its message contains that already.
 fn remedy(settings: &Settings, backend: Backend, error: &AgentError) -> Option<String> {
     let name = backend.name();
     let program = backend == Backend::Claude;

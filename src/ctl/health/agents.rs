@@ -1,4 +1,4 @@
-//! Checks that each configured memory agent has what it needs. Calls no model.
+//! Checks that each configured memory agent has its key or program. Calls no model.
 
 use std::path::Path;
 

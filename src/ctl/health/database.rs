@@ -76,7 +76,7 @@ fn unreadable(error: &StoreError) -> Finding {
     }
 }
 
-/// Reports failed events and events that have waited for too long.
+/// Reports failed events and stuck events (`queue.stuck`).
 pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> {
     let counts = queue_admin::counts(conn, None)?;
     let mut found = Vec::new();

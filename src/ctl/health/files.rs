@@ -102,7 +102,7 @@ pub fn config(settings: &Settings) -> Vec<Finding> {
         } else if let Err(e) = fs::read_to_string(file) {
             found.push(Finding::wrong(
                 "config",
-                format!("cannot read {}: {e}; all settings have their default", file.display()),
+                format!("cannot read {}: {e}; its settings are ignored", file.display()),
             ));
         }
     }

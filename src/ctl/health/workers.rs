@@ -61,7 +61,7 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
 }
 
 /// Finds socket paths that another user's file, or a file that is not a socket, occupies. The worker
-/// listens on the next name. Hooks know only the first name and use the slower spool.
+/// listens on the next name. Hooks use only the first name, and then the slower spool.
 fn blocked_sockets(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
     for key in probe::keys(&settings.paths) {

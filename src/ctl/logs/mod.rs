@@ -177,6 +177,6 @@ fn reader_is_gone() -> bool {
     let out = std::io::stdout();
     let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
     let polled = poll(&mut fds, PollTimeout::ZERO);
-    let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
-    polled.is_ok() && fds[0].revents().is_some_and(|events| events.intersects(gone))
+    let closed = PollFlags::POLLERR | PollFlags::POLLHUP;
+    polled.is_ok() && fds[0].revents().is_some_and(|events| events.intersects(closed))
 }

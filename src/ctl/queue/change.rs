@@ -105,8 +105,8 @@ fn sessions_of_events(store: &Store, ids: &[i64]) -> Result<BTreeSet<SessionName
     ids.iter().map(name).collect()
 }
 
-/// Wakes the worker of each session. A single session without a worker gets one directly; several
-/// are left to recovery, which limits how many workers run at a time.
+/// Wakes the worker of each session. If one unfinished session has no worker, starts one. If several
+/// have none, starts recovery, which limits the number of workers at a time.
 fn wake_workers(
     settings: &Settings,
     sessions: &BTreeSet<SessionName>,

@@ -46,8 +46,8 @@ const COLUMNS: [Column; 8] = [
 
 /// Show and change the queue of undistilled events
 ///
-/// Events wait in the queue until the memory agent distills them. A processed event keeps its id,
-/// so that it is never accepted twice, but not its text.
+/// Events wait in the queue until the memory agent distills them. A processed event loses its text
+/// and keeps its id, so that it is never accepted twice.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -81,7 +81,12 @@ impl Converter {
         steps.extend(self.stop());
         if let (Some(session), Some(at)) = (&self.session, at) {
             let payload = json!({"session_id": session, "reason": "other"});
-            steps.push(Step { event: "SessionEnd", payload, id: derive(session, "end", ""), at });
+            steps.push(Step {
+                event: "SessionEnd",
+                payload,
+                id: derive_id(session, "end", ""),
+                at,
+            });
         }
         steps
     }
@@ -124,7 +129,7 @@ impl Converter {
         // A prompt typed during a turn belongs to that turn; both share one Stop.
         let same_turn = self.turn.as_ref().is_some_and(|t| t.id == id);
         let mut steps = if same_turn { Vec::new() } else { self.stop() };
-        let at = time(line);
+        let at = timestamp(line);
         let cwd = line["cwd"].clone();
         self.turn = Some(Turn {
             id: id.clone(),
@@ -139,7 +144,7 @@ impl Converter {
         steps.push(Step {
             event: "UserPromptSubmit",
             payload,
-            id: derive(&uuid, "prompt", ""),
+            id: derive_id(&uuid, "prompt", ""),
             at,
         });
         steps
@@ -156,7 +161,7 @@ impl Converter {
             {
                 let uuid = line["uuid"].as_str().unwrap_or_default().to_owned();
                 turn.last_text = Some((text.to_owned(), uuid));
-                turn.at = time(line).max(turn.at);
+                turn.at = timestamp(line).max(turn.at);
             }
         }
     }
@@ -165,7 +170,7 @@ impl Converter {
         let use_id = block["tool_use_id"].as_str().unwrap_or_default();
         let Some((name, input)) = self.uses.remove(use_id) else { return Vec::new() };
         let uuid = line["uuid"].as_str().unwrap_or_default();
-        let at = time(line);
+        let at = timestamp(line);
         if let Some(turn) = &mut self.turn {
             turn.line = uuid.to_owned();
             turn.at = at.max(turn.at);
@@ -179,7 +184,7 @@ impl Converter {
             for (key, value) in more.as_object().expect("a JSON object") {
                 payload[key] = value.clone();
             }
-            Step { event, payload, id: derive(uuid, part, use_id), at }
+            Step { event, payload, id: derive_id(uuid, part, use_id), at }
         };
         if block["is_error"] == true {
             let error = json!({"error": join_text(&block["content"])});
@@ -206,7 +211,7 @@ impl Converter {
             "session_id": self.session, "cwd": turn.cwd, "prompt_id": turn.id,
             "last_assistant_message": text,
         });
-        vec![Step { event: "Stop", payload, id: derive(&uuid, "stop", ""), at: turn.at }]
+        vec![Step { event: "Stop", payload, id: derive_id(&uuid, "stop", ""), at: turn.at }]
     }
 
     fn turn_id(&self, line: &Value) -> Option<String> {
@@ -263,16 +268,16 @@ fn subagent_report(tool: &str, response: &Value) -> Option<(String, String, Stri
 pub fn start_time(file: &Path) -> Option<i64> {
     let lines = BufReader::new(File::open(file).ok()?).lines().map_while(Result::ok);
     let mut times =
-        lines.take(TIMESTAMP_LINES).map(|l| serde_json::from_str(&l).map_or(0, |l| time(&l)));
+        lines.take(TIMESTAMP_LINES).map(|l| serde_json::from_str(&l).map_or(0, |l| timestamp(&l)));
     times.find(|at| *at > 0)
 }
 
-fn time(line: &Value) -> i64 {
+fn timestamp(line: &Value) -> i64 {
     let text = line["timestamp"].as_str().unwrap_or_default();
     text.parse::<jiff::Timestamp>().map_or(0, |at| at.as_millisecond())
 }
 
-fn derive(line: &str, kind: &str, use_id: &str) -> Uuid {
+fn derive_id(line: &str, kind: &str, use_id: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("{line}\n{kind}\n{use_id}").as_bytes())
 }
 

@@ -1,7 +1,7 @@
 //! `memctl resume import`: imports a legacy file and deletes it.
 //!
-//! The import may be interrupted at any point. Existing rows are kept, so a second run adds what is
-//! missing. The file is deleted last, after all rows are committed and only if it is unchanged.
+//! The import may be interrupted at any point. Existing rows are kept, so a second run adds only the
+//! missing ones. The file is deleted last, after all rows are committed and only if it is unchanged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,11 +26,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "github")]
     forge: String,
     /// Rename an agent; can be repeated
-    #[arg(long, value_name = "OLD=NEW", value_parser = rename)]
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_rename)]
     rename: Vec<(String, String)>,
 }
 
-fn rename(text: &str) -> std::result::Result<(String, String), &'static str> {
+fn parse_rename(text: &str) -> std::result::Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((old, new)) if !old.trim().is_empty() && !new.trim().is_empty() => {
             Ok((old.trim().to_owned(), new.trim().to_owned()))

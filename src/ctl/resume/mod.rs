@@ -114,13 +114,13 @@ enum Action {
     /// Remove sessions that were not used for a long time, and their transcripts
     Sweep {
         /// Remove sessions unused for this long [default: resume.max_age]
-        #[arg(long, value_name = "TIME", value_parser = time)]
+        #[arg(long, value_name = "TIME", value_parser = duration)]
         max_age: Option<Duration>,
         /// Also remove ID.jsonl files of unknown sessions from this directory
         #[arg(long, value_name = "DIR")]
         transcripts: Option<PathBuf>,
         /// Keep transcripts that were modified within this time
-        #[arg(long, value_name = "TIME", value_parser = time, default_value = "1h")]
+        #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
         idle: Duration,
         /// Print what would be removed and change nothing
         #[arg(long)]
@@ -152,7 +152,7 @@ impl KeyFilter {
     }
 }
 
-fn time(text: &str) -> std::result::Result<Duration, &'static str> {
+fn duration(text: &str) -> std::result::Result<Duration, &'static str> {
     parse_duration(text).ok_or("expected a duration such as 30min, 6h or 2d")
 }
 
@@ -305,7 +305,7 @@ fn sweep(settings: &Settings, before: i64, dry_run: bool) -> Result<()> {
     }
     let done = if dry_run { "would remove" } else { "removed" };
     let n = count(keys.len() as u64, "session");
-    super::print(&format!("{}{done} {n}\n", lines(&keys)))
+    super::print(&format!("{}{done} {n}\n", join_lines(&keys)))
 }
 
 /// Removes transcripts whose session is not stored. In a dry run, a session that the sweep would
@@ -328,7 +328,7 @@ fn sweep_transcripts(
     let paths: Vec<String> = orphans.iter().map(|path| path.display().to_string()).collect();
     let done = if dry_run { "would remove" } else { "removed" };
     let n = count(paths.len() as u64, "transcript");
-    super::print(&format!("{}{done} {n}\n", lines(&paths)))
+    super::print(&format!("{}{done} {n}\n", join_lines(&paths)))
 }
 
 fn live(settings: &Settings, json: bool) -> Result<()> {
@@ -339,7 +339,7 @@ fn live(settings: &Settings, json: bool) -> Result<()> {
     if json {
         return super::print_json(&ids);
     }
-    super::print(&lines(&ids))
+    super::print(&join_lines(&ids))
 }
 
 fn all(settings: &Settings) -> Result<Vec<AgentSession>> {
@@ -350,7 +350,7 @@ fn all(settings: &Settings) -> Result<Vec<AgentSession>> {
     .context("database")
 }
 
-fn lines(items: &[String]) -> String {
+fn join_lines(items: &[String]) -> String {
     items.iter().map(|item| format!("{item}\n")).collect()
 }
 

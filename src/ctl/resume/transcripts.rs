@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::failure::{Context, Result};
 
-/// Files directly in `dir` whose name is a UUID that is not in `live` and that were not modified for
-/// `idle`. Links, directories and files with other names are ignored.
+/// Files directly in `dir` that were not modified for `idle` and whose name is a UUID that is not in
+/// `live`. Links, directories and files with other names are ignored.
 pub fn orphans(dir: &Path, live: &BTreeSet<String>, idle: Duration) -> Result<Vec<PathBuf>> {
     let now = SystemTime::now();
     let mut found = Vec::new();

@@ -85,17 +85,21 @@ pub fn session(content: &SessionContent, width: Width) -> String {
         let text = clip_for_list(&prompt_text(prompt), width);
         out.push('\n');
         out.push_str(&item(0, &format!("p{}", prompt.id), &text, width));
-        out.push_str(&of_prompt(content, |number| number == prompt.number, width));
+        out.push_str(&memories_of_prompt(content, |number| number == prompt.number, width));
     }
     let has_prompt = |number| content.prompts.iter().any(|p| p.number == number);
-    let rest = of_prompt(content, |number| !has_prompt(number), width);
+    let rest = memories_of_prompt(content, |number| !has_prompt(number), width);
     if !rest.is_empty() {
         out.push_str(&format!("\nWithout a prompt\n{rest}"));
     }
     out
 }
 
-fn of_prompt(content: &SessionContent, wanted: impl Fn(i64) -> bool, width: Width) -> String {
+fn memories_of_prompt(
+    content: &SessionContent,
+    wanted: impl Fn(i64) -> bool,
+    width: Width,
+) -> String {
     let mut out = String::new();
     for row in content.summaries.iter().filter(|row| wanted(row.prompt_number)) {
         let s = &row.summary;
