@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 /// The result of a claim: messages of one session in the order of `accept`, with their context.
 ///
-/// A message that asks for a summary is the last one.
+/// If a message asks for a summary, it is the last one.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// The client of the session. It decides what tools are called.
+    /// The client of the session. The names of its tools depend on it.
     pub client: String,
     /// Root of the project's work tree. Paths are made relative to it.
     pub project_root: Option<PathBuf>,
     pub messages: Vec<Message>,
     /// The prompts of the turns the messages belong to, oldest first.
     pub prompts: Vec<Prompt>,
-    /// Observations distilled before from the turn of the last message.
+    /// Observations already distilled from the turn of the last message.
     pub earlier: Vec<Earlier>,
     /// The existing summary that the new one will replace.
     pub previous: Option<Summary>,
-    /// The turn whose Stop wrote it. It differs from the current turn if the client started that
-    /// by itself.
+    /// The turn whose Stop led to `previous`. It differs from the turn of the last message if the
+    /// client started that turn by itself.
     pub previous_turn: Option<String>,
     pub rolling: Rolling,
-    /// A message was claimed before, by a worker that crashed.
+    /// A worker that crashed had claimed one of the messages.
     pub previously_claimed: bool,
 }
 
-/// A short state of the session, read from the store for each batch.
+/// Recent results of the session, read from the store for each batch.
 #[derive(Clone, Debug, Default)]
 pub struct Rolling {
     /// The session's last two summaries, oldest first.
@@ -44,10 +44,10 @@ pub struct Prompt {
     pub text: String,
 }
 
-/// One event from the queue.
+/// One claimed row of the queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Row id in the queue. Observations name it as their source.
+    /// Row id in the queue. Observations refer to it as a source.
     pub id: i64,
     pub cause: Cause,
     pub turn_id: Option<String>,
@@ -57,12 +57,12 @@ pub struct Message {
     pub tool_name: Option<String>,
     /// The tool's input as the client sent it: JSON, truncated in the middle if long.
     pub tool_input: Option<String>,
-    /// The tool's response, likewise. Of a failed tool, the error text.
+    /// The tool's response in the same form. For a failed tool, the error text.
     pub tool_response: Option<String>,
     pub cwd: Option<String>,
-    /// The tool's files with their hashes after the use.
+    /// The files of the tool use, with their hashes after it.
     pub files: Vec<SeenFile>,
-    /// Of a Stop, the assistant's last message. Of a subagent, its report. Of a failed Stop, the
+    /// For a Stop, the assistant's last message; for a subagent, its report; for a failed Stop, the
     /// error text.
     pub last_assistant_message: Option<String>,
     /// Milliseconds since the epoch.
@@ -114,7 +114,7 @@ impl Cause {
         Cause::ALL.into_iter().find(|c| c.as_str() == text)
     }
 
-    /// Whether it asks for a summary. The others are observed.
+    /// Whether the message asks for a summary. All others are observed.
     pub fn summarizes(self) -> bool {
         !matches!(self, Cause::Tool | Cause::ToolFailed | Cause::Subagent)
     }
@@ -162,27 +162,27 @@ pub struct Usage {
 pub enum CallOutcome {
     /// The provider reported this usage.
     Complete(Usage),
-    /// The call broke off after this usage was reported. Of each number, the larger of this and the
-    /// estimate counts.
+    /// The call broke off after the provider reported this usage. For each number, the larger of the
+    /// reported and the estimated one counts.
     Partial(Usage),
     /// The usage is unknown. The estimate counts.
     Unknown,
 }
 
 impl CallOutcome {
-    /// The call used nothing.
+    /// The outcome of a call that used nothing.
     pub fn nothing() -> CallOutcome {
         CallOutcome::Complete(Usage::default())
     }
 }
 
-/// Something that is worth knowing later.
+/// One fact that is worth knowing in later sessions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
     /// `bugfix`, `feature`, `refactor`, `change`, `discovery`, `decision`, `security_alert`;
     /// free text is allowed.
     pub kind: String,
-    /// Understandable on its own, in a list.
+    /// One line that can be understood without the rest.
     pub title: String,
     pub subtitle: Option<String>,
     pub narrative: Option<String>,
@@ -195,14 +195,14 @@ pub struct Observation {
     pub prompt_number: i64,
     pub agent_id: Option<String>,
     pub agent_type: Option<String>,
-    /// Queue ids of the messages that it was distilled from.
+    /// Queue ids of the messages that the observation was distilled from.
     pub sources: Vec<i64>,
-    /// Ids of earlier observations of the turn that it replaces: they covered the beginning of the
-    /// same work.
+    /// Ids of earlier observations of the turn that this one replaces, because they covered the
+    /// beginning of the same work.
     pub replaces: Vec<i64>,
 }
 
-/// The summary of a turn. Empty strings are absent fields.
+/// The summary of a turn. An empty string is an absent field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub request: String,
@@ -215,7 +215,7 @@ pub struct Summary {
     pub files_modified: Vec<String>,
 }
 
-/// The source of a memory, most trusted first. Of several, the least trusted counts.
+/// The source of a memory, most trusted first. If there are several, the least trusted counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     User,
@@ -225,7 +225,7 @@ pub enum Origin {
     #[default]
     Tool,
     Import,
-    /// Fetched from the network, also by a command such as curl. Never shown unasked.
+    /// Fetched from the network, by a tool or by a command such as curl. Never shown unasked.
     Web,
 }
 

@@ -1,4 +1,4 @@
-//! A batch with the activities of its messages.
+//! A batch with the parsed activity of each message.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::path::Path;
 use super::event::{Activity, ToolEvent};
 use crate::memory::{Batch, Message, Origin};
 
-/// A batch whose messages have been parsed. Reads like the [`Batch`] it holds.
+/// A batch whose messages are parsed. Dereferences to its [`Batch`].
 #[derive(Debug, Default)]
 pub struct ParsedBatch {
     batch: Batch,
-    /// One per message. [`Activity::Nothing`] for a message that asks for a summary.
+    /// One for each message. [`Activity::Nothing`] if the message asks for a summary.
     activities: Vec<Activity>,
 }
 
@@ -22,7 +22,7 @@ pub struct Event<'a> {
 }
 
 impl ParsedBatch {
-    /// Parses every message. Called outside any transaction.
+    /// Parses every message. Callers do this outside of a transaction, because it takes time.
     pub fn new(batch: Batch) -> ParsedBatch {
         let root = batch.project_root.as_deref();
         let parse = |m: &Message| activity(m, &batch.client, root);
@@ -59,7 +59,7 @@ fn activity(message: &Message, client: &str, root: Option<&Path>) -> Activity {
 }
 
 impl Event<'_> {
-    /// Whose word the event is.
+    /// The origin of what the event reports.
     pub fn origin(&self) -> Origin {
         self.activity.origin()
     }

@@ -1,6 +1,6 @@
-//! Commits that git itself reports.
+//! Reads commits from git's own output.
 
-use super::shell::Simple;
+use super::shell::SimpleCommand;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
@@ -13,15 +13,15 @@ pub struct Commit {
     pub amends: bool,
 }
 
-/// The last commit that git reports in `output`: `[main abc1234] subject`. Without that line
-/// nothing was committed, whatever the command was.
-pub fn read(commands: &[Simple], output: &str) -> Option<Commit> {
+/// The last commit that git reports in `output`: `[main abc1234] subject`. Returns `None` without
+/// such a line, because then nothing was committed.
+pub fn read(commands: &[SimpleCommand], output: &str) -> Option<Commit> {
     let git = commands.iter().rfind(|p| {
         p.program() == "git" && matches!(p.verb(), "commit" | "cherry-pick" | "revert" | "merge")
     })?;
     let lines: Vec<&str> = output.lines().map(str::trim).collect();
-    let at = lines.iter().rposition(|l| report(l).is_some())?;
-    let (branch, hash, subject) = report(lines[at])?;
+    let at = lines.iter().rposition(|l| parse_report(l).is_some())?;
+    let (branch, hash, subject) = parse_report(lines[at])?;
     let stat = lines[at..].iter().find(|l| l.contains(" changed") && l.contains("file"));
     let message = message(git).unwrap_or_default();
     let body = message.split_once('\n').map_or("", |(_, body)| body);
@@ -41,8 +41,8 @@ pub fn read(commands: &[Simple], output: &str) -> Option<Commit> {
     })
 }
 
-/// The message on a git command line: `-m` arguments, else a here-document.
-pub fn message(git: &Simple) -> Option<String> {
+/// The message on a git command line: its `-m` arguments, or a here-document if it has none.
+pub fn message(git: &SimpleCommand) -> Option<String> {
     let words = &git.words;
     let argument = |(at, word): (usize, &String)| -> Option<String> {
         if matches!(word.as_str(), "-m" | "--message" | "-am" | "-sm" | "-F-") {
@@ -54,8 +54,8 @@ pub fn message(git: &Simple) -> Option<String> {
     if parts.is_empty() { git.heredoc.clone() } else { Some(parts.join("\n\n")) }
 }
 
-/// Branch, hash and subject of git's line about a commit.
-fn report(line: &str) -> Option<(&str, &str, &str)> {
+/// Branch, hash and subject of the line with which git reports a commit.
+fn parse_report(line: &str) -> Option<(&str, &str, &str)> {
     let (head, subject) = line.strip_prefix('[')?.split_once("] ")?;
     let (branch, hash) = head.rsplit_once(' ')?;
     let is_hash = (7..=40).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_hexdigit());

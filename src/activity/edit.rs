@@ -1,4 +1,4 @@
-//! Reads edits: the file, whether it is new, how many lines changed, and which names it defines.
+//! Reads edits: the file, whether it is new, the number of changed lines, and the names they define.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub struct Edit {
     pub change: ChangeKind,
     pub added: usize,
     pub removed: usize,
-    /// Functions, types and headings that it adds, or the one that contains it.
+    /// Functions, types and modules that the edit adds. If it adds none, the one that contains it.
     pub names: Vec<String>,
     /// The old and the new line, if the edit replaces one line.
     pub swap: Option<(String, String)>,
@@ -31,7 +31,7 @@ pub enum ChangeKind {
 /// Maximum number of names of one edit.
 const MAX_NAMES: usize = 6;
 
-/// The edits of one tool use. A patch may have several.
+/// The edits of one tool use. A patch may edit several files.
 pub fn read(
     tool: &str,
     used: &ToolUse,
@@ -40,7 +40,7 @@ pub fn read(
     base: &PathBase,
 ) -> Vec<Edit> {
     if let Some(patch) = &used.patch {
-        return patched(patch, base);
+        return from_patch(patch, base);
     }
     let keys = ["file_path", "notebook_path", "path", "filePath"];
     let Some(path) = used.paths.first().cloned().or_else(|| response.string(&keys)) else {
@@ -50,9 +50,9 @@ pub fn read(
         return vec![edit(base.relative(&path), ChangeKind::Removed, &[])];
     }
     let created = response.string(&["type"]).as_deref() == Some("create");
-    let mut lines = hunks(response);
+    let mut lines = lines_from_response(response);
     if lines.is_empty() {
-        lines = by_input(input);
+        lines = lines_from_input(input);
     }
     vec![edit(
         base.relative(&path),
@@ -61,8 +61,8 @@ pub fn read(
     )]
 }
 
-/// The lines of the patch in the client's response, with their ` `, `-` or `+`.
-fn hunks(response: &Payload) -> Vec<String> {
+/// The lines of the patch in the client's response. Each begins with ` `, `-` or `+`.
+fn lines_from_response(response: &Payload) -> Vec<String> {
     let Some(Value::Array(hunks)) = response.value("structuredPatch") else { return Vec::new() };
     let lines = hunks.iter().filter_map(|h| h.get("lines")?.as_array());
     lines.flatten().filter_map(|l| l.as_str().map(str::to_owned)).take(MAX_LINES).collect()
@@ -71,8 +71,8 @@ fn hunks(response: &Payload) -> Vec<String> {
 /// Maximum number of lines of one edit.
 const MAX_LINES: usize = 4_000;
 
-/// Patch lines computed from the input, for a response without a patch.
-fn by_input(input: &Payload) -> Vec<String> {
+/// The same lines computed from the input, for a response without a patch.
+fn lines_from_input(input: &Payload) -> Vec<String> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     if let Some(Value::Array(edits)) = input.value("edits") {
         let text =
@@ -94,18 +94,18 @@ fn by_input(input: &Payload) -> Vec<String> {
     for (old, new) in pairs {
         let old_lines: Vec<&str> = old.lines().collect();
         let new_lines: Vec<&str> = new.lines().collect();
-        let same = old_lines.iter().zip(&new_lines).take_while(|(a, b)| a == b).count();
-        let most = old_lines.len().min(new_lines.len()) - same;
+        let head = old_lines.iter().zip(&new_lines).take_while(|(a, b)| a == b).count();
+        let max_tail = old_lines.len().min(new_lines.len()) - head;
         let tail = old_lines
             .iter()
             .rev()
             .zip(new_lines.iter().rev())
-            .take(most)
+            .take(max_tail)
             .take_while(|(a, b)| a == b)
             .count();
-        out.extend(old_lines[..same].iter().map(|l| format!(" {l}")));
-        out.extend(old_lines[same..old_lines.len() - tail].iter().map(|l| format!("-{l}")));
-        out.extend(new_lines[same..new_lines.len() - tail].iter().map(|l| format!("+{l}")));
+        out.extend(old_lines[..head].iter().map(|l| format!(" {l}")));
+        out.extend(old_lines[head..old_lines.len() - tail].iter().map(|l| format!("-{l}")));
+        out.extend(new_lines[head..new_lines.len() - tail].iter().map(|l| format!("+{l}")));
         out.truncate(MAX_LINES);
     }
     out
@@ -123,7 +123,7 @@ fn edit(path: String, change: ChangeKind, lines: &[String]) -> Edit {
     };
     added.iter().for_each(|l| add(l));
     if added.iter().all(|l| defined(l).is_none()) {
-        // It defines nothing: name the definition that contains it.
+        // The edit defines nothing, so use the definition that contains it.
         let first = lines.iter().position(|l| l.starts_with(['+', '-'])).unwrap_or(0);
         if let Some(line) =
             lines[..first].iter().rev().find(|l| defined(l.trim_start_matches(' ')).is_some())
@@ -141,8 +141,8 @@ fn edit(path: String, change: ChangeKind, lines: &[String]) -> Edit {
     Edit { path, change, added: added.len(), removed: removed.len(), names, swap }
 }
 
-/// The edits of a patch in the form `*** Update File: path`.
-fn patched(text: &str, base: &PathBase) -> Vec<Edit> {
+/// The edits of a patch in Codex's form (`*** Update File: path`).
+fn from_patch(text: &str, base: &PathBase) -> Vec<Edit> {
     let mut out: Vec<(String, ChangeKind, Vec<String>)> = Vec::new();
     for line in text.lines() {
         match patch::header(line) {
@@ -178,7 +178,7 @@ fn defined(line: &str) -> Option<String> {
         return None;
     }
     let mut rest = line;
-    const BEFORE: [&str; 17] = [
+    const MODIFIERS: [&str; 17] = [
         "pub(crate) ",
         "pub(super) ",
         "pub ",
@@ -198,11 +198,12 @@ fn defined(line: &str) -> Option<String> {
         "inline ",
     ];
     let mut constant = false;
-    while let Some((word, after)) = BEFORE.iter().find_map(|b| Some((*b, rest.strip_prefix(b)?))) {
+    while let Some((word, after)) = MODIFIERS.iter().find_map(|m| Some((*m, rest.strip_prefix(m)?)))
+    {
         constant |= word == "const " || word == "static ";
         rest = after;
     }
-    const WORDS: [&str; 25] = [
+    const KEYWORDS: [&str; 25] = [
         "fn ",
         "def ",
         "defp ",
@@ -229,7 +230,7 @@ fn defined(line: &str) -> Option<String> {
         "ALTER TABLE ",
         "create table ",
     ];
-    if let Some(after) = WORDS.iter().find_map(|w| rest.strip_prefix(w)) {
+    if let Some(after) = KEYWORDS.iter().find_map(|k| rest.strip_prefix(k)) {
         return name(after, rest.starts_with("resource "));
     }
     if let Some(after) = rest
@@ -252,6 +253,7 @@ fn defined(line: &str) -> Option<String> {
     None
 }
 
+/// The name after a keyword. `quoted`: the words in quotes, joined by `.`.
 fn name(after: &str, quoted: bool) -> Option<String> {
     let after = after.trim_start();
     if quoted {
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_patch_is_read() {
+    fn the_patch_in_the_response_is_read() {
         let response = r#"{"filePath":"/p/a.rs","structuredPatch":[{"lines":[" fn parse(x: &str) {","-    x","+    x.trim()"," }"]}]}"#;
         let edit = &read_one("Edit", r#"{"file_path":"/p/a.rs"}"#, response)[0];
         assert_eq!(
@@ -323,13 +325,13 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_may_have_several_files() {
+    fn a_patch_may_edit_several_files() {
         let patch = "*** Begin Patch\n*** Add File: n.ts\n+export const go = () => 1\n*** Update File: o.ts\n@@\n-let a\n+let b\n*** Delete File: q.ts\n*** End Patch";
         let edits = read_one("apply_patch", patch, "");
-        let told: Vec<(&str, ChangeKind)> =
+        let changes: Vec<(&str, ChangeKind)> =
             edits.iter().map(|e| (e.path.as_str(), e.change)).collect();
         assert_eq!(
-            told,
+            changes,
             [
                 ("n.ts", ChangeKind::Created),
                 ("o.ts", ChangeKind::Changed),

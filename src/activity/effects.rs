@@ -1,33 +1,33 @@
-//! Side effects of commands: packages installed, branches pushed, things deployed or published.
+//! Side effects of commands: installs, pushes, deployments, releases.
 
-use super::shell::Simple;
+use super::shell::SimpleCommand;
 use super::shorten::fit;
 
-/// What a command that succeeded changed beyond the work tree, as a sentence.
-pub fn of(part: &Simple, output: &str) -> Option<String> {
-    let (program, verb) = (part.program(), part.verb());
-    if let Some(names) = installed(part) {
+/// What a successful command changed beyond the work tree, as a sentence.
+pub fn side_effect(command: &SimpleCommand, output: &str) -> Option<String> {
+    let (program, verb) = (command.program(), command.verb());
+    if let Some(names) = installed(command) {
         return Some(format!(
             "Installed {names} ({})",
             if program == "pip3" { "pip" } else { program }
         ));
     }
-    let line = |wanted: &[&str]| {
+    let line_with = |phrases: &[&str]| {
         output
             .lines()
             .map(str::trim)
-            .find(|l| wanted.iter().any(|w| l.contains(w)))
+            .find(|l| phrases.iter().any(|p| l.contains(p)))
             .map(|l| fit(l, 140))
     };
     match (program, verb) {
-        ("git", "push") if !part.has("--dry-run") => Some(pushed(output)),
+        ("git", "push") if !command.has("--dry-run") => Some(pushed(output)),
         ("git", "tag") => {
-            let name = part.args().nth(1)?;
-            (!part.has("-l") && !part.has("-d") && !part.has("--list"))
+            let name = command.args().nth(1)?;
+            (!command.has("-l") && !command.has("-d") && !command.has("--list"))
                 .then(|| format!("Tagged {name}"))
         }
         ("gh", "pr" | "issue" | "release") => {
-            let what = part.args().nth(1)?;
+            let what = command.args().nth(1)?;
             if !matches!(what, "create" | "merge" | "close" | "comment" | "edit" | "reopen") {
                 return None;
             }
@@ -35,10 +35,10 @@ pub fn of(part: &Simple, output: &str) -> Option<String> {
             Some(format!("gh {verb} {what} {link}").trim().to_owned())
         }
         ("terraform" | "tofu", "apply" | "destroy") => {
-            line(&["Apply complete!", "Destroy complete!"])
+            line_with(&["Apply complete!", "Destroy complete!"])
         }
         ("kubectl" | "oc", "apply" | "create" | "delete" | "rollout" | "scale" | "patch") => {
-            line(&[
+            line_with(&[
                 " configured",
                 " created",
                 " deleted",
@@ -47,31 +47,32 @@ pub fn of(part: &Simple, output: &str) -> Option<String> {
                 " patched",
             ])
         }
-        ("helm", "install" | "upgrade") => line(&["STATUS: "])
-            .map(|s| format!("helm {verb} {}: {s}", part.args().nth(1).unwrap_or(""))),
+        ("helm", "install" | "upgrade") => line_with(&["STATUS: "])
+            .map(|s| format!("helm {verb} {}: {s}", command.args().nth(1).unwrap_or(""))),
         ("docker" | "podman", "build" | "buildx") => {
-            let tag = part.option("-t").or_else(|| part.option("--tag"))?;
+            let tag = command.option("-t").or_else(|| command.option("--tag"))?;
             Some(format!("Built image {tag}"))
         }
-        ("docker" | "podman", "push") => Some(format!("Pushed image {}", part.args().nth(1)?)),
-        ("npm" | "pnpm" | "yarn" | "cargo", "publish") if !part.has("--dry-run") => {
+        ("docker" | "podman", "push") => Some(format!("Pushed image {}", command.args().nth(1)?)),
+        ("npm" | "pnpm" | "yarn" | "cargo", "publish") if !command.has("--dry-run") => {
             Some(format!("Published with {program}"))
         }
         ("ansible-playbook", _) => {
-            line(&["failed="]).map(|recap| format!("ansible-playbook {verb}: {recap}"))
+            line_with(&["failed="]).map(|recap| format!("ansible-playbook {verb}: {recap}"))
         }
         ("alembic", "upgrade" | "downgrade")
         | ("rails" | "rake", "db:migrate")
         | ("mix", "ecto.migrate")
         | ("manage.py", "migrate") => Some(format!("Ran migrations ({program} {verb})")),
-        ("bd", "close") => line(&["Closed "]).map(|l| {
-            let said = l.trim_start_matches(|c: char| !c.is_alphanumeric());
-            said.trim_end_matches(": Closed").to_owned()
+        ("bd", "close") => line_with(&["Closed "]).map(|l| {
+            let line = l.trim_start_matches(|c: char| !c.is_alphanumeric());
+            line.trim_end_matches(": Closed").to_owned()
         }),
         _ => None,
     }
 }
 
+/// Branch and remote that `git push` reports.
 fn pushed(output: &str) -> String {
     let arrow = output.lines().find_map(|l| {
         let (from, to) = l.split_once(" -> ")?;
@@ -85,9 +86,9 @@ fn pushed(output: &str) -> String {
     }
 }
 
-/// The packages a command added by name.
-fn installed(part: &Simple) -> Option<String> {
-    let (program, verb) = (part.program(), part.verb());
+/// The packages that a command installed by name.
+fn installed(command: &SimpleCommand) -> Option<String> {
+    let (program, verb) = (command.program(), command.verb());
     let adds = match program {
         "cargo" | "uv" | "poetry" | "pdm" | "bundle" | "rye" => matches!(verb, "add" | "install"),
         "npm" | "pnpm" | "yarn" | "bun" => matches!(verb, "add" | "i" | "install"),
@@ -98,10 +99,10 @@ fn installed(part: &Simple) -> Option<String> {
         "composer" => verb == "require",
         _ => false,
     };
-    if !adds || part.has("-r") || part.has("-e") || part.has("--requirement") {
+    if !adds || command.has("-r") || command.has("-e") || command.has("--requirement") {
         return None;
     }
     let names: Vec<&str> =
-        part.args().skip(1).filter(|a| !matches!(*a, "install" | ".")).take(8).collect();
+        command.args().skip(1).filter(|a| !matches!(*a, "install" | ".")).take(8).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }

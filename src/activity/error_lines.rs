@@ -4,14 +4,15 @@ use super::shorten::fit;
 use super::test_report;
 use crate::text::strip_escapes;
 
-/// Maximum length of a line in characters.
+/// Maximum characters of a line.
 const MAX_LINE: usize = 180;
 /// Maximum number of lines.
 const MAX_LINES: usize = 3;
 
-/// The lines that say what went wrong, the most specific first. Empty if there are none.
+/// The lines that say what went wrong, the most specific first. Falls back to the last line with
+/// content.
 pub fn read(output: &str) -> Vec<String> {
-    // Some git hooks print their newlines escaped.
+    // Some git hooks print `\n` instead of newlines.
     let output = plain(output).replace("\\n", "\n");
     let frame = |c: char| c.is_whitespace() || ('\u{2500}'..='\u{257f}').contains(&c);
     let lines: Vec<&str> =
@@ -24,9 +25,9 @@ pub fn read(output: &str) -> Vec<String> {
         .collect();
     ranked.sort_by_key(|(weight, at)| (std::cmp::Reverse(*weight), *at));
     let mut out: Vec<String> = Vec::new();
-    for (rank, at) in ranked {
-        // Weak lines repeat what a strong line says.
-        if out.len() >= MAX_LINES || (!out.is_empty() && rank < 5) {
+    for (weight, at) in ranked {
+        // Lines with a low weight usually repeat a line with a high one.
+        if out.len() >= MAX_LINES || (!out.is_empty() && weight < 5) {
             break;
         }
         push(&mut out, &quote(&lines, at));
@@ -39,12 +40,12 @@ pub fn read(output: &str) -> Vec<String> {
     out
 }
 
-/// `text` without escape sequences, its carriage returns as line breaks.
+/// `text` without escape sequences, and with line breaks instead of carriage returns.
 fn plain(text: &str) -> String {
     strip_escapes(text).replace('\r', "\n")
 }
 
-/// Whether the output reports a failure, for a command whose exit status a pipe hides.
+/// Whether the output reports a failure. Used for a command whose exit status a pipe hides.
 pub fn looks_failed(output: &str) -> bool {
     plain(output).lines().map(str::trim).any(|line| {
         line.starts_with("error[")
@@ -66,7 +67,7 @@ pub fn looks_failed(output: &str) -> bool {
     })
 }
 
-/// The line at `at`, with the line below it if it only announces that one.
+/// The line at `at`, joined with the line below it if it only announces that line.
 fn quote(lines: &[&str], at: usize) -> String {
     let line = lines[at];
     if let Some(reason) = reason(line) {
@@ -79,16 +80,16 @@ fn quote(lines: &[&str], at: usize) -> String {
     }
     if line.contains("panicked at") && line.ends_with(':') {
         let place = line.split("panicked at ").nth(1).unwrap_or("").trim_end_matches(':');
-        return format!("panicked: {next}{} ({})", sides(&lines[at..]), short_place(place));
+        return format!("panicked: {next}{} ({})", sides(&lines[at..]), without_column(place));
     }
-    // "error during build:" announces the line below it.
+    // `error during build:` announces the line below it.
     if line.ends_with(':') && !next.is_empty() {
         return format!("{} {}", bare(line), bare(next));
     }
     bare(line).to_owned()
 }
 
-/// The two sides of a Rust assertion from the lines below it: `: left 8.0, right 14.5`.
+/// Both sides of a Rust assertion, from the lines below it: `: left 8.0, right 14.5`.
 fn sides(lines: &[&str]) -> String {
     let side = |name: &str| {
         let line = lines.iter().take(6).find_map(|l| l.strip_prefix(name))?.trim();
@@ -100,13 +101,13 @@ fn sides(lines: &[&str]) -> String {
     }
 }
 
-/// The line without the `E` with which pytest marks it.
+/// The line without pytest's `E` marker.
 fn bare(line: &str) -> &str {
     line.strip_prefix("E   ").unwrap_or(line).trim()
 }
 
-fn short_place(place: &str) -> &str {
-    // `src/a.rs:10:5` loses the column.
+/// `src/a.rs:10` of `src/a.rs:10:5`.
+fn without_column(place: &str) -> &str {
     let colons = place.matches(':').count();
     if colons >= 2 { place.rsplit_once(':').map_or(place, |(head, _)| head) } else { place }
 }
@@ -119,7 +120,7 @@ fn push(out: &mut Vec<String>, line: &str) {
     }
 }
 
-/// Whether a line has content: no ruler, marker, progress or text of the client.
+/// Whether a line has content. Rulers, exit codes, hints and the client's own lines have none.
 fn has_content(line: &str) -> bool {
     let letters = line.chars().filter(|c| c.is_alphanumeric()).count();
     letters >= 3
@@ -145,9 +146,9 @@ fn counts_tests(line: &str) -> bool {
     line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" failed") && line.len() < 80
 }
 
-/// How specific a line is about the failure. 0: it says nothing.
+/// How specific a line is about the failure. 0 if it says nothing about it.
 fn weight(line: &str) -> u8 {
-    const EMPTY: [&str; 17] = [
+    const UNSPECIFIC: [&str; 17] = [
         "error: could not compile",
         "error: aborting due to",
         "error: test failed",
@@ -166,7 +167,7 @@ fn weight(line: &str) -> u8 {
         "ELIFECYCLE",
         "errors: 0",
     ];
-    if EMPTY.iter().any(|e| line.contains(e)) || line.starts_with("test result:") {
+    if UNSPECIFIC.iter().any(|u| line.contains(u)) || line.starts_with("test result:") {
         return 0;
     }
     if reason(line).is_some() {
@@ -175,7 +176,7 @@ fn weight(line: &str) -> u8 {
     if counts_tests(line) {
         return 0;
     }
-    // The test report names the tests that failed.
+    // The test report has the names of failing tests.
     let names_test = line.starts_with("test ") && line.ends_with("FAILED")
         || line.starts_with("FAILED ")
         || line.starts_with("--- FAIL")
@@ -258,7 +259,7 @@ fn is_located(line: &str) -> bool {
 }
 
 /// Whether a line is `ValueError: …` or `java.lang.NullPointerException: …`: a name that ends in
-/// Error or Exception, a colon, a message.
+/// `Error` or `Exception`, a colon and a message.
 fn is_exception(line: &str) -> bool {
     line.split_once(": ").is_some_and(|(name, message)| {
         let bare = name.strip_prefix("Uncaught ").unwrap_or(name);
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_shows_although_a_pipe_hides_the_status() {
+    fn a_failure_is_recognized_without_the_exit_status() {
         assert!(looks_failed("   Compiling x\nerror[E0425]: cannot find value"));
         assert!(looks_failed("src/a.ts(3,1): error TS2304: Cannot find name 'x'."));
         assert!(!looks_failed("running 3 tests\ntest error_paths ... ok"));

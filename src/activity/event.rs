@@ -1,4 +1,4 @@
-//! One tool event, and the activity it stands for.
+//! Parses one tool event into an activity.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -14,16 +14,16 @@ use crate::clients::{ToolKind, ToolUse};
 use crate::memory::{Cause, Message, Origin};
 use crate::project::PathBase;
 
-/// A tool use or a subagent's report as it was recorded.
+/// A tool use or a subagent's report, as it was recorded.
 #[derive(Clone, Copy, Debug)]
 pub struct ToolEvent<'a> {
     pub client: &'a str,
     pub cause: Cause,
     pub tool: &'a str,
     pub input: Option<&'a str>,
-    /// Of a failed tool its error text.
+    /// For a failed tool, the error text.
     pub response: Option<&'a str>,
-    /// Of a subagent its report.
+    /// For a subagent, its report.
     pub report: Option<&'a str>,
     pub cwd: Option<&'a str>,
 }
@@ -41,7 +41,7 @@ impl<'a> ToolEvent<'a> {
         }
     }
 
-    /// `None` for an event that is neither a tool use nor a report.
+    /// Returns `None` if the event is neither a tool use nor a report.
     pub fn from_event(event: &'a proto::Event) -> Option<ToolEvent<'a>> {
         let cause = match event.kind {
             Kind::Tool => Cause::Tool,
@@ -62,7 +62,7 @@ impl<'a> ToolEvent<'a> {
     }
 }
 
-/// What a tool event came to.
+/// The meaning of a tool event.
 #[derive(Debug, Default)]
 pub enum Activity {
     Read {
@@ -101,10 +101,10 @@ pub enum Activity {
 }
 
 impl Activity {
-    /// Parses an event. `root` is the root of the project; paths are made relative to it.
+    /// Parses an event. Paths are made relative to `root`, the root of the project.
     pub fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
-        // Parsing must not panic. If it does, one event is lost for the memory; without the guard
-        // the worker would crash before the event is stored, and again whenever it is delivered.
+        // Parsing must not panic. Without this guard, a panic would crash the worker before the
+        // event is stored, and again at each delivery. With it, the event only has no activity.
         let parsed = catch_unwind(AssertUnwindSafe(|| parse(event, root)));
         parsed.unwrap_or_else(|_| {
             tracing::error!(tool = event.tool, "parsing a tool event panicked");
@@ -112,7 +112,7 @@ impl Activity {
         })
     }
 
-    /// Whose word the activity is.
+    /// The origin of what the activity reports.
     pub fn origin(&self) -> Origin {
         match self {
             Activity::Read { .. } | Activity::Search { .. } | Activity::Edit(_) => {
@@ -143,7 +143,7 @@ fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
     let used = ToolUse::new(event.client, event.tool, event.input);
     let input = || Payload::read(event.input);
     match &used.kind {
-        // The client refused it for its own reasons, and the agent tries again.
+        // The client rejected the call, and the agent usually tries again.
         ToolKind::Edit | ToolKind::Write | ToolKind::Patch | ToolKind::Read | ToolKind::Search
             if failed =>
         {
@@ -240,7 +240,7 @@ fn call(server: &str, tool: &str, input: &Payload, response: &Payload, failed: b
     Activity::Call { tool, side_effect, failure: None }
 }
 
-/// Whether a tool's name has a verb of change in it.
+/// Whether the name of a tool contains a verb of change.
 fn names_a_change(tool: &str) -> bool {
     const VERBS: [&str; 15] = [
         "create", "update", "delete", "send", "post", "merge", "close", "add", "write", "deploy",
@@ -250,9 +250,10 @@ fn names_a_change(tool: &str) -> bool {
     tool.split(|c: char| !c.is_alphanumeric()).any(|word| VERBS.contains(&word))
 }
 
-/// Whether the tool did not run: the user, a rule, a hook or the client's own checks refused it.
+/// Whether the tool did not run, because the user, a permission rule, a hook or the client's own checks
+/// refused it.
 fn was_refused(response: &Payload) -> bool {
-    const MARKS: [&str; 9] = [
+    const PHRASES: [&str; 9] = [
         "doesn't want to proceed",
         "was rejected",
         "[Request interrupted",
@@ -264,10 +265,11 @@ fn was_refused(response: &Payload) -> bool {
         "blocked by",
     ];
     let head: String = response.text().chars().take(300).collect();
-    MARKS.iter().any(|mark| head.contains(mark))
+    PHRASES.iter().any(|phrase| head.contains(phrase))
 }
 
-/// Whether a path is of the client's own files: output of background commands, pasted images, plans.
+/// Whether a path is one of the client's own files: output of background commands, pasted images,
+/// plans.
 fn belongs_to_client(path: &str) -> bool {
     path.contains("/tasks/") && path.ends_with(".output")
         || path.starts_with("/tmp/claude")

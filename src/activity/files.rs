@@ -1,55 +1,58 @@
-//! The files that a command names: shown, written, removed, restored.
+//! The files that a command reads, writes, removes or restores, from its arguments.
 
-use super::shell::Simple;
+use super::shell::SimpleCommand;
 
-/// Files shown by `cat`, `head`, `tail`, `sed -n`.
-pub fn read(part: &Simple) -> Vec<String> {
-    let skip = match part.program() {
+/// Files that `cat`, `head`, `tail` or `sed -n` reads.
+pub fn read(command: &SimpleCommand) -> Vec<String> {
+    let skip = match command.program() {
         "cat" | "head" | "tail" | "less" | "bat" => 0,
-        "sed" if part.has("-n") => 1,
+        "sed" if command.has("-n") => 1,
         _ => return Vec::new(),
     };
-    part.args().skip(skip).filter(|a| is_path(a)).map(str::to_owned).collect()
+    command.args().skip(skip).filter(|a| is_path(a)).map(str::to_owned).collect()
 }
 
-/// Files a command wrote into, changed in place or moved to.
-pub fn written(part: &Simple) -> Vec<String> {
-    let mut out: Vec<String> = part.written.iter().filter(|w| is_path(w)).cloned().collect();
+/// Files that a command writes to, changes in place or moves to.
+pub fn written(command: &SimpleCommand) -> Vec<String> {
+    let mut out: Vec<String> = command.written.iter().filter(|w| is_path(w)).cloned().collect();
     let in_place = |w: &String| w.starts_with("-i") || w.starts_with("-pi") || w == "--in-place";
-    match part.program() {
-        "tee" => out.extend(part.args().filter(|a| is_path(a)).map(str::to_owned)),
-        "sed" | "perl" | "gsed" if part.words.iter().any(in_place) => {
-            out.extend(part.args().skip(1).filter(|a| is_path(a)).map(str::to_owned));
+    match command.program() {
+        "tee" => out.extend(command.args().filter(|a| is_path(a)).map(str::to_owned)),
+        "sed" | "perl" | "gsed" if command.words.iter().any(in_place) => {
+            out.extend(command.args().skip(1).filter(|a| is_path(a)).map(str::to_owned));
         }
-        "mv" | "cp" => out.extend(part.args().last().filter(|a| is_path(a)).map(str::to_owned)),
-        "git" if part.verb() == "mv" => {
-            out.extend(part.args().last().filter(|a| is_path(a)).map(str::to_owned))
+        "mv" | "cp" => out.extend(command.args().last().filter(|a| is_path(a)).map(str::to_owned)),
+        "git" if command.verb() == "mv" => {
+            out.extend(command.args().last().filter(|a| is_path(a)).map(str::to_owned))
         }
         _ => {}
     }
     out
 }
 
-pub fn removed(part: &Simple) -> Vec<String> {
-    let skip = match part.program() {
+/// Files that `rm` or `git rm` removes.
+pub fn removed(command: &SimpleCommand) -> Vec<String> {
+    let skip = match command.program() {
         "rm" => 0,
-        "git" if part.verb() == "rm" => 1,
+        "git" if command.verb() == "rm" => 1,
         _ => return Vec::new(),
     };
-    part.args().skip(skip).filter(|a| is_path(a)).map(str::to_owned).collect()
+    command.args().skip(skip).filter(|a| is_path(a)).map(str::to_owned).collect()
 }
 
-/// Files that git restored: `git checkout -- a.rs`, `git restore .`, `git reset --hard`.
-pub fn reverted(part: &Simple) -> Vec<String> {
-    if part.program() != "git" {
+/// Files that git restores, `.` for all: `git checkout -- a.rs`, `git restore .`, `git reset --hard`.
+pub fn reverted(command: &SimpleCommand) -> Vec<String> {
+    if command.program() != "git" {
         return Vec::new();
     }
-    match part.verb() {
-        "reset" if part.has("--hard") => vec![".".to_owned()],
-        "restore" if !part.has("--staged") => part.args().skip(1).map(str::to_owned).collect(),
+    match command.verb() {
+        "reset" if command.has("--hard") => vec![".".to_owned()],
+        "restore" if !command.has("--staged") => {
+            command.args().skip(1).map(str::to_owned).collect()
+        }
         "checkout" => {
-            let at = part.words.iter().position(|w| w == "--");
-            at.map_or_else(Vec::new, |at| part.words[at + 1..].to_vec())
+            let at = command.words.iter().position(|w| w == "--");
+            at.map_or_else(Vec::new, |at| command.words[at + 1..].to_vec())
         }
         _ => Vec::new(),
     }
@@ -57,10 +60,10 @@ pub fn reverted(part: &Simple) -> Vec<String> {
 
 /// Whether a word looks like the path of a file that is worth remembering.
 fn is_path(word: &str) -> bool {
-    let plain = !word.contains(|c: char| c.is_whitespace() || "*?${}<>|\"'`=,;:()[]!".contains(c));
-    let named = word.contains('.') || word.contains('/');
-    plain
-        && named
+    let is_literal =
+        !word.contains(|c: char| c.is_whitespace() || "*?${}<>|\"'`=,;:()[]!".contains(c));
+    is_literal
+        && (word.contains('.') || word.contains('/'))
         && word.len() > 1
         && !word.starts_with("/dev/")
         && !word.starts_with("/tmp/")

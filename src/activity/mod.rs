@@ -1,11 +1,15 @@
-//! What tool uses came to: commands with their checks and outcomes, edits, commits, pages fetched.
+//! Parses tool uses into activities: edits, commands with checks and outcomes, commits, fetched pages.
 //!
-//! Each tool event is parsed once, when its batch has been loaded, and every backend of the memory
-//! agent works with the result. Parsing has no state and no I/O: it takes time linear in the
-//! event's texts and never fails, whatever they are. Texts come cut in the middle.
+//! A tool event is parsed twice. [`PromptCost`] measures it before `accept` stores it. [`ParsedBatch`]
+//! parses the messages of a claimed batch, and every backend of the memory agent uses that result.
+//!
+//! Parsing has no state and no I/O, takes time linear in the event's texts, and accepts any text. Long
+//! texts arrive truncated in the middle.
 //!
 //! ```text
-//! ToolEvent -> clients::ToolUse -> payload, shell, edit -> run, runners, effects … -> Activity
+//!                                           ┌─ edit ──────────────────────────────────────┐
+//! ToolEvent ── clients::ToolUse ── Payload ─┤                                             ├─> Activity
+//!                                           └─ run: shell, runners, test_report, files, … ┘
 //! ```
 
 mod batch;

@@ -1,7 +1,7 @@
 //! A tool's input or response, read leniently.
 //!
-//! The texts come cut in the middle: a string may end early, a marker may stand inside it, and the
-//! whole may not parse as JSON. Nothing here fails; a field that cannot be read is absent.
+//! Long texts arrive truncated in the middle: a string may end early or contain a marker, and the whole
+//! may not parse as JSON. A field that cannot be read is absent; there are no errors.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::clients::salvage;
 /// An input or a response.
 pub enum Payload<'a> {
     Json(Value),
-    /// Not JSON: an error text, a line from a script, or JSON that was cut.
+    /// Not JSON: an error text, a line from a script, or truncated JSON.
     Text(&'a str),
     Absent,
 }
@@ -36,6 +36,7 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The value of `key` at the top level, if the whole parsed as JSON.
     pub fn value(&self, key: &str) -> Option<&Value> {
         match self {
             Payload::Json(value) => value.get(key),
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_json_is_read_as_far_as_it_goes() {
+    fn json_truncated_json_and_text_are_read() {
         check(r#"{"stdout":"hi","stderr":"","interrupted":false}"#, &["stdout"], Some("hi"), "hi");
         check(r#"{"file":{"filePath":"/a/b.rs"}}"#, &["filePath"], Some("/a/b.rs"), "");
         check(r#"[{"type":"text","text":"echo: hello"}]"#, &["x"], None, "echo: hello");

@@ -1,8 +1,8 @@
-//! How an activity is put to a model, and what it therefore costs in a prompt.
+//! How an activity appears in a prompt, and its cost there.
 //!
-//! An activity that a rule can judge (a read, a search, `git status`) is mentioned in one line. The
-//! others are quoted in full, up to a limit. `accept` stores the cost with the event, so that a
-//! claim can measure a batch without parsing it.
+//! An activity that changes nothing (a read, a search, `git status`) takes one line. All others are
+//! quoted, up to a limit. `accept` stores the cost with the event, so that a claim can measure a batch
+//! without parsing it.
 
 use memctl_proto as proto;
 
@@ -11,34 +11,36 @@ use super::event::{Activity, ToolEvent};
 use crate::memory::Cause;
 use crate::text::collapse_spaces;
 
-/// Maximum bytes of a prompt of the user, of the assistant's last message, and of a line.
+/// Maximum bytes of a prompt of the user.
 pub const MAX_PROMPT: usize = 2 << 10;
+/// Maximum bytes of the assistant's last message.
 pub const MAX_LAST_MESSAGE: usize = 4 << 10;
+/// Maximum bytes of a [`Mention::Line`].
 pub const MAX_LINE: usize = 160;
 
-/// How an activity is put to a model.
+/// How an activity appears in a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// Its texts are quoted, up to this many bytes of each.
+    /// The tool's input and output are quoted, up to these numbers of bytes.
     Full { input: usize, output: usize },
-    /// One line says it.
+    /// One line describes the activity.
     Line(String),
 }
 
 /// What a message costs in a prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PromptCost {
-    /// 1 if it is quoted in full, else 0.
+    /// 1 for [`Mention::Full`], 0 for a line.
     pub events: usize,
     pub bytes: usize,
 }
 
-/// How the event is put to a model.
+/// How the event appears in a prompt.
 pub fn mention(event: &Event) -> Mention {
-    of(event.activity, event.message.tool_name.as_deref())
+    mention_of(event.activity, event.message.tool_name.as_deref())
 }
 
-fn of(activity: &Activity, tool: Option<&str>) -> Mention {
+fn mention_of(activity: &Activity, tool: Option<&str>) -> Mention {
     let line = |text: String| Mention::Line(text);
     match activity {
         Activity::Read { path } => line(format!("read {path}")),
@@ -58,21 +60,21 @@ fn of(activity: &Activity, tool: Option<&str>) -> Mention {
 }
 
 impl PromptCost {
-    /// The cost of an event that is about to be accepted. `None` for an event that is neither a
+    /// The cost of an event that is about to be accepted. Returns `None` if the event is neither a
     /// tool use nor a report.
     pub fn from_event(event: &proto::Event) -> Option<PromptCost> {
         let event = ToolEvent::from_event(event)?;
-        Some(PromptCost::of(&event, &Activity::parse(&event, None)))
+        Some(PromptCost::new(&event, &Activity::parse(&event, None)))
     }
 
-    /// The cost of a message that asks for a summary and has this text.
+    /// The cost of a message that asks for a summary. `text` is the assistant's last message.
     pub fn from_last_message(text: Option<&str>) -> PromptCost {
         PromptCost { events: 0, bytes: text.map_or(0, str::len).min(MAX_LAST_MESSAGE) }
     }
 
-    fn of(event: &ToolEvent, activity: &Activity) -> PromptCost {
+    fn new(event: &ToolEvent, activity: &Activity) -> PromptCost {
         let tool = Some(event.tool).filter(|tool| !tool.is_empty());
-        match of(activity, tool) {
+        match mention_of(activity, tool) {
             Mention::Line(line) => PromptCost { events: 0, bytes: line.len().min(MAX_LINE) },
             Mention::Full { input, output } => {
                 let text = match event.cause {
@@ -104,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_lines_and_changes_are_quoted() {
+    fn lookups_take_a_line_and_changes_are_quoted() {
         let check = |tool: &str, input: serde_json::Value, kind, line: Option<&str>| {
             let event = event(tool, &input, "out", kind);
             let parsed = ToolEvent::from_event(&event).unwrap();
-            let mention = of(&Activity::parse(&parsed, None), Some(tool));
+            let mention = mention_of(&Activity::parse(&parsed, None), Some(tool));
             let found = match &mention {
                 Mention::Line(line) => Some(line.as_str()),
                 Mention::Full { .. } => None,
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_read_costs_a_line() {
+    fn a_long_read_costs_one_line() {
         let file = serde_json::json!({"file_path": "src/a.rs"});
         let event = event("Read", &file, &"x".repeat(60_000), Kind::Tool);
         assert!(PromptCost::from_event(&event).unwrap().bytes < 40);

@@ -1,10 +1,10 @@
-//! What one use of the shell came to: the checks it ran and how they ended, the files it touched,
-//! its commit, its side effects, the page it fetched.
+//! Parses one use of the shell tool: its checks and their outcome, the files it touched, its commit, its
+//! side effects, and the page it fetched.
 
 use super::commit::{self, Commit};
 use super::payload::Payload;
 use super::runners::{self, Check, CheckKind};
-use super::shell::{self, Simple};
+use super::shell::{self, SimpleCommand};
 use super::shorten::fit;
 use super::test_report::{self, TestReport};
 use super::{effects, error_lines, files, web};
@@ -13,19 +13,19 @@ use crate::text::strip_escapes;
 /// One use of the shell tool.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// The command line as it was given.
+    /// The command line as the client sent it.
     pub command: String,
     pub checks: Vec<Check>,
     pub failed: bool,
-    /// The outcome is unknown: it runs in the background, or a filter hid how the tests ended.
+    /// The outcome is unknown: the command runs in the background, or a pipe hid the test results.
     pub unknown: bool,
     pub report: Option<TestReport>,
-    /// Of a failed run, the lines that say why.
+    /// For a failed run, the lines that say what went wrong.
     pub error_lines: Vec<String>,
     pub commit: Option<Commit>,
     /// Changes beyond the work tree, as sentences: installs, pushes, deployments.
     pub side_effects: Vec<String>,
-    /// Files it wrote, moved to, or changed in place.
+    /// Files that it wrote, changed in place or moved to.
     pub written: Vec<String>,
     pub removed: Vec<String>,
     pub read: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The same run without what its output said, except git's own line about a commit.
+    /// This run without what comes from its output, except a commit.
     pub fn without_output(&self) -> Run {
         Run {
             command: self.command.clone(),
@@ -52,7 +52,7 @@ impl Run {
         }
     }
 
-    /// Whether it succeeded, proves nothing and changes nothing: `ls`, `git status`.
+    /// Whether the run succeeded, checked nothing and changed nothing: `ls`, `git status`.
     pub fn only_looks(&self) -> bool {
         let changes = [&self.written, &self.removed, &self.reverted];
         !self.failed
@@ -76,16 +76,16 @@ pub fn read(command: &str, input: &Payload, response: &Payload, failed: bool) ->
     let command = command.to_owned();
     let mut run = Run { command, unknown: in_background, checks, ..Run::default() };
     let tests = run.checks.iter().any(|c| c.kind == CheckKind::Test);
-    // Also the output file of a test run that was started in the background.
+    // A `.output` file may contain the output of a test run in the background.
     if tests || run.command.contains(".output") {
         run.report = test_report::read(&output);
     }
     let masked = parts.iter().any(|p| p.masked && runners::check(p).is_some());
-    let serious = run.checks.iter().any(|c| c.kind != CheckKind::Other) || masked;
+    let output_counts = run.checks.iter().any(|c| c.kind != CheckKind::Other) || masked;
     run.unknown |= tests && masked && run.report.is_none();
     run.failed = failed
         || run.report.as_ref().is_some_and(|report| report.failed > 0)
-        || (run.report.is_none() && serious && error_lines::looks_failed(&output));
+        || (run.report.is_none() && output_counts && error_lines::looks_failed(&output));
     if run.failed {
         run.error_lines = error_lines::read(&output);
         if run.report.is_none() {
@@ -97,8 +97,8 @@ pub fn read(command: &str, input: &Payload, response: &Payload, failed: bool) ->
     }
     run.commit = commit::read(&parts, &output);
     if run.fetched.is_some() {
-        // A fetched page may contain what looks like git's line. The commit counts if the command
-        // line has its subject.
+        // A fetched page may imitate git's line. The commit counts only if the command line contains
+        // its subject.
         run.commit = run.commit.filter(|commit| {
             let mut messages = parts.iter().filter_map(commit::message);
             messages.any(|message| message.starts_with(commit.subject.as_str()))
@@ -108,21 +108,21 @@ pub fn read(command: &str, input: &Payload, response: &Payload, failed: bool) ->
     run
 }
 
-/// Adds what one simple command did.
-fn add(part: &Simple, output: &str, run: &mut Run) {
+/// Adds what one simple command did to `run`.
+fn add(part: &SimpleCommand, output: &str, run: &mut Run) {
     if let Some(address) = web::fetches(part) {
         run.fetched.get_or_insert(address);
     }
     run.read.extend(files::read(part));
-    // A failed line may have written files before the part that failed. Its side effects are
-    // unknown.
+    // A failed command line may have written files before the part that failed. Whether it had side
+    // effects is unknown.
     run.written.extend(files::written(part));
     run.removed.extend(files::removed(part));
     if !run.failed || part.program() == "git" {
         run.reverted.extend(files::reverted(part));
     }
     if !run.failed && !run.unknown {
-        run.side_effects.extend(effects::of(part, output));
+        run.side_effects.extend(effects::side_effect(part, output));
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_counts_if_git_names_its_hash() {
+    fn a_commit_counts_if_git_reports_it() {
         let line = "git add -A && git commit -m 'fix: guard empty input' -m 'It looped before.'";
         let done = run(
             line,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_shows_through_pipes() {
+    fn a_failure_is_recognized_behind_a_pipe() {
         assert!(
             run(
                 "cargo test 2>&1 | tail -3",

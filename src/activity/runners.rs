@@ -1,13 +1,13 @@
-//! Which commands are checks: the table of test runners, builds and linters.
+//! The table of checks: test runners, builds and linters.
 //!
-//! A program that is neither listed nor known to only show things counts as a check of its own,
-//! because its failure may matter. Nothing is concluded from its success.
+//! A program that is in no table counts as a check too, because its failure may matter. Its success
+//! means nothing.
 
-use super::shell::Simple;
+use super::shell::SimpleCommand;
 use super::shorten::fit;
 
-/// Programs that only show things, or whose outcome means nothing.
-const LOOKS: [&str; 72] = [
+/// Programs that only print something, or whose outcome means nothing.
+const NO_CHECKS: [&str; 72] = [
     "", "ls", "cat", "head", "tail", "pwd", "echo", "cd", "which", "wc", "find", "grep", "egrep",
     "fgrep", "rg", "ag", "fd", "tree", "stat", "file", "awk", "gawk", "sort", "uniq", "cut", "tr",
     "sleep", "ps", "kill", "pkill", "mkdir", "chmod", "chown", "touch", "export", "true", "false",
@@ -17,8 +17,8 @@ const LOOKS: [&str; 72] = [
     ".", "bd",
 ];
 
-/// Verbs with which any program only shows things: `docker ps`, `kubectl get`, `gh pr view`.
-const LOOKING: [&str; 26] = [
+/// Subcommands with which a program only prints something: `docker ps`, `kubectl get`, `helm list`.
+const READ_ONLY_VERBS: [&str; 26] = [
     "status",
     "log",
     "diff",
@@ -50,12 +50,13 @@ const LOOKING: [&str; 26] = [
 /// A command that passes or fails.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// Runner and task: `cargo test`, `terraform apply`. A failure is over when a check with the
-    /// same key passes.
+    /// Runner and task: `cargo test`, `terraform apply`. A pass of a check with the same key ends a
+    /// failure.
     pub key: String,
     pub kind: CheckKind,
-    /// `cargo`, `node`. A test that passes proves that a build of its toolchain passes.
+    /// `cargo`, `node`. A passing test run implies that a build with the same toolchain passes.
     pub toolchain: String,
+    /// The arguments after the task, without flags: filters, packages, files.
     pub words: Vec<String>,
 }
 
@@ -68,18 +69,22 @@ pub enum CheckKind {
     Other,
 }
 
-/// The check that a command is, if it is one.
-pub fn check(part: &Simple) -> Option<Check> {
-    let (program, verb) = (part.program(), part.verb());
-    if LOOKS.contains(&program) || part.has("--version") || part.has("--help") {
+/// The check that a command runs, if it is one.
+pub fn check(command: &SimpleCommand) -> Option<Check> {
+    let (program, verb) = (command.program(), command.verb());
+    if NO_CHECKS.contains(&program) || command.has("--version") || command.has("--help") {
         return None;
     }
-    let (kind, toolchain, name) = kind(part, program, verb)?;
-    let words = part.args().skip(1).map(str::to_owned).collect();
-    Some(Check { key: name, kind, toolchain: toolchain.to_owned(), words })
+    let (kind, toolchain, key) = kind(command, program, verb)?;
+    let words = command.args().skip(1).map(str::to_owned).collect();
+    Some(Check { key, kind, toolchain: toolchain.to_owned(), words })
 }
 
-fn kind<'a>(part: &Simple, program: &'a str, verb: &str) -> Option<(CheckKind, &'a str, String)> {
+fn kind<'a>(
+    command: &SimpleCommand,
+    program: &'a str,
+    verb: &str,
+) -> Option<(CheckKind, &'a str, String)> {
     use CheckKind::{Build, Lint, Other, Test};
     let two = format!("{program} {verb}");
     let found = match (program, verb) {
@@ -104,8 +109,8 @@ fn kind<'a>(part: &Simple, program: &'a str, verb: &str) -> Option<(CheckKind, &
         ("eslint" | "prettier" | "biome" | "stylelint" | "tsc" | "oxlint", _) => {
             (if program == "tsc" { Build } else { Lint }, "node", program.to_owned())
         }
-        ("node", _) if part.has("--test") => (Test, "node", "node --test".to_owned()),
-        ("npm" | "pnpm" | "yarn" | "bun" | "deno", _) => node_script(part, program, verb)?,
+        ("node", _) if command.has("--test") => (Test, "node", "node --test".to_owned()),
+        ("npm" | "pnpm" | "yarn" | "bun" | "deno", _) => node_script(command, program, verb)?,
         ("rspec" | "minitest", _) | ("rails", "test" | "spec") | ("rake", "test" | "spec") => {
             (Test, "ruby", program.to_owned())
         }
@@ -127,7 +132,7 @@ fn kind<'a>(part: &Simple, program: &'a str, verb: &str) -> Option<(CheckKind, &
             two.trim().to_owned(),
         ),
         ("mvn" | "mvnw" | "gradle" | "gradlew", _) => (
-            if part.words.iter().any(|w| w.contains("test") || w == "verify" || w == "check") {
+            if command.words.iter().any(|w| w.contains("test") || w == "verify" || w == "check") {
                 Test
             } else {
                 Build
@@ -158,20 +163,23 @@ fn kind<'a>(part: &Simple, program: &'a str, verb: &str) -> Option<(CheckKind, &
             (Other, "git", two)
         }
         ("git" | "rm" | "cp" | "mv" | "sed" | "perl" | "tar" | "unzip" | "brew", _) => return None,
-        (_, v) if LOOKING.contains(&v) => return None,
+        (_, v) if READ_ONLY_VERBS.contains(&v) => return None,
         _ => (Other, program, fit(two.trim(), 80)),
     };
     Some(found)
 }
 
-/// `npm test`, `pnpm run build`, `yarn lint`.
+/// A script of package.json: `npm test`, `pnpm run build`, `yarn lint`.
 fn node_script<'a>(
-    part: &Simple,
+    command: &SimpleCommand,
     program: &'a str,
     verb: &str,
 ) -> Option<(CheckKind, &'a str, String)> {
-    let script =
-        if matches!(verb, "run" | "run-script") { part.args().nth(1).unwrap_or("") } else { verb };
+    let script = if matches!(verb, "run" | "run-script") {
+        command.args().nth(1).unwrap_or("")
+    } else {
+        verb
+    };
     let kind = if script.contains("test") || matches!(script, "t" | "e2e" | "vitest" | "jest") {
         CheckKind::Test
     } else if ["lint", "format", "fmt", "prettier"].iter().any(|w| script.contains(w)) {
@@ -186,7 +194,7 @@ fn node_script<'a>(
     } else {
         CheckKind::Other
     };
-    let chain = if matches!(program, "deno" | "bun") { program } else { "node" };
+    let toolchain = if matches!(program, "deno" | "bun") { program } else { "node" };
     let run = if verb == script { "" } else { "run " };
-    Some((kind, chain, format!("{program} {run}{script}")))
+    Some((kind, toolchain, format!("{program} {run}{script}")))
 }

@@ -1,20 +1,19 @@
-//! Splits a shell command line into simple commands. It recognizes what was run and is no shell:
-//! it expands nothing and knows no control flow.
+//! Splits a shell command line into simple commands. It expands nothing and ignores control flow.
 
-/// One program with its arguments, between `&&`, `|`, `;` and the like.
+/// One program with its arguments, between operators such as `&&`, `|` and `;`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Simple {
+pub struct SimpleCommand {
     /// The program and its arguments, without wrappers (`sudo`, `npx`, `uv run`, assignments).
     pub words: Vec<String>,
-    /// Files its output is redirected into.
+    /// Files that its output is redirected to.
     pub written: Vec<String>,
     /// The text of its here-document.
     pub heredoc: Option<String>,
-    /// A pipe or `||` follows, so its exit status is not that of the line.
+    /// A pipe or `||` follows, so its exit status is not the exit status of the line.
     pub masked: bool,
 }
 
-impl Simple {
+impl SimpleCommand {
     /// The program's base name.
     pub fn program(&self) -> &str {
         self.words.first().map_or("", |w| w.rsplit('/').next().unwrap_or(w))
@@ -49,26 +48,26 @@ impl Simple {
     }
 }
 
-/// Maximum number of simple commands of one line. A longer line is a script.
+/// Maximum number of simple commands that are read of one line.
 const MAX_COMMANDS: usize = 64;
 
-pub fn split(line: &str) -> Vec<Simple> {
+pub fn split(line: &str) -> Vec<SimpleCommand> {
     let mut out = Vec::new();
-    let mut current = Simple::default();
+    let mut current = SimpleCommand::default();
     let mut lexer = Lexer { rest: line, heredocs: Vec::new() };
-    let mut into_file = false;
+    let mut redirected = false;
     while let Some(token) = lexer.next() {
         match token {
-            Token::Word(word) if into_file => {
-                into_file = false;
+            Token::Word(word) if redirected => {
+                redirected = false;
                 if !word.starts_with('&') && !word.starts_with("/dev/") {
                     current.written.push(word);
                 }
             }
             Token::Word(word) => current.words.push(word),
-            Token::Into => into_file = true,
+            Token::RedirectOutput => redirected = true,
             Token::Heredoc(text) => {
-                // It belongs to the last command that began on its line.
+                // The here-document belongs to the last command on the line of its `<<`.
                 let owner =
                     if current.words.is_empty() { out.last_mut() } else { Some(&mut current) };
                 if let Some(owner) = owner {
@@ -77,7 +76,7 @@ pub fn split(line: &str) -> Vec<Simple> {
                 push(&mut out, std::mem::take(&mut current));
             }
             Token::Break { masks } => {
-                into_file = false;
+                redirected = false;
                 current.masked = masks;
                 push(&mut out, std::mem::take(&mut current));
                 if out.len() >= MAX_COMMANDS {
@@ -90,15 +89,15 @@ pub fn split(line: &str) -> Vec<Simple> {
     out
 }
 
-fn push(out: &mut Vec<Simple>, mut simple: Simple) {
-    unwrap(&mut simple.words);
+fn push(out: &mut Vec<SimpleCommand>, mut simple: SimpleCommand) {
+    strip_wrappers(&mut simple.words);
     if !simple.words.is_empty() || !simple.written.is_empty() {
         out.push(simple);
     }
 }
 
 /// Removes wrappers in front of the program.
-fn unwrap(words: &mut Vec<String>) {
+fn strip_wrappers(words: &mut Vec<String>) {
     const TWO: [(&str, &str); 11] = [
         ("uv", "run"),
         ("poetry", "run"),
@@ -153,7 +152,7 @@ fn unwrap(words: &mut Vec<String>) {
             2
         } else if matches!(first, "docker" | "podman") && (second == "compose" || second == "exec")
         {
-            container(words)
+            container_prefix(words)
         } else {
             0
         };
@@ -161,15 +160,15 @@ fn unwrap(words: &mut Vec<String>) {
             return;
         }
         words.drain(..drop);
-        // `env -i`, `sudo -u x`: flags of the wrapper.
+        // Flags of the wrapper: `env -i`.
         while words.first().is_some_and(|w| w.starts_with('-')) {
             words.remove(0);
         }
     }
 }
 
-/// The number of words before the command that `docker compose exec web cmd` runs inside.
-fn container(words: &[String]) -> usize {
+/// The number of words before the command in `docker compose exec web COMMAND`.
+fn container_prefix(words: &[String]) -> usize {
     let Some(at) = words.iter().take(4).position(|w| w == "exec" || w == "run") else { return 0 };
     let flags = words[at + 1..].iter().take_while(|w| w.starts_with('-')).count();
     let service = at + 1 + flags;
@@ -185,7 +184,7 @@ fn is_assignment(word: &str) -> bool {
 enum Token {
     Word(String),
     /// `>` or `>>`: the next word is a file.
-    Into,
+    RedirectOutput,
     Heredoc(String),
     Break {
         masks: bool,
@@ -194,7 +193,7 @@ enum Token {
 
 struct Lexer<'a> {
     rest: &'a str,
-    /// Terminators of here-documents whose text begins on the next line.
+    /// Terminators of the here-documents that begin on the next line.
     heredocs: Vec<String>,
 }
 
@@ -207,7 +206,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// Reads the next token. The inner `None`: what was read is no token.
+    /// Reads one piece of the line. The outer `None` is the end of the line; the inner one is a piece
+    /// without a token, such as a comment.
     fn step(&mut self) -> Option<Option<Token>> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
         let first = self.rest.chars().next()?;
@@ -250,7 +250,7 @@ impl Lexer<'_> {
         }
         if let Some(rest) = self.rest.strip_prefix(">>").or_else(|| self.rest.strip_prefix('>')) {
             self.rest = rest;
-            return Some(Some(Token::Into));
+            return Some(Some(Token::RedirectOutput));
         }
         if let Some(rest) = self.rest.strip_prefix(['&', '<']) {
             self.rest = rest;
@@ -264,7 +264,7 @@ impl Lexer<'_> {
         Some(Some(Token::Word(self.word())))
     }
 
-    /// Reads one word and removes its quotes. `$( … )` stays as it is.
+    /// Reads one word and removes its quotes. `$( … )` is kept as text.
     fn word(&mut self) -> String {
         let mut out = String::new();
         let mut chars = self.rest.char_indices().peekable();
@@ -297,7 +297,7 @@ impl Lexer<'_> {
                 _ => out.push(c),
             }
         }
-        // Every call consumes something: an operator that was not recognized is a word.
+        // Consumes at least one character, so that an unknown operator does not loop forever.
         if end == 0 {
             end = self.rest.chars().next().map_or(0, char::len_utf8);
         }
@@ -305,7 +305,7 @@ impl Lexer<'_> {
         out
     }
 
-    /// The lines up to `end`.
+    /// The lines up to the terminator `end`.
     fn heredoc(&mut self, end: &str) -> String {
         let mut text = String::new();
         while !self.rest.is_empty() {
@@ -321,7 +321,7 @@ impl Lexer<'_> {
     }
 }
 
-/// Reads the text in double quotes. Of `"$(cat <<'EOF' … EOF)"` it is the here-document's text.
+/// Reads the text in double quotes. For `"$(cat <<'EOF' … EOF)"`, reads the text of the here-document.
 fn quoted(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, out: &mut String) {
     let mut text = String::new();
     let mut substitution = 0_usize;
@@ -333,8 +333,7 @@ fn quoted(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, out: &mut 
                 text.push(c);
             }
             ')' if substitution > 0 => {
-                // A message may contain unbalanced brackets, so the substitution ends with the
-                // quote.
+                // A message may contain unbalanced brackets, so `)"` always ends the substitution.
                 if chars.peek().is_none_or(|(_, c)| *c == '"') {
                     substitution = 0;
                 }
@@ -347,6 +346,7 @@ fn quoted(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, out: &mut 
     out.push_str(inner_heredoc(&text).unwrap_or(&text));
 }
 
+/// The text of the here-document in a command substitution.
 fn inner_heredoc(text: &str) -> Option<&str> {
     let after = &text[text.find("<<")? + 2..];
     let (mark, body) = after.split_once('\n')?;

@@ -2,20 +2,21 @@
 
 use crate::text::collapse_spaces;
 
-/// At most `max` characters of one line. A longer text ends after a clause or a word; no mark says
-/// that something was left out.
+/// Collapses white space, and shortens the text to at most `max` characters. A shortened text ends
+/// after a clause or a word, and has no ellipsis.
 pub fn fit(text: &str, max: usize) -> String {
     let line = collapse_spaces(text);
     if line.chars().count() <= max {
         return line;
     }
     let head: String = line.chars().take(max + 1).collect();
-    // Not inside brackets: `three of them (a, b)` names two.
-    let whole = |at: &usize| head[..*at].matches('(').count() <= head[..*at].matches(')').count();
-    let share = |at: usize| head[..at].chars().count() * 10 / max.max(1);
+    // Not inside brackets: `three of them (a, b, c)` must not end after `b`.
+    let outside_brackets =
+        |at: &usize| head[..*at].matches('(').count() <= head[..*at].matches(')').count();
+    let tenths = |at: usize| head[..at].chars().count() * 10 / max.max(1);
     let last = |marks: &[&str], least: usize| {
-        let found = marks.iter().filter_map(|mark| head.rfind(mark)).filter(whole);
-        found.filter(|at| share(*at) >= least).max()
+        let found = marks.iter().filter_map(|mark| head.rfind(mark)).filter(outside_brackets);
+        found.filter(|at| tenths(*at) >= least).max()
     };
     let clause = last(&["; ", " — ", " – ", ": ", ", ", " (", "。", "，", "、"], 6);
     let clause = clause.or_else(|| last(&["; ", " — ", " – ", "。"], 5));
@@ -42,8 +43,8 @@ pub fn fit(text: &str, max: usize) -> String {
     if open { format!("{kept})") } else { kept.to_owned() }
 }
 
-/// Whether a line that ends with this word, in lower case, looks unfinished: articles, prepositions,
-/// conjunctions.
+/// Whether a line that ends with this lower-case word looks unfinished: an article, a preposition or a
+/// conjunction.
 pub fn leaves_open(word: &str) -> bool {
     const WORDS: [&str; 40] = [
         "and", "or", "the", "a", "an", "of", "to", "with", "in", "on", "for", "by", "from", "at",

@@ -1,6 +1,6 @@
 //! Reads the output of test runners: how many tests passed and failed, and which failed.
 
-/// The sums over everything that one command ran.
+/// The sums over all test runs of one command.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TestReport {
     pub passed: u64,
@@ -12,7 +12,7 @@ pub struct TestReport {
     pub packages: bool,
 }
 
-/// Maximum number of names.
+/// Maximum number of failing tests that are named.
 const MAX_NAMES: usize = 6;
 
 impl TestReport {
@@ -78,7 +78,7 @@ pub fn read(output: &str) -> Option<TestReport> {
     Some(report)
 }
 
-/// Passed, failed and skipped tests of a summary line.
+/// The numbers of passed, failed and skipped tests in a summary line.
 fn summary(line: &str) -> Option<(u64, u64, u64)> {
     let cargo = line.starts_with("test result:");
     let nextest = line.starts_with("Summary [") && line.contains("tests run");
@@ -116,7 +116,7 @@ fn summary(line: &str) -> Option<(u64, u64, u64)> {
     known.then(|| tally(line)).flatten()
 }
 
-/// Reads the numbers of a summary line by the words beside them.
+/// Reads the numbers of a summary line, labelled by the words beside them.
 fn tally(line: &str) -> Option<(u64, u64, u64)> {
     let words: Vec<&str> = line
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '|' | '='))
@@ -166,6 +166,7 @@ fn tally(line: &str) -> Option<(u64, u64, u64)> {
     Some((passed, failed, skipped))
 }
 
+/// Whether the line is a summary of TAP: `pass 12`.
 fn is_tap(word: &str, words: usize) -> bool {
     words <= 3 && matches!(word, "pass" | "fail" | "skipped" | "todo")
 }
@@ -186,7 +187,7 @@ fn bare_count(text: &str, words: &[&str]) -> bool {
         && parts.all(|w| w.starts_with('(') || w.ends_with(')'))
 }
 
-/// Counts a package of `go test`, which reports no single tests without `-v`.
+/// Counts a package of `go test`, which reports single tests only with `-v`.
 fn go_package(line: &str, packages: &mut TestReport) {
     if line.starts_with("ok  \t") || line.starts_with("ok \t") || line.starts_with("ok\t") {
         packages.passed += 1;
@@ -195,13 +196,14 @@ fn go_package(line: &str, packages: &mut TestReport) {
     }
 }
 
-/// `Ran 12 tests in 0.01s` with `OK` or `FAILED (failures=1, errors=2)` below it.
+/// Reads Python's unittest: `Ran 12 tests in 0.01s`, with `OK` or `FAILED (failures=1, errors=2)`
+/// below it.
 fn unittest(output: &str, mut report: TestReport) -> Option<TestReport> {
     let ran = output
         .lines()
         .find_map(|l| l.trim().strip_prefix("Ran ")?.split(' ').next()?.parse::<u64>().ok())?;
-    let bad = output.lines().find_map(|l| l.trim().strip_prefix("FAILED ("));
-    report.failed = bad.map_or(0, |counts| {
+    let failures = output.lines().find_map(|l| l.trim().strip_prefix("FAILED ("));
+    report.failed = failures.map_or(0, |counts| {
         let numbers =
             counts.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u64>().ok());
         numbers.fold(0, u64::saturating_add)
@@ -265,11 +267,11 @@ mod tests {
         let report = read(output);
         let figures = report.as_ref().map_or("none".to_owned(), TestReport::figures);
         assert_eq!(figures, expected, "{output}");
-        assert_eq!(report.map(|v| v.failing).unwrap_or_default(), failing, "{output}");
+        assert_eq!(report.map(|r| r.failing).unwrap_or_default(), failing, "{output}");
     }
 
     #[test]
-    fn every_runner_is_read() {
+    fn summaries_of_all_runners_are_read() {
         check(
             "test a::b ... ok\ntest result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s\n\ntest result: ok. 2 passed; 0 failed; 0 ignored",
             "14 passed, 1 skipped",

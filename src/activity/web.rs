@@ -1,23 +1,23 @@
 //! Commands that fetch from the network.
 
-use super::shell::Simple;
+use super::shell::SimpleCommand;
 
-/// The address that a command fetches. A server on this machine does not count.
-pub fn fetches(part: &Simple) -> Option<String> {
-    if part.program() == "gh" {
-        return from_a_forge(part);
+/// The address that a command fetches from. A server on this machine does not count.
+pub fn fetches(command: &SimpleCommand) -> Option<String> {
+    if command.program() == "gh" {
+        return from_forge(command);
     }
     if !matches!(
-        part.program(),
+        command.program(),
         "curl" | "wget" | "http" | "https" | "httpie" | "xh" | "lynx" | "w3m" | "links" | "aria2c"
     ) {
         return None;
     }
-    // It only asks whether the server answers.
-    if part.args().any(|a| matches!(a, "/dev/null" | "-I" | "--head" | "--spider")) {
+    // The command only checks whether the server answers.
+    if command.args().any(|a| matches!(a, "/dev/null" | "-I" | "--head" | "--spider")) {
         return None;
     }
-    let addresses: Vec<&str> = part
+    let addresses: Vec<&str> = command
         .args()
         .filter(|a| {
             a.contains("://")
@@ -34,7 +34,7 @@ pub fn fetches(part: &Simple) -> Option<String> {
         addresses
             .iter()
             .find(|a| !local(a))
-            .map_or_else(|| part.program().to_owned(), |a| (*a).to_owned()),
+            .map_or_else(|| command.program().to_owned(), |a| (*a).to_owned()),
     )
 }
 
@@ -46,15 +46,15 @@ pub fn is_local(address: &str) -> bool {
         .any(|l| host.starts_with(l))
 }
 
-/// What strangers may have written on a forge: issues, reviews, results of its API.
-fn from_a_forge(part: &Simple) -> Option<String> {
-    let (what, how) = (part.verb(), part.args().nth(1).unwrap_or_default());
-    let fetched = match what {
+/// A `gh` command whose output other people may have written: issues, reviews, API results.
+fn from_forge(command: &SimpleCommand) -> Option<String> {
+    let (object, verb) = (command.verb(), command.args().nth(1).unwrap_or_default());
+    let fetched = match object {
         "api" | "search" => true,
         "issue" | "pr" | "release" | "gist" | "discussion" => {
-            matches!(how, "view" | "list" | "diff" | "status")
+            matches!(verb, "view" | "list" | "diff" | "status")
         }
         _ => false,
     };
-    fetched.then(|| format!("gh {what} {how}").trim().to_owned())
+    fetched.then(|| format!("gh {object} {verb}").trim().to_owned())
 }

@@ -1,4 +1,4 @@
-//! The arguments of a tool's input that say what the use is about, whatever a client calls them.
+//! The table of argument names, and a reader that collects the known arguments of a tool's input.
 //!
 //! The input is read in one pass. Arguments count at any depth, because some tools take lists of
 //! edits or of files. Names are compared without case, `_` and `-`.
@@ -9,16 +9,17 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::salvage;
 
-/// Longer values of a path argument are no paths.
+/// Maximum bytes of a path. A longer value of a path argument is not a path.
 const MAX_PATH: usize = 4096;
 
-/// What an argument is, by its name.
+/// The meaning of an argument, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Argument {
-    /// A file that the use is about as a whole.
+    /// The one file that the tool reads or changes.
     File,
     Path,
-    /// A pattern of paths, and a list that only names files: a path in an input, not in a response.
+    /// A pattern of paths, or a list of file names. Counts in an input, but not in a response, which
+    /// may list files without their content.
     PathPattern,
     Command,
     Code,
@@ -36,7 +37,7 @@ enum Argument {
 }
 
 fn argument(name: &str) -> Argument {
-    match &*plain(name) {
+    match &*normalize(name) {
         "filepath" | "notebookpath" | "absolutepath" | "targetfile" | "targetnotebook" => {
             Argument::File
         }
@@ -72,31 +73,33 @@ pub fn is_path_argument(name: &str) -> bool {
     matches!(argument(name), Argument::File | Argument::Path)
 }
 
-/// A name without case, `_` and `-`.
-pub(super) fn plain(name: &str) -> String {
+/// A name in lower case, without `_` and `-`.
+pub(super) fn normalize(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// The arguments found.
+/// The arguments found in an input.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Arguments {
-    /// Files and patterns of files, in the order of the input.
+    /// Paths and patterns of paths, in the order of the input.
     pub paths: Vec<String>,
     pub commands: Vec<String>,
-    /// Texts of patches; also an input that is one text.
+    /// Texts of patches. An input that is plain text counts as one.
     pub texts: Vec<String>,
     pub pattern: Option<String>,
     pub query: Option<String>,
     pub url: Option<String>,
     pub prompt: Option<String>,
+    /// An argument names the one file of the use.
     pub names_file: bool,
     pub has_command: bool,
+    /// An argument contains the old or the new text of an edit.
     pub replaces: bool,
     pub has_content: bool,
 }
 
 impl Arguments {
-    /// `input`: JSON, JSON that was cut, or a plain text.
+    /// `input`: JSON, truncated JSON or plain text.
     pub fn from_input(input: &str) -> Arguments {
         let mut found = Arguments::default();
         found.read(input);
@@ -106,7 +109,7 @@ impl Arguments {
     fn read(&mut self, input: &str) {
         let input = input.trim();
         let mut json = serde_json::Deserializer::from_str(input);
-        let seed = Collector { found: self, argument: Argument::Root, responses: false };
+        let seed = Collector { found: self, argument: Argument::Root, in_response: false };
         if seed.deserialize(&mut json).is_ok() {
             return;
         }
@@ -117,12 +120,12 @@ impl Arguments {
         }
     }
 
-    /// What can be read of JSON that was cut.
+    /// Reads what is left of truncated JSON.
     fn salvage(&mut self, text: &str) {
         let names = text.split('"').skip(1).filter(|name| {
-            let plain =
+            let is_name =
                 name.len() <= 30 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            plain && argument(name) != Argument::Unknown
+            is_name && argument(name) != Argument::Unknown
         });
         let mut seen: Vec<&str> = Vec::new();
         for name in names {
@@ -139,17 +142,17 @@ impl Arguments {
         [&self.paths, &self.commands, &self.texts].iter().any(|found| found.contains(value))
     }
 
-    fn add(&mut self, argument: Argument, value: &str, responses: bool) {
+    fn add(&mut self, argument: Argument, value: &str, in_response: bool) {
         let owned = || value.to_owned();
-        // In a response, a member of several lines is content. An input may name any file.
+        // In a response, a value with line breaks is content. In an input, it may be a path.
         let is_path =
-            !value.is_empty() && value.len() <= MAX_PATH && !(responses && value.contains('\n'));
+            !value.is_empty() && value.len() <= MAX_PATH && !(in_response && value.contains('\n'));
         match argument {
             Argument::File | Argument::Path if is_path => {
                 self.names_file |= argument == Argument::File;
                 self.paths.push(owned());
             }
-            Argument::PathPattern if is_path && !responses => self.paths.push(owned()),
+            Argument::PathPattern if is_path && !in_response => self.paths.push(owned()),
             Argument::Command | Argument::Code => {
                 self.has_command |= argument == Argument::Command;
                 self.commands.push(owned());
@@ -164,7 +167,7 @@ impl Arguments {
                 self.url.get_or_insert_with(owned);
             }
             Argument::Prompt => drop(self.prompt.get_or_insert_with(owned)),
-            // Some clients send the arguments as a string of JSON.
+            // Some clients send the arguments as JSON inside a string.
             Argument::Root if value.trim_start().starts_with('{') => self.read(value),
             Argument::Root => self.texts.push(owned()),
             _ => {}
@@ -172,22 +175,22 @@ impl Arguments {
     }
 }
 
-/// The paths that the objects of a response name: those of files whose content it may hold. Lists
-/// of names do not count.
+/// The paths in the objects of a response, which may contain the content of these files. Lists of
+/// names do not count.
 pub fn paths_in(response: &str) -> Vec<String> {
     let mut found = Arguments::default();
     let mut json = serde_json::Deserializer::from_str(response);
-    let seed = Collector { found: &mut found, argument: Argument::Unknown, responses: true };
-    // What was found before an error counts.
+    let seed = Collector { found: &mut found, argument: Argument::Unknown, in_response: true };
+    // Paths found before a syntax error count.
     let _ = seed.deserialize(&mut json);
     found.paths
 }
 
-/// Visits one value: the argument of this kind.
+/// Collects the arguments in one value. `argument` is the meaning of the value itself.
 struct Collector<'a> {
     found: &'a mut Arguments,
     argument: Argument,
-    responses: bool,
+    in_response: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Collector<'_> {
@@ -206,7 +209,7 @@ impl<'de> Visitor<'de> for Collector<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.found.add(self.argument, text, self.responses);
+        self.found.add(self.argument, text, self.in_response);
         Ok(())
     }
 
@@ -216,7 +219,7 @@ impl<'de> Visitor<'de> for Collector<'_> {
             self.found.replaces |= argument == Argument::Replacement;
             self.found.has_content |= argument == Argument::Content;
             let found = &mut *self.found;
-            map.next_value_seed(Collector { found, argument, responses: self.responses })?;
+            map.next_value_seed(Collector { found, argument, in_response: self.in_response })?;
         }
         Ok(())
     }
@@ -228,7 +231,7 @@ impl<'de> Visitor<'de> for Collector<'_> {
             if self.argument == Argument::Root { Argument::Unknown } else { self.argument };
         loop {
             let found = &mut *self.found;
-            let seed = Collector { found, argument, responses: self.responses };
+            let seed = Collector { found, argument, in_response: self.in_response };
             if seq.next_element_seed(seed)?.is_none() {
                 break;
             }
@@ -261,7 +264,7 @@ impl<'de> Visitor<'de> for Collector<'_> {
     }
 }
 
-/// The command line in a list of words.
+/// The command line of a list of words: of `bash -c LINE`, only `LINE`.
 fn command_line(words: &[String]) -> Option<String> {
     match words {
         [shell, flag, line, ..] if shell.ends_with("sh") && flag.starts_with('-') => {
@@ -292,14 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn arguments_of_cut_json_are_salvaged() {
+    fn arguments_are_read_from_truncated_json() {
         let found = Arguments::from_input(r#"{"file_path":"/p/a.rs","content":"fn a…[9 bytes c"#);
         assert_eq!(found.paths, ["/p/a.rs"]);
         assert_eq!(Arguments::from_input(r#"{"command":"cat .e"#).commands, ["cat .e"]);
     }
 
     #[test]
-    fn a_response_names_files_by_its_objects() {
+    fn only_objects_of_a_response_name_files() {
         let response = r#"{"filenames":["x"],"file":{"filePath":"/p/.env","content":"A=1"},"x":[{"uri":"file:///p/b"}]}"#;
         assert_eq!(paths_in(response), ["/p/.env", "file:///p/b"]);
     }

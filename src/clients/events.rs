@@ -1,4 +1,4 @@
-//! Which event of a client means what to memctl.
+//! The table of event names: what each hook event of a client means.
 
 /// The meaning of a client's hook event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,12 +12,12 @@ pub enum HookEvent {
     Stop,
     StopFailed,
     End,
-    /// Known, and not recorded.
+    /// Known, but not recorded.
     Unused,
     Unknown,
 }
 
-/// A prompt that begins with this comes from the client itself: a background task has ended.
+/// Prefix of a prompt that the client itself sends when a background task has ended.
 pub const NOTIFICATION: &str = "<task-notification";
 
 /// The meaning of `event` for `client`. Codex uses Claude Code's names.

@@ -1,8 +1,7 @@
-//! What each client calls things: one table for its events, one for its tools and their arguments.
+//! The names that clients use: a table of events, a table of tools, and a table of tool arguments.
 //!
-//! Every reader of a tool use starts from the same [`ToolUse`]: `capture` decides from it what is
-//! recorded, `activity` decides from it what happened. A client with its own names gets them here
-//! and nowhere else.
+//! Every reader of a tool use starts from a [`ToolUse`]: `capture` decides with it what is recorded,
+//! and `activity` finds out with it what happened. Only this module contains the names of clients.
 
 mod arguments;
 mod events;

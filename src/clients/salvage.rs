@@ -1,4 +1,4 @@
-//! Reads a string out of JSON that was cut and no longer parses.
+//! Reads a string from truncated JSON, which no longer parses.
 
 /// The string after `"key":` in `text`, up to its closing quote or the end of the text.
 pub fn salvage(text: &str, key: &str) -> Option<String> {
@@ -14,7 +14,7 @@ pub fn salvage(text: &str, key: &str) -> Option<String> {
     }
 }
 
-/// The text of a JSON string from behind its opening quote.
+/// Decodes a JSON string. `inside` begins after the opening quote.
 fn unescape(inside: &str) -> String {
     let mut out = String::new();
     let mut chars = inside.chars();

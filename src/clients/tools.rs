@@ -1,35 +1,35 @@
-//! Which tool of a client does what: the one table of tool names.
+//! The table of tool names: what each tool of a client does.
 //!
 //! Clients spell the same tool `Read`, `read_file` or `readFile`, so names are compared without
-//! case, `_` and `-`. No name means two things, except those of MCP tools: OpenCode and Copilot
-//! join server and tool by `_` or `-`.
+//! case, `_` and `-`. A name means the same for all clients. Only MCP tools depend on the client,
+//! because OpenCode and Copilot join the names of server and tool by `_` or `-`.
 
-use super::arguments::{Arguments, plain};
+use super::arguments::{Arguments, normalize};
 use super::patch;
 
-/// One use of a tool: what kind it is, and what it is about.
+/// One use of a tool: its kind and its arguments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolUse {
     pub kind: ToolKind,
-    /// Files the use names: its arguments, then those of its patches. May hold patterns.
+    /// Paths in the arguments, then those in patches. May include patterns.
     pub paths: Vec<String>,
-    /// Command lines and code that it runs.
+    /// Command lines and code that the tool runs.
     pub commands: Vec<String>,
     /// The text of a patch.
     pub patch: Option<String>,
     pub url: Option<String>,
-    /// What is searched for.
+    /// What the tool searches for.
     pub query: Option<String>,
 }
 
 /// What kind of tool was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolKind {
-    /// Shows files.
+    /// Reads files.
     Read,
-    /// Lists files, or lines of them.
+    /// Finds files, or lines in files.
     Search,
-    /// Replaces parts of files, or removes them.
+    /// Replaces parts of a file, or removes it.
     Edit,
     /// Writes whole files.
     Write,
@@ -39,7 +39,7 @@ pub enum ToolKind {
     Shell,
     /// Fetches a page, or searches the web.
     Fetch,
-    /// Starts a subagent, whose report comes with its own event.
+    /// Starts a subagent. Its report usually arrives as an event of its own.
     Subagent,
     /// Asks the user.
     Question,
@@ -50,30 +50,30 @@ pub enum ToolKind {
         server: String,
         tool: String,
     },
-    /// Handles the client's own shells, worktrees and agents; says nothing about the work.
+    /// Controls the client's own shells, worktrees and agents. Not part of the work.
     Control,
-    /// Leaves no trace: the client's bookkeeping, and memctl's own tools.
+    /// Never recorded: the client's bookkeeping, and memctl's own tools.
     Skipped,
     Other,
 }
 
-/// Members of an edit's response that repeat a whole file.
+/// Keys in an edit's response that contain a copy of a whole file.
 pub const FILE_COPIES: [&str; 3] = ["originalFile", "original_file", "updated_file"];
 
 impl ToolUse {
-    /// Reads a use of `tool`. `input`: the tool's input as the client sent it or as it was stored:
-    /// JSON, JSON that was cut, or plain text.
+    /// Reads a use of `tool`. `input` is the tool's input as the client sent it or as memctl stored it:
+    /// JSON, truncated JSON or plain text.
     pub fn new(client: &str, tool: &str, input: Option<&str>) -> ToolUse {
         let mut found = input.map(Arguments::from_input).unwrap_or_default();
-        let named = kind(client, tool);
-        let is_shell = matches!(named, Some(ToolKind::Shell));
+        let known_kind = kind_by_name(client, tool);
+        let is_shell = matches!(known_kind, Some(ToolKind::Shell));
         if is_shell && found.commands.is_empty() {
             found.commands.append(&mut found.texts);
         }
         let patch = found.texts.iter().chain(&found.commands).find(|text| patch::is_patch(text));
         let patch = patch.cloned();
-        let kind = match named {
-            // Views and edits are commands of one tool.
+        let kind = match known_kind {
+            // Some edit tools have a command `view`.
             Some(ToolKind::Edit) if found.commands.first().is_some_and(|c| c == "view") => {
                 ToolKind::Read
             }
@@ -88,28 +88,28 @@ impl ToolUse {
         ToolUse { kind, paths, commands: found.commands, patch, url: found.url, query }
     }
 
-    /// The one file that the use shows or changes as a whole.
+    /// The one file that the use reads or changes.
     pub fn file(&self) -> Option<&str> {
-        let whole = matches!(self.kind, ToolKind::Read | ToolKind::Edit | ToolKind::Write);
-        self.paths.first().filter(|_| whole).map(String::as_str)
+        let has_one = matches!(self.kind, ToolKind::Read | ToolKind::Edit | ToolKind::Write);
+        self.paths.first().filter(|_| has_one).map(String::as_str)
     }
 
     pub fn command(&self) -> Option<&str> {
         self.commands.first().map(String::as_str)
     }
 
-    /// Whether the use changes files through the client.
+    /// Whether the use changes files with the client's own edit tools.
     pub fn edits(&self) -> bool {
         matches!(self.kind, ToolKind::Edit | ToolKind::Write | ToolKind::Patch)
     }
 }
 
-/// The kind of a tool with this name. `None`: the name is unknown.
-fn kind(client: &str, tool: &str) -> Option<ToolKind> {
+/// The kind of a tool by its name, or `None` if the name is unknown.
+fn kind_by_name(client: &str, tool: &str) -> Option<ToolKind> {
     if let Some((server, tool)) = mcp_name(tool) {
-        return Some(mcp(server, tool));
+        return Some(mcp_kind(server, tool));
     }
-    let name = plain(tool);
+    let name = normalize(tool);
     let kind = match &*name {
         "read" | "readfile" | "readmanyfiles" | "readmultiplefiles" | "readtextfile"
         | "readmediafile" | "readimage" | "viewimage" | "notebookread" | "view" | "viewfile"
@@ -186,7 +186,7 @@ fn kind(client: &str, tool: &str) -> Option<ToolKind> {
                 "copilot-cli" | "copilot" => tool.split_once('-')?,
                 _ => return None,
             };
-            mcp(server, tool)
+            mcp_kind(server, tool)
         }
     };
     Some(kind)
@@ -203,11 +203,12 @@ fn mcp_name(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix("mcp_")?.split_once('_')
 }
 
-fn mcp(server: &str, tool: &str) -> ToolKind {
+/// The kind of an MCP tool. Many servers fetch from the network, which only their names show.
+fn mcp_kind(server: &str, tool: &str) -> ToolKind {
     if server == "memctl" || server == "plugin_memctl_memctl" {
         return ToolKind::Skipped;
     }
-    const NET: [&str; 12] = [
+    const NETWORK: [&str; 12] = [
         "fetch",
         "web",
         "browse",
@@ -222,15 +223,15 @@ fn mcp(server: &str, tool: &str) -> ToolKind {
         "context7",
     ];
     let name = format!("{server}__{tool}").to_lowercase();
-    match NET.iter().any(|word| name.contains(word)) {
+    match NETWORK.iter().any(|word| name.contains(word)) {
         true => ToolKind::Fetch,
         false => ToolKind::Mcp { server: server.to_owned(), tool: tool.to_owned() },
     }
 }
 
-/// The kind of a tool whose name is unknown.
-fn kind_by_arguments(found: &Arguments, patches: bool) -> ToolKind {
-    if patches && !found.has_command {
+/// The kind of a tool with an unknown name, guessed from its arguments.
+fn kind_by_arguments(found: &Arguments, has_patch: bool) -> ToolKind {
+    if has_patch && !found.has_command {
         ToolKind::Patch
     } else if found.replaces && !found.paths.is_empty() {
         ToolKind::Edit
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn every_client_has_its_names() {
+    fn tool_names_of_all_clients_are_known() {
         let any = "claude-code";
         check(any, &["Read", "read_file", "view", "view_image", "read"], &ToolKind::Read);
         check(any, &["Grep", "search_file_content", "grep_search", "LS"], &ToolKind::Search);
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_tool_is_judged_by_its_arguments() {
+    fn an_unknown_tool_gets_its_kind_from_its_arguments() {
         let kind = |input: &str| ToolUse::new("x", "tool", Some(input)).kind;
         assert_eq!(kind(r#"{"path":"a","new_string":"b"}"#), ToolKind::Edit);
         assert_eq!(kind(r#"{"file_path":"a","content":"b"}"#), ToolKind::Write);
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_are_found_wherever_they_are_passed() {
+    fn patches_are_found_in_any_argument() {
         let patch = "*** Begin Patch\n*** Update File: .env\n@@\n+A=1\n*** End Patch";
         let heredoc = format!("apply_patch <<'EOF'\n{patch}\nEOF");
         for (tool, input) in [
