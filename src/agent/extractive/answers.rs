@@ -41,9 +41,9 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
         said.iter().filter(told).filter(|s| s.item && s.depth == 0).map(|s| s.text.as_str());
     let narrative = if said.len() <= SHORT {
         let all = said.iter().filter(told).filter(|s| s.depth == 0).map(|s| s.text.as_str());
-        paragraph(all, observe::NARRATIVE)
+        paragraph(all, observe::MAX_NARRATIVE)
     } else {
-        paragraph(spoken.chain(listed), observe::NARRATIVE)
+        paragraph(spoken.chain(listed), observe::MAX_NARRATIVE)
     };
     let mut facts = Facts::default();
     for (key, verdict) in &looked.reports {

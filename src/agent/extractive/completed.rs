@@ -8,7 +8,7 @@ use super::facts::same;
 use super::prose::{self, fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::work::merge;
-use super::{carried, titles};
+use super::{continuation, titles};
 use crate::memory::{Batch, Earlier, Observation};
 
 /// At most this many characters.
@@ -63,7 +63,7 @@ fn names_place(text: &str) -> bool {
 fn committed(batch: &Batch, works: &[&Observation], texts: &[String]) -> Option<String> {
     let hash = |facts: &[String]| {
         let commit =
-            |f: &String| f.strip_prefix(carried::COMMIT)?.split(' ').next().map(str::to_owned);
+            |f: &String| f.strip_prefix(continuation::COMMIT)?.split(' ').next().map(str::to_owned);
         facts.iter().find_map(commit)
     };
     // Of a turn that stopped before, its summary has told the earlier ones.

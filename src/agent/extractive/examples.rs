@@ -1,5 +1,5 @@
-//! Compares `docs/examples` with the real output for three sessions. Set `UPDATE_EXAMPLES` to write the
-//! pages again.
+//! Compares the pages in `docs/examples` with the real output for three sessions. Build with
+//! `UPDATE_EXAMPLES` set to write the pages again.
 
 use std::path::PathBuf;
 
@@ -47,8 +47,8 @@ fn message(event: &Value, id: i64, prompt_number: i64) -> Option<Message> {
     };
     let text = |key: &str| event[key].as_str().map(str::to_owned);
     let json = |key: &str| event.get(key).map(Value::to_string);
-    // Of a subagent that was waited for the answer is its report, which has come already.
-    let waited = event["tool_name"] == "Agent";
+    // The response of `Agent` repeats the report, which has an event of its own.
+    let repeats_report = event["tool_name"] == "Agent";
     Some(Message {
         id,
         cause,
@@ -58,7 +58,7 @@ fn message(event: &Value, id: i64, prompt_number: i64) -> Option<Message> {
         agent_type: text("agent_type"),
         tool_name: text("tool_name"),
         tool_input: json("tool_input"),
-        tool_response: text("error").or(json("tool_response")).filter(|_| !waited),
+        tool_response: text("error").or(json("tool_response")).filter(|_| !repeats_report),
         cwd: text("cwd"),
         last_assistant_message: text("last_assistant_message"),
         files: Vec::new(),
@@ -66,7 +66,7 @@ fn message(event: &Value, id: i64, prompt_number: i64) -> Option<Message> {
     })
 }
 
-fn written(distilled: &Distilled) -> String {
+fn page_text(distilled: &Distilled) -> String {
     let mut out = String::new();
     let summary = distilled.summary.iter().flat_map(of_summary);
     for line in summary.chain([String::new(), "Observations:".to_owned(), String::new()]) {
@@ -89,15 +89,15 @@ fn of_summary(summary: &Summary) -> Vec<String> {
         ("Next steps", summary.next_steps.clone()),
         ("Files modified", files(&summary.files_modified)),
     ];
-    let said = fields.into_iter().filter(|(_, text)| !text.is_empty());
-    said.map(|(name, text)| format!("- **{name}:** {text}")).collect()
+    let filled = fields.into_iter().filter(|(_, text)| !text.is_empty());
+    filled.map(|(name, text)| format!("- **{name}:** {text}")).collect()
 }
 
 fn of_observation(observation: &Observation) -> Vec<String> {
     let mut out = vec![format!("- **{}** {}", observation.kind, observation.title)];
-    let story = observation.subtitle.iter().chain(&observation.narrative);
-    let below = story.chain(&observation.facts).map(|text| format!("  - {text}"));
-    out.extend(below);
+    let texts = observation.subtitle.iter().chain(&observation.narrative);
+    let lines = texts.chain(&observation.facts).map(|text| format!("  - {text}"));
+    out.extend(lines);
     let modified = files(&observation.files_modified);
     if !modified.is_empty() {
         out.push(format!("  - modified: {modified}"));
@@ -110,32 +110,32 @@ fn files(paths: &[String]) -> String {
 }
 
 fn check(page: &str, turns: &[Batch]) {
-    let mut own = format!("{MARK}\n");
+    let mut generated = format!("{MARK}\n");
     let mut rolling = Rolling::default();
     for turn in turns {
-        let made = distill(&Batch { rolling: rolling.clone(), ..turn.clone() });
+        let distilled = distill(&Batch { rolling: rolling.clone(), ..turn.clone() });
         let head = if turns.len() > 1 {
             format!("\n## Turn {}\n\n", turn.prompts[0].number)
         } else {
             "\n## What is kept\n\n".to_owned()
         };
-        own.push_str(&head);
-        own.push_str(&written(&made));
-        rolling.summaries.extend(made.summary);
+        generated.push_str(&head);
+        generated.push_str(&page_text(&distilled));
+        rolling.summaries.extend(distilled.summary);
     }
     let path = root().join("docs/examples").join(page);
     let text = std::fs::read_to_string(&path).expect("the page is there");
-    let (ours, theirs) = text.split_once(MARK).expect("the page has its mark");
+    let (by_hand, stored) = text.split_once(MARK).expect("the page has its mark");
     if option_env!("UPDATE_EXAMPLES").is_some() {
-        std::fs::write(&path, format!("{ours}{own}")).expect("the page can be written");
+        std::fs::write(&path, format!("{by_hand}{generated}")).expect("the page can be written");
         return;
     }
-    let theirs = format!("{MARK}{theirs}");
-    assert_eq!(theirs, own, "{page} shows what was written once: UPDATE_EXAMPLES=1 cargo test");
+    let stored = format!("{MARK}{stored}");
+    assert_eq!(stored, generated, "{page} is out of date; run: UPDATE_EXAMPLES=1 cargo test");
 }
 
 #[test]
-fn the_pages_show_what_is_written_today() {
+fn the_example_pages_are_up_to_date() {
     let demo = std::fs::read_to_string(root().join("tests/demo/session.jsonl")).expect("a session");
     check("1-leap-day.md", &turns(&demo));
     check("2-migration.md", &[sessions::turn("long-migration")]);

@@ -1,7 +1,7 @@
-//! The lines of a message: joined where they were only wrapped, without list markers.
+//! Joins the wrapped lines of a message, and strips list markers.
 
-/// A line at least this long that ends inside a sentence was wrapped.
-const MARGIN: usize = 50;
+/// Minimum characters of a wrapped line. A shorter line that ends inside a sentence is complete.
+const MIN_WRAPPED: usize = 50;
 
 /// The lines of a message. Wrapped lines are joined.
 pub fn unwrapped(message: &str) -> Vec<String> {
@@ -13,8 +13,8 @@ pub fn unwrapped(message: &str) -> Vec<String> {
         in_code ^= fence;
         let starts =
             trimmed.chars().next().is_some_and(|c| c.is_alphanumeric() || "`\"(".contains(c));
-        let goes_on = !in_code && !fence && starts && !strip_marker(trimmed).1;
-        match out.last_mut().filter(|before| goes_on && breaks_off(before)) {
+        let continues = !in_code && !fence && starts && !strip_marker(trimmed).1;
+        match out.last_mut().filter(|before| continues && is_wrapped(before)) {
             Some(before) => {
                 before.push(' ');
                 before.push_str(trimmed);
@@ -25,9 +25,12 @@ pub fn unwrapped(message: &str) -> Vec<String> {
     out
 }
 
-fn breaks_off(line: &str) -> bool {
+/// Whether the sentence in this line seems to continue on the next one.
+fn is_wrapped(line: &str) -> bool {
     let ends = line.ends_with(['.', '!', '?', ':', ';', '|', '*', '`', '。', '！', '？', '：']);
-    !ends && !line.trim_start().starts_with(['#', '|', '`', '~']) && line.chars().count() >= MARGIN
+    !ends
+        && !line.trim_start().starts_with(['#', '|', '`', '~'])
+        && line.chars().count() >= MIN_WRAPPED
 }
 
 /// The text without its list marker, and whether it had one.
@@ -55,6 +58,7 @@ pub fn strip_marker(line: &str) -> (&str, bool) {
     (line, false)
 }
 
+/// Whether the line is a horizontal rule.
 pub fn is_ruler(line: &str) -> bool {
     line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '=' | '_' | ' '))
 }

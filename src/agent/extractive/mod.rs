@@ -3,16 +3,15 @@
 //! It records results instead of single commands: changes, fixes, failures, answers.
 //!
 //! ```text
-//! activities -> episodes (work, lookups, failures) -> observe, summary
+//! activities -> episodes: a thread per agent, with works, lookups and failures -> observe, summary
 //! ```
 //!
-//! Pure and deterministic: no clock, no I/O, no state between batches. It takes time linear in the
-//! texts and never panics, also for truncated or arbitrary texts.
+//! The rules are pure and deterministic: no clock, no I/O, no state between batches. They take time
+//! linear in the texts and must not panic, even for truncated or arbitrary texts.
 
 mod answers;
-mod asked;
-mod carried;
 mod completed;
+mod continuation;
 mod cures;
 mod episodes;
 #[cfg(test)]
@@ -22,6 +21,7 @@ mod kind;
 mod lines;
 mod observe;
 mod prose;
+mod request;
 mod rules;
 mod sentences;
 #[cfg(test)]
@@ -38,15 +38,16 @@ mod work;
 use crate::activity::{Event, ParsedBatch};
 use crate::memory::{Batch, Distilled, Observation};
 
-/// The rules that the user states in the turn, in the user's words.
+/// The rules for the future that the user states in the turn. Empty unless the batch ends the turn.
 pub fn rules(batch: &Batch) -> Vec<Observation> {
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
-    stop.map(|stop| rules::of(batch, stop)).unwrap_or_default()
+    stop.map(|stop| rules::observations(batch, stop)).unwrap_or_default()
 }
 
+/// Distills a batch. Writes a summary if and only if the batch asks for one.
 pub fn distill(batch: &ParsedBatch) -> Distilled {
     let events: Vec<Event> = batch.events().collect();
-    let mut threads = episodes::follow(&events, carried::over(batch, &events));
+    let mut threads = episodes::follow(&events, continuation::unfinished_work(batch, &events));
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
     if let Some(stop) = stop.filter(|s| s.cause == crate::memory::Cause::Stop) {
         threads[0].message.clone_from(&stop.last_assistant_message);
@@ -56,8 +57,8 @@ pub fn distill(batch: &ParsedBatch) -> Distilled {
         }
     }
     let mut observations: Vec<_> =
-        threads.iter().flat_map(|t| observe::of_thread(t, batch)).collect();
-    let summary = stop.map(|stop| summary::of(batch, stop, &threads, &observations));
+        threads.iter().flat_map(|t| observe::observations(t, batch)).collect();
+    let summary = stop.map(|stop| summary::summarize(batch, stop, &threads, &observations));
     observations.extend(rules(batch));
     Distilled { observations, summary }
 }

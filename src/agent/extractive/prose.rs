@@ -1,8 +1,8 @@
-//! Removes Markdown from text, splits it into sentences and joins sentences into paragraphs.
+//! Strips Markdown from text, splits text into sentences, and joins sentences into paragraphs.
 
 pub use crate::activity::fit;
 
-/// A paragraph of the first whole sentences, at most `max` characters long.
+/// A paragraph of as many whole sentences as fit into `max` characters. Skips repeated ones.
 pub fn paragraph<'a>(sentences: impl Iterator<Item = &'a str>, max: usize) -> String {
     let mut out = String::new();
     for sentence in sentences {
@@ -26,7 +26,7 @@ pub fn paragraph<'a>(sentences: impl Iterator<Item = &'a str>, max: usize) -> St
     out
 }
 
-/// The text with a capital first letter, unless it begins with code or a name in mixed case.
+/// Capitalizes the first letter, unless the text begins with code or a name in mixed case.
 pub fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return String::new() };
@@ -38,7 +38,7 @@ pub fn capital(text: &str) -> String {
     if code { text.to_owned() } else { first.to_uppercase().chain(chars).collect() }
 }
 
-/// The text without emphasis, URLs of links and leading emoji. Code keeps its backticks.
+/// Strips emphasis, link URLs and leading emoji. Code keeps its backticks.
 pub fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -85,7 +85,7 @@ fn link(text: &str) -> Option<(&str, &str)> {
     Some((&inner[..end], after))
 }
 
-/// Splits a paragraph into sentences, not inside code and not after `e.g.`.
+/// Splits a paragraph into sentences, but not inside code or after an abbreviation such as `e.g.`.
 pub fn split(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut start = 0;
@@ -112,6 +112,7 @@ pub fn split(text: &str) -> Vec<String> {
     out
 }
 
+/// Whether the text ends with an abbreviation or a short number, so that a period is no full stop.
 fn abbreviation(before: &str) -> bool {
     let word = before.rsplit([' ', '(']).next().unwrap_or("").to_ascii_lowercase();
     matches!(

@@ -1,22 +1,23 @@
-//! Rules that the user states for the future: conventions, preferences, decisions, in the user's
-//! words. A wish for this turn alone is not a rule. Doubtful sentences are skipped, because a wrong
-//! rule is worse than none.
+//! Finds rules that the user states for the future: conventions, preferences, decisions. They are kept
+//! in the user's words. A request for this turn alone is not a rule. Doubtful sentences are skipped,
+//! because a wrong rule is worse than none.
 
 use super::prose::{capital, fit};
-use super::{asked, titles, words};
+use super::{request, titles, words};
 use crate::memory::{Batch, Message, Observation, Origin};
 
-/// A longer prompt quotes other texts.
-const LONG: usize = 4000;
-/// Maximum number of rules of a prompt, and their length in characters.
-const RULES: usize = 3;
-const SHORTEST: usize = 12;
-const LONGEST: usize = 240;
+/// Maximum bytes of a prompt. A longer one usually quotes other texts.
+const MAX_PROMPT: usize = 4000;
+/// Maximum number of rules of a prompt.
+const MAX_RULES: usize = 3;
+/// Minimum and maximum characters of a rule.
+const MIN_LENGTH: usize = 12;
+const MAX_LENGTH: usize = 240;
 
-/// One decision for each prompt of the turn that states rules.
-pub fn of(batch: &Batch, stop: &Message) -> Vec<Observation> {
-    let of_prompt = |prompt: &crate::memory::Prompt| {
-        let rules = stated(&prompt.text);
+/// An observation of kind `decision` for each prompt of the turn that states rules.
+pub fn observations(batch: &Batch, stop: &Message) -> Vec<Observation> {
+    let decision = |prompt: &crate::memory::Prompt| {
+        let rules = rules_in(&prompt.text);
         let first = rules.first()?;
         let title = first.trim_end_matches(['.', '!', '。', '！']);
         let cut = title.chars().count() > titles::MOST;
@@ -31,18 +32,18 @@ pub fn of(batch: &Batch, stop: &Message) -> Vec<Observation> {
             ..Observation::default()
         })
     };
-    batch.prompts.iter().filter_map(of_prompt).collect()
+    batch.prompts.iter().filter_map(decision).collect()
 }
 
-fn stated(prompt: &str) -> Vec<String> {
-    if prompt.len() > LONG || prompt.trim_start().starts_with(['/', '<']) {
+fn rules_in(prompt: &str) -> Vec<String> {
+    if prompt.len() > MAX_PROMPT || prompt.trim_start().starts_with(['/', '<']) {
         return Vec::new();
     }
     let mut rules: Vec<String> = Vec::new();
-    for sentence in asked::sentences(prompt) {
+    for sentence in request::sentences(prompt) {
         for part in parts(&sentence) {
             let rule = capital(without_lead(part));
-            if rules.len() < RULES && is_rule(&rule) && !rules.contains(&rule) {
+            if rules.len() < MAX_RULES && is_rule(&rule) && !rules.contains(&rule) {
                 rules.push(rule);
             }
         }
@@ -50,7 +51,7 @@ fn stated(prompt: &str) -> Vec<String> {
     rules
 }
 
-/// Splits sentences that begin in lower case: `do that. and we never …`.
+/// Also splits before a sentence that begins in lower case: `do that. and we never …`.
 fn parts(sentence: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = sentence;
@@ -68,6 +69,7 @@ fn parts(sentence: &str) -> Vec<&str> {
     parts
 }
 
+/// The text without a leading conjunction.
 fn without_lead(text: &str) -> &str {
     let leads = ["and ", "And ", "also, ", "Also, ", "but ", "But "];
     leads.iter().find_map(|lead| text.strip_prefix(lead)).unwrap_or(text)
@@ -75,18 +77,19 @@ fn without_lead(text: &str) -> &str {
 
 fn is_rule(sentence: &str) -> bool {
     let length = sentence.chars().count();
-    if !(SHORTEST..=LONGEST).contains(&length) || sentence.ends_with(['?', '？', ':', '…']) {
+    if !(MIN_LENGTH..=MAX_LENGTH).contains(&length) || sentence.ends_with(['?', '？', ':', '…'])
+    {
         return false;
     }
     let low = sentence.to_lowercase();
     let low = low.trim_start_matches("please ");
-    let said_to = |word: &str| {
-        let deed = low.strip_prefix(word).and_then(|rest| rest.split(' ').next());
-        deed.is_some_and(|deed| words::IMPERATIVE.are(deed))
+    let commands = |adverb: &str| {
+        let verb = low.strip_prefix(adverb).and_then(|rest| rest.split(' ').next());
+        verb.is_some_and(|verb| words::IMPERATIVE.are(verb))
     };
     words::RULE_BEGIN.begin(low)
         || words::RULE.inside(low)
-        || ["always ", "never "].into_iter().any(said_to)
+        || ["always ", "never "].into_iter().any(commands)
         || words::HABIT_BEGIN.begin(low) && words::INSTEAD.inside(low)
 }
 
@@ -95,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_distinguished_from_wishes() {
+    fn rules_are_told_apart_from_requests() {
         for (prompt, expected) in [
             (
                 "Fix the import. From now on all money is integer cents, never floats.",
@@ -119,7 +122,7 @@ mod tests {
                 "yes do that. and we never impute silently, please: a missing feature must raise",
                 &["We never impute silently, please: a missing feature must raise"],
             ),
-            // Wishes, reports, questions, quoted text.
+            // Requests, reports, questions, quoted text.
             ("Never mind, use the old one.", &[]),
             ("It always fails on Mondays. Why?", &[]),
             ("The build never finishes, find out why.", &[]),
@@ -129,7 +132,7 @@ mod tests {
             ("Read this:\n```\nAlways run the linter first.\n```", &[]),
             ("Don't touch the tests.", &[]),
         ] {
-            assert_eq!(stated(prompt), expected, "{prompt}");
+            assert_eq!(rules_in(prompt), expected, "{prompt}");
         }
     }
 }

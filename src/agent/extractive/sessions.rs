@@ -1,5 +1,5 @@
-//! Whole turns with their expected results: what a user would miss, and what must not appear. The turns
-//! are in `tests/data/agent`, one JSON file each.
+//! Distills whole turns and checks the results: lines that must appear and texts that must not. Each
+//! turn is a JSON file in `tests/data/agent`.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,12 @@ use serde_json::Value;
 
 use crate::memory::{Batch, Cause, Distilled, Message, Origin, Prompt, Summary};
 
-/// Reads a turn: `project_root`, `prompts` (texts), `events` (tool, input, response, failed; or
-/// cause, text), `stop` (a text, or cause and text; absent: the turn continues).
+/// Parses a turn with these keys:
+///
+/// - `project_root`
+/// - `prompts`: texts
+/// - `events`: tool, input, response and failed, or cause and text
+/// - `stop`: a text, or cause and text; absent if the turn continues
 pub fn batch(text: &str) -> Batch {
     let turn: Value = serde_json::from_str(text).expect("a turn is JSON");
     let mut batch = Batch {
@@ -121,11 +125,11 @@ pub fn check(name: &str, wanted: &[&str], unwanted: &[&str]) {
     for want in wanted {
         assert!(
             lines.any(|l| l.trim_start().starts_with(want)),
-            "{name} lacks {want:?} there:\n{page}"
+            "{name} lacks {want:?}, or has it in another order:\n{page}"
         );
     }
     for text in unwanted {
-        assert!(!page.contains(text), "{name} says {text:?}:\n{page}");
+        assert!(!page.contains(text), "{name} must not contain {text:?}:\n{page}");
     }
 }
 
@@ -150,7 +154,7 @@ fn a_failing_test_and_its_fix_are_one_bugfix() {
 }
 
 #[test]
-fn a_feature_keeps_its_decision_and_what_it_met_on_the_way() {
+fn a_feature_keeps_its_decision_and_failures_on_the_way() {
     check(
         "python-feature",
         &[
@@ -169,7 +173,7 @@ fn a_feature_keeps_its_decision_and_what_it_met_on_the_way() {
 }
 
 #[test]
-fn a_commit_names_its_work() {
+fn a_commit_gives_its_work_a_title() {
     check(
         "web-fix-commit",
         &[
@@ -186,7 +190,7 @@ fn a_commit_names_its_work() {
 }
 
 #[test]
-fn any_language_and_any_trade() {
+fn infrastructure_and_refactoring_are_changes() {
     check(
         "infra-apply",
         &[
@@ -248,7 +252,7 @@ fn the_web_taints_only_its_own_observation() {
 }
 
 #[test]
-fn an_interrupted_turn_says_so() {
+fn an_interrupted_turn_is_marked_unfinished() {
     check(
         "interrupted",
         &[
@@ -263,7 +267,7 @@ fn an_interrupted_turn_says_so() {
 }
 
 #[test]
-fn a_long_day_keeps_its_result_and_loses_its_repeats() {
+fn a_long_turn_keeps_results_without_repetition() {
     check(
         "long-migration",
         &[
@@ -285,7 +289,7 @@ fn a_long_day_keeps_its_result_and_loses_its_repeats() {
 }
 
 #[test]
-fn a_hunt_tells_the_cause_and_what_was_in_vain() {
+fn a_bug_hunt_keeps_the_cause_and_reverted_attempts() {
     check(
         "bug-hunt",
         &[
@@ -302,7 +306,7 @@ fn a_hunt_tells_the_cause_and_what_was_in_vain() {
 }
 
 #[test]
-fn other_languages_are_sorted_alike() {
+fn other_languages_fill_the_same_fields() {
     check(
         "german-bugfix",
         &[
@@ -326,7 +330,7 @@ fn other_languages_are_sorted_alike() {
 }
 
 #[test]
-fn an_outage_is_told_by_its_end() {
+fn an_outage_is_described_by_its_resolution() {
     check(
         "infra-rollout",
         &[
@@ -354,14 +358,19 @@ fn an_answer_keeps_its_order() {
 }
 
 #[test]
-fn last_words_come_in_many_manners() {
+fn final_messages_of_many_forms_are_understood() {
     let after_edits = |message: &str| {
         let mut batch = turn("refactor-no-tests");
         let stop = batch.messages.last_mut().expect("a stop");
         stop.last_assistant_message = Some(message.to_owned());
-        let made = super::distill_unparsed(&batch);
-        let summary = made.summary.expect("a summary");
-        [made.observations[0].title.clone(), summary.learned, summary.completed, summary.next_steps]
+        let distilled = super::distill_unparsed(&batch);
+        let summary = distilled.summary.expect("a summary");
+        [
+            distilled.observations[0].title.clone(),
+            summary.learned,
+            summary.completed,
+            summary.next_steps,
+        ]
     };
     let request = "Rename the Store trait to Repository everywhere and move it into its own module";
     for (message, expected) in [

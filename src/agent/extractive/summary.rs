@@ -8,34 +8,38 @@ use super::prose::{self, fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::words;
 use super::work::merge;
-use super::{asked, carried, completed, titles};
+use super::{completed, continuation, request, titles};
 use crate::memory::{Batch, Cause, Message, Observation, Origin, Summary};
 
-const LEARNED: usize = 600;
-const NEXT: usize = 400;
+/// Maximum characters of the fields.
+const MAX_LEARNED: usize = 600;
+const MAX_NEXT_STEPS: usize = 400;
 
-pub fn of(
+/// Summarizes the turn that `stop` ends. Fields without new content keep their value from the previous
+/// summary of the turn.
+pub fn summarize(
     batch: &Batch,
     stop: &Message,
     threads: &[Thread],
     observations: &[Observation],
 ) -> Summary {
-    if is_talk(batch, threads) {
+    if is_small_talk(batch, threads) {
         return Summary::default();
     }
-    let spoken = matches!(stop.cause, Cause::Stop);
-    let message = stop.last_assistant_message.as_deref().filter(|_| spoken).unwrap_or("");
-    let said = sentences::sentences(message);
+    // For other causes, the text is not a message of the assistant.
+    let has_message = matches!(stop.cause, Cause::Stop);
+    let message = stop.last_assistant_message.as_deref().filter(|_| has_message).unwrap_or("");
+    let message = sentences::sentences(message);
     let mut previous = batch.previous.clone().unwrap_or_default();
-    if !said.is_empty() && stop.turn_id.is_some() && stop.turn_id == batch.previous_turn {
-        // The turn continued after its Stop: the newer message counts.
+    if !message.is_empty() && stop.turn_id.is_some() && stop.turn_id == batch.previous_turn {
+        // The turn continued after its Stop, so the newer message replaces the older one.
         previous.learned.clear();
         previous.completed.clear();
         previous.next_steps.clear();
     }
-    let works = |kind: &str| !matches!(kind, "discovery" | "decision" | "security_alert");
-    let changed = observations.iter().any(|o| works(&o.kind))
-        || batch.earlier.iter().any(|e| works(&e.kind) || !e.files_modified.is_empty());
+    let is_change = |kind: &str| !matches!(kind, "discovery" | "decision" | "security_alert");
+    let changed = observations.iter().any(|o| is_change(&o.kind))
+        || batch.earlier.iter().any(|e| is_change(&e.kind) || !e.files_modified.is_empty());
     let mut files_read = previous.files_read.clone();
     merge(
         &mut files_read,
@@ -54,35 +58,41 @@ pub fn of(
         &mut files_modified,
         observations.iter().flat_map(|o| o.files_modified.iter().cloned()).collect(),
     );
-    // Text from the web is not shown unasked, neither findings nor advice. After a change, the message
-    // is the assistant's own report.
+    // Text from the web must not be shown unasked, so an answer that rests on it is left out. After a
+    // change, the message is the assistant's own report.
     let web = threads.iter().any(|t| !t.web.is_empty())
         || batch.earlier.iter().any(|e| e.origin == Origin::Web);
     let rests_on_web = web && !changed;
-    let keeps = |s: &Sentence| !rests_on_web || s.about == About::Question;
-    let said: Vec<Sentence> = said.into_iter().filter(keeps).collect();
-    let request = request(batch, stop);
+    let is_kept = |s: &Sentence| !rests_on_web || s.about == About::Question;
+    let message: Vec<Sentence> = message.into_iter().filter(is_kept).collect();
     Summary {
-        request: or(request, previous.request),
+        request: or(request_of_turn(batch, stop), previous.request),
         investigated: or(investigated(threads, batch, &files_modified), previous.investigated),
-        learned: join(&previous.learned, &learned(&said, observations, changed), LEARNED),
-        completed: completed::of(&said, observations, threads, batch, changed, &previous.completed),
+        learned: join(&previous.learned, &learned(&message, observations, changed), MAX_LEARNED),
+        completed: completed::of(
+            &message,
+            observations,
+            threads,
+            batch,
+            changed,
+            &previous.completed,
+        ),
         next_steps: or(
-            next_steps(&said, threads),
-            if said.is_empty() || observations.is_empty() {
+            next_steps(&message, threads),
+            if message.is_empty() || observations.is_empty() {
                 previous.next_steps
             } else {
                 String::new()
             },
         ),
-        notes: or(notes(stop, previous.notes), told_apart(rests_on_web)),
+        notes: or(notes(stop, previous.notes), web_note(rests_on_web)),
         files_read,
         files_modified,
     }
 }
 
-/// Whether the prompts are only talk and nothing was done.
-fn is_talk(batch: &Batch, threads: &[Thread]) -> bool {
+/// Whether the prompts are only greetings or thanks, and nothing was done.
+fn is_small_talk(batch: &Batch, threads: &[Thread]) -> bool {
     let idle = |t: &Thread| {
         t.agent_id.is_none()
             && t.works.is_empty()
@@ -90,23 +100,24 @@ fn is_talk(batch: &Batch, threads: &[Thread]) -> bool {
             && t.web.is_empty()
     };
     !batch.prompts.is_empty()
-        && batch.prompts.iter().all(|p| asked::is_talk(&p.text))
+        && batch.prompts.iter().all(|p| request::is_small_talk(&p.text))
         && batch.earlier.is_empty()
         && threads.iter().all(idle)
 }
 
+/// `new`, or `old` if it is empty.
 fn or(new: String, old: String) -> String {
     if new.is_empty() { old } else { new }
 }
 
-/// Both texts, as far as they fit.
-fn join(old: &str, new: &str, most: usize) -> String {
+/// Both texts, as whole sentences that fit into `max` characters.
+fn join(old: &str, new: &str, max: usize) -> String {
     let sentences: Vec<String> = prose::split(old).into_iter().chain(prose::split(new)).collect();
-    paragraph(sentences.iter().map(String::as_str), most)
+    paragraph(sentences.iter().map(String::as_str), max)
 }
 
-/// The request of each prompt of the turn.
-fn request(batch: &Batch, stop: &Message) -> String {
+/// The requests of the turn's prompts. A bare `continue` gets the request of an earlier turn.
+fn request_of_turn(batch: &Batch, stop: &Message) -> String {
     let mut prompts: Vec<&str> = batch.prompts.iter().map(|p| p.text.as_str()).collect();
     if prompts.len() > 6 {
         let own = batch
@@ -119,32 +130,31 @@ fn request(batch: &Batch, stop: &Message) -> String {
     let room = if prompts.len() > 1 { 160 } else { 300 };
     let mut out: Vec<String> = Vec::new();
     for prompt in prompts {
-        let request = asked::request(prompt, room);
+        let request = request::from_prompt(prompt, room);
         if !request.is_empty() && !out.iter().any(|known| same(known, &request)) {
             out.push(request);
         }
     }
-    // `continue` refers to the previous request.
-    let thin = batch
+    let has_no_request = batch
         .prompts
         .iter()
         .all(|p| titles::as_title(&p.text).is_none() && !p.text.trim_start().starts_with('/'));
-    let before = batch.rolling.summaries.iter().rev().find(|s| !s.request.is_empty());
-    let before = before.map(|s| s.request.as_str()).unwrap_or("");
-    if thin && !before.is_empty() {
-        let known = before.split(" (continued").next().unwrap_or(before);
-        let known = known.split(" (then: ").next().unwrap_or(known);
-        let how = out.join(" ");
-        let bare = how.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let earlier = batch.rolling.summaries.iter().rev().find(|s| !s.request.is_empty());
+    let earlier = earlier.map(|s| s.request.as_str()).unwrap_or("");
+    if has_no_request && !earlier.is_empty() {
+        let earlier = earlier.split(" (continued").next().unwrap_or(earlier);
+        let earlier = earlier.split(" (then: ").next().unwrap_or(earlier);
+        let prompt = out.join(" ");
+        let bare = prompt.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         return match bare.is_empty() || words::GO_ON.are(&bare) {
-            true => format!("{} (continued)", fit(known, 200)),
-            false => format!("{} (then: {how})", fit(known, 200)),
+            true => format!("{} (continued)", fit(earlier, 200)),
+            false => format!("{} (then: {prompt})", fit(earlier, 200)),
         };
     }
     out.join(" / ")
 }
 
-/// What was read or searched, without the changed files.
+/// Files that were read but not changed, searches, subagents and pages from the web.
 fn investigated(threads: &[Thread], batch: &Batch, modified: &[String]) -> String {
     let modified: HashSet<&String> = modified.iter().collect();
     let mut parts = Vec::new();
@@ -191,27 +201,24 @@ fn investigated(threads: &[Thread], batch: &Batch, modified: &[String]) -> Strin
     paragraph(std::iter::once(parts.join("; ").as_str()), 600)
 }
 
-fn of_kind<'a>(said: &'a [Sentence], wanted: &'a [About]) -> impl Iterator<Item = &'a Sentence> {
-    said.iter().filter(move |s| wanted.contains(&s.about))
-}
-
-fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> String {
-    let opening = sentences::opening(said).filter(|_| changed);
-    let told = said.iter().enumerate().filter(|(at, s)| match s.about {
+/// Findings and decisions in the message, findings of subagents, and problems that were fixed.
+fn learned(message: &[Sentence], observations: &[Observation], changed: bool) -> String {
+    let opening = sentences::opening(message).filter(|_| changed);
+    let findings = message.iter().enumerate().filter(|(at, s)| match s.about {
         About::Found | About::Decision => Some(*at) != opening,
         About::Plain => !changed,
         About::Done => !changed && !sentences::tells_deed(&s.text),
         _ => false,
     });
-    let told: Vec<String> =
-        told.map(|(_, s)| sentences::without_label(&s.text, words::CAUSE_LABEL)).collect();
-    let mut texts: Vec<&str> = told.iter().map(String::as_str).collect();
-    // Findings of subagents. The sentences above cover the main thread, and text from the web stays in
-    // its own observation.
+    let findings: Vec<String> =
+        findings.map(|(_, s)| sentences::without_label(&s.text, words::CAUSE_LABEL)).collect();
+    let mut texts: Vec<&str> = findings.iter().map(String::as_str).collect();
+    // The message covers the findings of the main thread, so only those of subagents are added. Text
+    // from the web stays in its own observation.
     let reports = observations.iter().filter(|o| {
-        let told = o.agent_id.is_some() || said.is_empty();
-        let finding = o.subtitle.is_some() || o.title.contains(": ");
-        o.kind == "discovery" && told && finding && o.origin != Origin::Web
+        let is_missing = o.agent_id.is_some() || message.is_empty();
+        let is_finding = o.subtitle.is_some() || o.title.contains(": ");
+        o.kind == "discovery" && is_missing && is_finding && o.origin != Origin::Web
     });
     let reports: Vec<&str> = reports.map(|o| o.title.as_str()).collect();
     if texts.len() < 2 {
@@ -222,54 +229,63 @@ fn learned(said: &[Sentence], observations: &[Observation], changed: bool) -> St
     if texts.is_empty() {
         texts.extend(problems.iter().map(String::as_str));
     }
-    paragraph(texts.into_iter(), LEARNED)
+    paragraph(texts.into_iter(), MAX_LEARNED)
 }
 
+/// The problem in the narrative of a bugfix.
 fn problem(observation: &Observation) -> Option<String> {
-    let narrative = observation.narrative.as_deref()?.strip_prefix(carried::PROBLEM)?;
+    let narrative = observation.narrative.as_deref()?.strip_prefix(continuation::PROBLEM)?;
     let text = narrative.split(" Solution: ").next()?;
     Some(text.to_owned())
 }
 
-/// The last question, with the sentence before it if it is too short alone: `Do you want me to?`
-fn asked_at_last(said: &[Sentence]) -> Option<String> {
-    const ALONE: usize = 7;
-    const BEFORE: usize = 2;
-    let says = |s: &Sentence| !words::OFFERS.inside(&s.text.to_lowercase());
-    let at = said.iter().rposition(|s| s.about == About::Question && says(s))?;
-    let leans = |text: &str| {
+/// The last question to the user. A short one, such as `Do you want me to?`, is joined with up to two
+/// sentences before it.
+fn last_question(message: &[Sentence]) -> Option<String> {
+    const MIN_WORDS: usize = 7;
+    const MAX_BEFORE: usize = 2;
+    let is_offer = |s: &Sentence| words::OFFERS.inside(&s.text.to_lowercase());
+    let at = message.iter().rposition(|s| s.about == About::Question && !is_offer(s))?;
+    let needs_context = |text: &str| {
         !text.contains('`')
-            && (text.split_whitespace().count() < ALONE || titles::leans_inside(text))
+            && (text.split_whitespace().count() < MIN_WORDS || titles::leans_inside(text))
     };
     let mut from = at;
-    // Next steps have a field of their own.
-    let untold = |at: usize| said[at].about != About::Next && !said[at].item;
-    while from > 0 && at - from < BEFORE && leans(&said[from].text) && untold(from - 1) {
+    // Next steps are listed already, and a list item is no context.
+    let is_context = |at: usize| message[at].about != About::Next && !message[at].item;
+    while from > 0
+        && at - from < MAX_BEFORE
+        && needs_context(&message[from].text)
+        && is_context(from - 1)
+    {
         from -= 1;
     }
     let parts: Vec<&str> =
-        said[from..=at].iter().map(|s| s.text.trim_end_matches(['.', '。'])).collect();
+        message[from..=at].iter().map(|s| s.text.trim_end_matches(['.', '。'])).collect();
     Some(format!("Asked the user: {}", parts.join(" — ")))
 }
 
-fn next_steps(said: &[Sentence], threads: &[Thread]) -> String {
-    let mut texts: Vec<String> = of_kind(said, &[About::Next])
+/// Next steps and the last question in the message, and failures that are still open.
+fn next_steps(message: &[Sentence], threads: &[Thread]) -> String {
+    let mut texts: Vec<String> = message
+        .iter()
+        .filter(|s| s.about == About::Next)
         .map(|s| s.text.strip_prefix("Note that ").unwrap_or(&s.text))
         .map(|text| sentences::without_label(text, words::NEXT_LABEL))
         .collect();
-    texts.extend(asked_at_last(said));
+    texts.extend(last_question(message));
     for thread in threads {
-        for trouble in thread.works.iter().flat_map(|w| &w.open).chain(&thread.looked.open).take(2)
+        for failure in thread.works.iter().flat_map(|w| &w.open).chain(&thread.looked.open).take(2)
         {
-            let why = trouble.error_lines.first().map(|t| format!(": {t}")).unwrap_or_default();
-            texts.push(format!("{} still fails{why}", trouble.command()));
+            let error = failure.error_lines.first().map(|l| format!(": {l}")).unwrap_or_default();
+            texts.push(format!("{} still fails{error}", failure.command()));
         }
     }
-    paragraph(texts.iter().map(String::as_str), NEXT)
+    paragraph(texts.iter().map(String::as_str), MAX_NEXT_STEPS)
 }
 
-fn told_apart(rests_on_web: bool) -> String {
-    if rests_on_web { "the answer rests on the web and stands in an entry of its own" } else { "" }
+fn web_note(rests_on_web: bool) -> String {
+    if rests_on_web { "the answer rests on the web and has an entry of its own" } else { "" }
         .to_owned()
 }
 

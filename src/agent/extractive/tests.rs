@@ -1,5 +1,5 @@
-//! Properties of any batch: no panic, linear time, a summary if and only if it is asked for, and no
-//! loss when a row is replaced.
+//! Properties of any batch: no panic, linear time, a summary if and only if the batch asks for one, and
+//! no loss when an observation is replaced.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -71,7 +71,7 @@ fn a_summary_is_written_if_and_only_if_it_is_asked_for() {
 }
 
 #[test]
-fn the_end_of_a_turn_is_noted() {
+fn notes_say_how_a_turn_ended() {
     let mut failed = message(1, Cause::StopFailed);
     failed.last_assistant_message = Some("Invalid API key · Fix external API key".to_owned());
     let notes = |m: Message| distill(&batch("x", vec![m])).summary.expect("a summary").notes;
@@ -108,7 +108,7 @@ fn late_events_extend_the_existing_summary() {
 
     late.messages[1] = stop(2, "Replaced the flag by a setting.");
     let summary = distill(&late).summary.expect("a summary");
-    // It is the title of an observation, so nothing is lost.
+    // The replaced text is the title of an observation, so it is not lost.
     assert_eq!(summary.completed, "Replaced the flag by a setting.");
     assert_eq!(summary.learned, "Flags are parsed twice.");
     assert_eq!(summary.next_steps, "");
@@ -118,15 +118,15 @@ fn late_events_extend_the_existing_summary() {
         Some(Summary { completed: "`--only` picks one parser.".to_owned(), ..Summary::default() });
     let summary = distill(&late).summary.expect("a summary");
     assert_eq!(summary.completed, "`--only` picks one parser. The setting is documented now.");
-    // A word about a background task that ended says nothing of the turn.
+    // A remark about a finished background task is not a result of the turn.
     late.messages.remove(0);
     late.messages[0] = stop(2, "That was an old run, it is not relevant anymore.");
     let summary = distill(&late).summary.expect("a summary");
     assert_eq!(summary.completed, "`--only` picks one parser.");
 }
 
-/// These observations as the store returns them with the next batch of the turn.
-fn stored(made: &[crate::memory::Observation]) -> Vec<Earlier> {
+/// The observations as the store returns them with the next batch of the turn.
+fn stored(observations: &[crate::memory::Observation]) -> Vec<Earlier> {
     let earlier = |(at, o): (usize, &crate::memory::Observation)| Earlier {
         id: at as i64 + 1,
         prompt_number: o.prompt_number,
@@ -139,7 +139,7 @@ fn stored(made: &[crate::memory::Observation]) -> Vec<Earlier> {
         files_read: o.files_read.clone(),
         files_modified: o.files_modified.clone(),
     };
-    made.iter().enumerate().map(earlier).collect()
+    observations.iter().enumerate().map(earlier).collect()
 }
 
 #[test]
@@ -156,34 +156,35 @@ fn the_last_batch_of_a_turn_replaces_the_earlier_ones() {
     ];
     let mut last = batch(prompt, last);
     last.earlier = stored(&first.observations);
-    let made = distill(&last);
-    let [whole] = &made.observations[..] else { panic!("{:?}", made.observations) };
+    let distilled = distill(&last);
+    let [whole] = &distilled.observations[..] else { panic!("{:?}", distilled.observations) };
     assert_eq!(whole.replaces, [1]);
     assert_eq!(whole.files_modified, ["src/a.rs", "src/b.rs", "src/c.rs"]);
     assert!(whole.facts.iter().any(|f| f.starts_with("Commit 1a2b3c4")), "{:?}", whole.facts);
 
-    // After a stop only a commit that holds more than was edited since goes back to what was there.
+    // After a Stop, earlier work continues only if the commit has more files than were edited since.
     last.previous = Some(Summary { completed: "Added the flag.".into(), ..Summary::default() });
     assert_eq!(distill(&last).observations[0].replaces, [1]);
     last.messages[2] = bash(5, "git commit -m 'c'", "[main 1a2b3c4] c\n 1 file changed");
-    let made = distill(&last);
-    assert_eq!(made.observations[0].files_modified, ["src/c.rs"]);
-    assert!(made.observations[0].replaces.is_empty());
+    let distilled = distill(&last);
+    assert_eq!(distilled.observations[0].files_modified, ["src/c.rs"]);
+    assert!(distilled.observations[0].replaces.is_empty());
 }
 
 #[test]
-fn thanks_leave_no_observation() {
+fn small_talk_leaves_no_observation() {
     for (prompt, answer) in [
         ("hi", "Hello! What would you like to work on?"),
         ("thanks!!", "You're welcome! Let me know if CI complains about anything else."),
     ] {
-        let made = distill(&batch(prompt, vec![stop(1, answer)]));
-        assert!(made.observations.is_empty(), "{prompt}");
-        assert_eq!(made.summary, Some(Summary::default()), "{prompt}");
+        let distilled = distill(&batch(prompt, vec![stop(1, answer)]));
+        assert!(distilled.observations.is_empty(), "{prompt}");
+        assert_eq!(distilled.summary, Some(Summary::default()), "{prompt}");
     }
-    // What is done about it counts.
-    let made = distill(&batch("great!", vec![edit(1, "/p/a.rs"), stop(2, "Added the guard.")]));
-    assert_eq!(made.summary.expect("a summary").completed, "Added the guard.");
+    // Work after small talk counts.
+    let distilled =
+        distill(&batch("great!", vec![edit(1, "/p/a.rs"), stop(2, "Added the guard.")]));
+    assert_eq!(distilled.summary.expect("a summary").completed, "Added the guard.");
     let mut go_on = batch("continue", vec![edit(1, "/p/a.rs"), stop(2, "Added the rest.")]);
     let summary = |request: &str| Summary { request: request.to_owned(), ..Summary::default() };
     go_on.rolling.summaries = vec![summary("Port the lexer"), Summary::default()];
@@ -206,14 +207,14 @@ fn a_request_to_continue_names_the_work() {
         .rolling
         .summaries
         .push(Summary { request: "Port the lexer".to_owned(), ..Summary::default() });
-    let made = distill(&go_on);
-    assert_eq!(made.summary.expect("a summary").request, "Port the lexer (continued)");
-    assert_eq!(made.observations[0].subtitle, None);
+    let distilled = distill(&go_on);
+    assert_eq!(distilled.summary.expect("a summary").request, "Port the lexer (continued)");
+    assert_eq!(distilled.observations[0].subtitle, None);
 }
 
 #[test]
 fn a_failure_is_fixed_by_another_thread() {
-    let by = |m: Message| Message {
+    let by_subagent = |m: Message| Message {
         agent_id: Some("a1".to_owned()),
         agent_type: Some("general-purpose".to_owned()),
         ..m
@@ -221,24 +222,27 @@ fn a_failure_is_fixed_by_another_thread() {
     let failing =
         "test parser::empty ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 0 ignored";
     let passing = "test result: ok. 2 passed; 0 failed; 0 ignored";
-    let met = batch(
+    let given = batch(
         "have the tests repaired",
         vec![
             bash(1, "cargo test", failing),
-            by(edit(2, "/p/src/parser.rs")),
-            by(bash(3, "cargo test", passing)),
+            by_subagent(edit(2, "/p/src/parser.rs")),
+            by_subagent(bash(3, "cargo test", passing)),
             Message {
                 last_assistant_message: Some("Done.".to_owned()),
-                ..by(message(4, Cause::Subagent))
+                ..by_subagent(message(4, Cause::Subagent))
             },
             stop(5, "Done."),
         ],
     );
-    let made = distill(&met).observations;
-    assert_eq!(made.len(), 1, "{made:?}");
-    assert_eq!((made[0].kind.as_str(), made[0].sources.as_slice()), ("bugfix", &[1, 2, 3][..]));
-    assert!(made[0].title.starts_with("Fixed failing test empty"), "{made:?}");
-    assert_eq!(made[0].agent_id, None);
+    let distilled = distill(&given).observations;
+    assert_eq!(distilled.len(), 1, "{distilled:?}");
+    assert_eq!(
+        (distilled[0].kind.as_str(), distilled[0].sources.as_slice()),
+        ("bugfix", &[1, 2, 3][..])
+    );
+    assert!(distilled[0].title.starts_with("Fixed failing test empty"), "{distilled:?}");
+    assert_eq!(distilled[0].agent_id, None);
 }
 
 #[test]
@@ -271,9 +275,12 @@ fn restored_files_are_not_changed() {
             message(4, Cause::Stop),
         ],
     );
-    let made = distill(&tried).observations;
-    assert_eq!(made[0].files_modified, ["src/main.rs"]);
-    assert!(made[0].facts.contains(&"Tried and put back: src/hash.rs".to_owned()), "{made:?}");
+    let distilled = distill(&tried).observations;
+    assert_eq!(distilled[0].files_modified, ["src/main.rs"]);
+    assert!(
+        distilled[0].facts.contains(&"Tried and put back: src/hash.rs".to_owned()),
+        "{distilled:?}"
+    );
 }
 
 #[test]
@@ -295,11 +302,11 @@ fn an_amended_commit_is_one_work() {
             ),
         ],
     );
-    let made = distill(&amended).observations;
-    assert_eq!(made.len(), 1);
-    assert_eq!(made[0].files_modified, ["a.rs", "b.rs"]);
-    assert!(made[0].facts[0].starts_with("Commit 2222222"), "{made:?}");
-    assert_eq!((made[0].origin, made[0].sources.len()), (Origin::Tool, 4));
+    let distilled = distill(&amended).observations;
+    assert_eq!(distilled.len(), 1);
+    assert_eq!(distilled[0].files_modified, ["a.rs", "b.rs"]);
+    assert!(distilled[0].facts[0].starts_with("Commit 2222222"), "{distilled:?}");
+    assert_eq!((distilled[0].origin, distilled[0].sources.len()), (Origin::Tool, 4));
 }
 
 #[test]
@@ -327,14 +334,14 @@ fn ten_thousand_events_take_linear_time() {
     ));
     let all = batch("Add everything", messages);
     let start = Instant::now();
-    let made = distill(&all);
-    // Unoptimised and on a busy machine; what must not be is anything quadratic.
+    let distilled = distill(&all);
+    // Generous for debug builds on a busy machine, but quadratic time exceeds it.
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
-    assert_eq!(made.summary.expect("a summary").files_modified.len(), 2_000);
+    assert_eq!(distilled.summary.expect("a summary").files_modified.len(), 2_000);
 }
 
 #[test]
-fn long_nonsense_takes_linear_time() {
+fn long_repetitive_text_takes_linear_time() {
     let start = Instant::now();
     for piece in [
         "[", "](", "(", "<", "<<E ", "`", "$(", "\"", "'", "*", "**", "a.", "a. ", "é", "\\", "- ",
@@ -424,14 +431,14 @@ fn any_message() -> impl Strategy<Value = Message> {
 
 proptest! {
     #[test]
-    fn never_panics_and_never_writes_nonsense(messages in proptest::collection::vec(any_message(), 0..12), prompt in text()) {
+    fn output_is_well_formed_for_any_batch(messages in proptest::collection::vec(any_message(), 0..12), prompt in text()) {
         let ids: Vec<i64> = messages.iter().map(|m| m.id).collect();
         let asked = messages.last().is_some_and(|m| m.cause.summarizes());
         let given = batch(&prompt, messages);
-        let made = distill(&given);
-        prop_assert_eq!(made.summary.is_some(), asked);
-        prop_assert_eq!(&distill(&given).observations, &made.observations);
-        for o in &made.observations {
+        let distilled = distill(&given);
+        prop_assert_eq!(distilled.summary.is_some(), asked);
+        prop_assert_eq!(&distill(&given).observations, &distilled.observations);
+        for o in &distilled.observations {
             prop_assert!(!o.title.trim().is_empty() && o.title.chars().count() <= 140, "{:?}", o.title);
             prop_assert!(!o.title.contains('\n'), "{:?}", o.title);
             prop_assert!(!o.sources.is_empty() && o.sources.iter().all(|s| ids.contains(s)), "{:?}", o);

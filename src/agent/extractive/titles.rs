@@ -1,9 +1,9 @@
 //! Titles that stand alone in a list: what was done, to what, without cut sentences.
 
-use super::asked;
 use super::cures;
 use super::kind;
 use super::prose::{self, capital, fit};
+use super::request;
 use super::sentences::{self, About, Sentence};
 use super::words;
 use super::work::{FileChange, Work};
@@ -176,7 +176,7 @@ pub fn labelled(text: &str) -> bool {
 
 /// A prompt's essence as a title; none when it says nothing by itself (`go on`).
 pub fn as_title(prompt: &str) -> Option<String> {
-    let request = first_sentence(&asked::request(prompt, MOST));
+    let request = first_sentence(&request::from_prompt(prompt, MOST));
     let request = request
         .strip_prefix("also ")
         .or(request.strip_prefix("Also "))

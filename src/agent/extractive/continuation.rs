@@ -1,6 +1,7 @@
-//! Continues work that earlier batches of the turn left unfinished. A long turn is distilled in
-//! several batches, and a stopped turn may continue. The batch that ends the turn, or commits earlier
-//! edits, replaces the observations of the earlier batches.
+//! Continues work that earlier batches of the turn left unfinished.
+//!
+//! A long turn is distilled in several batches, and a turn may continue after its Stop. If a batch ends
+//! the turn or commits earlier edits, its observation replaces those of the earlier batches.
 
 use super::work::{FileChange, Work};
 use crate::activity::{Activity, ChangeKind, Event};
@@ -10,13 +11,13 @@ use crate::memory::{Batch, Earlier};
 pub const NEW: &str = "New: ";
 /// Prefix of the fact of an open failure.
 pub const OPEN: &str = "Still failing: ";
-/// Prefix of the narrative of a fix.
+/// Prefix of the narrative of a bugfix.
 pub const PROBLEM: &str = "Problem: ";
 /// Prefix of the fact of a commit.
 pub const COMMIT: &str = "Commit ";
 
 /// The main thread's unfinished work, if this batch continues it.
-pub fn over(batch: &Batch, events: &[Event]) -> Option<Work> {
+pub fn unfinished_work(batch: &Batch, events: &[Event]) -> Option<Work> {
     let last = batch.messages.last()?;
     let main = || events.iter().filter(|e| e.message.agent_id.is_none());
     let number = main().next().map_or(last.prompt_number, |e| e.message.prompt_number);
@@ -31,16 +32,16 @@ pub fn over(batch: &Batch, events: &[Event]) -> Option<Work> {
     }
     let mut work = Work { prompt_number: number, ..Work::default() };
     for earlier in unfinished {
-        work.absorb(of(earlier));
+        work.absorb(restored(earlier));
     }
     Some(work)
 }
 
-/// Whether an observation is unfinished: it is neither a fix nor committed.
+/// Whether an observation is unfinished: it changed files, and is neither a bugfix nor committed.
 fn is_unfinished(earlier: &Earlier) -> bool {
-    let cure = earlier.narrative.as_deref().is_some_and(|n| n.starts_with(PROBLEM));
+    let is_fix = earlier.narrative.as_deref().is_some_and(|n| n.starts_with(PROBLEM));
     !earlier.files_modified.is_empty()
-        && !cure
+        && !is_fix
         && earlier.kind != "discovery"
         && !earlier.facts.iter().any(|f| f.starts_with(COMMIT))
 }
@@ -57,7 +58,7 @@ fn commits_more_than_it_edits<'a>(events: impl Iterator<Item = &'a Event<'a>>) -
                 let stat = commit.stat.as_deref().and_then(|s| s.split(' ').next()?.parse().ok());
                 edited.sort_unstable();
                 edited.dedup();
-                return stat.is_some_and(|held: usize| held > edited.len());
+                return stat.is_some_and(|committed: usize| committed > edited.len());
             }
             _ => {}
         }
@@ -65,7 +66,8 @@ fn commits_more_than_it_edits<'a>(events: impl Iterator<Item = &'a Event<'a>>) -
     false
 }
 
-fn of(earlier: &Earlier) -> Work {
+/// The work that an earlier observation describes.
+fn restored(earlier: &Earlier) -> Work {
     let new = earlier.facts.iter().find_map(|f| f.strip_prefix(NEW)).unwrap_or_default();
     let new: Vec<&str> = new.split(", ").collect();
     let change = |path: &String| FileChange {
@@ -81,13 +83,13 @@ fn of(earlier: &Earlier) -> Work {
         swap: None,
         sources: Vec::new(),
     };
-    // New files and open failures are determined again at the end.
-    let told_anew = |fact: &&String| fact.starts_with(NEW) || fact.starts_with(OPEN);
+    // The final observation lists new files and open failures again.
+    let is_listed_again = |fact: &&String| fact.starts_with(NEW) || fact.starts_with(OPEN);
     Work {
         files: earlier.files_modified.iter().map(change).collect(),
         read: earlier.files_read.clone(),
         origin: Some(earlier.origin),
-        carried: earlier.facts.iter().filter(|f| !told_anew(f)).cloned().collect(),
+        carried: earlier.facts.iter().filter(|f| !is_listed_again(f)).cloned().collect(),
         replaces: vec![earlier.id],
         ..Work::default()
     }

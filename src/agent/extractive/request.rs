@@ -1,20 +1,19 @@
-//! The request of a prompt, short enough for a title.
+//! Shortens a prompt to its request.
 
 use super::kind;
 use super::prose;
 use super::words;
 
-/// A prompt in at most `max` characters: its first sentences, without thanks, praise and pasted text.
-/// If the first ones are only background, the sentence that asks is included.
-pub fn request(prompt: &str, max: usize) -> String {
+/// The request of a prompt in at most `max` characters: its first sentences, without thanks, praise and
+/// code. If these are only background, the sentence with the request follows them.
+pub fn from_prompt(prompt: &str, max: usize) -> String {
     let all = sentences(prompt);
     let Some(first) = all.first() else { return String::new() };
     let length = |s: &String| s.chars().count() + 1;
     if length(first) > max {
         return prose::fit(first, max);
     }
-    let fits = |room: usize| {
-        let mut room = room;
+    let count_that_fit = |mut room: usize| {
         all.iter()
             .take_while(|s| {
                 let fits = length(s) <= room + 1;
@@ -23,11 +22,11 @@ pub fn request(prompt: &str, max: usize) -> String {
             })
             .count()
     };
-    let taken = fits(max);
+    let taken = count_that_fit(max);
     let asking = all.iter().position(|s| asks(s)).filter(|at| *at >= taken);
     match asking.map(|at| (at, max.saturating_sub(length(&all[at])))) {
-        Some((at, room)) if fits(room) > 0 => {
-            let before = all[..fits(room).min(at)].join(" ");
+        Some((at, room)) if count_that_fit(room) > 0 => {
+            let before = all[..count_that_fit(room).min(at)].join(" ");
             format!("{before} {}", all[at])
         }
         _ => all[..taken].join(" "),
@@ -35,18 +34,19 @@ pub fn request(prompt: &str, max: usize) -> String {
 }
 
 /// Whether the prompt is only a greeting, thanks or praise.
-pub fn is_talk(prompt: &str) -> bool {
-    const MOST: usize = 6;
+pub fn is_small_talk(prompt: &str) -> bool {
+    const MAX_WORDS: usize = 6;
     let low = prompt.to_lowercase();
     let words: Vec<&str> = low
         .split(|c: char| !c.is_alphanumeric() && c != '\'')
         .filter(|word| !word.is_empty())
         .collect();
-    words.len() <= MOST
+    words.len() <= MAX_WORDS
         && words.iter().any(|word| words::TALK.are(word))
         && words.iter().all(|word| words::TALK.are(word) || words::TALK_TOO.are(word))
 }
 
+/// Whether the sentence is a question or an instruction.
 fn asks(sentence: &str) -> bool {
     let low = sentence.to_lowercase();
     let first = low.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
@@ -56,9 +56,9 @@ fn asks(sentence: &str) -> bool {
         || kind::by_words(first).is_some()
 }
 
-/// The first sentences of a prompt, as many as a title may need.
+/// The first sentences of a prompt, without leading praise and without code blocks.
 pub fn sentences(prompt: &str) -> Vec<String> {
-    const MOST: usize = 60;
+    const MAX_SENTENCES: usize = 60;
     let mut in_code = false;
     let mut out: Vec<String> = Vec::new();
     for line in clean(prompt).lines() {
@@ -72,23 +72,23 @@ pub fn sentences(prompt: &str) -> Vec<String> {
         }
         let text = prose::inline(line.trim_start_matches(['#', '>', ' ']).trim_start_matches("- "));
         out.extend(prose::split(&text));
-        if out.len() >= MOST {
+        if out.len() >= MAX_SENTENCES {
             break;
         }
     }
-    let praise = |s: &String| {
+    let is_praise = |s: &String| {
         let bare = s.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         words::PLEASANT.are(&bare) && !words::GO_ON.are(&bare)
     };
-    let talk = out.iter().take_while(|s| praise(s)).count();
+    let talk = out.iter().take_while(|s| is_praise(s)).count();
     if talk < out.len() {
         out.drain(..talk);
     }
     out
 }
 
-/// A slash command as it was typed, a notification's summary, and other prompts without reminders of
-/// the client.
+/// The text that the user typed: a slash command with its arguments, the summary of a notification, or
+/// the prompt without the client's reminders.
 fn clean(prompt: &str) -> String {
     let inside = |tag: &str| {
         let (_, rest) = prompt.split_once(&format!("<{tag}>"))?;
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prompts_become_requests() {
+    fn requests_are_extracted_from_prompts() {
         for (prompt, expected) in [
             ("Add a flag.\n\n```\nlog\n```\nThanks!", "Add a flag. Thanks!"),
             (
@@ -126,35 +126,35 @@ mod tests {
             ("<system-reminder>x</system-reminder>fix it", "fix it"),
             ("/saything kind words", "/saything kind words"),
         ] {
-            assert_eq!(request(prompt, 200), expected, "{prompt}");
+            assert_eq!(from_prompt(prompt, 200), expected, "{prompt}");
         }
     }
 
     #[test]
-    fn talk_is_distinguished_from_work() {
+    fn small_talk_is_told_apart_from_work() {
         for talk in
             ["hi", "Thanks!!", "ok great, thank you so much", "Danke dir", "谢谢", "perfect!"]
         {
-            assert!(is_talk(talk), "{talk}");
+            assert!(is_small_talk(talk), "{talk}");
         }
         for work in
             ["continue", "ok", "great, commit it", "hi, fix the login", "", "thanks to X it broke"]
         {
-            assert!(!is_talk(work), "{work}");
+            assert!(!is_small_talk(work), "{work}");
         }
     }
 
     #[test]
-    fn the_question_is_kept() {
+    fn a_late_question_is_kept() {
         let long = "The export was written in 2019 and nobody has looked at it since then. It reads \
                     the whole table into memory first. Last night it ran out of memory. Could you \
                     make it stream the rows?";
         assert_eq!(
-            request(long, 120),
+            from_prompt(long, 120),
             "The export was written in 2019 and nobody has looked at it since then. Could you make \
              it stream the rows?"
         );
-        assert_eq!(request("Great. Now commit everything.", 150), "Now commit everything.");
-        assert_eq!(request("ok", 150), "ok");
+        assert_eq!(from_prompt("Great. Now commit everything.", 150), "Now commit everything.");
+        assert_eq!(from_prompt("ok", 150), "ok");
     }
 }
