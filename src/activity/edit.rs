@@ -17,7 +17,8 @@ pub struct Edit {
     pub removed: usize,
     /// Functions, types and modules that the edit adds. If it adds none, the one that contains it.
     pub names: Vec<String>,
-    /// The old and the new line, if the edit replaces one line.
+    /// The old and the new line, if the edit replaces one line. For one added line, the old one is
+    /// empty.
     pub swap: Option<(String, String)>,
 }
 

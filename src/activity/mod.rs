@@ -8,8 +8,8 @@
 //!
 //! ```text
 //!                                           ┌─ edit ──────────────────────────────────────┐
-//! ToolEvent ── clients::ToolUse ── Payload ─┤                                             ├─> Activity
-//!                                           └─ run: shell, runners, test_report, files, … ┘
+//! ToolEvent ── clients::ToolUse ── Payload ─┼─ run: shell, runners, test_report, files, … ┼─> Activity
+//!                                           └─ event: reads, searches, pages, subagents ──┘
 //! ```
 
 mod batch;

@@ -89,6 +89,7 @@ pub fn split(line: &str) -> Vec<SimpleCommand> {
     out
 }
 
+/// Adds a command without its wrappers, unless it is empty.
 fn push(out: &mut Vec<SimpleCommand>, mut simple: SimpleCommand) {
     strip_wrappers(&mut simple.words);
     if !simple.words.is_empty() || !simple.written.is_empty() {
@@ -98,7 +99,7 @@ fn push(out: &mut Vec<SimpleCommand>, mut simple: SimpleCommand) {
 
 /// Removes wrappers in front of the program.
 fn strip_wrappers(words: &mut Vec<String>) {
-    const TWO: [(&str, &str); 11] = [
+    const TWO_WORDS: [(&str, &str); 11] = [
         ("uv", "run"),
         ("poetry", "run"),
         ("pipenv", "run"),
@@ -111,7 +112,7 @@ fn strip_wrappers(words: &mut Vec<String>) {
         ("rye", "run"),
         ("mise", "exec"),
     ];
-    const ONE: [&str; 22] = [
+    const ONE_WORD: [&str; 22] = [
         "sudo",
         "time",
         "npx",
@@ -138,9 +139,9 @@ fn strip_wrappers(words: &mut Vec<String>) {
     loop {
         let first = words.first().map_or("", String::as_str);
         let second = words.get(1).map_or("", String::as_str);
-        let drop = if TWO.contains(&(first, second)) {
+        let drop = if TWO_WORDS.contains(&(first, second)) {
             2
-        } else if ONE.contains(&first) || is_assignment(first) {
+        } else if ONE_WORD.contains(&first) || is_assignment(first) {
             1
         } else if first == "timeout" {
             1 + words

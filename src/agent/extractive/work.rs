@@ -44,7 +44,7 @@ pub struct FileChange {
     pub added: usize,
     pub removed: usize,
     pub names: Vec<String>,
-    /// Old and new line, if the file had one edit of one line.
+    /// The old and the new line, if all edits of the file changed the same single line.
     pub swap: Option<(String, String)>,
     pub sources: Vec<i64>,
 }
@@ -69,7 +69,7 @@ pub struct Failure {
     pub sources: Vec<i64>,
 }
 
-/// A failed check that passed after `files` were edited.
+/// A failed check that passed after `files` were edited. Without files, a side effect fixed it.
 #[derive(Clone, Debug)]
 pub struct Fix {
     pub failure: Failure,
