@@ -35,7 +35,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn take_waits_while_all_slots_are_held() {
-        let (_dir, paths) = testing::world();
+        let (_dir, paths) = testing::temp_paths();
         let first = take(&paths, 2).await.unwrap();
         let second = take(&paths, 2).await.unwrap();
         let third = tokio::spawn({

@@ -134,7 +134,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if selection.is_empty() {
         return print_outcome(args, &Outcome::of(args, ForgetCounts::default()));
     }
-    if !args.yes && selection.count().all() > 1 && is_interactive() && !confirm(conn, &selection)? {
+    if !args.yes && selection.count().total() > 1 && is_interactive() && !confirm(conn, &selection)?
+    {
         return super::print("nothing was deleted\n");
     }
     let mut outcome = Outcome::of(args, ForgetCounts::default());
@@ -415,7 +416,7 @@ fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
         0 => String::new(),
         n => format!(", {}", count(*n, "spooled event")),
     };
-    super::print(&match (n.all(), dry_run) {
+    super::print(&match (n.total(), dry_run) {
         (0, _) => "nothing to delete\n".to_owned(),
         (_, true) => format!("would delete {}{spooled}\n", format_counts(n)),
         (_, false) => format!("deleted {}{spooled}\n", format_counts(n)),

@@ -158,7 +158,9 @@ fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
     Some(Row {
         project: stored.as_ref().and_then(|s| s.project.clone()).unwrap_or_default(),
         queue: stored.as_ref().map_or(0, |s| {
-            reader.and_then(|r| queue_admin::pending(r.connection(), s.id).ok()).unwrap_or(0)
+            reader
+                .and_then(|r| queue_admin::count_unfinished(r.connection(), s.id).ok())
+                .unwrap_or(0)
         }),
         session,
         client,

@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn world() -> World {
-        let (dir, paths) = testing::world();
+        let (dir, paths) = testing::temp_paths();
         World { paths, _dir: dir }
     }
 

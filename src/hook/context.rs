@@ -65,7 +65,7 @@ fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Res
     let parent = match (event.process, &event.turn) {
         (Some(process), Some(turn)) if reason == "fork" => {
             let own = sessions::id_of(conn, &event.client, &event.session)?.unwrap_or(0);
-            sessions::parent(conn, &event.client, process, turn, own)?
+            sessions::parent_of_fork(conn, &event.client, process, turn, own)?
         }
         _ => None,
     };

@@ -1,5 +1,6 @@
-//! The resume store: maps a program's own key to the agent session it may resume. It serves
-//! dispatchers that run agents. memctl's own agents keep no conversation and do not use it.
+//! The resume store: maps a program's own key to the agent session that the program may resume.
+//! Programs that run agents use it through `memctl resume`. memctl's own agents keep no
+//! conversation and do not use it.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -8,7 +9,7 @@ use super::error::Result;
 /// Maximum number of rows that one transaction deletes.
 pub const MAX_ROWS: usize = 500;
 
-/// One row.
+/// One row of `agent_sessions`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentSession {
     pub key: String,
@@ -22,7 +23,7 @@ pub struct AgentSession {
 /// Selects keys by prefix and suffix. Every character matches only itself; an empty string matches
 /// any key.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Matching<'a> {
+pub struct KeyPattern<'a> {
     pub prefix: &'a str,
     pub suffix: &'a str,
 }
@@ -50,8 +51,8 @@ pub fn get(conn: &Connection, key: &str) -> Result<Option<AgentSession>> {
     Ok(conn.prepare(&sql)?.query_row([key], row).optional()?)
 }
 
-/// The session used last comes first.
-pub fn list(conn: &Connection, which: Matching) -> Result<Vec<AgentSession>> {
+/// The matching rows, most recently used first.
+pub fn list(conn: &Connection, which: KeyPattern) -> Result<Vec<AgentSession>> {
     let sql = format!("{SELECT} WHERE {MATCHES} ORDER BY last_used_at_epoch DESC, key");
     let mut rows = conn.prepare(&sql)?;
     let rows = rows.query_map([which.prefix, which.suffix], row)?;
@@ -100,7 +101,7 @@ pub fn drop_key(tx: &Transaction, key: &str) -> Result<bool> {
 }
 
 /// Deletes at most [`MAX_ROWS`] matching keys and returns their number.
-pub fn drop_matching(tx: &Transaction, which: Matching) -> Result<usize> {
+pub fn drop_matching(tx: &Transaction, which: KeyPattern) -> Result<usize> {
     let sql = format!(
         "DELETE FROM agent_sessions WHERE key IN
            (SELECT key FROM agent_sessions WHERE {MATCHES} LIMIT {MAX_ROWS})"
@@ -121,20 +122,20 @@ pub fn sweep(tx: &Transaction, before: i64) -> Result<Vec<String>> {
 
 /// Records a failed attempt to resume and returns the number of failures. `None` if the key is
 /// unknown.
-pub fn failed(tx: &Transaction, key: &str) -> Result<Option<u64>> {
+pub fn record_failure(tx: &Transaction, key: &str) -> Result<Option<u64>> {
     let sql = "UPDATE agent_sessions SET failures = failures + 1 WHERE key = ?1 RETURNING failures";
     let failures = tx.query_row(sql, [key], |r| r.get::<_, i64>(0)).optional()?;
     Ok(failures.map(|n| n as u64))
 }
 
 /// Sum of the failures of all keys.
-pub fn failures(conn: &Connection) -> Result<u64> {
+pub fn total_failures(conn: &Connection) -> Result<u64> {
     let sql = "SELECT ifnull(sum(failures), 0) FROM agent_sessions";
     Ok(conn.query_row(sql, [], |r| r.get::<_, i64>(0))? as u64)
 }
 
-/// The ids of all agent sessions that may be resumed, without duplicates.
-pub fn live(conn: &Connection) -> Result<Vec<String>> {
+/// The ids of all stored agent sessions, without duplicates.
+pub fn session_ids(conn: &Connection) -> Result<Vec<String>> {
     let mut rows =
         conn.prepare("SELECT DISTINCT agent_session_id FROM agent_sessions ORDER BY 1")?;
     let rows = rows.query_map([], |r| r.get(0))?;
@@ -143,22 +144,22 @@ pub fn live(conn: &Connection) -> Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{memory, write};
+    use super::super::testing::{in_memory_db, write};
     use super::*;
 
     fn keys(conn: &Connection, prefix: &str, suffix: &str) -> Vec<String> {
-        let found = list(conn, Matching { prefix, suffix }).unwrap();
+        let found = list(conn, KeyPattern { prefix, suffix }).unwrap();
         found.into_iter().map(|session| session.key).collect()
     }
 
     #[test]
-    fn a_key_has_one_session_and_a_new_one_resets_its_row() {
-        let mut conn = memory();
+    fn a_new_session_of_a_key_replaces_its_row() {
+        let mut conn = in_memory_db();
         write(&mut conn, |tx| set(tx, "k", "one", 10));
-        assert_eq!(write(&mut conn, |tx| failed(tx, "k")), Some(1));
-        assert_eq!(write(&mut conn, |tx| failed(tx, "k")), Some(2));
-        assert_eq!(write(&mut conn, |tx| failed(tx, "other")), None);
-        assert_eq!(failures(&conn).unwrap(), 2);
+        assert_eq!(write(&mut conn, |tx| record_failure(tx, "k")), Some(1));
+        assert_eq!(write(&mut conn, |tx| record_failure(tx, "k")), Some(2));
+        assert_eq!(write(&mut conn, |tx| record_failure(tx, "other")), None);
+        assert_eq!(total_failures(&conn).unwrap(), 2);
         let row = |id: &str, failures, last_used_at_epoch, created_at_epoch| AgentSession {
             key: "k".into(),
             agent_session_id: id.into(),
@@ -172,7 +173,7 @@ mod tests {
         write(&mut conn, |tx| set(tx, "k", "two", 30));
         assert_eq!(get(&conn, "k").unwrap(), Some(row("two", 0, 30, 30)));
         assert!(!write(&mut conn, |tx| add(tx, &row("three", 9, 99, 9))), "the existing row stays");
-        assert_eq!(live(&conn).unwrap(), ["two"]);
+        assert_eq!(session_ids(&conn).unwrap(), ["two"]);
         assert!(write(&mut conn, |tx| touch(tx, "k", 40)));
         assert!(write(&mut conn, |tx| drop_key(tx, "k")));
         assert!(!write(&mut conn, |tx| drop_key(tx, "k")));
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn prefix_and_suffix_match_literally() {
-        let mut conn = memory();
+        let mut conn = in_memory_db();
         let all =
             ["gh:a_b:x:1", "gh:aXb:x:1", "GH:a_b:x:1", "gh:a%:x:1", r"gh:a\b:x:1", "gh:é:x:1"];
         write(&mut conn, |tx| all.iter().try_for_each(|key| set(tx, key, key, 1)));
@@ -196,14 +197,14 @@ mod tests {
         check("gh:a", "b:x:1", &["gh:aXb:x:1", r"gh:a\b:x:1", "gh:a_b:x:1"]);
         check("gh:é:x:1", "1", &[]);
         assert_eq!(keys(&conn, "", "").len(), all.len());
-        let under = Matching { prefix: "gh:a_", suffix: ":1" };
+        let under = KeyPattern { prefix: "gh:a_", suffix: ":1" };
         assert_eq!(write(&mut conn, |tx| drop_matching(tx, under)), 1);
         assert_eq!(keys(&conn, "", "").len(), all.len() - 1);
     }
 
     #[test]
-    fn a_sweep_deletes_keys_not_used_for_long() {
-        let mut conn = memory();
+    fn a_sweep_deletes_keys_unused_since_a_time() {
+        let mut conn = in_memory_db();
         write(&mut conn, |tx| {
             set(tx, "old", "1", 5)?;
             set(tx, "used", "2", 4)?;
@@ -211,7 +212,7 @@ mod tests {
             touch(tx, "used", 9)
         });
         assert_eq!(write(&mut conn, |tx| sweep(tx, 9)), ["old"]);
-        assert_eq!(live(&conn).unwrap(), ["2", "3"]);
+        assert_eq!(session_ids(&conn).unwrap(), ["2", "3"]);
         write(&mut conn, |tx| {
             (0..MAX_ROWS + 1).try_for_each(|n| set(tx, &format!("k{n}"), "4", 1))
         });

@@ -1,5 +1,5 @@
-//! Loads the context that a memory agent gets with the messages of a batch: their prompts and the
-//! earlier results of their turns.
+//! Loads the context of a batch for the memory agent: the prompts of its messages and the earlier
+//! results of their turns.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::error::Result;
 use super::projects;
 use crate::memory::{Batch, Earlier, Message, Origin, Prompt, Rolling, Summary};
 
-/// Builds the batch of these messages.
+/// Builds the batch of `messages`. They are in queue order.
 pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) -> Result<Batch> {
     let mut numbers: Vec<i64> = messages.iter().map(|m| m.prompt_number).collect();
     numbers.sort_unstable();
@@ -25,12 +25,12 @@ pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) ->
     prompts.sort_by_key(|p| p.number);
     let (mut earlier, mut previous, mut previous_turn) = (Vec::new(), None, None);
     if let Some(last) = messages.last() {
-        let mut turn: Vec<i64> =
+        let mut turn_numbers: Vec<i64> =
             prompts_of_turn(tx, session_id, last.prompt_number)?.iter().map(|p| p.number).collect();
-        if turn.is_empty() {
-            turn.push(last.prompt_number);
+        if turn_numbers.is_empty() {
+            turn_numbers.push(last.prompt_number);
         }
-        for number in turn {
+        for number in turn_numbers {
             earlier.extend(earlier_observations(tx, session_id, number)?);
         }
     }

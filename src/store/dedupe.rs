@@ -5,10 +5,11 @@ use rusqlite::{Transaction, params};
 
 use super::error::{Result, StoreError};
 
-/// Removes duplicates in terms of `index`: `CREATE UNIQUE INDEX … ON table(…) [WHERE …]`.
+/// Removes the rows of `table` that violate `index`, a statement of the form
+/// `CREATE UNIQUE INDEX … ON table(…) [WHERE …]`.
 pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<()> {
-    let (columns, condition) =
-        parts(index).ok_or_else(|| StoreError::Bug(format!("cannot parse the index: {index}")))?;
+    let (columns, condition) = parse_index(index)
+        .ok_or_else(|| StoreError::Bug(format!("cannot parse the index: {index}")))?;
     let mut sql = format!(
         "SELECT id, (min(id) OVER (PARTITION BY {})) AS keep FROM {table} WHERE {condition}",
         columns.join(", ")
@@ -31,7 +32,7 @@ pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<()> {
 }
 
 /// The indexed expressions and the `WHERE` condition of a `CREATE INDEX` statement.
-fn parts(index: &str) -> Option<(Vec<String>, String)> {
+fn parse_index(index: &str) -> Option<(Vec<String>, String)> {
     let start = index.find('(')? + 1;
     let (mut columns, mut column, mut depth) = (Vec::new(), String::new(), 0);
     let mut end = None;
@@ -80,10 +81,10 @@ fn redirect_references(tx: &Transaction, table: &str, id: i64, keep: i64) -> Res
     Ok(())
 }
 
-/// Two rows of one session each number their prompts from 1. The prompts of `id` are renumbered to
-/// follow those of `keep`.
+/// Renumbers the prompts of session `id` to follow those of session `keep`: both rows number their
+/// prompts from 1.
 fn renumber_prompts(tx: &Transaction, id: i64, keep: i64) -> Result<()> {
-    let count = |id: i64| -> Result<i64> {
+    let highest = |id: i64| -> Result<i64> {
         Ok(tx.query_row(
             "SELECT max(s.prompt_counter, ifnull((SELECT max(prompt_number) FROM user_prompts
                WHERE session_id = s.id), 0)) FROM sessions s WHERE id = ?1",
@@ -91,21 +92,22 @@ fn renumber_prompts(tx: &Transaction, id: i64, keep: i64) -> Result<()> {
             |r| r.get(0),
         )?)
     };
-    let (before, more) = (count(keep)?, count(id)?);
+    let (kept, moved) = (highest(keep)?, highest(id)?);
     for table in ["user_prompts", "pending_messages", "observations", "session_summaries"] {
-        // Two steps, by way of negative numbers, because the unique index holds after every row.
+        // Two steps, through negative numbers, because SQLite checks the unique index after each
+        // row.
         for sql in [
             "UPDATE {} SET prompt_number = -(prompt_number + ?2)
              WHERE session_id = ?1 AND prompt_number > 0",
             "UPDATE {} SET prompt_number = -prompt_number
              WHERE session_id = ?1 AND prompt_number < 0 AND ?2 >= 0",
         ] {
-            tx.execute(&sql.replace("{}", table), params![id, before])?;
+            tx.execute(&sql.replace("{}", table), params![id, kept])?;
         }
     }
     tx.execute(
         "UPDATE sessions SET prompt_counter = ?2 WHERE id = ?1",
-        params![keep, before + more],
+        params![keep, kept + moved],
     )?;
     Ok(())
 }
@@ -115,11 +117,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_is_parsed() {
+    fn an_index_statement_is_parsed() {
         let check = |sql: &str, columns: &[&str], condition: &str| {
-            let (found, says) = parts(sql).unwrap();
+            let (found, found_condition) = parse_index(sql).unwrap();
             assert_eq!(
-                (found, says.as_str()),
+                (found, found_condition.as_str()),
                 (columns.iter().map(|c| c.to_string()).collect(), condition)
             );
         };

@@ -11,18 +11,18 @@ pub enum StoreError {
     /// Another process held a lock for longer than the caller may wait. A retry may succeed.
     #[error("the store is busy: {0}")]
     Busy(String),
-    /// The disk or the file cannot be used, and waiting a second would not help. Hooks spool.
+    /// The disk or the file cannot be used, and an immediate retry would not help. Hooks spool.
     #[error("the store cannot be used ({kind}): {message}")]
     Fault { kind: StoreFault, message: String },
     #[error(
-        "the memory was written by a newer memctl (schema {found}, this one knows {known}): \
+        "the database was written by a newer memctl (schema {found}; this one supports {known}): \
          update memctl"
     )]
     Newer { found: i64, known: i64 },
     /// Another worker has taken the session's fencing token. The worker rolls back and shuts down.
     #[error("the session belongs to another worker")]
     Fenced,
-    /// A bug of memctl: invalid SQL or an impossible row.
+    /// A bug in memctl: invalid SQL or an impossible row.
     #[error("internal error of the store: {0}")]
     Bug(String),
 }
@@ -111,20 +111,20 @@ mod tests {
 
     #[test]
     fn each_sqlite_code_maps_to_its_error() {
-        let of = |code: i32| match StoreError::from(rusqlite::Error::SqliteFailure(
+        let mapped = |code: i32| match StoreError::from(rusqlite::Error::SqliteFailure(
             ffi::Error::new(code),
             None,
         )) {
-            StoreError::Busy(_) => "wait".to_owned(),
+            StoreError::Busy(_) => "Busy".to_owned(),
             StoreError::Fault { kind, .. } => format!("{kind:?}"),
-            StoreError::Bug(_) => "bug".to_owned(),
+            StoreError::Bug(_) => "Bug".to_owned(),
             other => format!("{other}"),
         };
         for (code, expected) in [
-            (ffi::SQLITE_BUSY, "wait"),
-            (ffi::SQLITE_BUSY_SNAPSHOT, "wait"),
-            (ffi::SQLITE_LOCKED, "wait"),
-            (ffi::SQLITE_PROTOCOL, "wait"),
+            (ffi::SQLITE_BUSY, "Busy"),
+            (ffi::SQLITE_BUSY_SNAPSHOT, "Busy"),
+            (ffi::SQLITE_LOCKED, "Busy"),
+            (ffi::SQLITE_PROTOCOL, "Busy"),
             (ffi::SQLITE_FULL, "Full"),
             (ffi::SQLITE_IOERR, "Io"),
             (ffi::SQLITE_IOERR_SHMMAP, "Io"),
@@ -134,10 +134,10 @@ mod tests {
             (ffi::SQLITE_CANTOPEN, "CannotOpen"),
             (ffi::SQLITE_CORRUPT, "Corrupt"),
             (ffi::SQLITE_NOTADB, "NotADatabase"),
-            (ffi::SQLITE_CONSTRAINT, "bug"),
-            (ffi::SQLITE_ERROR, "bug"),
+            (ffi::SQLITE_CONSTRAINT, "Bug"),
+            (ffi::SQLITE_ERROR, "Bug"),
         ] {
-            assert_eq!(of(code), expected, "code {code}");
+            assert_eq!(mapped(code), expected, "code {code}");
         }
     }
 }

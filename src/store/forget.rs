@@ -1,5 +1,5 @@
-//! Forgetting: selecting rows, and deleting them from every table. Each deleted row leaves a
-//! tombstone.
+//! Selects the rows to forget, and deletes them from every table. A forgotten session, prompt,
+//! summary or observation leaves a tombstone.
 //!
 //! A session is deleted as a whole, and its events from before that time are refused afterwards. A
 //! prompt is deleted with its results and becomes private, so that later events of its turn keep no
@@ -22,10 +22,11 @@ const MAX_ROWS: usize = 500;
 #[derive(Clone, Debug, Default)]
 pub struct ForgetFilter {
     pub project: Option<i64>,
-    /// Occurs in one of the row's texts. ASCII letters match in either case.
+    /// A substring of one of the row's texts. The case of ASCII letters is ignored.
     pub text: Option<String>,
-    /// Milliseconds since the epoch.
+    /// Created at this time or later, in milliseconds since the epoch.
     pub since: Option<i64>,
+    /// Created before this time.
     pub before: Option<i64>,
 }
 
@@ -36,7 +37,7 @@ pub struct ForgetSet {
     pub prompts: BTreeSet<i64>,
     pub summaries: BTreeSet<i64>,
     pub observations: BTreeSet<i64>,
-    /// Queued events that have texts or are unfinished.
+    /// Rows of the queue that have texts or are unfinished.
     events: BTreeSet<i64>,
     /// Projects that are deleted if nothing else refers to them.
     projects: BTreeSet<i64>,
@@ -53,7 +54,7 @@ pub struct ForgetCounts {
 }
 
 impl ForgetCounts {
-    pub fn all(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.sessions + self.prompts + self.summaries + self.observations + self.events
     }
 }
@@ -66,9 +67,9 @@ const SUMMARIES: &str = "SELECT m.id FROM session_summaries m WHERE NOT m.hidden
 const OBSERVATIONS: &str = "SELECT m.id FROM observations m WHERE 1";
 
 // The columns of each table that hold text.
-const OF_EVENTS: [&str; 5] =
+const EVENT_TEXTS: [&str; 5] =
     ["tool_name", "tool_input", "tool_response", "last_assistant_message", "files"];
-const OF_SUMMARIES: [&str; 8] = [
+const SUMMARY_TEXTS: [&str; 8] = [
     "request",
     "investigated",
     "learned",
@@ -78,7 +79,7 @@ const OF_SUMMARIES: [&str; 8] = [
     "files_read",
     "files_modified",
 ];
-const OF_OBSERVATIONS: [&str; 8] = [
+const OBSERVATION_TEXTS: [&str; 8] = [
     "title",
     "subtitle",
     "narrative",
@@ -106,7 +107,7 @@ impl ForgetSet {
 
     /// Client and id of the sessions that are deleted or lose queued events.
     pub fn affected_sessions(&self, conn: &Connection) -> Result<BTreeSet<(String, String)>> {
-        let of = |sql: &str, ids: &BTreeSet<i64>| {
+        let names_by = |sql: &str, ids: &BTreeSet<i64>| {
             let mut names = conn.prepare(sql)?;
             let name = |id| Ok(names.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?.collect());
             let found: Result<Vec<rusqlite::Result<Vec<_>>>> = ids.iter().map(name).collect();
@@ -115,34 +116,34 @@ impl ForgetSet {
         let session = "SELECT client, content_session_id FROM sessions WHERE id = ?1";
         let event = "SELECT s.client, s.content_session_id FROM pending_messages m
            JOIN sessions s ON s.id = m.session_id WHERE m.id = ?1";
-        let names = [of(session, &self.sessions)?, of(event, &self.events)?];
+        let names = [names_by(session, &self.sessions)?, names_by(event, &self.events)?];
         Ok(names.into_iter().flatten().flatten().collect())
     }
 
     /// Adds a session and everything that belongs to it.
     pub fn add_session(&mut self, conn: &Connection, id: i64) -> Result<()> {
         self.sessions.insert(id);
-        let of = |select: &str| ids(conn, &format!("{select} AND m.session_id = ?1"), [id]);
-        self.prompts.extend(of(PROMPTS)?);
-        self.summaries.extend(of(SUMMARIES)?);
-        self.observations.extend(of(OBSERVATIONS)?);
-        self.events.extend(of(EVENTS)?);
+        let select = |sql: &str| ids(conn, &format!("{sql} AND m.session_id = ?1"), [id]);
+        self.prompts.extend(select(PROMPTS)?);
+        self.summaries.extend(select(SUMMARIES)?);
+        self.observations.extend(select(OBSERVATIONS)?);
+        self.events.extend(select(EVENTS)?);
         Ok(())
     }
 
     /// Adds a prompt and its summaries, observations and queued events.
     pub fn add_prompt(&mut self, conn: &Connection, id: i64) -> Result<()> {
         self.prompts.insert(id);
-        let of = |select: &str| {
+        let select = |sql: &str| {
             let sql = format!(
-                "{select} AND (m.session_id, m.prompt_number) =
+                "{sql} AND (m.session_id, m.prompt_number) =
                    (SELECT session_id, prompt_number FROM user_prompts WHERE id = ?1)"
             );
             ids(conn, &sql, [id])
         };
-        self.summaries.extend(of(SUMMARIES)?);
-        self.observations.extend(of(OBSERVATIONS)?);
-        self.events.extend(of(EVENTS)?);
+        self.summaries.extend(select(SUMMARIES)?);
+        self.observations.extend(select(OBSERVATIONS)?);
+        self.events.extend(select(EVENTS)?);
         Ok(())
     }
 
@@ -159,13 +160,13 @@ impl ForgetSet {
 
     /// Adds an observation and those that it superseded.
     pub fn add_observation(&mut self, conn: &Connection, id: i64) -> Result<()> {
-        let mut of = conn.prepare_cached(
+        let mut chain = conn.prepare_cached(
             "WITH RECURSIVE chain(id, uuid) AS (SELECT id, uuid FROM observations WHERE id = ?1
                UNION SELECT o.id, o.uuid FROM observations o
                JOIN chain ON o.superseded_by = chain.uuid)
              SELECT id FROM chain",
         )?;
-        let all = of.query_map([id], |r| r.get(0))?;
+        let all = chain.query_map([id], |r| r.get(0))?;
         self.observations.extend(all.collect::<rusqlite::Result<Vec<i64>>>()?);
         Ok(())
     }
@@ -175,25 +176,26 @@ impl ForgetSet {
     pub fn add_matching(&mut self, conn: &Connection, filter: &ForgetFilter) -> Result<()> {
         let ForgetFilter { project, text, since, before } = filter;
         if text.is_none() {
-            let whole = ids(
+            let sessions = ids(
                 conn,
                 "SELECT id FROM sessions WHERE (?1 IS NULL OR project_id = ?1)
                    AND (?2 IS NULL OR started_at_epoch >= ?2)
                    AND (?3 IS NULL OR last_event_epoch < ?3)",
                 params![project, since, before],
             )?;
-            whole.into_iter().try_for_each(|id| self.add_session(conn, id))?;
+            sessions.into_iter().try_for_each(|id| self.add_session(conn, id))?;
             if since.is_none() && before.is_none() {
                 self.projects.extend(*project);
             }
         }
         let prompts = matching(conn, PROMPTS, "NULL", &["prompt_text"], filter)?;
         prompts.into_iter().try_for_each(|id| self.add_prompt(conn, id))?;
-        let summaries = matching(conn, SUMMARIES, "m.project_id", &OF_SUMMARIES, filter)?;
+        let summaries = matching(conn, SUMMARIES, "m.project_id", &SUMMARY_TEXTS, filter)?;
         summaries.into_iter().try_for_each(|id| self.add_summary(conn, id))?;
-        let observations = matching(conn, OBSERVATIONS, "m.project_id", &OF_OBSERVATIONS, filter)?;
+        let observations =
+            matching(conn, OBSERVATIONS, "m.project_id", &OBSERVATION_TEXTS, filter)?;
         observations.into_iter().try_for_each(|id| self.add_observation(conn, id))?;
-        self.events.extend(matching(conn, EVENTS, "NULL", &OF_EVENTS, filter)?);
+        self.events.extend(matching(conn, EVENTS, "NULL", &EVENT_TEXTS, filter)?);
         Ok(())
     }
 }
@@ -209,7 +211,7 @@ fn matching(
     let text = filter.text.as_deref().map(str::to_ascii_lowercase);
     // Lists and tool inputs are JSON, where quotes and line breaks are escaped.
     let in_json = text.as_ref().map(|text| {
-        let quoted = serde_json::to_string(text).expect("a text");
+        let quoted = serde_json::to_string(text).expect("strings serialize to JSON");
         quoted[1..quoted.len() - 1].to_owned()
     });
     let texts: Vec<String> = texts.iter().map(|t| format!("ifnull(m.{t}, '')")).collect();
@@ -230,15 +232,15 @@ fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Deletes the rows, in pieces. From now on, events of a forgotten session from before `now` are
-/// refused.
+/// Deletes the rows in several transactions. Afterwards, events of a forgotten session with a time
+/// up to `now` are refused.
 ///
 /// # Errors
-/// An error of the disk. The rows that are left can be forgotten with a second call.
+/// An I/O error. A second call forgets the remaining rows.
 pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
-    let tables = References::of(locked.connection())?;
+    let references = References::load(locked.connection())?;
     for session in &set.sessions {
-        // The tombstones come first, so that events that arrive from now on are refused.
+        // The tombstones come first, so that events that arrive during the deletion are refused.
         locked.write(|tx| {
             let Some(known) = sessions::get(tx, *session)? else { return Ok(()) };
             tombstones::put(tx, &known.uuid, SESSION, *session, now)?;
@@ -252,35 +254,36 @@ pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
         ] {
             let sql = format!("SELECT id FROM {table} WHERE session_id = ?1");
             let all = ids(locked.connection(), &sql, [session])?;
-            in_pieces(locked, &all, |tx, id| remove(tx, &tables, table, kind, id, now))?;
+            in_chunks(locked, &all, |tx, id| remove(tx, &references, table, kind, id, now))?;
         }
-        locked.write(|tx| remove(tx, &tables, "sessions", None, session, now))?;
+        locked.write(|tx| remove(tx, &references, "sessions", None, session, now))?;
     }
-    in_pieces(locked, &set.events, |tx, id| {
+    in_chunks(locked, &set.events, |tx, id| {
         tx.prepare_cached(&format!("{STRIP} id = ?2"))?.execute([now, *id])?;
         Ok(())
     })?;
-    in_pieces(locked, &set.prompts, |tx, id| {
+    in_chunks(locked, &set.prompts, |tx, id| {
         record_tombstone(tx, "user_prompts", PROMPT, *id, now)?;
         tx.prepare_cached("UPDATE user_prompts SET prompt_text = NULL, private = 1 WHERE id = ?1")?
             .execute([id])?;
         Ok(())
     })?;
-    in_pieces(locked, &set.summaries, |tx, id| {
-        remove(tx, &tables, "session_summaries", Some(SUMMARY), id, now)
+    in_chunks(locked, &set.summaries, |tx, id| {
+        remove(tx, &references, "session_summaries", Some(SUMMARY), id, now)
     })?;
-    in_pieces(locked, &set.observations, |tx, id| {
-        remove(tx, &tables, "observations", Some(OBSERVATION), id, now)
+    in_chunks(locked, &set.observations, |tx, id| {
+        remove(tx, &references, "observations", Some(OBSERVATION), id, now)
     })?;
     for project in &set.projects {
         locked.write(|tx| {
-            let left = ["sessions", "observations", "session_summaries"]
+            let referenced = ["sessions", "observations", "session_summaries"]
                 .map(|t| format!("EXISTS (SELECT 1 FROM {t} WHERE project_id = ?1)"))
                 .join(" OR ");
-            let in_use: bool = tx.query_row(&format!("SELECT {left}"), [project], |r| r.get(0))?;
+            let in_use: bool =
+                tx.query_row(&format!("SELECT {referenced}"), [project], |r| r.get(0))?;
             if !in_use {
                 tx.execute("DELETE FROM project_keys WHERE project_id = ?1", [project])?;
-                remove(tx, &tables, "projects", None, project, now)?;
+                remove(tx, &references, "projects", None, project, now)?;
             }
             Ok(())
         })?;
@@ -288,22 +291,22 @@ pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
     Ok(())
 }
 
-fn in_pieces<'a>(
+fn in_chunks<'a>(
     locked: &mut Locked,
     all: impl IntoIterator<Item = &'a i64>,
     each: impl Fn(&Transaction, &i64) -> Result<()>,
 ) -> Result<()> {
     let all: Vec<&i64> = all.into_iter().collect();
-    for piece in all.chunks(MAX_ROWS) {
-        locked.write(|tx| piece.iter().try_for_each(|id| each(tx, id)))?;
+    for chunk in all.chunks(MAX_ROWS) {
+        locked.write(|tx| chunk.iter().try_for_each(|id| each(tx, id)))?;
     }
     Ok(())
 }
 
-/// Deletes a row and records its tombstone.
+/// Deletes a row and clears the references to it. Records a tombstone of `kind`, if given.
 fn remove(
     tx: &Transaction,
-    tables: &References,
+    references: &References,
     table: &str,
     kind: Option<&str>,
     id: &i64,
@@ -312,7 +315,7 @@ fn remove(
     if let Some(kind) = kind {
         record_tombstone(tx, table, kind, *id, now)?;
     }
-    tables.clear(tx, table, *id)?;
+    references.clear(tx, table, *id)?;
     tx.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?.execute([id])?;
     Ok(())
 }
@@ -331,7 +334,7 @@ fn record_tombstone(tx: &Transaction, table: &str, kind: &str, id: i64, now: i64
 struct References(Vec<(String, String, String, bool)>);
 
 impl References {
-    fn of(conn: &Connection) -> Result<References> {
+    fn load(conn: &Connection) -> Result<References> {
         let mut rows = conn.prepare(
             "SELECT t.name, k.\"from\", k.\"table\", NOT c.\"notnull\"
              FROM pragma_table_list AS t, pragma_foreign_key_list(t.name) AS k

@@ -5,10 +5,11 @@ use crate::memory::{Distilled, Observation, Summary};
 use crate::store::accept::{Accepted, accept};
 use crate::store::commit::Attribution;
 use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, Fence, claim};
-use crate::store::testing::{memory, write};
+use crate::store::testing::{in_memory_db, write};
 use crate::store::{commit, queue};
 
-/// Two sessions of two projects at the times 10, 20, …; of each a prompt, a tool use, a stop.
+/// Two sessions of two projects. Each has a prompt, a tool use and a Stop: one at 10, 20 and 30,
+/// two at 110, 120 and 130.
 struct World {
     conn: Connection,
 }
@@ -41,7 +42,7 @@ fn event(session: &str, kind: Kind, at: i64, text: &str) -> Event {
 
 impl World {
     fn new() -> World {
-        let mut world = World { conn: memory() };
+        let mut world = World { conn: in_memory_db() };
         for (n, session) in ["one", "two"].into_iter().enumerate() {
             let at = 10 + 100 * n as i64;
             world.accept(&event(session, Kind::Prompt, at, &format!("ask {session}")));
@@ -63,7 +64,7 @@ impl World {
         };
         let distilled = distilled(title);
         write(&mut self.conn, |tx| {
-            commit::complete(tx, session, &batch, &distilled, Attribution::one("b"), now)
+            commit::complete(tx, session, &batch, &distilled, Attribution::all_by("b"), now)
         })
     }
 
@@ -159,8 +160,8 @@ fn forgetting_a_session_deletes_its_rows_and_refuses_its_late_events() {
 }
 
 #[test]
-fn a_token_of_a_forgotten_session_is_void() {
-    let mut w = World { conn: memory() };
+fn a_token_of_a_forgotten_session_is_refused() {
+    let mut w = World { conn: in_memory_db() };
     w.accept(&event("one", Kind::Prompt, 10, "x"));
     let (mut old, mut new) = (Fence::new("c", "one"), Fence::new("c", "one"));
     write(&mut w.conn, |tx| old.check(tx, 10));
@@ -215,7 +216,7 @@ fn a_claimed_batch_is_dropped_when_part_of_it_is_forgotten() {
         )
     });
     let done = write(&mut w.conn, |tx| {
-        commit::complete(tx, 2, &batch, &distilled("Two"), Attribution::one("b"), 142)
+        commit::complete(tx, 2, &batch, &distilled("Two"), Attribution::all_by("b"), 142)
     });
     assert_eq!(done, commit::Completed::Dropped);
     assert_eq!(
@@ -231,7 +232,7 @@ fn a_claimed_batch_is_dropped_when_part_of_it_is_forgotten() {
     w.forget(151, |set, conn| set.add_session(conn, 2));
     w.accept(&event("two", Kind::Stop, 160, "new"));
     let done = write(&mut w.conn, |tx| {
-        commit::complete(tx, 2, &batch, &distilled("Two"), Attribution::one("b"), 161)
+        commit::complete(tx, 2, &batch, &distilled("Two"), Attribution::all_by("b"), 161)
     });
     assert_eq!(done, commit::Completed::Dropped);
     write(&mut w.conn, |tx| {
@@ -258,7 +259,7 @@ fn a_project_without_rows_is_deleted() {
     assert_eq!(w.texts("SELECT key FROM project_keys"), ["dir:/two"]);
 }
 
-/// Covers any table that refers to sessions, also one that a later schema adds.
+/// Covers every table that refers to sessions, including tables of later schemas.
 #[test]
 fn references_to_a_forgotten_session_are_cleared() {
     let mut w = World::new();

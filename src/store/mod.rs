@@ -1,13 +1,13 @@
 //! The store: one SQLite file that many processes share. No other module contains SQL.
 //!
-//! A write transaction takes the store lock, then `BEGIN IMMEDIATE`. A deferred transaction never
-//! writes. The lock holder compares the inode at the database's path with the one it has open,
-//! because a damaged database may have been quarantined, and `user_version` with the version it
-//! knows. Accepting an event never checkpoints; see [`wal`].
+//! A writer takes the store lock, then runs `BEGIN IMMEDIATE`. Deferred transactions only read.
+//! Before it writes, the lock holder checks that the path still leads to the file it has open,
+//! because a damaged database is moved away and replaced. It also refuses a `user_version` of a
+//! later release. Accepting an event never checkpoints; see [`wal`].
 //!
-//! Times are milliseconds since the epoch, passed in by the caller; the clock is read only to limit
-//! a wait. In a process that has the database open, only SQLite may open the database's files:
-//! closing any other descriptor of them drops the process's POSIX locks.
+//! Times are milliseconds since the epoch, passed in by the caller. The store itself reads the
+//! clock only to limit a wait. In a process that has the database open, only SQLite may open the
+//! database's files: closing any other descriptor of them drops the process's POSIX locks.
 
 pub mod accept;
 pub mod agent_sessions;
@@ -76,7 +76,7 @@ pub struct Locked<'a> {
 }
 
 impl Store {
-    /// Opens the database. Creates it if it is missing, and applies missing migration steps.
+    /// Opens the database. Creates it if it is missing, and applies the missing migration steps.
     ///
     /// # Errors
     /// [`StoreError::Newer`] for a database of a later release; otherwise any [`StoreError`].
@@ -147,7 +147,7 @@ impl Locked<'_> {
     /// takes as long as reading the whole database. Hooks spool meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] if a reader prevented the WAL from being emptied.
+    /// [`StoreError::Busy`] if a reader still needs the WAL.
     pub fn vacuum(&mut self) -> Result<()> {
         // VACUUM's copy is as large as the database, so it must not be kept in memory.
         self.conn.execute_batch("PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY")?;
@@ -155,7 +155,7 @@ impl Locked<'_> {
             self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))?;
         match busy {
             false => Ok(()),
-            true => Err(StoreError::Busy("another process is reading the log".into())),
+            true => Err(StoreError::Busy("another process is reading the database".into())),
         }
     }
 
@@ -182,7 +182,7 @@ impl Locked<'_> {
             f(tx, session)
         });
         if done.is_err() {
-            *fence = before; // The transaction that took the token was rolled back.
+            *fence = before; // If the transaction took the token, that was rolled back.
         }
         done
     }
@@ -217,11 +217,11 @@ pub struct Reader {
 impl Reader {
     /// Opens the database for reading. `busy_timeout` is SQLite's busy timeout.
     ///
-    /// Returns `None` if there is no database, or only one with an older schema, which the next
-    /// writer will migrate.
+    /// Returns `None` if there is no database, or if its schema is older: the next writer migrates
+    /// it.
     ///
     /// # Errors
-    /// [`StoreError::Newer`], or an error of the disk.
+    /// [`StoreError::Newer`], or an I/O error.
     pub fn open(paths: &Paths, busy_timeout: Duration) -> Result<Option<Reader>> {
         let path = paths.database();
         if !path.exists() {
@@ -235,8 +235,8 @@ impl Reader {
         }
     }
 
-    fn connect(path: &Path, more: OpenFlags, busy_timeout: Duration) -> Result<Option<Reader>> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    fn connect(path: &Path, extra: OpenFlags, busy_timeout: Duration) -> Result<Option<Reader>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
         let conn = Connection::open_with_flags(path, flags)?;
         conn.busy_timeout(busy_timeout)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
@@ -252,7 +252,7 @@ impl Reader {
 /// The URI of a database for a reader that must not write to `-shm`.
 ///
 /// The first connection to a database empties `-shm` and allocates 32 KiB in it for the wal-index.
-/// A full disk refuses that with `SQLITE_IOERR_SHMSIZE`. With a read-only `-shm` and no writer
+/// On a full disk this fails with `SQLITE_IOERR_SHMSIZE`. With a read-only `-shm` and no writer
 /// connected, SQLite builds the wal-index in heap memory instead.
 fn read_only_shm(path: &Path) -> PathBuf {
     let mut uri = b"file:".to_vec();
@@ -266,8 +266,8 @@ fn read_only_shm(path: &Path) -> PathBuf {
     OsString::from_vec(uri).into()
 }
 
-/// Opens a database whose schema is current. `None` if it must be created or migrated first, which
-/// needs the store lock.
+/// Opens a database whose schema is current. Returns `None` if it must be created or migrated
+/// first, which needs the store lock.
 fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
     loop {
         let before = match FileId::of(path) {
@@ -289,7 +289,7 @@ fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
 fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
     let conn = match connect_and_migrate(path, Journal::Wal) {
         Err(e) if e.may_lack_wal() => {
-            // This fails too if another process has the database open.
+            // This fails if another process has the database open. Report the first error then.
             if ensure::leave_wal(path).is_err() {
                 return Err(e);
             }
@@ -315,17 +315,17 @@ pub fn uses_wal(conn: &Connection) -> Result<bool> {
     ensure::journal_mode(conn).map(|mode| mode == "wal")
 }
 
-fn connect(path: &Path, more: OpenFlags) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+fn connect(path: &Path, extra: OpenFlags) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
-    set_up(&conn)?;
+    configure(&conn)?;
     Ok(conn)
 }
 
-/// Sets what SQLite keeps per connection. Checkpoints are explicit (see [`wal`]). The page cache
-/// is small because a machine may run many workers.
-fn set_up(conn: &Connection) -> Result<()> {
+/// Sets the options that SQLite does not store in the file. Checkpoints are explicit (see [`wal`]).
+/// The page cache is small because a machine may run many workers.
+fn configure(conn: &Connection) -> Result<()> {
     conn.execute_batch(&format!(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;
          PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {};
@@ -338,8 +338,8 @@ fn set_up(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Path of a file that SQLite keeps beside the database, such as `-wal`.
-fn beside(database: &Path, suffix: &str) -> PathBuf {
+/// Path of one of the database's companion files: its path and a suffix such as `-wal`.
+fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(suffix);
     name.into()
@@ -360,8 +360,8 @@ pub(crate) mod testing {
     use super::*;
     use crate::paths::Roots;
 
-    /// A temporary data dir.
-    pub fn world() -> (TempDir, Paths) {
+    /// The paths of a temporary data dir.
+    pub fn temp_paths() -> (TempDir, Paths) {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         let roots = Roots { data_dir: Some(data.into()), ..Roots::default() };
@@ -371,9 +371,9 @@ pub(crate) mod testing {
     }
 
     /// A database in memory, with the current schema.
-    pub fn memory() -> Connection {
+    pub fn in_memory_db() -> Connection {
         let mut conn = Connection::open_in_memory().unwrap();
-        set_up(&conn).unwrap();
+        configure(&conn).unwrap();
         ensure::ensure(&mut conn, ensure::Journal::Wal).unwrap();
         conn
     }

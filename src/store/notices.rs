@@ -1,5 +1,5 @@
-//! Notices for the user, kept in `meta` until they no longer apply. Hooks show them and write no
-//! database, so whether a notice was shown is recorded elsewhere.
+//! Notices for the user, kept in `meta` until they no longer apply. Hooks show them. A hook does
+//! not write the database, so it records in a separate file which notices it has shown.
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -40,11 +40,11 @@ pub fn list(conn: &Connection) -> Result<Vec<(String, String)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{memory, write};
+    use crate::store::testing::{in_memory_db, write};
 
     #[test]
     fn a_kind_has_one_text() {
-        let mut conn = memory();
+        let mut conn = in_memory_db();
         write(&mut conn, |tx| {
             put(tx, "setup", "no key")?;
             put(tx, "disk", "full")?;

@@ -19,8 +19,8 @@ pub struct ObservationRow {
     pub project_id: Option<i64>,
     /// `project`, `user`, later `team`.
     pub scope: String,
-    /// `sources` and `replaces` are empty here: the table `observation_sources` holds the sources,
-    /// and a superseded row names its successor.
+    /// `sources` and `replaces` are empty: the table `observation_sources` holds the sources, and
+    /// the superseded row holds the uuid of its successor.
     pub observation: Observation,
     /// A JSON object.
     pub metadata: String,
@@ -93,33 +93,33 @@ pub fn of_session(
 pub fn newest_for_context(
     conn: &Connection,
     project_id: i64,
-    without: &[i64],
+    excluded_sessions: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &context_sql(NEWEST), (json(without), limit as i64, project_id))
+    headlines(conn, &context_sql(NEWEST), (json(excluded_sessions), limit as i64, project_id))
 }
 
 /// The project's newest pinned headlines for a context.
 pub fn pinned_for_context(
     conn: &Connection,
     project_id: i64,
-    without: &[i64],
+    excluded_sessions: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &context_sql(PINNED), (json(without), limit as i64, project_id))
+    headlines(conn, &context_sql(PINNED), (json(excluded_sessions), limit as i64, project_id))
 }
 
 /// The newest headlines of scope `user` for a context, from all projects.
 pub fn user_for_context(
     conn: &Connection,
-    without: &[i64],
+    excluded_sessions: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &context_sql(USER), (json(without), limit as i64))
+    headlines(conn, &context_sql(USER), (json(excluded_sessions), limit as i64))
 }
 
-/// The newest observations of all projects that mention one of these paths: at most 40 per path,
-/// newest first.
+/// Ids of the newest observations of all projects that mention one of these paths: at most 40 per
+/// path, newest first.
 pub fn mentioning(conn: &Connection, paths: &[&str]) -> rusqlite::Result<Vec<i64>> {
     let mut statement = conn.prepare_cached(MENTIONING)?;
     let mut ids = BTreeSet::new();
@@ -136,10 +136,14 @@ pub fn for_context_among(
     conn: &Connection,
     project_id: i64,
     ids: &[i64],
-    without: &[i64],
+    excluded_sessions: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
-    headlines(conn, &context_sql(AMONG), (json(without), limit as i64, project_id, json(ids)))
+    headlines(
+        conn,
+        &context_sql(AMONG),
+        (json(excluded_sessions), limit as i64, project_id, json(ids)),
+    )
 }
 
 /// At most 300 of the paths that the project's newest 200 observations mention, sorted.
@@ -155,7 +159,8 @@ pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<
     Ok(paths.into_iter().collect())
 }
 
-// The sources of headlines. Each walks one index from its newest end and stops at the limit.
+// The `WHERE` clauses of the headline queries. Each walks one index from its newest end and stops
+// at the limit.
 const NEWEST: &str = "WHERE project_id = ?3";
 const PINNED: &str = "INDEXED BY observations_pinned WHERE project_id = ?3 AND pinned";
 const USER: &str = "INDEXED BY observations_user WHERE scope = 'user'";
@@ -167,8 +172,8 @@ const RECENT_PATHS: &str = "SELECT f.path FROM
     (SELECT id FROM observations WHERE project_id = ?1 ORDER BY id DESC LIMIT 200) AS o
     CROSS JOIN observation_files AS f ON f.observation_id = o.id";
 
-/// The query for all headlines in a context. It leaves out observations of origin `web`, superseded
-/// ones, and those of the sessions in `?1` (a JSON array).
+/// The query for headlines of a context, from the rows that `source` selects. It leaves out
+/// observations of origin `web`, superseded ones, and those of the sessions in `?1` (a JSON array).
 fn context_sql(source: &str) -> String {
     format!(
         "SELECT id, session_id, project_id, scope, origin, type, title,
@@ -270,7 +275,7 @@ fn origin(row: &Row, column: usize) -> rusqlite::Result<Origin> {
     Ok(Origin::parse(&word).unwrap_or(Origin::Web))
 }
 
-/// Reads a JSON array of strings. Invalid JSON is read as an empty list, because one damaged row
+/// Reads a JSON array of strings. Invalid JSON counts as an empty list, because one damaged row
 /// must not hide all others.
 pub(super) fn list(row: &Row, column: usize) -> rusqlite::Result<Vec<String>> {
     let text: String = row.get(column)?;

@@ -19,7 +19,7 @@ fn add(conn: &Connection, id: i64, columns: &str, values: &str) {
         ("project_id", "1".to_owned()),
         ("session_id", "1".to_owned()),
         ("origin", "'tool'".to_owned()),
-        ("narrative", "'told at length'".to_owned()),
+        ("narrative", "'a long narrative'".to_owned()),
     ];
     let given = columns.split(", ").zip(values.split(", ")).filter(|(c, _)| !c.is_empty());
     for (column, value) in given {

@@ -8,23 +8,23 @@ use super::new_uuid;
 /// The `request` of a private turn's placeholder summary.
 pub const PRIVATE: &str = "[private]";
 
-/// Marks queued messages processed and clears everything but their ids. A condition follows; `?1`
-/// is the time in milliseconds.
+/// Marks queued messages processed and clears everything but their ids. The caller appends a
+/// condition; `?1` is the time in milliseconds.
 pub(super) const STRIP: &str = "UPDATE pending_messages SET status = 'processed',
    completed_at_epoch = ?1, agent_type = NULL, tool_name = NULL, tool_input = NULL,
    tool_response = NULL, cwd = NULL, files = NULL, last_assistant_message = NULL,
    not_before_epoch = NULL, error = NULL, worker_pid = NULL WHERE";
 
-/// Removes what a turn stored before its prompt turned out to be private: observations are
-/// deleted, prompts and queued messages keep only their ids, and summaries become placeholders.
+/// Removes the texts that a turn stored before one of its prompts was marked private. Observations
+/// are deleted, prompts and queued messages keep only their ids, and summaries become placeholders.
 pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64) -> Result<()> {
-    let of_turn = params![session_id, turn];
+    let turn_params = params![session_id, turn];
     tx.execute(
         "DELETE FROM observations WHERE session_id = ?1 AND external_id IS NULL AND id IN
            (SELECT s.observation_id FROM observation_sources s
             JOIN pending_messages m ON m.id = s.pending_message_id
             WHERE m.session_id = ?1 AND m.turn_id = ?2)",
-        of_turn,
+        turn_params,
     )?;
     tx.execute(
         &format!("{STRIP} session_id = ?2 AND turn_id = ?3"),
@@ -33,21 +33,21 @@ pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64
     tx.execute(
         "UPDATE user_prompts SET prompt_text = NULL, private = 1
          WHERE session_id = ?1 AND turn_id = ?2",
-        of_turn,
+        turn_params,
     )?;
     let mut numbers = tx.prepare(
         "SELECT p.prompt_number FROM user_prompts p JOIN session_summaries s
            ON s.session_id = p.session_id AND s.prompt_number = p.prompt_number
          WHERE p.session_id = ?1 AND p.turn_id = ?2 AND s.external_id IS NULL",
     )?;
-    let numbers = numbers.query_map(of_turn, |r| r.get(0))?;
+    let numbers = numbers.query_map(turn_params, |r| r.get(0))?;
     for number in numbers.collect::<rusqlite::Result<Vec<i64>>>()? {
         hide_summary(tx, session_id, number, Some(turn), now)?;
     }
     Ok(())
 }
 
-/// Writes the hidden placeholder summary of a private turn, over any existing summary.
+/// Writes the hidden placeholder summary of a private turn. It replaces an existing summary.
 pub(super) fn hide_summary(
     tx: &Transaction,
     session_id: i64,

@@ -23,10 +23,10 @@ pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
         return Ok(None);
     }
     let has_origin_key = keys.iter().any(|k| k.starts_with(ORIGIN));
-    let (origins, places): (Vec<&str>, Vec<&str>) =
+    let (origins, directories): (Vec<&str>, Vec<&str>) =
         keys.iter().partition(|k| k.starts_with(ORIGIN));
     let mut found = None;
-    for key in origins.iter().chain(&places) {
+    for key in origins.iter().chain(&directories) {
         let Some(id) = by_key(tx, key)? else { continue };
         if key.starts_with(ORIGIN) || !has_origin_key || !has_origin(tx, id)? {
             found = Some(id);
@@ -39,7 +39,7 @@ pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
             id
         }
         None => {
-            let name = named(project, keys[0]);
+            let name = display_name(project, keys[0]);
             tx.prepare_cached("INSERT INTO projects (name, root) VALUES (?1, ?2)")?
                 .execute(params![name, project.root.trim()])?;
             tx.last_insert_rowid()
@@ -62,11 +62,11 @@ pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
     Ok(Some(id))
 }
 
-/// Returns the row id of the first known key, and changes nothing.
+/// Like [`resolve`], but changes nothing: returns `None` if no key is known.
 pub fn find(conn: &Connection, project: &Project) -> Result<Option<i64>> {
-    let (origins, places): (Vec<&String>, Vec<&String>) =
+    let (origins, directories): (Vec<&String>, Vec<&String>) =
         project.keys.iter().partition(|k| k.trim().starts_with(ORIGIN));
-    for key in origins.iter().chain(&places) {
+    for key in origins.iter().chain(&directories) {
         let key = key.trim();
         let Some(id) = by_key(conn, key)? else { continue };
         if key.starts_with(ORIGIN) || origins.is_empty() || !has_origin(conn, id)? {
@@ -83,9 +83,9 @@ pub fn by_name(conn: &Connection, name: &str) -> Result<Vec<(i64, String)>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Root of the session's work tree. Clones and worktrees share a project, so the root from the
-/// session's own events comes first. Next is the project's root, if it contains the session's
-/// directory, and then that directory.
+/// Root of the session's work tree. The root from the session's own events comes first, because
+/// clones and worktrees share a project. Without one, the project's root is used if it contains the
+/// session's directory, and otherwise that directory.
 pub fn root_of(conn: &Connection, session_id: i64) -> Result<Option<String>> {
     let known = conn
         .prepare_cached(
@@ -128,7 +128,8 @@ fn update_name_and_root(tx: &Transaction, id: i64, project: &Project) -> Result<
     Ok(())
 }
 
-fn named(project: &Project, key: &str) -> String {
+/// The project's own name, or the last component of its root or key.
+fn display_name(project: &Project, key: &str) -> String {
     let last = |text: &str| text.trim_end_matches('/').rsplit(['/', ':']).next().map(str::to_owned);
     let name = project.name.trim();
     let name = if name.is_empty() { None } else { Some(name.to_owned()) };
@@ -140,14 +141,14 @@ fn named(project: &Project, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{memory, write};
+    use crate::store::testing::{in_memory_db, write};
 
     fn project_at(keys: &[&str], root: &str) -> Project {
         let name = root.rsplit('/').next().unwrap_or_default().into();
         Project { keys: keys.iter().map(|k| k.to_string()).collect(), name, root: root.into() }
     }
 
-    /// Each line is resolved after those before it. The number is the expected project.
+    /// The lines are resolved in order. The number is the expected project.
     #[test]
     fn keys_are_aliases() {
         let script: &[(&[&str], &str, Option<i64>)] = &[
@@ -162,7 +163,7 @@ mod tests {
             (&["dir:/c/clone", "git:h/o/y"], "/c/clone", Some(3)), // The origin takes precedence.
             (&[" ", ""], "/nowhere", None),
         ];
-        let mut conn = memory();
+        let mut conn = in_memory_db();
         for (keys, root, expected) in script {
             let project = project_at(keys, root);
             let id = write(&mut conn, |tx| resolve(tx, &project));
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn name_and_root_are_updated_but_never_emptied() {
-        let mut conn = memory();
+        let mut conn = in_memory_db();
         let mut see = |name: &str, root: &str| {
             let keys = vec!["git:h/o/x".to_owned()];
             let project = Project { keys, name: name.into(), root: root.into() };
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_root_of_a_session_is_its_own_work_tree() {
-        let mut conn = memory();
+        let mut conn = in_memory_db();
         let mut root = |root: Option<&str>, project: Option<i64>, cwd: Option<&str>| {
             write(&mut conn, |tx| {
                 resolve(tx, &project_at(&["git:h/o/x"], "/a/x"))?;

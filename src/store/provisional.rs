@@ -1,5 +1,5 @@
-//! Provisional summaries. The local rules write one for each Stop at once, marked as provisional,
-//! until the configured backend answers. It never replaces a final summary.
+//! Provisional summaries. The local rules write one right after each Stop. The summary of the
+//! configured backend replaces it later. A provisional summary never replaces a final one.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -9,7 +9,7 @@ use super::error::Result;
 use super::queue;
 use crate::memory::{Batch, Summary};
 
-/// Maximum number of messages in the batch of a provisional summary. The newest are taken.
+/// Maximum number of messages in the batch of a provisional summary. Older messages are left out.
 const MAX_MESSAGES: usize = 256;
 
 /// The oldest unfinished `summarize` without a summary, with the unfinished messages of its prompt.
@@ -47,8 +47,8 @@ pub fn next_due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
     Ok(Some(batch_context::load(tx, session_id, messages)?))
 }
 
-/// Stores the summary of a batch from [`next_due`]. Returns `false` if its `summarize` was completed
-/// meanwhile or a final summary exists.
+/// Stores the summary of a batch from [`next_due`]. Returns `false` if its `summarize` was
+/// completed meanwhile or a final summary exists.
 pub fn store(
     tx: &Transaction,
     session_id: i64,
@@ -69,8 +69,7 @@ pub fn store(
     if !unfinished {
         return Ok(false);
     }
-    // At least the time of the Stop: otherwise the summary would be due again if the clock was set
-    // back.
+    // Not before the Stop: if the clock was set back, the summary would be due again.
     let now = now.max(stop.created_at_epoch);
     let kind = SummaryKind::Provisional;
     let id = commit::write_summary(tx, session_id, stop, summary, backend, kind, now)?;
@@ -87,7 +86,7 @@ mod tests {
     use crate::store::accept::accept;
     use crate::store::commit::Attribution;
     use crate::store::queue::{BatchMeasure, Claim, ClaimLimits};
-    use crate::store::testing::{memory, write};
+    use crate::store::testing::{in_memory_db, write};
 
     fn send(conn: &mut Connection, kind: Kind, at: i64) {
         let mut event = Event::new(kind, "c", "s", at);
@@ -123,17 +122,18 @@ mod tests {
 
     #[test]
     fn each_stop_gets_a_provisional_summary_until_the_backend_answers() {
-        let mut conn = memory();
+        let mut conn = in_memory_db();
         for (at, kind) in [Kind::Prompt, Kind::Tool, Kind::Tool].into_iter().enumerate() {
             send(&mut conn, kind, at as i64);
         }
-        assert!(due_now(&mut conn).is_none(), "nothing has stopped");
+        assert!(due_now(&mut conn).is_none(), "there is no Stop yet");
         send(&mut conn, Kind::Stop, 10);
         let first = due_now(&mut conn).unwrap();
         assert_eq!((first.messages.len(), first.prompts.len()), (3, 1));
         assert!(store_provisional(&mut conn, &first, "first", 11));
-        assert!(due_now(&mut conn).is_none(), "once");
-        // The turn continues and stops again: the summary is rewritten, even with the clock set back.
+        assert!(due_now(&mut conn).is_none(), "it has its summary");
+        // The turn continues and stops again: the summary is rewritten, even with the clock set
+        // back.
         send(&mut conn, Kind::Tool, 20);
         send(&mut conn, Kind::Stop, 21);
         let second = due_now(&mut conn).unwrap();
@@ -147,7 +147,7 @@ mod tests {
         let summary = Some(Summary { completed: "the model".into(), ..Summary::default() });
         let distilled = Distilled { observations: Vec::new(), summary };
         write(&mut conn, |tx| {
-            commit::complete(tx, 1, &batch, &distilled, Attribution::one("m"), 31)
+            commit::complete(tx, 1, &batch, &distilled, Attribution::all_by("m"), 31)
         });
         assert!(
             !store_provisional(&mut conn, &second, "late", 32),

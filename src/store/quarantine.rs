@@ -8,19 +8,19 @@ use std::path::PathBuf;
 
 use super::error::Result;
 use super::lock::{LockWait, StoreLock};
-use super::{Store, beside, notices, open_ensured};
+use super::{Store, notices, open_ensured, with_suffix};
 use crate::paths::Paths;
 
 /// Moves a damaged database to `<data>/corrupt-<now>/`, creates a new one and returns the
 /// directory. Returns `None` if the database is not damaged, for example because another process
-/// has replaced it already.
+/// has already replaced it.
 ///
 /// Workers, recovery and `doctor --fix` call this; hooks never do. It holds the store lock: every
 /// writer compares the inode of the path with its own under that lock, and reopens if they differ.
 /// The WAL is moved before the database, because SQLite would apply it to the new database.
 ///
 /// # Errors
-/// An error of the disk, or [`super::StoreError::Busy`] after the time limit.
+/// An I/O error, or [`super::StoreError::Busy`] after the time limit.
 pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<PathBuf>> {
     let mut lock = StoreLock::default();
     let _lock = lock.acquire(paths, wait)?;
@@ -30,28 +30,28 @@ pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<Pa
         Err(error) => return Err(error),
         Ok(()) => return Ok(None),
     }
-    let place = create_quarantine_dir(paths, now)?;
-    for part in [beside(&database, "-wal"), beside(&database, "-shm"), database.clone()] {
-        let name = part.file_name().expect("a file's path has one");
-        match fs::rename(&part, place.join(name)) {
+    let dir = create_quarantine_dir(paths, now)?;
+    for file in [with_suffix(&database, "-wal"), with_suffix(&database, "-shm"), database.clone()] {
+        let name = file.file_name().expect("the path ends in a file name");
+        match fs::rename(&file, dir.join(name)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             other => other?,
         }
     }
     open_ensured(&database)?;
-    Ok(Some(place))
+    Ok(Some(dir))
 }
 
-/// [`move_damaged`], and a notice for the user in the new database.
+/// Calls [`move_damaged`] and stores a notice for the user in the new database.
 ///
 /// # Errors
 /// As [`move_damaged`].
 pub fn replace_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<PathBuf>> {
-    let Some(place) = move_damaged(paths, wait, now)? else { return Ok(None) };
+    let Some(dir) = move_damaged(paths, wait, now)? else { return Ok(None) };
     let text =
-        format!("the damaged database was moved to {}; memctl started a new one", place.display());
+        format!("the damaged database was moved to {}; memctl started a new one", dir.display());
     Store::open_within(paths, wait)?.write(|tx| notices::put(tx, "corrupt", &text))?;
-    Ok(Some(place))
+    Ok(Some(dir))
 }
 
 /// Reads every page and stops at the first damage.
@@ -66,27 +66,27 @@ pub fn check_integrity(conn: &rusqlite::Connection) -> Result<()> {
     Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message: result })
 }
 
-/// Creates a directory with a name that was never used.
+/// Creates the quarantine directory. If its name is taken, a number is appended.
 fn create_quarantine_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
     for attempt in 0.. {
         let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
-        let place = paths.data().join(format!("corrupt-{now}{suffix}"));
-        match DirBuilder::new().mode(0o700).create(&place) {
+        let dir = paths.data().join(format!("corrupt-{now}{suffix}"));
+        match DirBuilder::new().mode(0o700).create(&dir) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return Ok(other.map(|()| place)?),
+            other => return Ok(other.map(|()| dir)?),
         }
     }
-    unreachable!("some number is free")
+    unreachable!("an unused number exists")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::world;
+    use crate::store::testing::temp_paths;
 
     #[test]
     fn a_damaged_database_is_kept_and_replaced() {
-        let (_dir, paths) = world();
+        let (_root, paths) = temp_paths();
         let mut store = Store::open(&paths).unwrap();
         store.write(|tx| notices::put(tx, "old", &"x".repeat(100_000))).unwrap();
         store.checkpoint().unwrap();
@@ -94,11 +94,15 @@ mod tests {
         // A second quarantine at the same time must not overwrite the first.
         for expected in ["corrupt-7", "corrupt-7-1"] {
             fs::write(paths.database(), "no database ".repeat(999)).unwrap();
-            let place = move_damaged(&paths, LockWait::Forever, 7).unwrap().unwrap();
-            assert_eq!(place.file_name().unwrap(), expected);
-            let kept = fs::read_to_string(place.join("memctl.db")).unwrap();
+            let dir = move_damaged(&paths, LockWait::Forever, 7).unwrap().unwrap();
+            assert_eq!(dir.file_name().unwrap(), expected);
+            let kept = fs::read_to_string(dir.join("memctl.db")).unwrap();
             assert!(kept.starts_with("no database"));
-            assert_eq!(move_damaged(&paths, LockWait::Forever, 7).unwrap(), None, "is new");
+            assert_eq!(
+                move_damaged(&paths, LockWait::Forever, 7).unwrap(),
+                None,
+                "the new one is intact"
+            );
         }
         // A connection to the old file switches to the new one at its next write.
         store.write(|tx| notices::put(tx, "new", "")).unwrap();

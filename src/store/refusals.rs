@@ -11,25 +11,25 @@ use super::notices;
 const NOTICE: &str = "agent:";
 const PREFIX: &str = "agent-refused:";
 
-/// Records that `backend` cannot be used with the settings of this `fingerprint`, and why.
+/// Records why `backend` cannot be used with the settings of this `fingerprint`.
 pub fn record(tx: &Transaction, backend: &str, fingerprint: &str, why: &str) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     )?
     .execute(params![format!("{PREFIX}{backend}"), format!("{fingerprint} {why}")])?;
-    let text = format!("the memory agent {backend} cannot be used: {why}; its events wait");
+    let text = format!("the memory agent {backend} cannot be used: {why}; events stay queued");
     notices::put(tx, &format!("{NOTICE}{backend}"), &text)
 }
 
-/// Why the backend refused, if its settings are still those of the refusal.
+/// Why the backend refused. `None` if its settings have changed since, or if it did not refuse.
 pub fn reason(conn: &Connection, backend: &str, fingerprint: &str) -> Result<Option<String>> {
     let known: Option<String> = conn
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
         .query_row([format!("{PREFIX}{backend}")], |r| r.get(0))
         .optional()?;
-    let same = known.as_deref().and_then(|text| text.split_once(' '));
-    Ok(same.filter(|(then, _)| *then == fingerprint).map(|(_, why)| why.to_owned()))
+    let recorded = known.as_deref().and_then(|text| text.split_once(' '));
+    Ok(recorded.filter(|(settings, _)| *settings == fingerprint).map(|(_, why)| why.to_owned()))
 }
 
 /// Whether a refusal is recorded, with any settings.
@@ -44,10 +44,11 @@ pub fn clear(tx: &Transaction, backend: &str) -> Result<()> {
     release_deferred(tx, Some(backend))?;
     tx.prepare_cached("DELETE FROM meta WHERE key = ?1")?
         .execute([format!("{PREFIX}{backend}")])?;
+    // No kind starts with NUL, so nothing is excepted.
     notices::clear(tx, &format!("{NOTICE}{backend}"), "\u{0}")
 }
 
-/// Makes messages due that a refusal deferred: of `backend`, or of all backends.
+/// Makes the messages due that a refusal of `backend` deferred, or a refusal of any backend.
 pub fn release_deferred(tx: &Transaction, backend: Option<&str>) -> Result<()> {
     let mut known = tx.prepare_cached(
         "SELECT substr(value, instr(value, ' ') + 1) FROM meta
@@ -68,11 +69,11 @@ pub fn release_deferred(tx: &Transaction, backend: Option<&str>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{memory, write};
+    use crate::store::testing::{in_memory_db, write};
 
     #[test]
-    fn a_refusal_holds_until_the_settings_change_or_it_answers() {
-        let mut conn = memory();
+    fn a_refusal_holds_until_the_settings_change_or_the_backend_answers() {
+        let mut conn = in_memory_db();
         write(&mut conn, |tx| {
             record(tx, "gemini", "one", "no key")?;
             record(tx, "openai", "one", "wrong key")

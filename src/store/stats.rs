@@ -24,7 +24,7 @@ pub struct Group {
     /// Queued events, as long as the queue keeps their rows (`queue.keep`).
     pub events: u64,
     pub observations: u64,
-    /// Calls of models.
+    /// Model calls.
     pub turns: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
@@ -36,7 +36,8 @@ pub struct Group {
     pub estimated: u64,
 }
 
-/// The groups since `since`; the newest first, or the most used backend first.
+/// Counts of the rows created since `since`. The newest group comes first, or the backend with the
+/// most calls.
 pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> {
     // `x` is the counted table, `s` its session.
     let (key, name, order) = match by {
@@ -58,18 +59,18 @@ pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> 
              WHERE x.created_at_epoch >= ?1 {condition}"
         )
     };
-    let own = match by {
+    let user_rows = match by {
         GroupBy::Backend => vec![],
         GroupBy::Day | GroupBy::Project | GroupBy::Session => vec![
             part("user_prompts", "1 AS p, 0 AS e, 0 AS o, NULL AS u", ""),
             part("pending_messages", "0, 1, 0, NULL", "AND x.event <> 'late'"),
         ],
     };
-    let models = [
+    let model_rows = [
         part("observations", "0 AS p, 0 AS e, 1 AS o, NULL AS u", ""),
         part("agent_usage", "0, 0, 0, x.id", ""),
     ];
-    let parts: Vec<String> = own.into_iter().chain(models).collect();
+    let parts: Vec<String> = user_rows.into_iter().chain(model_rows).collect();
     let sql = format!(
         "SELECT ifnull({name}, '') AS name, count(DISTINCT session), sum(p), sum(e),
            sum(o) AS observations, ifnull(sum(u.turns), 0) AS turns,
@@ -165,13 +166,13 @@ pub fn large_sessions(conn: &Connection, limit: u64) -> Result<Vec<LargeSession>
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::memory;
+    use super::super::testing::in_memory_db;
     use super::*;
 
     const DAY: i64 = 86_400_000;
 
     fn store() -> Connection {
-        let conn = memory();
+        let conn = in_memory_db();
         conn.execute_batch(
             "INSERT INTO projects (id, name, root) VALUES (1, 'tally', '/t'), (2, 'tally', '/u');
              INSERT INTO sessions (id, uuid, client, content_session_id, project_id,
@@ -198,7 +199,7 @@ mod tests {
         conn
     }
 
-    /// name: sessions prompts events observations turns input+output cost
+    /// name: sessions prompts events observations turns tokens cost unpriced/estimated
     fn lines(by: GroupBy, since: i64) -> Vec<String> {
         let line = |g: Group| {
             let Group { name, sessions, prompts, events, observations, turns, .. } = g;
@@ -216,9 +217,9 @@ mod tests {
         assert_eq!(days, ["1970-01-02: 1 1 0 1 3 332 0.75 1/1", "1970-01-01: 3 2 2 1 0 0 0 0/0"]);
         let mut projects = lines(GroupBy::Project, 0);
         projects.sort();
-        let of_projects =
+        let expected =
             [": 1 0 1 0 1 2 0 0/0", "tally: 1 1 0 0 0 0 0 0/0", "tally: 1 2 1 2 2 330 0.75 1/1"];
-        assert_eq!(projects, of_projects);
+        assert_eq!(projects, expected);
         let sessions = lines(GroupBy::Session, 0);
         assert!(sessions.contains(&"s3: 1 0 1 0 0 0 0 0/0".to_owned()), "{sessions:?}");
         let backends = [
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_day_starts_at_local_midnight() {
-        let conn = memory();
+        let conn = in_memory_db();
         let noon = DAY + DAY / 2;
         let start = day_start(&conn, noon).unwrap();
         assert!((0..=DAY).contains(&(noon - start)), "{start}");

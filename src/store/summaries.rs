@@ -58,15 +58,15 @@ pub fn of_session(
 }
 
 /// The project's newest summaries for a context, newest first. Summaries of the sessions in
-/// `without` are left out.
+/// `excluded_sessions` are left out.
 pub fn newest_for_context(
     conn: &Connection,
     project_id: i64,
-    without: &[i64],
+    excluded_sessions: &[i64],
     limit: usize,
 ) -> rusqlite::Result<Vec<SummaryRow>> {
     conn.prepare_cached(&context_sql())?
-        .query_map((project_id, json(without), limit as i64), from_row)?
+        .query_map((project_id, json(excluded_sessions), limit as i64), from_row)?
         .collect()
 }
 

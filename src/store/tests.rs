@@ -3,7 +3,7 @@ use std::thread;
 
 use memctl_proto::event::{Event, Kind};
 
-use super::testing::world;
+use super::testing::temp_paths;
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -18,10 +18,10 @@ fn prompt(store: &mut Store, session: &str) -> Result<accept::Accepted> {
 }
 
 #[test]
-fn many_processes_create_the_database_at_once() {
-    let (_dir, paths) = world();
+fn connections_that_open_at_once_create_one_database() {
+    let (_dir, paths) = temp_paths();
     let start = Arc::new(Barrier::new(24));
-    let all: Vec<_> = (0..24)
+    let threads: Vec<_> = (0..24)
         .map(|n| {
             let (paths, start) = (paths.clone(), Arc::clone(&start));
             thread::spawn(move || {
@@ -33,8 +33,8 @@ fn many_processes_create_the_database_at_once() {
             })
         })
         .collect();
-    for one in all {
-        assert!(one.join().unwrap().unwrap());
+    for thread in threads {
+        assert!(thread.join().unwrap().unwrap());
     }
     let reader = Reader::open(&paths, SHORT).unwrap().unwrap();
     assert_eq!(sessions(reader.connection()), 24);
@@ -44,8 +44,8 @@ fn many_processes_create_the_database_at_once() {
 }
 
 #[test]
-fn a_reader_refuses_a_newer_schema_and_sees_nothing_in_an_older_one() {
-    let (_dir, paths) = world();
+fn a_reader_refuses_a_newer_schema_and_ignores_an_older_one() {
+    let (_dir, paths) = temp_paths();
     assert!(Reader::open(&paths, SHORT).unwrap().is_none());
     fs::write(paths.database(), "").unwrap();
     assert!(Reader::open(&paths, SHORT).unwrap().is_none(), "an empty file is an older schema");
@@ -66,7 +66,7 @@ fn a_reader_refuses_a_newer_schema_and_sees_nothing_in_an_older_one() {
 
 #[test]
 fn opening_restores_a_missing_column() {
-    let (_dir, paths) = world();
+    let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
     store.conn.execute_batch("ALTER TABLE sessions DROP COLUMN backend").unwrap();
@@ -84,13 +84,13 @@ fn opening_restores_a_missing_column() {
 
 #[test]
 fn a_write_follows_the_database_to_a_new_file() {
-    let (dir, paths) = world();
+    let (dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "old").unwrap();
-    let aside = dir.path().join("aside");
-    fs::create_dir(&aside).unwrap();
-    let _ = fs::rename(beside(&paths.database(), "-wal"), aside.join("memctl.db-wal"));
-    fs::rename(paths.database(), aside.join("memctl.db")).unwrap();
+    let moved = dir.path().join("moved");
+    fs::create_dir(&moved).unwrap();
+    let _ = fs::rename(with_suffix(&paths.database(), "-wal"), moved.join("memctl.db-wal"));
+    fs::rename(paths.database(), moved.join("memctl.db")).unwrap();
     fs::remove_file(paths.data().join("memctl.db-shm")).unwrap();
     prompt(&mut store, "new").unwrap();
     let name: String = store
@@ -102,7 +102,7 @@ fn a_write_follows_the_database_to_a_new_file() {
 
 #[test]
 fn a_file_that_is_no_database_is_refused_and_not_changed() {
-    let (_dir, paths) = world();
+    let (_dir, paths) = temp_paths();
     let garbage = "not a database ".repeat(99);
     fs::write(paths.database(), &garbage).unwrap();
     let error = Store::open(&paths).err().unwrap();
@@ -110,7 +110,7 @@ fn a_file_that_is_no_database_is_refused_and_not_changed() {
     assert!(Reader::open(&paths, SHORT).err().unwrap().is_corruption());
     assert_eq!(fs::read_to_string(paths.database()).unwrap(), garbage);
 
-    let (_dir, paths) = world();
+    let (_dir, paths) = temp_paths();
     fs::create_dir(paths.database()).unwrap();
     let error = Store::open(&paths).err().unwrap();
     assert!(
@@ -121,7 +121,7 @@ fn a_file_that_is_no_database_is_refused_and_not_changed() {
 
 #[test]
 fn a_full_disk_rolls_the_transaction_back() {
-    let (_dir, paths) = world();
+    let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
     store.conn.execute_batch("PRAGMA max_page_count = 1").unwrap();
@@ -141,7 +141,7 @@ fn a_full_disk_rolls_the_transaction_back() {
 
 #[test]
 fn a_rollback_undoes_taking_the_token() {
-    let (_dir, paths) = world();
+    let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
     let (mut first, mut second) = (Fence::new("c", "s"), Fence::new("c", "s"));
@@ -149,17 +149,18 @@ fn a_rollback_undoes_taking_the_token() {
         store.fenced(&mut first, 1, |_, _| Err(StoreError::Bug("for the test".into())));
     assert!(failed.is_err());
     assert_eq!(store.fenced(&mut second, 1, |_, id| Ok(id)).unwrap(), Some(1));
-    // The first fence lost its token with the rollback, so it takes a new one and fences the second.
+    // The first fence lost its token with the rollback, so it takes a new one and fences the
+    // second.
     assert_eq!(store.fenced(&mut first, 1, |_, id| Ok(id)).unwrap(), Some(1));
     assert!(matches!(store.fenced(&mut second, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
 }
 
 #[test]
 fn files_are_readable_only_by_their_owner() {
-    let (_dir, paths) = world();
+    let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
-    for path in [paths.database(), beside(&paths.database(), "-wal"), paths.store_lock()] {
+    for path in [paths.database(), with_suffix(&paths.database(), "-wal"), paths.store_lock()] {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     }
@@ -168,7 +169,7 @@ fn files_are_readable_only_by_their_owner() {
 /// Draining a spool commits, unlinks files and commits again under one lock.
 #[test]
 fn several_transactions_run_under_one_lock() {
-    let (_dir, paths) = world();
+    let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     let mut other = Store::open_within(&paths, LockWait::Within(SHORT)).unwrap();
     store
@@ -187,14 +188,14 @@ fn several_transactions_run_under_one_lock() {
 /// The database is deleted, and another worker creates the session in a new one, where generations
 /// start from 1 again.
 #[test]
-fn a_token_is_void_in_another_file() {
-    let (_dir, paths) = world();
+fn a_token_is_dropped_if_another_file_replaced_the_database() {
+    let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     let (mut old, mut new) = (Fence::new("c", "s"), Fence::new("c", "s"));
     prompt(&mut store, "s").unwrap();
     store.fenced(&mut old, 1, |_, _| Ok(())).unwrap();
     for file in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(beside(&paths.database(), file));
+        let _ = fs::remove_file(with_suffix(&paths.database(), file));
     }
     let mut other = Store::open(&paths).unwrap();
     prompt(&mut other, "s").unwrap();
@@ -206,19 +207,19 @@ fn a_token_is_void_in_another_file() {
     assert!(matches!(other.fenced(&mut new, 1, |_, _| Ok(())), Err(StoreError::Fenced)));
 }
 
-/// A full disk refuses to allocate the wal-index in `-shm`.
+/// On a full disk, the wal-index cannot be allocated in `-shm`.
 #[test]
-fn a_reader_without_a_shared_index_reads_the_log() {
-    let (dir, paths) = world();
+fn a_reader_with_a_read_only_shm_reads_the_wal() {
+    let (dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
     // The files as a killed process leaves them, with a name that a URI must escape.
     let copy = dir.path().join("100% #1?.db");
     fs::copy(paths.database(), &copy).unwrap();
-    fs::copy(beside(&paths.database(), "-wal"), beside(&copy, "-wal")).unwrap();
-    fs::write(beside(&copy, "-shm"), "").unwrap();
+    fs::copy(with_suffix(&paths.database(), "-wal"), with_suffix(&copy, "-wal")).unwrap();
+    fs::write(with_suffix(&copy, "-shm"), "").unwrap();
     let uri = read_only_shm(&copy);
     let reader = Reader::connect(&uri, OpenFlags::SQLITE_OPEN_URI, SHORT).unwrap().unwrap();
     assert_eq!(sessions(reader.connection()), 1);
-    assert_eq!(fs::metadata(beside(&copy, "-shm")).unwrap().len(), 0, "nothing was allocated");
+    assert_eq!(fs::metadata(with_suffix(&copy, "-shm")).unwrap().len(), 0, "nothing was allocated");
 }

@@ -26,8 +26,8 @@ macro_rules! unused {
     };
 }
 
-/// SQL expression for the next id: higher than all ids ever used. SQLite alone would reuse the
-/// highest id after its row is deleted.
+/// SQL expressions for the next id of a table, higher than all ids ever used. SQLite alone would
+/// reuse the highest id after its row is deleted.
 pub const UNUSED_PROMPT: &str = unused!("user_prompts", "prompt");
 pub const UNUSED_SUMMARY: &str = unused!("session_summaries", "summary");
 pub const UNUSED_OBSERVATION: &str = unused!("observations", "observation");
@@ -53,7 +53,7 @@ pub fn put_identity(tx: &Transaction, client: &str, session: &str, now: i64) -> 
 }
 
 /// Time when the session was last forgotten.
-pub fn of_session(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
+pub fn forgotten_at(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
     Ok(conn
         .prepare_cached("SELECT at_epoch FROM tombstones WHERE uuid = ?1")?
         .query_row([identity(client, session)], |r| r.get(0))

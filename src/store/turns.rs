@@ -2,8 +2,8 @@
 //! each turn it closes.
 //!
 //! A prompt is open while `finalized_at_epoch` is null. An observation that arrives for a closed
-//! prompt reopens it: `finalized_at_epoch` becomes null and `finalized_by` stays. A reopened prompt
-//! can thus be told from one that was never closed.
+//! prompt reopens it: `finalized_at_epoch` becomes null and `finalized_by` stays. This
+//! distinguishes a reopened prompt from one that was never closed.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use super::error::Result;
 use super::{new_uuid, private};
 use crate::memory::Cause;
 
-/// What closed a prompt. Stored in `user_prompts.finalized_by`.
+/// The reason why a prompt was closed. Stored in `user_prompts.finalized_by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedBy {
     Stop,
@@ -162,8 +162,8 @@ pub(super) fn newest_of_turn(
         .optional()?)
 }
 
-/// The prompt that an event of this turn belongs to: the newest of the turn, or else of the
-/// session.
+/// The prompt that an event of this turn belongs to: the newest of the turn. If the turn has none,
+/// the newest of the session.
 pub(super) fn prompt_of_turn(
     tx: &Transaction,
     session_id: i64,
@@ -239,7 +239,7 @@ pub(super) struct Summarize {
 }
 
 /// Enqueues a `summarize`. For a private prompt only the ids are kept, and a hidden placeholder
-/// replaces the summary. Returns `false` if the event id was already there.
+/// replaces the summary. Returns `false` if the event id was already stored.
 pub(super) fn enqueue_summarize(
     tx: &Transaction,
     session_id: i64,

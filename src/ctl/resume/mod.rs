@@ -19,7 +19,7 @@ use super::terminal;
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::failure::{Context, Result, failed, usage};
-use crate::store::agent_sessions::{self, AgentSession, Matching};
+use crate::store::agent_sessions::{self, AgentSession, KeyPattern};
 use crate::store::{LockWait, Reader, Store};
 
 /// How long to wait for the store lock.
@@ -147,8 +147,8 @@ struct KeyFilter {
 }
 
 impl KeyFilter {
-    fn matching(&self) -> Matching<'_> {
-        Matching { prefix: &self.prefix, suffix: &self.suffix }
+    fn matching(&self) -> KeyPattern<'_> {
+        KeyPattern { prefix: &self.prefix, suffix: &self.suffix }
     }
 }
 
@@ -191,7 +191,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
 }
 
-fn list(settings: &Settings, which: Matching, json: bool) -> Result<()> {
+fn list(settings: &Settings, which: KeyPattern, json: bool) -> Result<()> {
     let found = match reader(settings)? {
         Some(reader) => agent_sessions::list(reader.connection(), which).context("database")?,
         None => Vec::new(),
@@ -247,7 +247,7 @@ fn set(settings: &Settings, key: &str, session: &str) -> Result<()> {
     store.write(|tx| agent_sessions::set(tx, key, session, now)).context("database")
 }
 
-fn drop(settings: &Settings, key: Option<&str>, which: Matching) -> Result<()> {
+fn drop(settings: &Settings, key: Option<&str>, which: KeyPattern) -> Result<()> {
     if key.is_none() && which.prefix.is_empty() && which.suffix.is_empty() {
         return Err(usage("no key given").hint("use a key, --prefix or --suffix"));
     }
@@ -272,13 +272,13 @@ fn drop(settings: &Settings, key: Option<&str>, which: Matching) -> Result<()> {
 
 fn count_failure(settings: &Settings, key: Option<&str>) -> Result<()> {
     let failures = match key {
-        Some(key) if settings.paths.data_dir_exists() => {
-            open(settings)?.write(|tx| agent_sessions::failed(tx, key)).context("database")?
-        }
+        Some(key) if settings.paths.data_dir_exists() => open(settings)?
+            .write(|tx| agent_sessions::record_failure(tx, key))
+            .context("database")?,
         Some(_) => None,
         None => match reader(settings)? {
             Some(reader) => {
-                Some(agent_sessions::failures(reader.connection()).context("database")?)
+                Some(agent_sessions::total_failures(reader.connection()).context("database")?)
             }
             None => Some(0),
         },
@@ -333,7 +333,7 @@ fn sweep_transcripts(
 
 fn live(settings: &Settings, json: bool) -> Result<()> {
     let ids = match reader(settings)? {
-        Some(reader) => agent_sessions::live(reader.connection()).context("database")?,
+        Some(reader) => agent_sessions::session_ids(reader.connection()).context("database")?,
         None => Vec::new(),
     };
     if json {
@@ -344,7 +344,7 @@ fn live(settings: &Settings, json: bool) -> Result<()> {
 
 fn all(settings: &Settings) -> Result<Vec<AgentSession>> {
     match reader(settings)? {
-        Some(reader) => agent_sessions::list(reader.connection(), Matching::default()),
+        Some(reader) => agent_sessions::list(reader.connection(), KeyPattern::default()),
         None => Ok(Vec::new()),
     }
     .context("database")

@@ -1,7 +1,7 @@
-//! Applies an event to the store. Both delivery paths, socket and spool, end in [`accept`].
+//! Applies an event to the store. Both delivery paths, socket and spool, call [`accept`].
 //!
-//! It numbers prompts, finds the prompt that an event belongs to, opens and closes prompts, and
-//! enqueues the messages to distill. It is idempotent: the sender creates the event id, and a
+//! `accept` numbers prompts, finds the prompt that an event belongs to, opens and closes prompts,
+//! and enqueues the messages to distill. It is idempotent: the sender creates the event id, and a
 //! repeated event changes nothing.
 
 use memctl_proto::event::{Event, Kind};
@@ -35,7 +35,8 @@ pub struct Accepted {
     pub open: OpenPrompts,
 }
 
-/// Applies an event. The caller measures `cost` before the transaction begins: parsing takes time.
+/// Applies an event. The caller measures `cost` before the transaction begins, because parsing the
+/// event takes time.
 /// `now` is in milliseconds since the epoch.
 pub fn accept(
     tx: &Transaction,
@@ -43,7 +44,7 @@ pub fn accept(
     cost: Option<PromptCost>,
     now: i64,
 ) -> Result<Accepted> {
-    let nothing = |duplicate| Accepted {
+    let unchanged = |duplicate| Accepted {
         kind: event.kind,
         duplicate,
         session_id: None,
@@ -51,14 +52,15 @@ pub fn accept(
         closed: 0,
         open: OpenPrompts::default(),
     };
-    // An event from before its session was forgotten is refused; a later one starts it again.
-    let forgotten = tombstones::of_session(tx, &event.client, &event.session)?;
+    // Refuse an event from before its session was forgotten. A later event creates the session
+    // again.
+    let forgotten = tombstones::forgotten_at(tx, &event.client, &event.session)?;
     if forgotten.is_some_and(|at| event.at <= at) {
-        return Ok(nothing(true));
+        return Ok(unchanged(true));
     }
     let known = sessions::id_of(tx, &event.client, &event.session)?;
     let session = match (event.kind, known) {
-        (Kind::Unknown, _) | (Kind::End | Kind::Finalize, None) => return Ok(nothing(false)),
+        (Kind::Unknown, _) | (Kind::End | Kind::Finalize, None) => return Ok(unchanged(false)),
         (_, Some(id)) => id,
         (_, None) => sessions::insert(tx, event, forgotten, now)?,
     };
@@ -72,15 +74,15 @@ pub fn accept(
         now,
     };
     let Effect { duplicate, prompt, closed } = match event.kind {
-        Kind::Prompt => acceptor.prompt()?,
-        Kind::Notification => acceptor.notification()?,
-        Kind::Tool => acceptor.observation(Cause::Tool)?,
-        Kind::ToolFailed => acceptor.observation(Cause::ToolFailed)?,
-        Kind::Subagent => acceptor.observation(Cause::Subagent)?,
-        Kind::Stop => acceptor.stop(ClosedBy::Stop, Cause::Stop)?,
-        Kind::StopFailed => acceptor.stop(ClosedBy::StopFailed, Cause::StopFailed)?,
-        Kind::Start => acceptor.start()?,
-        Kind::End => acceptor.end()?,
+        Kind::Prompt => acceptor.accept_prompt()?,
+        Kind::Notification => acceptor.accept_notification()?,
+        Kind::Tool => acceptor.accept_observation(Cause::Tool)?,
+        Kind::ToolFailed => acceptor.accept_observation(Cause::ToolFailed)?,
+        Kind::Subagent => acceptor.accept_observation(Cause::Subagent)?,
+        Kind::Stop => acceptor.accept_stop(ClosedBy::Stop, Cause::Stop)?,
+        Kind::StopFailed => acceptor.accept_stop(ClosedBy::StopFailed, Cause::StopFailed)?,
+        Kind::Start => acceptor.accept_start()?,
+        Kind::End => acceptor.accept_end()?,
         Kind::Finalize => acceptor.close_all(ClosedBy::Finalize, Cause::Stop)?,
         Kind::Unknown => unreachable!("handled above"),
     };
@@ -110,7 +112,7 @@ struct Effect {
 }
 
 impl Effect {
-    fn on_prompt(prompt: i64) -> Effect {
+    fn applied(prompt: i64) -> Effect {
         Effect { duplicate: false, prompt, closed: 0 }
     }
 
@@ -122,12 +124,12 @@ impl Effect {
 impl Acceptor<'_> {
     /// Numbers the prompt, makes an ended session active again, and closes the open prompts of
     /// other turns.
-    fn prompt(&self) -> Result<Effect> {
-        let of_turn = match self.turn {
+    fn accept_prompt(&self) -> Result<Effect> {
+        let turn_prompt = match self.turn {
             Some(turn) => turns::newest_of_turn(self.tx, self.session, turn)?,
             None => None,
         };
-        let private = self.event.private || of_turn.is_some_and(|p| p.private);
+        let private = self.event.private || turn_prompt.is_some_and(|p| p.private);
         let text = self.event.text.as_deref().filter(|_| !private);
         let id = self.event.id.to_string();
         let known: Option<i64> = self
@@ -180,6 +182,7 @@ impl Acceptor<'_> {
         Ok(Effect { duplicate: false, prompt: number, closed })
     }
 
+    /// Number of the prompt with the same turn and text within [`SAME_PROMPT_MS`].
     fn same_prompt(&self, text: Option<&str>) -> Result<Option<i64>> {
         Ok(self
             .tx
@@ -195,9 +198,9 @@ impl Acceptor<'_> {
             .optional()?)
     }
 
-    /// The client continues without the user: an ended session becomes active again, but no prompt
-    /// is numbered or closed.
-    fn notification(&self) -> Result<Effect> {
+    /// Makes an ended session active again. A notification means that the client continues without
+    /// the user, so no prompt is numbered or closed.
+    fn accept_notification(&self) -> Result<Effect> {
         let number = self.prompt_number()?;
         if !self.record_event("notification", number)? {
             return Ok(Effect::duplicate(number));
@@ -208,12 +211,12 @@ impl Acceptor<'_> {
                    completed_at_epoch = NULL WHERE id = ?1 AND status <> 'active'",
             )?
             .execute([self.session])?;
-        Ok(Effect::on_prompt(number))
+        Ok(Effect::applied(number))
     }
 
     /// Enqueues an observation. It reopens a closed prompt, unless the event or its turn is
     /// private: then only the ids are kept, and there is nothing to distill.
-    fn observation(&self, cause: Cause) -> Result<Effect> {
+    fn accept_observation(&self, cause: Cause) -> Result<Effect> {
         let event = self.event;
         let prompt = turns::prompt_of_turn(self.tx, self.session, self.turn)?;
         let number = prompt.as_ref().map_or(0, |p| p.number);
@@ -223,7 +226,7 @@ impl Acceptor<'_> {
         let files = tool
             .filter(|t| !t.files.is_empty())
             .map(|t| serde_json::to_string(&t.files).expect("files serialize to JSON"));
-        fn keep(private: bool, text: Option<&String>) -> Option<&str> {
+        fn unless_private(private: bool, text: Option<&String>) -> Option<&str> {
             text.map(String::as_str).filter(|t| !private && !t.is_empty())
         }
         let added = self
@@ -243,18 +246,18 @@ impl Acceptor<'_> {
                 self.turn,
                 tool.and_then(|t| t.use_id.as_deref()).filter(|id| !id.is_empty()),
                 agent.map(|a| a.id.as_str()).filter(|id| !id.is_empty()),
-                keep(private, agent.map(|a| &a.r#type)),
+                unless_private(private, agent.map(|a| &a.r#type)),
                 cause.as_str(),
-                keep(private, tool.map(|t| &t.name)),
-                keep(private, tool.and_then(|t| t.input.as_ref())),
-                keep(private, tool.and_then(|t| t.response.as_ref())),
-                keep(private, event.cwd.as_ref()),
-                keep(private, event.text.as_ref()),
+                unless_private(private, tool.map(|t| &t.name)),
+                unless_private(private, tool.and_then(|t| t.input.as_ref())),
+                unless_private(private, tool.and_then(|t| t.response.as_ref())),
+                unless_private(private, event.cwd.as_ref()),
+                unless_private(private, event.text.as_ref()),
                 number,
                 if private { "processed" } else { "pending" },
                 self.at,
                 private.then_some(self.now),
-                keep(private, files.as_ref()),
+                unless_private(private, files.as_ref()),
                 self.cost.map(|cost| cost.events as i64),
                 self.cost.map(|cost| cost.bytes as i64),
             ])?;
@@ -266,12 +269,12 @@ impl Acceptor<'_> {
                 .prepare_cached("UPDATE user_prompts SET finalized_at_epoch = NULL WHERE id = ?1")?
                 .execute([prompt.id])?;
         }
-        Ok(Effect::on_prompt(number))
+        Ok(Effect::applied(number))
     }
 
     /// Closes the prompt of the Stop and the other open prompts of its turn, and enqueues a
     /// `summarize`. A turn may stop more than once; each Stop rewrites the same summary row.
-    fn stop(&self, by: ClosedBy, cause: Cause) -> Result<Effect> {
+    fn accept_stop(&self, by: ClosedBy, cause: Cause) -> Result<Effect> {
         let prompt = turns::prompt_of_turn(self.tx, self.session, self.turn)?;
         let number = prompt.as_ref().map_or(0, |p| p.number);
         let request = Summarize {
@@ -290,9 +293,9 @@ impl Acceptor<'_> {
         Ok(Effect { duplicate: false, prompt: number, closed: open.len() as u64 })
     }
 
-    /// The session starts, resumes, forks or compacts. The turn id may belong to the session it
-    /// continues, so nothing is stored under it.
-    fn start(&self) -> Result<Effect> {
+    /// Applies the start, resumption, fork or compaction of a session. Nothing is stored under the
+    /// event's turn id, because that may be a turn of the session that this one continues.
+    fn accept_start(&self) -> Result<Effect> {
         if let Some(shown) = self.event.shown_epoch {
             self.tx
                 .prepare_cached(
@@ -306,8 +309,13 @@ impl Acceptor<'_> {
         match self.event.reason.as_deref() {
             Some("fork") => {
                 if let (Some(process), Some(turn)) = (self.event.process, self.turn)
-                    && let Some(parent) =
-                        sessions::parent(self.tx, &self.event.client, process, turn, self.session)?
+                    && let Some(parent) = sessions::parent_of_fork(
+                        self.tx,
+                        &self.event.client,
+                        process,
+                        turn,
+                        self.session,
+                    )?
                 {
                     self.tx
                         .prepare_cached(
@@ -338,12 +346,12 @@ impl Acceptor<'_> {
             }
             _ => {}
         }
-        Ok(Effect::on_prompt(number))
+        Ok(Effect::applied(number))
     }
 
     /// Ends the session. A session that has already ended keeps its status and reason.
-    fn end(&self) -> Result<Effect> {
-        let forced = open_prompts(self.tx, self.session)?.never_closed > 0;
+    fn accept_end(&self) -> Result<Effect> {
+        let has_unfinished_turn = open_prompts(self.tx, self.session)?.never_closed > 0;
         let effect = self.close_all(ClosedBy::End, Cause::End)?;
         if effect.duplicate {
             return Ok(effect);
@@ -355,7 +363,7 @@ impl Acceptor<'_> {
             )?
             .execute(params![
                 self.session,
-                if forced { "failed" } else { "completed" },
+                if has_unfinished_turn { "failed" } else { "completed" },
                 self.event.reason.as_deref().filter(|r| !r.is_empty()).unwrap_or("other"),
                 self.at,
             ])?;
@@ -374,7 +382,7 @@ impl Acceptor<'_> {
     }
 
     /// Records the event id in a row without content, so that a repeat of the event cannot undo
-    /// what came after it. Returns `false` if the id was already recorded.
+    /// later events. Returns `false` if the id was already recorded.
     fn record_event(&self, event: &str, number: i64) -> Result<bool> {
         let added = self
             .tx
@@ -402,10 +410,11 @@ impl Acceptor<'_> {
         Ok(turns::prompt_of_turn(self.tx, self.session, self.turn)?.map_or(0, |p| p.number))
     }
 
-    /// Updates what the event says about its session: time, client process, directory, project.
+    /// Copies time, client process, directory and project from the event to its session. A project
+    /// also applies to rows that the session stored before it had one.
     fn update_session(&self) -> Result<()> {
         let event = self.event;
-        let places = matches!(event.kind, Kind::Prompt | Kind::Start);
+        let sets_cwd = matches!(event.kind, Kind::Prompt | Kind::Start);
         self.tx
             .prepare_cached(
                 "UPDATE sessions SET last_event_epoch = max(last_event_epoch, ?2),
@@ -420,18 +429,18 @@ impl Acceptor<'_> {
                 event.process.map(|p| p.pid),
                 event.process.map(|p| p.start as i64),
                 event.cwd,
-                places,
+                sets_cwd,
                 event.project.as_ref().map(|p| p.root.trim()).filter(|root| !root.is_empty()),
             ])?;
         let Some(project) = &event.project else { return Ok(()) };
         let Some(project) = projects::resolve(self.tx, project)? else { return Ok(()) };
-        let completed = self
+        let assigned = self
             .tx
             .prepare_cached(
                 "UPDATE sessions SET project_id = ?2 WHERE id = ?1 AND project_id IS NULL",
             )?
             .execute([self.session, project])?;
-        if completed > 0 {
+        if assigned > 0 {
             for table in ["observations", "session_summaries"] {
                 self.tx.execute(
                     &format!(

@@ -7,16 +7,17 @@ use super::*;
 use crate::memory::{Distilled, Observation, Summary};
 use crate::store::commit::Attribution;
 use crate::store::queue::{self, BatchMeasure, Claim, ClaimLimits};
-use crate::store::testing::{memory, write};
+use crate::store::testing::{in_memory_db, write};
 use crate::store::{commit, new_uuid};
 
-/// The events of one session, ten seconds apart. A step that starts with `+` follows after one
-/// second.
+/// Runs a script: the events of one session, ten seconds apart. A step that starts with `+` follows
+/// after one second.
 ///
 /// ```text
 /// prompt TURN TEXT   private TURN   note TURN   tool TURN USE   secret TURN USE (no text)
 /// failed TURN USE    report TURN    stop TURN TEXT    error TURN TEXT    start REASON
-/// end REASON         finalize       late, idle (the worker)   distill   again N (the Nth event)
+/// end REASON         finalize       late, idle (closed by the worker)
+/// distill            again N (repeats the Nth event)
 /// ```
 struct World {
     conn: Connection,
@@ -35,7 +36,7 @@ const EVERYTHING: ClaimLimits = ClaimLimits {
 
 impl World {
     fn new() -> World {
-        World { conn: memory(), now: 1_000_000, sent: Vec::new(), last: None }
+        World { conn: in_memory_db(), now: 1_000_000, sent: Vec::new(), last: None }
     }
 
     fn run(script: &str) -> World {
@@ -125,7 +126,7 @@ impl World {
                 }),
             };
             write(&mut self.conn, |tx| {
-                commit::complete(tx, 1, &batch, &distilled, Attribution::one("test"), now)
+                commit::complete(tx, 1, &batch, &distilled, Attribution::all_by("test"), now)
             });
         }
     }

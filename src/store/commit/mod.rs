@@ -28,18 +28,18 @@ pub enum Completed {
     Dropped,
 }
 
-/// Names of the backends that made the stored rows.
+/// Names of the backends that produced the stored rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribution {
     pub observations: &'static str,
     pub summary: &'static str,
-    /// The backend of the session. A session keeps its first one.
+    /// Stored with the session, unless it already has a backend.
     pub session: &'static str,
 }
 
 impl Attribution {
     #[cfg(test)]
-    pub fn one(backend: &'static str) -> Attribution {
+    pub fn all_by(backend: &'static str) -> Attribution {
         Attribution { observations: backend, summary: backend, session: backend }
     }
 }
@@ -50,11 +50,11 @@ pub fn complete(
     session_id: i64,
     batch: &Batch,
     distilled: &Distilled,
-    by: Attribution,
+    attribution: Attribution,
     now: i64,
 ) -> Result<Completed> {
     let ids: Vec<i64> = batch.messages.iter().map(|m| m.id).collect();
-    if !all_in_work(tx, session_id, &ids)? {
+    if !all_processing(tx, session_id, &ids)? {
         queue::release(tx, session_id, &ids)?;
         return Ok(Completed::Dropped);
     }
@@ -69,24 +69,30 @@ pub fn complete(
             session_id,
             observation,
             batch,
-            by.observations,
+            attribution.observations,
             now,
         )?);
     }
     let summary = match (&distilled.summary, batch.messages.last()) {
-        (Some(summary), Some(last)) if last.cause.summarizes() => {
-            write_summary(tx, session_id, last, summary, by.summary, SummaryKind::Final, now)?
-        }
+        (Some(summary), Some(last)) if last.cause.summarizes() => write_summary(
+            tx,
+            session_id,
+            last,
+            summary,
+            attribution.summary,
+            SummaryKind::Final,
+            now,
+        )?,
         _ => None,
     };
     tx.prepare_cached(
         "UPDATE sessions SET restarts = 0, backend = ifnull(backend, ?2) WHERE id = ?1",
     )?
-    .execute(params![session_id, by.session])?;
+    .execute(params![session_id, attribution.session])?;
     Ok(Completed::Stored { observations, summary })
 }
 
-fn all_in_work(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<bool> {
+fn all_processing(tx: &Transaction, session_id: i64, ids: &[i64]) -> Result<bool> {
     let mut status = tx.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM pending_messages
          WHERE id = ?1 AND session_id = ?2 AND status = 'processing')",
@@ -111,9 +117,9 @@ fn store_observation(
     let o = observation;
     let hash = content_hash(o);
     let sources = sources(batch, o);
-    // The time of the event, which differs from now for an old transcript or a spooled event.
-    let happened = sources.iter().map(|m| m.created_at_epoch).max();
-    let at = happened.filter(|at| *at > 0).map_or(now, |at| at.min(now));
+    // The time of the newest source. An old transcript or a spooled event is older than `now`.
+    let newest_source = sources.iter().map(|m| m.created_at_epoch).max();
+    let at = newest_source.filter(|at| *at > 0).map_or(now, |at| at.min(now));
     let added: Option<i64> = tx
         .prepare_cached(&format!(
             "INSERT INTO observations (id, uuid, session_id, project_id, origin, prompt_number,
@@ -160,7 +166,7 @@ fn store_observation(
             )?
             .query_row(params![session_id, hash], |r| r.get(0))?,
     };
-    let blobs = blobs(&sources, batch.project_root.as_deref());
+    let blobs = last_blobs(&sources, batch.project_root.as_deref());
     let roles = [("read", &o.files_read), ("modified", &o.files_modified)];
     for (role, path) in roles.iter().flat_map(|(role, paths)| paths.iter().map(move |p| (role, p)))
     {
@@ -179,12 +185,13 @@ fn store_observation(
         .execute([id, source.id])?;
     }
     for old in &o.replaces {
-        replace(tx, session_id, *old, id, now)?;
+        supersede(tx, session_id, *old, id, now)?;
     }
     Ok(id)
 }
 
-/// The messages that the observation was made of: those it names, or else the whole batch.
+/// The messages that the observation was made from: those it names, or the whole batch if it names
+/// none of it.
 fn sources<'a>(batch: &'a Batch, o: &Observation) -> Vec<&'a Message> {
     let named: Vec<&Message> =
         batch.messages.iter().filter(|m| o.sources.contains(&m.id)).collect();
@@ -193,7 +200,7 @@ fn sources<'a>(batch: &'a Batch, o: &Observation) -> Vec<&'a Message> {
 
 /// Supersedes an earlier observation of the session. The new one inherits its sources and its
 /// files with their blob hashes.
-fn replace(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> Result<()> {
+fn supersede(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> Result<()> {
     let replaced = tx
         .prepare_cached(
             "UPDATE observations SET changed_at_epoch = ?4,
@@ -220,7 +227,7 @@ fn replace(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> R
 }
 
 /// The last blob hash of each file in `sources`, by the file's path relative to the project.
-fn blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &'a str> {
+fn last_blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &'a str> {
     let mut blobs = BTreeMap::new();
     for message in sources {
         let place = PathBase { root, cwd: message.cwd.as_deref().map(Path::new) };

@@ -15,8 +15,8 @@ pub(in crate::store) enum SummaryKind {
     Provisional,
 }
 
-/// Inserts or rewrites the summary row of the message's prompt, which keeps its ids. Returns the
-/// row id, or `None` if a final summary stays.
+/// Inserts the summary row of the message's prompt, or rewrites it and keeps its ids. Returns the
+/// row id, or `None` if a provisional summary would replace a final one.
 pub(in crate::store) fn write_summary(
     tx: &Transaction,
     session_id: i64,
@@ -26,7 +26,7 @@ pub(in crate::store) fn write_summary(
     kind: SummaryKind,
     now: i64,
 ) -> Result<Option<i64>> {
-    let happened = message.created_at_epoch;
+    let created = message.created_at_epoch;
     Ok(tx
         .prepare_cached(&format!(
             "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number,
@@ -62,7 +62,7 @@ pub(in crate::store) fn write_summary(
                 backend,
                 now,
                 kind == SummaryKind::Provisional,
-                if happened > 0 { happened.min(now) } else { now },
+                if created > 0 { created.min(now) } else { now },
             ],
             |r| r.get(0),
         )

@@ -6,7 +6,7 @@ use crate::memory::{Earlier, Origin, Prompt, Summary};
 use crate::store::accept::accept;
 use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, claim};
 use crate::store::queue_admin::{self, Selection};
-use crate::store::testing::{memory, write};
+use crate::store::testing::{in_memory_db, write};
 
 /// Accepts events of one session and claims the queue.
 fn claimed(conn: &mut Connection, kinds: &[Kind]) -> Batch {
@@ -19,14 +19,14 @@ fn claimed(conn: &mut Connection, kinds: &[Kind]) -> Batch {
             Some(Tool { name: "Bash".into(), input: Some("in".into()), ..Tool::default() });
         write(conn, |tx| accept(tx, &event, None, 1000));
     }
-    let take = ClaimLimits {
+    let limits = ClaimLimits {
         events: 99,
         bytes: 9999,
         flush: true,
         limit: 99,
         measure: BatchMeasure::Size,
     };
-    match write(conn, |tx| claim(tx, 1, &take, 1, 2000)) {
+    match write(conn, |tx| claim(tx, 1, &limits, 1, 2000)) {
         Claim::Batch(batch) => *batch,
         other => panic!("{other:?}"),
     }
@@ -57,7 +57,7 @@ fn count(conn: &Connection, what: &str) -> i64 {
 
 #[test]
 fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool, Kind::Tool, Kind::Stop]);
     assert_eq!(batch.prompts, [Prompt { number: 1, text: "Prompt".into() }]);
     assert!(batch.earlier.is_empty() && batch.previous.is_none());
@@ -66,7 +66,7 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
         summary: Some(summary("done")),
     };
     let stored = write(&mut conn, |tx| {
-        complete(tx, 1, &batch, &distilled, Attribution::one("extractive"), 3000)
+        complete(tx, 1, &batch, &distilled, Attribution::all_by("extractive"), 3000)
     });
     assert_eq!(stored, Completed::Stored { observations: vec![1, 2], summary: Some(1) });
     assert_eq!(count(&conn, "observation_files"), 6);
@@ -83,7 +83,7 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
         conn.query_row("SELECT facts FROM observations WHERE id = 1", [], |r| r.get(0)).unwrap();
     assert_eq!(facts, r#"["a \"fact\""]"#);
 
-    // The same observation again: its sources are added, and the summary is rewritten.
+    // A duplicate observation only adds its sources; the summary is rewritten.
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let earlier = |id: i64, title: &str| Earlier {
         id,
@@ -110,7 +110,7 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
     };
     let before = uuid(&conn);
     let stored = write(&mut conn, |tx| {
-        complete(tx, 1, &batch, &distilled, Attribution::one("claude"), 4000)
+        complete(tx, 1, &batch, &distilled, Attribution::all_by("claude"), 4000)
     });
     assert_eq!(stored, Completed::Stored { observations: vec![1], summary: Some(1) });
     assert_eq!(count(&conn, "observations"), 2);
@@ -122,7 +122,7 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
 
 #[test]
 fn a_file_has_the_blob_hash_of_its_last_event() {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     let seen = |event: &mut Event, path: &str, blob: &str| {
         let file = SeenFile { path: path.into(), blob: blob.into() };
         event.tool = Some(Tool { name: "Edit".into(), files: vec![file], ..Tool::default() });
@@ -152,7 +152,7 @@ fn a_file_has_the_blob_hash_of_its_last_event() {
         summary: Some(summary("done")),
     };
     write(&mut conn, |tx| {
-        complete(tx, 1, &batch, &distilled, Attribution::one("extractive"), 3000)
+        complete(tx, 1, &batch, &distilled, Attribution::all_by("extractive"), 3000)
     });
     let mut rows = conn
         .prepare(
@@ -171,7 +171,11 @@ fn a_file_has_the_blob_hash_of_its_last_event() {
             "2 read src/c.rs -",
         ]
     );
-    assert_eq!(count(&conn, "pending_messages WHERE files NOTNULL"), 0, "files are payload");
+    assert_eq!(
+        count(&conn, "pending_messages WHERE files NOTNULL"),
+        0,
+        "processing deletes the payload, also the files"
+    );
 }
 
 #[test]
@@ -181,15 +185,16 @@ fn a_batch_that_lost_a_message_is_dropped_and_the_rest_is_released() {
         |tx: &Transaction| queue_admin::abort(tx, Selection::Ids(&[1]), 2500),
         |tx: &Transaction| Ok(tx.execute("DELETE FROM pending_messages WHERE id = 1", [])? as u64),
     ] {
-        let mut conn = memory();
+        let mut conn = in_memory_db();
         let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool, Kind::Tool, Kind::Stop]);
         assert_eq!(write(&mut conn, change), 1);
         let distilled = Distilled {
             observations: vec![observation("one", &[1])],
             summary: Some(summary("done")),
         };
-        let done =
-            write(&mut conn, |tx| complete(tx, 1, &batch, &distilled, Attribution::one("x"), 3000));
+        let done = write(&mut conn, |tx| {
+            complete(tx, 1, &batch, &distilled, Attribution::all_by("x"), 3000)
+        });
         assert_eq!(done, Completed::Dropped);
         assert_eq!(count(&conn, "observations") + count(&conn, "session_summaries"), 0);
         assert_eq!(
@@ -201,16 +206,16 @@ fn a_batch_that_lost_a_message_is_dropped_and_the_rest_is_released() {
 
 #[test]
 fn a_superseding_observation_inherits_sources_and_files() {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
     let one = Distilled { observations: vec![observation("one", &[1])], summary: None };
-    write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::one("x"), 3000));
+    write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::all_by("x"), 3000));
     conn.execute_batch("UPDATE observation_files SET blob = 'then'").unwrap();
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let mut whole = observation("whole", &[batch.messages[0].id]);
     whole.replaces = vec![batch.earlier[0].id, 777];
     let whole = Distilled { observations: vec![whole], summary: Some(summary("done")) };
-    write(&mut conn, |tx| complete(tx, 1, &batch, &whole, Attribution::one("x"), 4000));
+    write(&mut conn, |tx| complete(tx, 1, &batch, &whole, Attribution::all_by("x"), 4000));
     let replaced = "observations o JOIN observations n ON o.superseded_by = n.uuid
                     WHERE o.id = 1 AND n.id = 2 AND o.changed_at_epoch = 4000";
     assert_eq!(count(&conn, replaced), 1);

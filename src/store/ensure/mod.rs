@@ -1,13 +1,13 @@
 //! Schema migrations: one list of steps, and the code that applies the missing ones.
 //!
-//! The existing schema (tables, columns, indexes, triggers) decides what is missing, not the
-//! version that the file claims. [`ensure`] runs each step on an empty in-memory database and adds
-//! what exists there but not in the file. Steps only add, with `IF NOT EXISTS` or, on an existing
-//! table, `ALTER TABLE … ADD COLUMN`. Rewriting rows or rebuilding full text is maintenance and
-//! runs elsewhere in small pieces.
+//! The existing schema (tables, columns, indexes, triggers) decides what is missing, not the file's
+//! `user_version`. [`ensure`] runs each step on an empty in-memory database and adds what exists
+//! there but not in the file. Steps only add, with `IF NOT EXISTS` or, on an existing table,
+//! `ALTER TABLE … ADD COLUMN`. A step does not rewrite existing rows: it runs under the store lock,
+//! and hooks wait meanwhile.
 //!
-//! To skip the comparison when a database is opened, a row in `meta` (the stamp) records for which
-//! list and which value of SQLite's schema counter it was last made.
+//! A row in `meta`, the stamp, records the list and the value of SQLite's schema counter at the
+//! last comparison. While both are unchanged, opening the database skips the comparison.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +45,7 @@ const STEPS: &[&str] = &[
 /// comparison, and the journal mode.
 const STAMP: &str = "schema";
 
-/// Distinguishes this list from another list of the same version.
+/// FNV-1a hash of the steps. It differs between two lists of the same version.
 const LIST: u64 = fingerprint();
 
 const fn fingerprint() -> u64 {
@@ -106,8 +106,8 @@ pub enum Journal {
 /// Applies the missing steps and sets the journal mode. The caller holds the store lock.
 ///
 /// # Errors
-/// [`StoreError::Newer`], or an error of the disk. SQLite may accept WAL mode and fail at the
-/// first write; the caller then calls [`leave_wal`] and opens the database again.
+/// [`StoreError::Newer`], or an I/O error. SQLite may accept WAL mode and fail at the first write;
+/// the caller then calls [`leave_wal`] and opens the database again.
 pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
     refuse_newer(conn)?;
     let journal = match journal {
@@ -140,11 +140,11 @@ pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
 /// The step without its `ALTER TABLE … ADD COLUMN` statements, which fail if the column exists.
 /// [`add_columns`] has added those columns already.
 fn repeatable(step: &str) -> String {
-    let code = |line: &&str| !line.trim_start().starts_with("--");
-    let adds = |statement: &&str| {
-        statement.lines().find(code).is_some_and(|line| line.starts_with("ALTER TABLE"))
+    let is_code = |line: &&str| !line.trim_start().starts_with("--");
+    let adds_column = |statement: &&str| {
+        statement.lines().find(is_code).is_some_and(|line| line.starts_with("ALTER TABLE"))
     };
-    step.split_inclusive(";\n").filter(|statement| !adds(statement)).collect()
+    step.split_inclusive(";\n").filter(|statement| !adds_column(statement)).collect()
 }
 
 fn stamp(conn: &Connection, journal: &str) -> Result<String> {
@@ -162,8 +162,8 @@ pub fn journal_mode(conn: &Connection) -> Result<String> {
 /// where shared memory does not.
 ///
 /// # Errors
-/// [`StoreError::Newer`], or an error of the disk. [`StoreError::Busy`] if another process has the
-/// database open.
+/// [`StoreError::Newer`], or an I/O error. [`StoreError::Busy`] if another process has the database
+/// open.
 pub fn leave_wal(path: &Path) -> Result<()> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // Other processes may be checking whether the schema is current.
@@ -172,7 +172,7 @@ pub fn leave_wal(path: &Path) -> Result<()> {
     refuse_newer(&conn)?;
     match set_mode(&conn, "TRUNCATE")?.as_str() {
         "truncate" => Ok(()),
-        other => Err(StoreError::Bug(format!("the journal stays {other}"))),
+        other => Err(StoreError::Bug(format!("the journal mode stays {other}"))),
     }
 }
 
@@ -204,12 +204,13 @@ fn enter_wal(conn: &Connection) -> Result<String> {
             Ok(_) | Err(_) => return set_truncate(conn),
         }
     }
-    // The header may say WAL where the wal-index cannot be mapped. Only a write transaction shows.
+    // A file in WAL mode may be on a file system where the wal-index cannot be mapped. Only a
+    // transaction detects this.
     conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
     Ok("wal".into())
 }
 
-/// One row of `pragma_table_info`.
+/// One row of SQLite's `pragma_table_info`.
 struct Column {
     name: String,
     r#type: String,
@@ -240,12 +241,12 @@ fn add_columns(tx: &Transaction, wanted: &Connection) -> Result<()> {
     )?;
     for table in tables.query_map([], |r| r.get::<_, String>(0))? {
         let table = table?;
-        let has = columns(tx, &table)?;
-        if has.is_empty() {
+        let existing = columns(tx, &table)?;
+        if existing.is_empty() {
             continue;
         }
         for column in columns(wanted, &table)? {
-            if !has.iter().any(|c| c.name == column.name) {
+            if !existing.iter().any(|c| c.name == column.name) {
                 add_column(tx, wanted, &table, &column)?;
             }
         }
@@ -297,7 +298,7 @@ fn add_column(tx: &Transaction, wanted: &Connection, table: &str, column: &Colum
 }
 
 /// The type, table and SQL of every index and trigger that has SQL, by name.
-fn derived(conn: &Connection) -> Result<BTreeMap<String, (String, String, String)>> {
+fn indexes_and_triggers(conn: &Connection) -> Result<BTreeMap<String, (String, String, String)>> {
     let mut rows = conn.prepare(
         "SELECT name, type, tbl_name, sql FROM sqlite_schema
          WHERE type IN ('index', 'trigger') AND sql IS NOT NULL",
@@ -308,11 +309,11 @@ fn derived(conn: &Connection) -> Result<BTreeMap<String, (String, String, String
 
 /// Drops indexes and triggers whose SQL differs from the step's. The step creates them again.
 fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
-    let has = derived(tx)?;
-    for (name, (kind, _, sql)) in derived(wanted)? {
-        if has
+    let existing = indexes_and_triggers(tx)?;
+    for (name, (kind, _, sql)) in indexes_and_triggers(wanted)? {
+        if existing
             .get(&name)
-            .is_some_and(|(_, _, there)| collapse_spaces(there) != collapse_spaces(&sql))
+            .is_some_and(|(_, _, old)| collapse_spaces(old) != collapse_spaces(&sql))
         {
             tx.execute_batch(&format!("DROP {kind} {name}"))?;
         }
@@ -322,10 +323,10 @@ fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
 
 /// Removes duplicate rows before a step adds a unique index to an existing table.
 fn dedupe_before_unique(tx: &Transaction, wanted: &Connection) -> Result<()> {
-    let has = derived(tx)?;
-    for (name, (_, table, sql)) in derived(wanted)? {
-        let there = !columns(tx, &table)?.is_empty();
-        if there && !has.contains_key(&name) && sql.starts_with("CREATE UNIQUE INDEX") {
+    let existing = indexes_and_triggers(tx)?;
+    for (name, (_, table, sql)) in indexes_and_triggers(wanted)? {
+        let table_exists = !columns(tx, &table)?.is_empty();
+        if table_exists && !existing.contains_key(&name) && sql.starts_with("CREATE UNIQUE INDEX") {
             dedupe::dedupe_rows(tx, &table, &sql)?;
         }
     }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::store::testing::memory;
+use crate::store::testing::in_memory_db;
 
-/// All columns, indexes and triggers of a schema, sorted.
+/// The names of all columns, indexes and triggers, sorted.
 fn shape(conn: &Connection) -> Vec<String> {
     let mut rows = conn
         .prepare(
@@ -34,16 +34,17 @@ fn texts(conn: &Connection, sql: &str) -> Vec<String> {
     rows.query_map([], |r| r.get(0)).unwrap().map(|r| r.unwrap()).collect()
 }
 
-/// Runs `damage` on a database with rows, repairs it, and checks that nothing is missing or lost.
+/// Runs `damage` on a database with rows, repairs it, and checks that the schema is complete and no
+/// row is lost.
 fn repaired(damage: &str) -> Connection {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     conn.execute_batch(ROWS).unwrap();
     assert!(is_current(&conn).unwrap());
     let whole = shape(&conn);
     conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     conn.execute_batch(damage).unwrap_or_else(|e| panic!("{damage}: {e}"));
     conn.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-    assert_eq!(refuse_newer(&conn).unwrap(), VERSION, "it claims the current version");
+    assert_eq!(refuse_newer(&conn).unwrap(), VERSION, "the damage keeps the version");
     ensure(&mut conn, Journal::Wal).unwrap_or_else(|e| panic!("{damage}: {e}"));
     let missing: Vec<String> =
         whole.into_iter().filter(|part| !shape(&conn).contains(part)).collect();
@@ -60,7 +61,7 @@ fn repaired(damage: &str) -> Connection {
 }
 
 #[test]
-fn a_missing_part_is_added() {
+fn missing_parts_of_the_schema_are_added() {
     repaired("");
     repaired("DROP TABLE session_summaries");
     repaired("DROP TABLE meta");
@@ -93,7 +94,7 @@ fn a_missing_part_is_added() {
 fn an_empty_file_gets_the_whole_schema() {
     let mut conn = Connection::open_in_memory().unwrap();
     ensure(&mut conn, Journal::Wal).unwrap();
-    assert_eq!(shape(&conn), shape(&memory()));
+    assert_eq!(shape(&conn), shape(&in_memory_db()));
     // A schema without a stamp, with rows.
     let conn = repaired(&format!("PRAGMA user_version = {VERSION}; DELETE FROM meta"));
     assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);
@@ -111,7 +112,7 @@ fn a_database_of_an_earlier_version_gets_the_missing_steps() {
         assert!(!is_current(&conn).unwrap());
         ensure(&mut conn, Journal::Wal).unwrap();
         assert!(is_current(&conn).unwrap());
-        assert_eq!(shape(&conn), shape(&memory()), "from version {n}");
+        assert_eq!(shape(&conn), shape(&in_memory_db()), "from version {n}");
         assert_eq!(texts(&conn, "SELECT prompt_text FROM user_prompts"), ["text"]);
     }
 }
@@ -143,7 +144,7 @@ fn a_new_unique_index_removes_duplicates() {
 
 #[test]
 fn two_rows_of_one_session_are_merged_and_every_prompt_is_kept() {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     conn.execute_batch(ROWS).unwrap();
     conn.execute_batch(
         "DROP INDEX sessions_identity;
@@ -162,7 +163,7 @@ fn two_rows_of_one_session_are_merged_and_every_prompt_is_kept() {
 
 #[test]
 fn a_newer_database_is_refused_and_not_changed() {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     conn.execute_batch(&format!("DROP TABLE meta; PRAGMA user_version = {}", VERSION + 1)).unwrap();
     let error = ensure(&mut conn, Journal::Wal).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found, known: VERSION } if found == VERSION + 1));

@@ -2,13 +2,14 @@
 //! releasing. `commit` completes a batch; `queue_admin` serves the command line and recovery.
 //!
 //! Messages are claimed in the order of `accept`, so a `summarize` is never distilled before the
-//! observations that precede it. A batch that fails is retried, and its messages are finally
-//! retried one by one. A message whose workers keep dying is claimed alone, and finally fails.
-//! Waiting (a rate limit, a backoff) does not count as a failure.
+//! observations that precede it. A batch that fails is retried in smaller batches, finally of one
+//! message each. A message whose worker died several times is claimed alone, and finally fails.
+//! A deferral (a rate limit, a backoff) does not count as a failure.
 //!
-//! Two counters of a row tell failures from crashes. `retry_count` counts failures of the message
-//! alone; only those lead to status `failed`. `claims` counts claims since the message last failed
-//! or was released, so it grows when workers die with it.
+//! Two counters of a row distinguish failures from crashes. `retry_count` counts the failures of
+//! the message when it was distilled alone. `claims` counts claims since the message last failed or
+//! was released, so it grows when workers die while they process it. Either counter can make a
+//! message `failed`.
 
 use memctl_proto::event::SeenFile;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -60,8 +61,8 @@ impl Fence {
         self.token.map(|token| token.session_id)
     }
 
-    /// Drops the token if the database is another file than the one that holds it: a quarantined
-    /// or deleted database was replaced, and an equal generation there belongs to another worker.
+    /// Drops the token if the database was quarantined or deleted and another file replaced it. An
+    /// equal generation in the new file belongs to another worker.
     pub(super) fn bind_to_file(&mut self, file: Option<FileId>) {
         if self.file != file {
             self.token = None;
@@ -72,8 +73,8 @@ impl Fence {
     /// Takes or checks the token at the start of a write transaction. Returns the session's row id,
     /// or `None` while the session has no row.
     ///
-    /// Taking the token returns the messages that an earlier worker had claimed to the queue. If
-    /// the transaction rolls back, the change to `self` must be undone too;
+    /// Taking the token requeues the messages that an earlier worker had claimed. If the
+    /// transaction rolls back, the change to `self` must be undone too;
     /// [`Store::fenced`](super::Store::fenced) does that.
     ///
     /// # Errors
@@ -108,7 +109,12 @@ impl Fence {
                      WHERE session_id = ?1 AND status = 'processing'",
                     [session_id],
                 )?;
-                tracing::debug!(session_id, generation = generation + 1, now, "took the token");
+                tracing::debug!(
+                    session_id,
+                    generation = generation + 1,
+                    now,
+                    "took the fencing token"
+                );
                 self.token = Some(Token { session_id, generation: generation + 1 });
             }
         }
@@ -116,26 +122,26 @@ impl Fence {
     }
 }
 
-/// How much one claim takes.
+/// The limits of one claim.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimLimits {
     /// A batch with this many events is full.
     pub events: usize,
     /// A batch with this many bytes of text is full.
     pub bytes: usize,
-    /// Claim a batch that is not full and has no `summarize`.
+    /// Also claim a batch that is not full and has no `summarize`.
     pub flush: bool,
     /// Maximum number of messages. The worker halves it after a batch has failed.
     pub limit: usize,
     pub measure: BatchMeasure,
 }
 
-/// What a message counts towards a batch.
+/// How a message counts against the limits of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchMeasure {
     /// One event with the bytes of all its texts.
     Size,
-    /// Its cost in a model's prompt, as `accept` stored it; else its size.
+    /// Its cost in a model's prompt, as `accept` stored it. Without a stored cost, its size.
     PromptCost,
 }
 
@@ -163,8 +169,8 @@ pub enum Claim {
     Batch(Box<Batch>),
     /// The next message is deferred until this time.
     NotBefore(i64),
-    /// Nothing to claim: the queue is empty, a batch would not be full, or another batch is in
-    /// work.
+    /// Nothing to claim: the queue is empty, the batch would not be full, or the session's last
+    /// batch is still being processed.
     Nothing,
 }
 
@@ -238,26 +244,27 @@ pub fn claim(
     pid: u32,
     now: i64,
 ) -> Result<Claim> {
-    let in_work: bool = tx
+    let is_processing: bool = tx
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM pending_messages
              WHERE session_id = ?1 AND status = 'processing')",
         )?
         .query_row([session_id], |r| r.get(0))?;
-    if in_work {
+    if is_processing {
         return Ok(Claim::Nothing);
     }
-    let Next { messages, deferred_until, previously_claimed } = next(tx, session_id, limits, now)?;
+    let Next { messages, deferred_until, previously_claimed } =
+        next_messages(tx, session_id, limits, now)?;
     if messages.is_empty() {
         return Ok(deferred_until.map_or(Claim::Nothing, Claim::NotBefore));
     }
-    let mut stamp = tx.prepare_cached(
+    let mut mark = tx.prepare_cached(
         "UPDATE pending_messages SET status = 'processing', claims = claims + 1, worker_pid = ?2,
            started_processing_at_epoch = ?3, not_before_epoch = NULL
          WHERE id = ?1",
     )?;
     for message in &messages {
-        stamp.execute(params![message.id, pid, now])?;
+        mark.execute(params![message.id, pid, now])?;
     }
     let batch = batch_context::load(tx, session_id, messages)?;
     Ok(Claim::Batch(Box::new(Batch { previously_claimed, ..batch })))
@@ -272,7 +279,12 @@ struct Next {
     previously_claimed: bool,
 }
 
-fn next(tx: &Transaction, session_id: i64, limits: &ClaimLimits, now: i64) -> Result<Next> {
+fn next_messages(
+    tx: &Transaction,
+    session_id: i64,
+    limits: &ClaimLimits,
+    now: i64,
+) -> Result<Next> {
     let mut statement = tx.prepare_cached(&format!(
         "{SELECT} WHERE session_id = ?1 AND status = 'pending' ORDER BY id"
     ))?;
@@ -282,7 +294,7 @@ fn next(tx: &Transaction, session_id: i64, limits: &ClaimLimits, now: i64) -> Re
     while let Some(row) = rows.next()? {
         let mut head = candidate(row)?;
         let summarizes = head.message.cause.summarizes();
-        if summarizes && superseded(tx, session_id, &head.message, now)? {
+        if summarizes && skip_superseded(tx, session_id, &head.message, now)? {
             continue;
         }
         if head.claims >= SUSPECT_CLAIMS + MAX_CLAIMS_ALONE {
@@ -294,7 +306,7 @@ fn next(tx: &Transaction, session_id: i64, limits: &ClaimLimits, now: i64) -> Re
             if head.retries > 0 {
                 continue; // A message that failed alone does not block the ones behind it.
             }
-            // The messages before it cannot become a fuller batch, so they are claimed now.
+            // Don't wait for a fuller batch: the next message is deferred.
             return Ok(next);
         }
         if head.retries > 0 || head.claims >= SUSPECT_CLAIMS {
@@ -326,10 +338,10 @@ fn next(tx: &Transaction, session_id: i64, limits: &ClaimLimits, now: i64) -> Re
     Ok(next)
 }
 
-/// Marks a `summarize` processed if a later one of the same prompt is pending. The later one, if
-/// it has no text (a `late` closing has none), inherits the assistant's message. The error text
-/// of a failed Stop is not inherited.
-fn superseded(tx: &Transaction, session_id: i64, message: &Message, now: i64) -> Result<bool> {
+/// Marks a `summarize` processed if a later one of the same prompt is pending. Returns whether
+/// there was one. If the later one has no text, as after a `late` closing, it inherits the
+/// assistant's message. The error text of a failed Stop is not inherited.
+fn skip_superseded(tx: &Transaction, session_id: i64, message: &Message, now: i64) -> Result<bool> {
     let later: Option<i64> = tx
         .prepare_cached(
             "SELECT min(id) FROM pending_messages
@@ -371,7 +383,7 @@ pub(super) fn mark_processed(tx: &Transaction, id: i64, now: i64) -> Result<()> 
     Ok(())
 }
 
-/// Reads the text of a `summarize` again: [`superseded`] may have written it after the row was
+/// Reads the text of a `summarize` again: [`skip_superseded`] may have written it after the row was
 /// read.
 fn reread(tx: &Transaction, mut message: Message) -> Result<Message> {
     message.last_assistant_message = tx
@@ -399,7 +411,7 @@ pub enum BatchSize {
 /// The result of [`fail`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failed {
-    /// Number of messages that are not retried any more.
+    /// Number of messages that became `failed` and are not retried.
     pub ended: u64,
     /// The other messages are deferred until this time.
     pub not_before: i64,
@@ -449,7 +461,7 @@ pub fn fail(
     Ok(failed)
 }
 
-/// Defers a batch for a reason outside it, such as a rate limit. This counts neither as a failure
+/// Defers a batch for an external reason, such as a rate limit. This counts neither as a failure
 /// nor as a claim.
 pub fn defer(
     tx: &Transaction,

@@ -5,7 +5,7 @@ use super::*;
 use crate::memory::Distilled;
 use crate::store::accept::accept;
 use crate::store::commit::{self, Attribution, Completed};
-use crate::store::testing::{memory, write};
+use crate::store::testing::{in_memory_db, write};
 
 const ALL: ClaimLimits = ClaimLimits {
     events: 256,
@@ -14,7 +14,7 @@ const ALL: ClaimLimits = ClaimLimits {
     limit: 256,
     measure: BatchMeasure::Size,
 };
-const QUIET: ClaimLimits = ClaimLimits { flush: false, ..ALL };
+const FULL_ONLY: ClaimLimits = ClaimLimits { flush: false, ..ALL };
 
 struct World {
     conn: Connection,
@@ -25,7 +25,7 @@ impl World {
     /// One letter per event: `p` a prompt, `q` a prompt of another turn, `t` a tool use with 100
     /// bytes of input, `l` the same with the prompt cost of a line, `S` a Stop, `c` a compaction.
     fn with(events: &str) -> World {
-        let mut world = World { conn: memory(), now: 1_000_000 };
+        let mut world = World { conn: in_memory_db(), now: 1_000_000 };
         world.more(events);
         world
     }
@@ -59,14 +59,14 @@ impl World {
     }
 
     /// Claims, and returns the ids of the batch.
-    fn ids(&mut self, limits: ClaimLimits) -> Vec<i64> {
+    fn claim_ids(&mut self, limits: ClaimLimits) -> Vec<i64> {
         match self.claim(limits) {
             Claim::Batch(batch) => batch.messages.iter().map(|m| m.id).collect(),
             _ => Vec::new(),
         }
     }
 
-    fn done(&mut self, ids: &[i64]) {
+    fn complete(&mut self, ids: &[i64]) {
         let now = self.now;
         write(&mut self.conn, |tx| ids.iter().try_for_each(|id| mark_processed(tx, *id, now)));
     }
@@ -99,11 +99,11 @@ fn check(events: &str, limits: ClaimLimits, expected: &[&[i64]]) {
     let mut world = World::with(events);
     let mut batches = Vec::new();
     loop {
-        let ids = world.ids(limits);
+        let ids = world.claim_ids(limits);
         if ids.is_empty() {
             break;
         }
-        world.done(&ids);
+        world.complete(&ids);
         batches.push(ids);
     }
     assert_eq!(batches, expected, "{events} {limits:?}");
@@ -111,12 +111,12 @@ fn check(events: &str, limits: ClaimLimits, expected: &[&[i64]]) {
 
 #[test]
 fn a_claim_ends_at_the_first_summarize() {
-    check("ptttS", QUIET, &[&[1, 2, 3, 4]]);
-    check("ptt", QUIET, &[]);
+    check("ptttS", FULL_ONLY, &[&[1, 2, 3, 4]]);
+    check("ptt", FULL_ONLY, &[]);
     check("ptt", ALL, &[&[1, 2]]);
-    check("ptScttS", ALL, &[&[1, 4, 5, 6]]); // Three for one prompt: only the newest is left.
+    check("ptScttS", ALL, &[&[1, 4, 5, 6]]); // Three of one prompt: only the newest stays.
     check("ptSqtS", ALL, &[&[1, 2], &[3, 4]]);
-    check("ptSqtt", QUIET, &[&[1, 2]]);
+    check("ptSqtt", FULL_ONLY, &[&[1, 2]]);
     check("ptqtS", ALL, &[&[1, 2], &[3, 4]]); // The first turn was interrupted.
     check("", ALL, &[]);
 }
@@ -141,8 +141,12 @@ fn a_claim_respects_its_limits() {
 
 #[test]
 fn a_claim_counts_the_stored_prompt_cost() {
-    let limits =
-        |events, bytes| ClaimLimits { events, bytes, measure: BatchMeasure::PromptCost, ..QUIET };
+    let limits = |events, bytes| ClaimLimits {
+        events,
+        bytes,
+        measure: BatchMeasure::PromptCost,
+        ..FULL_ONLY
+    };
     check("pllllS", limits(2, 1 << 20), &[&[1, 2, 3, 4, 5]]);
     check("pltltS", limits(2, 1 << 20), &[&[1, 2, 3, 4], &[5]]);
     // A row of an older version has no cost: its size counts.
@@ -151,48 +155,48 @@ fn a_claim_counts_the_stored_prompt_cost() {
 }
 
 #[test]
-fn a_batch_in_work_blocks_further_claims() {
+fn a_claimed_batch_blocks_further_claims() {
     let mut world = World::with("ptt");
-    assert_eq!(world.ids(ALL), [1, 2]);
+    assert_eq!(world.claim_ids(ALL), [1, 2]);
     world.more("tS");
     assert!(matches!(world.claim(ALL), Claim::Nothing));
-    world.done(&[1, 2]);
-    assert_eq!(world.ids(ALL), [3, 4]);
+    world.complete(&[1, 2]);
+    assert_eq!(world.claim_ids(ALL), [3, 4]);
 }
 
 #[test]
 fn a_deferred_message_blocks_the_messages_behind_it() {
     let mut world = World::with("pttS");
-    let ids = world.ids(ALL);
+    let ids = world.claim_ids(ALL);
     let failed = world.fail(&ids, BatchSize::Several);
     assert_eq!(failed, Failed { ended: 0, not_before: world.now + 1000 });
     assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == failed.not_before));
     world.now += 1000;
-    assert_eq!(world.ids(ALL), [1, 2, 3]);
-    // A time too far ahead is ignored: the clock was set back.
+    assert_eq!(world.claim_ids(ALL), [1, 2, 3]);
+    // A time too far in the future is ignored, because the clock was set back.
     let failed = world.fail(&[1, 2, 3], BatchSize::Several);
     world.now = failed.not_before - MAX_DEFER_MS - 1;
-    assert_eq!(world.ids(ALL), [1, 2, 3]);
+    assert_eq!(world.claim_ids(ALL), [1, 2, 3]);
 }
 
 #[test]
-fn a_message_that_failed_alone_is_skipped_and_fails_after_three() {
+fn a_message_that_failed_alone_is_skipped_and_its_third_failure_is_final() {
     let mut world = World::with("pttS");
     let one = ClaimLimits { limit: 1, ..ALL };
     for (n, pause) in [(1, 1000), (2, 2000)] {
-        assert_eq!(world.ids(one), [1]);
+        assert_eq!(world.claim_ids(one), [1]);
         assert_eq!(
             world.fail(&[1], BatchSize::Single),
             Failed { ended: 0, not_before: world.now + pause }
         );
         assert_eq!(world.state(1), format!("pending {n} 0 no"));
         if n == 1 {
-            assert_eq!(world.ids(ALL), [2, 3], "not blocked by message 1");
+            assert_eq!(world.claim_ids(ALL), [2, 3], "not blocked by message 1");
             write(&mut world.conn, |tx| release(tx, 1, &[2, 3]));
         }
         world.now += pause;
     }
-    assert_eq!(world.ids(ALL), [1], "alone from then on");
+    assert_eq!(world.claim_ids(ALL), [1], "claimed alone after a failure");
     assert_eq!(world.fail(&[1], BatchSize::Single).ended, 1);
     assert_eq!(world.state(1), "failed 3 0 no");
     let kept: i64 = world
@@ -200,9 +204,9 @@ fn a_message_that_failed_alone_is_skipped_and_fails_after_three() {
         .query_row("SELECT length(tool_input) FROM pending_messages WHERE id = 1", [], |r| r.get(0))
         .unwrap();
     assert_eq!(kept, 100, "the payload is kept");
-    assert_eq!(world.ids(ALL), [2, 3]);
-    // Only a message that failed alone is left: the claim says until when it is deferred.
-    world.done(&[2]);
+    assert_eq!(world.claim_ids(ALL), [2, 3]);
+    // Only a message that failed alone remains: the claim returns the end of its deferral.
+    world.complete(&[2]);
     let failed = world.fail(&[3], BatchSize::Single);
     assert!(matches!(world.claim(ALL), Claim::NotBefore(at) if at == failed.not_before));
 }
@@ -211,15 +215,15 @@ fn a_message_that_failed_alone_is_skipped_and_fails_after_three() {
 fn a_message_that_crashes_its_workers_fails() {
     let mut world = World::with("pttS");
     for _ in 0..3 {
-        assert_eq!(world.ids(ALL), [1, 2, 3], "three workers die with the batch");
+        assert_eq!(world.claim_ids(ALL), [1, 2, 3], "three workers die with the batch");
         world.replace_worker();
     }
     for n in 1..=5 {
-        assert_eq!(world.ids(ALL), [1], "claim {n} alone");
+        assert_eq!(world.claim_ids(ALL), [1], "claim {n} alone");
         world.replace_worker();
     }
     assert_eq!(world.state(1), "pending 0 8");
-    assert_eq!(world.ids(ALL), [2], "the next suspect");
+    assert_eq!(world.claim_ids(ALL), [2], "the next suspect");
     assert_eq!(world.state(1), "failed 0 8 its worker died");
     let restarts: i64 =
         world.conn.query_row("SELECT restarts FROM sessions", [], |r| r.get(0)).unwrap();
@@ -233,13 +237,13 @@ fn a_message_that_crashes_its_workers_fails() {
 fn a_release_undoes_the_claim() {
     let mut world = World::with("pttS");
     for _ in 0..9 {
-        let ids = world.ids(ALL);
+        let ids = world.claim_ids(ALL);
         assert_eq!(ids, [1, 2, 3]);
         write(&mut world.conn, |tx| release(tx, 1, &ids));
     }
     assert_eq!(world.state(1), "pending 0 0");
-    // A worker of another session cannot change them, even if it names the same ids.
-    let ids = world.ids(ALL);
+    // A worker of another session cannot change them, even with the same ids.
+    let ids = world.claim_ids(ALL);
     write(&mut world.conn, |tx| {
         release(tx, 2, &ids)?;
         fail(tx, 2, &ids, "no", BatchSize::Single, 0)
@@ -255,21 +259,21 @@ fn a_second_worker_fences_the_first() {
     assert_eq!(write(&mut world.conn, |tx| first.check(tx, now)), Some(1));
     let Claim::Batch(batch) = world.claim(ALL) else { panic!() };
     assert_eq!(write(&mut world.conn, |tx| second.check(tx, now)), Some(1));
-    assert_eq!(world.state(1), "pending 0 1", "back in the queue, and its claim still counts");
+    assert_eq!(world.state(1), "pending 0 1", "requeued, and its claim still counts");
     let tx = world.conn.transaction().unwrap();
     assert!(matches!(first.check(&tx, now), Err(StoreError::Fenced)));
     drop(tx);
     assert_eq!(
         write(&mut world.conn, |tx| second.check(tx, now)),
         Some(1),
-        "a later check takes nothing"
+        "a second check does not take the token again"
     );
-    assert_eq!(world.ids(ALL), [1, 2, 3]);
+    assert_eq!(world.claim_ids(ALL), [1, 2, 3]);
     let generation = world.conn.query_row("SELECT generation FROM sessions", [], |r| r.get(0));
     assert_eq!(generation, Ok(2));
     // Without the token, the first worker's result would be stored for the second claim.
     let done = write(&mut world.conn, |tx| {
-        commit::complete(tx, 1, &batch, &Distilled::default(), Attribution::one("x"), now)
+        commit::complete(tx, 1, &batch, &Distilled::default(), Attribution::all_by("x"), now)
     });
     assert!(matches!(done, Completed::Stored { .. }));
 }
@@ -282,16 +286,16 @@ fn the_token_is_taken_once_the_session_has_a_row() {
     world.more("p");
     assert_eq!(write(&mut world.conn, |tx| fence.check(tx, 1)), Some(1));
     // The database was replaced; the new file has no row of the session.
-    world.conn = memory();
+    world.conn = in_memory_db();
     assert_eq!(write(&mut world.conn, |tx| fence.check(tx, 1)), None);
     world.more("p");
     assert_eq!(write(&mut world.conn, |tx| fence.check(tx, 1)), Some(1));
 }
 
 #[test]
-fn a_deferral_is_no_failure_and_blocks_the_messages_behind_it() {
+fn a_deferral_is_not_a_failure_and_blocks_the_messages_behind_it() {
     let mut w = World::with("ptSqtS");
-    assert_eq!(w.ids(ALL), [1, 2]);
+    assert_eq!(w.claim_ids(ALL), [1, 2]);
     let until = w.now + 60_000;
     write(&mut w.conn, |tx| defer(tx, 1, &[1, 2], "the rate limit is reached", until));
     assert!(matches!(w.claim(ALL), Claim::NotBefore(at) if at == until));
@@ -304,6 +308,6 @@ fn a_deferral_is_no_failure_and_blocks_the_messages_behind_it() {
         ("pending".into(), 0, 0, "the rate limit is reached".into());
     assert_eq!(row.unwrap(), want);
     w.now = until + 1;
-    let Claim::Batch(batch) = w.claim(ALL) else { panic!("its time has come") };
+    let Claim::Batch(batch) = w.claim(ALL) else { panic!("the deferral has expired") };
     assert!(!batch.previously_claimed && batch.messages.len() == 2);
 }

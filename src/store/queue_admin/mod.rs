@@ -44,7 +44,7 @@ pub fn counts(conn: &Connection, session_id: Option<i64>) -> Result<Counts> {
 }
 
 /// Number of unfinished messages of a session: pending and processing.
-pub fn pending(conn: &Connection, session_id: i64) -> Result<u64> {
+pub fn count_unfinished(conn: &Connection, session_id: i64) -> Result<u64> {
     let n: i64 = conn
         .prepare_cached(
             "SELECT count(*) FROM pending_messages
@@ -54,9 +54,13 @@ pub fn pending(conn: &Connection, session_id: i64) -> Result<u64> {
     Ok(n as u64)
 }
 
-/// Whether a session other than `but` has unfinished messages, or is active without an event since
-/// `before`.
-pub fn other_sessions_have_work(conn: &Connection, but: Option<i64>, before: i64) -> Result<bool> {
+/// Whether a session other than `except` has unfinished messages, or is active without an event
+/// since `before`.
+pub fn other_sessions_have_work(
+    conn: &Connection,
+    except: Option<i64>,
+    before: i64,
+) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM pending_messages
@@ -64,7 +68,7 @@ pub fn other_sessions_have_work(conn: &Connection, but: Option<i64>, before: i64
              OR EXISTS (SELECT 1 FROM sessions
                WHERE status = 'active' AND last_event_epoch < ?2 AND id IS NOT ?1)",
         )?
-        .query_row(params![but, before], |r| r.get(0))?)
+        .query_row(params![except, before], |r| r.get(0))?)
 }
 
 /// A session with unfinished messages.
@@ -76,17 +80,18 @@ pub struct SessionWork {
     /// The first backend of the session.
     pub backend: Option<String>,
     pub unfinished: u64,
-    /// Time from which the next message may be claimed; 0 if that is now.
+    /// Time from which the next message may be claimed, or 0 if it may be claimed now.
     pub not_before_epoch: i64,
 }
 
-/// Sessions with unfinished messages, except `but`; the session with the newest event first.
+/// Sessions with unfinished messages, other than `except`. The session with the newest event comes
+/// first.
 ///
-/// The next message of a session is its oldest one that did not fail alone, or the one that is due
-/// first of those that did. A deferral of more than an hour is ignored (see `MAX_DEFER_MS`).
+/// The next message of a session is its oldest one that did not fail alone, or one that did and is
+/// due earlier. A deferral of more than an hour is ignored (see `MAX_DEFER_MS`).
 pub fn sessions_with_work(
     conn: &Connection,
-    but: Option<i64>,
+    except: Option<i64>,
     now: i64,
 ) -> Result<Vec<SessionWork>> {
     // With min(id), SQLite takes the bare column `due` from the row with the lowest id.
@@ -104,7 +109,7 @@ pub fn sessions_with_work(
          FROM part JOIN sessions s ON s.id = part.session_id
          GROUP BY s.id ORDER BY s.last_event_epoch DESC, s.id DESC",
     )?;
-    let rows = rows.query_map(params![but, now, MAX_DEFER_MS], |r| {
+    let rows = rows.query_map(params![except, now, MAX_DEFER_MS], |r| {
         Ok(SessionWork {
             session_id: r.get(0)?,
             client: r.get(1)?,
@@ -181,7 +186,7 @@ pub fn open_items(conn: &Connection, session_id: Option<i64>, limit: usize) -> R
     )
 }
 
-/// One message.
+/// The message with this id.
 pub fn item_of(conn: &Connection, id: i64) -> Result<Option<Item>> {
     Ok(items(conn, "WHERE m.id = ?1", params![id])?.pop())
 }
@@ -220,20 +225,21 @@ pub enum Selection<'a> {
     All,
 }
 
-/// Clears the counters of failed and deferred messages, so that they are tried as if for the first
-/// time; also of processing messages if they are named by id. Aborted messages have no payload and
-/// are left alone. Returns the number of changed messages.
+/// Makes failed and deferred messages pending and resets their counters. Processing messages are
+/// included only if they are selected by id. Aborted messages have no payload and are not changed.
+/// Returns the number of changed messages.
 pub fn retry(tx: &Transaction, which: Selection) -> Result<u64> {
-    let in_work = if matches!(which, Selection::Ids(_)) { "OR status = 'processing'" } else { "" };
+    let or_processing =
+        if matches!(which, Selection::Ids(_)) { "OR status = 'processing'" } else { "" };
     let sql = format!(
         "UPDATE pending_messages SET status = 'pending', retry_count = 0, claims = 0, error = NULL,
            not_before_epoch = NULL, worker_pid = NULL, started_processing_at_epoch = NULL,
            completed_at_epoch = NULL
          WHERE (status = 'failed' AND error IS NOT '{ABORTED}'
              OR status = 'pending' AND (retry_count > 0 OR claims > 0 OR not_before_epoch NOTNULL)
-             {in_work})"
+             {or_processing})"
     );
-    change(tx, &sql, which)
+    update_selected(tx, &sql, which)
 }
 
 /// Marks messages `failed` and deletes their payload. Returns the number of changed messages.
@@ -245,13 +251,13 @@ pub fn abort(tx: &Transaction, which: Selection, now: i64) -> Result<u64> {
          WHERE (status IN ('pending', 'processing')
              OR status = 'failed' AND error IS NOT '{ABORTED}')"
     );
-    change(tx, &sql, which)
+    update_selected(tx, &sql, which)
 }
 
-/// Returns processing messages to pending, after their worker died. Returns the number of changed
+/// Makes processing messages pending again, after their worker died. Returns the number of changed
 /// messages.
 pub fn reset(tx: &Transaction, which: Selection) -> Result<u64> {
-    change(
+    update_selected(
         tx,
         "UPDATE pending_messages SET status = 'pending', worker_pid = NULL,
            started_processing_at_epoch = NULL WHERE status = 'processing'",
@@ -259,7 +265,7 @@ pub fn reset(tx: &Transaction, which: Selection) -> Result<u64> {
     )
 }
 
-fn change(tx: &Transaction, sql: &str, which: Selection) -> Result<u64> {
+fn update_selected(tx: &Transaction, sql: &str, which: Selection) -> Result<u64> {
     let changed = match which {
         Selection::All => tx.execute(sql, [])?,
         Selection::Session(id) => tx.execute(&format!("{sql} AND session_id = ?1"), [id])?,
@@ -275,10 +281,10 @@ fn change(tx: &Transaction, sql: &str, which: Selection) -> Result<u64> {
     Ok(changed as u64)
 }
 
-/// Deletes the rows of messages processed more than `keep` milliseconds ago, in sessions that ended
-/// at least as long ago. A resend of such an event would not be recognized any more. Deletes at
-/// most 500 rows and returns their number.
-pub fn retention(tx: &Transaction, keep: i64, now: i64) -> Result<u64> {
+/// Deletes messages that were processed more than `keep` milliseconds ago, if their session has
+/// ended and had no event since. A repeat of such an event is no longer recognized. Deletes at most
+/// 500 rows and returns their number.
+pub fn delete_processed(tx: &Transaction, keep: i64, now: i64) -> Result<u64> {
     let n = tx.execute(
         "DELETE FROM pending_messages WHERE id IN
            (SELECT m.id FROM sessions s JOIN pending_messages m ON m.session_id = s.id

@@ -3,13 +3,13 @@ use memctl_proto::event::{Event, Kind, Tool};
 use super::*;
 use crate::store::accept::accept;
 use crate::store::queue::{BatchMeasure, BatchSize, Claim, ClaimLimits, claim, fail};
-use crate::store::testing::{memory, write};
+use crate::store::testing::{in_memory_db, write};
 
 const NOW: i64 = 10_000_000;
 
 /// Sessions `a`, `b`, … with a prompt and two tool uses each, at increasing times.
 fn sessions(names: &[&str]) -> Connection {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     for (i, name) in names.iter().enumerate() {
         for kind in [Kind::Prompt, Kind::Tool, Kind::Tool] {
             let mut event = Event::new(kind, "c", name, i as i64);
@@ -22,9 +22,9 @@ fn sessions(names: &[&str]) -> Connection {
 }
 
 fn claim_one(conn: &mut Connection, session: i64) -> i64 {
-    let take =
+    let limits =
         ClaimLimits { events: 9, bytes: 99, flush: true, limit: 1, measure: BatchMeasure::Size };
-    match write(conn, |tx| claim(tx, session, &take, 5, NOW)) {
+    match write(conn, |tx| claim(tx, session, &limits, 5, NOW)) {
         Claim::Batch(batch) => batch.messages[0].id,
         other => panic!("{other:?}"),
     }
@@ -42,10 +42,10 @@ fn messages_are_counted_and_listed() {
         });
     }
     claim_one(&mut conn, 2);
-    let of = |session| counts(&conn, session).unwrap();
-    assert_eq!(of(None), Counts { pending: 2, processing: 1, processed: 0, failed: 1 });
-    assert_eq!(of(Some(1)), Counts { pending: 1, processing: 0, processed: 0, failed: 1 });
-    assert_eq!((pending(&conn, 1).unwrap(), pending(&conn, 2).unwrap()), (1, 2));
+    let counted = |session| counts(&conn, session).unwrap();
+    assert_eq!(counted(None), Counts { pending: 2, processing: 1, processed: 0, failed: 1 });
+    assert_eq!(counted(Some(1)), Counts { pending: 1, processing: 0, processed: 0, failed: 1 });
+    assert_eq!((count_unfinished(&conn, 1).unwrap(), count_unfinished(&conn, 2).unwrap()), (1, 2));
     let listed: Vec<(i64, String)> =
         open_items(&conn, None, 9).unwrap().into_iter().map(|i| (i.id, i.status)).collect();
     let item = |id, status: &str| (id, status.to_owned());
@@ -64,7 +64,7 @@ fn messages_are_counted_and_listed() {
 }
 
 #[test]
-fn a_session_is_due_when_its_next_message_is() {
+fn a_session_is_due_when_its_next_message_is_due() {
     let mut conn = sessions(&["a", "b", "c", "d", "e"]);
     let mut set = |sql: &str| write(&mut conn, |tx| Ok(tx.execute(sql, [])?));
     set("UPDATE pending_messages SET not_before_epoch = 10000500 WHERE id IN (1, 2)"); // deferred
@@ -114,9 +114,13 @@ fn messages_can_be_retried_aborted_and_reset() {
     assert_eq!(
         write(&mut conn, |tx| retry(tx, Selection::All)),
         0,
-        "a processing message is left alone"
+        "a processing message is not retried"
     );
-    assert_eq!(write(&mut conn, |tx| retry(tx, Selection::Ids(&[2]))), 1, "unless it is named");
+    assert_eq!(
+        write(&mut conn, |tx| retry(tx, Selection::Ids(&[2]))),
+        1,
+        "unless it is selected by id"
+    );
     assert_eq!(recent(&conn, None, 9).unwrap(), []);
 }
 
@@ -134,9 +138,9 @@ fn rows_are_kept_while_their_session_is_active_or_recent() {
         tx.execute("UPDATE sessions SET last_event_epoch = 1000 WHERE id = 3", [])?;
         Ok(())
     });
-    assert_eq!(write(&mut conn, |tx| retention(tx, 500, 600)), 0);
-    assert_eq!(write(&mut conn, |tx| retention(tx, 500, 601)), 1);
-    assert_eq!(write(&mut conn, |tx| retention(tx, 500, 1501)), 2);
+    assert_eq!(write(&mut conn, |tx| delete_processed(tx, 500, 600)), 0);
+    assert_eq!(write(&mut conn, |tx| delete_processed(tx, 500, 601)), 1);
+    assert_eq!(write(&mut conn, |tx| delete_processed(tx, 500, 1501)), 2);
     assert_eq!(
         counts(&conn, None).unwrap(),
         Counts { pending: 1, processed: 2, ..Counts::default() }

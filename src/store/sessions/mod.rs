@@ -24,7 +24,7 @@ pub struct Session {
     pub end_reason: Option<String>,
     /// Number of the newest prompt.
     pub prompts: i64,
-    /// Workers started since a worker last completed a message or shut down in order.
+    /// Workers started since a worker last completed a batch or shut down in order.
     pub restarts: i64,
     pub backend: Option<String>,
     pub client_pid: Option<i64>,
@@ -77,7 +77,7 @@ fn session(r: &Row) -> rusqlite::Result<Session> {
     })
 }
 
-/// Row id by identity.
+/// Row id of the session with this identity: the client and the client's session id.
 pub fn id_of(conn: &Connection, client: &str, content_session_id: &str) -> Result<Option<i64>> {
     Ok(conn
         .prepare_cached("SELECT id FROM sessions WHERE client = ?1 AND content_session_id = ?2")?
@@ -96,7 +96,7 @@ pub struct Brief {
     pub client: Option<Process>,
 }
 
-/// By identity.
+/// The [`Brief`] of the session with this identity.
 pub fn brief(conn: &Connection, client: &str, content_session_id: &str) -> Result<Option<Brief>> {
     Ok(conn
         .prepare_cached(
@@ -111,7 +111,7 @@ pub fn brief(conn: &Connection, client: &str, content_session_id: &str) -> Resul
         .optional()?)
 }
 
-/// By identity.
+/// The session with this identity.
 pub fn find(conn: &Connection, client: &str, content_session_id: &str) -> Result<Option<Session>> {
     match id_of(conn, client, content_session_id)? {
         Some(id) => get(conn, id),
@@ -158,15 +158,15 @@ pub fn by_prefix(conn: &Connection, prefix: &str) -> Result<PrefixMatch> {
     Ok(PrefixMatch::None)
 }
 
-/// Which sessions [`list`] shows.
+/// Conditions on the sessions that [`list`] returns.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
     pub project_id: Option<i64>,
-    /// Those that have not ended.
+    /// Only sessions that have not ended.
     pub active: bool,
 }
 
-/// Newest first, at most `limit`.
+/// At most `limit` sessions, the one with the newest event first.
 pub fn list(conn: &Connection, filter: Filter, limit: usize) -> Result<Vec<Session>> {
     rows(
         conn,
@@ -234,7 +234,7 @@ pub fn has_prompt_event(conn: &Connection, session_id: i64, event_id: &str) -> R
 }
 
 /// The parent of a fork: the session of the same client process that has this turn.
-pub fn parent(
+pub fn parent_of_fork(
     conn: &Connection,
     client: &str,
     process: Process,

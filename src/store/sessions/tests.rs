@@ -2,11 +2,11 @@ use memctl_proto::event::{Event, Kind};
 
 use super::*;
 use crate::store::accept::accept;
-use crate::store::testing::{memory, write};
+use crate::store::testing::{in_memory_db, write};
 
 /// A database with one prompt per (client, session), at increasing times.
 fn with_prompts(ids: &[(&str, &str)]) -> Connection {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     for (i, (client, id)) in ids.iter().enumerate() {
         let event = Event::new(Kind::Prompt, client, id, i as i64);
         write(&mut conn, |tx| accept(tx, &event, None, 1000));
@@ -58,7 +58,7 @@ fn lists_are_sorted_newest_first() {
 
 #[test]
 fn a_fork_records_its_parent_and_takes_no_messages_from_it() {
-    let mut conn = memory();
+    let mut conn = in_memory_db();
     let mut send = |session: &str, kind: Kind, pid: i32, change: &dyn Fn(&mut Event)| {
         let mut event = Event::new(kind, "claude-code", session, 5);
         event.process = Some(Process { pid, start: 9 });

@@ -1,9 +1,9 @@
-//! The usage ledger: the calls of models, and the budgets that limit them.
+//! The usage ledger: model calls, and the budgets that limit them.
 //!
 //! A call is recorded before it is made, at its maximum usage, in the transaction that checks the
 //! budgets. Two workers therefore cannot spend the same remainder. The call is settled when its
-//! answer reports the usage. A row that is never settled, because its worker died or no answer
-//! came, counts at its estimate: at least as much as the call really used.
+//! answer reports the usage. If its worker died or no answer came, the row keeps the estimate,
+//! which is at least what the call used.
 //!
 //! Days are local, by the machine's time zone.
 
@@ -33,7 +33,7 @@ pub struct Call<'a> {
 /// Whether a call may be made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reservation {
-    /// Yes. The caller settles this row after the call.
+    /// Yes, and it is recorded in the row with this id. The caller settles the row after the call.
     Granted(i64),
     /// No. Nothing was recorded except a notice for the user.
     OverBudget(OverBudget),
@@ -136,13 +136,13 @@ pub fn settle(
         .optional()?;
     let Some((backend, model, estimate, priced)) = row else { return Ok(()) };
     let (price, known) = agent.price(&backend, &model);
-    let (status, usage, money, priced) = match outcome {
+    let (status, usage, dollars, priced) = match outcome {
         CallOutcome::Complete(usage) => {
             ("complete", usage, cost(&usage, &price), known || usage.cost.is_some())
         }
         CallOutcome::Partial(usage) => {
-            let most = estimate.most(&usage);
-            ("partial", most, cost(&most, &price).max(estimate.cost.unwrap_or_default()), known)
+            let usage = estimate.most(&usage);
+            ("partial", usage, cost(&usage, &price).max(estimate.cost.unwrap_or_default()), known)
         }
         CallOutcome::Unknown => ("unknown", estimate, estimate.cost.unwrap_or_default(), priced),
     };
@@ -158,7 +158,7 @@ pub fn settle(
         usage.output as i64,
         usage.cache_read as i64,
         usage.cache_write as i64,
-        money,
+        dollars,
         priced,
         now,
     ])?;
@@ -205,9 +205,9 @@ fn exceeded(used: Used, more: Used, budget: Allowance, scope: BudgetScope) -> Op
         (Measure::Tokens, used.tokens as f64, more.tokens as f64, budget.tokens as f64),
         (Measure::Cost, used.cost, more.cost, budget.cost),
     ];
-    let full =
+    let exceeds =
         |(_, used, more, limit): &&(Measure, f64, f64, f64)| *limit > 0.0 && used + more > *limit;
-    let (measure, used, _, limit) = *measures.iter().find(full)?;
+    let (measure, used, _, limit) = *measures.iter().find(exceeds)?;
     Some(OverBudget { scope, measure, used, limit })
 }
 
@@ -216,7 +216,7 @@ pub fn cost_of(usage: &Usage, backend: &str, model: &str, agent: &Agent) -> f64 
     cost(usage, &agent.price(backend, model).0)
 }
 
-/// Cost in US dollars: as the provider reported it, or else by the price list.
+/// Cost in US dollars: as the provider reported it, or by the price list if it did not.
 fn cost(usage: &Usage, price: &Price) -> f64 {
     let uncached = usage.input.saturating_sub(usage.cache_read + usage.cache_write);
     let by_price = uncached as f64 * price.input
@@ -249,7 +249,7 @@ impl OverBudget {
     /// Describes the budget without the used amount, so that the notice stays the same and the user
     /// sees it once.
     fn budget(&self) -> String {
-        let of = match self.scope {
+        let owner = match self.scope {
             BudgetScope::Session => "a session's model budget",
             BudgetScope::Day => "the day's model budget",
         };
@@ -259,7 +259,7 @@ impl OverBudget {
             Measure::Turns => format!("{} calls", self.limit),
             Measure::Cost => format!("${:.2}", self.limit),
         };
-        format!("{of} of {limit} is used up ({})", self.setting())
+        format!("{owner} of {limit} is used up ({})", self.setting())
     }
 }
 

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::testing::{memory, write};
+use super::super::testing::{in_memory_db, write};
 use super::*;
 use crate::config::Config;
 
@@ -14,7 +14,7 @@ fn agent(file: &str) -> Agent {
 
 /// A database with two sessions.
 fn store() -> Connection {
-    let conn = memory();
+    let conn = in_memory_db();
     conn.execute_batch(
         "INSERT INTO sessions (id, uuid, client, content_session_id, started_at_epoch,
            last_event_epoch) VALUES (1, 'u1', 'c', 's1', 0, 0), (2, 'u2', 'c', 's2', 0, 0)",
@@ -39,7 +39,7 @@ fn try_reserve(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> R
 fn granted(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> i64 {
     match try_reserve(conn, call, agent, now) {
         Reservation::Granted(id) => id,
-        Reservation::OverBudget(spent) => panic!("{spent}"),
+        Reservation::OverBudget(over) => panic!("{over}"),
     }
 }
 
@@ -47,7 +47,7 @@ fn granted(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> i64 {
 fn denied(conn: &mut Connection, call: &Call, agent: &Agent, now: i64) -> String {
     match try_reserve(conn, call, agent, now) {
         Reservation::Granted(id) => panic!("row {id}"),
-        Reservation::OverBudget(spent) => spent.to_string(),
+        Reservation::OverBudget(over) => over.to_string(),
     }
 }
 

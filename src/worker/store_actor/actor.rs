@@ -300,7 +300,7 @@ impl StoreActor {
                 queue::release_all(tx, session)?;
                 sessions::reset_restarts(tx, session)?;
             }
-            queue_admin::retention(tx, keep, clock::now_ms()).map(drop)
+            queue_admin::delete_processed(tx, keep, clock::now_ms()).map(drop)
         });
         if let Err(e) = result.and_then(|()| self.checkpoint()) {
             tracing::info!("the store was not cleaned up at shutdown: {e}");
@@ -313,7 +313,7 @@ impl StoreActor {
             return true;
         }
         let pending = self.write(|tx, session| match session {
-            Some(session) => queue_admin::pending(tx, session),
+            Some(session) => queue_admin::count_unfinished(tx, session),
             None => Ok(0),
         });
         match pending {
@@ -409,7 +409,7 @@ fn session_status(conn: &rusqlite::Connection, session: &Session) -> store::Resu
         return Ok(SessionStatus::default());
     };
     Ok(SessionStatus {
-        pending: queue_admin::pending(conn, row.id)?,
+        pending: queue_admin::count_unfinished(conn, row.id)?,
         open: accept::open_prompts(conn, row.id)?,
         prompt: row.prompts,
         active: row.active,
