@@ -272,6 +272,9 @@ fn failed_tool(
 /// The recorded part of a response: nothing if an object of it names a secret file, and no rows of
 /// such files. The text of a file that was read has no rows.
 fn recorded_response(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
+    if !secrets::may_name_secret_file(response.get()) {
+        return texts.response(response);
+    }
     if withhold::names_secret_object(response.get()) {
         return None;
     }

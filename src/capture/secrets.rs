@@ -152,24 +152,77 @@ pub fn names_secret_file(command: &str) -> bool {
 /// Whether `text` may name such a file anywhere: a quick test that has false positives only.
 pub fn may_name_secret_file(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    NAME_PARTS.iter().any(|part| text.contains(part))
+    text.contains(NAME_PART) || marks(text.as_bytes()).any(|at| is_inside_name(text.as_bytes(), at))
 }
 
 /// Where `text` may name such a file, in order.
 pub fn possible_names(text: &str) -> Vec<usize> {
     let text = text.to_ascii_lowercase();
-    let found = NAME_PARTS.iter().flat_map(|part| text.match_indices(part).map(|(at, _)| at));
-    let mut found: Vec<usize> = found.collect();
+    let marks = marks(text.as_bytes()).filter(|at| is_inside_name(text.as_bytes(), *at));
+    let mut found: Vec<usize> = marks.collect();
+    found.extend(text.match_indices(NAME_PART).map(|(at, _)| at));
     found.sort_unstable();
     found
 }
 
-/// Every name of a secret file contains one of these. The standard library uses vector instructions for
-/// needles of up to eight bytes.
-const NAME_PARTS: [&str; 24] = [
-    ".env", "netrc", ".pgpass", ".npmrc", ".pypirc", "credent", ".htpass", ".dockerc", "secrets.",
-    "id_rsa", "id_dsa", "id_ecdsa", "id_ed255", ".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx",
-    ".ppk", ".p8", ".kube/", ".docker/", ".gnupg/",
+/// The positions of dots and underscores.
+fn marks(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    const BLOCK: usize = 32;
+    let is_mark = |b: &u8| (*b == b'.') | (*b == b'_');
+    // The compiler vectorizes the test of a block, because it does not exit early.
+    let has_marks = move |block: &&[u8]| block.iter().fold(false, |any, b| any | is_mark(b));
+    let blocks = bytes.chunks(BLOCK).enumerate().filter(move |(_, block)| has_marks(block));
+    blocks.flat_map(move |(n, block)| {
+        let marks = block.iter().enumerate().filter(move |(_, b)| is_mark(b));
+        marks.map(move |(i, _)| n * BLOCK + i)
+    })
+}
+
+/// Whether the dot or underscore at `at` may belong to the name of a secret file.
+fn is_inside_name(text: &[u8], at: usize) -> bool {
+    let (before, after) = text.split_at(at);
+    // Most marks fail this test, which is quicker than the table.
+    let plausible = match after {
+        [b'.', b'd' | b'e' | b'g' | b'h' | b'j' | b'k' | b'n' | b'p', ..] | [b'_', b'n', ..] => {
+            true
+        }
+        _ => matches!(before.last(), Some(b'd' | b's')),
+    };
+    plausible
+        && NAME_PARTS.iter().any(|(head, tail)| {
+            after.starts_with(tail.as_bytes()) && before.ends_with(head.as_bytes())
+        })
+}
+
+/// Every name of a secret file contains this, or one of [`NAME_PARTS`].
+const NAME_PART: &str = "credent";
+
+/// Parts of names: the text before a dot or an underscore, and the text from there.
+const NAME_PARTS: [(&str, &str); 24] = [
+    ("", ".env"),
+    ("", ".netrc"),
+    ("", "_netrc"),
+    ("", ".pgpass"),
+    ("", ".npmrc"),
+    ("", ".pypirc"),
+    ("", ".htpass"),
+    ("", ".dockerc"),
+    ("secrets", "."),
+    ("id", "_rsa"),
+    ("id", "_dsa"),
+    ("id", "_ecdsa"),
+    ("id", "_ed255"),
+    ("", ".pem"),
+    ("", ".key"),
+    ("", ".p12"),
+    ("", ".pfx"),
+    ("", ".jks"),
+    ("", ".kdbx"),
+    ("", ".ppk"),
+    ("", ".p8"),
+    ("", ".kube/"),
+    ("", ".docker/"),
+    ("", ".gnupg/"),
 ];
 
 fn has_secret_name(name: &str) -> bool {
