@@ -11,12 +11,12 @@ use nix::sys::termios::{LocalFlags, tcgetattr};
 use crate::support::recordings::{end, prompt, start};
 use crate::support::{World, until};
 
-fn file(w: &World) -> PathBuf {
+fn config_file(w: &World) -> PathBuf {
     w.path("home/.config/memctl/config.toml")
 }
 
-fn secrets(w: &World) -> PathBuf {
-    file(w).with_file_name("secrets.toml")
+fn secrets_file(w: &World) -> PathBuf {
+    config_file(w).with_file_name("secrets.toml")
 }
 
 fn mode(path: &Path) -> u32 {
@@ -29,7 +29,7 @@ fn a_setting_can_be_set_read_and_unset() {
     assert_eq!(w.memctl(&["config", "get", "agent.backend"]).ok(), "extractive\n");
     let set = ["config", "set", "agent.backend", "claude"];
     assert_eq!(w.memctl(&set).ok(), "agent.backend = claude\n");
-    assert_eq!(mode(&file(&w)), 0o600);
+    assert_eq!(mode(&config_file(&w)), 0o600);
     let got = w.memctl(&["config", "get", "agent.backend", "--json"]).json();
     assert_eq!((&got["value"], &got["origin"]), (&"claude".into(), &"file".into()));
     let all = w.memctl(&["config", "list", "--json"]).json();
@@ -37,10 +37,10 @@ fn a_setting_can_be_set_read_and_unset() {
     let changed = all.as_array().unwrap().iter().filter(|row| row["origin"] == "file").count();
     assert_eq!(changed, 1);
 
-    let text = fs::read_to_string(file(&w)).unwrap();
-    fs::write(file(&w), format!("# mine\n{text}")).unwrap();
+    let text = fs::read_to_string(config_file(&w)).unwrap();
+    fs::write(config_file(&w), format!("# mine\n{text}")).unwrap();
     w.memctl(&["config", "set", "worker.linger", "5s"]).ok();
-    assert!(fs::read_to_string(file(&w)).unwrap().starts_with("# mine\n[agent]"));
+    assert!(fs::read_to_string(config_file(&w)).unwrap().starts_with("# mine\n[agent]"));
     w.set("MEMCTL_WORKER_LINGER", "7s");
     let shadowed = w.memctl(&["config", "set", "worker.linger", "6s"]);
     assert!(shadowed.err.contains("MEMCTL_WORKER_LINGER in the environment"), "{shadowed:?}");
@@ -57,14 +57,14 @@ fn a_setting_can_be_set_read_and_unset() {
 }
 
 #[test]
-fn mistakes_change_nothing_and_name_the_correction() {
+fn mistakes_change_nothing_and_suggest_the_correction() {
     let w = World::new();
-    let check = |words: &[&str], code, want: &str| {
-        let output = w.memctl(words);
+    let check = |args: &[&str], code, want: &str| {
+        let output = w.memctl(args);
         assert_eq!(output.code, Some(code), "{output:?}");
         assert!(output.err.contains(want), "{output:?}");
         assert!(!output.err.contains("very"), "a secret is not repeated: {output:?}");
-        assert!(!file(&w).exists(), "{words:?}");
+        assert!(!config_file(&w).exists(), "{args:?}");
     };
     check(&["config", "set", "agent.backed", "claude"], 2, "did you mean 'agent.backend'?");
     check(&["config", "get", "worker.lingr"], 2, "did you mean 'worker.linger'?");
@@ -93,14 +93,14 @@ fn a_key_is_read_from_a_pipe_and_never_shown() {
         let output = w.memctl_with(&["config", "secret", "set", name], empty.as_bytes());
         assert_eq!(output.code, Some(1), "{output:?}");
     }
-    assert!(!secrets(&w).exists());
+    assert!(!secrets_file(&w).exists());
     let output = w.memctl_with(&["config", "secret", "set", name], b"sk-very-secret\n");
     assert!(!format!("{output:?}").contains("very"), "{output:?}");
     assert!(output.ok().starts_with("stored ANTHROPIC_API_KEY in /"));
-    assert_eq!(mode(&secrets(&w)), 0o600);
-    assert!(fs::read_to_string(secrets(&w)).unwrap().contains("sk-very-secret"));
-    let quiet = w.memctl(&["config", "set", "agent.backend", "anthropic"]);
-    assert_eq!(quiet.err, "");
+    assert_eq!(mode(&secrets_file(&w)), 0o600);
+    assert!(fs::read_to_string(secrets_file(&w)).unwrap().contains("sk-very-secret"));
+    let configured = w.memctl(&["config", "set", "agent.backend", "anthropic"]);
+    assert_eq!(configured.err, "");
 
     w.set("GEMINI_API_KEY", "g-very-secret");
     let list = w.memctl(&["config", "secret", "list", "--json"]);
@@ -113,13 +113,13 @@ fn a_key_is_read_from_a_pipe_and_never_shown() {
         (&"GEMINI_API_KEY".into(), &"environment".into())
     );
 
-    let odd = w.memctl_with(&["config", "secret", "set", "ANTROPIC_API_KEY"], b"x");
-    assert!(odd.err.contains("did you mean ANTHROPIC_API_KEY?"), "{odd:?}");
+    let misspelled = w.memctl_with(&["config", "secret", "set", "ANTROPIC_API_KEY"], b"x");
+    assert!(misspelled.err.contains("did you mean ANTHROPIC_API_KEY?"), "{misspelled:?}");
     w.memctl(&["config", "secret", "unset", "ANTROPIC_API_KEY"]).ok();
 
-    fs::set_permissions(secrets(&w), Permissions::from_mode(0o644)).unwrap();
-    for words in [&["config", "secret", "list"][..], &["config", "secret", "unset", name]] {
-        let refused = w.memctl(words);
+    fs::set_permissions(secrets_file(&w), Permissions::from_mode(0o644)).unwrap();
+    for args in [&["config", "secret", "list"][..], &["config", "secret", "unset", name]] {
+        let refused = w.memctl(args);
         assert_eq!(refused.code, Some(1));
         assert!(refused.err.contains("chmod 600 /"), "{refused:?}");
     }
@@ -137,7 +137,7 @@ fn a_typed_key_is_not_echoed() {
         let child = command.spawn().unwrap();
         let echoes = || tcgetattr(&pty.slave).unwrap().local_flags.contains(LocalFlags::ECHO);
         until("the terminal does not echo", || {
-            if echoes() { Err("it echoes".to_owned()) } else { Ok(()) }
+            if echoes() { Err("it still echoes".to_owned()) } else { Ok(()) }
         });
         let mut terminal = File::from(pty.master);
         terminal.write_all(typed).unwrap();
@@ -146,7 +146,7 @@ fn a_typed_key_is_not_echoed() {
         drop(pty.slave);
         drop(command);
         let mut shown = Vec::new();
-        // With its other end closed, reading the terminal fails after the last output.
+        // Because the slave is closed, the read fails with EIO after the last output.
         let _ = terminal.read_to_end(&mut shown);
         let shown = String::from_utf8_lossy(&shown).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -155,13 +155,13 @@ fn a_typed_key_is_not_echoed() {
         output.status.code()
     };
     assert_eq!(type_in(b"sk-very\x03"), Some(1));
-    assert!(!secrets(&w).exists(), "aborted");
+    assert!(!secrets_file(&w).exists(), "aborted");
     assert_eq!(type_in(b"sk-very-secret\n"), Some(0));
-    assert!(fs::read_to_string(secrets(&w)).unwrap().contains("\"sk-very-secret\""));
+    assert!(fs::read_to_string(secrets_file(&w)).unwrap().contains("\"sk-very-secret\""));
 }
 
-/// The environment of a session's worker at its start.
-fn environment(w: &World) -> String {
+/// The environment that the only worker was started with.
+fn worker_environment(w: &World) -> String {
     let environ = fs::read(format!("/proc/{}/environ", w.worker())).unwrap();
     String::from_utf8_lossy(&environ).replace('\0', "\n")
 }
@@ -175,7 +175,7 @@ fn a_worker_gets_the_keys_of_its_backend_and_no_others() {
         .with("HTTPS_PROXY", "http://evil.example");
     w.memctl(&["config", "set", "agent.backend", "openai"]).ok();
     w.hook(&prompt("s", "t", "go"));
-    let environment = environment(&w);
+    let environment = worker_environment(&w);
     assert!(environment.contains("OPENAI_API_KEY=sk-two"), "{environment}");
     assert!(!environment.contains("sk-one") && !environment.contains("evil"), "{environment}");
 }
@@ -190,13 +190,13 @@ fn recovery_passes_no_key_to_workers_of_other_sessions() {
     let (paused, point) = (w.path("paused"), "worker.locked=pause:");
     let _ = w.hook_at(&start("other"), &format!("{point}{}", paused.display()));
     until("a worker started by recovery", || paused.exists().then_some(()).ok_or(String::new()));
-    let of = |pid: &i32, what: &str| {
-        let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    let proc_file = |pid: &i32, name: &str| {
+        let bytes = fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).replace('\0', "\n")
     };
     let processes = w.processes();
-    let worker = processes.iter().find(|pid| of(pid, "cmdline").contains("--recovery"));
-    let environment = of(worker.expect("it waits"), "environ");
+    let worker = processes.iter().find(|pid| proc_file(pid, "cmdline").contains("--recovery"));
+    let environment = proc_file(worker.expect("a paused worker"), "environ");
     assert!(environment.contains("MEMCTL_DATA_DIR="), "{environment}");
     assert!(!environment.contains("sk-two") && !environment.contains("evil"), "{environment}");
     fs::remove_file(paused).unwrap();
@@ -215,7 +215,7 @@ fn a_config_file_inside_the_project_cannot_redirect_text() {
     let mut payload = prompt("s", "t", "go");
     payload["cwd"] = project.to_str().unwrap().into();
     w.hook(&payload);
-    let environment = environment(&w);
+    let environment = worker_environment(&w);
     assert!(!environment.contains("MEMCTL_CONFIG=") && !environment.contains("sk-two"));
     let start = serde_json::json!({"session_id": "s2", "cwd": project, "hook_event_name": "SessionStart", "source": "startup"});
     let message = w.hook(&start)["systemMessage"].as_str().unwrap().to_owned();

@@ -1,5 +1,4 @@
-//! Usage and costs of models: the counts of the ledger, and reports of a spent budget. No model is
-//! called.
+//! Usage and costs as `memctl stats` reports them, from rows in the ledger. No model is called.
 
 use crate::support::World;
 use crate::support::recordings::{end, prompt, stop, tool};
@@ -57,7 +56,7 @@ fn stats_count_stored_rows_and_usage() {
 }
 
 #[test]
-fn stats_begin_at_the_given_time() {
+fn since_limits_stats_to_later_rows() {
     let w = world();
     let turns = |since: &str| {
         w.memctl(&["stats", "--since", since, "--json"]).json()["total"]["turns"].clone()
@@ -75,7 +74,7 @@ fn stats_begin_at_the_given_time() {
 }
 
 #[test]
-fn a_day_is_one_of_the_users_time_zone() {
+fn stats_group_by_days_in_the_users_time_zone() {
     let w = World::new();
     w.hook(&prompt("s", "t", "go"));
     w.hook(&end("s"));
@@ -83,9 +82,9 @@ fn a_day_is_one_of_the_users_time_zone() {
     // 01:30 UTC.
     w.execute_sql("UPDATE user_prompts SET created_at_epoch = 1767231000000");
     let day = |zone: &str| {
-        let mut w = w.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
-        let w = w.env("TZ", zone).args(["stats", "--since", "2025-12-01", "--json"]);
-        let out = w.output().unwrap().stdout;
+        let mut command = w.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.env("TZ", zone).args(["stats", "--since", "2025-12-01", "--json"]);
+        let out = command.output().unwrap().stdout;
         let stats: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let with_prompt = stats["groups"].as_array().unwrap().iter().find(|g| g["prompts"] == 1);
         with_prompt.unwrap()["name"].clone()

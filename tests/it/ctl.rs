@@ -1,4 +1,4 @@
-//! Commands as people type them.
+//! Commands: arguments, output and exit codes.
 
 use serde_json::Value;
 
@@ -33,10 +33,10 @@ fn ps_lists_workers_and_kill_ends_them() {
         n => Err(n.to_string()),
     });
     // An event may be stored before the worker's event loop counts it.
-    let rows = until("both report prompt 1", || {
+    let rows = until("both workers report prompt 1", || {
         let rows = w.memctl(&["ps", "--json"]).json();
-        let says = rows.as_array().unwrap().iter().all(|row| row["prompt"] == 1);
-        if says { Ok(rows) } else { Err(rows.to_string()) }
+        let all_report = rows.as_array().unwrap().iter().all(|row| row["prompt"] == 1);
+        if all_report { Ok(rows) } else { Err(rows.to_string()) }
     });
     let mut sessions: Vec<&str> =
         rows.as_array().unwrap().iter().map(|r| r["session"].as_str().unwrap()).collect();
@@ -66,8 +66,8 @@ fn ps_lists_workers_and_kill_ends_them() {
     let unknown = w.memctl(&["kill", "nobody"]);
     assert_eq!(unknown.code, Some(1));
     assert!(unknown.err.contains("memctl ps"), "{unknown:?}");
-    let stranger = w.memctl(&["kill", "--pid", "1"]);
-    assert_eq!(stranger.code, Some(1), "{stranger:?}");
+    let foreign = w.memctl(&["kill", "--pid", "1"]);
+    assert_eq!(foreign.code, Some(1), "{foreign:?}");
 
     assert_eq!(w.memctl(&["kill", "session-o"]).ok(), "session-one: exited\n");
     assert_eq!(w.memctl(&["ps", "--json"]).json().as_array().unwrap().len(), 1);
@@ -78,11 +78,11 @@ fn ps_lists_workers_and_kill_ends_them() {
 }
 
 #[test]
-fn a_dead_worker_is_stale_and_a_stopped_one_is_hung() {
+fn ps_lists_a_dead_worker_as_stale_and_a_stopped_one_as_hung() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let pid = nix::unistd::Pid::from_raw(w.worker());
-    until("it answers", || match w.memctl(&["ps", "--json"]).json()[0]["state"].as_str() {
+    until("the worker answers", || match w.memctl(&["ps", "--json"]).json()[0]["state"].as_str() {
         Some("serving") => Ok(()),
         other => Err(format!("{other:?}")),
     });
@@ -93,7 +93,7 @@ fn a_dead_worker_is_stale_and_a_stopped_one_is_hung() {
 }
 
 #[test]
-fn a_lock_file_with_a_foreign_pid_gets_no_process_killed() {
+fn kill_does_not_signal_a_foreign_pid_in_a_lock_file() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("s", "t", "go"));
     let worker = w.worker();
@@ -108,7 +108,7 @@ fn a_lock_file_with_a_foreign_pid_gets_no_process_killed() {
     std::fs::write(&lock, holder.to_string()).unwrap();
     let output = w.memctl(&["kill", "--pid", &victim.id().to_string()]);
     assert_eq!(output.code, Some(1), "{output:?}");
-    assert!(victim.try_wait().unwrap().is_none(), "the foreign process lives");
+    assert!(victim.try_wait().unwrap().is_none(), "the foreign process is alive");
     victim.kill().unwrap();
     victim.wait().unwrap();
     w.kill(worker);
@@ -143,15 +143,15 @@ fn show_prints_stored_memory() {
 fn context_prints_what_a_session_start_gets() {
     let w = World::new();
     let home = w.path("home");
-    let here = home.to_str().unwrap();
+    let cwd = home.to_str().unwrap();
     let mut first = prompt("s1", "t", "teach the parser about leap days");
-    first["cwd"] = here.into();
+    first["cwd"] = cwd.into();
     w.hook(&first);
     w.hook(&stop("s1", "t", "The parser knows leap days. Next: dotted dates."));
     w.hook(&end("s1"));
     w.settle();
     let text = w.memctl(&["context"]).ok();
-    let start = serde_json::json!({"session_id": "s2", "cwd": here, "hook_event_name": "SessionStart", "source": "startup"});
+    let start = serde_json::json!({"session_id": "s2", "cwd": cwd, "hook_event_name": "SessionStart", "source": "startup"});
     let answer = w.hook(&start);
     assert_eq!(answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(), text);
     assert!(text.contains("leap days") && text.contains("Dotted dates"), "{text}");
@@ -164,8 +164,8 @@ fn context_prints_what_a_session_start_gets() {
 #[test]
 fn wrong_arguments_are_usage_errors() {
     let w = World::new();
-    for words in [&["dance"][..], &["kill"], &["show"], &["ps", "--colour"]] {
-        let output = w.memctl(words);
+    for args in [&["dance"][..], &["kill"], &["show"], &["ps", "--colour"]] {
+        let output = w.memctl(args);
         assert_eq!(output.code, Some(2), "{output:?}");
         assert!(output.err.contains("Usage"), "{output:?}");
     }

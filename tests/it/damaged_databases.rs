@@ -7,7 +7,7 @@ use std::thread;
 use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{World, until};
 
-const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
+const UNPROCESSED: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
 /// Quarantined databases.
@@ -30,7 +30,7 @@ fn damaged() -> World {
 
 #[test]
 fn a_damaged_database_is_quarantined_while_events_arrive() {
-    // Workers do it; the recovery that their start asks for must not be needed.
+    // The workers must quarantine it without help, so the recovery that they start exits at once.
     let w = damaged().with("MEMCTL_TESTPOINT", "recover.begun=exit");
     thread::scope(|scope| {
         for s in 0..3 {
@@ -47,18 +47,18 @@ fn a_damaged_database_is_quarantined_while_events_arrive() {
         }
     });
     w.settle();
-    let aside = quarantined(&w);
-    assert_eq!(aside.len(), 1, "{aside:?}");
-    let kept = fs::read_to_string(aside[0].join("memctl.db")).unwrap();
-    assert!(kept.starts_with("no database"), "the damaged file is kept");
+    let quarantines = quarantined(&w);
+    assert_eq!(quarantines.len(), 1, "{quarantines:?}");
+    let text = fs::read_to_string(quarantines[0].join("memctl.db")).unwrap();
+    assert!(text.starts_with("no database"), "the damaged file is kept");
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 30);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(UNPROCESSED), 0);
     assert_eq!(w.count(SUMMARIES), 3);
     assert_eq!(w.rows("SELECT DISTINCT status FROM sessions"), ["completed"]);
-    // The next start reports the place, once.
+    // Only the next session start reports the directory.
     let message = w.hook(&start("other"))["systemMessage"].to_string();
     assert!(
-        message.contains("damaged") && message.contains(aside[0].to_str().unwrap()),
+        message.contains("damaged") && message.contains(quarantines[0].to_str().unwrap()),
         "{message}"
     );
     assert!(w.hook(&start("third"))["systemMessage"].is_null());
@@ -70,7 +70,7 @@ fn a_damaged_database_is_quarantined_at_a_session_start() {
     let answer = w.hook_bytes(&[], start("other").to_string().as_bytes());
     assert_eq!(answer.code, Some(0));
     assert_eq!(answer.out, "{\"continue\":true,\"suppressOutput\":true}\n");
-    until("it is quarantined", || match quarantined(&w).len() {
+    until("the database is quarantined", || match quarantined(&w).len() {
         1 => Ok(()),
         n => Err(n.to_string()),
     });

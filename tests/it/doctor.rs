@@ -20,29 +20,29 @@ fn world() -> World {
 }
 
 /// Runs `doctor` with these arguments. Returns its exit code and its findings.
-fn findings(w: &World, words: &[&str]) -> (Option<i32>, Value) {
-    let output = w.memctl(&[&["doctor", "--json"], words].concat());
+fn findings(w: &World, args: &[&str]) -> (Option<i32>, Value) {
+    let output = w.memctl(&[&["doctor", "--json"], args].concat());
     let report: Value =
         serde_json::from_str(&output.out).unwrap_or_else(|e| panic!("{e}: {output:?}"));
     assert_eq!(report["healthy"], output.code == Some(0), "{output:?}");
     (output.code, report)
 }
 
-/// Expects exactly one finding of this check that is not ok.
+/// Expects exactly one finding of the check `name` that is not ok.
 #[track_caller]
-fn check(w: &World, look: &str, level: &str, says: &str, todo: &str) {
+fn check(w: &World, name: &str, level: &str, message: &str, remedy: &str) {
     let (code, report) = findings(w, &[]);
     let all = report["findings"].as_array().unwrap();
     let bad: Vec<&Value> =
-        all.iter().filter(|f| f["check"] == look && f["level"] != "ok").collect();
-    let [finding] = bad[..] else { panic!("{look}: {report:#}") };
+        all.iter().filter(|f| f["check"] == name && f["level"] != "ok").collect();
+    let [finding] = bad[..] else { panic!("{name}: {report:#}") };
     assert_eq!(finding["level"], level, "{finding}");
-    assert!(finding["says"].as_str().unwrap().contains(says), "{finding}");
-    assert!(finding["do"].as_str().unwrap_or_default().contains(todo), "{finding}");
+    assert!(finding["says"].as_str().unwrap().contains(message), "{finding}");
+    assert!(finding["do"].as_str().unwrap_or_default().contains(remedy), "{finding}");
     assert_eq!(code, Some(if level == "wrong" { 1 } else { 0 }), "{report:#}");
 }
 
-/// Expects no finding but that the client has no hooks.
+/// Expects that nothing is wrong. A note that the client has no hooks is allowed.
 #[track_caller]
 fn healthy(w: &World) {
     let (code, report) = findings(w, &[]);
@@ -69,19 +69,19 @@ fn a_working_memory_is_healthy() {
 }
 
 #[test]
-fn agent_runs_a_test_batch() {
+fn doctor_agent_runs_a_test_batch() {
     let w = World::new();
     let (code, report) = findings(&w, &["--agent"]);
     assert_eq!(code, Some(0));
-    let tried = report["findings"].as_array().unwrap().last().unwrap().clone();
+    let finding = report["findings"].as_array().unwrap().last().unwrap().clone();
     assert!(
-        tried["says"].as_str().unwrap().starts_with("extractive returned 1 observation"),
-        "{tried}"
+        finding["says"].as_str().unwrap().starts_with("extractive returned 1 observation"),
+        "{finding}"
     );
 }
 
 #[test]
-fn fix_closes_files_that_others_can_read() {
+fn fix_restricts_files_that_others_can_read() {
     let w = world();
     let database = w.data().join("memctl.db");
     for (path, mode) in [(w.data(), 0o755), (database.clone(), 0o644)] {
@@ -103,9 +103,9 @@ fn fix_quarantines_a_damaged_database() {
     assert_eq!(code, Some(0), "{report:#}");
     assert!(report["fixed"][0].as_str().unwrap().contains("/corrupt-"), "{report:#}");
     check(&w, "notice", "note", "memctl started a new one", "");
-    let kept = fs::read_dir(w.data()).unwrap().flatten();
-    let kept = kept.filter(|e| e.file_name().to_str().unwrap().starts_with("corrupt-")).count();
-    assert_eq!(kept, 1);
+    let entries = fs::read_dir(w.data()).unwrap().flatten();
+    let is_quarantine = |e: &fs::DirEntry| e.file_name().to_str().unwrap().starts_with("corrupt-");
+    assert_eq!(entries.filter(is_quarantine).count(), 1);
 }
 
 #[test]
@@ -155,17 +155,17 @@ fn a_hung_worker_is_reported() {
 #[test]
 fn failed_and_waiting_events_are_reported_with_their_reason() {
     let w = world();
-    let row = |event: &str, status: &str, error: &str| {
+    let insert = |event: &str, status: &str, error: &str| {
         w.execute_sql(&format!(
             "INSERT INTO pending_messages (event_id, session_id, content_session_id, message_type,
                event, status, error, created_at_epoch)
              VALUES ('{event}', 1, 'session-one', 'observation', 'tool', '{status}', {error}, 1000)"
         ));
     };
-    row("a", "pending", "'rate limit of anthropic'");
+    insert("a", "pending", "'rate limit of anthropic'");
     check(&w, "queue", "note", "1 event waiting: rate limit of anthropic", "memctl queue");
     w.execute_sql("DELETE FROM pending_messages WHERE event_id = 'a'");
-    row("b", "pending", "NULL");
+    insert("b", "pending", "NULL");
     check(&w, "queue", "wrong", "events of 1 session wait", "memctl cleanup");
     w.execute_sql("UPDATE pending_messages SET status = 'failed' WHERE event_id = 'b'");
     check(&w, "queue", "wrong", "1 event failed", "memctl queue retry --all");
@@ -190,15 +190,15 @@ fn an_expensive_session_is_reported() {
 #[test]
 fn a_spent_budget_is_reported() {
     let w = world();
-    let used = |cost: f64| {
+    let add_cost = |cost: f64| {
         w.execute_sql(&format!(
             "INSERT INTO agent_usage (day, session_id, backend, model, cost, created_at_epoch)
              VALUES (date('now', 'localtime'), 1, 'claude', 'haiku', {cost}, 1)"
         ));
     };
-    used(2.0);
+    add_cost(2.0);
     healthy(&w);
-    used(1.0);
+    add_cost(1.0);
     check(&w, "budget", "note", "today $3.00 of $3.00", "agent.budget.day_cost");
 }
 
@@ -213,7 +213,8 @@ fn lost_events_are_reported() {
 #[test]
 fn a_foreign_file_at_a_socket_path_is_reported() {
     let w = world();
-    let name = format!("memctl-{}-{}0123456789abcdef.sock", nix::unistd::getuid(), dir_of(&w));
+    let name =
+        format!("memctl-{}-{}0123456789abcdef.sock", nix::unistd::getuid(), data_dir_hash(&w));
     fs::write(w.sockets().join(name), "").unwrap();
     let (_, report) = findings(&w, &[]);
     let sockets = report["findings"].as_array().unwrap().iter().find(|f| f["check"] == "sockets");
@@ -223,17 +224,17 @@ fn a_foreign_file_at_a_socket_path_is_reported() {
 }
 
 /// The hash of the data directory in the names of its sockets.
-fn dir_of(w: &World) -> String {
-    let mut w2 = World::new();
-    w2.set("MEMCTL_DATA_DIR", w.data().to_str().unwrap());
-    w2.set("MEMCTL_SOCKET_DIR", w.sockets().to_str().unwrap());
-    w2.set("MEMCTL_WORKER_LINGER", "60s");
-    w2.hook(&prompt("three", "t", "go"));
+fn data_dir_hash(w: &World) -> String {
+    let mut other = World::new();
+    other.set("MEMCTL_DATA_DIR", w.data().to_str().unwrap());
+    other.set("MEMCTL_SOCKET_DIR", w.sockets().to_str().unwrap());
+    other.set("MEMCTL_WORKER_LINGER", "60s");
+    other.hook(&prompt("three", "t", "go"));
     let name = until("a socket", || {
         let name = w.socket_files().first().map(|f| f.file_name().unwrap().to_owned());
         name.ok_or_else(|| "none".to_owned())
     });
-    w2.memctl(&["kill", "--all"]).ok();
+    other.memctl(&["kill", "--all"]).ok();
     let name = name.into_string().unwrap();
     name.rsplit('-').next().unwrap()[..8].to_owned()
 }
@@ -247,10 +248,10 @@ fn unreachable_sockets_are_reported() {
     fs::create_dir(&long).unwrap();
     w.set("MEMCTL_SOCKET_DIR", long.to_str().unwrap());
     check(&w, "sockets", "wrong", "the limit is 103", "");
-    let open = w.path("open");
-    fs::create_dir(&open).unwrap();
-    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
-    w.set("MEMCTL_SOCKET_DIR", open.to_str().unwrap());
+    let writable = w.path("writable");
+    fs::create_dir(&writable).unwrap();
+    fs::set_permissions(&writable, Permissions::from_mode(0o777)).unwrap();
+    w.set("MEMCTL_SOCKET_DIR", writable.to_str().unwrap());
     check(&w, "sockets", "wrong", "any user can remove sockets", "chmod +t");
 }
 
@@ -306,7 +307,7 @@ fn hooks_that_run_twice_are_reported() {
 }
 
 #[test]
-fn warnings_of_the_log_are_reported() {
+fn warnings_in_the_log_are_reported() {
     let w = world();
     let output = w.hook_bytes(&[], b"no JSON");
     assert_eq!(output.code, Some(0));

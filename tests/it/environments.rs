@@ -24,7 +24,7 @@ const ODD: &str = "a 'b\"$c\n*;";
 fn run_plugin_hook(w: &World, root: &Path, project: &Path, payload: &Value) {
     let mut hook = w.command(&root.join("hooks/run.sh"));
     hook.arg(payload["hook_event_name"].as_str().unwrap());
-    // PATH and HOME lead to no memctl, so run.sh uses the plugin's own.
+    // PATH and HOME contain no memctl, so run.sh uses the plugin's own.
     hook.env("PATH", "/nowhere").env("CLAUDE_PROJECT_DIR", project).env("CLAUDE_PLUGIN_ROOT", root);
     hook.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = hook.spawn().unwrap();
@@ -46,10 +46,10 @@ fn paths_with_special_characters_work() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/run.sh");
     fs::copy(script, root.join("hooks/run.sh")).unwrap();
     symlink(env!("CARGO_BIN_EXE_memctl"), root.join("bin/memctl")).unwrap();
-    let mut change = edit("s", "t", "u1", "x");
-    change["tool_input"]["file_path"] = format!("{}/{ODD}.rs", project.display()).into();
-    change["tool_response"] = Value::Null;
-    for mut payload in [prompt("s", "t", "go"), change, stop("s", "t", "Done."), end("s")] {
+    let mut edited = edit("s", "t", "u1", "x");
+    edited["tool_input"]["file_path"] = format!("{}/{ODD}.rs", project.display()).into();
+    edited["tool_response"] = Value::Null;
+    for mut payload in [prompt("s", "t", "go"), edited, stop("s", "t", "Done."), end("s")] {
         payload["cwd"] = project.to_str().unwrap().into();
         run_plugin_hook(&w, &root, &project, &payload);
     }
@@ -66,7 +66,7 @@ fn paths_with_special_characters_work() {
     assert!(w.socket_files().is_empty());
 }
 
-/// A shell that is process 1 of a pid namespace. The kernel kills the namespace with it.
+/// A shell that is process 1 of a pid namespace. When it exits, the kernel kills the namespace.
 struct Container(Child);
 
 impl Container {
@@ -94,7 +94,7 @@ impl Container {
     }
 }
 
-/// Both sides share the socket but not the process ids.
+/// The two namespaces share the socket but not the process ids.
 #[test]
 fn a_worker_in_another_pid_namespace_serves_and_gets_no_signal_from_outside() {
     let w = World::new()
@@ -113,25 +113,25 @@ fn a_worker_in_another_pid_namespace_serves_and_gets_no_signal_from_outside() {
     });
     w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
     w.hook(&tool("s", "t", "u1", "ls", "x"));
-    until("it takes the event in", || match w.rows(TOOLS) {
+    until("the worker accepts the event", || match w.rows(TOOLS) {
         rows if rows == ["u1"] => Ok(()),
         rows => Err(format!("{rows:?}")),
     });
     until("nothing is spooled", || w.spools().is_empty().then_some(()).ok_or(String::new()));
-    // It hangs. A process outside cannot identify it, so it must not signal it.
+    // The worker hangs. Processes outside cannot identify it, so they must not signal it.
     w.signal(inside, Signal::SIGSTOP);
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     let kill = w.memctl(&["kill", "s"]);
     assert!(kill.code == Some(1) && kill.err.contains("another container"), "{kill:?}");
     let state = |pid| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    until("the starter has given up", || match w.processes().len() {
+    until("the starter has exited", || match w.processes().len() {
         // unshare, the shell, the worker
         3 => Ok(()),
         n => Err(n.to_string()),
     });
     assert!(state(inside).contains(") T "), "{}", state(inside));
     assert_eq!(w.spools().len(), 1);
-    // The kernel releases the lock with the container, so the next event starts a worker.
+    // When the container ends, the kernel releases the lock. The next event then starts a worker.
     container.end();
     w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed."), end("s")]);
     w.settle();
@@ -149,7 +149,7 @@ fn start_paused_hook(w: &World, payload: &Value, paused: &Path) -> Child {
     hook.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = hook.spawn().unwrap();
     child.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
-    until("its event is delivered", || paused.exists().then_some(()).ok_or(String::new()));
+    until("the event is delivered", || paused.exists().then_some(()).ok_or(String::new()));
     child
 }
 

@@ -1,5 +1,5 @@
-//! `memctl forget` leaves no trace in tables, queue, spool or free pages, also for events that
-//! arrive late. A session that continues is recorded anew.
+//! `memctl forget` leaves no trace in tables, queue, spool or free pages. Events from before that
+//! arrive late are dropped. If the session continues, its new events are recorded.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
-/// A word that occurs in no text of the program.
+/// A word that occurs nowhere in the program.
 const SECRET: &str = "Xylophon7731";
 
 /// Files under the data and socket directories with the word in their name or content.
@@ -44,12 +44,12 @@ fn lingering() -> World {
 fn two_sessions() -> World {
     let w = World::new();
     for session in ["first-session", "other-session"] {
-        let what = if session == "first-session" { SECRET } else { "nothing" };
-        w.hook(&prompt(session, "t", &format!("look for {what}")));
-        let wrong = format!("error[E0308]: mismatched types in {what}");
-        w.hook(&tool(session, "t", "u1", "cargo test", &wrong));
+        let topic = if session == "first-session" { SECRET } else { "nothing" };
+        w.hook(&prompt(session, "t", &format!("look for {topic}")));
+        let failure = format!("error[E0308]: mismatched types in {topic}");
+        w.hook(&tool(session, "t", "u1", "cargo test", &failure));
         w.hook(&tool(session, "t", "u2", "cargo test", "test result: ok. 7 passed; 0 failed"));
-        w.hook(&stop(session, "t", &format!("The types of {what} were wrong. All 7 pass now.")));
+        w.hook(&stop(session, "t", &format!("The types of {topic} were wrong. All 7 pass now.")));
         w.hook(&end(session));
     }
     w.settle();
@@ -71,16 +71,16 @@ fn no_byte_of_a_forgotten_session_is_left() {
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["other-session"]);
     assert_eq!(w.count(SUMMARIES), 1);
     assert!(w.count("SELECT count(*) FROM tombstones WHERE kind = 'observation'") > 0);
-    let gone = w.memctl(&["show", "first"]);
-    assert_eq!(gone.code, Some(1), "{gone:?}");
-    // A late event does not bring it back.
+    let shown = w.memctl(&["show", "first"]);
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    // The next session start does not restore it.
     w.hook(&start("third"));
     w.settle();
     assert_eq!(traces(&w), [] as [&str; 0]);
 }
 
 #[test]
-fn forgetting_a_text_removes_all_that_contains_it() {
+fn forgetting_a_text_removes_everything_that_contains_it() {
     let w = two_sessions();
     w.spool(&tool("other-session", "t2", "u3", "cat a", &format!("it said {SECRET}")));
     let json = w.memctl(&["forget", "--query", &SECRET.to_uppercase(), "--json"]).json();
@@ -90,8 +90,8 @@ fn forgetting_a_text_removes_all_that_contains_it() {
     assert_eq!(traces(&w), [] as [&str; 0]);
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2, "the sessions stay");
     assert_eq!(w.count(SUMMARIES), 1);
-    let again = w.memctl(&["forget", "--query", SECRET]).ok();
-    assert_eq!(again, "nothing to delete\n");
+    let second = w.memctl(&["forget", "--query", SECRET]).ok();
+    assert_eq!(second, "nothing to delete\n");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn single_rows_can_be_forgotten_and_their_ids_are_not_reused() {
     let uuid = w.rows("SELECT uuid FROM user_prompts WHERE id = 1").remove(0);
     assert!(w.memctl(&["forget", &uuid]).ok().starts_with("deleted 1 prompt"));
     assert_eq!(w.memctl(&["show", "p1"]).ok().lines().last(), Some("[private]"));
-    for (words, code) in [
+    for (args, code) in [
         (&["forget", "o999"][..], 1),
         (&["forget", "nobody"], 1),
         (&["forget"], 2),
@@ -117,21 +117,21 @@ fn single_rows_can_be_forgotten_and_their_ids_are_not_reused() {
         (&["forget", "--since", "soon"], 2),
         (&["forget", "--project", "unknown"], 1),
     ] {
-        let output = w.memctl(words);
-        assert_eq!(output.code, Some(code), "{words:?}: {output:?}");
+        let output = w.memctl(args);
+        assert_eq!(output.code, Some(code), "{args:?}: {output:?}");
         assert!(output.err.contains("memctl") || code == 2, "{output:?}");
     }
 }
 
 #[test]
-fn a_project_and_a_time_select_sessions() {
+fn sessions_can_be_selected_by_project_and_time() {
     let w = World::new();
     for (dir, session) in [("alpha", "in-alpha"), ("beta", "in-beta"), ("beta", "in-beta-too")] {
         let dir = w.path("home").join(dir);
         fs::create_dir_all(&dir).unwrap();
-        let mut ask = prompt(session, "t", "go");
-        ask["cwd"] = dir.display().to_string().into();
-        w.hooks(&[ask, stop(session, "t", "Done."), end(session)]);
+        let mut payload = prompt(session, "t", "go");
+        payload["cwd"] = dir.display().to_string().into();
+        w.hooks(&[payload, stop(session, "t", "Done."), end(session)]);
     }
     w.settle();
     w.execute_sql(
@@ -150,7 +150,7 @@ fn a_project_and_a_time_select_sessions() {
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
 }
 
-/// The worker holds a batch and a hook holds an event, both from before.
+/// When `forget` runs, the worker has claimed a batch and a hook has captured an event.
 #[test]
 fn a_running_session_can_be_forgotten_without_a_trace() {
     let mut w = lingering();
@@ -162,9 +162,9 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
     w.hook(&tool("session", "t", "u1", &format!("grep {SECRET}"), "error: none"));
     w.hook(&stop("session", "t", &format!("No {SECRET}.")));
     until("a batch is claimed", || batch.exists().then_some(()).ok_or(String::new()));
-    // A hook has read an event, and delivers it only after the session is forgotten.
+    // A hook delivers its event only after the session is forgotten.
     thread::scope(|scope| {
-        let under_way = scope.spawn(|| {
+        let delayed = scope.spawn(|| {
             let points = format!("hook.captured=pause:{}", late.display());
             w.hook_at(&tool("session", "t", "u3", "cat", SECRET), &points)
         });
@@ -173,10 +173,10 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
         assert_eq!(output.code, Some(0), "{output:?}");
         fs::remove_file(&batch).unwrap();
         fs::remove_file(&late).unwrap();
-        let answer = under_way.join().unwrap();
+        let answer = delayed.join().unwrap();
         assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
     });
-    until("the worker sees the deletion", || {
+    until("the worker has dropped its batch", || {
         w.memctl(&["ps", "--json"]).json()[0]["doing"].as_str().map_or(
             Err("no worker".into()),
             |d| {
@@ -192,7 +192,7 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
     }
     assert_eq!(traces(&w), [] as [&str; 0]);
 
-    // What the user does next is recorded.
+    // Later events of the session are recorded.
     w.hooks(&[prompt("session", "t2", "something else"), stop("session", "t2", "Done.")]);
     w.until_count(SUMMARIES, 1);
     assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["something else"]);
@@ -200,7 +200,7 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
     assert_eq!(traces(&w), [] as [&str; 0]);
 }
 
-/// The spool of a dead or hung worker is removed, too.
+/// The worker hangs, so it cannot drain the spool itself.
 #[test]
 fn the_spool_of_a_forgotten_session_is_removed() {
     let w = lingering();
@@ -213,13 +213,13 @@ fn the_spool_of_a_forgotten_session_is_removed() {
     assert!(w.spools().is_empty());
     assert_eq!(traces(&w), [] as [&str; 0]);
     w.signal(pid, nix::sys::signal::Signal::SIGCONT);
-    until(
-        "the worker has nothing any more",
-        || match w.memctl(&["ps", "--json"]).json()[0]["doing"].as_str() {
+    until("the worker has nothing to do", || {
+        let rows = w.memctl(&["ps", "--json"]).json();
+        match rows[0]["doing"].as_str() {
             Some("lingering") | None => Ok(()),
             Some(other) => Err(other.to_owned()),
-        },
-    );
+        }
+    });
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
 }
 
@@ -231,7 +231,7 @@ fn an_empty_memory_has_nothing_to_forget() {
 }
 
 #[test]
-fn forgetting_much_asks_at_a_terminal() {
+fn forgetting_a_session_asks_for_confirmation_at_a_terminal() {
     let w = two_sessions();
     let forget = |typed: &[u8]| {
         let pty = nix::pty::openpty(None, None).unwrap();

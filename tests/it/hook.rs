@@ -1,4 +1,4 @@
-//! What a hook prints, and that no input makes it fail.
+//! Hooks: their output, and input that must not make them fail.
 
 use std::os::fd::AsRawFd;
 
@@ -14,7 +14,7 @@ const NO_OP: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
 /// Checks that a hook exits with 0, prints the no-op response, and writes one line with `message`
 /// to standard error and, if there is a data dir, to the log.
 #[track_caller]
-fn refuses(w: &World, args: &[&str], input: &[u8], message: &str) {
+fn assert_refused(w: &World, args: &[&str], input: &[u8], message: &str) {
     let output = w.hook_bytes(args, input);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(output.out, NO_OP);
@@ -26,17 +26,17 @@ fn refuses(w: &World, args: &[&str], input: &[u8], message: &str) {
 }
 
 #[test]
-fn input_without_an_event_is_refused_with_a_no_op() {
+fn input_without_an_event_is_refused_with_the_no_op_response() {
     let w = World::new();
     w.hook(&prompt("s", "t", "hello"));
-    refuses(&w, &[], b"", "no input");
-    refuses(&w, &[], b"hello", "JSON");
-    refuses(&w, &[], b"[1,2]", "JSON");
-    refuses(&w, &[], br#"{"hook_event_name":"Stop""#, "JSON");
-    refuses(&w, &[], br#"{"hook_event_name":"Stop","cwd":"/"}"#, "session");
-    refuses(&w, &["--nonsense"], b"{}", "--nonsense");
+    assert_refused(&w, &[], b"", "no input");
+    assert_refused(&w, &[], b"hello", "JSON");
+    assert_refused(&w, &[], b"[1,2]", "JSON");
+    assert_refused(&w, &[], br#"{"hook_event_name":"Stop""#, "JSON");
+    assert_refused(&w, &[], br#"{"hook_event_name":"Stop","cwd":"/"}"#, "session");
+    assert_refused(&w, &["--nonsense"], b"{}", "--nonsense");
     let long = json!({"hook_event_name": "Stop", "session_id": "x".repeat(600)});
-    refuses(&w, &[], long.to_string().as_bytes(), "session");
+    assert_refused(&w, &[], long.to_string().as_bytes(), "session");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn unknown_events_and_fields_are_tolerated() {
     let mut payload = prompt("s", "t", "hello");
     payload["brand_new"] = json!([{"deep": null}]);
     w.hook(&payload);
-    assert_eq!(w.worker().signum(), 1);
+    w.worker();
 }
 
 #[test]
@@ -82,20 +82,20 @@ fn a_payload_of_fifty_megabytes_is_truncated_and_stored() {
 fn private_text_is_removed_and_odd_bytes_are_accepted() {
     let w = World::new();
     w.hook(&prompt("s", "t", "tell nobody: <private>my pin is 1234</private> but do it"));
-    let mut odd = tool("s", "t", "u1", "printf", "caf\u{e9} \u{0} \u{1b}[31m");
-    odd["tool_input"]["command"] = json!("<private>secret sauce</private> ls");
-    w.hook(&odd);
+    let mut payload = tool("s", "t", "u1", "printf", "caf\u{e9} \u{0} \u{1b}[31m");
+    payload["tool_input"]["command"] = json!("<private>secret sauce</private> ls");
+    w.hook(&payload);
     let output = w.hook_bytes(&[], b"{\"session_id\":\"s\",\"hook_event_name\":\"Stop\",\"last_assistant_message\":\"\xff\xfe \\ud800\"}");
     assert_eq!((output.code, output.out.as_str()), (Some(0), NO_OP));
     w.settle();
     let everything = std::fs::read(w.data().join("memctl.db")).unwrap();
-    let holds = |text: &str| everything.windows(text.len()).any(|w| w == text.as_bytes());
-    assert!(!holds("1234") && !holds("secret sauce"));
+    let contains = |text: &str| everything.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(!contains("1234") && !contains("secret sauce"));
     assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["tell nobody:  but do it"]);
 }
 
 #[test]
-fn a_wholly_private_prompt_makes_its_turn_private() {
+fn an_entirely_private_prompt_makes_its_turn_private() {
     let w = World::new();
     w.hook(&prompt("s", "t", "<private>all of it</private>"));
     w.hook(&tool("s", "t", "u", "cat diary", "dear diary"));
@@ -112,7 +112,7 @@ fn a_wholly_private_prompt_makes_its_turn_private() {
 }
 
 #[test]
-fn a_panic_an_abort_and_deep_nesting_end_in_a_no_op() {
+fn a_panic_an_abort_and_deep_nesting_end_with_the_no_op_response() {
     for how in ["panic", "abort"] {
         let mut w = World::new();
         w.hook(&prompt("s", "t", "hello"));
@@ -152,7 +152,7 @@ fn a_hook_does_not_wait_for_a_full_listen_queue() {
 #[test]
 fn without_a_data_dir_the_second_spool_is_used() {
     let w = World::new();
-    // A file at its path, because permissions do not stop root.
+    // A file blocks the path of the directory, because permissions do not stop root.
     std::fs::write(w.data(), "").unwrap();
     let output = w.hook_bytes(&[], prompt("s", "t", "hello").to_string().as_bytes());
     assert_eq!((output.code, output.out.as_str()), (Some(0), NO_OP));

@@ -1,5 +1,5 @@
-//! Identity: which socket, lock, process, session and tool use a thing belongs to, when names
-//! return, repeat, or belong to other processes.
+//! Identity of workers, sessions and events: reused pids, replaced lock files, and session, turn
+//! and tool ids that repeat.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +15,7 @@ use crate::support::{World, until};
 
 const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
-const TWICE: &str = "SELECT s.pending_message_id, o.title FROM observations o
+const DUPLICATES: &str = "SELECT s.pending_message_id, o.title FROM observations o
     JOIN observation_sources s ON s.observation_id = o.id
     WHERE o.superseded_by IS NULL
     GROUP BY s.pending_message_id, o.type, o.title HAVING count(*) > 1";
@@ -47,7 +47,7 @@ fn a_starter_that_hangs_is_replaced_by_the_next_event() {
     assert!(w.logs().contains("ending a worker that does not answer"), "{}", w.logs());
 }
 
-/// The hung session itself sends no more events.
+/// The hung starter's session sends no more events.
 #[test]
 fn a_starter_that_hangs_is_replaced_when_another_session_starts() {
     let mut w = World::new().with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
@@ -107,19 +107,20 @@ fn edit_lock_file(w: &World, changes: &[(&str, Value)]) {
 }
 
 #[test]
-fn a_process_that_got_a_workers_old_pid_is_never_killed() {
+fn a_process_that_reuses_the_pid_of_a_worker_is_never_killed() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "200ms");
     let mut bystander = Bystander::new();
     let pid = w.worker_of("s");
     w.kill(pid);
-    // The pid of the dead worker belongs to the bystander now.
+    // Simulates a reused pid: the lock file names the bystander.
     edit_lock_file(&w, &[("pid", bystander.0.id().into())]);
     assert_eq!(w.memctl(&["kill", "--all"]).ok(), "no worker is running\n");
     w.hook(&tool("s", "t", "u1", "ls", "x"));
     w.until_count(TOOLS, 1);
-    // A live worker hangs, and its lock file names the bystander in part.
+    // The new worker hangs. Its lock file names the bystander's pid, first with a wrong start time,
+    // then with the right one.
     let pid = w.worker();
     w.signal(pid, Signal::SIGSTOP);
     for start in [1, bystander.start()] {
@@ -132,38 +133,39 @@ fn a_process_that_got_a_workers_old_pid_is_never_killed() {
 }
 
 #[test]
-fn a_deleted_lock_file_makes_two_owners_but_each_event_takes_effect_once() {
+fn two_workers_after_a_deleted_lock_file_store_each_event_once() {
     let mut w = World::new();
-    let in_hand = w.path("in hand");
+    let claimed = w.path("claimed");
     w.set("MEMCTL_WORKER_LINGER", "60s");
-    w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", in_hand.display()));
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", claimed.display()));
     w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u1", "a.rs"), stop("s", "t", "Done.")]);
     until("the first worker claims a batch", || {
-        in_hand.exists().then_some(()).ok_or(String::new())
+        claimed.exists().then_some(()).ok_or(String::new())
     });
     // The open prompt keeps both workers alive.
     w.hook(&prompt("s", "t2", "go on"));
     let first = w.worker();
     w.set("MEMCTL_TESTPOINT", "");
     fs::remove_file(w.session_locks().remove(0)).unwrap();
-    let mut starter = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
+    let mut second = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
     w.until_count(SUMMARIES, 1);
-    assert!(w.processes().contains(&first), "two workers at a time");
+    assert!(w.processes().contains(&first), "both workers run");
     let (lock, socket) = (w.session_locks(), w.socket_files());
     let inode = |file: &PathBuf| fs::metadata(file).unwrap().ino();
-    let second = (inode(&lock[0]), inode(&socket[0]));
-    // The result of the first worker comes too late. It exits and leaves the second one's files.
-    fs::remove_file(&in_hand).unwrap();
+    let second_files = (inode(&lock[0]), inode(&socket[0]));
+    // The store rejects the first worker's result, because its fencing token is stale. The worker
+    // exits and leaves the second worker's files.
+    fs::remove_file(&claimed).unwrap();
     until("the first worker exits", || match w.processes()[..] {
-        [only] if only == starter.id().cast_signed() => Ok(()),
+        [only] if only == second.id().cast_signed() => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
-    assert_eq!((inode(&lock[0]), inode(&socket[0])), second);
+    assert_eq!((inode(&lock[0]), inode(&socket[0])), second_files);
     w.hooks(&[edit("s", "t2", "u2", "b.rs"), end("s")]);
     w.settle();
-    starter.wait().unwrap();
+    second.wait().unwrap();
     assert_eq!(w.summarized_prompts(), [1, 2]);
-    assert_eq!(w.rows(TWICE), [""; 0]);
+    assert_eq!(w.rows(DUPLICATES), [""; 0]);
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 2);
     assert!(w.logs().contains("lock file was deleted or replaced"), "{}", w.logs());
 }
@@ -174,18 +176,18 @@ fn an_idle_worker_whose_lock_file_was_deleted_leaves_the_new_owners_files() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let first = w.worker_of("s");
     fs::remove_file(w.session_locks().remove(0)).unwrap();
-    let mut starter = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
+    let mut second = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
     w.until_count("SELECT generation FROM sessions", 2);
     w.signal(first, Signal::SIGTERM);
     until("the first worker exits", || match w.processes()[..] {
-        [only] if only == starter.id().cast_signed() => Ok(()),
+        [only] if only == second.id().cast_signed() => Ok(()),
         ref other => Err(format!("{other:?}")),
     });
     assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1));
     // The event goes to the second worker's socket; no third worker starts.
     w.hooks(&[tool("s", "t", "u", "ls", "x"), end("s")]);
     w.settle();
-    starter.wait().unwrap();
+    second.wait().unwrap();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
 
@@ -212,11 +214,11 @@ fn a_zombie_worker_counts_as_dead() {
 fn two_clients_with_the_same_session_id_are_two_sessions() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     for client in ["claude-code", "codex"] {
-        let reply = |payload: Value| {
+        let hook = |payload: Value| {
             w.hook_bytes(&["--client", client], payload.to_string().as_bytes()).json()
         };
-        reply(prompt("s", "t", &format!("for {client}")));
-        reply(tool("s", "t", "u", "ls", "x"));
+        hook(prompt("s", "t", &format!("for {client}")));
+        hook(tool("s", "t", "u", "ls", "x"));
     }
     w.until_count(TOOLS, 2);
     until("two workers", || match (w.processes().len(), w.socket_files().len()) {
@@ -233,7 +235,7 @@ fn two_clients_with_the_same_session_id_are_two_sessions() {
 }
 
 #[test]
-fn tool_ids_that_repeat_in_every_turn_are_different_uses() {
+fn a_repeated_tool_id_is_a_duplicate_only_within_its_turn() {
     let w = World::new();
     for turn in ["t1", "t2", "t3"] {
         w.hook(&prompt("s", turn, &format!("do {turn}")));
@@ -254,7 +256,7 @@ fn tool_ids_that_repeat_in_every_turn_are_different_uses() {
     assert_eq!(w.count("SELECT count(*) FROM observation_files WHERE path LIKE '%call%'"), 6);
 }
 
-fn started(session: &str, source: &str, turn: Option<&str>) -> Value {
+fn start_from(session: &str, source: &str, turn: Option<&str>) -> Value {
     let mut payload = start(session);
     payload["source"] = source.into();
     if let Some(turn) = turn {
@@ -265,14 +267,14 @@ fn started(session: &str, source: &str, turn: Option<&str>) -> Value {
 
 /// Both hooks are children of this process, so they belong to one client.
 #[test]
-fn a_session_that_continues_under_a_new_id_knows_its_parent() {
+fn a_session_that_continues_under_a_new_id_is_linked_to_its_parent() {
     let w = World::new();
     let mut ended = end("s");
     ended["reason"] = "resume".into();
     ended["prompt_id"] = "t".into();
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done."), ended]);
     w.settle();
-    w.hooks(&[started("branch", "fork", Some("t")), started("no branch", "fork", Some("x"))]);
+    w.hooks(&[start_from("branch", "fork", Some("t")), start_from("no branch", "fork", Some("x"))]);
     for session in ["branch", "no branch"] {
         w.hooks(&[prompt(session, "t2", "go on"), end(session)]);
     }
@@ -291,7 +293,7 @@ fn a_session_that_continues_under_a_new_id_knows_its_parent() {
 fn a_session_resumed_in_a_second_terminal_is_the_same_session() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
-    w.hooks(&[stop("s", "t", "Done."), started("s", "resume", None)]);
+    w.hooks(&[stop("s", "t", "Done."), start_from("s", "resume", None)]);
     w.hooks(&[prompt("s", "t2", "from the other terminal"), prompt("s", "t3", "from this one")]);
     w.hooks(&[stop("s", "t2", "There."), stop("s", "t3", "Here.")]);
     w.until_count(SUMMARIES, 3);

@@ -1,4 +1,4 @@
-//! The JSON line dialect on a live worker's socket, as `nc -U` speaks it.
+//! The JSON line dialect on a live worker's socket, as `nc -U` sends it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 use crate::support::recordings::{prompt, stop, tool};
 use crate::support::{World, until};
 
+/// Sends the lines over one connection and returns the replies.
 fn exchange(w: &World, lines: &[&str]) -> Vec<Value> {
-    let mut stream = until("a socket that listens", || {
+    let mut stream = until("a socket that accepts", || {
         let socket = w.socket_files().pop().ok_or("none")?;
         UnixStream::connect(socket).map_err(|e| e.to_string())
     });
     for line in lines {
         writeln!(stream, "{line}").unwrap();
     }
-    // The writing half stays open: the worker closes after its last reply.
+    // The write half stays open: the worker closes the connection after its last reply.
     BufReader::new(stream)
         .lines()
         .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
@@ -79,7 +80,7 @@ fn status_ping_and_invalid_lines_are_answered() {
 }
 
 #[test]
-fn silent_garbage_and_oversized_peers_do_not_disturb_others() {
+fn silent_malformed_and_oversized_clients_do_not_block_others() {
     let w = world();
     let socket = w.socket_files().pop().unwrap();
     let silent: Vec<UnixStream> = (0..20).map(|_| UnixStream::connect(&socket).unwrap()).collect();

@@ -42,8 +42,8 @@ fn sessions_are_merged_by_time_and_one_can_be_selected() {
     assert!(!all.contains("secret"), "{all}");
 
     let one = w.memctl(&["logs", "session-o"]).ok();
-    let of_one = all.lines().filter_map(|l| l.strip_prefix("session-one  "));
-    assert_eq!(one.lines().collect::<Vec<_>>(), of_one.collect::<Vec<_>>());
+    let of_session = all.lines().filter_map(|l| l.strip_prefix("session-one  "));
+    assert_eq!(one.lines().collect::<Vec<_>>(), of_session.collect::<Vec<_>>());
     assert_eq!(w.memctl(&["logs", "session-o", "-n", "1"]).ok().lines().last(), one.lines().last());
     assert_eq!(w.memctl(&["logs", "-n", "3"]).ok().lines().count(), 3);
     assert_eq!(w.memctl(&["logs", "-n", "0"]).ok(), "");
@@ -59,7 +59,7 @@ fn control_characters_of_a_log_line_are_escaped() {
 }
 
 #[test]
-fn follow_shows_new_sessions_and_exits_with_its_reader() {
+fn follow_shows_new_sessions_and_exits_when_its_reader_is_gone() {
     let w = world();
     let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
     let mut child =
@@ -76,10 +76,10 @@ fn follow_shows_new_sessions_and_exits_with_its_reader() {
             line.clear();
         }
     });
-    let before = lines.recv_timeout(DEADLINE).expect("the last line from before");
+    let before = lines.recv_timeout(DEADLINE).expect("the last existing line");
     assert!(before.starts_with("session-two  "), "{before}");
     w.hook(&prompt("session-new", "t", "go"));
-    let new = lines.recv_timeout(DEADLINE).expect("a line that was written while it looked");
+    let new = lines.recv_timeout(DEADLINE).expect("a line written after `logs` started");
     assert!(new.starts_with("session-new  ") && new.contains("serving"), "{new}");
     reader.join().unwrap();
     let status = until("logs exits", || child.try_wait().unwrap().ok_or_else(String::new));

@@ -9,7 +9,7 @@ mod agent;
 mod config;
 /// The context that a session gets at its start.
 mod context_start;
-/// Usage and costs of models as commands report them.
+/// Usage and costs of models as `memctl stats` reports them.
 mod costs;
 /// A crash at every test point, and the state after it.
 mod crash;
@@ -25,9 +25,9 @@ mod environments;
 mod forget;
 /// Hooks: output, bad input and deadlines.
 mod hook;
-/// Session, turn and event ids that repeat, return or collide.
+/// Identity of workers, sessions and events.
 mod identity;
-/// The JSON line dialect, as spoken with `nc -U`.
+/// The JSON line dialect, as sent with `nc -U`.
 mod line_protocol;
 /// `memctl logs`.
 mod logs;
@@ -35,7 +35,7 @@ mod logs;
 mod manual;
 /// Files, sockets and processes of other users at our paths.
 mod other_users;
-/// Messages that fail, or crash their worker.
+/// Messages that fail or crash their worker.
 mod poison_messages;
 /// Process start and exit: arguments, closed streams, panics.
 mod process_entry;
@@ -51,7 +51,7 @@ mod repair;
 mod replay;
 /// `memctl resume`: agent sessions that other programs continue.
 mod resume_store;
-/// Ends of sessions and of their workers.
+/// How sessions end, and how their workers exit.
 mod session_end;
 /// Random sessions under random faults.
 mod soak;
@@ -69,7 +69,7 @@ mod terminal;
 mod upgrade;
 /// Hooks whose events get no reply.
 mod wake;
-/// Files that hold secrets, through every tool of every client.
+/// Secret files: their text is not stored, whatever tool of any client shows it.
 mod withholding;
 /// Workers: one per session, started, raced and killed.
 mod worker;

@@ -56,7 +56,7 @@ fn help_manual_and_completions_explain_every_verb() {
         }
     }
     let pages = fs::read_dir(&dir).unwrap().count();
-    assert_eq!(pages, verbs.len() + 1, "one page each, and that of memctl");
+    assert_eq!(pages, verbs.len() + 1, "one page per verb and one for memctl");
     assert!(w.memctl(&["man"]).ok().contains(".SH FILES"));
     assert!(!w.data().exists());
 }
@@ -75,7 +75,7 @@ fn completions_exist_for_every_common_shell() {
 }
 
 #[test]
-fn the_version_names_the_build() {
+fn version_shows_commit_and_build() {
     let w = World::new();
     let short = w.memctl(&["-V"]).ok();
     assert_eq!(short, concat!("memctl ", env!("CARGO_PKG_VERSION"), "\n"));
@@ -114,6 +114,7 @@ fn documented() -> BTreeMap<String, BTreeMap<String, String>> {
     tables
 }
 
+/// Expects exactly the keys and types that `docs/json.md` has for `name`.
 #[track_caller]
 fn check(name: &str, object: &Value) {
     let tables = documented();
@@ -180,7 +181,8 @@ fn json_has_exactly_the_documented_keys() {
     w.memctl(&["kill", "--all"]).ok();
     w.memctl(&["ps", "--json"]).ok();
 
-    // Every documented command is in the help, and every table was checked.
+    // Every documented key is in the help of its command. If the number of tables changes, add a
+    // check above.
     for (name, table) in documented() {
         let verb = name.split(' ').next().unwrap();
         let help = w.memctl(&[verb, "--help"]).ok();
@@ -228,13 +230,13 @@ fn the_output_quoted_in_the_readme_is_real() {
     };
     let shown: Vec<_> = shown.lines().map(words).collect();
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let screen = readme.split("    $ memctl context\n").nth(1).unwrap();
-    let screen = screen.split("\n\nTwo commands").next().unwrap();
-    assert!(screen.contains("</memctl-context>"), "{screen}");
-    for line in screen.lines() {
+    let quoted = readme.split("    $ memctl context\n").nth(1).unwrap();
+    let quoted = quoted.split("\n\nTwo commands").next().unwrap();
+    assert!(quoted.contains("</memctl-context>"), "{quoted}");
+    for line in quoted.lines() {
         assert!(
             shown.contains(&words(line)),
-            "README quotes what `make run` does not show: {line}"
+            "README quotes a line that `make run` does not print: {line}"
         );
     }
 }

@@ -29,8 +29,8 @@ fn paths_of(w: &World, session: &str) -> (PathBuf, PathBuf) {
     found
 }
 
-/// Sends a turn that must be stored whatever is at the socket's path.
-fn turn_is_stored(w: &World, what: &str) {
+/// Sends a turn and expects it to be stored, whatever is at the socket's path.
+fn assert_turn_is_stored(w: &World, what: &str) {
     w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u1", "a.rs"), edit("s", "t", "u2", "b.rs")]);
     w.hook(&stop("s", "t", "Done."));
     until(what, || match (w.rows(SUMMARY_2), w.spools()) {
@@ -42,11 +42,11 @@ fn turn_is_stored(w: &World, what: &str) {
 
 #[test]
 fn foreign_files_at_the_socket_path_stay_and_block_nothing() {
-    for what in ["a file", "a directory", "a link", "a link to a socket", "anothers socket"] {
+    for kind in ["a file", "a directory", "a link", "a link to a socket", "another user's socket"] {
         let w = World::new();
         let (socket, _) = paths_of(&w, "s");
         let elsewhere = w.path("elsewhere");
-        let listener = match what {
+        let listener = match kind {
             "a file" => fs::write(&socket, "mine").map(|()| None),
             "a directory" => fs::create_dir(&socket).map(|()| None),
             "a link" => symlink(&elsewhere, &socket).map(|()| None),
@@ -57,25 +57,25 @@ fn foreign_files_at_the_socket_path_stay_and_block_nothing() {
             _ => {
                 let listener = UnixListener::bind(&socket);
                 if let Err(e) = chown(&socket, Some(1), None) {
-                    println!("{what}: left out, only root can give files away: {e}");
+                    println!("{kind} is not tested, because only root can give files away: {e}");
                     continue;
                 }
                 listener.map(Some)
             }
         }
         .unwrap();
-        let before = fs::symlink_metadata(&socket).unwrap().ino();
-        turn_is_stored(&w, what);
+        let inode = fs::symlink_metadata(&socket).unwrap().ino();
+        assert_turn_is_stored(&w, kind);
         w.hook(&end("s"));
         w.settle();
-        assert_eq!(fs::symlink_metadata(&socket).unwrap().ino(), before, "{what}");
-        let mut others = w.socket_files();
-        others.retain(|file| *file != socket);
-        assert!(others.is_empty(), "{what}: {others:?}");
+        assert_eq!(fs::symlink_metadata(&socket).unwrap().ino(), inode, "{kind}");
+        let mut own = w.socket_files();
+        own.retain(|file| *file != socket);
+        assert!(own.is_empty(), "{kind}: {own:?}");
         if let Some(listener) = listener {
             listener.set_nonblocking(true).unwrap();
             let e = listener.accept().expect_err("no process connects to a foreign socket");
-            assert_eq!(e.kind(), io::ErrorKind::WouldBlock, "{what}");
+            assert_eq!(e.kind(), io::ErrorKind::WouldBlock, "{kind}");
         }
         let output = w.memctl(&["status"]).ok();
         assert!(!output.is_empty());
@@ -98,8 +98,8 @@ fn a_socket_of_another_users_process_gets_no_data() {
     let listens = thread::scope(|scope| {
         // A peer sees the user that called listen. Only this thread changes its user.
         let as_another = || {
-            // SAFETY: the raw system call changes the user of this thread only, and the thread
-            // ends.
+            // SAFETY: the raw system call changes the user of this thread only, and the
+            // thread then exits.
             let done = unsafe { libc::syscall(libc::SYS_setresuid, -1, 1, -1) };
             done == 0 && listen(&fd, Backlog::new(8).unwrap()).is_ok()
         };
@@ -110,24 +110,24 @@ fn a_socket_of_another_users_process_gets_no_data() {
         return;
     }
     // The first event is spooled. Its worker finds a socket file of its own user and replaces it.
-    turn_is_stored(&w, "another user's process");
+    assert_turn_is_stored(&w, "another user's process");
     let listener = UnixListener::from(fd);
     listener.set_nonblocking(true).unwrap();
-    let (mut peer, _) = listener.accept().expect("it was connected to, and its user asked for");
+    let (mut peer, _) = listener.accept().expect("a process connects to check the user");
     let mut received = Vec::new();
     peer.read_to_end(&mut received).unwrap();
     assert_eq!(received, [0; 0], "no byte was sent");
 }
 
 #[test]
-fn a_symlink_in_place_of_the_lock_is_not_followed_and_no_event_is_lost() {
+fn a_symlink_in_place_of_a_lock_file_is_not_followed_and_no_event_is_lost() {
     let w = World::new();
     let (_, lock) = paths_of(&w, "s");
     symlink(w.path("elsewhere"), &lock).unwrap();
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
-    until("the starter gives up", || match w.processes()[..] {
+    until("the starter exits", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     assert!(!w.path("elsewhere").exists());
     assert_eq!(fs::read_dir(w.spools().remove(0)).unwrap().count(), 2);
@@ -144,12 +144,12 @@ fn the_longest_possible_socket_path_works_and_a_longer_one_falls_back() {
         let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
         let name = w.path("s").as_os_str().len() + 1;
         let (socket, _) = paths_of(&w, "s");
-        let more = length - socket.as_os_str().len() - 1;
-        let dir = w.path("s").join("d".repeat(more));
-        assert_eq!(name + more + 1 + socket.file_name().unwrap().len(), length);
+        let padding = length - socket.as_os_str().len() - 1;
+        let dir = w.path("s").join("d".repeat(padding));
+        assert_eq!(name + padding + 1 + socket.file_name().unwrap().len(), length);
         fs::create_dir(&dir).unwrap();
         w.set("MEMCTL_SOCKET_DIR", dir.to_str().unwrap());
-        turn_is_stored(&w, "a long path");
+        assert_turn_is_stored(&w, "a long path");
         let sockets = fs::read_dir(&dir).unwrap().flatten();
         let sockets = sockets.filter(|entry| entry.file_name() == socket.file_name().unwrap());
         assert_eq!(sockets.count() == 1, served, "{length}");
@@ -158,9 +158,9 @@ fn the_longest_possible_socket_path_works_and_a_longer_one_falls_back() {
     }
 }
 
-/// A cleaner of `/tmp` may remove the directory of MEMCTL_SOCKET_DIR, too.
+/// Programs that clean `/tmp` may also remove the directory in `MEMCTL_SOCKET_DIR`.
 #[test]
-fn a_cleaned_tmp_is_repaired_by_the_next_events() {
+fn a_session_recovers_after_its_socket_directory_is_deleted() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
@@ -178,9 +178,9 @@ fn a_cleaned_tmp_is_repaired_by_the_next_events() {
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     w.until_count(TOOLS, 2);
     until("a socket again", || w.socket_files().pop().ok_or(String::new()));
-    let served = w.worker();
+    let second = w.worker();
     w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed.")]);
     w.until_count(SUMMARIES, 1);
-    assert_eq!(w.worker(), served);
+    assert_eq!(w.worker(), second);
     assert_eq!(w.count(TOOLS), 3);
 }

@@ -1,5 +1,5 @@
-//! Messages that fail or crash their worker: each ends with its reason, and the others are
-//! processed in order.
+//! Messages that fail or crash their worker: each is marked as failed with its reason, and the
+//! others are processed in order.
 
 use crate::support::World;
 use crate::support::recordings::{edit, end, stop, tool};
@@ -7,15 +7,15 @@ use crate::support::recordings::{edit, end, stop, tool};
 const OBSERVATIONS: &str = "SELECT tool_use_id, status, error FROM pending_messages
     WHERE message_type = 'observation' ORDER BY id";
 
-/// A tool use that crashes its worker: test points match its name.
+/// A tool use that crashes its worker: the test points of these tests match its tool name.
 fn poison(turn: &str, id: &str) -> serde_json::Value {
     let mut payload = tool("s", turn, id, "x", "y");
     payload["tool_name"] = "Poison".into();
     payload
 }
 
-/// A queue without a worker: a turn with the poison message in the middle.
-fn poisoned(w: &World) {
+/// Spools a turn with the poison message in the middle, for a session without a worker.
+fn spool_poisoned_turn(w: &World) {
     let pid = w.worker_of("s");
     w.kill(pid);
     for payload in [
@@ -29,7 +29,7 @@ fn poisoned(w: &World) {
     }
 }
 
-/// Runs one more worker of the session to its end.
+/// Runs a worker of the session until it exits.
 fn run_worker(w: &World) {
     let _ = w.memctl(&["worker", "--client", "claude-code", "--session", "s"]);
 }
@@ -41,7 +41,7 @@ const FILES: &str = "SELECT path FROM observation_files JOIN observations ON id 
 #[test]
 fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    poisoned(&w);
+    spool_poisoned_turn(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "distill.tool:Poison=panic");
     run_worker(&w);
@@ -82,7 +82,7 @@ fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
 #[test]
 fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    poisoned(&w);
+    spool_poisoned_turn(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "distill.tool:Poison=kill");
     let given_up = "SELECT count(*) FROM pending_messages WHERE error = 'its worker died'";
@@ -96,12 +96,14 @@ fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
         }
         deaths += 1;
         assert!(deaths <= 8, "{:?}", w.rows("SELECT id, claims, status FROM pending_messages"));
-        let text = w.rows("SELECT tool_use_id FROM pending_messages WHERE status = 'processed'");
+        let processed =
+            w.rows("SELECT tool_use_id FROM pending_messages WHERE status = 'processed'");
         match deaths {
-            // The first three claims are with others, or with this message in front.
-            1..=3 => assert_eq!(text, [""; 0], "{deaths}"),
-            // The messages beside it were processed alone; those behind it wait.
-            _ => assert_eq!(text, ["u1", "u2"], "{deaths}"),
+            // Each of the first three claims takes the whole batch.
+            1..=3 => assert_eq!(processed, [""; 0], "{deaths}"),
+            // After three claims a message is claimed alone. u1 and u2 are processed; the messages
+            // behind the poison message wait.
+            _ => assert_eq!(processed, ["u1", "u2"], "{deaths}"),
         }
     }
     assert_eq!(deaths, 8);
@@ -116,11 +118,11 @@ fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
     assert_eq!(w.rows("SELECT restarts FROM sessions"), ["0"]);
 }
 
-/// Workers that crash for another reason give up no message.
+/// If workers crash for another reason, no message is given up.
 #[test]
-fn a_message_held_by_crashing_workers_is_processed_if_it_was_not_the_cause() {
+fn a_message_claimed_by_crashing_workers_is_processed_if_it_is_not_the_cause() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    poisoned(&w);
+    spool_poisoned_turn(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "worker.completing=kill");
     for _ in 0..5 {

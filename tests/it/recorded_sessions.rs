@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::recordings::{self, sequence, sequences};
 use crate::support::{World, until};
 
-/// A world with idle and linger times of milliseconds, so that unfinished sessions end soon.
+/// A world with a short idle timeout, so that the workers of unfinished sessions exit soon.
 fn world() -> World {
     World::new().with("MEMCTL_WORKER_IDLE_TIMEOUT", "2s")
 }
@@ -55,23 +55,24 @@ fn expected(payloads: &[Value]) -> BTreeMap<String, Expected> {
 }
 
 #[test]
-fn every_recorded_session_is_accounted_for() {
+fn every_recorded_session_produces_the_expected_rows() {
     for name in sequences() {
         let w = world();
         let payloads = sequence(&name);
         w.hooks(&payloads);
         w.settle();
         for (session, want) in expected(&payloads) {
-            let here = format!("FROM pending_messages WHERE content_session_id = '{session}'");
-            let got = w.count(&format!("SELECT count(*) {here} AND message_type = 'observation'"));
+            let messages = format!("FROM pending_messages WHERE content_session_id = '{session}'");
+            let got =
+                w.count(&format!("SELECT count(*) {messages} AND message_type = 'observation'"));
             assert_eq!(got, want.observations, "{name}: observations of {session}");
-            let of = format!("(SELECT id FROM sessions WHERE content_session_id = '{session}')");
+            let id = format!("(SELECT id FROM sessions WHERE content_session_id = '{session}')");
             let prompts =
-                w.count(&format!("SELECT count(*) FROM user_prompts WHERE session_id = {of}"));
+                w.count(&format!("SELECT count(*) FROM user_prompts WHERE session_id = {id}"));
             assert_eq!(prompts, want.prompts.len() as i64, "{name}: prompts of {session}");
             let rows: BTreeSet<i64> = w
                 .rows(&format!(
-                    "SELECT prompt_number FROM session_summaries WHERE session_id = {of}"
+                    "SELECT prompt_number FROM session_summaries WHERE session_id = {id}"
                 ))
                 .iter()
                 .map(|n| n.parse().unwrap())
@@ -99,7 +100,7 @@ fn play(name: &str) -> World {
 }
 
 #[test]
-fn a_prompt_queued_inside_a_turn_shares_its_row() {
+fn a_prompt_queued_during_a_turn_shares_one_summary_with_it() {
     let w = play("interactive-queued-prompt");
     assert_eq!(w.prompts(), ["1|stop", "2|stop"]);
     assert_eq!(w.summarized_prompts(), [2]);
@@ -147,14 +148,14 @@ fn a_client_killed_during_a_turn_leaves_a_failed_session() {
 }
 
 #[test]
-fn an_api_error_is_kept_in_the_notes() {
+fn an_api_error_is_stored_in_the_notes() {
     let w = play("headless-api-error");
     let notes = w.rows("SELECT notes FROM session_summaries");
     assert!(notes[0].contains("429"), "{notes:?}");
 }
 
 #[test]
-fn subagents_keep_their_types_and_compactions_are_no_subagents() {
+fn subagents_keep_their_types_and_compactions_are_not_subagents() {
     let w = play("headless-two-subagents");
     let mut agents =
         w.rows("SELECT DISTINCT agent_type FROM pending_messages WHERE agent_id IS NOT NULL");
@@ -168,19 +169,19 @@ fn subagents_keep_their_types_and_compactions_are_no_subagents() {
 }
 
 #[test]
-fn a_branch_knows_its_parent() {
+fn a_branch_is_linked_to_its_parent() {
     let w = play("interactive-resume-branch");
     let links = w.rows(
         "SELECT p.content_session_id IS NOT NULL FROM sessions s
          LEFT JOIN sessions p ON p.id = s.parent_session_id ORDER BY s.id",
     );
     assert_eq!(links, ["0", "0", "1"]);
-    let filed: Vec<_> = w.rows("SELECT session_id FROM user_prompts ORDER BY id");
-    assert_ne!(filed[0], filed[1], "the branch's prompt is its own");
+    let sessions: Vec<_> = w.rows("SELECT session_id FROM user_prompts ORDER BY id");
+    assert_ne!(sessions[0], sessions[1], "the branch's prompt is its own");
 }
 
 #[test]
-fn a_session_continues_after_a_stop_and_the_next_session_gets_its_context() {
+fn the_next_session_gets_the_context_of_a_long_session() {
     let w = world();
     let long = sequence("interactive-long");
     w.hooks(&long);
@@ -191,12 +192,11 @@ fn a_session_continues_after_a_stop_and_the_next_session_gets_its_context() {
     assert!(context.contains("notes.txt"), "{context}");
     // Each start gets the same bytes.
     start["session_id"] = "another".into();
-    let again = w.hook(&start);
-    assert_eq!(answer, again);
+    assert_eq!(w.hook(&start), answer);
 }
 
 #[test]
-fn every_payload_but_a_start_gets_the_empty_reply() {
+fn every_payload_except_a_start_gets_the_no_op_response() {
     let w = world();
     let dir =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/claude-code-2.1.329");
@@ -214,6 +214,6 @@ fn every_payload_but_a_start_gets_the_empty_reply() {
     assert!(n > 100, "{n} payloads");
     until("no spool is left", || match w.spools()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref files => Err(format!("{files:?}")),
     });
 }

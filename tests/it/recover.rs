@@ -21,7 +21,7 @@ fn a_crashed_workers_queue_is_finished_when_another_session_starts() {
     w.hook(&stop("s", "t", "All pass."));
     until("the worker dies", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     w.set("MEMCTL_TESTPOINT", "");
     assert_eq!(w.summaries().len(), 0);
@@ -39,7 +39,7 @@ fn a_crashed_workers_queue_is_finished_when_another_worker_starts() {
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", "Done.")]);
     until("the worker dies", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     w.set("MEMCTL_TESTPOINT", "");
     w.hooks(&[prompt("other", "t", "go"), stop("other", "t", "Done."), end("other")]);
@@ -66,7 +66,7 @@ fn a_spool_without_a_worker_is_drained_when_another_session_starts() {
 }
 
 #[test]
-fn an_empty_spool_is_removed() {
+fn a_spool_with_only_a_malformed_file_is_removed() {
     let w = World::new();
     w.spool(&prompt("s", "t", "go"));
     let folder = w.spools().remove(0);
@@ -87,7 +87,7 @@ fn files_of_a_dead_worker_without_work_are_removed() {
     w.hook(&start("other"));
     until("the files are gone", || match [w.socket_files(), w.session_locks()].concat()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref files => Err(format!("{files:?}")),
     });
     w.settle();
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"], "no worker was needed");
@@ -109,7 +109,7 @@ fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_is_left() {
     w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 2);
 }
 
-/// The hung session itself sends no more events.
+/// The hung worker's session sends no more events.
 #[test]
 fn a_hung_worker_is_replaced_when_another_session_starts() {
     let w = World::new()
@@ -125,7 +125,7 @@ fn a_hung_worker_is_replaced_when_another_session_starts() {
 }
 
 #[test]
-fn a_deleted_socket_of_an_idle_worker_does_not_end_its_session() {
+fn a_session_whose_idle_workers_socket_was_deleted_is_recovered() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let first = w.worker_of("s");
     fs::remove_file(w.socket_files().remove(0)).unwrap();
@@ -147,7 +147,7 @@ fn only_one_recovery_runs_at_a_time() {
     until("the first recovery runs", || paused.exists().then_some(()).ok_or(String::new()));
     w.set("MEMCTL_TESTPOINT", "");
     assert_eq!(w.memctl(&["recover"]).ok(), "");
-    assert_eq!(w.spools().len(), 1, "the second one leaves the work to the first");
+    assert_eq!(w.spools().len(), 1, "the second recovery leaves the work to the first");
     fs::remove_file(&paused).unwrap();
     assert!(first.wait().unwrap().success());
     w.settle();
@@ -159,8 +159,8 @@ fn only_one_recovery_runs_at_a_time() {
 #[test]
 fn work_that_appears_during_a_recovery_is_done_by_it() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-    let pid = w.worker_of("again");
-    w.hook(&stop("again", "t", "Done."));
+    let pid = w.worker_of("revisited");
+    w.hook(&stop("revisited", "t", "Done."));
     w.until_count(SUMMARIES, 1);
     w.kill(pid);
     w.spool(&prompt("first", "t", "go"));
@@ -168,28 +168,28 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
     let paused = w.path("paused");
     w.set("MEMCTL_TESTPOINT", &format!("worker.completing#1=pause:{}", paused.display()));
     let mut first = w.spawn(&["recover"]);
-    until("it has visited one session and waits for the other", || {
-        let tried = w.logs().contains("removed files of a dead worker");
-        (tried && paused.exists()).then_some(()).ok_or_else(|| w.logs())
+    until("recovery has visited one session and waits for the other", || {
+        let visited = w.logs().contains("removed files of a dead worker");
+        (visited && paused.exists()).then_some(()).ok_or_else(|| w.logs())
     });
     w.set("MEMCTL_TESTPOINT", "");
-    w.spool(&prompt("again", "t2", "go on"));
-    w.spool(&end("again"));
+    w.spool(&prompt("revisited", "t2", "go on"));
+    w.spool(&end("revisited"));
     assert_eq!(w.memctl(&["recover"]).ok(), "");
-    assert_eq!(w.spools().len(), 1, "the work is left to the first");
+    assert_eq!(w.spools().len(), 1, "the second recovery leaves the work to the first");
     let code = until("the first recovery exits", || {
-        // Each of its workers reaches this point.
+        // Every worker that it starts pauses at this point.
         let _ = fs::remove_file(&paused);
         first.try_wait().unwrap().ok_or(format!("{:?}", w.spools()))
     });
     assert!(code.success());
-    assert!(w.spools().is_empty(), "the first one has drained it");
+    assert!(w.spools().is_empty(), "the first recovery has drained it");
     w.settle();
     assert_eq!(w.summaries().len(), 3);
 }
 
 #[test]
-fn recovery_runs_two_sessions_at_a_time() {
+fn recovery_runs_two_workers_at_a_time() {
     let mut w = World::new();
     for n in 0..5 {
         w.spool(&prompt(&format!("s{n}"), "t", "go"));
@@ -239,21 +239,21 @@ fn a_worker_started_by_recovery_starts_no_recovery() {
     assert_eq!(w.memctl(&recovering).ok(), "");
     assert!(w.processes().is_empty());
     assert!(!begun.exists());
-    assert_eq!(w.spools().len(), 1, "that of the other session");
-    // An ordinary worker does.
+    assert_eq!(w.spools().len(), 1, "the other session's spool");
+    // A worker without `--recovery` starts one.
     w.spool(&end("s"));
     assert_eq!(w.memctl(&recovering[..5]).ok(), "");
     until("recovery is started", || begun.exists().then_some(()).ok_or(String::new()));
 }
 
 #[test]
-fn deferred_messages_are_not_due_unless_their_time_is_implausible() {
+fn recovery_leaves_deferred_messages_unless_their_time_is_implausible() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("s");
     w.hook(&stop("s", "t", "Done."));
     w.until_count(SUMMARIES, 1);
     w.kill(pid);
-    let waits = |hours: i64| {
+    let n_summaries_after_recovery = |hours: i64| {
         w.execute_sql(&format!(
             "UPDATE pending_messages SET status = 'pending',
                not_before_epoch = unixepoch() * 1000 + {hours} * 3600000 - 60000;
@@ -262,10 +262,10 @@ fn deferred_messages_are_not_due_unless_their_time_is_implausible() {
         assert_eq!(w.memctl(&["recover"]).ok(), "");
         w.count(SUMMARIES)
     };
-    assert_eq!(waits(1), 0);
+    assert_eq!(n_summaries_after_recovery(1), 0);
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["1"], "no worker was started");
-    // The clock was set back.
-    assert_eq!(waits(3), 1);
+    // Too far in the future, as after the clock was set back.
+    assert_eq!(n_summaries_after_recovery(3), 1);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn twenty_sessions_are_recovered_and_no_process_is_left() {
     w.settle();
     assert_eq!(w.summaries().len(), 20);
     let newest_first = w.rows("SELECT content_session_id FROM sessions ORDER BY id");
-    assert_eq!(newest_first[0].as_str().max("session-17"), newest_first[0], "{newest_first:?}");
+    assert!(newest_first[0].as_str() >= "session-17", "{newest_first:?}");
 }
 
 #[test]
@@ -355,10 +355,10 @@ fn a_session_whose_client_died_is_ended() {
     w.worker();
     w.until_count("SELECT count(*) FROM pending_messages", 1);
     client.die();
-    // By the worker itself: there is no event and no other start.
+    // The worker notices it: there is no further event and no session start.
     until("the worker exits", || match w.session_locks()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref files => Err(format!("{files:?}")),
     });
     w.settle();
     assert_eq!(w.session_state(), "failed|client_gone");
@@ -367,7 +367,7 @@ fn a_session_whose_client_died_is_ended() {
 }
 
 #[test]
-fn of_several_clients_the_last_one_counts() {
+fn a_session_continues_while_one_of_its_clients_is_alive() {
     let w =
         World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_CLIENT_GRACE", "2s");
     let one = client(&w, &[prompt("s", "t", "go")]);
@@ -378,7 +378,7 @@ fn of_several_clients_the_last_one_counts() {
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     assert_eq!(w.worker(), pid);
     assert_eq!(w.session()["status"], "active");
-    // Now this process is a client, too, and stays alive.
+    // This process is a client, too, because it runs hooks.
     other.die();
     w.hook(&tool("s", "t", "u3", "ls", "z"));
     assert_eq!(w.worker(), pid);
@@ -387,7 +387,7 @@ fn of_several_clients_the_last_one_counts() {
 }
 
 #[test]
-fn a_session_end_in_time_takes_precedence_over_a_dead_client() {
+fn a_session_end_within_the_grace_period_takes_precedence_over_a_dead_client() {
     let w = World::new()
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
@@ -401,7 +401,7 @@ fn a_session_end_in_time_takes_precedence_over_a_dead_client() {
     );
 }
 
-/// Worker and client die. Recovery reads the client from the store.
+/// Recovery reads the client from the store.
 #[test]
 fn a_session_whose_worker_and_client_died_is_ended() {
     let w = World::new()
@@ -445,11 +445,11 @@ fn workers_that_keep_crashing_are_restarted_with_backoff() {
     let pid = w.worker_of("s");
     w.kill(pid);
     w.execute_sql("UPDATE sessions SET restarts = 3");
-    let begun = Instant::now();
+    let started = Instant::now();
     w.hook(&tool("s", "t", "u", "ls", "x"));
     assert_eq!(w.spools().len(), 1);
     w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 1);
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(started.elapsed() >= Duration::from_secs(1));
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.hook(&end("s"));
     w.settle();

@@ -1,5 +1,5 @@
-//! Commands for hung workers and waiting or failed events: finish, cleanup, kill --stale and the
-//! changes of the queue.
+//! Commands that repair: `finish`, `cleanup`, `kill --stale`, and the subcommands of `queue` that
+//! change waiting or failed events.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
-/// Every file except the database, with its content.
+/// Every file with its content, except the WAL and its index.
 fn files(w: &World) -> Vec<(String, Vec<u8>)> {
     fn walk(dir: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -32,8 +32,8 @@ fn files(w: &World) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// A session with a dead worker, a failed message and an open prompt.
-fn failed(w: &World) {
+/// Creates a session with a dead worker, a failed message and an open prompt.
+fn create_failed_message(w: &World) {
     let pid = w.worker_of("s");
     w.hook(&tool("s", "t", "u", "ls", "x"));
     w.until_count("SELECT count(*) FROM pending_messages", 1);
@@ -44,7 +44,7 @@ fn failed(w: &World) {
 }
 
 /// A world without automatic recovery, which would repair everything first.
-fn unrecovered() -> World {
+fn without_recovery() -> World {
     lingering().with("MEMCTL_TESTPOINT", NO_RECOVERY)
 }
 
@@ -62,8 +62,8 @@ fn finish_ends_a_session() {
     w.settle();
     assert_eq!(w.session_state(), "failed|finish");
     assert_eq!(w.summaries().len(), 1);
-    let again = w.memctl(&["finish", "session-one"]).ok();
-    assert_eq!(again, "session-one: already ended (finish)\n");
+    let repeated = w.memctl(&["finish", "session-one"]).ok();
+    assert_eq!(repeated, "session-one: already ended (finish)\n");
     let unknown = w.memctl(&["finish", "nobody"]);
     assert_eq!(unknown.code, Some(1), "{unknown:?}");
 }
@@ -84,30 +84,30 @@ fn finish_without_a_name_takes_the_only_active_session_of_the_project() {
     let none = w.memctl(&["finish"]);
     assert_eq!(none.code, Some(1), "{none:?}");
     let home = w.path("home").display().to_string();
-    let here = |session: &str| {
+    let start_here = |session: &str| {
         let mut payload = prompt(session, "t", "go");
         payload["cwd"] = home.clone().into();
         w.hook(&payload);
     };
     w.hook(&prompt("elsewhere", "t", "go"));
-    here("first");
+    start_here("first");
     w.until_count("SELECT count(*) FROM user_prompts", 2);
     assert_eq!(w.memctl(&["finish"]).ok(), "first: ended\n");
     let none = w.memctl(&["finish"]);
     assert_eq!(none.code, Some(1), "{none:?}");
-    here("second");
-    here("third");
+    start_here("second");
+    start_here("third");
     w.until_count("SELECT count(*) FROM user_prompts", 4);
-    let several = w.memctl(&["finish"]);
-    assert_eq!(several.code, Some(2), "{several:?}");
-    assert!(several.err.contains("second") && several.err.contains("third"), "{several:?}");
-    assert!(!several.err.contains("elsewhere"), "{several:?}");
+    let ambiguous = w.memctl(&["finish"]);
+    assert_eq!(ambiguous.code, Some(2), "{ambiguous:?}");
+    assert!(ambiguous.err.contains("second") && ambiguous.err.contains("third"), "{ambiguous:?}");
+    assert!(!ambiguous.err.contains("elsewhere"), "{ambiguous:?}");
     assert_eq!(w.count("SELECT count(*) FROM sessions WHERE status = 'active'"), 3);
 }
 
 /// A dead worker's files, a spool, a queue and a silent session.
-fn disorder() -> World {
-    let mut w = unrecovered();
+fn world_to_clean_up() -> World {
+    let mut w = without_recovery();
     let pid = w.worker_of("done");
     w.hook(&stop("done", "t", "Done."));
     w.until_count(SUMMARIES, 1);
@@ -117,7 +117,7 @@ fn disorder() -> World {
     w.hook(&stop("queued", "t", "Done."));
     until("all workers are dead", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     w.set("MEMCTL_TESTPOINT", "");
     w.spool(&prompt("spooled", "t", "go"));
@@ -131,7 +131,7 @@ fn disorder() -> World {
 
 #[test]
 fn cleanup_does_what_its_dry_run_lists() {
-    let w = disorder();
+    let w = world_to_clean_up();
     let before = files(&w);
     let planned = w.memctl(&["cleanup", "--dry-run"]).ok();
     for line in [
@@ -172,8 +172,8 @@ fn cleanup_leaves_live_sessions_alone() {
     let pid = w.worker_of("s");
     w.execute_sql("UPDATE sessions SET last_event_epoch = 1");
     for more in [&["--dry-run"][..], &[]] {
-        let words = [&["cleanup", "--max-age", "1s"], more].concat();
-        assert_eq!(w.memctl(&words).ok(), "nothing to clean up\n");
+        let args = [&["cleanup", "--max-age", "1s"], more].concat();
+        assert_eq!(w.memctl(&args).ok(), "nothing to clean up\n");
     }
     assert_eq!(w.worker(), pid);
     assert_eq!(w.session()["status"], "active");
@@ -182,7 +182,7 @@ fn cleanup_leaves_live_sessions_alone() {
 
 #[test]
 fn kill_stale_ends_hung_workers_and_removes_files_of_dead_ones() {
-    let w = unrecovered();
+    let w = without_recovery();
     let dead = w.worker_of("dead");
     w.kill(dead);
     let serving = |session: &str| {
@@ -195,27 +195,27 @@ fn kill_stale_ends_hung_workers_and_removes_files_of_dead_ones() {
             }
         })
     };
-    w.hooks(&[prompt("hung", "t", "go"), prompt("lives", "t", "go")]);
-    let (hung, lives) = (serving("hung"), serving("lives"));
+    w.hooks(&[prompt("hung", "t", "go"), prompt("healthy", "t", "go")]);
+    let (hung, healthy) = (serving("hung"), serving("healthy"));
     w.signal(hung, Signal::SIGSTOP);
     let output = w.memctl(&["kill", "--stale"]).ok();
     assert!(output.contains("hung: killed"), "{output}");
     assert_eq!((w.session_locks().len(), w.socket_files().len()), (1, 1), "{output}");
-    assert_eq!(serving("lives"), lives);
+    assert_eq!(serving("healthy"), healthy);
     assert_eq!(w.memctl(&["kill", "--stale"]).ok(), "no hung worker and no stale file\n");
 }
 
 #[test]
 fn failed_messages_can_be_retried() {
     let w = lingering();
-    failed(&w);
+    create_failed_message(&w);
     assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event scheduled for retry\n");
     w.hook(&stop("s", "t", "Listed."));
     w.until_count("SELECT count(*) FROM pending_messages WHERE status = 'processed'", 2);
     assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "no matching event\n");
 }
 
-/// The session itself has no new event.
+/// The session has no new event that would start one.
 #[test]
 fn a_retry_starts_a_worker() {
     let w = lingering();
@@ -242,7 +242,7 @@ fn a_retry_starts_a_worker() {
 #[test]
 fn an_aborted_message_keeps_no_content_and_cannot_be_retried() {
     let w = lingering();
-    failed(&w);
+    create_failed_message(&w);
     assert_eq!(w.memctl(&["queue", "abort", "--all"]).ok(), "1 event given up\n");
     assert_eq!(
         w.rows("SELECT status, error, tool_input FROM pending_messages"),
@@ -266,15 +266,18 @@ fn the_spool_is_drained_before_the_queue_is_changed() {
 }
 
 #[test]
-fn changes_of_the_queue_need_a_selection() {
+fn queue_changes_need_a_selection() {
     let w = lingering();
     w.worker_of("s");
-    for words in [&["queue", "retry"][..], &["queue", "abort", "s", "--all"]] {
-        let output = w.memctl(words);
+    for args in [&["queue", "retry"][..], &["queue", "abort", "s", "--all"]] {
+        let output = w.memctl(args);
         assert_eq!(output.code, Some(2), "{output:?}");
     }
     let unknown = w.memctl(&["queue", "retry", "--id", "99"]);
     assert_eq!(unknown.code, Some(1), "{unknown:?}");
     assert!(unknown.err.contains("no event with id 99"), "{unknown:?}");
-    assert!(w.memctl(&["queue", "s"]).ok().starts_with("0 pending"), "a session, not a verb");
+    assert!(
+        w.memctl(&["queue", "s"]).ok().starts_with("0 pending"),
+        "`s` is a session, not a subcommand"
+    );
 }

@@ -63,7 +63,7 @@ fn sessions_recorded_by_hooks_are_skipped() {
 }
 
 #[test]
-fn files_that_are_no_transcripts_are_named() {
+fn a_file_that_is_not_a_transcript_is_reported() {
     let w = World::new();
     let file = w.path("home").join("notes.txt");
     std::fs::write(&file, "just text\n").unwrap();
@@ -75,7 +75,7 @@ fn files_that_are_no_transcripts_are_named() {
 }
 
 #[test]
-fn older_transcripts_are_dated_back_and_replayed_first() {
+fn older_transcripts_are_replayed_first_and_keep_their_dates() {
     let w = World::new();
     let write = |name: &str, day: u32, word: &str| {
         let line = |uuid: &str, kind: &str, content: Value| {
@@ -83,10 +83,10 @@ fn older_transcripts_are_dated_back_and_replayed_first() {
                    "timestamp": format!("2026-03-{day:02}T10:00:00Z"),
                    "message": {"content": content}})
         };
-        let printed = json!([{"type": "text", "text": format!("The {word} exporter is ported, and all of its tests pass.")}]);
+        let answer = json!([{"type": "text", "text": format!("The {word} exporter is ported, and all of its tests pass.")}]);
         let lines = [
             line("1", "user", json!(format!("Port the {word} exporter to the new format."))),
-            line("2", "assistant", printed),
+            line("2", "assistant", answer),
         ];
         let path = w.path(&format!("{name}.jsonl"));
         std::fs::write(&path, lines.map(|l| format!("{l}\n")).concat()).unwrap();
@@ -97,7 +97,7 @@ fn older_transcripts_are_dated_back_and_replayed_first() {
     w.memctl(&["replay", &newer, &older]).ok();
     assert_eq!(w.rows("SELECT content_session_id FROM sessions ORDER BY id"), ["b", "a"]);
     let context = w.memctl(&["context", "--project", "/"]).ok();
-    let at = |text: &str| context.find(text).unwrap_or_else(|| panic!("{text}: {context}"));
-    assert!(at("2026-03-09 (s2)") < at("2026-03-02 (s1)"), "{context}");
+    let position = |text: &str| context.find(text).unwrap_or_else(|| panic!("{text}: {context}"));
+    assert!(position("2026-03-09 (s2)") < position("2026-03-02 (s1)"), "{context}");
     assert!(context.contains("## Latest work\n2026-03-09"), "{context}");
 }

@@ -1,4 +1,4 @@
-//! The resume store, used as by a dispatcher's script.
+//! `memctl resume`, used in the way of a dispatcher's script.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ const LIVE: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 const DEAD: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 
 #[test]
-fn a_session_can_be_kept_refused_and_dropped() {
+fn a_session_can_be_stored_marked_as_failed_and_dropped() {
     let w = World::new();
-    let resume = |words: &[&str]| w.memctl(&[&["resume"], words].concat());
+    let resume = |args: &[&str]| w.memctl(&[&["resume"], args].concat());
     assert_eq!(resume(&["list"]).ok(), "no session is stored\n");
     assert_eq!(resume(&["get", "k"]).code, Some(1));
     assert_eq!(resume(&["failed"]).ok(), "0\n");
@@ -50,7 +50,7 @@ fn a_session_can_be_kept_refused_and_dropped() {
 #[test]
 fn sweep_keeps_recently_used_sessions() {
     let w = World::new();
-    let resume = |words: &[&str]| w.memctl(&[&["resume"], words].concat()).ok();
+    let resume = |args: &[&str]| w.memctl(&[&["resume"], args].concat()).ok();
     for key in ["a", "b", "c"] {
         resume(&["set", key, key]);
     }
@@ -74,25 +74,25 @@ fn sweep_removes_only_unresumable_transcripts_of_the_named_directory() {
     }
     w.memctl(&["resume", "set", "k", LIVE]).ok();
     let sweep = |more: &[&str]| {
-        let words = ["resume", "sweep", "--transcripts", dir.to_str().unwrap()];
-        w.memctl(&[&words, more].concat()).ok()
+        let args = ["resume", "sweep", "--transcripts", dir.to_str().unwrap()];
+        w.memctl(&[&args, more].concat()).ok()
     };
     assert!(sweep(&[]).ends_with("removed 0 transcripts\n"), "the transcript is new");
     let dry = sweep(&["--idle", "0s", "--dry-run"]);
     assert!(dry.contains(&name(DEAD)) && dry.ends_with("would remove 1 transcript\n"), "{dry}");
     assert!(dir.join(name(DEAD)).exists());
     assert!(sweep(&["--idle", "0s"]).ends_with("removed 1 transcript\n"));
-    let mut left: Vec<_> = fs::read_dir(&dir)
+    let mut remaining: Vec<_> = fs::read_dir(&dir)
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();
-    left.sort();
-    assert_eq!(left, [name(LIVE), "notes.jsonl".into(), "sub".into()]);
+    remaining.sort();
+    assert_eq!(remaining, [name(LIVE), "notes.jsonl".into(), "sub".into()]);
     assert!(dir.join("sub").join(name(DEAD)).exists());
 }
 
-/// A legacy file with `n` entries at its usual path.
-fn legacy(w: &World, n: usize) -> PathBuf {
+/// Writes a legacy file with `n` entries to its usual path.
+fn write_legacy_file(w: &World, n: usize) -> PathBuf {
     let dir = w.path("home/.local/state/claude-hooks");
     fs::create_dir_all(&dir).unwrap();
     let entry = |i: usize| {
@@ -113,7 +113,7 @@ fn a_legacy_file_is_imported_once() {
     let import = ["resume", "import", "--rename", "bot=claude"];
     let none = w.memctl(&import).ok();
     assert!(none.starts_with("nothing to import: /") && !w.data().exists(), "{none}");
-    let file = legacy(&w, 3);
+    let file = write_legacy_file(&w, 3);
     w.memctl(&["resume", "set", "github:claude:owner/repo:1", "mine"]).ok();
     let output = w.memctl(&import).ok();
     assert!(output.starts_with("2 sessions imported, 1 already stored; deleted /"), "{output}");
@@ -128,10 +128,10 @@ fn a_legacy_file_is_imported_once() {
 fn an_interrupted_import_can_be_repeated() {
     for point in ["resume.piece=kill", "resume.imported=kill"] {
         let mut w = World::new();
-        let file = legacy(&w, 1200);
+        let file = write_legacy_file(&w, 1200);
         w.set("MEMCTL_TESTPOINT", point);
-        let cut = w.memctl(&["resume", "import"]);
-        assert_eq!(cut.code, None, "{point}: {cut:?}");
+        let interrupted = w.memctl(&["resume", "import"]);
+        assert_eq!(interrupted.code, None, "{point}: {interrupted:?}");
         assert!(file.exists(), "{point}");
         w.set("MEMCTL_TESTPOINT", "");
         w.memctl(&["resume", "import"]).ok();

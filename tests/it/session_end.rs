@@ -1,5 +1,5 @@
-//! Ends of sessions, for each reason of the client, and of workers at their time limits. Each
-//! leaves no process and no socket.
+//! How sessions end, for each reason that a client gives, and how workers exit at their time
+//! limits. No process and no socket is left.
 
 use std::fs;
 
@@ -9,15 +9,16 @@ use serde_json::Value;
 use crate::support::recordings::{edit, end, prompt, start, stop, tool};
 use crate::support::{World, until};
 
-fn ended(session: &str, reason: &str) -> Value {
+fn end_with(session: &str, reason: &str) -> Value {
     let mut payload = end(session);
     payload["reason"] = reason.into();
     payload
 }
 
-/// Waits until no worker is left and nothing is spooled; `ps` and the socket directory are empty.
+/// Waits until no worker is left and nothing is spooled. Then `ps` and the socket directory must be
+/// empty.
 #[track_caller]
-fn nothing_is_left(w: &World) {
+fn assert_nothing_is_left(w: &World) {
     w.settle();
     assert_eq!(w.memctl(&["ps", "--json"]).ok(), "[]\n");
     assert_eq!(fs::read_dir(w.sockets()).unwrap().count(), 0);
@@ -29,12 +30,12 @@ fn every_end_reason_is_stored_and_leaves_no_process() {
         let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
         w.worker_of("stopped");
         w.hooks(&[edit("stopped", "t", "u", "a.rs"), stop("stopped", "t", "Done.")]);
-        w.hook(&ended("stopped", reason));
-        nothing_is_left(&w);
-        // As with Ctrl-C during a turn, which has no Stop.
+        w.hook(&end_with("stopped", reason));
+        assert_nothing_is_left(&w);
+        // Ctrl-C during a turn: there is no Stop.
         w.hooks(&[prompt("cut off", "t", "go"), edit("cut off", "t", "u", "a.rs")]);
-        w.hook(&ended("cut off", reason));
-        nothing_is_left(&w);
+        w.hook(&end_with("cut off", reason));
+        assert_nothing_is_left(&w);
         assert_eq!(
             w.rows("SELECT content_session_id, status, end_reason FROM sessions ORDER BY id"),
             [format!("stopped|completed|{reason}"), format!("cut off|failed|{reason}")]
@@ -47,15 +48,15 @@ fn every_end_reason_is_stored_and_leaves_no_process() {
 fn a_cleared_conversation_ends_and_a_new_one_starts() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.worker_of("old");
-    let mut begun = start("new");
-    begun["source"] = "clear".into();
-    w.hooks(&[ended("old", "clear"), begun, prompt("new", "t", "afresh")]);
+    let mut started = start("new");
+    started["source"] = "clear".into();
+    w.hooks(&[end_with("old", "clear"), started, prompt("new", "t", "afresh")]);
     until("the old worker exits", || match w.processes().len() {
         1 => Ok(()),
         n => Err(n.to_string()),
     });
     w.hook(&end("new"));
-    nothing_is_left(&w);
+    assert_nothing_is_left(&w);
     assert_eq!(
         w.rows(
             "SELECT content_session_id, parent_session_id, end_reason FROM sessions ORDER BY id"
@@ -76,8 +77,8 @@ fn session_end_is_stored_whether_its_worker_is_alive_hung_or_dead() {
             "dead" => w.kill(pid),
             _ => {}
         }
-        w.hook(&ended("s", "other"));
-        nothing_is_left(&w);
+        w.hook(&end_with("s", "other"));
+        assert_nothing_is_left(&w);
         assert_eq!(w.session_state(), "failed|other", "{state}");
         assert_eq!(w.summaries().len(), 1, "{state}");
     }
@@ -87,7 +88,7 @@ fn session_end_is_stored_whether_its_worker_is_alive_hung_or_dead() {
 fn the_end_of_an_unknown_session_leaves_nothing() {
     let w = World::new();
     w.hook(&end("unknown"));
-    nothing_is_left(&w);
+    assert_nothing_is_left(&w);
     assert_eq!(w.sessions().len(), 0);
 }
 
@@ -110,16 +111,16 @@ fn an_idle_worker_sleeps_while_another_session_works() {
     // Two equal counts in a row: the work after the last event is done.
     let mut before = switches(idle);
     until("the worker is idle", || {
-        let last = std::mem::replace(&mut before, switches(idle));
-        (last == before).then_some(()).ok_or(before.to_string())
+        let previous = std::mem::replace(&mut before, switches(idle));
+        (previous == before).then_some(()).ok_or(before.to_string())
     });
-    another_session(&w);
+    run_another_session(&w);
     assert_eq!(switches(idle), before, "the idle worker woke up");
     assert!(w.processes().contains(&idle));
 }
 
 /// Runs a session from its first prompt to its end.
-fn another_session(w: &World) {
+fn run_another_session(w: &World) {
     w.hook(&prompt("other", "t", "go"));
     for n in 0..20 {
         w.hook(&tool("other", "t", &format!("u{n}"), "ls", "x"));
@@ -141,30 +142,30 @@ fn the_kernel_ends_a_worker_whose_event_loop_hangs() {
     until("the worker hangs", || paused.exists().then_some(()).ok_or(String::new()));
     until("the worker is killed", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
-    assert!(paused.exists(), "it hung until its end");
+    assert!(paused.exists(), "it never left the test point");
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&end("s"));
-    nothing_is_left(&w);
+    assert_nothing_is_left(&w);
     assert_eq!(w.prompts().len(), 1);
 }
 
 #[test]
 fn sigterm_finishes_or_releases_the_claimed_batch() {
-    for (words, claims) in [(&["kill", "s"][..], "0"), (&["kill", "--graceful", "s"], "1")] {
+    for (args, claims) in [(&["kill", "s"][..], "0"), (&["kill", "--graceful", "s"], "1")] {
         let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
-        let in_hand = w.path("in hand");
-        w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", in_hand.display()));
+        let claimed = w.path("claimed");
+        w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", claimed.display()));
         w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u", "a.rs"), stop("s", "t", "Done.")]);
-        until("a batch is claimed", || in_hand.exists().then_some(()).ok_or(String::new()));
-        let mut command = w.spawn(words);
+        until("a batch is claimed", || claimed.exists().then_some(()).ok_or(String::new()));
+        let mut command = w.spawn(args);
         if claims == "1" {
             until("the worker is shutting down", || {
                 let rows = w.memctl(&["ps", "--json"]).json();
                 (rows[0]["state"] == "ending").then_some(()).ok_or(rows.to_string())
             });
-            fs::remove_file(&in_hand).unwrap();
+            fs::remove_file(&claimed).unwrap();
         }
         assert!(command.wait().unwrap().success());
         assert_eq!(w.rows("SELECT DISTINCT claims FROM pending_messages"), [claims]);
@@ -172,7 +173,7 @@ fn sigterm_finishes_or_releases_the_claimed_batch() {
         assert_eq!(w.count("SELECT count(*) FROM session_summaries"), done);
         w.set("MEMCTL_TESTPOINT", "");
         w.hook(&end("s"));
-        nothing_is_left(&w);
+        assert_nothing_is_left(&w);
         assert_eq!(w.summaries().len(), 1);
     }
 }

@@ -13,7 +13,7 @@ use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries WHERE NOT hidden";
-const UNDONE: &str =
+const QUEUED: &str =
     "SELECT count(*) FROM pending_messages WHERE status IN ('pending', 'processing')";
 
 /// The payloads of a session from its prompt to its end.
@@ -40,12 +40,12 @@ fn run_in_parallel(w: &World, n: usize) {
     });
 }
 
-/// Each session is stored once and completely.
+/// Checks that each session is stored once and completely.
 #[track_caller]
 fn assert_all_stored(w: &World, n: i64) {
     w.settle();
-    let of = "SELECT count(*) FROM sessions WHERE content_session_id LIKE 'session-%'";
-    assert_eq!(w.count(of), n);
+    let sessions = "SELECT count(*) FROM sessions WHERE content_session_id LIKE 'session-%'";
+    assert_eq!(w.count(sessions), n);
     let rows = |event: &str| {
         w.count(&format!(
             "SELECT count(*) FROM pending_messages
@@ -53,7 +53,7 @@ fn assert_all_stored(w: &World, n: i64) {
         ))
     };
     assert_eq!((rows("tool"), rows("stop"), rows("end")), (n, n, n));
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(QUEUED), 0);
     assert_eq!(w.rows("PRAGMA integrity_check"), ["ok"]);
     let logs = w.logs();
     assert!(!logs.contains("WARN") && !logs.contains("ERROR"), "{logs}");
@@ -67,7 +67,7 @@ fn remove_database(w: &World) {
 }
 
 /// Databases of every released schema.
-fn of_earlier_releases() -> Vec<PathBuf> {
+fn released_databases() -> Vec<PathBuf> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/schema");
     let mut files: Vec<PathBuf> =
         fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -95,39 +95,39 @@ fn many_processes_create_the_database_at_the_same_time() {
 
 #[test]
 fn databases_of_earlier_releases_are_upgraded_while_hooks_arrive() {
-    for file in of_earlier_releases() {
+    for file in released_databases() {
         let w = with_database(&file);
-        let kept = |w: &World| {
+        let old_rows = |w: &World| {
             ["user_prompts", "observations", "session_summaries", "pending_messages"]
                 .map(|table| w.count(&format!("SELECT count(*) FROM {table} WHERE id < 1000")))
         };
-        let before = kept(&w);
-        // New rows get ids far above the old ones.
+        let before = old_rows(&w);
+        // New rows may be among those counted, but no old row may be missing.
         run_in_parallel(&w, 12);
         assert_all_stored(&w, 12);
-        let after = kept(&w);
+        let after = old_rows(&w);
         for (before, after) in before.iter().zip(after) {
             assert!(*before > 0 && after >= *before, "{}: {before} {after}", file.display());
         }
-        let claimed = fs::read_to_string(&file).unwrap();
+        let dump = fs::read_to_string(&file).unwrap();
         let version = w.rows("PRAGMA user_version").remove(0);
-        let was = claimed.trim_end().rsplit('=').next().unwrap().trim().trim_end_matches(';');
+        let old_version = dump.trim_end().rsplit('=').next().unwrap().trim().trim_end_matches(';');
         assert!(
-            version.parse::<i64>().unwrap() >= was.parse().unwrap(),
-            "{version} after {was}: {}",
+            version.parse::<i64>().unwrap() >= old_version.parse().unwrap(),
+            "{version} after {old_version}: {}",
             file.display()
         );
     }
 }
 
-/// The first schema with two sessions: one goes into the next context of its project. The other has
-/// a dead worker with a queue and a spool, and is finished.
+/// The database has two sessions. One is complete and appears in the next context of its project.
+/// The other has a queue and a spool but no worker, and is finished.
 #[test]
 fn sessions_of_the_first_release_are_continued() {
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let mut w = with_database(&data.join("schema/001.sql"));
     w.set("CLAUDE_PROJECT_DIR", "/home/me/tally");
-    // The hash in the spool's name is computed by the current release.
+    // The current release computes the hash in the spool's name.
     let session = "22222222-aaaa-4bbb-8ccc-000000000002";
     w.spool(&tool(session, "t1", "u9", "ls", "x"));
     let folder = w.spools().remove(0);
@@ -140,25 +140,32 @@ fn sessions_of_the_first_release_are_continued() {
     assert!(injected.contains("February 29th counts now"), "{injected}");
     assert!(!injected.contains("swordfish"), "{injected}");
     w.settle();
-    let of = |rest: &str| w.rows(&format!("SELECT {rest}"));
+    let select = |rest: &str| w.rows(&format!("SELECT {rest}"));
     assert_eq!(
-        of("tool_use_id, status FROM pending_messages WHERE tool_use_id IN ('u1', 'u2', 'u3')
-            AND session_id = 2 ORDER BY id"),
+        select(
+            "tool_use_id, status FROM pending_messages WHERE tool_use_id IN ('u1', 'u2', 'u3')
+            AND session_id = 2 ORDER BY id"
+        ),
         ["u1|processed", "u2|processed", "u3|processed"]
     );
     assert_eq!(
-        of("status, error, tool_response FROM pending_messages WHERE tool_use_id = 'toolu_failed'"),
+        select(
+            "status, error, tool_response FROM pending_messages WHERE tool_use_id = 'toolu_failed'"
+        ),
         ["failed|prose instead of observations|{\"stdout\":\"prose\"}"],
         "a failed one keeps its payload"
     );
-    let summary = of("request, investigated, learned, completed, notes FROM session_summaries
-      WHERE session_id = 2");
+    let summary = select(
+        "request, investigated, learned, completed, notes FROM session_summaries
+      WHERE session_id = 2",
+    );
     assert_eq!(summary.len(), 1);
     assert!(summary[0].contains("`month` parses every line again."), "{summary:?}");
     assert_eq!(w.memctl(&["show", "p1"]).ok().lines().count(), 3);
 }
 
-/// The program is older than the database: nothing changes, hooks spool, each command says why.
+/// The program is older than the database. It changes nothing, hooks spool, and each command
+/// reports the reason.
 #[test]
 fn a_newer_database_is_left_alone() {
     let w = World::new();
@@ -172,10 +179,10 @@ fn a_newer_database_is_left_alone() {
     assert_eq!(answer.ok(), "{\"continue\":true,\"suppressOutput\":true}\n");
     until("no worker is left", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     assert_eq!(fs::read_dir(w.spools().remove(0)).unwrap().count(), 4, "all events are spooled");
-    for verb in [
+    for args in [
         &["status"][..],
         &["show", "p1"],
         &["queue"],
@@ -186,9 +193,9 @@ fn a_newer_database_is_left_alone() {
         &["forget", "p1"],
         &["forget", "p1", "--dry-run"],
     ] {
-        let output = w.memctl(verb);
-        assert_eq!(output.code, Some(1), "{verb:?}: {output:?}");
-        assert!(output.err.contains("update memctl"), "{verb:?}: {output:?}");
+        let output = w.memctl(args);
+        assert_eq!(output.code, Some(1), "{args:?}: {output:?}");
+        assert!(output.err.contains("update memctl"), "{args:?}: {output:?}");
     }
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 1);
     w.execute_sql(&format!("PRAGMA user_version = {version}"));
@@ -208,7 +215,7 @@ fn a_worker_that_finds_a_newer_schema_exits() {
     w.hook(&tool("session-00", "t", "u", "ls", "x"));
     until("no worker is left", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     assert!(!w.processes().contains(&pid));
     assert!(w.socket_files().is_empty() && w.session_locks().is_empty());
@@ -218,18 +225,18 @@ fn a_worker_that_finds_a_newer_schema_exits() {
     assert_all_stored_with_warnings(&w, 1);
 }
 
-/// As [`assert_all_stored`], but a start may report a problem.
+/// Like [`assert_all_stored`], but warnings in the log are allowed.
 #[track_caller]
 fn assert_all_stored_with_warnings(w: &World, n: i64) {
     w.settle();
     assert_eq!(w.count(SUMMARIES), n);
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), n);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(QUEUED), 0);
     assert_eq!(w.rows("PRAGMA integrity_check"), ["ok"]);
 }
 
 #[test]
-fn a_database_without_its_tables_is_repaired_without_loss() {
+fn a_database_with_missing_tables_and_columns_is_repaired_without_loss() {
     let w = World::new();
     w.hooks(&session_events("session-00"));
     w.settle();
@@ -242,15 +249,16 @@ fn a_database_without_its_tables_is_repaired_without_loss() {
     assert_eq!(w.memctl(&["status"]).code, Some(0));
     run_in_parallel(&w, 12);
     w.settle();
-    assert_eq!(w.count("SELECT count(*) FROM sessions"), 12, "session-00 is older");
+    assert_eq!(w.count("SELECT count(*) FROM sessions"), 12, "session-00 existed before");
     assert_eq!(w.rows("SELECT prompt_text FROM user_prompts WHERE id = 1"), texts);
     assert_eq!(w.count("SELECT count(*) FROM user_prompts WHERE finalized_at_epoch IS NULL"), 0);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(QUEUED), 0);
 }
 
-/// Damages the database under running workers. Later events are stored once.
+/// Damages the database while its worker runs, and checks that later events are stored once.
 fn damage_under_a_worker(damage: impl Fn(&World)) -> World {
-    // A worker whose data directory is gone cannot be reached. It exits by itself.
+    // If the data directory is deleted, no process can reach the worker. It exits at its idle
+    // timeout.
     let w =
         World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_IDLE_TIMEOUT", "4s");
     w.worker_of("session-00");
@@ -271,7 +279,7 @@ fn damage_under_a_worker(damage: impl Fn(&World)) -> World {
     w.settle();
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 1);
     assert_eq!(w.count("SELECT count(*) FROM user_prompts WHERE turn_id = 't2'"), 1);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(QUEUED), 0);
     assert!(w.session_locks().is_empty());
     w
 }
@@ -282,14 +290,14 @@ fn quarantined(w: &World) -> usize {
 }
 
 #[test]
-fn a_deleted_database_is_created_anew() {
+fn a_deleted_database_is_recreated() {
     let w = damage_under_a_worker(remove_database);
     assert_eq!(quarantined(&w), 0);
     assert!(w.socket_files().is_empty());
 }
 
 #[test]
-fn a_deleted_data_directory_is_created_anew() {
+fn a_deleted_data_directory_is_recreated() {
     damage_under_a_worker(|w| fs::remove_dir_all(w.data()).unwrap());
 }
 
@@ -302,7 +310,7 @@ fn an_overwritten_database_is_quarantined() {
     assert_eq!(quarantined(&w), 1);
 }
 
-/// As a disk leaves a file whose writes it lost: the length is right.
+/// A disk that loses writes can leave a file of the right length that contains only zeros.
 #[test]
 fn a_database_of_zeros_is_quarantined() {
     let w = damage_under_a_worker(|w| {
@@ -314,9 +322,9 @@ fn a_database_of_zeros_is_quarantined() {
     assert_eq!(quarantined(&w), 1);
 }
 
-/// Truncated in place. SQLite takes an empty file for a new database.
+/// SQLite treats an empty file as a new database.
 #[test]
-fn a_truncated_database_is_created_anew() {
+fn a_truncated_database_is_recreated() {
     let w = World::new();
     w.hooks(&session_events("session-00"));
     w.settle();
@@ -327,17 +335,17 @@ fn a_truncated_database_is_created_anew() {
 }
 
 /// Simulates a file system without shared memory: the WAL index cannot be opened.
-fn without_a_log(w: &World) {
+fn break_shared_memory(w: &World) {
     fs::create_dir_all(w.data()).unwrap();
     std::os::unix::fs::symlink("nowhere", w.data().join("memctl.db-shm")).unwrap();
 }
 
 #[test]
-fn without_shared_memory_the_store_uses_a_rollback_journal_and_status_says_so() {
+fn without_shared_memory_the_store_uses_a_rollback_journal_and_status_reports_it() {
     let w = World::new();
-    without_a_log(&w);
+    break_shared_memory(&w);
     run_in_parallel(&w, 8);
-    // A worker that finds the file locked by others says so and retries.
+    // A worker that finds the file locked logs a warning and retries.
     assert_all_stored_with_warnings(&w, 8);
     let journal = |w: &World| {
         let conn = w.store();
@@ -354,14 +362,14 @@ fn without_shared_memory_the_store_uses_a_rollback_journal_and_status_says_so() 
     assert!(!ordinary.memctl(&["status"]).ok().contains("write-ahead"));
 }
 
-/// A data directory with a WAL moves to such a file system.
+/// The data directory moves to a file system without shared memory.
 #[test]
 fn a_wal_database_works_on_a_file_system_without_shared_memory() {
     let w = World::new();
     w.hooks(&session_events("session-00"));
     w.settle();
     let _ = fs::remove_file(w.data().join("memctl.db-shm"));
-    without_a_log(&w);
+    break_shared_memory(&w);
     w.hooks(&[prompt("session-00", "t2", "again"), stop("session-00", "t2", "Done.")]);
     w.hook(&end("session-00"));
     w.settle();

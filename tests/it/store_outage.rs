@@ -12,9 +12,9 @@ use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
-const UNDONE: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
+const UNPROCESSED: &str = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'";
 
-/// The tool uses of a test.
+/// The tool uses that the tests count.
 const COUNTED: &str = "event = 'tool' AND tool_use_id LIKE 'u%'";
 
 /// The events of a turn: `n` tool uses and a stop.
@@ -23,7 +23,7 @@ fn turn(session: &str, n: usize) -> Vec<Value> {
     uses.chain([stop(session, "t", "Done.")]).collect()
 }
 
-/// The whole turn is stored once, in order, and distilled.
+/// Checks that the whole turn is stored once, in order, and distilled.
 #[track_caller]
 fn assert_stored_in_order(w: &World, n: i64) {
     w.settle();
@@ -33,7 +33,7 @@ fn assert_stored_in_order(w: &World, n: i64) {
     assert_eq!(uses, wanted);
     let last = w.rows("SELECT event FROM pending_messages WHERE event <> 'end' ORDER BY id DESC");
     assert_eq!(last[0], "stop");
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(UNPROCESSED), 0);
     assert_eq!(w.count(SUMMARIES), 1);
 }
 
@@ -83,9 +83,9 @@ fn on_small_disks(size: &str) -> Option<World> {
 /// session go to the second spool. They are not among the counted events.
 fn fill_up(w: &World, session: &str) {
     w.fill("data");
-    let much = "a line of output of a tool\n".repeat(2000);
+    let output = "a line of output of a tool\n".repeat(2000);
     for n in 0..200 {
-        w.hook(&tool(session, "t", &format!("filler-{n}"), "ls", &much));
+        w.hook(&tool(session, "t", &format!("filler-{n}"), "ls", &output));
         if !w.spools().is_empty() {
             return;
         }
@@ -124,7 +124,7 @@ fn a_session_that_starts_on_a_full_disk_is_stored() {
     w.hook(&end("s"));
     w.settle();
     assert_eq!(w.count("SELECT count(*) FROM pending_messages WHERE event = 'tool'"), 12);
-    assert_eq!(w.count(UNDONE), 0);
+    assert_eq!(w.count(UNPROCESSED), 0);
 }
 
 /// No process has the database open, so the first reader must create the wal-index.
@@ -174,9 +174,9 @@ fn events_go_to_the_second_spool_while_the_disk_is_read_only() {
     for payload in turn("s", 12) {
         w.hook(&payload);
     }
-    until("no worker stays without work", || match w.processes()[..] {
+    until("workers without work exit", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     w.remount("data", "rw").unwrap();
     w.hook(&end("s"));
@@ -221,7 +221,7 @@ fn a_full_spool_keeps_events_without_text_and_then_counts_losses() {
     assert!(output.contains("1 event was lost"), "{output}");
     until("the spool is drained", || match w.spools()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref files => Err(format!("{files:?}")),
     });
     w.hook(&end("s"));
     w.settle();
@@ -231,19 +231,19 @@ fn a_full_spool_keeps_events_without_text_and_then_counts_losses() {
 }
 
 const SESSIONS: usize = 20;
-/// Clients that send in parallel.
+/// Threads that send in parallel.
 const DRIVERS: usize = 4;
 
 /// Events per session: `MEMCTL_OUTAGE_EVENTS` (400) is the total.
 #[expect(clippy::disallowed_methods, reason = "a setting of the test")]
 fn events_each() -> usize {
-    let wanted = std::env::var("MEMCTL_OUTAGE_EVENTS").ok().filter(|text| !text.is_empty());
-    wanted.map_or(400, |n| n.parse().unwrap()) / SESSIONS
+    let total = std::env::var("MEMCTL_OUTAGE_EVENTS").ok().filter(|text| !text.is_empty());
+    total.map_or(400, |n| n.parse().unwrap()) / SESSIONS
 }
 
 /// 20 live sessions send events during an outage. After its end, the same workers store each event
 /// once and in order.
-fn outage(w: &World, begin: impl FnOnce(), end_outage: impl FnOnce()) {
+fn outage(w: &World, start_outage: impl FnOnce(), end_outage: impl FnOnce()) {
     let n_events = events_each();
     let session = |s: usize| format!("session-{s:02}");
     for s in 0..SESSIONS {
@@ -251,12 +251,12 @@ fn outage(w: &World, begin: impl FnOnce(), end_outage: impl FnOnce()) {
     }
     let generations = "SELECT count(*) FROM sessions WHERE generation = 1";
     w.until_count(generations, SESSIONS as i64);
-    // Starters and the recovery that their start asks for have exited.
+    // Starters, and the recovery that they start, must have exited.
     let workers = until("one worker per session", || match w.processes() {
         workers if workers.len() == SESSIONS => Ok(workers),
         others => Err(format!("{others:?}")),
     });
-    begin();
+    start_outage();
     thread::scope(|scope| {
         for driver in 0..DRIVERS {
             scope.spawn(move || {
@@ -269,7 +269,7 @@ fn outage(w: &World, begin: impl FnOnce(), end_outage: impl FnOnce()) {
         }
     });
     let counted = format!("SELECT count(*) FROM pending_messages WHERE {COUNTED}");
-    // A few small events may have found space in the WAL.
+    // The preallocated WAL may have had space for a few small events.
     assert!(w.count(&counted) <= SESSIONS as i64, "the store was unavailable");
     let mut alive = w.processes();
     alive.sort_unstable();
@@ -281,34 +281,34 @@ fn outage(w: &World, begin: impl FnOnce(), end_outage: impl FnOnce()) {
         w.hooks(&[stop(&session(s), "t", "Done."), end(&session(s))]);
     }
     w.settle();
-    let taken = w.rows(&format!(
+    let stored = w.rows(&format!(
         "SELECT content_session_id, count(*), count(DISTINCT tool_use_id) FROM pending_messages
          WHERE {COUNTED} GROUP BY 1"
     ));
-    assert_eq!(taken.len(), SESSIONS);
-    for row in taken {
+    assert_eq!(stored.len(), SESSIONS);
+    for row in stored {
         assert!(row.ends_with(&format!("|{n_events}|{n_events}")), "{row}");
     }
-    let behind = "SELECT count(*) FROM pending_messages a JOIN pending_messages b
+    let out_of_order = "SELECT count(*) FROM pending_messages a JOIN pending_messages b
       ON b.session_id = a.session_id AND b.event = a.event AND b.id > a.id
       WHERE a.event = 'tool' AND a.tool_use_id LIKE 'u%' AND b.tool_use_id LIKE 'u%'
         AND b.tool_use_id < a.tool_use_id";
-    assert_eq!(w.count(behind), 0, "in order");
+    assert_eq!(w.count(out_of_order), 0);
     assert_eq!(w.count(generations), SESSIONS as i64, "no other worker took a session over");
-    assert_eq!((w.count(UNDONE), w.count(SUMMARIES)), (0, SESSIONS as i64));
+    assert_eq!((w.count(UNPROCESSED), w.count(SUMMARIES)), (0, SESSIONS as i64));
 }
 
 #[test]
 fn twenty_sessions_survive_a_locked_store() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let path = w.data().join("run/store.lock");
-    let held = std::cell::OnceCell::new();
-    let begin = || {
+    let held_lock = std::cell::OnceCell::new();
+    let start_outage = || {
         let lock = File::open(path).unwrap();
         lock.lock().unwrap();
-        held.set(lock).unwrap();
+        held_lock.set(lock).unwrap();
     };
-    outage(&w, begin, || held.get().unwrap().unlock().unwrap());
+    outage(&w, start_outage, || held_lock.get().unwrap().unlock().unwrap());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::support::recordings::{end, prompt, stop, tool};
 use crate::support::{World, until};
 
 const SESSION: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
-const LIKE_IT: &str = "6f2b9c54-3d1e-4c0a-9b7e-000000000000";
+const SAME_PREFIX: &str = "6f2b9c54-3d1e-4c0a-9b7e-000000000000";
 
 /// A world with one finished session and one live session with a prompt.
 fn world() -> World {
@@ -27,7 +27,7 @@ fn world() -> World {
     w.hook(&end(SESSION));
     w.settle();
     w.set("MEMCTL_WORKER_LINGER", "60s");
-    w.hook(&at_home(prompt(LIKE_IT, "t", "go on")));
+    w.hook(&at_home(prompt(SAME_PREFIX, "t", "go on")));
     until("the prompt is stored", || match w.count("SELECT count(*) FROM user_prompts") {
         2 => Ok(()),
         n => Err(n.to_string()),
@@ -35,7 +35,7 @@ fn world() -> World {
     w
 }
 
-/// Columns that a text takes: colours take none, wide characters two.
+/// The columns that a line takes. Wide characters take two.
 fn width(line: &str) -> usize {
     line.chars().map(|c| if ('\u{3000}'..'\u{ff00}').contains(&c) { 2 } else { 1 }).sum()
 }
@@ -48,7 +48,7 @@ fn without_colours(text: &str) -> String {
 }
 
 /// Commands that print tables or texts.
-const VERBS: &[&[&str]] = &[
+const COMMANDS: &[&[&str]] = &[
     &[],
     &["ps"],
     &["status"],
@@ -75,13 +75,13 @@ fn no_line_is_wider_than_the_terminal() {
     let mut w = world();
     for columns in [60, 80, 200] {
         w.set("COLUMNS", &columns.to_string());
-        for verb in VERBS {
-            let text = w.memctl(verb).ok();
+        for args in COMMANDS {
+            let text = w.memctl(args).ok();
             // Paths and commands to copy are not wrapped.
-            let long = |line: &&str| width(line) > columns && !line.contains('/');
-            assert_eq!(text.lines().find(long), None, "{verb:?} at {columns}:\n{text}");
-            let blanks = |line: &&str| line.ends_with(' ') && !line.trim().is_empty();
-            assert_eq!(text.lines().find(blanks), None, "{verb:?} at {columns}:\n{text}");
+            let too_wide = |line: &&str| width(line) > columns && !line.contains('/');
+            assert_eq!(text.lines().find(too_wide), None, "{args:?} at {columns}:\n{text}");
+            let trailing_blank = |line: &&str| line.ends_with(' ') && !line.trim().is_empty();
+            assert_eq!(text.lines().find(trailing_blank), None, "{args:?} at {columns}:\n{text}");
         }
         let ps = w.memctl(&["ps"]).ok();
         assert_eq!(ps.lines().count(), 2, "one line per worker: {ps}");
@@ -109,10 +109,10 @@ fn a_narrow_terminal_omits_columns() {
 #[test]
 fn output_in_a_pipe_is_not_cut() {
     let w = world();
-    for verb in [&["ps"][..], &["status"], &["queue", "--recent"]] {
-        let text = w.memctl(verb).ok();
-        assert!(text.contains(LIKE_IT) || text.contains(SESSION), "{verb:?}: {text}");
-        assert!(!text.contains('…'), "{verb:?}: {text}");
+    for args in [&["ps"][..], &["status"], &["queue", "--recent"]] {
+        let text = w.memctl(args).ok();
+        assert!(text.contains(SAME_PREFIX) || text.contains(SESSION), "{args:?}: {text}");
+        assert!(!text.contains('…'), "{args:?}: {text}");
     }
     let session = w.memctl(&["show", SESSION]).ok();
     assert!(session.contains("of every other line. Find out why, and fix it"), "{session}");
@@ -138,31 +138,35 @@ fn a_session_is_wrapped_at_the_width_of_the_terminal() {
 }
 
 #[test]
-fn colours_are_for_terminals_unless_forced() {
+fn colours_are_only_for_terminals_unless_forced() {
     let mut w = world();
-    let steady: Vec<&[&str]> =
-        VERBS.iter().copied().filter(|verb| !matches!(verb, ["ps"])).collect();
-    for verb in &steady {
-        let plain = w.memctl(verb).ok();
-        assert!(!plain.contains('\u{1b}'), "{verb:?} in a pipe: {plain:?}");
+    let stable: Vec<&[&str]> =
+        COMMANDS.iter().copied().filter(|args| !matches!(args, ["ps"])).collect();
+    for args in &stable {
+        let plain = w.memctl(args).ok();
+        assert!(!plain.contains('\u{1b}'), "{args:?} in a pipe: {plain:?}");
         w.set("CLICOLOR_FORCE", "1");
-        let forced = w.memctl(verb).ok();
+        let forced = w.memctl(args).ok();
         w.set("NO_COLOR", "1");
-        let refused = w.memctl(verb).ok();
+        let refused = w.memctl(args).ok();
         w.set("CLICOLOR_FORCE", "");
         w.set("NO_COLOR", "");
-        assert!(!refused.contains('\u{1b}'), "{verb:?}: NO_COLOR wins: {refused:?}");
-        if *verb != ["queue"] {
-            assert!(forced.contains('\u{1b}'), "{verb:?} is forced: {forced:?}");
+        assert!(!refused.contains('\u{1b}'), "{args:?}: NO_COLOR wins: {refused:?}");
+        if *args != ["queue"] {
+            assert!(forced.contains('\u{1b}'), "{args:?} is forced: {forced:?}");
         }
-        let ages =
+        let n_words_except_ages =
             |text: &str| text.split(char::is_whitespace).filter(|w| !w.ends_with('s')).count();
-        assert_eq!(ages(&without_colours(&forced)), ages(&plain), "{verb:?}: only colours differ");
+        assert_eq!(
+            n_words_except_ages(&without_colours(&forced)),
+            n_words_except_ages(&plain),
+            "{args:?}: only colours differ"
+        );
     }
     w.set("CLICOLOR_FORCE", "1");
     let ps = w.memctl(&["ps"]).ok();
     assert!(ps.contains("\u{1b}[32mserving\u{1b}["), "{ps:?}");
-    assert!(ps.contains(&format!("\u{1b}[2m{LIKE_IT}\u{1b}[")), "{ps:?}");
+    assert!(ps.contains(&format!("\u{1b}[2m{SAME_PREFIX}\u{1b}[")), "{ps:?}");
     let json = w.memctl(&["ps", "--json"]).ok();
     assert!(!json.contains('\u{1b}'), "{json:?}");
 }
@@ -170,15 +174,14 @@ fn colours_are_for_terminals_unless_forced() {
 #[test]
 fn numbers_and_nouns_agree() {
     let w = world();
-    for verb in VERBS {
-        let text = w.memctl(verb).ok();
+    for args in COMMANDS {
+        let text = w.memctl(args).ok();
         for wrong in
             ["1 sessions", "1 prompts", "1 observations", "1 summaries", "1 events", "1 rows"]
         {
-            let printed = text.split(wrong).next().filter(|before| before.len() < text.len());
-            let is_end_of_number =
-                printed.is_some_and(|s| s.ends_with(|c: char| c.is_ascii_digit()));
-            assert!(printed.is_none() || is_end_of_number, "{verb:?} says {wrong}: {text}");
+            let Some((before, _)) = text.split_once(wrong) else { continue };
+            let is_end_of_number = before.ends_with(|c: char| c.is_ascii_digit());
+            assert!(is_end_of_number, "{args:?} prints {wrong}: {text}");
         }
     }
 }
@@ -202,7 +205,7 @@ fn an_ambiguous_session_prefix_lists_its_matches() {
         assert_eq!((output.code, output.out.as_str()), (Some(2), ""), "{output:?}");
         assert!(output.err.contains("2 sessions start with '6f2b': "), "{output:?}");
         // Enough of both ids to distinguish them.
-        for id in [SESSION, LIKE_IT] {
+        for id in [SESSION, SAME_PREFIX] {
             assert!(output.err.contains(&id[..25]), "{output:?}");
         }
         let output = w.memctl(&[verb, "nobody"]);
@@ -217,14 +220,14 @@ fn a_closed_pipe_is_no_error() {
     let w = world();
     let more: &[&[&str]] =
         &[&["logs"], &["logs", "--follow"], &["man"], &["completions", "bash"], &["ps", "--json"]];
-    for verb in VERBS.iter().chain(more) {
+    for args in COMMANDS.iter().chain(more) {
         let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        command.args(*verb).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        command.args(*args).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
         let output = command.output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{verb:?}");
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{args:?}");
     }
 }
 
@@ -245,7 +248,7 @@ fn a_full_disk_is_reported() {
 }
 
 #[test]
-fn missing_hooks_come_with_instructions() {
+fn missing_hooks_are_reported_with_instructions() {
     let w = World::new();
     let check = |settings: Option<&str>, json: &str, instructions: Option<&str>| {
         let dir = w.path("home/.claude");
@@ -264,8 +267,8 @@ fn missing_hooks_come_with_instructions() {
     };
     check(None, "missing", Some("claude plugin marketplace add ~/.local/share/memctl-plugin"));
     check(Some("{}"), "missing", Some("claude plugin install memctl@memctl"));
-    let off = r#"{"enabledPlugins":{"memctl@memctl":false}}"#;
-    check(Some(off), "disabled", Some("claude plugin enable memctl@memctl"));
-    check(Some(&off.replace("false", "true")), "installed", None);
+    let disabled = r#"{"enabledPlugins":{"memctl@memctl":false}}"#;
+    check(Some(disabled), "disabled", Some("claude plugin enable memctl@memctl"));
+    check(Some(&disabled.replace("false", "true")), "installed", None);
     assert!(!w.data().exists(), "reading creates no data directory");
 }

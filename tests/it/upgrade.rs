@@ -1,5 +1,5 @@
-//! Another release is installed while workers of this one are alive, and the other way round:
-//! workers outlive an upgrade, and no event is lost.
+//! Hooks, workers and databases of different releases. Workers outlive an upgrade, and no event is
+//! lost.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -19,12 +19,12 @@ fn lingering() -> World {
 }
 
 /// The number of workers that served in this world.
-fn served(w: &World) -> usize {
+fn n_served(w: &World) -> usize {
     w.logs().matches(" serving pid=").count()
 }
 
 /// Sends these bytes to the only worker and returns its reply.
-fn answer(w: &World, bytes: &[u8]) -> Vec<u8> {
+fn send_raw(w: &World, bytes: &[u8]) -> Vec<u8> {
     let mut stream = UnixStream::connect(w.socket_files().remove(0)).unwrap();
     stream.write_all(bytes).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -40,21 +40,22 @@ fn a_newer_hook_uses_the_spool_of_an_older_worker() {
     w.set("MEMCTL_TEST_VERSION", "2");
     for id in ["u1", "u2", "u3"] {
         w.hook(&tool("s", "t", id, "ls", "x"));
-        assert_eq!(w.worker(), pid, "the worker answers the wake, so no other one is started");
+        assert_eq!(w.worker(), pid, "the worker answers the wake, so the hook starts no other");
     }
     w.hook(&stop("s", "t", "Listed."));
     w.until_count(SUMMARIES, 1);
     assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
-    assert_eq!((w.worker(), served(&w)), (pid, 1));
+    assert_eq!((w.worker(), n_served(&w)), (pid, 1));
     // Commands list and end the older worker.
     let rows = w.memctl(&["ps", "--json"]).json();
     assert_eq!((&rows[0]["state"], rows[0]["pid"].as_i64()), (&"serving".into(), Some(pid.into())));
     assert_eq!(w.memctl(&["kill", "--stale"]).ok(), "no hung worker and no stale file\n");
     assert_eq!(w.memctl(&["kill", "s"]).ok(), "s: exited\n");
-    // The next worker is new. On a loaded machine the end may start another one before it listens.
+    // A new worker starts. On a loaded machine the end event may start a second one before the
+    // first listens.
     w.hooks(&[prompt("s", "t2", "go on"), end("s")]);
     w.settle();
-    assert!((2..=3).contains(&served(&w)), "{}", served(&w));
+    assert!((2..=3).contains(&n_served(&w)), "{}", n_served(&w));
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn a_newer_worker_serves_an_older_hook() {
     let mut w = lingering().with("MEMCTL_TEST_VERSION", "2");
     let pid = w.worker_of("s");
     w.set("MEMCTL_TEST_VERSION", "1");
-    // A hook that spools aborts at the test point and complains.
+    // A hook that spools would abort at the test point and print an error.
     for id in ["u1", "u2"] {
         let output = w.hook_at(&tool("s", "t", id, "ls", "x"), "deliver.spooled=abort");
         assert_eq!(
@@ -72,27 +73,27 @@ fn a_newer_worker_serves_an_older_hook() {
         );
     }
     assert_eq!(w.rows(TOOLS), ["u1", "u2"]);
-    assert_eq!((w.worker(), w.spools().len(), served(&w)), (pid, 0, 1));
+    assert_eq!((w.worker(), w.spools().len(), n_served(&w)), (pid, 0, 1));
 }
 
 #[test]
-fn each_client_gets_its_own_protocol_version_and_an_unknown_one_no_reply() {
+fn replies_use_the_protocol_version_of_the_request_and_unknown_versions_are_refused() {
     let w = lingering().with("MEMCTL_TEST_VERSION", "2");
     w.worker_of("s");
     for version in [1, 2] {
-        let received = answer(&w, &frame::encode_as(version, &Request::Status).unwrap());
+        let received = send_raw(&w, &frame::encode_as(version, &Request::Status).unwrap());
         assert_eq!(received[4], version);
         let body = frame::decode::<Reply>(&received[HEADER..]).unwrap();
         assert!(matches!(body, Reply::Status { .. }), "{body:?}");
     }
     for version in [0, 3, 255] {
-        let received = answer(&w, &frame::encode_as(version, &Request::Ping).unwrap());
+        let received = send_raw(&w, &frame::encode_as(version, &Request::Ping).unwrap());
         assert_eq!(received, frame::unsupported(), "{version}");
     }
 }
 
 /// A schema version far above that of any release.
-const NEWER: &str = "1000";
+const NEWER_SCHEMA: &str = "1000";
 
 /// An older program refuses a database that a newer one has upgraded.
 #[test]
@@ -100,10 +101,10 @@ fn an_older_worker_leaves_an_upgraded_database_to_the_newer_program() {
     let mut w = lingering();
     let pid = w.worker_of("s");
     w.hook(&tool("s", "t", "u1", "ls", "x"));
-    w.set("MEMCTL_TEST_SCHEMA", NEWER);
+    w.set("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
     // A session of the newer program upgrades the database.
     w.hook(&start("other"));
-    assert_eq!(w.count("PRAGMA user_version").to_string(), NEWER);
+    assert_eq!(w.count("PRAGMA user_version").to_string(), NEWER_SCHEMA);
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     until("the older worker exits", || match w.processes().contains(&pid) {
         false => Ok(()),
@@ -121,15 +122,15 @@ fn an_older_worker_leaves_an_upgraded_database_to_the_newer_program() {
 #[test]
 fn a_batch_claimed_by_an_older_worker_is_processed_once_by_a_newer_one() {
     let mut w = lingering();
-    let in_hand = w.path("in hand");
-    w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", in_hand.display()));
+    let claimed = w.path("claimed");
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", claimed.display()));
     w.hooks(&[prompt("s", "t", "go"), tool("s", "t", "u1", "ls", "x"), stop("s", "t", "Listed.")]);
-    until("a batch is claimed", || in_hand.exists().then_some(()).ok_or(String::new()));
+    until("a batch is claimed", || claimed.exists().then_some(()).ok_or(String::new()));
     let older = w.worker();
     w.set("MEMCTL_TESTPOINT", "");
-    w.set("MEMCTL_TEST_SCHEMA", NEWER);
+    w.set("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
     w.hook(&start("other"));
-    fs::remove_file(&in_hand).unwrap();
+    fs::remove_file(&claimed).unwrap();
     until("the older worker exits", || match w.processes().contains(&older) {
         false => Ok(()),
         true => Err(w.logs()),
@@ -141,10 +142,10 @@ fn a_batch_claimed_by_an_older_worker_is_processed_once_by_a_newer_one() {
     assert_eq!(w.rows(TOOLS), ["u1"]);
 }
 
-/// Another terminal still runs the older program, or the user went back to it.
+/// Another terminal still runs the older program, or the user has downgraded.
 #[test]
-fn an_older_program_on_a_newer_database_spools_events_and_starts_no_loop() {
-    let mut w = World::new().with("MEMCTL_TEST_SCHEMA", NEWER);
+fn an_older_program_on_a_newer_database_spools_events_without_a_restart_loop() {
+    let mut w = World::new().with("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
     w.hooks(&[prompt("before", "t", "go"), end("before")]);
     w.settle();
     w.set("MEMCTL_TEST_SCHEMA", "");
@@ -153,18 +154,18 @@ fn an_older_program_on_a_newer_database_spools_events_and_starts_no_loop() {
         w.hook(event);
         until("the started workers exit", || match w.processes()[..] {
             [] => Ok(()),
-            ref left => Err(format!("{left:?}")),
+            ref pids => Err(format!("{pids:?}")),
         });
-        let kept = fs::read_dir(w.spools().remove(0)).unwrap().count();
-        assert_eq!(kept, n + 1, "one file per event");
+        let n_spooled = fs::read_dir(w.spools().remove(0)).unwrap().count();
+        assert_eq!(n_spooled, n + 1, "one file per event");
         assert!(w.session_locks().is_empty() && w.socket_files().is_empty());
-        assert!(served(&w) <= 2 + n, "at most one start per event: {}", served(&w));
+        assert!(n_served(&w) <= 2 + n, "at most one start per event: {}", n_served(&w));
     }
     // A session start reports the problem and succeeds.
     let output = w.hook_bytes(&[], start("other").to_string().as_bytes());
     assert_eq!(output.code, Some(0));
     assert!(output.err.contains("newer"), "{output:?}");
-    w.set("MEMCTL_TEST_SCHEMA", NEWER);
+    w.set("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
     w.hook(&start("another"));
     w.settle();
     assert_eq!(w.rows(TOOLS), ["u1"]);

@@ -1,4 +1,4 @@
-//! Workers: one per session, started, raced, killed and at their time limits.
+//! Workers: one per session, also when hooks race, workers are killed, or time limits expire.
 
 use std::os::unix::net::UnixListener;
 use std::thread;
@@ -11,7 +11,7 @@ fn observations(w: &World) -> i64 {
 }
 
 #[test]
-fn a_turn_leaves_its_summary_and_no_payload() {
+fn a_turn_leaves_its_summary_but_no_payload() {
     let w = World::new();
     w.hook(&prompt("s", "t", "look"));
     let pid = w.worker();
@@ -153,7 +153,7 @@ fn a_stale_socket_file_is_replaced() {
 /// An event belongs to the newest prompt of its turn. If that prompt was lost with its hook, the
 /// event belongs to the newest prompt of the session, and its Stop rewrites that prompt's summary.
 #[test]
-fn a_turn_whose_prompt_was_lost_belongs_to_the_prompt_before() {
+fn a_turn_whose_prompt_was_lost_belongs_to_the_previous_prompt() {
     let w = World::new();
     w.hooks(&[prompt("s", "t1", "first"), edit("s", "t1", "u1", "a.rs")]);
     w.hook(&stop("s", "t1", "Changed how the parser reads its table."));
@@ -190,7 +190,8 @@ fn an_event_sent_by_plugin_and_settings_counts_once() {
 fn an_event_whose_reply_was_lost_counts_once() {
     let mut w = World::new();
     w.set("MEMCTL_TESTPOINT", "worker.replying=kill");
-    // The worker commits and aborts before its reply. The hook spools and starts another worker.
+    // The worker is killed after its commit, before its reply. The hook spools and starts another
+    // worker.
     w.hook(&prompt("s", "t", "go"));
     w.worker();
     w.hook(&tool("s", "t", "u", "ls", "x"));
@@ -244,8 +245,8 @@ fn two_data_directories_do_not_share_a_worker() {
     let (a, b) = (World::new(), World::new());
     a.hook(&prompt("s", "t", "in a"));
     b.hook(&prompt("s", "t", "in b"));
-    let (one, other) = (a.worker(), b.worker());
-    assert_ne!(one, other);
+    let (worker_a, worker_b) = (a.worker(), b.worker());
+    assert_ne!(worker_a, worker_b);
     assert_ne!(a.socket_files()[0].file_name(), b.socket_files()[0].file_name());
     for (w, text) in [(&a, "in a"), (&b, "in b")] {
         w.hook(&end("s"));

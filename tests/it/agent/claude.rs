@@ -1,4 +1,5 @@
-//! The `claude` program as a backend: its arguments and environment, and its end with the worker.
+//! The `claude` program as a backend: its arguments and environment, and its exit when
+//! the worker exits.
 
 use nix::sys::signal::Signal;
 
@@ -19,7 +20,7 @@ fn with_program(script: &str, more: &str) -> (World, FakeClaude) {
 }
 
 #[track_caller]
-fn no_process_is_left(fake: &FakeClaude) {
+fn assert_no_process_is_left(fake: &FakeClaude) {
     until("no program is left", || match fake.alive()[..] {
         [] => Ok(()),
         ref alive => Err(format!("{alive:?}")),
@@ -80,7 +81,7 @@ fn batches_of_a_turn_share_a_conversation_and_usage_counts_the_difference() {
     assert_eq!(w.rows("SELECT input_tokens FROM agent_usage"), ["100", "100", "100"]);
     w.hook(&end("s"));
     w.settle();
-    no_process_is_left(&fake);
+    assert_no_process_is_left(&fake);
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn a_program_that_dies_is_restarted_and_gets_the_batch_again() {
 #[test]
 fn a_program_that_hangs_is_killed_with_its_children() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "turn_timeout = '300ms'");
-    // A child that has closed all of our descriptors.
+    // The child of the program holds none of our pipes open.
     fake.set_script_at(
         1,
         "init; cat <\"$dir/pipe\" >/dev/null 2>&1 & echo $! >>\"$dir/pids\"; read -r more",
@@ -110,35 +111,36 @@ fn a_program_that_hangs_is_killed_with_its_children() {
     w.hook(&end("s"));
     w.settle();
     assert_eq!(w.titles(), ["Turn 2"]);
-    no_process_is_left(&fake);
+    assert_no_process_is_left(&fake);
 }
 
 #[test]
 fn children_of_a_program_that_exits_are_killed() {
     let (w, fake) = with_program("init; remember \"Turn $n\"", "");
-    // The child also holds our stderr pipe open.
+    // The child holds our stderr pipe open.
     fake.set_script_at(1, "init; cat >/dev/null <\"$dir/pipe\" & echo $! >>\"$dir/pids\"; exit 3");
     nix::unistd::mkfifo(&w.path("bin/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     w.settle();
     assert_eq!(w.titles(), ["Turn 2"]);
-    no_process_is_left(&fake);
+    assert_no_process_is_left(&fake);
 }
 
 #[test]
-fn a_backend_over_budget_holds_no_slot() {
-    let refuses = "case $ANTHROPIC_API_KEY in k-test) init; failed authentication_failed 401 no ;; \
+fn a_backend_that_refuses_calls_holds_no_slot() {
+    let script = "case $ANTHROPIC_API_KEY in k-test) init; failed authentication_failed 401 no ;; \
         *) init; remember Told ;; esac";
-    let (mut w, fake) = with_program(refuses, "max_children = 1");
+    let (mut w, fake) = with_program(script, "max_children = 1");
     w.set("MEMCTL_WORKER_LINGER", "1h");
-    let deferral = |w: &World| {
+    let n_deferred = |w: &World| {
         w.count("SELECT count(DISTINCT session_id) FROM pending_messages WHERE error NOTNULL")
     };
-    // The second session makes no call, because nothing has changed; its worker lives on.
+    // The second session makes no call, because the settings are the same. Its worker keeps
+    // running.
     for (n, session) in ["a", "b"].into_iter().enumerate() {
         w.hooks(&turn(session, 1));
-        until("the call is refused", || match deferral(&w) {
+        until("the call is refused", || match n_deferred(&w) {
             refused if refused == n as i64 + 1 => Ok(()),
             refused => Err(refused.to_string()),
         });
@@ -151,7 +153,7 @@ fn a_backend_over_budget_holds_no_slot() {
 }
 
 #[test]
-fn doctor_may_make_the_first_call() {
+fn doctor_tests_the_program_before_any_session() {
     let (w, fake) = with_program("init; remember Trial", "");
     let output = w.memctl(&["doctor", "--agent"]);
     assert!(output.out.contains("claude returned 1 observation and a summary"), "{output:?}");
@@ -163,7 +165,7 @@ fn doctor_may_make_the_first_call() {
         output.out.contains("not logged in") && output.out.contains("-> log in with `claude`"),
         "{output:?}"
     );
-    no_process_is_left(&fake);
+    assert_no_process_is_left(&fake);
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn no_program_outlives_its_worker() {
         });
         assert_eq!(fake.alive().len(), 1);
         w.signal(w.worker(), signal);
-        no_process_is_left(&fake);
+        assert_no_process_is_left(&fake);
         fake.set_script("init; remember Afterwards");
         w.hook(&end("s"));
         w.settle();
@@ -201,14 +203,16 @@ fn errors_reported_as_success_are_handled_as_errors() {
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
         w.settle();
-        let held = w.rows("SELECT DISTINCT status, retry_count, error FROM pending_messages WHERE not_before_epoch > 0");
+        let deferred = w.rows("SELECT DISTINCT status, retry_count, error FROM pending_messages WHERE not_before_epoch > 0");
         assert!(
-            held.len() == 1 && held[0].starts_with("pending|0|") && held[0].contains(why),
-            "{held:?}, not {why}\n{}",
+            deferred.len() == 1
+                && deferred[0].starts_with("pending|0|")
+                && deferred[0].contains(why),
+            "{deferred:?}, not {why}\n{}",
             w.logs()
         );
         assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
-        no_process_is_left(&fake);
+        assert_no_process_is_left(&fake);
     }
 }
 
@@ -219,8 +223,8 @@ fn a_missing_program_is_reported() {
     w.hooks(&turn("s", 1));
     w.hook(&end("s"));
     w.settle();
-    let held = w.rows("SELECT DISTINCT error FROM pending_messages WHERE not_before_epoch > 0");
-    assert_eq!(held, ["the program '/nowhere/claude' was not found"]);
+    let deferred = w.rows("SELECT DISTINCT error FROM pending_messages WHERE not_before_epoch > 0");
+    assert_eq!(deferred, ["the program '/nowhere/claude' was not found"]);
     assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
 }
 

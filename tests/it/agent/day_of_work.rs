@@ -13,7 +13,7 @@ use crate::support::agent::{Api, Reply};
 const PROMPTS: usize = 40;
 const TOOLS: usize = 400;
 
-/// The best-known system of this kind, as measured: calls and bytes of request per tool use.
+/// Measured with the best-known system of this kind: calls per tool use, and bytes per request.
 const MEASURED: (f64, usize) = (1.02, 207_000);
 
 /// Default prices in dollars per million tokens in and out.
@@ -40,15 +40,15 @@ fn day() -> Vec<Turn> {
         let events = session["events"].as_array().unwrap();
         events.iter().filter(|e| e["tool"].is_string()).cloned().collect()
     };
-    let long = names.iter().position(|n| n.ends_with("long-migration.json")).unwrap();
-    let mut filler = tools(&read(&names.remove(long))).into_iter();
+    let longest = names.iter().position(|n| n.ends_with("long-migration.json")).unwrap();
+    let mut filler = tools(&read(&names.remove(longest))).into_iter();
     let mut turns = Vec::new();
     for n in 0..PROMPTS {
         let session = read(&names[n % names.len()]);
         let mut uses = tools(&session);
         uses.truncate(TOOLS / PROMPTS);
         while uses.len() < TOOLS / PROMPTS {
-            uses.push(filler.next().expect("enough to fill up with"));
+            uses.push(filler.next().expect("the longest session has enough tool uses"));
         }
         turns.push(Turn {
             prompt: format!("{} ({n})", session["prompts"][0].as_str().unwrap()),
@@ -154,12 +154,12 @@ fn a_day_of_work_takes_at_most_a_tenth_of_the_tokens() {
 
     let first = &api.requests()[0];
     let prefix = (first.body.to_string().len() - first.prompt().len()) / 4;
-    let (each, growing) = one_call_each(&day, prefix, (output / calls) as usize);
+    let (growing_calls, growing_input) = one_call_each(&day, prefix, (output / calls) as usize);
     let measured = (TOOLS as f64 * MEASURED.0) as u64;
     let rows = [
         ("anthropic, openai, gemini", calls, input),
         ("claude (490 tokens of its own in each call)", calls, input + 490 * calls),
-        ("one call for each event, in one conversation", each, growing),
+        ("one call for each event, in one conversation", growing_calls, growing_input),
         ("the best known, as measured", measured, measured * (MEASURED.1 / 4) as u64),
     ];
     println!("| | calls | tokens in | tokens out | {} |", PRICES.map(|p| p.0).join(" | "));
@@ -170,7 +170,7 @@ fn a_day_of_work_takes_at_most_a_tenth_of_the_tokens() {
         let dollars = dollars.map(|d| format!("${d:.2}")).join(" | ");
         println!("| {name} | {calls} | {input} | {out} | {dollars} |");
     }
-    let least = growing.min(rows[3].2) as f64 / rows[1].2 as f64;
-    println!("at least {least:.0} × fewer tokens in");
-    assert!(least >= 10.0, "{least}");
+    let factor = growing_input.min(rows[3].2) as f64 / rows[1].2 as f64;
+    println!("at least {factor:.0} × fewer tokens in");
+    assert!(factor >= 10.0, "{factor}");
 }

@@ -1,4 +1,4 @@
-//! The effect of each error: the table of the design, row by row.
+//! The effect of each error of a model: retry, deferral, or the next backend.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -33,7 +33,7 @@ fn deferred(w: &World) -> String {
     })
 }
 
-/// Makes deferred events due, and sends an event of another session.
+/// Makes deferred events due.
 fn make_due(w: &World) {
     w.execute_sql(
         "UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch IS NOT NULL",
@@ -41,7 +41,7 @@ fn make_due(w: &World) {
 }
 
 #[test]
-fn a_rate_limit_waits_as_long_as_the_server_asks_and_loses_nothing() {
+fn a_rate_limit_defers_for_the_time_of_retry_after_and_loses_nothing() {
     let api = Api::start(|request| match request.n {
         0 => {
             Reply::Status(429, "retry-after: 1", r#"{"error":{"type":"rate_limit_error"}}"#.into())
@@ -71,7 +71,7 @@ fn limits_quota_and_overload_leave_a_provisional_summary_and_a_waiting_queue() {
     for (status, header, body, why) in cases {
         let api = Api::start(move |_| Reply::Status(status, header, body.into()));
         let w = with_api("anthropic", &api, "");
-        // Recovery takes no key from another session's environment.
+        // A stored key, because recovery passes no key from the environment to workers.
         w.memctl_with(&["config", "secret", "set", "ANTHROPIC_API_KEY"], b"k-kept\n").ok();
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));
@@ -94,7 +94,7 @@ fn limits_quota_and_overload_leave_a_provisional_summary_and_a_waiting_queue() {
 }
 
 #[test]
-fn after_the_longest_wait_the_next_backend_takes_over() {
+fn after_defer_max_the_next_backend_takes_over() {
     let api = Api::start(|_| Reply::Status(529, "", OVERLOADED.into()));
     let w = with_api("anthropic", &api, "defer_max = '0s'");
     w.hooks(&turn("s", 1));
@@ -133,8 +133,8 @@ fn a_rejected_key_is_not_tried_again_until_the_settings_change() {
     w.settle();
     assert_eq!(summaries(&w), vec!["By the model|anthropic|0"; 3]);
     assert_eq!(w.unfinished(), 0);
-    let kept = w.rows("SELECT key FROM meta WHERE key LIKE 'notice:%' OR key LIKE 'agent-%'");
-    assert!(kept.is_empty(), "{kept:?}");
+    let notices = w.rows("SELECT key FROM meta WHERE key LIKE 'notice:%' OR key LIKE 'agent-%'");
+    assert!(notices.is_empty(), "{notices:?}");
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn without_a_key_no_call_is_made() {
     assert_eq!(summaries(&w), vec!["By the model|gemini|0"; 2]);
 }
 
-/// No server, no TLS, a web page, garbage, half an answer, a server error: three more tries, then
-/// the events wait. The cases run in parallel, because each takes seven seconds.
+/// No server, no TLS, a web page, garbage, half an answer, a server error: after three retries the
+/// events are deferred. The cases run in parallel, because each takes seven seconds.
 #[test]
 fn an_unusable_answer_is_retried_and_then_deferred() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -225,13 +225,13 @@ fn a_stalled_answer_times_out_and_is_retried() {
 #[test]
 fn a_prompt_that_is_too_long_is_shortened() {
     let long = r#"{"error":{"code":"context_length_exceeded","message":"too long"}}"#;
-    let limit = |most: usize| {
+    let accept_up_to = |limit: usize| {
         move |request: &crate::support::agent::ApiRequest| match request.prompt().len() {
-            n if n <= most => Reply::Say(memory(&request.prompt(), "Short enough")),
+            n if n <= limit => Reply::Say(memory(&request.prompt(), "Short enough")),
             _ => Reply::Status(400, "", long.into()),
         }
     };
-    let big = |w: &World| {
+    let send_long_turn = |w: &World| {
         w.hook(&prompt("s", "t", "Test it"));
         for n in 0..3 {
             w.hook(&tool("s", "t", &format!("u{n}"), "cargo test", &"long line\n".repeat(900)));
@@ -240,22 +240,22 @@ fn a_prompt_that_is_too_long_is_shortened() {
         w.hook(&end("s"));
         w.settle();
     };
-    let api = Api::start(limit(4000));
+    let api = Api::start(accept_up_to(4000));
     let w = with_api("openai", &api, "");
-    big(&w);
-    assert_eq!(api.requests().len(), 2, "the second prompt has a quarter");
+    send_long_turn(&w);
+    assert_eq!(api.requests().len(), 2, "the second prompt is a quarter as long");
     assert_eq!(w.titles(), ["Short enough"]);
     assert_eq!(w.unfinished(), 0);
 
     // Even a single event is too long: the next backend takes the batch.
-    let api = Api::start(limit(10));
+    let api = Api::start(accept_up_to(10));
     let w = with_api("openai", &api, "");
-    big(&w);
+    send_long_turn(&w);
     assert_eq!(w.rows("SELECT DISTINCT backend FROM session_summaries"), ["extractive"]);
     assert_eq!(w.unfinished(), 0);
     let lengths: Vec<usize> = api.requests().iter().map(|request| request.prompt().len()).collect();
-    let again = lengths.windows(2).any(|pair| pair[0] == pair[1]);
-    assert!(!again, "no prompt is sent twice: {lengths:?}");
+    let repeated = lengths.windows(2).any(|pair| pair[0] == pair[1]);
+    assert!(!repeated, "no prompt is sent twice: {lengths:?}");
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn an_answer_in_prose_is_retried_once_and_never_stored() {
 
 /// A thinking model may spend all its tokens before it answers.
 #[test]
-fn an_empty_answer_at_the_token_limit_is_no_decision() {
+fn an_empty_answer_at_the_token_limit_is_not_a_decision() {
     let cut = [
         ("openai", r#"{"choices":[{"delta":{"content":""},"finish_reason":"length"}]}"#),
         ("gemini", r#"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#),
@@ -304,7 +304,7 @@ fn an_empty_answer_at_the_token_limit_is_no_decision() {
 }
 
 #[test]
-fn an_empty_answer_is_a_decision_unless_a_worker_died_over_the_batch() {
+fn an_empty_answer_is_a_decision_unless_the_batch_crashed_a_worker() {
     let api = Api::start(|_| Reply::Say("<skip_summary/>".into()));
     let mut w = with_api("openai", &api, "");
     w.hooks(&turn("s", 1));
@@ -318,13 +318,13 @@ fn an_empty_answer_is_a_decision_unless_a_worker_died_over_the_batch() {
     w.hooks(&turn("s", 2));
     until("the worker dies", || match w.processes()[..] {
         [] => Ok(()),
-        ref left => Err(format!("{left:?}")),
+        ref pids => Err(format!("{pids:?}")),
     });
     w.set("MEMCTL_TESTPOINT", "");
     w.hook(&end("s"));
     w.settle();
-    assert_eq!(api.requests().len(), 3, "the batch was sent twice before");
-    let by = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
-    assert_eq!(by, ["extractive", "extractive"]);
+    assert_eq!(api.requests().len(), 3, "the batch was sent twice");
+    let backends = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
+    assert_eq!(backends, ["extractive", "extractive"]);
     assert_eq!(w.unfinished(), 0);
 }

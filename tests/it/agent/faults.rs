@@ -1,5 +1,5 @@
-//! Sessions whose memory agent fails at random: no event is lost or doubled, the order is kept, the
-//! budget holds, and no process is left.
+//! Sessions whose memory agent fails at random: no event is lost or duplicated, the order is kept,
+//! the budget holds, and no process is left.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -26,8 +26,8 @@ impl Random {
 
 #[expect(clippy::disallowed_methods, reason = "a setting of the test")]
 fn seed() -> u64 {
-    let given = std::env::var("MEMCTL_SOAK_SEED").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(|| u64::from(std::process::id()))
+    let seed = std::env::var("MEMCTL_SOAK_SEED").ok().and_then(|text| text.parse().ok());
+    seed.unwrap_or_else(|| u64::from(std::process::id()))
 }
 
 fn random_fault(random: &mut Random, request: &ApiRequest) -> Reply {
@@ -56,14 +56,14 @@ fn each_turn_takes_effect_once_under_random_faults() {
     let random = Arc::new(Mutex::new(Random(seed)));
     let drawn = random.clone();
     let api = Api::start(move |request| random_fault(&mut drawn.lock().unwrap(), request));
-    // Waits are short, and the calls are few enough for the budget.
+    // A short timeout, and a budget of 12 calls per session.
     let w = with_api("openai", &api, "turn_timeout = '500ms'\nbudget.session_turns = 12");
     let mut workers: BTreeSet<i32> = BTreeSet::new();
     for n in 1..=TURNS {
         for session in SESSIONS {
             w.hooks(&turn(session, n));
         }
-        // Most calls get through.
+        // Wait for a few calls, so that workers are killed at different stages.
         let before = api.requests().len();
         let _ = wait::within(Duration::from_secs(2), || match api.requests().len() - before {
             0..3 => Err(String::new()),
@@ -71,7 +71,7 @@ fn each_turn_takes_effect_once_under_random_faults() {
         });
         let alive = w.processes();
         workers.extend(alive.iter().copied());
-        // Kill one worker at a random moment.
+        // Kill a random worker.
         if let Some(pid) =
             alive.get(random.lock().unwrap().below(alive.len().max(1) as u64) as usize)
         {
@@ -82,9 +82,9 @@ fn each_turn_takes_effect_once_under_random_faults() {
         w.hook(&end(session));
     }
     let requests = api.requests().len();
-    println!("{requests} calls while everything failed");
+    println!("{requests} calls under faults");
     assert!(requests >= TURNS, "{requests} calls");
-    // From here on the agent answers.
+    // From here on every call succeeds.
     api.set_script(|request| Reply::Say(memory(&request.prompt(), &format!("Told {}", request.n))));
     for _ in 0..5 {
         w.settle();
@@ -97,34 +97,35 @@ fn each_turn_takes_effect_once_under_random_faults() {
         w.memctl(&["recover"]).ok();
     }
     w.settle();
-    let context = || format!("seed {seed}, kept at {}\n{}", w.copy_to_tmp().display(), w.logs());
+    let context = || format!("seed {seed}, copied to {}\n{}", w.copy_to_tmp().display(), w.logs());
     assert_eq!(w.unfinished(), 0, "{}", context());
     let events =
         w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'");
     assert_eq!(events as usize, TURNS * SESSIONS.len(), "{}", context());
     let final_ones = w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional");
     assert_eq!(final_ones as usize, TURNS * SESSIONS.len(), "{}", context());
-    let twice = w.rows(
+    let duplicates = w.rows(
         "SELECT m.id FROM pending_messages m JOIN observation_sources s ON s.pending_message_id = m.id
          JOIN observations o ON o.id = s.observation_id WHERE m.message_type = 'observation'
          GROUP BY m.id HAVING count(DISTINCT o.backend) > 1",
     );
-    assert!(twice.is_empty(), "by two backends: {twice:?}, {}", context());
+    assert!(duplicates.is_empty(), "by two backends: {duplicates:?}, {}", context());
     // The agent makes one observation per batch.
-    let twice = w.rows(
+    let duplicates = w.rows(
         "SELECT s.pending_message_id FROM observation_sources s
          JOIN observations o ON o.id = s.observation_id WHERE o.backend = 'openai'
          GROUP BY s.pending_message_id HAVING count(*) > 1",
     );
-    assert!(twice.is_empty(), "sent twice: {twice:?}, {}", context());
+    assert!(duplicates.is_empty(), "sent twice: {duplicates:?}, {}", context());
     // The events of a session were sent in order.
-    let order = w.rows(
+    let out_of_order = w.rows(
         "SELECT o.id FROM observations o JOIN observations p ON p.session_id = o.session_id
            AND p.id > o.id AND p.prompt_number < o.prompt_number",
     );
-    assert!(order.is_empty(), "{order:?}, {}", context());
+    assert!(out_of_order.is_empty(), "{out_of_order:?}, {}", context());
     let calls = w.rows("SELECT session_id, count(*) FROM agent_usage GROUP BY session_id");
-    let most = calls.iter().filter_map(|row| row.split('|').nth(1)?.parse::<usize>().ok()).max();
-    assert!(most.unwrap_or(0) <= 12, "{calls:?}");
+    let max_calls =
+        calls.iter().filter_map(|row| row.split('|').nth(1)?.parse::<usize>().ok()).max();
+    assert!(max_calls.unwrap_or(0) <= 12, "{calls:?}");
     assert!(w.processes().is_empty() && !workers.is_empty());
 }

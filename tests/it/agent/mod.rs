@@ -12,12 +12,13 @@ use crate::support::World;
 use crate::support::agent::{Api, configure};
 use crate::support::recordings::{prompt, stop, tool};
 
-/// A world whose workers exit soon although events wait for a minute.
+/// A world whose workers exit at most 10 s after the end of their session, also with deferred
+/// events.
 fn world() -> World {
     World::new().with("MEMCTL_WORKER_END_DEADLINE", "10s")
 }
 
-/// A world whose backend is this API at the server's address.
+/// A world that uses `backend` at the address of `api`. `more` is added to the table `[agent]`.
 fn with_api(backend: &str, api: &Api, more: &str) -> World {
     let w = world().with("ANTHROPIC_API_KEY", "k-test").with("GEMINI_API_KEY", "k-test");
     let base = match backend {

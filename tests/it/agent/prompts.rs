@@ -1,4 +1,4 @@
-//! Prompts for models, and what is stored of their answers.
+//! Prompts for models, and the rows that their answers become.
 
 use serde_json::{Value, json};
 
@@ -158,10 +158,10 @@ fn a_prompt_contains_earlier_results_of_the_session() {
 
 #[test]
 fn files_and_origin_come_from_the_events_not_from_the_model() {
-    let lie = "<observation><type>nonsense</type><title>It says so</title><events>1</events>\
+    let answer = "<observation><type>nonsense</type><title>It says so</title><events>1</events>\
         <files_modified><file>/etc/passwd</file></files_modified></observation>\
         <observation><title>From the web</title><events>2</events></observation>";
-    let api = Api::start(move |_| Reply::Say(lie.into()));
+    let api = Api::start(move |_| Reply::Say(answer.into()));
     let w = with_api("openai", &api, "");
     let edit = json!({"session_id": "s", "cwd": "/", "prompt_id": "t",
         "hook_event_name": "PostToolUse", "tool_name": "Edit", "tool_use_id": "u1",
@@ -206,8 +206,9 @@ fn a_budget_is_a_hard_stop_and_the_next_session_start_reports_it() {
     w.settle();
     assert_eq!(api.requests().len(), 2);
     assert_eq!(w.count("SELECT count(*) FROM agent_usage"), 2);
-    let by: Vec<String> = w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
-    assert_eq!(by, ["openai", "openai", "extractive", "extractive"]);
+    let backends: Vec<String> =
+        w.rows("SELECT backend FROM session_summaries ORDER BY prompt_number");
+    assert_eq!(backends, ["openai", "openai", "extractive", "extractive"]);
     assert_eq!(w.unfinished(), 0);
     let text: Value = w.hook(&start("next"));
     let text = text["systemMessage"].as_str().unwrap_or_default().to_owned();
@@ -225,9 +226,9 @@ fn doctor_tests_a_backend_with_one_call_and_reports_its_usage() {
     assert!(output.out.contains("openai returned 1 observation and a summary"), "{output:?}");
     assert!(output.out.contains("tokens in") && output.out.contains("$0.00"), "{output:?}");
     assert_eq!(api.requests().len(), 2);
-    let of_none =
+    let without_session =
         "SELECT count(*) FROM agent_usage WHERE session_id IS NULL AND status = 'complete'";
-    assert_eq!(w.count(of_none), 1);
+    assert_eq!(w.count(without_session), 1);
     assert_eq!(w.count("SELECT count(*) FROM observations"), 1, "the test call stores nothing");
     api.set_script(|_| Reply::Status(401, "", "{}".into()));
     let output = w.memctl(&["doctor", "--agent"]);
