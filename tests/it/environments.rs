@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::recordings::{edit, end, prompt, stop, tool};
 use crate::support::{World, until};
 
-const TOOLS: &str = "SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id";
+const TOOL_IDS: &str = "SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id";
 
 /// Characters that are special to a shell, to word splitting and to path lists.
 const ODD: &str = "a 'b\"$c\n*;";
@@ -54,7 +54,7 @@ fn paths_with_special_characters_work() {
         run_plugin_hook(&w, &root, &project, &payload);
     }
     w.settle();
-    assert_eq!(w.rows(TOOLS), ["u1"]);
+    assert_eq!(w.rows(TOOL_IDS), ["u1"]);
     assert_eq!(
         w.rows("SELECT p.name = (SELECT name FROM projects), root FROM projects p"),
         [format!("1|{}", project.display())]
@@ -113,7 +113,7 @@ fn a_worker_in_another_pid_namespace_serves_and_gets_no_signal_from_outside() {
     });
     w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
     w.hook(&tool("s", "t", "u1", "ls", "x"));
-    until("the worker accepts the event", || match w.rows(TOOLS) {
+    until("the worker accepts the event", || match w.rows(TOOL_IDS) {
         rows if rows == ["u1"] => Ok(()),
         rows => Err(format!("{rows:?}")),
     });
@@ -135,7 +135,7 @@ fn a_worker_in_another_pid_namespace_serves_and_gets_no_signal_from_outside() {
     container.end();
     w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed."), end("s")]);
     w.settle();
-    assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
+    assert_eq!(w.rows(TOOL_IDS), ["u1", "u2", "u3"]);
     assert_eq!(w.rows("SELECT generation FROM sessions"), ["2"]);
 }
 

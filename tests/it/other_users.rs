@@ -17,7 +17,7 @@ use crate::support::{World, until};
 
 const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
-const SUMMARY_2: &str = "SELECT prompt_number FROM session_summaries WHERE prompt_number = 2";
+const SECOND_SUMMARY: &str = "SELECT prompt_number FROM session_summaries WHERE prompt_number = 2";
 
 /// The paths of a session's socket and lock, after its worker has exited.
 fn paths_of(w: &World, session: &str) -> (PathBuf, PathBuf) {
@@ -33,7 +33,7 @@ fn paths_of(w: &World, session: &str) -> (PathBuf, PathBuf) {
 fn assert_turn_is_stored(w: &World, what: &str) {
     w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u1", "a.rs"), edit("s", "t", "u2", "b.rs")]);
     w.hook(&stop("s", "t", "Done."));
-    until(what, || match (w.rows(SUMMARY_2), w.spools()) {
+    until(what, || match (w.rows(SECOND_SUMMARY), w.spools()) {
         (rows, spools) if rows == ["2"] && spools.is_empty() => Ok(()),
         other => Err(format!("{other:?}")),
     });
@@ -135,7 +135,7 @@ fn a_symlink_in_place_of_a_lock_file_is_not_followed_and_no_event_is_lost() {
     fs::remove_file(&lock).unwrap();
     w.hook(&end("s"));
     w.settle();
-    assert_eq!(w.rows(SUMMARY_2), ["2"]);
+    assert_eq!(w.rows(SECOND_SUMMARY), ["2"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use memctl_proto::{Reply, Request};
 use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{World, until};
 
-const TOOLS: &str = "SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id";
+const TOOL_IDS: &str = "SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id";
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
 fn lingering() -> World {
@@ -44,7 +44,7 @@ fn a_newer_hook_uses_the_spool_of_an_older_worker() {
     }
     w.hook(&stop("s", "t", "Listed."));
     w.until_count(SUMMARIES, 1);
-    assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
+    assert_eq!(w.rows(TOOL_IDS), ["u1", "u2", "u3"]);
     assert_eq!((w.worker(), n_served(&w)), (pid, 1));
     // Commands list and end the older worker.
     let rows = w.memctl(&["ps", "--json"]).json();
@@ -72,7 +72,7 @@ fn a_newer_worker_serves_an_older_hook() {
             "not over the socket: {output:?}"
         );
     }
-    assert_eq!(w.rows(TOOLS), ["u1", "u2"]);
+    assert_eq!(w.rows(TOOL_IDS), ["u1", "u2"]);
     assert_eq!((w.worker(), w.spools().len(), n_served(&w)), (pid, 0, 1));
 }
 
@@ -112,7 +112,7 @@ fn an_older_worker_leaves_an_upgraded_database_to_the_newer_program() {
     });
     w.hooks(&[tool("s", "t", "u3", "ls", "z"), stop("s", "t", "Listed.")]);
     w.until_count(SUMMARIES, 1);
-    assert_eq!(w.rows(TOOLS), ["u1", "u2", "u3"]);
+    assert_eq!(w.rows(TOOL_IDS), ["u1", "u2", "u3"]);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.hook(&end("s"));
     w.settle();
@@ -139,7 +139,7 @@ fn a_batch_claimed_by_an_older_worker_is_processed_once_by_a_newer_one() {
     w.hook(&start("another"));
     w.settle();
     assert_eq!(w.rows("SELECT prompt_number FROM session_summaries"), ["1"]);
-    assert_eq!(w.rows(TOOLS), ["u1"]);
+    assert_eq!(w.rows(TOOL_IDS), ["u1"]);
 }
 
 /// Another terminal still runs the older program, or the user has downgraded.
@@ -168,7 +168,7 @@ fn an_older_program_on_a_newer_database_spools_events_without_a_restart_loop() {
     w.set("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
     w.hook(&start("another"));
     w.settle();
-    assert_eq!(w.rows(TOOLS), ["u1"]);
+    assert_eq!(w.rows(TOOL_IDS), ["u1"]);
     assert_eq!(w.count(SUMMARIES), 2);
     assert_eq!(w.count("SELECT count(*) FROM user_prompts"), 2);
 }
