@@ -59,6 +59,7 @@ pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) ->
     })
 }
 
+/// All prompts of the turn that prompt `number` belongs to.
 fn prompts_of_turn(tx: &Transaction, session_id: i64, number: i64) -> Result<Vec<Prompt>> {
     let mut rows = tx.prepare_cached(
         "SELECT p.prompt_number, ifnull(p.prompt_text, '') FROM user_prompts n
@@ -110,6 +111,7 @@ fn summary(r: &Row) -> rusqlite::Result<Summary> {
     })
 }
 
+/// The session's newest 2 summaries and 20 titles, each oldest first.
 fn rolling(tx: &Transaction, session_id: i64) -> Result<Rolling> {
     let mut rows = tx.prepare_cached(&format!("{SUMMARY} ORDER BY prompt_number DESC LIMIT 2"))?;
     let summaries = rows.query_map([session_id], summary)?;

@@ -14,6 +14,7 @@ pub enum StoreError {
     /// The disk or the file cannot be used, and an immediate retry would not help. Hooks spool.
     #[error("the store cannot be used ({kind}): {message}")]
     Fault { kind: StoreFault, message: String },
+    /// The schema belongs to a later release.
     #[error(
         "the database was written by a newer memctl (schema {found}; this one supports {known}): \
          update memctl"

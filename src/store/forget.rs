@@ -166,8 +166,8 @@ impl ForgetSet {
                JOIN chain ON o.superseded_by = chain.uuid)
              SELECT id FROM chain",
         )?;
-        let all = chain.query_map([id], |r| r.get(0))?;
-        self.observations.extend(all.collect::<rusqlite::Result<Vec<i64>>>()?);
+        let chain_ids = chain.query_map([id], |r| r.get(0))?;
+        self.observations.extend(chain_ids.collect::<rusqlite::Result<Vec<i64>>>()?);
         Ok(())
     }
 
@@ -215,13 +215,13 @@ fn matching(
         quoted[1..quoted.len() - 1].to_owned()
     });
     let texts: Vec<String> = texts.iter().map(|t| format!("ifnull(m.{t}, '')")).collect();
-    let all = format!("lower({})", texts.join(" || char(10) || "));
+    let haystack = format!("lower({})", texts.join(" || char(10) || "));
     let sql = format!(
         "{select} AND (?1 IS NULL OR ?1 = coalesce({project},
              (SELECT project_id FROM sessions WHERE id = m.session_id)))
            AND (?2 IS NULL OR m.created_at_epoch >= ?2)
            AND (?3 IS NULL OR m.created_at_epoch < ?3)
-           AND (?4 IS NULL OR instr({all}, ?4) OR instr({all}, ?5))"
+           AND (?4 IS NULL OR instr({haystack}, ?4) OR instr({haystack}, ?5))"
     );
     ids(conn, &sql, params![filter.project, filter.since, filter.before, text, in_json])
 }
@@ -253,8 +253,8 @@ pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
             ("pending_messages", None),
         ] {
             let sql = format!("SELECT id FROM {table} WHERE session_id = ?1");
-            let all = ids(locked.connection(), &sql, [session])?;
-            in_chunks(locked, &all, |tx, id| remove(tx, &references, table, kind, id, now))?;
+            let rows = ids(locked.connection(), &sql, [session])?;
+            in_chunks(locked, &rows, |tx, id| remove(tx, &references, table, kind, id, now))?;
         }
         locked.write(|tx| remove(tx, &references, "sessions", None, session, now))?;
     }
@@ -291,13 +291,14 @@ pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
     Ok(())
 }
 
+/// Runs `each` for every id, in transactions of at most [`MAX_ROWS`] ids.
 fn in_chunks<'a>(
     locked: &mut Locked,
-    all: impl IntoIterator<Item = &'a i64>,
+    ids: impl IntoIterator<Item = &'a i64>,
     each: impl Fn(&Transaction, &i64) -> Result<()>,
 ) -> Result<()> {
-    let all: Vec<&i64> = all.into_iter().collect();
-    for chunk in all.chunks(MAX_ROWS) {
+    let ids: Vec<&i64> = ids.into_iter().collect();
+    for chunk in ids.chunks(MAX_ROWS) {
         locked.write(|tx| chunk.iter().try_for_each(|id| each(tx, id)))?;
     }
     Ok(())

@@ -68,7 +68,7 @@ pub struct Store {
     file: FileId,
 }
 
-/// A connection while the store lock is held, for several transactions under one lock.
+/// A connection whose caller holds the store lock. It runs several transactions under one lock.
 pub struct Locked<'a> {
     conn: &'a mut Connection,
     /// The database file that `conn` has open; `None` for a database in memory.
@@ -144,7 +144,7 @@ impl Locked<'_> {
     }
 
     /// Rewrites the database and empties the WAL, so that deleted text is in neither file. This
-    /// takes as long as reading the whole database. Hooks spool meanwhile.
+    /// takes as long as copying the whole database. Hooks time out meanwhile and spool.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if a reader still needs the WAL.

@@ -11,8 +11,8 @@ use super::error::Result;
 /// Prefix of keys that name a repository by its origin. Other keys name a directory on this disk.
 const ORIGIN: &str = "git:";
 
-/// Returns the project's row id, and creates the project if none of its keys is known. `None` for a
-/// project without keys.
+/// Returns the project's row id, and creates the project if none of its keys is known. Returns
+/// `None` for a project without keys.
 ///
 /// An origin key takes precedence. A directory key matches only if its known project has no other
 /// origin. Otherwise another repository has replaced the known one in that directory, and the key

@@ -52,7 +52,7 @@ pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> 
         }
         GroupBy::Backend => ("x.backend", "key", "turns DESC, observations DESC"),
     };
-    let part = |table: &str, columns: &str, condition: &str| {
+    let select_rows = |table: &str, columns: &str, condition: &str| {
         format!(
             "SELECT {key} AS key, x.session_id AS session, x.created_at_epoch AS at, {columns}
              FROM {table} x LEFT JOIN sessions s ON s.id = x.session_id
@@ -62,13 +62,13 @@ pub fn report(conn: &Connection, by: GroupBy, since: i64) -> Result<Vec<Group>> 
     let user_rows = match by {
         GroupBy::Backend => vec![],
         GroupBy::Day | GroupBy::Project | GroupBy::Session => vec![
-            part("user_prompts", "1 AS p, 0 AS e, 0 AS o, NULL AS u", ""),
-            part("pending_messages", "0, 1, 0, NULL", "AND x.event <> 'late'"),
+            select_rows("user_prompts", "1 AS p, 0 AS e, 0 AS o, NULL AS u", ""),
+            select_rows("pending_messages", "0, 1, 0, NULL", "AND x.event <> 'late'"),
         ],
     };
     let model_rows = [
-        part("observations", "0 AS p, 0 AS e, 1 AS o, NULL AS u", ""),
-        part("agent_usage", "0, 0, 0, x.id", ""),
+        select_rows("observations", "0 AS p, 0 AS e, 1 AS o, NULL AS u", ""),
+        select_rows("agent_usage", "0, 0, 0, x.id", ""),
     ];
     let parts: Vec<String> = user_rows.into_iter().chain(model_rows).collect();
     let sql = format!(

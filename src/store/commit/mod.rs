@@ -23,8 +23,8 @@ pub enum Completed {
         observations: Vec<i64>,
         summary: Option<i64>,
     },
-    /// A message of the batch was retried, aborted or forgotten meanwhile. Nothing was stored, and
-    /// the other messages were released.
+    /// A message of the batch was retried, aborted or forgotten after the claim. Nothing was
+    /// stored, and the other messages were released.
     Dropped,
 }
 

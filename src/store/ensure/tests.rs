@@ -40,14 +40,14 @@ fn repaired(damage: &str) -> Connection {
     let mut conn = in_memory_db();
     conn.execute_batch(ROWS).unwrap();
     assert!(is_current(&conn).unwrap());
-    let whole = shape(&conn);
+    let complete = shape(&conn);
     conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     conn.execute_batch(damage).unwrap_or_else(|e| panic!("{damage}: {e}"));
     conn.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     assert_eq!(refuse_newer(&conn).unwrap(), VERSION, "the damage keeps the version");
     ensure(&mut conn, Journal::Wal).unwrap_or_else(|e| panic!("{damage}: {e}"));
     let missing: Vec<String> =
-        whole.into_iter().filter(|part| !shape(&conn).contains(part)).collect();
+        complete.into_iter().filter(|part| !shape(&conn).contains(part)).collect();
     assert!(missing.is_empty(), "{damage}: {missing:?}");
     assert!(texts(&conn, "SELECT \"table\" FROM pragma_foreign_key_check").is_empty(), "{damage}");
     let counts = "SELECT count(*) || '' FROM user_prompts UNION ALL

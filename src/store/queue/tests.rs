@@ -182,9 +182,9 @@ fn a_deferred_message_blocks_the_messages_behind_it() {
 #[test]
 fn a_message_that_failed_alone_is_skipped_and_its_third_failure_is_final() {
     let mut world = World::with("pttS");
-    let one = ClaimLimits { limit: 1, ..ALL };
+    let single = ClaimLimits { limit: 1, ..ALL };
     for (n, pause) in [(1, 1000), (2, 2000)] {
-        assert_eq!(world.claim_ids(one), [1]);
+        assert_eq!(world.claim_ids(single), [1]);
         assert_eq!(
             world.fail(&[1], BatchSize::Single),
             Failed { ended: 0, not_before: world.now + pause }

@@ -270,10 +270,10 @@ fn update_selected(tx: &Transaction, sql: &str, which: Selection) -> Result<u64>
         Selection::All => tx.execute(sql, [])?,
         Selection::Session(id) => tx.execute(&format!("{sql} AND session_id = ?1"), [id])?,
         Selection::Ids(ids) => {
-            let mut one = tx.prepare(&format!("{sql} AND id = ?1"))?;
+            let mut statement = tx.prepare(&format!("{sql} AND id = ?1"))?;
             let mut changed = 0;
             for id in ids {
-                changed += one.execute([id])?;
+                changed += statement.execute([id])?;
             }
             changed
         }

@@ -74,13 +74,15 @@ pub fn reserve(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result
     let (price, priced) = agent.price(call.backend, call.model);
     let day = local_day(tx, now)?;
     let cost = cost(&call.estimate, &price);
-    let more = Used { turns: 1, tokens: call.estimate.input + call.estimate.output, cost };
+    let requested = Used { turns: 1, tokens: call.estimate.input + call.estimate.output, cost };
     let session_limit = match call.session_id {
-        Some(id) => exceeded(of_session(tx, id)?, more, agent.budget.session, BudgetScope::Session),
+        Some(id) => {
+            exceeded(of_session(tx, id)?, requested, agent.budget.session, BudgetScope::Session)
+        }
         None => None,
     };
     if let Some(over) =
-        session_limit.or(exceeded(of_day(tx, &day)?, more, agent.budget.day, BudgetScope::Day))
+        session_limit.or(exceeded(of_day(tx, &day)?, requested, agent.budget.day, BudgetScope::Day))
     {
         let kind = format!("{NOTICE}{day}:{}", over.scope.as_str());
         notices::put(tx, &kind, &format!("{} on {day}: extractive takes over", over.budget()))?;
@@ -198,15 +200,21 @@ pub fn is_exhausted(used: Used, budget: Allowance) -> bool {
         || budget.cost > 0.0 && used.cost >= budget.cost
 }
 
-/// The first limit that `used` plus `more` would exceed.
-fn exceeded(used: Used, more: Used, budget: Allowance, scope: BudgetScope) -> Option<OverBudget> {
+/// The first limit that `used` plus `requested` would exceed.
+fn exceeded(
+    used: Used,
+    requested: Used,
+    budget: Allowance,
+    scope: BudgetScope,
+) -> Option<OverBudget> {
     let measures = [
-        (Measure::Turns, used.turns as f64, more.turns as f64, budget.turns as f64),
-        (Measure::Tokens, used.tokens as f64, more.tokens as f64, budget.tokens as f64),
-        (Measure::Cost, used.cost, more.cost, budget.cost),
+        (Measure::Turns, used.turns as f64, requested.turns as f64, budget.turns as f64),
+        (Measure::Tokens, used.tokens as f64, requested.tokens as f64, budget.tokens as f64),
+        (Measure::Cost, used.cost, requested.cost, budget.cost),
     ];
-    let exceeds =
-        |(_, used, more, limit): &&(Measure, f64, f64, f64)| *limit > 0.0 && used + more > *limit;
+    let exceeds = |(_, used, requested, limit): &&(Measure, f64, f64, f64)| {
+        *limit > 0.0 && used + requested > *limit
+    };
     let (measure, used, _, limit) = *measures.iter().find(exceeds)?;
     Some(OverBudget { scope, measure, used, limit })
 }
