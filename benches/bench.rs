@@ -1,15 +1,15 @@
 //! Measures the performance budgets: `make bench`.
 //!
-//! The driver times whole processes from outside, after a warm-up, one line after the other. It
-//! compares them with floors of the same run ([`floor.rs`], built with the same profile and
-//! linking), so that a slow or busy machine affects both sides. The driver's own cost is the same
-//! for all lines. A row that cannot be measured says why; the others continue. The table goes to
-//! stdout, and as JSON to `target/bench.json`.
+//! The driver times whole processes from outside, after a warm-up. It compares them with floors of
+//! the same run ([`floor.rs`], built with the same profile and linking), so that a slow or busy machine
+//! affects both sides. The driver's own cost is the same for all cases. If a row cannot be measured,
+//! the driver prints why and continues. It prints a table to stdout, and writes it as JSON to
+//! `target/bench.json`.
 //!
 //! `cargo bench --bench bench -- --built DIR` measures the programs in DIR (`memctl` and
 //! `examples/floor`); `--runs N` sets the number of runs, and `--only PART` measures one part.
-//! `--against DIR` also runs the `memctl` in DIR in each row of hooks, interleaved with the first,
-//! and prints both medians and their ratio.
+//! `--against DIR` also measures the hooks of the `memctl` in DIR, interleaved with those of the first
+//! one, and prints both medians and their ratio.
 //! `MEMCTL_BENCH_TRANSCRIPTS=DIR` measures the disk space of the transcripts in DIR instead of the
 //! recorded sessions.
 //!
@@ -36,10 +36,10 @@ use report::Report;
 struct Programs {
     memctl: PathBuf,
     floor: PathBuf,
-    /// The memctl of `--against`.
+    /// The memctl in the directory of `--against`.
     against: Option<PathBuf>,
     runs: usize,
-    /// Measures this part only.
+    /// The only part to measure.
     only: Option<String>,
 }
 
@@ -68,12 +68,12 @@ fn main() -> ExitCode {
         }
     };
     let mut report = Report::default();
-    println!("{}, {} runs a row", programs.memctl.display(), programs.runs);
+    println!("{}, {} runs per row", programs.memctl.display(), programs.runs);
     if let Some(against) = &programs.against {
         println!("against {}", against.display());
     }
     for (_, part) in PARTS.iter().filter(|(name, _)| programs.wants(name)) {
-        part(&mut report, &programs).unwrap_or_else(|why| report.missing(why));
+        part(&mut report, &programs).unwrap_or_else(|why| report.not_measured(why));
     }
     println!("\n{}", report.summary());
     let file = target_dir().join("bench.json");
@@ -125,15 +125,16 @@ impl Programs {
     }
 }
 
-/// Cargo's target directory: the outermost one with its tag. That of a target triple is inside it.
+/// Returns Cargo's target directory: the outermost ancestor with its tag file. The directory of a
+/// target triple, which also has one, is inside it.
 fn target_dir() -> &'static Path {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     tmp.ancestors().filter(|dir| dir.join("CACHEDIR.TAG").exists()).last().unwrap_or(tmp)
 }
 
 fn size(report: &mut Report, programs: &Programs) -> measure::Result<()> {
-    report::heading("The program");
+    report::heading("Binary size");
     let bytes = fs::metadata(&programs.memctl).map_err(|e| e.to_string())?.len();
-    report.row(report::Row::figure("binary", bytes as f64 / 1e6, "MB").at_most(15.0));
+    report.row(report::Row::single("binary", bytes as f64 / 1e6, "MB").at_most(15.0));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Disk space of stored sessions after distilling.
+//! Disk space of distilled sessions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use crate::measure::{Result, wait_within, whole_process};
 use crate::report::{Report, Row, heading};
 use crate::world::World;
 
-/// Repetitions of the recorded sessions, each under its own id, so that the size of an empty
-/// database matters little.
+/// How often each recorded session is sent, with a new id each time. The size of an empty database then
+/// matters little.
 const REPETITIONS: usize = 4;
 
 pub fn recorded_sessions(report: &mut Report, programs: &Programs) -> Result<()> {
-    heading("The disk");
+    heading("Disk space");
     let world = World::new(&programs.memctl)?;
     match transcripts() {
         Some(dir) => replay(&world, programs, &dir)?,
@@ -31,12 +31,12 @@ pub fn recorded_sessions(report: &mut Report, programs: &Programs) -> Result<()>
     let unfinished =
         world.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'")?;
     if unfinished > 0 {
-        return Err(format!("disk: {unfinished} of {events} events are not distilled"));
+        return Err(format!("disk: {unfinished} of {events} events were not distilled"));
     }
     let megabytes = world.database_bytes() as f64 / 1e6;
-    report.row(Row::figure("recorded sessions, distilled", events as f64, "events"));
+    report.row(Row::single("recorded sessions, distilled", events as f64, "events"));
     let each = megabytes * 1000.0 / events as f64;
-    report.row(Row::figure("disk per 1,000 events", each, "MB").at_most(2.0));
+    report.row(Row::single("disk per 1,000 events", each, "MB").at_most(2.0));
     Ok(())
 }
 

@@ -4,16 +4,17 @@ use std::path::Path;
 
 use rusqlite::{Connection, Result, Transaction, params};
 
-/// Observations per session. Every tenth starts a new prompt with a summary.
+/// Observations per session. Every tenth one starts a new prompt with a summary.
 const PER_SESSION: usize = 50;
 
 const PARTS: [&str; 8] =
     ["parser", "queue", "socket", "report", "budget", "schema", "cursor", "lexer"];
-const DONE: [&str; 5] = ["drops the last line", "retries twice", "was split", "is cached", "leaks"];
+const OUTCOMES: [&str; 5] =
+    ["drops the last line", "retries twice", "was split", "is cached", "leaks"];
 const KINDS: [&str; 4] = ["bugfix", "discovery", "change", "feature"];
 
-/// The foreign keys and the time of a row.
-struct Place {
+/// The keys and the time of a row.
+struct RowContext {
     project: i64,
     session: i64,
     prompt: i64,
@@ -37,10 +38,10 @@ pub fn observations(database: &Path, n: usize) -> Result<()> {
             prompt = 0;
         }
         prompt += i64::from(number % 10 == 0);
-        let place = Place { project, session: session_id, prompt, number: number as i64, at };
-        observation(&tx, &place)?;
+        let row = RowContext { project, session: session_id, prompt, number: number as i64, at };
+        observation(&tx, &row)?;
         if number % 10 == 0 {
-            summary(&tx, &place)?;
+            summary(&tx, &row)?;
         }
     }
     tx.commit()?;
@@ -56,11 +57,11 @@ fn session(tx: &Transaction, project: i64, first: usize, at: i64) -> Result<i64>
     .insert(params![format!("filled-{first}"), project, at])
 }
 
-fn observation(tx: &Transaction, place: &Place) -> Result<()> {
-    let number = place.number as usize;
-    let (part, done) = (PARTS[number % PARTS.len()], DONE[number / 3 % DONE.len()]);
+fn observation(tx: &Transaction, row: &RowContext) -> Result<()> {
+    let number = row.number as usize;
+    let (part, outcome) = (PARTS[number % PARTS.len()], OUTCOMES[number / 3 % OUTCOMES.len()]);
     let file = format!("src/{part}/part_{}.rs", number % 97);
-    let narrative = format!("In case {number}, the {part} {done} under load. ");
+    let narrative = format!("In case {number}, the {part} {outcome} under load. ");
     let id = tx
         .prepare_cached(
             "INSERT INTO observations (uuid, session_id, project_id, origin, prompt_number, type,
@@ -70,15 +71,15 @@ fn observation(tx: &Transaction, place: &Place) -> Result<()> {
         )?
         .insert(params![
             format!("o-{number}"),
-            place.session,
-            place.project,
-            place.prompt,
+            row.session,
+            row.project,
+            row.prompt,
             KINDS[number % KINDS.len()],
-            format!("The {part} {done} in case {number}"),
+            format!("The {part} {outcome} in case {number}"),
             narrative.repeat(4),
             format!("[\"cargo test: {number} passed\"]"),
             format!("[\"{file}\"]"),
-            place.at,
+            row.at,
         ])?;
     tx.prepare_cached(
         "INSERT INTO observation_files (observation_id, path, role) VALUES (?1, ?2, 'modified')",
@@ -87,21 +88,21 @@ fn observation(tx: &Transaction, place: &Place) -> Result<()> {
     Ok(())
 }
 
-fn summary(tx: &Transaction, place: &Place) -> Result<()> {
-    let part = PARTS[place.number as usize % PARTS.len()];
+fn summary(tx: &Transaction, row: &RowContext) -> Result<()> {
+    let part = PARTS[row.number as usize % PARTS.len()];
     tx.prepare_cached(
         "INSERT INTO session_summaries (uuid, session_id, project_id, prompt_number, request,
            learned, completed, next_steps, backend, created_at_epoch, changed_at_epoch)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'The tests pass again.', 'None.', 'extractive', ?7, ?7)",
     )?
     .execute(params![
-        format!("s-{}", place.number),
-        place.session,
-        place.project,
-        place.prompt,
-        format!("Look into case {}", place.number),
-        format!("Case {} is one of the {part}", place.number),
-        place.at,
+        format!("s-{}", row.number),
+        row.session,
+        row.project,
+        row.prompt,
+        format!("Look into case {}", row.number),
+        format!("Case {} is one of the {part}", row.number),
+        row.at,
     ])?;
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Lower bounds for hooks: programs with the same profile and linking that do only what they must.
+//! Lower bounds for hooks: programs with the same profile and linking that do only the necessary I/O.
 //!
 //! `floor empty` exits at once. `floor hook SOCKET` reads stdin, connects, sends all of it, reads
 //! a reply and exits. `floor serve SOCKET FILE durable|volatile` appends each payload to FILE
-//! before it replies. With `durable` it also calls fdatasync first, because a hook promises
-//! durability.
+//! before it replies. With `durable`, it also calls fdatasync before it replies, because an event that
+//! a worker acknowledges must be durable.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! Latency of hooks: with and without a worker, with large payloads, with many observations.
+//! Latency of hooks: with and without a worker, with large payloads, and with many observations.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::measure::{Build, Line, Result, Samples, interleave, line, wait_for, whole_process};
+use crate::measure::{Build, Case, Result, Samples, case, interleave, wait_for, whole_process};
 use crate::report::{Report, Row, heading};
 use crate::world::{World, kill_and_wait};
 use crate::{Programs, fill};
 
-/// Bytes of a payload on stdin.
+/// Sizes of a payload in bytes.
 pub const SMALL: usize = 10_000;
 const LARGE: usize = 1_000_000;
 
@@ -63,16 +63,14 @@ pub fn small(report: &mut Report, programs: &Programs) -> Result<()> {
     let volatile = Server::start(&floor_world, floor, "volatile")?;
     let payload = floor_world.tool_use("floor", 0, SMALL);
     let empty = || Ok(whole_process(&mut floor_world.command(floor, &["empty"]), b"")?.0);
-    let mut lines = vec![
-        line("floor: an empty process", empty),
-        line(DURABLE, || durable.hook(&floor_world, floor, &payload)),
-        line("floor: hook, server promises nothing", || {
-            volatile.hook(&floor_world, floor, &payload)
-        }),
+    let mut cases = vec![
+        case("floor: an empty process", empty),
+        case(DURABLE, || durable.hook(&floor_world, floor, &payload)),
+        case("floor: hook, not durable", || volatile.hook(&floor_world, floor, &payload)),
     ];
     for (build, world) in &worlds {
-        if let Err(why) = world.begin("small") {
-            report.missing(format!("PostToolUse with a worker: {why}"));
+        if let Err(why) = world.start_session("small") {
+            report.not_measured(format!("PostToolUse with a worker: {why}"));
             continue;
         }
         let mut number = 0;
@@ -85,10 +83,10 @@ pub fn small(report: &mut Report, programs: &Programs) -> Result<()> {
             plugin_number += 1;
             world.plugin_hook("PostToolUse", &world.tool_use("small", plugin_number, SMALL))
         };
-        lines.push(line("PostToolUse", hook).of(*build));
-        lines.push(line(THROUGH_PLUGIN, plugin).of(*build));
+        cases.push(case("PostToolUse", hook).with_build(*build));
+        cases.push(case(THROUGH_PLUGIN, plugin).with_build(*build));
     }
-    report_hooks(report, programs.runs, lines, DURABLE, |row, floor| match row.name.as_str() {
+    report_hooks(report, programs.runs, cases, DURABLE, |row, floor| match row.name.as_str() {
         "PostToolUse" => row.at_most_times(1.3, floor),
         THROUGH_PLUGIN => row.at_most_above(1.2, floor),
         _ => row,
@@ -102,10 +100,10 @@ pub fn large(report: &mut Report, programs: &Programs) -> Result<()> {
     let floor_world = World::new(&programs.memctl)?;
     let durable = Server::start(&floor_world, &programs.floor, "durable")?;
     let payload = floor_world.tool_use("floor", 0, LARGE);
-    let mut lines = vec![line(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
+    let mut cases = vec![case(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
     for (build, world) in &worlds {
-        if let Err(why) = world.begin("large") {
-            report.missing(format!("PostToolUse, 1 MB: {why}"));
+        if let Err(why) = world.start_session("large") {
+            report.not_measured(format!("PostToolUse, 1 MB: {why}"));
             continue;
         }
         let mut number = 0;
@@ -113,24 +111,24 @@ pub fn large(report: &mut Report, programs: &Programs) -> Result<()> {
             number += 1;
             world.hook("PostToolUse", &world.tool_use("large", number, LARGE))
         };
-        lines.push(line("PostToolUse, 1 MB", hook).of(*build));
+        cases.push(case("PostToolUse, 1 MB", hook).with_build(*build));
     }
-    report_hooks(report, programs.runs, lines, DURABLE, |row, floor| row.at_most_times(1.5, floor));
+    report_hooks(report, programs.runs, cases, DURABLE, |row, floor| row.at_most_times(1.5, floor));
     Ok(())
 }
 
-/// Without a worker, the hook writes the event to the spool and starts one. Each run uses a copy
-/// of a store with no work left, so that the hook starts this worker only.
+/// Measures a hook without a worker, which writes the event to the spool and starts a worker. Each run
+/// uses a copy of a store without unfinished work, so that the hook starts no other worker.
 pub fn alone(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("A 10 KB hook, no worker alive");
     let worlds = worlds(programs)?;
     let floor_world = World::new(&programs.memctl)?;
     let durable = Server::start(&floor_world, &programs.floor, "durable")?;
     let payload = floor_world.tool_use("alone", 0, SMALL);
-    let mut lines = vec![line(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
+    let mut cases = vec![case(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
     for (build, world) in &worlds {
         if let Err(why) = world.run_one_session() {
-            report.missing(format!("PostToolUse that starts a worker: {why}"));
+            report.not_measured(format!("PostToolUse that starts a worker: {why}"));
             continue;
         }
         let hook = move || {
@@ -139,16 +137,16 @@ pub fn alone(report: &mut Report, programs: &Programs) -> Result<()> {
             kill_and_wait(copy.worker()?)?;
             Ok(took)
         };
-        lines.push(line("PostToolUse that starts a worker", hook).of(*build));
+        cases.push(case("PostToolUse that starts a worker", hook).with_build(*build));
     }
-    report_hooks(report, programs.runs, lines, DURABLE, |row, floor| row.at_most_times(2.0, floor));
+    report_hooks(report, programs.runs, cases, DURABLE, |row, floor| row.at_most_times(2.0, floor));
     Ok(())
 }
 
 pub fn session_start(report: &mut Report, programs: &Programs) -> Result<()> {
     const FEW: &str = "SessionStart, 100 observations";
     const MANY: &str = "SessionStart, 100,000 observations";
-    heading("The start of a session");
+    heading("SessionStart");
     let mut worlds = Vec::new();
     for (name, n) in [(FEW, 100), (MANY, 100_000)] {
         for (build, world) in self::worlds(programs)? {
@@ -157,19 +155,19 @@ pub fn session_start(report: &mut Report, programs: &Programs) -> Result<()> {
             worlds.push((name, build, world));
         }
     }
-    let mut lines = Vec::new();
+    let mut cases = Vec::new();
     for (name, build, world) in &worlds {
         let hook = move || {
             let fields = json!({ "source": "startup" });
             world.hook("SessionStart", &world.payload("next", "SessionStart", fields))
         };
-        lines.push(line(name, hook).of(*build));
+        cases.push(case(name, hook).with_build(*build));
     }
-    report_hooks(report, programs.runs, lines, FEW, |row, few| row.at_most_times(3.0, few));
+    report_hooks(report, programs.runs, cases, FEW, |row, few| row.at_most_times(3.0, few));
     Ok(())
 }
 
-/// One world for each build under test: `--built`, then `--against`.
+/// Creates one world for each build under test: `--built`, then `--against`.
 fn worlds(programs: &Programs) -> Result<Vec<(Build, World)>> {
     let mut worlds = vec![(Build::Current, World::new(&programs.memctl)?)];
     if let Some(memctl) = &programs.against {
@@ -178,17 +176,19 @@ fn worlds(programs: &Programs) -> Result<Vec<(Build, World)>> {
     Ok(worlds)
 }
 
-/// Measures the lines in turn. Reports the current build with its budget relative to the line
-/// named `floor`, floors without a budget, and the `--against` build beside the current one.
+/// Measures the cases in turn and reports them: the current build with its budget relative to the case
+/// named `floor`, floors without a budget, and a comparison with the `--against` build.
 fn report_hooks(
     report: &mut Report,
     runs: usize,
-    lines: Vec<Line<'_>>,
+    cases: Vec<Case<'_>>,
     floor: &str,
     budget: impl Fn(Row, &Samples) -> Row,
 ) {
-    let samples: Vec<_> =
-        interleave(runs, lines).into_iter().filter_map(|samples| report.take(samples)).collect();
+    let samples: Vec<_> = interleave(runs, cases)
+        .into_iter()
+        .filter_map(|samples| report.samples_or_report(samples))
+        .collect();
     let (current, against): (Vec<_>, Vec<_>) =
         samples.iter().partition(|samples| samples.build == Build::Current);
     let Some(floor) = current.iter().find(|samples| samples.name == floor) else { return };

@@ -1,5 +1,5 @@
-//! Memory of a worker whose memory agent is a model behind HTTP, measured after one turn, when the
-//! HTTP client is loaded.
+//! Memory of a worker whose memory agent is a model behind HTTP. Measured after one turn, when the HTTP
+//! client has been loaded.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +19,7 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     let fail = |e: std::io::Error| e.to_string();
     let listener = TcpListener::bind("127.0.0.1:0").map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
-    // The thread ends with the process.
+    // The thread runs until the process exits.
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let _ = answer(stream);
@@ -32,7 +32,7 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
         "[agent]\nbackend = 'openai'\nopenai.model = 'm'\nopenai.base_url = 'http://{address}/v1'\n"
     );
     fs::write(config.join("config.toml"), settings).map_err(fail)?;
-    let session = world.begin("model")?;
+    let session = world.start_session("model")?;
     world.hook("PostToolUse", &world.tool_use(&session.id, 1, 10_000))?;
     let last = json!({ "stop_hook_active": false, "last_assistant_message": "It is faster." });
     world.hook("Stop", &world.payload(&session.id, "Stop", last))?;
@@ -43,12 +43,12 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     })?;
     wait_until_idle(session.worker)?;
     let (resident, anonymous) = memory(session.worker)?;
-    report.row(Row::figure("after a turn: resident", resident, "MB").at_most(15.0));
-    report.row(Row::figure("after a turn: anonymous", anonymous, "MB"));
+    report.row(Row::single("after a turn: resident", resident, "MB").at_most(15.0));
+    report.row(Row::single("after a turn: anonymous", anonymous, "MB"));
     Ok(())
 }
 
-/// Sends one response that is not a stream.
+/// Answers one request. The response is not a stream.
 fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut length = 0;

@@ -1,5 +1,5 @@
-//! Hooks while the store is locked or the worker hangs: each stays within its deadline, and workers
-//! that wait for the lock use little CPU.
+//! Hooks while the store is locked or the worker hangs. Each must stay within its deadline, and workers
+//! that wait for the lock must use little CPU.
 
 use std::fs::{self, File};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Programs;
 use crate::hooks::SMALL;
-use crate::measure::{Result, Samples, interleave, line, wait_for};
+use crate::measure::{Result, Samples, case, interleave, wait_for};
 use crate::report::{Report, Row, heading};
 use crate::storm::run_parallel;
 use crate::world::World;
@@ -26,22 +26,23 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     locked_store(report, programs)
 }
 
-/// The deadlines are `hook.deadline` (250 ms) and `hook.end_deadline` (1 s), plus the process.
+/// The budgets are `hook.deadline` (250 ms) and `hook.end_deadline` (1 s), plus the time to start and
+/// end the process.
 fn hung_worker(report: &mut Report, programs: &Programs) -> Result<()> {
     let runs = programs.runs.min(20);
     let world = World::new(&programs.memctl)?;
-    let session = world.begin("hung")?;
+    let session = world.start_session("hung")?;
     stop(session.worker)?;
     let mut number = 0;
-    let tool_use = line("PostToolUse, worker hung", || {
+    let tool_use = case("PostToolUse, worker hung", || {
         number += 1;
         world.hook("PostToolUse", &world.tool_use("hung", number, SMALL))
     });
-    let end = line("SessionEnd, worker hung", || {
+    let end = case("SessionEnd, worker hung", || {
         world.hook("SessionEnd", &world.payload("hung", "SessionEnd", json!({ "reason": "other" })))
     });
     for (samples, limit) in interleave(runs, vec![tool_use, end]).into_iter().zip([300.0, 1100.0]) {
-        if let Some(samples) = report.take(samples) {
+        if let Some(samples) = report.samples_or_report(samples) {
             report.row(Row::time(&samples).at_most(limit));
         }
     }
@@ -70,9 +71,9 @@ fn locked_store(report: &mut Report, programs: &Programs) -> Result<()> {
     })?;
     let used = (cpu()? - before).as_secs_f64() * 1e3 / times.len() as f64;
     drop(lock);
-    let samples = Samples::of("PostToolUse, store locked", times);
+    let samples = Samples::new("PostToolUse, store locked", times);
     report.row(Row::time(&samples).at_most(300.0));
-    report.row(Row::figure("CPU of the workers per event", used, "ms").at_most(20.0));
+    report.row(Row::single("CPU of the workers per event", used, "ms").at_most(20.0));
     Ok(())
 }
 
@@ -80,12 +81,12 @@ fn stop(pid: i32) -> Result<()> {
     kill(Pid::from_raw(pid), Signal::SIGSTOP).map_err(|e| format!("kill {pid}: {e}"))
 }
 
-/// User and system time of a process.
+/// Returns the user and system time of a process.
 fn cpu_time(pid: i32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    // Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second.
+    // Fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms.
     let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Ok(Duration::from_millis(ticks * 10))
 }

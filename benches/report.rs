@@ -11,7 +11,7 @@ pub struct Row {
     pub value: f64,
     pub p99: Option<f64>,
     pub runs: usize,
-    /// The comparison with another row: its text, and the ratio or difference.
+    /// The comparison with another row: the text to print, and the ratio or difference.
     pub against: Option<(String, f64)>,
     pub budget: Option<Budget>,
 }
@@ -35,7 +35,8 @@ impl Row {
         }
     }
 
-    /// The `--against` build, with both medians and the ratio of the current one to it.
+    /// Compares the current build with the `--against` build: both medians, and the ratio of the
+    /// current one to the other.
     pub fn comparison(current: &Samples, against: &Samples) -> Row {
         let (new, old) = (current.median(), against.median());
         let text = format!("{new:.2} / {old:.2} ms = {:.3} ×", new / old);
@@ -43,7 +44,8 @@ impl Row {
         Row { name, against: Some((text, new / old)), ..Row::time(against) }
     }
 
-    pub fn figure(name: &str, value: f64, unit: &'static str) -> Row {
+    /// A value that was measured once.
+    pub fn single(name: &str, value: f64, unit: &'static str) -> Row {
         Row { name: name.into(), unit, value, p99: None, runs: 1, against: None, budget: None }
     }
 
@@ -62,9 +64,9 @@ impl Row {
         self
     }
 
-    /// Limits the 99th percentile to `most` times `figure`, which is called `what`.
-    pub fn p99_at_most_times(mut self, most: f64, figure: f64, what: &str) -> Row {
-        let ratio = self.p99.unwrap_or(f64::INFINITY) / figure;
+    /// Limits the 99th percentile to `most` times `reference`, whose name is `what`.
+    pub fn p99_at_most_times(mut self, most: f64, reference: f64, what: &str) -> Row {
+        let ratio = self.p99.unwrap_or(f64::INFINITY) / reference;
         self.against = Some((format!("p99 {ratio:.2} × {what}"), ratio));
         self.budget = Some(Budget { text: format!("≤ {most} ×"), met: ratio <= most });
         self
@@ -83,7 +85,7 @@ impl Row {
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
-    missing: Vec<String>,
+    not_measured: Vec<String>,
 }
 
 impl Report {
@@ -92,24 +94,28 @@ impl Report {
         self.rows.push(row);
     }
 
-    pub fn missing(&mut self, why: String) {
+    pub fn not_measured(&mut self, why: String) {
         println!("  not measured: {why}");
-        self.missing.push(why);
+        self.not_measured.push(why);
     }
 
-    /// Returns the samples of a line, or reports why there are none.
-    pub fn take(&mut self, samples: Result<Samples, String>) -> Option<Samples> {
-        samples.map_err(|why| self.missing(why)).ok()
+    /// Returns the samples of a case, or reports why there are none.
+    pub fn samples_or_report(&mut self, samples: Result<Samples, String>) -> Option<Samples> {
+        samples.map_err(|why| self.not_measured(why)).ok()
     }
 
     pub fn summary(&self) -> String {
-        let over = self.rows.iter().filter(|r| r.budget.as_ref().is_some_and(|b| !b.met)).count();
-        format!("{} rows, {over} over budget, {} not measured", self.rows.len(), self.missing.len())
+        let n_over = self.rows.iter().filter(|r| r.budget.as_ref().is_some_and(|b| !b.met)).count();
+        format!(
+            "{} rows, {n_over} over budget, {} not measured",
+            self.rows.len(),
+            self.not_measured.len()
+        )
     }
 
     pub fn to_json(&self) -> Value {
         let rows: Vec<_> = self.rows.iter().map(row_json).collect();
-        json!({ "rows": rows, "not_measured": self.missing })
+        json!({ "rows": rows, "not_measured": self.not_measured })
     }
 }
 
@@ -138,7 +144,7 @@ fn row_json(row: &Row) -> Value {
         "p99": row.p99,
         "runs": row.runs,
         "against": row.against.as_ref().map(|(text, _)| text),
-        "compared": row.against.as_ref().map(|(_, figure)| figure),
+        "compared": row.against.as_ref().map(|(_, number)| number),
         "budget": row.budget.as_ref().map(|b| &b.text),
         "kept": row.budget.as_ref().map(|b| b.met),
     })

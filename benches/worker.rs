@@ -1,4 +1,4 @@
-//! A worker's startup time, memory and wake-ups.
+//! Startup time, memory and wake-ups of a worker.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -10,59 +10,60 @@ use memctl_proto::event::Tool;
 use memctl_proto::{Event, Kind, Reply, Request, io};
 
 use crate::Programs;
-use crate::measure::{Result, Samples, interleave, line, pause, wait_within};
+use crate::measure::{Result, Samples, case, interleave, pause, wait_within};
 use crate::report::{Report, Row, heading};
 use crate::world::{Session, World, kill_and_wait};
 
 const EVENTS: usize = 10_000;
-/// Observation time of an idle worker.
-const OBSERVED: Duration = Duration::from_secs(60);
+/// How long an idle worker is observed.
+const OBSERVATION: Duration = Duration::from_secs(60);
 
 pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("A worker");
-    if let Some(samples) = start(programs).and_then(|s| report.take(s)) {
+    if let Some(samples) = startup(programs).and_then(|s| report.samples_or_report(s)) {
         report.row(Row::time(&samples).at_most(5.0));
     }
     if !Path::new("/proc/self/status").exists() {
         return Err("memory and wake-ups of a worker need /proc".into());
     }
     let world = World::new(&programs.memctl)?;
-    let session = world.begin("worker").map_err(|why| format!("a worker's memory: {why}"))?;
+    let session =
+        world.start_session("worker").map_err(|why| format!("memory of a worker: {why}"))?;
     wait_until_idle(session.worker)?;
     let (resident, anonymous) = memory(session.worker)?;
-    report.row(Row::figure("idle: resident", resident, "MB").at_most(8.0));
-    report.row(Row::figure("idle: anonymous", anonymous, "MB").at_most(2.0));
+    report.row(Row::single("idle: resident", resident, "MB").at_most(8.0));
+    report.row(Row::single("idle: anonymous", anonymous, "MB").at_most(2.0));
     let before = wake_ups(session.worker)?;
-    pause(OBSERVED);
+    pause(OBSERVATION);
     let woken = (wake_ups(session.worker)? - before) as f64;
-    report.row(Row::figure("idle: woken in a minute", woken, "times").at_most(0.0));
+    report.row(Row::single("idle: wake-ups per minute", woken, "times").at_most(0.0));
     let took = send(&session, EVENTS)?;
-    report.row(Row::figure("10,000 events accepted, one at a time", took.as_secs_f64(), "s"));
+    report.row(Row::single("10,000 events accepted, one at a time", took.as_secs_f64(), "s"));
     wait_until_idle(session.worker)?;
     let (resident, anonymous) = memory(session.worker)?;
-    report.row(Row::figure("after 10,000 events: resident", resident, "MB").at_most(12.0));
-    report.row(Row::figure("after 10,000 events: anonymous", anonymous, "MB").at_most(5.0));
+    report.row(Row::single("after 10,000 events: resident", resident, "MB").at_most(12.0));
+    report.row(Row::single("after 10,000 events: anonymous", anonymous, "MB").at_most(5.0));
     Ok(())
 }
 
 /// Measures from the spawn of `memctl worker` until its socket accepts a connection. The previous
-/// worker is killed with one event unfinished; without work, the new one would exit at once.
-fn start(programs: &Programs) -> Option<std::result::Result<Samples, String>> {
+/// worker is killed with one event unfinished, because a worker without work would exit at once.
+fn startup(programs: &Programs) -> Option<std::result::Result<Samples, String>> {
     let once = || {
         let world = World::new(&programs.memctl)?;
-        let session = world.begin("started")?;
+        let session = world.start_session("started")?;
         world.hook("PostToolUse", &world.tool_use(&session.id, 1, 2_000))?;
         let socket = world.socket()?;
         kill_and_wait(session.worker)?;
         let args = ["worker", "--client", "claude-code", "--session", &session.id];
         let mut command = world.command(&programs.memctl, &args);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let began = Instant::now();
+        let start = Instant::now();
         let mut child = command.spawn().map_err(|e| e.to_string())?;
-        while UnixStream::connect(&socket).is_err() && began.elapsed() < Duration::from_secs(2) {
+        while UnixStream::connect(&socket).is_err() && start.elapsed() < Duration::from_secs(2) {
             std::hint::spin_loop();
         }
-        let took = began.elapsed();
+        let took = start.elapsed();
         let _ = child.kill();
         let _ = child.wait();
         match took {
@@ -70,25 +71,25 @@ fn start(programs: &Programs) -> Option<std::result::Result<Samples, String>> {
             _ => Ok(took),
         }
     };
-    interleave(programs.runs.min(200), vec![line("start to listening", once)]).pop()
+    interleave(programs.runs.min(200), vec![case("spawn to listening", once)]).pop()
 }
 
-/// Sends events as a hook does, without a process for each.
+/// Sends events like hooks do, but from this process, and returns the time.
 fn send(session: &Session<'_>, n: usize) -> Result<Duration> {
     let socket = session.world.socket()?;
     let name = socket.file_stem().unwrap_or_default().to_string_lossy();
     let session_key = name[name.len().saturating_sub(16)..].to_owned();
-    let began = Instant::now();
+    let start = Instant::now();
     for number in 0..n {
         let mut stream = UnixStream::connect(&socket).map_err(|e| e.to_string())?;
         let request =
             Request::Event { session_key: session_key.clone(), json: event(session, number) };
         match io::call(&mut stream, &request) {
             Ok(Reply::Accepted { .. }) => {}
-            other => return Err(format!("event {number} of {n}: {other:?}")),
+            reply => return Err(format!("event {number} of {n}: {reply:?}")),
         }
     }
-    Ok(began.elapsed())
+    Ok(start.elapsed())
 }
 
 fn event(session: &Session<'_>, number: usize) -> String {
@@ -118,7 +119,7 @@ pub fn wait_until_idle(pid: i32) -> Result<()> {
     })
 }
 
-/// Resident memory and its anonymous part, in MB.
+/// Returns the resident memory and its anonymous part, in MB.
 pub fn memory(pid: i32) -> Result<(f64, f64)> {
     let status = read(&format!("/proc/{pid}/status"))?;
     let megabytes = |kilobytes: u64| kilobytes as f64 * 1024.0 / 1e6;
@@ -126,7 +127,7 @@ pub fn memory(pid: i32) -> Result<(f64, f64)> {
     Ok((megabytes(resident), megabytes(anonymous)))
 }
 
-/// Voluntary context switches of all threads. Each one ends a sleep.
+/// Returns the number of voluntary context switches of all threads. A thread that sleeps makes one.
 fn wake_ups(pid: i32) -> Result<u64> {
     let threads = fs::read_dir(format!("/proc/{pid}/task"))
         .map_err(|e| format!("worker {pid} is gone: {e}"))?;

@@ -1,4 +1,4 @@
-//! A memctl with its own home, data directory and sockets, and the payloads of a client.
+//! A memctl with a home, data directory and sockets of its own, and the payloads of a client.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -16,7 +16,7 @@ use crate::measure::{self, Result, wait_for};
 
 pub struct World {
     memctl: PathBuf,
-    /// In the target directory: /tmp may be a tmpfs, where a sync costs nothing.
+    /// In the target directory, because /tmp may be a tmpfs, where a sync costs nothing.
     dir: TempDir,
     /// Under /tmp, because a socket's path has at most 103 bytes.
     sockets: TempDir,
@@ -42,7 +42,7 @@ impl World {
         Ok(World { memctl: memctl.to_owned(), dir, sockets })
     }
 
-    /// A new world with a copy of the data directory.
+    /// Creates a world with a copy of the data directory.
     pub fn copy(&self) -> Result<World> {
         let world = World::new(&self.memctl)?;
         copy_dir(&self.data(), &world.data()).map_err(|e| e.to_string())?;
@@ -57,12 +57,12 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// The directory for sockets, also those of floor servers.
+    /// The directory for the sockets of workers and of floor servers.
     pub fn socket_dir(&self) -> &Path {
         self.sockets.path()
     }
 
-    /// A program with the environment of a client's hook.
+    /// A command with the environment of a client's hook.
     pub fn command(&self, program: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
@@ -89,7 +89,7 @@ impl World {
         require_reply(event, measure::whole_process(command, payload.as_bytes())?)
     }
 
-    /// One line of JSON as the client sends it.
+    /// Returns a payload as the client sends it: one line of JSON.
     pub fn payload(&self, session: &str, event: &str, fields: Value) -> String {
         let mut payload = json!({
             "session_id": session,
@@ -104,7 +104,7 @@ impl World {
         payload.to_string() + "\n"
     }
 
-    /// A tool use of about `bytes` bytes.
+    /// Returns the payload of a tool use, with about `bytes` bytes.
     pub fn tool_use(&self, session: &str, number: usize, bytes: usize) -> String {
         let line = "test store::accept::numbers_are_given_in_order ... ok, 12 assertions\n";
         let output = line.repeat(bytes.saturating_sub(600) / (line.len() + 1));
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// Sends a prompt and waits for the worker that it starts.
-    pub fn begin(&self, id: &str) -> Result<Session<'_>> {
+    pub fn start_session(&self, id: &str) -> Result<Session<'_>> {
         self.prompt(id)?;
         let worker = self.worker()?;
         Ok(Session { world: self, id: id.to_owned(), worker })
@@ -135,7 +135,7 @@ impl World {
     pub fn run_one_session(&self) -> Result<()> {
         let id = "first-session";
         self.hook("SessionStart", &self.payload(id, "SessionStart", json!({"source": "startup"})))?;
-        self.begin(id)?;
+        self.start_session(id)?;
         let last = json!({ "stop_hook_active": false, "last_assistant_message": "It is faster." });
         self.hook("Stop", &self.payload(id, "Stop", last))?;
         self.hook("SessionEnd", &self.payload(id, "SessionEnd", json!({ "reason": "other" })))?;
@@ -151,12 +151,12 @@ impl World {
         let command = &mut self.command(&self.memctl, &["ps", "--json"]);
         let (_, printed) = measure::whole_process(command, b"")?;
         let listed: Vec<Value> = serde_json::from_str(&printed)
-            .map_err(|e| format!("memctl ps --json printed no array ({e})"))?;
+            .map_err(|e| format!("memctl ps --json did not print a JSON array ({e})"))?;
         let pid = |worker: &Value| i32::try_from(worker["pid"].as_i64()?).ok();
         Ok(listed.iter().filter_map(pid).filter(|pid| is_running(*pid)).collect())
     }
 
-    /// Queries one number.
+    /// Returns the number that a query selects.
     pub fn count(&self, sql: &str) -> Result<i64> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let count = || {
@@ -167,18 +167,18 @@ impl World {
         count().map_err(|e: rusqlite::Error| format!("{sql}: {e}"))
     }
 
-    /// Events that hooks counted as lost.
+    /// Returns the number of events that hooks counted as lost.
     pub fn counted_lost(&self) -> usize {
         fs::metadata(self.data().join("lost")).map_or(0, |meta| meta.len() as usize)
     }
 
-    /// Bytes of the database and its log.
+    /// Returns the size of the database and its write-ahead log in bytes.
     pub fn database_bytes(&self) -> u64 {
         let size = |name| fs::metadata(self.data().join(name)).map_or(0, |meta| meta.len());
         size("memctl.db") + size("memctl.db-wal")
     }
 
-    /// Waits for a socket that accepts connections.
+    /// Waits for a socket that accepts connections, and returns its path.
     pub fn socket(&self) -> Result<PathBuf> {
         wait_for("a socket", || {
             let mut entries = fs::read_dir(self.sockets.path()).map_err(|e| e.to_string())?;
@@ -201,10 +201,10 @@ impl Drop for World {
 /// Kills a process and waits until it is gone.
 pub fn kill_and_wait(pid: i32) -> Result<()> {
     kill(Pid::from_raw(pid), Signal::SIGKILL).map_err(|e| format!("kill {pid}: {e}"))?;
-    wait_for("a killed worker to be gone", || Ok((!is_running(pid)).then_some(())))
+    wait_for("the killed worker to be gone", || Ok((!is_running(pid)).then_some(())))
 }
 
-/// A zombie does not count as running.
+/// Whether a process is running. A zombie is not.
 fn is_running(pid: i32) -> bool {
     kill(Pid::from_raw(pid), None).is_ok()
         && !fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
@@ -214,7 +214,7 @@ fn require_reply(event: &str, (took, printed): (Duration, String)) -> Result<Dur
     if printed.starts_with('{') {
         return Ok(took);
     }
-    Err(format!("memctl hook {event} printed no JSON object"))
+    Err(format!("memctl hook {event} did not print a JSON object"))
 }
 
 fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {

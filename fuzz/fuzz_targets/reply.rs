@@ -1,5 +1,5 @@
-//! Parses arbitrary answers of a model: no panic, and the result is bounded and has no control
-//! characters. The target includes the parser's files, because memctl is not a library.
+//! Parses arbitrary model replies. The parser must not panic, and its result must be bounded and free
+//! of control characters. The target includes the parser's files, because memctl has no library crate.
 
 #![no_main]
 #![allow(dead_code, unused_imports, reason = "the target uses only the parser of these files")]
@@ -21,11 +21,11 @@ mod agent {
 
 use agent::parse::{Parsed, parse};
 
-/// The longest text, in characters.
-const LONGEST: usize = 2000;
+/// Maximum length of a text, in characters.
+const MAX_CHARS: usize = 2000;
 
 fn check(text: &str) {
-    assert!(text.chars().count() <= LONGEST, "{} characters", text.chars().count());
+    assert!(text.chars().count() <= MAX_CHARS, "{} characters", text.chars().count());
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
 }
 

@@ -1,7 +1,7 @@
 //! Hashes the file that a tool used, as git does, so that a memory of the file can be compared with
 //! its later content. Only hooks do this, because only they run right after the tool.
 //!
-//! Nothing here blocks: only regular files of limited size are opened, and symbolic links are not
+//! The reads do not block: only regular files of limited size are opened, and symbolic links are not
 //! followed. Secret files, files with private text and excluded files get no hash.
 
 use std::fs::{self, OpenOptions};
@@ -18,11 +18,11 @@ use crate::clients::ToolUse;
 use crate::git::BlobHash;
 use crate::project;
 
-/// Maximum size: hashing it takes about 0.5 ms without SHA instructions.
+/// Larger files get no hash. Hashing this many bytes takes about 0.5 ms without SHA instructions.
 const MAX_SIZE: u64 = 256 << 10;
 
-/// Directories of virtual files.
-const NO_FILES: [&str; 3] = ["/proc", "/sys", "/dev"];
+/// Directories of virtual files, which get no hash.
+const VIRTUAL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Adds the hash of the tool's file to the event.
 pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext) {
@@ -37,18 +37,18 @@ pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext
     let base = event.cwd.as_deref().map(Path::new).or(context.project_dir);
     let file = base.unwrap_or(Path::new("")).join(&path);
     let readable = path.len() <= MAX_PATH && file.is_absolute() && !tags::strip(&path).private;
-    if !readable || secrets::is_secret_file(&path) || NO_FILES.iter().any(|d| file.starts_with(d)) {
+    if !readable || secrets::is_secret_file(&path) || VIRTUAL.iter().any(|d| file.starts_with(d)) {
         return;
     }
-    let folder = file.parent().unwrap_or(&file);
-    if project::tracked(folder, context.home, context.exclude)
+    let parent = file.parent().unwrap_or(&file);
+    if project::tracked(parent, context.home, context.exclude)
         && let Some(blob) = blob(&file)
     {
         tool.files = vec![SeenFile { path, blob }];
     }
 }
 
-/// Git's hash of a file's content (`git hash-object --no-filters`).
+/// Returns git's hash of a file's content, as `git hash-object --no-filters` does.
 fn blob(path: &Path) -> Option<String> {
     let fits = |m: &fs::Metadata| m.is_file() && m.len() <= MAX_SIZE;
     fs::symlink_metadata(path).ok().filter(fits)?;
@@ -58,18 +58,18 @@ fn blob(path: &Path) -> Option<String> {
     let mut hash = BlobHash::new(size);
     let mut private = tags::PrivateTagDetector::default();
     let mut buffer = [0; 16 << 10];
-    let mut left = size;
+    let mut remaining = size;
     loop {
         let n = file.read(&mut buffer).ok()? as u64;
         if n == 0 {
             break;
         }
-        // The file grows while it is read, or reports no size.
-        left = left.checked_sub(n)?;
+        // Fails if the file has grown since its size was read.
+        remaining = remaining.checked_sub(n)?;
         hash.update(&buffer[..n as usize]);
         private.scan(&buffer[..n as usize]);
     }
-    (left == 0 && !private.found).then(|| hash.finish())
+    (remaining == 0 && !private.found).then(|| hash.finish())
 }
 
 #[cfg(test)]
@@ -81,8 +81,13 @@ mod tests {
     use crate::capture::{Captured, capture, parse};
     use crate::config::Limits;
 
-    /// The files recorded for a tool use in `dir`.
-    fn seen(tool: &str, input: serde_json::Value, dir: &Path, exclude: &str) -> Vec<SeenFile> {
+    /// Returns the files recorded for a tool use in `dir`.
+    fn recorded_files(
+        tool: &str,
+        input: serde_json::Value,
+        dir: &Path,
+        exclude: &str,
+    ) -> Vec<SeenFile> {
         let exclude: Vec<_> = glob::Pattern::new(exclude).into_iter().collect();
         let context = CaptureContext {
             event: Some("PostToolUse"),
@@ -100,24 +105,24 @@ mod tests {
         .to_string();
         let payload = parse(&payload).unwrap();
         let Ok(Captured::Event(mut event)) = capture(&payload, &context) else { return Vec::new() };
-        assert!(event.tool.as_ref().unwrap().files.is_empty(), "capture itself reads no file");
+        assert!(event.tool.as_ref().unwrap().files.is_empty(), "capture read a file");
         hash_files(&mut event, &payload, &context);
         event.tool.unwrap().files
     }
 
     fn read(dir: &Path, name: &str) -> Vec<SeenFile> {
-        seen("Read", serde_json::json!({ "file_path": dir.join(name) }), dir, "")
+        recorded_files("Read", serde_json::json!({ "file_path": dir.join(name) }), dir, "")
     }
 
-    fn folder() -> (tempfile::TempDir, PathBuf) {
+    fn temp_dir() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().canonicalize().unwrap();
         (dir, path)
     }
 
     #[test]
-    fn the_hash_equals_gits() {
-        let (_kept, dir) = folder();
+    fn the_hash_is_the_one_that_git_computes() {
+        let (_kept, dir) = temp_dir();
         for (name, text) in [
             ("a.rs", "fn main() {}\n".to_owned()),
             ("empty", String::new()),
@@ -136,15 +141,16 @@ mod tests {
                 [SeenFile { path: absolute, blob: expected.trim().to_owned() }]
             );
         }
-        let relative = seen("Edit", serde_json::json!({ "file_path": "a.rs" }), &dir, "");
+        let relative = recorded_files("Edit", serde_json::json!({ "file_path": "a.rs" }), &dir, "");
         assert_eq!(relative[0].path, "a.rs");
-        let notebook = seen("NotebookEdit", serde_json::json!({"notebook_path": "a.rs"}), &dir, "");
+        let notebook =
+            recorded_files("NotebookEdit", serde_json::json!({"notebook_path": "a.rs"}), &dir, "");
         assert_eq!(notebook[0].blob, relative[0].blob);
     }
 
     #[test]
-    fn some_files_get_no_hash() {
-        let (_kept, dir) = folder();
+    fn secret_private_large_and_special_files_get_no_hash() {
+        let (_kept, dir) = temp_dir();
         let write = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
         write("a.rs", "fn main() {}\n");
         write(".env", "KEY=1\n");
@@ -156,12 +162,15 @@ mod tests {
             assert_eq!(read(&dir, name), [], "{name}");
         }
         assert_eq!(read(Path::new("/proc/self"), "status"), []);
-        // The file is excluded, the session's project is not.
+        // The file is excluded, but the session's project is not.
         let named = serde_json::json!({ "file_path": dir.join("a.rs") });
         let excluded = format!("{}*", dir.display());
-        assert_eq!(seen("Read", named.clone(), &dir, &excluded), []);
-        assert_eq!(seen("mcp__files__read", named.clone(), &dir, ""), []);
-        assert_eq!(seen("Grep", serde_json::json!({ "path": dir.join("a.rs") }), &dir, ""), []);
-        assert_eq!(seen("Read", named, &dir, "").len(), 1);
+        assert_eq!(recorded_files("Read", named.clone(), &dir, &excluded), []);
+        assert_eq!(recorded_files("mcp__files__read", named.clone(), &dir, ""), []);
+        assert_eq!(
+            recorded_files("Grep", serde_json::json!({ "path": dir.join("a.rs") }), &dir, ""),
+            []
+        );
+        assert_eq!(recorded_files("Read", named, &dir, "").len(), 1);
     }
 }

@@ -1,5 +1,5 @@
-//! Finds and changes the strings of a JSON text. It builds no values, because most of a payload
-//! is never read.
+//! Finds and changes the strings of a JSON text. Builds no values, because most of a payload is never
+//! used.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,10 +21,10 @@ pub struct Leaf {
     group: u32,
 }
 
-/// Returns how many leading bytes stand for themselves inside a string. A quote, a backslash or a
+/// Returns the number of leading bytes that need no escape inside a string. A quote, a backslash or a
 /// control character ends the run.
 pub fn plain_run(bytes: &[u8]) -> usize {
-    // The compiler vectorizes the search of a block, because neither loop nor test exits early.
+    // The compiler can vectorize the test of a block, because it has no early exit.
     let special = |b: &u8| (*b == b'"') | (*b == b'\\') | (*b < 0x20);
     let plain = |block: &&[u8; 16]| !block.iter().fold(false, |any, b| any | special(b));
     let done = 16 * bytes.as_chunks().0.iter().take_while(plain).count();
@@ -68,8 +68,8 @@ pub fn leaves(raw: &str) -> Vec<Leaf> {
     found
 }
 
-/// Returns the position of the closing quote of a string whose text begins at `at`, or the end of
-/// the text if there is none.
+/// Returns the position of the closing quote of a string that begins at `at`, or `bytes.len()` if
+/// there is none.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
         at += plain_run(&bytes[at.min(bytes.len())..]);
@@ -89,7 +89,7 @@ pub fn unescape(inner: &str) -> String {
 
 /// Encodes `text` as the inside of a JSON string.
 pub fn escape(text: &str) -> String {
-    let mut quoted = serde_json::to_string(text).expect("every text has a JSON form");
+    let mut quoted = serde_json::to_string(text).expect("a string always serializes");
     quoted.pop();
     quoted.remove(0);
     quoted
@@ -125,9 +125,9 @@ pub fn replace(raw: &str, parts: &[(Range<usize>, impl AsRef<str>)]) -> String {
 
 /// Changes the string values of a JSON text. Returns `None` if nothing changed.
 ///
-/// `find` sees decoded strings, and the strings of one array as the lines of one text: a patch is
-/// such an array, and a block that begins in one of its lines may end in another. It is called
-/// only if `suspect` is true for one of the strings, still escaped.
+/// `find` gets decoded strings. It gets the strings of one array joined as the lines of one text: a
+/// patch is such an array, and a block may begin in one of its lines and end in another. `find` is
+/// called only if `suspect` is true for one of the strings, which are still escaped then.
 pub fn rewrite(
     raw: &str,
     suspect: impl Fn(&str) -> bool,
@@ -146,9 +146,9 @@ pub fn rewrite(
         let edits = find(&texts.join("\n"));
         let mut start = 0;
         for (inner, text) in group.into_iter().zip(&texts) {
-            let own = within(&edits, start..start + text.len());
-            if !own.is_empty() {
-                changed.push((inner, escape(&apply(text, &own))));
+            let edits_here = within(&edits, start..start + text.len());
+            if !edits_here.is_empty() {
+                changed.push((inner, escape(&apply(text, &edits_here))));
             }
             start += text.len() + 1;
         }
@@ -160,16 +160,16 @@ pub fn rewrite(
     Some(replace(raw, &changed))
 }
 
-/// Returns the parts of `edits` that lie in `place`, relative to its start. The replacement of an
-/// edit goes where the edit begins.
-fn within(edits: &[Edit], place: Range<usize>) -> Vec<Edit> {
+/// Returns the parts of `edits` inside `range`, relative to its start. The replacement text of an edit
+/// is inserted where the edit begins.
+fn within(edits: &[Edit], range: Range<usize>) -> Vec<Edit> {
     let inside = |edit: &Edit| {
-        let (start, end) = (edit.range.start.max(place.start), edit.range.end.min(place.end));
-        let begins_here = place.contains(&edit.range.start) || edit.range.start == place.end;
+        let (start, end) = (edit.range.start.max(range.start), edit.range.end.min(range.end));
+        let begins_here = range.contains(&edit.range.start) || edit.range.start == range.end;
         let with = if begins_here { edit.with } else { "" };
-        let range = start.checked_sub(place.start)?..end.checked_sub(place.start)?;
-        (range.start < range.end || (range.start == range.end && !with.is_empty()))
-            .then_some(Edit { range, with })
+        let part = start.checked_sub(range.start)?..end.checked_sub(range.start)?;
+        (part.start < part.end || (part.start == part.end && !with.is_empty()))
+            .then_some(Edit { range: part, with })
     };
     edits.iter().filter_map(inside).collect()
 }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_know_their_group() {
+    fn the_direct_strings_of_an_array_form_a_group() {
         let raw = r#"{"a":"x","b":["y",{"c":"z"},"w"],"d":[["v\"]"]],"e":1}"#;
         let texts: Vec<_> = leaves(raw).iter().map(|l| &raw[l.inner.clone()]).collect();
         assert_eq!(texts, ["x", "y", "z", "w", "v\\\"]"]);

@@ -1,6 +1,6 @@
-//! The only way in for text. Hook payloads, lines of scripts and replayed transcripts become an
-//! [`Event`] here and nowhere else: without private text, without secrets, and truncated. The only
-//! I/O is reading the project's `.git` and, in hooks, the file that a tool used.
+//! Builds every [`Event`] from the text of a hook payload, a script's line or a replayed transcript.
+//! No other module does. Private text and secrets are removed, then the rest is truncated. The only I/O
+//! is reading the project's `.git` and, in hooks, the file that a tool used.
 //!
 //! ```text
 //! bytes ── object_reader ──> text ── payload ──> Payload ── capture ──> Event
@@ -36,7 +36,7 @@ use payload::{members, text_of};
 use texts::Texts;
 use withhold::Withheld;
 
-/// Longer session ids are refused.
+/// Payloads with a longer session id are rejected.
 const MAX_SESSION: usize = 512;
 /// Longer turn ids and tool use ids are hashed; longer names are truncated.
 const MAX_ID: usize = 200;
@@ -46,10 +46,11 @@ const MAX_PATH: usize = 4096;
 /// What is known about an event besides its payload.
 #[derive(Clone, Copy, Debug)]
 pub struct CaptureContext<'a> {
-    /// The event's name from the command line; else the payload's `hook_event_name`.
+    /// The event's name from the command line. `None`: use the payload's `hook_event_name`.
     pub event: Option<&'a str>,
     pub client: &'a str,
-    /// The directory the client was started in (`CLAUDE_PROJECT_DIR`); else the payload's `cwd`.
+    /// The directory in which the client was started (`CLAUDE_PROJECT_DIR`). `None`: use the payload's
+    /// `cwd`.
     pub project_dir: Option<&'a Path>,
     pub home: Option<&'a Path>,
     pub exclude: &'a [glob::Pattern],
@@ -63,10 +64,10 @@ pub struct CaptureContext<'a> {
 /// The result of capturing a payload.
 #[derive(Debug, PartialEq)]
 pub enum Captured {
-    /// An event to deliver. A prompt with [`Event::private`] was entirely private: its whole turn is
-    /// private, until a prompt that is not.
+    /// An event to deliver. If [`Event::private`] is set, the whole prompt was private, and so is
+    /// everything up to the next prompt that is not.
     Event(Box<Event>),
-    /// Nothing is recorded, for this reason.
+    /// Nothing is recorded. The text is the reason.
     Ignored(&'static str),
 }
 
@@ -75,22 +76,22 @@ pub enum Captured {
 pub enum CaptureError {
     #[error("the payload is not valid JSON: {0}")]
     NotJson(String),
-    #[error("the payload names no event, and none was given")]
+    #[error("the payload has no hook_event_name, and no event was given")]
     NoEvent,
     #[error("the payload has no session_id")]
     NoSession,
-    #[error("the payload's session_id has {0} bytes, at most {MAX_SESSION} are taken")]
+    #[error("the payload's session_id has {0} bytes; the maximum is {MAX_SESSION}")]
     LongSession(usize),
-    #[error("a tool use without a tool_name")]
+    #[error("the payload of a tool use has no tool_name")]
     NoTool,
-    #[error("'{0}' is not a UUID, which an event's id must be")]
+    #[error("the event id '{0}' is not a UUID")]
     BadId(String),
 }
 
 /// Builds the event that a payload reports.
 ///
 /// # Errors
-/// [`CaptureError`], if the payload is invalid. The sender should see it.
+/// [`CaptureError`], if the payload is invalid. The caller should report it to the sender.
 pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, CaptureError> {
     let name = context.event.or(payload.hook_event_name.as_deref()).ok_or(CaptureError::NoEvent)?;
     let session = payload.session_id.as_deref().map_or("", str::trim);
@@ -142,7 +143,7 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
         },
         HookEvent::Subagent => {
             let Some(agent) = agent.as_ref().filter(|a| !a.r#type.is_empty()) else {
-                return Ok(Captured::Ignored("the summary of a compaction, not a subagent"));
+                return Ok(Captured::Ignored("the stop of a compaction, not of a subagent"));
             };
             let Some(report) = message() else {
                 return Ok(Captured::Ignored("a subagent without a report"));
@@ -158,8 +159,8 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
             let code = payload.error.and_then(text_of);
             let reason = code.and_then(|code| texts.word(&code));
             let details = payload.error_details.and_then(|d| texts.details(d));
-            let said: Vec<String> = [message(), details].into_iter().flatten().collect();
-            let text = texts.text(&said.join("\n"));
+            let parts: Vec<String> = [message(), details].into_iter().flatten().collect();
+            let text = texts.text(&parts.join("\n"));
             Event { text, reason, ..event(Kind::StopFailed) }
         }
         HookEvent::End => {
@@ -167,17 +168,18 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
             Event { reason, ..event(Kind::End) }
         }
         HookEvent::BeforeTool => {
-            return Ok(Captured::Ignored("a tool use is recorded once it is over"));
+            return Ok(Captured::Ignored("a tool use is recorded when it has finished"));
         }
-        HookEvent::Unused => return Ok(Captured::Ignored("nothing is recorded of this event")),
+        HookEvent::Unused => return Ok(Captured::Ignored("events of this kind are not recorded")),
         HookEvent::Unknown => return Ok(Captured::Ignored("an unknown event")),
     };
     Ok(Captured::Event(Box::new(texts::fit(event))))
 }
 
 /// Builds the event that a line of a script reports: `{"type":"observation", …}` with the field names
-/// of a payload. `session` is the default if the line names none; the caller checks the named one.
-/// The event is a tool use, or a failed one if the line has an error, unless the line names it.
+/// of a payload. `session` applies if the line has no `session_id`; otherwise the caller checks it. If
+/// neither the context nor the line names an event, the line is a tool use, or a failed one if it has
+/// an error.
 ///
 /// # Errors
 /// See [`CaptureError`].
@@ -219,14 +221,14 @@ pub fn parse(text: &str) -> Result<Payload<'_>, CaptureError> {
     Payload::parse(text).map_err(|e| CaptureError::NotJson(e.to_string()))
 }
 
-/// A tool use, or the reason why nothing of it is recorded.
-type Used = Result<Tool, &'static str>;
+/// The recorded part of a tool use, or the reason why nothing is recorded.
+type Recorded = Result<Tool, &'static str>;
 
 fn used_tool(
     payload: &Payload,
     context: &CaptureContext,
     texts: &Texts,
-) -> Result<Used, CaptureError> {
+) -> Result<Recorded, CaptureError> {
     let (mut tool, used, withheld) = match named_tool(payload, context)? {
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
@@ -257,7 +259,7 @@ fn failed_tool(
     payload: &Payload,
     context: &CaptureContext,
     texts: &Texts,
-) -> Result<Used, CaptureError> {
+) -> Result<Recorded, CaptureError> {
     let (mut tool, used, withheld) = match named_tool(payload, context)? {
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
@@ -269,8 +271,8 @@ fn failed_tool(
     Ok(Ok(tool))
 }
 
-/// The recorded part of a response: nothing if an object of it names a secret file, and no rows of
-/// such files. The text of a file that was read has no rows.
+/// Returns the recorded part of a response. Rows that come from secret files are removed, unless the
+/// response is the text of one file. Returns `None` if an object in the response names a secret file.
 fn recorded_response(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
     if !secrets::may_name_secret_file(response.get()) {
         return texts.response(response);
@@ -278,14 +280,15 @@ fn recorded_response(used: &ToolUse, response: &RawValue, texts: &Texts) -> Opti
     if withhold::names_secret_object(response.get()) {
         return None;
     }
-    let rows = used.kind != ToolKind::Read;
-    match rows.then(|| withhold::without_secret_rows(response.get())).flatten() {
-        Some(left) => texts.response(&RawValue::from_string(left).ok()?),
+    let has_rows = used.kind != ToolKind::Read;
+    match has_rows.then(|| withhold::without_secret_rows(response.get())).flatten() {
+        Some(rest) => texts.response(&RawValue::from_string(rest).ok()?),
         None => texts.response(response),
     }
 }
 
-/// The tool without its texts, its use, and what is withheld.
+/// Returns the tool without its input and response, its parsed use, and what to withhold. The inner
+/// error is the reason why nothing is recorded.
 fn named_tool(
     payload: &Payload,
     context: &CaptureContext,
@@ -298,14 +301,14 @@ fn named_tool(
     }
     let withheld = withhold::withheld(&used);
     if withheld == Withheld::All {
-        return Ok(Err("a file that holds secrets"));
+        return Ok(Err("the tool use names a file with secrets"));
     }
     let name = truncate_middle(name, MAX_ID).unwrap_or_else(|| name.to_owned());
     let use_id = id(payload.tool_use_id.as_deref());
     Ok(Ok((Tool { name, use_id, ..Tool::default() }, used, withheld)))
 }
 
-/// Whether a subagent still runs after its start was reported.
+/// Whether this response only reports that a subagent was started in the background.
 fn in_background(response: &RawValue) -> bool {
     members(response).iter().any(|(key, value)| match &**key {
         "isAsync" => value.get() == "true",
@@ -318,7 +321,8 @@ fn has_private(json: &RawValue) -> bool {
     truncating_writer::is_private_note(json.get()) || tags::has_private_json(json.get())
 }
 
-/// The tool of a subagent's report. Its id makes a second report with the same text a repeat.
+/// Returns the tool for a subagent's report. Its id contains a hash of the text, so the store ignores
+/// a second report with the same text.
 fn report_tool(agent: &Agent, report: &str) -> Tool {
     let use_id = format!("report:{}:{}", agent.id, hash(report));
     Tool { name: "Subagent".into(), use_id: id(Some(&use_id)), ..Tool::default() }

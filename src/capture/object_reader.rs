@@ -1,13 +1,13 @@
 //! Reads one JSON object in chunks and detects where it ends, because a client may leave the pipe
-//! open. Up to [`MAX_WHOLE`] bytes are kept as they are. A larger object is truncated while it is
-//! read, so that a payload of any size needs the same memory.
+//! open. An object of up to [`MAX_WHOLE`] bytes is kept as it is. A larger one is truncated while it is
+//! read, so that memory use does not depend on the size of the payload.
 
 use super::json;
 use super::truncating_writer::{self, TruncatingWriter};
 
 /// Larger objects are truncated.
 const MAX_WHOLE: usize = 1 << 20;
-/// About how many bytes are kept of a larger object.
+/// Approximate size to which a larger object is truncated.
 const BUDGET: usize = 1 << 20;
 /// The parser's own limit is 127.
 const MAX_DEPTH: u32 = 120;
@@ -28,7 +28,7 @@ pub struct ObjectReader {
     depth: u32,
     in_string: bool,
     after_backslash: bool,
-    /// A string has a control character or an unusual escape, which a parser may refuse.
+    /// Whether a string has a control character or an unusual escape, which a parser may reject.
     needs_repair: bool,
     end: Option<Result<(), ReadError>>,
     kept: Kept,
@@ -51,8 +51,8 @@ impl ObjectReader {
         }
     }
 
-    /// Takes the next bytes. Returns true if no more are needed: the object is complete, or the
-    /// input is no object. Bytes behind the object are ignored.
+    /// Adds the next bytes. Returns true if no more are needed: the object is complete, or the input is
+    /// not an object. Bytes after the object are ignored.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
         if self.end.is_none() {
             let object = self.scan(bytes);
@@ -81,7 +81,7 @@ impl ObjectReader {
     fn scan<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut at = 0;
         if self.depth == 0 {
-            // Blanks and a byte order mark.
+            // Skip blanks and a byte order mark.
             let skipped = |b: &&u8| b.is_ascii_whitespace() || matches!(b, 0xEF | 0xBB | 0xBF);
             at = bytes.iter().take_while(skipped).count();
             if bytes.get(at).is_some_and(|b| *b != b'{') {
@@ -155,7 +155,7 @@ mod tests {
         reader.finish()
     }
 
-    /// Reads an object with one long string in chunks of a length.
+    /// Reads an object with one long string, `chunk` bytes at a time.
     fn read_long(before: &str, filler: &str, n: usize, after: &str, chunk: usize) -> Value {
         let filler = filler.repeat(n);
         let json = format!(r#"{{"id":"x","r":{{"c":"{before}{filler}{after}"}},"use":"toolu"}}"#);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_object_ends_the_input() {
+    fn input_after_the_object_is_ignored() {
         fn check(chunks: &[&str], expected: Result<&str, ReadError>) {
             let chunks: Vec<&[u8]> = chunks.iter().map(|c| c.as_bytes()).collect();
             assert_eq!(read(&chunks).as_deref().map_err(|e| *e), expected);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_string_with_a_private_tag_is_dropped_whole() {
+    fn a_long_string_with_a_private_tag_is_replaced_entirely() {
         let middle = "filler ".repeat(100_000);
         for (tag, decoded_len) in [
             ("<private>", 9),
@@ -275,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_taken(chunks in proptest::collection::vec(any::<Vec<u8>>(), 0..8)) {
+        fn arbitrary_bytes_do_not_panic(chunks in proptest::collection::vec(any::<Vec<u8>>(), 0..8)) {
             let mut reader = ObjectReader::new();
             reader.feed(b"{");
             for chunk in &chunks {
@@ -285,7 +285,7 @@ mod tests {
         }
 
         #[test]
-        fn chunks_make_no_difference(
+        fn the_chunk_size_does_not_change_the_result(
             strings in proptest::collection::vec("[a-z<>/é\\\\\"\u{0}-\u{1f}😀]{0,400}", 1..8),
             chunk in 1usize..50,
         ) {

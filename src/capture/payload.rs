@@ -1,4 +1,4 @@
-//! Reads a client's payload leniently: unknown fields are ignored, and a field of the wrong type counts
+//! Parses a client's payload leniently: unknown fields are ignored, and a field of the wrong type counts
 //! as absent. Texts are borrowed where possible.
 
 use std::borrow::Cow;
@@ -25,15 +25,15 @@ pub struct Payload<'a> {
     pub agent_type: Option<Cow<'a, str>>,
     pub prompt: Option<Cow<'a, str>>,
     pub last_assistant_message: Option<Cow<'a, str>>,
-    /// Of a failed tool the message, of a failed Stop a code.
+    /// The message of a failed tool use, or the error code of a failed turn.
     pub error: Option<&'a RawValue>,
     pub error_details: Option<&'a RawValue>,
     pub source: Option<Cow<'a, str>>,
     pub reason: Option<Cow<'a, str>>,
     pub stop_hook_active: bool,
-    /// Only in lines of scripts.
+    /// Only in the lines of scripts.
     pub is_error: bool,
-    /// Only in lines of scripts: the event's id.
+    /// The event's id. Only in the lines of scripts.
     pub id: Option<Cow<'a, str>>,
 }
 
@@ -183,7 +183,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// A string, or a number in its place. `None` for another value.
+/// A string, or an integer in its place. `None` for another value.
 struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
@@ -246,7 +246,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_field_names_of_two_clients_are_read() {
+    fn the_field_names_of_claude_code_and_codex_are_read() {
         let claude = r#"{"session_id":"s","prompt_id":"p","turn_id":"t","tool_response":{"a":1},
             "tool_output":2,"stop_hook_active":true,"new_field":[{"x":null}]}"#;
         let p = Payload::parse(claude).unwrap();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn other_values_than_objects_are_errors() {
+    fn only_a_json_object_is_accepted() {
         for text in ["", "[]", "\"x\"", "{\"a\"}", "{]", "{\"cwd\":\"\\ud800\"}"] {
             assert!(Payload::parse(text).is_err(), "{text}");
         }
@@ -292,7 +292,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text(text in "\\{(\"(cwd|prompt|error|tool_input)\":)?.{0,40}") {
+        fn arbitrary_text_does_not_panic(text in "\\{(\"(cwd|prompt|error|tool_input)\":)?.{0,40}") {
             let _ = Payload::parse(&text).map(|p| p.error.and_then(text_of).is_some());
         }
     }

@@ -9,10 +9,10 @@ const KEY: &str = "[redacted:private-key]";
 /// Maximum length of a private key, with its first and last line.
 const MAX_KEY: usize = 32 << 10;
 
-/// Minimum length of a piece of a key; most words are shorter.
+/// Shorter runs of base64 are not part of a key, because many words are as long.
 const MIN_PIECE: usize = 16;
 
-/// `text` without secrets, each replaced by `[redacted:kind]`.
+/// Replaces each secret in `text` with `[redacted:kind]`.
 pub fn redact(text: &str) -> Cow<'_, str> {
     match find(text) {
         edits if edits.is_empty() => text.into(),
@@ -20,12 +20,12 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same for the strings of a JSON text. `None` if there are no secrets.
+/// Does the same in the strings of a JSON text. Returns `None` if there are no secrets.
 pub fn redact_json(raw: &str) -> Option<String> {
     if suspect(raw) { json::rewrite(raw, |_| true, find) } else { None }
 }
 
-/// A quick test before the search.
+/// Whether `text` may contain a private key. May return true for other texts.
 fn suspect(text: &str) -> bool {
     // The standard library uses vector instructions for needles of up to eight bytes.
     text.contains("ATE KEY")
@@ -35,16 +35,16 @@ fn find(text: &str) -> Vec<Edit> {
     if suspect(text) { private_keys(text) } else { Vec::new() }
 }
 
-/// A line `-----BEGIN … PRIVATE KEY-----` or its counterpart.
+/// A line `-----BEGIN … PRIVATE KEY-----` or `-----END … PRIVATE KEY-----`.
 struct Armor {
     start: usize,
     end: usize,
     begins: bool,
 }
 
-/// The ranges from the first line of a private key to the last. If one of them is missing, because the
-/// text was truncated, the range covers the adjacent lines that look like a key. Source code that only
-/// contains such a line is kept.
+/// Returns edits that replace each private key, from its BEGIN line to its END line. If one of these is
+/// missing, because the text was truncated, the edit covers the adjacent lines that look like a key.
+/// Source code that only mentions such a line stays.
 fn private_keys(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut done = 0;
@@ -55,9 +55,9 @@ fn private_keys(text: &str) -> Vec<Edit> {
             match lines.next_if(|l| !l.begins && l.end - line.start <= MAX_KEY) {
                 Some(last) => line.start..last.end,
                 None => {
-                    let behind = text[line.end..].split_inclusive('\n');
+                    let after = text[line.end..].split_inclusive('\n');
                     let first = |part: &str| part.len() - part.trim_start_matches(base64).len();
-                    line.start..line.end + body_len(behind, first)
+                    line.start..line.end + body_len(after, first)
                 }
             }
         } else {
@@ -74,11 +74,11 @@ fn private_keys(text: &str) -> Vec<Edit> {
 }
 
 fn armor(text: &str) -> Vec<Armor> {
-    let label = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ';
+    let is_label = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ';
     text.match_indices("PRIVATE KEY")
         .filter_map(|(at, what)| {
             let before = &text[..at];
-            let head = before.trim_end_matches(|c: char| c.is_ascii() && label(c as u8));
+            let head = before.trim_end_matches(|c: char| c.is_ascii() && is_label(c as u8));
             // The trimmed characters include `BEGIN RSA `.
             let words = &before[head.len()..];
             let begins = words.starts_with("BEGIN ");
@@ -94,48 +94,49 @@ fn base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
 }
 
-/// How many bytes of these lines belong to a key: 0 unless there are at least `MIN_PIECE`. `part`
-/// returns how many bytes of the last line do.
-fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part: impl Fn(&str) -> usize) -> usize {
-    let (mut len, mut letters) = (0, 0);
+/// Returns how many bytes of these lines belong to a key. Returns 0 if they have fewer than `MIN_PIECE`
+/// characters of base64. `part_len` returns how many bytes of the last line belong to the key.
+fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part_len: impl Fn(&str) -> usize) -> usize {
+    let (mut len, mut n_base64) = (0, 0);
     for line in lines {
-        // Remove line numbers and patch marks in front, and quotes of source code around the line.
-        let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '-' | '\\');
+        // Remove a line number or patch mark before the line, and quotes of source code around it.
+        let is_decoration =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '-' | '\\');
         let core = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
         let core = core.strip_prefix(['\t', '→', ':']).unwrap_or(line);
-        let core = core.trim_matches(around).trim_end_matches("\\n");
+        let core = core.trim_matches(is_decoration).trim_end_matches("\\n");
         let header = core.starts_with("Proc-Type:") || core.starts_with("DEK-Info:");
         if !(core.chars().all(base64) || header) || len + line.len() > MAX_KEY {
-            let part = part(line.trim_end_matches('\n'));
+            let part = part_len(line.trim_end_matches('\n'));
             if part >= MIN_PIECE {
-                (len, letters) = (len + part, letters + part);
+                (len, n_base64) = (len + part, n_base64 + part);
             }
             break;
         }
         len += line.len();
-        letters += core.len();
+        n_base64 += core.len();
     }
-    if letters >= MIN_PIECE { len } else { 0 }
+    if n_base64 >= MIN_PIECE { len } else { 0 }
 }
 
-/// Whether a file of this name holds secrets and nothing else worth remembering. A line number or
-/// a fragment may follow the name: `.env:3`, `file:///p/.env#L3`.
+/// Whether a file with this name usually contains nothing but secrets. A line number or a fragment may
+/// follow the name: `.env:3`, `file:///p/.env#L3`.
 pub fn is_secret_file(path: &str) -> bool {
     let path = path.trim().trim_matches(['"', '\'', '`']).to_ascii_lowercase();
     let mut parts = path.rsplit(['/', '\\']);
-    let (name, folder) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let (name, dir) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
     let secret = |name: &str| {
-        has_secret_name(name) || has_secret_extension(name) || in_secret_folder(folder, name)
+        has_secret_name(name) || has_secret_extension(name) || in_secret_dir(dir, name)
     };
     secret(name) || name.find([':', '#', '?']).is_some_and(|end| secret(&name[..end]))
 }
 
-/// Whether a command line names such a file. A word in brackets is code (`f(process.env)`), and a word
-/// that begins with a dot is often a field (`jq .key`).
+/// Whether a command line names a secret file. A word in brackets is code (`f(process.env)`), and a
+/// word that begins with a dot is often a field (`jq .key`).
 pub fn names_secret_file(command: &str) -> bool {
-    let breaks = |c: char| c.is_whitespace() || "\"'`|;&<>=,:@".contains(c);
+    let is_separator = |c: char| c.is_whitespace() || "\"'`|;&<>=,:@".contains(c);
     let command = command.to_ascii_lowercase();
-    command.split(breaks).any(|word| {
+    command.split(is_separator).any(|word| {
         let word = word.trim_start_matches(['$', '(', '{', '[', '!']);
         let word = word.trim_end_matches(['*', '}', ']', '?']);
         let word = if word.contains('(') { word } else { word.trim_end_matches(')') };
@@ -149,13 +150,13 @@ pub fn names_secret_file(command: &str) -> bool {
     })
 }
 
-/// Whether `text` may name such a file anywhere: a quick test that has false positives only.
+/// Whether `text` may name a secret file: a quick test with false positives but no false negatives.
 pub fn may_name_secret_file(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.contains(NAME_PART) || marks(text.as_bytes()).any(|at| is_inside_name(text.as_bytes(), at))
 }
 
-/// Where `text` may name such a file, in order.
+/// Returns the positions where `text` may name a secret file, in ascending order.
 pub fn possible_names(text: &str) -> Vec<usize> {
     let text = text.to_ascii_lowercase();
     let marks = marks(text.as_bytes()).filter(|at| is_inside_name(text.as_bytes(), *at));
@@ -263,8 +264,8 @@ fn has_secret_extension(name: &str) -> bool {
     }
 }
 
-fn in_secret_folder(folder: &str, name: &str) -> bool {
-    matches!((folder, name), (".kube", "config") | (".docker", "config.json") | (".gnupg", _))
+fn in_secret_dir(dir: &str, name: &str) -> bool {
+    matches!((dir, name), (".kube", "config") | (".docker", "config.json") | (".gnupg", _))
 }
 
 /// Whether this is the last part of a sample's name, such as `.env.example`.
@@ -364,10 +365,8 @@ mod tests {
     #[test]
     fn commands_that_name_secret_files_are_recognized() {
         assert!(names_secret_file("cd x && cat ./.env | head"));
-        assert!(
-            names_secret_file("scp -i~/.ssh/id_rsa a b")
-                || names_secret_file("ssh -i ~/.ssh/id_rsa a")
-        );
+        assert!(names_secret_file("scp -i~/.ssh/id_rsa a b"));
+        assert!(names_secret_file("ssh -i ~/.ssh/id_rsa a"));
         assert!(names_secret_file("cat<'.env'"));
         assert!(names_secret_file("x=$(cat .env) y"));
         assert!(names_secret_file("openssl x509 -in certs/*.pem -text"));
@@ -383,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_test_knows_every_name() {
+    fn the_quick_test_matches_every_secret_name() {
         for name in [
             ".env",
             ".env.local",
@@ -429,13 +428,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_key_is_left_whole(
+        fn no_key_survives_redaction(
             before in "[a-z <\n]{0,40}", after in "[a-z <\n]{0,40}", cut in 0usize..200
         ) {
             let pem = format!("-----BEGIN PRIVATE KEY-----\n{BODY}-----END PRIVATE KEY-----");
             let text = format!("{before}{}{after}", &pem[..pem.len() - cut.min(pem.len())]);
-            let left = redact(&text);
-            prop_assert!(cut > 115 || !left.contains("MIIEvQ"), "{}", left);
+            let redacted = redact(&text);
+            prop_assert!(cut > 115 || !redacted.contains("MIIEvQ"), "{}", redacted);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Removes tagged blocks: `<private>…</private>`, which the user writes, and blocks of the client
-//! and of memctl, which are not memory. A parser does this, because tags nest and either tag of a
-//! pair may be missing.
+//! Removes tagged blocks: `<private>…</private>`, which the user writes, and blocks that the client or
+//! memctl inserts. A regular expression is not enough, because tags nest and either tag of a pair may
+//! be missing.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::json::{self, Edit};
 
 const PRIVATE: &str = "private";
-/// Our own context block. It is stripped so that memory is never recorded again.
+/// Our own context block. It is removed so that memory is not recorded again.
 const OWN: &str = "memctl-context";
 /// Blocks with these names are removed.
 const NAMES: [&str; 8] = [
@@ -21,13 +21,13 @@ const NAMES: [&str; 8] = [
     "tools-used-before-summary",
     "claude-mem-context",
 ];
-/// A tag with longer attributes is text.
+/// Something that looks like a tag but has longer attributes is plain text.
 const MAX_ATTRIBUTES: usize = 1024;
 
 #[derive(Debug, PartialEq)]
 pub struct Stripped<'a> {
     pub text: Cow<'a, str>,
-    /// A private tag was found.
+    /// Whether a private tag was found.
     pub private: bool,
 }
 
@@ -56,7 +56,7 @@ pub fn has_private_json(raw: &str) -> bool {
     may_have_tags(raw) && json::leaves(raw).iter().any(private)
 }
 
-/// Whether escaped text has a `<`, as itself or as `\u003c`.
+/// Whether escaped text may contain a `<`, literally or as `\u003c`.
 fn may_have_tags(raw: &str) -> bool {
     raw.contains('<') || raw.contains("\\u003")
 }
@@ -76,12 +76,12 @@ pub fn slash_command(text: &str) -> Option<String> {
 }
 
 struct Tag {
-    place: Range<usize>,
+    range: Range<usize>,
     name: &'static str,
-    closes: bool,
+    is_closing: bool,
 }
 
-/// Returns what [`strip`] removes, and whether there is a private tag.
+/// Returns the edits that [`strip`] applies, and whether there is a private tag.
 fn find(text: &str) -> (Vec<Edit>, bool) {
     let tags = tags(text);
     if tags.is_empty() {
@@ -90,9 +90,9 @@ fn find(text: &str) -> (Vec<Edit>, bool) {
     let mut ranges = Vec::new();
     let mut private = false;
     for name in NAMES {
-        let own: Vec<&Tag> = tags.iter().filter(|t| t.name == name).collect();
-        private |= name == PRIVATE && !own.is_empty();
-        blocks(name, &own, text.len(), &mut ranges);
+        let same_name: Vec<&Tag> = tags.iter().filter(|t| t.name == name).collect();
+        private |= name == PRIVATE && !same_name.is_empty();
+        blocks(name, &same_name, text.len(), &mut ranges);
     }
     ranges.sort_by_key(|r| r.start);
     let mut edits: Vec<Edit> = Vec::new();
@@ -109,25 +109,26 @@ fn find(text: &str) -> (Vec<Edit>, bool) {
 
 /// Adds the blocks of one name to `ranges`.
 ///
-/// A private tag or our own without a closing tag reaches to the end of the text, because the text
-/// may have been cut there. Any other opening tag alone is text. A closing private tag alone makes
-/// everything before it private.
+/// - An opening tag of a private block or of our own block without a closing tag begins a block that
+///   reaches to the end of the text, because the text may have been truncated there.
+/// - A closing private tag without an opening tag makes everything before it private.
+/// - Any other tag without its counterpart is plain text.
 fn blocks(name: &str, tags: &[&Tag], end: usize, ranges: &mut Vec<Range<usize>>) {
-    let strict = name == PRIVATE || name == OWN;
+    let open_ended = name == PRIVATE || name == OWN;
     let mut open: Vec<usize> = Vec::new();
     for tag in tags {
-        match (tag.closes, open.pop()) {
+        match (tag.is_closing, open.pop()) {
             (false, outer) => {
                 open.extend(outer);
-                open.push(tag.place.start);
+                open.push(tag.range.start);
             }
-            (true, Some(start)) => ranges.push(start..tag.place.end),
-            (true, None) if name == PRIVATE => ranges.push(0..tag.place.end),
+            (true, Some(start)) => ranges.push(start..tag.range.end),
+            (true, None) if name == PRIVATE => ranges.push(0..tag.range.end),
             (true, None) => {}
         }
     }
     match open.first() {
-        Some(&start) if strict => ranges.push(start..end),
+        Some(&start) if open_ended => ranges.push(start..end),
         _ => {}
     }
 }
@@ -138,32 +139,32 @@ fn tags(text: &str) -> Vec<Tag> {
     let mut at = 0;
     while let Some(n) = text[at..].find('<') {
         at += n + 1;
-        let Some((name, closes, after)) = name_at(bytes, at) else { continue };
+        let Some((name, is_closing, after)) = name_at(bytes, at) else { continue };
         let rest = &bytes[after..bytes.len().min(after + MAX_ATTRIBUTES)];
         let Some(end) = rest.iter().position(|b| matches!(b, b'<' | b'>')) else { continue };
         if rest[end] == b'<' {
             continue;
         }
-        let place = at - 1..after + end + 1;
-        at = place.end;
+        let range = at - 1..after + end + 1;
+        at = range.end;
         // `<private/>` is an empty block.
-        if end > 0 && rest[end - 1] == b'/' && !closes {
-            found.push(Tag { place: place.clone(), name, closes: false });
-            found.push(Tag { place, name, closes: true });
+        if end > 0 && rest[end - 1] == b'/' && !is_closing {
+            found.push(Tag { range: range.clone(), name, is_closing: false });
+            found.push(Tag { range, name, is_closing: true });
         } else {
-            found.push(Tag { place, name, closes });
+            found.push(Tag { range, name, is_closing });
         }
     }
     found
 }
 
-/// Returns the known name behind a `<`, whether the tag closes, and where the name ends.
+/// Returns the known name after a `<`, whether the tag is a closing one, and where the name ends.
 fn name_at(bytes: &[u8], mut at: usize) -> Option<(&'static str, bool, usize)> {
     let blanks =
         |at: usize| bytes[at..].iter().take_while(|b| b.is_ascii_whitespace()).take(16).count();
     at += blanks(at);
-    let closes = bytes.get(at) == Some(&b'/');
-    if closes {
+    let is_closing = bytes.get(at) == Some(&b'/');
+    if is_closing {
         at += 1;
         at += blanks(at);
     }
@@ -173,7 +174,7 @@ fn name_at(bytes: &[u8], mut at: usize) -> Option<(&'static str, bool, usize)> {
             && rest.get(name.len()).is_some_and(|&b| ends_name(b))
     };
     let name = NAMES.iter().find(matches)?;
-    Some((name, closes, at + name.len()))
+    Some((name, is_closing, at + name.len()))
 }
 
 fn ends_name(byte: u8) -> bool {
@@ -193,9 +194,9 @@ pub struct PrivateTagDetector {
 enum TagState {
     #[default]
     Text,
-    /// `<`, then blanks and slashes.
+    /// `<`, then any blanks and slashes.
     Bracket,
-    /// So many letters of the name.
+    /// This many letters of the name.
     Name(usize),
 }
 
@@ -239,9 +240,9 @@ mod tests {
         detector.found
     }
 
-    fn check(text: &str, left: &str, private: bool) {
+    fn check(text: &str, rest: &str, private: bool) {
         let stripped = strip(text);
-        assert_eq!((&*stripped.text, stripped.private), (left, private), "{text:?}");
+        assert_eq!((&*stripped.text, stripped.private), (rest, private), "{text:?}");
         assert!(detects(text) || !private, "{text:?}");
     }
 
@@ -337,9 +338,9 @@ mod tests {
             prop_assert_eq!(value["a"].as_str().unwrap(), &*stripped.text);
         }
 
-        /// Words inside and outside nested blocks.
+        /// Nested blocks, with words inside and outside.
         #[test]
-        fn no_private_word_is_left(steps in proptest::collection::vec(0u8..4, 0..40)) {
+        fn no_private_text_is_left(steps in proptest::collection::vec(0u8..4, 0..40)) {
             let (mut text, mut depth, mut expected) = (String::new(), 0, String::new());
             for step in steps {
                 match step {

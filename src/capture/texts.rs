@@ -1,5 +1,5 @@
-//! Redacts and truncates each kind of text: tags, then secrets, then the limit. Then the whole event
-//! is made to fit into one message.
+//! Removes tags and secrets from each kind of text, and truncates it to its limit. Finally shortens the
+//! texts of an event until it fits into one message.
 
 use std::borrow::Cow;
 
@@ -12,52 +12,51 @@ use crate::clients;
 use crate::config::Limits;
 use crate::text::{MAX_SHIFT, truncate_middle};
 
-/// Space for the rest of an event's JSON besides its three texts: ids, paths, keys of the project,
-/// each with its own limit.
-const BESIDES: usize = 128 << 10;
+/// Bytes reserved for the rest of an event's JSON: ids, paths and project keys. Each has its own limit.
+const RESERVED: usize = 128 << 10;
 
 /// Maximum length of a client's short words, such as an agent type.
 const MAX_WORD: usize = 200;
 
-/// Redacts texts within the limits of the settings.
+/// Redacts texts and truncates them to the limits of the settings.
 pub struct Texts {
     pub limits: Limits,
 }
 
 impl Texts {
-    /// The recorded text of a prompt, and whether all of it was private.
+    /// Returns the recorded text of a prompt, and whether all of it was private.
     pub fn prompt(&self, prompt: &str) -> (Option<String>, bool) {
         let typed = tags::slash_command(prompt);
         let stripped = tags::strip(typed.as_deref().unwrap_or(prompt));
         if stripped.wholly_private() {
             return (None, true);
         }
-        (Some(keep(stripped.text.trim(), self.limits.text)), false)
+        (Some(redact_and_truncate(stripped.text.trim(), self.limits.text)), false)
     }
 
-    /// The recorded text of a message. `None` if nothing is left.
+    /// Returns the recorded text of a message, or `None` if nothing is left.
     pub fn text(&self, message: &str) -> Option<String> {
-        plain(message, self.limits.text)
+        plain_text(message, self.limits.text)
     }
 
-    /// A short word of the client.
+    /// Returns a short word of the client, such as a reason.
     pub fn word(&self, word: &str) -> Option<String> {
-        plain(word.trim(), MAX_WORD)
+        plain_text(word.trim(), MAX_WORD)
     }
 
     pub fn details(&self, details: &RawValue) -> Option<String> {
-        value(details, self.limits.text)
+        text_or_json(details, self.limits.text)
     }
 
     pub fn input(&self, input: &RawValue) -> Option<String> {
-        value(input, self.limits.input)
+        text_or_json(input, self.limits.input)
     }
 
     pub fn response(&self, response: &RawValue) -> Option<String> {
-        value(response, self.limits.response)
+        text_or_json(response, self.limits.response)
     }
 
-    /// A response without members that are copies of whole files.
+    /// Returns the recorded response without the members that are copies of whole files.
     pub fn response_without(
         &self,
         members: &[(Cow<str>, &RawValue)],
@@ -67,14 +66,14 @@ impl Texts {
             return self.response(response);
         }
         let kept = members.iter().filter(|(key, _)| !clients::FILE_COPIES.contains(&&**key));
-        Some(structured(&object(kept), self.limits.response))
+        Some(json_text(&object(kept), self.limits.response))
     }
 
-    /// Only the paths of an input.
+    /// Returns only the paths of an input.
     pub fn only_paths(&self, input: &RawValue) -> Option<String> {
         let members = members(input);
         let paths = members.iter().filter(|(key, _)| clients::is_path_argument(key));
-        Some(structured(&object(paths), self.limits.input))
+        Some(json_text(&object(paths), self.limits.input))
     }
 }
 
@@ -84,22 +83,22 @@ fn object<'a>(members: impl Iterator<Item = &'a (Cow<'a, str>, &'a RawValue)>) -
     format!("{{{}}}", members.map(member).collect::<Vec<_>>().join(","))
 }
 
-/// The text of a JSON string, or the JSON of another value.
-fn value(raw: &RawValue, limit: usize) -> Option<String> {
+/// Returns the text of a JSON string, or the JSON of another value.
+fn text_or_json(raw: &RawValue, limit: usize) -> Option<String> {
     match raw.get() {
-        json if json.starts_with('"') => plain(&text_of(raw)?, limit),
+        json if json.starts_with('"') => plain_text(&text_of(raw)?, limit),
         "null" => None,
-        json => Some(structured(json, limit)),
+        json => Some(json_text(json, limit)),
     }
 }
 
-fn plain(text: &str, limit: usize) -> Option<String> {
+fn plain_text(text: &str, limit: usize) -> Option<String> {
     let stripped = tags::strip(text);
-    (!stripped.text.trim().is_empty()).then(|| keep(&stripped.text, limit))
+    (!stripped.text.trim().is_empty()).then(|| redact_and_truncate(&stripped.text, limit))
 }
 
 /// Removes secrets from a text without tags, and truncates it.
-fn keep(text: &str, limit: usize) -> String {
+fn redact_and_truncate(text: &str, limit: usize) -> String {
     let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
     let redacted = secrets::redact(shorter.as_deref().unwrap_or(text));
     let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
@@ -107,10 +106,10 @@ fn keep(text: &str, limit: usize) -> String {
     if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
 }
 
-/// Returns `None` if nothing changes.
+/// A change of a JSON text. Returns `None` if there is nothing to change.
 type Step<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-fn structured(raw: &str, limit: usize) -> String {
+fn json_text(raw: &str, limit: usize) -> String {
     let mut text = Cow::Borrowed(raw);
     let longest = limit.saturating_add(2 * MAX_SHIFT);
     let steps: [Step; 5] = [
@@ -128,17 +127,17 @@ fn structured(raw: &str, limit: usize) -> String {
     text.into_owned()
 }
 
-/// Halves the longest text until the event's JSON has less than [`MAX_BODY`] bytes, whatever the
-/// settings are and however many bytes need an escape.
+/// Halves the longest text until the event's JSON has fewer than [`MAX_BODY`] bytes. The limits in the
+/// settings may be larger, and escapes make the JSON longer than the texts.
 pub fn fit(mut event: Event) -> Event {
-    let room = MAX_BODY - BESIDES;
+    let room = MAX_BODY - RESERVED;
     loop {
         let tool = event.tool.as_mut();
         let (input, response) =
             tool.map_or((None, None), |t| (Some(&mut t.input), Some(&mut t.response)));
         let mut texts: Vec<&mut String> =
             [Some(&mut event.text), input, response].into_iter().flatten().flatten().collect();
-        // An escape makes at most six bytes of one.
+        // An escape turns one byte into at most six.
         if texts.iter().map(|t| t.len() * 6).sum::<usize>() <= room
             || texts.iter().map(|t| json::escaped_len(t)).sum::<usize>() <= room
         {

@@ -1,4 +1,4 @@
-//! Shortens JSON so that it stays JSON.
+//! Shortens JSON and keeps it valid where possible.
 
 use std::ops::Range;
 
@@ -6,13 +6,14 @@ use super::json;
 use super::truncating_writer;
 use crate::text::{MAX_SHIFT, cut_marker, truncate_middle};
 
-/// Strings are not cut shorter than this. If there are too many of them, items are left out.
+/// Strings are not cut shorter than this. If that is not enough, items are dropped.
 const MIN_STRING: usize = 128;
 
 /// Shortens a JSON text to at most `limit` bytes. Returns `None` if it fits.
 ///
 /// The longest strings are cut first, so that short strings stay whole. If that is not enough, the
-/// last items of arrays and objects are left out, and at last the result is not JSON.
+/// last items of arrays and objects are dropped. If even that is not enough, the middle of the text
+/// is cut, and the result is not valid JSON.
 pub fn fit(raw: &str, limit: usize) -> Option<String> {
     if raw.len() <= limit {
         return None;
@@ -34,7 +35,7 @@ pub fn cut_long_strings(raw: &str, longest: usize) -> Option<String> {
     strings.iter().any(|s| s.len() > longest).then(|| cut_strings(raw, &strings, longest))
 }
 
-/// Replaces strings of base64, such as images, by a note. Returns `None` if there are none.
+/// Replaces long base64 strings, such as images, with a note. Returns `None` if there are none.
 pub fn replace_base64(raw: &str) -> Option<String> {
     if !raw.contains("base64") {
         return None;
@@ -46,7 +47,7 @@ pub fn replace_base64(raw: &str) -> Option<String> {
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 
-/// Whether a string, perhaps a `data:` URL, begins and ends with many characters of base64.
+/// Whether a string, or the data of a `data:` URL, is long and both of its ends are base64.
 fn is_base64(inner: &str) -> bool {
     let data = match inner.split_once(";base64,") {
         Some((head, data)) if head.starts_with("data:") => data.as_bytes(),
@@ -71,7 +72,7 @@ fn cut_strings(raw: &str, strings: &[Range<usize>], longest: usize) -> String {
     json::replace(raw, &parts)
 }
 
-/// Cuts the middle of an escaped string, which then has at most `longest` bytes.
+/// Cuts the middle of an escaped string so that at most `longest` bytes remain.
 fn cut_string(inner: &str, longest: usize) -> String {
     let ends = without_middle(inner, longest);
     let text = json::unescape(ends.as_deref().unwrap_or(inner));
@@ -87,11 +88,11 @@ fn cut_string(inner: &str, longest: usize) -> String {
     }
 }
 
-/// Drops the middle of an escaped string and keeps at least `end` bytes at each end, because
-/// decoding all of it takes 2 ms per MB. Returns `None` for a string that is not longer, and for
-/// one with so many escapes that no safe place to cut is near.
+/// Drops the middle of an escaped string before it is decoded, because decoding takes 2 ms per MB. At
+/// least `end` bytes remain at each end. Returns `None` if the string is not longer than that, or if
+/// no position outside of an escape is near a cut.
 fn without_middle(inner: &str, end: usize) -> Option<String> {
-    // No escape is longer than 12 bytes, which is a surrogate pair.
+    // The longest escape is a surrogate pair with 12 bytes.
     let is_outside_escape = |at: &usize| {
         inner.is_char_boundary(*at)
             && !inner.as_bytes()[at.saturating_sub(11)..*at].contains(&b'\\')
@@ -108,7 +109,8 @@ fn without_middle(inner: &str, end: usize) -> Option<String> {
 fn longest_allowed(strings: &[Range<usize>], total: usize, limit: usize) -> Option<usize> {
     let mut lens: Vec<usize> = strings.iter().map(|s| s.len()).collect();
     lens.sort_unstable_by(|a, b| b.cmp(a));
-    // Cut the n longest strings to the same length. That works if no other string is longer.
+    // Cut the n longest strings to the same length, for the smallest n that leaves no other string
+    // longer.
     let mut rest = total;
     for (i, len) in lens.iter().enumerate() {
         rest -= len;
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_small_strings_the_last_are_left_out() {
+    fn the_last_of_too_many_small_strings_are_dropped() {
         let lines: Vec<String> = (0..5000).map(|i| format!("+line {i}")).collect();
         let raw = json!({"structuredPatch": [{"lines": lines}], "filePath": "/a"}).to_string();
         let cut = fit(&raw, 4000).unwrap();
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_replaced_by_a_note() {
+    fn base64_is_replaced_with_a_note() {
         let image = "iVBORw0KGgo/+".repeat(200);
         let url = format!("data:image/png;base64,{image}");
         for data in [&image, &url] {
@@ -190,7 +192,7 @@ mod tests {
         for end in 1000..1100 {
             let ends = without_middle(&inner, end).unwrap();
             assert!(ends.len() >= 2 * end && ends.len() < 2 * (end + MAX_SHIFT), "{}", ends.len());
-            // A divided pair is invalid, and a divided `\\\\` changes what follows.
+            // A split pair is invalid, and a split `\\\\` changes the meaning of the next characters.
             let text: String = serde_json::from_str(&format!("\"{ends}\"")).expect("valid escapes");
             let (head, tail) = text.split_once("…[").unwrap();
             let whole = json::unescape(&inner);

@@ -1,26 +1,26 @@
 //! Copies JSON of any size into a bounded buffer while it arrives in chunks.
 //!
-//! Long strings keep head and tail, arrays and objects keep their first items, and the result is
-//! JSON again. Each string is decoded, cut and encoded anew, so a cut never divides an escape. This
-//! also repairs strings that a parser refuses: invalid UTF-8, NUL and unpaired surrogates become
+//! Long strings keep their head and tail, and arrays and objects keep their first items. Valid JSON
+//! stays valid. Each string is decoded, cut and encoded again, so a cut never splits an escape. This
+//! also repairs strings that a parser rejects: invalid UTF-8, NUL and unpaired surrogates become
 //! U+FFFD, control characters get their escape, and unknown escapes become plain text.
 //!
-//! The writer checks no grammar. The parser that reads the result does.
+//! The writer does not check the grammar. The parser that reads the result does.
 
 use super::json;
 use super::tags::PrivateTagDetector;
 use crate::text::cut_marker;
 
-/// Each end of a string gets this part of the room that is left. Encoding makes at most six bytes
-/// of one, so both ends together take at most three quarters of the room.
+/// Each end of a string gets this fraction of the remaining room. Encoding turns one byte into at most
+/// six, so both ends together take at most three quarters of the room.
 const ROOM_PER_END: usize = 16;
 /// Strings keep this much at each end even if no room is left.
 const MIN_END: usize = 256;
 /// Longer numbers and literals are cut, which makes them invalid or keeps their leading digits.
 const MAX_SCALAR: usize = 64;
-/// A parser refuses deeper nesting.
+/// A parser rejects deeper nesting.
 const MAX_LEVELS: usize = 128;
-/// The most that is decoded at once. It bounds what a string holds beyond its two ends.
+/// Maximum number of bytes decoded at once. Limits the memory of a string beyond its two ends.
 const MAX_RUN: usize = 64 << 10;
 
 const REPLACEMENT: &str = "\u{fffd}";
@@ -32,7 +32,7 @@ pub fn truncate(json: &str, budget: usize) -> String {
     writer.finish()
 }
 
-/// Makes strings valid that a parser refuses.
+/// Repairs strings that a parser rejects.
 pub fn repair(json: &str) -> String {
     truncate(json, usize::MAX)
 }
@@ -44,25 +44,25 @@ pub fn is_private_note(json: &str) -> bool {
 
 pub struct TruncatingWriter {
     out: Vec<u8>,
-    /// Open containers. The first level is no container; it holds the single top-level value.
+    /// Open containers. The first level is not a container: its only item is the top-level value.
     levels: Vec<Level>,
-    /// The number of levels when the item began that is being skipped.
+    /// While an item is skipped: the number of levels where it began.
     skipped_at: Option<usize>,
     string: Option<StringCutter>,
     scalar_len: usize,
-    /// `out` stops growing here. Only malformed input, such as values without commas, gets there.
+    /// Maximum size of `out`. Only malformed input, such as values without commas, reaches it.
     max_out: usize,
 }
 
 struct Level {
     is_object: bool,
-    /// The next value, or the next key of an object, begins an item.
+    /// Whether the next value, or the next key of an object, begins an item.
     is_between_items: bool,
     /// Items begin only while `out` is shorter than this.
     limit: usize,
     n_kept: usize,
     n_skipped: usize,
-    /// A skipped item had a private tag.
+    /// Whether a skipped item had a private tag.
     skipped_private: bool,
 }
 
@@ -136,7 +136,7 @@ impl TruncatingWriter {
                 self.end_item();
                 self.level().is_between_items = true;
             }
-            // A key is written with its colon.
+            // `end_string` writes the colon of a key.
             b':' => {}
             // Two scalars with a space between them must not become one.
             b' ' | b'\t'..=b'\r' if scalar_len > 0 => self.write_unless_skipped(b' '),
@@ -157,7 +157,8 @@ impl TruncatingWriter {
         }
     }
 
-    /// Begins an item if none has begun since the last comma. Skips it if its level is full.
+    /// Begins an item if none has begun since the last comma, and skips it if its level is full.
+    /// Returns whether one began.
     fn begin_item(&mut self) -> bool {
         let n_levels = self.levels.len();
         let (written, skipping) = (self.out.len(), self.skipped_at.is_some());
@@ -191,7 +192,7 @@ impl TruncatingWriter {
 
     fn begin_container(&mut self, bracket: u8) {
         self.begin_item();
-        // A quarter is left for what follows the container.
+        // Leave a quarter of the room for the items after the container.
         let limit = self.out.len() + self.room() / 4 * 3;
         self.write_unless_skipped(bracket);
         self.levels.push(Level::new(bracket == b'{', limit));
@@ -209,8 +210,8 @@ impl TruncatingWriter {
         if level.n_skipped > 0 {
             let comma = if level.n_kept > 0 { "," } else { "" };
             let key = if level.is_object { "\"…\":" } else { "" };
-            // The tag may close a block that opened before the array or in an earlier item. A
-            // closing tag makes all items before it private, see `tags`.
+            // A skipped tag may close a block that opened before the array or in an earlier item.
+            // The closing tag in the note makes all items before it private, see `tags`.
             let tag = if level.skipped_private { "</private>" } else { "" };
             let note = format!("{comma}{key}\"…[{} items cut]…{tag}\"", level.n_skipped);
             self.out.extend_from_slice(note.as_bytes());
@@ -235,7 +236,8 @@ impl TruncatingWriter {
             return;
         }
         let is_key = string.is_key;
-        serde_json::to_writer(&mut self.out, &string.finish()).expect("a Vec takes every write");
+        serde_json::to_writer(&mut self.out, &string.finish())
+            .expect("writing to a Vec cannot fail");
         if is_key {
             self.out.push(b':');
         }
@@ -259,7 +261,7 @@ struct StringCutter {
     private_tags: PrivateTagDetector,
 }
 
-/// The part of an escape that has been read.
+/// The part of an escape that has been read so far.
 #[derive(Clone, Copy, PartialEq)]
 enum Escape {
     None,
@@ -289,13 +291,13 @@ impl StringCutter {
         self.escape != Escape::None
     }
 
-    /// Decodes some of `bytes` and returns how many. The first is not the closing quote.
+    /// Decodes some of `bytes` and returns how many. The first byte is not the closing quote.
     fn decode(&mut self, bytes: &[u8]) -> usize {
         let byte = bytes[0];
         match self.escape {
             Escape::None if byte == b'\\' => self.escape = Escape::Backslash,
             Escape::None => {
-                // A raw control character is invalid JSON. It is taken literally.
+                // A raw control character is invalid JSON. Keep it as it is.
                 let n = json::plain_run(&bytes[..bytes.len().min(MAX_RUN)]).max(1);
                 self.push(&bytes[..n]);
                 return n;
@@ -335,7 +337,7 @@ impl StringCutter {
         1
     }
 
-    /// Takes one unit of UTF-16. The first half of a pair waits for the second.
+    /// Decodes one unit of UTF-16. The first half of a pair is held until the second arrives.
     fn push_unit(&mut self, unit: u16) {
         if self.high_surrogate.is_none() && matches!(unit, 0xD800..=0xDBFF) {
             self.high_surrogate = Some(unit);
@@ -352,7 +354,8 @@ impl StringCutter {
         if self.high_surrogate.take().is_some() {
             self.push(REPLACEMENT.as_bytes());
         }
-        // A NUL is never part of a plain run. It ends texts for the programs that read them later.
+        // A NUL is never part of a plain run. Replace it, because it ends the text in C programs that
+        // read it later.
         let bytes = if bytes == b"\0" { REPLACEMENT.as_bytes() } else { bytes };
         self.len += bytes.len();
         self.private_tags.scan(bytes);
@@ -375,7 +378,7 @@ impl StringCutter {
         }
         let head = String::from_utf8_lossy(&self.head);
         let tail = String::from_utf8_lossy(&self.tail[self.tail.len() - self.end..]);
-        // Drop the rest of a character that the cut divided.
+        // Drop the rest of a character that the cut split.
         let (head, tail) =
             (head.trim_end_matches(REPLACEMENT), tail.trim_start_matches(REPLACEMENT));
         let n_cut = self.len.saturating_sub(head.len() + tail.len());
@@ -390,7 +393,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn strings_that_a_parser_refuses_are_repaired() {
+    fn strings_that_a_parser_rejects_are_repaired() {
         fn check(broken: &str, expected: &str) {
             let repaired = repair(&format!("{{\"a\" : \"{broken}\"}}"));
             let value: Value = serde_json::from_str(&repaired).expect(&repaired);
@@ -430,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_of_escapes_leave_room_for_what_follows() {
+    fn strings_of_escapes_leave_room_for_later_fields() {
         let long = "\u{1}".repeat(300_000);
         let raw =
             json!({"tool_input": long, "tool_response": {"a": long, "b": "short"}, "use": "u"});
@@ -469,7 +472,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_taken(text in "[\\[\\]{}:,\"\\\\ud83a-f0-9 \u{0}é]{0,200}", budget in 0usize..300) {
+        fn output_for_arbitrary_text_is_bounded(text in "[\\[\\]{}:,\"\\\\ud83a-f0-9 \u{0}é]{0,200}", budget in 0usize..300) {
             prop_assert!(truncate(&text, budget).len() < 16 * text.len() + 64);
         }
     }

@@ -1,8 +1,9 @@
-//! What is left out of a tool use because it would show the content of a file that holds secrets.
+//! Withholds the parts of a tool use that could contain the content of a secret file.
 //!
-//! A use that names such a file leaves no trace: its input or its response holds the content. A
-//! command line that only reads such a file is recorded without its response. Of the response of
-//! any other search or command, the rows that come from such a file are removed.
+//! - If a path argument names a secret file, nothing is recorded: the input or the response contains
+//!   the content.
+//! - A command line that only reads a secret file is recorded without its response.
+//! - From the response of any other search or command, the rows of secret files are removed.
 
 use super::json::{self, Edit};
 use super::secrets::{is_secret_file, may_name_secret_file, names_secret_file, possible_names};
@@ -16,13 +17,13 @@ pub enum Withheld {
     All,
 }
 
-/// What is withheld of `used`, by its input.
+/// Decides by the input of `used` what to withhold.
 pub fn withheld(used: &ToolUse) -> Withheld {
     if used.paths.iter().any(|path| is_secret_argument(path)) {
         return Withheld::All;
     }
     let secret: Vec<&String> = used.commands.iter().filter(|c| names_secret_file(c)).collect();
-    if secret.iter().any(|command| holds_content(command)) {
+    if secret.iter().any(|command| may_contain_content(command)) {
         Withheld::All
     } else if !secret.is_empty() || used.kind == ToolKind::Control {
         // A background command's output comes with a later use, which does not name the command.
@@ -38,9 +39,9 @@ fn is_secret_argument(path: &str) -> bool {
     is_secret_file(path) || is_pattern && !path.starts_with('!') && names_secret_file(path)
 }
 
-/// Whether a command line that names a secret file may hold text of that file. A single line
-/// without redirection, without inline code and without programs that write holds none.
-fn holds_content(command: &str) -> bool {
+/// Whether a command line that names a secret file may itself contain text of that file. It cannot if
+/// it is a single line without redirection, inline code or programs that write.
+fn may_contain_content(command: &str) -> bool {
     const WORDS: [&str; 14] = [
         "echo",
         "printf",
@@ -57,24 +58,24 @@ fn holds_content(command: &str) -> bool {
         "-e",
         "--eval",
     ];
-    const TO_NOWHERE: [&str; 6] =
+    const DISCARDED: [&str; 6] =
         ["2>&1", "2>/dev/null", "2> /dev/null", "&>/dev/null", ">/dev/null", "> /dev/null"];
     let mut rest = command.trim().to_owned();
-    for redirection in TO_NOWHERE {
+    for redirection in DISCARDED {
         rest = rest.replace(redirection, " ");
     }
-    let breaks = |c: char| c.is_whitespace() || ";|&(){}`$".contains(c);
+    let is_separator = |c: char| c.is_whitespace() || ";|&(){}`$".contains(c);
     let is_word = |word: &str| WORDS.contains(&word.rsplit('/').next().unwrap_or(word));
-    rest.contains(['>', '\n']) || rest.contains("<<") || rest.split(breaks).any(is_word)
+    rest.contains(['>', '\n']) || rest.contains("<<") || rest.split(is_separator).any(is_word)
 }
 
-/// Whether an object of a response names a secret file. Its other members may hold the content.
+/// Whether an object in a response names a secret file. Its other members may contain the content.
 pub fn names_secret_object(response: &str) -> bool {
     response.starts_with(['{', '[']) && paths_in(response).iter().any(|path| is_secret_file(path))
 }
 
-/// A response without the rows that come from secret files. `None`: there are none. `raw`: plain
-/// text or JSON, in whose strings rows are looked for.
+/// Removes the rows that come from secret files. Returns `None` if there are none. `raw` is plain text,
+/// or JSON whose strings contain the rows.
 pub fn without_secret_rows(raw: &str) -> Option<String> {
     if raw.starts_with(['{', '[', '"']) {
         return json::rewrite(raw, may_name_secret_file, secret_rows);
@@ -83,20 +84,20 @@ pub fn without_secret_rows(raw: &str) -> Option<String> {
     (!edits.is_empty()).then(|| json::apply(raw, &edits))
 }
 
-/// How a listing shows the lines of one file below its name, and where they end.
+/// How output shows the lines of one file below its name, and where they end.
 #[derive(Clone, Copy, PartialEq)]
 enum Section {
-    /// Below `path:` or `File: path` (Gemini, Qwen, OpenCode): to an empty line or a rule.
+    /// Below `path:` or `File: path` (Gemini, Qwen, OpenCode): up to an empty line or a rule.
     Listing,
     /// Below a bare `path` (ripgrep with headings): the numbered lines.
     Numbered,
-    /// Below `==> path <==` (head, tail): to the next such line.
+    /// Below `==> path <==` (head, tail): up to the next such line.
     Banner,
-    /// A patch or a diff: to the header of the next file.
+    /// A patch or a diff: up to the header of the next file.
     Diff,
 }
 
-/// The lines of `text` that show content of secret files.
+/// Returns edits that remove the lines of `text` with content of secret files.
 fn secret_rows(text: &str) -> Vec<Edit> {
     let names = possible_names(text);
     let mut names = names.iter().copied().peekable();
@@ -126,7 +127,7 @@ fn secret_rows(text: &str) -> Vec<Edit> {
     edits
 }
 
-/// The section of a secret file that begins below `row`.
+/// Returns the section that begins below `row`, if `row` is the heading of a secret file.
 fn section(row: &str) -> Option<Section> {
     if let Some(path) = row.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <==")) {
         return is_secret_file(path).then_some(Section::Banner);
@@ -189,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_that_may_hold_content() {
+    fn a_command_that_may_contain_a_secret_is_withheld() {
         let check = |command: &str, expected: Withheld| {
             let input = serde_json::json!({ "command": command }).to_string();
             let used = ToolUse::new("claude-code", "Bash", Some(&input));
@@ -210,8 +211,8 @@ mod tests {
     #[test]
     fn rows_of_secret_files_are_removed() {
         let check = |text: &str, expected: &str| {
-            let left = without_secret_rows(text).unwrap_or_else(|| text.to_owned());
-            assert_eq!(left, expected, "{text}");
+            let rest = without_secret_rows(text).unwrap_or_else(|| text.to_owned());
+            assert_eq!(rest, expected, "{text}");
         };
         check("src/a.rs:1:x\n.env:1:A=1\n./.env-2-B=2\nb.rs:2:y\n", "src/a.rs:1:x\nb.rs:2:y\n");
         check("my keys/server.key:MIIE\nok: yes", "ok: yes");

@@ -4,9 +4,9 @@ A script maps words of a prompt to the steps of its answer:
 
     {"count the files": [tool("Bash", command="ls"), text("There are three.")]}
 
-The server keeps no conversation state. It looks for the newest prompt that the script knows and
-counts the assistant's messages after it, so that resumed, forked and concurrent conversations
-work like fresh ones. It records every request, because the checks compare what clients send.
+The server is stateless. For each request, it looks for the newest prompt that the script contains and
+counts the assistant's messages after it. Resumed, forked and concurrent conversations therefore work
+like new ones. It records every request, because the checks inspect them.
 """
 
 import json
@@ -27,7 +27,7 @@ def tool(name, **given):
 
 
 def tools(*steps):
-    """Several calls in one message, which the client runs side by side."""
+    """Returns several calls in one message, which the client runs in parallel."""
     return {"blocks": [block for step in steps for block in step["blocks"]]}
 
 
@@ -44,8 +44,8 @@ def texts_of(message):
     return "\n".join(b.get("text", "") for b in blocks_of(message) if b.get("type") == "text")
 
 
-def everything(body):
-    """All text of a request, wherever the client put it."""
+def all_text(body):
+    """Returns a whole request as text."""
     return json.dumps(body, ensure_ascii=False)
 
 
@@ -54,17 +54,17 @@ def is_compaction(messages):
 
 
 def next_step(script, body):
-    """The step that answers this request."""
+    """Returns the step that answers this request."""
     messages = [m for m in body.get("messages", []) if m.get("role") != "system"]
     if is_compaction(messages):
         return text(COMPACTED)
     for at in range(len(messages) - 1, -1, -1):
         if messages[at].get("role") != "user":
             continue
-        asked = texts_of(messages[at])
+        prompt = texts_of(messages[at])
         # The last match wins, because contexts and reminders come before the typed text.
-        known = max(script, key=asked.rfind, default=None)
-        if known is None or known not in asked:
+        known = max(script, key=prompt.rfind, default=None)
+        if known is None or known not in prompt:
             continue
         done = sum(1 for m in messages[at:] if m.get("role") == "assistant")
         steps = script[known]
@@ -73,7 +73,7 @@ def next_step(script, body):
 
 
 def sse(step, model, number):
-    """The events of one streamed message."""
+    """Yields the events of one streamed message."""
     calls = any(b["type"] == "tool_use" for b in step["blocks"])
     usage = {"input_tokens": 10, "output_tokens": 1, "cache_creation_input_tokens": 0,
              "cache_read_input_tokens": 0}
@@ -114,14 +114,14 @@ class Api:
                 body = json.loads(raw or b"{}")
                 if not self.path.startswith("/v1/messages") or "count_tokens" in self.path:
                     return self.plain(200, {"input_tokens": 10})
-                number = api.keep(body)
+                number = api.record(body)
                 step = next_step(api.script, body)
                 if "status" in step:
                     return self.plain(step["status"], {"type": "error", "error": step["error"]})
                 try:
                     self.stream(step, body.get("model", "?"), number)
                 except (BrokenPipeError, ConnectionResetError):
-                    pass  # an interrupted client hangs up
+                    pass  # the client was interrupted
 
             def do_HEAD(self):
                 self.send_response(200)
@@ -158,7 +158,7 @@ class Api:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def keep(self, body):
+    def record(self, body):
         with self.lock:
             self.requests.append({"at": time.monotonic(), "body": body})
             return len(self.requests)

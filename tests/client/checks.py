@@ -1,4 +1,4 @@
-"""The driver: runs the scenes, prints a line per check, and the times of the hooks."""
+"""Runs the scenarios, and prints one line per check and the latencies of the hooks."""
 
 import os
 import statistics
@@ -6,29 +6,30 @@ import sys
 import time
 import traceback
 
+import faults
 import headless
 import registered
 import terminal
-import trouble
 from world import World
 
-SCENES = [*headless.SCENES, *trouble.SCENES, *registered.SCENES, *terminal.SCENES]
+SCENARIOS = [*headless.SCENARIOS, *faults.SCENARIOS, *registered.SCENARIOS, *terminal.SCENARIOS]
 
 
 class Check:
-    """Prints and counts. A scene calls it with a condition and, if it fails, the observed value."""
+    """Prints and counts checks. A scenario calls it with a condition and the observed value, which is
+    printed on failure."""
 
     def __init__(self):
         self.failed = []
         self.passed = 0
         self.hooks = []
-        self.scene = None
+        self.scenario = None
 
     def __call__(self, name, good, seen=None):
         if good:
             self.passed += 1
         else:
-            self.failed.append(f"{self.scene}: {name}")
+            self.failed.append(f"{self.scenario}: {name}")
         print(f"  {'ok    ' if good else 'FAILED'}  {name}", flush=True)
         if not good and seen is not None:
             for line in str(seen).splitlines()[:30]:
@@ -38,22 +39,22 @@ class Check:
     def equal(self, name, seen, expected):
         return self(name, seen == expected, f"expected {expected!r}\nseen     {seen!r}")
 
-    def quiet(self, world, *runs):
-        """Checks of every scene: hooks succeed, the user sees no message, no process or file is left."""
+    def clean(self, world, *runs):
+        """Makes the checks common to all scenarios: hooks succeed, stderr is empty, nothing is left."""
         hooks = world.hooks()
-        self("every hook succeeded", all(h[1] == 0 for h in hooks), [h for h in hooks if h[1]])
+        self("every hook succeeds", all(h[1] == 0 for h in hooks), [h for h in hooks if h[1]])
         if runs:
-            said = "\n".join(run.stderr for run in runs if run.stderr)
-            self("nothing on standard error", not said, said)
+            stderr = "\n".join(run.stderr for run in runs if run.stderr)
+            self("stderr is empty", not stderr, stderr)
         left = world.left_behind()
-        self("nothing is left behind", not left, "\n".join(left))
-        complaints = world.complaints()
-        self("memctl's logs contain no warning", not complaints, "\n".join(complaints))
+        self("no process and no file is left", not left, "\n".join(left))
+        warnings = world.warnings()
+        self("memctl's logs contain no warning", not warnings, "\n".join(warnings))
 
 
-def run_scene(check, claude, memctl, scene):
-    check.scene = scene.__name__
-    print(f"{scene.__name__}: {scene.__doc__.strip().splitlines()[0]}", flush=True)
+def run_scenario(check, claude, memctl, scenario):
+    check.scenario = scenario.__name__
+    print(f"{scenario.__name__}: {scenario.__doc__.strip().splitlines()[0]}", flush=True)
     began = time.monotonic()
     worlds = []
 
@@ -62,11 +63,11 @@ def run_scene(check, claude, memctl, scene):
         return worlds[-1]
 
     try:
-        scene(check, world)
+        scenario(check, world)
     except Exception:
-        check("the scene ran to its end", False, traceback.format_exc())
+        check("the scenario raises no exception", False, traceback.format_exc())
     for each in worlds:
-        check.hooks += [(scene.__name__, *hook) for hook in each.hooks()]
+        check.hooks += [(scenario.__name__, *hook) for hook in each.hooks()]
         if not os.environ.get("KEEP"):
             each.close()
         else:
@@ -80,30 +81,30 @@ def timings(hooks):
         if took is not None:
             by_event.setdefault(event.split(":")[0], []).append(took)
     if by_event:
-        print("hooks as the client saw them, in ms")
+        print("latencies of the hooks, as measured by the client, in ms")
         print(f"  {'event':<20} {'n':>4} {'min':>5} {'median':>7} {'max':>5}")
     for event, took in sorted(by_event.items()):
         middle = statistics.median(took)
         print(f"  {event:<20} {len(took):>4} {min(took):>5} {middle:>7.0f} {max(took):>5}")
-    slowest = sorted((took, event, scene) for scene, event, _, took in hooks if took is not None)
-    said = ", ".join(f"{took} {event} in {scene}" for took, event, scene in slowest[:-4:-1])
-    print(f"  slowest: {said}")
+    slowest = sorted((took, event, scenario) for scenario, event, _, took in hooks if took is not None)
+    text = ", ".join(f"{took} {event} in {scenario}" for took, event, scenario in slowest[:-4:-1])
+    print(f"  slowest: {text}")
 
 
 def main():
-    words = sys.argv[1:]
-    if words == ["-l"]:
-        for scene in SCENES:
-            print(f"{scene.__name__:<24} {scene.__doc__.strip().splitlines()[0]}")
+    args = sys.argv[1:]
+    if args == ["-l"]:
+        for scenario in SCENARIOS:
+            print(f"{scenario.__name__:<24} {scenario.__doc__.strip().splitlines()[0]}")
         return 0
-    if len(words) < 2 or not all(os.access(path, os.X_OK) for path in words[:2]):
-        print("usage: run.sh CLAUDE_BINARY MEMCTL_BINARY [SCENE …]", file=sys.stderr)
+    if len(args) < 2 or not all(os.access(path, os.X_OK) for path in args[:2]):
+        print("usage: run.sh CLAUDE_BINARY MEMCTL_BINARY [SCENARIO …]", file=sys.stderr)
         return 2
-    claude, memctl = (os.path.realpath(path) for path in words[:2])
+    claude, memctl = (os.path.realpath(path) for path in args[:2])
     check = Check()
-    for scene in SCENES:
-        if not words[2:] or any(word in scene.__name__ for word in words[2:]):
-            run_scene(check, claude, memctl, scene)
+    for scenario in SCENARIOS:
+        if not args[2:] or any(word in scenario.__name__ for word in args[2:]):
+            run_scenario(check, claude, memctl, scenario)
     timings(check.hooks)
     print(f"{check.passed} ok, {len(check.failed)} FAILED")
     for name in check.failed:

@@ -1,4 +1,4 @@
-"""Scenes with `claude -p`."""
+"""Scenarios with `claude -p`."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from api import text, tool, tools
-from world import UNQUIET, Run, says, injected
+from world import MENTION, Run, contains, injected
 
 PYTHON = "python3 -c"
 BUILT = "Built the parser with a table named quenlift; one test still fails."
@@ -32,10 +32,10 @@ PARSER_ROWS = [("tool", "Bash"), ("tool_failed", "Bash"), ("tool", "Write"), ("t
 MESSAGES = "SELECT event, tool_name FROM pending_messages WHERE session_id = ? ORDER BY id"
 SESSIONS = "SELECT status, end_reason, prompt_counter FROM sessions ORDER BY id"
 PROMPTS = "SELECT prompt_number, finalized_by FROM user_prompts WHERE session_id = ? ORDER BY id"
-# A background subagent's call, its only tool and its report; their order is not fixed.
-HELPED = ("SELECT event, tool_name, agent_id IS NOT NULL, prompt_number FROM pending_messages "
+# The call of a background subagent, its only tool use and its report, sorted because their order varies.
+SUBAGENT = ("SELECT event, tool_name, agent_id IS NOT NULL, prompt_number FROM pending_messages "
           "WHERE message_type = 'observation' ORDER BY event, tool_name")
-HELPED_ROWS = [("subagent", "Subagent", 1, 1), ("tool", "Agent", 0, 1), ("tool", "Bash", 1, 1)]
+SUBAGENT_ROWS = [("subagent", "Subagent", 1, 1), ("tool", "Agent", 0, 1), ("tool", "Bash", 1, 1)]
 SUMMARIES = "SELECT prompt_number FROM session_summaries WHERE session_id = ? ORDER BY id"
 
 
@@ -47,12 +47,12 @@ def two_sessions(check, world):
     script.update(parser(here))
     first = w.run(here, "Build the parser")
     check.equal("the client succeeds", first.code, 0)
-    check.equal("its output is the answer and nothing else", first.stdout, BUILT)
+    check.equal("its output is only the answer", first.stdout, BUILT)
     check("an empty memory gives no context", not any(injected(b) for b in first.bodies))
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
-    check.equal("each event is there once, in order", w.rows(MESSAGES, 1), PARSER_ROWS)
-    check.equal("the prompt was closed by its Stop", w.rows(PROMPTS, 1), [(1, "stop")])
+    check.equal("the session has ended", w.rows(SESSIONS), [("completed", "other", 1)])
+    check.equal("each event is stored once, in order", w.rows(MESSAGES, 1), PARSER_ROWS)
+    check.equal("the Stop closes the prompt", w.rows(PROMPTS, 1), [(1, "stop")])
     check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
 
     expected = w.memctl("context", project=here)
@@ -60,12 +60,12 @@ def two_sessions(check, world):
     second = w.run(here, "What did we do")
     check("every request of the second session has the block once",
           [len(injected(b)) for b in second.bodies] == [1], [injected(b) for b in second.bodies])
-    check("it is what `memctl context` prints",
+    check("the block is what `memctl context` prints",
           [injected(b) for b in second.bodies[:1]] == [[expected]], injected(second.bodies[0]))
-    check("it is marked as the client marks a hook's context",
-          says(second.bodies[0], "SessionStart hook additional context: <memctl-context>"))
-    check.equal("its prompts are counted anew", w.rows(PROMPTS, 2), [(1, "stop")])
-    check.quiet(w, first, second)
+    check("the client marks the block as context of a hook",
+          contains(second.bodies[0], "SessionStart hook additional context: <memctl-context>"))
+    check.equal("the prompt numbers of a new session start at 1", w.rows(PROMPTS, 2), [(1, "stop")])
+    check.clean(w, first, second)
 
 
 def two_projects(check, world):
@@ -79,7 +79,7 @@ def two_projects(check, world):
             tool("Write", file_path=f"{folder}/{name}.txt", content=name),
             text(f"Painted the wall with {name}-ochre, two coats, and it dries until Monday.")]
         script[f"Look at the {name} wall"] = [text("It is dry.")]
-    runs = _at_once(w, [(folder, f"Paint the {name} wall") for name, folder in folders.items()])
+    runs = _run_parallel(w, [(folder, f"Paint the {name} wall") for name, folder in folders.items()])
     check.equal("both clients succeed", [r.code for r in runs], [0, 0])
     check("every event is distilled", w.settled(), w.memctl("queue"))
     for name, folder in folders.items():
@@ -87,11 +87,11 @@ def two_projects(check, world):
         run = w.run(folder, f"Look at the {name} wall")
         blocks = "\n".join(injected(run.bodies[0]))
         check(f"{name} gets its own context", f"{name}-ochre" in blocks, blocks)
-        check(f"{name} gets nothing of {other}", other not in blocks, blocks)
+        check(f"{name} gets no context of {other}", other not in blocks, blocks)
         runs.append(run)
     third = w.run(w.project("green"), "Look at the red wall")
     check("a third project gets no context", not injected(third.bodies[0]), injected(third.bodies[0]))
-    check.quiet(w, *runs, third)
+    check.clean(w, *runs, third)
 
 
 def six_sessions(check, world):
@@ -104,19 +104,19 @@ def six_sessions(check, world):
             tools(*(tool("Bash", command=f"echo {n}-{i}", description="e") for i in range(3))),
             tool("Write", file_path=f"{here}/{n}.txt", content=str(n)),
             text(f"Task {n} is done.")]
-    runs = _at_once(w, [(here, f"Task number {n}") for n in range(6)])
+    runs = _run_parallel(w, [(here, f"Task number {n}") for n in range(6)])
     check.equal("all clients succeed", [r.code for r in runs], [0] * 6)
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("six sessions are over", w.rows(SESSIONS), [("completed", "other", 1)] * 6)
+    check.equal("all six sessions have ended", w.rows(SESSIONS), [("completed", "other", 1)] * 6)
     expected = [("tool", "Bash")] * 3 + [("tool", "Write"), ("stop", None), ("end", None)]
     for n in range(1, 7):
-        check.equal(f"events of session {n}, each once", w.rows(MESSAGES, n), expected)
+        check.equal(f"each event of session {n} is stored once", w.rows(MESSAGES, n), expected)
     count = w.rows("SELECT count(*), count(DISTINCT session_id) FROM session_summaries")
-    check.equal("one summary per session", count, [(6, 6)])
+    check.equal("each session has one summary", count, [(6, 6)])
     # With this many clients, one may report a problem with its own configuration file.
-    ours = [run.stderr for run in runs if UNQUIET.search(run.stderr)]
+    ours = [run.stderr for run in runs if MENTION.search(run.stderr)]
     check("stderr does not mention memctl", not ours, ours)
-    check.quiet(w)
+    check.clean(w)
 
 
 def resumed(check, world):
@@ -133,16 +133,16 @@ def resumed(check, world):
     w.settled()
     [(first,)] = w.rows("SELECT content_session_id FROM sessions")
     runs.append(w.run(here, "Go on", "--continue"))
-    check("a resumed conversation gets nothing of its own",
+    check("a resumed conversation does not get its own work",
           not injected(runs[-1].bodies[0]), injected(runs[-1].bodies[0]))
-    check.equal("--continue goes on with it", w.rows(SESSIONS), [("completed", "other", 2)])
-    check.equal("and with its numbers", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check.equal("--continue continues the session", w.rows(SESSIONS), [("completed", "other", 2)])
+    check.equal("--continue continues the prompt numbers", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
     runs.append(w.run(here, "Another session"))
     w.settled()
     runs.append(w.run(here, "Go further", "--resume", first))
     blocks = "\n".join(injected(runs[-1].bodies[0]))
-    check("--resume tells what is new", "cellar nine" in blocks, blocks)
-    check("and nothing that it did itself", "vellum" not in blocks, blocks)
+    check("--resume injects the work of other sessions", "cellar nine" in blocks, blocks)
+    check("--resume does not inject the session's own work", "vellum" not in blocks, blocks)
     w.settled()
     runs.append(w.run(here, "Go further", "--resume", first))
     check("the context is not repeated",
@@ -151,14 +151,14 @@ def resumed(check, world):
     check("every event is distilled", w.settled(), w.memctl("queue"))
     rows = w.rows("SELECT content_session_id = ?, prompt_counter, status FROM sessions ORDER BY id",
                   first)
-    check.equal("a fork is a session of its own", rows,
+    check.equal("a fork is a new session", rows,
                 [(1, 4, "completed"), (0, 1, "completed"), (0, 1, "completed")])
     check.equal("each prompt has its summary", w.rows(SUMMARIES, 1), [(1,), (2,), (3,), (4,)])
-    check.quiet(w, *runs)
+    check.clean(w, *runs)
 
 
 def parallel_tools(check, world):
-    """Parallel tools, one of which fails, are counted once each."""
+    """Parallel tool uses, one of which fails, are stored once each."""
     w = world({"Run them all": [
         tools(*(tool("Bash", command=f"echo {n}; exit {n // 3}", description="e")
                 for n in range(4))),
@@ -167,8 +167,8 @@ def parallel_tools(check, world):
     check("every event is distilled", w.settled(), w.memctl("queue"))
     rows = w.rows("SELECT event, count(*), count(DISTINCT tool_use_id) FROM pending_messages "
                   "WHERE message_type = 'observation' GROUP BY event ORDER BY event")
-    check.equal("three succeeded, one failed", rows, [("tool", 3, 3), ("tool_failed", 1, 1)])
-    check.quiet(w, run)
+    check.equal("three tool uses and one failed one are stored", rows, [("tool", 3, 3), ("tool_failed", 1, 1)])
+    check.clean(w, run)
 
 
 def large_tool_use(check, world):
@@ -181,10 +181,10 @@ def large_tool_use(check, world):
         tool("Bash", command="seq 1 40000", description="numbers"), text("Wrote a lot.")]
     run = w.run(here, "Write a lot")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("both are there", w.rows(MESSAGES, 1)[:2], [("tool", "Write"), ("tool", "Bash")])
+    check.equal("both tool uses are stored", w.rows(MESSAGES, 1)[:2], [("tool", "Write"), ("tool", "Bash")])
     size = os.path.getsize(f"{w.root}/data/memctl.db")
     check("the database stays small", size < 1 << 20, size)
-    check.quiet(w, run)
+    check.clean(w, run)
 
 
 def subagent_in_background(check, world):
@@ -198,11 +198,11 @@ def subagent_in_background(check, world):
     run = w.run(w.project("here"), "Ask a helper")
     check.equal("the client succeeds", run.code, 0)
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("the call, the helper's tool and its report, each once",
-                w.rows(HELPED), HELPED_ROWS)
-    check.equal("a notification is no prompt", w.rows(PROMPTS, 1), [(1, "stop")])
-    check.equal("one summary", w.rows(SUMMARIES, 1), [(1,)])
-    check.quiet(w, run)
+    check.equal("the call, the subagent's tool and its report are stored once",
+                w.rows(SUBAGENT), SUBAGENT_ROWS)
+    check.equal("a notification is not recorded as a prompt", w.rows(PROMPTS, 1), [(1, "stop")])
+    check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
+    check.clean(w, run)
 
 
 def long_context(check, world):
@@ -218,7 +218,7 @@ def long_context(check, world):
         w.run(here, f"Report {n}")
     w.settled()
     w.left_behind()
-    # Longer than any backend writes. The client counts UTF-16 units, and the crab takes two.
+    # Longer than the texts of any backend. The client counts UTF-16 units, and the crab has two.
     for column in ("learned", "completed", "next_steps", "notes"):
         words = "\n".join(f"{column} {n}: Grüße, ünïque 🦀 wörd." for n in range(200))
         w.write(f"UPDATE session_summaries SET {column} = id || ?", words)
@@ -227,9 +227,9 @@ def long_context(check, world):
     blocks = injected(run.bodies[0])
     check("the block is complete", len(blocks) == 1, run.bodies[0]["messages"])
     units = len("".join(blocks).encode("utf-16-le")) // 2
-    check("it is as long as the client allows", 3000 < units <= 9500, units)
-    check("it was not put into a file", not says(run.bodies[0], "persisted-output"))
-    check.quiet(w, run)
+    check("the block is long, but within the limit of the client", 3000 < units <= 9500, units)
+    check("the client did not move the block to a file", not contains(run.bodies[0], "persisted-output"))
+    check.clean(w, run)
 
 
 def clones(check, world):
@@ -247,39 +247,39 @@ def clones(check, world):
     runs.append(w.run(f"{w.root}/two/house", "What about the roof"))
     check("a clone gets the context", "copper" in "".join(injected(runs[-1].bodies[0])))
     runs.append(w.run(w.project("three/house"), "What about the roof"))
-    check("a directory of the same name does not", not injected(runs[-1].bodies[0]))
+    check("another directory with the same name gets no context", not injected(runs[-1].bodies[0]))
     runs.append(w.run(w.project("one/house/cellar"), "What about the roof"))
-    check("a subdirectory does", "copper" in "".join(injected(runs[-1].bodies[0])))
+    check("a subdirectory gets the context", "copper" in "".join(injected(runs[-1].bodies[0])))
     tree = f"{w.root}/one/tree"
     identity = ["-c", "user.name=N", "-c", "user.email=n@example.org"]
     for command in ([*identity, "commit", "-q", "--allow-empty", "-m", "first"],
                     ["worktree", "add", "-q", tree]):
         subprocess.run(["git", *command], cwd=f"{w.root}/one/house", env=w.env, check=True)
     runs.append(w.run(tree, "What about the roof"))
-    check("a worktree does", "copper" in "".join(injected(runs[-1].bodies[0])))
+    check("a worktree gets the context", "copper" in "".join(injected(runs[-1].bodies[0])))
     names = w.rows("SELECT name FROM projects ORDER BY id")
     check("there are two projects", len(names) == 2, names)
-    check("no file contains the address", not w.mentions("user:word"))
+    check("no file contains the credentials of the URL", not w.files_with("user:word"))
     changed = subprocess.run(["git", "status", "--short"], cwd=f"{w.root}/one/house", env=w.env,
                              text=True, capture_output=True).stdout
     check("nothing was written into the work tree", not changed, changed)
-    check.quiet(w, *runs)
+    check.clean(w, *runs)
 
 
 def excluded(check, world):
-    """An excluded project leaves no trace."""
+    """An excluded project is not recorded."""
     w = world({"Hush": [tool("Bash", command="echo quince", description="e"), text("Hushed.")]})
     here = w.project("clients/acme")
     w.configure(f'exclude = ["{w.root}/clients/*"]\n')
     run = w.run(here, "Hush the quince")
     check.equal("the client succeeds", (run.code, run.stdout), (0, "Hushed."))
-    check("no session is known", not w.rows("SELECT * FROM sessions"))
-    check("no file contains its text", not w.mentions("quince"), w.mentions("quince"))
-    check.quiet(w, run)
+    check("no session is stored", not w.rows("SELECT * FROM sessions"))
+    check("no file contains its text", not w.files_with("quince"), w.files_with("quince"))
+    check.clean(w, run)
 
 
 def nested(check, world):
-    """A client that a tool starts is a session of its own."""
+    """A client that a tool starts is a separate session."""
     script = {}
     w = world(script)
     here = w.project("here")
@@ -292,16 +292,16 @@ def nested(check, world):
                       text("Looked at the inside of the nested session.")]})
     run = w.run(here, "Start another")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("both sessions are over", w.rows(SESSIONS), [("completed", "other", 1)] * 2)
-    check.equal("the outer one's events", w.rows(MESSAGES, 1),
+    check.equal("both sessions have ended", w.rows(SESSIONS), [("completed", "other", 1)] * 2)
+    check.equal("the events of the outer session are stored", w.rows(MESSAGES, 1),
                 [("tool", "Bash"), ("tool", "Bash"), ("stop", None), ("end", None)])
-    check.equal("the inner one's events", w.rows(MESSAGES, 2),
+    check.equal("the events of the inner session are stored", w.rows(MESSAGES, 2),
                 [("tool", "Bash"), ("stop", None), ("end", None)])
-    check.quiet(w, run)
+    check.clean(w, run)
 
 
-def stopped_again(check, world):
-    """With a Stop hook that blocks there are several Stops, but one prompt and one summary."""
+def blocked_stop(check, world):
+    """If a Stop hook blocks, there are several Stops, but one prompt and one summary."""
     w = world({"Finish up": [text("Added the index on orders.date; the query takes 3 ms now."),
                              text("Added the index, and dropped the old one for good.")]})
     block = ('grep -q \'"stop_hook_active":true\' || echo \'{"decision":"block",'
@@ -310,13 +310,13 @@ def stopped_again(check, world):
         json.dump({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": block}]}]}}, file)
     run = w.run(w.project("here"), "Finish up")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("both Stops are there", w.rows(MESSAGES, 1),
+    check.equal("both Stops are stored", w.rows(MESSAGES, 1),
                 [("stop", None), ("stop", None), ("end", None)])
-    check.equal("one prompt", w.rows(PROMPTS, 1), [(1, "stop")])
-    check.equal("one summary", w.rows(SUMMARIES, 1), [(1,)])
+    check.equal("there is one prompt", w.rows(PROMPTS, 1), [(1, "stop")])
+    check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
     last = w.rows("SELECT completed FROM session_summaries")
-    check("it contains the last answer", last and "for good" in (last[0][0] or ""), last)
-    check.quiet(w, run)
+    check("the summary contains the last answer", last and "for good" in (last[0][0] or ""), last)
+    check.clean(w, run)
 
 
 def private_and_secret(check, world):
@@ -334,25 +334,25 @@ def private_and_secret(check, world):
     run = w.run(here, "<private>the word is zanzibar</private> and the rest is fine")
     check("every event is distilled", w.settled(), w.memctl("queue"))
     for what, word in (("private word", "zanzibar"), ("key", "quartzite"), (".env", "gooseberry")):
-        check(f"the {what} is nowhere", not w.mentions(word), w.mentions(word))
+        check(f"no file contains the {what}", not w.files_with(word), w.files_with(word))
     prompts = w.rows("SELECT prompt_text FROM user_prompts")
-    check("the rest of the prompt is kept", prompts and "rest is fine" in prompts[0][0], prompts)
-    check.quiet(w, run)
+    check("the rest of the prompt is stored", prompts and "rest is fine" in prompts[0][0], prompts)
+    check.clean(w, run)
 
 
-def own_hooks_off(check, world):
-    """A client started by a memory agent (MEMCTL_INTERNAL) leaves no trace."""
+def internal_client(check, world):
+    """A client that a memory agent starts (MEMCTL_INTERNAL) is not recorded."""
     w = world({"Be silent": [tool("Bash", command="echo x", description="e"), text("Silent.")]},
               MEMCTL_INTERNAL="1")
     run = w.run(w.project("here"), "Be silent")
-    check.equal("its output is the answer", run.stdout, "Silent.")
-    check("no data dir was made", not os.path.exists(f"{w.root}/data"))
-    check.quiet(w, run)
+    check.equal("its output is only the answer", run.stdout, "Silent.")
+    check("there is no data directory", not os.path.exists(f"{w.root}/data"))
+    check.clean(w, run)
 
 
-def _at_once(w, asked):
-    """Runs headless clients in parallel: (project, prompt) each."""
-    clients = [w.start(project, prompt) for project, prompt in asked]
+def _run_parallel(w, runs):
+    """Runs headless clients in parallel, one for each (project, prompt)."""
+    clients = [w.start(project, prompt) for project, prompt in runs]
     done = [None] * len(clients)
 
     def wait(n):
@@ -367,6 +367,6 @@ def _at_once(w, asked):
     return done
 
 
-SCENES = [two_sessions, two_projects, six_sessions, resumed, parallel_tools, large_tool_use,
-          subagent_in_background, nested, stopped_again, long_context, clones, private_and_secret,
-          excluded, own_hooks_off]
+SCENARIOS = [two_sessions, two_projects, six_sessions, resumed, parallel_tools, large_tool_use,
+          subagent_in_background, nested, blocked_stop, long_context, clones, private_and_secret,
+          excluded, internal_client]

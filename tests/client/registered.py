@@ -1,4 +1,4 @@
-"""Scenes about the registration of the hooks."""
+"""Scenarios about the registration of the hooks."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from world import REPOSITORY, injected
 
 
 def plugin_and_settings(check, world):
-    """With the plugin and the same hooks in settings.json, each event counts once."""
+    """With the plugin and the same hooks in settings.json, each event is stored once."""
     script = {}
     w = world(script)
     here = w.project("here")
@@ -25,53 +25,54 @@ def plugin_and_settings(check, world):
     run = w.run(here, "Build the parser")
     check("every event is distilled", w.settled(), w.memctl("queue"))
     stops = [h for h in w.hooks() if h[0] == "Stop"]
-    check.equal("both ran", len(stops), 2)
+    check.equal("both registrations run", len(stops), 2)
     once = [row for row in w.rows(MESSAGES, 1) if row[0] not in ("stop", "end")]
-    check.equal("tool uses are counted once", once, PARSER_ROWS[:5])
-    check.equal("so is the prompt", w.rows(PROMPTS, 1), [(1, "stop")])
+    check.equal("each tool use is stored once", once, PARSER_ROWS[:5])
+    check.equal("the prompt is stored once", w.rows(PROMPTS, 1), [(1, "stop")])
     check.equal("there is one summary", w.rows(SUMMARIES, 1), [(1,)])
     second = w.run(here, "What did we do")
     blocks = injected(second.bodies[0])
     check("the context is injected", blocks, second.bodies)
-    check("and both say the same", len(set(blocks)) == 1, blocks)
-    check.quiet(w, run, second)
+    check("all injected blocks are identical", len(set(blocks)) == 1, blocks)
+    check.clean(w, run, second)
 
 
 def marketplace(check, world):
-    """validate, marketplace add, install, a session, uninstall."""
+    """The plugin can be validated, installed from a marketplace, used and uninstalled."""
     script = {}
     w = world(script)
     here = w.project("here")
     script.update(parser(here))
-    code, said = w.manage("plugin", "validate", "--strict", REPOSITORY)
-    check("`plugin validate --strict` passes", code == 0, said)
-    # The files of a checkout without build output.
+    code, output = w.manage("plugin", "validate", "--strict", REPOSITORY)
+    check("`plugin validate --strict` passes", code == 0, output)
+    # Copy the files of the plugin, without build output.
     shop = f"{w.root}/shop"
     for part in (".claude-plugin", "hooks"):
         shutil.copytree(f"{REPOSITORY}/{part}", f"{shop}/{part}")
-    code, said = w.manage("plugin", "marketplace", "add", shop)
-    check("`plugin marketplace add` takes it", code == 0, said)
-    code, said = w.manage("plugin", "install", "memctl@memctl")
-    check("`plugin install memctl@memctl` takes it", code == 0, said)
-    code, said = w.manage("plugin", "list", "--json")
-    plugins = json.loads(said) if code == 0 else []
-    check("it is enabled", [p["enabled"] for p in plugins] == [True], said)
+    code, output = w.manage("plugin", "marketplace", "add", shop)
+    check("`plugin marketplace add` succeeds", code == 0, output)
+    code, output = w.manage("plugin", "install", "memctl@memctl")
+    check("`plugin install memctl@memctl` succeeds", code == 0, output)
+    code, output = w.manage("plugin", "list", "--json")
+    plugins = json.loads(output) if code == 0 else []
+    check("the plugin is enabled", [p["enabled"] for p in plugins] == [True], output)
     first = w.run(here, "Build the parser", plugin=None)
     check.equal("the client succeeds", (first.code, first.stdout), (0, BUILT))
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("each event is there once, in order", w.rows(MESSAGES, 1), PARSER_ROWS)
+    check.equal("each event is stored once, in order", w.rows(MESSAGES, 1), PARSER_ROWS)
     second = w.run(here, "What did we do", plugin=None)
     check("the second session gets the context", "quenlift" in "".join(injected(second.bodies[0])))
     third = w.run(here, "What did we do")
-    check("--plugin-dir beside the installed plugin injects it once", len(injected(third.bodies[0])) == 1)
+    check("with --plugin-dir and the installed plugin, the context is injected once",
+          len(injected(third.bodies[0])) == 1)
     w.settled()
-    check.equal("and counts once", w.rows(MESSAGES, 3), [("stop", None), ("end", None)])
-    code, said = w.manage("plugin", "uninstall", "memctl@memctl")
-    check("`plugin uninstall` takes it away", code == 0, said)
+    check.equal("with both, each event is stored once", w.rows(MESSAGES, 3), [("stop", None), ("end", None)])
+    code, output = w.manage("plugin", "uninstall", "memctl@memctl")
+    check("`plugin uninstall` succeeds", code == 0, output)
     before = len(w.hooks())
     w.run(here, "What did we do", plugin=None)
-    check.equal("then nothing is run", len(w.hooks()), before)
-    check.quiet(w, first, second, third)
+    check.equal("after that, no hook runs", len(w.hooks()), before)
+    check.clean(w, first, second, third)
 
 
 def moved_program(check, world):
@@ -95,4 +96,4 @@ def moved_program(check, world):
         check(f"{place}: nothing is left behind", not left, "\n".join(left))
 
 
-SCENES = [plugin_and_settings, marketplace, moved_program]
+SCENARIOS = [plugin_and_settings, marketplace, moved_program]

@@ -1,11 +1,11 @@
-"""Scenes with a client in a terminal."""
+"""Scenarios with a client in a terminal."""
 
 import os
 import signal
 
 from api import text, tool
-from headless import HELPED, HELPED_ROWS, MESSAGES, PROMPTS, PYTHON, SESSIONS, SUMMARIES
-from world import says, injected, until
+from headless import SUBAGENT, SUBAGENT_ROWS, MESSAGES, PROMPTS, PYTHON, SESSIONS, SUMMARIES
+from world import contains, injected, until
 
 WAIT = f"{PYTHON} 'import time; time.sleep(40)'"
 
@@ -28,13 +28,13 @@ def conversation(check, world):
     check("`memctl ps` shows the worker", len(ps.splitlines()) == 2 and "here" in ps, ps)
 
     t.type("Wait a while")
-    w.tool_runs("sleep(40)")
+    w.until_tool_runs("sleep(40)")
     t.key("Escape")
-    check("the client says that it was interrupted", t.shows("Interrupted"), t.screen())
+    check("the client shows the interruption", t.shows("Interrupted"), t.screen())
     t.key("C-u")
     t.ask("Carry on", "Carried on with the soup.")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("the next prompt closed the interrupted one", w.rows(PROMPTS, 1),
+    check.equal("the next prompt closes the interrupted one", w.rows(PROMPTS, 1),
                 [(1, "stop"), (2, "interrupted"), (3, "stop")])
     check.equal("each prompt has its summary", w.rows(SUMMARIES, 1), [(1,), (2,), (3,)])
 
@@ -42,15 +42,17 @@ def conversation(check, world):
     t.type("/compact")
     check("the conversation is compacted", t.shows("Compacted"), t.screen())
     compact = "SELECT count(*) FROM pending_messages WHERE event = 'checkpoint'"
-    check("a checkpoint is taken", bool(until(lambda: w.rows(compact) == [(1,)])), w.rows(compact))
+    check("the compaction is recorded as a checkpoint",
+          bool(until(lambda: w.rows(compact) == [(1,)])), w.rows(compact))
     w.settled()
     after = w.rows("SELECT prompt_number, completed FROM session_summaries ORDER BY id")
-    check.equal("it takes nothing from the summaries", after, before)
+    check.equal("the compaction does not change the summaries", after, before)
     bodies = t.ask("After compacting", "Still here after compacting.")
     check("the compacted conversation gets the context once", [len(injected(b)) for b in bodies] == [1],
           [injected(b) for b in bodies])
-    check("with its own work", "marzipan" in "".join(injected(bodies[0])), injected(bodies[0]))
-    check.equal("numbers go on, and the compaction's own agent is no event", w.rows(PROMPTS, 1)[3:],
+    check("the context contains the work of this conversation",
+          "marzipan" in "".join(injected(bodies[0])), injected(bodies[0]))
+    check.equal("the prompt numbers continue after the compaction", w.rows(PROMPTS, 1)[3:],
                 [(4, "stop")])
     subagents = w.rows("SELECT count(*) FROM pending_messages WHERE event = 'subagent'")
     check.equal("no subagent is recorded", subagents, [(0,)])
@@ -59,29 +61,30 @@ def conversation(check, world):
     ended = "SELECT end_reason FROM sessions WHERE id = 1"
     check("/clear ends the session", bool(until(lambda: w.rows(ended) == [("clear",)])),
           w.rows(ended))
-    t.ready()
+    t.until_ready()
     bodies = t.ask("After clearing", "A fresh start.")
     check("a cleared conversation gets no context", not any(injected(b) for b in bodies))
     w.settled()
-    check.equal("it is a session of its own", w.rows(PROMPTS, 2), [(1, "stop")])
+    check.equal("the cleared conversation is a new session", w.rows(PROMPTS, 2), [(1, "stop")])
 
     t.type("/branch")
     check("the conversation is branched", t.shows("Branched"), t.screen())
     bodies = t.ask("After branching", "On the branch.")
-    check("a branch has its history", says(bodies[0], "A fresh start."))
-    check("and gets nothing that it contains", not injected(bodies[0]), injected(bodies[0]))
+    check("a branch contains its history", contains(bodies[0], "A fresh start."))
+    check("a branch gets no context", not injected(bodies[0]), injected(bodies[0]))
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("it knows its parent",
+    check.equal("the branch is stored with its parent",
                 w.rows("SELECT parent_session_id, prompt_counter FROM sessions WHERE id = 3"),
                 [(2, 1)])
     t.type("/exit")
-    check("the client exits", t.left(), t.screen())
-    check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
+    check("the client exits", t.exited(), t.screen())
+    mentions = t.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("how the sessions ended", w.rows(SESSIONS),
+    check.equal("each session has its end reason", w.rows(SESSIONS),
                 [("completed", "clear", 4), ("completed", "resume", 1),
                  ("completed", "prompt_input_exit", 1)])
-    check.quiet(w)
+    check.clean(w)
 
 
 def context_in_a_terminal(check, world):
@@ -96,13 +99,14 @@ def context_in_a_terminal(check, world):
     bodies = t.ask("What is on it", "Marzipan plates.")
     check("every request has the block once", [len(injected(b)) for b in bodies] == [1, 1],
           [injected(b) for b in bodies])
-    check("it contains the work", "marzipan" in "".join(injected(bodies[0])), injected(bodies[0]))
+    check("the block contains the work", "marzipan" in "".join(injected(bodies[0])), injected(bodies[0]))
     blocks = {"".join(injected(b)) for b in bodies}
-    check("it stays byte for byte the same", len(blocks) == 1, blocks)
+    check("the block is identical in all requests", len(blocks) == 1, blocks)
     t.type("/exit")
-    check("the client exits", t.left(), t.screen())
-    check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
-    check.quiet(w)
+    check("the client exits", t.exited(), t.screen())
+    mentions = t.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
 def queued_prompt(check, world):
@@ -112,22 +116,23 @@ def queued_prompt(check, world):
                "And fill it": [text("Filled it.")]})
     t = w.terminal(w.project("here"))
     t.type("Dig a hole")
-    w.tool_runs("sleep(4)")
+    w.until_tool_runs("sleep(4)")
     t.type("And fill it")
-    check("both are answered", t.shows("Filled it."), t.screen())
+    check("both prompts are answered", t.shows("Filled it."), t.screen())
     t.type("/exit")
-    check("the client exits", t.left(), t.screen())
+    check("the client exits", t.exited(), t.screen())
     check("every event is distilled", w.settled(), w.memctl("queue"))
     prompts = w.rows(PROMPTS, 1)
-    check.equal("two prompts, closed by Stops", prompts, [(1, "stop"), (2, "stop")])
+    check.equal("each prompt is closed by a Stop", prompts, [(1, "stop"), (2, "stop")])
     turns = w.rows("SELECT count(DISTINCT turn_id) FROM user_prompts")
-    check("the session is over, nothing failed", w.rows(SESSIONS) ==
+    check("the session has ended without a failure", w.rows(SESSIONS) ==
           [("completed", "prompt_input_exit", 2)], (w.rows(SESSIONS), turns, w.rows(MESSAGES, 1)))
-    check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
-    check.quiet(w)
+    mentions = t.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
-def background_helper(check, world):
+def background_subagent(check, world):
     """A background subagent reports after the turn has stopped."""
     w = world({
         "Ask a helper": [tool("Agent", description="count", subagent_type="general-purpose",
@@ -141,14 +146,15 @@ def background_helper(check, world):
     check("the report is answered", t.shows("The helper reports 41 beans."), t.screen())
     t.ask("Thank it", "Thanked.")
     t.type("/exit")
-    check("the client exits", t.left(), t.screen())
+    check("the client exits", t.exited(), t.screen())
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("prompts are the user's only", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
-    check.equal("the call, the helper's tool and its report, each once, in their turn",
-                w.rows(HELPED), HELPED_ROWS)
-    check.equal("a summary for each prompt", w.rows(SUMMARIES, 1), [(1,), (2,)])
-    check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
-    check.quiet(w)
+    check.equal("only the user's prompts are recorded", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check.equal("the call, the subagent's tool and its report are stored once, in their turn",
+                w.rows(SUBAGENT), SUBAGENT_ROWS)
+    check.equal("each prompt has its summary", w.rows(SUMMARIES, 1), [(1,), (2,)])
+    mentions = t.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
 def terminal_killed(check, world):
@@ -158,47 +164,49 @@ def terminal_killed(check, world):
     t = w.terminal(here)
     t.ask("Say hello", "Hello there.")
     check("a worker is running", "here" in w.memctl("ps"), w.memctl("ps"))
-    w.remembered("Hello there.")
+    w.until_in_transcript("Hello there.")
     os.kill(t.client(), signal.SIGKILL)
     ended = "SELECT end_reason FROM sessions"
     gone = until(lambda: w.rows(ended) == [("client_gone",)], 10)
-    check("the session is ended for it", gone, w.rows(ended))
+    check("the worker ends the session", gone, w.rows(ended))
     left = w.left_behind()
-    check("nothing is left behind", not left, "\n".join(left))
+    check("no process and no file is left", not left, "\n".join(left))
     back = w.terminal(here, "--continue")
     back.ask("Hello again", "Welcome back.")
     back.type("/exit")
-    back.left()
+    back.exited()
     w.settled()
     over = [("completed", "prompt_input_exit", 2)]
-    check.equal("--continue goes on with it", w.rows(SESSIONS), over)
-    check("the screen does not mention memctl", not back.unquiet(), "\n".join(back.unquiet()))
-    check.quiet(w)
+    check.equal("--continue continues the session", w.rows(SESSIONS), over)
+    mentions = back.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
 def idle_terminal(check, world):
-    """A worker exits after its linger time although the client lives; the next prompt starts another."""
+    """An idle worker exits although the client is running, and the next prompt starts another."""
     w = world({"Say hello": [text("Hello there.")], "Hello again": [text("Welcome back.")]},
               MEMCTL_WORKER_LINGER="1s")
     t = w.terminal(w.project("here"))
     t.ask("Say hello", "Hello there.")
     check("the worker exits", bool(until(lambda: "no worker" in w.memctl("ps"))), w.memctl("ps"))
-    check.equal("the session is not over", w.rows(SESSIONS), [("active", None, 1)])
+    check.equal("the session is still active", w.rows(SESSIONS), [("active", None, 1)])
     t.ask("Hello again", "Welcome back.")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("numbers go on", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check.equal("the prompt numbers continue", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
     check("the worker exits again", bool(until(lambda: "no worker" in w.memctl("ps"))), w.memctl("ps"))
     t.type("/exit")
-    t.left()
+    t.exited()
     over = [("completed", "prompt_input_exit", 2)]
     noted = until(lambda: w.rows(SESSIONS) == over)
-    check("the end is stored without a worker", noted, w.rows(SESSIONS))
-    check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
-    check.quiet(w)
+    check("the end is stored although no worker was running", noted, w.rows(SESSIONS))
+    mentions = t.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
-def own_command(check, world):
-    """`!command` is no prompt, and its hooks succeed."""
+def shell_command(check, world):
+    """`!command` is not recorded as a prompt, and all hooks succeed."""
     w = world({"Say hello": [text("Hello there.")], "marsh": [text("I saw the marsh.")],
                "Bye": [text("Goodbye.")]})
     t = w.terminal(w.project("here"))
@@ -208,35 +216,37 @@ def own_command(check, world):
     check("the command was run", bool(until(lambda: t.screen().count("marsh") > 1)), t.screen())
     t.ask("Bye", "Goodbye.")
     t.type("/exit")
-    check("the client exits", t.left(), t.screen())
+    check("the client exits", t.exited(), t.screen())
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("prompts are the typed ones", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
-    check.equal("the session is over", w.rows(SESSIONS), [("completed", "prompt_input_exit", 2)])
-    check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
-    check.quiet(w)
+    check.equal("only the typed prompts are recorded", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check.equal("the session has ended", w.rows(SESSIONS), [("completed", "prompt_input_exit", 2)])
+    mentions = t.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
-def worker_ended_by_its_user(check, world):
+def worker_ended_by_kill(check, world):
     """After `memctl kill` under a live client, the next prompt starts another worker."""
     w = world({"Say hello": [text("Hello there.")], "Hello again": [text("Welcome back.")]})
     t = w.terminal(w.project("here"))
     t.ask("Say hello", "Hello there.")
     w.memctl("kill", "--all")
     ps = w.memctl("ps")
-    check("it is gone when `kill` returns", "no worker" in ps, ps)
+    check("no worker is running when `kill` returns", "no worker" in ps, ps)
     t.ask("Hello again", "Welcome back.")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("numbers go on", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
+    check.equal("the prompt numbers continue", w.rows(PROMPTS, 1), [(1, "stop"), (2, "stop")])
     t.type("/exit")
-    t.left()
+    t.exited()
     w.settled()
-    check.equal("the session is over", w.rows(SESSIONS), [("completed", "prompt_input_exit", 2)])
-    check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
-    check.quiet(w)
+    check.equal("the session has ended", w.rows(SESSIONS), [("completed", "prompt_input_exit", 2)])
+    mentions = t.mentions_of_memctl()
+    check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
 def one_session_in_two_terminals(check, world):
-    """A session resumed in two terminals has one worker, and no event is lost or doubled."""
+    """A session resumed in two terminals has one worker, and no event is lost or duplicated."""
     w = world({"Say hello": [text("Hello there.")],
                "To the left": [tool("Bash", command="echo left", description="e"),
                                text("Went to the left.")],
@@ -249,25 +259,26 @@ def one_session_in_two_terminals(check, world):
     left, right = (w.terminal(here, "--resume", session) for _ in range(2))
     left.type("To the left")
     right.type("To the right")
-    check("both are answered", left.shows("Went to the left.")
+    check("both prompts are answered", left.shows("Went to the left.")
           and right.shows("Went to the right."), left.screen() + right.screen())
     until(lambda: w.rows("SELECT count(*) FROM pending_messages WHERE event = 'stop'") == [(3,)])
     ps = w.memctl("ps")
     check("there is one worker", len(ps.splitlines()) == 2, ps)
     for t in (left, right):
         t.type("/exit")
-        check("the client exits", t.left(), t.screen())
+        check("the client exits", t.exited(), t.screen())
     check("every event is distilled", w.settled(), w.memctl("queue"))
     rows = w.rows("SELECT event, count(*) FROM pending_messages WHERE event IN ('tool', 'stop') "
                   "GROUP BY event ORDER BY event")
-    check.equal("each event is there once", rows, [("stop", 3), ("tool", 2)])
+    check.equal("each event is stored once", rows, [("stop", 3), ("tool", 2)])
     numbers = [number for number, _ in w.rows(PROMPTS, 1)]
-    check.equal("each prompt has a number of its own", numbers, [1, 2, 3])
-    check.equal("and a summary", w.rows(SUMMARIES, 1), [(1,), (2,), (3,)])
+    check.equal("each prompt has its own number", numbers, [1, 2, 3])
+    check.equal("each prompt has its summary", w.rows(SUMMARIES, 1), [(1,), (2,), (3,)])
     for t in (left, right):
-        check("the screen does not mention memctl", not t.unquiet(), "\n".join(t.unquiet()))
-    check.quiet(w)
+        mentions = t.mentions_of_memctl()
+        check("the screen does not mention memctl", not mentions, mentions)
+    check.clean(w)
 
 
-SCENES = [conversation, context_in_a_terminal, queued_prompt, background_helper, own_command,
-          worker_ended_by_its_user, one_session_in_two_terminals, terminal_killed, idle_terminal]
+SCENARIOS = [conversation, context_in_a_terminal, queued_prompt, background_subagent, shell_command,
+          worker_ended_by_kill, one_session_in_two_terminals, terminal_killed, idle_terminal]

@@ -1,7 +1,6 @@
 """A temporary world: home, data directory, projects, a scripted API, and the client.
 
-The client inherits no environment. No wait has a fixed time:
-each one waits for a condition, with a deadline.
+The client inherits no environment. Every wait polls a condition until a deadline.
 """
 
 import json
@@ -15,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from api import Api, everything
+from api import Api, all_text
 
 REPOSITORY = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 TOOLS = "Bash,Write,Read,Edit,Agent"
@@ -23,11 +22,11 @@ BLOCK = re.compile(r"<memctl-context>.*?</memctl-context>", re.S)
 TIMED = re.compile(
     r"Hooks: (\S+) \[[^\]]*run\.sh[^\]]*\].*?finished with status (-?\d+) \((\d+)ms\)")
 ENDED = re.compile(r"(SessionEnd:\S+) \[[^\]]*run\.sh[^\]]*\] completed with status (-?\d+)")
-UNQUIET = re.compile(r"memctl|\bhooks?\b|non-blocking", re.I)
+MENTION = re.compile(r"memctl|\bhooks?\b|non-blocking", re.I)
 
 
 def until(condition, seconds=20):
-    """The first truthy value of `condition`, or its last one at the deadline."""
+    """Polls `condition` and returns its first truthy value, or its last value at the deadline."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -37,7 +36,7 @@ def until(condition, seconds=20):
 
 
 def commands():
-    """The command lines of all processes."""
+    """Returns the command lines of all processes."""
     listed = subprocess.run(["ps", "-Ao", "args="], text=True, capture_output=True)
     return listed.stdout.splitlines()
 
@@ -59,7 +58,7 @@ class World:
         self.terminals = 0
         for name in ("bin", "home/.claude", "sock", "tmp"):
             os.makedirs(f"{self.root}/{name}")
-        # A binary of its own, so that `ps` distinguishes this world's processes.
+        # A copy of the binary, so that `ps` distinguishes the processes of this world.
         self.memctl_path = f"{self.root}/bin/memctl"
         shutil.copy(memctl, self.memctl_path)
         self.env = {
@@ -102,7 +101,7 @@ class World:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, project, prompt, *args, plugin=REPOSITORY):
-        """Runs a headless client to its end."""
+        """Runs a headless client until it exits."""
         mark = self.api.mark()
         client = self.start(project, prompt, *args, plugin=plugin)
         try:
@@ -117,7 +116,7 @@ class World:
         return Terminal(self, f"t{self.terminals}", project, args)
 
     def manage(self, *args):
-        """`claude plugin …`: exit code and output."""
+        """Runs `claude plugin …` and returns its exit code and output."""
         done = subprocess.run([self.claude, *args], env=self.env, cwd=self.root, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60)
@@ -131,7 +130,7 @@ class World:
         return done.stdout.strip()
 
     def rows(self, query, *values):
-        """Queries the database beside the workers; a missing database has no rows."""
+        """Queries the database read-only. A missing database has no rows."""
         path = f"{self.root}/data/memctl.db"
         if not os.path.exists(path):
             return []
@@ -144,13 +143,13 @@ class World:
             db.close()
 
     def write(self, statement, *values):
-        """Writes rows that no session would write; no worker may be running."""
+        """Changes rows directly. No worker may be running."""
         with sqlite3.connect(f"{self.root}/data/memctl.db") as db:
             db.execute(statement, values)
         db.close()
 
     def settled(self, seconds=20):
-        """Whether every accepted event has been distilled."""
+        """Waits until every accepted event has been distilled. Returns whether that happened."""
         def done():
             waiting = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'"
             open_prompts = "SELECT count(*) FROM user_prompts WHERE finalized_at_epoch IS NULL"
@@ -159,7 +158,7 @@ class World:
         return bool(until(done, seconds))
 
     def spooled(self):
-        """Spooled files that no worker has drained."""
+        """Returns the spooled files that no worker has drained."""
         found = []
         for top in (f"{self.root}/data/spool", f"{self.root}/sock"):
             for folder, _, files in os.walk(top):
@@ -167,7 +166,7 @@ class World:
         return found
 
     def processes(self):
-        """The processes of this world, by their paths or by a session id."""
+        """Returns the processes of this world: those whose command line has its path or a session id."""
         listed = subprocess.run(["ps", "-Ao", "pid=,args="], text=True, capture_output=True)
         sessions = self.rows("SELECT content_session_id FROM sessions")
         names = [self.root] + [row[0] for row in sessions]
@@ -175,13 +174,13 @@ class World:
         return [line for line in lines if any(name in line for name in names)
                 and "tmux" not in line.split(None, 1)[1][:20]]
 
-    def tool_runs(self, words):
-        """Waits until a tool's command with these words runs and its prompt is accepted."""
+    def until_tool_runs(self, words):
+        """Waits until the prompt is accepted and a tool's command that contains `words` runs."""
         until(lambda: self.rows("SELECT 1 FROM user_prompts WHERE finalized_at_epoch IS NULL"))
         return until(lambda: any(words in c and self.claude not in c for c in commands()))
 
-    def remembered(self, words):
-        """Waits until the client has written these words into its transcript."""
+    def until_in_transcript(self, words):
+        """Waits until the client has written `words` to its transcript."""
         def written():
             for folder, _, files in os.walk(f"{self.root}/home/.claude/projects"):
                 for name in files:
@@ -198,22 +197,22 @@ class World:
             file.write(toml)
 
     def left_behind(self, seconds=20):
-        """What is left after everything had time to exit: nothing, if all is well."""
+        """Waits until no process and no file is left. Returns what is left at the deadline."""
         def left():
             data = f"{self.root}/data"
             stay = ("store.lock", "recover.lock", "starts")
             locks = [f for f in _names(f"{data}/run") if f not in stay]
             sockets = [f for _, _, files in os.walk(f"{self.root}/sock") for f in files]
             folders = [f for f in _names(f"{data}/spool") if f.endswith(".d")]
-            # The file that counts losses exists from the start, empty. On a full disk it still has a block.
+            # `lost` always exists, and is empty unless events were lost.
             lost = [f for f in ("lost", "spool/dead")
                     if os.path.exists(f"{data}/{f}") and (f != "lost" or os.path.getsize(f"{data}/{f}"))]
             return self.processes() + locks + sockets + folders + lost + self.spooled()
         until(lambda: not left(), seconds)
         return left()
 
-    def complaints(self):
-        """Lines above INFO in memctl's own logs."""
+    def warnings(self):
+        """Returns the warnings and errors in memctl's logs."""
         found = []
         for name in _names(f"{self.root}/data/logs"):
             with open(f"{self.root}/data/logs/{name}", errors="replace") as log:
@@ -221,7 +220,7 @@ class World:
         return found
 
     def hooks(self):
-        """(event, status, milliseconds or None) of each hook, as reported by the client."""
+        """Returns (event, status, milliseconds or None) of each hook, from the logs of the client."""
         seen = []
         for n in range(1, self.n_logs + 1):
             path = f"{self.root}/client-{n}.log"
@@ -235,8 +234,8 @@ class World:
                         seen.append((found[1], int(found[2]), None))
         return seen
 
-    def mentions(self, word):
-        """Files of the data directory and the spools that contain `word`."""
+    def files_with(self, word):
+        """Returns the files in the data and socket directories that contain `word`."""
         found = []
         for top in (f"{self.root}/data", f"{self.root}/sock"):
             for folder, _, files in os.walk(top):
@@ -249,7 +248,7 @@ class World:
         return found
 
     def close(self):
-        """Ends the remaining processes and removes all files."""
+        """Kills the remaining processes and removes all files."""
         if self.terminals:
             subprocess.run(["tmux", "-L", "check", "kill-server"], env=self.env,
                            capture_output=True)
@@ -277,26 +276,26 @@ class Terminal:
             json.dump(state, file)
         inner = shlex.join(["env", "-i", *(f"{k}={v}" for k, v in world.env.items()),
                             *world.command(*args)])
-        # The shell stays, so that the screen can be read after the client has exited.
-        script = f"echo $$ > {world.root}/{name}.pid; {inner}; echo \"[left $?]\"; exec cat"
+        # The shell keeps running, so that the screen can be read after the client has exited.
+        script = f"echo $$ > {world.root}/{name}.pid; {inner}; echo \"[exited $?]\"; exec cat"
         self.tmux("new-session", "-d", "-s", name, "-x", "150", "-y", "50", "-c", project, script)
-        self.ready()
+        self.until_ready()
 
     def tmux(self, *args):
         return subprocess.run(["tmux", "-f", "/dev/null", "-L", "check", *args], env=self.world.env,
                               capture_output=True, text=True).stdout
 
     def screen(self):
-        """The text on the screen without trailing blanks of the frame."""
+        """Returns the text on the screen."""
         return self.tmux("capture-pane", "-p", "-S", "-", "-t", self.name).strip()
 
-    def ready(self):
-        """Whether the prompt accepts input."""
+    def until_ready(self):
+        """Waits until the client accepts input."""
         return until(lambda: re.search(r"^❯\s*$", self.screen(), re.M))
 
     def type(self, words):
         self.tmux("send-keys", "-t", self.name, "-l", words)
-        # The client takes text and an Enter that arrive together for a paste.
+        # If text and Enter arrive together, the client treats them as a paste.
         until(lambda: words[:40] in self.screen().replace("\n", ""), 5)
         self.tmux("send-keys", "-t", self.name, "Enter")
 
@@ -316,24 +315,25 @@ class Terminal:
         return self.world.api.since(mark)
 
     def client(self):
-        """The pid of the client."""
+        """Returns the pid of the client."""
         with open(f"{self.world.root}/{self.name}.pid") as file:
             shell = file.read().strip()
         found = subprocess.run(["ps", "-Ao", "pid=,ppid="], text=True, capture_output=True).stdout
         return next((int(pid) for pid, parent in map(str.split, found.splitlines())
                      if parent == shell), None)
 
-    def left(self, seconds=20):
-        return bool(until(lambda: "[left " in self.screen(), seconds))
+    def exited(self, seconds=20):
+        """Waits until the client has exited."""
+        return bool(until(lambda: "[exited " in self.screen(), seconds))
 
-    def unquiet(self):
-        """Lines on the screen that mention memctl."""
-        lines = [line for line in self.screen().splitlines() if UNQUIET.search(line)]
+    def mentions_of_memctl(self):
+        """Returns the lines on the screen that mention memctl or hooks."""
+        lines = [line for line in self.screen().splitlines() if MENTION.search(line)]
         return [line.strip() for line in lines if not line.strip().startswith("❯")]
 
 
 def injected(body):
-    """The context blocks of memctl in a request."""
+    """Returns the context blocks of memctl in a request."""
     return BLOCK.findall(_plain(body))
 
 
@@ -347,8 +347,8 @@ def _plain(body):
     return "\n".join(texts)
 
 
-def says(body, word):
-    return word in everything(body)
+def contains(body, word):
+    return word in all_text(body)
 
 
 def _names(folder):

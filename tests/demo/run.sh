@@ -1,6 +1,6 @@
 #!/bin/sh
-# Replays a recorded session through the hooks of memctl, in a temporary home, and shows the
-# result. Fails if a summary or the next session's context is missing, or if a worker stays.
+# Replays a recorded session through the hooks of memctl in a temporary home, and shows the result.
+# Fails if a summary or the context of the next session is missing, or if a worker does not exit.
 #
 #   tests/demo/run.sh MEMCTL
 set -u
@@ -13,7 +13,7 @@ esac
 [ -x "$memctl" ] || { echo "demo: $1 is not executable; 'make run' builds it first" >&2 && exit 2; }
 recording=$(cd "$(dirname "$0")" && pwd)/session.jsonl
 
-# A temporary world under /tmp, because a socket's path has at most 103 bytes on macOS.
+# Use a temporary directory under /tmp, because a socket's path has at most 103 bytes on macOS.
 for name in $(env | sed -n 's/^\([A-Z_0-9]*\)=.*/\1/p'); do
     case $name in MEMCTL_* | CLAUDE* | XDG_* | GIT_*) unset "$name" ;; esac
 done
@@ -32,7 +32,7 @@ project=$HOME/tally
 mkdir -p "$project" "$MEMCTL_SOCKET_DIR"
 cd "$project" || exit 1
 echo '# tally' >README.md
-git init -q . 2>/dev/null || true # without git the directory is the project
+git init -q . 2>/dev/null || true # without git, the directory is the project
 export CLAUDE_PROJECT_DIR="$project" CLAUDE_PID=$$
 
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
@@ -42,12 +42,12 @@ else
     bold='' dim='' plain=''
 fi
 
-# memctl writes into a pipe here, so the script passes the remaining width, or a fixed one.
+# memctl writes to a pipe here and cannot see the terminal's width, so pass it in COLUMNS.
 columns=96
 [ -t 1 ] && columns=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2)
 export COLUMNS=$((${columns:-96} - 4))
 
-say() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
+heading() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 indent() { sed 's/^/    /'; }
 fail() {
     printf '\ndemo: %s\n' "$1" >&2
@@ -57,11 +57,11 @@ fail() {
     exit 1
 }
 ms() {
-    now=$(date +%s%N) # without nanoseconds (macOS) an N is printed
+    now=$(date +%s%N) # prints an N where date has no nanoseconds (macOS)
     case $now in *N) echo "${now%N}000" ;; *) echo "${now%??????}" ;; esac
 }
 
-# The raw value of a key that occurs once in a line of JSON.
+# Prints the raw string value of a key that occurs once in a line of JSON.
 field() {
     rest=${2#*\"$1\":\"}
     [ "$rest" = "$2" ] || printf '%s' "${rest%%\"*}"
@@ -72,7 +72,7 @@ hook() { printf '%s\n' "$2" | "$memctl" hook "$1" || fail "hook $1 exited with $
 unfinished() { "$memctl" queue --json | grep -qE '"status": *"(pending|processing)"'; }
 live_pids() { "$memctl" ps --json | grep -o '"pid": *[0-9]*' | tr -dc '0-9\n'; }
 summarized() { ! unfinished && "$memctl" show "$1" >/dev/null 2>&1; }
-gone() {
+all_exited() {
     for pid in $pids $(live_pids); do alive "$pid" && return 1; done
     ! unfinished
 }
@@ -90,13 +90,13 @@ wait_until() {
     shift
     end=$(($(date +%s) + 20))
     until "$@"; do
-        [ "$(date +%s)" -lt "$end" ] || fail "not within 20 s: $what"
+        [ "$(date +%s)" -lt "$end" ] || fail "timed out after 20 s: $what"
         sleep 0.02 2>/dev/null || sleep 1
     done
 }
 
 began=$(ms) n_hooks=0 in_hooks=0 turn=0 tools='' pids=''
-say 'A session of Claude Code, as its hooks send it to memctl'
+heading 'A session of Claude Code, as its hooks send it to memctl'
 
 # Prints the tools of the turn on one line.
 show_tools() {
@@ -107,14 +107,14 @@ show_tools() {
 after_stop() {
     turn=$((turn + 1)) pids="$pids $(live_pids)"
     if [ "$turn" = 1 ]; then
-        say "memctl ps, while its worker is running"
+        heading "memctl ps, while its worker is running"
         "$memctl" ps | indent
         [ -n "$(live_pids)" ] || fail 'no worker is running after the first turn'
     fi
-    wait_until "summary s$turn" summarized "s$turn"
-    say "memctl show s$turn: the memory of this turn"
+    wait_until "summary s$turn exists" summarized "s$turn"
+    heading "memctl show s$turn: the memory of this turn"
     "$memctl" show "s$turn" | indent
-    [ "$turn" != 1 ] || say 'The session continues'
+    [ "$turn" != 1 ] || heading 'The session continues'
 }
 
 while IFS= read -r line; do
@@ -143,12 +143,12 @@ while IFS= read -r line; do
     esac
 done <"$recording"
 
-wait_until 'the end of the worker' gone
+wait_until 'the worker exits' all_exited
 for socket in "$MEMCTL_SOCKET_DIR"/*.sock; do
     [ ! -e "$socket" ] || fail "a socket is left: $socket"
 done
 
-say 'A new session starts. memctl context prints what it gets:'
+heading 'The next session starts. memctl context prints the context that it receives:'
 next='{"session_id":"0d6c3c6a-75a8-4f0e-8d0b-b1a2f7e1c9d4","cwd":"'$project'",'
 next=$next'"hook_event_name":"SessionStart","source":"startup"}'
 case $(hook SessionStart "$next") in
@@ -160,4 +160,4 @@ context=$("$memctl" context)
 printf '%s\n' "$context" | indent
 
 took=$(($(ms) - began))
-say "$n_hooks hooks in $in_hooks ms, shell included; $took ms in total, and no worker is left"
+heading "$n_hooks hooks in $in_hooks ms, shell included; $took ms in total, and no worker is left"

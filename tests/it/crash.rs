@@ -1,7 +1,7 @@
-//! The crash table. At every test point of the sources a process dies there, and afterwards each
-//! event has taken effect exactly once and nothing is left behind.
+//! The crash table: for every test point in the sources, a process crashes there. Afterwards, each event
+//! must have taken effect exactly once, and no process or file may be left.
 //!
-//! Hooks are killed, because they handle an abort with a reply. Workers and recovery abort.
+//! Hooks crash by SIGKILL, because they handle an abort and print a reply. Workers and recovery abort.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
@@ -17,36 +17,36 @@ use crate::support::agent::{Api, configure};
 use crate::support::recordings::{edit, end, prompt, start, stop};
 use crate::support::{World, until};
 
-/// How a process reaches a test point.
+/// The scenario in which a process reaches a test point.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Scene {
-    /// A hook without a worker: through the spool.
+enum Scenario {
+    /// A hook writes its event to the spool, because there is no worker.
     Spooling,
-    /// A hook with a live worker: through the socket.
+    /// A hook sends its event to a live worker.
     Sending,
-    /// A worker that drains a spool, receives more events, distils them, lingers and exits.
+    /// A worker drains a spool, receives more events, distills them, lingers and exits.
     Turn,
-    /// A worker whose memory agent is a model.
+    /// The same with a model as the memory agent.
     WithModel,
-    /// A worker that finds the socket of a dead one.
+    /// A worker finds the socket of a dead one.
     StaleSocket,
-    /// A worker whose first batch fails.
+    /// The first batch of a worker fails.
     Failing,
-    /// A worker that gets SIGTERM while it holds a batch.
+    /// A worker receives SIGTERM while it has claimed a batch.
     Terminated,
-    /// `memctl recover` with each kind of work.
+    /// `memctl recover` runs with each kind of work.
     Recovery,
-    /// `memctl queue`, which drains the spool of a session without a worker.
+    /// `memctl queue` drains the spool of a session that has no worker.
     Queue,
 }
 
-use Scene::{
+use Scenario::{
     Failing, Queue, Recovery, Sending, Spooling, StaleSocket, Terminated, Turn, WithModel,
 };
 
-/// Every point in the order in which an event reaches them. A point with two scenes is listed
+/// All test points, in the order in which an event reaches them. A point with two scenarios is listed
 /// twice.
-const TABLE: &[(&str, Scene)] = &[
+const TABLE: &[(&str, Scenario)] = &[
     ("hook.read", Spooling),
     ("hook.read", Sending),
     ("hook.captured", Spooling),
@@ -103,11 +103,11 @@ const TABLE: &[(&str, Scene)] = &[
     ("take_in.committed", Queue),
 ];
 
-/// Points that no event reaches; they have their own tests.
+/// Points that no event reaches. They have tests of their own.
 const ELSEWHERE: &[&str] = &["resume.piece", "resume.imported"];
 
-/// Rows at a time. They mostly wait for processes.
-const AT_ONCE: usize = 4;
+/// Number of rows that run in parallel. They mostly wait for processes.
+const PARALLEL: usize = 4;
 
 #[test]
 fn every_test_point_is_in_the_table() {
@@ -124,7 +124,7 @@ fn every_test_point_is_in_the_table() {
     of_sources.sort();
     let mut twice = of_sources.clone();
     twice.dedup();
-    assert_eq!(of_sources, twice, "each name occurs at one place");
+    assert_eq!(of_sources, twice, "a name occurs twice");
     let of_table = TABLE.iter().map(|(point, _)| *point).chain(ELSEWHERE.iter().copied());
     let mut of_table: Vec<&str> = of_table.collect();
     of_table.sort_unstable();
@@ -138,61 +138,65 @@ fn points(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_hook_that_dies_at_any_point_loses_no_event() {
+fn no_event_is_lost_if_a_hook_crashes() {
     run_rows(&[Spooling, Sending]);
 }
 
 #[test]
-fn a_worker_that_dies_at_any_point_loses_no_event() {
+fn no_event_is_lost_if_a_worker_crashes() {
     run_rows(&[Turn, WithModel, StaleSocket, Failing, Terminated]);
 }
 
 #[test]
-fn a_recovery_that_dies_at_any_point_can_be_repeated() {
+fn recovery_can_be_repeated_if_it_crashes() {
     run_rows(&[Recovery, Queue]);
 }
 
-/// Runs the rows of these scenes and prints the outcome of each.
+/// Runs the rows of these scenarios and prints the outcome of each.
 #[track_caller]
-fn run_rows(scenes: &[Scene]) {
-    let rows: VecDeque<_> = TABLE.iter().filter(|(_, scene)| scenes.contains(scene)).collect();
-    let (left, found) = (Mutex::new(rows.clone()), Mutex::new(BTreeMap::new()));
+fn run_rows(scenarios: &[Scenario]) {
+    let rows: VecDeque<_> =
+        TABLE.iter().filter(|(_, scenario)| scenarios.contains(scenario)).collect();
+    let (waiting, outcomes) = (Mutex::new(rows.clone()), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..PARALLEL {
             scope.spawn(|| {
-                while let Some((point, scene)) = next(&left) {
-                    let outcome = catch_unwind(AssertUnwindSafe(|| row(point, *scene)));
-                    let place = rows.iter().position(|row| **row == (point, *scene)).unwrap();
-                    found.lock().unwrap().insert(place, outcome.map_err(drop));
+                while let Some((point, scenario)) = next(&waiting) {
+                    let outcome = catch_unwind(AssertUnwindSafe(|| run_row(point, *scenario)));
+                    let index = rows.iter().position(|row| **row == (point, *scenario)).unwrap();
+                    outcomes.lock().unwrap().insert(index, outcome.map_err(drop));
                 }
             });
         }
     });
-    let found = found.into_inner().unwrap();
-    println!("{:<22} {:<12} found after going on", "died at", "scene");
-    for (row, outcome) in rows.iter().zip(found.values()) {
+    let outcomes = outcomes.into_inner().unwrap();
+    println!("{:<22} {:<12} outcome", "crashed at", "scenario");
+    for (row, outcome) in rows.iter().zip(outcomes.values()) {
         let outcome = outcome.as_deref().unwrap_or("FAILED, see above");
         println!("{:<22} {:<12} {outcome}", row.0, format!("{:?}", row.1));
     }
-    let failed: Vec<_> = rows.iter().zip(found.values()).filter(|(_, o)| o.is_err()).collect();
+    let failed: Vec<_> = rows.iter().zip(outcomes.values()).filter(|(_, o)| o.is_err()).collect();
     assert!(failed.is_empty(), "{failed:?}");
 }
 
-fn next<'a>(left: &Mutex<VecDeque<&'a (&'static str, Scene)>>) -> Option<(&'a str, &'a Scene)> {
-    left.lock().unwrap().pop_front().map(|(point, scene)| (*point, scene))
+fn next<'a>(
+    waiting: &Mutex<VecDeque<&'a (&'static str, Scenario)>>,
+) -> Option<(&'a str, &'a Scenario)> {
+    waiting.lock().unwrap().pop_front().map(|(point, scenario)| (*point, scenario))
 }
 
-/// A world in which a process dies at one point, and the file that shows that it did.
+/// A row of the table, with the world in which it runs. A file named `mark` shows that the point was
+/// reached.
 struct Row {
     world: World,
     point: &'static str,
-    scene: Scene,
+    scenario: Scenario,
 }
 
-fn row(point: &'static str, scene: Scene) -> String {
-    let mut row = Row { world: World::new(), point, scene };
+fn run_row(point: &'static str, scenario: Scenario) -> String {
+    let mut row = Row { world: World::new(), point, scenario };
     row.world.set("MEMCTL_WORKER_HANG_TIMEOUT", "2s");
-    match scene {
+    match scenario {
         Spooling | Sending => row.hook(),
         Turn => row.turn(""),
         Failing => row.turn("distill.begun#1=panic,"),
@@ -205,7 +209,8 @@ fn row(point: &'static str, scene: Scene) -> String {
 }
 
 impl Row {
-    fn dies(&self, how: &str) -> String {
+    /// Returns a value of `MEMCTL_TESTPOINT` that crashes the processes that reach the point.
+    fn crash_point(&self, how: &str) -> String {
         let (point, mark) = (self.point, self.world.path("mark"));
         format!("{point}=mark:{},{point}={how}", mark.display())
     }
@@ -214,18 +219,17 @@ impl Row {
         self.world.path("mark").exists()
     }
 
-    /// Waits until all processes that were to die are dead.
-    fn wait_for_deaths(&self) {
+    /// Waits until the point was reached and no process is left.
+    fn wait_for_crashes(&self) {
         until(self.point, || match (self.reached(), &self.world.processes()[..]) {
             (true, []) => Ok(()),
             other => Err(format!("{other:?}")),
         });
     }
 
-    /// Removes the test point.
+    /// Removes the test point, and makes the temporary files of the spool old enough for removal.
     fn disarm(&mut self) {
         self.world.set("MEMCTL_TESTPOINT", "");
-        // The timeout of a batch is one minute.
         let then = SystemTime::now() - Duration::from_secs(120);
         for file in fs::read_dir(self.world.data().join("spool/tmp")).into_iter().flatten() {
             File::options()
@@ -237,51 +241,52 @@ impl Row {
         }
     }
 
-    /// The hook of one tool use dies; the hooks before and after it do not.
+    /// The hook of one tool use crashes. Those before and after it do not.
     fn hook(mut self) -> String {
         self.world.set("MEMCTL_WORKER_LINGER", "60s");
         let pid = self.world.worker_of("s");
-        if self.scene == Spooling {
+        if self.scenario == Spooling {
             self.world.kill(pid);
         }
-        let died = self.world.hook_at(&use_of("u1"), &self.dies("kill"));
-        assert_eq!((died.code, died.out.as_str()), (None, ""), "{}", self.point);
+        let crashed = self.world.hook_at(&tool_use("u1"), &self.crash_point("kill"));
+        assert_eq!((crashed.code, crashed.out.as_str()), (None, ""), "{}", self.point);
         assert!(self.reached(), "{}", self.point);
         self.disarm();
-        self.world.hooks(&[use_of("u2"), stop("s", "t", "All pass."), end("s")]);
-        let kept = match self.point {
+        self.world.hooks(&[tool_use("u2"), stop("s", "t", "All pass."), end("s")]);
+        let is_stored = match self.point {
             "hook.read" | "hook.captured" | "hook.prepared" | "hook.marked" => false,
-            // Written, but not under the name that a drain looks for.
+            // Written, but only to a temporary file, which is not drained.
             "spool.written" => false,
             _ => true,
         };
-        let uses = if kept { &["u1", "u2"][..] } else { &["u2"] };
-        let text = if kept { "its event once" } else { "its event unanswered and not kept" };
+        let uses = if is_stored { &["u1", "u2"][..] } else { &["u2"] };
+        let text =
+            if is_stored { "event stored once" } else { "event not acknowledged and not stored" };
         format!("{text}; {}", self.check(&["go"], uses))
     }
 
-    /// Workers die at the point until no worker of the turn is left; then the session continues.
+    /// Workers crash at the point until none of them is left. Then the session continues.
     fn turn(mut self, before: &str) -> String {
-        self.world.set("MEMCTL_TESTPOINT", &format!("{before}{}", self.dies("abort")));
+        self.world.set("MEMCTL_TESTPOINT", &format!("{before}{}", self.crash_point("abort")));
         self.world.hook(&prompt("s", "t", "go"));
-        until("a worker listens or has died", || {
+        until("a worker listens or has crashed", || {
             let serves = self.world.spools().is_empty() && self.world.processes().len() == 1;
             (serves || self.reached()).then_some(()).ok_or_else(|| self.point.to_owned())
         });
-        self.world.hook(&use_of("u1"));
+        self.world.hook(&tool_use("u1"));
         self.world.hook(&stop("s", "t", "All pass."));
-        self.wait_for_deaths();
+        self.wait_for_crashes();
         self.disarm();
         self.world.hooks(&[
             prompt("s", "t2", "go on"),
-            use_of_turn("t2", "u2"),
+            tool_use_in("t2", "u2"),
             stop("s", "t2", "Went on."),
             end("s"),
         ]);
         self.check(&["go", "go on"], &["u1", "u2"])
     }
 
-    /// The same with a model: a worker that died during a call repeats it.
+    /// The same with a model. A worker whose predecessor crashed during a call repeats the call.
     fn with_model(self) -> String {
         let api = Api::distilling();
         let settings = "[agent]\nbackend = 'openai'\n[agent.openai]\nmodel = 'm'\nbase_url = ";
@@ -293,29 +298,30 @@ impl Row {
         self.world.set("MEMCTL_WORKER_LINGER", "60s");
         let pid = self.world.worker_of("s");
         self.world.kill(pid);
-        self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
-        self.world.hook(&use_of("u1"));
-        self.wait_for_deaths();
+        self.world.set("MEMCTL_TESTPOINT", &self.crash_point("abort"));
+        self.world.hook(&tool_use("u1"));
+        self.wait_for_crashes();
         self.disarm();
-        self.world.hooks(&[use_of("u2"), stop("s", "t", "All pass."), end("s")]);
+        self.world.hooks(&[tool_use("u2"), stop("s", "t", "All pass."), end("s")]);
         self.check(&["go"], &["u1", "u2"])
     }
 
     fn terminated(mut self) -> String {
-        let in_hand = self.world.path("in hand");
-        let pause = format!("distill.begun=pause:{},{}", in_hand.display(), self.dies("abort"));
+        let claimed = self.world.path("claimed");
+        let pause =
+            format!("distill.begun=pause:{},{}", claimed.display(), self.crash_point("abort"));
         self.world.set("MEMCTL_TESTPOINT", &pause);
-        self.world.hooks(&[prompt("s", "t", "go"), use_of("u1"), stop("s", "t", "All pass.")]);
-        until("a batch is claimed", || in_hand.exists().then_some(()).ok_or(String::new()));
+        self.world.hooks(&[prompt("s", "t", "go"), tool_use("u1"), stop("s", "t", "All pass.")]);
+        until("a batch is claimed", || claimed.exists().then_some(()).ok_or(String::new()));
         let pid = self.world.worker();
         self.world.signal(pid, Signal::SIGTERM);
-        self.wait_for_deaths();
+        self.wait_for_crashes();
         self.disarm();
-        self.world.hooks(&[use_of("u2"), end("s")]);
+        self.world.hooks(&[tool_use("u2"), end("s")]);
         self.check(&["go"], &["u1", "u2"])
     }
 
-    /// A spool, the files of a dead worker, and a silent session.
+    /// Recovery finds a spool, the files of a dead worker, and an inactive session.
     fn recovery(mut self) -> String {
         self.world.set("MEMCTL_TESTPOINT", "recover.begun=exit");
         self.world.set("MEMCTL_WORKER_LINGER", "60s");
@@ -330,7 +336,9 @@ impl Row {
         self.world.hook(&stop("done", "t2", "Done again."));
         self.world.until_count("SELECT count(*) FROM session_summaries", 2);
         self.world.kill(pid);
-        for event in [prompt("s", "t", "go"), use_of("u1"), use_of("u2"), stop("s", "t", "Done.")] {
+        for event in
+            [prompt("s", "t", "go"), tool_use("u1"), tool_use("u2"), stop("s", "t", "Done.")]
+        {
             self.world.spool(&event);
         }
         self.world.execute_sql(
@@ -340,7 +348,7 @@ impl Row {
              WHERE content_session_id = 'done'",
         );
         self.world.set("MEMCTL_WORKER_LINGER", "100ms");
-        self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
+        self.world.set("MEMCTL_TESTPOINT", &self.crash_point("abort"));
         self.world.hook(&start("other"));
         until(self.point, || self.reached().then_some(()).ok_or(String::new()));
         self.disarm();
@@ -356,7 +364,7 @@ impl Row {
         );
         let ends = "SELECT count(*) FROM pending_messages m JOIN sessions s ON s.id = m.session_id
                     WHERE s.uuid = 'u'";
-        assert_eq!(self.world.count(ends), 1, "ended once");
+        assert_eq!(self.world.count(ends), 1, "number of ends");
         self.world.hook(&end("s"));
         self.check(&["go"], &["u1", "u2"])
     }
@@ -365,12 +373,12 @@ impl Row {
         self.world.set("MEMCTL_WORKER_LINGER", "60s");
         let pid = self.world.worker_of("s");
         self.world.kill(pid);
-        for event in [use_of("u1"), use_of("u2")] {
+        for event in [tool_use("u1"), tool_use("u2")] {
             self.world.spool(&event);
         }
-        self.world.set("MEMCTL_TESTPOINT", &self.dies("abort"));
-        let died = self.world.memctl(&["queue", "retry", "s"]);
-        assert_eq!(died.code, None, "{died:?}");
+        self.world.set("MEMCTL_TESTPOINT", &self.crash_point("abort"));
+        let crashed = self.world.memctl(&["queue", "retry", "s"]);
+        assert_eq!(crashed.code, None, "{crashed:?}");
         assert!(self.reached());
         self.disarm();
         let _ = self.world.memctl(&["queue", "retry", "s"]).ok();
@@ -378,32 +386,32 @@ impl Row {
         self.check(&["go"], &["u1", "u2"])
     }
 
-    /// Each event of session `s` has taken effect once, and nothing is left.
+    /// Checks that each event of session `s` has taken effect once, and that nothing is left.
     fn check(&self, prompts: &[&str], uses: &[&str]) -> String {
         let w = &self.world;
         w.settle();
         let point = self.point;
-        let of_s = "content_session_id = 's'";
+        let is_s = "content_session_id = 's'";
         assert_eq!(
             w.rows(&format!(
                 "SELECT prompt_text FROM user_prompts p JOIN sessions s ON s.id = p.session_id
-                 WHERE {of_s} ORDER BY prompt_number"
+                 WHERE {is_s} ORDER BY prompt_number"
             )),
             prompts,
             "{point}"
         );
-        let kept = format!(
+        let stored = format!(
             "SELECT tool_use_id FROM pending_messages
-             WHERE {of_s} AND message_type = 'observation' ORDER BY id"
+             WHERE {is_s} AND message_type = 'observation' ORDER BY id"
         );
-        assert_eq!(w.rows(&kept), uses, "{point}");
+        assert_eq!(w.rows(&stored), uses, "{point}");
         let stops =
-            format!("SELECT count(*) FROM pending_messages WHERE {of_s} AND event = 'stop'");
+            format!("SELECT count(*) FROM pending_messages WHERE {is_s} AND event = 'stop'");
         assert_eq!(w.count(&stops), prompts.len() as i64, "{point}");
         assert_eq!(
             w.rows(&format!(
                 "SELECT prompt_number FROM session_summaries y
-                 JOIN sessions s ON s.id = y.session_id WHERE {of_s} ORDER BY prompt_number"
+                 JOIN sessions s ON s.id = y.session_id WHERE {is_s} ORDER BY prompt_number"
             )),
             (1..=prompts.len()).map(|n| n.to_string()).collect::<Vec<_>>(),
             "{point}"
@@ -419,21 +427,21 @@ impl Row {
         let observed = "SELECT count(DISTINCT m.id) FROM observation_sources s
                         JOIN pending_messages m ON m.id = s.pending_message_id
                         WHERE m.message_type = 'observation'";
-        assert_eq!(w.count(observed), uses.len() as i64, "{point}: uses that were observed");
+        assert_eq!(w.count(observed), uses.len() as i64, "{point}: tool uses with an observation");
         let tmp = fs::read_dir(w.data().join("spool/tmp")).unwrap().count();
         let dead = fs::read_dir(w.data().join("spool/dead")).into_iter().flatten().count();
         assert_eq!((w.socket_files().len(), tmp, dead), (0, 0, 0), "{point}");
-        let workers = w.count(&format!("SELECT generation FROM sessions WHERE {of_s}"));
+        let workers = w.count(&format!("SELECT generation FROM sessions WHERE {is_s}"));
         let n = prompts.len();
-        format!("prompts {n}, uses {}, summaries {n}; workers {workers}, nothing left", uses.len())
+        format!("prompts {n}, uses {}, summaries {n}; workers {workers}", uses.len())
     }
 }
 
-fn use_of(id: &str) -> serde_json::Value {
-    use_of_turn("t", id)
+fn tool_use(id: &str) -> serde_json::Value {
+    tool_use_in("t", id)
 }
 
-/// An edit of its own file, which is worth an observation.
-fn use_of_turn(turn: &str, id: &str) -> serde_json::Value {
+/// An edit of a file of its own. The local agent makes an observation of it.
+fn tool_use_in(turn: &str, id: &str) -> serde_json::Value {
     edit("s", turn, id, &format!("{id}.rs"))
 }

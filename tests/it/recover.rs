@@ -354,7 +354,7 @@ fn a_session_whose_client_died_is_ended() {
     let client = client(&w, &[go, tool("s", "t", "u", "cargo test", "ok. 3 passed")]);
     w.worker();
     w.until_count("SELECT count(*) FROM pending_messages", 1);
-    client.die();
+    client.kill();
     // The worker notices it: there is no further event and no session start.
     until("the worker exits", || match w.session_locks()[..] {
         [] => Ok(()),
@@ -374,12 +374,12 @@ fn a_session_continues_while_one_of_its_clients_is_alive() {
     let pid = w.worker();
     let other = client(&w, &[tool("s", "t", "u", "ls", "x")]);
     w.until_count("SELECT count(*) FROM pending_messages", 1);
-    one.die();
+    one.kill();
     w.hook(&tool("s", "t", "u2", "ls", "y"));
     assert_eq!(w.worker(), pid);
     assert_eq!(w.session()["status"], "active");
     // This process is a client, too, because it runs hooks.
-    other.die();
+    other.kill();
     w.hook(&tool("s", "t", "u3", "ls", "z"));
     assert_eq!(w.worker(), pid);
     w.hook(&end("s"));
@@ -392,7 +392,7 @@ fn a_session_end_within_the_grace_period_takes_precedence_over_a_dead_client() {
         .with("MEMCTL_WORKER_LINGER", "60s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "100ms");
     let client = client(&w, &[prompt("s", "t", "go"), end("s")]);
-    client.die();
+    client.kill();
     w.settle();
     assert_eq!(w.session()["end_reason"], "other");
     assert_eq!(
@@ -411,7 +411,7 @@ fn a_session_whose_worker_and_client_died_is_ended() {
     let pid = w.worker();
     w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
     w.kill(pid);
-    client.die();
+    client.kill();
     w.hook(&start("other"));
     w.until_count("SELECT count(*) FROM sessions WHERE end_reason = 'client_gone'", 1);
     w.settle();

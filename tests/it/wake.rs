@@ -1,4 +1,5 @@
-//! A hook whose event gets no reply wakes the worker, and starts one only if the wake gets none.
+//! A hook whose event gets no reply sends a wake. It starts a worker only if the wake gets no reply
+//! either.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -21,7 +22,7 @@ enum Response {
     Close,
 }
 
-/// The path of the socket of session `s`, when no worker listens there any more.
+/// Returns the path of the socket of session `s`, after its worker has exited.
 fn free_socket(w: &World) -> PathBuf {
     w.hook(&prompt("s", "t0", "first"));
     w.worker();
@@ -31,7 +32,8 @@ fn free_socket(w: &World) -> PathBuf {
     socket
 }
 
-/// Listens in the worker's place and responds as `respond` says. Returns the list of requests.
+/// Listens in place of the worker and responds with the results of `respond`. Returns the list of
+/// requests, which grows while the test runs.
 fn listen(
     socket: &PathBuf,
     respond: impl Fn(&Request) -> Response + Send + 'static,
@@ -78,7 +80,7 @@ fn check_no_start(to_event: fn() -> Response) {
         Request::Wake => pong(),
         _ => to_event(),
     });
-    // The session lock is free, so a starter would take it, and stay here to be seen.
+    // The session lock is free. A worker would take it and pause here, so that the test notices it.
     let started = w.path("started");
     w.set("MEMCTL_TESTPOINT", &format!("worker.locked=pause:{}", started.display()));
     w.hook(&tool("s", "t", "u1", "ls", "x"));
@@ -97,13 +99,13 @@ fn check_no_start(to_event: fn() -> Response) {
 }
 
 #[test]
-fn a_hook_starts_no_worker_if_its_wake_is_answered() {
+fn a_hook_starts_no_worker_if_its_wake_gets_a_reply() {
     check_no_start(|| Response::Silence);
     check_no_start(|| Response::Close);
 }
 
 #[test]
-fn a_hook_starts_a_worker_if_neither_event_nor_wake_is_answered() {
+fn a_hook_starts_a_worker_if_event_and_wake_get_no_reply() {
     let w = World::new();
     let socket = free_socket(&w);
     let requests = listen(&socket, |_| Response::Silence);

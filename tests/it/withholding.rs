@@ -1,5 +1,5 @@
-//! Nothing of a file that holds secrets reaches the disk, whatever tool of whatever client shows or
-//! changes it: by hook, worker and store, and by the spool.
+//! The content of a secret file never reaches the disk, neither through the worker nor through the
+//! spool. The tests use every known tool of every known client.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::support::recordings::{prompt, stop};
 use crate::support::{World, until};
 
-/// Stands for the content of a secret file. No text of memctl has it.
+/// The content of a secret file. No text of memctl contains it.
 const CONTENT: &str = "TOKEN=Xylophon4711";
-/// Stands for a row of a file that holds no secrets.
+/// A row of a file without secrets.
 const OTHER: &str = "fn glockenspiel() {}";
 
 const PROJECT: &str = "/home/user/project";
@@ -78,7 +78,7 @@ fn templates() -> Vec<Template> {
 }
 
 impl Template {
-    /// A payload in which the tool is used on `file`, and the event it is for.
+    /// Returns the event and the payload of a use of the tool on `file`.
     fn payload(&self, session: &str, id: usize, file: &str, content: &str) -> (&str, String) {
         let event = if self.error.is_some() { "PostToolUseFailure" } else { "PostToolUse" };
         let mut payload = json!({
@@ -111,7 +111,7 @@ impl Template {
     }
 }
 
-/// The files below the data directory and the sockets that hold `word`.
+/// Returns the files in the data and socket directories that contain `word`.
 fn files_with(w: &World, word: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut dirs = vec![w.data(), w.sockets()];
@@ -129,7 +129,7 @@ fn files_with(w: &World, word: &str) -> Vec<PathBuf> {
     found
 }
 
-/// What the queue holds of the tool use with this id: input and response.
+/// Returns the input and response that the queue has of the tool use with this id.
 fn recorded(w: &World, client: &str, id: usize) -> Option<String> {
     let sql = format!(
         "SELECT ifnull(tool_input, '') || ifnull(tool_response, '') FROM pending_messages
@@ -140,12 +140,12 @@ fn recorded(w: &World, client: &str, id: usize) -> Option<String> {
 
 #[test]
 fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
-    // Nothing is distilled before the end: a batch of tool uses waits for more of them.
+    // A batch of tool uses waits for more of them, so nothing is distilled before the end.
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let templates = templates();
     assert!(templates.len() > 100);
 
-    // The templates reach the store when the file is an ordinary one.
+    // With an ordinary file, every template is recorded.
     for (id, template) in templates.iter().enumerate() {
         template.use_on(&w, id, "docs/notes.md", "KEPT=yes");
     }
@@ -158,11 +158,11 @@ fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
         assert!(template.control || kept.contains("KEPT=yes"), "{kept} of {template:?}");
     }
 
-    // Every tool with two kinds of secret files, and every kind with the tools of one client.
+    // Use every tool with two secret files, and four tools with all secret files.
     let mut uses = templates.len();
     for (n, template) in templates.iter().enumerate() {
         let files = match n {
-            // Read, Grep, Bash and a patch, which withhold in different ways.
+            // Read, Grep, Bash and a patch, which are withheld in different ways.
             0 | 10 | 11 | 18 => &SECRET_FILES[..],
             _ => &[SECRET_FILES[0], SECRET_FILES[1 + n % (SECRET_FILES.len() - 1)]],
         };
@@ -171,7 +171,7 @@ fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
             if template.search {
                 let id = uses;
                 until("the search is recorded", || {
-                    recorded(&w, &template.client, id).ok_or_else(|| "it is not".to_owned())
+                    recorded(&w, &template.client, id).ok_or_else(|| "no row".to_owned())
                 });
                 let kept = recorded(&w, &template.client, id).unwrap();
                 assert!(kept.contains(OTHER), "{kept} of {template:?}");
@@ -179,10 +179,10 @@ fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
             uses += 1;
         }
         let found = files_with(&w, "Xylophon");
-        assert!(found.is_empty(), "{found:?} hold the content of {files:?} after {template:?}");
+        assert!(found.is_empty(), "{found:?} contain the content of {files:?} after {template:?}");
     }
 
-    // Nor does it come to light when the uses are distilled.
+    // Distilling the uses does not store the content either.
     for client in ["claude-code", "codex", "gemini-cli"] {
         let session = format!("{client}-session");
         let payload = stop(&session, "t", "All done.").to_string();

@@ -45,27 +45,27 @@ fn ignored(json: Value) -> &'static str {
     }
 }
 
-/// A tool's use with this input and response.
-fn used(tool: &str, input: Value, response: Value) -> Value {
+/// The payload of a tool use with this input and response.
+fn tool_payload(tool: &str, input: Value, response: Value) -> Value {
     json!({
         "session_id": "s", "hook_event_name": "PostToolUse", "tool_name": tool,
         "tool_input": input, "tool_response": response, "tool_use_id": "toolu_1",
     })
 }
 
-fn recorded() -> PathBuf {
+fn recordings() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/claude-code-2.1.329"))
 }
 
 /// The result for each recorded payload. The longest prefix of its file name applies.
 #[rustfmt::skip]
 const EXPECTED: &[(&str, &str)] = &[
-    ("", "nothing is recorded of this event"),
+    ("", "events of this kind are not recorded"),
     ("SessionStart.", "Start"),
     ("SessionEnd.", "End"),
     ("UserPromptSubmit.", "Prompt"),
     ("UserPromptSubmit.task-notification", "Notification"),
-    ("PreToolUse.", "a tool use is recorded once it is over"),
+    ("PreToolUse.", "a tool use is recorded when it has finished"),
     ("PostToolUse.", "Tool"),
     ("PostToolUse.AskUserQuestion", "a tool that is not recorded"),
     ("PostToolUse.CronCreate", "a tool that is not recorded"),
@@ -77,13 +77,13 @@ const EXPECTED: &[(&str, &str)] = &[
     ("Stop.", "Stop"),
     ("StopFailure.", "StopFailed"),
     ("SubagentStop.", "Subagent"),
-    ("SubagentStop.compaction", "the summary of a compaction, not a subagent"),
+    ("SubagentStop.compaction", "the stop of a compaction, not of a subagent"),
 ];
 
 #[test]
 fn every_recorded_payload_has_the_expected_result() {
     let mut n_seen = 0;
-    for entry in fs::read_dir(recorded()).unwrap() {
+    for entry in fs::read_dir(recordings()).unwrap() {
         let path = entry.unwrap().path();
         let Some(name) = path.file_name().unwrap().to_str().unwrap().strip_suffix(".json") else {
             continue;
@@ -120,7 +120,7 @@ fn every_recorded_payload_has_the_expected_result() {
 
 #[test]
 fn recorded_sessions_have_no_unknown_event() {
-    for entry in fs::read_dir(recorded().join("sequences")).unwrap() {
+    for entry in fs::read_dir(recordings().join("sequences")).unwrap() {
         let path = entry.unwrap().path();
         let steps: Vec<Value> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         for step in steps {
@@ -131,7 +131,7 @@ fn recorded_sessions_have_no_unknown_event() {
 }
 
 fn recorded_event(name: &str) -> Event {
-    event(serde_json::from_str(&fs::read_to_string(recorded().join(name)).unwrap()).unwrap())
+    event(serde_json::from_str(&fs::read_to_string(recordings().join(name)).unwrap()).unwrap())
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_subagents_report_is_recorded_once() {
 }
 
 #[test]
-fn failures_and_ends_keep_their_reason() {
+fn the_reasons_of_failures_and_ends_are_recorded() {
     let failed = recorded_event("StopFailure.long.json");
     assert_eq!(failed.reason.as_deref(), Some("invalid_request"));
     let text = failed.text.unwrap();
@@ -197,16 +197,17 @@ fn ids_are_checked_and_long_ones_hashed() {
 }
 
 #[test]
-fn secret_files_own_tools_and_excluded_projects_leave_no_trace() {
-    let read = |path: &str| used("Read", json!({"file_path": path}), json!("SECRET=1"));
-    assert_eq!(ignored(read("/p/.env")), "a file that holds secrets");
-    assert_eq!(ignored(read("/home/u/.ssh/id_ed25519")), "a file that holds secrets");
+fn secret_files_our_own_tools_and_excluded_projects_are_not_recorded() {
+    let read = |path: &str| tool_payload("Read", json!({"file_path": path}), json!("SECRET=1"));
+    assert_eq!(ignored(read("/p/.env")), "the tool use names a file with secrets");
+    assert_eq!(ignored(read("/home/u/.ssh/id_ed25519")), "the tool use names a file with secrets");
     assert_eq!(event(read("/p/.env.example")).tool.unwrap().response.unwrap(), "SECRET=1");
-    let mcp = used("mcp__fs__read", json!({"path": "server.pem"}), json!("x"));
-    assert_eq!(ignored(mcp), "a file that holds secrets");
-    let own = used("mcp__plugin_memctl_memctl__search", json!({}), json!("x"));
+    let mcp = tool_payload("mcp__fs__read", json!({"path": "server.pem"}), json!("x"));
+    assert_eq!(ignored(mcp), "the tool use names a file with secrets");
+    let own = tool_payload("mcp__plugin_memctl_memctl__search", json!({}), json!("x"));
     assert_eq!(ignored(own), "a tool that is not recorded");
-    let cat = event(used("Bash", json!({"command": "cat .env"}), json!({"stdout": "SECRET=1"})));
+    let cat =
+        event(tool_payload("Bash", json!({"command": "cat .env"}), json!({"stdout": "SECRET=1"})));
     assert_eq!(
         (cat.tool.as_ref().unwrap().response.as_ref(), cat.to_json().contains("SECRET")),
         (None, false)
@@ -247,7 +248,7 @@ fn prompts_are_recorded_without_tags() {
 #[test]
 fn a_long_payload_keeps_its_short_fields() {
     let content = "fn main() {}\n".repeat(200_000);
-    let write = used(
+    let write = tool_payload(
         "Write",
         json!({"file_path": "/p/a.rs", "content": content}),
         json!({"filePath": "/p/a.rs", "content": content, "originalFile": content, "structuredPatch": []}),
@@ -271,8 +272,8 @@ fn every_event_fits_into_a_message() {
     let limits = Limits { input: usize::MAX, response: 1 << 30, text: 900_000 };
     let generous = CaptureContext { limits, ..context() };
     let payloads = [
-        used("Bash", json!({"command": nasty}), json!(nasty)),
-        used("Bash", json!(nasty), json!({"lines": vec![&nasty[..100]; 10_000]})),
+        tool_payload("Bash", json!({"command": nasty}), json!(nasty)),
+        tool_payload("Bash", json!(nasty), json!({"lines": vec![&nasty[..100]; 10_000]})),
         json!({"session_id": "\"".repeat(512), "hook_event_name": "UserPromptSubmit", "prompt": nasty, "cwd": "\u{1}".repeat(4096)}),
     ];
     for payload in payloads {
@@ -335,7 +336,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_field_values_give_an_event_or_a_reason(
+    fn arbitrary_field_values_give_an_event_or_a_reason(
         values in proptest::collection::vec(any_json(), 10),
         event in 0usize..9, tool in 0usize..5, limit in 0usize..300,
     ) {
@@ -362,7 +363,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_taken(bytes in any::<Vec<u8>>(), fields in "[\"a-z_:,{}\\[\\]\\\\ ]{0,80}") {
+    fn arbitrary_bytes_do_not_panic(bytes in any::<Vec<u8>>(), fields in "[\"a-z_:,{}\\[\\]\\\\ ]{0,80}") {
         for bytes in [&bytes[..], format!("{{\"session_id\":{fields}").as_bytes()] {
             let mut reader = ObjectReader::new();
             reader.feed(bytes);

@@ -1,13 +1,13 @@
 use super::*;
 
 #[test]
-fn private_text_and_secrets_are_removed_before_the_cut() {
+fn private_text_and_secrets_are_removed_before_truncation() {
     let pem = format!(
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
         "MIIEvQIBADAN".repeat(4)
     );
     let limit = LIMITS.response;
-    // The secret is on either side of the cut, or across it.
+    // The secret is before the cut, after it, or on it.
     for before in [limit / 2 - 100, limit / 2 - 20, limit / 2, limit / 2 + 300] {
         let text = format!("{}\n{pem}\n{}", "a ".repeat(before / 2), "b ".repeat(limit));
         for response in [
@@ -15,13 +15,13 @@ fn private_text_and_secrets_are_removed_before_the_cut() {
             json!({"stdout": text}),
             json!({"lines": text.lines().collect::<Vec<_>>()}),
         ] {
-            let tool = event(used("Bash", json!({"command": "x"}), response)).tool.unwrap();
+            let tool = event(tool_payload("Bash", json!({"command": "x"}), response)).tool.unwrap();
             let kept = tool.response.unwrap();
             assert!(kept.len() <= limit && kept.len() > limit / 3, "{}", kept.len());
             assert!(!kept.contains("MIIEvQ"), "{before}");
         }
         let text = format!("<private>{text}</private>rest");
-        let tool = event(used("Bash", json!({}), json!({"stdout": text}))).tool.unwrap();
+        let tool = event(tool_payload("Bash", json!({}), json!({"stdout": text}))).tool.unwrap();
         assert_eq!(tool.response.unwrap(), r#"{"stdout":"rest"}"#);
     }
 }
@@ -29,24 +29,29 @@ fn private_text_and_secrets_are_removed_before_the_cut() {
 #[test]
 fn an_edit_is_recorded_without_copies_of_the_file() {
     let response = json!({"filePath": "/p/a", "originalFile": "old\n", "structuredPatch": [], "userModified": false});
-    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "new"}), response))
-        .tool
-        .unwrap();
+    let tool =
+        event(tool_payload("Edit", json!({"file_path": "/p/a", "new_string": "new"}), response))
+            .tool
+            .unwrap();
     assert_eq!(
         tool.response.unwrap(),
         r#"{"filePath":"/p/a","structuredPatch":[],"userModified":false}"#
     );
-    // The file has private parts, and the edit does not tell whether it changed one.
+    // The file has private parts, and the response does not show whether the edit changed one.
     let response = json!({"filePath": "/p/a", "originalFile": "a\n<private>\nsecret\n</private>\n", "newString": "secret2"});
-    let tool = event(used("Edit", json!({"file_path": "/p/a", "new_string": "secret2"}), response))
-        .tool
-        .unwrap();
+    let tool = event(tool_payload(
+        "Edit",
+        json!({"file_path": "/p/a", "new_string": "secret2"}),
+        response,
+    ))
+    .tool
+    .unwrap();
     assert_eq!((tool.input.unwrap(), tool.response), (r#"{"file_path":"/p/a"}"#.to_owned(), None));
 }
 
 #[test]
 fn private_lines_of_a_long_patch_are_removed() {
-    // The block opens before the patch and closes in lines that are cut.
+    // The block opens before the patch and closes in lines that are dropped.
     let mut lines: Vec<String> = (0..60_000).map(|i| format!(" secret line {i}")).collect();
     lines.push(" </private>".into());
     lines.push(" after".into());
@@ -55,8 +60,11 @@ fn private_lines_of_a_long_patch_are_removed() {
         json!({"structuredPatch": [{"lines": lines}], "filePath": "/p/a"}),
         json!({"filePath": "/p/a", "newString": "secret", "originalFile": original}),
     ] {
-        let event =
-            event(used("Edit", json!({"file_path": "/p/a", "new_string": "word"}), response));
+        let event = event(tool_payload(
+            "Edit",
+            json!({"file_path": "/p/a", "new_string": "word"}),
+            response,
+        ));
         assert!(event.to_json().contains("/p/a") && !event.to_json().contains("secret"));
     }
 }
@@ -64,7 +72,7 @@ fn private_lines_of_a_long_patch_are_removed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// A private block at any place of a payload of any length.
+    /// A private block at an arbitrary position in a payload of arbitrary length.
     #[test]
     fn no_private_word_is_recorded(
         sizes in proptest::collection::vec(prop_oneof![0usize..50, 0usize..60_000], 3),
@@ -79,9 +87,9 @@ proptest! {
             words("after", sizes[2]),
         ].concat();
         let payload = match place {
-            0 => used("Bash", json!({"command": "x"}), json!({"stdout": text, "stderr": ""})),
-            1 => used("Write", json!({"file_path": "/a", "content": text}), json!({"content": text, "originalFile": text})),
-            2 => used("Edit", json!({}), json!({"structuredPatch": [{"lines": text.lines().collect::<Vec<_>>()}]})),
+            0 => tool_payload("Bash", json!({"command": "x"}), json!({"stdout": text, "stderr": ""})),
+            1 => tool_payload("Write", json!({"file_path": "/a", "content": text}), json!({"content": text, "originalFile": text})),
+            2 => tool_payload("Edit", json!({}), json!({"structuredPatch": [{"lines": text.lines().collect::<Vec<_>>()}]})),
             _ => json!({"session_id": "s", "hook_event_name": "Stop", "last_assistant_message": text}),
         }.to_string();
         let mut reader = ObjectReader::new();

@@ -4,20 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
 
-use super::driver::{Event, Session, What};
+use super::driver::{Event, Kind, Session};
 use crate::support::World;
 
-/// Counts, and a sentence for each violation.
+/// The counts of a run, and one message for each violation.
 #[derive(Default)]
 pub struct Report {
     pub violations: Vec<String>,
     sessions: usize,
-    run: usize,
+    sent: usize,
     acknowledged: usize,
-    /// Unacknowledged events that were stored all the same.
-    kept: usize,
+    /// Unacknowledged events that are stored.
+    unacknowledged: usize,
     lost: usize,
-    doubled: usize,
+    duplicated: usize,
     stopped: usize,
     summaries: usize,
     observations: i64,
@@ -30,13 +30,18 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} sessions, {} events, {} acknowledged (and {} others stored): {} acknowledged lost, \
-             {} doubled",
-            self.sessions, self.run, self.acknowledged, self.kept, self.lost, self.doubled
+            "{} sessions, {} events, {} acknowledged, {} stored without acknowledgement; {} acknowledged \
+             events lost, {} duplicated",
+            self.sessions,
+            self.sent,
+            self.acknowledged,
+            self.unacknowledged,
+            self.lost,
+            self.duplicated
         )?;
         write!(
             f,
-            "{} turns stopped, {} of them with their summary; {} observations; {} workers owned a \
+            "{} stopped turns, {} of them with one summary; {} observations; {} workers owned a \
              session and stored {} batches; {} messages given up",
             self.stopped,
             self.summaries,
@@ -52,19 +57,19 @@ impl fmt::Display for Report {
 type Rows = HashMap<(String, String), Vec<i64>>;
 
 fn rows(w: &World, sql: &str) -> Rows {
-    let mut report = Rows::new();
+    let mut rows = Rows::new();
     for row in w.rows(sql) {
         let cells: Vec<&str> = row.splitn(3, '|').collect();
         let [id, session, key] = cells[..] else { panic!("{row}") };
-        let ids = report.entry((session.to_owned(), key.to_owned())).or_default();
+        let ids = rows.entry((session.to_owned(), key.to_owned())).or_default();
         ids.push(id.parse().unwrap());
     }
-    report
+    rows
 }
 
 pub fn check(w: &World, sessions: &[Session]) -> Report {
     let mut report = Report { sessions: sessions.len(), ..Report::default() };
-    files(w, &mut report);
+    nothing_left(w, &mut report);
     let stored = Stored {
         prompts: rows(
             w,
@@ -83,22 +88,22 @@ pub fn check(w: &World, sessions: &[Session]) -> Report {
         ),
         ends: rows(
             w,
-            // Events that a hook has sent. A killed client is replaced by another one, with its own
-            // events.
+            // Only ends sent by a hook, which have a UUIDv7. A worker that ends a session itself uses
+            // another version.
             "SELECT id, content_session_id, 'end' FROM pending_messages
              WHERE event = 'end' AND turn_id IS NULL AND substr(event_id, 15, 1) = '7'
              ORDER BY id",
         ),
     };
-    // By the prompt's turn: events of a turn whose prompt was lost belong to the prompt before, and
-    // their Stop asks for another summary of that prompt.
+    // By the turn of the prompt: if the prompt of a turn was lost, its events belong to the previous
+    // prompt, and its Stop causes another summary of that prompt.
     let summaries = rows(
         w,
         "SELECT y.id, s.content_session_id, p.turn_id FROM session_summaries y
          JOIN sessions s ON s.id = y.session_id
          JOIN user_prompts p ON p.session_id = y.session_id AND p.prompt_number = y.prompt_number",
     );
-    let filed: HashSet<String> = w
+    let in_own_turn: HashSet<String> = w
         .rows(
             "SELECT m.content_session_id, m.turn_id, m.id FROM pending_messages m
              JOIN user_prompts p ON p.session_id = m.session_id
@@ -107,22 +112,22 @@ pub fn check(w: &World, sessions: &[Session]) -> Report {
         .into_iter()
         .collect();
     for session in sessions {
-        stored.session(session, &filed, &mut report);
-        turns(session, &summaries, &mut report);
+        stored.session(session, &in_own_turn, &mut report);
+        summaries_of_turns(session, &summaries, &mut report);
     }
-    stored.unknown(sessions, &mut report);
-    processing(w, &mut report);
-    owners(w, &mut report);
+    stored.no_unknown_events(sessions, &mut report);
+    effects(w, &mut report);
+    commit_order(w, &mut report);
     report
 }
 
-/// No process, socket, lock or spool is left.
-fn files(w: &World, report: &mut Report) {
+/// Checks that no process, socket, lock, spool or dead letter is left.
+fn nothing_left(w: &World, report: &mut Report) {
     let left = [w.session_locks(), w.socket_files(), w.spools()].concat();
     report.violations.extend(left.iter().map(|file| format!("left behind: {}", file.display())));
     report.violations.extend(w.processes().iter().map(|pid| format!("still running: {pid}")));
     let dead = fs::read_dir(w.data().join("spool/dead")).into_iter().flatten().flatten();
-    report.violations.extend(dead.map(|file| format!("quarantined: {}", file.path().display())));
+    report.violations.extend(dead.map(|file| format!("dead letter: {}", file.path().display())));
 }
 
 struct Stored {
@@ -133,30 +138,30 @@ struct Stored {
 }
 
 impl Stored {
-    /// The row ids of an event.
+    /// Returns the ids of the rows of an event.
     fn ids(&self, session: &str, event: &Event) -> &[i64] {
-        let (rows, key) = match &event.what {
-            What::Prompt { text } => (&self.prompts, text.as_str()),
-            What::Tool { id } => (&self.tools, id.as_str()),
-            What::Stop => (&self.stops, event.turn.as_str()),
-            What::End => (&self.ends, "end"),
+        let (rows, key) = match &event.kind {
+            Kind::Prompt { text } => (&self.prompts, text.as_str()),
+            Kind::Tool { id } => (&self.tools, id.as_str()),
+            Kind::Stop => (&self.stops, event.turn.as_str()),
+            Kind::End => (&self.ends, "end"),
         };
         rows.get(&(session.to_owned(), key.to_owned())).map_or(&[], Vec::as_slice)
     }
 
-    fn session(&self, session: &Session, filed: &HashSet<String>, report: &mut Report) {
+    fn session(&self, session: &Session, in_own_turn: &HashSet<String>, report: &mut Report) {
         let name = &session.name;
         let (mut last_prompt, mut last_message) = (0, 0);
         let mut prompts = HashSet::new();
         for event in &session.events {
-            report.run += 1;
+            report.sent += 1;
             report.acknowledged += usize::from(event.acknowledged);
-            if event.what == What::End {
+            if event.kind == Kind::End {
                 continue;
             }
             let ids = self.ids(name, event);
             if ids.len() > 1 {
-                report.doubled += 1;
+                report.duplicated += 1;
                 report.violations.push(format!("{name}: stored {} times: {event:?}", ids.len()));
             }
             let Some(&id) = ids.first() else {
@@ -167,62 +172,68 @@ impl Stored {
                 continue;
             };
             if !event.acknowledged {
-                report.kept += 1;
+                report.unacknowledged += 1;
                 continue;
             }
-            let last = match event.what {
-                What::Prompt { .. } => &mut last_prompt,
+            let last = match event.kind {
+                Kind::Prompt { .. } => &mut last_prompt,
                 _ => &mut last_message,
             };
             if id <= *last {
                 report.violations.push(format!("{name}: {id} after {last}: {event:?}"));
             }
             *last = id;
-            if matches!(event.what, What::Prompt { .. }) {
+            if matches!(event.kind, Kind::Prompt { .. }) {
                 prompts.insert(event.turn.as_str());
             } else if prompts.contains(event.turn.as_str())
-                && !filed.contains(&format!("{name}|{}|{id}", event.turn))
+                && !in_own_turn.contains(&format!("{name}|{}|{id}", event.turn))
             {
-                report.violations.push(format!("{name}: filed under another turn: {event:?}"));
+                report
+                    .violations
+                    .push(format!("{name}: stored with the prompt of another turn: {event:?}"));
             }
         }
         self.ends(session, report);
     }
 
-    /// Ends have no key; they are counted.
+    /// Compares the number of ends, because ends have no key of their own.
     fn ends(&self, session: &Session, report: &mut Report) {
-        let ends = || session.events.iter().filter(|event| event.what == What::End);
-        let Some(any) = ends().next() else { return };
-        let (run, acknowledged) = (ends().count(), ends().filter(|end| end.acknowledged).count());
-        let stored = self.ids(&session.name, any).len();
-        // Unless nothing else of the session was stored.
-        let known = session.events.iter().any(|e| e.what != What::End && e.acknowledged);
-        report.kept += stored.saturating_sub(acknowledged);
-        if stored > run {
-            report.doubled += stored - run;
-            report.violations.push(format!("{}: {stored} ends of {run}", session.name));
+        let ends = || session.events.iter().filter(|event| event.kind == Kind::End);
+        let Some(first) = ends().next() else { return };
+        let (sent, acknowledged) = (ends().count(), ends().filter(|end| end.acknowledged).count());
+        let stored = self.ids(&session.name, first).len();
+        // The store ignores the end of a session of which it has no other event.
+        let known = session.events.iter().any(|e| e.kind != Kind::End && e.acknowledged);
+        report.unacknowledged += stored.saturating_sub(acknowledged);
+        if stored > sent {
+            report.duplicated += stored - sent;
+            report.violations.push(format!("{}: {stored} ends stored, {sent} sent", session.name));
         }
         if known && stored < acknowledged {
             report.lost += acknowledged - stored;
-            report.violations.push(format!("{}: {stored} ends, {acknowledged} kept", session.name));
+            report.violations.push(format!(
+                "{}: {stored} ends stored, {acknowledged} acknowledged",
+                session.name
+            ));
         }
     }
 
-    /// The store contains no unknown event.
-    fn unknown(&self, sessions: &[Session], report: &mut Report) {
+    /// Checks that the store contains no event that was not sent.
+    fn no_unknown_events(&self, sessions: &[Session], report: &mut Report) {
         let sent = |pick: fn(&Event) -> Option<&str>| -> usize {
-            let of = |s: &Session| s.events.iter().filter_map(pick).collect::<HashSet<_>>().len();
-            sessions.iter().map(of).sum()
+            let distinct =
+                |s: &Session| s.events.iter().filter_map(pick).collect::<HashSet<_>>().len();
+            sessions.iter().map(distinct).sum()
         };
-        let prompts = sent(|e| match &e.what {
-            What::Prompt { text } => Some(text),
+        let prompts = sent(|e| match &e.kind {
+            Kind::Prompt { text } => Some(text),
             _ => None,
         });
-        let tools = sent(|e| match &e.what {
-            What::Tool { id } => Some(id),
+        let tools = sent(|e| match &e.kind {
+            Kind::Tool { id } => Some(id),
             _ => None,
         });
-        let stops = sent(|e| (e.what == What::Stop).then_some(e.turn.as_str()));
+        let stops = sent(|e| (e.kind == Kind::Stop).then_some(e.turn.as_str()));
         let kinds = [
             ("prompts", self.prompts.len(), prompts),
             ("tool uses", self.tools.len(), tools),
@@ -236,34 +247,28 @@ impl Stored {
     }
 }
 
-/// Every stopped turn has one summary, every other turn at most one.
-fn turns(session: &Session, summaries: &Rows, report: &mut Report) {
-    let acknowledged = |turn: &str, stop: bool| {
-        session.events.iter().any(|event| {
-            event.acknowledged
-                && event.turn == turn
-                && match event.what {
-                    What::Prompt { .. } => !stop,
-                    What::Stop => stop,
-                    _ => false,
-                }
-        })
+/// Checks that every stopped turn has one summary, and every other turn at most one.
+fn summaries_of_turns(session: &Session, summaries: &Rows, report: &mut Report) {
+    let has_acknowledged = |turn: &str, is_kind: fn(&Kind) -> bool| {
+        session.events.iter().any(|e| e.acknowledged && e.turn == turn && is_kind(&e.kind))
     };
+    let is_prompt = |kind: &Kind| matches!(kind, Kind::Prompt { .. });
     for turn in session.events.iter().map(|e| e.turn.as_str()).collect::<HashSet<_>>() {
         let key = (session.name.clone(), turn.to_owned());
         let n = summaries.get(&key).map_or(0, Vec::len);
-        let stopped = acknowledged(turn, false) && acknowledged(turn, true);
+        let prompted = has_acknowledged(turn, is_prompt);
+        let stopped = prompted && has_acknowledged(turn, |kind| *kind == Kind::Stop);
         report.stopped += usize::from(stopped);
         report.summaries += usize::from(stopped && n == 1);
-        if stopped && n != 1 || acknowledged(turn, false) && n > 1 {
+        if stopped && n != 1 || prompted && n > 1 {
             report.violations.push(format!("{}: {n} summaries of {turn}", session.name));
         }
     }
 }
 
-/// The owners of a session take effect one after the other: a fenced-off worker commits nothing
-/// more. Each batch is logged under the store lock.
-fn owners(w: &World, report: &mut Report) {
+/// Checks that no worker commits a batch after a newer worker of its session did. Workers log each
+/// batch while they hold the store lock.
+fn commit_order(w: &World, report: &mut Report) {
     for log in fs::read_dir(w.data().join("logs")).unwrap().flatten() {
         let text = fs::read_to_string(log.path()).unwrap();
         let stored = text.lines().filter(|line| line.contains(" stored a batch"));
@@ -274,13 +279,16 @@ fn owners(w: &World, report: &mut Report) {
         let distinct: HashSet<&str> = owners.iter().copied().collect();
         if distinct.len() != owners.len() {
             let name = log.file_name();
-            report.violations.push(format!("{}: owners alternate: {owners:?}", name.display()));
+            report.violations.push(format!(
+                "{}: commits of several workers alternate: {owners:?}",
+                name.display()
+            ));
         }
     }
 }
 
-/// The queue is empty, and each message took effect once.
-fn processing(w: &World, report: &mut Report) {
+/// Checks that the queue is empty, and that each message took effect once.
+fn effects(w: &World, report: &mut Report) {
     report.observations = w.count("SELECT count(*) FROM observations");
     report.workers = w.count("SELECT sum(generation) FROM sessions");
     report.given_up = w.count(
@@ -292,7 +300,7 @@ fn processing(w: &World, report: &mut Report) {
          FROM pending_messages WHERE status <> 'processed'",
     );
     report.violations.extend(undone.into_iter().map(|row| format!("not processed: {row}")));
-    // Two tool uses may produce equal observations; one use may not, except for replaced ones.
+    // Two tool uses may produce equal observations. One use may not, unless one replaced the other.
     let twice = w.rows(
         "SELECT s.pending_message_id, o.session_id, o.type, o.title, count(*)
          FROM observations o JOIN observation_sources s ON s.observation_id = o.id

@@ -1,11 +1,11 @@
-//! Runs sessions as a client does: hooks one after the other, with their replies.
+//! Runs sessions as a client does: one hook at a time, and records which events were acknowledged.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{EVENTS_EACH, Measure, Random, Run};
+use super::{EVENTS_EACH, Length, Random, Run};
 use crate::support::Client;
 use crate::support::recordings::{end, payload, prompt, start, stop, tool};
 use crate::support::wait::jitter;
@@ -14,7 +14,7 @@ use crate::support::world::Output;
 /// The reply of a hook that stored its event.
 const NEUTRAL: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
 
-/// Recorded payloads; session, turn and id are replaced.
+/// Recorded payloads. The driver replaces their session, turn and id.
 const RECORDED: &[&str] = &[
     "PostToolUse.Bash-git",
     "PostToolUse.Edit",
@@ -24,9 +24,9 @@ const RECORDED: &[&str] = &[
     "PostToolUseFailure.Bash",
 ];
 
-/// Test points at which a worker or recovery started by a hook dies. Random kills rarely hit these
-/// short moments. Release builds have no test points.
-const STEPS: &[&str] = &[
+/// Test points at which a worker or recovery that a hook starts is killed. Random kills rarely hit
+/// these short moments. Release builds have no test points.
+const TEST_POINTS: &[&str] = &[
     "worker.locked",
     "worker.bound",
     "worker.accepting",
@@ -44,7 +44,7 @@ const STEPS: &[&str] = &[
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum What {
+pub enum Kind {
     Prompt { text: String },
     Tool { id: String },
     Stop,
@@ -54,8 +54,8 @@ pub enum What {
 /// An event whose hook ran.
 #[derive(Clone, Debug)]
 pub struct Event {
-    pub what: What,
-    /// The client's turn id; empty for an end.
+    pub kind: Kind,
+    /// The client's turn id. Empty for an end.
     pub turn: String,
     /// The hook exited by itself with the empty reply and no error.
     pub acknowledged: bool,
@@ -65,33 +65,34 @@ pub struct Event {
 pub struct Session {
     pub name: String,
     pub events: Vec<Event>,
-    /// A client that may be killed; otherwise the client is this process.
-    mortal: bool,
+    /// Whether hooks run as children of a [`Client`] that faults may kill. Otherwise they are children
+    /// of this process.
+    killable: bool,
     client: Option<Client>,
 }
 
-/// Runs one session after the other. No hook may fail visibly, whatever happens.
+/// Runs sessions one after the other. Panics if a hook fails visibly.
 pub fn sessions(run: &Run) -> Vec<Session> {
     let mut done = Vec::new();
-    while let Some(n) = run.another() {
+    while let Some(n) = run.next_session() {
         let mut random = Random(run.plan.seed ^ (n as u64).wrapping_mul(0x5851_f42d_4c95_7f2d));
         let mut session = Session {
             name: format!("session-{n}"),
             events: Vec::new(),
-            mortal: matches!(run.plan.measure, Measure::Time(_)) && random.one_in(3),
+            killable: matches!(run.plan.length, Length::Time(_)) && random.one_in(3),
             client: None,
         };
         run.current.lock().unwrap().push(session.name.clone());
-        // Shows the context, and starts recovery.
+        // SessionStart prints the context and starts recovery.
         let _ = run.world.hook_bytes(&[], start(&session.name).to_string().as_bytes());
-        match run.plan.measure {
-            Measure::Sessions(_) => session.drive(run, &mut random, EVENTS_EACH),
-            Measure::Time(_) => {
+        match run.plan.length {
+            Length::Sessions(_) => session.drive(run, &mut random, EVENTS_EACH),
+            Length::Time(_) => {
                 let events = 20 + random.below(80) as usize;
                 session.drive(run, &mut random, events);
             }
         }
-        session.let_client_go(run);
+        session.end_client(run);
         run.current.lock().unwrap().retain(|name| *name != session.name);
         done.push(session);
     }
@@ -99,36 +100,37 @@ pub fn sessions(run: &Run) -> Vec<Session> {
 }
 
 impl Session {
-    /// Turns of some tool uses each. Most get a Stop; after some the session ends and continues.
+    /// Runs turns with up to 14 tool uses each. Most turns get a Stop. After some of them, the session
+    /// ends and continues.
     fn drive(&mut self, run: &Run, random: &mut Random, events: usize) {
         let mut turn = 0;
-        let full = |session: &Session| match run.plan.measure {
-            Measure::Sessions(_) => session.events.len() >= events,
-            Measure::Time(time) => session.events.len() >= events || run.begun.elapsed() > time,
+        let is_done = |session: &Session| match run.plan.length {
+            Length::Sessions(_) => session.events.len() >= events,
+            Length::Time(time) => session.events.len() >= events || run.started_at.elapsed() > time,
         };
-        while !full(self) {
+        while !is_done(self) {
             turn += 1;
             let id = format!("turn-{turn}");
-            let text = format!("do number {turn} of {}", self.name);
+            let text = format!("do task {turn} of {}", self.name);
             let payload = prompt(&self.name, &id, &text);
-            self.run(run, random, What::Prompt { text }, &id, &payload);
+            self.run(run, random, Kind::Prompt { text }, &id, &payload);
             for n in 0..random.below(15) {
-                if full(self) {
+                if is_done(self) {
                     return;
                 }
                 let use_id = format!("use-{turn}-{n}");
                 let payload = self.tool(random, &id, &use_id);
-                self.run(run, random, What::Tool { id: use_id }, &id, &payload);
+                self.run(run, random, Kind::Tool { id: use_id }, &id, &payload);
             }
-            if full(self) {
+            if is_done(self) {
                 return;
             }
             if !random.one_in(8) {
-                let printed = format!("Number {turn} is done.");
-                self.run(run, random, What::Stop, &id, &stop(&self.name, &id, &printed));
+                let message = format!("Task {turn} is done.");
+                self.run(run, random, Kind::Stop, &id, &stop(&self.name, &id, &message));
             }
-            if !full(self) && random.one_in(6) {
-                self.run(run, random, What::End, "", &end(&self.name));
+            if !is_done(self) && random.one_in(6) {
+                self.run(run, random, Kind::End, "", &end(&self.name));
             }
         }
     }
@@ -138,52 +140,53 @@ impl Session {
             let command = format!("cargo test {id}");
             return tool(&self.name, turn, id, &command, "test result: ok. 3 passed");
         }
-        let mut value = payload(random.of(RECORDED).unwrap());
+        let mut value = payload(random.choose(RECORDED).unwrap());
         value["session_id"] = json!(self.name);
         value["prompt_id"] = json!(turn);
         value["tool_use_id"] = json!(id);
         value
     }
 
-    /// Runs one hook. Some are killed, those of a session's end often.
-    fn run(&mut self, run: &Run, random: &mut Random, what: What, turn: &str, payload: &Value) {
-        let ends = what == What::End;
+    /// Runs one hook. Kills some of them, and often those of a SessionEnd.
+    fn run(&mut self, run: &Run, random: &mut Random, kind: Kind, turn: &str, payload: &Value) {
+        let is_end = kind == Kind::End;
         let faults =
-            matches!(run.plan.measure, Measure::Time(_)) && !run.calm.load(Ordering::Relaxed);
+            matches!(run.plan.length, Length::Time(_)) && !run.faults_ended.load(Ordering::Relaxed);
         // Prompts start most workers.
-        let begins = matches!(what, What::Prompt { .. });
-        let steps = cfg!(debug_assertions) && random.one_in(if begins { 3 } else { 30 });
-        let mut step = || format!("{}#{}=kill", random.of(STEPS).unwrap(), 1 + random.below(3));
-        let points = if faults && steps { step() } else { String::new() };
+        let is_prompt = matches!(kind, Kind::Prompt { .. });
+        let with_point = cfg!(debug_assertions) && random.one_in(if is_prompt { 3 } else { 30 });
+        let mut point =
+            || format!("{}#{}=kill", random.choose(TEST_POINTS).unwrap(), 1 + random.below(3));
+        let points = if faults && with_point { point() } else { String::new() };
         if !points.is_empty() {
-            run.count("told to die at a step");
+            run.count("set a test point");
         }
-        let output = if self.mortal {
+        let output = if self.killable {
             self.through_client(run, payload, &points)
         } else if !points.is_empty() {
             run.world.hook_at(payload, &points)
-        } else if faults && random.one_in(if ends { 2 } else { 30 }) {
-            run.count(if ends { "killed the hook of an end" } else { "killed a hook" });
+        } else if faults && random.one_in(if is_end { 2 } else { 30 }) {
+            run.count(if is_end { "killed the hook of a SessionEnd" } else { "killed a hook" });
             // Some hooks have started a worker by then.
-            run.world.hook_killed(payload, random.moment(Duration::from_millis(40)))
+            run.world.hook_killed(payload, random.duration_below(Duration::from_millis(40)))
         } else {
             run.world.hook_bytes(&[], payload.to_string().as_bytes())
         };
         let acknowledged = acknowledges(&output);
         let known = acknowledged || output.code.is_none() || !output.err.is_empty();
         assert!(known, "a hook failed visibly: {output:?}");
-        if acknowledged && matches!(what, What::Tool { .. }) && random.one_in(40) {
-            // As by plugin and settings: the repeated event counts once.
+        if acknowledged && matches!(kind, Kind::Tool { .. }) && random.one_in(40) {
+            // Repeat the event, as if the hooks were registered twice. The store ignores the repeat.
             let _ = run.world.hook_bytes(&[], payload.to_string().as_bytes());
         }
-        self.events.push(Event { what, turn: turn.to_owned(), acknowledged });
+        self.events.push(Event { kind, turn: turn.to_owned(), acknowledged });
         if random.one_in(4) {
-            jitter(random.moment(Duration::from_millis(30)));
+            jitter(random.duration_below(Duration::from_millis(30)));
         }
     }
 
-    /// As [`World::hook_at`], but as a child of the session's client, or of a new client if that
-    /// one is dead. The outcome of a hook whose client was killed is unknown.
+    /// Runs a hook like [`World::hook_at`], but as a child of the session's client. Starts a new client
+    /// if there is none. Returns no exit code if the client is killed.
     fn through_client(&mut self, run: &Run, payload: &Value, points: &str) -> Output {
         let client = self.client.get_or_insert_with(|| {
             let client = Client::new(&run.world);
@@ -191,25 +194,25 @@ impl Session {
             client
         });
         client.hook(payload, points).unwrap_or_else(|| {
-            self.let_client_go(run);
+            self.end_client(run);
             Output { code: None, out: String::new(), err: String::new() }
         })
     }
 
-    /// The client exits, unless it has already.
-    fn let_client_go(&mut self, run: &Run) {
+    /// Ends the session's client, if it has one.
+    fn end_client(&mut self, run: &Run) {
         if let Some(client) = self.client.take() {
             run.clients.lock().unwrap().retain(|pid| *pid != client.pid());
         }
     }
 
-    /// The last end, without faults. On a loaded machine a hook may still reach its deadline and
-    /// report the event as lost; then it is repeated.
+    /// Sends the last SessionEnd after the faults have ended. On a loaded machine, a hook may still reach
+    /// its deadline and report the event as lost; then the event is sent again.
     pub fn end_without_faults(&mut self, run: &Run) {
         for _ in 0..5 {
             let output = run.world.hook_bytes(&[], end(&self.name).to_string().as_bytes());
             let acknowledged = acknowledges(&output);
-            self.events.push(Event { what: What::End, turn: String::new(), acknowledged });
+            self.events.push(Event { kind: Kind::End, turn: String::new(), acknowledged });
             if acknowledged {
                 return;
             }

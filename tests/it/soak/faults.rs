@@ -1,4 +1,4 @@
-//! Random faults until the calm phase.
+//! Injects random faults while the sessions run.
 
 use std::fs::{self, File};
 use std::process::Child;
@@ -9,34 +9,36 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rusqlite::Connection;
 
-use super::{DISK, Measure, Random, Run};
+use super::{DISK, Length, Random, Run};
 use crate::support::until;
 use crate::support::wait::jitter;
 
 /// The longest pause between two faults.
-const PAUSE: Duration = Duration::from_millis(120);
+const MAX_PAUSE: Duration = Duration::from_millis(120);
 
-/// The pause between two kills, when there are no other faults.
-const KILLS: Duration = Duration::from_millis(50);
+/// The time between two kills, if there are no other faults.
+const KILL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Longer than a hook waits for an answer (150 ms), shorter than its last deadline.
-const HELD: Duration = Duration::from_millis(400);
+/// How long a lock or a full disk lasts: longer than a hook waits for a reply (150 ms), shorter than
+/// its last deadline.
+const HOLD_TIME: Duration = Duration::from_millis(400);
 
 const HOUR: u64 = 3_600_000;
 
-pub fn until_calm(run: &Run) {
+/// Injects faults until all sessions have run.
+pub fn inject(run: &Run) {
     let mut faults =
-        Faults { run, random: Random(run.plan.seed), stopped: Vec::new(), starters: Vec::new() };
+        Faults { run, random: Random(run.plan.seed), stopped: Vec::new(), started: Vec::new() };
     let mut next = Instant::now();
-    while !run.calm.load(Ordering::Relaxed) {
-        match run.plan.measure {
-            Measure::Sessions(_) => {
-                next += KILLS;
+    while !run.faults_ended.load(Ordering::Relaxed) {
+        match run.plan.length {
+            Length::Sessions(_) => {
+                next += KILL_INTERVAL;
                 jitter(next.saturating_duration_since(Instant::now()));
                 faults.kill_random();
             }
-            Measure::Time(_) => {
-                jitter(faults.random.moment(PAUSE));
+            Length::Time(_) => {
+                jitter(faults.random.duration_below(MAX_PAUSE));
                 faults.inject_one();
             }
         }
@@ -47,9 +49,9 @@ pub fn until_calm(run: &Run) {
 struct Faults<'a> {
     run: &'a Run,
     random: Random,
-    /// Stopped processes and when they continue: before or long after a timeout.
+    /// Stopped processes, and when to continue them: before or long after the hang timeout.
     stopped: Vec<(i32, Instant)>,
-    starters: Vec<Child>,
+    started: Vec<Child>,
 }
 
 impl Faults<'_> {
@@ -80,38 +82,38 @@ impl Faults<'_> {
 
     fn kill_random(&mut self) {
         let all = self.run.world.processes();
-        let Some(&pid) = self.random.of(&all) else { return };
+        let Some(&pid) = self.random.choose(&all) else { return };
         let fault = match role(pid).as_str() {
             "hook" => "killed a hook",
             "worker" => "killed a worker",
             "recover" => "killed a recovery",
-            // It has just exited, or is about to exec.
+            // The process has just exited, or has not called exec yet.
             _ => "killed a starting or exiting process",
         };
         self.signal(pid, Signal::SIGKILL, fault);
     }
 
-    fn of_role(&self, wanted: &str) -> Vec<i32> {
+    fn with_role(&self, wanted: &str) -> Vec<i32> {
         let mut pids = self.run.world.processes();
         pids.retain(|pid| role(*pid) == wanted);
         pids
     }
 
     fn kill(&mut self, wanted: &str, fault: &'static str) {
-        if let Some(&pid) = self.random.of(&self.of_role(wanted)) {
+        if let Some(&pid) = self.random.choose(&self.with_role(wanted)) {
             self.signal(pid, Signal::SIGKILL, fault);
         }
     }
 
     fn stop_a_worker(&mut self) {
-        if let Some(&pid) = self.random.of(&self.of_role("worker")) {
+        if let Some(&pid) = self.random.choose(&self.with_role("worker")) {
             self.signal(pid, Signal::SIGSTOP, "stopped a worker");
-            let until = Instant::now() + self.random.moment(Duration::from_secs(6));
+            let until = Instant::now() + self.random.duration_below(Duration::from_secs(6));
             self.stopped.push((pid, until));
         }
     }
 
-    /// Continues the processes whose time has come. Their sessions may have new owners.
+    /// Continues the processes whose time has come. Their sessions may have new workers.
     fn continue_stopped(&mut self, now: Instant) {
         if self.stopped.iter().any(|(_, at)| *at <= now) {
             let alive = self.run.world.processes();
@@ -122,23 +124,23 @@ impl Faults<'_> {
                 *at > now
             });
         }
-        self.starters.retain_mut(|starter| matches!(starter.try_wait(), Ok(None)));
+        self.started.retain_mut(|worker| matches!(worker.try_wait(), Ok(None)));
     }
 
     fn remove(&mut self, files: &[std::path::PathBuf], fault: &'static str) {
-        if self.random.of(files).is_some_and(|file| fs::remove_file(file).is_ok()) {
+        if self.random.choose(files).is_some_and(|file| fs::remove_file(file).is_ok()) {
             self.run.count(fault);
         }
     }
 
-    /// A writer that ignores our locks, such as a person with a tool.
+    /// Acts as a program that writes to the database without taking the store lock.
     fn lock_the_database(&mut self) {
         let database = self.run.world.data().join("memctl.db");
         let Ok(conn) = Connection::open(database) else { return };
         conn.busy_timeout(Duration::from_secs(1)).unwrap();
         if conn.execute_batch("BEGIN IMMEDIATE").is_ok() {
             self.run.count("locked the database");
-            jitter(HELD);
+            jitter(HOLD_TIME);
             conn.execute_batch("ROLLBACK").unwrap();
         }
     }
@@ -147,29 +149,30 @@ impl Faults<'_> {
         let Ok(file) = File::open(self.run.world.data().join("run/store.lock")) else { return };
         file.lock().unwrap();
         self.run.count("held the store lock");
-        jitter(HELD);
+        jitter(HOLD_TIME);
     }
 
-    /// Keeps the disk full for longer than the startup of many workers takes.
+    /// Keeps the disk full for longer than most workers need to start.
     fn fill_the_disk(&mut self) {
         let w = &self.run.world;
         if self.run.disk && w.shrink_to_fit("data").is_ok() {
             self.run.count("filled the disk");
-            jitter(HELD);
+            jitter(HOLD_TIME);
             until("the disk is as large as before", || w.remount("data", &format!("size={DISK}")));
         }
     }
 
     fn kill_a_client(&mut self) {
         let clients = self.run.clients.lock().unwrap();
-        if let Some(&pid) = self.random.of(&clients) {
-            // A killed client leaves the list before it is reaped.
+        if let Some(&pid) = self.random.choose(&clients) {
+            // The pid is still the client's: the driver removes it from the list before it reaps the
+            // client.
             self.signal(pid, Signal::SIGKILL, "killed a client");
         }
     }
 
-    /// Changes the clock by up to two hours in either direction, which is too little for a session
-    /// to count as silent.
+    /// Sets the clock up to two hours forward or back. That is too little for recovery to end a session
+    /// as inactive.
     fn set_the_clock(&mut self) {
         if cfg!(debug_assertions) {
             let offset = self.random.below(4 * HOUR) as i64 - 2 * HOUR as i64;
@@ -180,27 +183,27 @@ impl Faults<'_> {
 
     fn start_second_worker(&mut self) {
         let current = self.run.current.lock().unwrap().clone();
-        let Some(session) = self.random.of(&current) else { return };
+        let Some(session) = self.random.choose(&current) else { return };
         let args = ["worker", "--client", "claude-code", "--session", session];
-        self.starters.push(self.run.world.spawn(&args));
+        self.started.push(self.run.world.spawn(&args));
         self.run.count("started a second worker");
     }
 
-    /// Stops all faults.
+    /// Continues all stopped processes and waits for the second workers.
     fn end(&mut self) {
         self.continue_stopped(Instant::now() + Duration::from_secs(60));
-        for mut starter in self.starters.drain(..) {
-            until("the second worker exits", || match starter.try_wait() {
-                Ok(None) => Err(format!("{} is alive", starter.id())),
+        for mut worker in self.started.drain(..) {
+            until("the second worker exits", || match worker.try_wait() {
+                Ok(None) => Err(format!("{} is alive", worker.id())),
                 _ => Ok(()),
             });
         }
     }
 }
 
-/// The first argument of memctl, which identifies its role.
+/// Returns the first argument of a memctl process, which is its role.
 fn role(pid: i32) -> String {
     let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let role = arguments.split(|b| *b == 0).nth(1).unwrap_or_default();
-    String::from_utf8_lossy(role).into_owned()
+    let first = arguments.split(|b| *b == 0).nth(1).unwrap_or_default();
+    String::from_utf8_lossy(first).into_owned()
 }

@@ -1,14 +1,14 @@
-//! Many sessions run through the real hooks while processes die, hang and lose their files at
-//! random moments. Then the store is compared with the acknowledged events.
+//! Runs many sessions through the real hooks, while processes are killed, hang and lose their files at
+//! random moments. Then compares the store with the acknowledged events.
 //!
 //! ```text
 //! MEMCTL_SOAK_SEED      seed of the random faults; printed on every run
 //! MEMCTL_SOAK_SECONDS   time for which sessions run (20)
-//! MEMCTL_SOAK_EVENTS    instead: this many events in a hundredth as many sessions; the only
-//!                       fault is SIGKILL of a random memctl process every 50 ms
+//! MEMCTL_SOAK_EVENTS    run this many events instead, 100 per session. The only fault is SIGKILL of
+//!                       a random memctl process every 50 ms
 //! ```
 //!
-//! The moments depend on the machine, too: a seed determines the faults, not the schedule. The
+//! A seed determines the faults but not the schedule, which also depends on the machine. The
 //! assertions hold under every schedule.
 
 mod check;
@@ -25,24 +25,24 @@ use crate::support::World;
 use crate::support::recordings::start;
 use crate::support::wait::within;
 
-/// Sessions that run at a time.
-const AT_ONCE: usize = 20;
+/// Number of sessions that run in parallel.
+const PARALLEL: usize = 20;
 
 /// Events per session with MEMCTL_SOAK_EVENTS.
 const EVENTS_EACH: usize = 100;
 
-/// How long the system may take to become idle after the last fault, before another start asks for
-/// recovery, and the number of these starts. Processes with a pending test point still die, also
-/// those that they start, and one recovery tries a session once.
+/// How long to wait for the system to become idle, before another SessionStart requests recovery, and
+/// the maximum number of these starts. One is not enough: processes that inherited a test point may
+/// still be killed by it, and a recovery tries each session only once.
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
 const RECOVERIES: u32 = 9;
 
-/// The size of the data directory's tmpfs, which takes as much memory as it has content.
+/// Size of the data directory's tmpfs. It uses only as much memory as it has content.
 const DISK: &str = "4g";
 
 /// The length of a run.
 #[derive(Clone, Copy, Debug)]
-enum Measure {
+enum Length {
     Time(Duration),
     /// Sessions of [`EVENTS_EACH`] events.
     Sessions(usize),
@@ -50,7 +50,7 @@ enum Measure {
 
 struct Plan {
     seed: u64,
-    measure: Measure,
+    length: Length,
 }
 
 impl Plan {
@@ -63,10 +63,10 @@ impl Plan {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
         Plan {
             seed: number("MEMCTL_SOAK_SEED").unwrap_or(now % 1_000_000),
-            measure: match number("MEMCTL_SOAK_EVENTS") {
-                Some(events) => Measure::Sessions((events as usize).div_ceil(EVENTS_EACH)),
+            length: match number("MEMCTL_SOAK_EVENTS") {
+                Some(events) => Length::Sessions((events as usize).div_ceil(EVENTS_EACH)),
                 None => {
-                    Measure::Time(Duration::from_secs(number("MEMCTL_SOAK_SECONDS").unwrap_or(20)))
+                    Length::Time(Duration::from_secs(number("MEMCTL_SOAK_SECONDS").unwrap_or(20)))
                 }
             },
         }
@@ -93,11 +93,11 @@ impl Random {
         self.below(n) == 0
     }
 
-    fn moment(&mut self, most: Duration) -> Duration {
-        Duration::from_micros(self.below(most.as_micros() as u64))
+    fn duration_below(&mut self, limit: Duration) -> Duration {
+        Duration::from_micros(self.below(limit.as_micros() as u64))
     }
 
-    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+    fn choose<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         (!all.is_empty()).then(|| &all[self.below(all.len() as u64) as usize])
     }
 }
@@ -106,16 +106,16 @@ impl Random {
 struct Run {
     world: World,
     plan: Plan,
-    begun: Instant,
+    started_at: Instant,
     /// The number of started sessions.
     next: AtomicUsize,
-    /// The faults have ended.
-    calm: AtomicBool,
+    /// Whether all sessions have run and no more faults are injected.
+    faults_ended: AtomicBool,
     /// Sessions that are running.
     current: Mutex<Vec<String>>,
-    /// Clients that may be killed.
+    /// Pids of the clients that may be killed.
     clients: Mutex<Vec<i32>>,
-    /// The data directory is a tmpfs, which can be filled.
+    /// Whether the data directory is a tmpfs, which can be filled.
     disk: bool,
     /// The number of faults of each kind.
     faults: Mutex<BTreeMap<&'static str, u64>>,
@@ -126,12 +126,12 @@ impl Run {
         *self.faults.lock().unwrap().entry(fault).or_default() += 1;
     }
 
-    /// The number of the next session, while there are any.
-    fn another(&self) -> Option<usize> {
+    /// Returns the number of the next session, or `None` at the end of the run.
+    fn next_session(&self) -> Option<usize> {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
-        match self.plan.measure {
-            Measure::Time(time) => self.begun.elapsed() < time,
-            Measure::Sessions(sessions) => n < sessions,
+        match self.plan.length {
+            Length::Time(time) => self.started_at.elapsed() < time,
+            Length::Sessions(sessions) => n < sessions,
         }
         .then_some(n)
     }
@@ -140,50 +140,50 @@ impl Run {
 #[test]
 fn acknowledged_events_are_stored_once_under_random_faults() {
     let plan = Plan::from_env();
-    println!("MEMCTL_SOAK_SEED={} {:?}", plan.seed, plan.measure);
+    println!("MEMCTL_SOAK_SEED={} {:?}", plan.seed, plan.length);
     let mut world = World::new()
         .with("MEMCTL_WORKER_LINGER", "300ms")
         .with("MEMCTL_WORKER_IDLE_TIMEOUT", "3s")
         .with("MEMCTL_WORKER_CLIENT_GRACE", "200ms")
         .with("MEMCTL_WORKER_HANG_TIMEOUT", "500ms");
-    let disk = matches!(plan.measure, Measure::Time(_)) && world.mount("data", DISK);
+    let disk = matches!(plan.length, Length::Time(_)) && world.mount("data", DISK);
     let clock = world.path("clock").display().to_string();
     world.set("MEMCTL_TESTCLOCK", &clock);
     let run = Run {
         world,
         plan,
-        begun: Instant::now(),
+        started_at: Instant::now(),
         next: AtomicUsize::new(0),
-        calm: AtomicBool::new(false),
+        faults_ended: AtomicBool::new(false),
         current: Mutex::default(),
         clients: Mutex::default(),
         disk,
         faults: Mutex::default(),
     };
     let mut sessions = thread::scope(|scope| {
-        let faults = scope.spawn(|| faults::until_calm(&run));
+        let faults = scope.spawn(|| faults::inject(&run));
         let drivers: Vec<_> =
-            (0..AT_ONCE).map(|_| scope.spawn(|| driver::sessions(&run))).collect();
+            (0..PARALLEL).map(|_| scope.spawn(|| driver::sessions(&run))).collect();
         let driven: Vec<_> = drivers.into_iter().map(thread::ScopedJoinHandle::join).collect();
-        run.calm.store(true, Ordering::Relaxed);
+        run.faults_ended.store(true, Ordering::Relaxed);
         faults.join().unwrap();
         driven.into_iter().flat_map(Result::unwrap).collect::<Vec<_>>()
     });
-    let driven = run.begun.elapsed();
+    let driven = run.started_at.elapsed();
     let share = sessions.len().div_ceil(4).max(1);
     thread::scope(|scope| {
-        for some in sessions.chunks_mut(share) {
+        for chunk in sessions.chunks_mut(share) {
             let run = &run;
-            scope.spawn(move || some.iter_mut().for_each(|s| s.end_without_faults(run)));
+            scope.spawn(move || chunk.iter_mut().for_each(|s| s.end_without_faults(run)));
         }
     });
     let starts = wait_until_idle(&run.world);
     let report = check::check(&run.world, &sessions);
     let faults = run.faults.lock().unwrap();
     println!(
-        "ran for {:.1} s, idle after {:.1} s more, {starts} starts asked for recovery",
+        "ran for {:.1} s, idle after {:.1} s more, {starts} starts requested recovery",
         driven.as_secs_f64(),
-        (run.begun.elapsed() - driven).as_secs_f64()
+        (run.started_at.elapsed() - driven).as_secs_f64()
     );
     println!("{report}");
     println!("faults: {faults:?}");
@@ -200,7 +200,7 @@ fn acknowledged_events_are_stored_once_under_random_faults() {
     }
 }
 
-/// Waits until the system is idle. Returns how many times another start had to ask for recovery.
+/// Waits until the system is idle. Returns the number of starts that requested recovery.
 fn wait_until_idle(w: &World) -> u32 {
     let left = || {
         let files = [w.session_locks(), w.socket_files(), w.spools()].concat();
@@ -213,7 +213,7 @@ fn wait_until_idle(w: &World) -> u32 {
     let mut starts = 0;
     loop {
         starts += 1;
-        let _ = w.hook_bytes(&[], start("the last one").to_string().as_bytes());
+        let _ = w.hook_bytes(&[], start("last").to_string().as_bytes());
         match within(IDLE_LIMIT, left) {
             Ok(()) => return starts,
             // The check reports what is left.

@@ -10,8 +10,8 @@ use modules::{Module, Modules};
 
 use super::support::notes;
 
-/// The top-level modules from the top to the bottom. A module may name modules of its own layer and
-/// of the layers below it.
+/// The top-level modules in layers, from top to bottom. A module may name modules of its own layer and
+/// of lower layers.
 const LAYERS: [&[&str]; 12] = [
     &["hook", "worker", "recover", "ctl"],
     &["deliver", "context", "agent"],
@@ -27,17 +27,17 @@ const LAYERS: [&[&str]; 12] = [
     &["paths", "failure", "text"],
 ];
 
-/// Longer files are reported, not refused: one idea may need them.
-const LONG: usize = 500;
+/// Longer files cause a note, not a failure.
+const LONG_FILE: usize = 500;
 
-/// Circles that the rewrite of the local agent removes together with one of their modules.
-const KNOWN_CIRCLES: [&[&str]; 3] = [
+/// Import cycles that remain until the local agent is rewritten.
+const KNOWN_CYCLES: [&[&str]; 3] = [
     &["agent::extractive::answers", "agent::extractive::observe"],
     &["agent::extractive::cures", "agent::extractive::titles"],
     &["agent::extractive::kind", "agent::extractive::work"],
 ];
 
-/// Code outside these modules must not contain the word in a path, a macro or an attribute.
+/// Words that only these modules may contain in a path, a macro or an attribute.
 const HOMES: [(&str, &[&str]); 9] = [
     ("target_os", &["process"]),
     ("tokio", &["worker", "agent", "ctl"]),
@@ -54,11 +54,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn layer_of(room: &str) -> Option<usize> {
-    LAYERS.iter().position(|layer| layer.contains(&room))
+fn layer_of(top_level: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&top_level))
 }
 
-/// Every reference from one module of the crate to another: from, to, and the path as written.
+/// Returns every reference from one module of the crate to another: the module, the target, and the
+/// path as written.
 fn references(modules: &Modules) -> Vec<(&Module, modules::Target<'_>, String)> {
     let mut found = Vec::new();
     for module in modules.iter() {
@@ -73,9 +74,9 @@ fn references(modules: &Modules) -> Vec<(&Module, modules::Target<'_>, String)> 
     found
 }
 
-/// The rules are worth no more than their reader.
+/// The other tests rely on this reader.
 #[test]
-fn the_reader_sees_every_path_outside_tests() {
+fn the_reader_finds_every_path_outside_of_tests() {
     let dir = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| {
         let path = dir.path().join("src").join(file);
@@ -118,8 +119,11 @@ fn the_reader_sees_every_path_outside_tests() {
 #[test]
 fn every_top_level_module_has_a_layer() {
     for module in Modules::read(root()).iter().filter(|module| module.name.len() == 1) {
-        let room = &module.name[0];
-        assert!(layer_of(room).is_some(), "src has a new module {room}: give it a place in LAYERS");
+        let top_level = &module.name[0];
+        assert!(
+            layer_of(top_level).is_some(),
+            "src has a new module {top_level}: give it a place in LAYERS"
+        );
     }
 }
 
@@ -128,49 +132,53 @@ fn modules_name_only_their_own_layer_and_those_below() {
     let modules = Modules::read(root());
     let mut upward = Vec::new();
     for (from, target, path) in references(&modules) {
-        let (Some(room), Some(used)) = (from.name.first(), target.module.name.first()) else {
+        let (Some(top_level), Some(used)) = (from.name.first(), target.module.name.first()) else {
             if !from.name.is_empty() {
                 upward.push(format!("{} names {path} of main.rs", from.file.display()));
             }
             continue;
         };
-        if layer_of(used) < layer_of(room) {
-            upward.push(format!("{} names {path}, which is above {room}", from.file.display()));
+        if layer_of(used) < layer_of(top_level) {
+            upward
+                .push(format!("{} names {path}, which is above {top_level}", from.file.display()));
         }
     }
     assert!(upward.is_empty(), "{}", upward.join("\n"));
 }
 
 #[test]
-fn no_modules_import_each_other_in_a_circle() {
+fn imports_have_no_cycles() {
     let modules = Modules::read(root());
     let mut graph = Graph::default();
     for (from, target, path) in references(&modules) {
         let to = target.module;
-        let (Some(room), Some(used)) = (from.name.first(), to.name.first()) else { continue };
-        if room != used {
-            graph.add(room, used, &path);
+        let (Some(top_level), Some(used)) = (from.name.first(), to.name.first()) else { continue };
+        if top_level != used {
+            graph.add(top_level, used, &path);
         }
-        // A module and the modules inside it are one unit. An import of a module counts where its
-        // items are used.
+        // A module may use its own submodules and they may use it. An import of a whole module counts
+        // only where its items are used.
         let nested = from.name.starts_with(&to.name) || to.name.starts_with(&from.name);
-        if room == used && target.is_item && !nested {
+        if top_level == used && target.is_item && !nested {
             graph.add(&from.name.join("::"), &to.name.join("::"), &path);
         }
     }
-    let circles = graph.circles();
-    for known in KNOWN_CIRCLES {
-        assert!(circles.iter().any(|c| c == known), "this circle is gone, delete it: {known:?}");
+    let cycles = graph.cycles();
+    for known in KNOWN_CYCLES {
+        assert!(
+            cycles.iter().any(|c| c == known),
+            "this cycle is gone, remove it from KNOWN_CYCLES: {known:?}"
+        );
     }
-    let new: Vec<String> = circles
+    let new: Vec<String> = cycles
         .iter()
-        .filter(|circle| !KNOWN_CIRCLES.contains(&circle.as_slice()))
-        .map(|circle| graph.describe(circle))
+        .filter(|cycle| !KNOWN_CYCLES.contains(&cycle.as_slice()))
+        .map(|cycle| graph.describe(cycle))
         .collect();
     assert!(new.is_empty(), "{}", new.join("\n"));
 }
 
-/// Modules by name, the modules that each one uses, and the paths by which it does.
+/// The modules that each module uses, with the paths by which it names them.
 #[derive(Default)]
 struct Graph(BTreeMap<String, BTreeMap<String, BTreeSet<String>>>);
 
@@ -190,27 +198,26 @@ impl Graph {
         reached
     }
 
-    /// The sets of modules of which each reaches each other one, in alphabetical order.
-    fn circles(&self) -> Vec<Vec<&str>> {
+    /// Returns the strongly connected components: sets of modules that all reach each other.
+    fn cycles(&self) -> Vec<Vec<&str>> {
         let reachable: BTreeMap<&str, _> =
             self.0.keys().map(|module| (module.as_str(), self.reachable(module))).collect();
-        let mut circles: Vec<Vec<&str>> = Vec::new();
+        let mut cycles: Vec<Vec<&str>> = Vec::new();
         for (module, reached) in &reachable {
-            if reached.contains(module) && !circles.iter().any(|circle| circle.contains(module)) {
+            if reached.contains(module) && !cycles.iter().any(|cycle| cycle.contains(module)) {
                 let returns = |other: &&&str| {
                     reachable.get(**other).is_some_and(|reached| reached.contains(module))
                 };
-                circles.push(reached.iter().filter(returns).copied().collect());
+                cycles.push(reached.iter().filter(returns).copied().collect());
             }
         }
-        circles
+        cycles
     }
 
-    fn describe(&self, circle: &[&str]) -> String {
-        let mut lines = vec![format!("a circle of {}:", circle.join(", "))];
-        for from in circle {
-            for (to, paths) in self.0[*from].iter().filter(|(to, _)| circle.contains(&to.as_str()))
-            {
+    fn describe(&self, cycle: &[&str]) -> String {
+        let mut lines = vec![format!("import cycle of {}:", cycle.join(", "))];
+        for from in cycle {
+            for (to, paths) in self.0[*from].iter().filter(|(to, _)| cycle.contains(&to.as_str())) {
                 let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
                 lines.push(format!("  {from} uses {to}: {}", paths.join(", ")));
             }
@@ -220,14 +227,18 @@ impl Graph {
 }
 
 #[test]
-fn each_dependency_and_each_system_call_has_its_home() {
+fn dependencies_and_system_calls_stay_in_their_modules() {
     for module in Modules::read(root()).iter() {
         let name = module.name.join("::");
         for (word, homes) in HOMES {
-            let at_home =
+            let is_allowed =
                 homes.iter().any(|home| (name.clone() + "::").starts_with(&format!("{home}::")));
             let uses = module.paths.iter().any(|path| path.iter().any(|segment| segment == word));
-            assert!(at_home || !uses, "{} has {word}; its homes: {homes:?}", module.file.display());
+            assert!(
+                is_allowed || !uses,
+                "{} contains {word}, which only {homes:?} may",
+                module.file.display()
+            );
         }
     }
 }
@@ -237,7 +248,7 @@ fn only_the_store_contains_sql() {
     let statements = ["SELECT ", "INSERT INTO ", "DELETE FROM ", "UPDATE ", "PRAGMA "];
     for module in Modules::read(root())
         .iter()
-        .filter(|module| module.name.first().is_none_or(|room| room != "store"))
+        .filter(|module| module.name.first().is_none_or(|top_level| top_level != "store"))
     {
         for literal in &module.literals {
             let is_sql = statements.iter().any(|statement| {
@@ -249,7 +260,7 @@ fn only_the_store_contains_sql() {
 }
 
 #[test]
-fn only_paths_builds_the_names_of_our_files() {
+fn only_paths_builds_file_names() {
     let endings = [".sock", ".lock", ".d", "memctl.db"];
     for module in Modules::read(root()).iter().filter(|module| module.name != ["paths"]) {
         for literal in &module.literals {
@@ -260,23 +271,23 @@ fn only_paths_builds_the_names_of_our_files() {
     }
 }
 
-/// A hook has a millisecond. A runtime costs 0.1 ms and clap 0.07 ms.
+/// A hook may take about 1 ms. Starting a runtime takes 0.1 ms, and clap 0.07 ms.
 #[test]
-fn hooks_reach_neither_a_runtime_nor_the_command_line() {
+fn hooks_use_neither_an_async_runtime_nor_clap() {
     let modules = Modules::read(root());
     let mut graph = Graph::default();
     for (from, target, path) in references(&modules) {
-        if let (Some(room), Some(used)) = (from.name.first(), target.module.name.first()) {
-            graph.add(room, used, &path);
+        if let (Some(top_level), Some(used)) = (from.name.first(), target.module.name.first()) {
+            graph.add(top_level, used, &path);
         }
     }
     let reached = graph.reachable("hook");
-    for room in ["worker", "recover", "ctl", "agent"] {
-        assert!(!reached.contains(room), "hook reaches {room} through its imports");
+    for top_level in ["worker", "recover", "ctl", "agent"] {
+        assert!(!reached.contains(top_level), "hook reaches {top_level} through its imports");
     }
     for module in modules
         .iter()
-        .filter(|m| m.name.first().is_some_and(|room| reached.contains(room.as_str())))
+        .filter(|m| m.name.first().is_some_and(|top_level| reached.contains(top_level.as_str())))
     {
         for word in ["tokio", "clap", "reqwest"] {
             let uses =
@@ -287,12 +298,12 @@ fn hooks_reach_neither_a_runtime_nor_the_command_line() {
 }
 
 #[test]
-fn every_file_says_what_it_owns() {
+fn every_file_starts_with_a_doc_comment() {
     for module in Modules::read(root()).iter() {
         let text = fs::read_to_string(root().join(&module.file)).unwrap();
         assert!(text.starts_with("//!"), "{} begins without //!", module.file.display());
         let lines = text.lines().count();
-        if lines > LONG {
+        if lines > LONG_FILE {
             notes::add("long file", &format!("{} has {lines} lines", module.file.display()));
         }
     }

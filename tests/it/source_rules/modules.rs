@@ -1,4 +1,4 @@
-//! The modules of the program and the paths that each of them names, read with `syn`.
+//! Reads the modules of the program and the paths that each of them names, with `syn`.
 //!
 //! The reader follows `mod` declarations from `src/main.rs`, so it reads the files that the
 //! compiler reads, on every platform. It skips every item, statement and field under
@@ -24,9 +24,9 @@ pub struct Module {
     pub file: PathBuf,
     /// Every path that the code names, as written.
     pub paths: Vec<Segments>,
-    /// What `use` brings into scope: the name here, and the path as written.
+    /// The names that `use` brings into scope, with their paths as written.
     imports: BTreeMap<String, Segments>,
-    /// Every string literal of the code; no comments.
+    /// Every string literal of the code, without comments.
     pub literals: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ pub struct Modules(BTreeMap<Segments, Module>);
 /// What a path refers to.
 pub struct Target<'a> {
     pub module: &'a Module,
-    /// The path names an item of the module, not the module itself.
+    /// Whether the path names an item of the module, not the module itself.
     pub is_item: bool,
 }
 
@@ -77,9 +77,9 @@ impl Modules {
         self.0.insert(name, reader.module);
     }
 
-    /// What `path`, written in module `from`, refers to; imports and re-exports are followed to the
-    /// module that declares the item. `None` for names outside the crate, names declared in `from`
-    /// itself, and local variables.
+    /// Returns the target of `path`, written in module `from`. Follows imports and re-exports to the
+    /// module that declares the item. Returns `None` for names outside the crate, names declared in
+    /// `from` itself, and local variables.
     pub fn resolve(&self, from: &Module, path: &[String]) -> Option<Target<'_>> {
         self.resolve_within(from, path, 8)
     }
@@ -103,8 +103,9 @@ impl Modules {
         self.descend(at, rest, hops, true)
     }
 
-    /// Follows `path` from module `at`. A `qualified` path began with `crate`, `self` or `super`;
-    /// its first segment is a name in `at`, while that of another path may be a crate or a local.
+    /// Follows `path` from module `at`. If the path is `qualified`, it began with `crate`, `self` or
+    /// `super`, and its first segment is a name in `at`. Otherwise that segment may also be a crate or a
+    /// local variable.
     fn descend(
         &self,
         mut at: Segments,
@@ -121,8 +122,8 @@ impl Modules {
             let module = &self.0[&at];
             if let Some(import) = module.imports.get(segment) {
                 let path = [&import[..], &path[n + 1..]].concat();
-                let same = n == 0 && !qualified && import.first() == Some(segment);
-                return (hops > 0 && !same)
+                let is_crate = n == 0 && !qualified && import.first() == Some(segment);
+                return (hops > 0 && !is_crate)
                     .then(|| self.resolve_within(module, &path, hops - 1))?;
             }
             return (n > 0 || qualified).then_some(Target { module, is_item: true });
@@ -167,7 +168,7 @@ impl Reader {
         self.module.imports.insert(name, path);
     }
 
-    /// Macros get tokens, not syntax: every run of `a::b::c` in them counts as a path.
+    /// A macro contains tokens, not syntax. Every sequence like `a::b::c` in it counts as a path.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path = Segments::new();
         let mut colons = 0;
@@ -269,7 +270,7 @@ impl<'ast> Visit<'ast> for Reader {
         self.module.literals.push(literal.value());
     }
 
-    /// `pub(super)` names a module and needs nothing of it.
+    /// Skips `pub(super)`, which names a module but uses nothing from it.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 }
 
@@ -293,7 +294,7 @@ fn item_attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether a `cfg` keeps the item out of every build without tests.
+/// Whether a `cfg` attribute excludes the item from every build without tests.
 fn is_test_only(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {

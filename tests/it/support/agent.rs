@@ -22,7 +22,7 @@ pub struct ApiRequest {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Value,
-    /// The number of requests before it.
+    /// The number of earlier requests.
     pub n: usize,
 }
 
@@ -31,7 +31,7 @@ impl ApiRequest {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// The text for the model, whatever the API.
+    /// The text for the model. Works for all three APIs.
     pub fn prompt(&self) -> String {
         let body = &self.body;
         let texts = [
@@ -48,23 +48,23 @@ impl ApiRequest {
 pub enum Reply {
     /// Streams this text in the format of the API.
     Say(String),
-    /// A status, one header and a body.
+    /// Sends this status, header and body.
     Status(u16, &'static str, String),
-    /// A response with this content type.
+    /// Sends a body with this content type.
     Body(&'static str, String),
-    /// No response until the test releases it or ends.
+    /// Sends no response until the test releases the request or ends.
     Hang,
-    /// Single bytes without an end.
+    /// Sends a few bytes every 50 ms and never ends the response.
     Drip,
-    /// Half a response.
+    /// Sends half a response and closes the connection.
     BreakOff,
 }
 
-/// An answer with one observation of this title, and a summary if the prompt asks for one.
+/// Returns a reply with one observation of this title, and a summary if the prompt asks for one.
 pub fn memory(prompt: &str, title: &str) -> String {
     let mut text = format!(
         "<observation><type>change</type><title>{title}</title>\
-         <narrative>As the model tells it.</narrative><facts><fact>one fact</fact></facts>\
+         <narrative>A narrative by the model.</narrative><facts><fact>one fact</fact></facts>\
          </observation>"
     );
     if prompt.contains("The turn is over") {
@@ -79,11 +79,11 @@ type Script = Box<dyn FnMut(&ApiRequest) -> Reply + Send>;
 struct Shared {
     script: Mutex<Script>,
     seen: Mutex<Vec<ApiRequest>>,
-    /// Hanging requests are released.
-    free: Mutex<bool>,
-    freed: Condvar,
-    /// The next connection stops the server.
-    over: AtomicBool,
+    /// Whether hanging requests may end.
+    released: Mutex<bool>,
+    release: Condvar,
+    /// Whether the next connection stops the server.
+    stopped: AtomicBool,
 }
 
 /// A server on loopback.
@@ -100,16 +100,16 @@ impl Api {
         let shared = Arc::new(Shared {
             script: Mutex::new(Box::new(script)),
             seen: Mutex::default(),
-            free: Mutex::new(false),
-            freed: Condvar::new(),
-            over: AtomicBool::new(false),
+            released: Mutex::new(false),
+            release: Condvar::new(),
+            stopped: AtomicBool::new(false),
         });
-        let own = shared.clone();
+        let server_shared = shared.clone();
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let shared = own.clone();
+                let shared = server_shared.clone();
                 let Ok(stream) = stream else { continue };
-                if shared.over.load(Ordering::SeqCst) {
+                if shared.stopped.load(Ordering::SeqCst) {
                     return;
                 }
                 std::thread::spawn(move || drop(serve(stream, &shared)));
@@ -118,7 +118,7 @@ impl Api {
         Api { url, shared, thread: Some(thread) }
     }
 
-    /// Distils every batch into an observation with a numbered title.
+    /// Starts a server that answers every batch with one observation with a numbered title.
     pub fn distilling() -> Api {
         Api::start(|request| {
             Reply::Say(memory(&request.prompt(), &format!("Told {}", request.n + 1)))
@@ -129,22 +129,22 @@ impl Api {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    /// Releases hanging requests and uses another script for later ones.
+    /// Uses another script for later requests.
     pub fn set_script(&self, script: impl FnMut(&ApiRequest) -> Reply + Send + 'static) {
         *self.shared.script.lock().unwrap() = Box::new(script);
     }
 
-    /// Releases hanging requests without a response.
+    /// Ends hanging requests without a response.
     pub fn release(&self) {
-        *self.shared.free.lock().unwrap() = true;
-        self.shared.freed.notify_all();
+        *self.shared.released.lock().unwrap() = true;
+        self.shared.release.notify_all();
     }
 }
 
 impl Drop for Api {
     fn drop(&mut self) {
         self.release();
-        self.shared.over.store(true, Ordering::SeqCst);
+        self.shared.stopped.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -176,9 +176,9 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         request
     };
     let reply = (shared.script.lock().unwrap())(&request);
-    let done = answer(&stream, &request, reply, shared);
+    let result = answer(&stream, &request, reply, shared);
     let _ = stream.shutdown(Shutdown::Both);
-    done
+    result
 }
 
 fn answer(
@@ -208,16 +208,17 @@ fn answer(
             stream.write_all((head(200, "", STREAM) + &text[..half]).as_bytes())
         }
         Reply::Hang => {
-            let free = shared.free.lock().unwrap();
-            drop(shared.freed.wait_while(free, |free| !*free).unwrap());
+            let released = shared.released.lock().unwrap();
+            drop(shared.release.wait_while(released, |released| !*released).unwrap());
             Ok(())
         }
         Reply::Drip => {
             stream.write_all(head(200, "", STREAM).as_bytes())?;
-            let mut free = shared.free.lock().unwrap();
-            while !*free {
+            let mut released = shared.released.lock().unwrap();
+            while !*released {
                 stream.write_all(b":\n")?;
-                free = shared.freed.wait_timeout(free, Duration::from_millis(50)).unwrap().0;
+                released =
+                    shared.release.wait_timeout(released, Duration::from_millis(50)).unwrap().0;
             }
             Ok(())
         }
@@ -259,8 +260,8 @@ pub struct FakeClaude {
     dir: PathBuf,
 }
 
-/// For each input line the program sources `script.N`, or else `script`, with the line in `$line`
-/// and the number of the line over all processes in `$n`.
+/// For each input line, the program sources `script.N` if it exists, or else `script`. `$line` contains
+/// the line, and `$n` its number, counted over all processes.
 const PROGRAM: &str = r#"#!/bin/sh
 dir=DIR
 echo $$ >>"$dir/pids"

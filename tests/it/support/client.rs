@@ -1,4 +1,4 @@
-//! A shell as the client: hooks are its children, and it can be killed.
+//! A shell that acts as the client: it runs hooks as its children, and a test can kill it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -15,15 +15,16 @@ const KILLED: i32 = 128 + 9;
 
 pub struct Client {
     shell: Child,
-    asks: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    requests: ChildStdin,
+    exit_codes: BufReader<ChildStdout>,
     /// The path of a hook's input and output files, without their extensions.
     files: PathBuf,
 }
 
 impl Client {
     pub fn new(w: &World) -> Client {
-        // The children get the world's environment; the shell itself does not belong to the world.
+        // The shell passes the world's environment to its children but does not have it itself, so
+        // `World::processes` does not list it.
         let world = w.command(Path::new("/bin/sh"));
         let exports: String = world
             .get_envs()
@@ -44,8 +45,8 @@ impl Client {
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut shell = shell.spawn().unwrap();
         Client {
-            asks: shell.stdin.take().unwrap(),
-            answers: BufReader::new(shell.stdout.take().unwrap()),
+            requests: shell.stdin.take().unwrap(),
+            exit_codes: BufReader::new(shell.stdout.take().unwrap()),
             files: w.path(&format!("client-{}", shell.id())),
             shell,
         }
@@ -55,20 +56,20 @@ impl Client {
         self.shell.id().cast_signed()
     }
 
-    /// Runs a hook with test points. Returns `None` if the client was killed meanwhile; the outcome
-    /// of the hook is unknown then.
+    /// Runs a hook with test points. Returns `None` if the client is killed meanwhile, because the
+    /// outcome of the hook is unknown then.
     pub fn hook(&mut self, payload: &Value, points: &str) -> Option<Output> {
         let file = |kind: &str| self.files.with_extension(kind);
         fs::write(file("in"), payload.to_string()).unwrap();
-        writeln!(self.asks, "{} {points}", self.files.display()).ok()?;
+        writeln!(self.requests, "{} {points}", self.files.display()).ok()?;
         let mut code = String::new();
-        self.answers.read_line(&mut code).ok()?;
+        self.exit_codes.read_line(&mut code).ok()?;
         let code: i32 = code.trim().parse().ok()?;
         let read = |kind| fs::read_to_string(file(kind)).unwrap_or_default();
         Some(Output { code: (code != KILLED).then_some(code), out: read("out"), err: read("err") })
     }
 
-    pub fn die(mut self) {
+    pub fn kill(mut self) {
         self.shell.kill().unwrap();
         self.shell.wait().unwrap();
     }

@@ -1,4 +1,4 @@
-//! What a passing test has to report: a check that it could not make here, or a warning.
+//! Notes of passing tests: a check that was not possible on this machine, or a warning.
 //!
 //! `make test` names a file in `MEMCTL_TEST_NOTES` and prints it at the end, because nextest hides
 //! the output of tests that pass. Without the variable, notes go to stderr.
@@ -6,7 +6,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-/// Reports that the current test did not check something, and why.
+/// Notes that the current test skipped a check, and why.
 pub fn skipped(why: &str) {
     add("skipped", why);
 }

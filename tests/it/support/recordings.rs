@@ -1,4 +1,4 @@
-//! Payloads recorded from the real client, and small ones of the same form.
+//! Payloads recorded from the real client, and functions that build small ones of the same form.
 
 use std::fs;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ pub fn tool(session: &str, turn: &str, id: &str, command: &str, output: &str) ->
            "tool_use_id": id})
 }
 
-/// An edit of this file, which is worth an observation.
+/// An edit of this file. The local agent makes an observation of it.
 pub fn edit(session: &str, turn: &str, id: &str, file: &str) -> Value {
     let path = format!("/work/{file}");
     json!({"session_id": session, "cwd": "/work", "prompt_id": turn,

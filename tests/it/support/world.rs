@@ -1,5 +1,5 @@
-//! The environment of a test: its own home, data directory, socket directory and variables, and the
-//! binary in it.
+//! The environment of a test: a home, data directory, socket directory and variables of its own, and
+//! functions that run the binary in it.
 
 use std::fs;
 use std::io::Write;
@@ -82,8 +82,8 @@ impl World {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Mounts a tmpfs of this size at `part`. Returns `false` and reports a skipped check where the
-    /// system does not allow it.
+    /// Mounts a tmpfs of this size at `part`. Returns `false` and notes a skipped check if the system
+    /// does not allow it.
     pub fn mount(&mut self, part: &str, size: &str) -> bool {
         let place = self.path(part);
         fs::create_dir_all(&place).unwrap();
@@ -116,7 +116,7 @@ impl World {
     /// Shrinks the disk at `part` to its content.
     pub fn shrink_to_fit(&self, part: &str) -> Result<(), String> {
         let disk = statvfs(&self.path(part)).unwrap();
-        // A size of 0 means no limit and cannot be set back.
+        // A size of 0 means no limit, and the kernel does not accept a limit after that.
         let used = (disk.blocks() - disk.blocks_free()).max(1) * disk.fragment_size();
         self.remount(part, &format!("size={used}"))
     }
@@ -193,19 +193,19 @@ impl World {
         run(command.arg("hook").args(args), input)
     }
 
-    /// Runs a hook and kills it after `moment`, unless it has exited by then.
-    pub fn hook_killed(&self, payload: &Value, moment: Duration) -> Output {
+    /// Runs a hook and kills it after `delay`, unless it has exited by then.
+    pub fn hook_killed(&self, payload: &Value, delay: Duration) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         command.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // Small enough for a pipe; a killed hook reads nothing.
+        // The payload fits into the pipe's buffer, so the write does not block.
         let _ = child.stdin.take().unwrap().write_all(payload.to_string().as_bytes());
-        super::wait::jitter(moment);
+        super::wait::jitter(delay);
         child.kill().unwrap();
         Output::of(child)
     }
 
-    /// Runs a hook with test points, which the processes that it starts inherit.
+    /// Runs a hook with test points. The processes that it starts inherit them.
     pub fn hook_at(&self, payload: &Value, points: &str) -> Output {
         let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         command.env("MEMCTL_TESTPOINT", points).arg("hook");
@@ -227,10 +227,10 @@ impl World {
         }
     }
 
-    /// Waits until no worker is left and nothing is spooled for one.
+    /// Waits until no process and no spool is left.
     #[track_caller]
     pub fn settle(&self) {
-        until("workers exit", || {
+        until("no process and no spool is left", || {
             let left = [self.session_locks(), self.spools()].concat();
             let alive = self.processes();
             match left.is_empty() && alive.is_empty() {
@@ -242,20 +242,20 @@ impl World {
 
     /// The lock files of sessions.
     pub fn session_locks(&self) -> Vec<PathBuf> {
-        let of_session =
+        let is_session_lock =
             |name: &str| name.ends_with(".lock") && name != "store.lock" && name != "recover.lock";
-        list(&self.data().join("run"), of_session)
+        list(&self.data().join("run"), is_session_lock)
     }
 
     pub fn socket_files(&self) -> Vec<PathBuf> {
         list(&self.sockets(), |name| name.ends_with(".sock"))
     }
 
-    /// The spools of sessions, in both locations.
+    /// The spools of sessions, in the data directory and in the fallback location.
     pub fn spools(&self) -> Vec<PathBuf> {
-        let second = self.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
-        let of = |dir: PathBuf| list(&dir, |name| name.ends_with(".d"));
-        [of(self.data().join("spool")), of(second)].concat()
+        let fallback = self.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
+        let spools_in = |dir: PathBuf| list(&dir, |name| name.ends_with(".d"));
+        [spools_in(self.data().join("spool")), spools_in(fallback)].concat()
     }
 
     /// The content of all log files.
@@ -395,9 +395,9 @@ impl World {
 
     /// Pids of the live processes of this world.
     ///
-    /// Inside execve(2) a process has its new memory before the kernel has written the environment
-    /// into it, and `environ` is empty. On a loaded machine that takes milliseconds. A memctl process
-    /// without an environment therefore counts, whatever world it belongs to.
+    /// Inside execve(2), `environ` is empty until the kernel has written the environment into the new
+    /// memory. On a loaded machine that takes milliseconds. A memctl process with an empty `environ`
+    /// is therefore included, although it may belong to another world.
     pub fn processes(&self) -> Vec<i32> {
         let mark = format!("MEMCTL_DATA_DIR={}", self.data().display());
         let pids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
@@ -412,7 +412,8 @@ impl World {
         pids.collect()
     }
 
-    /// Waits for the only worker, until its lock file says that it listens.
+    /// Waits until the only process is a worker that listens, and returns its pid. A worker writes its
+    /// lock file when it listens.
     #[track_caller]
     pub fn worker(&self) -> i32 {
         let is_written = |lock: &PathBuf| fs::metadata(lock).is_ok_and(|meta| meta.len() > 0);
@@ -422,7 +423,8 @@ impl World {
         })
     }
 
-    /// Starts a session with one open prompt and waits until its worker is idle.
+    /// Starts a session with one open prompt, waits until its worker has drained the spool, and returns
+    /// its pid.
     #[track_caller]
     pub fn worker_of(&self, session: &str) -> i32 {
         self.hook(&super::recordings::prompt(session, "t", "go"));
@@ -473,7 +475,7 @@ impl Drop for World {
     }
 }
 
-/// `-` for null.
+/// The text of a JSON string, or `-` for another value.
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
@@ -489,12 +491,12 @@ fn run(command: &mut Command, input: &[u8]) -> Output {
     output
 }
 
-fn list(dir: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+fn list(dir: &Path, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(dir)
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
+        .filter(|entry| entry.file_name().to_str().is_some_and(&matches))
         .map(|entry| entry.path())
         .collect();
     files.sort();
@@ -508,8 +510,8 @@ fn is_memctl(pid: i32) -> bool {
 
 /// Whether all threads of a process have exited. The process may be a zombie.
 ///
-/// `stat` shows only the main thread. While that is a zombie already, another thread may still run
-/// and keep the locks of the process.
+/// `stat` shows only the main thread. If that is a zombie, another thread may still run and keep the
+/// locks of the process.
 pub fn is_gone(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next().unwrap_or_default().trim_start();

@@ -1,4 +1,4 @@
-"""Scenes with faults: processes die or hang, files vanish, memctl is missing."""
+"""Scenarios with faults: processes are killed or hang, files vanish, or memctl is missing."""
 
 import os
 import re
@@ -16,13 +16,13 @@ def api_down(check, world):
                           error(400, "invalid_request_error", "no such thing")]})
     run = w.run(w.project("here"), "Try it")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("the turn is closed and the session over", [r[0] for r in w.rows(SESSIONS)],
+    check.equal("the session has ended", [r[0] for r in w.rows(SESSIONS)],
                 ["completed"])
-    check.equal("by the failure", w.rows(PROMPTS, 1), [(1, "stop_failed")])
-    check.equal("each event is there once", w.rows(MESSAGES, 1),
+    check.equal("the failure closes the turn", w.rows(PROMPTS, 1), [(1, "stop_failed")])
+    check.equal("each event is stored once", w.rows(MESSAGES, 1),
                 [("tool", "Bash"), ("stop_failed", None), ("end", None)])
-    check("nothing of ours is shown", "memctl" not in run.stdout + run.stderr, run.stderr)
-    check.quiet(w)
+    check("the output does not mention memctl", "memctl" not in run.stdout + run.stderr, run.stderr)
+    check.clean(w)
 
 
 def client_killed(check, world):
@@ -32,20 +32,20 @@ def client_killed(check, world):
                "Go on": [text("Went on after the kill.")]})
     here = w.project("here")
     client = w.start(here, "Take long")
-    w.tool_runs("time.sleep(12)")
+    w.until_tool_runs("time.sleep(12)")
     client.send_signal(signal.SIGKILL)
     client.communicate()
     killed = time.monotonic()
-    check("the worker closes what is open", w.settled(15), w.memctl("queue"))
+    check("the worker closes the turn and distills every event", w.settled(15), w.memctl("queue"))
     took = time.monotonic() - killed
-    check("within the client's grace and a little", took < 8, took)
-    check.equal("the session is over", w.rows(SESSIONS), [("failed", "client_gone", 1)])
+    check("the worker does so within 8 s", took < 8, took)
+    check.equal("the session has ended", w.rows(SESSIONS), [("failed", "client_gone", 1)])
     left = w.left_behind()
-    check("nothing is left behind", not [l for l in left if "time.sleep" not in l], left)
+    check("no process and no file is left", not [l for l in left if "time.sleep" not in l], left)
     run = w.run(here, "Go on", "--continue")
     w.settled()
-    check.equal("it can be gone on with", w.rows(SESSIONS), [("completed", "other", 2)])
-    check.quiet(w, run)
+    check.equal("--continue continues the session", w.rows(SESSIONS), [("completed", "other", 2)])
+    check.clean(w, run)
 
 
 def client_terminated(check, world):
@@ -53,18 +53,18 @@ def client_terminated(check, world):
     w = world({"Take long": [tool("Bash", command=f"{PYTHON} 'import time; time.sleep(30)'",
                                   description="wait"), text("Took long.")]})
     client = w.start(w.project("here"), "Take long")
-    w.tool_runs("time.sleep(30)")
+    w.until_tool_runs("time.sleep(30)")
     client.terminate()
     _, stderr = client.communicate()
     check("stderr does not mention memctl", not re.search("memctl|hook", stderr, re.I), stderr)
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("the session is over", w.rows(SESSIONS), [("failed", "other", 1)])
-    check.equal("its end closed the prompt", w.rows(PROMPTS, 1), [(1, "end")])
-    check.quiet(w)
+    check.equal("the session has ended", w.rows(SESSIONS), [("failed", "other", 1)])
+    check.equal("SessionEnd closes the prompt", w.rows(PROMPTS, 1), [(1, "end")])
+    check.clean(w)
 
 
 def signal_worker(name):
-    """A command for a tool: signals the workers of its own data directory by pid."""
+    """Returns a shell command that signals the workers of its data directory by pid."""
     return (f'{PYTHON} "import json, os, signal, subprocess as s; '
             "ps = json.loads(s.check_output([os.environ['MEMCTL_BIN'], 'ps', '--json'])); "
             f"[os.kill(w['pid'], signal.{name}) for w in ps if w['pid']]\"")
@@ -75,7 +75,7 @@ def worker_killed(check, world):
     script = {}
     w = world(script)
     here = w.project("here")
-    # The tool kills the worker; the hook after it finds none.
+    # The tool kills the worker, so its own hook finds none.
     kill = signal_worker("SIGKILL")
     script["Kill it"] = [tool("Bash", command="echo before", description="e"),
                          tool("Bash", command=kill, description="kill"),
@@ -83,12 +83,12 @@ def worker_killed(check, world):
                          text("Went through all of it.")]
     run = w.run(here, "Kill it")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("each event is there once", w.rows(MESSAGES, 1),
+    check.equal("each event is stored once", w.rows(MESSAGES, 1),
                 [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
     generation = w.rows("SELECT generation FROM sessions")
-    check("another worker took over", generation and generation[0][0] >= 2, generation)
-    check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
-    check.quiet(w, run)
+    check("another worker takes over", generation and generation[0][0] >= 2, generation)
+    check.equal("the session has ended", w.rows(SESSIONS), [("completed", "other", 1)])
+    check.clean(w, run)
 
 
 def worker_hung(check, world):
@@ -100,14 +100,14 @@ def worker_hung(check, world):
                            text("Went through all of it.")]}, MEMCTL_WORKER_HANG_TIMEOUT="1s")
     run = w.run(w.project("here"), "Hang it")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("each event is there once", w.rows(MESSAGES, 1),
+    check.equal("each event is stored once", w.rows(MESSAGES, 1),
                 [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
     slow = [h for h in w.hooks() if (h[2] or 0) > 400]
-    check("no hook held the client up", not slow, slow)
-    check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
-    check("nothing on standard error", not run.stderr, run.stderr)
+    check("no hook was slow", not slow, slow)
+    check.equal("the session has ended", w.rows(SESSIONS), [("completed", "other", 1)])
+    check("stderr is empty", not run.stderr, run.stderr)
     left = w.left_behind()
-    check("nothing is left behind", not left, "\n".join(left))
+    check("no process and no file is left", not left, "\n".join(left))
 
 
 def sockets_deleted(check, world):
@@ -122,23 +122,23 @@ def sockets_deleted(check, world):
                          text("Swept all of it and went on to the next room.")]})
     run = w.run(w.project("here"), "Sweep")
     check("every event is distilled", w.settled(), w.memctl("queue"))
-    check.equal("each event is there once", w.rows(MESSAGES, 1),
+    check.equal("each event is stored once", w.rows(MESSAGES, 1),
                 [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
-    check.equal("the session is over", w.rows(SESSIONS), [("completed", "other", 1)])
-    check("nothing on standard error", not run.stderr, run.stderr)
+    check.equal("the session has ended", w.rows(SESSIONS), [("completed", "other", 1)])
+    check("stderr is empty", not run.stderr, run.stderr)
     left = w.left_behind()
-    check("nothing is left behind", not left, "\n".join(left))
+    check("no process and no file is left", not left, "\n".join(left))
 
 
 def all_killed(check, world):
-    """After SIGKILL of client and worker during a tool use, the next session start recovers the session."""
+    """After SIGKILL of client and worker during a tool use, the next SessionStart recovers the session."""
     w = world({"Take long": [tool("Bash", command="echo before", description="e"),
                              tool("Bash", command=f"{PYTHON} 'import time; time.sleep(11)'",
                                   description="wait"), text("Took long.")],
                "Something else": [text("Did something else in the meantime.")]})
     here = w.project("here")
     client = w.start(here, "Take long")
-    w.tool_runs("time.sleep(11)")
+    w.until_tool_runs("time.sleep(11)")
     until(lambda: w.rows("SELECT 1 FROM pending_messages"))
     client.send_signal(signal.SIGKILL)
     for line in w.processes():
@@ -148,11 +148,11 @@ def all_killed(check, world):
     run = w.run(here, "Something else")
     waiting = "SELECT count(*) FROM pending_messages WHERE status <> 'processed'"
     done = until(lambda: w.rows(waiting) == [(0,)])
-    check("what the dead left in the queue is distilled", done, w.memctl("queue"))
-    check.equal("its event is there once", w.rows(MESSAGES, 1)[:1], [("tool", "Bash")])
-    check("nothing on standard error", not run.stderr, run.stderr)
+    check("the events of the killed session are distilled", done, w.memctl("queue"))
+    check.equal("its tool use is stored once", w.rows(MESSAGES, 1)[:1], [("tool", "Bash")])
+    check("stderr is empty", not run.stderr, run.stderr)
     left = [line for line in w.left_behind() if "time.sleep" not in line]
-    check("nothing is left behind", not left, "\n".join(left))
+    check("no process and no file is left", not left, "\n".join(left))
 
 
 def binary_missing(check, world):
@@ -163,19 +163,19 @@ def binary_missing(check, world):
     run = w.run(w.project("here"), "Work alone")
     check.equal("the client succeeds", (run.code, run.stdout), (0, "Alone."))
     check("the hooks ran", len(w.hooks()) >= 5, w.hooks())
-    check("no data dir was made", not os.path.exists(f"{w.root}/data"))
-    check.quiet(w, run)
+    check("there is no data directory", not os.path.exists(f"{w.root}/data"))
+    check.clean(w, run)
 
 
 def binary_broken(check, world):
-    """MEMCTL_BIN is not executable."""
+    """If memctl cannot be executed, the client sees no error."""
     w = world({"Work alone": [tool("Bash", command="echo x", description="e"), text("Alone.")]})
     with open(w.memctl_path, "wb") as file:
         file.write(b"\x7fELF broken")
     run = w.run(w.project("here"), "Work alone")
     check.equal("the client succeeds", (run.code, run.stdout), (0, "Alone."))
-    check("no data dir was made", not os.path.exists(f"{w.root}/data"))
-    check.quiet(w, run)
+    check("there is no data directory", not os.path.exists(f"{w.root}/data"))
+    check.clean(w, run)
 
 
 def nowhere_to_write(check, world):
@@ -185,12 +185,12 @@ def nowhere_to_write(check, world):
         file.write("in the way")
     run = w.run(w.project("here"), "Work on")
     check.equal("the client succeeds", (run.code, run.stdout), (0, "Worked."))
-    check("nothing on standard error", not run.stderr, run.stderr)
-    check("every hook succeeded", all(h[1] == 0 for h in w.hooks()), w.hooks())
+    check("stderr is empty", not run.stderr, run.stderr)
+    check("every hook succeeds", all(h[1] == 0 for h in w.hooks()), w.hooks())
     slow = [h for h in w.hooks() if (h[2] or 0) > 500]
-    check("no hook held the client up", not slow, slow)
-    check("no process stays", bool(until(lambda: not w.processes())), w.processes())
+    check("no hook was slow", not slow, slow)
+    check("no process is left", bool(until(lambda: not w.processes())), w.processes())
 
 
-SCENES = [api_down, client_killed, client_terminated, all_killed, worker_killed, worker_hung,
+SCENARIOS = [api_down, client_killed, client_terminated, all_killed, worker_killed, worker_hung,
           sockets_deleted, binary_missing, binary_broken, nowhere_to_write]
