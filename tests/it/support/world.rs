@@ -227,10 +227,10 @@ impl World {
         }
     }
 
-    /// Waits until no process and no spool is left.
+    /// Waits until no process, session lock or spool is left.
     #[track_caller]
     pub fn settle(&self) {
-        until("no process and no spool is left", || {
+        until("no process, session lock or spool is left", || {
             let left = [self.session_locks(), self.spools()].concat();
             let alive = self.processes();
             match left.is_empty() && alive.is_empty() {
