@@ -109,11 +109,11 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
     let texts = Texts { limits: context.limits };
     let agent = agent(payload, &texts);
     let event = |kind| Event {
-        turn: id(payload.turn.as_deref()),
+        turn: bounded_id(payload.turn.as_deref()),
         cwd: cwd.map(str::to_owned),
         agent: agent.clone(),
         process: context.process,
-        transcript: payload.transcript_path.as_deref().and_then(path),
+        transcript: payload.transcript_path.as_deref().and_then(bounded_path),
         ..Event::new(kind, context.client, session, context.now)
     };
     let message = || payload.last_assistant_message.as_deref().and_then(|m| texts.text(m));
@@ -304,7 +304,7 @@ fn named_tool(
         return Ok(Err("the tool use names a file with secrets"));
     }
     let name = truncate_middle(name, MAX_ID).unwrap_or_else(|| name.to_owned());
-    let use_id = id(payload.tool_use_id.as_deref());
+    let use_id = bounded_id(payload.tool_use_id.as_deref());
     Ok(Ok((Tool { name, use_id, ..Tool::default() }, used, withheld)))
 }
 
@@ -324,28 +324,30 @@ fn has_private(json: &RawValue) -> bool {
 /// Returns the tool for a subagent's report. Its id contains a hash of the text, so the store ignores
 /// a second report with the same text.
 fn report_tool(agent: &Agent, report: &str) -> Tool {
-    let use_id = format!("report:{}:{}", agent.id, hash(report));
-    Tool { name: "Subagent".into(), use_id: id(Some(&use_id)), ..Tool::default() }
+    let use_id = format!("report:{}:{}", agent.id, short_hash(report));
+    Tool { name: "Subagent".into(), use_id: bounded_id(Some(&use_id)), ..Tool::default() }
 }
 
 fn agent(payload: &Payload, texts: &Texts) -> Option<Agent> {
     let r#type = payload.agent_type.as_deref().and_then(|t| texts.word(t)).unwrap_or_default();
-    Some(Agent { id: id(payload.agent_id.as_deref())?, r#type })
+    Some(Agent { id: bounded_id(payload.agent_id.as_deref())?, r#type })
 }
 
-fn id(text: Option<&str>) -> Option<String> {
+/// Returns the id, or a hash of it if it is longer than [`MAX_ID`].
+fn bounded_id(text: Option<&str>) -> Option<String> {
     match text?.trim() {
         "" => None,
-        id if id.len() > MAX_ID => Some(format!("hash:{}", hash(id))),
+        id if id.len() > MAX_ID => Some(format!("hash:{}", short_hash(id))),
         id => Some(id.to_owned()),
     }
 }
 
-fn hash(text: &str) -> String {
+fn short_hash(text: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(text)[..8])
 }
 
-fn path(text: &str) -> Option<String> {
+/// Returns the path unless it is empty or longer than [`MAX_PATH`].
+fn bounded_path(text: &str) -> Option<String> {
     (!text.is_empty() && text.len() <= MAX_PATH).then(|| text.to_owned())
 }
 

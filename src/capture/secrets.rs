@@ -56,13 +56,13 @@ fn private_keys(text: &str) -> Vec<Edit> {
                 Some(last) => line.start..last.end,
                 None => {
                     let after = text[line.end..].split_inclusive('\n');
-                    let first = |part: &str| part.len() - part.trim_start_matches(base64).len();
+                    let first = |part: &str| part.len() - part.trim_start_matches(is_base64).len();
                     line.start..line.end + body_len(after, first)
                 }
             }
         } else {
             let before = text[done..line.start].split_inclusive('\n').rev();
-            let last = |part: &str| part.len() - part.trim_end_matches(base64).len();
+            let last = |part: &str| part.len() - part.trim_end_matches(is_base64).len();
             line.start - body_len(before, last)..line.end
         };
         if range.len() > line.end - line.start {
@@ -90,7 +90,7 @@ fn armor(text: &str) -> Vec<Armor> {
         .collect()
 }
 
-fn base64(c: char) -> bool {
+fn is_base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
 }
 
@@ -105,8 +105,8 @@ fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part_len: impl Fn(&str) ->
         let core = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
         let core = core.strip_prefix(['\t', '→', ':']).unwrap_or(line);
         let core = core.trim_matches(is_decoration).trim_end_matches("\\n");
-        let header = core.starts_with("Proc-Type:") || core.starts_with("DEK-Info:");
-        if !(core.chars().all(base64) || header) || len + line.len() > MAX_KEY {
+        let is_header = core.starts_with("Proc-Type:") || core.starts_with("DEK-Info:");
+        if !(core.chars().all(is_base64) || is_header) || len + line.len() > MAX_KEY {
             let part = part_len(line.trim_end_matches('\n'));
             if part >= MIN_PIECE {
                 (len, n_base64) = (len + part, n_base64 + part);
@@ -125,10 +125,10 @@ pub fn is_secret_file(path: &str) -> bool {
     let path = path.trim().trim_matches(['"', '\'', '`']).to_ascii_lowercase();
     let mut parts = path.rsplit(['/', '\\']);
     let (name, dir) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    let secret = |name: &str| {
+    let is_secret = |name: &str| {
         has_secret_name(name) || has_secret_extension(name) || in_secret_dir(dir, name)
     };
-    secret(name) || name.find([':', '#', '?']).is_some_and(|end| secret(&name[..end]))
+    is_secret(name) || name.find([':', '#', '?']).is_some_and(|end| is_secret(&name[..end]))
 }
 
 /// Whether a command line names a secret file. A word in brackets is code (`f(process.env)`), and a
@@ -150,7 +150,7 @@ pub fn names_secret_file(command: &str) -> bool {
     })
 }
 
-/// Whether `text` may name a secret file: a quick test with false positives but no false negatives.
+/// Whether `text` may name a secret file: a quick test, which has false positives.
 pub fn may_name_secret_file(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.contains(NAME_PART) || marks(text.as_bytes()).any(|at| is_inside_name(text.as_bytes(), at))
@@ -166,7 +166,7 @@ pub fn possible_names(text: &str) -> Vec<usize> {
     found
 }
 
-/// The positions of dots and underscores.
+/// Returns the positions of dots and underscores in ascending order.
 fn marks(bytes: &[u8]) -> impl Iterator<Item = usize> {
     const BLOCK: usize = 32;
     let is_mark = |b: &u8| (*b == b'.') | (*b == b'_');
@@ -182,7 +182,7 @@ fn marks(bytes: &[u8]) -> impl Iterator<Item = usize> {
 /// Whether the dot or underscore at `at` may belong to the name of a secret file.
 fn is_inside_name(text: &[u8], at: usize) -> bool {
     let (before, after) = text.split_at(at);
-    // Most marks fail this test, which is quicker than the table.
+    // A quick test that most marks fail, so that few are compared with the table.
     let plausible = match after {
         [b'.', b'd' | b'e' | b'g' | b'h' | b'j' | b'k' | b'n' | b'p', ..] | [b'_', b'n', ..] => {
             true
@@ -198,7 +198,7 @@ fn is_inside_name(text: &[u8], at: usize) -> bool {
 /// Every name of a secret file contains this, or one of [`NAME_PARTS`].
 const NAME_PART: &str = "credent";
 
-/// Parts of names: the text before a dot or an underscore, and the text from there.
+/// Parts of names, each split before its dot or underscore.
 const NAME_PARTS: [(&str, &str); 24] = [
     ("", ".env"),
     ("", ".netrc"),

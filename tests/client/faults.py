@@ -75,7 +75,7 @@ def worker_killed(check, world):
     script = {}
     w = world(script)
     here = w.project("here")
-    # The tool kills the worker, so its own hook finds none.
+    # The tool kills the worker, so the hook of this tool use finds none.
     kill = signal_worker("SIGKILL")
     script["Kill it"] = [tool("Bash", command="echo before", description="e"),
                          tool("Bash", command=kill, description="kill"),

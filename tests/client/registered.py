@@ -90,10 +90,10 @@ def moved_program(check, world):
             shutil.copytree(f"{REPOSITORY}/{part}", f"{w.root}/plugin/{part}")
         w.run(w.project("here"), "Say hello", plugin=f"{w.root}/plugin")
         w.settled()
-        check.equal(f"{place}: events", w.rows(MESSAGES, 1),
+        check.equal(f"{place}: each event is stored once", w.rows(MESSAGES, 1),
                     [("tool", "Bash"), ("stop", None), ("end", None)])
         left = w.left_behind()
-        check(f"{place}: nothing is left behind", not left, "\n".join(left))
+        check(f"{place}: no process and no file is left", not left, "\n".join(left))
 
 
 SCENARIOS = [plugin_and_settings, marketplace, moved_program]

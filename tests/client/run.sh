@@ -7,7 +7,9 @@
 # scenarios whose names contain one of them; `-l` lists all names.
 #
 # Needs Python 3.8 and tmux. The client runs in temporary directories under /tmp with an empty
-# environment: no key, no login, no network. `make test` does not run these checks.
+# environment: no key, no login, no network. KEEP=1 keeps the directories.
+#
+# `make test` does not run these checks.
 set -eu
 
 for tool in python3 tmux; do

@@ -203,13 +203,13 @@ impl Stored {
         let (sent, acknowledged) = (ends().count(), ends().filter(|end| end.acknowledged).count());
         let stored = self.ids(&session.name, first).len();
         // The store ignores the end of a session of which it has no other event.
-        let known = session.events.iter().any(|e| e.kind != Kind::End && e.acknowledged);
+        let has_other_events = session.events.iter().any(|e| e.kind != Kind::End && e.acknowledged);
         report.unacknowledged += stored.saturating_sub(acknowledged);
         if stored > sent {
             report.duplicated += stored - sent;
             report.violations.push(format!("{}: {stored} ends stored, {sent} sent", session.name));
         }
-        if known && stored < acknowledged {
+        if has_other_events && stored < acknowledged {
             report.lost += acknowledged - stored;
             report.violations.push(format!(
                 "{}: {stored} ends stored, {acknowledged} acknowledged",

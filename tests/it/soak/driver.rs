@@ -173,8 +173,8 @@ impl Session {
             run.world.hook_bytes(&[], payload.to_string().as_bytes())
         };
         let acknowledged = acknowledges(&output);
-        let known = acknowledged || output.code.is_none() || !output.err.is_empty();
-        assert!(known, "a hook failed visibly: {output:?}");
+        let is_expected = acknowledged || output.code.is_none() || !output.err.is_empty();
+        assert!(is_expected, "a hook failed visibly: {output:?}");
         if acknowledged && matches!(kind, Kind::Tool { .. }) && random.one_in(40) {
             // Repeat the event, as if the hooks were registered twice. The store ignores the repeat.
             let _ = run.world.hook_bytes(&[], payload.to_string().as_bytes());
