@@ -150,56 +150,53 @@ pub fn names_secret_file(command: &str) -> bool {
     })
 }
 
-/// Whether `text` may name a secret file: a quick test, which has false positives.
+/// Whether `text` may name such a file anywhere: a quick test that has false positives only.
 pub fn may_name_secret_file(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    text.contains(NAME_PART) || marks(text.as_bytes()).any(|at| is_inside_name(text.as_bytes(), at))
+    text.contains(NAME_PART) || name_parts(text.as_bytes()).next().is_some()
 }
 
-/// Returns the positions where `text` may name a secret file, in ascending order.
+/// Where `text` may name such a file, in order.
 pub fn possible_names(text: &str) -> Vec<usize> {
     let text = text.to_ascii_lowercase();
-    let marks = marks(text.as_bytes()).filter(|at| is_inside_name(text.as_bytes(), *at));
-    let mut found: Vec<usize> = marks.collect();
+    let mut found: Vec<usize> = name_parts(text.as_bytes()).collect();
     found.extend(text.match_indices(NAME_PART).map(|(at, _)| at));
     found.sort_unstable();
     found
 }
 
-/// Returns the positions of dots and underscores in ascending order.
-fn marks(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    const BLOCK: usize = 32;
-    let is_mark = |b: &u8| (*b == b'.') | (*b == b'_');
-    // The compiler vectorizes the test of a block, because it does not exit early.
-    let has_marks = move |block: &&[u8]| block.iter().fold(false, |any, b| any | is_mark(b));
-    let blocks = bytes.chunks(BLOCK).enumerate().filter(move |(_, block)| has_marks(block));
-    blocks.flat_map(move |(n, block)| {
-        let marks = block.iter().enumerate().filter(move |(_, b)| is_mark(b));
-        marks.map(move |(i, _)| n * BLOCK + i)
-    })
-}
-
-/// Whether the dot or underscore at `at` may belong to the name of a secret file.
-fn is_inside_name(text: &[u8], at: usize) -> bool {
-    let (before, after) = text.split_at(at);
-    // A quick test that most marks fail, so that few are compared with the table.
-    let plausible = match after {
-        [b'.', b'd' | b'e' | b'g' | b'h' | b'j' | b'k' | b'n' | b'p', ..] | [b'_', b'n', ..] => {
-            true
-        }
-        _ => matches!(before.last(), Some(b'd' | b's')),
+/// The positions of [`NAME_PARTS`] in a lowercase text.
+fn name_parts(text: &[u8]) -> impl Iterator<Item = usize> {
+    // Every part has one of these pairs of bytes where its two halves meet.
+    let is_pair = |a: u8, b: u8| {
+        let extension = (b == b'd') | (b == b'e') | (b == b'g') | (b == b'h') | (b == b'j');
+        let extension = extension | (b == b'k') | (b == b'n') | (b == b'p');
+        (a == b'.') & extension
+            | (a == b'_') & (b == b'n')
+            | (a == b'd') & (b == b'_')
+            | (a == b's') & (b == b'.')
     };
-    plausible
-        && NAME_PARTS.iter().any(|(head, tail)| {
-            after.starts_with(tail.as_bytes()) && before.ends_with(head.as_bytes())
+    // The compiler vectorizes the test of a block, because it does not exit early.
+    const BLOCK: usize = 32;
+    let has_pair = move |start: &usize| {
+        let block = &text[*start..text.len().min(start + BLOCK + 1)];
+        block.iter().zip(&block[1..]).fold(false, |any, (a, b)| any | is_pair(*a, *b))
+    };
+    (0..text.len()).step_by(BLOCK).filter(has_pair).flat_map(move |start| {
+        (start..text.len().min(start + BLOCK)).filter(move |at| {
+            let (before, after) = text.split_at(*at);
+            NAME_PARTS.iter().any(|(head, tail)| {
+                after.starts_with(tail.as_bytes()) && before.ends_with(head.as_bytes())
+            })
         })
+    })
 }
 
 /// Every name of a secret file contains this, or one of [`NAME_PARTS`].
 const NAME_PART: &str = "credent";
 
-/// Parts of names, each split before its dot or underscore.
-const NAME_PARTS: [(&str, &str); 24] = [
+/// Parts of names, in two halves. In JSON a backslash may precede the slash behind a folder.
+const NAME_PARTS: [(&str, &str); 23] = [
     ("", ".env"),
     ("", ".netrc"),
     ("", "_netrc"),
@@ -207,12 +204,11 @@ const NAME_PARTS: [(&str, &str); 24] = [
     ("", ".npmrc"),
     ("", ".pypirc"),
     ("", ".htpass"),
-    ("", ".dockerc"),
-    ("secrets", "."),
-    ("id", "_rsa"),
-    ("id", "_dsa"),
-    ("id", "_ecdsa"),
-    ("id", "_ed255"),
+    ("secret", "s."),
+    ("i", "d_rsa"),
+    ("i", "d_dsa"),
+    ("i", "d_ecdsa"),
+    ("i", "d_ed255"),
     ("", ".pem"),
     ("", ".key"),
     ("", ".p12"),
@@ -221,9 +217,9 @@ const NAME_PARTS: [(&str, &str); 24] = [
     ("", ".kdbx"),
     ("", ".ppk"),
     ("", ".p8"),
-    ("", ".kube/"),
-    ("", ".docker/"),
-    ("", ".gnupg/"),
+    ("", ".kube"),
+    ("", ".docker"),
+    ("", ".gnupg"),
 ];
 
 fn has_secret_name(name: &str) -> bool {
