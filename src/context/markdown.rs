@@ -23,7 +23,7 @@ pub fn paragraph(text: &str) -> String {
     all
 }
 
-/// At most `max` characters of a result of [`line`] or [`paragraph`].
+/// At most `max` characters of a result of [`line()`] or [`paragraph`].
 ///
 /// [`text::truncate`](crate::text::truncate) alone could cut an entity in half.
 pub fn truncate(line: &str, max: usize) -> String {
