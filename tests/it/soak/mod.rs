@@ -204,7 +204,7 @@ fn acknowledged_events_are_stored_once_under_random_faults() {
 fn wait_until_idle(w: &World) -> u32 {
     let left = || {
         let files = [w.session_locks(), w.socket_files(), w.spools()].concat();
-        let alive = w.processes();
+        let alive = [w.processes(), w.starting_processes()].concat();
         match files.is_empty() && alive.is_empty() {
             true => Ok(()),
             false => Err(format!("{files:?}, processes {alive:?}")),

@@ -232,7 +232,7 @@ impl World {
     pub fn settle(&self) {
         until("no process, session lock or spool is left", || {
             let left = [self.session_locks(), self.spools()].concat();
-            let alive = self.processes();
+            let alive = [self.processes(), self.starting_processes()].concat();
             match left.is_empty() && alive.is_empty() {
                 true => Ok(()),
                 false => Err(format!("{left:?}, processes {alive:?}")),
@@ -394,22 +394,18 @@ impl World {
     }
 
     /// Pids of the live processes of this world.
-    ///
-    /// Inside execve(2), `environ` is empty until the kernel has written the environment into the new
-    /// memory. On a loaded machine that takes milliseconds. A memctl process with an empty `environ`
-    /// is therefore included, although it may belong to another world.
     pub fn processes(&self) -> Vec<i32> {
         let mark = format!("MEMCTL_DATA_DIR={}", self.data().display());
-        let pids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
-            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-            let environ = fs::read(entry.path().join("environ")).ok()?;
-            let ours = match environ.is_empty() {
-                true => is_memctl(pid),
-                false => environ.split(|b| *b == 0).any(|v| v == mark.as_bytes()),
-            };
-            (ours && !is_gone(pid)).then_some(pid)
-        });
-        pids.collect()
+        let is_ours = |environ: &[u8]| environ.split(|b| *b == 0).any(|v| v == mark.as_bytes());
+        processes_with(|environ, _| is_ours(environ))
+    }
+
+    /// Pids of memctl processes that are inside execve(2), of this world or of another one.
+    ///
+    /// Such a process has its new memory before the kernel has written the environment into it, so
+    /// that [`World::processes`] misses it. On a loaded machine that takes milliseconds.
+    pub fn starting_processes(&self) -> Vec<i32> {
+        processes_with(|environ, pid| environ.is_empty() && is_memctl(pid))
     }
 
     /// Waits until the only process is a worker that listens, and returns its pid. A worker writes its
@@ -501,6 +497,16 @@ fn list(dir: &Path, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// Pids of the live processes whose environment and pid `is_wanted` accepts.
+fn processes_with(is_wanted: impl Fn(&[u8], i32) -> bool) -> Vec<i32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let environ = fs::read(entry.path().join("environ")).ok()?;
+        (is_wanted(&environ, pid) && !is_gone(pid)).then_some(pid)
+    });
+    pids.collect()
 }
 
 fn is_memctl(pid: i32) -> bool {
