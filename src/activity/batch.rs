@@ -10,7 +10,7 @@ use crate::memory::{Batch, Message, Origin};
 #[derive(Debug, Default)]
 pub struct ParsedBatch {
     batch: Batch,
-    /// One for each message. [`Activity::Nothing`] if the message asks for a summary.
+    /// Parallel to `batch.messages`. [`Activity::Nothing`] if the message asks for a summary.
     activities: Vec<Activity>,
 }
 
@@ -22,7 +22,7 @@ pub struct Event<'a> {
 }
 
 impl ParsedBatch {
-    /// Parses every message. Callers do this outside of a transaction, because it takes time.
+    /// Parses every message. Call it outside a transaction: parsing would prolong the write lock.
     pub fn new(batch: Batch) -> ParsedBatch {
         let root = batch.project_root.as_deref();
         let parse = |m: &Message| activity(m, &batch.client, root);
@@ -59,7 +59,7 @@ fn activity(message: &Message, client: &str, root: Option<&Path>) -> Activity {
 }
 
 impl Event<'_> {
-    /// The origin of what the event reports.
+    /// Where the event's information comes from.
     pub fn origin(&self) -> Origin {
         self.activity.origin()
     }

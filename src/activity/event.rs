@@ -104,7 +104,7 @@ impl Activity {
     /// Parses an event. Paths are made relative to `root`, the root of the project.
     pub fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
         // Parsing must not panic. Without this guard, a panic would crash the worker before the
-        // event is stored, and again at each delivery. With it, the event only has no activity.
+        // event is stored, and again at each delivery. With it, the activity is `Nothing`.
         let parsed = catch_unwind(AssertUnwindSafe(|| parse(event, root)));
         parsed.unwrap_or_else(|_| {
             tracing::error!(tool = event.tool, "parsing a tool event panicked");
@@ -112,7 +112,7 @@ impl Activity {
         })
     }
 
-    /// The origin of what the activity reports.
+    /// Where the activity's information comes from.
     pub fn origin(&self) -> Origin {
         match self {
             Activity::Read { .. } | Activity::Search { .. } | Activity::Edit(_) => {
@@ -229,7 +229,7 @@ fn call(server: &str, tool: &str, input: &Payload, response: &Payload, failed: b
         let failure = line.map(|line| fit(line, 160));
         return Activity::Call { tool, side_effect: None, failure };
     }
-    let changes = !server.is_empty() && names_a_change(&tool);
+    let changes = !server.is_empty() && has_mutating_verb(&tool);
     let side_effect = changes.then(|| {
         const SUBJECTS: [&str; 9] =
             ["title", "name", "subject", "path", "key", "id", "query", "body", "text"];
@@ -240,8 +240,8 @@ fn call(server: &str, tool: &str, input: &Payload, response: &Payload, failed: b
     Activity::Call { tool, side_effect, failure: None }
 }
 
-/// Whether the name of a tool contains a verb of change.
-fn names_a_change(tool: &str) -> bool {
+/// Whether the tool's name contains a verb such as `create` or `delete`.
+fn has_mutating_verb(tool: &str) -> bool {
     const VERBS: [&str; 15] = [
         "create", "update", "delete", "send", "post", "merge", "close", "add", "write", "deploy",
         "publish", "execute", "insert", "move", "remove",

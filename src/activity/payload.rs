@@ -1,7 +1,7 @@
 //! A tool's input or response, read leniently.
 //!
-//! Long texts arrive truncated in the middle: a string may end early or contain a marker, and the whole
-//! may not parse as JSON. A field that cannot be read is absent; there are no errors.
+//! Hooks truncate long texts in the middle: a string may end early or contain a marker, and the payload
+//! may not parse as JSON. An unreadable field is `None`, never an error.
 
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The first of `keys` that holds a string, at the top level or one level below.
+    /// The string under the first of `keys` that has one, at the top level or one level below.
     pub fn string(&self, keys: &[&str]) -> Option<String> {
         match self {
             Payload::Json(value) => keys.iter().find_map(|key| find_string(value, key)),
@@ -36,7 +36,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The value of `key` at the top level, if the whole parsed as JSON.
+    /// The value of `key` at the top level, if the payload is JSON.
     pub fn value(&self, key: &str) -> Option<&Value> {
         match self {
             Payload::Json(value) => value.get(key),

@@ -1,8 +1,8 @@
 //! How an activity appears in a prompt, and its cost there.
 //!
 //! An activity that changes nothing (a read, a search, `git status`) takes one line. All others are
-//! quoted, up to a limit. `accept` stores the cost with the event, so that a claim can measure a batch
-//! without parsing it.
+//! quoted, up to a limit. `accept` stores the cost with the event, so that the worker can limit the size
+//! of a batch before it parses the events.
 
 use memctl_proto as proto;
 
@@ -11,7 +11,7 @@ use super::event::{Activity, ToolEvent};
 use crate::memory::Cause;
 use crate::text::collapse_spaces;
 
-/// Maximum bytes of a prompt of the user.
+/// Maximum bytes of a user prompt.
 pub const MAX_PROMPT: usize = 2 << 10;
 /// Maximum bytes of the assistant's last message.
 pub const MAX_LAST_MESSAGE: usize = 4 << 10;
@@ -46,7 +46,7 @@ fn mention_of(activity: &Activity, tool: Option<&str>) -> Mention {
         Activity::Read { path } => line(format!("read {path}")),
         Activity::Search { pattern } => line(format!("searched for {pattern}")),
         Activity::Launch { kind, task, .. } => line(format!("sent a subagent {kind}: {task}")),
-        Activity::Run(run) if run.only_looks() => {
+        Activity::Run(run) if run.is_read_only() => {
             line(format!("ran {}", collapse_spaces(&run.command)))
         }
         Activity::Nothing => line(format!("{} did nothing", tool.unwrap_or("a tool"))),

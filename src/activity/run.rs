@@ -53,7 +53,7 @@ impl Run {
     }
 
     /// Whether the run succeeded, checked nothing and changed nothing: `ls`, `git status`.
-    pub fn only_looks(&self) -> bool {
+    pub fn is_read_only(&self) -> bool {
         let changes = [&self.written, &self.removed, &self.reverted];
         !self.failed
             && self.checks.is_empty()

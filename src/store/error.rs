@@ -8,10 +8,11 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process held a lock for longer than the caller may wait. A retry may succeed.
+    /// Another process held a lock until the caller's timeout. A retry may succeed.
     #[error("the store is busy: {0}")]
     Busy(String),
-    /// The disk or the file cannot be used, and an immediate retry would not help. Hooks spool.
+    /// The disk or the file cannot be used, and an immediate retry would not help. Hooks write their
+    /// events to the spool instead.
     #[error("the store cannot be used ({kind}): {message}")]
     Fault { kind: StoreFault, message: String },
     /// The schema belongs to a later release.
@@ -61,7 +62,7 @@ impl StoreError {
     }
 
     /// Whether the error may come from a file system without shared memory for the wal-index.
-    pub fn may_lack_wal(&self) -> bool {
+    pub fn may_mean_no_wal(&self) -> bool {
         let StoreError::Fault { kind, .. } = self else { return false };
         matches!(kind, StoreFault::CannotOpen | StoreFault::ReadOnly | StoreFault::Io)
     }

@@ -90,7 +90,7 @@ impl Store {
         let mut lock = StoreLock::default();
         let (conn, file) = match open_current(&paths.database()) {
             Ok(Some(opened)) => opened,
-            Err(e) if !e.may_lack_wal() => return Err(e),
+            Err(e) if !e.may_mean_no_wal() => return Err(e),
             Ok(None) | Err(_) => {
                 let _lock = lock.acquire(paths, wait)?;
                 open_ensured(&paths.database())?
@@ -288,7 +288,7 @@ fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
 /// Opens the database and migrates it. The caller holds the store lock.
 fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
     let conn = match connect_and_migrate(path, Journal::Wal) {
-        Err(e) if e.may_lack_wal() => {
+        Err(e) if e.may_mean_no_wal() => {
             // This fails if another process has the database open. Report the first error then.
             if ensure::leave_wal(path).is_err() {
                 return Err(e);

@@ -1,4 +1,4 @@
-//! `memctl doctor`: a finding for each problem with its remedy, and the fixes.
+//! `memctl doctor` reports each problem with a remedy, and `--fix` repairs what it can.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +53,7 @@ fn healthy(w: &World) {
 }
 
 #[test]
-fn a_working_memory_is_healthy() {
+fn empty_and_intact_stores_are_healthy() {
     let w = World::new();
     healthy(&w);
     assert!(!w.data().exists(), "doctor creates nothing");
@@ -290,7 +290,7 @@ fn unusable_and_unsafe_settings_are_reported() {
 }
 
 #[test]
-fn hooks_that_run_twice_are_reported() {
+fn hooks_installed_twice_are_reported() {
     let w = world();
     let claude = w.path("home/.claude");
     fs::create_dir_all(&claude).unwrap();

@@ -45,7 +45,7 @@ mod protocol_guards;
 mod recorded_sessions;
 /// Recovery from dead and hung workers, lost clients and missed starts.
 mod recover;
-/// Commands that repair: kill, finish, cleanup and queue.
+/// Repair commands: `memctl kill`, `finish`, `cleanup` and `queue`.
 mod repair;
 /// `memctl replay`.
 mod replay;
@@ -67,9 +67,9 @@ mod stored_memory;
 mod terminal;
 /// Hooks, workers and databases of different releases.
 mod upgrade;
-/// Hooks whose events get no reply.
+/// Hooks whose events get no reply: they send a wake, and may start a worker.
 mod wake;
-/// Secret files: their text is not stored, whatever tool of any client shows it.
+/// The text of secret files is never stored, whichever client and tool read it.
 mod withholding;
 /// Workers: one per session, started, raced and killed.
 mod worker;

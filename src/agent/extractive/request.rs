@@ -5,7 +5,7 @@ use super::prose;
 use super::words;
 
 /// The request of a prompt in at most `max` characters: its first sentences, without thanks, praise and
-/// code. If these are only background, the sentence with the request follows them.
+/// code. If none of these asks for anything, the first later sentence that does follows them.
 pub fn from_prompt(prompt: &str, max: usize) -> String {
     let all = sentences(prompt);
     let Some(first) = all.first() else { return String::new() };
@@ -42,8 +42,10 @@ pub fn is_small_talk(prompt: &str) -> bool {
         .filter(|word| !word.is_empty())
         .collect();
     words.len() <= MAX_WORDS
-        && words.iter().any(|word| words::TALK.are(word))
-        && words.iter().all(|word| words::TALK.are(word) || words::TALK_TOO.are(word))
+        && words.iter().any(|word| words::SMALL_TALK.are(word))
+        && words
+            .iter()
+            .all(|word| words::SMALL_TALK.are(word) || words::SMALL_TALK_FILLER.are(word))
 }
 
 /// Whether the sentence is a question or an instruction.
@@ -80,9 +82,9 @@ pub fn sentences(prompt: &str) -> Vec<String> {
         let bare = s.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         words::PLEASANT.are(&bare) && !words::GO_ON.are(&bare)
     };
-    let talk = out.iter().take_while(|s| is_praise(s)).count();
-    if talk < out.len() {
-        out.drain(..talk);
+    let n_praise = out.iter().take_while(|s| is_praise(s)).count();
+    if n_praise < out.len() {
+        out.drain(..n_praise);
     }
     out
 }

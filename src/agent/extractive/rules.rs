@@ -1,12 +1,12 @@
 //! Finds rules that the user states for the future: conventions, preferences, decisions. They are kept
-//! in the user's words. A request for this turn alone is not a rule. Doubtful sentences are skipped,
-//! because a wrong rule is worse than none.
+//! in the user's words. A request for this turn alone is not a rule. Ambiguous sentences are skipped,
+//! because a wrong rule would mislead every later session.
 
 use super::prose::{capital, fit};
 use super::{request, titles, words};
 use crate::memory::{Batch, Message, Observation, Origin};
 
-/// Maximum bytes of a prompt. A longer one usually quotes other texts.
+/// Maximum bytes of a prompt. Longer prompts are skipped: they usually contain pasted text.
 const MAX_PROMPT: usize = 4000;
 /// Maximum number of rules of a prompt.
 const MAX_RULES: usize = 3;
@@ -51,7 +51,7 @@ fn rules_in(prompt: &str) -> Vec<String> {
     rules
 }
 
-/// Also splits before a sentence that begins in lower case: `do that. and we never …`.
+/// Splits at a period before a lowercase word too, unlike `prose::split`: `do that. and we never …`.
 fn parts(sentence: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = sentence;

@@ -191,13 +191,13 @@ pub const INSTEAD: Words = Words(
      , jamais |, no |, nunca |en lugar de ",
 );
 
-// What is said for politeness; a prompt of such words alone, about which nothing is done, is talk.
-pub const TALK: Words = Words(
+// A prompt of these words and the filler words below is small talk.
+pub const SMALL_TALK: Words = Words(
     "hi|hello|hey|hallo|hola|salut|bonjour|moin|servus|thanks|thank|thx|ty|danke|merci|gracias|\
      grazie|obrigado|obrigada|спасибо|ありがとう|谢谢|cheers|bye|ciao|tschüss|great|cool|nice|awesome|\
      perfect|super|excellent",
 );
-pub const TALK_TOO: Words = Words(
+pub const SMALL_TALK_FILLER: Words = Words(
     "you|so|much|very|a|lot|that|that's|is|it|all|for|now|today|everything|there|again|good|morning|\
      evening|night|job|work|well|done|the|help|dir|vielen|dank|schön|mucho|muchas|beaucoup|ok|okay",
 );

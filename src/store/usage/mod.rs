@@ -5,7 +5,7 @@
 //! answer reports the usage. If its worker died or no answer came, the row keeps the estimate,
 //! which is at least what the call used.
 //!
-//! Days are local, by the machine's time zone.
+//! A day begins at midnight in the machine's time zone.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use super::notices;
 use crate::config::{Agent, Allowance, Price};
 use crate::memory::{CallOutcome, Usage};
 
-/// Kinds of the notices on exhausted budgets: this prefix, the day and the scope.
+/// Prefix of the kind of a notice about an exhausted budget. The day and the scope follow it.
 pub const NOTICE: &str = "budget:";
 
 /// A call that is about to be made.
@@ -143,7 +143,7 @@ pub fn settle(
             ("complete", usage, cost(&usage, &price), known || usage.cost.is_some())
         }
         CallOutcome::Partial(usage) => {
-            let usage = estimate.most(&usage);
+            let usage = estimate.max_with(&usage);
             ("partial", usage, cost(&usage, &price).max(estimate.cost.unwrap_or_default()), known)
         }
         CallOutcome::Unknown => ("unknown", estimate, estimate.cost.unwrap_or_default(), priced),
@@ -283,8 +283,8 @@ impl fmt::Display for OverBudget {
 }
 
 impl Usage {
-    /// The larger input and output of the two; the rest from `other`.
-    fn most(&self, other: &Usage) -> Usage {
+    /// Takes the larger input and output token counts of the two, and all else from `other`.
+    fn max_with(&self, other: &Usage) -> Usage {
         Usage {
             input: self.input.max(other.input),
             output: self.output.max(other.output),
