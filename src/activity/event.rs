@@ -1,5 +1,6 @@
 //! Parses one tool event into an activity.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -105,8 +106,7 @@ impl Activity {
     pub fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
         // Parsing must not panic. Without this guard, a panic would crash the worker before the
         // event is stored, and again at each delivery. With it, the activity is `Nothing`.
-        let parsed = catch_unwind(AssertUnwindSafe(|| parse(event, root)));
-        parsed.unwrap_or_else(|_| {
+        guarded(|| parse(event, root)).unwrap_or_else(|| {
             tracing::error!(tool = event.tool, "parsing a tool event panicked");
             Activity::Nothing
         })
@@ -124,6 +124,24 @@ impl Activity {
             Activity::Run(_) | Activity::Call { .. } | Activity::Nothing => Origin::Tool,
         }
     }
+}
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is parsing a tool event, so that a panic is caught. A panic hook that ends
+/// the process must check this, because it runs before the panic is caught.
+pub fn is_panic_caught() -> bool {
+    GUARDED.get()
+}
+
+/// Returns `None` if `f` panics.
+fn guarded<T>(f: impl FnOnce() -> T) -> Option<T> {
+    GUARDED.set(true);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    GUARDED.set(false);
+    result.ok()
 }
 
 fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
@@ -274,4 +292,16 @@ fn belongs_to_client(path: &str) -> bool {
     path.contains("/tasks/") && path.ends_with(".output")
         || path.starts_with("/tmp/claude")
         || path.contains("/.claude/projects/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_hook_can_tell_that_a_panic_is_caught() {
+        assert_eq!(guarded(is_panic_caught), Some(true));
+        assert_eq!(guarded(|| -> u8 { std::panic::resume_unwind(Box::new(())) }), None);
+        assert!(!is_panic_caught());
+    }
 }

@@ -31,7 +31,7 @@ mod web;
 pub use batch::{Event, ParsedBatch};
 pub use commit::Commit;
 pub use edit::{ChangeKind, Edit};
-pub use event::Activity;
+pub use event::{Activity, is_panic_caught};
 pub use payload::Payload;
 pub use prompt_cost::{MAX_LAST_MESSAGE, MAX_LINE, MAX_PROMPT, Mention, PromptCost, mention};
 pub use run::Run;

@@ -23,7 +23,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Settings};
 use crate::failure::{Context, Result, usage};
-use crate::{log, process, spool, testpoint};
+use crate::{activity, log, process, spool, testpoint};
 use event_loop::EventLoop;
 use owner::Owner;
 
@@ -79,14 +79,16 @@ fn reset_alarm(settings: &Settings) {
 
 /// Logs only the location of a panic, because its message may contain user text. A panic in the
 /// local rules, which run on a thread of their own, fails only their batch. In the event loop or
-/// the store thread it aborts the process, which would otherwise answer pings but accept no events.
+/// the store thread it aborts the process, which would otherwise answer pings but accept no events,
+/// unless the panic will be caught.
 fn install_panic_hook() {
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
         let location = info.location().map_or_else(String::new, ToString::to_string);
         tracing::error!("panicked at {location}");
         let thread = std::thread::current();
-        if thread.id() == main || thread.name() == Some(store_actor::THREAD) {
+        let is_vital = thread.id() == main || thread.name() == Some(store_actor::THREAD);
+        if is_vital && !activity::is_panic_caught() {
             std::process::abort();
         }
     }));
