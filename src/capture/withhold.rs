@@ -5,6 +5,7 @@
 //! - A command line that only reads a secret file is recorded without its response.
 //! - From the response of any other search or command, the rows of secret files are removed.
 
+use super::MAX_PATH;
 use super::json::{self, Edit};
 use super::secrets::{is_secret_file, may_name_secret_file, names_secret_file, possible_names};
 use crate::clients::{ToolKind, ToolUse, patch, paths_in};
@@ -16,6 +17,9 @@ pub enum Withheld {
     Response,
     All,
 }
+
+/// At most this many prefixes of a row are tested for the path of a secret file.
+const MAX_PREFIXES: usize = 64;
 
 /// Decides by the input of `used` what to withhold.
 pub fn withheld(used: &ToolUse) -> Withheld {
@@ -174,7 +178,9 @@ fn has_secret_prefix(row: &str) -> bool {
         let number = row[at + 1..].trim_start_matches(|c: char| c.is_ascii_digit());
         number.len() < row[at + 1..].len() && number.starts_with('-')
     };
-    let mut context_rows = row.match_indices('-').map(|(at, _)| at).filter(|at| is_context(*at));
+    // A row of dates or ids has thousands of such places, and each test reads the row up to there.
+    let dashes = row.match_indices('-').map(|(at, _)| at).take_while(|at| *at <= MAX_PATH);
+    let mut context_rows = dashes.filter(|at| is_context(*at)).take(MAX_PREFIXES);
     match_row || context_rows.any(|at| is_secret_path(&row[..at]))
 }
 
@@ -236,6 +242,7 @@ mod tests {
             "*** Update File: .env\n*** Update File: a.rs\n+x",
         );
         check("no file is named here\n", "no file is named here\n");
+        check("2024-01-02/.env-2-B=2\nx", "x");
         let code =
             "src/a.ts:9: if (event.key === 'x')\nsrc/a.ts-10-x = obj.key - 1\nif event.key:\n  y";
         check(code, code);
@@ -245,5 +252,14 @@ mod tests {
         );
         assert!(names_secret_object(r#"{"file":{"filePath":"/p/.env","content":"A=1"}}"#));
         assert!(!names_secret_object(r#"{"filenames":[".env"]}"#));
+    }
+
+    #[test]
+    fn long_rows_take_linear_time() {
+        let since = std::time::Instant::now();
+        for row in ["-1".repeat(500_000), format!("{} .env\n", "-1".repeat(2000)).repeat(250)] {
+            assert_eq!(without_secret_rows(&format!("{row}.env")), None);
+        }
+        assert!(since.elapsed() < std::time::Duration::from_secs(20), "{:?}", since.elapsed());
     }
 }

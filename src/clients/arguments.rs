@@ -12,6 +12,9 @@ use super::salvage;
 /// Maximum bytes of a path. A longer value of a path argument is not a path.
 const MAX_PATH: usize = 4096;
 
+/// At most this many different names are looked up in truncated JSON.
+const MAX_SALVAGED: usize = 64;
+
 /// The meaning of an argument, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Argument {
@@ -129,7 +132,8 @@ impl Arguments {
         });
         let mut seen: Vec<&str> = Vec::new();
         for name in names {
-            if !seen.contains(&name) {
+            // Each name takes a search of the whole text.
+            if !seen.contains(&name) && seen.len() < MAX_SALVAGED {
                 seen.push(name);
                 if let Some(value) = salvage(text, name).filter(|value| !self.has(value)) {
                     self.add(argument(name), &value, false);
@@ -264,15 +268,16 @@ impl<'de> Visitor<'de> for Collector<'_> {
     }
 }
 
-/// The command line of a list of words: of `bash -c LINE`, only `LINE`.
+/// The command line of a list of words: of `bash -l -c LINE ARGUMENTS`, only `LINE ARGUMENTS`.
 fn command_line(words: &[String]) -> Option<String> {
-    match words {
-        [shell, flag, line, ..] if shell.ends_with("sh") && flag.starts_with('-') => {
-            Some(line.clone())
-        }
-        [] => None,
-        words => Some(words.join(" ")),
-    }
+    let is_shell = words.first().is_some_and(|w| w.ends_with("sh") && !w.ends_with("ssh"));
+    let is_flag = |word: &String| {
+        let flag = word.strip_prefix('-').unwrap_or("");
+        flag.ends_with('c') && flag.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    let line_at = words.iter().position(is_flag).filter(|_| is_shell).map_or(0, |at| at + 1);
+    let line = &words[line_at..];
+    (!line.is_empty()).then(|| line.join(" "))
 }
 
 #[cfg(test)]
@@ -292,6 +297,20 @@ mod tests {
         let words = Arguments::from_input(r#"{"command":["bash","-lc","cargo test"]}"#);
         assert_eq!(words.commands, ["cargo test"]);
         assert_eq!(Arguments::from_input(r#"{"cmd":["ls","-l"]}"#).commands, ["ls -l"]);
+    }
+
+    #[test]
+    fn a_list_of_words_is_one_command_line() {
+        let check = |words: &[&str], expected: Option<&str>| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(command_line(&words).as_deref(), expected, "{words:?}");
+        };
+        check(&["bash", "-l", "-c", "cat .env"], Some("cat .env"));
+        check(&["/bin/bash", "-o", "pipefail", "-ec", "cat $0", ".env"], Some("cat $0 .env"));
+        check(&["ssh", "-p", "22", "host", "cat .env"], Some("ssh -p 22 host cat .env"));
+        check(&["bash", "run.sh"], Some("bash run.sh"));
+        check(&["bash", "-c"], None);
+        check(&[], None);
     }
 
     #[test]
