@@ -240,12 +240,22 @@ mod tests {
         ] {
             for chunk in [3, 65_536] {
                 let value = read_long("", "filler ", 100_000, &format!("{tag}{middle}"), chunk);
-                let expected = format!("[private, {} bytes]", 1_400_000 + decoded_len);
+                let len = 1_400_000 + decoded_len;
+                let expected = format!("</private>[private, {len} bytes]<private>");
                 assert_eq!(value["r"]["c"], expected);
             }
         }
         let value = read_long("", "<privat> ", 200_000, "", 999);
         assert!(value["r"]["c"].as_str().unwrap().len() > 9999);
+    }
+
+    #[test]
+    fn a_block_that_begins_in_a_long_string_of_an_array_stays_private() {
+        let long = format!("<private>{}", "x".repeat(3 << 20));
+        let json = format!(r#"{{"a":["before","{long}","after"],"b":"c"}}"#);
+        let text = read(&[json.as_bytes()]).unwrap();
+        let rest = crate::capture::tags::strip_json(&text).unwrap();
+        assert_eq!(rest, r#"{"a":["","[private, 3145737 bytes]",""],"b":"c"}"#);
     }
 
     #[test]

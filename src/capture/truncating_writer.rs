@@ -39,7 +39,7 @@ pub fn repair(json: &str) -> String {
 
 /// Whether a JSON value is the note that replaced a long string with a private tag.
 pub fn is_private_note(json: &str) -> bool {
-    json.starts_with("\"[private, ")
+    json.starts_with("\"</private>[private, ")
 }
 
 pub struct TruncatingWriter {
@@ -374,7 +374,10 @@ impl StringCutter {
             return String::from_utf8_lossy(&self.head).into_owned();
         }
         if self.private_tags.found {
-            return format!("[private, {} bytes]", self.len);
+            let note = format!("[private, {} bytes]", self.len);
+            // A block may begin or end in another string of the array. These tags, which `tags`
+            // removes, make all the other strings private.
+            return if self.is_key { note } else { format!("</private>{note}<private>") };
         }
         let head = String::from_utf8_lossy(&self.head);
         let tail = String::from_utf8_lossy(&self.tail[self.tail.len() - self.end..]);
