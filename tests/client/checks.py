@@ -42,7 +42,8 @@ class Check:
     def clean(self, world, *runs):
         """Makes the checks common to all scenarios: hooks succeed, stderr is empty, nothing is left."""
         hooks = world.hooks()
-        self("every hook succeeds", all(h[1] == 0 for h in hooks), [h for h in hooks if h[1]])
+        self("every hook succeeds", hooks and all(h[1] == 0 for h in hooks),
+             [h for h in hooks if h[1]] or "the client's logs contain no hook")
         if runs:
             stderr = "\n".join(run.stderr for run in runs if run.stderr)
             self("stderr is empty", not stderr, stderr)

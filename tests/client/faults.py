@@ -193,4 +193,4 @@ def nowhere_to_write(check, world):
 
 
 SCENARIOS = [api_down, client_killed, client_terminated, all_killed, worker_killed, worker_hung,
-          sockets_deleted, binary_missing, binary_broken, nowhere_to_write]
+             sockets_deleted, binary_missing, binary_broken, nowhere_to_write]

@@ -34,7 +34,7 @@ SESSIONS = "SELECT status, end_reason, prompt_counter FROM sessions ORDER BY id"
 PROMPTS = "SELECT prompt_number, finalized_by FROM user_prompts WHERE session_id = ? ORDER BY id"
 # The call of a background subagent, its only tool use and its report, sorted because their order varies.
 SUBAGENT = ("SELECT event, tool_name, agent_id IS NOT NULL, prompt_number FROM pending_messages "
-          "WHERE message_type = 'observation' ORDER BY event, tool_name")
+            "WHERE message_type = 'observation' ORDER BY event, tool_name")
 SUBAGENT_ROWS = [("subagent", "Subagent", 1, 1), ("tool", "Agent", 0, 1), ("tool", "Bash", 1, 1)]
 SUMMARIES = "SELECT prompt_number FROM session_summaries WHERE session_id = ? ORDER BY id"
 
@@ -368,5 +368,5 @@ def _run_parallel(w, runs):
 
 
 SCENARIOS = [two_sessions, two_projects, six_sessions, resumed, parallel_tools, large_tool_use,
-          subagent_in_background, nested, blocked_stop, long_context, clones, private_and_secret,
-          excluded, internal_client]
+             subagent_in_background, nested, blocked_stop, long_context, clones, private_and_secret,
+             excluded, internal_client]

@@ -281,4 +281,4 @@ def one_session_in_two_terminals(check, world):
 
 
 SCENARIOS = [conversation, context_in_a_terminal, queued_prompt, background_subagent, shell_command,
-          worker_ended_by_kill, one_session_in_two_terminals, terminal_killed, idle_terminal]
+             worker_ended_by_kill, one_session_in_two_terminals, terminal_killed, idle_terminal]
