@@ -299,7 +299,7 @@ fn named_tool(
     if matches!(used.kind, ToolKind::Skipped | ToolKind::Plan | ToolKind::Question) {
         return Ok(Err("a tool that is not recorded"));
     }
-    let withheld = withhold::withheld(&used);
+    let withheld = withhold::withheld(&used, payload.tool_input.map(RawValue::get));
     if withheld == Withheld::All {
         return Ok(Err("the tool use names a file with secrets"));
     }

@@ -21,8 +21,9 @@ pub enum Withheld {
 /// At most this many prefixes of a row are tested for the path of a secret file.
 const MAX_PREFIXES: usize = 64;
 
-/// Decides by the input of `used` what to withhold.
-pub fn withheld(used: &ToolUse) -> Withheld {
+/// Decides by the input of `used` what to withhold. `input` is the same input as JSON: a shell tool may
+/// have its command line in an argument whose name is unknown.
+pub fn withheld(used: &ToolUse, input: Option<&str>) -> Withheld {
     if used.paths.iter().any(|path| is_secret_argument(path)) {
         return Withheld::All;
     }
@@ -31,6 +32,8 @@ pub fn withheld(used: &ToolUse) -> Withheld {
         Withheld::All
     } else if !secret.is_empty() || used.kind == ToolKind::Control {
         // A background command's output comes with a later use, which does not name the command.
+        Withheld::Response
+    } else if used.kind == ToolKind::Shell && input.is_some_and(names_secret_file) {
         Withheld::Response
     } else {
         Withheld::Nothing
@@ -200,7 +203,7 @@ mod tests {
         let check = |command: &str, expected: Withheld| {
             let input = serde_json::json!({ "command": command }).to_string();
             let used = ToolUse::new("claude-code", "Bash", Some(&input));
-            assert_eq!(withheld(&used), expected, "{command}");
+            assert_eq!(withheld(&used, Some(&input)), expected, "{command}");
         };
         check("cat .env", Withheld::Response);
         check("cat .env 2>/dev/null | head -3", Withheld::Response);
@@ -212,6 +215,9 @@ mod tests {
         check("apply_patch '*** Begin Patch\n*** Add File: server.key\n+x'", Withheld::All);
         check("echo A=1 > out.txt", Withheld::Nothing);
         check("grep -rn A= src", Withheld::Nothing);
+        let input = r#"{"program":"bash","words":["-c","cat .env"]}"#;
+        let used = ToolUse::new("claude-code", "Bash", Some(input));
+        assert_eq!(withheld(&used, Some(input)), Withheld::Response);
     }
 
     #[test]
