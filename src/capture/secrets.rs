@@ -162,43 +162,50 @@ pub fn names_secret_file(command: &str) -> bool {
 /// Whether `text` may name such a file anywhere: a quick test that has false positives only.
 pub fn may_name_secret_file(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    text.contains(NAME_PART) || name_parts(text.as_bytes()).next().is_some()
+    text.contains(NAME_PART) || !name_parts(text.as_bytes()).is_empty()
 }
 
 /// Where `text` may name such a file, in order.
 pub fn possible_names(text: &str) -> Vec<usize> {
     let text = text.to_ascii_lowercase();
-    let mut found: Vec<usize> = name_parts(text.as_bytes()).collect();
+    let mut found = name_parts(text.as_bytes());
     found.extend(text.match_indices(NAME_PART).map(|(at, _)| at));
     found.sort_unstable();
     found
 }
 
 /// The positions of [`NAME_PARTS`] in a lowercase text.
-fn name_parts(text: &[u8]) -> impl Iterator<Item = usize> {
-    // Every part has one of these pairs of bytes where its two halves meet.
-    let is_pair = |a: u8, b: u8| {
-        let extension = (b == b'd') | (b == b'e') | (b == b'g') | (b == b'h') | (b == b'j');
-        let extension = extension | (b == b'k') | (b == b'n') | (b == b'p');
-        (a == b'.') & extension
-            | (a == b'_') & (b == b'n')
-            | (a == b'd') & (b == b'_')
-            | (a == b's') & (b == b'.')
-    };
-    // The compiler vectorizes the test of a block, because it does not exit early.
+fn name_parts(text: &[u8]) -> Vec<usize> {
+    // The compiler vectorizes the search of a block, because neither loop nor test exits early.
     const BLOCK: usize = 32;
-    let has_pair = move |start: &usize| {
+    let has_pair = |start: &usize| {
         let block = &text[*start..text.len().min(start + BLOCK + 1)];
-        block.iter().zip(&block[1..]).fold(false, |any, (a, b)| any | is_pair(*a, *b))
+        block.iter().zip(&block[1..]).fold(0, |any, (a, b)| any | u8::from(is_pair(*a, *b))) != 0
     };
-    (0..text.len()).step_by(BLOCK).filter(has_pair).flat_map(move |start| {
-        (start..text.len().min(start + BLOCK)).filter(move |at| {
-            let (before, after) = text.split_at(*at);
-            NAME_PARTS.iter().any(|(head, tail)| {
+    let is_part = |at: &usize| {
+        let (before, after) = text.split_at(*at);
+        after.len() > 1
+            && is_pair(after[0], after[1])
+            && NAME_PARTS.iter().any(|(head, tail)| {
                 after.starts_with(tail.as_bytes()) && before.ends_with(head.as_bytes())
             })
-        })
-    })
+    };
+    let blocks = (0..text.len()).step_by(BLOCK).filter(has_pair);
+    let mut found = Vec::new();
+    for start in blocks {
+        found.extend((start..text.len().min(start + BLOCK)).filter(is_part));
+    }
+    found
+}
+
+/// Whether two bytes may be where the halves of one of [`NAME_PARTS`] meet.
+fn is_pair(a: u8, b: u8) -> bool {
+    let after_dot = (b == b'd') | (b == b'e') | (b == b'g') | (b == b'h') | (b == b'j');
+    let after_dot = after_dot | (b == b'k') | (b == b'n') | (b == b'p');
+    (a == b'.') & after_dot
+        | (a == b'_') & (b == b'n')
+        | (a == b'd') & (b == b'_')
+        | (a == b's') & (b == b'.')
 }
 
 /// Every name of a secret file contains this, or one of [`NAME_PARTS`].

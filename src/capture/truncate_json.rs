@@ -72,18 +72,22 @@ fn cut_strings(raw: &str, strings: &[Range<usize>], longest: usize) -> String {
     json::replace(raw, &parts)
 }
 
+/// Leaves room for an uneven spread of escapes, so that the first attempt to cut is usually enough.
+const SLACK: usize = 32;
+
 /// Cuts the middle of an escaped string so that at most `longest` bytes remain.
 fn cut_string(inner: &str, longest: usize) -> String {
     let ends = without_middle(inner, longest);
-    let text = json::unescape(ends.as_deref().unwrap_or(inner));
-    let mut limit = longest;
+    let ends = ends.as_deref().unwrap_or(inner);
+    let text = json::unescape(ends);
+    // Assume that escapes are spread evenly. The limit shrinks with every attempt.
+    let mut limit = (longest * text.len() / ends.len().max(1)).saturating_sub(SLACK);
     loop {
         let cut = truncate_middle(&text, limit);
         let escaped = json::escape(cut.as_deref().unwrap_or(&text));
         if escaped.len() <= longest {
             return escaped;
         }
-        // Assume that escapes are spread evenly. The limit shrinks with every attempt.
         limit = limit * longest / escaped.len();
     }
 }
