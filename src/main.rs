@@ -44,6 +44,7 @@ mod config;
 mod testpoint;
 
 mod failure;
+mod files;
 mod paths;
 mod text;
 

@@ -11,6 +11,7 @@ use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 use super::keys::{self, Key};
 use super::parse::list_items;
 use super::unit::Unit;
+use crate::files;
 
 /// Sets a setting. Lists are written as arrays, counts as numbers.
 ///
@@ -52,7 +53,7 @@ pub fn unset(path: &Path, key: &Key) -> Result<bool, String> {
 /// Reads the file, applies `f` and writes the result if `f` returns true.
 pub(super) fn change(path: &Path, f: impl FnOnce(&mut DocumentMut) -> bool) -> Result<(), String> {
     let fail = |e: io::Error| format!("{}: {e}", path.display());
-    let text = match fs::read_to_string(path) {
+    let text = match files::read_regular(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         read => read.map_err(fail)?,
     };

@@ -19,11 +19,11 @@ mod unit;
 mod values;
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::files;
 use crate::paths::{Paths, Roots};
 pub use agent::{Agent, Allowance, Claude, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
@@ -137,7 +137,7 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
     })?;
     let home = env("HOME").filter(|h| !h.is_empty()).map(PathBuf::from);
     let config_file = config_file(env, home.as_deref());
-    let text = config_file.as_deref().and_then(|f| fs::read_to_string(f).ok());
+    let text = config_file.as_deref().and_then(|f| files::read_regular(f).ok());
     let inside = matches!((project, &config_file), (Some(project), Some(file))
         if is_inside(file, project, home.as_deref()));
     let config = Config::from(env, text.as_deref(), inside);

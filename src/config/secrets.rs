@@ -5,13 +5,14 @@
 //! list or an error message: the `Debug` output of [`Secret`] hides the key.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::edit;
 use super::{Env, Settings};
+use crate::files;
 
 /// An API key.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub fn api_key(
 /// A message with the path and, if the file is unsafe, the command that fixes it.
 pub fn read(path: &Path) -> Result<Vec<(String, Secret)>, String> {
     let fail = |e: io::Error| format!("{}: {e}", path.display());
-    let mut file = match File::open(path) {
+    let mut file = match files::open_regular(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(fail(e)),

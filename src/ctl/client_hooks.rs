@@ -1,12 +1,12 @@
 //! Checks in Claude Code's settings whether its hooks run memctl, and builds the commands that install
 //! them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::config::{Settings, process_env};
+use crate::files;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookStatus {
@@ -67,7 +67,7 @@ fn runs_memctl(settings: &Value) -> bool {
 
 /// Parses a JSON file. Returns null if it is missing or invalid.
 fn read_json(file: &Path) -> Value {
-    let read = || serde_json::from_slice(&fs::read(file).ok()?).ok();
+    let read = || serde_json::from_str(&files::read_regular(file).ok()?).ok();
     read().unwrap_or_default()
 }
 
@@ -122,6 +122,8 @@ fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn check(settings: &str, plugins: &str, expected: HookStatus) {

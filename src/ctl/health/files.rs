@@ -11,7 +11,7 @@ use super::Finding;
 use crate::config::{Settings, secrets};
 use crate::ctl::format::{bytes, count};
 use crate::paths::MAX_SOCKET_PATH;
-use crate::{process, spool};
+use crate::{files, process, spool};
 
 /// Free space below this is reported.
 const LOW_SPACE: u64 = 100 << 20;
@@ -99,7 +99,7 @@ pub fn config(settings: &Settings) -> Vec<Finding> {
                 Finding::wrong("config", message)
                     .fix(format!("run `chmod 600 {}`", file.display())),
             );
-        } else if let Err(e) = fs::read_to_string(file) {
+        } else if let Err(e) = files::read_regular(file) {
             found.push(Finding::wrong(
                 "config",
                 format!("cannot read {}: {e}; its settings are ignored", file.display()),

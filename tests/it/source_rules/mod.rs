@@ -12,7 +12,7 @@ use super::support::notes;
 
 /// The top-level modules in layers, from top to bottom. A module may name modules of its own layer and
 /// of lower layers.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["hook", "worker", "recover", "ctl"],
     &["deliver", "context", "agent"],
     &["capture"],
@@ -25,6 +25,7 @@ const LAYERS: [&[&str]; 12] = [
     &["lock", "process", "log"],
     &["testpoint", "clock", "config"],
     &["paths", "failure", "text"],
+    &["files"],
 ];
 
 /// Longer files cause a note, not a failure.

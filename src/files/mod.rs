@@ -1,0 +1,52 @@
+//! Opens files without waiting for the other end of a pipe.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+
+/// Larger files are not read. Every file of memctl but the database is much smaller.
+const MAX_READ: u64 = 64 << 20;
+
+/// Opens a file for reading, through symbolic links. Does not wait if the path names a pipe.
+///
+/// # Errors
+/// `InvalidInput` if the path does not name a regular file, or an error of the file system.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")),
+    }
+}
+
+/// Reads the UTF-8 text of a regular file, through symbolic links.
+///
+/// # Errors
+/// As [`open_regular`], and `InvalidData` if the text is not UTF-8.
+pub fn read_regular(path: &Path) -> io::Result<String> {
+    text(read_all(open_regular(path)?)?)
+}
+
+/// Reads a file to its end.
+///
+/// # Errors
+/// `FileTooLarge` for a file of more than 64 MiB, or an error of the file system.
+fn read_all(mut file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.by_ref().take(MAX_READ + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > MAX_READ {
+        true => Err(ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
+    }
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests;
