@@ -30,7 +30,7 @@ use crate::config::Limits;
 use crate::project;
 use crate::text::truncate_middle;
 pub use files::hash_files;
-pub use object_reader::ObjectReader;
+pub use object_reader::{ObjectReader, ReadError};
 pub use payload::Payload;
 use payload::{members, text_of};
 use texts::Texts;

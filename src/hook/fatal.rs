@@ -1,6 +1,9 @@
 //! Ends a hook that cannot go on: on a panic, an abort (also out of memory), a stack overflow and a
 //! last-resort timer. The handler prints the no-op response if no response was printed, writes a
 //! line to standard error, counts an undelivered event as lost, and exits with 0.
+//!
+//! A client sends SIGTERM at its own timeout and when the user interrupts it. The hook then has
+//! [`GRACE`] to deliver its event.
 
 use std::cell::UnsafeCell;
 use std::ffi::CString;
@@ -16,12 +19,16 @@ use super::response::{self, NO_OP};
 use crate::log;
 use crate::paths::Paths;
 
-/// The file that counts lost events while an event is being delivered, else null.
+/// The file that counts lost events while the hook has an event, else null.
 static LOST_EVENTS: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Time limit until the settings are read. A config file may be a pipe or on a hanging network
 /// mount.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long a hook goes on after SIGTERM. Claude Code sends SIGKILL 1.5 s after it and waits until
+/// then; most hooks need 2 ms.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Printed to standard error, because the no-op response alone looks like success.
 const MESSAGE: &str = "memctl: hook: aborted; the event may be lost\n";
@@ -57,6 +64,11 @@ pub fn install() {
         for signal in [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGALRM] {
             libc::sigaction(signal, &action, std::ptr::null_mut());
         }
+        action.sa_sigaction = on_terminate as *const () as usize;
+        action.sa_flags |= libc::SA_RESTART;
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+            libc::sigaction(signal, &action, std::ptr::null_mut());
+        }
         // A write beyond the file size limit then fails with EFBIG.
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
@@ -74,20 +86,25 @@ pub fn set_timer(time: Duration) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
 }
 
-/// From now on, the handler counts an event as lost if it ends the process.
-pub fn begin_delivery(paths: &Paths) {
+/// Called when the first byte of an event is read. From now on, the handler counts an event as lost
+/// if it ends the process.
+pub fn begin_event(paths: &Paths) {
     if let Ok(file) = CString::new(paths.lost_events().as_os_str().as_bytes()) {
         LOST_EVENTS.store(file.into_raw(), Ordering::SeqCst);
     }
 }
 
-/// Called when the event is delivered, or is already counted as lost.
-pub fn end_delivery() {
+/// Called when the event is delivered, refused, not recorded, or already counted as lost.
+pub fn end_event() {
     LOST_EVENTS.store(std::ptr::null_mut(), Ordering::SeqCst);
 }
 
 extern "C" fn on_signal(_: libc::c_int) {
     exit();
+}
+
+extern "C" fn on_terminate(_: libc::c_int) {
+    set_timer(GRACE);
 }
 
 fn exit() -> ! {

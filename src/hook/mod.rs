@@ -26,7 +26,7 @@ use crate::config::{self, Env, Settings};
 use crate::deliver::{self, Delivered, launch};
 use crate::log;
 use crate::paths::{Paths, session_key};
-use crate::{process, testpoint};
+use crate::{process, spool, testpoint};
 use response::Response;
 
 /// The last-resort timer ends a hook after this time, for example on a hanging file system. A
@@ -109,9 +109,11 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     let mut settings = config::load(env, project_dir.as_deref())
         .map_err(|e| HookExit::Error(HookError::new(e, None)))?;
     fatal::set_timer(settings.config.hook.stdin + MAX_RUNTIME);
-    let event = read_event(args, env, project_dir.as_deref(), &mut settings)
-        .map_err(|e| HookExit::Error(HookError::new(e, Some(&settings))))?;
-    match event {
+    let event = read_event(args, env, project_dir.as_deref(), &mut settings);
+    if !matches!(event, Ok(Some(_))) {
+        fatal::end_event();
+    }
+    match event.map_err(|e| HookExit::Error(HookError::new(e, Some(&settings))))? {
         Some((event, received)) => handle(&mut settings, event, received),
         None => Ok(Response::NoOp),
     }
@@ -127,7 +129,13 @@ fn read_event(
     settings: &mut Settings,
 ) -> Result<Option<(Event, Instant)>, String> {
     let args = Args::parse(args)?;
-    let text = stdin::read(settings.config.hook.stdin)?;
+    let begin = || fatal::begin_event(&settings.paths);
+    let text = stdin::read(settings.config.hook.stdin, begin).map_err(|e| {
+        if e.is_loss() {
+            spool::record_loss(&settings.paths);
+        }
+        e.to_string()
+    })?;
     let received = Instant::now();
     testpoint::at("hook.read");
     let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
@@ -165,17 +173,17 @@ fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Re
     let deadline = received + limit;
     if event.kind == Kind::Start {
         fatal::set_timer(MAX_RUNTIME);
+        fatal::end_event();
         return Ok(start(settings, event, &key, deadline));
     }
     fatal::set_timer(if event.kind == Kind::End { MAX_END_RUNTIME } else { MAX_RUNTIME });
-    fatal::begin_delivery(&settings.paths);
     let created = settings.paths.create();
     testpoint::at("hook.prepared");
     let event = private_turns::redact(&settings.paths, &key, event);
     testpoint::at("hook.marked");
     let delivered = deliver::deliver(settings, &key, &event, deadline);
     testpoint::at("hook.delivered");
-    fatal::end_delivery();
+    fatal::end_event();
     if let Err(e) = created {
         // The fallback spool may still have the event.
         HookError::new(format!("cannot create the data dir: {e}"), Some(settings)).report();

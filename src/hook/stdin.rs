@@ -8,37 +8,67 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::capture::ObjectReader;
+use crate::capture::{ObjectReader, ReadError};
 
 /// The size of a pipe's buffer, so that a large payload needs few reads. Static, because the
 /// kernel then maps only the pages that are used.
 static CHUNK: Mutex<[u8; 64 << 10]> = Mutex::new([0; 64 << 10]);
 
-/// Reads one object. Waits at most `timeout` for the client to write it.
-pub fn read(timeout: Duration) -> Result<String, String> {
+/// Why there is no object.
+#[derive(Debug, thiserror::Error)]
+pub enum StdinError {
+    #[error("cannot read standard input: {0}")]
+    Read(Errno),
+    #[error(transparent)]
+    Object(#[from] ReadError),
+}
+
+impl StdinError {
+    /// Whether standard input had an event that cannot be recorded.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            StdinError::Read(_) => true,
+            StdinError::Object(error) => {
+                matches!(error, ReadError::Incomplete | ReadError::TooDeep)
+            }
+        }
+    }
+}
+
+/// Reads one object. Waits at most `timeout` for the client to write it. Calls `begin` when the
+/// first bytes are read.
+pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<String, StdinError> {
     let stdin = std::io::stdin();
     let fd = stdin.as_fd();
     let mut reader = ObjectReader::new();
     let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
     let deadline = Instant::now() + timeout;
+    let mut begin = Some(begin);
     while wait_readable(fd, deadline)? {
         match nix::unistd::read(fd, &mut chunk[..]) {
             Ok(0) => break,
-            Ok(n) if reader.feed(&chunk[..n]) => break,
-            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
-            Err(e) => return Err(format!("cannot read standard input: {e}")),
+            Ok(n) => {
+                if let Some(begin) = begin.take() {
+                    begin();
+                }
+                if reader.feed(&chunk[..n]) {
+                    break;
+                }
+            }
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(e) => return Err(StdinError::Read(e)),
         }
     }
-    reader.finish().map_err(|e| e.to_string())
+    Ok(reader.finish()?)
 }
 
 /// Returns false at the deadline.
-fn wait_readable(fd: BorrowedFd, deadline: Instant) -> Result<bool, String> {
+fn wait_readable(fd: BorrowedFd, deadline: Instant) -> Result<bool, StdinError> {
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
     match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout) {
         Ok(n) => Ok(n > 0),
         Err(Errno::EINTR) => Ok(true),
-        Err(e) => Err(format!("cannot read standard input: {e}")),
+        Err(e) => Err(StdinError::Read(e)),
     }
 }

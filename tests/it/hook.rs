@@ -1,13 +1,16 @@
 //! Hooks: their output, and input that must not make them fail.
 
+use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use serde_json::json;
 
-use crate::support::World;
 use crate::support::recordings::{prompt, tool};
+use crate::support::{World, until};
 
 const NO_OP: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
 
@@ -129,6 +132,51 @@ fn a_panic_an_abort_and_deep_nesting_end_with_the_no_op_response() {
     let w = World::new();
     let output = w.hook_bytes(&[], deep.as_bytes());
     assert_eq!((output.code, output.out.as_str()), (Some(0), NO_OP));
+}
+
+/// If the time grew with the square of the number of tags, the last-resort timer would end the hook.
+#[test]
+fn an_event_with_many_tags_is_recorded() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "hello"));
+    let mut payload = tool("s", "t", "u", "cat list", "");
+    payload["tool_response"]["lines"] = vec!["<private>a</private>b"; 40_000].into();
+    w.hook(&payload);
+    w.until_count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'", 1);
+}
+
+#[test]
+fn an_event_counts_as_lost_from_its_first_byte() {
+    let lost = |w: &World| std::fs::read(w.data().join("lost")).map_or(0, |bytes| bytes.len());
+    let payload = tool("s", "t", "u", "ls", "").to_string();
+    for point in ["hook.read", "hook.captured", "hook.prepared", "hook.marked"] {
+        let w = World::new();
+        w.hook(&prompt("s", "t", "hello"));
+        let paused = w.path("paused");
+        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.arg("hook").env("MEMCTL_TESTPOINT", format!("{point}=pause:{}", paused.display()));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut hook = command.spawn().unwrap();
+        hook.stdin.take().unwrap().write_all(payload.as_bytes()).unwrap();
+        until("the hook is paused", || paused.exists().then_some(()).ok_or(String::new()));
+        w.signal(hook.id() as i32, Signal::SIGTERM);
+        let output = hook.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), &*output.stdout), (Some(0), NO_OP.as_bytes()), "{point}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("may be lost"), "{output:?}");
+        assert_eq!(lost(&w), 1, "{point}");
+    }
+
+    let w = World::new();
+    w.hook(&prompt("s", "t", "hello"));
+    let _ = w.hook_bytes(&[], &payload.as_bytes()[..payload.len() - 1]);
+    assert_eq!(lost(&w), 1, "an incomplete event");
+    let _ = w.hook_bytes(&[], format!("{{\"x\":{}", "[".repeat(200)).as_bytes());
+    assert_eq!(lost(&w), 2, "an event that is nested too deeply");
+    for ignored in ["", "[]", r#"{"hook_event_name":"Notification","session_id":"s"}"#, r#"{"x"}"#]
+    {
+        let _ = w.hook_bytes(&[], ignored.as_bytes());
+    }
+    assert_eq!(lost(&w), 2, "no event");
 }
 
 /// A hung worker whose listen queue is full, so that even `connect` blocks.
