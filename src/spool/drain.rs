@@ -12,7 +12,7 @@ use memctl_proto::{Event, Kind};
 use super::SpoolFile;
 use crate::activity::PromptCost;
 use crate::paths::{Paths, session_key};
-use crate::store::accept::accept;
+use crate::store::accept::{accept, deletes_texts};
 use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
 
@@ -26,6 +26,8 @@ pub struct Drained {
     pub kinds: Vec<Kind>,
     /// Client processes that these events name.
     pub clients: Vec<Process>,
+    /// An event deleted texts that were stored before.
+    pub deletes_texts: bool,
     /// Number of events, including those that the store already had.
     pub events: usize,
     /// Number of files moved to the dead-letter directory.
@@ -97,6 +99,7 @@ fn commit(
     match result {
         Ok(duplicates) => {
             drained.events += duplicates.len();
+            drained.deletes_texts |= events().any(deletes_texts);
             for (event, _) in events().zip(duplicates).filter(|(_, duplicate)| !duplicate) {
                 drained.kinds.push(event.kind);
                 drained.clients.extend(event.process);

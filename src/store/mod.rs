@@ -58,6 +58,12 @@ use crate::paths::Paths;
 /// SQLite's busy timeout. It matters only for processes that do not use the store lock.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Key in `meta` of a database that was rewritten since `secure_delete` is set.
+const NO_REMNANTS: &str = "no_remnants";
+
+/// A worker that shuts down rewrites a database of up to this many bytes, which takes seconds.
+const MAX_AUTOMATIC_VACUUM: i64 = 512 << 20;
+
 /// A read-write connection.
 pub struct Store {
     paths: Paths,
@@ -157,6 +163,26 @@ impl Locked<'_> {
             false => Ok(()),
             true => Err(StoreError::Busy("another process is reading the database".into())),
         }
+    }
+
+    /// Removes the deleted texts that earlier releases left in the file, which did not set
+    /// `secure_delete`. Does this once per database, and not if it is larger than
+    /// [`MAX_AUTOMATIC_VACUUM`].
+    pub fn remove_old_remnants(&mut self) -> Result<()> {
+        let (done, bytes): (bool, i64) = self.conn.query_row(
+            "SELECT EXISTS (SELECT 1 FROM meta WHERE key = ?1), page_count * page_size
+             FROM pragma_page_count, pragma_page_size",
+            [NO_REMNANTS],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )?;
+        if done || bytes > MAX_AUTOMATIC_VACUUM {
+            return Ok(());
+        }
+        self.vacuum()?;
+        self.write(|tx| {
+            tx.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, '')", [NO_REMNANTS])?;
+            Ok(())
+        })
     }
 
     /// See [`Store::write`].
@@ -325,9 +351,12 @@ fn connect(path: &Path, extra: OpenFlags) -> Result<Connection> {
 
 /// Sets the options that SQLite does not store in the file. Checkpoints are explicit (see [`wal`]).
 /// The page cache is small because a machine may run many workers.
+///
+/// With `secure_delete`, SQLite overwrites deleted content with zeros. The setting FAST would keep
+/// the content of freed pages, and thus of every text that is longer than a page.
 fn configure(conn: &Connection) -> Result<()> {
     conn.execute_batch(&format!(
-        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;
+        "PRAGMA secure_delete = ON; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;
          PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {};
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
         wal::MAX_FILE_BYTES

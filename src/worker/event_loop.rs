@@ -334,7 +334,7 @@ impl EventLoop {
                     self.store.release(batch);
                 }
             }
-            Effect::Checkpoint => self.store.checkpoint(),
+            Effect::EmptyLog => self.store.empty_log(),
             Effect::ResetAlarm => reset_alarm(&self.settings),
             Effect::Exit(exit) => self.exit = Some(exit),
         }

@@ -141,8 +141,8 @@ pub enum Effect {
     EndSession { client: Process, prompt: i64 },
     /// Stop distilling and return the current batch to the queue.
     ReleaseBatch,
-    /// Checkpoint SQLite's write-ahead log while the worker is idle.
-    Checkpoint,
+    /// Empty SQLite's write-ahead log while the worker is idle.
+    EmptyLog,
     /// Restart the alarm by which the kernel ends a worker that hangs.
     ResetAlarm,
     /// Stop serving.
@@ -496,7 +496,7 @@ impl Machine {
             (Serving, Input::AtRest) => {
                 let linger = if self.recovery { Duration::ZERO } else { self.limits.worker.linger };
                 self.timers.arm(Timer::Linger, now + linger);
-                self.effects.push(Effect::Checkpoint);
+                self.effects.push(Effect::EmptyLog);
             }
 
             (Ending, Input::Prompt) => {

@@ -154,7 +154,7 @@ fn show(state: State, effects: &[Effect]) -> String {
             Effect::ClosePrompts(by) => format!("close-{by:?}").to_lowercase(),
             Effect::EndSession { .. } => "end-session".into(),
             Effect::ReleaseBatch => "release".into(),
-            Effect::Checkpoint => "checkpoint".into(),
+            Effect::EmptyLog => "empty-log".into(),
             Effect::ResetAlarm => "reset-alarm".into(),
             &EXIT => "exit".into(),
             &EXIT_AFTER_RECHECK => "exit-recheck".into(),
@@ -208,7 +208,7 @@ fn every_pair_of_state_and_event() {
         // While a claim is in progress.
         (claimed(4, IN_TURN), ["Serving", "Ending", "Closing", "Gone"]),
         (nothing_to_claim(IN_TURN), ["Serving", "Ending claim-all", "Gone exit", "Gone"]),
-        (retry, ["Serving checkpoint", "Ending claim-all", "Gone exit", "Gone"]),
+        (retry, ["Serving empty-log", "Ending claim-all", "Gone exit", "Gone"]),
     ];
     for (event, expected) in table {
         let claiming = matches!(event, Event::Claimed { .. } | Event::NothingToClaim { .. });
@@ -255,13 +255,13 @@ fn after_its_linger_the_worker_closes_reopened_prompts_and_exits() {
     assert_eq!(worker.step(claimed(2, STOPPED)), []);
     assert_eq!(worker.machine.doing(), "distilling");
     assert_eq!(worker.step(settled(STOPPED)), [claim(usize::MAX)]);
-    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::Checkpoint]);
+    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::EmptyLog]);
     assert_eq!(worker.machine.doing(), "lingering");
     assert_eq!(worker.wait_for_deadline(), seconds(30));
 
     // A late tool use reopens the prompt, and does not fill a batch.
     worker.now += seconds(20);
-    assert_eq!(worker.step(accepted(&[Kind::Tool], REOPENED)), [Effect::Checkpoint]);
+    assert_eq!(worker.step(accepted(&[Kind::Tool], REOPENED)), [Effect::EmptyLog]);
     assert_eq!(worker.wait_for_deadline(), seconds(30), "the linger starts again");
     let late = Effect::ClosePrompts(ClosedBy::Late);
     assert_eq!(worker.deadline(), [late, claim_all()]);
@@ -287,14 +287,14 @@ fn a_prompt_during_the_linger_keeps_the_worker() {
 fn a_turn_that_a_notification_started_lasts_until_its_stop() {
     let mut worker = Worker::serving();
     worker.step(accepted(&[Kind::Stop], STOPPED));
-    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::Checkpoint]);
+    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::EmptyLog]);
     // The turn has no prompt: the session's status alone does not show it.
     assert_eq!(worker.step(accepted(&[Kind::Notification], STOPPED)), [claim(usize::MAX)]);
     assert_eq!(worker.step(nothing_to_claim(STOPPED)), [], "does not linger");
     assert_eq!(worker.step(accepted(&[Kind::Tool], REOPENED)), []);
     assert!(worker.wait_for_deadline() > seconds(3600));
     assert_eq!(worker.step(accepted(&[Kind::Stop], STOPPED)), [claim(usize::MAX)]);
-    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::Checkpoint], "lingers");
+    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::EmptyLog], "lingers");
 }
 
 #[test]
@@ -326,7 +326,7 @@ fn a_recovery_worker_without_client_does_not_wait_for_a_stop() {
     let mut worker = Worker::started(true, false);
     let open = SessionStatus { pending: 1, ..IN_TURN };
     assert_eq!(worker.step(drained(&[], open)), [claim(usize::MAX)]);
-    assert_eq!(worker.step(nothing_to_claim(open)), [Effect::Checkpoint]);
+    assert_eq!(worker.step(nothing_to_claim(open)), [Effect::EmptyLog]);
     assert_eq!(worker.wait_for_deadline(), Duration::ZERO, "no linger");
     assert_eq!(worker.deadline(), [Effect::ClosePrompts(ClosedBy::Late), claim_all()]);
     assert_eq!(worker.state(), Ending);
@@ -346,7 +346,7 @@ fn a_worker_without_socket_does_not_linger() {
     let mut worker = Worker::new(false, false);
     worker.step(Event::Listening { socket: false });
     worker.step(drained(&[Kind::Prompt, Kind::Stop], STOPPED));
-    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::Checkpoint]);
+    assert_eq!(worker.step(nothing_to_claim(STOPPED)), [Effect::EmptyLog]);
     assert_eq!(worker.wait_for_deadline(), Duration::ZERO);
 }
 

@@ -17,23 +17,8 @@ const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 /// A word that occurs nowhere in the program.
 const SECRET: &str = "Xylophon7731";
 
-/// Files under the data and socket directories with the word in their name or content.
 fn traces(w: &World) -> Vec<String> {
-    fn walk(dir: &Path, found: &mut Vec<String>) {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let has = |bytes: Vec<u8>| bytes.windows(SECRET.len()).any(|w| w == SECRET.as_bytes());
-            if path.is_dir() {
-                walk(&path, found);
-            } else if fs::read(&path).is_ok_and(has) {
-                found.push(path.display().to_string());
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk(&w.data(), &mut found);
-    walk(&w.sockets(), &mut found);
-    found
+    w.files_with(&[SECRET.to_owned()])
 }
 
 fn lingering() -> World {

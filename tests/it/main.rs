@@ -17,6 +17,8 @@ mod crash;
 mod ctl;
 /// Damaged databases: quarantine and replacement.
 mod damaged_databases;
+/// Texts that are deleted leave no bytes in any file.
+mod deleted_bytes;
 /// `memctl doctor`: findings and fixes.
 mod doctor;
 /// Unusual paths, pid namespaces and process groups.

@@ -35,6 +35,11 @@ pub struct Accepted {
     pub open: OpenPrompts,
 }
 
+/// Whether the event deletes texts that were stored before: those of a turn that becomes private.
+pub fn deletes_texts(event: &Event) -> bool {
+    event.kind == Kind::Prompt && event.private && event.turn.is_some()
+}
+
 /// Applies an event. The caller measures `cost` before the transaction begins, because parsing the
 /// event takes time.
 /// `now` is in milliseconds since the epoch.

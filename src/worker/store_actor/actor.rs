@@ -66,7 +66,7 @@ impl StoreActor {
             Job::Fail { batch, reason } => self.fail(batch, reason),
             Job::Release(batch) => self.release(batch),
             Job::ClosePrompts { by, which } => self.close_prompts(*by, *which),
-            Job::Checkpoint => self.checkpoint(),
+            Job::EmptyLog => self.empty_log(),
             Job::FindUnsummarized => self.find_unsummarized(),
             Job::StoreProvisional { batch, summary } => self.store_provisional(batch, summary),
             Job::SettleCall { call, outcome } => self.settle_call(*call, *outcome),
@@ -79,7 +79,7 @@ impl StoreActor {
         // The event loop waits for exactly one report on a claim and on a search for Stops without
         // summary, so these jobs are not kept.
         let answer = match job {
-            Job::DrainSpool | Job::Checkpoint => None,
+            Job::DrainSpool | Job::EmptyLog => None,
             Job::Claim(_) => {
                 Some(Report::NothingToClaim { not_before: None, session: self.status })
             }
@@ -100,6 +100,7 @@ impl StoreActor {
         let now = clock::now_ms();
         testpoint::at("worker.accepting");
         let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
+        let deletes_texts = events.iter().any(|event| accept::deletes_texts(event));
         let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
         if let Err(StoreError::Bug(_)) = &results {
             // One event that causes an error must not fail the others of its group.
@@ -118,7 +119,7 @@ impl StoreActor {
                 self.report_error(&e);
             }
         }
-        self.maintain_wal();
+        self.maintain_wal(deletes_texts);
     }
 
     fn reply(&mut self, group: impl Iterator<Item = ((Event, Reply), store::Result<Accepted>)>) {
@@ -147,7 +148,7 @@ impl StoreActor {
         for job in std::mem::take(&mut self.failed) {
             self.carry_out(job);
         }
-        let (mut kinds, mut clients) = (Vec::new(), Vec::new());
+        let (mut kinds, mut clients, mut deletes_texts) = (Vec::new(), Vec::new(), false);
         if spool::exists(&self.settings.paths, &self.session.key) {
             self.open()?;
             let store = self.store.as_mut().expect("opened");
@@ -161,6 +162,7 @@ impl StoreActor {
                 );
             }
             (kinds, clients) = (drained.kinds, drained.clients);
+            deletes_texts = drained.deletes_texts;
         } else {
             // The first transaction takes the fencing token, which returns the messages of an
             // earlier worker to the queue.
@@ -168,7 +170,7 @@ impl StoreActor {
         }
         let session = self.read_status();
         self.report(Report::SpoolDrained { kinds, clients, session });
-        self.maintain_wal();
+        self.maintain_wal(deletes_texts);
         Ok(())
     }
 
@@ -215,6 +217,7 @@ impl StoreActor {
             false,
         )?;
         testpoint::at("worker.completed");
+        self.maintain_wal(self.status.pending == 0);
         Ok(())
     }
 
@@ -276,16 +279,27 @@ impl StoreActor {
         Ok(())
     }
 
-    /// Checkpoints a long write-ahead log while no peer waits. If the cause of an error persists,
-    /// the next commit reports it.
-    fn maintain_wal(&mut self) {
-        if let Some(store) = &mut self.store {
-            let _ = store.checkpoint_long_log();
-        }
+    /// Empties the write-ahead log if it holds deleted texts, or checkpoints a long one, while no
+    /// peer waits. If the cause of an error persists, the next commit reports it.
+    fn maintain_wal(&mut self, holds_deleted: bool) {
+        let Some(store) = &mut self.store else { return };
+        let _ = match holds_deleted {
+            true => store.empty_log().map(drop),
+            false => store.checkpoint_long_log(),
+        };
     }
 
-    fn checkpoint(&mut self) -> store::Result<()> {
-        self.store.as_mut().map_or(Ok(()), Store::checkpoint)
+    fn remove_deleted_texts(&mut self) -> store::Result<()> {
+        let Some(store) = &mut self.store else { return Ok(()) };
+        store.locked(|locked| {
+            locked.remove_old_remnants()?;
+            locked.empty_log().map(drop)
+        })
+    }
+
+    fn empty_log(&mut self) -> store::Result<()> {
+        // If a reader needs the log, the worker tries again when it shuts down.
+        self.store.as_mut().map_or(Ok(()), |store| store.empty_log().map(drop))
     }
 
     /// Returns claimed messages to the queue, resets the count of restarts and deletes old rows.
@@ -302,7 +316,7 @@ impl StoreActor {
             }
             queue_admin::delete_processed(tx, keep, clock::now_ms()).map(drop)
         });
-        if let Err(e) = result.and_then(|()| self.checkpoint()) {
+        if let Err(e) = result.and_then(|()| self.remove_deleted_texts()) {
             tracing::info!("the store was not cleaned up at shutdown: {e}");
         }
         testpoint::at("worker.in_order");

@@ -70,7 +70,7 @@ enum Job {
         by: ClosedBy,
         which: WhichPrompts,
     },
-    Checkpoint,
+    EmptyLog,
     FindUnsummarized,
     StoreProvisional {
         batch: Arc<ParsedBatch>,
@@ -195,8 +195,8 @@ impl StoreHandle {
         self.job(Job::ClosePrompts { by, which });
     }
 
-    pub fn checkpoint(&self) {
-        self.job(Job::Checkpoint);
+    pub fn empty_log(&self) {
+        self.job(Job::EmptyLog);
     }
 
     pub fn find_unsummarized(&self) {

@@ -258,6 +258,29 @@ impl World {
         [spools_in(self.data().join("spool")), spools_in(fallback)].concat()
     }
 
+    /// The files below the data and socket directories that contain one of these words, each with
+    /// the first word in it.
+    pub fn files_with(&self, words: &[String]) -> Vec<String> {
+        let first_word_in = |path: &Path| {
+            let bytes = fs::read(path).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            words.iter().find(|word| text.contains(word.as_str()))
+        };
+        let mut found = Vec::new();
+        let mut dirs = vec![self.data(), self.sockets()];
+        while let Some(dir) = dirs.pop() {
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    dirs.push(path);
+                } else if let Some(word) = first_word_in(&path) {
+                    found.push(format!("{}: {word}", path.display()));
+                }
+            }
+        }
+        found
+    }
+
     /// The content of all log files.
     pub fn logs(&self) -> String {
         let files = list(&self.data().join("logs"), |_| true);
