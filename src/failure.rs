@@ -18,6 +18,8 @@ enum Kind {
     Usage,
     /// The reader of stdout is gone.
     BrokenPipe,
+    /// A search found nothing.
+    NoMatch,
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -37,9 +39,15 @@ pub fn broken_pipe() -> Failure {
     Failure { kind: Kind::BrokenPipe, message: "broken pipe".into(), hints: Vec::new() }
 }
 
+/// A search found nothing. Nothing is printed and the exit code is 1, as that of grep.
+pub fn no_match() -> Failure {
+    Failure { kind: Kind::NoMatch, message: "no match".into(), hints: Vec::new() }
+}
+
 impl Failure {
-    pub fn is_broken_pipe(&self) -> bool {
-        self.kind == Kind::BrokenPipe
+    /// Whether the exit code says everything.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.kind, Kind::BrokenPipe | Kind::NoMatch)
     }
 
     pub fn hints(&self) -> &[String] {
@@ -54,7 +62,7 @@ impl Failure {
 
     pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Failed => 1,
+            Kind::Failed | Kind::NoMatch => 1,
             Kind::BrokenPipe => 0,
             Kind::Usage => 2,
         }

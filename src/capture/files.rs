@@ -13,7 +13,7 @@ use memctl_proto::event::SeenFile;
 use memctl_proto::{Event, Kind};
 use nix::fcntl::OFlag;
 
-use super::{CaptureContext, MAX_PATH, Payload, secrets, tags};
+use super::{CaptureContext, MAX_PATH, Payload, secret_files, tags};
 use crate::clients::ToolUse;
 use crate::git::BlobHash;
 use crate::project;
@@ -37,7 +37,10 @@ pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext
     let base = event.cwd.as_deref().map(Path::new).or(context.project_dir);
     let file = base.unwrap_or(Path::new("")).join(&path);
     let readable = path.len() <= MAX_PATH && file.is_absolute() && !tags::strip(&path).private;
-    if !readable || secrets::is_secret_file(&path) || VIRTUAL.iter().any(|d| file.starts_with(d)) {
+    if !readable
+        || secret_files::is_secret_file(&path)
+        || VIRTUAL.iter().any(|d| file.starts_with(d))
+    {
         return;
     }
     let parent = file.parent().unwrap_or(&file);

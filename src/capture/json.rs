@@ -70,7 +70,7 @@ pub fn leaves(raw: &str) -> Vec<Leaf> {
 
 /// Returns the position of the closing quote of a string that begins at `at`, or `bytes.len()` if
 /// there is none.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
+pub fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
         at += plain_run(&bytes[at.min(bytes.len())..]);
         match bytes.get(at) {

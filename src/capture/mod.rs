@@ -11,7 +11,8 @@ mod files;
 mod json;
 mod object_reader;
 mod payload;
-mod secrets;
+mod redact;
+mod secret_files;
 mod tags;
 mod texts;
 mod truncate_json;
@@ -33,6 +34,7 @@ pub use files::hash_files;
 pub use object_reader::{ObjectReader, ReadError};
 pub use payload::Payload;
 use payload::{members, text_of};
+pub use redact::{Finding, Rule as SecretRule, find as find_secrets, redact as redact_secrets};
 use texts::Texts;
 use withhold::Withheld;
 
@@ -274,7 +276,7 @@ fn failed_tool(
 /// Returns the recorded part of a response. Rows that come from secret files are removed, unless the
 /// response is the text of one file. Returns `None` if an object in the response names a secret file.
 fn recorded_response(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
-    if !secrets::may_name_secret_file(response.get()) {
+    if !secret_files::may_name_secret_file(response.get()) {
         return texts.response(response);
     }
     if withhold::names_secret_object(response.get()) {

@@ -7,7 +7,7 @@ use memctl_proto::{Event, MAX_BODY};
 use serde_json::value::RawValue;
 
 use super::payload::{members, text_of};
-use super::{json, secrets, tags, truncate_json};
+use super::{json, redact, tags, truncate_json};
 use crate::clients;
 use crate::config::Limits;
 use crate::text::{MAX_SHIFT, truncate_middle};
@@ -100,7 +100,7 @@ fn plain_text(text: &str, limit: usize) -> Option<String> {
 /// Removes secrets from a text without tags, and truncates it.
 fn redact_and_truncate(text: &str, limit: usize) -> String {
     let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
-    let redacted = secrets::redact(shorter.as_deref().unwrap_or(text));
+    let redacted = redact::redact(shorter.as_deref().unwrap_or(text));
     let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
     // A NUL ends the text in C programs that read it later.
     if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
@@ -116,7 +116,7 @@ fn json_text(raw: &str, limit: usize) -> String {
         &truncate_json::replace_base64,
         &tags::strip_json,
         &|text| truncate_json::cut_long_strings(text, longest),
-        &secrets::redact_json,
+        &redact::redact_json,
         &|text| truncate_json::fit(text, limit),
     ];
     for step in steps {

@@ -7,7 +7,9 @@
 
 use super::MAX_PATH;
 use super::json::{self, Edit};
-use super::secrets::{is_secret_file, may_name_secret_file, names_secret_file, possible_names};
+use super::secret_files::{
+    is_secret_file, may_name_secret_file, names_secret_file, possible_names,
+};
 use crate::clients::{ToolKind, ToolUse, patch, paths_in};
 
 /// How much of a tool use is not recorded.

@@ -22,6 +22,7 @@ mod overview;
 mod poll;
 mod ps;
 mod queue;
+mod redact;
 mod replay;
 mod resume;
 mod show;
@@ -72,6 +73,7 @@ enum Verb {
     Config(config::Args),
     Logs(logs::Args),
     Replay(replay::Args),
+    Redact(redact::Args),
     Resume(resume::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -113,6 +115,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Config(args)) => config::run(&load()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
+        Some(Verb::Redact(args)) => redact::run(&args),
         Some(Verb::Resume(args)) => resume::run(&load()?, &args),
         // These need no settings: packages are built without a home directory.
         Some(Verb::Completions(args)) => completions::run(&args),
@@ -137,7 +140,7 @@ fn load() -> Result<Settings> {
 pub fn exit(outcome: Result<()>) -> u8 {
     match outcome {
         Ok(()) => 0,
-        Err(failure) if failure.is_broken_pipe() => 0,
+        Err(failure) if failure.is_silent() => failure.exit_code(),
         Err(failure) => {
             eprint_line(&format!("{} {failure}", paint("error:", style::ERROR)));
             failure.hints().iter().for_each(|text| hint(text));

@@ -1,0 +1,177 @@
+//! Finds secrets in texts and replaces them with `[redacted:kind]`. Every text of an event passes here
+//! after the removal of tags and before it is truncated.
+//!
+//! One pass finds the keywords of all rules ([`keywords`]). At each keyword its rule looks at the text
+//! around it: the tokens of vendors ([`tokens`]), values after a name ([`assignment`]), passwords in
+//! URLs and options ([`location`]) and private keys ([`private_keys`]). A text without a keyword costs
+//! the pass only.
+
+mod assignment;
+mod gitleaks;
+mod keywords;
+mod location;
+mod name;
+mod own_tokens;
+mod private_keys;
+mod rule;
+mod strings;
+mod tokens;
+mod value;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use keywords::Keyword;
+use strings::JsonText;
+
+use super::json;
+
+/// A secret in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Bytes of the text.
+    pub range: Range<usize>,
+    /// What it is, as in the marker `[redacted:kind]`.
+    pub kind: Cow<'static, str>,
+    /// The rule that found it.
+    pub rule: Rule,
+}
+
+/// The group of rules that a finding comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// A private key in PEM form.
+    PrivateKey,
+    /// A token that begins with characters of its own.
+    Token,
+    /// A value after the name of a vendor.
+    Vendor,
+    /// A password in a URL.
+    Url,
+    /// The argument of a command.
+    Option,
+    /// A value after a name.
+    Name,
+}
+
+impl Finding {
+    fn marker(&self) -> String {
+        format!("[redacted:{}]", self.kind)
+    }
+}
+
+/// Replaces each secret in `text`.
+pub fn redact(text: &str) -> Cow<'_, str> {
+    let found = find(text);
+    if found.is_empty() {
+        return text.into();
+    }
+    let parts: Vec<_> = found.iter().map(|f| (f.range.clone(), f.marker())).collect();
+    json::replace(text, &parts).into()
+}
+
+/// Replaces each secret in the strings and keys of a JSON text. Returns `None` if there are none.
+pub fn redact_json(raw: &str) -> Option<String> {
+    let parts = JsonText::new(raw).secrets();
+    (!parts.is_empty()).then(|| json::replace(raw, &parts))
+}
+
+/// Returns the secrets in `text` in order. They do not overlap.
+pub fn find(text: &str) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    let mut add = |range: Range<usize>, kind: &'static str, rule: Rule| {
+        found.push(Finding { range, kind: kind.into(), rule });
+    };
+    let mut name_end = 0;
+    let mut token_end = 0;
+    let mut has_private_key = false;
+    keywords::scan(text.as_bytes(), |at, keyword| {
+        match keyword {
+            Keyword::Token(_) if at < token_end => {}
+            Keyword::Token(rule) => {
+                if let Some(range) = tokens::token(text, at, rule) {
+                    token_end = range.end;
+                    add(range, keywords::token_rule(rule).id, Rule::Token);
+                }
+            }
+            Keyword::Vendor(rule) => {
+                let name = assignment::name_at(text, at);
+                if let Some(assigned) = assignment::read(text, name)
+                    && let Some(rule) = tokens::vendor(rule, &text[assigned.value.clone()])
+                {
+                    add(assigned.value, rule.id, Rule::Vendor);
+                }
+            }
+            // Several keywords may be in one name.
+            Keyword::Name if at < name_end => {}
+            Keyword::Name => {
+                let name = assignment::name_at(text, at);
+                name_end = name.end;
+                for (range, kind) in named_secrets(text, name) {
+                    add(range, kind, Rule::Name);
+                }
+            }
+            Keyword::Url => {
+                if let Some(range) = location::url_password(text, at) {
+                    add(range, "password", Rule::Url);
+                }
+            }
+            Keyword::Option => {
+                if let Some(range) = location::option_password(text, at) {
+                    add(range, "password", Rule::Option);
+                }
+            }
+            Keyword::PrivateKey => has_private_key = true,
+        }
+        false
+    });
+    if has_private_key {
+        for range in private_keys::find(text) {
+            found.push(Finding { range, kind: "private-key".into(), rule: Rule::PrivateKey });
+        }
+    }
+    merge(found)
+}
+
+/// Returns the secrets in the value of the name at `name`.
+fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static str)> {
+    let Some(assigned) = assignment::read(text, name.clone()) else { return Vec::new() };
+    let Some(name) = name::classify(&text[name]) else { return Vec::new() };
+    let value = &text[assigned.value.clone()];
+    if name.kind == "cookie" && value.contains('=') {
+        let line = text[assigned.value.start..]
+            .find(['\n', '"', '\''])
+            .unwrap_or(text.len() - assigned.value.start);
+        let line = assigned.value.start..assigned.value.start + line;
+        return assignment::cookie_values(text, line)
+            .into_iter()
+            .map(|range| (range, "cookie"))
+            .collect();
+    }
+    match assignment::is_secret(name, &assigned, value) {
+        true => vec![(assigned.value, name.kind)],
+        false => Vec::new(),
+    }
+}
+
+/// Sorts the findings and merges those that overlap. The most specific rule gives the kind.
+fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
+    found.sort_by_key(|f| (f.range.start, f.rule));
+    let mut merged: Vec<Finding> = Vec::new();
+    for next in found {
+        match merged.last_mut().filter(|last| next.range.start < last.range.end) {
+            Some(last) => {
+                last.range.end = last.range.end.max(next.range.end);
+                if next.rule < last.rule {
+                    (last.kind, last.rule) = (next.kind, next.rule);
+                }
+            }
+            None => merged.push(next),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests;

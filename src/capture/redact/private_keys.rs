@@ -1,0 +1,102 @@
+//! Finds private keys in PEM form, also in parts.
+
+use std::ops::Range;
+
+/// Maximum length of a private key, with its first and last line.
+const MAX_KEY: usize = 32 << 10;
+
+/// Maximum length of the part of an armor line before `PRIVATE KEY`.
+const MAX_LABEL: usize = 64;
+
+/// Shorter runs of base64 are not part of a key, because many words are as long.
+const MIN_PIECE: usize = 16;
+
+/// A line `-----BEGIN … PRIVATE KEY-----` or `-----END … PRIVATE KEY-----`.
+struct Armor {
+    start: usize,
+    end: usize,
+    begins: bool,
+}
+
+/// Returns each private key, from its BEGIN line to its END line. If one of these is
+/// missing, because the text was truncated, the edit covers the adjacent lines that look like a key.
+/// Source code that only mentions such a line stays.
+pub fn find(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut done = 0;
+    let armor = armor(text);
+    let mut lines = armor.iter().peekable();
+    while let Some(line) = lines.next() {
+        let range = if line.begins {
+            match lines.next_if(|l| !l.begins && l.end - line.start <= MAX_KEY) {
+                Some(last) => line.start..last.end,
+                None => {
+                    let after = text[line.end..].split_inclusive('\n');
+                    let first = |part: &str| part.len() - part.trim_start_matches(is_base64).len();
+                    line.start..line.end + body_len(after, first)
+                }
+            }
+        } else {
+            let before = text[done..line.start].split_inclusive('\n').rev();
+            let last = |part: &str| part.len() - part.trim_end_matches(is_base64).len();
+            line.start - body_len(before, last)..line.end
+        };
+        if range.len() > line.end - line.start {
+            done = range.end;
+            found.push(range);
+        }
+    }
+    found
+}
+
+fn armor(text: &str) -> Vec<Armor> {
+    let is_label = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ';
+    text.match_indices("PRIVATE KEY")
+        .filter_map(|(at, what)| {
+            // Reading back to the start of a long line each time would take quadratic time.
+            let from = text.floor_char_boundary(at.saturating_sub(MAX_LABEL));
+            let before = &text[from..at];
+            let head = before.trim_end_matches(|c: char| c.is_ascii() && is_label(c as u8));
+            // The trimmed characters include `BEGIN RSA `.
+            let words = &before[head.len()..];
+            let begins = words.starts_with("BEGIN ");
+            let dashes = head.ends_with("-----") && (begins || words.starts_with("END "));
+            let after = &text[at + what.len()..];
+            let after = after.strip_prefix(" BLOCK").unwrap_or(after).strip_prefix("-----")?;
+            dashes.then(|| Armor {
+                start: from + head.len() - 5,
+                end: text.len() - after.len(),
+                begins,
+            })
+        })
+        .collect()
+}
+
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
+}
+
+/// Returns how many bytes of these lines belong to a key. Returns 0 if they have fewer than `MIN_PIECE`
+/// characters of base64. `part_len` returns how many bytes of the last line belong to the key.
+fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part_len: impl Fn(&str) -> usize) -> usize {
+    let (mut len, mut n_base64) = (0, 0);
+    for line in lines {
+        // Remove a line number or patch mark before the line, and quotes of source code around it.
+        let is_decoration =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '-' | '\\');
+        let core = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
+        let core = core.strip_prefix(['\t', '→', ':']).unwrap_or(line);
+        let core = core.trim_matches(is_decoration).trim_end_matches("\\n");
+        let is_header = core.starts_with("Proc-Type:") || core.starts_with("DEK-Info:");
+        if !(core.chars().all(is_base64) || is_header) || len + line.len() > MAX_KEY {
+            let part = part_len(line.trim_end_matches('\n'));
+            if part >= MIN_PIECE {
+                (len, n_base64) = (len + part, n_base64 + part);
+            }
+            break;
+        }
+        len += line.len();
+        n_base64 += core.len();
+    }
+    if n_base64 >= MIN_PIECE { len } else { 0 }
+}

@@ -1,0 +1,64 @@
+use super::*;
+use proptest::prelude::*;
+
+const KEY: &str = "[redacted:private-key]";
+const BODY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n\
+    VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDu==\n";
+
+#[test]
+fn private_keys_are_replaced() {
+    let check = |text: &str, expected: &str| assert_eq!(redact(text), expected, "{text}");
+    for kind in ["", "RSA ", "OPENSSH ", "EC ", "ENCRYPTED "] {
+        let pem = format!(
+            "a\n-----BEGIN {kind}PRIVATE KEY-----\n{BODY}-----END {kind}PRIVATE KEY-----\nb"
+        );
+        check(&pem, &format!("a\n{KEY}\nb"));
+    }
+    check(
+        &format!(
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nx\n{BODY}-----END PGP PRIVATE KEY BLOCK-----"
+        ),
+        KEY,
+    );
+    check(&format!("-----BEGIN PRIVATE KEY-----\n{BODY}rest of it."), &format!("{KEY}rest of it."));
+    check(
+        &format!("words first\n{BODY}-----END PRIVATE KEY-----b"),
+        &format!("words first\n{KEY}b"),
+    );
+    check(
+        "if line == \"-----BEGIN PRIVATE KEY-----\" {\n    return",
+        "if line == \"-----BEGIN PRIVATE KEY-----\" {\n    return",
+    );
+    check("A PRIVATE KEY is private", "A PRIVATE KEY is private");
+    check("-----BEGIN PUBLIC KEY-----\nAAAA", "-----BEGIN PUBLIC KEY-----\nAAAA");
+    check("-----BEGIN CERTIFICATE-----\nAAAA", "-----BEGIN CERTIFICATE-----\nAAAA");
+}
+
+#[test]
+fn a_long_line_of_labels_takes_linear_time() {
+    let since = std::time::Instant::now();
+    let text = "PRIVATE KEY ".repeat(80_000);
+    assert_eq!(redact(&text), text);
+    assert!(since.elapsed() < std::time::Duration::from_secs(20), "{:?}", since.elapsed());
+}
+
+#[test]
+fn a_key_in_the_lines_of_a_patch_is_replaced() {
+    let raw =
+        r#"{"lines":["+-----BEGIN PRIVATE KEY-----","+MIIE","+-----END PRIVATE KEY-----","x"]}"#;
+    let expected = r#"{"lines":["+[redacted:private-key]","","","x"]}"#;
+    assert_eq!(redact_json(raw).as_deref(), Some(expected));
+    assert_eq!(redact_json(r#"{"a":"b"}"#), None);
+}
+
+proptest! {
+    #[test]
+    fn no_key_survives_redaction(
+        before in "[a-z <\n]{0,40}", after in "[a-z <\n]{0,40}", cut in 0usize..200
+    ) {
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{BODY}-----END PRIVATE KEY-----");
+        let text = format!("{before}{}{after}", &pem[..pem.len() - cut.min(pem.len())]);
+        let redacted = redact(&text);
+        prop_assert!(cut > 115 || !redacted.contains("MIIEvQ"), "{}", redacted);
+    }
+}
