@@ -10,80 +10,70 @@
 //! a single write in append mode, so lines of several processes do not interleave.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::io;
 use std::sync::Mutex;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::files::Place;
+
 /// Maximum length of a message in bytes. Longer messages are truncated.
 const MAX_MESSAGE: usize = 2048;
 
-/// Writes the `tracing` events of this process to `path`.
+/// Writes the `tracing` events of this process to `file`.
 ///
 /// # Errors
 /// If the file cannot be opened or a subscriber is already set.
-pub fn init(path: &Path, verbosity: LevelFilter) -> io::Result<()> {
+pub fn init(file: &Place, verbosity: LevelFilter) -> io::Result<()> {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(verbosity)
         .with_ansi(false)
         .event_format(Line)
-        .with_writer(Mutex::new(open(path)?))
+        .with_writer(Mutex::new(file.open_append()?))
         .finish();
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 
 /// Appends one line. Ignores errors: there is no place to report them.
-pub fn append(path: &Path, level: Level, message: &str) {
+pub fn append(file: &Place, level: Level, message: &str) {
     let mut text = String::with_capacity(message.len() + 48);
-    if write_line(&mut text, level, message).is_ok()
-        && let Ok(mut file) = open(path)
-    {
-        let _ = file.write_all(text.as_bytes());
+    if write_line(&mut text, level, message).is_ok() {
+        let _ = file.append(text.as_bytes());
     }
 }
 
 /// Removes the oldest logs in `dir` until the total size is at most `max_bytes`. The newest log is
 /// kept. Returns the remaining size.
-pub fn prune(dir: &Path, max_bytes: u64) -> io::Result<u64> {
+pub fn prune(dir: &Place, max_bytes: u64) -> io::Result<u64> {
     let mut logs = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
+    for name in dir.names()? {
+        let log = dir.join(name);
         // Another worker may remove the file concurrently.
-        let Ok(meta) = entry.metadata() else { continue };
-        let path = entry.path();
-        if meta.is_file() && path.extension().is_some_and(|e| e == "log") {
-            let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            logs.push((changed, meta.len(), path));
+        let Ok(stat) = log.stat() else { continue };
+        if stat.is_file() && log.path().extension().is_some_and(|e| e == "log") {
+            logs.push((stat.modified, stat.len, log));
         }
     }
-    logs.sort();
+    logs.sort_by(|(at, _, log), (other_at, _, other)| {
+        (at, log.path()).cmp(&(other_at, other.path()))
+    });
     let mut remaining: u64 = logs.iter().map(|(_, bytes, _)| bytes).sum();
     let older = logs.len().saturating_sub(1);
-    for (_, bytes, path) in &logs[..older] {
+    for (_, bytes, log) in &logs[..older] {
         if remaining <= max_bytes {
             break;
         }
-        match fs::remove_file(path) {
+        match log.remove_file() {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => remaining -= bytes,
         }
     }
     Ok(remaining)
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)
 }
 
 fn write_line(out: &mut impl fmt::Write, level: Level, message: &str) -> fmt::Result {
@@ -130,8 +120,9 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
     use std::os::unix::fs::PermissionsExt;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
 
@@ -153,12 +144,12 @@ mod tests {
     #[test]
     fn append_and_tracing_use_the_same_format() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s.log");
+        let path = Place::in_dir(dir.path(), "s.log");
         append(&path, Level::WARN, "spooled\nevent");
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(LevelFilter::INFO)
             .event_format(Line)
-            .with_writer(Mutex::new(open(&path).unwrap()))
+            .with_writer(Mutex::new(path.open_append().unwrap()))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(bytes = 3, why = "a\nb", "accepted");
@@ -184,8 +175,8 @@ mod tests {
     #[test]
     fn append_ignores_errors_and_refuses_symlinks() {
         let dir = tempfile::tempdir().unwrap();
-        append(&dir.path().join("missing/x.log"), Level::ERROR, "lost");
-        let link = dir.path().join("link.log");
+        append(&Place::in_dir(dir.path(), "missing/x.log"), Level::ERROR, "lost");
+        let link = Place::in_dir(dir.path(), "link.log");
         let target = dir.path().join("target");
         std::os::unix::fs::symlink(&target, &link).unwrap();
         append(&link, Level::ERROR, "not through a link");
@@ -213,10 +204,11 @@ mod tests {
             names.sort();
             names
         };
-        assert_eq!(prune(dir.path(), 60).unwrap(), 60);
-        assert_eq!(prune(dir.path(), 35).unwrap(), 30);
+        let logs = Place::in_dir(dir.path(), "");
+        assert_eq!(prune(&logs, 60).unwrap(), 60);
+        assert_eq!(prune(&logs, 35).unwrap(), 30);
         assert_eq!(files(), ["a.log", "c.log", "d.log", "other.txt"]);
-        assert_eq!(prune(dir.path(), 0).unwrap(), 10);
+        assert_eq!(prune(&logs, 0).unwrap(), 10);
         assert_eq!(files(), ["a.log", "other.txt"]);
     }
 }

@@ -6,11 +6,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::fd::RawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
+
+use crate::files::{Place, Privacy, Root};
 
 /// Maximum length of a socket path, without the NUL, that every supported system accepts.
 pub const MAX_SOCKET_PATH: usize = 103;
@@ -22,8 +26,10 @@ const SOCKET_NAMES: u32 = 8;
 /// The directories of one installation, resolved once per process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Paths {
-    data: PathBuf,
+    data: Arc<Root>,
     sockets: PathBuf,
+    /// The directory for spools while the data dir is not writable.
+    fallback: Arc<Root>,
     uid: u32,
     /// 40 bits of a hash of the data dir's device and inode. It keeps the sockets of two data dirs
     /// apart and lets them be listed by name. Empty while the data dir does not exist.
@@ -64,13 +70,15 @@ impl Paths {
         let data = std::path::absolute(data).map_err(|e| e.to_string())?;
         let sockets = non_empty(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
         let uid = nix::unistd::getuid().as_raw();
-        let mut paths = Paths { data, sockets, uid, inode_hash: String::new() };
+        let fallback = Root::new(sockets.join(format!("memctl-{uid}")), Privacy::Private);
+        let data = Root::new(data, Privacy::NotWritable);
+        let mut paths = Paths { data, sockets, fallback, uid, inode_hash: String::new() };
         paths.set_inode_hash();
         Ok(paths)
     }
 
     fn set_inode_hash(&mut self) {
-        if let Ok(meta) = fs::metadata(&self.data) {
+        if let Ok(meta) = fs::metadata(self.data()) {
             self.inode_hash = short_hash(&[&meta.dev().to_le_bytes(), &meta.ino().to_le_bytes()]);
         }
     }
@@ -78,7 +86,7 @@ impl Paths {
     /// 40 bits of a hash of the data dir's path. Used while the data dir does not exist, and for
     /// files that must be found in both cases.
     fn path_hash(&self) -> String {
-        short_hash(&[self.data.as_os_str().as_encoded_bytes()])
+        short_hash(&[self.data().as_os_str().as_encoded_bytes()])
     }
 
     /// Whether the data dir exists.
@@ -86,49 +94,74 @@ impl Paths {
         !self.inode_hash.is_empty()
     }
 
-    /// Creates the data dir and its subdirectories with mode 0700.
+    /// Creates the data dir and its subdirectories with mode 0700, and takes the access of other
+    /// users from an existing data dir.
     ///
     /// # Errors
     /// `PermissionDenied` if the data dir belongs to another user, or any other I/O error.
     pub fn create(&mut self) -> io::Result<()> {
-        if !self.data_dir_exists() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
+        if self.data_dir_exists() {
+            self.restrict_data_dir()?;
+        } else {
+            self.create_data_dir()?;
             self.set_inode_hash();
         }
-        let meta = fs::metadata(&self.data)?;
-        if meta.uid() != self.uid {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                format!("{} belongs to user {}", self.data.display(), meta.uid()),
-            ));
-        }
-        if meta.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(&self.data, fs::Permissions::from_mode(0o700))?;
-        }
-        for part in [self.run_dir(), self.logs(), self.data.join("spool"), self.spool_tmp()] {
-            make_dir(&part)?;
+        for part in [self.run_dir(), self.logs(), self.spools(), self.spool_tmp()] {
+            part.make_dir()?;
         }
         Ok(())
     }
 
+    /// Creates the data dir and the directory of lock files, if they are missing.
+    ///
+    /// # Errors
+    /// As [`Paths::create`].
+    pub fn create_run_dir(&self) -> io::Result<()> {
+        self.create_data_dir()?;
+        self.run_dir().make_dir()
+    }
+
+    fn create_data_dir(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.data())?;
+        self.restrict_data_dir().map(drop)
+    }
+
+    /// Takes the access of other users from the data dir. Returns whether they had any.
+    ///
+    /// # Errors
+    /// As [`Paths::create`].
+    pub fn restrict_data_dir(&self) -> io::Result<bool> {
+        self.data.restrict()
+    }
+
     pub fn data(&self) -> &Path {
-        &self.data
+        self.data.path()
     }
 
-    pub fn database(&self) -> PathBuf {
-        self.data.join("memctl.db")
+    pub fn data_dir(&self) -> Place {
+        Place::root(&self.data)
     }
 
-    /// The database with its write-ahead log and shared memory.
-    pub fn database_files(&self) -> [PathBuf; 3] {
-        ["memctl.db", "memctl.db-wal", "memctl.db-shm"].map(|name| self.data.join(name))
+    /// The number of a descriptor of the data dir that is never closed, for a signal handler.
+    pub fn leak_data_dir(&self) -> io::Result<RawFd> {
+        self.data.leak()
     }
 
-    pub fn run_dir(&self) -> PathBuf {
-        self.data.join("run")
+    pub fn database(&self) -> Place {
+        self.data_dir().join("memctl.db")
     }
 
-    pub fn session_lock(&self, key: &str) -> PathBuf {
+    /// The database with its rollback journal, write-ahead log and shared memory.
+    pub fn database_files(&self) -> [Place; 4] {
+        ["memctl.db", "memctl.db-journal", "memctl.db-wal", "memctl.db-shm"]
+            .map(|name| self.data_dir().join(name))
+    }
+
+    pub fn run_dir(&self) -> Place {
+        self.data_dir().join("run")
+    }
+
+    pub fn session_lock(&self, key: &str) -> Place {
         self.run_dir().join(format!("{key}.lock"))
     }
 
@@ -138,96 +171,112 @@ impl Paths {
     }
 
     /// Lists the session's private turns (`hook::private_turns`).
-    pub fn private_turns(&self, key: &str) -> PathBuf {
+    pub fn private_turns(&self, key: &str) -> Place {
         self.run_dir().join(format!("{key}.private"))
     }
 
     /// The list of private turns while the data dir is not writable.
-    pub fn fallback_private_turns(&self, key: &str) -> PathBuf {
+    pub fn fallback_private_turns(&self, key: &str) -> Place {
         self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
     /// Lists the session starts of the last seconds (`hook::first_start`).
-    pub fn recent_starts(&self) -> PathBuf {
+    pub fn recent_starts(&self) -> Place {
         self.run_dir().join("starts")
     }
 
-    pub fn store_lock(&self) -> PathBuf {
+    pub fn store_lock(&self) -> Place {
         self.run_dir().join("store.lock")
     }
 
-    pub fn recover_lock(&self) -> PathBuf {
+    pub fn recover_lock(&self) -> Place {
         self.run_dir().join("recover.lock")
     }
 
     /// Lock file of an agent slot. Its holder may run a backend program.
-    pub fn agent_slot(&self, n: usize) -> PathBuf {
+    pub fn agent_slot(&self, n: usize) -> Place {
         self.run_dir().join(format!("agent-{n}.slot"))
     }
 
     /// Working directory of backend programs. It is empty.
-    pub fn agent_dir(&self) -> PathBuf {
+    pub fn agent_dir(&self) -> Place {
         self.run_dir().join("agent")
     }
 
     /// The counter of lost events. Its length is their number.
-    pub fn lost_events(&self) -> PathBuf {
-        self.data.join("lost")
+    pub fn lost_events(&self) -> Place {
+        self.data_dir().join("lost")
     }
 
     /// The notices that the user has already seen.
-    pub fn notices_shown(&self) -> PathBuf {
-        self.data.join("told")
+    pub fn notices_shown(&self) -> Place {
+        self.data_dir().join("told")
     }
 
-    pub fn logs(&self) -> PathBuf {
-        self.data.join("logs")
+    pub fn logs(&self) -> Place {
+        self.data_dir().join("logs")
     }
 
-    pub fn log(&self, key: &str) -> PathBuf {
+    pub fn log(&self, key: &str) -> Place {
         self.logs().join(format!("{key}.log"))
     }
 
     /// The log for messages without a session.
-    pub fn general_log(&self) -> PathBuf {
+    pub fn general_log(&self) -> Place {
         self.logs().join("memctl.log")
     }
 
-    pub fn spools(&self) -> PathBuf {
-        self.data.join("spool")
+    pub fn spools(&self) -> Place {
+        self.data_dir().join("spool")
     }
 
-    pub fn spool(&self, key: &str) -> PathBuf {
+    pub fn spool(&self, key: &str) -> Place {
         self.spools().join(format!("{key}.d"))
     }
 
-    pub fn spool_tmp(&self) -> PathBuf {
+    pub fn spool_tmp(&self) -> Place {
         self.spools().join("tmp")
     }
 
     /// The dead-letter directory: spool files that could not be drained.
-    pub fn dead_letters(&self) -> PathBuf {
+    pub fn dead_letters(&self) -> Place {
         self.spools().join("dead")
     }
 
     /// The directory for spools while the data dir is not writable.
-    pub fn fallback_dir(&self) -> PathBuf {
-        self.sockets.join(format!("memctl-{}", self.uid))
+    pub fn fallback_dir(&self) -> Place {
+        Place::root(&self.fallback)
+    }
+
+    /// Whether the directory for spools is a directory of this user with mode 0700, and not a link.
+    pub fn fallback_is_ours(&self) -> bool {
+        self.fallback.open().is_ok()
+    }
+
+    /// Creates the directory for spools while the data dir is not writable.
+    ///
+    /// # Errors
+    /// `PermissionDenied` if the path is not a private directory of this user.
+    pub fn create_fallback(&self) -> io::Result<()> {
+        match fs::DirBuilder::new().mode(0o700).create(self.fallback.path()) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+            _ => self.fallback.open().map(drop),
+        }
     }
 
     /// Fallback spools of a session. The first is named by the data dir's inode, the second by its
     /// path, which is used while the data dir does not exist.
-    pub fn fallback_spools(&self, key: &str) -> Vec<PathBuf> {
+    pub fn fallback_spools(&self, key: &str) -> Vec<Place> {
         let by_inode = self.data_dir_exists().then(|| self.inode_hash.clone());
         let names = by_inode.into_iter().chain([self.path_hash()]);
         names.map(|dir| self.fallback_dir().join(format!("{dir}{key}.d"))).collect()
     }
 
-    pub fn fallback_spool_tmp(&self) -> PathBuf {
+    pub fn fallback_spool_tmp(&self) -> Place {
         self.fallback_dir().join("tmp")
     }
 
-    pub fn fallback_lost_events(&self) -> PathBuf {
+    pub fn fallback_lost_events(&self) -> Place {
         self.fallback_dir().join(format!("{}lost", self.path_hash()))
     }
 
@@ -265,14 +314,6 @@ impl Paths {
     }
 }
 
-/// Creates a directory with mode 0700 unless it exists.
-pub fn make_dir(path: &Path) -> io::Result<()> {
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
-}
-
 /// 40 bits of a SHA-256 hash as eight letters and digits.
 fn short_hash(parts: &[&[u8]]) -> String {
     let hash = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part));
@@ -304,12 +345,12 @@ mod tests {
             let name = socket.file_name().unwrap().to_str().unwrap();
             assert_eq!(paths.key_of_socket(name), Some(key.as_str()));
         }
-        let name = paths.session_lock(&key).file_name().unwrap().to_str().unwrap().to_owned();
+        let name = paths.session_lock(&key).file_name().to_str().unwrap().to_owned();
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
         let fallback = paths.fallback_spools(&key);
         assert_eq!(fallback.len(), 2);
         for spool in fallback.into_iter().chain([paths.spool(&key)]) {
-            let name = spool.file_name().unwrap().to_str().unwrap().to_owned();
+            let name = spool.file_name().to_str().unwrap().to_owned();
             assert_eq!(paths.key_of_spool(&name), Some(key.as_str()));
         }
     }

@@ -17,7 +17,6 @@ use crate::config::secrets::{self, Secret};
 use crate::config::{self, Http, Settings};
 use crate::lock::LockGuard;
 use crate::memory::CallOutcome;
-use crate::paths::make_dir;
 
 /// Maximum calls in one conversation with a program. Each call sends the earlier ones again.
 const MAX_CALLS: usize = 6;
@@ -168,10 +167,12 @@ impl Model {
         if self.program.is_none() {
             let dir = self.settings.paths.agent_dir();
             let agent = &self.settings.config.agent;
-            let started = make_dir(&dir)
-                .map_err(|e| AgentError::Unreachable(format!("{}: {e}", dir.display())))
-                .and_then(|()| {
-                    claude::Conversation::start(&agent.claude, &dir, &self.memory_session)
+            let started = dir
+                .make_dir()
+                .and_then(|()| dir.names())
+                .map_err(|e| AgentError::Unreachable(format!("{dir}: {e}")))
+                .and_then(|_| {
+                    claude::Conversation::start(&agent.claude, dir.path(), &self.memory_session)
                 });
             match started {
                 Ok(program) => self.program = Some(program),

@@ -309,7 +309,7 @@ fn not_searched(settings: &Settings, args: &Args) -> Vec<String> {
     }
     if spool::n_dead_letters(&settings.paths) > 0 {
         let dead = settings.paths.dead_letters();
-        left.push(format!("unreadable event files are kept in {}", dead.display()));
+        left.push(format!("unreadable event files are kept in {dead}"));
     }
     for entry in fs::read_dir(settings.paths.data()).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with("corrupt-") {

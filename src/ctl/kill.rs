@@ -3,7 +3,6 @@
 //!
 //! A process is signaled only if it is verified to be that worker (`lock::verified_holder`).
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use memctl_proto::Request;
@@ -15,6 +14,7 @@ use crate::config::Settings;
 use crate::deliver::connect;
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result, failed};
+use crate::files::Place;
 use crate::lock::{self, Holder};
 use crate::process::Unverified;
 use crate::recover::cleanup;
@@ -57,7 +57,7 @@ pub struct Args {
 }
 
 struct Target {
-    lock: PathBuf,
+    lock: Place,
     holder: Holder,
     name: String,
 }

@@ -53,7 +53,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let project = project::identify(&here);
     let counts = count_store(settings).map_err(|e| {
         let path = settings.paths.database();
-        failed(format!("cannot read {}: {e}", path.display())).hint("run `memctl doctor`")
+        failed(format!("cannot read {path}: {e}")).hint("run `memctl doctor`")
     })?;
     let workers = workers::probe_all(settings);
     let hooks = client_hooks::status(settings);

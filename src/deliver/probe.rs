@@ -56,16 +56,11 @@ pub fn probe(paths: &Paths, key: &str) -> WorkerState {
 
 /// Returns the keys of all sessions of this data dir that have a lock file or a socket.
 pub fn keys(paths: &Paths) -> Vec<String> {
-    let names = |dir| {
-        std::fs::read_dir(dir)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
-    };
-    let locks = names(paths.run_dir()).filter_map(|n| Paths::key_of_lock(&n).map(str::to_owned));
-    let sockets = names(paths.sockets().to_owned())
-        .filter_map(|n| paths.key_of_socket(&n).map(str::to_owned));
+    let locks = paths.run_dir().names().unwrap_or_default();
+    let locks = locks.iter().filter_map(|n| Paths::key_of_lock(n.to_str()?).map(str::to_owned));
+    let sockets = std::fs::read_dir(paths.sockets()).into_iter().flatten().flatten();
+    let sockets = sockets
+        .filter_map(|entry| paths.key_of_socket(entry.file_name().to_str()?).map(str::to_owned));
     let mut keys: Vec<String> = locks.chain(sockets).collect();
     keys.sort();
     keys.dedup();

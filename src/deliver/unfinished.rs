@@ -2,7 +2,6 @@
 //! The check is cheap: it lists file names and runs one indexed query. `recover` decides what is
 //! due.
 
-use std::fs;
 use std::time::Duration;
 
 use crate::lock::{self, LockState};
@@ -44,17 +43,16 @@ pub fn in_other_sessions(
 /// before its lock file, so a leftover socket has a leftover lock file. Sockets are not listed,
 /// because `/tmp` may hold thousands of files.
 fn has_stale_lock(paths: &Paths, own: &str) -> bool {
-    let run = paths.run_dir();
-    fs::read_dir(&run).into_iter().flatten().flatten().any(|entry| {
-        let name = entry.file_name();
-        let key = name.to_str().and_then(Paths::key_of_lock).filter(|key| *key != own);
-        key.is_some() && matches!(lock::probe(&entry.path()), Ok(LockState::Free))
+    paths.run_dir().entries().any(|file| {
+        let name = file.file_name().to_str();
+        let key = name.and_then(Paths::key_of_lock).filter(|key| *key != own);
+        key.is_some() && matches!(lock::probe(&file), Ok(LockState::Free))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
+    use std::fs::{self, File};
 
     use memctl_proto::{Event, Kind};
 

@@ -1,4 +1,15 @@
-//! Opens files without waiting for the other end of a pipe.
+//! Opens files without following links and without waiting for the other end of a pipe.
+//!
+//! [`Root`] is a directory whose owner, type and mode are checked, and [`Place`] a file or directory
+//! below it. A place is resolved from the root's descriptor, one component at a time. No component
+//! may be a symbolic link, so a link that another program has put there leads nowhere. A file opens
+//! only if it is a regular file of this user.
+//!
+//! [`open_regular`] is for files outside of these directories, whose paths may contain links.
+
+mod place;
+mod root;
+mod stat;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -6,6 +17,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::fcntl::OFlag;
+
+pub use place::Place;
+pub use root::{Privacy, Root};
+pub use stat::{FileId, Stat};
 
 /// Larger files are not read. Every file of memctl but the database is much smaller.
 const MAX_READ: u64 = 64 << 20;
@@ -46,6 +61,10 @@ fn read_all(mut file: impl Read) -> io::Result<Vec<u8>> {
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "not UTF-8"))
+}
+
+pub fn own_uid() -> u32 {
+    nix::unistd::getuid().as_raw()
 }
 
 #[cfg(test)]

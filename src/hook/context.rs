@@ -2,9 +2,6 @@
 //! is the only hook that opens the database. It reads, and writes only to run migration steps after
 //! an upgrade.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use memctl_proto::Event;
@@ -104,13 +101,11 @@ fn take_notice(settings: &Settings) -> Option<String> {
         problems.extend(stored.into_iter().map(|(_, text)| text));
     }
     let path = settings.paths.notices_shown();
-    let shown = fs::read_to_string(&path).unwrap_or_default();
+    let shown = path.read_to_string().unwrap_or_default();
     problems.retain(|problem| !shown.lines().any(|line| line == problem));
     if problems.is_empty() {
         return None;
     }
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok()?;
-    file.write_all(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes())
-        .ok()?;
+    path.append(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes()).ok()?;
     Some(format!("memctl: {} (details: memctl status)", problems.join("; ")))
 }

@@ -9,7 +9,7 @@ use std::cell::UnsafeCell;
 use std::ffi::CString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::time::Duration;
 
 use nix::libc;
@@ -21,6 +21,9 @@ use crate::paths::Paths;
 
 /// The file that counts lost events while the hook has an event, else null.
 static LOST_EVENTS: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The directory of [`LOST_EVENTS`].
+static LOST_EVENTS_DIR: AtomicI32 = AtomicI32::new(-1);
 
 /// Time limit until the settings are read. A config file may be a pipe or on a hanging network
 /// mount.
@@ -87,10 +90,15 @@ pub fn set_timer(time: Duration) {
 }
 
 /// Called when the first byte of an event is read. From now on, the handler counts an event as lost
-/// if it ends the process.
+/// if it ends the process. Has no effect until the data dir exists.
 pub fn begin_event(paths: &Paths) {
-    if let Ok(file) = CString::new(paths.lost_events().as_os_str().as_bytes()) {
-        LOST_EVENTS.store(file.into_raw(), Ordering::SeqCst);
+    let is_unset = LOST_EVENTS.load(Ordering::SeqCst).is_null();
+    if is_unset
+        && let Ok(dir) = paths.leak_data_dir()
+        && let Ok(name) = CString::new(paths.lost_events().file_name().as_bytes())
+    {
+        LOST_EVENTS_DIR.store(dir, Ordering::SeqCst);
+        LOST_EVENTS.store(name.into_raw(), Ordering::SeqCst);
     }
 }
 
@@ -109,7 +117,7 @@ extern "C" fn on_terminate(_: libc::c_int) {
 
 fn exit() -> ! {
     let lost_events = LOST_EVENTS.swap(std::ptr::null_mut(), Ordering::SeqCst);
-    // SAFETY: open, write and _exit are async-signal-safe. The path was leaked and the texts are
+    // SAFETY: openat, write and _exit are async-signal-safe. The path was leaked and the texts are
     // static.
     unsafe {
         if response::claim_stdout() {
@@ -117,8 +125,9 @@ fn exit() -> ! {
         }
         libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len());
         if !lost_events.is_null() {
-            let fd =
-                libc::open(lost_events, libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT, 0o600);
+            let dir = LOST_EVENTS_DIR.load(Ordering::SeqCst);
+            let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
+            let fd = libc::openat(dir, lost_events, flags | libc::O_NONBLOCK, 0o600);
             libc::write(fd, c".".as_ptr().cast(), 1);
         }
         libc::_exit(0)

@@ -6,7 +6,6 @@
 //! of the last seconds, one per line. Older lines are removed, because the same process may start
 //! the same session again later. If the file cannot be written, both hooks emit the context.
 
-use std::fs;
 use std::time::Duration;
 
 use memctl_proto::Event;
@@ -32,7 +31,7 @@ fn record(paths: &Paths, key: &str, event: &Event) -> std::io::Result<bool> {
     let path = paths.recent_starts();
     let Some(_lock) = lock::acquire(&path, Some(LOCK_TIMEOUT))? else { return Ok(true) };
     // A power failure may have left invalid text; it is removed like an old line.
-    let text = fs::read(&path)?;
+    let text = path.read()?;
     let text = String::from_utf8_lossy(&text);
     let is_recent = |line: &&str| {
         let at = line.split(' ').next().and_then(|at| at.parse::<i64>().ok());
@@ -44,7 +43,7 @@ fn record(paths: &Paths, key: &str, event: &Event) -> std::io::Result<bool> {
     }
     let own = format!("{} {start}", event.at);
     lines.push(&own);
-    fs::write(&path, lines.join("\n") + "\n")?;
+    path.write((lines.join("\n") + "\n").as_bytes())?;
     Ok(true)
 }
 

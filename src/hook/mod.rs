@@ -24,6 +24,7 @@ use crate::capture::{self, CaptureContext, Captured, Payload};
 use crate::clock;
 use crate::config::{self, Env, Settings};
 use crate::deliver::{self, Delivered, launch};
+use crate::files::Place;
 use crate::log;
 use crate::paths::{Paths, session_key};
 use crate::{process, spool, testpoint};
@@ -72,7 +73,7 @@ enum HookExit {
 struct HookError {
     message: String,
     /// The log that gets the message; `None` if there is no data dir.
-    log: Option<PathBuf>,
+    log: Option<Place>,
 }
 
 impl HookError {
@@ -178,6 +179,7 @@ fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Re
     }
     fatal::set_timer(if event.kind == Kind::End { MAX_END_RUNTIME } else { MAX_RUNTIME });
     let created = settings.paths.create();
+    fatal::begin_event(&settings.paths);
     testpoint::at("hook.prepared");
     let event = private_turns::redact(&settings.paths, &key, event);
     testpoint::at("hook.marked");
@@ -252,7 +254,7 @@ fn client_pid(env: Env) -> Option<i32> {
 }
 
 /// Returns the general log. The panic hook calls this because it has no settings.
-fn general_log() -> Option<PathBuf> {
+fn general_log() -> Option<Place> {
     let settings = config::load(&config::process_env, None::<&Path>).ok()?;
     settings.paths.data_dir_exists().then(|| settings.paths.general_log())
 }

@@ -5,14 +5,12 @@
 //! creates it and the hook of SessionEnd removes it. If the data dir cannot be written, the file
 //! is in the fallback location, like the spool.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 
 use memctl_proto::{Event, Kind};
 
+use crate::files::Place;
 use crate::paths::Paths;
-use crate::spool;
 
 /// Stands for the turn of a client without turn ids. The turn lasts until the next prompt.
 const NO_ID: &str = "-";
@@ -41,37 +39,28 @@ fn without_text(event: Event) -> Event {
 }
 
 fn add(paths: &Paths, key: &str, turn: &str) -> io::Result<()> {
-    let append = |file| {
-        let mut options = OpenOptions::new();
-        options
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(file)?
-            .write_all(format!("{turn}\n").as_bytes())
-    };
-    append(paths.private_turns(key)).or_else(|_: io::Error| {
-        spool::create_fallback(paths)?;
-        append(paths.fallback_private_turns(key))
+    let line = format!("{turn}\n");
+    paths.private_turns(key).append(line.as_bytes()).or_else(|_| {
+        paths.create_fallback()?;
+        paths.fallback_private_turns(key).append(line.as_bytes())
     })
 }
 
 fn contains(paths: &Paths, key: &str, turn: &str) -> bool {
     let has_turn =
-        |file| fs::read_to_string(file).is_ok_and(|turns| turns.lines().any(|t| t == turn));
-    has_turn(paths.private_turns(key))
-        || spool::fallback_is_ours(paths) && has_turn(paths.fallback_private_turns(key))
+        |file: Place| file.read_to_string().is_ok_and(|turns| turns.lines().any(|t| t == turn));
+    has_turn(paths.private_turns(key)) || has_turn(paths.fallback_private_turns(key))
 }
 
 fn remove(paths: &Paths, key: &str) {
-    let _ = fs::remove_file(paths.private_turns(key));
-    if spool::fallback_is_ours(paths) {
-        let _ = fs::remove_file(paths.fallback_private_turns(key));
-    }
+    let _ = paths.private_turns(key).remove_file();
+    let _ = paths.fallback_private_turns(key).remove_file();
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::paths::Roots;
 

@@ -2,16 +2,16 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{is_at_path, open};
+use super::is_at;
+use crate::files::Place;
 
 /// A permanent lock file such as `store.lock`. It is opened once and locked many times.
 #[derive(Debug)]
 pub struct FileLock {
-    path: PathBuf,
+    place: Place,
     file: Arc<File>,
 }
 
@@ -31,8 +31,8 @@ impl FileLock {
     ///
     /// # Errors
     /// As [`SessionLock::try_take`](super::SessionLock::try_take).
-    pub fn open(path: &Path) -> io::Result<FileLock> {
-        Ok(FileLock { path: path.to_owned(), file: Arc::new(open(path)?) })
+    pub fn open(place: &Place) -> io::Result<FileLock> {
+        Ok(FileLock { place: place.clone(), file: Arc::new(place.open_or_create()?) })
     }
 
     /// Waits for the lock without limit.
@@ -88,20 +88,20 @@ impl FileLock {
     /// at the path now and returns `None`.
     fn guard(&mut self) -> io::Result<Option<LockGuard>> {
         // Two guards would share one flock, and dropping either would release it.
-        debug_assert_eq!(Arc::strong_count(&self.file), 1, "{} locked twice", self.path.display());
+        debug_assert_eq!(Arc::strong_count(&self.file), 1, "{} locked twice", self.place);
         let guard = LockGuard(self.file.clone());
-        if is_at_path(&self.path, &self.file.metadata()?) {
+        if is_at(&self.place, &self.file) {
             return Ok(Some(guard));
         }
-        self.file = Arc::new(open(&self.path)?);
+        self.file = Arc::new(self.place.open_or_create()?);
         Ok(None)
     }
 }
 
-/// Opens `path` and waits for its lock, at most for `timeout` if there is one. `None` if the lock
+/// Opens the lock file `place` and waits for its lock, at most for `timeout` if there is one. `None` if the lock
 /// is still held then.
-pub fn acquire(path: &Path, timeout: Option<Duration>) -> io::Result<Option<LockGuard>> {
-    let mut lock = FileLock::open(path)?;
+pub fn acquire(place: &Place, timeout: Option<Duration>) -> io::Result<Option<LockGuard>> {
+    let mut lock = FileLock::open(place)?;
     match timeout {
         Some(timeout) => lock.lock_within(timeout),
         None => lock.lock().map(Some),
@@ -118,9 +118,9 @@ mod tests {
 
     use super::*;
 
-    fn lock_path() -> (TempDir, PathBuf) {
+    fn lock_path() -> (TempDir, Place) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("k.lock");
+        let path = Place::in_dir(dir.path(), "k.lock");
         (dir, path)
     }
 

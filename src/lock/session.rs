@@ -1,13 +1,14 @@
 //! The session lock, and its file's record of the holder.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{is_at_path, open, read_options};
+use super::is_at;
+use crate::files::Place;
 use crate::process::{self, Handle, Identity, Unverified};
 
 /// How often the file may be replaced during one attempt to lock it.
@@ -34,7 +35,7 @@ pub struct Holder {
 /// [`SessionLock::remove`], the lock file stays, as after a crash.
 #[derive(Debug)]
 pub struct SessionLock {
-    path: PathBuf,
+    place: Place,
     file: File,
     previous: Option<Holder>,
 }
@@ -43,19 +44,19 @@ impl SessionLock {
     /// Tries to take the lock. `None` if another process holds it, even for a moment.
     ///
     /// # Errors
-    /// `PermissionDenied` for another user's file, `FilesystemLoop` for a symbolic link, or another
-    /// error of the file system.
-    pub fn try_take(path: &Path) -> io::Result<Option<SessionLock>> {
+    /// `PermissionDenied` if the place is not a regular file of this user, or another error of the file
+    /// system.
+    pub fn try_take(place: &Place) -> io::Result<Option<SessionLock>> {
         for _ in 0..MAX_ROUNDS {
-            let file = open(path)?;
+            let file = place.open_or_create()?;
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(e)) => return Err(e),
-                Ok(()) if is_at_path(path, &file.metadata()?) => {
+                Ok(()) if is_at(place, &file) => {
                     let previous = read(&file);
                     // The file still describes the previous holder.
                     file.set_len(0)?;
-                    return Ok(Some(SessionLock { path: path.to_owned(), file, previous }));
+                    return Ok(Some(SessionLock { place: place.clone(), file, previous }));
                 }
                 Ok(()) => {}
             }
@@ -76,17 +77,17 @@ impl SessionLock {
         self.file.set_len(line.len() as u64)
     }
 
-    /// Whether the path still names the locked file. If not, another process may be the worker.
+    /// Whether the place still names the locked file. If not, another process may be the worker.
     pub fn is_linked(&self) -> bool {
-        self.file.metadata().is_ok_and(|open| is_at_path(&self.path, &open))
+        is_at(&self.place, &self.file)
     }
 
-    /// Unlinks the file, then releases the lock. `false` if the path names another file, which stays.
+    /// Unlinks the file, then releases the lock. `false` if the place names another file, which stays.
     pub fn remove(self) -> io::Result<bool> {
         if !self.is_linked() {
             return Ok(false);
         }
-        fs::remove_file(&self.path)?;
+        self.place.remove_file()?;
         Ok(true)
     }
 }
@@ -99,8 +100,8 @@ impl Drop for SessionLock {
 }
 
 /// Reads the holder from a lock file. `None` if the file is missing, empty or malformed.
-pub fn read_holder(path: &Path) -> Option<Holder> {
-    read(&read_options().open(path).ok()?)
+pub fn read_holder(place: &Place) -> Option<Holder> {
+    read(&place.open().ok()?)
 }
 
 fn read(file: &File) -> Option<Holder> {
@@ -113,38 +114,38 @@ fn read(file: &File) -> Option<Holder> {
 /// Returns the holder from the lock file, or from the kernel's list of locks if the file is empty or
 /// names a dead process. The kernel gives only the identity. Without it, a worker that hangs after
 /// taking the lock and before writing the file could not be killed.
-pub fn holder(path: &Path) -> Holder {
-    let recorded = read_holder(path).unwrap_or_default();
+pub fn holder(place: &Place) -> Holder {
+    let recorded = read_holder(place).unwrap_or_default();
     match process::verify(&recorded.identity) {
         // Alive, or in another pid namespace, whose pids /proc/locks does not show.
         Ok(_) | Err(Unverified::OtherNamespace) => recorded,
         Err(Unverified::Gone | Unverified::OtherBoot | Unverified::OtherProcess) => {
-            let from_kernel = holder_pid(path).and_then(Identity::of_memctl);
+            let from_kernel = holder_pid(place).and_then(Identity::of_memctl);
             from_kernel.map_or(recorded, |identity| Holder { identity, ..Holder::default() })
         }
     }
 }
 
-/// The pid that the kernel lists as the holder of the lock of `path`.
-fn holder_pid(path: &Path) -> Option<i32> {
-    process::lock_holder(&read_options().open(path).ok()?).ok()?
+/// The pid that the kernel lists as the holder of the lock of `place`.
+fn holder_pid(place: &Place) -> Option<i32> {
+    process::lock_holder(&place.open().ok()?).ok()?
 }
 
-/// Returns a handle on the process that holds the lock of `path`. If the kernel lists locks, it
+/// Returns a handle on the process that holds the lock of `place`. If the kernel lists locks, it
 /// must name the same process as the lock file. If the file is empty, only the kernel names the
 /// holder.
 ///
 /// # Errors
 /// Why the holder could not be verified. The caller must then not signal any process.
-pub fn verified_holder(path: &Path) -> Result<Handle, Unverified> {
-    let holder = holder(path);
+pub fn verified_holder(place: &Place) -> Result<Handle, Unverified> {
+    let holder = holder(place);
     if holder == Holder::default() {
         return Err(Unverified::Gone);
     }
     let handle = process::verify(&holder.identity)?;
     // Ask the kernel again: the process behind the handle must still hold the lock.
     let from_kernel_only = holder.socket.as_os_str().is_empty();
-    match holder_pid(path) {
+    match holder_pid(place) {
         Some(pid) if pid != holder.identity.pid => Err(Unverified::OtherProcess),
         None if from_kernel_only => Err(Unverified::Gone),
         _ => Ok(handle),
@@ -162,16 +163,16 @@ pub enum LockState {
 }
 
 /// Returns the state of a lock. Takes a shared lock and releases it at once.
-pub fn probe(path: &Path) -> io::Result<LockState> {
+pub fn probe(place: &Place) -> io::Result<LockState> {
     for _ in 0..MAX_ROUNDS {
-        let file = match read_options().open(path) {
+        let file = match place.open() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(LockState::Absent),
             other => other?,
         };
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => return Ok(LockState::Held),
             Err(TryLockError::Error(e)) => return Err(e),
-            Ok(()) if is_at_path(path, &file.metadata()?) => return Ok(LockState::Free),
+            Ok(()) if is_at(place, &file) => return Ok(LockState::Free),
             Ok(()) => {}
         }
     }
@@ -180,6 +181,7 @@ pub fn probe(path: &Path) -> io::Result<LockState> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
@@ -188,13 +190,13 @@ mod tests {
 
     use super::*;
 
-    fn lock_path() -> (TempDir, PathBuf) {
+    fn lock_path() -> (TempDir, Place) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("k.lock");
+        let path = Place::in_dir(dir.path(), "k.lock");
         (dir, path)
     }
 
-    fn take(path: &Path) -> SessionLock {
+    fn take(path: &Place) -> SessionLock {
         SessionLock::try_take(path).unwrap().expect("free")
     }
 
@@ -311,7 +313,7 @@ mod tests {
         check_free_lock(&path, &dead);
     }
 
-    fn check_free_lock(path: &Path, dead: &Identity) {
+    fn check_free_lock(path: &Place, dead: &Identity) {
         fs::write(
             path,
             serde_json::to_vec(&Holder { identity: dead.clone(), ..holder("s") }).unwrap(),
@@ -348,7 +350,7 @@ mod tests {
         assert!(!target.exists());
 
         fs::remove_file(&path).unwrap();
-        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        nix::unistd::mkfifo(path.path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(SessionLock::try_take(&path).is_err());
 
         fs::remove_file(&path).unwrap();

@@ -9,8 +9,6 @@ pub mod cleanup;
 pub mod due;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::level_filters::LevelFilter;
@@ -20,6 +18,7 @@ use crate::config::{self, Settings};
 use crate::deliver::probe::{self, WorkerState};
 use crate::deliver::{launch, unfinished};
 use crate::failure::{Context, Result, failed};
+use crate::files::Place;
 use crate::lock::{self, LockState};
 use crate::process;
 use crate::store::{self, LockWait, Store, quarantine};
@@ -91,12 +90,12 @@ pub fn run() -> Result<()> {
 
 /// Asks the running recovery for another pass, by setting the lock file's modification time. The
 /// running pass may already have tried a session that has become due again.
-fn request_another_pass(lock: &Path) {
-    let _ = File::open(lock).and_then(|file| file.set_modified(SystemTime::now()));
+fn request_another_pass(lock: &Place) {
+    let _ = lock.open().and_then(|file| file.set_modified(SystemTime::now()));
 }
 
-fn requested_at(lock: &Path) -> Option<SystemTime> {
-    fs::metadata(lock).and_then(|meta| meta.modified()).ok()
+fn requested_at(lock: &Place) -> Option<SystemTime> {
+    lock.stat().map(|stat| stat.modified).ok()
 }
 
 /// One pass over all sessions.

@@ -1,23 +1,22 @@
 //! One location of a session's spool: its directory, and how a file gets a number in it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, ErrorKind};
 
 use memctl_proto::Event;
 
 use super::Put;
-use crate::paths::{Paths, make_dir};
-use crate::{process, testpoint};
+use crate::files::Place;
+use crate::paths::Paths;
+use crate::testpoint;
 
 /// Maximum attempts to link a file in one location. An attempt fails if another hook has used the
 /// number or a drain has removed the directory.
 const LINK_ATTEMPTS: usize = 1000;
 
 pub struct Location {
-    pub dir: PathBuf,
-    tmp: PathBuf,
+    pub dir: Place,
+    tmp: Place,
 }
 
 /// The locations of a session's spool, ordered from older to newer events. The fallback location
@@ -25,7 +24,7 @@ pub struct Location {
 /// path.
 pub fn locations(paths: &Paths, key: &str) -> Vec<Location> {
     let mut locations = vec![Location { dir: paths.spool(key), tmp: paths.spool_tmp() }];
-    if fallback_is_ours(paths) {
+    if paths.fallback_is_ours() {
         let tmp = paths.fallback_spool_tmp();
         // Reversed: events under the name used before the data dir existed are older.
         let dirs = paths.fallback_spools(key).into_iter().rev();
@@ -34,31 +33,10 @@ pub fn locations(paths: &Paths, key: &str) -> Vec<Location> {
     locations
 }
 
-/// Whether the fallback location is a directory of this user with mode 0700, and not a link.
-pub fn fallback_is_ours(paths: &Paths) -> bool {
-    fs::symlink_metadata(paths.fallback_dir()).is_ok_and(|meta| {
-        meta.is_dir() && meta.uid() == process::own_uid() && meta.permissions().mode() & 0o077 == 0
-    })
-}
-
-/// Creates the fallback location if it is missing.
-///
-/// # Errors
-/// `PermissionDenied` if the path is not a private directory of this user.
-pub fn create_fallback(paths: &Paths) -> io::Result<()> {
-    make_dir(&paths.fallback_dir())?;
-    if fallback_is_ours(paths) {
-        return Ok(());
-    }
-    let dir = paths.fallback_dir();
-    let message = format!("{} is not a private directory of this user", dir.display());
-    Err(io::Error::new(ErrorKind::PermissionDenied, message))
-}
-
 impl Location {
     /// The fallback location, created if it is missing.
     pub fn fallback(paths: &Paths, key: &str) -> io::Result<Location> {
-        create_fallback(paths)?;
+        paths.create_fallback()?;
         let dir = paths.fallback_spools(key).swap_remove(0);
         Ok(Location { dir, tmp: paths.fallback_spool_tmp() })
     }
@@ -74,11 +52,11 @@ impl Location {
             Put::Whole => event.to_json(),
             Put::WithoutText => event.clone().without_text().to_json(),
         };
-        make_dir(&self.tmp)?;
+        self.tmp.make_dir()?;
         let tmp = self.tmp.join(format!("{}-{}", event.id, std::process::id()));
         let linked = write(&tmp, text.as_bytes())
             .and_then(|file| self.link(&tmp, &file, next_number(&numbers)));
-        let _ = fs::remove_file(&tmp);
+        let _ = tmp.remove_file();
         linked.map(|()| Some(put))
     }
 
@@ -86,9 +64,9 @@ impl Location {
     /// event counts as spooled after the last sync. Linking before syncing is faster: a journal
     /// commits the directory entries with the file, so only the first of three syncs waits for the
     /// disk.
-    fn link(&self, tmp: &Path, file: &File, mut number: u64) -> io::Result<()> {
+    fn link(&self, tmp: &Place, file: &File, mut number: u64) -> io::Result<()> {
         for _ in 0..LINK_ATTEMPTS {
-            match fs::hard_link(tmp, self.dir.join(file_name(number))) {
+            match tmp.hard_link(&self.dir.join(file_name(number))) {
                 Ok(()) => {
                     testpoint::at("spool.linked");
                     file.sync_all()?;
@@ -101,45 +79,38 @@ impl Location {
                 }
                 // A drain has removed the directory, or it does not exist yet.
                 Err(e) if e.kind() == ErrorKind::NotFound => {
-                    make_dir(&self.dir)?;
+                    self.dir.make_dir()?;
                     number = next_number(&numbers(&self.dir)?);
                 }
                 Err(e) => return Err(e),
             }
         }
-        Err(io::Error::other(format!("{}: no file could be linked", self.dir.display())))
+        Err(io::Error::other(format!("{}: no file could be linked", self.dir)))
     }
 
     fn sync(&self) -> io::Result<()> {
-        let dir = match File::open(&self.dir) {
+        match self.dir.sync_dir() {
             // A drain has removed the directory, so the event is in the store.
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-            opened => opened?,
-        };
-        dir.sync_all()?;
-        match self.dir.parent() {
-            Some(parent) => File::open(parent)?.sync_all(),
-            None => Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+            synced => synced.and_then(|()| self.dir.parent().sync_dir()),
         }
     }
 
     /// The files of events, oldest first.
-    pub fn files(&self) -> io::Result<Vec<PathBuf>> {
+    pub fn files(&self) -> io::Result<Vec<Place>> {
         let numbers = numbers(&self.dir)?;
         Ok(numbers.into_iter().map(|n| self.dir.join(file_name(n))).collect())
     }
 
     /// Files with other names, which keep the directory from being removed.
-    pub fn foreign_files(&self) -> io::Result<Vec<PathBuf>> {
+    pub fn foreign_files(&self) -> io::Result<Vec<Place>> {
         let names = names(&self.dir)?.into_iter();
         Ok(names.filter(|name| number(name).is_none()).map(|n| self.dir.join(n)).collect())
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
+fn write(place: &Place, bytes: &[u8]) -> io::Result<File> {
+    let file = place.write(bytes)?;
     testpoint::at("spool.written");
     Ok(file)
 }
@@ -160,17 +131,17 @@ fn next_number(numbers: &[u64]) -> u64 {
 }
 
 /// The numbers in a directory, ascending.
-fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+fn numbers(dir: &Place) -> io::Result<Vec<u64>> {
     let mut numbers: Vec<u64> = names(dir)?.iter().filter_map(|name| number(name)).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
 /// The names in a directory; empty if it does not exist.
-fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(dir) {
+fn names(dir: &Place) -> io::Result<Vec<String>> {
+    let names = match dir.names() {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
+        names => names?,
     };
-    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
 }

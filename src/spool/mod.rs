@@ -9,19 +9,17 @@
 pub mod drain;
 mod location;
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use memctl_proto::{Event, Kind};
 use uuid::Uuid;
 
-use crate::paths::{Paths, make_dir, session_key};
+use crate::files::{Place, Stat};
+use crate::paths::{Paths, session_key};
 use crate::process;
 use location::{Location, locations};
-pub use location::{create_fallback, fallback_is_ours};
 
 /// Temporary files older than this belong to hooks that died.
 const TMP_MAX_AGE: Duration = Duration::from_secs(60);
@@ -63,7 +61,7 @@ pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Pu
 
 /// A file of a spool, and its event.
 pub struct SpoolFile {
-    pub path: PathBuf,
+    pub path: Place,
     /// The event, or why the file does not contain one.
     pub event: Result<Event, String>,
     /// Time since the file was written.
@@ -71,12 +69,17 @@ pub struct SpoolFile {
 }
 
 /// Reads the oldest files of the session's spool, at most `n`, all from one location. The fallback
-/// location is read when the first one is empty. Quarantines files with foreign names.
+/// location is read when the first one is empty. Quarantines files with foreign names, and a file in
+/// place of the directory.
 ///
 /// # Errors
 /// If a directory or file cannot be read.
 pub fn read(paths: &Paths, key: &str, n: usize) -> io::Result<Vec<SpoolFile>> {
     for location in locations(paths, key) {
+        if location.dir.stat().is_ok_and(|stat| !stat.is_dir()) {
+            quarantine(paths, &location.dir)?;
+            continue;
+        }
         for foreign in location.foreign_files()? {
             quarantine(paths, &foreign)?;
         }
@@ -97,11 +100,16 @@ pub fn first_event(paths: &Paths, key: &str) -> Option<Event> {
 }
 
 /// # Errors
-/// If the file cannot be opened or read. Malformed content is reported in [`SpoolFile::event`].
-fn read_file(path: PathBuf) -> io::Result<SpoolFile> {
-    let age = age(&fs::metadata(&path)?);
-    let event = String::from_utf8(fs::read(&path)?)
-        .map_err(|e| e.to_string())
+/// If the file cannot be opened or read. Malformed content is reported in [`SpoolFile::event`], as is
+/// anything but a regular file of this user.
+fn read_file(path: Place) -> io::Result<SpoolFile> {
+    let age = path.stat()?.age();
+    let text = match path.read() {
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Err(e.to_string()),
+        read => Ok(read?),
+    };
+    let event = text
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()))
         .and_then(|text| Event::from_json(&text).map_err(|e| e.to_string()))
         .and_then(|event| match event.kind {
             Kind::Unknown => Err("this version does not know the kind of the event".into()),
@@ -111,8 +119,8 @@ fn read_file(path: PathBuf) -> io::Result<SpoolFile> {
 }
 
 /// Removes a file whose event is in the store. A missing file is not an error.
-pub fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+pub fn remove(path: &Place) -> io::Result<()> {
+    match path.remove_file() {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
     }
@@ -140,9 +148,10 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
     if exists(paths, key) {
         remove_dirs(paths, key)?;
     }
-    for entry in fs::read_dir(paths.dead_letters()).into_iter().flatten().flatten() {
-        if read_file(entry.path()).is_ok_and(|file| file.event.is_ok_and(|event| is_ours(&event))) {
-            remove(&entry.path())?;
+    for letter in paths.dead_letters().entries() {
+        let read = read_file(letter.clone());
+        if read.is_ok_and(|file| file.event.is_ok_and(|event| is_ours(&event))) {
+            remove(&letter)?;
             n_deleted += 1;
         }
     }
@@ -151,16 +160,19 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
 
 /// Moves a file that cannot be drained to the dead-letter directory. If that fails, the file stays
 /// in the spool.
-pub fn quarantine(paths: &Paths, path: &Path) -> io::Result<()> {
-    make_dir(&paths.dead_letters())?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let dead_letter = paths.dead_letters().join(format!("{}-{name}", Uuid::now_v7()));
-    match fs::rename(path, &dead_letter) {
-        Err(e) if e.kind() == ErrorKind::CrossesDevices => {
-            fs::copy(path, &dead_letter)?;
-            fs::File::open(&dead_letter)?.sync_all()?;
-            remove(path)
-        }
+pub fn quarantine(paths: &Paths, path: &Place) -> io::Result<()> {
+    paths.dead_letters().make_dir()?;
+    let name = format!("{}-{}", Uuid::now_v7(), path.file_name().to_string_lossy());
+    let dead_letter = paths.dead_letters().join(&name);
+    match path.rename(&dead_letter) {
+        Err(e) if e.kind() == ErrorKind::CrossesDevices => match path.read() {
+            Ok(bytes) => {
+                dead_letter.write(&bytes)?.sync_all()?;
+                remove(path)
+            }
+            // A directory, a pipe or a link cannot be copied. It stays beside the spools.
+            Err(_) => path.rename(&paths.fallback_dir().join(name)),
+        },
         result => result,
     }
 }
@@ -169,7 +181,7 @@ pub fn quarantine(paths: &Paths, path: &Path) -> io::Result<()> {
 pub fn remove_dirs(paths: &Paths, key: &str) -> io::Result<bool> {
     let mut all_removed = true;
     for location in locations(paths, key) {
-        match fs::remove_dir(&location.dir) {
+        match location.dir.remove_dir() {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => all_removed = false,
@@ -183,8 +195,7 @@ pub fn remove_dirs(paths: &Paths, key: &str) -> io::Result<bool> {
 pub fn keys(paths: &Paths) -> Vec<String> {
     let mut keys = Vec::new();
     for dir in dirs(paths) {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let name = entry.file_name();
+        for name in dir.names().unwrap_or_default() {
             keys.extend(name.to_str().and_then(|n| paths.key_of_spool(n)).map(str::to_owned));
         }
     }
@@ -194,61 +205,49 @@ pub fn keys(paths: &Paths) -> Vec<String> {
 }
 
 /// The directories that contain spools: the one in the data dir, and the fallback if it is private.
-fn dirs(paths: &Paths) -> Vec<PathBuf> {
-    let fallback = fallback_is_ours(paths).then(|| paths.fallback_dir());
+fn dirs(paths: &Paths) -> Vec<Place> {
+    let fallback = paths.fallback_is_ours().then(|| paths.fallback_dir());
     [paths.spools()].into_iter().chain(fallback).collect()
 }
 
 /// Number of files in the dead-letter directory.
 pub fn n_dead_letters(paths: &Paths) -> u64 {
-    fs::read_dir(paths.dead_letters()).into_iter().flatten().count() as u64
+    paths.dead_letters().entries().count() as u64
 }
 
 /// Whether the fallback location holds a spool. A spool there may not survive a power failure,
 /// because `/tmp` may be a tmpfs.
 pub fn fallback_in_use(paths: &Paths) -> bool {
     dirs(paths).iter().skip(1).any(|dir| {
-        fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| {
-            entry.file_name().to_str().is_some_and(|name| paths.key_of_spool(name).is_some())
+        dir.entries().any(|spool| {
+            spool.file_name().to_str().is_some_and(|name| paths.key_of_spool(name).is_some())
         })
     })
 }
 
 /// Removes temporary files of hooks that were killed while writing.
 pub fn remove_stale_tmp(paths: &Paths) {
-    let fallback = fallback_is_ours(paths).then(|| paths.fallback_spool_tmp());
+    let fallback = paths.fallback_is_ours().then(|| paths.fallback_spool_tmp());
     for dir in [paths.spool_tmp()].into_iter().chain(fallback) {
-        if fs::symlink_metadata(&dir).is_ok_and(|meta| !meta.is_dir()) {
-            continue;
-        }
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.metadata().is_ok_and(|meta| age(&meta) > TMP_MAX_AGE) {
-                let _ = fs::remove_file(entry.path());
+        for file in dir.entries() {
+            if file.stat().is_ok_and(|stat| stat.age() > TMP_MAX_AGE) {
+                let _ = file.remove_file();
             }
         }
     }
 }
 
-fn age(meta: &fs::Metadata) -> Duration {
-    let written = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-    SystemTime::now().duration_since(written).unwrap_or_default()
-}
-
 /// Counts a lost event: appends a byte to a file in the data dir, or in the fallback location if
 /// that fails.
 pub fn record_loss(paths: &Paths) {
-    let append = |path: PathBuf| {
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(b".")
-    };
-    if append(paths.lost_events()).is_err() && create_fallback(paths).is_ok() {
-        let _ = append(paths.fallback_lost_events());
+    if paths.lost_events().append(b".").is_err() && paths.create_fallback().is_ok() {
+        let _ = paths.fallback_lost_events().append(b".");
     }
 }
 
 /// Preallocates space for the loss counter, because losses occur when the disk is full.
 pub fn reserve_loss_counter(paths: &Paths) {
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(paths.lost_events());
-    if let Ok(file) = file
+    if let Ok(file) = paths.lost_events().open_append()
         && file.metadata().is_ok_and(|meta| meta.blocks() == 0)
     {
         let _ = process::preallocate(&file, LOSS_RESERVE);
@@ -257,13 +256,15 @@ pub fn reserve_loss_counter(paths: &Paths) {
 
 /// Number of events lost since the data dir was created.
 pub fn n_lost(paths: &Paths) -> u64 {
-    let fallback = fallback_is_ours(paths).then(|| paths.fallback_lost_events());
+    let fallback = paths.fallback_is_ours().then(|| paths.fallback_lost_events());
     let files = [paths.lost_events()].into_iter().chain(fallback);
-    files.filter_map(|p| Some(fs::metadata(p).ok()?.len())).sum()
+    files.filter_map(|file| Some(file.stat().ok().filter(Stat::is_file)?.len)).sum()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::paths::Roots;
     use memctl_proto::Kind;
@@ -357,6 +358,39 @@ mod tests {
         assert_eq!(n_dead_letters(&w.paths), 2);
     }
 
+    #[test]
+    fn pipes_links_and_directories_are_quarantined_and_block_no_event() {
+        let w = world();
+        let dir = w.paths.spool(&w.key);
+        put(&w.paths, &w.key, &event("first"), 10).unwrap();
+        let mode = nix::sys::stat::Mode::S_IRWXU;
+        nix::unistd::mkfifo(dir.join("0000000002.json").path(), mode).unwrap();
+        nix::unistd::mkfifo(dir.join("pipe").path(), mode).unwrap();
+        fs::create_dir_all(dir.join("0000000003.json/sub").path()).unwrap();
+        fs::write(w.paths.data().join("secret"), event("not ours").to_json()).unwrap();
+        std::os::unix::fs::symlink("../../secret", dir.join("0000000004.json")).unwrap();
+        put(&w.paths, &w.key, &event("last"), 10).unwrap();
+        let files = read(&w.paths, &w.key, 10).unwrap();
+        let is_ok: Vec<bool> = files.iter().map(|file| file.event.is_ok()).collect();
+        assert_eq!(is_ok, [true, false, false, false, true]);
+        for file in &files {
+            match file.event {
+                Ok(_) => remove(&file.path).unwrap(),
+                Err(_) => quarantine(&w.paths, &file.path).unwrap(),
+            }
+        }
+        assert!(remove_dirs(&w.paths, &w.key).unwrap());
+        assert_eq!(n_dead_letters(&w.paths), 4);
+        // A pipe in place of the directory.
+        nix::unistd::mkfifo(dir.path(), mode).unwrap();
+        put(&w.paths, &w.key, &event("elsewhere"), 10).unwrap();
+        assert_eq!(texts(&w), ["elsewhere"]);
+        assert!(!dir.exists());
+        // Dead letters are read when a session is forgotten.
+        discard(&w.paths, &w.key, 1).unwrap();
+        assert_eq!(n_dead_letters(&w.paths), 5);
+    }
+
     /// The drain removes directories while hooks add files. No event is lost or quarantined.
     #[test]
     fn events_put_while_the_directory_is_removed_are_read() {
@@ -406,7 +440,7 @@ mod tests {
         let w = world();
         let victim = w.paths.data().join("victim");
         fs::create_dir(&victim).unwrap();
-        let dir = victim.join(w.paths.fallback_spools(&w.key)[0].file_name().unwrap());
+        let dir = victim.join(w.paths.fallback_spools(&w.key)[0].file_name());
         fs::create_dir(&dir).unwrap();
         fs::write(dir.join("0000000001.json"), event("injected").to_json()).unwrap();
         std::os::unix::fs::symlink(&victim, w.paths.fallback_dir()).unwrap();

@@ -4,10 +4,7 @@
 //! transactions failed after 10 s and the p99 was 3.0 s. With the flock none failed and the p99 was
 //! 0.36 s.
 
-use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::Path;
 use std::time::Duration;
 
 use super::error::{Result, StoreError};
@@ -21,16 +18,6 @@ pub enum LockWait {
     Forever,
     /// At most this long, for callers with a user waiting: SessionStart and the command line.
     Within(Duration),
-}
-
-/// Device and inode number. They identify a file as long as it exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileId(u64, u64);
-
-impl FileId {
-    pub fn of(path: &Path) -> io::Result<FileId> {
-        fs::metadata(path).map(|m| FileId(m.dev(), m.ino()))
-    }
 }
 
 /// The lock file, which stays open between transactions.
@@ -53,7 +40,7 @@ impl StoreLock {
             return result;
         }
         // The lock file is not open yet, or the data dir was removed.
-        DirBuilder::new().recursive(true).mode(0o700).create(paths.run_dir())?;
+        paths.create_run_dir()?;
         wait_for(self.lock.insert(FileLock::open(&paths.store_lock())?), wait)
     }
 }
@@ -69,6 +56,8 @@ fn wait_for(lock: &mut FileLock, wait: LockWait) -> Result<LockGuard> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::store::testing::temp_paths;
 

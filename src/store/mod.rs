@@ -16,6 +16,7 @@ pub mod commit;
 mod dedupe;
 pub mod ensure;
 pub mod error;
+mod file;
 pub mod forget;
 pub mod lock;
 pub mod notices;
@@ -36,10 +37,8 @@ pub mod usage;
 mod wal;
 
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,9 +49,10 @@ use uuid::{NoContext, Timestamp, Uuid};
 use ensure::Journal;
 pub use error::{Result, StoreError, StoreFault};
 pub use lock::LockWait;
-use lock::{FileId, StoreLock};
+use lock::StoreLock;
 pub use queue::Fence;
 
+use crate::files::FileId;
 use crate::paths::Paths;
 
 /// SQLite's busy timeout. It matters only for processes that do not use the store lock.
@@ -94,12 +94,12 @@ impl Store {
     /// writes.
     pub fn open_within(paths: &Paths, wait: LockWait) -> Result<Store> {
         let mut lock = StoreLock::default();
-        let (conn, file) = match open_current(&paths.database()) {
+        let (conn, file) = match open_current(paths) {
             Ok(Some(opened)) => opened,
             Err(e) if !e.may_mean_no_wal() => return Err(e),
             Ok(None) | Err(_) => {
                 let _lock = lock.acquire(paths, wait)?;
-                open_ensured(&paths.database())?
+                open_ensured(paths)?
             }
         };
         Ok(Store { paths: paths.clone(), lock, wait, conn, file })
@@ -130,9 +130,8 @@ impl Store {
     pub fn locked<T>(&mut self, f: impl FnOnce(&mut Locked) -> Result<T>) -> Result<T> {
         let Store { paths, lock, wait, conn, file } = self;
         let _lock = lock.acquire(paths, *wait)?;
-        let database = paths.database();
-        if FileId::of(&database).ok() != Some(*file) {
-            (*conn, *file) = open_ensured(&database)?;
+        if file::id(paths).ok() != Some(*file) {
+            (*conn, *file) = open_ensured(paths)?;
         }
         f(&mut Locked { conn, file: Some(*file) })
     }
@@ -247,12 +246,13 @@ impl Reader {
     /// it.
     ///
     /// # Errors
-    /// [`StoreError::Newer`], or an I/O error.
+    /// [`StoreError::Newer`], or an I/O error, also if the data dir or the database belongs to
+    /// another user.
     pub fn open(paths: &Paths, busy_timeout: Duration) -> Result<Option<Reader>> {
-        let path = paths.database();
-        if !path.exists() {
+        if !file::exists(paths)? {
             return Ok(None);
         }
+        let path = file::checked_path(paths)?;
         match Reader::connect(&path, OpenFlags::empty(), busy_timeout) {
             Err(StoreError::Fault { kind: StoreFault::Full, .. }) => {
                 Reader::connect(&read_only_shm(&path), OpenFlags::SQLITE_OPEN_URI, busy_timeout)
@@ -262,8 +262,8 @@ impl Reader {
     }
 
     fn connect(path: &Path, extra: OpenFlags, busy_timeout: Duration) -> Result<Option<Reader>> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
-        let conn = Connection::open_with_flags(path, flags)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | extra;
+        let conn = file::open(path, flags)?;
         conn.busy_timeout(busy_timeout)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
@@ -294,43 +294,43 @@ fn read_only_shm(path: &Path) -> PathBuf {
 
 /// Opens a database whose schema is current. Returns `None` if it must be created or migrated
 /// first, which needs the store lock.
-fn open_current(path: &Path) -> Result<Option<(Connection, FileId)>> {
+fn open_current(paths: &Paths) -> Result<Option<(Connection, FileId)>> {
     loop {
-        let before = match FileId::of(path) {
+        let before = match file::id(paths) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e.into()),
         };
-        let conn = connect(path, OpenFlags::empty())?;
+        let conn = connect(paths, OpenFlags::empty())?;
         if !ensure::is_current(&conn)? {
             return Ok(None);
         }
-        if FileId::of(path).ok() == Some(before) {
+        if file::id(paths).ok() == Some(before) {
             return Ok(Some((conn, before)));
         }
     }
 }
 
 /// Opens the database and migrates it. The caller holds the store lock.
-fn open_ensured(path: &Path) -> Result<(Connection, FileId)> {
-    let conn = match connect_and_migrate(path, Journal::Wal) {
+fn open_ensured(paths: &Paths) -> Result<(Connection, FileId)> {
+    let conn = match connect_and_migrate(paths, Journal::Wal) {
         Err(e) if e.may_mean_no_wal() => {
             // This fails if another process has the database open. Report the first error then.
-            if ensure::leave_wal(path).is_err() {
+            if ensure::leave_wal(paths).is_err() {
                 return Err(e);
             }
-            connect_and_migrate(path, Journal::Truncate)?
+            connect_and_migrate(paths, Journal::Truncate)?
         }
         conn => conn?,
     };
-    let file = FileId::of(path)?;
+    let file = file::id(paths)?;
     Ok((conn, file))
 }
 
-fn connect_and_migrate(path: &Path, journal: Journal) -> Result<Connection> {
-    let mut conn = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+fn connect_and_migrate(paths: &Paths, journal: Journal) -> Result<Connection> {
+    let mut conn = connect(paths, OpenFlags::SQLITE_OPEN_CREATE)?;
+    if paths.database().stat()?.mode & 0o077 != 0 {
+        paths.database().restrict()?;
     }
     ensure::ensure(&mut conn, journal)?;
     Ok(conn)
@@ -341,9 +341,9 @@ pub fn uses_wal(conn: &Connection) -> Result<bool> {
     ensure::journal_mode(conn).map(|mode| mode == "wal")
 }
 
-fn connect(path: &Path, extra: OpenFlags) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
-    let conn = Connection::open_with_flags(path, flags)?;
+fn connect(paths: &Paths, extra: OpenFlags) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | extra;
+    let conn = file::open(&file::checked_path(paths)?, flags)?;
     conn.busy_timeout(BUSY)?;
     configure(&conn)?;
     Ok(conn)
@@ -367,13 +367,6 @@ fn configure(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Path of one of the database's companion files: its path and a suffix such as `-wal`.
-fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(database);
-    name.push(suffix);
-    name.into()
-}
-
 /// A new UUIDv7 from the caller's time, for rows whose id leaves this database.
 pub(crate) fn new_uuid(now: i64) -> String {
     let now = now.max(0) as u64;
@@ -384,6 +377,8 @@ pub(crate) fn new_uuid(now: i64) -> String {
 /// Fixtures for the tests of the store.
 #[cfg(test)]
 pub(crate) mod testing {
+    use std::path::{Path, PathBuf};
+
     use tempfile::TempDir;
 
     use super::*;
@@ -405,6 +400,13 @@ pub(crate) mod testing {
         configure(&conn).unwrap();
         ensure::ensure(&mut conn, ensure::Journal::Wal).unwrap();
         conn
+    }
+
+    /// Path of one of the database's companion files: its path and a suffix such as `-wal`.
+    pub fn with_suffix(database: impl AsRef<Path>, suffix: &str) -> PathBuf {
+        let mut name = database.as_ref().as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
     }
 
     /// Runs `f` in a transaction and commits.

@@ -1,14 +1,13 @@
 //! Quarantine of a damaged database: it is moved to a directory of its own and replaced by a new
 //! one.
 
-use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use super::error::Result;
 use super::lock::{LockWait, StoreLock};
-use super::{Store, notices, open_ensured, with_suffix};
+use super::{Store, notices, open_ensured};
+use crate::files::Place;
 use crate::paths::Paths;
 
 /// Moves a damaged database to `<data>/corrupt-<now>/`, creates a new one and returns the
@@ -24,22 +23,20 @@ use crate::paths::Paths;
 pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<PathBuf>> {
     let mut lock = StoreLock::default();
     let _lock = lock.acquire(paths, wait)?;
-    let database = paths.database();
-    match open_ensured(&database).and_then(|(conn, _)| check_integrity(&conn)) {
+    match open_ensured(paths).and_then(|(conn, _)| check_integrity(&conn)) {
         Err(error) if error.is_corruption() => {}
         Err(error) => return Err(error),
         Ok(()) => return Ok(None),
     }
     let dir = create_quarantine_dir(paths, now)?;
-    for file in [with_suffix(&database, "-wal"), with_suffix(&database, "-shm"), database.clone()] {
-        let name = file.file_name().expect("the path ends in a file name");
-        match fs::rename(&file, dir.join(name)) {
+    for file in paths.database_files().iter().rev() {
+        match file.rename(&dir.join(file.file_name())) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             other => other?,
         }
     }
-    open_ensured(&database)?;
-    Ok(Some(dir))
+    open_ensured(paths)?;
+    Ok(Some(dir.path().to_owned()))
 }
 
 /// Calls [`move_damaged`] and stores a notice for the user in the new database.
@@ -67,11 +64,11 @@ pub fn check_integrity(conn: &rusqlite::Connection) -> Result<()> {
 }
 
 /// Creates the quarantine directory. If its name is taken, a number is appended.
-fn create_quarantine_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
+fn create_quarantine_dir(paths: &Paths, now: i64) -> Result<Place> {
     for attempt in 0.. {
         let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
-        let dir = paths.data().join(format!("corrupt-{now}{suffix}"));
-        match DirBuilder::new().mode(0o700).create(&dir) {
+        let dir = paths.data_dir().join(format!("corrupt-{now}{suffix}"));
+        match dir.make_new_dir() {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             other => return Ok(other.map(|()| dir)?),
         }
@@ -81,6 +78,8 @@ fn create_quarantine_dir(paths: &Paths, now: i64) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::store::testing::temp_paths;
 

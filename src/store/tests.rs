@@ -1,9 +1,10 @@
+use std::fs;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use memctl_proto::event::{Event, Kind};
 
-use super::testing::temp_paths;
+use super::testing::{temp_paths, with_suffix};
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -89,7 +90,7 @@ fn a_write_follows_the_database_to_a_new_file() {
     prompt(&mut store, "old").unwrap();
     let moved = dir.path().join("moved");
     fs::create_dir(&moved).unwrap();
-    let _ = fs::rename(with_suffix(&paths.database(), "-wal"), moved.join("memctl.db-wal"));
+    let _ = fs::rename(with_suffix(paths.database(), "-wal"), moved.join("memctl.db-wal"));
     fs::rename(paths.database(), moved.join("memctl.db")).unwrap();
     fs::remove_file(paths.data().join("memctl.db-shm")).unwrap();
     prompt(&mut store, "new").unwrap();
@@ -160,9 +161,9 @@ fn files_are_readable_only_by_their_owner() {
     let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();
     prompt(&mut store, "s").unwrap();
-    for path in [paths.database(), with_suffix(&paths.database(), "-wal"), paths.store_lock()] {
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    for place in [paths.database(), paths.store_lock()].into_iter().chain(paths.database_files()) {
+        let Ok(stat) = place.stat() else { continue };
+        assert_eq!(stat.mode, 0o600, "{place}");
     }
 }
 
@@ -195,7 +196,7 @@ fn a_token_is_dropped_if_another_file_replaced_the_database() {
     prompt(&mut store, "s").unwrap();
     store.fenced(&mut old, 1, |_, _| Ok(())).unwrap();
     for file in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(with_suffix(&paths.database(), file));
+        let _ = fs::remove_file(with_suffix(paths.database(), file));
     }
     let mut other = Store::open(&paths).unwrap();
     prompt(&mut other, "s").unwrap();
@@ -216,7 +217,7 @@ fn a_reader_with_a_read_only_shm_reads_the_wal() {
     // The files as a killed process leaves them, with a name that a URI must escape.
     let copy = dir.path().join("100% #1?.db");
     fs::copy(paths.database(), &copy).unwrap();
-    fs::copy(with_suffix(&paths.database(), "-wal"), with_suffix(&copy, "-wal")).unwrap();
+    fs::copy(with_suffix(paths.database(), "-wal"), with_suffix(&copy, "-wal")).unwrap();
     fs::write(with_suffix(&copy, "-shm"), "").unwrap();
     let uri = read_only_shm(&copy);
     let reader = Reader::connect(&uri, OpenFlags::SQLITE_OPEN_URI, SHORT).unwrap().unwrap();

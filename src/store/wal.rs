@@ -70,8 +70,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::store::testing::temp_paths;
-    use crate::store::{notices, with_suffix};
+    use crate::store::notices;
+    use crate::store::testing::{temp_paths, with_suffix};
 
     /// Commits a text of 20 kB. SQLite writes no page that does not change, so each text differs.
     fn write(store: &mut Store, n: usize) {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     fn file_bytes(store: &Store) -> u64 {
-        fs::metadata(with_suffix(&store.paths.database(), "-wal")).unwrap().len()
+        fs::metadata(with_suffix(store.paths.database(), "-wal")).unwrap().len()
     }
 
     #[test]

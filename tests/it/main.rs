@@ -37,6 +37,8 @@ mod logs;
 mod manual;
 /// Files, sockets and processes of other users at our paths.
 mod other_users;
+/// Links, pipes and directories that another program has put in place of memctl's files.
+mod planted_files;
 /// Messages that fail or crash their worker.
 mod poison_messages;
 /// Process start and exit: arguments, closed streams, panics.

@@ -1,7 +1,5 @@
 //! `doctor --fix`: makes all repairs that lose no data, and reports each.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use crate::clock;
@@ -38,12 +36,16 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
 }
 
 fn restrict_modes(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
-    for (path, meta) in private_files(settings) {
-        let is_ours = meta.uid() == process::own_uid() && !meta.is_symlink();
-        if is_ours && open_to_others(&meta).is_some() {
-            let mode = if meta.is_dir() { 0o700 } else { 0o600 };
-            fs::set_permissions(&path, Permissions::from_mode(mode)).context(path.display())?;
-            fixed.push(format!("changed the mode of {} to {mode:03o}", path.display()));
+    let paths = &settings.paths;
+    if paths.restrict_data_dir().context("data dir")? {
+        fixed.push(format!("changed the mode of {} to 700", paths.data().display()));
+    }
+    for (place, stat) in private_files(settings) {
+        let is_ours = stat.uid == process::own_uid() && !stat.is_link();
+        if is_ours && open_to_others(stat.mode).is_some() {
+            place.restrict().context(&place)?;
+            let mode = if stat.is_dir() { 700 } else { 600 };
+            fixed.push(format!("changed the mode of {place} to {mode}"));
         }
     }
     Ok(())

@@ -30,7 +30,7 @@ const LARGE_DATABASE: u64 = 500 << 20;
 /// Opens the database and checks every page. Returns the reader for the checks below.
 pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
     let path = settings.paths.database();
-    let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+    let size = path.stat().map_or(0, |stat| stat.len);
     let opened = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| {
         let Some(reader) = reader else { return Ok(None) };
         if size > LARGE_DATABASE {

@@ -1,8 +1,8 @@
 //! Checks of directories and files: owner, mode, free space, spool and sockets.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
@@ -10,8 +10,9 @@ use nix::unistd::{AccessFlags, access};
 use super::Finding;
 use crate::config::{Settings, secrets};
 use crate::ctl::format::{bytes, count};
+use crate::files::{self, Place, Stat};
 use crate::paths::MAX_SOCKET_PATH;
-use crate::{files, process, spool};
+use crate::{process, spool};
 
 /// Free space below this is reported.
 const LOW_SPACE: u64 = 100 << 20;
@@ -41,10 +42,10 @@ pub fn data(settings: &Settings) -> Vec<Finding> {
         );
         found.push(Finding::wrong("data", message).fix("make the data dir writable"));
     }
-    for (path, meta) in private_files(settings) {
-        if let Some(mode) = open_to_others(&meta) {
-            let message =
-                format!("{} is readable by other users (mode {mode:03o})", path.display());
+    let private = private_files(settings).into_iter().map(|(place, stat)| (place, stat.mode));
+    for (place, mode) in private.chain([(settings.paths.data_dir(), meta.mode())]) {
+        if let Some(mode) = open_to_others(mode) {
+            let message = format!("{place} is readable by other users (mode {mode:03o})");
             found.push(Finding::wrong("data", message).fix("run `memctl doctor --fix`"));
         }
     }
@@ -66,16 +67,16 @@ pub fn data(settings: &Settings) -> Vec<Finding> {
 }
 
 /// The data dir and the files in it that only their owner may read.
-pub fn private_files(settings: &Settings) -> Vec<(PathBuf, Metadata)> {
+pub fn private_files(settings: &Settings) -> Vec<(Place, Stat)> {
     let paths = &settings.paths;
-    let dirs = [paths.data().to_owned(), paths.run_dir(), paths.logs(), paths.spools()];
+    let dirs = [paths.run_dir(), paths.logs(), paths.spools()];
     let all = dirs.into_iter().chain(paths.database_files());
-    all.filter_map(|path| fs::symlink_metadata(&path).ok().map(|meta| (path, meta))).collect()
+    all.filter_map(|place| place.stat().ok().map(|stat| (place, stat))).collect()
 }
 
-/// The mode, if other users have any access.
-pub fn open_to_others(meta: &Metadata) -> Option<u32> {
-    let mode = meta.mode() & 0o777;
+/// The permission bits, if other users have any access.
+pub fn open_to_others(mode: u32) -> Option<u32> {
+    let mode = mode & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
@@ -143,7 +144,7 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
         let message = format!(
             "{} unreadable; they are kept in {}",
             count(dead, "spooled file"),
-            paths.dead_letters().display()
+            paths.dead_letters()
         );
         found.push(Finding::wrong("spool", message));
     }

@@ -1,9 +1,9 @@
 //! Reads a log file as it grows.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+
+use crate::files::Place;
 
 /// A line of a log: `TIME LEVEL PID MESSAGE`, or free text.
 #[derive(Debug)]
@@ -53,19 +53,19 @@ impl LogLine {
 }
 
 pub struct LogFile {
-    path: PathBuf,
+    place: Place,
     inode: u64,
     offset: u64,
 }
 
 impl LogFile {
-    pub fn new(path: PathBuf) -> LogFile {
-        LogFile { path, inode: 0, offset: 0 }
+    pub fn new(place: Place) -> LogFile {
+        LogFile { place, inode: 0, offset: 0 }
     }
 
     /// Reads the new complete lines. A replaced or truncated file is read from its start.
     pub fn read(&mut self, key: &str) -> io::Result<Vec<LogLine>> {
-        let mut file = File::open(&self.path)?;
+        let mut file = self.place.open()?;
         let meta = file.metadata()?;
         if meta.ino() != self.inode || meta.len() < self.offset {
             (self.inode, self.offset) = (meta.ino(), 0);
@@ -88,7 +88,7 @@ impl LogFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
     use std::io::Write;
 
     use super::*;
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn new_lines_are_read_and_a_replaced_file_starts_over() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("k.log");
+        let path = Place::in_dir(dir.path(), "k.log");
         let mut log = LogFile::new(path.clone());
         let mut check = |want: &[&str]| {
             let lines = log.read("k").unwrap_or_default();

@@ -4,7 +4,6 @@ mod file;
 mod names;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -105,11 +104,9 @@ impl Follower<'_> {
     /// a starting worker may remove logs at any time.
     fn read_new(&mut self) -> Vec<LogLine> {
         let paths = &self.settings.paths;
-        let entries = fs::read_dir(paths.logs()).into_iter().flatten().flatten();
-        let keys = entries.filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            name.strip_suffix(".log").map(str::to_owned)
-        });
+        let names = paths.logs().names().unwrap_or_default();
+        let keys =
+            names.iter().filter_map(|name| name.to_str()?.strip_suffix(".log").map(str::to_owned));
         for key in keys {
             let wanted = self.only.as_ref().is_none_or(|only| only.contains(&key));
             if wanted && !self.files.contains_key(&key) {

@@ -10,7 +10,6 @@
 //! last comparison. While both are unchanged, opening the database skips the comparison.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,8 @@ use rusqlite::{
 };
 
 use super::error::{Result, StoreError};
-use super::{dedupe, new_uuid};
+use super::{dedupe, file, new_uuid};
+use crate::paths::Paths;
 use crate::testpoint;
 use crate::text::collapse_spaces;
 
@@ -164,8 +164,9 @@ pub fn journal_mode(conn: &Connection) -> Result<String> {
 /// # Errors
 /// [`StoreError::Newer`], or an I/O error. [`StoreError::Busy`] if another process has the database
 /// open.
-pub fn leave_wal(path: &Path) -> Result<()> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+pub fn leave_wal(paths: &Paths) -> Result<()> {
+    let path = file::checked_path(paths)?;
+    let conn = file::open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // Other processes may be checking whether the schema is current.
     conn.busy_timeout(super::BUSY)?;
     conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;

@@ -16,8 +16,8 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::batch_context;
 use super::error::{Result, StoreError};
-use super::lock::FileId;
 use crate::activity::PromptCost;
+use crate::files::FileId;
 use crate::memory::{Batch, Cause, Message};
 
 /// A message with this many claims and no failure is a suspect: it may crash its workers.

@@ -39,7 +39,7 @@ const KNOWN_CYCLES: [&[&str]; 3] = [
 ];
 
 /// Words that only these modules may contain in a path, a macro or an attribute.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("target_os", &["process"]),
     ("tokio", &["worker", "agent", "ctl"]),
     ("clap", &["ctl"]),
@@ -49,6 +49,7 @@ const HOMES: [(&str, &[&str]); 9] = [
     ("vars_os", &["config"]),
     ("current_dir", &["ctl", "agent::claude::child"]),
     ("duration_since", &["clock"]),
+    ("OpenOptions", &["files", "config::edit", "process", "capture::files"]),
 ];
 
 fn root() -> &'static Path {
