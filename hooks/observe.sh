@@ -28,7 +28,9 @@ command -v nc >/dev/null 2>&1 ||
 
 socket=${2-}
 if [ -z "$socket" ]; then
-    socket=$("${MEMCTL_BIN:-memctl}" ps --json |
+    # A relative path would lead into the work tree.
+    case ${MEMCTL_BIN-} in /*) memctl=$MEMCTL_BIN ;; *) memctl=memctl ;; esac
+    socket=$("$memctl" ps --json |
         grep -o '"socket": *"[^"]*"' | sed 's/^"socket": *"\(.*\)"$/\1/')
     case $socket in
     '') say 'no worker is running; the first prompt of a session starts one' ;;

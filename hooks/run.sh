@@ -13,15 +13,17 @@ run() {
     if [ -f "$program" ] && [ -x "$program" ]; then exec "$program" hook "$@"; fi
 }
 
-run "${MEMCTL_BIN-}" "$@"
+# A relative path leads into the work tree, which must not supply the binary.
+run_absolute() {
+    case $1 in /*) run "$@" ;; esac
+}
 
-# Only absolute entries: a work tree must not supply the binary.
+run_absolute "${MEMCTL_BIN-}" "$@"
+
 set -f
 IFS=:
-for dir in $PATH; do
-    case $dir in /*) run "$dir/memctl" "$@" ;; esac
-done
+for dir in $PATH; do run_absolute "$dir/memctl" "$@"; done
 
-run "${HOME-}/.local/bin/memctl" "$@"
-run "${HOME-}/.cargo/bin/memctl" "$@"
+run_absolute "${HOME-}/.local/bin/memctl" "$@"
+run_absolute "${HOME-}/.cargo/bin/memctl" "$@"
 run "${0%/*}/../bin/memctl" "$@"

@@ -94,6 +94,18 @@ impl Paths {
         !self.inode_hash.is_empty()
     }
 
+    /// Whether the data dir can be used. It need not exist.
+    ///
+    /// # Errors
+    /// `PermissionDenied` if it belongs to another user or others can write to it, or another error
+    /// of the file system.
+    pub fn check(&self) -> io::Result<()> {
+        match self.data.open() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            opened => opened.map(drop),
+        }
+    }
+
     /// Creates the data dir and its subdirectories with mode 0700, and takes the access of other
     /// users from an existing data dir.
     ///

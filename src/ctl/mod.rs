@@ -112,7 +112,8 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Cleanup(args)) => cleanup::run(&load()?, &args),
         Some(Verb::Forget(args)) => forget::run(&load()?, &args),
         Some(Verb::Context(args)) => context::run(&load()?, &args),
-        Some(Verb::Config(args)) => config::run(&load()?, &args),
+        // The data dir is not used.
+        Some(Verb::Config(args)) => config::run(&load_and_warn()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
         Some(Verb::Redact(args)) => redact::run(&args),
@@ -130,10 +131,21 @@ fn load_settings() -> Result<Settings> {
 }
 
 /// Loads the settings and prints a warning for each problem.
-fn load() -> Result<Settings> {
+fn load_and_warn() -> Result<Settings> {
     let settings = load_settings()?;
     settings.config.problems.iter().for_each(|problem| warn(problem));
     Ok(settings)
+}
+
+/// Loads the settings, prints a warning for each problem, and refuses a data dir of another user or
+/// one that others can write.
+fn load() -> Result<Settings> {
+    let settings = load_and_warn()?;
+    match settings.paths.check() {
+        Ok(()) => Ok(settings),
+        Err(e) => Err(failed(format!("cannot use the data dir: {e}"))
+            .hint("`memctl doctor` shows what to do; `memctl doctor --fix` repairs file modes")),
+    }
 }
 
 /// Prints a failure and returns the exit code. A closed pipe counts as success.

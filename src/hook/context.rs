@@ -91,6 +91,9 @@ fn open(settings: &Settings) -> store::Result<Option<Reader>> {
 /// Returns one line with the problems that the user has not seen, and records them as shown.
 fn take_notice(settings: &Settings) -> Option<String> {
     let mut problems: Vec<String> = settings.config.problems.clone();
+    if let Err(e) = settings.paths.check() {
+        problems.push(format!("cannot use the data dir: {e}"));
+    }
     match spool::n_lost(&settings.paths) {
         0 => {}
         1 => problems.push("1 event was lost: it could not be spooled".into()),
@@ -106,6 +109,7 @@ fn take_notice(settings: &Settings) -> Option<String> {
     if problems.is_empty() {
         return None;
     }
-    path.append(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes()).ok()?;
+    // If this fails, the next start shows them again.
+    let _ = path.append(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes());
     Some(format!("memctl: {} (details: memctl status)", problems.join("; ")))
 }

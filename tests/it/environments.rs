@@ -1,9 +1,9 @@
 //! Unusual environments: spaces, quotes and newlines in every path, a separate pid namespace, and
 //! a client that kills its hook's process group.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -64,6 +64,45 @@ fn paths_with_special_characters_work() {
     let context = command.arg("context").current_dir(&project).output().unwrap();
     assert!(String::from_utf8_lossy(&context.stdout).contains("(s1): go"), "{context:?}");
     assert!(w.socket_files().is_empty());
+}
+
+/// A repository may set environment variables and contain any program.
+#[test]
+fn a_relative_program_is_not_run() {
+    let w = World::new();
+    let project = w.path("home");
+    let program = project.join("evil");
+    let mark = w.path("mark");
+    fs::write(&program, format!("#!/bin/sh\n: >'{}'\n", mark.display())).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    for dir in ["bin", ".local/bin", ".cargo/bin"] {
+        fs::create_dir_all(project.join(dir)).unwrap();
+        symlink(&program, project.join(dir).join("memctl")).unwrap();
+    }
+    let root = w.path("plugin");
+    fs::create_dir_all(root.join("hooks")).unwrap();
+    for script in ["run.sh", "observe.sh"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks").join(script);
+        fs::copy(from, root.join("hooks").join(script)).unwrap();
+    }
+    let is_run = |script: &str, arg: &str, variables: &[(&str, &str)]| {
+        let mut command = w.command(&root.join("hooks").join(script));
+        command.arg(arg).current_dir(&project).env("PATH", "bin:/usr/bin:/bin").env("HOME", ".");
+        command.envs(variables.iter().copied());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert!(output.stdout.is_empty(), "{output:?}");
+        fs::remove_file(&mark).is_ok()
+    };
+    let absolute = program.to_str().unwrap();
+    for name in ["evil", "./evil", "../home/evil", "bin/memctl"] {
+        assert!(!is_run("run.sh", "Stop", &[("MEMCTL_BIN", name)]), "{name}");
+        // `memctl` in PATH would be run instead, and the shell follows relative entries of PATH.
+        let variables = [("MEMCTL_BIN", name), ("PATH", "/usr/bin:/bin")];
+        assert!(!is_run("observe.sh", "ls", &variables), "{name}");
+    }
+    assert!(is_run("run.sh", "Stop", &[("MEMCTL_BIN", absolute)]));
+    let home = project.to_str().unwrap();
+    assert!(is_run("run.sh", "Stop", &[("HOME", home)]));
 }
 
 /// A shell that is process 1 of a pid namespace. When it exits, the kernel kills the namespace.

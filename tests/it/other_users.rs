@@ -1,19 +1,20 @@
 //! Foreign files, links, sockets and processes at our paths, and socket paths that are too long or
 //! get deleted.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use nix::libc;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen};
 
-use crate::support::recordings::{edit, end, prompt, stop, tool};
-use crate::support::{World, until};
+use crate::support::recordings::{edit, end, prompt, start, stop, tool};
+use crate::support::{World, notes, until};
 
 const TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
@@ -57,7 +58,7 @@ fn foreign_files_at_the_socket_path_stay_and_block_nothing() {
             _ => {
                 let listener = UnixListener::bind(&socket);
                 if let Err(e) = chown(&socket, Some(1), None) {
-                    println!("{kind} is not tested, because only root can give files away: {e}");
+                    notes::skipped(&format!("only root can give files away: {e}"));
                     continue;
                 }
                 listener.map(Some)
@@ -106,7 +107,7 @@ fn a_socket_of_another_users_process_gets_no_data() {
         scope.spawn(as_another).join().unwrap()
     });
     if !listens {
-        crate::support::notes::skipped("only root can become another user");
+        notes::skipped("only root can become another user");
         return;
     }
     // The first event is spooled. Its worker finds a socket file of its own user and replaces it.
@@ -183,4 +184,202 @@ fn a_session_recovers_after_its_socket_directory_is_deleted() {
     w.until_count(SUMMARIES, 1);
     assert_eq!(w.worker(), second);
     assert_eq!(w.count(TOOLS), 3);
+}
+
+const OTHER: u32 = 1;
+
+/// Gives a file to another user. Only root can do that.
+fn give_away(path: &Path) -> bool {
+    match chown(path, Some(OTHER), Some(OTHER)) {
+        Ok(()) => true,
+        Err(e) => {
+            notes::skipped(&format!("only root can give files away: {e}"));
+            false
+        }
+    }
+}
+
+/// Commands that read the data dir. None of them may show what is in it.
+const READERS: [&[&str]; 9] = [
+    &["status"],
+    &["ps"],
+    &["stats"],
+    &["queue"],
+    &["logs"],
+    &["context"],
+    &["show", "p1"],
+    &["resume", "list"],
+    &["forget", "--query", "SECRET", "--dry-run"],
+];
+
+/// A data dir with one session, whose texts contain `SECRET`.
+fn world_with_a_session() -> World {
+    let w = World::new();
+    w.hooks(&[
+        prompt("s", "t", "SECRET go"),
+        edit("s", "t", "u1", "SECRET.rs"),
+        stop("s", "t", "SECRET done."),
+        end("s"),
+    ]);
+    w.settle();
+    w
+}
+
+#[test]
+fn a_data_dir_of_another_user_is_used_by_no_command() {
+    let w = world_with_a_session();
+    for command in READERS {
+        let output = w.memctl(command);
+        assert!(!output.err.contains("belongs to user"), "{command:?}: {output:?}");
+    }
+    if !give_away(&w.data()) {
+        return;
+    }
+    let message = format!("{} belongs to user {OTHER}", w.data().display());
+    for command in READERS.iter().chain(&[&[] as &[&str], &["cleanup"], &["kill", "--all"]]) {
+        let output = w.memctl(command);
+        assert_eq!(output.code, Some(1), "{command:?}: {output:?}");
+        assert!(output.err.contains(&message), "{command:?}: {output:?}");
+        assert!(output.err.contains("hint:"), "{command:?}: {output:?}");
+        assert!(!output.out.contains("SECRET"), "{command:?}: {output:?}");
+    }
+    let doctor = w.memctl(&["doctor"]);
+    assert!(doctor.out.contains(&message), "{doctor:?}");
+    assert!(w.memctl(&["config"]).code == Some(0), "settings are not in the data dir");
+    // Hooks neither read from it nor write to it. The session's user is told why.
+    let files = || fs::read_dir(w.data()).unwrap().count();
+    let n_files = files();
+    let started = w.hook_bytes(&[], start("s2").to_string().as_bytes());
+    let response = started.json();
+    assert!(response["systemMessage"].as_str().unwrap().contains(&message), "{response}");
+    assert!(response.get("hookSpecificOutput").is_none(), "{response}");
+    let output = w.hook_bytes(&[], prompt("s2", "t", "next").to_string().as_bytes());
+    assert!(output.err.contains(&message), "{output:?}");
+    assert_eq!(output.code, Some(0));
+    assert_eq!(files(), n_files);
+}
+
+#[test]
+fn a_data_dir_that_others_can_write_is_restricted_before_it_is_used() {
+    let w = world_with_a_session();
+    let mode = || fs::metadata(w.data()).unwrap().permissions().mode() & 0o777;
+    let open = |mode| fs::set_permissions(w.data(), Permissions::from_mode(mode)).unwrap();
+    open(0o777);
+    let output = w.memctl(&["show", "p1"]);
+    assert!(output.code == Some(1) && output.err.contains("(mode 777)"), "{output:?}");
+    assert!(output.err.contains("memctl doctor --fix"), "{output:?}");
+    assert!(w.memctl(&["doctor", "--fix"]).out.contains("changed the mode"));
+    assert_eq!(mode(), 0o700);
+    assert!(w.memctl(&["show", "p1"]).ok().contains("SECRET"));
+    open(0o777);
+    w.hook(&prompt("s2", "t", "next"));
+    assert_eq!(mode(), 0o700);
+    w.hook(&end("s2"));
+    w.settle();
+}
+
+#[test]
+fn a_database_of_another_user_is_not_read() {
+    for name in ["memctl.db", "memctl.db-wal"] {
+        let w = world_with_a_session();
+        let file = w.data().join(name);
+        if !file.exists() {
+            fs::write(&file, "").unwrap();
+        }
+        if !give_away(&file) {
+            return;
+        }
+        for command in READERS {
+            let output = w.memctl(command);
+            assert!(!output.out.contains("SECRET"), "{name} {command:?}: {output:?}");
+        }
+        let output = w.memctl(&["status"]);
+        let message = format!("{} is not a regular file of this user", file.display());
+        assert!(output.code == Some(1) && output.err.contains(&message), "{output:?}");
+        assert!(w.memctl(&["doctor"]).out.contains(&message));
+        let response = w.hook_bytes(&[], start("s2").to_string().as_bytes()).json();
+        assert!(!response.to_string().contains("SECRET"), "{response}");
+        assert_eq!(fs::metadata(&file).unwrap().uid(), OTHER);
+    }
+}
+
+/// Another user could write to the data dir before its mode was restricted.
+#[test]
+fn files_of_another_user_in_the_data_dir_are_neither_read_nor_changed() {
+    let names = ["told", "lost", "run/starts", "run/store.lock", "logs/memctl.log"];
+    for name in names {
+        let w = world_with_a_session();
+        let file = w.data().join(name);
+        fs::write(&file, "PLANTED\n").unwrap();
+        if !give_away(&file) {
+            return;
+        }
+        w.hook_bytes(&[], b"not JSON").ok();
+        for payload in [start("s2"), prompt("s2", "t", "go"), end("s2")] {
+            w.hook_bytes(&[], payload.to_string().as_bytes()).ok();
+        }
+        for command in READERS {
+            let output = w.memctl(command);
+            assert!(!output.out.contains("PLANTED"), "{name} {command:?}: {output:?}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "PLANTED\n", "{name}");
+        assert_eq!(fs::metadata(&file).unwrap().uid(), OTHER, "{name}");
+    }
+}
+
+#[test]
+fn events_that_another_user_planted_in_a_spool_are_not_stored() {
+    let w = World::new();
+    w.spool(&prompt("s", "t", "ours"));
+    let spool = w.spools().remove(0);
+    let ours = fs::read_to_string(spool.join("0000000001.json")).unwrap();
+    // The fallback location is in a directory that anyone can write.
+    let fallback = w.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
+    let planted_dir = fallback.join(spool.file_name().unwrap());
+    fs::create_dir_all(&planted_dir).unwrap();
+    fs::set_permissions(&fallback, Permissions::from_mode(0o700)).unwrap();
+    let planted = [spool.join("0000000002.json"), planted_dir.join("0000000001.json")];
+    for file in &planted {
+        fs::write(file, ours.replace("ours", "PLANTED").replace("{\"id\":\"0", "{\"id\":\"1"))
+            .unwrap();
+    }
+    if ![&planted[0], &planted[1], &planted_dir, &fallback].into_iter().all(|p| give_away(p)) {
+        return;
+    }
+    w.hooks(&[stop("s", "t", "Done."), end("s")]);
+    w.until_count(SUMMARIES, 1);
+    assert_eq!(w.rows("SELECT prompt_text FROM user_prompts"), ["ours"]);
+    assert!(planted[1].exists());
+    assert_eq!(fs::read_dir(w.data().join("spool/dead")).unwrap().count(), 1);
+}
+
+/// Commands of another user, on a data dir whose files anyone may read.
+#[test]
+fn another_user_sees_and_ends_nothing() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let pid = w.worker_of("s");
+    let as_other = |command: &[&str]| {
+        let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        memctl.args(command).uid(OTHER).gid(OTHER).current_dir("/").env("HOME", "/nonexistent");
+        memctl.output()
+    };
+    for path in [w.path(""), w.data(), w.sockets()] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    for part in ["memctl.db", "memctl.db-wal", "memctl.db-shm", "run", "spool", "logs"] {
+        let _ = fs::set_permissions(w.data().join(part), Permissions::from_mode(0o777));
+    }
+    if let Err(e) = as_other(&["--version"]) {
+        notes::skipped(&format!("only root can become another user: {e}"));
+        return;
+    }
+    let message = format!("{} belongs to user {}", w.data().display(), nix::unistd::getuid());
+    for command in READERS.iter().chain(&[&["kill", "--all"] as &[&str], &["cleanup"]]) {
+        let output = as_other(command).unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(err.contains(&message), "{command:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{command:?}: {output:?}");
+    }
+    assert!(w.processes().contains(&pid));
+    w.hooks(&[stop("s", "t", "Done."), end("s")]);
 }
