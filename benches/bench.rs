@@ -67,6 +67,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Err(why) = world::World::check_account(&programs.memctl) {
+        eprintln!("bench: {why}");
+        return ExitCode::FAILURE;
+    }
     let mut report = Report::default();
     println!("{}, {} runs per row", programs.memctl.display(), programs.runs);
     if let Some(against) = &programs.against {

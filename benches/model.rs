@@ -1,9 +1,10 @@
 //! Memory of a worker whose memory agent is a model behind HTTP. Measured after one turn, when the HTTP
 //! client has been loaded.
 
-use std::fs;
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::thread;
 
 use serde_json::json;
@@ -25,13 +26,15 @@ pub fn all(report: &mut Report, programs: &Programs) -> Result<()> {
             let _ = answer(stream);
         }
     });
-    let world = World::new(&programs.memctl)?;
+    let world = World::with_own_account(&programs.memctl)?;
     let config = world.path("home/.config/memctl");
-    fs::create_dir_all(&config).map_err(fail)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&config).map_err(fail)?;
     let settings = format!(
         "[agent]\nbackend = 'openai'\nopenai.model = 'm'\nopenai.base_url = 'http://{address}/v1'\n"
     );
-    fs::write(config.join("config.toml"), settings).map_err(fail)?;
+    let file = config.join("config.toml");
+    fs::write(&file, settings).map_err(fail)?;
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).map_err(fail)?;
     let session = world.start_session("model")?;
     world.hook("PostToolUse", &world.tool_use(&session.id, 1, 10_000))?;
     let last = json!({ "stop_hook_active": false, "last_assistant_message": "It is faster." });

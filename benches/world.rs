@@ -1,6 +1,7 @@
 //! A memctl with a home, data directory and sockets of its own, and the payloads of a client.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,6 +41,52 @@ impl World {
         let installed = dir.path().join("home/.local/bin/memctl");
         std::os::unix::fs::symlink(memctl, installed).map_err(fail)?;
         Ok(World { memctl: memctl.to_owned(), dir, sockets })
+    }
+
+    /// Creates a world whose home is also that of the password database, because only the config file
+    /// there chooses a model. Every call of memctl sees an `/etc/passwd` of its own.
+    pub fn with_own_account(memctl: &Path) -> Result<World> {
+        let fail = |e: std::io::Error| e.to_string();
+        let mut world = World::new(memctl)?;
+        let (passwd, script) = (world.path("passwd"), world.path("memctl"));
+        let home = world.path("home");
+        let entry = format!("bench:x:{}:0::{}:/bin/sh\n", nix::unistd::getuid(), home.display());
+        fs::write(&passwd, entry).map_err(fail)?;
+        let text = format!(
+            "#!/bin/sh\nexec unshare --mount sh -c \
+             'mount --bind \"$1\" /etc/passwd && shift && exec \"$@\"' sh '{}' '{}' \"$@\"\n",
+            passwd.display(),
+            memctl.display()
+        );
+        fs::write(&script, text).map_err(fail)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).map_err(fail)?;
+        world.memctl = script;
+        let command = &mut world.command(&world.memctl, &["--version"]);
+        let ran = measure::whole_process(command, b"");
+        ran.map_err(|why| format!("this user may not mount a file over /etc/passwd: {why}"))?;
+        Ok(world)
+    }
+
+    /// Fails if the developer's own config file would change the measurements: it is read whatever the
+    /// environment says.
+    pub fn check_account(memctl: &Path) -> Result<()> {
+        let world = World::new(memctl)?;
+        let print = |args: &[&str]| {
+            let (_, text) = measure::whole_process(&mut world.command(memctl, args), b"")?;
+            Ok::<_, String>(text.trim().to_owned())
+        };
+        let backend = print(&["config", "get", "agent.backend"])?;
+        if backend != "extractive" {
+            return Err(format!(
+                "your config file sets agent.backend = {backend}, which would be called"
+            ));
+        }
+        let status: Value =
+            serde_json::from_str(&print(&["status", "--json"])?).map_err(|e| e.to_string())?;
+        match status["recording_reason"].as_str() {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(()),
+        }
     }
 
     /// Creates a world with a copy of the data directory.

@@ -326,6 +326,17 @@ impl Paths {
     }
 }
 
+/// The state of `memctl pause`, below a home directory. It is not in the data dir, which the
+/// environment can move.
+pub fn pauses(home: &Path) -> PathBuf {
+    home.join(".local/state/memctl/paused.json")
+}
+
+/// The last valid `exclude` list, below a home directory.
+pub fn last_exclusions(home: &Path) -> PathBuf {
+    home.join(".local/state/memctl/exclude")
+}
+
 /// 40 bits of a SHA-256 hash as eight letters and digits.
 fn short_hash(parts: &[&[u8]]) -> String {
     let hash = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part));

@@ -12,11 +12,12 @@
 //!
 //! The program aborts if the list is invalid, so that a typo cannot disable a test.
 //!
-//! Two more variables make the program behave like another release:
+//! Two more variables make the program behave like another release, and one like another account:
 //!
 //! ```text
 //! MEMCTL_TEST_VERSION   protocol version
 //! MEMCTL_TEST_SCHEMA    schema version
+//! MEMCTL_TEST_HOME      home directory in the password database
 //! ```
 
 /// Runs the actions for this point.
@@ -39,18 +40,31 @@ pub fn schema_version() -> Option<i64> {
     None
 }
 
+/// The home directory to use instead of the one in the password database.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn account_home() -> Option<std::path::PathBuf> {
+    None
+}
+
 /// Sets the protocol version if a test overrides it.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn override_protocol_version() {}
 
 #[cfg(debug_assertions)]
-pub use release::{override_protocol_version, schema_version};
+pub use release::{account_home, override_protocol_version, schema_version};
 
 #[cfg(debug_assertions)]
 mod release {
+    use std::path::PathBuf;
     use std::str::FromStr;
     use std::sync::OnceLock;
+
+    /// The home directory to use instead of the one in the password database.
+    pub fn account_home() -> Option<PathBuf> {
+        crate::config::process_env("MEMCTL_TEST_HOME").map(PathBuf::from)
+    }
 
     /// The schema version to use instead of the real one.
     pub fn schema_version() -> Option<i64> {

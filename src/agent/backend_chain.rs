@@ -20,6 +20,7 @@ use crate::activity::{Mention, ParsedBatch, mention};
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, CallOutcome, Distilled, Usage};
+use crate::project;
 use crate::testpoint;
 
 /// Pauses before the retries.
@@ -94,6 +95,11 @@ impl BackendChain {
         if !batch.asks_for_summary()
             && batch.events().all(|event| matches!(mention(&event), Mention::Line(_)))
         {
+            return self.distill_locally(batch).await;
+        }
+        let root = batch.project_root.as_deref();
+        if root.is_some_and(|root| self.settings.own_config_is_in(&project::dir_of(root))) {
+            // The project may have written the config that chose the backend.
             return self.distill_locally(batch).await;
         }
         let chain = self.chain.clone();

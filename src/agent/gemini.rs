@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_url_does_not_contain_the_key() {
-        let config = crate::config::Config::from(&|_| None, None, false).agent;
+        let config = crate::config::Config::of_text("").agent;
         let call = call(&config.gemini, Some(Secret::new("k-1")), "s", "t");
         assert!(!format!("{call:?}").contains("k-1") && call.key.is_some());
         assert!(call.url.ends_with("gemini-2.5-flash:streamGenerateContent?alt=sse"));

@@ -16,7 +16,7 @@ use nix::fcntl::OFlag;
 use super::{CaptureContext, MAX_PATH, Payload, secret_files, tags};
 use crate::clients::ToolUse;
 use crate::git::BlobHash;
-use crate::project;
+use crate::project::recording;
 
 /// Larger files get no hash. Hashing this many bytes takes about 0.5 ms without SHA instructions.
 const MAX_SIZE: u64 = 256 << 10;
@@ -44,7 +44,7 @@ pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext
         return;
     }
     let parent = file.parent().unwrap_or(&file);
-    if project::tracked(parent, context.home, context.exclude)
+    if recording::exclusion(parent, context.recording).is_none()
         && let Some(blob) = blob(&file)
     {
         tool.files = vec![SeenFile { path, blob }];
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::capture::{Captured, capture, parse};
-    use crate::config::Limits;
+    use crate::config::{Limits, Recording};
 
     /// Returns the files recorded for a tool use in `dir`.
     fn recorded_files(
@@ -91,13 +91,15 @@ mod tests {
         dir: &Path,
         exclude: &str,
     ) -> Vec<SeenFile> {
-        let exclude: Vec<_> = glob::Pattern::new(exclude).into_iter().collect();
+        let exclude =
+            glob::Pattern::new(exclude).ok().filter(|pattern| !pattern.as_str().is_empty());
+        let recording =
+            Recording { exclude: exclude.into_iter().collect(), ..Recording::default() };
         let context = CaptureContext {
             event: Some("PostToolUse"),
             client: "claude-code",
             project_dir: Some(Path::new("/")),
-            home: None,
-            exclude: if exclude[0].as_str().is_empty() { &[] } else { &exclude },
+            recording: &recording,
             limits: Limits { input: 1 << 10, response: 1 << 10, text: 1 << 10 },
             now: 0,
             process: None,

@@ -27,8 +27,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::clients::{self, HookEvent, ToolKind, ToolUse};
-use crate::config::Limits;
+use crate::config::{Limits, Recording};
 use crate::project;
+use crate::project::recording::{self, NotRecorded};
 use crate::text::truncate_middle;
 pub use files::hash_files;
 pub use object_reader::{ObjectReader, ReadError};
@@ -54,8 +55,7 @@ pub struct CaptureContext<'a> {
     /// The directory in which the client was started (`CLAUDE_PROJECT_DIR`). `None`: use the payload's
     /// `cwd`.
     pub project_dir: Option<&'a Path>,
-    pub home: Option<&'a Path>,
-    pub exclude: &'a [glob::Pattern],
+    pub recording: &'a Recording,
     pub limits: Limits,
     /// Milliseconds since the epoch.
     pub now: i64,
@@ -69,8 +69,19 @@ pub enum Captured {
     /// An event to deliver. If [`Event::private`] is set, the whole prompt was private, and so is
     /// everything up to the next prompt that is not.
     Event(Box<Event>),
-    /// Nothing is recorded. The text is the reason.
+    /// Nothing is recorded of this event. The text is the reason.
     Ignored(&'static str),
+    /// Nothing is recorded of this session.
+    NotRecorded(NotRecorded, SessionEdge),
+}
+
+/// Whether an event that is not recorded begins or ends its session.
+#[derive(Debug, PartialEq)]
+pub enum SessionEdge {
+    Start,
+    /// The end without any text. A session that was recorded earlier has a worker, which must exit.
+    End(Box<Event>),
+    Neither,
 }
 
 /// Why a payload cannot be recorded.
@@ -105,8 +116,17 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
     let cwd = payload.cwd.as_deref().filter(|p| !p.is_empty() && p.len() <= MAX_PATH);
     let started_in = context.project_dir.filter(|dir| dir.as_os_str().len() <= MAX_PATH);
     let dir = started_in.or(cwd.map(Path::new));
-    if dir.is_some_and(|dir| !project::tracked(dir, context.home, context.exclude)) {
-        return Ok(Captured::Ignored("the project is excluded"));
+    let meaning = clients::hook_event(context.client, name);
+    if let Some(why) = recording::not_recorded(dir, context.recording) {
+        let edge = match meaning {
+            HookEvent::Start => SessionEdge::Start,
+            HookEvent::End => {
+                let end = Event::new(Kind::End, context.client, session, context.now);
+                SessionEdge::End(Box::new(Event { process: context.process, ..end }))
+            }
+            _ => SessionEdge::Neither,
+        };
+        return Ok(Captured::NotRecorded(why, edge));
     }
     let texts = Texts { limits: context.limits };
     let agent = agent(payload, &texts);
@@ -121,7 +141,7 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
     let message = || payload.last_assistant_message.as_deref().and_then(|m| texts.text(m));
     let project = || dir.map(project::identify);
 
-    let event = match clients::hook_event(context.client, name) {
+    let event = match meaning {
         HookEvent::Start => {
             let reason = payload.source.as_deref().and_then(|w| texts.word(w));
             Event { project: project(), reason, ..event(Kind::Start) }

@@ -200,7 +200,7 @@ mod tests {
     use super::super::Config;
 
     fn with(file: &str) -> super::Agent {
-        let config = Config::from(&|_| None, Some(file), false);
+        let config = Config::of_text(file);
         assert!(config.problems.is_empty(), "{:?}", config.problems);
         super::Agent::clone(&config.agent)
     }

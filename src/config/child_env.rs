@@ -35,7 +35,7 @@ const CLAUDE_PREFIXES: [&str; 6] =
 pub fn worker_env(settings: &Settings, started_by: StartedBy) -> Vec<(OsString, OsString)> {
     let passed = |name: &OsString| {
         name.to_str().is_some_and(|name| {
-            is_passed(name, &settings.config.agent, started_by, settings.config_in_project)
+            is_passed(name, &settings.config.agent, started_by, settings.config_refused)
         })
     };
     std::env::vars_os().filter(|(name, _)| passed(name)).collect()
@@ -77,11 +77,10 @@ pub fn claude_credentials() -> Option<PathBuf> {
     Some(set.or_else(home)?.join(".credentials.json"))
 }
 
-/// Whether a variable is passed to a worker. `config_in_project`: the config file is inside the
-/// session's project. The worker cannot check that, so it does not get the path and reads the user's
-/// own file.
-fn is_passed(name: &str, agent: &Agent, started_by: StartedBy, config_in_project: bool) -> bool {
-    if config_in_project && matches!(name, "MEMCTL_CONFIG" | "XDG_CONFIG_HOME") {
+/// Whether a variable is passed to a worker. `config_refused`: the config file that the environment names
+/// is inside the session's project. The worker cannot check that, so it does not get the path.
+fn is_passed(name: &str, agent: &Agent, started_by: StartedBy, config_refused: bool) -> bool {
+    if config_refused && matches!(name, "MEMCTL_CONFIG" | "XDG_CONFIG_HOME") {
         return false;
     }
     let has_prefix = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
@@ -106,7 +105,7 @@ mod tests {
 
     #[track_caller]
     fn check(file: &str, started_by: StartedBy, passed: &[&str], withheld: &[&str]) {
-        let agent = Config::from(&|_| None, Some(file), false).agent;
+        let agent = Config::of_text(file).agent;
         for (names, want) in [(passed, true), (withheld, false)] {
             for name in names {
                 assert_eq!(
@@ -159,8 +158,8 @@ mod tests {
     }
 
     #[test]
-    fn a_config_file_inside_the_project_is_not_passed() {
-        let agent = Config::from(&|_| None, None, false).agent;
+    fn a_config_file_that_is_refused_is_not_passed() {
+        let agent = Config::of_text("").agent;
         for (name, want) in [("MEMCTL_CONFIG", false), ("XDG_CONFIG_HOME", false), ("PATH", true)] {
             assert_eq!(is_passed(name, &agent, StartedBy::Session, true), want, "{name}");
             assert!(is_passed(name, &agent, StartedBy::Session, false), "{name}");

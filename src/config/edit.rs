@@ -62,14 +62,14 @@ pub(super) fn change(path: &Path, f: impl FnOnce(&mut DocumentMut) -> bool) -> R
         format!("{}: line {line} is not valid TOML; nothing was changed", path.display())
     })?;
     if f(&mut document) {
-        write(path, document.to_string().as_bytes()).map_err(fail)?;
+        replace_file(path, document.to_string().as_bytes()).map_err(fail)?;
     }
     Ok(())
 }
 
 /// Replaces the file atomically: writes a temporary file, syncs it and renames it. If `path` is a
-/// symlink, its target is replaced.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// symlink, its target is replaced. Creates missing directories with mode 0700.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => path.to_owned(),
         found => found?,
@@ -176,7 +176,7 @@ mod tests {
     fn check_set(before: &str, name: &str, text: &str, after: &str) {
         let result = edited(before, |path| set(path, find(name).unwrap(), text).unwrap());
         assert_eq!(result, after, "{name} = {text}");
-        let config = Config::from(&|_| None, Some(&result), false);
+        let config = Config::of_text(&result);
         assert!(config.problems.is_empty(), "{:?}", config.problems);
         let value = config.values.iter().find(|v| v.key.name == name).unwrap();
         assert_eq!(value.text.replace(' ', ""), text.replace(' ', ""));

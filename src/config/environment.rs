@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
+use super::Env;
+
 /// Prefix of memctl's own variables.
 const PREFIX: &str = "MEMCTL_";
 
@@ -18,6 +20,44 @@ pub fn process_env(name: &str) -> Option<OsString> {
     }
     let ours = OURS.get_or_init(|| variables(PREFIX));
     ours.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+}
+
+/// A variable that switches recording off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffSwitch {
+    /// `MEMCTL_DISABLE`, set by the user.
+    Disable,
+    /// `MEMCTL_INTERNAL`, set by a worker for its memory agent, so that it does not record itself.
+    Internal,
+}
+
+impl OffSwitch {
+    /// The switch that the environment has set.
+    pub fn find(env: Env) -> Option<OffSwitch> {
+        let text = |switch: OffSwitch| env(switch.variable()).unwrap_or_default();
+        [OffSwitch::Internal, OffSwitch::Disable]
+            .into_iter()
+            .find(|switch| switch.is_set_by(&text(*switch).to_string_lossy()))
+    }
+
+    pub fn variable(self) -> &'static str {
+        match self {
+            OffSwitch::Disable => "MEMCTL_DISABLE",
+            OffSwitch::Internal => "MEMCTL_INTERNAL",
+        }
+    }
+
+    /// Whether this value of the variable switches recording off. `MEMCTL_DISABLE=yes` does too, because
+    /// a switch that a spelling defeats cannot be trusted.
+    pub fn is_set_by(self, value: &str) -> bool {
+        let value = value.trim();
+        match self {
+            OffSwitch::Internal => value == "1",
+            OffSwitch::Disable => {
+                !["", "0", "false", "no", "off"].iter().any(|no| value.eq_ignore_ascii_case(no))
+            }
+        }
+    }
 }
 
 /// The variables whose names start with `prefix`. Reads `environ` in place instead of copying it;
@@ -48,6 +88,25 @@ fn variables(prefix: &str) -> Vec<(OsString, OsString)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_affirmative_value_disables_recording() {
+        for (value, want) in [
+            ("1", true),
+            ("true", true),
+            ("YES", true),
+            ("x", true),
+            ("0", false),
+            ("", false),
+            ("Off", false),
+            ("false", false),
+        ] {
+            assert_eq!(OffSwitch::Disable.is_set_by(value), want, "{value:?}");
+        }
+        let env = |name: &str| (name == "MEMCTL_INTERNAL").then(|| "1".into());
+        assert_eq!(OffSwitch::find(&env), Some(OffSwitch::Internal));
+        assert_eq!(OffSwitch::find(&|_| None), None);
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "compares the result with the whole environment")]

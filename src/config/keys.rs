@@ -10,10 +10,21 @@ pub struct Key {
     pub name: &'static str,
     pub default: &'static str,
     pub unit: Unit,
-    /// The setting decides where text is sent, which program is run, what is stored or what it costs.
-    /// It is read only from the config file, and only if the file is outside the session's project.
-    pub user_only: bool,
+    pub scope: Scope,
     pub doc: &'static str,
+}
+
+/// Which sources may set a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The environment and each config file.
+    Public,
+    /// The setting decides where text is sent, which program is run, what is stored or what it costs.
+    /// Only the user's own config file sets it, if that file can be trusted.
+    UserOnly,
+    /// The setting restricts what is recorded. It is read from each config file, trusted or not, and the
+    /// strictest value applies: the union of lists, the last of choices.
+    Restriction,
 }
 
 use Unit::{
@@ -24,8 +35,11 @@ use Unit::{
 /// Names of the memory agent backends.
 pub const BACKENDS: &[&str] = &["extractive", "claude", "anthropic", "gemini", "openai"];
 
+/// Values of `capture.mode`, the strictest last.
+pub const MODES: &[&str] = &["all", "marked"];
+
 const fn key(name: &'static str, default: &'static str, unit: Unit, doc: &'static str) -> Key {
-    Key { name, default, unit, user_only: false, doc }
+    Key { name, default, unit, scope: Scope::Public, doc }
 }
 
 const fn user_only(
@@ -34,7 +48,16 @@ const fn user_only(
     unit: Unit,
     doc: &'static str,
 ) -> Key {
-    Key { name, default, unit, user_only: true, doc }
+    Key { name, default, unit, scope: Scope::UserOnly, doc }
+}
+
+const fn restriction(
+    name: &'static str,
+    default: &'static str,
+    unit: Unit,
+    doc: &'static str,
+) -> Key {
+    Key { name, default, unit, scope: Scope::Restriction, doc }
 }
 
 /// All settings.
@@ -48,6 +71,8 @@ pub const KEYS: &[Key] = &[
     key("capture.input", "32KiB", Bytes, "bytes kept of a tool input"),
     key("capture.response", "64KiB", Bytes, "bytes kept of a tool response"),
     key("capture.text", "64KiB", Bytes, "bytes kept of a prompt or a message"),
+    restriction("capture.mode", "all", Choice(MODES), "which projects are recorded; marked: only those with a .memctl file or in capture.allow"),
+    user_only("capture.allow", "", Globs, "projects that are recorded without a .memctl file if capture.mode is marked (globs on path or name)"),
     key("spool.max", "10000", Count, "events that are spooled with their text, per session"),
     user_only("agent.backend", "extractive", Choice(BACKENDS), "backend that distills events; extractive is local and free"),
     user_only("agent.fallback", "extractive", Choices(BACKENDS), "backends that take over when the backend fails, in this order"),
@@ -96,7 +121,7 @@ pub const KEYS: &[Key] = &[
     key("queue.stuck", "5min", Time, "age at which an unfinished event counts as stuck"),
     key("resume.max_age", "30d", Time, "how long unused entries of the resume store are kept"),
     key("log.max", "20MiB", Bytes, "total size of all logs"),
-    user_only("exclude", "", Globs, "projects that are not recorded (globs on path or name)"),
+    restriction("exclude", "", Globs, "projects that are not recorded (globs on path or name)"),
 ];
 
 /// Checks the value of a setting.

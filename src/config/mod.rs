@@ -1,15 +1,17 @@
 //! Settings. [`keys`] has the table of all settings with their defaults.
 //!
-//! Directories, times and sizes can also be set in the environment as `MEMCTL_SECTION_KEY`. Settings
-//! that decide where text is sent, what is run or what it costs come only from the config file, and
-//! only if the file is outside the session's project. API keys are in `secrets.toml` next to the
-//! config file, or in the environment under their usual names ([`secrets`]). Nothing else in the
-//! program reads the environment. [`Config::from`] does no I/O.
+//! Directories, times and sizes can also be set in the environment as `MEMCTL_SECTION_KEY`, or in a
+//! config file that the environment names. Settings that decide where text is sent, what is run, what
+//! is stored or what it costs come only from the user's own config file ([`mod@file`]). API keys are in
+//! `secrets.toml` next to that file, or in the environment under their usual names ([`secrets`]).
+//! Nothing else in the program reads the environment. [`Config::from`] does no I/O.
 
 pub mod agent;
 mod child_env;
 pub mod edit;
 mod environment;
+mod exclusions;
+mod file;
 mod keys;
 mod parse;
 mod prices;
@@ -23,12 +25,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::files;
-use crate::paths::{Paths, Roots};
+use crate::paths::{self, Paths, Roots};
 pub use agent::{Agent, Allowance, Claude, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
-pub use environment::process_env;
-pub use keys::{BACKENDS, Key, check, find};
+pub use environment::{OffSwitch, process_env};
+use file::{ConfigFile, Content, Files};
+pub use keys::{BACKENDS, Key, Scope, check, find};
 pub use parse::{is_key_name, parse_duration};
 pub use prices::Price;
 pub use resolve::env_name;
@@ -50,7 +52,7 @@ pub struct Config {
     pub queue: Queue,
     pub resume_max_age: Duration,
     pub log_max: u64,
-    pub exclude: Vec<glob::Pattern>,
+    pub recording: Recording,
     /// Messages about invalid or ignored settings.
     pub problems: Vec<String>,
     /// All settings in the order of the table.
@@ -98,37 +100,122 @@ pub struct Queue {
     pub stuck: Duration,
 }
 
+/// Which sessions are recorded. `project::recording` decides with it.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// A variable switches recording off.
+    pub switch: Option<OffSwitch>,
+    /// Why these rules are not known completely. Nothing is recorded then.
+    pub fault: Option<String>,
+    /// Only projects with a marker file or in `allow` are recorded.
+    pub only_marked: bool,
+    pub allow: Vec<glob::Pattern>,
+    /// The valid patterns of all config files, and those of the last valid list.
+    pub exclude: Vec<glob::Pattern>,
+    /// The home directories that `~` stands for.
+    pub homes: Vec<PathBuf>,
+    /// The file in which `memctl pause` keeps its state.
+    pub pauses: Option<PathBuf>,
+}
+
+impl Recording {
+    /// Sets the directories in which state is kept and that `~` stands for. The first is preferred.
+    fn set_homes(&mut self, homes: [Option<&Path>; 2]) {
+        let mut homes: Vec<PathBuf> = homes.into_iter().flatten().map(Path::to_owned).collect();
+        homes.dedup();
+        self.pauses = homes.first().map(|home| paths::pauses(home));
+        if !self.exclude.is_empty() || !self.allow.is_empty() {
+            for n in 0..homes.len() {
+                homes.extend(homes[n].canonicalize().ok().filter(|home| !homes.contains(home)));
+            }
+            self.homes = homes;
+        }
+    }
+}
+
+/// The directory of a session's project, with symbolic links resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectDir {
+    pub path: PathBuf,
+    /// The root of a git work tree, not just a directory.
+    pub is_repository: bool,
+}
+
+impl ProjectDir {
+    /// Whether a file belongs to the project. A repository that is the home directory itself holds the
+    /// user's own dotfiles. A directory without a repository is no project if the home directory is
+    /// below it.
+    fn owns(&self, file: &Path, home: Option<&Path>) -> bool {
+        let is_exempt = match (home, self.is_repository) {
+            (Some(home), true) => home == self.path,
+            (Some(home), false) => home.starts_with(&self.path),
+            (None, _) => self.path.parent().is_none(),
+        };
+        file.starts_with(&self.path) && !is_exempt
+    }
+}
+
 /// Settings, directories and other values from the environment.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub config: Config,
     pub paths: Paths,
-    pub config_file: Option<PathBuf>,
+    /// The user's own config file: the only one with settings that decide where text goes, what is run,
+    /// what is stored or what it costs. `None`: this user has no home directory.
+    pub own_config: Option<PathBuf>,
+    /// The config file with the other settings. Usually the same file.
+    pub public_config: Option<PathBuf>,
+    /// `HOME`.
     pub home: Option<PathBuf>,
-    /// The config file is inside the session's project. Its user-only settings are ignored.
-    pub config_in_project: bool,
+    /// Why the user's own config file is not trusted.
+    pub distrust: Option<String>,
+    /// The home directory in the password database.
+    account_home: Option<PathBuf>,
+    /// A config file exists. Only then it can be inside a project.
+    pub has_config_file: bool,
+    /// The environment names a config file that is not read.
+    config_refused: bool,
+    /// The user's own config file exists and can be trusted, and the recording rules are complete.
+    own_config_is_valid: bool,
 }
 
 impl Settings {
-    /// Whether the config file is inside a project other than the home directory.
-    pub fn config_file_is_in(&self, project: &Path) -> bool {
-        let file = self.config_file.as_deref().filter(|file| file.exists());
-        file.is_some_and(|file| is_inside(file, project, self.home.as_deref()))
+    /// Whether a config file belongs to this project.
+    pub fn config_is_in(&self, project: &ProjectDir) -> bool {
+        self.own_config_is_in(project) || self.is_in(project, self.public_config.as_deref())
+    }
+
+    /// Whether the user's own config file belongs to this project.
+    pub fn own_config_is_in(&self, project: &ProjectDir) -> bool {
+        self.is_in(project, self.own_config.as_deref())
+    }
+
+    fn is_in(&self, project: &ProjectDir, file: Option<&Path>) -> bool {
+        let Some(file) = file.and_then(|file| file.canonicalize().ok()) else { return false };
+        let home = self.account_home.as_deref().and_then(|home| home.canonicalize().ok());
+        project.owns(&file, home.as_deref())
+    }
+
+    /// The file that holds a setting.
+    pub fn file_of(&self, key: &Key) -> Option<&Path> {
+        let file = if key.scope == Scope::Public { &self.public_config } else { &self.own_config };
+        file.as_deref()
     }
 }
 
-/// Whether a file is inside a project. The home directory and its parents do not count as projects,
-/// because the user's own config file is below them.
-fn is_inside(file: &Path, project: &Path, home: Option<&Path>) -> bool {
-    file.starts_with(project) && !home.is_some_and(|home| home.starts_with(project))
-}
-
-/// Loads settings from the environment and the config file. `project` is the session's project
-/// directory, if known. User-only settings from a config file inside it are ignored.
+/// Loads settings from the environment and the config files.
+///
+/// `account_home` is the home directory in the password database, which the environment does not
+/// change. `projects` returns the directories of the session's project, if known. Config files in them
+/// are not trusted. It is called only if there is a config file.
 ///
 /// # Errors
 /// A message if no data dir can be determined.
-pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
+pub fn load(
+    env: Env,
+    account_home: Result<Option<PathBuf>, String>,
+    projects: &dyn Fn() -> Vec<ProjectDir>,
+) -> Result<Settings, String> {
     let paths = Paths::new(&Roots {
         data_dir: env("MEMCTL_DATA_DIR"),
         xdg_data_home: env("XDG_DATA_HOME"),
@@ -136,38 +223,39 @@ pub fn load(env: Env, project: Option<&Path>) -> Result<Settings, String> {
         socket_dir: env("MEMCTL_SOCKET_DIR"),
     })?;
     let home = env("HOME").filter(|h| !h.is_empty()).map(PathBuf::from);
-    let config_file = config_file(env, home.as_deref());
-    let text = config_file.as_deref().and_then(|f| files::read_regular(f).ok());
-    let inside = matches!((project, &config_file), (Some(project), Some(file))
-        if is_inside(file, project, home.as_deref()));
-    let config = Config::from(env, text.as_deref(), inside);
-    Ok(Settings { config, paths, config_file, home, config_in_project: inside })
-}
-
-fn config_file(env: Env, home: Option<&Path>) -> Option<PathBuf> {
-    if let Some(file) = env("MEMCTL_CONFIG").filter(|f| !f.is_empty()) {
-        return Some(file.into());
+    let account_ref = account_home.as_ref().map(Option::as_deref).map_err(Clone::clone);
+    let files = Files::read(env, account_ref, projects);
+    let account_home = account_home.ok().flatten();
+    let mut config = Config::from(env, &files);
+    if let Some(home) = &account_home {
+        exclusions::add_last(&mut config, &files, home);
     }
-    let base = env("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    Some(base.or_else(|| Some(home?.join(".config")))?.join("memctl/config.toml"))
+    config.recording.set_homes([account_home.as_deref(), home.as_deref()]);
+    let own_config_is_valid =
+        files.own.as_ref().is_some_and(ConfigFile::is_valid) && config.recording.fault.is_none();
+    let exists = |file: &&ConfigFile| file.content != Content::Missing;
+    let has_config_file =
+        [&files.own, &files.moved].into_iter().flatten().any(|file| exists(&file));
+    let (own_config, distrust) = files.own.map(|file| (file.path, file.distrust)).unzip();
+    let public_config = files.moved.map(|file| file.path).or_else(|| own_config.clone());
+    Ok(Settings {
+        config,
+        paths,
+        own_config,
+        public_config,
+        home,
+        distrust: distrust.flatten(),
+        account_home,
+        has_config_file,
+        config_refused: files.refused.is_some(),
+        own_config_is_valid,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_config_file_is_inside_a_project_but_not_inside_home() {
-        let check = |file: &str, project: &str, want: bool| {
-            let found = is_inside(Path::new(file), Path::new(project), Some(Path::new("/home/u")));
-            assert_eq!(found, want, "{file} in {project}");
-        };
-        check("/home/u/p/memctl.toml", "/home/u/p", true);
-        check("/home/u/p/sub/memctl.toml", "/home/u/p", true);
-        check("/home/u/.config/memctl/config.toml", "/home/u/p", false);
-        check("/home/u/.config/memctl/config.toml", "/home/u/.config", true);
-        check("/home/u/.config/memctl/config.toml", "/home/u", false);
-        check("/home/u/.config/memctl/config.toml", "/", false);
-        check("/home/u/px/memctl.toml", "/home/u/p", false);
+impl Config {
+    /// The settings of a config file with this text.
+    pub fn of_text(text: &str) -> Config {
+        Config::from(&|_| None, &Files::of_text(text))
     }
 }

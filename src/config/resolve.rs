@@ -1,62 +1,240 @@
-//! Resolves each setting from the environment, the config file and the default, and collects
+//! Resolves each setting from the environment, the config files and the default, and collects
 //! problems.
+//!
+//! A problem with a setting that restricts what is recorded is a fault: nothing is recorded until the
+//! user has corrected it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use super::keys::{self, KEYS, Key};
+use super::file::{ConfigFile, Content, Files};
+use super::keys::{self, KEYS, Key, Scope};
+use super::parse::list_items;
+use super::unit::{Unit, pattern};
 use super::values::{Value, ValueSource, Values};
-use super::{Agent, Config, Context, Env, Hook, Limits, Queue, Worker};
+use super::{Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Worker};
+use crate::text::{nearest, sanitize, truncate};
+
+/// Longer names and values are cut in messages.
+const MAX_QUOTED: usize = 80;
 
 impl Config {
-    /// `config_in_project`: the file is inside the project, so its user-only settings are ignored.
-    pub fn from(env: Env, file: Option<&str>, config_in_project: bool) -> Config {
-        let mut problems = Vec::new();
-        let in_file = file.map(|text| flatten(text, &mut problems)).unwrap_or_default();
-        for name in in_file.keys() {
-            if !KEYS.iter().any(|k| k.name == name) {
-                problems.push(keys::unknown(name));
-            }
+    /// Resolves all settings.
+    pub fn from(env: Env, files: &Files) -> Config {
+        let mut found = Findings::default();
+        found.problems.extend(files.refused.clone());
+        if let Some(why) = &files.unknown_home {
+            found.fault(format!("the config file cannot be found: {why}"));
         }
-        let values = KEYS
-            .iter()
-            .map(|key| resolve(key, env, in_file.get(key.name), config_in_project, &mut problems));
-        Config::build(Values(values.collect()), problems)
+        let own = files.own.as_ref().map(|file| Layer::read(file, &mut found));
+        let moved = files.moved.as_ref().map(|file| Layer::read(file, &mut found));
+        let layers = Layers { own, moved };
+        let values = KEYS.iter().map(|key| match key.scope {
+            Scope::Public => layers.public(key, env, &mut found),
+            Scope::UserOnly => layers.user_only(key, env, &mut found),
+            Scope::Restriction => layers.strictest(key, env, &mut found),
+        });
+        let values = values.collect();
+        Config::build(Values(values), OffSwitch::find(env), found)
     }
 }
 
-fn resolve(
-    key: &'static Key,
-    env: Env,
-    in_file: Option<&String>,
-    config_in_project: bool,
-    problems: &mut Vec<String>,
-) -> Value {
-    let variable = env_name(key.name);
-    let from_file = || in_file.map(|text| (text.clone(), ValueSource::File));
-    let value = match (key.user_only, env(&variable)) {
-        (true, in_env) => {
-            if in_env.is_some() {
-                problems
-                    .push(format!("{variable} is ignored: set {} in the config file", key.name));
-            }
-            if in_file.is_some() && config_in_project {
-                problems.push(format!(
-                    "{} is ignored: the config file is inside the project",
-                    key.name
-                ));
-            }
-            from_file().filter(|_| !config_in_project)
+/// What is wrong with the settings.
+#[derive(Default)]
+struct Findings {
+    problems: Vec<String>,
+    /// Those of the problems because of which nothing is recorded.
+    faults: Vec<String>,
+}
+
+impl Findings {
+    fn fault(&mut self, message: String) {
+        self.faults.push(message.clone());
+        self.problems.push(message);
+    }
+
+    fn at(&mut self, scope: Scope, message: String) {
+        match scope {
+            Scope::Restriction => self.fault(message),
+            Scope::Public | Scope::UserOnly => self.problems.push(message),
         }
-        (false, Some(text)) => {
-            Some((text.to_string_lossy().into_owned(), ValueSource::Environment))
+    }
+}
+
+/// The settings of one config file.
+struct Layer<'a> {
+    file: &'a ConfigFile,
+    /// `section.key` = text. The items of a list are separated by commas.
+    texts: BTreeMap<String, String>,
+}
+
+impl<'a> Layer<'a> {
+    fn read(file: &'a ConfigFile, found: &mut Findings) -> Layer<'a> {
+        let mut layer = Layer { file, texts: BTreeMap::new() };
+        let name = file.path.display();
+        match &file.content {
+            Content::Missing => {}
+            Content::Unreadable(why) => found.fault(format!("cannot read {name}: {why}")),
+            Content::Text(text) => match text.parse::<toml::Table>() {
+                Ok(table) => layer.flatten("", &table, found),
+                Err(e) => {
+                    let line =
+                        e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+                    let why = quoted(e.message());
+                    found.fault(format!("{name} is not valid TOML: line {line}: {why}"));
+                }
+            },
         }
-        (false, None) => from_file(),
+        layer
+    }
+
+    /// Flattens tables into [`Layer::texts`].
+    fn flatten(&mut self, prefix: &str, table: &toml::Table, found: &mut Findings) {
+        for (name, value) in table {
+            let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let key = KEYS.iter().find(|key| key.name == name);
+            if let toml::Value::Table(inner) = value {
+                if let Some(key) = key {
+                    let message = format!("{} is a table; expected a value", key.name);
+                    found.at(key.scope, message);
+                }
+                self.flatten(&name, inner, found);
+                continue;
+            }
+            let Some(key) = key else {
+                let message = keys::unknown(&quoted(&name));
+                found.at(unknown_scope(&name), message);
+                continue;
+            };
+            let text = match value {
+                toml::Value::Array(items) => {
+                    let items = items.iter().filter_map(|item| list_item(key, item, found));
+                    items.collect::<Vec<_>>().join(",")
+                }
+                value => match list_item(key, value, found) {
+                    Some(text) => text,
+                    None => continue,
+                },
+            };
+            self.texts.insert(name, text);
+        }
+    }
+}
+
+/// The text of a value or of an item of a list.
+fn list_item(key: &Key, value: &toml::Value, found: &mut Findings) -> Option<String> {
+    let is_pattern = key.unit == Unit::Globs;
+    let expected = match value {
+        toml::Value::String(text) if is_pattern && text.trim().is_empty() => return None,
+        toml::Value::String(text) => return Some(text.clone()),
+        _ if is_pattern => "expected patterns in quotes",
+        other => return Some(other.to_string()),
     };
+    let value = quoted(&value.to_string());
+    found.at(key.scope, format!("invalid value {value} for {}: {expected}", key.name));
+    None
+}
+
+/// The scope that an unknown setting may have been meant to have. A misspelled `exclude`, or one that
+/// follows the header of another table, must not be ignored.
+fn unknown_scope(name: &str) -> Scope {
+    let restrictions = || KEYS.iter().filter(|key| key.scope == Scope::Restriction);
+    let is_near = |text: &str, known: &str| nearest(text, [known].into_iter()).is_some();
+    let last_part = |name: &str| name.rsplit('.').next().unwrap_or_default().to_lowercase();
+    let meant = nearest(name, KEYS.iter().map(|key| key.name));
+    let meant_one = restrictions().any(|key| meant == Some(key.name));
+    let misplaced = is_near(&last_part(name), "exclude")
+        && !KEYS.iter().any(|key| key.scope != Scope::Restriction && meant == Some(key.name));
+    let contains = name.split('.').any(|part| part.eq_ignore_ascii_case("exclude"));
+    if meant_one || misplaced || contains { Scope::Restriction } else { Scope::Public }
+}
+
+/// Foreign text as one line of limited length.
+fn quoted(text: &str) -> String {
+    truncate(&sanitize(text), MAX_QUOTED)
+}
+
+struct Layers<'a> {
+    own: Option<Layer<'a>>,
+    /// The file that the environment names.
+    moved: Option<Layer<'a>>,
+}
+
+impl Layers<'_> {
+    fn public(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
+        let layer = self.moved.as_ref().or(self.own.as_ref());
+        let in_file = || Some((layer?.texts.get(key.name)?.clone(), ValueSource::File));
+        let in_env = |text: std::ffi::OsString| {
+            (text.to_string_lossy().into_owned(), ValueSource::Environment)
+        };
+        checked(key, env(&env_name(key.name)).map(in_env).or_else(in_file), found)
+    }
+
+    fn user_only(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
+        let own = self.own.as_ref();
+        let own_file = self.report_others(key, env, found);
+        let moved = self.moved.as_ref().filter(|moved| moved.texts.contains_key(key.name));
+        if let Some(moved) = moved {
+            let moved = moved.file.path.display();
+            found.problems.push(match &own_file {
+                Some(own) => format!("{} in {moved} is ignored: set it in {own}", key.name),
+                None => format!(
+                    "{} in {moved} is ignored: the password database has no home directory for this user",
+                    key.name
+                ),
+            });
+        }
+        let text = own.and_then(|own| own.texts.get(key.name));
+        if let (Some(_), Some(why)) = (text, own.and_then(|own| own.file.distrust.as_ref())) {
+            found.problems.push(format!("{} is ignored: {why}", key.name));
+            return checked(key, None, found);
+        }
+        checked(key, text.map(|text| (text.clone(), ValueSource::File)), found)
+    }
+
+    /// Reports an environment variable that does not set this setting. Returns the file that does.
+    fn report_others(&self, key: &Key, env: Env, found: &mut Findings) -> Option<String> {
+        let variable = env_name(key.name);
+        if env(&variable).is_some() {
+            let message = format!("{variable} is ignored: set {} in the config file", key.name);
+            found.problems.push(message);
+        }
+        self.own.as_ref().map(|own| own.file.path.display().to_string())
+    }
+
+    fn strictest(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
+        self.report_others(key, env, found);
+        let texts = [&self.own, &self.moved].into_iter().flatten();
+        let texts: Vec<&String> = texts.filter_map(|layer| layer.texts.get(key.name)).collect();
+        if texts.is_empty() {
+            return checked(key, None, found);
+        }
+        let mut valid: Vec<&str> = Vec::new();
+        for item in texts.into_iter().flat_map(|text| list_items(text)) {
+            match keys::check(key, item) {
+                Ok(()) if valid.contains(&item) => {}
+                Ok(()) => valid.push(item),
+                Err(why) => found.fault(why),
+            }
+        }
+        let text = match key.unit {
+            Unit::Choice(all) => valid
+                .into_iter()
+                .max_by_key(|text| all.iter().position(|choice| choice == text))
+                .unwrap_or(key.default)
+                .to_owned(),
+            _ => valid.join(","),
+        };
+        Value { key, text: text.into(), source: ValueSource::File }
+    }
+}
+
+/// The value, or the default if it is invalid.
+fn checked(key: &'static Key, value: Option<(String, ValueSource)>, found: &mut Findings) -> Value {
     let value = value.filter(|(text, _)| match keys::check(key, text) {
         Ok(()) => true,
         Err(why) => {
-            problems.push(why);
+            found.problems.push(why);
             false
         }
     });
@@ -67,9 +245,18 @@ fn resolve(
 }
 
 impl Config {
-    fn build(values: Values, problems: Vec<String>) -> Config {
-        let exclude =
-            values.list("exclude").iter().filter_map(|w| glob::Pattern::new(w).ok()).collect();
+    fn build(values: Values, switch: Option<OffSwitch>, found: Findings) -> Config {
+        let patterns = |name: &str| -> Vec<glob::Pattern> {
+            values.list(name).iter().filter_map(|text| pattern(text).ok()).collect()
+        };
+        let recording = Recording {
+            switch,
+            fault: (!found.faults.is_empty()).then(|| found.faults.join("; ")),
+            only_marked: values.text("capture.mode") == "marked",
+            allow: patterns("capture.allow"),
+            exclude: patterns("exclude"),
+            ..Recording::default()
+        };
         Config {
             hook: Hook {
                 deadline: values.time("hook.deadline"),
@@ -105,8 +292,8 @@ impl Config {
             queue: Queue { keep: values.time("queue.keep"), stuck: values.time("queue.stuck") },
             resume_max_age: values.time("resume.max_age"),
             log_max: values.size("log.max") as u64,
-            exclude,
-            problems,
+            recording,
+            problems: found.problems,
             values: values.0,
         }
     }
@@ -121,92 +308,190 @@ pub fn env_name(key: &str) -> String {
     String::from_utf8(name).expect("keys are ASCII")
 }
 
-/// Flattens TOML tables into `section.key` = text.
-fn flatten(text: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
-    let mut flat = BTreeMap::new();
-    match text.parse::<toml::Table>() {
-        Ok(table) => collect("", &table, &mut flat),
-        Err(e) => problems.push(format!("the config file is not valid TOML: {}", e.message())),
-    }
-    flat
-}
-
-fn collect(prefix: &str, table: &toml::Table, flat: &mut BTreeMap<String, String>) {
-    for (name, value) in table {
-        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        let text = |v: &toml::Value| match v {
-            toml::Value::String(s) => s.clone(),
-            other => other.to_string(),
-        };
-        match value {
-            toml::Value::Table(inner) => collect(&name, inner, flat),
-            toml::Value::Array(items) => {
-                flat.insert(name, items.iter().map(text).collect::<Vec<_>>().join(","));
-            }
-            other => {
-                flat.insert(name, text(other));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::path::PathBuf;
     use std::time::Duration;
 
     use super::*;
 
-    fn with(env: &[(&str, &str)], file: Option<&str>, inside: bool) -> Config {
+    fn with(env: &[(&str, &str)], files: &Files) -> Config {
         let get = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
-        Config::from(&get, file, inside)
+        Config::from(&get, files)
+    }
+
+    fn moved(own: &str, moved: &str) -> Files {
+        let path = PathBuf::from("/m/config.toml");
+        let content = Content::Text(moved.to_owned());
+        let file = ConfigFile { canonical: path.clone(), path, content, distrust: None };
+        Files { moved: Some(file), ..Files::of_text(own) }
+    }
+
+    fn distrusted(own: &str) -> Files {
+        let mut files = Files::of_text(own);
+        files.own.as_mut().unwrap().distrust = Some("/u is open".into());
+        files
+    }
+
+    fn excluded(config: &Config) -> Vec<&str> {
+        config.recording.exclude.iter().map(glob::Pattern::as_str).collect()
+    }
+
+    /// Text and spending, all user-only, and one public setting.
+    const REDIRECT: &str = "[agent]\nbackend = 'openai'\nopenai.base_url = 'https://evil.example'\n\
+        budget.day_cost = 1000\nbatch_events = 4";
+
+    #[track_caller]
+    fn check_not_redirected(config: &Config) {
+        assert_eq!(config.agent.backend, "extractive");
+        assert_eq!(config.agent.openai.base_url, "https://api.openai.com/v1");
+        assert_eq!(config.agent.claude.command, "claude");
+        assert_eq!(config.agent.budget.day.cost, 3.0);
+        assert_eq!(config.agent.batch_events, 4, "a public setting is used");
     }
 
     #[test]
     fn defaults_are_valid() {
-        let config = with(&[], None, false);
+        let config = with(&[], &Files::default());
         assert!(config.problems.is_empty(), "{:?}", config.problems);
         assert_eq!(config.hook.deadline, Duration::from_millis(250));
         assert_eq!(config.worker.linger, Duration::from_secs(30));
         assert_eq!(config.capture.response, 64 << 10);
+        assert!(config.recording.fault.is_none() && !config.recording.only_marked);
     }
 
     #[test]
     fn the_environment_overrides_the_file() {
         let file = "[worker]\nlinger = '5s'\nidle_timeout = '1h'\n";
-        let config = with(&[("MEMCTL_WORKER_LINGER", "20ms")], Some(file), false);
+        let config = with(&[("MEMCTL_WORKER_LINGER", "20ms")], &Files::of_text(file));
         assert_eq!(config.worker.linger, Duration::from_millis(20));
         assert_eq!(config.worker.idle_timeout, Duration::from_secs(3600));
     }
 
     #[test]
-    fn user_only_settings_come_only_from_a_file_outside_the_project() {
-        let config = with(&[("MEMCTL_EXCLUDE", "*")], Some("exclude = ['/secret/*']"), false);
-        assert_eq!(config.exclude.len(), 1);
-        assert!(config.problems[0].contains("MEMCTL_EXCLUDE is ignored"));
-        let config = with(&[], Some("exclude = ['*']"), true);
-        assert!(config.exclude.is_empty());
-        assert!(config.problems[0].contains("inside the project"));
-        let file = "[agent]\nbackend = 'openai'\nopenai.base_url = 'https://evil.example'\n\
-                    budget.day_cost = 1000\nbatch_events = 4";
-        let env = [("MEMCTL_AGENT_CLAUDE_COMMAND", "./evil"), ("MEMCTL_AGENT_OPENAI_PROXY", "x")];
-        let config = with(&env, Some(file), true);
-        assert_eq!(config.agent.backend, "extractive");
-        assert_eq!(config.agent.openai.base_url, "https://api.openai.com/v1");
-        assert_eq!(config.agent.claude.command, "claude");
-        assert_eq!(config.agent.budget.day.cost, 3.0);
-        assert_eq!(config.agent.batch_events, 4, "a setting that is not user-only is used");
-        assert_eq!(config.problems.len(), 5, "{:?}", config.problems);
+    fn the_environment_does_not_set_user_only_settings() {
+        let env = [
+            ("MEMCTL_AGENT_CLAUDE_COMMAND", "./evil"),
+            ("MEMCTL_AGENT_OPENAI_PROXY", "x"),
+            ("MEMCTL_EXCLUDE", "*"),
+            ("MEMCTL_CAPTURE_MODE", "marked"),
+            ("MEMCTL_AGENT_BATCH_EVENTS", "4"),
+        ];
+        let config = with(&env, &Files::default());
+        check_not_redirected(&config);
+        assert!(config.recording.exclude.is_empty() && !config.recording.only_marked);
+        assert_eq!(config.problems.len(), 4, "{:?}", config.problems);
+        assert!(config.problems.iter().all(|why| why.contains("is ignored")));
+    }
+
+    #[test]
+    fn a_moved_file_sets_only_public_settings() {
+        let config = with(&[], &moved("[agent]\nbatch_events = 9\nbatch_quiet = '1s'", REDIRECT));
+        check_not_redirected(&config);
+        assert_eq!(config.agent.batch_quiet, Duration::from_secs(20), "not from the own file");
+        assert_eq!(config.problems.len(), 3, "{:?}", config.problems);
+        let want = "agent.backend in /m/config.toml is ignored: set it in /u/config.toml";
+        assert_eq!(config.problems[0], want);
+        let config = with(&[], &moved(REDIRECT, ""));
+        assert_eq!(config.agent.backend, "openai", "the user's own file is always read");
+    }
+
+    #[test]
+    fn a_file_that_is_not_trusted_sets_only_public_settings() {
+        let config = with(&[], &distrusted(REDIRECT));
+        check_not_redirected(&config);
+        assert_eq!(config.problems[0], "agent.backend is ignored: /u is open");
+        assert_eq!(config.problems.len(), 3, "{:?}", config.problems);
+    }
+
+    #[test]
+    fn each_file_can_restrict_what_is_recorded() {
+        let strict = "exclude = ['/b', '/a']\ncapture.mode = 'marked'\ncapture.allow = ['x']";
+        let config = with(&[], &moved("exclude = ['/a']", strict));
+        assert_eq!(excluded(&config), ["/a", "/b"]);
+        assert!(config.recording.only_marked && config.recording.allow.is_empty());
+        let config = with(&[], &moved(strict, "capture.mode = 'all'"));
+        assert_eq!(excluded(&config), ["/b", "/a"]);
+        assert!(config.recording.only_marked && config.recording.allow.len() == 1);
+        let config = with(&[], &distrusted(strict));
+        assert_eq!(excluded(&config), ["/b", "/a"]);
+        assert!(config.recording.only_marked && config.recording.allow.is_empty());
+        assert!(config.recording.fault.is_none());
+    }
+
+    #[test]
+    fn an_invalid_exclude_list_is_a_fault_and_keeps_its_valid_part() {
+        let check = |text: &str, kept: &[&str]| {
+            let config = Config::of_text(text);
+            let fault = config.recording.fault.as_deref();
+            assert!(fault.is_some_and(|fault| !fault.contains('\n')), "{text}: {fault:?}");
+            assert_eq!(excluded(&config), kept, "{text}");
+            assert!(config.problems.iter().any(|why| fault.unwrap().contains(why)), "{text}");
+        };
+        check("exclude = ['/a/*', '[', '/b']", &["/a/*", "/b"]);
+        check("exclude = ['/a/***']", &[]);
+        check("exclude = ['clients/*']", &[]);
+        check("exclude = ['$HOME/clients']", &[]);
+        check("exclude = [4, '/b']", &["/b"]);
+        check("exclude = true", &[]);
+        check("exclude = [['/a']]", &[]);
+        check("[exclude]\npaths = ['/a']", &[]);
+        check("[exclude]\n", &[]);
+        check("exlude = ['/a']", &[]);
+        check("excludes = ['/a']", &[]);
+        check("Exclude = ['/a']", &[]);
+        check("[worker]\nlinger = '1s'\nexclude = ['/a']", &[]);
+        check("exclude = ['/a']\nexclude = ['/b']", &[]);
+        check("exclude = ['/a'", &[]);
+        check("exclude = ['/a']\n[worker]\nlinger = 5s", &[]);
+        check("capture.mode = 'markd'", &[]);
+        check("capture.mod = 'marked'", &[]);
+        check("capture.mode = true", &[]);
+        check("\u{feff}exclude = ['/a'\n\"new\\nline\"", &[]);
+        let unreadable = |own: bool| {
+            let mut files = moved("exclude = ['/a']", "exclude = ['/b']");
+            let file = if own { &mut files.own } else { &mut files.moved };
+            file.as_mut().unwrap().content = Content::Unreadable("it is a pipe".into());
+            with(&[], &files)
+        };
+        for (own, kept) in [(true, "/b"), (false, "/a")] {
+            let config = unreadable(own);
+            assert!(config.recording.fault.as_ref().unwrap().ends_with("it is a pipe"));
+            assert_eq!(excluded(&config), [kept]);
+        }
+    }
+
+    #[test]
+    fn other_mistakes_do_not_stop_recording() {
+        for text in [
+            "[worker]\nlingr = '5s'",
+            "[agent]\nbackend = 'claud'",
+            "capture.allow = ['[']",
+            "color = true",
+            "exclude = []",
+            "exclude = ''",
+            "exclude = ['~/a', '*/b', 'c*', '/d, e']",
+        ] {
+            assert_eq!(Config::of_text(text).recording.fault, None, "{text}");
+        }
+        assert_eq!(excluded(&Config::of_text("exclude = '/a, b'")), ["/a", "b"]);
+    }
+
+    #[test]
+    fn an_unknown_home_directory_is_a_fault() {
+        let files = Files { unknown_home: Some("no answer".into()), ..Files::default() };
+        assert!(with(&[], &files).recording.fault.unwrap().contains("no answer"));
     }
 
     #[test]
     fn invalid_settings_are_reported_and_keep_their_default() {
-        let config = with(&[], Some("[worker]\nlingr = '5s'\nmax_age = 'soon'"), false);
+        let config = Config::of_text("[worker]\nlingr = '5s'\nmax_age = 'soon'");
         assert!(config.problems.iter().any(|t| t.contains("did you mean 'worker.linger'")));
         assert!(config.problems.iter().any(|t| t.contains("worker.max_age")));
         assert_eq!(config.worker.max_age, Duration::from_secs(86_400));
-        assert!(!with(&[], Some("not toml"), false).problems.is_empty());
-        let config = with(&[], Some("[agent]\nbackend = 'claud'"), false);
+        assert!(!Config::of_text("not toml").problems.is_empty());
+        let config = Config::of_text("[agent]\nbackend = 'claud'");
         assert_eq!(config.agent.backend, "extractive");
         assert!(config.problems[0].contains("expected one of extractive, claude"));
     }

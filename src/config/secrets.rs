@@ -1,4 +1,4 @@
-//! API keys, from `secrets.toml` next to the config file or from the environment.
+//! API keys, from `secrets.toml` next to the user's own config file or from the environment.
 //!
 //! The file takes precedence, because a project's `.envrc` must not choose the account that receives
 //! the user's text. A file that other users can read is rejected. Keys never reach a log, an argument
@@ -44,7 +44,7 @@ pub enum KeySource {
 
 /// The path of the secrets file.
 pub fn file(settings: &Settings) -> Option<PathBuf> {
-    Some(settings.config_file.as_ref()?.with_file_name("secrets.toml"))
+    Some(settings.own_config.as_ref()?.with_file_name("secrets.toml"))
 }
 
 /// Looks up an API key by several names, first in the file, then in the environment.
@@ -193,14 +193,12 @@ mod tests {
     #[test]
     fn the_file_takes_precedence_over_the_environment() {
         let dir = tempfile::tempdir().unwrap();
-        let config = dir.path().join("config.toml");
-        let config = config.to_str().unwrap();
-        let vars =
-            [("MEMCTL_CONFIG", config), ("HOME", "/h"), ("A", "env"), ("B", " env "), ("C", "")];
+        let vars = [("HOME", "/h"), ("A", "env"), ("B", " env "), ("C", "")];
         let env = |name: &str| {
             vars.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value))
         };
-        let settings = super::super::load(&env, None).unwrap();
+        let home = Ok(Some(dir.path().to_owned()));
+        let settings = super::super::load(&env, home, &Vec::new).unwrap();
         set(&file(&settings).unwrap(), "A", &Secret::new("file")).unwrap();
         let check = |names: &[&str], expected: Option<(&str, KeySource)>| {
             let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();

@@ -96,12 +96,23 @@ impl Unit {
                     &format!("expected some of {all}"),
                 )
             }
-            Unit::Globs => list_items(text)
-                .try_for_each(|w| glob::Pattern::new(w).map(drop))
-                .map_err(|e| e.to_string()),
+            Unit::Globs => list_items(text).try_for_each(|item| pattern(item).map(drop)),
             Unit::Prices => Prices::parse(text).map(drop),
         }
     }
+}
+
+/// Parses a pattern for projects.
+///
+/// # Errors
+/// The expected format. A pattern with a slash that cannot match an absolute path is an error, because
+/// it would exclude nothing.
+pub fn pattern(text: &str) -> Result<glob::Pattern, String> {
+    let is_absolute = ["/", "~/", "*"].iter().any(|start| text.starts_with(start));
+    if text.contains('/') && !is_absolute {
+        return Err("expected a name, or a path that begins with /, ~/ or *".into());
+    }
+    glob::Pattern::new(text).map_err(|e| format!("expected a glob pattern: {}", e.msg))
 }
 
 #[cfg(test)]
@@ -126,6 +137,8 @@ mod tests {
         check(Unit::OptionalUrl, "", true);
         check(Unit::Url, "", false);
         check(Unit::Globs, "/home/*, [", false);
+        check(Unit::Globs, "/home/*, ~/a, name*, */x", true);
+        check(Unit::Globs, "clients/secret", false);
         check(Unit::Text, " ", false);
     }
 }

@@ -40,8 +40,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Settings;
 use crate::failure::{Result, failed};
-use crate::process;
 use crate::store::{self, Reader};
+use crate::{process, project};
 use style::paint;
 
 /// How long a command waits for the database to become readable.
@@ -127,7 +127,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
 /// Loads the settings without printing their problems.
 fn load_settings() -> Result<Settings> {
     let here = std::env::current_dir().ok();
-    crate::config::load(&crate::config::process_env, here.as_deref()).map_err(failed)
+    project::settings(here.as_deref().as_slice()).map_err(failed)
 }
 
 /// Loads the settings and prints a warning for each problem.

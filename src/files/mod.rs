@@ -43,7 +43,15 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open_regular`], and `InvalidData` if the text is not UTF-8.
 pub fn read_regular(path: &Path) -> io::Result<String> {
-    text(read_all(open_regular(path)?)?)
+    read_text(open_regular(path)?)
+}
+
+/// Reads the UTF-8 text of an open file.
+///
+/// # Errors
+/// `FileTooLarge`, `InvalidData` if the text is not UTF-8, or an error of the file system.
+pub fn read_text(file: File) -> io::Result<String> {
+    text(read_all(file)?)
 }
 
 /// Reads a file to its end.

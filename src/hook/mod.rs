@@ -20,13 +20,16 @@ use std::time::{Duration, Instant};
 use memctl_proto::{Event, Kind};
 use tracing::Level;
 
-use crate::capture::{self, CaptureContext, Captured, Payload};
+use crate::capture::{self, CaptureContext, Captured, Payload, SessionEdge};
 use crate::clock;
-use crate::config::{self, Env, Settings};
+use crate::config::{self, Env, OffSwitch, Settings};
 use crate::deliver::{self, Delivered, launch};
 use crate::files::Place;
 use crate::log;
 use crate::paths::{Paths, session_key};
+use crate::project;
+use crate::project::recording::NotRecorded;
+use crate::text::sanitize;
 use crate::{process, spool, testpoint};
 use response::Response;
 
@@ -98,8 +101,7 @@ impl HookError {
 
 fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     let env: Env = &config::process_env;
-    // Hooks of a memory agent's own session do nothing, so that it is not recorded itself.
-    if env("MEMCTL_INTERNAL").is_some_and(|v| v == "1") {
+    if OffSwitch::find(env).is_some() {
         return Ok(Response::NoOp);
     }
     let wants_help = args.iter().any(|arg| arg == "--help" || arg == "-h");
@@ -107,28 +109,39 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
         return Err(HookExit::Help);
     }
     let project_dir = env("CLAUDE_PROJECT_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
-    let mut settings = config::load(env, project_dir.as_deref())
+    let mut settings = project::settings(project_dir.as_deref().as_slice())
         .map_err(|e| HookExit::Error(HookError::new(e, None)))?;
     fatal::set_timer(settings.config.hook.stdin + MAX_RUNTIME);
     let event = read_event(args, env, project_dir.as_deref(), &mut settings);
-    if !matches!(event, Ok(Some(_))) {
+    if !matches!(event, Ok(Read::Event(..))) {
         fatal::end_event();
     }
     match event.map_err(|e| HookExit::Error(HookError::new(e, Some(&settings))))? {
-        Some((event, received)) => handle(&mut settings, event, received),
-        None => Ok(Response::NoOp),
+        Read::Event(event, received) => handle(&mut settings, *event, received),
+        Read::Ignored => Ok(Response::NoOp),
+        Read::NotRecorded(why, edge, received) => {
+            Ok(leave_unrecorded(&mut settings, &why, edge, received))
+        }
     }
     .map_err(HookExit::Error)
 }
 
-/// Reads the event from standard input. Also returns the time at which its payload was complete.
-/// Returns `None` for an event that is not recorded.
+/// An event from standard input, and the time at which its payload was complete.
+enum Read {
+    Event(Box<Event>, Instant),
+    /// The event is not recorded.
+    Ignored,
+    /// The session is not recorded.
+    NotRecorded(NotRecorded, SessionEdge, Instant),
+}
+
+/// Reads the event from standard input.
 fn read_event(
     args: &[OsString],
     env: Env,
     project_dir: Option<&Path>,
     settings: &mut Settings,
-) -> Result<Option<(Event, Instant)>, String> {
+) -> Result<Read, String> {
     let args = Args::parse(args)?;
     let begin = || fatal::begin_event(&settings.paths);
     let text = stdin::read(settings.config.hook.stdin, begin).map_err(|e| {
@@ -140,29 +153,57 @@ fn read_event(
     let received = Instant::now();
     testpoint::at("hook.read");
     let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
-    // Load again if the config file is inside the project: its private settings are then ignored.
-    if let (None, Some(cwd)) = (project_dir, &payload.cwd)
-        && settings.config_file_is_in(Path::new(&**cwd))
+    // Load again if a config file is inside the project: it is not trusted then.
+    if let Some(cwd) = payload.cwd.as_deref().map(Path::new)
+        && settings.has_config_file
+        && settings.config_is_in(&project::dir_of(cwd))
     {
-        *settings = config::load(env, Some(Path::new(&**cwd)))?;
+        let dirs: Vec<&Path> = project_dir.into_iter().chain([cwd]).collect();
+        *settings = project::settings(&dirs)?;
     }
     let context = CaptureContext {
         event: args.event.as_deref(),
         client: &args.client,
         project_dir,
-        home: settings.home.as_deref(),
-        exclude: &settings.config.exclude,
+        recording: &settings.config.recording,
         limits: settings.config.capture,
         now: clock::now_ms(),
         process: process::client_process(client_pid(env), &args.client),
     };
     match capture::capture(&payload, &context).map_err(|e| e.to_string())? {
-        Captured::Ignored(_) => Ok(None),
+        Captured::Ignored(_) => Ok(Read::Ignored),
+        Captured::NotRecorded(why, edge) => Ok(Read::NotRecorded(why, edge, received)),
         Captured::Event(mut event) => {
             capture::hash_files(&mut event, &payload, &context);
             testpoint::at("hook.captured");
-            Ok(Some((*event, received)))
+            Ok(Read::Event(event, received))
         }
+    }
+}
+
+/// Responds to an event of a session that is not recorded. Delivers its end if there is a worker, or
+/// events for one, from the time when it was recorded.
+fn leave_unrecorded(
+    settings: &mut Settings,
+    why: &NotRecorded,
+    edge: SessionEdge,
+    received: Instant,
+) -> Response {
+    match edge {
+        SessionEdge::Start if why.is_reported_at_start() => {
+            let notice = format!("memctl: {} (details: memctl status)", sanitize(&why.to_string()));
+            Response::start(String::new(), Some(notice))
+        }
+        SessionEdge::End(end) => {
+            let key = session_key(&end.client, &end.session);
+            let has_worker = settings.paths.session_lock(&key).exists();
+            if has_worker || spool::exists(&settings.paths, &key) {
+                let deadline = received + settings.config.hook.end_deadline;
+                deliver::deliver(settings, &key, &end, deadline);
+            }
+            Response::NoOp
+        }
+        SessionEdge::Start | SessionEdge::Neither => Response::NoOp,
     }
 }
 
@@ -175,6 +216,8 @@ fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Re
     if event.kind == Kind::Start {
         fatal::set_timer(MAX_RUNTIME);
         fatal::end_event();
+        // If this fails, the last valid list is an older one.
+        let _ = settings.remember_exclusions();
         return Ok(start(settings, event, &key, deadline));
     }
     fatal::set_timer(if event.kind == Kind::End { MAX_END_RUNTIME } else { MAX_RUNTIME });
@@ -255,6 +298,6 @@ fn client_pid(env: Env) -> Option<i32> {
 
 /// Returns the general log. The panic hook calls this because it has no settings.
 fn general_log() -> Option<Place> {
-    let settings = config::load(&config::process_env, None::<&Path>).ok()?;
+    let settings = project::settings(&[]).ok()?;
     settings.paths.data_dir_exists().then(|| settings.paths.general_log())
 }

@@ -11,6 +11,7 @@ use nix::libc;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
 
+pub use super::passwd::account_home;
 use super::{Memory, Stat};
 
 /// Makes one `open` and one `read`, because every hook calls this.

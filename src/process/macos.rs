@@ -9,6 +9,7 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::ptr;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -135,3 +136,10 @@ pub fn die_with_parent() -> io::Result<()> {
 }
 
 pub fn set_name(_name: &CStr) {}
+
+/// The home directory of a user, from Open Directory.
+pub fn account_home(uid: u32) -> Result<Option<PathBuf>, String> {
+    let user = nix::unistd::User::from_uid(uid.into());
+    let user = user.map_err(|e| format!("cannot look up user {uid}: {e}"))?;
+    Ok(user.map(|user| user.dir))
+}

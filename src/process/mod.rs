@@ -13,6 +13,8 @@ mod client;
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod macos;
+#[cfg(target_os = "linux")]
+mod passwd;
 mod spawn;
 
 #[cfg(target_os = "linux")]
@@ -25,6 +27,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use memctl_proto::event::Process;
@@ -39,6 +42,8 @@ use serde::{Deserialize, Serialize};
 pub use child::{has_exited, kill_group, kill_with_parent};
 pub use client::client_process;
 pub use spawn::spawn_detached;
+
+use crate::testpoint;
 
 /// What the kernel reports about one process.
 #[derive(Clone, Debug, PartialEq)]
@@ -263,6 +268,19 @@ pub fn preallocate(file: &File, bytes: i64) -> io::Result<()> {
 
 pub fn own_uid() -> u32 {
     nix::unistd::getuid().as_raw()
+}
+
+/// The home directory of this user in the password database, which the environment does not change.
+/// `None`: the database does not list the user, or without a home directory.
+///
+/// # Errors
+/// A message if the database does not answer.
+pub fn account_home() -> Result<Option<PathBuf>, String> {
+    if let Some(home) = testpoint::account_home() {
+        return Ok(Some(home));
+    }
+    let home = os::account_home(own_uid())?;
+    Ok(home.filter(|home| home.is_absolute()))
 }
 
 /// Prepares the process. `main` calls this first. It ignores SIGPIPE, so that a broken pipe is an

@@ -1,4 +1,5 @@
-//! Decides which project a directory belongs to, and whether the user wants it recorded.
+//! Decides which project a directory belongs to, and whether the user wants it recorded
+//! ([`recording`]).
 //!
 //! The key of a repository is its `origin`. Clones and work trees therefore share a memory, and two
 //! directories of the same name do not. Without an origin, the key is git's common directory.
@@ -6,6 +7,8 @@
 
 mod origin;
 mod path_base;
+pub mod pause;
+pub mod recording;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +17,9 @@ use std::path::{Component, Path, PathBuf};
 
 use memctl_proto::event::Project;
 
+use crate::config::{self, ProjectDir, Settings};
 use crate::git::Repository;
+use crate::process;
 use crate::text::without_controls;
 use origin::Origin;
 pub use path_base::PathBase;
@@ -51,36 +56,25 @@ pub fn identify(dir: &Path) -> Project {
     Project { keys, name, root: display(root) }
 }
 
-/// Whether events in `dir` may be recorded and shown. All of memctl uses this function to decide.
+/// Loads the settings for a session in these directories. Config files inside their repositories are not
+/// trusted.
 ///
-/// A pattern with a slash is compared with the path of `dir` and of its parents, where `~` is the
-/// home directory. Any other pattern is compared with the name of `dir` and with those of its
-/// parents inside its repository.
-pub fn tracked(dir: &Path, home: Option<&Path>, exclude: &[glob::Pattern]) -> bool {
-    if exclude.is_empty() {
-        return true;
-    }
-    let resolved = resolve(dir);
-    let root = Repository::find(&resolved).map_or_else(|| resolved.clone(), |r| r.root);
-    [dir, &resolved].iter().all(|dir| {
-        dir.ancestors().all(|parent| {
-            let in_repository = *parent == **dir || parent.starts_with(&root);
-            !exclude.iter().any(|pattern| excludes(pattern, parent, in_repository, home))
-        })
+/// # Errors
+/// A message if no data dir can be determined.
+pub fn settings(dirs: &[&Path]) -> Result<Settings, String> {
+    let account_home = process::account_home();
+    config::load(&config::process_env, account_home, &|| {
+        dirs.iter().map(|dir| dir_of(dir)).collect()
     })
 }
 
-fn excludes(pattern: &glob::Pattern, dir: &Path, in_repository: bool, home: Option<&Path>) -> bool {
-    if !pattern.as_str().contains('/') {
-        let name = dir.file_name().unwrap_or_default();
-        return in_repository && pattern.matches(&name.to_string_lossy());
+/// The root of the repository that contains `dir`, or `dir` itself.
+pub fn dir_of(dir: &Path) -> ProjectDir {
+    let dir = resolve(dir);
+    match Repository::find(&dir) {
+        Some(repository) => ProjectDir { path: repository.root, is_repository: true },
+        None => ProjectDir { path: dir, is_repository: false },
     }
-    let below_home = home.and_then(|home| dir.strip_prefix(home).ok());
-    let with_tilde = below_home.map(|rest| Path::new("~").join(rest));
-    [Some(dir), with_tilde.as_deref()].into_iter().flatten().any(|path| {
-        let text = path.to_string_lossy();
-        pattern.matches(&text) || pattern.matches(&format!("{text}/"))
-    })
 }
 
 /// The directory that names a repository without a remote: its main work tree, the bare repository,

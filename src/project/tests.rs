@@ -1,15 +1,15 @@
 use super::*;
 
-struct World {
+pub(super) struct World {
     dir: tempfile::TempDir,
 }
 
 impl World {
-    fn new() -> World {
+    pub(super) fn new() -> World {
         World { dir: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(super) fn path(&self, path: &str) -> PathBuf {
         resolve(self.dir.path()).join(path)
     }
 
@@ -21,7 +21,7 @@ impl World {
     }
 
     /// A repository whose git directory is `git_dir`.
-    fn repository(&self, git_dir: &str, origin: Option<&str>) -> &World {
+    pub(super) fn repository(&self, git_dir: &str, origin: Option<&str>) -> &World {
         let origin = origin.map(|url| format!("[remote \"origin\"]\n\turl = {url}\n"));
         self.write(&format!("{git_dir}/HEAD"), "ref: refs/heads/main\n")
             .write(&format!("{git_dir}/config"), &origin.unwrap_or_default())
@@ -124,32 +124,4 @@ fn a_pipe_in_place_of_a_file_does_not_block() {
     fs::remove_file(world.path("q/.git/config")).unwrap();
     nix::unistd::mkfifo(&world.path("q/.git/config"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     world.check("q", &[&world.key("q/.git")], "q", "q");
-}
-
-#[test]
-fn patterns_exclude_directories_by_path_and_by_name() {
-    let world = World::new();
-    world.repository("work/secret/.git", None);
-    fs::create_dir_all(world.path("work/secret/src")).unwrap();
-    std::os::unix::fs::symlink(world.path("work/secret"), world.path("link")).unwrap();
-    let check = |dir: &str, pattern: &str, expected: bool| {
-        let pattern = pattern.replace("{}", world.path("").to_str().unwrap().trim_end_matches('/'));
-        let patterns =
-            [glob::Pattern::new("/unused/*").unwrap(), glob::Pattern::new(&pattern).unwrap()];
-        let home = world.path("");
-        assert_eq!(tracked(&world.path(dir), Some(&home), &patterns), expected, "{dir} {pattern}");
-    };
-    check("work/secret", "{}/work/secret", false);
-    check("work/secret/src", "{}/work/secret", false);
-    check("work/secret/src", "{}/work/*", false);
-    check("work/secret", "~/work/secret", false);
-    check("work/secret", "~/work/**", false);
-    check("link/src", "~/work/*", false);
-    check("work/secret/src", "secret", false);
-    check("work/secret/src", "sec*", false);
-    // A name above the repository does not count.
-    check("work/secret/src", "work", true);
-    check("work/secret", "{}/work/secrets", true);
-    check("work", "secret", true);
-    assert!(tracked(Path::new("/anything"), None, &[]));
 }

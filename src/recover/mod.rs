@@ -14,15 +14,15 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::level_filters::LevelFilter;
 
 use crate::clock;
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::deliver::probe::{self, WorkerState};
 use crate::deliver::{launch, unfinished};
 use crate::failure::{Context, Result, failed};
 use crate::files::Place;
 use crate::lock::{self, LockState};
-use crate::process;
 use crate::store::{self, LockWait, Store, quarantine};
 use crate::{log, spool, testpoint};
+use crate::{process, project};
 use due::{Due, StaleFiles};
 
 /// Workers that run at the same time. A backend may be a local model that fills the machine's
@@ -54,7 +54,7 @@ const ALARM_SECONDS: u32 = 24 * 3600;
 /// Runs `memctl recover`.
 pub fn run() -> Result<()> {
     process::set_private_umask();
-    let mut settings = config::load(&config::process_env, None).map_err(failed)?;
+    let mut settings = project::settings(&[]).map_err(failed)?;
     if !settings.paths.data_dir_exists() {
         return Ok(());
     }

@@ -315,8 +315,7 @@ fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
         event: None,
         client: &session.client,
         project_dir: None,
-        home: context.settings.home.as_deref(),
-        exclude: &config.exclude,
+        recording: &config.recording,
         limits: config.capture,
         now: clock::now_ms(),
         process: None,
@@ -325,6 +324,7 @@ fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
     let captured = capture::capture_line(text, &session.id, &session.client, &capture_context);
     match captured.map_err(|e| malformed(e.to_string()))? {
         Captured::Ignored(why) => Err(malformed(format!("not recorded: {why}"))),
+        Captured::NotRecorded(why, _) => Err(malformed(format!("not recorded: {why}"))),
         Captured::Event(event) if event.session != session.id => Err(Rejection {
             code: Code::WrongSession,
             message: "the line names another session".into(),

@@ -21,9 +21,9 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::failure::{Context, Result, usage};
-use crate::{activity, log, process, spool, testpoint};
+use crate::{activity, log, process, project, spool, testpoint};
 use event_loop::EventLoop;
 use owner::Owner;
 
@@ -39,7 +39,7 @@ pub fn run(args: &[OsString]) -> Result<()> {
 fn start(args: &[OsString]) -> Result<()> {
     process::set_private_umask();
     let (session, recovery) = startup::parse(args)?;
-    let mut settings = config::load(&config::process_env, None).map_err(usage)?;
+    let mut settings = project::settings(&[]).map_err(usage)?;
     settings.paths.create().context("data dir")?;
     reset_alarm(&settings);
     process::set_name();

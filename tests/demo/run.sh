@@ -28,6 +28,17 @@ finish() {
 trap finish EXIT
 trap 'exit 130' HUP INT TERM
 export HOME="$world/home" MEMCTL_DATA_DIR="$world/data" MEMCTL_SOCKET_DIR="$world/s"
+
+# The user's own config file is read whatever HOME says.
+backend=$("$memctl" config get agent.backend) || exit 1
+if [ "$backend" != extractive ]; then
+    echo "demo: your config file sets agent.backend = $backend, which the demo would call" >&2
+    exit 1
+fi
+case $("$memctl" status --json) in
+*'"recording":"on"'*) ;;
+*) echo 'demo: nothing is recorded; "memctl status" says why' >&2 && exit 1 ;;
+esac
 project=$HOME/tally
 mkdir -p "$project" "$MEMCTL_SOCKET_DIR"
 cd "$project" || exit 1

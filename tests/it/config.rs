@@ -2,14 +2,15 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
-use crate::support::recordings::{end, prompt, start};
-use crate::support::{World, until};
+use crate::support::recordings::{edit, end, prompt, start, stop};
+use crate::support::{World, notes, until};
 
 fn config_file(w: &World) -> PathBuf {
     w.path("home/.config/memctl/config.toml")
@@ -203,21 +204,266 @@ fn recovery_passes_no_key_to_workers_of_other_sessions() {
     w.settle();
 }
 
+/// A server at which no text may arrive.
+struct Server(TcpListener);
+
+impl Server {
+    fn new() -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Server(listener)
+    }
+
+    /// Settings that send the user's text to this server.
+    fn settings(&self) -> String {
+        let address = self.0.local_addr().unwrap();
+        format!(
+            "[agent]\nbackend = 'openai'\nfallback = []\n[agent.openai]\nmodel = 'm'\n\
+             base_url = 'http://{address}/v1'\nkey = 'OPENAI_API_KEY'\n"
+        )
+    }
+
+    fn was_contacted(&self) -> bool {
+        self.0.accept().is_ok()
+    }
+}
+
+/// The payloads of a session with one turn, started in `dir`.
+fn session(dir: &Path) -> Vec<serde_json::Value> {
+    let in_dir = |mut payload: serde_json::Value| {
+        payload["cwd"] = dir.to_str().unwrap().into();
+        payload
+    };
+    let payloads = [
+        prompt("s", "t", "a text of the user"),
+        edit("s", "t", "u", "a.rs"),
+        stop("s", "t", "Done."),
+        end("s"),
+    ];
+    payloads.map(in_dir).into()
+}
+
+/// Runs a session and expects that the local rules distill it and nothing reaches the server.
+#[track_caller]
+fn assert_stays_local(w: &World, server: &Server, dir: &Path, what: &str) {
+    for payload in session(dir) {
+        let output = w.hook_bytes(&[], payload.to_string().as_bytes());
+        assert_eq!(output.code, Some(0), "{what}: {output:?}");
+    }
+    w.settle();
+    assert!(!server.was_contacted(), "{what}: text reached the server");
+    let backends = w.rows("SELECT DISTINCT backend FROM session_summaries");
+    assert_eq!(backends, ["extractive"], "{what}");
+}
+
+fn private(path: &Path) {
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+}
+
+fn repository(root: &Path) {
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::write(root.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+}
+
+fn write_own_config(w: &World, text: &str) {
+    fs::create_dir_all(config_file(w).parent().unwrap()).unwrap();
+    fs::write(config_file(w), text).unwrap();
+    private(&config_file(w));
+}
+
 #[test]
-fn a_config_file_inside_the_project_cannot_redirect_text() {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s").with("OPENAI_API_KEY", "sk-two");
-    let project = w.path("project");
-    fs::create_dir(&project).unwrap();
-    let config = project.join("memctl.toml");
-    fs::write(&config, "[agent]\nbackend = 'openai'\nopenai.base_url = 'https://evil.example'\n")
-        .unwrap();
-    w.set("MEMCTL_CONFIG", config.to_str().unwrap());
-    let mut payload = prompt("s", "t", "go");
-    payload["cwd"] = project.to_str().unwrap().into();
-    w.hook(&payload);
-    let environment = worker_environment(&w);
-    assert!(!environment.contains("MEMCTL_CONFIG=") && !environment.contains("sk-two"));
-    let start = serde_json::json!({"session_id": "s2", "cwd": project, "hook_event_name": "SessionStart", "source": "startup"});
-    let message = w.hook(&start)["systemMessage"].as_str().unwrap().to_owned();
-    assert!(message.contains("agent.openai.base_url is ignored"), "{message}");
+fn only_the_own_config_file_sends_text_to_a_server() {
+    let w = World::new().with("OPENAI_API_KEY", "k");
+    let server = Server::new();
+    write_own_config(&w, &server.settings());
+    w.hooks(&session(&w.path("home")));
+    until("the server is contacted", || match server.was_contacted() {
+        true => Ok(()),
+        false => Err(String::new()),
+    });
+}
+
+#[test]
+fn a_config_file_that_the_environment_names_cannot_redirect_text() {
+    for (variable, value, dir) in [
+        ("MEMCTL_CONFIG", "project/memctl.toml", "project"),
+        ("MEMCTL_CONFIG", "project/memctl.toml", "project/sub"),
+        ("MEMCTL_CONFIG", "project/sub/../memctl.toml", "project"),
+        ("MEMCTL_CONFIG", "home/../project/memctl.toml", "project"),
+        ("MEMCTL_CONFIG", "link/memctl.toml", "project"),
+        ("MEMCTL_CONFIG", "link.toml", "project"),
+        ("MEMCTL_CONFIG", "project/link.toml", "project"),
+        ("MEMCTL_CONFIG", "project/module/memctl.toml", "project/module"),
+        ("MEMCTL_CONFIG", "project/memctl.toml", "project/module"),
+        ("MEMCTL_CONFIG", "outside.toml", "project"),
+        ("MEMCTL_CONFIG", "home/outside.toml", "project"),
+        ("XDG_CONFIG_HOME", "project/config", "project"),
+        ("XDG_CONFIG_HOME", "config", "project"),
+        ("HOME", "project", "project"),
+        ("HOME", "project", "project/sub"),
+        ("HOME", "other-home", "project"),
+    ] {
+        let mut w = World::new().with("OPENAI_API_KEY", "k");
+        let server = Server::new();
+        for root in ["project", "project/module"] {
+            repository(&w.path(root));
+        }
+        fs::create_dir(w.path("project/sub")).unwrap();
+        symlink(w.path("project"), w.path("link")).unwrap();
+        symlink(w.path("project/memctl.toml"), w.path("link.toml")).unwrap();
+        symlink(w.path("outside.toml"), w.path("project/link.toml")).unwrap();
+        for file in [
+            "project/memctl.toml",
+            "project/module/memctl.toml",
+            "outside.toml",
+            "home/outside.toml",
+            "project/config/memctl/config.toml",
+            "config/memctl/config.toml",
+            "project/.config/memctl/config.toml",
+            "other-home/.config/memctl/config.toml",
+        ] {
+            let file = w.path(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, server.settings()).unwrap();
+            private(&file);
+            let secrets = file.with_file_name("secrets.toml");
+            fs::write(&secrets, "OPENAI_API_KEY = 'of the attacker'\n").unwrap();
+            private(&secrets);
+        }
+        w.set(variable, w.path(value).to_str().unwrap());
+        let what = format!("{variable}={value} in {dir}");
+        assert_stays_local(&w, &server, &w.path(dir), &what);
+        let mut payload = start("s2");
+        payload["cwd"] = w.path(dir).to_str().unwrap().into();
+        let message = w.hook(&payload)["systemMessage"].as_str().unwrap_or_default().to_owned();
+        assert!(message.contains("is ignored"), "{what}: {message}");
+        let listed = w.memctl(&["config", "secret", "list", "--json"]).json();
+        assert_eq!(listed[0]["origin"], "environment", "{what}: {listed}");
+    }
+}
+
+#[test]
+fn a_relative_config_file_is_refused() {
+    let w = World::new().with("MEMCTL_CONFIG", "memctl.toml");
+    let server = Server::new();
+    repository(&w.path("home/p"));
+    fs::write(w.path("home/p/memctl.toml"), server.settings() + "[log]\nmax = '1MiB'\n").unwrap();
+    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    command.args(["config", "--json"]).current_dir(w.path("home/p"));
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("MEMCTL_CONFIG is ignored: it is not an absolute path"), "{errors}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("1MiB"), "{output:?}");
+    // A change goes to the user's own file.
+    w.memctl(&["config", "set", "log.max", "2MiB"]).ok();
+    assert!(fs::read_to_string(config_file(&w)).unwrap().contains("2MiB"));
+}
+
+#[test]
+fn an_own_config_file_that_others_can_change_cannot_redirect_text() {
+    let w = World::new().with("OPENAI_API_KEY", "k");
+    let server = Server::new();
+    write_own_config(&w, &server.settings());
+    let dir = w.path("home/.config/memctl");
+    let says = |w: &World, what: &str, want: &str| {
+        assert_stays_local(w, &server, &w.path("home"), what);
+        let output = w.memctl(&["config", "get", "agent.backend"]);
+        assert_eq!(output.out, "extractive\n", "{what}");
+        let errors = output.err.replace(&*w.path("").to_string_lossy(), "");
+        assert!(errors.contains("warning: agent.backend is ignored: "), "{what}: {errors}");
+        assert!(errors.contains(want), "{what}: {errors}");
+    };
+    fs::set_permissions(config_file(&w), Permissions::from_mode(0o666)).unwrap();
+    says(&w, "mode 0666", "run `chmod go-w home/.config/memctl/config.toml`");
+    fs::set_permissions(config_file(&w), Permissions::from_mode(0o620)).unwrap();
+    says(&w, "mode 0620", "run `chmod go-w home/.config/memctl/config.toml`");
+    private(&config_file(&w));
+    fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
+    says(&w, "a directory of mode 0777", "run `chmod go-w home/.config/memctl`");
+    fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
+    match chown(config_file(&w), Some(1), None) {
+        Ok(()) => {
+            says(&w, "another owner", "belongs to user 1");
+            chown(config_file(&w), Some(nix::unistd::getuid().as_raw()), None).unwrap();
+        }
+        Err(_) => notes::skipped("only root can give files away"),
+    }
+    assert_eq!(w.memctl(&["config", "get", "agent.backend"]).ok(), "openai\n");
+    let outside = w.path("outside.toml");
+    fs::rename(config_file(&w), &outside).unwrap();
+    symlink(&outside, config_file(&w)).unwrap();
+    says(&w, "a link out of the home directory", "is outside of home");
+}
+
+#[test]
+fn an_own_config_file_inside_the_project_cannot_redirect_text() {
+    let w = World::new().with("OPENAI_API_KEY", "k");
+    let server = Server::new();
+    write_own_config(&w, &server.settings());
+    // The container's home directory is inside the work tree.
+    repository(&w.path(""));
+    fs::create_dir_all(w.path("src/deep")).unwrap();
+    for dir in ["", "src/deep", "home"] {
+        assert_stays_local(&w, &server, &w.path(dir), dir);
+    }
+    fs::remove_dir_all(w.path(".git")).unwrap();
+    // A repository that is the home directory itself holds the user's own files.
+    repository(&w.path("home"));
+    w.hooks(&session(&w.path("home")));
+    until("the server is contacted", || match server.was_contacted() {
+        true => Ok(()),
+        false => Err(String::new()),
+    });
+}
+
+#[test]
+fn settings_of_the_user_are_written_to_the_own_file() {
+    let mut w = World::new();
+    let moved = w.path("moved.toml");
+    w.set("MEMCTL_CONFIG", moved.to_str().unwrap());
+    w.memctl(&["config", "set", "worker.linger", "5s"]).ok();
+    w.memctl(&["config", "set", "agent.backend", "claude"]).ok();
+    w.memctl(&["config", "set", "exclude", "~/clients/*"]).ok();
+    w.memctl_with(&["config", "secret", "set", "OPENAI_API_KEY"], b"key").ok();
+    let moved = fs::read_to_string(moved).unwrap();
+    assert!(moved.contains("linger") && !moved.contains("claude"), "{moved}");
+    let own = fs::read_to_string(config_file(&w)).unwrap();
+    assert!(own.contains("claude") && own.contains("clients") && !own.contains("linger"), "{own}");
+    assert!(secrets_file(&w).exists());
+    assert_eq!(w.memctl(&["config", "get", "agent.backend"]).ok(), "claude\n");
+    let listed = w.memctl(&["config"]).ok();
+    let heads: Vec<&str> = listed.lines().take(2).collect();
+    assert!(heads[0].ends_with(".config/memctl/config.toml") && heads[1].ends_with("/moved.toml"));
+}
+
+/// The rule without the override of the tests: the home directory comes from the password database.
+#[test]
+fn the_home_directory_comes_from_the_password_database() {
+    let w = World::new();
+    write_own_config(&w, "agent.backend = 'gemini'\n");
+    fs::create_dir_all(w.path("evil/.config/memctl")).unwrap();
+    fs::write(w.path("evil/.config/memctl/config.toml"), "agent.backend = 'openai'\n").unwrap();
+    let uid = nix::unistd::getuid();
+    let entry = format!("me:x:{uid}:0::{}:/bin/sh\n", w.path("home").display());
+    fs::write(w.path("passwd"), entry).unwrap();
+    let mut command = w.command(Path::new("unshare"));
+    command.args([
+        "--mount",
+        "sh",
+        "-c",
+        "mount --bind \"$1\" /etc/passwd && exec \"$2\" config get agent.backend",
+        "sh",
+    ]);
+    command.arg(w.path("passwd")).arg(env!("CARGO_BIN_EXE_memctl"));
+    command.env_remove("MEMCTL_TEST_HOME").env("HOME", w.path("evil"));
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    if errors.contains("unshare failed") || errors.contains("permission denied") {
+        return notes::skipped("this user may not mount a file over /etc/passwd");
+    }
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "gemini\n", "{errors}");
+    assert!(
+        errors.contains("agent.backend in ") && errors.contains("is ignored: set it in "),
+        "{errors}"
+    );
 }

@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use memctl_proto::MAX_BODY;
 use proptest::prelude::*;
@@ -11,13 +12,15 @@ mod private;
 
 const LIMITS: Limits = Limits { input: 32 << 10, response: 64 << 10, text: 64 << 10 };
 
+/// Rules by which each session is recorded.
+static EVERYTHING: LazyLock<Recording> = LazyLock::new(Recording::default);
+
 fn context() -> CaptureContext<'static> {
     CaptureContext {
         event: None,
         client: "claude-code",
         project_dir: None,
-        home: None,
-        exclude: &[],
+        recording: &EVERYTHING,
         limits: LIMITS,
         now: 1_700_000_000_000,
         process: Some(Process { pid: 7, start: 9 }),
@@ -97,6 +100,7 @@ fn every_recorded_payload_has_the_expected_result() {
         let sent: Value = serde_json::from_str(&json).unwrap();
         n_seen += 1;
         match captured(&json, &context()) {
+            Captured::NotRecorded(why, _) => panic!("{name}: {why}"),
             Captured::Ignored(why) => assert_eq!(why, *expected, "{name}"),
             Captured::Event(event) => {
                 assert_eq!(format!("{:?}", event.kind), *expected, "{name}");
@@ -212,14 +216,38 @@ fn secret_files_our_own_tools_and_excluded_projects_are_not_recorded() {
         (cat.tool.as_ref().unwrap().response.as_ref(), cat.to_json().contains("SECRET")),
         (None, false)
     );
+}
 
-    let exclude = [glob::Pattern::new("/srv/secret").unwrap()];
-    let stop = r#"{"hook_event_name":"Stop","session_id":"s","cwd":"/srv/secret/sub"}"#;
-    let excluding = CaptureContext { exclude: &exclude, ..context() };
-    assert_eq!(captured(stop, &excluding), Captured::Ignored("the project is excluded"));
+#[test]
+fn an_excluded_session_leaves_only_its_end() {
+    let exclude = vec![glob::Pattern::new("/srv/secret").unwrap()];
+    let recording = Recording { exclude, ..Recording::default() };
+    let excluding = CaptureContext { recording: &recording, ..context() };
+    let payload = |name: &str| {
+        json!({
+            "hook_event_name": name, "session_id": "s", "cwd": "/srv/secret/sub", "prompt": "text",
+            "last_assistant_message": "text", "reason": "text", "transcript_path": "/text",
+        })
+        .to_string()
+    };
+    let edge_of = |name: &str| match captured(&payload(name), &excluding) {
+        Captured::NotRecorded(NotRecorded::Excluded(pattern), edge) => {
+            assert_eq!(pattern, "/srv/secret");
+            edge
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(edge_of("SessionStart"), SessionEdge::Start);
+    for name in ["UserPromptSubmit", "PostToolUse", "Stop", "SubagentStop"] {
+        assert_eq!(edge_of(name), SessionEdge::Neither, "{name}");
+    }
+    let SessionEdge::End(end) = edge_of("SessionEnd") else { panic!("no end") };
+    assert_eq!((end.kind, end.session.as_str()), (Kind::End, "s"));
+    let json = end.to_json();
+    assert!(!json.contains("text") && !json.contains("secret"), "{json}");
     // The directory in which the client was started decides, not the payload's.
     let elsewhere = CaptureContext { project_dir: Some(Path::new("/srv/open")), ..excluding };
-    assert!(matches!(captured(stop, &elsewhere), Captured::Event(_)));
+    assert!(matches!(captured(&payload("Stop"), &elsewhere), Captured::Event(_)));
 }
 
 #[test]
@@ -359,6 +387,7 @@ proptest! {
                 prop_assert!(!event.reason.unwrap_or_default().contains("<private>"));
             }
             Captured::Ignored(why) => prop_assert!(!why.is_empty()),
+            Captured::NotRecorded(why, _) => panic!("{why}"),
         }
     }
 

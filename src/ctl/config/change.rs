@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use super::secret;
-use crate::config::{self, BACKENDS, Key, Settings, ValueSource, edit, env_name, process_env};
-use crate::failure::{Result, failed, usage};
+use crate::config::{self, BACKENDS, Key, Scope, Settings, ValueSource, edit, env_name};
+use crate::failure::{Context, Result, failed, usage};
+use crate::project;
+
+const EXCLUDE: &str = "exclude";
 
 /// Finds a setting by name. The error suggests the nearest name.
 pub fn find(name: &str) -> Result<&'static Key> {
@@ -14,17 +17,12 @@ pub fn find(name: &str) -> Result<&'static Key> {
 pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
     let key = find(name)?;
     config::check(key, value).map_err(usage)?;
-    let file = file(settings)?;
+    let file = file(settings, key)?;
     edit::set(file, key, value).map_err(failed)?;
     crate::ctl::print(&format!("{name} = {value}\n"))?;
     let reloaded = reload()?;
-    warn_if_overridden(&reloaded, key);
-    if settings.config_in_project && key.user_only {
-        crate::ctl::warn(&format!(
-            "{name} is ignored in this directory because {} is inside it",
-            file.display()
-        ));
-    }
+    warn_if_not_in_effect(&reloaded, key);
+    remember_exclusions(&reloaded, key)?;
     if key.name == "agent.backend" && BACKENDS.contains(&value) {
         secret::warn_if_missing(&reloaded, value);
     }
@@ -33,33 +31,53 @@ pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
 
 pub fn unset(settings: &Settings, name: &str) -> Result<()> {
     let key = find(name)?;
-    let was_set = edit::unset(file(settings)?, key).map_err(failed)?;
+    let file = file(settings, key)?;
+    if key.name == EXCLUDE && !file.exists() {
+        settings.forget_exclusions().context("cannot forget the last exclude list")?;
+    }
+    let was_set = edit::unset(file, key).map_err(failed)?;
     let reloaded = reload()?;
+    remember_exclusions(&reloaded, key)?;
     let value = &super::value(&reloaded, key.name).text;
     crate::ctl::print(&if was_set {
         format!("{name} = {value} (default)\n")
     } else {
         format!("{name} was not set; its value is {value}\n")
     })?;
-    warn_if_overridden(&reloaded, key);
+    warn_if_not_in_effect(&reloaded, key);
     Ok(())
 }
 
-fn file(settings: &Settings) -> Result<&Path> {
-    settings
-        .config_file
-        .as_deref()
-        .ok_or_else(|| failed("no location for the config file").hint("set HOME or MEMCTL_CONFIG"))
+fn file<'a>(settings: &'a Settings, key: &Key) -> Result<&'a Path> {
+    settings.file_of(key).ok_or_else(|| {
+        let failure = failed(format!("no location for the config file with {}", key.name));
+        match key.scope {
+            Scope::Public => failure.hint("set HOME or MEMCTL_CONFIG"),
+            Scope::UserOnly | Scope::Restriction => failure
+                .hint("this setting needs a home directory for your user in the password database"),
+        }
+    })
 }
 
 /// The settings after the change, for the current directory.
 fn reload() -> Result<Settings> {
     let here = std::env::current_dir().ok();
-    config::load(&process_env, here.as_deref()).map_err(failed)
+    project::settings(here.as_deref().as_slice()).map_err(failed)
 }
 
-/// Warns if an environment variable takes precedence over the config file.
-fn warn_if_overridden(settings: &Settings, key: &Key) {
+fn remember_exclusions(settings: &Settings, key: &Key) -> Result<()> {
+    match key.name {
+        EXCLUDE => settings.remember_exclusions().context("cannot remember the exclude list"),
+        _ => Ok(()),
+    }
+}
+
+/// Warns if an environment variable takes precedence over the config file, or if the file is not
+/// trusted.
+fn warn_if_not_in_effect(settings: &Settings, key: &Key) {
+    let ignored = format!("{} is ignored: ", key.name);
+    let problems = settings.config.problems.iter();
+    problems.filter(|problem| problem.starts_with(&ignored)).for_each(|why| crate::ctl::warn(why));
     let value = super::value(settings, key.name);
     if value.source == ValueSource::Environment {
         let variable = env_name(key.name);

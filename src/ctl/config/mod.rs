@@ -5,6 +5,8 @@ mod secret;
 
 pub use secret::key_problem;
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::table::{self, Cell, column};
@@ -38,7 +40,11 @@ Keys of secret list --json
 /// List and change settings and API keys
 ///
 /// The config file holds only the settings that you changed, and you can edit it by hand. Times
-/// and sizes can also be set in the environment as MEMCTL_SECTION_KEY.
+/// and sizes can also be set in the environment as MEMCTL_SECTION_KEY, or in a file that
+/// MEMCTL_CONFIG names. Settings that decide where text is sent, what is run, what is stored or what
+/// it costs are read only from ~/.config/memctl/config.toml, where `~` is the home directory in the
+/// password database. Only you may be able to change that file, and it must not be part of the
+/// session's project.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -139,11 +145,17 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
         .iter()
         .map(|row| [row.key.into(), short_value(row).into(), row.origin.into(), row.meaning.into()])
         .collect();
-    let file = match &settings.config_file {
-        Some(file) if file.exists() => format!("{}\n\n", file.display()),
-        Some(file) => format!("{} (does not exist yet)\n\n", file.display()),
-        None => String::new(),
+    let mut files: Vec<&Path> = Vec::new();
+    files.extend(settings.own_config.as_deref());
+    files.extend(settings.public_config.as_deref().filter(|file| !files.contains(file)));
+    let line = |file: &&Path| {
+        let missing = if file.exists() { "" } else { " (does not exist yet)" };
+        format!("{}{missing}\n", file.display())
     };
+    let mut file: String = files.iter().map(line).collect();
+    if !file.is_empty() {
+        file.push('\n');
+    }
     super::print(&format!("{file}{}", table::table(&columns, &cells, terminal::width())))
 }
 

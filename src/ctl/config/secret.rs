@@ -150,8 +150,10 @@ pub fn key_problem(settings: &Settings, backend: &str) -> Option<String> {
 }
 
 fn file(settings: &Settings) -> Result<PathBuf> {
-    secrets::file(settings)
-        .ok_or_else(|| failed("no location for the secrets file").hint("set HOME or MEMCTL_CONFIG"))
+    secrets::file(settings).ok_or_else(|| {
+        failed("no location for the secrets file")
+            .hint("API keys need a home directory for your user in the password database")
+    })
 }
 
 fn read_secret(name: &str) -> Result<Secret> {

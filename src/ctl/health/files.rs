@@ -80,34 +80,23 @@ pub fn open_to_others(mode: u32) -> Option<u32> {
     (mode & 0o077 != 0).then_some(mode)
 }
 
-/// Checks the config file and the secrets file.
+/// Checks the config files and the secrets file.
 pub fn config(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
-    let Some(file) = &settings.config_file else {
-        return vec![
-            Finding::note("config", "no location for the config file")
-                .fix("set HOME or MEMCTL_CONFIG"),
-        ];
+    let Some(file) = &settings.own_config else {
+        let message = "your user has no home directory in the password database, so models and other \
+                       settings of your own cannot be configured";
+        return vec![Finding::note("config", message)];
     };
-    let meta = fs::metadata(file);
-    if let Ok(meta) = &meta {
-        if meta.mode() & 0o022 != 0 || ![0, process::own_uid()].contains(&meta.uid()) {
-            let message = format!(
-                "other users can change {} and so decide where your text is sent",
-                file.display()
-            );
-            found.push(
-                Finding::wrong("config", message)
-                    .fix(format!("run `chmod 600 {}`", file.display())),
-            );
-        } else if let Err(e) = files::read_regular(file) {
-            found.push(Finding::wrong(
-                "config",
-                format!("cannot read {}: {e}; its settings are ignored", file.display()),
-            ));
-        }
+    if let Some(why) = &settings.distrust {
+        let fix = "until then its settings of models, budgets and allowed projects are ignored";
+        found.push(Finding::wrong("config", why).fix(fix));
     }
-    for problem in &settings.config.problems {
+    // One finding for all settings of a file that is not trusted.
+    let is_reported = |problem: &str| {
+        settings.distrust.as_ref().is_some_and(|why| problem.ends_with(why.as_str()))
+    };
+    for problem in settings.config.problems.iter().filter(|problem| !is_reported(problem)) {
         found.push(
             Finding::wrong("config", problem).fix("`memctl config` shows the values in effect"),
         );
@@ -121,8 +110,8 @@ pub fn config(settings: &Settings) -> Vec<Finding> {
             .values
             .iter()
             .filter(|v| v.source != crate::config::ValueSource::Default);
-        let message = match (meta, set.count() as u64) {
-            (Err(_), 0) => "all settings have their default".to_owned(),
+        let message = match (file.exists(), set.count() as u64) {
+            (false, 0) => "all settings have their default".to_owned(),
             (_, n) => format!("{} changed; see `memctl config`", count(n, "setting")),
         };
         found.push(Finding::ok("config", message));

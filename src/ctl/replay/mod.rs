@@ -19,6 +19,7 @@ use crate::deliver::{self, Delivered, wake};
 use crate::failure::{Context, Result, failed, usage};
 use crate::lock::{self, LockState};
 use crate::paths::session_key;
+use crate::project::recording;
 use crate::spool;
 use crate::store::{Reader, sessions};
 use transcript::{Converter, Step};
@@ -56,6 +57,11 @@ const DISTILL_TIMEOUT: Duration = Duration::from_secs(600);
 const MAX_SPOOLED: usize = 200;
 
 pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
+    if let Some(why) = recording::not_recorded(None, &settings.config.recording)
+        && why.is_global()
+    {
+        return Err(failed(&why).hint(why.fix()));
+    }
     settings.paths.create().context("cannot create the data dir")?;
     // Replay the oldest session first, because row ids must follow time.
     let mut files: Vec<&PathBuf> = args.files.iter().collect();
@@ -195,14 +201,13 @@ fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>>
         event: Some(step.event),
         client: &args.client,
         project_dir: None,
-        home: settings.home.as_deref(),
-        exclude: &settings.config.exclude,
+        recording: &settings.config.recording,
         limits: settings.config.capture,
         now: step.at,
         process: None,
     };
     match capture::capture(&payload, &context).map_err(usage)? {
-        Captured::Ignored(_) => Ok(None),
+        Captured::Ignored(_) | Captured::NotRecorded(..) => Ok(None),
         Captured::Event(mut event) => {
             event.id = step.id;
             debug_assert_ne!(event.kind, Kind::Unknown);

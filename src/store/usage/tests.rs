@@ -7,7 +7,7 @@ use crate::config::Config;
 const HAIKU: &str = "claude-haiku-4-5";
 
 fn agent(file: &str) -> Agent {
-    let config = Config::from(&|_| None, Some(file), false);
+    let config = Config::of_text(file);
     assert!(config.problems.is_empty(), "{:?}", config.problems);
     Agent::clone(&config.agent)
 }

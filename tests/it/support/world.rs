@@ -160,6 +160,8 @@ impl World {
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.env("HOME", self.path("home")).env("MEMCTL_DATA_DIR", self.data());
         command.env("MEMCTL_SOCKET_DIR", self.sockets());
+        // The home directory in the password database is not the developer's.
+        command.env("MEMCTL_TEST_HOME", self.path("home"));
         command.envs(self.env.iter().map(|(n, v)| (n, v))).current_dir(self.path("home"));
         command
     }
