@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::config::{Settings, process_env};
-use crate::files;
+use crate::{files, project};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookStatus {
@@ -44,8 +44,7 @@ impl HookStatus {
 
 /// Reads the settings and the plugin list of Claude Code.
 pub fn status(settings: &Settings) -> HookStatus {
-    let dir = process_env("CLAUDE_CONFIG_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
-    match dir.or_else(|| Some(settings.home.as_ref()?.join(".claude"))) {
+    match client_dir(settings) {
         Some(dir) => status_in(&dir),
         None => HookStatus::Missing,
     }
@@ -58,6 +57,49 @@ pub fn in_project(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     }
     let files = ["settings.json", "settings.local.json"].map(|f| dir.join(".claude").join(f));
     files.into_iter().filter(|file| runs_memctl(&read_json(file))).collect()
+}
+
+/// A variable of memctl that the client's settings set for its hooks.
+pub struct Variable {
+    pub name: String,
+    pub value: String,
+    pub file: PathBuf,
+}
+
+/// The variables of memctl in the client's settings of the user and of the project in `dir`.
+pub fn variables(settings: &Settings, dir: Option<&Path>) -> Vec<Variable> {
+    let mut dirs: Vec<PathBuf> = client_dir(settings).into_iter().collect();
+    if let Some(dir) = dir {
+        let root = project::dir_of(dir).path;
+        dirs.extend([root.join(".claude"), dir.join(".claude")]);
+    }
+    let mut files: Vec<PathBuf> = Vec::new();
+    for dir in dirs {
+        for name in ["settings.json", "settings.local.json"] {
+            let file = dir.join(name);
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    files.iter().flat_map(|file| variables_in(&read_json(file), file)).collect()
+}
+
+fn variables_in(settings: &Value, file: &Path) -> Vec<Variable> {
+    let variables = settings["env"].as_object().into_iter().flatten();
+    let ours = variables.filter(|(name, _)| name.starts_with("MEMCTL_"));
+    let variable = |(name, value): (&String, &Value)| Variable {
+        name: name.clone(),
+        value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        file: file.to_owned(),
+    };
+    ours.map(variable).collect()
+}
+
+/// The directory with the client's own settings.
+fn client_dir(settings: &Settings) -> Option<PathBuf> {
+    let dir = process_env("CLAUDE_CONFIG_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
+    dir.or_else(|| Some(settings.home.as_ref()?.join(".claude")))
 }
 
 /// Whether a hook in these settings runs memctl.

@@ -8,7 +8,7 @@ use super::overview;
 use crate::config::Settings;
 use crate::context::start;
 use crate::failure::{Context as _, Result};
-use crate::project;
+use crate::project::{self, recording};
 use crate::store::Reader;
 
 const HELP: &str = "\
@@ -18,7 +18,7 @@ Examples
 
 Keys of --json
   project  Name of the project
-  text     The context; empty if nothing is stored
+  text     The context; empty if nothing is stored or the project is not recorded
   tokens   Estimated number of tokens in text
 ";
 
@@ -49,6 +49,16 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => std::env::current_dir().context("current directory")?,
     };
     let project = project::identify(&dir);
+    if let Some(why) = recording::not_recorded(Some(&dir), &settings.config.recording) {
+        super::note(&format!("a session here receives no context: {why}"));
+        super::hint(&why.fix());
+        return match args.json {
+            true => {
+                super::print_json(&Output { project: project.name, text: String::new(), tokens: 0 })
+            }
+            false => Ok(()),
+        };
+    }
     let text = match Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")? {
         Some(reader) => {
             let conn = reader.connection();

@@ -24,11 +24,13 @@ Files
   ~/.local/share/memctl          Database, spool and logs
   ~/.config/memctl/config.toml   Settings that you changed
   ~/.config/memctl/secrets.toml  API keys
+  ~/.local/state/memctl          State of `memctl pause`, last valid exclude list
   /tmp/memctl-*.sock             Sockets of running workers
 
 Environment
   MEMCTL_DATA_DIR     Directory of the database, the spool and the logs
-  MEMCTL_CONFIG       Path of the config file
+  MEMCTL_CONFIG       Path of another config file for times, sizes and the context
+  MEMCTL_DISABLE      1: record nothing and give sessions no context
   MEMCTL_SOCKET_DIR   Directory of the sockets
   MEMCTL_SECTION_KEY  A time or a size from the settings, e.g. MEMCTL_WORKER_LINGER=10s
   NO_COLOR            Disable colors

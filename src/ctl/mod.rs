@@ -19,6 +19,7 @@ mod logs;
 mod lookup;
 mod man;
 mod overview;
+mod pause;
 mod poll;
 mod ps;
 mod queue;
@@ -67,6 +68,8 @@ enum Verb {
     Show(show::Args),
     Queue(queue::Args),
     Finish(finish::Args),
+    Pause(pause::PauseArgs),
+    Unpause(pause::UnpauseArgs),
     Cleanup(cleanup::Args),
     Forget(forget::Args),
     Context(context::Args),
@@ -109,6 +112,9 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Show(args)) => show::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
         Some(Verb::Finish(args)) => finish::run(&load()?, &args),
+        // Pauses apply to every data dir.
+        Some(Verb::Pause(args)) => pause::pause(&load_and_warn()?, &args),
+        Some(Verb::Unpause(args)) => pause::unpause(&load_and_warn()?, &args),
         Some(Verb::Cleanup(args)) => cleanup::run(&load()?, &args),
         Some(Verb::Forget(args)) => forget::run(&load()?, &args),
         Some(Verb::Context(args)) => context::run(&load()?, &args),

@@ -7,6 +7,7 @@ use super::terminal::{self, wrapped};
 use super::{count_store, format};
 use crate::config::Settings;
 use crate::failure::Result;
+use crate::project::recording;
 
 pub fn run(settings: &Settings) -> Result<()> {
     let name = format!("memctl {}", env!("CARGO_PKG_VERSION"));
@@ -40,9 +41,15 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let hooks = client_hooks::status(settings);
     out.push('\n');
+    let here = std::env::current_dir().ok();
+    let not_recorded = recording::not_recorded(here.as_deref(), &settings.config.recording);
     match (&store, hooks) {
         (Err(_), _) => out.push_str("Run `memctl doctor` to find out why.\n"),
         (Ok(_), HookStatus::Missing | HookStatus::Disabled) => out.push_str(&install_help(hooks)),
+        (Ok(_), HookStatus::Installed | HookStatus::Twice) if not_recorded.is_some() => {
+            let why = not_recorded.expect("checked");
+            out.push_str(&paragraph(&format!("Not recorded here: {why}; {}.", why.fix())));
+        }
         (Ok(None), HookStatus::Installed | HookStatus::Twice) => {
             out.push_str(&paragraph("The hooks are installed. The next session will be recorded."));
         }

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
 use crate::project;
+use crate::project::recording::{self, NotRecorded};
 use crate::store::sessions::Session;
 use crate::store::{Reader, StoreCounts, projects, queue_admin, sessions};
 
@@ -26,6 +27,8 @@ Keys of --json
   data_dir      Path of the data dir
   project       Project name of the current directory
   hooks         installed, twice, disabled or missing
+  recording     on, or why sessions here are not recorded: paused, disabled, excluded, unmarked, fault
+  recording_reason  The same as a sentence; null if recording is on
   sessions      Number of sessions, all projects
   observations  Number of observations, all projects
   summaries     Number of summaries, all projects
@@ -55,6 +58,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         let path = settings.paths.database();
         failed(format!("cannot read {path}: {e}")).hint("run `memctl doctor`")
     })?;
+    let not_recorded = recording::not_recorded(Some(&here), &settings.config.recording);
     let workers = workers::probe_all(settings);
     let hooks = client_hooks::status(settings);
     let reader = Reader::open(&settings.paths, READ_TIMEOUT).context("database")?;
@@ -74,6 +78,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if hooks == HookStatus::Twice {
         problems.push(health::hooks_twice());
     }
+    problems.extend(health::recording::omissions(settings, Some(&here)));
     problems.extend(files::spool(settings));
     problems.extend(files::sockets(settings));
     problems.extend(workers::hung(&workers));
@@ -82,6 +87,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if args.json {
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
+            "recording": not_recorded.as_ref().map_or("on", NotRecorded::name),
+            "recording_reason": not_recorded.as_ref().map(|why| format!("{why}; {}", why.fix())),
             "sessions": counts.as_ref().map_or(0, |c| c.sessions),
             "observations": counts.as_ref().map_or(0, |c| c.observations),
             "summaries": counts.as_ref().map_or(0, |c| c.summaries),
@@ -93,6 +100,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => "nothing is stored yet\n".to_owned(),
         Some(counts) => overall(settings, counts, queue, &workers, hooks),
     };
+    out.push_str(&recording_line(not_recorded.as_ref()));
     if counts.is_some() {
         out.push_str(&latest_sessions(&project.name, &recent));
     }
@@ -139,6 +147,17 @@ fn overall(
         bad(workers.hung, "hung"),
         workers.stale,
     )
+}
+
+/// Whether sessions of this directory are recorded.
+fn recording_line(not_recorded: Option<&NotRecorded>) -> String {
+    match not_recorded {
+        None => format!("recording {}\n", paint("on", GOOD)),
+        Some(why) => {
+            let first = format!("recording {} ", paint("off:", CAUTION));
+            wrapped(&first, 15, &format!("{why}; {}", why.fix()), terminal::width())
+        }
+    }
 }
 
 fn latest_sessions(project: &str, recent: &[Session]) -> String {

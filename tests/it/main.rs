@@ -47,6 +47,8 @@ mod process_entry;
 mod protocol_guards;
 /// Recorded sessions of the real client and the rows that they produce.
 mod recorded_sessions;
+/// Pauses, switches, `exclude` and `capture.mode`: what is not recorded, and who is told.
+mod recording;
 /// Recovery from dead and hung workers, lost clients and missed starts.
 mod recover;
 /// Repair commands: `memctl kill`, `finish`, `cleanup` and `queue`.

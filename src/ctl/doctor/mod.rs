@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::format::count;
-use super::health::{self, Finding, Level, agents, database, files, workers};
+use super::health::{self, Finding, Level, agents, database, files, recording, workers};
 use super::style::{self, BAD, CAUTION, GOOD, paint};
 use super::terminal::{self, wrapped};
 use crate::config::Settings;
@@ -72,6 +72,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn run_checks(settings: &Settings) -> Result<Vec<Finding>> {
     let mut found = files::data(settings);
     found.extend(files::config(settings));
+    found.extend(recording::findings(settings));
     found.extend(agents::findings(settings));
     found.extend(health::hooks(settings));
     if settings.paths.data_dir_exists() {

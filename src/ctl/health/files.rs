@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, access};
 use super::Finding;
 use crate::config::{Settings, secrets};
 use crate::ctl::format::{bytes, count};
-use crate::files::{self, Place, Stat};
+use crate::files::{Place, Stat};
 use crate::paths::MAX_SOCKET_PATH;
 use crate::{process, spool};
 

@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod database;
 pub mod files;
+pub mod recording;
 pub mod workers;
 
 use crate::config::Settings;

@@ -1,0 +1,80 @@
+//! Checks whether sessions of the current directory are recorded, and with their text.
+
+use std::path::Path;
+
+use super::Finding;
+use crate::config::{OffSwitch, Settings, Value, ValueSource, env_name};
+use crate::ctl::client_hooks;
+use crate::project::recording::{NotRecorded, not_recorded};
+
+/// Settings that discard all or most of the text if they are 0, and what is then missing.
+const TEXT_SETTINGS: [(&str, &str); 5] = [
+    ("spool.max", "events that wait for a worker are stored without their texts"),
+    ("capture.input", "tool inputs are not stored"),
+    ("capture.response", "tool responses are not stored"),
+    ("capture.text", "prompts and messages are not stored"),
+    ("hook.stdin", "hooks do not wait for their events"),
+];
+
+/// Whether sessions of this directory are recorded.
+pub fn findings(settings: &Settings) -> Vec<Finding> {
+    let here = std::env::current_dir().ok();
+    let mut found = Vec::new();
+    if let Some(why) = not_recorded(here.as_deref(), &settings.config.recording) {
+        let finding = match why {
+            NotRecorded::Fault(_) => Finding::wrong("recording", why.to_string()),
+            _ => Finding::note("recording", why.to_string()),
+        };
+        found.push(finding.fix(why.fix()));
+    }
+    found.extend(omissions(settings, here.as_deref()));
+    if found.is_empty() {
+        found.push(Finding::ok("recording", "sessions in this directory are recorded"));
+    }
+    found
+}
+
+/// What the settings and the client's environment leave out.
+pub fn omissions(settings: &Settings, here: Option<&Path>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (name, effect) in TEXT_SETTINGS {
+        let value = settings.config.values.iter().find(|value| value.key.name == name);
+        if let Some(value) = value.filter(|value| is_zero(&value.text)) {
+            let finding = Finding::note("recording", format!("{name} is {}: {effect}", value.text));
+            found.push(finding.fix(undo(value)));
+        }
+    }
+    for variable in client_hooks::variables(settings, here) {
+        let is_switch = [OffSwitch::Disable, OffSwitch::Internal]
+            .iter()
+            .any(|switch| switch.variable() == variable.name && switch.is_set_by(&variable.value));
+        let effect = if is_switch {
+            "sessions of Claude Code are not recorded"
+        } else {
+            match TEXT_SETTINGS.iter().find(|(name, _)| env_name(name) == variable.name) {
+                Some((_, effect)) if is_zero(&variable.value) => effect,
+                _ => continue,
+            }
+        };
+        let file = variable.file.display();
+        let message = format!("{file} sets {}={}: {effect}", variable.name, variable.value);
+        let fix = format!("remove {} from env in this file", variable.name);
+        found.push(Finding::note("recording", message).fix(fix));
+    }
+    found
+}
+
+/// Whether a count, a size or a time is 0.
+fn is_zero(text: &str) -> bool {
+    let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    !digits.is_empty() && digits.bytes().all(|digit| digit == b'0')
+}
+
+fn undo(value: &Value) -> String {
+    match value.source {
+        ValueSource::Environment => format!("unset {}", env_name(value.key.name)),
+        ValueSource::File | ValueSource::Default => {
+            format!("run `memctl config unset {}`", value.key.name)
+        }
+    }
+}
