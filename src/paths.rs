@@ -159,6 +159,14 @@ impl Paths {
         self.data.leak()
     }
 
+    /// The directories of quarantined databases, oldest first.
+    pub fn quarantined_databases(&self) -> Vec<Place> {
+        let is_quarantine = |dir: &Place| dir.file_name().to_string_lossy().starts_with("corrupt-");
+        let mut dirs: Vec<Place> = self.data_dir().entries().filter(is_quarantine).collect();
+        dirs.sort_by(|a, b| a.path().cmp(b.path()));
+        dirs
+    }
+
     pub fn database(&self) -> Place {
         self.data_dir().join("memctl.db")
     }

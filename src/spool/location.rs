@@ -88,6 +88,19 @@ impl Location {
         Err(io::Error::other(format!("{}: no file could be linked", self.dir)))
     }
 
+    /// Replaces the event in a file of this location.
+    pub fn replace(&self, file: &Place, event: &Event) -> io::Result<()> {
+        self.tmp.make_dir()?;
+        let tmp = self.tmp.join(format!("{}-{}", event.id, std::process::id()));
+        let replaced = write(&tmp, event.to_json().as_bytes())
+            .and_then(|written| written.sync_all())
+            .and_then(|()| tmp.rename(file));
+        if replaced.is_err() {
+            let _ = tmp.remove_file();
+        }
+        replaced.and_then(|()| self.sync())
+    }
+
     fn sync(&self) -> io::Result<()> {
         match self.dir.sync_dir() {
             // A drain has removed the directory, so the event is in the store.

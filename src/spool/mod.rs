@@ -7,6 +7,7 @@
 //! location beside the sockets. Its events are always newer than those in the data dir.
 
 pub mod drain;
+pub mod forget;
 mod location;
 
 use std::io::{self, ErrorKind};

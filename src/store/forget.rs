@@ -6,24 +6,32 @@
 //! text. A queued event keeps its ids, so that a repeat is recognized, and loses its texts; a
 //! claimed batch that contains it is dropped.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Transaction, params};
 
 use super::error::Result;
 use super::private::STRIP;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
 use super::{Locked, sessions};
+use crate::text::Needle;
 
 /// Maximum number of rows that one transaction changes.
 const MAX_ROWS: usize = 500;
+
+/// Lengths in bytes of a passage, and how many [`passages`] returns. Short lines are not distinctive.
+const MIN_PASSAGE: usize = 24;
+const MAX_PASSAGE: usize = 200;
+const MAX_PASSAGES: usize = 20;
 
 /// Conditions on the rows to forget. A row must meet all that are set.
 #[derive(Clone, Debug, Default)]
 pub struct ForgetFilter {
     pub project: Option<i64>,
-    /// A substring of one of the row's texts. The case of ASCII letters is ignored.
-    pub text: Option<String>,
+    /// Occurs in one of the row's texts.
+    pub text: Option<Needle>,
     /// Created at this time or later, in milliseconds since the epoch.
     pub since: Option<i64>,
     /// Created before this time.
@@ -208,22 +216,82 @@ fn matching(
     texts: &[&str],
     filter: &ForgetFilter,
 ) -> Result<Vec<i64>> {
-    let text = filter.text.as_deref().map(str::to_ascii_lowercase);
-    // Lists and tool inputs are JSON, where quotes and line breaks are escaped.
-    let in_json = text.as_ref().map(|text| {
-        let quoted = serde_json::to_string(text).expect("strings serialize to JSON");
-        quoted[1..quoted.len() - 1].to_owned()
-    });
-    let texts: Vec<String> = texts.iter().map(|t| format!("ifnull(m.{t}, '')")).collect();
-    let haystack = format!("lower({})", texts.join(" || char(10) || "));
-    let sql = format!(
+    let columns: Vec<String> = texts.iter().map(|text| format!(", m.{text}")).collect();
+    let select = select.replacen("m.id", &format!("m.id{}", columns.concat()), 1);
+    let mut rows = conn.prepare(&format!(
         "{select} AND (?1 IS NULL OR ?1 = coalesce({project},
              (SELECT project_id FROM sessions WHERE id = m.session_id)))
            AND (?2 IS NULL OR m.created_at_epoch >= ?2)
-           AND (?3 IS NULL OR m.created_at_epoch < ?3)
-           AND (?4 IS NULL OR instr({haystack}, ?4) OR instr({haystack}, ?5))"
-    );
-    ids(conn, &sql, params![filter.project, filter.since, filter.before, text, in_json])
+           AND (?3 IS NULL OR m.created_at_epoch < ?3)"
+    ))?;
+    let mut rows = rows.query(params![filter.project, filter.since, filter.before])?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        let needles = filter.text.as_slice();
+        let has_text = || (1..=texts.len()).any(|i| contains(row, i, needles));
+        if needles.is_empty() || has_text() {
+            ids.push(row.get(0)?);
+        }
+    }
+    Ok(ids)
+}
+
+fn contains(row: &rusqlite::Row, column: usize, needles: &[Needle]) -> bool {
+    match row.get_ref(column) {
+        Ok(ValueRef::Text(text) | ValueRef::Blob(text)) => {
+            Needle::any_in(needles, &String::from_utf8_lossy(text))
+        }
+        _ => false,
+    }
+}
+
+/// Distinctive passages of the rows, to search for after they are deleted: the longest lines of
+/// prompts, answers and memories.
+pub fn passages(conn: &Connection, set: &ForgetSet) -> Result<Vec<String>> {
+    let mut passages = BTreeSet::new();
+    for (table, ids, columns) in [
+        ("user_prompts", &set.prompts, &["prompt_text"][..]),
+        ("session_summaries", &set.summaries, &["request", "learned", "completed", "notes"]),
+        ("observations", &set.observations, &["title", "narrative"]),
+        ("pending_messages", &set.events, &["last_assistant_message"]),
+    ] {
+        let mut row =
+            conn.prepare(&format!("SELECT {} FROM {table} WHERE id = ?1", columns.join(", ")))?;
+        for id in ids {
+            let mut rows = row.query([id])?;
+            let Some(row) = rows.next()? else { continue };
+            for column in 0..columns.len() {
+                let text: Option<String> = row.get(column)?;
+                let lines = text.iter().flat_map(|text| text.lines()).map(str::trim);
+                let longest = lines.max_by_key(|line| line.len()).unwrap_or_default();
+                let end = longest.floor_char_boundary(MAX_PASSAGE);
+                if end >= MIN_PASSAGE {
+                    passages.insert((Reverse(end), longest[..end].to_owned()));
+                }
+            }
+        }
+    }
+    Ok(passages.into_iter().take(MAX_PASSAGES).map(|(_, passage)| passage).collect())
+}
+
+/// The columns of any table that contain one of the texts, as `table.column`.
+pub fn columns_with(conn: &Connection, needles: &[Needle]) -> Result<Vec<String>> {
+    let mut found = BTreeSet::new();
+    let mut tables = conn.prepare(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
+           AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    for table in tables.query_map([], |r| r.get::<_, String>(0))? {
+        let table = table?;
+        let mut rows = conn.prepare(&format!("SELECT * FROM \"{table}\""))?;
+        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let with_text = (0..columns.len()).filter(|i| contains(row, *i, needles));
+            found.extend(with_text.map(|i| format!("{table}.{}", columns[i])));
+        }
+    }
+    Ok(found.into_iter().collect())
 }
 
 fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {

@@ -118,7 +118,8 @@ fn count(
 fn a_filter_selects_matching_rows() {
     let mut w = World::new();
     w.distill(1, "Build the ARK", 35);
-    let text = |text: &str| ForgetFilter { text: Some(text.into()), ..ForgetFilter::default() };
+    let text =
+        |text: &str| ForgetFilter { text: Some(Needle::new(text)), ..ForgetFilter::default() };
     assert_eq!(w.filter(text("the ark")), count(0, 0, 1, 1, 0));
     assert_eq!(w.filter(text("ask two")), count(0, 1, 0, 0, 2), "with its queued events");
     assert_eq!(w.filter(text("RUN \"two\"")), count(0, 0, 0, 0, 1), "in a tool's input");
@@ -212,7 +213,7 @@ fn a_claimed_batch_is_dropped_when_part_of_it_is_forgotten() {
     w.forget(141, |set, conn| {
         set.add_matching(
             conn,
-            &ForgetFilter { text: Some("run \"two\"".into()), ..ForgetFilter::default() },
+            &ForgetFilter { text: Some(Needle::new("run \"two\"")), ..ForgetFilter::default() },
         )
     });
     let done = write(&mut w.conn, |tx| {

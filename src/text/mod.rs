@@ -6,11 +6,13 @@
 mod middle;
 mod nearest;
 mod sanitize;
+mod search;
 mod truncate;
 mod words;
 
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
 pub use nearest::nearest;
 pub use sanitize::{sanitize, strip_escapes, without_controls};
+pub use search::Needle;
 pub use truncate::{truncate, truncate_columns};
 pub use words::{collapse_spaces, words};

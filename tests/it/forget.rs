@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{World, until};
@@ -206,6 +206,146 @@ fn the_spool_of_a_forgotten_session_is_removed() {
         }
     });
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
+}
+
+/// The events keep their ids, so that the worker does not wait for them, and nothing is distilled.
+#[test]
+fn a_text_in_the_spool_of_a_hung_worker_is_removed() {
+    let w = lingering();
+    let pid = w.worker_of("session");
+    w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
+    w.spool(&tool("session", "t", "u1", "cat", "harmless"));
+    w.spool(&tool("session", "t", "u2", "cat", &format!("it said {SECRET}")));
+    w.spool(&prompt("session", "t2", &format!("explain {SECRET}")));
+    w.spool(&tool("session", "t2", "u3", "cat", "of a forgotten prompt"));
+    let planned = w.memctl(&["forget", "--query", SECRET, "--dry-run"]).ok();
+    assert_eq!(planned, "would delete 2 spooled events\n");
+    assert!(!traces(&w).is_empty());
+    let output = w.memctl(&["forget", "--query", &SECRET.to_lowercase()]);
+    assert_eq!((output.out.as_str(), output.err.as_str()), ("deleted 2 spooled events\n", ""));
+    assert_eq!(traces(&w), [] as [&str; 0]);
+    assert_eq!(w.memctl(&["forget", "--query", SECRET]).ok(), "nothing to delete\n");
+    w.signal(pid, nix::sys::signal::Signal::SIGCONT);
+    w.hook(&stop("session", "t2", "Done."));
+    until("the spool is drained", || match w.spools() {
+        spools if spools.is_empty() => Ok(()),
+        spools => Err(format!("{spools:?}")),
+    });
+    w.until_count("SELECT count(*) FROM pending_messages WHERE tool_use_id NOT NULL", 3);
+    let texts = "SELECT tool_use_id || ifnull(tool_name, '-') FROM pending_messages
+      WHERE tool_use_id IN ('u2', 'u3') ORDER BY id";
+    assert_eq!(w.rows(texts), ["u2-", "u3-"], "the turn of a forgotten prompt is private");
+    assert_eq!(w.rows("SELECT ifnull(prompt_text, '-') FROM user_prompts"), ["go", "-"]);
+}
+
+#[test]
+fn a_text_in_dead_letters_is_removed() {
+    let w = two_sessions();
+    let dead = w.data().join("spool/dead");
+    fs::create_dir_all(&dead).unwrap();
+    let in_json = "{\"text\": \"\\u0058ylophon7731\", ";
+    for (name, text) in
+        [("1.json", in_json), ("2.json", "Xylophon"), ("3.json", "\u{ff}XYLOPHON7731")]
+    {
+        fs::write(dead.join(name), text).unwrap();
+    }
+    let json = w.memctl(&["forget", "--query", SECRET, "--json"]).json();
+    assert_eq!((&json["spooled"], &json["left"]), (&json!(2), &json!([])), "{json}");
+    let names = fs::read_dir(&dead).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["2.json"]);
+    assert_eq!(traces(&w), [] as [&str; 0]);
+}
+
+#[test]
+fn a_damaged_database_that_contains_the_text_is_reported() {
+    let w = World::new();
+    for (dir, text) in [("corrupt-1", "nothing"), ("corrupt-2", SECRET)] {
+        fs::create_dir_all(w.data().join(dir)).unwrap();
+        fs::write(w.data().join(dir).join("memctl.db"), format!("\0\u{1}{text}\0")).unwrap();
+    }
+    for args in [&["forget", "--query", SECRET][..], &["forget", "--query", SECRET, "--dry-run"]] {
+        let output = w.memctl(args);
+        let dir = w.data().join("corrupt-2");
+        let warning = format!(
+            "warning: the damaged database in {} contains the text; delete it\n",
+            dir.display()
+        );
+        assert_eq!((output.out.as_str(), output.err), ("nothing was deleted\n", warning));
+    }
+    let output = w.memctl(&["forget", "--query", "another text"]);
+    assert_eq!((output.out.as_str(), output.err.as_str()), ("nothing to delete\n", ""));
+}
+
+#[test]
+fn a_query_ignores_case_and_composition_of_letters() {
+    let composed = "Zürcher Straße";
+    let decomposed = "Zu\u{308}rcher Strasse";
+    for (stored, query) in [
+        (composed, "ZÜRCHER STRASSE"),
+        (decomposed, "zürcher straße"),
+        (composed, "zu\u{308}rcher strasse"),
+    ] {
+        let w = World::new();
+        w.hook(&prompt("s", "t", &format!("walk to {stored} 7")));
+        w.hook(&tool("s", "t", "u", &format!("echo '{stored}'"), "ok"));
+        w.hook(&stop("s", "t", &format!("\"{stored}\" is far.")));
+        w.hook(&end("s"));
+        w.settle();
+        let output = w.memctl(&["forget", "--query", query]).ok();
+        assert!(output.starts_with("deleted 1 prompt, 1 summary"), "{query}: {output}");
+        assert_eq!(w.files_with(&[composed.to_owned(), decomposed.to_owned()]), [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn verify_searches_all_files_for_what_was_forgotten() {
+    let w = two_sessions();
+    let before = w.memctl(&["forget", "--query", SECRET, "--dry-run", "--verify"]);
+    assert_eq!(before.code, Some(1));
+    let database = w.data().join("memctl.db");
+    let warning = format!("warning: {} (", database.display());
+    assert!(before.err.contains(&warning) && before.err.contains("user_prompts.prompt_text"));
+    assert!(before.err.ends_with("error: the text is in 1 file\n"), "{before:?}");
+
+    let deleted = w.memctl(&["forget", "first", "--verify"]);
+    assert_eq!((deleted.code, deleted.err.as_str()), (Some(0), ""), "{deleted:?}");
+    let last = deleted.out.lines().last().unwrap();
+    assert!(
+        last.starts_with("searched ") && last.ends_with(": none contains a deleted text"),
+        "{last}"
+    );
+
+    // The text is searched for even if no memory contains it.
+    let log = w.data().join("logs/old.log");
+    fs::write(&log, format!("-- {} --", SECRET.to_uppercase())).unwrap();
+    let found = w.memctl(&["forget", "--query", SECRET, "--verify"]);
+    assert_eq!(found.code, Some(1));
+    let warning = format!("warning: {} contains the text\n", log.display());
+    assert!(found.err.starts_with(&warning), "{found:?}");
+    assert!(found.out.starts_with("nothing to delete\nsearched "), "{found:?}");
+    let json = w.memctl(&["forget", "--query", SECRET, "--verify", "--json"]);
+    let verified = serde_json::from_str::<Value>(&json.out).unwrap()["verified"].take();
+    assert_eq!(verified["found"], json!([log]));
+    assert!(verified["files"].as_u64() > Some(2) && verified["bytes"].as_u64() > Some(10_000));
+    assert_eq!(verified["unread"], json!([]));
+    fs::remove_file(&log).unwrap();
+    assert_eq!(w.memctl(&["forget", "--query", SECRET, "--verify"]).code, Some(0));
+}
+
+/// The copy of a deleted session in another file is found by its passages.
+#[test]
+fn verify_finds_the_texts_of_a_forgotten_session_in_other_files() {
+    let w = World::new();
+    let text = "The harbor master keeps the tide tables in a drawer.";
+    w.hooks(&[prompt("s", "t", "where are they?"), stop("s", "t", text), end("s")]);
+    w.settle();
+    fs::create_dir(w.data().join("corrupt-1")).unwrap();
+    fs::copy(w.data().join("memctl.db"), w.data().join("corrupt-1/memctl.db")).unwrap();
+    let output = w.memctl(&["forget", "s", "--verify"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let copy = w.data().join("corrupt-1/memctl.db");
+    assert!(output.err.contains(&format!("{} contains a deleted text", copy.display())));
+    assert!(!output.err.contains(&w.data().join("memctl.db").display().to_string()));
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! Removes texts from spooled events and from dead letters.
+
+use std::io::{self, ErrorKind};
+use std::time::UNIX_EPOCH;
+
+use memctl_proto::Event;
+
+use super::location::locations;
+use super::{keys, remove};
+use crate::files::Place;
+use crate::paths::Paths;
+
+/// A file of a spool or of the dead-letter directory.
+pub struct Candidate {
+    /// `None` if the file contains no event that this version can read.
+    pub event: Option<Event>,
+    /// The bytes of the file. Invalid UTF-8 is replaced.
+    pub content: String,
+    /// When the file was written, in milliseconds since the epoch.
+    pub written_at: i64,
+}
+
+/// Whether texts are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Count,
+    Remove,
+}
+
+/// Removes the texts of all events that `selects` selects, and returns their number.
+///
+/// A spooled event keeps its ids and becomes private, so that it is not distilled. A dead letter is
+/// deleted, and so is a spooled file without an event. To remove, the caller holds the store lock,
+/// so that no other process drains a spool meanwhile.
+///
+/// # Errors
+/// If a file cannot be read or replaced. A second call handles the remaining files.
+pub fn remove_texts(
+    paths: &Paths,
+    mode: Mode,
+    selects: &dyn Fn(&Candidate) -> bool,
+) -> io::Result<u64> {
+    let mut n_selected = 0;
+    for location in keys(paths).iter().flat_map(|key| locations(paths, key)) {
+        if !location.dir.stat().is_ok_and(|stat| stat.is_dir()) {
+            continue;
+        }
+        for path in location.files()? {
+            let Some(file) = Candidate::read(&path)?.filter(selects) else { continue };
+            n_selected += 1;
+            match file.event {
+                _ if mode == Mode::Count => {}
+                Some(event) => location.replace(&path, &without_texts(event))?,
+                None => remove(&path)?,
+            }
+        }
+    }
+    for path in paths.dead_letters().entries() {
+        if Candidate::read(&path)?.is_some_and(|file| selects(&file)) {
+            n_selected += 1;
+            if mode == Mode::Remove {
+                remove(&path)?;
+            }
+        }
+    }
+    Ok(n_selected)
+}
+
+impl Candidate {
+    /// `None` if there is no regular file, for example because the event was drained meanwhile.
+    fn read(place: &Place) -> io::Result<Option<Candidate>> {
+        let read = || -> io::Result<Option<Candidate>> {
+            let stat = place.stat()?;
+            if !stat.is_file() {
+                return Ok(None);
+            }
+            let content = String::from_utf8_lossy(&place.read()?).into_owned();
+            let event = Event::from_json(&content).ok();
+            let written = stat.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+            Ok(Some(Candidate { event, content, written_at: written.as_millis() as i64 }))
+        };
+        match read() {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            other => other,
+        }
+    }
+}
+
+fn without_texts(event: Event) -> Event {
+    let mut event = event.without_text();
+    event.private = true;
+    if let Some(tool) = &mut event.tool {
+        tool.name.clear();
+    }
+    event
+}
