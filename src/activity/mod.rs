@@ -1,7 +1,8 @@
 //! Parses tool uses into activities: edits, commands with checks and outcomes, commits, fetched pages.
 //!
-//! A tool event is parsed twice. [`PromptCost`] measures it before `accept` stores it. [`ParsedBatch`]
-//! parses the messages of a claimed batch, and every backend of the memory agent uses that result.
+//! [`ParsedBatch`] parses the messages of a claimed batch, and every backend of the memory agent uses
+//! that result. If a model is configured, [`PromptCost`] also measures each event before `accept` stores
+//! it.
 //!
 //! Parsing has no state and no I/O, takes time linear in the event's texts, and accepts any text. Long
 //! texts arrive truncated in the middle.

@@ -1,8 +1,8 @@
 //! How an activity appears in a prompt, and its cost there.
 //!
 //! An activity that changes nothing (a read, a search, `git status`) takes one line. All others are
-//! quoted, up to a limit. `accept` stores the cost with the event, so that the worker can limit the size
-//! of a batch before it parses the events.
+//! quoted, up to a limit. If a model is configured, `accept` stores the cost with the event, so that the
+//! worker can limit the size of a batch before it parses the events.
 
 use memctl_proto as proto;
 

@@ -61,6 +61,9 @@ pub struct Allowance {
     pub cost: f64,
 }
 
+/// The backend that is no model.
+const LOCAL_BACKEND: &str = "extractive";
+
 /// API keys with a second name.
 const ALIASES: [(&str, &str); 1] = [("GEMINI_API_KEY", "GOOGLE_API_KEY")];
 
@@ -117,6 +120,11 @@ impl Agent {
             }
         }
         chain
+    }
+
+    /// Whether the chain names a model. Without one, all events are distilled by the local rules.
+    pub fn uses_model(&self) -> bool {
+        self.chain().into_iter().any(|backend| backend != LOCAL_BACKEND)
     }
 
     /// The settings of an HTTP backend.
@@ -203,6 +211,17 @@ mod tests {
         let config = Config::of_text(file);
         assert!(config.problems.is_empty(), "{:?}", config.problems);
         super::Agent::clone(&config.agent)
+    }
+
+    #[test]
+    fn a_model_may_be_the_backend_or_a_fallback() {
+        let check = |agent: &str, expected: bool| {
+            assert_eq!(with(&format!("[agent]\n{agent}")).uses_model(), expected, "{agent}");
+        };
+        check("", false);
+        check("backend = 'gemini'", true);
+        check("fallback = ['extractive', 'openai']", true);
+        check("fallback = []", false);
     }
 
     #[test]

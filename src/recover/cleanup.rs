@@ -100,14 +100,14 @@ pub fn drain_spool(
     session: &str,
     now: i64,
 ) -> Result<u64> {
-    let (paths, keep) = (&settings.paths, settings.config.queue.keep);
+    let paths = &settings.paths;
     let key = session_key(client, session);
     if !spool::exists(paths, &key) {
         return Ok(0);
     }
     let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(0) };
     let mut fence = Fence::new(client, session);
-    let drained = drain::drain(store, paths, &key, &mut fence, keep, now)?;
+    let drained = drain::drain(store, settings, &key, &mut fence, now)?;
     testpoint::at("tidy.took_in");
     if let Some(id) = fence.session() {
         // This process held the session lock but is not a crashed worker: reset the restart count.

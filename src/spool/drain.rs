@@ -4,15 +4,14 @@
 //! The store lock is held from the first read to the last unlink. Otherwise one of two processes that
 //! drain the same spool could unlink a file that the other has not committed.
 
-use std::time::Duration;
-
 use memctl_proto::event::Process;
 use memctl_proto::{Event, Kind};
 
 use super::SpoolFile;
-use crate::activity::PromptCost;
+use crate::config::Settings;
 use crate::paths::{Paths, session_key};
 use crate::store::accept::{accept, deletes_texts};
+use crate::store::queue::BatchMeasure;
 use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
 
@@ -37,7 +36,7 @@ pub struct Drained {
 /// Drains the session's whole spool and removes its directories.
 ///
 /// Some files go to the dead-letter directory instead: unreadable ones, events of another session,
-/// events that the store refuses, and files older than `keep`. The store may have deleted the ids
+/// events that the store refuses, and files older than `queue.keep`. The store may have deleted the ids
 /// of such old events and would accept them a second time.
 ///
 /// Each transaction checks `fence` first, and fails if another worker has taken over the session.
@@ -46,12 +45,13 @@ pub struct Drained {
 /// Errors of the store. No file is unlinked before its event is committed.
 pub fn drain(
     store: &mut Store,
-    paths: &Paths,
+    settings: &Settings,
     key: &str,
     fence: &mut Fence,
-    keep: Duration,
     now: i64,
 ) -> store::Result<Drained> {
+    let (paths, keep) = (&settings.paths, settings.config.queue.keep);
+    let measure = BatchMeasure::configured(&settings.config.agent);
     let mut drained = Drained::default();
     store.locked(|locked| {
         loop {
@@ -70,7 +70,7 @@ pub fn drain(
                 drained.dead_letters += 1;
                 super::quarantine(paths, &file.path)?;
             }
-            commit(locked, paths, &valid, fence, now, &mut drained)?;
+            commit(locked, paths, &valid, measure, fence, now, &mut drained)?;
             testpoint::at("take_in.committed");
             for file in &valid {
                 super::remove(&file.path)?;
@@ -85,12 +85,13 @@ fn commit(
     locked: &mut Locked,
     paths: &Paths,
     files: &[SpoolFile],
+    measure: BatchMeasure,
     fence: &mut Fence,
     now: i64,
     drained: &mut Drained,
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
-    let measured: Vec<_> = events().map(|event| (event, PromptCost::from_event(event))).collect();
+    let measured: Vec<_> = events().map(|event| (event, measure.cost_to_store(event))).collect();
     let result = locked.fenced(fence, now, |tx, _| {
         let is_duplicate =
             |(event, cost): &(&Event, _)| Ok(accept(tx, event, *cost, now)?.duplicate);
@@ -109,7 +110,10 @@ fn commit(
         // A refused event must not block the events behind it: commit them one by one.
         Err(StoreError::Bug(_)) if files.len() > 1 => files
             .iter()
-            .try_for_each(|f| commit(locked, paths, std::slice::from_ref(f), fence, now, drained)),
+            .try_for_each(|file| {
+                let file = std::slice::from_ref(file);
+                commit(locked, paths, file, measure, fence, now, drained)
+            }),
         Err(StoreError::Bug(_)) => {
             drained.dead_letters += 1;
             Ok(super::quarantine(paths, &files[0].path)?)

@@ -11,12 +11,14 @@
 //! was released, so it grows when workers die while they process it. Either counter can make a
 //! message `failed`.
 
+use memctl_proto::Event;
 use memctl_proto::event::SeenFile;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::batch_context;
 use super::error::{Result, StoreError};
 use crate::activity::PromptCost;
+use crate::config;
 use crate::files::FileId;
 use crate::memory::{Batch, Cause, Message};
 
@@ -146,6 +148,20 @@ pub enum BatchMeasure {
 }
 
 impl BatchMeasure {
+    /// The measure for the configured backends.
+    pub fn configured(agent: &config::Agent) -> BatchMeasure {
+        if agent.uses_model() { BatchMeasure::PromptCost } else { BatchMeasure::Size }
+    }
+
+    /// Returns what `accept` stores with the event. `None` if no model is configured, because parsing
+    /// the event only for its size takes time and memory.
+    pub fn cost_to_store(self, event: &Event) -> Option<PromptCost> {
+        match self {
+            BatchMeasure::Size => None,
+            BatchMeasure::PromptCost => PromptCost::from_event(event),
+        }
+    }
+
     fn of(self, message: &Message, stored: Option<PromptCost>) -> PromptCost {
         let m = message;
         let texts = [&m.tool_input, &m.tool_response, &m.last_assistant_message];

@@ -155,6 +155,14 @@ fn a_claim_counts_the_stored_prompt_cost() {
 }
 
 #[test]
+fn an_event_is_parsed_for_its_cost_only_if_a_model_is_configured() {
+    let tool = Tool { name: "Read".into(), input: Some("{}".into()), ..Tool::default() };
+    let event = Event { tool: Some(tool), ..Event::new(Kind::Tool, "c", "s", 1) };
+    assert_eq!(BatchMeasure::Size.cost_to_store(&event), None);
+    assert_eq!(BatchMeasure::PromptCost.cost_to_store(&event).map(|cost| cost.events), Some(0));
+}
+
+#[test]
 fn a_claimed_batch_blocks_further_claims() {
     let mut world = World::with("ptt");
     assert_eq!(world.claim_ids(ALL), [1, 2]);

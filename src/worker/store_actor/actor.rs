@@ -10,14 +10,14 @@ use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
 
 use super::{Job, Rejection, Reply, Report};
-use crate::activity::{ParsedBatch, PromptCost};
+use crate::activity::ParsedBatch;
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, WhichPrompts};
 use crate::store::commit::{self, Attribution, Completed};
-use crate::store::queue::{self, BatchSize, Claim, ClaimLimits, Fence};
+use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Fence};
 use crate::store::{
     self, LockWait, Store, StoreError, StoreFault, quarantine, queue_admin, refusals, sessions,
 };
@@ -137,7 +137,8 @@ impl StoreActor {
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        let costs: Vec<_> = events.iter().map(|event| PromptCost::from_event(event)).collect();
+        let measure = BatchMeasure::configured(&self.settings.config.agent);
+        let costs: Vec<_> = events.iter().map(|event| measure.cost_to_store(event)).collect();
         self.write(|tx, _| {
             let all = events.iter().zip(&costs);
             all.map(|(event, cost)| accept::accept(tx, event, *cost, now)).collect()
@@ -152,9 +153,8 @@ impl StoreActor {
         if spool::exists(&self.settings.paths, &self.session.key) {
             self.open()?;
             let store = self.store.as_mut().expect("opened");
-            let (paths, key) = (&self.settings.paths, &self.session.key);
-            let keep = self.settings.config.queue.keep;
-            let drained = drain::drain(store, paths, key, &mut self.fence, keep, clock::now_ms())?;
+            let (settings, key) = (&self.settings, &self.session.key);
+            let drained = drain::drain(store, settings, key, &mut self.fence, clock::now_ms())?;
             if drained.dead_letters > 0 {
                 tracing::warn!(
                     files = drained.dead_letters,
