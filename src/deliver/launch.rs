@@ -6,8 +6,10 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::time::SystemTime;
 
 use crate::config::{self, Settings, StartedBy};
+use crate::files::Place;
 use crate::lock::{self, LockState};
 use crate::process;
 
@@ -29,15 +31,27 @@ pub fn start_recovery_worker(settings: &Settings, client: &str, session: &str) -
     start_detached(settings, StartedBy::Recovery, &args)
 }
 
-/// Starts `memctl recover`, unless a process holds the recovery lock.
+/// Starts `memctl recover`. If one is running, asks it for another pass instead.
 ///
 /// # Errors
 /// As [`start_worker`].
 pub fn start_recovery(settings: &Settings) -> io::Result<()> {
-    match lock::probe(&settings.paths.recover_lock()) {
-        Ok(LockState::Held) => Ok(()),
-        _ => start_detached(settings, StartedBy::Recovery, &["recover"]),
+    let lock = settings.paths.recover_lock();
+    let is_running = || matches!(lock::probe(&lock), Ok(LockState::Held));
+    if is_running() {
+        request_recovery_pass(&lock);
+        // The recovery may have exited before it could see the request.
+        if is_running() {
+            return Ok(());
+        }
     }
+    start_detached(settings, StartedBy::Recovery, &["recover"])
+}
+
+/// Asks the running recovery for another pass, by setting the modification time of its lock file. The
+/// running pass may already have tried a session that has become due again.
+pub fn request_recovery_pass(lock: &Place) {
+    let _ = lock.open().and_then(|file| file.set_modified(SystemTime::now()));
 }
 
 fn start_detached(settings: &Settings, started_by: StartedBy, args: &[&str]) -> io::Result<()> {

@@ -67,7 +67,7 @@ pub fn run() -> Result<()> {
     let try_lock = || lock::acquire(&lock, Some(LOCK_TIMEOUT)).context("recovery lock");
     let mut guard = try_lock()?;
     if guard.is_none() {
-        request_another_pass(&lock);
+        launch::request_recovery_pass(&lock);
         // The other recovery may have exited before it could see the request.
         guard = try_lock()?;
     }
@@ -88,12 +88,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Asks the running recovery for another pass, by setting the lock file's modification time. The
-/// running pass may already have tried a session that has become due again.
-fn request_another_pass(lock: &Place) {
-    let _ = lock.open().and_then(|file| file.set_modified(SystemTime::now()));
-}
-
+/// When another process last asked for a pass, see [`launch::request_recovery_pass`].
 fn requested_at(lock: &Place) -> Option<SystemTime> {
     lock.stat().map(|stat| stat.modified).ok()
 }

@@ -155,9 +155,15 @@ fn only_one_recovery_runs_at_a_time() {
     assert_eq!(w.session()["status"], "failed");
 }
 
-/// The running recovery has already visited the session when new work appears.
 #[test]
 fn work_that_appears_during_a_recovery_is_done_by_it() {
+    check_work_during_a_recovery(|w| assert_eq!(w.memctl(&["recover"]).ok(), ""));
+    check_work_during_a_recovery(|w| drop(w.hook(&start("other"))));
+}
+
+/// The running recovery has already visited the session when new work appears. `request` asks for
+/// recovery.
+fn check_work_during_a_recovery(request: impl Fn(&World)) {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     let pid = w.worker_of("revisited");
     w.hook(&stop("revisited", "t", "Done."));
@@ -175,8 +181,8 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
     w.set("MEMCTL_TESTPOINT", "");
     w.spool(&prompt("revisited", "t2", "go on"));
     w.spool(&end("revisited"));
-    assert_eq!(w.memctl(&["recover"]).ok(), "");
-    assert_eq!(w.spools().len(), 1, "the second recovery leaves the work to the first");
+    request(&w);
+    assert_eq!(w.spools().len(), 1, "the running recovery does the work");
     let code = until("the first recovery exits", || {
         // Every worker that it starts pauses at this point.
         let _ = fs::remove_file(&paused);
