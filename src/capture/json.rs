@@ -31,6 +31,15 @@ pub fn plain_run(bytes: &[u8]) -> usize {
     done + bytes[done..].iter().position(special).unwrap_or(bytes.len() - done)
 }
 
+/// Returns the position of the first `byte`.
+pub fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    // The compiler can vectorize the test of a block, because it has no early exit.
+    let has = |block: &[u8; 64]| block.iter().fold(false, |any, b| any | (*b == byte));
+    let (blocks, _) = bytes.as_chunks();
+    let start = 64 * blocks.iter().position(has).unwrap_or(blocks.len());
+    Some(start + bytes[start..].iter().position(|b| *b == byte)?)
+}
+
 /// Returns all string values of a valid JSON text in order.
 pub fn leaves(raw: &str) -> Vec<Leaf> {
     let bytes = raw.as_bytes();
@@ -68,18 +77,19 @@ pub fn leaves(raw: &str) -> Vec<Leaf> {
     found
 }
 
-/// Returns the position of the closing quote of a string that begins at `at`, or `bytes.len()` if
+/// Returns the position of the closing quote of a string that begins at `start`, or `bytes.len()` if
 /// there is none.
-pub fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        at += plain_run(&bytes[at.min(bytes.len())..]);
-        match bytes.get(at) {
-            None => return bytes.len(),
-            Some(b'"') => return at,
-            Some(b'\\') => at += 2,
-            Some(_) => at += 1,
+pub fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(n) = bytes.get(at..).and_then(|rest| find_byte(rest, b'"')) {
+        let quote = at + n;
+        let n_backslashes = bytes[start..quote].iter().rev().take_while(|b| **b == b'\\').count();
+        if n_backslashes % 2 == 0 {
+            return quote;
         }
+        at = quote + 1;
     }
+    bytes.len()
 }
 
 /// Decodes the inside of a JSON string.

@@ -33,58 +33,51 @@ pub fn names_secret_file(command: &str) -> bool {
 
 /// Whether `text` may name such a file anywhere: a quick test that has false positives only.
 pub fn may_name_secret_file(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains(NAME_PART) || !name_parts(text.as_bytes()).is_empty()
+    name_parts(text.as_bytes()).next().is_some()
 }
 
 /// Where `text` may name such a file, in order.
 pub fn possible_names(text: &str) -> Vec<usize> {
-    let text = text.to_ascii_lowercase();
-    let mut found = name_parts(text.as_bytes());
-    found.extend(text.match_indices(NAME_PART).map(|(at, _)| at));
-    found.sort_unstable();
-    found
+    name_parts(text.as_bytes()).collect()
 }
 
-/// The positions of [`NAME_PARTS`] in a lowercase text.
-fn name_parts(text: &[u8]) -> Vec<usize> {
-    // The compiler vectorizes the search of a block, because neither loop nor test exits early.
-    const BLOCK: usize = 32;
-    let has_pair = |start: &usize| {
-        let block = &text[*start..text.len().min(start + BLOCK + 1)];
-        block.iter().zip(&block[1..]).fold(0, |any, (a, b)| any | u8::from(is_pair(*a, *b))) != 0
+/// The positions where one of [`NAME_PARTS`] has its second half, in order.
+fn name_parts(text: &[u8]) -> impl Iterator<Item = usize> {
+    const BLOCK: usize = 64;
+    // The compiler vectorizes this for whole blocks, because it has no early exit.
+    let may_have_part = |start: &usize| {
+        let before = start.checked_sub(1);
+        let block = before.and_then(|before| text[before..].first_chunk::<{ BLOCK + 2 }>());
+        block.is_none_or(|b| (0..BLOCK).fold(false, |any, i| any | meets(b[i], b[i + 1], b[i + 2])))
     };
     let is_part = |at: &usize| {
         let (before, after) = text.split_at(*at);
-        after.len() > 1
-            && is_pair(after[0], after[1])
+        let (last, next) = (before.last().copied(), after.get(1).copied());
+        meets(last.unwrap_or(0), after[0], next.unwrap_or(0))
             && NAME_PARTS.iter().any(|(head, tail)| {
-                after.starts_with(tail.as_bytes()) && before.ends_with(head.as_bytes())
+                let start = before.len().checked_sub(head.len());
+                let before = start.map_or(&[][..], |start| &before[start..]);
+                let after = &after[..tail.len().min(after.len())];
+                before.eq_ignore_ascii_case(head.as_bytes())
+                    && after.eq_ignore_ascii_case(tail.as_bytes())
             })
     };
-    let blocks = (0..text.len()).step_by(BLOCK).filter(has_pair);
-    let mut found = Vec::new();
-    for start in blocks {
-        found.extend((start..text.len().min(start + BLOCK)).filter(is_part));
-    }
-    found
+    let blocks = (0..text.len()).step_by(BLOCK).filter(may_have_part);
+    blocks.flat_map(move |start| (start..text.len().min(start + BLOCK)).filter(is_part))
 }
 
-/// Whether two bytes may be where the halves of one of [`NAME_PARTS`] meet.
-fn is_pair(a: u8, b: u8) -> bool {
-    let after_dot = (b == b'd') | (b == b'e') | (b == b'g') | (b == b'h') | (b == b'j');
-    let after_dot = after_dot | (b == b'k') | (b == b'n') | (b == b'p');
-    (a == b'.') & after_dot
-        | (a == b'_') & (b == b'n')
-        | (a == b'd') & (b == b'_')
-        | (a == b's') & (b == b'.')
+/// Whether a half of [`NAME_PARTS`] that begins with `byte` may lie between these bytes.
+fn meets(before: u8, byte: u8, after: u8) -> bool {
+    let (before, after) = (before | 0x20, after | 0x20);
+    let dot = (after.wrapping_sub(b'd') <= b'p' - b'd') | (before == b's');
+    let underscore = (after == b'n') | (before == b'd');
+    (byte == b'.') & dot | (byte == b'_') & underscore | (byte | 0x20 == b'a') & (before == b'i')
 }
 
-/// Every name of a secret file contains this, or one of [`NAME_PARTS`].
-const NAME_PART: &str = "credent";
-
-/// Parts of names, in two halves. In JSON a backslash may precede the slash behind a folder.
-const NAME_PARTS: [(&str, &str); 23] = [
+/// Every name of a secret file contains one of these, in two halves. In JSON a backslash may precede
+/// the slash behind a folder.
+const NAME_PARTS: [(&str, &str); 24] = [
+    ("credenti", "a"),
     ("", ".env"),
     ("", ".netrc"),
     ("", "_netrc"),
@@ -92,11 +85,11 @@ const NAME_PARTS: [(&str, &str); 23] = [
     ("", ".npmrc"),
     ("", ".pypirc"),
     ("", ".htpass"),
-    ("secret", "s."),
-    ("i", "d_rsa"),
-    ("i", "d_dsa"),
-    ("i", "d_ecdsa"),
-    ("i", "d_ed255"),
+    ("secrets", "."),
+    ("id", "_rsa"),
+    ("id", "_dsa"),
+    ("id", "_ecdsa"),
+    ("id", "_ed255"),
     ("", ".pem"),
     ("", ".key"),
     ("", ".p12"),

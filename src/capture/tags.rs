@@ -58,7 +58,7 @@ pub fn has_private_json(raw: &str) -> bool {
 
 /// Whether escaped text may contain a `<`, literally or as `\u003c`.
 fn may_have_tags(raw: &str) -> bool {
-    raw.contains('<') || raw.contains("\\u003")
+    json::find_byte(raw.as_bytes(), b'<').is_some() || raw.contains("\\u003")
 }
 
 /// Returns `/name args` as the user typed it. A transcript writes such a prompt as

@@ -115,7 +115,7 @@ fn json_text(raw: &str, limit: usize) -> String {
     let steps: [Step; 5] = [
         &truncate_json::replace_base64,
         &tags::strip_json,
-        &|text| truncate_json::cut_long_strings(text, longest),
+        &|text| truncate_json::drop_middles(text, longest),
         &redact::redact_json,
         &|text| truncate_json::fit(text, limit),
     ];

@@ -26,13 +26,17 @@ pub fn fit(raw: &str, limit: usize) -> Option<String> {
     if fewer_items.len() <= limit { Some(fewer_items) } else { truncate_middle(raw, limit) }
 }
 
-/// Cuts every string that has more than `longest` bytes. Returns `None` if there is none.
-pub fn cut_long_strings(raw: &str, longest: usize) -> Option<String> {
+/// Cuts every string that is much longer than `longest` bytes, so that about `longest` remain. Returns
+/// `None` if there is none. Decodes nothing.
+pub fn drop_middles(raw: &str, longest: usize) -> Option<String> {
     if raw.len() <= longest {
         return None;
     }
-    let strings = strings(raw);
-    strings.iter().any(|s| s.len() > longest).then(|| cut_strings(raw, &strings, longest))
+    let strings = strings(raw).into_iter().filter(|s| s.len() > longest);
+    let parts: Vec<_> = strings
+        .filter_map(|s| Some((s.clone(), without_middle(&raw[s], longest.div_ceil(2))?)))
+        .collect();
+    (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 
 /// Replaces long base64 strings, such as images, with a note. Returns `None` if there are none.
