@@ -32,7 +32,7 @@ use crate::deliver::launch;
 use crate::store::accept::{ClosedBy, WhichPrompts};
 use crate::store::commit::Attribution;
 use crate::store::queue::ClaimLimits;
-use crate::testpoint;
+use crate::{spool, testpoint};
 
 /// How long an exiting worker waits for the store. The next worker does the rest.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -124,6 +124,7 @@ impl EventLoop {
             if let Some(server) = server {
                 server.stop().await;
             }
+            self.note_late_wakes();
             self.owner.unlink_socket();
             testpoint::at("worker.closed");
             if !self.finds_work().await {
@@ -158,6 +159,22 @@ impl EventLoop {
         let server = listener.map(|listener| Server::spawn(listener, context));
         self.step(Event::Listening { socket: server.is_some() });
         Ok(server)
+    }
+
+    /// Tells the machine about wakes that the listener has answered since the machine exited. Other
+    /// requests stay in the channel.
+    fn note_late_wakes(&mut self) {
+        let controls: Vec<_> =
+            std::iter::from_fn(|| self.inbox.controls.try_recv().ok()).collect();
+        for control in controls {
+            match control {
+                Control::Wake => self.step(Event::Wake),
+                Control::Shutdown { .. } => {
+                    // Cannot fail, because the inbox has the receiver.
+                    let _ = self.inbox.control_sender.send(control);
+                }
+            }
+        }
     }
 
     async fn next_wake(&mut self) -> Wake {
@@ -353,7 +370,9 @@ impl EventLoop {
         }
         tracing::info!("exiting");
         self.owner.release();
-        if self.exit.is_some_and(|exit| exit.successor) {
+        let spool_is_left =
+            || self.machine.owes_drain() && spool::exists(&self.settings.paths, &self.session.key);
+        if self.exit.is_some_and(|exit| exit.successor) || spool_is_left() {
             launch::start_worker(&self.settings, &self.session.client, &self.session.id)?;
         }
         Ok(())

@@ -232,6 +232,10 @@ pub struct Machine {
     /// The spool was drained and the store has not failed since. Otherwise `session` may be stale,
     /// and the worker neither claims nor exits because of it.
     drained: bool,
+    /// Drains that were requested and have not ended.
+    open_drains: u32,
+    /// How many of these must end before the spool has been drained since the last wake.
+    owed_drains: u32,
     /// Claims need not fill a batch, because the worker is about to exit.
     flush: bool,
     work: Work,
@@ -283,6 +287,8 @@ impl Machine {
             own_turn: false,
             any_event: false,
             drained: false,
+            open_drains: 0,
+            owed_drains: 0,
             flush: false,
             work: Work::None,
             backlog: Backlog {
@@ -307,6 +313,13 @@ impl Machine {
         &self.session
     }
 
+    /// Whether the worker has answered a wake and has not drained the spool since. The hook that sent
+    /// it relies on this worker, so if there is a spool, an exiting worker starts a successor. It does
+    /// not after the store failed, because the successor could not drain the spool either.
+    pub fn owes_drain(&self) -> bool {
+        self.owed_drains > 0
+    }
+
     /// The worker's activity, as `ps` shows it.
     pub fn doing(&self) -> &'static str {
         match self.work {
@@ -324,12 +337,18 @@ impl Machine {
 
     pub fn step(&mut self, now: Instant, event: Event) -> Vec<Effect> {
         if self.state == Gone && !matches!(event, Event::Listening { .. } | Event::LockLost) {
+            if event == Event::Wake {
+                self.owed_drains = self.open_drains + 1;
+            }
             return Vec::new();
         }
         match event {
             Event::Listening { socket } => self.listening(now, socket),
             Event::LockLost => self.apply(now, Input::Fenced { successor: true }),
-            Event::Wake => self.effects.push(Effect::DrainSpool),
+            Event::Wake => {
+                self.drain_spool();
+                self.owed_drains = self.open_drains;
+            }
             Event::Shutdown { graceful: true } => self.apply(now, Input::ShutdownGraceful),
             Event::Shutdown { graceful: false } => self.apply(now, Input::ShutdownNow),
             Event::Deadline => self.deadline(now),
@@ -345,6 +364,8 @@ impl Machine {
             Event::SpoolDrained { kinds, clients, session } => {
                 self.session = session;
                 self.see_clients(clients);
+                self.open_drains = self.open_drains.saturating_sub(1);
+                self.owed_drains = self.owed_drains.saturating_sub(1);
                 self.accepted(now, &kinds, 0);
                 self.spool_drained(now);
             }
@@ -369,6 +390,7 @@ impl Machine {
             Event::SummariesDone => self.summarizing = false,
             Event::StoreUnavailable => {
                 self.drained = false;
+                self.forget_drains();
                 self.timers.arm_earlier(Timer::Retry, now + self.store_backoff);
                 self.store_backoff = (self.store_backoff * 2).min(STORE_BACKOFF_MAX);
             }
@@ -387,6 +409,17 @@ impl Machine {
             self.flush = true;
             self.start_end_deadline(now);
         }
+        self.forget_drains();
+        self.drain_spool();
+    }
+
+    fn forget_drains(&mut self) {
+        self.open_drains = 0;
+        self.owed_drains = 0;
+    }
+
+    fn drain_spool(&mut self) {
+        self.open_drains += 1;
         self.effects.push(Effect::DrainSpool);
     }
 
@@ -462,7 +495,7 @@ impl Machine {
             }
             Some(Timer::ClientGrace) => self.apply(now, Input::ClientGone),
             Some(Timer::Linger) => self.apply(now, Input::LingerOver),
-            Some(Timer::Retry) => self.effects.push(Effect::DrainSpool),
+            Some(Timer::Retry) => self.drain_spool(),
             Some(Timer::BatchQuiet) => {
                 self.backlog.quiet = true;
                 self.backlog.due = true;

@@ -298,6 +298,24 @@ fn a_turn_that_a_notification_started_lasts_until_its_stop() {
 }
 
 #[test]
+fn a_wake_is_owed_a_drain_that_began_after_it() {
+    let mut worker = Worker::started(false, false);
+    assert!(!worker.machine.owes_drain(), "nobody relies on the first drain");
+    worker.step(Event::Wake);
+    worker.step(drained(&[], IN_TURN));
+    assert!(worker.machine.owes_drain(), "this drain may have begun before the wake");
+    worker.step(drained(&[], IN_TURN));
+    assert!(!worker.machine.owes_drain());
+    worker.step(Event::Wake);
+    worker.step(Event::StoreUnavailable);
+    assert!(!worker.machine.owes_drain(), "a successor could not drain the spool either");
+    // The listener answers wakes until its socket is closed.
+    worker.step(Event::Shutdown { graceful: false });
+    assert_eq!(worker.step(Event::Wake), []);
+    assert!(worker.machine.owes_drain());
+}
+
+#[test]
 fn an_interrupted_turn_is_closed_by_the_idle_watchdog() {
     let mut worker = Worker::serving();
     worker.now += seconds(60);

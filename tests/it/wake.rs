@@ -1,6 +1,7 @@
 //! A hook whose event gets no reply sends a wake. It starts a worker only if the wake gets no reply
 //! either.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -8,8 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use memctl_proto::frame::{self, HEADER};
 use memctl_proto::{Reply, Request};
+use nix::sys::signal::Signal;
 
-use crate::support::World;
+use crate::support::{World, until};
 use crate::support::recordings::{end, prompt, tool};
 
 const N_TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
@@ -114,4 +116,23 @@ fn a_hook_starts_a_worker_if_event_and_wake_get_no_reply() {
     w.until_count(N_TOOLS, 1);
     let requests = requests.lock().unwrap();
     assert!(matches!(requests[..2], [Request::Event { .. }, Request::Wake]), "{requests:?}");
+}
+
+/// The worker waits for the store, so it answers the wake and cannot drain the spool before it exits.
+#[test]
+fn a_worker_that_exits_after_it_answered_a_wake_starts_another() {
+    let w = World::new();
+    let first = w.worker_of("s");
+    let lock = File::open(w.data().join("run/store.lock")).unwrap();
+    lock.lock().unwrap();
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    assert_eq!((w.spools().len(), w.processes()), (1, vec![first]), "the wake was answered");
+    w.signal(first, Signal::SIGTERM);
+    until("another worker waits for the store", || match w.processes()[..] {
+        [pid] if pid != first => Ok(()),
+        ref other => Err(format!("{other:?}")),
+    });
+    lock.unlock().unwrap();
+    w.until_count(N_TOOLS, 1);
+    assert_ne!(w.worker(), first);
 }
