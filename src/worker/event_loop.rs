@@ -206,7 +206,6 @@ impl EventLoop {
             }
             Wake::Task(TaskOutput::Provisional(Some(Provisional { batch, summary }))) => {
                 self.store.store_provisional(batch, summary);
-                self.store.find_unsummarized();
             }
             Wake::Task(TaskOutput::Provisional(None)) => {
                 tracing::warn!("the local rules could not write a provisional summary");

@@ -76,20 +76,29 @@ impl StoreActor {
             Job::Answered(backend) => self.answered(*backend),
         };
         let Err(e) = result else { return };
-        // The event loop waits for exactly one report on a claim and on a search for Stops without
-        // summary, so these jobs are not kept.
+        // The event loop waits for exactly one report on a claim, on a search for Stops without
+        // summary and on a provisional summary, so these jobs are not kept.
         let answer = match job {
             Job::DrainSpool | Job::EmptyLog => None,
             Job::Claim(_) => {
                 Some(Report::NothingToClaim { not_before: None, session: self.status })
             }
-            Job::FindUnsummarized => Some(Report::Unsummarized(None)),
+            // A provisional summary is written again after the next event.
+            Job::FindUnsummarized | Job::StoreProvisional { .. } => {
+                Some(Report::Unsummarized(None))
+            }
             job => {
                 self.failed.push_back(job);
                 None
             }
         };
-        self.report_error(&e);
+        match (&answer, &e) {
+            // The same summary would fail again at once.
+            (Some(Report::Unsummarized(_)), StoreError::Bug(why)) => {
+                tracing::warn!("no provisional summary: {why}");
+            }
+            _ => self.report_error(&e),
+        }
         if let Some(answer) = answer {
             self.report(answer);
         }

@@ -63,6 +63,7 @@ impl StoreActor {
         Ok(())
     }
 
+    /// Stores a provisional summary, then looks for the next Stop without a summary.
     pub(super) fn store_provisional(
         &mut self,
         batch: &Batch,
@@ -72,6 +73,7 @@ impl StoreActor {
             let Some(session) = session else { return Ok(()) };
             let by = Backend::Extractive.name();
             provisional::store(tx, session, batch, summary, by, clock::now_ms()).map(drop)
-        })
+        })?;
+        self.find_unsummarized()
     }
 }

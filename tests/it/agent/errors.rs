@@ -137,6 +137,30 @@ fn a_rejected_key_is_not_tried_again_until_the_settings_change() {
     assert!(notices.is_empty(), "{notices:?}");
 }
 
+/// A change in the database makes every summary fail.
+#[test]
+fn a_provisional_summary_that_cannot_be_stored_is_not_retried_in_a_loop() {
+    const FAILED: &str = "no provisional summary: ";
+    let api = Api::start(|_| Reply::Status(529, "", OVERLOADED.into()));
+    let mut w = with_api("anthropic", &api, "");
+    w.set("MEMCTL_WORKER_LINGER", "60s");
+    w.hooks(&turn("s", 1)[..2]);
+    w.until_count("SELECT count(*) FROM pending_messages", 1);
+    w.execute_sql(
+        "CREATE TRIGGER no_summaries BEFORE INSERT ON session_summaries
+         BEGIN SELECT RAISE(ABORT, 'not today'); END",
+    );
+    w.hook(&turn("s", 1)[2]);
+    until("the summary fails", || w.logs().contains(FAILED).then_some(()).ok_or_else(|| w.logs()));
+    assert!(deferred(&w).ends_with("the server is overloaded (529)"));
+    let n_failed = w.logs().matches(FAILED).count();
+    assert!(n_failed < 4, "{}", w.logs());
+    w.execute_sql("DROP TRIGGER no_summaries");
+    w.hook(&end("s"));
+    w.settle();
+    assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
+}
+
 #[test]
 fn without_a_key_no_call_is_made() {
     let api = Api::distilling();
