@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::tokio::Listener as _;
@@ -31,6 +31,10 @@ use crate::process;
 /// The worker closes a connection of the line dialect this long after its last reply, because an
 /// `nc` that does not forward the end of its input would wait forever.
 const LINE_LINGER: Duration = Duration::from_millis(300);
+
+/// The time between two attempts to accept a connection, if the first one failed, for example because
+/// the process has no free file descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A request to the worker's event loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +74,19 @@ pub async fn serve(listener: Listener, context: ConnContext, mut stopping: watch
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             accepted = accept => accepted,
         };
-        let (Ok(stream), Ok(permit)) = accepted else { continue };
+        let (stream, permit) = match accepted {
+            (Ok(stream), Ok(permit)) => (stream, permit),
+            (Err(e), _) => {
+                // The peer stays in the backlog, so without a pause the next attempt fails at once.
+                tracing::warn!("cannot accept a connection: {e}");
+                let retry_at = Instant::now() + ACCEPT_PAUSE;
+                tokio::select! {
+                    _ = stopping.wait_for(|stopping| *stopping) => break,
+                    () = tokio::time::sleep_until(retry_at.into()) => continue,
+                }
+            }
+            (Ok(_), Err(_)) => unreachable!("the semaphore is never closed"),
+        };
         let connection = serve_connection(stream, context.clone(), stopping.clone());
         connections.spawn(async move {
             connection.await;

@@ -1,10 +1,12 @@
 //! Workers: one per session, also when hooks race, workers are killed, or time limits expire.
 
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::recordings::{edit, end, prompt, stop, tool};
-use crate::support::{World, until};
+use crate::support::{World, notes, until};
 
 fn observations(w: &World) -> i64 {
     w.count("SELECT count(*) FROM pending_messages WHERE message_type = 'observation'")
@@ -27,6 +29,47 @@ fn a_turn_leaves_its_summary_but_no_payload() {
         0,
         "a processed message keeps no payload"
     );
+}
+
+/// Silent peers use all file descriptors of the worker.
+#[test]
+fn a_worker_without_free_file_descriptors_pauses_and_then_accepts_again() {
+    const FAILED: &str = "cannot accept a connection: Too many open files";
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_PEER_TIMEOUT", "600s");
+    let pid = w.worker_of("s");
+    let pid_text = pid.to_string();
+    let limit = Command::new("prlimit").args(["--nofile=24:24", "--pid", &pid_text]).status();
+    if !limit.is_ok_and(|status| status.success()) {
+        notes::skipped("there is no prlimit program");
+        return;
+    }
+    let socket = w.socket_files().remove(0);
+    let connect = || UnixStream::connect(&socket).unwrap();
+    let peers: Vec<UnixStream> = (0..24).map(|_| connect()).collect();
+    let since = (Instant::now(), cpu_time(pid));
+    until("three attempts have failed", || match w.logs().matches(FAILED).count() {
+        n if n >= 3 => Ok(()),
+        _ => Err(w.logs()),
+    });
+    let (elapsed, used) = (since.0.elapsed(), cpu_time(pid) - since.1);
+    assert!(used < elapsed / 2, "{used:?} of {elapsed:?}");
+    drop(peers);
+    w.hook(&tool("s", "t", "u", "ls", "x"));
+    until("the event is stored", || match observations(&w) {
+        1 => Ok(()),
+        n => Err(format!("{n}")),
+    });
+    assert_eq!(w.worker(), pid);
+}
+
+/// The processor time that a process has used.
+fn cpu_time(pid: i32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
 }
 
 #[test]
