@@ -185,9 +185,15 @@ impl Paths {
         self.run_dir().join(format!("{key}.lock"))
     }
 
-    /// The session key in the name of a lock file.
+    /// Lock file of the starter that waits for the session's lock.
+    pub fn starter_lock(&self, key: &str) -> Place {
+        self.run_dir().join(format!("{key}.start"))
+    }
+
+    /// The session key in the name of a session's lock file or starter lock.
     pub fn key_of_lock(name: &str) -> Option<&str> {
-        name.strip_suffix(".lock").filter(|key| is_key(key))
+        let key = name.strip_suffix(".lock").or_else(|| name.strip_suffix(".start"));
+        key.filter(|key| is_key(key))
     }
 
     /// Lists the session's private turns (`hook::private_turns`).
@@ -377,6 +383,8 @@ mod tests {
             assert_eq!(paths.key_of_socket(name), Some(key.as_str()));
         }
         let name = paths.session_lock(&key).file_name().to_str().unwrap().to_owned();
+        assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
+        let name = paths.starter_lock(&key).file_name().to_str().unwrap().to_owned();
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
         let fallback = paths.fallback_spools(&key);
         assert_eq!(fallback.len(), 2);

@@ -10,7 +10,7 @@ use memctl_proto::{Event, Kind, Reply, Request};
 
 use crate::config::Settings;
 use crate::deliver::{connect, probe};
-use crate::lock::SessionLock;
+use crate::lock::{SessionLock, StarterLock};
 use crate::paths::{Paths, session_key};
 use crate::process;
 use crate::spool::{self, drain};
@@ -24,7 +24,7 @@ const MAX_ROUNDS: usize = 100;
 /// Number of spool files that a round reads.
 const FILES_PER_ROUND: usize = 500;
 
-/// Removes the sockets and the lock file of a session without a worker, and quarantines unreadable
+/// Removes the sockets and the lock files of a session without a worker, and quarantines unreadable
 /// files of its spool. `false` if another process holds the session lock.
 ///
 /// # Errors
@@ -34,6 +34,7 @@ pub fn remove_stale_files(paths: &Paths, key: &str) -> io::Result<bool> {
     testpoint::at("tidy.locked");
     quarantine_unreadable(paths, key)?;
     remove_sockets(paths, key, &lock)?;
+    StarterLock::remove_stale(&paths.starter_lock(key))?;
     testpoint::at("tidy.cleared");
     lock.remove()
 }
@@ -53,6 +54,7 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
 /// not stale even if its lock file was deleted.
 pub fn has_stale_files(paths: &Paths, key: &str) -> bool {
     let has_files = paths.session_lock(key).exists()
+        || paths.starter_lock(key).exists()
         || spool::exists(paths, key)
         || paths.possible_sockets(key).any(|socket| is_our_socket(&socket));
     has_files

@@ -19,7 +19,7 @@ use nix::sys::signal::Signal;
 
 use crate::config::Settings;
 use crate::deliver::connect;
-use crate::lock::{self, Holder, SessionLock};
+use crate::lock::{self, Holder, SessionLock, StarterLock};
 use crate::paths::MAX_SOCKET_PATH;
 use crate::process::{self, Handle, Identity};
 use crate::testpoint;
@@ -45,26 +45,64 @@ pub struct Session {
     pub key: String,
 }
 
+/// Takes the right to wait for the session lock. `None` if another starter waits already.
+pub fn queue_up(settings: &Settings, session: &Session) -> io::Result<Option<StarterLock>> {
+    let path = settings.paths.starter_lock(&session.key);
+    StarterLock::take(&path, settings.config.worker.hang_timeout)
+}
+
 /// Takes the session lock, and ends a holder that does not answer. Returns `None` if the holder
-/// answers or cannot be ended.
-pub fn acquire(settings: &Settings, session: &Session) -> io::Result<Option<SessionLock>> {
+/// answers or cannot be ended, or if another starter waits already.
+///
+/// `starter`: the right to wait, if the caller has it.
+pub fn acquire(
+    settings: &Settings,
+    session: &Session,
+    mut starter: Option<StarterLock>,
+) -> io::Result<Option<SessionLock>> {
     let path = settings.paths.session_lock(&session.key);
     let started = Instant::now();
     let mut silent: Option<(Holder, Instant)> = None;
     loop {
         if let Some(lock) = SessionLock::try_take(&path)? {
+            drop(starter);
+            if let Err(e) = StarterLock::remove_stale(&settings.paths.starter_lock(&session.key)) {
+                tracing::warn!("cannot remove a starter's lock file: {e}");
+            }
             testpoint::at("worker.locked");
             return Ok(Some(lock));
         }
+        let waiting = match starter.take() {
+            Some(waiting) => waiting,
+            None => match queue_up(settings, session)? {
+                Some(waiting) => waiting,
+                None => return Ok(None),
+            },
+        };
+        waiting.renew();
+        testpoint::at("starter.waiting");
         let holder = lock::holder(&path);
         let names_socket = !holder.socket.as_os_str().is_empty();
         let socket = match names_socket {
             true => holder.socket.clone(),
             false => settings.paths.socket(&session.key, 0),
         };
-        if let Ok(Reply::Pong { .. }) = connect::request(&socket, &Request::Wake, RETRY_SLOW) {
-            return Ok(None);
+        let answers_wake = || {
+            let reply = connect::request(&socket, &Request::Wake, RETRY_SLOW);
+            matches!(reply, Ok(Reply::Pong { .. }))
+        };
+        if answers_wake() {
+            testpoint::at("starter.answered");
+            let others_rely_on_it = waiting.is_held();
+            drop(waiting);
+            // Another starter may have exited since the wake because this one was waiting. The event
+            // for which it was started may be newer than the wake.
+            if !others_rely_on_it || answers_wake() {
+                return Ok(None);
+            }
+            continue;
         }
+        starter = Some(waiting);
         let silent_since = match &silent {
             Some((same, since)) if same.identity == holder.identity => *since,
             _ => silent.insert((holder.clone(), Instant::now())).1,

@@ -48,13 +48,18 @@ pub fn become_owner(
     recovery: bool,
 ) -> io::Result<Option<SessionLock>> {
     let store = Reader::open(&settings.paths, STORE_TIMEOUT);
+    let mut starter = None;
     if let Some(delay) = restart_delay(&store, session)
         && !matches!(lock::probe(&settings.paths.session_lock(&session.key)), Ok(LockState::Held))
     {
+        starter = owner::queue_up(settings, session)?;
+        if starter.is_none() {
+            return Ok(None);
+        }
         tracing::warn!(?delay, "start delayed: the workers of this session keep crashing");
         owner::pause(delay);
     }
-    let Some(lock) = owner::acquire(settings, session)? else { return Ok(None) };
+    let Some(lock) = owner::acquire(settings, session, starter)? else { return Ok(None) };
     if !recovery
         && unfinished::in_other_sessions(
             &settings.paths,

@@ -103,8 +103,9 @@ const TABLE: &[(&str, Scenario)] = &[
     ("take_in.committed", Queue),
 ];
 
-/// Points that no event reaches. They have tests of their own.
-const ELSEWHERE: &[&str] = &["resume.piece", "resume.imported"];
+/// Points that these scenarios do not reach. They have tests of their own.
+const ELSEWHERE: &[&str] =
+    &["resume.piece", "resume.imported", "starter.answered", "starter.waiting"];
 
 /// Number of rows that run in parallel. They mostly wait for processes.
 const PARALLEL: usize = 4;

@@ -109,6 +109,101 @@ fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_is_left() {
     w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 2);
 }
 
+#[test]
+fn one_starter_waits_for_a_hung_worker() {
+    let w =
+        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_HANG_TIMEOUT", "600s");
+    let hung = w.worker_of("s");
+    w.signal(hung, Signal::SIGSTOP);
+    for n in 0..12 {
+        w.hook(&tool("s", "t", &format!("u{n}"), "ls", "x"));
+    }
+    until("one starter is left", || match w.processes().len() {
+        2 => Ok(()),
+        n => Err(format!("{n} processes")),
+    });
+    w.signal(hung, Signal::SIGCONT);
+    w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 12);
+    assert_eq!(w.worker(), hung);
+    until("no starter lock is left", || no_starter_lock(&w));
+}
+
+/// A starter exits because another one waits. The worker answered that one before it hung, and the
+/// starter's event is newer.
+#[test]
+fn a_starter_wakes_the_worker_for_a_starter_that_relied_on_it() {
+    let mut w =
+        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_HANG_TIMEOUT", "3s");
+    let hung = w.worker_of("s");
+    w.signal(hung, Signal::SIGSTOP);
+    let answered = w.path("answered");
+    w.set("MEMCTL_TESTPOINT", &format!("starter.answered=pause:{}", answered.display()));
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.set("MEMCTL_TESTPOINT", "");
+    // The starter's wake is in the socket when the worker continues.
+    until("the starter has an answer", || {
+        w.signal(hung, Signal::SIGCONT);
+        answered.exists().then_some(()).ok_or_else(|| format!("{:?}", w.processes()))
+    });
+    w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 1);
+    until("the spool is drained", || w.spools().is_empty().then_some(()).ok_or(String::new()));
+    w.signal(hung, Signal::SIGSTOP);
+    w.hook(&tool("s", "t", "u2", "ls", "y"));
+    until("the second starter has exited", || match w.processes().len() {
+        2 => Ok(()),
+        n => Err(format!("{n} processes")),
+    });
+    assert_eq!(w.spools().len(), 1);
+    fs::remove_file(&answered).unwrap();
+    w.until_count("SELECT count(*) FROM pending_messages WHERE event = 'tool'", 2);
+    assert_ne!(w.worker(), hung, "the starter has replaced the hung worker");
+}
+
+#[test]
+fn a_starter_that_hangs_does_not_keep_others_from_replacing_the_worker() {
+    let mut w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "300ms");
+    let hung = w.worker_of("s");
+    w.signal(hung, Signal::SIGSTOP);
+    let waiting = w.path("waiting");
+    w.set("MEMCTL_TESTPOINT", &format!("starter.waiting=pause:{}", waiting.display()));
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.set("MEMCTL_TESTPOINT", "");
+    until("the first starter hangs", || waiting.exists().then_some(()).ok_or(String::new()));
+    until("another starter replaces the worker", || {
+        w.hook(&tool("s", "t", "u2", "ls", "y"));
+        w.spools().is_empty().then_some(()).ok_or_else(|| format!("{:?}", w.processes()))
+    });
+    fs::remove_file(&waiting).unwrap();
+    assert_ne!(w.worker(), hung);
+    until("no starter lock is left", || no_starter_lock(&w));
+}
+
+#[test]
+fn the_lock_of_a_starter_that_died_is_removed() {
+    let mut w =
+        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_HANG_TIMEOUT", "600s");
+    let hung = w.worker_of("s");
+    w.signal(hung, Signal::SIGSTOP);
+    w.set("MEMCTL_TESTPOINT", "starter.waiting=kill");
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.set("MEMCTL_TESTPOINT", "");
+    until("the starter has died", || match w.processes()[..] {
+        [pid] if pid == hung => no_starter_lock(&w).err().map(drop).ok_or(String::new()),
+        ref other => Err(format!("{other:?}")),
+    });
+    w.kill(hung);
+    w.hook(&start("other"));
+    until("no starter lock is left", || no_starter_lock(&w));
+}
+
+fn no_starter_lock(w: &World) -> Result<(), String> {
+    let names = fs::read_dir(w.data().join("run")).unwrap().map(|entry| entry.unwrap().file_name());
+    let locks: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(".start")).collect();
+    if locks.is_empty() { Ok(()) } else { Err(format!("{locks:?}")) }
+}
+
 /// The hung worker's session sends no more events.
 #[test]
 fn a_hung_worker_is_replaced_when_another_session_starts() {
