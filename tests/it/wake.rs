@@ -11,8 +11,8 @@ use memctl_proto::frame::{self, HEADER};
 use memctl_proto::{Reply, Request};
 use nix::sys::signal::Signal;
 
-use crate::support::{World, until};
 use crate::support::recordings::{end, prompt, tool};
+use crate::support::{World, until};
 
 const N_TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
 
@@ -76,7 +76,8 @@ fn pong() -> Response {
 
 #[track_caller]
 fn check_no_start(to_event: fn() -> Response) {
-    let mut w = World::new();
+    // The listener may reply late on a loaded machine.
+    let mut w = World::new().with("MEMCTL_HOOK_RING", "10s").with("MEMCTL_HOOK_DEADLINE", "20s");
     let socket = free_socket(&w);
     let requests = listen(&socket, move |request| match request {
         Request::Wake => pong(),
