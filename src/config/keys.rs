@@ -74,6 +74,7 @@ pub const KEYS: &[Key] = &[
     restriction("capture.mode", "all", Choice(MODES), "which projects are recorded; marked: only those with a .memctl file or in capture.allow"),
     user_only("capture.allow", "", Globs, "projects that are recorded without a .memctl file if capture.mode is marked (globs on path or name)"),
     key("spool.max", "10000", Count, "events that are spooled with their text, per session"),
+    user_only("spool.max_bytes", "256MiB", Bytes, "bytes of events that are spooled with their text, per session"),
     user_only("agent.backend", "extractive", Choice(BACKENDS), "backend that distills events; extractive is local and free"),
     user_only("agent.fallback", "extractive", Choices(BACKENDS), "backends that take over when the backend fails, in this order"),
     key("agent.turn_timeout", "120s", Time, "time limit for distilling one batch"),

@@ -44,7 +44,7 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 pub struct Config {
     pub hook: Hook,
     pub capture: Limits,
-    pub spool_max: usize,
+    pub spool: Spool,
     /// Built on first use. Hooks never use it.
     pub agent: Arc<LazyLock<Agent, Box<dyn FnOnce() -> Agent + Send>>>,
     pub worker: Worker,
@@ -57,6 +57,13 @@ pub struct Config {
     pub problems: Vec<String>,
     /// All settings in the order of the table.
     pub values: Arc<[Value]>,
+}
+
+/// Limits of a session's spool.
+#[derive(Clone, Copy, Debug)]
+pub struct Spool {
+    pub max_events: usize,
+    pub max_bytes: u64,
 }
 
 #[derive(Clone, Debug)]

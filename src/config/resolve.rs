@@ -12,7 +12,7 @@ use super::keys::{self, KEYS, Key, Scope};
 use super::parse::list_items;
 use super::unit::{Unit, pattern};
 use super::values::{Value, ValueSource, Values};
-use super::{Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Worker};
+use super::{Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Spool, Worker};
 use crate::text::{nearest, sanitize, truncate};
 
 /// Longer names and values are cut in messages.
@@ -270,7 +270,10 @@ impl Config {
                 response: values.size("capture.response"),
                 text: values.size("capture.text"),
             },
-            spool_max: values.size("spool.max"),
+            spool: Spool {
+                max_events: values.size("spool.max"),
+                max_bytes: values.size("spool.max_bytes") as u64,
+            },
             agent: Arc::new(LazyLock::new({
                 let values = values.clone();
                 Box::new(move || Agent::from(&values))

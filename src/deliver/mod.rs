@@ -39,10 +39,11 @@ pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant)
     {
         return Delivered::Accepted { duplicate };
     }
-    let delivered = match spool::put(paths, key, event, settings.config.spool_max) {
+    let delivered = match spool::put(paths, key, event, settings.config.spool) {
         Ok(Put::Whole) => Delivered::Spooled { warning: None },
         Ok(Put::WithoutText) => {
-            let warning = "the spool is full (spool.max): the texts of an event were left out";
+            let warning = "the spool is full (spool.max, spool.max_bytes): \
+                the texts of an event were left out";
             Delivered::Spooled { warning: Some(warning.into()) }
         }
         Err(e) => {

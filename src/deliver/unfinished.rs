@@ -57,10 +57,12 @@ mod tests {
     use memctl_proto::{Event, Kind};
 
     use super::*;
+    use crate::config;
     use crate::store::accept::accept;
     use crate::store::{Store, testing};
 
     const HOUR: i64 = 3_600_000;
+    const SPOOL: config::Spool = config::Spool { max_events: 10, max_bytes: u64::MAX };
 
     struct World {
         paths: Paths,
@@ -102,7 +104,7 @@ mod tests {
     fn a_spool_of_another_session_is_unfinished() {
         let w = world();
         let event = Event::new(Kind::Prompt, "c", "a", 0);
-        spool::put(&w.paths, &session_key("c", "a"), &event, 10).unwrap();
+        spool::put(&w.paths, &session_key("c", "a"), &event, SPOOL).unwrap();
         w.check("a", 0, false);
         w.check("b", 0, true);
     }

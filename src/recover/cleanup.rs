@@ -155,8 +155,11 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
+    use crate::config;
     use crate::lock::{self, LockState};
     use crate::paths::{Paths, Roots};
+
+    const SPOOL: config::Spool = config::Spool { max_events: 10, max_bytes: u64::MAX };
 
     struct World {
         paths: Paths,
@@ -243,7 +246,7 @@ mod tests {
     fn unreadable_files_are_quarantined_and_events_are_not() {
         let w = world();
         let event = Event::new(Kind::Prompt, "c", "s", 1);
-        spool::put(&w.paths, &w.key, &event, 10).unwrap();
+        spool::put(&w.paths, &w.key, &event, SPOOL).unwrap();
         fs::write(w.paths.spool(&w.key).join("0000000000.json"), "{").unwrap();
         assert!(w.remove());
         assert!(spool::first_event(&w.paths, &w.key).is_some());
@@ -277,7 +280,7 @@ mod tests {
         check_end(|w, store| w.accept(store, Kind::End, 10), false);
         let spooled = |w: &World, _: &mut Store| {
             let event = Event::new(Kind::Prompt, "c", "s", 30);
-            spool::put(&w.paths, &w.key, &event, 10).map(drop).unwrap();
+            spool::put(&w.paths, &w.key, &event, SPOOL).map(drop).unwrap();
         };
         check_end(spooled, false);
         let mut held = None;

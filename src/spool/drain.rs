@@ -108,12 +108,10 @@ fn commit(
             Ok(())
         }
         // A refused event must not block the events behind it: commit them one by one.
-        Err(StoreError::Bug(_)) if files.len() > 1 => files
-            .iter()
-            .try_for_each(|file| {
-                let file = std::slice::from_ref(file);
-                commit(locked, paths, file, measure, fence, now, drained)
-            }),
+        Err(StoreError::Bug(_)) if files.len() > 1 => files.iter().try_for_each(|file| {
+            let file = std::slice::from_ref(file);
+            commit(locked, paths, file, measure, fence, now, drained)
+        }),
         Err(StoreError::Bug(_)) => {
             drained.dead_letters += 1;
             Ok(super::quarantine(paths, &files[0].path)?)

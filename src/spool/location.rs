@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 
-use memctl_proto::Event;
+use memctl_proto::{Event, MAX_BODY};
 
 use super::Put;
+use crate::config;
 use crate::files::Place;
 use crate::paths::Paths;
 use crate::testpoint;
@@ -41,13 +42,18 @@ impl Location {
         Ok(Location { dir, tmp: paths.fallback_spool_tmp() })
     }
 
-    /// Adds an event. `None` if the location already has 1.1 × `max` events.
-    pub fn put(&self, event: &Event, max: usize) -> io::Result<Option<Put>> {
+    /// Adds an event. `None` if the location already has 1.1 × the maximum of events or bytes.
+    pub fn put(&self, event: &Event, limits: config::Spool) -> io::Result<Option<Put>> {
+        let config::Spool { max_events, max_bytes } = limits;
         let numbers = numbers(&self.dir)?;
-        if numbers.len() >= max + max / 10 {
+        let (events, bytes) = (numbers.len(), self.bytes(&numbers, max_bytes));
+        if events >= max_events + max_events / 10
+            || bytes >= max_bytes.saturating_add(max_bytes / 10)
+        {
             return Ok(None);
         }
-        let put = if numbers.len() >= max { Put::WithoutText } else { Put::Whole };
+        let is_full = events >= max_events || bytes >= max_bytes;
+        let put = if is_full { Put::WithoutText } else { Put::Whole };
         let text = match put {
             Put::Whole => event.to_json(),
             Put::WithoutText => event.clone().without_text().to_json(),
@@ -58,6 +64,17 @@ impl Location {
             .and_then(|file| self.link(&tmp, &file, next_number(&numbers)));
         let _ = tmp.remove_file();
         linked.map(|()| Some(put))
+    }
+
+    /// The size of the files. 0 if it cannot reach `max_bytes`, because a `stat` of each file takes
+    /// time.
+    fn bytes(&self, numbers: &[u64], max_bytes: u64) -> u64 {
+        if (numbers.len() as u64).saturating_mul(MAX_BODY as u64) < max_bytes {
+            return 0;
+        }
+        // A drain may remove files meanwhile.
+        let len = |n: &u64| self.dir.join(file_name(*n)).stat().map_or(0, |stat| stat.len);
+        numbers.iter().map(len).sum()
     }
 
     /// Links the complete file under the next number, then syncs the file and the directories. The

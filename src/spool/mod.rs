@@ -17,6 +17,7 @@ use std::time::Duration;
 use memctl_proto::{Event, Kind};
 use uuid::Uuid;
 
+use crate::config;
 use crate::files::{Place, Stat};
 use crate::paths::{Paths, session_key};
 use crate::process;
@@ -40,7 +41,7 @@ pub fn exists(paths: &Paths, key: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     Whole,
-    /// The spool has at least `max` events, so the event is stored without its texts.
+    /// The spool has reached a limit, so the event is stored without its texts.
     WithoutText,
 }
 
@@ -48,16 +49,22 @@ pub enum Put {
 ///
 /// # Errors
 /// The error of the last location that was tried. The event is not stored.
-pub fn put(paths: &Paths, key: &str, event: &Event, max: usize) -> io::Result<Put> {
+pub fn put(paths: &Paths, key: &str, event: &Event, limits: config::Spool) -> io::Result<Put> {
     let locations = locations(paths, key);
     // Events in the fallback location are newer, so later events must go there too.
     let fallback_in_use = locations.iter().skip(1).any(|location| location.dir.exists());
-    let full = || io::Error::other(format!("the spool has more than {max} events (spool.max)"));
-    if !fallback_in_use && let Ok(put) = locations[0].put(event, max) {
+    let full = || {
+        let config::Spool { max_events, max_bytes } = limits;
+        io::Error::other(format!(
+            "the spool has more than {max_events} events (spool.max) \
+             or {max_bytes} bytes (spool.max_bytes)"
+        ))
+    };
+    if !fallback_in_use && let Ok(put) = locations[0].put(event, limits) {
         // A full spool does not continue in the fallback location.
         return put.ok_or_else(full);
     }
-    Location::fallback(paths, key)?.put(event, max)?.ok_or_else(full)
+    Location::fallback(paths, key)?.put(event, limits)?.ok_or_else(full)
 }
 
 /// A file of a spool, and its event.
@@ -292,6 +299,10 @@ mod tests {
         Event { text: Some(text.into()), ..Event::new(Kind::Prompt, "c", "s", 1) }
     }
 
+    fn limits(max_events: usize) -> config::Spool {
+        config::Spool { max_events, max_bytes: u64::MAX }
+    }
+
     fn texts(w: &World) -> Vec<String> {
         read(&w.paths, &w.key, 500)
             .unwrap()
@@ -305,13 +316,16 @@ mod tests {
         let w = world();
         assert!(!exists(&w.paths, &w.key));
         for n in 0..12 {
-            assert_eq!(put(&w.paths, &w.key, &event(&n.to_string()), 100).unwrap(), Put::Whole);
+            assert_eq!(
+                put(&w.paths, &w.key, &event(&n.to_string()), limits(100)).unwrap(),
+                Put::Whole
+            );
         }
         assert!(exists(&w.paths, &w.key));
         assert_eq!(texts(&w), (0..12).map(|n| n.to_string()).collect::<Vec<_>>());
         // A removed file's number is not reused while later files exist.
         remove(&read(&w.paths, &w.key, 1).unwrap()[0].path).unwrap();
-        put(&w.paths, &w.key, &event("last"), 100).unwrap();
+        put(&w.paths, &w.key, &event("last"), limits(100)).unwrap();
         assert_eq!(texts(&w).last().unwrap(), "last");
         assert!(!remove_dirs(&w.paths, &w.key).unwrap());
     }
@@ -320,25 +334,40 @@ mod tests {
     fn a_full_spool_keeps_events_without_text_and_then_refuses() {
         let w = world();
         for n in 0..11 {
-            let put = put(&w.paths, &w.key, &event("x"), 10).unwrap();
+            let put = put(&w.paths, &w.key, &event("x"), limits(10)).unwrap();
             assert_eq!(put, if n < 10 { Put::Whole } else { Put::WithoutText });
         }
-        assert!(put(&w.paths, &w.key, &event("x"), 10).is_err());
+        assert!(put(&w.paths, &w.key, &event("x"), limits(10)).is_err());
         record_loss(&w.paths);
         assert_eq!(n_lost(&w.paths), 1);
     }
 
     #[test]
+    fn a_spool_is_bounded_in_bytes() {
+        let w = world();
+        let limits = config::Spool { max_events: 1000, max_bytes: 100_000 };
+        let put = || put(&w.paths, &w.key, &event(&"x".repeat(26_000)), limits);
+        for expected in [Put::Whole, Put::Whole, Put::Whole, Put::Whole, Put::WithoutText] {
+            assert_eq!(put().unwrap(), expected);
+        }
+        let refused = (0..1000).find_map(|_| put().err()).expect("a limit");
+        assert!(refused.to_string().contains("spool.max_bytes"), "{refused}");
+        let dir = w.paths.spool(&w.key);
+        let size: u64 = dir.entries().map(|file| file.stat().unwrap().len).sum();
+        assert!(size < 111_000, "{size}");
+    }
+
+    #[test]
     fn the_fallback_location_keeps_the_newer_events() {
         let w = world();
-        put(&w.paths, &w.key, &event("first"), 10).unwrap();
+        put(&w.paths, &w.key, &event("first"), limits(10)).unwrap();
         // A file in place of the directory makes it unwritable even for root.
         fs::rename(w.paths.spools(), w.paths.data().join("away")).unwrap();
         fs::write(w.paths.spools(), "").unwrap();
-        put(&w.paths, &w.key, &event("second"), 10).unwrap();
+        put(&w.paths, &w.key, &event("second"), limits(10)).unwrap();
         fs::remove_file(w.paths.spools()).unwrap();
         fs::rename(w.paths.data().join("away"), w.paths.spools()).unwrap();
-        put(&w.paths, &w.key, &event("third"), 10).unwrap();
+        put(&w.paths, &w.key, &event("third"), limits(10)).unwrap();
         assert_eq!(texts(&w), ["first"]);
         remove(&read(&w.paths, &w.key, 9).unwrap()[0].path).unwrap();
         assert_eq!(texts(&w), ["second", "third"]);
@@ -348,7 +377,7 @@ mod tests {
     #[test]
     fn a_malformed_file_and_a_foreign_name_are_quarantined() {
         let w = world();
-        put(&w.paths, &w.key, &event("x"), 10).unwrap();
+        put(&w.paths, &w.key, &event("x"), limits(10)).unwrap();
         fs::write(w.paths.spool(&w.key).join("0000000002.json"), "{").unwrap();
         fs::write(w.paths.spool(&w.key).join("3.json"), "foreign").unwrap();
         let files = read(&w.paths, &w.key, 10).unwrap();
@@ -363,14 +392,14 @@ mod tests {
     fn pipes_links_and_directories_are_quarantined_and_block_no_event() {
         let w = world();
         let dir = w.paths.spool(&w.key);
-        put(&w.paths, &w.key, &event("first"), 10).unwrap();
+        put(&w.paths, &w.key, &event("first"), limits(10)).unwrap();
         let mode = nix::sys::stat::Mode::S_IRWXU;
         nix::unistd::mkfifo(dir.join("0000000002.json").path(), mode).unwrap();
         nix::unistd::mkfifo(dir.join("pipe").path(), mode).unwrap();
         fs::create_dir_all(dir.join("0000000003.json/sub").path()).unwrap();
         fs::write(w.paths.data().join("secret"), event("not ours").to_json()).unwrap();
         std::os::unix::fs::symlink("../../secret", dir.join("0000000004.json")).unwrap();
-        put(&w.paths, &w.key, &event("last"), 10).unwrap();
+        put(&w.paths, &w.key, &event("last"), limits(10)).unwrap();
         let files = read(&w.paths, &w.key, 10).unwrap();
         let is_ok: Vec<bool> = files.iter().map(|file| file.event.is_ok()).collect();
         assert_eq!(is_ok, [true, false, false, false, true]);
@@ -384,7 +413,7 @@ mod tests {
         assert_eq!(n_dead_letters(&w.paths), 4);
         // A pipe in place of the directory.
         nix::unistd::mkfifo(dir.path(), mode).unwrap();
-        put(&w.paths, &w.key, &event("elsewhere"), 10).unwrap();
+        put(&w.paths, &w.key, &event("elsewhere"), limits(10)).unwrap();
         assert_eq!(texts(&w), ["elsewhere"]);
         assert!(!dir.exists());
         // Dead letters are read when a session is forgotten.
@@ -398,7 +427,8 @@ mod tests {
         let w = world();
         let mut n_read = 0;
         std::thread::scope(|scope| {
-            let hook = || (0..100).for_each(|_| drop(put(&w.paths, &w.key, &event("x"), 9000)));
+            let hook =
+                || (0..100).for_each(|_| drop(put(&w.paths, &w.key, &event("x"), limits(9000))));
             let hooks: Vec<_> = (0..8).map(|_| scope.spawn(hook)).collect();
             while !hooks.iter().all(|h| h.is_finished()) || exists(&w.paths, &w.key) {
                 let files = read(&w.paths, &w.key, 500).unwrap();
@@ -423,7 +453,7 @@ mod tests {
                 let w = &w;
                 scope.spawn(move || {
                     for n in 0..10 {
-                        put(&w.paths, &w.key, &event(&format!("{t}-{n}")), 1000).unwrap();
+                        put(&w.paths, &w.key, &event(&format!("{t}-{n}")), limits(1000)).unwrap();
                     }
                 });
             }
@@ -448,7 +478,7 @@ mod tests {
         assert!(!exists(&w.paths, &w.key));
         assert_eq!(texts(&w), [] as [&str; 0]);
         assert!(keys(&w.paths).is_empty() && !fallback_in_use(&w.paths));
-        put(&w.paths, &w.key, &event("ours"), 10).unwrap();
+        put(&w.paths, &w.key, &event("ours"), limits(10)).unwrap();
         assert_eq!(texts(&w), ["ours"]);
     }
 
@@ -462,10 +492,10 @@ mod tests {
         };
         let mut paths = Paths::new(&roots).unwrap();
         let key = session_key("c", "s");
-        put(&paths, &key, &event("early"), 10).unwrap();
+        put(&paths, &key, &event("early"), limits(10)).unwrap();
         paths.create().unwrap();
         assert!(exists(&paths, &key));
-        put(&paths, &key, &event("later"), 10).unwrap();
+        put(&paths, &key, &event("later"), limits(10)).unwrap();
         let texts: Vec<_> = std::iter::from_fn(|| {
             let file = read(&paths, &key, 1).unwrap().pop()?;
             remove(&file.path).unwrap();
