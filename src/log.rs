@@ -6,11 +6,12 @@
 //! ```
 //!
 //! The fields are the time in UTC, the level and the pid. Workers and recovery log through
-//! `tracing`. Hooks call [`append()`], which costs one open and one write per message. Each line is
+//! `tracing`. Hooks call [`Log::append`], which costs one open and one write per message. Each line is
 //! a single write in append mode, so lines of several processes do not interleave.
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Mutex;
 
 use jiff::Timestamp;
@@ -25,30 +26,82 @@ use crate::files::Place;
 /// Maximum length of a message in bytes. Longer messages are truncated.
 const MAX_MESSAGE: usize = 2048;
 
-/// Writes the `tracing` events of this process to `file`.
+/// Maximum number of log files.
+const MAX_LOGS: usize = 500;
+
+/// A log file. If it grows beyond its limit, it keeps its newer half.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub place: Place,
+    pub max_bytes: u64,
+}
+
+impl Log {
+    /// Appends one line. Ignores errors: there is no place to report them.
+    pub fn append(&self, level: Level, message: &str) {
+        let mut text = String::with_capacity(message.len() + 48);
+        if write_line(&mut text, level, message).is_ok()
+            && let Ok(file) = self.place.open_append()
+        {
+            let _ = Writable { log: self.clone(), file }.write_all(text.as_bytes());
+        }
+    }
+
+    /// Removes the older lines of a file that is too long.
+    fn shorten(&self, file: &File) -> io::Result<()> {
+        let len = file.metadata()?.len();
+        if len <= self.max_bytes {
+            return Ok(());
+        }
+        let keep = self.max_bytes / 2;
+        let mut reader = self.place.open()?;
+        reader.seek(SeekFrom::Start(len - keep))?;
+        let mut tail = Vec::new();
+        reader.take(keep).read_to_end(&mut tail)?;
+        // The first line may be incomplete.
+        let start = tail.iter().position(|byte| *byte == b'\n').map_or(tail.len(), |n| n + 1);
+        // Other processes append too. A line that one of them writes in between is lost.
+        file.set_len(0)?;
+        (&*file).write_all(&tail[start..])
+    }
+}
+
+/// An open log.
+struct Writable {
+    log: Log,
+    file: File,
+}
+
+impl Write for Writable {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(bytes)?;
+        self.log.shorten(&self.file)?;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Writes the `tracing` events of this process to `log`.
 ///
 /// # Errors
 /// If the file cannot be opened or a subscriber is already set.
-pub fn init(file: &Place, verbosity: LevelFilter) -> io::Result<()> {
+pub fn init(log: Log, verbosity: LevelFilter) -> io::Result<()> {
+    let file = log.place.open_append()?;
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(verbosity)
         .with_ansi(false)
         .event_format(Line)
-        .with_writer(Mutex::new(file.open_append()?))
+        .with_writer(Mutex::new(Writable { log, file }))
         .finish();
     tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
 }
 
-/// Appends one line. Ignores errors: there is no place to report them.
-pub fn append(file: &Place, level: Level, message: &str) {
-    let mut text = String::with_capacity(message.len() + 48);
-    if write_line(&mut text, level, message).is_ok() {
-        let _ = file.append(text.as_bytes());
-    }
-}
-
-/// Removes the oldest logs in `dir` until the total size is at most `max_bytes`. The newest log is
-/// kept. Returns the remaining size.
+/// Removes the oldest logs in `dir` until the total size is at most `max_bytes` and there are at most
+/// [`MAX_LOGS`]. The newest log is kept, and loses its older lines if it is too long by itself.
+/// Returns the remaining size.
 pub fn prune(dir: &Place, max_bytes: u64) -> io::Result<u64> {
     let mut logs = Vec::new();
     for name in dir.names()? {
@@ -62,10 +115,14 @@ pub fn prune(dir: &Place, max_bytes: u64) -> io::Result<u64> {
     logs.sort_by(|(at, _, log), (other_at, _, other)| {
         (at, log.path()).cmp(&(other_at, other.path()))
     });
-    let mut remaining: u64 = logs.iter().map(|(_, bytes, _)| bytes).sum();
-    let older = logs.len().saturating_sub(1);
-    for (_, bytes, log) in &logs[..older] {
-        if remaining <= max_bytes {
+    let Some((_, _, newest)) = logs.pop() else { return Ok(0) };
+    let newest = Log { place: newest, max_bytes };
+    newest.place.open_append().and_then(|file| newest.shorten(&file))?;
+    let older: u64 = logs.iter().map(|(_, bytes, _)| bytes).sum();
+    let mut remaining = newest.place.stat()?.len + older;
+    let surplus = (logs.len() + 1).saturating_sub(MAX_LOGS);
+    for (i, (_, bytes, log)) in logs.iter().enumerate() {
+        if remaining <= max_bytes && i >= surplus {
             break;
         }
         match log.remove_file() {
@@ -120,7 +177,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::time::{Duration, SystemTime};
 
@@ -145,7 +202,7 @@ mod tests {
     fn append_and_tracing_use_the_same_format() {
         let dir = tempfile::tempdir().unwrap();
         let path = Place::in_dir(dir.path(), "s.log");
-        append(&path, Level::WARN, "spooled\nevent");
+        Log { place: path.clone(), max_bytes: 1000 }.append(Level::WARN, "spooled\nevent");
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(LevelFilter::INFO)
             .event_format(Line)
@@ -175,12 +232,40 @@ mod tests {
     #[test]
     fn append_ignores_errors_and_refuses_symlinks() {
         let dir = tempfile::tempdir().unwrap();
-        append(&Place::in_dir(dir.path(), "missing/x.log"), Level::ERROR, "lost");
+        let append = |place: Place| Log { place, max_bytes: 1000 }.append(Level::ERROR, "lost");
+        append(Place::in_dir(dir.path(), "missing/x.log"));
         let link = Place::in_dir(dir.path(), "link.log");
         let target = dir.path().join("target");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        append(&link, Level::ERROR, "not through a link");
+        append(link);
         assert!(!target.exists());
+    }
+
+    #[test]
+    fn a_log_that_is_too_long_keeps_its_newer_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log { place: Place::in_dir(dir.path(), "s.log"), max_bytes: 2000 };
+        let text = || fs::read_to_string(log.place.path()).unwrap();
+        for n in 0..200 {
+            log.append(Level::WARN, &format!("message {n}"));
+            assert!(text().len() <= 2000 && text().ends_with(&format!(" message {n}\n")));
+        }
+        assert!(text().lines().count() > 10, "{}", text());
+        assert!(text().lines().all(|line| line.contains("  WARN ")), "{}", text());
+        let logs = Place::in_dir(dir.path(), "");
+        assert!(prune(&logs, 500).unwrap() <= 500);
+        assert!(text().len() <= 500 && text().ends_with(" message 199\n"), "{}", text());
+    }
+
+    #[test]
+    fn the_number_of_logs_is_limited() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..MAX_LOGS + 7 {
+            fs::write(dir.path().join(format!("{n}.log")), "x").unwrap();
+        }
+        let logs = Place::in_dir(dir.path(), "");
+        assert_eq!(prune(&logs, u64::MAX).unwrap(), MAX_LOGS as u64);
+        assert_eq!(logs.names().unwrap().len(), MAX_LOGS);
     }
 
     #[test]
@@ -208,7 +293,9 @@ mod tests {
         assert_eq!(prune(&logs, 60).unwrap(), 60);
         assert_eq!(prune(&logs, 35).unwrap(), 30);
         assert_eq!(files(), ["a.log", "c.log", "d.log", "other.txt"]);
-        assert_eq!(prune(&logs, 0).unwrap(), 10);
+        assert_eq!(prune(&logs, 10).unwrap(), 10);
+        assert_eq!(files(), ["a.log", "other.txt"]);
+        assert_eq!(prune(&logs, 0).unwrap(), 0);
         assert_eq!(files(), ["a.log", "other.txt"]);
     }
 }

@@ -16,7 +16,6 @@ use nix::libc;
 use tracing::Level;
 
 use super::response::{self, NO_OP};
-use crate::log;
 use crate::paths::Paths;
 
 /// The file that counts lost events while the hook has an event, else null.
@@ -51,8 +50,8 @@ pub fn install() {
         // Log only the location; the message may contain user text.
         let location = info.location().map_or_else(String::new, ToString::to_string);
         let _ = writeln!(std::io::stderr(), "memctl: hook: panicked at {location}");
-        if let Some(path) = super::general_log() {
-            log::append(&path, Level::ERROR, &format!("hook: panicked at {location}"));
+        if let Some(log) = super::panic_log() {
+            log.append(Level::ERROR, &format!("hook: panicked at {location}"));
         }
         exit();
     }));

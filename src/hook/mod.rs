@@ -25,7 +25,7 @@ use crate::clock;
 use crate::config::{self, Env, OffSwitch, Settings};
 use crate::deliver::{self, Delivered, launch};
 use crate::files::Place;
-use crate::log;
+use crate::log::Log;
 use crate::paths::{Paths, session_key};
 use crate::project;
 use crate::project::recording::NotRecorded;
@@ -76,25 +76,24 @@ enum HookExit {
 struct HookError {
     message: String,
     /// The log that gets the message; `None` if there is no data dir.
-    log: Option<Place>,
+    log: Option<Log>,
 }
 
 impl HookError {
     fn new(message: impl ToString, settings: Option<&Settings>) -> HookError {
-        let paths = settings.map(|s| &s.paths).filter(|paths| paths.data_dir_exists());
-        HookError { message: message.to_string(), log: paths.map(Paths::general_log) }
+        HookError { message: message.to_string(), log: settings.and_then(general_log) }
     }
 
     fn of_session(message: impl ToString, settings: &Settings, key: &str) -> HookError {
-        let log = settings.paths.data_dir_exists().then(|| settings.paths.log(key));
+        let log = log_at(settings, |paths| paths.log(key));
         HookError { message: message.to_string(), log }
     }
 
     /// Writes to standard error and to the log, which `memctl doctor` reads. Ignores write errors.
     fn report(&self) {
         let _ = writeln!(std::io::stderr(), "memctl: hook: {}", self.message);
-        if let Some(file) = &self.log {
-            log::append(file, Level::WARN, &format!("hook: {}", self.message));
+        if let Some(log) = &self.log {
+            log.append(Level::WARN, &format!("hook: {}", self.message));
         }
     }
 }
@@ -297,7 +296,16 @@ fn client_pid(env: Env) -> Option<i32> {
 }
 
 /// Returns the general log. The panic hook calls this because it has no settings.
-fn general_log() -> Option<Place> {
-    let settings = project::settings(&[]).ok()?;
-    settings.paths.data_dir_exists().then(|| settings.paths.general_log())
+fn panic_log() -> Option<Log> {
+    general_log(&project::settings(&[]).ok()?)
+}
+
+fn general_log(settings: &Settings) -> Option<Log> {
+    log_at(settings, Paths::general_log)
+}
+
+/// Returns `None` if there is no data dir.
+fn log_at(settings: &Settings, place: impl Fn(&Paths) -> Place) -> Option<Log> {
+    let Settings { paths, config, .. } = settings;
+    paths.data_dir_exists().then(|| Log { place: place(paths), max_bytes: config.log_max })
 }

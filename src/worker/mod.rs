@@ -23,6 +23,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::Settings;
 use crate::failure::{Context, Result, usage};
+use crate::log::Log;
 use crate::{activity, log, process, project, spool, testpoint};
 use event_loop::EventLoop;
 use owner::Owner;
@@ -45,8 +46,10 @@ fn start(args: &[OsString]) -> Result<()> {
     process::set_name();
     install_panic_hook();
     // A worker without a log still works.
-    let _ = log::prune(&settings.paths.logs(), settings.config.log_max);
-    let _ = log::init(&settings.paths.log(&session.key), LevelFilter::INFO);
+    let max_bytes = settings.config.log_max;
+    let _ = log::prune(&settings.paths.logs(), max_bytes);
+    let log = Log { place: settings.paths.log(&session.key), max_bytes };
+    let _ = log::init(log, LevelFilter::INFO);
 
     testpoint::at("worker.born");
     let lock = startup::become_owner(&settings, &session, recovery).context("session lock")?;
