@@ -85,7 +85,7 @@ fn run(args: &[OsString]) -> u8 {
             0
         }
         Some("worker") => ctl::exit(worker::run(&args[1..])),
-        Some("recover") => ctl::exit(recover::run()),
+        Some("recover") => ctl::exit(recover::run(&args[1..])),
         _ => ctl::run(args),
     }
 }

@@ -9,6 +9,7 @@ pub mod cleanup;
 pub mod due;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::level_filters::LevelFilter;
@@ -17,9 +18,10 @@ use crate::clock;
 use crate::config::Settings;
 use crate::deliver::probe::{self, WorkerState};
 use crate::deliver::{launch, unfinished};
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Context, Result, failed, usage};
 use crate::files::Place;
 use crate::lock::{self, LockState};
+use crate::log::Log;
 use crate::store::{self, LockWait, Store, quarantine};
 use crate::{log, spool, testpoint};
 use crate::{process, project};
@@ -51,8 +53,26 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(30);
 /// SIGALRM kills a recovery after this many seconds.
 const ALARM_SECONDS: u32 = 24 * 3600;
 
-/// Runs `memctl recover`.
-pub fn run() -> Result<()> {
+const HELP: &str = "\
+memctl recover
+
+Finishes the work of workers that died or hang. New sessions and starting workers run this command
+when they find unfinished work.
+";
+
+/// Runs `memctl recover` with the arguments that follow it.
+pub fn run(args: &[OsString]) -> Result<()> {
+    match args.first() {
+        Some(arg) if arg == "--help" || arg == "-h" => {
+            print!("{HELP}");
+            return Ok(());
+        }
+        Some(arg) => {
+            let message = format!("unexpected argument '{}'", arg.display());
+            return Err(usage(message).hint("`memctl recover` takes no arguments"));
+        }
+        None => {}
+    }
     process::set_private_umask();
     let mut settings = project::settings(&[]).map_err(failed)?;
     if !settings.paths.data_dir_exists() {
@@ -62,7 +82,8 @@ pub fn run() -> Result<()> {
     process::set_alarm(ALARM_SECONDS);
     process::set_name();
     // Recovery works without a log too.
-    let _ = log::init(&settings.paths.general_log(), LevelFilter::INFO);
+    let log = Log { place: settings.paths.general_log(), max_bytes: settings.config.log_max };
+    let _ = log::init(log, LevelFilter::INFO);
     let lock = settings.paths.recover_lock();
     let try_lock = || lock::acquire(&lock, Some(LOCK_TIMEOUT)).context("recovery lock");
     let mut guard = try_lock()?;

@@ -164,8 +164,7 @@ impl EventLoop {
     /// Tells the machine about wakes that the listener has answered since the machine exited. Other
     /// requests stay in the channel.
     fn note_late_wakes(&mut self) {
-        let controls: Vec<_> =
-            std::iter::from_fn(|| self.inbox.controls.try_recv().ok()).collect();
+        let controls: Vec<_> = std::iter::from_fn(|| self.inbox.controls.try_recv().ok()).collect();
         for control in controls {
             match control {
                 Control::Wake => self.step(Event::Wake),

@@ -51,6 +51,17 @@ fn a_setting_can_be_set_read_and_unset() {
     assert_eq!(unset, "agent.backend = extractive (default)\n");
     let unset = w.memctl(&["config", "unset", "agent.backend"]).ok();
     assert_eq!(unset, "agent.backend was not set; its value is extractive\n");
+    let unset = w.memctl(&["config", "unset", "worker.linger"]);
+    assert_eq!(unset.out, "worker.linger = 30s (default)\n");
+    assert!(unset.err.contains("MEMCTL_WORKER_LINGER in the environment takes precedence"));
+    // A value with a hyphen is not an option.
+    let negative = w.memctl(&["config", "set", "worker.linger", "-4"]);
+    assert_eq!((negative.code, negative.out.as_str()), (Some(2), ""));
+    assert!(
+        negative.err.starts_with("error: invalid value '-4' for worker.linger: "),
+        "{negative:?}"
+    );
+    assert!(w.memctl(&["config", "set", "--help"]).ok().contains("Usage: memctl config set"));
     let table = w.memctl(&["config"]).ok();
     assert!(table.lines().all(|line| line.chars().count() < 200), "{table}");
     assert!(w.memctl(&["config", "get", "agent.prices"]).ok().contains("claude-haiku=1/5"));

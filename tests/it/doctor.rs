@@ -243,7 +243,7 @@ fn data_dir_hash(w: &World) -> String {
 fn unreachable_sockets_are_reported() {
     let mut w = world();
     w.set("MEMCTL_SOCKET_DIR", w.path("nowhere").to_str().unwrap());
-    check(&w, "sockets", "wrong", "is not a directory", "");
+    check(&w, "sockets", "wrong", "nowhere does not exist", "mkdir -m 700 ");
     let long = w.path(&"x".repeat(90));
     fs::create_dir(&long).unwrap();
     w.set("MEMCTL_SOCKET_DIR", long.to_str().unwrap());

@@ -29,6 +29,19 @@ fn a_panic_still_runs_destructors() {
     assert!(errors.contains("test point recover.begun") && !errors.contains("fatal"), "{errors}");
 }
 
+#[test]
+fn recover_prints_its_help_and_refuses_arguments() {
+    let w = World::new();
+    w.spool(&prompt("s", "t", "go"));
+    for help in ["--help", "-h"] {
+        assert!(w.memctl(&["recover", help]).ok().starts_with("memctl recover\n"));
+    }
+    let output = w.memctl(&["recover", "now"]);
+    assert_eq!((output.code, output.out.as_str()), (Some(2), ""));
+    assert!(output.err.starts_with("error: unexpected argument 'now'\n"), "{output:?}");
+    assert_eq!(w.spools().len(), 1, "nothing was recovered");
+}
+
 /// If a standard stream is closed at the start, the next opened file must not get its descriptor.
 /// Otherwise output would go into that file.
 #[test]

@@ -35,9 +35,8 @@ fn a_turn_leaves_its_summary_but_no_payload() {
 #[test]
 fn a_worker_without_free_file_descriptors_pauses_and_then_accepts_again() {
     const FAILED: &str = "cannot accept a connection: Too many open files";
-    let w = World::new()
-        .with("MEMCTL_WORKER_LINGER", "60s")
-        .with("MEMCTL_WORKER_PEER_TIMEOUT", "600s");
+    let w =
+        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_PEER_TIMEOUT", "600s");
     let pid = w.worker_of("s");
     let pid_text = pid.to_string();
     let limit = Command::new("prlimit").args(["--nofile=24:24", "--pid", &pid_text]).status();

@@ -38,10 +38,10 @@ pub fn unset(settings: &Settings, name: &str) -> Result<()> {
     let was_set = edit::unset(file, key).map_err(failed)?;
     let reloaded = reload()?;
     remember_exclusions(&reloaded, key)?;
-    let value = &super::value(&reloaded, key.name).text;
     crate::ctl::print(&if was_set {
-        format!("{name} = {value} (default)\n")
+        format!("{name} = {} (default)\n", key.default)
     } else {
+        let value = &super::value(&reloaded, key.name).text;
         format!("{name} was not set; its value is {value}\n")
     })?;
     warn_if_not_in_effect(&reloaded, key);

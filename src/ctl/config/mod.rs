@@ -77,6 +77,7 @@ enum Action {
         /// Name of the setting
         name: String,
         /// Value; separate list items with commas
+        #[arg(allow_hyphen_values = true)]
         value: String,
     },
     /// Remove a setting from the config file

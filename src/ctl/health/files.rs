@@ -163,6 +163,11 @@ pub fn sockets(settings: &Settings) -> Vec<Finding> {
         let message = format!("workers are unreachable: {} {why}", dir.display());
         vec![Finding::wrong("sockets", message).fix("set MEMCTL_SOCKET_DIR to another directory")]
     };
+    if !dir.exists() {
+        let message = format!("workers are unreachable: {} does not exist", dir.display());
+        let fix = format!("run `mkdir -m 700 {}`, or set MEMCTL_SOCKET_DIR", dir.display());
+        return vec![Finding::wrong("sockets", message).fix(fix)];
+    }
     if !dir.is_dir() {
         return unreachable("is not a directory");
     }
