@@ -12,7 +12,9 @@ use super::keys::{self, KEYS, Key, Scope};
 use super::parse::list_items;
 use super::unit::{Unit, pattern};
 use super::values::{Value, ValueSource, Values};
-use super::{Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Spool, Worker};
+use super::{
+    Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Spool, Worker,
+};
 use crate::text::{nearest, sanitize, truncate};
 
 /// Longer names and values are cut in messages.
