@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::name::{Name, Strength};
 use super::value::{
-    is_code, is_file_path, is_hex_hash, is_placeholder, is_random, is_uuid, is_wordy,
+    is_code, is_file_path, is_hex_hash, is_number, is_placeholder, is_random, is_uuid, is_wordy,
 };
 
 /// Maximum bytes of a name to each side of the keyword.
@@ -35,6 +35,10 @@ enum Form {
     Shell,
     /// The rest of a line that begins with the name: YAML, INI.
     Line,
+    /// Behind the name of an authentication scheme: `Bearer …`.
+    Scheme,
+    /// A cell of a table, beside the cell with the name.
+    Cell,
     /// Any other place without quotes: code, prose, a query string.
     Bare,
 }
@@ -84,7 +88,8 @@ impl Member<'_> {
     pub fn secret(&self, name: Name) -> Option<Range<usize>> {
         let cursor = Cursor { text: self.value, bytes: self.value.as_bytes() };
         let value = cursor.without_scheme(0..self.value.len());
-        let assigned = Assignment { name: self.key, value: value.clone(), form: Form::Quoted };
+        let form = if value.start > 0 { Form::Scheme } else { Form::Quoted };
+        let assigned = Assignment { name: self.key, value: value.clone(), form };
         is_secret(name, &assigned, &self.value[value.clone()]).then_some(value)
     }
 }
@@ -96,6 +101,8 @@ enum Operator {
     Element,
     Argument,
     Option,
+    /// The bar between two cells of a table.
+    Bar,
     /// A blank, or the word `is`.
     Blank,
 }
@@ -155,6 +162,7 @@ impl Cursor<'_> {
                 Some((Operator::Element, at + 1))
             }
             b'(' => Some((Operator::Argument, at + 1)),
+            b'|' if self.follows_bar(name.start) => Some((Operator::Bar, at + 1)),
             b',' if quoted => match self.value_member(at) {
                 Some(at) => Some((Operator::Colon, at)),
                 None => Some((Operator::Argument, at + 1)),
@@ -167,6 +175,12 @@ impl Cursor<'_> {
             }
             _ => Some((Operator::Blank, at)),
         }
+    }
+
+    /// Whether `at` is at the start of a cell of a table.
+    fn follows_bar(&self, at: usize) -> bool {
+        let before = self.text[..at].trim_end_matches([' ', '`', '*']);
+        before.is_empty() || before.ends_with(['|', '\n'])
     }
 
     /// Returns the position of the value if a member `value` follows the name:
@@ -214,8 +228,17 @@ impl Cursor<'_> {
             start = self.skip_blanks(behind);
         }
         if let Some(range) = self.quoted(start) {
-            let form = if operator == Operator::Argument { Form::Argument } else { Form::Quoted };
-            return Some((form, self.without_scheme(range)));
+            let rest = self.without_scheme(range.clone());
+            let form = match operator {
+                Operator::Argument => Form::Argument,
+                _ if rest != range => Form::Scheme,
+                _ => Form::Quoted,
+            };
+            return Some((form, rest));
+        }
+        if operator == Operator::Bar {
+            let end = self.end_of(start, |b| b == b'|' || b == b'\n');
+            return Some((Form::Cell, self.trimmed(start, end)));
         }
         if operator == Operator::Argument {
             return None;
@@ -248,7 +271,7 @@ impl Cursor<'_> {
         }
         let scheme_end = self.without_scheme_bare(range.clone());
         if scheme_end != range {
-            return Some((Form::Line, scheme_end));
+            return Some((Form::Scheme, scheme_end));
         }
         let ends_line = matches!(self.byte(self.skip_blanks(end)), 0 | b'\n' | b'\r' | b'#')
             || self.byte(end) == b'\\' && self.byte(end + 1) == b'n';
@@ -426,16 +449,22 @@ fn is_scheme(word: &str) -> bool {
 
 /// Whether the value of this assignment is a secret.
 pub fn is_secret(name: Name, assignment: &Assignment, value: &str) -> bool {
-    if value.len() < 3 || is_placeholder(value) {
+    if value.len() < 3 || is_placeholder(value) || value.starts_with("--") || is_number(value) {
         return false;
     }
     let form = assignment.form;
+    let has_digit = value.contains(|c: char| c.is_ascii_digit());
+    let has_letter = value.contains(|c: char| c.is_ascii_alphabetic());
     match name.strength {
         Strength::Password => is_password(assignment, value),
+        _ if form == Form::Scheme => {
+            value.len() >= 8
+                && (has_digit && has_letter || is_random(value))
+                && !value.contains(char::is_whitespace)
+                && !is_code(value)
+        }
         Strength::Token if value.contains(char::is_whitespace) => false,
         Strength::Token => {
-            let has_digit = value.contains(|c: char| c.is_ascii_digit());
-            let has_letter = value.contains(|c: char| c.is_ascii_alphabetic());
             let is_expression =
                 matches!(form, Form::Bare | Form::Line | Form::Shell) && is_code(value);
             !is_expression
@@ -449,7 +478,7 @@ pub fn is_secret(name: Name, assignment: &Assignment, value: &str) -> bool {
             let min = if name.kind == "auth" || name.kind == "signature" { 12 } else { 16 };
             value.len() >= min
                 && !is_expression
-                && value.contains(|c: char| c.is_ascii_digit())
+                && has_digit
                 && is_random(value)
                 && !is_uuid(value)
                 && !is_file_path(value)
@@ -466,7 +495,9 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
         value.contains(|c: char| c.is_ascii_punctuation() && !matches!(c, '_' | '-' | '.'));
     // `# pass 12`, `PASS: test_a`
     let is_result = assignment.name.eq_ignore_ascii_case("pass");
-    if is_file_path(value) || value.parse::<f64>().is_ok() && (is_result || value.len() < 4) {
+    let is_digits = value.bytes().all(|b| b.is_ascii_digit());
+    let in_code = matches!(assignment.form, Form::Bare | Form::Argument);
+    if is_file_path(value) || is_digits && (is_result || in_code || value.len() < 4) {
         return false;
     }
     if value.contains(char::is_whitespace) {
@@ -492,12 +523,13 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
         Form::Quoted | Form::Element => {
             !is_letters || is_lower && value.len() >= 5 || is_random(value)
         }
+        Form::Cell => !value.contains('|') && (has_digit || has_symbol || is_random(value)),
         Form::Argument => !is_letters && (has_digit || has_symbol),
         Form::Shell => !is_code(value) || is_random(value),
-        Form::Line => {
+        Form::Line | Form::Scheme => {
             let is_word = value.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
             (!is_code(value) || is_random(value))
-                && (!is_word || is_lower && value.len() >= 6)
+                && (!is_word || is_lower && value.len() >= 6 || is_random(value))
                 && (!is_result || has_digit && has_symbol)
         }
         Form::Bare => {

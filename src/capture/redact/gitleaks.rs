@@ -65,7 +65,6 @@ pub const TOKENS: &[TokenRule] = &[
     token("dynatrace-api-token", &["dt0c01."], r"dt0c01\.(?i)[a-z0-9]{24}\.[a-z0-9]{64}", 4.0),
     token("easypost-api-token", &["ezak"], "EZAK(?i)[a-z0-9]{54}", 2.0),
     token("easypost-test-api-token", &["eztk"], "EZTK(?i)[a-z0-9]{54}", 2.0),
-    token("facebook-page-access-token", &["eaam", "eaac"], "EAA[MC](?i)[a-z0-9]{100,}", 4.0),
     token("flutterwave-encryption-key", &["flwseck_test"], "FLWSECK_TEST-(?i)[a-h0-9]{12}", 2.0),
     token("flutterwave-secret-key", &["flwseck_test"], "FLWSECK_TEST-(?i)[a-h0-9]{32}-X", 2.0),
     token("flyio-access-token", &["fo1_", "fm1a_", "fm1r_", "fm2_"], r"(?:fo1_[\w-]{43}|fm1[ar]_[a-zA-Z0-9+\/]{100,}={0,3}|fm2_[a-zA-Z0-9+\/]{100,}={0,3})", 4.0),
@@ -139,7 +138,6 @@ pub const TOKENS: &[TokenRule] = &[
     token("slack-legacy-token", &["xoxo", "xoxs"], r"xox[os]-\d+-\d+-\d+-[a-fA-F\d]+", 2.0),
     token("slack-legacy-workspace-token", &["xoxa", "xoxr"], r"xox[ar]-(?:\d-)?[0-9a-zA-Z]{8,48}", 2.0),
     token("slack-user-token", &["xoxp-", "xoxe-"], "xox[pe](?:-[0-9]{10,13}){3}-[a-zA-Z0-9-]{28,34}", 2.0),
-    token("square-access-token", &["sq0atp-", "eaaa"], r"(?:EAAA|sq0atp-)[\w-]{22,60}", 2.0),
     token("stripe-access-token", &["sk_test", "sk_live", "sk_prod", "rk_test", "rk_live", "rk_prod"], "(?:sk|rk)_(?:test|live|prod)_[a-zA-Z0-9]{10,99}", 2.0),
     token("vault-batch-token", &["hvb."], r"hvb\.[\w-]{138,300}", 4.0),
 ];

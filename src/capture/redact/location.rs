@@ -13,7 +13,7 @@ pub fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
     let end = text.floor_char_boundary(text.len().min(start + MAX_USER_INFO));
     let rest = text.get(start..end)?;
     let stop =
-        rest.find(|c: char| c.is_whitespace() || "\"'`<>\\|^".contains(c)).unwrap_or(rest.len());
+        rest.find(|c: char| c.is_whitespace() || "\"'`<>\\".contains(c)).unwrap_or(rest.len());
     let authority = &rest[..stop];
     // A password may contain a slash that is not escaped, but a path may contain an @ too.
     let before_path = authority.find(['/', '?', '#']).unwrap_or(authority.len());
@@ -35,19 +35,13 @@ pub fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
     match user_info.split_once(':') {
         Some((user, password)) => {
             let from = start + user.len() + 1;
-            let is_public = is_placeholder(password) && !is_default_password(password);
-            (!password.is_empty() && !is_public).then(|| from..from + password.len())
+            (!password.is_empty() && !is_placeholder(password)).then(|| from..from + password.len())
         }
         None => {
             let is_token = user_info.len() >= 16 && (is_random(user_info) || is_uuid(user_info));
             is_token.then(|| start..start + user_info.len())
         }
     }
-}
-
-/// Words that are placeholders elsewhere, but real passwords of local services in a URL.
-fn is_default_password(password: &str) -> bool {
-    matches!(password, "password" | "secret" | "test" | "admin" | "postgres" | "root")
 }
 
 /// Returns the password in the argument of the short option at `at`, if a program on its line takes one.

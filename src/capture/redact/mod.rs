@@ -4,7 +4,7 @@
 //! One pass finds the keywords of all rules ([`keywords`]). At each keyword its rule looks at the text
 //! around it: the tokens of vendors ([`tokens`]), values after a name ([`assignment`]), passwords in
 //! URLs and options ([`location`]) and private keys ([`private_keys`]). A text without a keyword costs
-//! the pass only.
+//! the pass only. A few tokens without a keyword are recognized by their form ([`shapes`]).
 
 mod assignment;
 mod gitleaks;
@@ -14,6 +14,7 @@ mod name;
 mod own_tokens;
 mod private_keys;
 mod rule;
+mod shapes;
 mod strings;
 mod tokens;
 mod value;
@@ -131,6 +132,9 @@ pub fn find(text: &str) -> Vec<Finding> {
             found.push(Finding { range, kind: "private-key".into(), rule: Rule::PrivateKey });
         }
     }
+    shapes::scan(text, |range, kind| {
+        found.push(Finding { range, kind: kind.into(), rule: Rule::Token })
+    });
     merge(found)
 }
 

@@ -49,16 +49,15 @@ const TOKENS: [(&str, &str); 13] = [
     ("psk", "secret"),
 ];
 
-const WEAK: [(&str, &str); 21] = [
+const WEAK: [(&str, &str); 20] = [
     ("key", "key"),
     ("keys", "key"),
     ("auth", "auth"),
     ("authentication", "auth"),
     ("authorization", "auth"),
     ("cookie", "cookie"),
-    ("session", "session"),
-    ("sessionid", "session"),
     ("sessid", "session"),
+    ("jsessionid", "session"),
     ("sid", "session"),
     ("salt", "secret"),
     ("pepper", "secret"),

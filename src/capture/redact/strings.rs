@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::super::json;
 use super::assignment::Member;
-use super::{Finding, find, keywords, name};
+use super::{Finding, find, keywords, name, shapes};
 
 /// A JSON text with the positions of its values.
 pub struct JsonText<'a> {
@@ -146,7 +146,10 @@ fn may_have_secret(inner: &str) -> bool {
         has_keyword = true;
         true
     });
-    has_keyword || inner.contains("\\u") || inner.len() < 4 && !inner.is_empty()
+    if !has_keyword {
+        shapes::scan(inner, |_, _| has_keyword = true);
+    }
+    has_keyword || inner.contains("\\u")
 }
 
 /// Returns the strings, keys and numbers of a valid JSON text in order.

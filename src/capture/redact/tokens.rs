@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use super::gitleaks::VENDORS;
 use super::keywords::{N_TOKEN_RULES, token_rule};
 use super::rule::{Before, TokenRule, VendorRule};
-use super::value::{entropy, is_placeholder, is_random};
+use super::value::{entropy, is_placeholder, is_random, is_wordy};
 
 /// The regexes, each built when the first text needs it. A hook usually needs none.
 static TOKENS: [OnceLock<Regex>; N_TOKEN_RULES] = [const { OnceLock::new() }; N_TOKEN_RULES];
@@ -44,7 +44,8 @@ pub fn token(text: &str, at: usize, rule: u16) -> Option<Range<usize>> {
     if has_symbol_first || is_plausible(&text[start..end]) {
         let window_end = text.floor_char_boundary(text.len().min(start + MAX_TOKEN));
         if let Some(found) = first_match(build(), rule, &text[start..window_end]) {
-            return Some(start + found.start..extended(bytes, start + found.end));
+            let (from, to) = (start + found.start, extended(bytes, start + found.end));
+            return Some(from..continued(text, to));
         }
     }
     // The token may continue in the next line or string.
@@ -120,7 +121,15 @@ fn is_boundary(bytes: &[u8], at: usize) -> bool {
             && before_that.is_ascii_hexdigit()
             && bytes[at - 3] == b'%'
         || before == b'm' && before_that.is_ascii_digit();
-    !is_word || is_escape || !bytes[at].is_ascii_alphanumeric()
+    (!is_word || is_escape || !bytes[at].is_ascii_alphanumeric()) && !is_in_blob(bytes, at)
+}
+
+/// Whether the characters before `at` are a long text in base64, which may contain any keyword.
+fn is_in_blob(bytes: &[u8], at: usize) -> bool {
+    const MIN_BLOB: usize = 32;
+    let is_base64 = |b: &&u8| b.is_ascii_alphanumeric() || matches!(**b, b'+' | b'/');
+    let before = bytes[..at].iter().rev().take(MIN_BLOB).take_while(is_base64).count();
+    before == MIN_BLOB
 }
 
 fn is_token_byte(byte: u8) -> bool {
@@ -149,6 +158,30 @@ fn is_words(run: &str) -> bool {
 fn extended(bytes: &[u8], end: usize) -> usize {
     let rest = bytes[end..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     end + rest
+}
+
+/// Extends a token that ends at `end` over its next part, if it is split and the part is no word.
+fn continued(text: &str, end: usize) -> usize {
+    let bytes = text.as_bytes();
+    let next = end + joint_len(bytes, end);
+    if next == end {
+        return end;
+    }
+    let part_end = next + run_len(&bytes[next..bytes.len().min(next + MAX_TOKEN)]);
+    let part = &text[next..part_end];
+    let ends =
+        bytes.get(part_end).is_none_or(|b| b.is_ascii_whitespace() || b"\"'`\\,;)".contains(b));
+    let is_part = is_random(part) || part.len() >= 8 && has_random_look(part);
+    if ends && !part.contains(['=', ':']) && is_part { part_end } else { end }
+}
+
+/// Whether a part of a token mixes digits and letters.
+fn has_random_look(part: &str) -> bool {
+    let has = |test: fn(&u8) -> bool| part.as_bytes().iter().any(test);
+    has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+        && !is_wordy(part)
+        && !part.contains(['/', '.'])
 }
 
 /// The length of the joint at `at` between two parts of a split token, or 0: a line break with what may

@@ -208,6 +208,26 @@ pub fn is_file_path(value: &str) -> bool {
         || value.contains("://")
 }
 
+/// Whether `value` is a number with a unit or a type, or a date: `86u32`, `1.5s`, `1979-05-27T07:32:00Z`.
+pub fn is_number(value: &str) -> bool {
+    const UNITS: [&str; 20] = [
+        "i", "u", "f", "usize", "isize", "ms", "s", "px", "em", "rem", "%", "kB", "KB", "MB", "GB",
+        "ns", "us", "h", "min", "UL",
+    ];
+    let rest = value.trim_start_matches(['-', '+']);
+    let is_digit = |c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | ',');
+    let after = rest.trim_start_matches(is_digit);
+    let unit = after.trim_end_matches(|c: char| c.is_ascii_digit());
+    let has_unit = after.len() < rest.len() && UNITS.contains(&unit) && after.len() <= 5;
+    let is_date = rest.len() >= 10
+        && rest.bytes().enumerate().all(|(at, b)| match at {
+            4 | 7 => b == b'-',
+            10 => matches!(b, b'T' | b' '),
+            _ => b.is_ascii_digit() || at > 10 && b"-+:.Z".contains(&b),
+        });
+    has_unit || is_date || value.contains('.') && value.parse::<f64>().is_ok()
+}
+
 /// Whether `value` has the form of a UUID.
 pub fn is_uuid(value: &str) -> bool {
     let bytes = value.as_bytes();

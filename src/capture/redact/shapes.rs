@@ -1,0 +1,71 @@
+//! Finds tokens that no keyword announces, by the lengths of their parts.
+
+use std::ops::Range;
+
+/// Shorter runs have no such token.
+const MIN_RUN: usize = 40;
+
+/// Calls `found` for each token in `text`, with its kind.
+pub fn scan(text: &str, mut found: impl FnMut(Range<usize>, &'static str)) {
+    let bytes = text.as_bytes();
+    let mut at = MIN_RUN - 1;
+    // Each run of this length covers one of these positions.
+    while at < bytes.len() {
+        if !is_run_byte(bytes[at]) {
+            at += MIN_RUN;
+            continue;
+        }
+        let before = bytes[..at].iter().rev().take_while(|b| is_run_byte(**b)).count();
+        let after = bytes[at..].iter().take_while(|b| is_run_byte(**b)).count();
+        let (start, end) = (at - before, at + after);
+        if end - start >= MIN_RUN {
+            in_run(&text[start..end], &mut |range: Range<usize>, kind| {
+                found(start + range.start..start + range.end, kind);
+            });
+        }
+        at = end + MIN_RUN;
+    }
+}
+
+fn is_run_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte)
+}
+
+fn in_run(run: &str, found: &mut impl FnMut(Range<usize>, &'static str)) {
+    let bytes = run.as_bytes();
+    let is_word = |b: &&u8| b.is_ascii_alphanumeric() || matches!(**b, b'_' | b'-');
+    let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let len_after = |at: usize| bytes[at..].iter().take_while(is_word).count();
+    for (dot, _) in run.match_indices('.') {
+        // At most this many bytes, so that a run of words takes linear time.
+        let len_before = bytes[..dot].iter().rev().take(29).take_while(is_word).count();
+        let first = &run[dot - len_before..dot];
+        // Airtable: `pat`, 14 characters, a dot, 64 hexadecimal digits.
+        if first.len() == 17
+            && first.starts_with("pat")
+            && run.get(dot + 1..dot + 65).is_some_and(is_hex)
+        {
+            found(dot - 17..dot + 65, "airtable-personal-access-token");
+        }
+        // A bot of Discord: its id, a time and a signature.
+        if matches!(first.len(), 23..=28) && first.starts_with(['M', 'N', 'O']) {
+            let second = len_after(dot + 1);
+            let third_at = dot + 1 + second + 1;
+            let has_third = matches!(second, 6 | 7) && bytes.get(third_at - 1) == Some(&b'.');
+            let third = if has_third { len_after(third_at) } else { 0 };
+            if third >= 27 && first.bytes().any(|b| b.is_ascii_digit()) {
+                found(dot - first.len()..third_at + third, "discord-bot-token");
+            }
+        }
+    }
+    // Asana: `1/` or `2/`, one or two ids, 32 hexadecimal digits.
+    for (colon, _) in run.match_indices(':') {
+        let is_secret = run.get(colon + 1..colon + 33).is_some_and(is_hex);
+        let is_id = |b: &&u8| b.is_ascii_digit() || **b == b'/';
+        let len = bytes[..colon].iter().rev().take(40).take_while(is_id).count();
+        let ids = &run[colon - len..colon];
+        if is_secret && ids.len() >= 16 && ids.contains('/') {
+            found(colon - len..colon + 33, "asana-personal-access-token");
+        }
+    }
+}
