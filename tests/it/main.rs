@@ -57,6 +57,8 @@ mod repair;
 mod replay;
 /// `memctl resume`: agent sessions that other programs continue.
 mod resume_store;
+/// Secrets in any field of any event are not stored; `memctl redact`.
+mod secrets;
 /// How sessions end, and how their workers exit.
 mod session_end;
 /// Random sessions under random faults.

@@ -177,6 +177,9 @@ fn json_has_exactly_the_documented_keys() {
     check("show p88", &session["prompts"][0]);
     check("show s37", &session["summaries"][0]);
     check("show o412", &session["observations"][0]);
+    let text = ["password: hunt", "er22"].concat();
+    let found = w.memctl_with(&["redact", "--check", "--json"], text.as_bytes()).json();
+    check("redact --check", &found["findings"][0]);
     check("forget", &json(&["forget", "session", "--dry-run"]));
     w.memctl(&["kill", "--all"]).ok();
     w.memctl(&["ps", "--json"]).ok();

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::name::{Name, Strength};
 use super::value::{
-    is_code, is_file_path, is_hex_hash, is_number, is_placeholder, is_random, is_uuid, is_wordy,
+    is_code, is_file_path, is_hex_hash, is_number, is_placeholder, is_random, is_reference,
+    is_uuid, is_wordy,
 };
 
 /// Maximum bytes of a name to each side of the keyword.
@@ -39,6 +40,8 @@ enum Form {
     Scheme,
     /// A cell of a table, beside the cell with the name.
     Cell,
+    /// A word of prose.
+    Prose,
     /// Any other place without quotes: code, prose, a query string.
     Bare,
 }
@@ -50,6 +53,15 @@ pub fn name_at(text: &str, at: usize) -> Range<usize> {
     let mut start = at;
     while start > 0 && at - start < MAX_NAME && is_name(bytes[start - 1]) {
         start -= 1;
+    }
+    // Neither is the end of an escape sequence that colors the name.
+    let color = text[start..at].bytes().take_while(|b| b.is_ascii_digit()).count();
+    if start > 0
+        && matches!(bytes[start - 1], b'[' | b';')
+        && bytes[start + color] == b'm'
+        && start + color < at
+    {
+        start += color + 1;
     }
     // The `n` of an escaped line break is not part of the name.
     if start > 0
@@ -103,6 +115,8 @@ enum Operator {
     Option,
     /// The bar between two cells of a table.
     Bar,
+    /// Words of prose, such as `is`.
+    Prose,
     /// A blank, or the word `is`.
     Blank,
 }
@@ -122,7 +136,7 @@ impl Cursor<'_> {
         while at < end && matches!(self.byte(at), b' ' | b'\t') {
             at += 1;
         }
-        at
+        if matches!(self.byte(at), 0x1B | b'\\') { self.skip_escapes(at) } else { at }
     }
 
     fn starts(&self, at: usize, what: &str) -> bool {
@@ -133,19 +147,23 @@ impl Cursor<'_> {
 
     /// Returns the operator after a name, and the position behind it.
     fn operator(&self, name: &Range<usize>) -> Option<(Operator, usize)> {
-        let mut at = name.end;
+        let mut at = self.skip_escapes(name.end);
         let mut quoted = false;
         for _ in 0..6 {
             match self.byte(at) {
                 b'"' | b'\'' | b'`' => (at, quoted) = (at + 1, true),
+                b'*' | b'_' => at += 1,
                 b'\\' if matches!(self.byte(at + 1), b'"' | b'\'' | b'\\') => at += 1,
-                b']' | b'?' | b'!' | b'*' => at += 1,
+                b']' | b'?' | b'!' | b')' => at += 1,
                 b'&' if self.starts(at, "&quot;") => (at, quoted) = (at + 6, true),
                 _ => break,
             }
         }
         let after_name = at;
-        at = self.skip_blanks(at);
+        at = self.skip_blanks(self.skip_remark(at));
+        if let Some(at) = self.element(name, after_name) {
+            return Some((Operator::Element, at));
+        }
         match self.byte(at) {
             b'=' => {
                 at += 1;
@@ -156,11 +174,14 @@ impl Cursor<'_> {
             }
             b':' if self.byte(at + 1) == b'=' => Some((Operator::Equals, at + 2)),
             b':' if matches!(self.byte(at + 1), b':' | b'/') => None,
-            b':' => Some((Operator::Colon, at + 1)),
+            b':' => match self.inner_value(at + 1) {
+                Some(at) => Some((Operator::Colon, at)),
+                None => Some((Operator::Colon, at + 1)),
+            },
+            b'|' if self.byte(at + 1) == b'|' => Some((Operator::Argument, at + 2)),
+            b'?' if matches!(self.byte(at + 1), b'?' | b':') => Some((Operator::Argument, at + 2)),
+            b'o' if self.starts(at, "or ") => Some((Operator::Argument, at + 3)),
             b'!' | b'+' | b'?' if self.byte(at + 1) == b'=' => Some((Operator::Equals, at + 2)),
-            b'>' if name.start > 0 && self.byte(name.start - 1) == b'<' => {
-                Some((Operator::Element, at + 1))
-            }
             b'(' => Some((Operator::Argument, at + 1)),
             b'|' if self.follows_bar(name.start) => Some((Operator::Bar, at + 1)),
             b',' if quoted => match self.value_member(at) {
@@ -170,11 +191,105 @@ impl Cursor<'_> {
             b'\n' | b'\r' => self.value_member(at).map(|at| (Operator::Colon, at)),
             _ if at == after_name => None,
             _ if self.byte(name.start) == b'-' => Some((Operator::Option, at)),
-            _ if self.starts(at, "is ") || self.starts(at, "is: ") => {
-                Some((Operator::Blank, self.skip_blanks(at + 3)))
-            }
-            _ => Some((Operator::Blank, at)),
+            _ => match self.prose(at) {
+                Some(at) => Some((Operator::Prose, at)),
+                None => Some((Operator::Blank, at)),
+            },
         }
+    }
+
+    /// Skips escape sequences that color the text of a terminal.
+    fn skip_escapes(&self, mut at: usize) -> usize {
+        loop {
+            let rest = &self.text[self.floor(at.min(self.text.len()))..];
+            let marks = ["\u{1b}[", "\\u001b[", "\\x1b[", "\\033[", "\\e["];
+            let Some(mark) = marks.iter().find(|mark| rest.starts_with(**mark)) else { return at };
+            let len =
+                rest[mark.len()..].bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
+            at += mark.len() + len + 1;
+        }
+    }
+
+    /// Skips `[None]` or `(optional)` behind a name.
+    fn skip_remark(&self, at: usize) -> usize {
+        const MAX_REMARK: usize = 32;
+        let start = self.skip_blanks(at);
+        let close = match self.byte(start) {
+            b'[' => b']',
+            b'(' if start > at => b')',
+            _ => return at,
+        };
+        let end = self.end_of(start, |b| b == close || b == b'\n');
+        let is_remark = self.byte(end) == close
+            && end - start < MAX_REMARK
+            && !self.text[start..end].contains(['"', '\'', '=']);
+        if is_remark { end + 1 } else { at }
+    }
+
+    /// Returns the start of the content if the name is the name of an XML element, an attribute of one, or
+    /// the content of a `key` before its value.
+    fn element(&self, name: &Range<usize>, at: usize) -> Option<usize> {
+        const MAX_ATTRIBUTES: usize = 80;
+        let line = self.text[..name.start].rsplit('\n').next().unwrap_or("");
+        let open = line.rfind('<')?;
+        if line[open..].contains('>') && !line.ends_with('>') {
+            return None;
+        }
+        if line.ends_with("<key>") || line.ends_with("<name>") {
+            let rest = &self.text[at..self.floor(self.text.len().min(at + MAX_ATTRIBUTES))];
+            let rest = rest
+                .trim_start()
+                .strip_prefix("</key>")
+                .or_else(|| rest.strip_prefix("</name>"))?;
+            let rest = rest.trim_start();
+            let value = rest.strip_prefix("<string>").or_else(|| rest.strip_prefix("<value>"))?;
+            return Some(value.as_ptr() as usize - self.text.as_ptr() as usize);
+        }
+        let rest = &self.text[at..self.floor(self.text.len().min(at + MAX_ATTRIBUTES))];
+        let is_name = line.len() - open == 1;
+        let end = rest.find(['>', '\n', '<']).filter(|end| rest[*end..].starts_with('>'))?;
+        let attributes = &rest[..end];
+        let has_value = attributes.to_ascii_lowercase().contains("value")
+            || attributes.contains('=') && !is_name;
+        (!has_value && !attributes.ends_with('/')).then_some(at + end + 1)
+    }
+
+    /// Returns the position behind `"value":` if an object with this member is the value of the name.
+    fn inner_value(&self, at: usize) -> Option<usize> {
+        const MAX_OBJECT: usize = 300;
+        let rest = &self.text[at..self.floor(self.text.len().min(at + MAX_OBJECT))];
+        let object = rest.trim_start().strip_prefix('{')?;
+        let object = &object[..object.find('}').unwrap_or(object.len())];
+        let from = object.as_ptr() as usize - self.text.as_ptr() as usize;
+        let member = object
+            .match_indices("value")
+            .find(|(at, _)| object[..*at].ends_with(['"', '\'', ' ', '\n', '{', ',']))?;
+        let colon = object[member.0..].find([':', '='])?;
+        Some(from + member.0 + colon + 1)
+    }
+
+    /// Returns the position of the value in prose: `is x`, `for the admin was changed to x`, `: x`.
+    fn prose(&self, at: usize) -> Option<usize> {
+        const MAX_PROSE: usize = 90;
+        const VERBS: [&str; 14] = [
+            "is", "was", "to", "be", "=", "ist", "lautet", "with", "are", "as", "now", "est", "es",
+            "reads",
+        ];
+        let rest = &self.text[at..self.floor(self.text.len().min(at + MAX_PROSE))];
+        let line = rest.split('\n').next().unwrap_or("");
+        let mut found = None;
+        let mut from = at;
+        for (n, word) in line.split(' ').enumerate() {
+            let end = from + word.len() + 1;
+            let core = word.trim_end_matches(':');
+            if VERBS.contains(&core.to_ascii_lowercase().as_str()) || word.ends_with(':') {
+                found = Some(end);
+            } else if n > 8 || found.is_some() {
+                break;
+            }
+            from = end;
+        }
+        found.filter(|at| *at < self.text.len() && self.text.is_char_boundary(*at))
     }
 
     /// Whether `at` is at the start of a cell of a table.
@@ -189,7 +304,7 @@ impl Cursor<'_> {
         let end = at + MAX_BLANKS;
         while at < end
             && (self.byte(at).is_ascii_whitespace()
-                || matches!(self.byte(at), b',' | b'"' | b'\'' | b'\\'))
+                || matches!(self.byte(at), b',' | b';' | b'"' | b'\'' | b'\\'))
         {
             at += 1;
         }
@@ -231,6 +346,7 @@ impl Cursor<'_> {
             let rest = self.without_scheme(range.clone());
             let form = match operator {
                 Operator::Argument => Form::Argument,
+                Operator::Prose => Form::Prose,
                 _ if rest != range => Form::Scheme,
                 _ => Form::Quoted,
             };
@@ -242,6 +358,12 @@ impl Cursor<'_> {
         }
         if operator == Operator::Argument {
             return None;
+        }
+        if operator == Operator::Prose {
+            let end =
+                self.end_of(start, |b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`'));
+            let word = self.text[start..end].trim_end_matches(['.', ',', ';', ':', ')', '?']);
+            return Some((Form::Prose, start..start + word.len()));
         }
         let attached = start == at && operator == Operator::Equals && self.byte(name.end) == b'=';
         let name_text = &self.text[name.clone()];
@@ -277,7 +399,8 @@ impl Cursor<'_> {
             || self.byte(end) == b'\\' && self.byte(end + 1) == b'n';
         let form = match operator {
             _ if is_shell => Form::Shell,
-            Operator::Blank if !self.is_credential_line(name) => return None,
+            Operator::Blank if is_scheme(name_text) => Form::Scheme,
+            Operator::Blank if !self.is_credential_line(name) => Form::Prose,
             Operator::Blank => Form::Line,
             _ if begins_line && ends_line => Form::Line,
             _ => Form::Bare,
@@ -366,8 +489,14 @@ impl Cursor<'_> {
         let limit = self.bytes.len().min(start + MAX_VALUE);
         let mut at = start;
         while at < limit && !is_end(self.bytes[at]) {
+            if self.bytes[at] == 0x1B {
+                break;
+            }
             if self.bytes[at] == b'\\'
-                && matches!(self.byte(at + 1), b'n' | b'r' | b't' | b'"' | b'\'' | b'\\')
+                && matches!(
+                    self.byte(at + 1),
+                    b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'u' | b'x' | b'0' | b'e'
+                )
             {
                 break;
             }
@@ -408,9 +537,27 @@ impl Cursor<'_> {
     /// Whether the word before `at` announces an environment variable.
     fn after_word(&self, at: usize) -> bool {
         let before = self.text[..at].trim_end_matches([' ', '"', '\'']);
-        ["export", "env", "-e", "ENV", "ARG", "set", "--env", "--build-arg", "setenv"]
-            .iter()
-            .any(|word| before.len() < at && before.ends_with(word))
+        // `set -gx NAME value`
+        let (words, flag) = before.rsplit_once(' ').unwrap_or(("", before));
+        let is_flag = flag.starts_with('-') && flag.len() <= 4 && flag != "-e" && flag != "-D";
+        let before = if is_flag { words.trim_end() } else { before };
+        [
+            "export",
+            "env",
+            "-e",
+            "ENV",
+            "ARG",
+            "set",
+            "--env",
+            "--build-arg",
+            "setenv",
+            "-D",
+            "declare",
+            "-passin",
+            "-passout",
+        ]
+        .iter()
+        .any(|word| before.len() < at && before.ends_with(word))
     }
 
     /// Whether `name value` in this line is a name and its value, and not prose: `.netrc`, `ENV A b`,
@@ -420,11 +567,8 @@ impl Cursor<'_> {
         let line = self.text[from..name.start].rsplit('\n').next().unwrap_or("");
         let netrc = ["machine ", "login ", "user "].iter().any(|word| line.contains(word));
         let docker = self.after_word(name.start);
-        let is = {
-            let after = self.text[name.end..].trim_start_matches(['"', '\'', '`', ' ']);
-            after.starts_with("is ") || after.starts_with("is: ")
-        };
-        netrc || docker || is || self.begins_line(name.start)
+        let setting = line.contains("config ") || line.contains(" set ") || line.ends_with("//");
+        netrc || docker || setting || self.begins_line(name.start)
     }
 }
 
@@ -453,6 +597,9 @@ pub fn is_secret(name: Name, assignment: &Assignment, value: &str) -> bool {
         return false;
     }
     let form = assignment.form;
+    if matches!(form, Form::Element | Form::Prose) && value.contains(char::is_whitespace) {
+        return false;
+    }
     let has_digit = value.contains(|c: char| c.is_ascii_digit());
     let has_letter = value.contains(|c: char| c.is_ascii_alphabetic());
     match name.strength {
@@ -469,6 +616,8 @@ pub fn is_secret(name: Name, assignment: &Assignment, value: &str) -> bool {
                 matches!(form, Form::Bare | Form::Line | Form::Shell) && is_code(value);
             !is_expression
                 && !is_file_path(value)
+                && (form != Form::Prose || value.len() >= 12 && has_digit)
+                && !is_reference(value)
                 && (is_random(value)
                     || is_uuid(value)
                     || form == Form::Shell && has_digit && has_letter && value.len() >= 8)
@@ -482,6 +631,9 @@ pub fn is_secret(name: Name, assignment: &Assignment, value: &str) -> bool {
                 && is_random(value)
                 && !is_uuid(value)
                 && !is_file_path(value)
+                && form != Form::Prose
+                && !is_reference(value)
+                && !value.rsplit(['-', ':']).next().is_some_and(is_hex_hash)
                 && (!is_hex_hash(value) || name.kind == "secret")
         }
     }
@@ -510,6 +662,9 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
     if !value.is_ascii() && !has_digit && !has_symbol {
         return false; // A word in another language, such as a label.
     }
+    if is_reference(value) {
+        return false;
+    }
     let names_field = |value: &str| {
         let lower = value.to_ascii_lowercase();
         ["passw", "pwd", "secret", "token"].iter().any(|word| lower.contains(word))
@@ -523,6 +678,7 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
         Form::Quoted | Form::Element => {
             !is_letters || is_lower && value.len() >= 5 || is_random(value)
         }
+        Form::Prose => is_strong_word(value),
         Form::Cell => !value.contains('|') && (has_digit || has_symbol || is_random(value)),
         Form::Argument => !is_letters && (has_digit || has_symbol),
         Form::Shell => !is_code(value) || is_random(value),
@@ -544,6 +700,25 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
                         && !is_wordy(value))
         }
     }
+}
+
+/// Whether a word of prose can only be a password.
+fn is_strong_word(value: &str) -> bool {
+    let has = |test: fn(char) -> bool| value.contains(test);
+    let has_symbol =
+        has(|c| c.is_ascii_punctuation() && !matches!(c, '_' | '-' | '.' | '/' | ':' | ','));
+    let has_digit = has(|c| c.is_ascii_digit());
+    let has_letter = has(|c| c.is_ascii_alphabetic());
+    let has_cases = has(|c| c.is_ascii_uppercase()) && has(|c| c.is_ascii_lowercase());
+    value.len() >= 6
+        && has_letter
+        && !is_code(value)
+        && !value.starts_with(['-', '@', '#'])
+        && (has_digit
+            && (has_symbol
+                || has_cases
+                || value.len() >= 7 && !value.contains(['_', '.', '/', ':']))
+            || is_random(value))
 }
 
 /// Returns the values of the cookies in `text[range]`: `sid=…; theme=dark`.

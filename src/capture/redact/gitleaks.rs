@@ -102,7 +102,6 @@ pub const TOKENS: &[TokenRule] = &[
     token("intra42-client-secret", &["s-s4t2ud-", "s-s4t2af-"], "s-s4t2(?:ud|af)-(?i)[abcdef0123456789]{64}", 3.0),
     token("linear-api-key", &["lin_api_"], "lin_api_(?i)[a-z0-9]{40}", 2.0),
     token_after("maxmind-license-key", &["_mmk"], 36, "[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk", 4.0),
-    token("microsoft-teams-webhook", &["webhook.office.com/"], r"webhook\.office\.com/webhookb2/[a-z0-9]{8}-(?:[a-z0-9]{4}-){3}[a-z0-9]{12}@[a-z0-9]{8}-(?:[a-z0-9]{4}-){3}[a-z0-9]{12}/IncomingWebhook/[a-z0-9]{32}/[a-z0-9]{8}-(?:[a-z0-9]{4}-){3}[a-z0-9]{12}", 0.0),
     token("notion-api-token", &["ntn_"], "ntn_[0-9]{11}[A-Za-z0-9]{32}[A-Za-z0-9]{3}", 4.0),
     token("npm-access-token", &["npm_"], "(?i)npm_[a-z0-9]{36}", 2.0),
     token("octopus-deploy-api-key", &["api-"], "API-[A-Z0-9]{26}", 3.0),

@@ -22,6 +22,12 @@ pub enum Keyword {
     Url,
     /// A short option that may be followed by a password: `-u`, `-p`.
     Option,
+    /// A program whose arguments or input have a password: `curl`, `chpasswd`.
+    Program,
+    /// `mysql://`-like names of Go: `user:password@tcp(host)/db`.
+    GoDsn,
+    /// The words before a list of words or codes: `seed phrase`, `recovery codes`.
+    Words,
     /// `PRIVATE KEY`.
     PrivateKey,
 }
@@ -60,9 +66,48 @@ const NAMES: &[&str] = &[
     "conn",
     "pat=",
     "pat:",
+    "psk",
+    "pw:",
+    "pw=",
+    " pw ",
+    "requirep",
+    "masterau",
+    "dockerco",
 ];
 
-const OPTIONS: &[&str] = &[" -u", " -p", " -a", " -w", "-p:"];
+const OPTIONS: &[&str] = &[" -u", " -p", " -a", " -w", " -k", " -b", " --user", " --proxy-user"];
+
+const PROGRAMS: &[&str] = &[
+    "curl ",
+    "chpasswd",
+    "sudo -s",
+    "--stdin",
+    "password-stdin",
+    "htpasswd ",
+    "oathtool",
+    "random_password",
+    "smbclient",
+    "net use",
+    "-pass:",
+    "redis-cli",
+    "openssl",
+    "secret-tool",
+    "wg pubkey",
+];
+
+const GO_DSN: &[&str] = &["@tcp(", "@unix("];
+
+const WORDS: &[&str] = &[
+    "mnemonic",
+    "seed phrase",
+    "seed_phrase",
+    "seedphrase",
+    "recovery",
+    "backup code",
+    "seed:",
+    "seed words",
+    "wallet seed",
+];
 
 pub fn token_rule(index: u16) -> &'static TokenRule {
     let index = usize::from(index);
@@ -84,7 +129,7 @@ struct Entry {
 }
 
 const fn count() -> usize {
-    let mut n = NAMES.len() + OPTIONS.len() + 2;
+    let mut n = NAMES.len() + OPTIONS.len() + PROGRAMS.len() + GO_DSN.len() + WORDS.len() + 5;
     let mut i = 0;
     while i < own_tokens::TOKENS.len() {
         n += own_tokens::TOKENS[i].keywords.len();
@@ -136,9 +181,30 @@ const ENTRIES: [Entry; count()] = {
         n += 1;
         i += 1;
     }
+    i = 0;
+    while i < PROGRAMS.len() {
+        all[n] = entry(PROGRAMS[i], Keyword::Program);
+        n += 1;
+        i += 1;
+    }
+    i = 0;
+    while i < GO_DSN.len() {
+        all[n] = entry(GO_DSN[i], Keyword::GoDsn);
+        n += 1;
+        i += 1;
+    }
+    i = 0;
+    while i < WORDS.len() {
+        all[n] = entry(WORDS[i], Keyword::Words);
+        n += 1;
+        i += 1;
+    }
     all[n] = entry("://", Keyword::Url);
     all[n + 1] = entry("private key", Keyword::PrivateKey);
-    n += 2;
+    all[n + 2] = entry("private-lines:", Keyword::PrivateKey);
+    all[n + 3] = entry("private-mac:", Keyword::PrivateKey);
+    all[n + 4] = entry("ssh2 encrypted", Keyword::PrivateKey);
+    n += 5;
     i = 0;
     while i < N_TOKEN_RULES {
         let rule = if i < own_tokens::TOKENS.len() {

@@ -1,6 +1,9 @@
 //! Finds secrets by their place: passwords in URLs and in the arguments of commands.
 
 use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex_lite::Regex;
 
 use super::value::{is_placeholder, is_random, is_uuid};
 
@@ -51,8 +54,10 @@ pub fn option_password(text: &str, at: usize) -> Option<Range<usize>> {
     let line = &text[line_start..at];
     let option = text[at..].trim_start();
     let option_at = text.len() - option.len();
-    let flag = option.as_bytes().get(1)?;
-    let after = option.get(2..)?;
+    let (flag, after) = match option.strip_prefix("--") {
+        Some(long) => (b'u', &long[long.find("user")? + 4..]),
+        None => (option.as_bytes().get(1)?.to_ascii_lowercase(), option.get(2..)?),
+    };
     let attached = !after.starts_with([' ', '=', '\t']);
     let value = after.trim_start_matches([' ', '=', '\t']);
     let from = option_at + option.len() - value.len();
@@ -68,8 +73,21 @@ pub fn option_password(text: &str, at: usize) -> Option<Range<usize>> {
         value.len() >= 3 && !is_placeholder(value) && !value.starts_with(['-', '$', '/'])
     };
     match flag {
-        b'u' | b'a' if runs(&["curl", "wget", "http", "https", "xh", "httpie"]) => {
-            let (user, password) = value.split_once(':')?;
+        b'u' | b'a'
+            if runs(&[
+                "curl",
+                "wget",
+                "http",
+                "https",
+                "xh",
+                "httpie",
+                "ab",
+                "smbclient",
+                "smbget",
+                "rpcclient",
+            ]) =>
+        {
+            let (user, password) = value.split_once([':', '%'])?;
             let from = from + user.len() + 1;
             is_secret(password).then(|| from..from + password.len())
         }
@@ -104,11 +122,21 @@ pub fn option_password(text: &str, at: usize) -> Option<Range<usize>> {
             "nuget",
             "7z",
             "zip",
+            "unzip",
+            "sqlcmd",
+            "bcp",
+            "isql",
         ]) =>
         {
             (is_secret(value)
                 && !value.parse::<u32>().is_ok_and(|n| n < 65536 && runs(&["mongo", "mongosh"])))
             .then(|| from..from + value.len())
+        }
+        b'k' if runs(&["openssl"]) => is_secret(value).then(|| from..from + value.len()),
+        b'b' if runs(&["curl"]) => {
+            let (name, cookie) = value.split_once('=')?;
+            let from = from + name.len() + 1;
+            (cookie.len() >= 8 && !is_placeholder(cookie)).then(|| from..from + cookie.len())
         }
         b'a' if runs(&["redis-cli"]) => is_secret(value).then(|| from..from + value.len()),
         b'w' if runs(&["ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami"]) => {
@@ -116,4 +144,96 @@ pub fn option_password(text: &str, at: usize) -> Option<Range<usize>> {
         }
         _ => None,
     }
+}
+
+/// Regexes whose group is a password, each for the line of a program. Each is built on first use.
+#[rustfmt::skip]
+const RULES: [&str; 8] = [
+    // The text that a pipe passes to the program.
+    r#"(?:echo|printf)\s+(?:-[a-zA-Z]+\s+)?(?:'%s(?:\\n)?'\s+|"%s(?:\\n)?"\s+|%s\s+)?['"]?(?:[\w.-]+:)?([^'"|\s:]{4,})['"]?\s*\|\s*[\w./ -]*$"#,
+    // The same as a here string.
+    r#"<<<\s*['"]?(?:[\w.-]+:)?([^'"\s]{4,})['"]?"#,
+    // curl -sSu user:password
+    r#"\s-[a-zA-Z]*u\s*['"]?[^\s:'"]+:([^\s'"]{3,})"#,
+    // htpasswd -nbB user password, smbclient -U user%password
+    r#"htpasswd\s+-\w*b\w*\s+(?:[\w./-]+\s+)?[\w.-]+\s+['"]?([^\s'"]{4,})"#,
+    r#"-U\s*['"]?[^\s%'"]+%([^\s'"]{3,})"#,
+    // oathtool --totp -b SECRET
+    r"oathtool\s(?:.*\s)?['\x22]?([A-Z2-7]{16,}|[A-Z2-7 ]{19,}|[0-9a-fA-F]{20,})",
+    // net use X: \\server\share password /user:name
+    r"(?i)net use\s+(?:\S+:\s+)?\\\\\S+\s+([^\s/]\S{3,})",
+    r#"(?i)(?:redis-cli.*\sauth|openssl.*\s-(?:k|K|pass(?:in|out)?\s+pass:))\s*['"]?([^\s'"]{4,})"#,
+];
+
+/// Returns the passwords in the arguments or the input of the program at `at`.
+pub fn program_passwords(text: &str, at: usize) -> Vec<Range<usize>> {
+    static REGEXES: [OnceLock<Regex>; RULES.len()] = [const { OnceLock::new() }; RULES.len()];
+    let regex = |n: usize| REGEXES[n].get_or_init(|| Regex::new(RULES[n]).expect("tested"));
+    let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line_start = text.ceil_char_boundary(line_start.max(at.saturating_sub(1000)));
+    let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let line_end = text.floor_char_boundary(line_end.min(at + 1000));
+    let (before, line) = (&text[line_start..at], &text[line_start..line_end]);
+    let mut found = Vec::new();
+    let mut add = |regex: &Regex, part: &str| {
+        if let Some(secret) = regex.captures(part).and_then(|found| found.get(1))
+            && !is_placeholder(secret.as_str())
+            && !secret.as_str().starts_with(['-', '$'])
+        {
+            found.push(line_start + secret.start()..line_start + secret.end());
+        }
+    };
+    let word = &text[at..];
+    let starts =
+        |name: &str| word.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name));
+    if starts("curl") {
+        add(regex(2), line);
+    } else if starts("htpasswd") {
+        add(regex(3), line);
+    } else if starts("smbclient") {
+        add(regex(4), line);
+    } else if starts("oathtool") {
+        add(regex(5), line);
+    } else if starts("net use") {
+        add(regex(6), line);
+    } else if starts("redis-cli") || starts("openssl") {
+        add(regex(7), line);
+    } else if starts("random_password") {
+        found.extend(generated_password(text, at));
+    } else {
+        add(regex(0), before);
+        add(regex(1), &line[before.len()..]);
+    }
+    found
+}
+
+/// Returns the result of a `random_password` in a Terraform state.
+fn generated_password(text: &str, at: usize) -> Vec<Range<usize>> {
+    const MAX_RESOURCE: usize = 2000;
+    let end = text.floor_char_boundary(text.len().min(at + MAX_RESOURCE));
+    let part = &text[at..end];
+    let mut found = Vec::new();
+    for key in ["\"result\"", "\\\"result\\\"", "result "] {
+        let Some(key_at) = part.find(key) else { continue };
+        let value = &part[key_at + key.len()..];
+        let from = value.find(|c: char| !matches!(c, ' ' | ':' | '=' | '"' | '\\')).unwrap_or(0);
+        let len = value[from..].find(['"', '\\', '\n']).unwrap_or(0);
+        if len >= 4 && !is_placeholder(&value[from..from + len]) {
+            let start = at + key_at + key.len() + from;
+            found.push(start..start + len);
+            break;
+        }
+    }
+    found
+}
+
+/// Returns the password in `user:password@tcp(host:3306)/db`, whose `@` is at `at`.
+pub fn go_dsn_password(text: &str, at: usize) -> Option<Range<usize>> {
+    let start = text[..at]
+        .rfind(|c: char| c.is_whitespace() || "\"'`=(".contains(c))
+        .map_or(0, |end| end + 1);
+    let start = text.ceil_char_boundary(start.max(at.saturating_sub(200)));
+    let (user, password) = text.get(start..at)?.split_once(':')?;
+    let from = start + user.len() + 1;
+    (password.len() >= 3 && !is_placeholder(password)).then_some(from..at)
 }

@@ -12,6 +12,7 @@ mod keywords;
 mod location;
 mod name;
 mod own_tokens;
+mod phrases;
 mod private_keys;
 mod rule;
 mod shapes;
@@ -93,6 +94,11 @@ pub fn find(text: &str) -> Vec<Finding> {
             Keyword::Token(rule) => {
                 if let Some(range) = tokens::token(text, at, rule) {
                     token_end = range.end;
+                    if keywords::token_rule(rule).id == "aws-access-token"
+                        && let Some(secret) = tokens::aws_secret_after(text, range.end)
+                    {
+                        add(secret, "aws-secret-access-key", Rule::Token);
+                    }
                     add(range, keywords::token_rule(rule).id, Rule::Token);
                 }
             }
@@ -123,6 +129,21 @@ pub fn find(text: &str) -> Vec<Finding> {
                     add(range, "password", Rule::Option);
                 }
             }
+            Keyword::Program => {
+                for range in location::program_passwords(text, at) {
+                    add(range, "password", Rule::Option);
+                }
+            }
+            Keyword::GoDsn => {
+                if let Some(range) = location::go_dsn_password(text, at) {
+                    add(range, "password", Rule::Url);
+                }
+            }
+            Keyword::Words => {
+                for range in phrases::find(text, at) {
+                    add(range, "secret", Rule::Name);
+                }
+            }
             Keyword::PrivateKey => has_private_key = true,
         }
         false
@@ -141,7 +162,8 @@ pub fn find(text: &str) -> Vec<Finding> {
 /// Returns the secrets in the value of the name at `name`.
 fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static str)> {
     let Some(assigned) = assignment::read(text, name.clone()) else { return Vec::new() };
-    let Some(name) = name::classify(&text[name]) else { return Vec::new() };
+    let before = &text[text.floor_char_boundary(name.start.saturating_sub(40))..name.start];
+    let Some(name) = name::classify_words(before, &text[name]) else { return Vec::new() };
     let value = &text[assigned.value.clone()];
     if name.kind == "cookie" && value.contains('=') {
         let line = text[assigned.value.start..]
@@ -154,7 +176,9 @@ fn named_secrets(text: &str, name: Range<usize>) -> Vec<(Range<usize>, &'static 
             .collect();
     }
     match assignment::is_secret(name, &assigned, value) {
-        true => vec![(assigned.value, name.kind)],
+        true => {
+            vec![(assigned.value.start..tokens::continued(text, assigned.value.end), name.kind)]
+        }
         false => Vec::new(),
     }
 }

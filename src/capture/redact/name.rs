@@ -18,7 +18,15 @@ pub enum Strength {
     Password,
 }
 
-const PASSWORDS: [&str; 12] = [
+const PASSWORDS: [&str; 20] = [
+    "psk",
+    "requirepass",
+    "masterauth",
+    "storepass",
+    "keypass",
+    "srcstorepass",
+    "deststorepass",
+    "userpass",
     "password",
     "passwd",
     "passphrase",
@@ -33,7 +41,7 @@ const PASSWORDS: [&str; 12] = [
     "pw",
 ];
 
-const TOKENS: [(&str, &str); 13] = [
+const TOKENS: [(&str, &str); 14] = [
     ("token", "token"),
     ("tok", "token"),
     ("secret", "secret"),
@@ -46,7 +54,8 @@ const TOKENS: [(&str, &str); 13] = [
     ("creds", "secret"),
     ("apikey", "api-key"),
     ("pat", "token"),
-    ("psk", "secret"),
+    ("dockerconfigjson", "secret"),
+    ("credentialsjson", "secret"),
 ];
 
 const WEAK: [(&str, &str); 20] = [
@@ -73,7 +82,33 @@ const WEAK: [(&str, &str); 20] = [
 ];
 
 /// Words before `key` that make it the name of a secret.
-const KEY_OWNERS: [&str; 40] = [
+const KEY_OWNERS: [&str; 66] = [
+    "fernet",
+    "data",
+    "field",
+    "enc",
+    "root",
+    "kms",
+    "kek",
+    "dek",
+    "aead",
+    "aes256",
+    "aes128",
+    "chacha20",
+    "nacl",
+    "box",
+    "cookie",
+    "db",
+    "database",
+    "backup",
+    "luks",
+    "volume",
+    "tls",
+    "ssl",
+    "rsa",
+    "vapid",
+    "hashing",
+    "totp",
     "api",
     "access",
     "secret",
@@ -189,7 +224,16 @@ const NEUTRAL: [&str; 50] = [
 ];
 
 /// Words after a secret's name that make it the name of something else: `token_type`, `key_id`.
-const OTHER: [&str; 98] = [
+const OTHER: [&str; 107] = [
+    "cert",
+    "certificate",
+    "ca",
+    "fingerprint",
+    "digest",
+    "checksum",
+    "thumbprint",
+    "pub",
+    "public",
     "name",
     "names",
     "id",
@@ -290,6 +334,33 @@ const OTHER: [&str; 98] = [
     "source",
 ];
 
+/// Classifies the name that ends `text`, with the words before it: `Secret Access Key`, `public key`.
+pub fn classify_words(before: &str, name: &str) -> Option<Name> {
+    let own = classify(name);
+    if name.contains(['_', '-', '.']) || own.is_some_and(|own| own.strength > Strength::Weak) {
+        return own;
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric();
+    let words = before.strip_suffix(' ').map_or("", |before| {
+        let start = before.trim_end_matches(|c: char| is_word(c) || c == ' ').len();
+        &before[start..]
+    });
+    match words.rsplit(' ').next() {
+        Some(word) if !word.is_empty() => {
+            let joined = classify(&format!("{word}_{name}"));
+            if matches!(
+                word.to_ascii_lowercase().as_str(),
+                "public" | "primary" | "foreign" | "cache"
+            ) {
+                None
+            } else {
+                joined.or(own)
+            }
+        }
+        _ => own,
+    }
+}
+
 /// Classifies a name. Returns `None` if its value is no secret.
 pub fn classify(name: &str) -> Option<Name> {
     let words = words(name);
@@ -334,6 +405,11 @@ fn secret_word(word: &str, before: Option<&str>) -> Option<Name> {
     }
     if let Some((_, kind)) = WEAK.iter().find(|(weak, _)| *weak == word) {
         return Some(Name { strength: Strength::Weak, kind });
+    }
+    const PLAIN_WORDS: [&str; 7] =
+        ["bypass", "compass", "encompass", "trespass", "overpass", "underpass", "surpass"];
+    if word.len() > 5 && word.ends_with("pass") && !PLAIN_WORDS.contains(&word) {
+        return Some(Name { strength: Strength::Password, kind: "password" });
     }
     let (_, strength, kind) = SUFFIXES.iter().find(|(suffix, ..)| word.ends_with(suffix))?;
     Some(Name { strength: *strength, kind })

@@ -22,6 +22,54 @@ struct Armor {
 /// missing, because the text was truncated, the edit covers the adjacent lines that look like a key.
 /// Source code that only mentions such a line stays.
 pub fn find(text: &str) -> Vec<Range<usize>> {
+    let mut found = pem(text);
+    found.extend(putty(text));
+    found.sort_by_key(|range| range.start);
+    found
+}
+
+/// Returns the private part of each key of PuTTY: the lines after `Private-Lines: N`, and the MAC.
+fn putty(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, mark) in text.match_indices("Private-Lines:") {
+        let after = at + mark.len();
+        let line_end =
+            after + text[after..].find('\n').or_else(|| text[after..].find("\\n")).unwrap_or(0);
+        let first = |part: &str| part.len() - part.trim_start_matches(is_base64).len();
+        let len = body_len(text[line_end..].split_inclusive('\n'), first);
+        let escaped = escaped_body_len(&text[line_end..]);
+        if len.max(escaped) > 0 {
+            found.push(line_end..line_end + len.max(escaped));
+        }
+    }
+    for (at, mark) in text.match_indices("Private-MAC:") {
+        let start = at + mark.len() + text[at + mark.len()..].len()
+            - text[at + mark.len()..].trim_start().len();
+        let len = text[start..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        found.push(start..start + len);
+    }
+    found
+}
+
+/// The length of base64 whose line breaks are written as `\\n`.
+fn escaped_body_len(text: &str) -> usize {
+    let mut len = 0;
+    while let Some(rest) = text.get(len..) {
+        let n_break = ["\\r\\n", "\\n"]
+            .iter()
+            .find(|mark| rest.starts_with(**mark))
+            .map_or(0, |mark| mark.len());
+        let n_base64 = rest[n_break..].len() - rest[n_break..].trim_start_matches(is_base64).len();
+        if n_break == 0 || n_base64 < MIN_PIECE {
+            break;
+        }
+        len += n_break + n_base64;
+    }
+    len
+}
+
+/// Returns each private key in PEM form or in the form of SSH2.
+fn pem(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut done = 0;
     let armor = armor(text);
@@ -59,12 +107,17 @@ fn armor(text: &str) -> Vec<Armor> {
             let head = before.trim_end_matches(|c: char| c.is_ascii() && is_label(c as u8));
             // The trimmed characters include `BEGIN RSA `.
             let words = &before[head.len()..];
+            let (words, dashes) = match words.strip_prefix(' ') {
+                Some(words) => (words, "----"), // SSH2
+                None => (words, "-----"),
+            };
             let begins = words.starts_with("BEGIN ");
-            let dashes = head.ends_with("-----") && (begins || words.starts_with("END "));
+            let is_armor = head.ends_with(dashes) && (begins || words.starts_with("END "));
             let after = &text[at + what.len()..];
-            let after = after.strip_prefix(" BLOCK").unwrap_or(after).strip_prefix("-----")?;
-            dashes.then(|| Armor {
-                start: from + head.len() - 5,
+            let after = after.strip_prefix(" BLOCK").unwrap_or(after);
+            let after = after.strip_prefix("-----").or_else(|| after.strip_prefix(" ----"))?;
+            is_armor.then(|| Armor {
+                start: from + head.len() - dashes.len(),
                 end: text.len() - after.len(),
                 begins,
             })
@@ -87,7 +140,10 @@ fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part_len: impl Fn(&str) ->
         let core = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
         let core = core.strip_prefix(['\t', '→', ':']).unwrap_or(line);
         let core = core.trim_matches(is_decoration).trim_end_matches("\\n");
-        let is_header = core.starts_with("Proc-Type:") || core.starts_with("DEK-Info:");
+        let is_header = core.starts_with("Proc-Type:")
+            || core.starts_with("DEK-Info:")
+            || core.starts_with("Comment:")
+            || core.starts_with("Subject:");
         if !(core.chars().all(is_base64) || is_header) || len + line.len() > MAX_KEY {
             let part = part_len(line.trim_end_matches('\n'));
             if part >= MIN_PIECE {

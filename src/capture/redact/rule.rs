@@ -22,6 +22,8 @@ pub enum Before {
     Bytes(u8),
     /// At the first of the digits before the keyword.
     Digits,
+    /// At the `https://` of the URL that contains the keyword.
+    Host,
 }
 
 /// A value that is a secret if the name before it contains a keyword: `discord_x = …`.

@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
-/// Shorter runs have no such token.
-const MIN_RUN: usize = 40;
+use super::tokens;
+
+/// Shorter runs have no such token, and no part of one.
+const MIN_RUN: usize = 20;
+/// Shorter runs have no whole token.
+const MIN_TOKEN: usize = 40;
 
 /// Calls `found` for each token in `text`, with its kind.
 pub fn scan(text: &str, mut found: impl FnMut(Range<usize>, &'static str)) {
@@ -18,9 +22,18 @@ pub fn scan(text: &str, mut found: impl FnMut(Range<usize>, &'static str)) {
         let before = bytes[..at].iter().rev().take_while(|b| is_run_byte(**b)).count();
         let after = bytes[at..].iter().take_while(|b| is_run_byte(**b)).count();
         let (start, end) = (at - before, at + after);
-        if end - start >= MIN_RUN {
+        let mut any = false;
+        if end - start >= MIN_TOKEN {
             in_run(&text[start..end], &mut |range: Range<usize>, kind| {
+                any = true;
                 found(start + range.start..start + range.end, kind);
+            });
+        }
+        // The token may be split.
+        if !any && end - start >= MIN_RUN && tokens::joint_len(bytes, end) > 0 {
+            let (joined, positions) = tokens::without_joints(&text[start..]);
+            in_run(&joined, &mut |range: Range<usize>, kind| {
+                found(start + positions[range.start]..start + positions[range.end - 1] + 1, kind);
             });
         }
         at = end + MIN_RUN;
@@ -56,6 +69,19 @@ fn in_run(run: &str, found: &mut impl FnMut(Range<usize>, &'static str)) {
             if third >= 27 && first.bytes().any(|b| b.is_ascii_digit()) {
                 found(dot - first.len()..third_at + third, "discord-bot-token");
             }
+        }
+    }
+    // A private key of Bitcoin: base58 with a fixed length and first character.
+    let is_base58 = |b: u8| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l');
+    for part in run.split(|c: char| !c.is_ascii_alphanumeric()) {
+        let is_wif = part.len() == 51 && part.starts_with('5')
+            || part.len() == 52 && part.starts_with(['K', 'L']);
+        let has_all = part.bytes().any(|b| b.is_ascii_digit())
+            && part.bytes().any(|b| b.is_ascii_lowercase())
+            && part.bytes().any(|b| b.is_ascii_uppercase());
+        if is_wif && has_all && part.bytes().all(is_base58) {
+            let at = part.as_ptr() as usize - run.as_ptr() as usize;
+            found(at..at + part.len(), "bitcoin-private-key");
         }
     }
     // Asana: `1/` or `2/`, one or two ids, 32 hexadecimal digits.

@@ -34,12 +34,21 @@ pub fn token(text: &str, at: usize, rule: u16) -> Option<Range<usize>> {
                 bytes[..at].iter().rev().take_while(|b| b.is_ascii_digit()).take(16).count();
             at - n_digits
         }
+        Before::Host => {
+            let is_host = |b: &&u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
+            let n_before = bytes[..at].iter().rev().take(200).take_while(is_host).count();
+            at - n_before + text[at - n_before..at].find("https://")?
+        }
     };
     if !text.is_char_boundary(start) || !is_boundary(bytes, start) {
         return None;
     }
     let end = start + run_len(&bytes[start..bytes.len().min(start + MAX_TOKEN)]);
-    let has_symbol_first = !bytes[start].is_ascii_alphanumeric();
+    // These rules look at more than one run of token characters.
+    let has_symbol_first = !bytes[start].is_ascii_alphanumeric()
+        || rule.regex.contains('(') && rule.regex.contains("\\s");
+    let has_symbol_first =
+        has_symbol_first || rule.regex.contains(") ") || rule.regex.contains("\\t");
     let build = || regex.get_or_init(|| anchored(rule.regex));
     if has_symbol_first || is_plausible(&text[start..end]) {
         let window_end = text.floor_char_boundary(text.len().min(start + MAX_TOKEN));
@@ -59,6 +68,20 @@ pub fn token(text: &str, at: usize, rule: u16) -> Option<Range<usize>> {
     let found = first_match(build(), rule, &joined)?;
     (found.end > end - start)
         .then(|| start + positions[found.start]..start + positions[found.end - 1] + 1)
+}
+
+/// Returns the secret key in the column after an access key.
+pub fn aws_secret_after(text: &str, at: usize) -> Option<Range<usize>> {
+    const LEN: usize = 40;
+    const MAX_GAP: usize = 8;
+    let gap =
+        text[at..].find(|c: char| !matches!(c, ',' | '"' | '\'' | ' ' | '\t' | ':' | ';' | '|'))?;
+    let start = at + gap;
+    let secret = text.get(start..start + LEN)?;
+    let is_secret = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    let ends = text.as_bytes().get(start + LEN).is_none_or(|b| !is_secret(*b));
+    (gap > 0 && gap <= MAX_GAP && ends && secret.bytes().all(is_secret) && is_random(secret))
+        .then_some(start..start + LEN)
 }
 
 /// Whether `value`, which follows a name with a keyword of the rule, is a secret.
@@ -93,6 +116,9 @@ fn first_match(regex: &Regex, rule: &TokenRule, text: &str) -> Option<Range<usiz
 
 /// Whether a token is one of the documentation: `AKIAIOSFODNN7EXAMPLE`, `ghp_xxxxxxxx…`.
 fn is_example(secret: &str) -> bool {
+    if is_placeholder(secret) {
+        return true;
+    }
     let lower = secret.to_ascii_lowercase();
     [
         "example",
@@ -161,8 +187,12 @@ fn extended(bytes: &[u8], end: usize) -> usize {
 }
 
 /// Extends a token that ends at `end` over its next part, if it is split and the part is no word.
-fn continued(text: &str, end: usize) -> usize {
+pub fn continued(text: &str, end: usize) -> usize {
     let bytes = text.as_bytes();
+    // A backslash after a blank continues a command, not a word.
+    if matches!(bytes.get(end), Some(b' ' | b'\t')) {
+        return end;
+    }
     let next = end + joint_len(bytes, end);
     if next == end {
         return end;
@@ -186,7 +216,7 @@ fn has_random_look(part: &str) -> bool {
 
 /// The length of the joint at `at` between two parts of a split token, or 0: a line break with what may
 /// surround it, or the concatenation of two strings.
-fn joint_len(bytes: &[u8], at: usize) -> usize {
+pub fn joint_len(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     let (mut n_quotes, mut breaks, mut plus) = (0, false, false);
     while end < bytes.len() && end - at < MAX_JOINT {
@@ -216,7 +246,7 @@ fn joint_len(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Returns the start of `text` without the joints of a split token, and where each byte was.
-fn without_joints(text: &str) -> (String, Vec<usize>) {
+pub fn without_joints(text: &str) -> (String, Vec<usize>) {
     let bytes = text.as_bytes();
     let (mut joined, mut positions) = (String::new(), Vec::new());
     let mut at = 0;

@@ -112,7 +112,8 @@ pub fn is_placeholder(value: &str) -> bool {
         "hash",
         "username",
     ];
-    const PARTS: [&str; 21] = [
+    const PARTS: [&str; 22] = [
+        "yyyyyy",
         "example",
         "placeholder",
         "change-me",
@@ -150,10 +151,13 @@ pub fn is_placeholder(value: &str) -> bool {
         || lower.starts_with('<') && lower.ends_with('>')
         || lower.starts_with('%') && lower.ends_with('%')
         || lower.starts_with('{') && lower.ends_with('}')
+        || lower.starts_with(['{', '['])
         || lower.starts_with("((") && lower.ends_with("))");
     let words = || core.split(['-', '_', ' ', '.']).filter(|word| !word.is_empty());
     let is_filler = |word: &str| {
-        WORDS.contains(&word)
+        let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        word.is_empty()
+            || WORDS.contains(&word)
             || matches!(
                 word,
                 "my" | "your"
@@ -177,9 +181,51 @@ pub fn is_placeholder(value: &str) -> bool {
                     | "very"
                     | "this"
                     | "sample"
+                    | "pass"
+                    | "pw"
+                    | "module"
+                    | "options"
+                    | "admin"
             )
     };
-    refers || PARTS.iter().any(|part| lower.contains(part)) || words().all(is_filler)
+    refers
+        || PARTS.iter().any(|part| lower.contains(part))
+        || (words().all(is_filler) && core.contains(|c: char| !c.is_ascii_digit()))
+        || lower.starts_with("your")
+}
+
+/// Whether `value` only says where a secret is, or identifies one: `arn:…`, `op://…`, `sha256:…`, a public
+/// key.
+pub fn is_reference(value: &str) -> bool {
+    const PREFIXES: [&str; 26] = [
+        "arn:",
+        "op://",
+        "vault:",
+        "ssm:",
+        "secretsmanager:",
+        "sops:",
+        "env:",
+        "file:",
+        "keyring:",
+        "keychain:",
+        "awssm:",
+        "gcpsm:",
+        "azkv:",
+        "sha1:",
+        "sha224:",
+        "sha256:",
+        "sha384:",
+        "sha512:",
+        "sha1-",
+        "sha256-",
+        "sha384-",
+        "sha512-",
+        "md5:",
+        "age1",
+        "ssh-",
+        "projects/",
+    ];
+    PREFIXES.iter().any(|prefix| value.starts_with(prefix))
 }
 
 /// Whether an unquoted value is an expression of a program, a path or a type.

@@ -1,0 +1,243 @@
+//! Secrets never reach the disk, in whichever field of whichever event they arrive; and what
+//! `memctl redact` prints.
+//!
+//! The secrets are assembled at run time: hosts of repositories reject files that contain them.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::recordings::{prompt, stop, tool};
+
+/// The recognizable part of each secret.
+const MARK: &str = "q7Xw2Lk9";
+
+/// A token of GitHub.
+fn token() -> String {
+    ["gh", "p_", MARK, "Zr4tY8uI1oP5aS3dF6gH0jK2lZ9x"].concat()
+}
+
+/// A password that only its name reveals.
+fn password() -> String {
+    format!("{MARK}!vB")
+}
+
+/// A private key whose body contains the mark.
+fn private_key() -> String {
+    let body = format!("MIIEvQIBADANBgkqhkiG9w0BAQ{MARK}EFAASCBKcwggSjAgEAAoIBAQC7\n").repeat(3);
+    ["-----BEGIN ", "PRIVATE KEY-----\n", &body, "-----END ", "PRIVATE KEY-----\n"].concat()
+}
+
+fn prompts(w: &World) -> Vec<String> {
+    w.rows("SELECT prompt_text FROM user_prompts ORDER BY id")
+}
+
+#[track_caller]
+fn check_nothing_is_stored(w: &World, of: &str) {
+    let found = w.files_with(&[MARK.to_owned()]);
+    assert!(found.is_empty(), "{of}: {found:?}");
+}
+
+/// The payloads of all events, with a secret in every text.
+fn payloads() -> Vec<Value> {
+    let (token, password) = (token(), password());
+    let named = |event: &str, more: Value| {
+        let mut payload = json!({
+            "session_id": "s", "prompt_id": "t", "cwd": "/home/user/project", "hook_event_name": event,
+        });
+        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        payload
+    };
+    let tool_use = |id: &str, input: Value, response: Value| {
+        let more = json!({
+            "tool_name": "Bash", "tool_use_id": id, "tool_input": input, "tool_response": response,
+        });
+        named("PostToolUse", more)
+    };
+    let inner = json!({"auth": {"password": &password}, "list": [&token]}).to_string();
+    let twice = json!({ "body": &inner }).to_string();
+    let (head, tail) = token.split_at(20);
+    let mut by_key = serde_json::Map::new();
+    by_key.insert(token.clone(), json!(true));
+    vec![
+        named(
+            "UserPromptSubmit",
+            json!({"prompt": format!("deploy with {token}, password: {password}")}),
+        ),
+        tool_use(
+            "a",
+            json!({"command": format!("export API_TOKEN={token}; curl -u me:{password} https://a.b")}),
+            json!({"stdout": format!("DB_PASSWORD={password}\n{}", private_key()), "stderr": ""}),
+        ),
+        tool_use(
+            "b",
+            json!({"command": format!("psql postgres://app:{password}@db/app")}),
+            json!(format!("Authorization: Bearer {token}")),
+        ),
+        tool_use("c", json!({"command": "cat a.json"}), json!({"stdout": inner})),
+        tool_use("d", json!({"command": "cat b.json"}), json!({"stdout": twice})),
+        tool_use(
+            "e",
+            json!({"password": &password, "nested": {"client_secret": format!("{MARK}0aZ19Yb8Xc7")}}),
+            json!([{"type": "text", "text": token}]),
+        ),
+        tool_use("f", json!({"env": [{"name": "DB_PASSWORD", "value": &password}]}), json!(by_key)),
+        tool_use(
+            "g",
+            json!({"command": "cat c"}),
+            json!({"stdout": format!("token = \"{head}\" \\\n    \"{tail}\"\n")}),
+        ),
+        tool_use(
+            "h",
+            json!({"command": "cat d"}),
+            json!({"lines": [format!("+key: {head}"), format!("+{tail}")]}),
+        ),
+        named(
+            "PostToolUse",
+            json!({
+                "tool_name": "Edit", "tool_use_id": "i",
+                "tool_input": {"file_path": "/home/user/project/a.py", "old_string": "x = 1", "new_string": format!("password = \"{password}\"")},
+                "tool_response": {"filePath": "/home/user/project/a.py", "originalFile": private_key(), "structuredPatch": [{"lines": [format!("+password = \"{password}\"")]}]},
+            }),
+        ),
+        named(
+            "PostToolUseFailure",
+            json!({
+                "tool_name": "Bash", "tool_use_id": "j", "tool_input": {"command": format!("login --password {password}")},
+                "error": format!("Exit code 1\ninvalid token {token}"),
+            }),
+        ),
+        named(
+            "SubagentStop",
+            json!({
+                "agent_id": "a1", "agent_type": "Explore", "last_assistant_message": format!("The password is {password} and the token {token}."),
+            }),
+        ),
+        named(
+            "StopFailure",
+            json!({"error": "server_error", "error_details": format!("header x-api-key: {token}")}),
+        ),
+        named(
+            "Stop",
+            json!({"last_assistant_message": format!("I set PASSWORD={password} and used {token}.")}),
+        ),
+    ]
+}
+
+#[test]
+fn no_secret_of_any_event_is_stored() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    for payload in payloads() {
+        let event = payload["hook_event_name"].as_str().unwrap();
+        let output = w.hook_bytes(&[event], payload.to_string().as_bytes());
+        assert!(output.code == Some(0) && output.err.is_empty(), "{output:?}");
+        check_nothing_is_stored(&w, &payload.to_string());
+    }
+    w.settle();
+    check_nothing_is_stored(&w, "after distilling");
+    let kept = w.rows("SELECT ifnull(tool_input, '') || ifnull(tool_response, '') FROM pending_messages WHERE message_type = 'observation'");
+    assert_eq!(prompts(&w), ["deploy with [redacted:github-token], password: [redacted:password]"]);
+    assert!(w.count("SELECT count(*) FROM pending_messages") >= 12, "{kept:?}");
+}
+
+#[test]
+fn a_spooled_event_has_no_secret() {
+    let w = World::new();
+    for payload in payloads() {
+        let _ = w.hook_at(&payload, "deliver.spooled=kill");
+        check_nothing_is_stored(&w, &payload.to_string());
+    }
+}
+
+#[test]
+fn scripts_and_transcripts_have_no_secret() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut transcript = String::new();
+    for (n, text) in
+        [format!("use {}", token()), format!("password: {}", password())].iter().enumerate()
+    {
+        let line = json!({
+            "type": "user", "sessionId": "r", "cwd": "/home/user/project", "uuid": format!("u{n}"),
+            "timestamp": format!("2026-11-21T10:0{n}:00.000Z"), "message": {"role": "user", "content": text},
+        });
+        transcript.push_str(&format!("{line}\n"));
+    }
+    let file = w.path("transcript.jsonl");
+    fs::write(&file, transcript).unwrap();
+    let _ = w.memctl(&["replay", file.to_str().unwrap()]).ok();
+    w.settle();
+    fs::remove_file(&file).unwrap();
+    assert!(
+        prompts(&w).iter().any(|text| text == "use [redacted:github-token]"),
+        "{:?}",
+        prompts(&w)
+    );
+    check_nothing_is_stored(&w, "replay");
+}
+
+#[test]
+fn a_secret_at_the_cut_is_removed() {
+    let w =
+        World::new().with("MEMCTL_CAPTURE_RESPONSE", "8KiB").with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("s", "t", "look"));
+    // The cut is moved over all positions of the secret.
+    for (n, shift) in (0..48).step_by(6).enumerate() {
+        let filler = "word ".repeat(818);
+        let text = format!("{}{filler}{} {}", "x".repeat(shift), token(), "tail ".repeat(4000));
+        w.hook(&tool("s", "t", &format!("u{n}"), "make", &text));
+    }
+    w.hook(&stop("s", "t", "Done."));
+    w.settle();
+    check_nothing_is_stored(&w, "the cut");
+}
+
+#[test]
+fn look_alikes_are_stored() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.hook(&prompt("s", "t", "look"));
+    let text = "commit 3f9a81c07be245d63f9a81c07be245d63f9a81c0\n\
+        session 5b1c9f0e-1d2c-4f6a-9b8e-7a6d5c4b3a29\n\
+        integrity sha512-9XvK1b2Qk3mZ8pR4tY7uW1eS5dF6gH0jK2lL9xC8vB7nM4qA3zX5cV6bN8mQ1wE2rT3yU4iO5pA6sD7fG8hJ9k==\n\
+        password = os.environ[\"DB_PASSWORD\"]\n\
+        let token = self.next_token();\n\
+        API_KEY=<your-api-key>\n\
+        data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ";
+    w.hook(&tool("s", "t", "u", "cat notes", text));
+    w.hook(&stop("s", "t", "Done."));
+    w.settle();
+    let kept = w.rows("SELECT tool_response FROM pending_messages WHERE tool_use_id = 'u'");
+    assert!(kept.iter().all(|text| !text.contains("[redacted")), "{kept:?}");
+}
+
+#[test]
+fn redact_prints_the_text_and_check_the_places() {
+    let w = World::new();
+    let file = w.path("notes.txt");
+    let text = format!("first\ndb: postgres://app:{}@db/app\nuse {} now\n", password(), token());
+    fs::write(&file, &text).unwrap();
+    let name = file.to_str().unwrap();
+    assert_eq!(
+        w.memctl(&["redact", name]).ok(),
+        "first\ndb: postgres://app:[redacted:password]@db/app\nuse [redacted:github-token] now\n"
+    );
+    let check = w.memctl(&["redact", "--check", name]);
+    assert_eq!(check.code, Some(0));
+    assert_eq!(check.out, format!("{name}:2:20: password\n{name}:3:5: github-token\n"));
+    let json = w.memctl_with(&["redact", "--check", "--json", "-"], text.as_bytes()).json();
+    assert_eq!(
+        json["findings"][1],
+        json!({"file": null, "line": 3, "column": 5, "length": 40, "kind": "github-token", "rule": "token"})
+    );
+    let clean = w.memctl_with(&["redact", "--check"], b"nothing here\n");
+    assert_eq!((clean.code, clean.out.as_str(), clean.err.as_str()), (Some(1), "", ""));
+    let clean = w.memctl_with(&["redact", "--check", "--json"], b"nothing here\n");
+    assert_eq!((clean.code, clean.out.as_str()), (Some(1), "{\"findings\":[]}\n"));
+    let missing = w.memctl(&["redact", "--check", "/no/such/file"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.err.starts_with("error: cannot read /no/such/file: "), "{}", missing.err);
+    // Columns count the bytes of the file, also of bytes that are not UTF-8.
+    let odd = [b"\xff\xfe ".as_slice(), token().as_bytes()].concat();
+    let odd = w.memctl_with(&["redact", "--check"], &odd);
+    assert_eq!(odd.out, "stdin:1:4: github-token\n");
+}
