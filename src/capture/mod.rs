@@ -99,6 +99,8 @@ pub enum CaptureError {
     NoTool,
     #[error("the event id '{0}' is not a UUID")]
     BadId(String),
+    #[error("a line reports tool uses only, not '{0}'; prompts and stops come from the client's hooks")]
+    NotAnObservation(String),
 }
 
 /// Builds the event that a payload reports.
@@ -203,6 +205,9 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
 /// neither the context nor the line names an event, the line is a tool use, or a failed one if it has
 /// an error.
 ///
+/// A line is never a prompt or a stop: the user's words and the assistant's message come from the
+/// client's hooks, not from a script.
+///
 /// # Errors
 /// See [`CaptureError`].
 pub fn capture_line(
@@ -221,6 +226,9 @@ pub fn capture_line(
         (None, None) if failed => "PostToolUseFailure",
         (None, None) => "PostToolUse",
     };
+    if !matches!(clients::hook_event(client, event), HookEvent::Tool | HookEvent::ToolFailed) {
+        return Err(CaptureError::NotAnObservation(event.chars().take(80).collect()));
+    }
     let id = match payload.id.as_deref() {
         None => None,
         Some(id) => Some(

@@ -334,8 +334,11 @@ fn a_scripts_line_becomes_an_event() {
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let with_id = event(json!({"id": id, "tool_name": "Bash", "session_id": "other"}));
     assert_eq!((with_id.id.to_string().as_str(), &*with_id.session), (id, "other"));
-    let prompt = event(json!({"hook_event_name": "UserPromptSubmit", "prompt": "go"}));
-    assert_eq!((prompt.kind, prompt.text.as_deref()), (Kind::Prompt, Some("go")));
+    for name in ["UserPromptSubmit", "Stop", "StopFailure", "SubagentStop", "SessionStart", "x"] {
+        let other = json!({"hook_event_name": name, "tool_name": "Bash", "prompt": "go",
+            "last_assistant_message": "done", "agent_id": "a", "agent_type": "b"});
+        assert_eq!(line(other), Err(CaptureError::NotAnObservation(name.into())));
+    }
     let bad_id = line(json!({"id": "17", "tool_name": "Bash"}));
     assert_eq!(bad_id, Err(CaptureError::BadId("17".into())));
     assert_eq!(line(json!({"type": "observation"})), Err(CaptureError::NoTool));
