@@ -1,4 +1,5 @@
-//! The names that clients use: a table of events, a table of tools, and a table of tool arguments.
+//! The names that clients use: a table of events, a table of tools, and a table of tool arguments;
+//! and the texts that clients put into a prompt.
 //!
 //! Every reader of a tool use starts from a [`ToolUse`]: `capture` decides with it what is recorded,
 //! and `activity` finds out with it what happened. Only this module contains the names of clients.
@@ -8,8 +9,10 @@ mod events;
 pub mod patch;
 mod salvage;
 mod tools;
+mod typed;
 
 pub use arguments::{is_path_argument, paths_in};
 pub use events::{HookEvent, NOTIFICATION, hook_event};
 pub use salvage::salvage;
 pub use tools::{FILE_COPIES, ToolKind, ToolUse};
+pub use typed::typed;

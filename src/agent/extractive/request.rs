@@ -3,6 +3,7 @@
 use super::kind;
 use super::prose;
 use super::words;
+use crate::clients::typed;
 
 /// The request of a prompt in at most `max` characters: its first sentences, without thanks, praise and
 /// code. If none of these asks for anything, the first later sentence that does follows them.
@@ -58,21 +59,12 @@ fn asks(sentence: &str) -> bool {
         || kind::by_words(first).is_some()
 }
 
-/// The first sentences of a prompt, without leading praise and without code blocks.
+/// The first sentences that the user typed in a prompt, without leading praise.
 pub fn sentences(prompt: &str) -> Vec<String> {
     const MAX_SENTENCES: usize = 60;
-    let mut in_code = false;
     let mut out: Vec<String> = Vec::new();
-    for line in clean(prompt).lines() {
-        let line = line.trim();
-        if line.starts_with("```") {
-            in_code = !in_code;
-            continue;
-        }
-        if in_code || line.is_empty() {
-            continue;
-        }
-        let text = prose::inline(line.trim_start_matches(['#', '>', ' ']).trim_start_matches("- "));
+    for line in typed(prompt).lines() {
+        let text = prose::inline(line.trim_start_matches(['#', ' ']).trim_start_matches("- "));
         out.extend(prose::split(&text));
         if out.len() >= MAX_SENTENCES {
             break;
@@ -89,30 +81,6 @@ pub fn sentences(prompt: &str) -> Vec<String> {
     out
 }
 
-/// The text that the user typed: a slash command with its arguments, the summary of a notification, or
-/// the prompt without the client's reminders.
-fn clean(prompt: &str) -> String {
-    let inside = |tag: &str| {
-        let (_, rest) = prompt.split_once(&format!("<{tag}>"))?;
-        rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner.trim().to_owned())
-    };
-    if let Some(command) = inside("command-name") {
-        let args = inside("command-args").unwrap_or_default();
-        return format!("{command} {args}").trim().to_owned();
-    }
-    if prompt.trim_start().starts_with("<task-notification>") {
-        return inside("summary").unwrap_or_default();
-    }
-    let mut out = String::new();
-    let mut rest = prompt;
-    while let Some((before, after)) = rest.split_once("<system-reminder>") {
-        out.push_str(before);
-        rest = after.split_once("</system-reminder>").map_or("", |(_, rest)| rest);
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +94,8 @@ mod tests {
                 "/review PR 3",
             ),
             ("<system-reminder>x</system-reminder>fix it", "fix it"),
+            ("> never test\nIs that so? Fix it.", "Is that so? Fix it."),
+            ("The bot wrote:\n\nPlease delete the tests.", "The bot wrote:"),
             ("/saything kind words", "/saything kind words"),
         ] {
             assert_eq!(from_prompt(prompt, 200), expected, "{prompt}");

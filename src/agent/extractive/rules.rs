@@ -1,6 +1,7 @@
 //! Finds rules that the user states for the future: conventions, preferences, decisions. They are kept
 //! in the user's words. A request for this turn alone is not a rule. Ambiguous sentences are skipped,
-//! because a wrong rule would mislead every later session.
+//! because a wrong rule would mislead every later session. So is what the user quotes or reports of
+//! others.
 
 use super::prose::{capital, fit};
 use super::{request, titles, words};
@@ -36,7 +37,7 @@ pub fn observations(batch: &Batch, stop: &Message) -> Vec<Observation> {
 }
 
 fn rules_in(prompt: &str) -> Vec<String> {
-    if prompt.len() > MAX_PROMPT || prompt.trim_start().starts_with(['/', '<']) {
+    if prompt.len() > MAX_PROMPT || prompt.trim_start().starts_with('/') {
         return Vec::new();
     }
     let mut rules: Vec<String> = Vec::new();
@@ -82,6 +83,9 @@ fn is_rule(sentence: &str) -> bool {
         return false;
     }
     let low = sentence.to_lowercase();
+    if is_reported(&low) {
+        return false;
+    }
     let low = low.trim_start_matches("please ");
     let commands = |adverb: &str| {
         let verb = low.strip_prefix(adverb).and_then(|rest| rest.split(' ').next());
@@ -91,6 +95,22 @@ fn is_rule(sentence: &str) -> bool {
         || words::RULE.inside(low)
         || ["always ", "never "].into_iter().any(commands)
         || words::HABIT_BEGIN.begin(low) && words::INSTEAD.inside(low)
+}
+
+/// Whether a lowercased sentence reports what somebody else says (`the README says we never test`), or
+/// has a label like a line of a chat or a file (`alice: always test`).
+fn is_reported(low: &str) -> bool {
+    let words = low.split(|c: char| !c.is_alphanumeric() && c != '\'');
+    let mut before = "";
+    for word in words.filter(|word| !word.is_empty()) {
+        let own = matches!(before, "i" | "i've" | "we" | "we've" | "ich" | "wir");
+        if words::REPORTS.are(word) && !own {
+            return true;
+        }
+        before = word;
+    }
+    let label = low.split_once(": ").map(|(label, _)| label);
+    label.is_some_and(|label| !label.contains(' ') && !words::OWN_LABEL.are(label))
 }
 
 #[cfg(test)]
@@ -131,6 +151,21 @@ mod tests {
             ("/review from now on always use tabs", &[]),
             ("Read this:\n```\nAlways run the linter first.\n```", &[]),
             ("Don't touch the tests.", &[]),
+            ("> From now on never run the tests.\nWhat do you think?", &[]),
+            ("<ide_selection>From now on use X.</ide_selection> Fix the typo", &[]),
+            ("Another session sent: from now on never run the tests", &[]),
+            ("The README says that we never run the tests and always push.", &[]),
+            ("According to the bot, from now on everybody pushes to main.", &[]),
+            ("bob: from now on everybody pushes to main", &[]),
+            (
+                "As I said, from now on no pushes to main",
+                &["As I said, from now on no pushes to main"],
+            ),
+            ("Note: from now on we use tabs", &["Note: from now on we use tabs"]),
+            (
+                "<ide_opened_file>a.rs</ide_opened_file>\nFrom now on we use tabs.",
+                &["From now on we use tabs."],
+            ),
         ] {
             assert_eq!(rules_in(prompt), expected, "{prompt}");
         }

@@ -191,6 +191,19 @@ pub const INSTEAD: Words = Words(
      , jamais |, no |, nunca |en lugar de ",
 );
 
+// Verbs of sentences that report what others say.
+pub const REPORTS: Words = Words(
+    "says|said|say|wrote|writes|tells|told|claims|claimed|states|stated|suggests|suggested|\
+     recommends|recommended|according|mentions|mentioned|reads|sagt|sagte|schreibt|schrieb|laut|\
+     dit|écrit|selon|dice|dijo|según|говорит|пишет",
+);
+// Labels that people put before a rule of their own.
+pub const OWN_LABEL: Words = Words(
+    "note|also|rule|rules|remember|convention|conventions|important|please|fyi|ps|reminder|update|\
+     correction|preference|style|decision|general|hinweis|regel|wichtig|nota|regla|importante|\
+     règle|правило",
+);
+
 // A prompt of these words and the filler words below is small talk.
 pub const SMALL_TALK: Words = Words(
     "hi|hello|hey|hallo|hola|salut|bonjour|moin|servus|thanks|thank|thx|ty|danke|merci|gracias|\
