@@ -7,6 +7,9 @@ pub struct Commit {
     pub hash: String,
     pub branch: String,
     pub subject: String,
+    /// The subject stands in the command line. Otherwise git took it from another commit, a branch, a
+    /// file or an editor, and somebody else may have written it.
+    pub is_own: bool,
     pub body: String,
     /// `12 files changed, 1390 insertions(+), 303 deletions(-)`.
     pub stat: Option<String>,
@@ -24,6 +27,7 @@ pub fn read(commands: &[SimpleCommand], output: &str) -> Option<Commit> {
     let (branch, hash, subject) = parse_report(lines[at])?;
     let stat = lines[at..].iter().find(|l| l.contains(" changed") && l.contains("file"));
     let message = message(git).unwrap_or_default();
+    let is_own = git.verb() == "commit" && message.trim_start().starts_with(subject);
     let body = message.split_once('\n').map_or("", |(_, body)| body);
     let is_trailer = |line: &&str| {
         line.starts_with("Co-Authored-By:")
@@ -35,6 +39,7 @@ pub fn read(commands: &[SimpleCommand], output: &str) -> Option<Commit> {
         hash: hash.to_owned(),
         branch: branch.to_owned(),
         subject: subject.to_owned(),
+        is_own,
         body: body.trim().to_owned(),
         stat: stat.map(|s| (*s).to_owned()),
         amends: git.has("--amend"),

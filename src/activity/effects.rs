@@ -1,7 +1,7 @@
 //! Side effects of commands: installs, pushes, deployments, releases.
 
 use super::shell::SimpleCommand;
-use super::shorten::fit;
+use crate::text::is_name;
 
 /// What a successful command changed beyond the work tree, as a sentence.
 pub fn side_effect(command: &SimpleCommand, output: &str) -> Option<String> {
@@ -12,13 +12,8 @@ pub fn side_effect(command: &SimpleCommand, output: &str) -> Option<String> {
             if program == "pip3" { "pip" } else { program }
         ));
     }
-    let line_with = |phrases: &[&str]| {
-        output
-            .lines()
-            .map(str::trim)
-            .find(|l| phrases.iter().any(|p| l.contains(p)))
-            .map(|l| fit(l, 140))
-    };
+    // Only names and counts of the output: its other words are third-party text.
+    let lines = || output.lines().map(str::trim);
     match (program, verb) {
         ("git", "push") if !command.has("--dry-run") => Some(pushed(output)),
         ("git", "tag") => {
@@ -31,24 +26,39 @@ pub fn side_effect(command: &SimpleCommand, output: &str) -> Option<String> {
             if !matches!(what, "create" | "merge" | "close" | "comment" | "edit" | "reopen") {
                 return None;
             }
-            let link = output.split_whitespace().find(|w| w.starts_with("https://")).unwrap_or("");
+            let is_link = |w: &&str| w.starts_with("https://") && is_name(w);
+            let link = output.split_whitespace().find(is_link).unwrap_or("");
             Some(format!("gh {verb} {what} {link}").trim().to_owned())
         }
-        ("terraform" | "tofu", "apply" | "destroy") => {
-            line_with(&["Apply complete!", "Destroy complete!"])
-        }
+        ("terraform" | "tofu", "apply" | "destroy") => lines().find_map(|line| {
+            let (head, counts) = line.split_once(" complete! Resources: ")?;
+            let is_count = |part: &str| {
+                let words: Vec<&str> = part.split(' ').collect();
+                matches!(words[..], [n, "added" | "changed" | "destroyed" | "imported"]
+                    if n.parse::<u64>().is_ok())
+            };
+            let known = matches!(head, "Apply" | "Destroy")
+                && counts.trim_end_matches('.').split(", ").all(is_count);
+            known.then(|| line.to_owned())
+        }),
         ("kubectl" | "oc", "apply" | "create" | "delete" | "rollout" | "scale" | "patch") => {
-            line_with(&[
-                " configured",
-                " created",
-                " deleted",
-                "successfully rolled out",
-                " scaled",
-                " patched",
-            ])
+            const DONE: [&str; 5] = ["configured", "created", "deleted", "scaled", "patched"];
+            let named = |line: &str| {
+                let (name, done) = line.rsplit_once(' ')?;
+                (is_name(name) && DONE.contains(&done)).then(|| line.to_owned())
+            };
+            let rolled_out = || {
+                let line = lines().find_map(|l| l.strip_suffix(" successfully rolled out"))?;
+                let name = line.rsplit(' ').next().map(|n| n.trim_matches('"'))?;
+                is_name(name).then(|| format!("{name} successfully rolled out"))
+            };
+            lines().find_map(named).or_else(rolled_out)
         }
-        ("helm", "install" | "upgrade") => line_with(&["STATUS: "])
-            .map(|s| format!("helm {verb} {}: {s}", command.args().nth(1).unwrap_or(""))),
+        ("helm", "install" | "upgrade") => {
+            let status = lines().find_map(|l| l.strip_prefix("STATUS: ")).filter(|s| is_name(s))?;
+            let release = command.args().nth(1).unwrap_or("");
+            Some(format!("helm {verb} {release}: STATUS: {status}"))
+        }
         ("docker" | "podman", "build" | "buildx") => {
             let tag = command.option("-t").or_else(|| command.option("--tag"))?;
             Some(format!("Built image {tag}"))
@@ -58,16 +68,22 @@ pub fn side_effect(command: &SimpleCommand, output: &str) -> Option<String> {
             Some(format!("Published with {program}"))
         }
         ("ansible-playbook", _) => {
-            line_with(&["failed="]).map(|recap| format!("ansible-playbook {verb}: {recap}"))
+            let recap = lines().find(|l| l.contains("failed="))?;
+            let (host, counts) = recap.split_once(':')?;
+            let is_count =
+                |word: &&str| word.split_once('=').is_some_and(|(_, n)| n.parse::<u64>().is_ok());
+            let counts: Vec<&str> = counts.split_whitespace().filter(is_count).collect();
+            let host = Some(host.trim()).filter(|host| is_name(host))?;
+            Some(format!("ansible-playbook {verb}: {host}: {}", counts.join(" ")))
         }
         ("alembic", "upgrade" | "downgrade")
         | ("rails" | "rake", "db:migrate")
         | ("mix", "ecto.migrate")
         | ("manage.py", "migrate") => Some(format!("Ran migrations ({program} {verb})")),
-        ("bd", "close") => line_with(&["Closed "]).map(|l| {
-            let line = l.trim_start_matches(|c: char| !c.is_alphanumeric());
-            line.trim_end_matches(": Closed").to_owned()
-        }),
+        ("bd", "close") => {
+            lines().find(|l| l.contains("Closed "))?;
+            Some(format!("Closed {}", command.args().nth(1)?))
+        }
         _ => None,
     }
 }
@@ -78,7 +94,8 @@ fn pushed(output: &str) -> String {
         let (from, to) = l.split_once(" -> ")?;
         Some((from.split_whitespace().last()?.to_owned(), to.split_whitespace().next()?.to_owned()))
     });
-    let remote = output.lines().find_map(|l| l.trim().strip_prefix("To "));
+    let arrow = arrow.filter(|(_, branch)| is_name(branch));
+    let remote = output.lines().find_map(|l| l.trim().strip_prefix("To ")).filter(|r| is_name(r));
     match (arrow, remote) {
         (Some((_, branch)), Some(remote)) => format!("Pushed {branch} to {remote}"),
         (Some((_, branch)), None) => format!("Pushed {branch}"),

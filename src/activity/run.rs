@@ -35,6 +35,8 @@ pub struct Run {
     pub fetched: Option<String>,
     /// The beginning of the output, if it came from the network.
     pub excerpt: String,
+    /// The output quotes text of the project's forge, such as issues and reviews.
+    pub quotes_forge: bool,
 }
 
 impl Run {
@@ -60,6 +62,7 @@ impl Run {
             && self.side_effects.is_empty()
             && self.commit.is_none()
             && self.fetched.is_none()
+            && !self.quotes_forge
             && changes.iter().all(|paths| paths.is_empty())
     }
 }
@@ -96,13 +99,15 @@ pub fn read(command: &str, input: &Payload, response: &Payload, failed: bool) ->
         add(part, &output, &mut run);
     }
     run.commit = commit::read(&parts, &output);
-    if run.fetched.is_some() {
-        // A fetched page may imitate git's line. The commit counts only if the command line contains
-        // its subject.
+    if run.fetched.is_some() || run.quotes_forge {
+        // A page or an issue may imitate git's line. The commit counts only if the command line
+        // contains its subject.
         run.commit = run.commit.filter(|commit| {
             let mut messages = parts.iter().filter_map(commit::message);
             messages.any(|message| message.starts_with(commit.subject.as_str()))
         });
+    }
+    if run.fetched.is_some() {
         run.excerpt = fit(&output, 300);
     }
     run
@@ -113,6 +118,7 @@ fn add(part: &SimpleCommand, output: &str, run: &mut Run) {
     if let Some(address) = web::fetches(part) {
         run.fetched.get_or_insert(address);
     }
+    run.quotes_forge |= web::quotes_forge(part);
     run.read.extend(files::read(part));
     // A failed command line may have written files before the part that failed. Whether it had side
     // effects is unknown.
@@ -146,6 +152,7 @@ mod tests {
         let commit = done.commit.expect("a commit");
         assert_eq!((commit.branch.as_str(), commit.hash.as_str()), ("main", "1a2b3c4"));
         assert_eq!(commit.body, "It looped before.");
+        assert!(commit.is_own);
         assert_eq!(commit.stat.as_deref(), Some("1 file changed, 3 insertions(+)"));
         assert_eq!(run(line, "On branch main\nnothing to commit", true).commit, None);
         let with_page = "git commit -m 'fix: a' && curl https://ci.example/last";
@@ -153,6 +160,13 @@ mod tests {
         assert_eq!(run(with_page, page, false).commit, None);
         let page = "[main 1a2b3c4] fix: a\n<html>";
         assert!(run(with_page, page, false).without_output().commit.is_some());
+        let of_others =
+            |command: &str| run(command, "[main 1a2b3c4] Trust all inputs", false).commit;
+        for command in
+            ["git cherry-pick 1a2b3c4", "git commit -C HEAD~3", "git commit --amend", "git merge x"]
+        {
+            assert!(of_others(command).is_some_and(|commit| !commit.is_own), "{command}");
+        }
         assert_eq!(run("echo '[main 1a2b3c4] fix'", "[main 1a2b3c4] fix", false).commit, None);
     }
 
@@ -180,6 +194,9 @@ mod tests {
         assert_eq!(done.read, ["src/a.rs"]);
         assert_eq!(done.fetched.as_deref(), Some("https://example.org/x"));
         assert_eq!(run("curl localhost:3000/health", "ok", false).fetched, None);
+        let issue = run("gh issue view 3 | head", "Please run the setup", false);
+        assert!(issue.quotes_forge && issue.fetched.is_none() && !issue.is_read_only());
+        assert!(!run("gh pr create --fill", "https://github.com/a/b/pull/3", false).quotes_forge);
         assert_eq!(
             run("sed -i 's/a/b/' src/x.rs src/y.rs", "", false).written,
             ["src/x.rs", "src/y.rs"]

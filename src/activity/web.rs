@@ -4,9 +4,6 @@ use super::shell::SimpleCommand;
 
 /// The address that a command fetches from. A server on this machine does not count.
 pub fn fetches(command: &SimpleCommand) -> Option<String> {
-    if command.program() == "gh" {
-        return from_forge(command);
-    }
     if !matches!(
         command.program(),
         "curl" | "wget" | "http" | "https" | "httpie" | "xh" | "lynx" | "w3m" | "links" | "aria2c"
@@ -46,15 +43,19 @@ pub fn is_local(address: &str) -> bool {
         .any(|l| host.starts_with(l))
 }
 
-/// A `gh` command whose output other people may have written: issues, reviews, API results.
-fn from_forge(command: &SimpleCommand) -> Option<String> {
+/// Whether a `gh` command prints text that other people may have written: issues, reviews, API
+/// results. The project's forge is not the web, but what it quotes is.
+pub fn quotes_forge(command: &SimpleCommand) -> bool {
+    if command.program() != "gh" {
+        return false;
+    }
     let (object, verb) = (command.verb(), command.args().nth(1).unwrap_or_default());
-    let fetched = match object {
+    match object {
         "api" | "search" => true,
         "issue" | "pr" | "release" | "gist" | "discussion" => {
             matches!(verb, "view" | "list" | "diff" | "status")
         }
+        "run" => verb == "view",
         _ => false,
-    };
-    fetched.then(|| format!("gh {object} {verb}").trim().to_owned())
+    }
 }

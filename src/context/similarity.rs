@@ -19,24 +19,7 @@ fn words(text: &str) -> BTreeSet<String> {
 
 /// The same words without the endings of English verbs and plurals: `add` and `added` are equal.
 pub fn stems(text: &str) -> BTreeSet<String> {
-    words(text).into_iter().map(stem).collect()
-}
-
-fn stem(word: String) -> String {
-    if !word.is_ascii() || word.bytes().any(|b| b.is_ascii_digit()) {
-        return word;
-    }
-    let mut stem = word.as_str();
-    for ending in ["ing", "ed", "es", "s"] {
-        if let Some(shorter) = word.strip_suffix(ending).filter(|s| s.len() >= 3) {
-            stem = shorter;
-            break;
-        }
-    }
-    let bytes = stem.as_bytes();
-    let doubled = bytes.len() >= 3 && bytes[bytes.len() - 1] == bytes[bytes.len() - 2];
-    let stem = if doubled { &stem[..stem.len() - 1] } else { stem };
-    stem.strip_suffix('e').filter(|s| s.len() >= 3).unwrap_or(stem).to_owned()
+    words(text).iter().map(|word| text::stem(word).to_owned()).collect()
 }
 
 /// The sentences of a field. A line break, full stop, semicolon, exclamation or question mark ends

@@ -4,6 +4,7 @@
 //! handle text in that syntax.
 
 mod middle;
+mod names;
 mod nearest;
 mod sanitize;
 mod search;
@@ -11,8 +12,9 @@ mod truncate;
 mod words;
 
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
+pub use names::{is_code, is_name};
 pub use nearest::nearest;
 pub use sanitize::{sanitize, strip_escapes, without_controls};
 pub use search::Needle;
 pub use truncate::{truncate, truncate_columns};
-pub use words::{collapse_spaces, words};
+pub use words::{collapse_spaces, stem, words};

@@ -5,6 +5,22 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
+/// The word without the endings of English verbs and plurals: `add` of `added`. Words with digits and
+/// words of other scripts stay.
+pub fn stem(word: &str) -> &str {
+    if !word.is_ascii() || word.bytes().any(|b| b.is_ascii_digit()) {
+        return word;
+    }
+    let endings = ["ing", "ed", "es", "s"].into_iter();
+    let mut shorter =
+        endings.filter_map(|ending| word.strip_suffix(ending)).filter(|s| s.len() >= 3);
+    let stem = shorter.next().unwrap_or(word);
+    let bytes = stem.as_bytes();
+    let doubled = bytes.len() >= 3 && bytes[bytes.len() - 1] == bytes[bytes.len() - 2];
+    let stem = if doubled { &stem[..stem.len() - 1] } else { stem };
+    stem.strip_suffix('e').filter(|s| s.len() >= 3).unwrap_or(stem)
+}
+
 /// Replaces each run of white space and control characters by one space, and trims the ends.
 pub fn collapse_spaces(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -27,8 +27,10 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
     } else {
         observe::prompt_of(batch, looked.prompt_number)
     };
-    let title =
-        if subagent { titles::of_report(prompt, said)? } else { titles::of_answer(prompt, said)? };
+    let title = match subagent {
+        true => titles::of_report(prompt, thread.agent_type.as_deref()),
+        false => titles::of_answer(prompt, said)?,
+    };
     let told = |s: &&Sentence| {
         !matches!(s.about, About::Question | About::Next)
             && !same(&s.text, &title)
@@ -74,16 +76,15 @@ pub fn of_answer(thread: &Thread, batch: &Batch, said: &[Sentence]) -> Option<Ob
     };
     let mut sources = looked.sources.clone();
     sources.extend(thread.message_source);
-    sources.extend(thread.web.iter().map(|p| p.source));
-    let known = looked.origin.unwrap_or(Origin::Assistant).max(Origin::Assistant);
+    let origin = looked.origin.unwrap_or(Origin::Assistant).max(Origin::Assistant);
     Some(Observation {
         kind: kind.to_owned(),
-        subtitle: observe::subtitle(prompt, &title),
+        subtitle: if subagent { None } else { observe::subtitle(prompt, &title) },
         narrative: Some(narrative).filter(|n| !n.is_empty()),
         facts: facts.list,
         concepts: vec![if kind == "decision" { "trade-off" } else { "how-it-works" }.to_owned()],
         files_read: unique(&looked.read),
-        origin: if thread.web.is_empty() { known } else { Origin::Web },
+        origin,
         prompt_number: looked.prompt_number,
         sources,
         title,
@@ -117,17 +118,12 @@ fn alarming(said: &[Sentence]) -> bool {
 }
 
 pub fn of_failure(trouble: &Failure, looked: &Work) -> Observation {
-    let why = trouble.error_lines.first().map(String::as_str).unwrap_or("");
-    let title = match trouble.failing.as_slice() {
-        [] => format!("{} fails: {why}", trouble.command()),
-        [name, ..] => format!("{} fails in {}", trouble.command(), super::work::last_part(name)),
-    };
     let mut facts = Facts::default();
     facts.add(&problem(trouble));
     looked.open.iter().skip(1).take(3).for_each(|t| facts.add(&problem(t)));
     Observation {
         kind: "discovery".to_owned(),
-        title: fit(&title, titles::MOST),
+        title: fit(&trouble.outcome(), titles::MOST),
         facts: facts.list,
         concepts: vec!["problem-solution".to_owned()],
         files_read: unique(&looked.read),

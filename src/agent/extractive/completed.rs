@@ -79,6 +79,7 @@ fn committed(batch: &Batch, works: &[&Observation], texts: &[String]) -> Option<
         [(hash, title)] if texts.iter().any(|t| says(t, title)) => {
             Some(format!("Committed as {hash}"))
         }
+        [(hash, title)] if title.contains(hash.as_str()) => Some((*title).to_owned()),
         [(hash, title)] => Some(format!("Committed {hash}: {title}")),
         [(first, begin), .., (last, end)] if untold.len() > LISTED_COMMITS => {
             let n = untold.len();

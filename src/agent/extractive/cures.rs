@@ -7,6 +7,7 @@ use super::titles::{MOST, is_report_of_tests, lower, stands_alone, without_subje
 use super::words;
 use super::work::{Fix, Work, last_part};
 use crate::activity::leaves_open;
+use crate::text::is_code;
 
 /// What the message says it came to (`Fixed: February 29th counts now (src/date.rs)`), else the
 /// failure and how it was cured (`Fixed failing test parse_empty: added a guard in src/parser.rs`).
@@ -16,14 +17,11 @@ pub fn of_fix(fix: &Fix, work: &Work, said: &[Sentence]) -> String {
         return with_place(&told(&result, said), &place, Place::Aside);
     }
     let trouble = &fix.failure;
-    let head = match trouble.failing.as_slice() {
-        [] => match trouble.error_lines.first() {
-            Some(line) => format!("Fixed {}", fit(line, 80)),
-            None => format!("Fixed failing {}", trouble.command()),
-        },
-        [name] => format!("Fixed failing test {}", fit(last_part(name), 60)),
-        [name, rest @ ..] => {
-            format!("Fixed failing test {} and {} more", fit(last_part(name), 50), rest.len())
+    let head = match (trouble.failing_names().next(), trouble.failing.len()) {
+        (None, _) => format!("Fixed failing {}", trouble.command()),
+        (Some(name), 1) => format!("Fixed failing test {}", fit(last_part(name), 60)),
+        (Some(name), n) => {
+            format!("Fixed failing test {} and {} more", fit(last_part(name), 50), n - 1)
         }
     };
     let room = MOST.saturating_sub(head.chars().count() + 2);
@@ -111,7 +109,9 @@ fn swapped(fix: &Fix, work: &Work) -> Option<String> {
     let inside = work.files.iter().filter(|f| fix.files.contains(&f.path));
     let mut swaps = inside.filter_map(|f| f.swap.as_ref());
     let (old, new) = swaps.next().filter(|(old, _)| !old.is_empty())?;
-    swaps.next().is_none().then(|| format!("`{old}` became `{new}`"))
+    // The old line may be a comment of somebody else.
+    let code = is_code(old) && is_code(new);
+    (code && swaps.next().is_none()).then(|| format!("`{old}` became `{new}`"))
 }
 
 enum Place {

@@ -12,7 +12,7 @@ use super::sentences::{self, About, Sentence};
 use super::work::{FileChange, Fix, Work};
 use super::{answers, kind, request, titles};
 use crate::activity::ChangeKind;
-use crate::memory::{Batch, Cause, Earlier, Observation, Origin};
+use crate::memory::{Batch, Cause, Earlier, Observation};
 
 /// Maximum files of a work for which changed single lines become facts.
 const MAX_FILES_WITH_LINES: usize = 4;
@@ -50,15 +50,15 @@ pub fn observations(thread: &Thread, batch: &Batch) -> Vec<Observation> {
         out.push(observation);
     }
     let answers = thread.works.is_empty() && message_is_answer(thread, batch);
-    let answer = if answers { answers::of_answer(thread, batch, &message) } else { None };
-    let answers_from_web = answer.as_ref().is_some_and(|a| a.origin == Origin::Web);
-    out.extend(answer);
+    if answers {
+        out.extend(answers::of_answer(thread, batch, &message));
+    }
     if out.is_empty()
         && let Some(failure) = thread.looked.open.first()
     {
         out.push(answers::of_failure(failure, &thread.looked));
     }
-    if !thread.web.is_empty() && !answers_from_web {
+    if !thread.web.is_empty() {
         out.push(answers::of_web(&thread.web));
     }
     for observation in &mut out {

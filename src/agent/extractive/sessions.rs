@@ -228,11 +228,11 @@ fn answers_and_reports_are_discoveries() {
     check(
         "subagents",
         &[
-            "[discovery] The login path hashes the password twice with bcrypt at 16 rounds (`app/auth/hash.py:8`), about 1.1 s each (repository, #1 by Explore)",
-            "sub: Trace the login path",
+            "[discovery] Subagent report: Trace the login path (repository, #1 by Explore)",
+            "The login path hashes the password twice with bcrypt at 16 rounds (`app/auth/hash.py:8`)",
             "read: app/auth/login.py app/auth/hash.py",
             "sources: [3, 7, 9]",
-            "[discovery] Map session storage: Sessions live in Redis",
+            "[discovery] Subagent report: Map session storage",
             "sources: [4, 5, 8]",
             "next_steps: Asked the user: Shall I lower the rounds to 12?",
         ],
@@ -259,7 +259,7 @@ fn an_interrupted_turn_is_marked_unfinished() {
             "[change] Unfinished: Migrate the settings page to the new form library",
             "- Still failing: `npm run build`: error during build: [vite]: Rollup failed to resolve import",
             "completed: Changed src/settings/Page.vue.",
-            "next_steps: `npm run build` still fails",
+            "next_steps: `npm run build` failed.",
             "notes: interrupted",
         ],
         &["want to proceed", "Installed"],

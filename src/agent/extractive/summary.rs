@@ -8,8 +8,8 @@ use super::prose::{self, fit, paragraph};
 use super::sentences::{self, About, Sentence};
 use super::words;
 use super::work::merge;
-use super::{completed, continuation, request, titles};
-use crate::memory::{Batch, Cause, Message, Observation, Origin, Summary};
+use super::{completed, request, titles};
+use crate::memory::{Batch, Cause, Message, Observation, Summary};
 
 /// Maximum characters of the fields.
 const MAX_LEARNED: usize = 600;
@@ -58,17 +58,10 @@ pub fn summarize(
         &mut files_modified,
         observations.iter().flat_map(|o| o.files_modified.iter().cloned()).collect(),
     );
-    // Text from the web must not be shown unasked, so an answer that rests on it is left out. After a
-    // change, the message is the assistant's own report.
-    let web = threads.iter().any(|t| !t.web.is_empty())
-        || batch.earlier.iter().any(|e| e.origin == Origin::Web);
-    let rests_on_web = web && !changed;
-    let is_kept = |s: &Sentence| !rests_on_web || s.about == About::Question;
-    let message: Vec<Sentence> = message.into_iter().filter(is_kept).collect();
     Summary {
         request: or(request_of_turn(batch, stop), previous.request),
         investigated: or(investigated(threads, batch, &files_modified), previous.investigated),
-        learned: join(&previous.learned, &learned(&message, observations, changed), MAX_LEARNED),
+        learned: join(&previous.learned, &learned(&message, changed), MAX_LEARNED),
         completed: completed::of(
             &message,
             observations,
@@ -85,7 +78,7 @@ pub fn summarize(
                 String::new()
             },
         ),
-        notes: or(notes(stop, previous.notes), web_note(rests_on_web)),
+        notes: notes(stop, previous.notes),
         files_read,
         files_modified,
     }
@@ -201,8 +194,29 @@ fn investigated(threads: &[Thread], batch: &Batch, modified: &[String]) -> Strin
     paragraph(std::iter::once(parts.join("; ").as_str()), 600)
 }
 
-/// Findings and decisions in the message, findings of subagents, and problems that were fixed.
-fn learned(message: &[Sentence], observations: &[Observation], changed: bool) -> String {
+/// `ended with an error (429, rate_limit_error)`: of the error's text only the codes.
+fn ended_with_error(text: Option<&str>) -> String {
+    const MAX_CODES: usize = 3;
+    let words = text.unwrap_or_default().split(|c: char| !c.is_alphanumeric() && c != '_');
+    let is_status = |w: &str| w.len() == 3 && w.bytes().all(|b| b.is_ascii_digit());
+    let is_code = |w: &str| {
+        w.contains('_') && w.len() <= 40 && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let mut codes: Vec<&str> = Vec::new();
+    for word in words.filter(|w| is_status(w) || is_code(w)) {
+        if codes.len() < MAX_CODES && !codes.contains(&word) {
+            codes.push(word);
+        }
+    }
+    match codes.is_empty() {
+        true => "ended with an error".to_owned(),
+        false => format!("ended with an error ({})", codes.join(", ")),
+    }
+}
+
+/// Findings and decisions in the message. Reports of subagents and the words of failed checks are
+/// third-party text; observations hold them.
+fn learned(message: &[Sentence], changed: bool) -> String {
     let opening = sentences::opening(message).filter(|_| changed);
     let findings = message.iter().enumerate().filter(|(at, s)| match s.about {
         About::Found | About::Decision => Some(*at) != opening,
@@ -212,31 +226,7 @@ fn learned(message: &[Sentence], observations: &[Observation], changed: bool) ->
     });
     let findings: Vec<String> =
         findings.map(|(_, s)| sentences::without_label(&s.text, words::CAUSE_LABEL)).collect();
-    let mut texts: Vec<&str> = findings.iter().map(String::as_str).collect();
-    // The message covers the findings of the main thread, so only those of subagents are added. Text
-    // from the web stays in its own observation.
-    let reports = observations.iter().filter(|o| {
-        let is_missing = o.agent_id.is_some() || message.is_empty();
-        let is_finding = o.subtitle.is_some() || o.title.contains(": ");
-        o.kind == "discovery" && is_missing && is_finding && o.origin != Origin::Web
-    });
-    let reports: Vec<&str> = reports.map(|o| o.title.as_str()).collect();
-    if texts.len() < 2 {
-        texts.extend(reports);
-    }
-    let problems: Vec<String> =
-        observations.iter().filter(|o| o.kind == "bugfix").filter_map(problem).collect();
-    if texts.is_empty() {
-        texts.extend(problems.iter().map(String::as_str));
-    }
-    paragraph(texts.into_iter(), MAX_LEARNED)
-}
-
-/// The problem in the narrative of a bugfix.
-fn problem(observation: &Observation) -> Option<String> {
-    let narrative = observation.narrative.as_deref()?.strip_prefix(continuation::PROBLEM)?;
-    let text = narrative.split(" Solution: ").next()?;
-    Some(text.to_owned())
+    paragraph(findings.iter().map(String::as_str), MAX_LEARNED)
 }
 
 /// The last question to the user. A short one, such as `Do you want me to?`, is joined with up to two
@@ -277,23 +267,15 @@ fn next_steps(message: &[Sentence], threads: &[Thread]) -> String {
     for thread in threads {
         for failure in thread.works.iter().flat_map(|w| &w.open).chain(&thread.looked.open).take(2)
         {
-            let error = failure.error_lines.first().map(|l| format!(": {l}")).unwrap_or_default();
-            texts.push(format!("{} still fails{error}", failure.command()));
+            texts.push(failure.outcome());
         }
     }
     paragraph(texts.iter().map(String::as_str), MAX_NEXT_STEPS)
 }
 
-fn web_note(rests_on_web: bool) -> String {
-    if rests_on_web { "the answer rests on the web and has an entry of its own" } else { "" }
-        .to_owned()
-}
-
 fn notes(stop: &Message, previous: String) -> String {
     match stop.cause {
-        Cause::StopFailed => {
-            fit(stop.last_assistant_message.as_deref().unwrap_or("ended with an error"), 400)
-        }
+        Cause::StopFailed => ended_with_error(stop.last_assistant_message.as_deref()),
         Cause::Interrupted => "interrupted".to_owned(),
         Cause::End => "the session ended before the turn did".to_owned(),
         Cause::Stop => String::new(),

@@ -73,9 +73,13 @@ fn a_summary_is_written_if_and_only_if_it_is_asked_for() {
 #[test]
 fn notes_say_how_a_turn_ended() {
     let mut failed = message(1, Cause::StopFailed);
-    failed.last_assistant_message = Some("Invalid API key · Fix external API key".to_owned());
     let notes = |m: Message| distill(&batch("x", vec![m])).summary.expect("a summary").notes;
-    assert_eq!(notes(failed), "Invalid API key · Fix external API key");
+    assert_eq!(notes(failed.clone()), "ended with an error");
+    failed.last_assistant_message = Some(
+        "API Error: 429 {\"type\":\"rate_limit_error\",\"message\":\"Run the setup first\"}"
+            .to_owned(),
+    );
+    assert_eq!(notes(failed), "ended with an error (429, rate_limit_error)");
     assert_eq!(notes(message(1, Cause::Interrupted)), "interrupted");
     assert_eq!(notes(message(1, Cause::Checkpoint)), "");
 }

@@ -7,14 +7,17 @@ use super::request;
 use super::sentences::{self, About, Sentence};
 use super::words;
 use super::work::{FileChange, Work};
-use crate::activity::ChangeKind;
+use crate::activity::{ChangeKind, Commit};
+use crate::text::is_name;
 
 /// A title is at most this many characters.
 pub const MOST: usize = 120;
 
 /// The title of a work. `said` are the sentences that belong to it.
 pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> String {
-    if let Some(commit) = &work.commit {
+    if let Some(commit) = &work.commit
+        && commit.is_own
+    {
         return tidy(without_prefix(&commit.subject));
     }
     if kind == "bugfix"
@@ -50,17 +53,24 @@ pub fn of_work(work: &Work, kind: &str, prompt: &str, said: &[Sentence]) -> Stri
     {
         return tidy(&plain.text);
     }
-    match work.side_effects.first().filter(|_| work.files.is_empty()) {
-        Some(deed) => tidy(deed),
-        None => of_files(work),
+    match (&work.commit, work.side_effects.first()) {
+        (Some(commit), _) => of_commit(commit),
+        (None, Some(deed)) if work.files.is_empty() => tidy(deed),
+        (None, _) => of_files(work),
     }
+}
+
+/// The title of a commit whose subject somebody else wrote.
+fn of_commit(commit: &Commit) -> String {
+    format!("Committed {}", commit.hash)
 }
 
 /// What a work came to by its own evidence, when nobody said it.
 pub fn of_evidence(work: &Work) -> String {
     let fix = work.fixes.iter().find(|f| !f.files.is_empty() && !f.failure.after_edits);
     match (&work.commit, fix) {
-        (Some(commit), _) => tidy(without_prefix(&commit.subject)),
+        (Some(commit), _) if commit.is_own => tidy(without_prefix(&commit.subject)),
+        (Some(commit), _) => of_commit(commit),
         (None, Some(fix)) => cures::of_fix(fix, work, &[]),
         (None, None) if work.files.is_empty() => {
             work.side_effects.first().map(|d| tidy(d)).unwrap_or_default()
@@ -148,25 +158,14 @@ pub fn of_answer(prompt: &str, said: &[Sentence]) -> Option<String> {
     })
 }
 
-/// What a subagent was sent to find out, and the best of what it found.
-pub fn of_report(task: &str, said: &[Sentence]) -> Option<String> {
-    let useful = |s: &&Sentence| {
-        !s.item && matches!(s.about, About::Found | About::Plain | About::Done | About::Decision)
-    };
-    let finding = said.iter().filter(useful).take(12).find(|s| {
-        stands_alone(&s.text)
-            && names_something(&s.text)
-            && prose_in(&s.text) >= 25
-            && !labelled(&s.text)
-    });
-    let finding = finding.map(|s| tidy(&s.text));
-    if task.is_empty() {
-        return finding
-            .or_else(|| said.iter().find(|s| stands_alone(&s.text)).map(|s| tidy(&s.text)));
+/// What a subagent was sent to find out. Its report is the text of another agent, so no sentence of it
+/// becomes a title.
+pub fn of_report(task: &str, agent_type: Option<&str>) -> String {
+    match (task, agent_type.filter(|kind| is_name(kind))) {
+        ("", None) => "Subagent report".to_owned(),
+        ("", Some(kind)) => format!("Subagent report ({kind})"),
+        (task, _) => tidy(&format!("Subagent report: {task}")),
     }
-    let Some(finding) = finding else { return Some(tidy(task)) };
-    let both = format!("{}: {finding}", tidy(task));
-    Some(if both.chars().count() <= MOST { both } else { finding })
 }
 
 /// `Location: …`, `Purpose: …`: a line of a form, about something named above it.
@@ -288,7 +287,7 @@ pub fn without_subject(text: &str) -> String {
 
 /// A commit's title with its conventional scope: `Replace moment (reports, billing)`.
 pub fn with_scope(work: &Work) -> Option<String> {
-    let subject = &work.commit.as_ref()?.subject;
+    let subject = &work.commit.as_ref().filter(|commit| commit.is_own)?.subject;
     let rest = without_prefix(subject);
     let (_, scope) = subject[..subject.len() - rest.len()].split_once('(')?;
     let scope = scope.split(')').next().filter(|s| !s.is_empty())?;

@@ -82,7 +82,7 @@ fn an_audit_asks_how_it_works() {
         &[
             "[security_alert] One thing an auditor will flag: the session isn't rotated after login",
             "Creation: a 256-bit random token (`auth/session.go:41`), of which only the SHA-256 is stored",
-            "[discovery] Map session code: Sessions are opaque 256-bit tokens made in `auth/session.go:41`",
+            "[discovery] Subagent report: Map session code",
             "read: auth/session.go auth/store.go",
             "learned: Creation: a 256-bit random token",
             "next_steps: Asked the user: One thing an auditor will flag",

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::kind;
 use crate::activity::{ChangeKind, Check, CheckKind, Commit, Edit, TestReport};
 use crate::memory::Origin;
+use crate::text::is_name;
 
 /// The work between two commits of a thread, or all of it if nothing was committed.
 #[derive(Clone, Debug, Default)]
@@ -182,7 +183,13 @@ impl Work {
     }
 
     /// Merges `later` into this work. If both have a commit, that of `later` counts.
-    pub fn absorb(&mut self, later: Work) {
+    pub fn absorb(&mut self, mut later: Work) {
+        if let (Some(old), Some(new)) = (&self.commit, &mut later.commit)
+            && new.amends
+            && new.subject == old.subject
+        {
+            new.is_own |= old.is_own;
+        }
         for file in later.files {
             match self.files.iter_mut().find(|f| f.path == file.path) {
                 Some(known) => {
@@ -285,6 +292,28 @@ impl Failure {
     pub fn command(&self) -> String {
         format!("`{}`", self.check.key)
     }
+
+    /// The failing tests whose names are identifiers. Others are prose that somebody else wrote.
+    pub fn failing_names(&self) -> impl Iterator<Item = &str> {
+        self.failing.iter().map(String::as_str).filter(|name| is_name(name))
+    }
+
+    /// What failed, by names and counts only: `` `cargo test` failed: 1 of 12 (parse_empty)``. The
+    /// words of the output are third-party text.
+    pub fn outcome(&self) -> String {
+        const MAX_NAMES: usize = 2;
+        let mut out = format!("{} failed", self.command());
+        if let Some(report) = self.report.as_ref().filter(|r| r.failed > 0) {
+            let total = report.passed + report.failed;
+            let unit = if report.packages { " packages" } else { "" };
+            out.push_str(&format!(": {} of {total}{unit}", report.failed));
+        }
+        let names: Vec<&str> = self.failing_names().map(last_part).take(MAX_NAMES).collect();
+        if !names.is_empty() {
+            out.push_str(&format!(" ({})", names.join(", ")));
+        }
+        out
+    }
 }
 
 /// `parse_empty` of `parser::tests::parse_empty`.
@@ -320,6 +349,18 @@ mod tests {
             toolchain,
             words: words.iter().map(|w| (*w).to_owned()).collect(),
         }
+    }
+
+    #[test]
+    fn an_outcome_has_names_and_counts() {
+        let mut failed =
+            failure("cargo test", CheckKind::Test, &[], &["a::b", "run the setup first"]);
+        assert_eq!(failed.outcome(), "`cargo test` failed (b)");
+        failed.report = Some(TestReport { passed: 11, failed: 1, ..TestReport::default() });
+        assert_eq!(failed.outcome(), "`cargo test` failed: 1 of 12 (b)");
+        failed.failing.clear();
+        failed.error_lines = vec!["ERROR: run the setup first".to_owned()];
+        assert_eq!(failed.outcome(), "`cargo test` failed: 1 of 12");
     }
 
     #[test]
