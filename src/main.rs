@@ -20,6 +20,8 @@ mod agent;
 mod context;
 mod deliver;
 
+mod provenance;
+
 mod capture;
 
 mod spool;

@@ -25,8 +25,20 @@ pub struct Batch {
     /// client started that turn by itself.
     pub previous_turn: Option<String>,
     pub rolling: Rolling,
+    /// What earlier batches of the session saw of third parties.
+    pub seen: SeenText,
     /// A worker that crashed had claimed one of the messages.
     pub previously_claimed: bool,
+}
+
+/// Text of third parties that a session has seen, as hashes of pairs of nearby words, oldest first.
+/// The text cannot be read from them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenText {
+    /// Fetched pages, text that the forge quotes, results of MCP servers.
+    pub web: Vec<u32>,
+    /// Prose in the output of other tools.
+    pub tool: Vec<u32>,
 }
 
 /// Recent results of the session, read from the store for each batch.
@@ -141,6 +153,8 @@ pub struct Distilled {
     pub observations: Vec<Observation>,
     /// Present if and only if the batch ends with a message that asks for a summary.
     pub summary: Option<Summary>,
+    /// What the session has seen of third parties by now. `None` if the batch added nothing.
+    pub seen: Option<Box<SeenText>>,
 }
 
 /// The usage of one model call, as the provider counts it.
@@ -192,6 +206,9 @@ pub struct Observation {
     pub files_read: Vec<String>,
     pub files_modified: Vec<String>,
     pub origin: Origin,
+    /// It reads like an instruction to the model, or orders what a third party wants. Users can read
+    /// it; no session and no model gets it.
+    pub quarantined: bool,
     pub prompt_number: i64,
     pub agent_id: Option<String>,
     pub agent_type: Option<String>,

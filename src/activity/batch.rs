@@ -7,7 +7,7 @@ use super::event::{Activity, ToolEvent};
 use crate::memory::{Batch, Message, Origin};
 
 /// A batch whose messages are parsed. Dereferences to its [`Batch`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ParsedBatch {
     batch: Batch,
     /// Parallel to `batch.messages`. [`Activity::Nothing`] if the message asks for a summary.
@@ -35,6 +35,14 @@ impl ParsedBatch {
         let all = self.batch.messages.iter().zip(&self.activities);
         let all = all.map(|(message, activity)| Event { message, activity });
         all.filter(|event| !event.message.cause.summarizes())
+    }
+
+    /// Replaces the assistant's message of a Stop, or the report of a subagent.
+    pub fn replace_last_message(&mut self, at: usize, text: String) {
+        if let Activity::Report { text: report, .. } = &mut self.activities[at] {
+            report.clone_from(&text);
+        }
+        self.batch.messages[at].last_assistant_message = Some(text);
     }
 
     /// Whether the batch ends with a message that asks for a summary.

@@ -64,7 +64,7 @@ impl<'a> ToolEvent<'a> {
 }
 
 /// The meaning of a tool event.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub enum Activity {
     Read {
         path: String,

@@ -57,6 +57,7 @@ fn observation(batch: &ParsedBatch, events: &[Event], from: ModelObservation) ->
         files_read,
         files_modified,
         origin,
+        quarantined: false,
         prompt_number: last.or(batch.messages.last()).map_or(0, |m| m.prompt_number),
         agent_id: agent.and_then(|m| m.agent_id.clone()),
         agent_type: agent.and_then(|m| m.agent_type.clone()),

@@ -21,6 +21,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, CallOutcome, Distilled, Usage};
 use crate::project;
+use crate::provenance::{Author, Screen};
 use crate::testpoint;
 
 /// Pauses before the retries.
@@ -103,13 +104,21 @@ impl BackendChain {
             return self.distill_locally(batch).await;
         }
         let chain = self.chain.clone();
+        if chain.first() == Some(&Backend::Extractive) {
+            return self.distill_locally(batch).await;
+        }
+        let limit = self.settings.config.agent.turn_timeout;
+        let screened = match screen(batch.clone(), limit).await {
+            Ok(screened) => screened,
+            Err(e) => return Outcome::Failed(e),
+        };
         let mut remaining = chain.iter();
         let mut last_error = None;
         while let Some(backend) = remaining.next() {
             if *backend == Backend::Extractive {
                 return self.distill_locally(batch).await;
             }
-            match self.try_backend(*backend, &batch, ledger).await {
+            match self.try_backend(*backend, &screened, ledger).await {
                 BackendOutcome::Done(done) => {
                     self.deferrals = 0;
                     return Outcome::Done(done);
@@ -184,9 +193,10 @@ impl BackendChain {
     async fn try_backend(
         &mut self,
         backend: Backend,
-        batch: &Arc<ParsedBatch>,
+        screened: &Screened,
         ledger: &dyn Ledger,
     ) -> BackendOutcome {
+        let batch = &screened.batch;
         let limit = self.settings.config.agent.turn_timeout;
         let deferrals = self.deferrals;
         let alone = batch.messages.len() == 1;
@@ -199,7 +209,7 @@ impl BackendChain {
                     if batch.asks_for_summary() {
                         model.end_conversation().await;
                     }
-                    return finish(backend, batch, reply, limit).await;
+                    return finish(backend, screened, reply, limit).await;
                 }
                 CallResult::Nothing if batch.previously_claimed && !tries.nothing_retried => {
                     tries.nothing_retried = true;
@@ -215,7 +225,7 @@ impl BackendChain {
                     if batch.asks_for_summary() {
                         model.end_conversation().await;
                     }
-                    return finish(backend, batch, Reply::default(), limit).await;
+                    return finish(backend, screened, Reply::default(), limit).await;
                 }
                 CallResult::Refused(reason) => {
                     // Release the slot while waiting.
@@ -290,13 +300,13 @@ pub fn try_once(
             return distill_locally(batch, limit).await;
         }
         let mut model = Model::new(backend, settings.clone(), "trial");
-        let result = call_model(&mut model, &batch, Detail::Usual, limit, ledger).await;
+        let screened = screen(batch, limit).await?;
+        let result = call_model(&mut model, &screened.batch, Detail::Usual, limit, ledger).await;
         model.end_conversation().await;
         match result {
             CallResult::Reply(reply) => {
                 ledger.clear_refusal(backend);
-                let (observations, summary) = attribution::attribute(&batch, reply);
-                Ok(Distilled { observations, summary })
+                Ok(screened.attribute(reply))
             }
             CallResult::Nothing => Ok(Distilled::default()),
             CallResult::OverBudget(reason) | CallResult::Refused(reason) => {
@@ -400,18 +410,57 @@ fn estimate(text: &str, max_answer_tokens: u64) -> Usage {
     Usage { input, output: max_answer_tokens, ..Usage::default() }
 }
 
+/// A batch without text of others in the assistant's message, and what it takes to check a reply.
+struct Screened {
+    batch: Arc<ParsedBatch>,
+    screen: Screen,
+}
+
+impl Screened {
+    fn new(batch: Arc<ParsedBatch>) -> Screened {
+        let mut screen = Screen::new(&batch);
+        Screened { batch: screen.clean(batch), screen }
+    }
+
+    /// What a model's reply adds to the memory.
+    fn attribute(&self, reply: Reply) -> Distilled {
+        let (observations, summary) = attribution::attribute(&self.batch, reply);
+        let mut distilled = Distilled { observations, summary, ..Distilled::default() };
+        let mut screen = self.screen.clone();
+        screen.check(&mut distilled, Author::Model);
+        // Rules that the user states come from the prompts, not from the model.
+        let mut rules =
+            Distilled { observations: extractive::rules(&self.batch), ..Distilled::default() };
+        screen.check(&mut rules, Author::LocalRules);
+        distilled.observations.append(&mut rules.observations);
+        screen.finish(&self.batch, &mut distilled);
+        distilled
+    }
+
+    /// What the local rules add to the memory.
+    fn distill(mut self) -> Distilled {
+        let mut distilled = extractive::distill(&self.batch);
+        self.screen.check(&mut distilled, Author::LocalRules);
+        self.screen.finish(&self.batch, &mut distilled);
+        distilled
+    }
+}
+
+/// Screens a batch on a thread of its own: long texts would delay the event loop.
+async fn screen(batch: Arc<ParsedBatch>, limit: Duration) -> Result<Screened, AgentError> {
+    on_thread("screen", limit, move || Screened::new(batch)).await
+}
+
 /// Adds to a reply what the local rules find: rules that the user states, and a missing summary.
 async fn finish(
     backend: Backend,
-    batch: &Arc<ParsedBatch>,
+    screened: &Screened,
     reply: Reply,
     limit: Duration,
 ) -> BackendOutcome {
-    let (mut observations, summary) = attribution::attribute(batch, reply);
-    // Rules that the user states come from the prompts, not from the model.
-    observations.extend(extractive::rules(batch));
-    let mut done =
-        Done { distilled: Distilled { observations, summary }, backend, summary_backend: backend };
+    let batch = &screened.batch;
+    let distilled = screened.attribute(reply);
+    let mut done = Done { distilled, backend, summary_backend: backend };
     if done.distilled.summary.is_none() && batch.asks_for_summary() {
         match distill_locally(batch.clone(), limit).await {
             Ok(local) => done.distilled.summary = local.summary,
@@ -422,20 +471,32 @@ async fn finish(
     BackendOutcome::Done(done)
 }
 
-/// Distills with the local rules, on a new thread. A thread cannot be killed: after `limit` it is
-/// abandoned and ends with the process. In a thread pool, it would block a thread for good.
+/// Distills with the local rules.
 pub async fn distill_locally(
     batch: Arc<ParsedBatch>,
     limit: Duration,
 ) -> Result<Distilled, AgentError> {
-    let (sender, receiver) = oneshot::channel();
-    // If the thread does not start, the sender is dropped and the receiver returns an error.
-    let _ = std::thread::Builder::new().name("distill".into()).spawn(move || {
+    let distill = move || {
         testpoint::at("distill.begun");
         for message in &batch.messages {
             testpoint::at_item("distill.tool", message.tool_name.as_deref());
         }
-        let _ = sender.send(extractive::distill(&batch));
+        Screened::new(batch).distill()
+    };
+    on_thread("distill", limit, distill).await
+}
+
+/// Runs `work` on a new thread. A thread cannot be killed: after `limit` it is abandoned and ends with
+/// the process. In a thread pool, it would block a thread for good.
+async fn on_thread<T: Send + 'static>(
+    name: &str,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AgentError> {
+    let (sender, receiver) = oneshot::channel();
+    // If the thread does not start, the sender is dropped and the receiver returns an error.
+    let _ = std::thread::Builder::new().name(name.into()).spawn(move || {
+        let _ = sender.send(work());
     });
     match timeout(limit, receiver).await {
         Ok(Ok(distilled)) => Ok(distilled),

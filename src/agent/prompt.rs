@@ -1,7 +1,7 @@
 //! Builds the prompt: a fixed system prompt, and for each batch an envelope with its events.
 //!
 //! All text from outside is truncated in the middle and escaped, so it cannot close an element of the
-//! envelope. Events that change nothing (reads, listings, `git status`) take one line. The envelope
+//! envelope. Lines that read like an instruction to the model are left out. Events that change nothing (reads, listings, `git status`) take one line. The envelope
 //! contains the session's state, so that any batch can begin a new conversation.
 
 use std::fmt::Write as _;
@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use crate::activity::{
     Activity, Event, MAX_LAST_MESSAGE, MAX_LINE, MAX_PROMPT, Mention, ParsedBatch, Payload, mention,
 };
-use crate::memory::{Batch, Cause, Message, Summary};
+use crate::memory::{Batch, Cause, Message, Origin, Summary};
+use crate::provenance::{Speaker, without_instructions};
 use crate::text::truncate_middle;
 
 /// The system prompt. It never changes, so that the provider can cache it. Its first line is its
@@ -112,7 +113,8 @@ fn state(batch: &Batch, detail: Detail) -> String {
         fits
     };
     let mut listed: Vec<&str> = Vec::new();
-    for earlier in batch.earlier.iter().rev().map(|e| e.title.as_str()) {
+    let told = batch.earlier.iter().rev().filter(|e| e.origin != Origin::Web);
+    for earlier in told.map(|e| e.title.as_str()) {
         if !listed.contains(&earlier) && add(format!("- {}\n", escaped(earlier, 100))) {
             listed.push(earlier);
         }
@@ -215,10 +217,10 @@ fn write_attribute(out: &mut String, name: &str, value: Option<&str>) {
 }
 
 /// At most about `limit` bytes of `text`, truncated in the middle, escaped, and without control
-/// characters.
+/// characters and instructions to the model.
 fn escaped(text: &str, limit: usize) -> String {
     let cut = truncate_middle(text, limit);
-    let text = cut.as_deref().unwrap_or(text);
+    let text = without_instructions(cut.as_deref().unwrap_or(text), Speaker::Other);
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {
         match c {

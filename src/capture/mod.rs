@@ -99,7 +99,9 @@ pub enum CaptureError {
     NoTool,
     #[error("the event id '{0}' is not a UUID")]
     BadId(String),
-    #[error("a line reports tool uses only, not '{0}'; prompts and stops come from the client's hooks")]
+    #[error(
+        "a line reports tool uses only, not '{0}'; prompts and stops come from the client's hooks"
+    )]
     NotAnObservation(String),
 }
 

@@ -286,26 +286,27 @@ fn without_elements(text: &str) -> String {
     while let Some(at) = rest.find(['<', '[']) {
         let (before, tail) = rest.split_at(at);
         out.push_str(before);
-        rest = if tail.starts_with('[') {
-            match is_placeholder(&tail[1..]).then(|| tail.find(']')).flatten() {
-                Some(end) => &tail[end + 1..],
-                None => {
-                    out.push('[');
-                    &tail[1..]
-                }
-            }
-        } else {
-            match element_name(tail) {
-                Some(name) => after_element(tail, name),
-                None => {
-                    out.push('<');
-                    &tail[1..]
-                }
+        rest = match after_text_of_others(tail) {
+            Some(after) => after,
+            None => {
+                out.push_str(&tail[..1]);
+                &tail[1..]
             }
         };
     }
     out.push_str(rest);
     out
+}
+
+/// What follows the element or the placeholder that `text` begins with.
+fn after_text_of_others(text: &str) -> Option<&str> {
+    if let Some(inner) = text.strip_prefix('[') {
+        return is_placeholder(inner)
+            .then(|| inner.split_once(']'))
+            .flatten()
+            .map(|(_, rest)| rest);
+    }
+    element_name(text).map(|name| after_element(text, name))
 }
 
 fn is_placeholder(inner: &str) -> bool {

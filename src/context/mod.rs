@@ -5,13 +5,17 @@
 //! same bytes, and the client's prompt cache stays valid. Recency and expiry are relative to the
 //! project's newest row.
 //!
-//! Stored text is untrusted; [`markdown`] makes it inert. The queries in `store::observations` and
-//! `store::summaries` exclude hidden and superseded rows and those of origin `web`.
+//! Stored text is untrusted: [`markdown`] makes it inert, and [`screen`] removes what reads like an
+//! instruction to the model. The queries in `store::observations` and `store::summaries` exclude
+//! hidden, quarantined and superseded rows and those of origin `web`. The words of tools, pages and
+//! servers are in none of the columns that a block tells: `provenance` and the local rules keep them
+//! in the narrative and the facts of observations, which `memctl show` prints.
 
 pub mod budget;
 mod markdown;
 mod rank;
 mod render;
+mod screen;
 mod similarity;
 pub mod start;
 mod steps;
@@ -89,6 +93,7 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
         .map(|h| h.changed_at_epoch)
         .chain(summaries.iter().map(|s| s.changed_at_epoch))
         .max();
+    screen::screen(&mut summaries, &mut headlines);
     let focus = rank::Focus::new(query.branch.as_deref(), &query.changed_files);
     Ok(Selection {
         steps: steps::open(&summaries, &headlines),

@@ -3,6 +3,7 @@ use super::*;
 fn open() -> Connection {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(include_str!("../store/schema/001-tables.sql")).unwrap();
+    conn.execute_batch(include_str!("../store/schema/006-provenance.sql")).unwrap();
     conn.execute_batch(
         "INSERT INTO projects (id, name, root) VALUES (1, 'one', '/one'), (2, 'two', '/two');
          INSERT INTO sessions (id, uuid, client, content_session_id, started_at_epoch, last_event_epoch)

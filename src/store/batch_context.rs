@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::error::Result;
-use super::projects;
+use super::{projects, seen_text};
 use crate::memory::{Batch, Earlier, Message, Origin, Prompt, Rolling, Summary};
 
 /// Builds the batch of `messages`. They are in queue order.
@@ -55,6 +55,7 @@ pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) ->
         previous,
         previous_turn,
         rolling: rolling(tx, session_id)?,
+        seen: seen_text::load(tx, session_id)?,
         previously_claimed: false,
     })
 }
@@ -76,7 +77,7 @@ fn earlier_observations(tx: &Transaction, session_id: i64, number: i64) -> Resul
     let mut rows = tx.prepare_cached(
         "SELECT id, prompt_number, agent_id, origin, type, title, facts, files_read, files_modified,
            narrative FROM observations WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL
-           AND superseded_by IS NULL ORDER BY id",
+           AND superseded_by IS NULL AND NOT quarantined ORDER BY id",
     )?;
     let rows = rows.query_map([session_id, number], |r| {
         Ok(Earlier {
@@ -119,7 +120,7 @@ fn rolling(tx: &Transaction, session_id: i64) -> Result<Rolling> {
     summaries.reverse();
     let mut rows = tx.prepare_cached(
         "SELECT title FROM observations WHERE session_id = ?1 AND external_id IS NULL
-         ORDER BY prompt_number DESC, id DESC LIMIT 20",
+         AND origin <> 'web' AND NOT quarantined ORDER BY prompt_number DESC, id DESC LIMIT 20",
     )?;
     let titles = rows.query_map([session_id], |r| r.get(0))?;
     let mut titles = titles.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -46,7 +46,7 @@ pub struct Headline {
     pub origin: Origin,
     pub kind: String,
     pub title: String,
-    /// The narrative, if the observation is pinned, has origin `user` or has scope `user`.
+    /// The narrative, if the observation has origin `user`. Others may quote tools.
     pub text: Option<String>,
     pub concepts: Vec<String>,
     pub files_read: Vec<String>,
@@ -173,15 +173,15 @@ const RECENT_PATHS: &str = "SELECT f.path FROM
     CROSS JOIN observation_files AS f ON f.observation_id = o.id";
 
 /// The query for headlines of a context, from the rows that `source` selects. It leaves out
-/// observations of origin `web`, superseded ones, and those of the sessions in `?1` (a JSON array).
+/// observations of origin `web`, quarantined and superseded ones, and those of the sessions in `?1` (a JSON array).
 fn context_sql(source: &str) -> String {
     format!(
         "SELECT id, session_id, project_id, scope, origin, type, title,
-           CASE WHEN pinned OR scope = 'user' OR origin = 'user' THEN narrative END,
+           CASE WHEN origin = 'user' THEN narrative END,
            concepts, files_read, files_modified, pinned, weight, expires_at_epoch,
            created_at_epoch, changed_at_epoch
          FROM observations {source}
-           AND origin <> 'web' AND superseded_by IS NULL
+           AND origin <> 'web' AND NOT quarantined AND superseded_by IS NULL
            AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?1)))
          ORDER BY id DESC LIMIT ?2"
     )
@@ -221,7 +221,7 @@ fn select(tail: &str) -> String {
         "SELECT id, uuid, external_id, session_id, project_id, scope, origin, prompt_number,
            agent_id, agent_type, type, title, subtitle, narrative, facts, concepts, files_read,
            files_modified, metadata, backend, tokens, pinned, weight, superseded_by,
-           expires_at_epoch, created_at_epoch, changed_at_epoch FROM observations {tail}"
+           expires_at_epoch, created_at_epoch, changed_at_epoch, quarantined FROM observations {tail}"
     )
 }
 
@@ -254,6 +254,7 @@ fn from_row(row: &Row) -> rusqlite::Result<ObservationRow> {
             concepts: list(row, 15)?,
             files_read: list(row, 16)?,
             files_modified: list(row, 17)?,
+            quarantined: row.get(27)?,
             sources: Vec::new(),
             replaces: Vec::new(),
         },

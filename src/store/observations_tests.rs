@@ -4,6 +4,7 @@ use crate::store::summaries;
 fn open() -> Connection {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(include_str!("schema/001-tables.sql")).unwrap();
+    conn.execute_batch(include_str!("schema/006-provenance.sql")).unwrap();
     conn.execute_batch(
         "INSERT INTO projects (id, name, root) VALUES (1, 'one', '/one'), (2, 'two', '/two');
          INSERT INTO sessions (id, uuid, client, content_session_id, started_at_epoch, last_event_epoch)
@@ -95,7 +96,7 @@ fn a_session_lists_its_newest_prompt_first() {
 }
 
 #[test]
-fn headlines_leave_out_web_superseded_and_own_observations() {
+fn headlines_leave_out_web_quarantined_superseded_and_own_observations() {
     let conn = open();
     add(&conn, 1, "", "");
     add(&conn, 2, "origin", "'web'");
@@ -105,6 +106,7 @@ fn headlines_leave_out_web_superseded_and_own_observations() {
     add(&conn, 6, "project_id, scope", "2, 'user'");
     add(&conn, 7, "project_id, scope, origin", "2, 'user', 'web'");
     add(&conn, 8, "pinned, origin", "1, 'web'");
+    add(&conn, 9, "quarantined, pinned", "1, 1");
     assert_eq!(ids(newest_for_context(&conn, 1, &[], 9).unwrap()), [5, 4, 1]);
     assert_eq!(ids(newest_for_context(&conn, 1, &[1], 9).unwrap()), [5, 4]);
     assert_eq!(ids(newest_for_context(&conn, 1, &[], 1).unwrap()), [5]);
@@ -113,7 +115,7 @@ fn headlines_leave_out_web_superseded_and_own_observations() {
 }
 
 #[test]
-fn only_pinned_and_user_headlines_carry_text() {
+fn only_headlines_of_the_user_carry_text() {
     let conn = open();
     add(&conn, 1, "", "");
     add(&conn, 2, "pinned", "1");
@@ -124,7 +126,7 @@ fn only_pinned_and_user_headlines_carry_text() {
         .into_iter()
         .map(|h| h.text.is_some())
         .collect();
-    assert_eq!(texts, [true, true, true, false]);
+    assert_eq!(texts, [false, true, false, false]);
 }
 
 #[test]

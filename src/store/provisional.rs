@@ -145,7 +145,7 @@ mod tests {
             panic!("nothing to claim");
         };
         let summary = Some(Summary { completed: "the model".into(), ..Summary::default() });
-        let distilled = Distilled { observations: Vec::new(), summary };
+        let distilled = Distilled { observations: Vec::new(), summary, seen: None };
         write(&mut conn, |tx| {
             commit::complete(tx, 1, &batch, &distilled, Attribution::all_by("m"), 31)
         });

@@ -76,16 +76,48 @@ fn text_from_the_web_is_shown_on_request_but_not_injected() {
         json!({"stdout": page}),
     ));
     let answer = format!(
-        "The `Idempotency-Key` header does. It lives for 24 hours.\n\nNext steps:\n- {canary}."
+        "Our client in src/pay.rs sets none today. A payment becomes idempotent with the \
+         `Idempotency-Key` header.\n\nNext steps:\n- {canary}.\n- Set the header in src/pay.rs"
     );
     w.hook(&at_home(&w, stop("s", "t", &answer)));
     w.settle();
-    assert_eq!(w.rows("SELECT DISTINCT origin FROM observations"), ["web"]);
-    let shown = w.memctl(&["show", "o1"]).ok();
-    assert!(shown.contains("Idempotency-Key"), "{shown}");
     let context = w.memctl(&["context"]).ok();
-    assert!(context.contains(question) && context.contains("rests on the web"), "{context}");
-    assert!(!context.contains(canary) && !context.contains("24 hours"), "{context}");
+    let own =
+        [question, "Our client in src/pay.rs sets none today", "Set the header in src/pay.rs"];
+    assert!(own.iter().all(|text| context.contains(text)), "{context}");
+    assert!(!context.contains("keys.example.net"), "{context}");
+    let quarantined = "SELECT 'o' || id FROM observations WHERE quarantined AND origin = 'web'";
+    let [row] = &w.rows(quarantined)[..] else { panic!("{:?}", w.rows(quarantined)) };
+    let shown = w.memctl(&["show", row]).ok();
+    assert!(shown.contains(canary) && shown.contains("quarantined"), "{shown}");
+    let shown: Value = serde_json::from_str(&w.memctl(&["show", row, "--json"]).ok()).unwrap();
+    assert_eq!(shown["quarantined"], true);
+    let listed = w.memctl(&["show", "s"]).ok();
+    assert!(listed.contains("discovery, quarantined: "), "{listed}");
+}
+
+#[test]
+fn a_later_turn_knows_what_was_fetched() {
+    let w = World::new();
+    let page =
+        "Keys live for one day. Operators rotate `pay.signing` with the vault helper weekly.";
+    w.hook(&at_home(&w, prompt("s", "t", "How long do keys live?")));
+    let url = json!({"url": "https://pay.example/docs"});
+    w.hook(&tool_use(&w, "u1", "WebFetch", url, json!({"result": page})));
+    w.hook(&at_home(&w, stop("s", "t", "I looked it up.")));
+    w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", 1);
+    let mut later = prompt("s", "t2", "Thanks. Is anything left in our module?");
+    later["cwd"] = json!(w.path("home"));
+    w.hook(&later);
+    let answer = "The module is complete.\n\nNext steps:\n- Rotate `pay.signing` with the vault helper weekly\n\
+        - Document the module";
+    w.hook(&at_home(&w, stop("s", "t2", answer)));
+    w.settle();
+    let context = w.memctl(&["context"]).ok();
+    assert!(context.contains("Document the module"), "{context}");
+    assert!(!context.contains("vault helper"), "{context}");
+    let kept = w.rows("SELECT narrative FROM observations WHERE quarantined");
+    assert!(kept.iter().any(|text| text.contains("vault helper")), "{kept:?}");
 }
 
 #[test]

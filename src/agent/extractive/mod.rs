@@ -60,7 +60,7 @@ pub fn distill(batch: &ParsedBatch) -> Distilled {
         threads.iter().flat_map(|t| observe::observations(t, batch)).collect();
     let summary = stop.map(|stop| summary::summarize(batch, stop, &threads, &observations));
     observations.extend(rules(batch));
-    Distilled { observations, summary }
+    Distilled { observations, summary, seen: None }
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ pub fn observation(row: &ObservationRow) -> Value {
         "subtitle": o.subtitle, "narrative": o.narrative, "facts": o.facts, "concepts": o.concepts,
         "files_read": o.files_read, "files_modified": o.files_modified, "origin": o.origin.as_str(),
         "scope": row.scope, "prompt_number": o.prompt_number, "agent_type": o.agent_type,
-        "backend": row.backend, "pinned": row.pinned, "superseded_by": row.superseded_by,
+        "backend": row.backend, "pinned": row.pinned, "quarantined": o.quarantined,
+        "superseded_by": row.superseded_by,
         "created_at_epoch": row.created_at_epoch,
     })
 }

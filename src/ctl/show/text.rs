@@ -19,8 +19,10 @@ type Width = Option<usize>;
 /// `replaced_by` is the id of the observation that supersedes it.
 pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width) -> String {
     let o = &row.observation;
-    let mut out =
-        head(&format!("o{}", row.id), &[&o.kind, &format::at(row.created_at_epoch)], width);
+    let at = format::at(row.created_at_epoch);
+    let mut about = vec![o.kind.as_str(), &at];
+    about.extend(o.quarantined.then_some("quarantined"));
+    let mut out = head(&format!("o{}", row.id), &about, width);
     out.push_str(&wrapped("", 0, &clean(&o.title), width));
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
     field("Subtitle", o.subtitle.as_deref().unwrap_or_default());
@@ -30,6 +32,9 @@ pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width)
     field("Files modified", &o.files_modified.join("\n"));
     field("Files read", &o.files_read.join("\n"));
     field("Origin", o.origin.as_str());
+    if o.quarantined {
+        field("Quarantined", "It reads like an instruction. No session and no model gets it.");
+    }
     field("Replaced by", &replaced_by.map(|id| format!("o{id}")).unwrap_or_default());
     out
 }
@@ -124,7 +129,9 @@ fn memories_of_prompt(
     let current = |row: &&ObservationRow| row.superseded_by.is_none();
     let of_prompt = |row: &&ObservationRow| wanted(row.observation.prompt_number);
     for row in content.observations.iter().filter(current).filter(of_prompt) {
-        let text = format!("{}: {}", row.observation.kind, clean(&row.observation.title));
+        let quarantined = if row.observation.quarantined { ", quarantined" } else { "" };
+        let text =
+            format!("{}{quarantined}: {}", row.observation.kind, clean(&row.observation.title));
         out.push_str(&item(2, &format!("o{}", row.id), &text, width));
     }
     out

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
-use super::{new_uuid, queue, tombstones};
+use super::{new_uuid, queue, seen_text, tombstones};
 use crate::memory::{Batch, Distilled, Message, Observation};
 use crate::project::PathBase;
 pub(super) use summary::{SummaryKind, write_summary};
@@ -85,6 +85,9 @@ pub fn complete(
         )?,
         _ => None,
     };
+    if let Some(seen) = &distilled.seen {
+        seen_text::store(tx, session_id, seen)?;
+    }
     tx.prepare_cached(
         "UPDATE sessions SET restarts = 0, backend = ifnull(backend, ?2) WHERE id = ?1",
     )?
@@ -125,9 +128,9 @@ fn store_observation(
             "INSERT INTO observations (id, uuid, session_id, project_id, origin, prompt_number,
                agent_id, agent_type, type, title, subtitle, narrative, facts, concepts,
                files_read, files_modified, backend, content_hash, tokens, created_at_epoch,
-               changed_at_epoch)
+               changed_at_epoch, quarantined)
              SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-               ?16, ?17, ?18, ?19 FROM sessions WHERE id = ?2
+               ?16, ?17, ?18, ?19, ?20 FROM sessions WHERE id = ?2
              ON CONFLICT (session_id, content_hash) WHERE external_id IS NULL DO NOTHING
              RETURNING id",
             tombstones::UNUSED_OBSERVATION
@@ -153,6 +156,7 @@ fn store_observation(
                 tokens(o),
                 at,
                 now,
+                o.quarantined,
             ],
             |r| r.get(0),
         )

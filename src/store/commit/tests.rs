@@ -64,6 +64,7 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
     let distilled = Distilled {
         observations: vec![observation("one", &[1]), observation("two", &[1, 2, 777])],
         summary: Some(summary("done")),
+        seen: None,
     };
     let stored = write(&mut conn, |tx| {
         complete(tx, 1, &batch, &distilled, Attribution::all_by("extractive"), 3000)
@@ -104,6 +105,7 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
     let distilled = Distilled {
         observations: vec![observation("one", &[tool])],
         summary: Some(summary("done again")),
+        seen: None,
     };
     let uuid = |conn: &Connection| -> String {
         conn.query_row("SELECT uuid FROM session_summaries", [], |r| r.get(0)).unwrap()
@@ -150,6 +152,7 @@ fn a_file_has_the_blob_hash_of_its_last_event() {
     let distilled = Distilled {
         observations: vec![observation("one", &[1, 2, 3]), other],
         summary: Some(summary("done")),
+        seen: None,
     };
     write(&mut conn, |tx| {
         complete(tx, 1, &batch, &distilled, Attribution::all_by("extractive"), 3000)
@@ -191,6 +194,7 @@ fn a_batch_that_lost_a_message_is_dropped_and_the_rest_is_released() {
         let distilled = Distilled {
             observations: vec![observation("one", &[1])],
             summary: Some(summary("done")),
+            seen: None,
         };
         let done = write(&mut conn, |tx| {
             complete(tx, 1, &batch, &distilled, Attribution::all_by("x"), 3000)
@@ -208,13 +212,13 @@ fn a_batch_that_lost_a_message_is_dropped_and_the_rest_is_released() {
 fn a_superseding_observation_inherits_sources_and_files() {
     let mut conn = in_memory_db();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
-    let one = Distilled { observations: vec![observation("one", &[1])], summary: None };
+    let one = Distilled { observations: vec![observation("one", &[1])], summary: None, seen: None };
     write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::all_by("x"), 3000));
     conn.execute_batch("UPDATE observation_files SET blob = 'then'").unwrap();
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let mut whole = observation("whole", &[batch.messages[0].id]);
     whole.replaces = vec![batch.earlier[0].id, 777];
-    let whole = Distilled { observations: vec![whole], summary: Some(summary("done")) };
+    let whole = Distilled { observations: vec![whole], summary: Some(summary("done")), seen: None };
     write(&mut conn, |tx| complete(tx, 1, &batch, &whole, Attribution::all_by("x"), 4000));
     let replaced = "observations o JOIN observations n ON o.superseded_by = n.uuid
                     WHERE o.id = 1 AND n.id = 2 AND o.changed_at_epoch = 4000";

@@ -12,9 +12,10 @@ use super::support::notes;
 
 /// The top-level modules in layers, from top to bottom. A module may name modules of its own layer and
 /// of lower layers.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["hook", "worker", "recover", "ctl"],
     &["deliver", "context", "agent"],
+    &["provenance"],
     &["capture"],
     &["spool"],
     &["store"],
