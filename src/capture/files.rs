@@ -99,6 +99,7 @@ mod tests {
             event: Some("PostToolUse"),
             client: "claude-code",
             project_dir: Some(Path::new("/")),
+            fallback_dir: None,
             recording: &recording,
             limits: Limits { input: 1 << 10, response: 1 << 10, text: 1 << 10 },
             now: 0,

@@ -55,6 +55,8 @@ pub struct CaptureContext<'a> {
     /// The directory in which the client was started (`CLAUDE_PROJECT_DIR`). `None`: use the payload's
     /// `cwd`.
     pub project_dir: Option<&'a Path>,
+    /// The directory that decides whether the session is recorded, if neither is known.
+    pub fallback_dir: Option<&'a Path>,
     pub recording: &'a Recording,
     pub limits: Limits,
     /// Milliseconds since the epoch.
@@ -121,7 +123,7 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
     let started_in = context.project_dir.filter(|dir| dir.as_os_str().len() <= MAX_PATH);
     let dir = started_in.or(cwd.map(Path::new));
     let meaning = clients::hook_event(context.client, name);
-    if let Some(why) = recording::not_recorded(dir, context.recording) {
+    if let Some(why) = recording::not_recorded(dir.or(context.fallback_dir), context.recording) {
         let edge = match meaning {
             HookEvent::Start => SessionEdge::Start,
             HookEvent::End => {

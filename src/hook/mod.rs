@@ -160,10 +160,13 @@ fn read_event(
         let dirs: Vec<&Path> = project_dir.into_iter().chain([cwd]).collect();
         *settings = project::settings(&dirs)?;
     }
+    // Clients run hooks in the working directory of the session.
+    let here = payload.cwd.is_none().then(std::env::current_dir).and_then(Result::ok);
     let context = CaptureContext {
         event: args.event.as_deref(),
         client: &args.client,
         project_dir,
+        fallback_dir: here.as_deref(),
         recording: &settings.config.recording,
         limits: settings.config.capture,
         now: clock::now_ms(),

@@ -47,7 +47,7 @@ impl NotRecorded {
     pub fn fix(&self) -> String {
         match self {
             NotRecorded::Switch(switch) => format!("unset {}", switch.variable()),
-            NotRecorded::Fault(_) => "correct this; nothing is recorded until then".into(),
+            NotRecorded::Fault(_) => "correct this to record sessions again".into(),
             NotRecorded::Paused(_) => "run `memctl unpause` to record again".into(),
             NotRecorded::ProjectPaused { .. } => {
                 "run `memctl unpause --project` in this project to record it again".into()
@@ -149,6 +149,12 @@ pub fn not_recorded(dir: Option<&Path>, rules: &Recording) -> Option<NotRecorded
         return Some(NotRecorded::Unmarked(dir_of(dir).path));
     }
     None
+}
+
+/// Whether the project of a session matters, and not only the reasons for all projects.
+pub fn depends_on_project(rules: &Recording) -> bool {
+    let has_pauses = || rules.pauses.as_deref().is_some_and(Path::exists);
+    !rules.exclude.is_empty() || rules.only_marked || has_pauses()
 }
 
 /// The pattern of `exclude` that matches a directory.

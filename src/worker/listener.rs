@@ -5,6 +5,7 @@
 //! `worker.peer_timeout`.
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,11 @@ use crate::clock;
 use crate::config::Settings;
 use crate::paths::session_key;
 use crate::process;
+use crate::project::recording;
+use crate::store::{Reader, projects, sessions};
+
+/// How long a line waits for the store to name the session's project.
+const READ_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The worker closes a connection of the line dialect this long after its last reply, because an
 /// `nc` that does not forward the end of its input would wait forever.
@@ -324,13 +330,26 @@ async fn answer_line(text: &str, context: &ConnContext) -> String {
     }
 }
 
+/// The root of the session's project, for lines without a directory.
+fn session_root(context: &ConnContext) -> Option<PathBuf> {
+    if !recording::depends_on_project(&context.settings.config.recording) {
+        return None;
+    }
+    let session = &context.session;
+    let reader = Reader::open(&context.settings.paths, READ_TIMEOUT).ok()??;
+    let id = sessions::id_of(reader.connection(), &session.client, &session.id).ok()??;
+    projects::root_of(reader.connection(), id).ok()?.map(PathBuf::from)
+}
+
 fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
     let session = &context.session;
     let config = &context.settings.config;
+    let root = session_root(context);
     let capture_context = CaptureContext {
         event: None,
         client: &session.client,
         project_dir: None,
+        fallback_dir: root.as_deref(),
         recording: &config.recording,
         limits: config.capture,
         now: clock::now_ms(),

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -114,6 +115,19 @@ fn memctl_in(w: &World, dir: &Path, args: &[&str]) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
+/// Sends a tool use without a directory to the worker, as a line. Returns the reply.
+fn send_line(w: &World) -> String {
+    let mut socket = until("a socket that accepts", || {
+        let socket = w.socket_files().pop().ok_or("none")?;
+        UnixStream::connect(socket).map_err(|e| e.to_string())
+    });
+    let line = json!({"type": "observation", "tool_name": "Bash", "tool_input": {"command": WORD}});
+    writeln!(socket, "{line}").unwrap();
+    let mut reply = String::new();
+    BufReader::new(socket).read_line(&mut reply).unwrap();
+    reply
+}
+
 #[test]
 fn a_pause_ends_recording_until_it_is_over() {
     let w = World::new();
@@ -173,14 +187,7 @@ fn a_running_session_is_paused_too_and_its_worker_exits_with_it() {
     for payload in [asked, used, stopped] {
         assert_eq!(w.hook(&payload).to_string(), NO_OP);
     }
-    let mut socket = until("a socket that accepts", || {
-        let socket = w.socket_files().pop().ok_or("none")?;
-        UnixStream::connect(socket).map_err(|e| e.to_string())
-    });
-    let line = json!({"type": "observation", "tool_name": "Bash", "tool_input": {"command": WORD}});
-    writeln!(socket, "{line}").unwrap();
-    let mut reply = String::new();
-    BufReader::new(socket).read_line(&mut reply).unwrap();
+    let reply = send_line(&w);
     assert!(reply.contains("not recorded: recording is paused"), "{reply}");
     assert_eq!(w.processes(), [worker]);
     w.hook(&end("s"));
@@ -222,6 +229,32 @@ fn a_paused_project_is_paused_in_each_clone_and_work_tree() {
     let (out, _) = memctl_in(&w, &clone, &["unpause", "--project"]);
     assert_eq!(out, "the pause of this project is over\n");
     assert_recorded(&w, &app, "after the pause");
+}
+
+#[test]
+fn events_without_a_directory_belong_to_the_project_of_their_session() {
+    let w = World::new();
+    let app = repository(&w, "app");
+    w.hook(&in_dir(prompt("s", "t", "recorded"), &app));
+    until("the prompt is stored", || match w.prompts().len() {
+        1 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    memctl_in(&w, &app, &["pause", "--project"]);
+    let reply = send_line(&w);
+    assert!(reply.contains("not recorded: recording of project app is paused"), "{reply}");
+    let mut payload = stop("s", "t", WORD);
+    payload.as_object_mut().unwrap().remove("cwd");
+    let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    hook.arg("hook").current_dir(&app).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut hook = hook.spawn().unwrap();
+    write!(hook.stdin.take().unwrap(), "{payload}").unwrap();
+    let output = hook.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), NO_OP);
+    w.hook(&in_dir(end("s"), &app));
+    w.settle();
+    assert_eq!(traces(&w), Vec::<PathBuf>::new());
+    assert!(memctl_in(&w, &app, &["unpause", "--project"]).0.contains("is over"));
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn context() -> CaptureContext<'static> {
         event: None,
         client: "claude-code",
         project_dir: None,
+        fallback_dir: None,
         recording: &EVERYTHING,
         limits: LIMITS,
         now: 1_700_000_000_000,
@@ -248,6 +249,11 @@ fn an_excluded_session_leaves_only_its_end() {
     // The directory in which the client was started decides, not the payload's.
     let elsewhere = CaptureContext { project_dir: Some(Path::new("/srv/open")), ..excluding };
     assert!(matches!(captured(&payload("Stop"), &elsewhere), Captured::Event(_)));
+    // Without any directory, that of the hook decides.
+    let no_dir = r#"{"hook_event_name":"Stop","session_id":"s"}"#;
+    assert!(matches!(captured(no_dir, &excluding), Captured::Event(_)));
+    let here = CaptureContext { fallback_dir: Some(Path::new("/srv/secret")), ..excluding };
+    assert!(matches!(captured(no_dir, &here), Captured::NotRecorded(..)));
 }
 
 #[test]

@@ -201,6 +201,7 @@ fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>>
         event: Some(step.event),
         client: &args.client,
         project_dir: None,
+        fallback_dir: None,
         recording: &settings.config.recording,
         limits: settings.config.capture,
         now: step.at,
