@@ -97,14 +97,12 @@ fn session(old: &str, entry: &Value, rewrite: &Rewrite) -> Option<AgentSession> 
         Value::Object(object) => (first(object, &IDS)?.as_str()?, object),
         _ => return None,
     };
-    let id = id.trim();
-    if id.is_empty() {
-        return None;
-    }
+    let (key, id) = (new_key(old, rewrite)?, id.trim());
+    key::check("key", &key).and_then(|()| key::check("session", id)).ok()?;
     let created = first(object, &CREATED).and_then(epoch);
     let used = first(object, &USED).and_then(epoch).or(created).unwrap_or(rewrite.now);
     Some(AgentSession {
-        key: new_key(old, rewrite)?,
+        key,
         agent_session_id: id.to_owned(),
         failures: first(object, &FAILURES).and_then(Value::as_u64).unwrap_or(0),
         last_used_at_epoch: used,
@@ -218,6 +216,17 @@ mod tests {
             &[("github:a:r:5", "id", 0, 99, 99)],
             &["a::2", "a:r:1", "a:r:3", "a:r:4"],
         );
+        // `resume set` refuses these keys and ids too.
+        let long = "x".repeat(600);
+        for (key, id) in [
+            ("gh:a:r:1:\\u001b[2J", "id"),
+            ("gh:a:r:1", "id\\nrm -rf ~"),
+            (&*format!("gh:a:r:1:{long}"), "id"),
+            ("gh:a:r:1", &*long),
+        ] {
+            let key_text: String = serde_json::from_str(&format!("\"{key}\"")).unwrap();
+            check(&format!(r#"{{"{key}":"{id}"}}"#), &[], &[&*key_text]);
+        }
         let rewrite = Rewrite { forge: "gh", renames: &[], now: 0 };
         for text in ["", "7", "null", "\"id\"", "{"] {
             assert!(parse(text, &rewrite).is_err(), "{text}");
