@@ -32,7 +32,7 @@ help:
 	@echo 'make fuzz         fuzz the parser of model replies for an hour (SECONDS=…)'
 	@echo 'make bench        measure performance against the budgets (target/bench.json);'
 	@echo "                  ARGS='--against DIR' compares with the memctl in DIR"
-	@echo 'make release      build the release binary and print its path'
+	@echo 'make release      build the release binary and its list of dependencies (SBOM); print the paths'
 	@echo 'make install      install binary, man pages, completions and plugin to $(PREFIX) (PREFIX=…)'
 	@echo 'make uninstall    remove what was installed; the memory stays'
 	@echo 'make clean        remove build output'
@@ -90,8 +90,18 @@ bench: tools
 	@built="$$($(call built,--example floor --profile dist) | sed -n 's|/memctl$$||p')"; \
 	[ -n "$$built" ] && $(CARGO) bench --profile dev --bench bench -- --built "$$built" $(ARGS)
 
-release: tools
-	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && ls -l "$$memctl"
+# The list of dependencies (SBOM, CycloneDX) is written beside the binary. cargo-cyclonedx writes to the
+# source directory and names its path, hence the move and the sed.
+cyclonedx = target/tools/bin/cargo-cyclonedx
+release: tools $(cyclonedx)
+	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && \
+	$(cyclonedx) cyclonedx --quiet --format json --describe binaries --no-build-deps \
+		--spec-version 1.5 --target "$$(rustc --print host-tuple)" && \
+	sed 's|path+file://$(CURDIR)|memctl:|' memctl_bin.cdx.json >"$$memctl.cdx.json" && \
+	rm memctl_bin.cdx.json && ls -l "$$memctl" "$$memctl.cdx.json"
+
+$(cyclonedx):
+	$(CARGO) install --quiet --locked --version 0.5.9 --root target/tools cargo-cyclonedx
 
 # The plugin is installed to a directory of its own. The client copies the plugin's whole directory and
 # reads it again at every start. This directory may contain gigabytes of build output.
