@@ -373,10 +373,11 @@ async fn call_model(
         Admission::LedgerUnavailable => return CallResult::LedgerUnavailable,
     };
     testpoint::at("agent.asking");
-    let (answer, spent) = match timeout(limit, model.ask(&text)).await {
-        Ok(answered) => answered,
-        Err(_) => (Err(AgentError::TimedOut(limit)), CallOutcome::Unknown),
-    };
+    let (answer, spent) =
+        match timeout(limit, model.ask(&text, batch.project_root.as_deref())).await {
+            Ok(answered) => answered,
+            Err(_) => (Err(AgentError::TimedOut(limit)), CallOutcome::Unknown),
+        };
     ledger.settle(call, spent);
     testpoint::at("agent.answered");
     tracing::info!(

@@ -1,6 +1,7 @@
 //! One interface for all models: takes a prompt, returns an answer and its usage.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +93,7 @@ impl Model {
                 let claude = &self.settings.config.agent.claude;
                 add(claude.command.as_bytes());
                 add(claude.model.as_bytes());
-                for (name, value) in config::claude_env(claude) {
+                for (name, value) in config::claude_env(&self.settings, None) {
                     add(name.as_encoded_bytes());
                     add(value.as_encoded_bytes());
                 }
@@ -154,27 +155,26 @@ impl Model {
         Ok(())
     }
 
-    /// Sends the prompt `text` and waits for the answer. The caller must call [`Model::reset`] after an
-    /// error.
-    pub async fn ask(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
+    /// Sends the prompt `text` and waits for the answer. `project` is a directory of the session. The
+    /// caller must call [`Model::reset`] after an error.
+    pub async fn ask(
+        &mut self,
+        text: &str,
+        project: Option<&Path>,
+    ) -> (Result<Answer, AgentError>, CallOutcome) {
         match self.http().cloned() {
             Some(http) => self.ask_api(&http, text).await,
-            None => self.ask_program(text).await,
+            None => self.ask_program(text, project).await,
         }
     }
 
-    async fn ask_program(&mut self, text: &str) -> (Result<Answer, AgentError>, CallOutcome) {
+    async fn ask_program(
+        &mut self,
+        text: &str,
+        project: Option<&Path>,
+    ) -> (Result<Answer, AgentError>, CallOutcome) {
         if self.program.is_none() {
-            let dir = self.settings.paths.agent_dir();
-            let agent = &self.settings.config.agent;
-            let started = dir
-                .make_dir()
-                .and_then(|()| dir.names())
-                .map_err(|e| AgentError::Unreachable(format!("{dir}: {e}")))
-                .and_then(|_| {
-                    claude::Conversation::start(&agent.claude, dir.path(), &self.memory_session)
-                });
-            match started {
+            match claude::Conversation::start(&self.settings, project, &self.memory_session) {
                 Ok(program) => self.program = Some(program),
                 Err(e) => return (Err(e), CallOutcome::nothing()),
             }

@@ -1,9 +1,9 @@
 //! The environment of child processes. It is an allowlist; nothing is inherited implicitly.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
-use super::{Agent, Claude, Settings};
+use super::{Agent, ProjectDir, Settings};
 
 /// What starts a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +42,17 @@ pub fn worker_env(settings: &Settings, started_by: StartedBy) -> Vec<(OsString, 
 }
 
 /// The environment of the claude program: an allowlist of variables, the configured proxy, and
-/// `MEMCTL_INTERNAL`, which keeps hooks from recording the memory agent itself.
+/// `MEMCTL_INTERNAL`, which keeps hooks from recording the memory agent itself. `PATH` has only
+/// absolute directories outside the session's project. The program is looked up there, and so is the
+/// interpreter that it names.
 #[expect(clippy::disallowed_methods, reason = "filters the environment for a child")]
-pub fn claude_env(claude: &Claude) -> Vec<(OsString, OsString)> {
+pub fn claude_env(settings: &Settings, project: Option<&ProjectDir>) -> Vec<(OsString, OsString)> {
+    let claude = &settings.config.agent.claude;
     let mut env: Vec<_> =
         std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_for_claude)).collect();
+    for (_, path) in env.iter_mut().filter(|(name, _)| name == "PATH") {
+        *path = trusted_path(path, &|dir| project.is_some_and(|p| settings.is_in(p, Some(dir))));
+    }
     let added = [
         ("MEMCTL_INTERNAL", "1"),
         ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -59,6 +65,14 @@ pub fn claude_env(claude: &Claude) -> Vec<(OsString, OsString)> {
         env.extend(claude.proxy.iter().map(|proxy| (name.into(), proxy.into())));
     }
     env
+}
+
+/// The directories of `PATH` that a project cannot choose. A relative or empty entry depends on the
+/// current directory.
+fn trusted_path(path: &OsStr, is_in_project: &dyn Fn(&Path) -> bool) -> OsString {
+    let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute() && !is_in_project(dir));
+    // A directory from PATH has no separator in its name.
+    std::env::join_paths(dirs).unwrap_or_default()
 }
 
 fn is_for_claude(name: &str) -> bool {
@@ -148,6 +162,17 @@ mod tests {
         {
             assert!(!is_for_claude(name), "{name}");
         }
+    }
+
+    #[test]
+    fn the_path_of_claude_has_no_directory_of_the_project() {
+        let check = |path: &str, want: &str| {
+            let found = trusted_path(path.as_ref(), &|dir| dir.starts_with("/p"));
+            assert_eq!(found, want, "{path}");
+        };
+        check("/usr/bin:/p/node_modules/.bin:/bin", "/usr/bin:/bin");
+        check(".:/usr/bin::node_modules/.bin:", "/usr/bin");
+        check("/p/bin", "");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::paths::{self, Paths, Roots};
-pub use agent::{Agent, Allowance, Claude, Http, default_key_names};
+pub use agent::{Agent, Allowance, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
 pub use environment::{OffSwitch, process_env};
 use file::{ConfigFile, Content, Files};

@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::error::AgentError;
 use super::prompt;
-use crate::clock;
-use crate::config::{self, Claude};
+use crate::config::{self, Settings};
 use crate::memory::CallOutcome;
+use crate::{clock, project};
 use child::Child;
 use line::{Line, Total};
 
@@ -37,12 +37,22 @@ pub fn new_id() -> String {
 }
 
 impl Conversation {
-    /// Starts the program in the directory `dir`. Called on the main thread: the kernel kills the
-    /// child when the thread that started it exits.
+    /// Starts the program in an empty directory, for a session in `project`. Called on the main thread:
+    /// the kernel kills the child when the thread that started it exits.
     ///
     /// # Errors
     /// [`AgentError::Setup`] if there is no such program.
-    pub fn start(claude: &Claude, dir: &Path, id: &str) -> Result<Conversation, AgentError> {
+    pub fn start(
+        settings: &Settings,
+        project: Option<&Path>,
+        id: &str,
+    ) -> Result<Conversation, AgentError> {
+        let dir = settings.paths.agent_dir();
+        dir.make_dir()
+            .and_then(|()| dir.names())
+            .map_err(|e| AgentError::Unreachable(format!("{dir}: {e}")))?;
+        let claude = &settings.config.agent.claude;
+        let env = config::claude_env(settings, project.map(project::dir_of).as_ref());
         #[rustfmt::skip]
         let args = [
             "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose",
@@ -50,7 +60,7 @@ impl Conversation {
             "--tools", "", "--setting-sources", "", "--strict-mcp-config",
             "--disable-slash-commands", "--no-session-persistence", "--session-id", id,
         ];
-        let child = Child::start(&claude.command, &args, dir, config::claude_env(claude))?;
+        let child = Child::start(&claude.command, &args, dir.path(), env)?;
         Ok(Conversation { child, total: Total::default(), calls: 0 })
     }
 

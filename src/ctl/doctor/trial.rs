@@ -1,9 +1,11 @@
 //! `doctor --agent`: lets the memory agent distill a few test events. Success proves that the agent
 //! is reachable and returns usable memories. Only its usage is stored.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::agent::{self, Admission, AgentError, Backend, CallRequest, Ledger};
@@ -46,10 +48,11 @@ fn run_trial(settings: &Settings, backend: Backend) -> Trial {
         true => Store::open(&settings.paths).ok(),
         false => None,
     };
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let settings = Arc::new(settings);
     let state = LedgerState { store, model: String::new(), used: None };
     let ledger = TrialLedger { settings: settings.clone(), backend, state: Mutex::new(state) };
-    let distilled = agent::try_once(&settings, backend, batch(), &ledger);
+    let distilled = agent::try_once(&settings, backend, batch(&here), &ledger);
     let used = ledger.state.into_inner().unwrap_or_else(PoisonError::into_inner).used;
     Trial { distilled, took: start.elapsed(), used }
 }
@@ -182,8 +185,8 @@ fn remedy(settings: &Settings, backend: Backend, error: &AgentError) -> Option<S
     })
 }
 
-/// Test events: a bug is found and fixed.
-fn batch() -> Batch {
+/// Test events in `dir`: a bug is found and fixed.
+fn batch(dir: &Path) -> Batch {
     let now = clock::now_ms();
     let message = |id: i64, cause: Cause| Message {
         id,
@@ -195,7 +198,7 @@ fn batch() -> Batch {
         tool_name: None,
         tool_input: None,
         tool_response: None,
-        cwd: Some("/trial".into()),
+        cwd: Some(dir.to_string_lossy().into_owned()),
         last_assistant_message: None,
         files: Vec::new(),
         created_at_epoch: now,
@@ -207,9 +210,10 @@ fn batch() -> Batch {
         ..message(id, Cause::Tool)
     };
     let test = r#"{"command":"cargo test"}"#;
-    let edit = r#"{"file_path":"/trial/src/date.rs","old_string":"28","new_string":"days_in(year, month)"}"#;
+    let file = dir.join("src/date.rs");
+    let edit = json!({"file_path": file, "old_string": "28", "new_string": "days_in(year, month)"});
     Batch {
-        project_root: Some("/trial".into()),
+        project_root: Some(dir.to_owned()),
         prompts: vec![Prompt { number: 1, text: "February 29th is refused, fix it".into() }],
         messages: vec![
             tool(
@@ -218,7 +222,7 @@ fn batch() -> Batch {
                 test,
                 "test leap_day ... FAILED\ntest result: FAILED. 6 passed; 1 failed",
             ),
-            tool(2, "Edit", edit, r#"{"filePath":"/trial/src/date.rs"}"#),
+            tool(2, "Edit", &edit.to_string(), &json!({"filePath": file}).to_string()),
             tool(3, "Bash", test, "test result: ok. 7 passed; 0 failed"),
             Message {
                 last_assistant_message: Some(

@@ -1,6 +1,9 @@
 //! The `claude` program as a backend: its arguments and environment, and its exit when
 //! the worker exits.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
 
 use super::{summaries, turn, world};
@@ -241,4 +244,33 @@ fn the_number_of_programs_on_a_machine_is_limited() {
     assert_eq!(w.count("SELECT count(*) FROM session_summaries WHERE NOT provisional"), 4);
     assert_eq!(fake.lines("alive").iter().map(|n| n.trim()).collect::<Vec<_>>(), ["1"; 4]);
     assert_eq!(w.unfinished(), 0);
+}
+
+#[test]
+fn the_program_never_comes_from_a_path_entry_of_the_project() {
+    let mut w = world();
+    let clone = w.path("clone");
+    fs::create_dir_all(clone.join(".git")).unwrap();
+    fs::write(clone.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    fs::create_dir(clone.join("bin")).unwrap();
+    for name in ["claude", "sh"] {
+        let trap = clone.join("bin").join(name);
+        fs::write(&trap, format!("#!/bin/sh\necho run >'{}/ran'\n", clone.display())).unwrap();
+        fs::set_permissions(&trap, Permissions::from_mode(0o755)).unwrap();
+    }
+    let fake = FakeClaude::new(&w, "init; remember \"Turn $n\"");
+    let own = w.path("bin");
+    let path = format!("{}/bin:.::bin:{}:/usr/bin:/bin", clone.display(), own.display());
+    w.set("PATH", &path);
+    configure(&w, "[agent]\nbackend = 'claude'");
+    for mut event in turn("s", 1) {
+        event["cwd"] = clone.to_str().unwrap().into();
+        w.hook(&event);
+    }
+    w.hook(&end("s"));
+    w.settle();
+    assert_eq!(w.titles(), ["Turn 1"]);
+    assert!(!clone.join("ran").exists());
+    let path = format!("PATH={}:/usr/bin:/bin", own.display());
+    assert!(fake.lines("env").contains(&path), "{:?}", fake.lines("env"));
 }
