@@ -80,6 +80,9 @@ impl From<rusqlite::Error> for StoreError {
             Some(Code::DatabaseBusy | Code::DatabaseLocked | Code::FileLockingProtocolFailed) => {
                 StoreError::Busy(error.to_string())
             }
+            Some(Code::OperationInterrupted) => StoreError::Busy(
+                "a query took too long; `memctl doctor` checks the database".into(),
+            ),
             Some(Code::DiskFull) => fault(StoreFault::Full),
             Some(Code::SystemIoFailure | Code::OutOfMemory) => fault(StoreFault::Io),
             Some(Code::ReadOnly) => fault(StoreFault::ReadOnly),

@@ -18,6 +18,7 @@ pub mod ensure;
 pub mod error;
 mod file;
 pub mod forget;
+mod guard;
 pub mod lock;
 pub mod notices;
 pub mod observations;
@@ -49,6 +50,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use ensure::Journal;
 pub use error::{Result, StoreError, StoreFault};
+use guard::Foreign;
 pub use lock::LockWait;
 use lock::StoreLock;
 pub use queue::Fence;
@@ -58,6 +60,13 @@ use crate::paths::Paths;
 
 /// SQLite's busy timeout. It matters only for processes that do not use the store lock.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// See [`Reader::open`].
+const READ_LIMIT: u32 = 5;
+
+/// How long a process with a user waiting may take to open the database and to migrate it, beside
+/// its wait for the store lock.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Key in `meta` of a database that was rewritten since `secure_delete` is set.
 const NO_REMNANTS: &str = "no_remnants";
@@ -95,14 +104,15 @@ impl Store {
     /// writes.
     pub fn open_within(paths: &Paths, wait: LockWait) -> Result<Store> {
         let mut lock = StoreLock::default();
-        let (conn, file) = match open_current(paths) {
+        let (mut conn, file) = match open_current(paths, wait) {
             Ok(Some(opened)) => opened,
             Err(e) if !e.may_mean_no_wal() => return Err(e),
             Ok(None) | Err(_) => {
                 let _lock = lock.acquire(paths, wait)?;
-                open_ensured(paths)?
+                open_ensured(paths, wait)?
             }
         };
+        guard::limit_time(&mut conn, None)?;
         Ok(Store { paths: paths.clone(), lock, wait, conn, file })
     }
 
@@ -132,7 +142,8 @@ impl Store {
         let Store { paths, lock, wait, conn, file } = self;
         let _lock = lock.acquire(paths, *wait)?;
         if file::id(paths).ok() != Some(*file) {
-            (*conn, *file) = open_ensured(paths)?;
+            (*conn, *file) = open_ensured(paths, *wait)?;
+            guard::limit_time(conn, None)?;
         }
         f(&mut Locked { conn, file: Some(*file) })
     }
@@ -223,8 +234,11 @@ pub struct StoreCounts {
 }
 
 pub fn counts(conn: &Connection) -> Result<StoreCounts> {
+    // A count of all rows is one instruction of SQLite's virtual machine, which no limit of time
+    // interrupts. A condition makes it a loop.
     let counts = conn.query_row(
-        "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM observations),
+        "SELECT (SELECT count(id) FILTER (WHERE id > 0) FROM sessions),
+           (SELECT count(id) FILTER (WHERE id > 0) FROM observations),
            (SELECT count(*) FROM session_summaries WHERE NOT hidden)",
         [],
         |r| {
@@ -241,14 +255,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the database for reading. `busy_timeout` is SQLite's busy timeout.
+    /// Opens the database for reading. `busy_timeout` is SQLite's busy timeout. Statements that run
+    /// for [`READ_LIMIT`] times as long are interrupted.
     ///
-    /// Returns `None` if there is no database, or if its schema is older: the next writer migrates
-    /// it.
+    /// Returns `None` if there is no database, or if its schema is older or has foreign views or
+    /// triggers: the next writer migrates it.
     ///
     /// # Errors
     /// [`StoreError::Newer`], or an I/O error, also if the data dir or the database belongs to
-    /// another user.
+    /// another user, or if another program has changed a table.
     pub fn open(paths: &Paths, busy_timeout: Duration) -> Result<Option<Reader>> {
         if !file::exists(paths)? {
             return Ok(None);
@@ -264,11 +279,20 @@ impl Reader {
 
     fn connect(path: &Path, extra: OpenFlags, busy_timeout: Duration) -> Result<Option<Reader>> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | extra;
-        let conn = file::open(path, flags)?;
+        let mut conn = file::open(path, flags)?;
         conn.busy_timeout(busy_timeout)?;
+        guard::restrict(&conn)?;
+        guard::limit_time(&mut conn, Some(busy_timeout * READ_LIMIT))?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
-        Ok((found == ensure::version()).then_some(Reader { conn }))
+        let is_foreign = guard::find_foreign(&conn)? != Foreign::Nothing;
+        Ok((found == ensure::version() && !is_foreign).then_some(Reader { conn }))
+    }
+
+    /// Lets statements run without a limit, for commands that read every row or page.
+    pub fn without_time_limit(mut self) -> Result<Reader> {
+        guard::limit_time(&mut self.conn, None)?;
+        Ok(self)
     }
 
     pub fn connection(&self) -> &Connection {
@@ -295,14 +319,14 @@ fn read_only_shm(path: &Path) -> PathBuf {
 
 /// Opens a database whose schema is current. Returns `None` if it must be created or migrated
 /// first, which needs the store lock.
-fn open_current(paths: &Paths) -> Result<Option<(Connection, FileId)>> {
+fn open_current(paths: &Paths, wait: LockWait) -> Result<Option<(Connection, FileId)>> {
     loop {
         let before = match file::id(paths) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e.into()),
         };
-        let conn = connect(paths, OpenFlags::empty())?;
+        let conn = connect(paths, OpenFlags::empty(), wait)?;
         if !ensure::is_current(&conn)? {
             return Ok(None);
         }
@@ -313,14 +337,14 @@ fn open_current(paths: &Paths) -> Result<Option<(Connection, FileId)>> {
 }
 
 /// Opens the database and migrates it. The caller holds the store lock.
-fn open_ensured(paths: &Paths) -> Result<(Connection, FileId)> {
-    let conn = match connect_and_migrate(paths, Journal::Wal) {
+fn open_ensured(paths: &Paths, wait: LockWait) -> Result<(Connection, FileId)> {
+    let conn = match connect_and_migrate(paths, Journal::Wal, wait) {
         Err(e) if e.may_mean_no_wal() => {
             // This fails if another process has the database open. Report the first error then.
             if ensure::leave_wal(paths).is_err() {
                 return Err(e);
             }
-            connect_and_migrate(paths, Journal::Truncate)?
+            connect_and_migrate(paths, Journal::Truncate, wait)?
         }
         conn => conn?,
     };
@@ -328,8 +352,8 @@ fn open_ensured(paths: &Paths) -> Result<(Connection, FileId)> {
     Ok((conn, file))
 }
 
-fn connect_and_migrate(paths: &Paths, journal: Journal) -> Result<Connection> {
-    let mut conn = connect(paths, OpenFlags::SQLITE_OPEN_CREATE)?;
+fn connect_and_migrate(paths: &Paths, journal: Journal, wait: LockWait) -> Result<Connection> {
+    let mut conn = connect(paths, OpenFlags::SQLITE_OPEN_CREATE, wait)?;
     if paths.database().stat()?.mode & 0o077 != 0 {
         paths.database().restrict()?;
     }
@@ -342,10 +366,14 @@ pub fn uses_wal(conn: &Connection) -> Result<bool> {
     ensure::journal_mode(conn).map(|mode| mode == "wal")
 }
 
-fn connect(paths: &Paths, extra: OpenFlags) -> Result<Connection> {
+/// A connection with a limit of time, unless the caller waits forever.
+fn connect(paths: &Paths, extra: OpenFlags, wait: LockWait) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | extra;
-    let conn = file::open(&file::checked_path(paths)?, flags)?;
+    let mut conn = file::open(&file::checked_path(paths)?, flags)?;
     conn.busy_timeout(BUSY)?;
+    if let LockWait::Within(_) = wait {
+        guard::limit_time(&mut conn, Some(OPEN_LIMIT))?;
+    }
     configure(&conn)?;
     Ok(conn)
 }
@@ -356,6 +384,7 @@ fn connect(paths: &Paths, extra: OpenFlags) -> Result<Connection> {
 /// With `secure_delete`, SQLite overwrites deleted content with zeros. The setting FAST would keep
 /// the content of freed pages, and thus of every text that is longer than a page.
 fn configure(conn: &Connection) -> Result<()> {
+    guard::restrict(conn)?;
     conn.execute_batch(&format!(
         "PRAGMA secure_delete = ON; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;
          PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {};

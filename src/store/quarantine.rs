@@ -23,7 +23,7 @@ use crate::paths::Paths;
 pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<PathBuf>> {
     let mut lock = StoreLock::default();
     let _lock = lock.acquire(paths, wait)?;
-    match open_ensured(paths).and_then(|(conn, _)| check_integrity(&conn)) {
+    match open_ensured(paths, wait).and_then(|(conn, _)| check_integrity(&conn)) {
         Err(error) if error.is_corruption() => {}
         Err(error) => return Err(error),
         Ok(()) => return Ok(None),
@@ -35,7 +35,7 @@ pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<Pa
             other => other?,
         }
     }
-    open_ensured(paths)?;
+    open_ensured(paths, wait)?;
     Ok(Some(dir.path().to_owned()))
 }
 

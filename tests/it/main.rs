@@ -27,6 +27,8 @@ mod environments;
 mod forget;
 /// Hooks: output, bad input and deadlines.
 mod hook;
+/// Databases that another program has changed on purpose.
+mod hostile_databases;
 /// Identity of workers, sessions and events.
 mod identity;
 /// The JSON line dialect, as sent with `nc -U`.

@@ -27,6 +27,7 @@ pub fn search(settings: &Settings, needles: &[Needle], what: &'static str) -> Re
     let paths = &settings.paths;
     let mut columns = Vec::new();
     if let Some(reader) = Reader::open(paths, crate::ctl::READ_TIMEOUT).context("database")? {
+        let reader = reader.without_time_limit().context("database")?;
         columns = forget::columns_with(reader.connection(), needles).context("database")?;
     }
     // The database is closed: only SQLite may open its files while it is open.

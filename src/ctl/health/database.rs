@@ -33,6 +33,7 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
     let size = path.stat().map_or(0, |stat| stat.len);
     let opened = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| {
         let Some(reader) = reader else { return Ok(None) };
+        let reader = reader.without_time_limit()?;
         if size > LARGE_DATABASE {
             crate::ctl::note(&format!("checking a database of {}", bytes(size)));
         }

@@ -18,7 +18,8 @@ use rusqlite::{
 };
 
 use super::error::{Result, StoreError};
-use super::{dedupe, file, new_uuid};
+use super::guard::{self, Foreign};
+use super::{dedupe, file, new_uuid, notices};
 use crate::paths::Paths;
 use crate::testpoint;
 use crate::text::collapse_spaces;
@@ -66,7 +67,7 @@ const fn fingerprint() -> u64 {
 
 /// Whether [`ensure`] has nothing to do. Takes no lock other than SQLite's read lock.
 pub fn is_current(conn: &Connection) -> Result<bool> {
-    if refuse_newer(conn)? != version() {
+    if refuse_newer(conn)? != version() || guard::find_foreign(conn)? != Foreign::Nothing {
         return Ok(false);
     }
     let found: rusqlite::Result<Option<String>> =
@@ -121,6 +122,8 @@ pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     refuse_newer(&tx)?;
     tx.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+    guard::find_foreign(&tx)?;
+    let removed = guard::remove_foreign(&tx, &complete_schema()?)?;
     let wanted = Connection::open_in_memory()?;
     for step in STEPS {
         wanted.execute_batch(step)?;
@@ -129,6 +132,11 @@ pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
         dedupe_before_unique(&tx, &wanted)?;
         tx.execute_batch(&repeatable(step))?;
     }
+    if !removed.is_empty() {
+        let removed = removed.join(", ");
+        let text = format!("removed from the database what memctl did not create: {removed}");
+        notices::put(&tx, "foreign", &text)?;
+    }
     tx.pragma_update(None, "user_version", version())?;
     tx.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
@@ -136,6 +144,13 @@ pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
         params![STAMP, stamp(&tx, &journal)?],
     )?;
     Ok(tx.commit()?)
+}
+
+/// An empty database in memory with all steps.
+fn complete_schema() -> Result<Connection> {
+    let conn = Connection::open_in_memory()?;
+    STEPS.iter().try_for_each(|step| conn.execute_batch(step))?;
+    Ok(conn)
 }
 
 /// The step without its `ALTER TABLE … ADD COLUMN` statements, which fail if the column exists.
