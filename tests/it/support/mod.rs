@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod client;
 pub mod notes;
+pub mod random;
 pub mod recordings;
 pub mod wait;
 pub mod world;
