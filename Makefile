@@ -22,13 +22,14 @@ zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
 plugin = $(to)/share/memctl-plugin
 
-.PHONY: help run test check-macos soak fuzz bench release install uninstall clean tools
+.PHONY: help run test check-macos soak redaction fuzz bench release install uninstall clean tools
 
 help:
 	@echo 'make run          build, and replay a recorded session in a temporary home'
 	@echo 'make test         run the checks of CI: format, lints, documentation, all tests'
 	@echo 'make check-macos  type-check for macOS on any system (needs rustup)'
 	@echo 'make soak         inject random faults into sessions for an hour (SECONDS=…)'
+	@echo 'make redaction    measure which secrets are found and which harmless lines redacted (SEED=…)'
 	@echo 'make fuzz         fuzz the parser of model replies for an hour (SECONDS=…)'
 	@echo 'make bench        measure performance against the budgets (target/bench.json);'
 	@echo "                  ARGS='--against DIR' compares with the memctl in DIR"
@@ -74,6 +75,14 @@ soak: tools
 	MEMCTL_OUTAGE_EVENTS=1900 $(CARGO) test --release --test it store_outage::twenty -- --nocapture
 	MEMCTL_SOAK_EVENTS=10000 $(CARGO) test --release --test it soak:: -- --nocapture
 	MEMCTL_SOAK_SECONDS=$(SECONDS) $(CARGO) test --release --test it soak:: -- --nocapture
+
+# Generated secrets in realistic texts, and texts that resemble secrets (tests/it/redaction). `make test`
+# checks one text of each kind. EXAMPLES prints that many misses and false positives.
+SEED ?= 1
+EXAMPLES ?= 0
+redaction: tools
+	MEMCTL_REDACTION_SEED=$(SEED) MEMCTL_REDACTION_SAMPLES=30 MEMCTL_REDACTION_EXAMPLES=$(EXAMPLES) \
+		$(CARGO) test --release --test it redaction::generated -- --nocapture
 
 # libFuzzer needs a C++ compiler and works with stable Rust. The corpus is in fuzz/corpus; a failing
 # input is written to fuzz.

@@ -53,6 +53,8 @@ mod recorded_sessions;
 mod recording;
 /// Recovery from dead and hung workers, lost clients and missed starts.
 mod recover;
+/// Generated secrets are found, and texts that resemble secrets are left.
+mod redaction;
 /// Repair commands: `memctl kill`, `finish`, `cleanup` and `queue`.
 mod repair;
 /// `memctl replay`.
