@@ -196,7 +196,7 @@ impl Paths {
         key.filter(|key| is_key(key))
     }
 
-    /// Lists the session's private turns (`hook::private_turns`).
+    /// Lists the session's private turns and phrases (`capture::PrivateTurns`).
     pub fn private_turns(&self, key: &str) -> Place {
         self.run_dir().join(format!("{key}.private"))
     }

@@ -37,7 +37,9 @@ pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext
     let base = event.cwd.as_deref().map(Path::new).or(context.project_dir);
     let file = base.unwrap_or(Path::new("")).join(&path);
     let readable = path.len() <= MAX_PATH && file.is_absolute() && !tags::strip(&path).private;
+    let is_private = !context.private.find(&path).is_empty();
     if !readable
+        || is_private
         || secret_files::is_secret_file(&path)
         || VIRTUAL.iter().any(|d| file.starts_with(d))
     {
@@ -81,7 +83,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::capture::{Captured, capture, parse};
+    use crate::capture::{Captured, PrivateWords, capture, parse};
     use crate::config::{Limits, Recording};
 
     /// Returns the files recorded for a tool use in `dir`.
@@ -102,6 +104,7 @@ mod tests {
             fallback_dir: None,
             recording: &recording,
             limits: Limits { input: 1 << 10, response: 1 << 10, text: 1 << 10 },
+            private: &PrivateWords::default(),
             now: 0,
             process: None,
         };

@@ -18,7 +18,15 @@ pub struct Leaf {
     pub inner: Range<usize>,
     /// The strings that are direct elements of one array form a group. Any other string is a
     /// group of its own.
-    group: u32,
+    group: usize,
+}
+
+/// What a part of a JSON text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Key,
+    String,
+    Number,
 }
 
 /// Returns the number of leading bytes that need no escape inside a string. A quote, a backslash or a
@@ -42,21 +50,29 @@ pub fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
 
 /// Returns all string values of a valid JSON text in order.
 pub fn leaves(raw: &str) -> Vec<Leaf> {
-    let bytes = raw.as_bytes();
     let mut found = Vec::new();
-    // The group of each open container, if it is an array.
-    let mut open: Vec<Option<u32>> = Vec::new();
-    let mut groups = 0..;
+    scan(raw, |kind, inner, array| {
+        if kind == Kind::String {
+            let group = array.unwrap_or(inner.start);
+            found.push(Leaf { inner, group });
+        }
+    });
+    found
+}
+
+/// Calls `visit` for each key, string and number of a valid JSON text in order: with its position, for
+/// strings without the quotes, and the position of the array of which it is a direct element.
+pub fn scan(raw: &str, mut visit: impl FnMut(Kind, Range<usize>, Option<usize>)) {
+    let bytes = raw.as_bytes();
+    // The position of each open container, if it is an array.
+    let mut open: Vec<Option<usize>> = Vec::new();
     let (mut is_key, mut at) = (false, 0);
     while at < bytes.len() {
         match bytes[at] {
             b'"' => {
                 let end = string_end(bytes, at + 1);
-                if !is_key {
-                    let array = open.last().copied().flatten();
-                    let group = array.or_else(|| groups.next()).expect("fewer than 2^32 strings");
-                    found.push(Leaf { inner: at + 1..end, group });
-                }
+                let kind = if is_key { Kind::Key } else { Kind::String };
+                visit(kind, at + 1..end, open.last().copied().flatten());
                 at = end;
             }
             b'{' => {
@@ -64,17 +80,22 @@ pub fn leaves(raw: &str) -> Vec<Leaf> {
                 is_key = true;
             }
             b'[' => {
-                open.push(groups.next());
+                open.push(Some(at));
                 is_key = false;
             }
             b'}' | b']' => drop(open.pop()),
             b',' => is_key = matches!(open.last(), Some(None)),
             b':' => is_key = false,
+            b'-' | b'0'..=b'9' => {
+                let is_part = |b: &&u8| b.is_ascii_digit() || b"+-.eE".contains(b);
+                let end = at + bytes[at..].iter().take_while(is_part).count();
+                visit(Kind::Number, at..end, open.last().copied().flatten());
+                at = end - 1;
+            }
             _ => {}
         }
         at += 1;
     }
-    found
 }
 
 /// Returns the position of the closing quote of a string that begins at `start`, or `bytes.len()` if
@@ -143,7 +164,7 @@ pub fn rewrite(
     suspect: impl Fn(&str) -> bool,
     find: impl Fn(&str) -> Vec<Edit>,
 ) -> Option<String> {
-    let mut groups: BTreeMap<u32, Vec<Range<usize>>> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
     for leaf in leaves(raw) {
         groups.entry(leaf.group).or_default().push(leaf.inner);
     }
@@ -175,7 +196,7 @@ pub fn rewrite(
 /// Returns the parts of `edits` inside `range`, relative to its start. The replacement text of an edit
 /// is inserted where the edit begins. Removes the edits from `edits` that end before the next range,
 /// so that a caller with many ranges in order reads each edit only a few times.
-fn within(edits: &mut &[Edit], range: Range<usize>) -> Vec<Edit> {
+pub fn within(edits: &mut &[Edit], range: Range<usize>) -> Vec<Edit> {
     let inside = |edit: &Edit| {
         let (start, end) = (edit.range.start.max(range.start), edit.range.end.min(range.end));
         let begins_here = range.contains(&edit.range.start) || edit.range.start == range.end;

@@ -1,16 +1,20 @@
 //! Builds every [`Event`] from the text of a hook payload, a script's line or a replayed transcript.
 //! No other module does. Private text and secrets are removed, then the rest is truncated. The only I/O
-//! is reading the project's `.git` and, in hooks, the file that a tool used.
+//! is reading the project's `.git`, the session's private words and, in hooks, the file that a tool
+//! used.
 //!
 //! ```text
 //! bytes ── object_reader ──> text ── payload ──> Payload ── capture ──> Event
-//!                                            tags, then secrets, then truncation
+//!                            tags, then private words, then secrets, then truncation
 //! ```
 
 mod files;
 mod json;
+mod json_text;
 mod object_reader;
 mod payload;
+mod private_turns;
+mod private_words;
 mod redact;
 mod secret_files;
 mod tags;
@@ -35,6 +39,8 @@ pub use files::hash_files;
 pub use object_reader::{ObjectReader, ReadError};
 pub use payload::Payload;
 use payload::{members, text_of};
+pub use private_turns::PrivateTurns;
+pub use private_words::PrivateWords;
 pub use redact::{Finding, Rule as SecretRule, find as find_secrets, redact as redact_secrets};
 use texts::Texts;
 use withhold::Withheld;
@@ -59,6 +65,8 @@ pub struct CaptureContext<'a> {
     pub fallback_dir: Option<&'a Path>,
     pub recording: &'a Recording,
     pub limits: Limits,
+    /// Phrases that are private in the turn. Those of the event are added.
+    pub private: &'a PrivateWords,
     /// Milliseconds since the epoch.
     pub now: i64,
     /// The client's process.
@@ -134,7 +142,8 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
         };
         return Ok(Captured::NotRecorded(why, edge));
     }
-    let texts = Texts { limits: context.limits };
+    let texts = Texts { limits: context.limits, private: context.private };
+    add_private_words(payload, context.private);
     let agent = agent(payload, &texts);
     let event = |kind| Event {
         turn: bounded_id(payload.turn.as_deref()),
@@ -202,6 +211,16 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
         HookEvent::Unknown => return Ok(Captured::Ignored("an unknown event")),
     };
     Ok(Captured::Event(Box::new(texts::fit(event))))
+}
+
+/// Finds the private parts of all texts first, because they may come back in any of them.
+fn add_private_words(payload: &Payload, words: &PrivateWords) {
+    let texts = [&payload.prompt, &payload.last_assistant_message].into_iter().flatten();
+    let values = [payload.tool_input, payload.tool_response, payload.error, payload.error_details];
+    let of_values = values.into_iter().flatten().filter_map(|raw| tags::split_json(raw.get()));
+    for (private, open) in texts.filter_map(|text| tags::split(text)).chain(of_values) {
+        words.add(&private, &open);
+    }
 }
 
 /// Builds the event that a line of a script reports: `{"type":"observation", …}` with the field names

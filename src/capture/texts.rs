@@ -1,5 +1,5 @@
-//! Removes tags and secrets from each kind of text, and truncates it to its limit. Finally shortens the
-//! texts of an event until it fits into one message.
+//! Removes tags, private words and secrets from each kind of text, and truncates it to its limit.
+//! Finally shortens the texts of an event until it fits into one message.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use memctl_proto::{Event, MAX_BODY};
 use serde_json::value::RawValue;
 
 use super::payload::{members, text_of};
-use super::{json, redact, tags, truncate_json};
+use super::{PrivateWords, json, redact, tags, truncate_json};
 use crate::clients;
 use crate::config::Limits;
 use crate::text::{MAX_SHIFT, truncate_middle};
@@ -19,11 +19,12 @@ const RESERVED: usize = 128 << 10;
 const MAX_WORD: usize = 200;
 
 /// Redacts texts and truncates them to the limits of the settings.
-pub struct Texts {
+pub struct Texts<'a> {
     pub limits: Limits,
+    pub private: &'a PrivateWords,
 }
 
-impl Texts {
+impl Texts<'_> {
     /// Returns the recorded text of a prompt, and whether all of it was private.
     pub fn prompt(&self, prompt: &str) -> (Option<String>, bool) {
         let typed = tags::slash_command(prompt);
@@ -31,29 +32,29 @@ impl Texts {
         if stripped.wholly_private() {
             return (None, true);
         }
-        (Some(redact_and_truncate(stripped.text.trim(), self.limits.text)), false)
+        (Some(self.redact_and_truncate(stripped.text.trim(), self.limits.text)), false)
     }
 
     /// Returns the recorded text of a message, or `None` if nothing is left.
     pub fn text(&self, message: &str) -> Option<String> {
-        plain_text(message, self.limits.text)
+        self.plain_text(message, self.limits.text)
     }
 
     /// Returns a short word of the client, such as a reason.
     pub fn word(&self, word: &str) -> Option<String> {
-        plain_text(word.trim(), MAX_WORD)
+        self.plain_text(word.trim(), MAX_WORD)
     }
 
     pub fn details(&self, details: &RawValue) -> Option<String> {
-        text_or_json(details, self.limits.text)
+        self.text_or_json(details, self.limits.text)
     }
 
     pub fn input(&self, input: &RawValue) -> Option<String> {
-        text_or_json(input, self.limits.input)
+        self.text_or_json(input, self.limits.input)
     }
 
     pub fn response(&self, response: &RawValue) -> Option<String> {
-        text_or_json(response, self.limits.response)
+        self.text_or_json(response, self.limits.response)
     }
 
     /// Returns the recorded response without the members that are copies of whole files.
@@ -66,14 +67,58 @@ impl Texts {
             return self.response(response);
         }
         let kept = members.iter().filter(|(key, _)| !clients::FILE_COPIES.contains(&&**key));
-        Some(json_text(&object(kept), self.limits.response))
+        Some(self.json_text(&object(kept), self.limits.response))
     }
 
     /// Returns only the paths of an input.
     pub fn only_paths(&self, input: &RawValue) -> Option<String> {
         let members = members(input);
         let paths = members.iter().filter(|(key, _)| clients::is_path_argument(key));
-        Some(json_text(&object(paths), self.limits.input))
+        Some(self.json_text(&object(paths), self.limits.input))
+    }
+
+    /// Returns the text of a JSON string, or the JSON of another value.
+    fn text_or_json(&self, raw: &RawValue, limit: usize) -> Option<String> {
+        match raw.get() {
+            json if json.starts_with('"') => self.plain_text(&text_of(raw)?, limit),
+            "null" => None,
+            json => Some(self.json_text(json, limit)),
+        }
+    }
+
+    fn plain_text(&self, text: &str, limit: usize) -> Option<String> {
+        let stripped = tags::strip(text);
+        (!stripped.text.trim().is_empty()).then(|| self.redact_and_truncate(&stripped.text, limit))
+    }
+
+    /// Removes private words and secrets from a text without tags, and truncates it.
+    fn redact_and_truncate(&self, text: &str, limit: usize) -> String {
+        let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
+        let text = shorter.as_deref().unwrap_or(text);
+        let public = self.private.redact(text);
+        let redacted = redact::redact(public.as_deref().unwrap_or(text));
+        let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
+        // A NUL ends the text in C programs that read it later.
+        if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
+    }
+
+    fn json_text(&self, raw: &str, limit: usize) -> String {
+        let mut text = Cow::Borrowed(raw);
+        let longest = limit.saturating_add(2 * MAX_SHIFT);
+        let steps: [Step; 6] = [
+            &truncate_json::replace_base64,
+            &tags::strip_json,
+            &|text| truncate_json::drop_middles(text, longest),
+            &|text| self.private.redact_json(text),
+            &redact::redact_json,
+            &|text| truncate_json::fit(text, limit),
+        ];
+        for step in steps {
+            if let Some(changed) = step(&text) {
+                text = changed.into();
+            }
+        }
+        text.into_owned()
     }
 }
 
@@ -83,49 +128,8 @@ fn object<'a>(members: impl Iterator<Item = &'a (Cow<'a, str>, &'a RawValue)>) -
     format!("{{{}}}", members.map(member).collect::<Vec<_>>().join(","))
 }
 
-/// Returns the text of a JSON string, or the JSON of another value.
-fn text_or_json(raw: &RawValue, limit: usize) -> Option<String> {
-    match raw.get() {
-        json if json.starts_with('"') => plain_text(&text_of(raw)?, limit),
-        "null" => None,
-        json => Some(json_text(json, limit)),
-    }
-}
-
-fn plain_text(text: &str, limit: usize) -> Option<String> {
-    let stripped = tags::strip(text);
-    (!stripped.text.trim().is_empty()).then(|| redact_and_truncate(&stripped.text, limit))
-}
-
-/// Removes secrets from a text without tags, and truncates it.
-fn redact_and_truncate(text: &str, limit: usize) -> String {
-    let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
-    let redacted = redact::redact(shorter.as_deref().unwrap_or(text));
-    let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
-    // A NUL ends the text in C programs that read it later.
-    if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
-}
-
 /// A change of a JSON text. Returns `None` if there is nothing to change.
 type Step<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-fn json_text(raw: &str, limit: usize) -> String {
-    let mut text = Cow::Borrowed(raw);
-    let longest = limit.saturating_add(2 * MAX_SHIFT);
-    let steps: [Step; 5] = [
-        &truncate_json::replace_base64,
-        &tags::strip_json,
-        &|text| truncate_json::drop_middles(text, longest),
-        &redact::redact_json,
-        &|text| truncate_json::fit(text, limit),
-    ];
-    for step in steps {
-        if let Some(changed) = step(&text) {
-            text = changed.into();
-        }
-    }
-    text.into_owned()
-}
 
 /// Halves the longest text until the event's JSON has fewer than [`MAX_BODY`] bytes. The limits in the
 /// settings may be larger, and escapes make the JSON longer than the texts.

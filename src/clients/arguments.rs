@@ -76,6 +76,72 @@ pub fn is_path_argument(name: &str) -> bool {
     matches!(argument(name), Argument::File | Argument::Path)
 }
 
+/// Whether clients give this name to a field of an input or a response. Any other name in them is text,
+/// for example a key in the object that an MCP server returns.
+pub fn is_field(name: &str) -> bool {
+    argument(name) != Argument::Unknown || FIELDS.binary_search(&&*normalize(name)).is_ok()
+}
+
+/// Names of fields that are no arguments, in order.
+const FIELDS: [&str; 56] = [
+    "agentid",
+    "agenttype",
+    "annotations",
+    "backgroundtaskid",
+    "bytes",
+    "cell",
+    "cellid",
+    "celltype",
+    "code",
+    "data",
+    "description",
+    "durationms",
+    "error",
+    "exitcode",
+    "gitdiff",
+    "interrupted",
+    "isasync",
+    "iserror",
+    "isimage",
+    "limit",
+    "lines",
+    "llmcontent",
+    "message",
+    "messages",
+    "metadata",
+    "mimetype",
+    "mode",
+    "name",
+    "newlines",
+    "newstart",
+    "numfiles",
+    "numlines",
+    "offset",
+    "oldlines",
+    "oldstart",
+    "originalfile",
+    "output",
+    "replaceall",
+    "result",
+    "results",
+    "returncode",
+    "returndisplay",
+    "runinbackground",
+    "startline",
+    "status",
+    "stderr",
+    "stdout",
+    "structuredcontent",
+    "structuredpatch",
+    "subagenttype",
+    "success",
+    "text",
+    "timeout",
+    "title",
+    "totallines",
+    "type",
+];
+
 /// A name in lower case, without `_` and `-`.
 pub(super) fn normalize(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
@@ -297,6 +363,17 @@ mod tests {
         let words = Arguments::from_input(r#"{"command":["bash","-lc","cargo test"]}"#);
         assert_eq!(words.commands, ["cargo test"]);
         assert_eq!(Arguments::from_input(r#"{"cmd":["ls","-l"]}"#).commands, ["ls -l"]);
+    }
+
+    #[test]
+    fn names_of_fields_are_known() {
+        assert!(FIELDS.is_sorted());
+        for name in ["file_path", "filePath", "stdout", "exit_code", "totalLines", "type"] {
+            assert!(is_field(name), "{name}");
+        }
+        for name in ["", "hunter2", "pin", "Anna"] {
+            assert!(!is_field(name), "{name}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod salvage;
 mod tools;
 mod typed;
 
-pub use arguments::{is_path_argument, paths_in};
+pub use arguments::{is_field, is_path_argument, paths_in};
 pub use events::{HookEvent, NOTIFICATION, hook_event};
 pub use salvage::salvage;
 pub use tools::{FILE_COPIES, ToolKind, ToolUse};

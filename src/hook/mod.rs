@@ -8,7 +8,6 @@
 mod context;
 mod fatal;
 mod first_start;
-mod private_turns;
 mod response;
 mod stdin;
 
@@ -20,7 +19,9 @@ use std::time::{Duration, Instant};
 use memctl_proto::{Event, Kind};
 use tracing::Level;
 
-use crate::capture::{self, CaptureContext, Captured, Payload, SessionEdge};
+use crate::capture::{
+    self, CaptureContext, Captured, Payload, PrivateTurns, PrivateWords, SessionEdge,
+};
 use crate::clock;
 use crate::config::{self, Env, OffSwitch, Settings};
 use crate::deliver::{self, Delivered, launch};
@@ -116,7 +117,7 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
         fatal::end_event();
     }
     match event.map_err(|e| HookExit::Error(HookError::new(e, Some(&settings))))? {
-        Read::Event(event, received) => handle(&mut settings, *event, received),
+        Read::Event(received) => handle(&mut settings, *received),
         Read::Ignored => Ok(Response::NoOp),
         Read::NotRecorded(why, edge, received) => {
             Ok(leave_unrecorded(&mut settings, &why, edge, received))
@@ -125,12 +126,21 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     .map_err(HookExit::Error)
 }
 
-/// An event from standard input, and the time at which its payload was complete.
+/// An event, and what is known of its arrival.
+struct Received {
+    event: Event,
+    /// When its payload was complete.
+    at: Instant,
+    /// The session's private phrases, with those of the event.
+    words: PrivateWords,
+}
+
+/// What was read from standard input.
 enum Read {
-    Event(Box<Event>, Instant),
+    Event(Box<Received>),
     /// The event is not recorded.
     Ignored,
-    /// The session is not recorded.
+    /// The session is not recorded. The time is when the payload was complete.
     NotRecorded(NotRecorded, SessionEdge, Instant),
 }
 
@@ -149,7 +159,7 @@ fn read_event(
         }
         e.to_string()
     })?;
-    let received = Instant::now();
+    let at = Instant::now();
     testpoint::at("hook.read");
     let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
     // Load again if a config file is inside the project: it is not trusted then.
@@ -162,6 +172,9 @@ fn read_event(
     }
     // Clients run hooks in the working directory of the session.
     let here = payload.cwd.is_none().then(std::env::current_dir).and_then(Result::ok);
+    let session = payload.session_id.as_deref().unwrap_or_default().trim();
+    let key = session_key(&args.client, session);
+    let words = PrivateTurns::read(&settings.paths, &key).words(payload.turn.as_deref());
     let context = CaptureContext {
         event: args.event.as_deref(),
         client: &args.client,
@@ -169,16 +182,17 @@ fn read_event(
         fallback_dir: here.as_deref(),
         recording: &settings.config.recording,
         limits: settings.config.capture,
+        private: &words,
         now: clock::now_ms(),
         process: process::client_process(client_pid(env), &args.client),
     };
     match capture::capture(&payload, &context).map_err(|e| e.to_string())? {
         Captured::Ignored(_) => Ok(Read::Ignored),
-        Captured::NotRecorded(why, edge) => Ok(Read::NotRecorded(why, edge, received)),
+        Captured::NotRecorded(why, edge) => Ok(Read::NotRecorded(why, edge, at)),
         Captured::Event(mut event) => {
             capture::hash_files(&mut event, &payload, &context);
             testpoint::at("hook.captured");
-            Ok(Read::Event(event, received))
+            Ok(Read::Event(Box::new(Received { event: *event, at, words })))
         }
     }
 }
@@ -210,11 +224,12 @@ fn leave_unrecorded(
 }
 
 /// Delivers the event. The response to a start contains context.
-fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Response, HookError> {
+fn handle(settings: &mut Settings, received: Received) -> Result<Response, HookError> {
+    let Received { event, at, words } = received;
     let key = session_key(&event.client, &event.session);
     let hook = &settings.config.hook;
     let limit = if event.kind == Kind::End { hook.end_deadline } else { hook.deadline };
-    let deadline = received + limit;
+    let deadline = at + limit;
     if event.kind == Kind::Start {
         fatal::set_timer(MAX_RUNTIME);
         fatal::end_event();
@@ -226,7 +241,7 @@ fn handle(settings: &mut Settings, event: Event, received: Instant) -> Result<Re
     let created = settings.paths.create();
     fatal::begin_event(&settings.paths);
     testpoint::at("hook.prepared");
-    let event = private_turns::redact(&settings.paths, &key, event);
+    let event = PrivateTurns::read(&settings.paths, &key).redact(event, &words);
     testpoint::at("hook.marked");
     let delivered = deliver::deliver(settings, &key, &event, deadline);
     testpoint::at("hook.delivered");

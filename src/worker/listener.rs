@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use super::owner::Session;
 use super::status::StatusSnapshot;
 use super::store_actor::{AcceptResult, Rejection, StoreHandle};
-use crate::capture::{self, CaptureContext, Captured};
+use crate::capture::{self, CaptureContext, Captured, PrivateTurns};
 use crate::clock;
 use crate::config::Settings;
 use crate::paths::session_key;
@@ -345,6 +345,9 @@ fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
     let session = &context.session;
     let config = &context.settings.config;
     let root = session_root(context);
+    let turns = PrivateTurns::read(&context.settings.paths, &session.key);
+    // A line may have no turn id, or another one than hooks.
+    let words = turns.words(None);
     let capture_context = CaptureContext {
         event: None,
         client: &session.client,
@@ -352,6 +355,7 @@ fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
         fallback_dir: root.as_deref(),
         recording: &config.recording,
         limits: config.capture,
+        private: &words,
         now: clock::now_ms(),
         process: None,
     };
@@ -364,6 +368,6 @@ fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
             code: Code::WrongSession,
             message: "the line names another session".into(),
         }),
-        Captured::Event(event) => Ok(*event),
+        Captured::Event(event) => Ok(turns.redact(*event, &words)),
     }
 }

@@ -23,6 +23,7 @@ fn context() -> CaptureContext<'static> {
         fallback_dir: None,
         recording: &EVERYTHING,
         limits: LIMITS,
+        private: Box::leak(Box::default()),
         now: 1_700_000_000_000,
         process: Some(Process { pid: 7, start: 9 }),
     }

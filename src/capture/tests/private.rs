@@ -70,12 +70,12 @@ fn private_lines_of_a_long_patch_are_removed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// A private block at an arbitrary position in a payload of arbitrary length.
     #[test]
     fn no_private_word_is_recorded(
-        sizes in proptest::collection::vec(prop_oneof![0usize..50, 0usize..60_000], 3),
+        sizes in proptest::collection::vec(prop_oneof![0usize..50, 0usize..40_000], 3),
         opened in any::<bool>(), closed in any::<bool>(), place in 0usize..4, chunk in 1000usize..70_000,
     ) {
         let words = |word: &str, n: usize| format!("{word} and\n").repeat(n);

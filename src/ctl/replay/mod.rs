@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::format::{count, span};
 use super::poll;
-use crate::capture::{self, CaptureContext, Captured, Payload};
+use crate::capture::{self, CaptureContext, Captured, Payload, PrivateTurns};
 use crate::config::Settings;
 use crate::deliver::{self, Delivered, wake};
 use crate::failure::{Context, Result, failed, usage};
@@ -170,7 +170,7 @@ fn deliver_step(
     key: &str,
     counts: &mut Counts,
 ) -> Result<()> {
-    let Some(event) = event(settings, args, step)? else {
+    let Some(event) = event(settings, args, step, key)? else {
         counts.skipped += 1;
         return Ok(());
     };
@@ -194,9 +194,11 @@ fn deliver_step(
 }
 
 /// Turns a step into an event, with the same redaction as a hook. `None` if it is not recorded.
-fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>> {
+fn event(settings: &Settings, args: &Args, step: &Step, key: &str) -> Result<Option<Event>> {
     let text = step.payload.to_string();
     let payload = Payload::parse(&text).context("invalid payload in the transcript")?;
+    let turns = PrivateTurns::read(&settings.paths, key);
+    let words = turns.words(payload.turn.as_deref());
     let context = CaptureContext {
         event: Some(step.event),
         client: &args.client,
@@ -204,6 +206,7 @@ fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>>
         fallback_dir: None,
         recording: &settings.config.recording,
         limits: settings.config.capture,
+        private: &words,
         now: step.at,
         process: None,
     };
@@ -212,7 +215,7 @@ fn event(settings: &Settings, args: &Args, step: &Step) -> Result<Option<Event>>
         Captured::Event(mut event) => {
             event.id = step.id;
             debug_assert_ne!(event.kind, Kind::Unknown);
-            Ok(Some(*event))
+            Ok(Some(turns.redact(*event, &words)))
         }
     }
 }
