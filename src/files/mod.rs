@@ -15,6 +15,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::fcntl::OFlag;
 
@@ -71,8 +72,10 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "not UTF-8"))
 }
 
+/// The user of this process. The system is asked once: each use of a place compares it.
 pub fn own_uid() -> u32 {
-    nix::unistd::getuid().as_raw()
+    static OWN: OnceLock<u32> = OnceLock::new();
+    *OWN.get_or_init(|| nix::unistd::getuid().as_raw())
 }
 
 #[cfg(test)]

@@ -75,14 +75,15 @@ impl Root {
     /// # Errors
     /// As [`Root::open`], if the directory belongs to another user.
     pub fn restrict(&self) -> io::Result<bool> {
-        let fd = self.open_unchecked()?;
-        let found = Stat::from(stat::fstat(&fd)?);
+        let found = self.stat()?;
         self.check_owner(&found)?;
-        let is_open = found.mode & 0o077 != 0;
-        if is_open {
-            stat::fchmod(&fd, Mode::S_IRWXU)?;
+        if found.mode & 0o077 == 0 {
+            return Ok(false);
         }
-        Ok(is_open)
+        let fd = self.open_unchecked()?;
+        self.check_owner(&stat::fstat(&fd)?.into())?;
+        stat::fchmod(&fd, Mode::S_IRWXU)?;
+        Ok(true)
     }
 
     /// The number of a descriptor of the directory, which is never closed. For signal handlers.

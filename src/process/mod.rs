@@ -43,7 +43,7 @@ pub use child::{has_exited, kill_group, kill_with_parent};
 pub use client::client_process;
 pub use spawn::spawn_detached;
 
-use crate::testpoint;
+use crate::{files, testpoint};
 
 /// What the kernel reports about one process.
 #[derive(Clone, Debug, PartialEq)]
@@ -267,7 +267,7 @@ pub fn preallocate(file: &File, bytes: i64) -> io::Result<()> {
 }
 
 pub fn own_uid() -> u32 {
-    nix::unistd::getuid().as_raw()
+    files::own_uid()
 }
 
 /// The home directory of this user in the password database, which the environment does not change.
