@@ -54,6 +54,18 @@ pub fn session_key(client: &str, session: &str) -> String {
     BASE32_DNSSEC.encode(&hash.finalize()[..10])
 }
 
+impl Roots {
+    /// The variable that determines the data dir.
+    pub fn data_dir_variable(&self) -> &'static str {
+        let is_set = |value: &Option<OsString>| value.as_ref().is_some_and(|v| !v.is_empty());
+        match &self.xdg_data_home {
+            _ if is_set(&self.data_dir) => "MEMCTL_DATA_DIR",
+            Some(dir) if Path::new(dir).is_absolute() => "XDG_DATA_HOME",
+            _ => "HOME",
+        }
+    }
+}
+
 impl Paths {
     /// Resolves the directories without creating them.
     ///
@@ -67,7 +79,11 @@ impl Paths {
             .or_else(|| Some(xdg()?.join("memctl")))
             .or_else(|| Some(non_empty(&roots.home)?.join(".local/share/memctl")))
             .ok_or("no data dir: set HOME or MEMCTL_DATA_DIR")?;
-        let data = std::path::absolute(data).map_err(|e| e.to_string())?;
+        // A relative path is refused later. It must not become one below the working directory.
+        let data = match data.is_absolute() {
+            true => std::path::absolute(data).map_err(|e| e.to_string())?,
+            false => data,
+        };
         let sockets = non_empty(&roots.socket_dir).unwrap_or_else(|| "/tmp".into());
         let uid = nix::unistd::getuid().as_raw();
         let fallback = Root::new(sockets.join(format!("memctl-{uid}")), Privacy::Private);
@@ -75,6 +91,18 @@ impl Paths {
         let mut paths = Paths { data, sockets, fallback, uid, inode_hash: String::new() };
         paths.set_inode_hash();
         Ok(paths)
+    }
+
+    /// Makes every use of the data dir and of the fallback location fail with this message.
+    pub fn refuse(&mut self, why: &str) {
+        self.data = Root::refused(self.data(), why);
+        self.fallback = Root::refused(self.fallback.path(), why);
+        self.inode_hash.clear();
+    }
+
+    /// The message of [`Paths::refuse`].
+    pub fn refusal(&self) -> Option<&str> {
+        self.data.refusal()
     }
 
     fn set_inode_hash(&mut self) {
@@ -97,8 +125,8 @@ impl Paths {
     /// Whether the data dir can be used. It need not exist.
     ///
     /// # Errors
-    /// `PermissionDenied` if it belongs to another user or others can write to it, or another error
-    /// of the file system.
+    /// `PermissionDenied` if it is refused, if it belongs to another user or if others can write to
+    /// it, or another error of the file system.
     pub fn check(&self) -> io::Result<()> {
         match self.data.open() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -134,6 +162,7 @@ impl Paths {
     }
 
     fn create_data_dir(&self) -> io::Result<()> {
+        self.data.check_refusal()?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(self.data())?;
         self.restrict_data_dir().map(drop)
     }
@@ -284,6 +313,7 @@ impl Paths {
     /// # Errors
     /// `PermissionDenied` if the path is not a private directory of this user.
     pub fn create_fallback(&self) -> io::Result<()> {
+        self.fallback.check_refusal()?;
         match fs::DirBuilder::new().mode(0o700).create(self.fallback.path()) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
             _ => self.fallback.open().map(drop),

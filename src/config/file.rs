@@ -184,7 +184,7 @@ fn open(path: &Path) -> Result<Opened, Content> {
 }
 
 /// The path with symbolic links resolved, as far as it exists.
-fn canonical(path: &Path) -> PathBuf {
+pub fn canonical(path: &Path) -> PathBuf {
     let exists = path.ancestors().find_map(|dir| Some((dir, fs::canonicalize(dir).ok()?)));
     match exists {
         Some((dir, resolved)) => match path.strip_prefix(dir) {

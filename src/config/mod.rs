@@ -13,6 +13,7 @@ mod environment;
 mod exclusions;
 mod file;
 mod keys;
+mod locations;
 mod parse;
 mod prices;
 mod resolve;
@@ -25,12 +26,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::paths::{self, Paths, Roots};
+use crate::paths::{self, Paths};
 pub use agent::{Agent, Allowance, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
 pub use environment::{OffSwitch, process_env};
 use file::{ConfigFile, Content, Files};
 pub use keys::{BACKENDS, Key, Scope, check, find};
+use locations::Location;
 pub use parse::{is_key_name, parse_duration};
 pub use prices::Price;
 pub use resolve::env_name;
@@ -182,6 +184,8 @@ pub struct Settings {
     pub has_config_file: bool,
     /// The environment names a config file that is not read.
     config_refused: bool,
+    /// The data dir and the socket directory, if the environment names them.
+    locations: Vec<Location>,
     /// The user's own config file exists and can be trusted, and the recording rules are complete.
     own_config_is_valid: bool,
 }
@@ -203,6 +207,36 @@ impl Settings {
         project.owns(&file, home.as_deref())
     }
 
+    /// Refuses a data dir or socket directory that the environment names and that is in this project,
+    /// if it is a repository. Nothing is recorded then.
+    fn refuse_locations_in(&mut self, project: &ProjectDir) {
+        if let Some(why) = self.location_fault(project) {
+            self.refuse_locations(why);
+        }
+    }
+
+    fn refuse_locations(&mut self, why: String) {
+        self.paths.refuse(&why);
+        self.config.recording.fault.get_or_insert(why);
+    }
+
+    /// Why a directory that the environment names is not used in a session of this project.
+    fn location_fault(&self, project: &ProjectDir) -> Option<String> {
+        let home = self.account_home.as_deref().and_then(|home| home.canonicalize().ok());
+        self.locations.iter().find_map(|location| location.refusal(project, home.as_deref()))
+    }
+
+    /// Whether settings or directories depend on the session's project: a config file exists, or the
+    /// environment names a directory.
+    pub fn may_be_in_project(&self) -> bool {
+        self.has_config_file || !self.locations.is_empty()
+    }
+
+    /// Whether a config file, or a directory that the environment names, belongs to this project.
+    pub fn are_in(&self, project: &ProjectDir) -> bool {
+        self.has_config_file && self.config_is_in(project) || self.location_fault(project).is_some()
+    }
+
     /// The file that holds a setting.
     pub fn file_of(&self, key: &Key) -> Option<&Path> {
         let file = if key.scope == Scope::Public { &self.public_config } else { &self.own_config };
@@ -214,7 +248,8 @@ impl Settings {
 ///
 /// `account_home` is the home directory in the password database, which the environment does not
 /// change. `projects` returns the directories of the session's project, if known. Config files in them
-/// are not trusted. It is called only if there is a config file.
+/// are not trusted, and other directories in them are not used. It is called only if there is a config
+/// file, or a directory that the environment names.
 ///
 /// # Errors
 /// A message if no data dir can be determined.
@@ -223,12 +258,8 @@ pub fn load(
     account_home: Result<Option<PathBuf>, String>,
     projects: &dyn Fn() -> Vec<ProjectDir>,
 ) -> Result<Settings, String> {
-    let paths = Paths::new(&Roots {
-        data_dir: env("MEMCTL_DATA_DIR"),
-        xdg_data_home: env("XDG_DATA_HOME"),
-        home: env("HOME"),
-        socket_dir: env("MEMCTL_SOCKET_DIR"),
-    })?;
+    let roots = locations::roots(env);
+    let paths = Paths::new(&roots)?;
     let home = env("HOME").filter(|h| !h.is_empty()).map(PathBuf::from);
     let account_ref = account_home.as_ref().map(Option::as_deref).map_err(Clone::clone);
     let files = Files::read(env, account_ref, projects);
@@ -245,7 +276,8 @@ pub fn load(
         [&files.own, &files.moved].into_iter().flatten().any(|file| exists(&file));
     let (own_config, distrust) = files.own.map(|file| (file.path, file.distrust)).unzip();
     let public_config = files.moved.map(|file| file.path).or_else(|| own_config.clone());
-    Ok(Settings {
+    let locations = locations::chosen(&roots, &paths, account_home.as_deref());
+    let mut settings = Settings {
         config,
         paths,
         own_config,
@@ -256,7 +288,16 @@ pub fn load(
         has_config_file,
         config_refused: files.refused.is_some(),
         own_config_is_valid,
-    })
+        locations: Vec::new(),
+    };
+    match locations {
+        Ok(locations) => settings.locations = locations,
+        Err(why) => settings.refuse_locations(why),
+    }
+    if !settings.locations.is_empty() {
+        projects().iter().for_each(|project| settings.refuse_locations_in(project));
+    }
+    Ok(settings)
 }
 
 #[cfg(test)]

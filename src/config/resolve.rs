@@ -15,10 +15,7 @@ use super::values::{Value, ValueSource, Values};
 use super::{
     Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Spool, Worker,
 };
-use crate::text::{nearest, sanitize, truncate};
-
-/// Longer names and values are cut in messages.
-const MAX_QUOTED: usize = 80;
+use crate::text::{nearest, quote};
 
 impl Config {
     /// Resolves all settings.
@@ -82,7 +79,7 @@ impl<'a> Layer<'a> {
                 Err(e) => {
                     let line =
                         e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-                    let why = quoted(e.message());
+                    let why = quote(e.message());
                     found.fault(format!("{name} is not valid TOML: line {line}: {why}"));
                 }
             },
@@ -104,7 +101,7 @@ impl<'a> Layer<'a> {
                 continue;
             }
             let Some(key) = key else {
-                let message = keys::unknown(&quoted(&name));
+                let message = keys::unknown(&quote(&name));
                 found.at(unknown_scope(&name), message);
                 continue;
             };
@@ -132,7 +129,7 @@ fn list_item(key: &Key, value: &toml::Value, found: &mut Findings) -> Option<Str
         _ if is_pattern => "expected patterns in quotes",
         other => return Some(other.to_string()),
     };
-    let value = quoted(&value.to_string());
+    let value = quote(value.to_string());
     found.at(key.scope, format!("invalid value {value} for {}: {expected}", key.name));
     None
 }
@@ -149,11 +146,6 @@ fn unknown_scope(name: &str) -> Scope {
         && !KEYS.iter().any(|key| key.scope != Scope::Restriction && meant == Some(key.name));
     let contains = name.split('.').any(|part| part.eq_ignore_ascii_case("exclude"));
     if meant_one || misplaced || contains { Scope::Restriction } else { Scope::Public }
-}
-
-/// Foreign text as one line of limited length.
-fn quoted(text: &str) -> String {
-    truncate(&sanitize(text), MAX_QUOTED)
 }
 
 struct Layers<'a> {

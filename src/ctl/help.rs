@@ -28,10 +28,11 @@ Files
   /tmp/memctl-*.sock             Sockets of running workers
 
 Environment
-  MEMCTL_DATA_DIR     Directory of the database, the spool and the logs
+  MEMCTL_DATA_DIR     Directory of the database, the spool and the logs; absolute, and
+                      outside of the repository
   MEMCTL_CONFIG       Path of another config file for times, sizes and the context
   MEMCTL_DISABLE      1: record nothing and give sessions no context
-  MEMCTL_SOCKET_DIR   Directory of the sockets
+  MEMCTL_SOCKET_DIR   Directory of the sockets; absolute, and outside of the repository
   MEMCTL_SECTION_KEY  A time or a size from the settings, e.g. MEMCTL_WORKER_LINGER=10s
   NO_COLOR            Disable colors
   CLICOLOR_FORCE      Use colors even in a pipe

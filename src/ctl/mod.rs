@@ -42,6 +42,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::Settings;
 use crate::failure::{Result, failed};
 use crate::store::{self, Reader};
+use crate::text::one_line;
 use crate::{process, project};
 use style::paint;
 
@@ -143,10 +144,13 @@ fn load_and_warn() -> Result<Settings> {
     Ok(settings)
 }
 
-/// Loads the settings, prints a warning for each problem, and refuses a data dir of another user or
-/// one that others can write.
+/// Loads the settings, prints a warning for each problem, and fails if the data dir must not be used:
+/// a repository may have chosen it, it belongs to another user, or others can write to it.
 fn load() -> Result<Settings> {
     let settings = load_and_warn()?;
+    if let Some(why) = settings.paths.refusal() {
+        return Err(failed(why).hint(health::files::REFUSAL_FIX));
+    }
     match settings.paths.check() {
         Ok(()) => Ok(settings),
         Err(e) => Err(failed(format!("cannot use the data dir: {e}"))
@@ -160,7 +164,8 @@ pub fn exit(outcome: Result<()>) -> u8 {
         Ok(()) => 0,
         Err(failure) if failure.is_silent() => failure.exit_code(),
         Err(failure) => {
-            eprint_line(&format!("{} {failure}", paint("error:", style::ERROR)));
+            let message = one_line(&failure.to_string());
+            eprint_line(&format!("{} {message}", paint("error:", style::ERROR)));
             failure.hints().iter().for_each(|text| hint(text));
             failure.exit_code()
         }
@@ -179,17 +184,17 @@ fn print(text: &str) -> Result<()> {
 
 /// Prints a problem that does not stop the command.
 fn warn(text: &str) {
-    eprint_line(&format!("{} {text}", paint("warning:", style::WARNING)));
+    eprint_line(&format!("{} {}", paint("warning:", style::WARNING), one_line(text)));
 }
 
 /// Prints a message that is neither data nor a problem.
 fn note(text: &str) {
-    eprint_line(&format!("{} {text}", paint("note:", style::HEAD)));
+    eprint_line(&format!("{} {}", paint("note:", style::HEAD), one_line(text)));
 }
 
 /// Prints what the user can do, below an error, a warning or a note.
 fn hint(text: &str) {
-    eprint_line(&format!("  {} {text}", paint("hint:", style::HEAD)));
+    eprint_line(&format!("  {} {}", paint("hint:", style::HEAD), one_line(text)));
 }
 
 /// Writes a line to stderr. Ignores errors: there is no other place to report them.

@@ -28,6 +28,7 @@ pub enum Privacy {
 pub struct Root {
     path: PathBuf,
     privacy: Privacy,
+    refusal: Option<String>,
     open: Mutex<Option<Arc<OpenRoot>>>,
 }
 
@@ -45,7 +46,27 @@ impl AsFd for OpenRoot {
 
 impl Root {
     pub fn new(path: impl Into<PathBuf>, privacy: Privacy) -> Arc<Root> {
-        Arc::new(Root { path: path.into(), privacy, open: Mutex::new(None) })
+        Arc::new(Root { path: path.into(), privacy, refusal: None, open: Mutex::new(None) })
+    }
+
+    /// A directory that must not be used. Each use fails with this message.
+    pub fn refused(path: &Path, why: &str) -> Arc<Root> {
+        let (path, refusal) = (path.to_owned(), Some(why.to_owned()));
+        Arc::new(Root { path, privacy: Privacy::Private, refusal, open: Mutex::new(None) })
+    }
+
+    /// Why the directory must not be used.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
+    }
+
+    /// # Errors
+    /// `PermissionDenied` if the directory must not be used.
+    pub fn check_refusal(&self) -> io::Result<()> {
+        match &self.refusal {
+            Some(why) => Err(io::Error::new(ErrorKind::PermissionDenied, why.clone())),
+            None => Ok(()),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -55,8 +76,8 @@ impl Root {
     /// Opens the directory, or returns its open descriptor.
     ///
     /// # Errors
-    /// `PermissionDenied` if it belongs to another user or if others may write to it;
-    /// `NotADirectory`, `NotFound` or another error of the file system.
+    /// `PermissionDenied` if it must not be used, belongs to another user, or if others may write to
+    /// it; `NotADirectory`, `NotFound` or another error of the file system.
     pub fn open(&self) -> io::Result<Arc<OpenRoot>> {
         let found = self.stat()?;
         self.check(&found)?;
@@ -95,6 +116,7 @@ impl Root {
     }
 
     fn stat(&self) -> io::Result<Stat> {
+        self.check_refusal()?;
         Ok(match self.privacy {
             Privacy::NotWritable => stat::stat(&self.path)?,
             Privacy::Private => stat::lstat(&self.path)?,

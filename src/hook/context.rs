@@ -11,6 +11,7 @@ use crate::context::start;
 use crate::deliver::unfinished;
 use crate::spool;
 use crate::store::{self, LockWait, Reader, Store, StoreError, notices, sessions};
+use crate::text::one_line;
 
 /// How long migration steps may wait for the store lock.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -103,6 +104,9 @@ fn take_notice(settings: &Settings) -> Option<String> {
         let stored = notices::list(reader.connection()).unwrap_or_default();
         problems.extend(stored.into_iter().map(|(_, text)| text));
     }
+    // One line each in the list, whatever they quote.
+    let problems = problems.iter().map(|problem| one_line(problem));
+    let mut problems: Vec<String> = problems.collect();
     let path = settings.paths.notices_shown();
     let shown = path.read_to_string().unwrap_or_default();
     problems.retain(|problem| !shown.lines().any(|line| line == problem));

@@ -30,7 +30,7 @@ use crate::log::Log;
 use crate::paths::{Paths, session_key};
 use crate::project;
 use crate::project::recording::NotRecorded;
-use crate::text::sanitize;
+use crate::text::one_line;
 use crate::{process, spool, testpoint};
 use response::Response;
 
@@ -92,7 +92,7 @@ impl HookError {
 
     /// Writes to standard error and to the log, which `memctl doctor` reads. Ignores write errors.
     fn report(&self) {
-        let _ = writeln!(std::io::stderr(), "memctl: hook: {}", self.message);
+        let _ = writeln!(std::io::stderr(), "memctl: hook: {}", one_line(&self.message));
         if let Some(log) = &self.log {
             log.append(Level::WARN, &format!("hook: {}", self.message));
         }
@@ -162,10 +162,10 @@ fn read_event(
     let at = Instant::now();
     testpoint::at("hook.read");
     let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
-    // Load again if a config file is inside the project: it is not trusted then.
+    // Load again if a config file or directory is inside the project: it is not trusted then.
     if let Some(cwd) = payload.cwd.as_deref().map(Path::new)
-        && settings.has_config_file
-        && settings.config_is_in(&project::dir_of(cwd))
+        && settings.may_be_in_project()
+        && settings.are_in(&project::dir_of(cwd))
     {
         let dirs: Vec<&Path> = project_dir.into_iter().chain([cwd]).collect();
         *settings = project::settings(&dirs)?;
@@ -207,7 +207,7 @@ fn leave_unrecorded(
 ) -> Response {
     match edge {
         SessionEdge::Start if why.is_reported_at_start() => {
-            let notice = format!("memctl: {} (details: memctl status)", sanitize(&why.to_string()));
+            let notice = format!("memctl: {} (details: memctl status)", one_line(&why.to_string()));
             Response::start(String::new(), Some(notice))
         }
         SessionEdge::End(end) => {

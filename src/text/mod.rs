@@ -6,6 +6,7 @@
 mod middle;
 mod names;
 mod nearest;
+mod quote;
 mod sanitize;
 mod search;
 mod truncate;
@@ -14,6 +15,7 @@ mod words;
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
 pub use names::{is_code, is_name};
 pub use nearest::nearest;
+pub use quote::{one_line, quote};
 pub use sanitize::{sanitize, strip_escapes, without_controls};
 pub use search::Needle;
 pub use truncate::{truncate, truncate_columns};

@@ -408,19 +408,26 @@ fn an_own_config_file_that_others_can_change_cannot_redirect_text() {
 
 #[test]
 fn an_own_config_file_inside_the_project_cannot_redirect_text() {
-    let w = World::new().with("OPENAI_API_KEY", "k");
+    let mut w = World::new().with("OPENAI_API_KEY", "k");
     let server = Server::new();
     write_own_config(&w, &server.settings());
     // The container's home directory is inside the work tree.
-    repository(&w.path(""));
-    fs::create_dir_all(w.path("src/deep")).unwrap();
-    for dir in ["", "src/deep", "home"] {
-        assert_stays_local(&w, &server, &w.path(dir), dir);
+    let work_tree = w.path("work");
+    repository(&work_tree);
+    fs::create_dir_all(work_tree.join("src/deep")).unwrap();
+    let home = work_tree.join("home");
+    fs::rename(w.path("home"), &home).unwrap();
+    fs::create_dir(w.path("home")).unwrap();
+    for variable in ["HOME", "MEMCTL_TEST_HOME"] {
+        w.set(variable, home.to_str().unwrap());
     }
-    fs::remove_dir_all(w.path(".git")).unwrap();
+    for dir in ["", "src/deep", "home"] {
+        assert_stays_local(&w, &server, &work_tree.join(dir), dir);
+    }
+    fs::remove_dir_all(work_tree.join(".git")).unwrap();
     // A repository that is the home directory itself holds the user's own files.
-    repository(&w.path("home"));
-    w.hooks(&session(&w.path("home")));
+    repository(&home);
+    w.hooks(&session(&home));
     until("the server is contacted", || match server.was_contacted() {
         true => Ok(()),
         false => Err(String::new()),

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::World;
 use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::world::Output;
+use crate::support::{World, until};
+
+const NO_OP: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
 
 /// A hook's message when its timer or a signal ends it.
 const ABORTED: &str = "aborted";
@@ -199,4 +202,157 @@ fn pipes_directories_and_links_in_a_spool_do_not_stall_it() {
     assert_eq!(w.summarized_prompts(), [1]);
     assert_eq!(fs::read_dir(w.data().join("spool/dead")).unwrap().count(), 4);
     assert!(w.path("event").exists());
+}
+
+/// The root of a repository below the world's directory, with a subdirectory.
+fn repository(w: &World, name: &str) -> PathBuf {
+    let root = w.path(name);
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::create_dir_all(root.join("sub")).unwrap();
+    fs::write(root.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    root
+}
+
+/// Runs a session in `cwd`. Returns the output of its hooks, the start first.
+fn session_in(w: &World, cwd: &Path) -> Vec<Output> {
+    let payloads = [start("s"), prompt("s", "t", "go"), stop("s", "t", "Done."), end("s")];
+    let run = |mut payload: serde_json::Value| {
+        payload["cwd"] = cwd.to_str().unwrap().into();
+        let output = w.hook_bytes(&[], payload.to_string().as_bytes());
+        assert_eq!(output.code, Some(0), "{output:?}");
+        output
+    };
+    payloads.into_iter().map(run).collect()
+}
+
+/// A session in `cwd` records nothing, changes nothing in the repository and says why at its start.
+#[track_caller]
+fn assert_refused(w: &World, repository: &Path, cwd: &Path, variable: &str) {
+    let before = snapshot(repository);
+    let mut outputs = session_in(w, cwd).into_iter();
+    let notice = outputs.next().unwrap().json()["systemMessage"].as_str().unwrap().to_owned();
+    let expected = format!("memctl: nothing is recorded: {variable} is refused: ");
+    assert!(notice.starts_with(&expected) && notice.lines().count() == 1, "{notice}");
+    for output in outputs {
+        assert_eq!((output.out.as_str(), output.err.as_str()), (NO_OP, ""));
+    }
+    for command in READERS.iter().filter(|command| !matches!(command[0], "config" | "doctor")) {
+        let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let output = memctl.args(*command).current_dir(cwd).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("error: {variable} is refused: ");
+        assert!(err.contains(&expected) && err.contains("hint: unset it"), "{command:?}: {err}");
+        assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{command:?}");
+    }
+    let mut doctor = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let doctor = doctor.args(["doctor", "--json"]).current_dir(cwd).output().unwrap();
+    assert!(String::from_utf8(doctor.stdout).unwrap().contains("is refused"));
+    assert_eq!(snapshot(repository), before, "{variable}");
+}
+
+#[test]
+fn a_directory_inside_the_sessions_repository_is_refused() {
+    let w = World::new();
+    let root = repository(&w, "clone");
+    symlink(&root, w.path("link")).unwrap();
+    let world = w.path("").display().to_string();
+    let before = snapshot(&root);
+    for variable in ["MEMCTL_DATA_DIR", "MEMCTL_SOCKET_DIR", "XDG_DATA_HOME", "HOME"] {
+        for path in ["clone/d", "clone", "clone/sub/../d", "link/new/d", "home/../clone/sub/x/../d"]
+        {
+            // An empty variable counts as unset.
+            let mut w = World::new().with("MEMCTL_DATA_DIR", "");
+            w.set(variable, &format!("{world}/{path}"));
+            if path == "clone/d" {
+                assert_refused(&w, &root, &root, variable);
+            }
+            for cwd in [&root.join("sub"), &PathBuf::from(&world).join("link/sub")] {
+                let outputs = session_in(&w, cwd);
+                assert!(outputs[0].out.contains("is refused"), "{variable} {path}: {outputs:?}");
+            }
+            // The client names the project, and the working directory is elsewhere.
+            w.set("CLAUDE_PROJECT_DIR", root.join("sub").to_str().unwrap());
+            let outputs = session_in(&w, Path::new("/"));
+            assert!(outputs[0].out.contains("is refused"), "{variable} {path}: {outputs:?}");
+            assert_eq!(snapshot(&root), before, "{variable} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_relative_directory_is_refused() {
+    let outside = World::new();
+    let root = repository(&outside, "clone");
+    // The working directory of the commands, in which the directory exists.
+    fs::create_dir_all(root.join("data/logs")).unwrap();
+    for variable in ["MEMCTL_DATA_DIR", "MEMCTL_SOCKET_DIR", "HOME"] {
+        for path in ["data", ".", "./data", "../clone/data", "sub/../data"] {
+            let w = World::new().with("MEMCTL_DATA_DIR", "").with(variable, path);
+            if path == "data" {
+                assert_refused(&w, &root, &root, variable);
+            }
+            let before = snapshot(&root);
+            for cwd in [&root, &outside.path("home")] {
+                let outputs = session_in(&w, cwd);
+                assert!(outputs[0].out.contains("is refused"), "{variable} {path}: {outputs:?}");
+            }
+            assert_eq!(snapshot(&root), before, "{variable} {path}");
+            let worker = w.memctl(&["worker", "--client", "claude-code", "--session", "s"]);
+            assert_ne!(worker.code, Some(0), "{worker:?}");
+            assert_eq!(fs::read_dir(w.path("home")).unwrap().count(), 0, "{variable}={path}");
+        }
+    }
+}
+
+/// Many users keep their home directory in a repository. memctl's directories are in it.
+#[test]
+fn directories_in_a_home_that_is_a_repository_are_used() {
+    for data in ["", "home/memory", "other/memory"] {
+        let mut w = World::new();
+        let home = repository(&w, "home");
+        repository(&w, "other");
+        let data = if data.is_empty() { home.join(".local/share/memctl") } else { w.path(data) };
+        let is_default = data.starts_with(home.join(".local"));
+        w.set("MEMCTL_DATA_DIR", if is_default { "" } else { data.to_str().unwrap() });
+        w.set("MEMCTL_SOCKET_DIR", w.path("home/sub").to_str().unwrap());
+        for cwd in [home.clone(), home.join("sub")] {
+            for output in session_in(&w, &cwd) {
+                assert!(!output.out.contains("refused") && output.err.is_empty(), "{output:?}");
+            }
+        }
+        assert!(data.join("run").exists(), "{}", data.display());
+        until("the workers exit", || {
+            let left = |dir: &str| fs::read_dir(data.join(dir)).unwrap().count();
+            // The locks of the store and of recovery, and the list of session starts, stay.
+            match (left("run"), left("spool")) {
+                (0..=3, 0..=1) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        });
+    }
+}
+
+/// Foreign text in messages: a key with line breaks, in the notice and in the list of notices.
+#[test]
+fn quoted_foreign_text_is_one_line() {
+    let w = World::new();
+    w.hooks(&[prompt("s0", "t", "go"), stop("s0", "t", "Done."), end("s0")]);
+    w.settle();
+    let key = format!("evil\\nalias ls='rm -rf ~'\\n\\u001b[31m{}", "x".repeat(5000));
+    fs::create_dir_all(w.path("home/.config/memctl")).unwrap();
+    fs::write(w.path("home/.config/memctl/config.toml"), format!("\"{key}\" = 1\n")).unwrap();
+    let notice = w.hook(&start("s"))["systemMessage"].as_str().unwrap().to_owned();
+    assert!(notice.contains("evil alias ls"), "{notice}");
+    assert!(!notice.contains(char::is_control) && notice.chars().count() < 600, "{notice}");
+    let told = fs::read_to_string(w.data().join("told")).unwrap();
+    assert!(told.lines().count() == 1 && !told.contains("\u{1b}"), "{told}");
+    let output = w.memctl(&["ps"]);
+    assert!(output.err.lines().all(|line| line.starts_with("warning: ")), "{output:?}");
+    assert!(!output.err.trim_end().contains(|c: char| c.is_control() && c != '\n'), "{output:?}");
+    let mut w = w;
+    w.set("MEMCTL_DATA_DIR", &format!("evil\n\u{1b}[31m/{}", "x/".repeat(400)));
+    let output = w.memctl(&["ps"]);
+    assert!(output.err.lines().count() == 3 && !output.err.contains('\u{1b}'), "{output:?}");
+    let notice = w.hook(&start("s"))["systemMessage"].as_str().unwrap().to_owned();
+    assert!(!notice.contains(char::is_control) && notice.chars().count() < 300, "{notice}");
 }

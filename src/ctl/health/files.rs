@@ -17,8 +17,14 @@ use crate::{process, spool};
 /// Free space below this is reported.
 const LOW_SPACE: u64 = 100 << 20;
 
+/// What to do about a data dir or socket directory that is refused.
+pub const REFUSAL_FIX: &str = "unset it, or set it to an absolute path outside of the repository";
+
 /// Checks the data dir and the private files in it.
 pub fn data(settings: &Settings) -> Vec<Finding> {
+    if let Some(why) = settings.paths.refusal() {
+        return vec![Finding::wrong("data", why).fix(REFUSAL_FIX)];
+    }
     let dir = settings.paths.data();
     let meta = match fs::metadata(dir) {
         Ok(meta) => meta,
