@@ -131,7 +131,12 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
     let started_in = context.project_dir.filter(|dir| dir.as_os_str().len() <= MAX_PATH);
     let dir = started_in.or(cwd.map(Path::new));
     let meaning = clients::hook_event(context.client, name);
-    if let Some(why) = recording::not_recorded(dir.or(context.fallback_dir), context.recording) {
+    let dirs = [started_in, cwd.map(Path::new)].into_iter().flatten();
+    let mut dirs: Vec<&Path> = dirs.collect();
+    if dirs.is_empty() {
+        dirs.extend(context.fallback_dir);
+    }
+    if let Some(why) = recording::not_recorded(&dirs, context.recording) {
         let edge = match meaning {
             HookEvent::Start => SessionEdge::Start,
             HookEvent::End => {

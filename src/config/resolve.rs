@@ -166,11 +166,11 @@ impl Layers<'_> {
 
     fn user_only(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
         let own = self.own.as_ref();
-        let own_file = self.report_others(key, env, found);
+        report_variable(key, env, found);
         let moved = self.moved.as_ref().filter(|moved| moved.texts.contains_key(key.name));
         if let Some(moved) = moved {
             let moved = moved.file.path.display();
-            found.problems.push(match &own_file {
+            found.problems.push(match own.map(|own| own.file.path.display()) {
                 Some(own) => format!("{} in {moved} is ignored: set it in {own}", key.name),
                 None => format!(
                     "{} in {moved} is ignored: the password database has no home directory for this user",
@@ -186,18 +186,8 @@ impl Layers<'_> {
         checked(key, text.map(|text| (text.clone(), ValueSource::File)), found)
     }
 
-    /// Reports an environment variable that does not set this setting. Returns the file that does.
-    fn report_others(&self, key: &Key, env: Env, found: &mut Findings) -> Option<String> {
-        let variable = env_name(key.name);
-        if env(&variable).is_some() {
-            let message = format!("{variable} is ignored: set {} in the config file", key.name);
-            found.problems.push(message);
-        }
-        self.own.as_ref().map(|own| own.file.path.display().to_string())
-    }
-
     fn strictest(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
-        self.report_others(key, env, found);
+        report_variable(key, env, found);
         let texts = [&self.own, &self.moved].into_iter().flatten();
         let texts: Vec<&String> = texts.filter_map(|layer| layer.texts.get(key.name)).collect();
         if texts.is_empty() {
@@ -220,6 +210,15 @@ impl Layers<'_> {
             _ => valid.join(","),
         };
         Value { key, text: text.into(), source: ValueSource::File }
+    }
+}
+
+/// Reports an environment variable that does not set this setting.
+fn report_variable(key: &Key, env: Env, found: &mut Findings) {
+    let variable = env_name(key.name);
+    if env(&variable).is_some() {
+        let message = format!("{variable} is ignored: set {} in the config file", key.name);
+        found.problems.push(message);
     }
 }
 

@@ -49,7 +49,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => std::env::current_dir().context("current directory")?,
     };
     let project = project::identify(&dir);
-    if let Some(why) = recording::not_recorded(Some(&dir), &settings.config.recording) {
+    if let Some(why) = recording::not_recorded(&[&dir], &settings.config.recording) {
         super::note(&format!("a session here receives no context: {why}"));
         super::hint(&why.fix());
         return match args.json {

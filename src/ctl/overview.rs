@@ -42,7 +42,8 @@ pub fn run(settings: &Settings) -> Result<()> {
     let hooks = client_hooks::status(settings);
     out.push('\n');
     let here = std::env::current_dir().ok();
-    let not_recorded = recording::not_recorded(here.as_deref(), &settings.config.recording);
+    let here = here.as_deref();
+    let not_recorded = recording::not_recorded(here.as_slice(), &settings.config.recording);
     match (&store, hooks) {
         (Err(_), _) => out.push_str("Run `memctl doctor` to find out why.\n"),
         (Ok(_), HookStatus::Missing | HookStatus::Disabled) => out.push_str(&install_help(hooks)),

@@ -97,7 +97,7 @@ pub fn unpause(settings: &Settings, args: &UnpauseArgs) -> Result<()> {
         (false, false) => "recording was not paused\n",
         (false, true) => "this project was not paused\n",
     })?;
-    if let Some(why) = recording::not_recorded(Some(&here), &settings.config.recording) {
+    if let Some(why) = recording::not_recorded(&[&here], &settings.config.recording) {
         crate::ctl::note(&why.to_string());
         crate::ctl::hint(&why.fix());
     }

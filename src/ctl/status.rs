@@ -58,7 +58,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         let path = settings.paths.database();
         failed(format!("cannot read {path}: {e}")).hint("run `memctl doctor`")
     })?;
-    let not_recorded = recording::not_recorded(Some(&here), &settings.config.recording);
+    let not_recorded = recording::not_recorded(&[&here], &settings.config.recording);
     let workers = workers::probe_all(settings);
     let hooks = client_hooks::status(settings);
     let reader = Reader::open(&settings.paths, READ_TIMEOUT).context("database")?;

@@ -115,10 +115,12 @@ impl fmt::Display for Left {
     }
 }
 
-/// Why a session in `dir` is not recorded. `None`: it is recorded. All of memctl asks this function.
+/// Why a session is not recorded. `None`: it is recorded. All of memctl asks this function.
 ///
-/// Without a directory, only the reasons for all projects apply, and `capture.mode`.
-pub fn not_recorded(dir: Option<&Path>, rules: &Recording) -> Option<NotRecorded> {
+/// The first of `dirs` is the directory of the project. The others are working directories in which the
+/// user may not want anything to be recorded either. Without any, only the reasons for all projects
+/// apply, and `capture.mode`.
+pub fn not_recorded(dirs: &[&Path], rules: &Recording) -> Option<NotRecorded> {
     if let Some(switch) = rules.switch {
         return Some(NotRecorded::Switch(switch));
     }
@@ -134,17 +136,19 @@ pub fn not_recorded(dir: Option<&Path>, rules: &Recording) -> Option<NotRecorded
     if let Some(Pause { until, .. }) = pauses.everything(now) {
         return Some(NotRecorded::Paused(*until));
     }
-    let Some(dir) = dir else {
+    for dir in dirs {
+        if let Some(pattern) = exclusion(dir, rules) {
+            return Some(NotRecorded::Excluded(pattern.as_str().to_owned()));
+        }
+        if pauses.has_projects()
+            && let Some(Pause { until, name, .. }) = pauses.of_project(&identify(dir).keys, now)
+        {
+            return Some(NotRecorded::ProjectPaused { project: name.clone(), until: *until });
+        }
+    }
+    let Some(dir) = dirs.first() else {
         return rules.only_marked.then(|| NotRecorded::Unmarked(PathBuf::new()));
     };
-    if let Some(pattern) = exclusion(dir, rules) {
-        return Some(NotRecorded::Excluded(pattern.as_str().to_owned()));
-    }
-    if pauses.has_projects()
-        && let Some(Pause { until, name, .. }) = pauses.of_project(&identify(dir).keys, now)
-    {
-        return Some(NotRecorded::ProjectPaused { project: name.clone(), until: *until });
-    }
     if rules.only_marked && !is_marked(dir) && matching(dir, &rules.allow, &rules.homes).is_none() {
         return Some(NotRecorded::Unmarked(dir_of(dir).path));
     }
@@ -289,7 +293,7 @@ mod tests {
         check("work/secret/src", "work", true);
         check("work/secret", "{}/work/secrets", true);
         check("work", "secret", true);
-        assert_eq!(not_recorded(Some(Path::new("/anything")), &Recording::default()), None);
+        assert_eq!(not_recorded(&[Path::new("/anything")], &Recording::default()), None);
     }
 
     #[test]
@@ -305,7 +309,7 @@ mod tests {
             ..Recording::default()
         };
         let check = |dir: &str, recorded: bool| {
-            let found = not_recorded(Some(&world.path(dir)), &rules);
+            let found = not_recorded(&[&world.path(dir)], &rules);
             assert_eq!(found.is_none(), recorded, "{dir}: {found:?}");
         };
         check("repo/src", false);
@@ -321,9 +325,14 @@ mod tests {
         fs::remove_dir(world.path("notes").join(MARKER)).unwrap();
         fs::write(world.path("notes").join(MARKER), "").unwrap();
         check("notes/sub", true);
-        assert!(not_recorded(None, &rules).is_some());
+        assert!(not_recorded(&[], &rules).is_some());
         let excluded = Recording { exclude: rules.allow.clone(), ..rules };
-        let found = not_recorded(Some(&world.path("allowed")), &excluded);
+        let allowed = world.path("allowed");
+        let found = not_recorded(&[&allowed], &excluded);
         assert_eq!(found, Some(NotRecorded::Excluded("allowed".into())));
+        // A working directory can be excluded, but need not be marked.
+        let (repo, home) = (world.path("repo"), world.path("home"));
+        assert_eq!(not_recorded(&[&repo, &home], &excluded), None);
+        assert!(not_recorded(&[&repo, &allowed], &excluded).is_some());
     }
 }

@@ -422,6 +422,7 @@ fn the_environment_does_not_end_an_exclusion() {
         ("HOME", PathBuf::from("/")),
         ("HOME", PathBuf::new()),
         ("MEMCTL_EXCLUDE", PathBuf::new()),
+        ("CLAUDE_PROJECT_DIR", w.path("home")),
     ] {
         w.set(name, value.to_str().unwrap());
         assert_not_recorded(&w, &secret, &format!("{name}={}", value.display()));

@@ -247,9 +247,14 @@ fn an_excluded_session_leaves_only_its_end() {
     assert_eq!((end.kind, end.session.as_str()), (Kind::End, "s"));
     let json = end.to_json();
     assert!(!json.contains("text") && !json.contains("secret"), "{json}");
-    // The directory in which the client was started decides, not the payload's.
-    let elsewhere = CaptureContext { project_dir: Some(Path::new("/srv/open")), ..excluding };
-    assert!(matches!(captured(&payload("Stop"), &elsewhere), Captured::Event(_)));
+    // Neither the directory in which the client was started nor the working directory is excluded.
+    for project_dir in [Some(Path::new("/srv/open")), Some(Path::new("/srv/secret")), None] {
+        let context = CaptureContext { project_dir, ..excluding };
+        assert!(matches!(captured(&payload("Stop"), &context), Captured::NotRecorded(..)));
+        let elsewhere = payload("Stop").replace("/srv/secret/sub", "/srv/other");
+        let is_recorded = matches!(captured(&elsewhere, &context), Captured::Event(_));
+        assert_eq!(is_recorded, project_dir != Some(Path::new("/srv/secret")));
+    }
     // Without any directory, that of the hook decides.
     let no_dir = r#"{"hook_event_name":"Stop","session_id":"s"}"#;
     assert!(matches!(captured(no_dir, &excluding), Captured::Event(_)));

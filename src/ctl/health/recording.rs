@@ -20,7 +20,7 @@ const TEXT_SETTINGS: [(&str, &str); 5] = [
 pub fn findings(settings: &Settings) -> Vec<Finding> {
     let here = std::env::current_dir().ok();
     let mut found = Vec::new();
-    if let Some(why) = not_recorded(here.as_deref(), &settings.config.recording) {
+    if let Some(why) = not_recorded(here.as_deref().as_slice(), &settings.config.recording) {
         let finding = match why {
             NotRecorded::Fault(_) => Finding::wrong("recording", why.to_string()),
             _ => Finding::note("recording", why.to_string()),

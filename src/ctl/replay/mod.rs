@@ -57,7 +57,7 @@ const DISTILL_TIMEOUT: Duration = Duration::from_secs(600);
 const MAX_SPOOLED: usize = 200;
 
 pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
-    if let Some(why) = recording::not_recorded(None, &settings.config.recording)
+    if let Some(why) = recording::not_recorded(&[], &settings.config.recording)
         && why.is_global()
     {
         return Err(failed(&why).hint(why.fix()));

@@ -48,7 +48,7 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("bincode", &[]),
     ("var_os", &["config", "process"]),
     ("vars_os", &["config"]),
-    ("current_dir", &["ctl", "agent::claude::child"]),
+    ("current_dir", &["ctl", "hook", "agent::claude::child"]),
     ("duration_since", &["clock"]),
     ("OpenOptions", &["files", "config::edit", "process", "capture::files"]),
 ];
