@@ -11,7 +11,7 @@ use crate::activity::{
 };
 use crate::memory::{Batch, Cause, Message, Origin, Summary};
 use crate::provenance::{Speaker, without_instructions};
-use crate::text::truncate_middle;
+use crate::text::{truncate_middle, without_invisible};
 
 /// The system prompt. It never changes, so that the provider can cache it. Its first line is its
 /// version.
@@ -217,10 +217,11 @@ fn write_attribute(out: &mut String, name: &str, value: Option<&str>) {
 }
 
 /// At most about `limit` bytes of `text`, truncated in the middle, escaped, and without control
-/// characters and instructions to the model.
+/// characters, invisible characters, which the user does not see, and instructions to the model.
 fn escaped(text: &str, limit: usize) -> String {
-    let cut = truncate_middle(text, limit);
-    let text = without_instructions(cut.as_deref().unwrap_or(text), Speaker::Other);
+    let text = without_invisible(text);
+    let cut = truncate_middle(&text, limit);
+    let text = without_instructions(cut.as_deref().unwrap_or(&text), Speaker::Other);
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {
         match c {

@@ -36,6 +36,22 @@ fn unparsed(messages: Vec<Message>) -> Batch {
 }
 
 #[test]
+fn text_that_the_user_does_not_see_is_not_sent() {
+    // Tags spell `go`, and the rest is bidi, zero width and a control character.
+    let hidden = "\u{e0067}\u{e006f}\u{202e}\u{200b}\u{feff}\u{1b}[1m";
+    let mut message = bash(1, &format!("run{hidden}"), &format!("a{hidden}b"), Cause::Tool);
+    message.tool_name = Some(format!("Ba{hidden}sh"));
+    let mut batch = unparsed(vec![message, stop(&format!("Done{hidden}."))]);
+    batch.prompts[0].text = format!("Make{hidden}");
+    let text = envelope(&ParsedBatch::new(batch), Detail::Usual);
+    let is_hidden = |c: char| hidden.contains(c) && !c.is_ascii_graphic();
+    assert_eq!(text.chars().find(|c| is_hidden(*c)), None, "{text:?}");
+    for visible in ["Make", "tool=\"Ba", "command: run", "b</output>", "Done"] {
+        assert!(text.contains(visible), "{text}");
+    }
+}
+
+#[test]
 fn a_turn_has_this_envelope() {
     let text = envelope(
         &batch(vec![

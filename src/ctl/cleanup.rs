@@ -11,6 +11,7 @@ use crate::failure::{Context, Result};
 use crate::recover::{cleanup, due};
 use crate::spool;
 use crate::store::{LockWait, Reader, Store};
+use crate::text::escape;
 
 /// How long to wait for the store lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,7 +81,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         report(
             "ended ",
             "would end ",
-            format!("{}: no event for {inactive_for}", session.content_session_id),
+            format!("{}: no event for {inactive_for}", escape(&session.content_session_id)),
         );
     }
     // Close the database before recovery is spawned: SQLite connections must not cross a fork.
@@ -92,11 +93,15 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         {
             continue;
         }
-        let session = files.session.as_deref().unwrap_or(&files.key);
+        let session = escape(files.session.as_deref().unwrap_or(&files.key));
         report("removed ", "would remove ", format!("files of the dead worker of {session}"));
     }
     for due in &survey.due {
-        report("recovering ", "would recover ", format!("{}: {}", due.session, due.reason));
+        report(
+            "recovering ",
+            "would recover ",
+            format!("{}: {}", escape(&due.session), due.reason),
+        );
     }
     if !args.dry_run {
         spool::remove_stale_tmp(&settings.paths);

@@ -11,6 +11,7 @@ use crate::deliver::{self, Delivered};
 use crate::failure::{Context, Result, failed};
 use crate::paths::session_key;
 use crate::store::{Reader, sessions};
+use crate::text::escape;
 
 /// How long to wait until the worker has ended the session.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,24 +43,24 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         None => lookup::only_active(reader.connection())?,
     };
     drop(reader);
-    let (client, id) = (&session.client, &session.content_session_id);
+    let (client, session_id) = (&session.client, &session.content_session_id);
+    let id = escape(session_id);
     if session.status != "active" {
         let reason = session.end_reason.as_deref().unwrap_or("other");
         return super::print(&format!("{id}: already ended ({reason})\n"));
     }
-    let mut end = Event::new(Kind::End, client, id, clock::now_ms());
+    let mut end = Event::new(Kind::End, client, session_id, clock::now_ms());
     end.reason = Some("finish".into());
     let deadline = Instant::now() + settings.config.hook.end_deadline;
     if let Delivered::Lost { reason: why } =
-        deliver::deliver(settings, &session_key(client, id), &end, deadline)
+        deliver::deliver(settings, &session_key(client, session_id), &end, deadline)
     {
         return Err(failed(format!("cannot deliver the end of {id}: {why}")));
     }
     let ended = || {
-        let status = open()
-            .ok()
-            .flatten()
-            .and_then(|reader| sessions::brief(reader.connection(), client, id).ok().flatten());
+        let status = open().ok().flatten().and_then(|reader| {
+            sessions::brief(reader.connection(), client, session_id).ok().flatten()
+        });
         status.is_some_and(|session| !session.active)
     };
     if !poll::until(END_TIMEOUT, ended) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::text::escape;
+
 /// A duration: `3s`, `12min`, `5h`, `9d`.
 pub fn span(time: Duration) -> String {
     match time.as_secs() {
@@ -54,9 +56,9 @@ pub fn count(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-/// The first `n` characters of an id.
+/// The first `n` characters of an id, on one line.
 pub fn short(id: &str, n: usize) -> String {
-    id.chars().take(n).collect()
+    escape(id).chars().take(n).collect()
 }
 
 /// `1 summary`, `2 summaries`.

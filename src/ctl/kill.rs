@@ -18,6 +18,7 @@ use crate::files::Place;
 use crate::lock::{self, Holder};
 use crate::process::Unverified;
 use crate::recover::cleanup;
+use crate::text::escape;
 
 /// Timeouts of the three steps: a request over the socket, SIGTERM, SIGKILL.
 const AFTER_REQUEST: Duration = Duration::from_secs(5);
@@ -81,8 +82,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let mut failures = Vec::new();
     for target in &chosen {
         match end(target, args.graceful) {
-            Ok(how) => super::print(&format!("{}: {how}\n", target.name))?,
-            Err(why) => failures.push(format!("{}: {why}", target.name)),
+            Ok(how) => super::print(&format!("{}: {how}\n", escape(&target.name)))?,
+            Err(why) => failures.push(format!("{}: {why}", escape(&target.name))),
         }
     }
     if args.stale && remove_stale_files(settings)? == 0 && chosen.is_empty() {
@@ -129,7 +130,8 @@ fn remove_stale_files(settings: &Settings) -> Result<u64> {
         if cleanup::remove_stale_files(&settings.paths, &key)
             .context("cannot remove the files of a worker")?
         {
-            super::print(&format!("{}: removed stale files\n", name.unwrap_or(key)))?;
+            let name = name.unwrap_or(key);
+            super::print(&format!("{}: removed stale files\n", escape(&name)))?;
             removed += 1;
         }
     }

@@ -42,7 +42,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::Settings;
 use crate::failure::{Result, failed};
 use crate::store::{self, Reader};
-use crate::text::one_line;
+use crate::text::{escape_json, for_terminal, one_line};
 use crate::{process, project};
 use style::paint;
 
@@ -172,8 +172,13 @@ pub fn exit(outcome: Result<()>) -> u8 {
     }
 }
 
-/// Writes data to stdout.
+/// Writes text to stdout. Escapes what could control a terminal.
 fn print(text: &str) -> Result<()> {
+    print_raw(&for_terminal(text))
+}
+
+/// Writes the user's own data to stdout, unchanged.
+fn print_raw(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|e| match e.kind() {
@@ -204,7 +209,12 @@ fn eprint_line(line: &str) {
 
 /// Writes a value to stdout as one line of JSON.
 fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    print(&format!("{}\n", serde_json::to_string(value).map_err(failed)?))
+    print(&format!("{}\n", json_line(value)?))
+}
+
+/// A value as JSON without control characters and invisible characters.
+fn json_line(value: &impl serde::Serialize) -> Result<String> {
+    Ok(escape_json(&serde_json::to_string(value).map_err(failed)?).into_owned())
 }
 
 /// Counts the stored rows. Returns `None` if there is no database.

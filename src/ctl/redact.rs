@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
         let found = capture::find_secrets(&text);
         n_found += found.len();
         match (args.check, args.json) {
-            (false, _) => super::print(&capture::redact_secrets(&text))?,
+            (false, _) => super::print_raw(&capture::redact_secrets(&text))?,
             (true, false) => super::print(&report(file, &text, &found))?,
             (true, true) => rows.extend(located(&text, &found).map(|(line, column, finding)| {
                 json!(Row {

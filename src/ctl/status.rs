@@ -17,6 +17,7 @@ use crate::project;
 use crate::project::recording::{self, NotRecorded};
 use crate::store::sessions::Session;
 use crate::store::{Reader, StoreCounts, projects, queue_admin, sessions};
+use crate::text::escape;
 
 const HELP: &str = "\
 Examples
@@ -110,7 +111,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     for (n, problem) in problems.iter().enumerate() {
         let gap = if n == 0 { "\n" } else { "" };
         let first = format!("{} ", paint("problem:", BAD));
-        out.push_str(&format!("{gap}{}", wrapped(&first, 9, problem, terminal::width())));
+        out.push_str(&format!("{gap}{}", wrapped(&first, 9, &escape(problem), terminal::width())));
     }
     super::print(&out)
 }
@@ -161,6 +162,7 @@ fn recording_line(not_recorded: Option<&NotRecorded>) -> String {
 }
 
 fn latest_sessions(project: &str, recent: &[Session]) -> String {
+    let project = escape(project);
     if recent.is_empty() {
         return format!("\nNothing is stored for project {project} yet.\n");
     }

@@ -7,7 +7,7 @@ use owo_colors::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::style::{HEAD, PLAIN, paint};
-use crate::text::truncate_columns;
+use crate::text::{escape, truncate_columns};
 
 const GAP: usize = 2;
 
@@ -51,7 +51,7 @@ pub struct Cell {
 
 impl Cell {
     pub fn painted(text: impl Into<String>, style: Style) -> Cell {
-        Cell { text: text.into(), style }
+        Cell { text: escape(&text.into()).into_owned(), style }
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
+use crate::text::escape_json;
+
 /// The response that changes nothing. It is the same for every event and every client.
 pub const NO_OP: &str = "{\"continue\":true,\"suppressOutput\":true}\n";
 
@@ -41,7 +43,7 @@ impl Response {
         if let Some(notice) = notice {
             response["systemMessage"] = json!(notice);
         }
-        format!("{response}\n")
+        format!("{}\n", escape_json(&response.to_string()))
     }
 
     pub fn print(&self) {

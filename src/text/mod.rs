@@ -16,7 +16,9 @@ pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
 pub use names::{is_code, is_name};
 pub use nearest::nearest;
 pub use quote::{one_line, quote};
-pub use sanitize::{sanitize, strip_escapes, without_controls};
+pub use sanitize::{
+    escape, escape_json, for_terminal, sanitize, strip_escapes, without_controls, without_invisible,
+};
 pub use search::Needle;
 pub use truncate::{truncate, truncate_columns};
 pub use words::{collapse_spaces, stem, words};

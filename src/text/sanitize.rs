@@ -1,4 +1,4 @@
-//! Removes escape sequences, control characters and invisible characters.
+//! Removes or escapes terminal escape sequences, control characters and invisible characters.
 
 use std::borrow::Cow;
 
@@ -53,6 +53,86 @@ pub fn without_controls(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
+/// `text` without invisible characters, for a reader that sees more than the user does.
+pub fn without_invisible(text: &str) -> Cow<'_, str> {
+    match text.contains(is_invisible) {
+        true => text.replace(is_invisible, "").into(),
+        false => text.into(),
+    }
+}
+
+/// One line that shows each control character and each invisible character as an escape. Different
+/// texts stay different.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unprintable) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_unprintable(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out.into()
+}
+
+/// Text for a terminal: escapes control characters and invisible characters, except line breaks,
+/// tabs, and the color sequences of this program.
+pub fn for_terminal(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| c != '\n' && is_unprintable(c)) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let n = color_sequence(rest).unwrap_or(c.len_utf8());
+        let (part, after) = rest.split_at(n);
+        match c {
+            '\n' | '\t' => out.push(c),
+            // A whole color sequence.
+            '\u{1b}' if n > 1 => out.push_str(part),
+            c if is_unprintable(c) => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+        rest = after;
+    }
+    out.into()
+}
+
+/// The length of a color sequence at the start of `text`: `ESC [ 1 ; 3 1 m`.
+fn color_sequence(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    parameters[end..].starts_with('m').then_some(text.len() - parameters.len() + end + 1)
+}
+
+/// JSON without control characters and invisible characters: they are escaped. The value stays the
+/// same, because JSON has such characters only in strings, and white space between values.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(|c: char| is_unprintable(c) && !c.is_ascii_whitespace()) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match c {
+            c if is_unprintable(c) && !c.is_ascii_whitespace() => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.into()
+}
+
+/// Control characters, line separators and invisible characters.
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_invisible(c)
+}
+
 /// Characters that have no width, change the direction of text, or can carry hidden data.
 fn is_invisible(c: char) -> bool {
     matches!(c,
@@ -93,6 +173,40 @@ mod tests {
     fn stripping_escapes_keeps_line_breaks_and_tabs() {
         assert_eq!(strip_escapes("\u{1b}[1mone\u{1b}[0m\r\n\ttwo"), "one\r\n\ttwo");
         assert!(matches!(strip_escapes("a\n\tb\u{85}"), Cow::Borrowed(_)));
+    }
+
+    /// ESC, OSC, C1, a line break, DEL, bidi, zero width, a tag and a line separator.
+    const HOSTILE: &str = "a\u{1b}]0;t\u{7}\u{9b}5m\nb\u{7f}\u{202e}c\u{200b}\u{e0041}\u{2028}é";
+
+    #[test]
+    fn unprintable_characters_are_shown_as_escapes() {
+        assert_eq!(
+            escape(HOSTILE),
+            "a\\u{1b}]0;t\\u{7}\\u{9b}5m\\nb\\u{7f}\\u{202e}c\\u{200b}\\u{e0041}\\u{2028}é"
+        );
+        assert!(matches!(escape("plain é 記憶"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_terminal_gets_colors_and_lines_only() {
+        let text = "\u{1b}[1;31mred\u{1b}[0m\tx\n";
+        assert_eq!(for_terminal(text), text);
+        assert_eq!(for_terminal("\u{1b}[2J\u{1b}[m\u{1b}"), "\\u{1b}[2J\u{1b}[m\\u{1b}");
+        assert_eq!(for_terminal(HOSTILE), escape(HOSTILE).replace("\\n", "\n"));
+    }
+
+    #[test]
+    fn escaped_json_has_the_same_value() {
+        let json = format!("{{\n\t\"a\": {}}}\n", serde_json::to_string(HOSTILE).unwrap());
+        let escaped = escape_json(&json);
+        assert!(!escaped.contains(|c: char| is_unprintable(c) && !c.is_ascii_whitespace()));
+        let value: serde_json::Value = serde_json::from_str(&escaped).unwrap();
+        assert_eq!(value["a"], HOSTILE);
+    }
+
+    #[test]
+    fn invisible_characters_are_dropped() {
+        assert_eq!(without_invisible("a\u{e0041}b\u{202e}\n\u{200d}c"), "ab\nc");
     }
 
     proptest! {

@@ -186,6 +186,107 @@ fn numbers_and_nouns_agree() {
     }
 }
 
+/// A title, a blinking color, a line break, a C1 sequence, bidi, a tag and zero width.
+const HOSTILE: &str =
+    "x\u{1b}]0;title\u{7}\u{1b}[5m\nFAKE line\r\u{9b}2Jy\u{202e}z\u{e0041}\u{200b}w";
+
+/// Expects nothing in `text` that could control a terminal, but colors of memctl itself.
+#[track_caller]
+fn check_harmless(args: &[&str], text: &str) {
+    let hidden = |c: char| matches!(c, '\u{200b}' | '\u{202e}' | '\u{e0041}');
+    let bad = |c: char| (c.is_control() && !matches!(c, '\n' | '\u{1b}')) || hidden(c);
+    assert_eq!(text.chars().find(|c| bad(*c)), None, "{args:?}: {text:?}");
+    for sequence in text.split('\u{1b}').skip(1) {
+        let color = sequence.strip_prefix('[').and_then(|rest| rest.split_once('m'));
+        let is_ours =
+            |color: &str| color != "5" && color.bytes().all(|b| b.is_ascii_digit() || b == b';');
+        assert!(color.is_some_and(|(color, _)| is_ours(color)), "{args:?}: {text:?}");
+    }
+    assert!(!text.lines().any(|line| line.trim().starts_with("FAKE")), "{args:?}: {text}");
+}
+
+#[test]
+fn hostile_names_do_not_control_the_terminal() {
+    let w = World::new().with("CLICOLOR_FORCE", "1").with("MEMCTL_WORKER_LINGER", "60s");
+    let dir = w.path("home").join(HOSTILE);
+    std::fs::create_dir(&dir).unwrap();
+    let in_dir = |mut payload: serde_json::Value| {
+        payload["cwd"] = dir.to_str().unwrap().into();
+        payload
+    };
+    let memctl = |args: &[&str]| {
+        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let output = command.current_dir(&dir).args(args).stdin(Stdio::null()).output().unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    // A prompt may have several lines.
+    let text = format!("Fix {}", HOSTILE.replace("FAKE", "second"));
+    w.hook(&in_dir(prompt(HOSTILE, "t", &text)));
+    let mut tool = in_dir(tool(HOSTILE, "t", "u", "cargo test", HOSTILE));
+    w.hook(&tool);
+    tool["tool_name"] = HOSTILE.into();
+    tool["tool_use_id"] = "u2".into();
+    w.hook(&tool);
+    w.until_count("SELECT count(*) FROM pending_messages", 2);
+    let transcript = w.path("transcript.jsonl");
+    let line = serde_json::json!({
+        "type": "user", "sessionId": format!("r{HOSTILE}"), "uuid": "u", "promptId": "t",
+        "timestamp": "2026-11-24T21:09:00.123Z", "cwd": dir, "message": {"content": "go"}
+    });
+    std::fs::write(&transcript, format!("{line}\n")).unwrap();
+    let transcript = transcript.to_str().unwrap();
+
+    let with_json: &[&[&str]] = &[
+        &["ps"],
+        &["status"],
+        &["queue"],
+        &["queue", "--recent"],
+        &["stats", "--by", "session"],
+        &["stats", "--by", "project"],
+        &["logs"],
+        &["show", "x"],
+        &["show", "p1"],
+        &["context"],
+        &["doctor"],
+        &["forget", "--dry-run", "x"],
+    ];
+    for args in with_json {
+        for text in memctl(args) {
+            check_harmless(args, &text);
+        }
+        let json = memctl(&[*args, &["--json"]].concat());
+        check_harmless(args, &json[0]);
+        assert!(!json[0].contains('\u{1b}'), "{args:?}: {}", json[0]);
+        for line in json[0].lines() {
+            serde_json::from_str::<serde_json::Value>(line).expect(line);
+        }
+    }
+    let ps: serde_json::Value = serde_json::from_str(&memctl(&["ps", "--json"])[0]).unwrap();
+    assert_eq!(ps[0]["session"], HOSTILE);
+    assert!(memctl(&["ps"])[0].contains("x\\u{1b}]0;title"), "{:?}", memctl(&["ps"]));
+
+    let once: &[&[&str]] = &[
+        &[],
+        &["show", HOSTILE, "more"],
+        &["show", &format!("no{HOSTILE}")],
+        &["cleanup", "--dry-run"],
+        &["replay", transcript],
+        &["replay", transcript],
+        &["show", "r"],
+        &["finish", "x"],
+        &["finish", "x"],
+        &["kill", "x"],
+        &["forget", "--yes", "x"],
+    ];
+    for args in once {
+        for text in memctl(args) {
+            check_harmless(args, &text);
+        }
+    }
+    let session_start = w.hook(&in_dir(crate::support::recordings::start("next")));
+    check_harmless(&["hook"], &session_start.to_string());
+}
+
 #[test]
 fn stored_text_is_shown_verbatim() {
     let w = World::new();

@@ -27,7 +27,7 @@ use crate::spool::forget::{Candidate, Mode};
 use crate::store::forget::{self, ForgetCounts, ForgetFilter, ForgetSet};
 use crate::store::sessions::{self, PrefixMatch};
 use crate::store::{LockWait, Reader, Store, observations, projects, summaries};
-use crate::text::{Needle, sanitize, truncate};
+use crate::text::{Needle, escape, sanitize, truncate};
 use files::Search;
 use verify::Verification;
 
@@ -433,7 +433,7 @@ fn list_selected(conn: &Connection, selection: &ForgetSet) -> Result<String> {
         if let Some(s) = sessions::get(conn, *id).context("database")? {
             let project = s.project.unwrap_or_else(|| "no project".into());
             let at = format::at(s.started_at_epoch);
-            lines.push(format!("{}  {project}, {at}", s.content_session_id));
+            lines.push(format!("{}  {}, {at}", escape(&s.content_session_id), escape(&project)));
         }
     }
     let in_deleted_session =

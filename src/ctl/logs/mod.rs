@@ -165,7 +165,7 @@ impl Follower<'_> {
             pid: pid.parse().ok(),
             message,
         };
-        serde_json::to_string(&row).expect("strings and numbers serialize")
+        super::json_line(&row).expect("strings and numbers serialize")
     }
 }
 

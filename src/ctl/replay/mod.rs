@@ -22,6 +22,7 @@ use crate::paths::session_key;
 use crate::project::recording;
 use crate::spool;
 use crate::store::{Reader, sessions};
+use crate::text::escape;
 use transcript::{Converter, Step};
 
 const HELP: &str = "\
@@ -101,7 +102,8 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
                 let session = converter.session().unwrap_or_default();
                 if was_recorded_live(settings, &args.client, session, &step)? {
                     return super::print(&format!(
-                        "{name}: skipped, session {session} was recorded live\n"
+                        "{name}: skipped, session {} was recorded live\n",
+                        escape(session)
                     ));
                 }
                 key = Some(session_key(&args.client, session));
@@ -135,7 +137,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     progress.clear();
     super::print(&format!(
         "{name}: session {}, {} ({} already known, {} not recorded) in {}\n",
-        converter.session().unwrap_or_default(),
+        escape(converter.session().unwrap_or_default()),
         count(counts.events, "event"),
         counts.known,
         counts.skipped,

@@ -9,7 +9,7 @@ use crate::store::observations::ObservationRow;
 use crate::store::private;
 use crate::store::sessions::StoredPrompt;
 use crate::store::summaries::SummaryRow;
-use crate::text::{sanitize, truncate};
+use crate::text::{escape, sanitize, truncate};
 
 /// Maximum length of a text in the list of a session on a terminal.
 const MAX_LISTED: usize = 400;
@@ -69,11 +69,11 @@ pub fn prompt(prompt: &StoredPrompt, width: Width) -> String {
 pub fn session(content: &SessionContent, width: Width) -> String {
     let s = content.session;
     let mut out = head(
-        &s.content_session_id,
+        &escape(&s.content_session_id),
         &[&sanitize(s.project.as_deref().unwrap_or("no project")), &format::at(s.started_at_epoch)],
         width,
     );
-    let reason = s.end_reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
+    let reason = s.end_reason.as_deref().map(|r| format!(" ({})", escape(r))).unwrap_or_default();
     let counts = format!(
         "{}{reason}: {}, {}, {}",
         s.status,
