@@ -67,7 +67,7 @@ pub const KEYS: &[Key] = &[
     key("hook.end_deadline", "1s", Time, "time limit of the SessionEnd hook"),
     key("hook.accept", "150ms", Time, "how long a hook waits for the reply of the worker"),
     key("hook.ring", "50ms", Time, "how long a hook waits for the worker to wake after spooling an event"),
-    key("hook.stdin", "1s", Time, "how long a hook waits for its payload"),
+    key("hook.stdin", "1s", Time, "how long a hook waits for the rest of its payload; three times as long for the first byte"),
     key("capture.input", "32KiB", Bytes, "bytes kept of a tool input"),
     key("capture.response", "64KiB", Bytes, "bytes kept of a tool response"),
     key("capture.text", "64KiB", Bytes, "bytes kept of a prompt or a message"),

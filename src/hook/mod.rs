@@ -111,7 +111,7 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     let project_dir = env("CLAUDE_PROJECT_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
     let mut settings = project::settings(project_dir.as_deref().as_slice())
         .map_err(|e| HookExit::Error(HookError::new(e, None)))?;
-    fatal::set_timer(settings.config.hook.stdin + MAX_RUNTIME);
+    fatal::set_timer((stdin::FIRST_BYTE + 1) * settings.config.hook.stdin + MAX_RUNTIME);
     let event = read_event(args, env, project_dir.as_deref(), &mut settings);
     if !matches!(event, Ok(Read::Event(..))) {
         fatal::end_event();

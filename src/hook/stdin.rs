@@ -19,6 +19,8 @@ static CHUNK: Mutex<[u8; 64 << 10]> = Mutex::new([0; 64 << 10]);
 pub enum StdinError {
     #[error("cannot read standard input: {0}")]
     Read(Errno),
+    #[error("no input arrived within {0:?} (hook.stdin)")]
+    NoInput(Duration),
     #[error(transparent)]
     Object(#[from] ReadError),
 }
@@ -27,7 +29,7 @@ impl StdinError {
     /// Whether standard input had an event that cannot be recorded.
     pub fn is_loss(&self) -> bool {
         match self {
-            StdinError::Read(_) => true,
+            StdinError::Read(_) | StdinError::NoInput(_) => true,
             StdinError::Object(error) => {
                 matches!(error, ReadError::Incomplete | ReadError::TooDeep)
             }
@@ -35,21 +37,32 @@ impl StdinError {
     }
 }
 
-/// Reads one object. Waits at most `timeout` for the client to write it. Calls `begin` when the
-/// first bytes are read.
+/// How many times longer a hook waits for the first byte than for the rest. On an overloaded machine,
+/// a client takes seconds from starting a hook to writing its event, and the hook does not delay it.
+pub const FIRST_BYTE: u32 = 3;
+
+/// Reads one object. Waits at most `FIRST_BYTE` × `timeout` for its first byte, then at most `timeout`
+/// for the rest. Calls `begin` when the first bytes are read.
 pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<String, StdinError> {
     let stdin = std::io::stdin();
     let fd = stdin.as_fd();
     let mut reader = ObjectReader::new();
     let mut chunk = CHUNK.lock().unwrap_or_else(PoisonError::into_inner);
-    let deadline = Instant::now() + timeout;
+    let mut deadline = Instant::now() + FIRST_BYTE * timeout;
     let mut begin = Some(begin);
-    while wait_readable(fd, deadline)? {
+    loop {
+        if !wait_readable(fd, deadline)? {
+            match begin {
+                Some(_) => return Err(StdinError::NoInput(FIRST_BYTE * timeout)),
+                None => break,
+            }
+        }
         match nix::unistd::read(fd, &mut chunk[..]) {
             Ok(0) => break,
             Ok(n) => {
                 if let Some(begin) = begin.take() {
                     begin();
+                    deadline = Instant::now() + timeout;
                 }
                 if reader.feed(&chunk[..n]) {
                     break;

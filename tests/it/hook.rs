@@ -145,6 +145,27 @@ fn an_event_with_many_tags_is_recorded() {
     w.until_count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'", 1);
 }
 
+/// A client that is overloaded starts the hook and writes its event too late.
+#[test]
+fn an_event_that_arrives_too_late_counts_as_lost() {
+    let w = World::new().with("MEMCTL_HOOK_STDIN", "50ms");
+    w.hook(&prompt("s", "t", "go"));
+    let lost = || std::fs::read(w.data().join("lost")).map_or(0, |bytes| bytes.len());
+    let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    hook.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut hook = hook.spawn().unwrap();
+    let stdin = hook.stdin.take();
+    let output = hook.wait_with_output().unwrap();
+    drop(stdin);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(error, "memctl: hook: no input arrived within 150ms (hook.stdin)\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), NO_OP);
+    assert_eq!((output.status.code(), lost()), (Some(0), 1));
+    // At end of file there was no event.
+    assert!(w.hook_bytes(&[], b"").err.contains("no input; expected a JSON object"));
+    assert_eq!(lost(), 1);
+}
+
 #[test]
 fn an_event_counts_as_lost_from_its_first_byte() {
     let lost = |w: &World| std::fs::read(w.data().join("lost")).map_or(0, |bytes| bytes.len());
