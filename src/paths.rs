@@ -235,6 +235,13 @@ impl Paths {
         self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
+    /// The session key in the name of a list of private turns.
+    pub fn key_of_private_turns<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let name = name.strip_suffix(".private")?;
+        let key = name.strip_prefix(&self.path_hash()).filter(|key| is_key(key)).unwrap_or(name);
+        is_key(key).then_some(key)
+    }
+
     /// Lists the session starts of the last seconds (`hook::first_start`).
     pub fn recent_starts(&self) -> Place {
         self.run_dir().join("starts")
@@ -416,6 +423,10 @@ mod tests {
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
         let name = paths.starter_lock(&key).file_name().to_str().unwrap().to_owned();
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
+        for list in [paths.private_turns(&key), paths.fallback_private_turns(&key)] {
+            let name = list.file_name().to_str().unwrap().to_owned();
+            assert_eq!(paths.key_of_private_turns(&name), Some(key.as_str()));
+        }
         let fallback = paths.fallback_spools(&key);
         assert_eq!(fallback.len(), 2);
         for spool in fallback.into_iter().chain([paths.spool(&key)]) {

@@ -1,25 +1,36 @@
 //! Work that needs no worker: removing files of dead workers, draining a spool for a command, ending
 //! inactive sessions. Each of these holds the session lock, so that no worker can start meanwhile.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 
 use memctl_proto::{Event, Kind, Reply, Request};
+use rusqlite::Connection;
 
 use crate::config::Settings;
 use crate::deliver::{connect, probe};
+use crate::files::Place;
 use crate::lock::{SessionLock, StarterLock};
 use crate::paths::{Paths, session_key};
 use crate::process;
 use crate::spool::{self, drain};
-use crate::store::sessions::{self, Session};
+use crate::store::sessions::{self, Filter, Session};
 use crate::store::{Fence, Result, Store, accept};
 use crate::testpoint;
 
 /// Maximum number of rounds of [`quarantine_unreadable`]. Later files stay in the spool.
 const MAX_ROUNDS: usize = 100;
+
+/// Maximum number of active sessions that are read. If there were more, the lists of the oldest ones
+/// would be removed early.
+const MAX_ACTIVE: usize = 10_000;
+
+/// Younger lists of private turns may belong to a session that is not in the store yet.
+const PRIVATE_TURNS_MIN_AGE: Duration = Duration::from_secs(3600);
 
 /// Number of spool files that a round reads.
 const FILES_PER_ROUND: usize = 500;
@@ -45,6 +56,32 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
         // No process can bind between the check and the unlink, because it would need the lock.
         if is_our_socket(&socket) && lock.is_linked() {
             fs::remove_file(&socket)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the lists of private turns of sessions that have ended without a SessionEnd. A list that
+/// was just written stays, because its session may not be in the store yet.
+pub fn remove_private_turns(paths: &Paths, conn: &Connection) -> Result<()> {
+    let is_list = |file: &Place| file.path().extension().is_some_and(|e| e == "private");
+    let dirs = [paths.run_dir(), paths.fallback_dir()];
+    let lists: Vec<Place> = dirs.iter().flat_map(Place::entries).filter(is_list).collect();
+    if lists.is_empty() {
+        return Ok(());
+    }
+    let active = Filter { active: true, ..Filter::default() };
+    let active: BTreeSet<String> = sessions::list(conn, active, MAX_ACTIVE)?
+        .iter()
+        .map(|session| session_key(&session.client, &session.content_session_id))
+        .collect();
+    for list in lists {
+        let key = list.file_name().to_str().and_then(|name| paths.key_of_private_turns(name));
+        let Some(key) = key else { continue };
+        let age = list.stat().ok().and_then(|stat| stat.modified.elapsed().ok());
+        let is_old = age.is_some_and(|age| age > PRIVATE_TURNS_MIN_AGE);
+        if is_old && !active.contains(key) && !spool::exists(paths, key) {
+            list.remove_file()?;
         }
     }
     Ok(())

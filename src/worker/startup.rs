@@ -12,6 +12,7 @@ use crate::deliver::{launch, unfinished};
 use crate::failure::{Result, usage};
 use crate::lock::{self, LockState, SessionLock};
 use crate::paths::session_key;
+use crate::recover::cleanup;
 use crate::store::{self, Reader, sessions};
 
 /// How long a read waits for SQLite's locks. If it fails, the worker starts without the answer.
@@ -60,6 +61,11 @@ pub fn become_owner(
         owner::pause(delay);
     }
     let Some(lock) = owner::acquire(settings, session, starter)? else { return Ok(None) };
+    if let Ok(Some(reader)) = &store
+        && let Err(e) = cleanup::remove_private_turns(&settings.paths, reader.connection())
+    {
+        tracing::warn!("cannot remove the lists of private turns of ended sessions: {e}");
+    }
     if !recovery
         && unfinished::in_other_sessions(
             &settings.paths,

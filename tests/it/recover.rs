@@ -2,7 +2,7 @@
 //! of any session, by the session's next event, or by the worker itself.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -426,6 +426,31 @@ fn a_silent_session_is_ended_with_its_open_turn() {
         status if status == "active" => Ok(()),
         status => Err(status.to_string()),
     });
+}
+
+/// The client of the first session died without a SessionEnd.
+#[test]
+fn the_list_of_private_turns_is_removed_after_its_session_has_ended() {
+    let w = World::new();
+    let list = |session: &str| {
+        w.hook(&prompt(session, "t", "<private>all of it</private>"));
+        w.hook(&stop(session, "t", "Done."));
+        w.settle();
+        let run = fs::read_dir(w.data().join("run")).unwrap().map(|entry| entry.unwrap().path());
+        let lists = run.filter(|path| path.extension().is_some_and(|e| e == "private"));
+        let list = lists.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+        let list = list.expect("a list");
+        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+        fs::File::open(&list).unwrap().set_modified(yesterday).unwrap();
+        list
+    };
+    let (ended, active) = (list("ended"), list("active"));
+    assert!(ended.exists() && active.exists() && ended != active);
+    w.execute_sql("UPDATE sessions SET status = 'completed' WHERE content_session_id = 'ended'");
+    w.hook(&prompt("next", "t", "go"));
+    w.hook(&end("next"));
+    w.settle();
+    assert_eq!((ended.exists(), active.exists()), (false, true));
 }
 
 #[test]
