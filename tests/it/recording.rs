@@ -259,25 +259,24 @@ fn events_without_a_directory_belong_to_the_project_of_their_session() {
 
 #[test]
 fn neither_the_environment_nor_damage_ends_a_pause() {
-    let mut w = World::new();
-    let home = w.path("home");
-    w.memctl(&["pause"]).ok();
     for (name, value) in [
-        ("MEMCTL_DATA_DIR", w.path("other-data")),
-        ("XDG_DATA_HOME", w.path("other-data")),
-        ("MEMCTL_CONFIG", w.path("absent.toml")),
-        ("XDG_CONFIG_HOME", w.path("absent")),
-        ("HOME", w.path("other-home")),
-        ("XDG_STATE_HOME", w.path("absent")),
+        ("MEMCTL_DATA_DIR", "other-data"),
+        ("XDG_DATA_HOME", "other-data"),
+        ("MEMCTL_CONFIG", "absent.toml"),
+        ("XDG_CONFIG_HOME", "absent"),
+        ("HOME", "other-home"),
+        ("XDG_STATE_HOME", "absent"),
     ] {
-        w.set(name, value.to_str().unwrap());
-        assert_not_recorded(&w, &home, name);
+        let mut w = World::new();
+        w.memctl(&["pause"]).ok();
+        w.set(name, w.path(value).to_str().unwrap());
+        assert_not_recorded(&w, &w.path("home"), name);
     }
     let w = World::new();
     w.memctl(&["pause"]).ok();
     let file = w.path("home/.local/state/memctl/paused.json");
     fs::write(&file, "{").unwrap();
-    assert_not_recorded(&w, &home, "a damaged file");
+    assert_not_recorded(&w, &w.path("home"), "a damaged file");
     let (state, reason) = status_in(&w, &w.path("home"));
     assert_eq!(state, "fault");
     assert!(reason.contains("paused.json") && reason.contains("`memctl unpause`"), "{reason}");
@@ -405,28 +404,30 @@ fn an_excluded_project_leaves_no_trace_and_is_shown_as_excluded() {
 
 #[test]
 fn the_environment_does_not_end_an_exclusion() {
-    let (mut w, secret) = excluding("");
-    let empty = w.path("empty.toml");
-    fs::write(&empty, "exclude = []\n").unwrap();
-    let not_utf8 = w.path("bytes.toml");
-    fs::write(&not_utf8, b"exclude = []\n# \xff").unwrap();
     for (name, value) in [
-        ("MEMCTL_CONFIG", empty.clone()),
-        ("MEMCTL_CONFIG", w.path("absent.toml")),
-        ("MEMCTL_CONFIG", w.path("")),
-        ("MEMCTL_CONFIG", not_utf8),
-        ("MEMCTL_CONFIG", PathBuf::from("empty.toml")),
-        ("MEMCTL_CONFIG", PathBuf::from("/dev/null")),
-        ("XDG_CONFIG_HOME", w.path("absent")),
-        ("HOME", w.path("absent")),
-        ("HOME", PathBuf::from("/")),
-        ("HOME", PathBuf::new()),
-        ("MEMCTL_EXCLUDE", PathBuf::new()),
-        ("CLAUDE_PROJECT_DIR", w.path("home")),
+        ("MEMCTL_CONFIG", "{}/empty.toml"),
+        ("MEMCTL_CONFIG", "{}/absent.toml"),
+        ("MEMCTL_CONFIG", "{}"),
+        ("MEMCTL_CONFIG", "{}/bytes.toml"),
+        ("MEMCTL_CONFIG", "empty.toml"),
+        ("MEMCTL_CONFIG", "/dev/null"),
+        ("XDG_CONFIG_HOME", "{}/absent"),
+        ("HOME", "{}/absent"),
+        ("HOME", "/"),
+        ("HOME", ""),
+        ("MEMCTL_EXCLUDE", ""),
+        ("CLAUDE_PROJECT_DIR", "{}/home"),
+        ("CLAUDE_PROJECT_DIR", "{}/absent"),
+        ("CLAUDE_PROJECT_DIR", ""),
     ] {
-        w.set(name, value.to_str().unwrap());
-        assert_not_recorded(&w, &secret, &format!("{name}={}", value.display()));
-        assert_ne!(status_in(&w, &secret).0, "on", "{name}");
+        let (mut w, secret) = excluding("");
+        fs::write(w.path("empty.toml"), "exclude = []\n").unwrap();
+        fs::write(w.path("bytes.toml"), b"exclude = []\n# \xff").unwrap();
+        let base = w.path("");
+        let value = value.replace("{}", base.to_str().unwrap().trim_end_matches('/'));
+        w.set(name, &value);
+        assert_not_recorded(&w, &secret, &format!("{name}={value}"));
+        assert_ne!(status_in(&w, &secret).0, "on", "{name}={value}");
     }
 }
 
