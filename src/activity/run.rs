@@ -194,6 +194,10 @@ mod tests {
         assert_eq!(done.read, ["src/a.rs"]);
         assert_eq!(done.fetched.as_deref(), Some("https://example.org/x"));
         assert_eq!(run("curl localhost:3000/health", "ok", false).fetched, None);
+        let script =
+            r#"python3 -c "import requests; print(requests.get('https://a.example/x').text)""#;
+        assert_eq!(run(script, "x", false).fetched.as_deref(), Some("https://a.example/x"));
+        assert_eq!(run("python -c 'print(1)'", "1", false).fetched, None);
         let issue = run("gh issue view 3 | head", "Please run the setup", false);
         assert!(issue.quotes_forge && issue.fetched.is_none() && !issue.is_read_only());
         assert!(!run("gh pr create --fill", "https://github.com/a/b/pull/3", false).quotes_forge);

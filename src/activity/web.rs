@@ -4,6 +4,9 @@ use super::shell::SimpleCommand;
 
 /// The address that a command fetches from. A server on this machine does not count.
 pub fn fetches(command: &SimpleCommand) -> Option<String> {
+    if let Some(address) = fetched_by_script(command) {
+        return Some(address);
+    }
     if !matches!(
         command.program(),
         "curl" | "wget" | "http" | "https" | "httpie" | "xh" | "lynx" | "w3m" | "links" | "aria2c"
@@ -33,6 +36,40 @@ pub fn fetches(command: &SimpleCommand) -> Option<String> {
             .find(|a| !local(a))
             .map_or_else(|| command.program().to_owned(), |a| (*a).to_owned()),
     )
+}
+
+/// The address that inline code of an interpreter fetches: `python -c "requests.get('https://…')"`.
+fn fetched_by_script(command: &SimpleCommand) -> Option<String> {
+    const CALLS: [&str; 14] = [
+        "requests.",
+        "urllib",
+        "httpx",
+        "http.client",
+        "aiohttp",
+        "fetch(",
+        "axios",
+        "http.get",
+        "https.get",
+        "net/http",
+        "open-uri",
+        "URI.open",
+        "LWP",
+        "file_get_contents",
+    ];
+    let interpreter = command.program().trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    if !matches!(interpreter, "python" | "node" | "deno" | "bun" | "ruby" | "perl" | "php") {
+        return None;
+    }
+    let code = command.words.iter().skip(1).chain(&command.heredoc);
+    let code = code.filter(|code| CALLS.iter().any(|call| code.contains(call)));
+    let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | ')' | ',' | '<' | '>');
+    let addresses = code.flat_map(|code| {
+        code.match_indices("://").map(|(at, _)| {
+            let from = code[..at].rfind(|c: char| !c.is_ascii_alphabetic()).map_or(0, |at| at + 1);
+            code[from..].split(ends).next().unwrap_or("").to_owned()
+        })
+    });
+    addresses.into_iter().find(|address| !is_local(address))
 }
 
 /// Whether an address is on this machine.

@@ -168,7 +168,7 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
         }
         HookEvent::Prompt => {
             let prompt = payload.prompt.as_deref().unwrap_or("");
-            if prompt.trim_start().starts_with(clients::NOTIFICATION) {
+            if clients::is_notification(prompt, payload.source.as_deref()) {
                 event(Kind::Notification)
             } else {
                 let (text, private) = texts.prompt(prompt);

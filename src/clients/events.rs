@@ -17,8 +17,13 @@ pub enum HookEvent {
     Unknown,
 }
 
-/// Prefix of a prompt that the client itself sends when a background task has ended.
-pub const NOTIFICATION: &str = "<task-notification";
+/// Whether the client itself sends a prompt: a background task has ended, or a schedule begins a turn.
+/// `source` is the payload's field of this name.
+pub fn is_notification(prompt: &str, source: Option<&str>) -> bool {
+    const BY_THE_CLIENT: [&str; 4] = ["system", "loop_wakeup", "schedule_wakeup", "poll_event"];
+    prompt.trim_start().starts_with("<task-notification")
+        || source.is_some_and(|source| BY_THE_CLIENT.contains(&source))
+}
 
 /// The meaning of `event` for `client`. Codex uses Claude Code's names.
 pub fn hook_event(client: &str, event: &str) -> HookEvent {
@@ -67,6 +72,18 @@ pub fn hook_event(client: &str, event: &str) -> HookEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prompts_of_the_client_are_notifications() {
+        let check = |prompt, source, expected| {
+            assert_eq!(is_notification(prompt, source), expected, "{prompt} {source:?}");
+        };
+        check("<task-notification>\n", None, true);
+        check("Look at the queue", Some("schedule_wakeup"), true);
+        for source in [None, Some("user"), Some("sdk"), Some("")] {
+            check("Look at the queue", source, false);
+        }
+    }
 
     #[test]
     fn event_names_are_case_sensitive() {

@@ -12,7 +12,7 @@ mod tools;
 mod typed;
 
 pub use arguments::{is_field, is_path_argument, paths_in};
-pub use events::{HookEvent, NOTIFICATION, hook_event};
+pub use events::{HookEvent, hook_event, is_notification};
 pub use salvage::salvage;
 pub use tools::{FILE_COPIES, ToolKind, ToolUse};
 pub use typed::typed;

@@ -4,212 +4,49 @@
 //! an IDE attaches, reminders, messages of other agents. None of it may become a request or a rule of
 //! the user. Text whose author is unclear counts as text of others.
 
+use crate::text::{Words, is_code};
+
 /// Lines that clients put in place of a prompt, or before text of others. What follows them is not
 /// typed.
-const BY_THE_CLIENT: &[&str] = &[
-    "this session is being continued from a previous conversation",
-    "caveat: the messages below were generated",
-    "[request interrupted",
-    "stop hook feedback",
-    "userpromptsubmit hook",
-    "your task is to create a detailed summary",
-    "another session sent",
-    "another claude session",
-    "another agent",
-    "[message from",
-    "message from agent",
-    "message from teammate",
-    "incoming message from",
-    "--- begin ",
-    "-----begin ",
-    "-----original message",
-    "---------- forwarded message",
-];
+const BY_THE_CLIENT: Words = Words(
+    "this session is being continued from a previous conversation|\
+     caveat: the messages below were generated|[request interrupted|stop hook feedback|\
+     userpromptsubmit hook|your task is to create a detailed summary|\
+     another session sent|another claude session|another agent|[message from|\
+     message from agent|message from teammate|incoming message from|--- begin |\
+     -----begin |-----original message|---------- forwarded message",
+);
 
 /// Elements of a single word that hold text of others. All names with a hyphen or an underscore do,
 /// such as `<ide_selection>` and `<task-notification>`.
-const ELEMENTS: &[&str] = &[
-    "assistant",
-    "attachment",
-    "attachments",
-    "blockquote",
-    "channel",
-    "comment",
-    "context",
-    "document",
-    "documents",
-    "email",
-    "error",
-    "file",
-    "files",
-    "human",
-    "instructions",
-    "issue",
-    "log",
-    "logs",
-    "mail",
-    "memory",
-    "message",
-    "notification",
-    "output",
-    "paste",
-    "pasted",
-    "quote",
-    "reminder",
-    "result",
-    "results",
-    "rules",
-    "selection",
-    "stderr",
-    "stdout",
-    "summary",
-    "system",
-    "tool",
-    "transcript",
-    "user",
-];
+const ELEMENTS: Words = Words(
+    "assistant|attachment|attachments|blockquote|channel|comment|context|document|\
+     documents|email|error|file|files|human|instructions|issue|log|logs|mail|memory|\
+     message|notification|output|paste|pasted|quote|reminder|result|results|rules|\
+     selection|stderr|stdout|summary|system|tool|transcript|user",
+);
 
 /// Words of a lead-in that names an author or a source: `the README says:`.
-const SOURCES: &[&str] = &[
-    "answer",
-    "answered",
-    "article",
-    "bot",
-    "chat",
-    "comment",
-    "commented",
-    "comments",
-    "console",
-    "crash",
-    "doc",
-    "docs",
-    "documentation",
-    "email",
-    "emails",
-    "error",
-    "errors",
-    "feedback",
-    "forum",
-    "got",
-    "guide",
-    "issue",
-    "issues",
-    "log",
-    "logs",
-    "mail",
-    "mails",
-    "message",
-    "messages",
-    "note",
-    "output",
-    "page",
-    "paste",
-    "pasted",
-    "post",
-    "posted",
-    "prints",
-    "readme",
-    "replied",
-    "report",
-    "reported",
-    "reports",
-    "response",
-    "review",
-    "reviewer",
-    "said",
-    "say",
-    "says",
-    "session",
-    "slack",
-    "spec",
-    "stacktrace",
-    "suggested",
-    "suggests",
-    "teammate",
-    "text",
-    "thread",
-    "ticket",
-    "told",
-    "trace",
-    "traceback",
-    "transcript",
-    "tweet",
-    "warning",
-    "wrote",
-    "writes",
-    "reads",
-    "sent",
-    "sagt",
-    "sagte",
-    "schrieb",
-    "schreibt",
-    "fehler",
-    "ausgabe",
-    "meldung",
-    "nachricht",
-    "dit",
-    "écrit",
-    "erreur",
-    "sortie",
-    "dice",
-    "dijo",
-    "escribió",
-    "salida",
-    "mensaje",
-    "correo",
-    "пишет",
-    "сказал",
-    "ошибка",
-];
+const SOURCES: Words = Words(
+    "answer|answered|article|bot|chat|comment|commented|comments|console|crash|crashed|\
+     crashes|fails|failed|doc|docs|documentation|email|emails|error|errors|feedback|\
+     forum|got|guide|issue|issues|log|logs|mail|mails|message|messages|note|output|page|\
+     paste|pasted|post|posted|prints|readme|replied|report|reported|reports|response|\
+     review|reviewer|said|say|says|session|slack|spec|stacktrace|suggested|suggests|\
+     teammate|text|thread|ticket|told|trace|traceback|transcript|tweet|warning|wrote|\
+     writes|reads|sent|sagt|sagte|schrieb|schreibt|fehler|ausgabe|meldung|nachricht|dit|\
+     écrit|erreur|sortie|dice|dijo|escribió|salida|mensaje|correo|пишет|сказал|ошибка|steht|heißt|lautet|meint|laut|wiki|selon|según|indique|pone|написано",
+);
 
 /// Words of a lead-in whose text may follow on the same line: `Bob wrote: never test`.
-const SPEECH: &[&str] = &[
-    "agent",
-    "answered",
-    "bot",
-    "comment",
-    "commented",
-    "email",
-    "mail",
-    "message",
-    "posted",
-    "replied",
-    "reviewer",
-    "said",
-    "says",
-    "sent",
-    "session",
-    "slack",
-    "teammate",
-    "told",
-    "wrote",
-    "writes",
-    "sagt",
-    "sagte",
-    "schrieb",
-    "schreibt",
-    "dit",
-    "écrit",
-    "dice",
-    "dijo",
-    "escribió",
-    "пишет",
-    "сказал",
-];
+const SPEECH: Words = Words(
+    "agent|answered|bot|comment|commented|email|mail|message|posted|replied|reviewer|\
+     said|says|sent|session|slack|teammate|told|wrote|writes|sagt|sagte|schrieb|schreibt|\
+     dit|écrit|dice|dijo|escribió|пишет|сказал",
+);
 
 /// Words of a lead-in whose text follows, unless that is a list: then the list is the user's.
-const POINTERS: &[&str] = &[
-    "below",
-    "following",
-    "here",
-    "heres",
-    "this",
-    "folgende",
-    "hier",
-    "voici",
-    "siguiente",
-    "aquí",
-];
+const POINTERS: Words = Words("below|following|here|heres|this|folgende|hier|voici|siguiente|aquí");
 
 /// Quotations of fewer words are names.
 const MIN_QUOTED_WORDS: usize = 4;
@@ -224,6 +61,8 @@ pub fn typed(prompt: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
+    // A trace or a log goes on to the end of its paragraph.
+    let mut in_trace = false;
     while at < lines.len() {
         let line = lines[at].trim_end();
         let bare = line.trim();
@@ -236,7 +75,8 @@ pub fn typed(prompt: &str) -> String {
             continue;
         }
         at += 1;
-        if bare.is_empty() || is_of_others(line) {
+        in_trace = !bare.is_empty() && (in_trace || is_trace(bare));
+        if bare.is_empty() || in_trace || is_of_others(line) {
             continue;
         }
         let (kept, said) = without_speech(bare);
@@ -323,7 +163,7 @@ fn element_name(text: &str) -> Option<&str> {
     let low = name.to_ascii_lowercase();
     let closes =
         inner[end..].starts_with(['>', '/']) || inner[end..].starts_with(char::is_whitespace);
-    let of_others = name.len() > 2 && name.contains(['-', '_', ':']) || ELEMENTS.contains(&&*low);
+    let of_others = name.len() > 2 && name.contains(['-', '_', ':']) || ELEMENTS.are(&low);
     let has_end =
         inner[end..].find(['<', '>']).is_some_and(|at| inner[end..][at..].starts_with('>'));
     (closes && has_end && of_others && name.starts_with(|c: char| c.is_ascii_alphabetic()))
@@ -386,11 +226,6 @@ fn is_of_others(line: &str) -> bool {
         "@@ ",
         "+++ ",
         "--- ",
-        "Traceback ",
-        "npm ERR!",
-        "npm error",
-        "error[",
-        "fatal: ",
         "From: ",
         "To: ",
         "Cc: ",
@@ -402,31 +237,52 @@ fn is_of_others(line: &str) -> bool {
         "[{",
         "$ ",
         "% ",
-        "File \"",
         "Co-authored-by:",
         "Signed-off-by:",
         "Reviewed-by:",
     ];
-    STARTS.iter().any(|start| bare.starts_with(start))
-        || is_log_line(bare)
-        || bare.starts_with("at ") && bare.ends_with(')')
+    let is_changed_line = bare.starts_with(['+', '-']) && !bare[1..].starts_with([' ', '-']);
+    is_changed_line || STARTS.iter().any(|start| bare.starts_with(start))
 }
 
-/// `2026-11-24T10:00:00Z …`, `[12:03] alice: …`, `12:03:44 WARN …`, `ERROR …`, `+ code`.
+/// Whether a line belongs to a stack trace, a log or the output of a compiler.
+fn is_trace(line: &str) -> bool {
+    const STARTS: Words = Words(
+        "Traceback |File \"|Exception in thread|Caused by: |Stack trace:|\
+         stack backtrace:|goroutine |panic: |thread '|npm ERR!|npm error|error[|error: |\
+         warning: |fatal: |Uncaught |Unhandled ",
+    );
+    let name = line.split(':').next().unwrap_or("");
+    let exception =
+        ["Error", "Exception", "Warning", "Panic", "Fault"].iter().any(|end| name.ends_with(end))
+            && line.contains(": ")
+            && name.chars().count() > 6
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:".contains(&b));
+    STARTS.iter().any(|start| line.starts_with(start))
+        || exception
+        || line.starts_with("at ") && line.ends_with(')')
+        || is_log_line(line)
+}
+
+/// `2026-11-24T10:00:00Z …`, `[12:03] alice: …`, `2026-11-24 12:03:44 WARN …`, `ERROR …`.
 fn is_log_line(line: &str) -> bool {
-    let first = line.split_whitespace().next().unwrap_or("");
-    let stamp = first.trim_matches(['[', ']', '(', ')']);
-    let digits = stamp.bytes().filter(u8::is_ascii_digit).count();
-    let is_time = digits >= 3
-        && stamp.contains([':', '-', '/'])
-        && stamp.bytes().all(|b| b.is_ascii_digit() || b":-/.TZ+,".contains(&b));
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or("");
+    let is_stamp = |word: &str, mark: char| {
+        let word = word.trim_matches(['[', ']', '(', ')']);
+        word.contains(mark)
+            && word.bytes().filter(u8::is_ascii_digit).count() >= 3
+            && word.bytes().all(|b| b.is_ascii_digit() || b":-/.TZ+,".contains(&b))
+    };
+    let has_date = ['-', '/'].into_iter().any(|mark| is_stamp(first, mark));
+    let is_time =
+        is_stamp(first, ':') || has_date && words.next().is_some_and(|w| is_stamp(w, ':'));
     let level = first.trim_matches(['[', ']', ':']);
     is_time
         || matches!(
             level,
             "ERROR" | "WARN" | "WARNING" | "INFO" | "DEBUG" | "TRACE" | "FATAL" | "FAIL"
         )
-        || line.starts_with(['+', '-']) && !line[1..].starts_with([' ', '-'])
 }
 
 fn is_item(line: &str) -> bool {
@@ -448,12 +304,12 @@ fn without_speech(line: &str) -> (&str, bool) {
 }
 
 /// Whether one of the words of `text` is in the list.
-fn names(text: &str, list: &[&str]) -> bool {
+fn names(text: &str, list: Words) -> bool {
     let low = text.to_lowercase();
     // "as I said"
     let own = ["i said", "i wrote", "i told", "ich sagte", "wie gesagt"];
     !own.iter().any(|own| low.contains(own))
-        && low.split(|c: char| !c.is_alphanumeric()).any(|word| list.contains(&word))
+        && low.split(|c: char| !c.is_alphanumeric()).any(|word| list.are(word))
 }
 
 /// Whose text follows a line.
@@ -477,33 +333,66 @@ fn what_follows(line: &str, rest: &[&str]) -> Follows {
 /// The line with `"…"` in place of longer quotations that begin it, or that a source or a colon
 /// introduces.
 fn without_quotations(line: &str) -> String {
-    const PAIRS: [(char, char); 7] =
-        [('"', '"'), ('“', '”'), ('«', '»'), ('„', '“'), ('‘', '’'), ('「', '」'), ('『', '』')];
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
-    while let Some((at, open)) = rest.char_indices().find(|(_, c)| PAIRS.iter().any(|p| p.0 == *c))
-    {
-        let close = PAIRS.iter().find(|p| p.0 == open).map_or(open, |p| p.1);
+    while let Some((at, open, close)) = opening_quote(rest, &out) {
         let inner = &rest[at + open.len_utf8()..];
         out.push_str(&rest[..at]);
-        let Some(end) = inner.find(close) else {
+        let Some(end) = closing_quote(inner, close) else {
             // The quotation goes on beyond the line.
-            if introduces(&out) && long(inner) {
+            if !matches!(close, '\'' | '`') && introduces(&out) && long(inner) {
                 out.push('…');
                 return out;
             }
-            out.push_str(&rest[at..]);
-            return out;
+            out.push(open);
+            rest = inner;
+            continue;
         };
-        if long(&inner[..end]) && introduces(&out) {
+        let quoted = &inner[..end];
+        let is_prose = close != '`' || !is_code(quoted);
+        if long(quoted) && is_prose && introduces(&out) {
             out.extend([open, '…', close]);
         } else {
-            out.push_str(&rest[at..at + open.len_utf8() + end + close.len_utf8()]);
+            out.push(open);
+            out.push_str(quoted);
+            out.push(close);
         }
         rest = &inner[end + close.len_utf8()..];
     }
     out.push_str(rest);
     out
+}
+
+/// The first quotation mark of `rest`: its place, and the mark that ends it. `before` is the text before
+/// `rest`. An apostrophe inside a word is none.
+fn opening_quote(rest: &str, before: &str) -> Option<(usize, char, char)> {
+    const PAIRS: [(char, char); 9] = [
+        ('"', '"'),
+        ('“', '”'),
+        ('«', '»'),
+        ('„', '“'),
+        ('‘', '’'),
+        ('「', '」'),
+        ('『', '』'),
+        ('`', '`'),
+        ('\'', '\''),
+    ];
+    let mut last = before.chars().next_back();
+    for (at, c) in rest.char_indices() {
+        let in_word = c == '\'' && last.is_some_and(char::is_alphanumeric);
+        if let Some((open, close)) = PAIRS.iter().find(|pair| pair.0 == c).filter(|_| !in_word) {
+            return Some((at, *open, *close));
+        }
+        last = Some(c);
+    }
+    None
+}
+
+fn closing_quote(inner: &str, close: char) -> Option<usize> {
+    inner.match_indices(close).map(|(at, _)| at).find(|at| {
+        let after = inner[at + close.len_utf8()..].chars().next();
+        close != '\'' || !after.is_some_and(char::is_alphanumeric)
+    })
 }
 
 fn long(quoted: &str) -> bool {
@@ -577,6 +466,17 @@ mod tests {
             "Fix this",
         );
         check("Fix\n\n    From now on use x\n  - a nested item", "Fix\n- a nested item");
+        check(
+            "Jane commented 'from now on use x here' on it. Isn't it so?",
+            "Jane commented '…' on it. Isn't it so?",
+        );
+        check("Why does it say `always run the setup first`?", "Why does it say `…`?");
+        check("It says `let x = a + b;` there", "It says `let x = a + b;` there");
+        check(
+            "It broke:\n\nTraceback (most recent call last):\n  File \"a.py\", line 3, in <module>\nRuntimeError: from now on x\n\nWhy?",
+            "It broke:\nWhy?",
+        );
+        check("error: from now on x\nalways y", "");
         check("On Monday Bob wrote:\nFrom now on x", "On Monday Bob wrote:");
     }
 

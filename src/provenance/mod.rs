@@ -17,9 +17,11 @@
 //! Pure functions of the batch. They do not depend on a backend.
 
 mod instructions;
+mod orders;
 mod pieces;
 mod quarantine;
 mod screen;
+mod sentence;
 mod shingles;
 
 pub use instructions::{Speaker, reads_like_instruction, without_instructions};

@@ -1,12 +1,13 @@
 //! Finds the sentences that third parties wrote, in the assistant's message and in a backend's reply.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::instructions::{Speaker, orders, reads_like_instruction};
-use super::pieces;
+use super::instructions::{Speaker, reads_like_instruction};
+use super::orders::orders;
+use super::pieces::{self, Piece};
 use super::quarantine::{self, Finding};
 use super::shingles::{Shingles, words_of};
 use crate::activity::{Activity, Event, ParsedBatch, Payload};
@@ -44,6 +45,8 @@ pub struct Screen {
     own: Shingles,
     /// What the user typed.
     typed: Shingles,
+    /// Whole prompts, with what the user quotes.
+    prompts: Shingles,
     /// The words of the user and the assistant.
     trusted_words: HashSet<u32>,
     seen_before: (usize, usize),
@@ -56,7 +59,10 @@ enum Verdict {
     Keep,
     /// It repeats text of this origin.
     Repeats(Origin),
+    /// It orders what text of this origin orders.
     Quarantine(Origin),
+    /// It reads like an instruction to the model. So do the orders in the same paragraph.
+    Instruction(Origin),
 }
 
 impl Screen {
@@ -68,6 +74,7 @@ impl Screen {
             reports: Shingles::default(),
             own: Shingles::default(),
             typed: Shingles::default(),
+            prompts: Shingles::default(),
             trusted_words: HashSet::new(),
             seen_before: (0, 0),
             findings: Vec::new(),
@@ -78,6 +85,7 @@ impl Screen {
                 screen.typed.add(line);
                 screen.trust(line);
             }
+            prompt.text.lines().for_each(|line| screen.prompts.add(line));
         }
         let mut searched = 0;
         for event in batch.events() {
@@ -132,7 +140,7 @@ impl Screen {
     /// Quarantines the instructions in text of others.
     fn search(&mut self, text: &str, origin: Origin, message: &Message, searched: &mut usize) {
         for line in text.lines().filter(|line| origin == Origin::Web || is_prose(line)) {
-            for piece in pieces::of(line) {
+            for piece in pieces::of_lines(line) {
                 *searched += 1;
                 if *searched > MAX_SEARCHED {
                     return;
@@ -211,7 +219,7 @@ impl Screen {
             Verdict::Keep => {}
             verdict if o.files_modified.is_empty() => match verdict {
                 Verdict::Repeats(origin) => o.origin = o.origin.max(origin),
-                Verdict::Quarantine(origin) => {
+                Verdict::Quarantine(origin) | Verdict::Instruction(origin) => {
                     o.origin = o.origin.max(origin);
                     o.quarantined = true;
                 }
@@ -221,7 +229,7 @@ impl Screen {
                 self.find(&o.title, origin, false, None);
                 o.title = changed_files(&o.files_modified);
             }
-            Verdict::Quarantine(origin) => {
+            Verdict::Quarantine(origin) | Verdict::Instruction(origin) => {
                 self.find(&o.title, origin, true, None);
                 o.title = changed_files(&o.files_modified);
             }
@@ -248,14 +256,13 @@ impl Screen {
     }
 
     fn check_summary(&mut self, s: &mut Summary, author: Author) {
-        let request = match author {
+        let asked = |screen: &Screen, piece: &str, _| match author {
             // It consists of what the user typed.
-            Author::LocalRules => Speaker::User,
-            Author::Model => Speaker::Other,
-        };
-        let asked = |_: &Screen, piece: &str, _| match reads_like_instruction(piece, request) {
-            true => Verdict::Quarantine(Origin::User),
-            false => Verdict::Keep,
+            Author::LocalRules if reads_like_instruction(piece, Speaker::User) => {
+                Verdict::Instruction(Origin::User)
+            }
+            Author::LocalRules => Verdict::Keep,
+            Author::Model => screen.judge_request(piece),
         };
         let rest = self.without_foreign(&s.request, None, asked);
         s.request = rest.trim_end().to_owned();
@@ -281,18 +288,45 @@ impl Screen {
         source: Option<i64>,
         judge: impl Fn(&Screen, &str, bool) -> Verdict,
     ) -> String {
+        let pieces = pieces::of(text);
+        let sentence = |piece: &Piece| &text[piece.range.clone()];
+        let verdicts: Vec<Verdict> =
+            pieces.iter().map(|piece| judge(self, sentence(piece), piece.is_step)).collect();
+        let mut tainted: HashMap<usize, Origin> = HashMap::new();
+        for (piece, verdict) in pieces.iter().zip(&verdicts) {
+            if let Verdict::Instruction(origin) = verdict {
+                tainted.insert(piece.block, *origin);
+            }
+        }
         let mut ranges = Vec::new();
-        for piece in pieces::of(text) {
-            let sentence = &text[piece.range.clone()];
-            let (origin, quarantined) = match judge(self, sentence, piece.is_step) {
-                Verdict::Keep => continue,
-                Verdict::Repeats(origin) => (origin, false),
-                Verdict::Quarantine(origin) => (origin, true),
+        for (piece, verdict) in pieces.iter().zip(verdicts) {
+            let tainted = tainted.get(&piece.block).filter(|_| orders(sentence(piece)));
+            let (origin, quarantined) = match (verdict, tainted) {
+                (Verdict::Keep, None) => continue,
+                (Verdict::Keep, Some(origin)) => (*origin, true),
+                (Verdict::Repeats(origin), _) => (origin, false),
+                (Verdict::Quarantine(origin) | Verdict::Instruction(origin), _) => (origin, true),
             };
-            self.find(sentence, origin, quarantined, source);
-            ranges.push(piece.range);
+            self.find(sentence(piece), origin, quarantined, source);
+            ranges.push(piece.range.clone());
         }
         pieces::without(text, &ranges)
+    }
+
+    /// Judges a sentence of the request that a model states: orders rest on the user's words.
+    fn judge_request(&self, text: &str) -> Verdict {
+        match reads_like_instruction(text, Speaker::Other) {
+            true => Verdict::Instruction(Origin::User),
+            false if orders(text) && !self.is_grounded(text) => Verdict::Quarantine(Origin::Tool),
+            false => Verdict::Keep,
+        }
+    }
+
+    /// Whether at least half of the words are words of the user or the assistant.
+    fn is_grounded(&self, text: &str) -> bool {
+        let words = words_of(text);
+        let known = words.iter().filter(|word| self.trusted_words.contains(word)).count();
+        known * 2 >= words.len()
     }
 
     /// Judges a sentence of a reply.
@@ -300,20 +334,30 @@ impl Screen {
         let verdict = self.judge(text, is_step);
         match (author, verdict) {
             // Names and counts of the local rules resemble the output that they come from.
-            (Author::LocalRules, Verdict::Quarantine(Origin::Tool))
-                if !reads_like_instruction(text, Speaker::Other) =>
-            {
-                Verdict::Keep
-            }
-            (Author::Model, Verdict::Keep) if is_step || orders(text) => {
-                let words = words_of(text);
-                let known = words.iter().filter(|word| self.trusted_words.contains(word)).count();
-                match known * 2 >= words.len() && self.knows_addresses(text) {
-                    true => Verdict::Keep,
-                    false => Verdict::Quarantine(Origin::Tool),
-                }
-            }
+            (Author::LocalRules, Verdict::Quarantine(Origin::Tool)) => Verdict::Keep,
+            (Author::Model, Verdict::Keep) => self.judge_claim(text, is_step),
             _ => verdict,
+        }
+    }
+
+    /// Judges a sentence of a model that passed the checks for a sentence of the assistant. A model
+    /// has read all texts of the batch, also those that the user quotes.
+    fn judge_claim(&self, text: &str, is_step: bool) -> Verdict {
+        let words = words_of(text);
+        let quoted = self.prompts.likeness_beyond(&self.typed, &words);
+        if quoted.covered >= 3 && quoted.row >= 3 {
+            return Verdict::Quarantine(Origin::User);
+        }
+        let tool = self.tool.likeness_beyond(&self.own, &words);
+        let reports = self.reports.likeness(&words);
+        let copies = [tool, reports].iter().any(|likeness| likeness.is_at_least(80, 4));
+        if copies && n_plain_words(text) >= 3 {
+            return Verdict::Quarantine(Origin::Tool);
+        }
+        let is_order = is_step || orders(text);
+        match is_order && !(self.is_grounded(text) && self.knows_addresses(text)) {
+            true => Verdict::Quarantine(Origin::Tool),
+            false => Verdict::Keep,
         }
     }
 
@@ -331,7 +375,7 @@ impl Screen {
     /// Judges a sentence in a text that later sessions are not told: only instructions leave it.
     fn judge_report(&self, text: &str) -> Verdict {
         match reads_like_instruction(text, Speaker::Other) {
-            true => Verdict::Quarantine(self.source_of(&words_of(text))),
+            true => Verdict::Instruction(self.source_of(&words_of(text))),
             false => Verdict::Keep,
         }
     }
@@ -340,7 +384,7 @@ impl Screen {
     fn judge(&self, text: &str, is_step: bool) -> Verdict {
         let words = words_of(text);
         if reads_like_instruction(text, Speaker::Other) {
-            return Verdict::Quarantine(self.source_of(&words));
+            return Verdict::Instruction(self.source_of(&words));
         }
         if self.typed.likeness(&words).is_at_least(70, 2) {
             return Verdict::Keep;

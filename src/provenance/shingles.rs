@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::text::{sanitize, stem};
+use crate::text::{Words, sanitize, stem};
 
 /// Words with at most this distance form a pair.
 const WINDOW: usize = 2;
@@ -16,14 +16,12 @@ const WINDOW: usize = 2;
 const PAIR_BITS: u32 = (1 << 24) - 1;
 
 /// Words that carry no meaning.
-const FILLERS: &[&str] = &[
-    "a", "an", "the", "to", "of", "in", "on", "for", "and", "or", "with", "is", "are", "was",
-    "were", "be", "been", "it", "its", "this", "that", "these", "those", "by", "as", "at", "from",
-    "into", "so", "we", "i", "you", "your", "then", "now", "also", "will", "has", "have", "had",
-    "does", "do", "did", "which", "there", "here", "please", "can", "may", "if", "when", "der",
-    "die", "das", "und", "ist", "le", "la", "les", "et", "est", "el", "los", "las", "y", "es",
-    "que", "de",
-];
+const FILLERS: Words = Words(
+    "a|an|the|to|of|in|on|for|and|or|with|is|are|was|were|be|been|it|its|this|that|these|\
+     those|by|as|at|from|into|so|we|i|you|your|then|now|also|will|has|have|had|does|do|\
+     did|which|there|here|please|can|may|if|when|der|die|das|und|ist|le|la|les|et|est|el|\
+     los|las|y|es|que|de",
+);
 
 /// The hashes of the words of a text that carry meaning, in order.
 pub fn words_of(text: &str) -> Vec<u32> {
@@ -32,7 +30,7 @@ pub fn words_of(text: &str) -> Vec<u32> {
     for run in text.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty()) {
         if run.is_ascii() {
             let word = run.to_ascii_lowercase();
-            if !FILLERS.contains(&word.as_str()) {
+            if !FILLERS.are(word.as_str()) {
                 out.push(hash(stem(&word).as_bytes()));
             }
             continue;
@@ -54,7 +52,7 @@ pub fn words_of(text: &str) -> Vec<u32> {
 }
 
 fn push(out: &mut Vec<u32>, word: &mut String) {
-    if !word.is_empty() && !FILLERS.contains(&word.as_str()) {
+    if !word.is_empty() && !FILLERS.are(word.as_str()) {
         out.push(hash(word.as_bytes()));
     }
     word.clear();

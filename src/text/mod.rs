@@ -10,6 +10,7 @@ mod quote;
 mod sanitize;
 mod search;
 mod truncate;
+mod word_list;
 mod words;
 
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
@@ -21,4 +22,5 @@ pub use sanitize::{
 };
 pub use search::Needle;
 pub use truncate::{truncate, truncate_columns};
+pub use word_list::Words;
 pub use words::{collapse_spaces, stem, words};

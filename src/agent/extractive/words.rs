@@ -1,30 +1,7 @@
 //! The vocabularies: by which words prompts, headings and sentences are told apart. All in small
 //! letters. To teach it a language, add its words here.
 
-/// Words or phrases with `|` between them; spaces count.
-#[derive(Clone, Copy)]
-pub struct Words(&'static str);
-
-impl Words {
-    pub fn iter(self) -> impl Iterator<Item = &'static str> {
-        self.0.split('|')
-    }
-
-    /// Whether one of them stands anywhere in `text`.
-    pub fn inside(self, text: &str) -> bool {
-        self.iter().any(|word| text.contains(word))
-    }
-
-    /// Whether `text` begins with one of them.
-    pub fn begin(self, text: &str) -> bool {
-        self.iter().any(|word| text.starts_with(word))
-    }
-
-    /// Whether `text` is one of them.
-    pub fn are(self, text: &str) -> bool {
-        self.iter().any(|word| text == word)
-    }
-}
+pub use crate::text::Words;
 
 // What stands in headings and lead-ins.
 pub const NEXT_HEADING: Words = Words(
