@@ -21,8 +21,8 @@ use crate::project::recording;
 /// Larger files get no hash. Hashing this many bytes takes about 0.5 ms without SHA instructions.
 const MAX_SIZE: u64 = 256 << 10;
 
-/// Directories of virtual files, which get no hash.
-const VIRTUAL: [&str; 3] = ["/proc", "/sys", "/dev"];
+/// Directories of virtual files, which are not read.
+pub const VIRTUAL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Adds the hash of the tool's file to the event.
 pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext) {

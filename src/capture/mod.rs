@@ -1,7 +1,6 @@
 //! Builds every [`Event`] from the text of a hook payload, a script's line or a replayed transcript.
 //! No other module does. Private text and secrets are removed, then the rest is truncated. The only I/O
-//! is reading the project's `.git`, the session's private words and, in hooks, the file that a tool
-//! used.
+//! is reading the project's `.git`, the session's private words and the files that a tool used.
 //!
 //! ```text
 //! bytes ── object_reader ──> text ── payload ──> Payload ── capture ──> Event
@@ -13,6 +12,7 @@ mod json;
 mod json_text;
 mod object_reader;
 mod payload;
+mod private_files;
 mod private_turns;
 mod private_words;
 mod redact;
@@ -292,6 +292,10 @@ fn used_tool(
         Err(why) => return Ok(Err(why)),
     };
     let input = payload.tool_input;
+    if changes_private_file(payload, &used, context) {
+        tool.input = input.and_then(|i| texts.only_paths(i));
+        return Ok(Ok(tool));
+    }
     let response = payload.tool_response.filter(|_| withheld == Withheld::Nothing);
     tool.input = input.and_then(|i| texts.input(i));
     tool.response = match response {
@@ -322,11 +326,26 @@ fn failed_tool(
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
     };
+    if changes_private_file(payload, &used, context) {
+        tool.input = payload.tool_input.and_then(|i| texts.only_paths(i));
+        return Ok(Ok(tool));
+    }
     tool.input = payload.tool_input.and_then(|i| texts.input(i));
     let response = payload.error.or(payload.tool_response);
     let response = response.filter(|_| withheld == Withheld::Nothing);
     tool.response = response.and_then(|response| recorded_response(&used, response, texts));
     Ok(Ok(tool))
+}
+
+/// Adds the private parts of the tool's files to the private words. Returns whether the tool changes
+/// such a file: the changed lines do not show which of them are private.
+fn changes_private_file(payload: &Payload, used: &ToolUse, context: &CaptureContext) -> bool {
+    let has_private = private_files::add_private_parts(payload, used, context);
+    let changes = has_private && matches!(used.kind, ToolKind::Edit | ToolKind::Patch);
+    if changes {
+        context.private.keep_files();
+    }
+    changes
 }
 
 /// Returns the recorded part of a response. Rows that come from secret files are removed, unless the

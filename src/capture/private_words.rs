@@ -11,7 +11,7 @@
 //! On disk a phrase is a salted hash. It hides long phrases, but not a number of four digits from
 //! someone who reads the file and tries all of them. The file is as well protected as the database.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -51,6 +51,9 @@ const FUNCTION: [&str; 117] = [
 const MAX_PRIVATE: usize = 64 << 10;
 const MAX_OPEN: usize = 256 << 10;
 
+/// At most this many places of a row are compared with private lines.
+const MAX_STARTS: usize = 64;
+
 /// The private phrases of a turn.
 #[derive(Debug, Default)]
 pub struct PrivateWords {
@@ -59,7 +62,9 @@ pub struct PrivateWords {
     /// The checks of these.
     checks: Checks,
     /// Phrases of the event that is captured.
-    added: RefCell<Added>,
+    added: RefCell<Phrases>,
+    /// Private parts of files that its tool may have printed.
+    files: RefCell<Vec<FilePart>>,
 }
 
 /// Hashes with the same salt.
@@ -70,57 +75,67 @@ struct Salted {
 }
 
 #[derive(Debug, Default)]
-struct Added {
+struct Phrases {
     /// Each phrase, and whether it is a value, such as a number or a password.
-    phrases: HashMap<String, bool>,
+    keys: HashMap<String, bool>,
     checks: Checks,
+}
+
+/// The private parts of a file. Whole lines of them are private even if they are common words.
+#[derive(Debug, Default)]
+struct FilePart {
+    phrases: Phrases,
+    lines: HashSet<String>,
+    /// The lengths of these lines.
+    lens: HashSet<usize>,
+    /// Whether the event has some of it.
+    is_printed: Cell<bool>,
 }
 
 impl PrivateWords {
     /// Adds the phrases of `private`, except those that also occur in `open`, the text around it.
     pub fn add(&self, private: &str, open: &str) {
-        let private = Words::of(start_of(private, MAX_PRIVATE));
-        let mut new = Added::default();
-        let mut added = self.added.borrow_mut();
-        for phrase in private.phrases() {
-            if new.phrases.len() + added.phrases.len() >= MAX_PHRASES {
-                break;
-            }
-            if private.counts(&phrase) {
-                new.add(private.key(&phrase), private.is_value(&phrase));
-            }
-        }
-        if new.phrases.is_empty() {
-            return;
-        }
-        let open = Words::of(start_of(open, MAX_OPEN));
-        for phrase in open.phrases() {
-            let key = open.key(&phrase);
-            if new.has(key) {
-                new.phrases.remove(key);
-            }
-        }
-        new.phrases.iter().for_each(|(key, is_value)| added.add(key, *is_value));
+        self.added.borrow_mut().extend(Phrases::of(private, open));
     }
 
-    /// Returns edits that replace the private phrases in `text`.
+    /// Adds the private parts of a file that a tool may have printed, and the rest of the file.
+    pub fn add_file(&self, private: &str, open: &str) {
+        let phrases = Phrases::of(private, open);
+        let has_word = |line: &&str| line.contains(char::is_alphanumeric);
+        let open: HashSet<&str> = open.lines().map(str::trim).collect();
+        let lines = private.lines().map(str::trim).filter(has_word);
+        let lines: HashSet<String> =
+            lines.filter(|line| !open.contains(line)).map(str::to_owned).collect();
+        let lens = lines.iter().map(String::len).collect();
+        self.files.borrow_mut().push(FilePart { phrases, lines, lens, ..FilePart::default() });
+    }
+
+    /// Keeps the private parts of files for later events, even if nothing of them was printed.
+    pub fn keep_files(&self) {
+        self.files.borrow().iter().for_each(|file| file.is_printed.set(true));
+    }
+
+    /// Returns edits that replace what is private in `text`.
     pub fn find(&self, text: &str) -> Vec<Edit> {
-        let mut edits: Vec<Edit> = Vec::new();
         if self.is_empty() {
-            return edits;
+            return Vec::new();
         }
         let words = Words::of(text);
-        let added = self.added.borrow();
-        let is_private = |key: &str| {
-            added.has(key)
-                || self.checks.may_have(key)
-                    && self
-                        .earlier
-                        .iter()
-                        .any(|known| known.hashes.contains(&hash(&known.salt, key)))
+        let (added, files) = (self.added.borrow(), self.files.borrow());
+        let is_earlier = |key: &str| {
+            let salted = |known: &Salted| known.hashes.contains(&hash(&known.salt, key));
+            self.checks.may_have(key) && self.earlier.iter().any(salted)
         };
-        for phrase in words.phrases().filter(|phrase| is_private(words.key(phrase))) {
-            let range = words.range(&phrase);
+        let is_private = |phrase: &Range<usize>| {
+            let key = words.key(phrase);
+            added.has(key) || is_earlier(key) || files.iter().any(|file| file.has(key))
+        };
+        let mut ranges: Vec<Range<usize>> =
+            words.phrases().filter(is_private).map(|phrase| words.range(&phrase)).collect();
+        files.iter().for_each(|file| file.add_lines(text, &mut ranges));
+        ranges.sort_by_key(|range| range.start);
+        let mut edits: Vec<Edit> = Vec::new();
+        for range in ranges {
             match edits.last_mut() {
                 Some(last) if is_gap(text, last.range.end, range.start) => {
                     last.range.end = last.range.end.max(range.end);
@@ -144,14 +159,19 @@ impl PrivateWords {
     }
 
     fn is_empty(&self) -> bool {
-        self.earlier.is_empty() && self.added.borrow().phrases.is_empty()
+        self.earlier.is_empty()
+            && self.added.borrow().keys.is_empty()
+            && self.files.borrow().is_empty()
     }
 
     /// Returns the hashes of the phrases that were added.
     pub fn added(&self) -> AddedHashes {
-        let added = self.added.borrow();
-        let (values, others): (Vec<_>, Vec<_>) =
-            added.phrases.iter().partition(|(_, is_value)| **is_value);
+        let (added, files) = (self.added.borrow(), self.files.borrow());
+        let of_files = files.iter().filter(|file| file.is_printed.get()).map(|file| &file.phrases);
+        let (values, others): (Vec<_>, Vec<_>) = std::iter::once(&*added)
+            .chain(of_files)
+            .flat_map(|phrases| &phrases.keys)
+            .partition(|(_, is_value)| **is_value);
         AddedHashes { values: written(&values), others: written(&others) }
     }
 
@@ -168,16 +188,79 @@ impl PrivateWords {
     }
 }
 
-impl Added {
+impl Phrases {
+    /// The phrases of `private` that do not occur in `open`.
+    fn of(private: &str, open: &str) -> Phrases {
+        let private = Words::of(start_of(private, MAX_PRIVATE));
+        let mut found = Phrases::default();
+        for phrase in private.phrases().filter(|phrase| private.counts(phrase)) {
+            found.add(private.key(&phrase), private.is_value(&phrase));
+            if found.keys.len() >= MAX_PHRASES {
+                break;
+            }
+        }
+        if found.keys.is_empty() {
+            return found;
+        }
+        let open = Words::of(start_of(open, MAX_OPEN));
+        for phrase in open.phrases() {
+            let key = open.key(&phrase);
+            if found.has(key) {
+                found.keys.remove(key);
+            }
+        }
+        found
+    }
+
     fn add(&mut self, key: &str, is_value: bool) {
-        if self.phrases.insert(key.to_owned(), is_value).is_none() {
+        if self.keys.insert(key.to_owned(), is_value).is_none() {
             self.checks.add(check(key));
         }
     }
 
-    fn has(&self, key: &str) -> bool {
-        self.checks.may_have(key) && self.phrases.contains_key(key)
+    fn extend(&mut self, other: Phrases) {
+        let room = MAX_PHRASES.saturating_sub(self.keys.len());
+        other.keys.iter().take(room).for_each(|(key, is_value)| self.add(key, *is_value));
     }
+
+    fn has(&self, key: &str) -> bool {
+        self.checks.may_have(key) && self.keys.contains_key(key)
+    }
+}
+
+impl FilePart {
+    fn has(&self, key: &str) -> bool {
+        let has = self.phrases.has(key);
+        if has {
+            self.is_printed.set(true);
+        }
+        has
+    }
+
+    /// Adds where `text` has a private line: after its own indent, a line number, a path or a mark of a
+    /// diff.
+    fn add_lines(&self, text: &str, ranges: &mut Vec<Range<usize>>) {
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            let row = line.trim_end();
+            let is_private = |start: &usize| {
+                let rest = &row[*start..];
+                self.lens.contains(&rest.len()) && self.lines.contains(rest)
+            };
+            if let Some(start) = starts(row).find(is_private) {
+                self.is_printed.set(true);
+                ranges.push(at + start..at + row.len());
+            }
+            at += line.len();
+        }
+    }
+}
+
+/// Where the text of a row may begin.
+fn starts(row: &str) -> impl Iterator<Item = usize> {
+    let is_mark = |c: char| c.is_whitespace() || ":-+|>\u{2192}".contains(c);
+    let after = row.char_indices().filter(move |(_, c)| is_mark(*c));
+    std::iter::once(0).chain(after.map(|(at, c)| at + c.len_utf8()).take(MAX_STARTS))
 }
 
 /// Phrases as one line of text: `SALT HASH HASH…`. `None` if there are none.
@@ -515,6 +598,20 @@ mod tests {
     }
 
     #[test]
+    fn private_lines_of_a_file_are_found_whole() {
+        let words = PrivateWords::default();
+        words.add_file("  the pin\n}\nnew line\nhunter2", "new line\n");
+        let check = |text: &str, expected: &str| {
+            assert_eq!(words.redact(text).as_deref().unwrap_or(text), expected);
+        };
+        assert_eq!(words.added(), AddedHashes::default(), "nothing was printed");
+        check("a-b.md-12-  the pin\nthe pins", "a-b.md-12-  [private]\nthe pins");
+        check("    3\u{2192}the pin\n}\n+a new line", "    3\u{2192}[private]\n}\n+a new line");
+        check("cut hunter2", "cut [private]");
+        assert!(words.added().values.is_some());
+    }
+
+    #[test]
     fn phrases_in_json_are_replaced() {
         let words = words("pin 4711 of Zimmermann", "");
         let raw = r#"{"stdout":"a","zimmermann":[4711,"x\n4711"],"n":47}"#;
@@ -538,7 +635,7 @@ mod tests {
     fn long_texts_take_linear_time() {
         let since = std::time::Instant::now();
         let private = words(&"7 8 word1 ".repeat(5_000), "");
-        assert!(private.added.borrow().phrases.len() < 100);
+        assert!(private.added.borrow().keys.len() < 100);
         let text = "1 2 ".repeat(50_000) + &"a".repeat(500_000);
         assert_eq!(private.redact(&text), None);
         assert!(since.elapsed() < std::time::Duration::from_secs(20), "{:?}", since.elapsed());

@@ -60,11 +60,16 @@ pub fn strip_json(raw: &str) -> Option<String> {
         return None;
     }
     let json = JsonText::new(raw);
-    let ranges = find(&json.text).into_iter().flat_map(|block| match block.has_both_tags {
+    let ranges = find(&json.text).into_iter().flat_map(|block| parts_of(&json, block));
+    json.apply(&removals(ranges.collect()))
+}
+
+/// The parts of a JSON text that a block covers.
+fn parts_of(json: &JsonText, block: Block) -> Vec<Range<usize>> {
+    match block.has_both_tags {
         true => vec![block.range],
         false => json.without_paths(&block.range),
-    });
-    json.apply(&removals(ranges.collect()))
+    }
 }
 
 /// Whether a JSON text has a private tag.
@@ -74,19 +79,27 @@ pub fn has_private_json(raw: &str) -> bool {
 
 /// The private parts of a text, and the rest of it. `None` if there are none.
 pub fn split(text: &str) -> Option<(String, String)> {
-    let mut blocks = find(text);
-    blocks.retain(Block::is_private);
-    let edits = removals(blocks.into_iter().map(|block| block.range).collect());
+    let blocks = find(text).into_iter().filter(Block::is_private);
+    split_at(text, blocks.map(|block| block.range).collect())
+}
+
+/// The same for the keys, strings and numbers of a JSON text.
+pub fn split_json(raw: &str) -> Option<(String, String)> {
+    if !may_have_tags(raw) {
+        return None;
+    }
+    let json = JsonText::new(raw);
+    let blocks = find(&json.text).into_iter().filter(Block::is_private);
+    split_at(&json.text, blocks.flat_map(|block| parts_of(&json, block)).collect())
+}
+
+fn split_at(text: &str, private: Vec<Range<usize>>) -> Option<(String, String)> {
+    let edits = removals(private);
     if edits.is_empty() {
         return None;
     }
     let private: Vec<&str> = edits.iter().map(|edit| &text[edit.range.clone()]).collect();
     Some((without_tags(&private.join("\n")), json::apply(text, &edits)))
-}
-
-/// The same for the keys, strings and numbers of a JSON text.
-pub fn split_json(raw: &str) -> Option<(String, String)> {
-    if may_have_tags(raw) { split(&JsonText::new(raw).text) } else { None }
 }
 
 fn without_tags(text: &str) -> String {
@@ -527,7 +540,8 @@ mod tests {
             pair("a\nd", "b<system-reminder>c")
         );
         assert_eq!(super::split("a<system-reminder>b</system-reminder>"), None);
-        assert_eq!(split_json(r#"{"k":"<private>v","n":1}"#).unwrap().0, "v\nn\n1\n");
+        let raw = r#"{"k":"<private>v","file_path":"/p","n":1}"#;
+        assert_eq!(split_json(raw), Some(pair("v\n\n\nn\n1\n", "k\n/p")));
     }
 
     #[test]

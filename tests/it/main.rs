@@ -43,6 +43,8 @@ mod other_users;
 mod planted_files;
 /// Messages that fail or crash their worker.
 mod poison_messages;
+/// Text that the user marks as private, in every shape.
+mod private_text;
 /// Process start and exit: arguments, closed streams, panics.
 mod process_entry;
 /// Guards of the locking protocol, each tested alone.
