@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::context::start;
 use crate::failure::{Context as _, Result};
 use crate::project::{self, recording};
-use crate::store::Reader;
+use crate::store::{Reader, claims};
 
 const HELP: &str = "\
 Examples
@@ -62,9 +62,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let text = match Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")? {
         Some(reader) => {
             let conn = reader.connection();
+            let examined = claims::examine(conn, &project).context("database")?;
+            if let Some(refused) = examined.refused.filter(|refused| !refused.separated) {
+                super::note(&refused.sentence(&project.root));
+            }
             start::block(
                 conn,
-                &project,
+                &examined.project,
                 &start::AlreadyShown::Nothing,
                 settings.config.context.tokens,
             )

@@ -1,12 +1,14 @@
 //! Finds a session by a prefix of its id or by the current directory.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
 use super::format::{self, short};
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
-use crate::store::projects;
 use crate::store::sessions::{self, Filter, PrefixMatch, Session};
+use crate::store::{claims, projects};
 
 /// How many candidates an error lists.
 const MAX_LISTED: usize = 8;
@@ -38,7 +40,8 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
         failed(format!("project {} has no active session", project.name))
             .hint("name a session; `memctl status` lists the latest ones")
     };
-    let id = projects::find(conn, &project).context("database")?.ok_or_else(none)?;
+    let examined = claims::examine(conn, &project).context("database")?;
+    let id = projects::find(conn, &examined.project).context("database")?.ok_or_else(none)?;
     let active = Filter { project_id: Some(id), active: true };
     let mut found = sessions::list(conn, active, MAX_LOADED).context("database")?;
     match found.len() {
@@ -50,6 +53,32 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
             join_ids(&ids(&found))
         ))
         .hint("name one of them")),
+    }
+}
+
+/// Finds a project by its directory or its name.
+///
+/// # Errors
+/// Exit code 1 if no project matches, 2 with their directories if several do.
+pub fn project(conn: &Connection, name: &str) -> Result<i64> {
+    if let Ok(dir) = Path::new(name).canonicalize() {
+        let examined =
+            claims::examine(conn, &crate::project::identify(&dir)).context("database")?;
+        if let Some(id) = projects::find(conn, &examined.project).context("database")? {
+            return Ok(id);
+        }
+    }
+    let found = projects::by_name(conn, name).context("database")?;
+    match &found[..] {
+        [(id, _)] => Ok(*id),
+        [] => Err(failed(format!("nothing is stored for project '{name}'"))
+            .hint("use its directory, or its name as `memctl project list` prints it")),
+        several => {
+            let roots: Vec<&str> = several.iter().map(|(_, root)| root.as_str()).collect();
+            let n = roots.len();
+            Err(usage(format!("{n} projects have the name '{name}': {}", roots.join(", ")))
+                .hint("use the directory of one of them"))
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod man;
 mod overview;
 mod pause;
 mod poll;
+mod project;
 mod ps;
 mod queue;
 mod redact;
@@ -41,9 +42,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Settings;
 use crate::failure::{Result, failed};
+use crate::process;
 use crate::store::{self, Reader};
 use crate::text::{escape_json, for_terminal, one_line};
-use crate::{process, project};
 use style::paint;
 
 /// How long a command waits for the database to become readable.
@@ -73,6 +74,7 @@ enum Verb {
     Unpause(pause::UnpauseArgs),
     Cleanup(cleanup::Args),
     Forget(forget::Args),
+    Project(project::Args),
     Context(context::Args),
     Config(config::Args),
     Logs(logs::Args),
@@ -118,6 +120,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Unpause(args)) => pause::unpause(&load_and_warn()?, &args),
         Some(Verb::Cleanup(args)) => cleanup::run(&load()?, &args),
         Some(Verb::Forget(args)) => forget::run(&load()?, &args),
+        Some(Verb::Project(args)) => project::run(&load()?, &args),
         Some(Verb::Context(args)) => context::run(&load()?, &args),
         // The data dir is not used.
         Some(Verb::Config(args)) => config::run(&load_and_warn()?, &args),
@@ -134,7 +137,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
 /// Loads the settings without printing their problems.
 fn load_settings() -> Result<Settings> {
     let here = std::env::current_dir().ok();
-    project::settings(here.as_deref().as_slice()).map_err(failed)
+    crate::project::settings(here.as_deref().as_slice()).map_err(failed)
 }
 
 /// Loads the settings and prints a warning for each problem.

@@ -16,7 +16,7 @@ use crate::failure::{Context, Result, failed};
 use crate::project;
 use crate::project::recording::{self, NotRecorded};
 use crate::store::sessions::Session;
-use crate::store::{Reader, StoreCounts, projects, queue_admin, sessions};
+use crate::store::{Reader, StoreCounts, claims, projects, queue_admin, sessions};
 use crate::text::escape;
 
 const HELP: &str = "\
@@ -69,7 +69,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if let Some(reader) = &reader {
         let conn = reader.connection();
         queue = queue_admin::counts(conn, None).context("database")?;
-        if let Some(id) = projects::find(conn, &project).context("database")? {
+        let examined = claims::examine(conn, &project).context("database")?;
+        if let Some(refused) = examined.refused.filter(|refused| !refused.separated) {
+            problems.push(Finding::note("project", refused.sentence(&project.root)));
+        }
+        if let Some(id) = projects::find(conn, &examined.project).context("database")? {
             let of_project = sessions::Filter { project_id: Some(id), active: false };
             recent = sessions::list(conn, of_project, 5).context("database")?;
         }

@@ -8,12 +8,13 @@
 mod blob;
 mod config;
 mod index;
+mod objects;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub use blob::BlobHash;
 
@@ -21,6 +22,8 @@ pub use blob::BlobHash;
 const MAX_FILE: u64 = 256 << 10;
 /// A longer index is ignored.
 const MAX_INDEX: u64 = 8 << 20;
+/// Of a longer list of packed references, only the beginning is read.
+const MAX_PACKED_REFS: u64 = 4 << 20;
 /// A longer URL is ignored.
 const MAX_URL: usize = 1024;
 
@@ -59,6 +62,56 @@ impl Repository {
             Some(text) => self.git_dir.join(path_of(text.trim_ascii())),
             None => self.git_dir.clone(),
         }
+    }
+
+    /// Whether the git directory belongs to this work tree: it is the work tree's own `.git`, or git's
+    /// own link leads back from it. Anybody can make a `.git` that only points to a repository.
+    pub fn owns_git_dir(&self) -> bool {
+        let (Ok(root), Ok(git_dir)) = (self.root.canonicalize(), self.git_dir.canonicalize())
+        else {
+            return false;
+        };
+        let Ok(common_dir) = self.common_dir().canonicalize() else { return false };
+        if git_dir == root.join(".git") {
+            return git_dir == common_dir;
+        }
+        if git_dir == common_dir {
+            // A submodule.
+            let config = self.config().unwrap_or_default();
+            let work_tree = config::first_value(&config, "core", None, "worktree");
+            work_tree.and_then(|path| git_dir.join(path).canonicalize().ok()) == Some(root)
+        } else {
+            let link = read(&git_dir.join("gitdir"), MAX_FILE).unwrap_or_default();
+            let dot_git = git_dir.join(path_of(link.trim_ascii()));
+            let leads_back = dot_git.file_name() == Some(OsStr::new(".git"))
+                && dot_git.parent().and_then(|dir| dir.canonicalize().ok()) == Some(root);
+            leads_back && git_dir.starts_with(common_dir.join("worktrees"))
+        }
+    }
+
+    /// Whether the repository's own object store has this commit. False if the store is a link, or
+    /// belongs to a repository that does not know this work tree.
+    pub fn has_commit(&self, hash: &str) -> bool {
+        let objects = self.common_dir().join("objects");
+        let is_dir = fs::symlink_metadata(&objects).is_ok_and(|meta| meta.is_dir());
+        is_dir && self.owns_git_dir() && objects::contains(&objects, hash)
+    }
+
+    /// The hash of the commit that is checked out. `None` before the first commit.
+    pub fn head_commit(&self) -> Option<String> {
+        let head = String::from_utf8(read(&self.git_dir.join("HEAD"), MAX_FILE)?).ok()?;
+        let Some(reference) = head.trim().strip_prefix("ref: ") else { return hash(head.trim()) };
+        let is_name = Path::new(reference).components().all(|c| matches!(c, Component::Normal(_)));
+        let common_dir = self.common_dir();
+        if is_name && let Some(loose) = read(&common_dir.join(reference), MAX_FILE) {
+            return hash(std::str::from_utf8(&loose).ok()?.trim());
+        }
+        let packed = read(&common_dir.join("packed-refs"), MAX_PACKED_REFS)?;
+        let packed = String::from_utf8_lossy(&packed);
+        packed.lines().find_map(|line| {
+            let (commit, name) = line.split_once(' ')?;
+            if name == reference { hash(commit) } else { None }
+        })
     }
 
     /// The branch that is checked out. `None` if HEAD is detached, or if its branch is stored in a
@@ -112,6 +165,12 @@ impl Repository {
 pub fn common_dir_at(path: &Path) -> Option<PathBuf> {
     let bare = || fs::metadata(path.join("HEAD")).is_ok().then(|| path.to_owned());
     Repository::at(path).map(|repository| repository.common_dir()).or_else(bare)
+}
+
+/// The text, if it is a whole SHA-1 or SHA-256 hash.
+fn hash(text: &str) -> Option<String> {
+    let is_hash = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash.then(|| text.to_ascii_lowercase())
 }
 
 /// Reads at most `max` bytes of a regular file.

@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use memctl_proto::Event;
+use rusqlite::Connection;
 
 use crate::config::Settings;
 use crate::context::start;
 use crate::deliver::unfinished;
 use crate::spool;
-use crate::store::{self, LockWait, Reader, Store, StoreError, notices, sessions};
+use crate::store::{self, LockWait, Reader, Store, StoreError, claims, notices, sessions};
 use crate::text::one_line;
 
 /// How long migration steps may wait for the store lock.
@@ -36,7 +37,7 @@ pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreEr
     if !settings.paths.data_dir_exists() {
         return (StartContext::default(), None);
     }
-    let notice = take_notice(settings);
+    let notice = take_notice(settings, event);
     let store = open(settings);
     let (client, session) = (&event.client, &event.session);
     let unfinished =
@@ -68,7 +69,8 @@ fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Res
         _ => None,
     };
     let already_shown = start::already_shown(conn, &event.client, &event.session, reason, parent)?;
-    let context = start::block(conn, project, &already_shown, settings.config.context.tokens)?;
+    let project = claims::examine(conn, project)?.project;
+    let context = start::block(conn, &project, &already_shown, settings.config.context.tokens)?;
     Ok(StartContext {
         block: context.text,
         newest_epoch: context.newest_epoch,
@@ -90,7 +92,7 @@ fn open(settings: &Settings) -> store::Result<Option<Reader>> {
 }
 
 /// Returns one line with the problems that the user has not seen, and records them as shown.
-fn take_notice(settings: &Settings) -> Option<String> {
+fn take_notice(settings: &Settings, event: &Event) -> Option<String> {
     let mut problems: Vec<String> = settings.config.problems.clone();
     if let Err(e) = settings.paths.check() {
         problems.push(format!("cannot use the data dir: {e}"));
@@ -103,6 +105,7 @@ fn take_notice(settings: &Settings) -> Option<String> {
     if let Ok(Some(reader)) = Reader::open(&settings.paths, BUSY_TIMEOUT) {
         let stored = notices::list(reader.connection()).unwrap_or_default();
         problems.extend(stored.into_iter().map(|(_, text)| text));
+        problems.extend(refused_claim(reader.connection(), event));
     }
     // One line each in the list, whatever they quote.
     let problems = problems.iter().map(|problem| one_line(problem));
@@ -116,4 +119,11 @@ fn take_notice(settings: &Settings) -> Option<String> {
     // If this fails, the next start shows them again.
     let _ = path.append(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes());
     Some(format!("memctl: {} (details: memctl status)", problems.join("; ")))
+}
+
+/// Says that the session's directory claims a known project without proof.
+fn refused_claim(conn: &Connection, event: &Event) -> Option<String> {
+    let project = event.project.as_ref()?;
+    let refused = claims::examine(conn, project).ok()?.refused?;
+    (!refused.separated).then(|| refused.sentence(&project.root))
 }

@@ -27,7 +27,9 @@ pub use path_base::PathBase;
 /// The maximum length of a name, in bytes.
 const MAX_NAME: usize = 200;
 
-/// Identifies the project of a directory. Its first key is the preferred one.
+/// Identifies the project of a directory. The first key is the preferred one, the last one names the
+/// directory. All others are claims, because anybody can write them into a folder's `.git`: the store
+/// examines them (`store::claims`).
 ///
 /// The common directory is a key even if the repository has an origin, so that a repository keeps
 /// its memory when an origin is added.
@@ -37,7 +39,9 @@ pub fn identify(dir: &Path) -> Project {
         return Project { keys: vec![dir_key(&dir)], name: name(&dir), root: display(&dir) };
     };
     let root = &repository.root;
-    let common_dir = resolve(&repository.common_dir());
+    let linked_dir = resolve(&repository.common_dir());
+    let is_own = repository.owns_git_dir();
+    let common_dir = if is_own { linked_dir.clone() } else { root.join(".git") };
     let mut keys = Vec::new();
     let origin = repository.origin_url().and_then(|url| Origin::parse(&url, root));
     let name = match &origin {
@@ -49,10 +53,13 @@ pub fn identify(dir: &Path) -> Project {
         Some(Origin::Local(common_dir)) => keys.push(dir_key(&resolve(&common_dir))),
         None => {}
     }
-    let own_key = dir_key(&common_dir);
-    if !keys.contains(&own_key) {
-        keys.push(own_key);
+    if !is_own {
+        keys.push(dir_key(&linked_dir));
     }
+    let own_key = dir_key(&common_dir);
+    keys.retain(|key| *key != own_key);
+    keys.push(own_key);
+    keys.dedup();
     Project { keys, name, root: display(root) }
 }
 

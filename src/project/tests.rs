@@ -63,12 +63,18 @@ fn work_trees_share_a_key_and_submodules_do_not() {
     world.repository("main/.git", None);
     world
         .write("main/.git/worktrees/tree/HEAD", "x")
-        .write("main/.git/worktrees/tree/commondir", "../..\n");
+        .write("main/.git/worktrees/tree/commondir", "../..\n")
+        .write(
+            "main/.git/worktrees/tree/gitdir",
+            &format!("{}\n", world.path("tree/.git").display()),
+        );
     let git_dir = world.path("main/.git/worktrees/tree");
     world.write("tree/.git", &format!("gitdir: {}\n", git_dir.display()));
     world.check("tree/src", &[&world.key("main/.git")], "main", "tree");
 
     world.repository("main/.git/modules/lib", Some("https://example.org/x/lib"));
+    let config = "[core]\n\tworktree = ../../../lib\n[remote \"origin\"]\n\turl = https://example.org/x/lib\n";
+    world.write("main/.git/modules/lib/config", config);
     world.write("main/lib/.git", "gitdir: ../.git/modules/lib\n");
     let keys = ["git:example.org/x/lib", &world.key("main/.git/modules/lib")];
     world.check("main/lib", &keys, "lib", "main/lib");
@@ -76,7 +82,8 @@ fn work_trees_share_a_key_and_submodules_do_not() {
     world.repository("bare/tool.git", None);
     world
         .write("bare/tool.git/worktrees/t/HEAD", "x")
-        .write("bare/tool.git/worktrees/t/commondir", "../..");
+        .write("bare/tool.git/worktrees/t/commondir", "../..")
+        .write("bare/tool.git/worktrees/t/gitdir", &world.path("t/.git").display().to_string());
     world
         .write("t/.git", &format!("gitdir: {}", world.path("bare/tool.git/worktrees/t").display()));
     world.check("t", &[&world.key("bare/tool.git")], "tool", "t");

@@ -10,7 +10,8 @@ use memctl_proto::{Event, Kind};
 use super::SpoolFile;
 use crate::config::Settings;
 use crate::paths::{Paths, session_key};
-use crate::store::accept::{accept, deletes_texts};
+use crate::store::accept::{Prepared, accept_prepared, deletes_texts};
+use crate::store::claims;
 use crate::store::queue::BatchMeasure;
 use crate::store::{self, Fence, Locked, Store, StoreError};
 use crate::testpoint;
@@ -91,11 +92,14 @@ fn commit(
     drained: &mut Drained,
 ) -> store::Result<()> {
     let events = || files.iter().filter_map(|f| f.event.as_ref().ok());
-    let measured: Vec<_> = events().map(|event| (event, measure.cost_to_store(event))).collect();
+    let prepare = |event| {
+        Ok((event, Prepared::new(locked.connection(), event, measure.cost_to_store(event))?))
+    };
+    let prepared: Vec<_> = events().map(prepare).collect::<store::Result<_>>()?;
     let result = locked.fenced(fence, now, |tx, _| {
         let is_duplicate =
-            |(event, cost): &(&Event, _)| Ok(accept(tx, event, *cost, now)?.duplicate);
-        measured.iter().map(is_duplicate).collect::<store::Result<Vec<_>>>()
+            |(event, p): &(&Event, _)| Ok(accept_prepared(tx, event, p, now)?.duplicate);
+        prepared.iter().map(is_duplicate).collect::<store::Result<Vec<_>>>()
     });
     match result {
         Ok(duplicates) => {
@@ -105,7 +109,7 @@ fn commit(
                 drained.kinds.push(event.kind);
                 drained.clients.extend(event.process);
             }
-            Ok(())
+            record_heads(locked, events(), now)
         }
         // A refused event must not block the events behind it: commit them one by one.
         Err(StoreError::Bug(_)) if files.len() > 1 => files.iter().try_for_each(|file| {
@@ -118,4 +122,18 @@ fn commit(
         }
         Err(e) => Err(e),
     }
+}
+
+/// Records the commits that the directories of these events have checked out.
+fn record_heads<'a>(
+    locked: &mut Locked,
+    events: impl Iterator<Item = &'a Event>,
+    now: i64,
+) -> store::Result<()> {
+    for project in events.filter_map(|event| event.project.as_ref()) {
+        if let Some((project, head)) = claims::unrecorded_head(locked.connection(), project)? {
+            locked.write(|tx| claims::record_commit(tx, &project, &head, now))?;
+        }
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@
 pub mod accept;
 pub mod agent_sessions;
 mod batch_context;
+pub mod claims;
 pub mod commit;
 mod dedupe;
 pub mod ensure;

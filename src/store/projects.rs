@@ -76,6 +76,60 @@ pub fn find(conn: &Connection, project: &Project) -> Result<Option<i64>> {
     Ok(None)
 }
 
+/// A project and what is stored of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownProject {
+    pub name: String,
+    pub root: String,
+    /// Origins first.
+    pub keys: Vec<String>,
+    /// The user has separated its directory.
+    pub separate: bool,
+    pub sessions: u64,
+    pub observations: u64,
+    /// Milliseconds since the epoch. `None` without a session.
+    pub last_event_epoch: Option<i64>,
+}
+
+/// All projects, last used first.
+pub fn list(conn: &Connection) -> Result<Vec<KnownProject>> {
+    let mut keys =
+        conn.prepare("SELECT key FROM project_keys WHERE project_id = ?1 ORDER BY key DESC")?;
+    let mut rows = conn.prepare(
+        "SELECT p.id, p.name, p.root, p.separate,
+           (SELECT count(*) FROM sessions WHERE project_id = p.id),
+           (SELECT count(*) FROM observations WHERE project_id = p.id),
+           (SELECT max(last_event_epoch) FROM sessions WHERE project_id = p.id) AS last
+         FROM projects p ORDER BY last DESC NULLS LAST, p.id DESC",
+    )?;
+    let mut rows = rows.query([])?;
+    let mut projects = Vec::new();
+    while let Some(r) = rows.next()? {
+        let of_project = keys.query_map([r.get::<_, i64>(0)?], |r| r.get(0))?;
+        projects.push(KnownProject {
+            name: r.get(1)?,
+            root: r.get(2)?,
+            keys: of_project.collect::<rusqlite::Result<_>>()?,
+            separate: r.get(3)?,
+            sessions: r.get::<_, i64>(4)? as u64,
+            observations: r.get::<_, i64>(5)? as u64,
+            last_event_epoch: r.get(6)?,
+        });
+    }
+    Ok(projects)
+}
+
+/// The name of a project.
+pub fn name(conn: &Connection, id: i64) -> Result<String> {
+    Ok(conn.query_row("SELECT name FROM projects WHERE id = ?1", [id], |r| r.get(0))?)
+}
+
+/// Whether the project has no other key than this one.
+pub fn is_alone(conn: &Connection, id: i64, key: &str) -> Result<bool> {
+    let others = "SELECT 1 FROM project_keys WHERE project_id = ?1 AND key <> ?2";
+    Ok(!conn.prepare(others)?.exists(params![id, key])?)
+}
+
 /// Ids and roots of the projects with this name.
 pub fn by_name(conn: &Connection, name: &str) -> Result<Vec<(i64, String)>> {
     let mut rows = conn.prepare("SELECT id, root FROM projects WHERE name = ?1 ORDER BY id")?;
@@ -102,7 +156,7 @@ pub fn root_of(conn: &Connection, session_id: i64) -> Result<Option<String>> {
     Ok(own.or(containing).or(cwd))
 }
 
-fn by_key(conn: &Connection, key: &str) -> Result<Option<i64>> {
+pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<i64>> {
     Ok(conn
         .prepare_cached("SELECT project_id FROM project_keys WHERE key = ?1")?
         .query_row([key], |r| r.get(0))

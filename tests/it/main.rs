@@ -47,6 +47,8 @@ mod poison_messages;
 mod private_text;
 /// Process start and exit: arguments, closed streams, panics.
 mod process_entry;
+/// Folders that claim to be a known repository.
+mod project_claims;
 /// Guards of the locking protocol, each tested alone.
 mod protocol_guards;
 /// Recorded sessions of the real client and the rows that they produce.

@@ -155,6 +155,7 @@ fn json_has_exactly_the_documented_keys() {
     check("ps", &json(&["ps"])[0]);
     w.memctl(&["resume", "set", "github:claude:owner/repo:12", "id"]).ok();
     check("resume list", &json(&["resume", "list"])[0]);
+    check("project list", &json(&["project", "list"])[0]);
     check("status", &json(&["status"]));
     let doctor = json(&["doctor"]);
     check("doctor", &doctor);
@@ -195,7 +196,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 19);
+    assert_eq!(documented().len(), 20);
 }
 
 #[test]

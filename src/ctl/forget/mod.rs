@@ -5,7 +5,6 @@ mod verify;
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::{Timestamp, civil, tz};
@@ -21,12 +20,11 @@ use crate::config::{Settings, parse_duration};
 use crate::deliver::{self, probe};
 use crate::failure::{Context, Result, failed, usage};
 use crate::paths::session_key;
-use crate::project;
 use crate::spool;
 use crate::spool::forget::{Candidate, Mode};
 use crate::store::forget::{self, ForgetCounts, ForgetFilter, ForgetSet};
 use crate::store::sessions::{self, PrefixMatch};
-use crate::store::{LockWait, Reader, Store, observations, projects, summaries};
+use crate::store::{LockWait, Reader, Store, claims, observations, projects, summaries};
 use crate::text::{Needle, escape, sanitize, truncate};
 use files::Search;
 use verify::Verification;
@@ -260,7 +258,10 @@ fn matches(conn: &Connection, filter: &ForgetFilter, file: &Candidate) -> bool {
     let project = || {
         let event = event?;
         match &event.project {
-            Some(project) => projects::find(conn, project).ok()?,
+            Some(project) => {
+                let examined = claims::examine(conn, project).ok()?;
+                projects::find(conn, &examined.project).ok()?
+            }
             None => sessions::find(conn, &event.client, &event.session).ok()??.project_id,
         }
     };
@@ -340,30 +341,9 @@ fn select(conn: &Connection, args: &Args) -> Result<ForgetSet> {
 }
 
 fn filter(conn: &Connection, args: &Args) -> Result<ForgetFilter> {
-    let project = args.project.as_deref().map(|name| project_of(conn, name)).transpose()?;
+    let project = args.project.as_deref().map(|name| lookup::project(conn, name)).transpose()?;
     let text = args.query.as_deref().map(Needle::new);
     Ok(ForgetFilter { project, text, since: args.since, before: args.before })
-}
-
-/// Finds a project by its directory or its name.
-fn project_of(conn: &Connection, name: &str) -> Result<i64> {
-    if let Ok(dir) = Path::new(name).canonicalize()
-        && let Some(id) = projects::find(conn, &project::identify(&dir)).context("database")?
-    {
-        return Ok(id);
-    }
-    let found = projects::by_name(conn, name).context("database")?;
-    match &found[..] {
-        [(id, _)] => Ok(*id),
-        [] => Err(failed(format!("nothing is stored for project '{name}'"))
-            .hint("use its directory, or its name as `memctl status` prints it")),
-        several => {
-            let roots: Vec<&str> = several.iter().map(|(_, root)| root.as_str()).collect();
-            let n = roots.len();
-            Err(usage(format!("{n} projects have the name '{name}': {}", roots.join(", ")))
-                .hint("use the directory of one of them"))
-        }
-    }
 }
 
 fn keys_of_sessions(conn: &Connection, selection: &ForgetSet) -> crate::store::Result<Vec<String>> {

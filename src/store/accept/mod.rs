@@ -4,13 +4,13 @@
 //! and enqueues the messages to distill. It is idempotent: the sender creates the event id, and a
 //! repeated event changes nothing.
 
-use memctl_proto::event::{Event, Kind};
-use rusqlite::{OptionalExtension, Transaction, params};
+use memctl_proto::event::{Event, Kind, Project};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use super::turns::{self, Prompt, Summarize};
 pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_prompts};
-use super::{new_uuid, private, projects, sessions, tombstones};
+use super::{claims, new_uuid, private, projects, sessions, tombstones};
 use crate::activity::PromptCost;
 use crate::memory::Cause;
 
@@ -40,13 +40,49 @@ pub fn deletes_texts(event: &Event) -> bool {
     event.kind == Kind::Prompt && event.private && event.turn.is_some()
 }
 
-/// Applies an event. The caller measures `cost` before the transaction begins, because parsing the
-/// event takes time.
-/// `now` is in milliseconds since the epoch.
+/// What the caller finds out about an event before the transaction begins, because it takes time.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    pub cost: Option<PromptCost>,
+    /// The project that the event's directory belongs to.
+    pub project: Option<Project>,
+}
+
+impl Prepared {
+    /// Examines the claims of the event's directory.
+    pub fn new(conn: &Connection, event: &Event, cost: Option<PromptCost>) -> Result<Prepared> {
+        let examined = event.project.as_ref().map(|project| claims::examine(conn, project));
+        let project = examined.transpose()?.map(|examined| examined.project);
+        Ok(Prepared { cost, project })
+    }
+}
+
+/// Applies a prepared event. `now` is in milliseconds since the epoch.
+pub fn accept_prepared(
+    tx: &Transaction,
+    event: &Event,
+    prepared: &Prepared,
+    now: i64,
+) -> Result<Accepted> {
+    apply(tx, event, prepared.cost, prepared.project.as_ref(), now)
+}
+
+/// Applies an event whose directory claims no project but its own. `now` is in milliseconds since the
+/// epoch.
 pub fn accept(
     tx: &Transaction,
     event: &Event,
     cost: Option<PromptCost>,
+    now: i64,
+) -> Result<Accepted> {
+    apply(tx, event, cost, event.project.as_ref(), now)
+}
+
+fn apply(
+    tx: &Transaction,
+    event: &Event,
+    cost: Option<PromptCost>,
+    project: Option<&Project>,
     now: i64,
 ) -> Result<Accepted> {
     let unchanged = |duplicate| Accepted {
@@ -73,6 +109,7 @@ pub fn accept(
         tx,
         event,
         cost,
+        project,
         session,
         turn: event.turn.as_deref().filter(|t| !t.is_empty()),
         at: event.at.min(now),
@@ -103,6 +140,7 @@ struct Acceptor<'a> {
     tx: &'a Transaction<'a>,
     event: &'a Event,
     cost: Option<PromptCost>,
+    project: Option<&'a Project>,
     session: i64,
     turn: Option<&'a str>,
     /// The time of the event, at most `now`.
@@ -435,9 +473,9 @@ impl Acceptor<'_> {
                 event.process.map(|p| p.start as i64),
                 event.cwd,
                 sets_cwd,
-                event.project.as_ref().map(|p| p.root.trim()).filter(|root| !root.is_empty()),
+                self.project.map(|p| p.root.trim()).filter(|root| !root.is_empty()),
             ])?;
-        let Some(project) = &event.project else { return Ok(()) };
+        let Some(project) = self.project else { return Ok(()) };
         let Some(project) = projects::resolve(self.tx, project)? else { return Ok(()) };
         let assigned = self
             .tx

@@ -17,7 +17,7 @@ fn shape(conn: &Connection) -> Vec<String> {
 
 /// Rows for the tables that these tests change.
 const ROWS: &str = "
-  INSERT INTO projects VALUES (1, 'p', '/p');
+  INSERT INTO projects (id, name, root) VALUES (1, 'p', '/p');
   INSERT INTO sessions (id, uuid, client, content_session_id, prompt_counter, project_id,
     started_at_epoch, last_event_epoch) VALUES (1, 'us1', 'c', 's', 1, 1, 5, 6);
   INSERT INTO user_prompts (id, uuid, event_id, session_id, prompt_number, prompt_text,

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use memctl_proto::event::Project;
 use memctl_proto::{Code, Event};
 use tokio::sync::mpsc as reports;
 
@@ -15,7 +16,8 @@ use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
 use crate::spool::drain;
-use crate::store::accept::{self, Accepted, ClosedBy, WhichPrompts};
+use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
+use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Fence};
 use crate::store::{
@@ -109,6 +111,7 @@ impl StoreActor {
         let now = clock::now_ms();
         testpoint::at("worker.accepting");
         let events: Vec<&Event> = group.iter().map(|(event, _)| event).collect();
+        let projects: Vec<Project> = events.iter().filter_map(|e| e.project.clone()).collect();
         let deletes_texts = events.iter().any(|event| accept::deletes_texts(event));
         let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
         if let Err(StoreError::Bug(_)) = &results {
@@ -128,6 +131,7 @@ impl StoreActor {
                 self.report_error(&e);
             }
         }
+        self.record_heads(&projects);
         self.maintain_wal(deletes_texts);
     }
 
@@ -147,11 +151,26 @@ impl StoreActor {
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
         let measure = BatchMeasure::configured(&self.settings.config.agent);
-        let costs: Vec<_> = events.iter().map(|event| measure.cost_to_store(event)).collect();
+        let conn = self.open()?.connection();
+        let prepare = |event: &&Event| Prepared::new(conn, event, measure.cost_to_store(event));
+        let prepared = events.iter().map(prepare).collect::<store::Result<Vec<_>>>()?;
         self.write(|tx, _| {
-            let all = events.iter().zip(&costs);
-            all.map(|(event, cost)| accept::accept(tx, event, *cost, now)).collect()
+            let all = events.iter().zip(&prepared);
+            all.map(|(event, prepared)| accept::accept_prepared(tx, event, prepared, now)).collect()
         })
+    }
+
+    /// Records the commits that the directories of events have checked out. A later event records
+    /// what fails here.
+    fn record_heads(&mut self, projects: &[Project]) {
+        for project in projects {
+            let Some(store) = &self.store else { return };
+            let Ok(Some((project, head))) = claims::unrecorded_head(store.connection(), project)
+            else {
+                continue;
+            };
+            let _ = self.write(|tx, _| claims::record_commit(tx, &project, &head, clock::now_ms()));
+        }
     }
 
     fn drain_spool(&mut self) -> store::Result<()> {
