@@ -17,6 +17,7 @@ use super::parse::{Parsed, Reply, parse};
 use super::prompt::{self, Detail};
 use super::{Backend, attribution, extractive};
 use crate::activity::{Mention, ParsedBatch, mention};
+use crate::capture;
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, CallOutcome, Distilled, Usage};
@@ -355,7 +356,8 @@ async fn call_model(
     limit: Duration,
     ledger: &dyn Ledger,
 ) -> CallResult {
-    let text = prompt::envelope(batch, detail);
+    // Events of earlier releases may have secrets that had no rule then.
+    let text = capture::without_secrets(&prompt::envelope(batch, detail));
     if let Err(e) = model.prepare(limit).await {
         return CallResult::Error(e);
     }

@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
     use crate::capture::{Captured, PrivateWords, capture, parse};
-    use crate::config::{Limits, Recording};
+    use crate::config::{Limits, Recording, Redact};
 
     /// Returns the files recorded for a tool use in `dir`.
     fn recorded_files(
@@ -105,6 +105,7 @@ mod tests {
             recording: &recording,
             limits: Limits { input: 1 << 10, response: 1 << 10, text: 1 << 10 },
             private: &PrivateWords::default(),
+            redact: &Redact::default(),
             now: 0,
             process: None,
         };

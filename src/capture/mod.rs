@@ -10,6 +10,7 @@
 mod files;
 mod json;
 mod json_text;
+mod key_lines;
 mod object_reader;
 mod payload;
 mod private_files;
@@ -22,7 +23,9 @@ mod texts;
 mod truncate_json;
 mod truncating_writer;
 mod withhold;
+mod word_table;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use memctl_proto::event::{Agent, Event, Kind, Process, Tool};
@@ -31,11 +34,12 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::clients::{self, HookEvent, ToolKind, ToolUse};
-use crate::config::{Limits, Recording};
+use crate::config::{Limits, Recording, Redact};
 use crate::project;
 use crate::project::recording::{self, NotRecorded};
 use crate::text::truncate_middle;
 pub use files::hash_files;
+use key_lines::Share;
 pub use object_reader::{ObjectReader, ReadError};
 pub use payload::Payload;
 use payload::{members, text_of};
@@ -67,6 +71,8 @@ pub struct CaptureContext<'a> {
     pub limits: Limits,
     /// Phrases that are private in the turn. Those of the event are added.
     pub private: &'a PrivateWords,
+    /// The user's own rules for secrets.
+    pub redact: &'a Redact,
     /// Milliseconds since the epoch.
     pub now: i64,
     /// The client's process.
@@ -147,7 +153,7 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
         };
         return Ok(Captured::NotRecorded(why, edge));
     }
-    let texts = Texts { limits: context.limits, private: context.private };
+    let texts = Texts { limits: context.limits, private: context.private, redact: context.redact };
     add_private_words(payload, context.private);
     let agent = agent(payload, &texts);
     let event = |kind| Event {
@@ -279,6 +285,11 @@ pub fn parse(text: &str) -> Result<Payload<'_>, CaptureError> {
     Payload::parse(text).map_err(|e| CaptureError::NotJson(e.to_string()))
 }
 
+/// Replaces secrets in a text that an earlier release stored. The rules may have been fewer then.
+pub fn without_secrets(text: &str) -> String {
+    redact::redact(text, &Redact::default()).into_owned()
+}
+
 /// The recorded part of a tool use, or the reason why nothing is recorded.
 type Recorded = Result<Tool, &'static str>;
 
@@ -296,7 +307,8 @@ fn used_tool(
         tool.input = input.and_then(|i| texts.only_paths(i));
         return Ok(Ok(tool));
     }
-    let response = payload.tool_response.filter(|_| withheld == Withheld::Nothing);
+    let (input, response) = withheld_parts(withheld, input, payload.tool_response);
+    let (input, response) = (input.as_deref(), response.as_deref());
     tool.input = input.and_then(|i| texts.input(i));
     tool.response = match response {
         None => None,
@@ -312,7 +324,7 @@ fn used_tool(
                 texts.response_without(&members, response)
             }
         }
-        Some(response) => recorded_response(&used, response, texts),
+        Some(response) => recorded_response(&used, withheld, response, texts),
     };
     Ok(Ok(tool))
 }
@@ -330,10 +342,10 @@ fn failed_tool(
         tool.input = payload.tool_input.and_then(|i| texts.only_paths(i));
         return Ok(Ok(tool));
     }
-    tool.input = payload.tool_input.and_then(|i| texts.input(i));
     let response = payload.error.or(payload.tool_response);
-    let response = response.filter(|_| withheld == Withheld::Nothing);
-    tool.response = response.and_then(|response| recorded_response(&used, response, texts));
+    let (input, response) = withheld_parts(withheld, payload.tool_input, response);
+    tool.input = input.and_then(|i| texts.input(&i));
+    tool.response = response.and_then(|r| recorded_response(&used, withheld, &r, texts));
     Ok(Ok(tool))
 }
 
@@ -348,10 +360,36 @@ fn changes_private_file(payload: &Payload, used: &ToolUse, context: &CaptureCont
     changes
 }
 
+/// Returns the input and the response without what is withheld of a secret file.
+fn withheld_parts<'a>(
+    withheld: Withheld,
+    input: Option<&'a RawValue>,
+    response: Option<&'a RawValue>,
+) -> (Option<Cow<'a, RawValue>>, Option<Cow<'a, RawValue>>) {
+    let redacted = |raw: Option<&'a RawValue>, share| {
+        let raw = raw?;
+        let replaced =
+            key_lines::redact(raw.get(), share).and_then(|json| RawValue::from_string(json).ok());
+        Some(replaced.map_or(Cow::Borrowed(raw), Cow::Owned))
+    };
+    let input_as_it_is = input.map(Cow::Borrowed);
+    match withheld {
+        Withheld::Nothing => (input_as_it_is, response.map(Cow::Borrowed)),
+        Withheld::Output(share) => (input_as_it_is, redacted(response, share)),
+        Withheld::Values => (redacted(input, Share::All), redacted(response, Share::All)),
+        Withheld::Response | Withheld::All => (input_as_it_is, None),
+    }
+}
+
 /// Returns the recorded part of a response. Rows that come from secret files are removed, unless the
 /// response is the text of one file. Returns `None` if an object in the response names a secret file.
-fn recorded_response(used: &ToolUse, response: &RawValue, texts: &Texts) -> Option<String> {
-    if !secret_files::may_name_secret_file(response.get()) {
+fn recorded_response(
+    used: &ToolUse,
+    withheld: Withheld,
+    response: &RawValue,
+    texts: &Texts,
+) -> Option<String> {
+    if withheld == Withheld::Values || !secret_files::may_name_secret_file(response.get()) {
         return texts.response(response);
     }
     if withhold::names_secret_object(response.get()) {
@@ -376,7 +414,8 @@ fn named_tool(
     if matches!(used.kind, ToolKind::Skipped | ToolKind::Plan | ToolKind::Question) {
         return Ok(Err("a tool that is not recorded"));
     }
-    let withheld = withhold::withheld(&used, payload.tool_input.map(RawValue::get));
+    let withheld =
+        withhold::withheld(&used, payload.tool_input.map(RawValue::get), payload.cwd.as_deref());
     if withheld == Withheld::All {
         return Ok(Err("the tool use names a file with secrets"));
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::payload::{members, text_of};
 use super::{PrivateWords, json, redact, tags, truncate_json};
 use crate::clients;
-use crate::config::Limits;
+use crate::config::{Limits, Redact};
 use crate::text::{MAX_SHIFT, truncate_middle};
 
 /// Bytes reserved for the rest of an event's JSON: ids, paths and project keys. Each has its own limit.
@@ -22,6 +22,8 @@ const MAX_WORD: usize = 200;
 pub struct Texts<'a> {
     pub limits: Limits,
     pub private: &'a PrivateWords,
+    /// The user's own rules for secrets.
+    pub redact: &'a Redact,
 }
 
 impl Texts<'_> {
@@ -96,7 +98,7 @@ impl Texts<'_> {
         let shorter = truncate_middle(text, limit.saturating_add(2 * MAX_SHIFT));
         let text = shorter.as_deref().unwrap_or(text);
         let public = self.private.redact(text);
-        let redacted = redact::redact(public.as_deref().unwrap_or(text));
+        let redacted = redact::redact(public.as_deref().unwrap_or(text), self.redact);
         let kept = truncate_middle(&redacted, limit).unwrap_or_else(|| redacted.into_owned());
         // A NUL ends the text in C programs that read it later.
         if kept.contains('\0') { kept.replace('\0', "\u{fffd}") } else { kept }
@@ -110,7 +112,7 @@ impl Texts<'_> {
             &tags::strip_json,
             &|text| truncate_json::drop_middles(text, longest),
             &|text| self.private.redact_json(text),
-            &redact::redact_json,
+            &|text| redact::redact_json(text, self.redact),
             &|text| truncate_json::fit(text, limit),
         ];
         for step in steps {

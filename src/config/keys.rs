@@ -28,8 +28,8 @@ pub enum Scope {
 }
 
 use Unit::{
-    Bytes, Choice, Choices, Count, Globs, KeyName, Money, OptionalText, OptionalUrl, Server, Text,
-    Time, Url, Words,
+    Bytes, Choice, Choices, Count, Globs, KeyName, Money, OptionalText, OptionalUrl, Regexes,
+    Rules, Server, Text, Time, Url, Words,
 };
 
 /// Names of the memory agent backends.
@@ -122,6 +122,8 @@ pub const KEYS: &[Key] = &[
     key("queue.stuck", "5min", Time, "age at which an unfinished event counts as stuck"),
     key("resume.max_age", "30d", Time, "how long unused entries of the resume store are kept"),
     key("log.max", "20MiB", Bytes, "total size of all logs"),
+    restriction("redact.rules", "", Rules, "own rules for secrets, as name=regex; the name is the kind in [redacted:name]"),
+    user_only("redact.allow", "", Regexes, "texts that are no secrets (regexes on the whole text that a rule found)"),
     restriction("exclude", "", Globs, "projects that are not recorded (globs on path or name)"),
 ];
 

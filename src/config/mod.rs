@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use regex_lite::Regex;
+
 use crate::paths::{self, Paths};
 pub use agent::{Agent, Allowance, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
@@ -55,10 +57,20 @@ pub struct Config {
     pub resume_max_age: Duration,
     pub log_max: u64,
     pub recording: Recording,
+    pub redact: Redact,
     /// Messages about invalid or ignored settings.
     pub problems: Vec<String>,
     /// All settings in the order of the table.
     pub values: Arc<[Value]>,
+}
+
+/// The user's own rules for secrets.
+#[derive(Clone, Debug, Default)]
+pub struct Redact {
+    /// Kinds with their regexes.
+    pub rules: Vec<(String, Regex)>,
+    /// Regexes on the whole text of a finding, which is then no secret.
+    pub allow: Vec<Regex>,
 }
 
 /// Limits of a session's spool.

@@ -7,9 +7,21 @@ pub const OLLAMA: &str = "ollama";
 /// The default address of Ollama.
 pub const OLLAMA_URL: &str = "http://127.0.0.1:11434/v1";
 
-/// The items of a comma-separated list.
+/// The items of a comma-separated list. The comma in a quantifier of a regex, `{2,4}`, does not separate.
 pub fn list_items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|w| !w.is_empty())
+    let is_quantifier = |comma: usize| {
+        let before = text[..comma].trim_end_matches(|c: char| c.is_ascii_digit());
+        let after = text[comma + 1..].trim_start_matches(|c: char| c.is_ascii_digit());
+        before.len() < comma && before.ends_with('{') && after.starts_with('}')
+    };
+    let mut start = 0;
+    let commas = text.match_indices(',').map(|(at, _)| at).filter(move |at| !is_quantifier(*at));
+    let items = commas.chain([text.len()]).map(move |end| {
+        let item = &text[start..end];
+        start = end + 1;
+        item.trim()
+    });
+    items.filter(|item| !item.is_empty())
 }
 
 /// Parses `500ms`, `30s`, `5min`, `2h` or `90d`.
@@ -91,6 +103,13 @@ mod tests {
         check("https://h/v1?key=secret", None);
         check("https://h /", None);
         check("file:///etc/passwd", None);
+    }
+
+    #[test]
+    fn a_comma_in_a_quantifier_does_not_separate() {
+        let items = |text| list_items(text).collect::<Vec<_>>();
+        assert_eq!(items("a, b,,c"), ["a", "b", "c"]);
+        assert_eq!(items("x=y{2,4}z{2,},[,{,1}"), ["x=y{2,4}z{2,}", "[", "{", "1}"]);
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::sync::{Arc, LazyLock};
 use super::file::{ConfigFile, Content, Files};
 use super::keys::{self, KEYS, Key, Scope};
 use super::parse::list_items;
-use super::unit::{Unit, pattern};
+use super::unit::{Unit, pattern, regex, rule};
 use super::values::{Value, ValueSource, Values};
 use super::{
-    Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Spool, Worker,
+    Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Redact, Spool, Worker,
 };
 use crate::text::{nearest, quote};
 
@@ -122,7 +122,7 @@ impl<'a> Layer<'a> {
 
 /// The text of a value or of an item of a list.
 fn list_item(key: &Key, value: &toml::Value, found: &mut Findings) -> Option<String> {
-    let is_pattern = key.unit == Unit::Globs;
+    let is_pattern = matches!(key.unit, Unit::Globs | Unit::Rules | Unit::Regexes);
     let expected = match value {
         toml::Value::String(text) if is_pattern && text.trim().is_empty() => return None,
         toml::Value::String(text) => return Some(text.clone()),
@@ -289,6 +289,18 @@ impl Config {
             resume_max_age: values.time("resume.max_age"),
             log_max: values.size("log.max") as u64,
             recording,
+            redact: Redact {
+                rules: values
+                    .list("redact.rules")
+                    .iter()
+                    .filter_map(|text| rule(text).ok())
+                    .collect(),
+                allow: values
+                    .list("redact.allow")
+                    .iter()
+                    .filter_map(|text| regex(&format!("^(?:{text})$")).ok())
+                    .collect(),
+            },
             problems: found.problems,
             values: values.0,
         }

@@ -4,6 +4,7 @@ use super::parse::{
     OLLAMA, host, is_key_name, list_items, parse_bytes, parse_duration, parse_money,
 };
 use super::prices::Prices;
+use regex_lite::Regex;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -34,6 +35,10 @@ pub enum Unit {
     Words,
     /// Glob patterns, comma-separated.
     Globs,
+    /// `name=regex`, comma-separated.
+    Rules,
+    /// Regexes, comma-separated.
+    Regexes,
     /// `model=in/out`, comma-separated. See [`Prices`].
     Prices,
 }
@@ -41,7 +46,15 @@ pub enum Unit {
 impl Unit {
     /// Whether the value is a list, which is an array in the config file.
     pub fn is_list(self) -> bool {
-        matches!(self, Unit::Choices(_) | Unit::Words | Unit::Globs | Unit::Prices)
+        matches!(
+            self,
+            Unit::Choices(_)
+                | Unit::Words
+                | Unit::Globs
+                | Unit::Prices
+                | Unit::Rules
+                | Unit::Regexes
+        )
     }
 
     /// Whether an invalid value may be a secret and must not be printed.
@@ -97,6 +110,8 @@ impl Unit {
                 )
             }
             Unit::Globs => list_items(text).try_for_each(|item| pattern(item).map(drop)),
+            Unit::Rules => list_items(text).try_for_each(|item| rule(item).map(drop)),
+            Unit::Regexes => list_items(text).try_for_each(|item| regex(item).map(drop)),
             Unit::Prices => Prices::parse(text).map(drop),
         }
     }
@@ -113,6 +128,33 @@ pub fn pattern(text: &str) -> Result<glob::Pattern, String> {
         return Err("expected a name, or a path that begins with /, ~/ or *".into());
     }
     glob::Pattern::new(text).map_err(|e| format!("expected a glob pattern: {}", e.msg))
+}
+
+/// Parses a rule for secrets: `name=regex`.
+///
+/// # Errors
+/// The expected format.
+pub fn rule(text: &str) -> Result<(String, Regex), String> {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    match text.split_once('=').filter(|(name, _)| is_name(name)) {
+        Some((name, pattern)) => Ok((name.to_owned(), regex(pattern)?)),
+        None => Err("expected name=regex with a name such as acme-token".into()),
+    }
+}
+
+/// Parses a regex that matches at least one character.
+///
+/// # Errors
+/// The expected format.
+pub fn regex(text: &str) -> Result<Regex, String> {
+    let regex = Regex::new(text).map_err(|e| format!("expected a regex: {e}"))?;
+    match regex.is_match("") {
+        true => Err("expected a regex that does not match the empty text".into()),
+        false => Ok(regex),
+    }
 }
 
 #[cfg(test)]
@@ -140,5 +182,11 @@ mod tests {
         check(Unit::Globs, "/home/*, ~/a, name*, */x", true);
         check(Unit::Globs, "clients/secret", false);
         check(Unit::Text, " ", false);
+        check(Unit::Rules, "acme-token=acme_[a-z0-9]{8,}, b=x+", true);
+        for wrong in ["acme_[a-z]", "A=x", "a=(", "a=x*", "a=x{9,1}"] {
+            check(Unit::Rules, wrong, false);
+        }
+        check(Unit::Regexes, "TEST_.+", true);
+        check(Unit::Regexes, "(", false);
     }
 }

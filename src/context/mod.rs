@@ -27,6 +27,7 @@ use rusqlite::Connection;
 
 pub use render::{Selection, render};
 
+use crate::capture;
 use crate::store::observations::{self, Headline};
 use crate::store::summaries;
 
@@ -58,7 +59,8 @@ pub struct Block {
 /// Builds the block for a session.
 pub fn build(conn: &Connection, query: &Query) -> rusqlite::Result<Block> {
     let selection = select(conn, query)?;
-    Ok(Block { text: render(&selection, query.max_tokens), newest_epoch: selection.newest_epoch })
+    let text = capture::without_secrets(&render(&selection, query.max_tokens));
+    Ok(Block { text, newest_epoch: selection.newest_epoch })
 }
 
 // Limits on the rows read. They bound the time of a build, however large the store is.

@@ -126,7 +126,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Config(args)) => config::run(&load_and_warn()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
-        Some(Verb::Redact(args)) => redact::run(&args),
+        Some(Verb::Redact(args)) => redact::run(&load()?, &args),
         Some(Verb::Resume(args)) => resume::run(&load()?, &args),
         // These need no settings: packages are built without a home directory.
         Some(Verb::Completions(args)) => completions::run(&args),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::capture::{self, Finding};
+use crate::config::Settings;
 use crate::failure::{Context, Result, no_match, usage};
 
 const HELP: &str = "\
@@ -22,7 +23,7 @@ Exit codes of --check
 
 Keys of --json
   findings  One object per secret: file (null for stdin), line and column (from 1, column in bytes), length \
-(in bytes), kind (as in the marker), rule (private-key, token, vendor, url, option, name)
+(in bytes), kind (as in the marker), rule (config, private-key, token, vendor, url, option, name)
 ";
 
 /// Replace secrets in a text as hooks do
@@ -53,15 +54,16 @@ struct Row<'a> {
     rule: capture::SecretRule,
 }
 
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(settings: &Settings, args: &Args) -> Result<()> {
+    let own = &settings.config.redact;
     let mut n_found = 0;
     let mut rows = Vec::new();
     for file in &args.files {
         let text = read(file)?;
-        let found = capture::find_secrets(&text);
+        let found = capture::find_secrets(&text, own);
         n_found += found.len();
         match (args.check, args.json) {
-            (false, _) => super::print_raw(&capture::redact_secrets(&text))?,
+            (false, _) => super::print_raw(&capture::redact_secrets(&text, own))?,
             (true, false) => super::print(&report(file, &text, &found))?,
             (true, true) => rows.extend(located(&text, &found).map(|(line, column, finding)| {
                 json!(Row {

@@ -162,16 +162,16 @@ fn read_event(
     let at = Instant::now();
     testpoint::at("hook.read");
     let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
-    // Clients run hooks in the working directory of the session.
-    let here = payload.cwd.is_none().then(std::env::current_dir).and_then(Result::ok);
     // Load again if a config file or directory is inside the project: it is not trusted then.
-    if let Some(cwd) = payload.cwd.as_deref().map(Path::new).or(here.as_deref())
+    if let Some(cwd) = payload.cwd.as_deref().map(Path::new)
         && settings.may_be_in_project()
         && settings.are_in(&project::dir_of(cwd))
     {
         let dirs: Vec<&Path> = project_dir.into_iter().chain([cwd]).collect();
         *settings = project::settings(&dirs)?;
     }
+    // Clients run hooks in the working directory of the session.
+    let here = payload.cwd.is_none().then(std::env::current_dir).and_then(Result::ok);
     let session = payload.session_id.as_deref().unwrap_or_default().trim();
     let key = session_key(&args.client, session);
     let words = PrivateTurns::read(&settings.paths, &key).words(payload.turn.as_deref());
@@ -183,6 +183,7 @@ fn read_event(
         recording: &settings.config.recording,
         limits: settings.config.capture,
         private: &words,
+        redact: &settings.config.redact,
         now: clock::now_ms(),
         process: process::client_process(client_pid(env), &args.client),
     };

@@ -356,6 +356,7 @@ fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
         recording: &config.recording,
         limits: config.capture,
         private: &words,
+        redact: &config.redact,
         now: clock::now_ms(),
         process: None,
     };

@@ -7,8 +7,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::World;
-use crate::support::recordings::{prompt, stop, tool};
+use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::{World, until};
 
 /// The recognizable part of each secret.
 const MARK: &str = "q7Xw2Lk9";
@@ -127,13 +127,14 @@ fn payloads() -> Vec<Value> {
 
 #[test]
 fn no_secret_of_any_event_is_stored() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::new();
     for payload in payloads() {
         let event = payload["hook_event_name"].as_str().unwrap();
         let output = w.hook_bytes(&[event], payload.to_string().as_bytes());
         assert!(output.code == Some(0) && output.err.is_empty(), "{output:?}");
         check_nothing_is_stored(&w, &payload.to_string());
     }
+    w.hook(&end("s"));
     w.settle();
     check_nothing_is_stored(&w, "after distilling");
     let kept = w.rows("SELECT ifnull(tool_input, '') || ifnull(tool_response, '') FROM pending_messages WHERE message_type = 'observation'");
@@ -152,7 +153,7 @@ fn a_spooled_event_has_no_secret() {
 
 #[test]
 fn scripts_and_transcripts_have_no_secret() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::new();
     let mut transcript = String::new();
     for (n, text) in
         [format!("use {}", token()), format!("password: {}", password())].iter().enumerate()
@@ -187,14 +188,16 @@ fn a_secret_at_the_cut_is_removed() {
         let text = format!("{}{filler}{} {}", "x".repeat(shift), token(), "tail ".repeat(4000));
         w.hook(&tool("s", "t", &format!("u{n}"), "make", &text));
     }
+    check_nothing_is_stored(&w, "the cut, queued");
     w.hook(&stop("s", "t", "Done."));
+    w.hook(&end("s"));
     w.settle();
     check_nothing_is_stored(&w, "the cut");
 }
 
 #[test]
 fn look_alikes_are_stored() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::new();
     w.hook(&prompt("s", "t", "look"));
     let text = "commit 3f9a81c07be245d63f9a81c07be245d63f9a81c0\n\
         session 5b1c9f0e-1d2c-4f6a-9b8e-7a6d5c4b3a29\n\
@@ -204,10 +207,14 @@ fn look_alikes_are_stored() {
         API_KEY=<your-api-key>\n\
         data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ";
     w.hook(&tool("s", "t", "u", "cat notes", text));
-    w.hook(&stop("s", "t", "Done."));
+    w.until_count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'", 1);
+    let kept = until("the tool use is stored", || {
+        let sql = "SELECT tool_response FROM pending_messages WHERE tool_use_id = 'u'";
+        w.rows(sql).pop().ok_or_else(|| "no row".to_owned())
+    });
+    assert!(kept.contains("3f9a81c0") && !kept.contains("[redacted"), "{kept}");
+    w.hook(&end("s"));
     w.settle();
-    let kept = w.rows("SELECT tool_response FROM pending_messages WHERE tool_use_id = 'u'");
-    assert!(kept.iter().all(|text| !text.contains("[redacted")), "{kept:?}");
 }
 
 #[test]
@@ -240,4 +247,29 @@ fn redact_prints_the_text_and_check_the_places() {
     let odd = [b"\xff\xfe ".as_slice(), token().as_bytes()].concat();
     let odd = w.memctl_with(&["redact", "--check"], &odd);
     assert_eq!(odd.out, "stdin:1:4: github-token\n");
+}
+
+#[test]
+fn own_rules_and_the_allow_list_apply_to_hooks_and_to_the_command() {
+    let w = World::new();
+    let text = "ticket acme_q7Xw2Lk9 and acme_public0, password: open-sesame1\n";
+    let config = "[redact]\nrules = [\"acme-token=acme_[a-z0-9A-Z]{4,12}\"]\nallow = [\"acme_public.\", \"open-.*\"]\n";
+    fs::create_dir_all(w.path("home/.config/memctl")).unwrap();
+    fs::write(w.path("home/.config/memctl/config.toml"), config).unwrap();
+    let expected = "ticket [redacted:acme-token] and acme_public0, password: open-sesame1\n";
+    let shown = w.memctl_with(&["redact"], text.as_bytes());
+    assert_eq!(shown.out, expected, "{shown:?}");
+    w.hook(&prompt("s", "t", text));
+    w.hook(&end("s"));
+    w.settle();
+    assert_eq!(prompts(&w), [expected.trim()]);
+
+    // With an invalid rule nothing is recorded, because the rule may have been meant for any text.
+    fs::write(w.path("home/.config/memctl/config.toml"), "[redact]\nrules = [\"acme=(\"]\n")
+        .unwrap();
+    let _ = w.hook_bytes(&["UserPromptSubmit"], prompt("s2", "t", text).to_string().as_bytes());
+    w.settle();
+    assert_eq!(prompts(&w).len(), 1);
+    let status = w.memctl(&["status"]);
+    assert!(format!("{status:?}").contains("redact.rules"), "{status:?}");
 }

@@ -85,6 +85,13 @@ pub fn name_at(text: &str, at: usize) -> Range<usize> {
 pub fn read(text: &str, name: Range<usize>) -> Option<Assignment<'_>> {
     let cursor = Cursor { text, bytes: text.as_bytes() };
     let (operator, at) = cursor.operator(&name)?;
+    // `POST /oauth/token HTTP/1.1`, `arn:aws:secretsmanager:eu-1:1:secret:name`
+    let before = name.start.checked_sub(1).map_or(b' ', |at| text.as_bytes()[at]);
+    if before == b'/' && operator == Operator::Blank
+        || before == b':' && operator == Operator::Colon
+    {
+        return None;
+    }
     let (form, value) = cursor.value(&name, operator, at)?;
     (!value.is_empty()).then(|| Assignment { name: &text[name.clone()], value, form })
 }
@@ -189,6 +196,9 @@ impl Cursor<'_> {
                 None => Some((Operator::Argument, at + 1)),
             },
             b'\n' | b'\r' => self.value_member(at).map(|at| (Operator::Colon, at)),
+            b'v' | b'V' if quoted && self.starts(at, "value") => {
+                self.value_member(at).map(|at| (Operator::Equals, at))
+            }
             _ if at == after_name => None,
             _ if self.byte(name.start) == b'-' => Some((Operator::Option, at)),
             _ => match self.prose(at) {
@@ -230,7 +240,8 @@ impl Cursor<'_> {
     /// the content of a `key` before its value.
     fn element(&self, name: &Range<usize>, at: usize) -> Option<usize> {
         const MAX_ATTRIBUTES: usize = 80;
-        let line = self.text[..name.start].rsplit('\n').next().unwrap_or("");
+        let from = self.floor(name.start.saturating_sub(MAX_ATTRIBUTES));
+        let line = self.text[from..name.start].rsplit('\n').next().unwrap_or("");
         let open = line.rfind('<')?;
         if line[open..].contains('>') && !line.ends_with('>') {
             return None;
@@ -277,18 +288,22 @@ impl Cursor<'_> {
         ];
         let rest = &self.text[at..self.floor(self.text.len().min(at + MAX_PROSE))];
         let line = rest.split('\n').next().unwrap_or("");
-        let mut found = None;
+        let (mut after_verb, mut after_colon, mut reads_verbs) = (None, None, true);
         let mut from = at;
-        for (n, word) in line.split(' ').enumerate() {
+        for word in line.split(' ').take(10) {
             let end = from + word.len() + 1;
-            let core = word.trim_end_matches(':');
-            if VERBS.contains(&core.to_ascii_lowercase().as_str()) || word.ends_with(':') {
-                found = Some(end);
-            } else if n > 8 || found.is_some() {
-                break;
+            if word.ends_with(':') && word.len() > 1 {
+                after_colon = Some(end);
+            } else if VERBS.contains(&word.to_ascii_lowercase().as_str()) || word == ":" {
+                if reads_verbs {
+                    after_verb = Some(end);
+                }
+            } else if after_verb.is_some() {
+                reads_verbs = false;
             }
             from = end;
         }
+        let found = after_colon.or(after_verb);
         found.filter(|at| *at < self.text.len() && self.text.is_char_boundary(*at))
     }
 
@@ -399,7 +414,7 @@ impl Cursor<'_> {
             || self.byte(end) == b'\\' && self.byte(end + 1) == b'n';
         let form = match operator {
             _ if is_shell => Form::Shell,
-            Operator::Blank if is_scheme(name_text) => Form::Scheme,
+            Operator::Blank if name_text.eq_ignore_ascii_case("bearer") => Form::Scheme,
             Operator::Blank if !self.is_credential_line(name) => Form::Prose,
             Operator::Blank => Form::Line,
             _ if begins_line && ends_line => Form::Line,
@@ -568,7 +583,13 @@ impl Cursor<'_> {
         let netrc = ["machine ", "login ", "user "].iter().any(|word| line.contains(word));
         let docker = self.after_word(name.start);
         let setting = line.contains("config ") || line.contains(" set ") || line.ends_with("//");
-        netrc || docker || setting || self.begins_line(name.start)
+        let own = &self.text[name.clone()];
+        let is_setting = own.contains('_')
+            || !own.contains(|c: char| c.is_ascii_lowercase())
+            || !["password", "passwd", "pass", "token", "secret", "key", "auth"]
+                .iter()
+                .any(|word| own.eq_ignore_ascii_case(word));
+        netrc || docker || setting || is_setting && self.begins_line(name.start)
     }
 }
 
@@ -632,6 +653,7 @@ pub fn is_secret(name: Name, assignment: &Assignment, value: &str) -> bool {
                 && !is_uuid(value)
                 && !is_file_path(value)
                 && form != Form::Prose
+                && (form == Form::Quoted || !value.contains(':'))
                 && !is_reference(value)
                 && !value.rsplit(['-', ':']).next().is_some_and(is_hex_hash)
                 && (!is_hex_hash(value) || name.kind == "secret")
@@ -678,6 +700,7 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
         Form::Quoted | Form::Element => {
             !is_letters || is_lower && value.len() >= 5 || is_random(value)
         }
+        _ if is_passphrase(value) => true,
         Form::Prose => is_strong_word(value),
         Form::Cell => !value.contains('|') && (has_digit || has_symbol || is_random(value)),
         Form::Argument => !is_letters && (has_digit || has_symbol),
@@ -700,6 +723,16 @@ fn is_password(assignment: &Assignment, value: &str) -> bool {
                         && !is_wordy(value))
         }
     }
+}
+
+/// Whether `value` consists of several words with dashes: `correct-horse-battery`.
+fn is_passphrase(value: &str) -> bool {
+    let is_word =
+        |word: &str| matches!(word.len(), 3..=12) && word.bytes().all(|b| b.is_ascii_lowercase());
+    let n_words =
+        value.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').split('-').count();
+    n_words >= 3
+        && value.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').split('-').all(is_word)
 }
 
 /// Whether a word of prose can only be a password.

@@ -9,6 +9,8 @@ use super::value::{is_placeholder, is_random, is_uuid};
 
 /// Maximum bytes between `://` and `@`.
 const MAX_USER_INFO: usize = 1024;
+/// Maximum bytes of a line that are read to each side of a program or an option.
+const MAX_LINE: usize = 1000;
 
 /// Returns the password, or a token in place of a user, of the URL whose `://` is at `at`.
 pub fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
@@ -47,10 +49,15 @@ pub fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
     }
 }
 
+/// Returns where the line of `at` begins, at most [`MAX_LINE`] bytes before.
+fn line_start(text: &str, at: usize) -> usize {
+    let from = text.floor_char_boundary(at.saturating_sub(MAX_LINE));
+    text[from..at].rfind('\n').map_or(from, |end| from + end + 1)
+}
+
 /// Returns the password in the argument of the short option at `at`, if a program on its line takes one.
 pub fn option_password(text: &str, at: usize) -> Option<Range<usize>> {
-    let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let line_start = text.floor_char_boundary(line_start.max(at.saturating_sub(2000)));
+    let line_start = line_start(text, at);
     let line = &text[line_start..at];
     let option = text[at..].trim_start();
     let option_at = text.len() - option.len();
@@ -139,7 +146,7 @@ pub fn option_password(text: &str, at: usize) -> Option<Range<usize>> {
             (cookie.len() >= 8 && !is_placeholder(cookie)).then(|| from..from + cookie.len())
         }
         b'a' if runs(&["redis-cli"]) => is_secret(value).then(|| from..from + value.len()),
-        b'w' if runs(&["ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami"]) => {
+        b'w' if runs(&["security", "ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami"]) => {
             is_secret(value).then(|| from..from + value.len())
         }
         _ => None,
@@ -161,7 +168,7 @@ const RULES: [&str; 8] = [
     // oathtool --totp -b SECRET
     r"oathtool\s(?:.*\s)?['\x22]?([A-Z2-7]{16,}|[A-Z2-7 ]{19,}|[0-9a-fA-F]{20,})",
     // net use X: \\server\share password /user:name
-    r"(?i)net use\s+(?:\S+:\s+)?\\\\\S+\s+([^\s/]\S{3,})",
+    r"(?i)net use\s+(?:\S+:\s+)?\\\\\S+\s+(?:/user:\S+\s+)?([^\s/]\S{3,})",
     r#"(?i)(?:redis-cli.*\sauth|openssl.*\s-(?:k|K|pass(?:in|out)?\s+pass:))\s*['"]?([^\s'"]{4,})"#,
 ];
 
@@ -169,10 +176,9 @@ const RULES: [&str; 8] = [
 pub fn program_passwords(text: &str, at: usize) -> Vec<Range<usize>> {
     static REGEXES: [OnceLock<Regex>; RULES.len()] = [const { OnceLock::new() }; RULES.len()];
     let regex = |n: usize| REGEXES[n].get_or_init(|| Regex::new(RULES[n]).expect("tested"));
-    let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let line_start = text.ceil_char_boundary(line_start.max(at.saturating_sub(1000)));
-    let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    let line_end = text.floor_char_boundary(line_end.min(at + 1000));
+    let line_start = line_start(text, at);
+    let line_end = text.floor_char_boundary(text.len().min(at + MAX_LINE));
+    let line_end = text[at..line_end].find('\n').map_or(line_end, |end| at + end);
     let (before, line) = (&text[line_start..at], &text[line_start..line_end]);
     let mut found = Vec::new();
     let mut add = |regex: &Regex, part: &str| {
@@ -213,7 +219,7 @@ fn generated_password(text: &str, at: usize) -> Vec<Range<usize>> {
     let end = text.floor_char_boundary(text.len().min(at + MAX_RESOURCE));
     let part = &text[at..end];
     let mut found = Vec::new();
-    for key in ["\"result\"", "\\\"result\\\"", "result "] {
+    for key in ["\"result\"", "\\\"result\\\""] {
         let Some(key_at) = part.find(key) else { continue };
         let value = &part[key_at + key.len()..];
         let from = value.find(|c: char| !matches!(c, ' ' | ':' | '=' | '"' | '\\')).unwrap_or(0);
@@ -229,10 +235,9 @@ fn generated_password(text: &str, at: usize) -> Vec<Range<usize>> {
 
 /// Returns the password in `user:password@tcp(host:3306)/db`, whose `@` is at `at`.
 pub fn go_dsn_password(text: &str, at: usize) -> Option<Range<usize>> {
-    let start = text[..at]
-        .rfind(|c: char| c.is_whitespace() || "\"'`=(".contains(c))
-        .map_or(0, |end| end + 1);
-    let start = text.ceil_char_boundary(start.max(at.saturating_sub(200)));
+    let from = text.floor_char_boundary(at.saturating_sub(200));
+    let is_before = |c: char| c.is_whitespace() || "\"'`=(".contains(c);
+    let start = text[from..at].rfind(is_before).map_or(from, |end| from + end + 1);
     let (user, password) = text.get(start..at)?.split_once(':')?;
     let from = start + user.len() + 1;
     (password.len() >= 3 && !is_placeholder(password)).then_some(from..at)

@@ -18,15 +18,17 @@ mod rule;
 mod shapes;
 mod strings;
 mod tokens;
-mod value;
+pub(super) mod value;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use keywords::Keyword;
 use strings::JsonText;
+pub(super) use strings::json_strings;
 
 use super::json;
+use crate::config::Redact;
 
 /// A secret in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
+    /// A rule of the user's config.
+    Config,
     /// A private key in PEM form.
     PrivateKey,
     /// A token that begins with characters of its own.
@@ -64,8 +68,8 @@ impl Finding {
 }
 
 /// Replaces each secret in `text`.
-pub fn redact(text: &str) -> Cow<'_, str> {
-    let found = find(text);
+pub fn redact<'a>(text: &'a str, own: &Redact) -> Cow<'a, str> {
+    let found = find(text, own);
     if found.is_empty() {
         return text.into();
     }
@@ -74,13 +78,13 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 }
 
 /// Replaces each secret in the strings and keys of a JSON text. Returns `None` if there are none.
-pub fn redact_json(raw: &str) -> Option<String> {
-    let parts = JsonText::new(raw).secrets();
+pub fn redact_json(raw: &str, own: &Redact) -> Option<String> {
+    let parts = JsonText::new(raw, own).secrets();
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 
 /// Returns the secrets in `text` in order. They do not overlap.
-pub fn find(text: &str) -> Vec<Finding> {
+pub fn find(text: &str, own: &Redact) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut add = |range: Range<usize>, kind: &'static str, rule: Rule| {
         found.push(Finding { range, kind: kind.into(), rule });
@@ -156,6 +160,15 @@ pub fn find(text: &str) -> Vec<Finding> {
     shapes::scan(text, |range, kind| {
         found.push(Finding { range, kind: kind.into(), rule: Rule::Token })
     });
+    for (kind, regex) in &own.rules {
+        let matches = regex.find_iter(text).filter(|found| !found.range().is_empty());
+        found.extend(matches.map(|m| Finding {
+            range: m.range(),
+            kind: kind.clone().into(),
+            rule: Rule::Config,
+        }));
+    }
+    found.retain(|f| !own.allow.iter().any(|allowed| allowed.is_match(&text[f.range.clone()])));
     merge(found)
 }
 

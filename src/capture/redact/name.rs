@@ -82,7 +82,8 @@ const WEAK: [(&str, &str); 20] = [
 ];
 
 /// Words before `key` that make it the name of a secret.
-const KEY_OWNERS: [&str; 66] = [
+const KEY_OWNERS: [&str; 67] = [
+    "unseal",
     "fernet",
     "data",
     "field",

@@ -33,8 +33,9 @@ fn putty(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (at, mark) in text.match_indices("Private-Lines:") {
         let after = at + mark.len();
-        let line_end =
-            after + text[after..].find('\n').or_else(|| text[after..].find("\\n")).unwrap_or(0);
+        let rest = &text[after..];
+        let breaks = [rest.find('\n'), rest.find("\\n"), rest.find("\\r")];
+        let line_end = after + breaks.into_iter().flatten().min().unwrap_or(0);
         let first = |part: &str| part.len() - part.trim_start_matches(is_base64).len();
         let len = body_len(text[line_end..].split_inclusive('\n'), first);
         let escaped = escaped_body_len(&text[line_end..]);
@@ -140,6 +141,15 @@ fn body_len<'a>(lines: impl Iterator<Item = &'a str>, part_len: impl Fn(&str) ->
         let core = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
         let core = core.strip_prefix(['\t', '→', ':']).unwrap_or(line);
         let core = core.trim_matches(is_decoration).trim_end_matches("\\n");
+        // A time before the line, as in the log of a build.
+        let core = match core.rsplit_once(char::is_whitespace) {
+            Some((time, rest))
+                if time.len() <= 40 && time.contains(':') && rest.len() >= MIN_PIECE =>
+            {
+                rest
+            }
+            _ => core,
+        };
         let is_header = core.starts_with("Proc-Type:")
             || core.starts_with("DEK-Info:")
             || core.starts_with("Comment:")

@@ -21,7 +21,11 @@ pub fn scan(text: &str, mut found: impl FnMut(Range<usize>, &'static str)) {
         }
         let before = bytes[..at].iter().rev().take_while(|b| is_run_byte(**b)).count();
         let after = bytes[at..].iter().take_while(|b| is_run_byte(**b)).count();
-        let (start, end) = (at - before, at + after);
+        let (mut start, end) = (at - before, at + after);
+        // The `n` of an escaped line break.
+        if start > 0 && bytes[start - 1] == b'\\' {
+            start += 1;
+        }
         let mut any = false;
         if end - start >= MIN_TOKEN {
             in_run(&text[start..end], &mut |range: Range<usize>, kind| {

@@ -6,10 +6,12 @@ use std::ops::Range;
 use super::super::json;
 use super::assignment::Member;
 use super::{Finding, find, keywords, name, shapes};
+use crate::config::Redact;
 
 /// A JSON text with the positions of its values.
 pub struct JsonText<'a> {
     raw: &'a str,
+    own: &'a Redact,
     values: Vec<Value>,
 }
 
@@ -45,8 +47,8 @@ struct Container {
 }
 
 impl<'a> JsonText<'a> {
-    pub fn new(raw: &'a str) -> JsonText<'a> {
-        JsonText { raw, values: values(raw) }
+    pub fn new(raw: &'a str, own: &'a Redact) -> JsonText<'a> {
+        JsonText { raw, own, values: values(raw) }
     }
 
     /// Returns the parts to replace, in order.
@@ -71,11 +73,12 @@ impl<'a> JsonText<'a> {
     fn secrets_in(&self, values: &[Value], parts: &mut Vec<(Range<usize>, String)>) {
         let may_have = |value: &Value| match value.kind {
             ValueKind::Number => false,
-            _ => may_have_secret(&self.raw[value.range.clone()]),
+            // The user's rules have no keywords.
+            _ => !self.own.rules.is_empty() || may_have_secret(&self.raw[value.range.clone()]),
         };
         if values.len() > 1 && values.iter().any(may_have) {
             let texts: Vec<_> = values.iter().map(|v| self.decoded(&v.range)).collect();
-            let mut found = find(&texts.join("\n")).into_iter().peekable();
+            let mut found = find(&texts.join("\n"), self.own).into_iter().peekable();
             let mut start = 0;
             for (value, text) in values.iter().zip(&texts) {
                 let end = start + text.len();
@@ -102,8 +105,11 @@ impl<'a> JsonText<'a> {
             return;
         }
         for value in values {
-            let found =
-                if may_have(value) { find(&self.decoded(&value.range)) } else { Vec::new() };
+            let found = if may_have(value) {
+                find(&self.decoded(&value.range), self.own)
+            } else {
+                Vec::new()
+            };
             if !found.is_empty() {
                 let text = self.decoded(&value.range);
                 let inside: Vec<_> =
@@ -137,6 +143,20 @@ impl<'a> JsonText<'a> {
         let inner = &self.raw[range.clone()];
         if inner.contains('\\') { json::unescape(inner).into() } else { inner.into() }
     }
+}
+
+/// A string value of a JSON text.
+pub struct JsonString {
+    /// The part between the quotes, still escaped.
+    pub range: Range<usize>,
+    /// The key before it, still escaped.
+    pub key: Option<Range<usize>>,
+}
+
+/// Returns the string values of a valid JSON text in order.
+pub fn json_strings(raw: &str) -> impl Iterator<Item = JsonString> {
+    let texts = values(raw).into_iter().filter(|value| value.kind == ValueKind::Text);
+    texts.map(|value| JsonString { range: value.range, key: value.key })
 }
 
 /// Whether a text may have a secret: it has a keyword, or an escape that may hide one.

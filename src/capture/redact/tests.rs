@@ -7,7 +7,9 @@ const BODY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n\
 
 #[test]
 fn private_keys_are_replaced() {
-    let check = |text: &str, expected: &str| assert_eq!(redact(text), expected, "{text}");
+    let check = |text: &str, expected: &str| {
+        assert_eq!(redact(text, &Redact::default()), expected, "{text}")
+    };
     for kind in ["", "RSA ", "OPENSSH ", "EC ", "ENCRYPTED "] {
         let pem = format!(
             "a\n-----BEGIN {kind}PRIVATE KEY-----\n{BODY}-----END {kind}PRIVATE KEY-----\nb"
@@ -38,7 +40,7 @@ fn private_keys_are_replaced() {
 fn a_long_line_of_labels_takes_linear_time() {
     let since = std::time::Instant::now();
     let text = "PRIVATE KEY ".repeat(80_000);
-    assert_eq!(redact(&text), text);
+    assert_eq!(redact(&text, &Redact::default()), text);
     assert!(since.elapsed() < std::time::Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
@@ -47,8 +49,8 @@ fn a_key_in_the_lines_of_a_patch_is_replaced() {
     let raw =
         r#"{"lines":["+-----BEGIN PRIVATE KEY-----","+MIIE","+-----END PRIVATE KEY-----","x"]}"#;
     let expected = r#"{"lines":["+[redacted:private-key]","","","x"]}"#;
-    assert_eq!(redact_json(raw).as_deref(), Some(expected));
-    assert_eq!(redact_json(r#"{"a":"b"}"#), None);
+    assert_eq!(redact_json(raw, &Redact::default()).as_deref(), Some(expected));
+    assert_eq!(redact_json(r#"{"a":"b"}"#, &Redact::default()), None);
 }
 
 proptest! {
@@ -58,7 +60,7 @@ proptest! {
     ) {
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{BODY}-----END PRIVATE KEY-----");
         let text = format!("{before}{}{after}", &pem[..pem.len() - cut.min(pem.len())]);
-        let redacted = redact(&text);
+        let redacted = redact(&text, &Redact::default());
         prop_assert!(cut > 115 || !redacted.contains("MIIEvQ"), "{}", redacted);
     }
 }

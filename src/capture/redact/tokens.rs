@@ -111,7 +111,12 @@ fn first_match(regex: &Regex, rule: &TokenRule, text: &str) -> Option<Range<usiz
     let captures = regex.captures(text)?;
     let found = captures.get(1).or_else(|| captures.get(0))?;
     let secret = found.as_str();
-    (entropy(secret) >= rule.entropy && !is_example(secret)).then(|| found.range())
+    // The host of a URL may be that of an example.
+    let path = secret
+        .strip_prefix("https://")
+        .and_then(|url| url.split_once('/'))
+        .map_or(secret, |(_, path)| path);
+    (entropy(secret) >= rule.entropy && !is_example(path)).then(|| found.range())
 }
 
 /// Whether a token is one of the documentation: `AKIAIOSFODNN7EXAMPLE`, `ghp_xxxxxxxx…`.
@@ -201,7 +206,15 @@ pub fn continued(text: &str, end: usize) -> usize {
     let part = &text[next..part_end];
     let ends =
         bytes.get(part_end).is_none_or(|b| b.is_ascii_whitespace() || b"\"'`\\,;)".contains(b));
-    let is_part = is_random(part) || part.len() >= 8 && has_random_look(part);
+    let joint = &text[end..next];
+    let has_quotes = joint.contains(['"', '\'', '`']);
+    if has_quotes && joint.contains([',', '\\']) {
+        return end; // The next item of a list, or the next argument of a command.
+    }
+    let is_continued = has_quotes || joint.starts_with("\\\n") || bytes[end - 1] == b'\\';
+    let is_part = is_continued && !joint.ends_with(' ') && !part.is_empty()
+        || is_random(part)
+        || part.len() >= 8 && has_random_look(part);
     if ends && !part.contains(['=', ':']) && is_part { part_end } else { end }
 }
 

@@ -197,7 +197,7 @@ pub fn is_placeholder(value: &str) -> bool {
 /// Whether `value` only says where a secret is, or identifies one: `arn:…`, `op://…`, `sha256:…`, a public
 /// key.
 pub fn is_reference(value: &str) -> bool {
-    const PREFIXES: [&str; 26] = [
+    const PREFIXES: [&str; 32] = [
         "arn:",
         "op://",
         "vault:",
@@ -224,6 +224,12 @@ pub fn is_reference(value: &str) -> bool {
         "age1",
         "ssh-",
         "projects/",
+        "AAAAC3Nza",
+        "AAAAB3Nza",
+        "AAAAE2Vj",
+        "ecdsa-sha2-",
+        "sk-ssh-",
+        "key::",
     ];
     PREFIXES.iter().any(|prefix| value.starts_with(prefix))
 }

@@ -209,6 +209,7 @@ fn event(settings: &Settings, args: &Args, step: &Step, key: &str) -> Result<Opt
         recording: &settings.config.recording,
         limits: settings.config.capture,
         private: &words,
+        redact: &settings.config.redact,
         now: step.at,
         process: None,
     };
