@@ -99,8 +99,9 @@ fn take_notice(settings: &Settings, event: &Event) -> Option<String> {
     }
     match spool::n_lost(&settings.paths) {
         0 => {}
-        1 => problems.push("1 event was lost: it could not be spooled".into()),
-        n => problems.push(format!("{n} events were lost: they could not be spooled")),
+        1 => problems.push("1 event was lost: it arrived too late or could not be spooled".into()),
+        n => problems
+            .push(format!("{n} events were lost: they arrived too late or could not be spooled")),
     }
     if let Ok(Some(reader)) = Reader::open(&settings.paths, BUSY_TIMEOUT) {
         let stored = notices::list(reader.connection()).unwrap_or_default();
