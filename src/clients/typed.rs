@@ -61,8 +61,8 @@ pub fn typed(prompt: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    // A trace or a log goes on to the end of its paragraph.
-    let mut in_trace = false;
+    // A log, a terminal, a chat or a file goes on to the end of its paragraph.
+    let mut in_paste = false;
     while at < lines.len() {
         let line = lines[at].trim_end();
         let bare = line.trim();
@@ -75,8 +75,9 @@ pub fn typed(prompt: &str) -> String {
             continue;
         }
         at += 1;
-        in_trace = !bare.is_empty() && (in_trace || is_trace(bare));
-        if bare.is_empty() || in_trace || is_of_others(line) {
+        let next = lines.get(at).copied().unwrap_or_default();
+        in_paste = !bare.is_empty() && (in_paste || begins_paste(bare, next));
+        if bare.is_empty() || in_paste || is_of_others(line) {
             continue;
         }
         let (kept, said) = without_speech(bare);
@@ -233,16 +234,49 @@ fn is_of_others(line: &str) -> bool {
         "Date: ",
         "Sent: ",
         "Author: ",
-        "{\"",
-        "[{",
-        "$ ",
-        "% ",
         "Co-authored-by:",
         "Signed-off-by:",
         "Reviewed-by:",
     ];
     let is_changed_line = bare.starts_with(['+', '-']) && !bare[1..].starts_with([' ', '-']);
     is_changed_line || STARTS.iter().any(|start| bare.starts_with(start))
+}
+
+/// Whether a paste begins with this line: a log, a terminal, a chat, markup or a data file.
+fn begins_paste(line: &str, next: &str) -> bool {
+    let is_prompt = ["$ ", "% ", "❯ ", "➜ ", "PS C:", ">>> "].iter().any(|p| line.starts_with(p));
+    let is_markup = line.strip_prefix('<').is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'))
+            && rest.contains('>')
+    });
+    let is_data = ["{\"", "[{", "---"].iter().any(|start| line.starts_with(start));
+    // A key of a YAML file above its indented values.
+    let key = line.strip_suffix(':').unwrap_or("");
+    let is_key = !key.is_empty()
+        && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b))
+        && next.starts_with("  ");
+    is_prompt
+        || is_markup
+        || is_data
+        || is_key
+        || is_trace(line)
+        || is_chat_header(line) && !next.trim().is_empty()
+}
+
+/// `jane  10:42 AM`.
+fn is_chat_header(line: &str) -> bool {
+    const MAX_WORDS: usize = 3;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let words = match words.as_slice() {
+        [rest @ .., "AM" | "PM" | "am" | "pm"] => rest,
+        all => all,
+    };
+    let is_time = |word: &&str| {
+        let (hour, minute) = word.split_once(':').unwrap_or_default();
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        digits(hour) && hour.len() <= 2 && digits(minute) && minute.len() == 2
+    };
+    (2..=MAX_WORDS).contains(&words.len()) && words.last().is_some_and(is_time)
 }
 
 /// Whether a line belongs to a stack trace, a log or the output of a compiler.
@@ -427,6 +461,8 @@ mod tests {
             "rename \"foo\" to \"bar\" in a <= b",
             "Please do the following:\n1. fix the test\n2. never touch main.rs",
             "Two things:\nFix a.\nFix b.",
+            "Rules:\n- never push to main",
+            "Let us meet at 10:30",
             "From now on:\n- never push to main\n- always run `make lint`",
             "Replace <b>foo</b> by <strong>foo</strong>",
             "As I said: never push to main",
@@ -477,6 +513,10 @@ mod tests {
             "It broke:\nWhy?",
         );
         check("error: from now on x\nalways y", "");
+        check("Why?\n\njane  10:42 AM\nfrom now on x\nmallory 10:43\nnever y\n\nHm.", "Why?\nHm.");
+        check("Is it valid?\nrules:\n  - from now on x\nlevel: 2", "Is it valid?");
+        check("Why?\n<div class=\"a\"><p>From now on x</p></div>", "Why?");
+        check("Is it right?\n$ ./setup.sh\nFrom now on x\n$ echo $?\n0", "Is it right?");
         check("On Monday Bob wrote:\nFrom now on x", "On Monday Bob wrote:");
     }
 
