@@ -14,10 +14,10 @@ use crate::activity::{Activity, Event, ParsedBatch, Payload};
 use crate::clients::typed;
 use crate::memory::{Cause, Distilled, Message, Observation, Origin, SeenText, Summary};
 
-/// Pairs of words that are kept for later turns of the session: about two long pages, and the prose
-/// of the latest tool output.
+/// Pairs of words that are kept for later turns of the session: about two long pages, and the latest
+/// prose of tools, because a turn may have several batches.
 const MAX_WEB: usize = 32 << 10;
-const MAX_TOOL: usize = 16 << 10;
+const MAX_TOOL: usize = 4 << 10;
 
 /// Lines of tool output that are searched for instructions, per batch.
 const MAX_SEARCHED: usize = 2_000;

@@ -30,7 +30,7 @@ pub mod quarantine;
 pub mod queue;
 pub mod queue_admin;
 pub mod refusals;
-mod seen_text;
+pub mod seen_text;
 pub mod sessions;
 pub mod stats;
 pub mod summaries;

@@ -3,7 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::error::Result;
-use super::new_uuid;
+use super::{new_uuid, seen_text};
 
 /// The `request` of a private turn's placeholder summary.
 pub const PRIVATE: &str = "[private]";
@@ -35,6 +35,7 @@ pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64
          WHERE session_id = ?1 AND turn_id = ?2",
         turn_params,
     )?;
+    seen_text::clear(tx, session_id)?;
     let mut numbers = tx.prepare(
         "SELECT p.prompt_number FROM user_prompts p JOIN session_summaries s
            ON s.session_id = p.session_id AND s.prompt_number = p.prompt_number

@@ -21,7 +21,8 @@ use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Fence};
 use crate::store::{
-    self, LockWait, Store, StoreError, StoreFault, quarantine, queue_admin, refusals, sessions,
+    self, LockWait, Store, StoreError, StoreFault, quarantine, queue_admin, refusals, seen_text,
+    sessions,
 };
 use crate::worker::machine::SessionStatus;
 use crate::worker::owner::Session;
@@ -342,7 +343,9 @@ impl StoreActor {
                 queue::release_all(tx, session)?;
                 sessions::reset_restarts(tx, session)?;
             }
-            queue_admin::delete_processed(tx, keep, clock::now_ms()).map(drop)
+            let now = clock::now_ms();
+            seen_text::delete_old(tx, now)?;
+            queue_admin::delete_processed(tx, keep, now).map(drop)
         });
         if let Err(e) = result.and_then(|()| self.remove_deleted_texts()) {
             tracing::info!("the store was not cleaned up at shutdown: {e}");
