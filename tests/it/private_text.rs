@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::recordings::{end, prompt, start};
-use crate::support::{World, until};
+use crate::support::World;
+use crate::support::recordings::{end, prompt, start, stop};
 
 /// Private texts. No text of memctl contains these words.
 const SECRET: &str = "Xylophon4711";
@@ -58,11 +58,8 @@ fn check(files: &[(&str, &str)], shapes: Vec<Shape>) {
     }
     // A worker drains each spool, distills its events and exits.
     for n in 0..shapes.len() {
+        w.hook(&stop(&session(n), "t", "All done."));
         w.hook(&end(&session(n)));
-        until("few workers run", || match w.processes().len() {
-            0..3 => Ok(()),
-            n => Err(format!("{n} run")),
-        });
     }
     w.settle();
     assert_eq!(w.sessions().len(), shapes.len());
