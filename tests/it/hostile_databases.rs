@@ -172,9 +172,7 @@ fn no_hook_or_command_hangs_in_an_endless_database() {
             assert_eq!(answer.code, Some(0), "{answer:?}");
             assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         });
-        for args in
-            [&["ps"][..], &["status"], &["context"], &["stats"], &["show", "zzz"], &["queue"]]
-        {
+        for args in [&["status"][..], &["context"], &["stats"]] {
             let w = &w;
             scope.spawn(move || {
                 let output = w.memctl(args);
