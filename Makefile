@@ -30,7 +30,7 @@ help:
 	@echo 'make check-macos  type-check for macOS on any system (needs rustup)'
 	@echo 'make soak         inject random faults into sessions for an hour (SECONDS=…)'
 	@echo 'make redaction    measure which secrets are found and which harmless lines redacted (SEED=…)'
-	@echo 'make fuzz         fuzz the parser of model replies for an hour (SECONDS=…)'
+	@echo 'make fuzz         fuzz each parser of foreign text for a minute (FUZZ_SECONDS=…, TARGETS=…)'
 	@echo 'make bench        measure performance against the budgets (target/bench.json);'
 	@echo "                  ARGS='--against DIR' compares with the memctl in DIR"
 	@echo 'make release      build the release binary and its list of dependencies (SBOM); print the paths'
@@ -84,15 +84,23 @@ redaction: tools
 	MEMCTL_REDACTION_SEED=$(SEED) MEMCTL_REDACTION_SAMPLES=30 MEMCTL_REDACTION_EXAMPLES=$(EXAMPLES) \
 		$(CARGO) test --release --test it redaction::generated -- --nocapture
 
-# libFuzzer needs a C++ compiler and works with stable Rust. The corpus is in fuzz/corpus; a failing
-# input is written to fuzz.
+# libFuzzer needs a C++ compiler and works with stable Rust. A corpus is in fuzz/corpus; a failing
+# input is written to fuzz. Recorded payloads and events of releases are seeds too.
+FUZZ_SECONDS ?= 60
+TARGETS ?= frame line payload tags words redactor config spool transcript reply
+more_seeds = $(wildcard fuzz/seeds/$(1)) $(if $(filter frame,$(1)),proto/golden/v1) \
+	$(if $(filter payload,$(1)),tests/data/claude-code-2.1.329) \
+	$(if $(filter spool,$(1)),tests/data/spool)
 cover = --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
-fuzz: tools
-	mkdir -p fuzz/corpus/reply
-	cd fuzz && RUSTFLAGS='$(cover)' $(CARGO) run --release --bin reply -- \
-		corpus/reply seeds/reply -max_total_time=$(SECONDS) -max_len=8192
+fuzz: tools $(TARGETS:%=fuzz-%)
+
+fuzz-%: tools
+	mkdir -p fuzz/corpus/$*
+	RUSTFLAGS='$(cover)' $(CARGO) run --manifest-path fuzz/Cargo.toml --release --bin $* -- \
+		fuzz/corpus/$* $(call more_seeds,$*) -artifact_prefix=fuzz/ \
+		-max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=10
 
 # The benchmark driver is not measured, so it is built with the dev profile.
 bench: tools

@@ -1,25 +1,9 @@
-//! Parses arbitrary model replies. The parser must not panic, and its result must be bounded and free
-//! of control characters. The target includes the parser's files, because memctl has no library crate.
+//! Parses arbitrary model replies. The result is bounded and free of control characters.
 
 #![no_main]
-#![allow(dead_code, unused_imports, reason = "the target uses only the parser of these files")]
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../src/memory.rs"]
-mod memory;
-
-#[path = "../../src/text/mod.rs"]
-mod text;
-
-#[path = "../../src/agent"]
-mod agent {
-    pub mod error;
-    pub mod parse;
-    pub mod tags;
-}
-
-use agent::parse::{Parsed, parse};
+use memctl_fuzz::agent::parse::{Parsed, parse};
 
 /// Maximum length of a text, in characters.
 const MAX_CHARS: usize = 2000;
@@ -35,9 +19,22 @@ fuzz_target!(|text: &str| {
     assert!(reply.observations.len() <= 16);
     for observation in &reply.observations {
         assert!(!observation.title.is_empty());
-        assert!(observation.facts.len() <= 12 && observation.concepts.len() <= 12 && observation.events.len() <= 512);
-        let texts = [Some(&observation.title), observation.subtitle.as_ref(), observation.narrative.as_ref()];
-        texts.into_iter().flatten().chain(&observation.facts).chain(&observation.concepts).for_each(|t| check(t));
+        assert!(
+            observation.facts.len() <= 12
+                && observation.concepts.len() <= 12
+                && observation.events.len() <= 512
+        );
+        let texts = [
+            Some(&observation.title),
+            observation.subtitle.as_ref(),
+            observation.narrative.as_ref(),
+        ];
+        texts
+            .into_iter()
+            .flatten()
+            .chain(&observation.facts)
+            .chain(&observation.concepts)
+            .for_each(|t| check(t));
     }
     if let Some(s) = &reply.summary {
         let fields =

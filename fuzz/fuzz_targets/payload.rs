@@ -1,0 +1,28 @@
+//! Reads arbitrary payloads of hooks in two chunks, and captures them as each kind of event.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use memctl_fuzz::capture::{ObjectReader, PrivateWords};
+
+const EVENTS: [Option<&str>; 8] = [
+    None,
+    Some("SessionStart"),
+    Some("UserPromptSubmit"),
+    Some("PostToolUse"),
+    Some("PostToolUseFailure"),
+    Some("SubagentStop"),
+    Some("StopFailure"),
+    Some("SessionEnd"),
+];
+
+fuzz_target!(|bytes: &[u8]| {
+    let (first, second) = bytes.split_at(bytes.len() / 3);
+    let mut reader = ObjectReader::new();
+    reader.feed(first);
+    reader.feed(second);
+    if let Ok(text) = reader.finish() {
+        let event = EVENTS[bytes.len() % EVENTS.len()];
+        memctl_fuzz::captured(&text, event, &PrivateWords::default());
+    }
+});

@@ -1,0 +1,35 @@
+//! Puts a private block into arbitrary text. Its words are in no result.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use memctl_fuzz::capture::PrivateWords;
+
+const WORDS: &str = "Xylophon 471108155";
+
+fuzz_target!(|input: (&str, &str, &str, u8)| {
+    let (before, inside, after, shape) = input;
+    if [before, after].iter().any(|text| text.contains("ylophon") || text.contains("471108155")) {
+        return;
+    }
+    // A closing tag inside ends the block early.
+    if inside.contains(['<', '\\', '&', 'x', 'X']) {
+        return;
+    }
+    let block = format!("<private>{inside}{WORDS}</private>");
+    let response = match shape % 4 {
+        0 => serde_json::json!(format!("{before}{block}{after}")),
+        1 => serde_json::json!({"stdout": format!("{before}{block}{after}"), "stderr": after}),
+        2 => serde_json::json!([before, "<private>", inside, WORDS, "</private>", after]),
+        _ => serde_json::json!({before: "<private>", "b": [471_108_155], "c": {"d": "</private>"}}),
+    };
+    let payload = serde_json::json!({
+        "session_id": "s", "tool_name": "lookup", "tool_input": {"a": before},
+        "tool_response": response,
+    });
+    let words = PrivateWords::default();
+    if let Some(event) = memctl_fuzz::captured(&payload.to_string(), Some("PostToolUse"), &words) {
+        let json = event.to_json();
+        assert!(!json.contains("Xylophon") && !json.contains("471108155"), "{json}");
+    }
+});
