@@ -1,28 +1,13 @@
 //! The JSON line dialect on a live worker's socket, as `nc -U` sends it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::support::lines::exchange;
 use crate::support::recordings::{prompt, stop, tool};
 use crate::support::{World, until};
-
-/// Sends the lines over one connection and returns the replies.
-fn exchange(w: &World, lines: &[&str]) -> Vec<Value> {
-    let mut stream = until("a socket that accepts", || {
-        let socket = w.socket_files().pop().ok_or("none")?;
-        UnixStream::connect(socket).map_err(|e| e.to_string())
-    });
-    for line in lines {
-        writeln!(stream, "{line}").unwrap();
-    }
-    // The write half stays open: the worker closes the connection after its last reply.
-    BufReader::new(stream)
-        .lines()
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect()
-}
 
 fn world() -> World {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "30s");

@@ -43,6 +43,8 @@ mod other_users;
 mod planted_files;
 /// Messages that fail or crash their worker.
 mod poison_messages;
+/// Texts of third parties do not become facts, rules or next steps.
+mod poisoning;
 /// Text that the user marks as private, in every shape.
 mod private_text;
 /// Process start and exit: arguments, closed streams, panics.

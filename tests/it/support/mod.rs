@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod client;
+pub mod lines;
 pub mod notes;
 pub mod random;
 pub mod recordings;
