@@ -68,8 +68,11 @@ impl Files {
             Err(why) => files.unknown_home = Some(why.clone()),
         }
         match named_by_environment(env) {
-            Ok(Some(path)) if !files.is_own(&path) => {
+            Ok(Some(path)) if files.own.as_ref().is_none_or(|own| own.path != path) => {
                 let canonical = canonical(&path);
+                if files.own.as_ref().is_some_and(|own| own.canonical == canonical) {
+                    return files;
+                }
                 let home = account_home.ok().flatten();
                 if projects().iter().any(|project| project.owns(&canonical, home)) {
                     let path = path.display();
@@ -92,11 +95,6 @@ impl Files {
         let path = PathBuf::from("/u/config.toml");
         let own = ConfigFile { canonical: path.clone(), path, content, distrust: None };
         Files { own: Some(own), ..Files::default() }
-    }
-
-    fn is_own(&self, path: &Path) -> bool {
-        let Some(own) = &self.own else { return false };
-        own.path == path || own.canonical == canonical(path)
     }
 }
 
@@ -185,7 +183,9 @@ fn open(path: &Path) -> Result<Opened, Content> {
 
 /// The path with symbolic links resolved, as far as it exists.
 pub fn canonical(path: &Path) -> PathBuf {
-    let exists = path.ancestors().find_map(|dir| Some((dir, fs::canonicalize(dir).ok()?)));
+    // Reading one entry is cheaper than resolving each of its components.
+    let mut present = path.ancestors().filter(|dir| dir.symlink_metadata().is_ok());
+    let exists = present.find_map(|dir| Some((dir, fs::canonicalize(dir).ok()?)));
     match exists {
         Some((dir, resolved)) => match path.strip_prefix(dir) {
             Ok(rest) if !rest.as_os_str().is_empty() => resolved.join(rest),
