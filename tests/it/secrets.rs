@@ -273,3 +273,24 @@ fn own_rules_and_the_allow_list_apply_to_hooks_and_to_the_command() {
     let status = w.memctl(&["status"]);
     assert!(format!("{status:?}").contains("redact.rules"), "{status:?}");
 }
+
+#[test]
+fn a_secret_that_an_earlier_release_stored_is_not_shown_to_a_new_session() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "look around"));
+    w.hook(&stop("s", "t", "The build needs a token. All tests pass."));
+    w.hook(&end("s"));
+    w.settle();
+    let learned = format!("The build reads the token {} from the environment.", token());
+    w.execute_sql(&format!(
+        "UPDATE session_summaries SET learned = '{learned}', request = 'build'"
+    ));
+    let shown = w.memctl(&["context"]).ok();
+    assert!(!shown.contains(MARK), "{shown}");
+    let cwd = prompt("s", "t", "")["cwd"].clone();
+    let start = json!({"session_id": "n", "hook_event_name": "SessionStart", "source": "startup", "cwd": cwd});
+    let response = w.hook(&start).to_string();
+    assert!(!response.contains(MARK), "{response}");
+    w.hook(&end("n"));
+    w.settle();
+}
