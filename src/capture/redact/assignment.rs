@@ -510,7 +510,7 @@ impl Cursor<'_> {
             if self.bytes[at] == b'\\'
                 && matches!(
                     self.byte(at + 1),
-                    b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'u' | b'x' | b'0' | b'e'
+                    b'\n' | b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'u' | b'x' | b'0' | b'e'
                 )
             {
                 break;

@@ -120,7 +120,7 @@ pub const TOKENS: &[TokenRule] = &[
     token("slack-app-token", &["xapp-"], r"xapp-\d-[A-Za-z0-9-]{20,}"),
     token("slack-webhook-url", &["hooks.slack.com/"], r"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{20,})"),
     token("discord-webhook-url", &["api/webhooks/"], r"api/webhooks/\d{15,21}/([\w-]{40,})"),
-    TokenRule { id: "teams-webhook-url", keywords: &["webhookb2/"], before: Before::Host, regex: r"https://[\w.-]+/webhookb2/[\w@-]{40,}/IncomingWebhook/[\w/-]{40,}[\w/.~=+%-]*", entropy: 2.5 },
+    TokenRule { id: "teams-webhook-url", keywords: &["incomingwebhook/"], before: Before::Host, regex: r"https://[\w.:-]+/webhook(?:b2)?/[\w@%-]{30,}/IncomingWebhook/[\w/.~=+%-]{20,}", entropy: 2.5 },
     token("zapier-webhook-url", &["hooks.zapier.com/"], r"hooks\.zapier\.com/hooks/catch/(\d+/\w{5,})"),
     token("ifttt-webhook-key", &["maker.ifttt.com/"], r"maker\.ifttt\.com/trigger/[\w-]+/(?:json/)?with/key/([\w-]{20,})"),
     after_digits("telegram-bot-token", &[":aa"], r"\d{8,10}:AA[\w-]{33}"),

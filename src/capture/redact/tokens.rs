@@ -35,8 +35,8 @@ pub fn token(text: &str, at: usize, rule: u16) -> Option<Range<usize>> {
             at - n_digits
         }
         Before::Host => {
-            let is_host = |b: &&u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
-            let n_before = bytes[..at].iter().rev().take(200).take_while(is_host).count();
+            let is_host = |b: &&u8| b.is_ascii_alphanumeric() || b"-_.:/@%".contains(b);
+            let n_before = bytes[..at].iter().rev().take(300).take_while(is_host).count();
             at - n_before + text[at - n_before..at].find("https://")?
         }
     };
