@@ -75,15 +75,16 @@ pub fn settings() -> Settings {
 /// Captures a payload as a hook does, and checks the event.
 pub fn captured(text: &str, event: Option<&str>, words: &PrivateWords) -> Option<Event> {
     let recording = Recording::default();
-    let limits = settings().config.capture;
+    let config = settings().config;
     let context = CaptureContext {
         event,
         client: "claude-code",
         project_dir: None,
         fallback_dir: None,
         recording: &recording,
-        limits,
+        limits: config.capture,
         private: words,
+        redact: &config.redact,
         now: 1_700_000_000_000,
         process: None,
     };
