@@ -38,7 +38,7 @@ use crate::support::random::Random;
 const GOALS: (f64, f64) = (0.99, 0.005);
 
 /// The same for fewer samples than [`ENOUGH`].
-const FLOOR: (f64, f64) = (0.9, 0.1);
+const FLOOR: (f64, f64) = (0.97, 0.01);
 
 /// Samples of each kind that make a share exact enough.
 const ENOUGH: usize = 30;
