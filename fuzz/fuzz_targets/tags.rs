@@ -21,7 +21,11 @@ fuzz_target!(|input: (&str, &str, &str, u8)| {
         0 => serde_json::json!(format!("{before}{block}{after}")),
         1 => serde_json::json!({"stdout": format!("{before}{block}{after}"), "stderr": after}),
         2 => serde_json::json!([before, "<private>", inside, WORDS, "</private>", after]),
-        _ => serde_json::json!({before: "<private>", "b": [471_108_155], "c": {"d": "</private>"}}),
+        // The keys are sorted.
+        _ => {
+            let first = format!("a{before}");
+            serde_json::json!({first: "<private>", "b": [471_108_155], "c": {"d": "</private>"}})
+        }
     };
     let payload = serde_json::json!({
         "session_id": "s", "tool_name": "lookup", "tool_input": {"a": before},

@@ -2,7 +2,7 @@
 
 use super::prices;
 use super::unit::Unit;
-use crate::text::nearest;
+use crate::text::{nearest, quote};
 
 /// One setting.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ pub const KEYS: &[Key] = &[
 pub fn check(key: &Key, text: &str) -> Result<(), String> {
     key.unit.check(text).map_err(|expected| match key.unit.may_be_secret(text) {
         true => format!("invalid value for {}: {expected}", key.name),
-        false => format!("invalid value '{text}' for {}: {expected}", key.name),
+        false => format!("invalid value '{}' for {}: {expected}", quote(text), key.name),
     })
 }
 
@@ -157,6 +157,15 @@ pub fn unknown(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by fuzzing: the message is a line of a notice.
+    #[test]
+    fn a_refused_value_is_quoted_as_one_line() {
+        let key = find("agent.openai.base_url").unwrap();
+        let refused = check(key, &format!("http://a\t\n\u{1b}[31m:1/v1{}", "x".repeat(500)));
+        let message = refused.unwrap_err();
+        assert!(!message.contains(char::is_control) && message.len() < 300, "{message:?}");
+    }
 
     #[test]
     fn every_setting_has_a_description_and_a_valid_default() {
