@@ -76,21 +76,23 @@ fn pem(text: &str) -> Vec<Range<usize>> {
     let armor = armor(text);
     let mut lines = armor.iter().peekable();
     while let Some(line) = lines.next() {
+        // Two lines may share dashes: `-----END PRIVATE KEY-------BEGIN PRIVATE KEY-----`.
+        let start = line.start.max(done);
         let range = if line.begins {
             match lines.next_if(|l| !l.begins && l.end - line.start <= MAX_KEY) {
-                Some(last) => line.start..last.end,
+                Some(last) => start..last.end,
                 None => {
                     let after = text[line.end..].split_inclusive('\n');
                     let first = |part: &str| part.len() - part.trim_start_matches(is_base64).len();
-                    line.start..line.end + body_len(after, first)
+                    start..line.end + body_len(after, first)
                 }
             }
         } else {
-            let before = text[done..line.start].split_inclusive('\n').rev();
+            let before = text[done..start].split_inclusive('\n').rev();
             let last = |part: &str| part.len() - part.trim_end_matches(is_base64).len();
-            line.start - body_len(before, last)..line.end
+            start - body_len(before, last)..line.end
         };
-        if range.len() > line.end - line.start {
+        if range.len() > line.end - start {
             done = range.end;
             found.push(range);
         }

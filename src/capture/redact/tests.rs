@@ -36,6 +36,25 @@ fn private_keys_are_replaced() {
     check("-----BEGIN CERTIFICATE-----\nAAAA", "-----BEGIN CERTIFICATE-----\nAAAA");
 }
 
+/// Found by fuzzing.
+#[test]
+fn armor_lines_that_share_dashes_do_not_panic() {
+    let line = "-----END PRIVATE KEY-----";
+    let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
+    for shared in 1..5 {
+        for kind in ["END", "BEGIN"] {
+            let next = &format!("-----{kind} PRIVATE KEY-----")[shared..];
+            for text in [
+                format!("x\nwordAN\n{line}{next}\n"),
+                format!("{body}\n{line}{next}\n{body}\n-----END PRIVATE KEY-----"),
+            ] {
+                let redacted = redact(&text, &Redact::default());
+                assert!(!redacted.contains(body), "{redacted}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_long_line_of_labels_takes_linear_time() {
     let since = std::time::Instant::now();
