@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use memchr::memchr;
+
 /// Replaces `range` of a text by `with`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
@@ -37,15 +39,6 @@ pub fn plain_run(bytes: &[u8]) -> usize {
     let plain = |block: &&[u8; 16]| !block.iter().fold(false, |any, b| any | special(b));
     let done = 16 * bytes.as_chunks().0.iter().take_while(plain).count();
     done + bytes[done..].iter().position(special).unwrap_or(bytes.len() - done)
-}
-
-/// Returns the position of the first `byte`.
-pub fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
-    // The compiler can vectorize the test of a block, because it has no early exit.
-    let has = |block: &[u8; 64]| block.iter().fold(false, |any, b| any | (*b == byte));
-    let (blocks, _) = bytes.as_chunks();
-    let start = 64 * blocks.iter().position(has).unwrap_or(blocks.len());
-    Some(start + bytes[start..].iter().position(|b| *b == byte)?)
 }
 
 /// Returns all string values of a valid JSON text in order.
@@ -102,7 +95,7 @@ pub fn scan(raw: &str, mut visit: impl FnMut(Kind, Range<usize>, Option<usize>))
 /// there is none.
 pub fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
-    while let Some(n) = bytes.get(at..).and_then(|rest| find_byte(rest, b'"')) {
+    while let Some(n) = bytes.get(at..).and_then(|rest| memchr(b'"', rest)) {
         let quote = at + n;
         let n_backslashes = bytes[start..quote].iter().rev().take_while(|b| **b == b'\\').count();
         if n_backslashes % 2 == 0 {

@@ -1,5 +1,7 @@
 //! Recognizes the names of files that hold secrets.
 
+use memchr::memmem;
+
 use super::word_table::WordTable;
 
 /// What a secret file contains.
@@ -449,7 +451,7 @@ pub fn may_name_secret_file(text: &str) -> bool {
         found = true;
         true
     });
-    found || text.contains("\\u")
+    found || memmem::find(text.as_bytes(), b"\\u").is_some()
 }
 
 /// Where `text` may name such a file, in order.

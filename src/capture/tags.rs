@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::{memchr_iter, memmem};
+
 use super::json::{self, Edit};
 use super::json_text::JsonText;
 
@@ -150,20 +152,13 @@ fn may_have_tags(raw: &str) -> bool {
             || NAMES.into_iter().any(has_name)
             || rest[..rest.len().min(32)].windows(2).any(|pair| pair == b"\\u")
     };
+    let bytes = raw.as_bytes();
     let escaped = |form: &str, len: usize| {
-        raw.match_indices(form).any(|(at, _)| raw.len() > at + len && begins_tag(at + len))
+        memmem::find_iter(bytes, form).any(|at| raw.len() > at + len && begins_tag(at + len))
     };
-    brackets(raw).any(|at| begins_tag(at + 1)) || escaped("\\u003", 6) || escaped("&lt;", 4)
-}
-
-/// The positions of `<`.
-fn brackets(raw: &str) -> impl Iterator<Item = usize> {
-    let mut next = 0;
-    std::iter::from_fn(move || {
-        let at = next + json::find_byte(&raw.as_bytes()[next..], b'<')?;
-        next = at + 1;
-        Some(at)
-    })
+    memchr_iter(b'<', bytes).any(|at| begins_tag(at + 1))
+        || escaped("\\u003", 6)
+        || escaped("&lt;", 4)
 }
 
 /// Returns `/name args` as the user typed it. A transcript writes such a prompt as
