@@ -35,9 +35,12 @@ impl World {
         let fail = |e: std::io::Error| e.to_string();
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(fail)?;
         let sockets = tempfile::tempdir_in("/tmp").map_err(fail)?;
-        for part in ["home/.local/bin", "project"] {
+        for part in ["home/.local/bin", "project/.git"] {
             fs::create_dir_all(dir.path().join(part)).map_err(fail)?;
         }
+        // A repository of its own: memctl refuses a data dir inside the session's repository, and the
+        // target directory is inside that of memctl.
+        fs::write(dir.path().join("project/.git/HEAD"), "ref: refs/heads/main\n").map_err(fail)?;
         let installed = dir.path().join("home/.local/bin/memctl");
         std::os::unix::fs::symlink(memctl, installed).map_err(fail)?;
         Ok(World { memctl: memctl.to_owned(), dir, sockets })
@@ -114,6 +117,7 @@ impl World {
         let mut command = Command::new(program);
         command
             .args(args)
+            .current_dir(self.path("project"))
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.path("home"))

@@ -74,7 +74,12 @@ impl Files {
                     return files;
                 }
                 let home = account_home.ok().flatten();
-                if projects().iter().any(|project| project.owns(&canonical, home)) {
+                // A shell that starts in its home directory has no project.
+                let is_home = |project: &ProjectDir| {
+                    !project.is_repository && env("HOME").is_some_and(|home| project.path == home)
+                };
+                let owns = |project: &ProjectDir| project.owns(&canonical, home);
+                if projects().iter().any(|project| owns(project) && !is_home(project)) {
                     let path = path.display();
                     files.refused =
                         Some(format!("config file {path} is ignored: it is inside the project"));
@@ -328,6 +333,11 @@ mod tests {
             assert_eq!(files.own.unwrap().path, home.file());
         }
         assert!(home.read(&[("HOME", &home.path)], None).moved.is_none());
+        // A directory is no project because a shell starts there; a repository is one.
+        let started_in = |is_repository| {
+            home.read(&[("HOME", &project)], directory(&project, is_repository)).moved.is_some()
+        };
+        assert_eq!([false, true].map(started_in), [true, false]);
     }
 
     #[test]
