@@ -95,7 +95,7 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
         .map(|h| h.changed_at_epoch)
         .chain(summaries.iter().map(|s| s.changed_at_epoch))
         .max();
-    screen::screen(&mut summaries, &mut headlines);
+    screen::screen(&mut summaries, &mut headlines, observations::unscreened(conn)?);
     let focus = rank::Focus::new(query.branch.as_deref(), &query.changed_files);
     Ok(Selection {
         steps: steps::open(&summaries, &headlines),

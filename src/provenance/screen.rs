@@ -208,6 +208,9 @@ impl Screen {
     }
 
     fn check_observation(&mut self, o: &mut Observation, author: Author) {
+        for files in [&mut o.files_read, &mut o.files_modified] {
+            files.retain(|file| !reads_like_instruction(file, Speaker::Other));
+        }
         let speaker = if o.origin == Origin::User { Speaker::User } else { Speaker::Other };
         if speaker == Speaker::User {
             let texts = [Some(&o.title), o.narrative.as_ref()];

@@ -162,6 +162,27 @@ pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<
 // The `WHERE` clauses of the headline queries. Each walks one index from its newest end and stops
 // at the limit.
 const NEWEST: &str = "WHERE project_id = ?3";
+/// The newest rows that an older release stored, before texts were checked for instructions to the
+/// model.
+#[derive(Clone, Copy, Debug)]
+pub struct Unscreened {
+    pub observation_id: i64,
+    pub summary_id: i64,
+}
+
+pub fn unscreened(conn: &Connection) -> rusqlite::Result<Unscreened> {
+    let mut query = conn.prepare("SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?1")?;
+    let mut newest = |key| -> rusqlite::Result<i64> {
+        let id = query.query_row([key], |row| row.get(0)).optional()?;
+        // Without the entry, every row is checked.
+        Ok(id.unwrap_or(i64::MAX))
+    };
+    Ok(Unscreened {
+        observation_id: newest("unscreened_observation")?,
+        summary_id: newest("unscreened_summary")?,
+    })
+}
+
 const PINNED: &str = "INDEXED BY observations_pinned WHERE project_id = ?3 AND pinned";
 const USER: &str = "INDEXED BY observations_user WHERE scope = 'user'";
 const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_each(?4))";
