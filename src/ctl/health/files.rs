@@ -49,7 +49,9 @@ pub fn data(settings: &Settings) -> Vec<Finding> {
         found.push(Finding::wrong("data", message).fix("make the data dir writable"));
     }
     let private = private_files(settings).into_iter().map(|(place, stat)| (place, stat.mode));
-    for (place, mode) in private.chain([(settings.paths.data_dir(), meta.mode())]) {
+    let is_ours = meta.uid() == process::own_uid();
+    let data_dir = is_ours.then(|| (settings.paths.data_dir(), meta.mode()));
+    for (place, mode) in private.chain(data_dir) {
         if let Some(mode) = open_to_others(mode) {
             let message = format!("{place} is readable by other users (mode {mode:03o})");
             found.push(Finding::wrong("data", message).fix("run `memctl doctor --fix`"));
