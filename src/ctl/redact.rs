@@ -28,7 +28,7 @@ Keys of --json
 
 /// Replace secrets in a text as hooks do
 ///
-/// Hooks replace each secret by [redacted:kind] before anything is written. This command does the same
+/// Hooks replace each secret by `[redacted:kind]` before anything is written. This command does the same
 /// to files or stdin. It reads no memory and changes nothing.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
