@@ -309,28 +309,10 @@ fn is_more_than_a_request(text: &str, word: &str) -> bool {
         && context.lines().any(|line| line.contains(word) && !is_request(line))
 }
 
-/// Pastes without a mark that still become a decision. Only the local rules tell most of them from
-/// what the user typed; a model that believes them is taken at its word.
-const KNOWN: [(&str, Agent); 5] = [
-    ("a paste from a chat", Agent::Local),
-    ("a paste from a chat", Agent::Gullible),
-    ("a pasted terminal", Agent::Gullible),
-    ("pasted html", Agent::Gullible),
-    ("pasted yaml", Agent::Gullible),
-];
-
 #[test]
 fn quotations_in_a_request_are_no_rules() {
     let rows = arrived("quotations", QUOTATIONS, is_more_than_a_request);
-    let is_of = |row: &String, (name, agent): &(&str, Agent)| {
-        row.contains(&format!(" {name} ")) && row.contains(&format!("{agent:?}: "))
-    };
-    let new: Vec<_> = rows.iter().filter(|row| !KNOWN.iter().any(|k| is_of(row, k))).collect();
-    assert!(new.is_empty(), "{new:?}");
-    for known in &KNOWN {
-        let still = rows.iter().any(|row| is_of(row, known));
-        assert!(still, "it arrives no more, remove it from KNOWN: {known:?}");
-    }
+    assert!(rows.is_empty(), "{rows:?}");
 }
 
 /// A text that is kept from the model is not kept from the user.
