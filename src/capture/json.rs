@@ -256,10 +256,8 @@ mod tests {
             text.match_indices('<').map(edit).collect()
         };
         let raw = format!("[{}\"\"]", "\"a<b\",".repeat(300_000));
-        let since = std::time::Instant::now();
         let expected = raw.replace('<', "");
         assert_eq!(rewrite(&raw, |_| true, every), Some(expected));
-        assert!(since.elapsed() < std::time::Duration::from_secs(20), "{:?}", since.elapsed());
     }
 
     #[test]

@@ -161,20 +161,6 @@ fn may_have_tags(raw: &str) -> bool {
         || escaped("&lt;", 4)
 }
 
-/// Returns `/name args` as the user typed it. A transcript writes such a prompt as
-/// `<command-name>/name</command-name> … <command-args>args</command-args>`.
-pub fn slash_command(text: &str) -> Option<String> {
-    if !text.trim_start().starts_with("<command-") {
-        return None;
-    }
-    let inside = |name: &str| {
-        let from = text.split_once(&format!("<{name}>"))?.1;
-        Some(from.split_once(&format!("</{name}>"))?.0.trim())
-    };
-    let typed = [inside("command-name")?, inside("command-args").unwrap_or("")].join(" ");
-    Some(typed.trim_end().to_owned())
-}
-
 struct Tag {
     range: Range<usize>,
     name: &'static str,
@@ -537,15 +523,6 @@ mod tests {
         assert_eq!(super::split("a<system-reminder>b</system-reminder>"), None);
         let raw = r#"{"k":"<private>v","file_path":"/p","n":1}"#;
         assert_eq!(split_json(raw), Some(pair("v\n\n\nn\n1\n", "k\n/p")));
-    }
-
-    #[test]
-    fn a_slash_command_is_read_as_typed() {
-        let text = "<command-name>/compact</command-name>\n   <command-message>compact\
-            </command-message>\n <command-args>keep the names</command-args>";
-        assert_eq!(slash_command(text).as_deref(), Some("/compact keep the names"));
-        assert_eq!(slash_command("<command-name>/a</command-name>").as_deref(), Some("/a"));
-        assert_eq!(slash_command("why <command-name>?"), None);
     }
 
     proptest! {

@@ -29,7 +29,7 @@ pub struct Texts<'a> {
 impl Texts<'_> {
     /// Returns the recorded text of a prompt, and whether all of it was private.
     pub fn prompt(&self, prompt: &str) -> (Option<String>, bool) {
-        let typed = tags::slash_command(prompt);
+        let typed = clients::slash_command(prompt);
         let stripped = tags::strip(typed.as_deref().unwrap_or(prompt));
         if stripped.wholly_private() {
             return (None, true);

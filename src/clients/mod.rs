@@ -15,4 +15,4 @@ pub use arguments::{is_field, is_path_argument, paths_in};
 pub use events::{HookEvent, hook_event, is_notification};
 pub use salvage::salvage;
 pub use tools::{FILE_COPIES, ToolKind, ToolUse};
-pub use typed::typed;
+pub use typed::{slash_command, typed};

@@ -106,16 +106,17 @@ fn push_line(out: &mut String, line: &str) {
     out.push_str(line);
 }
 
-/// A command as a transcript writes it: `<command-name>/name</command-name> … <command-args>…`.
-fn slash_command(prompt: &str) -> Option<String> {
-    let inside = |tag: &str| {
-        let (_, rest) = prompt.split_once(&format!("<{tag}>"))?;
-        rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner.trim())
-    };
-    if !prompt.starts_with("<command-") {
+/// Returns `/name args` as the user typed it. A transcript writes such a prompt as
+/// `<command-name>/name</command-name> … <command-args>args</command-args>`.
+pub fn slash_command(prompt: &str) -> Option<String> {
+    if !prompt.trim_start().starts_with("<command-") {
         return None;
     }
-    let typed = [inside("command-name")?, inside("command-args").unwrap_or_default()].join(" ");
+    let inside = |name: &str| {
+        let from = prompt.split_once(&format!("<{name}>"))?.1;
+        Some(from.split_once(&format!("</{name}>"))?.0.trim())
+    };
+    let typed = [inside("command-name")?, inside("command-args").unwrap_or("")].join(" ");
     Some(typed.trim_end().to_owned())
 }
 
@@ -452,6 +453,15 @@ mod tests {
     #[track_caller]
     fn check(prompt: &str, expected: &str) {
         assert_eq!(typed(prompt), expected, "{prompt}");
+    }
+
+    #[test]
+    fn a_slash_command_is_read_as_typed() {
+        let text = "<command-name>/compact</command-name>\n   <command-message>compact\
+            </command-message>\n <command-args>keep the names</command-args>";
+        assert_eq!(slash_command(text).as_deref(), Some("/compact keep the names"));
+        assert_eq!(slash_command("<command-name>/a</command-name>").as_deref(), Some("/a"));
+        assert_eq!(slash_command("why <command-name>?"), None);
     }
 
     #[test]
