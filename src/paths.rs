@@ -140,15 +140,23 @@ impl Paths {
     /// # Errors
     /// `PermissionDenied` if the data dir belongs to another user, or any other I/O error.
     pub fn create(&mut self) -> io::Result<()> {
-        if self.data_dir_exists() {
-            self.restrict_data_dir()?;
-        } else {
-            self.create_data_dir()?;
-            self.set_inode_hash();
-        }
+        self.create_data_dir()?;
         for part in [self.run_dir(), self.logs(), self.spools(), self.spool_tmp()] {
             part.make_dir()?;
         }
+        Ok(())
+    }
+
+    /// Creates the data dir with mode 0700, or takes the access of other users from an existing one.
+    ///
+    /// # Errors
+    /// As [`Paths::create`].
+    pub fn create_data_dir(&mut self) -> io::Result<()> {
+        if self.data_dir_exists() {
+            return self.restrict_data_dir().map(drop);
+        }
+        self.make_data_dir()?;
+        self.set_inode_hash();
         Ok(())
     }
 
@@ -157,11 +165,11 @@ impl Paths {
     /// # Errors
     /// As [`Paths::create`].
     pub fn create_run_dir(&self) -> io::Result<()> {
-        self.create_data_dir()?;
+        self.make_data_dir()?;
         self.run_dir().make_dir()
     }
 
-    fn create_data_dir(&self) -> io::Result<()> {
+    fn make_data_dir(&self) -> io::Result<()> {
         self.data.check_refusal()?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(self.data())?;
         self.restrict_data_dir().map(drop)
@@ -183,9 +191,9 @@ impl Paths {
         Place::root(&self.data)
     }
 
-    /// The number of a descriptor of the data dir that is never closed, for a signal handler.
-    pub fn leak_data_dir(&self) -> io::Result<RawFd> {
-        self.data.leak()
+    /// Keeps the data dir open, see [`Root::hold`]. Returns the number of its descriptor.
+    pub fn hold_data_dir(&self) -> io::Result<RawFd> {
+        self.data.hold()
     }
 
     /// The directories of quarantined databases, oldest first.

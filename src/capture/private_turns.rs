@@ -10,7 +10,7 @@
 //! last until the session ends, because the client still knows them. The hook of SessionEnd removes
 //! the file. If the data dir cannot be written, it is in the fallback location, like the spool.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use memctl_proto::{Event, Kind};
 
@@ -27,21 +27,16 @@ const SESSION: &str = "";
 
 /// A session's private turns and phrases, as they were when its event was read.
 #[derive(Debug)]
-pub struct PrivateTurns<'a> {
-    paths: &'a Paths,
-    key: &'a str,
+pub struct PrivateTurns {
+    paths: Paths,
+    key: String,
     lines: Vec<String>,
 }
 
-impl<'a> PrivateTurns<'a> {
+impl PrivateTurns {
     /// Reads the files of the session `key`. A file that cannot be read counts as missing.
-    pub fn read(paths: &'a Paths, key: &'a str) -> PrivateTurns<'a> {
-        let mut lines = Vec::new();
-        for file in files(paths, key) {
-            let text = file.read_to_string().unwrap_or_default();
-            lines.extend(text.lines().map(str::to_owned));
-        }
-        PrivateTurns { paths, key, lines }
+    pub fn read(paths: &Paths, key: &str) -> PrivateTurns {
+        PrivateTurns { paths: paths.clone(), key: key.to_owned(), lines: lines(paths, key) }
     }
 
     /// The private phrases of a turn. `turn` is the turn id of the payload; without one, the phrases of
@@ -70,11 +65,13 @@ impl<'a> PrivateTurns<'a> {
                     None => turn == NO_ID,
                 };
                 if self.lines.iter().any(is_over) {
+                    // Another hook of the session may have added lines since.
+                    self.lines = lines(&self.paths, &self.key);
                     self.lines.retain(|line| !is_over(line));
                     let _ = self.rewrite();
                 }
             }
-            Kind::End => files(self.paths, self.key).into_iter().for_each(|file| {
+            Kind::End => files(&self.paths, &self.key).into_iter().for_each(|file| {
                 let _ = file.remove_file();
             }),
             _ => {}
@@ -100,16 +97,24 @@ impl<'a> PrivateTurns<'a> {
     }
 
     fn append(&self, text: &str) -> io::Result<()> {
-        self.paths.private_turns(self.key).append(text.as_bytes()).or_else(|_| {
+        let file = self.paths.private_turns(&self.key);
+        let append = || match file.append(text.as_bytes()) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                file.parent().make_dir()?;
+                file.append(text.as_bytes())
+            }
+            appended => appended,
+        };
+        append().or_else(|_| {
             self.paths.create_fallback()?;
-            self.paths.fallback_private_turns(self.key).append(text.as_bytes())
+            self.paths.fallback_private_turns(&self.key).append(text.as_bytes())
         })
     }
 
     /// Replaces the files by one with the lines that are left.
     fn rewrite(&self) -> io::Result<()> {
         let text: String = self.lines.iter().map(|line| format!("{line}\n")).collect();
-        for file in files(self.paths, self.key).into_iter().filter(|file| file.exists()) {
+        for file in files(&self.paths, &self.key).into_iter().filter(|file| file.exists()) {
             replace(&file, &text)?;
         }
         Ok(())
@@ -128,6 +133,15 @@ fn replace(file: &Place, text: &str) -> io::Result<()> {
     written.inspect_err(|_| {
         let _ = new.remove_file();
     })
+}
+
+fn lines(paths: &Paths, key: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for file in files(paths, key) {
+        let text = file.read_to_string().unwrap_or_default();
+        lines.extend(text.lines().map(str::to_owned));
+    }
+    lines
 }
 
 fn files(paths: &Paths, key: &str) -> [Place; 2] {

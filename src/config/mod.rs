@@ -21,6 +21,7 @@ pub mod secrets;
 mod unit;
 mod values;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -270,6 +271,8 @@ pub fn load(
     account_home: Result<Option<PathBuf>, String>,
     projects: &dyn Fn() -> Vec<ProjectDir>,
 ) -> Result<Settings, String> {
+    let found_projects = OnceCell::new();
+    let projects = &|| found_projects.get_or_init(projects).clone();
     let roots = locations::roots(env);
     let paths = Paths::new(&roots)?;
     let home = env("HOME").filter(|h| !h.is_empty()).map(PathBuf::from);

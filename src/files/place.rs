@@ -83,7 +83,10 @@ impl Place {
 
     /// The path relative to the root.
     fn below(&self) -> &Path {
-        self.path.strip_prefix(self.root.path()).unwrap_or(Path::new(""))
+        // `join` keeps the root's path as it is, so no component needs to be compared.
+        let below = &self.path.as_os_str().as_bytes()[self.root.path().as_os_str().len()..];
+        let n_slashes = below.iter().take_while(|b| **b == b'/').count();
+        Path::new(OsStr::from_bytes(&below[n_slashes..]))
     }
 
     /// The last name of the path.

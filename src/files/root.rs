@@ -4,8 +4,9 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, Mode};
 
@@ -24,18 +25,22 @@ pub enum Privacy {
 /// A directory at an absolute path.
 ///
 /// Its descriptor stays open as long as the path names the same directory. If the directory is
-/// removed, moved or replaced, the next use opens and checks what is at the path then.
+/// removed, moved or replaced, the next use opens and checks what is at the path then. [`Root::hold`]
+/// saves this comparison.
 pub struct Root {
     path: PathBuf,
     privacy: Privacy,
     refusal: Option<String>,
     open: Mutex<Option<Arc<OpenRoot>>>,
+    held: OnceLock<Arc<OpenRoot>>,
 }
 
 /// The descriptor of a [`Root`].
 pub struct OpenRoot {
     fd: OwnedFd,
     id: FileId,
+    /// The permission bits when it was opened.
+    mode: u32,
 }
 
 impl AsFd for OpenRoot {
@@ -46,13 +51,16 @@ impl AsFd for OpenRoot {
 
 impl Root {
     pub fn new(path: impl Into<PathBuf>, privacy: Privacy) -> Arc<Root> {
-        Arc::new(Root { path: path.into(), privacy, refusal: None, open: Mutex::new(None) })
+        Arc::new(Root::unopened(path.into(), privacy, None))
     }
 
     /// A directory that must not be used. Each use fails with this message.
     pub fn refused(path: &Path, why: &str) -> Arc<Root> {
-        let (path, refusal) = (path.to_owned(), Some(why.to_owned()));
-        Arc::new(Root { path, privacy: Privacy::Private, refusal, open: Mutex::new(None) })
+        Arc::new(Root::unopened(path.to_owned(), Privacy::Private, Some(why.to_owned())))
+    }
+
+    fn unopened(path: PathBuf, privacy: Privacy, refusal: Option<String>) -> Root {
+        Root { path, privacy, refusal, open: Mutex::new(None), held: OnceLock::new() }
     }
 
     /// Why the directory must not be used.
@@ -79,16 +87,35 @@ impl Root {
     /// `PermissionDenied` if it must not be used, belongs to another user, or if others may write to
     /// it; `NotADirectory`, `NotFound` or another error of the file system.
     pub fn open(&self) -> io::Result<Arc<OpenRoot>> {
-        let found = self.stat()?;
-        self.check(&found)?;
+        if let Some(held) = self.held.get() {
+            return Ok(held.clone());
+        }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = open.as_ref().filter(|open| open.id == found.id) {
-            return Ok(open.clone());
+        if let Some(open) = open.as_ref() {
+            let found = self.stat()?;
+            self.check(&found)?;
+            if open.id == found.id {
+                return Ok(open.clone());
+            }
         }
         let fd = self.open_unchecked()?;
         let opened = Stat::from(stat::fstat(&fd)?);
         self.check(&opened)?;
-        Ok(open.insert(Arc::new(OpenRoot { fd, id: opened.id })).clone())
+        Ok(open.insert(Arc::new(OpenRoot { fd, id: opened.id, mode: opened.mode })).clone())
+    }
+
+    /// Opens the directory for the rest of the process, which from now on uses it without looking at
+    /// the path. Returns the number of the descriptor, which is never closed. For a process that lives
+    /// for milliseconds, and for its signal handlers.
+    ///
+    /// # Errors
+    /// As [`Root::open`].
+    pub fn hold(&self) -> io::Result<RawFd> {
+        let open = self.open()?;
+        let fd = open.as_fd().as_raw_fd();
+        let _ = self.held.set(open.clone());
+        let _ = Arc::into_raw(open);
+        Ok(fd)
     }
 
     /// Removes the access of other users. Returns whether they had any.
@@ -96,6 +123,9 @@ impl Root {
     /// # Errors
     /// As [`Root::open`], if the directory belongs to another user.
     pub fn restrict(&self) -> io::Result<bool> {
+        if self.held.get().is_some_and(|held| held.mode & 0o077 == 0) {
+            return Ok(false);
+        }
         let found = self.stat()?;
         self.check_owner(&found)?;
         if found.mode & 0o077 == 0 {
@@ -105,14 +135,6 @@ impl Root {
         self.check_owner(&stat::fstat(&fd)?.into())?;
         stat::fchmod(&fd, Mode::S_IRWXU)?;
         Ok(true)
-    }
-
-    /// The number of a descriptor of the directory, which is never closed. For signal handlers.
-    pub fn leak(&self) -> io::Result<RawFd> {
-        let open = self.open()?;
-        let fd = open.as_fd().as_raw_fd();
-        let _ = Arc::into_raw(open);
-        Ok(fd)
     }
 
     fn stat(&self) -> io::Result<Stat> {
@@ -125,11 +147,19 @@ impl Root {
     }
 
     fn open_unchecked(&self) -> io::Result<OwnedFd> {
+        self.check_refusal()?;
         let mut flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         if self.privacy == Privacy::Private {
             flags |= OFlag::O_NOFOLLOW;
         }
-        Ok(fcntl::open(&self.path, flags, Mode::empty())?)
+        match fcntl::open(&self.path, flags, Mode::empty()) {
+            Err(e) if e != Errno::ENOENT => {
+                // The type or the owner of what is there explains the error better.
+                self.check(&self.stat()?)?;
+                Err(e.into())
+            }
+            opened => Ok(opened?),
+        }
     }
 
     fn check(&self, found: &Stat) -> io::Result<()> {

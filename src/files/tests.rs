@@ -196,3 +196,22 @@ fn a_root_that_is_replaced_is_opened_and_checked_again() {
     fs::write(&path, "").unwrap();
     assert_eq!(place.append(b"x").unwrap_err().kind(), ErrorKind::NotADirectory);
 }
+
+#[test]
+fn a_held_root_is_the_directory_that_was_checked() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("root");
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+    let root = Root::new(&path, Privacy::NotWritable);
+    assert!(root.hold().is_err());
+    assert!(root.restrict().unwrap());
+    root.hold().unwrap();
+    assert!(!root.restrict().unwrap());
+    // Another program puts a directory of its own there.
+    fs::rename(&path, parent.path().join("moved")).unwrap();
+    fs::create_dir(&path).unwrap();
+    Place::root(&root).join("a").append(b"x").unwrap();
+    assert_eq!(fs::read_to_string(parent.path().join("moved/a")).unwrap(), "x");
+    assert!(!path.join("a").exists());
+}

@@ -93,7 +93,7 @@ pub fn set_timer(time: Duration) {
 pub fn begin_event(paths: &Paths) {
     let is_unset = LOST_EVENTS.load(Ordering::SeqCst).is_null();
     if is_unset
-        && let Ok(dir) = paths.leak_data_dir()
+        && let Ok(dir) = paths.hold_data_dir()
         && let Ok(name) = CString::new(paths.lost_events().file_name().as_bytes())
     {
         LOST_EVENTS_DIR.store(dir, Ordering::SeqCst);

@@ -94,6 +94,7 @@ impl HookError {
     fn report(&self) {
         let _ = writeln!(std::io::stderr(), "memctl: hook: {}", one_line(&self.message));
         if let Some(log) = &self.log {
+            let _ = log.place.parent().make_dir();
             log.append(Level::WARN, &format!("hook: {}", self.message));
         }
     }
@@ -131,6 +132,8 @@ struct Received {
     event: Event,
     /// When its payload was complete.
     at: Instant,
+    /// The session's private turns.
+    turns: PrivateTurns,
     /// The session's private phrases, with those of the event.
     words: PrivateWords,
 }
@@ -162,8 +165,10 @@ fn read_event(
     let at = Instant::now();
     testpoint::at("hook.read");
     let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
-    // Load again if a config file or directory is inside the project: it is not trusted then.
+    // Load again if a config file or directory is inside the project: it is not trusted then. The
+    // settings were loaded for the project directory, which usually is the working directory too.
     if let Some(cwd) = payload.cwd.as_deref().map(Path::new)
+        && project_dir != Some(cwd)
         && settings.may_be_in_project()
         && settings.are_in(&project::dir_of(cwd))
     {
@@ -174,7 +179,12 @@ fn read_event(
     let here = payload.cwd.is_none().then(std::env::current_dir).and_then(Result::ok);
     let session = payload.session_id.as_deref().unwrap_or_default().trim();
     let key = session_key(&args.client, session);
-    let words = PrivateTurns::read(&settings.paths, &key).words(payload.turn.as_deref());
+    if settings.paths.data_dir_exists() {
+        // A data dir that others can write to is not read.
+        let _ = settings.paths.restrict_data_dir();
+    }
+    let turns = PrivateTurns::read(&settings.paths, &key);
+    let words = turns.words(payload.turn.as_deref());
     let context = CaptureContext {
         event: args.event.as_deref(),
         client: &args.client,
@@ -193,7 +203,7 @@ fn read_event(
         Captured::Event(mut event) => {
             capture::hash_files(&mut event, &payload, &context);
             testpoint::at("hook.captured");
-            Ok(Read::Event(Box::new(Received { event: *event, at, words })))
+            Ok(Read::Event(Box::new(Received { event: *event, at, turns, words })))
         }
     }
 }
@@ -226,7 +236,7 @@ fn leave_unrecorded(
 
 /// Delivers the event. The response to a start contains context.
 fn handle(settings: &mut Settings, received: Received) -> Result<Response, HookError> {
-    let Received { event, at, words } = received;
+    let Received { event, at, turns, words } = received;
     let key = session_key(&event.client, &event.session);
     let hook = &settings.config.hook;
     let limit = if event.kind == Kind::End { hook.end_deadline } else { hook.deadline };
@@ -239,10 +249,10 @@ fn handle(settings: &mut Settings, received: Received) -> Result<Response, HookE
         return Ok(start(settings, event, &key, deadline));
     }
     fatal::set_timer(if event.kind == Kind::End { MAX_END_RUNTIME } else { MAX_RUNTIME });
-    let created = settings.paths.create();
+    let created = settings.paths.create_data_dir();
     fatal::begin_event(&settings.paths);
     testpoint::at("hook.prepared");
-    let event = PrivateTurns::read(&settings.paths, &key).redact(event, &words);
+    let event = turns.redact(event, &words);
     testpoint::at("hook.marked");
     let delivered = deliver::deliver(settings, &key, &event, deadline);
     testpoint::at("hook.delivered");

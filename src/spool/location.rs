@@ -58,12 +58,22 @@ impl Location {
             Put::Whole => event.to_json(),
             Put::WithoutText => event.clone().without_text().to_json(),
         };
-        self.tmp.make_dir()?;
+        self.make_tmp_dir()?;
         let tmp = self.tmp.join(format!("{}-{}", event.id, std::process::id()));
         let linked = write(&tmp, text.as_bytes())
             .and_then(|file| self.link(&tmp, &file, next_number(&numbers)));
         let _ = tmp.remove_file();
         linked.map(|()| Some(put))
+    }
+
+    fn make_tmp_dir(&self) -> io::Result<()> {
+        match self.tmp.make_dir() {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                self.tmp.parent().make_dir()?;
+                self.tmp.make_dir()
+            }
+            made => made,
+        }
     }
 
     /// The size of the files. 0 if it cannot reach `max_bytes`, because a `stat` of each file takes
@@ -107,7 +117,7 @@ impl Location {
 
     /// Replaces the event in a file of this location.
     pub fn replace(&self, file: &Place, event: &Event) -> io::Result<()> {
-        self.tmp.make_dir()?;
+        self.make_tmp_dir()?;
         let tmp = self.tmp.join(format!("{}-{}", event.id, std::process::id()));
         let replaced = write(&tmp, event.to_json().as_bytes())
             .and_then(|written| written.sync_all())
