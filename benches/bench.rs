@@ -21,6 +21,7 @@ mod hooks;
 mod measure;
 mod model;
 mod outage;
+mod redaction;
 mod report;
 mod storm;
 mod worker;
@@ -45,11 +46,12 @@ struct Programs {
 
 type Part = fn(&mut Report, &Programs) -> measure::Result<()>;
 
-const PARTS: [(&str, Part); 11] = [
+const PARTS: [(&str, Part); 12] = [
     ("small", hooks::small),
     ("large", hooks::large),
     ("alone", hooks::alone),
     ("start", hooks::session_start),
+    ("redaction", redaction::all),
     ("worker", worker::all),
     ("model", model::all),
     ("outage", outage::all),
