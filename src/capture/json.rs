@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// Replaces `range` of a text by `with`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,20 @@ pub struct Leaf {
     group: usize,
 }
 
+/// A key, a string or a number of a JSON text.
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub kind: Kind,
+    /// The position, without the quotes. Strings and keys are still escaped.
+    pub range: Range<usize>,
+    /// The key before the value. Elements of an array have the key of the array.
+    pub key: Option<Range<usize>>,
+    /// The value of a sibling `name`, if this is the sibling `value`: `{"name": …, "value": …}`.
+    pub named: Option<Range<usize>>,
+    /// The position of the array of which the value is a direct element.
+    pub array: Option<usize>,
+}
+
 /// What a part of a JSON text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -31,64 +45,124 @@ pub enum Kind {
     Number,
 }
 
+/// An open array or object.
+struct Container {
+    /// The position of an array.
+    array: Option<usize>,
+    /// The key of the container.
+    key: Option<Range<usize>>,
+    /// The key before the next value.
+    last_key: Option<Range<usize>>,
+    /// The value of the member `name` or `key`.
+    name: Option<Range<usize>>,
+}
+
+impl Container {
+    /// The key of the next value.
+    fn take_key(&mut self) -> Option<Range<usize>> {
+        match self.array {
+            Some(_) => self.key.clone(),
+            None => self.last_key.take(),
+        }
+    }
+
+    /// The name of a value with this key, if there is one. Remembers the value if it is a name itself.
+    fn name_of(&mut self, key: &str, value: &Range<usize>) -> Option<Range<usize>> {
+        let is_one = |names: &[&str]| names.iter().any(|name| key.eq_ignore_ascii_case(name));
+        if is_one(&["name", "key", "header", "variable"]) {
+            self.name = Some(value.clone());
+        } else if is_one(&["value", "default", "current"]) {
+            return self.name.clone();
+        }
+        None
+    }
+}
+
 /// Returns the number of leading bytes that need no escape inside a string. A quote, a backslash or a
 /// control character ends the run.
 pub fn plain_run(bytes: &[u8]) -> usize {
-    // The compiler can vectorize the test of a block, because it has no early exit.
-    let special = |b: &u8| (*b == b'"') | (*b == b'\\') | (*b < 0x20);
-    let plain = |block: &&[u8; 16]| !block.iter().fold(false, |any, b| any | special(b));
-    let done = 16 * bytes.as_chunks().0.iter().take_while(plain).count();
-    done + bytes[done..].iter().position(special).unwrap_or(bytes.len() - done)
+    // A limit for the search, because a control character may end each run early.
+    const MAX_SEARCH: usize = 256;
+    let is_control = |b: &u8| *b < 0x20;
+    let mut done = 0;
+    for chunk in bytes.chunks(MAX_SEARCH) {
+        let end = memchr2(b'"', b'\\', chunk);
+        let run = &chunk[..end.unwrap_or(chunk.len())];
+        // The compiler can vectorize this test, because it has no early exit.
+        if run.iter().fold(false, |any, b| any | is_control(b)) {
+            return done + run.iter().position(is_control).unwrap_or(run.len());
+        }
+        done += run.len();
+        if end.is_some() {
+            break;
+        }
+    }
+    done
 }
 
 /// Returns all string values of a valid JSON text in order.
 pub fn leaves(raw: &str) -> Vec<Leaf> {
     let mut found = Vec::new();
-    scan(raw, |kind, inner, array| {
-        if kind == Kind::String {
-            let group = array.unwrap_or(inner.start);
-            found.push(Leaf { inner, group });
+    scan(raw, |value| {
+        if value.kind == Kind::String {
+            let group = value.array.unwrap_or(value.range.start);
+            found.push(Leaf { inner: value.range, group });
         }
     });
     found
 }
 
-/// Calls `visit` for each key, string and number of a valid JSON text in order: with its position, for
-/// strings without the quotes, and the position of the array of which it is a direct element.
-pub fn scan(raw: &str, mut visit: impl FnMut(Kind, Range<usize>, Option<usize>)) {
+/// Calls `visit` for each key, string and number of a valid JSON text in order.
+pub fn scan(raw: &str, mut visit: impl FnMut(Value)) {
     let bytes = raw.as_bytes();
-    // The position of each open container, if it is an array.
-    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut open: Vec<Container> = Vec::new();
     let (mut is_key, mut at) = (false, 0);
     while at < bytes.len() {
         match bytes[at] {
             b'"' => {
                 let end = string_end(bytes, at + 1);
-                let kind = if is_key { Kind::Key } else { Kind::String };
-                visit(kind, at + 1..end, open.last().copied().flatten());
+                let range = at + 1..end;
+                if is_key {
+                    if let Some(object) = open.last_mut() {
+                        object.last_key = Some(range.clone());
+                    }
+                    visit(Value { kind: Kind::Key, range, key: None, named: None, array: None });
+                } else {
+                    visit(value(raw, Kind::String, range, open.last_mut()));
+                }
                 at = end;
             }
-            b'{' => {
-                open.push(None);
-                is_key = true;
-            }
-            b'[' => {
-                open.push(Some(at));
-                is_key = false;
+            first @ (b'{' | b'[') => {
+                let key = open.last_mut().and_then(Container::take_key);
+                let array = (first == b'[').then_some(at);
+                open.push(Container { array, key, last_key: None, name: None });
+                is_key = first == b'{';
             }
             b'}' | b']' => drop(open.pop()),
-            b',' => is_key = matches!(open.last(), Some(None)),
+            b',' => is_key = open.last().is_some_and(|container| container.array.is_none()),
             b':' => is_key = false,
             b'-' | b'0'..=b'9' => {
                 let is_part = |b: &&u8| b.is_ascii_digit() || b"+-.eE".contains(b);
                 let end = at + bytes[at..].iter().take_while(is_part).count();
-                visit(Kind::Number, at..end, open.last().copied().flatten());
+                visit(value(raw, Kind::Number, at..end, open.last_mut()));
                 at = end - 1;
             }
             _ => {}
         }
         at += 1;
     }
+}
+
+fn value(raw: &str, kind: Kind, range: Range<usize>, parent: Option<&mut Container>) -> Value {
+    let mut value = Value { kind, range, key: None, named: None, array: None };
+    if let Some(parent) = parent {
+        value.array = parent.array;
+        value.key = parent.take_key();
+        if let Some(key) = value.key.as_ref().filter(|_| parent.array.is_none()) {
+            value.named = parent.name_of(&raw[key.clone()], &value.range);
+        }
+    }
+    value
 }
 
 /// Returns the position of the closing quote of a string that begins at `start`, or `bytes.len()` if
@@ -113,10 +187,12 @@ pub fn unescape(inner: &str) -> String {
 
 /// Encodes `text` as the inside of a JSON string.
 pub fn escape(text: &str) -> String {
-    let mut quoted = serde_json::to_string(text).expect("a string always serializes");
+    // Growing the buffer would copy a long text several times.
+    let mut quoted = Vec::with_capacity(2 + text.len() * 9 / 8);
+    serde_json::to_writer(&mut quoted, text).expect("a string always serializes");
     quoted.pop();
     quoted.remove(0);
-    quoted
+    String::from_utf8(quoted).expect("JSON is text")
 }
 
 /// The length of [`escape`]'s result.

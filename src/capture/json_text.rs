@@ -29,7 +29,7 @@ impl JsonText<'_> {
         let mut text = String::with_capacity(raw.len());
         let mut pieces = Vec::new();
         let mut after_path_key = false;
-        json::scan(raw, |kind, range, _| {
+        json::scan(raw, |json::Value { kind, range, .. }| {
             let inner = &raw[range.clone()];
             let follows_path_key = std::mem::take(&mut after_path_key);
             if kind == Kind::Key {

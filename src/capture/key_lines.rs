@@ -46,18 +46,18 @@ pub fn redact(raw: &str, share: Share) -> Option<String> {
         return replaced(raw, share).map(Cow::into_owned);
     }
     let mut parts: Vec<(Range<usize>, String)> = Vec::new();
-    for string in super::redact::json_strings(raw) {
-        let key = string.key.map_or("", |key| &raw[key]).to_ascii_lowercase();
+    json::scan(raw, |value| {
+        let key = value.key.map_or("", |key| &raw[key]).to_ascii_lowercase();
         let is_plain = PLAIN_KEYS.contains(&key.as_str())
             || clients::is_path_argument(&key)
             || matches!(key.as_str(), "paths" | "files" | "uri" | "filepath");
-        if !is_plain {
-            let text = json::unescape(&raw[string.range.clone()]);
+        if value.kind == json::Kind::String && !is_plain {
+            let text = json::unescape(&raw[value.range.clone()]);
             if let Some(text) = replaced(&text, share) {
-                parts.push((string.range, json::escape(&text)));
+                parts.push((value.range, json::escape(&text)));
             }
         }
-    }
+    });
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 

@@ -24,8 +24,6 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use keywords::Keyword;
-use strings::JsonText;
-pub(super) use strings::json_strings;
 
 use super::json;
 use crate::config::Redact;
@@ -79,7 +77,7 @@ pub fn redact<'a>(text: &'a str, own: &Redact) -> Cow<'a, str> {
 
 /// Replaces each secret in the strings and keys of a JSON text. Returns `None` if there are none.
 pub fn redact_json(raw: &str, own: &Redact) -> Option<String> {
-    let parts = JsonText::new(raw, own).secrets();
+    let parts = strings::secrets(raw, own);
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
 }
 
