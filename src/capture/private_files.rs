@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use memchr::{memchr, memchr2_iter};
+
 use super::files::VIRTUAL;
 use super::tags::PrivateTagDetector;
 use super::{CaptureContext, MAX_PATH, Payload, tags};
@@ -30,6 +32,7 @@ pub fn add_private_parts(payload: &Payload, used: &ToolUse, context: &CaptureCon
     let mut dirs: Vec<PathBuf> = payload.cwd.iter().map(|dir| PathBuf::from(&**dir)).collect();
     dirs.extend(context.project_dir.map(Path::to_owned));
     dirs.retain(|dir| dir.is_absolute());
+    dirs.dedup();
     for command in &used.commands {
         let words: Vec<&str> = command.split(is_separator).filter(|w| !w.is_empty()).collect();
         let changes = words.windows(2).filter(|pair| pair[0] == "cd").map(|pair| pair[1]);
@@ -75,27 +78,49 @@ fn is_separator(c: char) -> bool {
 /// The paths that rows of an output begin with: `path:12:text`, `==> path <==`, headers of diffs, and
 /// headings above numbered rows. `json` is not decoded: hardly a path has escapes.
 fn paths_in_rows(json: &str) -> impl Iterator<Item = &str> {
-    let rows: Vec<&str> =
-        json.split('"').flat_map(|part| part.split("\\n")).take(MAX_ROWS).collect();
-    (0..rows.len()).filter_map(move |n| path_of(rows[n], rows.get(n + 1).copied()))
+    let mut rows = rows(json).take(MAX_ROWS).peekable();
+    std::iter::from_fn(move || {
+        let row = rows.next()?;
+        Some(path_of(row, rows.peek().copied()))
+    })
+    .flatten()
+}
+
+/// The parts between quotes and escaped line breaks.
+fn rows(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(json);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let bytes = text.as_bytes();
+        let len = |at: usize| match bytes[at] {
+            b'"' => Some(1),
+            _ => bytes[at + 1..].starts_with(b"n").then_some(2),
+        };
+        let end = memchr2_iter(b'"', b'\\', bytes).find_map(|at| Some((at, len(at)?)));
+        let (at, len) = end.unwrap_or((text.len(), 0));
+        rest = (len > 0).then(|| &text[at + len..]);
+        Some(&text[..at])
+    })
 }
 
 fn path_of<'a>(row: &'a str, next: Option<&str>) -> Option<&'a str> {
     let row = &row[..row.floor_char_boundary(MAX_PATH)];
-    let header = patch::header(row).map(|(_, path)| path).or_else(|| patch::diff_path(row));
-    let banner = || row.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <=="));
-    if let Some(path) = header.or_else(banner) {
-        return path.split('\\').next();
-    }
-    if let Some(path) = row.strip_prefix("File: ") {
-        return Some(path);
+    if row.trim_start().starts_with(['*', '+', '-', '=', 'I', 'F']) {
+        let header = patch::header(row).map(|(_, path)| path).or_else(|| patch::diff_path(row));
+        let banner = || row.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <=="));
+        if let Some(path) = header.or_else(banner) {
+            return path.split('\\').next();
+        }
+        if let Some(path) = row.strip_prefix("File: ") {
+            return Some(path);
+        }
     }
     let is_number = |row: &str| {
         let rest = row.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
         rest.len() < row.trim_start().len() && rest.starts_with([':', '-', '\\'])
     };
-    let path = match row.split_once(':') {
-        Some((path, _)) => path,
+    let path = match memchr(b':', row.as_bytes()) {
+        Some(colon) => &row[..colon],
         None if next.is_some_and(is_number) => row,
         None => return None,
     };

@@ -314,6 +314,9 @@ static WORDS: WordTable<(), N_WORDS> = {
 /// Recognizes a secret file by its path. A line number or a fragment may follow the name: `.env:3`,
 /// `file:///p/.env#L3`.
 pub fn secret_file(path: &str) -> Option<SecretFile> {
+    if !has_word(path) {
+        return None;
+    }
     let path = path.trim().trim_matches(['"', '\'', '`']).to_ascii_lowercase();
     let mut parts = path.rsplit(['/', '\\']).filter(|part| !part.is_empty());
     let (name, folder) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
@@ -399,6 +402,10 @@ pub fn names_secret_file(command: &str) -> bool {
 /// word in brackets is code (`f(process.env)`), and a word that begins with a dot is often a field
 /// (`jq .key`).
 pub fn named_files(command: &str, folder: &str) -> Option<SecretFile> {
+    let is_pattern = command.contains(['*', '?', '[', '{']);
+    if !is_pattern && !has_word(command) && !has_word(folder) {
+        return None;
+    }
     let is_separator = |c: char| c.is_whitespace() || "\"'`|;&<>=,:@".contains(c);
     let command = command.to_ascii_lowercase();
     let kind = |word: &str| {
@@ -446,12 +453,17 @@ fn matched_by(word: &str) -> Option<SecretFile> {
 /// Whether `text` may name such a file anywhere: a quick test that has false positives only. An escape
 /// of JSON may hide a name.
 pub fn may_name_secret_file(text: &str) -> bool {
+    has_word(text) || memmem::find(text.as_bytes(), b"\\u").is_some()
+}
+
+/// Whether `text` contains a part of a name. If not, no path in it names a secret file.
+fn has_word(text: &str) -> bool {
     let mut found = false;
     WORDS.scan(text.as_bytes(), |_, ()| {
         found = true;
         true
     });
-    found || memmem::find(text.as_bytes(), b"\\u").is_some()
+    found
 }
 
 /// Where `text` may name such a file, in order.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr_iter, memmem};
+use memchr::memchr3_iter;
 
 use super::json::{self, Edit};
 use super::json_text::JsonText;
@@ -153,12 +153,14 @@ fn may_have_tags(raw: &str) -> bool {
             || rest[..rest.len().min(32)].windows(2).any(|pair| pair == b"\\u")
     };
     let bytes = raw.as_bytes();
-    let escaped = |form: &str, len: usize| {
-        memmem::find_iter(bytes, form).any(|at| raw.len() > at + len && begins_tag(at + len))
+    let escaped = |at: usize, form: &[u8], len: usize| {
+        bytes[at..].starts_with(form) && raw.len() > at + len && begins_tag(at + len)
     };
-    memchr_iter(b'<', bytes).any(|at| begins_tag(at + 1))
-        || escaped("\\u003", 6)
-        || escaped("&lt;", 4)
+    memchr3_iter(b'<', b'\\', b'&', bytes).any(|at| match bytes[at] {
+        b'<' => begins_tag(at + 1),
+        b'\\' => escaped(at, b"\\u003", 6),
+        _ => escaped(at, b"&lt;", 4),
+    })
 }
 
 struct Tag {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::json;
 use super::truncating_writer;
 use crate::text::{MAX_SHIFT, cut_marker, truncate_middle};
@@ -41,9 +43,7 @@ pub fn drop_middles(raw: &str, longest: usize) -> Option<String> {
 
 /// Replaces long base64 strings, such as images, with a note. Returns `None` if there are none.
 pub fn replace_base64(raw: &str) -> Option<String> {
-    if !raw.contains("base64") {
-        return None;
-    }
+    memmem::find(raw.as_bytes(), b"base64")?;
     let mut strings = strings(raw);
     strings.retain(|s| is_base64(&raw[s.clone()]));
     let note = |s: Range<usize>| (s.clone(), format!("[base64, {} bytes]", s.len()));

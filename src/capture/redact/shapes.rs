@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
+use memchr::memchr_iter;
+
 use super::tokens;
 
 /// Shorter runs have no such token, and no part of one.
 const MIN_RUN: usize = 20;
 /// Shorter runs have no whole token.
 const MIN_TOKEN: usize = 40;
+/// Shorter runs have no private key of Bitcoin.
+const MIN_BITCOIN: usize = 51;
 
 /// Calls `found` for each token in `text`, with its kind.
 pub fn scan(text: &str, mut found: impl FnMut(Range<usize>, &'static str)) {
@@ -44,8 +48,20 @@ pub fn scan(text: &str, mut found: impl FnMut(Range<usize>, &'static str)) {
     }
 }
 
+/// The bytes of a run: letters, digits and `_-./:`.
+const RUN_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b':');
+        byte += 1;
+    }
+    table
+};
+
 fn is_run_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte)
+    RUN_BYTES[usize::from(byte)]
 }
 
 fn in_run(run: &str, found: &mut impl FnMut(Range<usize>, &'static str)) {
@@ -53,7 +69,7 @@ fn in_run(run: &str, found: &mut impl FnMut(Range<usize>, &'static str)) {
     let is_word = |b: &&u8| b.is_ascii_alphanumeric() || matches!(**b, b'_' | b'-');
     let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let len_after = |at: usize| bytes[at..].iter().take_while(is_word).count();
-    for (dot, _) in run.match_indices('.') {
+    for dot in memchr_iter(b'.', bytes) {
         // At most this many bytes, so that a run of words takes linear time.
         let len_before = bytes[..dot].iter().rev().take(29).take_while(is_word).count();
         let first = &run[dot - len_before..dot];
@@ -77,19 +93,24 @@ fn in_run(run: &str, found: &mut impl FnMut(Range<usize>, &'static str)) {
     }
     // A private key of Bitcoin: base58 with a fixed length and first character.
     let is_base58 = |b: u8| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l');
-    for part in run.split(|c: char| !c.is_ascii_alphanumeric()) {
+    let may_have_key = run.len() >= MIN_BITCOIN;
+    let parts = || run.split(|c: char| !c.is_ascii_alphanumeric());
+    for part in may_have_key.then(parts).into_iter().flatten() {
         let is_wif = part.len() == 51 && part.starts_with('5')
             || part.len() == 52 && part.starts_with(['K', 'L']);
-        let has_all = part.bytes().any(|b| b.is_ascii_digit())
-            && part.bytes().any(|b| b.is_ascii_lowercase())
-            && part.bytes().any(|b| b.is_ascii_uppercase());
-        if is_wif && has_all && part.bytes().all(is_base58) {
+        let has = |test: fn(&u8) -> bool| part.as_bytes().iter().any(test);
+        if is_wif
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_lowercase)
+            && has(u8::is_ascii_uppercase)
+            && part.bytes().all(is_base58)
+        {
             let at = part.as_ptr() as usize - run.as_ptr() as usize;
             found(at..at + part.len(), "bitcoin-private-key");
         }
     }
     // Asana: `1/` or `2/`, one or two ids, 32 hexadecimal digits.
-    for (colon, _) in run.match_indices(':') {
+    for colon in memchr_iter(b':', bytes) {
         let is_secret = run.get(colon + 1..colon + 33).is_some_and(is_hex);
         let is_id = |b: &&u8| b.is_ascii_digit() || **b == b'/';
         let len = bytes[..colon].iter().rev().take(40).take_while(is_id).count();
