@@ -1,6 +1,7 @@
 //! Finds and changes the strings of a JSON text. Builds no values, because most of a payload is never
 //! used.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -185,6 +186,17 @@ pub fn unescape(inner: &str) -> String {
     serde_json::from_str(&format!("\"{inner}\"")).unwrap_or_else(|_| inner.to_owned())
 }
 
+/// Decodes a key, a string or a number at `range` of a JSON text, as [`scan`] returns it.
+pub fn decode<'a>(raw: &'a str, range: &Range<usize>) -> Cow<'a, str> {
+    let inner = &raw[range.clone()];
+    if memchr(b'\\', inner.as_bytes()).is_none() {
+        return inner.into();
+    }
+    let quoted = range.start.checked_sub(1).and_then(|start| raw.get(start..range.end + 1));
+    let decoded = quoted.and_then(|quoted| serde_json::from_str(quoted).ok());
+    decoded.map_or(Cow::Borrowed(inner), Cow::Owned)
+}
+
 /// Encodes `text` as the inside of a JSON string.
 pub fn escape(text: &str) -> String {
     // Growing the buffer would copy a long text several times.
@@ -242,7 +254,7 @@ pub fn rewrite(
         if !group.iter().any(|inner| suspect(&raw[inner.clone()])) {
             continue;
         }
-        let texts: Vec<String> = group.iter().map(|inner| unescape(&raw[inner.clone()])).collect();
+        let texts: Vec<Cow<str>> = group.iter().map(|inner| decode(raw, inner)).collect();
         let edits = find(&texts.join("\n"));
         let mut rest = &edits[..];
         let mut start = 0;
@@ -295,6 +307,37 @@ mod tests {
                 assert_eq!(plain_run(text.as_bytes()), at, "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn keys_strings_and_numbers_are_decoded() {
+        let raw = r#"{"\u0061":"x\n\"y\"","b":[-1.5e3,"plain é"]}"#;
+        let mut decoded = Vec::new();
+        scan(raw, |value| decoded.push(decode(raw, &value.range).into_owned()));
+        assert_eq!(decoded, ["a", "x\n\"y\"", "b", "-1.5e3", "plain é"]);
+        for broken in [r#""a\"#, r#""\u12"#, r#""a\x""#] {
+            scan(broken, |value| assert_eq!(decode(broken, &value.range), &broken[value.range]));
+        }
+    }
+
+    #[test]
+    fn names_of_siblings_and_keys_of_arrays_are_known() {
+        let raw = r#"{"env":[{"name":"A","value":"x"},{"k":1}],"args":["y",["z"]]}"#;
+        let mut found = Vec::new();
+        scan(raw, |value| {
+            let text = |range: Option<Range<usize>>| range.map_or("", |range| &raw[range]);
+            if value.kind != Kind::Key {
+                found.push((&raw[value.range], text(value.key), text(value.named)));
+            }
+        });
+        let expected = [
+            ("A", "name", ""),
+            ("x", "value", "A"),
+            ("1", "k", ""),
+            ("y", "args", ""),
+            ("z", "args", ""),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -39,10 +39,7 @@ impl JsonText<'_> {
                 }
             }
             let start = text.len();
-            match inner.contains('\\') {
-                true => text.push_str(&json::unescape(inner)),
-                false => text.push_str(inner),
-            }
+            text.push_str(&json::decode(raw, &range));
             let is_path = follows_path_key && kind == Kind::String && is_path(&text[start..]);
             pieces.push(Piece { kind, raw: range, text: start..text.len(), is_path });
             text.push('\n');

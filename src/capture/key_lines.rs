@@ -52,7 +52,7 @@ pub fn redact(raw: &str, share: Share) -> Option<String> {
             || clients::is_path_argument(&key)
             || matches!(key.as_str(), "paths" | "files" | "uri" | "filepath");
         if value.kind == json::Kind::String && !is_plain {
-            let text = json::unescape(&raw[value.range.clone()]);
+            let text = json::decode(raw, &value.range);
             if let Some(text) = replaced(&text, share) {
                 parts.push((value.range, json::escape(&text)));
             }

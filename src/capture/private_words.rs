@@ -273,11 +273,14 @@ pub struct AddedHashes {
 }
 
 fn written(phrases: &[(&String, &bool)]) -> Option<String> {
+    if phrases.is_empty() {
+        return None;
+    }
     let salt = uuid::Uuid::now_v7().simple().to_string();
     let hashes =
         phrases.iter().map(|(key, _)| format!(" {:016x}{:04x}", hash(&salt, key), check(key)));
     let hashes: String = hashes.collect();
-    (!hashes.is_empty()).then(|| salt + &hashes)
+    Some(salt + &hashes)
 }
 
 fn parse_hash(text: &str) -> Option<(u64, u16)> {

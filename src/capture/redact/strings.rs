@@ -1,6 +1,5 @@
 //! Finds secrets in a JSON text: in its strings, in its keys, and in values whose key names a secret.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::memmem;
@@ -37,7 +36,7 @@ impl<'a> JsonText<'a> {
             _ => !self.own.rules.is_empty() || may_have_secret(&self.raw[value.range.clone()]),
         };
         if values.len() > 1 && values.iter().any(may_have) {
-            let texts: Vec<_> = values.iter().map(|v| self.decoded(&v.range)).collect();
+            let texts: Vec<_> = values.iter().map(|v| json::decode(self.raw, &v.range)).collect();
             let mut found = find(&texts.join("\n"), self.own).into_iter().peekable();
             let mut start = 0;
             for (value, text) in values.iter().zip(&texts) {
@@ -66,12 +65,12 @@ impl<'a> JsonText<'a> {
         }
         for value in values {
             let found = if may_have(value) {
-                find(&self.decoded(&value.range), self.own)
+                find(&json::decode(self.raw, &value.range), self.own)
             } else {
                 Vec::new()
             };
             if !found.is_empty() {
-                let text = self.decoded(&value.range);
+                let text = json::decode(self.raw, &value.range);
                 let inside: Vec<_> =
                     found.iter().map(|f: &Finding| (f.range.clone(), f.marker())).collect();
                 parts.push((value.range.clone(), json::escape(&json::replace(&text, &inside))));
@@ -88,20 +87,15 @@ impl<'a> JsonText<'a> {
         }
         let is_name = |range: &&Range<usize>| may_have_secret(&self.raw[(*range).clone()]);
         let key = value.named.as_ref().filter(is_name).or(value.key.as_ref().filter(is_name))?;
-        let key = self.decoded(key);
+        let key = json::decode(self.raw, key);
         let name = name::classify(&key)?;
-        let text = self.decoded(&value.range);
+        let text = json::decode(self.raw, &value.range);
         let secret = Member { key: &key, value: &text }.secret(name)?;
         let marker = format!("[redacted:{}]", name.kind);
         Some(match value.kind {
             Kind::Number => (value.range.clone(), format!("\"{marker}\"")),
             _ => (value.range.clone(), json::escape(&json::replace(&text, &[(secret, marker)]))),
         })
-    }
-
-    fn decoded(&self, range: &Range<usize>) -> Cow<'a, str> {
-        let inner = &self.raw[range.clone()];
-        if inner.contains('\\') { json::unescape(inner).into() } else { inner.into() }
     }
 }
 
