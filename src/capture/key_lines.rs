@@ -48,14 +48,16 @@ pub fn redact(raw: &str, share: Share) -> Option<String> {
     let mut parts: Vec<(Range<usize>, String)> = Vec::new();
     json::scan(raw, |value| {
         let key = value.key.map_or("", |key| &raw[key]).to_ascii_lowercase();
-        let is_plain = PLAIN_KEYS.contains(&key.as_str())
-            || clients::is_path_argument(&key)
+        if value.kind != json::Kind::String || PLAIN_KEYS.contains(&key.as_str()) {
+            return;
+        }
+        let text = json::decode(raw, &value.range);
+        let names_path = clients::is_path_argument(&key)
             || matches!(key.as_str(), "paths" | "files" | "uri" | "filepath");
-        if value.kind == json::Kind::String && !is_plain {
-            let text = json::decode(raw, &value.range);
-            if let Some(text) = replaced(&text, share) {
-                parts.push((value.range, json::escape(&text)));
-            }
+        // `source` is a path in one tool and the text of a notebook's cell in another.
+        let is_path = names_path && !text.contains(|c: char| c.is_whitespace() || c == '=');
+        if !is_path && let Some(text) = replaced(&text, share) {
+            parts.push((value.range, json::escape(&text)));
         }
     });
     (!parts.is_empty()).then(|| json::replace(raw, &parts))
