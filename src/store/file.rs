@@ -55,3 +55,22 @@ pub fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Ok(Connection::open_with_flags(path, flags)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Another program may replace the database between the check and the opening.
+    #[test]
+    fn a_link_at_a_checked_path_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        let (target, link) = (dir.join("target"), dir.join("link"));
+        drop(open(&target, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE));
+        symlink(&target, &link).unwrap();
+        assert!(open(&target, OpenFlags::SQLITE_OPEN_READ_WRITE).is_ok());
+        assert!(open(&link, OpenFlags::SQLITE_OPEN_READ_WRITE).is_err());
+    }
+}

@@ -111,3 +111,41 @@ pub fn remove_foreign(tx: &Transaction, wanted: &Connection) -> Result<Vec<Strin
     }
     Ok(removed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that a hostile schema could do. Each statement fails or has no effect.
+    #[test]
+    fn a_restricted_connection_runs_nothing_of_its_schema() {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = Connection::open(dir.path().join("db")).unwrap();
+        conn.execute_batch(
+            "CREATE TABLE t (x);
+             CREATE TABLE log (x);
+             CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES (1); END;
+             CREATE VIEW v AS SELECT 1 AS x;
+             CREATE TABLE calls (x, y DEFAULT (rtreecheck('t')));",
+        )
+        .unwrap();
+        restrict(&conn).unwrap();
+        let fails = |sql: &str, expected: &str| {
+            let error = conn.execute_batch(sql).expect_err(sql).to_string();
+            assert!(error.contains(expected), "{sql}: {error}");
+        };
+        conn.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        let n_logged: i64 = conn.query_row("SELECT count(*) FROM log", [], |r| r.get(0)).unwrap();
+        assert_eq!(n_logged, 0, "a trigger was run");
+        fails("SELECT x FROM v", "access to view");
+        fails("INSERT INTO calls (x) VALUES (1)", "unsafe use of rtreecheck");
+        fails(
+            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = '' WHERE name = 't'",
+            "may not be modified",
+        );
+        let other = dir.path().join("other");
+        fails(&format!("ATTACH '{}' AS other", other.display()), "unable to open database");
+        assert!(!other.exists());
+        fails(&format!("SELECT zeroblob({})", MAX_TEXT + 1), "too big");
+    }
+}

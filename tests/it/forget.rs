@@ -1,8 +1,9 @@
 //! `memctl forget` leaves no trace in tables, queue, spool or free pages. Events from before that
 //! arrive late are dropped. If the session continues, its new events are recorded.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
@@ -330,6 +331,16 @@ fn verify_searches_all_files_for_what_was_forgotten() {
     assert_eq!(verified["unread"], json!([]));
     fs::remove_file(&log).unwrap();
     assert_eq!(w.memctl(&["forget", "--query", SECRET, "--verify"]).code, Some(0));
+
+    // A hook that cannot use the data dir spools here.
+    let fallback = w.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
+    fs::create_dir_all(&fallback).unwrap();
+    fs::set_permissions(&fallback, Permissions::from_mode(0o700)).unwrap();
+    let left = fallback.join("left");
+    fs::write(&left, SECRET).unwrap();
+    let json = w.memctl(&["forget", "--query", SECRET, "--verify", "--json"]);
+    let verified = serde_json::from_str::<Value>(&json.out).unwrap()["verified"].take();
+    assert_eq!(verified["found"], json!([left]));
 }
 
 /// The copy of a deleted session in another file is found by its passages.

@@ -2,10 +2,10 @@
 //! get deleted.
 
 use std::fs::{self, Permissions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -96,19 +96,10 @@ fn a_socket_of_another_users_process_gets_no_data() {
     )
     .unwrap();
     bind(fd.as_raw_fd(), &UnixAddr::new(&socket).unwrap()).unwrap();
-    let listens = thread::scope(|scope| {
-        // A peer sees the user that called listen. Only this thread changes its user.
-        let as_another = || {
-            // SAFETY: the raw system call changes the user of this thread only, and the
-            // thread then exits.
-            let done = unsafe { libc::syscall(libc::SYS_setresuid, -1, 1, -1) };
-            done == 0 && listen(&fd, Backlog::new(8).unwrap()).is_ok()
-        };
-        scope.spawn(as_another).join().unwrap()
-    });
-    if !listens {
-        notes::skipped("only root can become another user");
-        return;
+    // A peer sees the user that called listen.
+    match as_other(|| listen(&fd, Backlog::new(8).unwrap())) {
+        Some(listens) => listens.unwrap(),
+        None => return,
     }
     // The first event is spooled. Its worker finds a socket file of its own user and replaces it.
     assert_turn_is_stored(&w, "another user's process");
@@ -187,6 +178,49 @@ fn a_session_recovers_after_its_socket_directory_is_deleted() {
 }
 
 const OTHER: u32 = 1;
+
+/// Runs `f` in a thread of another user. `None` if this user is not root.
+fn as_other<T: Send>(f: impl FnOnce() -> T + Send) -> Option<T> {
+    let done = thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // SAFETY: the raw system call changes the user of this thread only, and the thread then
+            // exits.
+            let done = unsafe { libc::syscall(libc::SYS_setresuid, -1, OTHER, -1) };
+            (done == 0).then(f)
+        });
+        thread.join().unwrap()
+    });
+    if done.is_none() {
+        notes::skipped("only root can become another user");
+    }
+    done
+}
+
+/// A worker reads nothing from a process of another user, whatever the modes of its socket are.
+#[test]
+fn another_users_process_gets_no_answer_from_a_worker() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.worker_of("s");
+    let socket = w.socket_files().remove(0);
+    for path in [w.path(""), w.sockets()] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::set_permissions(&socket, Permissions::from_mode(0o777)).unwrap();
+    let ask = || {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        // The worker may close the connection before it is written to.
+        let _ = stream.write_all(b"{\"type\":\"ping\"}\n");
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    };
+    let Some(answer) = as_other(ask) else { return };
+    assert_eq!(answer, "");
+    assert!(ask().contains("true"), "the worker answers its own user");
+    w.hook(&end("s"));
+    w.settle();
+}
 
 /// Gives a file to another user. Only root can do that.
 fn give_away(path: &Path) -> bool {
@@ -324,6 +358,33 @@ fn files_of_another_user_in_the_data_dir_are_neither_read_nor_changed() {
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "PLANTED\n", "{name}");
         assert_eq!(fs::metadata(&file).unwrap().uid(), OTHER, "{name}");
+    }
+}
+
+/// The owner of a directory can remove and replace what others put into it.
+#[test]
+fn directories_of_another_user_in_the_data_dir_are_not_used() {
+    for name in ["logs", "spool", "run"] {
+        let w = world_with_a_session();
+        let dir = w.data().join(name);
+        fs::write(dir.join("kept.log"), "PLANTED\n").unwrap();
+        let names = || {
+            let names = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let before = names();
+        if !give_away(&dir) {
+            return;
+        }
+        w.hook_bytes(&[], b"not JSON").ok();
+        for payload in [start("s2"), prompt("s2", "t", "go")] {
+            w.hook_bytes(&[], payload.to_string().as_bytes()).ok();
+        }
+        for command in READERS {
+            let output = w.memctl(command);
+            assert!(!output.out.contains("PLANTED"), "{name} {command:?}: {output:?}");
+        }
+        assert_eq!(names(), before, "{name}");
     }
 }
 

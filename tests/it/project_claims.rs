@@ -119,12 +119,23 @@ fn a_local_path_as_origin_is_no_proof() {
 #[test]
 fn a_git_directory_that_points_to_a_repository_is_no_proof() {
     type Forge = fn(&Path, &Path);
-    let forges: [Forge; 5] = [
+    let forges: [Forge; 6] = [
         |evil, tally| write(&evil.join(".git"), format!("gitdir: {}/.git\n", tally.display())),
         |evil, tally| std::os::unix::fs::symlink(tally.join(".git"), evil.join(".git")).unwrap(),
         |evil, tally| {
             write(&evil.join(".git/HEAD"), "ref: refs/heads/main\n");
             write(&evil.join(".git/commondir"), format!("{}/.git\n", tally.display()));
+        },
+        |evil, tally| {
+            // The git directory of a work tree that git made. Its link leads back to that one.
+            let git_dir = tally.join(".git/worktrees/tree");
+            write(&git_dir.join("HEAD"), "ref: refs/heads/main\n");
+            write(&git_dir.join("commondir"), "../..\n");
+            write(
+                &git_dir.join("gitdir"),
+                format!("{}/.git\n", tally.with_file_name("tree").display()),
+            );
+            write(&evil.join(".git"), format!("gitdir: {}\n", git_dir.display()));
         },
         |evil, tally| {
             // A work tree's git directory outside of the repository, with a link that leads back.
@@ -147,6 +158,22 @@ fn a_git_directory_that_points_to_a_repository_is_no_proof() {
         forge(&evil, &tally);
         assert_separate(&w, &tally, &evil);
     }
+}
+
+/// A folder that claims a known project and a repository that memory does not know yet does not found the
+/// memory of that repository.
+#[test]
+fn a_refused_folder_founds_no_other_project() {
+    let (w, _) = known();
+    let fresh = repository(&w, "fresh", ORIGIN, &[]);
+    let evil = w.path("home/downloads/evil");
+    write(&evil.join(".git"), format!("gitdir: {}/.git\n", fresh.display()));
+    session(&w, &evil, "evil-session", "hemlock");
+    assert!(
+        context(&started(&w, &evil, "evil-again")).contains("hemlock"),
+        "it has its own memory"
+    );
+    assert!(!context(&started(&w, &fresh, "fresh-start")).contains("hemlock"));
 }
 
 /// An archive can name another object store. Objects there are no proof.

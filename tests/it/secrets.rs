@@ -116,7 +116,7 @@ fn payloads() -> Vec<Value> {
         ),
         named(
             "StopFailure",
-            json!({"error": "server_error", "error_details": format!("header x-api-key: {token}")}),
+            json!({"error": format!("bad key {token}"), "error_details": format!("header x-api-key: {token}")}),
         ),
         named(
             "Stop",

@@ -163,6 +163,10 @@ fn arrived(route: &str, attempts: &[Attempt], contains: Contains) -> Vec<String>
             all.iter().map(|played| later_texts(&w, played, "startup", "after one turn")).collect();
         let all = play_on(&w, all);
         let requests = api.as_ref().map(Api::requests).unwrap_or_default();
+        for request in &requests {
+            let prompt = request.prompt();
+            assert!(!prompt.contains(is_hidden), "{route}: {prompt:?}");
+        }
         for (played, texts) in all.iter().zip(&mut texts) {
             texts.extend(later_texts(&w, played, "compact", "after two turns"));
             let project = played.project.to_str().unwrap();
@@ -190,6 +194,11 @@ fn arrived(route: &str, attempts: &[Attempt], contains: Contains) -> Vec<String>
         }
     }
     rows
+}
+
+/// Whether a character is one of those in the route of hidden characters.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text in lower case, with the letters that tag characters hide, without characters of no width.
