@@ -237,30 +237,29 @@ def clones(check, world):
     w = world({"Fix the roof": [text("Fixed the roof with copper shingles.")],
                "What about the roof": [text("It is fixed.")]})
     runs = []
-    for place in ("one", "two"):
-        path = w.project(f"{place}/house")
-        for command in (["init", "-q"], ["remote", "add", "origin",
-                                         "https://user:word@example.org/some/House.git"]):
-            subprocess.run(["git", *command], cwd=path, env=w.env, check=True)
-    runs.append(w.run(f"{w.root}/one/house", "Fix the roof"))
+    one, two = w.project("one/house"), w.project("two/house")
+    origin = "https://user:word@example.org/some/House.git"
+    identity = ["-c", "user.name=N", "-c", "user.email=n@example.org"]
+    for command in (["-C", one, "init", "-q"], ["-C", one, "remote", "add", "origin", origin],
+                    ["-C", one, *identity, "commit", "-q", "--allow-empty", "-m", "first"],
+                    ["clone", "-q", one, two], ["-C", two, "remote", "set-url", "origin", origin]):
+        subprocess.run(["git", *command], env=w.env, check=True)
+    runs.append(w.run(one, "Fix the roof"))
     w.settled()
-    runs.append(w.run(f"{w.root}/two/house", "What about the roof"))
+    runs.append(w.run(two, "What about the roof"))
     check("a clone gets the context", "copper" in "".join(injected(runs[-1].bodies[0])))
     runs.append(w.run(w.project("three/house"), "What about the roof"))
     check("another directory with the same name gets no context", not injected(runs[-1].bodies[0]))
     runs.append(w.run(w.project("one/house/cellar"), "What about the roof"))
     check("a subdirectory gets the context", "copper" in "".join(injected(runs[-1].bodies[0])))
     tree = f"{w.root}/one/tree"
-    identity = ["-c", "user.name=N", "-c", "user.email=n@example.org"]
-    for command in ([*identity, "commit", "-q", "--allow-empty", "-m", "first"],
-                    ["worktree", "add", "-q", tree]):
-        subprocess.run(["git", *command], cwd=f"{w.root}/one/house", env=w.env, check=True)
+    subprocess.run(["git", "worktree", "add", "-q", tree], cwd=one, env=w.env, check=True)
     runs.append(w.run(tree, "What about the roof"))
     check("a worktree gets the context", "copper" in "".join(injected(runs[-1].bodies[0])))
     names = w.rows("SELECT name FROM projects ORDER BY id")
     check("there are two projects", len(names) == 2, names)
     check("no file contains the credentials of the URL", not w.files_with("user:word"))
-    changed = subprocess.run(["git", "status", "--short"], cwd=f"{w.root}/one/house", env=w.env,
+    changed = subprocess.run(["git", "status", "--short"], cwd=one, env=w.env,
                              text=True, capture_output=True).stdout
     check("nothing was written into the work tree", not changed, changed)
     check.clean(w, *runs)
