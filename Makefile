@@ -22,11 +22,12 @@ zsh = $(to)/share/zsh/site-functions/_memctl
 fish = $(to)/share/fish/vendor_completions.d/memctl.fish
 plugin = $(to)/share/memctl-plugin
 
-.PHONY: help run test check-macos soak redaction fuzz bench release install uninstall clean tools
+.PHONY: help run test eval check-macos soak redaction fuzz bench release install uninstall clean tools
 
 help:
 	@echo 'make run          build, and replay a recorded session in a temporary home'
 	@echo 'make test         run the checks of CI: format, lints, documentation, all tests'
+	@echo 'make eval         score the memory of labelled sessions (EVAL_CASE=… shows one of them)'
 	@echo 'make check-macos  type-check for macOS on any system (needs rustup)'
 	@echo 'make soak         inject random faults into sessions for an hour (SECONDS=…)'
 	@echo 'make redaction    measure which secrets are found and which harmless lines redacted (SEED=…)'
@@ -56,6 +57,11 @@ test: tools
 	else \
 		(set -x; $(CARGO) test --workspace); \
 	fi; code=$$?; sort '$(notes)'; exit $$code
+
+# Plays labelled sessions (tests/eval) and fails below the scores in tests/eval/expected.toml, as `make
+# test` does. EVAL_CASE=en-001 prints one case, EVAL_RECORD=1 writes the scores.
+eval: tools
+	@$(CARGO) test --quiet --test eval -- --exact eval --nocapture
 
 # Type-checks the program for macOS with that target's standard library. `cargo check` links nothing,
 # so `true` can replace the C compiler that builds SQLite and ring. The integration tests need Linux.
