@@ -5,14 +5,18 @@
 //! and `activity` finds out with it what happened. Only this module contains the names of clients.
 
 mod arguments;
+mod elements;
 mod events;
 pub mod patch;
 mod salvage;
+mod sender;
 mod tools;
 mod typed;
 
 pub use arguments::{is_field, is_path_argument, paths_in};
+pub use elements::slash_command;
 pub use events::{HookEvent, hook_event, is_notification};
 pub use salvage::salvage;
-pub use tools::{FILE_COPIES, ToolKind, ToolUse};
-pub use typed::{slash_command, typed};
+pub use sender::{is_client_error, sender};
+pub use tools::{COPIES, ToolKind, ToolUse};
+pub use typed::typed;

@@ -41,9 +41,11 @@ pub enum ToolKind {
     Fetch,
     /// Starts a subagent. Its report usually arrives as an event of its own.
     Subagent,
-    /// Asks the user.
+    /// Asks the user. The response contains the answers.
     Question,
-    /// Keeps a list of tasks, or proposes a plan.
+    /// Keeps the client's list of tasks.
+    Tasks,
+    /// Shows a plan to the user. It succeeds if the user approves.
     Plan,
     /// Any other tool of an MCP server.
     Mcp {
@@ -57,8 +59,9 @@ pub enum ToolKind {
     Other,
 }
 
-/// Keys in an edit's response that contain a copy of a whole file.
-pub const FILE_COPIES: [&str; 3] = ["originalFile", "original_file", "updated_file"];
+/// Keys in a response that contain a copy of a whole file, or of the task list in the input.
+pub const COPIES: [&str; 5] =
+    ["originalFile", "original_file", "updated_file", "oldTodos", "newTodos"];
 
 impl ToolUse {
     /// Reads a use of `tool`. `input` is the tool's input as the client sent it or as memctl stored it:
@@ -150,10 +153,9 @@ fn kind_by_name(client: &str, tool: &str) -> Option<ToolKind> {
         | "requestuserinput"
         | "question"
         | "askfollowupquestion" => ToolKind::Question,
-        "todowrite" | "todoread" | "writetodos" | "updatetodo" | "taskcreate" | "taskupdate"
-        | "updateplan" | "createplan" | "exitplanmode" | "planexit" | "exitspecmode" => {
-            ToolKind::Plan
-        }
+        "todowrite" | "writetodos" | "updatetodo" | "updatetodolist" | "managetodolist"
+        | "settodolist" | "taskcreate" | "taskupdate" | "updateplan" => ToolKind::Tasks,
+        "createplan" | "exitplanmode" | "planexit" | "exitspecmode" => ToolKind::Plan,
         "bashoutput"
         | "killshell"
         | "killbash"
@@ -169,7 +171,8 @@ fn kind_by_name(client: &str, tool: &str) -> Option<ToolKind> {
         | "waitagent"
         | "closeagent"
         | "sendinput" => ToolKind::Control,
-        "tasklist"
+        "todoread"
+        | "tasklist"
         | "taskget"
         | "taskoutput"
         | "toolsearch"
@@ -269,7 +272,8 @@ mod tests {
         check(any, &["Bash", "Execute", "run_terminal_cmd", "exec_command"], &ToolKind::Shell);
         check(any, &["WebFetch", "google_web_search", "FetchUrl"], &ToolKind::Fetch);
         check(any, &["Task", "agent", "invoke_agent"], &ToolKind::Subagent);
-        check(any, &["TodoWrite", "write_todos", "update_plan", "TaskUpdate"], &ToolKind::Plan);
+        check(any, &["TodoWrite", "write_todos", "update_plan", "TaskUpdate"], &ToolKind::Tasks);
+        check(any, &["ExitPlanMode", "exit_plan_mode", "ExitSpecMode"], &ToolKind::Plan);
         check(any, &["AskUserQuestion", "ask_user"], &ToolKind::Question);
         check(any, &["CronCreate", "CronList", "Skill", "TaskOutput"], &ToolKind::Skipped);
         check(any, &["BashOutput", "KillShell", "read_bash"], &ToolKind::Control);
