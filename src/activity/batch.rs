@@ -3,7 +3,8 @@
 use std::ops::Deref;
 use std::path::Path;
 
-use super::event::{Activity, ToolEvent};
+use super::event::Activity;
+use super::tool_event::ToolEvent;
 use crate::memory::{Batch, Message, Origin};
 
 /// A batch whose messages are parsed. Dereferences to its [`Batch`].

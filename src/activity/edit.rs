@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::names;
 use super::payload::Payload;
 use super::shorten::fit;
+use super::undo;
 use crate::clients::ToolUse;
 use crate::clients::patch::{self, Header};
 use crate::project::PathBase;
@@ -17,9 +19,13 @@ pub struct Edit {
     pub removed: usize,
     /// Functions, types and modules that the edit adds. If it adds none, the one that contains it.
     pub names: Vec<String>,
+    /// The names that the edit defines or adds, for search.
+    pub identifiers: Vec<String>,
     /// The old and the new line, if the edit replaces one line. For one added line, the old one is
     /// empty.
     pub swap: Option<(String, String)>,
+    /// The hash of each replacement. Empty if no inverse can undo the whole edit.
+    pub undo: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +61,15 @@ pub fn read(
     if lines.is_empty() {
         lines = lines_from_input(input);
     }
-    vec![edit(
-        base.relative(&path),
-        if created { ChangeKind::Created } else { ChangeKind::Changed },
-        &lines,
-    )]
+    let change = if created { ChangeKind::Created } else { ChangeKind::Changed };
+    let undo = undo(&replacements(input));
+    vec![Edit { undo, ..edit(base.relative(&path), change, &lines) }]
+}
+
+/// Empty unless all replacements can be undone.
+fn undo(replacements: &[(String, String)]) -> Vec<u64> {
+    let hashes = replacements.iter().map(|(old, new)| undo::hash(old, new));
+    hashes.collect::<Option<Vec<u64>>>().unwrap_or_default()
 }
 
 /// The lines of the patch in the client's response. Each begins with ` `, `-` or `+`.
@@ -72,18 +82,19 @@ fn lines_from_response(response: &Payload) -> Vec<String> {
 /// Maximum number of lines of one edit.
 const MAX_LINES: usize = 4_000;
 
-/// The same lines computed from the input, for a response without a patch.
-fn lines_from_input(input: &Payload) -> Vec<String> {
+/// The old and new texts in the input. A written file has no old text.
+fn replacements(input: &Payload) -> Vec<(String, String)> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     if let Some(Value::Array(edits)) = input.value("edits") {
         let text =
             |e: &Value, key: &str| e.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
         pairs.extend(edits.iter().map(|e| (text(e, "old_string"), text(e, "new_string"))));
     } else {
-        let old = input.string(&["old_string", "old_str"]).unwrap_or_default();
+        let old = input.string(&["old_string", "old_str", "oldString"]).unwrap_or_default();
         let new = input.string(&[
             "new_string",
             "new_str",
+            "newString",
             "content",
             "new_source",
             "contents",
@@ -91,8 +102,13 @@ fn lines_from_input(input: &Payload) -> Vec<String> {
         ]);
         pairs.push((old, new.unwrap_or_default()));
     }
+    pairs
+}
+
+/// The same lines computed from the input, for a response without a patch.
+fn lines_from_input(input: &Payload) -> Vec<String> {
     let mut out = Vec::new();
-    for (old, new) in pairs {
+    for (old, new) in replacements(input) {
         let old_lines: Vec<&str> = old.lines().collect();
         let new_lines: Vec<&str> = new.lines().collect();
         let head = old_lines.iter().zip(&new_lines).take_while(|(a, b)| a == b).count();
@@ -139,7 +155,16 @@ fn edit(path: String, change: ChangeKind, lines: &[String]) -> Edit {
     };
     let swap = swap
         .filter(|(_, new)| new.chars().any(char::is_alphanumeric) && !new.contains("bytes cut]"));
-    Edit { path, change, added: added.len(), removed: removed.len(), names, swap }
+    Edit {
+        path,
+        change,
+        added: added.len(),
+        removed: removed.len(),
+        names,
+        identifiers: names::read(lines),
+        swap,
+        undo: Vec::new(),
+    }
 }
 
 /// The edits of a patch in Codex's form (`*** Update File: path`).
@@ -169,7 +194,15 @@ fn from_patch(text: &str, base: &PathBase) -> Vec<Edit> {
             }
         }
     }
-    out.into_iter().map(|(path, change, lines)| edit(path, change, &lines)).collect()
+    let edits = out.into_iter().map(|(path, change, lines)| {
+        let lines_of = |side: char| -> String {
+            let lines = lines.iter().filter(|line| line.starts_with([' ', side]));
+            lines.map(|line| format!("{}\n", &line[1..])).collect()
+        };
+        let undo = undo::hash(&lines_of('-'), &lines_of('+')).into_iter().collect();
+        Edit { undo, ..edit(path, change, &lines) }
+    });
+    edits.collect()
 }
 
 /// The name that a line of code defines.

@@ -4,64 +4,16 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use memctl_proto::{self as proto, Kind};
-
 use super::edit::{self, Edit};
 use super::payload::Payload;
 use super::run::{self, Run};
 use super::shorten::fit;
-use super::web;
+use super::tasks::{self, TaskChange};
+use super::tool_event::ToolEvent;
+use super::{plans, questions, refusals, web};
 use crate::clients::{ToolKind, ToolUse};
-use crate::memory::{Cause, Message, Origin};
+use crate::memory::{Answer, Cause, Origin, Plan, Refusal};
 use crate::project::PathBase;
-
-/// A tool use or a subagent's report, as it was recorded.
-#[derive(Clone, Copy, Debug)]
-pub struct ToolEvent<'a> {
-    pub client: &'a str,
-    pub cause: Cause,
-    pub tool: &'a str,
-    pub input: Option<&'a str>,
-    /// For a failed tool, the error text.
-    pub response: Option<&'a str>,
-    /// For a subagent, its report.
-    pub report: Option<&'a str>,
-    pub cwd: Option<&'a str>,
-}
-
-impl<'a> ToolEvent<'a> {
-    pub fn from_message(message: &'a Message, client: &'a str) -> ToolEvent<'a> {
-        ToolEvent {
-            client,
-            cause: message.cause,
-            tool: message.tool_name.as_deref().unwrap_or(""),
-            input: message.tool_input.as_deref(),
-            response: message.tool_response.as_deref(),
-            report: message.last_assistant_message.as_deref(),
-            cwd: message.cwd.as_deref(),
-        }
-    }
-
-    /// Returns `None` if the event is neither a tool use nor a report.
-    pub fn from_event(event: &'a proto::Event) -> Option<ToolEvent<'a>> {
-        let cause = match event.kind {
-            Kind::Tool => Cause::Tool,
-            Kind::ToolFailed => Cause::ToolFailed,
-            Kind::Subagent => Cause::Subagent,
-            _ => return None,
-        };
-        let tool = event.tool.as_ref();
-        Some(ToolEvent {
-            client: &event.client,
-            cause,
-            tool: tool.map_or("", |t| &t.name),
-            input: tool.and_then(|t| t.input.as_deref()),
-            response: tool.and_then(|t| t.response.as_deref()),
-            report: event.text.as_deref(),
-            cwd: event.cwd.as_deref(),
-        })
-    }
-}
 
 /// The meaning of a tool event.
 #[derive(Clone, Debug, Default)]
@@ -81,20 +33,29 @@ pub enum Activity {
     },
     /// A subagent was started.
     Launch {
-        agent: Option<String>,
         kind: String,
         task: String,
     },
-    /// A subagent's report.
+    /// A subagent's report. Its type and task are known if the report came with the tool's response.
     Report {
         text: String,
+        kind: String,
         task: String,
     },
+    /// The client's own task list changed.
+    Tasks(Vec<TaskChange>),
+    /// The user answered questions of the client.
+    Asked(Vec<Answer>),
+    /// The client showed a plan to the user. If the user refused it, `words` is what the user typed.
+    Planned {
+        plan: Plan,
+        words: String,
+    },
+    /// The user refused a tool use.
+    Refused(Refusal),
     /// A tool of an MCP server, or an unknown tool.
     Call {
-        tool: String,
         side_effect: Option<String>,
-        failure: Option<String>,
     },
     /// Nothing to remember.
     #[default]
@@ -120,7 +81,11 @@ impl Activity {
             }
             Activity::Run(run) if run.fetched.is_some() => Origin::Web,
             Activity::Web { .. } => Origin::Web,
-            Activity::Report { .. } | Activity::Launch { .. } => Origin::Assistant,
+            Activity::Report { .. }
+            | Activity::Launch { .. }
+            | Activity::Tasks(_)
+            | Activity::Planned { .. } => Origin::Assistant,
+            Activity::Asked(_) | Activity::Refused(_) => Origin::User,
             Activity::Run(_) | Activity::Call { .. } | Activity::Nothing => Origin::Tool,
         }
     }
@@ -149,17 +114,24 @@ fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
         let text = event.report.unwrap_or_default();
         return match text.trim() {
             "" => Activity::Nothing,
-            _ => Activity::Report { text: text.to_owned(), task: String::new() },
+            _ => {
+                Activity::Report { text: text.to_owned(), kind: String::new(), task: String::new() }
+            }
         };
     }
     let failed = event.cause == Cause::ToolFailed;
     let response = Payload::read(event.response);
-    if failed && was_refused(&response) {
-        return Activity::Nothing;
-    }
-    let base = PathBase { root, cwd: event.cwd.map(Path::new) };
     let used = ToolUse::new(event.client, event.tool, event.input);
     let input = || Payload::read(event.input);
+    if failed {
+        if let Some(words) = refusals::words(&used.kind, &response) {
+            return refused(event.tool, &used, &input(), &response, words);
+        }
+        if was_refused(&response) {
+            return Activity::Nothing;
+        }
+    }
+    let base = PathBase { root, cwd: event.cwd.map(Path::new) };
     match &used.kind {
         // The client rejected the call, and the agent usually tries again.
         ToolKind::Edit | ToolKind::Write | ToolKind::Patch | ToolKind::Read | ToolKind::Search
@@ -180,34 +152,56 @@ fn parse(event: &ToolEvent, root: Option<&Path>) -> Activity {
             Activity::Search { pattern: fit(pattern.map_or("", String::as_str), 60) }
         }
         ToolKind::Shell => match used.command() {
-            Some(command) => run(command, &input(), &response, failed, &base),
+            Some(command) => {
+                let run = run::read(event, command, &response, &base);
+                Activity::Run(Box::new(run))
+            }
             None => Activity::Nothing,
         },
         ToolKind::Fetch => fetch(&used, &response, failed),
         ToolKind::Subagent => launch(&input(), &response),
-        ToolKind::Mcp { server, tool } => call(server, tool, &input(), &response, failed),
-        ToolKind::Other => call("", event.tool, &input(), &response, failed),
-        ToolKind::Question | ToolKind::Plan | ToolKind::Control | ToolKind::Skipped => {
-            Activity::Nothing
+        ToolKind::Mcp { server, tool } => call(server, tool, &input(), failed),
+        ToolKind::Other => call("", event.tool, &input(), failed),
+        ToolKind::Tasks | ToolKind::Question | ToolKind::Plan if failed => Activity::Nothing,
+        ToolKind::Tasks => {
+            let changes = tasks::read(&input(), &response);
+            if changes.is_empty() { Activity::Nothing } else { Activity::Tasks(changes) }
         }
+        ToolKind::Question => {
+            let answers = questions::read(&input(), &response);
+            if answers.is_empty() { Activity::Nothing } else { Activity::Asked(answers) }
+        }
+        ToolKind::Plan => match plans::read(&input(), &response, false) {
+            Some(plan) => Activity::Planned { plan, words: String::new() },
+            None => Activity::Nothing,
+        },
+        ToolKind::Control | ToolKind::Skipped => Activity::Nothing,
     }
 }
 
-fn run(
-    command: &str,
+/// A use that the user refused. `words` is what the user typed.
+fn refused(
+    tool: &str,
+    used: &ToolUse,
     input: &Payload,
     response: &Payload,
-    failed: bool,
-    base: &PathBase,
+    words: String,
 ) -> Activity {
-    let mut run = run::read(command, input, response, failed);
-    for paths in [&mut run.written, &mut run.removed, &mut run.read] {
-        *paths = paths.iter().map(|p| base.relative(p)).collect();
+    match &used.kind {
+        ToolKind::Plan => {
+            if let Some(plan) = plans::read(input, &Payload::Absent, true) {
+                return Activity::Planned { plan, words };
+            }
+        }
+        ToolKind::Question => {
+            let answers = questions::read_partial(input, &response.text());
+            if !answers.is_empty() {
+                return Activity::Asked(answers);
+            }
+        }
+        _ => {}
     }
-    for path in run.reverted.iter_mut().filter(|p| *p != ".") {
-        *path = base.relative(path);
-    }
-    Activity::Run(Box::new(run))
+    Activity::Refused(refusals::refusal(tool, used, words))
 }
 
 fn fetch(used: &ToolUse, response: &Payload, failed: bool) -> Activity {
@@ -221,6 +215,7 @@ fn fetch(used: &ToolUse, response: &Payload, failed: bool) -> Activity {
 
 fn launch(input: &Payload, response: &Payload) -> Activity {
     let task = input.string(&["description"]).map(|d| fit(&d, 100)).unwrap_or_default();
+    let kind = input.string(&["subagent_type", "agent_type"]).unwrap_or_default();
     // Clients without an event for a subagent's report put it into the tool's response.
     if response.string(&["status"]).as_deref() == Some("completed")
         && let Some(content) = response.value("content")
@@ -229,25 +224,14 @@ fn launch(input: &Payload, response: &Payload) -> Activity {
         let text: Vec<&str> =
             text.lines().filter(|l| !l.starts_with("agentId:") && !l.starts_with('<')).collect();
         if !text.is_empty() {
-            return Activity::Report { text: text.join("\n"), task };
+            return Activity::Report { text: text.join("\n"), kind, task };
         }
     }
-    Activity::Launch {
-        agent: response.string(&["agentId", "agent_id"]),
-        kind: input.string(&["subagent_type", "agent_type"]).unwrap_or_default(),
-        task,
-    }
+    Activity::Launch { kind, task }
 }
 
-fn call(server: &str, tool: &str, input: &Payload, response: &Payload, failed: bool) -> Activity {
-    let tool = tool.to_owned();
-    if failed {
-        let text = response.text();
-        let line = text.lines().map(str::trim).find(|l| l.chars().any(char::is_alphanumeric));
-        let failure = line.map(|line| fit(line, 160));
-        return Activity::Call { tool, side_effect: None, failure };
-    }
-    let changes = !server.is_empty() && has_mutating_verb(&tool);
+fn call(server: &str, tool: &str, input: &Payload, failed: bool) -> Activity {
+    let changes = !failed && !server.is_empty() && has_mutating_verb(tool);
     let side_effect = changes.then(|| {
         const SUBJECTS: [&str; 9] =
             ["title", "name", "subject", "path", "key", "id", "query", "body", "text"];
@@ -255,7 +239,7 @@ fn call(server: &str, tool: &str, input: &Payload, response: &Payload, failed: b
         let subject = subject.map(|s| format!(": {}", fit(&s, 100))).unwrap_or_default();
         format!("{} ({server}){subject}", tool.replace('_', " "))
     });
-    Activity::Call { tool, side_effect, failure: None }
+    Activity::Call { side_effect }
 }
 
 /// Whether the tool's name contains a verb such as `create` or `delete`.
@@ -292,6 +276,7 @@ fn belongs_to_client(path: &str) -> bool {
     path.contains("/tasks/") && path.ends_with(".output")
         || path.starts_with("/tmp/claude")
         || path.contains("/.claude/projects/")
+        || path.contains("/.claude/plans/")
 }
 
 #[cfg(test)]

@@ -10,32 +10,46 @@
 //! ```text
 //!                                           ┌─ edit ──────────────────────────────────────┐
 //! ToolEvent ── clients::ToolUse ── Payload ─┼─ run: shell, runners, test_report, files, … ┼─> Activity
+//!                                           ├─ tasks, questions, plans, refusals ─────────┤
 //!                                           └─ event: reads, searches, pages, subagents ──┘
 //! ```
 
 mod batch;
+mod blockers;
 mod commit;
+mod diagnostics;
 mod edit;
 mod effects;
 mod error_lines;
 mod event;
 mod files;
+mod lookups;
+mod names;
 mod payload;
+mod plans;
 mod prompt_cost;
+mod questions;
+mod refusals;
 mod run;
 mod runners;
 mod shell;
 mod shorten;
+mod tasks;
 mod test_report;
+mod tool_event;
+pub mod undo;
+mod verdict;
 mod web;
+mod wrappers;
 
 pub use batch::{Event, ParsedBatch};
 pub use commit::Commit;
-pub use edit::{ChangeKind, Edit};
+pub use edit::ChangeKind;
 pub use event::{Activity, is_panic_caught};
+pub use names::{error_classes, is_error_class, looks_like_code};
 pub use payload::Payload;
 pub use prompt_cost::{MAX_LAST_MESSAGE, MAX_LINE, MAX_PROMPT, Mention, PromptCost, mention};
 pub use run::Run;
-pub use runners::{Check, CheckKind};
-pub use shorten::{fit, leaves_open};
-pub use test_report::TestReport;
+pub use runners::ANY as ANY_TOOLCHAIN;
+pub use shorten::fit;
+pub use tasks::TaskChange;

@@ -3,6 +3,8 @@
 //! Hooks truncate long texts in the middle: a string may end early or contain a marker, and the payload
 //! may not parse as JSON. An unreadable field is `None`, never an error.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::clients::salvage;
@@ -44,6 +46,18 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The JSON object. Some clients send it as a string.
+    pub fn object(&self) -> Option<Cow<'_, Value>> {
+        match self {
+            Payload::Json(value @ Value::Object(_)) => Some(Cow::Borrowed(value)),
+            Payload::Json(Value::String(text)) => {
+                let inner: Value = serde_json::from_str(text).ok()?;
+                inner.is_object().then_some(Cow::Owned(inner))
+            }
+            _ => None,
+        }
+    }
+
     /// The readable text: output streams, content blocks, or a plain string.
     pub fn text(&self) -> String {
         match self {
@@ -74,8 +88,17 @@ fn readable(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => join(items.iter().map(readable)),
         Value::Object(map) => {
-            const TEXTS: [&str; 9] = [
-                "stdout", "stderr", "text", "content", "result", "output", "error", "message",
+            const TEXTS: [&str; 11] = [
+                "stdout",
+                "stderr",
+                "text",
+                "content",
+                "result",
+                "output",
+                "llmContent",
+                "textResultForLlm",
+                "error",
+                "message",
                 "file",
             ];
             join(TEXTS.iter().filter_map(|key| map.get(*key)).map(readable))
@@ -104,6 +127,7 @@ mod tests {
         check(r#"{"file":{"filePath":"/a/b.rs"}}"#, &["filePath"], Some("/a/b.rs"), "");
         check(r#"[{"type":"text","text":"echo: hello"}]"#, &["x"], None, "echo: hello");
         check(r#""a plain string""#, &["x"], None, "a plain string");
+        check(r#"{"llmContent":"out","returnDisplay":"x"}"#, &["x"], None, "out");
         check("File does not exist.", &["file_path"], None, "File does not exist.");
         let cut = r#"{"command":"echo \"a\"\nb","stdout":"one\ntwo…[9 byte"#;
         check(cut, &["command"], Some("echo \"a\"\nb"), "one\ntwo…[9 byte");

@@ -7,7 +7,8 @@
 use memctl_proto as proto;
 
 use super::batch::Event;
-use super::event::{Activity, ToolEvent};
+use super::event::Activity;
+use super::tool_event::ToolEvent;
 use crate::memory::Cause;
 use crate::text::collapse_spaces;
 
@@ -50,6 +51,16 @@ fn mention_of(activity: &Activity, tool: Option<&str>) -> Mention {
             line(format!("ran {}", collapse_spaces(&run.command)))
         }
         Activity::Nothing => line(format!("{} did nothing", tool.unwrap_or("a tool"))),
+        Activity::Tasks(_) => line("updated the task list".to_owned()),
+        Activity::Refused(refusal) => {
+            let words = match refusal.words.as_str() {
+                "" => String::new(),
+                words => format!(" and said: {}", collapse_spaces(words)),
+            };
+            line(format!("the user refused {}{words}", refusal.what))
+        }
+        Activity::Asked(_) => Mention::Full { input: 1 << 10, output: 1 << 10 },
+        Activity::Planned { .. } => Mention::Full { input: 4 << 10, output: 512 },
         Activity::Edit(_) => Mention::Full { input: 2 << 10, output: 1 << 10 },
         Activity::Report { .. } => Mention::Full { input: 1 << 10, output: 4 << 10 },
         Activity::Web { .. } => Mention::Full { input: 512, output: 2 << 10 },

@@ -1,5 +1,9 @@
 //! Splits a shell command line into simple commands. It expands nothing and ignores control flow.
 
+use std::collections::VecDeque;
+
+use super::wrappers;
+
 /// One program with its arguments, between operators such as `&&`, `|` and `;`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SimpleCommand {
@@ -7,10 +11,30 @@ pub struct SimpleCommand {
     pub words: Vec<String>,
     /// Files that its output is redirected to.
     pub written: Vec<String>,
+    /// Those of them that it appends to.
+    pub appended: Vec<String>,
     /// The text of its here-document.
     pub heredoc: Option<String>,
-    /// A pipe or `||` follows, so its exit status is not the exit status of the line.
-    pub masked: bool,
+    /// The directory it runs in, as `cd` and `-C` name it. `None`: the one the line began in.
+    pub dir: Option<String>,
+    pub status: Status,
+    /// The program that its output is piped to.
+    pub filter: Option<String>,
+    /// Its output goes to `/dev/null` or a file.
+    pub is_silent: bool,
+    pub with_sudo: bool,
+}
+
+/// Whether a command's exit status is the exit status of the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// If the line exits with 0, the command did too. Otherwise it may be the one that failed.
+    #[default]
+    Shown,
+    /// Hidden by a pipe, `||`, or a later command.
+    Hidden,
+    /// It was started with `&`.
+    Background,
 }
 
 impl SimpleCommand {
@@ -50,152 +74,217 @@ impl SimpleCommand {
 
 /// Maximum number of simple commands that are read of one line.
 const MAX_COMMANDS: usize = 64;
+/// Maximum number of shells within shells that are read: `sh -c "bash -c …"`.
+const MAX_DEPTH: usize = 3;
 
+/// The simple commands of a line.
 pub fn split(line: &str) -> Vec<SimpleCommand> {
-    let mut out = Vec::new();
+    split_below(line, None, MAX_DEPTH)
+}
+
+/// What follows a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    And,
+    Or,
+    Pipe,
+    /// `;` or a line break.
+    Then,
+    Background,
+    Open,
+    Close,
+}
+
+fn split_below(line: &str, dir: Option<String>, depth: usize) -> Vec<SimpleCommand> {
+    let mut parts: Vec<(SimpleCommand, Operator)> = Vec::new();
     let mut current = SimpleCommand::default();
-    let mut lexer = Lexer { rest: line, heredocs: Vec::new() };
-    let mut redirected = false;
+    let mut lexer = Lexer { rest: line, heredocs: VecDeque::new() };
+    // Positions of the commands that own the next here-documents.
+    let mut owners: VecDeque<usize> = VecDeque::new();
+    let (mut redirected, mut skipped) = (None, false);
     while let Some(token) = lexer.next() {
         match token {
-            Token::Word(word) if redirected => {
-                redirected = false;
-                if !word.starts_with('&') && !word.starts_with("/dev/") {
+            Token::Word(_) if skipped => skipped = false,
+            Token::Word(word) => match redirected.take() {
+                None => current.words.push(word),
+                Some(_) if word == "/dev/null" => current.is_silent = true,
+                Some(_) if word.starts_with('&') || word.starts_with("/dev/") => {}
+                Some(appends) => {
+                    current.is_silent = true;
+                    if appends {
+                        current.appended.push(word.clone());
+                    }
                     current.written.push(word);
                 }
-            }
-            Token::Word(word) => current.words.push(word),
-            Token::RedirectOutput => redirected = true,
+            },
+            Token::RedirectOutput { appends } => redirected = Some(appends),
+            Token::RedirectOther => skipped = true,
+            Token::HeredocMark => owners.push_back(parts.len()),
             Token::Heredoc(text) => {
-                // The here-document belongs to the last command on the line of its `<<`.
-                let owner =
-                    if current.words.is_empty() { out.last_mut() } else { Some(&mut current) };
-                if let Some(owner) = owner {
-                    owner.heredoc = Some(text);
+                let owner = owners.pop_front().unwrap_or(parts.len());
+                let command = parts.get_mut(owner).map_or(&mut current, |(command, _)| command);
+                command.heredoc = Some(text);
+                if owners.is_empty() {
+                    parts.push((std::mem::take(&mut current), Operator::Then));
                 }
-                push(&mut out, std::mem::take(&mut current));
             }
-            Token::Break { masks } => {
-                redirected = false;
-                current.masked = masks;
-                push(&mut out, std::mem::take(&mut current));
-                if out.len() >= MAX_COMMANDS {
-                    return out;
+            Token::Operator(operator) => {
+                (redirected, skipped) = (None, false);
+                parts.push((std::mem::take(&mut current), operator));
+                if parts.len() >= 4 * MAX_COMMANDS {
+                    break;
                 }
             }
         }
     }
-    push(&mut out, current);
+    parts.push((current, Operator::Then));
+    let mut out = place(parts, dir);
+    set_status(&mut out);
+    let mut commands = Vec::new();
+    for (command, _) in out {
+        push(&mut commands, command, depth);
+        if commands.len() >= MAX_COMMANDS {
+            break;
+        }
+    }
+    commands
+}
+
+/// Gives each command its directory, and leaves out brackets and empty commands.
+fn place(
+    parts: Vec<(SimpleCommand, Operator)>,
+    dir: Option<String>,
+) -> Vec<(SimpleCommand, Operator)> {
+    let mut out: Vec<(SimpleCommand, Operator)> = Vec::new();
+    let (mut dir, mut outer) = (dir, Vec::new());
+    for (mut command, operator) in parts {
+        let sudo = wrappers::strip(&mut command.words);
+        command.with_sudo = sudo;
+        command.dir = dir.clone();
+        if let Some(to) = wrappers::take_dir(&mut command.words) {
+            command.dir = Some(join(dir.as_deref(), &to));
+        }
+        let changes_dir = matches!(command.program(), "cd" | "pushd");
+        if changes_dir && let Some(to) = command.args().next() {
+            dir = Some(join(dir.as_deref(), to));
+        }
+        let empty = command.words.is_empty() && command.written.is_empty();
+        match operator {
+            Operator::Open => outer.push(dir.clone()),
+            Operator::Close => dir = outer.pop().unwrap_or(dir),
+            _ => {}
+        }
+        if !empty {
+            out.push((command, operator));
+        } else if let Some((_, last)) = out.last_mut()
+            // `(a; b) | tail`: the operator after the bracket.
+            && matches!(last, Operator::Close | Operator::Then)
+            && !matches!(operator, Operator::Open | Operator::Close)
+        {
+            *last = operator;
+        }
+    }
     out
 }
 
-/// Adds a command without its wrappers, unless it is empty.
-fn push(out: &mut Vec<SimpleCommand>, mut simple: SimpleCommand) {
-    strip_wrappers(&mut simple.words);
-    if !simple.words.is_empty() || !simple.written.is_empty() {
-        out.push(simple);
+/// `to`, as seen from `dir`.
+fn join(dir: Option<&str>, to: &str) -> String {
+    match dir {
+        Some(dir) if !to.starts_with(['/', '~', '$']) => {
+            format!("{}/{to}", dir.trim_end_matches('/'))
+        }
+        _ => to.to_owned(),
     }
 }
 
-/// Removes wrappers in front of the program.
-fn strip_wrappers(words: &mut Vec<String>) {
-    const TWO_WORDS: [(&str, &str); 11] = [
-        ("uv", "run"),
-        ("poetry", "run"),
-        ("pipenv", "run"),
-        ("bundle", "exec"),
-        ("pdm", "run"),
-        ("hatch", "run"),
-        ("pnpm", "exec"),
-        ("npm", "exec"),
-        ("pnpm", "dlx"),
-        ("rye", "run"),
-        ("mise", "exec"),
-    ];
-    const ONE_WORD: [&str; 22] = [
-        "sudo",
-        "time",
-        "npx",
-        "bunx",
-        "env",
-        "nice",
-        "nohup",
-        "exec",
-        "command",
-        "then",
-        "do",
-        "else",
-        "if",
-        "while",
-        "!",
-        "{",
-        "(",
-        "xvfb-run",
-        "stdbuf",
-        "caffeinate",
-        "--",
-        "unbuffer",
-    ];
-    loop {
-        let first = words.first().map_or("", String::as_str);
-        let second = words.get(1).map_or("", String::as_str);
-        let drop = if TWO_WORDS.contains(&(first, second)) {
-            2
-        } else if ONE_WORD.contains(&first) || is_assignment(first) {
-            1
-        } else if first == "timeout" {
-            1 + words
-                .iter()
-                .skip(1)
-                .take_while(|w| w.starts_with(|c: char| c == '-' || c.is_ascii_digit()))
-                .count()
-        } else if matches!(first, "python" | "python3") && second == "-m" {
-            2
-        } else if matches!(first, "docker" | "podman") && (second == "compose" || second == "exec")
-        {
-            container_prefix(words)
-        } else {
-            0
+/// Decides which commands' exit statuses the line shows.
+fn set_status(parts: &mut [(SimpleCommand, Operator)]) {
+    let shell_option = |name: &str| {
+        parts.iter().any(|(c, _)| {
+            c.program() == "set"
+                && c.words.iter().any(|w| w == name || name.len() == 1 && is_flag(w, name))
+        })
+    };
+    let (stops_at_failure, pipefail) = (shell_option("e"), shell_option("pipefail"));
+    let (mut is_lost, mut next) = (false, String::new());
+    for at in (0..parts.len()).rev() {
+        let is_last = at + 1 == parts.len();
+        let (command, operator) = &mut parts[at];
+        // A command that only ends the shell keeps the status: `make || exit 1`.
+        let exits = matches!(next.as_str(), "exit" | "return");
+        command.status = match operator {
+            Operator::Background => Status::Background,
+            Operator::Pipe => {
+                command.filter = Some(next);
+                if pipefail && !is_lost { Status::Shown } else { Status::Hidden }
+            }
+            Operator::Or if exits && !is_lost => Status::Shown,
+            Operator::Or => {
+                is_lost = true;
+                Status::Hidden
+            }
+            Operator::Then | Operator::Close | Operator::Open if !is_last && !stops_at_failure => {
+                is_lost = true;
+                Status::Hidden
+            }
+            _ if is_lost => Status::Hidden,
+            _ => Status::Shown,
         };
-        if drop == 0 || drop > words.len() {
-            return;
-        }
-        words.drain(..drop);
-        // Flags of the wrapper: `env -i`.
-        while words.first().is_some_and(|w| w.starts_with('-')) {
-            words.remove(0);
-        }
+        next = command.program().to_owned();
     }
 }
 
-/// The number of words before the command in `docker compose exec web COMMAND`.
-fn container_prefix(words: &[String]) -> usize {
-    let Some(at) = words.iter().take(4).position(|w| w == "exec" || w == "run") else { return 0 };
-    let flags = words[at + 1..].iter().take_while(|w| w.starts_with('-')).count();
-    let service = at + 1 + flags;
-    if words.len() > service + 1 { service + 1 } else { 0 }
+/// The command line that a command gives to a shell: `bash -lc "…"`.
+fn inner_script(command: &SimpleCommand) -> Option<&str> {
+    if !matches!(command.program(), "sh" | "bash" | "zsh" | "dash" | "ash") {
+        return None;
+    }
+    let is_c =
+        |word: &String| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c');
+    let at = command.words.iter().position(is_c)?;
+    command.words.get(at + 1).map(String::as_str)
 }
 
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
+/// Whether a word is a group of short flags that contains `flag`: `-euo`.
+fn is_flag(word: &str, flag: &str) -> bool {
+    word.starts_with('-') && !word.starts_with("--") && word.contains(flag)
+}
+
+/// Adds a command, or the commands of the line that it gives to another shell.
+fn push(out: &mut Vec<SimpleCommand>, command: SimpleCommand, depth: usize) {
+    let Some(script) = inner_script(&command).filter(|_| depth > 1) else {
+        out.push(command);
+        return;
+    };
+    for mut inner in split_below(script, command.dir.clone(), depth - 1) {
+        if command.status != Status::Shown {
+            inner.status = command.status;
+        }
+        inner.filter = inner.filter.or_else(|| command.filter.clone());
+        inner.is_silent |= command.is_silent;
+        inner.with_sudo |= command.with_sudo;
+        out.push(inner);
+    }
 }
 
 enum Token {
     Word(String),
-    /// `>` or `>>`: the next word is a file.
-    RedirectOutput,
-    Heredoc(String),
-    Break {
-        masks: bool,
+    /// `>`, `>>` or `&>`: the next word is a file.
+    RedirectOutput {
+        appends: bool,
     },
+    /// `2>` or `<`: the next word is a file that does not matter.
+    RedirectOther,
+    /// `<<`: a here-document begins on the next line.
+    HeredocMark,
+    Heredoc(String),
+    Operator(Operator),
 }
 
 struct Lexer<'a> {
     rest: &'a str,
     /// Terminators of the here-documents that begin on the next line.
-    heredocs: Vec<String>,
+    heredocs: VecDeque<String>,
 }
 
 impl Lexer<'_> {
@@ -214,48 +303,50 @@ impl Lexer<'_> {
         let first = self.rest.chars().next()?;
         if first == '\n' {
             self.rest = &self.rest[1..];
-            if let Some(end) = self.heredocs.pop() {
+            if let Some(end) = self.heredocs.pop_front() {
                 return Some(Some(Token::Heredoc(self.heredoc(&end))));
             }
-            return Some(Some(Token::Break { masks: false }));
+            return Some(Some(Token::Operator(Operator::Then)));
         }
-        for (operator, masks) in [
-            ("&&", false),
-            ("||", true),
-            ("|&", true),
-            (";", false),
-            ("|", true),
-            ("(", false),
-            (")", false),
+        for (text, operator) in [
+            ("&&", Operator::And),
+            ("||", Operator::Or),
+            ("|&", Operator::Pipe),
+            (";", Operator::Then),
+            ("|", Operator::Pipe),
+            ("(", Operator::Open),
+            (")", Operator::Close),
         ] {
-            if let Some(rest) = self.rest.strip_prefix(operator) {
+            if let Some(rest) = self.rest.strip_prefix(text) {
                 self.rest = rest;
-                return Some(Some(Token::Break { masks }));
+                return Some(Some(Token::Operator(operator)));
             }
         }
         if let Some(rest) = self.rest.strip_prefix("<<").filter(|r| !r.starts_with('<')) {
             self.rest = rest.trim_start_matches(['-', ' ']);
             let end = self.word();
-            self.heredocs.push(end);
-            return Some(None);
+            self.heredocs.push_back(end);
+            return Some(Some(Token::HeredocMark));
         }
-        if let Some(rest) =
-            ["2>&1", "1>&2", ">&2", "&>", "2>"].iter().find_map(|r| self.rest.strip_prefix(r))
-        {
-            let to_file = !self.rest.starts_with("2>&1") && !self.rest.contains("&2");
-            self.rest = rest;
-            if to_file && rest.trim_start().starts_with("/dev/null") {
-                self.rest = &rest.trim_start()["/dev/null".len()..];
+        for (text, token) in [
+            ("2>&1", None),
+            ("1>&2", None),
+            (">&2", None),
+            ("&>>", Some(Token::RedirectOutput { appends: true })),
+            ("&>", Some(Token::RedirectOutput { appends: false })),
+            ("2>>", Some(Token::RedirectOther)),
+            ("2>", Some(Token::RedirectOther)),
+            ("1>", Some(Token::RedirectOutput { appends: false })),
+            (">>", Some(Token::RedirectOutput { appends: true })),
+            (">", Some(Token::RedirectOutput { appends: false })),
+            ("<<<", Some(Token::RedirectOther)),
+            ("<", Some(Token::RedirectOther)),
+            ("&", Some(Token::Operator(Operator::Background))),
+        ] {
+            if let Some(rest) = self.rest.strip_prefix(text) {
+                self.rest = rest;
+                return Some(token);
             }
-            return Some(None);
-        }
-        if let Some(rest) = self.rest.strip_prefix(">>").or_else(|| self.rest.strip_prefix('>')) {
-            self.rest = rest;
-            return Some(Some(Token::RedirectOutput));
-        }
-        if let Some(rest) = self.rest.strip_prefix(['&', '<']) {
-            self.rest = rest;
-            return Some(None);
         }
         if first == '#' {
             let end = self.rest.find('\n').unwrap_or(self.rest.len());

@@ -45,7 +45,7 @@ pub fn fit(text: &str, max: usize) -> String {
 
 /// Whether a line that ends with this lower-case word looks unfinished: an article, a preposition or a
 /// conjunction.
-pub fn leaves_open(word: &str) -> bool {
+fn leaves_open(word: &str) -> bool {
     const WORDS: [&str; 40] = [
         "and", "or", "the", "a", "an", "of", "to", "with", "in", "on", "for", "by", "from", "at",
         "as", "into", "that", "which", "when", "is", "are", "its", "their", "now", "but", "so",

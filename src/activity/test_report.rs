@@ -46,6 +46,11 @@ impl TestReport {
 /// Reads the output of a test run, without escape sequences. Returns `None` if it contains no
 /// summary of a known runner.
 pub fn read(output: &str) -> Option<TestReport> {
+    read_of(output, "")
+}
+
+/// The same, of the runners of one toolchain only. An empty `toolchain` is any.
+pub fn read_of(output: &str, toolchain: &str) -> Option<TestReport> {
     let mut report = TestReport::default();
     let mut counted = false;
     let mut packages = TestReport::default();
@@ -54,13 +59,15 @@ pub fn read(output: &str) -> Option<TestReport> {
         if line.is_empty() || line.len() > 400 {
             continue;
         }
-        if let Some((passed, failed, skipped)) = summary(line) {
+        if let Some((passed, failed, skipped)) = summary(line, toolchain) {
             report.passed += passed;
             report.failed += failed;
             report.skipped += skipped;
             counted = true;
         }
-        go_package(line, &mut packages);
+        if matches!(toolchain, "" | "go") {
+            go_package(line, &mut packages);
+        }
         failing_name(line, &mut report);
     }
     if !counted && (packages.passed > 0 || packages.failed > 0) {
@@ -70,7 +77,7 @@ pub fn read(output: &str) -> Option<TestReport> {
         return Some(packages);
     }
     if !counted {
-        return unittest(output, report);
+        return if matches!(toolchain, "" | "python") { unittest(output, report) } else { None };
     }
     if report.failed == 0 {
         report.failing.clear();
@@ -78,8 +85,17 @@ pub fn read(output: &str) -> Option<TestReport> {
     Some(report)
 }
 
-/// The numbers of passed, failed and skipped tests in a summary line.
-fn summary(line: &str) -> Option<(u64, u64, u64)> {
+/// The reports of the test runs, in their order and without names: one for each summary line.
+pub fn each(output: &str) -> Vec<TestReport> {
+    let summaries = output.lines().map(str::trim).filter(|line| line.len() <= 400);
+    let summaries = summaries.filter_map(|line| summary(line, ""));
+    let report =
+        |(passed, failed, skipped)| TestReport { passed, failed, skipped, ..TestReport::default() };
+    summaries.map(report).collect()
+}
+
+/// The numbers of passed, failed and skipped tests in a summary line of a runner of `toolchain`.
+fn summary(line: &str, toolchain: &str) -> Option<(u64, u64, u64)> {
     let cargo = line.starts_with("test result:");
     let nextest = line.starts_with("Summary [") && line.contains("tests run");
     let bare = line.trim_matches(['=', ' ', '!', '─', '-', '✓', '✗', '✘', '✔', 'ℹ', '#']);
@@ -100,19 +116,34 @@ fn summary(line: &str) -> Option<(u64, u64, u64)> {
     let ctest = line.contains("tests passed,") && line.contains("tests failed out of");
     let xctest = bare.starts_with("Executed ") && bare.contains(" test");
     let phpunit = bare.starts_with("OK (") && bare.contains("test");
-    let known = cargo
-        || nextest
-        || pytest
-        || js
-        || dotnet
-        || deno
-        || java
-        || counts
-        || mocha
-        || tap
-        || ctest
-        || xctest
-        || phpunit;
+    let known = match toolchain {
+        "cargo" => cargo || nextest,
+        "python" => pytest,
+        "node" => js || mocha || tap || pytest && bare.contains("expect()"),
+        "deno" => deno,
+        "dotnet" => dotnet,
+        "java" => java || counts,
+        "mix" | "ruby" => counts,
+        "cmake" => ctest,
+        "swift" => xctest,
+        "php" => phpunit || js,
+        "go" => false,
+        _ => {
+            cargo
+                || nextest
+                || pytest
+                || js
+                || dotnet
+                || deno
+                || java
+                || counts
+                || mocha
+                || tap
+                || ctest
+                || xctest
+                || phpunit
+        }
+    };
     known.then(|| tally(line)).flatten()
 }
 
@@ -240,6 +271,28 @@ fn failing_name(line: &str, report: &mut TestReport) {
     if let Some(rest) = line.strip_prefix("FAIL ").filter(|r| r.contains(" > ")) {
         return report.name(rest.trim());
     }
+    // vitest: `× suite > name 3ms`; xcbeautify: `✖ testName, XCTAssertEqual failed`
+    if let Some(rest) = line.strip_prefix(['×', '✖', '✗']) {
+        let name = rest.trim().split(", XCT").next().unwrap_or_default();
+        let time = name.rsplit_once(' ').filter(|(_, time)| is_time(time));
+        return report.name(time.map_or(name, |(name, _)| name));
+    }
+    // Maven: `[ERROR]   OrderTest.adds:58 expected 1`
+    if let Some(rest) = line.strip_prefix("[ERROR] ") {
+        let first = rest.split_whitespace().next().unwrap_or_default();
+        if let Some((name, line)) = first.split_once(':')
+            && all_digits(line.split_once(':').map_or(line, |(line, _)| line))
+            && name.split_once('.').is_some_and(|(class, test)| is_word(class) && is_word(test))
+        {
+            return report.name(name);
+        }
+    }
+    // ctest: `57/58 Test #57: name .....***Failed    0.01 sec`
+    if let Some((_, rest)) = line.split_once(" Test ").filter(|_| line.contains("***"))
+        && let Some((_, rest)) = rest.split_once(": ")
+    {
+        return report.name(rest.split_whitespace().next().unwrap_or_default());
+    }
     // rspec: `rspec ./spec/a_spec.rb:12 # Foo does it`
     if let Some((_, rest)) = line.strip_prefix("rspec ./").and_then(|l| l.split_once(" # ")) {
         return report.name(rest);
@@ -257,6 +310,16 @@ fn failing_name(line: &str, report: &mut TestReport) {
     {
         report.name(rest.1);
     }
+}
+
+/// `3ms`, `0.01s`.
+fn is_time(word: &str) -> bool {
+    let number = word.strip_suffix("ms").or_else(|| word.strip_suffix('s')).unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
 }
 
 #[cfg(test)]
@@ -345,6 +408,26 @@ mod tests {
         check("ok | 12 passed | 0 failed (3ms)", "12 passed", &[]);
         check(" 12 pass\n 0 fail", "12 passed", &[]);
         check("ℹ tests 3\nℹ pass 2\nℹ fail 1", "2 passed, 1 failed", &[]);
+        check(
+            "   × Cart > adds an item 6ms\n     → expected 1\n      Tests  1 failed | 12 passed (13)",
+            "12 passed, 1 failed",
+            &["Cart > adds an item"],
+        );
+        check(
+            "[ERROR] Tests run: 5, Failures: 1, Errors: 0, Skipped: 0\n[ERROR]   CartTest.addsItem:58 expected 1 but was 2\n[ERROR] Please refer to the page for help",
+            "4 passed, 1 failed",
+            &["CartTest.addsItem"],
+        );
+        check(
+            "    ✖ testAddsItem, XCTAssertEqual failed: (\"1\") is not equal to (\"2\")\nExecuted 5 tests, with 1 failure (0 unexpected) in 3.9 seconds",
+            "4 passed, 1 failed",
+            &["testAddsItem"],
+        );
+        check(
+            "2/3 Test #2: cart_adds_item ...........***Failed    0.01 sec\n66% tests passed, 1 tests failed out of 3",
+            "2 passed, 1 failed",
+            &["cart_adds_item"],
+        );
         check("Compiling 3 files\nGenerated app", "none", &[]);
         check("we passed 12 tests in a row once, they said", "none", &[]);
     }

@@ -315,7 +315,7 @@ fn used_tool(
         Some(response) if used.kind == ToolKind::Subagent && !in_background(response) => None,
         Some(response) if used.edits() => {
             let members = members(response);
-            let is_copy = |key: &str| clients::FILE_COPIES.contains(&key);
+            let is_copy = |key: &str| clients::COPIES.contains(&key);
             if members.iter().any(|(key, copy)| is_copy(key) && has_private(copy)) {
                 // The changed lines do not show which of them are private.
                 tool.input = input.and_then(|i| texts.only_paths(i));
@@ -323,6 +323,9 @@ fn used_tool(
             } else {
                 texts.response_without(&members, response)
             }
+        }
+        Some(response) if used.kind == ToolKind::Tasks => {
+            texts.response_without(&members(response), response)
         }
         Some(response) => recorded_response(&used, withheld, response, texts),
     };
@@ -411,7 +414,7 @@ fn named_tool(
     let name = payload.tool_name.as_deref().filter(|n| !n.is_empty());
     let name = name.ok_or(CaptureError::NoTool)?;
     let used = ToolUse::new(context.client, name, payload.tool_input.map(RawValue::get));
-    if matches!(used.kind, ToolKind::Skipped | ToolKind::Plan | ToolKind::Question) {
+    if used.kind == ToolKind::Skipped {
         return Ok(Err("a tool that is not recorded"));
     }
     let withheld =

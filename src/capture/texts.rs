@@ -59,16 +59,16 @@ impl Texts<'_> {
         self.text_or_json(response, self.limits.response)
     }
 
-    /// Returns the recorded response without the members that are copies of whole files.
+    /// Returns the recorded response without the members that are copies of whole files or lists.
     pub fn response_without(
         &self,
         members: &[(Cow<str>, &RawValue)],
         response: &RawValue,
     ) -> Option<String> {
-        if !members.iter().any(|(key, _)| clients::FILE_COPIES.contains(&&**key)) {
+        if !members.iter().any(|(key, _)| clients::COPIES.contains(&&**key)) {
             return self.response(response);
         }
-        let kept = members.iter().filter(|(key, _)| !clients::FILE_COPIES.contains(&&**key));
+        let kept = members.iter().filter(|(key, _)| !clients::COPIES.contains(&&**key));
         Some(self.json_text(&object(kept), self.limits.response))
     }
 
