@@ -12,6 +12,12 @@ pub fn now_ms() -> i64 {
     now.saturating_add(test_offset())
 }
 
+/// Minutes east of UTC on this machine at `epoch`, in milliseconds since the epoch.
+pub fn utc_offset(epoch: i64) -> i32 {
+    let at = jiff::Timestamp::from_millisecond(epoch).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    jiff::tz::TimeZone::system().to_offset(at).seconds() / 60
+}
+
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 fn test_offset() -> i64 {

@@ -19,7 +19,7 @@ pub mod files;
 pub mod git;
 #[path = "../../src/lock/mod.rs"]
 pub mod lock;
-#[path = "../../src/memory.rs"]
+#[path = "../../src/memory/mod.rs"]
 pub mod memory;
 #[path = "../../src/paths.rs"]
 pub mod paths;

@@ -19,6 +19,7 @@ use memctl_proto::event::Project;
 
 use crate::config::{self, ProjectDir, Settings};
 use crate::git::Repository;
+use crate::memory::Head;
 use crate::process;
 use crate::text::without_controls;
 use origin::Origin;
@@ -73,6 +74,13 @@ pub fn settings(dirs: &[&Path]) -> Result<Settings, String> {
     config::load(&config::process_env, account_home, &|| {
         dirs.iter().map(|dir| dir_of(dir)).collect()
     })
+}
+
+/// HEAD of the work tree that contains `dir`. `None` outside a repository.
+pub fn head(dir: &Path) -> Option<Head> {
+    let repository = Repository::find(dir)?;
+    let branch = repository.branch().unwrap_or_default();
+    Some(Head { branch, commit: repository.head_commit().unwrap_or_default() })
 }
 
 /// The root of the repository that contains `dir`, or `dir` itself.

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{Row, Transaction};
 
 use super::error::Result;
-use super::{projects, seen_text};
-use crate::memory::{Batch, Earlier, Message, Origin, Prompt, Rolling, Summary};
+use super::{projects, seen_text, summaries, turn_evidence};
+use crate::memory::{Batch, Earlier, Evidence, Message, Origin, Prompt, Rolling, Summary};
 
 /// Builds the batch of `messages`. They are in queue order.
 pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) -> Result<Batch> {
@@ -23,26 +23,22 @@ pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) ->
         }
     }
     prompts.sort_by_key(|p| p.number);
-    let (mut earlier, mut previous, mut previous_turn) = (Vec::new(), None, None);
+    let (mut earlier, mut previous) = (Vec::new(), None);
+    let (mut evidence, mut turns) = (Evidence::default(), Vec::new());
     if let Some(last) = messages.last() {
         let mut turn_numbers: Vec<i64> =
             prompts_of_turn(tx, session_id, last.prompt_number)?.iter().map(|p| p.number).collect();
         if turn_numbers.is_empty() {
             turn_numbers.push(last.prompt_number);
         }
+        evidence = turn_evidence::load(tx, session_id, &turn_numbers)?;
+        turns = summaries::turns_before(tx, session_id, &turn_numbers)?;
         for number in turn_numbers {
             earlier.extend(earlier_observations(tx, session_id, number)?);
         }
     }
     if let Some(last) = messages.last().filter(|m| m.cause.summarizes()) {
-        previous = tx
-            .prepare_cached(&format!("{SUMMARY} AND prompt_number = ?2 AND external_id IS NULL"))?
-            .query_row([session_id, last.prompt_number], |r| Ok((summary(r)?, r.get(8)?)))
-            .optional()?
-            .map(|(summary, turn)| {
-                previous_turn = turn;
-                summary
-            });
+        previous = summaries::turn_of_prompt(tx, session_id, last.prompt_number)?;
     }
     Ok(Batch {
         client: tx
@@ -53,8 +49,11 @@ pub(super) fn load(tx: &Transaction, session_id: i64, messages: Vec<Message>) ->
         prompts,
         earlier,
         previous,
-        previous_turn,
         rolling: rolling(tx, session_id)?,
+        evidence,
+        turns,
+        head: None,
+        utc_offset: 0,
         seen: seen_text::load(tx, session_id)?,
         previously_claimed: false,
     })

@@ -101,7 +101,7 @@ fn distilled(title: &str) -> Distilled {
         ..Observation::default()
     };
     let summary = Summary { request: format!("about {title}"), ..Summary::default() };
-    Distilled { observations: vec![observation], summary: Some(summary), seen: None }
+    Distilled { observations: vec![observation], summary: Some(summary), ..Distilled::default() }
 }
 
 fn count(

@@ -35,6 +35,7 @@ pub mod sessions;
 pub mod stats;
 pub mod summaries;
 mod tombstones;
+pub mod turn_evidence;
 pub mod turns;
 pub mod usage;
 mod wal;

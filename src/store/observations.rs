@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use crate::memory::{Observation, Origin};
+use crate::memory::{Head, Observation, Origin};
 
 /// One row of `observations`. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,9 @@ pub struct ObservationRow {
     pub expires_at_epoch: Option<i64>,
     pub created_at_epoch: i64,
     pub changed_at_epoch: i64,
+    /// HEAD of the work tree when the row was stored. `None` in rows of older releases.
+    pub branch: Option<String>,
+    pub head: Option<String>,
 }
 
 /// The columns that a list of observations needs, without long texts, so that hundreds can be read
@@ -53,6 +56,8 @@ pub struct Headline {
     pub files_modified: Vec<String>,
     pub pinned: bool,
     pub weight: f64,
+    /// HEAD when the observation was stored.
+    pub head: Option<Head>,
     pub expires_at_epoch: Option<i64>,
     pub created_at_epoch: i64,
     pub changed_at_epoch: i64,
@@ -116,6 +121,16 @@ pub fn user_for_context(
     limit: usize,
 ) -> rusqlite::Result<Vec<Headline>> {
     headlines(conn, &context_sql(USER), (json(excluded_sessions), limit as i64))
+}
+
+/// The project's newest headlines of origin `user` for a context.
+pub fn said_by_user_for_context(
+    conn: &Connection,
+    project_id: i64,
+    excluded_sessions: &[i64],
+    limit: usize,
+) -> rusqlite::Result<Vec<Headline>> {
+    headlines(conn, &context_sql(OF_USER), (json(excluded_sessions), limit as i64, project_id))
 }
 
 /// Ids of the newest observations of all projects that mention one of these paths: at most 40 per
@@ -184,6 +199,7 @@ pub fn unscreened(conn: &Connection) -> rusqlite::Result<Unscreened> {
 }
 
 const PINNED: &str = "INDEXED BY observations_pinned WHERE project_id = ?3 AND pinned";
+const OF_USER: &str = "INDEXED BY observations_of_user WHERE project_id = ?3 AND origin = 'user'";
 const USER: &str = "INDEXED BY observations_user WHERE scope = 'user'";
 const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_each(?4))";
 
@@ -200,7 +216,7 @@ fn context_sql(source: &str) -> String {
         "SELECT id, session_id, project_id, scope, origin, type, title,
            CASE WHEN origin = 'user' THEN narrative END,
            concepts, files_read, files_modified, pinned, weight, expires_at_epoch,
-           created_at_epoch, changed_at_epoch
+           created_at_epoch, changed_at_epoch, branch, head
          FROM observations {source}
            AND origin <> 'web' AND NOT quarantined AND superseded_by IS NULL
            AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?1)))
@@ -232,6 +248,7 @@ fn headlines<P: Params>(
                 expires_at_epoch: row.get(13)?,
                 created_at_epoch: row.get(14)?,
                 changed_at_epoch: row.get(15)?,
+                head: head(row, 16)?,
             })
         })?
         .collect()
@@ -242,7 +259,8 @@ fn select(tail: &str) -> String {
         "SELECT id, uuid, external_id, session_id, project_id, scope, origin, prompt_number,
            agent_id, agent_type, type, title, subtitle, narrative, facts, concepts, files_read,
            files_modified, metadata, backend, tokens, pinned, weight, superseded_by,
-           expires_at_epoch, created_at_epoch, changed_at_epoch, quarantined FROM observations {tail}"
+           expires_at_epoch, created_at_epoch, changed_at_epoch, quarantined, names,
+           branch, head FROM observations {tail}"
     )
 }
 
@@ -275,6 +293,7 @@ fn from_row(row: &Row) -> rusqlite::Result<ObservationRow> {
             concepts: list(row, 15)?,
             files_read: list(row, 16)?,
             files_modified: list(row, 17)?,
+            names: list(row, 28)?,
             quarantined: row.get(27)?,
             sources: Vec::new(),
             replaces: Vec::new(),
@@ -288,7 +307,17 @@ fn from_row(row: &Row) -> rusqlite::Result<ObservationRow> {
         expires_at_epoch: row.get(24)?,
         created_at_epoch: row.get(25)?,
         changed_at_epoch: row.get(26)?,
+        branch: row.get(29)?,
+        head: row.get(30)?,
     })
+}
+
+/// Reads HEAD from two columns: branch and commit.
+fn head(row: &Row, column: usize) -> rusqlite::Result<Option<Head>> {
+    let branch: Option<String> = row.get(column)?;
+    let commit: Option<String> = row.get(column + 1)?;
+    let (branch, commit) = (branch.unwrap_or_default(), commit.unwrap_or_default());
+    Ok((!branch.is_empty() || !commit.is_empty()).then_some(Head { branch, commit }))
 }
 
 /// An unknown origin counts as the least trusted one.

@@ -1,10 +1,9 @@
 use super::*;
 use crate::store::summaries;
+use crate::store::testing::in_memory_db;
 
 fn open() -> Connection {
-    let conn = Connection::open_in_memory().unwrap();
-    conn.execute_batch(include_str!("schema/001-tables.sql")).unwrap();
-    conn.execute_batch(include_str!("schema/006-provenance.sql")).unwrap();
+    let conn = in_memory_db();
     conn.execute_batch(
         "INSERT INTO projects (id, name, root) VALUES (1, 'one', '/one'), (2, 'two', '/two');
          INSERT INTO sessions (id, uuid, client, content_session_id, started_at_epoch, last_event_epoch)
@@ -177,9 +176,11 @@ fn context_queries_use_an_index() {
     };
     check(&context_sql(NEWEST), "observations_project (project_id=?)");
     check(&context_sql(PINNED), "observations_pinned (project_id=?)");
+    check(&context_sql(OF_USER), "observations_of_user (project_id=?)");
     check(&context_sql(USER), "SCAN observations USING INDEX observations_user");
     check(&context_sql(AMONG), "INTEGER PRIMARY KEY (rowid=?)");
     check(MENTIONING, "observation_files_path (path=?)");
     check(RECENT_PATHS, "observations_project (project_id=?)");
-    check(&summaries::context_sql(), "session_summaries_project (project_id=?)");
+    check(&summaries::heads_sql(), "session_summaries_project (project_id=?)");
+    check(&summaries::of_session_sql("DESC"), "session_summaries_turn (session_id=?)");
 }

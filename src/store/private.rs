@@ -3,7 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::error::Result;
-use super::{new_uuid, seen_text};
+use super::{new_uuid, seen_text, turn_evidence};
 
 /// The `request` of a private turn's placeholder summary.
 pub const PRIVATE: &str = "[private]";
@@ -36,6 +36,7 @@ pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64
         turn_params,
     )?;
     seen_text::clear(tx, session_id)?;
+    turn_evidence::clear(tx, session_id)?;
     let mut numbers = tx.prepare(
         "SELECT p.prompt_number FROM user_prompts p JOIN session_summaries s
            ON s.session_id = p.session_id AND s.prompt_number = p.prompt_number
@@ -63,7 +64,8 @@ pub(super) fn hide_summary(
          ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
            request = excluded.request, investigated = '', learned = '', completed = '',
            next_steps = '', notes = '', files_read = '[]', files_modified = '[]',
-           backend = 'none', provisional = 0, hidden = 1, changed_at_epoch = ?6",
+           backend = 'none', provisional = 0, hidden = 1, changed_at_epoch = ?6, turn = NULL,
+           title = '', sender = 'user', tool_uses = 0",
     )?
     .execute(params![new_uuid(now), session_id, number, turn, PRIVATE, now])?;
     Ok(())

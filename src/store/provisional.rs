@@ -4,10 +4,10 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::batch_context;
-use super::commit::{self, SummaryKind};
+use super::commit::{self, NewSummary, SummaryKind};
 use super::error::Result;
 use super::queue;
-use crate::memory::{Batch, Summary};
+use crate::memory::{Batch, Summary, Turn};
 
 /// Maximum number of messages in the batch of a provisional summary. Older messages are left out.
 const MAX_MESSAGES: usize = 256;
@@ -54,6 +54,7 @@ pub fn store(
     session_id: i64,
     batch: &Batch,
     summary: &Summary,
+    turn: Option<&Turn>,
     backend: &str,
     now: i64,
 ) -> Result<bool> {
@@ -71,8 +72,8 @@ pub fn store(
     }
     // Not before the Stop: if the clock was set back, the summary would be due again.
     let now = now.max(stop.created_at_epoch);
-    let kind = SummaryKind::Provisional;
-    let id = commit::write_summary(tx, session_id, stop, summary, backend, kind, now)?;
+    let new = NewSummary { summary, turn, backend, kind: SummaryKind::Provisional };
+    let id = commit::write_summary(tx, session_id, stop, &new, now)?;
     Ok(id.is_some())
 }
 
@@ -102,7 +103,7 @@ mod tests {
 
     fn store_provisional(conn: &mut Connection, batch: &Batch, text: &str, now: i64) -> bool {
         let summary = Summary { completed: text.into(), ..Summary::default() };
-        write(conn, |tx| store(tx, 1, batch, &summary, "extractive", now))
+        write(conn, |tx| store(tx, 1, batch, &summary, None, "extractive", now))
     }
 
     fn summaries(conn: &Connection) -> Vec<(String, bool)> {
@@ -145,7 +146,7 @@ mod tests {
             panic!("nothing to claim");
         };
         let summary = Some(Summary { completed: "the model".into(), ..Summary::default() });
-        let distilled = Distilled { observations: Vec::new(), summary, seen: None };
+        let distilled = Distilled { observations: Vec::new(), summary, ..Distilled::default() };
         write(&mut conn, |tx| {
             commit::complete(tx, 1, &batch, &distilled, Attribution::all_by("m"), 31)
         });

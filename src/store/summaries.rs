@@ -1,10 +1,12 @@
 //! Reads session summaries. `commit` and `private` write them.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::observations::{json, list};
 use super::private::PRIVATE;
-use crate::memory::Summary;
+use crate::memory::{Summary, Turn};
 
 /// One row of `session_summaries`. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +19,9 @@ pub struct SummaryRow {
     pub prompt_number: i64,
     pub turn_id: Option<String>,
     pub summary: Summary,
+    /// The turn as data. `None` in rows of older releases and of imports.
+    pub turn: Option<Box<Turn>>,
+    pub title: String,
     pub backend: String,
     /// Written by the local rules until the configured backend answers.
     pub provisional: bool,
@@ -57,24 +62,92 @@ pub fn of_session(
     rows(conn, tail, (session_id, limit as i64))
 }
 
-/// The project's newest summaries for a context, newest first. Summaries of the sessions in
-/// `excluded_sessions` are left out.
-pub fn newest_for_context(
+/// What the choice of sessions for a context needs to know about one turn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnHead {
+    /// Id of the summary.
+    pub id: i64,
+    pub session_id: Option<i64>,
+    /// The beginning of the request.
+    pub request: String,
+    /// Whether the user wrote the prompt.
+    pub by_user: bool,
+    /// The summary reports work.
+    pub has_done: bool,
+    /// The summary has an answer, a cause or a next step.
+    pub has_answer: bool,
+    pub tool_uses: u32,
+    pub created_at_epoch: i64,
+    pub changed_at_epoch: i64,
+}
+
+/// Visits the project's turns for a context, newest first, until `visit` breaks. Hidden turns and
+/// those of the sessions in `excluded_sessions` are left out.
+pub fn visit_heads_for_context(
     conn: &Connection,
     project_id: i64,
     excluded_sessions: &[i64],
-    limit: usize,
-) -> rusqlite::Result<Vec<SummaryRow>> {
-    conn.prepare_cached(&context_sql())?
-        .query_map((project_id, json(excluded_sessions), limit as i64), from_row)?
-        .collect()
+    mut visit: impl FnMut(TurnHead) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(&heads_sql())?;
+    let mut rows = statement.query((project_id, json(excluded_sessions)))?;
+    while let Some(row) = rows.next()? {
+        let head = TurnHead {
+            id: row.get(0)?,
+            session_id: row.get(1)?,
+            request: row.get(2)?,
+            by_user: row.get(3)?,
+            has_done: row.get(4)?,
+            has_answer: row.get(5)?,
+            tool_uses: row.get(6)?,
+            created_at_epoch: row.get(7)?,
+            changed_at_epoch: row.get(8)?,
+        };
+        if visit(head).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
-pub(super) fn context_sql() -> String {
-    select(&format!(
-        "WHERE project_id = ?1 AND NOT hidden AND request <> '{PRIVATE}'
+pub(super) fn heads_sql() -> String {
+    format!(
+        "SELECT id, session_id, substr(request, 1, 240), sender = 'user', completed <> '',
+           learned <> '' OR next_steps <> '' OR notes <> '', tool_uses, created_at_epoch,
+           changed_at_epoch
+         FROM session_summaries
+         WHERE project_id = ?1 AND NOT hidden AND request <> '{PRIVATE}'
            AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?2)))
-         ORDER BY id DESC LIMIT ?3"
+         ORDER BY id DESC"
+    )
+}
+
+/// The newest turns of a session for a context, oldest first. If there are more than `limit`, the
+/// first two as well: they say what the session is about.
+pub fn of_session_for_context(
+    conn: &Connection,
+    session_id: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<SummaryRow>> {
+    let read = |order, limit: usize| -> rusqlite::Result<Vec<SummaryRow>> {
+        conn.prepare_cached(&of_session_sql(order))?
+            .query_map((session_id, limit as i64), from_row)?
+            .collect()
+    };
+    let mut rows = read("DESC", limit)?;
+    rows.reverse();
+    if rows.len() == limit {
+        let mut first = read("ASC", 2)?;
+        first.retain(|row| rows.iter().all(|newer| newer.id != row.id));
+        rows.splice(0..0, first);
+    }
+    Ok(rows)
+}
+
+pub(super) fn of_session_sql(order: &str) -> String {
+    select(&format!(
+        "WHERE session_id = ?1 AND external_id IS NULL AND NOT hidden AND request <> '{PRIVATE}'
+         ORDER BY prompt_number {order} LIMIT ?2"
     ))
 }
 
@@ -82,7 +155,7 @@ fn select(tail: &str) -> String {
     format!(
         "SELECT id, uuid, external_id, session_id, project_id, prompt_number, turn_id, request,
            investigated, learned, completed, next_steps, notes, files_read, files_modified,
-           backend, provisional, hidden, created_at_epoch, changed_at_epoch
+           backend, provisional, hidden, created_at_epoch, changed_at_epoch, turn, title
          FROM session_summaries {tail}"
     )
 }
@@ -115,16 +188,61 @@ fn from_row(row: &Row) -> rusqlite::Result<SummaryRow> {
         hidden: row.get(17)?,
         created_at_epoch: row.get(18)?,
         changed_at_epoch: row.get(19)?,
+        turn: turn(row, 20)?.map(Box::new),
+        title: row.get(21)?,
     })
+}
+
+/// A damaged turn counts as none: one damaged row must not hide all others.
+pub(super) fn turn(row: &Row, column: usize) -> rusqlite::Result<Option<Turn>> {
+    let json: Option<String> = row.get(column)?;
+    Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
+}
+
+/// The turn of a prompt that has stopped before.
+pub(super) fn turn_of_prompt(
+    conn: &Connection,
+    session_id: i64,
+    number: i64,
+) -> rusqlite::Result<Option<Turn>> {
+    let found = conn
+        .prepare_cached(
+            "SELECT turn FROM session_summaries
+             WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL AND NOT hidden",
+        )?
+        .query_row([session_id, number], |row| turn(row, 0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// The session's turns before the one that has the prompts `numbers`, oldest first. At most
+/// twelve.
+pub(super) fn turns_before(
+    conn: &Connection,
+    session_id: i64,
+    numbers: &[i64],
+) -> rusqlite::Result<Vec<Turn>> {
+    const TURNS: i64 = 12;
+    let first = numbers.iter().min().copied().unwrap_or_default();
+    let mut rows = conn.prepare_cached(
+        "SELECT turn FROM session_summaries
+         WHERE session_id = ?1 AND prompt_number < ?2 AND NOT hidden AND external_id IS NULL
+         ORDER BY prompt_number DESC LIMIT ?3",
+    )?;
+    let rows = rows.query_map((session_id, first, TURNS), |row| turn(row, 0))?;
+    let mut turns: Vec<Turn> =
+        rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
+    turns.reverse();
+    Ok(turns)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::in_memory_db;
 
     fn open() -> Connection {
-        let conn = Connection::open_in_memory().unwrap();
-        conn.execute_batch(include_str!("schema/001-tables.sql")).unwrap();
+        let conn = in_memory_db();
         conn.execute_batch(
             r#"INSERT INTO projects (id, name, root) VALUES (1, 'one', '/one');
              INSERT INTO sessions (id, uuid, client, content_session_id, status, started_at_epoch,
@@ -176,7 +294,18 @@ mod tests {
     #[test]
     fn hidden_and_private_rows_are_not_in_the_context() {
         let conn = open();
-        assert_eq!(ids(newest_for_context(&conn, 1, &[], 9).unwrap()), [4, 1]);
-        assert_eq!(ids(newest_for_context(&conn, 1, &[1, 2], 9).unwrap()), [4]);
+        let heads = |excluded: &[i64], limit: usize| {
+            let mut ids = Vec::new();
+            visit_heads_for_context(&conn, 1, excluded, |head| {
+                ids.push(head.id);
+                if ids.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap();
+            ids
+        };
+        assert_eq!(heads(&[], 9), [4, 1]);
+        assert_eq!(heads(&[], 1), [4]);
+        assert_eq!(heads(&[1, 2], 9), [4]);
+        assert_eq!(ids(of_session_for_context(&conn, 1, 9).unwrap()), [1]);
     }
 }

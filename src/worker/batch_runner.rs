@@ -13,7 +13,7 @@ use super::ledger::StoreLedger;
 use crate::activity::ParsedBatch;
 use crate::agent::{self, AgentError, Backend, BackendChain, Outcome};
 use crate::config::{self, Settings};
-use crate::memory::Summary;
+use crate::memory::{Summary, Turn};
 use crate::store::queue::BatchMeasure;
 
 /// The local rules take a whole turn at once, unless it is larger than this.
@@ -27,6 +27,7 @@ const AGENT_IDLE: Duration = Duration::from_secs(30);
 pub struct Provisional {
     pub batch: Arc<ParsedBatch>,
     pub summary: Summary,
+    pub turn: Option<Box<Turn>>,
 }
 
 /// The result of [`BatchRunner::next`].
@@ -115,7 +116,7 @@ impl BatchRunner {
         let limit = self.settings.config.agent.turn_timeout;
         self.summarizing = Some(tokio::spawn(async move {
             let distilled = agent::distill_locally(batch.clone(), limit).await.ok()?;
-            Some(Provisional { batch, summary: distilled.summary? })
+            Some(Provisional { batch, summary: distilled.summary?, turn: distilled.turn })
         }));
     }
 

@@ -203,8 +203,8 @@ impl EventLoop {
             Wake::Task(TaskOutput::Distilled { batch, outcome }) => {
                 self.store_outcome(batch, outcome);
             }
-            Wake::Task(TaskOutput::Provisional(Some(Provisional { batch, summary }))) => {
-                self.store.store_provisional(batch, summary);
+            Wake::Task(TaskOutput::Provisional(Some(Provisional { batch, summary, turn }))) => {
+                self.store.store_provisional(batch, summary, turn);
             }
             Wake::Task(TaskOutput::Provisional(None)) => {
                 tracing::warn!("the local rules could not write a provisional summary");
@@ -289,7 +289,8 @@ impl EventLoop {
     fn store_outcome(&self, batch: Arc<ParsedBatch>, outcome: Outcome) {
         let events = batch.messages.len();
         match outcome {
-            Outcome::Done(Done { distilled, backend, summary_backend }) => {
+            Outcome::Done(done) => {
+                let Done { distilled, backend, summary_backend } = *done;
                 let by = Attribution {
                     observations: backend.name(),
                     summary: summary_backend.name(),

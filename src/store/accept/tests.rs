@@ -124,7 +124,7 @@ impl World {
                     completed: last.last_assistant_message.clone().unwrap_or("?".into()),
                     ..Summary::default()
                 }),
-                seen: None,
+                ..Distilled::default()
             };
             write(&mut self.conn, |tx| {
                 commit::complete(tx, 1, &batch, &distilled, Attribution::all_by("test"), now)

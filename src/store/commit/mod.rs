@@ -10,10 +10,10 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
-use super::{new_uuid, queue, seen_text, tombstones};
+use super::{new_uuid, queue, seen_text, tombstones, turn_evidence};
 use crate::memory::{Batch, Distilled, Message, Observation};
 use crate::project::PathBase;
-pub(super) use summary::{SummaryKind, write_summary};
+pub(super) use summary::{NewSummary, SummaryKind, write_summary};
 
 /// The outcome of [`complete`].
 #[derive(Debug, PartialEq)]
@@ -78,15 +78,21 @@ pub fn complete(
             tx,
             session_id,
             last,
-            summary,
-            attribution.summary,
-            SummaryKind::Final,
+            &NewSummary {
+                summary,
+                turn: distilled.turn.as_deref(),
+                backend: attribution.summary,
+                kind: SummaryKind::Final,
+            },
             now,
         )?,
         _ => None,
     };
     if let Some(seen) = &distilled.seen {
         seen_text::store(tx, session_id, seen)?;
+    }
+    if let (Some(evidence), Some(last)) = (&distilled.evidence, batch.messages.last()) {
+        turn_evidence::store(tx, session_id, last.prompt_number, evidence)?;
     }
     tx.prepare_cached(
         "UPDATE sessions SET restarts = 0, backend = ifnull(backend, ?2) WHERE id = ?1",
@@ -119,6 +125,7 @@ fn store_observation(
 ) -> Result<i64> {
     let o = observation;
     let hash = content_hash(o);
+    let head = batch.head.as_ref();
     let sources = sources(batch, o);
     // The time of the newest source. An old transcript or a spooled event is older than `now`.
     let newest_source = sources.iter().map(|m| m.created_at_epoch).max();
@@ -128,9 +135,9 @@ fn store_observation(
             "INSERT INTO observations (id, uuid, session_id, project_id, origin, prompt_number,
                agent_id, agent_type, type, title, subtitle, narrative, facts, concepts,
                files_read, files_modified, backend, content_hash, tokens, created_at_epoch,
-               changed_at_epoch, quarantined)
+               changed_at_epoch, quarantined, names, branch, head)
              SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-               ?16, ?17, ?18, ?19, ?20 FROM sessions WHERE id = ?2
+               ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23 FROM sessions WHERE id = ?2
              ON CONFLICT (session_id, content_hash) WHERE external_id IS NULL DO NOTHING
              RETURNING id",
             tombstones::UNUSED_OBSERVATION
@@ -157,6 +164,9 @@ fn store_observation(
                 at,
                 now,
                 o.quarantined,
+                json(&o.names),
+                head.map(|head| &head.branch),
+                head.map(|head| &head.commit),
             ],
             |r| r.get(0),
         )
@@ -170,7 +180,10 @@ fn store_observation(
             )?
             .query_row(params![session_id, hash], |r| r.get(0))?,
     };
-    let blobs = last_blobs(&sources, batch.project_root.as_deref());
+    // A file that was only read has no source. Its hash is that of its last event in the batch.
+    let root = batch.project_root.as_deref();
+    let mut blobs = last_blobs(&batch.messages, root);
+    blobs.extend(last_blobs(sources.iter().copied(), root));
     let roles = [("read", &o.files_read), ("modified", &o.files_modified)];
     for (role, path) in roles.iter().flat_map(|(role, paths)| paths.iter().map(move |p| (role, p)))
     {
@@ -181,12 +194,15 @@ fn store_observation(
         )?
         .execute(params![id, path, role, blobs.get(path)])?;
     }
-    for source in sources {
+    // A turn of several batches also has sources in the batches before this one.
+    let in_batch = sources.iter().map(|m| m.id);
+    for source in in_batch.chain(o.sources.iter().copied()) {
         tx.prepare_cached(
-            "INSERT INTO observation_sources (observation_id, pending_message_id) VALUES (?1, ?2)
+            "INSERT INTO observation_sources (observation_id, pending_message_id)
+             SELECT ?1, id FROM pending_messages WHERE id = ?2 AND session_id = ?3
              ON CONFLICT DO NOTHING",
         )?
-        .execute([id, source.id])?;
+        .execute([id, source, session_id])?;
     }
     for old in &o.replaces {
         supersede(tx, session_id, *old, id, now)?;
@@ -230,10 +246,13 @@ fn supersede(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) ->
     Ok(())
 }
 
-/// The last blob hash of each file in `sources`, by the file's path relative to the project.
-fn last_blobs<'a>(sources: &[&'a Message], root: Option<&Path>) -> BTreeMap<String, &'a str> {
+/// The last blob hash of each file in `messages`, by the file's path relative to the project.
+fn last_blobs<'a>(
+    messages: impl IntoIterator<Item = &'a Message>,
+    root: Option<&Path>,
+) -> BTreeMap<String, &'a str> {
     let mut blobs = BTreeMap::new();
-    for message in sources {
+    for message in messages {
         let place = PathBase { root, cwd: message.cwd.as_deref().map(Path::new) };
         for file in &message.files {
             blobs.insert(place.relative(&file.path), file.blob.as_str());

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::super::error::Result;
 use super::super::{new_uuid, tombstones};
 use super::json;
-use crate::memory::{Message, Summary};
+use crate::memory::{Message, Sender, Summary, Turn};
 
 /// Whether the configured backend wrote the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,32 +15,43 @@ pub(in crate::store) enum SummaryKind {
     Provisional,
 }
 
+/// A summary to be written.
+pub(in crate::store) struct NewSummary<'a> {
+    pub summary: &'a Summary,
+    pub turn: Option<&'a Turn>,
+    /// The name of the backend that wrote it.
+    pub backend: &'a str,
+    pub kind: SummaryKind,
+}
+
 /// Inserts the summary row of the message's prompt, or rewrites it and keeps its ids. Returns the
 /// row id, or `None` if a provisional summary would replace a final one.
 pub(in crate::store) fn write_summary(
     tx: &Transaction,
     session_id: i64,
     message: &Message,
-    s: &Summary,
-    backend: &str,
-    kind: SummaryKind,
+    new: &NewSummary,
     now: i64,
 ) -> Result<Option<i64>> {
+    let NewSummary { summary: s, turn, backend, kind } = *new;
     let created = message.created_at_epoch;
     Ok(tx
         .prepare_cached(&format!(
             "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number,
                turn_id, request, investigated, learned, completed, next_steps, notes, files_read,
-               files_modified, backend, provisional, created_at_epoch, changed_at_epoch)
+               files_modified, backend, provisional, created_at_epoch, changed_at_epoch, turn,
+               title, sender, tool_uses)
              SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15,
-               ?16, ?14 FROM sessions WHERE id = ?2
+               ?16, ?14, ?17, ?18, ?19, ?20 FROM sessions WHERE id = ?2
              ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
                project_id = excluded.project_id, turn_id = excluded.turn_id,
                request = excluded.request, investigated = excluded.investigated,
                learned = excluded.learned, completed = excluded.completed,
                next_steps = excluded.next_steps, notes = excluded.notes,
                files_read = excluded.files_read, files_modified = excluded.files_modified,
-               backend = excluded.backend, provisional = ?15, changed_at_epoch = ?14
+               backend = excluded.backend, provisional = ?15, changed_at_epoch = ?14,
+               turn = excluded.turn, title = excluded.title, sender = excluded.sender,
+               tool_uses = excluded.tool_uses
                WHERE NOT ?15 OR provisional
              RETURNING id",
             tombstones::UNUSED_SUMMARY
@@ -63,6 +74,10 @@ pub(in crate::store) fn write_summary(
                 now,
                 kind == SummaryKind::Provisional,
                 if created > 0 { created.min(now) } else { now },
+                turn.map(|turn| serde_json::to_string(turn).expect("a turn serializes to JSON")),
+                turn.map_or("", |turn| &turn.title),
+                turn.map_or(Sender::User, |turn| turn.sender).as_str(),
+                turn.map_or(0, |turn| turn.evidence.tool_uses),
             ],
             |r| r.get(0),
         )

@@ -2,7 +2,7 @@ use memctl_proto::event::{Event, Kind, Project, SeenFile, Tool};
 use rusqlite::Connection;
 
 use super::*;
-use crate::memory::{Earlier, Origin, Prompt, Summary};
+use crate::memory::{Earlier, Evidence, Origin, Prompt, Summary, Turn};
 use crate::store::accept::accept;
 use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, claim};
 use crate::store::queue_admin::{self, Selection};
@@ -60,11 +60,18 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
     let mut conn = in_memory_db();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool, Kind::Tool, Kind::Stop]);
     assert_eq!(batch.prompts, [Prompt { number: 1, text: "Prompt".into() }]);
-    assert!(batch.earlier.is_empty() && batch.previous.is_none());
+    assert!(batch.earlier.is_empty() && batch.previous.is_none() && batch.turns.is_empty());
+    let turn = Turn {
+        title: "Add a guard".into(),
+        evidence: Evidence { tool_uses: 2, ..Evidence::default() },
+        ..Turn::default()
+    };
     let distilled = Distilled {
         observations: vec![observation("one", &[1]), observation("two", &[1, 2, 777])],
         summary: Some(summary("done")),
-        seen: None,
+        turn: Some(Box::new(turn.clone())),
+        evidence: Some(Box::new(turn.evidence.clone())),
+        ..Distilled::default()
     };
     let stored = write(&mut conn, |tx| {
         complete(tx, 1, &batch, &distilled, Attribution::all_by("extractive"), 3000)
@@ -99,13 +106,15 @@ fn a_result_is_stored_and_becomes_context_of_the_next_batch() {
         ..Earlier::default()
     };
     assert_eq!(batch.earlier, [earlier(1, "one"), earlier(2, "two")]);
-    assert_eq!(batch.previous, Some(summary("done")));
+    assert_eq!(batch.previous.as_ref(), Some(&turn));
+    assert_eq!(batch.evidence, turn.evidence);
+    assert!(batch.turns.is_empty(), "it is the same turn");
     assert_eq!(batch.rolling.summaries, [summary("done")]);
     let tool = batch.messages[0].id;
     let distilled = Distilled {
         observations: vec![observation("one", &[tool])],
         summary: Some(summary("done again")),
-        seen: None,
+        ..Distilled::default()
     };
     let uuid = |conn: &Connection| -> String {
         conn.query_row("SELECT uuid FROM session_summaries", [], |r| r.get(0)).unwrap()
@@ -152,7 +161,7 @@ fn a_file_has_the_blob_hash_of_its_last_event() {
     let distilled = Distilled {
         observations: vec![observation("one", &[1, 2, 3]), other],
         summary: Some(summary("done")),
-        seen: None,
+        ..Distilled::default()
     };
     write(&mut conn, |tx| {
         complete(tx, 1, &batch, &distilled, Attribution::all_by("extractive"), 3000)
@@ -194,7 +203,7 @@ fn a_batch_that_lost_a_message_is_dropped_and_the_rest_is_released() {
         let distilled = Distilled {
             observations: vec![observation("one", &[1])],
             summary: Some(summary("done")),
-            seen: None,
+            ..Distilled::default()
         };
         let done = write(&mut conn, |tx| {
             complete(tx, 1, &batch, &distilled, Attribution::all_by("x"), 3000)
@@ -212,13 +221,21 @@ fn a_batch_that_lost_a_message_is_dropped_and_the_rest_is_released() {
 fn a_superseding_observation_inherits_sources_and_files() {
     let mut conn = in_memory_db();
     let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
-    let one = Distilled { observations: vec![observation("one", &[1])], summary: None, seen: None };
+    let one = Distilled {
+        observations: vec![observation("one", &[1])],
+        summary: None,
+        ..Distilled::default()
+    };
     write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::all_by("x"), 3000));
     conn.execute_batch("UPDATE observation_files SET blob = 'then'").unwrap();
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let mut whole = observation("whole", &[batch.messages[0].id]);
     whole.replaces = vec![batch.earlier[0].id, 777];
-    let whole = Distilled { observations: vec![whole], summary: Some(summary("done")), seen: None };
+    let whole = Distilled {
+        observations: vec![whole],
+        summary: Some(summary("done")),
+        ..Distilled::default()
+    };
     write(&mut conn, |tx| complete(tx, 1, &batch, &whole, Attribution::all_by("x"), 4000));
     let replaced = "observations o JOIN observations n ON o.superseded_by = n.uuid
                     WHERE o.id = 1 AND n.id = 2 AND o.changed_at_epoch = 4000";

@@ -42,6 +42,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/005-prompt-cost.sql"),
     include_str!("../schema/006-provenance.sql"),
     include_str!("../schema/007-project-commits.sql"),
+    include_str!("../schema/008-turns.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list and the schema counter of the last

@@ -4,6 +4,7 @@
 //! [`Job::DrainSpool`], before the spool.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use memctl_proto::event::Project;
@@ -22,11 +23,14 @@ use crate::store::commit::{self, Attribution, Completed};
 use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Fence};
 use crate::store::{
     self, LockWait, Store, StoreError, StoreFault, quarantine, queue_admin, refusals, seen_text,
-    sessions,
+    sessions, turn_evidence,
 };
 use crate::worker::machine::SessionStatus;
 use crate::worker::owner::Session;
-use crate::{spool, testpoint};
+use crate::{project, spool, testpoint};
+
+/// How old the last event of a batch may be if HEAD is to be read for it, in milliseconds.
+const MAX_HEAD_AGE: i64 = 10 * 60 * 1000;
 
 pub struct StoreActor {
     pub(super) settings: Arc<Settings>,
@@ -71,7 +75,9 @@ impl StoreActor {
             Job::ClosePrompts { by, which } => self.close_prompts(*by, *which),
             Job::EmptyLog => self.empty_log(),
             Job::FindUnsummarized => self.find_unsummarized(),
-            Job::StoreProvisional { batch, summary } => self.store_provisional(batch, summary),
+            Job::StoreProvisional { batch, summary, turn } => {
+                self.store_provisional(batch, summary, turn.as_deref())
+            }
             Job::SettleCall { call, outcome } => self.settle_call(*call, *outcome),
             Job::Refuse { backend, config_fingerprint, why } => {
                 self.write(|tx, _| refusals::record(tx, backend.name(), config_fingerprint, why))
@@ -212,9 +218,7 @@ impl StoreActor {
         testpoint::at("worker.claimed");
         let session = self.read_status();
         self.report(match claim {
-            Claim::Batch(batch) => {
-                Report::Claimed { batch: Arc::new(ParsedBatch::new(*batch)), session }
-            }
+            Claim::Batch(batch) => Report::Claimed { batch: parsed(*batch), session },
             Claim::NotBefore(epoch) => Report::NothingToClaim { not_before: Some(epoch), session },
             Claim::Nothing => Report::NothingToClaim { not_before: None, session },
         });
@@ -345,6 +349,7 @@ impl StoreActor {
             }
             let now = clock::now_ms();
             seen_text::delete_old(tx, now)?;
+            turn_evidence::delete_old(tx)?;
             queue_admin::delete_processed(tx, keep, now).map(drop)
         });
         if let Err(e) = result.and_then(|()| self.remove_deleted_texts()) {
@@ -447,6 +452,18 @@ impl StoreActor {
             self.report(Report::BatchSettled { failed: false, session: self.status });
         }
     }
+}
+
+/// The batch with its activities, and with what the work tree and the clock say now.
+pub(super) fn parsed(mut batch: Batch) -> Arc<ParsedBatch> {
+    let Some(last) = batch.messages.last() else { return Arc::new(ParsedBatch::new(batch)) };
+    let now = clock::now_ms();
+    // HEAD has moved since an event of a transcript, or one that waited in the spool.
+    let is_recent = now - last.created_at_epoch < MAX_HEAD_AGE;
+    let dir = last.cwd.as_deref().map(Path::new).or(batch.project_root.as_deref());
+    batch.head = dir.filter(|_| is_recent).and_then(project::head);
+    batch.utc_offset = clock::utc_offset(last.created_at_epoch);
+    Arc::new(ParsedBatch::new(batch))
 }
 
 fn session_status(conn: &rusqlite::Connection, session: &Session) -> store::Result<SessionStatus> {

@@ -1,13 +1,10 @@
 //! Store jobs for the memory agent: the usage ledger and provisional summaries.
 
-use std::sync::Arc;
-
 use super::Report;
-use super::actor::StoreActor;
-use crate::activity::ParsedBatch;
+use super::actor::{StoreActor, parsed};
 use crate::agent::{Admission, Backend, CallRequest};
 use crate::clock;
-use crate::memory::{Batch, CallOutcome, Summary};
+use crate::memory::{Batch, CallOutcome, Summary, Turn};
 use crate::store::usage::{self, Call, Reservation};
 use crate::store::{self, provisional, refusals, sessions};
 
@@ -59,7 +56,7 @@ impl StoreActor {
             Some(session) => provisional::next_due(tx, session),
             None => Ok(None),
         })?;
-        self.report(Report::Unsummarized(due.map(|batch| Arc::new(ParsedBatch::new(batch)))));
+        self.report(Report::Unsummarized(due.map(parsed)));
         Ok(())
     }
 
@@ -68,11 +65,12 @@ impl StoreActor {
         &mut self,
         batch: &Batch,
         summary: &Summary,
+        turn: Option<&Turn>,
     ) -> store::Result<()> {
         self.write(|tx, session| {
             let Some(session) = session else { return Ok(()) };
             let by = Backend::Extractive.name();
-            provisional::store(tx, session, batch, summary, by, clock::now_ms()).map(drop)
+            provisional::store(tx, session, batch, summary, turn, by, clock::now_ms()).map(drop)
         })?;
         self.find_unsummarized()
     }

@@ -18,7 +18,7 @@ use super::owner::Session;
 use crate::activity::ParsedBatch;
 use crate::agent::{Admission, Backend, CallRequest};
 use crate::config::Settings;
-use crate::memory::{CallOutcome, Distilled, Summary};
+use crate::memory::{CallOutcome, Distilled, Summary, Turn};
 use crate::store::accept::{Accepted, ClosedBy, WhichPrompts};
 use crate::store::commit::Attribution;
 use crate::store::queue::ClaimLimits;
@@ -75,6 +75,7 @@ enum Job {
     StoreProvisional {
         batch: Arc<ParsedBatch>,
         summary: Box<Summary>,
+        turn: Option<Box<Turn>>,
     },
     SettleCall {
         call: i64,
@@ -203,8 +204,13 @@ impl StoreHandle {
         self.job(Job::FindUnsummarized);
     }
 
-    pub fn store_provisional(&self, batch: Arc<ParsedBatch>, summary: Summary) {
-        self.job(Job::StoreProvisional { batch, summary: Box::new(summary) });
+    pub fn store_provisional(
+        &self,
+        batch: Arc<ParsedBatch>,
+        summary: Summary,
+        turn: Option<Box<Turn>>,
+    ) {
+        self.job(Job::StoreProvisional { batch, summary: Box::new(summary), turn });
     }
 
     pub fn open_call(&self, request: CallRequest) -> oneshot::Receiver<Admission> {

@@ -1,9 +1,20 @@
-//! The data types of memory: claimed messages, observations and summaries. No I/O.
+//! The data types of memory: claimed messages, evidence, turns, observations and summaries. No I/O.
+
+mod evidence;
+mod turn;
 
 use std::path::PathBuf;
 
 use memctl_proto::event::SeenFile;
 use serde::{Deserialize, Serialize};
+
+pub use evidence::{
+    Answer, Blocker, BlockerKind, Change, CheckKind, CheckRun, CommitMade, Effect, EffectKind,
+    Evidence, FileChange, Outcome, Page, Plan, Refusal, Reports, Task, TaskState,
+};
+pub use turn::{
+    Block, BlockKind, Claim, ClaimKind, Ending, Head, Question, Sender, Step, StepKind, Turn,
+};
 
 /// The result of a claim: messages of one session in the order of `accept`, with their context.
 ///
@@ -19,12 +30,17 @@ pub struct Batch {
     pub prompts: Vec<Prompt>,
     /// Observations already distilled from the turn of the last message.
     pub earlier: Vec<Earlier>,
-    /// The existing summary that the new one will replace.
-    pub previous: Option<Summary>,
-    /// The turn whose Stop led to `previous`. It differs from the turn of the last message if the
-    /// client started that turn by itself.
-    pub previous_turn: Option<String>,
+    /// What an earlier Stop of the same prompt led to.
+    pub previous: Option<Turn>,
     pub rolling: Rolling,
+    /// What the earlier batches of the last message's turn prove.
+    pub evidence: Evidence,
+    /// The session's earlier turns, oldest first. At most 12.
+    pub turns: Vec<Turn>,
+    /// HEAD of the work tree when the batch was claimed.
+    pub head: Option<Head>,
+    /// Minutes east of UTC on this machine when the batch was claimed.
+    pub utc_offset: i32,
     /// What earlier batches of the session saw of third parties.
     pub seen: SeenText,
     /// A worker that crashed had claimed one of the messages.
@@ -153,6 +169,10 @@ pub struct Distilled {
     pub observations: Vec<Observation>,
     /// Present if and only if the batch ends with a message that asks for a summary.
     pub summary: Option<Summary>,
+    /// The turn as data. Present if and only if `summary` is.
+    pub turn: Option<Box<Turn>>,
+    /// What the turn proves so far, for its next batch. `None` if the batch added nothing.
+    pub evidence: Option<Box<Evidence>>,
     /// What the session has seen of third parties by now. `None` if the batch added nothing.
     pub seen: Option<Box<SeenText>>,
 }
@@ -205,6 +225,8 @@ pub struct Observation {
     /// Paths relative to the project's root, else absolute.
     pub files_read: Vec<String>,
     pub files_modified: Vec<String>,
+    /// Identifiers and further paths, for search. Never told.
+    pub names: Vec<String>,
     pub origin: Origin,
     /// It reads like an instruction to the model, or orders what a third party wants. Users can read
     /// it; no session and no model gets it.
@@ -233,7 +255,10 @@ pub struct Summary {
 }
 
 /// The source of a memory, most trusted first. If there are several, the least trusted counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
     User,
     Assistant,

@@ -1,0 +1,203 @@
+//! What a turn did, and what was said about it, as data. It is stored as JSON with the summary row
+//! of the turn. The columns of that row are rendered from it, and nothing parses them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Evidence;
+
+/// One turn of a session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Turn {
+    /// Who wrote the turn's prompt.
+    pub sender: Sender,
+    /// The user's own words: what was asked. Empty if the prompt only continues an earlier turn.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub request: String,
+    /// What a short reply answers: the question asked before, or the option chosen.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub re: String,
+    /// The turn continues the work of the turn before: `go on`, a notification, an interruption.
+    pub continues: bool,
+    /// The user reports that something still fails.
+    pub complains: bool,
+    /// One line for the turn that can be understood alone. Empty: the turn is not told.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Blocks of the final message, if evidence shows a change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<Block>,
+    /// Blocks of the final message without a change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answer: Vec<Block>,
+    /// Blocks under a heading such as `Cause`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cause: Vec<Block>,
+    /// What is left to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<Step>,
+    /// The question that ends the final message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Question>,
+    /// Claims of the final message that the evidence does not bear out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
+    /// Ids of blockers and failures that the final message confirms: positions in
+    /// `evidence.blockers`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confirmed_blockers: Vec<usize>,
+    pub evidence: Evidence,
+    /// HEAD after the turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
+    /// Minutes east of UTC on the user's machine at the turn's end.
+    pub utc_offset: i32,
+    pub ending: Ending,
+    /// The codes of the error that ended the turn: `429`, `rate_limit_error`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub error_codes: Vec<String>,
+}
+
+/// Who wrote a prompt. Only the user's words become requests and rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sender {
+    #[default]
+    User,
+    /// The client itself: a notification, a continuation after compaction, a wake-up, an error.
+    Client,
+    /// Another agent or session, or a channel.
+    Agent,
+    /// A hook of the client: Stop-hook feedback.
+    Hook,
+    /// A schedule: cron, a loop.
+    Schedule,
+}
+
+impl Sender {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sender::User => "user",
+            Sender::Client => "client",
+            Sender::Agent => "agent",
+            Sender::Hook => "hook",
+            Sender::Schedule => "schedule",
+        }
+    }
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    #[default]
+    Stop,
+    Interrupted,
+    /// An error of the client or its API.
+    Error,
+    /// The session ended before the turn did.
+    SessionEnd,
+    /// Not ended yet: a checkpoint.
+    Open,
+}
+
+/// A part of a message in its own words: a paragraph, a list or a table, with the heading or lead-in
+/// that introduces it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Block {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub heading: String,
+    /// The line with a colon before a list or a table.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub lead_in: String,
+    pub kind: BlockKind,
+    /// A paragraph's sentences, a list's items with their nested items, a table's rows. Code
+    /// fences of more than three lines are `[…]`.
+    pub lines: Vec<String>,
+    /// Lines that were left out at the end.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more: u32,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockKind {
+    #[default]
+    Paragraph,
+    List,
+    Table,
+}
+
+/// Something left to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Step {
+    pub text: String,
+    pub kind: StepKind,
+}
+
+/// Where a step comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// A block under a heading such as `Next steps`.
+    #[default]
+    Stated,
+    /// An open item of the client's task list.
+    Task,
+    /// A step of an approved plan that was not begun.
+    Plan,
+    /// Left to the user: secrets to set, a command to run.
+    ForUser,
+    /// The next phase or ticket of a plan in the repository.
+    FollowUp,
+}
+
+/// A question to the user, with its options.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Question {
+    pub text: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+}
+
+/// A claim that the evidence does not bear out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Claim {
+    /// The sentence of the message.
+    pub text: String,
+    pub kind: ClaimKind,
+    /// The check's key or the path.
+    pub subject: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKind {
+    /// A pass is claimed, but the last run of this kind failed.
+    #[default]
+    FailedCheck,
+    /// A pass is claimed, but no run of this kind passed.
+    UnprovenPass,
+    /// A path is told as written, but was not.
+    UnwrittenFile,
+    /// A commit or push is claimed, but none was made.
+    NoCommit,
+}
+
+/// HEAD of a work tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Head {
+    /// Empty if HEAD is detached.
+    pub branch: String,
+    /// The full hash. Empty in a repository without commits.
+    pub commit: String,
+}
