@@ -22,6 +22,8 @@ mod deliver;
 
 mod provenance;
 
+mod evidence;
+
 mod capture;
 
 mod spool;
