@@ -5,25 +5,12 @@ use std::collections::BTreeSet;
 
 use super::parse::{ModelObservation, Reply};
 use crate::activity::{Activity, Event, ParsedBatch};
-use crate::memory::{Message, Observation, Origin, Summary};
+use crate::memory::{Message, Observation, Origin};
 
-/// The observations of `reply` and its summary. Drops a summary that was not asked for. The caller
-/// replaces a missing one.
-pub fn attribute(batch: &ParsedBatch, reply: Reply) -> (Vec<Observation>, Option<Summary>) {
+/// The observations of `reply`.
+pub fn attribute(batch: &ParsedBatch, reply: Reply) -> Vec<Observation> {
     let events: Vec<Event> = batch.events().collect();
-    let observations =
-        reply.observations.into_iter().map(|from| observation(batch, &events, from)).collect();
-    let summary = reply.summary.filter(|_| batch.asks_for_summary()).map(|mut summary| {
-        let mut files = Files::default();
-        events.iter().for_each(|event| files.add(event));
-        for earlier in &batch.earlier {
-            files.read.extend(earlier.files_read.iter().cloned());
-            files.modified.extend(earlier.files_modified.iter().cloned());
-        }
-        (summary.files_read, summary.files_modified) = files.into_lists();
-        summary
-    });
-    (observations, summary)
+    reply.observations.into_iter().map(|from| observation(batch, &events, from)).collect()
 }
 
 fn observation(batch: &ParsedBatch, events: &[Event], from: ModelObservation) -> Observation {
@@ -56,6 +43,7 @@ fn observation(batch: &ParsedBatch, events: &[Event], from: ModelObservation) ->
         concepts: from.concepts,
         files_read,
         files_modified,
+        names: Vec::new(),
         origin,
         quarantined: false,
         prompt_number: last.or(batch.messages.last()).map_or(0, |m| m.prompt_number),
@@ -104,7 +92,7 @@ impl Files {
             }
             Activity::Run(run) => {
                 self.read.extend(run.read.iter().cloned());
-                self.modified.extend(run.written.iter().chain(&run.removed).cloned());
+                self.modified.extend(run.changed_paths().map(str::to_owned));
             }
             _ => {}
         }

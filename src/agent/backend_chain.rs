@@ -15,12 +15,13 @@ use super::ledger::{Admission, CallRequest, Ledger};
 use super::model::Model;
 use super::parse::{Parsed, Reply, parse};
 use super::prompt::{self, Detail};
-use super::{Backend, attribution, extractive};
+use super::{Backend, attribution, local};
 use crate::activity::{Mention, ParsedBatch, mention};
 use crate::capture;
 use crate::clock;
 use crate::config::Settings;
-use crate::memory::{Batch, CallOutcome, Distilled, Usage};
+use crate::evidence;
+use crate::memory::{Batch, CallOutcome, Distilled, Evidence, Observation, Turn, Usage};
 use crate::project;
 use crate::provenance::{Author, Screen};
 use crate::testpoint;
@@ -38,7 +39,7 @@ const MIN_DELAY: Duration = Duration::from_secs(1);
 /// The outcome of a batch.
 #[derive(Debug)]
 pub enum Outcome {
-    Done(Done),
+    Done(Box<Done>),
     /// The batch is deferred at least for `delay`.
     Deferred {
         reason: String,
@@ -60,7 +61,7 @@ pub struct Done {
 
 /// The outcome of one backend.
 enum BackendOutcome {
-    Done(Done),
+    Done(Box<Done>),
     Defer {
         reason: String,
         delay: Duration,
@@ -160,11 +161,11 @@ impl BackendChain {
 
     async fn distill_locally(&self, batch: Arc<ParsedBatch>) -> Outcome {
         match distill_locally(batch, self.settings.config.agent.turn_timeout).await {
-            Ok(distilled) => Outcome::Done(Done {
+            Ok(distilled) => Outcome::Done(Box::new(Done {
                 distilled,
                 backend: Backend::Extractive,
                 summary_backend: Backend::Extractive,
-            }),
+            })),
             Err(e) => Outcome::Failed(e),
         }
     }
@@ -425,28 +426,61 @@ impl Screened {
         Screened { batch: screen.clean(batch), screen }
     }
 
-    /// What a model's reply adds to the memory.
+    /// What a model's reply adds to the memory. The turn is assembled from its summary.
     fn attribute(&self, reply: Reply) -> Distilled {
-        let (observations, summary) = attribution::attribute(&self.batch, reply);
-        let mut distilled = Distilled { observations, summary, ..Distilled::default() };
         let mut screen = self.screen.clone();
-        screen.check(&mut distilled, Author::Model);
-        // Rules that the user states come from the prompts, not from the model.
-        let mut rules =
-            Distilled { observations: extractive::rules(&self.batch), ..Distilled::default() };
-        screen.check(&mut rules, Author::LocalRules);
-        distilled.observations.append(&mut rules.observations);
-        screen.finish(&self.batch, &mut distilled);
-        distilled
+        let evidence = evidence::fold(&self.batch);
+        let summary = reply.summary.clone().filter(|_| self.batch.asks_for_summary());
+        let mut observations = attribution::attribute(&self.batch, reply);
+        screen.check(&mut observations, Author::Model);
+        let turn = summary.and_then(|summary| {
+            let turn = local::turn_of_summary(&self.batch, &evidence, &summary)?;
+            Some(finished(turn, &mut screen, Author::Model))
+        });
+        self.store(screen, observations, turn, evidence)
     }
 
     /// What the local rules add to the memory.
     fn distill(mut self) -> Distilled {
-        let mut distilled = extractive::distill(&self.batch);
-        self.screen.check(&mut distilled, Author::LocalRules);
-        self.screen.finish(&self.batch, &mut distilled);
+        let evidence = evidence::fold(&self.batch);
+        let turn = local::turn(&self.batch, &evidence)
+            .map(|turn| finished(turn, &mut self.screen, Author::LocalRules));
+        let mut observations =
+            turn.as_ref().map_or_else(Vec::new, |turn| local::rows(&self.batch, turn));
+        self.screen.check(&mut observations, Author::LocalRules);
+        let screen = self.screen.clone();
+        self.store(screen, observations, turn, evidence)
+    }
+
+    /// Adds the rules that the user states, which come from the prompts and not from a model, and what
+    /// the screen found.
+    fn store(
+        &self,
+        mut screen: Screen,
+        mut observations: Vec<Observation>,
+        turn: Option<Turn>,
+        evidence: Evidence,
+    ) -> Distilled {
+        let mut rules = local::user_words(&self.batch, &evidence);
+        screen.check(&mut rules, Author::LocalRules);
+        observations.append(&mut rules);
+        let mut distilled = Distilled {
+            observations,
+            summary: turn.as_ref().map(local::columns),
+            turn: turn.map(Box::new),
+            evidence: (evidence != self.batch.evidence).then(|| Box::new(evidence)),
+            seen: None,
+        };
+        screen.finish(&self.batch, &mut distilled);
         distilled
     }
+}
+
+/// The turn without text of others. Its title comes last: it quotes the turn.
+fn finished(mut turn: Turn, screen: &mut Screen, author: Author) -> Turn {
+    screen.check_turn(&mut turn, author);
+    local::add_title(&mut turn);
+    turn
 }
 
 /// Screens a batch on a thread of its own: long texts would delay the event loop.
@@ -466,12 +500,15 @@ async fn finish(
     let mut done = Done { distilled, backend, summary_backend: backend };
     if done.distilled.summary.is_none() && batch.asks_for_summary() {
         match distill_locally(batch.clone(), limit).await {
-            Ok(local) => done.distilled.summary = local.summary,
+            Ok(local) => {
+                done.distilled.summary = local.summary;
+                done.distilled.turn = local.turn;
+            }
             Err(e) => return BackendOutcome::Next(e),
         }
         done.summary_backend = Backend::Extractive;
     }
-    BackendOutcome::Done(done)
+    BackendOutcome::Done(Box::new(done))
 }
 
 /// Distills with the local rules.

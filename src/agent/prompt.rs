@@ -131,8 +131,12 @@ fn state(batch: &Batch, detail: Detail) -> String {
 }
 
 fn summary_line(summary: &Summary) -> Option<String> {
-    let parts =
-        [("asked", &summary.request), ("done", &summary.completed), ("left", &summary.next_steps)];
+    let parts = [
+        ("asked", &summary.request),
+        ("done", &summary.completed),
+        ("answered", &summary.notes),
+        ("left", &summary.next_steps),
+    ];
     let parts: Vec<String> = parts
         .iter()
         .filter(|(_, text)| !text.trim().is_empty())

@@ -23,6 +23,7 @@ mod quarantine;
 mod screen;
 mod sentence;
 mod shingles;
+mod turns;
 
 pub use instructions::{Speaker, reads_like_instruction, without_instructions};
 pub use screen::{Author, Screen};

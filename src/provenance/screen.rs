@@ -12,7 +12,7 @@ use super::quarantine::{self, Finding};
 use super::shingles::{Shingles, words_of};
 use crate::activity::{Activity, Event, ParsedBatch, Payload};
 use crate::clients::typed;
-use crate::memory::{Cause, Distilled, Message, Observation, Origin, SeenText, Summary};
+use crate::memory::{Cause, Distilled, Message, Observation, Origin, SeenText};
 
 /// Pairs of words that are kept for later turns of the session: about two long pages, and the latest
 /// prose of tools, because a turn may have several batches.
@@ -55,7 +55,7 @@ pub struct Screen {
 
 /// What happens to a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     Keep,
     /// It repeats text of this origin.
     Repeats(Origin),
@@ -100,15 +100,32 @@ impl Screen {
 
     fn read(&mut self, event: &Event, searched: &mut usize) {
         let message = event.message;
-        for text in strings(message.tool_input.as_deref(), |key| !key.starts_with("old")) {
-            for line in text.lines() {
-                self.own.add(line);
+        match event.activity {
+            // A question or a plan may quote others: what it says is judged, not trusted.
+            Activity::Asked(answers) => {
+                answers.iter().filter(|answer| answer.typed).for_each(|answer| {
+                    self.typed.add(&answer.answer);
+                    self.trust(&answer.answer);
+                });
             }
-            self.trust(&text);
+            Activity::Planned { .. } => {}
+            _ => {
+                for text in strings(message.tool_input.as_deref(), |key| !key.starts_with("old")) {
+                    for line in text.lines() {
+                        self.own.add(line);
+                    }
+                    self.trust(&text);
+                }
+            }
         }
         let (from_web, texts) = match event.activity {
-            // The response repeats the file, which the assistant has changed.
-            Activity::Edit(_) => return,
+            // The response repeats the file, which the assistant has changed, or the input, with the
+            // user's words.
+            Activity::Edit(_)
+            | Activity::Tasks(_)
+            | Activity::Asked(_)
+            | Activity::Planned { .. }
+            | Activity::Refused(_) => return,
             Activity::Report { text, .. } => {
                 text.lines().for_each(|line| self.reports.add(line));
                 self.search(text, Origin::Tool, message, searched);
@@ -186,14 +203,9 @@ impl Screen {
         Arc::new(batch)
     }
 
-    /// Removes from a reply what others wrote. [`Screen::finish`] adds the rows that keep it.
-    pub fn check(&mut self, distilled: &mut Distilled, author: Author) {
-        for observation in &mut distilled.observations {
-            self.check_observation(observation, author);
-        }
-        if let Some(summary) = &mut distilled.summary {
-            self.check_summary(summary, author);
-        }
+    /// Removes from observations what others wrote. [`Screen::finish`] adds the rows that keep it.
+    pub fn check(&mut self, observations: &mut [Observation], author: Author) {
+        observations.iter_mut().for_each(|observation| self.check_observation(observation, author));
     }
 
     /// Adds the rows with the sentences that were left out, and what later turns must know.
@@ -216,6 +228,7 @@ impl Screen {
             let texts = [Some(&o.title), o.narrative.as_ref()];
             o.quarantined |=
                 texts.into_iter().flatten().any(|text| reads_like_instruction(text, speaker));
+            self.check_quotations(o);
             return;
         }
         match self.judge_reply(&o.title, false, author) {
@@ -258,34 +271,54 @@ impl Screen {
         }
     }
 
-    fn check_summary(&mut self, s: &mut Summary, author: Author) {
-        let asked = |screen: &Screen, piece: &str, _| match author {
-            // It consists of what the user typed.
-            Author::LocalRules if reads_like_instruction(piece, Speaker::User) => {
-                Verdict::Instruction(Origin::User)
+    /// Judges what a row of the user quotes: the assistant's question, options or plan, and the command
+    /// that the user refused. Such a text is the assistant's, and may repeat what others wrote.
+    fn check_quotations(&mut self, o: &mut Observation) {
+        let source = o.sources.last().copied();
+        let quotes = o.concepts.iter().any(|concept| concept == "choice" || concept == "plan");
+        let verdict = if quotes { self.judge_quotation(&o.title) } else { Verdict::Keep };
+        match verdict {
+            Verdict::Keep => {}
+            Verdict::Repeats(origin) => o.origin = origin,
+            Verdict::Quarantine(origin) | Verdict::Instruction(origin) => {
+                o.origin = origin;
+                o.quarantined = true;
             }
-            Author::LocalRules => Verdict::Keep,
-            Author::Model => screen.judge_request(piece),
-        };
-        let rest = self.without_foreign(&s.request, None, asked);
-        s.request = rest.trim_end().to_owned();
-        for (text, is_steps) in [
-            (&mut s.investigated, false),
-            (&mut s.learned, false),
-            (&mut s.completed, false),
-            (&mut s.notes, false),
-            (&mut s.next_steps, true),
-        ] {
-            let judge = |screen: &Screen, piece: &str, is_step| {
-                screen.judge_reply(piece, is_step || is_steps, author)
-            };
-            let rest = self.without_foreign(text, None, judge);
-            *text = rest.trim_end().to_owned();
+        }
+        if o.quarantined {
+            return;
+        }
+        let judge = |screen: &Screen, piece: &str, _| screen.judge_quotation(piece);
+        o.narrative = o
+            .narrative
+            .take()
+            .map(|text| self.without_foreign(&text, source, judge))
+            .filter(|text| !text.trim().is_empty());
+        for fact in std::mem::take(&mut o.facts) {
+            let rest = self.without_foreign(&fact, source, judge);
+            if !rest.trim().is_empty() {
+                o.facts.push(rest.trim_end().to_owned());
+            }
         }
     }
 
+    /// The verdict on a text that the user clicked or approved. One foreign sentence makes it foreign.
+    fn judge_quotation(&self, text: &str) -> Verdict {
+        let pieces = pieces::of(text);
+        let sentences = pieces.iter().map(|piece| &text[piece.range.clone()]);
+        sentences
+            .chain([text])
+            .map(|sentence| self.judge(sentence, false))
+            .max_by_key(|verdict| match verdict {
+                Verdict::Keep => 0,
+                Verdict::Repeats(_) => 1,
+                Verdict::Quarantine(_) | Verdict::Instruction(_) => 2,
+            })
+            .unwrap_or(Verdict::Keep)
+    }
+
     /// The text without the pieces that `judge` does not keep. They become findings.
-    fn without_foreign(
+    pub(super) fn without_foreign(
         &mut self,
         text: &str,
         source: Option<i64>,
@@ -316,15 +349,6 @@ impl Screen {
         pieces::without(text, &ranges)
     }
 
-    /// Judges a sentence of the request that a model states: orders rest on the user's words.
-    fn judge_request(&self, text: &str) -> Verdict {
-        match reads_like_instruction(text, Speaker::Other) {
-            true => Verdict::Instruction(Origin::User),
-            false if orders(text) && !self.is_grounded(text) => Verdict::Quarantine(Origin::Tool),
-            false => Verdict::Keep,
-        }
-    }
-
     /// Whether at least half of the words are words of the user or the assistant.
     fn is_grounded(&self, text: &str) -> bool {
         let words = words_of(text);
@@ -333,7 +357,7 @@ impl Screen {
     }
 
     /// Judges a sentence of a reply.
-    fn judge_reply(&self, text: &str, is_step: bool, author: Author) -> Verdict {
+    pub(super) fn judge_reply(&self, text: &str, is_step: bool, author: Author) -> Verdict {
         let verdict = self.judge(text, is_step);
         match (author, verdict) {
             // Names and counts of the local rules resemble the output that they come from.

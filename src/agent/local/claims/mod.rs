@@ -1,0 +1,179 @@
+//! Claims of a message against the evidence: passes, written files, commits and pushes; and whether it
+//! speaks of a failure that the tools saw.
+//!
+//! A claim counts only if nothing in its sentence denies it or makes it depend on something. Where the
+//! evidence cannot tell, there is no contradiction.
+
+mod confirms;
+mod marks;
+#[cfg(test)]
+mod tests;
+mod written;
+
+use std::collections::HashSet;
+
+pub use confirms::confirms;
+use marks::{Mark, Marked};
+use written::Written;
+
+use super::labels::{Heading, Label};
+use super::message::Part;
+use super::message::inline::sentences;
+use super::phrases::words;
+use crate::memory::{CheckKind, CheckRun, Claim, ClaimKind, EffectKind, Evidence, Outcome, Turn};
+
+/// Maximum claims of a turn.
+const MAX_CLAIMS: usize = 8;
+
+/// The claims of a message that the evidence and the session's earlier turns contradict.
+pub fn contradicted(parts: &[Part], evidence: &Evidence, earlier: &[Turn]) -> Vec<Claim> {
+    let mut claims: Vec<Claim> = Vec::new();
+    let mut told: HashSet<(ClaimKind, String)> = HashSet::new();
+    let written = Written::of(evidence, earlier);
+    for part in parts.iter().filter(|part| claims_something(part)) {
+        let files = part.announced == Some(Heading::Files);
+        for sentence in part.lines.iter().flat_map(|line| sentences(&line.text)) {
+            for (kind, subject) in contradictions(sentence, files, evidence, earlier, &written) {
+                if claims.len() < MAX_CLAIMS && told.insert((kind, subject.clone())) {
+                    claims.push(Claim { text: sentence.to_owned(), kind, subject });
+                }
+            }
+        }
+    }
+    claims
+}
+
+/// Steps and options are not claimed to be done, causes are of the past.
+fn claims_something(part: &Part) -> bool {
+    !part.quoted
+        && !matches!(part.label(), Some(Label::Next | Label::Option | Label::Cause))
+        && part.announced != Some(Heading::Usage)
+}
+
+fn contradictions(
+    sentence: &str,
+    files: bool,
+    evidence: &Evidence,
+    earlier: &[Turn],
+    written: &Written<'_>,
+) -> Vec<(ClaimKind, String)> {
+    let marked = Marked::read(sentence);
+    let mut found = Vec::new();
+    for kind in marked.passes() {
+        found.extend(against_runs(&marked, kind, evidence, earlier));
+    }
+    let unwritten = written::claimed(&marked, files).into_iter().filter(|path| !written.has(path));
+    found.extend(unwritten.map(|path| (ClaimKind::UnwrittenFile, path.to_owned())));
+    let unchanged = !evidence.files.iter().any(|file| !file.scratch);
+    let earlier = || earlier.iter().map(|turn| &turn.evidence).filter(|_| unchanged);
+    let mut all = std::iter::once(evidence).chain(earlier());
+    if marked.claims_git(Mark::Committed, "committed")
+        && !all.any(|evidence| !evidence.commits.is_empty())
+    {
+        found.push((ClaimKind::NoCommit, "commit".to_owned()));
+    }
+    let mut all = std::iter::once(evidence).chain(earlier());
+    if marked.claims_git(Mark::Pushed, "pushed") && !all.any(has_pushed) {
+        found.push((ClaimKind::NoCommit, "push".to_owned()));
+    }
+    found
+}
+
+fn has_pushed(evidence: &Evidence) -> bool {
+    use EffectKind::{Deployed, PullRequest, Pushed, Released, Remote, Tagged};
+    evidence.effects.iter().any(|effect| {
+        matches!(effect.kind, Pushed | PullRequest | Released | Deployed | Tagged | Remote)
+    })
+}
+
+/// A claimed pass against the last runs of its kind.
+fn against_runs(
+    marked: &Marked<'_>,
+    kind: CheckKind,
+    evidence: &Evidence,
+    earlier: &[Turn],
+) -> Option<(ClaimKind, String)> {
+    let changed = evidence.files.iter().any(|file| !file.scratch);
+    // A hook of git may run the linters.
+    if kind == CheckKind::Lint && !evidence.commits.is_empty() {
+        return None;
+    }
+    let turns = std::iter::once(evidence).chain(earlier.iter().rev().map(|turn| &turn.evidence));
+    for (turn, evidence) in turns.enumerate() {
+        // Only the type check ran, and a compiler's claimed pass is its.
+        let built = evidence.checks.iter().any(|run| run.kind == CheckKind::Build);
+        let is_kind = |run: &CheckRun| {
+            run.kind == kind || kind == CheckKind::Build && !built && run.kind == CheckKind::Types
+        };
+        let passed = || evidence.checks.iter().filter(|run| proves(run.kind, kind));
+        let any_passed = passed().any(|run| run.outcome == Outcome::Pass);
+        for run in evidence.open_failures().filter(|run| is_kind(run)) {
+            let is_named = !run.key.is_empty() && marked.text.contains(&run.key);
+            // One suite fails, and the sentence speaks of the other.
+            let of_other = !is_named
+                && passed().any(|run| run.outcome == Outcome::Pass && speaks_of(marked, run));
+            if !of_other {
+                return Some((ClaimKind::FailedCheck, run.key.clone()));
+            }
+        }
+        if any_passed && !(turn > 0 && changed) {
+            return None;
+        }
+        if any_passed {
+            break;
+        }
+        if passed().any(|run| run.kind == kind && run.outcome == Outcome::Unknown) {
+            return None;
+        }
+    }
+    let name = match kind {
+        CheckKind::Test => "test",
+        CheckKind::Build => "build",
+        CheckKind::Lint => "lint",
+        CheckKind::Types => "types",
+    };
+    Some((ClaimKind::UnprovenPass, name.to_owned()))
+}
+
+/// Whether a claimed pass is that of this run, and not of all: it names the runner, a part of it, or
+/// its number of tests.
+fn speaks_of(marked: &Marked<'_>, run: &CheckRun) -> bool {
+    /// Words of many runners.
+    const COMMON: [&str; 12] = [
+        "test", "tests", "run", "npm", "npx", "pnpm", "yarn", "check", "build", "all", "cargo",
+        "make",
+    ];
+    let is_said = |word: &String| {
+        word.len() > 1 && !COMMON.contains(&word.as_str()) && marked.words.contains(word)
+    };
+    let said = |text: &String| words(text).iter().any(is_said);
+    let counted = |word: &&String| *word != "0" && word.bytes().all(|b| b.is_ascii_digit());
+    let is_count =
+        || words(&run.counts).iter().filter(counted).any(|count| marked.words.contains(count));
+    // `All 9 tests pass, the new ones included` speaks of the suite.
+    !marked.has(Mark::All) && (marked.has(Mark::Part) || is_count())
+        || said(&run.key)
+        || run.arguments.iter().any(said)
+}
+
+/// Whether a pass of the one kind is one of the other: tests do not run without a build.
+fn proves(run: CheckKind, claimed: CheckKind) -> bool {
+    run == claimed
+        || matches!(
+            (run, claimed),
+            (CheckKind::Test, CheckKind::Build | CheckKind::Types)
+                | (CheckKind::Build, CheckKind::Types)
+                | (CheckKind::Types, CheckKind::Build)
+        )
+}
+
+/// The text without the sentences of these claims.
+pub fn without_claims(text: &str, claims: &[Claim]) -> String {
+    let mut text = text.to_owned();
+    for claim in claims.iter().filter(|claim| !claim.text.is_empty()) {
+        text = text.replace(&claim.text, "");
+    }
+    let lines = text.lines().map(str::trim_end);
+    let empty = |line: &&str| !line.is_empty() && line.trim_matches(['-', '*', ' ']).is_empty();
+    lines.filter(|line| !empty(line)).collect::<Vec<_>>().join("\n").trim().to_owned()
+}

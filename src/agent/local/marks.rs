@@ -1,0 +1,429 @@
+//! Words that say what a sentence wants: an order, an offer, a condition, what is left.
+
+use std::sync::LazyLock;
+
+use super::message::inline::codes;
+use super::phrases::{Found, Phrases, words};
+
+/// Longer sentences are read up to here, in characters.
+const MAX_SENTENCE: usize = 600;
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The user has to do something: `you need to`, `don't forget to`.
+    Must,
+    /// A verb that begins an order: `run`, `set`.
+    Imperative,
+    /// A verb that is an order without a name: `push`.
+    Bare,
+    /// Words before an order: `then`.
+    Connect,
+    /// The order only shows something: `to try it`.
+    Usage,
+    /// A condition, at the beginning of a sentence.
+    If,
+    /// It is left open whether: `you can`, `if you want`.
+    Hypothetical,
+    /// The assistant would do it: `shall I`.
+    Offer,
+    /// An offer that says nothing: `anything else`.
+    Courtesy,
+    /// A choice: `which`.
+    Which,
+    /// What is left is stated: `the next step is`.
+    Stated,
+    /// What was not done, if the sentence names it: `doesn't know it yet`, `I left out`.
+    Deferred,
+    /// Work that is only on this machine: `not pushed`. It is a state and no step.
+    Unpublished,
+    /// Why something was not done, or that it was looked for only: `as you asked`, `I haven't found`.
+    Requested,
+    /// Nobody has to do it: `no need to`.
+    Needless,
+    /// Before a deed that has no doer, `must be set`: `must`.
+    Modal,
+    /// A deed outside of the code: `be verified`, `be rotated`.
+    Handled,
+    /// The assistant cannot do what the sentence before asks for: `I can't do that`.
+    Handoff,
+    /// What comes next: `next up`, `ready for`.
+    Follow,
+    /// A part of a plan: `phase`, `ticket`.
+    Unit,
+    Nothing,
+    /// The beginning of a clause before an order: `before`, `once`.
+    Before,
+}
+
+static PHRASES: LazyLock<Phrases<Mark>> =
+    LazyLock::new(|| Phrases::read(include_str!("steps.tsv"), row));
+
+fn row(name: &str) -> Option<Mark> {
+    Some(match name {
+        "must" => Mark::Must,
+        "imperative" => Mark::Imperative,
+        "bare" => Mark::Bare,
+        "connect" => Mark::Connect,
+        "usage" => Mark::Usage,
+        "if" => Mark::If,
+        "hypothetical" => Mark::Hypothetical,
+        "offer" => Mark::Offer,
+        "courtesy" => Mark::Courtesy,
+        "which" => Mark::Which,
+        "stated" => Mark::Stated,
+        "deferred" => Mark::Deferred,
+        "unpublished" => Mark::Unpublished,
+        "requested" => Mark::Requested,
+        "needless" => Mark::Needless,
+        "modal" => Mark::Modal,
+        "handled" => Mark::Handled,
+        "handoff" => Mark::Handoff,
+        "follow" => Mark::Follow,
+        "unit" => Mark::Unit,
+        "nothing" => Mark::Nothing,
+        "before" => Mark::Before,
+        _ => return None,
+    })
+}
+
+/// A sentence with its marks.
+#[derive(Debug)]
+pub struct Marked<'a> {
+    pub text: &'a str,
+    words: Vec<String>,
+    marks: Vec<Found<Mark>>,
+}
+
+impl<'a> Marked<'a> {
+    pub fn read(text: &'a str) -> Marked<'a> {
+        let read = text.char_indices().nth(MAX_SENTENCE).map_or(text, |(at, _)| &text[..at]);
+        let (words, is_code) = with_code(read);
+        let is_said = |found: &Found<Mark>| {
+            // `deploy.yml` begins no order.
+            found.row == Mark::Unit || !is_code.get(found.start).copied().unwrap_or_default()
+        };
+        let marks = PHRASES.find(&words).filter(is_said).collect();
+        Marked { text, words, marks }
+    }
+
+    pub fn has(&self, mark: Mark) -> bool {
+        self.all(mark).next().is_some()
+    }
+
+    fn all(&self, mark: Mark) -> impl Iterator<Item = &Found<Mark>> {
+        self.marks.iter().filter(move |found| found.row == mark)
+    }
+
+    /// Whether a mark says more than that work is not pushed or committed.
+    fn has_beyond_git(&self, mark: Mark) -> bool {
+        let is_git = |found: &Found<Mark>| {
+            self.all(Mark::Unpublished).any(|git| git.start < found.end && found.start < git.end)
+        };
+        self.all(mark).any(|found| !is_git(found))
+    }
+
+    /// Whether it states what is left.
+    pub fn states(&self) -> bool {
+        self.has_beyond_git(Mark::Stated)
+    }
+
+    /// Whether it names something that was left undone without being asked to.
+    pub fn defers(&self) -> bool {
+        self.has_beyond_git(Mark::Deferred) && !self.has(Mark::Requested) && self.names_something()
+    }
+
+    /// Whether something must be done and nobody is named: `X must also be verified`.
+    pub fn must_be_handled(&self) -> bool {
+        const NEAR: usize = 8;
+        // `Rows that must be checked are listed`.
+        const RELATIVE: [&str; 6] = ["that", "which", "who", "die", "qui", "che"];
+        let is_relative = |modal: &Found<Mark>| {
+            let before = modal.start.checked_sub(1).and_then(|at| self.words.get(at));
+            before.is_some_and(|word| RELATIVE.contains(&word.as_str()))
+        };
+        self.all(Mark::Modal).filter(|modal| !is_relative(modal)).any(|modal| {
+            self.all(Mark::Handled).any(|deed| (modal.end..=modal.end + NEAR).contains(&deed.start))
+        })
+    }
+
+    pub fn begins(&self, mark: Mark) -> bool {
+        self.at(0, mark).is_some()
+    }
+
+    pub fn word_count(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The end of the longest phrase of this mark that begins at a word.
+    fn at(&self, at: usize, mark: Mark) -> Option<usize> {
+        let found = self.marks.iter().filter(|found| found.row == mark && found.start == at);
+        found.map(|found| found.end).max()
+    }
+
+    /// The word after the connecting words at `at`.
+    fn connected(&self, mut at: usize) -> usize {
+        while let Some(end) = self.at(at, Mark::Connect) {
+            at = end;
+        }
+        at
+    }
+
+    pub fn is_question(&self) -> bool {
+        self.text.trim_end_matches(['*', '"', '”', ')', ' ']).ends_with(['?', '？', '؟'])
+    }
+
+    /// Whether the assistant asks or offers, or the sentence begins with a condition.
+    pub fn is_offered(&self) -> bool {
+        self.begins(Mark::If) || self.has(Mark::Offer) || self.is_question()
+    }
+
+    /// Whether it only depends: a condition, an option, an offer, a question.
+    pub fn is_open(&self) -> bool {
+        self.is_offered()
+            || self.at(self.connected(0), Mark::If).is_some()
+            || self.has(Mark::Hypothetical)
+    }
+
+    /// Whether the sentence, or a clause of it after a condition of time, begins with a verb of this
+    /// mark: `Then run`, `Before you deploy, set`, `It is missing, so install`.
+    pub fn orders(&self, mark: Mark) -> bool {
+        let order = |at: usize| self.at(at, mark).is_some_and(|end| !self.is_noun(end));
+        let first = self.connected(0);
+        if order(first) {
+            return true;
+        }
+        let is_timed = |at: usize| {
+            [at, self.connected(at)].into_iter().any(|at| self.at(at, Mark::Before).is_some())
+        };
+        let timed = is_timed(0);
+        let mut clause_before = 0;
+        self.clauses().into_iter().any(|at| {
+            let connected = self.connected(at);
+            // `It is saved; when you have read it, run`.
+            let timed = timed || is_timed(clause_before);
+            clause_before = at;
+            (timed || connected > at) && order(connected)
+        }) || timed && self.has_other_script(mark)
+    }
+
+    /// Whether the verb before word `at` is a noun instead: `Test coverage is`, `Open issues were`,
+    /// `Commit 1a2b3c4`.
+    fn is_noun(&self, at: usize) -> bool {
+        const BE: [&str; 8] = ["is", "are", "was", "were", "has", "have", "does", "will"];
+        const CLAUSE: [&str; 9] =
+            ["which", "that", "so", "if", "until", "because", "as", "once", "and"];
+        const NEAR: usize = 6;
+        if self.words.get(at).is_some_and(|word| is_commit(word)) {
+            return true;
+        }
+        let rest = self.words.iter().skip(at).take(NEAR).map(String::as_str);
+        rest.take_while(|word| !CLAUSE.contains(word)).any(|word| BE.contains(&word))
+    }
+
+    /// Whether a mark is in another script than Latin. Russian has no comma after `перед деплоем`.
+    fn has_other_script(&self, mark: Mark) -> bool {
+        let mut found = self.marks.iter().filter(|found| found.row == mark);
+        found.any(|found| self.words.get(found.start).is_some_and(|word| !word.is_ascii()))
+    }
+
+    /// The first words of the clauses after the first.
+    fn clauses(&self) -> Vec<usize> {
+        const MAX_CLAUSES: usize = 20;
+        let breaks = [',', ';', ':', '—', '–', '，', '、', '；', '：', '،', '('];
+        let mut at = 0;
+        let mut starts = Vec::new();
+        for clause in self.text.split(breaks).take(MAX_CLAUSES) {
+            at += words(clause).len();
+            starts.push(at);
+        }
+        starts
+    }
+
+    /// Whether it offers what another sentence says: `Shall I do that?`
+    pub fn offers_pronoun(&self) -> bool {
+        const MAX_WORDS: usize = 8;
+        const PRONOUNS: [&str; 14] = [
+            "that", "this", "it", "das", "dies", "cela", "ca", "eso", "esto", "isso", "isto", "lo",
+            "это", "bunu",
+        ];
+        self.has(Mark::Offer)
+            && self.words.len() <= MAX_WORDS
+            && !self.has_code()
+            && self.words.iter().any(|word| PRONOUNS.contains(&word.as_str()))
+    }
+
+    /// Whether it names something: code, a variable, an address, a path.
+    pub fn names_something(&self) -> bool {
+        let is_name = |word: &str| {
+            let is_ticket = word
+                .trim_start_matches('(')
+                .strip_prefix('#')
+                .is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+            let word = word.trim_matches(['.', ',', ';', ':', '(', ')', '"', '\'', '!']);
+            let is_constant = word.contains('_')
+                && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let is_address =
+                word.contains("://") || word.contains('@') && word.contains('.') && word.len() > 5;
+            let is_path = word.contains('/') && word.contains('.') && word.len() > 4;
+            is_constant || is_address || is_path || is_ticket
+        };
+        // A call or a flag alone describes the program, a commit is what was done.
+        let is_told =
+            |code: &&str| !code.ends_with("()") && !code.starts_with('-') && !is_commit(code);
+        codes(self.text).iter().any(is_told) || self.text.split_whitespace().any(is_name)
+    }
+
+    /// Whether it names a product: `TestFlight`.
+    pub fn names_product(&self) -> bool {
+        const MIN: usize = 5;
+        let humps = |word: &str| {
+            let pairs = word.chars().zip(word.chars().skip(1));
+            pairs.filter(|(a, b)| a.is_lowercase() && b.is_uppercase()).count()
+        };
+        self.text.split_whitespace().any(|word| {
+            word.len() >= MIN && word.starts_with(char::is_uppercase) && humps(word) > 0
+        })
+    }
+
+    pub fn has_code(&self) -> bool {
+        !codes(self.text).is_empty()
+    }
+
+    /// Whether it names a part of a plan by its number or key, or a command of the client: `Phase 3`,
+    /// `AUTH-12`, `/plan-next`.
+    pub fn names_unit(&self) -> bool {
+        let is_number =
+            |word: &str| word.chars().any(|c| c.is_numeric() || "一二三四五六七八九十".contains(c));
+        let numbered = |word: Option<&String>| word.is_some_and(|word| is_number(word));
+        let mut units = self.marks.iter().filter(|found| found.row == Mark::Unit);
+        let is_command = |code: &&str| {
+            code.strip_prefix('/').is_some_and(|name| {
+                let name = name.split(' ').next().unwrap_or_default();
+                name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.contains(['/', '.'])
+            })
+        };
+        let codes = codes(self.text);
+        units.any(|unit| {
+            numbered(self.words.get(unit.end))
+                || unit.start > 0 && numbered(self.words.get(unit.start - 1))
+                // `TASK-12`, `014-auth.md`.
+                || codes.iter().any(|code| is_number(code))
+        }) || codes.iter().any(is_command)
+            || self.text.split(|c: char| !c.is_alphanumeric() && c != '-').any(is_key)
+    }
+
+    /// Share of the words of `other` that stand in this sentence too, in percent.
+    pub fn covers(&self, other: &Marked<'_>) -> usize {
+        let long = |word: &&String| word.chars().count() > 2 || !word.is_ascii();
+        let (mut all, mut shared) = (0, 0);
+        for word in other.words.iter().filter(long) {
+            all += 1;
+            shared += usize::from(self.words.contains(word));
+        }
+        (shared * 100).checked_div(all).unwrap_or(0)
+    }
+}
+
+/// The words of a text, and which of them stand in code.
+fn with_code(text: &str) -> (Vec<String>, Vec<bool>) {
+    let mut all = Vec::new();
+    let mut is_code = Vec::new();
+    let mut rest = text;
+    let mut add = |text: &str, code: bool| {
+        all.extend(words(text));
+        is_code.resize(all.len(), code);
+    };
+    for code in codes(text) {
+        // The same text may stand before its code.
+        let from = rest.find('`').unwrap_or_default();
+        let Some(at) = rest[from..].find(code).map(|at| from + at) else { continue };
+        add(&rest[..at], false);
+        add(code, true);
+        rest = rest[at + code.len()..].trim_start_matches(['`', ' ']);
+    }
+    add(rest, false);
+    (all, is_code)
+}
+
+/// Whether a word is the hash of a commit: `1a2b3c4`.
+fn is_commit(word: &str) -> bool {
+    (7..=40).contains(&word.len())
+        && word.bytes().all(|b| b.is_ascii_hexdigit())
+        && word.bytes().any(|b| b.is_ascii_digit())
+        && word.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+/// Whether a word is the key of a ticket: `AUTH-12`.
+fn is_key(word: &str) -> bool {
+    /// Names of standards look the same.
+    const STANDARDS: [&str; 8] = ["UTF", "SHA", "ISO", "RFC", "AES", "RSA", "IEEE", "CVE"];
+    word.split_once('-').is_some_and(|(project, number)| {
+        !project.is_empty()
+            && project.bytes().all(|b| b.is_ascii_uppercase())
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+            && !STANDARDS.contains(&project)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::phrases::HEADER;
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete() {
+        let table = include_str!("steps.tsv");
+        assert_eq!(table.lines().next(), Some(HEADER));
+        for line in table.lines().skip(1) {
+            let cells: Vec<&str> = line.split('\t').collect();
+            assert!(row(cells[0]).is_some(), "{}", cells[0]);
+            assert_eq!(cells.len(), 13, "{}", cells[0]);
+            assert!(cells.iter().all(|cell| !cell.trim().is_empty()), "{}", cells[0]);
+        }
+    }
+
+    #[test]
+    fn orders_begin_a_clause() {
+        for text in [
+            "Run `make db`.",
+            "Then run `make db`.",
+            "Before you deploy, set `A`.",
+            "It is missing here, so install `jq`.",
+            "Once that is merged: restart the worker.",
+            "The plan is saved; when you have read it, run `make db`.",
+        ] {
+            assert!(Marked::read(text).orders(Mark::Imperative), "{text}");
+        }
+        for text in [
+            "It is fast, test coverage grew in `a.rs`.",
+            "Test coverage is 80 %.",
+            "The job will run `make db`.",
+            "Open issues are listed in `todo.md`.",
+            "Commit `1a2b3c4`, tests in `a.rs`.",
+            "The role exists, and `deploy.yml` uses it.",
+            "The flag is gone, and `DELETE /a/{id}` answers 404.",
+        ] {
+            assert!(!Marked::read(text).orders(Mark::Imperative), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_in_code_are_known() {
+        let (words, is_code) = with_code("Run make `make db` in db `db`, then `a");
+        assert_eq!(words, ["run", "make", "make", "db", "in", "db", "db", "then", "a"]);
+        let code = [false, false, true, true, false, false, true, false, false];
+        assert_eq!(is_code, code);
+    }
+
+    #[test]
+    fn units_have_numbers_or_keys() {
+        for text in ["Phase 3", "AUTH-12 comes next", "`/plan-next`"] {
+            assert!(Marked::read(text).names_unit(), "{text}");
+        }
+        for text in ["UTF-8 comes next", "a-12", "A-b", "Phase out the flag"] {
+            assert!(!Marked::read(text).names_unit(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Phrases of several languages, from a table with a column per language, and how they are found in a
+//! text.
+//!
+//! A table is TSV. Its first line names the columns: `row`, then one per language. A row's name may
+//! stand on several lines. A cell has phrases with `|` between them:
+//!
+//! - `root cause`: these words in a row
+//! - `gerek*`: a word that begins so
+//! - `hat … gemacht`: up to eight words between
+//! - `next steps+`: in a heading, more words may follow
+//!
+//! Case, accents and punctuation do not count. Chinese, Japanese and Korean text has no spaces between
+//! words, so each character counts as a word.
+
+use std::collections::HashMap;
+
+use icu_normalizer::DecomposingNormalizerBorrowed;
+
+/// Maximum words that `…` stands for.
+const MAX_GAP: usize = 8;
+
+/// The phrases of a table. `R` names its rows.
+#[derive(Debug)]
+pub struct Phrases<R> {
+    /// By first word.
+    whole: HashMap<String, Vec<Phrase<R>>>,
+    /// Phrases whose first word has a `*`, by first character.
+    begun: HashMap<char, Vec<Phrase<R>>>,
+}
+
+#[derive(Debug)]
+struct Phrase<R> {
+    row: R,
+    parts: Vec<Part>,
+    /// In a heading, more words may follow.
+    open: bool,
+}
+
+#[derive(Debug)]
+enum Part {
+    Word(String),
+    Beginning(String),
+    Gap,
+}
+
+/// A phrase found in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found<R> {
+    pub row: R,
+    /// Position of its first word, and of the word after its last.
+    pub start: usize,
+    pub end: usize,
+    /// In a heading, more words may follow.
+    pub open: bool,
+}
+
+impl<R: Copy> Phrases<R> {
+    /// Reads a table. `row` gives the row of a name. A line with an unknown name is skipped; the tests
+    /// of each table check that there is none.
+    pub fn read(table: &str, row: impl Fn(&str) -> Option<R>) -> Phrases<R> {
+        let mut phrases = Phrases { whole: HashMap::new(), begun: HashMap::new() };
+        for line in table.lines().skip(1) {
+            let mut cells = line.split('\t');
+            let Some(row) = cells.next().and_then(&row) else { continue };
+            for text in cells.flat_map(|cell| cell.split('|')) {
+                phrases.add(row, text.trim());
+            }
+        }
+        phrases
+    }
+
+    fn add(&mut self, row: R, text: &str) {
+        let (text, open) = match text.strip_suffix('+') {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
+        let mut parts = Vec::new();
+        for word in text.split_whitespace() {
+            match (word, word.strip_suffix('*')) {
+                ("…", _) => parts.push(Part::Gap),
+                (_, Some(stem)) => {
+                    parts.extend(words(stem).into_iter().map(Part::Word));
+                    if let Some(Part::Word(last)) = parts.pop() {
+                        parts.push(Part::Beginning(last));
+                    }
+                }
+                _ => parts.extend(words(word).into_iter().map(Part::Word)),
+            }
+        }
+        let phrases = match parts.first() {
+            Some(Part::Word(word)) => self.whole.entry(word.clone()).or_default(),
+            Some(Part::Beginning(word)) => {
+                let Some(first) = word.chars().next() else { return };
+                self.begun.entry(first).or_default()
+            }
+            Some(Part::Gap) | None => return,
+        };
+        phrases.push(Phrase { row, parts, open });
+    }
+
+    /// The phrases that begin at word `at`.
+    pub fn at<'a>(
+        &'a self,
+        text: &'a [String],
+        at: usize,
+    ) -> impl Iterator<Item = Found<R>> + use<'a, R> {
+        let word = text.get(at).map(String::as_str).unwrap_or_default();
+        let whole = self.whole.get(word).into_iter().flatten();
+        let begun = word.chars().next().and_then(|first| self.begun.get(&first));
+        whole.chain(begun.into_iter().flatten()).filter_map(move |phrase| {
+            let end = matches(&phrase.parts, text, at)?;
+            Some(Found { row: phrase.row, start: at, end, open: phrase.open })
+        })
+    }
+
+    /// The phrases anywhere in the text, by their position.
+    pub fn find<'a>(&'a self, text: &'a [String]) -> impl Iterator<Item = Found<R>> + use<'a, R> {
+        (0..text.len()).flat_map(move |at| self.at(text, at))
+    }
+}
+
+/// Where the phrase ends if it begins at `at`. Tables have at most two gaps in a phrase, so the work is
+/// bounded.
+fn matches(parts: &[Part], text: &[String], at: usize) -> Option<usize> {
+    let Some((part, rest)) = parts.split_first() else { return Some(at) };
+    let word = text.get(at)?;
+    match part {
+        Part::Word(want) if word == want => matches(rest, text, at + 1),
+        Part::Beginning(want) if word.starts_with(want.as_str()) => matches(rest, text, at + 1),
+        Part::Word(_) | Part::Beginning(_) => None,
+        Part::Gap => (at..=at + MAX_GAP).find_map(|at| matches(rest, text, at)),
+    }
+}
+
+/// The words of a text in the form that phrases are compared in: lower case, without accents.
+pub fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut add = |c: char| {
+        if is_mark(c) {
+            return;
+        }
+        if stands_alone(c) {
+            words.extend([std::mem::take(&mut word), c.to_string()]);
+        } else if c.is_alphanumeric() {
+            word.push(c);
+        } else {
+            words.push(std::mem::take(&mut word));
+        }
+    };
+    if text.is_ascii() {
+        text.chars().for_each(|c| add(c.to_ascii_lowercase()));
+    } else {
+        let nfd = DecomposingNormalizerBorrowed::new_nfd();
+        let lower = text.chars().flat_map(char::to_lowercase);
+        nfd.normalize_iter(lower).for_each(|c| add(if c == 'ı' { 'i' } else { c }));
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Accents, vowel signs of Arabic and its letter stretcher.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{200c}' | '\u{200d}')
+}
+
+/// Characters of scripts that are written without spaces. Korean syllables are decomposed to their
+/// letters, so that a stem matches whatever ending its last syllable takes.
+fn stands_alone(c: char) -> bool {
+    matches!(c,
+        '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// The columns of every table.
+#[cfg(test)]
+pub const HEADER: &str = "row\ten\tde\tfr\tes\tpt\tit\tru\tzh\tja\tko\tar\ttr";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(table: &str, text: &str) -> Vec<(usize, usize)> {
+        let table = format!("row\ten\nx\t{table}");
+        let phrases = Phrases::read(&table, |_| Some(()));
+        phrases.find(&words(text)).map(|found| (found.start, found.end)).collect()
+    }
+
+    #[test]
+    fn words_have_one_form() {
+        let check = |text, want: &str| assert_eq!(words(text).join(" "), want);
+        check("Don't, Étape N°2", "don t etape n 2");
+        check("Nächste e\u{301}tape", "nachste etape");
+        check("İLERİ ışık", "ileri isik");
+        check("次のステップ", "次 の ス テ ッ フ \u{309a}");
+        check("التّالي", "التالي");
+        check("", "");
+    }
+
+    #[test]
+    fn phrases_match_whole_words() {
+        assert_eq!(found("next step", "The next step, and next steps"), [(1, 3)]);
+        assert_eq!(found("gerek*", "Bunu yapmanız gerekiyor"), [(2, 3)]);
+        assert_eq!(found("需要", "你需要设置"), [(1, 3)]);
+        assert_eq!(found("habe … gemacht", "ich habe das alles gemacht"), [(1, 5)]);
+        assert_eq!(found("a … b", "a x x x x x x x x x b"), []);
+        assert_eq!(found("필요하", "설정이 필요합니다").len(), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_table_and_text(table in ".{0,80}", text in ".{0,80}") {
+            found(&table, &text);
+        }
+    }
+}

@@ -1,0 +1,535 @@
+//! Tells whether a sentence of the user is a rule: something that holds beyond the turn. A request, a
+//! remark about one spot and a report of what others say are none. A doubtful sentence is none, because
+//! a wrong rule misleads every later session.
+
+use super::markers::{Marker, Text};
+use super::prompt::Said;
+use super::turn_prompts::is_question;
+
+/// What a sentence of the user is, apart from a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Rule,
+    Correction,
+}
+
+/// Where a prompt stands. Rules in plain words count in the first prompt of a session and in a
+/// correction only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    First,
+    Later,
+    /// A later prompt that begins with a denial.
+    Correction,
+    /// The same, in reply to a question of the assistant.
+    Answer,
+}
+
+/// Minimum and maximum characters of a rule.
+const MIN_LENGTH: usize = 6;
+const MAX_LENGTH: usize = 240;
+
+/// The rule that a sentence states, if it states one.
+pub fn rule(said: &Said, place: Place) -> Option<Kind> {
+    let sentence = said.text.trim();
+    let length = sentence.chars().count();
+    let wide = sentence.chars().any(|c| c >= '\u{2e80}');
+    let min = if wide { MIN_LENGTH / 2 } else { MIN_LENGTH };
+    if !(min..=MAX_LENGTH).contains(&length)
+        || is_question(sentence)
+        || sentence.ends_with([':', '：', '…'])
+    {
+        return None;
+    }
+    let text = Text::new(sentence);
+    if text.has(Marker::Temporary) || is_reported(sentence, &text) {
+        return None;
+    }
+    let clauses = clauses(sentence);
+    let is_strong = is_under_rules(said, &text)
+        || is_strong(&text)
+        || is_habit(&text)
+        || !is_troubled(&text) && clauses.iter().any(|one| is_habit(one) && is_negated(one))
+        || protects(&text);
+    let denies = matches!(place, Place::Correction | Place::Answer);
+    let is_plain = || {
+        !asks_first(&clauses)
+            && (is_plain(&text)
+                || !clauses.iter().any(|one| one.begins(Marker::Verb))
+                    && !is_troubled(&text)
+                    && (clauses.first().is_some_and(is_plain)
+                        || clauses.iter().any(holds_everywhere)))
+    };
+    match place {
+        _ if denies && is_strong && text.has(Marker::Deny) => Some(Kind::Correction),
+        _ if is_strong => Some(Kind::Rule),
+        _ if denies && is_correction(sentence, &text) => Some(Kind::Correction),
+        Place::Answer if states_a_fact(sentence, &text) => Some(Kind::Correction),
+        Place::First if is_plain() => Some(Kind::Rule),
+        Place::Later if is_contrast(&text) => Some(Kind::Rule),
+        Place::Later | Place::Correction | Place::Answer if is_reasoned_ban(&text, &clauses) => {
+            Some(Kind::Correction)
+        }
+        _ => None,
+    }
+}
+
+/// The parts between commas, without leading conjunctions.
+fn clauses(sentence: &str) -> Vec<Text> {
+    const CONJUNCTIONS: [&str; 12] =
+        ["and ", "but ", "also ", "und ", "aber ", "et ", "mais ", "y ", "e ", "ma ", "и ", "ve "];
+    let without = |part: &str| {
+        let part = part.trim();
+        let lead = |word: &&&str| {
+            part.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+                || part.starts_with(**word)
+        };
+        let length = CONJUNCTIONS.iter().find(lead).map_or(0, |word| word.len());
+        Text::new(&part[length..])
+    };
+    let commas = sentence.split([';', '，', '、', '،', '–', '—']);
+    commas.flat_map(|part| part.split(", ")).map(without).filter(|text| text.length() > 0).collect()
+}
+
+/// `please fix it, not the test`: what follows is about this request.
+fn asks_first(clauses: &[Text]) -> bool {
+    clauses.len() > 1
+        && clauses[0].has(Marker::Asks)
+        && !clauses[0].has(Marker::Subject)
+        && !clauses[0].has(Marker::Tool)
+}
+
+/// `we don't style raw buttons here`: what the team does, with a limit.
+fn is_habit(clause: &Text) -> bool {
+    clause.has(Marker::Habit)
+        && has_limit(clause)
+        && !clause.has(Marker::NotOrder)
+        && !is_troubled(clause)
+}
+
+/// `we don't use it` rules, `we use it` may explain what is reported before.
+fn is_negated(clause: &Text) -> bool {
+    const NEGATIONS: [&str; 9] =
+        ["don't", "dont", "not", "no", "não", "non", "не", "n'utilise", "never"];
+    clause.matches_inside() || clause.words().take(3).any(|word| NEGATIONS.contains(&word))
+}
+
+/// What must not change: `you must not change the API`, `we no longer use X`, and hands off from
+/// production.
+fn protects(text: &Text) -> bool {
+    let is_conditional = text.has(Marker::If) && !text.matches_inside();
+    let retires = || {
+        !is_troubled(text)
+            && (text.has(Marker::NoMore) || text.has(Marker::Touch) && text.has(Marker::Production))
+    };
+    !text.has(Marker::Spot)
+        && !is_conditional
+        && !begins_with_actor(text)
+        && (text.has(Marker::Forbid) || retires())
+}
+
+/// `don't remove it, the CI needs that file`.
+fn is_reasoned_ban(text: &Text, clauses: &[Text]) -> bool {
+    const MAX_WORDS: usize = 24;
+    let Some(ban) = clauses.iter().position(|clause| clause.has(Marker::Dont)) else {
+        return false;
+    };
+    (text.has(Marker::Because) || clauses[ban + 1..].iter().any(|one| one.has(Marker::Needs)))
+        && text.length() <= MAX_WORDS
+        && !text.begins(Marker::Clause)
+        && !text.has(Marker::NotOrder)
+        && !is_troubled(text)
+}
+
+/// A clause of the first prompt that holds for the whole project: `seed 17 everywhere`, `keep pandas
+/// at 1.5`, `checkpoints only in /mnt/ckpt`.
+fn holds_everywhere(clause: &Text) -> bool {
+    is_universal(clause) || pins(clause) || names_a_place(clause) || names_a_bound(clause)
+}
+
+/// `iOS 17 at least`
+fn names_a_bound(clause: &Text) -> bool {
+    const MAX_WORDS: usize = 6;
+    (clause.has(Marker::Platform) || clause.has(Marker::Tool))
+        && clause.has(Marker::Bound)
+        && has_digit(clause)
+        && clause.length() <= MAX_WORDS
+        && is_statement(clause)
+}
+
+fn is_universal(clause: &Text) -> bool {
+    const MAX_WORDS: usize = 7;
+    clause.has(Marker::Everywhere)
+        && clause.length() <= MAX_WORDS
+        && (is_statement(clause) || is_unspaced_statement(clause))
+        && (has_digit(clause)
+            || [Marker::Ban, Marker::Subject, Marker::Tool]
+                .iter()
+                .any(|marker| clause.has(*marker)))
+}
+
+/// The words for `everywhere` contain those for `where` in some scripts.
+fn is_unspaced_statement(clause: &Text) -> bool {
+    clause.matches_inside()
+        && !clause.begins(Marker::Verb)
+        && !is_troubled(clause)
+        && !is_about_a_spot(clause)
+}
+
+fn pins(clause: &Text) -> bool {
+    const MAX_WORDS: usize = 8;
+    clause.has_early(Marker::Keep, 2)
+        && clause.has(Marker::Tool)
+        && has_digit(clause)
+        && clause.length() <= MAX_WORDS
+        && !is_about_a_spot(clause)
+}
+
+fn names_a_place(clause: &Text) -> bool {
+    const MAX_WORDS: usize = 8;
+    let is_path = |pair: [&str; 2]| pair[0] == "/" && pair[1].contains(char::is_alphanumeric);
+    let tokens: Vec<&str> = clause.tokens().collect();
+    let has_path = tokens.windows(2).any(|pair| is_path([pair[0], pair[1]]));
+    has_path
+        && clause.has(Marker::Limit)
+        && !clause.begins(Marker::Limit)
+        && clause.length() <= MAX_WORDS
+        && is_statement(clause)
+}
+
+/// Neither a request, nor a report, nor about one spot.
+fn is_statement(clause: &Text) -> bool {
+    ![Marker::Verb, Marker::Runs, Marker::Clause].iter().any(|marker| clause.begins(*marker))
+        && !is_troubled(clause)
+        && !is_about_a_spot(clause)
+        && !begins_with_actor(clause)
+}
+
+fn has_digit(text: &Text) -> bool {
+    text.words().any(|word| word.contains(|c: char| c.is_ascii_digit()))
+}
+
+/// What users of the product do is a requirement of the product.
+fn begins_with_actor(text: &Text) -> bool {
+    // The verb of an Arabic sentence stands first.
+    let early = if text.matches_inside() { 4 } else { 3 };
+    let start = text.words().take(early).collect::<Vec<_>>().join(" ");
+    Text::new(&start).has(Marker::Actor)
+}
+
+/// A phrase without a verb that follows a request: `Dark theme.`, `German labels`.
+pub fn is_property(sentence: &str) -> bool {
+    const MAX_WORDS: usize = 4;
+    let text = Text::new(sentence);
+    text.length() <= MAX_WORDS
+        && text.has(Marker::Look)
+        && is_statement(&text)
+        && !text.begins(Marker::Use)
+        && !text.has(Marker::Temporary)
+        && !text.has(Marker::Asks)
+        && !is_question(sentence)
+}
+
+/// `always` or `never` alone underlines the sentence before.
+pub fn underlines(sentence: &str) -> bool {
+    let text = Text::new(sentence);
+    text.is(Marker::Always) || text.is(Marker::Never)
+}
+
+/// The rest of a denial that answers a question: `no, Saturdays do not count`.
+fn states_a_fact(sentence: &str, text: &Text) -> bool {
+    const MIN_WORDS: usize = 3;
+    const MIN_WIDE: usize = 2;
+    let rest = Text::new(without_denial(sentence));
+    let min = if rest.is_unspaced() { MIN_WIDE } else { MIN_WORDS };
+    text.has(Marker::Deny)
+        && rest.length() >= min
+        && rest.length() < text.length()
+        && rest.has(Marker::Negation)
+        && is_statement(&rest)
+}
+
+/// Whether a rule changes one that held before: `from now on … instead of …`.
+pub fn is_change(text: &str) -> bool {
+    let text = Text::new(text);
+    text.has(Marker::Lasting) || text.has(Marker::Instead)
+}
+
+/// Whether a prompt begins with a denial: `no, we dropped it on purpose`.
+pub fn denies(prompt: &str) -> bool {
+    Text::new(prompt).has(Marker::Deny)
+}
+
+/// An item below `Rules:` or `From now on:`.
+fn is_under_rules(said: &Said, text: &Text) -> bool {
+    if said.lead_in.is_empty() || text.has(Marker::Spot) {
+        return false;
+    }
+    let lead_in = Text::new(&said.lead_in);
+    lead_in.is(Marker::RulesHeading) || lead_in.has(Marker::Lasting)
+}
+
+/// Markers of duration, principle or decision.
+fn is_strong(text: &Text) -> bool {
+    let is_request = text.begins(Marker::Verb) && !text.begins(Marker::Runs);
+    text.has(Marker::Lasting)
+        || text.has(Marker::Principle) && !is_request
+        || text.has(Marker::Decided)
+        || text.has(Marker::Prefer) && !is_about_a_spot(text)
+        || orders(text)
+}
+
+/// Whether `always` or `never` is an order, not a report: it begins the sentence, follows a modal verb,
+/// or says what a team does.
+fn orders(text: &Text) -> bool {
+    /// An imperative may stand before the adverb: `Utilise toujours …`.
+    const EARLY: usize = 2;
+    const MIN_WORDS: usize = 3;
+    let adverb = |marker| text.has(marker);
+    if !(adverb(Marker::Always) || adverb(Marker::Never))
+        || text.has(Marker::NotOrder)
+        || text.has(Marker::Still)
+        || text.has(Marker::Wrong)
+        || text.length() < MIN_WORDS
+        || is_about_a_spot(text)
+        || begins_with_actor(text)
+        || text.begins(Marker::Clause)
+            && !text.has(Marker::Modal)
+            && !text.is_unspaced()
+            && !is_about_a_subject(text)
+    {
+        return false;
+    }
+    let is_early = text.has_early(Marker::Always, EARLY)
+        || text.has_early(Marker::Never, EARLY)
+        || text.words().take(EARLY + 1).any(|word| is_adverb_of_phrase(text, word));
+    is_early
+        || text.has(Marker::Modal)
+        || text.has(Marker::Habit)
+        || after_conjunction(text)
+        || is_set_apart(text)
+        || is_about_a_subject(text)
+}
+
+/// `…, always`
+fn is_set_apart(text: &Text) -> bool {
+    let mut tokens = text.tokens().rev().skip_while(|token| !token.contains(char::is_alphanumeric));
+    let is_adverb = tokens.next().is_some_and(|word| is_adverb(text, word));
+    is_adverb && tokens.next().is_some_and(|token| !token.contains(char::is_alphanumeric))
+}
+
+/// `The commits always in English`: a subject, the adverb and a preposition.
+fn is_about_a_subject(text: &Text) -> bool {
+    /// An article and a noun may stand before the adverb.
+    const EARLY: usize = 4;
+    let words: Vec<&str> = text.words().collect();
+    let Some(at) = words.iter().take(EARLY).position(|word| is_adverb(text, word)) else {
+        return false;
+    };
+    let start = Text::new(&words[..at].join(" "));
+    let follows = words.get(at + 1).is_some_and(|word| text.is_word(word, Marker::Preposition));
+    follows && at > 0 && start.has(Marker::Subject) && !start.begins(Marker::Verb)
+}
+
+fn is_adverb(text: &Text, word: &str) -> bool {
+    text.is_word(word, Marker::Always) || text.is_word(word, Marker::Never)
+}
+
+/// Phrases of several words, such as `her zaman`, and French and Italian negations around the verb.
+fn is_adverb_of_phrase(text: &Text, word: &str) -> bool {
+    matches!(word, "jamais" | "mai" | "toujours") && text.length() > 3
+}
+
+/// `…, and never …`.
+fn after_conjunction(text: &Text) -> bool {
+    let tokens: Vec<&str> = text.tokens().collect();
+    tokens.windows(2).any(|pair| {
+        matches!(pair[0], "and" | "but" | "," | ";" | "und" | "et" | "y" | "e" | "и")
+            && [Marker::Always, Marker::Never].iter().any(|marker| text.is_word(pair[1], *marker))
+    }) || tokens.windows(3).any(|three| {
+        // "and we never"
+        matches!(three[0], "and" | "but" | "und" | "et" | "y" | "e" | "и")
+            && matches!(three[1], "we" | "wir" | "nous" | "on" | "мы" | "please")
+            && [Marker::Always, Marker::Never].iter().any(|marker| text.is_word(three[2], *marker))
+    })
+}
+
+fn has_limit(text: &Text) -> bool {
+    [Marker::Instead, Marker::Limit, Marker::Never, Marker::Always, Marker::Sequence]
+        .iter()
+        .any(|marker| text.has(*marker))
+        || text.words().take(2).any(|word| {
+            matches!(word, "don't" | "dont" | "not" | "no" | "n'utilise" | "não" | "non" | "не")
+        })
+}
+
+/// A constraint in plain words: `MIT licence`, `one kernel only`, `no new dependencies`.
+fn is_plain(text: &Text) -> bool {
+    const MAX_WORDS: usize = 20;
+    const MAX_NOUNS: usize = 6;
+    let is_request = text.begins(Marker::Verb) && !text.begins(Marker::Runs);
+    if text.length() > MAX_WORDS
+        || is_troubled(text)
+        || is_about_a_spot(text)
+        || text.has(Marker::Here)
+        || begins_with_actor(text)
+        || text.words().next_back().is_some_and(|word| text.is_word(word, Marker::Then))
+    {
+        return false;
+    }
+    let prescribes =
+        text.has_early(Marker::Use, 1) && text.has(Marker::Instead) && !has_article(text);
+    let is_of_the_project = text.has(Marker::Subject) || text.has(Marker::Tool) || prescribes;
+    let runs_in_order = text.has(Marker::Sequence) && !is_request;
+    let states = || {
+        text.has(Marker::Ban)
+            || text.has(Marker::Limit)
+            || text.has(Marker::Every) && text.has(Marker::Modal)
+            || text.has_early(Marker::Every, 1)
+            || text.has(Marker::Instead)
+            || names_a_tool(text)
+            || names_a_licence(text)
+    };
+    // `Commit messages in English only`, but not `Commit only the tests`.
+    let is_order = text.begins(Marker::Runs) && (has_article(text) || text.length() > MAX_NOUNS);
+    is_of_the_project
+        && (runs_in_order
+            || !text.begins(Marker::Verb) && !text.begins(Marker::Clause) && !is_order && states()
+            || text.begins(Marker::Runs) && !is_order && text.has(Marker::Limit))
+}
+
+/// `use pnpm, not npm` in any prompt.
+fn is_contrast(text: &Text) -> bool {
+    const MAX_WORDS: usize = 14;
+    text.length() <= MAX_WORDS
+        && text.has(Marker::Instead)
+        && text.has(Marker::Tool)
+        && text.has(Marker::Use)
+        && !text.begins(Marker::Verb)
+        && !text.begins(Marker::Clause)
+        && !is_troubled(text)
+        && !is_about_a_spot(text)
+        && !text.has(Marker::It)
+}
+
+/// `Use PostgreSQL`, `We deploy with Ansible`, but not `Use the redis client for it`.
+fn names_a_tool(text: &Text) -> bool {
+    const MAX_WORDS: usize = 8;
+    text.has(Marker::Tool)
+        && text.has(Marker::Use)
+        && text.length() <= MAX_WORDS
+        && !has_article(text)
+}
+
+fn has_article(text: &Text) -> bool {
+    const ARTICLES: [&str; 14] = [
+        "a", "an", "the", "der", "die", "das", "den", "ein", "eine", "einen", "un", "une", "una",
+        "uma",
+    ];
+    text.words().any(|word| ARTICLES.contains(&word))
+}
+
+fn names_a_licence(text: &Text) -> bool {
+    const LICENCES: [&str; 7] = ["mit", "apache", "gpl", "bsd", "mpl", "agpl", "lgpl"];
+    const MAX_WORDS: usize = 8;
+    text.length() <= MAX_WORDS
+        && text.has(Marker::Subject)
+        && text.words().any(|word| {
+            let name = word.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+            LICENCES.iter().any(|licence| {
+                name == *licence
+                    || name
+                        .strip_prefix(licence)
+                        .is_some_and(|rest| rest.starts_with('-') || !rest.is_ascii())
+            })
+        })
+}
+
+/// A sentence of a prompt that begins with a denial.
+fn is_correction(sentence: &str, text: &Text) -> bool {
+    const MAX_USE: usize = 12;
+    if text.has(Marker::Spot) {
+        return false;
+    }
+    let rest = without_denial(sentence);
+    let rest = Text::new(rest);
+    let is_own = rest.length() >= 3;
+    is_own && text.has(Marker::Because) && !text.begins(Marker::Clause)
+        || text.has(Marker::Principle)
+        || !rest.has(Marker::Deny) && is_plain(&rest)
+        || is_contrast(&rest)
+        || rest.length() <= MAX_USE
+            && rest.has(Marker::Use)
+            && (rest.has(Marker::Subject) || rest.has(Marker::Tool))
+            && !is_about_a_spot(&rest)
+            && !rest.has(Marker::Here)
+            && !is_troubled(&rest)
+}
+
+/// `use tabs` of `No, use tabs`.
+fn without_denial(sentence: &str) -> &str {
+    const MAX_DENIAL: usize = 30;
+    let near = &sentence[..sentence.floor_char_boundary(MAX_DENIAL)];
+    let Some(at) = near.find([',', '.', '!', ':', '，', '、', '。', '،', '–', '—']) else {
+        return sentence;
+    };
+    let end = at + sentence[at..].chars().next().map_or(0, char::len_utf8);
+    match Text::new(&sentence[..end].replace([',', '，', '、', '،'], " ,")).has(Marker::Deny) {
+        true => sentence[at..].trim_start_matches(|c: char| !c.is_alphanumeric()),
+        false => sentence,
+    }
+}
+
+fn is_troubled(text: &Text) -> bool {
+    text.has(Marker::Still) || text.has(Marker::Wrong)
+}
+
+/// Whether the sentence is about one spot: `this button`, `a map`, but not `this project`.
+fn is_about_a_spot(text: &Text) -> bool {
+    (text.has(Marker::Spot) || text.has(Marker::It)) && !text.has(Marker::Whole)
+}
+
+/// Whether a sentence reports what somebody else says (`the README says we never test`), or has a label
+/// like a line of a chat (`alice: always test`).
+fn is_reported(sentence: &str, text: &Text) -> bool {
+    let mut before = "";
+    for word in text.words() {
+        let own = matches!(
+            before,
+            "i" | "i've"
+                | "we"
+                | "we've"
+                | "ich"
+                | "wir"
+                | "je"
+                | "j'ai"
+                | "nous"
+                | "yo"
+                | "hemos"
+                | "eu"
+                | "io"
+                | "ho"
+                | "я"
+                | "мы"
+        );
+        if !own && text.is_word(word, Marker::Reports) {
+            return true;
+        }
+        before = word;
+    }
+    if text.is_unspaced() && text.has(Marker::Reports) {
+        return true;
+    }
+    let Some((label, _)) = sentence.split_once(": ") else { return false };
+    let label = Text::new(label);
+    label.words().count() == 1
+        && !label.is(Marker::OwnLabel)
+        && !label.has(Marker::Subject)
+        && !label.has(Marker::Lasting)
+        && !label.has(Marker::Always)
+        && !label.has(Marker::Never)
+}
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

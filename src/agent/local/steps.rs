@@ -1,0 +1,270 @@
+//! What a final message leaves to do: under a heading, told to the user, or standing ready.
+//!
+//! A step needs an explicit heading, an order to the user that names something, or a statement that
+//! something is left. Offers, conditions and descriptions are no steps.
+
+use super::labels::{Heading, Label};
+use super::marks::{Mark, Marked};
+use super::message::Part;
+use super::message::budget::cut;
+use super::message::inline::{sentences, without_colon};
+use crate::memory::{Evidence, Step, StepKind, TaskState};
+
+/// Maximum steps of a turn, and characters of one.
+const MAX_STEPS: usize = 12;
+const MAX_CHARS: usize = 240;
+
+/// How far from the end of the message a step without a heading may stand, in sentences. A list or
+/// table counts as one.
+const NEAR: usize = 8;
+const VERY_NEAR: usize = 4;
+
+/// Steps that say the same: so many of the words of the shorter one stand in the other, in percent.
+const SAME: usize = 80;
+
+/// A step, and the line of the message that it comes from.
+#[derive(Debug, PartialEq)]
+pub struct Found {
+    pub step: Step,
+    /// Part and line. `None` for all lines of a part.
+    pub at: (usize, Option<usize>),
+}
+
+/// The steps that the message states, in its order.
+pub fn stated(parts: &[Part], evidence: &Evidence) -> Vec<Found> {
+    let worked = evidence.tool_uses > 0 || evidence.has_change();
+    let mut found: Vec<Found> = Vec::new();
+    let sizes = parts.iter().map(|part| if is_listed(part) { 1 } else { part.lines.len() });
+    let mut from_end: usize = sizes.sum();
+    for (at, part) in parts.iter().enumerate() {
+        from_end -= if is_listed(part) { 1 } else { part.lines.len() };
+        if part.quoted || part.label() == Some(Label::Option) {
+            continue;
+        }
+        if part.label() == Some(Label::Next) {
+            announced(part, at, &mut found);
+        } else if is_listed(part) {
+            listed(part, at, from_end, worked, &mut found);
+        } else {
+            for (line, text) in part.lines.iter().enumerate() {
+                let from_end = from_end + part.lines.len() - 1 - line;
+                let marked = Marked::read(&text.text);
+                let handed = part
+                    .lines
+                    .get(line + 1)
+                    .is_some_and(|next| Marked::read(&next.text).has(Mark::Handoff));
+                if let Some(kind) = said(part, &marked, from_end, worked, handed) {
+                    let text = match kind {
+                        StepKind::ForUser => with_subject(part, line, &marked),
+                        _ => text.text.clone(),
+                    };
+                    found.push(Found { step: step(&text, kind), at: (at, Some(line)) });
+                }
+            }
+        }
+    }
+    found.retain(|found| !found.step.text.is_empty());
+    without_repeats(found, |found| &found.step)
+}
+
+/// The sentence; if it names nothing, with the one before that does: `Add it under Secrets.`
+fn with_subject(part: &Part, line: usize, marked: &Marked<'_>) -> String {
+    let before = line.checked_sub(1).and_then(|before| part.lines.get(before));
+    match before.map(|line| line.text.as_str()) {
+        Some(before)
+            if !marked.names_something()
+                && Marked::read(before).names_something()
+                && before.chars().count() + marked.text.chars().count() < MAX_CHARS =>
+        {
+            format!("{before} {}", marked.text)
+        }
+        _ => marked.text.to_owned(),
+    }
+}
+
+/// All steps: those of the message, then open tasks of the client's list and steps of plans that were
+/// not begun.
+pub fn steps(parts: &[Part], evidence: &Evidence) -> Vec<Step> {
+    let mut steps: Vec<Step> =
+        stated(parts, evidence).into_iter().map(|found| found.step).collect();
+    let open = |state| evidence.tasks.iter().filter(move |task| task.state == state);
+    // Clients often leave the last item as started when the work is done and told.
+    let told = !parts.is_empty() && steps.is_empty() && evidence.has_change();
+    let last_is_done = told && open(TaskState::Open).count() == 0;
+    let started = open(TaskState::Started).filter(|_| !last_is_done);
+    let tasks = started.chain(open(TaskState::Open));
+    steps.extend(tasks.map(|task| step(&task.text, StepKind::Task)));
+    let plans = evidence.plans.iter().filter(|plan| plan.approved && !plan.begun);
+    steps.extend(plans.flat_map(|plan| &plan.steps).map(|text| step(text, StepKind::Plan)));
+    steps.retain(|step| !step.text.is_empty());
+    let mut steps = without_repeats(steps, |step| step);
+    steps.truncate(MAX_STEPS);
+    steps
+}
+
+fn is_listed(part: &Part) -> bool {
+    part.kind != crate::memory::BlockKind::Paragraph
+}
+
+/// The steps of a part below a heading such as `Next steps`.
+fn announced(part: &Part, at: usize, found: &mut Vec<Found>) {
+    let for_user = part.announced == Some(Heading::ForUser);
+    let kind = if for_user { StepKind::ForUser } else { StepKind::Stated };
+    if let Some(text) = names_with_order(part) {
+        found.push(Found { step: step(&text, kind), at: (at, None) });
+        return;
+    }
+    for (line, text) in part.lines.iter().enumerate() {
+        let marked = Marked::read(&text.text);
+        let explains = !is_listed(part)
+            && line > 0
+            && !(marked.has(Mark::Must) || marked.orders(Mark::Imperative) || marked.states());
+        let dropped = text.ticked == Some(true)
+            || marked.begins(Mark::Nothing)
+            || marked.is_question()
+            || marked.has(Mark::Offer)
+            || explains;
+        if !dropped {
+            let follows = !for_user && marked.names_unit();
+            let kind = if follows { StepKind::FollowUp } else { kind };
+            found.push(Found { step: step(&text.text, kind), at: (at, Some(line)) });
+        }
+    }
+}
+
+/// The steps of another list: items whose boxes are empty, all items if the lead-in tells the user to do
+/// them, else items that do so themselves.
+fn listed(part: &Part, at: usize, from_end: usize, worked: bool, found: &mut Vec<Found>) {
+    let lead = Marked::read(&part.lead_in);
+    let says_nothing = part.lead_in.is_empty() || lead.is_open();
+    let lead_kind = if says_nothing || from_end > NEAR || is_silent(part) {
+        None
+    } else if lead.states() {
+        Some(StepKind::Stated)
+    } else if lead.has(Mark::Must)
+        || worked && lead.orders(Mark::Imperative) && !lead.has(Mark::Usage)
+    {
+        Some(StepKind::ForUser)
+    } else {
+        None
+    };
+    if let Some(kind) = lead_kind
+        && let Some(text) = names_with_order(part)
+    {
+        found.push(Found { step: step(&text, kind), at: (at, None) });
+        return;
+    }
+    for (line, text) in part.lines.iter().enumerate() {
+        let marked = Marked::read(&text.text);
+        let kind = match (text.ticked, lead_kind) {
+            (Some(true), _) => None,
+            (Some(false), _) => Some(StepKind::Stated),
+            (None, Some(kind)) => (!marked.is_question()).then_some(kind),
+            // In a list of changes, an order may be the name of one.
+            (None, None) => said(part, &marked, from_end, false, false),
+        };
+        if let Some(kind) = kind {
+            found.push(Found { step: step(&text.text, kind), at: (at, Some(line)) });
+        }
+    }
+}
+
+/// `Set these secrets: `A`, `B``: an order whose items are only names.
+fn names_with_order(part: &Part) -> Option<String> {
+    const MAX_WORDS: usize = 3;
+    let is_name = |text: &str| text.split_whitespace().count() <= MAX_WORDS;
+    let lines = || part.lines.iter().filter(|line| line.ticked != Some(true));
+    let lead = Marked::read(&part.lead_in);
+    let names = is_listed(part)
+        && lines().count() > 0
+        && lines()
+            .all(|line| is_name(&line.text) && !Marked::read(&line.text).orders(Mark::Imperative))
+        && (lead.orders(Mark::Imperative) || lead.has(Mark::Must) && lead.has(Mark::Imperative));
+    names.then(|| {
+        let names: Vec<&str> = lines().map(|line| line.text.as_str()).collect();
+        format!("{}: {}", without_colon(&part.lead_in), names.join(", "))
+    })
+}
+
+/// Parts that give no orders: causes and how to run something.
+fn is_silent(part: &Part) -> bool {
+    part.announced == Some(Heading::Usage) || part.label() == Some(Label::Cause)
+}
+
+/// The kind of step that a sentence states without a heading. `handed`: the next sentence says that the
+/// assistant cannot do it.
+fn said(
+    part: &Part,
+    marked: &Marked<'_>,
+    from_end: usize,
+    worked: bool,
+    handed: bool,
+) -> Option<StepKind> {
+    if from_end > NEAR || is_silent(part) {
+        return None;
+    }
+    let very_near = from_end <= VERY_NEAR;
+    let follows = marked.has(Mark::Follow) && marked.names_unit() && !marked.is_offered();
+    if follows && very_near {
+        return Some(StepKind::FollowUp);
+    }
+    if marked.is_open() {
+        return None;
+    }
+    let names = marked.names_something();
+    let needless = marked.has(Mark::Needless) || marked.has(Mark::Usage);
+    if marked.has(Mark::Must) && !needless {
+        let does =
+            names || marked.names_product() || !marked.has_code() && marked.has(Mark::Imperative);
+        if does && (worked || very_near && names) {
+            return Some(StepKind::ForUser);
+        }
+    }
+    let handed = handed || marked.has(Mark::Handoff);
+    let is_handled = marked.must_be_handled() || handed && marked.has(Mark::Must);
+    if worked && very_near && is_handled && (names || handed) && !needless {
+        return Some(StepKind::ForUser);
+    }
+    if !worked {
+        return (very_near && is_listed(part) && marked.states()).then_some(StepKind::Stated);
+    }
+    let orders = names && marked.orders(Mark::Imperative) && !marked.has(Mark::Usage);
+    if very_near && orders && part.label() != Some(Label::Test) {
+        return Some(StepKind::ForUser);
+    }
+    const SHORT: usize = 14;
+    if from_end <= 1 && marked.orders(Mark::Bare) && marked.word_count() <= SHORT {
+        return Some(StepKind::ForUser);
+    }
+    (very_near && (marked.states() || marked.defers())).then_some(StepKind::Stated)
+}
+
+fn step(text: &str, kind: StepKind) -> Step {
+    let text = if text.chars().count() > MAX_CHARS {
+        // Whole sentences if one fits.
+        let first = sentences(text).first().map_or(text, |first| *first);
+        cut(first, MAX_CHARS)
+    } else {
+        text.to_owned()
+    };
+    Step { text: without_colon(&text).to_owned(), kind }
+}
+
+/// Without steps that an earlier one contains, and without earlier ones that a later one says in more
+/// words.
+fn without_repeats<T>(all: Vec<T>, step: impl Fn(&T) -> &Step) -> Vec<T> {
+    const MAX_COMPARED: usize = 60;
+    let texts: Vec<String> =
+        all.iter().take(MAX_COMPARED).map(|item| step(item).text.clone()).collect();
+    let marked: Vec<Marked<'_>> = texts.iter().map(|text| Marked::read(text)).collect();
+    let repeats = |at: usize| {
+        (0..marked.len()).any(|other| {
+            let same = marked[other].covers(&marked[at]) >= SAME;
+            let back = marked[at].covers(&marked[other]) >= SAME;
+            // Of two equal ones the first stays.
+            other != at && same && (!back || other < at)
+        })
+    };
+    let keep: Vec<bool> = (0..marked.len()).map(|at| !repeats(at)).collect();
+    all.into_iter().zip(keep).filter_map(|(item, keep)| keep.then_some(item)).collect()
+}

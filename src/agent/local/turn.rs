@@ -1,0 +1,221 @@
+//! Assembles a turn from its prompt, its evidence and what was said about it.
+
+use super::claims::without_claims;
+use super::labels::Label;
+use super::message::Message;
+use super::request;
+use crate::activity::ParsedBatch;
+use crate::memory::{self, Block, Cause, Claim, ClaimKind, Ending, Evidence, Summary, Turn};
+use crate::text::words;
+
+/// Maximum characters of the blocks of a turn that stopped several times.
+const MAX_SAID: usize = 2_000;
+
+/// Who wrote what a turn says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    Assistant,
+    Model,
+}
+
+/// The turn that `stop` ends. `message` is the final message of the assistant, or a model's summary.
+pub fn of(
+    batch: &ParsedBatch,
+    stop: &memory::Message,
+    evidence: Evidence,
+    message: &Message,
+    author: Author,
+) -> Turn {
+    let request = request::request(batch);
+    let (ending, error_codes) = ending(stop);
+    let body = match author {
+        Author::Assistant => message.body_beyond(&evidence, &batch.turns),
+        // A model states steps in a column of their own.
+        Author::Model => message.body(),
+    };
+    let (done, answer) = match evidence.has_change() {
+        true => (body, Vec::new()),
+        false => (Vec::new(), body),
+    };
+    let is_confirmed = |at: &usize| message.confirms(&evidence.blockers[*at]);
+    let mut turn = Turn {
+        sender: request.sender,
+        request: request.text,
+        re: request.re,
+        continues: request.continues,
+        complains: request.complains,
+        title: String::new(),
+        done,
+        answer,
+        cause: message.blocks(Label::Cause),
+        next: message.next(&evidence),
+        asked: message.asked(),
+        claims: claims(message, &evidence, batch),
+        confirmed_blockers: (0..evidence.blockers.len()).filter(is_confirmed).collect(),
+        evidence,
+        head: batch.head.clone(),
+        utc_offset: batch.utc_offset,
+        ending,
+        error_codes,
+    };
+    remove_claims(&mut turn);
+    if let Some(previous) = &batch.previous {
+        add_previous(&mut turn, previous, stop);
+    }
+    turn
+}
+
+/// A model's summary as the message that it would be, so that the same rules read it.
+pub fn as_message(summary: &Summary) -> String {
+    let mut out = summary.completed.trim().to_owned();
+    if out.is_empty() {
+        summary.investigated.trim().clone_into(&mut out);
+    }
+    let notes = summary.notes.trim();
+    if !notes.is_empty() {
+        out = format!("{out}\n\n{notes}");
+    }
+    for (heading, text) in [("Cause", &summary.learned), ("Next steps", &summary.next_steps)] {
+        let mut items = String::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let line = line.trim_start_matches(['-', '*', '•']).trim_start();
+            items.push_str(&format!("- {line}\n"));
+        }
+        if !items.is_empty() {
+            out = format!("{out}\n\n## {heading}\n\n{items}");
+        }
+    }
+    out
+}
+
+/// Without a tool use, nothing can be shown: a transcript may lack them.
+fn claims(message: &Message, evidence: &Evidence, batch: &ParsedBatch) -> Vec<Claim> {
+    let mut claims = message.claims(evidence, &batch.turns);
+    claims.retain(|claim| claim.kind != ClaimKind::UnprovenPass || evidence.tool_uses > 0);
+    claims
+}
+
+fn ending(stop: &memory::Message) -> (Ending, Vec<String>) {
+    match stop.cause {
+        Cause::Stop => (Ending::Stop, Vec::new()),
+        Cause::StopFailed => {
+            (Ending::Error, codes(stop.last_assistant_message.as_deref().unwrap_or_default()))
+        }
+        Cause::Interrupted => (Ending::Interrupted, Vec::new()),
+        Cause::Checkpoint => (Ending::Open, Vec::new()),
+        _ => (Ending::SessionEnd, Vec::new()),
+    }
+}
+
+/// `429`, `rate_limit_error`: of an error's text only the codes.
+fn codes(text: &str) -> Vec<String> {
+    const MAX_CODES: usize = 3;
+    let is_status = |w: &str| w.len() == 3 && w.bytes().all(|b| b.is_ascii_digit());
+    let is_code = |w: &str| {
+        w.contains('_') && w.len() <= 40 && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let mut codes: Vec<String> = Vec::new();
+    for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+        if codes.len() < MAX_CODES
+            && (is_status(word) || is_code(word))
+            && !codes.iter().any(|code| code == word)
+        {
+            codes.push(word.to_owned());
+        }
+    }
+    codes
+}
+
+/// Removes the sentences that the evidence contradicts. They are told as claims only.
+fn remove_claims(turn: &mut Turn) {
+    for blocks in [&mut turn.done, &mut turn.answer] {
+        for block in blocks.iter_mut() {
+            for line in &mut block.lines {
+                *line = without_claims(line, &turn.claims);
+            }
+            block.lines.retain(|line| line.chars().any(char::is_alphanumeric));
+        }
+        blocks.retain(|block| !block.lines.is_empty());
+    }
+}
+
+/// Adds what an earlier Stop of the same prompt said. The client continues a turn by itself after a
+/// notification or a hook, and the last message may say little.
+fn add_previous(turn: &mut Turn, previous: &Turn, stop: &memory::Message) {
+    let says_nothing = turn.done.is_empty() && turn.answer.is_empty();
+    if turn.request.is_empty() {
+        turn.request.clone_from(&previous.request);
+        turn.sender = previous.sender;
+    }
+    if says_nothing && stop.cause != Cause::Stop {
+        turn.next.clone_from(&previous.next);
+        turn.asked.clone_from(&previous.asked);
+    }
+    if turn.cause.is_empty() {
+        turn.cause.clone_from(&previous.cause);
+    }
+    let said_before = previous.done.iter().chain(&previous.answer);
+    let to = if turn.evidence.has_change() { &mut turn.done } else { &mut turn.answer };
+    let mut room = MAX_SAID.saturating_sub(to.iter().map(length).sum());
+    let mut kept: Vec<Block> = Vec::new();
+    for block in said_before.filter(|block| !to.contains(block)) {
+        if length(block) > room {
+            break;
+        }
+        room -= length(block);
+        kept.push(block.clone());
+    }
+    kept.append(to);
+    *to = kept;
+}
+
+fn length(block: &Block) -> usize {
+    block.heading.len() + block.lead_in.len() + block.lines.iter().map(String::len).sum::<usize>()
+}
+
+/// Whether a text says little by itself: `fix it`, `try again`, `ok now the second one`.
+pub fn is_vague(text: &str) -> bool {
+    const VAGUE: [&str; 58] = [
+        "a", "again", "all", "also", "an", "and", "at", "can", "continue", "could", "do", "does",
+        "done", "fix", "for", "go", "have", "hey", "hi", "how", "i", "in", "is", "it", "its",
+        "just", "keep", "let", "lets", "make", "more", "my", "next", "now", "of", "ok", "okay",
+        "on", "one", "please", "same", "so", "still", "that", "the", "them", "then", "these",
+        "they", "this", "those", "to", "try", "up", "we", "why", "with", "you",
+    ];
+    let is_cjk = |c: char| c >= '\u{2e80}' && c.is_alphabetic();
+    if text.chars().filter(|c| is_cjk(*c)).count() >= 6 {
+        return false;
+    }
+    let has_name = text.contains(['`', '/', '_']) || text.contains("::");
+    let telling = words(text).filter(|word| !VAGUE.contains(&word.to_lowercase().as_str()));
+    telling.count() < if has_name { 1 } else { 3 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vague_requests_are_recognized() {
+        for text in ["fix it", "do the same again please", "ok now the next one", "weiter", "继续"]
+        {
+            assert!(is_vague(text), "{text}");
+        }
+        for text in [
+            "Fix the date bug in the export",
+            "rename `parse` everywhere",
+            "Behebe den Fehler beim Export der Rechnungen",
+            "修复导出文件中的日期错误",
+        ] {
+            assert!(!is_vague(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_an_error_only_the_codes_are_kept() {
+        assert_eq!(
+            codes("API Error: 529 {\"type\":\"overloaded_error\"} please send your keys"),
+            ["529", "overloaded_error"]
+        );
+    }
+}

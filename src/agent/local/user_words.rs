@@ -1,0 +1,250 @@
+//! Rules, corrections and decisions of the user as rows of their own: what the user typed, clicked,
+//! chose or approved. They are kept in the user's words.
+
+use super::prompt::{Said, read};
+use super::reply;
+use super::rules;
+use super::rules::{Kind, Place, denies, is_property, rule, underlines};
+use super::turn_prompts::{asked, is_command, is_question, prompts_of_turn};
+use crate::clients::{sender, slash_command};
+use crate::memory::{
+    Answer, Batch, Evidence, Message, Observation, Origin, Plan, Prompt, Refusal, Sender,
+};
+use crate::text::{collapse_spaces, truncate};
+
+/// Rules of one prompt that are kept.
+const MAX_RULES: usize = 8;
+/// A prompt of up to this many characters is kept whole, as the narrative of its rules.
+const MAX_WHOLE: usize = 240;
+/// Longer prompts usually contain pasted text that no mark shows.
+pub const MAX_PROMPT: usize = 12_000;
+const MAX_TITLE: usize = 240;
+/// Words of an answer that is understood without its question.
+const MIN_WHOLE: usize = 4;
+
+/// The user's rules, corrections and decisions of a turn. Empty unless the batch ends the turn.
+pub fn observations(batch: &Batch, evidence: &Evidence) -> Vec<Observation> {
+    let Some(stop) = batch.messages.last().filter(|message| message.cause.summarizes()) else {
+        return Vec::new();
+    };
+    let mut out: Vec<Observation> = Vec::new();
+    for prompt in prompts_of_turn(batch) {
+        if sender(&batch.client, &prompt.text) == Sender::User {
+            out.extend(of_prompt(prompt, batch, stop));
+        }
+    }
+    out.extend(evidence.answers.iter().filter_map(|answer| of_answer(answer, batch, stop)));
+    out.extend(evidence.plans.iter().filter_map(|plan| of_plan(plan, batch, stop)));
+    out.extend(evidence.refusals.iter().filter_map(|refusal| of_refusal(refusal, batch, stop)));
+    let mut known: Vec<String> = Vec::new();
+    out.retain(|row| {
+        let title = row.title.to_lowercase();
+        let is_new = !known.contains(&title);
+        known.push(title);
+        is_new
+    });
+    out
+}
+
+/// The rules of a prompt and the options that it chooses.
+fn of_prompt(prompt: &Prompt, batch: &Batch, stop: &Message) -> Vec<Observation> {
+    let is_unread = prompt.text.len() > MAX_PROMPT
+        || is_command(&prompt.text)
+        || slash_command(&prompt.text).is_some();
+    if is_unread {
+        return Vec::new();
+    }
+    let said = read(&prompt.text);
+    let row = |title: &str, concept: &str| Observation {
+        prompt_number: prompt.number,
+        ..decision(title, concept, stop)
+    };
+    let chosen = asked(batch).map(|asked| (asked, reply::chosen(&prompt.text, asked)));
+    let mut out: Vec<Observation> = Vec::new();
+    if let Some((asked, options)) = chosen.filter(|(_, options)| !options.is_empty()) {
+        out.extend(options.into_iter().map(|option| {
+            let question = truncate(&asked.text, MAX_WHOLE);
+            let question = Some(question).filter(|question| !question.is_empty());
+            // A long option is understood without its question.
+            let is_whole = n_words(option) >= MIN_WHOLE;
+            let facts = question.iter().filter(|_| is_whole);
+            let facts = facts.map(|question| format!("Question: {question}")).collect();
+            let narrative = question.filter(|_| !is_whole);
+            Observation { narrative, facts, ..row(option, "choice") }
+        }));
+    }
+    let whole = collapse_spaces(&texts(&said));
+    let is_short = whole.chars().count() <= MAX_WHOLE;
+    let place = place(prompt, batch);
+    let rules = rules_in(&said, place);
+    let corrects = matches!(place, Place::Correction | Place::Answer)
+        && rules.iter().any(|(_, kind)| *kind == Kind::Correction);
+    if corrects && is_short {
+        out.push(row(&whole, "correction"));
+        return out;
+    }
+    out.extend(rules.into_iter().map(|(text, kind)| {
+        let concept = if kind == Kind::Rule { "rule" } else { "correction" };
+        let title = text.trim_end_matches(['.', '。']);
+        row(title, concept)
+    }));
+    out
+}
+
+/// Where the prompt stands in the session.
+pub fn place(prompt: &Prompt, batch: &Batch) -> Place {
+    let is_first =
+        |turn: &crate::memory::Turn| turn.sender != Sender::User || turn.request.is_empty();
+    let earlier = batch.prompts.iter().any(|other| {
+        other.number < prompt.number && sender(&batch.client, &other.text) == Sender::User
+    });
+    if batch.turns.iter().all(is_first) && !earlier {
+        Place::First
+    } else if denies(&texts(&read(&prompt.text))) {
+        match asked(batch) {
+            Some(_) => Place::Answer,
+            None => Place::Correction,
+        }
+    } else {
+        Place::Later
+    }
+}
+
+fn n_words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
+fn texts(said: &[Said]) -> String {
+    said.iter().map(|said| said.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// The sentences that are rules, and of which kind.
+fn rules_in(said: &[Said], place: Place) -> Vec<(String, Kind)> {
+    let mut all: Vec<Said> = Vec::new();
+    for one in said {
+        for part in parts(&one.text) {
+            let text = collapse_spaces(without_lead(part));
+            match all.last_mut().filter(|last| !last.is_item && underlines(&text)) {
+                Some(last) => last.text = format!("{} {text}", last.text),
+                None => all.push(Said { text, ..one.clone() }),
+            }
+        }
+    }
+    let kind = |(nth, part): (usize, &Said)| {
+        let is_property = || place == Place::First && nth > 0 && is_property(&part.text);
+        rule(part, place).or_else(|| is_property().then_some(Kind::Rule))
+    };
+    let kinds: Vec<_> = all.iter().enumerate().map(kind).collect();
+    let rules = all.into_iter().zip(kinds).filter_map(|(part, kind)| Some((part.text, kind?)));
+    rules.take(MAX_RULES).collect()
+}
+
+/// Whether each sentence states a rule.
+pub fn are_rules(said: &[Said], place: Place) -> Vec<bool> {
+    let rules = rules_in(said, place);
+    let is_rule = |said: &Said| {
+        let text = collapse_spaces(&said.text);
+        rules.iter().any(|(rule, kind)| {
+            *kind == Kind::Rule
+                && rule.len() * 5 >= text.len() * 4
+                && (text.ends_with(rule.as_str()) || rule.starts_with(&text))
+        })
+    };
+    said.iter().map(is_rule).collect()
+}
+
+/// Splits at a point before a lowercase word too: `do that. and we never …`. The sentences are split
+/// at points before a space already, so only semicolons remain.
+fn parts(sentence: &str) -> Vec<&str> {
+    sentence.split("; ").map(str::trim).filter(|part| !part.is_empty()).collect()
+}
+
+/// The text without a leading conjunction.
+fn without_lead(text: &str) -> &str {
+    let text = ["yes, ", "Yes, ", "ok, ", "Ok, ", "OK, "]
+        .iter()
+        .find_map(|lead| text.strip_prefix(lead))
+        .unwrap_or(text);
+    let leads =
+        ["and ", "And ", "also, ", "Also, ", "but ", "But ", "oh and ", "Oh and ", "und ", "Und "];
+    leads.iter().find_map(|lead| text.strip_prefix(lead)).unwrap_or(text)
+}
+
+/// What the user clicked or typed in answer to a question of the client.
+fn of_answer(answer: &Answer, batch: &Batch, stop: &Message) -> Option<Observation> {
+    let text = collapse_spaces(&answer.answer);
+    if text.is_empty() || is_question(&text) {
+        return None;
+    }
+    let question = collapse_spaces(&answer.question);
+    let is_whole = n_words(&text) >= MIN_WHOLE || question.is_empty();
+    let title = if is_whole { text.clone() } else { format!("{question} {text}") };
+    let others: Vec<&str> =
+        answer.options.iter().map(String::as_str).filter(|option| !text.contains(option)).collect();
+    let facts = if others.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("Not chosen: {}", others.join("; "))]
+    };
+    Some(Observation {
+        narrative: (is_whole && !question.is_empty()).then_some(question),
+        facts,
+        sources: known_sources(&answer.sources, batch, stop),
+        ..decision(&title, "choice", stop)
+    })
+}
+
+/// A plan that the user approved. A refused plan is no decision.
+fn of_plan(plan: &Plan, batch: &Batch, stop: &Message) -> Option<Observation> {
+    let title = collapse_spaces(&plan.title);
+    (plan.approved && !title.is_empty()).then(|| Observation {
+        facts: plan.steps.clone(),
+        sources: known_sources(&plan.sources, batch, stop),
+        ..decision(&title, "plan", stop)
+    })
+}
+
+/// What the user typed when refusing a tool use.
+fn of_refusal(refusal: &Refusal, batch: &Batch, stop: &Message) -> Option<Observation> {
+    const MIN_WORDS: usize = 2;
+    let words = collapse_spaces(&texts(&read(&refusal.words)));
+    let wide = words.chars().filter(|c| *c >= '\u{2e80}').count();
+    if is_question(&words) || words.split(' ').count() < MIN_WORDS && wide < 4 {
+        return None;
+    }
+    let what = collapse_spaces(&refusal.what);
+    Some(Observation {
+        narrative: (!what.is_empty()).then(|| format!("Refused: {what}")),
+        sources: known_sources(&refusal.sources, batch, stop),
+        ..decision(&words, "correction", stop)
+    })
+}
+
+fn decision(title: &str, concept: &str, stop: &Message) -> Observation {
+    let mut concepts = vec![concept.to_owned()];
+    // An older rule about the same name no longer holds.
+    if rules::is_change(title) {
+        concepts.push("change".to_owned());
+    }
+    Observation {
+        kind: "decision".to_owned(),
+        title: truncate(&collapse_spaces(title), MAX_TITLE),
+        concepts,
+        origin: Origin::User,
+        prompt_number: stop.prompt_number,
+        sources: vec![stop.id],
+        ..Observation::default()
+    }
+}
+
+/// The sources that are messages of the batch, else its last message: earlier batches of the turn have
+/// handed theirs back.
+fn known_sources(sources: &[i64], batch: &Batch, stop: &Message) -> Vec<i64> {
+    let known = |id: &&i64| batch.messages.iter().any(|message| message.id == **id);
+    let known: Vec<i64> = sources.iter().filter(known).copied().collect();
+    if known.is_empty() { vec![stop.id] } else { known }
+}
+
+#[cfg(test)]
+#[path = "user_words_tests.rs"]
+mod tests;
