@@ -146,12 +146,19 @@ pub fn alone(report: &mut Report, programs: &Programs) -> Result<()> {
 pub fn session_start(report: &mut Report, programs: &Programs) -> Result<()> {
     const FEW: &str = "SessionStart, 100 observations";
     const MANY: &str = "SessionStart, 100,000 observations";
+    const PROGRAMS: &str = "SessionStart, 1,000 sessions of programs";
     heading("SessionStart");
     let mut worlds = Vec::new();
-    for (name, n) in [(FEW, 100), (MANY, 100_000)] {
+    for name in [FEW, MANY, PROGRAMS] {
         for (build, world) in self::worlds(programs)? {
             world.run_one_session()?;
-            fill::observations(&world.data().join("memctl.db"), n).map_err(|e| e.to_string())?;
+            let database = world.data().join("memctl.db");
+            let filled = match name {
+                FEW => fill::observations(&database, 100),
+                MANY => fill::observations(&database, 100_000),
+                _ => fill::programs(&database, 1_000),
+            };
+            filled.map_err(|e| e.to_string())?;
             worlds.push((name, build, world));
         }
     }

@@ -28,6 +28,22 @@ impl Budget {
         fits
     }
 
+    /// What both have together.
+    pub fn plus(&self, other: Budget) -> Budget {
+        Budget {
+            quarters: self.quarters.saturating_add(other.quarters),
+            units: self.units.saturating_add(other.units),
+        }
+    }
+
+    /// What was spent of this budget if `rest` is left.
+    pub fn without(&self, rest: Budget) -> Budget {
+        Budget {
+            quarters: self.quarters.saturating_sub(rest.quarters),
+            units: self.units.saturating_sub(rest.units),
+        }
+    }
+
     /// A budget of `percent` of this one.
     pub fn share(&self, percent: usize) -> Budget {
         let part = |whole: usize| (whole as u128 * percent as u128 / 100) as usize;

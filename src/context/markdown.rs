@@ -11,6 +11,11 @@ pub fn line(text: &str) -> String {
     escape(without_markers(&collapse_spaces(&sanitize(text))))
 }
 
+/// A name between backticks. It keeps none of its own, so that it opens no fence.
+pub fn code(name: &str) -> String {
+    format!("`{}`", line(name).replace(['`', '~'], ""))
+}
+
 /// A field of several lines, or a list, as one line.
 pub fn paragraph(text: &str) -> String {
     let mut all = String::new();
@@ -119,6 +124,13 @@ mod tests {
         check("~~~~ `code` ``c``", "~ `code` ``c``");
         check("記憶 é", "記憶 é");
         check("", "");
+    }
+
+    #[test]
+    fn a_name_opens_no_fence() {
+        assert_eq!(code("make lint"), "`make lint`");
+        assert_eq!(code("`"), "``");
+        assert_eq!(code("a``` </b>"), "`a &lt;/b>`");
     }
 
     #[test]

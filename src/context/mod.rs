@@ -1,39 +1,64 @@
 //! Builds the Markdown block that a new session starts with, within a token budget.
 //!
-//! The block is a function of the store, the work tree's branch and its changed files. It depends
-//! on no clock, no counter and no random number. While the memory stays the same, the block has the
-//! same bytes, and the client's prompt cache stays valid. Recency and expiry are relative to the
-//! project's newest row.
+//! The block is a function of the store, the work tree's branch with its history, and its changed
+//! files. It depends on no clock, no counter and no random number. While the memory stays the same, the
+//! block has the same bytes, and the client's prompt cache stays valid. Recency and expiry are relative
+//! to the project's newest row.
+//!
+//! The block tells sessions, not turns: [`choice`] finds the sessions that can be told, [`rollup`] folds
+//! the turns of each into one record, [`retire`] keeps what is left to do, [`rules`] what the user
+//! decided, and [`page`] fills the sections.
 //!
 //! Stored text is untrusted: [`markdown`] makes it inert, and [`screen`] removes what reads like an
 //! instruction to the model. The queries in `store::observations` and `store::summaries` exclude
-//! hidden, quarantined and superseded rows and those of origin `web`. The words of tools, pages and
-//! servers are in none of the columns that a block tells: `provenance` and the local rules keep them
-//! in the narrative and the facts of observations, which `memctl show` prints.
+//! hidden, quarantined and superseded rows and those of origin `web`. The words of tools, pages, servers
+//! and subagents are never told: [`lines`] renders no field that holds them.
 
+mod blocks;
+mod branches;
 pub mod budget;
+mod choice;
+mod dates;
+mod deeds;
+mod filler;
+mod found;
+mod last;
+mod lines;
 mod markdown;
-mod rank;
-mod render;
+mod open;
+mod page;
+mod retire;
+mod rollup;
+mod rules;
 mod screen;
 mod similarity;
 pub mod start;
-mod steps;
+mod stored_turn;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-pub use render::{Selection, render};
+pub use filler::{Line, Section};
+pub use page::Page;
 
 use crate::capture;
-use crate::store::observations::{self, Headline};
-use crate::store::summaries;
+use crate::git::Repository;
+use crate::store::observations::{self, Headline, Unscreened};
+use crate::store::summaries::{self, SummaryRow};
+use branches::{Branches, Place};
+use choice::{Choice, Chosen, Key};
+use found::{Focus, Found};
+use retire::Left;
+use rollup::RollUp;
+use rules::Rules;
+use similarity::{Frequencies, WordSet};
+use stored_turn::StoredTurn;
 
 /// Which rows a block may contain, and how long it may be.
-#[derive(Clone, Debug, Default)]
-pub struct Query {
+#[derive(Clone, Default)]
+pub struct Query<'a> {
     pub project_id: Option<i64>,
     /// Only rows that changed after this time, in milliseconds since the epoch. Set for a
     /// conversation that continues.
@@ -42,7 +67,8 @@ pub struct Query {
     pub not_sessions: Vec<i64>,
     /// The limit on the block's estimated tokens.
     pub max_tokens: usize,
-    pub branch: Option<String>,
+    /// The repository of the work tree.
+    pub repository: Option<&'a Repository>,
     /// Paths relative to the project's root.
     pub changed_files: Vec<String>,
 }
@@ -51,6 +77,8 @@ pub struct Query {
 pub struct Block {
     /// Empty if no row was selected.
     pub text: String,
+    /// The block as data. Its lines are those of `text`.
+    pub page: Page,
     /// The latest `changed_at_epoch` of the candidate rows; `None` without candidates. The next
     /// block of this conversation contains only rows that changed later.
     pub newest_epoch: Option<i64>,
@@ -59,59 +87,197 @@ pub struct Block {
 /// Builds the block for a session.
 pub fn build(conn: &Connection, query: &Query) -> rusqlite::Result<Block> {
     let selection = select(conn, query)?;
-    let text = capture::without_secrets(&render(&selection, query.max_tokens));
-    Ok(Block { text, newest_epoch: selection.newest_epoch })
+    let mut page = page::fill(&selection, query.max_tokens);
+    for line in page.sections.iter_mut().flat_map(|section| &mut section.lines) {
+        line.text = capture::without_secrets(&line.text);
+    }
+    Ok(Block { text: page.text(), page, newest_epoch: selection.newest_epoch })
 }
 
 // Limits on the rows read. They bound the time of a build, however large the store is.
 const NEWEST: usize = 200;
+const OF_USER: usize = 300;
 const PINNED: usize = 100;
 const USER_SCOPE: usize = 100;
 const CHANGED_FILES: usize = 30;
 const ABOUT_CHANGED: usize = 100;
-const SUMMARIES: usize = 24;
+/// Turns read of each of the newest sessions, and of each other one.
+const TURNS_OF_NEWEST: usize = 40;
+const TURNS: usize = 12;
+const NEWEST_SESSIONS: usize = 3;
 
-/// Selects the rows of a block: summaries newest first, observations best first.
+/// A session with what the block says about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    pub session: RollUp,
+    pub place: Place,
+    /// How many other sessions had an equal or nearly equal request.
+    pub n_alike: usize,
+}
+
+impl Told {
+    /// Whether the user asked for it, and not a program in the user's name. A request that is repeated
+    /// and changes no file is a loop.
+    fn is_of_person(&self) -> bool {
+        let session = &self.session;
+        let is_work = !session.files.is_empty() || !session.commits.is_empty();
+        session.by_user && self.n_alike < if is_work { choice::OF_PERSON } else { choice::TWICE }
+    }
+}
+
+/// What a page is filled from.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    pub rules: Vec<Headline>,
+    /// Texts of rules that newer ones replace.
+    pub withdrawn: Vec<String>,
+    pub open: Vec<Left>,
+    /// The newest session of the user that did something.
+    pub last: Option<Told>,
+    /// The other sessions in the order of their lines.
+    pub earlier: Vec<Told>,
+    pub found: Found,
+    /// The files that most sessions changed, with the number of sessions.
+    pub often_changed: Vec<(String, usize)>,
+    /// Minutes east of UTC at the newest session's end.
+    pub utc_offset: i32,
+    /// See [`Block`].
+    pub newest_epoch: Option<i64>,
+}
+
+impl Selection {
+    /// All sessions, the last one first.
+    pub fn sessions(&self) -> impl Iterator<Item = &Told> {
+        self.last.iter().chain(&self.earlier)
+    }
+}
+
+/// Selects what a block tells.
 pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     let mut headlines = candidates(conn, query)?;
-    let mut summaries = match query.project_id {
-        Some(id) => summaries::newest_for_context(conn, id, &query.not_sessions, SUMMARIES)?,
-        None => Vec::new(),
+    let choice = match query.project_id {
+        Some(id) => choice::sessions(conn, id, &query.not_sessions, query.newer_than)?,
+        None => Choice::default(),
     };
-    // Ids follow the order of commits, and a replayed transcript has new ids but old times.
-    summaries.sort_by_key(|s| Reverse((s.created_at_epoch, s.id)));
     let of_project = headlines.iter().filter(|h| h.project_id == query.project_id);
-    let newest_created = of_project
-        .map(|h| h.created_at_epoch)
-        .chain(summaries.iter().map(|s| s.created_at_epoch))
-        .max()
-        .or(headlines.iter().map(|h| h.created_at_epoch).max());
+    let newest_created = of_project.map(|h| h.created_at_epoch).max().max(choice.newest_created);
+    let newest_created = newest_created.or(headlines.iter().map(|h| h.created_at_epoch).max());
+    let newest_created = newest_created.unwrap_or_default();
     if let Some(epoch) = query.newer_than {
         headlines.retain(|h| h.changed_at_epoch > epoch);
-        summaries.retain(|s| s.changed_at_epoch > epoch);
     }
-    let newest_epoch = headlines
-        .iter()
-        .map(|h| h.changed_at_epoch)
-        .chain(summaries.iter().map(|s| s.changed_at_epoch))
-        .max();
-    screen::screen(&mut summaries, &mut headlines, observations::unscreened(conn)?);
-    let focus = rank::Focus::new(query.branch.as_deref(), &query.changed_files);
+    let newest_epoch =
+        headlines.iter().map(|h| h.changed_at_epoch).max().max(choice.newest_changed);
+    headlines.retain(|h| h.expires_at_epoch.is_none_or(|at| at > newest_created));
+    let unscreened = observations::unscreened(conn)?;
+    screen::headlines(&mut headlines, unscreened);
+
+    let branches = Branches::new(query.repository);
+    let mut told = load(conn, query, &choice.sessions, unscreened, &branches)?;
+    // A replayed transcript has new ids but old times.
+    told.sort_by_key(|told| Reverse((told.session.ended_at_epoch, told.session.id())));
+    let here: Vec<&RollUp> =
+        told.iter().filter(|t| t.place == Place::Here).map(|told| &told.session).collect();
+    let frequencies = frequencies(&told);
+    let Rules { rules, withdrawn } = rules::take(&mut headlines, &here, &frequencies);
+    let open = retire::left(&here, &frequencies);
+    let often_changed = often_changed(&here);
+    let utc_offset = told.first().map_or(0, |told| told.session.utc_offset);
+    let focus = Focus::new(branches.name(), &query.changed_files);
+    // Work of other branches comes last.
+    headlines.retain(|h| branches.place(h.head.as_ref(), h.created_at_epoch) == Place::Here);
+    let found = found::order(headlines, &focus, newest_created);
+    let last = last(&mut told);
+    // Stable: within each of these classes, newest first.
+    told.sort_by_key(|told| {
+        let session = &told.session;
+        let is_idle = session.tool_uses == 0 && !session.has_change();
+        (told.place == Place::Gone, !told.is_of_person(), is_idle)
+    });
     Ok(Selection {
-        steps: steps::open(&summaries, &headlines),
-        headlines: rank::best_first(headlines, &focus, newest_created.unwrap_or_default()),
-        summaries,
+        rules,
+        withdrawn,
+        open,
+        last,
+        earlier: told,
+        found,
+        often_changed,
+        utc_offset,
         newest_epoch,
     })
 }
 
-/// Observations of scope `user`, and the project's newest ones, pinned ones and those about changed
-/// files. Sorted by id, without duplicates.
+/// Reads the turns of the chosen sessions and folds them. Leaves out sessions that say nothing.
+fn load(
+    conn: &Connection,
+    query: &Query,
+    chosen: &[Chosen],
+    unscreened: Unscreened,
+    branches: &Branches,
+) -> rusqlite::Result<Vec<Told>> {
+    let mut told = Vec::new();
+    for (at, chosen) in chosen.iter().enumerate() {
+        let limit = if at < NEWEST_SESSIONS { TURNS_OF_NEWEST } else { TURNS };
+        let mut rows: Vec<SummaryRow> = match chosen.key {
+            Key::Session(id) => summaries::of_session_for_context(conn, id, limit)?,
+            Key::Row(id) => summaries::by_id(conn, id)?.into_iter().collect(),
+        };
+        if let Some(epoch) = query.newer_than {
+            rows.retain(|row| row.changed_at_epoch > epoch);
+        }
+        screen::summaries(&mut rows, unscreened);
+        let turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
+        let session = RollUp::fold(&turns);
+        let is_told =
+            !session.title.is_empty() && session.has_content() && !choice::is_tiny(&session);
+        if is_told && !choice::is_call_of_program(&session, chosen.n_alike) {
+            let place = branches.place(session.head.as_ref(), session.ended_at_epoch);
+            told.push(Told { session, place, n_alike: chosen.n_alike });
+        }
+    }
+    Ok(told)
+}
+
+/// Takes the newest session of the user on this branch that did something, else the newest that said
+/// something.
+fn last(told: &mut Vec<Told>) -> Option<Told> {
+    let leads = |told: &Told| told.session.by_user && told.place == Place::Here;
+    let works = |told: &Told| told.session.tool_uses > 0 || told.session.has_change();
+    let of_person = |told: &Told| leads(told) && told.is_of_person();
+    let at = told.iter().position(|t| of_person(t) && works(t));
+    let at = at.or(told.iter().position(of_person)).or(told.iter().position(leads))?;
+    Some(told.remove(at))
+}
+
+fn frequencies(told: &[Told]) -> Frequencies {
+    let mut frequencies = Frequencies::default();
+    for session in told.iter().map(|told| &told.session) {
+        let asks = session.asks.iter().map(|ask| ask.text.as_str());
+        let subjects = session.commits.iter().map(|commit| commit.subject.as_str());
+        asks.chain(subjects).for_each(|text| frequencies.add(&WordSet::stems(text)));
+    }
+    frequencies
+}
+
+/// At most six files that at least two sessions changed.
+fn often_changed(sessions: &[&RollUp]) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for file in sessions.iter().flat_map(|session| &session.files) {
+        *counts.entry(&file.path).or_default() += 1;
+    }
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().filter(|(_, n)| *n >= 2).collect();
+    counts.sort_by_key(|(path, n)| (Reverse(*n), *path));
+    counts.into_iter().take(6).map(|(path, n)| (path.to_owned(), n)).collect()
+}
+
+/// Observations of scope `user`, and the project's newest ones, those in the user's words, pinned ones
+/// and those about changed files. Sorted by id, without duplicates.
 fn candidates(conn: &Connection, query: &Query) -> rusqlite::Result<Vec<Headline>> {
     let excluded = &query.not_sessions;
     let mut found = observations::user_for_context(conn, excluded, USER_SCOPE)?;
     if let Some(id) = query.project_id {
         found.extend(observations::newest_for_context(conn, id, excluded, NEWEST)?);
+        found.extend(observations::said_by_user_for_context(conn, id, excluded, OF_USER)?);
         found.extend(observations::pinned_for_context(conn, id, excluded, PINNED)?);
         let known: BTreeSet<i64> = found.iter().map(|h| h.id).collect();
         let changed: BTreeSet<&str> = query.changed_files.iter().map(String::as_str).collect();

@@ -6,9 +6,8 @@ use crate::provenance::{Speaker, reads_like_instruction, without_instructions};
 use crate::store::observations::{Headline, Unscreened};
 use crate::store::summaries::SummaryRow;
 
-/// Removes the sentences of summaries, and the observations, that read like an instruction to the
-/// model.
-pub fn screen(summaries: &mut [SummaryRow], headlines: &mut Vec<Headline>, unscreened: Unscreened) {
+/// Removes the sentences of summaries that read like an instruction to the model.
+pub fn summaries(summaries: &mut [SummaryRow], unscreened: Unscreened) {
     for row in summaries.iter_mut().filter(|row| row.id <= unscreened.summary_id) {
         let s = &mut row.summary;
         s.request = without_instructions(&s.request, Speaker::User);
@@ -16,6 +15,10 @@ pub fn screen(summaries: &mut [SummaryRow], headlines: &mut Vec<Headline>, unscr
             *field = without_instructions(field, Speaker::Other);
         }
     }
+}
+
+/// Removes the observations that read like an instruction to the model.
+pub fn headlines(headlines: &mut Vec<Headline>, unscreened: Unscreened) {
     let is_screened = |h: &Headline| h.id > unscreened.observation_id;
     headlines.retain(|h| {
         if is_screened(h) {

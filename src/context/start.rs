@@ -68,8 +68,8 @@ pub fn block(
         newer_than,
         not_sessions,
         max_tokens,
-        branch: repository.as_ref().and_then(Repository::branch),
-        changed_files: repository.map_or_else(Vec::new, |r| r.changed_files(&known_files)),
+        repository: repository.as_ref(),
+        changed_files: repository.as_ref().map_or_else(Vec::new, |r| r.changed_files(&known_files)),
     };
     Ok(build(conn, &query)?)
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::overview;
 use crate::config::Settings;
-use crate::context::start;
+use crate::context::{Block, Line, Section, start};
 use crate::failure::{Context as _, Result};
 use crate::project::{self, recording};
 use crate::store::{Reader, claims};
@@ -17,9 +17,11 @@ Examples
   memctl context --project ~/src/app    Context for another directory
 
 Keys of --json
-  project  Name of the project
-  text     The context; empty if nothing is stored or the project is not recorded
-  tokens   Estimated number of tokens in text
+  project   Name of the project
+  text      The context; empty if nothing is stored or the project is not recorded
+  tokens    Estimated number of tokens in text
+  sections  Sections of the text, with heading and lines; of each line, its text and the ids of the
+            rows that it rests on (memctl show ID)
 ";
 
 /// Print the context that the next session receives
@@ -41,6 +43,37 @@ struct Output {
     project: String,
     text: String,
     tokens: usize,
+    sections: Vec<OutputSection>,
+}
+
+#[derive(Serialize)]
+struct OutputSection {
+    heading: &'static str,
+    lines: Vec<OutputLine>,
+}
+
+#[derive(Serialize)]
+struct OutputLine {
+    text: String,
+    ids: Vec<String>,
+}
+
+impl Output {
+    fn new(project: String, block: Block) -> Output {
+        let lines = |lines: Vec<Line>| {
+            lines.into_iter().map(|line| OutputLine { text: line.text, ids: line.ids }).collect()
+        };
+        let section = |section: Section| OutputSection {
+            heading: section.heading,
+            lines: lines(section.lines),
+        };
+        Output {
+            project,
+            tokens: crate::context::budget::tokens(&block.text),
+            text: block.text,
+            sections: block.page.sections.into_iter().map(section).collect(),
+        }
+    }
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
@@ -53,13 +86,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         super::note(&format!("a session here receives no context: {why}"));
         super::hint(&why.fix());
         return match args.json {
-            true => {
-                super::print_json(&Output { project: project.name, text: String::new(), tokens: 0 })
-            }
+            true => super::print_json(&Output::new(project.name, Block::default())),
             false => Ok(()),
         };
     }
-    let text = match Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")? {
+    let block = match Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")? {
         Some(reader) => {
             let conn = reader.connection();
             let examined = claims::examine(conn, &project).context("database")?;
@@ -73,20 +104,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
                 settings.config.context.tokens,
             )
             .context("database")?
-            .text
         }
-        None => String::new(),
+        None => Block::default(),
     };
     if args.json {
-        let tokens = crate::context::budget::tokens(&text);
-        return super::print_json(&Output { project: project.name, text, tokens });
+        return super::print_json(&Output::new(project.name, block));
     }
-    if text.is_empty() {
+    if block.text.is_empty() {
         super::note(&format!("nothing is stored for project {} yet", project.name));
         if let Some(hint) = overview::hint(settings) {
             super::hint(&hint);
         }
         return Ok(());
     }
-    super::print(&text)
+    super::print(&block.text)
 }

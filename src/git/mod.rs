@@ -1,4 +1,4 @@
-//! Reads the files of a git repository: its location, branch, origin and changed files. Also hashes
+//! Reads the files of a git repository: its location, branch, history, origin and changed files. Also hashes
 //! content as git does.
 //!
 //! No function here starts git, because that takes longer than a hook may run. All of them return
@@ -7,16 +7,18 @@
 
 mod blob;
 mod config;
+mod history;
 mod index;
 mod objects;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 pub use blob::BlobHash;
+pub use history::History;
 
 /// Reads stop here. Of a config with very many branches, only the beginning is read.
 const MAX_FILE: u64 = 256 << 10;
@@ -100,10 +102,18 @@ impl Repository {
     /// The hash of the commit that is checked out. `None` before the first commit.
     pub fn head_commit(&self) -> Option<String> {
         let head = String::from_utf8(read(&self.git_dir.join("HEAD"), MAX_FILE)?).ok()?;
-        let Some(reference) = head.trim().strip_prefix("ref: ") else { return hash(head.trim()) };
-        let is_name = Path::new(reference).components().all(|c| matches!(c, Component::Normal(_)));
+        match head.trim().strip_prefix("ref: ") {
+            Some(reference) => self.resolve(reference),
+            None => hash(head.trim()),
+        }
+    }
+
+    /// The commit that a reference names.
+    fn resolve(&self, reference: &str) -> Option<String> {
         let common_dir = self.common_dir();
-        if is_name && let Some(loose) = read(&common_dir.join(reference), MAX_FILE) {
+        if is_ref_name(reference)
+            && let Some(loose) = read(&common_dir.join(reference), MAX_FILE)
+        {
             return hash(std::str::from_utf8(&loose).ok()?.trim());
         }
         let packed = read(&common_dir.join("packed-refs"), MAX_PACKED_REFS)?;
@@ -171,6 +181,24 @@ pub fn common_dir_at(path: &Path) -> Option<PathBuf> {
 fn hash(text: &str) -> Option<String> {
     let is_hash = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
     is_hash.then(|| text.to_ascii_lowercase())
+}
+
+/// Whether a reference's name is a relative path that leads to no other directory.
+fn is_ref_name(reference: &str) -> bool {
+    Path::new(reference).components().all(|c| matches!(c, Component::Normal(_)))
+}
+
+/// Reads the last `max` bytes of a regular file.
+fn read_end(file: &Path, max: u64) -> Option<Vec<u8>> {
+    let meta = fs::metadata(file).ok()?;
+    if !meta.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let mut file = fs::File::open(file).ok()?;
+    file.seek(SeekFrom::Start(meta.len().saturating_sub(max))).ok()?;
+    file.take(max).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// Reads at most `max` bytes of a regular file.

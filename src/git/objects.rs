@@ -59,7 +59,7 @@ fn index_contains(index: &Path, name: &[u8]) -> io::Result<bool> {
 }
 
 /// The bytes of a whole SHA-1 or SHA-256 hash.
-fn bytes_of(hash: &str) -> Option<Vec<u8>> {
+pub(super) fn bytes_of(hash: &str) -> Option<Vec<u8>> {
     if !matches!(hash.len(), 40 | 64) || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }

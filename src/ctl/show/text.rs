@@ -108,7 +108,11 @@ fn memories_of_prompt(
     let mut out = String::new();
     for row in content.summaries.iter().filter(|row| wanted(row.prompt_number)) {
         let s = &row.summary;
-        let texts = [&s.completed, &s.learned, &s.notes, &s.request];
+        // Without a change, the answer tells more than what the tools prove.
+        let is_answer =
+            row.turn.as_ref().is_some_and(|t| t.done.is_empty() && !t.answer.is_empty());
+        let answer = if is_answer { &s.notes } else { &s.completed };
+        let texts = [answer, &s.completed, &s.learned, &s.notes, &s.request];
         let text = texts.iter().find(|text| !text.trim().is_empty()).map_or("", |t| t.as_str());
         // The summary of a turn without work is empty.
         if !text.is_empty() {

@@ -1,0 +1,71 @@
+//! Where the work of a session is, seen from the branch that is checked out.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+
+use crate::git::{History, Repository};
+use crate::memory::Head;
+
+/// Where work is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// On this branch, merged into it, or unknown.
+    #[default]
+    Here,
+    /// On another branch.
+    Elsewhere,
+    /// On a branch that was deleted, and that was not merged as far as the repository tells.
+    Gone,
+}
+
+/// The work tree's repository. Its history is read when the first row of another branch asks for it.
+#[derive(Default)]
+pub struct Branches<'a> {
+    repository: Option<&'a Repository>,
+    branch: Option<String>,
+    history: OnceCell<Option<History>>,
+    /// Places by branch and commit: many rows have the same.
+    known: RefCell<BTreeMap<(String, String), Place>>,
+}
+
+impl<'a> Branches<'a> {
+    pub fn new(repository: Option<&'a Repository>) -> Branches<'a> {
+        let branch = repository.and_then(Repository::branch);
+        Branches { repository, branch, ..Branches::default() }
+    }
+
+    /// The branch that is checked out.
+    pub fn name(&self) -> Option<&str> {
+        self.branch.as_deref()
+    }
+
+    /// Where work is that ended at `at_epoch`, in milliseconds, with this HEAD.
+    pub fn place(&self, head: Option<&Head>, at_epoch: i64) -> Place {
+        let (Some(head), Some(repository)) = (head, self.repository) else { return Place::Here };
+        if head.branch.is_empty() || Some(&head.branch) == self.branch.as_ref() {
+            return Place::Here;
+        }
+        let key = (head.branch.clone(), head.commit.clone());
+        if let Some(place) = self.known.borrow().get(&key) {
+            return *place;
+        }
+        let place = self.find(repository, head, at_epoch);
+        self.known.borrow_mut().insert(key, place);
+        place
+    }
+
+    fn find(&self, repository: &Repository, head: &Head, at_epoch: i64) -> Place {
+        let history = self.history.get_or_init(|| repository.history());
+        let Some(history) = history else { return Place::Here };
+        let contains = history.contains(&head.commit);
+        if contains == Some(true) || history.has_merged(&head.branch, at_epoch / 1000) {
+            return Place::Here;
+        }
+        if history.has_branch(&head.branch) {
+            return Place::Elsewhere;
+        }
+        // A forge deletes the branch that it merges, and a pull brings the merge.
+        let may_be_merged = contains.is_none() && history.has_pulled(at_epoch / 1000);
+        if may_be_merged { Place::Here } else { Place::Gone }
+    }
+}

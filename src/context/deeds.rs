@@ -1,0 +1,145 @@
+//! Whether a turn did something that was left to do. It rarely uses the same words: it is compared by
+//! what was asked, what was said about the work, and what tools prove, together.
+
+use super::similarity::WordSet;
+use crate::memory::{Block, Turn};
+
+/// What a turn asked for and did, as words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Deeds {
+    request: WordSet,
+    all: WordSet,
+}
+
+/// Something left to do, as words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aim {
+    /// The words that carry meaning.
+    pub words: WordSet,
+    /// Those of the names between backticks.
+    names: WordSet,
+}
+
+impl Aim {
+    /// `words` are those of the text that count.
+    pub fn new(text: &str, words: WordSet) -> Aim {
+        let names: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+        Aim { words, names: WordSet::stems(&names.join(" ")) }
+    }
+
+    pub fn of(text: &str) -> Aim {
+        Aim::new(text, WordSet::stems(text))
+    }
+}
+
+impl Deeds {
+    /// `None` if the turn did nothing.
+    pub fn of(turn: &Turn) -> Option<Deeds> {
+        let evidence = &turn.evidence;
+        if !evidence.has_change() && turn.done.is_empty() && evidence.tool_uses == 0 {
+            return None;
+        }
+        let mut request = WordSet::stems(&turn.request);
+        request.extend(&WordSet::stems(&turn.re));
+        let mut all = request.clone();
+        let lines = turn.done.iter().flat_map(|block: &Block| &block.lines);
+        let subjects = evidence.commits.iter().map(|commit| &commit.subject);
+        let effects = evidence.effects.iter().map(|effect| &effect.text);
+        let texts: Vec<&str> = lines.chain(subjects).chain(effects).map(String::as_str).collect();
+        all.extend(&WordSet::stems(&texts.join(" ")));
+        Some(Deeds { request, all })
+    }
+
+    pub fn words(&self) -> &WordSet {
+        &self.all
+    }
+
+    /// Whether the turn does what was left: it has 60 % of the words, or all names and 40 % of the words;
+    /// or its request consists of words of the aim.
+    pub fn does(&self, aim: &Aim) -> bool {
+        let common = aim.words.common(&self.all);
+        let has_names = aim.names.len() >= 3 && aim.names.common(&self.all) == aim.names.len();
+        let asked = self.request.common(&aim.words);
+        let is_asked =
+            (3..=8).contains(&self.request.len()) && asked * 10 >= self.request.len() * 8;
+        let percent = if has_names { 40 } else { 60 };
+        is_asked || has_share(common, &aim.words, percent)
+    }
+}
+
+/// Whether `common` is that share of the words, and at least two of them if there are two.
+pub fn has_share(common: usize, words: &WordSet, percent: usize) -> bool {
+    let enough = (words.len() * percent).div_ceil(100).max(words.len().min(2));
+    !words.is_empty() && common >= enough
+}
+
+/// The numbers that a short request consists of, beside a few words: `do 2 and 3 now`.
+pub fn numbers(request: &str) -> Vec<usize> {
+    let words: Vec<&str> = request.split_whitespace().collect();
+    if words.len() > 7 {
+        return Vec::new();
+    }
+    let number = |word: &&str| {
+        let word = word.trim_matches(['#', '.', ',', ')', '(', '!', '?']);
+        word.parse().ok().filter(|n| (1..=9).contains(n))
+    };
+    words.iter().filter_map(number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deeds(request: &str, done: &str) -> Option<Deeds> {
+        let lines = vec![done.to_owned()];
+        let done = if done.is_empty() { vec![] } else { vec![Block { lines, ..Block::default() }] };
+        Deeds::of(&Turn { request: request.into(), done, ..Turn::default() })
+    }
+
+    #[track_caller]
+    fn check(aim: &str, request: &str, done: &str, expected: bool) {
+        assert_eq!(deeds(request, done).is_some_and(|d| d.does(&Aim::of(aim))), expected, "{aim}");
+    }
+
+    #[test]
+    fn words_of_the_request_and_of_the_report_count_together() {
+        let aim = "Expired tokens stay: a task has to purge those older than 90 days";
+        check(
+            aim,
+            "token table grows, clean it",
+            "`PurgeTask` removes all older than 90 days.",
+            true,
+        );
+        check(aim, "token table grows, clean it", "", false);
+        check(aim, "rename the table", "The table is called `grants`.", false);
+    }
+
+    #[test]
+    fn a_short_request_for_a_part_of_a_long_step_does_it() {
+        let aim = "Recall of class scratch is only 0.54, one should check the labels of that class";
+        check(aim, "check scratch labels", "The labels are fine.", true);
+        check(aim, "check labels", "The labels are fine.", false);
+    }
+
+    #[test]
+    fn names_outweigh_other_words() {
+        let aim =
+            "The same slow scan is visible in `refund_list`, an index on `paid_at` is missing";
+        check(aim, "now the refunds", "`refund_list` uses an index on `refund_paid_at`.", true);
+        check(aim, "now the refunds", "`refund_view` is faster.", false);
+    }
+
+    #[test]
+    fn other_alphabets_are_compared_by_beginnings() {
+        check("Проверить индекс таблицы", "теперь индексы", "Таблица проверена.", true);
+        check("Проверить индекс таблицы", "теперь индексы", "Готово.", false);
+    }
+
+    #[test]
+    fn short_requests_name_steps_by_number() {
+        assert_eq!(numbers("do number 2 now please"), [2]);
+        assert_eq!(numbers("#1 und 3."), [1, 3]);
+        assert!(numbers("bump it to 1.4").is_empty());
+        assert!(numbers("please add 2 more rows to the table on page 1").is_empty());
+    }
+}

@@ -1,0 +1,52 @@
+//! A section of the block while it is filled.
+
+use super::budget::Budget;
+
+/// A line of a section.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Inert Markdown, without the line break.
+    pub text: String,
+    /// Names of the rows that the line rests on: `s37`, `o412`.
+    pub ids: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    pub heading: &'static str,
+    pub lines: Vec<Line>,
+}
+
+/// A section while it is filled.
+#[derive(Clone, Debug)]
+pub struct Filler {
+    heading: &'static str,
+    pub whole: Budget,
+    pub rest: Budget,
+    pub lines: Vec<Line>,
+    /// A line did not fit, or was shortened.
+    pub wants_more: bool,
+}
+
+impl Filler {
+    pub fn new(heading: &'static str, budget: Budget) -> Filler {
+        Filler { heading, whole: budget, rest: budget, lines: Vec::new(), wants_more: false }
+    }
+
+    /// Adds a line if it fits. The section's first line also pays for the heading.
+    pub fn push(&mut self, text: String, ids: Vec<String>) -> bool {
+        let heading =
+            if self.lines.is_empty() { heading_line(self.heading) } else { String::new() };
+        let fits = self.rest.take(&format!("{heading}{text}\n"));
+        if fits {
+            self.lines.push(Line { text, ids });
+        } else {
+            self.wants_more = true;
+        }
+        fits
+    }
+}
+
+pub fn heading_line(heading: &str) -> String {
+    format!("\n## {heading}\n")
+}

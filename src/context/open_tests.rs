@@ -1,0 +1,141 @@
+use super::*;
+use crate::memory::{Block, CommitMade, Evidence, FileChange, Step, Task};
+
+#[test]
+fn open_tasks_of_an_earlier_turn_stay_until_they_are_done() {
+    let task = |text: &str, state| Task { id: text.into(), text: text.into(), state };
+    let mut listed = Turn { request: "Build the importer".into(), ..Turn::default() };
+    listed.evidence.tasks = vec![
+        task("Parse the header", TaskState::Done),
+        task("Write the index", TaskState::Open),
+        task("Measure the importer", TaskState::Started),
+    ];
+    listed.evidence.tool_uses = 3;
+    listed.next = vec![Step { text: "Write the index".into(), kind: StepKind::Task }];
+    let mut later = Turn { request: "go on".into(), ..Turn::default() };
+    later.done = vec![Block { lines: vec!["The index is written.".into()], ..Block::default() }];
+    later.evidence.commits =
+        vec![CommitMade { subject: "Write the index".into(), ..CommitMade::default() }];
+    let stored = |id, turn| StoredTurn { id, turn, ..StoredTurn::default() };
+    let texts = |turns: &[StoredTurn]| -> Vec<String> {
+        at_end(turns, &[]).into_iter().map(|open| open.text).collect()
+    };
+    assert_eq!(texts(&[stored(1, listed.clone())]), ["Write the index"]);
+    assert_eq!(texts(&[stored(1, listed), stored(2, later)]), ["Measure the importer"]);
+}
+
+#[test]
+fn a_failure_is_told_by_names_and_counts() {
+    let check = CheckRun {
+        key: "pytest".into(),
+        counts: "4 failed, 1 passed".into(),
+        failing: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+        edited_since: true,
+        reason: "words of the runner".into(),
+        ..CheckRun::default()
+    };
+    assert_eq!(
+        failure(&check),
+        "`pytest` fails: 4 failed, 1 passed (a, b, c +1); files changed since that run"
+    );
+}
+
+fn stored(turns: Vec<Turn>) -> Vec<StoredTurn> {
+    (1..).zip(turns).map(|(id, turn)| StoredTurn { id, turn, ..StoredTurn::default() }).collect()
+}
+
+fn said(line: &str) -> Vec<Block> {
+    vec![Block { lines: vec![line.into()], ..Block::default() }]
+}
+
+fn listed(steps: &[&str]) -> Turn {
+    let step = |text: &&str| Step { text: text.to_string(), ..Step::default() };
+    let next = steps.iter().map(step).collect();
+    Turn {
+        request: "Build the importer".into(),
+        done: said("It is built."),
+        next,
+        ..Turn::default()
+    }
+}
+
+fn committed() -> Turn {
+    let commits = vec![CommitMade { hash: "a".into(), ..CommitMade::default() }];
+    let evidence = Evidence { commits, ..Evidence::default() };
+    let (request, done) = ("please commit".into(), said("Committed."));
+    Turn { request, done, evidence, ..Turn::default() }
+}
+
+#[track_caller]
+fn check(turns: Vec<Turn>, expected: &[&str]) {
+    let found: Vec<String> =
+        at_end(&stored(turns), &[]).into_iter().map(|open| open.text).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn steps_stay_until_a_later_turn_does_them() {
+    let [index, header] = ["Write the index of archives", "Read headers with a checksum"];
+    let plan = || listed(&[index, header]);
+    check(vec![plan(), committed()], &[index, header]);
+    let mut done = committed();
+    done.done = said("Archives have an index now.");
+    check(vec![plan(), done], &[header]);
+    let numbered = Turn { request: "do 2 now".into(), ..committed() };
+    check(vec![plan(), numbered], &[index]);
+    let asked = Turn {
+        request: "what is the index of archives?".into(),
+        answer: said("A table of offsets."),
+        ..Turn::default()
+    };
+    check(vec![plan(), asked], &[index, header]);
+}
+
+#[test]
+fn a_new_list_replaces_the_old_one_but_not_what_is_left_to_the_user() {
+    let mut first = listed(&["Write the index"]);
+    first.evidence.files = vec![FileChange { path: "a".into(), ..FileChange::default() }];
+    first.next.push(Step { text: "Set `TOKEN`".into(), kind: StepKind::ForUser });
+    check(vec![first, listed(&["Measure it"])], &["Set `TOKEN`", "Measure it"]);
+}
+
+#[test]
+fn what_the_user_had_to_do_first_is_done_when_the_user_comes_back() {
+    let step = Step { text: "Please log in with `vault login`".into(), kind: StepKind::ForUser };
+    let mut waiting = Turn { request: "Plan the move".into(), next: vec![step], ..Turn::default() };
+    let back = || Turn { request: "I am back".into(), ..committed() };
+    check(vec![waiting.clone(), back()], &[]);
+    waiting.evidence.files = vec![FileChange { path: "a".into(), ..FileChange::default() }];
+    check(vec![waiting, back()], &["Please log in with `vault login`"]);
+}
+
+#[test]
+fn a_greeting_asks_nothing() {
+    let question = Question { text: "How can I help you today?".into(), options: vec![] };
+    let hello = Turn { request: "good morning".into(), asked: Some(question), ..Turn::default() };
+    check(vec![hello], &[]);
+}
+
+#[test]
+fn a_claimed_pass_and_a_commit_leave_a_failure_open() {
+    let run = CheckRun {
+        key: "go test".into(),
+        outcome: Outcome::Fail,
+        failing: vec!["TestPut".into()],
+        ..CheckRun::default()
+    };
+    let mut failed = Turn { request: "Limit uploads".into(), ..Turn::default() };
+    failed.evidence.checks = vec![run.clone()];
+    let texts = |turns: Vec<Turn>| -> Vec<String> {
+        let open = at_end(&stored(turns), std::slice::from_ref(&run));
+        open.into_iter().map(|open| open.text).collect()
+    };
+    assert_eq!(texts(vec![failed.clone(), committed()]), ["`go test` fails (TestPut)"]);
+    let mut edited = committed();
+    edited.evidence.files = vec![FileChange { path: "a".into(), ..FileChange::default() }];
+    assert!(texts(vec![failed.clone(), edited]).is_empty(), "nobody knows after a change");
+    let kind = ClaimKind::FailedCheck;
+    failed.claims =
+        vec![crate::memory::Claim { text: "All pass.".into(), kind, ..Default::default() }];
+    assert_eq!(texts(vec![failed]), ["`go test` fails (TestPut); a pass was claimed"]);
+}

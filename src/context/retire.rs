@@ -1,0 +1,77 @@
+//! Which open ends of earlier sessions are still open after the sessions that came later.
+
+use super::deeds::{Aim, Deeds, has_share};
+use super::open::{Open, OpenKind};
+use super::rollup::RollUp;
+use super::similarity::{Frequencies, WordSet};
+use super::stored_turn::covers;
+use crate::memory::CheckRun;
+
+/// Sessions of the user whose open ends count, by kind. What was left before them is history.
+const QUESTION_SESSIONS: usize = 3;
+const FAILURE_SESSIONS: usize = 5;
+const STEP_SESSIONS: usize = 8;
+/// Older ends than this, counted back from the project's newest turn, are history too.
+const MAX_AGE_DAYS: i64 = 60;
+const DAY: i64 = 86_400_000;
+const MOST: usize = 14;
+/// Words of a step that has parts.
+const LONG_STEP: usize = 6;
+
+/// An open end with its age.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Left {
+    pub open: Open,
+    /// How many sessions of the user came later.
+    pub sessions_ago: usize,
+}
+
+/// The open ends of sessions, newest session first, that no later session has done. `sessions` are
+/// newest first.
+pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
+    let newest = sessions.iter().map(|s| s.ended_at_epoch).max().unwrap_or_default();
+    let mut left: Vec<Left> = Vec::new();
+    let mut later_deeds: Vec<&Deeds> = Vec::new();
+    let mut later_words = WordSet::default();
+    let mut sessions_ago = 0;
+    for (at, session) in sessions.iter().enumerate() {
+        for open in &session.open {
+            let limit = match open.kind {
+                OpenKind::Asked | OpenKind::Complaint => QUESTION_SESSIONS,
+                OpenKind::Failing(_) => FAILURE_SESSIONS,
+                _ => STEP_SESSIONS,
+            };
+            let is_old = newest.saturating_sub(open.at_epoch) > MAX_AGE_DAYS * DAY;
+            let rare = frequencies.rare(&WordSet::stems(&open.text));
+            let aim = Aim::new(&open.text, rare.clone());
+            let told = left.iter().any(|l| {
+                let known = WordSet::stems(&l.open.text);
+                rare.common(&known) * 10 >= rare.len() * 8
+            });
+            let passed = |check: &CheckRun| {
+                let later = sessions[..at].iter().flat_map(|later| &later.checks);
+                later.into_iter().any(|run| covers(run, check))
+            };
+            let is_done = match &open.kind {
+                OpenKind::Failing(check) => passed(check),
+                _ => {
+                    // Several sessions may have done a long step in parts.
+                    let in_parts =
+                        rare.len() >= LONG_STEP && has_share(rare.common(&later_words), &rare, 80);
+                    in_parts || later_deeds.iter().any(|deeds| deeds.does(&aim))
+                }
+            };
+            if sessions_ago < limit && !is_old && !told && !is_done && left.len() < MOST {
+                left.push(Left { open: open.clone(), sessions_ago });
+            }
+        }
+        session.deeds.iter().for_each(|deeds| later_words.extend(deeds.words()));
+        later_deeds.extend(&session.deeds);
+        sessions_ago += usize::from(session.by_user);
+    }
+    left
+}
+
+#[cfg(test)]
+#[path = "retire_tests.rs"]
+mod tests;

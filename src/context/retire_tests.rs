@@ -1,0 +1,111 @@
+use super::*;
+use crate::memory::{CheckKind, CommitMade, Evidence, Outcome, Turn};
+
+const HOUR: i64 = 3_600_000;
+
+fn open(id: i64, kind: OpenKind, text: &str) -> Open {
+    Open { id, kind, text: text.into(), at_epoch: id * HOUR, utc_offset: 0 }
+}
+
+/// A turn that commits.
+fn turn(request: &str, subject: &str) -> Turn {
+    let commit = CommitMade { subject: subject.into(), ..CommitMade::default() };
+    let evidence = Evidence { commits: vec![commit], ..Evidence::default() };
+    Turn { request: request.into(), evidence, ..Turn::default() }
+}
+
+fn session(id: i64, asks: &[&str], left: Vec<Open>) -> RollUp {
+    let turn = |request: &&str| turn(request, "");
+    RollUp {
+        ids: vec![id],
+        deeds: asks.iter().filter_map(|ask| Deeds::of(&turn(ask))).collect(),
+        by_user: true,
+        open: left,
+        ended_at_epoch: id * HOUR,
+        ..RollUp::default()
+    }
+}
+
+/// `sessions` are newest first.
+#[track_caller]
+fn check(sessions: &[&RollUp], expected: &[(&str, usize)]) {
+    let left = left(sessions, &Frequencies::default());
+    let found: Vec<_> = left.iter().map(|l| (l.open.text.as_str(), l.sessions_ago)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn later_requests_commits_and_effects_retire_a_step() {
+    let step = "Add a retry limit to the uploader";
+    let planned = session(1, &["Fix the uploader"], vec![open(1, OpenKind::Stated, step)]);
+    check(&[&planned], &[(step, 0)]);
+    let other = session(2, &["Translate the help page"], vec![]);
+    check(&[&other, &planned], &[(step, 1)]);
+    let asked = session(3, &["now the retry limit for the uploader, please"], vec![]);
+    check(&[&asked, &other, &planned], &[]);
+    let mut committed = other.clone();
+    committed.deeds.extend(Deeds::of(&turn("go on", "uploader: a limit for each retry")));
+    check(&[&committed, &planned], &[]);
+    let partly = session(4, &["Make the uploader quicker"], vec![]);
+    check(&[&partly, &planned], &[(step, 1)]);
+}
+
+#[test]
+fn open_ends_expire_with_the_sessions_that_follow() {
+    let question =
+        session(1, &["a b"], vec![open(1, OpenKind::Asked, "Shall I rename the crate?")]);
+    let step = session(1, &["a b"], vec![open(1, OpenKind::Stated, "Rename the crate everywhere")]);
+    let others: Vec<RollUp> =
+        (2..=20).rev().map(|id| session(id, &["Translate the help page"], vec![])).collect();
+    let after = |n: usize, first: &RollUp| {
+        let mut sessions: Vec<&RollUp> = others[others.len() - n..].iter().collect();
+        sessions.push(first);
+        left(&sessions, &Frequencies::default()).len()
+    };
+    assert_eq!((after(2, &question), after(3, &question)), (1, 0));
+    assert_eq!((after(7, &step), after(8, &step)), (1, 0));
+    let mut late = session(2, &["Translate the help page"], vec![]);
+    late.ended_at_epoch = 61 * 24 * HOUR + HOUR;
+    check(&[&late, &step], &[]);
+}
+
+#[test]
+fn sessions_of_programs_do_not_age_a_step() {
+    let step = session(1, &["a b"], vec![open(1, OpenKind::Stated, "Rename the crate everywhere")]);
+    let program = RollUp { by_user: false, ..session(2, &[], vec![]) };
+    let mut sessions = vec![&program; 30];
+    sessions.push(&step);
+    check(&sessions, &[("Rename the crate everywhere", 0)]);
+}
+
+#[test]
+fn a_later_pass_retires_a_failure() {
+    let run = |outcome| CheckRun { key: "cargo test".into(), outcome, ..CheckRun::default() };
+    let failing = OpenKind::Failing(Box::new(run(Outcome::Fail)));
+    let failed = session(1, &["a b"], vec![open(1, failing, "`cargo test` fails")]);
+    let mut later = session(2, &["Translate the help page"], vec![]);
+    check(&[&later, &failed], &[("`cargo test` fails", 1)]);
+    later.checks = vec![run(Outcome::Pass)];
+    check(&[&later, &failed], &[]);
+    later.checks =
+        vec![CheckRun { kind: CheckKind::Lint, key: "cargo clippy".into(), ..run(Outcome::Pass) }];
+    check(&[&later, &failed], &[("`cargo test` fails", 1)]);
+}
+
+#[test]
+fn a_step_that_several_sessions_name_is_told_once() {
+    let old =
+        session(1, &["a b"], vec![open(1, OpenKind::Stated, "Write the docs of the importer")]);
+    let new = session(2, &["c d"], vec![open(2, OpenKind::Stated, "write importer docs")]);
+    check(&[&new, &old], &[("write importer docs", 0)]);
+}
+
+#[test]
+fn several_sessions_may_do_a_long_step_in_parts() {
+    let step = "Load the archive 2020 to 2026, and warn if a probe is silent for 6 hours";
+    let planned = session(1, &["a b"], vec![open(1, OpenKind::Stated, step)]);
+    let loaded = session(2, &["load the archive 2020 to 2026 in batches, with retries"], vec![]);
+    check(&[&loaded, &planned], &[(step, 1)]);
+    let warned = session(3, &["warn about silent probes after 6 hours"], vec![]);
+    check(&[&warned, &loaded, &planned], &[]);
+}

@@ -1,0 +1,288 @@
+//! Folds the turns of a session into one record: what was asked, what tools prove, and what is left
+//! when the session ends.
+
+use super::blocks;
+use super::deeds::Deeds;
+use super::open::{self, Open};
+use super::similarity::{WordSet, sentences};
+use super::stored_turn::{StoredTurn, covers, is_informative, is_small_talk, names_something};
+use crate::memory::{
+    Block, Change, CheckRun, Claim, CommitMade, Effect, Ending, FileChange, Head, Outcome, Sender,
+    Turn,
+};
+
+/// A session in one record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RollUp {
+    pub session_id: Option<i64>,
+    /// Ids of the summaries, oldest first.
+    pub ids: Vec<i64>,
+    /// The session can be understood by this line alone. Empty: the session is not told.
+    pub title: String,
+    /// The user typed one of the prompts.
+    pub by_user: bool,
+    /// The user's informative requests, oldest first.
+    pub asks: Vec<Said>,
+    pub commits: Vec<CommitMade>,
+    /// Files that differ from the beginning of the session, without scratch files.
+    pub files: Vec<FileChange>,
+    pub effects: Vec<Effect>,
+    /// The last run of each check.
+    pub checks: Vec<CheckRun>,
+    pub gotchas: Vec<Gotcha>,
+    /// What the last turn that did something says about it.
+    pub done: Vec<Block>,
+    /// Claims about `done` that the evidence does not bear out.
+    pub claims: Vec<Claim>,
+    /// What earlier turns said about their work, oldest first, without such claims. Not if later turns
+    /// changed all of its files again: it may no longer be so.
+    pub done_before: Vec<Vec<Block>>,
+    pub answers: Vec<Answered>,
+    /// What is left when the session ends.
+    pub open: Vec<Open>,
+    /// What each turn did.
+    pub deeds: Vec<Deeds>,
+    pub head: Option<Head>,
+    /// Times are milliseconds since the epoch.
+    pub started_at_epoch: i64,
+    pub ended_at_epoch: i64,
+    /// Minutes east of UTC at the end.
+    pub utc_offset: i32,
+    pub n_turns: usize,
+    pub tool_uses: u32,
+    pub provisional: bool,
+    pub ending: Ending,
+    pub error_codes: Vec<String>,
+}
+
+/// A text and the summary that it comes from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Said {
+    pub id: i64,
+    pub text: String,
+}
+
+/// A failure, its cause, and what was done about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gotcha {
+    pub id: i64,
+    pub failure: String,
+    pub cause: Vec<Block>,
+    /// A commit's subject, else the first line about what was done. Empty if nothing was.
+    pub fix: String,
+}
+
+/// A question of the user with its answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answered {
+    pub id: i64,
+    pub question: String,
+    pub answer: Vec<Block>,
+}
+
+impl RollUp {
+    /// Folds the turns of one session, oldest first.
+    pub fn fold(turns: &[StoredTurn]) -> RollUp {
+        let mut all = RollUp::default();
+        for stored in turns {
+            all.add(stored);
+        }
+        all.title = title(turns, &all.commits);
+        all.done_before = done_before(turns);
+        all.open = open::at_end(turns, &all.checks);
+        if let Some(first) = turns.first() {
+            all.session_id = first.session_id;
+            all.started_at_epoch = first.created_at_epoch;
+        }
+        all.n_turns = turns.len();
+        all
+    }
+
+    fn add(&mut self, stored: &StoredTurn) {
+        let (id, turn) = (stored.id, &stored.turn);
+        let evidence = &turn.evidence;
+        self.ids.push(id);
+        self.by_user |= turn.sender == Sender::User && !turn.request.trim().is_empty();
+        let is_talk = !turn.answer.is_empty() && is_small_talk(turn);
+        let asks = turn.sender == Sender::User && !turn.continues && is_informative(&turn.request);
+        if asks && !is_talk && !self.asks.iter().any(|ask| ask.text == turn.request) {
+            self.asks.push(Said { id, text: turn.request.clone() });
+        }
+        for commit in &evidence.commits {
+            if commit.amends {
+                self.commits.pop();
+            }
+            if !self.commits.iter().any(|known| known.hash == commit.hash) {
+                self.commits.push(commit.clone());
+            }
+        }
+        evidence.files.iter().for_each(|file| add_file(&mut self.files, file));
+        evidence.effects.iter().for_each(|effect| add_effect(&mut self.effects, effect));
+        if evidence.files.iter().any(|file| !file.scratch) {
+            self.checks.iter_mut().for_each(|check| check.edited_since = true);
+        }
+        evidence.checks.iter().for_each(|check| add_check(&mut self.checks, check));
+        if !turn.cause.is_empty() {
+            self.gotchas.push(gotcha(stored, self.asks.last()));
+        }
+        if !turn.done.is_empty() {
+            self.done.clone_from(&turn.done);
+            self.claims.clone_from(&turn.claims);
+        }
+        if is_informative(&turn.request) && self.is_answer(turn) {
+            let answer = turn.answer.clone();
+            self.answers.push(Answered { id, question: turn.request.clone(), answer });
+        }
+        self.deeds.extend(Deeds::of(turn));
+        self.head = turn.head.clone().or(self.head.take());
+        self.ended_at_epoch = self.ended_at_epoch.max(stored.created_at_epoch);
+        self.utc_offset = turn.utc_offset;
+        self.tool_uses += evidence.tool_uses;
+        self.provisional = stored.provisional;
+        self.ending = turn.ending;
+        self.error_codes.clone_from(&turn.error_codes);
+    }
+
+    /// Whether the turn's answer says something that the session has not said. After work, without a tool
+    /// use and a question, it may be a goodbye, or a report of the day's work.
+    fn is_answer(&self, turn: &Turn) -> bool {
+        let lines: Vec<&str> =
+            turn.answer.iter().flat_map(|block| &block.lines).map(String::as_str).collect();
+        let is_question = turn.request.contains(['?', '？', '؟']);
+        if turn.evidence.tool_uses > 0 || is_question || !self.has_change() {
+            return !lines.is_empty() && !is_small_talk(turn);
+        }
+        let is_short = lines.iter().map(|line| line.chars().count()).sum::<usize>() < 160;
+        let words = WordSet::stems(&lines.join(" "));
+        let mut said = WordSet::default();
+        self.deeds.iter().for_each(|deeds| said.extend(deeds.words()));
+        let is_report = self.has_change() && words.common(&said) * 10 >= words.len() * 4;
+        let names = lines.iter().any(|line| names_something(line));
+        !lines.is_empty() && (!is_short || names) && !is_report
+    }
+
+    /// Something was changed: files, commits, effects, or an older release says so.
+    pub fn has_change(&self) -> bool {
+        !self.files.is_empty()
+            || !self.commits.is_empty()
+            || !self.effects.is_empty()
+            || !self.done.is_empty()
+    }
+
+    /// Whether there is anything to tell besides the title.
+    pub fn has_content(&self) -> bool {
+        self.has_change()
+            || !self.answers.is_empty()
+            || !self.gotchas.is_empty()
+            || !self.open.is_empty()
+    }
+
+    /// Id of the newest summary.
+    pub fn id(&self) -> i64 {
+        self.ids.last().copied().unwrap_or_default()
+    }
+}
+
+/// See [`RollUp::done_before`].
+fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
+    let files = |stored: &StoredTurn| -> Vec<String> {
+        let files = stored.turn.evidence.files.iter().filter(|file| !file.scratch);
+        files.map(|file| file.path.clone()).collect()
+    };
+    let last = turns.iter().rposition(|stored| !stored.turn.done.is_empty()).unwrap_or(0);
+    let mut before = Vec::new();
+    for (at, stored) in turns[..last.min(turns.len())].iter().enumerate() {
+        let done = blocks::without_claims(&stored.turn.done, &stored.turn.claims);
+        let changed = files(stored);
+        let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
+        let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
+        before.extend((!done.is_empty() && !is_stale).then_some(done));
+    }
+    before
+}
+
+/// The first informative request, else a title that the turn's rules made, else a commit's subject.
+fn title(turns: &[StoredTurn], commits: &[CommitMade]) -> String {
+    let by_user = || turns.iter().map(|t| &t.turn).filter(|turn| turn.sender == Sender::User);
+    let request = by_user()
+        .find(|turn| !turn.continues && is_informative(&turn.request))
+        .map(|turn| turn.request.clone());
+    let title = || by_user().map(|t| &t.title).find(|title| !title.is_empty()).cloned();
+    let subject = || commits.iter().map(|c| &c.subject).find(|s| !s.is_empty()).cloned();
+    let any_request = || by_user().map(|t| &t.request).find(|r| !r.trim().is_empty()).cloned();
+    let of_others = || turns.iter().map(|t| &t.turn.title).find(|t| !t.is_empty()).cloned();
+    request
+        .or_else(title)
+        .or_else(subject)
+        .or_else(any_request)
+        .or_else(of_others)
+        .unwrap_or_default()
+}
+
+/// Adds a change of a later turn. Files that were created and removed leave nothing.
+fn add_file(files: &mut Vec<FileChange>, new: &FileChange) {
+    if new.scratch {
+        files.retain(|file| file.path != new.path);
+        return;
+    }
+    let mut former = |path: &str| {
+        let at = files.iter().position(|file| file.path == path)?;
+        Some(files.remove(at))
+    };
+    let before = former(&new.path);
+    let moved = new.from.as_deref().and_then(former);
+    let was_created =
+        [&before, &moved].into_iter().flatten().any(|file| file.change == Change::Created);
+    let change = match new.change {
+        Change::Removed if was_created => return,
+        Change::Edited | Change::Moved if was_created => Change::Created,
+        Change::Created if before.is_some_and(|file| file.change == Change::Removed) => {
+            Change::Edited
+        }
+        change => change,
+    };
+    files.push(FileChange { change, ..new.clone() });
+}
+
+fn add_effect(effects: &mut Vec<Effect>, new: &Effect) {
+    match effects.iter_mut().find(|effect| effect.text == new.text) {
+        Some(known) => known.count += new.count.max(1),
+        None => effects.push(new.clone()),
+    }
+}
+
+/// Adds the state of a check after a later turn. A pass covers earlier failures.
+fn add_check(checks: &mut Vec<CheckRun>, new: &CheckRun) {
+    let failed_before =
+        checks.iter().any(|old| old.key == new.key && old.outcome == Outcome::Fail && !old.covered);
+    for old in checks.iter_mut() {
+        old.covered |= covers(new, old);
+    }
+    // A run with an unknown outcome tells nothing about the last known one.
+    if new.outcome == Outcome::Unknown {
+        return;
+    }
+    checks.retain(|old| old.key != new.key || old.arguments != new.arguments);
+    let fixed = new.fixed || (failed_before && new.outcome == Outcome::Pass);
+    checks.push(CheckRun { fixed, ..new.clone() });
+}
+
+fn gotcha(stored: &StoredTurn, ask: Option<&Said>) -> Gotcha {
+    let turn = &stored.turn;
+    let failure = match &turn.evidence.failed_before_edit {
+        _ if is_informative(&turn.request) => turn.request.clone(),
+        Some(check) => format!("`{check}` failed"),
+        None => ask.map_or_else(|| turn.title.clone(), |ask| ask.text.clone()),
+    };
+    let subject = turn.evidence.commits.iter().map(|c| c.subject.as_str()).find(|s| !s.is_empty());
+    let done = || {
+        let line = turn.done.iter().flat_map(|block| &block.lines).next()?;
+        sentences(line).first().copied()
+    };
+    let fix = subject.or_else(done).unwrap_or_default().to_owned();
+    Gotcha { id: stored.id, failure, cause: turn.cause.clone(), fix }
+}
+
+#[cfg(test)]
+#[path = "rollup_tests.rs"]
+mod tests;
