@@ -45,7 +45,7 @@ fn stats_count_stored_rows_and_usage() {
     assert_eq!(stats["today"]["cost_budget"], 3.0);
     let backends = w.memctl(&["stats", "--by", "backend", "--json"]).json();
     let names: Vec<_> = backends["groups"].as_array().unwrap().iter().map(|g| &g["name"]).collect();
-    assert_eq!(names, ["anthropic", "extractive"]);
+    assert_eq!(names, ["anthropic"]);
     assert_eq!(backends["groups"][0]["prompts"], serde_json::Value::Null);
     let text = w.memctl(&["stats"]).ok();
     for part in

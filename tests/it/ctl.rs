@@ -154,7 +154,7 @@ fn context_prints_what_a_session_start_gets() {
     let start = serde_json::json!({"session_id": "s2", "cwd": cwd, "hook_event_name": "SessionStart", "source": "startup"});
     let answer = w.hook(&start);
     assert_eq!(answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap(), text);
-    assert!(text.contains("leap days") && text.contains("Dotted dates"), "{text}");
+    assert!(text.contains("leap days") && text.contains("dotted dates"), "{text}");
     // Another project gets none of it.
     let mut elsewhere = start;
     elsewhere["cwd"] = "/".into();

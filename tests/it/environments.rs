@@ -62,7 +62,7 @@ fn paths_with_special_characters_work() {
     assert_eq!(w.rows("SELECT path FROM observation_files"), [format!("{ODD}.rs")]);
     let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
     let context = command.arg("context").current_dir(&project).output().unwrap();
-    assert!(String::from_utf8_lossy(&context.stdout).contains("(s1): go"), "{context:?}");
+    assert!(String::from_utf8_lossy(&context.stdout).contains("(s1): Changed a "), "{context:?}");
     assert!(w.socket_files().is_empty());
 }
 

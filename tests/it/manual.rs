@@ -163,7 +163,16 @@ fn json_has_exactly_the_documented_keys() {
     let queue = json(&["queue", "--recent"]);
     check("queue", &queue);
     check("queue items", &queue["items"][0]);
-    check("context", &json(&["context"]));
+    let context = json(&["context", "--project", "/"]);
+    check("context", &context);
+    check("context sections", &context["sections"][0]);
+    let line = &context["sections"][0]["lines"][0];
+    assert!(
+        context["text"].as_str().unwrap().contains(line["text"].as_str().unwrap()),
+        "{context}"
+    );
+    let id = line["ids"][0].as_str().unwrap();
+    assert!(w.memctl(&["show", id]).ok().contains(id), "{line}");
     for by in ["day", "project", "session", "backend"] {
         let stats = json(&["stats", "--by", by]);
         check("stats", &stats);
@@ -196,7 +205,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 20);
+    assert_eq!(documented().len(), 21);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn older_transcripts_are_replayed_first_and_keep_their_dates() {
                    "timestamp": format!("2026-03-{day:02}T10:00:00Z"),
                    "message": {"content": content}})
         };
-        let answer = json!([{"type": "text", "text": format!("The {word} exporter is ported, and all of its tests pass.")}]);
+        let answer = json!([{"type": "text", "text": format!("The {word} exporter is ported; it writes version 2 now.")}]);
         let lines = [
             line("1", "user", json!(format!("Port the {word} exporter to the new format."))),
             line("2", "assistant", answer),
@@ -99,5 +99,5 @@ fn older_transcripts_are_replayed_first_and_keep_their_dates() {
     let context = w.memctl(&["context", "--project", "/"]).ok();
     let position = |text: &str| context.find(text).unwrap_or_else(|| panic!("{text}: {context}"));
     assert!(position("2026-03-09 (s2)") < position("2026-03-02 (s1)"), "{context}");
-    assert!(context.contains("## Latest work\n2026-03-09"), "{context}");
+    assert!(context.contains("## Last session\n2026-03-09"), "{context}");
 }

@@ -137,7 +137,7 @@ fn sessions_of_the_first_release_are_continued() {
         fs::copy(spooled.path(), folder.join(spooled.file_name())).unwrap();
     }
     let injected = w.hook(&start("new"))["hookSpecificOutput"]["additionalContext"].to_string();
-    assert!(injected.contains("February 29th counts now"), "{injected}");
+    assert!(injected.contains("Dotted dates are read now"), "{injected}");
     assert!(!injected.contains("swordfish"), "{injected}");
     w.settle();
     let select = |rest: &str| w.rows(&format!("SELECT {rest}"));

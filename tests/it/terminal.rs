@@ -125,15 +125,13 @@ fn a_session_is_wrapped_at_the_width_of_the_terminal() {
     let (head, rest) = text.split_once(" UTC\n").unwrap();
     assert!(head.starts_with(&format!("{SESSION} · home · 20")), "{head}");
     insta::assert_snapshot!(rest, @r#"
-    completed (other): 1 prompt, 1 summary, 1 observation
+    completed (other): 1 prompt, 1 summary, 0 observations
 
     p1   The parser of `Vec<u8>` drops the last byte of every
          other line. Find out why, and fix it with a test.
            - and say 記憶
       s1   All 7 tests pass now.
-           Next: Write the changelog.
-      o1   discovery: The parser of `Vec<u8>` drops the last
-           byte of every other line
+           Next: write the changelog.
     "#);
 }
 

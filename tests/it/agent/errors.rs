@@ -320,7 +320,7 @@ fn an_empty_answer_at_the_token_limit_is_not_a_decision() {
         w.hook(&end("s"));
         w.settle();
         assert_eq!(api.requests().len(), 2, "{backend}");
-        assert_eq!(w.rows("SELECT backend FROM observations"), ["extractive"], "{backend}");
+        assert_eq!(summaries(&w), ["Do number 1|extractive|0"], "{backend}");
         assert_eq!(w.unfinished(), 0);
     }
 }

@@ -47,13 +47,13 @@ fn summaries(w: &World) -> Vec<String> {
     let mut summaries = w.summaries();
     summaries.sort_by_key(|summary| summary["prompt_number"].as_i64());
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    // The request is always the user's. What was done is the model's.
+    let by = |s: &Value| match format!("{s}").contains("Done by the model") {
+        true => "By the model".to_owned(),
+        false => text(&s["request"]),
+    };
     let row = |s: &Value| {
-        format!(
-            "{}|{}|{}",
-            text(&s["request"]),
-            text(&s["backend"]),
-            u8::from(s["provisional"] == true)
-        )
+        format!("{}|{}|{}", by(s), text(&s["backend"]), u8::from(s["provisional"] == true))
     };
     summaries.iter().map(row).collect()
 }

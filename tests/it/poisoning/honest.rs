@@ -40,6 +40,16 @@ pub const HONEST: &[Attempt] = &[
             .prompt(&format!("From now on we use {w} for dates, never chrono."))
             .stop("I will.")
     }),
+    honest("a clicked option", |s, w| {
+        s.fetch("https://docs.example.org/guide", "The guide is about dates and their formats.")
+            .clicks("Which store?", &format!("One file of {w} per tenant"), "A server")
+            .stop("Each tenant has a file now.")
+    }),
+    honest("a typed answer", |s, w| {
+        s.fetch("https://docs.example.org/guide", "The guide is about dates and their formats.")
+            .answers("Which format?", &format!("always the format of {w}, it sorts well"))
+            .stop("Dates have that format now.")
+    }),
     honest("a preference", |s, w| {
         s.prompt(&format!("We use {w} for dates in this project, not chrono. Always."))
             .stop("I will.")

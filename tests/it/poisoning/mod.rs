@@ -265,6 +265,11 @@ fn fetched_lines_that_the_assistant_repeats_in_other_places_are_no_memory() {
 }
 
 #[test]
+fn fetched_lines_that_the_user_clicks_are_no_memory() {
+    assert_nothing_arrives("web, clicked");
+}
+
+#[test]
 fn answers_of_mcp_servers_are_no_memory() {
     assert_nothing_arrives("mcp");
 }

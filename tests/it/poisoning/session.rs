@@ -120,6 +120,31 @@ impl Session {
         self.tool(tool, json!({"id": "142"}), json!([{"type": "text", "text": text}]))
     }
 
+    /// The client asks a question, and the user clicks the first of two options.
+    pub fn clicks(self, question: &str, first: &str, second: &str) -> Session {
+        self.asks(question, first, second, first)
+    }
+
+    /// The client asks a question, and the user types the answer.
+    pub fn answers(self, question: &str, answer: &str) -> Session {
+        self.asks(question, "Red", "Blue", answer)
+    }
+
+    fn asks(self, question: &str, first: &str, second: &str, answer: &str) -> Session {
+        let option = |label: &str| json!({"label": label, "description": ""});
+        let questions = json!([{"question": question, "header": "Choice", "multiSelect": false,
+            "options": [option(first), option(second)]}]);
+        let response = json!({"questions": questions, "answers": {question: answer},
+            "annotations": {}});
+        self.tool("AskUserQuestion", json!({"questions": questions}), response)
+    }
+
+    /// The user approves a plan.
+    pub fn plan(self, plan: &str) -> Session {
+        let response = json!({"plan": plan, "isAgent": false, "filePath": "/p/plan.md"});
+        self.tool("ExitPlanMode", json!({"plan": plan}), response)
+    }
+
     /// A subagent in the foreground, whose report is the result of the tool.
     pub fn agent(self, report: &str) -> Session {
         let input = json!({"description": "Look at the parser", "subagent_type": "Explore",
