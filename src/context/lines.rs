@@ -87,30 +87,41 @@ fn open_line(left: &Left, text: &str) -> String {
 
 /// Lengths of a line about an earlier session, in characters.
 const LENGTHS: [usize; 7] = [900, 600, 420, 300, 210, 150, 100];
+/// The section is full after this many lines that did not fit.
+const MISSES: usize = 3;
 
 /// One line per session. The lines are as long as they can be without telling fewer sessions.
 pub fn earlier(selection: &Selection, filler: &mut Filler, seen: &mut Seen) {
     let fill = |max: usize| {
         let (mut trial, mut trial_seen) = (filler.clone(), seen.clone());
+        let mut misses = 0;
         for told in &selection.earlier {
             let Some(line) = earlier_line(told, max, &trial_seen) else { continue };
             let ids = vec![format!("s{}", told.session.id())];
             if trial.push(line.text, ids) {
                 line.said.iter().for_each(|text| trial_seen.add(text));
                 trial_seen.add_session(told.session.session_id);
+            } else {
+                misses += 1;
+            }
+            if misses == MISSES {
+                break;
             }
         }
         (trial, trial_seen)
     };
-    let (mut best, mut best_length) = (fill(LENGTHS[LENGTHS.len() - 1]), LENGTHS.len() - 1);
-    for (at, length) in LENGTHS[..LENGTHS.len() - 1].iter().enumerate() {
-        let longer = fill(*length);
-        if longer.0.lines.len() >= best.0.lines.len() {
-            (best, best_length) = (longer, at);
+    let mut lengths = LENGTHS.into_iter().rev();
+    let mut best = lengths.next().map_or_else(|| (filler.clone(), seen.clone()), &fill);
+    let mut is_longest = true;
+    for length in lengths {
+        let longer = fill(length);
+        if longer.0.lines.len() < best.0.lines.len() {
+            is_longest = false;
             break;
         }
+        best = longer;
     }
-    best.0.wants_more |= best_length > 0 && !best.0.lines.is_empty();
+    best.0.wants_more |= !is_longest && !best.0.lines.is_empty();
     (*filler, *seen) = best;
 }
 
