@@ -126,29 +126,44 @@ release: tools $(cyclonedx)
 $(cyclonedx):
 	$(CARGO) install --quiet --locked --version 0.5.9 --root target/tools cargo-cyclonedx
 
-# The plugin is installed to a directory of its own. The client copies the plugin's whole directory and
-# reads it again at every start. This directory may contain gigabytes of build output.
+# Each file is replaced by rename, because hooks, shells and man may be reading the old one. The plugin
+# has a directory of its own, since the client copies it and reads it again at every start: the source
+# directory may contain gigabytes of build output. Its hooks fall back to the installed run.sh.
 install: tools
-	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && umask 022 && \
-	for file in '$(bash)' '$(zsh)' '$(fish)' '$(to)/share/man/man1/memctl.1'; do \
-		install -d "$$(dirname "$$file")"; done && \
-	install -d '$(to)/bin' && \
-	install -m 755 "$$memctl" '$(to)/bin/memctl' && \
-	"$$memctl" man --dir '$(to)/share/man/man1' && \
-	"$$memctl" completions bash >'$(bash)' && \
-	"$$memctl" completions zsh >'$(zsh)' && \
-	"$$memctl" completions fish >'$(fish)' && \
-	install -d '$(plugin)/.claude-plugin' '$(plugin)/hooks' && \
-	install -m 644 .claude-plugin/*.json '$(plugin)/.claude-plugin' && \
-	install -m 644 hooks/hooks.json '$(plugin)/hooks' && \
-	install -m 755 hooks/run.sh '$(plugin)/hooks' && \
-	echo 'installed $(to)/bin/memctl; for Claude Code:' && \
+	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] || exit 1; \
+	set -e; umask 022; new="$$(mktemp -d)"; trap 'rm -rf "$$new"' EXIT; \
+	put() { \
+		install -d "$$(dirname "$$3")"; \
+		install -m "$$1" "$$2" "$$3.new" || { rm -f "$$3.new"; exit 1; }; \
+		mv -f "$$3.new" "$$3"; \
+	}; \
+	"$$memctl" man --dir "$$new"; \
+	for shell in bash zsh fish; do "$$memctl" completions "$$shell" >"$$new/$$shell"; done; \
+	sed 's|$$HOME/.local/share/memctl-plugin|$(PREFIX)/share/memctl-plugin|' hooks/hooks.json \
+		>"$$new/hooks.json"; \
+	put 755 "$$memctl" '$(to)/bin/memctl'; \
+	for page in "$$new"/*.1; do put 644 "$$page" '$(to)'/share/man/man1/"$${page##*/}"; done; \
+	put 644 "$$new/bash" '$(bash)'; \
+	put 644 "$$new/zsh" '$(zsh)'; \
+	put 644 "$$new/fish" '$(fish)'; \
+	for script in run.sh observe.sh; do put 755 "hooks/$$script" '$(plugin)/hooks/'"$$script"; done; \
+	put 644 "$$new/hooks.json" '$(plugin)/hooks/hooks.json'; \
+	for file in .claude-plugin/*.json; do put 644 "$$file" '$(plugin)/'"$$file"; done; \
+	echo 'installed $(to)/bin/memctl; for Claude Code:'; \
 	echo "  claude plugin marketplace add '$(PREFIX)/share/memctl-plugin' && claude plugin install memctl@memctl"
 
+# Running sessions call run.sh in every hook. If it were missing, the client would show an error under
+# each tool call, so a script that does nothing takes its place.
+stub = $(plugin)/hooks/run.sh
 uninstall:
 	rm -f '$(to)/bin/memctl' '$(to)'/share/man/man1/memctl.1 '$(to)'/share/man/man1/memctl-*.1 \
 		'$(bash)' '$(zsh)' '$(fish)'
-	rm -rf '$(plugin)'
+	@[ ! -e '$(stub)' ] || { \
+		printf '#!/bin/sh\n# memctl is not installed.\nexit 0\n' >'$(stub).new' && \
+		chmod 755 '$(stub).new' && mv -f '$(stub).new' '$(stub)' && \
+		echo 'Running sessions still call $(stub).' && \
+		echo 'When they have ended: rm -r $(plugin)'; }
+	rm -rf '$(plugin)/.claude-plugin' '$(plugin)/hooks/hooks.json' '$(plugin)/hooks/observe.sh'
 
 clean:
 	$(CARGO) clean

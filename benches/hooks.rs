@@ -16,7 +16,7 @@ pub const SMALL: usize = 10_000;
 const LARGE: usize = 1_000_000;
 
 const DURABLE: &str = "floor: hook, durable";
-const THROUGH_PLUGIN: &str = "PostToolUse through hooks/run.sh";
+const THROUGH_PLUGIN: &str = "PostToolUse through the plugin";
 
 /// The server that `floor hook` connects to.
 pub struct Server {

@@ -133,10 +133,18 @@ impl World {
         require_reply(event, measure::whole_process(command, payload.as_bytes())?)
     }
 
-    /// Runs a hook through the plugin's script.
+    /// Runs a hook as the plugin registers it.
     pub fn plugin_hook(&self, event: &str, payload: &str) -> Result<Duration> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/run.sh");
-        let command = &mut self.command(&script, &[event]);
+        let plugin: Value =
+            serde_json::from_str(include_str!("../hooks/hooks.json")).map_err(|e| e.to_string())?;
+        let hook = &plugin["hooks"][event][0]["hooks"][0];
+        let text = |value: &Value| {
+            let text = value.as_str().unwrap_or_default();
+            text.replace("${CLAUDE_PLUGIN_ROOT}", env!("CARGO_MANIFEST_DIR"))
+        };
+        let args: Vec<String> = hook["args"].as_array().into_iter().flatten().map(text).collect();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let command = &mut self.command(Path::new(&text(&hook["command"])), &args);
         require_reply(event, measure::whole_process(command, payload.as_bytes())?)
     }
 

@@ -1,5 +1,7 @@
 #!/bin/sh
 # Runs `memctl hook EVENT` with the first memctl found. memctl reads the payload from stdin.
+# hooks.json reads this file into a shell that does nothing if the file is gone, and falls back to
+# the installed copy. Settings and sessions of earlier releases run the file itself.
 # If there is none, exits with 0 and prints nothing, because the client shows the output of a failing
 # hook under every tool call. Uses only shell builtins, because it runs before every hook.
 

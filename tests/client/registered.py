@@ -19,7 +19,7 @@ def plugin_and_settings(check, world):
         hooks = json.load(file)["hooks"]
     for entries in hooks.values():
         for hook in (hook for entry in entries for hook in entry["hooks"]):
-            hook["command"] = hook["command"].replace("${CLAUDE_PLUGIN_ROOT}", REPOSITORY)
+            hook["args"] = [a.replace("${CLAUDE_PLUGIN_ROOT}", REPOSITORY) for a in hook["args"]]
     with open(f"{w.root}/home/.claude/settings.json", "w") as file:
         json.dump({"hooks": hooks}, file)
     run = w.run(here, "Build the parser")

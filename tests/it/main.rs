@@ -31,6 +31,8 @@ mod hook;
 mod hostile_databases;
 /// Identity of workers, sessions and events.
 mod identity;
+/// `make install`, `make uninstall`, and the hooks that run meanwhile.
+mod install;
 /// The JSON line dialect, as sent with `nc -U`.
 mod line_protocol;
 /// `memctl logs`.
