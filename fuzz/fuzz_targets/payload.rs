@@ -21,8 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
     let mut reader = ObjectReader::new();
     reader.feed(first);
     reader.feed(second);
-    if let Ok(text) = reader.finish() {
+    if let Ok(object) = reader.finish() {
         let event = EVENTS[bytes.len() % EVENTS.len()];
-        memctl_fuzz::captured(&text, event, &PrivateWords::default());
+        memctl_fuzz::captured(&object.text, event, &PrivateWords::default());
     }
 });

@@ -88,7 +88,7 @@ pub fn captured(text: &str, event: Option<&str>, words: &PrivateWords) -> Option
         now: 1_700_000_000_000,
         process: None,
     };
-    let payload = capture::parse(text).ok()?;
+    let (payload, _) = capture::Payload::read(text);
     let Ok(Captured::Event(event)) = capture::capture(&payload, &context) else { return None };
     check(&event);
     Some(*event)

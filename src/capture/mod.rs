@@ -40,7 +40,7 @@ use crate::project::recording::{self, NotRecorded};
 use crate::text::truncate_middle;
 pub use files::hash_files;
 use key_lines::Share;
-pub use object_reader::{ObjectReader, ReadError};
+pub use object_reader::{Object, ObjectReader, ReadError};
 pub use payload::Payload;
 use payload::{members, text_of};
 pub use private_turns::PrivateTurns;
@@ -178,6 +178,7 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
                 event(Kind::Notification)
             } else {
                 let (text, private) = texts.prompt(prompt);
+                let private = private || payload.prompt.is_none() && payload.lacks_private_part;
                 Event { project: project(), text, private, ..event(Kind::Prompt) }
             }
         }

@@ -24,6 +24,15 @@ pub enum ReadError {
     TooDeep,
 }
 
+/// An object, or its beginning.
+#[derive(Debug)]
+pub struct Object {
+    /// The object's JSON, as valid UTF-8.
+    pub text: String,
+    /// Why the rest of the object is missing. `None` if the object is complete.
+    pub missing: Option<ReadError>,
+}
+
 pub struct ObjectReader {
     depth: u32,
     in_string: bool,
@@ -61,20 +70,27 @@ impl ObjectReader {
         self.end.is_some()
     }
 
-    /// Returns the object as valid UTF-8.
-    pub fn finish(self) -> Result<String, ReadError> {
-        match self.end {
-            Some(end) => end?,
+    /// Returns what was read of the object.
+    ///
+    /// # Errors
+    /// If the input has no object.
+    pub fn finish(self) -> Result<Object, ReadError> {
+        let missing = match self.end {
+            Some(Ok(())) => None,
+            Some(Err(ReadError::TooDeep)) => Some(ReadError::TooDeep),
+            Some(Err(error)) => return Err(error),
             None if self.depth == 0 => return Err(ReadError::Empty),
-            None => return Err(ReadError::Incomplete),
-        }
-        let bytes = match self.kept {
-            Kept::Whole(bytes) => bytes,
-            Kept::Truncated(writer) => return Ok(writer.finish()),
+            None => Some(ReadError::Incomplete),
         };
-        let text = String::from_utf8(bytes)
-            .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-        Ok(if self.needs_repair { truncating_writer::repair(&text) } else { text })
+        let text = match self.kept {
+            Kept::Truncated(writer) => writer.finish(),
+            Kept::Whole(bytes) => {
+                let text = String::from_utf8(bytes)
+                    .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+                if self.needs_repair { truncating_writer::repair(&text) } else { text }
+            }
+        };
+        Ok(Object { text, missing })
     }
 
     /// Returns the part of `bytes` that belongs to the object.
@@ -152,7 +168,8 @@ mod tests {
         for chunk in chunks {
             reader.feed(chunk);
         }
-        reader.finish()
+        let object = reader.finish()?;
+        object.missing.map_or(Ok(object.text), Err)
     }
 
     /// Reads an object with one long string, `chunk` bytes at a time.
@@ -195,7 +212,7 @@ mod tests {
         assert!(!reader.feed(b"{\"a\":1"));
         assert!(reader.feed(b"}"));
         assert!(reader.feed(b"more"));
-        assert_eq!(reader.finish().unwrap(), "{\"a\":1}");
+        assert_eq!(reader.finish().unwrap().text, "{\"a\":1}");
         assert!(ObjectReader::new().feed(b"no"));
     }
 
@@ -276,7 +293,7 @@ mod tests {
             reader.feed(&[b']'; 50]);
         }
         assert!(reader.feed(br#"},"n":12},"tool_use_id":"toolu_1"}"#));
-        let text = reader.finish().unwrap();
+        let text = reader.finish().unwrap().text;
         assert!(text.len() < MAX_WHOLE);
         assert!(text.contains(r#""tool_use_id":"toolu_1""#));
         assert!(text.contains(r#""filePath":"/a""#));

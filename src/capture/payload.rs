@@ -3,9 +3,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
+
+use super::tags;
 
 /// One payload. Texts are unescaped, values are raw JSON.
 #[derive(Debug, Default)]
@@ -13,6 +18,8 @@ pub struct Payload<'a> {
     pub session_id: Option<Cow<'a, str>>,
     pub hook_event_name: Option<Cow<'a, str>>,
     pub transcript_path: Option<Cow<'a, str>>,
+    /// The working directory. A path that is not absolute here is absent: it would be resolved against
+    /// the directory of this process.
     pub cwd: Option<Cow<'a, str>>,
     /// `prompt_id`, or Codex's `turn_id`.
     pub turn: Option<Cow<'a, str>>,
@@ -35,13 +42,39 @@ pub struct Payload<'a> {
     pub is_error: bool,
     /// The event's id. Only in the lines of scripts.
     pub id: Option<Cow<'a, str>>,
+    /// A part of the payload is missing, and its text has a private tag.
+    pub lacks_private_part: bool,
 }
 
 impl<'a> Payload<'a> {
     /// # Errors
     /// If `text` is not a JSON object.
     pub fn parse(text: &'a str) -> Result<Payload<'a>, serde_json::Error> {
-        serde_json::from_str(text)
+        match Payload::read(text) {
+            (payload, None) => Ok(payload),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// Reads the members of an object up to the first that is invalid or cut. Also returns the error of
+    /// that member. Nothing of it is used, because the missing part may end a private block or a secret.
+    pub fn read(text: &'a str) -> (Payload<'a>, Option<serde_json::Error>) {
+        let mut payload = Payload::default();
+        let mut older = OlderNames::default();
+        let mut json = serde_json::Deserializer::from_str(text);
+        let members = ReadMembers { payload: &mut payload, older: &mut older };
+        let error = members.deserialize(&mut json).and_then(|()| json.end()).err();
+        payload.turn = payload.turn.or(older.turn_id);
+        payload.tool_response = payload.tool_response.or(older.tool_output);
+        payload.cwd = payload.cwd.filter(|cwd| Path::new(&**cwd).is_absolute());
+        if error.is_some() {
+            payload.lacks_private_part = tags::may_have_tags(text);
+            // The input decides what is withheld of the response.
+            if payload.tool_input.is_none() && payload.tool_name.is_some() {
+                (payload.tool_response, payload.error) = (None, None);
+            }
+        }
+        (payload, error)
     }
 }
 
@@ -58,25 +91,36 @@ pub fn members(raw: &RawValue) -> Vec<(Cow<'_, str>, &RawValue)> {
     serde_json::from_str::<Members>(raw.get()).map(|m| m.0).unwrap_or_default()
 }
 
-impl<'de> Deserialize<'de> for Payload<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PayloadVisitor)
+/// Fields that count if the one with the current name is absent.
+#[derive(Default)]
+struct OlderNames<'a> {
+    turn_id: Option<Cow<'a, str>>,
+    tool_output: Option<&'a RawValue>,
+}
+
+/// Sets the fields of a payload. An error keeps those that were set before it.
+struct ReadMembers<'p, 'a> {
+    payload: &'p mut Payload<'a>,
+    older: &'p mut OlderNames<'a>,
+}
+
+impl<'de> DeserializeSeed<'de> for ReadMembers<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct PayloadVisitor;
-
-impl<'de> Visitor<'de> for PayloadVisitor {
-    type Value = Payload<'de>;
+impl<'de> Visitor<'de> for ReadMembers<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Payload<'de>, A::Error> {
-        let mut payload = Payload::default();
-        let p = &mut payload;
-        let (mut turn_id, mut tool_output) = (None, None);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let ReadMembers { payload: p, older } = self;
         while let Some(key) = map.next_key::<Key>()? {
             let text = match &*key.0 {
                 "session_id" => &mut p.session_id,
@@ -84,7 +128,7 @@ impl<'de> Visitor<'de> for PayloadVisitor {
                 "transcript_path" => &mut p.transcript_path,
                 "cwd" => &mut p.cwd,
                 "prompt_id" => &mut p.turn,
-                "turn_id" => &mut turn_id,
+                "turn_id" => &mut older.turn_id,
                 "tool_name" => &mut p.tool_name,
                 "tool_use_id" => &mut p.tool_use_id,
                 "agent_id" => &mut p.agent_id,
@@ -103,7 +147,7 @@ impl<'de> Visitor<'de> for PayloadVisitor {
                     continue;
                 }
                 "tool_output" => {
-                    tool_output = value(map.next_value()?);
+                    older.tool_output = value(map.next_value()?);
                     continue;
                 }
                 "error" => {
@@ -129,9 +173,7 @@ impl<'de> Visitor<'de> for PayloadVisitor {
             };
             *text = map.next_value::<Text>()?.0;
         }
-        payload.turn = payload.turn.or(turn_id);
-        payload.tool_response = payload.tool_response.or(tool_output);
-        Ok(payload)
+        Ok(())
     }
 }
 
@@ -273,6 +315,41 @@ mod tests {
         }
         let p = Payload::parse(r#"{"session_id":17,"prompt_id":-1}"#).unwrap();
         assert_eq!((p.session_id.as_deref(), p.turn.as_deref()), (Some("17"), Some("-1")));
+    }
+
+    #[test]
+    fn the_fields_before_a_cut_are_read() {
+        let stop =
+            r#"{"session_id":"s","turn_id":"t","cwd":"/p","last_assistant_message":"Done. It"#;
+        let (p, error) = Payload::read(stop);
+        assert_eq!((p.session_id.as_deref(), p.turn.as_deref()), (Some("s"), Some("t")));
+        assert_eq!((p.last_assistant_message, p.lacks_private_part), (None, false));
+        assert!(error.is_some());
+        for rest in
+            [r#","prompt":"<private>a"#, r#","prompt":"a</private> b"#, r#","x":["<private>"#]
+        {
+            assert!(Payload::read(&[stop, "\"", rest].concat()).0.lacks_private_part, "{rest}");
+        }
+        // A response is not used without the input that decides what is withheld of it.
+        let response = r#""tool_name":"Read","tool_response":"KEY=1","error":"KEY=1""#;
+        let json = format!(r#"{{{response},"tool_input":{{"file_pa"#);
+        let (p, _) = Payload::read(&json);
+        assert!(p.tool_response.is_none() && p.error.is_none());
+        let json = format!(r#"{{"tool_input":{{}},{response},"#);
+        let (p, _) = Payload::read(&json);
+        assert!(p.tool_response.is_some() && p.error.is_some());
+    }
+
+    #[test]
+    fn a_directory_is_an_absolute_path() {
+        let cwd = |path: &str| {
+            let json = serde_json::json!({ "cwd": path }).to_string();
+            Payload::parse(&json).unwrap().cwd.map(Cow::into_owned)
+        };
+        for path in ["C:\\work", "C:/work", "\\\\host\\share", ".", "src", "~/work", ""] {
+            assert_eq!(cwd(path), None, "{path}");
+        }
+        assert_eq!(cwd("/work").as_deref(), Some("/work"));
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn after_block(text: &str) -> Option<&str> {
 }
 
 /// Whether the decoded strings of a JSON text may have tags. May return true for other texts.
-fn may_have_tags(raw: &str) -> bool {
+pub fn may_have_tags(raw: &str) -> bool {
     let begins_tag = |after: usize| {
         let is_skipped = |b: &u8| b.is_ascii_whitespace() || *b == b'/';
         let rest = &raw.as_bytes()[after..];

@@ -109,7 +109,8 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     if wants_help || std::io::stdin().is_terminal() {
         return Err(HookExit::Help);
     }
-    let project_dir = env("CLAUDE_PROJECT_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
+    // A relative or foreign path (`C:\…`) would be resolved against the hook's own directory.
+    let project_dir = env("CLAUDE_PROJECT_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let mut settings = project::settings(project_dir.as_deref().as_slice())
         .map_err(|e| HookExit::Error(HookError::new(e, None)))?;
     fatal::set_timer((stdin::FIRST_BYTE + 1) * settings.config.hook.stdin + MAX_RUNTIME);
@@ -136,6 +137,8 @@ struct Received {
     turns: PrivateTurns,
     /// The session's private phrases, with those of the event.
     words: PrivateWords,
+    /// Why only a part of the payload was used.
+    damage: Option<String>,
 }
 
 /// What was read from standard input.
@@ -156,7 +159,7 @@ fn read_event(
 ) -> Result<Read, String> {
     let args = Args::parse(args)?;
     let begin = || fatal::begin_event(&settings.paths);
-    let text = stdin::read(settings.config.hook.stdin, begin).map_err(|e| {
+    let object = stdin::read(settings.config.hook.stdin, begin).map_err(|e| {
         if e.is_loss() {
             spool::record_loss(&settings.paths);
         }
@@ -164,7 +167,8 @@ fn read_event(
     })?;
     let at = Instant::now();
     testpoint::at("hook.read");
-    let payload = Payload::parse(&text).map_err(|e| e.to_string())?;
+    let (payload, invalid) = Payload::read(&object.text);
+    let damage = object.missing.map(|e| e.to_string()).or(invalid.map(|e| e.to_string()));
     // Load again if a config file or directory is inside the project: it is not trusted then. The
     // settings were loaded for the project directory, which usually is the working directory too.
     if let Some(cwd) = payload.cwd.as_deref().map(Path::new)
@@ -197,13 +201,19 @@ fn read_event(
         now: clock::now_ms(),
         process: process::client_process(client_pid(env), &args.client),
     };
-    match capture::capture(&payload, &context).map_err(|e| e.to_string())? {
+    let captured = capture::capture(&payload, &context).map_err(|e| {
+        if object.missing.is_some() || damage.is_some() && payload.session_id.is_some() {
+            spool::record_loss(&settings.paths);
+        }
+        damage.clone().unwrap_or_else(|| e.to_string())
+    });
+    match captured? {
         Captured::Ignored(_) => Ok(Read::Ignored),
         Captured::NotRecorded(why, edge) => Ok(Read::NotRecorded(why, edge, at)),
         Captured::Event(mut event) => {
             capture::hash_files(&mut event, &payload, &context);
             testpoint::at("hook.captured");
-            Ok(Read::Event(Box::new(Received { event: *event, at, turns, words })))
+            Ok(Read::Event(Box::new(Received { event: *event, at, turns, words, damage })))
         }
     }
 }
@@ -236,8 +246,12 @@ fn leave_unrecorded(
 
 /// Delivers the event. The response to a start contains context.
 fn handle(settings: &mut Settings, received: Received) -> Result<Response, HookError> {
-    let Received { event, at, turns, words } = received;
+    let Received { event, at, turns, words, damage } = received;
     let key = session_key(&event.client, &event.session);
+    if let Some(damage) = damage {
+        let message = format!("{damage}; the fields before that are recorded");
+        HookError::of_session(message, settings, &key).report();
+    }
     let hook = &settings.config.hook;
     let limit = if event.kind == Kind::End { hook.end_deadline } else { hook.deadline };
     let deadline = at + limit;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::capture::{ObjectReader, ReadError};
+use crate::capture::{Object, ObjectReader, ReadError};
 
 /// The size of a pipe's buffer, so that a large payload needs few reads. Static, because the
 /// kernel then maps only the pages that are used.
@@ -28,12 +28,7 @@ pub enum StdinError {
 impl StdinError {
     /// Whether standard input had an event that cannot be recorded.
     pub fn is_loss(&self) -> bool {
-        match self {
-            StdinError::Read(_) | StdinError::NoInput(_) => true,
-            StdinError::Object(error) => {
-                matches!(error, ReadError::Incomplete | ReadError::TooDeep)
-            }
-        }
+        matches!(self, StdinError::Read(_) | StdinError::NoInput(_))
     }
 }
 
@@ -42,8 +37,9 @@ impl StdinError {
 pub const FIRST_BYTE: u32 = 3;
 
 /// Reads one object. Waits at most `FIRST_BYTE` × `timeout` for its first byte, then at most `timeout`
-/// for the rest. Calls `begin` when the first bytes are read.
-pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<String, StdinError> {
+/// for the rest. Calls `begin` when the first bytes are read. If the object is cut, returns its
+/// beginning.
+pub fn read(timeout: Duration, begin: impl FnOnce()) -> Result<Object, StdinError> {
     let stdin = std::io::stdin();
     let fd = stdin.as_fd();
     let mut reader = ObjectReader::new();

@@ -145,6 +145,119 @@ fn an_event_with_many_tags_is_recorded() {
     w.until_count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'", 1);
 }
 
+/// Payloads have the order of the client's fields.
+fn ordered(event: &str, fields: &str) -> String {
+    format!(r#"{{"session_id":"s","cwd":"/","prompt_id":"t","hook_event_name":"{event}",{fields}"#)
+}
+
+/// A client that is killed while it writes.
+#[test]
+fn an_event_whose_end_is_cut_is_recorded_without_the_cut_field() {
+    let w = World::new();
+    w.hook(&prompt("s", "t", "make it faster"));
+    let tool = ordered(
+        "PostToolUse",
+        r#""tool_name":"Bash","tool_input":{"command":"cargo bench"},"tool_response":{"stdout":"12 m"#,
+    );
+    let stop = ordered("Stop", r#""last_assistant_message":"It is faster. The password is hunt"#);
+    for cut in [&tool, &stop] {
+        let message = "the input ends inside its JSON object; the fields before that are recorded";
+        assert_refused(&w, &[], cut.as_bytes(), message);
+    }
+    w.settle();
+    assert_eq!(w.prompts(), ["1|stop"]);
+    assert_eq!(w.summarized_prompts(), [1]);
+    let tools = "SELECT tool_name FROM pending_messages WHERE event = 'tool'";
+    assert_eq!(w.rows(tools), ["Bash"]);
+    // The end of a cut text may be half a secret.
+    assert_eq!(w.files_with(&["hunt".into()]), [""; 0]);
+    assert!(std::fs::read(w.data().join("lost")).unwrap_or_default().is_empty());
+}
+
+/// A client that hangs while it writes, and one that writes invalid JSON.
+#[test]
+fn a_stop_with_a_late_or_invalid_end_closes_its_turn() {
+    let stop = ordered("Stop", r#""last_assistant_message":"#);
+    let deep = format!("{stop}{}", "[".repeat(200));
+    for (rest, message) in [
+        (stop.clone(), "ends inside"),
+        (deep, "nested more than"),
+        (format!(r#"{stop}"a "quoted" word","stop_hook_active":false}}"#), "column"),
+    ] {
+        let w = World::new().with("MEMCTL_HOOK_STDIN", "50ms");
+        w.hook(&prompt("s", "t", "go"));
+        let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        hook.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut hook = hook.spawn().unwrap();
+        let mut stdin = hook.stdin.take().unwrap();
+        stdin.write_all(rest.as_bytes()).unwrap();
+        // The pipe stays open until the hook has exited.
+        let output = hook.wait_with_output().unwrap();
+        drop(stdin);
+        assert_eq!((output.status.code(), &*output.stdout), (Some(0), NO_OP.as_bytes()));
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(message) && error.contains("are recorded"), "{error}");
+        w.settle();
+        assert_eq!(w.prompts(), ["1|stop"], "{error}");
+    }
+}
+
+/// The part that is missing may have the end of the block, or another one.
+#[test]
+fn a_cut_prompt_with_a_private_tag_makes_its_turn_private() {
+    let w = World::new();
+    let cut = ordered("UserPromptSubmit", r#""prompt":"open <private>my dia"#);
+    let _ = w.hook_bytes(&[], cut.as_bytes());
+    w.hook(&tool("s", "t", "u", "cat diary", "dear diary"));
+    w.hook(&crate::support::recordings::stop("s", "t", "I read your diary."));
+    w.settle();
+    assert_eq!(w.rows("SELECT private, prompt_text FROM user_prompts"), ["1|-"]);
+    assert_eq!(w.files_with(&["dia".into()]), [""; 0]);
+}
+
+/// `C:\…` comes from a client on Windows whose hooks run in WSL.
+#[test]
+fn a_relative_or_foreign_directory_is_no_project() {
+    let w = World::new();
+    let directories = |project: Option<&str>, cwd: &str| {
+        let session = format!("{project:?} {cwd}");
+        let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        hook.arg("hook").envs(project.map(|dir| ("CLAUDE_PROJECT_DIR", dir)));
+        hook.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut hook = hook.spawn().unwrap();
+        hook.stdin.take().unwrap().write_all(&json_with_cwd(&session, cwd)).unwrap();
+        let output = hook.wait_with_output().unwrap();
+        assert_eq!(&*output.stdout, NO_OP.as_bytes(), "{output:?}");
+        let roots = "SELECT ifnull(p.root, '-') FROM sessions s LEFT JOIN projects p
+            ON p.id = s.project_id WHERE s.content_session_id";
+        let roots = format!("{roots} = '{session}'");
+        until("the session is stored", || match &w.rows(&roots)[..] {
+            [root] => Ok(root.clone()),
+            other => Err(format!("{other:?}")),
+        })
+    };
+    let home = w.path("home").to_str().unwrap().to_owned();
+    w.hook(&prompt("first", "t", "creates the database"));
+    w.hook(&crate::support::recordings::end("first"));
+    w.settle();
+    for cwd in ["C:\\work\\tally", "C:/work/tally", "src", ".", "\\\\host\\share"] {
+        assert_eq!(directories(None, cwd), "-", "{cwd}");
+        assert_eq!(directories(Some(cwd), &home), home, "{cwd}");
+        assert_eq!(directories(Some(cwd), cwd), "-", "{cwd}");
+    }
+    assert_eq!(directories(Some(&home), "C:\\work"), home);
+    // What is excluded stays so: the hook runs in the session's directory.
+    w.memctl(&["config", "set", "exclude", &home]).ok();
+    let _ = w.hook_bytes(&[], &json_with_cwd("not-recorded", "C:\\work"));
+    assert_eq!(w.files_with(&["not-recorded".into()]), [""; 0]);
+}
+
+fn json_with_cwd(session: &str, cwd: &str) -> Vec<u8> {
+    let mut payload = prompt(session, "t", "go");
+    payload["cwd"] = json!(cwd);
+    payload.to_string().into_bytes()
+}
+
 /// A client that is overloaded starts the hook and writes its event too late.
 #[test]
 fn an_event_that_arrives_too_late_counts_as_lost() {
@@ -189,7 +302,7 @@ fn an_event_counts_as_lost_from_its_first_byte() {
 
     let w = World::new();
     w.hook(&prompt("s", "t", "hello"));
-    let _ = w.hook_bytes(&[], &payload.as_bytes()[..payload.len() - 1]);
+    let _ = w.hook_bytes(&[], br#"{"hook_event_name":"Stop","session_id":"#);
     assert_eq!(lost(&w), 1, "an incomplete event");
     let _ = w.hook_bytes(&[], format!("{{\"x\":{}", "[".repeat(200)).as_bytes());
     assert_eq!(lost(&w), 2, "an event that is nested too deeply");

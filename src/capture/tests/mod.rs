@@ -36,7 +36,7 @@ fn context() -> CaptureContext<'static> {
 fn captured(json: &str, context: &CaptureContext) -> Captured {
     let mut reader = ObjectReader::new();
     reader.feed(json.as_bytes());
-    let text = reader.finish().unwrap();
+    let text = reader.finish().unwrap().text;
     capture(&parse(&text).unwrap(), context).unwrap()
 }
 
@@ -415,8 +415,9 @@ proptest! {
         for bytes in [&bytes[..], format!("{{\"session_id\":{fields}").as_bytes()] {
             let mut reader = ObjectReader::new();
             reader.feed(bytes);
-            if let Ok(text) = reader.finish() {
-                let _ = capture_line(&text, "s", "c", &context());
+            if let Ok(object) = reader.finish() {
+                let _ = capture(&Payload::read(&object.text).0, &context());
+                let _ = capture_line(&object.text, "s", "c", &context());
             }
         }
     }
