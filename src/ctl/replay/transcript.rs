@@ -18,6 +18,16 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6d65_6d63_746c_5f72_6570_6c61_795f_763
 /// Number of lines that are searched for the first timestamp.
 const TIMESTAMP_LINES: usize = 200;
 
+/// What the client writes as the result of a tool use that has none.
+const NO_RESULT: [&str; 6] = [
+    "[Request interrupted by user",
+    "[Tool call did not complete",
+    "[Tool call interrupted",
+    "[Tool call not completed",
+    "[Tool call result not in this copy",
+    "[Tool call skipped",
+];
+
 /// A hook payload with the event id and time from the transcript.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -36,7 +46,8 @@ pub struct Converter {
     turn: Option<Turn>,
     /// Tool uses without a result, by id.
     uses: HashMap<String, (String, Value)>,
-    /// A pending slash command. The next line shows whether the client handled it itself.
+    /// A slash command that no model has answered yet. The client handles some itself, such as
+    /// `/clear`. Only those that a model answers are prompts.
     command: Option<Value>,
 }
 
@@ -45,6 +56,8 @@ struct Turn {
     cwd: Value,
     /// The last text of the assistant and the uuid of its line.
     last_text: Option<(String, String)>,
+    /// The error code, if the last text is the client's message about an API error.
+    error: Option<Value>,
     /// Uuid and time of the latest line of the turn.
     line: String,
     at: i64,
@@ -66,19 +79,15 @@ impl Converter {
         }
         match line["type"].as_str() {
             Some("user") => self.user(line),
-            Some("assistant") => {
-                self.assistant(line);
-                Vec::new()
-            }
+            Some("assistant") => self.assistant(line),
             _ => Vec::new(),
         }
     }
 
     /// Returns the hook events at the end of the session.
     pub fn end(&mut self) -> Vec<Step> {
-        let mut steps = self.flush_command();
         let at = self.turn.as_ref().map(|t| t.at);
-        steps.extend(self.stop());
+        let mut steps = self.stop();
         if let (Some(session), Some(at)) = (&self.session, at) {
             let payload = json!({"session_id": session, "reason": "other"});
             steps.push(Step {
@@ -98,29 +107,32 @@ impl Converter {
         {
             return blocks.iter().flat_map(|block| self.result(line, block)).collect();
         }
-        let Some(text) = typed_text(line, content) else { return Vec::new() };
-        if text.starts_with("<local-command") {
-            self.command = None;
+        if is_generated(line) {
             return Vec::new();
         }
-        let mut steps = self.flush_command();
+        let text = join_text(content);
+        if text.starts_with("[Request interrupted") {
+            return self.answer_command();
+        }
+        if text.trim().is_empty() || text.starts_with("<bash-") {
+            return Vec::new();
+        }
+        self.command = None;
+        if text.starts_with("<local-command") {
+            return Vec::new();
+        }
         if text.starts_with("<command-") {
-            let mut pending = line.clone();
-            pending["message"]["content"] = json!(slash_command(&text));
-            self.command = Some(pending);
-            return steps;
+            self.command = Some(line.clone());
+            return Vec::new();
         }
-        if text.starts_with("<bash-") {
-            return steps;
-        }
-        steps.extend(self.prompt(line, text));
-        steps
+        self.prompt(line, text)
     }
 
-    fn flush_command(&mut self) -> Vec<Step> {
+    /// Returns the events of the pending command, which a model has answered.
+    fn answer_command(&mut self) -> Vec<Step> {
         let Some(line) = self.command.take() else { return Vec::new() };
-        let text = line["message"]["content"].as_str().unwrap_or_default().to_owned();
-        self.prompt(&line, text)
+        let text = join_text(&line["message"]["content"]);
+        self.prompt(&line, slash_command(&text))
     }
 
     fn prompt(&mut self, line: &Value, text: String) -> Vec<Step> {
@@ -135,6 +147,7 @@ impl Converter {
             id: id.clone(),
             cwd: cwd.clone(),
             last_text: None,
+            error: None,
             line: uuid.clone(),
             at,
         });
@@ -150,7 +163,13 @@ impl Converter {
         steps
     }
 
-    fn assistant(&mut self, line: &Value) {
+    fn assistant(&mut self, line: &Value) -> Vec<Step> {
+        let is_error = line["isApiErrorMessage"] == true;
+        // The client itself writes "No response requested." after an interruption.
+        if line["message"]["model"] == "<synthetic>" && !is_error {
+            return Vec::new();
+        }
+        let steps = self.answer_command();
         for block in line["message"]["content"].as_array().into_iter().flatten() {
             if let (Some("tool_use"), Some(id)) = (block["type"].as_str(), block["id"].as_str()) {
                 let name = block["name"].as_str().unwrap_or_default().to_owned();
@@ -161,14 +180,20 @@ impl Converter {
             {
                 let uuid = line["uuid"].as_str().unwrap_or_default().to_owned();
                 turn.last_text = Some((text.to_owned(), uuid));
+                turn.error = is_error.then(|| line["error"].clone());
                 turn.at = timestamp(line).max(turn.at);
             }
         }
+        steps
     }
 
     fn result(&mut self, line: &Value, block: &Value) -> Vec<Step> {
         let use_id = block["tool_use_id"].as_str().unwrap_or_default();
         let Some((name, input)) = self.uses.remove(use_id) else { return Vec::new() };
+        let text = join_text(&block["content"]);
+        if NO_RESULT.iter().any(|start| text.starts_with(start)) {
+            return Vec::new();
+        }
         let uuid = line["uuid"].as_str().unwrap_or_default();
         let at = timestamp(line);
         if let Some(turn) = &mut self.turn {
@@ -187,8 +212,7 @@ impl Converter {
             Step { event, payload, id: derive_id(uuid, part, use_id), at }
         };
         if block["is_error"] == true {
-            let error = json!({"error": join_text(&block["content"])});
-            return vec![step("PostToolUseFailure", error, "tool_failed")];
+            return vec![step("PostToolUseFailure", json!({"error": text}), "tool_failed")];
         }
         let response = match &line["toolUseResult"] {
             Value::Null => block["content"].clone(),
@@ -207,11 +231,12 @@ impl Converter {
     fn stop(&mut self) -> Vec<Step> {
         let Some(turn) = self.turn.take() else { return Vec::new() };
         let (text, uuid) = turn.last_text.unwrap_or((String::new(), turn.line));
+        let event = if turn.error.is_some() { "StopFailure" } else { "Stop" };
         let payload = json!({
             "session_id": self.session, "cwd": turn.cwd, "prompt_id": turn.id,
-            "last_assistant_message": text,
+            "last_assistant_message": text, "error": turn.error,
         });
-        vec![Step { event: "Stop", payload, id: derive_id(&uuid, "stop", ""), at: turn.at }]
+        vec![Step { event, payload, id: derive_id(&uuid, "stop", ""), at: turn.at }]
     }
 
     fn turn_id(&self, line: &Value) -> Option<String> {
@@ -220,14 +245,9 @@ impl Converter {
     }
 }
 
-/// The text of a user message. `None` for messages that the client generated.
-fn typed_text(line: &Value, content: &Value) -> Option<String> {
-    if line["isMeta"] == true || line["isCompactSummary"] == true {
-        return None;
-    }
-    let text = join_text(content);
-    let generated = text.trim().is_empty() || text.starts_with("[Request interrupted");
-    (!generated).then_some(text)
+/// Whether the client marks a user message as its own.
+fn is_generated(line: &Value) -> bool {
+    line["isMeta"] == true || line["isCompactSummary"] == true
 }
 
 /// Joins text blocks into one text.
@@ -282,90 +302,5 @@ fn derive_id(line: &str, kind: &str, use_id: &str) -> Uuid {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn steps(lines: &[Value]) -> Vec<(&'static str, Value)> {
-        let mut converter = Converter::default();
-        let mut all: Vec<Step> = lines.iter().flat_map(|line| converter.line(line)).collect();
-        all.extend(converter.end());
-        let ids: std::collections::HashSet<_> = all.iter().map(|s| s.id).collect();
-        assert_eq!(ids.len(), all.len(), "ids repeat");
-        all.into_iter().map(|s| (s.event, s.payload)).collect()
-    }
-
-    fn user(uuid: &str, content: Value) -> Value {
-        json!({"type": "user", "uuid": uuid, "sessionId": "s", "cwd": "/p",
-               "timestamp": "2026-11-21T02:23:09.884Z", "message": {"content": content}})
-    }
-
-    fn assistant(uuid: &str, block: Value) -> Value {
-        json!({"type": "assistant", "uuid": uuid, "sessionId": "s",
-               "timestamp": "2026-11-21T02:23:10Z", "message": {"content": [block]}})
-    }
-
-    #[test]
-    fn failed_and_successful_tool_uses_become_events() {
-        let got = steps(&[
-            user("1", json!("fix it")),
-            assistant(
-                "2",
-                json!({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "x"}}),
-            ),
-            user(
-                "3",
-                json!([{"type": "tool_result", "tool_use_id": "t1", "is_error": true, "content": "Exit code 1"}]),
-            ),
-            assistant(
-                "4",
-                json!({"type": "tool_use", "id": "t2", "name": "Bash", "input": {"command": "y"}}),
-            ),
-            user("5", json!([{"type": "tool_result", "tool_use_id": "t2", "content": "ok"}])),
-            assistant("6", json!({"type": "text", "text": "Done."})),
-            user("7", json!("next")),
-        ]);
-        let events: Vec<&str> = got.iter().map(|(event, _)| *event).collect();
-        assert_eq!(
-            events,
-            [
-                "UserPromptSubmit",
-                "PostToolUseFailure",
-                "PostToolUse",
-                "Stop",
-                "UserPromptSubmit",
-                "Stop",
-                "SessionEnd"
-            ]
-        );
-        assert_eq!(got[1].1["error"], "Exit code 1");
-        assert_eq!(got[2].1["tool_response"], "ok");
-        assert_eq!(got[3].1["last_assistant_message"], "Done.");
-        assert_eq!(got[3].1["prompt_id"], "1");
-    }
-
-    #[test]
-    fn generated_messages_are_not_prompts() {
-        let mut meta = user("1", json!("caveat"));
-        meta["isMeta"] = json!(true);
-        let got = steps(&[
-            meta,
-            user("2", json!("[Request interrupted by user]")),
-            user("3", json!("<command-name>/compact</command-name><command-args>x</command-args>")),
-            user("4", json!("<local-command-stdout>Compacted</local-command-stdout>")),
-            user("5", json!("<command-name>/review</command-name><command-args>42</command-args>")),
-            user("6", json!([{"type": "text", "text": "typed"}])),
-        ]);
-        let prompts: Vec<&str> = got.iter().filter_map(|(_, p)| p["prompt"].as_str()).collect();
-        assert_eq!(prompts, ["/review 42", "typed"]);
-    }
-
-    #[test]
-    fn prompts_of_one_turn_share_a_stop() {
-        let mut second = user("2", json!("also"));
-        second["promptId"] = json!("turn");
-        let mut first = user("1", json!("one"));
-        first["promptId"] = json!("turn");
-        let events: Vec<&str> = steps(&[first, second]).iter().map(|(event, _)| *event).collect();
-        assert_eq!(events, ["UserPromptSubmit", "UserPromptSubmit", "Stop", "SessionEnd"]);
-    }
-}
+#[path = "transcript_tests.rs"]
+mod tests;

@@ -3,9 +3,10 @@
 
 use memctl_proto::event::{Event, Process};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use uuid::Uuid;
 
 use super::error::Result;
-use super::new_uuid;
+use super::{new_uuid, tombstones};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
@@ -231,6 +232,26 @@ pub fn has_prompt_event(conn: &Connection, session_id: i64, event_id: &str) -> R
             "SELECT EXISTS (SELECT 1 FROM user_prompts WHERE session_id = ?1 AND event_id = ?2)",
         )?
         .query_row(params![session_id, event_id], |r| r.get(0))?)
+}
+
+/// Whether an event of any session is stored.
+pub fn has_event(conn: &Connection, event: Uuid) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM user_prompts WHERE event_id = ?1)
+                 OR EXISTS (SELECT 1 FROM pending_messages WHERE event_id = ?1)",
+        )?
+        .query_row([event.to_string()], |r| r.get(0))?)
+}
+
+/// Whether the session was forgotten after this time (milliseconds since the epoch).
+pub fn was_forgotten_after(
+    conn: &Connection,
+    client: &str,
+    session: &str,
+    at: i64,
+) -> Result<bool> {
+    Ok(tombstones::forgotten_at(conn, client, session)?.is_some_and(|forgotten| at <= forgotten))
 }
 
 /// The parent of a fork: the session of the same client process that has this turn.
