@@ -103,8 +103,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn targets(settings: &Settings, only_hung: bool) -> Vec<Target> {
     let holder = |key: &String| match probe::probe(&settings.paths, key) {
         WorkerState::Hung { holder } => Some((key.clone(), holder)),
-        WorkerState::Live { holder, .. } if !only_hung => Some((key.clone(), holder)),
-        WorkerState::Live { .. } | WorkerState::Stale { .. } | WorkerState::Absent => None,
+        WorkerState::Live { holder, .. } | WorkerState::Elsewhere { holder } if !only_hung => {
+            Some((key.clone(), holder))
+        }
+        WorkerState::Live { .. }
+        | WorkerState::Elsewhere { .. }
+        | WorkerState::Stale { .. }
+        | WorkerState::Absent => None,
     };
     let named = |(key, holder): (String, Holder)| {
         let lock = settings.paths.session_lock(&key);

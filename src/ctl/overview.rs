@@ -31,7 +31,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     out.push('\n');
     if settings.paths.data_dir_exists() {
         let workers = probe_all(settings);
-        out.push_str(&match workers.live + workers.hung {
+        out.push_str(&match workers.live + workers.hung + workers.elsewhere {
             0 => paragraph("No worker is running."),
             n => paragraph(&format!(
                 "{} running. `memctl ps` lists them.",

@@ -29,13 +29,16 @@ States
   ending   The session has ended and its queue is processed
   hung     The worker holds the session lock but does not answer; end it with `memctl kill`
   stale    The worker has died and its files remain; the session's next event removes them
+  elsewhere
+           The worker runs on another machine, in a container or with a /tmp of its own, and cannot be
+           reached from here
 
 Keys of --json, one object per worker
   session           Session id of the client
   client            Name of the client, e.g. claude-code
   project           Project name; empty if unknown
   pid               Process id; null if stale
-  state             serving, ending, hung or stale
+  state             serving, ending, hung, stale or elsewhere
   doing             idle, distilling, finalising or lingering; empty if the worker does not answer
   socket            Path of the socket
   queue             Number of unfinished events
@@ -58,7 +61,7 @@ const COLUMNS: [Column; 9] = [
     column("RSS").right().dispensable(3),
 ];
 
-/// List workers: live, hung and stale
+/// List workers: live, hung, stale and elsewhere
 ///
 /// Each session has its own worker process, which exits soon after the session ends.
 #[derive(clap::Args)]
@@ -138,6 +141,10 @@ fn row(settings: &Settings, reader: Option<&Reader>, key: &str) -> Option<Row> {
         WorkerState::Hung { holder } => {
             let socket = holder.socket.clone();
             (holder, Status::default(), "hung".into(), socket)
+        }
+        WorkerState::Elsewhere { holder } => {
+            let socket = holder.socket.clone();
+            (holder, Status::default(), "elsewhere".into(), socket)
         }
         WorkerState::Live { holder, status } => {
             let (socket, state) = (holder.socket.clone(), status.state.clone());

@@ -34,7 +34,7 @@ Keys of --json
   observations  Number of observations, all projects
   summaries     Number of summaries, all projects
   queue         pending, processing, failed
-  workers       live, hung, stale
+  workers       live, hung, stale, elsewhere
   troubles      Problems, one sentence each
 ";
 
@@ -140,7 +140,7 @@ fn overall(
     };
     format!(
         "data dir  {}\nstored    {}, {}, {}\nqueue     {} pending, {} processing, {}\n\
-         workers   {} live, {}, {} stale\nhooks     {hooks}\n",
+         workers   {} live, {}, {} stale{}\nhooks     {hooks}\n",
         settings.paths.data().display(),
         count(counts.sessions, "session"),
         count(counts.observations, "observation"),
@@ -151,6 +151,11 @@ fn overall(
         workers.live,
         bad(workers.hung, "hung"),
         workers.stale,
+        if workers.elsewhere > 0 {
+            format!(", {} elsewhere", workers.elsewhere)
+        } else {
+            String::new()
+        },
     )
 }
 

@@ -21,6 +21,8 @@ pub enum WorkerState {
     Live { holder: Holder, status: Status },
     /// The lock is held and nothing replies within [`TIMEOUT`].
     Hung { holder: Holder },
+    /// The lock is held by a worker whose socket cannot be reached from here ([`Holder::is_elsewhere`]).
+    Elsewhere { holder: Holder },
     /// The lock is free, and a dead worker left a lock file or a socket.
     Stale { socket: PathBuf },
     /// There is neither a lock file nor a socket.
@@ -46,6 +48,7 @@ pub fn probe(paths: &Paths, key: &str) -> WorkerState {
                 holder,
                 status: serde_json::from_str(&json).unwrap_or_default(),
             },
+            _ if holder.is_elsewhere() => WorkerState::Elsewhere { holder },
             _ => WorkerState::Hung { holder },
         },
         LockState::Free => WorkerState::Stale { socket },

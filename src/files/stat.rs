@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use nix::libc;
 use nix::sys::stat::FileStat;
+use serde::{Deserialize, Serialize};
 
 /// Device and inode number. They identify a file as long as it exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileId {
     pub dev: u64,
     pub inode: u64,
@@ -18,6 +20,12 @@ pub struct FileId {
 impl FileId {
     pub fn of(file: &File) -> io::Result<FileId> {
         let meta = file.metadata()?;
+        Ok(FileId { dev: meta.dev(), inode: meta.ino() })
+    }
+
+    /// The file that `path` leads to, through symbolic links.
+    pub fn at(path: &Path) -> io::Result<FileId> {
+        let meta = path.metadata()?;
         Ok(FileId { dev: meta.dev(), inode: meta.ino() })
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::is_at;
-use crate::files::Place;
+use crate::files::{FileId, Place};
 use crate::process::{self, Handle, Identity, Unverified};
 
 /// How often the file may be replaced during one attempt to lock it.
@@ -29,6 +29,41 @@ pub struct Holder {
     pub client: String,
     /// The client's session id.
     pub session: String,
+    /// Where the path of the socket is valid: the inode of the holder's mount namespace, and the socket's
+    /// directory. 0 and `None` if they are unknown.
+    pub mount_ns: u64,
+    pub socket_dir: Option<FileId>,
+}
+
+impl Holder {
+    /// The record of this process, which listens on `socket`.
+    ///
+    /// # Errors
+    /// As [`Identity::own`].
+    pub fn own(socket: PathBuf, client: &str, session: &str) -> io::Result<Holder> {
+        Ok(Holder {
+            identity: Identity::own()?,
+            version: env!("CARGO_PKG_VERSION").into(),
+            client: client.into(),
+            session: session.into(),
+            mount_ns: process::mount_namespace(),
+            socket_dir: socket.parent().and_then(|dir| FileId::at(dir).ok()),
+            socket,
+        })
+    }
+
+    /// Whether the path of the socket leads elsewhere in this process: the holder runs on another machine,
+    /// or in a mount namespace with a directory of its own in this place, such as `/tmp`. Whether such a
+    /// worker answers cannot be known.
+    pub fn is_elsewhere(&self) -> bool {
+        let Some(dir) = self.socket_dir else { return false };
+        if !process::is_of_this_boot(&self.identity) {
+            return true;
+        }
+        // In the same namespace, a directory with another inode has replaced the holder's.
+        self.mount_ns != process::mount_namespace()
+            && self.socket.parent().and_then(|own| FileId::at(own).ok()) != Some(dir)
+    }
 }
 
 /// A held session lock. The process that has it is the session's worker. If it is dropped without
@@ -207,6 +242,8 @@ mod tests {
             version: "0.1.0".into(),
             client: "claude-code".into(),
             session: session.into(),
+            mount_ns: 5,
+            socket_dir: Some(FileId { dev: 1, inode: 2 }),
         }
     }
 
@@ -321,6 +358,26 @@ mod tests {
         .unwrap();
         assert_eq!(super::holder(path).identity, *dead);
         assert!(verified_holder(path).is_err(), "no process holds it");
+    }
+
+    #[test]
+    fn a_holder_is_elsewhere_if_its_socket_path_leads_to_another_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = Holder::own(dir.path().join("s.sock"), "c", "s").unwrap();
+        assert!(!own.is_elsewhere());
+        let other_ns = Holder { mount_ns: own.mount_ns + 1, ..own.clone() };
+        assert!(!other_ns.is_elsewhere(), "the two namespaces share the directory");
+        let other_dir = Some(FileId { dev: 0, inode: 1 });
+        assert!(Holder { socket_dir: other_dir, ..other_ns.clone() }.is_elsewhere());
+        let missing = dir.path().join("gone/s.sock");
+        assert!(Holder { socket: missing, ..other_ns }.is_elsewhere());
+        let replaced = Holder { socket_dir: other_dir, ..own.clone() };
+        assert!(!replaced.is_elsewhere(), "the directory was removed and created again");
+        let mut other_machine = own.clone();
+        other_machine.identity.boot_id = "other".into();
+        assert!(other_machine.is_elsewhere());
+        // A record of an earlier release.
+        assert!(!Holder { mount_ns: 0, socket_dir: None, ..own }.is_elsewhere());
     }
 
     #[test]

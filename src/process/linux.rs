@@ -53,6 +53,10 @@ pub fn pid_namespace_of(pid: i32) -> u64 {
     namespace(&format!("/proc/{pid}/ns/pid"))
 }
 
+pub fn mount_namespace() -> u64 {
+    namespace("/proc/self/ns/mnt")
+}
+
 fn namespace(path: &str) -> u64 {
     fs::metadata(path).map(|m| m.ino()).unwrap_or(0)
 }

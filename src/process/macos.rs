@@ -72,6 +72,10 @@ pub fn pid_namespace_of(_pid: i32) -> u64 {
     0
 }
 
+pub fn mount_namespace() -> u64 {
+    0
+}
+
 /// Opens a kqueue that becomes readable when the process exits.
 pub fn watch(pid: i32) -> Option<OwnedFd> {
     // SAFETY: takes no arguments.

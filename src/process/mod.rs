@@ -102,6 +102,16 @@ impl Identity {
     }
 }
 
+/// Inode of this process's mount namespace; 0 if it cannot be read, and on systems without namespaces.
+pub fn mount_namespace() -> u64 {
+    os::mount_namespace()
+}
+
+/// Whether the record of a process was written since the system started, on this machine.
+pub fn is_of_this_boot(identity: &Identity) -> bool {
+    identity.boot_id == os::boot_id()
+}
+
 /// Returns the process that has `pid` now, or `None` if it has exited, reaped or not.
 pub fn lookup(pid: i32) -> Option<Process> {
     let stat = os::stat(pid).filter(|s| !s.exited)?;

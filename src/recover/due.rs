@@ -191,7 +191,8 @@ fn classify(
     let worker = probe::probe(paths, &key);
     let Candidate { name, newest, queued, spooled } = candidate;
     let reason = match worker {
-        WorkerState::Live { .. } => return Ok(()),
+        // A worker elsewhere is not hung because it cannot be reached from here.
+        WorkerState::Live { .. } | WorkerState::Elsewhere { .. } => return Ok(()),
         WorkerState::Hung { .. } => Some(Reason::Hung),
         WorkerState::Stale { .. } | WorkerState::Absent if spooled => Some(Reason::Spooled),
         WorkerState::Stale { .. } | WorkerState::Absent if queued => Some(Reason::Queued),

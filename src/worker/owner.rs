@@ -21,7 +21,7 @@ use crate::config::Settings;
 use crate::deliver::connect;
 use crate::lock::{self, Holder, SessionLock, StarterLock};
 use crate::paths::MAX_SOCKET_PATH;
-use crate::process::{self, Handle, Identity};
+use crate::process::{self, Handle};
 use crate::testpoint;
 
 /// A starter retries often at first, because the holder may just be exiting, then less often.
@@ -113,6 +113,10 @@ pub fn acquire(
             Err(_) if names_socket => WITHOUT_SOCKET.min(hang_timeout),
             _ => hang_timeout,
         };
+        if silent_since.elapsed() >= limit && holder.is_elsewhere() {
+            // It drains the spool before it exits.
+            return Ok(None);
+        }
         if silent_since.elapsed() >= limit {
             match lock::verified_holder(&path) {
                 // The holder has changed. The new one gets the whole timeout.
@@ -180,13 +184,8 @@ impl Owner {
             return Ok(listening);
         }
         let bound = self.socket.as_ref().map(|bound| bound.path.clone());
-        self.lock.write(&Holder {
-            identity: Identity::own()?,
-            socket: bound.unwrap_or_else(|| settings.paths.socket(&session.key, 0)),
-            version: env!("CARGO_PKG_VERSION").into(),
-            client: session.client.clone(),
-            session: session.id.clone(),
-        })?;
+        let socket = bound.unwrap_or_else(|| settings.paths.socket(&session.key, 0));
+        self.lock.write(&Holder::own(socket, &session.client, &session.id)?)?;
         testpoint::at("worker.named");
         Ok(listening)
     }

@@ -112,10 +112,16 @@ impl Container {
     /// Runs a hook inside, then keeps the shell running. Returns `None` if the system refuses
     /// namespaces.
     fn new(w: &World, payload: &Value) -> Option<Container> {
+        let namespace = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+        Container::with(w, &namespace, "true", payload)
+    }
+
+    /// As [`Self::new`], with these options of `unshare` and a command that runs first.
+    fn with(w: &World, namespace: &[&str], first: &str, payload: &Value) -> Option<Container> {
         let mut shell = w.command(Path::new("unshare"));
-        shell.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]);
+        shell.args(namespace).args(["sh", "-c"]);
         let hook = format!("'{}' hook >&2 <<'E'\n{payload}\nE\n", env!("CARGO_BIN_EXE_memctl"));
-        shell.arg(format!("{hook} echo done; read forever"));
+        shell.arg(format!("{first} || exit 1\n{hook} echo done; read forever"));
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = shell.spawn().ok()?;
         let mut line = String::new();
@@ -131,6 +137,63 @@ impl Container {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
+}
+
+/// As a snap or a service with `PrivateTmp`: both sides share the data dir, but not the sockets.
+#[test]
+fn a_worker_with_a_socket_directory_of_its_own_is_elsewhere_and_left_alone() {
+    let w = World::new()
+        .with("MEMCTL_WORKER_LINGER", "60s")
+        .with("MEMCTL_WORKER_HANG_TIMEOUT", "200ms");
+    let own_sockets = format!("mount -t tmpfs -o mode=700 memctl-test '{}'", w.sockets().display());
+    let open_prompt = prompt("s", "t", "go");
+    let Some(container) = Container::with(&w, &["--mount"], &own_sockets, &open_prompt) else {
+        crate::support::notes::skipped("unshare is not permitted");
+        return;
+    };
+    w.until_count("SELECT ifnull(max(generation), 0) FROM sessions", 1);
+    let worker = until("a worker", || {
+        let ps = w.memctl(&["ps", "--json"]).json();
+        match (ps[0]["pid"].as_i64(), ps[0]["session"] == "s") {
+            (Some(pid), true) => Ok(pid as i32),
+            _ => Err(ps.to_string()),
+        }
+    });
+    let state = || w.memctl(&["ps", "--json"]).json()[0]["state"].clone();
+    assert_eq!(state(), "elsewhere");
+    assert!(w.memctl(&["ps"]).ok().contains("elsewhere"));
+    assert!(w.memctl(&["status"]).ok().contains("0 live, 0 hung, 0 stale, 1 elsewhere"));
+    assert_eq!(w.memctl(&["status", "--json"]).json()["workers"]["hung"], 0);
+    let doctor = w.memctl(&["doctor"]).out;
+    assert!(doctor.contains("1 worker elsewhere") && !doctor.contains("not answering"), "{doctor}");
+
+    // Repairs, recovery and the starter of an event leave it alone.
+    assert_eq!(w.memctl(&["kill", "--stale"]).ok(), "no hung worker and no stale file\n");
+    w.memctl(&["cleanup"]).ok();
+    w.hook(&tool("s", "t", "u1", "ls", "x"));
+    w.hook(&crate::support::recordings::start("another"));
+    let only_worker = || {
+        until("starter and recovery have exited", || {
+            let of_memctl = |pid: &i32| {
+                let name = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                name.starts_with(b"memctl\0")
+            };
+            let alive: Vec<i32> = w.processes().into_iter().filter(of_memctl).collect();
+            if alive == [worker] { Ok(()) } else { Err(format!("{alive:?}")) }
+        });
+    };
+    only_worker();
+    assert_eq!(state(), "elsewhere");
+    assert_eq!(w.spools().len(), 1);
+
+    // It is ended by name, and has drained the spool. The next event starts a worker here.
+    let ended = w.memctl(&["kill", "s"]).ok();
+    assert!(ended.starts_with("s: exited"), "{ended}");
+    w.hooks(&[stop("s", "t", "Listed."), end("s")]);
+    container.end();
+    w.settle();
+    assert_eq!(w.rows(TOOL_IDS), ["u1"]);
+    assert_eq!(w.summarized_prompts(), [1]);
 }
 
 /// The two namespaces share the socket but not the process ids.

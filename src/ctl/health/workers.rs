@@ -19,6 +19,8 @@ pub struct Workers {
     pub live: u64,
     pub hung: u64,
     pub stale: u64,
+    /// Workers that cannot be reached from here.
+    pub elsewhere: u64,
 }
 
 /// Probes every worker and counts them by state.
@@ -29,6 +31,7 @@ pub fn probe_all(settings: &Settings) -> Workers {
             WorkerState::Live { .. } => workers.live += 1,
             WorkerState::Hung { .. } => workers.hung += 1,
             WorkerState::Stale { .. } => workers.stale += 1,
+            WorkerState::Elsewhere { .. } => workers.elsewhere += 1,
             WorkerState::Absent => {}
         }
     }
@@ -50,6 +53,15 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
         found.push(
             Finding::note("workers", format!("stale files of {n}"))
                 .fix("run `memctl doctor --fix`"),
+        );
+    }
+    if workers.elsewhere > 0 {
+        let n = count(workers.elsewhere, "worker");
+        let why = "on another machine, in a container or with a /tmp of its own; hooks that run here \
+                   leave the events of its session in the spool until it exits";
+        found.push(
+            Finding::note("workers", format!("{n} elsewhere: {why}"))
+                .fix("give both sides the same MEMCTL_SOCKET_DIR, e.g. in the home directory"),
         );
     }
     found.extend(blocked_sockets(settings));
