@@ -1,12 +1,15 @@
 #!/bin/sh
 # Reports a command and its output to a running worker, for tools without hooks.
 #
-#   cargo test 2>&1 | hooks/observe.sh 'cargo test'        the only running worker
-#   cargo test 2>&1 | hooks/observe.sh 'cargo test' SOCKET
+#   cargo test 2>&1 | observe.sh 'cargo test'        the only worker that answers
+#   cargo test 2>&1 | observe.sh 'cargo test' SOCKET
 #
-# Request and reply are one line of JSON each:
+# Request and reply are one line of JSON each. The keys of the reply have no order:
 #   {"type":"observation","tool_name":"Bash","tool_input":{"command":"…"},"tool_response":"…"}
-#   {"ok":true,"id":"…","duplicate":false}
+#   {"duplicate":false,"id":"…","ok":true}
+#
+# Prints the reply. The exit code is 0 if the worker has stored the event. Of a long output the end is
+# reported, because a line has at most 1 MiB.
 set -u
 
 say() {
@@ -30,8 +33,9 @@ socket=${2-}
 if [ -z "$socket" ]; then
     # A relative path would lead into the work tree.
     case ${MEMCTL_BIN-} in /*) memctl=$MEMCTL_BIN ;; *) memctl=memctl ;; esac
-    socket=$("$memctl" ps --json |
-        grep -o '"socket": *"[^"]*"' | sed 's/^"socket": *"\(.*\)"$/\1/')
+    # One worker per line. A quote inside of a string is escaped, so these patterns match keys only.
+    socket=$("$memctl" ps --json | sed 's/}, *{"/},\
+{"/g' | grep -E '"state": *"(serving|ending)"' | sed -n 's/.*"socket": *"\([^"]*\)".*/\1/p')
     case $socket in
     '') say 'no worker is running; the first prompt of a session starts one' ;;
     *'
@@ -42,10 +46,10 @@ fi
 [ -S "$socket" ] || say "$socket is not a socket"
 
 command=$(printf '%s\n' "$1" | escape)
-response=$([ -t 0 ] || escape)
+response=$([ -t 0 ] || tail -c 400000 | escape)
 answer=$(printf '{"type":"observation","tool_name":"Bash","tool_input":{"command":"%s"},"tool_response":"%s"}\n' \
     "$command" "$response" | nc -U "$socket") ||
     say "nc cannot connect to $socket; it must support -U (netcat-openbsd, ncat)"
 
 printf '%s\n' "$answer"
-case $answer in '{"ok":true'*) ;; *) exit 1 ;; esac
+case $answer in *'"ok":true'*) ;; *) exit 1 ;; esac

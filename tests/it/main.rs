@@ -39,6 +39,8 @@ mod line_protocol;
 mod logs;
 /// Help, manual, completions, version, and the documented keys of `--json`.
 mod manual;
+/// `hooks/observe.sh`.
+mod observe;
 /// Files, sockets and processes of other users at our paths.
 mod other_users;
 /// Links, pipes and directories that another program has put in place of memctl's files.
