@@ -11,6 +11,10 @@ ifeq ($(STATIC),0)
 export CARGO_ENCODED_RUSTFLAGS :=
 endif
 
+# `make run` and `make install` build the same binary, so the second of them builds nothing. `make test`
+# needs debug assertions and therefore a build of its own.
+shipped = --profile dist --locked
+
 # Ask cargo for the path of the binary: target directories and triples vary.
 built = $(CARGO) build --bin memctl $(1) --message-format=json-render-diagnostics \
 	| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
@@ -42,7 +46,7 @@ help:
 	@echo 'STATIC=0          link dynamically, for Linux systems without a static C library'
 
 run: tools
-	@memctl="$$($(call built,--release))"; [ -n "$$memctl" ] && tests/demo/run.sh "$$memctl"
+	@memctl="$$($(call built,$(shipped)))"; [ -n "$$memctl" ] && tests/demo/run.sh "$$memctl"
 
 # Tests append skipped checks and warnings to this file, which is printed last.
 notes = $(CURDIR)/target/test-notes.txt
@@ -117,7 +121,7 @@ bench: tools
 # source directory and names its path, hence the move and the sed.
 cyclonedx = target/tools/bin/cargo-cyclonedx
 release: tools $(cyclonedx)
-	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] && \
+	@memctl="$$($(call built,$(shipped)))"; [ -n "$$memctl" ] && \
 	$(cyclonedx) cyclonedx --quiet --format json --describe binaries --no-build-deps \
 		--spec-version 1.5 --target "$$(rustc --print host-tuple)" && \
 	sed 's|path+file://$(CURDIR)|memctl:|' memctl_bin.cdx.json >"$$memctl.cdx.json" && \
@@ -130,7 +134,7 @@ $(cyclonedx):
 # has a directory of its own, since the client copies it and reads it again at every start: the source
 # directory may contain gigabytes of build output. Its hooks fall back to the installed run.sh.
 install: tools
-	@memctl="$$($(call built,--profile dist --locked))"; [ -n "$$memctl" ] || exit 1; \
+	@memctl="$$($(call built,$(shipped)))"; [ -n "$$memctl" ] || exit 1; \
 	set -e; umask 022; new="$$(mktemp -d)"; trap 'rm -rf "$$new"' EXIT; \
 	put() { \
 		install -d "$$(dirname "$$3")"; \
@@ -149,6 +153,8 @@ install: tools
 	for script in run.sh observe.sh; do put 755 "hooks/$$script" '$(plugin)/hooks/'"$$script"; done; \
 	put 644 "$$new/hooks.json" '$(plugin)/hooks/hooks.json'; \
 	for file in .claude-plugin/*.json; do put 644 "$$file" '$(plugin)/'"$$file"; done; \
+	case ":$$PATH:" in *':$(PREFIX)/bin:'*) ;; *) \
+		echo '$(PREFIX)/bin is not in PATH: add it in the profile of your shell to run memctl.' ;; esac; \
 	echo 'installed $(to)/bin/memctl; for Claude Code:'; \
 	echo "  claude plugin marketplace add '$(PREFIX)/share/memctl-plugin' && claude plugin install memctl@memctl"
 

@@ -5,7 +5,7 @@ import os
 import shutil
 
 from api import text, tool
-from headless import BUILT, MESSAGES, PARSER_ROWS, PROMPTS, SUMMARIES, parser
+from headless import BUILT, MESSAGES, PARSER_ROWS, PROMPTS, PYTHON, SUMMARIES, parser
 from world import REPOSITORY, injected
 
 
@@ -98,4 +98,39 @@ def moved_program(check, world):
         check(f"{place}: no process and no file is left", not left, "\n".join(left))
 
 
-SCENARIOS = [plugin_and_settings, marketplace, moved_program]
+def removed_plugin(check, world):
+    """A session whose plugin is emptied goes on, and is recorded through the installed copy.
+
+    The client itself reports a folder that does not exist, so `make uninstall` leaves it.
+    """
+    for installed in (True, False):
+        script = {}
+        w = world(script)
+        script["Say hello"] = [
+            tool("Bash", command="echo x", description="e"),
+            tool("Bash", command=f"{PYTHON} \"import shutil; shutil.rmtree('{w.root}/plugin/hooks')\"",
+                 description="sweep"),
+            tool("Bash", command="echo y", description="e"),
+            text("Hello."),
+        ]
+        for part in (".claude-plugin", "hooks"):
+            shutil.copytree(f"{REPOSITORY}/{part}", f"{w.root}/plugin/{part}")
+        if installed:
+            shutil.copytree(f"{REPOSITORY}/hooks",
+                            f"{w.root}/home/.local/share/memctl-plugin/hooks")
+        run = w.run(w.project("here"), "Say hello", plugin=f"{w.root}/plugin")
+        check.equal("the client succeeds", run.code, 0)
+        if installed:
+            w.settled()
+            check.equal("each event is stored once", w.rows(MESSAGES, 1),
+                        [("tool", "Bash")] * 3 + [("stop", None), ("end", None)])
+            check.clean(w, run)
+        else:
+            check.equal("only the first tool use is stored", w.rows(MESSAGES, 1),
+                        [("tool", "Bash")])
+            failed = [hook for hook in w.hooks() if hook[1] != 0]
+            check("every hook succeeds", not failed, failed)
+            check.equal("stderr is empty", run.stderr, "")
+
+
+SCENARIOS = [plugin_and_settings, marketplace, moved_program, removed_plugin]
