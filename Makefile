@@ -29,8 +29,8 @@ plugin = $(to)/share/memctl-plugin
 .PHONY: help run test eval check-macos soak redaction fuzz bench release install uninstall clean tools
 
 help:
-	@echo 'make run          build, and replay a recorded session in a temporary home'
-	@echo 'make test         run the checks of CI: format, lints, documentation, all tests'
+	@echo 'make run          build, and replay a recorded session in a temporary home (first: 7 min of CPU)'
+	@echo 'make test         run the checks of CI: format, lints, documentation, all tests (10 min)'
 	@echo 'make eval         score the memory of labelled sessions (EVAL_CASE=… shows one of them)'
 	@echo 'make check-macos  type-check for macOS on any system (needs rustup)'
 	@echo 'make soak         inject random faults into sessions for an hour (SECONDS=…)'
@@ -39,7 +39,8 @@ help:
 	@echo 'make bench        measure performance against the budgets (target/bench.json);'
 	@echo "                  ARGS='--against DIR' compares with the memctl in DIR"
 	@echo 'make release      build the release binary and its list of dependencies (SBOM); print the paths'
-	@echo 'make install      install binary, man pages, completions and plugin to $(PREFIX) (PREFIX=…)'
+	@echo 'make install      install what make run builds, man pages, completions and the plugin to'
+	@echo '                  $(PREFIX) (PREFIX=…)'
 	@echo 'make uninstall    remove what was installed; the memory stays'
 	@echo 'make clean        remove build output'
 	@echo
