@@ -56,15 +56,18 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
     }
 }
 
-/// Finds a project by its directory or its name.
+/// Finds a project by its directory or its name. The directory need not exist any more.
 ///
 /// # Errors
 /// Exit code 1 if no project matches, 2 with their directories if several do.
 pub fn project(conn: &Connection, name: &str) -> Result<i64> {
-    if let Ok(dir) = Path::new(name).canonicalize() {
-        let examined =
-            claims::examine(conn, &crate::project::identify(&dir)).context("database")?;
-        if let Some(id) = projects::find(conn, &examined.project).context("database")? {
+    let dir = Path::new(name);
+    let examined = claims::examine(conn, &project::identify(dir)).context("database")?;
+    if let Some(id) = projects::find(conn, &examined.project).context("database")? {
+        return Ok(id);
+    }
+    for removed in project::removed(dir) {
+        if let Some(id) = projects::of_removed(conn, &removed).context("database")? {
             return Ok(id);
         }
     }

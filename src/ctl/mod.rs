@@ -106,10 +106,10 @@ pub fn run(args: &[OsString]) -> u8 {
 
 fn dispatch(verb: Option<Verb>) -> Result<()> {
     match verb {
-        None => overview::run(&load()?),
+        None => overview::run(&load_settings()?),
         Some(Verb::Ps(args)) => ps::run(&load()?, &args),
         Some(Verb::Kill(args)) => kill::run(&load()?, &args),
-        Some(Verb::Status(args)) => status::run(&load()?, &args),
+        Some(Verb::Status(args)) => status::run(&load_settings()?, &args),
         Some(Verb::Doctor(args)) => doctor::run(&load_settings()?, &args),
         Some(Verb::Stats(args)) => stats::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
@@ -152,12 +152,12 @@ fn load_and_warn() -> Result<Settings> {
 fn load() -> Result<Settings> {
     let settings = load_and_warn()?;
     if let Some(why) = settings.paths.refusal() {
-        return Err(failed(why).hint(health::files::REFUSAL_FIX));
+        return Err(failed(why).hint(health::data_dir::REFUSAL_FIX));
     }
     match settings.paths.check() {
         Ok(()) => Ok(settings),
         Err(e) => Err(failed(format!("cannot use the data dir: {e}"))
-            .hint("`memctl doctor` shows what to do; `memctl doctor --fix` repairs file modes")),
+            .hint(health::data_dir::remedy(settings.paths.data()))),
     }
 }
 

@@ -14,7 +14,7 @@ fn commands_work_before_anything_is_stored() {
     assert_eq!(w.memctl(&["ps"]).ok(), "no worker is running\n");
     assert_eq!(w.memctl(&["ps", "--json"]).ok(), "[]\n");
     let status = w.memctl(&["status"]).ok();
-    assert!(status.starts_with("nothing is stored yet\n"), "{status}");
+    assert!(status.ends_with("\nnothing is stored yet\n"), "{status}");
     assert!(status.contains("  claude plugin install memctl@memctl\n"), "{status}");
     assert_eq!(w.memctl(&["queue", "--json"]).json()["items"], serde_json::json!([]));
     let context = w.memctl(&["context"]);

@@ -85,6 +85,8 @@ mod stored_memory;
 mod terminal;
 /// Hooks, workers and databases of different releases.
 mod upgrade;
+/// `memctl`, `memctl status` and `memctl doctor` say the same.
+mod verdict;
 /// Hooks whose events get no reply: they send a wake, and may start a worker.
 mod wake;
 /// The text of secret files is never stored, whichever client and tool read it.
