@@ -8,6 +8,7 @@ use super::client_hooks::{self, HookStatus};
 use super::format::{self, count, short};
 use super::health::verdict::Verdict;
 use super::health::{self, Depth, Finding, Level, workers};
+use super::lookup::has_several_clients;
 use super::style::{self, BAD, CAUTION, GOOD, HEAD, ID, paint};
 use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
@@ -53,8 +54,8 @@ pub struct Args {
     json: bool,
 }
 
-const RECENT: [Column; 4] =
-    [column("").cut(15), column("").cut(6), column("").dispensable(1), column("")];
+const RECENT: [Column; 5] =
+    [column("").cut(15), column(""), column("").cut(6), column("").dispensable(1), column("")];
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let here = std::env::current_dir().unwrap_or_default();
@@ -178,13 +179,16 @@ fn latest_sessions(project: &str, recent: &[Session]) -> String {
     let row = |s: &Session| {
         [
             Cell::painted(format!("  {}", short(&s.content_session_id, id_length)), ID),
+            s.client.as_str().into(),
             Cell::painted(s.status.clone(), style::of_state(&s.status)),
             format!("{} ago", format::age(s.last_event_epoch, now)).into(),
             count(s.prompts as u64, "prompt").into(),
         ]
     };
-    let rows: Vec<[Cell; 4]> = recent.iter().map(row).collect();
-    let table = table::table(&RECENT, &rows, width);
+    let rows: Vec<[Cell; 5]> = recent.iter().map(row).collect();
+    let mut columns = RECENT;
+    columns[1] = columns[1].only_if(has_several_clients(recent.iter().map(|s| s.client.as_str())));
+    let table = table::table(&columns, &rows, width);
     let heading = paint(&format!("Latest sessions of {project}"), HEAD);
     // All column heads are empty, so the table starts with the line break that ends the heading.
     format!("\n{heading}{table}")

@@ -77,6 +77,58 @@ fn ps_lists_workers_and_kill_ends_them() {
     assert_eq!(w.memctl(&["kill", "--all"]).ok(), "no worker is running\n");
 }
 
+/// Clients choose their session ids, so two of them may choose the same one.
+#[test]
+fn a_session_id_of_two_clients_is_named_with_the_client() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let payload = prompt("twin", "t", "go").to_string();
+    for client in ["claude-code", "codex"] {
+        let _ = w.hook_bytes(&["--client", client], payload.as_bytes()).ok();
+    }
+    w.until_count("SELECT count(*) FROM user_prompts", 2);
+    until("two workers answer", || {
+        let rows = w.memctl(&["ps", "--json"]).json();
+        let n = rows.as_array().unwrap().iter().filter(|row| row["state"] == "serving").count();
+        if n == 2 { Ok(()) } else { Err(rows.to_string()) }
+    });
+    let ps = w.memctl(&["ps"]).ok();
+    assert!(ps.starts_with("CLIENT") && ps.contains("codex  "), "{ps}");
+    for verb in ["show", "queue", "finish", "kill"] {
+        let output = w.memctl(&[verb, "twin"]);
+        assert_eq!(output.code, Some(2), "{verb}: {output:?}");
+        assert!(output.err.contains("claude-code:twin"), "{verb}: {output:?}");
+        assert!(output.err.contains("codex:twin"), "{verb}: {output:?}");
+        assert!(output.err.contains("hint: use CLIENT:SESSION"), "{verb}: {output:?}");
+    }
+    let shown = w.memctl(&["show", "codex:twin", "--json"]).json();
+    assert_eq!((&shown["client"], &shown["session"]), (&"codex".into(), &"twin".into()));
+    assert_eq!(w.memctl(&["queue", "codex:tw", "--json"]).json()["pending"], 0);
+    let logs = w.memctl(&["logs", "-n", "9999"]).ok();
+    assert!(logs.contains("codex:twin") && logs.contains("claude-code:twin"), "{logs}");
+    let of_one = w.memctl(&["logs", "codex:twin", "-n", "9999"]).ok();
+    assert!(!of_one.is_empty() && of_one.lines().count() < logs.lines().count(), "{of_one}");
+    assert_eq!(w.memctl(&["kill", "codex:twin"]).ok(), "codex:twin: exited\n");
+    let rows = w.memctl(&["ps", "--json"]).json();
+    assert_eq!((rows.as_array().unwrap().len(), &rows[0]["client"]), (1, &"claude-code".into()));
+    assert!(w.memctl(&["ps"]).ok().starts_with("SESSION"), "one client needs no column");
+    assert_eq!(w.memctl(&["finish", "claude-code:t"]).ok(), "twin: ended\n");
+    let shown = w.memctl(&["show", "codex:twin", "--json"]).json();
+    assert_eq!(shown["status"], "active");
+}
+
+#[test]
+fn kill_without_arguments_says_what_can_be_named() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let output = w.memctl(&["kill"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.err.contains("use --all"), "{output:?}");
+    assert!(output.err.contains("hint: no worker is running"), "{output:?}");
+    w.worker_of("session-one");
+    let output = w.memctl(&["kill"]);
+    assert!(output.err.contains("hint: running: session-one"), "{output:?}");
+    assert_eq!(w.processes().len(), 1);
+}
+
 #[test]
 fn ps_lists_a_dead_worker_as_stale_and_a_stopped_one_as_hung() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
@@ -164,7 +216,7 @@ fn context_prints_what_a_session_start_gets() {
 #[test]
 fn wrong_arguments_are_usage_errors() {
     let w = World::new();
-    for args in [&["dance"][..], &["kill"], &["show"], &["ps", "--colour"]] {
+    for args in [&["dance"][..], &["finish", "a", "b"], &["show"], &["ps", "--colour"]] {
         let output = w.memctl(args);
         assert_eq!(output.code, Some(2), "{output:?}");
         assert!(output.err.contains("Usage"), "{output:?}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::unistd::{AccessFlags, access};
 
 use super::Finding;
-use crate::config::{Settings, secrets};
+use crate::config::{Settings, misspelled_variables, secrets};
 use crate::ctl::format::count;
 use crate::paths::MAX_SOCKET_PATH;
 use crate::spool;
@@ -15,11 +15,11 @@ use crate::spool;
 /// Checks the config files and the secrets file.
 pub fn config(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
-    let Some(file) = &settings.own_config else {
+    if settings.own_config.is_none() {
         let message = "your user has no home directory in the password database, so models and other \
                        settings of your own cannot be configured";
-        return vec![Finding::note("config", message)];
-    };
+        found.push(Finding::note("config", message));
+    }
     if let Some(why) = &settings.distrust {
         let fix = "until then its settings of models, budgets and allowed projects are ignored";
         found.push(Finding::wrong("config", why).fix(fix));
@@ -33,6 +33,7 @@ pub fn config(settings: &Settings) -> Vec<Finding> {
             Finding::wrong("config", problem).fix("`memctl config` shows the values in effect"),
         );
     }
+    found.extend(misspelled_variables().into_iter().map(|why| Finding::note("config", why)));
     if let Some(Err(why)) = secrets::file(settings).map(|file| secrets::read(&file)) {
         found.push(Finding::wrong("secrets", why));
     }
@@ -42,9 +43,9 @@ pub fn config(settings: &Settings) -> Vec<Finding> {
             .values
             .iter()
             .filter(|v| v.source != crate::config::ValueSource::Default);
-        let message = match (file.exists(), set.count() as u64) {
-            (false, 0) => "all settings have their default".to_owned(),
-            (_, n) => format!("{} changed; see `memctl config`", count(n, "setting")),
+        let message = match set.count() as u64 {
+            0 => "all settings have their default".to_owned(),
+            n => format!("{} changed; see `memctl config`", count(n, "setting")),
         };
         found.push(Finding::ok("config", message));
     }

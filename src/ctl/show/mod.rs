@@ -37,8 +37,8 @@ last_event_epoch, prompts, summaries, observations
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Id of an observation (o412), summary (s37) or prompt (p88), a UUID, or a prefix of a session
-    /// id
+    /// Id of an observation (o412), summary (s37) or prompt (p88), a UUID, or a session: its id, a
+    /// prefix of it or CLIENT:ID
     #[arg(value_name = "ID")]
     id: String,
     /// Print a JSON object
