@@ -6,8 +6,7 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use super::Env;
-use super::keys::KEYS;
-use super::resolve::env_name;
+use super::keys::{KEYS, env_name};
 use crate::text::{nearest, nearest_within, quote};
 
 /// Prefix of memctl's own variables.

@@ -179,6 +179,15 @@ fn in_range(key: &Key, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The environment variable of a setting: `MEMCTL_HOOK_DEADLINE` for `hook.deadline`.
+pub fn env_name(key: &str) -> String {
+    let mut name = ["MEMCTL_", key].concat().into_bytes();
+    for byte in &mut name {
+        *byte = if *byte == b'.' { b'_' } else { byte.to_ascii_uppercase() };
+    }
+    String::from_utf8(name).expect("keys are ASCII")
+}
+
 /// Finds a setting by name.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::file::{ConfigFile, Content, Files};
-use super::keys::{self, KEYS, Key, Scope};
+use super::keys::{self, KEYS, Key, Scope, env_name};
 use super::parse::list_items;
 use super::unit::{Unit, pattern, regex, rule};
 use super::values::{Value, ValueSource, Values};
@@ -361,15 +361,6 @@ impl Config {
             values: values.0,
         }
     }
-}
-
-/// The environment variable of a setting: `MEMCTL_HOOK_DEADLINE` for `hook.deadline`.
-pub fn env_name(key: &str) -> String {
-    let mut name = ["MEMCTL_", key].concat().into_bytes();
-    for byte in &mut name {
-        *byte = if *byte == b'.' { b'_' } else { byte.to_ascii_uppercase() };
-    }
-    String::from_utf8(name).expect("keys are ASCII")
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! A verb writes that part as plain text. A line without leading blanks is a heading. Any other
 //! line is an item: a term, two or more blanks, and a text that is wrapped at its own column.
 
+use std::ffi::OsString;
+
 use clap::Command;
 
 use super::style::{HEAD, paint};
@@ -16,6 +18,7 @@ pub const AFTER: &str = "Run `memctl` without arguments to see whether it works.
 pub const PROGRAM: &str = "\
 Examples
   memctl            Check that it works and show the next step
+  memctl help ps    Explain a command
   memctl context    Print what the next session in this directory receives
   memctl status     Show what is stored and what needs attention
   memctl doctor     Run every check
@@ -43,6 +46,29 @@ Exit codes
   1  Failure
   2  Invalid arguments
 ";
+
+/// Print help for memctl or for a command
+#[derive(clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Args {
+    /// The command; without it, print help for memctl
+    #[arg(value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+const HELP: &str = "\
+Examples
+  memctl help               List all commands
+  memctl help queue         Explain a command; the same as `memctl queue --help`
+  memctl help config set    Explain a command of a command
+";
+
+impl Args {
+    /// The arguments that print the same help.
+    pub fn as_option(&self) -> Vec<OsString> {
+        self.command.iter().cloned().chain([OsString::from("--help")]).collect()
+    }
+}
 
 /// Text of `--version`: what a bug report needs.
 pub const BUILD: &str = concat!(

@@ -5,6 +5,8 @@ mod support;
 
 /// Memory agents that are models: prompts, stored answers, errors and faults.
 mod agent;
+/// Shell completion of ids, sessions, projects and settings, in real shells.
+mod completions;
 /// Settings, API keys, and which of them a worker gets.
 mod config;
 /// The context that a session gets at its start.

@@ -69,6 +69,7 @@ enum Action {
     /// Print the value of a setting, and on a terminal also its meaning
     Get {
         /// Name of the setting
+        #[arg(value_name = "SETTING")]
         name: String,
         /// Print a JSON object
         #[arg(long)]
@@ -77,6 +78,7 @@ enum Action {
     /// Change a setting in the config file
     Set {
         /// Name of the setting
+        #[arg(value_name = "SETTING")]
         name: String,
         /// Value; separate list items with commas
         #[arg(allow_hyphen_values = true)]
@@ -85,6 +87,7 @@ enum Action {
     /// Remove a setting from the config file
     Unset {
         /// Name of the setting
+        #[arg(value_name = "SETTING")]
         name: String,
     },
     /// Manage API keys in a file that only you can read

@@ -142,7 +142,7 @@ impl Follower<'_> {
                 let text = sanitize(&line.text);
                 match text.strip_prefix(line.time()).filter(|_| !line.time().is_empty()) {
                     Some(rest) => {
-                        out.push_str(&paint(line.time(), ID));
+                        out.push_str(&paint(&format::log_time(line.time()), ID));
                         out.push_str(&paint(rest, style::of_level(line.level())));
                     }
                     None => out.push_str(&text),
