@@ -146,7 +146,7 @@ pub const KEYS: &[Key] = &[
     key("worker.peer_timeout", "2s", Time, "time limit of one read or write on a worker's socket").least("10ms"),
     key("worker.connections", "64", Count, "maximum socket connections of a worker").least("1"),
     key("context.tokens", "2000", Count, "maximum tokens of the context of a new session").least("100").most("100000"),
-    key("context.sources", "startup,resume,fork,compact", Choices(SOURCES), "session starts that receive the context"),
+    key("context.sources", "startup,resume,fork,compact", Choices(SOURCES), "session starts that receive the context: some of startup, resume, fork, clear, compact"),
     key("queue.keep", "90d", Time, "how long ids of processed events are kept").least("1d"),
     key("queue.stuck", "5min", Time, "age at which an unfinished event counts as stuck").least("1s"),
     key("resume.max_age", "30d", Time, "how long unused entries of the resume store are kept").least("1s"),

@@ -10,9 +10,9 @@ const NAME: &str = "memctl";
 
 const HELP: &str = "\
 Examples
-  memctl completions bash > ~/.local/share/bash-completion/completions/memctl
-  memctl completions fish > ~/.config/fish/completions/memctl.fish
-  memctl completions zsh > ~/.zfunc/_memctl    Any directory in $fpath
+  memctl completions bash    For ~/.local/share/bash-completion/completions/memctl
+  memctl completions fish    For ~/.config/fish/completions/memctl.fish
+  memctl completions zsh     For a file _memctl in a directory of $fpath
 ";
 
 /// Print a shell completion script

@@ -20,15 +20,15 @@ const STARTUP: &str = "startup";
 const HELP: &str = "\
 Examples
   memctl context                        Context for the current directory
-  memctl context --project ~/src/app    Context for another directory, which need not exist any more
-  memctl context --project app          Context for a project by its name
+  memctl context --project ~/src/app    Context for another directory, even if it is gone
+  memctl context --project app          Context for the project of this name
 
 Keys of --json
   project   Name of the project
   text      The context; empty if nothing is stored or the project is not recorded
   tokens    Estimated number of tokens in text
-  sections  Sections of the text, with heading and lines; of each line, its text and the ids of the
-            rows that it rests on (memctl show ID)
+  sections  Sections of the text, with heading and lines; of each line, its text and the ids of the \
+rows that it rests on (memctl show ID)
 ";
 
 /// Print the context that the next session receives

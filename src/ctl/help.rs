@@ -31,8 +31,8 @@ Files
   /tmp/memctl-*.sock             Sockets of running workers
 
 Environment
-  MEMCTL_DATA_DIR     Directory of the database, the spool and the logs; absolute, and
-                      outside of the repository
+  MEMCTL_DATA_DIR     Directory of the database, the spool and the logs; absolute, and outside of \
+the repository
   MEMCTL_CONFIG       Path of another config file for times, sizes and the context
   MEMCTL_DISABLE      1: record nothing and give sessions no context
   MEMCTL_SOCKET_DIR   Directory of the sockets; absolute, and outside of the repository
@@ -114,6 +114,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
         if item.len() == line.len() {
             return Line::Heading(item);
         }
+        debug_assert_eq!(line.len() - item.len(), 2, "a text is one line: {line}");
         let (term, text) = item.split_once("  ").unwrap_or((item, ""));
         let text = text.trim_start();
         Line::Item { term, text, indent: line.len() - text.len() }

@@ -15,7 +15,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let mut out = format!("{} — memory for coding agents\n\n", paint(&name, HEAD));
     let found = health::run(settings, Depth::Quick);
     let verdict = Verdict::of(&found);
-    out.push_str(&verdict.text(width));
+    out.push_str(&verdict.text_and_fix(width));
     out.push_str(&verdict.others(&found, width));
     out.push('\n');
     let data_dir = settings.paths.data().display();

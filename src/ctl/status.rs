@@ -89,7 +89,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         }));
     }
     let width = terminal::width();
-    let mut out = format!("{}\n", verdict.text(width));
+    let mut out = format!("{}\n", verdict.text_and_fix(width));
     match &stored {
         Err(()) => {
             let data_dir = settings.paths.data().display();

@@ -31,32 +31,34 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// The sentence in the color of the verdict, with what to do.
+    /// The sentence in the color of the verdict.
     pub fn text(&self, width: Option<usize>) -> String {
-        let sentence = escape(&self.sentence()).into_owned();
-        let (style, sentence, commands) = match self.obstacle {
-            None if self.failures == 0 => (GOOD, sentence, &[][..]),
-            None => (BAD, sentence, &[][..]),
-            Some(finding) => {
-                let style = if finding.level == Level::Wrong { BAD } else { CAUTION };
-                match &finding.fix {
-                    Some(Fix::Commands(commands)) => {
-                        (style, format!("{sentence} Run:"), &commands[..])
-                    }
-                    Some(Fix::Text(fix)) => {
-                        let stem = sentence.trim_end_matches('.');
-                        (style, format!("{stem}; {}.", escape(fix)), &[][..])
-                    }
-                    None => (style, sentence, &[][..]),
-                }
+        self.paint(&self.sentence(), width)
+    }
+
+    /// The sentence in the color of the verdict, with what to do.
+    pub fn text_and_fix(&self, width: Option<usize>) -> String {
+        let sentence = self.sentence();
+        match self.obstacle.and_then(|finding| finding.fix.as_ref()) {
+            None => self.paint(&sentence, width),
+            Some(Fix::Text(fix)) => {
+                self.paint(&format!("{}; {fix}.", sentence.trim_end_matches('.')), width)
             }
+            Some(Fix::Commands(commands)) => {
+                let lines: String = commands.iter().map(|c| format!("  {c}\n")).collect();
+                self.paint(&format!("{sentence} Run:"), width) + &lines
+            }
+        }
+    }
+
+    fn paint(&self, text: &str, width: Option<usize>) -> String {
+        let style = match self.obstacle.map(|finding| finding.level) {
+            None if self.failures == 0 => GOOD,
+            Some(Level::Note) => CAUTION,
+            _ => BAD,
         };
-        let mut out: String = wrapped("", 0, &sentence, width)
-            .lines()
-            .map(|line| format!("{}\n", paint(line, style)))
-            .collect();
-        commands.iter().for_each(|command| out.push_str(&format!("  {command}\n")));
-        out
+        let text = wrapped("", 0, &escape(text), width);
+        text.lines().map(|line| format!("{}\n", paint(line, style))).collect()
     }
 
     /// Every other finding that is not ok, failures first.
