@@ -4,7 +4,7 @@ use super::parse::{
     OLLAMA, host, is_key_name, list_items, parse_bytes, parse_duration, parse_money,
 };
 use super::prices::Prices;
-use crate::text::nearest;
+use crate::text::{nearest, quote};
 use regex_lite::Regex;
 use std::time::Duration;
 
@@ -121,6 +121,11 @@ fn one_of(word: &str, known: &[&str], how_many: &str) -> Result<(), String> {
         return Ok(());
     }
     let expected = format!("expected {how_many} of {}", known.join(", "));
+    // The value of a list does not say which of its words is wrong.
+    let expected = match how_many {
+        "some" => format!("{expected}, not '{}'", quote(word)),
+        _ => expected,
+    };
     Err(match nearest(word, known.iter().copied()) {
         Some(meant) => format!("{expected}; did you mean '{meant}'?"),
         None => expected,

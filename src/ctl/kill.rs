@@ -8,7 +8,7 @@ use std::time::Duration;
 use memctl_proto::Request;
 use nix::sys::signal::Signal;
 
-use super::format::{self, count, short};
+use super::format::count;
 use super::lookup::{self, Identity};
 use crate::config::Settings;
 use crate::deliver::connect;
@@ -24,9 +24,6 @@ use crate::text::escape;
 const AFTER_REQUEST: Duration = Duration::from_secs(5);
 const AFTER_SIGTERM: Duration = Duration::from_secs(2);
 const AFTER_SIGKILL: Duration = Duration::from_secs(2);
-
-/// How many workers an error lists.
-const MAX_LISTED: usize = 8;
 
 const HELP: &str = "\
 Examples
@@ -64,6 +61,17 @@ struct Target {
     lock: Place,
     holder: Holder,
     name: String,
+}
+
+impl Target {
+    /// Client and session. A worker that does not name its session has its key instead.
+    fn identity(&self) -> Identity<'_> {
+        let id = match self.holder.session.is_empty() {
+            true => &self.name,
+            false => &self.holder.session,
+        };
+        (&self.holder.client, id)
+    }
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
@@ -107,15 +115,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 
 /// The error for a command without arguments. It lists what can be named.
 fn nothing_chosen(targets: &[Target]) -> Failure {
-    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-    let n = format::distinct(&names, 13);
-    let names: Vec<String> = names.iter().take(MAX_LISTED).map(|name| short(name, n)).collect();
-    let running = match targets.len() as u64 {
-        0 => "no worker is running".to_owned(),
-        count if targets.len() > MAX_LISTED => {
-            format!("{count} workers are running; `memctl ps` lists them")
+    let running = match targets {
+        [] => "no worker is running".to_owned(),
+        _ => {
+            let all: Vec<Identity> = targets.iter().map(Target::identity).collect();
+            format!("running: {}", lookup::join(&all))
         }
-        _ => format!("running: {}", names.join(", ")),
     };
     usage("which worker? name a session, or use --all, --stale or --pid").hint(running)
 }
@@ -169,11 +174,7 @@ fn remove_stale_files(settings: &Settings) -> Result<u64> {
 }
 
 fn by_name<'a>(targets: &'a [Target], name: &str) -> Result<&'a Target> {
-    let identity = |target: &'a Target| {
-        let id = target.holder.session.as_str();
-        (target.holder.client.as_str(), if id.is_empty() { target.name.as_str() } else { id })
-    };
-    let all: Vec<Identity> = targets.iter().map(identity).collect();
+    let all: Vec<Identity> = targets.iter().map(Target::identity).collect();
     let found = lookup::matching(&all, name);
     match found[..] {
         [one] => Ok(&targets[one]),

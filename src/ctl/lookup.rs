@@ -139,7 +139,8 @@ fn identities(sessions: &[Session]) -> Vec<Identity<'_>> {
     sessions.iter().map(|s| (s.client.as_str(), s.content_session_id.as_str())).collect()
 }
 
-fn join(found: &[Identity]) -> String {
+/// The sessions with shortened ids, as a list in a message.
+pub fn join(found: &[Identity]) -> String {
     let ids: Vec<&str> = found.iter().map(|(_, id)| *id).collect();
     let n = format::distinct(&ids, 13);
     let short: Vec<String> = ids.iter().map(|id| short(id, n)).collect();

@@ -46,7 +46,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     out.push('\n');
     if verdict.failures > 0 {
         out.push_str(&paragraph("Run `memctl doctor` for all checks."));
-    } else if matches!(stored, Ok(Some(_))) {
+    } else if verdict.is_recorded() && matches!(stored, Ok(Some(_))) {
         let next = "Run `memctl context` to see what the next session here receives.";
         out.push_str(&paragraph(next));
     }

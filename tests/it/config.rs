@@ -94,7 +94,7 @@ fn mistakes_change_nothing_and_suggest_the_correction() {
     );
     check(&["config", "secret", "unset", "A_KEY"], 1, "A_KEY is not stored");
     // Values that cannot work, and words that no client sends.
-    check(&["config", "set", "context.sources", "startup,foo"], 2, "expected some of startup, ");
+    check(&["config", "set", "context.sources", "startup,foo"], 2, "not 'foo'");
     check(&["config", "set", "context.sources", "startup,resum"], 2, "did you mean 'resume'?");
     check(&["config", "set", "agent.fallback", "claud"], 2, "did you mean 'claude'?");
     check(&["config", "set", "context.tokens", "0"], 2, "expected at least 100");

@@ -100,6 +100,9 @@ fn a_session_id_of_two_clients_is_named_with_the_client() {
         assert!(output.err.contains("codex:twin"), "{verb}: {output:?}");
         assert!(output.err.contains("hint: use CLIENT:SESSION"), "{verb}: {output:?}");
     }
+    let unnamed = w.memctl(&["kill"]);
+    assert!(unnamed.err.contains("claude-code:twin"), "{unnamed:?}");
+    assert!(unnamed.err.contains("codex:twin"), "{unnamed:?}");
     let shown = w.memctl(&["show", "codex:twin", "--json"]).json();
     assert_eq!((&shown["client"], &shown["session"]), (&"codex".into(), &"twin".into()));
     assert_eq!(w.memctl(&["queue", "codex:tw", "--json"]).json()["pending"], 0);

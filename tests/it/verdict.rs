@@ -83,6 +83,7 @@ fn rules_that_stop_recording_are_named() {
     w.memctl(&["config", "set", "exclude", home.to_str().unwrap()]).ok();
     let excluded = format!("exclude contains {}, which matches this project", home.display());
     check(&w, &format!("{NOT_RECORDED}{excluded}."), &excluded);
+    assert!(!w.memctl(&[]).ok().contains("next session here receives"));
     let context = w.memctl(&["context"]);
     assert_eq!(context.out, "");
     assert!(context.err.contains(&excluded), "{context:?}");
@@ -148,6 +149,8 @@ fn failed_checks_are_counted() {
     let open = |mode| fs::set_permissions(w.data(), Permissions::from_mode(mode)).unwrap();
     open(0o755);
     check(&w, FAILED, "is readable by other users (mode 755)");
+    open(0o777);
+    check(&w, FAILED, "other users can write to ");
     open(0o700);
     fs::write(w.data().join("lost"), "...").unwrap();
     check(&w, FAILED, "3 events lost");

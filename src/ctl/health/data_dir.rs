@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
-use super::Finding;
+use super::{Finding, Fix};
 use crate::config::Settings;
 use crate::ctl::format::bytes;
 use crate::files::{Place, Stat};
@@ -52,7 +52,12 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
     let private = private_files(settings).into_iter().map(|(place, stat)| (place, stat.mode));
     for (place, mode) in private.chain([(paths.data_dir(), meta.mode())]) {
         if let Some(mode) = open_to_others(mode) {
-            let message = format!("{place} is readable by other users (mode {mode:03o})");
+            let message = match mode & 0o022 != 0 && place.path() == dir {
+                true => {
+                    format!("other users can write to {place}; it is not read (mode {mode:03o})")
+                }
+                false => format!("{place} is readable by other users (mode {mode:03o})"),
+            };
             found.push(Finding::wrong(DATA, message).fix("run `memctl doctor --fix`"));
         }
     }
@@ -81,7 +86,8 @@ pub fn is_usable(settings: &Settings, found: &[Finding]) -> bool {
 fn missing(dir: &Path) -> Finding {
     if dir.is_symlink() {
         let message = format!("{} is a link to a directory that does not exist", dir.display());
-        return unusable(dir, message);
+        let fix = "create that directory, or remove the link";
+        return Finding { fix: Some(Fix::Text(fix.into())), ..unusable(dir, message) };
     }
     let parent = dir.ancestors().skip(1).find(|parent| fs::symlink_metadata(parent).is_ok());
     let is_writable = |parent: &Path| access(parent, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();

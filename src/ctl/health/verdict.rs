@@ -21,6 +21,10 @@ impl<'a> Verdict<'a> {
         Verdict { obstacle, failures: failures as u64 }
     }
 
+    pub fn is_recorded(&self) -> bool {
+        self.obstacle.is_none()
+    }
+
     /// One sentence.
     pub fn sentence(&self) -> String {
         let place = "Sessions in this directory are";
