@@ -6,6 +6,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::tz::TimeZone;
+
 /// Milliseconds since the epoch.
 pub fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
@@ -15,7 +17,7 @@ pub fn now_ms() -> i64 {
 /// Minutes east of UTC on this machine at `epoch`, in milliseconds since the epoch.
 pub fn utc_offset(epoch: i64) -> i32 {
     let at = jiff::Timestamp::from_millisecond(epoch).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    jiff::tz::TimeZone::system().to_offset(at).seconds() / 60
+    local_zone().to_offset(at).seconds() / 60
 }
 
 #[cfg(not(debug_assertions))]
@@ -39,4 +41,8 @@ fn test_offset() -> i64 {
         Some(_) => std::fs::read_to_string(value).map_or(0, |ms| ms.trim().parse().unwrap_or(0)),
         None => value.parse().expect("milliseconds"),
     }
+}
+/// The time zone of the user: that of `TZ`, or else of the system. UTC if neither is known.
+pub fn local_zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or(TimeZone::UTC)
 }

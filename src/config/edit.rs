@@ -58,8 +58,9 @@ pub(super) fn change(path: &Path, f: impl FnOnce(&mut DocumentMut) -> bool) -> R
         read => read.map_err(fail)?,
     };
     let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| {
-        let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        format!("{}: line {line} is not valid TOML; nothing was changed", path.display())
+        let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        // Do not include the parser's error: it may quote a secret.
+        format!("{}, line {line}: not valid TOML; nothing was changed", path.display())
     })?;
     if f(&mut document) {
         replace_file(path, document.to_string().as_bytes()).map_err(fail)?;
@@ -231,7 +232,7 @@ mod tests {
             assert_eq!(result, before);
         };
         same("a = 1\n", "soon", "such as 500ms");
-        same("[log]\nnot toml\n", "5s", "line 2 is not valid TOML");
+        same("[log]\nnot toml\n", "5s", "line 2: not valid TOML");
         same("worker = 5\n", "5s", "worker is a value, not a table");
     }
 

@@ -6,20 +6,53 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use super::Env;
+use super::keys::{KEYS, env_name};
+use crate::text::{nearest, nearest_within, quote};
 
 /// Prefix of memctl's own variables.
 const PREFIX: &str = "MEMCTL_";
+
+/// A variable whose name has at most this many edits is taken for a misspelled one.
+const MAX_EDITS: usize = 2;
 
 /// Looks up a variable. `MEMCTL_*` variables are collected once, because each setting looks one up.
 /// Searching a large environment for each would take a considerable part of a hook's time.
 #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
 pub fn process_env(name: &str) -> Option<OsString> {
-    static OURS: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
     if !name.starts_with(PREFIX) {
         return std::env::var_os(name);
     }
-    let ours = OURS.get_or_init(|| variables(PREFIX));
-    ours.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    own_variables().iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+}
+
+fn own_variables() -> &'static [(OsString, OsString)] {
+    static OURS: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
+    OURS.get_or_init(|| variables(PREFIX))
+}
+
+/// One sentence for each variable that no setting reads although its name resembles one that is read.
+pub fn misspelled_variables() -> Vec<String> {
+    let settings = KEYS.iter().map(|key| env_name(key.name));
+    let others = ["MEMCTL_DATA_DIR", "MEMCTL_SOCKET_DIR", "MEMCTL_CONFIG", "MEMCTL_DISABLE"];
+    let known: Vec<String> = settings.chain(others.map(str::to_owned)).collect();
+    let sections = KEYS.iter().filter_map(|key| key.name.split_once('.'));
+    let sections: Vec<String> = sections.map(|(name, _)| env_name(name) + "_").collect();
+    let sentence = |(name, _): &(OsString, OsString)| {
+        let name = name.to_str()?;
+        if known.iter().any(|known| known == name) {
+            return None;
+        }
+        let all = || known.iter().map(String::as_str);
+        let close = nearest_within(name, all(), MAX_EDITS);
+        let in_section = sections.iter().any(|section| name.starts_with(section.as_str()));
+        let meant = close.or_else(|| nearest(name, all()).filter(|_| in_section));
+        let name = quote(name);
+        match meant {
+            Some(meant) => Some(format!("{name} has no effect, did you mean {meant}?")),
+            None => in_section.then(|| format!("{name} has no effect: there is no such setting")),
+        }
+    };
+    own_variables().iter().filter_map(sentence).collect()
 }
 
 /// A variable that switches recording off.

@@ -32,13 +32,12 @@ use regex_lite::Regex;
 use crate::paths::{self, Paths};
 pub use agent::{Agent, Allowance, Http, default_key_names};
 pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
-pub use environment::{OffSwitch, process_env};
+pub use environment::{OffSwitch, misspelled_variables, process_env};
 use file::{ConfigFile, Content, Files};
-pub use keys::{BACKENDS, Key, Scope, check, find};
+pub use keys::{BACKENDS, KEYS, Key, Scope, check, env_name, find};
 use locations::Location;
 pub use parse::{is_key_name, parse_duration};
 pub use prices::Price;
-pub use resolve::env_name;
 pub use values::{Value, ValueSource};
 
 /// Looks up an environment variable. It is a parameter, so that tests can pass their own environment.

@@ -5,10 +5,14 @@
 //! user has corrected it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue};
+
 use super::file::{ConfigFile, Content, Files};
-use super::keys::{self, KEYS, Key, Scope};
+use super::keys::{self, KEYS, Key, Scope, env_name};
 use super::parse::list_items;
 use super::unit::{Unit, pattern, regex, rule};
 use super::values::{Value, ValueSource, Values};
@@ -63,75 +67,125 @@ impl Findings {
 /// The settings of one config file.
 struct Layer<'a> {
     file: &'a ConfigFile,
-    /// `section.key` = text. The items of a list are separated by commas.
-    texts: BTreeMap<String, String>,
+    /// By `section.key`.
+    texts: BTreeMap<String, Text>,
+}
+
+/// A value as text. The items of a list are separated by commas.
+struct Text {
+    text: String,
+    line: usize,
 }
 
 impl<'a> Layer<'a> {
     fn read(file: &'a ConfigFile, found: &mut Findings) -> Layer<'a> {
         let mut layer = Layer { file, texts: BTreeMap::new() };
-        let name = file.path.display();
         match &file.content {
             Content::Missing => {}
-            Content::Unreadable(why) => found.fault(format!("cannot read {name}: {why}")),
-            Content::Text(text) => match text.parse::<toml::Table>() {
-                Ok(table) => layer.flatten("", &table, found),
+            Content::Unreadable(why) => {
+                found.fault(format!("cannot read {}: {why}", file.path.display()));
+            }
+            Content::Text(text) => match DeTable::parse(text) {
+                Ok(table) => layer.flatten("", table.get_ref(), text, found),
                 Err(e) => {
-                    let line =
-                        e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+                    let line = e.span().map_or(1, |span| line_of(text, span.start));
                     let why = quote(e.message());
-                    found.fault(format!("{name} is not valid TOML: line {line}: {why}"));
+                    found.fault(format!("{}: not valid TOML: {why}", Source::Line(file, line)));
                 }
             },
         }
         layer
     }
 
+    /// The value of a setting and its line.
+    fn value(&self, key: &Key) -> Option<(String, Source<'a>)> {
+        let Text { text, line } = self.texts.get(key.name)?;
+        Some((text.clone(), Source::Line(self.file, *line)))
+    }
+
     /// Flattens tables into [`Layer::texts`].
-    fn flatten(&mut self, prefix: &str, table: &toml::Table, found: &mut Findings) {
+    fn flatten(&mut self, prefix: &str, table: &DeTable, toml: &str, found: &mut Findings) {
         for (name, value) in table {
-            let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let line = line_of(toml, name.span().start);
+            let name = name.get_ref();
+            let name =
+                if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
             let key = KEYS.iter().find(|key| key.name == name);
-            if let toml::Value::Table(inner) = value {
+            let source = Source::Line(self.file, line);
+            if let DeValue::Table(inner) = value.get_ref() {
                 if let Some(key) = key {
-                    let message = format!("{} is a table; expected a value", key.name);
+                    let message = format!("{source}: {} is a table; expected a value", key.name);
                     found.at(key.scope, message);
                 }
-                self.flatten(&name, inner, found);
+                self.flatten(&name, inner, toml, found);
                 continue;
             }
             let Some(key) = key else {
-                let message = keys::unknown(&quote(&name));
+                let message = format!("{source}: {}", keys::unknown(&quote(&name)));
                 found.at(unknown_scope(&name), message);
                 continue;
             };
-            let text = match value {
-                toml::Value::Array(items) => {
-                    let items = items.iter().filter_map(|item| list_item(key, item, found));
+            let text = match value.get_ref() {
+                DeValue::Array(items) => {
+                    let items = items.iter().map(Spanned::get_ref);
+                    let items = items.filter_map(|item| list_item(key, item, &source, found));
                     items.collect::<Vec<_>>().join(",")
                 }
-                value => match list_item(key, value, found) {
+                value => match list_item(key, value, &source, found) {
                     Some(text) => text,
                     None => continue,
                 },
             };
-            self.texts.insert(name, text);
+            self.texts.insert(name, Text { text, line });
+        }
+    }
+}
+
+/// The number of the line of a byte, from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Where a value is set. Messages about it begin with that.
+enum Source<'a> {
+    Line(&'a ConfigFile, usize),
+    Variable(&'a Key),
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Line(file, line) => write!(f, "{}, line {line}", file.path.display()),
+            Source::Variable(key) => f.write_str(&env_name(key.name)),
         }
     }
 }
 
 /// The text of a value or of an item of a list.
-fn list_item(key: &Key, value: &toml::Value, found: &mut Findings) -> Option<String> {
+fn list_item(key: &Key, value: &DeValue, source: &Source, found: &mut Findings) -> Option<String> {
     let is_pattern = matches!(key.unit, Unit::Globs | Unit::Rules | Unit::Regexes);
-    let expected = match value {
-        toml::Value::String(text) if is_pattern && text.trim().is_empty() => return None,
-        toml::Value::String(text) => return Some(text.clone()),
-        _ if is_pattern => "expected patterns in quotes",
-        other => return Some(other.to_string()),
+    let other = match value {
+        DeValue::String(text) if is_pattern && text.trim().is_empty() => return None,
+        DeValue::String(text) => return Some(text.to_string()),
+        DeValue::Integer(n) => decimal(n).unwrap_or_else(|| n.to_string()),
+        DeValue::Float(n) => n.to_string(),
+        DeValue::Boolean(on) => on.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(_) => "[…]".to_owned(),
+        DeValue::Table(_) => "{…}".to_owned(),
     };
-    let value = quote(value.to_string());
-    found.at(key.scope, format!("invalid value {value} for {}: {expected}", key.name));
+    let expected = match value {
+        _ if is_pattern => "expected patterns in quotes",
+        DeValue::Array(_) | DeValue::Table(_) => "expected a list of values",
+        _ => return Some(other),
+    };
+    let value = quote(other);
+    found.at(key.scope, format!("{source}: invalid value {value} for {}: {expected}", key.name));
     None
+}
+
+fn decimal(n: &DeInteger) -> Option<String> {
+    Some(i64::from_str_radix(n.as_str(), n.radix()).ok()?.to_string())
 }
 
 /// The scope that an unknown setting may have been meant to have. A misspelled `exclude`, or one that
@@ -157,11 +211,11 @@ struct Layers<'a> {
 impl Layers<'_> {
     fn public(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
         let layer = self.moved.as_ref().or(self.own.as_ref());
-        let in_file = || Some((layer?.texts.get(key.name)?.clone(), ValueSource::File));
-        let in_env = |text: std::ffi::OsString| {
-            (text.to_string_lossy().into_owned(), ValueSource::Environment)
+        let value = match env(&env_name(key.name)) {
+            Some(text) => Some((text.to_string_lossy().into_owned(), Source::Variable(key))),
+            None => layer.and_then(|layer| layer.value(key)),
         };
-        checked(key, env(&env_name(key.name)).map(in_env).or_else(in_file), found)
+        checked(key, value, found)
     }
 
     fn user_only(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
@@ -183,22 +237,24 @@ impl Layers<'_> {
             found.problems.push(format!("{} is ignored: {why}", key.name));
             return checked(key, None, found);
         }
-        checked(key, text.map(|text| (text.clone(), ValueSource::File)), found)
+        checked(key, own.and_then(|own| own.value(key)), found)
     }
 
     fn strictest(&self, key: &'static Key, env: Env, found: &mut Findings) -> Value {
         report_variable(key, env, found);
-        let texts = [&self.own, &self.moved].into_iter().flatten();
-        let texts: Vec<&String> = texts.filter_map(|layer| layer.texts.get(key.name)).collect();
+        let layers = [&self.own, &self.moved].into_iter().flatten();
+        let texts: Vec<(String, Source)> = layers.filter_map(|layer| layer.value(key)).collect();
         if texts.is_empty() {
             return checked(key, None, found);
         }
         let mut valid: Vec<&str> = Vec::new();
-        for item in texts.into_iter().flat_map(|text| list_items(text)) {
+        let items =
+            texts.iter().flat_map(|(text, source)| list_items(text).map(move |i| (i, source)));
+        for (item, source) in items {
             match keys::check(key, item) {
                 Ok(()) if valid.contains(&item) => {}
                 Ok(()) => valid.push(item),
-                Err(why) => found.fault(why),
+                Err(why) => found.fault(format!("{source}: {why}")),
             }
         }
         let text = match key.unit {
@@ -223,18 +279,18 @@ fn report_variable(key: &Key, env: Env, found: &mut Findings) {
 }
 
 /// The value, or the default if it is invalid.
-fn checked(key: &'static Key, value: Option<(String, ValueSource)>, found: &mut Findings) -> Value {
-    let value = value.filter(|(text, _)| match keys::check(key, text) {
-        Ok(()) => true,
-        Err(why) => {
-            found.problems.push(why);
-            false
-        }
-    });
-    match value {
-        Some((text, source)) => Value { key, text: text.into(), source },
-        None => Value { key, text: key.default.into(), source: ValueSource::Default },
+fn checked(key: &'static Key, value: Option<(String, Source)>, found: &mut Findings) -> Value {
+    let default = || Value { key, text: key.default.into(), source: ValueSource::Default };
+    let Some((text, source)) = value else { return default() };
+    if let Err(why) = keys::check(key, &text) {
+        found.problems.push(format!("{source}: {why}"));
+        return default();
     }
+    let source = match source {
+        Source::Line(..) => ValueSource::File,
+        Source::Variable(_) => ValueSource::Environment,
+    };
+    Value { key, text: text.into(), source }
 }
 
 impl Config {
@@ -305,15 +361,6 @@ impl Config {
             values: values.0,
         }
     }
-}
-
-/// The environment variable of a setting: `MEMCTL_HOOK_DEADLINE` for `hook.deadline`.
-pub fn env_name(key: &str) -> String {
-    let mut name = ["MEMCTL_", key].concat().into_bytes();
-    for byte in &mut name {
-        *byte = if *byte == b'.' { b'_' } else { byte.to_ascii_uppercase() };
-    }
-    String::from_utf8(name).expect("keys are ASCII")
 }
 
 #[cfg(test)]
@@ -502,5 +549,17 @@ mod tests {
         let config = Config::of_text("[agent]\nbackend = 'claud'");
         assert_eq!(config.agent.backend, "extractive");
         assert!(config.problems[0].contains("expected one of extractive, claude"));
+        let config = Config::of_text("# a\n[log]\nmax = 1\n[agent]\nmax_children = 0x0");
+        let want = [
+            "/u/config.toml, line 5: invalid value '0' for agent.max_children: expected at least 1",
+            "/u/config.toml, line 3: invalid value '1' for log.max: expected at least 64KiB",
+        ];
+        assert_eq!(config.problems, want);
+        let config = Config::of_text("[worker]\nlinger = '5s'\n\nmax_age = [");
+        let why = &config.problems[0];
+        assert!(why.starts_with("/u/config.toml, line 4: not valid TOML: "), "{why}");
+        let env = [("MEMCTL_WORKER_LINGER", "soon")];
+        let why = &with(&env, &Files::default()).problems[0];
+        assert!(why.starts_with("MEMCTL_WORKER_LINGER: invalid value 'soon'"), "{why}");
     }
 }

@@ -96,8 +96,10 @@ pub fn read(path: &Path) -> Result<Vec<(String, Secret)>, String> {
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(fail)?;
     // Do not include the parser's error: it quotes the text of the file.
-    let table: toml::Table = text.parse().map_err(|_| {
-        format!("{} is not valid TOML; expected lines like NAME = \"key\"", path.display())
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        let path = path.display();
+        format!("{path}, line {line}: not valid TOML; expected lines like NAME = \"key\"")
     })?;
     let mut secrets = Vec::with_capacity(table.len());
     for (name, value) in table {

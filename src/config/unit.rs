@@ -4,7 +4,12 @@ use super::parse::{
     OLLAMA, host, is_key_name, list_items, parse_bytes, parse_duration, parse_money,
 };
 use super::prices::Prices;
+use crate::text::{nearest, quote};
 use regex_lite::Regex;
+use std::time::Duration;
+
+/// A longer time would overflow the clock.
+const MAX_TIME: Duration = Duration::from_secs(3650 * 86_400);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -31,8 +36,6 @@ pub enum Unit {
     Choice(&'static [&'static str]),
     /// Some of these words, comma-separated.
     Choices(&'static [&'static str]),
-    /// Words, comma-separated.
-    Words,
     /// Glob patterns, comma-separated.
     Globs,
     /// `name=regex`, comma-separated.
@@ -46,15 +49,7 @@ pub enum Unit {
 impl Unit {
     /// Whether the value is a list, which is an array in the config file.
     pub fn is_list(self) -> bool {
-        matches!(
-            self,
-            Unit::Choices(_)
-                | Unit::Words
-                | Unit::Globs
-                | Unit::Prices
-                | Unit::Rules
-                | Unit::Regexes
-        )
+        matches!(self, Unit::Choices(_) | Unit::Globs | Unit::Prices | Unit::Rules | Unit::Regexes)
     }
 
     /// Whether an invalid value may be a secret and must not be printed.
@@ -66,6 +61,16 @@ impl Unit {
         }
     }
 
+    /// A time in milliseconds, a number of bytes, or a count. `None` for other units.
+    pub fn amount(self, text: &str) -> Option<u128> {
+        match self {
+            Unit::Time => parse_duration(text).map(|time| time.as_millis()),
+            Unit::Bytes => parse_bytes(text).map(u128::from),
+            Unit::Count => text.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// Checks a value.
     ///
     /// # Errors
@@ -73,10 +78,10 @@ impl Unit {
     pub fn check(self, text: &str) -> Result<(), String> {
         let expect = |valid: bool, what: &str| if valid { Ok(()) } else { Err(what.to_owned()) };
         match self {
-            Unit::Time => expect(
-                parse_duration(text).is_some(),
-                "expected a duration such as 500ms, 30s or 2h",
-            ),
+            Unit::Time => match parse_duration(text) {
+                None => Err("expected a duration such as 500ms, 30s or 2h".into()),
+                Some(time) => expect(time <= MAX_TIME, "expected a duration of at most 3650d"),
+            },
             Unit::Bytes => {
                 expect(parse_bytes(text).is_some(), "expected a size such as 64KiB or 20MiB")
             }
@@ -85,7 +90,7 @@ impl Unit {
                 expect(parse_money(text).is_some(), "expected dollars such as 2 or 0.50")
             }
             Unit::Text => expect(!text.trim().is_empty(), "expected a non-empty value"),
-            Unit::OptionalText | Unit::Words => Ok(()),
+            Unit::OptionalText => Ok(()),
             Unit::KeyName => expect(
                 text.is_empty() || is_key_name(text),
                 "expected the name of a key; store the key itself with `memctl config secret set NAME`",
@@ -98,16 +103,9 @@ impl Unit {
                 let valid = text == OLLAMA || host(text).is_some();
                 expect(valid, "expected ollama, or https://host/path without a password")
             }
-            Unit::Choice(known) => {
-                let all = known.join(", ");
-                expect(known.contains(&text), &format!("expected one of {all}"))
-            }
+            Unit::Choice(known) => one_of(text, known, "one"),
             Unit::Choices(known) => {
-                let all = known.join(", ");
-                expect(
-                    list_items(text).all(|w| known.contains(&w)),
-                    &format!("expected some of {all}"),
-                )
+                list_items(text).try_for_each(|word| one_of(word, known, "some"))
             }
             Unit::Globs => list_items(text).try_for_each(|item| pattern(item).map(drop)),
             Unit::Rules => list_items(text).try_for_each(|item| rule(item).map(drop)),
@@ -115,6 +113,23 @@ impl Unit {
             Unit::Prices => Prices::parse(text).map(drop),
         }
     }
+}
+
+/// Checks that a word is known, and suggests the nearest one.
+fn one_of(word: &str, known: &[&str], how_many: &str) -> Result<(), String> {
+    if known.contains(&word) {
+        return Ok(());
+    }
+    let expected = format!("expected {how_many} of {}", known.join(", "));
+    // The value of a list does not say which of its words is wrong.
+    let expected = match how_many {
+        "some" => format!("{expected}, not '{}'", quote(word)),
+        _ => expected,
+    };
+    Err(match nearest(word, known.iter().copied()) {
+        Some(meant) => format!("{expected}; did you mean '{meant}'?"),
+        None => expected,
+    })
 }
 
 /// Parses a pattern for projects.

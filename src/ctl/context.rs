@@ -2,26 +2,33 @@
 
 use std::path::PathBuf;
 
+use memctl_proto::event::Project;
+use rusqlite::Connection;
 use serde::Serialize;
 
-use super::overview;
+use super::health::{self, Finding};
+use super::lookup;
 use crate::config::Settings;
 use crate::context::{Block, Line, Section, start};
-use crate::failure::{Context as _, Result};
-use crate::project::{self, recording};
-use crate::store::{Reader, claims};
+use crate::failure::{Context as _, Result, failed};
+use crate::project;
+use crate::store::{Reader, claims, projects};
+
+/// The source of a session start that continues no conversation.
+const STARTUP: &str = "startup";
 
 const HELP: &str = "\
 Examples
   memctl context                        Context for the current directory
-  memctl context --project ~/src/app    Context for another directory
+  memctl context --project ~/src/app    Context for another directory, even if it is gone
+  memctl context --project app          Context for the project of this name
 
 Keys of --json
   project   Name of the project
   text      The context; empty if nothing is stored or the project is not recorded
   tokens    Estimated number of tokens in text
-  sections  Sections of the text, with heading and lines; of each line, its text and the ids of the
-            rows that it rests on (memctl show ID)
+  sections  Sections of the text, with heading and lines; of each line, its text and the ids of the \
+rows that it rests on (memctl show ID)
 ";
 
 /// Print the context that the next session receives
@@ -30,9 +37,9 @@ Keys of --json
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Directory of the project [default: the current directory]
-    #[arg(long, value_name = "DIR")]
-    project: Option<PathBuf>,
+    /// The project, given as a directory or a name [default: the current directory]
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -77,33 +84,23 @@ impl Output {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let dir = match &args.project {
-        Some(dir) => dir.canonicalize().context(dir.display())?,
-        None => std::env::current_dir().context("current directory")?,
-    };
-    let project = project::identify(&dir);
-    if let Some(why) = recording::not_recorded(&[&dir], &settings.config.recording) {
-        super::note(&format!("a session here receives no context: {why}"));
-        super::hint(&why.fix());
+    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let conn = reader.as_ref().map(Reader::connection);
+    let (project, dir) = project(conn, args.project.as_deref())?;
+    let obstacle = health::obstacle(settings, &dir);
+    if let Some(why) = silence(settings, obstacle.as_ref()) {
+        super::note(&format!("a session here receives no context: {}", why.message));
+        why.fix.iter().for_each(|fix| super::hint(&fix.to_string()));
         return match args.json {
             true => super::print_json(&Output::new(project.name, Block::default())),
             false => Ok(()),
         };
     }
-    let block = match Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")? {
-        Some(reader) => {
-            let conn = reader.connection();
-            let examined = claims::examine(conn, &project).context("database")?;
-            if let Some(refused) = examined.refused.filter(|refused| !refused.separated) {
-                super::note(&refused.sentence(&project.root));
-            }
-            start::block(
-                conn,
-                &examined.project,
-                &start::AlreadyShown::Nothing,
-                settings.config.context.tokens,
-            )
-            .context("database")?
+    let block = match conn {
+        Some(conn) => {
+            let shown = start::AlreadyShown::Nothing;
+            start::block(conn, &project, &shown, settings.config.context.tokens)
+                .context("database")?
         }
         None => Block::default(),
     };
@@ -112,10 +109,52 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     if block.text.is_empty() {
         super::note(&format!("nothing is stored for project {} yet", project.name));
-        if let Some(hint) = overview::hint(settings) {
-            super::hint(&hint);
+        if let Some(finding) = obstacle {
+            super::hint(&format!("sessions here are not recorded: {}", finding.sentence()));
         }
         return Ok(());
     }
     super::print(&block.text)
+}
+
+/// The project and its directory.
+fn project(conn: Option<&Connection>, name: Option<&str>) -> Result<(Project, PathBuf)> {
+    let dir = match name {
+        Some(name) => PathBuf::from(name),
+        None => std::env::current_dir().context("current directory")?,
+    };
+    if dir.is_dir() {
+        let claimed = project::identify(&dir);
+        let Some(conn) = conn else { return Ok((claimed, dir)) };
+        let examined = claims::examine(conn, &claimed).context("database")?;
+        let is_known = projects::find(conn, &examined.project).context("database")?.is_some();
+        let has_name = || name.is_some_and(|name| lookup::project(conn, name).is_ok());
+        if is_known || !has_name() {
+            if let Some(refused) = examined.refused.filter(|refused| !refused.separated) {
+                super::note(&refused.sentence(&claimed.root));
+            }
+            return Ok((examined.project, dir));
+        }
+    }
+    let name = name.unwrap_or_default();
+    let Some(conn) = conn else {
+        return Err(failed(format!("nothing is stored for project '{name}'"))
+            .hint("use the directory of a project"));
+    };
+    let project = projects::get(conn, lookup::project(conn, name)?).context("database")?;
+    let root = PathBuf::from(&project.root);
+    Ok((project, root))
+}
+
+/// Why no session of a directory receives a context. Without hooks no session is recorded, but what
+/// the first one would receive is known.
+fn silence(settings: &Settings, obstacle: Option<&Finding>) -> Option<Finding> {
+    if let Some(finding) = obstacle.filter(|finding| finding.check != health::HOOKS) {
+        return Some(finding.clone());
+    }
+    let sources = &settings.config.context.sources;
+    (!sources.iter().any(|source| source == STARTUP)).then(|| {
+        let message = format!("context.sources is '{}'", sources.join(", "));
+        Finding::note("config", message).fix("run `memctl config unset context.sources`")
+    })
 }

@@ -29,7 +29,8 @@ Examples
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Prefix of a session id [default: the only active session of this project]
+    /// Id of a session or a prefix of it, or CLIENT:ID [default: the only active session of this
+    /// project]
     session: Option<String>,
 }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
+use crate::clock;
 use crate::text::escape;
 
 /// A duration: `3s`, `12min`, `5h`, `9d`.
@@ -20,11 +23,28 @@ pub fn age(epoch_ms: i64, now_ms: i64) -> String {
     span(Duration::from_secs((now_ms - epoch_ms).max(0) as u64 / 1000))
 }
 
-/// A timestamp: `2026-11-24 09:30 UTC`.
+/// A timestamp in the user's time zone: `2026-11-24 10:30 CET`.
 pub fn at(epoch_ms: i64) -> String {
+    at_in(epoch_ms, clock::local_zone())
+}
+
+fn at_in(epoch_ms: i64, zone: TimeZone) -> String {
     match jiff::Timestamp::from_millisecond(epoch_ms) {
-        Ok(time) => time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        Ok(time) => time.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string(),
         Err(_) => epoch_ms.to_string(),
+    }
+}
+
+/// A timestamp of a log, which is in UTC, in the user's time zone: `2026-11-24T10:30:00.123+01:00`.
+pub fn log_time(text: &str) -> String {
+    log_time_in(text, clock::local_zone())
+}
+
+fn log_time_in(text: &str, zone: TimeZone) -> String {
+    let Ok(time) = text.parse::<jiff::Timestamp>() else { return text.to_owned() };
+    match time.to_zoned(zone) {
+        local if local.offset().is_zero() => text.to_owned(),
+        local => local.strftime("%Y-%m-%dT%H:%M:%S.%3f%:z").to_string(),
     }
 }
 
@@ -125,8 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn times_are_utc() {
-        assert_eq!(at(0), "1970-01-01 00:00 UTC");
+    fn times_are_local_and_name_their_zone() {
+        assert_eq!(at_in(0, TimeZone::UTC), "1970-01-01 00:00 UTC");
+        let zone = || TimeZone::posix("EST5").unwrap();
+        assert_eq!(at_in(0, zone()), "1969-12-31 19:00 EST");
+        let time = "2026-11-24T02:09:00.123Z";
+        assert_eq!(log_time_in(time, TimeZone::UTC), time);
+        assert_eq!(log_time_in(time, zone()), "2026-11-23T21:09:00.123-05:00");
+        assert_eq!(log_time_in("soon", zone()), "soon");
         assert_eq!(age(1000, 500), "0s");
     }
 }

@@ -4,6 +4,8 @@
 //! A verb writes that part as plain text. A line without leading blanks is a heading. Any other
 //! line is an item: a term, two or more blanks, and a text that is wrapped at its own column.
 
+use std::ffi::OsString;
+
 use clap::Command;
 
 use super::style::{HEAD, paint};
@@ -16,6 +18,7 @@ pub const AFTER: &str = "Run `memctl` without arguments to see whether it works.
 pub const PROGRAM: &str = "\
 Examples
   memctl            Check that it works and show the next step
+  memctl help ps    Explain a command
   memctl context    Print what the next session in this directory receives
   memctl status     Show what is stored and what needs attention
   memctl doctor     Run every check
@@ -28,8 +31,8 @@ Files
   /tmp/memctl-*.sock             Sockets of running workers
 
 Environment
-  MEMCTL_DATA_DIR     Directory of the database, the spool and the logs; absolute, and
-                      outside of the repository
+  MEMCTL_DATA_DIR     Directory of the database, the spool and the logs; absolute, and outside of \
+the repository
   MEMCTL_CONFIG       Path of another config file for times, sizes and the context
   MEMCTL_DISABLE      1: record nothing and give sessions no context
   MEMCTL_SOCKET_DIR   Directory of the sockets; absolute, and outside of the repository
@@ -43,6 +46,29 @@ Exit codes
   1  Failure
   2  Invalid arguments
 ";
+
+/// Print help for memctl or for a command
+#[derive(clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Args {
+    /// The command; without it, print help for memctl
+    #[arg(value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+const HELP: &str = "\
+Examples
+  memctl help               List all commands
+  memctl help queue         Explain a command; the same as `memctl queue --help`
+  memctl help config set    Explain a command of a command
+";
+
+impl Args {
+    /// The arguments that print the same help.
+    pub fn as_option(&self) -> Vec<OsString> {
+        self.command.iter().cloned().chain([OsString::from("--help")]).collect()
+    }
+}
 
 /// Text of `--version`: what a bug report needs.
 pub const BUILD: &str = concat!(
@@ -88,6 +114,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
         if item.len() == line.len() {
             return Line::Heading(item);
         }
+        debug_assert_eq!(line.len() - item.len(), 2, "a text is one line: {line}");
         let (term, text) = item.split_once("  ").unwrap_or((item, ""));
         let text = text.trim_start();
         Line::Item { term, text, indent: line.len() - text.len() }

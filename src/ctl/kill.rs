@@ -9,11 +9,11 @@ use memctl_proto::Request;
 use nix::sys::signal::Signal;
 
 use super::format::count;
-use super::lookup;
+use super::lookup::{self, Identity};
 use crate::config::Settings;
 use crate::deliver::connect;
 use crate::deliver::probe::{self, WorkerState};
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::files::Place;
 use crate::lock::{self, Holder};
 use crate::process::Unverified;
@@ -38,9 +38,9 @@ Examples
 /// starts a new worker.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
-#[command(group = clap::ArgGroup::new("workers").required(true))]
+#[command(group = clap::ArgGroup::new("workers"))]
 pub struct Args {
-    /// Prefix of a session id
+    /// Id of a session or a prefix of it; CLIENT:ID if two clients use the id
     #[arg(group = "workers")]
     session: Option<String>,
     /// End the worker with this process id
@@ -63,10 +63,24 @@ struct Target {
     name: String,
 }
 
+impl Target {
+    /// Client and session. A worker that does not name its session has its key instead.
+    fn identity(&self) -> Identity<'_> {
+        let id = match self.holder.session.is_empty() {
+            true => &self.name,
+            false => &self.holder.session,
+        };
+        (&self.holder.client, id)
+    }
+}
+
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let targets = targets(settings, args.stale);
+    if args.session.is_none() && args.pid.is_none() && !args.all && !args.stale {
+        return Err(nothing_chosen(&targets));
+    }
     let chosen: Vec<&Target> = match (&args.session, args.pid) {
-        (Some(prefix), _) => vec![by_prefix(&targets, prefix)?],
+        (Some(name), _) => vec![by_name(&targets, name)?],
         (None, Some(pid)) => {
             let has_pid = |t: &&Target| t.holder.identity.pid == pid;
             vec![targets.iter().find(has_pid).ok_or_else(|| {
@@ -99,6 +113,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     )))
 }
 
+/// The error for a command without arguments. It lists what can be named.
+fn nothing_chosen(targets: &[Target]) -> Failure {
+    let running = match targets {
+        [] => "no worker is running".to_owned(),
+        _ => {
+            let all: Vec<Identity> = targets.iter().map(Target::identity).collect();
+            format!("running: {}", lookup::join(&all))
+        }
+    };
+    usage("which worker? name a session, or use --all, --stale or --pid").hint(running)
+}
+
 /// All workers, or only the hung ones.
 fn targets(settings: &Settings, only_hung: bool) -> Vec<Target> {
     let holder = |key: &String| match probe::probe(&settings.paths, key) {
@@ -111,12 +137,21 @@ fn targets(settings: &Settings, only_hung: bool) -> Vec<Target> {
         | WorkerState::Stale { .. }
         | WorkerState::Absent => None,
     };
-    let named = |(key, holder): (String, Holder)| {
+    let found: Vec<(String, Holder)> =
+        probe::keys(&settings.paths).iter().filter_map(holder).collect();
+    let id = |(key, holder): &(String, Holder)| match holder.session.is_empty() {
+        true => key.clone(),
+        false => holder.session.clone(),
+    };
+    let ids: Vec<String> = found.iter().map(id).collect();
+    let clients = found.iter().map(|(_, holder)| holder.client.as_str());
+    let all: Vec<Identity> = clients.zip(ids.iter().map(String::as_str)).collect();
+    let labels = lookup::labels(&all);
+    let named = |((key, holder), name): ((String, Holder), String)| {
         let lock = settings.paths.session_lock(&key);
-        let name = if holder.session.is_empty() { key } else { holder.session.clone() };
         Target { lock, holder, name }
     };
-    probe::keys(&settings.paths).iter().filter_map(holder).map(named).collect()
+    found.into_iter().zip(labels).map(named).collect()
 }
 
 /// Removes sockets and lock files of dead workers while holding their lock. Returns the number of
@@ -143,15 +178,16 @@ fn remove_stale_files(settings: &Settings) -> Result<u64> {
     Ok(removed)
 }
 
-fn by_prefix<'a>(targets: &'a [Target], prefix: &str) -> Result<&'a Target> {
-    let found: Vec<&Target> = targets.iter().filter(|t| t.name.starts_with(prefix)).collect();
+fn by_name<'a>(targets: &'a [Target], name: &str) -> Result<&'a Target> {
+    let all: Vec<Identity> = targets.iter().map(Target::identity).collect();
+    let found = lookup::matching(&all, name);
     match found[..] {
-        [one] => Ok(one),
-        [] => Err(failed(format!("no worker serves a session that starts with '{prefix}'"))
+        [one] => Ok(&targets[one]),
+        [] => Err(failed(format!("no worker serves a session that starts with '{name}'"))
             .hint("`memctl ps` lists the workers")),
         _ => {
-            let names: Vec<&str> = found.iter().map(|t| t.name.as_str()).collect();
-            Err(lookup::ambiguous(prefix, &names))
+            let found: Vec<Identity> = found.into_iter().map(|n| all[n]).collect();
+            Err(lookup::ambiguous(name, &found))
         }
     }
 }

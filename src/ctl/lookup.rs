@@ -1,4 +1,5 @@
-//! Finds a session by a prefix of its id or by the current directory.
+//! Finds a session by a prefix of its id, by `CLIENT:PREFIX` or by the current directory, and a project
+//! by its name or its directory.
 
 use std::path::Path;
 
@@ -16,14 +17,17 @@ const MAX_LISTED: usize = 8;
 /// How many active sessions are loaded.
 const MAX_LOADED: usize = 50;
 
-/// Finds a session by a prefix of its id that no other session has.
+/// The identity of a session: the client's name, and the client's session id.
+pub type Identity<'a> = (&'a str, &'a str);
+
+/// Finds a session by a prefix of its id that no other session has, or by `CLIENT:PREFIX`.
 ///
 /// # Errors
 /// Exit code 1 if no session matches, 2 with the candidates if several do.
 pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
     match sessions::by_prefix(conn, prefix).context("database")? {
         PrefixMatch::One(session) => Ok(*session),
-        PrefixMatch::Many(many) => Err(ambiguous(prefix, &ids(&many))),
+        PrefixMatch::Many(many) => Err(ambiguous(prefix, &identities(&many))),
         PrefixMatch::None => Err(failed(format!("no session starts with '{prefix}'"))
             .hint("`memctl status` lists the latest sessions of this project")),
     }
@@ -50,21 +54,24 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
         n => Err(usage(format!(
             "project {} has {n} active sessions: {}",
             project.name,
-            join_ids(&ids(&found))
+            join(&identities(&found))
         ))
         .hint("name one of them")),
     }
 }
 
-/// Finds a project by its directory or its name.
+/// Finds a project by its directory or its name. The directory need not exist any more.
 ///
 /// # Errors
 /// Exit code 1 if no project matches, 2 with their directories if several do.
 pub fn project(conn: &Connection, name: &str) -> Result<i64> {
-    if let Ok(dir) = Path::new(name).canonicalize() {
-        let examined =
-            claims::examine(conn, &crate::project::identify(&dir)).context("database")?;
-        if let Some(id) = projects::find(conn, &examined.project).context("database")? {
+    let dir = Path::new(name);
+    let examined = claims::examine(conn, &project::identify(dir)).context("database")?;
+    if let Some(id) = projects::find(conn, &examined.project).context("database")? {
+        return Ok(id);
+    }
+    for removed in project::removed(dir) {
+        if let Some(id) = projects::of_removed(conn, &removed).context("database")? {
             return Ok(id);
         }
     }
@@ -82,22 +89,91 @@ pub fn project(conn: &Connection, name: &str) -> Result<i64> {
     }
 }
 
-/// The error for a prefix that several sessions share.
-pub fn ambiguous(prefix: &str, ids: &[&str]) -> Failure {
-    let n = ids.len();
-    usage(format!("{n} sessions start with '{prefix}': {}", join_ids(ids)))
-        .hint("use a longer prefix")
+/// The error for a name that several sessions share.
+pub fn ambiguous(name: &str, found: &[Identity]) -> Failure {
+    let n = found.len();
+    let is_same_id = found.iter().all(|(_, id)| *id == found[0].1);
+    usage(format!("{n} sessions start with '{name}': {}", join(found))).hint(match is_same_id {
+        true => "use CLIENT:SESSION",
+        false => "use a longer prefix",
+    })
 }
 
-fn ids(sessions: &[Session]) -> Vec<&str> {
-    sessions.iter().map(|s| s.content_session_id.as_str()).collect()
+/// The sessions that a name means, as indexes: those with this id, else those whose id begins with it,
+/// else the same for the id in `CLIENT:ID`.
+pub fn matching(all: &[Identity], name: &str) -> Vec<usize> {
+    let of_client = name.split_once(':').map(|(client, id)| (Some(client), id));
+    for (client, id) in std::iter::once((None, name)).chain(of_client) {
+        let is_client = |n: &usize| client.is_none_or(|client| all[*n].0 == client);
+        let whole = |n: &usize| all[*n].1 == id;
+        let prefix = |n: &usize| !id.is_empty() && all[*n].1.starts_with(id);
+        let found: Vec<usize> = (0..all.len()).filter(is_client).filter(whole).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        let found: Vec<usize> = (0..all.len()).filter(is_client).filter(prefix).collect();
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
 }
 
-fn join_ids(ids: &[&str]) -> String {
-    let n = format::distinct(ids, 13);
-    let mut listed: Vec<String> = ids.iter().take(MAX_LISTED).map(|id| short(id, n)).collect();
-    if ids.len() > MAX_LISTED {
-        listed.push(format!("{} more", ids.len() - MAX_LISTED));
+/// The id of each session, with its client if another client uses the same id.
+pub fn labels(all: &[Identity]) -> Vec<String> {
+    let is_shared = |(client, id): &Identity| all.iter().any(|(c, i)| i == id && c != client);
+    let label = |identity: &Identity| match is_shared(identity) {
+        true => format!("{}:{}", identity.0, identity.1),
+        false => identity.1.to_owned(),
+    };
+    all.iter().map(label).collect()
+}
+
+/// Whether the sessions have different clients.
+pub fn has_several_clients<'a>(mut clients: impl Iterator<Item = &'a str>) -> bool {
+    let first = clients.next();
+    clients.any(|client| Some(client) != first)
+}
+
+fn identities(sessions: &[Session]) -> Vec<Identity<'_>> {
+    sessions.iter().map(|s| (s.client.as_str(), s.content_session_id.as_str())).collect()
+}
+
+/// The sessions with shortened ids, as a list in a message.
+pub fn join(found: &[Identity]) -> String {
+    let ids: Vec<&str> = found.iter().map(|(_, id)| *id).collect();
+    let n = format::distinct(&ids, 13);
+    let short: Vec<String> = ids.iter().map(|id| short(id, n)).collect();
+    let shown: Vec<Identity> =
+        found.iter().zip(&short).map(|((client, _), id)| (*client, id.as_str())).collect();
+    let mut listed = labels(&shown);
+    if listed.len() > MAX_LISTED {
+        let more = format!("{} more", listed.len() - MAX_LISTED);
+        listed.truncate(MAX_LISTED);
+        listed.push(more);
     }
     listed.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_an_id_a_prefix_or_a_client_with_one_of_them() {
+        let all = [("c", "one-1"), ("c", "one-2"), ("d", "one-2"), ("c", "one"), ("c", "x:y")];
+        let check = |name, want: &[usize]| assert_eq!(matching(&all, name), want, "{name}");
+        check("one-1", &[0]);
+        check("one-2", &[1, 2]);
+        check("one", &[3]);
+        check("on", &[0, 1, 2, 3]);
+        check("d:one-2", &[2]);
+        check("d:o", &[2]);
+        check("c:one-2", &[1]);
+        check("x:y", &[4]);
+        check("d:x", &[]);
+        check("d:", &[]);
+        check("", &[]);
+        assert_eq!(labels(&all), ["one-1", "c:one-2", "d:one-2", "one", "x:y"]);
+    }
 }

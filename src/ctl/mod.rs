@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, messages go to stderr. A verb that only reads never creates a data dir.
 
+mod candidates;
 mod cleanup;
 mod client_hooks;
 mod completions;
@@ -81,6 +82,7 @@ enum Verb {
     Replay(replay::Args),
     Redact(redact::Args),
     Resume(resume::Args),
+    Help(help::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -88,6 +90,9 @@ enum Verb {
 /// Parses the arguments and runs the verb. Returns the exit code.
 pub fn run(args: &[OsString]) -> u8 {
     process::set_private_umask();
+    if let Some(completed) = candidates::answer(args) {
+        return exit(completed);
+    }
     let command = help::fitted(Cli::command(), terminal::width());
     let args = std::iter::once(OsStr::new("memctl")).chain(args.iter().map(OsString::as_os_str));
     let parsed =
@@ -101,15 +106,18 @@ pub fn run(args: &[OsString]) -> u8 {
             return error.exit_code() as u8;
         }
     };
-    exit(dispatch(cli.verb))
+    match cli.verb {
+        Some(Verb::Help(asked)) => run(&asked.as_option()),
+        verb => exit(dispatch(verb)),
+    }
 }
 
 fn dispatch(verb: Option<Verb>) -> Result<()> {
     match verb {
-        None => overview::run(&load()?),
+        None => overview::run(&load_settings()?),
         Some(Verb::Ps(args)) => ps::run(&load()?, &args),
         Some(Verb::Kill(args)) => kill::run(&load()?, &args),
-        Some(Verb::Status(args)) => status::run(&load()?, &args),
+        Some(Verb::Status(args)) => status::run(&load_settings()?, &args),
         Some(Verb::Doctor(args)) => doctor::run(&load_settings()?, &args),
         Some(Verb::Stats(args)) => stats::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
@@ -128,6 +136,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
         Some(Verb::Redact(args)) => redact::run(&load()?, &args),
         Some(Verb::Resume(args)) => resume::run(&load()?, &args),
+        Some(Verb::Help(_)) => unreachable!("`run` has turned it into --help"),
         // These need no settings: packages are built without a home directory.
         Some(Verb::Completions(args)) => completions::run(&args),
         Some(Verb::Man(args)) => man::run(&args),
@@ -152,12 +161,12 @@ fn load_and_warn() -> Result<Settings> {
 fn load() -> Result<Settings> {
     let settings = load_and_warn()?;
     if let Some(why) = settings.paths.refusal() {
-        return Err(failed(why).hint(health::files::REFUSAL_FIX));
+        return Err(failed(why).hint(health::data_dir::REFUSAL_FIX));
     }
     match settings.paths.check() {
         Ok(()) => Ok(settings),
         Err(e) => Err(failed(format!("cannot use the data dir: {e}"))
-            .hint("`memctl doctor` shows what to do; `memctl doctor --fix` repairs file modes")),
+            .hint(health::data_dir::remedy(settings.paths.data()))),
     }
 }
 

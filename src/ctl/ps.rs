@@ -8,6 +8,7 @@ use memctl_proto::line::Status;
 use serde::Serialize;
 
 use super::format::{self, bytes, or_dash, short, span};
+use super::lookup::has_several_clients;
 use super::style::{self, ID};
 use super::table::{Cell, Column, column, table};
 use super::terminal;
@@ -49,7 +50,8 @@ Keys of --json, one object per worker
   rss_bytes         Resident memory; null if the worker does not answer
 ";
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
+    column("CLIENT").cut(6),
     column("SESSION").cut(13),
     column("PROJECT").cut(7),
     column("PID").right(),
@@ -105,8 +107,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let ids: Vec<&str> = rows.iter().map(|row| row.session.as_str()).collect();
     let id_length = format::id_length(&ids, width);
     let dash = || "-".to_owned();
-    let cells = |row: &Row| -> [Cell; 9] {
+    let cells = |row: &Row| -> [Cell; 10] {
         [
+            or_dash(&row.client).into(),
             Cell::painted(short(&row.session, id_length), ID),
             or_dash(&row.project).into(),
             row.pid.map_or_else(dash, |pid| pid.to_string()).into(),
@@ -118,8 +121,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             row.rss_bytes.map_or_else(dash, bytes).into(),
         ]
     };
-    let rows: Vec<[Cell; 9]> = rows.iter().map(cells).collect();
-    super::print(&table(&COLUMNS, &rows, width))
+    let mut columns = COLUMNS;
+    let clients = rows.iter().map(|row| row.client.as_str());
+    columns[0] = columns[0].only_if(has_several_clients(clients));
+    let rows: Vec<[Cell; 10]> = rows.iter().map(cells).collect();
+    super::print(&table(&columns, &rows, width))
 }
 
 /// The workers, newest first.

@@ -1,22 +1,24 @@
 //! `memctl status`: what is stored, what is queued and what needs attention.
 
+use memctl_proto::event::Project;
 use serde_json::json;
 
+use super::READ_TIMEOUT;
 use super::client_hooks::{self, HookStatus};
 use super::format::{self, count, short};
-use super::health::workers::Workers;
-use super::health::{self, Finding, Level, database, files, workers};
+use super::health::verdict::Verdict;
+use super::health::{self, Depth, Finding, Level, workers};
+use super::lookup::has_several_clients;
 use super::style::{self, BAD, CAUTION, GOOD, HEAD, ID, paint};
 use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
-use super::{READ_TIMEOUT, count_store, overview};
 use crate::clock;
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed};
+use crate::failure::Result;
 use crate::project;
 use crate::project::recording::{self, NotRecorded};
 use crate::store::sessions::Session;
-use crate::store::{Reader, StoreCounts, claims, projects, queue_admin, sessions};
+use crate::store::{self, Reader, StoreCounts, claims, projects, queue_admin, sessions};
 use crate::text::escape;
 
 const HELP: &str = "\
@@ -28,19 +30,22 @@ Keys of --json
   data_dir      Path of the data dir
   project       Project name of the current directory
   hooks         installed, twice, disabled or missing
+  verdict       Whether sessions in the current directory are recorded, and whether a check failed
+  healthy       true if no check failed; notes do not count
   recording     on, or why sessions here are not recorded: paused, disabled, excluded, unmarked, fault
   recording_reason  The same as a sentence; null if recording is on
-  sessions      Number of sessions, all projects
+  sessions      Number of sessions, all projects; null if the database cannot be read
   observations  Number of observations, all projects
   summaries     Number of summaries, all projects
   queue         pending, processing, failed
   workers       live, hung, stale, elsewhere
-  troubles      Problems, one sentence each
+  troubles      Problems and notes, one sentence each
 ";
 
 /// Show what is stored, what is queued and what needs attention
 ///
-/// Exits with 0 even if it reports problems. `memctl doctor` runs more checks.
+/// Exits with 0 even if it reports problems. `memctl doctor` prints every check, and reads every page
+/// of a database above 16 MiB.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -49,84 +54,90 @@ pub struct Args {
     json: bool,
 }
 
-const RECENT: [Column; 4] =
-    [column("").cut(15), column("").cut(6), column("").dispensable(1), column("")];
+const RECENT: [Column; 5] =
+    [column("").cut(15), column(""), column("").cut(6), column("").dispensable(1), column("")];
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let here = std::env::current_dir().context("current directory")?;
+    let here = std::env::current_dir().unwrap_or_default();
     let project = project::identify(&here);
-    let counts = count_store(settings).map_err(|e| {
-        let path = settings.paths.database();
-        failed(format!("cannot read {path}: {e}")).hint("run `memctl doctor`")
-    })?;
+    let found = health::run(settings, Depth::Quick);
+    let verdict = Verdict::of(&found);
     let not_recorded = recording::not_recorded(&[&here], &settings.config.recording);
-    let workers = workers::probe_all(settings);
     let hooks = client_hooks::status(settings);
-    let reader = Reader::open(&settings.paths, READ_TIMEOUT).context("database")?;
-    let mut problems = Vec::new();
-    let mut recent = Vec::new();
-    let mut queue = queue_admin::Counts::default();
-    if let Some(reader) = &reader {
-        let conn = reader.connection();
-        queue = queue_admin::counts(conn, None).context("database")?;
-        let examined = claims::examine(conn, &project).context("database")?;
-        if let Some(refused) = examined.refused.filter(|refused| !refused.separated) {
-            problems.push(Finding::note("project", refused.sentence(&project.root)));
-        }
-        if let Some(id) = projects::find(conn, &examined.project).context("database")? {
-            let of_project = sessions::Filter { project_id: Some(id), active: false };
-            recent = sessions::list(conn, of_project, 5).context("database")?;
-        }
-        problems.extend(database::journal(conn).context("database")?);
-        problems.extend(database::notices(conn).context("database")?);
-    }
-    if hooks == HookStatus::Twice {
-        problems.push(health::hooks_twice());
-    }
-    problems.extend(health::recording::omissions(settings, Some(&here)));
-    problems.extend(files::spool(settings));
-    problems.extend(files::sockets(settings));
-    problems.extend(workers::hung(&workers));
-    problems.retain(|finding| finding.level != Level::Ok);
-    let problems: Vec<String> = problems.iter().map(Finding::sentence).collect();
+    // The findings say why the database cannot be read.
+    let stored = match health::memory_is_hidden(settings, &found) {
+        true => Err(()),
+        false => read(settings, &project).map_err(|_| ()),
+    };
     if args.json {
+        let content = stored.as_ref().ok();
+        let counts = content.map(|content| content.counts);
+        let queue = content.map(|content| content.queue).map(
+            |queue| json!({"pending": queue.pending, "processing": queue.processing, "failed": queue.failed}),
+        );
+        let is_bad = |finding: &&Finding| finding.level != Level::Ok;
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
+            "verdict": verdict.sentence(), "healthy": verdict.failures == 0,
             "recording": not_recorded.as_ref().map_or("on", NotRecorded::name),
             "recording_reason": not_recorded.as_ref().map(|why| format!("{why}; {}", why.fix())),
-            "sessions": counts.as_ref().map_or(0, |c| c.sessions),
-            "observations": counts.as_ref().map_or(0, |c| c.observations),
-            "summaries": counts.as_ref().map_or(0, |c| c.summaries),
-            "queue": {"pending": queue.pending, "processing": queue.processing, "failed": queue.failed},
-            "workers": workers, "troubles": problems,
+            "sessions": counts.map(|counts| counts.sessions),
+            "observations": counts.map(|counts| counts.observations),
+            "summaries": counts.map(|counts| counts.summaries),
+            "queue": queue, "workers": workers::probe_all(settings),
+            "troubles": found.iter().filter(is_bad).map(Finding::sentence).collect::<Vec<_>>(),
         }));
     }
-    let mut out = match &counts {
-        None => "nothing is stored yet\n".to_owned(),
-        Some(counts) => overall(settings, counts, queue, &workers, hooks),
-    };
-    out.push_str(&recording_line(not_recorded.as_ref()));
-    if counts.is_some() {
-        out.push_str(&latest_sessions(&project.name, &recent));
+    let width = terminal::width();
+    let mut out = format!("{}\n", verdict.text_and_fix(width));
+    match &stored {
+        Err(()) => {
+            let data_dir = settings.paths.data().display();
+            let text = format!("what {data_dir} holds cannot be read");
+            out.push_str(&wrapped("", 0, &text, width));
+        }
+        Ok(content) if !content.exists => out.push_str("nothing is stored yet\n"),
+        Ok(content) => {
+            out.push_str(&overall(settings, content, hooks));
+            out.push_str(&latest_sessions(&project.name, &content.recent));
+        }
     }
-    if matches!(hooks, HookStatus::Missing | HookStatus::Disabled) {
-        out.push_str(&format!("\n{}", overview::install_help(hooks)));
-    }
-    for (n, problem) in problems.iter().enumerate() {
-        let gap = if n == 0 { "\n" } else { "" };
-        let first = format!("{} ", paint("problem:", BAD));
-        out.push_str(&format!("{gap}{}", wrapped(&first, 9, &escape(problem), terminal::width())));
+    let others = verdict.others(&found, width);
+    if !others.is_empty() {
+        out.push_str(&format!("\n{others}"));
     }
     super::print(&out)
 }
 
-fn overall(
-    settings: &Settings,
-    counts: &StoreCounts,
+/// What the database holds.
+#[derive(Default)]
+struct Content {
+    /// There is a database.
+    exists: bool,
+    counts: StoreCounts,
     queue: queue_admin::Counts,
-    workers: &Workers,
-    hooks: HookStatus,
-) -> String {
+    /// The latest sessions of the project in the current directory.
+    recent: Vec<Session>,
+}
+
+fn read(settings: &Settings, project: &Project) -> store::Result<Content> {
+    let Some(reader) = Reader::open(&settings.paths, READ_TIMEOUT)? else {
+        return Ok(Content::default());
+    };
+    let conn = reader.connection();
+    let examined = claims::examine(conn, project)?;
+    let recent = match projects::find(conn, &examined.project)? {
+        Some(id) => {
+            let of_project = sessions::Filter { project_id: Some(id), active: false };
+            sessions::list(conn, of_project, 5)?
+        }
+        None => Vec::new(),
+    };
+    let queue = queue_admin::counts(conn, None)?;
+    Ok(Content { exists: true, counts: store::counts(conn)?, queue, recent })
+}
+
+fn overall(settings: &Settings, content: &Content, hooks: HookStatus) -> String {
     // Red unless zero.
     let bad = |n: u64, noun: &str| {
         let text = format!("{n} {noun}");
@@ -138,6 +149,8 @@ fn overall(
         HookStatus::Disabled => paint("disabled", CAUTION),
         HookStatus::Missing => paint("not installed", CAUTION),
     };
+    let Content { counts, queue, .. } = content;
+    let workers = workers::probe_all(settings);
     format!(
         "data dir  {}\nstored    {}, {}, {}\nqueue     {} pending, {} processing, {}\n\
          workers   {} live, {}, {} stale{}\nhooks     {hooks}\n",
@@ -159,17 +172,6 @@ fn overall(
     )
 }
 
-/// Whether sessions of this directory are recorded.
-fn recording_line(not_recorded: Option<&NotRecorded>) -> String {
-    match not_recorded {
-        None => format!("recording {}\n", paint("on", GOOD)),
-        Some(why) => {
-            let first = format!("recording {} ", paint("off:", CAUTION));
-            wrapped(&first, 15, &format!("{why}; {}", why.fix()), terminal::width())
-        }
-    }
-}
-
 fn latest_sessions(project: &str, recent: &[Session]) -> String {
     let project = escape(project);
     if recent.is_empty() {
@@ -182,13 +184,16 @@ fn latest_sessions(project: &str, recent: &[Session]) -> String {
     let row = |s: &Session| {
         [
             Cell::painted(format!("  {}", short(&s.content_session_id, id_length)), ID),
+            s.client.as_str().into(),
             Cell::painted(s.status.clone(), style::of_state(&s.status)),
             format!("{} ago", format::age(s.last_event_epoch, now)).into(),
             count(s.prompts as u64, "prompt").into(),
         ]
     };
-    let rows: Vec<[Cell; 4]> = recent.iter().map(row).collect();
-    let table = table::table(&RECENT, &rows, width);
+    let rows: Vec<[Cell; 5]> = recent.iter().map(row).collect();
+    let mut columns = RECENT;
+    columns[1] = columns[1].only_if(has_several_clients(recent.iter().map(|s| s.client.as_str())));
+    let table = table::table(&columns, &rows, width);
     let heading = paint(&format!("Latest sessions of {project}"), HEAD);
     // All column heads are empty, so the table starts with the line break that ends the heading.
     format!("\n{heading}{table}")

@@ -20,11 +20,12 @@ pub struct Column {
     least: Option<usize>,
     /// 0: never dropped. Otherwise the column with the highest rank is dropped first.
     dispensable: u8,
+    hidden: bool,
 }
 
 /// A left-aligned column that is neither truncated nor dropped.
 pub const fn column(head: &'static str) -> Column {
-    Column { head, right: false, least: None, dispensable: 0 }
+    Column { head, right: false, least: None, dispensable: 0, hidden: false }
 }
 
 impl Column {
@@ -36,6 +37,11 @@ impl Column {
     /// Allows cells to be truncated to `least` columns.
     pub const fn cut(self, least: usize) -> Column {
         Column { least: Some(least), ..self }
+    }
+
+    /// Omits the column unless the condition holds.
+    pub const fn only_if(self, is_shown: bool) -> Column {
+        Column { hidden: !is_shown, ..self }
     }
 
     /// Allows the column to be dropped. The highest rank is dropped first.
@@ -80,7 +86,8 @@ pub fn table<const N: usize>(
 
 /// The width of each column; `None` for dropped columns.
 fn fit(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Option<usize>> {
-    let mut widths: Vec<Option<usize>> = natural.iter().copied().map(Some).collect();
+    let shown = columns.iter().zip(natural).map(|(c, width)| (!c.hidden).then_some(*width));
+    let mut widths: Vec<Option<usize>> = shown.collect();
     let Some(width) = width else { return widths };
     let total = |widths: &[Option<usize>]| {
         let n = widths.iter().flatten().count();

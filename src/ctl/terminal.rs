@@ -49,6 +49,12 @@ fn read_line(input: &mut impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
+/// The width of the longest line, without color codes.
+pub fn columns(text: &str) -> usize {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    plain.lines().map(UnicodeWidthStr::width).max().unwrap_or(0)
+}
+
 /// Wraps `text` at word boundaries. `first` starts the first line, `indent` blanks start the others.
 /// Line breaks in `text` are kept, long words are not split, and in a pipe nothing is wrapped.
 ///

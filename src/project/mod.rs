@@ -130,8 +130,7 @@ fn display(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Resolves symbolic links. If the path does not exist, only makes it absolute and removes `.` and
-/// `..`.
+/// Resolves symbolic links, as far as the path exists. The rest becomes absolute, without `.` and `..`.
 fn resolve(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -142,8 +141,27 @@ fn resolve(path: &Path) -> PathBuf {
                 part => clean.push(part),
             }
         }
-        clean
+        let existing = clean.ancestors().find_map(|dir| Some((dir, fs::canonicalize(dir).ok()?)));
+        match existing.and_then(|(dir, real)| Some(real.join(clean.strip_prefix(dir).ok()?))) {
+            Some(resolved) => resolved,
+            None => clean,
+        }
     })
+}
+
+/// The keys and the root that a directory had while it existed, as a repository or not, and then those
+/// of each parent that does not exist any more.
+pub fn removed(dir: &Path) -> impl Iterator<Item = Project> {
+    let dir = resolve(dir);
+    let gone = dir.ancestors().take_while(|dir| !dir.exists());
+    let gone: Vec<Project> = gone
+        .map(|dir| Project {
+            keys: vec![dir_key(&dir.join(".git")), dir_key(dir)],
+            name: name(dir),
+            root: display(dir),
+        })
+        .collect();
+    gone.into_iter()
 }
 
 #[cfg(test)]

@@ -89,12 +89,11 @@ impl fmt::Display for NotRecorded {
                 write!(f, "recording of project {project} is paused{}", Left(*until))
             }
             NotRecorded::Excluded(pattern) => {
-                write!(f, "this project is not recorded: exclude contains {pattern}")
+                write!(f, "exclude contains {pattern}, which matches this project")
             }
-            NotRecorded::Unmarked(_) => write!(
-                f,
-                "this project is not recorded: capture.mode is marked, and it has no {MARKER} file"
-            ),
+            NotRecorded::Unmarked(_) => {
+                write!(f, "capture.mode is marked, and this project has no {MARKER} file")
+            }
         }
     }
 }

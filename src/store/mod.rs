@@ -228,7 +228,7 @@ impl Locked<'_> {
 }
 
 /// Number of rows in the whole store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreCounts {
     pub sessions: u64,
     pub observations: u64,

@@ -76,6 +76,34 @@ pub fn find(conn: &Connection, project: &Project) -> Result<Option<i64>> {
     Ok(None)
 }
 
+/// The project of a directory that does not exist any more: one of its keys is known, or the latest
+/// session in the directory belongs to it.
+pub fn of_removed(conn: &Connection, removed: &Project) -> Result<Option<i64>> {
+    for key in &removed.keys {
+        if let Some(id) = by_key(conn, key)? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(conn
+        .prepare_cached(
+            "SELECT project_id FROM sessions WHERE root = ?1 AND project_id IS NOT NULL
+             ORDER BY last_event_epoch DESC LIMIT 1",
+        )?
+        .query_row([&removed.root], |r| r.get(0))
+        .optional()?)
+}
+
+/// A project with its keys, origins first.
+pub fn get(conn: &Connection, id: i64) -> Result<Project> {
+    let (name, root) = conn
+        .prepare_cached("SELECT name, root FROM projects WHERE id = ?1")?
+        .query_row([id], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let mut keys = conn
+        .prepare_cached("SELECT key FROM project_keys WHERE project_id = ?1 ORDER BY key DESC")?;
+    let keys = keys.query_map([id], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(Project { keys, name, root })
+}
+
 /// A project and what is stored of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnownProject {

@@ -15,7 +15,7 @@ mod words;
 
 pub use middle::{MAX_SHIFT, cut_marker, truncate_middle};
 pub use names::{is_code, is_name};
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_within};
 pub use quote::{one_line, quote};
 pub use sanitize::{
     escape, escape_json, for_terminal, sanitize, strip_escapes, without_controls, without_invisible,

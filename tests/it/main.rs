@@ -5,6 +5,8 @@ mod support;
 
 /// Memory agents that are models: prompts, stored answers, errors and faults.
 mod agent;
+/// Shell completion of ids, sessions, projects and settings, in real shells.
+mod completions;
 /// Settings, API keys, and which of them a worker gets.
 mod config;
 /// The context that a session gets at its start.
@@ -89,6 +91,8 @@ mod stored_memory;
 mod terminal;
 /// Hooks, workers and databases of different releases.
 mod upgrade;
+/// `memctl`, `memctl status` and `memctl doctor` say the same.
+mod verdict;
 /// Hooks whose events get no reply: they send a wake, and may start a worker.
 mod wake;
 /// The text of secret files is never stored, whichever client and tool read it.

@@ -26,6 +26,15 @@ fn flags(text: &str) -> BTreeSet<String> {
     text.split(word).filter(|w| w.starts_with("--") && w.len() > 2).map(str::to_owned).collect()
 }
 
+/// The words that bash is offered for the last of these.
+fn completed(w: &World, words: &[&str]) -> Vec<String> {
+    let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    memctl.env("MEMCTL_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    let output = memctl.args(["--", "memctl"]).args(words).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn help_manual_and_completions_explain_every_verb() {
     let w = World::new();
@@ -34,7 +43,6 @@ fn help_manual_and_completions_explain_every_verb() {
     let dir = w.path("man");
     fs::create_dir(&dir).unwrap();
     assert_eq!(w.memctl(&["man", "--dir", dir.to_str().unwrap()]).ok(), "");
-    let bash = w.memctl(&["completions", "bash"]).ok();
     for (verb, summary) in &verbs {
         let imperative = summary.starts_with(|c: char| c.is_uppercase()) && !summary.ends_with('.');
         assert!(imperative && summary.len() <= 72, "{verb}: {summary}");
@@ -47,8 +55,7 @@ fn help_manual_and_completions_explain_every_verb() {
         let options = |text: &str, heading: &str| flags(text.split(heading).nth(1).unwrap());
         let of_help = options(&help, "Options:");
         assert!(of_help.contains("--help"), "{help}");
-        let completed = bash.split(&format!("memctl__subcmd__{verb})\n")).nth(1).unwrap();
-        let completed = flags(completed.lines().next().unwrap());
+        let completed = flags(&completed(&w, &[verb, "--"]).join(" "));
         assert!(completed.contains("--help"), "{completed:?}");
         for flag in &completed {
             assert!(of_help.contains(flag), "{verb} --help lacks {flag}");
@@ -66,12 +73,33 @@ fn completions_exist_for_every_common_shell() {
     let w = World::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = w.memctl(&["completions", shell]).ok();
-        for verb in verbs(&w).keys() {
-            assert!(script.contains(verb), "{shell} does not complete {verb}");
-        }
+        assert!(
+            script.contains(&format!("MEMCTL_COMPLETE={shell}"))
+                || script.contains("MEMCTL_COMPLETE=\""),
+            "{script}"
+        );
+    }
+    let offered = completed(&w, &[""]);
+    for verb in verbs(&w).keys() {
+        assert!(offered.contains(verb), "{verb} is not offered: {offered:?}");
     }
     assert_eq!(w.memctl(&["completions", "cmd"]).code, Some(2));
     assert_eq!(w.memctl(&["man", "--dir", "/nonexistent"]).code, Some(1));
+}
+
+#[test]
+fn help_of_a_verb_is_the_same_as_its_option() {
+    let w = World::new();
+    assert_eq!(w.memctl(&["help"]).ok(), w.memctl(&["--help"]).ok());
+    for words in [&["ps"][..], &["kill"], &["config", "set"], &["help"]] {
+        let asked = w.memctl(&[&["help"], words].concat()).ok();
+        assert_eq!(asked, w.memctl(&[words, &["--help"]].concat()).ok());
+        assert!(asked.contains(&format!("Usage: memctl {}", words.join(" "))), "{asked}");
+    }
+    let unknown = w.memctl(&["help", "statu"]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (Some(2), ""));
+    assert!(unknown.err.contains("'status'"), "{unknown:?}");
+    assert!(!w.data().exists());
 }
 
 #[test]

@@ -236,7 +236,8 @@ fn assert_refused(w: &World, repository: &Path, cwd: &Path, variable: &str) {
     for output in outputs {
         assert_eq!((output.out.as_str(), output.err.as_str()), (NO_OP, ""));
     }
-    for command in READERS.iter().filter(|command| !matches!(command[0], "config" | "doctor")) {
+    let reports = ["config", "doctor", "status"];
+    for command in READERS.iter().filter(|command| !reports.contains(&command[0])) {
         let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
         let output = memctl.args(*command).current_dir(cwd).output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
@@ -244,9 +245,11 @@ fn assert_refused(w: &World, repository: &Path, cwd: &Path, variable: &str) {
         assert!(err.contains(&expected) && err.contains("hint: unset it"), "{command:?}: {err}");
         assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{command:?}");
     }
-    let mut doctor = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let doctor = doctor.args(["doctor", "--json"]).current_dir(cwd).output().unwrap();
-    assert!(String::from_utf8(doctor.stdout).unwrap().contains("is refused"));
+    for command in ["doctor", "status"] {
+        let mut report = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let report = report.args([command, "--json"]).current_dir(cwd).output().unwrap();
+        assert!(String::from_utf8(report.stdout).unwrap().contains("is refused"), "{command}");
+    }
     assert_eq!(snapshot(repository), before, "{variable}");
 }
 

@@ -182,9 +182,13 @@ fn a_newer_database_is_left_alone() {
         ref pids => Err(format!("{pids:?}")),
     });
     assert_eq!(fs::read_dir(w.spools().remove(0)).unwrap().count(), 4, "all events are spooled");
+    for args in [&[] as &[&str], &["status"], &["doctor"]] {
+        let output = w.memctl(args);
+        assert!(output.out.contains("update memctl"), "{args:?}: {output:?}");
+        assert!(!output.out.contains("stored yet"), "{args:?}: {output:?}");
+    }
     for args in [
-        &["status"][..],
-        &["show", "p1"],
+        &["show", "p1"][..],
         &["queue"],
         &["queue", "retry", "--all"],
         &["finish", "session-00"],

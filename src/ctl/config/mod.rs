@@ -5,13 +5,15 @@ mod secret;
 
 pub use secret::key_problem;
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::style::{HEAD, paint};
 use super::table::{self, Cell, column};
-use super::terminal;
-use crate::config::{Settings, Value, ValueSource};
+use super::terminal::{self, wrapped};
+use crate::config::{Settings, Value, ValueSource, misspelled_variables};
 use crate::failure::Result;
 use crate::store::{Store, refusals};
 
@@ -64,9 +66,10 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Print the value of a setting
+    /// Print the value of a setting, and on a terminal also its meaning
     Get {
         /// Name of the setting
+        #[arg(value_name = "SETTING")]
         name: String,
         /// Print a JSON object
         #[arg(long)]
@@ -75,6 +78,7 @@ enum Action {
     /// Change a setting in the config file
     Set {
         /// Name of the setting
+        #[arg(value_name = "SETTING")]
         name: String,
         /// Value; separate list items with commas
         #[arg(allow_hyphen_values = true)]
@@ -83,6 +87,7 @@ enum Action {
     /// Remove a setting from the config file
     Unset {
         /// Name of the setting
+        #[arg(value_name = "SETTING")]
         name: String,
     },
     /// Manage API keys in a file that only you can read
@@ -136,16 +141,6 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
     if json {
         return super::print_json(&rows);
     }
-    let columns = [
-        column("SETTING"),
-        column("VALUE").cut(8),
-        column("SOURCE").dispensable(1),
-        column("MEANING").cut(20).dispensable(2),
-    ];
-    let cells: Vec<[Cell; 4]> = rows
-        .iter()
-        .map(|row| [row.key.into(), short_value(row).into(), row.origin.into(), row.meaning.into()])
-        .collect();
     let mut files: Vec<&Path> = Vec::new();
     files.extend(settings.own_config.as_deref());
     files.extend(settings.public_config.as_deref().filter(|file| !files.contains(file)));
@@ -153,11 +148,43 @@ fn list(settings: &Settings, json: bool) -> Result<()> {
         let missing = if file.exists() { "" } else { " (does not exist yet)" };
         format!("{}{missing}\n", file.display())
     };
-    let mut file: String = files.iter().map(line).collect();
-    if !file.is_empty() {
-        file.push('\n');
+    let mut out: String = files.iter().map(line).collect();
+    if !out.is_empty() {
+        out.push('\n');
     }
-    super::print(&format!("{file}{}", table::table(&columns, &cells, terminal::width())))
+    let width = terminal::width();
+    let table = table_of(&rows);
+    match width {
+        Some(width) if terminal::columns(&table) > width => {
+            rows.iter().for_each(|row| out.push_str(&paragraph(row, width)));
+        }
+        _ => out.push_str(&table),
+    }
+    misspelled_variables().iter().for_each(|why| super::warn(why));
+    super::print(&out)
+}
+
+/// One line per setting.
+fn table_of(rows: &[Row]) -> String {
+    let columns = [column("SETTING"), column("VALUE"), column("SOURCE"), column("MEANING")];
+    let cells = |row: &Row| -> [Cell; 4] {
+        [row.key.into(), short_value(row).into(), row.origin.into(), row.meaning.into()]
+    };
+    let cells: Vec<[Cell; 4]> = rows.iter().map(cells).collect();
+    table::table(&columns, &cells, None)
+}
+
+/// A setting on a line, and its meaning below.
+fn paragraph(row: &Row, width: usize) -> String {
+    let value = if row.value.is_empty() { "\"\"" } else { short_value(row) };
+    let value = match row.origin {
+        "default" => value.to_owned(),
+        origin => format!("{value} ({origin})"),
+    };
+    let name = paint(row.key, HEAD);
+    let indent = row.key.len() + 3;
+    wrapped(&format!("{name} = "), indent, &value, Some(width))
+        + &wrapped("    ", 4, row.meaning, Some(width))
 }
 
 /// The value, or `(built in)` for a long default, which would widen the column of every row.
@@ -172,7 +199,11 @@ fn get(settings: &Settings, name: &str, json: bool) -> Result<()> {
     if json {
         return super::print_json(&row(value));
     }
-    super::print(&format!("{}\n", value.text))
+    // A script reads the value alone.
+    match terminal::width().filter(|_| std::io::stdout().is_terminal()) {
+        Some(width) => super::print(&paragraph(&row(value), width)),
+        None => super::print(&format!("{}\n", value.text)),
+    }
 }
 
 /// The resolved value of a setting.

@@ -29,11 +29,13 @@ enum Action {
     /// Store a key, typed without echo or read from a pipe
     Set {
         /// Name of the key, e.g. ANTHROPIC_API_KEY
+        #[arg(value_name = "API_KEY")]
         name: String,
     },
     /// Remove a key
     Unset {
         /// Name of the key
+        #[arg(value_name = "API_KEY")]
         name: String,
     },
     /// List the names of all known keys

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::READ_TIMEOUT;
-use crate::ctl::health::files::{open_to_others, private_files};
+use crate::ctl::health::data_dir::{open_to_others, private_files};
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
 use crate::recover::cleanup;

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::format::count;
-use super::health::{self, Finding, Level, agents, database, files, recording, workers};
+use super::health::verdict::Verdict;
+use super::health::{self, Depth, Finding, Fix, Level};
 use super::style::{self, BAD, CAUTION, GOOD, paint};
 use super::terminal::{self, wrapped};
 use crate::config::Settings;
@@ -20,6 +21,7 @@ Examples
   memctl doctor --agent    Also let the memory agent distill a few test events
 
 Keys of --json
+  verdict   Whether sessions in the current directory are recorded, and whether a check failed
   healthy   true if no check failed; notes do not count
   fixed     What --fix did, one sentence each
   findings  One object per result: check, level (ok, note, wrong), says, do
@@ -47,43 +49,30 @@ struct Row<'a> {
     check: &'a str,
     level: &'a str,
     says: &'a str,
-    r#do: Option<&'a str>,
+    r#do: Option<String>,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let fixed = if args.fix { fix::run(settings)? } else { Vec::new() };
-    let mut found = run_checks(settings)?;
+    let mut found = health::run(settings, Depth::Full);
     if args.agent {
         found.push(trial::run(settings));
     }
-    let failures = found.iter().filter(|finding| finding.level == Level::Wrong).count() as u64;
+    let verdict = Verdict::of(&found);
     if args.json {
         let rows: Vec<Row> = found.iter().map(row).collect();
-        super::print_json(&json!({"healthy": failures == 0, "fixed": fixed, "findings": rows}))?;
+        super::print_json(&json!({
+            "verdict": verdict.sentence(), "healthy": verdict.failures == 0, "fixed": fixed,
+            "findings": rows,
+        }))?;
     } else {
-        super::print(&report(&fixed, &found))?;
+        let verdict = verdict.text(terminal::width());
+        super::print(&format!("{}\n{verdict}", report(&fixed, &found)))?;
     }
-    match failures {
+    match verdict.failures {
         0 => Ok(()),
         n => Err(failed(format!("{} failed", count(n, "check")))),
     }
-}
-
-fn run_checks(settings: &Settings) -> Result<Vec<Finding>> {
-    let mut found = files::data(settings);
-    found.extend(files::config(settings));
-    found.extend(recording::findings(settings));
-    found.extend(agents::findings(settings));
-    found.extend(health::hooks(settings));
-    if settings.paths.data_dir_exists() {
-        found.extend(database::findings(settings)?);
-        found.extend(files::spool(settings));
-        found.extend(files::spooled(settings));
-        found.extend(workers::findings(settings));
-        found.extend(workers::logs(settings));
-    }
-    found.extend(files::sockets(settings));
-    Ok(found)
 }
 
 /// One line per finding, with what to do below it.
@@ -112,7 +101,7 @@ fn row(finding: &Finding) -> Row<'_> {
         check: finding.check,
         level: level_name(finding.level),
         says: &finding.message,
-        r#do: finding.fix.as_deref(),
+        r#do: finding.fix.as_ref().map(Fix::to_string),
     }
 }
 

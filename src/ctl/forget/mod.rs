@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
-use jiff::{Timestamp, civil, tz};
+use jiff::{Timestamp, civil};
 use memctl_proto::Event;
 use rusqlite::Connection;
 use serde_json::json;
@@ -83,7 +83,8 @@ pub struct Args {
     /// Everything that contains this text, in upper or lower case
     #[arg(long, value_name = "TEXT", group = "selection")]
     query: Option<String>,
-    /// Everything recorded since this time (2h, 7d, 2026-11-24, 2026-11-24T09:30Z)
+    /// Everything recorded since this time (2h, 7d, 2026-11-24, 2026-11-24T09:30Z); a day begins at
+    /// local midnight
     #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_time)]
     since: Option<i64>,
     /// Everything recorded before this time
@@ -103,13 +104,13 @@ pub struct Args {
     json: bool,
 }
 
-/// Parses a time into milliseconds since the epoch. A day starts at midnight UTC.
+/// Parses a time into milliseconds since the epoch. A day starts at local midnight.
 fn parse_time(text: &str) -> std::result::Result<i64, &'static str> {
     if let Some(ago) = parse_duration(text) {
         return Ok(clock::now_ms() - ago.as_millis() as i64);
     }
     let day =
-        || Some(text.parse::<civil::Date>().ok()?.to_zoned(tz::TimeZone::UTC).ok()?.timestamp());
+        || Some(text.parse::<civil::Date>().ok()?.to_zoned(clock::local_zone()).ok()?.timestamp());
     let time = text.parse::<Timestamp>().ok().or_else(day);
     Ok(time
         .ok_or("expected a time such as 2h, 7d, 2026-11-24 or 2026-11-24T09:30Z")?

@@ -1,22 +1,26 @@
-//! Checks of the database: integrity, queue, spending and notices.
+//! Checks of the database: integrity, queue, spending, notices and the claim of a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::Finding;
+use super::{Depth, Finding, Level};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::READ_TIMEOUT;
 use crate::ctl::format::{bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
 use crate::deliver::probe::{self, WorkerState};
-use crate::failure::{Context, Result};
 use crate::paths::session_key;
+use crate::project;
 use crate::store::{
-    self, Reader, StoreError, ensure, notices, quarantine, queue_admin, stats, usage,
+    self, Reader, StoreError, claims, notices, quarantine, queue_admin, stats, usage,
 };
-use crate::text::sanitize;
+use crate::text::{one_line, sanitize};
+
+/// Name of the check of the database's pages.
+const DATABASE: &str = "database";
 
 /// Sessions with more observations than this are reported.
 const LARGE_SESSION: u64 = 1000;
@@ -27,47 +31,64 @@ const MAX_STUCK: usize = 10_000;
 /// Checking a larger database takes long, so a message is printed first.
 const LARGE_DATABASE: u64 = 500 << 20;
 
-/// Opens the database and checks every page. Returns the reader for the checks below.
-pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
+/// The pages of a larger database are read only by `doctor`.
+const SMALL_DATABASE: u64 = 16 << 20;
+
+/// Opens the database and checks its pages. Returns the reader for the checks below.
+fn open(settings: &Settings, depth: Depth) -> (Vec<Finding>, Option<Reader>) {
     let path = settings.paths.database();
     let size = path.stat().map_or(0, |stat| stat.len);
+    let reads_pages = depth == Depth::Full || size <= SMALL_DATABASE;
     let opened = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| {
-        let Some(reader) = reader else { return Ok(None) };
-        let reader = reader.without_time_limit()?;
-        if size > LARGE_DATABASE {
-            crate::ctl::note(&format!("checking a database of {}", bytes(size)));
+        let Some(mut reader) = reader else { return Ok(None) };
+        if depth == Depth::Full {
+            reader = reader.without_time_limit()?;
+            if size > LARGE_DATABASE {
+                crate::ctl::note(&format!("checking a database of {}", bytes(size)));
+            }
         }
-        quarantine::check_integrity(reader.connection())?;
-        let journal = ensure::journal_mode(reader.connection())?;
-        Ok(Some((reader, journal)))
+        if reads_pages {
+            quarantine::check_integrity(reader.connection())?;
+        }
+        let uses_wal = store::uses_wal(reader.connection())?;
+        Ok(Some((reader, uses_wal)))
     });
-    let (reader, journal) = match opened {
+    let (reader, uses_wal) = match opened {
         Ok(Some(opened)) => opened,
         Ok(None) if path.exists() => {
             let message = "the schema is older than this program";
             let fix = "the next session migrates it";
-            return (vec![Finding::note("database", message).fix(fix)], None);
+            return (vec![Finding::note(DATABASE, message).fix(fix)], None);
         }
-        Ok(None) => return (vec![Finding::ok("database", "does not exist yet")], None),
+        Ok(None) => return (vec![Finding::ok(DATABASE, "does not exist yet")], None),
         Err(e) => return (vec![unreadable(&e)], None),
     };
-    let found = match journal.as_str() {
-        "wal" => Finding::ok("database", format!("intact, {}", bytes(size))),
-        mode => Finding::note("database", format!("intact, {}, journal mode {mode}", bytes(size)))
-            .fix("move the data dir to a file system that supports shared memory for more speed"),
+    let state = match reads_pages {
+        true => format!("intact, {}", bytes(size)),
+        false => format!("{}; `memctl doctor` reads every page", bytes(size)),
+    };
+    let found = match uses_wal {
+        true => Finding::ok(DATABASE, state),
+        false => {
+            let message = format!(
+                "{state}; the file system does not support a write-ahead log: everything works, but \
+                 readers and writers block each other"
+            );
+            Finding::note(DATABASE, message).fix("move the data dir to a local file system")
+        }
     };
     (vec![found], Some(reader))
 }
 
-/// Reports a database without a write-ahead log.
-pub fn journal(conn: &Connection) -> store::Result<Option<Finding>> {
-    let message = "the file system does not support a write-ahead log; everything works, but readers \
-                   and writers block each other";
-    Ok((!store::uses_wal(conn)?).then(|| Finding::note("database", message)))
+/// Reports a directory that claims a known project without proof.
+fn claim(conn: &Connection, dir: &Path) -> store::Result<Option<Finding>> {
+    let project = project::identify(dir);
+    let refused = claims::examine(conn, &project)?.refused.filter(|refused| !refused.separated);
+    Ok(refused.map(|refused| Finding::note("project", refused.sentence(&project.root))))
 }
 
 fn unreadable(error: &StoreError) -> Finding {
-    let found = Finding::wrong("database", error.to_string());
+    let found = Finding::wrong(DATABASE, one_line(&error.to_string()));
     match error {
         e if e.is_corruption() => {
             found.fix("run `memctl doctor --fix` to move it away and create a new one")
@@ -78,7 +99,7 @@ fn unreadable(error: &StoreError) -> Finding {
 }
 
 /// Reports failed events and stuck events (`queue.stuck`).
-pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> {
+fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> {
     let counts = queue_admin::counts(conn, None)?;
     let mut found = Vec::new();
     if counts.failed > 0 {
@@ -122,7 +143,7 @@ pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Findin
 }
 
 /// Reports stored notices, except those about budgets that were spent before yesterday.
-pub fn notices(conn: &Connection) -> store::Result<Vec<Finding>> {
+fn notices(conn: &Connection) -> store::Result<Vec<Finding>> {
     const DAY: i64 = 86_400_000;
     let yesterday = usage::local_day(conn, clock::now_ms() - DAY)?;
     let old =
@@ -132,7 +153,7 @@ pub fn notices(conn: &Connection) -> store::Result<Vec<Finding>> {
 }
 
 /// Reports today's model usage and very large sessions.
-pub fn spending(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> {
+fn spending(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> {
     let agent = &settings.config.agent;
     let today = usage::of_day(conn, &usage::local_day(conn, clock::now_ms())?)?;
     let mut found = Vec::new();
@@ -158,15 +179,34 @@ pub fn spending(settings: &Settings, conn: &Connection) -> store::Result<Vec<Fin
     Ok(found)
 }
 
-/// All database checks.
-pub fn findings(settings: &Settings) -> Result<Vec<Finding>> {
-    let (mut found, reader) = open(settings);
-    if let Some(reader) = reader {
-        let conn = reader.connection();
-        let results = queue(settings, conn)
-            .and_then(|queue| Ok((queue, spending(settings, conn)?, notices(conn)?)));
-        let (queue, spending, notices) = results.context("database")?;
-        found.extend(queue.into_iter().chain(spending).chain(notices));
+/// All checks of the database. `dir` may claim a project.
+pub fn findings(settings: &Settings, depth: Depth, dir: Option<&Path>) -> Vec<Finding> {
+    let (mut found, reader) = open(settings, depth);
+    let Some(reader) = &reader else { return found };
+    let conn = reader.connection();
+    // The first error ends the checks: each of the others might take as long.
+    if let Err(e) = check_content(settings, conn, dir, &mut found) {
+        found.push(unreadable(&e));
     }
-    Ok(found)
+    found
+}
+
+fn check_content(
+    settings: &Settings,
+    conn: &Connection,
+    dir: Option<&Path>,
+    found: &mut Vec<Finding>,
+) -> store::Result<()> {
+    found.extend(queue(settings, conn)?);
+    found.extend(spending(settings, conn)?);
+    found.extend(notices(conn)?);
+    if let Some(dir) = dir {
+        found.extend(claim(conn, dir)?);
+    }
+    Ok(())
+}
+
+/// Whether the database cannot be read.
+pub fn is_unreadable(found: &[Finding]) -> bool {
+    found.iter().any(|finding| finding.check == DATABASE && finding.level == Level::Wrong)
 }

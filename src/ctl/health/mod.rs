@@ -1,15 +1,29 @@
-//! Checks of the installation. Each returns findings: a message and what to do. `status` runs the
-//! fast checks, `doctor` runs all of them. Checks change nothing.
+//! Checks of the installation. Each returns findings: a message and what to do. Checks change nothing.
+//!
+//! `memctl`, `status` and `doctor` run the same list ([`run`]) and print the same verdict.
 
 pub mod agents;
+pub mod data_dir;
 pub mod database;
 pub mod files;
 pub mod recording;
+pub mod verdict;
 pub mod workers;
 
-use crate::config::Settings;
+use std::fmt;
+use std::path::Path;
 
 use super::client_hooks::{self, HookStatus};
+use crate::config::Settings;
+
+/// How much of the database the checks read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Every page of a small database.
+    Quick,
+    /// Every page.
+    Full,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -20,31 +34,58 @@ pub enum Level {
     Wrong,
 }
 
+/// What to do about a finding.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fix {
+    /// A part of a sentence.
+    Text(String),
+    /// Commands, in this order.
+    Commands(Vec<String>),
+}
+
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fix::Text(text) => f.write_str(text),
+            Fix::Commands(commands) => write!(f, "run: {}", commands.join(" && ")),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// Name of the check.
     pub check: &'static str,
     pub level: Level,
     pub message: String,
-    /// What to do about it.
-    pub fix: Option<String>,
+    pub fix: Option<Fix>,
+    /// Sessions in the current directory are not recorded because of it.
+    pub stops_recording: bool,
 }
 
 impl Finding {
+    fn new(check: &'static str, level: Level, message: String) -> Finding {
+        Finding { check, level, message, fix: None, stops_recording: false }
+    }
+
     pub fn ok(check: &'static str, message: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Ok, message: message.into(), fix: None }
+        Finding::new(check, Level::Ok, message.into())
     }
 
     pub fn note(check: &'static str, message: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Note, message: message.into(), fix: None }
+        Finding::new(check, Level::Note, message.into())
     }
 
     pub fn wrong(check: &'static str, message: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Wrong, message: message.into(), fix: None }
+        Finding::new(check, Level::Wrong, message.into())
     }
 
     pub fn fix(self, fix: impl Into<String>) -> Finding {
-        Finding { fix: Some(fix.into()), ..self }
+        Finding { fix: Some(Fix::Text(fix.into())), ..self }
+    }
+
+    pub fn stops_recording(self) -> Finding {
+        Finding { stops_recording: true, ..self }
     }
 
     /// Message and fix on one line.
@@ -56,42 +97,79 @@ impl Finding {
     }
 }
 
-/// Checks that Claude Code runs the hooks exactly once.
-pub fn hooks(settings: &Settings) -> Vec<Finding> {
+/// Runs all checks, for the current directory.
+pub fn run(settings: &Settings, depth: Depth) -> Vec<Finding> {
+    let here = std::env::current_dir().ok();
+    let here = here.as_deref();
+    let mut found = data_dir::findings(settings);
+    let is_usable = data_dir::is_usable(settings, &found) && settings.paths.data_dir_exists();
+    found.extend(files::config(settings));
+    found.extend(recording::findings(settings, here));
+    found.extend(agents::findings(settings));
+    found.extend(hooks(settings, here));
+    if is_usable {
+        found.extend(database::findings(settings, depth, here));
+        found.extend(files::spool(settings));
+        found.extend(files::spooled(settings));
+        found.extend(workers::findings(settings));
+        found.extend(workers::logs(settings));
+    }
+    found.extend(files::sockets(settings));
+    found
+}
+
+/// Whether the data dir or the database cannot be read, so that it is not known what is stored.
+pub fn memory_is_hidden(settings: &Settings, found: &[Finding]) -> bool {
+    !data_dir::is_usable(settings, found) || database::is_unreadable(found)
+}
+
+/// Why sessions in this directory are not recorded. Reads no database.
+pub fn obstacle(settings: &Settings, dir: &Path) -> Option<Finding> {
+    let rules = recording::findings(settings, Some(dir));
+    let found = [data_dir::findings(settings), rules, hooks(settings, Some(dir))];
+    found.into_iter().flatten().find(|finding| finding.stops_recording)
+}
+
+/// Whether the next session in the current directory is recorded, as one sentence.
+pub fn outlook(settings: &Settings) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    let in_project = client_hooks::in_project(&here, settings.home.as_deref());
+    match obstacle(settings, &here) {
+        Some(finding) => format!("sessions here are not recorded: {}", finding.sentence()),
+        None => "the next session in this directory is recorded".to_owned(),
+    }
+}
+
+/// Name of the check of the client's hooks.
+pub const HOOKS: &str = "hooks";
+
+/// Checks that Claude Code runs the hooks exactly once in this directory.
+fn hooks(settings: &Settings, dir: Option<&Path>) -> Vec<Finding> {
+    let in_project =
+        dir.map_or_else(Vec::new, |dir| client_hooks::in_project(dir, settings.home.as_deref()));
     let installed = client_hooks::status(settings);
     let missing = |message: &str| {
-        Finding::note("hooks", message)
-            .fix(format!("run: {}", installed.install_commands().join(" && ")))
+        let fix = Some(Fix::Commands(installed.install_commands()));
+        vec![Finding { fix, ..Finding::note(HOOKS, message).stops_recording() }]
     };
     let twice = |file: &std::path::Path| {
         let message = format!("the hooks are installed twice: also in {}", file.display());
-        Finding::note("hooks", message).fix("remove the entries that run memctl from this file")
+        Finding::note(HOOKS, message).fix("remove the entries that run memctl from this file")
     };
     match installed {
         HookStatus::Installed if !in_project.is_empty() => {
             in_project.iter().map(|file| twice(file)).collect()
         }
-        HookStatus::Installed => vec![Finding::ok("hooks", "installed in Claude Code")],
-        HookStatus::Twice => vec![hooks_twice()],
+        HookStatus::Installed => vec![Finding::ok(HOOKS, "installed in Claude Code")],
+        HookStatus::Twice => {
+            let message = "the hooks are installed twice, as a plugin and in settings.json: each \
+                           event starts two processes";
+            let fix = "remove the entries that run memctl from settings.json";
+            vec![Finding::note(HOOKS, message).fix(fix)]
+        }
         HookStatus::Disabled | HookStatus::Missing if !in_project.is_empty() => {
-            vec![Finding::ok("hooks", "installed for this project only")]
+            vec![Finding::ok(HOOKS, "installed for this project only")]
         }
-        HookStatus::Disabled => {
-            vec![missing("the plugin is disabled in Claude Code; sessions are not recorded")]
-        }
-        HookStatus::Missing => {
-            vec![missing("not installed in Claude Code; sessions are not recorded")]
-        }
+        HookStatus::Disabled => missing("the memctl plugin is disabled in Claude Code"),
+        HookStatus::Missing => missing("the hooks are not installed in Claude Code"),
     }
-}
-
-pub fn hooks_twice() -> Finding {
-    Finding::note(
-        "hooks",
-        "the hooks are installed twice, as a plugin and in settings.json: each event starts two \
-         processes",
-    )
-    .fix("remove the entries that run memctl from settings.json")
 }

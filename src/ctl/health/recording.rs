@@ -16,26 +16,31 @@ const TEXT_SETTINGS: [(&str, &str); 5] = [
     ("hook.stdin", "hooks do not wait for their events"),
 ];
 
-/// Whether sessions of this directory are recorded.
-pub fn findings(settings: &Settings) -> Vec<Finding> {
-    let here = std::env::current_dir().ok();
+/// Whether sessions in this directory are recorded.
+pub fn findings(settings: &Settings, dir: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
-    if let Some(why) = not_recorded(here.as_deref().as_slice(), &settings.config.recording) {
-        let finding = match why {
-            NotRecorded::Fault(_) => Finding::wrong("recording", why.to_string()),
-            _ => Finding::note("recording", why.to_string()),
-        };
-        found.push(finding.fix(why.fix()));
+    match not_recorded(dir.as_slice(), &settings.config.recording) {
+        // The check of the data dir has reported it.
+        Some(NotRecorded::Fault(why)) if settings.paths.refusal() == Some(&why) => return found,
+        Some(why) => {
+            let finding = match &why {
+                NotRecorded::Fault(fault) => Finding::wrong("recording", fault),
+                _ => Finding::note("recording", why.to_string()),
+            };
+            found.push(finding.fix(why.fix()).stops_recording());
+        }
+        None => {}
     }
-    found.extend(omissions(settings, here.as_deref()));
+    found.extend(omissions(settings, dir));
     if found.is_empty() {
-        found.push(Finding::ok("recording", "sessions in this directory are recorded"));
+        let message = "no rule excludes this directory, and nothing is paused";
+        found.push(Finding::ok("recording", message));
     }
     found
 }
 
 /// What the settings and the client's environment leave out.
-pub fn omissions(settings: &Settings, here: Option<&Path>) -> Vec<Finding> {
+fn omissions(settings: &Settings, dir: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, effect) in TEXT_SETTINGS {
         let value = settings.config.values.iter().find(|value| value.key.name == name);
@@ -44,22 +49,21 @@ pub fn omissions(settings: &Settings, here: Option<&Path>) -> Vec<Finding> {
             found.push(finding.fix(undo(value)));
         }
     }
-    for variable in client_hooks::variables(settings, here) {
+    for variable in client_hooks::variables(settings, dir) {
         let is_switch = [OffSwitch::Disable, OffSwitch::Internal]
             .iter()
             .any(|switch| switch.variable() == variable.name && switch.is_set_by(&variable.value));
-        let effect = if is_switch {
-            "sessions of Claude Code are not recorded"
-        } else {
-            match TEXT_SETTINGS.iter().find(|(name, _)| env_name(name) == variable.name) {
-                Some((_, effect)) if is_zero(&variable.value) => effect,
-                _ => continue,
-            }
+        let setting = TEXT_SETTINGS.iter().find(|(name, _)| env_name(name) == variable.name);
+        let effect = match setting {
+            _ if is_switch => "sessions of Claude Code are not recorded",
+            Some((_, effect)) if is_zero(&variable.value) => effect,
+            _ => continue,
         };
         let file = variable.file.display();
         let message = format!("{file} sets {}={}: {effect}", variable.name, variable.value);
         let fix = format!("remove {} from env in this file", variable.name);
-        found.push(Finding::note("recording", message).fix(fix));
+        let finding = Finding::note("recording", message).fix(fix);
+        found.push(if is_switch { finding.stops_recording() } else { finding });
     }
     found
 }

@@ -38,7 +38,7 @@ Keys of --json, one object per line
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Only lines of this session (prefix of its id)
+    /// Only lines of this session: its id or a prefix of it, or CLIENT:ID
     session: Option<String>,
     /// Keep printing new lines
     #[arg(long, short)]
@@ -124,12 +124,9 @@ impl Follower<'_> {
     }
 
     fn print(&self, lines: &[LogLine], args: &Args) -> Result<()> {
-        let name = |line: &LogLine| self.names.session(&line.key).unwrap_or(&line.key).to_owned();
-        let ids: Vec<String> = self
-            .files
-            .keys()
-            .map(|key| self.names.session(key).unwrap_or(key).to_owned())
-            .collect();
+        let labels = self.names.labels();
+        let label = |key: &str| labels.get(key).map_or_else(|| key.to_owned(), String::clone);
+        let ids: Vec<String> = self.files.keys().map(|key| label(key)).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let id_length = format::id_length(&ids, terminal::width());
         let column = ids.iter().map(|id| id.chars().count().min(id_length)).max().unwrap_or(0);
@@ -139,13 +136,13 @@ impl Follower<'_> {
                 out.push_str(&self.json(line));
             } else {
                 if self.only.is_none() {
-                    let id = format!("{:column$}", short(&name(line), id_length));
+                    let id = format!("{:column$}", short(&label(&line.key), id_length));
                     out.push_str(&format!("{}  ", paint(&id, ID)));
                 }
                 let text = sanitize(&line.text);
                 match text.strip_prefix(line.time()).filter(|_| !line.time().is_empty()) {
                     Some(rest) => {
-                        out.push_str(&paint(line.time(), ID));
+                        out.push_str(&paint(&format::log_time(line.time()), ID));
                         out.push_str(&paint(rest, style::of_level(line.level())));
                     }
                     None => out.push_str(&text),

@@ -31,10 +31,10 @@ pub enum Change {
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct EventArgs {
-    /// Events of this session (prefix of its id)
+    /// Events of this session: its id or a prefix of it, or CLIENT:ID
     session: Option<String>,
     /// Event with this id; can be repeated
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "EVENT")]
     id: Vec<i64>,
     /// Events of all sessions
     #[arg(long)]

@@ -33,8 +33,9 @@ Keys of --json
 status, retries, claims, not_before_epoch, error, created_at_epoch
 ";
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     column("ID").right(),
+    column("CLIENT").cut(6),
     column("SESSION").cut(13).dispensable(1),
     column("PROJECT").cut(7).dispensable(3),
     column("EVENT").cut(8),
@@ -54,7 +55,7 @@ const COLUMNS: [Column; 8] = [
 pub struct Args {
     #[command(subcommand)]
     change: Option<Change>,
-    /// Only events of this session (prefix of its id)
+    /// Only events of this session: its id or a prefix of it, or CLIENT:ID
     session: Option<String>,
     /// Only events older than queue.stuck
     #[arg(long, conflicts_with = "recent")]
@@ -142,9 +143,10 @@ fn queue_table(items: &[Item], now: i64) -> String {
     let width = terminal::width();
     let ids: Vec<&str> = items.iter().map(|i| i.content_session_id.as_str()).collect();
     let id_length = format::id_length(&ids, width);
-    let cells = |item: &Item| -> [Cell; 8] {
+    let cells = |item: &Item| -> [Cell; 9] {
         [
             item.id.to_string().into(),
+            or_dash(&item.client).into(),
             Cell::painted(short(&item.content_session_id, id_length), ID),
             or_dash(item.project.as_deref().unwrap_or_default()).into(),
             item.event.as_str().into(),
@@ -154,8 +156,11 @@ fn queue_table(items: &[Item], now: i64) -> String {
             sanitize(item.error.as_deref().unwrap_or_default()).into(),
         ]
     };
-    let rows: Vec<[Cell; 8]> = items.iter().map(cells).collect();
-    table(&COLUMNS, &rows, width)
+    let mut columns = COLUMNS;
+    let clients = items.iter().map(|item| item.client.as_str());
+    columns[1] = columns[1].only_if(lookup::has_several_clients(clients));
+    let rows: Vec<[Cell; 9]> = items.iter().map(cells).collect();
+    table(&columns, &rows, width)
 }
 
 fn print_empty(args: &Args) -> Result<()> {

@@ -85,6 +85,7 @@ enum Action {
         /// Key of the entry
         key: String,
         /// Session id of the agent
+        #[arg(value_name = "AGENT_SESSION")]
         session: String,
     },
     /// Remove one key, or all keys with a prefix and suffix

@@ -6,7 +6,7 @@ mod text;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{lookup, overview, terminal};
+use super::{health, lookup, terminal};
 use crate::config::Settings;
 use crate::failure::{Context, Failure, Result, failed};
 use crate::store::Reader;
@@ -37,8 +37,8 @@ last_event_epoch, prompts, summaries, observations
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Id of an observation (o412), summary (s37) or prompt (p88), a UUID, or a prefix of a session
-    /// id
+    /// Id of an observation (o412), summary (s37) or prompt (p88), a UUID, or a session: its id, a
+    /// prefix of it or CLIENT:ID
     #[arg(value_name = "ID")]
     id: String,
     /// Print a JSON object
@@ -57,9 +57,7 @@ struct SessionContent<'a> {
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
     else {
-        let hint = overview::hint(settings);
-        let hint = hint.as_deref().unwrap_or("the next session will be recorded");
-        return Err(failed("nothing is stored yet").hint(hint));
+        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
     };
     let conn = reader.connection();
     let name = args.id.as_str();

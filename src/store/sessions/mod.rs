@@ -136,24 +136,25 @@ pub enum PrefixMatch {
     Many(Vec<Session>),
 }
 
-/// Finds a session by a prefix of the client's session id. A complete id is ambiguous only if two
-/// clients use it.
-pub fn by_prefix(conn: &Connection, prefix: &str) -> Result<PrefixMatch> {
-    if prefix.is_empty() {
-        return Ok(PrefixMatch::None);
-    }
-    for condition in ["= ?1", "BETWEEN ?1 AND ?1 || char(1114111)"] {
-        let mut found = rows(
-            conn,
-            &format!(
-                "WHERE s.content_session_id {condition} ORDER BY s.last_event_epoch DESC, s.id DESC"
-            ),
-            params![prefix],
-        )?;
-        match found.len() {
-            0 => {}
-            1 => return Ok(PrefixMatch::One(Box::new(found.remove(0)))),
-            _ => return Ok(PrefixMatch::Many(found)),
+/// Finds a session by a prefix of the client's session id, or by `CLIENT:PREFIX`. A complete id is
+/// ambiguous only if two clients use it.
+pub fn by_prefix(conn: &Connection, name: &str) -> Result<PrefixMatch> {
+    let of_client = name.split_once(':').map(|(client, prefix)| (Some(client), prefix));
+    for (client, prefix) in std::iter::once((None, name)).chain(of_client) {
+        if prefix.is_empty() {
+            continue;
+        }
+        for condition in ["= ?1", "BETWEEN ?1 AND ?1 || char(1114111)"] {
+            let condition = format!(
+                "WHERE s.content_session_id {condition} AND (?2 IS NULL OR s.client = ?2)
+                 ORDER BY s.last_event_epoch DESC, s.id DESC"
+            );
+            let mut found = rows(conn, &condition, params![prefix, client])?;
+            match found.len() {
+                0 => {}
+                1 => return Ok(PrefixMatch::One(Box::new(found.remove(0)))),
+                _ => return Ok(PrefixMatch::Many(found)),
+            }
         }
     }
     Ok(PrefixMatch::None)

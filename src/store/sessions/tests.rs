@@ -16,7 +16,14 @@ fn with_prompts(ids: &[(&str, &str)]) -> Connection {
 
 #[test]
 fn a_unique_prefix_finds_a_session() {
-    let ids = [("c", "abc-1"), ("c", "abd-2"), ("c", "abd-22"), ("d", "abc-1"), ("c", "a%")];
+    let ids = [
+        ("c", "abc-1"),
+        ("c", "abd-2"),
+        ("c", "abd-22"),
+        ("d", "abc-1"),
+        ("c", "a%"),
+        ("c", "x:y"),
+    ];
     let conn = with_prompts(&ids);
     let check = |prefix: &str, expected: &[&str]| {
         let found = match by_prefix(&conn, prefix).unwrap() {
@@ -35,6 +42,12 @@ fn a_unique_prefix_finds_a_session() {
     check("%", &[]);
     check("", &[]);
     check("abd-222", &[]);
+    check("d:abc-1", &["abc-1"]);
+    check("d:a", &["abc-1"]);
+    check("c:abd-2", &["abd-2"]);
+    check("d:abd", &[]);
+    check("c:", &[]);
+    check("x:y", &["x:y"]);
 }
 
 #[test]
