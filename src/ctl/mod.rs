@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, messages go to stderr. A verb that only reads never creates a data dir.
 
+mod ask;
 mod cleanup;
 mod client_hooks;
 mod completions;
@@ -21,6 +22,7 @@ mod man;
 mod overview;
 mod pause;
 mod poll;
+mod progress;
 mod project;
 mod ps;
 mod queue;

@@ -77,7 +77,7 @@ impl World {
     fn forget(&mut self, now: i64, choose: impl Fn(&mut ForgetSet, &Connection) -> Result<()>) {
         let mut set = ForgetSet::default();
         choose(&mut set, &self.conn).unwrap();
-        forget(&mut Locked { conn: &mut self.conn, file: None }, &set, now).unwrap();
+        forget(&mut Locked { conn: &mut self.conn, file: None }, &set, None, now, &|| {}).unwrap();
         let broken: i64 = self
             .conn
             .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| r.get(0))

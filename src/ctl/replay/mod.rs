@@ -4,7 +4,7 @@
 mod transcript;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::format::{count, span};
 use super::poll;
+use super::progress::Progress;
 use crate::capture::{self, CaptureContext, Captured, Payload, PrivateTurns};
 use crate::config::Settings;
 use crate::deliver::{self, Delivered, wake};
@@ -86,7 +87,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     let start = Instant::now();
     let mut converter = Converter::default();
     let mut counts = Counts::default();
-    let mut progress = Progress::new();
+    let progress = Progress::new(&name.to_string());
     let mut key = None;
     for (n, line) in lines.enumerate() {
         let line = line.context(format!("cannot read {name}"))?;
@@ -110,7 +111,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
             }
             deliver_step(settings, args, &step, key.as_deref().expect("set"), &mut counts)?;
         }
-        progress.show(&format!("{name}: {}", count(counts.events, "event")));
+        progress.set(|| format!("{name}: {}", count(counts.events, "event")));
     }
     let Some(key) = key else {
         return Err(failed(format!("{name}: no prompt found"))
@@ -120,7 +121,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
         deliver_step(settings, args, &step, &key, &mut counts)?;
     }
     if !args.no_wait {
-        progress.show(&format!("{name}: {}, distilling", count(counts.events, "event")));
+        progress.set(|| format!("{name}: {}, distilling", count(counts.events, "event")));
         let worker_is_gone =
             || matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(LockState::Absent));
         // Check the spool first. The worker locks the session before it drains the spool and unlocks
@@ -134,7 +135,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
             .hint("`memctl ps` shows what it does, `memctl queue` lists unfinished events"));
         }
     }
-    progress.clear();
+    drop(progress);
     super::print(&format!(
         "{name}: session {}, {} ({} already known, {} not recorded) in {}\n",
         escape(converter.session().unwrap_or_default()),
@@ -219,31 +220,6 @@ fn event(settings: &Settings, args: &Args, step: &Step, key: &str) -> Result<Opt
             event.id = step.id;
             debug_assert_ne!(event.kind, Kind::Unknown);
             Ok(Some(turns.redact(*event, &words)))
-        }
-    }
-}
-
-/// A progress line on stderr if it is a terminal.
-struct Progress {
-    enabled: bool,
-    shown: Instant,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        Progress { enabled: std::io::stderr().is_terminal(), shown: Instant::now() }
-    }
-
-    fn show(&mut self, text: &str) {
-        if self.enabled && self.shown.elapsed() > Duration::from_millis(100) {
-            let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
-            self.shown = Instant::now();
-        }
-    }
-
-    fn clear(&self) {
-        if self.enabled {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 }
