@@ -171,7 +171,10 @@ pub fn sweep_daily(locked: &mut Locked, max_age: i64, now: i64) -> Result<u64> {
         |r| r.get(0),
     )?;
     let mut n_swept = 0;
-    while is_due {
+    if !is_due {
+        return Ok(n_swept);
+    }
+    loop {
         let swept = locked.write(|tx| {
             tx.execute(
                 "INSERT INTO meta (key, value) VALUES (?1, ?2)
@@ -182,10 +185,9 @@ pub fn sweep_daily(locked: &mut Locked, max_age: i64, now: i64) -> Result<u64> {
         })?;
         n_swept += swept.len() as u64;
         if swept.len() < MAX_ROWS {
-            break;
+            return Ok(n_swept);
         }
     }
-    Ok(n_swept)
 }
 
 /// The ids of all stored agent sessions, without duplicates.

@@ -136,6 +136,25 @@ fn a_filter_selects_matching_rows() {
     assert_eq!(w.filter(both), ForgetCounts::default());
 }
 
+/// Columns that are not printed hold texts, too.
+#[test]
+fn a_text_is_found_in_the_data_of_a_turn_and_in_names_for_search() {
+    let mut w = World::new();
+    w.distill(1, "Build", 35);
+    w.conn
+        .execute_batch(
+            "UPDATE session_summaries SET turn = '{\"effects\": [\"quux\"]}';
+             UPDATE observations SET names = '[\"corge\"]';
+             INSERT OR REPLACE INTO turn_evidence VALUES (1, 1, '{\"pages\": [\"grault\"]}');",
+        )
+        .unwrap();
+    let text = |t: &str| ForgetFilter { text: Some(Needle::new(t)), ..ForgetFilter::default() };
+    assert_eq!(w.filter(text("quux")), count(0, 0, 1, 0, 0));
+    assert_eq!(w.filter(text("corge")), count(0, 0, 0, 1, 0));
+    w.forget(40, |set, conn| set.add_matching(conn, &text("grault")));
+    assert_eq!(w.texts("SELECT evidence FROM turn_evidence"), [] as [&str; 0]);
+}
+
 #[test]
 fn forgetting_a_session_deletes_its_rows_and_refuses_its_late_events() {
     let mut w = World::new();

@@ -376,7 +376,8 @@ fn is_confirmed(
         (false, _) if args.ids.len() == 1 => Ok(true),
         (false, _) => {
             list.lines().for_each(super::eprint_line);
-            Err(undo::needs_yes(&format!("this would forget {what}")))
+            let verb = if until.is_some() { "forget" } else { "delete" };
+            Err(undo::needs_yes(&format!("this would {verb} {what}")))
         }
     }
 }

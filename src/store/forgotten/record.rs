@@ -88,7 +88,7 @@ impl Record {
     ) -> Result<()> {
         let Some(forgotten) = self.forgotten else { return Ok(()) };
         let mut select = tx.prepare_cached(select)?;
-        let columns: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = select.column_names().map(str::to_owned).collect();
         let mut rows = select.query(params)?;
         while let Some(row) = rows.next()? {
             let content = content(&columns, row)?;
