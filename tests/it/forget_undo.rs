@@ -311,6 +311,27 @@ fn undistilled_events_are_distilled_after_an_undo() {
     assert_eq!((w.unfinished(), w.titles().len()), (0, 1));
 }
 
+/// A live worker drops the batch that it has claimed. It must get the events again.
+#[test]
+fn a_dropped_batch_is_distilled_after_an_undo() {
+    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let batch = w.path("batch");
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun#1=pause:{}", batch.display()));
+    w.hooks(&[prompt("s", "t", "go"), stop("s", "t", &format!("Changed {SECRET}."))]);
+    until("a batch is claimed", || batch.exists().then_some(()).ok_or(String::new()));
+    w.memctl(&["forget", "--query", SECRET, "--yes"]).ok();
+    fs::remove_file(&batch).unwrap();
+    until("the worker has dropped its batch", || {
+        match w.memctl(&["ps", "--json"]).json()[0]["doing"].as_str() {
+            Some("lingering") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    w.memctl(&["forget", "--undo"]).ok();
+    w.until_count("SELECT count(*) FROM session_summaries", 1);
+    assert_eq!((w.unfinished(), w.processes().len()), (0, 1));
+}
+
 /// The worker hangs, so it cannot drain its spool before.
 #[test]
 fn spooled_events_are_restored_too() {
