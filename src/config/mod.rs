@@ -54,6 +54,8 @@ pub struct Config {
     pub worker: Worker,
     pub context: Context,
     pub queue: Queue,
+    /// How long `forget` can be undone.
+    pub forget_undo: Duration,
     pub resume_max_age: Duration,
     pub log_max: u64,
     pub recording: Recording,

@@ -342,6 +342,7 @@ impl Config {
                 sources: values.list("context.sources"),
             },
             queue: Queue { keep: values.time("queue.keep"), stuck: values.time("queue.stuck") },
+            forget_undo: values.time("forget.undo"),
             resume_max_age: values.time("resume.max_age"),
             log_max: values.size("log.max") as u64,
             recording,

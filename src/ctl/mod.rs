@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, messages go to stderr. A verb that only reads never creates a data dir.
 
+mod ask;
 mod candidates;
 mod cleanup;
 mod client_hooks;
@@ -22,6 +23,7 @@ mod man;
 mod overview;
 mod pause;
 mod poll;
+mod progress;
 mod project;
 mod ps;
 mod queue;

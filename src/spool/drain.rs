@@ -8,6 +8,7 @@ use memctl_proto::event::Process;
 use memctl_proto::{Event, Kind};
 
 use super::SpoolFile;
+use super::location::locations;
 use crate::config::Settings;
 use crate::paths::{Paths, session_key};
 use crate::store::accept::{Prepared, accept_prepared, deletes_texts};
@@ -80,6 +81,38 @@ pub fn drain(
         }
     })?;
     Ok(drained)
+}
+
+/// Accepts the events of a session whose worker does not drain its spool, and leaves the files where
+/// they are. The worker drains them later and finds that the store has them. The caller holds the store
+/// lock.
+///
+/// # Errors
+/// Errors of the store. A file that cannot be read, or whose event the store refuses, is left out.
+pub fn accept_copies(
+    locked: &mut Locked,
+    settings: &Settings,
+    key: &str,
+    now: i64,
+) -> store::Result<()> {
+    let measure = BatchMeasure::configured(&settings.config.agent);
+    for location in locations(&settings.paths, key) {
+        for path in location.files()? {
+            let file = super::read_file(path)?;
+            let Ok(event) = file.event.as_ref() else { continue };
+            if session_key(&event.client, &event.session) != key
+                || file.age >= settings.config.queue.keep
+            {
+                continue;
+            }
+            let prepared = Prepared::new(locked.connection(), event, measure.cost_to_store(event))?;
+            match locked.write(|tx| accept_prepared(tx, event, &prepared, now)) {
+                Ok(_) | Err(StoreError::Bug(_)) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn commit(

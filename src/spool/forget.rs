@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use memctl_proto::Event;
 
 use super::location::locations;
-use super::{keys, remove};
+use super::{Removed, keys, remove};
 use crate::files::Place;
 use crate::paths::Paths;
 
@@ -27,7 +27,7 @@ pub enum Mode {
     Remove,
 }
 
-/// Removes the texts of all events that `selects` selects, and returns their number.
+/// Removes the texts of all events that `selects` selects.
 ///
 /// A spooled event keeps its ids and becomes private, so that it is not distilled. A dead letter is
 /// deleted, and so is a spooled file without an event. To remove, the caller holds the store lock,
@@ -39,15 +39,15 @@ pub fn remove_texts(
     paths: &Paths,
     mode: Mode,
     selects: &dyn Fn(&Candidate) -> bool,
-) -> io::Result<u64> {
-    let mut n_selected = 0;
+) -> io::Result<Removed> {
+    let mut removed = Removed::default();
     for location in keys(paths).iter().flat_map(|key| locations(paths, key)) {
         if !location.dir.stat().is_ok_and(|stat| stat.is_dir()) {
             continue;
         }
         for path in location.files()? {
             let Some(file) = Candidate::read(&path)?.filter(selects) else { continue };
-            n_selected += 1;
+            removed.events += 1;
             match file.event {
                 _ if mode == Mode::Count => {}
                 Some(event) => location.replace(&path, &without_texts(event))?,
@@ -57,13 +57,13 @@ pub fn remove_texts(
     }
     for path in paths.dead_letters().entries() {
         if Candidate::read(&path)?.is_some_and(|file| selects(&file)) {
-            n_selected += 1;
+            removed.dead_letters += 1;
             if mode == Mode::Remove {
                 remove(&path)?;
             }
         }
     }
-    Ok(n_selected)
+    Ok(removed)
 }
 
 impl Candidate {

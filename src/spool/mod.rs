@@ -134,12 +134,18 @@ pub fn remove(path: &Place) -> io::Result<()> {
     }
 }
 
+/// Number of events whose texts were removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    pub events: u64,
+    pub dead_letters: u64,
+}
+
 /// Deletes the session's spooled events up to `before` (milliseconds since the epoch) and its dead
-/// letters. Returns their number. The caller holds the store lock, so that no other process drains
-/// the spool meanwhile.
-pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
+/// letters. The caller holds the store lock, so that no other process drains the spool meanwhile.
+pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<Removed> {
     let is_ours = |event: &Event| session_key(&event.client, &event.session) == key;
-    let mut n_deleted = 0;
+    let mut removed = Removed::default();
     loop {
         let files = read(paths, key, DISCARD_BATCH)?;
         let old =
@@ -148,7 +154,7 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
         for file in &old {
             remove(&file.path)?;
         }
-        n_deleted += old.len() as u64;
+        removed.events += old.len() as u64;
         if old.is_empty() {
             break;
         }
@@ -160,10 +166,10 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<u64> {
         let read = read_file(letter.clone());
         if read.is_ok_and(|file| file.event.is_ok_and(|event| is_ours(&event))) {
             remove(&letter)?;
-            n_deleted += 1;
+            removed.dead_letters += 1;
         }
     }
-    Ok(n_deleted)
+    Ok(removed)
 }
 
 /// Moves a file that cannot be drained to the dead-letter directory. If that fails, the file stays

@@ -4,10 +4,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::Locked;
 use super::error::Result;
 
 /// Maximum number of rows that one transaction deletes.
 pub const MAX_ROWS: usize = 500;
+
+/// Key in `meta`: the failed attempts of all keys that ever were in the store.
+const FAILURES: &str = "resume_failures";
+
+/// Key in `meta`: when a worker last deleted unused keys, in milliseconds since the epoch.
+const SWEPT: &str = "resume_swept";
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// One row of `agent_sessions`.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +101,9 @@ pub fn add(tx: &Transaction, session: &AgentSession) -> Result<bool> {
             session.created_at_epoch,
         ],
     )?;
+    if added > 0 {
+        add_failures(tx, session.failures)?;
+    }
     Ok(added > 0)
 }
 
@@ -125,13 +137,57 @@ pub fn sweep(tx: &Transaction, before: i64) -> Result<Vec<String>> {
 pub fn record_failure(tx: &Transaction, key: &str) -> Result<Option<u64>> {
     let sql = "UPDATE agent_sessions SET failures = failures + 1 WHERE key = ?1 RETURNING failures";
     let failures = tx.query_row(sql, [key], |r| r.get::<_, i64>(0)).optional()?;
+    if failures.is_some() {
+        add_failures(tx, 1)?;
+    }
     Ok(failures.map(|n| n as u64))
 }
 
-/// Sum of the failures of all keys.
+/// Failed attempts of all keys that ever were in the store.
 pub fn total_failures(conn: &Connection) -> Result<u64> {
-    let sql = "SELECT ifnull(sum(failures), 0) FROM agent_sessions";
-    Ok(conn.query_row(sql, [], |r| r.get::<_, i64>(0))? as u64)
+    let sql = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?1";
+    let total: Option<i64> = conn.query_row(sql, [FAILURES], |r| r.get(0)).optional()?;
+    Ok(total.unwrap_or(0) as u64)
+}
+
+fn add_failures(tx: &Transaction, n: u64) -> Result<()> {
+    tx.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + ?2",
+        params![FAILURES, n as i64],
+    )?;
+    Ok(())
+}
+
+/// Deletes the keys that were not used for `max_age` milliseconds, at most once a day. Returns their
+/// number. Workers call this when they start.
+pub fn sweep_daily(locked: &mut Locked, max_age: i64, now: i64) -> Result<u64> {
+    let before = now.saturating_sub(max_age);
+    let is_due: bool = locked.connection().query_row(
+        "SELECT EXISTS (SELECT 1 FROM agent_sessions WHERE last_used_at_epoch < ?1)
+           AND NOT EXISTS (SELECT 1 FROM meta WHERE key = ?2
+             AND CAST(value AS INTEGER) BETWEEN ?3 AND ?4)",
+        params![before, SWEPT, now - DAY + 1, now],
+        |r| r.get(0),
+    )?;
+    let mut n_swept = 0;
+    if !is_due {
+        return Ok(n_swept);
+    }
+    loop {
+        let swept = locked.write(|tx| {
+            tx.execute(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                params![SWEPT, now],
+            )?;
+            sweep(tx, before)
+        })?;
+        n_swept += swept.len() as u64;
+        if swept.len() < MAX_ROWS {
+            return Ok(n_swept);
+        }
+    }
 }
 
 /// The ids of all stored agent sessions, without duplicates.
@@ -174,6 +230,10 @@ mod tests {
         assert_eq!(get(&conn, "k").unwrap(), Some(row("two", 0, 30, 30)));
         assert!(!write(&mut conn, |tx| add(tx, &row("three", 9, 99, 9))), "the existing row stays");
         assert_eq!(session_ids(&conn).unwrap(), ["two"]);
+        assert_eq!(total_failures(&conn).unwrap(), 2, "those of earlier sessions count");
+        let imported = AgentSession { key: "other".into(), ..row("three", 9, 99, 9) };
+        assert!(write(&mut conn, |tx| add(tx, &imported)));
+        assert_eq!(total_failures(&conn).unwrap(), 11);
         assert!(write(&mut conn, |tx| touch(tx, "k", 40)));
         assert!(write(&mut conn, |tx| drop_key(tx, "k")));
         assert!(!write(&mut conn, |tx| drop_key(tx, "k")));

@@ -11,7 +11,7 @@ use memctl_proto::event::Project;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
-use super::projects;
+use super::{forgotten, projects};
 use crate::git::Repository;
 
 /// How many commits of a project are kept, and how many of them a proof looks for.
@@ -157,6 +157,7 @@ pub fn link(tx: &Transaction, own_key: &str, id: i64, now: i64) -> Result<()> {
             [before, id, now],
         )?;
     }
+    forgotten::move_project(tx, before, id)?;
     tx.execute("DELETE FROM projects WHERE id = ?1", [before])?;
     Ok(())
 }
@@ -165,7 +166,10 @@ pub fn link(tx: &Transaction, own_key: &str, id: i64, now: i64) -> Result<()> {
 pub fn unlink(tx: &Transaction, project: &Project) -> Result<()> {
     let Some(own) = project.keys.last() else { return Ok(()) };
     tx.execute(
-        "INSERT INTO projects (name, root, separate) VALUES (?1, ?2, 1)",
+        &format!(
+            "INSERT INTO projects (id, name, root, separate) VALUES ({}, ?1, ?2, 1)",
+            forgotten::UNUSED_PROJECT
+        ),
         [&project.name, &project.root],
     )?;
     set_key(tx, own, tx.last_insert_rowid())

@@ -4,27 +4,25 @@
 //! A session is deleted as a whole, and its events from before that time are refused afterwards. A
 //! prompt is deleted with its results and becomes private, so that later events of its turn keep no
 //! text. A queued event keeps its ids, so that a repeat is recognized, and loses its texts; a
-//! claimed batch that contains it is dropped.
+//! claimed batch that contains it is dropped. `forgotten` keeps what
+//! can be restored.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Transaction, params};
 
 use super::error::Result;
-use super::private::STRIP;
+use super::forgotten::record::Record;
+use super::private::{STRIP, STRIPPED};
+use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
-use super::{Locked, sessions};
+use super::{Locked, sessions, turn_evidence};
+use crate::testpoint;
 use crate::text::Needle;
 
 /// Maximum number of rows that one transaction changes.
-const MAX_ROWS: usize = 500;
-
-/// Lengths in bytes of a passage, and how many [`passages`] returns. Short lines are not distinctive.
-const MIN_PASSAGE: usize = 24;
-const MAX_PASSAGE: usize = 200;
-const MAX_PASSAGES: usize = 20;
+pub(super) const MAX_ROWS: usize = 500;
 
 /// Conditions on the rows to forget. A row must meet all that are set.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +44,9 @@ pub struct ForgetSet {
     pub summaries: BTreeSet<i64>,
     pub observations: BTreeSet<i64>,
     /// Rows of the queue that have texts or are unfinished.
-    events: BTreeSet<i64>,
+    pub(super) events: BTreeSet<i64>,
+    /// Sessions whose evidence of the latest turn is deleted.
+    evidence: BTreeSet<i64>,
     /// Projects that are deleted if nothing else refers to them.
     projects: BTreeSet<i64>,
 }
@@ -73,11 +73,18 @@ const EVENTS: &str =
 const PROMPTS: &str = "SELECT m.id FROM user_prompts m WHERE m.prompt_text NOTNULL";
 const SUMMARIES: &str = "SELECT m.id FROM session_summaries m WHERE NOT m.hidden";
 const OBSERVATIONS: &str = "SELECT m.id FROM observations m WHERE 1";
+/// A session has at most one row, which is named by the session.
+const EVIDENCE: &str = "SELECT m.id FROM
+   (SELECT session_id AS id, session_id, evidence,
+     (SELECT started_at_epoch FROM sessions WHERE id = session_id) AS created_at_epoch
+    FROM turn_evidence) m WHERE 1";
 
 // The columns of each table that hold text.
 const EVENT_TEXTS: [&str; 5] =
     ["tool_name", "tool_input", "tool_response", "last_assistant_message", "files"];
-const SUMMARY_TEXTS: [&str; 8] = [
+const SUMMARY_TEXTS: [&str; 10] = [
+    "title",
+    "turn",
     "request",
     "investigated",
     "learned",
@@ -87,7 +94,7 @@ const SUMMARY_TEXTS: [&str; 8] = [
     "files_read",
     "files_modified",
 ];
-const OBSERVATION_TEXTS: [&str; 8] = [
+const OBSERVATION_TEXTS: [&str; 10] = [
     "title",
     "subtitle",
     "narrative",
@@ -96,6 +103,8 @@ const OBSERVATION_TEXTS: [&str; 8] = [
     "files_read",
     "files_modified",
     "metadata",
+    "names",
+    "branch",
 ];
 
 impl ForgetSet {
@@ -110,7 +119,31 @@ impl ForgetSet {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.count() == ForgetCounts::default() && self.projects.is_empty()
+        self.count() == ForgetCounts::default()
+            && self.projects.is_empty()
+            && self.evidence.is_empty()
+    }
+
+    /// The ids of a table's rows. `None` for a table whose rows are not selected one by one.
+    fn rows(&mut self, table: &str) -> Option<&mut BTreeSet<i64>> {
+        Some(match table {
+            "sessions" => &mut self.sessions,
+            "user_prompts" => &mut self.prompts,
+            "session_summaries" => &mut self.summaries,
+            "observations" => &mut self.observations,
+            "pending_messages" => &mut self.events,
+            "projects" => &mut self.projects,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn has_row(&mut self, table: &str, id: i64) -> bool {
+        self.rows(table).is_some_and(|rows| rows.contains(&id))
+    }
+
+    /// Adds a row. `false` if the rows of this table are not selected one by one.
+    pub(super) fn add_row(&mut self, table: &str, id: i64) -> bool {
+        self.rows(table).map(|rows| rows.insert(id)).is_some()
     }
 
     /// Client and id of the sessions that are deleted or lose queued events.
@@ -152,6 +185,15 @@ impl ForgetSet {
         self.summaries.extend(select(SUMMARIES)?);
         self.observations.extend(select(OBSERVATIONS)?);
         self.events.extend(select(EVENTS)?);
+        self.evidence.extend(ids(
+            conn,
+            "SELECT e.session_id FROM turn_evidence e JOIN user_prompts p
+               ON p.session_id = e.session_id
+             WHERE p.id = ?1 AND (e.prompt_number = p.prompt_number OR e.prompt_number IN
+               (SELECT prompt_number FROM user_prompts
+                WHERE session_id = p.session_id AND turn_id = p.turn_id))",
+            [id],
+        )?);
         Ok(())
     }
 
@@ -204,6 +246,9 @@ impl ForgetSet {
             matching(conn, OBSERVATIONS, "m.project_id", &OBSERVATION_TEXTS, filter)?;
         observations.into_iter().try_for_each(|id| self.add_observation(conn, id))?;
         self.events.extend(matching(conn, EVENTS, "NULL", &EVENT_TEXTS, filter)?);
+        if text.is_some() {
+            self.evidence.extend(matching(conn, EVIDENCE, "NULL", &["evidence"], filter)?);
+        }
         Ok(())
     }
 }
@@ -236,62 +281,13 @@ fn matching(
     Ok(ids)
 }
 
-fn contains(row: &rusqlite::Row, column: usize, needles: &[Needle]) -> bool {
+pub(super) fn contains(row: &rusqlite::Row, column: usize, needles: &[Needle]) -> bool {
     match row.get_ref(column) {
         Ok(ValueRef::Text(text) | ValueRef::Blob(text)) => {
             Needle::any_in(needles, &String::from_utf8_lossy(text))
         }
         _ => false,
     }
-}
-
-/// Distinctive passages of the rows, to search for after they are deleted: the longest lines of
-/// prompts, answers and memories.
-pub fn passages(conn: &Connection, set: &ForgetSet) -> Result<Vec<String>> {
-    let mut passages = BTreeSet::new();
-    for (table, ids, columns) in [
-        ("user_prompts", &set.prompts, &["prompt_text"][..]),
-        ("session_summaries", &set.summaries, &["request", "learned", "completed", "notes"]),
-        ("observations", &set.observations, &["title", "narrative"]),
-        ("pending_messages", &set.events, &["last_assistant_message"]),
-    ] {
-        let mut row =
-            conn.prepare(&format!("SELECT {} FROM {table} WHERE id = ?1", columns.join(", ")))?;
-        for id in ids {
-            let mut rows = row.query([id])?;
-            let Some(row) = rows.next()? else { continue };
-            for column in 0..columns.len() {
-                let text: Option<String> = row.get(column)?;
-                let lines = text.iter().flat_map(|text| text.lines()).map(str::trim);
-                let longest = lines.max_by_key(|line| line.len()).unwrap_or_default();
-                let end = longest.floor_char_boundary(MAX_PASSAGE);
-                if end >= MIN_PASSAGE {
-                    passages.insert((Reverse(end), longest[..end].to_owned()));
-                }
-            }
-        }
-    }
-    Ok(passages.into_iter().take(MAX_PASSAGES).map(|(_, passage)| passage).collect())
-}
-
-/// The columns of any table that contain one of the texts, as `table.column`.
-pub fn columns_with(conn: &Connection, needles: &[Needle]) -> Result<Vec<String>> {
-    let mut found = BTreeSet::new();
-    let mut tables = conn.prepare(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-           AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    )?;
-    for table in tables.query_map([], |r| r.get::<_, String>(0))? {
-        let table = table?;
-        let mut rows = conn.prepare(&format!("SELECT * FROM \"{table}\""))?;
-        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            let with_text = (0..columns.len()).filter(|i| contains(row, *i, needles));
-            found.extend(with_text.map(|i| format!("{table}.{}", columns[i])));
-        }
-    }
-    Ok(found.into_iter().collect())
 }
 
 fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {
@@ -301,46 +297,48 @@ fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {
 }
 
 /// Deletes the rows in several transactions. Afterwards, events of a forgotten session with a time
-/// up to `now` are refused.
+/// up to `now` are refused. `until`: how long this can be undone, in milliseconds since the epoch.
+/// `on_row` is called for each row.
 ///
 /// # Errors
 /// An I/O error. A second call forgets the remaining rows.
-pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
-    let references = References::load(locked.connection())?;
+pub fn forget(
+    locked: &mut Locked,
+    set: &ForgetSet,
+    until: Option<i64>,
+    now: i64,
+    on_row: &dyn Fn(),
+) -> Result<()> {
+    let removal = Removal {
+        keys: References::load(locked.connection())?,
+        record: Record::begin(locked, until, now)?,
+        now,
+        on_row,
+    };
     for session in &set.sessions {
-        // The tombstones come first, so that events that arrive during the deletion are refused.
-        locked.write(|tx| {
-            let Some(known) = sessions::get(tx, *session)? else { return Ok(()) };
-            tombstones::put(tx, &known.uuid, SESSION, *session, now)?;
-            tombstones::put_identity(tx, &known.client, &known.content_session_id, now)
-        })?;
-        for (table, kind) in [
-            ("observations", Some(OBSERVATION)),
-            ("session_summaries", Some(SUMMARY)),
-            ("user_prompts", Some(PROMPT)),
-            ("pending_messages", None),
-        ] {
-            let sql = format!("SELECT id FROM {table} WHERE session_id = ?1");
-            let rows = ids(locked.connection(), &sql, [session])?;
-            in_chunks(locked, &rows, |tx, id| remove(tx, &references, table, kind, id, now))?;
-        }
-        locked.write(|tx| remove(tx, &references, "sessions", None, session, now))?;
+        removal.remove_session(locked, *session)?;
     }
-    in_chunks(locked, &set.events, |tx, id| {
+    removal.each(locked, &set.evidence, |tx, session| {
+        removal.record.deleted_rows(tx, "turn_evidence", "session_id", *session)?;
+        turn_evidence::clear(tx, *session)
+    })?;
+    removal.each(locked, &set.events, |tx, id| {
+        removal.record.changed(tx, "pending_messages", &STRIPPED, *id)?;
         tx.prepare_cached(&format!("{STRIP} id = ?2"))?.execute([now, *id])?;
         Ok(())
     })?;
-    in_chunks(locked, &set.prompts, |tx, id| {
-        record_tombstone(tx, "user_prompts", PROMPT, *id, now)?;
+    removal.each(locked, &set.prompts, |tx, id| {
+        removal.record.changed(tx, "user_prompts", &["uuid", "prompt_text", "private"], *id)?;
+        removal.record_tombstone(tx, "user_prompts", PROMPT, *id)?;
         tx.prepare_cached("UPDATE user_prompts SET prompt_text = NULL, private = 1 WHERE id = ?1")?
             .execute([id])?;
         Ok(())
     })?;
-    in_chunks(locked, &set.summaries, |tx, id| {
-        remove(tx, &references, "session_summaries", Some(SUMMARY), id, now)
+    removal.each(locked, &set.summaries, |tx, id| {
+        removal.remove(tx, "session_summaries", Some(SUMMARY), id)
     })?;
-    in_chunks(locked, &set.observations, |tx, id| {
-        remove(tx, &references, "observations", Some(OBSERVATION), id, now)
+    removal.each(locked, &set.observations, |tx, id| {
+        removal.remove(tx, "observations", Some(OBSERVATION), id)
     })?;
     for project in &set.projects {
         locked.write(|tx| {
@@ -350,8 +348,7 @@ pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
             let in_use: bool =
                 tx.query_row(&format!("SELECT {referenced}"), [project], |r| r.get(0))?;
             if !in_use {
-                tx.execute("DELETE FROM project_keys WHERE project_id = ?1", [project])?;
-                remove(tx, &references, "projects", None, project, now)?;
+                removal.remove(tx, "projects", None, project)?;
             }
             Ok(())
         })?;
@@ -359,71 +356,75 @@ pub fn forget(locked: &mut Locked, set: &ForgetSet, now: i64) -> Result<()> {
     Ok(())
 }
 
-/// Runs `each` for every id, in transactions of at most [`MAX_ROWS`] ids.
-fn in_chunks<'a>(
-    locked: &mut Locked,
-    ids: impl IntoIterator<Item = &'a i64>,
-    each: impl Fn(&Transaction, &i64) -> Result<()>,
-) -> Result<()> {
-    let ids: Vec<&i64> = ids.into_iter().collect();
-    for chunk in ids.chunks(MAX_ROWS) {
-        locked.write(|tx| chunk.iter().try_for_each(|id| each(tx, id)))?;
-    }
-    Ok(())
-}
-
-/// Deletes a row and clears the references to it. Records a tombstone of `kind`, if given.
-fn remove(
-    tx: &Transaction,
-    references: &References,
-    table: &str,
-    kind: Option<&str>,
-    id: &i64,
+/// How rows are removed.
+struct Removal<'a> {
+    keys: References,
+    record: Record,
     now: i64,
-) -> Result<()> {
-    if let Some(kind) = kind {
-        record_tombstone(tx, table, kind, *id, now)?;
-    }
-    references.clear(tx, table, *id)?;
-    tx.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?.execute([id])?;
-    Ok(())
+    on_row: &'a dyn Fn(),
 }
 
-fn record_tombstone(tx: &Transaction, table: &str, kind: &str, id: i64, now: i64) -> Result<()> {
-    let mut uuid = tx.prepare_cached(&format!("SELECT uuid FROM {table} WHERE id = ?1"))?;
-    let mut rows = uuid.query([id])?;
-    match rows.next()? {
-        Some(row) => tombstones::put(tx, &row.get::<_, String>(0)?, kind, id, now),
-        None => Ok(()),
-    }
-}
-
-/// The foreign keys of the schema: (table, column, referenced table, nullable). Keys with
-/// `ON DELETE CASCADE` are left out.
-struct References(Vec<(String, String, String, bool)>);
-
-impl References {
-    fn load(conn: &Connection) -> Result<References> {
-        let mut rows = conn.prepare(
-            "SELECT t.name, k.\"from\", k.\"table\", NOT c.\"notnull\"
-             FROM pragma_table_list AS t, pragma_foreign_key_list(t.name) AS k
-             JOIN pragma_table_info(t.name) AS c ON c.name = k.\"from\"
-             WHERE t.schema = 'main' AND t.type = 'table' AND k.on_delete <> 'CASCADE'",
-        )?;
-        let rows = rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
-        Ok(References(rows.collect::<rusqlite::Result<_>>()?))
+impl Removal<'_> {
+    fn remove_session(&self, locked: &mut Locked, session: i64) -> Result<()> {
+        // The tombstones come first, so that events that arrive during the deletion are refused.
+        locked.write(|tx| {
+            let Some(known) = sessions::get(tx, session)? else { return Ok(()) };
+            let (client, id) = (&known.client, &known.content_session_id);
+            self.record.identity(tx, session, client, id)?;
+            tombstones::put(tx, &known.uuid, SESSION, session, self.now)?;
+            tombstones::put_identity(tx, client, id, self.now)
+        })?;
+        for (table, kind) in [
+            ("observations", Some(OBSERVATION)),
+            ("session_summaries", Some(SUMMARY)),
+            ("user_prompts", Some(PROMPT)),
+            ("pending_messages", None),
+        ] {
+            let sql = format!("SELECT id FROM {table} WHERE session_id = ?1");
+            let rows = ids(locked.connection(), &sql, [session])?;
+            self.each(locked, &rows, |tx, id| self.remove(tx, table, kind, id))?;
+        }
+        locked.write(|tx| self.remove(tx, "sessions", None, &session))
     }
 
-    /// Clears the references to a row. A row with a reference that cannot be null is deleted.
-    fn clear(&self, tx: &Transaction, table: &str, id: i64) -> Result<()> {
-        for (child, column, _, nullable) in self.0.iter().filter(|(_, _, to, _)| to == table) {
-            let sql = match nullable {
-                true => format!("UPDATE {child} SET {column} = NULL WHERE {column} = ?1"),
-                false => format!("DELETE FROM {child} WHERE {column} = ?1"),
-            };
-            tx.prepare_cached(&sql)?.execute([id])?;
+    /// Runs `each` for every id, in transactions of at most [`MAX_ROWS`] ids.
+    fn each<'a>(
+        &self,
+        locked: &mut Locked,
+        ids: impl IntoIterator<Item = &'a i64>,
+        each: impl Fn(&Transaction, &i64) -> Result<()>,
+    ) -> Result<()> {
+        let ids: Vec<&i64> = ids.into_iter().collect();
+        for chunk in ids.chunks(MAX_ROWS) {
+            locked.write(|tx| {
+                chunk.iter().try_for_each(|id| {
+                    (self.on_row)();
+                    each(tx, id)
+                })
+            })?;
+            testpoint::at("forget.removed");
         }
         Ok(())
+    }
+
+    /// Deletes a row and clears the references to it. Puts up a tombstone of `kind`, if given.
+    fn remove(&self, tx: &Transaction, table: &str, kind: Option<&str>, id: &i64) -> Result<()> {
+        if let Some(kind) = kind {
+            self.record_tombstone(tx, table, kind, *id)?;
+        }
+        self.record.deleted(tx, &self.keys, table, *id)?;
+        self.keys.clear(tx, table, *id)?;
+        tx.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?.execute([id])?;
+        Ok(())
+    }
+
+    fn record_tombstone(&self, tx: &Transaction, table: &str, kind: &str, id: i64) -> Result<()> {
+        let mut uuid = tx.prepare_cached(&format!("SELECT uuid FROM {table} WHERE id = ?1"))?;
+        let mut rows = uuid.query([id])?;
+        match rows.next()? {
+            Some(row) => tombstones::put(tx, &row.get::<_, String>(0)?, kind, id, self.now),
+            None => Ok(()),
+        }
     }
 }
 

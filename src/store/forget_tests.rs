@@ -77,7 +77,7 @@ impl World {
     fn forget(&mut self, now: i64, choose: impl Fn(&mut ForgetSet, &Connection) -> Result<()>) {
         let mut set = ForgetSet::default();
         choose(&mut set, &self.conn).unwrap();
-        forget(&mut Locked { conn: &mut self.conn, file: None }, &set, now).unwrap();
+        forget(&mut Locked { conn: &mut self.conn, file: None }, &set, None, now, &|| {}).unwrap();
         let broken: i64 = self
             .conn
             .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| r.get(0))
@@ -134,6 +134,25 @@ fn a_filter_selects_matching_rows() {
     assert_eq!(w.filter(within(Some(120), Some(130))), count(0, 0, 0, 0, 1), "part of a session");
     let both = ForgetFilter { project: Some(1), ..text("two") };
     assert_eq!(w.filter(both), ForgetCounts::default());
+}
+
+/// Columns that are not printed hold texts, too.
+#[test]
+fn a_text_is_found_in_the_data_of_a_turn_and_in_names_for_search() {
+    let mut w = World::new();
+    w.distill(1, "Build", 35);
+    w.conn
+        .execute_batch(
+            "UPDATE session_summaries SET turn = '{\"effects\": [\"quux\"]}';
+             UPDATE observations SET names = '[\"corge\"]';
+             INSERT OR REPLACE INTO turn_evidence VALUES (1, 1, '{\"pages\": [\"grault\"]}');",
+        )
+        .unwrap();
+    let text = |t: &str| ForgetFilter { text: Some(Needle::new(t)), ..ForgetFilter::default() };
+    assert_eq!(w.filter(text("quux")), count(0, 0, 1, 0, 0));
+    assert_eq!(w.filter(text("corge")), count(0, 0, 0, 1, 0));
+    w.forget(40, |set, conn| set.add_matching(conn, &text("grault")));
+    assert_eq!(w.texts("SELECT evidence FROM turn_evidence"), [] as [&str; 0]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub mod ensure;
 pub mod error;
 mod file;
 pub mod forget;
+mod forgotten;
 mod guard;
 pub mod lock;
 pub mod notices;
@@ -29,7 +30,9 @@ pub mod provisional;
 pub mod quarantine;
 pub mod queue;
 pub mod queue_admin;
+mod references;
 pub mod refusals;
+pub mod remnants;
 pub mod seen_text;
 pub mod sessions;
 pub mod stats;
@@ -37,6 +40,7 @@ pub mod summaries;
 mod tombstones;
 pub mod turn_evidence;
 pub mod turns;
+pub mod undo;
 pub mod usage;
 mod wal;
 
@@ -167,7 +171,7 @@ impl Locked<'_> {
     ///
     /// # Errors
     /// [`StoreError::Busy`] if a reader still needs the WAL.
-    pub fn vacuum(&mut self) -> Result<()> {
+    fn vacuum(&mut self) -> Result<()> {
         // VACUUM's copy is as large as the database, so it must not be kept in memory.
         self.conn.execute_batch("PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY")?;
         let busy: bool =
@@ -196,6 +200,19 @@ impl Locked<'_> {
             tx.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, '')", [NO_REMNANTS])?;
             Ok(())
         })
+    }
+
+    /// Rewrites the database if something was deleted for good since it was last rewritten. SQLite may
+    /// have left copies of the deleted rows in the unused parts of pages.
+    ///
+    /// # Errors
+    /// As [`Locked::vacuum`]. A later call rewrites it.
+    pub fn remove_purged_remnants(&mut self) -> Result<()> {
+        if !forgotten::is_marked_purged(self.conn)? {
+            return Ok(());
+        }
+        self.vacuum()?;
+        self.write(forgotten::unmark_purged)
     }
 
     /// See [`Store::write`].

@@ -3,6 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::error::Result;
+use super::tombstones::UNUSED_SUMMARY;
 use super::{new_uuid, seen_text, turn_evidence};
 
 /// The `request` of a private turn's placeholder summary.
@@ -14,6 +15,22 @@ pub(super) const STRIP: &str = "UPDATE pending_messages SET status = 'processed'
    completed_at_epoch = ?1, agent_type = NULL, tool_name = NULL, tool_input = NULL,
    tool_response = NULL, cwd = NULL, files = NULL, last_assistant_message = NULL,
    not_before_epoch = NULL, error = NULL, worker_pid = NULL WHERE";
+
+/// The columns that [`STRIP`] changes.
+pub(super) const STRIPPED: [&str; 12] = [
+    "status",
+    "completed_at_epoch",
+    "agent_type",
+    "tool_name",
+    "tool_input",
+    "tool_response",
+    "cwd",
+    "files",
+    "last_assistant_message",
+    "not_before_epoch",
+    "error",
+    "worker_pid",
+];
 
 /// Removes the texts that a turn stored before one of its prompts was marked private. Observations
 /// are deleted, prompts and queued messages keep only their ids, and summaries become placeholders.
@@ -57,16 +74,17 @@ pub(super) fn hide_summary(
     turn: Option<&str>,
     now: i64,
 ) -> Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO session_summaries (uuid, session_id, project_id, prompt_number, turn_id,
+    tx.prepare_cached(&format!(
+        "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number, turn_id,
            request, backend, hidden, created_at_epoch, changed_at_epoch)
-         SELECT ?1, id, project_id, ?3, ?4, ?5, 'none', 1, ?6, ?6 FROM sessions WHERE id = ?2
+         SELECT {UNUSED_SUMMARY}, ?1, id, project_id, ?3, ?4, ?5, 'none', 1, ?6, ?6
+         FROM sessions WHERE id = ?2
          ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
            request = excluded.request, investigated = '', learned = '', completed = '',
            next_steps = '', notes = '', files_read = '[]', files_modified = '[]',
            backend = 'none', provisional = 0, hidden = 1, changed_at_epoch = ?6, turn = NULL,
-           title = '', sender = 'user', tool_uses = 0",
-    )?
+           title = '', sender = 'user', tool_uses = 0"
+    ))?
     .execute(params![new_uuid(now), session_id, number, turn, PRIVATE, now])?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use memctl_proto::event::Project;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
+use super::forgotten;
 
 /// Prefix of keys that name a repository by its origin. Other keys name a directory on this disk.
 const ORIGIN: &str = "git:";
@@ -33,15 +34,21 @@ pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
             break;
         }
     }
-    let id = match found {
+    let earlier = match found {
+        Some(_) => None,
+        None => forgotten_with(tx, &keys)?,
+    };
+    let is_used_again = earlier.map_or(Ok(false), |id| exists(tx, id))?;
+    let id = match found.or(earlier.filter(|_| is_used_again)) {
         Some(id) => {
             update_name_and_root(tx, id, project)?;
             id
         }
         None => {
             let name = display_name(project, keys[0]);
-            tx.prepare_cached("INSERT INTO projects (name, root) VALUES (?1, ?2)")?
-                .execute(params![name, project.root.trim()])?;
+            let id = format!("ifnull(?3, {})", forgotten::UNUSED_PROJECT);
+            let sql = format!("INSERT INTO projects (id, name, root) VALUES ({id}, ?1, ?2)");
+            tx.prepare_cached(&sql)?.execute(params![name, project.root.trim(), earlier])?;
             tx.last_insert_rowid()
         }
     };
@@ -60,6 +67,20 @@ pub fn resolve(tx: &Transaction, project: &Project) -> Result<Option<i64>> {
         }
     }
     Ok(Some(id))
+}
+
+/// The id of a forgotten project with one of these keys, so that it keeps its id if it is used again.
+fn forgotten_with(conn: &Connection, keys: &[&str]) -> Result<Option<i64>> {
+    for key in keys {
+        if let Some(id) = forgotten::project(conn, key)? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+fn exists(conn: &Connection, id: i64) -> Result<bool> {
+    Ok(conn.prepare_cached("SELECT 1 FROM projects WHERE id = ?1")?.exists([id])?)
 }
 
 /// Like [`resolve`], but changes nothing: returns `None` if no key is known.

@@ -52,6 +52,24 @@ pub fn put_identity(tx: &Transaction, client: &str, session: &str, now: i64) -> 
     Ok(())
 }
 
+/// Deletes the tombstone of a restored row.
+pub fn remove(tx: &Transaction, uuid: &str) -> Result<()> {
+    tx.prepare_cached("DELETE FROM tombstones WHERE uuid = ?1")?.execute([uuid])?;
+    Ok(())
+}
+
+/// Sets when the session with this identity was last forgotten. `None`: never.
+pub fn set_identity(tx: &Transaction, identity: &str, at: Option<i64>) -> Result<()> {
+    match at {
+        Some(at) => {
+            let sql = "UPDATE tombstones SET at_epoch = ?2 WHERE uuid = ?1";
+            tx.execute(sql, params![identity, at]).map(drop)?;
+            Ok(())
+        }
+        None => remove(tx, identity),
+    }
+}
+
 /// Time when the session was last forgotten.
 pub fn forgotten_at(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
     Ok(conn
@@ -60,7 +78,8 @@ pub fn forgotten_at(conn: &Connection, client: &str, session: &str) -> Result<Op
         .optional()?)
 }
 
-fn identity(client: &str, session: &str) -> String {
+/// The hash of a session's identity.
+pub fn identity(client: &str, session: &str) -> String {
     let name = [client.as_bytes(), session.as_bytes()].join(&0);
     Uuid::new_v5(&Uuid::NAMESPACE_OID, &name).to_string()
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::error::Result;
+use super::forgotten::UNUSED_MESSAGE;
 use super::{new_uuid, private};
 use crate::memory::Cause;
 
@@ -251,14 +252,14 @@ pub(super) fn enqueue_summarize(
     let private = prompt.is_some_and(|p| p.private);
     let number = prompt.map_or(0, |p| p.number);
     let added = tx
-        .prepare_cached(
-            "INSERT INTO pending_messages (event_id, session_id, content_session_id, turn_id,
+        .prepare_cached(&format!(
+            "INSERT INTO pending_messages (id, event_id, session_id, content_session_id, turn_id,
                message_type, event, last_assistant_message, prompt_number, status,
                created_at_epoch, completed_at_epoch)
-             SELECT ?1, id, content_session_id, ?3, 'summarize', ?4, ?5, ?6, ?7, ?8, ?9
+             SELECT {UNUSED_MESSAGE}, ?1, id, content_session_id, ?3, 'summarize', ?4, ?5, ?6, ?7, ?8, ?9
              FROM sessions WHERE id = ?2
              ON CONFLICT DO NOTHING",
-        )?
+        ))?
         .execute(params![
             request.event_id,
             session_id,

@@ -1,16 +1,14 @@
-//! `memctl forget` leaves no trace in tables, queue, spool or free pages. Events from before that
+//! `memctl forget --now` leaves no trace in tables, queue, spool or free pages. Events from before that
 //! arrive late are dropped. If the session continues, its new events are recorded.
 
-use std::fs::{self, File, Permissions};
-use std::io::{Read, Write};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Stdio;
 use std::thread;
 
 use serde_json::{Value, json};
 
 use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::world::Output;
 use crate::support::{World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
@@ -24,6 +22,11 @@ fn traces(w: &World) -> Vec<String> {
 
 fn lingering() -> World {
     World::new().with("MEMCTL_WORKER_LINGER", "60s")
+}
+
+/// Deletes at once.
+fn now(w: &World, args: &[&str]) -> Output {
+    w.memctl(&[&["forget", "--now", "--yes"], args].concat())
 }
 
 /// Two finished sessions; the first one contains the word.
@@ -47,10 +50,10 @@ fn two_sessions() -> World {
 fn no_byte_of_a_forgotten_session_is_left() {
     let w = two_sessions();
     assert!(!traces(&w).is_empty());
-    let planned = w.memctl(&["forget", "first", "--dry-run"]).ok();
+    let planned = w.memctl(&["forget", "first", "--now", "--dry-run"]).ok();
     assert!(planned.contains("first-session") && planned.contains("would delete 1 session"));
     assert!(!traces(&w).is_empty(), "a dry run changes nothing");
-    let output = w.memctl(&["forget", "first"]);
+    let output = w.memctl(&["forget", "first", "--now"]);
     assert_eq!(output.err, "");
     assert!(output.ok().starts_with("deleted 1 session, 1 prompt, 1 summary"));
     assert_eq!(traces(&w), [] as [&str; 0]);
@@ -69,15 +72,15 @@ fn no_byte_of_a_forgotten_session_is_left() {
 fn forgetting_a_text_removes_everything_that_contains_it() {
     let w = two_sessions();
     w.spool(&tool("other-session", "t2", "u3", "cat a", &format!("it said {SECRET}")));
-    let json = w.memctl(&["forget", "--query", &SECRET.to_uppercase(), "--json"]).json();
+    let json = now(&w, &["--query", &SECRET.to_uppercase(), "--json"]).json();
     assert_eq!(json["prompts"], 1);
     assert!(json["summaries"].as_u64() >= Some(1) && json["events"].as_u64() >= Some(1), "{json}");
     assert_eq!(json["left"], Value::Array(vec![]));
     assert_eq!(traces(&w), [] as [&str; 0]);
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2, "the sessions stay");
     assert_eq!(w.count(SUMMARIES), 1);
-    let second = w.memctl(&["forget", "--query", SECRET]).ok();
-    assert_eq!(second, "nothing to delete\n");
+    let second = now(&w, &["--query", SECRET]).ok();
+    assert_eq!(second, "nothing to forget\n");
 }
 
 #[test]
@@ -85,14 +88,14 @@ fn single_rows_can_be_forgotten_and_their_ids_are_not_reused() {
     let w = two_sessions();
     let summaries = w.rows("SELECT id FROM session_summaries ORDER BY id DESC");
     let last = format!("s{}", summaries[0]);
-    assert_eq!(w.memctl(&["forget", &last]).ok(), "deleted 1 summary\n");
+    assert_eq!(now(&w, &[&last]).ok(), "deleted 1 summary\n");
     assert_eq!(w.memctl(&["show", &last]).code, Some(1));
     w.hooks(&[prompt("third", "t", "go"), stop("third", "t", "Done."), end("third")]);
     w.settle();
     assert_eq!(w.memctl(&["show", &last]).code, Some(1), "the id is not reused");
     assert_eq!(w.count(SUMMARIES), 2);
     let uuid = w.rows("SELECT uuid FROM user_prompts WHERE id = 1").remove(0);
-    assert!(w.memctl(&["forget", &uuid]).ok().starts_with("deleted 1 prompt"));
+    assert!(now(&w, &[&uuid]).ok().starts_with("deleted 1 prompt"));
     assert_eq!(w.memctl(&["show", "p1"]).ok().lines().last(), Some("[private]"));
     for (args, code) in [
         (&["forget", "o999"][..], 1),
@@ -125,14 +128,14 @@ fn sessions_can_be_selected_by_project_and_time() {
               WHERE content_session_id = 'in-beta-too'",
     );
     assert_eq!(w.memctl(&["forget", "--project", "gamma"]).code, Some(1));
-    let early = w.memctl(&["forget", "--project", "beta", "--before", "1d"]).ok();
+    let early = now(&w, &["--project", "beta", "--before", "1d"]).ok();
     assert!(early.starts_with("deleted 1 session"), "{early}");
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
     let beta = w.path("home").join("beta").display().to_string();
-    let all = w.memctl(&["forget", "--project", &beta]).ok();
+    let all = now(&w, &["--project", &beta]).ok();
     assert!(all.starts_with("deleted 1 session, 1 prompt, 1 summary"), "{all}");
     assert_eq!(w.rows("SELECT name FROM projects"), ["alpha"]);
-    assert!(w.memctl(&["forget", "--since", "1h"]).ok().starts_with("deleted 1 session"));
+    assert!(now(&w, &["--since", "1h"]).ok().starts_with("deleted 1 session"));
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
 }
 
@@ -155,7 +158,7 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
             w.hook_at(&tool("session", "t", "u3", "cat", SECRET), &points)
         });
         until("a hook has captured its event", || late.exists().then_some(()).ok_or(String::new()));
-        let output = w.memctl(&["forget", "session"]);
+        let output = now(&w, &["session"]);
         assert_eq!(output.code, Some(0), "{output:?}");
         fs::remove_file(&batch).unwrap();
         fs::remove_file(&late).unwrap();
@@ -186,6 +189,23 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
     assert_eq!(traces(&w), [] as [&str; 0]);
 }
 
+/// What the tools of a turn prove is kept while the session may continue it.
+#[test]
+fn the_evidence_of_a_turn_is_removed_with_its_prompt() {
+    for selection in [&["p1"][..], &["--query", SECRET]] {
+        let w = lingering();
+        w.hook(&prompt("s", "t", "go"));
+        let pytest = format!("FAILED tests/{SECRET}.py::test_a - assert 1 == 2\n1 failed in 0.1s");
+        w.hook(&tool("s", "t", "u", &format!("pytest tests/{SECRET}.py"), &pytest));
+        w.hook(&stop("s", "t", "A test fails."));
+        let evidence =
+            format!("SELECT count(*) FROM turn_evidence WHERE evidence LIKE '%{SECRET}%'");
+        w.until_count(&evidence, 1);
+        assert_eq!(now(&w, selection).code, Some(0), "{selection:?}");
+        assert_eq!(traces(&w), [] as [&str; 0], "{selection:?}");
+    }
+}
+
 /// The worker hangs, so it cannot drain the spool itself.
 #[test]
 fn the_spool_of_a_forgotten_session_is_removed() {
@@ -193,7 +213,7 @@ fn the_spool_of_a_forgotten_session_is_removed() {
     let pid = w.worker_of("session");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
     w.spool(&tool("session", "t", "u", "cat", SECRET));
-    let json = w.memctl(&["forget", "session", "--json"]).json();
+    let json = now(&w, &["session", "--json"]).json();
     assert_eq!(json["spooled"], 1, "{json}");
     assert_eq!(json["left"], Value::Array(vec![]));
     assert!(w.spools().is_empty());
@@ -219,13 +239,13 @@ fn a_text_in_the_spool_of_a_hung_worker_is_removed() {
     w.spool(&tool("session", "t", "u2", "cat", &format!("it said {SECRET}")));
     w.spool(&prompt("session", "t2", &format!("explain {SECRET}")));
     w.spool(&tool("session", "t2", "u3", "cat", "of a forgotten prompt"));
-    let planned = w.memctl(&["forget", "--query", SECRET, "--dry-run"]).ok();
+    let planned = now(&w, &["--query", SECRET, "--dry-run"]).ok();
     assert_eq!(planned, "would delete 2 spooled events\n");
     assert!(!traces(&w).is_empty());
-    let output = w.memctl(&["forget", "--query", &SECRET.to_lowercase()]);
+    let output = now(&w, &["--query", &SECRET.to_lowercase()]);
     assert_eq!((output.out.as_str(), output.err.as_str()), ("deleted 2 spooled events\n", ""));
     assert_eq!(traces(&w), [] as [&str; 0]);
-    assert_eq!(w.memctl(&["forget", "--query", SECRET]).ok(), "nothing to delete\n");
+    assert_eq!(now(&w, &["--query", SECRET]).ok(), "nothing to forget\n");
     w.signal(pid, nix::sys::signal::Signal::SIGCONT);
     w.hook(&stop("session", "t2", "Done."));
     until("the spool is drained", || match w.spools() {
@@ -250,7 +270,7 @@ fn a_text_in_dead_letters_is_removed() {
     {
         fs::write(dead.join(name), text).unwrap();
     }
-    let json = w.memctl(&["forget", "--query", SECRET, "--json"]).json();
+    let json = now(&w, &["--query", SECRET, "--json"]).json();
     assert_eq!((&json["spooled"], &json["left"]), (&json!(2), &json!([])), "{json}");
     let names = fs::read_dir(&dead).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.collect::<Vec<_>>(), ["2.json"]);
@@ -271,10 +291,10 @@ fn a_damaged_database_that_contains_the_text_is_reported() {
             "warning: the damaged database in {} contains the text; delete it\n",
             dir.display()
         );
-        assert_eq!((output.out.as_str(), output.err), ("nothing was deleted\n", warning));
+        assert_eq!((output.out.as_str(), output.err), ("nothing was forgotten\n", warning));
     }
     let output = w.memctl(&["forget", "--query", "another text"]);
-    assert_eq!((output.out.as_str(), output.err.as_str()), ("nothing to delete\n", ""));
+    assert_eq!((output.out.as_str(), output.err.as_str()), ("nothing to forget\n", ""));
 }
 
 #[test]
@@ -292,7 +312,7 @@ fn a_query_ignores_case_and_composition_of_letters() {
         w.hook(&stop("s", "t", &format!("\"{stored}\" is far.")));
         w.hook(&end("s"));
         w.settle();
-        let output = w.memctl(&["forget", "--query", query]).ok();
+        let output = now(&w, &["--query", query]).ok();
         assert!(output.starts_with("deleted 1 prompt, 1 summary"), "{query}: {output}");
         assert_eq!(w.files_with(&[composed.to_owned(), decomposed.to_owned()]), [] as [&str; 0]);
     }
@@ -308,7 +328,7 @@ fn verify_searches_all_files_for_what_was_forgotten() {
     assert!(before.err.contains(&warning) && before.err.contains("user_prompts.prompt_text"));
     assert!(before.err.ends_with("error: the text is in 1 file\n"), "{before:?}");
 
-    let deleted = w.memctl(&["forget", "first", "--verify"]);
+    let deleted = now(&w, &["first", "--verify"]);
     assert_eq!((deleted.code, deleted.err.as_str()), (Some(0), ""), "{deleted:?}");
     let last = deleted.out.lines().last().unwrap();
     assert!(
@@ -319,18 +339,18 @@ fn verify_searches_all_files_for_what_was_forgotten() {
     // The text is searched for even if no memory contains it.
     let log = w.data().join("logs/old.log");
     fs::write(&log, format!("-- {} --", SECRET.to_uppercase())).unwrap();
-    let found = w.memctl(&["forget", "--query", SECRET, "--verify"]);
+    let found = now(&w, &["--query", SECRET, "--verify"]);
     assert_eq!(found.code, Some(1));
     let warning = format!("warning: {} contains the text\n", log.display());
     assert!(found.err.starts_with(&warning), "{found:?}");
-    assert!(found.out.starts_with("nothing to delete\nsearched "), "{found:?}");
-    let json = w.memctl(&["forget", "--query", SECRET, "--verify", "--json"]);
+    assert!(found.out.starts_with("nothing to forget\nsearched "), "{found:?}");
+    let json = now(&w, &["--query", SECRET, "--verify", "--json"]);
     let verified = serde_json::from_str::<Value>(&json.out).unwrap()["verified"].take();
     assert_eq!(verified["found"], json!([log]));
     assert!(verified["files"].as_u64() > Some(2) && verified["bytes"].as_u64() > Some(10_000));
     assert_eq!(verified["unread"], json!([]));
     fs::remove_file(&log).unwrap();
-    assert_eq!(w.memctl(&["forget", "--query", SECRET, "--verify"]).code, Some(0));
+    assert_eq!(now(&w, &["--query", SECRET, "--verify"]).code, Some(0));
 
     // A hook that cannot use the data dir spools here.
     let fallback = w.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
@@ -338,7 +358,7 @@ fn verify_searches_all_files_for_what_was_forgotten() {
     fs::set_permissions(&fallback, Permissions::from_mode(0o700)).unwrap();
     let left = fallback.join("left");
     fs::write(&left, SECRET).unwrap();
-    let json = w.memctl(&["forget", "--query", SECRET, "--verify", "--json"]);
+    let json = now(&w, &["--query", SECRET, "--verify", "--json"]);
     let verified = serde_json::from_str::<Value>(&json.out).unwrap()["verified"].take();
     assert_eq!(verified["found"], json!([left]));
 }
@@ -352,7 +372,7 @@ fn verify_finds_the_texts_of_a_forgotten_session_in_other_files() {
     w.settle();
     fs::create_dir(w.data().join("corrupt-1")).unwrap();
     fs::copy(w.data().join("memctl.db"), w.data().join("corrupt-1/memctl.db")).unwrap();
-    let output = w.memctl(&["forget", "s", "--verify"]);
+    let output = now(&w, &["s", "--verify"]);
     assert_eq!(output.code, Some(1), "{output:?}");
     let copy = w.data().join("corrupt-1/memctl.db");
     assert!(output.err.contains(&format!("{} contains a deleted text", copy.display())));
@@ -362,38 +382,6 @@ fn verify_finds_the_texts_of_a_forgotten_session_in_other_files() {
 #[test]
 fn an_empty_memory_has_nothing_to_forget() {
     let w = World::new();
-    assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to delete\n");
+    assert_eq!(w.memctl(&["forget", "o1"]).ok(), "nothing to forget\n");
     assert!(!w.data().exists());
-}
-
-#[test]
-fn forgetting_a_session_asks_for_confirmation_at_a_terminal() {
-    let w = two_sessions();
-    let forget = |typed: &[u8]| {
-        let pty = nix::pty::openpty(None, None).unwrap();
-        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        command.args(["forget", "first-session"]).stdout(Stdio::piped());
-        command.stdin(pty.slave.try_clone().unwrap()).stderr(pty.slave.try_clone().unwrap());
-        let child = command.spawn().unwrap();
-        let mut terminal = File::from(pty.master);
-        terminal.write_all(typed).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let mut shown = String::new();
-        while !shown.contains("[y/N]") {
-            let mut bytes = [0; 4096];
-            let n = terminal.read(&mut bytes).unwrap();
-            shown.push_str(&String::from_utf8_lossy(&bytes[..n]));
-        }
-        (shown, String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    for typed in [&b"n\n"[..], b"\n"] {
-        let (shown, stdout) = forget(typed);
-        assert!(shown.contains("Delete 1 session, 1 prompt") && shown.contains("[y/N]"), "{shown}");
-        assert_eq!(stdout, "nothing was deleted\n");
-    }
-    assert_eq!(w.count("SELECT count(*) FROM sessions"), 2);
-    let (_, stdout) = forget(b"y\n");
-    assert!(stdout.starts_with("deleted 1 session"), "{stdout}");
-    assert_eq!(w.count("SELECT count(*) FROM sessions"), 1);
 }

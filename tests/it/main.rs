@@ -25,8 +25,10 @@ mod deleted_bytes;
 mod doctor;
 /// Unusual paths, pid namespaces and process groups.
 mod environments;
-/// `memctl forget` removes every trace.
+/// `memctl forget --now` removes every trace.
 mod forget;
+/// What `memctl forget` removes is invisible and can be restored.
+mod forget_undo;
 /// Hooks: output, bad input and deadlines.
 mod hook;
 /// Databases that another program has changed on purpose.

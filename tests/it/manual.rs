@@ -68,6 +68,26 @@ fn help_manual_and_completions_explain_every_verb() {
     assert!(!w.data().exists());
 }
 
+/// A line of the lower part of a help without leading blanks is a heading.
+#[test]
+fn no_heading_of_a_help_or_a_manual_page_is_prose() {
+    let w = World::new();
+    let dir = w.path("man");
+    fs::create_dir(&dir).unwrap();
+    w.memctl(&["man", "--dir", dir.to_str().unwrap()]).ok();
+    for verb in verbs(&w).keys() {
+        let help = w.memctl(&[verb, "--help"]).ok();
+        let lower = help.split("Print help (see a summary with '-h')").nth(1).unwrap();
+        let of_help = lower.lines().filter(|line| line.starts_with(|c| c != ' '));
+        let page = fs::read_to_string(dir.join(format!("memctl-{verb}.1"))).unwrap();
+        let of_page = page.lines().filter_map(|line| line.strip_prefix(".SH "));
+        for heading in of_help.chain(of_page) {
+            let n_words = heading.split_whitespace().count();
+            assert!(n_words < 9 && !heading.contains(". "), "{verb}: {heading}");
+        }
+    }
+}
+
 #[test]
 fn completions_exist_for_every_common_shell() {
     let w = World::new();
@@ -219,6 +239,12 @@ fn json_has_exactly_the_documented_keys() {
     let found = w.memctl_with(&["redact", "--check", "--json"], text.as_bytes()).json();
     check("redact --check", &found["findings"][0]);
     check("forget", &json(&["forget", "session", "--dry-run"]));
+    w.memctl(&["forget", "p1"]).ok();
+    check("forget --undo", &json(&["forget", "--undo"]));
+    let several = w.memctl(&["show", "o1", "s1", "--json"]).ok();
+    let several: Vec<Value> = several.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    check("show o412", &several[0]);
+    check("show s37", &several[1]);
     w.memctl(&["kill", "--all"]).ok();
     w.memctl(&["ps", "--json"]).ok();
 
@@ -233,7 +259,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 21);
+    assert_eq!(documented().len(), 22);
 }
 
 #[test]

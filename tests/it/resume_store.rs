@@ -1,11 +1,14 @@
 //! `memctl resume`, used in the way of a dispatcher's script.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::recordings::{end, prompt};
 
 const LIVE: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 const DEAD: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
@@ -32,7 +35,9 @@ fn a_session_can_be_stored_marked_as_failed_and_dropped() {
     let list = resume(&["list", "--json"]).json();
     assert_eq!((&list[0]["key"], &list[0]["failures"]), (&key.into(), &2.into()));
     resume(&["set", key, DEAD]).ok();
-    assert_eq!(resume(&["failed"]).ok(), "0\n", "a new session resets the counter");
+    let list = resume(&["list", "--json"]).json();
+    assert_eq!(list[0]["failures"], 0, "a new session has no failures");
+    assert_eq!(resume(&["failed"]).ok(), "2\n", "the total stays");
     resume(&["set", "github:claude:owner/repo:12b", LIVE]).ok();
     resume(&["set", "github:claude:owner_repo:12", LIVE]).ok();
     assert_eq!(resume(&["live"]).ok(), format!("{DEAD}\n{LIVE}\n"));
@@ -42,6 +47,7 @@ fn a_session_can_be_stored_marked_as_failed_and_dropped() {
     assert_eq!(resume(&["drop", "--prefix", "github:claude:owner_"]).ok(), "removed 1 session\n");
     assert_eq!(resume(&["drop", "--suffix", ":12"]).ok(), "removed 1 session\n");
     assert_eq!(resume(&["drop", "github:claude:owner/repo:12b"]).ok(), "removed 1 session\n");
+    assert_eq!(resume(&["failed"]).ok(), "2\n", "the total stays");
     for wrong in [["set", "", "id"], ["set", "k", "two\nlines"]] {
         assert_eq!(resume(&wrong).code, Some(2), "{wrong:?}");
     }
@@ -89,6 +95,88 @@ fn sweep_removes_only_unresumable_transcripts_of_the_named_directory() {
     remaining.sort();
     assert_eq!(remaining, [name(LIVE), "notes.jsonl".into(), "sub".into()]);
     assert!(dir.join("sub").join(name(DEAD)).exists());
+}
+
+/// A directory with the transcripts of two sessions.
+fn two_transcripts(w: &World) -> PathBuf {
+    let dir = w.path("transcripts");
+    fs::create_dir_all(&dir).unwrap();
+    for id in [LIVE.to_uppercase(), DEAD.to_uppercase()] {
+        fs::write(dir.join(format!("{id}.jsonl")), "{}\n").unwrap();
+    }
+    dir
+}
+
+#[test]
+fn sweep_keeps_all_transcripts_if_no_session_is_stored() {
+    let w = World::new();
+    let dir = two_transcripts(&w);
+    let sweep = ["resume", "sweep", "--idle", "0s", "--transcripts", dir.to_str().unwrap()];
+    let refuses = || {
+        let output = w.memctl(&sweep);
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
+        let error = "error: no session is stored, so that 2 transcripts in ";
+        assert!(output.err.starts_with(error) && output.err.contains("--force"), "{output:?}");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
+    };
+    refuses();
+    assert!(!w.data().exists());
+    w.memctl(&["resume", "set", "k", LIVE]).ok();
+    w.execute_sql("UPDATE agent_sessions SET last_used_at_epoch = 1000");
+    refuses();
+    assert_eq!(w.memctl(&["resume", "live"]).ok(), format!("{LIVE}\n"), "nothing is swept");
+    let forced = w.memctl(&[&sweep[..], &["--force"]].concat()).ok();
+    assert!(forced.ends_with("removed 2 transcripts\n"), "{forced}");
+    assert!(w.memctl(&sweep).ok().ends_with("removed 0 transcripts\n"));
+}
+
+#[test]
+fn sweep_compares_ids_whatever_their_case_and_asks_at_a_terminal() {
+    let w = World::new();
+    let dir = two_transcripts(&w);
+    w.memctl(&["resume", "set", "k", LIVE]).ok();
+    let sweep = ["resume", "sweep", "--idle", "0s", "--transcripts", dir.to_str().unwrap()];
+    let at_terminal = |typed: &str| {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        command.args(sweep).stdout(Stdio::piped());
+        command.stdin(pty.slave.try_clone().unwrap()).stderr(pty.slave.try_clone().unwrap());
+        let child = command.spawn().unwrap();
+        let mut terminal = File::from(pty.master);
+        terminal.write_all(typed.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let mut shown = [0; 4096];
+        let n = terminal.read(&mut shown).unwrap();
+        assert!(String::from_utf8_lossy(&shown[..n]).contains("Remove 1 transcript from /"));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(at_terminal("n\n"), "nothing was removed\n");
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
+    assert!(at_terminal("y\n").ends_with("removed 1 transcript\n"));
+    assert!(dir.join(format!("{}.jsonl", LIVE.to_uppercase())).exists());
+}
+
+#[test]
+fn a_starting_worker_sweeps_unused_keys_once_a_day() {
+    let w = World::new();
+    let keys = || w.memctl(&["resume", "list"]).ok();
+    let run_session = |session: &str| {
+        w.hooks(&[prompt(session, "t", "go"), end(session)]);
+        w.settle();
+    };
+    w.memctl(&["resume", "set", "unused", "a"]).ok();
+    w.memctl(&["resume", "set", "used", "b"]).ok();
+    let is_old = "UPDATE agent_sessions SET last_used_at_epoch = 1000 WHERE key LIKE 'un%'";
+    w.execute_sql(is_old);
+    run_session("one");
+    assert!(!keys().contains("unused") && keys().contains("used"), "{}", keys());
+    w.memctl(&["resume", "set", "unused", "a"]).ok();
+    w.execute_sql(is_old);
+    run_session("two");
+    assert!(keys().contains("unused"), "it swept today");
+    w.execute_sql("UPDATE meta SET value = value - 86400000 WHERE key = 'resume_swept'");
+    run_session("three");
+    assert!(!keys().contains("unused") && keys().contains("used"), "{}", keys());
 }
 
 /// Writes a legacy file with `n` entries to its usual path.

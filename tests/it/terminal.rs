@@ -275,6 +275,7 @@ fn hostile_names_do_not_control_the_terminal() {
         &["finish", "x"],
         &["kill", "x"],
         &["forget", "--yes", "x"],
+        &["forget", "--undo"],
     ];
     for args in once {
         for text in memctl(args) {

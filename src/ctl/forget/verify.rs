@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::ctl::format::{self, count};
 use crate::failure::{Context, Result, failed};
 use crate::files::Place;
-use crate::store::{Reader, forget};
+use crate::store::{Reader, remnants};
 use crate::text::Needle;
 
 /// What was read, and where a text was found.
@@ -28,7 +28,7 @@ pub fn search(settings: &Settings, needles: &[Needle], what: &'static str) -> Re
     let mut columns = Vec::new();
     if let Some(reader) = Reader::open(paths, crate::ctl::READ_TIMEOUT).context("database")? {
         let reader = reader.without_time_limit().context("database")?;
-        columns = forget::columns_with(reader.connection(), needles).context("database")?;
+        columns = remnants::columns_with(reader.connection(), needles).context("database")?;
     }
     // The database is closed: only SQLite may open its files while it is open.
     let mut search = Search::default();

@@ -8,9 +8,7 @@ use crate::config::Settings;
 use crate::ctl::drain::{self, SessionName};
 use crate::ctl::format::count;
 use crate::ctl::lookup;
-use crate::deliver::{self, launch, probe};
 use crate::failure::{Context, Result, failed};
-use crate::paths::session_key;
 use crate::store::queue_admin::{self, Selection};
 use crate::store::{LockWait, Store};
 
@@ -81,7 +79,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     if args.all {
         sessions.extend(unfinished.iter().cloned());
     }
-    wake_workers(settings, &sessions, &unfinished)?;
+    drain::wake_workers(settings, &sessions, &unfinished)?;
     if drained > 0 {
         crate::ctl::note(&format!("moved {} from the spool to the queue", count(drained, "event")));
     }
@@ -103,26 +101,4 @@ fn sessions_of_events(store: &Store, ids: &[i64]) -> Result<BTreeSet<SessionName
         Ok((item.client, item.content_session_id))
     };
     ids.iter().map(name).collect()
-}
-
-/// Wakes the worker of each session. If one unfinished session has no worker, starts one. If several
-/// have none, starts recovery, which limits the number of workers at a time.
-fn wake_workers(
-    settings: &Settings,
-    sessions: &BTreeSet<SessionName>,
-    unfinished: &BTreeSet<SessionName>,
-) -> Result<()> {
-    let mut without_worker = Vec::new();
-    for name in sessions {
-        let key = session_key(&name.0, &name.1);
-        if !deliver::wake(settings, &key, probe::TIMEOUT) && unfinished.contains(name) {
-            without_worker.push(name);
-        }
-    }
-    match without_worker[..] {
-        [] => Ok(()),
-        [(client, session)] => launch::start_recovery_worker(settings, client, session)
-            .context("cannot start a worker"),
-        _ => launch::start_recovery(settings).context("cannot start recovery"),
-    }
 }

@@ -5,11 +5,11 @@ mod lines;
 mod session;
 mod transcript;
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::format::{count, span};
+use super::progress::Progress;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
 use crate::project::recording;
@@ -78,7 +78,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     let mut lines = Lines::open(file).context(format!("cannot open {name}"))?;
     let start = Instant::now();
     let mut converter = Converter::default();
-    let mut progress = Progress::new();
+    let progress = Progress::new(&name.to_string());
     let mut session: Option<Session> = None;
     let mut deliver_lines = || -> Result<Option<&str>> {
         while let Some(line) = lines.next().context(format!("cannot read {name}"))? {
@@ -97,7 +97,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
                     }
                 };
                 session.deliver(&step)?;
-                progress.show(&format!("{name}: {}", count(session.n_events, "event")));
+                progress.set(|| format!("{name}: {}", count(session.n_events, "event")));
             }
         }
         Ok(None)
@@ -111,17 +111,17 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     };
     let id = escape(&session.id).into_owned();
     if let Ok(Some(reason)) = delivered {
-        progress.clear();
+        drop(progress);
         return super::print(&format!("{name}: skipped, session {id} {reason}\n"));
     }
     // After a failure too, because an open session keeps its worker.
     let ended = converter.end().iter().try_for_each(|step| session.deliver(step));
     delivered.and(ended)?;
     if !args.no_wait {
-        progress.show(&format!("{name}: {}, distilling", count(session.n_events, "event")));
+        progress.set(|| format!("{name}: {}, distilling", count(session.n_events, "event")));
         session.wait_until_distilled()?;
     }
-    progress.clear();
+    drop(progress);
     let damaged = match lines.n_damaged() {
         0 => String::new(),
         n => format!(", {} skipped", count(n, "damaged line")),
@@ -133,29 +133,4 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
         session.n_skipped,
         span(start.elapsed()),
     ))
-}
-
-/// A progress line on stderr if it is a terminal.
-struct Progress {
-    enabled: bool,
-    shown: Instant,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        Progress { enabled: std::io::stderr().is_terminal(), shown: Instant::now() }
-    }
-
-    fn show(&mut self, text: &str) {
-        if self.enabled && self.shown.elapsed() > Duration::from_millis(100) {
-            let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
-            self.shown = Instant::now();
-        }
-    }
-
-    fn clear(&self) {
-        if self.enabled {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::ask;
 use super::format::{age, count};
 use super::style::ID;
 use super::table::{Cell, Column, column, table};
@@ -109,10 +110,11 @@ enum Action {
     },
     /// Count a failed attempt to resume and print the number of failures
     Failed {
-        /// Key of the entry; without it, only print the total of all entries
+        /// Key of the entry; without it, only print the failures of all entries that ever were
         key: Option<String>,
     },
-    /// Remove sessions that were not used for a long time, and their transcripts
+    /// Remove sessions that were not used for a long time, and their transcripts. A starting worker
+    /// removes such sessions, too, once a day
     Sweep {
         /// Remove sessions unused for this long [default: resume.max_age]
         #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -123,6 +125,12 @@ enum Action {
         /// Keep transcripts that were modified within this time
         #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
         idle: Duration,
+        /// Remove transcripts even if no session is stored, so that none is known
+        #[arg(long, requires = "transcripts")]
+        force: bool,
+        /// Do not ask before transcripts are removed
+        #[arg(long, short)]
+        yes: bool,
         /// Print what would be removed and change nothing
         #[arg(long)]
         dry_run: bool,
@@ -178,14 +186,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             super::print(&format!("{key}\n"))
         }
         Action::Failed { key } => count_failure(settings, key.as_deref()),
-        Action::Sweep { max_age, transcripts, idle, dry_run } => {
+        Action::Sweep { max_age, transcripts, idle, force, yes, dry_run } => {
             let max_age = max_age.unwrap_or(settings.config.resume_max_age);
             let before = clock::now_ms().saturating_sub(max_age.as_millis() as i64);
-            sweep(settings, before, *dry_run)?;
-            match transcripts {
-                Some(dir) => sweep_transcripts(settings, dir, *idle, before, *dry_run),
-                None => Ok(()),
+            let Some(dir) = transcripts else { return sweep(settings, before, *dry_run) };
+            let orphans = orphans(settings, dir, *idle, before, *force)?;
+            let n = count(orphans.len() as u64, "transcript");
+            let asks = !yes && !dry_run && !orphans.is_empty() && ask::is_interactive();
+            if asks && !ask::confirm(&format!("Remove {n} from {}?", dir.display()))? {
+                return super::print("nothing was removed\n");
             }
+            sweep(settings, before, *dry_run)?;
+            remove_transcripts(&orphans, *dry_run)
         }
         Action::Live { json } => live(settings, *json),
         Action::Import(args) => import::run(settings, args),
@@ -309,20 +321,34 @@ fn sweep(settings: &Settings, before: i64, dry_run: bool) -> Result<()> {
     super::print(&format!("{}{done} {n}\n", join_lines(&keys)))
 }
 
-/// Removes transcripts whose session is not stored. In a dry run, a session that the sweep would
-/// remove counts as not stored.
-fn sweep_transcripts(
+/// The transcripts whose session is not stored. A session that the sweep removes counts as not stored.
+///
+/// # Errors
+/// If there are some and no session is stored: the store may be another one than the transcripts
+/// belong to. `force` allows it.
+fn orphans(
     settings: &Settings,
     dir: &Path,
     idle: Duration,
     before: i64,
-    dry_run: bool,
-) -> Result<()> {
+    force: bool,
+) -> Result<Vec<PathBuf>> {
     let stored = all(settings)?.into_iter().filter(|s| s.last_used_at_epoch >= before);
-    let live: BTreeSet<String> = stored.map(|session| session.agent_session_id).collect();
+    let live: BTreeSet<String> = stored.map(|s| s.agent_session_id.to_lowercase()).collect();
     let orphans = transcripts::orphans(dir, &live, idle)?;
+    if live.is_empty() && !orphans.is_empty() && !force {
+        let n = count(orphans.len() as u64, "transcript");
+        let all =
+            format!("no session is stored, so that {n} in {} would be removed", dir.display());
+        return Err(failed(all)
+            .hint("`memctl status` shows which data dir is used; --force removes them anyway"));
+    }
+    Ok(orphans)
+}
+
+fn remove_transcripts(orphans: &[PathBuf], dry_run: bool) -> Result<()> {
     if !dry_run {
-        for path in &orphans {
+        for path in orphans {
             fs::remove_file(path).context(format!("cannot remove {}", path.display()))?;
         }
     }

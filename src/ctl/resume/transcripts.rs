@@ -11,14 +11,14 @@ use uuid::Uuid;
 use crate::failure::{Context, Result};
 
 /// Files directly in `dir` that were not modified for `idle` and whose name is a UUID that is not in
-/// `live`. Links, directories and files with other names are ignored.
+/// `live`, whatever its case. `live` has lower case. Links, directories and files with other names are ignored.
 pub fn orphans(dir: &Path, live: &BTreeSet<String>, idle: Duration) -> Result<Vec<PathBuf>> {
     let now = SystemTime::now();
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).context(dir.display())? {
         let path = entry.context(dir.display())?.path();
         let Some(id) = id(&path) else { continue };
-        if live.contains(id) {
+        if live.contains(&id.to_lowercase()) {
             continue;
         }
         let Ok(meta) = path.symlink_metadata() else { continue };

@@ -19,8 +19,9 @@ Examples
   memctl show s37         Print a summary
   memctl show o412        Print an observation
   memctl show 6f2b9c54    Print a session with its prompts, summaries and observations
+  memctl show s37 s36     Print several
 
-Keys of --json
+Keys of --json, one object per line
   o412     id, uuid, type, title, subtitle, narrative, facts, concepts, files_read, \
 files_modified, origin, scope, prompt_number, agent_type, backend, pinned, \
 quarantined, superseded_by, created_at_epoch
@@ -31,17 +32,17 @@ next_steps, notes, files_read, files_modified, backend, provisional, created_at_
 last_event_epoch, prompts, summaries, observations
 ";
 
-/// Print an observation, summary, prompt or session
+/// Print observations, summaries, prompts and sessions
 ///
 /// `memctl context` prints ids of memories, and so does `memctl show SESSION`.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Id of an observation (o412), summary (s37) or prompt (p88), a UUID, or a session: its id, a
-    /// prefix of it or CLIENT:ID
-    #[arg(value_name = "ID")]
-    id: String,
-    /// Print a JSON object
+    /// Ids of observations (o412), summaries (s37) and prompts (p88), UUIDs, and sessions: their ids,
+    /// prefixes of them or CLIENT:ID
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Print one JSON object per id and line
     #[arg(long)]
     json: bool,
 }
@@ -59,28 +60,37 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     else {
         return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
     };
-    let conn = reader.connection();
-    let name = args.id.as_str();
+    let mut gap = "";
+    for name in &args.ids {
+        let shown = show(reader.connection(), args, name)?;
+        super::print(&format!("{gap}{shown}"))?;
+        gap = if args.json { "" } else { "\n" };
+    }
+    Ok(())
+}
+
+/// The memory or session with this name, as text or JSON.
+fn show(conn: &Connection, args: &Args, name: &str) -> Result<String> {
     let width = terminal::width();
     if let Some(row) = observations::by_name(conn, name).context("database")? {
         let newer = match &row.superseded_by {
             Some(uuid) => observations::by_name(conn, uuid).context("database")?.map(|o| o.id),
             None => None,
         };
-        return print(args, || json::observation(&row), || text::observation(&row, newer, width));
+        return render(args, || json::observation(&row), || text::observation(&row, newer, width));
     }
     if let Some(row) = summaries::by_name(conn, name).context("database")? {
-        return print(args, || json::summary(&row), || text::summary(&row, width));
+        return render(args, || json::summary(&row), || text::summary(&row, width));
     }
     if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
-        return print(args, || json::prompt(&prompt), || text::prompt(&prompt, width));
+        return render(args, || json::prompt(&prompt), || text::prompt(&prompt, width));
     }
     match sessions::by_prefix(conn, name).context("database")? {
         PrefixMatch::None => Err(unknown(name)),
         _ => {
             let session = lookup::session(conn, name)?;
             let content = load_content(conn, &session)?;
-            print(args, || json::session(&content), || text::session(&content, width))
+            render(args, || json::session(&content), || text::session(&content, width))
         }
     }
 }
@@ -100,6 +110,13 @@ fn load_content<'a>(conn: &Connection, session: &'a Session) -> Result<SessionCo
     Ok(SessionContent { session, prompts, summaries, observations })
 }
 
-fn print(args: &Args, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Result<()> {
-    if args.json { super::print_json(&json()) } else { super::print(&text()) }
+fn render(
+    args: &Args,
+    json: impl FnOnce() -> Value,
+    text: impl FnOnce() -> String,
+) -> Result<String> {
+    match args.json {
+        true => Ok(super::json_line(&json())? + "\n"),
+        false => Ok(text()),
+    }
 }

@@ -8,6 +8,7 @@ use memctl_proto::event::{Event, Kind, Project};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
+use super::forgotten::UNUSED_MESSAGE;
 use super::turns::{self, Prompt, Summarize};
 pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_prompts};
 use super::{claims, new_uuid, private, projects, sessions, tombstones};
@@ -274,14 +275,14 @@ impl Acceptor<'_> {
         }
         let added = self
             .tx
-            .prepare_cached(
-                "INSERT INTO pending_messages (event_id, session_id, content_session_id, turn_id,
-                   tool_use_id, agent_id, agent_type, message_type, event, tool_name, tool_input,
-                   tool_response, cwd, last_assistant_message, prompt_number, status,
+            .prepare_cached(&format!(
+                "INSERT INTO pending_messages (id, event_id, session_id, content_session_id,
+                   turn_id, tool_use_id, agent_id, agent_type, message_type, event, tool_name,
+                   tool_input, tool_response, cwd, last_assistant_message, prompt_number, status,
                    created_at_epoch, completed_at_epoch, files, prompt_events, prompt_bytes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'observation', ?8, ?9, ?10, ?11, ?12, ?13,
-                   ?14, ?15, ?16, ?17, ?18, ?19, ?20) ON CONFLICT DO NOTHING",
-            )?
+                 VALUES ({UNUSED_MESSAGE}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, 'observation', ?8, ?9, ?10,
+                   ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) ON CONFLICT DO NOTHING",
+            ))?
             .execute(params![
                 event.id.to_string(),
                 self.session,
@@ -429,13 +430,13 @@ impl Acceptor<'_> {
     fn record_event(&self, event: &str, number: i64) -> Result<bool> {
         let added = self
             .tx
-            .prepare_cached(
-                "INSERT INTO pending_messages (event_id, session_id, content_session_id, turn_id,
-                   message_type, event, prompt_number, status, created_at_epoch,
+            .prepare_cached(&format!(
+                "INSERT INTO pending_messages (id, event_id, session_id, content_session_id,
+                   turn_id, message_type, event, prompt_number, status, created_at_epoch,
                    completed_at_epoch)
-                 VALUES (?1, ?2, ?3, ?4, 'summarize', ?5, ?6, 'processed', ?7, ?8)
+                 VALUES ({UNUSED_MESSAGE}, ?1, ?2, ?3, ?4, 'summarize', ?5, ?6, 'processed', ?7, ?8)
                  ON CONFLICT DO NOTHING",
-            )?
+            ))?
             .execute(params![
                 self.event.id.to_string(),
                 self.session,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::{new_uuid, tombstones};
+use super::{forgotten, new_uuid, tombstones};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
@@ -281,16 +281,24 @@ pub fn parent_of_fork(
 /// was forgotten: row ids are reused, and a worker's old token must not match the new row.
 pub fn insert(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64) -> Result<i64> {
     let at = event.at.min(now);
-    tx.prepare_cached(
-        "INSERT INTO sessions (uuid, client, content_session_id, cwd, generation,
-           started_at_epoch, last_event_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
-    )?
+    let continued = match forgotten {
+        Some(_) => forgotten::session(tx, &event.client, &event.session)?,
+        None => None,
+    };
+    tx.prepare_cached(&format!(
+        "INSERT INTO sessions (id, uuid, client, content_session_id, cwd, generation,
+           prompt_counter, started_at_epoch, last_event_epoch)
+         VALUES (ifnull(?1, {}), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        forgotten::UNUSED_SESSION
+    ))?
     .execute(params![
+        continued.map(|(id, _)| id),
         new_uuid(now),
         event.client,
         event.session,
         event.cwd,
         forgotten.unwrap_or(0),
+        continued.map_or(0, |(_, prompts)| prompts),
         at
     ])?;
     Ok(tx.last_insert_rowid())

@@ -22,8 +22,8 @@ use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Fence};
 use crate::store::{
-    self, LockWait, Store, StoreError, StoreFault, quarantine, queue_admin, refusals, seen_text,
-    sessions, turn_evidence,
+    self, LockWait, Store, StoreError, StoreFault, agent_sessions, quarantine, queue_admin,
+    refusals, seen_text, sessions, turn_evidence, undo,
 };
 use crate::worker::machine::SessionStatus;
 use crate::worker::owner::Session;
@@ -43,6 +43,8 @@ pub struct StoreActor {
     status: SessionStatus,
     /// Jobs that failed because the store was unavailable.
     failed: VecDeque<Job>,
+    /// What has become too old was deleted.
+    has_tidied: bool,
 }
 
 impl StoreActor {
@@ -61,6 +63,7 @@ impl StoreActor {
             pid: std::process::id(),
             status: SessionStatus::default(),
             failed: VecDeque::new(),
+            has_tidied: false,
         }
     }
 
@@ -206,7 +209,26 @@ impl StoreActor {
         let session = self.read_status();
         self.report(Report::SpoolDrained { kinds, clients, session });
         self.maintain_wal(deletes_texts);
+        self.delete_too_old();
         Ok(())
+    }
+
+    /// Deletes once what has become too old: forgotten rows that can no longer be restored, and unused
+    /// keys of the resume store. The next worker tries again.
+    fn delete_too_old(&mut self) {
+        let Some(store) = self.store.as_mut().filter(|_| !self.has_tidied) else { return };
+        self.has_tidied = true;
+        let (now, max_age) = (clock::now_ms(), self.settings.config.resume_max_age.as_millis());
+        let result = store.locked(|locked| {
+            let is_purged = undo::end_expired(locked, now)?;
+            let n_keys = agent_sessions::sweep_daily(locked, max_age as i64, now)?;
+            tracing::debug!(is_purged, n_keys, "deleted what was too old");
+            Ok(is_purged)
+        });
+        match result {
+            Ok(is_purged) => self.maintain_wal(is_purged),
+            Err(e) => tracing::info!("what is too old was not deleted: {e}"),
+        }
     }
 
     fn claim(&mut self, limits: &ClaimLimits) -> store::Result<()> {
@@ -325,6 +347,7 @@ impl StoreActor {
     fn remove_deleted_texts(&mut self) -> store::Result<()> {
         let Some(store) = &mut self.store else { return Ok(()) };
         store.locked(|locked| {
+            locked.remove_purged_remnants()?;
             locked.remove_old_remnants()?;
             locked.empty_log().map(drop)
         })
@@ -332,7 +355,12 @@ impl StoreActor {
 
     fn empty_log(&mut self) -> store::Result<()> {
         // If a reader needs the log, the worker tries again when it shuts down.
-        self.store.as_mut().map_or(Ok(()), |store| store.empty_log().map(drop))
+        let Some(store) = &mut self.store else { return Ok(()) };
+        store.locked(|locked| match locked.remove_purged_remnants() {
+            Ok(()) => locked.empty_log().map(drop),
+            Err(StoreError::Busy(_)) => Ok(()),
+            Err(e) => Err(e),
+        })
     }
 
     /// Returns claimed messages to the queue, resets the count of restarts and deletes old rows.
