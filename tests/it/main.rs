@@ -17,6 +17,8 @@ mod crash;
 mod ctl;
 /// Damaged databases: quarantine and replacement.
 mod damaged_databases;
+/// Spooled events that cannot be taken in, and how they come back.
+mod dead_letters;
 /// Texts that are deleted leave no bytes in any file.
 mod deleted_bytes;
 /// `memctl doctor`: findings and fixes.

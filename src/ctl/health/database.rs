@@ -38,6 +38,9 @@ pub fn open(settings: &Settings) -> (Vec<Finding>, Option<Reader>) {
             crate::ctl::note(&format!("checking a database of {}", bytes(size)));
         }
         quarantine::check_integrity(reader.connection())?;
+        if !ensure::is_complete(reader.connection())? {
+            return Err(StoreError::Schema("another program has removed a part of it".into()));
+        }
         let journal = ensure::journal_mode(reader.connection())?;
         Ok(Some((reader, journal)))
     });
@@ -71,6 +74,9 @@ fn unreadable(error: &StoreError) -> Finding {
     match error {
         e if e.is_corruption() => {
             found.fix("run `memctl doctor --fix` to move it away and create a new one")
+        }
+        StoreError::Schema(_) => {
+            found.fix("run `memctl doctor --fix`, or continue any session, to repair it")
         }
         StoreError::Busy(_) => found.fix("try again; `memctl ps` lists the workers that use it"),
         _ => found,

@@ -103,8 +103,8 @@ impl StoreActor {
         };
         match (&answer, &e) {
             // The same summary would fail again at once.
-            (Some(Report::Unsummarized(_)), StoreError::Bug(why)) => {
-                tracing::warn!("no provisional summary: {why}");
+            (Some(Report::Unsummarized(_)), StoreError::Refused(_) | StoreError::Bug(_)) => {
+                tracing::warn!("no provisional summary: {e}");
             }
             _ => self.report_error(&e),
         }
@@ -121,8 +121,8 @@ impl StoreActor {
         let projects: Vec<Project> = events.iter().filter_map(|e| e.project.clone()).collect();
         let deletes_texts = events.iter().any(|event| accept::deletes_texts(event));
         let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
-        if let Err(StoreError::Bug(_)) = &results {
-            // One event that causes an error must not fail the others of its group.
+        if let Err(StoreError::Refused(_)) = &results {
+            // One event that the store refuses must not fail the others of its group.
             results = Ok(events
                 .iter()
                 .map(|event| self.commit(&[event], now).map(|mut one| one.remove(0)))
@@ -157,14 +157,25 @@ impl StoreActor {
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        let measure = BatchMeasure::configured(&self.settings.config.agent);
-        let conn = self.open()?.connection();
-        let prepare = |event: &&Event| Prepared::new(conn, event, measure.cost_to_store(event));
-        let prepared = events.iter().map(prepare).collect::<store::Result<Vec<_>>>()?;
+        let prepared = match self.prepare(events) {
+            Err(StoreError::Schema(_)) => {
+                // A write transaction repairs the schema.
+                self.write(|_, _| Ok(()))?;
+                self.prepare(events)?
+            }
+            prepared => prepared?,
+        };
         self.write(|tx, _| {
             let all = events.iter().zip(&prepared);
             all.map(|(event, prepared)| accept::accept_prepared(tx, event, prepared, now)).collect()
         })
+    }
+
+    fn prepare(&mut self, events: &[&Event]) -> store::Result<Vec<Prepared>> {
+        let measure = BatchMeasure::configured(&self.settings.config.agent);
+        let conn = self.open()?.connection();
+        let prepare = |event: &&Event| Prepared::new(conn, event, measure.cost_to_store(event));
+        events.iter().map(prepare).collect()
     }
 
     /// Records the commits that the directories of events have checked out. A later event records
@@ -350,7 +361,7 @@ impl StoreActor {
             let now = clock::now_ms();
             seen_text::delete_old(tx, now)?;
             turn_evidence::delete_old(tx)?;
-            queue_admin::delete_processed(tx, keep, now).map(drop)
+            queue_admin::delete_old(tx, keep, now).map(drop)
         });
         if let Err(e) = result.and_then(|()| self.remove_deleted_texts()) {
             tracing::info!("the store was not cleaned up at shutdown: {e}");
@@ -423,7 +434,10 @@ impl StoreActor {
                 }
                 Report::Unavailable(e.to_string())
             }
-            StoreError::Busy(_) | StoreError::Bug(_) => Report::Unavailable(e.to_string()),
+            StoreError::Busy(_)
+            | StoreError::Refused(_)
+            | StoreError::Schema(_)
+            | StoreError::Bug(_) => Report::Unavailable(e.to_string()),
         };
         self.report(report);
     }
