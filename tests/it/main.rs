@@ -41,6 +41,8 @@ mod logs;
 mod manual;
 /// Files, sockets and processes of other users at our paths.
 mod other_users;
+/// How turns end, and which of several outcomes counts.
+mod outcomes;
 /// Links, pipes and directories that another program has put in place of memctl's files.
 mod planted_files;
 /// Messages that fail or crash their worker.
