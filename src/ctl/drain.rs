@@ -1,9 +1,11 @@
-//! Drains spools into the queue, for verbs that change the queue.
+//! Drains spools into the queue and wakes workers, for verbs that change the queue.
 
 use std::collections::BTreeSet;
 
 use crate::config::Settings;
+use crate::deliver::{self, launch, probe};
 use crate::failure::{Context, Result};
+use crate::paths::session_key;
 use crate::recover::cleanup;
 use crate::spool;
 use crate::store::Store;
@@ -32,4 +34,26 @@ pub fn drain(
             .context("cannot drain the spool")?;
     }
     Ok(drained)
+}
+
+/// Wakes the worker of each session. If one unfinished session has no worker, starts one. If several
+/// have none, starts recovery, which limits the number of workers at a time.
+pub fn wake_workers(
+    settings: &Settings,
+    sessions: &BTreeSet<SessionName>,
+    unfinished: &BTreeSet<SessionName>,
+) -> Result<()> {
+    let mut without_worker = Vec::new();
+    for name in sessions {
+        let key = session_key(&name.0, &name.1);
+        if !deliver::wake(settings, &key, probe::TIMEOUT) && unfinished.contains(name) {
+            without_worker.push(name);
+        }
+    }
+    match without_worker[..] {
+        [] => Ok(()),
+        [(client, session)] => launch::start_recovery_worker(settings, client, session)
+            .context("cannot start a worker"),
+        _ => launch::start_recovery(settings).context("cannot start recovery"),
+    }
 }

@@ -10,11 +10,13 @@ use super::style::{self, BAD, CAUTION, GOOD, HEAD, ID, paint};
 use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
 use super::{READ_TIMEOUT, count_store, overview};
+use crate::agent::deferral;
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
 use crate::project;
 use crate::project::recording::{self, NotRecorded};
+use crate::store::deferrals::{self, Waiting};
 use crate::store::sessions::Session;
 use crate::store::{Reader, StoreCounts, claims, projects, queue_admin, sessions};
 use crate::text::escape;
@@ -33,7 +35,8 @@ Keys of --json
   sessions      Number of sessions, all projects
   observations  Number of observations, all projects
   summaries     Number of summaries, all projects
-  queue         pending, processing, failed
+  queue         pending, processing, failed, and waiting, an array: for (backend or budget), events,
+                reason, not_before_epoch
   workers       live, hung, stale
   troubles      Problems, one sentence each
 ";
@@ -66,9 +69,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let mut problems = Vec::new();
     let mut recent = Vec::new();
     let mut queue = queue_admin::Counts::default();
+    let mut waiting = Vec::new();
     if let Some(reader) = &reader {
         let conn = reader.connection();
         queue = queue_admin::counts(conn, None).context("database")?;
+        waiting = deferrals::waiting(conn, clock::now_ms()).context("database")?;
+        problems.extend(waiting.iter().map(database::waiting));
         let examined = claims::examine(conn, &project).context("database")?;
         if let Some(refused) = examined.refused.filter(|refused| !refused.separated) {
             problems.push(Finding::note("project", refused.sentence(&project.root)));
@@ -97,7 +103,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             "sessions": counts.as_ref().map_or(0, |c| c.sessions),
             "observations": counts.as_ref().map_or(0, |c| c.observations),
             "summaries": counts.as_ref().map_or(0, |c| c.summaries),
-            "queue": {"pending": queue.pending, "processing": queue.processing, "failed": queue.failed},
+            "queue": {
+                "pending": queue.pending, "processing": queue.processing, "failed": queue.failed,
+                "waiting": waiting.iter().map(waiting_row).collect::<Vec<_>>(),
+            },
             "workers": workers, "troubles": problems,
         }));
     }
@@ -118,6 +127,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         out.push_str(&format!("{gap}{}", wrapped(&first, 9, &escape(problem), terminal::width())));
     }
     super::print(&out)
+}
+
+fn waiting_row(waiting: &Waiting) -> serde_json::Value {
+    json!({
+        "for": waiting.waits_for.as_deref().map(deferral::name), "events": waiting.events,
+        "reason": waiting.reason, "not_before_epoch": waiting.until,
+    })
 }
 
 fn overall(

@@ -15,6 +15,7 @@ mod batch_context;
 pub mod claims;
 pub mod commit;
 mod dedupe;
+pub mod deferrals;
 pub mod ensure;
 pub mod error;
 mod file;

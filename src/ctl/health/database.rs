@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::Finding;
+use crate::agent::deferral;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::READ_TIMEOUT;
-use crate::ctl::format::{bytes, count, dollars, short, tokens};
+use crate::ctl::format::{age, bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
 use crate::paths::session_key;
+use crate::store::deferrals::{self, Waiting};
+use crate::store::queue_admin::Item;
 use crate::store::{
     self, Reader, StoreError, ensure, notices, quarantine, queue_admin, stats, usage,
 };
@@ -83,6 +86,18 @@ fn unreadable(error: &StoreError) -> Finding {
     }
 }
 
+/// Says what events wait for, why, and how long.
+pub fn waiting(waiting: &Waiting) -> Finding {
+    let events = count(waiting.events, "event");
+    let name = waiting.waits_for.as_deref().map(deferral::name);
+    let waits_for = name.map_or_else(String::new, |name| format!(" for {name}"));
+    let delay = age(clock::now_ms(), waiting.until);
+    let message =
+        format!("{events} waiting{waits_for}: {}; next try in {delay}", sanitize(&waiting.reason));
+    Finding::note("queue", message)
+        .fix("`memctl queue` lists them; another backend or key takes them at once")
+}
+
 /// Reports failed events and stuck events (`queue.stuck`).
 pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> {
     let counts = queue_admin::counts(conn, None)?;
@@ -93,9 +108,14 @@ pub fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Findin
         found.push(Finding::wrong("queue", message).fix(fix));
     }
     let before = clock::now_ms() - settings.config.queue.stuck.as_millis() as i64;
+    found.extend(deferrals::waiting(conn, clock::now_ms())?.iter().map(waiting));
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
     let mut without_reason = BTreeSet::new();
+    let is_reported = |item: &Item| item.not_before_epoch.is_some() && item.retry_count == 0;
     for item in queue_admin::stuck(conn, None, before, MAX_STUCK)? {
+        if is_reported(&item) {
+            continue;
+        }
         match item.error {
             Some(why) => *by_reason.entry(why).or_default() += 1,
             None => {

@@ -10,9 +10,7 @@ use crate::config::{Settings, parse_duration};
 use crate::ctl::drain::{self, SessionName};
 use crate::ctl::format::{count, short};
 use crate::ctl::lookup;
-use crate::deliver::{self, launch, probe};
 use crate::failure::{Context, Failure, Result, failed};
-use crate::paths::session_key;
 use crate::recover::cleanup;
 use crate::spool::dead_letters;
 use crate::store::queue_admin::{self, Processing, Selection};
@@ -145,7 +143,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
     if args.all {
         sessions.extend(unfinished.iter().cloned());
     }
-    wake_workers(settings, &sessions, &unfinished)?;
+    drain::wake_workers(settings, &sessions, &unfinished)?;
     if drained > letters {
         let n = count(drained - letters, "event");
         crate::ctl::note(&format!("moved {n} from the spool to the queue"));
@@ -277,26 +275,4 @@ fn sessions_of_events(store: &Store, ids: &[i64]) -> Result<BTreeSet<SessionName
         Ok((item.client, item.content_session_id))
     };
     ids.iter().map(name).collect()
-}
-
-/// Wakes the worker of each session. If one unfinished session has no worker, starts one. If several
-/// have none, starts recovery, which limits the number of workers at a time.
-fn wake_workers(
-    settings: &Settings,
-    sessions: &BTreeSet<SessionName>,
-    unfinished: &BTreeSet<SessionName>,
-) -> Result<()> {
-    let mut without_worker = Vec::new();
-    for name in sessions {
-        let key = session_key(&name.0, &name.1);
-        if !deliver::wake(settings, &key, probe::TIMEOUT) && unfinished.contains(name) {
-            without_worker.push(name);
-        }
-    }
-    match without_worker[..] {
-        [] => Ok(()),
-        [(client, session)] => launch::start_recovery_worker(settings, client, session)
-            .context("cannot start a worker"),
-        _ => launch::start_recovery(settings).context("cannot start recovery"),
-    }
 }

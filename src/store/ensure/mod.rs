@@ -43,6 +43,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/006-provenance.sql"),
     include_str!("../schema/007-project-commits.sql"),
     include_str!("../schema/008-turns.sql"),
+    include_str!("../schema/009-deferrals.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list and the schema counter of the last

@@ -246,8 +246,8 @@ pub enum Selection<'a> {
 pub fn retry(tx: &Transaction, which: Selection, before: i64) -> Result<u64> {
     let sql = format!(
         "UPDATE pending_messages SET status = 'pending', retry_count = 0, claims = 0, error = NULL,
-           not_before_epoch = NULL, worker_pid = NULL, started_processing_at_epoch = NULL,
-           completed_at_epoch = NULL
+           not_before_epoch = NULL, waits_for = NULL, worker_pid = NULL,
+           started_processing_at_epoch = NULL, completed_at_epoch = NULL
          WHERE (status = 'failed' AND error IS NOT '{ABORTED}'
              OR status = 'pending' AND (retry_count > 0 OR claims > 0 OR not_before_epoch NOTNULL))
            AND created_at_epoch < {before}"

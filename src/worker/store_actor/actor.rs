@@ -13,6 +13,7 @@ use tokio::sync::mpsc as reports;
 
 use super::{Job, Rejection, Reply, Report};
 use crate::activity::ParsedBatch;
+use crate::agent::deferral;
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
@@ -20,10 +21,10 @@ use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
 use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
-use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Fence};
+use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Deferral, Fence};
 use crate::store::{
-    self, LockWait, Store, StoreError, StoreFault, quarantine, queue_admin, refusals, seen_text,
-    sessions, turn_evidence,
+    self, LockWait, Store, StoreError, StoreFault, deferrals, quarantine, queue_admin, refusals,
+    seen_text, sessions, turn_evidence,
 };
 use crate::worker::machine::SessionStatus;
 use crate::worker::owner::Session;
@@ -69,7 +70,7 @@ impl StoreActor {
             Job::DrainSpool => self.drain_spool(),
             Job::Claim(limits) => self.claim(limits),
             Job::Complete { batch, distilled, by } => self.complete(batch, distilled, *by),
-            Job::Defer { batch, reason, until } => self.defer(batch, reason, *until),
+            Job::Defer { batch, deferral } => self.defer(batch, deferral),
             Job::Fail { batch, reason } => self.fail(batch, reason),
             Job::Release(batch) => self.release(batch),
             Job::ClosePrompts { by, which } => self.close_prompts(*by, *which),
@@ -222,8 +223,12 @@ impl StoreActor {
 
     fn claim(&mut self, limits: &ClaimLimits) -> store::Result<()> {
         let pid = self.pid;
+        let changed = self.changed_deferrals()?;
         let claim = self.write(|tx, session| match session {
-            Some(session) => queue::claim(tx, session, limits, pid, clock::now_ms()),
+            Some(session) => {
+                deferrals::release(tx, &changed)?;
+                queue::claim(tx, session, limits, pid, clock::now_ms())
+            }
             None => Ok(Claim::Nothing),
         })?;
         testpoint::at("worker.claimed");
@@ -234,6 +239,17 @@ impl StoreActor {
             Claim::Nothing => Report::NothingToClaim { not_before: None, session },
         });
         Ok(())
+    }
+
+    /// What messages of this session wait for and need not any more: another backend, key or login.
+    fn changed_deferrals(&mut self) -> store::Result<Vec<String>> {
+        let Some(session) = self.fence.session() else { return Ok(Vec::new()) };
+        let mut waited_for = deferrals::waited_for(self.open()?.connection(), Some(session))?;
+        if !waited_for.is_empty() {
+            let current = deferral::current(&self.settings);
+            waited_for.retain(|waits_for| !deferral::is_valid(waits_for, &current));
+        }
+        Ok(waited_for)
     }
 
     fn complete(
@@ -265,11 +281,11 @@ impl StoreActor {
         Ok(())
     }
 
-    fn defer(&mut self, batch: &Batch, reason: &str, until: i64) -> store::Result<()> {
+    fn defer(&mut self, batch: &Batch, deferral: &Deferral) -> store::Result<()> {
         self.settle(
             |tx, session| {
                 let Some(session) = session else { return Ok(()) };
-                queue::defer(tx, session, &ids(batch), reason, until)
+                queue::defer(tx, session, &ids(batch), deferral)
             },
             false,
         )
