@@ -15,7 +15,7 @@ use super::ledger::{Admission, CallRequest, Ledger};
 use super::model::Model;
 use super::parse::{Parsed, Reply, parse};
 use super::prompt::{self, Detail};
-use super::{Backend, attribution, local};
+use super::{Backend, attribution, deferral, local};
 use crate::activity::{Mention, ParsedBatch, mention};
 use crate::capture;
 use crate::clock;
@@ -44,6 +44,8 @@ pub enum Outcome {
     Deferred {
         reason: String,
         delay: Duration,
+        /// See [`deferral`]. `None`: only for the delay.
+        waits_for: Option<String>,
     },
     /// The batch goes back into the queue and is claimed in smaller pieces. A batch of one event
     /// has failed.
@@ -65,10 +67,18 @@ enum BackendOutcome {
     Defer {
         reason: String,
         delay: Duration,
+        waits: Waits,
     },
     Split(AgentError),
     /// The backend cannot distill this batch: try the next one.
     Next(AgentError),
+}
+
+/// What a deferred batch waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    ForBackend,
+    ForDelay,
 }
 
 pub struct BackendChain {
@@ -125,11 +135,15 @@ impl BackendChain {
                     self.deferrals = 0;
                     return Outcome::Done(done);
                 }
-                BackendOutcome::Defer { reason, delay }
+                BackendOutcome::Defer { reason, delay, waits }
                     if remaining.len() == 0 || !self.waited_too_long(&batch) =>
                 {
                     self.deferrals += 1;
-                    return Outcome::Deferred { reason, delay };
+                    let waits_for = match waits {
+                        Waits::ForBackend => deferral::for_backend(&self.settings, *backend),
+                        Waits::ForDelay => None,
+                    };
+                    return Outcome::Deferred { reason, delay, waits_for };
                 }
                 BackendOutcome::Defer { reason, .. } => {
                     tracing::warn!(
@@ -146,7 +160,11 @@ impl BackendChain {
         }
         match last_error {
             // The last backend is over its budget.
-            Some(AgentError::Busy { reason, .. }) => Outcome::Deferred { reason, delay: MAX_DELAY },
+            Some(AgentError::Busy { reason, .. }) => Outcome::Deferred {
+                reason,
+                delay: MAX_DELAY,
+                waits_for: Some(deferral::for_budget(&self.settings)),
+            },
             Some(e) => Outcome::Failed(e),
             None => self.distill_locally(batch).await,
         }
@@ -232,7 +250,11 @@ impl BackendChain {
                 CallResult::Refused(reason) => {
                     // Release the slot while waiting.
                     model.reset();
-                    return BackendOutcome::Defer { reason, delay: MAX_DELAY };
+                    return BackendOutcome::Defer {
+                        reason,
+                        delay: MAX_DELAY,
+                        waits: Waits::ForBackend,
+                    };
                 }
                 CallResult::OverBudget(reason) => {
                     model.reset();
@@ -243,6 +265,7 @@ impl BackendChain {
                     return BackendOutcome::Defer {
                         reason: "the store is unavailable".into(),
                         delay: MIN_DELAY,
+                        waits: Waits::ForDelay,
                     };
                 }
                 CallResult::Error(error) => error,
@@ -259,12 +282,19 @@ impl BackendChain {
                 Reaction::Defer(delay) => {
                     let delay =
                         delay.unwrap_or(DEFAULT_DELAY * 2u32.saturating_pow(deferrals.min(10)));
-                    let delay = delay.clamp(MIN_DELAY, MAX_DELAY);
-                    return BackendOutcome::Defer { reason: error.to_string(), delay };
+                    return BackendOutcome::Defer {
+                        reason: error.to_string(),
+                        delay: delay.clamp(MIN_DELAY, MAX_DELAY),
+                        waits: Waits::ForBackend,
+                    };
                 }
                 Reaction::DeferUntilSettingsChange => {
                     ledger.record_refusal(backend, model.config_fingerprint(), error.to_string());
-                    return BackendOutcome::Defer { reason: error.to_string(), delay: MAX_DELAY };
+                    return BackendOutcome::Defer {
+                        reason: error.to_string(),
+                        delay: MAX_DELAY,
+                        waits: Waits::ForBackend,
+                    };
                 }
                 Reaction::RetryThenDefer | Reaction::RetryThenSplit
                     if tries.retries < BACKOFF.len() =>
@@ -275,7 +305,11 @@ impl BackendChain {
                 Reaction::RetryThenDefer => {
                     let delay =
                         (DEFAULT_DELAY * 2u32.saturating_pow(deferrals.min(10))).min(MAX_DELAY);
-                    return BackendOutcome::Defer { reason: error.to_string(), delay };
+                    return BackendOutcome::Defer {
+                        reason: error.to_string(),
+                        delay,
+                        waits: Waits::ForBackend,
+                    };
                 }
                 Reaction::RetryThenSplit if alone => return BackendOutcome::Next(error),
                 Reaction::RetryThenSplit => return BackendOutcome::Split(error),

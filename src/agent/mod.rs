@@ -15,6 +15,7 @@ mod anthropic;
 mod attribution;
 mod backend_chain;
 mod claude;
+pub mod deferral;
 mod error;
 mod gemini;
 mod http;

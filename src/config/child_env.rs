@@ -84,6 +84,21 @@ fn is_for_claude(name: &str) -> bool {
         || has_prefix(&CLAUDE_PREFIXES)
 }
 
+/// The variables of the environment that decide which account Claude Code uses, as `NAME=value`.
+#[expect(clippy::disallowed_methods, reason = "reads the variables that a child gets")]
+pub fn claude_account_env() -> Vec<String> {
+    let is_account = |name: &str| {
+        CLAUDE_VARIABLES.contains(&name) || CLAUDE_PREFIXES.iter().any(|p| name.starts_with(p))
+    };
+    let mut all: Vec<String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| is_account(name))
+        .map(|(name, value)| format!("{name}={}", value.to_string_lossy()))
+        .collect();
+    all.sort();
+    all
+}
+
 /// The file in which Claude Code stores its login on most systems.
 pub fn claude_credentials() -> Option<PathBuf> {
     let set = super::process_env("CLAUDE_CONFIG_DIR").map(PathBuf::from);

@@ -31,7 +31,7 @@ use regex_lite::Regex;
 
 use crate::paths::{self, Paths};
 pub use agent::{Agent, Allowance, Http, default_key_names};
-pub use child_env::{StartedBy, claude_credentials, claude_env, worker_env};
+pub use child_env::{StartedBy, claude_account_env, claude_credentials, claude_env, worker_env};
 pub use environment::{OffSwitch, misspelled_variables, process_env};
 use file::{ConfigFile, Content, Files};
 pub use keys::{BACKENDS, KEYS, Key, Scope, check, env_name, find};

@@ -231,6 +231,6 @@ fn ending(session: &RollUp) -> String {
                 format!("an error of the client ({})", markdown::line(shown))
             }
         },
-        Ending::Stop | Ending::SessionEnd | Ending::Open => String::new(),
+        Ending::Stop | Ending::SessionEnd | Ending::Open | Ending::Continued => String::new(),
     }
 }

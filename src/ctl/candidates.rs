@@ -145,7 +145,7 @@ fn workers() -> Vec<CompletionCandidate> {
     let holders = keys.iter().filter_map(|key| match probe::probe(&settings.paths, key) {
         WorkerState::Live { holder, .. } => Some((holder, "live")),
         WorkerState::Hung { holder } => Some((holder, "hung")),
-        WorkerState::Stale { .. } | WorkerState::Absent => None,
+        WorkerState::Elsewhere { .. } | WorkerState::Stale { .. } | WorkerState::Absent => None,
     });
     let holders: Vec<_> = holders.filter(|(holder, _)| !holder.session.is_empty()).collect();
     let identities: Vec<lookup::Identity> =

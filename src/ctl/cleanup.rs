@@ -10,7 +10,7 @@ use crate::deliver::launch;
 use crate::failure::{Context, Result};
 use crate::recover::{cleanup, due};
 use crate::spool;
-use crate::store::{LockWait, Reader, Store};
+use crate::store::{LockWait, Reader, Store, queue_admin};
 use crate::text::escape;
 
 /// How long to wait for the store lock.
@@ -24,8 +24,9 @@ Examples
 
 /// Remove files of dead workers and end inactive sessions
 ///
-/// Removes sockets and lock files of dead workers, ends sessions without recent events, and
-/// starts workers for unfinished sessions. Queued and spooled events are kept.
+/// Removes sockets and lock files of dead workers, ends sessions without recent events, starts
+/// workers for unfinished sessions, and takes aborted events off the queue's list. Queued and spooled
+/// events are kept.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -52,6 +53,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         opened => opened.context("database")?,
     };
     let conn = reader.as_ref().map(Reader::connection);
+    let aborted = match conn {
+        Some(conn) => queue_admin::counts(conn, None).context("database")?.aborted,
+        None => 0,
+    };
     let survey =
         due::survey(&settings.paths, conn, &BTreeSet::new(), before, now).context("database")?;
     drop(reader);
@@ -62,13 +67,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         out.push_str(&details);
         out.push('\n');
     };
-    let mut store = match (args.dry_run, survey.inactive.is_empty()) {
-        (false, false) => {
-            let wait = LockWait::Within(LOCK_TIMEOUT);
-            Some(Store::open_within(&settings.paths, wait).context("database")?)
-        }
-        _ => None,
-    };
+    let writes = !args.dry_run && (!survey.inactive.is_empty() || aborted > 0);
+    let open = || Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT));
+    let mut store = writes.then(open).transpose().context("database")?;
     for session in &survey.inactive {
         if let Some(store) = &mut store {
             let ended = cleanup::end_inactive(&settings.paths, store, session, before, now);
@@ -83,6 +84,14 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             "would end ",
             format!("{}: no event for {inactive_for}", escape(&session.content_session_id)),
         );
+    }
+    if aborted > 0 {
+        let cleared = match &mut store {
+            Some(store) => cleanup::clear_aborted(store, now).context("database")?,
+            None => aborted,
+        };
+        let n = count(cleared, "aborted event");
+        report("cleared ", "would clear ", format!("{n} from the queue's list"));
     }
     // Close the database before recovery is spawned: SQLite connections must not cross a fork.
     drop(store);

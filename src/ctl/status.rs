@@ -12,11 +12,13 @@ use super::lookup::has_several_clients;
 use super::style::{self, BAD, CAUTION, GOOD, HEAD, ID, paint};
 use super::table::{self, Cell, Column, column};
 use super::terminal::{self, wrapped};
+use crate::agent::deferral;
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::Result;
 use crate::project;
 use crate::project::recording::{self, NotRecorded};
+use crate::store::deferrals::{self, Waiting};
 use crate::store::sessions::Session;
 use crate::store::{self, Reader, StoreCounts, claims, projects, queue_admin, sessions};
 use crate::text::escape;
@@ -37,7 +39,8 @@ Keys of --json
   sessions      Number of sessions, all projects; null if the database cannot be read
   observations  Number of observations, all projects
   summaries     Number of summaries, all projects
-  queue         pending, processing, failed
+  queue         pending, processing, failed, and waiting, an array: for (backend or budget), events,
+                reason, not_before_epoch
   workers       live, hung, stale, elsewhere
   troubles      Problems and notes, one sentence each
 ";
@@ -72,9 +75,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if args.json {
         let content = stored.as_ref().ok();
         let counts = content.map(|content| content.counts);
-        let queue = content.map(|content| content.queue).map(
-            |queue| json!({"pending": queue.pending, "processing": queue.processing, "failed": queue.failed}),
-        );
+        let queue = content.map(|Content { queue, waiting, .. }| {
+            json!({
+                "pending": queue.pending, "processing": queue.processing, "failed": queue.failed,
+                "waiting": waiting.iter().map(waiting_row).collect::<Vec<_>>(),
+            })
+        });
         let is_bad = |finding: &&Finding| finding.level != Level::Ok;
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
@@ -109,6 +115,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     super::print(&out)
 }
 
+fn waiting_row(waiting: &Waiting) -> serde_json::Value {
+    json!({
+        "for": waiting.waits_for.as_deref().map(deferral::name), "events": waiting.events,
+        "reason": waiting.reason, "not_before_epoch": waiting.until,
+    })
+}
+
 /// What the database holds.
 #[derive(Default)]
 struct Content {
@@ -116,6 +129,7 @@ struct Content {
     exists: bool,
     counts: StoreCounts,
     queue: queue_admin::Counts,
+    waiting: Vec<Waiting>,
     /// The latest sessions of the project in the current directory.
     recent: Vec<Session>,
 }
@@ -134,7 +148,8 @@ fn read(settings: &Settings, project: &Project) -> store::Result<Content> {
         None => Vec::new(),
     };
     let queue = queue_admin::counts(conn, None)?;
-    Ok(Content { exists: true, counts: store::counts(conn)?, queue, recent })
+    let waiting = deferrals::waiting(conn, clock::now_ms())?;
+    Ok(Content { exists: true, counts: store::counts(conn)?, queue, waiting, recent })
 }
 
 fn overall(settings: &Settings, content: &Content, hooks: HookStatus) -> String {

@@ -42,10 +42,14 @@ pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreEr
     let (client, session) = (&event.client, &event.session);
     let unfinished =
         unfinished::in_other_sessions(&settings.paths, &store, client, session, event.at);
-    let result = match store {
-        Ok(Some(reader)) => load_block(settings, &reader, event),
-        Ok(None) => Ok(StartContext::default()),
-        Err(e) => Err(e),
+    let load = |store: store::Result<Option<Reader>>| match store? {
+        Some(reader) => load_block(settings, &reader, event),
+        None => Ok(StartContext::default()),
+    };
+    let result = match load(store) {
+        // Another program has removed columns or tables.
+        Err(StoreError::Schema(_)) => load(migrate(settings)),
+        result => result,
     };
     let (context, error) = match result {
         Ok(context) => (context, None),
@@ -87,6 +91,11 @@ fn open(settings: &Settings) -> store::Result<Option<Reader>> {
     if !settings.paths.database().exists() {
         return Ok(None);
     }
+    migrate(settings)
+}
+
+/// Runs the missing migration steps and opens the store again.
+fn migrate(settings: &Settings) -> store::Result<Option<Reader>> {
     Store::open_within(&settings.paths, LockWait::Within(MIGRATION_TIMEOUT))?;
     Reader::open(&settings.paths, BUSY_TIMEOUT)
 }

@@ -99,6 +99,21 @@ pub enum Ending {
     SessionEnd,
     /// Not ended yet: a checkpoint.
     Open,
+    /// It did not stop, and a later turn of the session finished what it had begun.
+    Continued,
+}
+
+impl Turn {
+    /// How the turn ended, for people. Empty if it stopped.
+    pub fn ending_note(&self) -> String {
+        match self.ending {
+            Ending::Stop | Ending::Open | Ending::Continued => String::new(),
+            Ending::Interrupted => "interrupted".to_owned(),
+            Ending::SessionEnd => "the session ended before the turn did".to_owned(),
+            Ending::Error if self.error_codes.is_empty() => "ended with an error".to_owned(),
+            Ending::Error => format!("ended with an error ({})", self.error_codes.join(", ")),
+        }
+    }
 }
 
 /// A part of a message in its own words: a paragraph, a list or a table, with the heading or lead-in

@@ -19,7 +19,7 @@ use crate::paths::{Paths, session_key};
 use crate::process;
 use crate::spool::{self, drain};
 use crate::store::sessions::{self, Filter, Session};
-use crate::store::{Fence, Result, Store, accept};
+use crate::store::{Fence, Result, Store, accept, queue_admin};
 use crate::testpoint;
 
 /// Maximum number of rounds of [`quarantine_unreadable`]. Later files stay in the spool.
@@ -155,6 +155,36 @@ pub fn drain_spool(
     remove_sockets(paths, &key, &lock)?;
     lock.remove()?;
     Ok(drained.events as u64)
+}
+
+/// Takes all aborted messages off the queue's list of failed ones. Returns their number.
+pub fn clear_aborted(store: &mut Store, now: i64) -> Result<u64> {
+    let mut cleared = 0;
+    loop {
+        match store.write(|tx| queue_admin::clear_aborted(tx, now))? {
+            0 => return Ok(cleared),
+            n => cleared += n,
+        }
+    }
+}
+
+/// Runs `f` while this process holds the lock of a session without a worker. `None` if a process holds
+/// the lock.
+///
+/// # Errors
+/// The error of `f`, or of the file system.
+pub fn without_worker<T>(
+    paths: &Paths,
+    client: &str,
+    session: &str,
+    f: impl FnOnce() -> Result<T>,
+) -> Result<Option<T>> {
+    let key = session_key(client, session);
+    let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(None) };
+    let done = f();
+    remove_sockets(paths, &key, &lock)?;
+    lock.remove()?;
+    done.map(Some)
 }
 
 /// Ends an active session that has had no event since `before`. `false` if a process holds the session

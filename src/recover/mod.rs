@@ -6,6 +6,7 @@
 //! and does work that needs no worker itself ([`cleanup`]).
 
 pub mod cleanup;
+pub mod deferrals;
 pub mod due;
 
 use std::collections::BTreeSet;
@@ -150,6 +151,7 @@ impl Recovery<'_> {
         let paths = &self.settings.paths;
         let before = now - unfinished::STALE_AFTER.as_millis() as i64;
         let mut store = open(self.settings, now)?;
+        deferrals::release_changed(&mut store, self.settings)?;
         let survey = due::survey(paths, Some(store.connection()), &self.tried, before, now)?;
         let mut changed = false;
         for session in &survey.inactive {

@@ -38,8 +38,9 @@ pub struct Drained {
 /// Drains the session's whole spool and removes its directories.
 ///
 /// Some files go to the dead-letter directory instead: unreadable ones, events of another session,
-/// events that the store refuses, and files older than `queue.keep`. The store may have deleted the ids
-/// of such old events and would accept them a second time.
+/// events whose content the store refuses, and files older than `queue.keep`. The store may have
+/// deleted the ids of such old events and would accept them a second time. After any other error all
+/// files stay, because the next drain may succeed.
 ///
 /// Each transaction checks `fence` first, and fails if another worker has taken over the session.
 ///
@@ -145,11 +146,11 @@ fn commit(
             record_heads(locked, events(), now)
         }
         // A refused event must not block the events behind it: commit them one by one.
-        Err(StoreError::Bug(_)) if files.len() > 1 => files.iter().try_for_each(|file| {
+        Err(StoreError::Refused(_)) if files.len() > 1 => files.iter().try_for_each(|file| {
             let file = std::slice::from_ref(file);
             commit(locked, paths, file, measure, fence, now, drained)
         }),
-        Err(StoreError::Bug(_)) => {
+        Err(StoreError::Refused(_)) => {
             drained.dead_letters += 1;
             Ok(super::quarantine(paths, &files[0].path)?)
         }

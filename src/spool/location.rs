@@ -47,7 +47,7 @@ impl Location {
         let config::Spool { max_events, max_bytes } = limits;
         let numbers = numbers(&self.dir)?;
         let (events, bytes) = (numbers.len(), self.bytes(&numbers, max_bytes));
-        if events >= max_events + max_events / 10
+        if events >= max_events.saturating_add(max_events / 10)
             || bytes >= max_bytes.saturating_add(max_bytes / 10)
         {
             return Ok(None);

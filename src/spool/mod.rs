@@ -6,6 +6,7 @@
 //! file gets its name when it is complete. If the data dir cannot be written, hooks use a fallback
 //! location beside the sockets. Its events are always newer than those in the data dir.
 
+pub mod dead_letters;
 pub mod drain;
 pub mod forget;
 mod location;
@@ -15,12 +16,12 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use memctl_proto::{Event, Kind};
-use uuid::Uuid;
 
 use crate::config;
 use crate::files::{Place, Stat};
 use crate::paths::{Paths, session_key};
 use crate::process;
+pub use dead_letters::quarantine;
 use location::{Location, locations};
 
 /// Temporary files older than this belong to hooks that died.
@@ -108,12 +109,14 @@ pub fn first_event(paths: &Paths, key: &str) -> Option<Event> {
 }
 
 /// # Errors
-/// If the file cannot be opened or read. Malformed content is reported in [`SpoolFile::event`], as is
-/// anything but a regular file of this user.
+/// If the file cannot be opened or read. Malformed content is reported in [`SpoolFile::event`], as is a
+/// file that is too large for an event, and anything but a regular file of this user.
 fn read_file(path: Place) -> io::Result<SpoolFile> {
     let age = path.stat()?.age();
     let text = match path.read() {
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => Err(e.to_string()),
+        Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::FileTooLarge) => {
+            Err(e.to_string())
+        }
         read => Ok(read?),
     };
     let event = text
@@ -162,33 +165,8 @@ pub fn discard(paths: &Paths, key: &str, before: i64) -> io::Result<Removed> {
     if exists(paths, key) {
         remove_dirs(paths, key)?;
     }
-    for letter in paths.dead_letters().entries() {
-        let read = read_file(letter.clone());
-        if read.is_ok_and(|file| file.event.is_ok_and(|event| is_ours(&event))) {
-            remove(&letter)?;
-            removed.dead_letters += 1;
-        }
-    }
+    removed.dead_letters += dead_letters::delete(paths, &|event| event.is_some_and(is_ours))?;
     Ok(removed)
-}
-
-/// Moves a file that cannot be drained to the dead-letter directory. If that fails, the file stays
-/// in the spool.
-pub fn quarantine(paths: &Paths, path: &Place) -> io::Result<()> {
-    paths.dead_letters().make_dir()?;
-    let name = format!("{}-{}", Uuid::now_v7(), path.file_name().to_string_lossy());
-    let dead_letter = paths.dead_letters().join(&name);
-    match path.rename(&dead_letter) {
-        Err(e) if e.kind() == ErrorKind::CrossesDevices => match path.read() {
-            Ok(bytes) => {
-                dead_letter.write(&bytes)?.sync_all()?;
-                remove(path)
-            }
-            // A directory, a pipe or a link cannot be copied. It stays beside the spools.
-            Err(_) => path.rename(&paths.fallback_dir().join(name)),
-        },
-        result => result,
-    }
 }
 
 /// Removes the session's directories. `false` if one is not empty, because a hook added a file.
@@ -222,11 +200,6 @@ pub fn keys(paths: &Paths) -> Vec<String> {
 fn dirs(paths: &Paths) -> Vec<Place> {
     let fallback = paths.fallback_is_ours().then(|| paths.fallback_dir());
     [paths.spools()].into_iter().chain(fallback).collect()
-}
-
-/// Number of files in the dead-letter directory.
-pub fn n_dead_letters(paths: &Paths) -> u64 {
-    paths.dead_letters().entries().count() as u64
 }
 
 /// Whether the fallback location holds a spool. A spool there may not survive a power failure,
@@ -391,7 +364,7 @@ mod tests {
         quarantine(&w.paths, &files[1].path).unwrap();
         remove(&files[0].path).unwrap();
         assert!(remove_dirs(&w.paths, &w.key).unwrap());
-        assert_eq!(n_dead_letters(&w.paths), 2);
+        assert_eq!(dead_letters::count(&w.paths), 2);
     }
 
     #[test]
@@ -416,7 +389,7 @@ mod tests {
             }
         }
         assert!(remove_dirs(&w.paths, &w.key).unwrap());
-        assert_eq!(n_dead_letters(&w.paths), 4);
+        assert_eq!(dead_letters::count(&w.paths), 4);
         // A pipe in place of the directory.
         nix::unistd::mkfifo(dir.path(), mode).unwrap();
         put(&w.paths, &w.key, &event("elsewhere"), limits(10)).unwrap();
@@ -424,7 +397,7 @@ mod tests {
         assert!(!dir.exists());
         // Dead letters are read when a session is forgotten.
         discard(&w.paths, &w.key, 1).unwrap();
-        assert_eq!(n_dead_letters(&w.paths), 5);
+        assert_eq!(dead_letters::count(&w.paths), 5);
     }
 
     /// The drain removes directories while hooks add files. No event is lost or quarantined.
@@ -447,7 +420,7 @@ mod tests {
                 }
             }
         });
-        assert_eq!((n_read, n_dead_letters(&w.paths)), (800, 0), "(read, quarantined)");
+        assert_eq!((n_read, dead_letters::count(&w.paths)), (800, 0), "(read, quarantined)");
         assert!(!fallback_in_use(&w.paths));
     }
 

@@ -24,7 +24,14 @@ pub enum StoreError {
     /// Another worker has taken the session's fencing token. The worker rolls back and shuts down.
     #[error("the session belongs to another worker")]
     Fenced,
-    /// A bug in memctl: invalid SQL or an impossible row.
+    /// The store refuses a value: it is too long, or violates a constraint of its table.
+    #[error("the store refuses a value: {0}")]
+    Refused(String),
+    /// A statement does not fit the schema. Another program has changed it, and the next process that
+    /// takes the store lock repairs it.
+    #[error("the schema of the database is not complete: {0}")]
+    Schema(String),
+    /// A bug in memctl: an impossible row or a misuse of SQLite.
     #[error("internal error of the store: {0}")]
     Bug(String),
 }
@@ -70,8 +77,16 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
-        let fault = |kind| StoreError::Fault { kind, message: error.to_string() };
         use ErrorCode as Code;
+        match error {
+            rusqlite::Error::ToSqlConversionFailure(_) => {
+                return StoreError::Refused(error.to_string());
+            }
+            // The message without the statement.
+            rusqlite::Error::SqlInputError { msg, .. } => return StoreError::Schema(msg),
+            _ => {}
+        }
+        let fault = |kind| StoreError::Fault { kind, message: error.to_string() };
         // SQLite reports a full disk as SQLITE_FULL, except when it extends `-shm`.
         if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
             return fault(StoreFault::Full);
@@ -89,6 +104,11 @@ impl From<rusqlite::Error> for StoreError {
             Some(Code::CannotOpen | Code::PermissionDenied) => fault(StoreFault::CannotOpen),
             Some(Code::DatabaseCorrupt) => fault(StoreFault::Corrupt),
             Some(Code::NotADatabase) => fault(StoreFault::NotADatabase),
+            Some(Code::ConstraintViolation | Code::TooBig | Code::TypeMismatch) => {
+                StoreError::Refused(error.to_string())
+            }
+            // SQLITE_ERROR: for example a missing table, column or unique index.
+            Some(Code::Unknown | Code::SchemaChanged) => StoreError::Schema(error.to_string()),
             _ => StoreError::Bug(error.to_string()),
         }
     }
@@ -122,6 +142,8 @@ mod tests {
         )) {
             StoreError::Busy(_) => "Busy".to_owned(),
             StoreError::Fault { kind, .. } => format!("{kind:?}"),
+            StoreError::Refused(_) => "Refused".to_owned(),
+            StoreError::Schema(_) => "Schema".to_owned(),
             StoreError::Bug(_) => "Bug".to_owned(),
             other => format!("{other}"),
         };
@@ -139,8 +161,10 @@ mod tests {
             (ffi::SQLITE_CANTOPEN, "CannotOpen"),
             (ffi::SQLITE_CORRUPT, "Corrupt"),
             (ffi::SQLITE_NOTADB, "NotADatabase"),
-            (ffi::SQLITE_CONSTRAINT, "Bug"),
-            (ffi::SQLITE_ERROR, "Bug"),
+            (ffi::SQLITE_CONSTRAINT_UNIQUE, "Refused"),
+            (ffi::SQLITE_TOOBIG, "Refused"),
+            (ffi::SQLITE_ERROR, "Schema"),
+            (ffi::SQLITE_MISUSE, "Bug"),
         ] {
             assert_eq!(mapped(code), expected, "code {code}");
         }

@@ -15,6 +15,7 @@ mod batch_context;
 pub mod claims;
 pub mod commit;
 mod dedupe;
+pub mod deferrals;
 pub mod ensure;
 pub mod error;
 mod file;
@@ -88,6 +89,8 @@ pub struct Store {
     conn: Connection,
     /// The database file that `conn` has open.
     file: FileId,
+    /// SQLite's schema counter when the schema was last compared with the migration steps.
+    schema: i64,
 }
 
 /// A connection whose caller holds the store lock. It runs several transactions under one lock.
@@ -119,7 +122,8 @@ impl Store {
             }
         };
         guard::limit_time(&mut conn, None)?;
-        Ok(Store { paths: paths.clone(), lock, wait, conn, file })
+        let schema = ensure::counter(&conn)?;
+        Ok(Store { paths: paths.clone(), lock, wait, conn, file, schema })
     }
 
     /// Runs `f` in one transaction. `f` must be short (at most 500 rows) and must not wait for
@@ -143,13 +147,16 @@ impl Store {
         self.locked(|locked| locked.fenced(fence, now, f))
     }
 
-    /// Holds the store lock while `f` runs.
+    /// Holds the store lock while `f` runs. If another program has replaced the file or changed the
+    /// schema, for example because it restored an old copy, the database is opened again and missing
+    /// migration steps are applied.
     pub fn locked<T>(&mut self, f: impl FnOnce(&mut Locked) -> Result<T>) -> Result<T> {
-        let Store { paths, lock, wait, conn, file } = self;
+        let Store { paths, lock, wait, conn, file, schema } = self;
         let _lock = lock.acquire(paths, *wait)?;
-        if file::id(paths).ok() != Some(*file) {
+        if file::id(paths).ok() != Some(*file) || ensure::counter(conn)? != *schema {
             (*conn, *file) = open_ensured(paths, *wait)?;
             guard::limit_time(conn, None)?;
+            *schema = ensure::counter(conn)?;
         }
         f(&mut Locked { conn, file: Some(*file) })
     }

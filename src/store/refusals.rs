@@ -48,8 +48,9 @@ pub fn clear(tx: &Transaction, backend: &str) -> Result<()> {
     notices::clear(tx, &format!("{NOTICE}{backend}"), "\u{0}")
 }
 
-/// Makes the messages due that a refusal of `backend` deferred, or a refusal of any backend.
-pub fn release_deferred(tx: &Transaction, backend: Option<&str>) -> Result<()> {
+/// Makes the messages due that a refusal of `backend` deferred, or a refusal of any backend. Returns
+/// their number.
+pub fn release_deferred(tx: &Transaction, backend: Option<&str>) -> Result<u64> {
     let mut known = tx.prepare_cached(
         "SELECT substr(value, instr(value, ' ') + 1) FROM meta
          WHERE key = ?1 OR ?1 ISNULL AND substr(key, 1, length(?2)) = ?2",
@@ -57,13 +58,14 @@ pub fn release_deferred(tx: &Transaction, backend: Option<&str>) -> Result<()> {
     let key = backend.map(|backend| format!("{PREFIX}{backend}"));
     let reasons = known.query_map(params![key, PREFIX], |r| r.get::<_, String>(0))?;
     let mut release = tx.prepare_cached(
-        "UPDATE pending_messages SET not_before_epoch = NULL
+        "UPDATE pending_messages SET not_before_epoch = NULL, waits_for = NULL
          WHERE status = 'pending' AND retry_count = 0 AND not_before_epoch NOTNULL AND error = ?1",
     )?;
+    let mut released = 0;
     for why in reasons {
-        release.execute([why?])?;
+        released += release.execute([why?])? as u64;
     }
-    Ok(())
+    Ok(released)
 }
 
 #[cfg(test)]

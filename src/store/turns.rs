@@ -45,6 +45,11 @@ impl ClosedBy {
         }
     }
 
+    /// Whether the client says how the turn ended.
+    fn is_outcome(self) -> bool {
+        matches!(self, ClosedBy::Stop | ClosedBy::StopFailed | ClosedBy::Finalize)
+    }
+
     /// The cause of the `summarize` that the closing enqueues. The watchdogs count as an
     /// interruption, because only a turn without a Stop stays open that long.
     fn cause(self) -> Cause {
@@ -178,6 +183,23 @@ pub(super) fn prompt_of_turn(
     newest(tx, session_id)
 }
 
+/// Lets the outcome of a turn replace an earlier one: a watchdog or a failed Stop may have closed its
+/// prompts before.
+pub(super) fn supersede_outcome(
+    tx: &Transaction,
+    session_id: i64,
+    prompt: &Prompt,
+    by: ClosedBy,
+    now: i64,
+) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE user_prompts SET finalized_at_epoch = ?4, finalized_by = ?5
+         WHERE session_id = ?1 AND (id = ?2 OR turn_id = ?3) AND finalized_by <> ?5",
+    )?
+    .execute(params![session_id, prompt.id, prompt.turn, now, by.as_str()])?;
+    Ok(())
+}
+
 /// Marks prompts closed, without a `summarize`.
 pub(super) fn mark_closed(
     tx: &Transaction,
@@ -197,6 +219,9 @@ pub(super) fn mark_closed(
 
 /// Closes `open` and enqueues a `summarize` for the newest prompt of each of its turns.
 ///
+/// A prompt that was reopened keeps its outcome: unless the client reports a new one, it is closed as
+/// [`ClosedBy::Late`].
+///
 /// The ids of these messages derive from the id of the causing `event`, so a repeat of the event
 /// enqueues nothing.
 pub(super) fn close(
@@ -207,9 +232,11 @@ pub(super) fn close(
     event: Option<Uuid>,
     now: i64,
 ) -> Result<()> {
-    mark_closed(tx, open, by, now)?;
     let mut enqueued: Vec<i64> = Vec::new();
     for prompt in open {
+        let by =
+            if prompt.finalized_by.is_some() && !by.is_outcome() { ClosedBy::Late } else { by };
+        mark_closed(tx, std::slice::from_ref(prompt), by, now)?;
         let newest = match &prompt.turn {
             Some(turn) => newest_of_turn(tx, session_id, turn)?,
             None => None,

@@ -25,14 +25,14 @@ use super::reset_alarm;
 use super::status::StatusSnapshot;
 use super::store_actor::{Report, StoreHandle};
 use crate::activity::ParsedBatch;
-use crate::agent::{self, Done, Outcome};
+use crate::agent::{self, Done, Outcome, deferral};
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::launch;
 use crate::store::accept::{ClosedBy, WhichPrompts};
 use crate::store::commit::Attribution;
-use crate::store::queue::ClaimLimits;
-use crate::{spool, testpoint};
+use crate::store::queue::{ClaimLimits, Deferral};
+use crate::{project, spool, testpoint};
 
 /// How long an exiting worker waits for the store. The next worker does the rest.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,6 +66,8 @@ pub struct EventLoop {
     runner: BatchRunner,
     clients: ClientWatch,
     snapshot: Arc<Mutex<StatusSnapshot>>,
+    /// The last claim returned nothing because the next batch is deferred.
+    is_deferred: bool,
     exit: Option<Exit>,
 }
 
@@ -107,6 +109,7 @@ impl EventLoop {
             runner,
             clients: ClientWatch::default(),
             snapshot: Arc::new(Mutex::new(StatusSnapshot { status, last_event: now })),
+            is_deferred: false,
             exit: None,
         })
     }
@@ -191,9 +194,16 @@ impl EventLoop {
     fn handle(&mut self, wake: Wake) {
         match wake {
             Wake::Report(report) => {
+                let claims_nothing = matches!(report, Report::NothingToClaim { .. });
                 if let Some(event) = self.translate(report) {
                     self.step(event);
                 }
+                if claims_nothing && self.waits_for_other_settings() {
+                    self.step(Event::SettingsChanged);
+                }
+            }
+            Wake::Control(Control::Wake) if self.waits_for_other_settings() => {
+                self.step(Event::SettingsChanged);
             }
             Wake::Control(Control::Wake) => self.step(Event::Wake),
             Wake::Control(Control::Shutdown { graceful }) => {
@@ -234,6 +244,7 @@ impl EventLoop {
                 Event::SpoolDrained { kinds, clients: self.watch_clients(clients), session }
             }
             Report::Claimed { batch, session } => {
+                self.is_deferred = false;
                 let messages = batch.messages.len();
                 let summarizes = batch.messages.last().is_some_and(|m| m.cause.summarizes());
                 tracing::debug!(events = messages, "distilling");
@@ -241,6 +252,7 @@ impl EventLoop {
                 Event::Claimed { messages, summarizes, session }
             }
             Report::NothingToClaim { not_before, session } => {
+                self.is_deferred = not_before.is_some();
                 let retry_in = not_before.map(|epoch| {
                     Duration::from_millis((epoch - clock::now_ms()).max(1).cast_unsigned())
                 });
@@ -265,6 +277,14 @@ impl EventLoop {
                 Event::Fenced { successor }
             }
         })
+    }
+
+    /// Whether the next batch waits for a backend, and the settings of the backends have changed since
+    /// this worker read them.
+    fn waits_for_other_settings(&self) -> bool {
+        self.is_deferred
+            && project::settings(&[])
+                .is_ok_and(|now| deferral::current(&now) != deferral::current(&self.settings))
     }
 
     fn record_arrival(&self, events: usize) {
@@ -298,9 +318,10 @@ impl EventLoop {
                 };
                 self.store.complete(batch, distilled, by);
             }
-            Outcome::Deferred { reason, delay } => {
+            Outcome::Deferred { reason, delay, waits_for } => {
                 tracing::warn!(events, ?delay, "a batch is deferred: {reason}");
-                self.store.defer(batch, reason, clock::now_ms() + delay.as_millis() as i64);
+                let until = clock::now_ms() + delay.as_millis() as i64;
+                self.store.defer(batch, Deferral { reason, until, waits_for });
             }
             Outcome::Failed(reason) => {
                 tracing::warn!(events, "a batch failed: {reason}");

@@ -123,6 +123,8 @@ pub enum Event {
     Fenced {
         successor: bool,
     },
+    /// The next batch waits for a backend, and the settings have changed. Only a new worker reads them.
+    SettingsChanged,
 }
 
 /// An action for the event loop.
@@ -162,7 +164,8 @@ pub struct ClaimRequest {
 pub struct Exit {
     /// Check for work once more after the socket is closed, and listen again if there is some.
     pub recheck: bool,
-    /// Start another worker, because the session's other owner may have exited already.
+    /// Start another worker: the session's other owner may have exited already, or the settings have
+    /// changed.
     pub successor: bool,
 }
 
@@ -268,6 +271,7 @@ enum Input {
     Fenced {
         successor: bool,
     },
+    SettingsChanged,
 }
 
 use State::{Closing, Ending, Gone, Serving};
@@ -395,6 +399,7 @@ impl Machine {
                 self.store_backoff = (self.store_backoff * 2).min(STORE_BACKOFF_MAX);
             }
             Event::Fenced { successor } => self.apply(now, Input::Fenced { successor }),
+            Event::SettingsChanged => self.apply(now, Input::SettingsChanged),
         }
         self.proceed(now);
         std::mem::take(&mut self.effects)
@@ -510,6 +515,10 @@ impl Machine {
             (_, Input::Fenced { successor }) => self.exit(Exit { recheck: false, successor }),
             (Gone, _) => {}
             (_, Input::ShutdownNow) => self.exit(Exit { recheck: false, successor: false }),
+
+            (Serving | Ending, Input::SettingsChanged) => {
+                self.exit(Exit { recheck: false, successor: true });
+            }
 
             (Closing, Input::AtRest | Input::OutOfTime) => {
                 self.exit(Exit { recheck: false, successor: false });

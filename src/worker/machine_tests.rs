@@ -204,6 +204,7 @@ fn every_pair_of_state_and_event() {
         (Event::StoreUnavailable, ["Serving", "Ending", "Closing", "Gone"]),
         (Event::Fenced { successor: true }, ["Gone release exit-successor", "Gone release exit-successor", "Gone release exit-successor", "Gone"]),
         (Event::Fenced { successor: false }, ["Gone release exit", "Gone release exit", "Gone release exit", "Gone"]),
+        (Event::SettingsChanged, ["Gone release exit-successor", "Gone release exit-successor", "Closing", "Gone"]),
         (Event::ClientsExited { last: CLIENT }, ["Serving", "Ending", "Closing", "Gone"]),
         // While a claim is in progress.
         (claimed(4, IN_TURN), ["Serving", "Ending", "Closing", "Gone"]),

@@ -19,6 +19,8 @@ mod crash;
 mod ctl;
 /// Damaged databases: quarantine and replacement.
 mod damaged_databases;
+/// Spooled events that cannot be taken in, and how they come back.
+mod dead_letters;
 /// Texts that are deleted leave no bytes in any file.
 mod deleted_bytes;
 /// `memctl doctor`: findings and fixes.
@@ -47,6 +49,8 @@ mod manual;
 mod observe;
 /// Files, sockets and processes of other users at our paths.
 mod other_users;
+/// How turns end, and which of several outcomes counts.
+mod outcomes;
 /// Links, pipes and directories that another program has put in place of memctl's files.
 mod planted_files;
 /// Messages that fail or crash their worker.

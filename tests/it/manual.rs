@@ -205,6 +205,15 @@ fn json_has_exactly_the_documented_keys() {
     check("resume list", &json(&["resume", "list"])[0]);
     check("project list", &json(&["project", "list"])[0]);
     check("status", &json(&["status"]));
+    let defer =
+        "UPDATE pending_messages SET status = 'pending', error = 'the rate limit is reached',
+      waits_for = 'openai 1 2', not_before_epoch = 1000 * unixepoch() + 1800000 WHERE id = 1";
+    w.execute_sql(defer);
+    check("status queue.waiting", &json(&["status"])["queue"]["waiting"][0]);
+    w.execute_sql(
+        "UPDATE pending_messages SET status = 'processed', error = NULL, waits_for = NULL,
+           not_before_epoch = NULL WHERE id = 1",
+    );
     let doctor = json(&["doctor"]);
     check("doctor", &doctor);
     check("doctor findings", &doctor["findings"][0]);

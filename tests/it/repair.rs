@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::support::recordings::{prompt, stop, tool};
 use crate::support::{World, until};
@@ -249,6 +250,114 @@ fn an_aborted_message_keeps_no_content_and_cannot_be_retried() {
         ["failed|aborted|-"]
     );
     assert_eq!(w.memctl(&["queue", "retry", "--all"]).ok(), "no matching event\n");
+}
+
+/// The findings of `doctor` about the queue: level and message.
+fn queue_findings(w: &World) -> Vec<String> {
+    let report: Value = serde_json::from_str(&w.memctl(&["doctor", "--json"]).out).unwrap();
+    let all = report["findings"].as_array().unwrap().iter();
+    let of_queue = all.filter(|f| f["check"] == "queue");
+    of_queue.map(|f| format!("{} {}", f["level"], f["says"]).replace('"', "")).collect()
+}
+
+#[test]
+fn an_aborted_message_is_no_fault_and_leaves_the_list() {
+    for clear in [&["cleanup"][..], &["doctor", "--fix"]] {
+        let w = lingering();
+        create_failed_message(&w);
+        assert_eq!(queue_findings(&w), ["wrong 1 event failed and not distilled"]);
+        w.memctl(&["queue", "abort", "--all"]).ok();
+        assert_eq!(queue_findings(&w), ["ok 0 events unfinished, none stuck"]);
+        let listed = w.memctl(&["queue"]).ok();
+        assert!(listed.starts_with("0 pending, 0 processing, 0 failed, 1 aborted, "), "{listed}");
+        let counts = |w: &World| {
+            let queue = w.memctl(&["queue", "--json"]).json();
+            [&queue["failed"], &queue["aborted"], &queue["processed"]].map(|n| n.as_i64().unwrap())
+        };
+        assert_eq!(counts(&w), [0, 1, 0]);
+        assert_eq!(w.memctl(&["status", "--json"]).json()["queue"]["failed"], 0);
+        let planned = w.memctl(&["cleanup", "--dry-run"]).ok();
+        assert!(planned.contains("would clear 1 aborted event from the queue's list"), "{planned}");
+        assert_eq!(counts(&w), [0, 1, 0], "a dry run changes nothing");
+        let done = w.memctl(clear).out;
+        assert!(done.contains("cleared 1 aborted event from the queue's list"), "{done}");
+        assert_eq!(counts(&w), [0, 0, 1], "the ids stay, so that a repeat is recognized");
+    }
+}
+
+/// The session ended long ago.
+#[test]
+fn failed_and_aborted_messages_are_deleted_after_queue_keep() {
+    let w = World::new();
+    let ids = "SELECT tool_use_id FROM pending_messages WHERE tool_use_id NOTNULL ORDER BY id";
+    w.hooks(&[prompt("old", "t", "go"), tool("old", "t", "failed", "ls", "x")]);
+    w.hooks(&[tool("old", "t", "aborted", "ls", "x"), tool("old", "t", "recent", "ls", "x")]);
+    w.hooks(&[stop("old", "t", "Done."), crate::support::recordings::end("old")]);
+    w.settle();
+    w.execute_sql(
+        "UPDATE pending_messages SET status = 'failed', error = iif(tool_use_id = 'aborted', 'aborted', 'x')
+           WHERE tool_use_id NOTNULL;
+         UPDATE pending_messages SET completed_at_epoch = 1 WHERE tool_use_id <> 'recent';
+         UPDATE sessions SET last_event_epoch = 1",
+    );
+    w.hooks(&[prompt("new", "t", "go"), stop("new", "t", "Done.")]);
+    w.settle();
+    assert_eq!(w.rows(ids), ["recent"]);
+}
+
+#[test]
+fn the_age_of_events_can_limit_a_retry_and_a_reset() {
+    let w = without_recovery();
+    let pid = w.worker_of("s");
+    for use_id in ["old", "young"] {
+        w.hook(&tool("s", "t", use_id, "ls", "x"));
+    }
+    w.until_count("SELECT count(*) FROM pending_messages", 2);
+    w.kill(pid);
+    let set = |status: &str| {
+        w.execute_sql(&format!(
+            "UPDATE pending_messages SET status = '{status}', worker_pid = 1, error = 'x'"
+        ));
+    };
+    w.execute_sql(
+        "UPDATE pending_messages SET created_at_epoch = created_at_epoch - 7200000
+         WHERE tool_use_id = 'old'",
+    );
+    set("processing");
+    let older = |verb| w.memctl(&["queue", verb, "s", "--older-than", "1h"]).ok();
+    assert_eq!(older("reset"), "1 event released\n");
+    let pid = w.worker();
+    w.kill(pid);
+    set("failed");
+    assert_eq!(older("retry"), "1 event scheduled for retry\n");
+    let failed = "SELECT tool_use_id FROM pending_messages WHERE status = 'failed'";
+    assert_eq!(w.rows(failed), ["young"]);
+    assert_eq!(w.memctl(&["queue", "retry", "s", "--older-than", "soon"]).code, Some(2));
+}
+
+/// A reset would pay a model for a second answer.
+#[test]
+fn the_events_of_a_live_worker_are_not_reset() {
+    let mut w = without_recovery();
+    let reached = w.path("distilling");
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{},{NO_RECOVERY}", reached.display()));
+    w.hooks(&[prompt("s", "t", "go"), tool("s", "t", "u", "ls", "x"), stop("s", "t", "Done.")]);
+    until("the worker distills", || match reached.exists() {
+        true => Ok(()),
+        false => Err(w.logs()),
+    });
+    w.set("MEMCTL_TESTPOINT", NO_RECOVERY);
+    let status = "SELECT DISTINCT status FROM pending_messages WHERE message_type <> 'none'";
+    for args in [&["reset", "s"][..], &["reset", "--all"], &["retry", "--id", "1"]] {
+        let output = w.memctl(&[&["queue"], args].concat());
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
+        assert!(output.err.contains("the worker of s works on "), "{output:?}");
+        assert!(output.err.contains("memctl kill s"), "{output:?}");
+        assert_eq!(w.rows(status), ["processing"]);
+    }
+    let pid = w.worker();
+    w.kill(pid);
+    assert_eq!(w.memctl(&["queue", "reset", "s"]).ok(), "2 events released\n");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::activity::fit;
 use crate::memory::{
-    Block, BlockKind, CheckRun, ClaimKind, CommitMade, Effect, Ending, Outcome, Summary, Turn,
+    Block, BlockKind, CheckRun, ClaimKind, CommitMade, Effect, Outcome, Summary, Turn,
 };
 
 /// Maximum characters of a column.
@@ -192,13 +192,7 @@ fn next_steps(turn: &Turn) -> Vec<String> {
 }
 
 fn notes(turn: &Turn) -> String {
-    let ending = match turn.ending {
-        Ending::Stop | Ending::Open => String::new(),
-        Ending::Interrupted => "interrupted".to_owned(),
-        Ending::SessionEnd => "the session ended before the turn did".to_owned(),
-        Ending::Error if turn.error_codes.is_empty() => "ended with an error".to_owned(),
-        Ending::Error => format!("ended with an error ({})", turn.error_codes.join(", ")),
-    };
+    let ending = turn.ending_note();
     let answer = blocks(&turn.answer, MAX_COLUMN);
     match (ending.is_empty(), answer.is_empty()) {
         (false, false) => format!("{answer}\n{ending}"),

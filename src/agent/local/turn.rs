@@ -27,7 +27,7 @@ pub fn of(
     author: Author,
 ) -> Turn {
     let request = request::request(batch);
-    let (ending, error_codes) = ending(stop);
+    let (ending, error_codes) = ending(stop, batch.previous.as_ref());
     let body = match author {
         Author::Assistant => message.body_beyond(&evidence, &batch.turns),
         // A model states steps in a column of their own.
@@ -95,7 +95,19 @@ fn claims(message: &Message, evidence: &Evidence, batch: &ParsedBatch) -> Vec<Cl
     claims
 }
 
-fn ending(stop: &memory::Message) -> (Ending, Vec<String>) {
+/// How the turn ended. `previous`: the turn as it was told before `stop`.
+fn ending(stop: &memory::Message, previous: Option<&Turn>) -> (Ending, Vec<String>) {
+    match (stop.cause, previous) {
+        // A late event reopened the turn. That does not change how it ended.
+        (Cause::Late, Some(previous)) => {
+            return (previous.ending, previous.error_codes.clone());
+        }
+        // The Stop had not been distilled, and its message is that of this closing.
+        (Cause::Late, None) if stop.last_assistant_message.is_some() => {
+            return (Ending::Stop, Vec::new());
+        }
+        _ => {}
+    }
     match stop.cause {
         Cause::Stop => (Ending::Stop, Vec::new()),
         Cause::StopFailed => {

@@ -60,7 +60,7 @@ fn file<'a>(settings: &'a Settings, key: &Key) -> Result<&'a Path> {
 }
 
 /// The settings after the change, for the current directory.
-fn reload() -> Result<Settings> {
+pub fn reload() -> Result<Settings> {
     let here = std::env::current_dir().ok();
     project::settings(here.as_deref().as_slice()).map_err(failed)
 }

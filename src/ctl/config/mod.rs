@@ -5,17 +5,21 @@ mod secret;
 
 pub use secret::key_problem;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::drain::{self, SessionName};
 use super::style::{HEAD, paint};
 use super::table::{self, Cell, column};
 use super::terminal::{self, wrapped};
+use crate::clock;
 use crate::config::{Settings, Value, ValueSource, misspelled_variables};
 use crate::failure::Result;
-use crate::store::{Store, refusals};
+use crate::recover::deferrals::release_changed;
+use crate::store::{self, Store, queue_admin, refusals};
 
 const HELP: &str = "\
 Examples
@@ -126,14 +130,28 @@ fn concerns_agents(name: &str) -> bool {
     name.starts_with("agent.")
 }
 
-/// Makes events due that are deferred because of a wrong setting or key. If the database cannot be
-/// written, they stay deferred for up to an hour. The setting has been changed already.
+/// Makes events due that waited for another backend, setting or key, and wakes or starts their workers.
+/// If this fails, recovery does it at the next start of a session. The setting has been changed already.
 fn retry_deferred(settings: &Settings) {
     if settings.paths.data_dir_exists()
-        && let Ok(mut store) = Store::open(&settings.paths)
+        && let Ok(now) = change::reload()
+        && let Ok(waiting) = release(&now)
     {
-        let _ = store.write(|tx| refusals::release_deferred(tx, None));
+        let _ = drain::wake_workers(&now, &waiting, &waiting);
     }
+}
+
+/// Returns the sessions with events that are due now. Empty if nothing was released.
+fn release(settings: &Settings) -> store::Result<BTreeSet<SessionName>> {
+    let mut store = Store::open(&settings.paths)?;
+    let released = release_changed(&mut store, settings)?
+        + store.write(|tx| refusals::release_deferred(tx, None))?;
+    if released == 0 {
+        return Ok(BTreeSet::new());
+    }
+    let due = queue_admin::sessions_with_work(store.connection(), None, clock::now_ms())?;
+    let due = due.into_iter().filter(|work| work.not_before_epoch == 0);
+    Ok(due.map(|work| (work.client, work.content_session_id)).collect())
 }
 
 fn list(settings: &Settings, json: bool) -> Result<()> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::READ_TIMEOUT;
+use crate::ctl::format::count;
 use crate::ctl::health::data_dir::{open_to_others, private_files};
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
 use crate::recover::cleanup;
-use crate::store::{LockWait, Reader, quarantine};
+use crate::store::{LockWait, Reader, Store, ensure, quarantine, queue_admin};
 use crate::{process, spool};
 
 /// How long to wait for the store lock.
@@ -22,6 +23,7 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
     }
     restrict_modes(settings, &mut fixed)?;
     replace_damaged_database(settings, &mut fixed)?;
+    complete_schema(settings, &mut fixed)?;
     for key in probe::keys(&settings.paths) {
         let stale = matches!(probe::probe(&settings.paths, &key), WorkerState::Stale { .. });
         if stale
@@ -32,6 +34,7 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
         }
     }
     spool::remove_stale_tmp(&settings.paths);
+    clear_aborted(settings, &mut fixed)?;
     Ok(fixed)
 }
 
@@ -48,6 +51,34 @@ fn restrict_modes(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
             fixed.push(format!("changed the mode of {place} to {mode}"));
         }
     }
+    Ok(())
+}
+
+/// Adds the tables, columns and indexes that another program has removed.
+fn complete_schema(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+    let checked = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| match reader {
+        Some(reader) => ensure::is_complete(reader.connection()),
+        None => Ok(true),
+    });
+    if !checked.is_ok_and(|complete| !complete) {
+        return Ok(());
+    }
+    Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    fixed.push("added the missing tables, columns and indexes of the database".into());
+    Ok(())
+}
+
+/// Takes events that the user gave up off the queue's list.
+fn clear_aborted(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+    let counts = Reader::open(&settings.paths, READ_TIMEOUT)
+        .and_then(|reader| reader.map(|r| queue_admin::counts(r.connection(), None)).transpose());
+    if !matches!(counts, Ok(Some(counts)) if counts.aborted > 0) {
+        return Ok(());
+    }
+    let mut store =
+        Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    let n = cleanup::clear_aborted(&mut store, clock::now_ms()).context("database")?;
+    fixed.push(format!("cleared {} from the queue's list", count(n, "aborted event")));
     Ok(())
 }
 

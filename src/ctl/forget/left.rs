@@ -8,7 +8,7 @@ use crate::text::Needle;
 
 /// Says that dead letters are kept, unless their texts were searched.
 pub fn unread_dead_letters(settings: &Settings, args: &Args) -> Option<String> {
-    let are_kept = args.ids.is_empty() || spool::n_dead_letters(&settings.paths) == 0;
+    let are_kept = args.ids.is_empty() || spool::dead_letters::count(&settings.paths) == 0;
     let dir = settings.paths.dead_letters();
     (!are_kept).then(|| format!("unreadable event files are kept in {dir}"))
 }

@@ -6,16 +6,19 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{Depth, Finding, Level};
+use crate::agent::deferral;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::READ_TIMEOUT;
-use crate::ctl::format::{bytes, count, dollars, short, tokens};
+use crate::ctl::format::{age, bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
 use crate::deliver::probe::{self, WorkerState};
 use crate::paths::session_key;
 use crate::project;
+use crate::store::deferrals::{self, Waiting};
+use crate::store::queue_admin::Item;
 use crate::store::{
-    self, Reader, StoreError, claims, notices, quarantine, queue_admin, stats, usage,
+    self, Reader, StoreError, claims, ensure, notices, quarantine, queue_admin, stats, usage,
 };
 use crate::text::{one_line, sanitize};
 
@@ -49,6 +52,9 @@ fn open(settings: &Settings, depth: Depth) -> (Vec<Finding>, Option<Reader>) {
         }
         if reads_pages {
             quarantine::check_integrity(reader.connection())?;
+        }
+        if !ensure::is_complete(reader.connection())? {
+            return Err(StoreError::Schema("another program has removed a part of it".into()));
         }
         let uses_wal = store::uses_wal(reader.connection())?;
         Ok(Some((reader, uses_wal)))
@@ -93,9 +99,24 @@ fn unreadable(error: &StoreError) -> Finding {
         e if e.is_corruption() => {
             found.fix("run `memctl doctor --fix` to move it away and create a new one")
         }
+        StoreError::Schema(_) => {
+            found.fix("run `memctl doctor --fix`, or continue any session, to repair it")
+        }
         StoreError::Busy(_) => found.fix("try again; `memctl ps` lists the workers that use it"),
         _ => found,
     }
+}
+
+/// Says what events wait for, why, and how long.
+pub fn waiting(waiting: &Waiting) -> Finding {
+    let events = count(waiting.events, "event");
+    let name = waiting.waits_for.as_deref().map(deferral::name);
+    let waits_for = name.map_or_else(String::new, |name| format!(" for {name}"));
+    let delay = age(clock::now_ms(), waiting.until);
+    let message =
+        format!("{events} waiting{waits_for}: {}; next try in {delay}", sanitize(&waiting.reason));
+    Finding::note("queue", message)
+        .fix("`memctl queue` lists them; another backend or key takes them at once")
 }
 
 /// Reports failed events and stuck events (`queue.stuck`).
@@ -108,9 +129,14 @@ fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> 
         found.push(Finding::wrong("queue", message).fix(fix));
     }
     let before = clock::now_ms() - settings.config.queue.stuck.as_millis() as i64;
+    found.extend(deferrals::waiting(conn, clock::now_ms())?.iter().map(waiting));
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
     let mut without_reason = BTreeSet::new();
+    let is_reported = |item: &Item| item.not_before_epoch.is_some() && item.retry_count == 0;
     for item in queue_admin::stuck(conn, None, before, MAX_STUCK)? {
+        if is_reported(&item) {
+            continue;
+        }
         match item.error {
             Some(why) => *by_reason.entry(why).or_default() += 1,
             None => {

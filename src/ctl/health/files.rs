@@ -61,14 +61,14 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
         let message = format!("{} lost because no spool was writable", count(lost, "event"));
         found.push(Finding::wrong("spool", message));
     }
-    let dead = spool::n_dead_letters(paths);
+    let dead = spool::dead_letters::count(paths);
     if dead > 0 {
-        let message = format!(
-            "{} unreadable; they are kept in {}",
-            count(dead, "spooled file"),
-            paths.dead_letters()
-        );
-        found.push(Finding::wrong("spool", message));
+        let files = count(dead, "spooled file");
+        let message = format!("{files} not taken in; kept in {}", paths.dead_letters());
+        found.push(Finding::wrong("spool", message).fix(
+            "run `memctl queue retry --dead-letters` to try again, or `memctl queue abort \
+             --dead-letters` to delete what stays",
+        ));
     }
     if spool::fallback_in_use(paths) {
         let message = "the data dir was not writable; events wait in the socket directory";

@@ -12,6 +12,7 @@ use crate::ctl::style::{self, ID};
 use crate::ctl::table::{Cell, Column, column, table};
 use crate::ctl::{lookup, terminal};
 use crate::failure::{Context, Result};
+use crate::spool::dead_letters;
 use crate::store::Reader;
 use crate::store::queue_admin::{self, Item};
 use crate::text::sanitize;
@@ -23,12 +24,15 @@ Examples
   memctl queue 6f2b9c54       List the events of one session
   memctl queue --stuck        List events that have been unfinished for too long
   memctl queue retry --all    Try failed and waiting events again
+  memctl queue retry --all --older-than 1d    Try those again that are older than a day
 
 Keys of --json
   pending     Number of events that wait
   processing  Number of events that a worker has claimed
-  failed      Number of events that were given up
+  failed      Number of events that could not be distilled
+  aborted     Number of events that you gave up
   processed   Number of events that are done
+  dead_letters  Number of spooled files that could not be taken in
   items       One object per event: id, session, client, project, event, tool, prompt, \
 status, retries, claims, not_before_epoch, error, created_at_epoch
 ";
@@ -96,7 +100,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let Some(reader) =
         Reader::open(&settings.paths, crate::ctl::READ_TIMEOUT).context("database")?
     else {
-        return print_empty(args);
+        return print_empty(args, dead_letters::count(&settings.paths));
     };
     let conn = reader.connection();
     let session = match &args.session {
@@ -114,17 +118,24 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         queue_admin::open_items(conn, session, args.limit)
     }
     .context("database")?;
+    let dead_letters = dead_letters::count(&settings.paths);
     if args.json {
         let rows: Vec<Row> = items.into_iter().map(row).collect();
         return crate::ctl::print_json(&json!({
             "pending": counts.pending, "processing": counts.processing,
-            "processed": counts.processed, "failed": counts.failed, "items": rows,
+            "processed": counts.processed, "failed": counts.failed, "aborted": counts.aborted,
+            "dead_letters": dead_letters, "items": rows,
         }));
     }
+    let aborted = match counts.aborted {
+        0 => String::new(),
+        n => format!("{n} aborted, "),
+    };
     let mut out = format!(
-        "{} pending, {} processing, {} failed, {} processed\n",
+        "{} pending, {} processing, {} failed, {aborted}{} processed\n",
         counts.pending, counts.processing, counts.failed, counts.processed
     );
+    out.push_str(&dead_letters_line(dead_letters));
     if !items.is_empty() {
         out.push('\n');
         out.push_str(&queue_table(&items, now));
@@ -151,7 +162,7 @@ fn queue_table(items: &[Item], now: i64) -> String {
             or_dash(item.project.as_deref().unwrap_or_default()).into(),
             item.event.as_str().into(),
             sanitize(or_dash(item.tool_name.as_deref().unwrap_or_default())).into(),
-            Cell::painted(item.status.clone(), style::of_state(&item.status)),
+            Cell::painted(item.shown_status(), style::of_state(&item.status)),
             format::age(item.created_at_epoch, now).into(),
             sanitize(item.error.as_deref().unwrap_or_default()).into(),
         ]
@@ -163,13 +174,25 @@ fn queue_table(items: &[Item], now: i64) -> String {
     table(&columns, &rows, width)
 }
 
-fn print_empty(args: &Args) -> Result<()> {
+fn print_empty(args: &Args, dead_letters: u64) -> Result<()> {
     if args.json {
         return crate::ctl::print_json(&json!({
-            "pending": 0, "processing": 0, "processed": 0, "failed": 0, "items": [],
+            "pending": 0, "processing": 0, "processed": 0, "failed": 0, "aborted": 0,
+            "dead_letters": dead_letters, "items": [],
         }));
     }
-    crate::ctl::print("the queue is empty: nothing is stored yet\n")
+    let letters = dead_letters_line(dead_letters);
+    crate::ctl::print(&format!("the queue is empty: nothing is stored yet\n{letters}"))
+}
+
+fn dead_letters_line(n: u64) -> String {
+    match n {
+        0 => String::new(),
+        n => {
+            let files = count(n, "spooled file");
+            format!("{files} not taken in; `memctl queue retry --dead-letters` tries again\n")
+        }
+    }
 }
 
 fn row(item: Item) -> Row {

@@ -6,7 +6,7 @@ mod session;
 mod transcript;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::format::{count, span};
 use super::progress::Progress;

@@ -334,6 +334,10 @@ impl Acceptor<'_> {
         let mut open = turns::all_open(self.tx, self.session)?;
         open.retain(|p| prompt.as_ref().is_some_and(|own| same_turn(p, own)));
         turns::mark_closed(self.tx, &open, by, now)?;
+        if let Some(prompt) = &prompt {
+            turns::supersede_outcome(self.tx, self.session, prompt, by, now)?;
+            sessions::complete_if_finished(self.tx, self.session)?;
+        }
         Ok(Effect { duplicate: false, prompt: number, closed: open.len() as u64 })
     }
 

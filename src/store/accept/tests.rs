@@ -223,8 +223,8 @@ fn events_are_assigned_to_prompts_and_turns() {
     // The Stop of an older turn does not close the running turn.
     check(
         "prompt t1 a; stop t1 x; tool t1 u1; prompt t2 b; stop t1 y",
-        "1:t1:interrupted 2:t2:open",
-        "stop@1=x tool@1 interrupted@1 stop@1=y",
+        "1:t1:stop 2:t2:open",
+        "stop@1=x tool@1 late@1 stop@1=y",
         "active",
     );
 }
@@ -246,13 +246,20 @@ fn events_close_and_reopen_prompts() {
     check("prompt t1 a; end clear", "1:t1:end", "(end@1) end@1", "failed:clear");
     check(
         "prompt t1 a; stop t1 x; tool t1 u1; end",
-        "1:t1:end",
-        "stop@1=x tool@1 (end@1) end@1",
+        "1:t1:late",
+        "stop@1=x tool@1 (end@1) late@1",
         "completed:other",
     );
     check("end clear", "", "", "");
     check("finalize", "", "", "");
     // A second end changes nothing; a prompt makes the session active again.
+    // A Stop that arrives later tells how the turn ended.
+    check(
+        "prompt t1 a; end clear; stop t1 x",
+        "1:t1:stop",
+        "(end@1) end@1 stop@1=x",
+        "completed:clear",
+    );
     check("prompt t1 a; end clear; end other", "1:t1:end", "(end@1) end@1 (end@1)", "failed:clear");
     check("prompt t1 a; end clear; prompt t2 b", "1:t1:end 2:t2:open", "(end@1) end@1", "active");
     check(

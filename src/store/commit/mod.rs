@@ -88,6 +88,9 @@ pub fn complete(
         )?,
         _ => None,
     };
+    if let (Some(turn), Some(last)) = (&distilled.turn, batch.messages.last()) {
+        summary::finish_earlier(tx, session_id, last.prompt_number, turn, now)?;
+    }
     if let Some(seen) = &distilled.seen {
         seen_text::store(tx, session_id, seen)?;
     }

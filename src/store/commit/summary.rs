@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::super::error::Result;
 use super::super::{new_uuid, tombstones};
 use super::json;
-use crate::memory::{Message, Sender, Summary, Turn};
+use crate::memory::{Ending, Message, Sender, Summary, Turn};
 
 /// Whether the configured backend wrote the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,4 +82,43 @@ pub(in crate::store) fn write_summary(
             |r| r.get(0),
         )
         .optional()?)
+}
+
+/// Turns that did not stop are finished by a later turn of the session that only continues them ("go
+/// on") and stops: removes the note about their end from their summaries.
+pub(in crate::store) fn finish_earlier(
+    tx: &Transaction,
+    session_id: i64,
+    number: i64,
+    turn: &Turn,
+    now: i64,
+) -> Result<()> {
+    if turn.ending != Ending::Stop || !turn.continues {
+        return Ok(());
+    }
+    let mut earlier = tx.prepare_cached(
+        "SELECT id, turn, notes FROM session_summaries
+         WHERE session_id = ?1 AND prompt_number < ?2 AND external_id IS NULL AND turn NOTNULL
+         ORDER BY prompt_number DESC",
+    )?;
+    let mut earlier = earlier.query(params![session_id, number])?;
+    while let Some(row) = earlier.next()? {
+        let (id, json, notes): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let Ok(mut earlier) = serde_json::from_str::<Turn>(&json) else { break };
+        if !matches!(earlier.ending, Ending::Interrupted | Ending::Error | Ending::SessionEnd) {
+            break;
+        }
+        let notes = notes.strip_suffix(&earlier.ending_note()).unwrap_or(&notes).trim_end();
+        earlier.ending = Ending::Continued;
+        earlier.error_codes.clear();
+        let json = serde_json::to_string(&earlier).expect("a turn serializes to JSON");
+        tx.prepare_cached(
+            "UPDATE session_summaries SET turn = ?2, notes = ?3, changed_at_epoch = ?4 WHERE id = ?1",
+        )?
+        .execute(params![id, json, notes, now])?;
+        if !earlier.continues {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -44,6 +44,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/007-project-commits.sql"),
     include_str!("../schema/008-turns.sql"),
     include_str!("../schema/009-forgotten.sql"),
+    include_str!("../schema/010-deferrals.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list and the schema counter of the last
@@ -156,6 +157,23 @@ fn complete_schema() -> Result<Connection> {
     Ok(conn)
 }
 
+/// Whether the database has every table, column and index of the steps. Unlike [`is_current`], this
+/// compares them all, and does not open the database for writing.
+pub fn is_complete(conn: &Connection) -> Result<bool> {
+    let wanted = complete_schema()?;
+    let mut tables = wanted.prepare(TABLES)?;
+    for table in tables.query_map([], |r| r.get::<_, String>(0))? {
+        let table = table?;
+        let existing = columns(conn, &table)?;
+        let has = |column: &Column| existing.iter().any(|c| c.name == column.name);
+        if !columns(&wanted, &table)?.iter().all(has) {
+            return Ok(false);
+        }
+    }
+    let existing = indexes_and_triggers(conn)?;
+    Ok(indexes_and_triggers(&wanted)?.keys().all(|name| existing.contains_key(name)))
+}
+
 /// The step without its `ALTER TABLE … ADD COLUMN` statements, which fail if the column exists.
 /// [`add_columns`] has added those columns already.
 fn repeatable(step: &str) -> String {
@@ -167,8 +185,13 @@ fn repeatable(step: &str) -> String {
 }
 
 fn stamp(conn: &Connection, journal: &str) -> Result<String> {
-    let counter: i64 = conn.query_row("PRAGMA schema_version", [], |r| r.get(0))?;
-    Ok(format!("{LIST:x} {counter} {journal}"))
+    Ok(format!("{LIST:x} {} {journal}", counter(conn)?))
+}
+
+/// SQLite's schema counter. It grows with every change of the schema, also with VACUUM and with a
+/// restored backup.
+pub fn counter(conn: &Connection) -> Result<i64> {
+    Ok(conn.prepare_cached("PRAGMA schema_version")?.query_row([], |r| r.get(0))?)
 }
 
 /// The journal mode of this connection, as SQLite names it: `wal` or `truncate`.
@@ -254,11 +277,12 @@ fn columns(conn: &Connection, table: &str) -> Result<Vec<Column>> {
     Ok(columns.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The names of all tables that the steps create.
+const TABLES: &str = "SELECT name FROM pragma_table_list
+   WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
 fn add_columns(tx: &Transaction, wanted: &Connection) -> Result<()> {
-    let mut tables = wanted.prepare(
-        "SELECT name FROM pragma_table_list
-         WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    )?;
+    let mut tables = wanted.prepare(TABLES)?;
     for table in tables.query_map([], |r| r.get::<_, String>(0))? {
         let table = table?;
         let existing = columns(tx, &table)?;

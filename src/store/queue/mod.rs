@@ -276,7 +276,7 @@ pub fn claim(
     }
     let mut mark = tx.prepare_cached(
         "UPDATE pending_messages SET status = 'processing', claims = claims + 1, worker_pid = ?2,
-           started_processing_at_epoch = ?3, not_before_epoch = NULL
+           started_processing_at_epoch = ?3, not_before_epoch = NULL, waits_for = NULL
          WHERE id = ?1",
     )?;
     for message in &messages {
@@ -477,22 +477,28 @@ pub fn fail(
     Ok(failed)
 }
 
+/// Why and how long a batch is deferred.
+#[derive(Clone, Debug, Default)]
+pub struct Deferral {
+    pub reason: String,
+    /// The batch is due at this time, in milliseconds since the epoch,
+    pub until: i64,
+    /// or when this changes. See [`deferrals`](super::deferrals).
+    pub waits_for: Option<String>,
+}
+
 /// Defers a batch for an external reason, such as a rate limit. This counts neither as a failure
 /// nor as a claim.
-pub fn defer(
-    tx: &Transaction,
-    session_id: i64,
-    ids: &[i64],
-    reason: &str,
-    until: i64,
-) -> Result<()> {
+pub fn defer(tx: &Transaction, session_id: i64, ids: &[i64], deferral: &Deferral) -> Result<()> {
+    let Deferral { reason, until, waits_for } = deferral;
     let mut defer = tx.prepare_cached(
         "UPDATE pending_messages SET status = 'pending', claims = max(claims - 1, 0),
-           worker_pid = NULL, started_processing_at_epoch = NULL, not_before_epoch = ?3, error = ?4
+           worker_pid = NULL, started_processing_at_epoch = NULL, not_before_epoch = ?3, error = ?4,
+           waits_for = ?5
          WHERE id = ?1 AND session_id = ?2 AND status = 'processing'",
     )?;
     for id in ids {
-        defer.execute(params![id, session_id, until, reason])?;
+        defer.execute(params![id, session_id, until, reason, waits_for])?;
     }
     Ok(())
 }

@@ -305,7 +305,9 @@ fn a_deferral_is_not_a_failure_and_blocks_the_messages_behind_it() {
     let mut w = World::with("ptSqtS");
     assert_eq!(w.claim_ids(ALL), [1, 2]);
     let until = w.now + 60_000;
-    write(&mut w.conn, |tx| defer(tx, 1, &[1, 2], "the rate limit is reached", until));
+    let reason = "the rate limit is reached".into();
+    let deferral = Deferral { reason, until, waits_for: None };
+    write(&mut w.conn, |tx| defer(tx, 1, &[1, 2], &deferral));
     assert!(matches!(w.claim(ALL), Claim::NotBefore(at) if at == until));
     let row = w.conn.query_row(
         "SELECT status, retry_count, claims, error FROM pending_messages WHERE id = 1",

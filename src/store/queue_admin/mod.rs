@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
-use super::queue::MAX_DEFER_MS;
+use super::queue::{MAX_DEFER_MS, mark_processed};
 
 /// The `error` of an aborted message.
 pub const ABORTED: &str = "aborted";
@@ -18,15 +18,19 @@ pub struct Counts {
     pub pending: u64,
     pub processing: u64,
     pub processed: u64,
+    /// Not distilled, and not given up by the user.
     pub failed: u64,
+    /// Given up by the user.
+    pub aborted: u64,
 }
 
 /// Counts messages of one session, or of all.
 pub fn counts(conn: &Connection, session_id: Option<i64>) -> Result<Counts> {
-    let mut rows = conn.prepare_cached(match session_id {
-        Some(_) => "SELECT status, count(*) FROM pending_messages WHERE session_id = ?1 GROUP BY 1",
-        None => "SELECT status, count(*) FROM pending_messages WHERE ?1 IS NULL GROUP BY 1",
-    })?;
+    let which = if session_id.is_some() { "session_id = ?1" } else { "?1 IS NULL" };
+    let mut rows = conn.prepare_cached(&format!(
+        "SELECT iif(status = 'failed' AND error IS '{ABORTED}', '{ABORTED}', status), count(*)
+         FROM pending_messages WHERE {which} GROUP BY 1"
+    ))?;
     let rows =
         rows.query_map([session_id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?)))?;
     let mut counts = Counts::default();
@@ -37,6 +41,7 @@ pub fn counts(conn: &Connection, session_id: Option<i64>) -> Result<Counts> {
             "processing" => counts.processing = n as u64,
             "processed" => counts.processed = n as u64,
             "failed" => counts.failed = n as u64,
+            ABORTED => counts.aborted = n as u64,
             _ => {}
         }
     }
@@ -142,6 +147,16 @@ pub struct Item {
     pub completed_at_epoch: Option<i64>,
 }
 
+impl Item {
+    /// The status, or `aborted` for a failed message that the user gave up.
+    pub fn shown_status(&self) -> &str {
+        match self.error.as_deref() {
+            Some(ABORTED) if self.status == "failed" => ABORTED,
+            _ => &self.status,
+        }
+    }
+}
+
 const ITEM: &str = "SELECT m.id, s.client, m.content_session_id, p.name, m.event, m.tool_name,
    m.prompt_number, m.status, m.retry_count, m.claims, m.not_before_epoch, m.error, m.worker_pid,
    m.created_at_epoch, m.completed_at_epoch
@@ -225,19 +240,17 @@ pub enum Selection<'a> {
     All,
 }
 
-/// Makes failed and deferred messages pending and resets their counters. Processing messages are
-/// included only if they are selected by id. Aborted messages have no payload and are not changed.
-/// Returns the number of changed messages.
-pub fn retry(tx: &Transaction, which: Selection) -> Result<u64> {
-    let or_processing =
-        if matches!(which, Selection::Ids(_)) { "OR status = 'processing'" } else { "" };
+/// Makes failed and deferred messages pending and resets their counters, if they were created before
+/// `before`. Aborted messages have no payload and are not changed. Returns the number of changed
+/// messages.
+pub fn retry(tx: &Transaction, which: Selection, before: i64) -> Result<u64> {
     let sql = format!(
         "UPDATE pending_messages SET status = 'pending', retry_count = 0, claims = 0, error = NULL,
-           not_before_epoch = NULL, worker_pid = NULL, started_processing_at_epoch = NULL,
-           completed_at_epoch = NULL
+           not_before_epoch = NULL, waits_for = NULL, worker_pid = NULL,
+           started_processing_at_epoch = NULL, completed_at_epoch = NULL
          WHERE (status = 'failed' AND error IS NOT '{ABORTED}'
-             OR status = 'pending' AND (retry_count > 0 OR claims > 0 OR not_before_epoch NOTNULL)
-             {or_processing})"
+             OR status = 'pending' AND (retry_count > 0 OR claims > 0 OR not_before_epoch NOTNULL))
+           AND created_at_epoch < {before}"
     );
     update_selected(tx, &sql, which)
 }
@@ -254,15 +267,72 @@ pub fn abort(tx: &Transaction, which: Selection, now: i64) -> Result<u64> {
     update_selected(tx, &sql, which)
 }
 
-/// Makes processing messages pending again, after their worker died. Returns the number of changed
-/// messages.
-pub fn reset(tx: &Transaction, which: Selection) -> Result<u64> {
-    update_selected(
-        tx,
+/// Makes the processing messages of a session pending again, if they were created before `before`.
+/// The caller holds the session lock: a live worker would distill them a second time. Returns the
+/// number of changed messages.
+pub fn reset(tx: &Transaction, messages: &Processing, before: i64) -> Result<u64> {
+    let sql = format!(
         "UPDATE pending_messages SET status = 'pending', worker_pid = NULL,
-           started_processing_at_epoch = NULL WHERE status = 'processing'",
-        which,
-    )
+           started_processing_at_epoch = NULL
+         WHERE status = 'processing' AND created_at_epoch < {before}"
+    );
+    update_selected(tx, &sql, Selection::Ids(&messages.ids))
+}
+
+/// The processing messages of one session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Processing {
+    pub client: String,
+    pub content_session_id: String,
+    pub ids: Vec<i64>,
+}
+
+/// The processing messages among the selected ones that were created before `before`, by session.
+pub fn processing(conn: &Connection, which: Selection, before: i64) -> Result<Vec<Processing>> {
+    let session = match which {
+        Selection::Session(id) => Some(id),
+        Selection::All | Selection::Ids(_) => None,
+    };
+    let is_selected = |id: &i64| match which {
+        Selection::Ids(ids) => ids.contains(id),
+        Selection::All | Selection::Session(_) => true,
+    };
+    let mut rows = conn.prepare(
+        "SELECT m.id, s.client, s.content_session_id
+         FROM pending_messages m JOIN sessions s ON s.id = m.session_id
+         WHERE m.status = 'processing' AND (?1 IS NULL OR m.session_id = ?1)
+           AND m.created_at_epoch < ?2 ORDER BY m.session_id, m.id",
+    )?;
+    let rows =
+        rows.query_map(params![session, before], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+    let mut found: Vec<Processing> = Vec::new();
+    for row in rows {
+        let (id, client, content_session_id): (i64, String, String) = row?;
+        if !is_selected(&id) {
+            continue;
+        }
+        match found.last_mut() {
+            Some(last)
+                if last.client == client && last.content_session_id == content_session_id =>
+            {
+                last.ids.push(id);
+            }
+            _ => found.push(Processing { client, content_session_id, ids: vec![id] }),
+        }
+    }
+    Ok(found)
+}
+
+/// Takes aborted messages off the list of failed ones: they become processed messages, which keep
+/// their ids. Changes at most 500 messages and returns their number.
+pub fn clear_aborted(tx: &Transaction, now: i64) -> Result<u64> {
+    let mut aborted = tx.prepare(&format!(
+        "SELECT id FROM pending_messages WHERE status = 'failed' AND error = '{ABORTED}' LIMIT ?1"
+    ))?;
+    let ids =
+        aborted.query_map([MAX_ROWS], |r| r.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    ids.iter().try_for_each(|id| mark_processed(tx, *id, now))?;
+    Ok(ids.len() as u64)
 }
 
 fn update_selected(tx: &Transaction, sql: &str, which: Selection) -> Result<u64> {
@@ -281,15 +351,15 @@ fn update_selected(tx: &Transaction, sql: &str, which: Selection) -> Result<u64>
     Ok(changed as u64)
 }
 
-/// Deletes messages that were processed more than `keep` milliseconds ago, if their session has
-/// ended and had no event since. A repeat of such an event is no longer recognized. Deletes at most
-/// 500 rows and returns their number.
-pub fn delete_processed(tx: &Transaction, keep: i64, now: i64) -> Result<u64> {
+/// Deletes messages that were processed or failed more than `keep` milliseconds ago, if their session
+/// has ended and had no event since. A repeat of such an event is no longer recognized. Deletes at
+/// most 500 rows and returns their number.
+pub fn delete_old(tx: &Transaction, keep: i64, now: i64) -> Result<u64> {
     let n = tx.execute(
         "DELETE FROM pending_messages WHERE id IN
            (SELECT m.id FROM sessions s JOIN pending_messages m ON m.session_id = s.id
             WHERE s.status <> 'active' AND s.last_event_epoch < ?1
-              AND m.status = 'processed' AND m.completed_at_epoch < ?1 LIMIT ?2)",
+              AND m.status IN ('processed', 'failed') AND m.completed_at_epoch < ?1 LIMIT ?2)",
         params![now - keep, MAX_ROWS],
     )?;
     Ok(n as u64)

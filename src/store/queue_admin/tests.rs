@@ -43,8 +43,8 @@ fn messages_are_counted_and_listed() {
     }
     claim_one(&mut conn, 2);
     let counted = |session| counts(&conn, session).unwrap();
-    assert_eq!(counted(None), Counts { pending: 2, processing: 1, processed: 0, failed: 1 });
-    assert_eq!(counted(Some(1)), Counts { pending: 1, processing: 0, processed: 0, failed: 1 });
+    assert_eq!(counted(None), Counts { pending: 2, processing: 1, failed: 1, ..Counts::default() });
+    assert_eq!(counted(Some(1)), Counts { pending: 1, failed: 1, ..Counts::default() });
     assert_eq!((count_unfinished(&conn, 1).unwrap(), count_unfinished(&conn, 2).unwrap()), (1, 2));
     let listed: Vec<(i64, String)> =
         open_items(&conn, None, 9).unwrap().into_iter().map(|i| (i.id, i.status)).collect();
@@ -93,7 +93,16 @@ fn messages_can_be_retried_aborted_and_reset() {
     };
     let row = |text: &str, payload| (text.to_owned(), payload);
     claim_one(&mut conn, 1);
-    assert_eq!(write(&mut conn, |tx| reset(tx, Selection::All)), 1);
+    let claimed = |conn: &Connection, which, before| processing(conn, which, before).unwrap();
+    let messages = claimed(&conn, Selection::All, 1);
+    assert_eq!((messages.len(), &messages[0].ids[..]), (1, &[1][..]));
+    for (which, before) in
+        [(Selection::All, 0), (Selection::Ids(&[2]), 1), (Selection::Session(9), 1)]
+    {
+        assert_eq!(claimed(&conn, which, before), [], "{which:?} {before}");
+    }
+    assert_eq!(write(&mut conn, |tx| reset(tx, &messages[0], 0)), 0, "too young");
+    assert_eq!(write(&mut conn, |tx| reset(tx, &messages[0], 1)), 1);
     assert_eq!(state(&conn), [row("pending", true), row("pending", true)]);
     assert_eq!(write(&mut conn, |tx| abort(tx, Selection::Ids(&[1, 99]), NOW)), 1);
     assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
@@ -104,24 +113,24 @@ fn messages_can_be_retried_aborted_and_reset() {
             [],
         )?)
     });
+    assert_eq!(write(&mut conn, |tx| retry(tx, Selection::All, 0)), 0, "too young");
     assert_eq!(
-        write(&mut conn, |tx| retry(tx, Selection::All)),
+        write(&mut conn, |tx| retry(tx, Selection::All, 1)),
         1,
         "an aborted message is not retried"
     );
     assert_eq!(state(&conn), [row("failed aborted", false), row("pending", true)]);
     assert_eq!(claim_one(&mut conn, 1), 2);
     assert_eq!(
-        write(&mut conn, |tx| retry(tx, Selection::All)),
+        write(&mut conn, |tx| retry(tx, Selection::Ids(&[2]), 1)),
         0,
         "a processing message is not retried"
     );
-    assert_eq!(
-        write(&mut conn, |tx| retry(tx, Selection::Ids(&[2]))),
-        1,
-        "unless it is selected by id"
-    );
-    assert_eq!(recent(&conn, None, 9).unwrap(), []);
+    let aborted = |conn: &Connection| counts(conn, None).unwrap().aborted;
+    assert_eq!((aborted(&conn), counts(&conn, None).unwrap().failed), (1, 0));
+    assert_eq!(write(&mut conn, |tx| clear_aborted(tx, NOW)), 1);
+    assert_eq!((aborted(&conn), state(&conn)[0].0.as_str()), (0, "processed"));
+    assert_eq!(recent(&conn, None, 9).unwrap().len(), 1);
 }
 
 #[test]
@@ -133,16 +142,17 @@ fn rows_are_kept_while_their_session_is_active_or_recent() {
             [],
         )?;
         tx.execute("UPDATE pending_messages SET status = 'pending' WHERE id = 1", [])?;
+        tx.execute("UPDATE pending_messages SET status = 'failed' WHERE id IN (2, 4, 6)", [])?;
         tx.execute("UPDATE sessions SET status = 'completed', last_event_epoch = 100", [])?;
         tx.execute("UPDATE sessions SET status = 'active' WHERE id = 2", [])?;
         tx.execute("UPDATE sessions SET last_event_epoch = 1000 WHERE id = 3", [])?;
         Ok(())
     });
-    assert_eq!(write(&mut conn, |tx| delete_processed(tx, 500, 600)), 0);
-    assert_eq!(write(&mut conn, |tx| delete_processed(tx, 500, 601)), 1);
-    assert_eq!(write(&mut conn, |tx| delete_processed(tx, 500, 1501)), 2);
+    assert_eq!(write(&mut conn, |tx| delete_old(tx, 500, 600)), 0);
+    assert_eq!(write(&mut conn, |tx| delete_old(tx, 500, 601)), 1);
+    assert_eq!(write(&mut conn, |tx| delete_old(tx, 500, 1501)), 2);
     assert_eq!(
         counts(&conn, None).unwrap(),
-        Counts { pending: 1, processed: 2, ..Counts::default() }
+        Counts { pending: 1, processed: 1, failed: 1, ..Counts::default() }
     );
 }

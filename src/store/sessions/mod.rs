@@ -304,6 +304,16 @@ pub fn insert(tx: &Transaction, event: &Event, forgotten: Option<i64>, now: i64)
     Ok(tx.last_insert_rowid())
 }
 
+/// Makes a `failed` session `completed` if the turn that its end had to close has stopped since.
+pub fn complete_if_finished(tx: &Transaction, id: i64) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE sessions SET status = 'completed' WHERE id = ?1 AND status = 'failed'
+         AND NOT EXISTS (SELECT 1 FROM user_prompts WHERE session_id = ?1 AND finalized_by = 'end')",
+    )?
+    .execute([id])?;
+    Ok(())
+}
+
 /// Clears the crash counter at an orderly shutdown of the worker.
 pub fn reset_restarts(tx: &Transaction, session_id: i64) -> Result<()> {
     tx.execute("UPDATE sessions SET restarts = 0 WHERE id = ?1 AND restarts <> 0", [session_id])?;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc as reports;
 
 use super::{Job, Rejection, Reply, Report};
 use crate::activity::ParsedBatch;
+use crate::agent::deferral;
 use crate::clock;
 use crate::config::Settings;
 use crate::memory::{Batch, Distilled};
@@ -20,10 +21,10 @@ use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
 use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
-use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Fence};
+use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Deferral, Fence};
 use crate::store::{
-    self, LockWait, Store, StoreError, StoreFault, agent_sessions, quarantine, queue_admin,
-    refusals, seen_text, sessions, turn_evidence, undo,
+    self, LockWait, Store, StoreError, StoreFault, agent_sessions, deferrals, quarantine,
+    queue_admin, refusals, seen_text, sessions, turn_evidence, undo,
 };
 use crate::worker::machine::SessionStatus;
 use crate::worker::owner::Session;
@@ -72,7 +73,7 @@ impl StoreActor {
             Job::DrainSpool => self.drain_spool(),
             Job::Claim(limits) => self.claim(limits),
             Job::Complete { batch, distilled, by } => self.complete(batch, distilled, *by),
-            Job::Defer { batch, reason, until } => self.defer(batch, reason, *until),
+            Job::Defer { batch, deferral } => self.defer(batch, deferral),
             Job::Fail { batch, reason } => self.fail(batch, reason),
             Job::Release(batch) => self.release(batch),
             Job::ClosePrompts { by, which } => self.close_prompts(*by, *which),
@@ -106,8 +107,8 @@ impl StoreActor {
         };
         match (&answer, &e) {
             // The same summary would fail again at once.
-            (Some(Report::Unsummarized(_)), StoreError::Bug(why)) => {
-                tracing::warn!("no provisional summary: {why}");
+            (Some(Report::Unsummarized(_)), StoreError::Refused(_) | StoreError::Bug(_)) => {
+                tracing::warn!("no provisional summary: {e}");
             }
             _ => self.report_error(&e),
         }
@@ -124,8 +125,8 @@ impl StoreActor {
         let projects: Vec<Project> = events.iter().filter_map(|e| e.project.clone()).collect();
         let deletes_texts = events.iter().any(|event| accept::deletes_texts(event));
         let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
-        if let Err(StoreError::Bug(_)) = &results {
-            // One event that causes an error must not fail the others of its group.
+        if let Err(StoreError::Refused(_)) = &results {
+            // One event that the store refuses must not fail the others of its group.
             results = Ok(events
                 .iter()
                 .map(|event| self.commit(&[event], now).map(|mut one| one.remove(0)))
@@ -160,14 +161,25 @@ impl StoreActor {
     }
 
     fn commit(&mut self, events: &[&Event], now: i64) -> store::Result<Vec<Accepted>> {
-        let measure = BatchMeasure::configured(&self.settings.config.agent);
-        let conn = self.open()?.connection();
-        let prepare = |event: &&Event| Prepared::new(conn, event, measure.cost_to_store(event));
-        let prepared = events.iter().map(prepare).collect::<store::Result<Vec<_>>>()?;
+        let prepared = match self.prepare(events) {
+            Err(StoreError::Schema(_)) => {
+                // A write transaction repairs the schema.
+                self.write(|_, _| Ok(()))?;
+                self.prepare(events)?
+            }
+            prepared => prepared?,
+        };
         self.write(|tx, _| {
             let all = events.iter().zip(&prepared);
             all.map(|(event, prepared)| accept::accept_prepared(tx, event, prepared, now)).collect()
         })
+    }
+
+    fn prepare(&mut self, events: &[&Event]) -> store::Result<Vec<Prepared>> {
+        let measure = BatchMeasure::configured(&self.settings.config.agent);
+        let conn = self.open()?.connection();
+        let prepare = |event: &&Event| Prepared::new(conn, event, measure.cost_to_store(event));
+        events.iter().map(prepare).collect()
     }
 
     /// Records the commits that the directories of events have checked out. A later event records
@@ -233,8 +245,12 @@ impl StoreActor {
 
     fn claim(&mut self, limits: &ClaimLimits) -> store::Result<()> {
         let pid = self.pid;
+        let changed = self.changed_deferrals()?;
         let claim = self.write(|tx, session| match session {
-            Some(session) => queue::claim(tx, session, limits, pid, clock::now_ms()),
+            Some(session) => {
+                deferrals::release(tx, &changed)?;
+                queue::claim(tx, session, limits, pid, clock::now_ms())
+            }
             None => Ok(Claim::Nothing),
         })?;
         testpoint::at("worker.claimed");
@@ -245,6 +261,17 @@ impl StoreActor {
             Claim::Nothing => Report::NothingToClaim { not_before: None, session },
         });
         Ok(())
+    }
+
+    /// What messages of this session wait for and need not any more: another backend, key or login.
+    fn changed_deferrals(&mut self) -> store::Result<Vec<String>> {
+        let Some(session) = self.fence.session() else { return Ok(Vec::new()) };
+        let mut waited_for = deferrals::waited_for(self.open()?.connection(), Some(session))?;
+        if !waited_for.is_empty() {
+            let current = deferral::current(&self.settings);
+            waited_for.retain(|waits_for| !deferral::is_valid(waits_for, &current));
+        }
+        Ok(waited_for)
     }
 
     fn complete(
@@ -276,11 +303,11 @@ impl StoreActor {
         Ok(())
     }
 
-    fn defer(&mut self, batch: &Batch, reason: &str, until: i64) -> store::Result<()> {
+    fn defer(&mut self, batch: &Batch, deferral: &Deferral) -> store::Result<()> {
         self.settle(
             |tx, session| {
                 let Some(session) = session else { return Ok(()) };
-                queue::defer(tx, session, &ids(batch), reason, until)
+                queue::defer(tx, session, &ids(batch), deferral)
             },
             false,
         )
@@ -378,7 +405,7 @@ impl StoreActor {
             let now = clock::now_ms();
             seen_text::delete_old(tx, now)?;
             turn_evidence::delete_old(tx)?;
-            queue_admin::delete_processed(tx, keep, now).map(drop)
+            queue_admin::delete_old(tx, keep, now).map(drop)
         });
         if let Err(e) = result.and_then(|()| self.remove_deleted_texts()) {
             tracing::info!("the store was not cleaned up at shutdown: {e}");
@@ -451,7 +478,10 @@ impl StoreActor {
                 }
                 Report::Unavailable(e.to_string())
             }
-            StoreError::Busy(_) | StoreError::Bug(_) => Report::Unavailable(e.to_string()),
+            StoreError::Busy(_)
+            | StoreError::Refused(_)
+            | StoreError::Schema(_)
+            | StoreError::Bug(_) => Report::Unavailable(e.to_string()),
         };
         self.report(report);
     }

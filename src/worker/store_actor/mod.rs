@@ -21,7 +21,7 @@ use crate::config::Settings;
 use crate::memory::{CallOutcome, Distilled, Summary, Turn};
 use crate::store::accept::{Accepted, ClosedBy, WhichPrompts};
 use crate::store::commit::Attribution;
-use crate::store::queue::ClaimLimits;
+use crate::store::queue::{ClaimLimits, Deferral};
 use actor::StoreActor;
 
 /// The reason why an event is rejected. The hook then spools the event.
@@ -57,8 +57,7 @@ enum Job {
     /// of the batch, but for example a rate limit.
     Defer {
         batch: Arc<ParsedBatch>,
-        reason: String,
-        until: i64,
+        deferral: Deferral,
     },
     Fail {
         batch: Arc<ParsedBatch>,
@@ -180,8 +179,8 @@ impl StoreHandle {
         self.job(Job::Complete { batch, distilled: Box::new(distilled), by });
     }
 
-    pub fn defer(&self, batch: Arc<ParsedBatch>, reason: String, until: i64) {
-        self.job(Job::Defer { batch, reason, until });
+    pub fn defer(&self, batch: Arc<ParsedBatch>, deferral: Deferral) {
+        self.job(Job::Defer { batch, deferral });
     }
 
     pub fn fail(&self, batch: Arc<ParsedBatch>, reason: String) {

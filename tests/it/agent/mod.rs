@@ -5,6 +5,7 @@ mod day_of_work;
 mod errors;
 mod faults;
 mod prompts;
+mod switch;
 
 use serde_json::Value;
 
