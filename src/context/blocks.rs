@@ -2,8 +2,9 @@
 //! what it introduces.
 
 use super::markdown::{self, truncate};
-use super::similarity::{Seen, sentences};
-use crate::memory::{Block, BlockKind, Claim};
+use super::seen::Seen;
+use super::similarity::sentences;
+use crate::memory::{Block, BlockKind};
 
 /// The beginning of the blocks as one text of at most about `max` characters. Not inert.
 pub fn text(blocks: &[Block], max: usize) -> String {
@@ -86,24 +87,6 @@ fn block_text(block: &Block, max: usize) -> String {
     format!("{introduction}{}{more}", whole_sentences(&body, room.max(40)))
 }
 
-/// The blocks without the sentences that the evidence does not bear out.
-pub fn without_claims(blocks: &[Block], claims: &[Claim]) -> Vec<Block> {
-    let mut blocks = blocks.to_vec();
-    if claims.is_empty() {
-        return blocks;
-    }
-    for block in &mut blocks {
-        for line in &mut block.lines {
-            for claim in claims.iter().filter(|claim| !claim.text.is_empty()) {
-                *line = line.replace(&claim.text, "").trim().to_owned();
-            }
-        }
-        block.lines.retain(|line| line.chars().any(char::is_alphanumeric));
-    }
-    blocks.retain(|block| !block.lines.is_empty());
-    blocks
-}
-
 /// Removes the lines that the page contains already.
 pub fn drop_seen(blocks: &mut Vec<Block>, seen: &Seen) {
     for block in blocks.iter_mut() {
@@ -145,7 +128,6 @@ pub fn whole_sentences(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::ClaimKind;
 
     fn block(lead_in: &str, kind: BlockKind, lines: &[&str]) -> Block {
         let lines = lines.iter().map(|line| line.to_string()).collect();
@@ -182,22 +164,6 @@ mod tests {
             ["Short.", "The first sentence. The second one is here.", "a | b; c | d"]
         );
         assert_eq!(lines(&paragraphs, 90)[1], "The first sentence. The second one is here.");
-    }
-
-    #[test]
-    fn claims_without_proof_are_left_out() {
-        let claim = Claim {
-            text: "All tests pass.".into(),
-            kind: ClaimKind::FailedCheck,
-            subject: "cargo test".into(),
-        };
-        let blocks = [
-            block("", BlockKind::Paragraph, &["The guard closes. All tests pass."]),
-            block("Checked:", BlockKind::List, &["All tests pass."]),
-        ];
-        let kept = without_claims(&blocks, &[claim]);
-        assert_eq!(kept.len(), 1);
-        assert_eq!(kept[0].lines, ["The guard closes."]);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::budget::Budget;
 pub struct Line {
     /// Inert Markdown, without the line break.
     pub text: String,
-    /// Names of the rows that the line rests on: `s37`, `o412`.
-    pub ids: Vec<String>,
+    /// Name of the row that the line rests on: `s37`, `o412`.
+    pub id: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,8 @@ pub struct Section {
 #[derive(Clone, Debug)]
 pub struct Filler {
     heading: &'static str,
-    pub whole: Budget,
-    pub rest: Budget,
+    whole: Budget,
+    rest: Budget,
     pub lines: Vec<Line>,
     /// A line did not fit, or was shortened.
     pub wants_more: bool,
@@ -34,16 +34,20 @@ impl Filler {
     }
 
     /// Adds a line if it fits. The section's first line also pays for the heading.
-    pub fn push(&mut self, text: String, ids: Vec<String>) -> bool {
+    pub fn push(&mut self, text: String, id: String) -> bool {
         let heading =
             if self.lines.is_empty() { heading_line(self.heading) } else { String::new() };
         let fits = self.rest.take(&format!("{heading}{text}\n"));
         if fits {
-            self.lines.push(Line { text, ids });
+            self.lines.push(Line { text, id });
         } else {
             self.wants_more = true;
         }
         fits
+    }
+
+    pub fn spent(&self) -> Budget {
+        self.whole.without(self.rest)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Selection;
 use super::blocks;
 use super::dates::date_and_id;
 use super::filler::Filler;
+use super::lines::Texts;
 use super::markdown::{self, truncate};
 use super::rollup::RollUp;
-use super::similarity::{Seen, WordSet, sentences};
+use super::seen::Seen;
+use super::similarity::{WordSet, sentences};
 use super::stored_turn::{has_substance, names_something};
 use crate::memory::{ClaimKind, Ending, Outcome};
 
@@ -19,14 +20,14 @@ const MAX_ASKS: usize = 4;
 const LEVELS: [usize; 6] = [2400, 1500, 900, 450, 200, 80];
 
 /// The newest session of the user that did something.
-pub fn last(selection: &Selection, filler: &mut Filler, seen: &mut Seen) {
-    let Some(told) = &selection.last else { return };
+pub fn last(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
+    let Some(told) = &texts.selection.last else { return };
     let session = &told.session;
-    let ids: Vec<String> = vec![format!("s{}", session.id())];
+    let id = format!("s{}", session.id());
     let title = blocks::without_seen(&markdown::paragraph(&session.title), seen);
     let title = blocks::whole_sentences(&title, 300);
     let header = format!("{}: {title}", date_and_id(session));
-    if !filler.push(header.trim_end_matches([':', ' ']).to_owned(), ids.clone()) {
+    if !filler.push(header.trim_end_matches([':', ' ']).to_owned(), id) {
         return;
     }
     seen.add(&title);
@@ -67,7 +68,7 @@ fn last_lines(session: &RollUp, max: usize, filler: &mut Filler, seen: &mut Seen
         let cause = markdown::paragraph(&blocks::text(&gotcha.cause, max / 2));
         tell("Cause", blocks::without_seen(&cause, seen), Vec::new());
     }
-    let mut done = blocks::without_claims(&session.done, &session.claims);
+    let mut done = session.done.clone();
     blocks::drop_seen(&mut done, seen);
     for text in blocks::lines(&done, max).into_iter().filter(|text| has_substance(text)) {
         tell("Done", text, Vec::new());
@@ -97,10 +98,10 @@ fn last_lines(session: &RollUp, max: usize, filler: &mut Filler, seen: &mut Seen
     tell("Checks", checks(session), Vec::new());
     tell("Files", files(session, 8), Vec::new());
     tell("End", ending(session), Vec::new());
-    let ids = vec![format!("s{}", session.id())];
+    let id = format!("s{}", session.id());
     let n_texts = texts.len();
     for Labelled { label, text, said } in texts {
-        if !seen.contains(&text) && filler.push(format!("- {label}: {text}"), ids.clone()) {
+        if !seen.contains(&text) && filler.push(format!("- {label}: {text}"), id.clone()) {
             seen.add(&text);
             said.iter().for_each(|said| seen.add(said));
         }

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::context::Told;
+use crate::context::branches::Place;
 use crate::context::budget::{Budget, MAX_UNITS};
 use crate::context::found::Found;
 use crate::context::page::{self, Page};
@@ -209,7 +211,6 @@ fn a_file_in_the_title_is_not_repeated() {
 #[test]
 fn a_claim_stands_with_its_contradiction() {
     let mut turn = parser();
-    turn.done[0].lines.push("All tests pass.".into());
     turn.claims = vec![crate::memory::Claim {
         text: "All tests pass.".into(),
         kind: ClaimKind::FailedCheck,
@@ -225,7 +226,7 @@ fn a_claim_stands_with_its_contradiction() {
 fn a_rule_does_not_print_the_prompt_that_it_was_taken_from() {
     let check = |title: &str, text: &str, expected: Option<&str>| {
         let rule = Headline { text: Some(text.into()), ..headline(1, 1, "decision", title, &[]) };
-        assert_eq!(reason(&rule, title).as_deref(), expected, "{text}");
+        assert_eq!(reason(&rule, title, &Seen::default()).as_deref(), expected, "{text}");
     };
     let rule = "Never log the body of a request";
     check(rule, "nice. now the retries. never log the body of a request", None);
@@ -388,7 +389,7 @@ fn assert_sound(page: &Page) {
     assert_eq!(found, headings);
     let lines = page.sections.iter().flat_map(|section| &section.lines);
     for line in lines {
-        assert!(!line.text.contains('\n') && !line.ids.is_empty(), "{line:?}");
+        assert!(!line.text.contains('\n') && !line.id.is_empty(), "{line:?}");
     }
 }
 

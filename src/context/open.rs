@@ -79,7 +79,7 @@ fn steps(turns: &[StoredTurn]) -> Vec<Open> {
         let turn = &stored.turn;
         let list: Vec<&str> =
             turn.next.iter().filter(|s| is_listed(s.kind)).map(|s| s.text.as_str()).collect();
-        if let Some(deeds) = Deeds::of(turn) {
+        if let Some(deeds) = stored.deeds() {
             let numbers = deeds::numbers(&turn.request);
             let numbered: Vec<&str> =
                 numbers.iter().filter_map(|n| listed.get(n - 1).copied()).collect();
@@ -225,7 +225,7 @@ fn earlier_tasks(turns: &[StoredTurn], steps: &[Open]) -> Vec<Open> {
     if later.is_empty() {
         return Vec::new();
     }
-    let deeds: Vec<Deeds> = later.iter().filter_map(|t| Deeds::of(&t.turn)).collect();
+    let deeds: Vec<&Deeds> = later.iter().filter_map(StoredTurn::deeds).collect();
     let is_done = |text: &str| deeds.iter().any(|deeds| deeds.does(&Aim::of(text)));
     let is_told = |text: &str| steps.iter().any(|step| step.text == text);
     let is_open = |state| matches!(state, TaskState::Open | TaskState::Started);

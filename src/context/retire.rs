@@ -31,6 +31,7 @@ pub struct Left {
 pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
     let newest = sessions.iter().map(|s| s.ended_at_epoch).max().unwrap_or_default();
     let mut left: Vec<Left> = Vec::new();
+    let mut known: Vec<WordSet> = Vec::new();
     let mut later_deeds: Vec<&Deeds> = Vec::new();
     let mut later_words = WordSet::default();
     let mut sessions_ago = 0;
@@ -42,26 +43,28 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
                 _ => STEP_SESSIONS,
             };
             let is_old = newest.saturating_sub(open.at_epoch) > MAX_AGE_DAYS * DAY;
-            let rare = frequencies.rare(&WordSet::stems(&open.text));
-            let aim = Aim::new(&open.text, rare.clone());
-            let told = left.iter().any(|l| {
-                let known = WordSet::stems(&l.open.text);
-                rare.common(&known) * 10 >= rare.len() * 8
-            });
+            if sessions_ago >= limit || is_old || left.len() >= MOST {
+                continue;
+            }
+            let words = WordSet::stems(&open.text);
+            let rare = frequencies.rare(&words);
+            let is_told = known.iter().any(|known| rare.common(known) * 10 >= rare.len() * 8);
             let passed = |check: &CheckRun| {
                 let later = sessions[..at].iter().flat_map(|later| &later.checks);
                 later.into_iter().any(|run| covers(run, check))
             };
-            let is_done = match &open.kind {
+            let is_done = || match &open.kind {
                 OpenKind::Failing(check) => passed(check),
                 _ => {
                     // Several sessions may have done a long step in parts.
                     let in_parts =
                         rare.len() >= LONG_STEP && has_share(rare.common(&later_words), &rare, 80);
+                    let aim = Aim::new(&open.text, rare.clone());
                     in_parts || later_deeds.iter().any(|deeds| deeds.does(&aim))
                 }
             };
-            if sessions_ago < limit && !is_old && !told && !is_done && left.len() < MOST {
+            if !is_told && !is_done() {
+                known.push(words);
                 left.push(Left { open: open.clone(), sessions_ago });
             }
         }

@@ -1,7 +1,6 @@
 //! Folds the turns of a session into one record: what was asked, what tools prove, and what is left
 //! when the session ends.
 
-use super::blocks;
 use super::deeds::Deeds;
 use super::open::{self, Open};
 use super::similarity::{WordSet, sentences};
@@ -34,8 +33,8 @@ pub struct RollUp {
     pub done: Vec<Block>,
     /// Claims about `done` that the evidence does not bear out.
     pub claims: Vec<Claim>,
-    /// What earlier turns said about their work, oldest first, without such claims. Not if later turns
-    /// changed all of its files again: it may no longer be so.
+    /// What earlier turns said about their work, oldest first. Not if later turns changed all of its files
+    /// again: it may no longer be so.
     pub done_before: Vec<Vec<Block>>,
     pub answers: Vec<Answered>,
     /// What is left when the session ends.
@@ -43,8 +42,7 @@ pub struct RollUp {
     /// What each turn did.
     pub deeds: Vec<Deeds>,
     pub head: Option<Head>,
-    /// Times are milliseconds since the epoch.
-    pub started_at_epoch: i64,
+    /// Milliseconds since the epoch.
     pub ended_at_epoch: i64,
     /// Minutes east of UTC at the end.
     pub utc_offset: i32,
@@ -90,10 +88,7 @@ impl RollUp {
         all.title = title(turns, &all.commits);
         all.done_before = done_before(turns);
         all.open = open::at_end(turns, &all.checks);
-        if let Some(first) = turns.first() {
-            all.session_id = first.session_id;
-            all.started_at_epoch = first.created_at_epoch;
-        }
+        all.session_id = turns.first().and_then(|first| first.session_id);
         all.n_turns = turns.len();
         all
     }
@@ -133,7 +128,7 @@ impl RollUp {
             let answer = turn.answer.clone();
             self.answers.push(Answered { id, question: turn.request.clone(), answer });
         }
-        self.deeds.extend(Deeds::of(turn));
+        self.deeds.extend(stored.deeds().cloned());
         self.head = turn.head.clone().or(self.head.take());
         self.ended_at_epoch = self.ended_at_epoch.max(stored.created_at_epoch);
         self.utc_offset = turn.utc_offset;
@@ -192,11 +187,11 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
     let last = turns.iter().rposition(|stored| !stored.turn.done.is_empty()).unwrap_or(0);
     let mut before = Vec::new();
     for (at, stored) in turns[..last.min(turns.len())].iter().enumerate() {
-        let done = blocks::without_claims(&stored.turn.done, &stored.turn.claims);
+        let done = &stored.turn.done;
         let changed = files(stored);
         let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
         let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
-        before.extend((!done.is_empty() && !is_stale).then_some(done));
+        before.extend((!done.is_empty() && !is_stale).then(|| done.clone()));
     }
     before
 }

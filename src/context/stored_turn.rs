@@ -1,6 +1,9 @@
 //! A turn as the store has it, and what it is worth: whether a request tells what it is about, and
 //! whether a turn is only small talk.
 
+use std::cell::OnceCell;
+
+use super::deeds::Deeds;
 use super::similarity::WordSet;
 use crate::memory::{Block, CheckKind, CheckRun, FileChange, Outcome, Step, Summary, Turn};
 use crate::store::summaries::SummaryRow;
@@ -14,9 +17,16 @@ pub struct StoredTurn {
     pub created_at_epoch: i64,
     pub provisional: bool,
     pub turn: Turn,
+    /// See [`StoredTurn::deeds`].
+    pub(super) deeds: OnceCell<Option<Deeds>>,
 }
 
 impl StoredTurn {
+    /// What the turn did. `None` if it did nothing.
+    pub fn deeds(&self) -> Option<&Deeds> {
+        self.deeds.get_or_init(|| Deeds::of(&self.turn)).as_ref()
+    }
+
     pub fn of_row(row: SummaryRow) -> StoredTurn {
         StoredTurn {
             id: row.id,
@@ -24,6 +34,7 @@ impl StoredTurn {
             created_at_epoch: row.created_at_epoch,
             provisional: row.provisional,
             turn: row.turn.map_or_else(|| turn_of_columns(&row.summary), |turn| *turn),
+            deeds: OnceCell::new(),
         }
     }
 }

@@ -266,7 +266,7 @@ fn a_block_uses_its_budget_and_repeats_nothing() {
         let lines: Vec<&Line> = block.page.sections.iter().flat_map(|s| &s.lines).collect();
         let different: BTreeSet<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(lines.len(), different.len());
-        assert!(lines.iter().all(|line| !line.ids.is_empty() && block.text.contains(&line.text)));
+        assert!(lines.iter().all(|line| !line.id.is_empty() && block.text.contains(&line.text)));
     }
 }
 

@@ -68,7 +68,10 @@ struct OutputLine {
 impl Output {
     fn new(project: String, block: Block) -> Output {
         let lines = |lines: Vec<Line>| {
-            lines.into_iter().map(|line| OutputLine { text: line.text, ids: line.ids }).collect()
+            lines
+                .into_iter()
+                .map(|line| OutputLine { text: line.text, ids: vec![line.id] })
+                .collect()
         };
         let section = |section: Section| OutputSection {
             heading: section.heading,

@@ -4,16 +4,19 @@ use std::time::{Duration, Instant};
 
 use memctl_proto::{Event, Kind};
 
+use super::format::count;
 use super::{lookup, poll};
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{self, Delivered};
 use crate::failure::{Context, Result, failed};
+use crate::lock::{self, LockState};
 use crate::paths::session_key;
-use crate::store::{Reader, sessions};
+use crate::store::sessions::{self, Session};
+use crate::store::{Reader, queue_admin};
 use crate::text::escape;
 
-/// How long to wait until the worker has ended the session.
+/// How long to wait until the worker has ended the session. The queue has `worker.end_deadline` more.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
@@ -24,8 +27,8 @@ Examples
 
 /// End a session whose client sends no SessionEnd
 ///
-/// The worker closes open prompts, distills the queue and exits. A later prompt of the
-/// session reopens it.
+/// The worker closes open prompts, distills the queue and exits. Waits for that, at most for
+/// worker.end_deadline. A later prompt of the session reopens it.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -45,17 +48,15 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     drop(reader);
     let (client, session_id) = (&session.client, &session.content_session_id);
-    let id = escape(session_id);
+    let (id, key) = (escape(session_id), session_key(client, session_id));
     if session.status != "active" {
         let reason = session.end_reason.as_deref().unwrap_or("other");
-        return super::print(&format!("{id}: already ended ({reason})\n"));
+        return report(&format!("{id}: already ended ({reason})"), settings, &session);
     }
     let mut end = Event::new(Kind::End, client, session_id, clock::now_ms());
     end.reason = Some("finish".into());
     let deadline = Instant::now() + settings.config.hook.end_deadline;
-    if let Delivered::Lost { reason: why } =
-        deliver::deliver(settings, &session_key(client, session_id), &end, deadline)
-    {
+    if let Delivered::Lost { reason: why } = deliver::deliver(settings, &key, &end, deadline) {
         return Err(failed(format!("cannot deliver the end of {id}: {why}")));
     }
     let ended = || {
@@ -70,5 +71,28 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         ))
         .hint("the end is queued and will take effect; `memctl ps` shows what the worker does"));
     }
-    super::print(&format!("{id}: ended\n"))
+    // The worker has held the lock since it ended the session, and exits when the queue is empty. A
+    // prompt that reopens the session keeps it.
+    let worker_is_gone =
+        || !matches!(lock::probe(&settings.paths.session_lock(&key)), Ok(LockState::Held));
+    let patience = settings.config.worker.end_deadline + END_TIMEOUT;
+    poll::until(patience, || worker_is_gone() || !ended());
+    report(&format!("{id}: ended"), settings, &session)
+}
+
+/// Prints what happened, and how much of the session is not distilled yet.
+fn report(what: &str, settings: &Settings, session: &Session) -> Result<()> {
+    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let unfinished = match &reader {
+        Some(reader) => {
+            queue_admin::count_unfinished(reader.connection(), session.id).context("database")?
+        }
+        None => 0,
+    };
+    if unfinished == 0 {
+        return super::print(&format!("{what}\n"));
+    }
+    super::print(&format!("{what}; not distilled yet: {}\n", count(unfinished, "event")))?;
+    super::hint("`memctl ps` shows what the worker does, `memctl queue` lists the events");
+    Ok(())
 }

@@ -184,9 +184,9 @@ impl Graph {
         self.data + position * (self.hash_len + 16) + self.hash_len
     }
 
-    fn parents(&self, position: usize) -> Vec<usize> {
+    /// Adds the positions of a commit's parents.
+    fn add_parents(&self, position: usize, to: &mut Vec<usize>) {
         let data = self.data_at(position);
-        let mut parents = Vec::new();
         for at in [data, data + 4] {
             match self.u32_at(at) {
                 None | Some(NO_PARENT) => {}
@@ -195,25 +195,25 @@ impl Graph {
                     let Some(edges) = self.edges else { continue };
                     for n in first..first.saturating_add(64) {
                         let Some(edge) = self.u32_at(edges.saturating_add(n * 4)) else { break };
-                        parents.push((edge & !HAS_EDGES) as usize);
+                        to.push((edge & !HAS_EDGES) as usize);
                         if edge & HAS_EDGES != 0 {
                             break;
                         }
                     }
                 }
-                Some(parent) => parents.push(parent as usize),
+                Some(parent) => to.push(parent as usize),
             }
         }
-        parents.retain(|parent| *parent < self.n_commits);
-        parents
     }
 
     /// Which commits can be reached from these, themselves included.
     fn ancestors(&self, mut waiting: Vec<usize>) -> Vec<bool> {
         let mut found = vec![false; self.n_commits];
         while let Some(position) = waiting.pop() {
-            if !std::mem::replace(&mut found[position], true) {
-                waiting.extend(self.parents(position));
+            // A damaged file may name a position that it does not have.
+            let Some(is_found) = found.get_mut(position) else { continue };
+            if !std::mem::replace(is_found, true) {
+                self.add_parents(position, &mut waiting);
             }
         }
         found

@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use memctl_proto::Event;
-use rusqlite::Connection;
+use memctl_proto::event::Project;
 
 use crate::config::Settings;
 use crate::context::start;
 use crate::deliver::unfinished;
 use crate::spool;
-use crate::store::{self, LockWait, Reader, Store, StoreError, claims, notices, sessions};
+use crate::store::claims::{self, Refused};
+use crate::store::{self, LockWait, Reader, Store, StoreError, notices, sessions};
 use crate::text::one_line;
 
 /// How long migration steps may wait for the store lock.
@@ -37,18 +38,26 @@ pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreEr
     if !settings.paths.data_dir_exists() {
         return (StartContext::default(), None);
     }
-    let notice = take_notice(settings, event);
     let store = open(settings);
+    let reader = store.as_ref().ok().and_then(Option::as_ref);
+    let examined = reader.zip(event.project.as_ref());
+    let examined =
+        examined.map(|(reader, project)| claims::examine(reader.connection(), project)).transpose();
+    let refused = examined.as_ref().ok().and_then(|examined| examined.as_ref()?.refused.as_ref());
+    let notice = take_notice(settings, reader, event, refused);
     let (client, session) = (&event.client, &event.session);
     let unfinished =
         unfinished::in_other_sessions(&settings.paths, &store, client, session, event.at);
-    let load = |store: store::Result<Option<Reader>>| match store? {
-        Some(reader) => load_block(settings, &reader, event),
-        None => Ok(StartContext::default()),
+    let result = match (store, examined) {
+        (Err(e), _) | (_, Err(e)) => Err(e),
+        (Ok(Some(reader)), Ok(Some(examined))) => {
+            load_block(settings, &reader, event, &examined.project)
+        }
+        (Ok(_), Ok(_)) => Ok(StartContext::default()),
     };
-    let result = match load(store) {
+    let result = match result {
         // Another program has removed columns or tables.
-        Err(StoreError::Schema(_)) => load(migrate(settings)),
+        Err(StoreError::Schema(_)) => load_repaired(settings, event),
         result => result,
     };
     let (context, error) = match result {
@@ -58,12 +67,26 @@ pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreEr
     (StartContext { notice, unfinished, ..context }, error)
 }
 
-fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Result<StartContext> {
-    let reason = event.reason.as_deref().unwrap_or("startup");
-    let is_enabled = settings.config.context.sources.iter().any(|source| source == reason);
-    let Some(project) = event.project.as_ref().filter(|_| is_enabled) else {
+/// Repairs the schema and reads the context.
+fn load_repaired(settings: &Settings, event: &Event) -> store::Result<StartContext> {
+    let (Some(reader), Some(project)) = (migrate(settings)?, &event.project) else {
         return Ok(StartContext::default());
     };
+    let examined = claims::examine(reader.connection(), project)?;
+    load_block(settings, &reader, event, &examined.project)
+}
+
+fn load_block(
+    settings: &Settings,
+    reader: &Reader,
+    event: &Event,
+    project: &Project,
+) -> store::Result<StartContext> {
+    let reason = event.reason.as_deref().unwrap_or("startup");
+    let is_enabled = settings.config.context.sources.iter().any(|source| source == reason);
+    if !is_enabled {
+        return Ok(StartContext::default());
+    }
     let conn = reader.connection();
     let parent = match (event.process, &event.turn) {
         (Some(process), Some(turn)) if reason == "fork" => {
@@ -73,8 +96,7 @@ fn load_block(settings: &Settings, reader: &Reader, event: &Event) -> store::Res
         _ => None,
     };
     let already_shown = start::already_shown(conn, &event.client, &event.session, reason, parent)?;
-    let project = claims::examine(conn, project)?.project;
-    let context = start::block(conn, &project, &already_shown, settings.config.context.tokens)?;
+    let context = start::block(conn, project, &already_shown, settings.config.context.tokens)?;
     Ok(StartContext {
         block: context.text,
         newest_epoch: context.newest_epoch,
@@ -100,8 +122,14 @@ fn migrate(settings: &Settings) -> store::Result<Option<Reader>> {
     Reader::open(&settings.paths, BUSY_TIMEOUT)
 }
 
-/// Returns one line with the problems that the user has not seen, and records them as shown.
-fn take_notice(settings: &Settings, event: &Event) -> Option<String> {
+/// Returns one line with the problems that the user has not seen, and records them as shown. `refused`
+/// is a known project that the session's directory claims without proof.
+fn take_notice(
+    settings: &Settings,
+    reader: Option<&Reader>,
+    event: &Event,
+    refused: Option<&Refused>,
+) -> Option<String> {
     let mut problems: Vec<String> = settings.config.problems.clone();
     if let Err(e) = settings.paths.check() {
         problems.push(format!("cannot use the data dir: {e}"));
@@ -112,10 +140,12 @@ fn take_notice(settings: &Settings, event: &Event) -> Option<String> {
         n => problems
             .push(format!("{n} events were lost: they arrived too late or could not be spooled")),
     }
-    if let Ok(Some(reader)) = Reader::open(&settings.paths, BUSY_TIMEOUT) {
+    if let Some(reader) = reader {
         let stored = notices::list(reader.connection()).unwrap_or_default();
         problems.extend(stored.into_iter().map(|(_, text)| text));
-        problems.extend(refused_claim(reader.connection(), event));
+    }
+    if let (Some(project), Some(refused)) = (&event.project, refused.filter(|r| !r.separated)) {
+        problems.push(refused.sentence(&project.root));
     }
     // One line each in the list, whatever they quote.
     let problems = problems.iter().map(|problem| one_line(problem));
@@ -129,11 +159,4 @@ fn take_notice(settings: &Settings, event: &Event) -> Option<String> {
     // If this fails, the next start shows them again.
     let _ = path.append(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes());
     Some(format!("memctl: {} (details: memctl status)", problems.join("; ")))
-}
-
-/// Says that the session's directory claims a known project without proof.
-fn refused_claim(conn: &Connection, event: &Event) -> Option<String> {
-    let project = event.project.as_ref()?;
-    let refused = claims::examine(conn, project).ok()?.refused?;
-    (!refused.separated).then(|| refused.sentence(&project.root))
 }

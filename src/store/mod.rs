@@ -308,6 +308,7 @@ impl Reader {
         let mut conn = file::open(path, flags)?;
         conn.busy_timeout(busy_timeout)?;
         guard::restrict(&conn)?;
+        keep_plans(&conn)?;
         guard::limit_time(&mut conn, Some(busy_timeout * READ_LIMIT))?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
         let found = ensure::refuse_newer(&conn)?;
@@ -417,10 +418,15 @@ fn configure(conn: &Connection) -> Result<()> {
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
         wal::MAX_FILE_BYTES
     ))?;
-    // Without this, SQLite prepares a statement again whenever a bound value might change its plan.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    keep_plans(conn)?;
     conn.set_prepared_statement_cache_capacity(96);
     Ok(())
+}
+
+/// Without this, SQLite prepares a statement again whenever a bound value might change its plan: for
+/// each `LIMIT ?1`.
+fn keep_plans(conn: &Connection) -> Result<()> {
+    Ok(conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)?)
 }
 
 /// A new UUIDv7 from the caller's time, for rows whose id leaves this database.

@@ -66,6 +66,20 @@ fn a_reader_refuses_a_newer_schema_and_ignores_an_older_one() {
 }
 
 #[test]
+fn no_connection_prepares_a_statement_again_for_another_limit() {
+    let (_dir, paths) = temp_paths();
+    let store = Store::open(&paths).unwrap();
+    let reader = Reader::open(&paths, SHORT).unwrap().unwrap();
+    for conn in [store.connection(), reader.connection()] {
+        let mut query = conn.prepare("SELECT id FROM sessions LIMIT ?1").unwrap();
+        for limit in 1..4 {
+            assert!(!query.exists([limit]).unwrap());
+        }
+        assert_eq!(query.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
+}
+
+#[test]
 fn opening_restores_a_missing_column() {
     let (_dir, paths) = temp_paths();
     let mut store = Store::open(&paths).unwrap();

@@ -70,6 +70,32 @@ fn finish_ends_a_session() {
 }
 
 #[test]
+fn finish_returns_when_the_last_turn_can_be_told() {
+    let w = lingering();
+    w.hook(&prompt("s", "t", "Limit the queue of the importer"));
+    w.hook(&tool("s", "t", "u", "cargo test", "1 passed"));
+    w.hook(&stop("s", "t", "The importer has a queue of 100."));
+    w.until_count("SELECT count(*) FROM user_prompts", 1);
+    assert_eq!(w.memctl(&["finish", "s"]).ok(), "s: ended\n");
+    let context = w.memctl(&["context", "--project", "/"]).ok();
+    assert!(context.contains("Limit the queue of the importer"), "{context}");
+}
+
+#[test]
+fn finish_tells_what_is_not_distilled_yet() {
+    let mut w = lingering().with("MEMCTL_WORKER_END_DEADLINE", "100ms");
+    let claimed = w.path("claimed");
+    w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", claimed.display()));
+    w.hook(&prompt("s", "t", "go"));
+    w.hook(&stop("s", "t", "It is done."));
+    until("a batch is claimed", || claimed.exists().then_some(()).ok_or("no".into()));
+    let told = "not distilled yet: 1 event\n";
+    assert_eq!(w.memctl(&["finish", "s"]).ok(), format!("s: ended; {told}"));
+    assert_eq!(w.memctl(&["finish", "s"]).ok(), format!("s: already ended (finish); {told}"));
+    fs::remove_file(&claimed).unwrap();
+}
+
+#[test]
 fn finish_works_without_a_live_worker() {
     let w = lingering();
     let pid = w.worker_of("s");

@@ -58,9 +58,10 @@ pub fn of(
         ending,
         error_codes,
     };
-    remove_claims(&mut turn);
+    remove_claims(&mut turn.done, &turn.claims);
+    remove_claims(&mut turn.answer, &turn.claims);
     if let Some(previous) = &batch.previous {
-        add_previous(&mut turn, previous, stop);
+        add_previous(&mut turn, previous, stop.cause);
     }
     turn
 }
@@ -139,27 +140,25 @@ fn codes(text: &str) -> Vec<String> {
 }
 
 /// Removes the sentences that the evidence contradicts. They are told as claims only.
-fn remove_claims(turn: &mut Turn) {
-    for blocks in [&mut turn.done, &mut turn.answer] {
-        for block in blocks.iter_mut() {
-            for line in &mut block.lines {
-                *line = without_claims(line, &turn.claims);
-            }
-            block.lines.retain(|line| line.chars().any(char::is_alphanumeric));
+fn remove_claims(blocks: &mut Vec<Block>, claims: &[Claim]) {
+    for block in blocks.iter_mut() {
+        for line in &mut block.lines {
+            *line = without_claims(line, claims);
         }
-        blocks.retain(|block| !block.lines.is_empty());
+        block.lines.retain(|line| line.chars().any(char::is_alphanumeric));
     }
+    blocks.retain(|block| !block.lines.is_empty());
 }
 
 /// Adds what an earlier Stop of the same prompt said. The client continues a turn by itself after a
 /// notification or a hook, and the last message may say little.
-fn add_previous(turn: &mut Turn, previous: &Turn, stop: &memory::Message) {
+fn add_previous(turn: &mut Turn, previous: &Turn, cause: Cause) {
     let says_nothing = turn.done.is_empty() && turn.answer.is_empty();
     if turn.request.is_empty() {
         turn.request.clone_from(&previous.request);
         turn.sender = previous.sender;
     }
-    if says_nothing && stop.cause != Cause::Stop {
+    if says_nothing && cause != Cause::Stop {
         turn.next.clone_from(&previous.next);
         turn.asked.clone_from(&previous.asked);
     }
@@ -177,6 +176,8 @@ fn add_previous(turn: &mut Turn, previous: &Turn, stop: &memory::Message) {
         room -= length(block);
         kept.push(block.clone());
     }
+    // What was true then may be false now.
+    remove_claims(&mut kept, &turn.claims);
     kept.append(to);
     *to = kept;
 }
@@ -221,6 +222,18 @@ mod tests {
         ] {
             assert!(!is_vague(text), "{text}");
         }
+    }
+
+    #[test]
+    fn an_earlier_stop_loses_the_sentences_that_are_claims_now() {
+        let done = |line: &str| vec![Block { lines: vec![line.into()], ..Block::default() }];
+        let previous = Turn { done: done("The gate closes. All tests pass."), ..Turn::default() };
+        let text = "All tests pass.".to_owned();
+        let claims = vec![Claim { text, ..Claim::default() }];
+        let mut turn = Turn { done: done("The log is written."), claims, ..Turn::default() };
+        turn.evidence.commits = vec![memory::CommitMade::default()];
+        add_previous(&mut turn, &previous, Cause::Stop);
+        assert_eq!(turn.done, [done("The gate closes."), done("The log is written.")].concat());
     }
 
     #[test]

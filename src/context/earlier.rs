@@ -1,0 +1,192 @@
+//! Renders the section about earlier sessions: a line for each.
+
+use std::cell::OnceCell;
+
+use super::Told;
+use super::blocks::{self, whole_sentences};
+use super::branches::Place;
+use super::dates::date_and_id;
+use super::filler::Filler;
+use super::last::{commits, effects, files};
+use super::lines::{MAX_TITLE, Texts};
+use super::markdown::{self, paragraph};
+use super::rollup::RollUp;
+use super::seen::Seen;
+use super::stored_turn::has_substance;
+use crate::memory::Block;
+
+/// Lengths of a line, in characters, shortest first.
+const LENGTHS: [usize; 7] = [100, 150, 210, 300, 420, 600, 900];
+/// Lines of this length tell commits and what was said about them.
+const LONG: usize = 300;
+/// The section is full after this many lines that did not fit.
+const MISSES: usize = 3;
+
+/// One line per session. The lines are as long as they can be without telling fewer sessions.
+pub fn earlier(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
+    let fill = |at: usize| {
+        let (mut trial, mut trial_seen) = (filler.clone(), seen.clone());
+        let mut misses = 0;
+        for session in &texts.earlier {
+            let Some((text, said)) = session.line(at, &trial_seen) else { continue };
+            if trial.push(text, format!("s{}", session.told.session.id())) {
+                said.iter().for_each(|text| trial_seen.add(text));
+                trial_seen.add_session(session.told.session.session_id);
+            } else {
+                misses += 1;
+            }
+            if misses == MISSES {
+                break;
+            }
+        }
+        (trial, trial_seen)
+    };
+    let mut best = fill(0);
+    for at in 1..LENGTHS.len() {
+        let longer = fill(at);
+        if longer.0.lines.len() < best.0.lines.len() {
+            best.0.wants_more |= !best.0.lines.is_empty();
+            break;
+        }
+        best = longer;
+    }
+    (*filler, *seen) = best;
+}
+
+/// What can be told about an earlier session, as inert texts.
+pub struct Earlier<'a> {
+    told: &'a Told,
+    /// Date, id, branch and sender.
+    start: String,
+    title: String,
+    /// What came of it, by position in `LENGTHS`.
+    upshots: [OnceCell<Upshots>; LENGTHS.len()],
+    /// How many sessions were alike.
+    alike: String,
+    files: OnceCell<String>,
+    findings: OnceCell<Vec<(i64, Vec<String>)>>,
+}
+
+/// What came of a session, in texts that fit into a line of a certain length.
+enum Upshots {
+    Solved { cause: String, fix: String },
+    Worked { commits: String, done: String, answer: Option<String>, effects: String },
+}
+
+impl<'a> Earlier<'a> {
+    pub fn new(told: &'a Told) -> Earlier<'a> {
+        let session = &told.session;
+        let place = match (told.place, &session.head) {
+            (Place::Elsewhere, Some(head)) => {
+                format!("on branch {}: ", markdown::code(&head.branch))
+            }
+            (Place::Gone, Some(head)) => {
+                format!("on the deleted branch {}: ", markdown::code(&head.branch))
+            }
+            _ => String::new(),
+        };
+        let sender = if session.by_user { "" } else { "not asked by the user: " };
+        Earlier {
+            told,
+            start: format!("- {}: {place}{sender}", date_and_id(session)),
+            title: paragraph(&session.title),
+            upshots: Default::default(),
+            alike: match told.n_alike {
+                0 => String::new(),
+                n => format!(" (newest of {} alike)", n + 1),
+            },
+            files: OnceCell::new(),
+            findings: OnceCell::new(),
+        }
+    }
+
+    /// `- 2026-11-23 (s36): title → cause → fix (src/a.rs +2)`, and the texts that it consists of.
+    /// `None` if the block contains it already.
+    fn line(&self, at: usize, seen: &Seen) -> Option<(String, Vec<String>)> {
+        let (session, max) = (&self.told.session, LENGTHS[at]);
+        // The same request again, without a change.
+        if seen.contains(&self.title) && !session.has_change() && session.gotchas.is_empty() {
+            return None;
+        }
+        let mut said: Vec<String> = Vec::new();
+        let mut add = |text: &str| {
+            let is_new = !text.is_empty() && !seen.contains(text) && !seen.is_among(text, &said);
+            if is_new {
+                said.push(text.to_owned());
+            }
+            is_new
+        };
+        add(&shorten(&blocks::without_seen(&self.title, seen), (max / 2).min(MAX_TITLE)));
+        match self.upshots[at].get_or_init(|| Upshots::new(session, max)) {
+            Upshots::Solved { cause, fix } => {
+                add(cause);
+                add(fix);
+            }
+            Upshots::Worked { commits, done, answer, effects } => {
+                let has_commits = add(commits);
+                if !has_commits || max >= LONG {
+                    let is_done = add(done);
+                    match answer {
+                        Some(answer) if !is_done => add(answer),
+                        None if !is_done && !has_commits => add(effects),
+                        _ => false,
+                    };
+                }
+            }
+        }
+        if said.is_empty() {
+            return None;
+        }
+        let files = match self.files.get_or_init(|| files(session, 1)) {
+            files if said.iter().any(|text| text.contains(files)) => String::new(),
+            files => format!(" ({files})"),
+        };
+        Some((format!("{}{}{}{files}", self.start, said.join(" → "), self.alike), said))
+    }
+
+    /// What was found out in a session on this branch: ids of summaries with a failure, its cause and
+    /// its fix, or a question and its answer.
+    pub fn findings(&self) -> &[(i64, Vec<String>)] {
+        self.findings.get_or_init(|| {
+            let session = &self.told.session;
+            if self.told.place != Place::Here {
+                return Vec::new();
+            }
+            let short = |text: &str| whole_sentences(&paragraph(text), 120);
+            let solved = session.gotchas.iter().rev().take(2).map(|gotcha| {
+                let cause = paragraph(&blocks::text(&gotcha.cause, 200));
+                (gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
+            });
+            let answered = session.answers.iter().rev().take(2).map(|answered| {
+                let answer = paragraph(&blocks::text(&answered.answer, 240));
+                (answered.id, vec![short(&answered.question), answer])
+            });
+            solved.chain(answered).collect()
+        })
+    }
+}
+
+impl Upshots {
+    fn new(session: &RollUp, max: usize) -> Upshots {
+        let text = |blocks: &[Block]| paragraph(&blocks::text(blocks, max / 2));
+        if let Some(gotcha) = session.gotchas.last() {
+            let cause = shorten(&text(&gotcha.cause), max / 3);
+            return Upshots::Solved { cause, fix: shorten(&paragraph(&gotcha.fix), max / 3) };
+        }
+        let said = |blocks: &[Block]| {
+            let text = text(blocks);
+            if has_substance(&text) { shorten(&text, max / 2) } else { String::new() }
+        };
+        Upshots::Worked {
+            commits: shorten(&commits(session, max / 3), max / 2),
+            done: said(&session.done),
+            answer: session.answers.last().map(|answered| said(&answered.answer)),
+            effects: shorten(&effects(session), max / 3),
+        }
+    }
+}
+
+/// As many whole sentences as fit, without the last stop.
+fn shorten(text: &str, max: usize) -> String {
+    whole_sentences(text, max).trim_end_matches(['.', ';', ':']).to_owned()
+}
