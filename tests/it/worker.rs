@@ -1,5 +1,6 @@
 //! Workers: one per session, also when hooks race, workers are killed, or time limits expire.
 
+use std::fs;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 use std::thread;
@@ -29,6 +30,23 @@ fn a_turn_leaves_its_summary_but_no_payload() {
         0,
         "a processed message keeps no payload"
     );
+}
+
+/// A commit that extends the file waits for the journal of the file system.
+#[test]
+fn accepted_events_do_not_extend_the_file_of_the_log() {
+    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    w.worker_of("s");
+    let bytes = || fs::metadata(w.data().join("memctl.db-wal")).map_or(0, |meta| meta.len());
+    until("the worker has made room", || match bytes() {
+        n if n > 256 << 10 => Ok(()),
+        n => Err(n.to_string()),
+    });
+    let before = bytes();
+    for n in 0..5 {
+        w.hook(&tool("s", "t", &format!("u{n}"), "ls", "x"));
+    }
+    assert_eq!((observations(&w), bytes()), (5, before));
 }
 
 /// Silent peers use all file descriptors of the worker.

@@ -361,14 +361,17 @@ impl StoreActor {
         Ok(())
     }
 
-    /// Empties the write-ahead log if it holds deleted texts, or checkpoints a long one, while no
-    /// peer waits. If the cause of an error persists, the next commit reports it.
+    /// Empties the write-ahead log if it holds deleted texts, and prepares it for further commits,
+    /// while no peer waits. If the cause of an error persists, the next commit reports it.
     fn maintain_wal(&mut self, holds_deleted: bool) {
         let Some(store) = &mut self.store else { return };
-        let _ = match holds_deleted {
-            true => store.empty_log().map(drop),
-            false => store.checkpoint_long_log(),
-        };
+        if holds_deleted {
+            let _ = store.empty_log();
+            if !self.status.open.any() {
+                return; // The next event may be hours away.
+            }
+        }
+        let _ = store.maintain_log();
     }
 
     fn remove_deleted_texts(&mut self) -> store::Result<()> {
