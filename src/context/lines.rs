@@ -59,21 +59,28 @@ fn reason(rule: &Headline, title: &str) -> Option<String> {
 /// What is left to do.
 pub fn open(selection: &Selection, filler: &mut Filler, seen: &mut Seen) {
     for left in &selection.open {
-        let text = truncate(&markdown::paragraph(&left.open.text), 280);
+        // The last session tells its requests.
+        let is_told = left.open.kind == OpenKind::Unfinished && left.sessions_ago == 0;
+        let text = match is_told {
+            true => "The last request was interrupted before it was done".to_owned(),
+            false => truncate(&markdown::paragraph(&left.open.text), 280),
+        };
         if text.is_empty() || seen.contains(&text) {
             continue;
         }
-        if filler.push(open_line(left, &text), vec![format!("s{}", left.open.id)]) {
+        if filler.push(open_line(left, &text, is_told), vec![format!("s{}", left.open.id)]) {
             seen.add(&text);
         }
     }
 }
 
-fn open_line(left: &Left, text: &str) -> String {
+fn open_line(left: &Left, text: &str, is_told: bool) -> String {
     let open = &left.open;
     let label = match open.kind {
         OpenKind::Failing(_) | OpenKind::Blocked | OpenKind::Stated | OpenKind::Task => "",
         OpenKind::Complaint => "The user reported: ",
+        OpenKind::Unfinished if is_told => "",
+        OpenKind::Unfinished => "Interrupted before it was done: ",
         OpenKind::Asked => "Asked the user, without an answer: ",
         OpenKind::ForUser => "Left to the user: ",
     };
@@ -156,7 +163,8 @@ fn earlier_line(told: &Told, max: usize, seen: &Seen) -> Option<EarlierLine> {
     add(title, (max / 2).min(MAX_TITLE));
     match session.gotchas.last() {
         Some(gotcha) => {
-            add(markdown::paragraph(&blocks::text(&gotcha.cause, max / 2)), max / 3);
+            let cause = markdown::paragraph(&blocks::text(&gotcha.cause, max / 2));
+            add(format!("cause: {cause}"), max / 3);
             add(markdown::paragraph(&gotcha.fix), max / 3);
         }
         None => {
@@ -167,10 +175,13 @@ fn earlier_line(told: &Told, max: usize, seen: &Seen) -> Option<EarlierLine> {
                     let text = markdown::paragraph(&blocks::text(blocks, max / 2));
                     if has_substance(&text) { text } else { String::new() }
                 };
-                let done = blocks::without_claims(&session.done, &session.claims);
+                let done = blocks::without_claims(
+                    &blocks::gist(&blocks::lasting(&session.done)),
+                    &session.claims,
+                );
                 let done = add(said(&done), max / 2);
                 if let Some(answered) = session.answers.last().filter(|_| !done) {
-                    add(said(&answered.answer), max / 2);
+                    add(said(&blocks::lasting(&answered.answer)), max / 2);
                 } else if !done && !has_commits {
                     add(effects(session), max / 3);
                 }
@@ -222,13 +233,16 @@ pub fn found(selection: &Selection, filler: &mut Filler, seen: &mut Seen) {
         }
         for answered in session.answers.iter().rev().take(2) {
             let question = blocks::whole_sentences(&markdown::paragraph(&answered.question), 120);
-            let answer = markdown::paragraph(&blocks::text(&answered.answer, 240));
+            let answer = blocks::text(&blocks::lasting(&answered.answer), 240);
+            let answer = markdown::paragraph(&answer);
             tell(filler, seen, answered.id, &[question, answer]);
         }
     }
-    let often =
-        selection.often_changed.iter().map(|(path, n)| format!("{} ({n})", markdown::path(path)));
-    let often: Vec<String> = often.collect();
+    let files = selection.last.iter().flat_map(|told| &told.session.files);
+    let told: Vec<&str> = files.map(|file| file.path.as_str()).collect();
+    let often = selection.often_changed.iter().filter(|(path, _)| !told.contains(&path.as_str()));
+    let often: Vec<String> =
+        often.map(|(path, n)| format!("{} ({n})", markdown::path(path))).collect();
     if let (false, Some(told)) = (often.is_empty(), selection.sessions().next()) {
         let ids = vec![format!("s{}", told.session.id())];
         filler.push(format!("- Files that most sessions changed: {}", often.join(", ")), ids);

@@ -89,6 +89,13 @@ impl RollUp {
         }
         all.title = title(turns, &all.commits);
         all.done_before = done_before(turns);
+        // What held when that turn ended may not hold after the next.
+        if turns
+            .last()
+            .is_some_and(|stored| stored.turn.done.is_empty() && !is_small_talk(&stored.turn))
+        {
+            all.done = blocks::lasting(&all.done);
+        }
         all.open = open::at_end(turns, &all.checks);
         if let Some(first) = turns.first() {
             all.session_id = first.session_id;
@@ -192,7 +199,7 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
     let last = turns.iter().rposition(|stored| !stored.turn.done.is_empty()).unwrap_or(0);
     let mut before = Vec::new();
     for (at, stored) in turns[..last.min(turns.len())].iter().enumerate() {
-        let done = blocks::without_claims(&stored.turn.done, &stored.turn.claims);
+        let done = blocks::without_claims(&blocks::lasting(&stored.turn.done), &stored.turn.claims);
         let changed = files(stored);
         let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
         let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
@@ -276,10 +283,10 @@ fn gotcha(stored: &StoredTurn, ask: Option<&Said>) -> Gotcha {
     };
     let subject = turn.evidence.commits.iter().map(|c| c.subject.as_str()).find(|s| !s.is_empty());
     let done = || {
-        let line = turn.done.iter().flat_map(|block| &block.lines).next()?;
-        sentences(line).first().copied()
+        let line = blocks::lasting(&turn.done).into_iter().flat_map(|block| block.lines).next()?;
+        sentences(&line).first().map(|sentence| (*sentence).to_owned())
     };
-    let fix = subject.or_else(done).unwrap_or_default().to_owned();
+    let fix = subject.map(str::to_owned).or_else(done).unwrap_or_default();
     Gotcha { id: stored.id, failure, cause: turn.cause.clone(), fix }
 }
 
