@@ -87,6 +87,21 @@ fn block_text(block: &Block, max: usize) -> String {
     format!("{introduction}{}{more}", whole_sentences(&body, room.max(40)))
 }
 
+/// The blocks without the lines that only held when their turn ended.
+pub fn lasting(blocks: &[Block]) -> Vec<Block> {
+    blocks.iter().filter_map(Block::lasting).collect()
+}
+
+/// The first block with its first lines. What follows explains.
+pub fn gist(blocks: &[Block]) -> Vec<Block> {
+    const LINES: usize = 2;
+    let mut gist: Vec<Block> = blocks.iter().take(1).cloned().collect();
+    for block in gist.iter_mut().filter(|block| block.kind == BlockKind::Paragraph) {
+        block.lines.truncate(LINES);
+    }
+    gist
+}
+
 /// Removes the lines that the page contains already.
 pub fn drop_seen(blocks: &mut Vec<Block>, seen: &Seen) {
     for block in blocks.iter_mut() {

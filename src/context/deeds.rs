@@ -17,7 +17,7 @@ pub struct Aim {
     /// The words that carry meaning.
     pub words: WordSet,
     /// Those of the names between backticks.
-    names: WordSet,
+    pub names: WordSet,
 }
 
 impl Aim {

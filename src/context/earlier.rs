@@ -158,7 +158,7 @@ impl<'a> Earlier<'a> {
                 (gotcha.id, vec![short(&gotcha.failure), cause, short(&gotcha.fix)])
             });
             let answered = session.answers.iter().rev().take(2).map(|answered| {
-                let answer = paragraph(&blocks::text(&answered.answer, 240));
+                let answer = paragraph(&blocks::text(&blocks::lasting(&answered.answer), 240));
                 (answered.id, vec![short(&answered.question), answer])
             });
             solved.chain(answered).collect()
@@ -170,7 +170,7 @@ impl Upshots {
     fn new(session: &RollUp, max: usize) -> Upshots {
         let text = |blocks: &[Block]| paragraph(&blocks::text(blocks, max / 2));
         if let Some(gotcha) = session.gotchas.last() {
-            let cause = shorten(&text(&gotcha.cause), max / 3);
+            let cause = shorten(&format!("cause: {}", text(&gotcha.cause)), max / 3);
             return Upshots::Solved { cause, fix: shorten(&paragraph(&gotcha.fix), max / 3) };
         }
         let said = |blocks: &[Block]| {
@@ -179,8 +179,8 @@ impl Upshots {
         };
         Upshots::Worked {
             commits: shorten(&commits(session, max / 3), max / 2),
-            done: said(&session.done),
-            answer: session.answers.last().map(|answered| said(&answered.answer)),
+            done: said(&blocks::gist(&blocks::lasting(&session.done))),
+            answer: session.answers.last().map(|a| said(&blocks::lasting(&a.answer))),
             effects: shorten(&effects(session), max / 3),
         }
     }

@@ -75,7 +75,7 @@ fn last_lines(session: &RollUp, max: usize, filler: &mut Filler, seen: &mut Seen
     }
     // What earlier turns did, if there is room: the newest ones, in a few words each.
     for before in session.done_before.iter().rev().take(max / 200) {
-        let text = markdown::paragraph(&blocks::text(before, 200));
+        let text = markdown::paragraph(&blocks::text(&blocks::gist(before), 200));
         let text = blocks::without_seen(&text, seen);
         tell("Before", if has_substance(&text) { text } else { String::new() }, Vec::new());
     }

@@ -72,21 +72,28 @@ fn reason(rule: &Headline, title: &str, seen: &Seen) -> Option<String> {
 /// What is left to do.
 pub fn open(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     for left in &texts.selection.open {
-        let text = truncate(&markdown::paragraph(&left.open.text), 280);
+        // The last session tells its requests.
+        let is_told = left.open.kind == OpenKind::Unfinished && left.sessions_ago == 0;
+        let text = match is_told {
+            true => "The last request was interrupted before it was done".to_owned(),
+            false => truncate(&markdown::paragraph(&left.open.text), 280),
+        };
         if text.is_empty() || seen.contains(&text) {
             continue;
         }
-        if filler.push(open_line(left, &text), format!("s{}", left.open.id)) {
+        if filler.push(open_line(left, &text, is_told), format!("s{}", left.open.id)) {
             seen.add(&text);
         }
     }
 }
 
-fn open_line(left: &Left, text: &str) -> String {
+fn open_line(left: &Left, text: &str, is_told: bool) -> String {
     let open = &left.open;
     let label = match open.kind {
         OpenKind::Failing(_) | OpenKind::Blocked | OpenKind::Stated | OpenKind::Task => "",
         OpenKind::Complaint => "The user reported: ",
+        OpenKind::Unfinished if is_told => "",
+        OpenKind::Unfinished => "Interrupted before it was done: ",
         OpenKind::Asked => "Asked the user, without an answer: ",
         OpenKind::ForUser => "Left to the user: ",
     };
@@ -109,9 +116,11 @@ pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     for (id, texts) in texts.earlier.iter().flat_map(Earlier::findings) {
         tell(filler, seen, *id, texts);
     }
-    let often =
-        selection.often_changed.iter().map(|(path, n)| format!("{} ({n})", markdown::path(path)));
-    let often: Vec<String> = often.collect();
+    let files = selection.last.iter().flat_map(|told| &told.session.files);
+    let told: Vec<&str> = files.map(|file| file.path.as_str()).collect();
+    let often = selection.often_changed.iter().filter(|(path, _)| !told.contains(&path.as_str()));
+    let often: Vec<String> =
+        often.map(|(path, n)| format!("{} ({n})", markdown::path(path))).collect();
     if let (false, Some(told)) = (often.is_empty(), selection.sessions().next()) {
         let id = format!("s{}", told.session.id());
         filler.push(format!("- Files that most sessions changed: {}", often.join(", ")), id);

@@ -3,7 +3,8 @@
 use super::deeds::{self, Aim, Deeds};
 use super::stored_turn::{StoredTurn, is_informative, is_small_talk};
 use crate::memory::{
-    Blocker, BlockerKind, CheckRun, ClaimKind, Outcome, Question, Sender, StepKind, TaskState, Turn,
+    Blocker, BlockerKind, CheckRun, ClaimKind, Ending, Outcome, Question, Sender, StepKind,
+    TaskState, Turn,
 };
 
 /// Something that a session leaves open.
@@ -25,6 +26,8 @@ pub enum OpenKind {
     Blocked,
     /// The user reported that it still fails, and nothing was done after that.
     Complaint,
+    /// The session ended in the midst of a turn.
+    Unfinished,
     /// A question that nobody answered.
     Asked,
     #[default]
@@ -51,7 +54,7 @@ pub fn at_end(turns: &[StoredTurn], checks: &[CheckRun]) -> Vec<Open> {
         let blockers = confirmed.filter_map(|at| turn.evidence.blockers.get(*at));
         open.extend(blockers.map(|blocker| stored.open(OpenKind::Blocked, blocked(blocker))));
     }
-    open.extend(complaint(turns));
+    open.extend(complaint(turns).or_else(|| unfinished(turns)));
     open.extend(question(turns));
     let steps = steps(turns);
     let tasks = earlier_tasks(turns, &steps);
@@ -59,11 +62,14 @@ pub fn at_end(turns: &[StoredTurn], checks: &[CheckRun]) -> Vec<Open> {
     open
 }
 
-/// The last question, if no turn of the user follows. `How can I help?` after a greeting is none.
+/// The last question, if the user does not answer it, or puts that off. `How can I help?` after a
+/// greeting is none.
 fn question(turns: &[StoredTurn]) -> Option<Open> {
     let at = turns.iter().rposition(|stored| stored.turn.asked.is_some())?;
     let stored = &turns[at];
-    let is_answered = turns[at + 1..].iter().any(|t| t.turn.sender == Sender::User);
+    let answers =
+        |turn: &Turn| turn.sender == Sender::User && (!turn.defers || turn.evidence.has_change());
+    let is_answered = turns[at + 1..].iter().any(|stored| answers(&stored.turn));
     let asks = stored.turn.asked.as_ref().filter(|_| !is_answered)?;
     let is_greeting = asks.options.is_empty() && is_small_talk(&stored.turn);
     (!is_greeting).then(|| stored.open(OpenKind::Asked, asked(asks)))
@@ -214,6 +220,18 @@ fn complaint(turns: &[StoredTurn]) -> Option<Open> {
     let stored = &turns[last];
     (stored.turn.complains && !solved)
         .then(|| stored.open(OpenKind::Complaint, stored.turn.request.clone()))
+}
+
+/// The request of the last turn, if the user or an error ended it before the agent did.
+fn unfinished(turns: &[StoredTurn]) -> Option<Open> {
+    let stored = turns.last()?;
+    let turn = &stored.turn;
+    let was_ended = matches!(turn.ending, Ending::Interrupted | Ending::SessionEnd | Ending::Error);
+    let is_work = turn.sender == Sender::User
+        && is_informative(&turn.request)
+        && (turn.evidence.tool_uses > 0 || turn.evidence.has_change());
+    (was_ended && is_work && turn.done.is_empty() && turn.answer.is_empty())
+        .then(|| stored.open(OpenKind::Unfinished, turn.request.clone()))
 }
 
 /// Open items of the client's task list that the turns after it neither name nor do.

@@ -38,7 +38,7 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
     for (at, session) in sessions.iter().enumerate() {
         for open in &session.open {
             let limit = match open.kind {
-                OpenKind::Asked | OpenKind::Complaint => QUESTION_SESSIONS,
+                OpenKind::Asked | OpenKind::Complaint | OpenKind::Unfinished => QUESTION_SESSIONS,
                 OpenKind::Failing(_) => FAILURE_SESSIONS,
                 _ => STEP_SESSIONS,
             };
@@ -55,12 +55,22 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
             };
             let is_done = || match &open.kind {
                 OpenKind::Failing(check) => passed(check),
+                // A later session that changed the same files says itself what is left.
+                OpenKind::Stated | OpenKind::ForUser | OpenKind::Task | OpenKind::Unfinished
+                    if sessions[..at].iter().any(|later| works_on(later, session)) =>
+                {
+                    true
+                }
                 _ => {
                     // Several sessions may have done a long step in parts.
                     let in_parts =
                         rare.len() >= LONG_STEP && has_share(rare.common(&later_words), &rare, 80);
                     let aim = Aim::new(&open.text, rare.clone());
-                    in_parts || later_deeds.iter().any(|deeds| deeds.does(&aim))
+                    // Two sessions later, work on the same thing has most likely passed it.
+                    let is_passed = sessions_ago >= 2
+                        && (aim.names.common(&later_words) > 0
+                            || has_share(rare.common(&later_words), &rare, 30));
+                    in_parts || is_passed || later_deeds.iter().any(|deeds| deeds.does(&aim))
                 }
             };
             if !is_told && !is_done() {
@@ -73,6 +83,12 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
         sessions_ago += usize::from(session.by_user);
     }
     left
+}
+
+/// Whether the later session of the user changed a file that the other changed, too.
+fn works_on(later: &RollUp, session: &RollUp) -> bool {
+    later.by_user
+        && later.files.iter().any(|new| session.files.iter().any(|file| file.path == new.path))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Folds the turns of a session into one record: what was asked, what tools prove, and what is left
 //! when the session ends.
 
+use super::blocks;
 use super::deeds::Deeds;
 use super::open::{self, Open};
 use super::similarity::{WordSet, sentences};
@@ -87,6 +88,13 @@ impl RollUp {
         }
         all.title = title(turns, &all.commits);
         all.done_before = done_before(turns);
+        // What held when that turn ended may not hold after the next.
+        if turns
+            .last()
+            .is_some_and(|stored| stored.turn.done.is_empty() && !is_small_talk(&stored.turn))
+        {
+            all.done = blocks::lasting(&all.done);
+        }
         all.open = open::at_end(turns, &all.checks);
         all.session_id = turns.first().and_then(|first| first.session_id);
         all.n_turns = turns.len();
@@ -187,11 +195,11 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
     let last = turns.iter().rposition(|stored| !stored.turn.done.is_empty()).unwrap_or(0);
     let mut before = Vec::new();
     for (at, stored) in turns[..last.min(turns.len())].iter().enumerate() {
-        let done = &stored.turn.done;
+        let done = blocks::lasting(&stored.turn.done);
         let changed = files(stored);
         let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
         let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
-        before.extend((!done.is_empty() && !is_stale).then(|| done.clone()));
+        before.extend((!done.is_empty() && !is_stale).then_some(done));
     }
     before
 }
@@ -271,10 +279,10 @@ fn gotcha(stored: &StoredTurn, ask: Option<&Said>) -> Gotcha {
     };
     let subject = turn.evidence.commits.iter().map(|c| c.subject.as_str()).find(|s| !s.is_empty());
     let done = || {
-        let line = turn.done.iter().flat_map(|block| &block.lines).next()?;
-        sentences(line).first().copied()
+        let line = blocks::lasting(&turn.done).into_iter().flat_map(|block| block.lines).next()?;
+        sentences(&line).first().map(|sentence| (*sentence).to_owned())
     };
-    let fix = subject.or_else(done).unwrap_or_default().to_owned();
+    let fix = subject.map(str::to_owned).or_else(done).unwrap_or_default();
     Gotcha { id: stored.id, failure, cause: turn.cause.clone(), fix }
 }
 

@@ -21,6 +21,9 @@ pub struct Turn {
     pub continues: bool,
     /// The user reports that something still fails.
     pub complains: bool,
+    /// The user puts off the answer to a question: `have to ask them`, `later`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub defers: bool,
     /// One line for the turn that can be understood alone. Empty: the turn is not told.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub title: String,
@@ -130,9 +133,26 @@ pub struct Block {
     /// A paragraph's sentences, a list's items with their nested items, a table's rows. Code
     /// fences of more than three lines are `[…]`.
     pub lines: Vec<String>,
+    /// Positions of the lines that say how things stood when the turn ended: a failure, what is left, an
+    /// offer. Later work may have changed it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub momentary: Vec<usize>,
     /// Lines that were left out at the end.
     #[serde(skip_serializing_if = "is_zero")]
     pub more: u32,
+}
+
+impl Block {
+    /// The block without its momentary lines. `None` if nothing else is in it.
+    pub fn lasting(&self) -> Option<Block> {
+        let mut block = Block { momentary: Vec::new(), ..self.clone() };
+        let mut at = 0;
+        block.lines.retain(|_| {
+            at += 1;
+            !self.momentary.contains(&(at - 1))
+        });
+        (!block.lines.is_empty()).then_some(block)
+    }
 }
 
 fn is_zero(n: &u32) -> bool {

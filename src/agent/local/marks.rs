@@ -37,6 +37,8 @@ pub enum Mark {
     Deferred,
     /// Work that is only on this machine: `not pushed`. It is a state and no step.
     Unpublished,
+    /// Work that goes on without the assistant: `runs in the background`, `has started`.
+    Running,
     /// Why something was not done, or that it was looked for only: `as you asked`, `I haven't found`.
     Requested,
     /// Nobody has to do it: `no need to`.
@@ -52,6 +54,12 @@ pub enum Mark {
     /// A part of a plan: `phase`, `ticket`.
     Unit,
     Nothing,
+    /// How it was before, or what was thought of and not done: `used to`, `I considered`.
+    Former,
+    /// A word that stands in most sentences about what is left: `still`, `missing`, `until`.
+    LeftOver,
+    /// Words of courtesy before what is told: `you're right`.
+    Praise,
     /// The beginning of a clause before an order: `before`, `once`.
     Before,
 }
@@ -74,6 +82,7 @@ fn row(name: &str) -> Option<Mark> {
         "stated" => Mark::Stated,
         "deferred" => Mark::Deferred,
         "unpublished" => Mark::Unpublished,
+        "running" => Mark::Running,
         "requested" => Mark::Requested,
         "needless" => Mark::Needless,
         "modal" => Mark::Modal,
@@ -82,6 +91,9 @@ fn row(name: &str) -> Option<Mark> {
         "follow" => Mark::Follow,
         "unit" => Mark::Unit,
         "nothing" => Mark::Nothing,
+        "former" => Mark::Former,
+        "left_over" => Mark::LeftOver,
+        "praise" => Mark::Praise,
         "before" => Mark::Before,
         _ => return None,
     })
@@ -322,6 +334,21 @@ impl<'a> Marked<'a> {
             shared += usize::from(self.words.contains(word));
         }
         (shared * 100).checked_div(all).unwrap_or(0)
+    }
+}
+
+/// The sentence without courtesy at its beginning: `You're right, the rows are virtual.` Empty if it is
+/// nothing else.
+pub fn without_praise(text: &str) -> &str {
+    const BREAKS: [char; 12] = [',', '.', '!', ';', ':', '—', '–', '，', '。', '！', '、', '،'];
+    let mut rest = text;
+    loop {
+        let at = rest.find(BREAKS).unwrap_or(rest.len());
+        let head = Marked::read(&rest[..at]);
+        if head.words.is_empty() || head.at(0, Mark::Praise) != Some(head.words.len()) {
+            return rest;
+        }
+        rest = rest[at..].trim_start_matches(BREAKS).trim_start();
     }
 }
 

@@ -17,6 +17,7 @@ mod labels;
 mod markers;
 mod marks;
 mod message;
+mod momentary;
 mod phrases;
 mod prompt;
 mod question;

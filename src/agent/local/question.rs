@@ -88,19 +88,21 @@ fn in_paragraph(parts: &mut [Part], at: usize) -> Option<String> {
         }
     }
     let mut text: Vec<&str> = asked.iter().map(|line| lines[*line].text.as_str()).collect();
-    // `Proceed?` says what only with the sentence before it.
+    // `Proceed?` and `Shall I change that?` say what only with the sentence before them.
     const SHORT: usize = 3;
-    if let Some(first) = asked.first()
-        && text.join(" ").split_whitespace().count() <= SHORT
-        && let Some(before) = first.checked_sub(1)
-        && text.join(" ").is_ascii()
-    {
-        text.insert(0, &lines[before].text);
+    if let Some(before) = asked.first().and_then(|first| first.checked_sub(1)) {
+        let (before, question) = (lines[before].text.as_str(), text.join(" "));
+        let is_short = question.split_whitespace().count() <= SHORT && question.is_ascii();
+        let names = |text: &str| Marked::read(text).names_something();
+        let fits = before.chars().count() + question.chars().count() < MAX_QUESTION;
+        if is_short || !names(&question) && names(before) && fits {
+            text.insert(0, before);
+        }
     }
     // `We could also cache it. Shall I do that?`: an idea.
-    if text.len() == 1
-        && let Some(before) = asked.first().and_then(|first| first.checked_sub(1))
-        && Marked::read(text[0]).offers_pronoun()
+    if asked.len() == 1
+        && let Some(before) = asked[0].checked_sub(1)
+        && Marked::read(&lines[asked[0]].text).offers_pronoun()
         && Marked::read(&lines[before].text).has(Mark::Hypothetical)
     {
         dropped.extend([before, asked[0]]);

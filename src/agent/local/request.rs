@@ -22,6 +22,8 @@ pub struct Request {
     pub continues: bool,
     /// The user reports that something still fails or is wrong.
     pub complains: bool,
+    /// The user puts off the answer to the question before.
+    pub defers: bool,
 }
 
 /// Characters of the request of one prompt, and of each of several.
@@ -53,6 +55,7 @@ pub fn request(batch: &Batch) -> Request {
     let mut is_bare = true;
     for prompt in own {
         let whole = Text::new(&prompt.text);
+        request.defers |= asked.is_some() && defers(&whole);
         request.complains |= complains(&prompt.text, !batch.turns.is_empty());
         if is_small_talk(&prompt.text) && !(whole.is(Marker::Yes) && asked.is_some()) {
             continue;
@@ -286,6 +289,12 @@ pub fn complains(prompt: &str, has_earlier_turn: bool) -> bool {
             let asks_whether = is_question(&said.text) && !text.has(Marker::Why);
             reports && !asks_whether && !text.has(Marker::If)
         })
+}
+
+/// `have to ask them`, `in a meeting, later`: no answer and no other request.
+fn defers(prompt: &Text) -> bool {
+    const MAX_WORDS: usize = 12;
+    prompt.has(Marker::Defer) && prompt.length() <= MAX_WORDS && !prompt.begins(Marker::Verb)
 }
 
 /// Whether a request cannot be understood without an earlier one: `do the same for the other one`.

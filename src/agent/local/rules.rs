@@ -49,8 +49,10 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
     let is_strong = is_under_rules(said, &text)
         || is_strong(&text)
         || is_habit(&text)
-        || !is_troubled(&text) && clauses.iter().any(|one| is_habit(one) && is_negated(one))
-        || protects(&text);
+        || !is_troubled(&text)
+            && clauses.iter().any(|one| is_habit(one) && is_negated(one) || is_ban(one))
+        || protects(&text)
+        || directs(&text, &clauses);
     let denies = matches!(place, Place::Correction | Place::Answer);
     let is_plain = || {
         !asks_first(&clauses)
@@ -97,6 +99,47 @@ fn asks_first(clauses: &[Text]) -> bool {
         && clauses[0].has(Marker::Asks)
         && !clauses[0].has(Marker::Subject)
         && !clauses[0].has(Marker::Tool)
+}
+
+/// Directives that stand in any prompt: `no analytics`, `400 for validation everywhere`, `-16 LUFS
+/// always`, `don't commit red tests, ever`, `saves must stay readable by every later version`.
+fn directs(text: &Text, clauses: &[Text]) -> bool {
+    const MAX_WORDS: usize = 12;
+    let is_forever = clauses.len() > 1
+        && clauses.last().is_some_and(|last| last.words().eq(["ever"]))
+        && (text.has(Marker::Dont) || text.has(Marker::Never));
+    let is_one = |clause: &Text| {
+        (2..=MAX_WORDS).contains(&clause.length())
+            && is_statement(clause)
+            && !clause.has(Marker::NotOrder)
+            && !clause.has(Marker::Here)
+            && (bans_a_thing(clause)
+                || clause.has(Marker::Everywhere) && !clause.begins(Marker::Everywhere)
+                || clause
+                    .words()
+                    .next_back()
+                    .is_some_and(|word| text.is_word(word, Marker::Always))
+                || clause.has(Marker::Modal) && clause.has(Marker::Every))
+    };
+    !is_troubled(text) && (is_forever || clauses.iter().any(is_one))
+}
+
+/// `no analytics`, `keine Annotationen`, but not `no problem`.
+fn bans_a_thing(clause: &Text) -> bool {
+    const MAX_WORDS: usize = 8;
+    let rest: Vec<&str> = clause.words().skip(1).collect();
+    let named = Text::new(&rest.join(" "));
+    let is_denial = [Marker::Clause, Marker::Verb, Marker::Use, Marker::Pronoun, Marker::Runs];
+    clause.has_early(Marker::Ban, 1)
+        && !clause.matches_inside()
+        && clause.length() <= MAX_WORDS
+        && rest.first().is_some_and(|word| !clause.is_word(word, Marker::Harmless))
+        && !is_denial.iter().any(|marker| named.begins(*marker))
+}
+
+/// `never convert to local time`: a clause that begins with the adverb.
+fn is_ban(clause: &Text) -> bool {
+    clause.has_early(Marker::Never, 1) && orders(clause)
 }
 
 /// `we don't style raw buttons here`: what the team does, with a limit.

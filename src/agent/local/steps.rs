@@ -18,6 +18,7 @@ const MAX_CHARS: usize = 240;
 /// table counts as one.
 const NEAR: usize = 8;
 const VERY_NEAR: usize = 4;
+const LAST: usize = 1;
 
 /// Steps that say the same: so many of the words of the shorter one stand in the other, in percent.
 const SAME: usize = 80;
@@ -226,7 +227,8 @@ fn said(
         return Some(StepKind::ForUser);
     }
     if !worked {
-        return (very_near && is_listed(part) && marked.states()).then_some(StepKind::Stated);
+        return (very_near && (is_listed(part) || names) && marked.states())
+            .then_some(StepKind::Stated);
     }
     let orders = names && marked.orders(Mark::Imperative) && !marked.has(Mark::Usage);
     if very_near && orders && part.label() != Some(Label::Test) {
@@ -236,7 +238,21 @@ fn said(
     if from_end <= 1 && marked.orders(Mark::Bare) && marked.word_count() <= SHORT {
         return Some(StepKind::ForUser);
     }
-    (very_near && (marked.states() || marked.defers())).then_some(StepKind::Stated)
+    // The last words about something named.
+    const EXCUSED: [Mark; 6] = [
+        Mark::Former,
+        Mark::Requested,
+        Mark::Needless,
+        Mark::Running,
+        Mark::Unpublished,
+        Mark::Usage,
+    ];
+    let is_left = from_end <= LAST
+        && names
+        && marked.has(Mark::LeftOver)
+        && part.label().is_none()
+        && !EXCUSED.iter().any(|mark| marked.has(*mark));
+    (very_near && (marked.states() || marked.defers()) || is_left).then_some(StepKind::Stated)
 }
 
 fn step(text: &str, kind: StepKind) -> Step {

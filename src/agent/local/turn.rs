@@ -3,6 +3,7 @@
 use super::claims::without_claims;
 use super::labels::Label;
 use super::message::Message;
+use super::momentary;
 use super::request;
 use crate::activity::ParsedBatch;
 use crate::memory::{self, Block, Cause, Claim, ClaimKind, Ending, Evidence, Summary, Turn};
@@ -44,6 +45,7 @@ pub fn of(
         re: request.re,
         continues: request.continues,
         complains: request.complains,
+        defers: request.defers,
         title: String::new(),
         done,
         answer,
@@ -62,6 +64,9 @@ pub fn of(
     remove_claims(&mut turn.answer, &turn.claims);
     if let Some(previous) = &batch.previous {
         add_previous(&mut turn, previous, stop.cause);
+    }
+    for block in turn.done.iter_mut().chain(&mut turn.answer) {
+        block.momentary = momentary::lines(block);
     }
     turn
 }

@@ -167,6 +167,12 @@ fn proves(run: CheckKind, claimed: CheckKind) -> bool {
         )
 }
 
+/// Whether the sentence names a failure that it does not call solved.
+pub fn tells_failure(sentence: &str) -> bool {
+    let marked = Marked::read(sentence);
+    marked.has(Mark::Fail) && !marked.has(Mark::Solved)
+}
+
 /// The text without the sentences of these claims.
 pub fn without_claims(text: &str, claims: &[Claim]) -> String {
     let mut text = text.to_owned();

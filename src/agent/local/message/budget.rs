@@ -66,6 +66,7 @@ fn beginning(part: &Part) -> Block {
         lead_in: cut(&part.lead_in, LEAD_IN),
         kind: part.kind,
         lines: part.lines.iter().take(1).map(|line| told(line, part, FIRST_LINE)).collect(),
+        momentary: Vec::new(),
         more: count(part.lines.len().saturating_sub(1)),
     }
 }

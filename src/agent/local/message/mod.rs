@@ -16,6 +16,7 @@ pub use parts::{Part, parts};
 
 use super::claims;
 use super::labels::Label;
+use super::marks::without_praise;
 use super::question;
 use super::steps;
 use crate::clients;
@@ -105,10 +106,17 @@ impl Message {
 /// The blocks of the body, without sentences such as `Done!` if there are others.
 fn body(mut parts: Vec<Part>) -> Vec<Block> {
     parts.retain(|part| !matches!(part.label(), Some(Label::Next | Label::Cause | Label::Option)));
+    let sentences = parts.iter_mut().filter(|part| part.kind == BlockKind::Paragraph);
+    for line in sentences.flat_map(|part| &mut part.lines) {
+        let told = without_praise(&line.text);
+        if !told.is_empty() && told.len() < line.text.len() {
+            line.text = capitalized(told);
+        }
+    }
     let says_something = |part: &Part, text: &str| {
         const MAX_EMPTY: usize = 2;
         part.kind != BlockKind::Paragraph
-            || super::phrases::words(text).len() > MAX_EMPTY
+            || super::phrases::words(text).len() > MAX_EMPTY && !without_praise(text).is_empty()
             || text.contains('`')
     };
     let any =
@@ -120,6 +128,11 @@ fn body(mut parts: Vec<Part>) -> Vec<Block> {
     }
     parts.retain(|part| !part.lines.is_empty());
     budget::blocks(&parts.iter().collect::<Vec<_>>())
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Lines that earlier turns told as done, for comparison.

@@ -113,7 +113,7 @@ impl Reader {
 
     fn paragraph(&mut self, source: &str, quoted: bool) {
         let text = plain(source);
-        let label = split_label(&text).filter(|_| !quoted);
+        let label = split_label(&text).or_else(|| bold_label(source, &text)).filter(|_| !quoted);
         let (announced, head, rest) = match label {
             Some((announced, head, rest)) => (Some(announced), head, rest),
             None => (None, "", text.as_str()),
@@ -241,6 +241,16 @@ impl Reader {
         part.lead_in = lead.text;
         part
     }
+}
+
+/// A label that only its bold face sets apart: `**What was going on.** The guard`. `text` is the plain
+/// text of `source`.
+fn bold_label<'a>(source: &str, text: &'a str) -> Option<(Heading, &'a str, &'a str)> {
+    let (bold, _) = source.trim_start().strip_prefix("**")?.split_once("**")?;
+    let head = text.get(..plain(bold).len())?;
+    let rest = text[head.len()..].trim_start();
+    let head = head.trim_end_matches(['.', '!', '?', '。']);
+    (!rest.is_empty()).then_some((heading(head)?, head, rest))
 }
 
 /// A label that makes a part of its own of a sentence or an item.
