@@ -186,6 +186,20 @@ fn installation_replaces_each_file_by_rename() {
     }
 }
 
+/// Otherwise each of them builds all dependencies.
+#[test]
+fn run_and_install_build_the_same_binary() {
+    let arguments = |target: &str| {
+        let make = Command::new("make").args(["-n", "-C"]).arg(source("")).arg(target).output();
+        let recipe = String::from_utf8(make.unwrap().stdout).unwrap();
+        let (_, from) =
+            recipe.split_once(" build --bin memctl ").unwrap_or_else(|| panic!("{recipe}"));
+        from.split_once(" --message-format").unwrap().0.to_owned()
+    };
+    assert_eq!(arguments("run"), arguments("install"));
+    assert_eq!(arguments("run"), arguments("release"));
+}
+
 /// A shell's limit on the size of files stands for a full disk.
 #[test]
 fn an_installation_without_space_keeps_the_old_files() {
