@@ -13,6 +13,7 @@ mod environment;
 mod exclusions;
 mod file;
 mod keys;
+mod layer;
 mod locations;
 mod parse;
 mod prices;

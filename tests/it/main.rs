@@ -83,6 +83,8 @@ mod resume_store;
 mod secrets;
 /// How sessions end, and how their workers exit.
 mod session_end;
+/// Values of settings: what is refused or reported, and how they are printed.
+mod setting_values;
 /// Random sessions under random faults.
 mod soak;
 /// Rules about the sources that the compiler and clippy do not check.
