@@ -26,13 +26,11 @@ Examples
   memctl ps --json | jq -r '.[].socket'    Print the socket of each worker
 
 States
-  serving  The session is active
-  ending   The session has ended and its queue is processed
-  hung     The worker holds the session lock but does not answer; end it with `memctl kill`
-  stale    The worker has died and its files remain; the session's next event removes them
-  elsewhere
-           The worker runs on another machine, in a container or with a /tmp of its own, and cannot be
-           reached from here
+  serving    The session is active
+  ending     The session has ended and its queue is processed
+  hung       The worker holds the session lock but does not answer; end it with `memctl kill`
+  stale      The worker has died and its files remain; the session's next event removes them
+  elsewhere  The worker runs on another machine, in a container or with a /tmp of its own, and cannot be reached from here
 
 Keys of --json, one object per worker
   session           Session id of the client

@@ -39,8 +39,7 @@ Keys of --json
   sessions      Number of sessions, all projects; null if the database cannot be read
   observations  Number of observations, all projects
   summaries     Number of summaries, all projects
-  queue         pending, processing, failed, and waiting, an array: for (backend or budget), events,
-                reason, not_before_epoch
+  queue         pending, processing, failed, and waiting, an array: for (backend or budget), events, reason, not_before_epoch
   workers       live, hung, stale, elsewhere
   troubles      Problems and notes, one sentence each
 ";
