@@ -7,10 +7,10 @@
 //! claimed batch that contains it is dropped. `forgotten` keeps what
 //! can be restored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Params, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 
 use super::error::Result;
 use super::forgotten::record::Record;
@@ -175,24 +175,19 @@ impl ForgetSet {
     /// Adds a prompt and its summaries, observations and queued events.
     pub fn add_prompt(&mut self, conn: &Connection, id: i64) -> Result<()> {
         self.prompts.insert(id);
-        let select = |sql: &str| {
-            let sql = format!(
-                "{sql} AND (m.session_id, m.prompt_number) =
-                   (SELECT session_id, prompt_number FROM user_prompts WHERE id = ?1)"
-            );
-            ids(conn, &sql, [id])
-        };
+        let Some(turn) = turn_of(conn, "user_prompts", id)? else { return Ok(()) };
+        let select = |sql: &str| ids(conn, &format!("{sql} AND {OF_TURN}"), turn);
         self.summaries.extend(select(SUMMARIES)?);
         self.observations.extend(select(OBSERVATIONS)?);
         self.events.extend(select(EVENTS)?);
         self.evidence.extend(ids(
             conn,
             "SELECT e.session_id FROM turn_evidence e JOIN user_prompts p
-               ON p.session_id = e.session_id
-             WHERE p.id = ?1 AND (e.prompt_number = p.prompt_number OR e.prompt_number IN
+               ON p.session_id = e.session_id AND p.prompt_number = ?2
+             WHERE e.session_id = ?1 AND (e.prompt_number = ?2 OR e.prompt_number IN
                (SELECT prompt_number FROM user_prompts
-                WHERE session_id = p.session_id AND turn_id = p.turn_id))",
-            [id],
+                WHERE session_id = ?1 AND turn_id = p.turn_id))",
+            turn,
         )?);
         Ok(())
     }
@@ -200,24 +195,29 @@ impl ForgetSet {
     /// Adds a summary and the queued `summarize` messages that would write it again.
     pub fn add_summary(&mut self, conn: &Connection, id: i64) -> Result<()> {
         self.summaries.insert(id);
-        let sql = format!(
-            "{EVENTS} AND m.message_type = 'summarize' AND (m.session_id, m.prompt_number) =
-               (SELECT session_id, prompt_number FROM session_summaries WHERE id = ?1)"
-        );
-        self.events.extend(ids(conn, &sql, [id])?);
+        let Some(turn) = turn_of(conn, "session_summaries", id)? else { return Ok(()) };
+        let sql = format!("{EVENTS} AND m.message_type = 'summarize' AND {OF_TURN}");
+        self.events.extend(ids(conn, &sql, turn)?);
         Ok(())
     }
 
-    /// Adds an observation and those that it superseded.
-    pub fn add_observation(&mut self, conn: &Connection, id: i64) -> Result<()> {
-        let mut chain = conn.prepare_cached(
-            "WITH RECURSIVE chain(id, uuid) AS (SELECT id, uuid FROM observations WHERE id = ?1
-               UNION SELECT o.id, o.uuid FROM observations o
-               JOIN chain ON o.superseded_by = chain.uuid)
-             SELECT id FROM chain",
+    /// Adds observations and those that they superseded.
+    pub fn add_observations(&mut self, conn: &Connection, ids: &[i64]) -> Result<()> {
+        let mut pairs = conn.prepare(
+            "SELECT newer.id, older.id FROM observations older
+             JOIN observations newer ON newer.uuid = older.superseded_by",
         )?;
-        let chain_ids = chain.query_map([id], |r| r.get(0))?;
-        self.observations.extend(chain_ids.collect::<rusqlite::Result<Vec<i64>>>()?);
+        let mut superseded: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for pair in pairs.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))? {
+            let (newer, older) = pair?;
+            superseded.entry(newer).or_default().push(older);
+        }
+        let mut open = ids.to_vec();
+        while let Some(id) = open.pop() {
+            if self.observations.insert(id) {
+                open.extend(superseded.get(&id).into_iter().flatten());
+            }
+        }
         Ok(())
     }
 
@@ -238,19 +238,34 @@ impl ForgetSet {
                 self.projects.extend(*project);
             }
         }
-        let prompts = matching(conn, PROMPTS, "NULL", &["prompt_text"], filter)?;
+        // Most rows belong to a session or a prompt that is in the set already.
+        let mut prompts = matching(conn, PROMPTS, "NULL", &["prompt_text"], filter)?;
+        prompts.retain(|id| !self.prompts.contains(id));
         prompts.into_iter().try_for_each(|id| self.add_prompt(conn, id))?;
-        let summaries = matching(conn, SUMMARIES, "m.project_id", &SUMMARY_TEXTS, filter)?;
+        let mut summaries = matching(conn, SUMMARIES, "m.project_id", &SUMMARY_TEXTS, filter)?;
+        summaries.retain(|id| !self.summaries.contains(id));
         summaries.into_iter().try_for_each(|id| self.add_summary(conn, id))?;
         let observations =
             matching(conn, OBSERVATIONS, "m.project_id", &OBSERVATION_TEXTS, filter)?;
-        observations.into_iter().try_for_each(|id| self.add_observation(conn, id))?;
+        self.add_observations(conn, &observations)?;
         self.events.extend(matching(conn, EVENTS, "NULL", &EVENT_TEXTS, filter)?);
         if text.is_some() {
             self.evidence.extend(matching(conn, EVIDENCE, "NULL", &["evidence"], filter)?);
         }
         Ok(())
     }
+}
+
+/// A condition on rows of the table `m`. The parameters are those of [`turn_of`].
+const OF_TURN: &str = "m.session_id = ?1 AND m.prompt_number = ?2";
+
+/// Session and prompt number of a row.
+fn turn_of(conn: &Connection, table: &str, id: i64) -> Result<Option<[i64; 2]>> {
+    let sql = format!("SELECT session_id, prompt_number FROM {table} WHERE id = ?1");
+    let mut turn = conn.prepare_cached(&sql)?;
+    let turn: Option<(Option<i64>, i64)> =
+        turn.query_row([id], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    Ok(turn.and_then(|(session, number)| Some([session?, number])))
 }
 
 /// Ids of the rows that match the filter. `select` names the table `m`.
@@ -291,7 +306,7 @@ pub(super) fn contains(row: &rusqlite::Row, column: usize, needles: &[Needle]) -
 }
 
 fn ids(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<i64>> {
-    let mut rows = conn.prepare(sql)?;
+    let mut rows = conn.prepare_cached(sql)?;
     let rows = rows.query_map(params, |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -315,9 +330,7 @@ pub fn forget(
         now,
         on_row,
     };
-    for session in &set.sessions {
-        removal.remove_session(locked, *session)?;
-    }
+    removal.remove_sessions(locked, &set.sessions)?;
     removal.each(locked, &set.evidence, |tx, session| {
         removal.record.deleted_rows(tx, "turn_evidence", "session_id", *session)?;
         turn_evidence::clear(tx, *session)
@@ -365,13 +378,13 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    fn remove_session(&self, locked: &mut Locked, session: i64) -> Result<()> {
+    fn remove_sessions(&self, locked: &mut Locked, sessions: &BTreeSet<i64>) -> Result<()> {
         // The tombstones come first, so that events that arrive during the deletion are refused.
-        locked.write(|tx| {
-            let Some(known) = sessions::get(tx, session)? else { return Ok(()) };
+        self.each(locked, sessions, |tx, session| {
+            let Some(known) = sessions::get(tx, *session)? else { return Ok(()) };
             let (client, id) = (&known.client, &known.content_session_id);
-            self.record.identity(tx, session, client, id)?;
-            tombstones::put(tx, &known.uuid, SESSION, session, self.now)?;
+            self.record.identity(tx, *session, client, id)?;
+            tombstones::put(tx, &known.uuid, SESSION, *session, self.now)?;
             tombstones::put_identity(tx, client, id, self.now)
         })?;
         for (table, kind) in [
@@ -381,10 +394,11 @@ impl Removal<'_> {
             ("pending_messages", None),
         ] {
             let sql = format!("SELECT id FROM {table} WHERE session_id = ?1");
-            let rows = ids(locked.connection(), &sql, [session])?;
+            let of_session = |session: &i64| ids(locked.connection(), &sql, [session]);
+            let rows = sessions.iter().map(of_session).collect::<Result<Vec<_>>>()?.concat();
             self.each(locked, &rows, |tx, id| self.remove(tx, table, kind, id))?;
         }
-        locked.write(|tx| self.remove(tx, "sessions", None, &session))
+        self.each(locked, sessions, |tx, session| self.remove(tx, "sessions", None, session))
     }
 
     /// Runs `each` for every id, in transactions of at most [`MAX_ROWS`] ids.

@@ -199,7 +199,7 @@ fn no_short_name_is_reused() {
     let mut w = World::new();
     w.distill(1, "First", 35);
     w.forget(36, |set, conn| {
-        set.add_observation(conn, 1)?;
+        set.add_observations(conn, &[1])?;
         set.add_summary(conn, 1)?;
         set.add_session(conn, 2)
     });
@@ -309,6 +309,6 @@ fn superseded_observations_are_forgotten_too() {
              WHERE id = 1",
         )
         .unwrap();
-    w.forget(40, |set, conn| set.add_observation(conn, 2));
+    w.forget(40, |set, conn| set.add_observations(conn, &[2]));
     assert_eq!(w.texts("SELECT title FROM observations"), [] as [&str; 0]);
 }

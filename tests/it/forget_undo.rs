@@ -367,14 +367,15 @@ fn spooled_events_are_restored_too() {
 
 #[test]
 fn nothing_is_lost_if_forget_or_its_undo_is_killed() {
-    for n in [1, 2, 4] {
+    // At the first visit, the session has its tombstones and all its rows.
+    for n in [1, 2, 3, 5] {
         let mut w = two_sessions();
         let before = memory(&w);
         w.set("MEMCTL_TESTPOINT", &format!("forget.removed#{n}=kill"));
         let killed = w.memctl(&["forget", "first"]);
         assert_eq!(killed.code, None, "{killed:?}");
         w.set("MEMCTL_TESTPOINT", "");
-        assert_ne!(memory(&w), before, "{n}");
+        assert_eq!(memory(&w) == before, n == 1, "{n}");
         w.memctl(&["forget", "first"]).ok();
         assert_eq!(w.memctl(&["show", "first"]).code, Some(1));
         w.set("MEMCTL_TESTPOINT", "undo.restored=kill");

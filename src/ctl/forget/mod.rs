@@ -306,7 +306,9 @@ fn carry_out(
     let (n_done, count) = (Cell::new(0), selection.set.count());
     let on_row = || {
         n_done.set(n_done.get() + 1);
-        progress.set(|| format!("forgetting: {} of {} items", n_done.get(), count.total()));
+        progress.set(|| {
+            format!("forgetting: {} of {} items", n_done.get().min(count.total()), count.total())
+        });
     };
     forget::forget(locked, &selection.set, until, now, &on_row).context("database")?;
     crate::store::undo::purge(locked, &selection.waiting).context("database")?;

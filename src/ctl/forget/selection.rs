@@ -64,7 +64,7 @@ fn select(conn: &Connection, args: &Args) -> Result<ForgetSet> {
     let mut selection = ForgetSet::default();
     for name in &args.ids {
         if let Some(row) = observations::by_name(conn, name).context("database")? {
-            selection.add_observation(conn, row.id).context("database")?;
+            selection.add_observations(conn, &[row.id]).context("database")?;
         } else if let Some(row) = summaries::by_name(conn, name).context("database")? {
             selection.add_summary(conn, row.id).context("database")?;
         } else if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {

@@ -16,6 +16,9 @@ CREATE TABLE IF NOT EXISTS forgotten_rows (
 );
 CREATE INDEX IF NOT EXISTS forgotten_rows_order ON forgotten_rows(forgotten_id, id);
 CREATE INDEX IF NOT EXISTS forgotten_rows_row ON forgotten_rows(table_name, row_id);
+-- The other index on a session's summaries is partial.
+CREATE INDEX IF NOT EXISTS session_summaries_session
+  ON session_summaries(session_id, prompt_number);
 -- The failed attempts to resume a session, of all keys that ever were in the resume store.
 INSERT OR IGNORE INTO meta (key, value)
   SELECT 'resume_failures', coalesce(sum(failures), 0) FROM agent_sessions;
