@@ -49,12 +49,16 @@ help:
 run: tools
 	@memctl="$$($(call built,$(shipped)))"; [ -n "$$memctl" ] && tests/demo/run.sh "$$memctl"
 
+# The fuzz targets compile memctl's modules a second time. Without the default feature, their check
+# builds no libFuzzer.
+#
 # Tests append skipped checks and warnings to this file, which is printed last.
 notes = $(CURDIR)/target/test-notes.txt
 test: export MEMCTL_TEST_NOTES = $(notes)
 test: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) check --manifest-path fuzz/Cargo.toml --bins --no-default-features --target-dir target
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
 	@mkdir -p target; : >'$(notes)'; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
