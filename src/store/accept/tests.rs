@@ -254,7 +254,12 @@ fn events_close_and_reopen_prompts() {
     check("finalize", "", "", "");
     // A second end changes nothing; a prompt makes the session active again.
     // A Stop that arrives later tells how the turn ended.
-    check("prompt t1 a; end clear; stop t1 x", "1:t1:stop", "(end@1) end@1 stop@1=x", "completed:clear");
+    check(
+        "prompt t1 a; end clear; stop t1 x",
+        "1:t1:stop",
+        "(end@1) end@1 stop@1=x",
+        "completed:clear",
+    );
     check("prompt t1 a; end clear; end other", "1:t1:end", "(end@1) end@1 (end@1)", "failed:clear");
     check("prompt t1 a; end clear; prompt t2 b", "1:t1:end 2:t2:open", "(end@1) end@1", "active");
     check(
