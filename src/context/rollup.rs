@@ -199,7 +199,7 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
         let changed = files(stored);
         let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
         let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
-        before.extend((!done.is_empty() && !is_stale).then_some(done));
+        before.extend((!done.is_empty() && !is_stale).then(|| done.clone()));
     }
     before
 }

@@ -134,12 +134,7 @@ fn take_notice(
     if let Err(e) = settings.paths.check() {
         problems.push(format!("cannot use the data dir: {e}"));
     }
-    match spool::n_lost(&settings.paths) {
-        0 => {}
-        1 => problems.push("1 event was lost: it arrived too late or could not be spooled".into()),
-        n => problems
-            .push(format!("{n} events were lost: they arrived too late or could not be spooled")),
-    }
+    problems.extend(spool::loss_notice(&settings.paths));
     if let Some(reader) = reader {
         let stored = notices::list(reader.connection()).unwrap_or_default();
         problems.extend(stored.into_iter().map(|(_, text)| text));

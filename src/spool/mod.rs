@@ -30,6 +30,9 @@ const TMP_MAX_AGE: Duration = Duration::from_secs(60);
 /// Preallocated size of the loss counter, which takes one byte per loss.
 const LOSS_RESERVE: i64 = 4096;
 
+/// The end of [`loss_notice`].
+const LOSS_CAUSE: &str = "arrived too late or could not be spooled";
+
 /// Files that [`discard`] reads at a time.
 const DISCARD_BATCH: usize = 500;
 
@@ -246,6 +249,35 @@ pub fn n_lost(paths: &Paths) -> u64 {
     let fallback = paths.fallback_is_ours().then(|| paths.fallback_lost_events());
     let files = [paths.lost_events()].into_iter().chain(fallback);
     files.filter_map(|file| Some(file.stat().ok().filter(Stat::is_file)?.len)).sum()
+}
+
+/// What a starting session says about lost events. `None` if there are none.
+pub fn loss_notice(paths: &Paths) -> Option<String> {
+    match n_lost(paths) {
+        0 => None,
+        1 => Some(format!("1 event was lost: it {LOSS_CAUSE}")),
+        n => Some(format!("{n} events were lost: they {LOSS_CAUSE}")),
+    }
+}
+
+/// Forgets the lost events, after the user has seen their number. Returns it.
+///
+/// # Errors
+/// If a file cannot be removed.
+pub fn clear_losses(paths: &Paths) -> io::Result<u64> {
+    let n = n_lost(paths);
+    // The same number of later losses is reported again.
+    let shown = paths.notices_shown();
+    if let Ok(text) = shown.read_to_string() {
+        let kept = text.lines().filter(|line| !line.ends_with(LOSS_CAUSE));
+        shown.write(kept.map(|line| format!("{line}\n")).collect::<String>().as_bytes())?;
+    }
+    let fallback = paths.fallback_is_ours().then(|| paths.fallback_lost_events());
+    for file in [paths.lost_events()].into_iter().chain(fallback) {
+        remove(&file)?;
+    }
+    reserve_loss_counter(paths);
+    Ok(n)
 }
 
 #[cfg(test)]

@@ -282,9 +282,13 @@ impl EventLoop {
     /// Whether the next batch waits for a backend, and the settings of the backends have changed since
     /// this worker read them.
     fn waits_for_other_settings(&self) -> bool {
-        self.is_deferred
+        let changed = self.is_deferred
             && project::settings(&[])
-                .is_ok_and(|now| deferral::current(&now) != deferral::current(&self.settings))
+                .is_ok_and(|now| deferral::current(&now) != deferral::current(&self.settings));
+        if changed {
+            tracing::info!("the settings of the backends have changed; a new worker reads them");
+        }
+        changed
     }
 
     fn record_arrival(&self, events: usize) {

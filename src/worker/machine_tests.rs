@@ -620,6 +620,7 @@ enum Move {
     Shutdown(bool),
     Fenced,
     LockLost,
+    SettingsChanged,
 }
 
 /// A worker whose effects are checked against the work in progress.
@@ -718,6 +719,7 @@ impl Checked {
             Move::Shutdown(graceful) => self.step(Event::Shutdown { graceful }),
             Move::Fenced => self.step(Event::Fenced { successor: true }),
             Move::LockLost => self.step(Event::LockLost),
+            Move::SettingsChanged => self.step(Event::SettingsChanged),
         }
     }
 }
@@ -773,6 +775,7 @@ fn any_terminal() -> impl Strategy<Value = Move> {
         Just(Move::Shutdown(true)),
         Just(Move::Fenced),
         Just(Move::LockLost),
+        Just(Move::SettingsChanged),
         Just(Move::Accept(vec![Kind::End], Sighting::Nothing)),
     ]
 }

@@ -74,7 +74,7 @@ fn finish_returns_when_the_last_turn_can_be_told() {
     let w = lingering();
     w.hook(&prompt("s", "t", "Limit the queue of the importer"));
     w.hook(&tool("s", "t", "u", "cargo test", "1 passed"));
-    w.hook(&stop("s", "t", "The importer has a queue of 100."));
+    w.hook(&stop("s", "t", "The queue in `import/queue.rs` takes at most 100 rows."));
     w.until_count("SELECT count(*) FROM user_prompts", 1);
     assert_eq!(w.memctl(&["finish", "s"]).ok(), "s: ended\n");
     let context = w.memctl(&["context", "--project", "/"]).ok();

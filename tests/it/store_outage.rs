@@ -159,6 +159,9 @@ fn events_that_cannot_be_written_are_counted_and_reported_once() {
     assert!(output.contains("4 events were lost"), "{output}");
     assert!(w.hook(&start("third"))["systemMessage"].is_null(), "once");
     assert!(w.memctl(&["status"]).ok().contains("4 events lost"));
+    let fixed = w.memctl(&["doctor", "--fix"]).out;
+    assert!(fixed.contains("cleared the count of 4 lost events"), "{fixed}");
+    assert!(!w.memctl(&["status"]).ok().contains("lost"), "the user has seen it");
     // Later events are stored.
     w.hooks(&[stop("s", "t", "Done."), end("s")]);
     w.settle();
@@ -322,5 +325,61 @@ fn twenty_sessions_survive_a_full_disk() {
     let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     if w.mount("data", "24m") {
         outage(&w, || fill_up(&w, "session-00"), || w.free("data"));
+    }
+}
+
+/// What a user and a client run while the disk is full. None may fail for the disk.
+fn check_readers(w: &World, what: &str) {
+    for args in [
+        &["status"][..],
+        &["context", "--project", "/"],
+        &["doctor"],
+        &["show", "s"],
+        &["queue"],
+        &["stats"],
+        &["ps"],
+        &[],
+    ] {
+        let output = w.memctl(args);
+        let may_fail = args == ["doctor"];
+        assert!(output.code == Some(0) || may_fail && output.code == Some(1), "{what}: {output:?}");
+        let text = format!("{}{}", output.out, output.err).to_lowercase();
+        assert!(!text.contains("i/o error") && !text.contains("input/output"), "{what}: {text}");
+        assert!(!text.contains("damaged"), "{what}: {text}");
+    }
+    let response = w.hook(&start("reader")).to_string();
+    assert!(response.contains("Export the archive"), "{what}: {response}");
+}
+
+/// A worker has the database open, was killed, or has closed it; the files of the write-ahead log are
+/// long, or one of them is missing.
+#[test]
+fn every_reader_works_on_a_full_disk() {
+    for what in ["live", "killed", "no index", "closed"] {
+        let Some(mut w) = on_small_disks("8m") else { return };
+        w.hooks(&[
+            prompt("s", "t", "Fix the export of the page, it is cut off."),
+            stop("s", "t", "It is whole now.\n\nNext steps:\n- Export the archive, too."),
+        ]);
+        w.until_count(SUMMARIES, 1);
+        let pid = w.worker();
+        // No new worker empties the log.
+        w.set("MEMCTL_TESTPOINT", "worker.born=exit,recover.begun=exit");
+        match what {
+            "closed" => {
+                w.memctl(&["kill", "--all"]).ok();
+                w.fill("data");
+            }
+            _ => fill_up(&w, "s"),
+        }
+        if ["killed", "no index"].contains(&what) {
+            w.kill(pid);
+        }
+        if what == "no index" {
+            let index = w.data().join("memctl.db-shm");
+            fs::remove_file(index).unwrap();
+            w.fill("data");
+        }
+        check_readers(&w, what);
     }
 }

@@ -35,6 +35,10 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
     }
     spool::remove_stale_tmp(&settings.paths);
     clear_aborted(settings, &mut fixed)?;
+    if spool::n_lost(&settings.paths) > 0 {
+        let lost = spool::clear_losses(&settings.paths).context("loss counter")?;
+        fixed.push(format!("cleared the count of {}", count(lost, "lost event")));
+    }
     Ok(fixed)
 }
 

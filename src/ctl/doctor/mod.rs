@@ -17,7 +17,7 @@ use crate::failure::{Result, failed};
 const HELP: &str = "\
 Examples
   memctl doctor            Run all checks, change nothing
-  memctl doctor --fix      Also repair file modes, remove stale files, replace a damaged database
+  memctl doctor --fix      Also repair modes and the schema, remove stale files, replace a damaged database
   memctl doctor --agent    Also let the memory agent distill a few test events
 
 Keys of --json

@@ -59,7 +59,8 @@ pub fn spool(settings: &Settings) -> Vec<Finding> {
     let lost = spool::n_lost(paths);
     if lost > 0 {
         let message = format!("{} lost because no spool was writable", count(lost, "event"));
-        found.push(Finding::wrong("spool", message));
+        let fix = "free some disk space; `memctl doctor --fix` clears the count";
+        found.push(Finding::wrong("spool", message).fix(fix));
     }
     let dead = spool::dead_letters::count(paths);
     if dead > 0 {

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::{summaries, turn, world};
 use crate::support::agent::{FakeClaude, configure};
-use crate::support::recordings::{end, prompt, tool};
+use crate::support::recordings::{end, prompt, start, tool};
 use crate::support::{World, until};
 
 fn with_program(script: &str, more: &str) -> (World, FakeClaude) {
@@ -217,6 +217,25 @@ fn errors_reported_as_success_are_handled_as_errors() {
         assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
         assert_no_process_is_left(&fake);
     }
+}
+
+/// A login changes the file of Claude Code. Nothing else tells memctl.
+#[test]
+fn a_new_login_takes_the_events_that_wait_for_the_old_one() {
+    let (w, fake) = with_program("init; failed rate_limit 429 'API Error: 429'", "");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.until_count("SELECT count(*) FROM pending_messages WHERE not_before_epoch NOTNULL", 2);
+    w.settle();
+    fake.set_script("init; remember \"After the login\"");
+    w.hook(&start("other"));
+    w.settle();
+    assert_eq!(fake.lines("stdin").len(), 1, "nothing has changed");
+    fs::create_dir_all(w.path("home/.claude")).unwrap();
+    fs::write(w.path("home/.claude/.credentials.json"), "{}").unwrap();
+    w.hook(&start("third"));
+    w.settle();
+    assert_eq!(w.titles(), ["After the login"]);
 }
 
 #[test]

@@ -362,9 +362,21 @@ impl World {
     #[track_caller]
     pub fn store(&self) -> Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(self.data().join("memctl.db"), flags).unwrap();
-        conn.busy_timeout(super::wait::DEADLINE).unwrap();
-        conn
+        let path = self.data().join("memctl.db");
+        let open = |path: &Path, flags| {
+            let conn = Connection::open_with_flags(path, flags).unwrap();
+            conn.busy_timeout(super::wait::DEADLINE).unwrap();
+            conn
+        };
+        let conn = open(&path, flags);
+        match conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+            // The wal-index cannot be created on a full disk.
+            Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) => {
+                let uri = format!("file:{}?readonly_shm=1", path.display());
+                open(Path::new(&uri), flags | OpenFlags::SQLITE_OPEN_URI)
+            }
+            _ => conn,
+        }
     }
 
     /// Changes rows directly, for example to simulate the passing of time.
