@@ -90,7 +90,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 
 /// Warnings and errors of all logs since a time, in order of time.
 pub fn recent(settings: &Settings, since: i64) -> Vec<LogLine> {
-    let names = Names::load(settings);
+    let names = Names::default();
     let mut follower = Follower { settings, names, only: None, files: BTreeMap::new() };
     let mut lines = follower.read_new();
     let since = jiff::Timestamp::from_millisecond(since).unwrap_or_default();
@@ -110,7 +110,6 @@ impl Follower<'_> {
         for key in keys {
             let wanted = self.only.as_ref().is_none_or(|only| only.contains(&key));
             if wanted && !self.files.contains_key(&key) {
-                self.names.refresh(self.settings, &key);
                 self.files.insert(key.clone(), LogFile::new(paths.log(&key)));
             }
         }
@@ -123,7 +122,10 @@ impl Follower<'_> {
         lines
     }
 
-    fn print(&self, lines: &[LogLine], args: &Args) -> Result<()> {
+    fn print(&mut self, lines: &[LogLine], args: &Args) -> Result<()> {
+        for key in self.files.keys() {
+            self.names.refresh(self.settings, key);
+        }
         let labels = self.names.labels();
         let label = |key: &str| labels.get(key).map_or_else(|| key.to_owned(), String::clone);
         let ids: Vec<String> = self.files.keys().map(|key| label(key)).collect();
