@@ -6,6 +6,9 @@ use super::seen::Seen;
 use super::similarity::sentences;
 use crate::memory::{Block, BlockKind};
 
+/// Maximum characters of the title of a session or a row.
+pub const MAX_TITLE: usize = 160;
+
 /// The beginning of the blocks as one text of at most about `max` characters. Not inert.
 pub fn text(blocks: &[Block], max: usize) -> String {
     let mut all: Vec<String> = Vec::new();

@@ -3,12 +3,11 @@
 use std::cell::OnceCell;
 
 use super::Told;
-use super::blocks::{self, whole_sentences};
+use super::blocks::{self, MAX_TITLE, whole_sentences};
 use super::branches::Place;
 use super::dates::date_and_id;
 use super::filler::Filler;
 use super::last::{commits, effects, files};
-use super::lines::{MAX_TITLE, Texts};
 use super::markdown::{self, paragraph};
 use super::rollup::RollUp;
 use super::seen::Seen;
@@ -23,11 +22,11 @@ const LONG: usize = 300;
 const MISSES: usize = 3;
 
 /// One line per session. The lines are as long as they can be without telling fewer sessions.
-pub fn earlier(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
+pub fn earlier(sessions: &[Earlier], filler: &mut Filler, seen: &mut Seen) {
     let fill = |at: usize| {
         let (mut trial, mut trial_seen) = (filler.clone(), seen.clone());
         let mut misses = 0;
-        for session in &texts.earlier {
+        for session in sessions {
             let Some((text, said)) = session.line(at, &trial_seen) else { continue };
             if trial.push(text, format!("s{}", session.told.session.id())) {
                 said.iter().for_each(|text| trial_seen.add(text));

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::Told;
 use super::blocks;
 use super::dates::date_and_id;
 use super::filler::Filler;
-use super::lines::Texts;
 use super::markdown::{self, truncate};
 use super::rollup::RollUp;
 use super::seen::Seen;
@@ -20,8 +20,8 @@ const MAX_ASKS: usize = 4;
 const LEVELS: [usize; 6] = [2400, 1500, 900, 450, 200, 80];
 
 /// The newest session of the user that did something.
-pub fn last(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
-    let Some(told) = &texts.selection.last else { return };
+pub fn last(told: Option<&Told>, filler: &mut Filler, seen: &mut Seen) {
+    let Some(told) = told else { return };
     let session = &told.session;
     let id = format!("s{}", session.id());
     let title = blocks::without_seen(&markdown::paragraph(&session.title), seen);

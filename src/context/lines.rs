@@ -1,7 +1,9 @@
-//! Renders the lines of the sections without a file of their own. All stored text passes through [`markdown`], one line at a
-//! time, so that no row can close the block, open a fence or impersonate the client.
+//! Renders the lines of the sections without a file of their own. All stored text passes through
+//! [`markdown`], one line at a time, so that no row can close the block, open a fence or impersonate the
+//! client.
 
 use super::Selection;
+use super::blocks::MAX_TITLE;
 use super::dates::day;
 use super::earlier::Earlier;
 use super::filler::Filler;
@@ -13,7 +15,6 @@ use super::similarity::{WordSet, sentences};
 use crate::store::observations::Headline;
 
 const MAX_RULES: usize = 40;
-pub const MAX_TITLE: usize = 160;
 const MAX_REASON: usize = 160;
 
 /// What the drafts of a page are made from. Texts that several drafts need are rendered once.

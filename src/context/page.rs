@@ -30,8 +30,16 @@ struct Part {
 const PARTS: [Part; 6] = [
     Part { heading: "Rules and decisions", percent: 20, fill: lines::rules },
     Part { heading: "Open", percent: 17, fill: lines::open },
-    Part { heading: "Last session", percent: 33, fill: last::last },
-    Part { heading: "Earlier sessions", percent: 18, fill: earlier::earlier },
+    Part {
+        heading: "Last session",
+        percent: 33,
+        fill: |texts, filler, seen| last::last(texts.selection.last.as_ref(), filler, seen),
+    },
+    Part {
+        heading: "Earlier sessions",
+        percent: 18,
+        fill: |texts, filler, seen| earlier::earlier(&texts.earlier, filler, seen),
+    },
     Part { heading: "Found out earlier", percent: 12, fill: lines::found },
     Part { heading: "Earlier changes", percent: 0, fill: lines::changes },
 ];
