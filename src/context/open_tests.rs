@@ -139,3 +139,36 @@ fn a_claimed_pass_and_a_commit_leave_a_failure_open() {
         vec![crate::memory::Claim { text: "All pass.".into(), kind, ..Default::default() }];
     assert_eq!(texts(vec![failed]), ["`go test` fails (TestPut); a pass was claimed"]);
 }
+
+#[test]
+fn a_question_stays_open_while_its_answer_is_put_off() {
+    let asked = Turn {
+        request: "Unify the colours of the shop".into(),
+        done: said("Two tokens are in."),
+        asked: Some(Question { text: "Which token for `#c0ffee`?".into(), ..Question::default() }),
+        ..Turn::default()
+    };
+    let reply = |text: &str, defers| Turn { request: text.into(), defers, ..Turn::default() };
+    let texts = |turns: Vec<Turn>| -> Vec<String> {
+        at_end(&stored(turns), &[]).into_iter().map(|open| open.text).collect()
+    };
+    let put_off = reply("have to ask Runa", true);
+    assert_eq!(texts(vec![asked.clone(), put_off]), ["Which token for `#c0ffee`?"]);
+    assert!(texts(vec![asked, reply("take the brand colour", false)]).is_empty());
+}
+
+#[test]
+fn a_request_that_the_session_ended_in_is_open() {
+    let mut turn = Turn {
+        request: "Find the crash of the thumbnails".into(),
+        ending: Ending::SessionEnd,
+        ..Turn::default()
+    };
+    turn.evidence.tool_uses = 2;
+    let kinds = |turn: &Turn| -> Vec<OpenKind> {
+        at_end(&stored(vec![turn.clone()]), &[]).into_iter().map(|open| open.kind).collect()
+    };
+    assert_eq!(kinds(&turn), [OpenKind::Unfinished]);
+    turn.done = said("The crash is fixed.");
+    assert!(kinds(&turn).is_empty());
+}

@@ -1,5 +1,5 @@
 use super::*;
-use crate::memory::{CheckKind, CommitMade, Evidence, Outcome, Turn};
+use crate::memory::{CheckKind, CommitMade, Evidence, FileChange, Outcome, Turn};
 
 const HOUR: i64 = 3_600_000;
 
@@ -108,4 +108,16 @@ fn several_sessions_may_do_a_long_step_in_parts() {
     check(&[&loaded, &planned], &[(step, 1)]);
     let warned = session(3, &["warn about silent probes after 6 hours"], vec![]);
     check(&[&warned, &loaded, &planned], &[]);
+}
+
+#[test]
+fn later_work_on_the_same_files_retires_a_step() {
+    let file = |path: &str| vec![FileChange { path: path.into(), ..FileChange::default() }];
+    let mut planned = session(1, &["a b"], vec![open(1, OpenKind::Stated, "Handle late sessions")]);
+    planned.files = file("models/session_daily.sql");
+    let mut later = session(2, &["Translate the help page"], vec![]);
+    later.files = file("docs/help.md");
+    check(&[&later, &planned], &[("Handle late sessions", 1)]);
+    later.files = file("models/session_daily.sql");
+    check(&[&later, &planned], &[]);
 }

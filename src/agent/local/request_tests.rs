@@ -423,3 +423,18 @@ fn rules_are_no_part_of_the_request() {
     );
     text("Never push to main.", "Never push to main.");
 }
+
+#[test]
+fn an_answer_can_be_put_off() {
+    let asked = Turn {
+        asked: Some(Question { text: "Which token for `#c0ffee`?".into(), ..Question::default() }),
+        ..Turn::default()
+    };
+    for prompt in ["in a meeting, later", "have to ask them", "they'll have them in may, not yet"] {
+        assert!(request(&batch(&[prompt], vec![asked.clone()])).defers, "{prompt}");
+        assert!(!request(&batch(&[prompt], vec![Turn::default()])).defers, "{prompt}");
+    }
+    for prompt in ["yes", "take --brand-600", "add the check that values make sense"] {
+        assert!(!request(&batch(&[prompt], vec![asked.clone()])).defers, "{prompt}");
+    }
+}

@@ -78,10 +78,13 @@ pub fn rule(said: &Said, place: Place) -> Option<Kind> {
 
 /// The parts between commas, without leading conjunctions.
 fn clauses(sentence: &str) -> Vec<Text> {
-    const CONJUNCTIONS: [&str; 12] =
-        ["and ", "but ", "also ", "und ", "aber ", "et ", "mais ", "y ", "e ", "ma ", "и ", "ve "];
+    const CONJUNCTIONS: [&str; 13] = [
+        "and ", "but ", "also ", "btw ", "und ", "aber ", "et ", "mais ", "y ", "e ", "ma ", "и ",
+        "ve ",
+    ];
     let without = |part: &str| {
         let part = part.trim();
+        let part = part.strip_prefix("oh ").unwrap_or(part);
         let lead = |word: &&&str| {
             part.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
                 || part.starts_with(**word)

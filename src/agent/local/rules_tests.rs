@@ -553,3 +553,31 @@ fn a_property_has_no_verb() {
         assert!(!is_property(sentence), "{sentence}");
     }
 }
+
+/// Sentences of labelled sessions, whose authors had not seen the rules.
+#[test]
+fn directives_hold_in_the_midst_of_a_prompt() {
+    holds(
+        Place::Later,
+        &[
+            "by the way dates are always UTC in this warehouse, never convert to local time anywhere, we got burned.",
+            "oh and never run full-refresh against prod without asking me first, that table costs 90 euro a rebuild",
+            "and no analytics, no crash reporting, no trackers of any kind, volunteers voted on that.",
+            "mobile team changed their mind, 400 for validation everywhere, forget the 422.",
+            "dont commit red stuff, ever",
+            "saves must stay readable by every later version btw, people will hate me otherwise",
+            "no stealing, keep it simple.",
+        ],
+    );
+    none(
+        Place::Later,
+        &[
+            "no problem",
+            "no rush, take your time",
+            "no idea why it does that",
+            "no errors in the log, but the page is blank",
+            "rename it everywhere",
+            "it must be one of the two",
+        ],
+    );
+}

@@ -357,6 +357,10 @@ mod tests {
             ["||Added a lock", "Cause Cause||a race", "Next Next||the docs"]
         );
         assert_eq!(
+            read("Fixed.\n\n**What was going on.** The list was empty."),
+            ["||Fixed.", "Cause What was going on||The list was empty."]
+        );
+        assert_eq!(
             read("## Next: Phase 3\n\n## Tests\nPass."),
             ["Next Next||Phase 3", "Test Tests||Pass."]
         );
