@@ -104,8 +104,14 @@ const TABLE: &[(&str, Scenario)] = &[
 ];
 
 /// Points that these scenarios do not reach. They have tests of their own.
-const ELSEWHERE: &[&str] =
-    &["resume.piece", "resume.imported", "starter.answered", "starter.waiting"];
+const ELSEWHERE: &[&str] = &[
+    "forget.removed",
+    "undo.restored",
+    "resume.piece",
+    "resume.imported",
+    "starter.answered",
+    "starter.waiting",
+];
 
 /// Number of rows that run in parallel. They mostly wait for processes.
 const PARALLEL: usize = 4;
