@@ -142,9 +142,13 @@ impl Agent {
         self.http(backend).map_or(&[], |http| &http.key_names)
     }
 
-    /// The price of a model, and whether the price is known. A local model is free. A model without a
-    /// price gets the highest known price.
+    /// The price of a model, and whether the price is known. A local model is free, unless the user has
+    /// set a price: a gateway or a tunnel may listen there. A model without a price gets the highest
+    /// known price.
     pub fn price(&self, backend: &str, model: &str) -> (Price, bool) {
+        if let Some(price) = self.prices.of_user(model) {
+            return (price, true);
+        }
         if self.http(backend).is_some_and(Http::is_local) {
             return (Price::FREE, true);
         }
@@ -248,6 +252,12 @@ mod tests {
     fn local_models_are_free_and_unknown_models_cost_the_maximum() {
         let local = with("[agent.openai]\nbase_url = 'http://127.0.0.1:8080/v1'");
         assert_eq!(local.price("openai", "llama3.2").0.output, 0.0);
+        let gateway = with(
+            "[agent]\nprices = 'gpt-5-mini=0.25/2'\n\
+             [agent.openai]\nbase_url = 'http://127.0.0.1:4000/v1'",
+        );
+        assert_eq!(gateway.price("openai", "gpt-5-mini").0.output, 2.0);
+        assert_eq!(gateway.price("openai", "gpt-5").0.output, 0.0);
         let remote = with("[agent.openai]\nbase_url = 'https://llm.example.com'");
         let (price, known) = remote.price("openai", "llama3.2");
         assert_eq!((price.output, known), (75.0, false));

@@ -22,7 +22,11 @@ impl Price {
 
 /// Prices by model name prefix.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prices(Vec<(String, Price)>);
+pub struct Prices {
+    /// Those of the user first.
+    all: Vec<(String, Price)>,
+    n_of_user: usize,
+}
 
 /// `model=in/out[/cache-read[/cache-write]]`, separated by commas. A name also matches names that
 /// append a version or a date.
@@ -49,26 +53,24 @@ impl Prices {
                 )
             })
         });
-        Ok(Prices(prices.collect::<Result<_, _>>()?))
+        let n_of_user = list_items(text).count();
+        Ok(Prices { all: prices.collect::<Result<_, _>>()?, n_of_user })
     }
 
     /// The price of the longest matching name. A provider prefix (`anthropic/claude-…`) is ignored.
     pub fn of(&self, model: &str) -> Option<Price> {
-        let model = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
-        let mut found: Option<&(String, Price)> = None;
-        for entry in &self.0 {
-            let longer = found.is_none_or(|(name, _)| entry.0.len() > name.len());
-            if longer && model.strip_prefix(&entry.0).is_some_and(is_version) {
-                found = Some(entry);
-            }
-        }
-        found.map(|(_, price)| *price)
+        find(&self.all, model)
+    }
+
+    /// The same, of the names that the user has set.
+    pub fn of_user(&self, model: &str) -> Option<Price> {
+        find(&self.all[..self.n_of_user], model)
     }
 
     /// The highest known price of each kind.
     pub fn most_expensive(&self) -> Price {
         let most =
-            |kind: fn(&Price) -> f64| self.0.iter().map(|(_, p)| kind(p)).fold(0.0, f64::max);
+            |kind: fn(&Price) -> f64| self.all.iter().map(|(_, p)| kind(p)).fold(0.0, f64::max);
         Price {
             input: most(|p| p.input),
             output: most(|p| p.output),
@@ -76,6 +78,18 @@ impl Prices {
             cache_write: most(|p| p.cache_write),
         }
     }
+}
+
+fn find(prices: &[(String, Price)], model: &str) -> Option<Price> {
+    let model = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let mut found: Option<&(String, Price)> = None;
+    for entry in prices {
+        let longer = found.is_none_or(|(name, _)| entry.0.len() > name.len());
+        if longer && model.strip_prefix(&entry.0).is_some_and(is_version) {
+            found = Some(entry);
+        }
+    }
+    found.map(|(_, price)| *price)
 }
 
 /// Parses a model name and its price. Missing cache prices equal the input price.
@@ -128,6 +142,8 @@ mod tests {
         let haiku = prices.of("claude-haiku-4-5").unwrap();
         assert_eq!(haiku, Price { input: 2.0, output: 10.0, cache_read: 2.0, cache_write: 2.0 });
         assert_eq!(prices.of("llama"), Some(Price::FREE));
+        assert_eq!((prices.of_user("llama3"), prices.of_user("gpt-5")), (None, None));
+        assert_eq!(prices.of_user("llama:8"), Some(Price::FREE));
         for wrong in ["x", "x=1", "x=1/2/3/4/5", "=1/2", "x=-1/2", "x=1/two"] {
             assert!(Prices::parse(wrong).unwrap_err().contains(wrong), "{wrong}");
         }

@@ -215,6 +215,19 @@ fn a_budget_is_a_hard_stop_and_the_next_session_start_reports_it() {
     assert!(text.contains("budget.session_turns"), "{text}");
 }
 
+/// A gateway or a tunnel listens on a local address, too.
+#[test]
+fn a_price_of_the_user_counts_for_a_local_address() {
+    let api = Api::distilling();
+    let w = with_api("openai", &api, "prices = 'm-1=1000/1000'");
+    w.hooks(&turn("s", 1));
+    w.hook(&end("s"));
+    w.settle();
+    assert_eq!(api.requests().len(), 0, "one call may cost more than agent.budget.session_cost");
+    let text = w.hook(&start("next"))["systemMessage"].as_str().unwrap_or_default().to_owned();
+    assert!(text.contains("budget.session_cost"), "{text}");
+}
+
 #[test]
 fn doctor_tests_a_backend_with_one_call_and_reports_its_usage() {
     let api = Api::distilling();
