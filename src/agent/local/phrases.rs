@@ -173,9 +173,18 @@ fn stands_alone(c: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// The columns of every table.
+/// Expects that a table names only known rows and has a phrase for each of them in every language.
 #[cfg(test)]
-pub const HEADER: &str = "row\ten\tde\tfr\tes\tpt\tit\tru\tzh\tja\tko\tar\ttr";
+pub fn check_table<R>(table: &str, row: impl Fn(&str) -> Option<R>) {
+    const HEADER: &str = "row\ten\tde\tfr\tes\tpt\tit\tru\tzh\tja\tko\tar\ttr";
+    assert_eq!(table.lines().next(), Some(HEADER));
+    for line in table.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        assert!(row(cells[0]).is_some(), "{}", cells[0]);
+        assert_eq!(cells.len(), 13, "{}", cells[0]);
+        assert!(cells.iter().all(|cell| !cell.trim().is_empty()), "{}", cells[0]);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -23,20 +23,25 @@ fn settings(backend: &str, limited: &Api, other: &Api) -> String {
     )
 }
 
-/// A session whose turn waits for `anthropic`.
-fn waiting(limited: &Api, other: &Api, linger: &str) -> World {
-    let w = world().with("MEMCTL_WORKER_LINGER", linger);
+/// A session whose turn waits for `anthropic`. Its worker is alive with these settings, or the session has
+/// ended and it has exited.
+fn waiting(limited: &Api, other: &Api, alive: bool) -> World {
+    let w = world().with("MEMCTL_WORKER_LINGER", if alive { "60s" } else { "100ms" });
     configure(&w, &settings("anthropic", limited, other));
     w.memctl_with(&["config", "secret", "set", "ANTHROPIC_API_KEY"], b"k-old\n").ok();
     w.hooks(&turn("s", 1));
     w.until_count("SELECT count(*) FROM pending_messages WHERE not_before_epoch NOTNULL", 2);
+    if !alive {
+        w.hook(&end("s"));
+        w.settle();
+    }
     w
 }
 
 #[test]
 fn status_says_what_waits_for_what() {
     let (limited, other) = (limited(), Api::distilling());
-    let w = waiting(&limited, &other, "60s");
+    let w = waiting(&limited, &other, true);
     let text = w.memctl(&["status"]).ok().replace('\n', " ");
     assert!(
         text.contains("2 events waiting for anthropic: the rate limit is reached (429)"),
@@ -50,16 +55,11 @@ fn status_says_what_waits_for_what() {
     w.hook(&end("s"));
 }
 
-/// The worker of the session is alive with the old settings, or has exited.
 #[test]
 fn another_backend_takes_the_events_at_once() {
     for alive in [true, false] {
         let (limited, other) = (limited(), Api::distilling());
-        let w = waiting(&limited, &other, if alive { "60s" } else { "100ms" });
-        if !alive {
-            w.hook(&end("s"));
-            w.settle();
-        }
+        let w = waiting(&limited, &other, alive);
         w.memctl(&["config", "set", "agent.backend", "openai"]).ok();
         w.until_count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'", 0);
         assert_eq!(summaries(&w), ["By the model|openai|0"], "alive: {alive}");
@@ -73,11 +73,7 @@ fn another_backend_takes_the_events_at_once() {
 fn another_key_takes_the_events_at_once() {
     for alive in [true, false] {
         let (limited, other) = (limited(), Api::distilling());
-        let w = waiting(&limited, &other, if alive { "60s" } else { "100ms" });
-        if !alive {
-            w.hook(&end("s"));
-            w.settle();
-        }
+        let w = waiting(&limited, &other, alive);
         w.memctl_with(&["config", "secret", "set", "ANTHROPIC_API_KEY"], b"k-new\n").ok();
         w.until_count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'", 0);
         assert_eq!(summaries(&w), ["By the model|anthropic|0"], "alive: {alive}");
@@ -91,11 +87,7 @@ fn another_key_takes_the_events_at_once() {
 fn a_change_with_an_editor_releases_the_events_too() {
     for alive in [true, false] {
         let (limited, other) = (limited(), Api::distilling());
-        let w = waiting(&limited, &other, if alive { "60s" } else { "100ms" });
-        if !alive {
-            w.hook(&end("s"));
-            w.settle();
-        }
+        let w = waiting(&limited, &other, alive);
         configure(&w, &settings("openai", &limited, &other));
         match alive {
             true => w.hooks(&turn("s", 2)),
@@ -111,9 +103,7 @@ fn a_change_with_an_editor_releases_the_events_too() {
 #[test]
 fn other_settings_release_nothing() {
     let (limited, other) = (limited(), Api::distilling());
-    let w = waiting(&limited, &other, "100ms");
-    w.hook(&end("s"));
-    w.settle();
+    let w = waiting(&limited, &other, false);
     w.memctl(&["config", "set", "agent.batch_quiet", "5s"]).ok();
     w.hook(&start("other"));
     w.settle();
