@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::{World, until};
 use crate::support::recordings::{end, prompt};
 
 fn transcript() -> String {
@@ -228,7 +228,7 @@ fn nothing_is_replayed_into_a_directory_that_cannot_be_written() {
     }
     w.memctl(&["replay", &write_transcript(&w, "first", &work())]).ok();
     w.settle();
-    w.remount("data", "ro").unwrap();
+    until("the disk is read-only", || w.remount("data", "ro"));
     let output = w.memctl(&["replay", &write_transcript(&w, "second", &work())]);
     assert_eq!(output.code, Some(1), "{output:?}");
     assert!(output.err.contains("nothing can be stored in"), "{output:?}");
