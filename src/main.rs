@@ -20,6 +20,8 @@ mod agent;
 mod context;
 mod deliver;
 
+mod recall;
+
 mod provenance;
 
 mod evidence;
@@ -50,6 +52,7 @@ mod testpoint;
 mod failure;
 mod files;
 mod paths;
+mod terms;
 mod text;
 
 use std::ffi::{CStr, OsString, c_char, c_int};

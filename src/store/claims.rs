@@ -11,7 +11,7 @@ use memctl_proto::event::Project;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
-use super::{forgotten, projects};
+use super::{forgotten, projects, words};
 use crate::git::Repository;
 
 /// How many commits of a project are kept, and how many of them a proof looks for.
@@ -148,15 +148,18 @@ pub fn link(tx: &Transaction, own_key: &str, id: i64, now: i64) -> Result<()> {
     if is_shared {
         return Ok(());
     }
-    tx.execute("UPDATE sessions SET project_id = ?2 WHERE project_id = ?1", [before, id])?;
-    for table in ["observations", "session_summaries"] {
-        tx.execute(
-            &format!(
-                "UPDATE {table} SET project_id = ?2, changed_at_epoch = ?3 WHERE project_id = ?1"
-            ),
-            [before, id, now],
-        )?;
-    }
+    words::changing(tx, &words::of_project(tx, before)?, || {
+        tx.execute("UPDATE sessions SET project_id = ?2 WHERE project_id = ?1", [before, id])?;
+        for table in ["observations", "session_summaries"] {
+            tx.execute(
+                &format!(
+                    "UPDATE {table} SET project_id = ?2, changed_at_epoch = ?3 WHERE project_id = ?1"
+                ),
+                [before, id, now],
+            )?;
+        }
+        Ok(())
+    })?;
     forgotten::move_project(tx, before, id)?;
     tx.execute("DELETE FROM projects WHERE id = ?1", [before])?;
     Ok(())

@@ -6,8 +6,8 @@ use rusqlite::{Transaction, params};
 use super::error::{Result, StoreError};
 
 /// Removes the rows of `table` that violate `index`, a statement of the form
-/// `CREATE UNIQUE INDEX … ON table(…) [WHERE …]`.
-pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<()> {
+/// `CREATE UNIQUE INDEX … ON table(…) [WHERE …]`. Returns whether there were some.
+pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<bool> {
     let (columns, condition) = parse_index(index)
         .ok_or_else(|| StoreError::Bug(format!("cannot parse the index: {index}")))?;
     let mut sql = format!(
@@ -20,15 +20,15 @@ pub fn dedupe_rows(tx: &Transaction, table: &str, index: &str) -> Result<()> {
     let sql = format!("SELECT id, keep FROM ({sql}) WHERE id <> keep ORDER BY id");
     let mut rows = tx.prepare(&sql)?;
     let rows = rows.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)))?;
-    for row in rows.collect::<rusqlite::Result<Vec<_>>>()? {
-        let (id, keep) = row;
+    let duplicates = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    for &(id, keep) in &duplicates {
         if table == "sessions" {
             renumber_prompts(tx, id, keep)?;
         }
         redirect_references(tx, table, id, keep)?;
         tx.execute(&format!("DELETE FROM {table} WHERE id = ?1"), [id])?;
     }
-    Ok(())
+    Ok(!duplicates.is_empty())
 }
 
 /// The indexed expressions and the `WHERE` condition of a `CREATE INDEX` statement.

@@ -91,6 +91,10 @@ impl From<rusqlite::Error> for StoreError {
         if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
             return fault(StoreFault::Full);
         }
+        // Only the index of words is a virtual table. It is built again.
+        if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_CORRUPT_VTAB) {
+            return StoreError::Schema("the search index is damaged".into());
+        }
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked | Code::FileLockingProtocolFailed) => {
                 StoreError::Busy(error.to_string())
@@ -159,11 +163,12 @@ mod tests {
             (ffi::SQLITE_READONLY, "ReadOnly"),
             (ffi::SQLITE_READONLY_DBMOVED, "ReadOnly"),
             (ffi::SQLITE_CANTOPEN, "CannotOpen"),
-            (ffi::SQLITE_CORRUPT, "Corrupt"),
             (ffi::SQLITE_NOTADB, "NotADatabase"),
             (ffi::SQLITE_CONSTRAINT_UNIQUE, "Refused"),
             (ffi::SQLITE_TOOBIG, "Refused"),
             (ffi::SQLITE_ERROR, "Schema"),
+            (ffi::SQLITE_CORRUPT, "Corrupt"),
+            (ffi::SQLITE_CORRUPT_VTAB, "Schema"),
             (ffi::SQLITE_MISUSE, "Bug"),
         ] {
             assert_eq!(mapped(code), expected, "code {code}");

@@ -17,6 +17,7 @@ use super::forgotten::record::Record;
 use super::private::{STRIP, STRIPPED};
 use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
+use super::words::{self, RowId, RowKind};
 use super::{Locked, sessions, turn_evidence};
 use crate::testpoint;
 use crate::text::Needle;
@@ -343,6 +344,7 @@ pub fn forget(
     removal.each(locked, &set.prompts, |tx, id| {
         removal.record.changed(tx, "user_prompts", &["uuid", "prompt_text", "private"], *id)?;
         removal.record_tombstone(tx, "user_prompts", PROMPT, *id)?;
+        words::remove(tx, RowId::prompt(*id))?;
         tx.prepare_cached("UPDATE user_prompts SET prompt_text = NULL, private = 1 WHERE id = ?1")?
             .execute([id])?;
         Ok(())
@@ -427,6 +429,9 @@ impl Removal<'_> {
             self.record_tombstone(tx, table, kind, *id)?;
         }
         self.record.deleted(tx, &self.keys, table, *id)?;
+        if let Some(kind) = RowKind::of_table(table) {
+            words::remove(tx, RowId { kind, id: *id })?;
+        }
         self.keys.clear(tx, table, *id)?;
         tx.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?.execute([id])?;
         Ok(())

@@ -8,6 +8,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::error::{Result, StoreError, StoreFault};
+use super::words;
 
 /// Longer texts are refused. The longest that memctl stores is `capture.response`.
 const MAX_TEXT: i32 = 64 << 20;
@@ -19,7 +20,7 @@ const CHECK_EVERY: i32 = 1000;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Views, triggers and virtual tables, and tables with checks or generated columns. No migration
-/// step creates any of these.
+/// step creates any of these, but for the index of words.
 const FOREIGN: &str =
     "SELECT type, name, sql FROM sqlite_schema WHERE type NOT IN ('table', 'index')
    OR type = 'table' AND (sql LIKE '%CREATE%VIRTUAL%' OR sql LIKE '%CHECK%(%'
@@ -77,7 +78,10 @@ pub fn find_foreign(conn: &Connection) -> Result<Foreign> {
     let mut found = Foreign::Nothing;
     while let Some(row) = rows.next()? {
         if row.get::<_, String>(0)? == "table" {
-            let name: String = row.get(1)?;
+            let (name, sql): (String, String) = (row.get(1)?, row.get(2)?);
+            if words::is_own(&name, &sql) {
+                continue;
+            }
             let message = format!("another program has changed the table '{name}'");
             return Err(StoreError::Fault { kind: StoreFault::Corrupt, message });
         }

@@ -44,6 +44,7 @@ pub mod turns;
 pub mod undo;
 pub mod usage;
 mod wal;
+pub mod words;
 
 use std::ffi::OsString;
 use std::io;
@@ -224,6 +225,14 @@ impl Locked<'_> {
 
     /// See [`Store::write`].
     pub fn write<T>(&mut self, f: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
+        let done = self.attempt(f);
+        if let Err(error) = &done {
+            words::note_damage(self.conn, error);
+        }
+        done
+    }
+
+    fn attempt<T>(&mut self, f: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         ensure::refuse_newer(&tx)?;
         let done = f(&tx)?;

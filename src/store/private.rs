@@ -4,7 +4,8 @@ use rusqlite::{Transaction, params};
 
 use super::error::Result;
 use super::tombstones::UNUSED_SUMMARY;
-use super::{new_uuid, seen_text, turn_evidence};
+use super::words::{self, RowId};
+use super::{commit, new_uuid, seen_text, turn_evidence};
 
 /// The `request` of a private turn's placeholder summary.
 pub const PRIVATE: &str = "[private]";
@@ -36,13 +37,23 @@ pub(super) const STRIPPED: [&str; 12] = [
 /// are deleted, prompts and queued messages keep only their ids, and summaries become placeholders.
 pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64) -> Result<()> {
     let turn_params = params![session_id, turn];
-    tx.execute(
-        "DELETE FROM observations WHERE session_id = ?1 AND external_id IS NULL AND id IN
+    let ids = |sql: &str| -> Result<Vec<i64>> {
+        let mut ids = tx.prepare_cached(sql)?;
+        let ids = ids.query_map(turn_params, |r| r.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    };
+    for id in
+        ids("SELECT id FROM observations WHERE session_id = ?1 AND external_id IS NULL AND id IN
            (SELECT s.observation_id FROM observation_sources s
             JOIN pending_messages m ON m.id = s.pending_message_id
-            WHERE m.session_id = ?1 AND m.turn_id = ?2)",
-        turn_params,
-    )?;
+            WHERE m.session_id = ?1 AND m.turn_id = ?2)")?
+    {
+        words::remove(tx, RowId::observation(id))?;
+        tx.execute("DELETE FROM observations WHERE id = ?1", [id])?;
+    }
+    for id in ids("SELECT id FROM user_prompts WHERE session_id = ?1 AND turn_id = ?2")? {
+        words::remove(tx, RowId::prompt(id))?;
+    }
     tx.execute(
         &format!("{STRIP} session_id = ?2 AND turn_id = ?3"),
         params![now, session_id, turn],
@@ -54,13 +65,10 @@ pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64
     )?;
     seen_text::clear(tx, session_id)?;
     turn_evidence::clear(tx, session_id)?;
-    let mut numbers = tx.prepare(
-        "SELECT p.prompt_number FROM user_prompts p JOIN session_summaries s
+    let numbers = ids("SELECT p.prompt_number FROM user_prompts p JOIN session_summaries s
            ON s.session_id = p.session_id AND s.prompt_number = p.prompt_number
-         WHERE p.session_id = ?1 AND p.turn_id = ?2 AND s.external_id IS NULL",
-    )?;
-    let numbers = numbers.query_map(turn_params, |r| r.get(0))?;
-    for number in numbers.collect::<rusqlite::Result<Vec<i64>>>()? {
+         WHERE p.session_id = ?1 AND p.turn_id = ?2 AND s.external_id IS NULL")?;
+    for number in numbers {
         hide_summary(tx, session_id, number, Some(turn), now)?;
     }
     Ok(())
@@ -74,6 +82,9 @@ pub(super) fn hide_summary(
     turn: Option<&str>,
     now: i64,
 ) -> Result<()> {
+    if let Some(row) = commit::of_prompt(tx, session_id, number)? {
+        words::remove(tx, row)?;
+    }
     tx.prepare_cached(&format!(
         "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number, turn_id,
            request, backend, hidden, created_at_epoch, changed_at_epoch)

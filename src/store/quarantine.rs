@@ -26,7 +26,7 @@ pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<Pa
     match open_ensured(paths, wait).and_then(|(conn, _)| check_integrity(&conn)) {
         Err(error) if error.is_corruption() => {}
         Err(error) => return Err(error),
-        Ok(()) => return Ok(None),
+        Ok(_) => return Ok(None),
     }
     let dir = create_quarantine_dir(paths, now)?;
     for file in paths.database_files().iter().rev() {
@@ -51,16 +51,22 @@ pub fn replace_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option
     Ok(Some(dir))
 }
 
-/// Reads every page and stops at the first damage.
+/// Reads every page. Returns whether the search index is intact, too: it can be built again.
 ///
 /// # Errors
 /// [`super::StoreFault::Corrupt`] with SQLite's description of the damage.
-pub fn check_integrity(conn: &rusqlite::Connection) -> Result<()> {
-    let result: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
-    if result == "ok" {
-        return Ok(());
+pub fn check_integrity(conn: &rusqlite::Connection) -> Result<bool> {
+    let mut is_intact = true;
+    let mut results = conn.prepare("PRAGMA quick_check(9)")?;
+    for result in results.query_map([], |r| r.get::<_, String>(0))? {
+        let message = result?;
+        if message.contains("FTS5 table") {
+            is_intact = false;
+        } else if message != "ok" {
+            return Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message });
+        }
     }
-    Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message: result })
+    Ok(is_intact)
 }
 
 /// Creates the quarantine directory. If its name is taken, a number is appended.

@@ -106,6 +106,7 @@ const TABLE: &[(&str, Scenario)] = &[
 /// Points that these scenarios do not reach. They have tests of their own.
 const ELSEWHERE: &[&str] = &[
     "forget.removed",
+    "words.rebuilt",
     "undo.restored",
     "resume.piece",
     "resume.imported",

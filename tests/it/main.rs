@@ -79,6 +79,8 @@ mod repair;
 mod replay;
 /// `memctl resume`: agent sessions that other programs continue.
 mod resume_store;
+/// The index of words: complete, repaired, and without forgotten words.
+mod search_index;
 /// Secrets in any field of any event are not stored; `memctl redact`.
 mod secrets;
 /// How sessions end, and how their workers exit.

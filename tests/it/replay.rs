@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::{World, until};
 use crate::support::recordings::{end, prompt};
+use crate::support::{World, until};
 
 fn transcript() -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))

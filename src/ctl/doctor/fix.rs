@@ -10,7 +10,7 @@ use crate::ctl::health::data_dir::{open_to_others, private_files};
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
 use crate::recover::cleanup;
-use crate::store::{LockWait, Reader, Store, ensure, quarantine, queue_admin};
+use crate::store::{LockWait, Reader, Store, ensure, quarantine, queue_admin, words};
 use crate::{process, spool};
 
 /// How long to wait for the store lock.
@@ -24,6 +24,7 @@ pub fn run(settings: &Settings) -> Result<Vec<String>> {
     restrict_modes(settings, &mut fixed)?;
     replace_damaged_database(settings, &mut fixed)?;
     complete_schema(settings, &mut fixed)?;
+    complete_index(settings, &mut fixed)?;
     for key in probe::keys(&settings.paths) {
         let stale = matches!(probe::probe(&settings.paths, &key), WorkerState::Stale { .. });
         if stale
@@ -72,6 +73,25 @@ fn complete_schema(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// Builds the search index again if it is damaged, and adds the rows that it lacks.
+fn complete_index(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
+    let checked = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| match reader {
+        Some(reader) => {
+            let conn = reader.connection();
+            Ok(quarantine::check_integrity(conn)? && words::state(conn)?.is_complete())
+        }
+        None => Ok(true),
+    });
+    if !checked.is_ok_and(|is_complete| !is_complete) {
+        return Ok(());
+    }
+    let mut store =
+        Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    store.locked(words::complete).context("search index")?;
+    fixed.push("built the search index".into());
+    Ok(())
+}
+
 /// Takes events that the user gave up off the queue's list.
 fn clear_aborted(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     let counts = Reader::open(&settings.paths, READ_TIMEOUT)
@@ -89,7 +109,7 @@ fn clear_aborted(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
 /// Quarantines the database if it is damaged. Other read errors may be temporary and change nothing.
 fn replace_damaged_database(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     let checked = Reader::open(&settings.paths, READ_TIMEOUT).and_then(|reader| match reader {
-        Some(reader) => quarantine::check_integrity(reader.connection()),
+        Some(reader) => quarantine::check_integrity(reader.connection()).map(drop),
         None => Ok(()),
     });
     if !checked.is_err_and(|e| e.is_corruption()) {

@@ -18,7 +18,7 @@ use crate::project;
 use crate::store::deferrals::{self, Waiting};
 use crate::store::queue_admin::Item;
 use crate::store::{
-    self, Reader, StoreError, claims, ensure, notices, quarantine, queue_admin, stats, usage,
+    self, Reader, StoreError, claims, ensure, notices, quarantine, queue_admin, stats, usage, words,
 };
 use crate::text::{one_line, sanitize};
 
@@ -50,16 +50,15 @@ fn open(settings: &Settings, depth: Depth) -> (Vec<Finding>, Option<Reader>) {
                 crate::ctl::note(&format!("checking a database of {}", bytes(size)));
             }
         }
-        if reads_pages {
-            quarantine::check_integrity(reader.connection())?;
-        }
+        let has_index = !reads_pages || quarantine::check_integrity(reader.connection())?;
         if !ensure::is_complete(reader.connection())? {
             return Err(StoreError::Schema("another program has removed a part of it".into()));
         }
         let uses_wal = store::uses_wal(reader.connection())?;
-        Ok(Some((reader, uses_wal)))
+        let index = search_index(reader.connection(), has_index)?;
+        Ok(Some((reader, uses_wal, index)))
     });
-    let (reader, uses_wal) = match opened {
+    let (reader, uses_wal, index) = match opened {
         Ok(Some(opened)) => opened,
         Ok(None) if path.exists() => {
             let message = "the schema is older than this program";
@@ -83,7 +82,20 @@ fn open(settings: &Settings, depth: Depth) -> (Vec<Finding>, Option<Reader>) {
             Finding::note(DATABASE, message).fix("move the data dir to a local file system")
         }
     };
-    (vec![found], Some(reader))
+    (std::iter::once(found).chain(index).collect(), Some(reader))
+}
+
+/// Reports a search index that is damaged or lacks rows.
+fn search_index(conn: &Connection, is_intact: bool) -> store::Result<Option<Finding>> {
+    const CHECK: &str = "search";
+    let fix = "run `memctl doctor --fix` to build it now; any session builds it, too";
+    if !is_intact {
+        return Ok(Some(Finding::wrong(CHECK, "the search index is damaged").fix(fix)));
+    }
+    if !words::state(conn)?.is_complete() {
+        return Ok(Some(Finding::note(CHECK, "the search index is being built").fix(fix)));
+    }
+    Ok(None)
 }
 
 /// Reports a directory that claims a known project without proof.

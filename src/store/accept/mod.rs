@@ -11,6 +11,7 @@ use super::error::Result;
 use super::forgotten::UNUSED_MESSAGE;
 use super::turns::{self, Prompt, Summarize};
 pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_prompts};
+use super::words::{self, RowId};
 use super::{claims, new_uuid, private, projects, sessions, tombstones};
 use crate::activity::PromptCost;
 use crate::memory::Cause;
@@ -203,23 +204,28 @@ impl Acceptor<'_> {
                  WHERE id = ?1 RETURNING prompt_counter",
             )?
             .query_row([self.session], |r| r.get(0))?;
-        self.tx
+        let row: i64 = self
+            .tx
             .prepare_cached(&format!(
                 "INSERT INTO user_prompts (id, uuid, event_id, session_id, turn_id, prompt_number,
                    prompt_text, private, created_at_epoch)
-                 VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
                 tombstones::UNUSED_PROMPT
             ))?
-            .execute(params![
-                new_uuid(self.now),
-                id,
-                self.session,
-                self.turn,
-                number,
-                text,
-                private,
-                self.at
-            ])?;
+            .query_row(
+                params![
+                    new_uuid(self.now),
+                    id,
+                    self.session,
+                    self.turn,
+                    number,
+                    text,
+                    private,
+                    self.at
+                ],
+                |r| r.get(0),
+            )?;
+        words::add(self.tx, RowId::prompt(row))?;
         if private && let Some(turn) = self.turn {
             private::scrub_turn(self.tx, self.session, turn, self.now)?;
         }
@@ -482,13 +488,16 @@ impl Acceptor<'_> {
             ])?;
         let Some(project) = self.project else { return Ok(()) };
         let Some(project) = projects::resolve(self.tx, project)? else { return Ok(()) };
-        let assigned = self
+        let is_without: bool = self
             .tx
-            .prepare_cached(
-                "UPDATE sessions SET project_id = ?2 WHERE id = ?1 AND project_id IS NULL",
-            )?
-            .execute([self.session, project])?;
-        if assigned > 0 {
+            .prepare_cached("SELECT project_id IS NULL FROM sessions WHERE id = ?1")?
+            .query_row([self.session], |r| r.get(0))?;
+        if !is_without {
+            return Ok(());
+        }
+        words::changing(self.tx, &words::of_session(self.tx, self.session)?, || {
+            let assign = "UPDATE sessions SET project_id = ?2 WHERE id = ?1";
+            self.tx.execute(assign, [self.session, project])?;
             for table in ["observations", "session_summaries"] {
                 self.tx.execute(
                     &format!(
@@ -498,8 +507,8 @@ impl Acceptor<'_> {
                     [self.session, project, self.now],
                 )?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 

@@ -10,10 +10,11 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
+use super::words::{self, RowId};
 use super::{new_uuid, queue, seen_text, tombstones, turn_evidence};
 use crate::memory::{Batch, Distilled, Message, Observation};
 use crate::project::PathBase;
-pub(super) use summary::{NewSummary, SummaryKind, write_summary};
+pub(super) use summary::{NewSummary, SummaryKind, of_prompt, write_summary};
 
 /// The outcome of [`complete`].
 #[derive(Debug, PartialEq)]
@@ -175,7 +176,10 @@ fn store_observation(
         )
         .optional()?;
     let id = match added {
-        Some(id) => id,
+        Some(id) => {
+            words::add(tx, RowId::observation(id))?;
+            id
+        }
         None => tx
             .prepare_cached(
                 "SELECT id FROM observations

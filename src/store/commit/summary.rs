@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::error::Result;
+use super::super::words::{self, RowId};
 use super::super::{new_uuid, tombstones};
 use super::json;
 use crate::memory::{Ending, Message, Sender, Summary, Turn};
@@ -35,7 +36,11 @@ pub(in crate::store) fn write_summary(
 ) -> Result<Option<i64>> {
     let NewSummary { summary: s, turn, backend, kind } = *new;
     let created = message.created_at_epoch;
-    Ok(tx
+    let old = of_prompt(tx, session_id, message.prompt_number)?;
+    if let Some(old) = old {
+        words::remove(tx, old)?;
+    }
+    let id: Option<i64> = tx
         .prepare_cached(&format!(
             "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number,
                turn_id, request, investigated, learned, completed, next_steps, notes, files_read,
@@ -81,7 +86,27 @@ pub(in crate::store) fn write_summary(
             ],
             |r| r.get(0),
         )
-        .optional()?)
+        .optional()?;
+    if let Some(row) = id.map(RowId::summary).or(old) {
+        words::add(tx, row)?;
+    }
+    Ok(id)
+}
+
+/// The summary of a prompt.
+pub(in crate::store) fn of_prompt(
+    tx: &Transaction,
+    session_id: i64,
+    number: i64,
+) -> Result<Option<RowId>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT id FROM session_summaries
+             WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL",
+        )?
+        .query_row([session_id, number], |r| r.get(0))
+        .optional()?
+        .map(RowId::summary))
 }
 
 /// Turns that did not stop are finished by a later turn of the session that only continues them ("go
@@ -112,10 +137,12 @@ pub(in crate::store) fn finish_earlier(
         earlier.ending = Ending::Continued;
         earlier.error_codes.clear();
         let json = serde_json::to_string(&earlier).expect("a turn serializes to JSON");
+        words::remove(tx, RowId::summary(id))?;
         tx.prepare_cached(
             "UPDATE session_summaries SET turn = ?2, notes = ?3, changed_at_epoch = ?4 WHERE id = ?1",
         )?
         .execute(params![id, json, notes, now])?;
+        words::add(tx, RowId::summary(id))?;
         if !earlier.continues {
             break;
         }

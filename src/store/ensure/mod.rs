@@ -19,10 +19,10 @@ use rusqlite::{
 
 use super::error::{Result, StoreError};
 use super::guard::{self, Foreign};
-use super::{dedupe, file, new_uuid, notices};
+use super::{dedupe, file, new_uuid, notices, words};
 use crate::paths::Paths;
-use crate::testpoint;
 use crate::text::collapse_spaces;
+use crate::{terms, testpoint};
 
 /// `user_version` of a database that has all steps. Every released change of the list increments
 /// it. A worker that reads a larger value commits nothing more and shuts down.
@@ -45,10 +45,11 @@ const STEPS: &[&str] = &[
     include_str!("../schema/008-turns.sql"),
     include_str!("../schema/009-forgotten.sql"),
     include_str!("../schema/010-deferrals.sql"),
+    include_str!("../schema/011-words.sql"),
 ];
 
-/// Key of the stamp in `meta`. Its value holds the list and the schema counter of the last
-/// comparison, and the journal mode.
+/// Key of the stamp in `meta`. Its value holds the list, the version of the index's words, the schema
+/// counter of the last comparison, and the journal mode.
 const STAMP: &str = "schema";
 
 /// FNV-1a hash of the steps. It differs between two lists of the same version.
@@ -128,14 +129,17 @@ pub fn ensure(conn: &mut Connection, journal: Journal) -> Result<()> {
     tx.execute_batch("PRAGMA defer_foreign_keys = ON")?;
     guard::find_foreign(&tx)?;
     let removed = guard::remove_foreign(&tx, &complete_schema()?)?;
+    words::discard_damaged(&tx)?;
     let wanted = Connection::open_in_memory()?;
+    let mut rows_changed = false;
     for step in STEPS {
         wanted.execute_batch(step)?;
-        add_columns(&tx, &wanted)?;
+        rows_changed |= add_columns(&tx, &wanted)?;
         drop_changed(&tx, &wanted)?;
-        dedupe_before_unique(&tx, &wanted)?;
+        rows_changed |= dedupe_before_unique(&tx, &wanted)?;
         tx.execute_batch(&repeatable(step))?;
     }
+    words::ensure(&tx, rows_changed)?;
     if !removed.is_empty() {
         let removed = removed.join(", ");
         let text = format!("removed from the database what memctl did not create: {removed}");
@@ -185,7 +189,7 @@ fn repeatable(step: &str) -> String {
 }
 
 fn stamp(conn: &Connection, journal: &str) -> Result<String> {
-    Ok(format!("{LIST:x} {} {journal}", counter(conn)?))
+    Ok(format!("{LIST:x} {} {} {journal}", terms::VERSION, counter(conn)?))
 }
 
 /// SQLite's schema counter. It grows with every change of the schema, also with VACUUM and with a
@@ -281,7 +285,9 @@ fn columns(conn: &Connection, table: &str) -> Result<Vec<Column>> {
 const TABLES: &str = "SELECT name FROM pragma_table_list
    WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
-fn add_columns(tx: &Transaction, wanted: &Connection) -> Result<()> {
+/// Returns whether a column was added.
+fn add_columns(tx: &Transaction, wanted: &Connection) -> Result<bool> {
+    let mut is_added = false;
     let mut tables = wanted.prepare(TABLES)?;
     for table in tables.query_map([], |r| r.get::<_, String>(0))? {
         let table = table?;
@@ -292,10 +298,11 @@ fn add_columns(tx: &Transaction, wanted: &Connection) -> Result<()> {
         for column in columns(wanted, &table)? {
             if !existing.iter().any(|c| c.name == column.name) {
                 add_column(tx, wanted, &table, &column)?;
+                is_added = true;
             }
         }
     }
-    Ok(())
+    Ok(is_added)
 }
 
 /// Adds a column. `ALTER TABLE` cannot add a unique column, nor one that is NOT NULL without a
@@ -365,16 +372,18 @@ fn drop_changed(tx: &Transaction, wanted: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Removes duplicate rows before a step adds a unique index to an existing table.
-fn dedupe_before_unique(tx: &Transaction, wanted: &Connection) -> Result<()> {
+/// Removes duplicate rows before a step adds a unique index to an existing table. Returns whether there
+/// were some.
+fn dedupe_before_unique(tx: &Transaction, wanted: &Connection) -> Result<bool> {
+    let mut is_changed = false;
     let existing = indexes_and_triggers(tx)?;
     for (name, (_, table, sql)) in indexes_and_triggers(wanted)? {
         let table_exists = !columns(tx, &table)?.is_empty();
         if table_exists && !existing.contains_key(&name) && sql.starts_with("CREATE UNIQUE INDEX") {
-            dedupe::dedupe_rows(tx, &table, &sql)?;
+            is_changed |= dedupe::dedupe_rows(tx, &table, &sql)?;
         }
     }
-    Ok(())
+    Ok(is_changed)
 }
 
 #[cfg(test)]

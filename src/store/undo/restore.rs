@@ -16,6 +16,7 @@ use crate::store::forget::{ForgetSet, MAX_ROWS};
 use crate::store::forgotten::record::{BLOB, Content};
 use crate::store::references::References;
 use crate::store::tombstones;
+use crate::store::words::{self, RowId, RowKind};
 
 /// The tables of rows that `forget` strips of their texts and keeps.
 const CHANGED: [&str; 2] = ["user_prompts", "pending_messages"];
@@ -153,6 +154,9 @@ fn insert(tx: &Transaction, schema: &mut Schema, table: &str, content: Content) 
     let statement =
         format!("INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT DO NOTHING");
     let is_new = tx.prepare_cached(&statement)?.execute(params_from_iter(values))? > 0;
+    if let Some(row) = row_of(table, content.get("id").and_then(Value::as_i64)).filter(|_| is_new) {
+        words::add(tx, row)?;
+    }
     if !is_new && table == "sessions" {
         // The session has continued, so it has a row. It began earlier than that row knows.
         let started = content.get("started_at_epoch").and_then(Value::as_i64);
@@ -194,7 +198,15 @@ fn update(
         return Ok(false);
     }
     let statement = format!("UPDATE {table} SET {} WHERE id = ?1", names.join(", "));
-    Ok(tx.prepare_cached(&statement)?.execute(params_from_iter(values))? > 0)
+    let rows = Vec::from_iter(row_of(table, Some(id)));
+    words::changing(tx, &rows, || {
+        Ok(tx.prepare_cached(&statement)?.execute(params_from_iter(values))? > 0)
+    })
+}
+
+/// The row in the index of words.
+fn row_of(table: &str, id: Option<i64>) -> Option<RowId> {
+    Some(RowId { kind: RowKind::of_table(table)?, id: id? })
 }
 
 fn restore_identity(tx: &Transaction, content: &Content) -> Result<bool> {

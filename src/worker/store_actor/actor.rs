@@ -22,6 +22,7 @@ use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
 use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
 use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Deferral, Fence};
+use crate::store::words;
 use crate::store::{
     self, LockWait, Store, StoreError, StoreFault, agent_sessions, deferrals, quarantine,
     queue_admin, refusals, seen_text, sessions, turn_evidence, undo,
@@ -125,6 +126,10 @@ impl StoreActor {
         let projects: Vec<Project> = events.iter().filter_map(|e| e.project.clone()).collect();
         let deletes_texts = events.iter().any(|event| accept::deletes_texts(event));
         let mut results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
+        if let Err(StoreError::Schema(_)) = &results {
+            // The store has noted that the search index is damaged, and goes on without it.
+            results = self.commit(&events, now).map(|all| all.into_iter().map(Ok).collect());
+        }
         if let Err(StoreError::Refused(_)) = &results {
             // One event that the store refuses must not fail the others of its group.
             results = Ok(events
@@ -414,6 +419,20 @@ impl StoreActor {
             tracing::info!("the store was not cleaned up at shutdown: {e}");
         }
         testpoint::at("worker.in_order");
+    }
+
+    /// Adds the next rows to a search index that lacks some. Returns whether it lacks more.
+    pub fn build_index(&mut self) -> bool {
+        let Some(store) = &mut self.store else { return false };
+        if !words::is_due(store.connection()).unwrap_or(false) {
+            return false;
+        }
+        let is_partial = store.locked(words::rebuild_piece).unwrap_or_else(|e| {
+            tracing::info!("the search index was not built: {e}");
+            false
+        });
+        self.maintain_wal(false);
+        is_partial
     }
 
     pub fn has_work(&mut self) -> bool {

@@ -6,7 +6,8 @@
 mod actor;
 mod agent;
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread::JoinHandle;
 
 use memctl_proto::event::Process;
@@ -255,10 +256,24 @@ impl StoreHandle {
 }
 
 /// Handles messages in order. Events that are in the channel at the same time are committed
-/// together; no timer waits for more.
+/// together; no timer waits for more. While there is none, a search index that lacks rows is built.
 fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Message>) {
     let mut next = None;
-    while let Some(message) = next.take().or_else(|| inbox.recv().ok()) {
+    let mut may_lack_rows = true;
+    loop {
+        let message = match next.take().map_or_else(|| inbox.try_recv(), Ok) {
+            Ok(message) => message,
+            Err(TryRecvError::Empty) if may_lack_rows => {
+                may_lack_rows = actor.build_index();
+                continue;
+            }
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => match inbox.recv() {
+                Ok(message) => message,
+                Err(_) => return,
+            },
+        };
+        may_lack_rows = true;
         match message {
             Message::Accept { event, reply } => {
                 let mut group = vec![(*event, reply)];

@@ -12,9 +12,10 @@ use super::support::notes;
 
 /// The top-level modules in layers, from top to bottom. A module may name modules of its own layer and
 /// of lower layers.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["hook", "worker", "recover", "ctl"],
     &["deliver", "context", "agent"],
+    &["recall"],
     &["provenance"],
     &["capture"],
     &["spool"],
@@ -26,7 +27,7 @@ const LAYERS: [&[&str]; 15] = [
     &["git"],
     &["lock", "process", "log"],
     &["testpoint", "clock", "config"],
-    &["paths", "failure", "text"],
+    &["paths", "failure", "text", "terms"],
     &["files"],
 ];
 

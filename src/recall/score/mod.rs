@@ -1,0 +1,242 @@
+//! Orders the candidates by their texts: how often the words occur, the best passage, and words that
+//! stand together.
+
+mod scan;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use rusqlite::Connection;
+use scan::Scan;
+
+use super::query::Query;
+use super::select::{Selected, accepted};
+use super::{Explain, Request};
+use crate::store;
+use crate::store::words::{self, RowId, Side, StoredRow, neighbours};
+use crate::text::Needle;
+
+/// Words in a passage, and the distance between two of them in a long row.
+const PASSAGE: usize = 200;
+const STEP: usize = 100;
+
+/// A shorter row's passage reaches into its neighbours until it has this many words.
+const FULL_PASSAGE: usize = 150;
+
+/// The neighbours of so many candidates are candidates, too.
+const MAX_WITH_NEIGHBOURS: usize = 30;
+
+/// At most so many neighbours on each side are in a passage.
+const MAX_NEIGHBOURS: usize = 8;
+
+/// Shorter rows count as this many words.
+const MIN_WORDS: f64 = 60.0;
+
+const PASSAGE_WEIGHT: f64 = 0.5;
+const PAIR_WEIGHT: f64 = 0.17;
+
+/// A longer query is not looked for as a whole, in bytes.
+const MAX_VERBATIM: usize = 300;
+
+/// How many of the best rows decide the confidence.
+const DECISIVE: usize = 3;
+
+/// Rows that are never told unasked, such as those of origin `web`, come after all that have this share
+/// of the best score, however many they are and whatever they contain.
+const UNASKED_SHARE: f64 = 0.25;
+
+const PINNED_FACTOR: f64 = 1.05;
+const OLD_FACTOR: f64 = 0.9;
+
+/// A candidate with its score.
+pub struct Scored {
+    pub row: StoredRow,
+    pub score: f64,
+    pub explain: Explain,
+    /// Its share in the confidence.
+    strength: f64,
+}
+
+#[derive(Default)]
+pub struct Ranking {
+    /// Best first.
+    pub rows: Vec<Scored>,
+    pub confidence: f64,
+}
+
+pub fn score(
+    conn: &Connection,
+    query: &Query,
+    selected: &Selected,
+    request: &Request,
+) -> store::Result<Ranking> {
+    let mut scorer = Scorer { conn, selected, scans: HashMap::new() };
+    let mut rows = selected.candidates.clone();
+    for stored in &selected.candidates {
+        scorer.scan(stored);
+    }
+    // Without words there is no passage that neighbours could complete.
+    let n_with_neighbours = if selected.terms.list.is_empty() { 0 } else { MAX_WITH_NEIGHBOURS };
+    for stored in selected.candidates.iter().take(n_with_neighbours) {
+        for side in [Side::Before, Side::After] {
+            for row in neighbours(conn, stored, side, 1)? {
+                if rows.iter().any(|known| known.row == row) {
+                    continue;
+                }
+                let Some(near) = accepted(conn, query, request, row)? else { continue };
+                if scorer.scan(&near).len < FULL_PASSAGE {
+                    rows.push(near);
+                }
+            }
+        }
+    }
+    let is_short = !query.text.is_empty() && query.text.len() <= MAX_VERBATIM;
+    let raw = is_short.then(|| Needle::new(&query.text));
+    let mut scored = Vec::new();
+    for row in rows {
+        let found = scorer.score(row, query, raw.as_ref())?;
+        // A query without words has its candidates by other means.
+        if found.score > 0.0 || selected.terms.list.is_empty() {
+            scored.push(found);
+        }
+    }
+    let top = scored.iter().map(|scored| scored.score).fold(0.0, f64::max);
+    for scored in scored.iter_mut().filter(|scored| scored.explain.verbatim) {
+        scored.score += top;
+    }
+    lower_unasked(&mut scored);
+    scored.sort_by(|a, b| {
+        let newest = || b.row.created_at_epoch.cmp(&a.row.created_at_epoch);
+        b.score.total_cmp(&a.score).then_with(newest).then_with(|| b.row.row.cmp(&a.row.row))
+    });
+    let n_words = selected.terms.list.len().max(6) as f64;
+    let best = scored.iter().take(DECISIVE).map(|scored| scored.strength).fold(0.0, f64::max);
+    let confidence = match selected.whole > 0.0 {
+        true => best / selected.whole * (n_words / 6.0).powf(0.2),
+        false => 0.0,
+    };
+    Ok(Ranking { rows: scored, confidence })
+}
+
+fn lower_unasked(scored: &mut [Scored]) {
+    let best = |unasked: bool| {
+        let of_side = scored.iter().filter(|scored| scored.row.scope.unasked == unasked);
+        of_side.map(|scored| scored.score).fold(0.0, f64::max)
+    };
+    let (asked, unasked) = (best(false), best(true));
+    if asked == 0.0 || unasked == 0.0 {
+        return;
+    }
+    let factor = (UNASKED_SHARE * asked / unasked).min(1.0);
+    for scored in scored.iter_mut().filter(|scored| scored.row.scope.unasked) {
+        scored.score *= factor;
+        scored.explain.factor *= factor;
+    }
+}
+
+struct Scorer<'a> {
+    conn: &'a Connection,
+    selected: &'a Selected,
+    scans: HashMap<RowId, Rc<Scan>>,
+}
+
+impl Scorer<'_> {
+    fn scan(&mut self, row: &StoredRow) -> Rc<Scan> {
+        let scan = self.scans.entry(row.row);
+        let new = || Scan::new(&row.document, row.scope.unasked, &self.selected.terms);
+        scan.or_insert_with(|| Rc::new(new())).clone()
+    }
+
+    fn score(
+        &mut self,
+        row: StoredRow,
+        query: &Query,
+        raw: Option<&Needle>,
+    ) -> store::Result<Scored> {
+        let scan = self.scan(&row);
+        let Selected { weights, mean, n, terms, .. } = self.selected;
+        let k = 0.35 + 0.65 * (scan.len as f64).max(MIN_WORDS) / mean;
+        let counts = scan.counts(weights.len());
+        let value = |counts: &[u32], f: &dyn Fn(f64) -> f64| -> f64 {
+            let counted = counts.iter().zip(weights).filter(|(tf, _)| **tf > 0);
+            counted.map(|(tf, weight)| weight * f(f64::from(*tf)).ln()).fold(0.0, |sum, x| sum + x)
+        };
+        let of_row = value(&counts, &|tf| 1.0 + tf / k);
+        let in_passage = |counts: &[u32]| value(counts, &|tf| 1.0 + 2.0 * tf);
+        let best = match scan.len {
+            len if len > PASSAGE => scan
+                .windows(weights.len(), PASSAGE, STEP)
+                .iter()
+                .map(|counts| in_passage(counts))
+                .fold(0.0, f64::max),
+            len if len >= FULL_PASSAGE => in_passage(&counts),
+            _ => in_passage(&self.with_neighbours(&row, &scan, counts.clone())?),
+        };
+        let n_pairs = scan.pairs(terms);
+        let pair_weight = PAIR_WEIGHT * (1.0 + n).ln();
+        let pairs =
+            pair_weight * n_pairs.iter().map(|n| (1.0 + f64::from(*n) / k).ln()).sum::<f64>();
+        let n_distinct = n_pairs.iter().filter(|n| **n > 0).count() as f64;
+        let factor = factor(&row, query.now);
+        let has = |raw: &Needle| row.document.parts().iter().any(|part| raw.is_in(part));
+        let verbatim = raw.is_some_and(has);
+        let words = terms.list.iter().zip(&counts).filter(|(_, n)| **n > 0);
+        Ok(Scored {
+            score: (of_row + PASSAGE_WEIGHT * best + pairs) * factor,
+            strength: best + pair_weight * n_distinct,
+            explain: Explain {
+                words: words.map(|(term, n)| (term.word.clone(), *n as usize)).collect(),
+                row: of_row,
+                passage: PASSAGE_WEIGHT * best,
+                pairs,
+                factor,
+                verbatim,
+            },
+            row,
+        })
+    }
+
+    /// Adds the words of the rows beside a short row until there are enough for a passage.
+    fn with_neighbours(
+        &mut self,
+        row: &StoredRow,
+        scan: &Scan,
+        mut counts: Vec<u32>,
+    ) -> store::Result<Vec<u32>> {
+        let mut len = scan.len;
+        let enough = (FULL_PASSAGE - len).div_ceil(2 * len.max(8)) + 1;
+        let limit = enough.min(MAX_NEIGHBOURS);
+        let before = neighbours(self.conn, row, Side::Before, limit)?;
+        let after = neighbours(self.conn, row, Side::After, limit)?;
+        for i in 0..limit {
+            for (side, rows) in [(Side::Before, &before), (Side::After, &after)] {
+                let Some(near) = rows.get(i).filter(|_| len < FULL_PASSAGE) else { continue };
+                let near = match self.scans.get(near) {
+                    Some(scan) => scan.clone(),
+                    None => {
+                        let Some(stored) = words::load(self.conn, *near)? else { continue };
+                        self.scan(&stored)
+                    }
+                };
+                // What a third party wrote does not raise other rows.
+                if near.unasked && !scan.unasked {
+                    continue;
+                }
+                len += near.add_to(&mut counts, side, PASSAGE - len);
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// Pins and what is superseded move a row a little.
+fn factor(row: &StoredRow, now: i64) -> f64 {
+    let mut factor = 1.0;
+    if row.pinned {
+        factor *= PINNED_FACTOR;
+    }
+    if row.superseded || row.expires_at_epoch.is_some_and(|at| at <= now) {
+        factor *= OLD_FACTOR;
+    }
+    factor
+}

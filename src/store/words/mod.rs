@@ -1,0 +1,127 @@
+//! The index of words: which rows of a project have a word. All SQL on it is here.
+//!
+//! A row is indexed in the transaction that writes it. Whoever changes or deletes a row calls
+//! [`remove`] before, because the index takes out the words that the row has then, and [`add`]
+//! afterwards. [`state`] tells which rows are in the index while it is built again.
+
+mod document;
+mod listing;
+mod load;
+mod neighbours;
+mod postings;
+mod rebuild;
+mod repair;
+mod row;
+mod state;
+mod totals;
+
+use rusqlite::{Transaction, params};
+
+use super::error::Result;
+use crate::terms;
+pub use document::Document;
+pub use listing::{newest, of_sessions};
+pub use load::{StoredRow, load};
+pub use neighbours::{Side, neighbours};
+pub use postings::{Order, postings};
+pub use rebuild::{complete, is_due, rebuild_piece};
+pub(super) use repair::{discard_damaged, ensure, is_own, note_damage};
+pub use row::{ASKED, EVERYWHERE, RowId, RowKind, Scope, UNASKED, of_rowid};
+pub use state::state;
+pub use totals::{Total, totals};
+
+/// Puts a row into the index, if it has words.
+pub fn add(tx: &Transaction, row: RowId) -> Result<()> {
+    match covers(tx, row)? {
+        true => insert(tx, row),
+        false => Ok(()),
+    }
+}
+
+/// Takes a row out of the index. The row must be as it was when it was added.
+pub fn remove(tx: &Transaction, row: RowId) -> Result<()> {
+    if !covers(tx, row)? {
+        return Ok(());
+    }
+    let Some((rowid, scope, text, n_words)) = entry(tx, row)? else { return Ok(()) };
+    tx.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?1, ?2)")?
+        .execute(params![rowid, text])?;
+    totals::count(tx, scope, row, -1, n_words as i64)
+}
+
+/// Changes rows: takes them out of the index before, and puts them back afterwards.
+pub fn changing<T>(
+    tx: &Transaction,
+    rows: &[RowId],
+    change: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if rows.len() > MAX_CHANGED {
+        // Building the index again does not hold the store lock.
+        state::invalidate(tx)?;
+        return change();
+    }
+    rows.iter().try_for_each(|row| remove(tx, *row))?;
+    let changed = change()?;
+    rows.iter().try_for_each(|row| add(tx, *row))?;
+    Ok(changed)
+}
+
+/// More rows are not changed in one transaction.
+const MAX_CHANGED: usize = 5000;
+
+/// The rows of a session.
+pub fn of_session(tx: &Transaction, session_id: i64) -> Result<Vec<RowId>> {
+    rows(tx, RowKind::ALL.map(|kind| (kind, "session_id = ?1")), session_id)
+}
+
+/// The rows of a project.
+pub fn of_project(tx: &Transaction, project_id: i64) -> Result<Vec<RowId>> {
+    let of_session = "session_id IN (SELECT id FROM sessions WHERE project_id = ?1)";
+    let conditions = [
+        (RowKind::Observation, "project_id = ?1"),
+        (RowKind::Summary, "project_id = ?1"),
+        (RowKind::Prompt, of_session),
+    ];
+    rows(tx, conditions, project_id)
+}
+
+fn rows(tx: &Transaction, conditions: [(RowKind, &str); 3], value: i64) -> Result<Vec<RowId>> {
+    let mut found = Vec::new();
+    for (kind, condition) in conditions {
+        let sql = format!("SELECT id FROM {} WHERE {condition}", kind.table());
+        let mut ids = tx.prepare_cached(&sql)?;
+        let ids = ids.query_map([value], |r| Ok(RowId { kind, id: r.get(0)? }))?;
+        found.extend(ids.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(found)
+}
+
+/// Whether the row is in the index if it has words.
+fn covers(tx: &Transaction, row: RowId) -> Result<bool> {
+    let state = state(tx)?;
+    if state.version > terms::VERSION {
+        // A later release wrote the index, and this one does not know its words.
+        state::invalidate(tx)?;
+    }
+    Ok(state.covers(row))
+}
+
+fn insert(tx: &Transaction, row: RowId) -> Result<()> {
+    let Some((rowid, scope, text, n_words)) = entry(tx, row)? else { return Ok(()) };
+    tx.prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?
+        .execute(params![rowid, text])?;
+    totals::count(tx, scope, row, 1, n_words as i64)
+}
+
+/// What the index holds of a row.
+fn entry(tx: &Transaction, row: RowId) -> Result<Option<(i64, Scope, String, usize)>> {
+    let Some(stored) = load(tx, row)? else { return Ok(None) };
+    let (text, n_words) = stored.document.words();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(row::rowid(stored.scope, row).map(|rowid| (rowid, stored.scope, text, n_words)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! Words of a text as search compares them: folded, stemmed, the parts of `camelCase` names, and pairs
+//! of characters for scripts without spaces.
+//!
+//! The index and the ranking use the same words, so that what one finds, the other counts. A change
+//! that gives other words for a text must increment [`VERSION`]: the index is then built again.
+
+mod fold;
+mod porter;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::OnceLock;
+
+pub use fold::compose;
+use fold::{Class, class, push_folded};
+use porter::porter;
+
+/// The version of the words that this module makes of a text.
+pub const VERSION: u32 = 1;
+
+/// Longer words are cut, in bytes.
+const MAX_WORD: usize = 64;
+
+/// One word of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Token<'a> {
+    /// Lower case, without accents, not stemmed.
+    pub word: &'a str,
+    /// Where it stands in the text, in bytes.
+    pub start: usize,
+    pub end: usize,
+    pub form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A word as it stands in the text.
+    Plain,
+    /// A word that has parts, such as `getUserId`. They follow it.
+    Compound,
+    /// A part of the compound before it.
+    Part,
+    /// Two characters of a script without spaces between words.
+    Pair,
+    /// The last character of such a run.
+    Single,
+}
+
+impl Form {
+    /// Whether the word counts for the length of a text.
+    pub fn counts(self) -> bool {
+        !matches!(self, Form::Compound | Form::Single)
+    }
+}
+
+/// Calls `each` for every word of the text, in order.
+pub fn visit(text: &str, mut each: impl FnMut(Token)) {
+    let mut cutter = Cutter::default();
+    for (at, c) in text.char_indices() {
+        match class(c) {
+            Class::Word => {
+                cutter.end_dense(&mut each);
+                cutter.add(at, c);
+            }
+            Class::Dense => {
+                cutter.end_word(&mut each);
+                cutter.add_dense(at, c);
+            }
+            Class::Mark => cutter.extend(at + c.len_utf8()),
+            Class::Other => {
+                cutter.end_word(&mut each);
+                cutter.end_dense(&mut each);
+            }
+        }
+    }
+    cutter.end_word(&mut each);
+    cutter.end_dense(&mut each);
+}
+
+/// The state of [`visit`].
+#[derive(Default)]
+struct Cutter {
+    /// The word so far, folded.
+    word: String,
+    start: usize,
+    end: usize,
+    /// Where parts of the word begin: in `word`, and in the text.
+    parts: Vec<(usize, usize)>,
+    /// The last two characters were upper case, lower case or digits.
+    last: Option<Case>,
+    /// Where the last character begins: in `word`, and in the text.
+    last_at: (usize, usize),
+    /// Characters of a script without spaces, with the positions in the text.
+    dense: Vec<(usize, usize, char)>,
+    pair: String,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Case {
+    Upper,
+    Other,
+}
+
+impl Cutter {
+    fn add(&mut self, at: usize, c: char) {
+        let case = if c.is_uppercase() { Case::Upper } else { Case::Other };
+        if self.word.is_empty() {
+            self.start = at;
+        } else if self.word.len() >= MAX_WORD {
+            // The rest of the word is left out, but for its place.
+            self.end = at + c.len_utf8();
+            return;
+        } else if self.last == Some(Case::Other) && case == Case::Upper {
+            self.parts.push((self.word.len(), at));
+        } else if self.last == Some(Case::Upper) && case == Case::Other && c.is_lowercase() {
+            // The last upper-case letter begins the part: `HTTPServer`.
+            if self.last_at.0 > self.parts.last().map_or(0, |part| part.0) {
+                self.parts.push(self.last_at);
+            }
+        }
+        self.last_at = (self.word.len(), at);
+        push_folded(&mut self.word, c);
+        self.last = Some(case);
+        self.end = at + c.len_utf8();
+    }
+
+    fn add_dense(&mut self, at: usize, c: char) {
+        self.dense.push((at, at + c.len_utf8(), c));
+    }
+
+    fn extend(&mut self, end: usize) {
+        if let Some(last) = self.dense.last_mut() {
+            last.1 = end;
+        } else if !self.word.is_empty() {
+            self.end = end;
+        }
+    }
+
+    fn end_word(&mut self, each: &mut impl FnMut(Token)) {
+        if self.word.is_empty() {
+            return;
+        }
+        let is_compound = !self.parts.is_empty();
+        let form = if is_compound { Form::Compound } else { Form::Plain };
+        each(Token { word: &self.word, start: self.start, end: self.end, form });
+        if is_compound {
+            let mut from = (0, self.start);
+            let ends = self.parts.iter().copied().chain([(self.word.len(), self.end)]);
+            for (to, end) in ends {
+                let word = &self.word[from.0..to];
+                each(Token { word, start: from.1, end, form: Form::Part });
+                from = (to, end);
+            }
+            self.parts.clear();
+        }
+        self.word.clear();
+        self.last = None;
+    }
+
+    fn end_dense(&mut self, each: &mut impl FnMut(Token)) {
+        let Some(last) = self.dense.last().copied() else { return };
+        for two in self.dense.windows(2) {
+            self.pair.clear();
+            push_folded(&mut self.pair, two[0].2);
+            push_folded(&mut self.pair, two[1].2);
+            let (start, end) = (two[0].0, two[1].1);
+            each(Token { word: &self.pair, start, end, form: Form::Pair });
+        }
+        self.pair.clear();
+        push_folded(&mut self.pair, last.2);
+        each(Token { word: &self.pair, start: last.0, end: last.1, form: Form::Single });
+        self.dense.clear();
+    }
+}
+
+/// The stem of a folded word. Irregular forms have the stem of their base.
+pub fn stem(word: &str) -> String {
+    porter(irregular().get(word).copied().unwrap_or(word))
+}
+
+/// The irregular forms of words with this stem.
+pub fn irregular_forms(stem: &str) -> &'static [&'static str] {
+    static FORMS: OnceLock<HashMap<String, Vec<&'static str>>> = OnceLock::new();
+    let forms = FORMS.get_or_init(|| {
+        let mut forms: HashMap<String, Vec<&'static str>> = HashMap::new();
+        for (form, base) in irregular() {
+            forms.entry(porter(base)).or_default().push(form);
+        }
+        forms
+    });
+    forms.get(stem).map_or(&[], Vec::as_slice)
+}
+
+fn irregular() -> &'static HashMap<&'static str, &'static str> {
+    static BASES: OnceLock<HashMap<&'static str, &'static str>> = OnceLock::new();
+    BASES.get_or_init(|| {
+        let lines = include_str!("irregular.tsv").lines().filter(|line| !line.starts_with('#'));
+        let pairs = lines.filter_map(|line| line.split_once('\t'));
+        pairs.flat_map(|(base, forms)| forms.split(' ').map(move |form| (form, base))).collect()
+    })
+}
+
+/// Whether the folded word is so common that it says nothing about a text.
+pub fn is_stop_word(word: &str) -> bool {
+    static WORDS: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    const LONGEST: usize = 10;
+    word.len() <= LONGEST
+        && WORDS
+            .get_or_init(|| include_str!("stop_words.txt").split_whitespace().collect())
+            .contains(word)
+}
+
+/// The stems of the texts' words, each once, separated by spaces, and the number of words.
+pub fn index_text<const N: usize>(texts: [&str; N]) -> (String, usize) {
+    let mut stems = BTreeSet::new();
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut n_words = 0;
+    for text in texts {
+        visit(&compose(text), |token| {
+            n_words += usize::from(token.form.counts());
+            if !seen.contains(token.word) {
+                seen.insert(token.word.to_owned());
+                stems.insert(stem(token.word));
+            }
+        });
+    }
+    let stems: Vec<String> = stems.into_iter().collect();
+    (stems.join(" "), n_words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        visit(&compose(text), |token| words.push(token.word.to_owned()));
+        words
+    }
+
+    #[test]
+    fn words_are_folded_and_names_have_parts() {
+        let check = |text, want: &[&str]| assert_eq!(words(text), want, "{text}");
+        check("Fix: the v1.2 Parser", &["fix", "the", "v1", "2", "parser"]);
+        check("getUserId(x)", &["getuserid", "get", "user", "id", "x"]);
+        check("HTTPServer", &["httpserver", "http", "server"]);
+        check("snake_case a/b.rs:42", &["snake", "case", "a", "b", "rs", "42"]);
+        check("Café CAFE\u{301} Straße ΟΔΟΣ", &["cafe", "cafe", "strasse", "οδοσ"]);
+        check("記憶を", &["記憶", "憶を", "を"]);
+        check("utf記憶8", &["utf", "記憶", "憶", "8"]);
+        check("한국어", &["한국", "국어", "어"]);
+        check("ＡＢＣ", &["abc"]);
+        check(" -- ()*\" ", &[]);
+    }
+
+    #[test]
+    fn places_are_those_in_the_text() {
+        let text = "a getUserId, café 記憶";
+        let mut found = Vec::new();
+        visit(text, |t| found.push(&text[t.start..t.end]));
+        assert_eq!(found, ["a", "getUserId", "get", "User", "Id", "café", "記憶", "憶"]);
+    }
+
+    #[test]
+    fn irregular_forms_share_the_stem_of_their_base() {
+        for (a, b) in
+            [("went", "goes"), ("wrote", "writing"), ("indices", "index"), ("broke", "breaks")]
+        {
+            assert_eq!(stem(a), stem(b), "{a} {b}");
+        }
+        assert!(irregular_forms(&stem("writes")).contains(&"wrote"));
+    }
+
+    #[test]
+    fn a_text_without_end_is_one_short_word() {
+        let (text, n_words) = index_text([&"x".repeat(10_000)]);
+        assert_eq!((text.len(), n_words), (MAX_WORD, 1));
+    }
+}
