@@ -54,7 +54,7 @@ pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext
 }
 
 /// Returns git's hash of a file's content, as `git hash-object --no-filters` does.
-fn blob(path: &Path) -> Option<String> {
+pub fn blob(path: &Path) -> Option<String> {
     let fits = |m: &fs::Metadata| m.is_file() && m.len() <= MAX_SIZE;
     fs::symlink_metadata(path).ok().filter(fits)?;
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY;

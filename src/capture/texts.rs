@@ -72,6 +72,11 @@ impl Texts<'_> {
         Some(self.json_text(&object(kept), self.limits.response))
     }
 
+    /// Returns the recorded JSON of a note's own fields.
+    pub fn note_json(&self, raw: &str) -> String {
+        self.json_text(raw, self.limits.text)
+    }
+
     /// Returns only the paths of an input.
     pub fn only_paths(&self, input: &RawValue) -> Option<String> {
         let members = members(input);

@@ -60,7 +60,7 @@ pub fn rules(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
 /// was taken from, which the title quotes, and no question that asks for nothing in particular.
 fn reason(rule: &Headline, title: &str, seen: &Seen) -> Option<String> {
     let text = markdown::paragraph(rule.text.as_deref().unwrap_or_default());
-    if !rule.pinned && text.chars().count() > MAX_REASON {
+    if !rule.pinned && !rule.is_note() && text.chars().count() > MAX_REASON {
         return None;
     }
     let text = truncate(&text, 240);

@@ -46,6 +46,7 @@ pub use filler::{Line, Section};
 pub use page::Page;
 
 use crate::capture;
+use crate::clock;
 use crate::git::Repository;
 use crate::store::observations::{self, Headline, Unscreened};
 use crate::store::summaries::{self, SummaryRow};
@@ -170,7 +171,9 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     }
     let newest_epoch =
         headlines.iter().map(|h| h.changed_at_epoch).max().max(choice.newest_changed);
-    headlines.retain(|h| h.expires_at_epoch.is_none_or(|at| at > newest_created));
+    // What the user let expire is not told, even if nothing was stored since.
+    let now = clock::now_ms().max(newest_created);
+    headlines.retain(|h| h.expires_at_epoch.is_none_or(|at| at > now));
     let unscreened = observations::unscreened(conn)?;
     screen::headlines(&mut headlines, unscreened);
 

@@ -42,7 +42,8 @@ pub fn take(
         if !rule.pinned && has_expired(&rule, sessions) {
             continue;
         }
-        if !rule.pinned && (is_replaced() || is_changed()) {
+        // Only the user takes back what the user asked to remember.
+        if !rule.pinned && !rule.is_note() && (is_replaced() || is_changed()) {
             withdrawn.push(rule.title);
             continue;
         }
@@ -73,7 +74,7 @@ fn names(text: &str) -> BTreeSet<String> {
 
 fn is_rule(h: &Headline) -> bool {
     let is_decision = matches!(h.kind.as_str(), "decision" | "plan");
-    h.pinned || h.scope == "user" || (h.origin == Origin::User && is_decision)
+    h.pinned || h.scope == "user" || h.is_note() || (h.origin == Origin::User && is_decision)
 }
 
 /// Whether a newer rule is about the same thing: it has half of the older one's words.
@@ -100,6 +101,7 @@ mod tests {
     fn rule(id: i64, title: &str) -> Headline {
         Headline {
             id,
+            session_id: Some(id),
             title: title.into(),
             kind: "decision".into(),
             origin: Origin::User,
@@ -166,6 +168,14 @@ mod tests {
         check(vec![choice.clone()], &[&a, &b], &[1]);
         check(vec![choice], &[&a, &b, &c], &[]);
         check(vec![rule(1, "Commit messages in English")], &[&a, &b, &c], &[1]);
+    }
+
+    #[test]
+    fn a_note_of_the_user_is_a_rule_that_no_later_one_replaces() {
+        let note =
+            |id, title| Headline { session_id: None, kind: "note".into(), ..rule(id, title) };
+        let rows = vec![note(1, "deploy with Ansible"), note(2, "drop Ansible, use Nix")];
+        check(rows, &[], &[2, 1]);
     }
 
     #[test]

@@ -80,6 +80,8 @@ fn add_candidates(arg: Arg, verb: &str) -> Arg {
         (_, "API_KEY") => api_keys,
         (_, "KEY") => resume_keys,
         (_, "COMMAND") => verbs,
+        (_, "TYPE") => types,
+        (_, "BRANCH") => branches,
         (_, "PROJECT") => return arg.add(ArgValueCompleter::new(project)),
         (_, "DIR") => return arg.value_hint(ValueHint::DirPath),
         _ => return arg,
@@ -176,10 +178,14 @@ fn memories() -> Vec<CompletionCandidate> {
     candidates(found)
 }
 
-fn of_this_project(conn: &Connection) -> crate::store::Result<Vec<Session>> {
-    let Ok(here) = std::env::current_dir() else { return Ok(Vec::new()) };
+fn this_project(conn: &Connection) -> crate::store::Result<Option<i64>> {
+    let Ok(here) = std::env::current_dir() else { return Ok(None) };
     let examined = claims::examine(conn, &crate::project::identify(&here))?;
-    let Some(id) = projects::find(conn, &examined.project)? else { return Ok(Vec::new()) };
+    projects::find(conn, &examined.project)
+}
+
+fn of_this_project(conn: &Connection) -> crate::store::Result<Vec<Session>> {
+    let Some(id) = this_project(conn)? else { return Ok(Vec::new()) };
     let filter = Filter { project_id: Some(id), active: false };
     sessions::list(conn, filter, MAX_SESSIONS_WITH_IDS)
 }
@@ -204,6 +210,24 @@ fn project(current: &OsStr) -> Vec<CompletionCandidate> {
     let mut found: Vec<CompletionCandidate> = named.into_iter().filter(starts).collect();
     found.extend(PathCompleter::dir().complete(current));
     found
+}
+
+/// The types of stored rows, and those that memctl makes itself.
+fn types() -> Vec<CompletionCandidate> {
+    let stored = query(|conn| observations::types(conn));
+    let known = ["decision", "discovery", "bugfix", "feature", "note", "summary", "prompt"];
+    let known = known.into_iter().map(str::to_owned).filter(|known| !stored.contains(known));
+    let known: Vec<String> = known.collect();
+    candidates(stored.into_iter().chain(known).map(|name| (name, String::new())))
+}
+
+/// The branches of this project's rows.
+fn branches() -> Vec<CompletionCandidate> {
+    let found = query(|conn| match this_project(conn)? {
+        Some(id) => observations::branches(conn, id),
+        None => Ok(Vec::new()),
+    });
+    candidates(found.into_iter().map(|name| (name, String::new())))
 }
 
 fn settings() -> Vec<CompletionCandidate> {

@@ -35,6 +35,14 @@ fn at_in(epoch_ms: i64, zone: TimeZone) -> String {
     }
 }
 
+/// The day of a timestamp in the user's time zone: `2026-11-24`.
+pub fn day(epoch_ms: i64) -> String {
+    match jiff::Timestamp::from_millisecond(epoch_ms) {
+        Ok(time) => time.to_zoned(clock::local_zone()).strftime("%Y-%m-%d").to_string(),
+        Err(_) => epoch_ms.to_string(),
+    }
+}
+
 /// A timestamp of a log, which is in UTC, in the user's time zone: `2026-11-24T10:30:00.123+01:00`.
 pub fn log_time(text: &str) -> String {
     log_time_in(text, clock::local_zone())

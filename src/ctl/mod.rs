@@ -17,6 +17,7 @@ mod format;
 mod health;
 mod help;
 mod kill;
+mod lines;
 mod logs;
 mod lookup;
 mod man;
@@ -28,14 +29,17 @@ mod project;
 mod ps;
 mod queue;
 mod redact;
+mod remember;
 mod replay;
 mod resume;
+mod search;
 mod show;
 mod stats;
 mod status;
 mod style;
 mod table;
 mod terminal;
+mod time;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -70,6 +74,7 @@ enum Verb {
     Status(status::Args),
     Doctor(doctor::Args),
     Stats(stats::Args),
+    Search(search::Args),
     Show(show::Args),
     Queue(queue::Args),
     Finish(finish::Args),
@@ -83,6 +88,7 @@ enum Verb {
     Logs(logs::Args),
     Replay(replay::Args),
     Redact(redact::Args),
+    Remember(remember::Args),
     Resume(resume::Args),
     Help(help::Args),
     Completions(completions::Args),
@@ -122,6 +128,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Status(args)) => status::run(&load_settings()?, &args),
         Some(Verb::Doctor(args)) => doctor::run(&load_settings()?, &args),
         Some(Verb::Stats(args)) => stats::run(&load()?, &args),
+        Some(Verb::Search(args)) => search::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
         Some(Verb::Finish(args)) => finish::run(&load()?, &args),
@@ -137,6 +144,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
         Some(Verb::Redact(args)) => redact::run(&load()?, &args),
+        Some(Verb::Remember(args)) => remember::run(load()?, &args),
         Some(Verb::Resume(args)) => resume::run(&load()?, &args),
         Some(Verb::Help(_)) => unreachable!("`run` has turned it into --help"),
         // These need no settings: packages are built without a home directory.

@@ -9,6 +9,8 @@ pub const HEAD: Style = Style::new().bold();
 pub const GOOD: Style = Style::new().green();
 pub const CAUTION: Style = Style::new().yellow();
 pub const BAD: Style = Style::new().red();
+/// Words of a query in what it found.
+pub const MATCH: Style = Style::new().yellow().bold();
 pub const PLAIN: Style = Style::new();
 pub const ERROR: Style = Style::new().red().bold();
 pub const WARNING: Style = Style::new().yellow().bold();

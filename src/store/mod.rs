@@ -23,6 +23,7 @@ pub mod forget;
 mod forgotten;
 mod guard;
 pub mod lock;
+pub mod notes;
 pub mod notices;
 pub mod observations;
 pub mod private;

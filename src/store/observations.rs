@@ -63,6 +63,13 @@ pub struct Headline {
     pub changed_at_epoch: i64,
 }
 
+impl Headline {
+    /// Whether the user saved it on purpose: it is in the user's words and belongs to no session.
+    pub fn is_note(&self) -> bool {
+        self.origin == Origin::User && self.session_id.is_none()
+    }
+}
+
 /// Parses a short name like `o412` or `412`.
 pub fn parse_id(name: &str) -> Option<i64> {
     let digits = name.strip_prefix('o').unwrap_or(name);
@@ -172,6 +179,25 @@ pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<
         }
     }
     Ok(paths.into_iter().collect())
+}
+
+/// The types of the newest 2,000 observations, sorted.
+pub fn types(conn: &Connection) -> super::Result<Vec<String>> {
+    let sql = "SELECT DISTINCT type FROM
+        (SELECT type FROM observations ORDER BY id DESC LIMIT 2000) ORDER BY type";
+    let mut rows = conn.prepare(sql)?;
+    let rows = rows.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The branches of the project's newest 2,000 observations, sorted.
+pub fn branches(conn: &Connection, project_id: i64) -> super::Result<Vec<String>> {
+    let sql = "SELECT DISTINCT branch FROM
+        (SELECT branch FROM observations WHERE project_id = ?1 ORDER BY id DESC LIMIT 2000)
+        WHERE branch <> '' ORDER BY branch";
+    let mut rows = conn.prepare(sql)?;
+    let rows = rows.query_map([project_id], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 // The `WHERE` clauses of the headline queries. Each walks one index from its newest end and stops

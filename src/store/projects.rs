@@ -205,7 +205,8 @@ pub fn root_of(conn: &Connection, session_id: i64) -> Result<Option<String>> {
     Ok(own.or(containing).or(cwd))
 }
 
-pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<i64>> {
+/// The project with this key.
+pub fn by_key(conn: &Connection, key: &str) -> Result<Option<i64>> {
     Ok(conn
         .prepare_cached("SELECT project_id FROM project_keys WHERE key = ?1")?
         .query_row([key], |r| r.get(0))

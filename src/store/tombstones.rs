@@ -70,6 +70,11 @@ pub fn set_identity(tx: &Transaction, identity: &str, at: Option<i64>) -> Result
     }
 }
 
+/// Whether the row with this uuid was forgotten.
+pub fn is_put(conn: &Connection, uuid: &str) -> Result<bool> {
+    Ok(conn.prepare_cached("SELECT 1 FROM tombstones WHERE uuid = ?1")?.exists([uuid])?)
+}
+
 /// Time when the session was last forgotten.
 pub fn forgotten_at(conn: &Connection, client: &str, session: &str) -> Result<Option<i64>> {
     Ok(conn

@@ -98,6 +98,11 @@ fn bash_completes_the_words_of_each_kind() {
     check(&["forget", "--project", ""], &["app"], &[]);
     check(&["context", "--project", "s"], &["sub/"], &["app"]);
     check(&["project", "link", "--to", "a"], &["app"], &[]);
+    check(&["search", "--type", ""], &["decision", "prompt", "summary"], &[]);
+    check(&["search", "--session", ""], &[ENDED, LIVE], &[]);
+    check(&["search", "--origin", "w"], &["web"], &["user"]);
+    check(&["search", "--project", ""], &["app"], &[]);
+    check(&["remember", "--project", "a"], &["app"], &[]);
     check(&["resume", "get", ""], &["github:claude:owner/repo:12"], &[]);
     check(&["ps", "--"], &["--json", "--help"], &["--all"]);
     let all = bash(&w, &["show", ""]).join(" ");

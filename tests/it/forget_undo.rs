@@ -98,6 +98,7 @@ fn outputs(w: &World) -> Vec<String> {
         &["ps", "--json"],
         &["show", "other-session", "--json"],
         &["cleanup", "--dry-run"],
+        &["search", "-a", "--json", SECRET],
     ];
     let mut outputs: Vec<String> = commands.iter().map(|args| w.memctl(args).ok()).collect();
     outputs.push(w.hook(&in_project(w, start("third"), "work")).to_string());

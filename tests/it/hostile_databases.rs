@@ -172,7 +172,7 @@ fn no_hook_or_command_hangs_in_an_endless_database() {
             assert_eq!(answer.code, Some(0), "{answer:?}");
             assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         });
-        for args in [&["status"][..], &["context"], &["stats"]] {
+        for args in [&["status"][..], &["context"], &["stats"], &["search", "-a", "go"]] {
             let w = &w;
             scope.spawn(move || {
                 let output = w.memctl(args);

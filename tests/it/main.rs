@@ -73,12 +73,16 @@ mod recording;
 mod recover;
 /// Generated secrets are found, and texts that resemble secrets are left.
 mod redaction;
+/// `memctl remember`: notes of the user, and rows of scripts.
+mod remember;
 /// Repair commands: `memctl kill`, `finish`, `cleanup` and `queue`.
 mod repair;
 /// `memctl replay`.
 mod replay;
 /// `memctl resume`: agent sessions that other programs continue.
 mod resume_store;
+/// `memctl search`: queries, filters and output.
+mod search;
 /// The index of words: complete, repaired, and without forgotten words.
 mod search_index;
 /// Secrets in any field of any event are not stored; `memctl redact`.

@@ -247,6 +247,11 @@ fn json_has_exactly_the_documented_keys() {
     let text = ["password: hunt", "er22"].concat();
     let found = w.memctl_with(&["redact", "--check", "--json"], text.as_bytes()).json();
     check("redact --check", &found["findings"][0]);
+    check("remember", &json(&["remember", "the types are right"]));
+    let rows =
+        w.memctl_with(&["remember", "--jsonl", "-", "--json"], b"{\"id\":1,\"text\":\"a\"}\n");
+    check("remember --jsonl", &rows.json());
+    check("search", &json(&["search", "-a", "tests pass"])[0]);
     check("forget", &json(&["forget", "session", "--dry-run"]));
     w.memctl(&["forget", "p1"]).ok();
     check("forget --undo", &json(&["forget", "--undo"]));
@@ -268,7 +273,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 23);
+    assert_eq!(documented().len(), 26);
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn give_away(path: &Path) -> bool {
 }
 
 /// Commands that read the data dir. None of them may show what is in it.
-const READERS: [&[&str]; 9] = [
+const READERS: [&[&str]; 11] = [
     &["status"],
     &["ps"],
     &["stats"],
@@ -242,6 +242,8 @@ const READERS: [&[&str]; 9] = [
     &["logs"],
     &["context"],
     &["show", "p1"],
+    &["search", "-a", "SECRET"],
+    &["search", "-a", "--json", "SECRET"],
     &["resume", "list"],
     &["forget", "--query", "SECRET", "--dry-run"],
 ];
@@ -270,7 +272,11 @@ fn a_data_dir_of_another_user_is_used_by_no_command() {
         return;
     }
     let message = format!("{} belongs to user {OTHER}", w.data().display());
-    for command in READERS[1..].iter().chain(&[&["cleanup"] as &[&str], &["kill", "--all"]]) {
+    for command in READERS[1..].iter().chain(&[
+        &["cleanup"] as &[&str],
+        &["kill", "--all"],
+        &["remember", "x"],
+    ]) {
         let output = w.memctl(command);
         assert_eq!(output.code, Some(1), "{command:?}: {output:?}");
         assert!(output.err.contains(&message), "{command:?}: {output:?}");

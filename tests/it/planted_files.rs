@@ -32,8 +32,8 @@ const FILES: [&str; 10] = [
     "logs/memctl.log",
 ];
 
-/// Commands that read the data dir.
-const READERS: [&[&str]; 9] = [
+/// Commands that use the data dir.
+const READERS: [&[&str]; 11] = [
     &["status"],
     &["doctor"],
     &["ps"],
@@ -42,6 +42,8 @@ const READERS: [&[&str]; 9] = [
     &["logs"],
     &["context"],
     &["show", "p1"],
+    &["search", "-a", "go"],
+    &["remember", "a note"],
     &["config"],
 ];
 

@@ -11,15 +11,15 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::{Timestamp, civil};
 use serde_json::json;
 
 use super::ask;
 use super::drain::SessionName;
 use super::format;
 use super::progress::Progress;
+use super::time::parse_past;
 use crate::clock;
-use crate::config::{Settings, parse_duration};
+use crate::config::Settings;
 use crate::deliver::{self, probe};
 use crate::failure::{Context, Result, usage};
 use crate::paths::session_key;
@@ -97,10 +97,10 @@ pub struct Args {
     query: Option<String>,
     /// Everything recorded since this time (2h, 7d, 2026-11-24, 2026-11-24T09:30Z); a day begins at
     /// local midnight
-    #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_past)]
     since: Option<i64>,
     /// Everything recorded before this time
-    #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", group = "selection", value_parser = parse_past)]
     before: Option<i64>,
     /// Restore what was forgotten last
     #[arg(long, group = "selection", conflicts_with_all = ["ids", "project", "query", "since", "before", "now", "verify"])]
@@ -121,19 +121,6 @@ pub struct Args {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-}
-
-/// Parses a time into milliseconds since the epoch. A day starts at local midnight.
-fn parse_time(text: &str) -> std::result::Result<i64, &'static str> {
-    if let Some(ago) = parse_duration(text) {
-        return Ok(clock::now_ms() - ago.as_millis() as i64);
-    }
-    let day =
-        || Some(text.parse::<civil::Date>().ok()?.to_zoned(clock::local_zone()).ok()?.timestamp());
-    let time = text.parse::<Timestamp>().ok().or_else(day);
-    Ok(time
-        .ok_or("expected a time such as 2h, 7d, 2026-11-24 or 2026-11-24T09:30Z")?
-        .as_millisecond())
 }
 
 impl Args {

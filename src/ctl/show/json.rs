@@ -15,9 +15,15 @@ pub fn observation(row: &ObservationRow) -> Value {
         "files_read": o.files_read, "files_modified": o.files_modified, "origin": o.origin.as_str(),
         "scope": row.scope, "prompt_number": o.prompt_number, "agent_type": o.agent_type,
         "backend": row.backend, "pinned": row.pinned, "quarantined": o.quarantined,
-        "superseded_by": row.superseded_by,
+        "superseded_by": row.superseded_by, "external_id": row.external_id,
+        "metadata": metadata(row), "expires_at_epoch": row.expires_at_epoch,
         "created_at_epoch": row.created_at_epoch,
     })
+}
+
+/// Invalid JSON, which only another program can have written, is shown as a text.
+fn metadata(row: &ObservationRow) -> Value {
+    serde_json::from_str(&row.metadata).unwrap_or_else(|_| json!(row.metadata))
 }
 
 pub fn summary(row: &SummaryRow) -> Value {

@@ -24,7 +24,7 @@ Examples
 Keys of --json, one object per line
   o412     id, uuid, type, title, subtitle, narrative, facts, concepts, files_read, \
 files_modified, origin, scope, prompt_number, agent_type, backend, pinned, \
-quarantined, superseded_by, created_at_epoch
+quarantined, superseded_by, external_id, metadata, expires_at_epoch, created_at_epoch
   s37      id, uuid, prompt_number, turn_id, request, investigated, learned, completed, \
 next_steps, notes, files_read, files_modified, backend, provisional, created_at_epoch
   p88      id, prompt_number, turn_id, text, created_at_epoch, finalized_at_epoch, finalized_by

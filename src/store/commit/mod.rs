@@ -270,7 +270,7 @@ fn last_blobs<'a>(
 
 /// Hash of type, title, narrative and files. Two observations of a session with the same hash are
 /// duplicates.
-fn content_hash(o: &Observation) -> String {
+pub(super) fn content_hash(o: &Observation) -> String {
     let mut hash = Sha256::new();
     let narrative = o.narrative.as_deref().unwrap_or_default();
     let files = [json(&o.files_read), json(&o.files_modified)];
@@ -282,7 +282,7 @@ fn content_hash(o: &Observation) -> String {
 }
 
 /// Estimated tokens of all texts, at four bytes per token.
-fn tokens(o: &Observation) -> i64 {
+pub(super) fn tokens(o: &Observation) -> i64 {
     let texts = [Some(&o.title), o.subtitle.as_ref(), o.narrative.as_ref()];
     let texts = texts.into_iter().flatten().chain(&o.facts).map(|t| t.len() + 1).sum::<usize>();
     texts.div_ceil(4) as i64
