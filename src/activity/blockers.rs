@@ -81,7 +81,7 @@ fn blocker(kind: BlockerKind, part: &SimpleCommand, subject: String, line: &str)
 }
 
 /// Program and verb, or the script: `sudo apt-get install`, `docker compose up`, `python train.py`.
-fn name(part: &SimpleCommand) -> String {
+pub fn name(part: &SimpleCommand) -> String {
     let sudo = if part.with_sudo { "sudo " } else { "" };
     if let Some(script) = files::executed(part) {
         return format!("{sudo}{} {script}", part.program());

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::line_prints;
 use super::names;
 use super::payload::Payload;
 use super::shorten::fit;
@@ -24,6 +25,8 @@ pub struct Edit {
     /// The old and the new line, if the edit replaces one line. For one added line, the old one is
     /// empty.
     pub swap: Option<(String, String)>,
+    /// The prints of the added lines; see [`line_prints`].
+    pub line_prints: String,
     /// The hash of each replacement. Empty if no inverse can undo the whole edit.
     pub undo: Vec<u64>,
 }
@@ -162,6 +165,7 @@ fn edit(path: String, change: ChangeKind, lines: &[String]) -> Edit {
         removed: removed.len(),
         names,
         identifiers: names::read(lines),
+        line_prints: line_prints::of_lines(added.iter().copied()),
         swap,
         undo: Vec::new(),
     }

@@ -125,7 +125,7 @@ fn counts_tests(line: &str) -> bool {
 }
 
 /// How specific a line is about the failure. 0 if it says nothing about it.
-fn weight(line: &str) -> u8 {
+pub fn weight(line: &str) -> u8 {
     const UNSPECIFIC: [&str; 17] = [
         "error: could not compile",
         "error: aborting due to",

@@ -16,13 +16,16 @@
 
 mod batch;
 mod blockers;
+mod command_uses;
 mod commit;
 mod diagnostics;
 mod edit;
 mod effects;
 mod error_lines;
+pub mod error_prints;
 mod event;
 mod files;
+pub mod line_prints;
 mod lookups;
 mod names;
 mod payload;
@@ -30,6 +33,7 @@ mod plans;
 mod prompt_cost;
 mod questions;
 mod refusals;
+mod risk;
 mod run;
 mod runners;
 mod shell;
@@ -43,6 +47,7 @@ mod web;
 mod wrappers;
 
 pub use batch::{Event, ParsedBatch};
+pub use command_uses::{Use as CommandLine, WrittenCommand, written as written_commands};
 pub use commit::Commit;
 pub use edit::ChangeKind;
 pub use event::{Activity, is_panic_caught};

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::command_uses::{self, Use};
 use super::commit::{self, Commit};
 use super::payload::Payload;
 use super::shell::{self, SimpleCommand, Status};
@@ -10,10 +11,15 @@ use super::shorten::fit;
 use super::test_report::{self, TestReport};
 use super::tool_event::ToolEvent;
 use super::verdict::{self, Exit};
-use super::{blockers, effects, error_lines, files, lookups, web};
+use super::{blockers, effects, error_lines, error_prints, files, lookups, web};
 use crate::memory::{Blocker, Cause, CheckKind, CheckRun, Effect, Outcome};
 use crate::project::PathBase;
 use crate::text::strip_escapes;
+
+/// Maximum number of prints of a failed run.
+const MAX_PRINTS: usize = 10;
+/// Maximum number of names in the errors of a failed run.
+const MAX_ERROR_NAMES: usize = 6;
 
 /// One use of the shell tool.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +42,12 @@ pub struct Run {
     pub blockers: Vec<Blocker>,
     /// The names of the commands that worked, as in [`Blocker::command`], and of their programs.
     pub worked: Vec<String>,
+    /// The commands whose outcome is known.
+    pub uses: Vec<Use>,
+    /// For a failed run, the prints of its errors; see [`error_prints`].
+    pub prints: Vec<String>,
+    /// The codes and names in its errors.
+    pub error_names: Vec<String>,
     /// Files that it wrote as a whole.
     pub written: Vec<String>,
     /// Files that it changed in place or appended to.
@@ -91,6 +103,7 @@ pub fn read(event: &ToolEvent, command: &str, response: &Payload, base: &PathBas
     let dirs: Vec<Option<String>> = parts.iter().map(|part| directory(part, base)).collect();
     let mut run = Run { command: command.to_owned(), acts, ..Run::default() };
     let checks = verdict::judge(&parts, exit, &output);
+    let places: Vec<usize> = checks.iter().map(|(at, _)| *at).collect();
     run.checks =
         checks.into_iter().map(|(at, check)| located(check, base, dirs[at].as_deref())).collect();
     let has = |outcome| run.checks.iter().any(|check| check.outcome == outcome);
@@ -102,6 +115,8 @@ pub fn read(event: &ToolEvent, command: &str, response: &Payload, base: &PathBas
     }
     if run.failed {
         run.error_lines = error_lines::read(&output);
+        run.prints = error_prints::read(&output, MAX_PRINTS);
+        run.error_names = error_prints::names(&output, MAX_ERROR_NAMES);
     }
     for (part, dir) in parts.iter().zip(&dirs) {
         let base = PathBase { root: base.root, cwd: dir.as_deref().map(Path::new).or(base.cwd) };
@@ -127,6 +142,10 @@ pub fn read(event: &ToolEvent, command: &str, response: &Payload, base: &PathBas
         run.blockers = blockers::read(&parts, exit, &output);
     }
     run.worked = blockers::worked(&parts, exit, &output);
+    let code = exit_code(&output, response);
+    let checks: Vec<(usize, &CheckRun)> = places.into_iter().zip(&run.checks).collect();
+    let exit = (exit, code);
+    run.uses = command_uses::read(&parts, &dirs, exit, &checks, &run.blockers, &output, base);
     run
 }
 
@@ -151,15 +170,25 @@ fn exit(event: &ToolEvent, output: &str, response: &Payload) -> Exit {
     if event.cause == Cause::ToolFailed {
         return Exit::Failed;
     }
-    let number = |key: &str| response.value(key).and_then(serde_json::Value::as_i64);
-    let code = ["exit_code", "exitCode", "exit"].iter().find_map(|key| number(key));
-    match code.or_else(|| exit_line(output)) {
+    match reported_code(response).or_else(|| exit_line(output)) {
         Some(0) => Exit::Ok,
         Some(_) => Exit::Failed,
         // Codex's hooks do not report the status.
         None if event.client == "codex" => Exit::Unknown,
         None => Exit::Ok,
     }
+}
+
+/// The exit status as a number, if the client reports it.
+fn exit_code(output: &str, response: &Payload) -> Option<i32> {
+    let code = reported_code(response).or_else(|| exit_line(output));
+    code.and_then(|code| code.try_into().ok()).or_else(|| command_uses::exit_code(output))
+}
+
+/// The exit status in a field of the response.
+fn reported_code(response: &Payload) -> Option<i64> {
+    let number = |key: &&str| response.value(key).and_then(serde_json::Value::as_i64);
+    ["exit_code", "exitCode", "exit"].iter().find_map(number)
 }
 
 /// The status in a line that a client adds at the end: `Exit Code: 2`, `[Process exited with code 2]`.

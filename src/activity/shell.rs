@@ -9,6 +9,8 @@ use super::wrappers;
 pub struct SimpleCommand {
     /// The program and its arguments, without wrappers (`sudo`, `npx`, `uv run`, assignments).
     pub words: Vec<String>,
+    /// The same words with the wrappers, as they were typed.
+    pub typed: Vec<String>,
     /// Files that its output is redirected to.
     pub written: Vec<String>,
     /// Those of them that it appends to.
@@ -158,6 +160,7 @@ fn place(
     let mut out: Vec<(SimpleCommand, Operator)> = Vec::new();
     let (mut dir, mut outer) = (dir, Vec::new());
     for (mut command, operator) in parts {
+        command.typed.clone_from(&command.words);
         let sudo = wrappers::strip(&mut command.words);
         command.with_sudo = sudo;
         command.dir = dir.clone();

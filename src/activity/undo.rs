@@ -25,8 +25,8 @@ pub fn add(left: &mut Vec<u64>, edit: u64) {
     }
 }
 
-/// FNV-1a.
-fn fnv(text: &str) -> u64 {
+/// FNV-1a. Stored, so it must not change between versions.
+pub fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

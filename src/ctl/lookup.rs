@@ -89,6 +89,12 @@ pub fn project(conn: &Connection, name: &str) -> Result<i64> {
     }
 }
 
+/// The project that a directory belongs to. `None` if nothing is stored for it.
+pub fn project_of(conn: &Connection, dir: &Path) -> Result<Option<i64>> {
+    let examined = claims::examine(conn, &project::identify(dir)).context("database")?;
+    projects::find(conn, &examined.project).context("database")
+}
+
 /// The error for a name that several sessions share.
 pub fn ambiguous(name: &str, found: &[Identity]) -> Failure {
     let n = found.len();

@@ -12,10 +12,12 @@ mod context;
 mod doctor;
 mod drain;
 mod finish;
+mod fix;
 mod forget;
 mod format;
 mod health;
 mod help;
+mod how;
 mod kill;
 mod lines;
 mod logs;
@@ -40,6 +42,7 @@ mod style;
 mod table;
 mod terminal;
 mod time;
+mod why;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -76,6 +79,9 @@ enum Verb {
     Stats(stats::Args),
     Search(search::Args),
     Show(show::Args),
+    Why(why::Args),
+    Fix(fix::Args),
+    How(how::Args),
     Queue(queue::Args),
     Finish(finish::Args),
     Pause(pause::PauseArgs),
@@ -130,6 +136,9 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Stats(args)) => stats::run(&load()?, &args),
         Some(Verb::Search(args)) => search::run(&load()?, &args),
         Some(Verb::Show(args)) => show::run(&load()?, &args),
+        Some(Verb::Why(args)) => why::run(&load()?, &args),
+        Some(Verb::Fix(args)) => fix::run(&load()?, &args),
+        Some(Verb::How(args)) => how::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
         Some(Verb::Finish(args)) => finish::run(&load()?, &args),
         // Pauses apply to every data dir.

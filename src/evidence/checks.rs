@@ -76,7 +76,7 @@ fn failed_in(turns: &[Turn], pass: &CheckRun) -> bool {
 }
 
 /// Whether a pass shows that what failed works.
-fn covers(pass: &CheckRun, failure: &CheckRun) -> bool {
+pub fn covers(pass: &CheckRun, failure: &CheckRun) -> bool {
     let is_wider = is_wider(&pass.arguments, &failure.arguments);
     if pass.key == failure.key && is_wider {
         return true;

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use super::add_source;
-use crate::activity::{Activity, ChangeKind, Event, Run, undo};
+use crate::activity::{Activity, ChangeKind, Event, Run, line_prints, undo};
 use crate::memory::{Change, Evidence, FileChange, Turn};
 
 /// Maximum number of files that were read.
 const MAX_READ: usize = 200;
+/// Maximum number of added lines of one file whose prints are kept.
+const MAX_LINES: usize = 400;
 /// Maximum number of patterns that were searched for.
 const MAX_SEARCHED: usize = 50;
 
@@ -34,6 +36,7 @@ pub fn add(evidence: &mut Evidence, event: &Event, root: Option<&Path>, turns: &
                     ChangeKind::Changed => files.edited(&edit.path, Change::Edited, &edit.undo),
                     ChangeKind::Removed => files.removed(&edit.path),
                 }
+                files.add_lines(&edit.path, &edit.line_prints);
             }
         }
         Activity::Run(run) => files.ran(run),
@@ -137,6 +140,13 @@ impl Files<'_> {
         }
     }
 
+    /// Adds the prints of lines that an edit added to a file.
+    fn add_lines(&mut self, path: &str, prints: &str) {
+        if let Some(file) = self.evidence.files.iter_mut().rev().find(|file| file.path == path) {
+            line_prints::extend(&mut file.added, prints, MAX_LINES);
+        }
+    }
+
     /// Takes the change of a file out of the list, to be put at its end.
     fn take(&mut self, path: &str) -> Option<FileChange> {
         self.evidence.read.retain(|read| read != path);
@@ -222,7 +232,9 @@ impl Files<'_> {
         let mut file = known.unwrap_or_else(|| {
             let is_new = self.carried(from).is_some_and(|c| c.change == Change::Created);
             let change = if is_new { Change::Created } else { Change::Moved };
-            FileChange { path: from.to_owned(), ..self.new_change(to, change) }
+            // A file that an earlier turn created is still a new one, and has a history.
+            let origin = is_new.then(|| from.to_owned());
+            FileChange { path: from.to_owned(), from: origin, ..self.new_change(to, change) }
         });
         if self.carried(from).is_some_and(|c| c.change == Change::Created) {
             self.evidence.put_back.push(from.to_owned());
@@ -321,7 +333,7 @@ impl Files<'_> {
 }
 
 /// Whether a path is `folder` or below it. Everything is below `.`.
-fn is_below(path: &str, folder: &str) -> bool {
+pub fn is_below(path: &str, folder: &str) -> bool {
     let rest = path.strip_prefix(folder.trim_end_matches('/'));
     folder == "." || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

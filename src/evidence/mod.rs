@@ -8,8 +8,10 @@
 mod answers;
 mod blockers;
 mod checks;
+mod commands;
 mod commits;
 mod effects;
+mod failures;
 mod files;
 mod names;
 mod pages;
@@ -24,6 +26,7 @@ mod tests;
 use crate::activity::{Activity, ParsedBatch};
 use crate::memory::{Evidence, Message};
 
+pub use failures::{covers as covers_failure, is_same_command};
 pub use names::for_search;
 
 /// The evidence of the last message's turn, including its earlier batches.
@@ -46,6 +49,8 @@ pub fn fold(batch: &ParsedBatch) -> Evidence {
         commits::add(&mut evidence, &event);
         effects::add(&mut evidence, &event);
         blockers::add(&mut evidence, &event);
+        commands::add(&mut evidence, &event);
+        failures::add(&mut evidence, &event);
         answers::add(&mut evidence, &event);
         reports::add(&mut evidence, &event);
         pages::add(&mut evidence, &event);

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Origin;
+use super::{CheckRun, CommandUse, Failure, Origin, Outcome};
 
 /// The activities of one turn, folded. Also of a part of it: a long turn has several batches, and
 /// each continues with the evidence of the one before.
@@ -35,6 +35,12 @@ pub struct Evidence {
     /// Commands that are no checks and did not work, in the order of their last run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blockers: Vec<Blocker>,
+    /// Commands whose outcome is known, in the order of their last use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandUse>,
+    /// Failed commands with what followed, in the order of their last failure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
     /// Changes beyond the work tree.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,
@@ -73,7 +79,7 @@ pub struct FileChange {
     /// Relative to the project's root, else absolute.
     pub path: String,
     pub change: Change,
-    /// The former path, if the file was moved.
+    /// The former path, if the file was moved. Also of a file that an earlier turn created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// Outside the project, in a temporary directory, or made and run by this session without a
@@ -84,6 +90,9 @@ pub struct FileChange {
     /// Hashes of the edits that an exact inverse would undo, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<u64>,
+    /// The prints of the lines that the client's edits added, without separators.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub added: String,
     /// Ids of the queue messages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<i64>,
@@ -115,58 +124,6 @@ pub struct CommitMade {
     pub amends: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<i64>,
-}
-
-/// The last run of a check: a test, build, lint or type check of a known runner.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CheckRun {
-    /// Runner and task: `cargo test`, `make lint`.
-    pub key: String,
-    pub kind: CheckKind,
-    pub toolchain: String,
-    /// Paths and filters given on the command line. Empty: the whole suite.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub arguments: Vec<String>,
-    pub outcome: Outcome,
-    /// `1 failed, 41 passed`; for other checks `3 errors`. Empty if the runner printed no counts.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub counts: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub failing: Vec<String>,
-    /// The runner's own line about the failure. Third-party text: never told.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    /// Files were changed after this run.
-    pub edited_since: bool,
-    /// A later pass covers this failure.
-    pub covered: bool,
-    /// The check failed earlier in the session, and passes now.
-    pub fixed: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<i64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckKind {
-    #[default]
-    Test,
-    Build,
-    Lint,
-    Types,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Pass,
-    /// The runner's own words report a failure.
-    Fail,
-    /// A non-zero exit alone: wrong directory, missing program, bad usage, background, hidden by a
-    /// pipe.
-    #[default]
-    Unknown,
 }
 
 /// A command that is no check and did not work, and never worked later in the turn.

@@ -1,5 +1,7 @@
 //! The data types of memory: claimed messages, evidence, turns, observations and summaries. No I/O.
 
+mod checks;
+mod commands;
 mod evidence;
 mod turn;
 
@@ -8,9 +10,11 @@ use std::path::PathBuf;
 use memctl_proto::event::SeenFile;
 use serde::{Deserialize, Serialize};
 
+pub use checks::{CheckKind, CheckRun, Outcome};
+pub use commands::{CommandUse, Failure};
 pub use evidence::{
-    Answer, Blocker, BlockerKind, Change, CheckKind, CheckRun, CommitMade, Effect, EffectKind,
-    Evidence, FileChange, Outcome, Page, Plan, Refusal, Reports, Task, TaskState,
+    Answer, Blocker, BlockerKind, Change, CommitMade, Effect, EffectKind, Evidence, FileChange,
+    Page, Plan, Refusal, Reports, Task, TaskState,
 };
 pub use turn::{
     Block, BlockKind, Claim, ClaimKind, Ending, Head, Question, Sender, Step, StepKind, Turn,

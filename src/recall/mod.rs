@@ -4,6 +4,7 @@
 //! numbers, divided by what the query could have scored at most, are the confidence. Nothing here
 //! contains SQL. `docs/internals/search.md` explains the algorithm.
 
+pub mod known;
 mod query;
 mod score;
 mod select;

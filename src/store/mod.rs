@@ -22,6 +22,7 @@ mod file;
 pub mod forget;
 mod forgotten;
 mod guard;
+pub mod known;
 pub mod lock;
 pub mod notes;
 pub mod notices;

@@ -27,6 +27,8 @@ mod deleted_bytes;
 mod doctor;
 /// Unusual paths, pid namespaces and process groups.
 mod environments;
+/// `memctl fix`: what was done after an error.
+mod fix;
 /// `memctl forget --now` removes every trace.
 mod forget;
 /// What `memctl forget` removes is invisible and can be restored.
@@ -35,6 +37,8 @@ mod forget_undo;
 mod hook;
 /// Databases that another program has changed on purpose.
 mod hostile_databases;
+/// `memctl how`: the command lines of a program that worked.
+mod how;
 /// Identity of workers, sessions and events.
 mod identity;
 /// `make install`, `make uninstall`, and the hooks that run meanwhile.
@@ -109,6 +113,8 @@ mod upgrade;
 mod verdict;
 /// Hooks whose events get no reply: they send a wake, and may start a worker.
 mod wake;
+/// `memctl why`: which sessions changed a file.
+mod why;
 /// The text of secret files is never stored, whichever client and tool read it.
 mod withholding;
 /// Workers: one per session, started, raced and killed.

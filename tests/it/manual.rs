@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::World;
 use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::{Work, World};
 
 /// The verbs and their one-line help.
 fn verbs(w: &World) -> BTreeMap<String, String> {
@@ -273,7 +273,32 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 26);
+    assert_eq!(documented().len(), 33);
+}
+
+#[test]
+fn json_about_files_errors_and_programs_has_the_documented_keys() {
+    let w = World::new();
+    let mut work = Work::new(&w, "app", "one");
+    work.prompt("Read the version");
+    work.fails("jq .version a.json", 127, "bash: line 1: jq: command not found");
+    work.write("a.json", "{ \"version\": 3 }\n");
+    work.runs("brew install jq", "");
+    work.runs("jq .version a.json", "3");
+    work.fails("npx jest", 1, "FAIL a.test.js\nTests:       1 failed, 2 passed, 3 total");
+    work.stop("The version is 3, and one test fails.");
+    check("why FILE known", &work.memctl("", &["why", "a.json", "--json"]).json()["known"][0]);
+    let json = work.memctl("", &["why", "a.json", "--json"]).json();
+    check("why FILE", &json);
+    check("why FILE known changes", &json["changes"][0]);
+    for (name, args, list) in [
+        ("fix ERROR", ["fix", "jq: command not found", "--json"], "fixes"),
+        ("how TOOL", ["how", "jq", "--json"], "commands"),
+    ] {
+        let json = work.memctl("", &args).json();
+        check(name, &json);
+        check(&format!("{name} {list}"), &json[list][0]);
+    }
 }
 
 #[test]

@@ -7,8 +7,10 @@ pub mod notes;
 pub mod random;
 pub mod recordings;
 pub mod wait;
+pub mod work;
 pub mod world;
 
 pub use client::Client;
 pub use wait::until;
+pub use work::Work;
 pub use world::World;

@@ -1,0 +1,151 @@
+//! What is known of a file: rules that name it, refused and undone changes, failures after its last
+//! change, observations, the last change.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, Result};
+
+use super::{EXAMINED, Known, KnownKind, as_stored, in_turn, listed, safe_names, title};
+use crate::clock;
+use crate::memory::{Change, FileChange};
+use crate::store::known::{self, FileNote, TurnRow, Turns};
+
+/// Maximum number of turns and observations that are read.
+const MAX_ROWS: usize = 40;
+/// An observation of more files says little about each of them.
+const MAX_FILES: usize = 12;
+
+/// What is known of a file, most specific first. `path` is relative to the project's root, else
+/// absolute.
+pub fn about_file(
+    conn: &Connection,
+    project_id: i64,
+    path: &str,
+    limit: usize,
+) -> Result<Vec<Known>> {
+    let now = clock::now_ms();
+    let mut turns = Vec::new();
+    let mut paths = vec![path.to_owned()];
+    // Also as the end of an absolute path.
+    let naming = [as_stored(path)[1..].to_owned()];
+    let query = Turns { project_id: Some(project_id), naming: &naming, examined: EXAMINED };
+    known::visit_turns(conn, query, |row| {
+        let evidence = &row.turn.evidence;
+        let is_named = change(&row, path).is_some()
+            || evidence.put_back.iter().any(|back| back == path)
+            || refused(&row, path).is_some();
+        if is_named {
+            turns.push(row);
+        }
+        if turns.len() == MAX_ROWS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    let moved = turns.iter().flat_map(|row| &row.turn.evidence.files);
+    paths.extend(moved.filter(|file| file.path == path).filter_map(|file| file.from.clone()));
+    let mut out: Vec<Known> = Vec::new();
+    let name = path.rsplit('/').next().unwrap_or(path);
+    for note in known::notes_of_user(conn, project_id, name, now)? {
+        out.push(noted(&note, KnownKind::Said));
+    }
+    out.extend(turns.iter().find_map(|row| refused(row, path)));
+    out.extend(turns.iter().find_map(|row| put_back(row, path)));
+    let last = turns.iter().find_map(|row| Some((row, change(row, path)?)));
+    out.extend(last.and_then(|(row, _)| failing(row)));
+    let mut notes = known::notes_of_file(conn, project_id, &paths, now, MAX_ROWS)?;
+    notes.retain(|note| note.files <= MAX_FILES || note.is_pinned);
+    // Decisions before changes; the last change is told below.
+    notes.sort_by_key(|note| (!note.is_pinned, rank(&note.kind), std::cmp::Reverse(note.id)));
+    for note in notes {
+        let is_last = last.is_some_and(|(row, _)| is_of_turn(&note, row) && note.modified);
+        let is_known = out.iter().any(|known| known.row == format!("o{}", note.id));
+        if !is_last && !is_known {
+            out.push(noted(&note, KnownKind::Noted));
+        }
+    }
+    if let Some((row, file)) = last {
+        let at = out.iter().position(|known| known.kind == KnownKind::Noted).unwrap_or(out.len());
+        out.insert(at, changed(row, file));
+    }
+    out.truncate(limit);
+    Ok(out)
+}
+
+/// Whether an observation tells about this turn.
+fn is_of_turn(note: &FileNote, row: &TurnRow) -> bool {
+    note.session_id == row.session_id && note.prompt_number == row.prompt_number
+}
+
+fn rank(kind: &str) -> u8 {
+    match kind {
+        "decision" | "rule" | "gotcha" | "security_alert" => 0,
+        "bugfix" => 1,
+        "discovery" => 2,
+        _ => 3,
+    }
+}
+
+fn noted(note: &FileNote, kind: KnownKind) -> Known {
+    let text = match (kind, note.kind.as_str()) {
+        (KnownKind::Said, _) => format!("The user said: {}", note.title),
+        (_, "change" | "") => note.title.clone(),
+        (_, kind) => format!("{}: {}", kind.replace('_', " "), note.title),
+    };
+    Known {
+        kind,
+        row: format!("o{}", note.id),
+        text,
+        created_at_epoch: note.created_at_epoch,
+        session: note.session.clone(),
+    }
+}
+
+fn refused(row: &TurnRow, path: &str) -> Option<Known> {
+    let names_it = |what: &str| what.split(' ').any(|word| is_same_path(word, path));
+    let refusal = row.turn.evidence.refusals.iter().find(|refusal| names_it(&refusal.what))?;
+    let text = match refusal.words.trim() {
+        "" => format!("The user refused a change of this file{}.", in_turn(row)),
+        words => format!("The user refused a change of this file and said: “{words}”"),
+    };
+    Some(Known::of_turn(KnownKind::Refused, row, text))
+}
+
+/// Whether the path of a refused use, which may be absolute, is this one.
+fn is_same_path(word: &str, path: &str) -> bool {
+    word.strip_suffix(path).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+fn put_back(row: &TurnRow, path: &str) -> Option<Known> {
+    let is_back = row.turn.evidence.put_back.iter().any(|back| back == path);
+    let text = || format!("An earlier change of this file was taken back{}.", in_turn(row));
+    is_back.then(|| Known::of_turn(KnownKind::Undone, row, text()))
+}
+
+fn change<'a>(row: &'a TurnRow, path: &str) -> Option<&'a FileChange> {
+    row.turn.evidence.files.iter().find(|file| file.path == path)
+}
+
+/// The checks that failed last in the turn of the last change.
+fn failing(row: &TurnRow) -> Option<Known> {
+    let check = row.turn.evidence.open_failures().next()?;
+    let tests = safe_names(&check.failing);
+    let names = if tests.is_empty() { String::new() } else { format!(": {}", listed(&tests, 0)) };
+    let text = format!("`{}` failed when it was last changed{}{names}", check.key, in_turn(row));
+    Some(Known::of_turn(KnownKind::Failing, row, text))
+}
+
+fn changed(row: &TurnRow, file: &FileChange) -> Known {
+    let how = match (file.change, &file.from) {
+        (Change::Created, None) => "Created".to_owned(),
+        (Change::Removed, _) => "Removed".to_owned(),
+        (Change::Created | Change::Moved, Some(from)) => format!("Moved here from `{from}`"),
+        _ => "Last changed".to_owned(),
+    };
+    let title = title(row);
+    let commit = row.turn.evidence.commits.last();
+    let commit = commit.map_or_else(String::new, |commit| format!(", commit {}", commit.hash));
+    let title = if title.is_empty() { String::new() } else { format!(": {title}") };
+    Known::of_turn(KnownKind::Changed, row, format!("{how}{commit}{title}"))
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;
