@@ -51,6 +51,7 @@ const PARTS: [(&str, Part); 12] = [
     ("large", hooks::large),
     ("alone", hooks::alone),
     ("start", hooks::session_start),
+    ("recall", hooks::recall),
     ("redaction", redaction::all),
     ("worker", worker::all),
     ("model", model::all),

@@ -174,6 +174,47 @@ pub fn session_start(report: &mut Report, programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// Measures hooks that read the store for memories after their event is delivered.
+pub fn recall(report: &mut Report, programs: &Programs) -> Result<()> {
+    heading("Hooks with recall, 100,000 observations");
+    let worlds = worlds(programs)?;
+    let floor_world = World::new(&programs.memctl)?;
+    let durable = Server::start(&floor_world, &programs.floor, "durable")?;
+    let payload = floor_world.tool_use("floor", 0, 1_000);
+    let mut cases = vec![case(DURABLE, || durable.hook(&floor_world, &programs.floor, &payload))];
+    for (build, world) in &worlds {
+        world.run_one_session()?;
+        let database = world.data().join("memctl.db");
+        fill::observations(&database, 100_000).map_err(|e| e.to_string())?;
+        if let Err(why) = world.start_session("recall") {
+            report.not_measured(format!("hooks with recall: {why}"));
+            continue;
+        }
+        let mut number = 0;
+        let prompt = move || {
+            number += 1;
+            let text = format!("Why does the parser retry twice under load in case {number}?");
+            let fields = json!({ "prompt": text });
+            world.hook("UserPromptSubmit", &world.payload("recall", "UserPromptSubmit", fields))
+        };
+        let mut part = 0;
+        let read = move || {
+            part += 1;
+            let file = world.path("project").join(format!("src/lexer/part_{}.rs", part % 97));
+            let fields = json!({
+                "tool_name": "Read",
+                "tool_input": { "file_path": file },
+                "tool_use_id": format!("toolu_{part:024}"),
+            });
+            world.hook("PreToolUse", &world.payload("recall", "PreToolUse", fields))
+        };
+        cases.push(case("UserPromptSubmit with recall", prompt).with_build(*build));
+        cases.push(case("PreToolUse of Read", read).with_build(*build));
+    }
+    report_hooks(report, programs.runs, cases, DURABLE, |row, floor| row.at_most_times(2.5, floor));
+    Ok(())
+}
+
 /// Creates one world for each build under test: `--built`, then `--against`.
 fn worlds(programs: &Programs) -> Result<Vec<(Build, World)>> {
     let mut worlds = vec![(Build::Current, World::new(&programs.memctl)?)];

@@ -243,9 +243,14 @@ impl Paths {
         self.fallback_dir().join(format!("{}{key}.private", self.path_hash()))
     }
 
-    /// The session key in the name of a list of private turns.
-    pub fn key_of_private_turns<'a>(&self, name: &'a str) -> Option<&'a str> {
-        let name = name.strip_suffix(".private")?;
+    /// Lists the memories that the session was given (`hook::recall`).
+    pub fn given_memories(&self, key: &str) -> Place {
+        self.run_dir().join(format!("{key}.given"))
+    }
+
+    /// The session key in the name of a list of private turns or of given memories.
+    pub fn key_of_list<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let name = name.strip_suffix(".private").or_else(|| name.strip_suffix(".given"))?;
         let key = name.strip_prefix(&self.path_hash()).filter(|key| is_key(key)).unwrap_or(name);
         is_key(key).then_some(key)
     }
@@ -431,9 +436,10 @@ mod tests {
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
         let name = paths.starter_lock(&key).file_name().to_str().unwrap().to_owned();
         assert_eq!(Paths::key_of_lock(&name), Some(key.as_str()));
-        for list in [paths.private_turns(&key), paths.fallback_private_turns(&key)] {
+        let given = paths.given_memories(&key);
+        for list in [paths.private_turns(&key), paths.fallback_private_turns(&key), given] {
             let name = list.file_name().to_str().unwrap().to_owned();
-            assert_eq!(paths.key_of_private_turns(&name), Some(key.as_str()));
+            assert_eq!(paths.key_of_list(&name), Some(key.as_str()));
         }
         let fallback = paths.fallback_spools(&key);
         assert_eq!(fallback.len(), 2);

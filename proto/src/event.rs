@@ -45,7 +45,27 @@ pub struct Event {
     pub shown_epoch: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
+    /// Set for starts: the memories that hooks gave to the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<Use>,
 }
+
+/// A memory that a hook gave to the model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Use {
+    /// The short name of the row: `o412`, `s37`.
+    pub row: String,
+    /// What the block was about: `start`, `prompt`, `file`, `error` or `command`.
+    pub place: String,
+    /// Estimated tokens of the row's lines.
+    #[serde(default)]
+    pub tokens: u32,
+    /// Milliseconds since the epoch.
+    pub at: i64,
+}
+
+/// The `reason` of a start that only reports the memories in [`Event::uses`].
+pub const RECALL: &str = "recall";
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,8 +81,9 @@ pub enum Kind {
     Subagent,
     Stop,
     StopFailed,
-    /// The conversation continues (`resume`, `fork` or `compact` in `reason`) with context up to
-    /// `shown_epoch`.
+    /// Reports what the model was given. The conversation continues (`resume`, `fork` or `compact` in
+    /// `reason`) with context up to `shown_epoch`, or hooks gave it the memories in `uses`
+    /// ([`RECALL`] in `reason`).
     Start,
     End,
     /// A script closes every open prompt of the session.
@@ -142,7 +163,20 @@ impl Event {
             process: None,
             shown_epoch: None,
             transcript: None,
+            uses: Vec::new(),
         }
+    }
+
+    /// An event that only reports memories that hooks gave to the model. Releases without
+    /// [`Event::uses`] accept it and store nothing.
+    pub fn recalled(client: &str, session: &str, at: i64, uses: Vec<Use>) -> Event {
+        let reason = Some(RECALL.to_owned());
+        Event { reason, uses, ..Event::new(Kind::Start, client, session, at) }
+    }
+
+    /// Whether the event only reports memories that hooks gave to the model.
+    pub fn is_recall(&self) -> bool {
+        self.kind == Kind::Start && self.reason.as_deref() == Some(RECALL)
     }
 
     pub fn to_json(&self) -> String {

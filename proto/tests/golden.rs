@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 
-use memctl_proto::event::{Agent, Event, Kind, Process, Project, SeenFile, Tool};
+use memctl_proto::event::{Agent, Event, Kind, Process, Project, RECALL, SeenFile, Tool, Use};
 use memctl_proto::frame::{self, HEADER};
 use memctl_proto::line::{self, Status};
 use memctl_proto::{Code, Reply, Request};
@@ -168,6 +168,18 @@ fn full_with_files() -> Event {
     event
 }
 
+/// A report of memories that hooks gave to the model.
+fn recalled() -> Event {
+    let used = |row: &str, place: &str, tokens| Use {
+        row: row.into(),
+        place: place.into(),
+        tokens,
+        at: 1_764_018_540_001,
+    };
+    let uses = vec![used("o412", "prompt", 41), used("s37", "file", 0)];
+    Event { reason: Some(RECALL.into()), uses, ..minimal(Kind::Start) }
+}
+
 fn status() -> Status {
     Status {
         client: "claude-code".into(),
@@ -239,7 +251,7 @@ fn events() -> Vec<(String, Event)> {
         .flat_map(|(word, kind)| {
             [(name(word, "minimal"), minimal(kind)), (name(word, "full"), full(kind))]
         })
-        .chain([(name("tool", "files"), full_with_files())])
+        .chain([(name("tool", "files"), full_with_files()), (name("start", "uses"), recalled())])
         .collect()
 }
 

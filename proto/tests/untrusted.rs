@@ -1,7 +1,7 @@
 //! Decoding untrusted bytes returns a value or an error and never panics. Every length is compared
 //! with the limit before it is used.
 
-use memctl_proto::event::{Agent, Event, Kind, Process, Project, SeenFile, Tool};
+use memctl_proto::event::{Agent, Event, Kind, Process, Project, SeenFile, Tool, Use};
 use memctl_proto::frame::{self, FrameError, HEADER};
 use memctl_proto::line::{self, Status};
 use memctl_proto::{Code, MAX_BODY, Reply, Request, VERSION};
@@ -65,6 +65,7 @@ prop_compose! {
         files in vec(any::<(String, String)>(), 0..3),
         agent in option::of(any::<(String, String)>()),
         process in option::of(any::<(i32, u64)>()),
+        uses in vec(any::<(String, String, u32, i64)>(), 0..3),
     ) -> Event {
         Event {
             id: Uuid::from_u128(id), kind, client, session, turn, at, cwd, text, private, reason,
@@ -76,6 +77,10 @@ prop_compose! {
             }),
             agent: agent.map(|(id, r#type)| Agent { id, r#type }),
             process: process.map(|(pid, start)| Process { pid, start }),
+            uses: uses
+                .into_iter()
+                .map(|(row, place, tokens, at)| Use { row, place, tokens, at })
+                .collect(),
         }
     }
 }

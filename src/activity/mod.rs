@@ -58,3 +58,4 @@ pub use run::Run;
 pub use runners::ANY as ANY_TOOLCHAIN;
 pub use shorten::fit;
 pub use tasks::TaskChange;
+pub use tool_event::ToolEvent;

@@ -87,10 +87,22 @@ pub enum Captured {
     /// An event to deliver. If [`Event::private`] is set, the whole prompt was private, and so is
     /// everything up to the next prompt that is not.
     Event(Box<Event>),
+    /// A tool use that is about to happen. Nothing is recorded of it.
+    BeforeTool(Box<BeforeTool>),
     /// Nothing is recorded of this event. The text is the reason.
     Ignored(&'static str),
     /// Nothing is recorded of this session.
     NotRecorded(NotRecorded, SessionEdge),
+}
+
+/// A tool use that is about to happen, for the question of what is known about it.
+#[derive(Debug, PartialEq)]
+pub struct BeforeTool {
+    pub client: String,
+    pub session: String,
+    pub turn: Option<String>,
+    pub cwd: Option<String>,
+    pub used: ToolUse,
 }
 
 /// Whether an event that is not recorded begins or ends its session.
@@ -218,9 +230,23 @@ pub fn capture(payload: &Payload, context: &CaptureContext) -> Result<Captured, 
             let reason = payload.reason.as_deref().and_then(|w| texts.word(w));
             Event { reason, ..event(Kind::End) }
         }
-        HookEvent::BeforeTool => {
-            return Ok(Captured::Ignored("a tool use is recorded when it has finished"));
+        HookEvent::BeforeTool if agent.is_some() => {
+            return Ok(Captured::Ignored(
+                "a tool use of a subagent is recorded when it has finished",
+            ));
         }
+        HookEvent::BeforeTool => match named_tool(payload, context)? {
+            Ok((_, used, _)) => {
+                return Ok(Captured::BeforeTool(Box::new(BeforeTool {
+                    client: context.client.to_owned(),
+                    session: session.to_owned(),
+                    turn: bounded_id(payload.turn.as_deref()),
+                    cwd: cwd.map(str::to_owned),
+                    used,
+                })));
+            }
+            Err(why) => return Ok(Captured::Ignored(why)),
+        },
         HookEvent::Unused => return Ok(Captured::Ignored("events of this kind are not recorded")),
         HookEvent::Unknown => return Ok(Captured::Ignored("an unknown event")),
     };

@@ -53,6 +53,11 @@ impl PrivateTurns {
         words
     }
 
+    /// Whether a turn is entirely private.
+    pub fn is_private(&self, turn: Option<&str>) -> bool {
+        self.lines.contains(&name(turn))
+    }
+
     /// Returns the event without text if its turn is private. Remembers the event's turn if it is
     /// private, and the phrases that were added to `words` when the event was captured. Errors are
     /// ignored: then the spool cannot be written either.

@@ -67,6 +67,9 @@ pub const SOURCES: &[&str] = &["startup", "resume", "fork", "clear", "compact"];
 /// Values of `capture.mode`, the strictest last.
 pub const MODES: &[&str] = &["all", "marked"];
 
+/// Values of a setting that is on or off.
+const SWITCH: &[&str] = &["true", "false"];
+
 const fn key(name: &'static str, default: &'static str, unit: Unit, doc: &'static str) -> Key {
     Key::new(name, default, unit, Scope::Public, doc)
 }
@@ -96,6 +99,7 @@ pub const KEYS: &[Key] = &[
     key("hook.end_deadline", "1s", Time, "time limit of the SessionEnd hook").least("10ms").most("60s"),
     key("hook.accept", "150ms", Time, "how long a hook waits for the reply of the worker").least("1ms").most("60s"),
     key("hook.ring", "50ms", Time, "how long a hook waits for the worker to wake after spooling an event").most("60s"),
+    key("hook.recall", "100ms", Time, "how long a hook looks for memories after its event is delivered; then it answers without").least("1ms").most("2s"),
     key("hook.stdin", "1s", Time, "how long a hook waits for the rest of its payload; three times as long for the first byte").most("60s"),
     key("capture.input", "32KiB", Bytes, "bytes kept of a tool input"),
     key("capture.response", "64KiB", Bytes, "bytes kept of a tool response"),
@@ -147,6 +151,10 @@ pub const KEYS: &[Key] = &[
     key("worker.connections", "64", Count, "maximum socket connections of a worker").least("1"),
     key("context.tokens", "2000", Count, "maximum tokens of the context of a new session").least("100").most("100000"),
     key("context.sources", "startup,resume,fork,compact", Choices(SOURCES), "session starts that receive the context: some of startup, resume, fork, clear, compact"),
+    key("context.notice", "true", Choice(SWITCH), "whether a session start tells the user in one line how much context it receives"),
+    key("recall.on_prompt", "true", Choice(SWITCH), "whether a prompt receives memories that answer it"),
+    key("recall.on_tools", "true", Choice(SWITCH), "whether a file, a failure or a risky command receives what is known about it"),
+    key("recall.tokens", "300", Count, "maximum tokens of the memories that one prompt or tool use receives").least("50").most("2000"),
     key("queue.keep", "90d", Time, "how long ids of processed events are kept").least("1d"),
     key("queue.stuck", "5min", Time, "age at which an unfinished event counts as stuck").least("1s"),
     user_only("forget.undo", "7d", Time, "how long forgotten memories can be restored; 0s: not at all"),

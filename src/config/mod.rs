@@ -54,6 +54,7 @@ pub struct Config {
     pub agent: Arc<LazyLock<Agent, Box<dyn FnOnce() -> Agent + Send>>>,
     pub worker: Worker,
     pub context: Context,
+    pub recall: Recall,
     pub queue: Queue,
     /// How long `forget` can be undone.
     pub forget_undo: Duration,
@@ -89,6 +90,7 @@ pub struct Hook {
     pub end_deadline: Duration,
     pub accept: Duration,
     pub ring: Duration,
+    pub recall: Duration,
     pub stdin: Duration,
 }
 
@@ -116,6 +118,15 @@ pub struct Worker {
 pub struct Context {
     pub tokens: usize,
     pub sources: Vec<String>,
+    pub notice: bool,
+}
+
+/// Memories that a session receives after its start.
+#[derive(Clone, Debug)]
+pub struct Recall {
+    pub on_prompt: bool,
+    pub on_tools: bool,
+    pub tokens: usize,
 }
 
 #[derive(Clone, Debug)]

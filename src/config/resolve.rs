@@ -13,7 +13,8 @@ use super::parse::list_items;
 use super::unit::{Unit, pattern, regex, rule};
 use super::values::{Value, ValueSource, Values};
 use super::{
-    Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recording, Redact, Spool, Worker,
+    Agent, Config, Context, Env, Hook, Limits, OffSwitch, Queue, Recall, Recording, Redact, Spool,
+    Worker,
 };
 
 impl Config {
@@ -147,6 +148,7 @@ impl Config {
                 end_deadline: values.time("hook.end_deadline"),
                 accept: values.time("hook.accept"),
                 ring: values.time("hook.ring"),
+                recall: values.time("hook.recall"),
                 stdin: values.time("hook.stdin"),
             },
             capture: Limits {
@@ -175,6 +177,12 @@ impl Config {
             context: Context {
                 tokens: values.size("context.tokens"),
                 sources: values.list("context.sources"),
+                notice: values.switch("context.notice"),
+            },
+            recall: Recall {
+                on_prompt: values.switch("recall.on_prompt"),
+                on_tools: values.switch("recall.on_tools"),
+                tokens: values.size("recall.tokens"),
             },
             queue: Queue { keep: values.time("queue.keep"), stuck: values.time("queue.stuck") },
             forget_undo: values.time("forget.undo"),

@@ -44,6 +44,11 @@ impl Values {
         self.value(name).trim().to_owned()
     }
 
+    /// Whether a setting is `true`.
+    pub(super) fn switch(&self, name: &str) -> bool {
+        self.value(name).trim() == "true"
+    }
+
     pub(super) fn time(&self, name: &str) -> Duration {
         parse::parse_duration(self.value(name)).expect("checked")
     }

@@ -101,7 +101,7 @@ impl<'a> Earlier<'a> {
 
     /// `- 2026-11-23 (s36): title → cause → fix (src/a.rs +2)`, and the texts that it consists of.
     /// `None` if the block contains it already.
-    fn line(&self, at: usize, seen: &Seen) -> Option<(String, Vec<String>)> {
+    pub fn line(&self, at: usize, seen: &Seen) -> Option<(String, Vec<String>)> {
         let (session, max) = (&self.told.session, LENGTHS[at]);
         // The same request again, without a change.
         if seen.contains(&self.title) && !session.has_change() && session.gotchas.is_empty() {

@@ -210,7 +210,7 @@ fn push_headline(h: &Headline, filler: &mut Filler, seen: &mut Seen) -> bool {
 
 /// At most two files, unless the title names one: modified ones, or if there are none, those that were
 /// read. Files outside of the project only if there are none inside.
-fn files_of(h: &Headline, title: &str) -> String {
+pub fn files_of(h: &Headline, title: &str) -> String {
     let files = if h.files_modified.is_empty() { &h.files_read } else { &h.files_modified };
     let (inside, outside): (Vec<_>, Vec<_>) = files.iter().partition(|f| !f.starts_with('/'));
     let files = if inside.is_empty() { outside } else { inside };

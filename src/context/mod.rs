@@ -28,6 +28,7 @@ mod lines;
 mod markdown;
 mod open;
 mod page;
+pub mod recalled;
 mod retire;
 mod rollup;
 mod rules;

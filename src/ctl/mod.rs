@@ -17,6 +17,7 @@ mod forget;
 mod format;
 mod health;
 mod help;
+mod injected;
 mod how;
 mod kill;
 mod lines;
@@ -90,6 +91,7 @@ enum Verb {
     Forget(forget::Args),
     Project(project::Args),
     Context(context::Args),
+    Injected(injected::Args),
     Config(config::Args),
     Logs(logs::Args),
     Replay(replay::Args),
@@ -148,6 +150,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Forget(args)) => forget::run(&load()?, &args),
         Some(Verb::Project(args)) => project::run(&load()?, &args),
         Some(Verb::Context(args)) => context::run(&load()?, &args),
+        Some(Verb::Injected(args)) => injected::run(&load()?, &args),
         // The data dir is not used.
         Some(Verb::Config(args)) => config::run(&load_and_warn()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),

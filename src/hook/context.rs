@@ -1,14 +1,14 @@
 //! Reads the context for a starting session, and the notices that its user sees once. SessionStart
-//! is the only hook that opens the database. It reads, and writes only to run migration steps after
-//! an upgrade.
+//! is the only hook that writes the database, and only to run migration steps after an upgrade.
 
 use std::time::Duration;
 
 use memctl_proto::Event;
 use memctl_proto::event::Project;
 
+use super::recall::given::Row;
 use crate::config::Settings;
-use crate::context::start;
+use crate::context::{Page, budget, start};
 use crate::deliver::unfinished;
 use crate::spool;
 use crate::store::claims::{self, Refused};
@@ -24,12 +24,45 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub struct StartContext {
     pub block: String,
+    /// The rows that the block includes, each with the estimated tokens of its lines.
+    pub rows: Vec<Row>,
     /// One line for the user about new problems.
     pub notice: Option<String>,
     /// Time of the newest row that the block includes.
     pub newest_epoch: Option<i64>,
     /// Work is unfinished outside this session.
     pub unfinished: bool,
+}
+
+impl StartContext {
+    /// The notice, with one quiet line about the block behind the problems if `says_size`.
+    pub fn notice_with_size(&self, says_size: bool) -> Option<String> {
+        if !says_size || self.block.is_empty() {
+            return self.notice.clone();
+        }
+        let memories = match self.rows.len() {
+            1 => "1 memory".to_owned(),
+            n => format!("{n} memories"),
+        };
+        let size = format!("{memories}, {} tokens", budget::tokens(&self.block));
+        Some(match &self.notice {
+            Some(problems) => format!("{problems}; {size}"),
+            None => format!("memctl: {size}"),
+        })
+    }
+}
+
+/// The rows of a block in their order, each with the tokens of all its lines.
+fn rows(page: &Page) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for line in page.sections.iter().flat_map(|section| &section.lines) {
+        let tokens = budget::tokens(&line.text) as u32;
+        match rows.iter_mut().find(|(row, _)| *row == line.id) {
+            Some((_, sum)) => *sum += tokens,
+            None => rows.push((line.id.clone(), tokens)),
+        }
+    }
+    rows
 }
 
 /// Reads the context for `event`, a start. If the store cannot be read, the block is empty and the
@@ -98,6 +131,7 @@ fn load_block(
     let already_shown = start::already_shown(conn, &event.client, &event.session, reason, parent)?;
     let context = start::block(conn, project, &already_shown, settings.config.context.tokens)?;
     Ok(StartContext {
+        rows: rows(&context.page),
         block: context.text,
         newest_epoch: context.newest_epoch,
         ..StartContext::default()

@@ -2,12 +2,13 @@
 //! it to the session's worker or spool, and prints one JSON object.
 //!
 //! A hook never breaks its client: errors go to the log and to standard error, standard output is
-//! valid JSON, and the exit code is 0. A hook starts no async runtime, does not use clap, and opens
-//! the database only at a session's start, to read it.
+//! valid JSON, and the exit code is 0. A hook starts no async runtime and does not use clap. It opens
+//! the database only to read it: at a session's start, and to answer with memories ([`recall`]).
 
 mod context;
 mod fatal;
 mod first_start;
+mod recall;
 mod response;
 mod stdin;
 
@@ -20,7 +21,7 @@ use memctl_proto::{Event, Kind};
 use tracing::Level;
 
 use crate::capture::{
-    self, CaptureContext, Captured, Payload, PrivateTurns, PrivateWords, SessionEdge,
+    self, BeforeTool, CaptureContext, Captured, Payload, PrivateTurns, PrivateWords, SessionEdge,
 };
 use crate::clock;
 use crate::config::{self, Env, OffSwitch, Settings};
@@ -32,6 +33,7 @@ use crate::project;
 use crate::project::recording::NotRecorded;
 use crate::text::one_line;
 use crate::{process, spool, testpoint};
+use recall::{Asked, Question, given};
 use response::Response;
 
 /// The last-resort timer ends a hook after this time, for example on a hanging file system. A
@@ -118,8 +120,10 @@ fn run_hook(args: &[OsString]) -> Result<Response, HookExit> {
     if !matches!(event, Ok(Read::Event(..))) {
         fatal::end_event();
     }
+    let project_dir = project_dir.as_deref();
     match event.map_err(|e| HookExit::Error(HookError::new(e, Some(&settings))))? {
-        Read::Event(received) => handle(&mut settings, *received),
+        Read::Event(received) => handle(&mut settings, *received, project_dir),
+        Read::BeforeTool(tool, at) => Ok(before_tool(&settings, &tool, at, project_dir)),
         Read::Ignored => Ok(Response::NoOp),
         Read::NotRecorded(why, edge, received) => {
             Ok(leave_unrecorded(&mut settings, &why, edge, received))
@@ -144,6 +148,8 @@ struct Received {
 /// What was read from standard input.
 enum Read {
     Event(Box<Received>),
+    /// A tool is about to be used. The time is when the payload was complete.
+    BeforeTool(Box<BeforeTool>, Instant),
     /// The event is not recorded.
     Ignored,
     /// The session is not recorded. The time is when the payload was complete.
@@ -158,9 +164,15 @@ fn read_event(
     settings: &mut Settings,
 ) -> Result<Read, String> {
     let args = Args::parse(args)?;
-    let begin = || fatal::begin_event(&settings.paths);
+    // Nothing is recorded of this event, so nothing of it can be lost.
+    let is_recorded = args.event.as_deref() != Some("PreToolUse");
+    let begin = || {
+        if is_recorded {
+            fatal::begin_event(&settings.paths)
+        }
+    };
     let object = stdin::read(settings.config.hook.stdin, begin).map_err(|e| {
-        if e.is_loss() {
+        if is_recorded && e.is_loss() {
             spool::record_loss(&settings.paths);
         }
         e.to_string()
@@ -202,12 +214,15 @@ fn read_event(
         process: process::client_process(client_pid(env), &args.client),
     };
     let captured = capture::capture(&payload, &context).map_err(|e| {
-        if object.missing.is_some() || damage.is_some() && payload.session_id.is_some() {
+        let is_cut = object.missing.is_some() || damage.is_some() && payload.session_id.is_some();
+        if is_recorded && is_cut {
             spool::record_loss(&settings.paths);
         }
         damage.clone().unwrap_or_else(|| e.to_string())
     });
     match captured? {
+        Captured::BeforeTool(tool) if turns.is_private(tool.turn.as_deref()) => Ok(Read::Ignored),
+        Captured::BeforeTool(tool) => Ok(Read::BeforeTool(tool, at)),
         Captured::Ignored(_) => Ok(Read::Ignored),
         Captured::NotRecorded(why, edge) => Ok(Read::NotRecorded(why, edge, at)),
         Captured::Event(mut event) => {
@@ -244,8 +259,62 @@ fn leave_unrecorded(
     }
 }
 
-/// Delivers the event. The response to a start contains context.
-fn handle(settings: &mut Settings, received: Received) -> Result<Response, HookError> {
+/// Responds to a tool use that is about to happen. Records nothing of it.
+fn before_tool(
+    settings: &Settings,
+    tool: &BeforeTool,
+    received: Instant,
+    project_dir: Option<&Path>,
+) -> Response {
+    fatal::set_timer(MAX_RUNTIME);
+    let asked = Asked {
+        client: &tool.client,
+        session: &tool.session,
+        project_dir,
+        cwd: tool.cwd.as_deref(),
+        at: clock::now_ms(),
+        deadline: received + settings.config.hook.deadline,
+    };
+    let question = Question::before_tool(tool, &settings.config.recall);
+    let block = question.and_then(|question| recall::answer(settings, &asked, &question));
+    Response::recalled("PreToolUse", block)
+}
+
+/// The response to an event that was delivered: memories, if the event asks for some.
+fn recalled(
+    settings: &Settings,
+    event: &Event,
+    deadline: Instant,
+    project_dir: Option<&Path>,
+) -> Response {
+    let asked = Asked {
+        client: &event.client,
+        session: &event.session,
+        project_dir,
+        cwd: event.cwd.as_deref(),
+        at: event.at,
+        deadline,
+    };
+    let name = match event.kind {
+        Kind::Prompt => "UserPromptSubmit",
+        Kind::Tool => "PostToolUse",
+        Kind::ToolFailed => "PostToolUseFailure",
+        _ => return Response::NoOp,
+    };
+    let question = Question::of_event(event, &settings.config.recall);
+    let block = question.and_then(|question| recall::answer(settings, &asked, &question));
+    if block.is_none() && event.kind == Kind::Prompt {
+        recall::report_start(settings, &asked);
+    }
+    Response::recalled(name, block)
+}
+
+/// Delivers the event. The response to a start contains context, that to other events may.
+fn handle(
+    settings: &mut Settings,
+    received: Received,
+    project_dir: Option<&Path>,
+) -> Result<Response, HookError> {
     let Received { event, at, turns, words, damage } = received;
     let key = session_key(&event.client, &event.session);
     if let Some(damage) = damage {
@@ -275,8 +344,13 @@ fn handle(settings: &mut Settings, received: Received) -> Result<Response, HookE
         // The fallback spool may still have the event.
         HookError::new(format!("cannot create the data dir: {e}"), Some(settings)).report();
     }
+    if event.kind == Kind::End && matches!(delivered, Delivered::Accepted { .. }) {
+        given::remove(&settings.paths, &key);
+    }
     match delivered {
-        Delivered::Accepted { .. } | Delivered::Spooled { warning: None } => Ok(Response::NoOp),
+        Delivered::Accepted { .. } | Delivered::Spooled { warning: None } => {
+            Ok(recalled(settings, &event, deadline, project_dir))
+        }
         Delivered::Spooled { warning: Some(warning) } => {
             Err(HookError::of_session(warning, settings, &key))
         }
@@ -291,21 +365,26 @@ fn handle(settings: &mut Settings, received: Received) -> Result<Response, HookE
 fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Response {
     let (mut context, error) = context::load(settings, &event);
     if !context.block.is_empty() && !first_start::is_first(&settings.paths, key, &event) {
-        context.block.clear();
+        context = context::StartContext { block: String::new(), rows: Vec::new(), ..context };
     }
     if let Some(error) = error {
         HookError::of_session(error, settings, key).report();
     }
     let continues = matches!(event.reason.as_deref(), Some("resume" | "fork" | "compact"));
+    if !context.rows.is_empty() {
+        given::add_start(&settings.paths, key, event.at, &context.rows, continues);
+    }
     if continues && settings.paths.data_dir_exists() {
-        let event = Event { shown_epoch: context.newest_epoch, ..event };
+        let uses = given::uses(&context.rows, given::START, event.at);
+        let event = Event { shown_epoch: context.newest_epoch, uses, ..event };
         let _ = deliver::deliver(settings, key, &event, deadline);
     }
     if context.unfinished {
         // If recovery cannot start now, the next SessionStart tries again.
         let _ = launch::start_recovery(settings);
     }
-    Response::start(context.block, context.notice)
+    let notice = context.notice_with_size(settings.config.context.notice);
+    Response::start(context.block, notice)
 }
 
 struct Args {

@@ -17,7 +17,9 @@ static PRINTED: AtomicBool = AtomicBool::new(false);
 pub enum Response {
     NoOp,
     /// Context for the model, a line for the user, or both.
-    Start {
+    Told {
+        /// The client's name of the event. It ignores context for another one.
+        event: &'static str,
         context: Option<String>,
         notice: Option<String>,
     },
@@ -30,15 +32,23 @@ impl Response {
         if context.is_none() && notice.is_none() {
             return Response::NoOp;
         }
-        Response::Start { context, notice }
+        Response::Told { event: "SessionStart", context, notice }
+    }
+
+    /// The response with memories, if there are any. It decides nothing about the tool use.
+    pub fn recalled(event: &'static str, block: Option<String>) -> Response {
+        match block {
+            Some(_) => Response::Told { event, context: block, notice: None },
+            None => Response::NoOp,
+        }
     }
 
     fn to_json(&self) -> String {
-        let Response::Start { context, notice } = self else { return NO_OP.to_owned() };
+        let Response::Told { event, context, notice } = self else { return NO_OP.to_owned() };
         let mut response = json!({"continue": true, "suppressOutput": true});
         if let Some(context) = context {
             response["hookSpecificOutput"] =
-                json!({"hookEventName": "SessionStart", "additionalContext": context});
+                json!({"hookEventName": event, "additionalContext": context});
         }
         if let Some(notice) = notice {
             response["systemMessage"] = json!(notice);
@@ -78,5 +88,10 @@ mod tests {
         assert_eq!(value["hookSpecificOutput"]["hookEventName"], "SessionStart");
         assert_eq!(value["systemMessage"], "1 event was lost");
         assert_eq!(value["continue"], true);
+        let response = Response::recalled("PreToolUse", Some("block".into()));
+        let value: serde_json::Value = serde_json::from_str(&response.to_json()).unwrap();
+        let expected = json!({"hookEventName": "PreToolUse", "additionalContext": "block"});
+        assert_eq!(value["hookSpecificOutput"], expected);
+        assert_eq!(Response::recalled("PreToolUse", None), Response::NoOp);
     }
 }

@@ -30,7 +30,7 @@ const MAX_ROUNDS: usize = 100;
 const MAX_ACTIVE: usize = 10_000;
 
 /// Younger lists of private turns may belong to a session that is not in the store yet.
-const PRIVATE_TURNS_MIN_AGE: Duration = Duration::from_secs(3600);
+const LIST_MIN_AGE: Duration = Duration::from_secs(3600);
 
 /// Number of spool files that a round reads.
 const FILES_PER_ROUND: usize = 500;
@@ -61,10 +61,12 @@ fn remove_sockets(paths: &Paths, key: &str, lock: &SessionLock) -> io::Result<()
     Ok(())
 }
 
-/// Removes the lists of private turns of sessions that have ended without a SessionEnd. A list that
+/// Removes the lists of private turns and given memories of sessions that have ended without a
+/// SessionEnd. A list that
 /// was just written stays, because its session may not be in the store yet.
-pub fn remove_private_turns(paths: &Paths, conn: &Connection) -> Result<()> {
-    let is_list = |file: &Place| file.path().extension().is_some_and(|e| e == "private");
+pub fn remove_lists(paths: &Paths, conn: &Connection) -> Result<()> {
+    let is_list =
+        |file: &Place| file.path().extension().is_some_and(|e| e == "private" || e == "given");
     let dirs = [paths.run_dir(), paths.fallback_dir()];
     let lists: Vec<Place> = dirs.iter().flat_map(Place::entries).filter(is_list).collect();
     if lists.is_empty() {
@@ -76,10 +78,10 @@ pub fn remove_private_turns(paths: &Paths, conn: &Connection) -> Result<()> {
         .map(|session| session_key(&session.client, &session.content_session_id))
         .collect();
     for list in lists {
-        let key = list.file_name().to_str().and_then(|name| paths.key_of_private_turns(name));
+        let key = list.file_name().to_str().and_then(|name| paths.key_of_list(name));
         let Some(key) = key else { continue };
         let age = list.stat().ok().and_then(|stat| stat.modified.elapsed().ok());
-        let is_old = age.is_some_and(|age| age > PRIVATE_TURNS_MIN_AGE);
+        let is_old = age.is_some_and(|age| age > LIST_MIN_AGE);
         if is_old && !active.contains(key) && !spool::exists(paths, key) {
             list.remove_file()?;
         }

@@ -25,6 +25,7 @@ mod guard;
 pub mod known;
 pub mod lock;
 pub mod notes;
+pub mod memory_use;
 pub mod notices;
 pub mod observations;
 pub mod private;
@@ -312,6 +313,12 @@ impl Reader {
             }
             opened => opened,
         }
+    }
+
+    /// Like [`Reader::open`], for a hook that answers within `limit` or not at all. All statements
+    /// together are interrupted after that time, and a locked database is an error before.
+    pub fn open_within(paths: &Paths, limit: Duration) -> Result<Option<Reader>> {
+        Reader::open(paths, limit / READ_LIMIT)
     }
 
     fn connect(path: &Path, extra: OpenFlags, busy_timeout: Duration) -> Result<Option<Reader>> {

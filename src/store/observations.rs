@@ -168,6 +168,11 @@ pub fn for_context_among(
     )
 }
 
+/// The headline of one observation, if a context may contain it.
+pub fn headline(conn: &Connection, id: i64) -> rusqlite::Result<Option<Headline>> {
+    Ok(headlines(conn, &context_sql(ONE), ("[]", 1, id))?.pop())
+}
+
 /// At most 300 of the paths that the project's newest 200 observations mention, sorted.
 pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<String>> {
     let mut statement = conn.prepare_cached(RECENT_PATHS)?;
@@ -227,6 +232,7 @@ pub fn unscreened(conn: &Connection) -> rusqlite::Result<Unscreened> {
 const PINNED: &str = "INDEXED BY observations_pinned WHERE project_id = ?3 AND pinned";
 const OF_USER: &str = "INDEXED BY observations_of_user WHERE project_id = ?3 AND origin = 'user'";
 const USER: &str = "INDEXED BY observations_user WHERE scope = 'user'";
+const ONE: &str = "WHERE id = ?3";
 const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_each(?4))";
 
 const MENTIONING: &str = "SELECT observation_id FROM observation_files WHERE path = ?1

@@ -52,6 +52,18 @@ pub fn by_id(conn: &Connection, id: i64) -> rusqlite::Result<Option<SummaryRow>>
     conn.prepare_cached(&select("WHERE id = ?1"))?.query_row([id], from_row).optional()
 }
 
+/// Minutes east of UTC on the user's machine at the end of a session's newest turn.
+pub fn utc_offset(conn: &Connection, session_id: i64) -> rusqlite::Result<i32> {
+    let offset: Option<Option<i32>> = conn
+        .prepare_cached(
+            "SELECT json_extract(turn, '$.utc_offset') FROM session_summaries
+             WHERE session_id = ?1 AND json_valid(turn) ORDER BY prompt_number DESC LIMIT 1",
+        )?
+        .query_row([session_id], |row| row.get(0))
+        .optional()?;
+    Ok(offset.flatten().unwrap_or_default())
+}
+
 /// A session's summaries, newest prompt first.
 pub fn of_session(
     conn: &Connection,

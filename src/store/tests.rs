@@ -1,6 +1,7 @@
 use std::fs;
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Instant;
 
 use memctl_proto::event::{Event, Kind};
 
@@ -63,6 +64,21 @@ fn a_reader_refuses_a_newer_schema_and_ignores_an_older_one() {
     }
     store.conn.pragma_update(None, "user_version", ensure::VERSION - 1).unwrap();
     assert!(Reader::open(&paths, SHORT).unwrap().is_none());
+}
+
+#[test]
+fn a_hook_does_not_wait_for_a_slow_statement() {
+    let (_dir, paths) = temp_paths();
+    Store::open(&paths).unwrap();
+    let since = Instant::now();
+    let reader = Reader::open_within(&paths, Duration::from_millis(60)).unwrap().unwrap();
+    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
+      SELECT count(*) FROM n";
+    let counted: rusqlite::Result<i64> =
+        reader.connection().query_row(endless, [], |row| row.get(0));
+    assert!(counted.is_err());
+    let took = since.elapsed();
+    assert!(took >= Duration::from_millis(50) && took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]

@@ -363,6 +363,7 @@ fn capture_line(text: &str, context: &ConnContext) -> Result<Event, Rejection> {
     let malformed = |message| Rejection { code: Code::Malformed, message };
     let captured = capture::capture_line(text, &session.id, &session.client, &capture_context);
     match captured.map_err(|e| malformed(e.to_string()))? {
+        Captured::BeforeTool(_) => Err(malformed("not recorded: the tool has not run".into())),
         Captured::Ignored(why) => Err(malformed(format!("not recorded: {why}"))),
         Captured::NotRecorded(why, _) => Err(malformed(format!("not recorded: {why}"))),
         Captured::Event(event) if event.session != session.id => Err(Rejection {

@@ -62,7 +62,7 @@ pub fn become_owner(
     }
     let Some(lock) = owner::acquire(settings, session, starter)? else { return Ok(None) };
     if let Ok(Some(reader)) = &store
-        && let Err(e) = cleanup::remove_private_turns(&settings.paths, reader.connection())
+        && let Err(e) = cleanup::remove_lists(&settings.paths, reader.connection())
     {
         tracing::warn!("cannot remove the lists of private turns of ended sessions: {e}");
     }

@@ -70,6 +70,7 @@ mod project_claims;
 /// Guards of the locking protocol, each tested alone.
 mod protocol_guards;
 /// Recorded sessions of the real client and the rows that they produce.
+mod recall;
 mod recorded_sessions;
 /// Pauses, switches, `exclude` and `capture.mode`: what is not recorded, and who is told.
 mod recording;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::{Work, World};
 
 /// The verbs and their one-line help.
@@ -223,6 +223,16 @@ fn json_has_exactly_the_documented_keys() {
     let context = json(&["context", "--project", "/"]);
     check("context", &context);
     check("context sections", &context["sections"][0]);
+    w.hook(&start("next"));
+    w.hook(&prompt("next", "t", "go on"));
+    let injected = crate::support::until("the start is recorded", || {
+        match w.memctl(&["injected", "next", "--json"]) {
+            output if output.out.contains("\"place\"") => Ok(output.json()),
+            output => Err(format!("{output:?}")),
+        }
+    });
+    check("injected", &injected);
+    check("injected memories", &injected["memories"][0]);
     let line = &context["sections"][0]["lines"][0];
     assert!(
         context["text"].as_str().unwrap().contains(line["text"].as_str().unwrap()),
@@ -273,7 +283,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 33);
+    assert_eq!(documented().len(), 35);
 }
 
 #[test]

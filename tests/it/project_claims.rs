@@ -77,7 +77,7 @@ fn context(response: &Value) -> String {
 
 /// A world whose memory knows the repository `tally`.
 fn known() -> (World, PathBuf) {
-    let w = World::new();
+    let w = World::new().with("MEMCTL_CONTEXT_NOTICE", "false");
     let tally = repository(&w, "tally", ORIGIN, &[FIRST]);
     session(&w, &tally, "honest", "walnut");
     assert!(context(&started(&w, &tally, "again")).contains("walnut"));

@@ -74,7 +74,13 @@ const EXPECTED: &[(&str, &str)] = &[
     ("SessionEnd.", "End"),
     ("UserPromptSubmit.", "Prompt"),
     ("UserPromptSubmit.task-notification", "Notification"),
-    ("PreToolUse.", "a tool use is recorded when it has finished"),
+    ("PreToolUse.", "BeforeTool"),
+    ("PreToolUse.Bash-subagent", "a tool use of a subagent is recorded when it has finished"),
+    ("PreToolUse.CronCreate", "a tool that is not recorded"),
+    ("PreToolUse.Skill", "a tool that is not recorded"),
+    ("PreToolUse.TaskGet", "a tool that is not recorded"),
+    ("PreToolUse.TaskList", "a tool that is not recorded"),
+    ("PreToolUse.ToolSearch", "a tool that is not recorded"),
     ("PostToolUse.", "Tool"),
     ("PostToolUse.CronCreate", "a tool that is not recorded"),
     ("PostToolUse.Skill", "a tool that is not recorded"),
@@ -107,6 +113,11 @@ fn every_recorded_payload_has_the_expected_result() {
         match captured(&json, &context()) {
             Captured::NotRecorded(why, _) => panic!("{name}: {why}"),
             Captured::Ignored(why) => assert_eq!(why, *expected, "{name}"),
+            Captured::BeforeTool(tool) => {
+                assert_eq!("BeforeTool", *expected, "{name}");
+                assert_eq!(tool.session, sent["session_id"].as_str().unwrap());
+                assert_eq!(tool.cwd.as_deref(), sent["cwd"].as_str());
+            }
             Captured::Event(event) => {
                 assert_eq!(format!("{:?}", event.kind), *expected, "{name}");
                 assert_eq!(event.session, sent["session_id"].as_str().unwrap());
@@ -406,7 +417,7 @@ proptest! {
                 prop_assert!(!event.reason.unwrap_or_default().contains("<private>"));
             }
             Captured::Ignored(why) => prop_assert!(!why.is_empty()),
-            Captured::NotRecorded(why, _) => panic!("{why}"),
+            before => panic!("{before:?}"),
         }
     }
 

@@ -205,7 +205,7 @@ impl<'a> Session<'a> {
             process: None,
         };
         match capture::capture(&payload, &context).map_err(usage)? {
-            Captured::Ignored(_) | Captured::NotRecorded(..) => Ok(None),
+            Captured::BeforeTool(_) | Captured::Ignored(_) | Captured::NotRecorded(..) => Ok(None),
             Captured::Event(mut event) => {
                 event.id = step.id;
                 debug_assert_ne!(event.kind, Kind::Unknown);

@@ -3,16 +3,19 @@
 mod json;
 mod text;
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 use serde_json::Value;
 
 use super::{health, lookup, terminal};
+use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Failure, Result, failed};
-use crate::store::Reader;
 use crate::store::observations::{self, ObservationRow};
 use crate::store::sessions::{self, PrefixMatch, Session, StoredPrompt};
 use crate::store::summaries::{self, SummaryRow};
+use crate::store::{self, LockWait, Reader, Store, memory_use};
 
 const HELP: &str = "\
 Examples
@@ -31,6 +34,9 @@ next_steps, notes, files_read, files_modified, backend, provisional, created_at_
   session  session, client, project, cwd, status, end_reason, started_at_epoch, \
 last_event_epoch, prompts, summaries, observations
 ";
+
+/// How long a command waits for the store lock to count what it has shown.
+const RECORD_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Print observations, summaries, prompts and sessions
 ///
@@ -66,7 +72,23 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         super::print(&format!("{gap}{shown}"))?;
         gap = if args.json { "" } else { "\n" };
     }
+    // Ignore errors: the user has read the memories, and the count only adds to their weight.
+    let _ = record_shown(settings, &args.ids);
     Ok(())
+}
+
+/// Counts the memories that the user looked at. Does nothing if another process writes.
+fn record_shown(settings: &Settings, names: &[String]) -> store::Result<()> {
+    let rows: Vec<&String> = names
+        .iter()
+        .filter(|name| name.starts_with('o') && observations::parse_id(name).is_some())
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let now = clock::now_ms();
+    let mut store = Store::open_within(&settings.paths, LockWait::Within(RECORD_TIMEOUT))?;
+    store.write(|tx| rows.iter().try_for_each(|row| memory_use::record_shown(tx, row, now)))
 }
 
 /// The memory or session with this name, as text or JSON.

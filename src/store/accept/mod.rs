@@ -12,7 +12,7 @@ use super::forgotten::UNUSED_MESSAGE;
 use super::turns::{self, Prompt, Summarize};
 pub use super::turns::{ClosedBy, OpenPrompts, WhichPrompts, close_open, open_prompts};
 use super::words::{self, RowId};
-use super::{claims, new_uuid, private, projects, sessions, tombstones};
+use super::{claims, memory_use, new_uuid, private, projects, sessions, tombstones};
 use crate::activity::PromptCost;
 use crate::memory::Cause;
 
@@ -105,6 +105,7 @@ fn apply(
     let session = match (event.kind, known) {
         (Kind::Unknown, _) | (Kind::End | Kind::Finalize, None) => return Ok(unchanged(false)),
         (_, Some(id)) => id,
+        (Kind::Start, None) if event.is_recall() => return Ok(unchanged(false)),
         (_, None) => sessions::insert(tx, event, forgotten, now)?,
     };
     let acceptor = Acceptor {
@@ -132,6 +133,7 @@ fn apply(
     };
     if !duplicate {
         acceptor.update_session()?;
+        memory_use::record_injected(tx, session, &event.uses)?;
     }
     let open = open_prompts(tx, session)?;
     Ok(Accepted { kind: event.kind, duplicate, session_id: Some(session), prompt, closed, open })
@@ -336,6 +338,9 @@ impl Acceptor<'_> {
         let (at, now) = (self.at, self.now);
         if !turns::enqueue_summarize(self.tx, self.session, prompt.as_ref(), &request, at, now)? {
             return Ok(Effect::duplicate(number));
+        }
+        if let Some(message) = &request.text {
+            memory_use::record_cited(self.tx, self.session, message, at)?;
         }
         let mut open = turns::all_open(self.tx, self.session)?;
         open.retain(|p| prompt.as_ref().is_some_and(|own| same_turn(p, own)));

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Result;
 use super::words::{self, RowId};
-use super::{new_uuid, queue, seen_text, tombstones, turn_evidence};
+use super::{memory_use, new_uuid, queue, seen_text, tombstones, turn_evidence};
 use crate::memory::{Batch, Distilled, Message, Observation};
 use crate::project::PathBase;
 pub(super) use summary::{NewSummary, SummaryKind, of_prompt, write_summary};
@@ -91,6 +91,9 @@ pub fn complete(
     };
     if let (Some(turn), Some(last)) = (&distilled.turn, batch.messages.last()) {
         summary::finish_earlier(tx, session_id, last.prompt_number, turn, now)?;
+    }
+    if summary.is_some() {
+        memory_use::count(tx, session_id)?;
     }
     if let Some(seen) = &distilled.seen {
         seen_text::store(tx, session_id, seen)?;

@@ -46,6 +46,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/009-forgotten.sql"),
     include_str!("../schema/010-deferrals.sql"),
     include_str!("../schema/011-words.sql"),
+    include_str!("../schema/012-memory-use.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list, the version of the index's words, the schema

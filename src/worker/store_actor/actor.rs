@@ -154,7 +154,9 @@ impl StoreActor {
     fn reply(&mut self, group: impl Iterator<Item = ((Event, Reply), store::Result<Accepted>)>) {
         let (mut kinds, mut clients, mut bytes) = (Vec::new(), Vec::new(), 0);
         for ((event, reply), result) in group {
-            if matches!(&result, Ok(accepted) if !accepted.duplicate) {
+            // A report of given memories is no reason to distill what waits.
+            let is_new = matches!(&result, Ok(accepted) if !accepted.duplicate);
+            if is_new && !event.is_recall() {
                 kinds.push(event.kind);
                 bytes += event.text_len();
                 clients.extend(event.process);

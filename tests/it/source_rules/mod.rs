@@ -306,6 +306,7 @@ fn hooks_json_registers_each_known_event() {
     let mut wanted = vec![
         "SessionStart",
         "UserPromptSubmit",
+        "PreToolUse",
         "PostToolUse",
         "PostToolUseFailure",
         "SubagentStop",
