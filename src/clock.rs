@@ -4,6 +4,7 @@
 //! with the offset. The file is read on each call, so a test can change the clock of a running
 //! process.
 
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::tz::TimeZone;
@@ -18,6 +19,23 @@ pub fn now_ms() -> i64 {
 pub fn utc_offset(epoch: i64) -> i32 {
     let at = jiff::Timestamp::from_millisecond(epoch).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     local_zone().to_offset(at).seconds() / 60
+}
+
+/// The day of `epoch` in milliseconds, as `2026-11-27`, in the time zone of the machine. A session's `TZ`
+/// does not count, because budgets of a day hold for all sessions.
+pub fn machine_day(epoch: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(epoch).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    at.to_zoned(machine_zone()).date().to_string()
+}
+
+/// The time zone of the machine. UTC if it is not known.
+fn machine_zone() -> TimeZone {
+    static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
+        let data = std::fs::read("/etc/localtime");
+        let zone = data.ok().and_then(|data| TimeZone::tzif("Local", &data).ok());
+        zone.unwrap_or(TimeZone::UTC)
+    });
+    ZONE.clone()
 }
 
 #[cfg(not(debug_assertions))]

@@ -42,8 +42,10 @@ pub mod transcript;
 #[path = "../../src/agent"]
 pub mod agent {
     pub mod error;
+    pub mod lessons;
     pub mod parse;
     pub mod tags;
+    pub mod wordings;
 }
 
 use std::ffi::OsString;

@@ -75,6 +75,16 @@ fn undo(replacements: &[(String, String)]) -> Vec<u64> {
     hashes.collect::<Option<Vec<u64>>>().unwrap_or_default()
 }
 
+/// The removed and added lines of an edit, as `-old` and `+new`.
+pub fn changed_lines(input: &Payload, response: &Payload) -> Vec<String> {
+    let mut lines = lines_from_response(response);
+    if lines.is_empty() {
+        lines = lines_from_input(input);
+    }
+    lines.retain(|line| line.starts_with(['-', '+']));
+    lines
+}
+
 /// The lines of the patch in the client's response. Each begins with ` `, `-` or `+`.
 fn lines_from_response(response: &Payload) -> Vec<String> {
     let Some(Value::Array(hunks)) = response.value("structuredPatch") else { return Vec::new() };

@@ -12,4 +12,7 @@ pub struct Answer {
     /// The answer reached the token limit. The text may be truncated, or empty if all tokens went
     /// into thinking.
     pub truncated: bool,
+    /// What the model returned besides text: thoughts or a tool call. Without text, this is a failed
+    /// answer and no decision.
+    pub instead: Option<&'static str>,
 }

@@ -1,28 +1,28 @@
-//! Anthropic's Messages API with streaming. The system prompt is marked for the provider's cache.
+//! Anthropic's Messages API with streaming. Nothing is marked for the provider's cache, which begins at
+//! more tokens than the system prompt has.
 
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::AgentError;
 use super::http::{Call, api_error};
+use super::lessons::Lessons;
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
 /// The API version.
 const VERSION: &str = "2023-06-01";
 
-pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call {
+pub fn call(http: &Http, key: Option<Secret>, form: &Lessons, system: &str, text: &str) -> Call {
     Call {
         url: format!("{}/v1/messages", http.base_url),
         headers: vec![("anthropic-version", VERSION)],
         key: key.map(|key| ("x-api-key", "", key)),
         body: json!({
             "model": http.model,
-            "max_tokens": http.max_tokens,
+            "max_tokens": form.answer_limit(http.max_tokens as u64),
             "stream": true,
-            "system": [
-                {"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}
-            ],
+            "system": system,
             "messages": [{"role": "user", "content": text}],
         }),
     }
@@ -32,6 +32,7 @@ pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call 
 pub fn add_part(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
     match event["type"].as_str().unwrap_or_default() {
         "message_start" => set_usage(answer, &event["message"]["usage"]),
+        "content_block_start" => note_other(answer, &event["content_block"]),
         "content_block_delta" => {
             answer.text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
         }
@@ -44,6 +45,7 @@ pub fn add_part(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
         "message" => {
             for block in event["content"].as_array().into_iter().flatten() {
                 answer.text.push_str(block["text"].as_str().unwrap_or_default());
+                note_other(answer, block);
             }
             set_usage(answer, &event["usage"]);
             answer.finished = true;
@@ -53,6 +55,15 @@ pub fn add_part(answer: &mut Answer, event: &Value) -> Result<(), AgentError> {
         _ => {}
     }
     Ok(())
+}
+
+/// Notes a block that is no text.
+fn note_other(answer: &mut Answer, block: &Value) {
+    match block["type"].as_str() {
+        Some("thinking" | "redacted_thinking") => answer.instead = Some("thoughts only"),
+        Some("tool_use") => answer.instead = Some("a tool call"),
+        _ => {}
+    }
 }
 
 fn check_stop_reason(answer: &mut Answer, reason: &Value) -> Result<(), AgentError> {

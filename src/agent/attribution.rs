@@ -26,6 +26,10 @@ fn observation(batch: &ParsedBatch, events: &[Event], from: ModelObservation) ->
         sources.push(event.message.id);
         origin = origin.max(Some(event.origin()));
     }
+    // The model has read the whole batch, so the events that it names prove nothing.
+    if events.iter().any(|event| event.origin() == Origin::Web) {
+        origin = Some(Origin::Web);
+    }
     // Without any event, the source is the assistant's last message.
     let stop = batch.messages.last().filter(|m| m.cause.summarizes() && sources.is_empty());
     sources.extend(stop.map(|m| m.id));

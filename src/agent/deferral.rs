@@ -78,7 +78,8 @@ fn of_api(settings: &Settings, backend: Backend) -> (Vec<String>, Option<String>
     let key = secrets::api_key(settings, &config::process_env, names).ok().flatten();
     let key = key.as_ref().map(|(key, _)| hash(&[Secret::expose(key).as_bytes()]));
     let proxy = http.proxy.clone().unwrap_or_default();
-    (vec![http.base_url.clone(), http.model.clone(), proxy], key)
+    let fault = http.fault.clone().unwrap_or_default();
+    (vec![http.base_url.clone(), http.model.clone(), proxy, fault], key)
 }
 
 fn of_program(settings: &Settings) -> (Vec<String>, Option<String>) {
@@ -89,7 +90,8 @@ fn of_program(settings: &Settings) -> (Vec<String>, Option<String>) {
     let account = config::claude_account_env();
     let account: Vec<&[u8]> = account.iter().map(String::as_bytes).collect();
     let key = (!account.is_empty()).then(|| hash(&account));
-    (vec![claude.command.clone(), claude.model.clone(), login], key)
+    let fault = claude.fault.clone().unwrap_or_default();
+    (vec![claude.command.clone(), claude.model.clone(), login, fault], key)
 }
 
 fn hash(parts: &[&[u8]]) -> String {

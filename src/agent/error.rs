@@ -5,12 +5,18 @@
 
 use std::time::Duration;
 
+use super::lessons::Change;
+use super::wordings::{self, Class};
+
 /// Why a batch was not distilled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AgentError {
-    /// The prompt exceeds the model's context.
+    /// The prompt exceeds the model's context, whose size in tokens the server may name.
     #[error("the prompt is too long for the model")]
-    TooLong,
+    TooLong { context: Option<u64> },
+    /// The server rejected the form of the request, and said what to change.
+    #[error("the server does not take {0}")]
+    Form(Change),
     /// Temporarily unavailable: rate limit, quota, overload.
     #[error("{reason}")]
     Busy { reason: String, retry_after: Option<Duration> },
@@ -24,9 +30,12 @@ pub enum AgentError {
     /// the call.
     #[error("{0}")]
     Lost(String),
-    /// The server rejected the request.
+    /// The server rejected the request, and would do so again.
     #[error("{0}")]
     Rejected(String),
+    /// The server refuses this batch: its moderation, or a firewall before it. Others may pass.
+    #[error("{0}")]
+    Refused(String),
     /// The program died while it worked on the batch.
     #[error("the memory agent died: {0}")]
     Died(String),
@@ -39,11 +48,17 @@ pub enum AgentError {
 }
 
 /// The reaction to an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// Retry in a new conversation with less detail. With the least detail, split the batch.
-    Shorten,
-    /// Defer the batch by this delay, or by the default delay.
+    /// Learn the limit, and ask with less text. With the least, split the batch.
+    Shorten(Option<u64>),
+    /// Learn the change, and ask in that form.
+    Change(Change),
+    /// Ask in the plainest form. If that is rejected too, ask the next backend.
+    Simplify,
+    /// Ask with half the text, then split the batch.
+    Halve,
+    /// Defer the batch by at least this delay, or by the default delay.
     Defer(Option<Duration>),
     /// Defer the batch until the settings change.
     DeferUntilSettingsChange,
@@ -53,19 +68,40 @@ pub enum Reaction {
     RetryThenSplit,
     /// Retry once in a new conversation, then ask the next backend.
     RetryOnce,
+    /// Ask the next backend.
+    Next,
 }
 
 impl AgentError {
     pub fn reaction(&self) -> Reaction {
         match self {
-            AgentError::TooLong => Reaction::Shorten,
+            AgentError::TooLong { context } => Reaction::Shorten(*context),
+            AgentError::Form(change) => Reaction::Change(change.clone()),
             AgentError::Busy { retry_after, .. } => Reaction::Defer(*retry_after),
             AgentError::Setup(_) => Reaction::DeferUntilSettingsChange,
             AgentError::Unreachable(_) | AgentError::Lost(_) => Reaction::RetryThenDefer,
-            AgentError::Rejected(_) | AgentError::Died(_) | AgentError::TimedOut(_) => {
-                Reaction::RetryThenSplit
-            }
+            AgentError::Rejected(_) => Reaction::Simplify,
+            AgentError::Refused(_) => Reaction::Next,
+            AgentError::TimedOut(_) => Reaction::Halve,
+            AgentError::Died(_) => Reaction::RetryThenSplit,
             AgentError::UnusableAnswer(_) => Reaction::RetryOnce,
+        }
+    }
+
+    /// Whether the same error would not occur with another batch.
+    pub fn is_about_the_batch(&self) -> bool {
+        match self {
+            AgentError::Busy { .. }
+            | AgentError::Setup(_)
+            | AgentError::Unreachable(_)
+            | AgentError::Lost(_) => false,
+            AgentError::TooLong { .. }
+            | AgentError::Form(_)
+            | AgentError::Rejected(_)
+            | AgentError::Refused(_)
+            | AgentError::Died(_)
+            | AgentError::TimedOut(_)
+            | AgentError::UnusableAnswer(_) => true,
         }
     }
 
@@ -82,35 +118,47 @@ impl AgentError {
         retry_after: Option<Duration>,
     ) -> AgentError {
         let text = format!("{kind} {message}").to_lowercase();
-        let has_any = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
         let code = if status == 0 { String::new() } else { format!(" ({status})") };
-        if status == 413 || has_any(&TOO_LONG) {
-            return AgentError::TooLong;
+        let class = wordings::class(&text);
+        if status == 413 || class == Some(Class::TooLong) {
+            return AgentError::TooLong { context: wordings::context_tokens(&text) };
         }
-        if status == 402 || has_any(&QUOTA) {
+        // A quota may be told as a request for fewer tokens.
+        if status == 402 || class == Some(Class::Quota) {
             return AgentError::busy(format!("the quota is used up{code}"), retry_after);
         }
-        if status == 401 || has_any(&KEY) {
-            return AgentError::Setup(format!("the API key is not accepted{code}"));
+        if matches!(status, 400 | 422)
+            && class.is_none()
+            && let Some(change) = Change::asked_for(&text)
+        {
+            return AgentError::Form(change);
         }
-        match status {
-            429 => AgentError::busy("the rate limit is reached (429)", retry_after),
-            _ if has_any(&LIMIT) => {
+        match (status, class) {
+            (401, _) | (_, Some(Class::Key)) => {
+                AgentError::Setup(format!("the API key is not accepted{code}"))
+            }
+            (400..=499, Some(Class::Moderation)) => {
+                AgentError::Refused(format!("the server's moderation refused the events{code}"))
+            }
+            (429, _) => AgentError::busy("the rate limit is reached (429)", retry_after),
+            (_, Some(Class::RateLimit)) => {
                 AgentError::busy(format!("the rate limit is reached{code}"), retry_after)
             }
-            503 | 529 => AgentError::busy(format!("the server is overloaded{code}"), retry_after),
-            _ if has_any(&OVERLOAD) => {
+            (503 | 529, _) | (_, Some(Class::Overload)) => {
                 AgentError::busy(format!("the server is overloaded{code}"), retry_after)
             }
-            403 => AgentError::Setup("access is denied (403)".into()),
-            404 => AgentError::Setup("there is no such model or address (404)".into()),
-            300..=399 => {
+            (403, _) => AgentError::Setup("access is denied (403)".into()),
+            (404, _) => AgentError::Setup("there is no such model or address (404)".into()),
+            (300..=399, _) => {
                 AgentError::Setup(format!("the URL redirects elsewhere{code}; set the final URL"))
             }
-            408 | 409 | 425 | 500..=599 => {
+            (408 | 409 | 425 | 500..=599, _) => {
                 AgentError::Unreachable(format!("the server failed{code}"))
             }
-            0 => AgentError::Unreachable("the server ended the stream with an error".into()),
+            (0, _) => AgentError::Unreachable("the server ended the stream with an error".into()),
+            _ if wordings::is_about_allowance(&text) => {
+                AgentError::busy(format!("a limit of the server is reached{code}"), retry_after)
+            }
             _ => AgentError::Rejected(format!("the server rejected the request{code}")),
         }
     }
@@ -125,20 +173,23 @@ impl AgentError {
         }
         let body = ["api error", "error"].iter().find_map(|prefix| text.strip_prefix(prefix));
         let head = body.unwrap_or(&text).trim_start_matches(|c: char| !c.is_alphanumeric());
-        let has_any = |phrases: &[&str]| {
-            phrases.iter().any(|p| head.starts_with(p) || body.is_some() && head.contains(p))
-        };
-        if has_any(&TOO_LONG) {
-            Some(AgentError::TooLong)
-        } else if has_any(&QUOTA)
+        let has =
+            |phrase: &str| head.starts_with(phrase) || body.is_some() && head.contains(phrase);
+        let has_any = |phrases: &[&str]| phrases.iter().any(|phrase| has(phrase));
+        let class = wordings::class_if(has);
+        if class == Some(Class::TooLong) {
+            Some(AgentError::TooLong { context: wordings::context_tokens(head) })
+        } else if class == Some(Class::Quota)
             || has_any(&["claude ai usage limit", "you've hit your", "usage limit"])
         {
             Some(AgentError::busy("the quota is used up", None))
-        } else if has_any(&["not logged in", "please run /login", "oauth token"]) || has_any(&KEY) {
+        } else if has_any(&["not logged in", "please run /login", "oauth token"])
+            || class == Some(Class::Key)
+        {
             Some(AgentError::Setup("the memory agent is not logged in".into()))
-        } else if has_any(&LIMIT) || has_any(&["429"]) {
+        } else if class == Some(Class::RateLimit) || has_any(&["429"]) {
             Some(AgentError::busy("the rate limit is reached", None))
-        } else if has_any(&OVERLOAD) || has_any(&["529"]) {
+        } else if class == Some(Class::Overload) || has_any(&["529"]) {
             Some(AgentError::busy("the server is overloaded", None))
         } else {
             body.map(|_| AgentError::Unreachable("the server failed".into()))
@@ -149,49 +200,13 @@ impl AgentError {
 /// Maximum length of an error message in bytes. A longer text is not one.
 const MAX_ERROR_TEXT: usize = 600;
 
-const TOO_LONG: [&str; 9] = [
-    "prompt is too long",
-    "prompt_too_long",
-    "input is too long",
-    "context_length_exceeded",
-    "maximum context length",
-    "exceed context",
-    "exceeds the context",
-    "exceeds the available context",
-    "exceeds the maximum number of tokens",
-];
-
-const QUOTA: [&str; 7] = [
-    "insufficient_quota",
-    "exceeded your current quota",
-    "credit balance",
-    "billing_error",
-    "usage limit reached",
-    "hit your limit",
-    "requires more credits",
-];
-
-const KEY: [&str; 6] = [
-    "invalid api key",
-    "incorrect api key",
-    "api key not valid",
-    "api_key_invalid",
-    "invalid x-api-key",
-    "authentication_error",
-];
-
-const LIMIT: [&str; 5] =
-    ["rate_limit", "rate limit", "too many requests", "resource_exhausted", "ratelimit"];
-
-const OVERLOAD: [&str; 3] = ["overloaded", "model is currently loading", "unavailable"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn error_responses_map_to_reactions() {
-        use Reaction::{Defer, DeferUntilSettingsChange, RetryThenDefer, RetryThenSplit, Shorten};
+        use Reaction::{Defer, DeferUntilSettingsChange, Next, RetryThenDefer, Shorten, Simplify};
         let delay = Some(Duration::from_secs(7));
         let check = |status, kind: &str, message: &str, want| {
             let error = AgentError::from_response(status, kind, message, delay);
@@ -215,21 +230,37 @@ mod tests {
         check(403, "permission_error", "", DeferUntilSettingsChange);
         check(404, "not_found_error", "model: claude-none", DeferUntilSettingsChange);
         check(308, "", "", DeferUntilSettingsChange);
-        check(400, "invalid_request_error", "prompt is too long: 9 tokens > 8 maximum", Shorten);
-        check(400, "context_length_exceeded", "This model's maximum context length is 1", Shorten);
+        check(
+            400,
+            "invalid_request_error",
+            "prompt is too long: 900 tokens > 800 maximum",
+            Shorten(Some(800)),
+        );
+        check(
+            400,
+            "context_length_exceeded",
+            "This model's maximum context length is 4096",
+            Shorten(Some(4096)),
+        );
         check(
             400,
             "exceed_context_size_error",
             "the request exceeds the available context",
-            Shorten,
+            Shorten(None),
         );
-        check(400, "", "The input token count exceeds the maximum number of tokens", Shorten);
-        check(413, "", "", Shorten);
+        check(400, "", "The input token count exceeds the maximum number of tokens", Shorten(None));
+        check(413, "", "", Shorten(None));
         check(500, "api_error", "Internal server error", RetryThenDefer);
         check(502, "", "", RetryThenDefer);
         check(0, "api_error", "", RetryThenDefer);
-        check(400, "invalid_request_error", "messages.0: content is odd", RetryThenSplit);
-        check(422, "", "", RetryThenSplit);
+        check(400, "invalid_request_error", "messages.0: content is odd", Simplify);
+        check(422, "", "", Simplify);
+        check(403, "", "Your input was flagged", Next);
+        check(400, "content_filter", "", Next);
+        check(400, "INVALID_ARGUMENT API_KEY_INVALID", "expired", DeferUntilSettingsChange);
+        // A wording that no row has: money and limits wait.
+        check(400, "", "Your monthly plan has no payment method", Defer(delay));
+        check(418, "", "The tea budget is spent", Defer(delay));
     }
 
     #[test]
@@ -244,7 +275,7 @@ mod tests {
         check("Invalid API key · Fix external API key", Some(Reaction::DeferUntilSettingsChange));
         check("API Error: 529 Overloaded", Some(Reaction::Defer(None)));
         check("API Error: Connection error.", Some(Reaction::RetryThenDefer));
-        check("Prompt is too long", Some(Reaction::Shorten));
+        check("Prompt is too long", Some(Reaction::Shorten(None)));
         check("I looked at the files and everything seems fine.", None);
         check("The API has a rate limit now, and unavailable servers are skipped.", None);
         check("", None);

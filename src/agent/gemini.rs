@@ -5,10 +5,25 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::error::AgentError;
 use super::http::{Call, api_error};
+use super::lessons::{Lessons, Parameter};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
-pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call {
+pub fn call(http: &Http, key: Option<Secret>, form: &Lessons, system: &str, text: &str) -> Call {
+    let limit = form.answer_limit(http.max_tokens as u64);
+    let mut body = json!({"generationConfig": {"maxOutputTokens": limit}});
+    if form.omits(Parameter::SystemPrompt) {
+        let text = format!("{system}\n{text}");
+        body["contents"] = json!([{"role": "user", "parts": [{"text": text}]}]);
+    } else {
+        body["systemInstruction"] = json!({"parts": [{"text": system}]});
+        body["contents"] = json!([{"role": "user", "parts": [{"text": text}]}]);
+    }
+    if let Some(thinking) = little_thinking(&http.model)
+        && !form.omits(Parameter::Reasoning)
+    {
+        body["generationConfig"]["thinkingConfig"] = thinking;
+    }
     Call {
         url: format!(
             "{}/v1beta/models/{}:streamGenerateContent?alt=sse",
@@ -16,11 +31,20 @@ pub fn call(http: &Http, key: Option<Secret>, system: &str, text: &str) -> Call 
         ),
         headers: Vec::new(),
         key: key.map(|key| ("x-goog-api-key", "", key)),
-        body: json!({
-            "systemInstruction": {"parts": [{"text": system}]},
-            "contents": [{"role": "user", "parts": [{"text": text}]}],
-            "generationConfig": {"maxOutputTokens": http.max_tokens},
-        }),
+        body,
+    }
+}
+
+/// The least thinking that a model takes.
+fn little_thinking(model: &str) -> Option<Value> {
+    if model.starts_with("gemini-2.5-pro") {
+        Some(json!({"thinkingBudget": 128}))
+    } else if model.starts_with("gemini-2.5") {
+        Some(json!({"thinkingBudget": 0}))
+    } else if model.starts_with("gemini-3") {
+        Some(json!({"thinkingLevel": "low"}))
+    } else {
+        None
     }
 }
 
@@ -41,7 +65,11 @@ pub fn add_part(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
     }
     let candidate = &chunk["candidates"][0];
     for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
-        if part["thought"] != true {
+        if part["functionCall"].is_object() {
+            answer.instead = Some("a tool call");
+        } else if part["thought"] == true {
+            answer.instead = Some("thoughts only");
+        } else {
             answer.text.push_str(part["text"].as_str().unwrap_or_default());
         }
     }
@@ -86,8 +114,9 @@ mod tests {
     #[test]
     fn the_url_does_not_contain_the_key() {
         let config = crate::config::Config::of_text("").agent;
-        let call = call(&config.gemini, Some(Secret::new("k-1")), "s", "t");
+        let call = call(&config.gemini, Some(Secret::new("k-1")), &Lessons::default(), "s", "t");
         assert!(!format!("{call:?}").contains("k-1") && call.key.is_some());
         assert!(call.url.ends_with("gemini-2.5-flash:streamGenerateContent?alt=sse"));
+        assert_eq!(call.body["generationConfig"]["thinkingConfig"]["thinkingBudget"], 0);
     }
 }

@@ -10,7 +10,7 @@ use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Proxy, Response, redirect};
+use reqwest::{Proxy, RequestBuilder, Response, redirect};
 use serde_json::Value;
 
 use super::error::AgentError;
@@ -34,10 +34,12 @@ const MAX_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 pub struct Call {
     pub url: String,
     pub headers: Vec<(&'static str, &'static str)>,
-    /// Name of the header, prefix of its value, and key.
-    pub key: Option<(&'static str, &'static str, Secret)>,
+    pub key: Option<Key>,
     pub body: Value,
 }
+
+/// Name of the header, prefix of its value, and key.
+pub type Key = (&'static str, &'static str, Secret);
 
 #[derive(Clone, Debug)]
 pub struct Client(reqwest::Client);
@@ -84,16 +86,7 @@ impl Client {
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
-        if let Some((name, scheme, key)) = call.key {
-            let value = HeaderValue::from_str(&format!("{scheme}{}", key.expose()));
-            let mut value = value.map_err(|_| {
-                AgentError::Setup(
-                    "the API key has characters that an HTTP header must not contain".into(),
-                )
-            })?;
-            value.set_sensitive(true);
-            request = request.header(name, value);
-        }
+        let request = with_key(request, call.key)?;
         let response =
             request.body(call.body.to_string()).send().await.map_err(|e| transport_error(&e))?;
         let response = check_status(response).await?;
@@ -110,11 +103,22 @@ impl Client {
     }
 
     /// Gets JSON from the server.
-    pub async fn get(&self, url: &str) -> Result<Value, AgentError> {
-        let response = self.0.get(url).send().await.map_err(|e| transport_error(&e))?;
+    pub async fn get(&self, url: &str, key: Option<Key>) -> Result<Value, AgentError> {
+        let request = with_key(self.0.get(url), key)?;
+        let response = request.send().await.map_err(|e| transport_error(&e))?;
         let body = read(check_status(response).await?, MAX_ANSWER).await?;
         serde_json::from_slice(&body).map_err(|_| invalid_answer())
     }
+}
+
+fn with_key(request: RequestBuilder, key: Option<Key>) -> Result<RequestBuilder, AgentError> {
+    let Some((name, scheme, key)) = key else { return Ok(request) };
+    let value = HeaderValue::from_str(&format!("{scheme}{}", key.expose()));
+    let mut value = value.map_err(|_| {
+        AgentError::Setup("the API key has characters that an HTTP header must not contain".into())
+    })?;
+    value.set_sensitive(true);
+    Ok(request.header(name, value))
 }
 
 async fn stream(
@@ -130,7 +134,7 @@ async fn stream(
     while let Some(piece) = response.chunk().await.map_err(|e| transport_error(&e))? {
         bytes += piece.len();
         if bytes > MAX_ANSWER {
-            return Err(AgentError::Died("its answer is too long".into()));
+            return Err(AgentError::UnusableAnswer("more text than it was asked for"));
         }
         for data in decoder.feed(&piece) {
             event(&data)?;
@@ -146,6 +150,10 @@ async fn check_status(response: Response) -> Result<Response, AgentError> {
         return Ok(response);
     }
     let after = retry_after(response.headers());
+    // A firewall before the server dislikes the text.
+    if status.as_u16() == 403 && content_type(&response).contains("html") {
+        return Err(AgentError::Refused("a firewall refused the events (403)".into()));
+    }
     let body = read(response, MAX_ERROR).await.unwrap_or_default();
     let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
     Err(api_error(status.as_u16(), &body, after))
@@ -158,8 +166,15 @@ pub fn api_error(status: u16, body: &Value, after: Option<Duration>) -> AgentErr
     let body = body.get(0).unwrap_or(body);
     let error = body.get("error").unwrap_or(body);
     let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-    let kind = format!("{} {} {}", text("type"), text("code"), text("status"));
-    let message = error.as_str().unwrap_or_else(|| text("message"));
+    let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
+    let reasons = details.filter_map(|detail| detail.get("reason")?.as_str());
+    let reasons = reasons.collect::<Vec<_>>().join(" ");
+    let kind = format!("{} {} {} {reasons}", text("type"), text("code"), text("status"));
+    // vLLM has the message beside the type; some servers have `detail`.
+    let message = error.as_str().unwrap_or_else(|| match text("message") {
+        "" => text("detail"),
+        message => message,
+    });
     let code = error.get("code").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok());
     let status = if status == 0 { code.unwrap_or(0) } else { status };
     AgentError::from_response(status, &kind, message, after.or_else(|| retry_delay(error)))
@@ -205,7 +220,7 @@ async fn read(mut response: Response, max: usize) -> Result<Vec<u8>, AgentError>
 }
 
 fn invalid_answer() -> AgentError {
-    AgentError::Unreachable("the server's answer cannot be read".into())
+    AgentError::Lost("the server's answer cannot be read".into())
 }
 
 fn transport_error(e: &reqwest::Error) -> AgentError {

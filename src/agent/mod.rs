@@ -10,28 +10,37 @@
 //!                                       claude, or http: anthropic, openai, gemini
 //! ```
 
+mod adapt;
 mod answer;
 mod anthropic;
+mod attempt;
 mod attribution;
 mod backend_chain;
+mod call;
 mod claude;
 pub mod deferral;
 mod error;
+mod event_text;
 mod gemini;
 mod http;
 mod ledger;
+mod lessons;
 mod local;
 mod model;
 mod openai;
 mod parse;
 mod prompt;
+mod screened;
 mod slots;
 mod sse;
 mod tags;
+mod wordings;
 
-pub use backend_chain::{BackendChain, Done, Outcome, distill_locally, try_once};
+pub use backend_chain::{BackendChain, Done, Outcome, try_once};
 pub use error::AgentError;
-pub use ledger::{Admission, CallRequest, Ledger};
+pub use ledger::{Admission, CallRequest, Ledger, PauseRequest};
+pub use lessons::Served;
+pub use screened::distill_locally;
 
 use crate::config::Agent;
 

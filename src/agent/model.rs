@@ -10,14 +10,19 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::answer::Answer;
+use super::attempt::History;
 use super::error::AgentError;
 use super::http::{Call, Client};
+use super::lessons::{Lessons, Served};
 use super::{Backend, anthropic, claude, gemini, openai, prompt, slots};
 use crate::clock;
 use crate::config::secrets::{self, Secret};
 use crate::config::{self, Http, Settings};
 use crate::lock::LockGuard;
-use crate::memory::CallOutcome;
+use crate::memory::{CallOutcome, Usage};
+
+/// Tokens that the program adds to each call.
+const PROGRAM_TOKENS: u64 = 490;
 
 /// Maximum calls in one conversation with a program. Each call sends the earlier ones again.
 const MAX_CALLS: usize = 6;
@@ -36,6 +41,12 @@ pub struct Model {
     memory_session: String,
     /// The first model that the server lists, if the settings name none.
     listed_model: Option<String>,
+    /// The form of the next request.
+    lessons: Lessons,
+    /// Tokens of the conversation with a program so far, which each call sends again.
+    conversation: u64,
+    /// What happened to earlier batches.
+    pub history: History,
 }
 
 impl Model {
@@ -50,6 +61,9 @@ impl Model {
             slot: None,
             memory_session,
             listed_model: None,
+            lessons: Lessons::default(),
+            conversation: 0,
+            history: History::default(),
         }
     }
 
@@ -68,9 +82,31 @@ impl Model {
         }
     }
 
-    /// Maximum tokens of an answer.
-    pub fn max_answer_tokens(&self) -> u64 {
+    /// Maximum tokens of an answer by the settings.
+    pub fn configured_answer_tokens(&self) -> u64 {
         self.http().map_or(4096, |http| http.max_tokens as u64)
+    }
+
+    /// The model, as lessons are recorded.
+    pub fn served(&self) -> Served {
+        let address = match self.http() {
+            Some(http) => http.base_url.clone(),
+            None => self.settings.config.agent.claude.command.clone(),
+        };
+        Served { backend: self.backend.name(), model: self.name().to_owned(), address }
+    }
+
+    /// Sends the next requests in the form that was learnt.
+    pub fn use_lessons(&mut self, lessons: &Lessons) {
+        self.lessons = lessons.clone();
+    }
+
+    /// Estimates the usage of a call with the prompt `text`, at four bytes per token.
+    pub fn estimate(&self, text: &str) -> Usage {
+        let own = if self.http().is_some() { 0 } else { PROGRAM_TOKENS + self.conversation };
+        let input = own + (prompt::system().len() + text.len()).div_ceil(4) as u64;
+        let output = self.lessons.answer_limit(self.configured_answer_tokens());
+        Usage { input, output, ..Usage::default() }
     }
 
     /// A hash of the settings that decide whether the backend works. A recorded refusal is valid until
@@ -86,6 +122,7 @@ impl Model {
                 add(http.base_url.as_bytes());
                 add(http.model.as_bytes());
                 add(http.proxy.as_deref().unwrap_or_default().as_bytes());
+                add(http.fault.as_deref().unwrap_or_default().as_bytes());
                 let key = self.key().ok().flatten();
                 add(key.as_ref().map_or("", Secret::expose).as_bytes());
             }
@@ -93,6 +130,7 @@ impl Model {
                 let claude = &self.settings.config.agent.claude;
                 add(claude.command.as_bytes());
                 add(claude.model.as_bytes());
+                add(claude.fault.as_deref().unwrap_or_default().as_bytes());
                 for (name, value) in config::claude_env(&self.settings, None) {
                     add(name.as_encoded_bytes());
                     add(value.as_encoded_bytes());
@@ -126,6 +164,11 @@ impl Model {
     /// Prepares a call: waits for a slot, or builds the HTTP client. Does not start the program. If the
     /// server has to list its models, that may take at most `limit`.
     pub async fn prepare(&mut self, limit: Duration) -> Result<(), AgentError> {
+        let agent = &self.settings.config.agent;
+        let fault = self.http().map_or(&agent.claude.fault, |http| &http.fault);
+        if let Some(fault) = fault {
+            return Err(AgentError::Setup(fault.clone()));
+        }
         let Some(http) = self.http().cloned() else {
             if self.program.as_ref().is_some_and(|program| program.calls() >= MAX_CALLS) {
                 self.end_conversation().await;
@@ -141,15 +184,16 @@ impl Model {
             }
             return Ok(());
         };
-        self.key()?;
+        let key = self.key()?;
         if self.client.is_none() {
-            let read_timeout = self.settings.config.agent.turn_timeout / 2;
-            let read_timeout = read_timeout.max(Duration::from_millis(1));
+            // A local model may need most of the time to its first token. The caller limits the whole
+            // call.
+            let read_timeout = self.settings.config.agent.turn_timeout + Duration::from_secs(1);
             self.client = Some(Client::new(http.proxy.clone(), read_timeout).await?);
         }
         if http.model.is_empty() && self.listed_model.is_none() {
             let client = self.client.as_ref().expect("built");
-            let listed = timeout(limit, openai::first_model(client, &http)).await;
+            let listed = timeout(limit, openai::first_model(client, &http, key)).await;
             self.listed_model = Some(listed.map_err(|_| AgentError::TimedOut(limit))??);
         }
         Ok(())
@@ -179,7 +223,19 @@ impl Model {
                 Err(e) => return (Err(e), CallOutcome::nothing()),
             }
         }
-        self.program.as_mut().expect("started").ask(text).await
+        let estimate = self.estimate(text);
+        let (result, mut spent) = self.program.as_mut().expect("started").ask(text).await;
+        if let CallOutcome::Complete(used) = spent
+            && (!used.is_plausible(&estimate) || result.is_ok() && used.input == 0)
+        {
+            spent = CallOutcome::Unknown;
+        }
+        if let CallOutcome::Complete(used) = spent {
+            // The next call sends this one again. Reported usage may be of the last part only.
+            let sent = (text.len() / 4) as u64 + used.output;
+            self.conversation = (self.conversation + sent).max(used.input + used.output);
+        }
+        (result, spent)
     }
 
     async fn ask_api(
@@ -193,29 +249,41 @@ impl Model {
         let system = prompt::system();
         let (call, add_part): (Call, fn(&mut Answer, &serde_json::Value) -> _) = match self.backend
         {
-            Backend::Gemini => (gemini::call(http, key, system, text), gemini::add_part),
-            Backend::Openai => {
-                (openai::call(http, key, self.name(), system, text), openai::add_part)
+            Backend::Gemini => {
+                (gemini::call(http, key, &self.lessons, system, text), gemini::add_part)
             }
+            Backend::Openai => (
+                openai::call(http, key, self.name(), &self.lessons, system, text),
+                openai::add_part,
+            ),
             Backend::Anthropic | Backend::Claude | Backend::Extractive => {
-                (anthropic::call(http, key, system, text), anthropic::add_part)
+                (anthropic::call(http, key, &self.lessons, system, text), anthropic::add_part)
             }
         };
+        let estimate = self.estimate(text);
         let mut answer = Answer::default();
         let result = client.post(call, |part| add_part(&mut answer, part)).await;
         let used = answer.usage;
-        let partial = used.input + used.output > 0 || !answer.text.is_empty();
+        let is_plausible = used.is_plausible(&estimate)
+            && used.input > 0
+            && (used.output > 0 || answer.text.is_empty());
+        if !is_plausible {
+            answer.usage = Usage::default();
+        }
+        let used = answer.usage;
+        let partial = is_plausible || !answer.text.is_empty();
         match result {
-            Ok(()) if answer.finished && used.input > 0 => {
-                (Ok(answer), CallOutcome::Complete(used))
-            }
-            // The server reported no usage, so the estimate counts.
+            Ok(()) if answer.finished && is_plausible => (Ok(answer), CallOutcome::Complete(used)),
+            // The server reported no usage that can be true, so the estimate counts.
             Ok(()) if answer.finished => (Ok(answer), CallOutcome::Unknown),
             Ok(()) => {
                 (Err(AgentError::Lost("the answer ended early".into())), CallOutcome::Partial(used))
             }
             Err(e) if partial => (Err(e), CallOutcome::Partial(used)),
-            Err(e @ AgentError::Lost(_)) => (Err(e), CallOutcome::Unknown),
+            // The server may charge for an answer that cannot be read.
+            Err(e @ (AgentError::Lost(_) | AgentError::UnusableAnswer(_))) => {
+                (Err(e), CallOutcome::Unknown)
+            }
             Err(e) => (Err(e), CallOutcome::nothing()),
         }
     }
@@ -224,6 +292,7 @@ impl Model {
     pub fn reset(&mut self) {
         self.program = None;
         self.slot = None;
+        self.conversation = 0;
     }
 
     /// Lets the program exit, or kills it after a timeout. The next call begins a new conversation.
@@ -232,6 +301,7 @@ impl Model {
             program.end().await;
         }
         self.slot = None;
+        self.conversation = 0;
     }
 
     /// Whether a program is running, kept for the next call.

@@ -6,39 +6,79 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::error::AgentError;
 use super::http::{Call, Client, api_error};
+use super::lessons::{Lessons, Parameter};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
 /// Servers that accept only the newer name `max_completion_tokens`.
 const NEWER_NAME: [&str; 2] = ["api.openai.com", ".openai.azure.com"];
 
-pub fn call(http: &Http, key: Option<Secret>, model: &str, system: &str, text: &str) -> Call {
-    let mut body = json!({
-        "model": model,
-        "stream": true,
-        "stream_options": {"include_usage": true},
-        "messages": [
-            {"role": "system", "content": system},
-            {"role": "user", "content": text},
-        ],
-    });
+/// Models that think before they answer and take `reasoning_effort`. Other servers may refuse it.
+const THINKING: [&str; 11] = [
+    "gpt-5",
+    "o1",
+    "o3",
+    "o4",
+    "gpt-oss",
+    "qwen3",
+    "deepseek-r1",
+    "magistral",
+    "grok-3-mini",
+    "gemini-2.5",
+    "gemini-3",
+];
+
+pub fn call(
+    http: &Http,
+    key: Option<Secret>,
+    model: &str,
+    form: &Lessons,
+    system: &str,
+    text: &str,
+) -> Call {
+    let messages = if form.omits(Parameter::SystemPrompt) {
+        json!([{"role": "user", "content": format!("{system}\n{text}")}])
+    } else {
+        json!([{"role": "system", "content": system}, {"role": "user", "content": text}])
+    };
+    let mut body = json!({"model": model, "stream": true, "messages": messages});
+    if !form.omits(Parameter::StreamOptions) {
+        body["stream_options"] = json!({"include_usage": true});
+    }
+    if thinks(model) && !form.omits(Parameter::Reasoning) {
+        body["reasoning_effort"] = "low".into();
+    }
     let newer = NEWER_NAME.iter().any(|host| http.base_url.contains(host));
+    let newer = form.newer_limit_name(newer);
     let limit = if newer { "max_completion_tokens" } else { "max_tokens" };
-    body[limit] = http.max_tokens.into();
+    body[limit] = form.answer_limit(http.max_tokens as u64).into();
     Call {
         url: format!("{}/chat/completions", http.base_url),
         headers: Vec::new(),
-        key: key.map(|key| ("authorization", "Bearer ", key)),
+        key: key.map(|key| bearer(key)),
         body,
     }
 }
 
+fn bearer(key: Secret) -> (&'static str, &'static str, Secret) {
+    ("authorization", "Bearer ", key)
+}
+
+fn thinks(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    THINKING.iter().any(|known| name.starts_with(known))
+}
+
 /// The model of the settings, or the first one that the server lists.
-pub async fn first_model(client: &Client, http: &Http) -> Result<String, AgentError> {
+pub async fn first_model(
+    client: &Client,
+    http: &Http,
+    key: Option<Secret>,
+) -> Result<String, AgentError> {
     if !http.model.is_empty() {
         return Ok(http.model.clone());
     }
-    let list = client.get(&format!("{}/models", http.base_url)).await?;
+    let list = client.get(&format!("{}/models", http.base_url), key.map(bearer)).await?;
     let first = list["data"].get(0).and_then(|model| model["id"].as_str());
     let none = || AgentError::Setup("the server lists no model; set agent.openai.model".into());
     first.map(str::to_owned).ok_or_else(none)
@@ -50,8 +90,8 @@ pub fn add_part(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
         return Err(api_error(0, chunk, None));
     }
     let choice = &chunk["choices"][0];
-    for part in [&choice["delta"]["content"], &choice["message"]["content"]] {
-        answer.text.push_str(part.as_str().unwrap_or_default());
+    for message in [&choice["delta"], &choice["message"]] {
+        add_message(answer, message);
     }
     let usage = &chunk["usage"];
     if let Some(input) = usage["prompt_tokens"].as_u64() {
@@ -71,6 +111,29 @@ pub fn add_part(answer: &mut Answer, chunk: &Value) -> Result<(), AgentError> {
             answer.truncated |= reason == Some("length");
             Ok(())
         }
+    }
+}
+
+/// Adds the text of a message: a string, or a list of parts, of which some models call the first
+/// `thinking`.
+fn add_message(answer: &mut Answer, message: &Value) {
+    let content = &message["content"];
+    answer.text.push_str(content.as_str().unwrap_or_default());
+    for part in content.as_array().into_iter().flatten() {
+        match part["type"].as_str() {
+            Some("thinking") => answer.instead = Some("thoughts only"),
+            _ => answer.text.push_str(part["text"].as_str().unwrap_or_default()),
+        }
+    }
+    let has_text = |name: &str| message[name].as_str().is_some_and(|text| !text.is_empty());
+    if has_text("reasoning_content") || has_text("reasoning") {
+        answer.instead = Some("thoughts only");
+    }
+    if message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty()) {
+        answer.instead = Some("a tool call");
+    }
+    if has_text("refusal") {
+        answer.instead = Some("a refusal");
     }
 }
 

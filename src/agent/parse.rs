@@ -7,6 +7,7 @@
 //! fields before it are kept.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::tags::{self, Tag};
 use crate::memory::Summary;
@@ -20,6 +21,9 @@ const MAX_TEXT: usize = 2000;
 const MAX_ITEMS: usize = 12;
 /// Maximum observations of a reply.
 const MAX_OBSERVATIONS: usize = 16;
+
+/// Maximum summaries that are read; a reply should have one.
+const MAX_SUMMARIES: usize = 8;
 
 /// One observation as the model wrote it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,19 +54,21 @@ pub enum Parsed {
 }
 
 pub fn parse(text: &str) -> Parsed {
-    let text = after_thinking(text);
+    let (text, has_thoughts) = without_thoughts(text);
     let tags: Vec<Tag> = tags::known(text).collect();
     let mut reply = Reply::default();
     let mut root_count = 0;
+    let mut summaries = 0;
     for (range, name) in roots_of(&tags) {
-        root_count += 1;
+        root_count += usize::from(name != "skip_summary");
         match name {
             "observation" => {
-                let parsed = observation(text, &tags[range]);
-                let room = reply.observations.len() < MAX_OBSERVATIONS;
-                reply.observations.extend(parsed.filter(|_| room));
+                if reply.observations.len() < MAX_OBSERVATIONS {
+                    reply.observations.extend(observation(text, &tags[range]));
+                }
             }
-            "summary" => {
+            "summary" if summaries < MAX_SUMMARIES => {
+                summaries += 1;
                 let parsed = summary(text, &tags[range]);
                 // Keeps the longest of several, because a model may start again.
                 if parsed.as_ref().map(length) > reply.summary.as_ref().map(length) {
@@ -76,8 +82,10 @@ pub fn parse(text: &str) -> Parsed {
         return Parsed::Reply(reply);
     }
     let bare = text.trim().trim_matches('`').trim();
-    let skipped = tags.iter().any(|tag| tag.name == "skip_summary");
-    if bare.is_empty() || bare == "xml" || skipped {
+    let skipped = root_count == 0 && tags.iter().any(|tag| tag.name == "skip_summary");
+    if bare.is_empty() && has_thoughts {
+        Parsed::Unusable("thoughts only")
+    } else if bare.is_empty() || bare == "xml" || skipped {
         Parsed::Nothing
     } else if root_count > 0 {
         Parsed::Unusable("elements without content")
@@ -99,13 +107,19 @@ fn fields_of(summary: &Summary) -> [&String; 6] {
     [&s.request, &s.investigated, &s.learned, &s.completed, &s.next_steps, &s.notes]
 }
 
-/// The text after the last `</think>` of a reasoning model.
-fn after_thinking(text: &str) -> &str {
-    let end = ["</think>", "</thinking>"]
-        .iter()
-        .filter_map(|close| text.rfind(close).map(|at| at + close.len()))
-        .max();
-    text.get(end.unwrap_or(0)..).unwrap_or("")
+/// The text without the thoughts of a reasoning model: what follows the last end of a thought, up to the
+/// begin of one that has no end. And whether there were thoughts.
+fn without_thoughts(text: &str) -> (&str, bool) {
+    const MARKS: [(&str, &str); 3] =
+        [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("[THINK]", "[/THINK]")];
+    let ends = MARKS.iter().filter_map(|(_, end)| text.rfind(end).map(|at| at + end.len()));
+    let end = ends.max();
+    let rest = text.get(end.unwrap_or(0)..).unwrap_or("");
+    let root = ["<observation", "<summary"].iter().filter_map(|root| rest.find(root)).min();
+    let begins = MARKS.iter().filter_map(|(begin, _)| rest.find(begin));
+    // A narrative may mention the mark.
+    let begin = begins.filter(|at| root.is_none_or(|root| *at < root)).min();
+    (&rest[..begin.unwrap_or(rest.len())], end.is_some() || begin.is_some())
 }
 
 /// The root elements: the range of the tags inside each, and its name.
@@ -179,7 +193,8 @@ fn observation(text: &str, tags: &[Tag]) -> Option<ModelObservation> {
         let source = parsed.narrative.as_deref().or(parsed.facts.first().map(String::as_str))?;
         parsed.title = clean(source.split_inclusive(['.', '\n']).next()?, MAX_TITLE, " ");
     }
-    (!parsed.title.is_empty() && !is_no_memory(&parsed)).then_some(parsed)
+    let says_nothing = is_placeholder(&parsed.title) || is_from_prompt(&parsed.title);
+    (!says_nothing && !is_no_memory(&parsed)).then_some(parsed)
 }
 
 fn summary(text: &str, tags: &[Tag]) -> Option<Summary> {
@@ -195,7 +210,7 @@ fn summary(text: &str, tags: &[Tag]) -> Option<Summary> {
             _ => continue,
         };
         let value = clean(raw, MAX_TEXT, "\n");
-        if field.is_empty() && !is_placeholder(&value) {
+        if field.is_empty() && !is_placeholder(&value) && !is_from_prompt(&value) {
             *field = value;
         }
     }
@@ -204,10 +219,44 @@ fn summary(text: &str, tags: &[Tag]) -> Option<Summary> {
     (has_content && !refuses(head.trim())).then_some(summary)
 }
 
+/// Texts that stand for an empty field, in lower case.
+const PLACEHOLDERS: &str = include_str!("placeholders.txt");
+
+/// Ends of such texts.
+const PLACEHOLDER_ENDS: [&str; 9] = [
+    " at this time",
+    " for now",
+    " so far",
+    " yet",
+    " at the moment",
+    " currently",
+    " identified",
+    " needed",
+    " required",
+];
+
 /// Whether the text stands for an empty field.
 fn is_placeholder(text: &str) -> bool {
-    let text = text.trim_end_matches('.').to_lowercase();
-    matches!(text.as_str(), "none" | "n/a" | "nothing" | "-" | "empty" | "null")
+    let is_frame = |c: char| !c.is_alphanumeric();
+    let text = text.to_lowercase();
+    let mut text = text.trim_matches(is_frame);
+    while let Some(rest) = PLACEHOLDER_ENDS.iter().find_map(|end| text.strip_suffix(end)) {
+        text = rest;
+    }
+    text.is_empty() || PLACEHOLDERS.lines().any(|line| line == text)
+}
+
+const SYSTEM_PROMPT: &str = include_str!("prompts/observer.md");
+
+/// The shortest text that can be recognized as one of the prompt.
+const MIN_REPEATED: usize = 12;
+
+/// Whether a model says back what the system prompt says: its example or its instructions.
+fn is_from_prompt(text: &str) -> bool {
+    static PROMPT: LazyLock<String> =
+        LazyLock::new(|| collapse_spaces(SYSTEM_PROMPT).to_lowercase());
+    let text = collapse_spaces(text).to_lowercase();
+    text.len() >= MIN_REPEATED && PROMPT.contains(&text)
 }
 
 /// Whether the observation only reports that there is nothing to record, a refusal or an error.
@@ -248,7 +297,7 @@ fn refuses(text: &str) -> bool {
 
 /// `None` for an empty text or a placeholder.
 fn non_empty(text: String) -> Option<String> {
-    (!text.is_empty() && !is_placeholder(&text)).then_some(text)
+    (!is_placeholder(&text) && !is_from_prompt(&text)).then_some(text)
 }
 
 fn items(raw: &str, separators: &[char]) -> Vec<String> {

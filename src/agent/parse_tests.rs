@@ -96,16 +96,14 @@ fn missing_fields_have_substitutes() {
 #[test]
 fn empty_replies_refusals_and_prose_are_told_apart() {
     let check = |text: &str, want: Parsed| assert_eq!(parse(text), want, "{text}");
-    for empty in [
-        "",
-        " \n",
-        "```\n```",
-        "<skip_summary/>",
-        "```xml\n<skip_summary />\n```",
-        "<think>hm</think>",
-    ] {
+    for empty in ["", " \n", "```\n```", "<skip_summary/>", "```xml\n<skip_summary />\n```"] {
         check(empty, Parsed::Nothing);
     }
+    check("<think>hm</think>", Parsed::Unusable("thoughts only"));
+    check(
+        "<think>I could write <observation><title>a draft</title>",
+        Parsed::Unusable("thoughts only"),
+    );
     check("I'm sorry, but I can't help with that.", Parsed::Unusable("a refusal"));
     check("Claude AI usage limit reached|1764", Parsed::Unusable("prose"));
     check(
@@ -133,6 +131,74 @@ fn empty_replies_refusals_and_prose_are_told_apart() {
         reply(&titled("The API returns 429 above 10 requests a second")).observations.len(),
         1
     );
+}
+
+#[test]
+fn a_model_that_thinks_aloud_or_says_the_prompt_back_stores_nothing() {
+    let plain = reply(WHOLE);
+    assert_eq!(reply(&format!("<think>a <observation> of</think>{WHOLE}")), plain);
+    let mention = "<observation><title>The parser drops <think> blocks</title></observation>";
+    assert_eq!(reply(mention).observations[0].title, "The parser drops <think> blocks");
+    assert_eq!(
+        parse(SYSTEM_PROMPT),
+        Parsed::Unusable("elements without content"),
+        "the example of the prompt"
+    );
+}
+
+#[test]
+fn a_text_that_stands_for_nothing_is_an_empty_field() {
+    for text in [
+        "None",
+        "None.",
+        "none at this time.",
+        "(empty)",
+        "[None]",
+        "N/A",
+        "-",
+        "—",
+        "Keine.",
+        "*None so far*",
+        "Aucune.",
+        "Ninguno",
+        "なし。",
+        "无",
+        "Nothing left to do.",
+        "null",
+        "...",
+    ] {
+        let summary = format!(
+            "<summary><completed>Done it</completed><next_steps>{text}</next_steps></summary>"
+        );
+        assert_eq!(reply(&summary).summary.unwrap().next_steps, "", "{text}");
+    }
+    let step =
+        "<summary><next_steps>None of the tests cover retries; add one</next_steps></summary>";
+    assert!(reply(step).summary.unwrap().next_steps.starts_with("None of"));
+}
+
+/// Each would take minutes if the parser searched the rest of the text at every mark.
+#[test]
+fn the_parser_takes_linear_time() {
+    let pieces = [
+        "<![CDATA[",
+        "<title>",
+        "<title></fact>",
+        "</think>",
+        "<think>",
+        "&",
+        "<",
+        "<observation>",
+        "<observation><title>a</title>",
+        "]]>",
+        "<title a=",
+    ];
+    for piece in pieces {
+        let begin = std::time::Instant::now();
+        let _ = parse(&piece.repeat(1_000_000 / piece.len()));
+        let time = begin.elapsed();
+        assert!(time.as_secs() < 5, "{piece}: {time:?}");
+    }
 }
 
 /// Tags, parts of tags and text in any order.

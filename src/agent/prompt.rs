@@ -5,11 +5,13 @@
 //! contains the session's state, so that any batch can begin a new conversation.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
+use super::event_text;
 use crate::activity::{
-    Activity, Event, MAX_LAST_MESSAGE, MAX_LINE, MAX_PROMPT, Mention, ParsedBatch, Payload, mention,
+    Event, MAX_LAST_MESSAGE, MAX_LINE, MAX_PROMPT, Mention, ParsedBatch, mention,
 };
-use crate::memory::{Batch, Cause, Message, Origin, Summary};
+use crate::memory::{Cause, Message, Origin, Summary};
 use crate::provenance::{Speaker, without_instructions};
 use crate::text::{truncate_middle, without_invisible};
 
@@ -20,31 +22,22 @@ const OBSERVER: &str = include_str!("prompts/observer.md");
 /// Maximum bytes of the session's state.
 const MAX_STATE: usize = 800;
 
-/// How much of each text the envelope quotes. Reduced if the model rejects the prompt as too long.
+/// The same in the last batch of a turn that had several.
+const MAX_LAST_STATE: usize = 2400;
+
+/// How much of each text the envelope quotes: all up to its limit, or a half, a quarter and so on, if the
+/// model takes less.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Detail {
-    #[default]
-    Usual,
-    Short,
-    Shortest,
-}
+pub struct Detail(u32);
 
 impl Detail {
-    pub fn lower(self) -> Option<Detail> {
-        match self {
-            Detail::Usual => Some(Detail::Short),
-            Detail::Short => Some(Detail::Shortest),
-            Detail::Shortest => None,
-        }
-    }
+    #[cfg(test)]
+    pub const USUAL: Detail = Detail(0);
+    const ALL: [Detail; 6] = [Detail(0), Detail(1), Detail(2), Detail(3), Detail(4), Detail(5)];
 
     /// The limit for a text that may have `bytes` at the usual detail.
     fn limit(self, bytes: usize) -> usize {
-        match self {
-            Detail::Usual => bytes,
-            Detail::Short => bytes / 4,
-            Detail::Shortest => bytes / 16,
-        }
+        bytes >> self.0
     }
 }
 
@@ -70,7 +63,7 @@ pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
     }
     out.push_str("<events>\n");
     for (at, event) in batch.events().enumerate() {
-        write_event(&mut out, at + 1, &event, detail);
+        write_event(&mut out, at + 1, &event, batch.project_root.as_deref(), detail);
     }
     out.push_str("</events>\n");
     let stop = batch.messages.last().filter(|m| m.cause.summarizes());
@@ -84,14 +77,9 @@ pub fn envelope(batch: &ParsedBatch, detail: Detail) -> String {
     out
 }
 
-/// The next lower level of detail that makes the envelope shorter.
-pub fn shorter(batch: &ParsedBatch, detail: Detail) -> Option<Detail> {
-    let length = envelope(batch, detail).len();
-    let mut lower = detail.lower();
-    while let Some(detail) = lower.filter(|detail| envelope(batch, *detail).len() >= length) {
-        lower = detail.lower();
-    }
-    lower
+/// The envelope with the most detail that has at most `max` bytes.
+pub fn fitting(batch: &ParsedBatch, max: usize) -> Option<String> {
+    Detail::ALL.into_iter().map(|detail| envelope(batch, detail)).find(|text| text.len() <= max)
 }
 
 /// Maximum number of the turn's prompts; the newest are quoted.
@@ -102,8 +90,10 @@ const SUMMARIZE: &str = "<task>The turn is over. Write observations of what is n
      the summary of the whole turn.</task>\n";
 
 /// The session's state: titles of this turn, the last summary, titles of the session.
-fn state(batch: &Batch, detail: Detail) -> String {
-    let room = detail.limit(MAX_STATE);
+fn state(batch: &ParsedBatch, detail: Detail) -> String {
+    // The end of a long turn needs what its earlier batches found, and not only their titles.
+    let is_last = batch.asks_for_summary() && !batch.earlier.is_empty();
+    let room = detail.limit(if is_last { MAX_LAST_STATE } else { MAX_STATE });
     let mut out = String::new();
     let mut add = |line: String| {
         let fits = out.len() + line.len() <= room;
@@ -114,9 +104,13 @@ fn state(batch: &Batch, detail: Detail) -> String {
     };
     let mut listed: Vec<&str> = Vec::new();
     let told = batch.earlier.iter().rev().filter(|e| e.origin != Origin::Web);
-    for earlier in told.map(|e| e.title.as_str()) {
-        if !listed.contains(&earlier) && add(format!("- {}\n", escaped(earlier, 100))) {
-            listed.push(earlier);
+    for earlier in told {
+        let sentence = earlier.narrative.as_deref().filter(|_| is_last).map(first_sentence);
+        let sentence =
+            sentence.map_or_else(String::new, |text| format!(": {}", escaped(text, 200)));
+        let title = earlier.title.as_str();
+        if !listed.contains(&title) && add(format!("- {}{sentence}\n", escaped(title, 100))) {
+            listed.push(title);
         }
     }
     if let Some(line) = batch.rolling.summaries.last().and_then(summary_line) {
@@ -128,6 +122,12 @@ fn state(batch: &Batch, detail: Detail) -> String {
         }
     }
     out
+}
+
+fn first_sentence(text: &str) -> &str {
+    let end = text.match_indices(['.', '!', '?', '\n']).map(|(at, _)| at + 1);
+    let end = end.filter(|at| text[*at..].starts_with(char::is_whitespace)).min();
+    text[..end.unwrap_or(text.len())].trim()
 }
 
 fn summary_line(summary: &Summary) -> Option<String> {
@@ -145,7 +145,7 @@ fn summary_line(summary: &Summary) -> Option<String> {
     (!parts.is_empty()).then(|| format!("last turn, {}\n", parts.join("; ")))
 }
 
-fn write_event(out: &mut String, id: usize, event: &Event, detail: Detail) {
+fn write_event(out: &mut String, id: usize, event: &Event, root: Option<&Path>, detail: Detail) {
     let (input_limit, output_limit) = match mention(event) {
         Mention::Full { input, output } => (input, output),
         Mention::Line(line) => {
@@ -161,38 +161,9 @@ fn write_event(out: &mut String, id: usize, event: &Event, detail: Detail) {
         out.push_str(" failed=\"true\"");
     }
     out.push_str(">\n");
-    write_element(out, "input", &input(message), detail.limit(input_limit));
-    write_element(out, "output", &output(event), detail.limit(output_limit));
+    write_element(out, "input", &event_text::input(event, root), detail.limit(input_limit));
+    write_element(out, "output", &event_text::output(event, root), detail.limit(output_limit));
     out.push_str("</event>\n");
-}
-
-/// The fields of a tool's input, one per line.
-fn input(message: &Message) -> String {
-    match Payload::read(message.tool_input.as_deref()) {
-        Payload::Json(serde_json::Value::Object(fields)) => {
-            let mut text = String::new();
-            for (name, value) in &fields {
-                let _ = match value {
-                    serde_json::Value::String(value) => writeln!(text, "{name}: {value}"),
-                    other => writeln!(text, "{name}: {other}"),
-                };
-            }
-            text
-        }
-        Payload::Json(value) => value.to_string(),
-        Payload::Text(text) => text.to_owned(),
-        Payload::Absent => String::new(),
-    }
-}
-
-/// The output of an event: a subagent's report, or the readable text of the tool's response.
-fn output(event: &Event) -> String {
-    match event.activity {
-        // The input contains the whole edit, and the response only repeats the file.
-        Activity::Edit(_) if event.message.cause != Cause::ToolFailed => String::new(),
-        Activity::Report { text, .. } => text.clone(),
-        _ => Payload::read(event.message.tool_response.as_deref()).text(),
-    }
 }
 
 fn write_last_message(out: &mut String, stop: &Message, detail: Detail) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::memory::{Earlier, Prompt, Rolling};
+use crate::memory::{Batch, Earlier, Prompt, Rolling};
 
 fn bash(id: i64, command: &str, output: &str, cause: Cause) -> Message {
     Message {
@@ -43,7 +43,7 @@ fn text_that_the_user_does_not_see_is_not_sent() {
     message.tool_name = Some(format!("Ba{hidden}sh"));
     let mut batch = unparsed(vec![message, stop(&format!("Done{hidden}."))]);
     batch.prompts[0].text = format!("Make{hidden}");
-    let text = envelope(&ParsedBatch::new(batch), Detail::Usual);
+    let text = envelope(&ParsedBatch::new(batch), Detail::USUAL);
     let is_hidden = |c: char| hidden.contains(c) && !c.is_ascii_graphic();
     assert_eq!(text.chars().find(|c| is_hidden(*c)), None, "{text:?}");
     for visible in ["Make", "tool=\"Ba", "command: run", "b</output>", "Done"] {
@@ -59,7 +59,7 @@ fn a_turn_has_this_envelope() {
             bash(2, "cargo test", "test result: ok. 3 passed", Cause::Tool),
             stop("All 3 tests pass."),
         ]),
-        Detail::Usual,
+        Detail::USUAL,
     );
     insta::assert_snapshot!(text, @r#"
     <prompt>Make the parser total</prompt>
@@ -87,7 +87,7 @@ fn text_from_outside_cannot_close_an_element() {
         titles: vec![evil.into()],
     };
     given.earlier = vec![Earlier { title: evil.into(), ..Earlier::default() }];
-    let text = envelope(&ParsedBatch::new(given), Detail::Usual);
+    let text = envelope(&ParsedBatch::new(given), Detail::USUAL);
     for tag in ["</output>", "</event>", "</events>", "<task>", "</last_message>", "</prompt>"] {
         assert_eq!(text.matches(tag).count(), 1, "{tag} in {text}");
     }
@@ -98,18 +98,14 @@ fn text_from_outside_cannot_close_an_element() {
 fn long_texts_are_truncated_in_the_middle() {
     let long = format!("{}{}", "head ".repeat(20_000), "tail ".repeat(20_000));
     let given = batch(vec![bash(1, "cargo test", &long, Cause::Tool)]);
-    let text = envelope(&given, Detail::Usual);
+    let text = envelope(&given, Detail::USUAL);
     assert!(text.contains("head") && text.contains("tail") && text.contains("bytes cut"));
-    let sizes: Vec<usize> = [Detail::Usual, Detail::Short, Detail::Shortest]
-        .map(|detail| envelope(&given, detail).len())
-        .into();
-    assert_eq!(shorter(&given, Detail::Usual), Some(Detail::Short));
-    assert_eq!(
-        shorter(&batch(vec![stop("Done.")]), Detail::Usual),
-        None,
-        "nothing can be shortened"
-    );
-    assert!(sizes[0] < 4096 && sizes[1] < sizes[0] / 2 && sizes[2] < sizes[1], "{sizes:?}");
+    let size = |max| fitting(&given, max).map(|text| text.len());
+    assert!(text.len() < 4096 && size(usize::MAX) == Some(text.len()));
+    for max in [4000, 2000, 1000, 500] {
+        assert!(size(max).is_none_or(|size| size <= max && size > max / 4), "{max}");
+    }
+    assert!(size(1000).is_some() && size(100).is_none());
 }
 
 /// The overhead of a turn: the prompt without the cached system prompt and the events.
@@ -127,9 +123,61 @@ fn the_overhead_of_a_turn_is_small() {
         rolling: Rolling { summaries: vec![summary.clone(), summary], titles: vec![long; 20] },
         ..Batch::default()
     });
-    let text = envelope(&given, Detail::Usual);
+    let text = envelope(&given, Detail::USUAL);
     assert!(text.len() / 4 <= 300, "{} tokens", text.len() / 4);
     assert!(system().len() / 4 < 900, "{} tokens", system().len() / 4);
-    assert_eq!(version(), "1");
+    assert_eq!(version(), "2");
     assert!(!system().contains("version:"));
+}
+
+#[test]
+fn an_edit_is_told_by_its_changed_lines() {
+    let mut edit = bash(1, "", "", Cause::Tool);
+    edit.tool_name = Some("Edit".into());
+    edit.tool_input = Some(
+        serde_json::json!({"file_path": "/w/p/src/a.rs", "replace_all": false,
+            "old_string": "fn a() {\n    one();\n    same();\n}",
+            "new_string": "fn a() {\n    two();\n    same();\n}"})
+        .to_string(),
+    );
+    edit.tool_response = Some(serde_json::json!({"filePath": "/w/p/src/a.rs"}).to_string());
+    let mut run = bash(2, "touch /w/p/x", "", Cause::Tool);
+    run.tool_input = Some(
+        serde_json::json!({"command": "touch /w/p/x", "description": "Touch it", "timeout": 9,
+            "run_in_background": true})
+        .to_string(),
+    );
+    let given = Batch { project_root: Some("/w/p".into()), ..unparsed(vec![edit, run]) };
+    let given = ParsedBatch::new(Batch { client: "claude-code".into(), ..given });
+    insta::assert_snapshot!(envelope(&given, Detail::USUAL), @r#"
+    <prompt>Make the parser total</prompt>
+    <events>
+    <event id="1" tool="Edit">
+    <input>src/a.rs
+    -    one();
+    +    two();</input>
+    </event>
+    <event id="2" tool="Bash">
+    <input>command: touch x
+    in background</input>
+    <output>no output</output>
+    </event>
+    </events>
+    <task>The turn goes on. Write observations, no summary.</task>
+    "#);
+}
+
+#[test]
+fn the_end_of_a_long_turn_carries_what_its_earlier_batches_found() {
+    let earlier = Earlier {
+        title: "Exports use UTC".into(),
+        narrative: Some("to_row in v1.2 formats in UTC. It was local time before.".into()),
+        ..Earlier::default()
+    };
+    let last = Batch { earlier: vec![earlier], ..unparsed(vec![stop("Done.")]) };
+    let text = envelope(&ParsedBatch::new(last.clone()), Detail::USUAL);
+    assert!(text.contains("- Exports use UTC: to_row in v1.2 formats in UTC.\n"), "{text}");
+    let messages = vec![bash(1, "cargo test", "ok", Cause::Tool)];
+    let text = envelope(&ParsedBatch::new(Batch { messages, ..last }), Detail::USUAL);
+    assert!(text.contains("- Exports use UTC\n"), "{text}");
 }

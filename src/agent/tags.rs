@@ -39,13 +39,17 @@ pub struct Tag<'a> {
 /// The known tags of `text`, in order, outside CDATA sections.
 pub fn known(text: &str) -> impl Iterator<Item = Tag<'static>> + '_ {
     let mut at = 0;
+    // Once there is no further end of a section, it is not searched for again.
+    let mut has_end = true;
     std::iter::from_fn(move || {
         while let Some(found) = text[at..].find('<') {
             let start = at + found;
             let rest = &text[start..];
             if let Some(data) = rest.strip_prefix(CDATA) {
                 // An unterminated section is plain text.
-                at = start + CDATA.len() + data.find("]]>").unwrap_or(0);
+                let end = if has_end { data.find("]]>") } else { None };
+                has_end = end.is_some();
+                at = start + CDATA.len() + end.unwrap_or(0);
                 continue;
             }
             at = start + 1;

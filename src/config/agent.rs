@@ -31,6 +31,8 @@ pub struct Claude {
     pub command: String,
     pub model: String,
     pub proxy: Option<String>,
+    /// Why the settings do not say what is run. Nothing is sent then.
+    pub fault: Option<String>,
 }
 
 /// Settings of an HTTP backend.
@@ -44,6 +46,8 @@ pub struct Http {
     pub max_tokens: usize,
     /// Possible names of the API key. The first that has a value is used. Empty: no key is sent.
     pub key_names: Vec<String>,
+    /// Why the settings do not say where text is sent. Nothing is sent then.
+    pub fault: Option<String>,
 }
 
 /// Limits on model usage. 0 means unlimited. Tokens count input and output, cost is in US dollars,
@@ -87,6 +91,7 @@ impl Agent {
             command: values.text("agent.claude.command"),
             model: values.text("agent.claude.model"),
             proxy: proxy(values, "claude"),
+            fault: values.fault("agent.claude."),
         };
         let allowance = |per: &str| Allowance {
             tokens: values.size(&format!("agent.budget.{per}_tokens")) as u64,
@@ -181,6 +186,7 @@ impl Http {
             proxy: proxy(values, backend),
             max_tokens: values.size(&name("max_tokens")),
             key_names,
+            fault: values.fault(&format!("agent.{backend}.")),
         }
     }
 

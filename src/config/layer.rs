@@ -18,12 +18,25 @@ pub(super) struct Findings {
     pub problems: Vec<String>,
     /// Those of the problems because of which nothing is recorded.
     pub faults: Vec<String>,
+    /// Names of settings that decide where text is sent, whose value cannot be used, with the reason.
+    /// Their default must not take their place.
+    pub undecided: Vec<(String, String)>,
 }
 
 impl Findings {
     pub fn fault(&mut self, message: String) {
         self.faults.push(message.clone());
         self.problems.push(message);
+    }
+
+    /// A setting with this name has no value that can be used.
+    pub fn without_value(&mut self, name: &str, message: &str) {
+        let meant = nearest(name, KEYS.iter().map(|key| key.name)).unwrap_or(name);
+        // These do not decide where text is sent.
+        let is_harmless = ["model", "max_tokens"].iter().any(|last| meant.ends_with(last));
+        if name.starts_with("agent.") && !is_harmless {
+            self.undecided.push((name.to_owned(), message.to_owned()));
+        }
     }
 
     fn at(&mut self, scope: Scope, message: String) {
@@ -85,6 +98,7 @@ impl<'a> Layer<'a> {
             if let DeValue::Table(inner) = value.get_ref() {
                 if let Some(key) = key {
                     let message = format!("{source}: {} is a table; expected a value", key.name);
+                    found.without_value(key.name, &message);
                     found.at(key.scope, message);
                 }
                 self.flatten(&name, inner, toml, found);
@@ -92,6 +106,7 @@ impl<'a> Layer<'a> {
             }
             let Some(key) = key else {
                 let message = format!("{source}: {}", keys::unknown(&quote(&name)));
+                found.without_value(&name, &message);
                 found.at(unknown_scope(&name), message);
                 continue;
             };
@@ -150,7 +165,9 @@ fn list_item(key: &Key, value: &DeValue, source: &Source, found: &mut Findings) 
         _ => return Some(other),
     };
     let value = quote(other);
-    found.at(key.scope, format!("{source}: invalid value {value} for {}: {expected}", key.name));
+    let message = format!("{source}: invalid value {value} for {}: {expected}", key.name);
+    found.without_value(key.name, &message);
+    found.at(key.scope, message);
     None
 }
 

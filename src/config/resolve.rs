@@ -34,7 +34,8 @@ impl Config {
             Scope::Restriction => layers.strictest(key, env, &mut found),
         });
         let values = values.collect();
-        Config::build(Values(values), OffSwitch::find(env), found)
+        let undecided = std::mem::take(&mut found.undecided).into();
+        Config::build(Values { all: values, undecided }, OffSwitch::find(env), found)
     }
 }
 
@@ -119,7 +120,11 @@ fn checked(key: &'static Key, value: Option<(String, Source)>, found: &mut Findi
     let default = || Value { key, text: key.default.into(), source: ValueSource::Default };
     let Some((text, source)) = value else { return default() };
     if let Err(why) = keys::check(key, &text) {
-        found.problems.push(format!("{source}: {why}"));
+        let message = format!("{source}: {why}");
+        if key.scope == Scope::UserOnly {
+            found.without_value(key.name, &message);
+        }
+        found.problems.push(message);
         return default();
     }
     let source = match source {
@@ -202,7 +207,7 @@ impl Config {
                     .collect(),
             },
             problems: found.problems,
-            values: values.0,
+            values: values.all,
         }
     }
 }

@@ -56,7 +56,9 @@ impl Unit {
     pub fn may_be_secret(self, text: &str) -> bool {
         match self {
             Unit::KeyName => true,
-            Unit::Url | Unit::OptionalUrl => text.contains('@') || text.contains('?'),
+            Unit::Url | Unit::OptionalUrl | Unit::Server => {
+                text.contains('@') || text.contains('?')
+            }
             _ => false,
         }
     }

@@ -26,18 +26,28 @@ pub enum ValueSource {
 
 /// All settings in the order of the table.
 #[derive(Clone)]
-pub(super) struct Values(pub(super) Arc<[Value]>);
+pub(super) struct Values {
+    pub(super) all: Arc<[Value]>,
+    /// Settings whose default must not be used, with the reason.
+    pub(super) undecided: Arc<[(String, String)]>,
+}
 
 impl Values {
     fn value(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|value| value.key.name == name);
+        let found = self.all.iter().find(|value| value.key.name == name);
         found.map_or_else(|| unreachable!("{name} is not in the table"), |value| &value.text)
     }
 
     /// The value if it is not the default.
     pub(super) fn explicit(&self, name: &str) -> Option<String> {
-        let found = self.0.iter().find(|value| value.key.name == name)?;
+        let found = self.all.iter().find(|value| value.key.name == name)?;
         (found.source != ValueSource::Default).then(|| found.text.trim().to_owned())
+    }
+
+    /// Why the settings that begin with `prefix` do not say where text is sent.
+    pub(super) fn fault(&self, prefix: &str) -> Option<String> {
+        let found = self.undecided.iter().find(|(name, _)| name.starts_with(prefix));
+        found.map(|(_, why)| why.clone())
     }
 
     pub(super) fn text(&self, name: &str) -> String {

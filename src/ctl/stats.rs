@@ -110,7 +110,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let since = since(conn, &args.since, now)?;
     let groups = stats::report(conn, by, since).context("database")?;
     let total = stats::total(conn, since).context("database")?;
-    let today = ledger::local_day(conn, now).context("database")?;
+    let today = clock::machine_day(now);
     let today = ledger::of_day(conn, &today).context("database")?;
     if args.json {
         let named = |group: Group| Row { name: Some(group_name(&group)), ..row(&group, args.by) };

@@ -195,6 +195,20 @@ pub struct Usage {
     pub cost: Option<f64>,
 }
 
+impl Usage {
+    /// Whether a provider may have counted this for a call that was estimated to need `estimate`.
+    pub fn is_plausible(&self, estimate: &Usage) -> bool {
+        let at_most = |limit: u64| limit.saturating_mul(20).saturating_add(100_000);
+        self.input <= at_most(estimate.input)
+            && self.output <= at_most(estimate.output)
+            && self.cache_read.saturating_add(self.cache_write) <= self.input
+            && self.cost.is_none_or(|cost| (0.0..=MAX_COST).contains(&cost))
+    }
+}
+
+/// Dollars that one call may cost.
+const MAX_COST: f64 = 100.0;
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CallOutcome {

@@ -10,6 +10,7 @@
 //! database's files: closing any other descriptor of them drops the process's POSIX locks.
 
 pub mod accept;
+pub mod agent_limits;
 pub mod agent_sessions;
 mod batch_context;
 pub mod claims;

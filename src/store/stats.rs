@@ -239,7 +239,7 @@ mod tests {
         let noon = DAY + DAY / 2;
         let start = day_start(&conn, noon).unwrap();
         assert!((0..=DAY).contains(&(noon - start)), "{start}");
-        let day = super::super::usage::local_day(&conn, noon).unwrap();
+        let day = crate::clock::machine_day(noon);
         assert_eq!(parse_day(&conn, &day).unwrap(), Some(start));
         for wrong in ["2026-13-01", "2026-02-30", "yesterday", ""] {
             assert_eq!(parse_day(&conn, wrong).unwrap(), None, "{wrong}");

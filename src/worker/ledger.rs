@@ -1,10 +1,12 @@
 //! Implements the agent's usage ledger on the store thread, which commits each entry before the
 //! agent makes the call.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::store_actor::StoreHandle;
-use crate::agent::{Admission, Backend, CallRequest, Ledger};
+use crate::agent::{Admission, Backend, CallRequest, Ledger, PauseRequest, Served};
 use crate::memory::CallOutcome;
 
 #[derive(Clone)]
@@ -25,5 +27,17 @@ impl Ledger for StoreLedger {
 
     fn clear_refusal(&self, backend: Backend) {
         self.0.answered(backend);
+    }
+
+    fn pause(&self, pause: PauseRequest) -> oneshot::Receiver<Duration> {
+        self.0.pause(pause)
+    }
+
+    fn recall(&self, of: Served) -> oneshot::Receiver<String> {
+        self.0.recall(of)
+    }
+
+    fn learn(&self, of: Served, learnt: String) {
+        self.0.learn(of, learnt);
     }
 }

@@ -75,12 +75,23 @@ pub fn read(line: &[u8]) -> Line {
             Some(code) => Line::Error(code.to_owned()),
             None => Line::Other,
         },
-        (Some("result"), _) => match serde_json::from_value(value) {
-            Ok(result) => Line::Result(Box::new(result)),
-            Err(_) => Line::Other,
+        (Some("result"), _) => match result(value) {
+            Some(result) => Line::Result(Box::new(result)),
+            None => Line::Other,
         },
         _ => Line::Other,
     }
+}
+
+/// The end of a turn. Usage that cannot be true, such as a negative number, is left out.
+fn result(value: Value) -> Option<TurnResult> {
+    serde_json::from_value(value.clone()).ok().or_else(|| {
+        let mut value = value;
+        let fields = value.as_object_mut()?;
+        fields
+            .retain(|name, _| !matches!(name.as_str(), "usage" | "modelUsage" | "total_cost_usd"));
+        serde_json::from_value(value).ok()
+    })
 }
 
 impl Total {
@@ -128,7 +139,7 @@ impl TurnResult {
     pub fn outcome(self, error_code: &str, usage: Usage, now: i64) -> Result<Answer, AgentError> {
         let text = self.result.unwrap_or_default();
         if self.terminal_reason.as_deref() == Some("prompt_too_long") {
-            return Err(AgentError::TooLong);
+            return Err(AgentError::TooLong { context: None });
         }
         if self.stop_reason.as_deref() == Some("refusal") {
             return Err(AgentError::UnusableAnswer("a refusal"));
@@ -138,7 +149,7 @@ impl TurnResult {
                 Some(error) => Err(with_retry_time(error, &text, now)),
                 None => {
                     let truncated = self.stop_reason.as_deref() == Some("max_tokens");
-                    Ok(Answer { text, usage, finished: true, truncated })
+                    Ok(Answer { text, usage, finished: true, truncated, instead: None })
                 }
             };
         }
@@ -216,14 +227,14 @@ mod tests {
         };
         let failed = |text: &str, status: Option<u16>| json!({"is_error": true, "result": text, "api_error_status": status});
         let later = Reaction::Defer(None);
-        check(failed("API Error: 529 overloaded", Some(529)), "server_error", later);
+        check(failed("API Error: 529 overloaded", Some(529)), "server_error", later.clone());
         check(failed("API Error: 500 x", Some(500)), "server_error", Reaction::RetryThenDefer);
         for word in ["unknown", "server_error"] {
             let refused = "API Error: Connection refused (ECONNREFUSED)";
             check(failed(refused, None), word, Reaction::RetryThenDefer);
         }
-        check(failed("API Error: 429 slow down", Some(429)), "rate_limit", later);
-        check(failed("Credit balance is too low", Some(400)), "billing_error", later);
+        check(failed("API Error: 429 slow down", Some(429)), "rate_limit", later.clone());
+        check(failed("Credit balance is too low", Some(400)), "billing_error", later.clone());
         check(
             failed("Claude AI usage limit reached|61", None),
             "rate_limit",
@@ -233,17 +244,17 @@ mod tests {
         check(
             failed("Failed to authenticate. API Error: 401", Some(401)),
             "authentication_failed",
-            setup,
+            setup.clone(),
         );
-        check(failed("Not logged in · Please run /login", None), "", setup);
+        check(failed("Not logged in · Please run /login", None), "", setup.clone());
         check(
             failed("There's an issue with the selected model", Some(404)),
             "model_not_found",
-            setup,
+            setup.clone(),
         );
         let long = json!({"is_error": true, "result": "x", "terminal_reason": "prompt_too_long"});
-        check(long, "invalid_request", Reaction::Shorten);
-        check(json!({"subtype": "error_during_execution"}), "", Reaction::RetryThenSplit);
+        check(long, "invalid_request", Reaction::Shorten(None));
+        check(json!({"subtype": "error_during_execution"}), "", Reaction::Simplify);
         check(json!({"stop_reason": "refusal"}), "", Reaction::RetryOnce);
         let fine = result(json!({"result": "<skip_summary/>"}));
         assert_eq!(fine.outcome("", Usage::default(), 0).unwrap().text, "<skip_summary/>");

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::{Settings, Value, ValueSource, misspelled_variables};
 use crate::failure::Result;
 use crate::recover::deferrals::release_changed;
-use crate::store::{self, Store, queue_admin, refusals};
+use crate::store::{self, Store, agent_limits, queue_admin, refusals};
 
 const HELP: &str = "\
 Examples
@@ -144,6 +144,7 @@ fn retry_deferred(settings: &Settings) {
 /// Returns the sessions with events that are due now. Empty if nothing was released.
 fn release(settings: &Settings) -> store::Result<BTreeSet<SessionName>> {
     let mut store = Store::open(&settings.paths)?;
+    store.write(agent_limits::forget)?;
     let released = release_changed(&mut store, settings)?
         + store.write(|tx| refusals::release_deferred(tx, None))?;
     if released == 0 {

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use crate::agent::{self, Admission, AgentError, Backend, CallRequest, Ledger};
+use crate::agent::{
+    self, Admission, AgentError, Backend, CallRequest, Ledger, PauseRequest, Served,
+};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::format::{count, dollars, span};
 use crate::ctl::health::Finding;
 use crate::memory::{Batch, CallOutcome, Cause, Distilled, Message, Prompt, Usage};
 use crate::store::usage::{self, Call, Reservation};
-use crate::store::{self, Store, refusals};
+use crate::store::{self, Store, agent_limits, refusals};
 
 /// The result of a trial.
 struct Trial {
@@ -117,7 +119,26 @@ impl Ledger for TrialLedger {
     fn record_refusal(&self, _: Backend, _: String, _: String) {}
 
     fn clear_refusal(&self, backend: Backend) {
-        let _ = self.write(|tx| refusals::clear(tx, backend.name()));
+        let _ = self.write(|tx| {
+            agent_limits::end_pause(tx, backend.name())?;
+            refusals::clear(tx, backend.name())
+        });
+    }
+
+    /// A trial neither begins a pause nor heeds one.
+    fn pause(&self, _: PauseRequest) -> oneshot::Receiver<Duration> {
+        oneshot::channel().1
+    }
+
+    /// A trial learns anew.
+    fn recall(&self, _: Served) -> oneshot::Receiver<String> {
+        oneshot::channel().1
+    }
+
+    fn learn(&self, of: Served, learnt: String) {
+        let row =
+            agent_limits::Model { backend: of.backend, model: &of.model, address: &of.address };
+        let _ = self.write(|tx| agent_limits::learn(tx, &row, &learnt, clock::now_ms()));
     }
 }
 
@@ -178,7 +199,9 @@ fn remedy(settings: &Settings, backend: Backend, error: &AgentError) -> Option<S
         AgentError::Died(_) if program => try_program,
         AgentError::Died(_)
         | AgentError::Rejected(_)
-        | AgentError::TooLong
+        | AgentError::Refused(_)
+        | AgentError::Form(_)
+        | AgentError::TooLong { .. }
         | AgentError::UnusableAnswer(_) => {
             format!("try another model: memctl config set agent.{name}.model NAME")
         }

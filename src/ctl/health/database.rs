@@ -183,7 +183,7 @@ fn queue(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> 
 /// Reports stored notices, except those about budgets that were spent before yesterday.
 fn notices(conn: &Connection) -> store::Result<Vec<Finding>> {
     const DAY: i64 = 86_400_000;
-    let yesterday = usage::local_day(conn, clock::now_ms() - DAY)?;
+    let yesterday = clock::machine_day(clock::now_ms() - DAY);
     let old =
         |kind: &str| kind.strip_prefix(usage::NOTICE).is_some_and(|day| day < yesterday.as_str());
     let all = notices::list(conn)?.into_iter().filter(|(kind, _)| !old(kind));
@@ -193,7 +193,7 @@ fn notices(conn: &Connection) -> store::Result<Vec<Finding>> {
 /// Reports today's model usage and very large sessions.
 fn spending(settings: &Settings, conn: &Connection) -> store::Result<Vec<Finding>> {
     let agent = &settings.config.agent;
-    let today = usage::of_day(conn, &usage::local_day(conn, clock::now_ms())?)?;
+    let today = usage::of_day(conn, &clock::machine_day(clock::now_ms()))?;
     let mut found = Vec::new();
     if today.turns > 0 {
         let message = format!("today {}", against_budget(today, agent));

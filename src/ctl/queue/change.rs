@@ -14,7 +14,7 @@ use crate::failure::{Context, Failure, Result, failed};
 use crate::recover::cleanup;
 use crate::spool::dead_letters;
 use crate::store::queue_admin::{self, Processing, Selection};
-use crate::store::{LockWait, Store};
+use crate::store::{LockWait, Store, agent_limits};
 
 /// How long to wait for the store lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -239,7 +239,10 @@ fn change_messages(
     if let Change::Reset(_) = change {
         return Ok((released, live));
     }
-    let changed = store.write(|tx| queue_admin::retry(tx, selection, before));
+    let changed = store.write(|tx| {
+        agent_limits::end_pauses(tx)?;
+        queue_admin::retry(tx, selection, before)
+    });
     Ok((changed.context("database")?, live))
 }
 

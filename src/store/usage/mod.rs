@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use super::notices;
+use crate::clock;
 use crate::config::{Agent, Allowance, Price};
 use crate::memory::{CallOutcome, Usage};
 
@@ -72,7 +73,7 @@ pub struct Used {
 /// Reserves the maximum usage of a call, or returns the budget that does not allow it.
 pub fn reserve(tx: &Transaction, call: &Call, agent: &Agent, now: i64) -> Result<Reservation> {
     let (price, priced) = agent.price(call.backend, call.model);
-    let day = local_day(tx, now)?;
+    let day = clock::machine_day(now);
     let cost = cost(&call.estimate, &price);
     let requested = Used { turns: 1, tokens: call.estimate.input + call.estimate.output, cost };
     let session_limit = match call.session_id {
@@ -174,7 +175,7 @@ pub fn of_session(conn: &Connection, session_id: i64) -> Result<Used> {
         .query_row([session_id], used)?)
 }
 
-/// Usage of a day, in the format of [`local_day`].
+/// Usage of a day, in the format of [`clock::machine_day`].
 pub fn of_day(conn: &Connection, day: &str) -> Result<Used> {
     Ok(conn.prepare_cached(&format!("{SUM} WHERE day = ?1"))?.query_row([day], used)?)
 }
@@ -185,12 +186,6 @@ const SUM: &str = "SELECT ifnull(sum(turns), 0), ifnull(sum(input_tokens + outpu
 fn used(r: &rusqlite::Row) -> rusqlite::Result<Used> {
     let count = |i| r.get::<_, i64>(i).map(|n| n as u64);
     Ok(Used { turns: count(0)?, tokens: count(1)?, cost: r.get(2)? })
-}
-
-/// The local day of `now`, as `2026-11-27`.
-pub fn local_day(conn: &Connection, now: i64) -> Result<String> {
-    let sql = "SELECT date(?1 / 1000, 'unixepoch', 'localtime')";
-    Ok(conn.prepare_cached(sql)?.query_row([now], |r| r.get(0))?)
 }
 
 /// Whether a limit of the budget is used up.

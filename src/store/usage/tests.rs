@@ -156,7 +156,7 @@ fn a_new_day_resets_the_budget_and_the_notice() {
     assert_eq!(notices::list(&conn).unwrap().len(), 1, "one notice a day");
     // Forgetting a session keeps its usage.
     conn.execute("DELETE FROM sessions WHERE id = 1", []).unwrap();
-    assert_eq!(of_day(&conn, &local_day(&conn, DAY).unwrap()).unwrap().turns, 1);
+    assert_eq!(of_day(&conn, &clock::machine_day(DAY)).unwrap().turns, 1);
     let small = call(2, HAIKU, tokens(10, 10));
     granted(&mut conn, &small, &agent, 3 * DAY);
     assert!(notices::list(&conn).unwrap().is_empty());
@@ -207,7 +207,7 @@ proptest! {
             };
             write(&mut conn, |tx| settle(tx, id, outcome, &agent, 0));
         }
-        let day = local_day(&conn, 0).unwrap();
+        let day = clock::machine_day(0);
         for (used, most) in [
             (of_session(&conn, 1).unwrap(), agent.budget.session),
             (of_session(&conn, 2).unwrap(), agent.budget.session),

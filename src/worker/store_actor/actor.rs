@@ -88,6 +88,7 @@ impl StoreActor {
                 self.write(|tx, _| refusals::record(tx, backend.name(), config_fingerprint, why))
             }
             Job::Answered(backend) => self.answered(*backend),
+            Job::Learn { of, learnt } => self.learn(of, learnt),
         };
         let Err(e) = result else { return };
         // The event loop waits for exactly one report on a claim, on a search for Stops without

@@ -2,11 +2,13 @@
 
 use super::Report;
 use super::actor::{StoreActor, parsed};
-use crate::agent::{Admission, Backend, CallRequest};
+use std::time::Duration;
+
+use crate::agent::{Admission, Backend, CallRequest, PauseRequest, Served};
 use crate::clock;
 use crate::memory::{Batch, CallOutcome, Summary, Turn};
 use crate::store::usage::{self, Call, Reservation};
-use crate::store::{self, provisional, refusals, sessions};
+use crate::store::{self, agent_limits, provisional, refusals, sessions};
 
 impl StoreActor {
     /// Checks the budgets and records the call in one transaction.
@@ -16,6 +18,13 @@ impl StoreActor {
         let admission = self.write(|tx, session| {
             if let Some(why) = refusals::reason(tx, backend, &request.config_fingerprint)? {
                 return Ok(Admission::BackendRefused(why));
+            }
+            let now = clock::now_ms();
+            let pause =
+                agent_limits::pause(tx, backend, &request.config_fingerprint, session, now)?;
+            if let Some(pause) = pause {
+                let delay = Duration::from_millis((pause.until - now).max(1).cast_unsigned());
+                return Ok(Admission::Paused { reason: pause.reason, delay });
             }
             if let Some(session) = session {
                 sessions::set_memory_session(tx, session, &request.memory_session, backend)?;
@@ -45,10 +54,38 @@ impl StoreActor {
 
     pub(super) fn answered(&mut self, backend: Backend) -> store::Result<()> {
         // Usually the backend was not refused, and no transaction is needed.
-        if refusals::is_refused(self.open()?.connection(), backend.name())? {
-            self.write(|tx, _| refusals::clear(tx, backend.name()))?;
+        let (conn, name) = (self.open()?.connection(), backend.name());
+        if refusals::is_refused(conn, name)? || agent_limits::has_paused(conn, name)? {
+            self.write(|tx, _| {
+                agent_limits::end_pause(tx, name)?;
+                refusals::clear(tx, name)
+            })?;
         }
         Ok(())
+    }
+
+    /// Begins a pause of a backend. Returns for how long.
+    pub(super) fn pause(&mut self, request: &PauseRequest) -> Option<Duration> {
+        let PauseRequest { backend, config_fingerprint, asked, reason } = request;
+        let asked = asked.map(|asked| i64::try_from(asked.as_millis()).unwrap_or(i64::MAX / 4));
+        let now = clock::now_ms();
+        let end = self.write(|tx, _| {
+            let (backend, settings) = (backend.name(), config_fingerprint);
+            agent_limits::begin_pause(tx, backend, settings, asked, reason, now)
+        });
+        let end = end.map_err(|e| self.report_error(&e)).ok()?;
+        Some(Duration::from_millis((end - now).max(1).cast_unsigned()))
+    }
+
+    /// What was learnt about a model; empty if nothing was, or if the store cannot be read.
+    pub(super) fn recall(&mut self, of: &Served) -> String {
+        let Ok(store) = self.open() else { return String::new() };
+        let learnt = agent_limits::learnt(store.connection(), &row(of), clock::now_ms());
+        learnt.ok().flatten().unwrap_or_default()
+    }
+
+    pub(super) fn learn(&mut self, of: &Served, learnt: &str) -> store::Result<()> {
+        self.write(|tx, _| agent_limits::learn(tx, &row(of), learnt, clock::now_ms()))
     }
 
     pub(super) fn find_unsummarized(&mut self) -> store::Result<()> {
@@ -74,4 +111,8 @@ impl StoreActor {
         })?;
         self.find_unsummarized()
     }
+}
+
+fn row(of: &Served) -> agent_limits::Model<'_> {
+    agent_limits::Model { backend: of.backend, model: &of.model, address: &of.address }
 }

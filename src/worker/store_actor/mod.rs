@@ -9,6 +9,7 @@ mod agent;
 use std::sync::Arc;
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use memctl_proto::event::Process;
 use memctl_proto::{Code, Event, Kind};
@@ -17,7 +18,7 @@ use tokio::sync::{mpsc as reports, oneshot};
 use super::machine::SessionStatus;
 use super::owner::Session;
 use crate::activity::ParsedBatch;
-use crate::agent::{Admission, Backend, CallRequest};
+use crate::agent::{Admission, Backend, CallRequest, PauseRequest, Served};
 use crate::config::Settings;
 use crate::memory::{CallOutcome, Distilled, Summary, Turn};
 use crate::store::accept::{Accepted, ClosedBy, WhichPrompts};
@@ -40,6 +41,8 @@ pub type Reply = Box<dyn FnOnce(AcceptResult) + Send>;
 enum Message {
     Accept { event: Box<Event>, reply: Reply },
     OpenCall { request: Box<CallRequest>, reply: oneshot::Sender<Admission> },
+    Pause { request: Box<PauseRequest>, reply: oneshot::Sender<Duration> },
+    Recall { of: Box<Served>, reply: oneshot::Sender<String> },
     HasWork(oneshot::Sender<bool>),
     ShutDown(oneshot::Sender<()>),
     Job(Job),
@@ -87,6 +90,10 @@ enum Job {
         why: String,
     },
     Answered(Backend),
+    Learn {
+        of: Served,
+        learnt: String,
+    },
 }
 
 /// The result of a job or of a group of events. If the session changed, the report carries its new
@@ -231,6 +238,22 @@ impl StoreHandle {
         self.job(Job::Answered(backend));
     }
 
+    pub fn pause(&self, request: PauseRequest) -> oneshot::Receiver<Duration> {
+        let (reply, delay) = oneshot::channel();
+        self.send(Message::Pause { request: Box::new(request), reply });
+        delay
+    }
+
+    pub fn recall(&self, of: Served) -> oneshot::Receiver<String> {
+        let (reply, learnt) = oneshot::channel();
+        self.send(Message::Recall { of: Box::new(of), reply });
+        learnt
+    }
+
+    pub fn learn(&self, of: Served, learnt: String) {
+        self.job(Job::Learn { of, learnt });
+    }
+
     /// Whether an event is spooled or queued.
     pub async fn has_work(&self) -> bool {
         let (reply, found) = oneshot::channel();
@@ -288,6 +311,13 @@ fn run(mut actor: StoreActor, inbox: &mpsc::Receiver<Message>) {
             }
             Message::OpenCall { request, reply } => {
                 let _ = reply.send(actor.open_call(&request));
+            }
+            Message::Pause { request, reply } => {
+                // If the sender is dropped, the agent waits for its default time.
+                let _ = actor.pause(&request).map(|delay| reply.send(delay));
+            }
+            Message::Recall { of, reply } => {
+                let _ = reply.send(actor.recall(&of));
             }
             Message::HasWork(reply) => {
                 let _ = reply.send(actor.has_work());

@@ -36,7 +36,8 @@ fn deferred(w: &World) -> String {
 /// Makes deferred events due.
 fn make_due(w: &World) {
     w.execute_sql(
-        "UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch IS NOT NULL",
+        "UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch IS NOT NULL;
+         UPDATE agent_pauses SET until_epoch = 1",
     );
 }
 

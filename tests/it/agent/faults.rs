@@ -92,7 +92,8 @@ fn each_turn_takes_effect_once_under_random_faults() {
             break;
         }
         w.execute_sql(
-            "UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch > 0",
+            "UPDATE pending_messages SET not_before_epoch = 1 WHERE not_before_epoch > 0;
+             DELETE FROM agent_pauses; DELETE FROM agent_limits",
         );
         w.memctl(&["recover"]).ok();
     }

@@ -1,9 +1,11 @@
 //! Models as memory agents, with scripted servers and programs.
 
+mod answers;
 mod claude;
 mod day_of_work;
 mod errors;
 mod faults;
+mod limits;
 mod prompts;
 mod switch;
 

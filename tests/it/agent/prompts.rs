@@ -158,6 +158,7 @@ fn a_prompt_contains_earlier_results_of_the_session() {
 
 #[test]
 fn files_and_origin_come_from_the_events_not_from_the_model() {
+    // A page is part of the batch, so all that the model writes may be from it.
     let answer = "<observation><type>nonsense</type><title>It says so</title><events>1</events>\
         <files_modified><file>/etc/passwd</file></files_modified></observation>\
         <observation><title>From the web</title><events>2</events></observation>";
@@ -175,7 +176,7 @@ fn files_and_origin_come_from_the_events_not_from_the_model() {
     w.settle();
     assert_eq!(
         w.rows("SELECT type, title, origin, files_modified FROM observations ORDER BY id"),
-        [r#"change|It says so|repository|["w/src/a.rs"]"#, "discovery|From the web|web|[]"]
+        [r#"change|It says so|web|["w/src/a.rs"]"#, "discovery|From the web|web|[]"]
     );
     // The model wrote no summary, so the one by the local rules stays.
     assert_eq!(summaries(&w), ["Change it|extractive|0"]);

@@ -52,6 +52,8 @@ pub enum Reply {
     Status(u16, &'static str, String),
     /// Sends a body with this content type.
     Body(&'static str, String),
+    /// Streams this text after a time.
+    SayAfter(Duration, String),
     /// Sends no response until the test releases the request or ends.
     Hang,
     /// Sends a few bytes every 50 ms and never ends the response.
@@ -195,6 +197,11 @@ fn answer(
         Reply::Say(text) => {
             let text = head(200, "", STREAM) + &stream_of(&request.path, request, &text);
             stream.write_all(text.as_bytes())
+        }
+        Reply::SayAfter(time, text) => {
+            let released = shared.released.lock().unwrap();
+            drop(shared.release.wait_timeout_while(released, time, |released| !*released).unwrap());
+            answer(stream, request, Reply::Say(text), shared)
         }
         Reply::Status(status, header, body) => {
             let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
