@@ -288,6 +288,11 @@ impl Paths {
         self.data_dir().join("told")
     }
 
+    /// The records of `memctl edit` while they are open in an editor, and those that were refused.
+    pub fn edits(&self) -> Place {
+        self.data_dir().join("edit")
+    }
+
     pub fn logs(&self) -> Place {
         self.data_dir().join("logs")
     }

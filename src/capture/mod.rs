@@ -319,6 +319,11 @@ pub fn without_secrets(text: &str) -> String {
     redact::redact(text, &Redact::default()).into_owned()
 }
 
+/// What is stored of a text that the user writes: without private tags and secrets.
+pub fn typed_text(text: &str, own: &Redact) -> String {
+    redact::redact(tags::strip(text).text.trim(), own).into_owned()
+}
+
 /// The recorded part of a tool use, or the reason why nothing is recorded.
 type Recorded = Result<Tool, &'static str>;
 

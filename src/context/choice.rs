@@ -54,6 +54,18 @@ pub struct Choice {
     pub newest_created: Option<i64>,
 }
 
+impl Choice {
+    /// Adds these sessions, if they are not chosen yet.
+    pub fn add(&mut self, sessions: &[i64]) {
+        for id in sessions {
+            let key = Key::Session(*id);
+            if !self.sessions.iter().any(|chosen| chosen.key == key) {
+                self.sessions.push(Chosen { key, n_alike: 0 });
+            }
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Candidate {
     key: Key,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::similarity::WordSet;
 use crate::memory::Origin;
+use crate::store::marks::Feedback;
 use crate::store::observations::Headline;
 
 /// What the work tree says about what is being worked on.
@@ -41,12 +42,13 @@ pub struct Found {
     pub about_changed: BTreeSet<i64>,
 }
 
-/// Orders the headlines: best first, ties newest first. `newest` is when the project's newest row was
+/// Orders the headlines: best first, ties newest first, stale ones last. `newest` is when the project's newest row was
 /// made: recency counts from there, so that a block does not change because a night has passed.
 pub fn order(mut headlines: Vec<Headline>, focus: &Focus, newest: i64) -> Found {
     // Scores in thousandths: whole numbers sort the same everywhere.
     headlines.sort_by_cached_key(|h| {
-        (Reverse((score(h, focus, newest) * 1000.0) as i64), Reverse(h.id))
+        let is_stale = h.feedback == Some(Feedback::Stale);
+        (is_stale, Reverse((score(h, focus, newest) * 1000.0) as i64), Reverse(h.id))
     });
     let (changes, mut discoveries): (Vec<_>, Vec<_>) = headlines.into_iter().partition(is_change);
     let mut of_session: BTreeMap<i64, usize> = BTreeMap::new();
@@ -88,7 +90,8 @@ fn score(h: &Headline, focus: &Focus, newest: i64) -> f64 {
         _ => 0.0,
     };
     let weight = if h.weight.is_finite() { h.weight.clamp(-2.0, 2.0) } else { 0.0 };
-    kind + recency + files + branch(h, focus) + origin + weight
+    let helpful = if h.feedback == Some(Feedback::Helpful) { 0.5 } else { 0.0 };
+    kind + recency + files + branch(h, focus) + origin + weight + helpful
 }
 
 /// Up to 2.5 where the branch's name speaks of the same thing.

@@ -10,8 +10,8 @@
 //! decided, and [`page`] fills the sections.
 //!
 //! Stored text is untrusted: [`markdown`] makes it inert, and [`screen`] removes what reads like an
-//! instruction to the model. The queries in `store::observations` and `store::summaries` exclude
-//! hidden, quarantined and superseded rows and those of origin `web`. The words of tools, pages, servers
+//! instruction to the model, and what the user rejected. The queries in `store::observations` and
+//! `store::summaries` exclude hidden, wrong, quarantined and superseded rows and those of origin `web`. The words of tools, pages, servers
 //! and subagents are never told: [`lines`] renders no field that holds them.
 
 mod blocks;
@@ -27,6 +27,7 @@ mod last;
 mod lines;
 mod markdown;
 mod open;
+mod outline;
 mod page;
 pub mod recalled;
 mod retire;
@@ -36,6 +37,7 @@ mod screen;
 mod seen;
 mod similarity;
 pub mod start;
+mod steps;
 mod stored_turn;
 
 use std::cmp::Reverse;
@@ -44,12 +46,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 pub use filler::{Line, Section};
+pub use outline::{Outline, outline};
 pub use page::Page;
+pub use steps::{OpenStep, Steps, steps};
 
 use crate::capture;
 use crate::clock;
 use crate::git::Repository;
+use crate::store::closed_steps::ClosedSteps;
+use crate::store::marks;
 use crate::store::observations::{self, Headline, Unscreened};
+use crate::store::rejected::Rejected;
 use crate::store::summaries::{self, SummaryRow};
 use branches::{Branches, Place};
 use choice::{Choice, Chosen, Key};
@@ -75,6 +82,8 @@ pub struct Query<'a> {
     pub repository: Option<&'a Repository>,
     /// Paths relative to the project's root.
     pub changed_files: Vec<String>,
+    /// Tells the steps that the user closed, too.
+    pub with_closed_steps: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -115,6 +124,10 @@ const NEWEST_SESSIONS: usize = 3;
 pub struct Told {
     pub session: RollUp,
     pub place: Place,
+    /// The user pinned one of its turns.
+    pub pinned: bool,
+    /// The user called all of its turns stale.
+    pub stale: bool,
     /// How many other sessions had an equal or nearly equal request.
     pub n_alike: usize,
 }
@@ -159,10 +172,11 @@ impl Selection {
 /// Selects what a block tells.
 pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     let mut headlines = candidates(conn, query)?;
-    let choice = match query.project_id {
+    let mut choice = match query.project_id {
         Some(id) => choice::sessions(conn, id, &query.not_sessions, query.newer_than)?,
         None => Choice::default(),
     };
+    choice.add(&pinned_sessions(conn, query)?);
     let of_project = headlines.iter().filter(|h| h.project_id == query.project_id);
     let newest_created = of_project.map(|h| h.created_at_epoch).max().max(choice.newest_created);
     let newest_created = newest_created.or(headlines.iter().map(|h| h.created_at_epoch).max());
@@ -177,16 +191,23 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     headlines.retain(|h| h.expires_at_epoch.is_none_or(|at| at > now));
     let unscreened = observations::unscreened(conn)?;
     screen::headlines(&mut headlines, unscreened);
+    let rejected = Rejected::load(conn)?;
+    headlines.retain(|h| !rejected.has(&h.title));
 
     let branches = Branches::new(query.repository);
-    let mut told = load(conn, query, &choice.sessions, unscreened, &branches)?;
+    let screens = Screens { unscreened, rejected: &rejected };
+    let mut told = load(conn, query, &choice.sessions, &screens, &branches)?;
     // A replayed transcript has new ids but old times.
     told.sort_by_key(|told| Reverse((told.session.ended_at_epoch, told.session.id())));
     let here: Vec<&RollUp> =
         told.iter().filter(|t| t.place == Place::Here).map(|told| &told.session).collect();
     let frequencies = frequencies(&told);
     let Rules { rules, withdrawn } = rules::take(&mut headlines, &here, &frequencies);
-    let open = retire::left(&here, &frequencies);
+    let closed = match query.project_id {
+        Some(id) if !query.with_closed_steps => ClosedSteps::load(conn, id)?,
+        _ => ClosedSteps::default(),
+    };
+    let open = retire::left(&here, &frequencies, &closed);
     let often_changed = often_changed(&here);
     let utc_offset = told.first().map_or(0, |told| told.session.utc_offset);
     let focus = Focus::new(branches.name(), &query.changed_files);
@@ -198,7 +219,8 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     told.sort_by_key(|told| {
         let session = &told.session;
         let is_idle = session.tool_uses == 0 && !session.has_change();
-        (told.place == Place::Gone, !told.is_of_person(), is_idle)
+        let is_told_first = told.pinned && !told.stale;
+        (!is_told_first, told.stale, told.place == Place::Gone, !told.is_of_person(), is_idle)
     });
     Ok(Selection {
         rules,
@@ -213,12 +235,18 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     })
 }
 
+/// What is removed from stored turns.
+struct Screens<'a> {
+    unscreened: Unscreened,
+    rejected: &'a Rejected,
+}
+
 /// Reads the turns of the chosen sessions and folds them. Leaves out sessions that say nothing.
 fn load(
     conn: &Connection,
     query: &Query,
     chosen: &[Chosen],
-    unscreened: Unscreened,
+    screens: &Screens,
     branches: &Branches,
 ) -> rusqlite::Result<Vec<Told>> {
     let mut told = Vec::new();
@@ -231,14 +259,18 @@ fn load(
         if let Some(epoch) = query.newer_than {
             rows.retain(|row| row.changed_at_epoch > epoch);
         }
-        screen::summaries(&mut rows, unscreened);
-        let turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
+        rows.retain(|row| row.marks.is_told());
+        let pinned = rows.iter().any(|row| row.marks.pinned);
+        let stale = rows.iter().all(|row| row.marks.is_stale());
+        screen::summaries(&mut rows, screens.unscreened);
+        let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
+        turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
         let session = RollUp::fold(&turns);
         let is_told =
             !session.title.is_empty() && session.has_content() && !choice::is_tiny(&session);
         if is_told && !choice::is_call_of_program(&session, chosen.n_alike) {
             let place = branches.place(session.head.as_ref(), session.ended_at_epoch);
-            told.push(Told { session, place, n_alike: chosen.n_alike });
+            told.push(Told { session, place, pinned, stale, n_alike: chosen.n_alike });
         }
     }
     Ok(told)
@@ -247,12 +279,20 @@ fn load(
 /// Takes the newest session of the user on this branch that did something, else the newest that said
 /// something.
 fn last(told: &mut Vec<Told>) -> Option<Told> {
-    let leads = |told: &Told| told.session.by_user && told.place == Place::Here;
+    let leads = |told: &Told| told.session.by_user && told.place == Place::Here && !told.stale;
     let works = |told: &Told| told.session.tool_uses > 0 || told.session.has_change();
     let of_person = |told: &Told| leads(told) && told.is_of_person();
     let at = told.iter().position(|t| of_person(t) && works(t));
     let at = at.or(told.iter().position(of_person)).or(told.iter().position(leads))?;
     Some(told.remove(at))
+}
+
+/// The sessions with a pinned turn that the block may tell.
+fn pinned_sessions(conn: &Connection, query: &Query) -> rusqlite::Result<Vec<i64>> {
+    let Some(project) = query.project_id else { return Ok(Vec::new()) };
+    let mut sessions = marks::pinned_sessions(conn, project)?;
+    sessions.retain(|session| !query.not_sessions.contains(session));
+    Ok(sessions)
 }
 
 fn frequencies(told: &[Told]) -> Frequencies {

@@ -6,6 +6,7 @@ use super::rollup::RollUp;
 use super::similarity::{Frequencies, WordSet};
 use super::stored_turn::covers;
 use crate::memory::CheckRun;
+use crate::store::closed_steps::ClosedSteps;
 
 /// Sessions of the user whose open ends count, by kind. What was left before them is history.
 const QUESTION_SESSIONS: usize = 3;
@@ -26,9 +27,10 @@ pub struct Left {
     pub sessions_ago: usize,
 }
 
-/// The open ends of sessions, newest session first, that no later session has done. `sessions` are
+/// The open ends of sessions, newest session first, that no later session has done and the user has not
+/// closed. `sessions` are
 /// newest first.
-pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
+pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedSteps) -> Vec<Left> {
     let newest = sessions.iter().map(|s| s.ended_at_epoch).max().unwrap_or_default();
     let mut left: Vec<Left> = Vec::new();
     let mut known: Vec<WordSet> = Vec::new();
@@ -73,7 +75,10 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies) -> Vec<Left> {
                     in_parts || is_passed || later_deeds.iter().any(|deeds| deeds.does(&aim))
                 }
             };
-            if !is_told && !is_done() {
+            if closed.has(&open.text, session.session_id, open.at_epoch) {
+                // Older sessions may tell the step in other words.
+                known.push(words);
+            } else if !is_told && !is_done() {
                 known.push(words);
                 left.push(Left { open: open.clone(), sessions_ago });
             }

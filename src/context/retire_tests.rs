@@ -1,5 +1,6 @@
 use super::*;
 use crate::memory::{CheckKind, CommitMade, Evidence, FileChange, Outcome, Turn};
+use crate::store::closed_steps::ClosedSteps;
 
 const HOUR: i64 = 3_600_000;
 
@@ -29,7 +30,7 @@ fn session(id: i64, asks: &[&str], left: Vec<Open>) -> RollUp {
 /// `sessions` are newest first.
 #[track_caller]
 fn check(sessions: &[&RollUp], expected: &[(&str, usize)]) {
-    let left = left(sessions, &Frequencies::default());
+    let left = left(sessions, &Frequencies::default(), &ClosedSteps::default());
     let found: Vec<_> = left.iter().map(|l| (l.open.text.as_str(), l.sessions_ago)).collect();
     assert_eq!(found, expected);
 }
@@ -60,7 +61,7 @@ fn open_ends_expire_with_the_sessions_that_follow() {
     let after = |n: usize, first: &RollUp| {
         let mut sessions: Vec<&RollUp> = others[others.len() - n..].iter().collect();
         sessions.push(first);
-        left(&sessions, &Frequencies::default()).len()
+        left(&sessions, &Frequencies::default(), &ClosedSteps::default()).len()
     };
     assert_eq!((after(2, &question), after(3, &question)), (1, 0));
     assert_eq!((after(7, &step), after(8, &step)), (1, 0));

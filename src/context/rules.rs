@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::rollup::RollUp;
 use super::similarity::{Frequencies, WordSet};
 use crate::memory::Origin;
+use crate::store::marks::Feedback;
 use crate::store::observations::Headline;
 
 /// Most rows of scope `user` that nobody pinned: they would crowd out the project.
@@ -20,7 +21,7 @@ pub struct Rules {
     pub withdrawn: Vec<String>,
 }
 
-/// Takes the rules out of the headlines: pinned rows first, then newest first. A newer rule replaces
+/// Takes the rules out of the headlines: pinned rows first, then newest first, stale ones last. A newer rule replaces
 /// an older one about the same thing. `sessions` are those of the project.
 pub fn take(
     headlines: &mut Vec<Headline>,
@@ -56,7 +57,7 @@ pub fn take(
         }
     }
     let mut rules: Vec<Headline> = kept.into_iter().map(|(_, rule)| rule).collect();
-    rules.sort_by_key(|rule| !rule.pinned);
+    rules.sort_by_key(|rule| (rule.feedback == Some(Feedback::Stale), !rule.pinned));
     Rules { rules, withdrawn }
 }
 

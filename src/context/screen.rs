@@ -1,9 +1,10 @@
-//! Checks the rows that an older release stored. Since then, texts are checked before they are stored
+//! Removes what the user rejected, and checks the rows that an older release stored. Since then, texts are checked before they are stored
 //! (`provenance`). The check reads each sentence and is the dearest part of a session start.
 
-use crate::memory::Origin;
+use crate::memory::{Origin, Turn};
 use crate::provenance::{Speaker, reads_like_instruction, without_instructions};
 use crate::store::observations::{Headline, Unscreened};
+use crate::store::rejected::Rejected;
 use crate::store::summaries::SummaryRow;
 
 /// Removes the sentences of summaries that read like an instruction to the model.
@@ -31,6 +32,17 @@ pub fn headlines(headlines: &mut Vec<Headline>, unscreened: Unscreened) {
     for headline in headlines.iter_mut().filter(|h| !is_screened(h)) {
         for files in [&mut headline.files_read, &mut headline.files_modified] {
             files.retain(|file| !reads_like_instruction(file, Speaker::Other));
+        }
+    }
+}
+
+/// Removes the statements that the user rejected from what a turn says, and from the request: a rule
+/// that was rejected is not quoted either.
+pub fn turn(turn: &mut Turn, rejected: &Rejected) {
+    rejected.clean_turn(turn);
+    for text in [&mut turn.request, &mut turn.title] {
+        if let Some(kept) = rejected.without(text) {
+            *text = kept;
         }
     }
 }

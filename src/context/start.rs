@@ -70,6 +70,7 @@ pub fn block(
         max_tokens,
         repository: repository.as_ref(),
         changed_files: repository.as_ref().map_or_else(Vec::new, |r| r.changed_files(&known_files)),
+        with_closed_steps: false,
     };
     Ok(build(conn, &query)?)
 }

@@ -74,7 +74,9 @@ fn add_candidates(arg: Arg, verb: &str) -> Arg {
         ("kill", "SESSION") => workers,
         ("finish", "SESSION") => active_sessions,
         (_, "SESSION") => all_sessions,
+        ("pin" | "hide" | "edit" | "feedback", "ID") => own_memories,
         (_, "ID") => memories,
+        (_, "STEP") => steps,
         (_, "EVENT") => events,
         (_, "SETTING") => settings,
         (_, "API_KEY") => api_keys,
@@ -178,6 +180,23 @@ fn memories() -> Vec<CompletionCandidate> {
     candidates(found)
 }
 
+/// The observations and summaries of the latest sessions of this project.
+fn own_memories() -> Vec<CompletionCandidate> {
+    let found = query(|conn| {
+        let mut found = Vec::new();
+        for session in of_this_project(conn)? {
+            for row in observations::of_session(conn, session.id, MAX_IDS)? {
+                found.push((format!("o{}", row.id), row.observation.title));
+            }
+            for row in summaries::of_session(conn, session.id, MAX_IDS)? {
+                found.push((format!("s{}", row.id), row.summary.request));
+            }
+        }
+        Ok(found)
+    });
+    candidates(found)
+}
+
 fn this_project(conn: &Connection) -> crate::store::Result<Option<i64>> {
     let Ok(here) = std::env::current_dir() else { return Ok(None) };
     let examined = claims::examine(conn, &crate::project::identify(&here))?;
@@ -188,6 +207,16 @@ fn of_this_project(conn: &Connection) -> crate::store::Result<Vec<Session>> {
     let Some(id) = this_project(conn)? else { return Ok(Vec::new()) };
     let filter = Filter { project_id: Some(id), active: false };
     sessions::list(conn, filter, MAX_SESSIONS_WITH_IDS)
+}
+
+/// The summaries that tell the open steps of this project.
+fn steps() -> Vec<CompletionCandidate> {
+    let found = query(|conn| {
+        let Ok(here) = std::env::current_dir() else { return Ok(Vec::new()) };
+        let examined = claims::examine(conn, &crate::project::identify(&here))?;
+        Ok(crate::context::steps(conn, &examined.project)?.open)
+    });
+    candidates(found.into_iter().map(|step| (format!("s{}", step.summary), step.text)))
 }
 
 /// Unfinished and failed events.

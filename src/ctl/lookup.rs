@@ -1,15 +1,17 @@
-//! Finds a session by a prefix of its id, by `CLIENT:PREFIX` or by the current directory, and a project
-//! by its name or its directory.
+//! Finds a session by a prefix of its id, by `CLIENT:PREFIX` or by the current directory, a project by its
+//! name or its directory, and a memory by its id.
 
 use std::path::Path;
 
+use memctl_proto::event::Project;
 use rusqlite::Connection;
 
 use super::format::{self, short};
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
+use crate::store::marks::MemoryId;
 use crate::store::sessions::{self, Filter, PrefixMatch, Session};
-use crate::store::{claims, projects};
+use crate::store::{claims, observations, projects, summaries};
 
 /// How many candidates an error lists.
 const MAX_LISTED: usize = 8;
@@ -30,6 +32,58 @@ pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
         PrefixMatch::Many(many) => Err(ambiguous(prefix, &identities(&many))),
         PrefixMatch::None => Err(failed(format!("no session starts with '{prefix}'"))
             .hint("`memctl status` lists the latest sessions of this project")),
+    }
+}
+
+/// An observation or a summary.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    pub id: MemoryId,
+    pub title: String,
+}
+
+/// Finds an observation or a summary by its short name or UUID, in any project.
+///
+/// # Errors
+/// Exit code 1 if there is none, 2 if it is a prompt.
+pub fn memory(conn: &Connection, name: &str) -> Result<Memory> {
+    if let Some(row) = observations::by_name(conn, name).context("database")? {
+        return Ok(Memory { id: MemoryId::Observation(row.id), title: row.observation.title });
+    }
+    if let Some(row) = summaries::by_name(conn, name).context("database")?.filter(|s| !s.hidden) {
+        let texts = [&row.title, &row.summary.request, &row.summary.completed];
+        let title = texts.iter().find(|text| !text.trim().is_empty()).map(|text| text.as_str());
+        let title = title.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+        return Ok(Memory { id: MemoryId::Summary(row.id), title });
+    }
+    if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
+        return Err(usage(format!("p{} is a prompt, and no memory", prompt.id))
+            .hint("`memctl show SESSION` prints the observations and the summary of each prompt"));
+    }
+    Err(failed(format!("no memory matches '{name}'"))
+        .hint("`memctl context` and `memctl show SESSION` print ids"))
+}
+
+/// The project of the current directory, as it claims to be.
+pub fn this_project() -> Result<Project> {
+    let here = std::env::current_dir().context("current directory")?;
+    Ok(project::identify(&here))
+}
+
+/// The project of the current directory.
+pub fn project_here(conn: &Connection) -> Result<Project> {
+    Ok(claims::examine(conn, &this_project()?).context("database")?.project)
+}
+
+/// The row id of the project with this name or directory, or of the current directory. `None` if nothing
+/// is stored for the current directory.
+///
+/// # Errors
+/// As [`project`].
+pub fn project_or_here(conn: &Connection, name: Option<&str>) -> Result<Option<i64>> {
+    match name {
+        Some(name) => project(conn, name).map(Some),
+        None => projects::find(conn, &project_here(conn)?).context("database"),
     }
 }
 

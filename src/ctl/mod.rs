@@ -4,28 +4,36 @@
 
 mod ask;
 mod candidates;
+mod change;
 mod cleanup;
 mod client_hooks;
 mod completions;
 mod config;
 mod context;
 mod doctor;
+mod done;
 mod drain;
+mod edit;
+mod feedback;
 mod finish;
 mod fix;
 mod forget;
 mod format;
 mod health;
 mod help;
-mod injected;
+mod hide;
 mod how;
+mod injected;
 mod kill;
+mod last;
 mod lines;
+mod list;
 mod logs;
 mod lookup;
 mod man;
 mod overview;
 mod pause;
+mod pin;
 mod poll;
 mod progress;
 mod project;
@@ -43,6 +51,7 @@ mod style;
 mod table;
 mod terminal;
 mod time;
+mod timeline;
 mod why;
 
 use std::ffi::{OsStr, OsString};
@@ -83,6 +92,14 @@ enum Verb {
     Why(why::Args),
     Fix(fix::Args),
     How(how::Args),
+    List(list::Args),
+    Last(last::Args),
+    Timeline(timeline::Args),
+    Done(done::Args),
+    Edit(edit::Args),
+    Pin(pin::Args),
+    Hide(hide::Args),
+    Feedback(feedback::Args),
     Queue(queue::Args),
     Finish(finish::Args),
     Pause(pause::PauseArgs),
@@ -141,6 +158,14 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Why(args)) => why::run(&load()?, &args),
         Some(Verb::Fix(args)) => fix::run(&load()?, &args),
         Some(Verb::How(args)) => how::run(&load()?, &args),
+        Some(Verb::List(args)) => list::run(&load()?, &args),
+        Some(Verb::Last(args)) => last::run(&load()?, &args),
+        Some(Verb::Timeline(args)) => timeline::run(&load()?, &args),
+        Some(Verb::Done(args)) => done::run(&load()?, &args),
+        Some(Verb::Edit(args)) => edit::run(&load()?, &args),
+        Some(Verb::Pin(args)) => pin::run(&load()?, &args),
+        Some(Verb::Hide(args)) => hide::run(&load()?, &args),
+        Some(Verb::Feedback(args)) => feedback::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),
         Some(Verb::Finish(args)) => finish::run(&load()?, &args),
         // Pauses apply to every data dir.

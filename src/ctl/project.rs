@@ -1,10 +1,10 @@
 //! `memctl project`: which directories share a memory.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::json;
 
+use super::change::open;
 use super::format::{age, or_dash};
 use super::table::{Cell, Column, column, table};
 use super::terminal;
@@ -13,11 +13,8 @@ use crate::config::Settings;
 use crate::failure::{Context, Result, failed, usage};
 use crate::project;
 use crate::store::projects::{self, KnownProject};
-use crate::store::{LockWait, Reader, Store, claims};
+use crate::store::{Reader, claims};
 use crate::text::escape;
-
-/// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
@@ -175,11 +172,4 @@ fn resolve(dir: Option<&Path>) -> Result<PathBuf> {
         Some(dir) => dir.canonicalize().map_err(|e| usage(format!("{}: {e}", dir.display()))),
         None => std::env::current_dir().context("current directory"),
     }
-}
-
-fn open(settings: &Settings) -> Result<Store> {
-    if !settings.paths.data_dir_exists() {
-        return Err(failed("nothing is stored yet"));
-    }
-    Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Evidence;
+use super::{Evidence, Summary};
 
 /// One turn of a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -119,6 +119,36 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// Changes what the turn says to an edited summary. Texts that are the same in both stay.
+    pub fn change_texts(&mut self, old: &Summary, new: &Summary) {
+        if new.request != old.request {
+            self.request.clone_from(&new.request);
+            self.title = new.request.lines().next().unwrap_or_default().to_owned();
+        }
+        let texts = [
+            (&mut self.cause, &old.learned, &new.learned),
+            (&mut self.done, &old.completed, &new.completed),
+            (&mut self.answer, &old.notes, &new.notes),
+        ];
+        for (blocks, old, new) in texts {
+            if old != new {
+                *blocks = Block::of_text(new).into_iter().collect();
+            }
+        }
+        if new.next_steps != old.next_steps {
+            let lines = lines(&new.next_steps).into_iter();
+            self.next = lines.map(|text| Step { text, ..Step::default() }).collect();
+        }
+    }
+}
+
+/// The lines of a text, without bullets.
+fn lines(text: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.trim().trim_start_matches("- ").to_owned());
+    lines.filter(|line| line.chars().any(char::is_alphanumeric)).collect()
+}
+
 /// A part of a message in its own words: a paragraph, a list or a table, with the heading or lead-in
 /// that introduces it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +173,12 @@ pub struct Block {
 }
 
 impl Block {
+    /// A text as a list of its lines. `None` if it has none.
+    fn of_text(text: &str) -> Option<Block> {
+        let lines = lines(text);
+        (!lines.is_empty()).then(|| Block { kind: BlockKind::List, lines, ..Block::default() })
+    }
+
     /// The block without its momentary lines. `None` if nothing else is in it.
     pub fn lasting(&self) -> Option<Block> {
         let mut block = Block { momentary: Vec::new(), ..self.clone() };

@@ -76,7 +76,8 @@ fn earlier_observations(tx: &Transaction, session_id: i64, number: i64) -> Resul
     let mut rows = tx.prepare_cached(
         "SELECT id, prompt_number, agent_id, origin, type, title, facts, files_read, files_modified,
            narrative FROM observations WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL
-           AND superseded_by IS NULL AND NOT quarantined ORDER BY id",
+           AND superseded_by IS NULL AND NOT quarantined
+           AND feedback IS NOT 'wrong' ORDER BY id",
     )?;
     let rows = rows.query_map([session_id, number], |r| {
         Ok(Earlier {
@@ -119,7 +120,7 @@ fn rolling(tx: &Transaction, session_id: i64) -> Result<Rolling> {
     summaries.reverse();
     let mut rows = tx.prepare_cached(
         "SELECT title FROM observations WHERE session_id = ?1 AND external_id IS NULL
-         AND origin <> 'web' AND NOT quarantined ORDER BY prompt_number DESC, id DESC LIMIT 20",
+         AND origin <> 'web' AND NOT quarantined AND feedback IS NOT 'wrong' ORDER BY prompt_number DESC, id DESC LIMIT 20",
     )?;
     let titles = rows.query_map([session_id], |r| r.get(0))?;
     let mut titles = titles.collect::<rusqlite::Result<Vec<_>>>()?;

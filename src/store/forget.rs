@@ -14,11 +14,12 @@ use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 
 use super::error::Result;
 use super::forgotten::record::Record;
+use super::marks::MemoryId;
 use super::private::{STRIP, STRIPPED};
 use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
 use super::words::{self, RowId, RowKind};
-use super::{Locked, sessions, turn_evidence};
+use super::{Locked, revisions, sessions, turn_evidence};
 use crate::testpoint;
 use crate::text::Needle;
 
@@ -46,6 +47,8 @@ pub struct ForgetSet {
     pub observations: BTreeSet<i64>,
     /// Rows of the queue that have texts or are unfinished.
     pub(super) events: BTreeSet<i64>,
+    /// Earlier texts of edited memories that are not in the set.
+    pub(super) versions: BTreeSet<i64>,
     /// Sessions whose evidence of the latest turn is deleted.
     evidence: BTreeSet<i64>,
     /// Projects that are deleted if nothing else refers to them.
@@ -59,12 +62,15 @@ pub struct ForgetCounts {
     pub prompts: u64,
     pub summaries: u64,
     pub observations: u64,
+    /// Earlier texts of edited memories.
+    pub versions: u64,
     pub events: u64,
 }
 
 impl ForgetCounts {
     pub fn total(&self) -> u64 {
-        self.sessions + self.prompts + self.summaries + self.observations + self.events
+        let memories = self.sessions + self.prompts + self.summaries + self.observations;
+        memories + self.versions + self.events
     }
 }
 
@@ -74,6 +80,13 @@ const EVENTS: &str =
 const PROMPTS: &str = "SELECT m.id FROM user_prompts m WHERE m.prompt_text NOTNULL";
 const SUMMARIES: &str = "SELECT m.id FROM session_summaries m WHERE NOT m.hidden";
 const OBSERVATIONS: &str = "SELECT m.id FROM observations m WHERE 1";
+/// The earlier texts of edited memories, with what [`matching`] needs of the memory.
+const VERSIONS: &str = "SELECT m.id FROM
+   (SELECT r.id, r.content, ifnull(o.session_id, s.session_id) AS session_id,
+     ifnull(o.project_id, s.project_id) AS project_id,
+     ifnull(o.created_at_epoch, s.created_at_epoch) AS created_at_epoch
+    FROM revisions r LEFT JOIN observations o ON o.id = r.observation_id
+    LEFT JOIN session_summaries s ON s.id = r.summary_id) m WHERE 1";
 /// A session has at most one row, which is named by the session.
 const EVIDENCE: &str = "SELECT m.id FROM
    (SELECT session_id AS id, session_id, evidence,
@@ -115,8 +128,15 @@ impl ForgetSet {
             prompts: self.prompts.len() as u64,
             summaries: self.summaries.len() as u64,
             observations: self.observations.len() as u64,
+            versions: self.versions.len() as u64,
             events: self.events.len() as u64,
         }
+    }
+
+    /// The observations and summaries.
+    pub fn memories(&self) -> impl Iterator<Item = MemoryId> {
+        let observations = self.observations.iter().copied().map(MemoryId::Observation);
+        observations.chain(self.summaries.iter().copied().map(MemoryId::Summary))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -252,6 +272,14 @@ impl ForgetSet {
         self.events.extend(matching(conn, EVENTS, "NULL", &EVENT_TEXTS, filter)?);
         if text.is_some() {
             self.evidence.extend(matching(conn, EVIDENCE, "NULL", &["evidence"], filter)?);
+            for id in matching(conn, VERSIONS, "m.project_id", &["content"], filter)? {
+                let is_removed_anyway = match revisions::memory_of(conn, id)? {
+                    Some(MemoryId::Observation(id)) => self.observations.contains(&id),
+                    Some(MemoryId::Summary(id)) => self.summaries.contains(&id),
+                    None => false,
+                };
+                self.versions.extend((!is_removed_anyway).then_some(id));
+            }
         }
         Ok(())
     }
@@ -348,6 +376,11 @@ pub fn forget(
         tx.prepare_cached("UPDATE user_prompts SET prompt_text = NULL, private = 1 WHERE id = ?1")?
             .execute([id])?;
         Ok(())
+    })?;
+    removal.each(locked, &set.versions, |tx, id| {
+        removal.record.deleted_rows(tx, "rejected", "revision", *id)?;
+        removal.record.deleted_rows(tx, "revisions", "id", *id)?;
+        revisions::delete(tx, *id)
     })?;
     removal.each(locked, &set.summaries, |tx, id| {
         removal.remove(tx, "session_summaries", Some(SUMMARY), id)

@@ -111,7 +111,7 @@ fn count(
     observations: u64,
     events: u64,
 ) -> ForgetCounts {
-    ForgetCounts { sessions, prompts, summaries, observations, events }
+    ForgetCounts { sessions, prompts, summaries, observations, versions: 0, events }
 }
 
 #[test]

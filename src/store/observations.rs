@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
+use super::marks::{self, Feedback, Marks};
 use crate::memory::{Head, Observation, Origin};
 
 /// One row of `observations`. Times are milliseconds since the epoch.
@@ -26,7 +27,9 @@ pub struct ObservationRow {
     pub metadata: String,
     pub backend: String,
     pub tokens: i64,
-    pub pinned: bool,
+    pub marks: Marks,
+    /// The user has changed its text.
+    pub edited: bool,
     pub weight: f64,
     /// The uuid of the observation that superseded it.
     pub superseded_by: Option<String>,
@@ -55,6 +58,7 @@ pub struct Headline {
     pub files_read: Vec<String>,
     pub files_modified: Vec<String>,
     pub pinned: bool,
+    pub feedback: Option<Feedback>,
     pub weight: f64,
     /// HEAD when the observation was stored.
     pub head: Option<Head>,
@@ -242,15 +246,16 @@ const RECENT_PATHS: &str = "SELECT f.path FROM
     CROSS JOIN observation_files AS f ON f.observation_id = o.id";
 
 /// The query for headlines of a context, from the rows that `source` selects. It leaves out
-/// observations of origin `web`, quarantined and superseded ones, and those of the sessions in `?1` (a JSON array).
+/// observations of origin `web`, quarantined, superseded, hidden and wrong ones, and those of the sessions in `?1` (a JSON array).
 fn context_sql(source: &str) -> String {
     format!(
         "SELECT id, session_id, project_id, scope, origin, type, title,
            CASE WHEN origin = 'user' THEN narrative END,
-           concepts, files_read, files_modified, pinned, weight, expires_at_epoch,
-           created_at_epoch, changed_at_epoch, branch, head
+           concepts, files_read, files_modified, weight, expires_at_epoch,
+           created_at_epoch, changed_at_epoch, branch, head, pinned, hidden, feedback
          FROM observations {source}
            AND origin <> 'web' AND NOT quarantined AND superseded_by IS NULL
+           AND NOT hidden AND feedback IS NOT 'wrong'
            AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?1)))
          ORDER BY id DESC LIMIT ?2"
     )
@@ -275,24 +280,27 @@ fn headlines<P: Params>(
                 concepts: list(row, 8)?,
                 files_read: list(row, 9)?,
                 files_modified: list(row, 10)?,
-                pinned: row.get(11)?,
-                weight: row.get(12)?,
-                expires_at_epoch: row.get(13)?,
-                created_at_epoch: row.get(14)?,
-                changed_at_epoch: row.get(15)?,
-                head: head(row, 16)?,
+                weight: row.get(11)?,
+                expires_at_epoch: row.get(12)?,
+                created_at_epoch: row.get(13)?,
+                changed_at_epoch: row.get(14)?,
+                head: head(row, 15)?,
+                pinned: row.get(17)?,
+                feedback: marks::read(row, 17)?.feedback,
             })
         })?
         .collect()
 }
 
+const EDITED: &str = "EXISTS (SELECT 1 FROM revisions WHERE observation_id = observations.id)";
+
 fn select(tail: &str) -> String {
     format!(
         "SELECT id, uuid, external_id, session_id, project_id, scope, origin, prompt_number,
            agent_id, agent_type, type, title, subtitle, narrative, facts, concepts, files_read,
-           files_modified, metadata, backend, tokens, pinned, weight, superseded_by,
+           files_modified, metadata, backend, tokens, weight, superseded_by,
            expires_at_epoch, created_at_epoch, changed_at_epoch, quarantined, names,
-           branch, head FROM observations {tail}"
+           branch, head, pinned, hidden, feedback, {EDITED} FROM observations {tail}"
     )
 }
 
@@ -325,22 +333,23 @@ fn from_row(row: &Row) -> rusqlite::Result<ObservationRow> {
             concepts: list(row, 15)?,
             files_read: list(row, 16)?,
             files_modified: list(row, 17)?,
-            names: list(row, 28)?,
-            quarantined: row.get(27)?,
+            names: list(row, 27)?,
+            quarantined: row.get(26)?,
             sources: Vec::new(),
             replaces: Vec::new(),
         },
         metadata: row.get(18)?,
         backend: row.get(19)?,
         tokens: row.get(20)?,
-        pinned: row.get(21)?,
-        weight: row.get(22)?,
-        superseded_by: row.get(23)?,
-        expires_at_epoch: row.get(24)?,
-        created_at_epoch: row.get(25)?,
-        changed_at_epoch: row.get(26)?,
-        branch: row.get(29)?,
-        head: row.get(30)?,
+        weight: row.get(21)?,
+        superseded_by: row.get(22)?,
+        expires_at_epoch: row.get(23)?,
+        created_at_epoch: row.get(24)?,
+        changed_at_epoch: row.get(25)?,
+        branch: row.get(28)?,
+        head: row.get(29)?,
+        marks: marks::read(row, 30)?,
+        edited: row.get(33)?,
     })
 }
 

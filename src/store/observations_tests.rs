@@ -70,7 +70,7 @@ fn a_row_is_read_by_short_name_and_uuid() {
     assert_eq!(row.observation.facts, ["f"]);
     assert_eq!(row.observation.files_modified, ["src/a.rs"]);
     assert_eq!(row.superseded_by.as_deref(), Some("u9"));
-    assert!(row.pinned);
+    assert!(row.marks.pinned);
     assert_eq!(by_name(&conn, "o8").unwrap(), None);
 }
 

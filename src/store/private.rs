@@ -97,5 +97,11 @@ pub(super) fn hide_summary(
            title = '', sender = 'user', tool_uses = 0"
     ))?
     .execute(params![new_uuid(now), session_id, number, turn, PRIVATE, now])?;
+    // Earlier texts of the summary, before the user edited it.
+    tx.prepare_cached(
+        "DELETE FROM revisions WHERE summary_id IN (SELECT id FROM session_summaries
+           WHERE session_id = ?1 AND prompt_number = ?2 AND external_id IS NULL)",
+    )?
+    .execute(params![session_id, number])?;
     Ok(())
 }

@@ -14,28 +14,37 @@ const MIN_PASSAGE: usize = 24;
 const MAX_PASSAGE: usize = 200;
 const MAX_PASSAGES: usize = 20;
 
+/// The texts of a revision.
+const EARLIER_SUMMARY: &str = "content ->> 'learned', content ->> 'completed', content ->> 'notes'";
+const EARLIER_OBSERVATION: &str = "content ->> 'title', content ->> 'narrative'";
+
 /// Distinctive passages of the rows, to search for after they are deleted: the longest lines of
-/// prompts, answers and memories.
+/// prompts, answers, memories and their earlier texts.
 pub fn passages(conn: &Connection, set: &ForgetSet) -> Result<Vec<String>> {
     let mut passages = BTreeSet::new();
-    for (table, ids, columns) in [
-        ("user_prompts", &set.prompts, &["prompt_text"][..]),
-        ("session_summaries", &set.summaries, &["request", "learned", "completed", "notes"]),
-        ("observations", &set.observations, &["title", "narrative"]),
-        ("pending_messages", &set.events, &["last_assistant_message"]),
+    for (columns, table, key, ids) in [
+        ("prompt_text", "user_prompts", "id", &set.prompts),
+        ("request, learned, completed, notes", "session_summaries", "id", &set.summaries),
+        ("title, narrative", "observations", "id", &set.observations),
+        ("last_assistant_message", "pending_messages", "id", &set.events),
+        (EARLIER_SUMMARY, "revisions", "summary_id", &set.summaries),
+        (EARLIER_OBSERVATION, "revisions", "observation_id", &set.observations),
+        (EARLIER_SUMMARY, "revisions", "id", &set.versions),
+        (EARLIER_OBSERVATION, "revisions", "id", &set.versions),
     ] {
-        let mut row =
-            conn.prepare(&format!("SELECT {} FROM {table} WHERE id = ?1", columns.join(", ")))?;
+        let mut row = conn.prepare(&format!("SELECT {columns} FROM {table} WHERE {key} = ?1"))?;
+        let n_columns = row.column_count();
         for id in ids {
             let mut rows = row.query([id])?;
-            let Some(row) = rows.next()? else { continue };
-            for column in 0..columns.len() {
-                let text: Option<String> = row.get(column)?;
-                let lines = text.iter().flat_map(|text| text.lines()).map(str::trim);
-                let longest = lines.max_by_key(|line| line.len()).unwrap_or_default();
-                let end = longest.floor_char_boundary(MAX_PASSAGE);
-                if end >= MIN_PASSAGE {
-                    passages.insert((Reverse(end), longest[..end].to_owned()));
+            while let Some(row) = rows.next()? {
+                for column in 0..n_columns {
+                    let text: Option<String> = row.get(column)?;
+                    let lines = text.iter().flat_map(|text| text.lines()).map(str::trim);
+                    let longest = lines.max_by_key(|line| line.len()).unwrap_or_default();
+                    let end = longest.floor_char_boundary(MAX_PASSAGE);
+                    if end >= MIN_PASSAGE {
+                        passages.insert((Reverse(end), longest[..end].to_owned()));
+                    }
                 }
             }
         }

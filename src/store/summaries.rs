@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
+use super::marks::{self, Marks, OF_SUMMARY};
 use super::observations::{json, list};
 use super::private::PRIVATE;
 use crate::memory::{Summary, Turn};
@@ -25,8 +26,11 @@ pub struct SummaryRow {
     pub backend: String,
     /// Written by the local rules until the configured backend answers.
     pub provisional: bool,
-    /// Never included in a context.
+    /// Never included in a context: the turn is private.
     pub hidden: bool,
+    pub marks: Marks,
+    /// The user has changed its text.
+    pub edited: bool,
     pub created_at_epoch: i64,
     pub changed_at_epoch: i64,
 }
@@ -163,12 +167,14 @@ pub(super) fn of_session_sql(order: &str) -> String {
     ))
 }
 
+const EDITED: &str = "EXISTS (SELECT 1 FROM revisions WHERE summary_id = session_summaries.id)";
+
 fn select(tail: &str) -> String {
     format!(
         "SELECT id, uuid, external_id, session_id, project_id, prompt_number, turn_id, request,
            investigated, learned, completed, next_steps, notes, files_read, files_modified,
-           backend, provisional, hidden, created_at_epoch, changed_at_epoch, turn, title
-         FROM session_summaries {tail}"
+           backend, provisional, hidden, created_at_epoch, changed_at_epoch, turn, title,
+           {OF_SUMMARY}, {EDITED} FROM session_summaries {tail}"
     )
 }
 
@@ -202,6 +208,8 @@ fn from_row(row: &Row) -> rusqlite::Result<SummaryRow> {
         changed_at_epoch: row.get(19)?,
         turn: turn(row, 20)?.map(Box::new),
         title: row.get(21)?,
+        marks: marks::read(row, 22)?,
+        edited: row.get(25)?,
     })
 }
 

@@ -9,6 +9,8 @@ mod nearest;
 mod quote;
 mod sanitize;
 mod search;
+mod sentences;
+mod statement;
 mod truncate;
 mod word_list;
 mod words;
@@ -21,6 +23,8 @@ pub use sanitize::{
     escape, escape_json, for_terminal, sanitize, strip_escapes, without_controls, without_invisible,
 };
 pub use search::Needle;
+pub use sentences::sentences;
+pub use statement::{statement, statement_hash};
 pub use truncate::{truncate, truncate_columns};
 pub use word_list::Words;
 pub use words::{collapse_spaces, stem, words};

@@ -49,7 +49,7 @@ impl Needle {
 }
 
 /// Upper case comes first, because several lower-case letters may share one: `ς` and `σ`.
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }

@@ -22,7 +22,11 @@ fn world() -> World {
     w.hooks(&[
         in_app(prompt(ENDED, "t", "make the tests pass")),
         in_app(tool(ENDED, "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed")),
-        in_app(stop(ENDED, "t", "All 7 tests pass now.")),
+        in_app(stop(
+            ENDED,
+            "t",
+            "All 7 tests pass now.\n\nNext steps:\n- Write the changelog entry",
+        )),
         in_app(end(ENDED)),
     ]);
     w.settle();
@@ -88,6 +92,12 @@ fn bash_completes_the_words_of_each_kind() {
     check(&["show", ""], &["s1", "p1", ENDED, LIVE], &["--json"]);
     check(&["show", "6"], &[ENDED], &[LIVE, "s1"]);
     check(&["forget", "p"], &["p1"], &[ENDED]);
+    check(&["timeline", ""], &["s1", "p1", ENDED], &[]);
+    check(&["pin", ""], &["s1"], &["p1", ENDED]);
+    check(&["edit", ""], &["s1"], &["p1"]);
+    check(&["done", ""], &["s1"], &["p1", ENDED]);
+    check(&["feedback", ""], &["helpful", "stale", "wrong"], &["s1"]);
+    check(&["feedback", "wrong", ""], &["s1"], &["p1"]);
     check(&["logs", ""], &[ENDED, LIVE], &[]);
     check(&["queue", "retry", ""], &[ENDED, LIVE], &[]);
     check(&["finish", ""], &[LIVE], &[ENDED]);

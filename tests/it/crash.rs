@@ -105,6 +105,8 @@ const TABLE: &[(&str, Scenario)] = &[
 
 /// Points that these scenarios do not reach. They have tests of their own.
 const ELSEWHERE: &[&str] = &[
+    "edit.changed",
+    "edit.read",
     "forget.removed",
     "words.rebuilt",
     "undo.restored",

@@ -17,6 +17,8 @@ mod costs;
 mod crash;
 /// Commands: arguments, output and exit codes.
 mod ctl;
+/// Memories that the user corrects, pins, hides, rejects or closes.
+mod curation;
 /// Damaged databases: quarantine and replacement.
 mod damaged_databases;
 /// Spooled events that cannot be taken in, and how they come back.
@@ -78,6 +80,8 @@ mod recording;
 mod recover;
 /// Generated secrets are found, and texts that resemble secrets are left.
 mod redaction;
+/// What the user rejected does not come back.
+mod rejection;
 /// `memctl remember`: notes of the user, and rows of scripts.
 mod remember;
 /// Repair commands: `memctl kill`, `finish`, `cleanup` and `queue`.
@@ -94,6 +98,8 @@ mod search_index;
 mod secrets;
 /// How sessions end, and how their workers exit.
 mod session_end;
+/// `memctl list`, `last`, `timeline` and `show`.
+mod sessions_list;
 /// Values of settings: what is refused or reported, and how they are printed.
 mod setting_values;
 /// Random sessions under random faults.

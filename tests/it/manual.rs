@@ -269,6 +269,24 @@ fn json_has_exactly_the_documented_keys() {
     let several: Vec<Value> = several.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     check("show o412", &several[0]);
     check("show s37", &several[1]);
+    let at_root = |args: &[&str]| json(&[args, &["--project", "/"]].concat());
+    check("list", &at_root(&["list"])[0]);
+    check("last", &at_root(&["last"]));
+    check("timeline", &at_root(&["timeline"])[0]);
+    let home = w.path("home").to_str().unwrap().to_owned();
+    let mut asked = prompt("steps", "t", "Fix the parser of the importer");
+    let mut left = stop("steps", "t", "Fixed.\n\nNext steps:\n- Write the changelog entry");
+    for payload in [&mut asked, &mut left] {
+        payload["cwd"] = home.as_str().into();
+        w.hook(payload);
+    }
+    crate::support::until("an open step", || match &json(&["done"])[0] {
+        Value::Null => Err("none".to_owned()),
+        step => {
+            check("done", step);
+            Ok(())
+        }
+    });
     w.memctl(&["kill", "--all"]).ok();
     w.memctl(&["ps", "--json"]).ok();
 
@@ -283,7 +301,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 35);
+    assert_eq!(documented().len(), 39);
 }
 
 #[test]

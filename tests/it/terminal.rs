@@ -51,6 +51,12 @@ fn without_colours(text: &str) -> String {
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["ps"],
+    &["list"],
+    &["list", "--all-projects"],
+    &["last"],
+    &["timeline"],
+    &["timeline", "s1"],
+    &["done"],
     &["status"],
     &["queue"],
     &["queue", "--recent"],

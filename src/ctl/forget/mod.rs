@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::ask;
 use super::drain::SessionName;
+use super::edit::leftovers;
 use super::format;
 use super::progress::Progress;
 use super::time::parse_past;
@@ -26,7 +27,8 @@ use crate::paths::session_key;
 use crate::spool;
 use crate::spool::drain;
 use crate::spool::forget::Mode;
-use crate::store::forget::{self, ForgetCounts};
+use crate::store::forget::{self, ForgetCounts, ForgetSet};
+use crate::store::rejected::{self, Reason};
 use crate::store::{LockWait, Locked, Reader, Store, StoreError};
 use crate::text::Needle;
 use selection::{Selection, format_counts};
@@ -40,6 +42,7 @@ const NOTHING_DONE: &str = "nothing was forgotten\n";
 const HELP: &str = "\
 Examples
   memctl forget o412                         Forget an observation
+  memctl forget --reject o412                Forget it, and reject what it states when it comes again
   memctl forget p88                          Forget a prompt and what was derived from it
   memctl forget 6f2b9c54                     Forget a session
   memctl forget --undo                       Restore what was forgotten last
@@ -55,6 +58,7 @@ Keys of --json
   prompts           Number of forgotten prompts
   summaries         Number of forgotten summaries
   observations      Number of forgotten observations
+  versions          Number of forgotten earlier texts of edited memories
   events            Number of forgotten events that had not been distilled
   spooled           Number of deleted events that no worker had accepted, and of unreadable events
   dry_run           true with --dry-run: nothing was changed
@@ -108,6 +112,9 @@ pub struct Args {
     /// Delete at once, also what is forgotten already; alone: all that is forgotten
     #[arg(long, group = "selection")]
     now: bool,
+    /// Reject what the memories state: it is not stored again, whether a session says it again, is replayed or imported
+    #[arg(long, requires = "ids")]
+    reject: bool,
     /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -297,7 +304,13 @@ fn carry_out(
             format!("forgetting: {} of {} items", n_done.get().min(count.total()), count.total())
         });
     };
+    if args.reject {
+        reject(locked, &selection.set, now).context("database")?;
+    }
     forget::forget(locked, &selection.set, until, now, &on_row).context("database")?;
+    let names = selection.set.memories().map(|memory| memory.to_string()).collect::<Vec<_>>();
+    let texts: Vec<Needle> = args.query.as_deref().map(Needle::new).into_iter().collect();
+    leftovers::remove(paths, &names, &texts);
     crate::store::undo::purge(locked, &selection.waiting).context("database")?;
     for key in keys {
         let discarded = spool::discard(paths, &key, now).context("cannot read the spool")?;
@@ -312,6 +325,14 @@ fn carry_out(
         affected,
         passages: selection.passages,
         rewritten: locked.remove_purged_remnants(),
+    })
+}
+
+/// Rejects what the memories of the set state, so that nothing that states the same is stored.
+fn reject(locked: &mut Locked, set: &ForgetSet, now: i64) -> crate::store::Result<()> {
+    locked.write(|tx| {
+        set.memories()
+            .try_for_each(|memory| rejected::reject(tx, memory, Reason::Forget, now).map(drop))
     })
 }
 
@@ -377,7 +398,8 @@ fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
     if args.json {
         return super::print_json(&json!({
             "sessions": n.sessions, "prompts": n.prompts, "summaries": n.summaries,
-            "observations": n.observations, "events": n.events, "spooled": spooled,
+            "observations": n.observations, "versions": n.versions, "events": n.events,
+            "spooled": spooled,
             "dry_run": dry_run, "undo_until_epoch": until, "left": left,
             "verified": verified.as_ref().map(Verification::to_json),
         }));

@@ -153,6 +153,7 @@ pub fn format_counts(n: &ForgetCounts, n_spooled: u64) -> String {
         (n.prompts, count(n.prompts, "prompt")),
         (n.summaries, format::summaries(n.summaries)),
         (n.observations, count(n.observations, "observation")),
+        (n.versions, count(n.versions, "earlier text")),
         (n.events, count(n.events, "queued event")),
         (n_spooled, count(n_spooled, "spooled event")),
     ];

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::SessionContent;
+use crate::store::marks::Feedback;
 use crate::store::observations::ObservationRow;
 use crate::store::sessions::StoredPrompt;
 use crate::store::summaries::SummaryRow;
@@ -14,9 +15,11 @@ pub fn observation(row: &ObservationRow) -> Value {
         "subtitle": o.subtitle, "narrative": o.narrative, "facts": o.facts, "concepts": o.concepts,
         "files_read": o.files_read, "files_modified": o.files_modified, "origin": o.origin.as_str(),
         "scope": row.scope, "prompt_number": o.prompt_number, "agent_type": o.agent_type,
-        "backend": row.backend, "pinned": row.pinned, "quarantined": o.quarantined,
-        "superseded_by": row.superseded_by, "external_id": row.external_id,
+        "external_id": row.external_id,
         "metadata": metadata(row), "expires_at_epoch": row.expires_at_epoch,
+        "backend": row.backend, "pinned": row.marks.pinned,
+        "hidden": row.marks.hidden, "feedback": row.marks.feedback.map(Feedback::as_str),
+        "edited": row.edited, "quarantined": o.quarantined, "superseded_by": row.superseded_by,
         "created_at_epoch": row.created_at_epoch,
     })
 }
@@ -34,6 +37,10 @@ pub fn summary(row: &SummaryRow) -> Value {
     json["turn_id"] = json!(row.turn_id);
     json["backend"] = json!(row.backend);
     json["provisional"] = json!(row.provisional);
+    json["pinned"] = json!(row.marks.pinned);
+    json["hidden"] = json!(row.marks.hidden);
+    json["feedback"] = json!(row.marks.feedback.map(Feedback::as_str));
+    json["edited"] = json!(row.edited);
     json["created_at_epoch"] = json!(row.created_at_epoch);
     json
 }

@@ -27,9 +27,11 @@ Examples
 Keys of --json, one object per line
   o412     id, uuid, type, title, subtitle, narrative, facts, concepts, files_read, \
 files_modified, origin, scope, prompt_number, agent_type, backend, pinned, \
-quarantined, superseded_by, external_id, metadata, expires_at_epoch, created_at_epoch
+hidden, feedback, edited, quarantined, superseded_by, external_id, metadata, expires_at_epoch, \
+created_at_epoch
   s37      id, uuid, prompt_number, turn_id, request, investigated, learned, completed, \
-next_steps, notes, files_read, files_modified, backend, provisional, created_at_epoch
+next_steps, notes, files_read, files_modified, backend, provisional, pinned, \
+hidden, feedback, edited, created_at_epoch
   p88      id, prompt_number, turn_id, text, created_at_epoch, finalized_at_epoch, finalized_by
   session  session, client, project, cwd, status, end_reason, started_at_epoch, \
 last_event_epoch, prompts, summaries, observations
@@ -40,7 +42,8 @@ const RECORD_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Print observations, summaries, prompts and sessions
 ///
-/// `memctl context` prints ids of memories, and so does `memctl show SESSION`.
+/// `memctl context` prints ids of memories, and so do `memctl timeline` and `memctl show SESSION`. If an id
+/// is unknown, the others are printed.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -67,14 +70,24 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
     };
     let mut gap = "";
+    let mut failures = Vec::new();
     for name in &args.ids {
-        let shown = show(reader.connection(), args, name)?;
-        super::print(&format!("{gap}{shown}"))?;
-        gap = if args.json { "" } else { "\n" };
+        match show(reader.connection(), args, name) {
+            Ok(shown) => {
+                super::print(&format!("{gap}{shown}"))?;
+                gap = if args.json { "" } else { "\n" };
+            }
+            Err(failure) => failures.push(failure),
+        }
     }
     // Ignore errors: the user has read the memories, and the count only adds to their weight.
     let _ = record_shown(settings, &args.ids);
-    Ok(())
+    // The others are printed first.
+    let last = failures.pop();
+    for failure in failures {
+        let _ = super::exit(Err(failure));
+    }
+    last.map_or(Ok(()), Err)
 }
 
 /// Counts the memories that the user looked at. Does nothing if another process writes.

@@ -5,6 +5,7 @@ use super::SessionContent;
 use crate::ctl::format::{self, count};
 use crate::ctl::style::{self, HEAD, ID, paint};
 use crate::ctl::terminal::wrapped;
+use crate::store::marks::{Feedback, Marks};
 use crate::store::observations::ObservationRow;
 use crate::store::private;
 use crate::store::sessions::StoredPrompt;
@@ -22,6 +23,7 @@ pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width)
     let at = format::at(row.created_at_epoch);
     let mut about = vec![o.kind.as_str(), &at];
     about.extend(o.quarantined.then_some("quarantined"));
+    about.extend(marks(row.marks, row.edited));
     let mut out = head(&format!("o{}", row.id), &about, width);
     out.push_str(&wrapped("", 0, &clean(&o.title), width));
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
@@ -45,6 +47,7 @@ pub fn summary(row: &SummaryRow, width: Width) -> String {
     let at = format::at(row.created_at_epoch);
     let mut about = vec![prompt.as_str(), &at];
     about.extend(row.provisional.then_some("provisional"));
+    about.extend(marks(row.marks, row.edited));
     let mut out = head(&format!("s{}", row.id), &about, width);
     let mut field = |name, text: &str| out.push_str(&field(name, text, width));
     field("Request", &s.request);
@@ -56,6 +59,14 @@ pub fn summary(row: &SummaryRow, width: Width) -> String {
     field("Files modified", &s.files_modified.join("\n"));
     field("Files read", &s.files_read.join("\n"));
     out
+}
+
+/// What the user decided about a memory.
+fn marks<'a>(marks: Marks, edited: bool) -> impl Iterator<Item = &'a str> {
+    let Marks { pinned, hidden, feedback } = marks;
+    let marks = [pinned.then_some("pinned"), hidden.then_some("hidden")];
+    let feedback = feedback.map(Feedback::as_str);
+    marks.into_iter().flatten().chain(feedback).chain(edited.then_some("edited"))
 }
 
 pub fn prompt(prompt: &StoredPrompt, width: Width) -> String {

@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
+use super::rejected::Rejected;
 use super::words::{self, RowId};
 use super::{memory_use, new_uuid, queue, seen_text, tombstones, turn_evidence};
 use crate::memory::{Batch, Distilled, Message, Observation};
@@ -20,7 +21,8 @@ pub(super) use summary::{NewSummary, SummaryKind, of_prompt, write_summary};
 #[derive(Debug, PartialEq)]
 pub enum Completed {
     Stored {
-        /// Row ids, one per observation. A duplicate has the id of the existing row.
+        /// Row ids of the observations that the user had not rejected. A duplicate has the id of the
+        /// existing row.
         observations: Vec<i64>,
         summary: Option<i64>,
     },
@@ -64,7 +66,16 @@ pub fn complete(
         queue::mark_processed(tx, *id, now)?;
     }
     let mut observations = Vec::new();
+    let rejected = Rejected::load(tx)?;
     for observation in &distilled.observations {
+        let cleaned = match rejected.is_empty() {
+            true => None,
+            false => match rejected.clean_observation(observation) {
+                Some(cleaned) => Some(cleaned),
+                None => continue,
+            },
+        };
+        let observation = cleaned.as_ref().unwrap_or(observation);
         observations.push(store_observation(
             tx,
             session_id,
@@ -228,19 +239,27 @@ fn sources<'a>(batch: &'a Batch, o: &Observation) -> Vec<&'a Message> {
     if named.is_empty() { batch.messages.iter().collect() } else { named }
 }
 
-/// Supersedes an earlier observation of the session. The new one inherits its sources and its
-/// files with their blob hashes.
+/// Supersedes an earlier observation of the session, unless the user has edited it. The new one inherits
+/// its marks, its sources, and its files with their blob hashes.
 fn supersede(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> Result<()> {
     let replaced = tx
         .prepare_cached(
             "UPDATE observations SET changed_at_epoch = ?4,
                superseded_by = (SELECT uuid FROM observations WHERE id = ?3)
-             WHERE id = ?2 AND session_id = ?1 AND id <> ?3 AND external_id IS NULL",
+             WHERE id = ?2 AND session_id = ?1 AND id <> ?3 AND external_id IS NULL
+               AND NOT EXISTS (SELECT 1 FROM revisions WHERE observation_id = ?2)",
         )?
         .execute([session_id, old, new, now])?;
     if replaced == 0 {
         return Ok(());
     }
+    tx.prepare_cached(
+        "UPDATE observations SET pinned = max(observations.pinned, old.pinned),
+           hidden = max(observations.hidden, old.hidden)
+         FROM (SELECT pinned, hidden FROM observations WHERE id = ?1) AS old
+         WHERE observations.id = ?2",
+    )?
+    .execute([old, new])?;
     tx.prepare_cached(
         "INSERT INTO observation_sources (observation_id, pending_message_id)
          SELECT ?2, pending_message_id FROM observation_sources WHERE observation_id = ?1
@@ -291,7 +310,7 @@ pub(super) fn tokens(o: &Observation) -> i64 {
     texts.div_ceil(4) as i64
 }
 
-fn json(list: &[String]) -> String {
+pub(super) fn json(list: &[String]) -> String {
     serde_json::to_string(list).expect("strings serialize to JSON")
 }
 

@@ -1,8 +1,11 @@
 //! Writes the summary of a prompt. A prompt has one summary row, which each summary rewrites.
 
+use std::borrow::Cow;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::error::Result;
+use super::super::rejected::Rejected;
 use super::super::words::{self, RowId};
 use super::super::{new_uuid, tombstones};
 use super::json;
@@ -26,7 +29,7 @@ pub(in crate::store) struct NewSummary<'a> {
 }
 
 /// Inserts the summary row of the message's prompt, or rewrites it and keeps its ids. Returns the
-/// row id, or `None` if a provisional summary would replace a final one.
+/// row id, or `None` if a provisional summary would replace a final one, or if the user has edited it.
 pub(in crate::store) fn write_summary(
     tx: &Transaction,
     session_id: i64,
@@ -35,6 +38,13 @@ pub(in crate::store) fn write_summary(
     now: i64,
 ) -> Result<Option<i64>> {
     let NewSummary { summary: s, turn, backend, kind } = *new;
+    let rejected = Rejected::load(tx)?;
+    let (mut s, mut turn) = (Cow::Borrowed(s), turn.map(Cow::Borrowed));
+    if !rejected.is_empty() {
+        rejected.clean_summary(s.to_mut());
+        turn.iter_mut().for_each(|turn| rejected.clean_turn(turn.to_mut()));
+    }
+    let turn = turn.as_deref();
     let created = message.created_at_epoch;
     let old = of_prompt(tx, session_id, message.prompt_number)?;
     if let Some(old) = old {
@@ -57,7 +67,8 @@ pub(in crate::store) fn write_summary(
                backend = excluded.backend, provisional = ?15, changed_at_epoch = ?14,
                turn = excluded.turn, title = excluded.title, sender = excluded.sender,
                tool_uses = excluded.tool_uses
-               WHERE NOT ?15 OR provisional
+               WHERE (NOT ?15 OR provisional) AND NOT EXISTS
+                 (SELECT 1 FROM revisions WHERE summary_id = session_summaries.id)
              RETURNING id",
             tombstones::UNUSED_SUMMARY
         ))?

@@ -4,8 +4,11 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::{Earlier, Evidence, Origin, Prompt, Summary, Turn};
 use crate::store::accept::accept;
+use crate::store::marks::MemoryId;
 use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, claim};
 use crate::store::queue_admin::{self, Selection};
+use crate::store::rejected::{self, Reason};
+use crate::store::revisions::{self, Editable};
 use crate::store::testing::{in_memory_db, write};
 
 /// Accepts events of one session and claims the queue.
@@ -230,7 +233,10 @@ fn a_superseding_observation_inherits_sources_and_files() {
         ..Distilled::default()
     };
     write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::all_by("x"), 3000));
-    conn.execute_batch("UPDATE observation_files SET blob = 'then'").unwrap();
+    conn.execute_batch(
+        "UPDATE observation_files SET blob = 'then'; UPDATE observations SET pinned = 1, hidden = 1",
+    )
+    .unwrap();
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let mut whole = observation("whole", &[batch.messages[0].id]);
     whole.replaces = vec![batch.earlier[0].id, 777];
@@ -243,11 +249,75 @@ fn a_superseding_observation_inherits_sources_and_files() {
     let replaced = "observations o JOIN observations n ON o.superseded_by = n.uuid
                     WHERE o.id = 1 AND n.id = 2 AND o.changed_at_epoch = 4000";
     assert_eq!(count(&conn, replaced), 1);
+    assert_eq!(count(&conn, "observations WHERE id = 2 AND pinned AND hidden"), 1);
     assert_eq!(count(&conn, "observation_sources WHERE observation_id = 2"), 2);
     assert_eq!(count(&conn, "observation_files WHERE observation_id = 2 AND blob = 'then'"), 3);
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let titles: Vec<&str> = batch.earlier.iter().map(|e| e.title.as_str()).collect();
     assert_eq!(titles, ["whole"]);
+}
+
+#[test]
+fn what_the_user_edited_is_not_replaced() {
+    let mut conn = in_memory_db();
+    let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
+    let one =
+        Distilled { observations: vec![observation("port is 9090", &[1])], ..Distilled::default() };
+    write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::all_by("x"), 3000));
+    let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
+    let first = Distilled { summary: Some(summary("first")), ..Distilled::default() };
+    write(&mut conn, |tx| complete(tx, 1, &batch, &first, Attribution::all_by("x"), 4000));
+    for memory in [MemoryId::Observation(1), MemoryId::Summary(1)] {
+        write(&mut conn, |tx| {
+            let mut texts = Editable::load(tx, memory)?.unwrap();
+            match &mut texts {
+                Editable::Observation { texts, .. } => texts.title = "corrected".into(),
+                Editable::Summary { texts, .. } => texts.completed = "corrected".into(),
+            }
+            revisions::edit(tx, memory, &texts, 5000)
+        });
+    }
+    let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
+    let mut whole = observation("whole", &[batch.messages[0].id]);
+    whole.replaces = vec![1];
+    // The edit rejects the old title.
+    let again = observation("port is 9090", &[batch.messages[0].id]);
+    let later = Distilled {
+        observations: vec![whole, again],
+        summary: Some(summary("second")),
+        ..Distilled::default()
+    };
+    write(&mut conn, |tx| complete(tx, 1, &batch, &later, Attribution::all_by("x"), 6000));
+    assert_eq!(count(&conn, "observations WHERE title = 'corrected' AND superseded_by IS NULL"), 1);
+    assert_eq!(count(&conn, "session_summaries WHERE completed = 'corrected'"), 1);
+}
+
+#[test]
+fn rejected_statements_are_not_stored() {
+    let mut conn = in_memory_db();
+    let batch = claimed(&mut conn, &[Kind::Prompt, Kind::Tool]);
+    let wrong = Observation { title: "Port is 9090".into(), ..observation("", &[1]) };
+    let one = Distilled { observations: vec![wrong.clone()], ..Distilled::default() };
+    write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::all_by("x"), 3000));
+    write(&mut conn, |tx| rejected::reject(tx, MemoryId::Observation(1), Reason::Feedback, 3500));
+    let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
+    let other = Observation {
+        title: "The staging server is up".into(),
+        facts: vec!["the port is 9090!".into(), "it runs on arm".into()],
+        ..observation("", &[])
+    };
+    let said = Summary { completed: "It is up. The port is `9090`.".into(), ..summary("") };
+    let later = Distilled {
+        observations: vec![Observation { prompt_number: 9, ..wrong }, other],
+        summary: Some(said),
+        ..Distilled::default()
+    };
+    let done =
+        write(&mut conn, |tx| complete(tx, 1, &batch, &later, Attribution::all_by("x"), 4000));
+    assert_eq!(done, Completed::Stored { observations: vec![2], summary: Some(1) });
+    assert_eq!(count(&conn, "observations"), 2);
+    assert_eq!(count(&conn, r#"observations WHERE id = 2 AND facts = '["it runs on arm"]'"#), 1);
+    assert_eq!(count(&conn, "session_summaries WHERE completed = 'It is up.'"), 1);
 }
 
 #[test]

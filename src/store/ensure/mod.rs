@@ -48,6 +48,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/011-words.sql"),
     include_str!("../schema/012-memory-use.sql"),
     include_str!("../schema/015-agent-limits.sql"),
+    include_str!("../schema/013-curation.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list, the version of the index's words, the schema

@@ -31,6 +31,9 @@ macro_rules! unused {
 pub const UNUSED_SESSION: &str = unused!("sessions");
 pub const UNUSED_MESSAGE: &str = unused!("pending_messages");
 pub const UNUSED_PROJECT: &str = unused!("projects");
+pub const UNUSED_REVISION: &str = unused!("revisions");
+pub const UNUSED_REJECTED: &str = unused!("rejected");
+pub const UNUSED_CLOSED_STEP: &str = unused!("closed_steps");
 
 /// Row id and prompt counter of a forgotten session. If the session continues, its new row takes both:
 /// the numbers of its prompts stay distinct.

@@ -1,6 +1,6 @@
 //! Records what `forget` removes.
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Params, Row, Transaction, params};
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use crate::store::tombstones;
 pub type Content = Map<String, Value>;
 
 /// Prefix of a BLOB in JSON, which is written as hexadecimal digits.
-pub const BLOB: &str = "\0blob:";
+const BLOB: &str = "\0blob:";
 
 /// Writes to `forgotten_rows`, or nowhere if the `forget` cannot be undone.
 pub struct Record {
@@ -104,7 +104,26 @@ impl Record {
     }
 }
 
-fn content(columns: &[String], row: &Row) -> Result<Content> {
+/// A value of a [`Content`], for SQLite.
+pub fn sql(value: &Value) -> Sql {
+    match value {
+        Value::Number(n) => match n.as_i64() {
+            Some(n) => Sql::Integer(n),
+            None => Sql::Real(n.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => match text.strip_prefix(BLOB) {
+            Some(digits) => {
+                let byte = |i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok();
+                Sql::Blob((0..digits.len()).step_by(2).filter_map(byte).collect())
+            }
+            None => Sql::Text(text.clone()),
+        },
+        _ => Sql::Null,
+    }
+}
+
+/// The columns of a row.
+pub fn content(columns: &[String], row: &Row) -> Result<Content> {
     let mut content = Content::new();
     for (i, column) in columns.iter().enumerate() {
         let value = match row.get_ref(i)? {

@@ -178,6 +178,17 @@ pub fn list(conn: &Connection, filter: Filter, limit: usize) -> Result<Vec<Sessi
     )
 }
 
+/// How many memories a session has. Private turns and superseded observations are not counted.
+pub fn count_memories(conn: &Connection, session_id: i64) -> Result<u64> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM observations
+                     WHERE session_id = ?1 AND superseded_by IS NULL)
+                  + (SELECT count(*) FROM session_summaries WHERE session_id = ?1 AND NOT hidden)",
+        )?
+        .query_row([session_id], |r| r.get::<_, i64>(0))? as u64)
+}
+
 /// Active sessions without an event since `before`. Recovery ends them if they have no worker.
 pub fn inactive_since(conn: &Connection, before: i64, limit: usize) -> Result<Vec<Session>> {
     rows(

@@ -15,8 +15,14 @@ use crate::text::Needle;
 
 /// Tables with texts that `forget --query` searches. A newer row may keep one of them from being
 /// restored, and thus from being selected.
-const SEARCHED: [&str; 5] =
-    ["user_prompts", "session_summaries", "observations", "pending_messages", "turn_evidence"];
+const SEARCHED: [&str; 6] = [
+    "user_prompts",
+    "session_summaries",
+    "observations",
+    "pending_messages",
+    "turn_evidence",
+    "revisions",
+];
 
 /// A time of `forget` that is further ahead than this was written before the clock was set back.
 const MAX_AHEAD: i64 = 3_600_000;
@@ -53,6 +59,7 @@ pub fn counts(conn: &Connection) -> Result<ForgetCounts> {
         prompts: count("user_prompts")?,
         summaries: count("session_summaries")?,
         observations: count("observations")?,
+        versions: 0,
         events: 0,
     })
 }
@@ -99,6 +106,7 @@ pub fn selected(conn: &Connection, set: &mut ForgetSet, texts: &[Needle]) -> Res
             (table.as_str(), id),
             ("sessions", refers("session_id")),
             ("observations", refers("observation_id")),
+            ("session_summaries", refers("summary_id")),
             ("projects", refers("project_id")),
         ];
         let is_in_set = parents.iter().any(|(t, id)| id.is_some_and(|id| set.has_row(t, id)));

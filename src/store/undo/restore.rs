@@ -13,8 +13,9 @@ use super::{Forgotten, remove_empty};
 use crate::store::Locked;
 use crate::store::error::Result;
 use crate::store::forget::{ForgetSet, MAX_ROWS};
-use crate::store::forgotten::record::{BLOB, Content};
+use crate::store::forgotten::record::{Content, sql};
 use crate::store::references::References;
+use crate::store::rejected;
 use crate::store::tombstones;
 use crate::store::words::{self, RowId, RowKind};
 
@@ -126,6 +127,7 @@ fn note(
     } else if is_back && restored.set.add_row(table, id) {
         let uuid = content.get("uuid").and_then(Value::as_str).unwrap_or_default();
         tombstones::remove(tx, uuid)?;
+        rejected::restore(tx, uuid)?;
     } else if MEMORIES.contains(&table) {
         restored.left_out += 1;
     }
@@ -213,23 +215,6 @@ fn restore_identity(tx: &Transaction, content: &Content) -> Result<bool> {
     let uuid = content.get("uuid").and_then(Value::as_str).unwrap_or_default();
     tombstones::set_identity(tx, uuid, content.get("at_epoch").and_then(Value::as_i64))?;
     Ok(true)
-}
-
-fn sql(value: &Value) -> Sql {
-    match value {
-        Value::Number(n) => match n.as_i64() {
-            Some(n) => Sql::Integer(n),
-            None => Sql::Real(n.as_f64().unwrap_or_default()),
-        },
-        Value::String(text) => match text.strip_prefix(BLOB) {
-            Some(digits) => {
-                let byte = |i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok();
-                Sql::Blob((0..digits.len()).step_by(2).filter_map(byte).collect())
-            }
-            None => Sql::Text(text.clone()),
-        },
-        _ => Sql::Null,
-    }
 }
 
 /// Columns and foreign keys of the tables.

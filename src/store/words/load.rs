@@ -48,7 +48,8 @@ pub fn load(conn: &Connection, row: RowId) -> Result<Option<StoredRow>> {
 const OBSERVATION: &str = "SELECT o.id, o.external_id, o.project_id, o.session_id,
    s.content_session_id, o.type, o.origin, o.branch, o.pinned, o.quarantined,
    o.superseded_by NOTNULL, o.expires_at_epoch, o.created_at_epoch, o.title, o.subtitle, o.narrative,
-   o.facts, o.concepts, o.files_read, o.files_modified, o.names, o.scope
+   o.facts, o.concepts, o.files_read, o.files_modified, o.names, o.scope,
+   o.hidden OR ifnull(o.feedback = 'wrong', 0)
  FROM observations o LEFT JOIN sessions s ON s.id = o.session_id WHERE o.id = ?1";
 
 fn observation(r: &Row) -> rusqlite::Result<Option<StoredRow>> {
@@ -84,7 +85,7 @@ fn observation(r: &Row) -> rusqlite::Result<Option<StoredRow>> {
         files: [o.files_modified, o.files_read].concat(),
         pinned: r.get(8)?,
         quarantined,
-        hidden: false,
+        hidden: r.get(22)?,
         superseded: r.get(10)?,
         expires_at_epoch: r.get(11)?,
         created_at_epoch: r.get(12)?,
@@ -93,9 +94,13 @@ fn observation(r: &Row) -> rusqlite::Result<Option<StoredRow>> {
 
 const SUMMARY: &str =
     "SELECT m.id, m.external_id, m.project_id, m.session_id, s.content_session_id,
-   m.created_at_epoch, m.hidden, m.title, m.request, m.investigated, m.learned, m.completed,
-   m.next_steps, m.notes, m.files_read, m.files_modified, m.turn
- FROM session_summaries m LEFT JOIN sessions s ON s.id = m.session_id WHERE m.id = ?1";
+   m.created_at_epoch, m.hidden OR ifnull(marks.hidden OR marks.feedback = 'wrong', 0), m.title,
+   m.request, m.investigated, m.learned, m.completed,
+   m.next_steps, m.notes, m.files_read, m.files_modified, m.turn,
+   ifnull(marks.pinned, 0)
+ FROM session_summaries m LEFT JOIN sessions s ON s.id = m.session_id
+   LEFT JOIN summary_marks marks ON marks.summary_id = m.id
+ WHERE m.id = ?1";
 
 fn summary(r: &Row) -> rusqlite::Result<Option<StoredRow>> {
     let summary = Summary {
@@ -126,7 +131,7 @@ fn summary(r: &Row) -> rusqlite::Result<Option<StoredRow>> {
         origin: Origin::Assistant,
         branch: turn.and_then(|turn| turn.head).map(|head| head.branch).filter(|b| !b.is_empty()),
         files: [summary.files_modified, summary.files_read].concat(),
-        pinned: false,
+        pinned: r.get(17)?,
         quarantined: false,
         hidden: r.get(6)?,
         superseded: false,

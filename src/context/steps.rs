@@ -1,0 +1,64 @@
+//! The open steps of a project, as the context tells them.
+
+use std::path::Path;
+
+use memctl_proto::event::Project;
+use rusqlite::Connection;
+
+use super::retire::Left;
+use super::{Query, select};
+use crate::git::Repository;
+use crate::store::{self, projects};
+use crate::text::collapse_spaces;
+
+/// Something that is left to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenStep {
+    /// Id of the summary that tells it.
+    pub summary: i64,
+    /// The step as stored.
+    pub text: String,
+    pub at_epoch: i64,
+    pub sessions_ago: usize,
+}
+
+impl OpenStep {
+    /// The step on one line.
+    pub fn line(&self) -> String {
+        collapse_spaces(&self.text)
+    }
+}
+
+/// The steps of a project.
+#[derive(Clone, Debug, Default)]
+pub struct Steps {
+    /// `None` if the project is not known.
+    pub project_id: Option<i64>,
+    pub open: Vec<OpenStep>,
+    /// Those that the user closed and that would be open otherwise.
+    pub closed: Vec<OpenStep>,
+}
+
+/// Finds the steps of a project.
+pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
+    let project_id = projects::find(conn, project)?;
+    let repository = Repository::find(Path::new(&project.root));
+    let find = |all| -> store::Result<Vec<OpenStep>> {
+        let query = Query {
+            project_id,
+            repository: repository.as_ref(),
+            with_closed_steps: all,
+            ..Query::default()
+        };
+        Ok(select(conn, &query)?.open.into_iter().map(step).collect())
+    };
+    let open = find(false)?;
+    let mut closed = find(true)?;
+    closed.retain(|step| !open.contains(step));
+    Ok(Steps { project_id, open, closed })
+}
+
+fn step(left: Left) -> OpenStep {
+    let Left { open, sessions_ago } = left;
+    OpenStep { summary: open.id, text: open.text, at_epoch: open.at_epoch, sessions_ago }
+}

@@ -1,0 +1,235 @@
+//! `memctl done`: lists the open steps of the project, and closes them.
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::change::{open, shortened};
+use super::format;
+use super::lookup;
+use super::style::{ID, paint};
+use super::terminal::{self, wrapped};
+use crate::clock;
+use crate::config::Settings;
+use crate::context::{self, OpenStep, Steps};
+use crate::failure::{Context, Failure, Result, failed, usage};
+use crate::store::{Reader, closed_steps, summaries};
+use crate::text::{Needle, sanitize, stem, words};
+
+const HELP: &str = "\
+Examples
+  memctl done                   List the open steps of this project
+  memctl done changelog         Close the open step that contains this word
+  memctl done s37               Close the open step of this summary
+  memctl done --undo            Open the step again that was closed last
+  memctl done --undo changelog  Open this step again
+
+Keys of --json, without STEP
+  id            Summary that tells the step
+  text          The step
+  sessions_ago  Number of later sessions
+  at_epoch      When it was told, in milliseconds
+";
+
+/// List the open steps of this project, and close those that are done
+///
+/// A closed step leaves the context at the next start. A session that names it again opens it again.
+#[derive(clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Args {
+    /// Words of an open step, or the id of the summary that tells it
+    #[arg(value_name = "STEP")]
+    step: Vec<String>,
+    /// Open a closed step again; without a step, the one that was closed last
+    #[arg(long)]
+    undo: bool,
+    /// Print a JSON array of the open steps
+    #[arg(long, conflicts_with_all = ["step", "undo"])]
+    json: bool,
+}
+
+pub fn run(settings: &Settings, args: &Args) -> Result<()> {
+    match (args.step.join(" "), args.undo) {
+        (step, false) if step.is_empty() => list(settings, args.json),
+        (step, false) => close(settings, &step),
+        (step, true) => reopen(settings, &step),
+    }
+}
+
+/// The steps of the project in the current directory, and its name.
+fn steps(conn: &Connection) -> Result<(Steps, String)> {
+    let project = lookup::project_here(conn)?;
+    let steps = context::steps(conn, &project).context("database")?;
+    Ok((steps, project.name))
+}
+
+fn list(settings: &Settings, as_json: bool) -> Result<()> {
+    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let (steps, project) = match &reader {
+        Some(reader) => steps(reader.connection())?,
+        None => (Steps::default(), lookup::this_project()?.name),
+    };
+    if as_json {
+        let object = |step: &OpenStep| {
+            json!({
+                "id": format!("s{}", step.summary), "text": step.line(),
+                "sessions_ago": step.sessions_ago, "at_epoch": step.at_epoch,
+            })
+        };
+        return super::print_json(&steps.open.iter().map(object).collect::<Vec<_>>());
+    }
+    if steps.open.is_empty() {
+        super::note(&format!("project {project} has no open steps"));
+        return Ok(());
+    }
+    super::print(&steps.open.iter().map(row).collect::<String>())
+}
+
+fn row(step: &OpenStep) -> String {
+    let id = format!("{:<5} ", format!("s{}", step.summary));
+    wrapped(&paint(&id, ID), id.len(), &sanitize(&step.line()), terminal::width())
+}
+
+fn close(settings: &Settings, named: &str) -> Result<()> {
+    let mut store = open(settings)?;
+    let (Steps { open, closed, .. }, project) = steps(store.connection())?;
+    let step = match find(&open, named) {
+        Found::One(step) => step,
+        Found::Several(several) => return Err(ambiguous(named, &several)),
+        Found::None => {
+            check_id(store.connection(), named)?;
+            if let Found::One(step) = find(&closed, named) {
+                return super::print(&format!("{} is closed already\n", shortened(&step.text)));
+            }
+            return Err(none(named, &format!("no open step of project {project}"))
+                .hint("`memctl done` lists the open steps"));
+        }
+    };
+    let now = clock::now_ms();
+    store.write(|tx| closed_steps::close(tx, step.summary, &step.text, now)).context("database")?;
+    let (text, id) = (shortened(&step.text), step.summary);
+    super::print(&format!("closed {text} (s{id}); undo: memctl done --undo\n"))
+}
+
+fn reopen(settings: &Settings, named: &str) -> Result<()> {
+    let mut store = open(settings)?;
+    let (Steps { closed, project_id, .. }, project) = steps(store.connection())?;
+    let nothing = || failed(format!("no step of project {project} is closed"));
+    let project_id = project_id.ok_or_else(nothing)?;
+    let texts: Vec<&str> = closed.iter().map(|step| step.text.as_str()).collect();
+    let step = if named.is_empty() {
+        let last = closed_steps::closed_last(store.connection(), project_id, &texts);
+        &closed[last.context("database")?.ok_or_else(nothing)?]
+    } else {
+        match find(&closed, named) {
+            Found::One(step) => step,
+            Found::Several(several) => return Err(ambiguous(named, &several)),
+            Found::None => {
+                check_id(store.connection(), named)?;
+                return Err(none(named, &format!("no closed step of project {project}")));
+            }
+        }
+    };
+    store.write(|tx| closed_steps::reopen(tx, project_id, &step.text)).context("database")?;
+    super::print(&format!("{} (s{}) is open again\n", shortened(&step.text), step.summary))
+}
+
+fn none(named: &str, what: &str) -> Failure {
+    failed(match summaries::parse_id(named) {
+        Some(_) => format!("{what} is told by {named}"),
+        None => format!("{what} matches '{named}'"),
+    })
+}
+
+/// # Errors
+/// If the name is an id of something else than a summary.
+fn check_id(conn: &Connection, named: &str) -> Result<()> {
+    if summaries::parse_id(named).is_some() || named.contains(' ') {
+        return Ok(());
+    }
+    match lookup::memory(conn, named) {
+        Ok(memory) => Err(usage(format!("{} is no step", memory.id))
+            .hint("use words of the step, or the id of its summary; `memctl done` lists them")),
+        Err(_) => Ok(()),
+    }
+}
+
+fn ambiguous(named: &str, several: &[&OpenStep]) -> Failure {
+    several.iter().for_each(|step| super::eprint_line(row(step).trim_end()));
+    let n = format::count(several.len() as u64, "step");
+    let verb = if summaries::parse_id(named).is_some() { "are told by" } else { "match" };
+    usage(format!("{n} {verb} '{named}'")).hint("use more words of the one that is meant")
+}
+
+enum Found<'a> {
+    None,
+    One(&'a OpenStep),
+    Several(Vec<&'a OpenStep>),
+}
+
+/// The steps of a summary, else those that are the text, contain it, or have all of its words.
+fn find<'a>(steps: &'a [OpenStep], named: &str) -> Found<'a> {
+    let id = summaries::parse_id(named);
+    let stems = |text: &str| -> Vec<String> {
+        words(text).map(|word| stem(&word.to_lowercase()).to_owned()).collect()
+    };
+    let (needle, wanted) = (Needle::new(named), stems(named));
+    let is_it: [&dyn Fn(&OpenStep) -> bool; 4] = [
+        &|step| id == Some(step.summary),
+        &|step| needle.is_in(&step.line()) && Needle::new(&step.line()).is_in(named),
+        &|step| needle.is_in(&step.line()),
+        &|step| {
+            let found = stems(&step.text);
+            !wanted.is_empty() && wanted.iter().all(|word| found.contains(word))
+        },
+    ];
+    for is_it in is_it {
+        let mut found: Vec<&OpenStep> = steps.iter().filter(|step| is_it(step)).collect();
+        match found.len() {
+            0 => {}
+            1 => return Found::One(found.remove(0)),
+            _ => return Found::Several(found),
+        }
+    }
+    Found::None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(named: &str, expected: &[i64]) {
+        let step = |(summary, text): (i64, &str)| OpenStep {
+            summary,
+            text: text.into(),
+            at_epoch: 0,
+            sessions_ago: 0,
+        };
+        let steps: Vec<OpenStep> = [
+            (1, "Write the changelog"),
+            (2, "Write the changelog of 2.0"),
+            (3, "Deploy to staging"),
+            (3, "Rotate the keys"),
+        ]
+        .map(step)
+        .into();
+        let found: Vec<i64> = match find(&steps, named) {
+            Found::None => Vec::new(),
+            Found::One(step) => vec![step.summary],
+            Found::Several(several) => several.iter().map(|step| step.summary).collect(),
+        };
+        assert_eq!(found, expected, "{named}");
+    }
+
+    #[test]
+    fn a_step_is_found_by_its_words() {
+        check("write the CHANGELOG", &[1]);
+        check("changelog", &[1, 2]);
+        check("2.0", &[2]);
+        check("deployed staging", &[3]);
+        check("s1", &[1]);
+        check("s3", &[3, 3]);
+        check("s9", &[]);
+        check("docs", &[]);
+    }
+}

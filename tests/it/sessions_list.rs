@@ -1,0 +1,148 @@
+//! `memctl list`, `last`, `timeline`, and `show` with several ids.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::World;
+use crate::support::recordings::{edit, end, prompt, stop, tool};
+
+/// Two finished sessions of the directory in which commands run, and one of another project.
+fn world() -> World {
+    let w = World::new();
+    let other = w.path("home").join("other");
+    fs::create_dir(&other).unwrap();
+    let home = w.path("home").to_str().unwrap().to_owned();
+    let play = |dir: &str, payloads: Vec<Value>| {
+        for mut payload in payloads {
+            payload["cwd"] = dir.into();
+            let text = payload.to_string().replace("/work/", &format!("{dir}/"));
+            w.hook(&serde_json::from_str(&text).unwrap());
+        }
+        w.settle();
+    };
+    play(
+        &home,
+        vec![
+            prompt("first", "t", "Fix the parser of the importer, please"),
+            edit("first", "t", "u1", "src/import.rs"),
+            tool("first", "t", "u2", "cargo test", "test result: FAILED. 6 passed; 1 failed"),
+            stop("first", "t", "The parser is fixed.\n\nNext steps:\n- Write the changelog entry"),
+            end("first"),
+        ],
+    );
+    play(
+        other.to_str().unwrap(),
+        vec![
+            prompt("elsewhere", "t", "Rename the widget of the dashboard"),
+            edit("elsewhere", "t", "u1", "src/widget.rs"),
+            stop("elsewhere", "t", "The widget has its new name."),
+            end("elsewhere"),
+        ],
+    );
+    play(
+        &home,
+        vec![
+            prompt("second", "t", "Which exporter is in use, and where is it configured?"),
+            tool("second", "t", "v", "cat exporter.toml", "kind = prometheus"),
+            stop("second", "t", "The exporter is `prometheus`, set in `exporter.toml`."),
+            end("second"),
+        ],
+    );
+    w
+}
+
+fn texts(rows: &Value, key: &str) -> Vec<String> {
+    rows.as_array().unwrap().iter().map(|row| row[key].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn sessions_are_listed_newest_first() {
+    let w = world();
+    let listed = w.memctl(&["list", "--json"]).json();
+    assert_eq!(texts(&listed, "session"), ["second", "first"]);
+    assert_eq!(listed[1]["title"], "Fix the parser of the importer, please");
+    assert_eq!((&listed[1]["prompts"], &listed[1]["open"]), (&1.into(), &2.into()), "{listed}");
+    assert!(listed[1]["outcome"].as_str().unwrap().contains("cargo test fails"), "{listed}");
+    assert_eq!(listed[0]["outcome"], "answered");
+    let all = w.memctl(&["list", "--all-projects", "--json"]).json();
+    assert_eq!(texts(&all, "session"), ["second", "elsewhere", "first"]);
+    assert_eq!(texts(&w.memctl(&["list", "-n", "1", "--json"]).json(), "session"), ["second"]);
+    let named = w.memctl(&["list", "--project", "other", "--json"]).json();
+    assert_eq!(texts(&named, "session"), ["elsewhere"]);
+    let text = w.memctl(&["list"]).ok();
+    let heads: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(heads, ["DATE", "SESSION", "TITLE", "OUTCOME", "PROMPTS", "MEMORIES"]);
+    assert!(w.memctl(&["list", "-a"]).ok().contains("PROJECT"));
+    assert_eq!(w.memctl(&["list", "-n", "0"]).code, Some(2));
+}
+
+#[test]
+fn the_latest_session_is_told() {
+    let w = world();
+    let last = w.memctl(&["last", "--json"]).json();
+    assert_eq!(last["session"], "second");
+    assert!(last["done"][0].as_str().unwrap().contains("prometheus"), "{last}");
+    let text = w.memctl(&["last", "--project", "other"]).ok();
+    for part in ["elsewhere", "Asked", "Rename the widget", "Done", "new name", "src/widget.rs"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    w.memctl(&["forget", "second"]).ok();
+    let text = w.memctl(&["last"]).ok();
+    assert!(text.contains("Left\n") && text.contains("Write the changelog entry"), "{text}");
+    w.memctl(&["done", "changelog"]).ok();
+    assert!(!w.memctl(&["last"]).ok().contains("changelog"));
+}
+
+#[test]
+fn a_timeline_surrounds_a_row() {
+    let w = world();
+    let all = w.memctl(&["timeline", "--json"]).json();
+    let names = texts(&all, "id");
+    let times: Vec<i64> =
+        all.as_array().unwrap().iter().map(|row| row["at_epoch"].as_i64().unwrap()).collect();
+    assert!(times.is_sorted(), "{all}");
+    assert_eq!((names[0].as_str(), names.last().unwrap().as_str()), ("p1", "s3"), "{names:?}");
+    assert!(!names.contains(&"p2".to_owned()), "another project: {names:?}");
+    let around = w.memctl(&["timeline", "s1", "-n", "1", "--json"]).json();
+    let around_names = texts(&around, "id");
+    let at = names.iter().position(|name| name == "s1").unwrap();
+    assert_eq!(around_names, names[at - 1..=at + 1]);
+    let anchors: Vec<bool> =
+        around.as_array().unwrap().iter().map(|row| row["anchor"].as_bool().unwrap()).collect();
+    assert_eq!(anchors, [false, true, false]);
+    // Rows of other projects, and sessions.
+    assert_eq!(texts(&w.memctl(&["timeline", "p2", "--json"]).json(), "session")[0], "elsewhere");
+    let session = w.memctl(&["timeline", "first", "--json"]).json();
+    assert!(texts(&session, "session").iter().all(|name| name == "first"), "{session}");
+    let text = w.memctl(&["timeline", "s1"]).ok();
+    assert!(text.contains("> The parser is fixed."), "{text}");
+    assert_eq!(w.memctl(&["timeline", "7"]).code, Some(2));
+    assert_eq!(w.memctl(&["timeline", "s99"]).code, Some(1));
+}
+
+#[test]
+fn several_ids_are_shown_even_if_one_is_unknown() {
+    let w = world();
+    let output = w.memctl(&["show", "s1", "o99", "p1", "--json"]);
+    assert_eq!((output.code, output.out.lines().count()), (Some(1), 2), "{output:?}");
+    assert!(output.err.contains("'o99'"), "{output:?}");
+}
+
+#[test]
+fn an_empty_memory_lists_nothing() {
+    let w = World::new();
+    for verb in ["list", "timeline", "done"] {
+        assert_eq!(w.memctl(&[verb, "--json"]).json().as_array().unwrap().len(), 0, "{verb}");
+    }
+    assert_eq!(w.memctl(&["last", "--json"]).json().as_object().unwrap().len(), 0);
+    for args in [&["list"][..], &["last"], &["done"]] {
+        let output = w.memctl(args);
+        assert!(output.code == Some(0) && output.out.is_empty(), "{output:?}");
+    }
+    for args in [&["pin", "o1"][..], &["done", "x"], &["edit", "o1"], &["feedback", "wrong", "o1"]]
+    {
+        assert_eq!(w.memctl(args).code, Some(1), "{args:?}");
+    }
+    assert!(!w.data().exists());
+}
