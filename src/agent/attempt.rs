@@ -189,6 +189,9 @@ pub async fn distill_with(
                 let delay = ledger.pause(request).await.unwrap_or(DEFAULT_DELAY);
                 return defer(reason, delay, Waits::ForBackend);
             }
+            Reaction::LeaveToOwnWorker => {
+                return defer(error.to_string(), MAX_DELAY, Waits::ForBackend);
+            }
             Reaction::DeferUntilSettingsChange => {
                 ledger.record_refusal(backend, model.config_fingerprint(), error.to_string());
                 return defer(error.to_string(), MAX_DELAY, Waits::ForBackend);

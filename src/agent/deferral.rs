@@ -85,7 +85,7 @@ fn of_api(settings: &Settings, backend: Backend) -> (Vec<String>, Option<String>
 fn of_program(settings: &Settings) -> (Vec<String>, Option<String>) {
     let claude = &settings.config.agent.claude;
     // A login modifies the file.
-    let login = config::claude_credentials().and_then(|file| fs::metadata(file).ok());
+    let login = config::claude_credentials(settings).and_then(|file| fs::metadata(file).ok());
     let login = format!("{:?}", login.and_then(|meta| meta.modified().ok()));
     let account = config::claude_account_env();
     let account: Vec<&[u8]> = account.iter().map(String::as_bytes).collect();

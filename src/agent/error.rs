@@ -23,6 +23,9 @@ pub enum AgentError {
     /// Unusable with these settings: a missing or wrong key, an unknown model or program.
     #[error("{0}")]
     Setup(String),
+    /// Usable by the session's own worker only, which has its key or its account.
+    #[error("{0}")]
+    NotHere(String),
     /// The server could not be reached, or it failed. The batch is not the cause.
     #[error("{0}")]
     Unreachable(String),
@@ -62,6 +65,8 @@ pub enum Reaction {
     Defer(Option<Duration>),
     /// Defer the batch until the settings change.
     DeferUntilSettingsChange,
+    /// Defer the batch for the session's own worker.
+    LeaveToOwnWorker,
     /// Retry after 1, 2 and 4 s, then defer the batch.
     RetryThenDefer,
     /// Retry after 1, 2 and 4 s, then split the batch.
@@ -79,6 +84,7 @@ impl AgentError {
             AgentError::Form(change) => Reaction::Change(change.clone()),
             AgentError::Busy { retry_after, .. } => Reaction::Defer(*retry_after),
             AgentError::Setup(_) => Reaction::DeferUntilSettingsChange,
+            AgentError::NotHere(_) => Reaction::LeaveToOwnWorker,
             AgentError::Unreachable(_) | AgentError::Lost(_) => Reaction::RetryThenDefer,
             AgentError::Rejected(_) => Reaction::Simplify,
             AgentError::Refused(_) => Reaction::Next,
@@ -93,6 +99,7 @@ impl AgentError {
         match self {
             AgentError::Busy { .. }
             | AgentError::Setup(_)
+            | AgentError::NotHere(_)
             | AgentError::Unreachable(_)
             | AgentError::Lost(_) => false,
             AgentError::TooLong { .. }

@@ -17,7 +17,7 @@ use super::lessons::{Lessons, Served};
 use super::{Backend, anthropic, claude, gemini, openai, prompt, slots};
 use crate::clock;
 use crate::config::secrets::{self, Secret};
-use crate::config::{self, Http, Settings};
+use crate::config::{self, Http, Settings, StartedBy};
 use crate::lock::LockGuard;
 use crate::memory::{CallOutcome, Usage};
 
@@ -136,7 +136,8 @@ impl Model {
                     add(value.as_encoded_bytes());
                 }
                 // A login modifies the file.
-                let login = config::claude_credentials().and_then(|file| fs::metadata(file).ok());
+                let login = config::claude_credentials(&self.settings)
+                    .and_then(|file| fs::metadata(file).ok());
                 add(format!("{:?}", login.and_then(|meta| meta.modified().ok())).as_bytes());
             }
         }
@@ -154,6 +155,10 @@ impl Model {
             Some((key, _)) => Ok(Some(key)),
             None => match names.first() {
                 None => Ok(None),
+                // The session's own worker may have one.
+                Some(_) if self.settings.started_by == StartedBy::Recovery => {
+                    Err(AgentError::NotHere("the API key is known to the session only".into()))
+                }
                 Some(name) => Err(AgentError::Setup(format!(
                     "no API key is set; run: memctl config secret set {name}"
                 ))),
@@ -170,6 +175,11 @@ impl Model {
             return Err(AgentError::Setup(fault.clone()));
         }
         let Some(http) = self.http().cloned() else {
+            let is_recovery = self.settings.started_by == StartedBy::Recovery;
+            if is_recovery && self.settings.recorded_account.is_none() {
+                let why = "the account of the session is not known before its next event";
+                return Err(AgentError::NotHere(why.into()));
+            }
             if self.program.as_ref().is_some_and(|program| program.calls() >= MAX_CALLS) {
                 self.end_conversation().await;
             }

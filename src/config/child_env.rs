@@ -50,6 +50,11 @@ pub fn claude_env(settings: &Settings, project: Option<&ProjectDir>) -> Vec<(OsS
     let claude = &settings.config.agent.claude;
     let mut env: Vec<_> =
         std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_for_claude)).collect();
+    // Recovery may have been started by a session of another account.
+    if settings.started_by == StartedBy::Recovery {
+        env.retain(|(name, _)| name != CONFIG_DIR);
+        env.extend(claude_config_dir(settings).map(|dir| (CONFIG_DIR.into(), dir.into())));
+    }
     for (_, path) in env.iter_mut().filter(|(name, _)| name == "PATH") {
         *path = trusted_path(path, &|dir| project.is_some_and(|p| settings.is_in(p, Some(dir))));
     }
@@ -99,9 +104,21 @@ pub fn claude_account_env() -> Vec<String> {
     all
 }
 
+/// The variable with the directory of Claude Code's login.
+const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
+
+/// The directory of Claude Code's login, if it is not the default one.
+pub fn claude_config_dir(settings: &Settings) -> Option<PathBuf> {
+    let dir = match settings.started_by {
+        StartedBy::Session => super::process_env(CONFIG_DIR)?.into(),
+        StartedBy::Recovery => PathBuf::from(settings.recorded_account.as_ref()?),
+    };
+    (!dir.as_os_str().is_empty()).then_some(dir)
+}
+
 /// The file in which Claude Code stores its login on most systems.
-pub fn claude_credentials() -> Option<PathBuf> {
-    let set = super::process_env("CLAUDE_CONFIG_DIR").map(PathBuf::from);
+pub fn claude_credentials(settings: &Settings) -> Option<PathBuf> {
+    let set = claude_config_dir(settings);
     let home = || Some(PathBuf::from(super::process_env("HOME")?).join(".claude"));
     Some(set.or_else(home)?.join(".credentials.json"))
 }

@@ -32,7 +32,9 @@ use regex_lite::Regex;
 
 use crate::paths::{self, Paths};
 pub use agent::{Agent, Allowance, Http, default_key_names};
-pub use child_env::{StartedBy, claude_account_env, claude_credentials, claude_env, worker_env};
+pub use child_env::{
+    StartedBy, claude_account_env, claude_config_dir, claude_credentials, claude_env, worker_env,
+};
 pub use environment::{OffSwitch, misspelled_variables, process_env};
 use file::{ConfigFile, Content, Files};
 pub use keys::{BACKENDS, KEYS, Key, Scope, check, env_name, find};
@@ -212,6 +214,11 @@ pub struct Settings {
     config_refused: bool,
     /// The data dir and the socket directory, if the environment names them.
     locations: Vec<Location>,
+    /// What started this process, if it is a worker.
+    pub started_by: StartedBy,
+    /// For a worker that recovery started: `CLAUDE_CONFIG_DIR` of the session, empty for the default
+    /// account. `None`: not known.
+    pub recorded_account: Option<String>,
     /// The user's own config file exists and can be trusted, and the recording rules are complete.
     own_config_is_valid: bool,
 }
@@ -316,6 +323,8 @@ pub fn load(
         has_config_file,
         config_refused: files.refused.is_some(),
         own_config_is_valid,
+        started_by: StartedBy::Session,
+        recorded_account: None,
         locations: Vec::new(),
     };
     match locations {

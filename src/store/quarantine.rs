@@ -60,7 +60,7 @@ pub fn check_integrity(conn: &rusqlite::Connection) -> Result<bool> {
     let mut results = conn.prepare("PRAGMA quick_check(9)")?;
     for result in results.query_map([], |r| r.get::<_, String>(0))? {
         let message = result?;
-        if message.contains("FTS5 table") {
+        if message.to_ascii_lowercase().contains("fts5") {
             is_intact = false;
         } else if message != "ok" {
             return Err(super::StoreError::Fault { kind: super::StoreFault::Corrupt, message });

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::config::Settings;
+use crate::config::{Settings, StartedBy};
 use crate::failure::{Context, Result, usage};
 use crate::log::Log;
 use crate::{activity, log, process, project, spool, testpoint};
@@ -52,6 +52,10 @@ fn start(args: &[OsString]) -> Result<()> {
     let _ = log::init(log, LevelFilter::INFO);
 
     testpoint::at("worker.born");
+    if recovery {
+        settings.recorded_account = startup::recorded_account(&settings, &session);
+        settings.started_by = StartedBy::Recovery;
+    }
     let lock = startup::become_owner(&settings, &session, recovery).context("session lock")?;
     let Some(lock) = lock else {
         tracing::debug!("another worker serves this session");

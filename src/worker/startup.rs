@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::owner::{self, Session};
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::deliver::{launch, unfinished};
 use crate::failure::{Result, usage};
 use crate::lock::{self, LockState, SessionLock};
@@ -92,6 +92,18 @@ pub fn recovery_backend(settings: &Settings, session: &Session, recovery: bool) 
     }
     let reader = Reader::open(&settings.paths, STORE_TIMEOUT).ok()??;
     sessions::find(reader.connection(), &session.client, &session.id).ok()??.backend
+}
+
+/// The account with which the session's own worker runs `claude`, for a worker that recovery started. A
+/// session without a record has the default account, if no session has another one.
+pub fn recorded_account(settings: &Settings, session: &Session) -> Option<String> {
+    let reader = Reader::open(&settings.paths, STORE_TIMEOUT).ok()??;
+    let conn = reader.connection();
+    match sessions::account(conn, &session.client, &session.id).ok()? {
+        Some(account) => Some(account),
+        None if config::claude_config_dir(settings).is_some() => None,
+        None => sessions::all_have_default_account(conn).ok()?.then(String::new),
+    }
 }
 
 /// How long to wait before taking the lock. Hooks spool their events meanwhile.

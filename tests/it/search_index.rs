@@ -3,8 +3,8 @@
 
 use rusqlite::Connection;
 
-use crate::support::World;
 use crate::support::recordings::{end, prompt, stop, tool};
+use crate::support::{World, until};
 
 /// Every word of the index with the row that has it.
 fn entries(w: &World) -> Vec<String> {
@@ -103,15 +103,16 @@ fn a_database_of_an_earlier_release_gets_its_index_from_a_worker() {
 
 #[test]
 fn a_killed_worker_leaves_an_index_that_the_next_one_completes() {
-    let mut w = World::new();
+    let w = World::new();
     session(&w, "one", "quokka");
     w.settle();
     w.execute_sql("UPDATE meta SET value = '0 0 0 0 0 0 0' WHERE key = 'words'");
-    w.set("MEMCTL_TESTPOINT", "words.rebuilt=abort,recover.begun=exit");
-    w.hook(&prompt("two", "t", "go"));
-    w.settle();
-    w.set("MEMCTL_TESTPOINT", "");
-    w.hooks(&[prompt("three", "t", "go"), stop("three", "t", "Done."), end("three")]);
+    w.hook_at(&prompt("two", "t", "go"), "words.rebuilt=abort,recover.begun=exit");
+    until("the worker is gone", || match w.processes().is_empty() {
+        true => Ok(()),
+        false => Err("it is alive".to_owned()),
+    });
+    w.hooks(&[stop("two", "t", "Done."), end("two")]);
     w.settle();
     w.until_count("SELECT count(*) FROM meta WHERE key = 'words' AND value NOT LIKE '0 %'", 1);
     check(&w);

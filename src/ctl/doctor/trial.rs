@@ -171,6 +171,7 @@ fn remedy(settings: &Settings, backend: Backend, error: &AgentError) -> Option<S
     let program = backend == Backend::Claude;
     let try_program = "run `claude -p hello` to see whether claude works on its own".to_owned();
     Some(match error {
+        AgentError::NotHere(_) => return None,
         AgentError::Setup(message) if message.contains("memctl config ") => return None,
         AgentError::Setup(_) if program => {
             "log in with `claude` and /login, or check agent.claude.command \

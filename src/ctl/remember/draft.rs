@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::text;
 use crate::capture::NoteRedaction;
-use crate::config::Config;
+use crate::config::{Limits, Redact};
 use crate::memory::{Observation, Origin};
 use crate::provenance::{Speaker, without_instructions};
 use crate::text::without_controls;
@@ -38,7 +38,12 @@ impl Draft {
     ///
     /// # Errors
     /// The reason why nothing can be stored.
-    pub fn redact(&self, origin: Origin, config: &Config) -> Result<Redacted, String> {
+    pub fn redact(
+        &self,
+        origin: Origin,
+        limits: Limits,
+        redact: &Redact,
+    ) -> Result<Redacted, String> {
         let metadata = Value::Object(self.metadata.clone()).to_string();
         if metadata.len() > MAX_METADATA {
             return Err(format!("metadata is longer than {MAX_METADATA} bytes"));
@@ -49,7 +54,7 @@ impl Draft {
         }
         let fields = [title, &self.text, &metadata].into_iter();
         let fields = fields.chain(self.files.iter().map(String::as_str));
-        let rules = NoteRedaction::new(fields, config.capture, &config.redact);
+        let rules = NoteRedaction::new(fields, limits, redact);
         let body = rules.text(&self.text).unwrap_or_default();
         let (title, narrative) = match rules.text(title) {
             Some(title) => {

@@ -2,16 +2,20 @@
 //! line is reported and does not stop the others.
 
 use std::collections::HashMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 
 use rusqlite::Connection;
 use serde_json::json;
 
+use super::draft::Redacted;
 use super::line::{self, Line};
 use super::place::{self, Target};
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Limits, Redact, Settings};
 use crate::ctl::format::count;
-use crate::ctl::lines::Lines;
+use crate::ctl::lines::{self, Lines};
 use crate::ctl::progress::Progress;
 use crate::failure::{Context, Result, failed};
 use crate::project::PathBase;
@@ -20,6 +24,12 @@ use crate::store::{self, Store};
 
 /// Rows of one transaction: notes and their files.
 const MAX_ROWS: usize = 500;
+
+/// At most so many bytes of lines are read ahead.
+const MAX_PART: usize = 4 << 20;
+
+/// More threads would wait for the one that stores.
+const MAX_THREADS: usize = 4;
 
 /// How many bad lines are reported one by one.
 const MAX_REPORTED: usize = 100;
@@ -116,12 +126,39 @@ impl Counts {
 }
 
 impl Import<'_> {
+    /// Reads all lines. While threads check and redact the lines of a part, this one stores the part
+    /// before it.
     fn read(&mut self, lines: &mut Lines, progress: &Progress) -> Result<()> {
-        while let Some(line) = lines.next()? {
-            let number = line.number;
-            let parsed = line.text.and_then(|text| line::parse(&text));
-            let row = parsed.and_then(|line| self.row(number, line));
-            let row = match row {
+        let rules = Rules::of(self.settings);
+        let mut checked: Vec<Checked> = Vec::new();
+        loop {
+            let part = next_part(lines)?;
+            let is_last = part.is_empty();
+            let next = thread::scope(|scope| {
+                let shares = part.chunks(part.len().div_ceil(n_threads()).max(1));
+                let threads: Vec<_> = shares
+                    .map(|share| {
+                        scope.spawn(move || share.iter().map(|l| rules.check(l)).collect())
+                    })
+                    .collect();
+                let kept = self.keep(std::mem::take(&mut checked), progress);
+                let join = |thread: ScopedJoinHandle<Vec<Checked>>| {
+                    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+                };
+                let next: Vec<Checked> = threads.into_iter().flat_map(join).collect();
+                kept.map(|()| next)
+            })?;
+            if is_last {
+                return self.store();
+            }
+            checked = next;
+        }
+    }
+
+    /// Stores checked lines, in transactions of at most [`MAX_ROWS`] rows. The last rows wait.
+    fn keep(&mut self, checked: Vec<Checked>, progress: &Progress) -> Result<()> {
+        for Checked { number, line } in checked {
+            let row = match line.and_then(|(line, redacted)| self.row(number, line, redacted)) {
                 Ok(row) => row,
                 Err(why) => {
                     self.refuse(number, why);
@@ -137,11 +174,15 @@ impl Import<'_> {
             self.n_waiting += n_rows;
             self.waiting.push(row);
         }
-        self.store()
+        Ok(())
     }
 
-    fn row(&mut self, number: u64, line: Line) -> std::result::Result<Row, String> {
-        let config = &self.settings.config;
+    fn row(
+        &mut self,
+        number: u64,
+        line: Line,
+        mut redacted: Redacted,
+    ) -> std::result::Result<Row, String> {
         let target = match &line.project {
             None => &self.default,
             Some(name) => {
@@ -151,7 +192,6 @@ impl Import<'_> {
             }
         };
         let target = target.as_ref().map_err(Clone::clone)?;
-        let mut redacted = line.draft.redact(line.origin, config)?;
         if let Some(root) = target.root() {
             let base = PathBase { root: Some(root), cwd: None };
             for path in &mut redacted.observation.files_read {
@@ -250,6 +290,49 @@ impl Import<'_> {
             n => Err(failed(format!("{} not stored", lines_were(n)))),
         }
     }
+}
+
+/// A line with its redacted texts, or the reason why it cannot be stored.
+struct Checked {
+    number: u64,
+    line: std::result::Result<(Line, Redacted), String>,
+}
+
+/// What a thread needs to redact a line.
+#[derive(Clone, Copy)]
+struct Rules<'a> {
+    limits: Limits,
+    redact: &'a Redact,
+}
+
+impl<'a> Rules<'a> {
+    fn of(settings: &'a Settings) -> Rules<'a> {
+        Rules { limits: settings.config.capture, redact: &settings.config.redact }
+    }
+
+    fn check(self, line: &lines::Line) -> Checked {
+        let checked = line.text.clone().and_then(|text| {
+            let line = line::parse(&text)?;
+            let redacted = line.draft.redact(line.origin, self.limits, self.redact)?;
+            Ok((line, redacted))
+        });
+        Checked { number: line.number, line: checked }
+    }
+}
+
+fn n_threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS)
+}
+
+/// The next lines. Empty at the end of the input.
+fn next_part(lines: &mut Lines) -> Result<Vec<lines::Line>> {
+    let (mut part, mut n_bytes) = (Vec::new(), 0);
+    while part.len() < MAX_ROWS && n_bytes < MAX_PART {
+        let Some(line) = lines.next()? else { break };
+        n_bytes += line.text.as_ref().map_or(0, String::len);
+        part.push(line);
+    }
+    Ok(part)
 }
 
 fn lines_were(n: u64) -> String {

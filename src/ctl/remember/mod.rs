@@ -149,7 +149,9 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
         return jsonl::run(&settings, store, file, default, args.json);
     }
     let draft = draft(args)?;
-    let redacted = draft.redact(Origin::User, &settings.config).map_err(usage)?;
+    let redacted = draft
+        .redact(Origin::User, settings.config.capture, &settings.config.redact)
+        .map_err(usage)?;
     let here = std::env::current_dir().context("current directory")?;
     if args.project.is_none()
         && let Some(why) = recording::not_recorded(&[&here], &settings.config.recording)

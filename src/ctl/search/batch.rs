@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
+use super::json as rows;
 use super::json::rounded;
-use super::{Shown, json as rows};
+use super::shown::Shown;
 use crate::ctl::lines::Lines;
 use crate::ctl::lookup;
 use crate::failure::{Result, failed};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Around, Neighbour, Shown};
+use super::shown::{Around, Neighbour, Shown};
 use crate::recall::QueryWord;
 
 pub fn hit(hit: &Shown) -> Value {

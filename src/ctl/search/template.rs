@@ -1,6 +1,6 @@
 //! `--format`: a line per hit, for fuzzy pickers and scripts.
 
-use super::Shown;
+use super::shown::Shown;
 use crate::text::{collapse_spaces, nearest, quote, sanitize};
 
 /// A field of a template and how it is read from a hit.
@@ -109,7 +109,7 @@ fn clean(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ctl::search::tests::shown;
+    use crate::ctl::search::shown::tests::shown;
 
     #[test]
     fn fields_escapes_and_braces() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use owo_colors::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Around, Shown};
+use super::shown::{Around, Shown};
 use crate::ctl::style::{HEAD, ID, MATCH, PLAIN, paint};
 use crate::ctl::table::{Cell, Column, column, table};
 use crate::ctl::terminal::{READABLE, wrapped};

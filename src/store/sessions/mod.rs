@@ -331,6 +331,32 @@ pub fn reset_restarts(tx: &Transaction, session_id: i64) -> Result<()> {
     Ok(())
 }
 
+/// Records whose account the session's own worker uses: `CLAUDE_CONFIG_DIR`, empty for the default.
+pub fn record_account(tx: &Transaction, session_id: i64, account: &str) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE sessions SET agent_account = ?2 WHERE id = ?1 AND agent_account IS NOT ?2",
+    )?
+    .execute(params![session_id, account])?;
+    Ok(())
+}
+
+/// The recorded account of a session.
+pub fn account(conn: &Connection, client: &str, session: &str) -> Result<Option<String>> {
+    let found = conn
+        .prepare_cached(
+            "SELECT agent_account FROM sessions WHERE client = ?1 AND content_session_id = ?2",
+        )?
+        .query_row([client, session], |r| r.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Whether no session has an account other than the default one.
+pub fn all_have_default_account(conn: &Connection) -> Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM sessions WHERE agent_account <> '')";
+    Ok(conn.prepare_cached(sql)?.query_row([], |r| r.get(0))?)
+}
+
 /// Records the memory agent's own id of this session. A session keeps its first backend.
 pub fn set_memory_session(
     tx: &Transaction,

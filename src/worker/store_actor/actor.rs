@@ -13,9 +13,9 @@ use tokio::sync::mpsc as reports;
 
 use super::{Job, Rejection, Reply, Report};
 use crate::activity::ParsedBatch;
-use crate::agent::deferral;
+use crate::agent::{Backend, deferral};
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{self, Settings, StartedBy};
 use crate::memory::{Batch, Distilled};
 use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
@@ -254,8 +254,12 @@ impl StoreActor {
     fn claim(&mut self, limits: &ClaimLimits) -> store::Result<()> {
         let pid = self.pid;
         let changed = self.changed_deferrals()?;
+        let account = self.account();
         let claim = self.write(|tx, session| match session {
             Some(session) => {
+                if let Some(account) = &account {
+                    sessions::record_account(tx, session, account)?;
+                }
                 deferrals::release(tx, &changed)?;
                 queue::claim(tx, session, limits, pid, clock::now_ms())
             }
@@ -269,6 +273,15 @@ impl StoreActor {
             Claim::Nothing => Report::NothingToClaim { not_before: None, session },
         });
         Ok(())
+    }
+
+    /// The account with which this worker runs `claude`, if it may.
+    fn account(&self) -> Option<String> {
+        let settings = &self.settings;
+        let may_run = settings.config.agent.chain().contains(&Backend::Claude.name())
+            && settings.started_by == StartedBy::Session;
+        let dir = || config::claude_config_dir(settings).unwrap_or_default();
+        may_run.then(|| dir().to_string_lossy().into_owned())
     }
 
     /// What messages of this session wait for and need not any more: another backend, key or login.

@@ -29,7 +29,6 @@ fn an_address_that_cannot_be_used_is_no_reason_to_send_text_elsewhere() {
         "base_url = 'localhost:11434/v1'",
         &format!("base_url = '{secret}'"),
         "base_url = 5",
-        "base_url = ['http://127.0.0.1:1/v1']",
         "baseurl = 'http://127.0.0.1:1/v1'",
         "proxy = 'proxy.example:3128'",
         "proxy = 'http://user:hunter22@127.0.0.1:3128'",

@@ -1,9 +1,9 @@
 //! Events that wait for one backend move when the user changes backend, key or login.
 
 use super::{summaries, turn, world};
-use crate::support::World;
-use crate::support::agent::{Api, Reply, configure, memory};
+use crate::support::agent::{Api, FakeClaude, Reply, configure, memory};
 use crate::support::recordings::{end, start};
+use crate::support::{World, until};
 
 const LIMITED: &str = r#"{"error":{"type":"rate_limit_error"}}"#;
 
@@ -108,4 +108,66 @@ fn other_settings_release_nothing() {
     w.hook(&start("other"));
     w.settle();
     assert_eq!((limited.requests().len(), other.requests().len()), (1, 0));
+}
+
+/// Recovery gets no key from the environment. It leaves the events to the session's own worker, and no
+/// notice says that a key is missing.
+#[test]
+fn events_wait_for_the_worker_that_has_the_key() {
+    let api = Api::start(|_| Reply::Hang);
+    let w = world().with("GEMINI_API_KEY", "k-shell");
+    configure(
+        &w,
+        &format!("[agent]\nbackend = 'gemini'\n[agent.gemini]\nbase_url = '{}'", api.url),
+    );
+    w.hooks(&turn("s", 1));
+    until("a call", || if api.requests().is_empty() { Err(String::new()) } else { Ok(()) });
+    w.kill(w.worker());
+    api.set_script(|request| Reply::Say(memory(&request.prompt(), "With the key")));
+    api.release();
+    w.memctl(&["recover"]).ok();
+    w.settle();
+    assert_eq!(api.requests().len(), 1);
+    let why = w.rows("SELECT DISTINCT error FROM pending_messages WHERE not_before_epoch > 0");
+    assert_eq!(why, ["the API key is known to the session only"]);
+    let notices =
+        w.rows("SELECT key FROM meta WHERE key LIKE 'notice:agent%' OR key LIKE 'agent-%'");
+    assert!(notices.is_empty(), "{notices:?}");
+    w.hooks(&turn("s", 2));
+    w.hook(&end("s"));
+    w.settle();
+    assert_eq!(summaries(&w), vec!["By the model|gemini|0"; 2]);
+}
+
+#[test]
+fn recovery_uses_the_account_of_the_session() {
+    for recorded in [true, false] {
+        let mut w = world().with("CLAUDE_CONFIG_DIR", "/account/a");
+        let fake = FakeClaude::new(&w, "init; read -r more");
+        let program = fake.program().display().to_string();
+        configure(&w, &format!("[agent]\nbackend = 'claude'\nclaude.command = '{program}'"));
+        w.hooks(&turn("s", 1));
+        until("a call", || match fake.lines("stdin").len() {
+            0 => Err(String::new()),
+            _ => Ok(()),
+        });
+        w.kill(w.worker());
+        if !recorded {
+            w.execute_sql("UPDATE sessions SET agent_account = NULL");
+        }
+        let before = fake.lines("env").len();
+        fake.set_script("init; remember Recovered");
+        w.set("CLAUDE_CONFIG_DIR", "/account/b");
+        w.memctl(&["recover"]).ok();
+        w.settle();
+        let env = &fake.lines("env")[before..];
+        let account = env.iter().find(|line| line.starts_with("CLAUDE_CONFIG_DIR="));
+        if recorded {
+            assert_eq!(account.map(String::as_str), Some("CLAUDE_CONFIG_DIR=/account/a"));
+            assert_eq!(w.titles(), ["Recovered"]);
+        } else {
+            assert!(env.is_empty(), "it waits: {env:?}");
+            assert_eq!(summaries(&w), ["Do number 1|extractive|1"]);
+        }
+    }
 }

@@ -1,0 +1,147 @@
+//! A hit with what is printed of it beside the row itself.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rusqlite::Connection;
+
+use crate::clock;
+use crate::ctl::format::{age, day};
+use crate::failure::{Context, Result};
+use crate::recall::{Hit, RowId};
+use crate::store::notes::EXTERNAL;
+use crate::store::projects;
+use crate::store::words::{self, Side};
+
+/// A younger row is dated by its age, an older one by its day.
+const RECENT: i64 = 7 * 86_400_000;
+
+/// A hit with what is printed of it beside the row.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub hit: Hit,
+    /// That of the query.
+    pub confidence: f64,
+    /// Name of the project.
+    pub project: Option<String>,
+    /// `3d ago`, or the day if that is longer ago.
+    pub when: String,
+    /// The local day.
+    pub day: String,
+    pub age: String,
+    pub is_expired: bool,
+    /// It has no word of the query: a row beside it fits.
+    pub is_beside: bool,
+}
+
+impl Shown {
+    /// `names`: the names of projects that are known by now.
+    pub fn new(
+        conn: &Connection,
+        hit: Hit,
+        confidence: f64,
+        names: &mut HashMap<i64, String>,
+    ) -> Result<Shown> {
+        let project = match hit.project_id {
+            None => None,
+            Some(id) => {
+                if let Entry::Vacant(entry) = names.entry(id) {
+                    entry.insert(projects::name(conn, id).context("database")?);
+                }
+                names.get(&id).cloned()
+            }
+        };
+        let (now, at) = (clock::now_ms(), hit.created_at_epoch);
+        let (day, age) = (day(at), age(at, now));
+        let when = if now - at < RECENT { format!("{age} ago") } else { day.clone() };
+        let is_expired = hit.expires_at_epoch.is_some_and(|at| at <= now);
+        let is_beside = hit.explain.words.is_empty() && hit.score > 0.0;
+        Ok(Shown { hit, confidence, project, when, day, age, is_expired, is_beside })
+    }
+
+    /// The id that a script gave the row.
+    pub fn external_id(&self) -> Option<&str> {
+        let id = self.hit.external_id.as_deref()?;
+        Some(id.strip_prefix(EXTERNAL).unwrap_or(id))
+    }
+}
+
+/// A row beside a hit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbour {
+    pub row: RowId,
+    pub title: String,
+}
+
+/// Both oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Around {
+    pub before: Vec<Neighbour>,
+    pub after: Vec<Neighbour>,
+}
+
+/// The rows of the same session beside a hit.
+pub fn around(conn: &Connection, shown: &Shown, n: usize) -> Result<Option<Around>> {
+    if n == 0 {
+        return Ok(None);
+    }
+    let Some(stored) = words::load(conn, shown.hit.row).context("database")? else {
+        return Ok(None);
+    };
+    let rows = |side| -> crate::store::Result<Vec<Neighbour>> {
+        let mut rows = Vec::new();
+        for row in words::neighbours(conn, &stored, side, n)? {
+            let Some(found) = words::load(conn, row)?.filter(|row| !row.hidden) else { continue };
+            let document = found.document;
+            let title = [document.title.as_str(), document.body.trim()];
+            let title = title.into_iter().flat_map(str::lines).next().unwrap_or_default();
+            rows.push(Neighbour { row, title: title.to_owned() });
+        }
+        Ok(rows)
+    };
+    let mut before = rows(Side::Before).context("database")?;
+    before.reverse();
+    Ok(Some(Around { before, after: rows(Side::After).context("database")? }))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::memory::Origin;
+    use crate::recall::{Explain, RowKind, Snippet};
+
+    /// A hit for tests of its output.
+    pub fn shown() -> Shown {
+        let hit = Hit {
+            row: RowId { kind: RowKind::Observation, id: 7 },
+            score: 2.5,
+            title: "A\tb\nc".into(),
+            snippet: Snippet::default(),
+            project_id: Some(1),
+            session_id: None,
+            session: None,
+            external_id: Some("jsonl:12".into()),
+            kind: "note".into(),
+            origin: Origin::User,
+            branch: None,
+            files: Vec::new(),
+            pinned: false,
+            quarantined: false,
+            hidden: false,
+            superseded: false,
+            expires_at_epoch: None,
+            created_at_epoch: 0,
+            explain: Explain::default(),
+        };
+        Shown {
+            hit,
+            confidence: 0.5,
+            project: Some("app".into()),
+            when: "3d ago".into(),
+            day: "1970-01-01".into(),
+            age: "3d".into(),
+            is_expired: false,
+            is_beside: false,
+        }
+    }
+}
