@@ -35,7 +35,7 @@ pub mod store;
 pub mod testpoint;
 #[path = "../../src/text/mod.rs"]
 pub mod text;
-#[path = "../../src/ctl/replay/transcript.rs"]
+#[path = "../../src/ctl/transcript/claude_code.rs"]
 pub mod transcript;
 
 /// The parser of model replies.

@@ -40,7 +40,7 @@ pub use backend_chain::{BackendChain, Done, Outcome, try_once};
 pub use error::AgentError;
 pub use ledger::{Admission, CallRequest, Ledger, PauseRequest};
 pub use lessons::Served;
-pub use screened::distill_locally;
+pub use screened::{distill_here, distill_locally};
 
 use crate::config::Agent;
 

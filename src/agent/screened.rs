@@ -1,5 +1,6 @@
 //! A batch whose texts of third parties are known, and what becomes of a reply to it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,11 @@ fn finished(mut turn: Turn, screen: &mut Screen, author: Author) -> Turn {
 /// Screens a batch on a thread of its own: long texts would delay the event loop.
 pub async fn screen(batch: Arc<ParsedBatch>, limit: Duration) -> Result<Screened, AgentError> {
     on_thread("screen", limit, move || Screened::new(batch)).await
+}
+
+/// Distills with the local rules, on this thread and without a limit of time. `None` if they panicked.
+pub fn distill_here(batch: Arc<ParsedBatch>) -> Option<Distilled> {
+    catch_unwind(AssertUnwindSafe(|| Screened::new(batch).distill())).ok()
 }
 
 /// Distills with the local rules.

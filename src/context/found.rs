@@ -48,7 +48,8 @@ pub fn order(mut headlines: Vec<Headline>, focus: &Focus, newest: i64) -> Found 
     // Scores in thousandths: whole numbers sort the same everywhere.
     headlines.sort_by_cached_key(|h| {
         let is_stale = h.feedback == Some(Feedback::Stale);
-        (is_stale, Reverse((score(h, focus, newest) * 1000.0) as i64), Reverse(h.id))
+        let score = (score(h, focus, newest) * 1000.0) as i64;
+        (is_stale, Reverse((score, h.created_at_epoch, h.id)))
     });
     let (changes, mut discoveries): (Vec<_>, Vec<_>) = headlines.into_iter().partition(is_change);
     let mut of_session: BTreeMap<i64, usize> = BTreeMap::new();

@@ -97,7 +97,7 @@ fn variables_in(settings: &Value, file: &Path) -> Vec<Variable> {
 }
 
 /// The directory with the client's own settings.
-fn client_dir(settings: &Settings) -> Option<PathBuf> {
+pub fn client_dir(settings: &Settings) -> Option<PathBuf> {
     let dir = process_env("CLAUDE_CONFIG_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
     dir.or_else(|| Some(settings.home.as_ref()?.join(".claude")))
 }

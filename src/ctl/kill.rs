@@ -113,6 +113,18 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     )))
 }
 
+/// Ends every worker of the data dir.
+///
+/// # Errors
+/// If one of them cannot be ended.
+pub fn end_all(settings: &Settings) -> Result<()> {
+    for target in targets(settings, false) {
+        end(&target, false)
+            .map_err(|why| failed(format!("cannot end {}: {why}", escape(&target.name))))?;
+    }
+    Ok(())
+}
+
 /// The error for a command without arguments. It lists what can be named.
 fn nothing_chosen(targets: &[Target]) -> Failure {
     let running = match targets {

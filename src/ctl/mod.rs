@@ -3,6 +3,7 @@
 //! Data goes to stdout, messages go to stderr. A verb that only reads never creates a data dir.
 
 mod ask;
+mod backup;
 mod candidates;
 mod change;
 mod cleanup;
@@ -14,6 +15,7 @@ mod doctor;
 mod done;
 mod drain;
 mod edit;
+mod export;
 mod feedback;
 mod finish;
 mod fix;
@@ -23,6 +25,7 @@ mod health;
 mod help;
 mod hide;
 mod how;
+mod import;
 mod injected;
 mod kill;
 mod last;
@@ -52,6 +55,7 @@ mod table;
 mod terminal;
 mod time;
 mod timeline;
+mod transcript;
 mod why;
 
 use std::ffi::{OsStr, OsString};
@@ -111,6 +115,10 @@ enum Verb {
     Injected(injected::Args),
     Config(config::Args),
     Logs(logs::Args),
+    Import(import::Args),
+    Export(export::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Replay(replay::Args),
     Redact(redact::Args),
     Remember(remember::Args),
@@ -179,6 +187,10 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         // The data dir is not used.
         Some(Verb::Config(args)) => config::run(&load_and_warn()?, &args),
         Some(Verb::Logs(args)) => logs::run(&load()?, &args),
+        Some(Verb::Import(args)) => import::run(load()?, &args),
+        Some(Verb::Export(args)) => export::run(&load()?, &args),
+        Some(Verb::Backup(args)) => backup::backup(&load()?, &args),
+        Some(Verb::Restore(args)) => backup::restore(load()?, &args),
         Some(Verb::Replay(args)) => replay::run(load()?, &args),
         Some(Verb::Redact(args)) => redact::run(&load()?, &args),
         Some(Verb::Remember(args)) => remember::run(load()?, &args),

@@ -4,7 +4,7 @@ use super::health::workers::probe_all;
 use super::health::{self, Depth, verdict::Verdict};
 use super::style::{HEAD, paint};
 use super::terminal::{self, wrapped};
-use super::{count_store, format};
+use super::{count_store, format, import};
 use crate::config::Settings;
 use crate::failure::Result;
 
@@ -33,6 +33,12 @@ pub fn run(settings: &Settings) -> Result<()> {
             format::count(counts.sessions, "session"),
         )),
     });
+    let is_empty = stored.as_ref().is_ok_and(|found| found.is_none_or(|n| n.sessions == 0));
+    if is_empty && let Some(command) = import::offer(settings) {
+        out.push_str(&paragraph(&format!(
+            "Claude Code has kept transcripts of past sessions. `{command}` takes them in."
+        )));
+    }
     if stored.is_ok() && settings.paths.data_dir_exists() {
         let workers = probe_all(settings);
         out.push_str(&match workers.live + workers.hung + workers.elsewhere {

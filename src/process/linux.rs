@@ -160,6 +160,18 @@ pub fn set_name(name: &CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
+/// Applies to the calling thread, and to the threads that it starts.
+pub fn lower_priority() {
+    const WHO_PROCESS: libc::c_int = 1;
+    const BEST_EFFORT: libc::c_int = 2 << 13;
+    const LOWEST: libc::c_int = 7;
+    // SAFETY: both calls only change the priority of the thread.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, super::LOW_PRIORITY);
+        libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, BEST_EFFORT | LOWEST);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -147,3 +147,11 @@ pub fn account_home(uid: u32) -> Result<Option<PathBuf>, String> {
     let user = user.map_err(|e| format!("cannot look up user {uid}: {e}"))?;
     Ok(user.map(|user| user.dir))
 }
+
+/// Applies to the whole process.
+pub fn lower_priority() {
+    // SAFETY: only changes the priority of this process.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, super::LOW_PRIORITY);
+    }
+}

@@ -320,6 +320,14 @@ pub fn set_alarm(seconds: u32) {
     nix::unistd::alarm::set(seconds.max(1));
 }
 
+/// The nice value of work that can wait.
+const LOW_PRIORITY: i32 = 10;
+
+/// Gives way to other work, on the processor and on the disk, as far as the system allows it.
+pub fn lower_priority() {
+    os::lower_priority();
+}
+
 /// The name that [`set_name`] gives every memctl process.
 const NAME: &str = "memctl";
 

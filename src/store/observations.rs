@@ -1,7 +1,7 @@
 //! Reads observations, and the headlines for a new session's context. `commit` writes them.
 //!
-//! "Newest" means the highest id. Ids grow in the order of commits; stored times depend on the
-//! clock, which may be set back.
+//! "Newest" means the latest `created_at_epoch`, then the highest id. Ids grow in the order of commits, so
+//! an imported session has higher ids than sessions that came after it.
 
 use std::collections::BTreeSet;
 
@@ -105,6 +105,17 @@ pub fn of_session(
     rows(conn, tail, (session_id, limit as i64))
 }
 
+/// Observations of a project that belong to no session, newest first.
+pub fn without_session(
+    conn: &Connection,
+    project_id: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<ObservationRow>> {
+    let tail = "WHERE project_id = ?1 AND session_id IS NULL
+       ORDER BY created_at_epoch DESC, id DESC LIMIT ?2";
+    rows(conn, tail, (project_id, limit as i64))
+}
+
 /// The project's newest headlines for a context, newest first.
 pub fn newest_for_context(
     conn: &Connection,
@@ -145,16 +156,18 @@ pub fn said_by_user_for_context(
 }
 
 /// Ids of the newest observations of all projects that mention one of these paths: at most 40 per
-/// path, newest first.
+/// path, of the 200 with the highest ids. The newest come first.
 pub fn mentioning(conn: &Connection, paths: &[&str]) -> rusqlite::Result<Vec<i64>> {
+    const PER_PATH: usize = 40;
     let mut statement = conn.prepare_cached(MENTIONING)?;
-    let mut ids = BTreeSet::new();
+    let mut found = BTreeSet::new();
     for path in paths {
-        for id in statement.query_map([path], |row| row.get::<_, i64>(0))? {
-            ids.insert(id?);
-        }
+        let rows = statement.query_map([path], |row| Ok((row.get(1)?, row.get(0)?)))?;
+        let mut of_path: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        of_path.sort_unstable();
+        found.extend(of_path.into_iter().rev().take(PER_PATH));
     }
-    Ok(ids.into_iter().rev().collect())
+    Ok(found.into_iter().rev().map(|(_, id)| id).collect())
 }
 
 /// The observations of `ids` that belong to the project, as headlines for a context, newest first.
@@ -233,16 +246,19 @@ pub fn unscreened(conn: &Connection) -> rusqlite::Result<Unscreened> {
     })
 }
 
-const PINNED: &str = "INDEXED BY observations_pinned WHERE project_id = ?3 AND pinned";
-const OF_USER: &str = "INDEXED BY observations_of_user WHERE project_id = ?3 AND origin = 'user'";
-const USER: &str = "INDEXED BY observations_user WHERE scope = 'user'";
 const ONE: &str = "WHERE id = ?3";
+const PINNED: &str = "INDEXED BY observations_time_pinned WHERE project_id = ?3 AND pinned";
+const OF_USER: &str =
+    "INDEXED BY observations_time_of_user WHERE project_id = ?3 AND origin = 'user'";
+const USER: &str = "INDEXED BY observations_time_user WHERE scope = 'user'";
 const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_each(?4))";
 
-const MENTIONING: &str = "SELECT observation_id FROM observation_files WHERE path = ?1
-    ORDER BY observation_id DESC LIMIT 40";
+const MENTIONING: &str = "SELECT f.observation_id, o.created_at_epoch FROM observation_files AS f
+    CROSS JOIN observations AS o ON o.id = f.observation_id WHERE f.path = ?1
+    ORDER BY f.observation_id DESC LIMIT 200";
 const RECENT_PATHS: &str = "SELECT f.path FROM
-    (SELECT id FROM observations WHERE project_id = ?1 ORDER BY id DESC LIMIT 200) AS o
+    (SELECT id FROM observations WHERE project_id = ?1
+     ORDER BY created_at_epoch DESC, id DESC LIMIT 200) AS o
     CROSS JOIN observation_files AS f ON f.observation_id = o.id";
 
 /// The query for headlines of a context, from the rows that `source` selects. It leaves out
@@ -257,7 +273,7 @@ fn context_sql(source: &str) -> String {
            AND origin <> 'web' AND NOT quarantined AND superseded_by IS NULL
            AND NOT hidden AND feedback IS NOT 'wrong'
            AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?1)))
-         ORDER BY id DESC LIMIT ?2"
+         ORDER BY created_at_epoch DESC, id DESC LIMIT ?2"
     )
 }
 

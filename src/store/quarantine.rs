@@ -28,14 +28,24 @@ pub fn move_damaged(paths: &Paths, wait: LockWait, now: i64) -> Result<Option<Pa
         Err(error) => return Err(error),
         Ok(_) => return Ok(None),
     }
-    let dir = create_quarantine_dir(paths, now)?;
+    let dir = set_aside(paths, "corrupt", now)?;
+    open_ensured(paths, wait)?;
+    Ok(dir)
+}
+
+/// Moves the database to `<data>/<name>-<now>/` and returns the directory. `None`: there is no database.
+/// The caller holds the store lock.
+pub(super) fn set_aside(paths: &Paths, name: &str, now: i64) -> io::Result<Option<PathBuf>> {
+    if paths.database_files().iter().all(|file| file.stat().is_err()) {
+        return Ok(None);
+    }
+    let dir = create_dir(paths, name, now)?;
     for file in paths.database_files().iter().rev() {
         match file.rename(&dir.join(file.file_name())) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             other => other?,
         }
     }
-    open_ensured(paths, wait)?;
     Ok(Some(dir.path().to_owned()))
 }
 
@@ -69,14 +79,14 @@ pub fn check_integrity(conn: &rusqlite::Connection) -> Result<bool> {
     Ok(is_intact)
 }
 
-/// Creates the quarantine directory. If its name is taken, a number is appended.
-fn create_quarantine_dir(paths: &Paths, now: i64) -> Result<Place> {
+/// Creates a directory for the moved files. If its name is taken, a number is appended.
+fn create_dir(paths: &Paths, name: &str, now: i64) -> io::Result<Place> {
     for attempt in 0.. {
         let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
-        let dir = paths.data_dir().join(format!("corrupt-{now}{suffix}"));
+        let dir = paths.data_dir().join(format!("{name}-{now}{suffix}"));
         match dir.make_new_dir() {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return Ok(other.map(|()| dir)?),
+            other => return other.map(|()| dir),
         }
     }
     unreachable!("an unused number exists")

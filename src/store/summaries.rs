@@ -134,7 +134,7 @@ pub(super) fn heads_sql() -> String {
          FROM session_summaries
          WHERE project_id = ?1 AND NOT hidden AND request <> '{PRIVATE}'
            AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?2)))
-         ORDER BY id DESC"
+         ORDER BY created_at_epoch DESC, id DESC"
     )
 }
 
@@ -160,10 +160,13 @@ pub fn of_session_for_context(
     Ok(rows)
 }
 
+/// Summaries from another program are told only for a session that has none of its own.
 pub(super) fn of_session_sql(order: &str) -> String {
     select(&format!(
-        "WHERE session_id = ?1 AND external_id IS NULL AND NOT hidden AND request <> '{PRIVATE}'
-         ORDER BY prompt_number {order} LIMIT ?2"
+        "WHERE session_id = ?1 AND NOT hidden AND request <> '{PRIVATE}'
+           AND (external_id IS NULL OR NOT EXISTS (SELECT 1 FROM session_summaries own
+                WHERE own.session_id = ?1 AND own.external_id IS NULL))
+         ORDER BY prompt_number {order}, id {order} LIMIT ?2"
     ))
 }
 

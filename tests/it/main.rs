@@ -5,6 +5,8 @@ mod support;
 
 /// Memory agents that are models: prompts, stored answers, errors and faults.
 mod agent;
+/// `memctl backup` and `memctl restore`.
+mod backup;
 /// Shell completion of ids, sessions, projects and settings, in real shells.
 mod completions;
 /// Settings, API keys, and which of them a worker gets.
@@ -29,6 +31,8 @@ mod deleted_bytes;
 mod doctor;
 /// Unusual paths, pid namespaces and process groups.
 mod environments;
+/// `memctl export` and `memctl import jsonl`.
+mod export;
 /// `memctl fix`: what was done after an error.
 mod fix;
 /// `memctl forget --now` removes every trace.
@@ -43,6 +47,10 @@ mod hostile_databases;
 mod how;
 /// Identity of workers, sessions and events.
 mod identity;
+/// `memctl import claude-code`.
+mod import;
+/// `memctl import claude-mem`, with the schemas of its versions.
+mod import_claude_mem;
 /// `make install`, `make uninstall`, and the hooks that run meanwhile.
 mod install;
 /// The JSON line dialect, as sent with `nc -U`.

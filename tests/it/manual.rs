@@ -262,6 +262,23 @@ fn json_has_exactly_the_documented_keys() {
         w.memctl_with(&["remember", "--jsonl", "-", "--json"], b"{\"id\":1,\"text\":\"a\"}\n");
     check("remember --jsonl", &rows.json());
     check("search", &json(&["search", "-a", "tests pass"])[0]);
+    let line = serde_json::json!({"type": "user", "uuid": "u", "sessionId": "past", "cwd": "/",
+        "timestamp": "2026-03-02T10:00:00Z", "message": {"content": "hi"}});
+    let past = w.path("past");
+    fs::create_dir(&past).unwrap();
+    fs::write(past.join("past.jsonl"), format!("{line}\n")).unwrap();
+    check("import claude-code", &json(&["import", "claude-code", past.to_str().unwrap()]));
+    let exported = w.path("memory.jsonl");
+    let exported = exported.to_str().unwrap();
+    w.memctl(&["export", "--output", exported]).ok();
+    check("import jsonl", &json(&["import", "jsonl", exported]));
+    let other = w.path("claude-mem.db");
+    let conn = rusqlite::Connection::open(&other).unwrap();
+    conn.execute_batch("CREATE TABLE observations (id INTEGER PRIMARY KEY, text TEXT)").unwrap();
+    check("import claude-mem", &json(&["import", "claude-mem", other.to_str().unwrap()]));
+    let backup = w.path("backup.db");
+    check("backup", &json(&["backup", backup.to_str().unwrap()]));
+    check("restore", &World::new().memctl(&["restore", backup.to_str().unwrap(), "--json"]).json());
     check("forget", &json(&["forget", "session", "--dry-run"]));
     w.memctl(&["forget", "p1"]).ok();
     check("forget --undo", &json(&["forget", "--undo"]));
@@ -301,7 +318,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 39);
+    assert_eq!(documented().len(), 44);
 }
 
 #[test]

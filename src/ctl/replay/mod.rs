@@ -1,23 +1,20 @@
 //! `memctl replay`: records past sessions from their transcripts, through the same sockets and
 //! workers as hooks. A second run changes nothing.
 
-mod lines;
 mod session;
-mod transcript;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::format::{count, span};
 use super::progress::Progress;
+use super::transcript::{Converter, Lines, claude_code};
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
 use crate::project::recording;
 use crate::store::{LockWait, Store, StoreError};
 use crate::text::escape;
-use lines::Lines;
 use session::Session;
-use transcript::Converter;
 
 const HELP: &str = "\
 Examples
@@ -52,15 +49,15 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     check_writable(&settings)?;
     // Replay the oldest session first, because row ids must follow time.
     let mut files: Vec<&PathBuf> = args.files.iter().collect();
-    files.sort_by_cached_key(|file| transcript::start_time(file));
+    files.sort_by_cached_key(|file| claude_code::start_time(file));
     for file in files {
-        replay(&settings, args, file)?;
+        replay(&settings, &args.client, file, !args.no_wait)?;
     }
     Ok(())
 }
 
 /// Fails if no worker could store the events. They would wait in the spool.
-fn check_writable(settings: &Settings) -> Result<()> {
+pub fn check_writable(settings: &Settings) -> Result<()> {
     let written = Store::open_within(&settings.paths, LockWait::Within(super::READ_TIMEOUT))
         .and_then(|mut store| store.write(|_| Ok(())));
     match written {
@@ -73,7 +70,8 @@ fn check_writable(settings: &Settings) -> Result<()> {
     }
 }
 
-fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
+/// Delivers the events of a transcript to the session's worker. `waits`: until they are distilled.
+pub fn replay(settings: &Settings, client: &str, file: &Path, waits: bool) -> Result<()> {
     let name = file.display();
     let mut lines = Lines::open(file).context(format!("cannot open {name}"))?;
     let start = Instant::now();
@@ -87,7 +85,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
                     Some(session) => session,
                     None => {
                         let id = converter.session().unwrap_or_default();
-                        let new = Session::new(settings, &args.client, file, id)?;
+                        let new = Session::new(settings, client, file, id)?;
                         let reason = new.reason_to_skip(&step)?;
                         session = Some(new);
                         if reason.is_some() {
@@ -117,7 +115,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     // After a failure too, because an open session keeps its worker.
     let ended = converter.end().iter().try_for_each(|step| session.deliver(step));
     delivered.and(ended)?;
-    if !args.no_wait {
+    if waits {
         progress.set(|| format!("{name}: {}, distilling", count(session.n_events, "event")));
         session.wait_until_distilled()?;
     }
@@ -129,7 +127,7 @@ fn replay(settings: &Settings, args: &Args, file: &Path) -> Result<()> {
     super::print(&format!(
         "{name}: session {id}, {} ({} already known, {} not recorded){damaged} in {}\n",
         count(session.n_events, "event"),
-        session.count_known(!args.no_wait)?,
+        session.count_known(waits)?,
         session.n_skipped,
         span(start.elapsed()),
     ))

@@ -4,16 +4,14 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use memctl_proto::{Event, Kind};
 use uuid::Uuid;
 
-use super::transcript::Step;
-use crate::capture::{self, CaptureContext, Captured, Payload, PrivateTurns};
 use crate::config::Settings;
 use crate::ctl::format::span;
+use crate::ctl::transcript::{Capturer, Step};
 use crate::ctl::{READ_TIMEOUT, poll};
 use crate::deliver::{self, Delivered, wake};
-use crate::failure::{Context, Failure, Result, failed, usage};
+use crate::failure::{Context, Failure, Result, failed};
 use crate::lock::{self, LockState};
 use crate::paths::session_key;
 use crate::spool;
@@ -38,6 +36,7 @@ pub struct Session<'a> {
     /// The client's session id.
     pub id: String,
     key: String,
+    capturer: Capturer<'a>,
     /// The database as it is while events are delivered. `None` if there is none.
     store: Option<Reader>,
     delivered: HashSet<Uuid>,
@@ -56,12 +55,14 @@ impl<'a> Session<'a> {
         file: &'a Path,
         id: &str,
     ) -> Result<Session<'a>> {
+        let key = session_key(client, id);
         Ok(Session {
             settings,
             client,
             file,
             id: id.to_owned(),
-            key: session_key(client, id),
+            capturer: Capturer { settings, client, key: key.clone() },
+            key,
             store: Reader::open(&settings.paths, READ_TIMEOUT).context("database")?,
             delivered: HashSet::new(),
             n_events: 0,
@@ -93,7 +94,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If it cannot be stored, or if no worker takes the events before it.
     pub fn deliver(&mut self, step: &Step) -> Result<()> {
-        let Some(event) = self.event(step)? else {
+        let Some(event) = self.capturer.event(step, None)? else {
             self.n_skipped += 1;
             return Ok(());
         };
@@ -183,35 +184,6 @@ impl<'a> Session<'a> {
 
     fn failed(&self, why: &str) -> Failure {
         failed(format!("{}: {why}", self.file.display()))
-    }
-
-    /// Turns a step into an event, with the same redaction as a hook. `None` if it is not recorded.
-    fn event(&self, step: &Step) -> Result<Option<Event>> {
-        let text = step.payload.to_string();
-        let payload = Payload::parse(&text).context("invalid payload in the transcript")?;
-        let turns = PrivateTurns::read(&self.settings.paths, &self.key);
-        let words = turns.words(payload.turn.as_deref());
-        let config = &self.settings.config;
-        let context = CaptureContext {
-            event: Some(step.event),
-            client: self.client,
-            project_dir: None,
-            fallback_dir: None,
-            recording: &config.recording,
-            limits: config.capture,
-            private: &words,
-            redact: &config.redact,
-            now: step.at,
-            process: None,
-        };
-        match capture::capture(&payload, &context).map_err(usage)? {
-            Captured::BeforeTool(_) | Captured::Ignored(_) | Captured::NotRecorded(..) => Ok(None),
-            Captured::Event(mut event) => {
-                event.id = step.id;
-                debug_assert_ne!(event.kind, Kind::Unknown);
-                Ok(Some(turns.redact(*event, &words)))
-            }
-        }
     }
 }
 

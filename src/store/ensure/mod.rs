@@ -49,6 +49,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/012-memory-use.sql"),
     include_str!("../schema/015-agent-limits.sql"),
     include_str!("../schema/013-curation.sql"),
+    include_str!("../schema/016-imports.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list, the version of the index's words, the schema

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -39,10 +39,26 @@ pub struct Step {
     pub at: i64,
 }
 
+/// Lines that are no events of the session, by what they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Left {
+    /// Lines of subagents.
+    pub sidechain: u64,
+    /// Summaries of earlier turns, one per compaction.
+    pub compactions: u64,
+    /// Other messages that the client wrote itself.
+    pub generated: u64,
+    /// Lines that a fork has copied from its session.
+    pub forked: u64,
+}
+
 /// Converts a transcript line by line.
 #[derive(Default)]
 pub struct Converter {
     session: Option<String>,
+    /// The directory of the first line, in which the client was started.
+    dir: Option<PathBuf>,
+    left: Left,
     turn: Option<Turn>,
     /// Tool uses without a result, by id.
     uses: HashMap<String, (String, Value)>,
@@ -69,13 +85,37 @@ impl Converter {
         self.session.as_deref()
     }
 
+    /// The directory in which the client was started, once a line has named it.
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+
+    /// Number of the lines that are no events.
+    pub fn left(&self) -> Left {
+        self.left
+    }
+
+    /// Whether lines of this type can be events. Others need not be parsed.
+    pub fn is_wanted(kind: &str) -> bool {
+        matches!(kind, "user" | "assistant")
+    }
+
     /// Returns the hook events of this line.
     pub fn line(&mut self, line: &Value) -> Vec<Step> {
         if line["isSidechain"] == true {
+            self.left.sidechain += 1;
             return Vec::new();
         }
         if self.session.is_none() {
             self.session = line["sessionId"].as_str().map(str::to_owned);
+        }
+        if self.dir.is_none() {
+            self.dir = line["cwd"].as_str().map(PathBuf::from);
+        }
+        let from = &line["forkedFrom"]["sessionId"];
+        if from.as_str().is_some_and(|from| Some(from) != self.session.as_deref()) {
+            self.left.forked += 1;
+            return Vec::new();
         }
         match line["type"].as_str() {
             Some("user") => self.user(line),
@@ -86,16 +126,13 @@ impl Converter {
 
     /// Returns the hook events at the end of the session.
     pub fn end(&mut self) -> Vec<Step> {
-        let at = self.turn.as_ref().map(|t| t.at);
+        // A session that was resumed ends again, behind another line.
+        let last = self.turn.as_ref().map(|turn| (turn.line.clone(), turn.at));
         let mut steps = self.stop();
-        if let (Some(session), Some(at)) = (&self.session, at) {
+        if let (Some(session), Some((line, at))) = (&self.session, last) {
             let payload = json!({"session_id": session, "reason": "other"});
-            steps.push(Step {
-                event: "SessionEnd",
-                payload,
-                id: derive_id(session, "end", ""),
-                at,
-            });
+            let id = derive_id(session, "end", &line);
+            steps.push(Step { event: "SessionEnd", payload, id, at });
         }
         steps
     }
@@ -108,6 +145,10 @@ impl Converter {
             return blocks.iter().flat_map(|block| self.result(line, block)).collect();
         }
         if is_generated(line) {
+            match line["isCompactSummary"] == true {
+                true => self.left.compactions += 1,
+                false => self.left.generated += 1,
+            }
             return Vec::new();
         }
         let text = join_text(content);
@@ -167,6 +208,7 @@ impl Converter {
         let is_error = line["isApiErrorMessage"] == true;
         // The client itself writes "No response requested." after an interruption.
         if line["message"]["model"] == "<synthetic>" && !is_error {
+            self.left.generated += 1;
             return Vec::new();
         }
         let steps = self.answer_command();
@@ -293,7 +335,11 @@ pub fn start_time(file: &Path) -> Option<i64> {
 }
 
 fn timestamp(line: &Value) -> i64 {
-    let text = line["timestamp"].as_str().unwrap_or_default();
+    time(line["timestamp"].as_str().unwrap_or_default())
+}
+
+/// Milliseconds since the epoch; 0 if the text is no time.
+pub fn time(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().map_or(0, |at| at.as_millisecond())
 }
 
@@ -302,5 +348,5 @@ fn derive_id(line: &str, kind: &str, use_id: &str) -> Uuid {
 }
 
 #[cfg(test)]
-#[path = "transcript_tests.rs"]
+#[path = "claude_code_tests.rs"]
 mod tests;
