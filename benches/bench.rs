@@ -46,7 +46,7 @@ struct Programs {
 
 type Part = fn(&mut Report, &Programs) -> measure::Result<()>;
 
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, Part); 13] = [
     ("small", hooks::small),
     ("large", hooks::large),
     ("alone", hooks::alone),

@@ -6,14 +6,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Backend;
 use super::adapt::{Asked, ask};
-use super::backend_chain::Done;
 use super::call::CallResult;
 use super::error::{AgentError, Reaction};
 use super::ledger::{Ledger, PauseRequest};
 use super::model::Model;
 use super::parse::Reply;
 use super::prompt;
-use super::screened::{Screened, distill_locally};
+use super::screened::{Done, Screened, distill_locally};
 
 /// Pauses before the retries.
 const BACKOFF: [Duration; 3] =
@@ -24,10 +23,6 @@ const DEFAULT_DELAY: Duration = Duration::from_secs(60);
 /// The queue ignores a deferral of more than an hour, so a longer one is repeated.
 pub const MAX_DELAY: Duration = Duration::from_secs(59 * 60);
 const MIN_DELAY: Duration = Duration::from_secs(1);
-
-/// Calls of one turn that may fail because of what was sent. After that, the next backend distills the
-/// rest of the turn.
-const MAX_FAILURES: usize = 8;
 
 /// Batches in a row that a server may reject as a whole, before the settings count as wrong.
 const MAX_REJECTED: usize = 3;
@@ -50,35 +45,6 @@ pub enum BackendOutcome {
 pub enum Waits {
     ForBackend,
     ForDelay,
-}
-
-/// What happened to earlier batches of the session.
-#[derive(Debug, Default)]
-pub struct History {
-    /// Number of consecutive deferrals after errors of the connection.
-    deferrals: u32,
-    /// Rejected batches in a row.
-    rejected: usize,
-    /// A turn, and its failed calls.
-    failed: (i64, usize),
-}
-
-impl History {
-    /// The server has rejected the last batch in its plainest form.
-    pub fn was_rejected(&self) -> bool {
-        self.rejected > 0
-    }
-
-    fn add_failures(&mut self, turn: i64, calls: usize) {
-        if self.failed.0 != turn {
-            self.failed = (turn, 0);
-        }
-        self.failed.1 += calls;
-    }
-
-    fn may_ask(&self, turn: i64) -> bool {
-        self.failed.0 != turn || self.failed.1 < MAX_FAILURES
-    }
 }
 
 /// The retries of one batch so far.

@@ -13,7 +13,7 @@ use super::call::CallResult;
 use super::error::AgentError;
 use super::ledger::Ledger;
 use super::model::Model;
-use super::screened::{distill_locally, screen};
+use super::screened::{Done, distill_locally, screen};
 use super::{Backend, deferral};
 use crate::activity::{Mention, ParsedBatch, mention};
 use crate::clock;
@@ -35,15 +35,6 @@ pub enum Outcome {
     /// The batch goes back into the queue and is claimed in smaller pieces. A batch of one event
     /// has failed.
     Failed(AgentError),
-}
-
-/// A distilled batch, and the backends that distilled it.
-#[derive(Debug)]
-pub struct Done {
-    pub distilled: Distilled,
-    pub backend: Backend,
-    /// The backend of the summary: the local rules if the model wrote none.
-    pub summary_backend: Backend,
 }
 
 pub struct BackendChain {

@@ -22,6 +22,7 @@ pub mod deferral;
 mod error;
 mod event_text;
 mod gemini;
+mod history;
 mod http;
 mod ledger;
 mod lessons;
@@ -36,11 +37,11 @@ mod sse;
 mod tags;
 mod wordings;
 
-pub use backend_chain::{BackendChain, Done, Outcome, try_once};
+pub use backend_chain::{BackendChain, Outcome, try_once};
 pub use error::AgentError;
 pub use ledger::{Admission, CallRequest, Ledger, PauseRequest};
 pub use lessons::Served;
-pub use screened::{distill_here, distill_locally};
+pub use screened::{Done, distill_here, distill_locally};
 
 use crate::config::Agent;
 

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::attempt::History;
 use super::error::AgentError;
+use super::history::History;
 use super::http::{Call, Client};
 use super::lessons::{Lessons, Served};
 use super::{Backend, anthropic, claude, gemini, openai, prompt, slots};

@@ -55,7 +55,7 @@ pub fn call(
     Call {
         url: format!("{}/chat/completions", http.base_url),
         headers: Vec::new(),
-        key: key.map(|key| bearer(key)),
+        key: key.map(bearer),
         body,
     }
 }

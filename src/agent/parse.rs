@@ -62,10 +62,8 @@ pub fn parse(text: &str) -> Parsed {
     for (range, name) in roots_of(&tags) {
         root_count += usize::from(name != "skip_summary");
         match name {
-            "observation" => {
-                if reply.observations.len() < MAX_OBSERVATIONS {
-                    reply.observations.extend(observation(text, &tags[range]));
-                }
+            "observation" if reply.observations.len() < MAX_OBSERVATIONS => {
+                reply.observations.extend(observation(text, &tags[range]));
             }
             "summary" if summaries < MAX_SUMMARIES => {
                 summaries += 1;

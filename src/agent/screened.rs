@@ -9,12 +9,21 @@ use tokio::time::timeout;
 
 use super::error::AgentError;
 use super::parse::Reply;
-use super::{attribution, local};
+use super::{Backend, attribution, local};
 use crate::activity::ParsedBatch;
 use crate::evidence;
 use crate::memory::{Distilled, Evidence, Observation, Turn};
 use crate::provenance::{Author, Screen};
 use crate::testpoint;
+
+/// A distilled batch, and the backends that distilled it.
+#[derive(Debug)]
+pub struct Done {
+    pub distilled: Distilled,
+    pub backend: Backend,
+    /// The backend of the summary: the local rules if the model wrote none.
+    pub summary_backend: Backend,
+}
 
 /// A batch without text of others in the assistant's message, and what it takes to check a reply.
 pub struct Screened {

@@ -17,11 +17,10 @@ use super::seen::Seen;
 use super::stored_turn::StoredTurn;
 use super::{Told, screen};
 use crate::capture;
-use crate::memory::Origin;
+use crate::memory::{Origin, PRIVATE};
 use crate::provenance::{Speaker, reads_like_instruction};
 use crate::recall::known::Known;
 use crate::store::observations::{self, Headline, Unscreened};
-use crate::store::private::PRIVATE;
 use crate::store::summaries;
 
 const MAX_TEXT: usize = 280;

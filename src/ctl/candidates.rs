@@ -243,7 +243,7 @@ fn project(current: &OsStr) -> Vec<CompletionCandidate> {
 
 /// The types of stored rows, and those that memctl makes itself.
 fn types() -> Vec<CompletionCandidate> {
-    let stored = query(|conn| observations::types(conn));
+    let stored = query(observations::types);
     let known = ["decision", "discovery", "bugfix", "feature", "note", "summary", "prompt"];
     let known = known.into_iter().map(str::to_owned).filter(|known| !stored.contains(known));
     let known: Vec<String> = known.collect();

@@ -11,8 +11,8 @@ use super::terminal;
 use crate::config::Settings;
 use crate::context::{self, Outline};
 use crate::failure::{Context, Result};
+use crate::memory::PRIVATE;
 use crate::store::Reader;
-use crate::store::private::PRIVATE;
 use crate::store::sessions::{self, Filter, Session};
 use crate::text::{collapse_spaces, escape};
 

@@ -20,6 +20,9 @@ pub use turn::{
     Block, BlockKind, Claim, ClaimKind, Ending, Head, Question, Sender, Step, StepKind, Turn,
 };
 
+/// The request of a private turn's placeholder summary.
+pub const PRIVATE: &str = "[private]";
+
 /// The result of a claim: messages of one session in the order of `accept`, with their context.
 ///
 /// If a message asks for a summary, it is the last one.

@@ -27,11 +27,12 @@ impl Random {
     fn word(&mut self) -> String {
         const WORDS: f64 = 40_000.0;
         let rank = WORDS.powf(self.next()) as usize;
-        let syllables = ["ka", "to", "mi", "re", "su", "lo", "ne", "pa", "di", "vu", "ze", "go"];
-        let (mut rank, mut word) = (rank * 7 + 11, String::new());
+        let (consonants, vowels) = (b"btkdmrslnpgvzfhc", b"aeiou");
+        let (mut rank, mut word) = (rank * 7919 + 11, String::new());
         while rank > 0 {
-            word += syllables[rank % syllables.len()];
-            rank /= syllables.len();
+            word.push(consonants[rank % consonants.len()].into());
+            word.push(vowels[rank / consonants.len() % vowels.len()].into());
+            rank /= consonants.len() * vowels.len();
         }
         word
     }

@@ -9,6 +9,7 @@ mod query;
 mod score;
 mod select;
 mod snippet;
+mod sums;
 mod terms;
 
 use std::ops::Range;
@@ -144,6 +145,10 @@ pub struct QueryWord {
 /// # Errors
 /// An error of the store. The text of a query causes none.
 pub fn search(conn: &Connection, request: &Request) -> store::Result<Found> {
+    words::reading(conn, || search_in_snapshot(conn, request))
+}
+
+fn search_in_snapshot(conn: &Connection, request: &Request) -> store::Result<Found> {
     let incomplete = !words::state(conn)?.is_complete();
     let query = query::Query::parse(conn, request, clock::now_ms())?;
     let mut found = find(conn, &query, request)?;
@@ -156,8 +161,8 @@ pub fn search(conn: &Connection, request: &Request) -> store::Result<Found> {
 }
 
 fn find(conn: &Connection, query: &query::Query, request: &Request) -> store::Result<Found> {
-    let selected = select::select(conn, query, request)?;
-    let scored = score::score(conn, query, &selected, request)?;
+    let mut selected = select::select(conn, query, request)?;
+    let scored = score::score(conn, query, &mut selected, request)?;
     let hits =
         scored.rows.iter().take(request.limit).map(|scored| hit(query, &selected, scored, request));
     Ok(Found {

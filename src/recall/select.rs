@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use rusqlite::Connection;
 
 use super::query::{Projects, Query};
+use super::sums::Sums;
 use super::terms::Terms;
 use super::{Filters, QueryWord, Request};
 use crate::store;
@@ -19,7 +20,7 @@ use crate::text::Needle;
 const FIRST: usize = 256;
 
 /// How many words of a query are looked up, and how many are used.
-const MAX_LOOKED_UP: usize = 64;
+const MAX_LOOKED_UP: usize = 48;
 pub const MAX_USED: usize = 32;
 
 /// How many postings are read beyond the first ones, and from [`LARGE`] rows on.
@@ -247,7 +248,7 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
             lists.push(list);
         }
     }
-    let mut sums: HashMap<i64, f64> = HashMap::new();
+    let mut sums = Sums::default();
     for list in &lists {
         let weight = selected.terms.list[list.term].weight * idf[&list.term];
         for row in &list.rows {
@@ -257,31 +258,55 @@ pub fn select(conn: &Connection, query: &Query, request: &Request) -> store::Res
     selected.terms.keep(&used);
     if let Some(rows) = narrow(conn, query)? {
         // Few rows meet the conditions: they are all looked at.
-        take(conn, query, request, &rows, MAX_NARROW, &mut selected)?;
+        take(conn, query, request, rows.into_iter(), MAX_NARROW, &mut selected)?;
         return Ok(selected);
     }
     // A flood of rows that are only told when asked for must not take the place of others.
     let is_unasked = |row: &i64| of_rowid(*row).is_some_and(|(scope, _)| scope.unasked);
     let (unasked, asked): (Vec<_>, Vec<_>) = sums.into_iter().partition(|(row, _)| is_unasked(row));
-    take(conn, query, request, &ranked(asked), MAX_CANDIDATES, &mut selected)?;
+    take(conn, query, request, Ranked::new(asked), MAX_CANDIDATES, &mut selected)?;
     if !request.for_injection {
-        take(conn, query, request, &ranked(unasked), MAX_UNASKED, &mut selected)?;
+        take(conn, query, request, Ranked::new(unasked), MAX_UNASKED, &mut selected)?;
     }
     Ok(selected)
 }
 
-/// The rows with the largest sums, best first.
-fn ranked(mut sums: Vec<(i64, f64)>) -> Vec<RowId> {
-    let newest_first = |a: &(i64, f64), b: &(i64, f64)| {
-        let id = |row: i64| of_rowid(row).map_or(0, |(_, row)| row.id);
-        b.1.total_cmp(&a.1).then_with(|| id(b.0).cmp(&id(a.0))).then(a.0.cmp(&b.0))
-    };
-    if sums.len() > MAX_LOOKED_AT {
-        sums.select_nth_unstable_by(MAX_LOOKED_AT, newest_first);
-        sums.truncate(MAX_LOOKED_AT);
+/// The rows with the largest sums, best first. They are sorted piece by piece: mostly the first is enough.
+struct Ranked {
+    /// Sums, ids and rowids; the rest is not sorted yet.
+    rows: Vec<(f64, i64, i64)>,
+    sorted: usize,
+    next: usize,
+}
+
+impl Ranked {
+    fn new(sums: Vec<(i64, f64)>) -> Ranked {
+        let row = |(rowid, sum)| Some((sum, of_rowid(rowid)?.1.id, rowid));
+        Ranked { rows: sums.into_iter().filter_map(row).collect(), sorted: 0, next: 0 }
     }
-    sums.sort_unstable_by(newest_first);
-    sums.iter().filter_map(|(rowid, _)| Some(of_rowid(*rowid)?.1)).collect()
+}
+
+impl Iterator for Ranked {
+    type Item = RowId;
+
+    fn next(&mut self) -> Option<RowId> {
+        const PIECE: usize = 200;
+        if self.next == self.sorted {
+            let best_first = |a: &(f64, i64, i64), b: &(f64, i64, i64)| {
+                b.0.total_cmp(&a.0).then_with(|| (b.1, b.2).cmp(&(a.1, a.2)))
+            };
+            let rest = &mut self.rows[self.sorted..];
+            let n = PIECE.min(rest.len());
+            if n < rest.len() {
+                rest.select_nth_unstable_by(n, best_first);
+            }
+            rest[..n].sort_unstable_by(best_first);
+            self.sorted += n;
+        }
+        let row = self.rows.get(self.next).filter(|_| self.next < self.sorted)?;
+        self.next += 1;
+        Some(of_rowid(row.2)?.1)
+    }
 }
 
 /// Takes the first rows that meet all conditions. Of the following ones, those that contain the text of
@@ -290,19 +315,19 @@ fn take(
     conn: &Connection,
     query: &Query,
     request: &Request,
-    rows: &[RowId],
+    rows: impl Iterator<Item = RowId>,
     limit: usize,
     selected: &mut Selected,
 ) -> store::Result<()> {
     let literal = query.literal();
     let (mut n_taken, mut n_bytes, mut n_literal) = (0, 0, 0);
-    for (i, row) in rows.iter().enumerate() {
+    for (i, row) in rows.take(MAX_LOOKED_AT).enumerate() {
         let is_full = n_taken >= limit || n_bytes > MAX_TEXT;
         if is_full && (literal.is_none() || i >= MAX_LITERAL_LOOKED_AT || n_literal == MAX_LITERAL)
         {
             break;
         }
-        let Some(stored) = accepted(conn, query, request, *row)? else { continue };
+        let Some(stored) = accepted(conn, query, request, row)? else { continue };
         if is_full {
             let has =
                 |needle: &Needle| stored.document.parts().iter().any(|part| needle.is_in(part));

@@ -35,9 +35,7 @@ pub struct Terms {
     pub list: Vec<Term>,
     /// Pairs of positions in `list`, the smaller first.
     pub pairs: Vec<(usize, usize)>,
-    /// The first two bytes of the words that may be one of the terms.
-    beginnings: HashMap<u16, ()>,
-    has_short: bool,
+    heads: Heads,
     known: RefCell<HashMap<String, Option<usize>>>,
 }
 
@@ -108,20 +106,22 @@ impl Terms {
     }
 
     fn index(&mut self) {
-        self.beginnings.clear();
         self.known.borrow_mut().clear();
-        self.has_short = self.list.iter().any(|term| term.stem.len() < 2);
+        let mut heads = Heads::default();
         for term in &self.list {
-            let forms = terms::irregular_forms(&term.stem).iter().copied();
-            for word in forms.chain([term.stem.as_str()]) {
-                self.beginnings.insert(beginning(word), ());
+            // A stem differs from the words that have it in its last character at most.
+            let cut = if term.is_prefix { None } else { term.stem.char_indices().next_back() };
+            heads.add(&term.stem[..cut.map_or(term.stem.len(), |(at, _)| at)]);
+            for form in terms::irregular_forms(&term.stem) {
+                heads.add(form);
             }
         }
+        self.heads = heads;
     }
 
     /// The term that a word of a text is, as its position in the list.
     pub fn find(&self, token: &Token) -> Option<usize> {
-        if !self.has_short && !self.beginnings.contains_key(&beginning(token.word)) {
+        if !self.heads.may_be(token.word) {
             return None;
         }
         if let Some(known) = self.known.borrow().get(token.word) {
@@ -141,11 +141,26 @@ impl Terms {
     }
 }
 
-fn beginning(word: &str) -> u16 {
-    match word.as_bytes() {
-        [a, b, ..] => u16::from_le_bytes([*a, *b]),
-        [a] => u16::from_le_bytes([*a, 0]),
-        [] => 0,
+/// How the words that may be a term begin. Most words of a text begin otherwise, and are not stemmed.
+#[derive(Debug, Default)]
+struct Heads {
+    /// By the first byte.
+    of_byte: Vec<Vec<String>>,
+}
+
+impl Heads {
+    fn add(&mut self, head: &str) {
+        self.of_byte.resize_with(257, Vec::new);
+        let at = head.bytes().next().map_or(256, usize::from);
+        self.of_byte[at].push(head.to_owned());
+    }
+
+    fn may_be(&self, word: &str) -> bool {
+        let Some(first) = word.bytes().next() else { return false };
+        let begins = |heads: &Vec<String>| heads.iter().any(|head| word.starts_with(head.as_str()));
+        // Every word begins with the empty head of a stem of one character.
+        self.of_byte.get(usize::from(first)).is_some_and(begins)
+            || self.of_byte.get(256).is_some_and(|heads| !heads.is_empty())
     }
 }
 

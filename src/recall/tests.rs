@@ -324,7 +324,7 @@ fn rows_of_scope_user_are_found_in_every_project() {
             Ok(())
         })
     });
-    assert_eq!(rows.found("commit"), [everywhere.clone()]);
+    assert_eq!(rows.found("commit"), std::slice::from_ref(&everywhere));
     let all = Request { query: "commit", limit: 10, ..Request::default() };
     let mut found = names(&rows.search_with(all));
     found.sort();

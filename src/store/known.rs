@@ -134,7 +134,7 @@ fn after_sql() -> String {
     )
 }
 
-/// Without hidden turns and the placeholders of private ones (`private::PRIVATE`).
+/// Without hidden turns and the placeholders of private ones ([`crate::memory::PRIVATE`]).
 const VISIBLE: &str = "NOT t.hidden AND t.request <> '[private]'";
 
 const COLUMNS: &str = "t.id, t.project_id, t.session_id, s.content_session_id, t.prompt_number,

@@ -224,7 +224,7 @@ pub fn branches(conn: &Connection, project_id: i64) -> super::Result<Vec<String>
 
 // The `WHERE` clauses of the headline queries. Each walks one index from its newest end and stops
 // at the limit.
-const NEWEST: &str = "WHERE project_id = ?3";
+const NEWEST: &str = "INDEXED BY observations_newest WHERE project_id = ?3";
 /// The newest rows that an older release stored, before texts were checked for instructions to the
 /// model.
 #[derive(Clone, Copy, Debug)]
@@ -247,10 +247,10 @@ pub fn unscreened(conn: &Connection) -> rusqlite::Result<Unscreened> {
 }
 
 const ONE: &str = "WHERE id = ?3";
-const PINNED: &str = "INDEXED BY observations_time_pinned WHERE project_id = ?3 AND pinned";
+const PINNED: &str = "INDEXED BY observations_newest_pinned WHERE project_id = ?3 AND pinned";
 const OF_USER: &str =
-    "INDEXED BY observations_time_of_user WHERE project_id = ?3 AND origin = 'user'";
-const USER: &str = "INDEXED BY observations_time_user WHERE scope = 'user'";
+    "INDEXED BY observations_newest_of_user WHERE project_id = ?3 AND origin = 'user'";
+const USER: &str = "INDEXED BY observations_newest_user WHERE scope = 'user'";
 const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_each(?4))";
 
 const MENTIONING: &str = "SELECT f.observation_id, o.created_at_epoch FROM observation_files AS f

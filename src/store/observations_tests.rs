@@ -168,7 +168,7 @@ fn context_queries_use_an_index() {
             let harmless = *step == "SCAN o" // The subquery of that name.
                 || step.starts_with("SCAN json_each ")
                 // A partial index that holds only the wanted rows may be scanned.
-                || step.starts_with("SCAN observations USING INDEX observations_time_user");
+                || step.starts_with("SCAN observations USING INDEX observations_newest_user");
             // Sorts at most 40 rows per changed file.
             let sorts_few = sql == context_sql(AMONG) && *step == "USE TEMP B-TREE FOR ORDER BY";
             (step.starts_with("SCAN") && !harmless) || step.contains("TEMP B-TREE") && !sorts_few
@@ -176,13 +176,13 @@ fn context_queries_use_an_index() {
         assert_eq!(steps.iter().find(costly), None, "{sql}\n{steps:#?}");
         assert!(steps.iter().any(|s| s.contains(index)), "{index}\n{steps:#?}");
     };
-    check(&context_sql(NEWEST), "observations_time (project_id=?)");
-    check(&context_sql(PINNED), "observations_time_pinned (project_id=?)");
-    check(&context_sql(OF_USER), "observations_time_of_user (project_id=?)");
-    check(&context_sql(USER), "SCAN observations USING INDEX observations_time_user");
+    check(&context_sql(NEWEST), "observations_newest (project_id=?)");
+    check(&context_sql(PINNED), "observations_newest_pinned (project_id=?)");
+    check(&context_sql(OF_USER), "observations_newest_of_user (project_id=?)");
+    check(&context_sql(USER), "SCAN observations USING INDEX observations_newest_user");
     check(&context_sql(AMONG), "INTEGER PRIMARY KEY (rowid=?)");
     check(MENTIONING, "observation_files_path (path=?)");
-    check(RECENT_PATHS, "observations_time (project_id=?)");
-    check(&summaries::heads_sql(), "session_summaries_time (project_id=?)");
+    check(RECENT_PATHS, "observations_newest (project_id=?)");
+    check(&summaries::heads_sql(), "session_summaries_newest (project_id=?)");
     check(&summaries::of_session_sql("DESC"), "session_summaries_turn (session_id=?)");
 }

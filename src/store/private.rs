@@ -6,9 +6,7 @@ use super::error::Result;
 use super::tombstones::UNUSED_SUMMARY;
 use super::words::{self, RowId};
 use super::{commit, new_uuid, seen_text, turn_evidence};
-
-/// The `request` of a private turn's placeholder summary.
-pub const PRIVATE: &str = "[private]";
+use crate::memory::PRIVATE;
 
 /// Marks queued messages processed and clears everything but their ids. The caller appends a
 /// condition; `?1` is the time in milliseconds.

@@ -6,8 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::marks::{self, Marks, OF_SUMMARY};
 use super::observations::{json, list};
-use super::private::PRIVATE;
-use crate::memory::{Summary, Turn};
+use crate::memory::{PRIVATE, Summary, Turn};
 
 /// One row of `session_summaries`. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq)]

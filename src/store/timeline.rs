@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::Result;
-use super::private::PRIVATE;
+use crate::memory::PRIVATE;
 
 /// What is in a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

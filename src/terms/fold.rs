@@ -87,12 +87,10 @@ pub fn push_folded(out: &mut String, c: char) {
     }
 }
 
-/// Whether composing the text may change it.
-pub fn needs_composing(text: &str) -> bool {
-    !text.is_ascii()
-}
-
 /// The text with composed letters (NFC).
 pub fn compose(text: &str) -> std::borrow::Cow<'_, str> {
-    ComposingNormalizerBorrowed::new_nfc().normalize(text)
+    match text.is_ascii() {
+        true => std::borrow::Cow::Borrowed(text),
+        false => ComposingNormalizerBorrowed::new_nfc().normalize(text),
+    }
 }

@@ -52,10 +52,12 @@ fn in_project(w: &World, mut payload: Value, project: &str) -> Value {
     payload
 }
 
-/// All rows of the memory, by table. Each worker of a session changes its generation.
+/// All rows of the memory, by table. Each worker of a session changes its generation. The index of words
+/// can be read by its words only; `search_index` compares it with the rows.
 fn memory(w: &World) -> BTreeMap<String, Vec<String>> {
     let tables = w.rows(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'
+           AND name NOT LIKE 'words%'
            AND name NOT IN ('meta', 'tombstones', 'forgotten', 'forgotten_rows')",
     );
     let rows = |table: &String| match table.as_str() {

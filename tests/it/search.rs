@@ -257,9 +257,10 @@ fn text_from_the_web_is_found_but_never_told() {
             json!({"id": 2, "text": "Our gateway client lives in src/pay.rs", "project": project}),
         ],
     );
-    let hits = w.memctl(&["search", "--json", "Idempotency-Key"]).json();
+    let args = ["search", "--json", "--origin", "web", "gateway Idempotency-Key"];
+    let hits = w.memctl(&args).json();
     assert_eq!((&hits[0]["external_id"], &hits[0]["origin"]), (&json!("1"), &json!("web")));
-    assert!(w.memctl(&["search", "idempotency"]).ok().contains("from the web"));
+    assert!(w.memctl(&["search", "gateway", "idempotency"]).ok().contains("from the web"));
     let context = w.memctl(&["context"]).ok();
     assert!(context.contains("src/pay.rs") && !context.contains("Idempotency"), "{context}");
 }

@@ -107,7 +107,7 @@ fn a_killed_worker_leaves_an_index_that_the_next_one_completes() {
     session(&w, "one", "quokka");
     w.settle();
     w.execute_sql("UPDATE meta SET value = '0 0 0 0 0 0 0' WHERE key = 'words'");
-    w.hook_at(&prompt("two", "t", "go"), "words.rebuilt=abort,recover.begun=exit");
+    let _ = w.hook_at(&prompt("two", "t", "go"), "words.rebuilt=abort,recover.begun=exit");
     until("the worker is gone", || match w.processes().is_empty() {
         true => Ok(()),
         false => Err("it is alive".to_owned()),

@@ -15,7 +15,7 @@ Examples
   memctl search -C 2 rollback                 With the rows before and after, of the same session
   memctl search --explain rollback            Why each row is where it is
   memctl search --json rollback | jq -r '.[].id'
-  memctl search -a --format '{id}\t{title}' cache | fzf --preview 'memctl show {1}'
+  memctl search -a --format '{id}\\t{title}' cache | fzf
 
 Words of a query
   word             A row need not have all words; those that few rows have count most

@@ -5,9 +5,9 @@ use super::SessionContent;
 use crate::ctl::format::{self, count};
 use crate::ctl::style::{self, HEAD, ID, paint};
 use crate::ctl::terminal::wrapped;
+use crate::memory::PRIVATE;
 use crate::store::marks::{Feedback, Marks};
 use crate::store::observations::ObservationRow;
-use crate::store::private;
 use crate::store::sessions::StoredPrompt;
 use crate::store::summaries::SummaryRow;
 use crate::text::{escape, sanitize, truncate};
@@ -183,7 +183,7 @@ fn bulleted(name: &str, items: &[String], width: Width) -> String {
 }
 
 fn prompt_text(prompt: &StoredPrompt) -> String {
-    clean(prompt.text.as_deref().unwrap_or(private::PRIVATE))
+    clean(prompt.text.as_deref().unwrap_or(PRIVATE))
 }
 
 /// Truncates a text for the list on a terminal.

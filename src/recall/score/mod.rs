@@ -67,29 +67,33 @@ pub struct Ranking {
 pub fn score(
     conn: &Connection,
     query: &Query,
-    selected: &Selected,
+    selected: &mut Selected,
     request: &Request,
 ) -> store::Result<Ranking> {
-    let mut scorer = Scorer { conn, selected, scans: HashMap::new() };
-    let mut rows = selected.candidates.clone();
-    for stored in &selected.candidates {
+    let mut rows = std::mem::take(&mut selected.candidates);
+    let selected = &*selected;
+    let mut scorer = Scorer { conn, selected, scans: HashMap::new(), beside: HashMap::new() };
+    for stored in &rows {
         scorer.scan(stored);
     }
+    let mut added: Vec<StoredRow> = Vec::new();
     // Without words there is no passage that neighbours could complete.
     let n_with_neighbours = if selected.terms.list.is_empty() { 0 } else { MAX_WITH_NEIGHBOURS };
-    for stored in selected.candidates.iter().take(n_with_neighbours) {
+    for stored in rows.iter().take(n_with_neighbours) {
         for side in [Side::Before, Side::After] {
-            for row in neighbours(conn, stored, side, 1)? {
-                if rows.iter().any(|known| known.row == row) {
+            let len = scorer.scan(stored).len;
+            for &row in scorer.beside(stored, len, side)?.iter().take(1) {
+                if rows.iter().chain(&added).any(|known| known.row == row) {
                     continue;
                 }
                 let Some(near) = accepted(conn, query, request, row)? else { continue };
                 if scorer.scan(&near).len < FULL_PASSAGE {
-                    rows.push(near);
+                    added.push(near);
                 }
             }
         }
     }
+    rows.append(&mut added);
     let is_short = !query.text.is_empty() && query.text.len() <= MAX_VERBATIM;
     let raw = is_short.then(|| Needle::new(&query.text));
     let mut scored = Vec::new();
@@ -138,6 +142,7 @@ struct Scorer<'a> {
     conn: &'a Connection,
     selected: &'a Selected,
     scans: HashMap<RowId, Rc<Scan>>,
+    beside: HashMap<(RowId, Side), Rc<[RowId]>>,
 }
 
 impl Scorer<'_> {
@@ -179,7 +184,9 @@ impl Scorer<'_> {
         let n_distinct = n_pairs.iter().filter(|n| **n > 0).count() as f64;
         let factor = factor(&row, query.now);
         let has = |raw: &Needle| row.document.parts().iter().any(|part| raw.is_in(part));
-        let verbatim = raw.is_some_and(has);
+        // A row without one of the words cannot contain the text.
+        let has_words = counts.iter().all(|n| *n > 0);
+        let verbatim = has_words && raw.is_some_and(has);
         let words = terms.list.iter().zip(&counts).filter(|(_, n)| **n > 0);
         Ok(Scored {
             score: (of_row + PASSAGE_WEIGHT * best + pairs) * factor,
@@ -196,6 +203,18 @@ impl Scorer<'_> {
         })
     }
 
+    /// The rows beside a row, the nearest first: enough for its passage.
+    fn beside(&mut self, row: &StoredRow, len: usize, side: Side) -> store::Result<Rc<[RowId]>> {
+        if let Some(known) = self.beside.get(&(row.row, side)) {
+            return Ok(known.clone());
+        }
+        let missing = FULL_PASSAGE.saturating_sub(len);
+        let limit = (missing.div_ceil(2 * len.max(8)) + 1).min(MAX_NEIGHBOURS);
+        let found: Rc<[RowId]> = neighbours(self.conn, row, side, limit)?.into();
+        self.beside.insert((row.row, side), found.clone());
+        Ok(found)
+    }
+
     /// Adds the words of the rows beside a short row until there are enough for a passage.
     fn with_neighbours(
         &mut self,
@@ -204,17 +223,18 @@ impl Scorer<'_> {
         mut counts: Vec<u32>,
     ) -> store::Result<Vec<u32>> {
         let mut len = scan.len;
-        let enough = (FULL_PASSAGE - len).div_ceil(2 * len.max(8)) + 1;
-        let limit = enough.min(MAX_NEIGHBOURS);
-        let before = neighbours(self.conn, row, Side::Before, limit)?;
-        let after = neighbours(self.conn, row, Side::After, limit)?;
-        for i in 0..limit {
-            for (side, rows) in [(Side::Before, &before), (Side::After, &after)] {
-                let Some(near) = rows.get(i).filter(|_| len < FULL_PASSAGE) else { continue };
-                let near = match self.scans.get(near) {
+        for i in 0..MAX_NEIGHBOURS {
+            for side in [Side::Before, Side::After] {
+                if len >= FULL_PASSAGE {
+                    return Ok(counts);
+                }
+                let Some(near) = self.beside(row, scan.len, side)?.get(i).copied() else {
+                    continue;
+                };
+                let near = match self.scans.get(&near) {
                     Some(scan) => scan.clone(),
                     None => {
-                        let Some(stored) = words::load(self.conn, *near)? else { continue };
+                        let Some(stored) = words::load(self.conn, near)? else { continue };
                         self.scan(&stored)
                     }
                 };

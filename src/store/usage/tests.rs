@@ -186,6 +186,9 @@ fn cached_tokens_have_their_own_prices() {
 }
 
 proptest! {
+    // Each case creates a database.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// For any calls and outcomes, usage never exceeds a budget by more than answers exceeded their
     /// estimates.
     #[test]

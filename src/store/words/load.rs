@@ -4,10 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::document::Document;
 use super::row::{EVERYWHERE, RowId, RowKind, Scope};
-use crate::memory::{Observation, Origin, Summary};
+use crate::memory::{Observation, Origin, PRIVATE, Summary};
 use crate::store::error::Result;
 use crate::store::observations::list;
-use crate::store::private::PRIVATE;
 use crate::store::summaries;
 
 /// A row with everything that search filters by and shows.
@@ -35,9 +34,11 @@ pub struct StoredRow {
     pub created_at_epoch: i64,
 }
 
+type ReadRow = fn(&Row) -> rusqlite::Result<Option<StoredRow>>;
+
 /// Reads a row. `None` if it is gone or private.
 pub fn load(conn: &Connection, row: RowId) -> Result<Option<StoredRow>> {
-    let (sql, read): (&str, fn(&Row) -> rusqlite::Result<Option<StoredRow>>) = match row.kind {
+    let (sql, read): (&str, ReadRow) = match row.kind {
         RowKind::Observation => (OBSERVATION, observation),
         RowKind::Summary => (SUMMARY, summary),
         RowKind::Prompt => (PROMPT, prompt),

@@ -15,7 +15,7 @@ mod row;
 mod state;
 mod totals;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::error::Result;
 use crate::terms;
@@ -47,6 +47,17 @@ pub fn remove(tx: &Transaction, row: RowId) -> Result<()> {
     tx.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?1, ?2)")?
         .execute(params![rowid, text])?;
     totals::count(tx, scope, row, -1, n_words as i64)
+}
+
+/// Runs `read` in one transaction: it sees one state of the store, and SQLite takes its lock once instead
+/// of for each statement, which is most of the time of a search.
+pub fn reading<T>(conn: &Connection, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    // The caller may have begun a transaction.
+    let _transaction = match conn.is_autocommit() {
+        true => Some(conn.unchecked_transaction()?),
+        false => None,
+    };
+    read()
 }
 
 /// Changes rows: takes them out of the index before, and puts them back afterwards.

@@ -1,5 +1,7 @@
 //! The rows of a session around a row, by time, then by kind and id.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Connection, params};
 
 use super::load::StoredRow;
@@ -20,50 +22,68 @@ pub fn neighbours(
     limit: usize,
 ) -> Result<Vec<RowId>> {
     let Some(session) = row.session_id else { return Ok(Vec::new()) };
+    // Of rows of the same time, those of earlier kinds and those with smaller ids come first.
+    let [observation, summary, prompt] = RowKind::ALL.map(|kind| match kind.cmp(&row.row.kind) {
+        Ordering::Less => i64::MAX,
+        Ordering::Equal => row.row.id,
+        Ordering::Greater => -1,
+    });
+    let sql = if side == Side::Before { BEFORE } else { AFTER };
+    let mut rows = conn.prepare_cached(sql)?;
     let at = row.created_at_epoch;
-    let mut found: Vec<(i64, RowKind, i64)> = Vec::new();
-    for (kind, before, after) in TABLES {
-        let sql = if side == Side::Before { before } else { after };
-        // Of rows of the same time, those of earlier kinds and those with smaller ids come first.
-        let (first, last) = match kind.cmp(&row.row.kind) {
-            std::cmp::Ordering::Less => (i64::MAX, i64::MAX),
-            std::cmp::Ordering::Equal => (row.row.id, row.row.id),
-            std::cmp::Ordering::Greater => (-1, -1),
-        };
-        let id = if side == Side::Before { first } else { last };
-        let mut rows = conn.prepare_cached(sql)?;
-        let mut rows = rows.query(params![session, at, id, limit as i64])?;
-        while let Some(r) = rows.next()? {
-            found.push((r.get(0)?, kind, r.get(1)?));
-        }
+    let mut rows = rows.query(params![session, at, observation, summary, prompt, limit as i64])?;
+    let mut found = Vec::new();
+    while let Some(r) = rows.next()? {
+        let kind: i64 = r.get(0)?;
+        let kind = RowKind::ALL.into_iter().find(|known| known.number() == kind);
+        found.extend(kind.map(|kind| r.get(1).map(|id| RowId { kind, id })));
     }
-    found.sort_unstable();
-    if side == Side::Before {
-        found.reverse();
-    }
-    Ok(found.into_iter().take(limit).map(|(_, kind, id)| RowId { kind, id }).collect())
+    Ok(found.into_iter().collect::<rusqlite::Result<_>>()?)
 }
 
-const TABLES: [(RowKind, &str, &str); 3] = [
-    (
-        RowKind::Observation,
-        "SELECT created_at_epoch, id FROM observations WHERE session_id = ?1
-           AND (created_at_epoch, id) < (?2, ?3) ORDER BY created_at_epoch DESC, id DESC LIMIT ?4",
-        "SELECT created_at_epoch, id FROM observations WHERE session_id = ?1
-           AND (created_at_epoch, id) > (?2, ?3) ORDER BY created_at_epoch, id LIMIT ?4",
-    ),
-    (
-        RowKind::Summary,
-        "SELECT created_at_epoch, id FROM session_summaries WHERE session_id = ?1
-           AND (created_at_epoch, id) < (?2, ?3) ORDER BY created_at_epoch DESC, id DESC LIMIT ?4",
-        "SELECT created_at_epoch, id FROM session_summaries WHERE session_id = ?1
-           AND (created_at_epoch, id) > (?2, ?3) ORDER BY created_at_epoch, id LIMIT ?4",
-    ),
-    (
-        RowKind::Prompt,
-        "SELECT created_at_epoch, id FROM user_prompts WHERE session_id = ?1
-           AND (created_at_epoch, id) < (?2, ?3) ORDER BY created_at_epoch DESC, id DESC LIMIT ?4",
-        "SELECT created_at_epoch, id FROM user_prompts WHERE session_id = ?1
-           AND (created_at_epoch, id) > (?2, ?3) ORDER BY created_at_epoch, id LIMIT ?4",
-    ),
-];
+macro_rules! beside {
+    ($operator:literal, $order:literal) => {
+        concat!(
+            "SELECT kind, id FROM (
+               SELECT * FROM (SELECT created_at_epoch AS at, 0 AS kind, id FROM observations
+                 WHERE session_id = ?1 AND (created_at_epoch, id) ",
+            $operator,
+            " (?2, ?3)
+                 ORDER BY created_at_epoch ",
+            $order,
+            ", id ",
+            $order,
+            " LIMIT ?6)
+               UNION ALL
+               SELECT * FROM (SELECT created_at_epoch, 1, id FROM session_summaries
+                 WHERE session_id = ?1 AND (created_at_epoch, id) ",
+            $operator,
+            " (?2, ?4)
+                 ORDER BY created_at_epoch ",
+            $order,
+            ", id ",
+            $order,
+            " LIMIT ?6)
+               UNION ALL
+               SELECT * FROM (SELECT created_at_epoch, 2, id FROM user_prompts
+                 WHERE session_id = ?1 AND (created_at_epoch, id) ",
+            $operator,
+            " (?2, ?5)
+                 ORDER BY created_at_epoch ",
+            $order,
+            ", id ",
+            $order,
+            " LIMIT ?6))
+             ORDER BY at ",
+            $order,
+            ", kind ",
+            $order,
+            ", id ",
+            $order,
+            " LIMIT ?6"
+        )
+    };
+}
+
+const BEFORE: &str = beside!("<", "DESC");
+const AFTER: &str = beside!(">", "ASC");

@@ -249,7 +249,9 @@ fn a_damaged_index_costs_no_event() {
             let event = event(Kind::Prompt, 1, n, 1000 + 5000 * i64::from(n));
             store.write(|tx| accept(tx, &event, None, event.at))
         };
-        (0..50).for_each(|_| drop(prompt(&mut store).unwrap()));
+        for _ in 0..50 {
+            prompt(&mut store).unwrap();
+        }
         {
             let other =
                 Connection::open(crate::store::file::checked_path(&paths).unwrap()).unwrap();

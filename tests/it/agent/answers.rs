@@ -321,7 +321,6 @@ fn a_turn_and_a_tool_use_cost_few_tokens() {
     assert_eq!(requests.len(), 1);
     let all = requests[0].body["messages"].to_string().len() / 4;
     println!("{all} tokens for a turn of 3 tools, {} of them in the envelope", sent.len() / 4);
-    assert!(all <= 1100, "{all} tokens");
-    assert!(sent.len() / 4 <= 750, "{} tokens: {sent}", sent.len() / 4);
+    assert!(all <= 750, "{all} tokens");
     assert!(sent.contains("+    let value_3 = 7;") && !sent.contains("value_9"), "{sent}");
 }

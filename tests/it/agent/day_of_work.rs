@@ -174,6 +174,8 @@ fn a_day_of_work_takes_at_most_a_tenth_of_the_tokens() {
     let factor = growing_input.min(rows[3].2) as f64 / rows[1].2 as f64;
     println!("at least {factor:.0} × fewer tokens in");
     assert!(factor >= 10.0, "{factor}");
+    let each = input / TOOLS as u64;
+    assert!(each <= 180, "{each} tokens per tool use");
 }
 
 /// `docs/agents.md` states these numbers. Batches depend on the time of events, so a run may differ a

@@ -223,5 +223,8 @@ impl Session {
 }
 
 fn acknowledges(output: &Output) -> bool {
-    output.code == Some(0) && output.out == NEUTRAL && output.err.is_empty()
+    // An answer with memories follows a delivery.
+    let recalls =
+        output.out.starts_with(r#"{"continue":true,"hookSpecificOutput":{"additionalContext":"#);
+    output.code == Some(0) && output.err.is_empty() && (output.out == NEUTRAL || recalls)
 }

@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Distill with the configured agent, which may be a model that costs money
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "dry_run"])]
     with_agent: bool,
     /// Print JSON
     #[arg(long)]
@@ -107,6 +107,7 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     let found = files::find(&dir).context(format!("cannot read {}", dir.display()))?;
     let mut report = Report {
         dry_run: args.dry_run,
+        with_agent: args.with_agent,
         sidechain_files: found.n_sidechains,
         unreadable: found.n_unreadable,
         ..Report::default()

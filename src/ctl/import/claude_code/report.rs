@@ -12,6 +12,8 @@ use crate::ctl::format::{bytes, count, span, summaries};
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub dry_run: bool,
+    /// Workers store the events, and `replay` has told how many.
+    pub with_agent: bool,
     /// Number of transcripts that were found, and their size.
     pub files: u64,
     pub bytes: u64,
@@ -100,7 +102,7 @@ impl Report {
             count(sessions, "session"),
             bytes(self.bytes)
         ));
-        if !self.dry_run {
+        if !self.dry_run && !self.with_agent {
             text.push_str(&format!(
                 "stored: {}, {}, {}\n",
                 count(self.stored.events, "event"),
