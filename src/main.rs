@@ -1,7 +1,8 @@
 //! memctl: memory for coding agents.
 //!
 //! One binary with three roles: **hook** handles one event within milliseconds, **worker** serves one
-//! session (**recover** starts missing workers), and **ctl** is the command line. ARCHITECTURE.md
+//! session (**recover** starts missing workers), and **ctl** is the command line, which also starts the
+//! **mcp** server. ARCHITECTURE.md
 //! describes the flow of an event and where to change what.
 //!
 //! The modules below are listed in layers, and a module uses only its own layer and lower ones.
@@ -13,6 +14,7 @@
 
 mod ctl;
 mod hook;
+mod mcp;
 mod recover;
 mod worker;
 
@@ -93,6 +95,6 @@ fn run(args: &[OsString]) -> u8 {
         }
         Some("worker") => ctl::exit(worker::run(&args[1..])),
         Some("recover") => ctl::exit(recover::run(&args[1..])),
-        _ => ctl::run(args),
+        _ => ctl::run(args, ctl::Roles { serve_mcp: mcp::serve }),
     }
 }

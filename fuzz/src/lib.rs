@@ -31,6 +31,8 @@ pub mod project;
 pub mod spool;
 #[path = "../../src/store/mod.rs"]
 pub mod store;
+#[path = "../../src/terms/mod.rs"]
+pub mod terms;
 #[path = "../../src/testpoint.rs"]
 pub mod testpoint;
 #[path = "../../src/text/mod.rs"]

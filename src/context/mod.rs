@@ -25,7 +25,7 @@ mod filler;
 mod found;
 mod last;
 mod lines;
-mod markdown;
+pub mod markdown;
 mod open;
 mod outline;
 mod page;

@@ -48,6 +48,22 @@ pub fn mark(
     said: impl Fn(&Memory) -> String,
     unchanged: &str,
 ) -> Result<()> {
+    for (memory, changed) in set_marks(settings, names, change)? {
+        let line = match changed {
+            true => said(&memory),
+            false => format!("{} {unchanged}", titled(&memory)),
+        };
+        super::print(&format!("{line}\n"))?;
+    }
+    Ok(())
+}
+
+/// Changes the marks of memories in one transaction. Returns each with whether it has changed.
+pub fn set_marks(
+    settings: &Settings,
+    names: &[String],
+    change: impl Fn(&mut Marks),
+) -> Result<Vec<(Memory, bool)>> {
     let mut store = open(settings)?;
     let find = |name: &String| lookup::memory(store.connection(), name);
     let memories = names.iter().map(find).collect::<Result<Vec<Memory>>>()?;
@@ -74,12 +90,5 @@ pub fn mark(
         }
         Ok(changed)
     });
-    for (memory, changed) in memories.iter().zip(changed.context("database")?) {
-        let line = match changed {
-            true => said(memory),
-            false => format!("{} {unchanged}", titled(memory)),
-        };
-        super::print(&format!("{line}\n"))?;
-    }
-    Ok(())
+    Ok(memories.into_iter().zip(changed.context("database")?).collect())
 }

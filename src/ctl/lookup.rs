@@ -79,7 +79,7 @@ pub fn project_here(conn: &Connection) -> Result<Project> {
 /// is stored for the current directory.
 ///
 /// # Errors
-/// As [`project`].
+/// As [`project()`].
 pub fn project_or_here(conn: &Connection, name: Option<&str>) -> Result<Option<i64>> {
     match name {
         Some(name) => project(conn, name).map(Some),

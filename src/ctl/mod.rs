@@ -5,7 +5,7 @@
 mod ask;
 mod backup;
 mod candidates;
-mod change;
+pub mod change;
 mod cleanup;
 mod client_hooks;
 mod completions;
@@ -19,8 +19,8 @@ mod export;
 mod feedback;
 mod finish;
 mod fix;
-mod forget;
-mod format;
+pub mod forget;
+pub mod format;
 mod health;
 mod help;
 mod hide;
@@ -32,8 +32,9 @@ mod last;
 mod lines;
 mod list;
 mod logs;
-mod lookup;
+pub mod lookup;
 mod man;
+mod mcp;
 mod overview;
 mod pause;
 mod pin;
@@ -43,7 +44,7 @@ mod project;
 mod ps;
 mod queue;
 mod redact;
-mod remember;
+pub mod remember;
 mod replay;
 mod resume;
 mod search;
@@ -53,7 +54,7 @@ mod status;
 mod style;
 mod table;
 mod terminal;
-mod time;
+pub mod time;
 mod timeline;
 mod transcript;
 mod why;
@@ -123,13 +124,21 @@ enum Verb {
     Redact(redact::Args),
     Remember(remember::Args),
     Resume(resume::Args),
+    Mcp(mcp::Args),
     Help(help::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
 
+/// The roles that other modules have and that the command line starts.
+#[derive(Clone, Copy)]
+pub struct Roles {
+    /// The MCP server.
+    pub serve_mcp: fn() -> Result<()>,
+}
+
 /// Parses the arguments and runs the verb. Returns the exit code.
-pub fn run(args: &[OsString]) -> u8 {
+pub fn run(args: &[OsString], roles: Roles) -> u8 {
     process::set_private_umask();
     if let Some(completed) = candidates::answer(args) {
         return exit(completed);
@@ -148,12 +157,12 @@ pub fn run(args: &[OsString]) -> u8 {
         }
     };
     match cli.verb {
-        Some(Verb::Help(asked)) => run(&asked.as_option()),
-        verb => exit(dispatch(verb)),
+        Some(Verb::Help(asked)) => run(&asked.as_option(), roles),
+        verb => exit(dispatch(verb, roles)),
     }
 }
 
-fn dispatch(verb: Option<Verb>) -> Result<()> {
+fn dispatch(verb: Option<Verb>, roles: Roles) -> Result<()> {
     match verb {
         None => overview::run(&load_settings()?),
         Some(Verb::Ps(args)) => ps::run(&load()?, &args),
@@ -195,6 +204,7 @@ fn dispatch(verb: Option<Verb>) -> Result<()> {
         Some(Verb::Redact(args)) => redact::run(&load()?, &args),
         Some(Verb::Remember(args)) => remember::run(load()?, &args),
         Some(Verb::Resume(args)) => resume::run(&load()?, &args),
+        Some(Verb::Mcp(_)) => mcp::run(roles.serve_mcp),
         Some(Verb::Help(_)) => unreachable!("`run` has turned it into --help"),
         // These need no settings: packages are built without a home directory.
         Some(Verb::Completions(args)) => completions::run(&args),

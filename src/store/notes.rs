@@ -1,6 +1,6 @@
 //! Stores notes: memories that a user or a script hands over with `memctl remember`.
 //!
-//! A note of the user has no session and no external id; the same text is stored once. A row of a
+//! A note of the user or of a model has no session and no external id; the same text is stored once. A row of a
 //! script has an external id, and a session of its own client: a repeat updates the row.
 
 use data_encoding::HEXLOWER;
@@ -50,18 +50,20 @@ pub enum Stored {
     Forgotten,
 }
 
-/// Stores a note of the user. A known one gets the new expiry and metadata.
+/// Stores a note of the user or of a model. A known one gets the new expiry and metadata.
 pub fn remember(tx: &Transaction, project: Option<i64>, note: &Note, now: i64) -> Result<Stored> {
     let hash = content_hash(&note.observation);
     let known: Option<(i64, Option<i64>, String)> = tx
         .prepare_cached(
             "SELECT id, expires_at_epoch, metadata FROM observations
-             WHERE origin = 'user' AND session_id IS NULL AND external_id IS NULL
+             WHERE origin = ?4 AND session_id IS NULL AND external_id IS NULL
                AND superseded_by IS NULL AND content_hash = ?1 AND scope = ?2
                AND (scope = 'user' OR project_id IS ?3)
              ORDER BY id DESC LIMIT 1",
         )?
-        .query_row(params![hash, scope(note), project], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .query_row(params![hash, scope(note), project, note.observation.origin.as_str()], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })
         .optional()?;
     if let Some((id, expires, metadata)) = known {
         if expires == note.expires_at_epoch && metadata == note.metadata {

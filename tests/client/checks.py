@@ -8,11 +8,12 @@ import traceback
 
 import faults
 import headless
+import mcp
 import registered
 import terminal
 from world import World
 
-SCENARIOS = [*headless.SCENARIOS, *faults.SCENARIOS, *registered.SCENARIOS, *terminal.SCENARIOS]
+SCENARIOS = [*headless.SCENARIOS, *mcp.SCENARIOS, *faults.SCENARIOS, *registered.SCENARIOS, *terminal.SCENARIOS]
 
 
 class Check:

@@ -17,7 +17,7 @@ import time
 from api import Api, all_text
 
 REPOSITORY = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
-TOOLS = "Bash,Write,Read,Edit,Agent"
+TOOLS = "Bash,Write,Read,Edit,Agent,mcp__plugin_memctl_memctl"
 BLOCK = re.compile(r"<memctl-context>.*?</memctl-context>", re.S)
 TIMED = re.compile(
     r"Hooks: (\S+) \[[^\]]*run\.sh[^\]]*\].*?finished with status (-?\d+) \((\d+)ms\)")

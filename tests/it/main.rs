@@ -59,6 +59,8 @@ mod line_protocol;
 mod logs;
 /// Help, manual, completions, version, and the documented keys of `--json`.
 mod manual;
+/// `memctl mcp`: the memory for a client's model.
+mod mcp;
 /// `hooks/observe.sh`.
 mod observe;
 /// Files, sockets and processes of other users at our paths.

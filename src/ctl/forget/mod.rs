@@ -22,7 +22,7 @@ use super::time::parse_past;
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{self, probe};
-use crate::failure::{Context, Result, usage};
+use crate::failure::{Context, Result, failed, usage};
 use crate::paths::session_key;
 use crate::spool;
 use crate::spool::drain;
@@ -85,7 +85,7 @@ Keys of --undo --json
 ///
 /// At a terminal, forget asks before it removes more than one item. Without a terminal, everything but
 /// a single id needs --yes.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 #[command(after_long_help = HELP)]
 #[command(group = clap::ArgGroup::new("selection").required(true).multiple(true))]
 pub struct Args {
@@ -207,6 +207,35 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     print_outcome(args, &outcome)?;
     outcome.verified.map_or(Ok(()), Verification::into_result)
+}
+
+/// What the MCP server forgot.
+pub struct Forgotten {
+    /// How many of each.
+    pub what: String,
+    /// Until when it can be restored, in milliseconds since the epoch.
+    pub until: i64,
+}
+
+/// Forgets rows by their short names, so that the user can restore them.
+///
+/// # Errors
+/// Nothing can be restored with these settings, a name is unknown, or the database cannot be written.
+pub fn by_ids(settings: &Settings, ids: Vec<String>) -> Result<Forgotten> {
+    let args = Args { ids, yes: true, ..Args::default() };
+    args.check()?;
+    if undo_until(settings, &args, 0).is_none() {
+        return Err(failed("the setting forget.undo is 0, so it could not be undone")
+            .hint("the user can run `memctl forget`"));
+    }
+    let removed = remove(settings, &args)?;
+    let outcome = removed.map(|(outcome, _)| outcome);
+    match outcome.and_then(|outcome| Some((outcome.until?, outcome))) {
+        Some((until, outcome)) => {
+            Ok(Forgotten { what: format_counts(&outcome.count, outcome.spooled), until })
+        }
+        None => Err(failed("nothing was forgotten")),
+    }
 }
 
 /// How long what is forgotten now can be restored. `None`: not at all.

@@ -1,5 +1,6 @@
 //! `memctl remember`: stores what the user says, and the rows of a script.
 
+pub mod agent;
 mod draft;
 mod jsonl;
 mod line;
@@ -86,9 +87,9 @@ Keys of --jsonl --json
 
 /// Store a note for later sessions
 ///
-/// The note goes through the same rules as everything else: <private> text and secrets are removed,
+/// The note goes through the same rules as everything else: private text and secrets are removed,
 /// and nothing is stored for a project that is not recorded.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 #[command(after_long_help = HELP)]
 pub struct Args {
     /// The text; - reads it from stdin

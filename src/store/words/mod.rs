@@ -2,7 +2,7 @@
 //!
 //! A row is indexed in the transaction that writes it. Whoever changes or deletes a row calls
 //! [`remove`] before, because the index takes out the words that the row has then, and [`add`]
-//! afterwards. [`state`] tells which rows are in the index while it is built again.
+//! afterwards. [`state()`] tells which rows are in the index while it is built again.
 
 mod document;
 mod listing;

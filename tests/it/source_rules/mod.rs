@@ -13,7 +13,7 @@ use super::support::notes;
 /// The top-level modules in layers, from top to bottom. A module may name modules of its own layer and
 /// of lower layers.
 const LAYERS: [&[&str]; 16] = [
-    &["hook", "worker", "recover", "ctl"],
+    &["hook", "worker", "recover", "ctl", "mcp"],
     &["deliver", "context", "agent"],
     &["recall"],
     &["provenance"],
@@ -35,9 +35,10 @@ const LAYERS: [&[&str]; 16] = [
 const LONG_FILE: usize = 500;
 
 /// Words that only these modules may contain in a path, a macro or an attribute.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("target_os", &["process"]),
-    ("tokio", &["worker", "agent", "ctl"]),
+    ("tokio", &["worker", "agent", "ctl", "mcp"]),
+    ("rmcp", &["mcp"]),
     ("clap", &["ctl"]),
     ("reqwest", &["agent"]),
     ("bincode", &[]),

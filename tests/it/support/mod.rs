@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod client;
 pub mod lines;
+pub mod mcp;
 pub mod notes;
 pub mod random;
 pub mod recordings;
@@ -11,6 +12,7 @@ pub mod work;
 pub mod world;
 
 pub use client::Client;
+pub use mcp::McpClient;
 pub use wait::until;
 pub use work::Work;
 pub use world::World;

@@ -1,0 +1,100 @@
+//! Notes of a model: the MCP server stores them. They are the assistant's words, or those of a third
+//! party, and never the user's.
+
+use std::path::Path;
+
+use super::{Args, Draft, MAX_INPUT, Stored, Target, place};
+use crate::capture;
+use crate::clock;
+use crate::config::Settings;
+use crate::failure::{Context, Result, failed, usage};
+use crate::memory::Origin;
+use crate::project::recording;
+use crate::store::rejected::Rejected;
+use crate::store::{notes, projects};
+
+/// A note before redaction.
+pub struct Handed {
+    pub text: String,
+    pub title: Option<String>,
+    pub kind: Option<String>,
+    pub files: Vec<String>,
+    pub expires_at_epoch: Option<i64>,
+    pub origin: Origin,
+}
+
+/// A stored note.
+pub struct Remembered {
+    pub id: i64,
+    /// `remembered`, `updated` or `already remembered`.
+    pub word: &'static str,
+    pub project: Option<String>,
+    /// Number of secrets that were replaced.
+    pub secrets: usize,
+    /// It is stored without its middle.
+    pub shortened: bool,
+    pub quarantined: bool,
+}
+
+/// Stores a note for the project with this id, or else for that of the directory.
+///
+/// # Errors
+/// The project is not recorded, the note cannot be stored, or nothing of it may be.
+pub fn store(
+    settings: &mut Settings,
+    dir: &Path,
+    project: Option<i64>,
+    handed: Handed,
+) -> Result<Remembered> {
+    if handed.text.len() as u64 > MAX_INPUT {
+        return Err(usage(format!("the text is longer than {} MiB", MAX_INPUT >> 20)));
+    }
+    // Nothing is created if nothing is recorded.
+    if let Some(why) = recording::not_recorded(&[dir], &settings.config.recording) {
+        return Err(failed(&why).hint(why.fix()));
+    }
+    let Handed { text, title, kind, files, expires_at_epoch, origin } = handed;
+    let draft = Draft { title, text, kind, files, ..Draft::default() };
+    let mut redacted =
+        draft.redact(origin, settings.config.capture, &settings.config.redact).map_err(usage)?;
+    let mut store = super::open(settings)?;
+    let rejected = Rejected::load(store.connection()).context("database")?;
+    redacted.observation = rejected
+        .clean_observation(&redacted.observation)
+        .ok_or_else(|| failed("the user has rejected this statement"))?;
+    let target = match project {
+        Some(id) => {
+            let project = projects::get(store.connection(), id).context("database")?;
+            Target::Directory { project, dir: dir.to_owned() }
+        }
+        None => place::of_directory(store.connection(), dir)?.0,
+    };
+    if let Some(why) = target.not_recorded(store.connection(), settings) {
+        return Err(failed(&why).hint(why.fix()));
+    }
+    let args = Args { expires: expires_at_epoch, ..Args::default() };
+    let note = super::note(settings, &args, redacted, &target, dir);
+    let stored = store.write(|tx| {
+        let project = target.resolve(tx)?;
+        let name = project.map(|id| projects::name(tx, id)).transpose()?;
+        Ok((notes::remember(tx, project, &note, clock::now_ms())?, name))
+    });
+    let (stored, project) = stored.context("the note is not stored: database")?;
+    let (word, id) = match stored {
+        Stored::Added(id) => ("remembered", id),
+        Stored::Updated(id) => ("updated", id),
+        Stored::Known(id) => ("already remembered", id),
+        Stored::Forgotten => return Err(failed("the note was forgotten")),
+    };
+    let typed = [draft.title.as_deref().unwrap_or_default(), &draft.text];
+    let secrets =
+        typed.iter().map(|text| capture::find_secrets(text, &settings.config.redact).len());
+    Ok(Remembered {
+        id,
+        word,
+        project,
+        secrets: secrets.sum(),
+        shortened: draft.text.len() > settings.config.capture.text,
+        quarantined: note.observation.quarantined,
+    })
+}
