@@ -24,6 +24,7 @@ mod deliver;
 
 mod recall;
 
+mod freshness;
 mod provenance;
 
 mod evidence;
@@ -56,6 +57,7 @@ mod files;
 mod paths;
 mod terms;
 mod text;
+mod truth;
 
 use std::ffi::{CStr, OsString, c_char, c_int};
 use std::io::Write;

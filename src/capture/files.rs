@@ -4,22 +4,15 @@
 //! The reads do not block: only regular files of limited size are opened, and symbolic links are not
 //! followed. Secret files, files with private text and excluded files get no hash.
 
-use std::fs::{self, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use memctl_proto::event::SeenFile;
 use memctl_proto::{Event, Kind};
-use nix::fcntl::OFlag;
 
 use super::{CaptureContext, MAX_PATH, Payload, secret_files, tags};
 use crate::clients::ToolUse;
-use crate::git::BlobHash;
+use crate::git::{MAX_HASHED as MAX_SIZE, hash_file};
 use crate::project::recording;
-
-/// Larger files get no hash. Hashing this many bytes takes about 0.5 ms without SHA instructions.
-const MAX_SIZE: u64 = 256 << 10;
 
 /// Directories of virtual files, which are not read.
 pub const VIRTUAL: [&str; 3] = ["/proc", "/sys", "/dev"];
@@ -53,32 +46,17 @@ pub fn hash_files(event: &mut Event, payload: &Payload, context: &CaptureContext
     }
 }
 
-/// Returns git's hash of a file's content, as `git hash-object --no-filters` does.
+/// Git's hash of a file's content, as `git hash-object --no-filters` makes it. `None` also if it has private
+/// text.
 pub fn blob(path: &Path) -> Option<String> {
-    let fits = |m: &fs::Metadata| m.is_file() && m.len() <= MAX_SIZE;
-    fs::symlink_metadata(path).ok().filter(fits)?;
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY;
-    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).ok()?;
-    let size = file.metadata().ok().filter(fits)?.len();
-    let mut hash = BlobHash::new(size);
     let mut private = tags::PrivateTagDetector::default();
-    let mut buffer = [0; 16 << 10];
-    let mut remaining = size;
-    loop {
-        let n = file.read(&mut buffer).ok()? as u64;
-        if n == 0 {
-            break;
-        }
-        // Fails if the file has grown since its size was read.
-        remaining = remaining.checked_sub(n)?;
-        hash.update(&buffer[..n as usize]);
-        private.scan(&buffer[..n as usize]);
-    }
-    (remaining == 0 && !private.found).then(|| hash.finish())
+    let hash = hash_file(path, MAX_SIZE, |part| private.scan(part))?;
+    (!private.found).then_some(hash)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::PathBuf;
     use std::process::Command;
 

@@ -11,7 +11,7 @@ use super::rollup::RollUp;
 use super::seen::Seen;
 use super::similarity::{WordSet, sentences};
 use super::stored_turn::{has_substance, names_something};
-use crate::memory::{ClaimKind, Ending, Outcome};
+use crate::memory::{ClaimKind, Ending, FileChange, Outcome};
 
 /// Most requests of the last session beside its title.
 const MAX_ASKS: usize = 4;
@@ -210,10 +210,17 @@ fn checks(session: &RollUp) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
-/// At most `max` paths, and how many more there are.
+/// At most `max` paths, with those that are moved or gone since, and how many more there are.
 pub fn files(session: &RollUp, max: usize) -> String {
-    let paths = session.files.iter().map(|file| markdown::path(&file.path));
-    let paths: Vec<String> = paths.filter(|path| !path.is_empty()).collect();
+    let shown = |file: &FileChange| {
+        let path = markdown::path(&file.path);
+        match session.lost.get(&file.path).filter(|_| !path.is_empty()) {
+            Some(state) => format!("{path}, {}", state.phrase(markdown::path)),
+            None => path,
+        }
+    };
+    let paths: Vec<String> =
+        session.files.iter().map(shown).filter(|path| !path.is_empty()).collect();
     let shown = paths.iter().take(max).cloned().collect::<Vec<_>>().join(", ");
     match paths.len().saturating_sub(max) {
         0 => shown,

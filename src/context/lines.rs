@@ -12,6 +12,7 @@ use super::open::OpenKind;
 use super::retire::Left;
 use super::seen::Seen;
 use super::similarity::{WordSet, sentences};
+use crate::freshness::Freshness;
 use crate::store::observations::Headline;
 
 const MAX_RULES: usize = 40;
@@ -49,7 +50,10 @@ pub fn rules(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
         let pinned = if rule.pinned { ", pinned" } else { "" };
         let scope = if rule.scope == "user" { ", all projects" } else { "" };
         let day = day(rule.created_at_epoch, selection.utc_offset);
-        text.push_str(&format!(" ({day}, o{}{pinned}{scope})", rule.id));
+        let files = files_of(rule, &title, &selection.freshness);
+        let files = files.trim_start_matches(" (").trim_end_matches(')');
+        let files = if files.is_empty() { String::new() } else { format!(", {files}") };
+        text.push_str(&format!(" ({day}, o{}{pinned}{scope}{files})", rule.id));
         if filler.push(text, format!("o{}", rule.id)) {
             seen.add(&title);
         }
@@ -110,7 +114,7 @@ fn open_line(left: &Left, text: &str, is_told: bool) -> String {
 pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     let selection = texts.selection;
     let is_told = |h: &Headline, _: &Seen| repeats_question(h, selection);
-    if !push_headlines(&selection.found.discoveries, filler, seen, is_told) {
+    if !push_headlines(&selection.found.discoveries, selection, filler, seen, is_told) {
         return;
     }
     // Those of the last session stand there.
@@ -158,23 +162,26 @@ fn tell(filler: &mut Filler, seen: &mut Seen, id: i64, texts: &[String]) {
 
 /// What was changed, in sessions that no section before tells, or in files that the work tree changes.
 pub fn changes(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
-    let found = &texts.selection.found;
+    let selection = texts.selection;
+    let found = &selection.found;
     let is_told = |h: &Headline, seen: &Seen| {
         seen.has_session(h.session_id) && !found.about_changed.contains(&h.id)
     };
-    push_headlines(&found.changes, filler, seen, is_told);
+    push_headlines(&found.changes, selection, filler, seen, is_told);
 }
 
 /// Adds the headlines that are not told yet, until five do not fit. Returns false then.
 fn push_headlines(
     headlines: &[Headline],
+    selection: &Selection,
     filler: &mut Filler,
     seen: &mut Seen,
     is_told: impl Fn(&Headline, &Seen) -> bool,
 ) -> bool {
     let mut misses = 0;
     for headline in headlines {
-        let fits = is_told(headline, seen) || push_headline(headline, filler, seen);
+        let fits =
+            is_told(headline, seen) || push_headline(headline, &selection.freshness, filler, seen);
         misses += usize::from(!fits);
         if misses == 5 {
             return false;
@@ -183,9 +190,14 @@ fn push_headlines(
     true
 }
 
-/// Adds `- o412 bugfix: title (src/a.rs, src/b.rs +2)` if the block does not contain the title yet.
-/// Returns false if the line does not fit.
-fn push_headline(h: &Headline, filler: &mut Filler, seen: &mut Seen) -> bool {
+/// Adds `- o412 bugfix: title (src/a.rs, src/b.rs +2: changed since)` if the block does not contain the
+/// title yet. Returns false if the line does not fit.
+fn push_headline(
+    h: &Headline,
+    freshness: &Freshness,
+    filler: &mut Filler,
+    seen: &mut Seen,
+) -> bool {
     let title = truncate(&markdown::line(&h.title), MAX_TITLE);
     // A title may end with its file.
     let bare = title.rsplit_once(" (").filter(|_| title.ends_with(')'));
@@ -199,7 +211,7 @@ fn push_headline(h: &Headline, filler: &mut Filler, seen: &mut Seen) -> bool {
     if !text.is_empty() && !seen.is_among(&text, &[&title]) {
         line.push_str(&format!(" — {text}"));
     }
-    line.push_str(&files_of(h, &title));
+    line.push_str(&files_of(h, &title, freshness));
     let fits = filler.push(line, format!("o{}", h.id));
     if fits {
         seen.add(&title);
@@ -209,21 +221,39 @@ fn push_headline(h: &Headline, filler: &mut Filler, seen: &mut Seen) -> bool {
 }
 
 /// At most two files, unless the title names one: modified ones, or if there are none, those that were
-/// read. Files outside of the project only if there are none inside.
-pub fn files_of(h: &Headline, title: &str) -> String {
+/// read. Files outside of the project only if there are none inside. Then what became of them.
+pub fn files_of(h: &Headline, title: &str, freshness: &Freshness) -> String {
     let files = if h.files_modified.is_empty() { &h.files_read } else { &h.files_modified };
     let (inside, outside): (Vec<_>, Vec<_>) = files.iter().partition(|f| !f.starts_with('/'));
     let files = if inside.is_empty() { outside } else { inside };
+    let phrase = |file: &str| {
+        freshness.state(h.id, file).map_or(String::new(), |state| state.phrase(markdown::path))
+    };
+    let states: Vec<String> = files.iter().map(|file| phrase(file)).collect();
+    let same = states.first().filter(|first| states.iter().all(|state| state == *first));
     let name = |file: &str| markdown::line(file.rsplit('/').next().unwrap_or_default());
-    if files.iter().map(|file| name(file)).any(|name| !name.is_empty() && title.contains(&name)) {
-        return String::new();
+    let is_named = |file: &&&String| {
+        let name = name(file);
+        !name.is_empty() && title.contains(&name)
+    };
+    if let Some(named) = files.iter().find(is_named) {
+        let state = phrase(named);
+        return if state.is_empty() { state } else { format!(" ({state})") };
     }
-    let shown: Vec<String> =
-        files.iter().take(2).map(|f| markdown::path(f)).filter(|f| !f.is_empty()).collect();
-    match files.len() - shown.len() {
-        _ if shown.is_empty() => String::new(),
-        0 => format!(" ({})", shown.join(", ")),
-        others => format!(" ({} +{others})", shown.join(", ")),
+    let with_state = |(file, state): (&&String, &String)| match (markdown::path(file), state) {
+        (path, _) if path.is_empty() => None,
+        (path, state) if same.is_some() || state.is_empty() => Some(path),
+        (path, state) => Some(format!("{path} {state}")),
+    };
+    let shown: Vec<String> = files.iter().zip(&states).take(2).filter_map(with_state).collect();
+    let others = match files.len() - shown.len() {
+        0 => String::new(),
+        others => format!(" +{others}"),
+    };
+    let state = same.filter(|state| !state.is_empty()).map_or(String::new(), |s| format!(": {s}"));
+    match shown.is_empty() {
+        true => String::new(),
+        false => format!(" ({}{others}{state})", shown.join(", ")),
     }
 }
 

@@ -201,11 +201,11 @@ fn a_file_in_the_title_is_not_repeated() {
         files_modified: vec!["apps/web/index.tsx".into(), "b.rs".into()],
         ..Headline::default()
     };
-    assert_eq!(files_of(&h, &h.title), "");
+    assert_eq!(files_of(&h, &h.title, &Freshness::default()), "");
     h.title = "Fixed: the build is green again (…/web/index.tsx)".into();
-    assert_eq!(files_of(&h, &h.title), "");
+    assert_eq!(files_of(&h, &h.title, &Freshness::default()), "");
     h.files_modified = vec!["a.rs".into(), "b.rs".into()];
-    assert_eq!(files_of(&h, &h.title), " (a.rs, b.rs)");
+    assert_eq!(files_of(&h, &h.title, &Freshness::default()), " (a.rs, b.rs)");
 }
 
 #[test]
@@ -418,4 +418,29 @@ proptest! {
         prop_assert!(Budget::of_tokens(tokens).take(&page.text()));
         prop_assert_eq!(page, page::fill(&selection, tokens));
     }
+}
+
+#[test]
+fn a_line_says_what_became_of_its_files() {
+    use crate::git::FileState::{Changed, Current, Gone, Moved};
+    let row = |title: &str| Headline {
+        id: 7,
+        title: title.into(),
+        files_modified: vec!["a.rs".into(), "b.rs".into(), "c.rs".into()],
+        ..Headline::default()
+    };
+    let check = |title, files: &[(i64, &str, crate::git::FileState)], expected| {
+        assert_eq!(files_of(&row(title), title, &Freshness::with(files)), expected);
+    };
+    let changed = |file| (7, file, Changed);
+    check(
+        "Fix",
+        &[changed("a.rs"), changed("b.rs"), changed("c.rs")],
+        " (a.rs, b.rs +1: changed since)",
+    );
+    check("Fix", &[changed("a.rs"), (7, "b.rs", Gone)], " (a.rs changed since, b.rs gone +1)");
+    check("Fix", &[(7, "a.rs", Moved("src/a.rs".into()))], " (a.rs moved to src/a.rs, b.rs +1)");
+    check("Fix b.rs", &[changed("a.rs"), (7, "b.rs", Current)], " (current)");
+    check("Fix c.rs", &[changed("a.rs")], "");
+    check("Fix", &[(8, "a.rs", Gone)], " (a.rs, b.rs +1)");
 }

@@ -1,18 +1,19 @@
 //! Builds the Markdown block that a new session starts with, within a token budget.
 //!
-//! The block is a function of the store, the work tree's branch with its history, and its changed
-//! files. It depends on no clock, no counter and no random number. While the memory stays the same, the
-//! block has the same bytes, and the client's prompt cache stays valid. Recency and expiry are relative
-//! to the project's newest row.
+//! The block is a function of the store and the work tree: its branch with its history, its changed files,
+//! and the files that memories speak of. It depends on no counter and no random number, and on the clock
+//! only to leave out what has expired. While memory and work tree stay the same, the block has the same
+//! bytes, and the client's prompt cache stays valid. Recency is relative to the project's newest row.
 //!
 //! The block tells sessions, not turns: [`choice`] finds the sessions that can be told, [`rollup`] folds
 //! the turns of each into one record, [`retire`] keeps what is left to do, [`rules`] what the user
-//! decided, and [`page`] fills the sections.
+//! decided, and [`page`] fills the sections. What a newer statement replaces or copies was found when it
+//! was stored (`store::links`).
 //!
 //! Stored text is untrusted: [`markdown`] makes it inert, and [`screen`] removes what reads like an
 //! instruction to the model, and what the user rejected. The queries in `store::observations` and
-//! `store::summaries` exclude hidden, wrong, quarantined and superseded rows and those of origin `web`. The words of tools, pages, servers
-//! and subagents are never told: [`lines`] renders no field that holds them.
+//! `store::summaries` exclude hidden, wrong, quarantined and superseded rows and those of origin `web`. The
+//! words of tools, pages, servers and subagents are never told: [`lines`] renders no field that holds them.
 
 mod blocks;
 mod branches;
@@ -35,13 +36,13 @@ mod rollup;
 mod rules;
 mod screen;
 mod seen;
-mod similarity;
 pub mod start;
 mod steps;
 mod stored_turn;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -51,20 +52,20 @@ pub use page::Page;
 pub use steps::{OpenStep, Steps, steps};
 
 use crate::capture;
-use crate::clock;
-use crate::git::Repository;
+use crate::freshness::{self, Freshness};
+use crate::git::{FileState, Repository};
 use crate::store::closed_steps::ClosedSteps;
+use crate::store::links;
 use crate::store::marks;
 use crate::store::observations::{self, Headline, Unscreened};
 use crate::store::rejected::Rejected;
 use crate::store::summaries::{self, SummaryRow};
+use crate::text::similarity::{self, Frequencies, WordSet};
 use branches::{Branches, Place};
 use choice::{Choice, Chosen, Key};
 use found::{Focus, Found};
 use retire::Left;
 use rollup::RollUp;
-use rules::Rules;
-use similarity::{Frequencies, WordSet};
 use stored_turn::StoredTurn;
 
 /// Which rows a block may contain, and how long it may be.
@@ -78,12 +79,16 @@ pub struct Query<'a> {
     pub not_sessions: Vec<i64>,
     /// The limit on the block's estimated tokens.
     pub max_tokens: usize,
-    /// The repository of the work tree.
+    /// The root of the work tree, and its repository.
+    pub root: Option<&'a Path>,
     pub repository: Option<&'a Repository>,
     /// Paths relative to the project's root.
     pub changed_files: Vec<String>,
     /// Tells the steps that the user closed, too.
     pub with_closed_steps: bool,
+    /// The time of the start, in milliseconds since the epoch. Rows that have expired by then are left out;
+    /// nothing else depends on it.
+    pub now: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,6 +119,9 @@ const PINNED: usize = 100;
 const USER_SCOPE: usize = 100;
 const CHANGED_FILES: usize = 30;
 const ABOUT_CHANGED: usize = 100;
+const WITHDRAWN: usize = 100;
+/// Rows of each section whose files are compared with the work tree.
+const COMPARED: usize = 60;
 /// Turns read of each of the newest sessions, and of each other one.
 const TURNS_OF_NEWEST: usize = 40;
 const TURNS: usize = 12;
@@ -154,6 +162,8 @@ pub struct Selection {
     /// The other sessions in the order of their lines.
     pub earlier: Vec<Told>,
     pub found: Found,
+    /// The files of rules and findings.
+    pub freshness: Freshness,
     /// The files that most sessions changed, with the number of sessions.
     pub often_changed: Vec<(String, usize)>,
     /// Minutes east of UTC at the newest session's end.
@@ -186,9 +196,7 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     }
     let newest_epoch =
         headlines.iter().map(|h| h.changed_at_epoch).max().max(choice.newest_changed);
-    // What the user let expire is not told, even if nothing was stored since.
-    let now = clock::now_ms().max(newest_created);
-    headlines.retain(|h| h.expires_at_epoch.is_none_or(|at| at > now));
+    headlines.retain(|h| h.expires_at_epoch.is_none_or(|at| at > newest_created.max(query.now)));
     let unscreened = observations::unscreened(conn)?;
     screen::headlines(&mut headlines, unscreened);
     let rejected = Rejected::load(conn)?;
@@ -199,10 +207,16 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     let mut told = load(conn, query, &choice.sessions, &screens, &branches)?;
     // A replayed transcript has new ids but old times.
     told.sort_by_key(|told| Reverse((told.session.ended_at_epoch, told.session.id())));
+    let withdrawn = match query.project_id {
+        Some(id) => links::replaced_titles(conn, id, WITHDRAWN)?,
+        None => Vec::new(),
+    };
+    told.retain_mut(|told| told.session.withdraw(&withdrawn));
+    find_lost(conn, query, &mut told)?;
     let here: Vec<&RollUp> =
         told.iter().filter(|t| t.place == Place::Here).map(|told| &told.session).collect();
     let frequencies = frequencies(&told);
-    let Rules { rules, withdrawn } = rules::take(&mut headlines, &here, &frequencies);
+    let mut rules = rules::take(&mut headlines, &here);
     let closed = match query.project_id {
         Some(id) if !query.with_closed_steps => ClosedSteps::load(conn, id)?,
         _ => ClosedSteps::default(),
@@ -213,7 +227,12 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     let focus = Focus::new(branches.name(), &query.changed_files);
     // Work of other branches comes last.
     headlines.retain(|h| branches.place(h.head.as_ref(), h.created_at_epoch) == Place::Here);
-    let found = found::order(headlines, &focus, newest_created);
+    let mut found = found::order(headlines, &focus, newest_created);
+    let freshness = freshness(conn, query, &rules, &found)?;
+    rules.sort_by_key(|rule| (!rule.pinned, freshness.is_gone(rule.id)));
+    for rows in [&mut found.discoveries, &mut found.changes] {
+        rows.sort_by_key(|row| freshness.is_gone(row.id));
+    }
     let last = last(&mut told);
     // Stable: within each of these classes, newest first.
     told.sort_by_key(|told| {
@@ -229,6 +248,7 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
         last,
         earlier: told,
         found,
+        freshness,
         often_changed,
         utc_offset,
         newest_epoch,
@@ -239,6 +259,35 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
 struct Screens<'a> {
     unscreened: Unscreened,
     rejected: &'a Rejected,
+}
+
+/// Notes which files of the sessions are moved or gone. A later session usually changes a file, so that says
+/// little.
+fn find_lost(conn: &Connection, query: &Query, told: &mut [Told]) -> rusqlite::Result<()> {
+    let Some(root) = query.root else { return Ok(()) };
+    let ids: Vec<i64> =
+        told.iter().take(COMPARED).filter_map(|told| told.session.session_id).collect();
+    let freshness = freshness::of_sessions(conn, root, query.repository, &ids)?;
+    for told in told {
+        let files = told.session.session_id.map_or(&[][..], |id| freshness.of(id));
+        let lost = files.iter().filter(|(_, s)| matches!(s, FileState::Moved(_) | FileState::Gone));
+        told.session.lost = lost.cloned().collect();
+    }
+    Ok(())
+}
+
+/// The files of the rows that may be told.
+fn freshness(
+    conn: &Connection,
+    query: &Query,
+    rules: &[Headline],
+    found: &Found,
+) -> rusqlite::Result<Freshness> {
+    let Some(root) = query.root else { return Ok(Freshness::default()) };
+    let lists = [rules, &found.discoveries, &found.changes];
+    let ids: Vec<i64> =
+        lists.iter().flat_map(|rows| rows.iter().take(COMPARED)).map(|row| row.id).collect();
+    freshness::of_rows(conn, root, query.repository, &ids)
 }
 
 /// Reads the turns of the chosen sessions and folds them. Leaves out sessions that say nothing.

@@ -15,11 +15,13 @@ use super::page::{CLOSE, OPEN_TAG};
 use super::rollup::RollUp;
 use super::seen::Seen;
 use super::stored_turn::StoredTurn;
-use super::{Told, screen};
+use super::{Told, WITHDRAWN, screen};
 use crate::capture;
+use crate::freshness::Freshness;
 use crate::memory::{Origin, PRIVATE};
 use crate::provenance::{Speaker, reads_like_instruction};
 use crate::recall::known::Known;
+use crate::store::links;
 use crate::store::observations::{self, Headline, Unscreened};
 use crate::store::summaries;
 
@@ -110,7 +112,7 @@ fn observation(
     if !text.is_empty() && !seen.is_among(&text, &[&title]) {
         line.push_str(&format!(" — {text}"));
     }
-    line.push_str(&files_of(&h, &title));
+    line.push_str(&files_of(&h, &title, &Freshness::default()));
     seen.add(&title);
     seen.add(bare);
     let by = match h.origin {
@@ -133,8 +135,15 @@ fn summary(
     let mut rows: Vec<_> = summaries::by_id(conn, id)?.into_iter().collect();
     rows.retain(|row| !row.hidden && row.summary.request != PRIVATE);
     screen::summaries(&mut rows, unscreened);
+    let withdrawn = match rows.first().and_then(|row| row.project_id) {
+        Some(project) => links::replaced_titles(conn, project, WITHDRAWN)?,
+        None => Vec::new(),
+    };
     let turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
-    let told = Told { session: RollUp::fold(&turns), ..Told::default() };
+    let mut told = Told { session: RollUp::fold(&turns), ..Told::default() };
+    if !told.session.withdraw(&withdrawn) {
+        return Ok(None);
+    }
     if told.session.title.is_empty() || !told.session.has_content() {
         return Ok(None);
     }

@@ -1,11 +1,14 @@
 //! Folds the turns of a session into one record: what was asked, what tools prove, and what is left
 //! when the session ends.
 
+use std::collections::BTreeMap;
+
 use super::blocks;
 use super::deeds::Deeds;
 use super::open::{self, Open};
 use super::similarity::{WordSet, sentences};
 use super::stored_turn::{StoredTurn, covers, is_informative, is_small_talk, names_something};
+use crate::git::FileState;
 use crate::memory::{
     Block, Change, CheckRun, Claim, CommitMade, Effect, Ending, FileChange, Head, Outcome, Sender,
     Turn,
@@ -26,6 +29,8 @@ pub struct RollUp {
     pub commits: Vec<CommitMade>,
     /// Files that differ from the beginning of the session, without scratch files.
     pub files: Vec<FileChange>,
+    /// Those of them that are at another path now, or gone.
+    pub lost: BTreeMap<String, FileState>,
     pub effects: Vec<Effect>,
     /// The last run of each check.
     pub checks: Vec<CheckRun>,
@@ -80,6 +85,37 @@ pub struct Answered {
 }
 
 impl RollUp {
+    /// Removes statements that do not hold any more from what the user asked for. Returns `false` if nothing
+    /// is left to tell.
+    pub fn withdraw(&mut self, statements: &[String]) -> bool {
+        // `Rules:` alone introduces nothing.
+        const MIN_WORDS: usize = 2;
+        let quotes = |text: &str| statements.iter().any(|s| text.contains(s.as_str()));
+        let without = |text: &str| {
+            let rest = statements.iter().fold(text.to_owned(), |text, s| text.replace(s, ""));
+            let rest = rest.trim_matches(|c: char| !c.is_alphanumeric() && c != '`').to_owned();
+            if crate::text::words(&rest).count() < MIN_WORDS { String::new() } else { rest }
+        };
+        self.asks.retain_mut(|ask| {
+            let is_quoting = quotes(&ask.text);
+            if is_quoting {
+                ask.text = without(&ask.text);
+            }
+            !is_quoting || !ask.text.is_empty()
+        });
+        self.answers.retain(|answered| !quotes(&answered.question));
+        if quotes(&self.title) {
+            let rest = without(&self.title);
+            if rest.is_empty() && !self.has_change() {
+                return false;
+            }
+            if !rest.is_empty() {
+                self.title = rest;
+            }
+        }
+        true
+    }
+
     /// Folds the turns of one session, oldest first.
     pub fn fold(turns: &[StoredTurn]) -> RollUp {
         let mut all = RollUp::default();

@@ -7,6 +7,7 @@ use memctl_proto::event::Project;
 use rusqlite::Connection;
 
 use super::{Block, Query, build};
+use crate::clock;
 use crate::git::Repository;
 use crate::store::{self, observations, projects, sessions};
 
@@ -68,7 +69,9 @@ pub fn block(
         newer_than,
         not_sessions,
         max_tokens,
+        root: Some(Path::new(&project.root)),
         repository: repository.as_ref(),
+        now: clock::now_ms(),
         changed_files: repository.as_ref().map_or_else(Vec::new, |r| r.changed_files(&known_files)),
         with_closed_steps: false,
     };

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::retire::Left;
 use super::{Query, select};
+use crate::clock;
 use crate::git::Repository;
 use crate::store::{self, projects};
 use crate::text::collapse_spaces;
@@ -48,6 +49,7 @@ pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
             project_id,
             repository: repository.as_ref(),
             with_closed_steps: all,
+            now: clock::now_ms(),
             ..Query::default()
         };
         Ok(select(conn, &query)?.open.into_iter().map(step).collect())

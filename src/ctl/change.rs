@@ -7,7 +7,8 @@ use super::lookup::{self, Memory};
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
-use crate::store::marks::{self, Feedback, Marks};
+use crate::store::links;
+use crate::store::marks::{self, Feedback, Marks, MemoryId};
 use crate::store::rejected::{self, Reason};
 use crate::store::{LockWait, Store};
 use crate::text::{collapse_spaces, sanitize, truncate};
@@ -83,8 +84,16 @@ pub fn set_marks(
             match (is_wrong(before), is_wrong(after)) {
                 (false, true) => {
                     rejected::reject(tx, memory.id, Reason::Feedback, now)?;
+                    if let MemoryId::Observation(id) = memory.id {
+                        links::release_replaced(tx, id, now)?;
+                    }
                 }
-                (true, false) => rejected::accept_again(tx, memory.id)?,
+                (true, false) => {
+                    rejected::accept_again(tx, memory.id)?;
+                    if let MemoryId::Observation(id) = memory.id {
+                        links::reconcile(tx, &[id], now)?;
+                    }
+                }
                 _ => {}
             }
         }

@@ -52,6 +52,7 @@ mod show;
 mod stats;
 mod status;
 mod style;
+mod supersede;
 mod table;
 mod terminal;
 pub mod time;
@@ -111,6 +112,7 @@ enum Verb {
     Unpause(pause::UnpauseArgs),
     Cleanup(cleanup::Args),
     Forget(forget::Args),
+    Supersede(supersede::Args),
     Project(project::Args),
     Context(context::Args),
     Injected(injected::Args),
@@ -190,6 +192,7 @@ fn dispatch(verb: Option<Verb>, roles: Roles) -> Result<()> {
         Some(Verb::Unpause(args)) => pause::unpause(&load_and_warn()?, &args),
         Some(Verb::Cleanup(args)) => cleanup::run(&load()?, &args),
         Some(Verb::Forget(args)) => forget::run(&load()?, &args),
+        Some(Verb::Supersede(args)) => supersede::run(&load()?, &args),
         Some(Verb::Project(args)) => project::run(&load()?, &args),
         Some(Verb::Context(args)) => context::run(&load()?, &args),
         Some(Verb::Injected(args)) => injected::run(&load()?, &args),

@@ -23,8 +23,11 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use crate::activity::{Activity, ParsedBatch};
-use crate::memory::{Evidence, Message};
+use crate::memory::{Change, Evidence, Message};
+use crate::project::PathBase;
 
 pub use failures::{covers as covers_failure, is_same_command};
 pub use names::for_search;
@@ -55,8 +58,32 @@ pub fn fold(batch: &ParsedBatch) -> Evidence {
         reports::add(&mut evidence, &event);
         pages::add(&mut evidence, &event);
         names::add(&mut evidence, &event);
+        add_blobs(&mut evidence, event.message, root);
     }
     evidence
+}
+
+/// Adds the hashes of the message's files. Those of removed files are dropped, and those of moved files
+/// follow them.
+fn add_blobs(evidence: &mut Evidence, message: &Message, root: Option<&Path>) {
+    const MAX: usize = 300;
+    let place = PathBase { root, cwd: message.cwd.as_deref().map(Path::new) };
+    for file in &message.files {
+        if evidence.blobs.len() < MAX {
+            evidence.blobs.insert(place.relative(&file.path), file.blob.clone());
+        }
+    }
+    for file in &evidence.files {
+        match (file.change, &file.from) {
+            (Change::Removed, _) => drop(evidence.blobs.remove(&file.path)),
+            (Change::Moved, Some(from)) => {
+                if let Some(blob) = evidence.blobs.remove(from) {
+                    evidence.blobs.entry(file.path.clone()).or_insert(blob);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Whether two messages belong to one turn. A turn has several prompts if the user adds one while the

@@ -11,14 +11,8 @@ pub(super) const MAX_COMPARED: usize = 2_000;
 pub(super) const MAX_CHANGED: usize = 200;
 
 /// The files below `root` that differ from the index, and the known files that it does not contain.
-/// `None` if the index has an unknown format, or if more than `MAX_CHANGED` files differ.
-pub fn changed_files(
-    index: &[u8],
-    hash_len: usize,
-    root: &Path,
-    known: &[String],
-) -> Option<Vec<String>> {
-    let entries = parse(index, hash_len)?;
+/// `None` if more than `MAX_CHANGED` files differ.
+pub fn changed_files(entries: &[Entry], root: &Path, known: &[String]) -> Option<Vec<String>> {
     let known: BTreeSet<&str> =
         known.iter().map(String::as_str).filter(|p| stays_inside(p)).collect();
     let compare_all = entries.len() <= MAX_COMPARED;
@@ -32,11 +26,12 @@ pub fn changed_files(
 }
 
 /// Whether a path is relative and does not leave the root.
-fn stays_inside(path: &str) -> bool {
+pub(super) fn stays_inside(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(|c| matches!(c, Component::Normal(_)))
 }
 
-fn differs(entry: &Entry, root: &Path) -> bool {
+/// Whether size or time of the file differ from those in the index.
+pub(super) fn differs(entry: &Entry, root: &Path) -> bool {
     let Ok(file) = fs::symlink_metadata(root.join(&entry.path)) else { return true };
     if entry.conflicted {
         return true;
@@ -50,8 +45,11 @@ fn differs(entry: &Entry, root: &Path) -> bool {
     !(entry.seconds == file.mtime() as u32 && same_nanos && same_size)
 }
 
-struct Entry {
-    path: String,
+/// A file of the index.
+pub struct Entry {
+    pub path: String,
+    /// The hash of its content, padded with zeros.
+    pub hash: [u8; 32],
     seconds: u32,
     nanos: u32,
     /// Modulo 2^32.
@@ -62,7 +60,7 @@ struct Entry {
 /// The files of an index of version 2, 3 or 4 (`man gitformat-index`). Submodules, directories of a
 /// sparse index and files that the user marked as unchanged are left out. `None` for a split index,
 /// which contains only some of the files.
-fn parse(index: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
+pub fn parse(index: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
     let mut cursor = Cursor { rest: index.strip_prefix(b"DIRC")? };
     let version = cursor.u32()?;
     if !(2..=4).contains(&version) {
@@ -79,7 +77,8 @@ fn parse(index: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
         let mode = cursor.u32()?;
         cursor.bytes(8)?; // user, group
         let size = cursor.u32()?;
-        cursor.bytes(hash_len)?;
+        let mut hash = [0; 32];
+        hash.get_mut(..hash_len)?.copy_from_slice(cursor.bytes(hash_len)?);
         let flags = cursor.u16()?;
         let extended = if version >= 3 && flags & 0x4000 != 0 { cursor.u16()? } else { 0 };
         if version == 4 {
@@ -102,7 +101,7 @@ fn parse(index: &[u8], hash_len: usize) -> Option<Vec<Entry>> {
             && stays_inside(path)
         {
             let conflicted = flags & 0x3000 != 0;
-            entries.push(Entry { path: path.to_owned(), seconds, nanos, size, conflicted });
+            entries.push(Entry { path: path.to_owned(), hash, seconds, nanos, size, conflicted });
         }
     }
     (!cursor.rest.starts_with(b"link")).then_some(entries)

@@ -5,6 +5,8 @@
 //! Texts that a third party wrote are marked in the comments of their fields. They are for
 //! `memctl show` and search; no context tells them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CheckRun, CommandUse, Failure, Origin, Outcome};
@@ -63,6 +65,9 @@ pub struct Evidence {
     /// Identifiers that edits define or add, error classes and names of failed tests. For search.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// Git's hash of each file after its last tool use. Only until the turn is stored: its rows have them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub blobs: BTreeMap<String, String>,
     /// Number of tool uses that did something, those of subagents included.
     pub tool_uses: u32,
     /// Number of tool uses before the first and after the last change of a file.

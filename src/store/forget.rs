@@ -19,7 +19,7 @@ use super::private::{STRIP, STRIPPED};
 use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
 use super::words::{self, RowId, RowKind};
-use super::{Locked, revisions, sessions, turn_evidence};
+use super::{Locked, links, revisions, sessions, turn_evidence};
 use crate::testpoint;
 use crate::text::Needle;
 
@@ -222,11 +222,14 @@ impl ForgetSet {
         Ok(())
     }
 
-    /// Adds observations and those that they superseded.
+    /// Adds observations with their copies, and with earlier accounts of the same turn. A statement that
+    /// one of them replaces stays.
     pub fn add_observations(&mut self, conn: &Connection, ids: &[i64]) -> Result<()> {
         let mut pairs = conn.prepare(
             "SELECT newer.id, older.id FROM observations older
-             JOIN observations newer ON newer.uuid = older.superseded_by",
+             JOIN observations newer ON newer.uuid = older.superseded_by
+             WHERE NOT EXISTS (SELECT 1 FROM observation_links l WHERE l.old_id = older.id
+               AND l.new_id = newer.id AND l.kind = 'replaces')",
         )?;
         let mut superseded: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         for pair in pairs.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))? {
@@ -460,6 +463,12 @@ impl Removal<'_> {
     fn remove(&self, tx: &Transaction, table: &str, kind: Option<&str>, id: &i64) -> Result<()> {
         if let Some(kind) = kind {
             self.record_tombstone(tx, table, kind, *id)?;
+        }
+        if table == "observations" {
+            for old in links::kept_out_by(tx, *id)? {
+                self.record.changed(tx, table, &["superseded_by", "changed_at_epoch"], old)?;
+            }
+            links::release(tx, *id, self.now)?;
         }
         self.record.deleted(tx, &self.keys, table, *id)?;
         if let Some(kind) = RowKind::of_table(table) {

@@ -28,6 +28,7 @@ mod forgotten;
 mod guard;
 pub mod imports;
 pub mod known;
+pub mod links;
 pub mod lock;
 pub mod marks;
 pub mod memory_use;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::commit::{content_hash, tokens};
 use super::error::Result;
 use super::words::{self, RowId, RowKind};
-use super::{forgotten, new_uuid, tombstones};
-use crate::memory::{Head, Observation};
+use super::{forgotten, links, new_uuid, rejected, tombstones};
+use crate::memory::{Head, Observation, Origin};
 
 /// The client in whose name scripts store sessions.
 pub const CLIENT: &str = "jsonl";
@@ -50,14 +50,36 @@ pub enum Stored {
     Forgotten,
 }
 
-/// Stores a note of the user or of a model. A known one gets the new expiry and metadata.
+impl Stored {
+    /// The id of a row that is new or has changed.
+    pub fn changed(&self) -> Option<i64> {
+        match self {
+            Stored::Added(id) | Stored::Updated(id) => Some(*id),
+            Stored::Known(_) | Stored::Forgotten => None,
+        }
+    }
+}
+
+/// Stores a note of the user or of a model. A known one gets the new expiry and metadata. What the user
+/// rejected before and states now is accepted again, and older statements that the note contradicts are
+/// out.
 pub fn remember(tx: &Transaction, project: Option<i64>, note: &Note, now: i64) -> Result<Stored> {
+    if note.observation.origin == Origin::User {
+        rejected::allow(tx, &rejected::of_observation(&note.observation))?;
+    }
+    let stored = put_note(tx, project, note, now)?;
+    links::reconcile(tx, stored.changed().as_slice(), now)?;
+    Ok(stored)
+}
+
+fn put_note(tx: &Transaction, project: Option<i64>, note: &Note, now: i64) -> Result<Stored> {
     let hash = content_hash(&note.observation);
     let known: Option<(i64, Option<i64>, String)> = tx
         .prepare_cached(
             "SELECT id, expires_at_epoch, metadata FROM observations
              WHERE origin = ?4 AND session_id IS NULL AND external_id IS NULL
-               AND superseded_by IS NULL AND content_hash = ?1 AND scope = ?2
+               AND superseded_by IS NULL AND NOT hidden AND feedback IS NOT 'wrong'
+               AND content_hash = ?1 AND scope = ?2
                AND (scope = 'user' OR project_id IS ?3)
              ORDER BY id DESC LIMIT 1",
         )?
@@ -89,7 +111,8 @@ struct Place<'a> {
 }
 
 /// Stores a row of a script under its external id, or updates the row that has this id.
-/// `session` is the script's own name of a session.
+/// `session` is the script's own name of a session. The caller compares what is added or updated with
+/// other rows ([`links::reconcile`]).
 pub fn put(
     tx: &Transaction,
     external_id: &str,
@@ -124,6 +147,7 @@ pub fn put(
     match known {
         Some((id, _)) => {
             update(tx, id, note, &place, &hash, now)?;
+            links::reset(tx, id, now)?;
             Ok(Stored::Updated(id))
         }
         None => insert(tx, note, &place, &uuid, &hash, now).map(Stored::Added),
@@ -300,7 +324,6 @@ fn json(list: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Origin;
     use crate::store::testing::{in_memory_db, write};
 
     fn note(title: &str) -> Note {

@@ -185,6 +185,35 @@ pub fn for_context_among(
     )
 }
 
+/// The hashes of the files that these observations speak of: id, path and hash, in this order. A file that
+/// was read and modified is listed once.
+pub fn blobs(conn: &Connection, ids: &[i64]) -> rusqlite::Result<Vec<(i64, String, String)>> {
+    conn.prepare_cached(
+        "SELECT observation_id, path, max(blob) FROM observation_files
+         WHERE observation_id IN (SELECT value FROM json_each(?1)) AND blob NOTNULL
+         GROUP BY observation_id, path ORDER BY observation_id, path",
+    )?
+    .query_map([json(ids)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+    .collect()
+}
+
+/// The hashes of the files that these sessions modified: session, path and hash, oldest first, at most
+/// `limit`.
+pub fn blobs_of_sessions(
+    conn: &Connection,
+    sessions: &[i64],
+    limit: usize,
+) -> rusqlite::Result<Vec<(i64, String, String)>> {
+    conn.prepare_cached(
+        "SELECT o.session_id, f.path, f.blob FROM observations o
+         JOIN observation_files f ON f.observation_id = o.id
+         WHERE o.session_id IN (SELECT value FROM json_each(?1))
+           AND f.role = 'modified' AND f.blob NOTNULL ORDER BY o.id LIMIT ?2",
+    )?
+    .query_map((json(sessions), limit as i64), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+    .collect()
+}
+
 /// The headline of one observation, if a context may contain it.
 pub fn headline(conn: &Connection, id: i64) -> rusqlite::Result<Option<Headline>> {
     Ok(headlines(conn, &context_sql(ONE), ("[]", 1, id))?.pop())
@@ -257,12 +286,13 @@ const MENTIONING: &str = "SELECT f.observation_id, o.created_at_epoch FROM obser
     CROSS JOIN observations AS o ON o.id = f.observation_id WHERE f.path = ?1
     ORDER BY f.observation_id DESC LIMIT 200";
 const RECENT_PATHS: &str = "SELECT f.path FROM
-    (SELECT id FROM observations WHERE project_id = ?1
+    (SELECT id FROM observations INDEXED BY observations_newest WHERE project_id = ?1
      ORDER BY created_at_epoch DESC, id DESC LIMIT 200) AS o
     CROSS JOIN observation_files AS f ON f.observation_id = o.id";
 
 /// The query for headlines of a context, from the rows that `source` selects. It leaves out
-/// observations of origin `web`, quarantined, superseded, hidden and wrong ones, and those of the sessions in `?1` (a JSON array).
+/// observations of origin `web`, quarantined, superseded, hidden and wrong ones, and those of the sessions
+/// in `?1` (a JSON array).
 fn context_sql(source: &str) -> String {
     format!(
         "SELECT id, session_id, project_id, scope, origin, type, title,

@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 use super::error::Result;
 use super::tombstones::UNUSED_SUMMARY;
 use super::words::{self, RowId};
-use super::{commit, new_uuid, seen_text, turn_evidence};
+use super::{commit, links, new_uuid, seen_text, turn_evidence};
 use crate::memory::PRIVATE;
 
 /// Marks queued messages processed and clears everything but their ids. The caller appends a
@@ -47,6 +47,7 @@ pub(super) fn scrub_turn(tx: &Transaction, session_id: i64, turn: &str, now: i64
             WHERE m.session_id = ?1 AND m.turn_id = ?2)")?
     {
         words::remove(tx, RowId::observation(id))?;
+        links::release(tx, id, now)?;
         tx.execute("DELETE FROM observations WHERE id = ?1", [id])?;
     }
     for id in ids("SELECT id FROM user_prompts WHERE session_id = ?1 AND turn_id = ?2")? {

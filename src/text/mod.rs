@@ -10,6 +10,7 @@ mod quote;
 mod sanitize;
 mod search;
 mod sentences;
+pub mod similarity;
 mod statement;
 mod truncate;
 mod word_list;

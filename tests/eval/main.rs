@@ -15,6 +15,8 @@
 
 /// The cases: events and labels.
 mod case;
+/// Decisions made three times over: pollution and current-first.
+mod chains;
 /// Compact events as the payloads of Claude Code's hooks.
 mod payload;
 /// The git repository of a case.

@@ -125,6 +125,7 @@ mod stored_memory;
 /// Terminal width, colours and pipes.
 mod terminal;
 /// Hooks, workers and databases of different releases.
+mod truth;
 mod upgrade;
 /// `memctl`, `memctl status` and `memctl doctor` say the same.
 mod verdict;

@@ -282,6 +282,14 @@ fn json_has_exactly_the_documented_keys() {
     check("forget", &json(&["forget", "session", "--dry-run"]));
     w.memctl(&["forget", "p1"]).ok();
     check("forget --undo", &json(&["forget", "--undo"]));
+    w.execute_sql(
+        "INSERT INTO observations (uuid, origin, type, title, backend, content_hash, created_at_epoch,
+           changed_at_epoch) VALUES ('u', 'user', 'note', 'n', 'b', 'h', 0, 0)",
+    );
+    let newer = w.rows("SELECT 'o' || max(id) FROM observations").remove(0);
+    check("supersede", &json(&["supersede", "o1", &newer]));
+    check("show o412", &json(&["show", &newer]));
+    check("supersede", &json(&["supersede", "--undo", "o1"]));
     let several = w.memctl(&["show", "o1", "s1", "--json"]).ok();
     let several: Vec<Value> = several.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     check("show o412", &several[0]);
@@ -318,7 +326,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 44);
+    assert_eq!(documented().len(), 45);
 }
 
 #[test]

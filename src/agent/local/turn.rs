@@ -1,5 +1,7 @@
 //! Assembles a turn from its prompt, its evidence and what was said about it.
 
+use std::collections::BTreeMap;
+
 use super::claims::without_claims;
 use super::labels::Label;
 use super::message::Message;
@@ -54,7 +56,7 @@ pub fn of(
         asked: message.asked(),
         claims: claims(message, &evidence, batch),
         confirmed_blockers: (0..evidence.blockers.len()).filter(is_confirmed).collect(),
-        evidence,
+        evidence: Evidence { blobs: BTreeMap::new(), ..evidence },
         head: batch.head.clone(),
         utc_offset: batch.utc_offset,
         ending,

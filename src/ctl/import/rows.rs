@@ -8,6 +8,7 @@ use crate::ctl::format::count;
 use crate::ctl::replay;
 use crate::failure::{Context, Result};
 use crate::provenance::{Speaker, reads_like_instruction};
+use crate::store::links;
 use crate::store::portable::{self, Inserted, Line, References};
 use crate::store::{Store, StoreError};
 use crate::testpoint;
@@ -120,7 +121,11 @@ impl Rows {
     pub fn finish(mut self) -> Result<Counts> {
         self.store()?;
         let references = &self.references;
-        self.store.write(|tx| portable::link_parents(tx, references)).context("database")?;
+        let linked = self.store.write(|tx| {
+            links::compare_again(tx)?;
+            portable::link_parents(tx, references)
+        });
+        linked.context("database")?;
         Ok(self.counts)
     }
 }

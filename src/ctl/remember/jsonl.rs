@@ -19,8 +19,12 @@ use crate::ctl::lines::{self, Lines};
 use crate::ctl::progress::Progress;
 use crate::failure::{Context, Result, failed};
 use crate::project::PathBase;
+use crate::store::links;
 use crate::store::notes::{self, Note, Stored};
 use crate::store::{self, Store};
+
+/// More new rows in a transaction are not compared with others: their number of pairs costs too much.
+const MAX_COMPARED: usize = 50;
 
 /// Rows of one transaction: notes and their files.
 const MAX_ROWS: usize = 500;
@@ -247,6 +251,10 @@ impl Import<'_> {
                 };
                 let session = row.session.as_deref();
                 stored.push(notes::put(tx, &row.external_id, project, session, &row.note, now)?);
+            }
+            let changed: Vec<i64> = stored.iter().filter_map(Stored::changed).collect();
+            if changed.len() <= MAX_COMPARED {
+                links::reconcile(tx, &changed, now)?;
             }
             Ok(stored)
         });

@@ -3,13 +3,26 @@
 use serde_json::{Value, json};
 
 use super::SessionContent;
+use super::details::Details;
+use crate::git::FileState;
 use crate::store::marks::Feedback;
 use crate::store::observations::ObservationRow;
 use crate::store::sessions::StoredPrompt;
 use crate::store::summaries::SummaryRow;
 
-pub fn observation(row: &ObservationRow) -> Value {
+pub fn observation(row: &ObservationRow, details: &Details) -> Value {
     let o = &row.observation;
+    let supersedes = details.predecessors.iter();
+    let supersedes =
+        supersedes.map(|l| json!({"id": format!("o{}", l.id), "kind": l.kind.as_str()}));
+    let files = details.blobs.iter().map(|(path, blob)| {
+        let state = details.freshness.state(row.id, path);
+        let moved_to = match state {
+            Some(FileState::Moved(to)) => Some(to),
+            _ => None,
+        };
+        json!({"path": path, "blob": blob, "state": state.map(FileState::word), "moved_to": moved_to})
+    });
     json!({
         "id": format!("o{}", row.id), "uuid": row.uuid, "type": o.kind, "title": o.title,
         "subtitle": o.subtitle, "narrative": o.narrative, "facts": o.facts, "concepts": o.concepts,
@@ -20,6 +33,8 @@ pub fn observation(row: &ObservationRow) -> Value {
         "backend": row.backend, "pinned": row.marks.pinned,
         "hidden": row.marks.hidden, "feedback": row.marks.feedback.map(Feedback::as_str),
         "edited": row.edited, "quarantined": o.quarantined, "superseded_by": row.superseded_by,
+        "superseded_kind": details.successor.map(|link| link.kind.as_str()),
+        "supersedes": supersedes.collect::<Vec<_>>(), "files": files.collect::<Vec<_>>(),
         "created_at_epoch": row.created_at_epoch,
     })
 }
@@ -61,6 +76,7 @@ pub fn session(content: &SessionContent) -> Value {
         "last_event_epoch": s.last_event_epoch,
         "prompts": content.prompts.iter().map(prompt).collect::<Vec<_>>(),
         "summaries": content.summaries.iter().map(summary).collect::<Vec<_>>(),
-        "observations": content.observations.iter().map(observation).collect::<Vec<_>>(),
+        "observations": content.observations.iter().map(|(row, details)| observation(row, details))
+            .collect::<Vec<_>>(),
     })
 }

@@ -1,5 +1,6 @@
 //! `memctl show`: prints an observation, a summary, a prompt or a session.
 
+mod details;
 mod json;
 mod text;
 
@@ -16,6 +17,7 @@ use crate::store::observations::{self, ObservationRow};
 use crate::store::sessions::{self, PrefixMatch, Session, StoredPrompt};
 use crate::store::summaries::{self, SummaryRow};
 use crate::store::{self, LockWait, Reader, Store, memory_use};
+use details::Details;
 
 const HELP: &str = "\
 Examples
@@ -27,8 +29,8 @@ Examples
 Keys of --json, one object per line
   o412     id, uuid, type, title, subtitle, narrative, facts, concepts, files_read, \
 files_modified, origin, scope, prompt_number, agent_type, backend, pinned, \
-hidden, feedback, edited, quarantined, superseded_by, external_id, metadata, expires_at_epoch, \
-created_at_epoch
+hidden, feedback, edited, quarantined, superseded_by, superseded_kind, supersedes, files, external_id, \
+metadata, expires_at_epoch, created_at_epoch
   s37      id, uuid, prompt_number, turn_id, request, investigated, learned, completed, \
 next_steps, notes, files_read, files_modified, backend, provisional, pinned, \
 hidden, feedback, edited, created_at_epoch
@@ -61,7 +63,7 @@ struct SessionContent<'a> {
     session: &'a Session,
     prompts: Vec<StoredPrompt>,
     summaries: Vec<SummaryRow>,
-    observations: Vec<ObservationRow>,
+    observations: Vec<(ObservationRow, Details)>,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
@@ -108,11 +110,12 @@ fn record_shown(settings: &Settings, names: &[String]) -> store::Result<()> {
 fn show(conn: &Connection, args: &Args, name: &str) -> Result<String> {
     let width = terminal::width();
     if let Some(row) = observations::by_name(conn, name).context("database")? {
-        let newer = match &row.superseded_by {
-            Some(uuid) => observations::by_name(conn, uuid).context("database")?.map(|o| o.id),
-            None => None,
-        };
-        return render(args, || json::observation(&row), || text::observation(&row, newer, width));
+        let details = Details::load(conn, &row)?;
+        return render(
+            args,
+            || json::observation(&row, &details),
+            || text::observation(&row, &details, width),
+        );
     }
     if let Some(row) = summaries::by_name(conn, name).context("database")? {
         return render(args, || json::summary(&row), || text::summary(&row, width));
@@ -142,6 +145,9 @@ fn load_content<'a>(conn: &Connection, session: &'a Session) -> Result<SessionCo
     let mut observations = observations::of_session(conn, session.id, all).context("database")?;
     summaries.sort_by_key(|s| s.prompt_number);
     observations.sort_by_key(|o| o.id);
+    let with_details =
+        |row: ObservationRow| Details::load(conn, &row).map(|details| (row, details));
+    let observations = observations.into_iter().map(with_details).collect::<Result<_>>()?;
     Ok(SessionContent { session, prompts, summaries, observations })
 }
 

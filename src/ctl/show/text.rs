@@ -2,10 +2,12 @@
 //! characters are removed.
 
 use super::SessionContent;
+use super::details::Details;
 use crate::ctl::format::{self, count};
 use crate::ctl::style::{self, HEAD, ID, paint};
 use crate::ctl::terminal::wrapped;
 use crate::memory::PRIVATE;
+use crate::store::links::Kind;
 use crate::store::marks::{Feedback, Marks};
 use crate::store::observations::ObservationRow;
 use crate::store::sessions::StoredPrompt;
@@ -17,8 +19,7 @@ const MAX_LISTED: usize = 400;
 
 type Width = Option<usize>;
 
-/// `replaced_by` is the id of the observation that supersedes it.
-pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width) -> String {
+pub fn observation(row: &ObservationRow, details: &Details, width: Width) -> String {
     let o = &row.observation;
     let at = format::at(row.created_at_epoch);
     let mut about = vec![o.kind.as_str(), &at];
@@ -31,13 +32,32 @@ pub fn observation(row: &ObservationRow, replaced_by: Option<i64>, width: Width)
     field("Narrative", o.narrative.as_deref().unwrap_or_default());
     out.push_str(&bulleted("Facts", &o.facts, width));
     let mut field = |name, text: &str| out.push_str(&self::field(name, text, width));
-    field("Files modified", &o.files_modified.join("\n"));
-    field("Files read", &o.files_read.join("\n"));
+    let files = |paths: &[String]| {
+        let state = |path: &String| match details.freshness.state(row.id, path) {
+            Some(state) => format!("{path} ({})", state.phrase(str::to_owned)),
+            None => path.clone(),
+        };
+        paths.iter().map(state).collect::<Vec<_>>().join("\n")
+    };
+    field("Files modified", &files(&o.files_modified));
+    field("Files read", &files(&o.files_read));
     field("Origin", o.origin.as_str());
     if o.quarantined {
         field("Quarantined", "It reads like an instruction. No session and no model gets it.");
     }
-    field("Replaced by", &replaced_by.map(|id| format!("o{id}")).unwrap_or_default());
+    let named = |kind| {
+        let links = details.predecessors.iter().filter(|link| link.kind == kind);
+        links.map(|link| format!("o{}", link.id)).collect::<Vec<_>>().join(", ")
+    };
+    field("Replaces", &named(Kind::Replaces));
+    field("Copies", &named(Kind::Copies));
+    if let Some(link) = &details.successor {
+        let name = match link.kind {
+            Kind::Copies => "Same as",
+            Kind::Replaces | Kind::Rewrites => "Replaced by",
+        };
+        field(name, &format!("o{} ({})", link.id, format::at(link.at_epoch)));
+    }
     out
 }
 
@@ -91,7 +111,7 @@ pub fn session(content: &SessionContent, width: Width) -> String {
         count(content.prompts.len() as u64, "prompt"),
         format::summaries(content.summaries.len() as u64),
         count(
-            content.observations.iter().filter(|o| o.superseded_by.is_none()).count() as u64,
+            content.observations.iter().filter(|(o, _)| o.superseded_by.is_none()).count() as u64,
             "observation"
         ),
     );
@@ -143,7 +163,7 @@ fn memories_of_prompt(
     }
     let current = |row: &&ObservationRow| row.superseded_by.is_none();
     let of_prompt = |row: &&ObservationRow| wanted(row.observation.prompt_number);
-    for row in content.observations.iter().filter(current).filter(of_prompt) {
+    for row in content.observations.iter().map(|(row, _)| row).filter(current).filter(of_prompt) {
         let quarantined = if row.observation.quarantined { ", quarantined" } else { "" };
         let text =
             format!("{}{quarantined}: {}", row.observation.kind, clean(&row.observation.title));

@@ -10,11 +10,13 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
+use super::links::{self, Kind};
 use super::rejected::Rejected;
 use super::words::{self, RowId};
 use super::{memory_use, new_uuid, queue, seen_text, tombstones, turn_evidence};
-use crate::memory::{Batch, Distilled, Message, Observation};
+use crate::memory::{Batch, Change, Distilled, Evidence, Message, Observation, Origin};
 use crate::project::PathBase;
+use crate::truth;
 pub(super) use summary::{NewSummary, SummaryKind, of_prompt, write_summary};
 
 /// The outcome of [`complete`].
@@ -81,10 +83,12 @@ pub fn complete(
             session_id,
             observation,
             batch,
+            distilled.evidence.as_deref().unwrap_or(&batch.evidence),
             attribution.observations,
             now,
         )?);
     }
+    links::reconcile(tx, &observations, now)?;
     let summary = match (&distilled.summary, batch.messages.last()) {
         (Some(summary), Some(last)) if last.cause.summarizes() => write_summary(
             tx,
@@ -138,6 +142,7 @@ fn store_observation(
     session_id: i64,
     observation: &Observation,
     batch: &Batch,
+    evidence: &Evidence,
     backend: &str,
     now: i64,
 ) -> Result<i64> {
@@ -201,10 +206,16 @@ fn store_observation(
             )?
             .query_row(params![session_id, hash], |r| r.get(0))?,
     };
-    // A file that was only read has no source. Its hash is that of its last event in the batch.
+    // A file that was only read has no source. Its hash is that of its last event in the turn.
     let root = batch.project_root.as_deref();
-    let mut blobs = last_blobs(&batch.messages, root);
+    let mut blobs: BTreeMap<String, &str> =
+        evidence.blobs.iter().map(|(path, blob)| (path.clone(), blob.as_str())).collect();
+    blobs.extend(last_blobs(&batch.messages, root));
     blobs.extend(last_blobs(sources.iter().copied(), root));
+    // The claim about a removed file does not depend on its content.
+    for file in evidence.files.iter().filter(|file| file.change == Change::Removed) {
+        blobs.remove(&file.path);
+    }
     let roles = [("read", &o.files_read), ("modified", &o.files_modified)];
     for (role, path) in roles.iter().flat_map(|(role, paths)| paths.iter().map(move |p| (role, p)))
     {
@@ -239,18 +250,20 @@ fn sources<'a>(batch: &'a Batch, o: &Observation) -> Vec<&'a Message> {
     if named.is_empty() { batch.messages.iter().collect() } else { named }
 }
 
-/// Supersedes an earlier observation of the session, unless the user has edited it. The new one inherits
-/// its marks, its sources, and its files with their blob hashes.
+/// Supersedes an earlier observation of the session, unless it has a more trusted origin or the user has
+/// edited it. The new one inherits its marks, its sources, and its files with their blob hashes.
 fn supersede(tx: &Transaction, session_id: i64, old: i64, new: i64, now: i64) -> Result<()> {
-    let replaced = tx
-        .prepare_cached(
-            "UPDATE observations SET changed_at_epoch = ?4,
-               superseded_by = (SELECT uuid FROM observations WHERE id = ?3)
-             WHERE id = ?2 AND session_id = ?1 AND id <> ?3 AND external_id IS NULL
-               AND NOT EXISTS (SELECT 1 FROM revisions WHERE observation_id = ?2)",
-        )?
-        .execute([session_id, old, new, now])?;
-    if replaced == 0 {
+    let origin = |id: i64| -> Result<Option<Origin>> {
+        let sql = "SELECT origin FROM observations
+           WHERE id = ?1 AND session_id = ?2 AND external_id IS NULL
+             AND NOT EXISTS (SELECT 1 FROM revisions WHERE observation_id = ?1)";
+        let mut row = tx.prepare_cached(sql)?;
+        let word: Option<String> = row.query_row([id, session_id], |r| r.get(0)).optional()?;
+        Ok(word.map(|word| Origin::parse(&word).unwrap_or(Origin::Web)))
+    };
+    let (Some(of_old), Some(of_new)) = (origin(old)?, origin(new)?) else { return Ok(()) };
+    if !truth::may_replace(of_new, of_old) || !links::supersede(tx, old, new, Kind::Rewrites, now)?
+    {
         return Ok(());
     }
     tx.prepare_cached(

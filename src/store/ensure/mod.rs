@@ -49,6 +49,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/012-memory-use.sql"),
     include_str!("../schema/015-agent-limits.sql"),
     include_str!("../schema/013-curation.sql"),
+    include_str!("../schema/014-links.sql"),
     include_str!("../schema/016-imports.sql"),
 ];
 

@@ -106,6 +106,8 @@ pub fn selected(conn: &Connection, set: &mut ForgetSet, texts: &[Needle]) -> Res
             (table.as_str(), id),
             ("sessions", refers("session_id")),
             ("observations", refers("observation_id")),
+            ("observations", refers("old_id")),
+            ("observations", refers("new_id")),
             ("session_summaries", refers("summary_id")),
             ("projects", refers("project_id")),
         ];

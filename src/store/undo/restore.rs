@@ -182,6 +182,12 @@ fn update(
     content: &Content,
 ) -> Result<bool> {
     let columns = schema.columns(tx, table)?.to_vec();
+    if let Some(Value::String(uuid)) = content.get("superseded_by")
+        && !tx.prepare_cached("SELECT 1 FROM observations WHERE uuid = ?1")?.exists([uuid])?
+    {
+        // The row that superseded it is gone for good.
+        return Ok(false);
+    }
     let (mut names, mut values) = (Vec::new(), vec![Sql::Integer(id)]);
     for (name, value) in content {
         if name == "id" || !columns.contains(name) {

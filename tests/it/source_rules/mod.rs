@@ -16,11 +16,11 @@ const LAYERS: [&[&str]; 16] = [
     &["hook", "worker", "recover", "ctl", "mcp"],
     &["deliver", "context", "agent"],
     &["recall"],
-    &["provenance"],
+    &["provenance", "freshness"],
     &["capture"],
     &["spool"],
     &["store"],
-    &["evidence"],
+    &["evidence", "truth"],
     &["activity"],
     &["clients"],
     &["memory", "project"],
@@ -46,7 +46,7 @@ const HOMES: [(&str, &[&str]); 11] = [
     ("vars_os", &["config"]),
     ("current_dir", &["ctl", "hook", "agent::claude::child"]),
     ("duration_since", &["clock"]),
-    ("OpenOptions", &["files", "config::edit", "process", "capture::files"]),
+    ("OpenOptions", &["files", "config::edit", "process", "git::blob"]),
 ];
 
 fn root() -> &'static Path {

@@ -1,0 +1,103 @@
+//! `memctl supersede`: says that one memory replaces another one, and undoes what was found out about this
+//! when a memory was stored.
+
+use rusqlite::Connection;
+
+use super::health;
+use crate::clock;
+use crate::config::Settings;
+use crate::failure::{Context, Failure, Result, failed, usage};
+use crate::store::links::{self, Kind};
+use crate::store::observations::{self, ObservationRow};
+use crate::store::{LockWait, Store};
+
+const HELP: &str = "\
+Examples
+  memctl supersede o12 o40       o40 replaces o12: sessions get o40 only
+  memctl supersede --undo o12    Sessions get o12 again
+
+Keys of --json
+  id                 The memory that is out, or in again
+  superseded_by      The memory that replaces it, or did
+  kind               replaces, copies (says the same) or rewrites (tells the same turn again)
+  undone             Whether this was undone
+";
+
+/// Replace a memory by another one, or undo that
+///
+/// A newer statement about the same thing replaces an older one by itself, and copies of one statement count
+/// once. The older memory stays stored: `memctl show` prints it and what took its place.
+#[derive(clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Args {
+    /// The memory that does not hold any more, and the one that replaces it
+    #[arg(value_name = "ID", required = true, num_args = 1..=2)]
+    ids: Vec<String>,
+    /// Put a memory back that another one has replaced; it is not replaced by the same one again
+    #[arg(long)]
+    undo: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// How long to wait for the lock on the store.
+const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+pub fn run(settings: &Settings, args: &Args) -> Result<()> {
+    let given = (args.undo, args.ids.len());
+    if !matches!(given, (true, 1) | (false, 2)) {
+        return Err(usage(match args.undo {
+            true => "--undo takes one id",
+            false => {
+                "two ids are needed: the memory that is replaced, and the one that replaces it"
+            }
+        }));
+    }
+    if !settings.paths.data_dir_exists() {
+        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
+    }
+    let mut store =
+        Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    let rows =
+        args.ids.iter().map(|name| find(store.connection(), name)).collect::<Result<Vec<_>>>()?;
+    let now = clock::now_ms();
+    let old = rows[0].id;
+    let (new, kind) = match rows.get(1) {
+        None => {
+            let link = store.write(|tx| links::undo(tx, old, now)).context("database")?;
+            let link = link.ok_or_else(|| failed(format!("no memory has replaced o{old}")))?;
+            (link.id, link.kind)
+        }
+        Some(new) => {
+            let new = new.id;
+            let done = store.write(|tx| links::supersede_by_user(tx, old, new, now));
+            if !done.context("database")? {
+                return Err(failed(format!("o{new} cannot replace o{old}"))
+                    .hint(format!("o{old} has replaced it; `memctl show o{new}` prints by what")));
+            }
+            (new, Kind::Replaces)
+        }
+    };
+    if args.json {
+        return super::print_json(&serde_json::json!({
+            "id": format!("o{old}"), "superseded_by": format!("o{new}"), "kind": kind.as_str(),
+            "undone": args.undo,
+        }));
+    }
+    super::print(&match (args.undo, kind) {
+        (false, _) => {
+            format!("o{new} replaces o{old} (undo: `memctl supersede --undo o{old}`)\n")
+        }
+        (true, Kind::Copies) => format!("o{old} counts beside o{new} again\n"),
+        (true, _) => format!("o{old} holds again, beside o{new}\n"),
+    })
+}
+
+fn find(conn: &Connection, name: &str) -> Result<ObservationRow> {
+    let unknown = || -> Failure {
+        failed(format!("no memory has the id '{name}'"))
+            .hint("ids look like o412; `memctl context` prints those of this project")
+    };
+    observations::by_name(conn, name).context("database")?.ok_or_else(unknown)
+}
