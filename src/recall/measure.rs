@@ -146,4 +146,44 @@ fn measure(n_rows: i64) {
             );
         }
     }
+    parts(store.connection(), &mut random, n_rows);
+}
+
+/// Where the time goes.
+fn parts(conn: &Connection, random: &mut Random, n_rows: i64) {
+    const N: u32 = 300;
+    let transaction = conn.unchecked_transaction().unwrap();
+    let mut times = [Duration::ZERO; 6];
+    for i in 0..N {
+        let text = random.text(60);
+        let request = Request { query: &text, project: Some(1), limit: 10, ..Request::default() };
+        let query = query::Query::parse(conn, &request, 0).unwrap();
+        let mut add = |part: usize, since: Instant| times[part] += since.elapsed();
+        let since = Instant::now();
+        let mut selected = select::select(conn, &query, &request).unwrap();
+        add(0, since);
+        let since = Instant::now();
+        score::score(conn, &query, &mut selected, &request).unwrap();
+        add(1, since);
+        let row = RowId::observation(1 + (i64::from(i) * 7919) % n_rows);
+        let since = Instant::now();
+        let stored = words::load(conn, row).unwrap().unwrap();
+        add(2, since);
+        let since = Instant::now();
+        words::neighbours(conn, &stored, words::Side::Before, 2).unwrap();
+        add(3, since);
+        let since = Instant::now();
+        stored.document.words();
+        add(4, since);
+        let range = words::Scope { project: 1, unasked: false }.range();
+        let since = Instant::now();
+        let word = random.word();
+        words::postings(conn, &word, false, &range, words::Order::NewestFirst, 256).unwrap();
+        add(5, since);
+    }
+    drop(transaction);
+    let names = ["select", "score", "load a row", "a neighbour", "words of a row", "256 postings"];
+    for (name, time) in names.iter().zip(times) {
+        println!("  {name}: {:?}", time / N);
+    }
 }

@@ -54,26 +54,61 @@ impl Form {
 
 /// Calls `each` for every word of the text, in order.
 pub fn visit(text: &str, mut each: impl FnMut(Token)) {
+    let bytes = text.as_bytes();
     let mut cutter = Cutter::default();
-    for (at, c) in text.char_indices() {
-        match class(c) {
-            Class::Word => {
-                cutter.end_dense(&mut each);
-                cutter.add(at, c);
-            }
-            Class::Dense => {
-                cutter.end_word(&mut each);
-                cutter.add_dense(at, c);
-            }
-            Class::Mark => cutter.extend(at + c.len_utf8()),
-            Class::Other => {
-                cutter.end_word(&mut each);
-                cutter.end_dense(&mut each);
-            }
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at].is_ascii() && cutter.is_idle() {
+            at = visit_ascii(text, at, &mut cutter, &mut each);
+        } else {
+            let c = text[at..].chars().next().expect("a character begins here");
+            cutter.take(at, c, &mut each);
+            at += c.len_utf8();
         }
     }
     cutter.end_word(&mut each);
     cutter.end_dense(&mut each);
+}
+
+/// Handles a run of ASCII letters and digits, or one other ASCII character. Returns where it ends. Most
+/// words of most texts are simple, and are not handled by character.
+fn visit_ascii(
+    text: &str,
+    start: usize,
+    cutter: &mut Cutter,
+    each: &mut impl FnMut(Token),
+) -> usize {
+    let bytes = text.as_bytes();
+    let len = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    if len == 0 {
+        return start + 1;
+    }
+    let end = start + len;
+    let run = &bytes[start..end];
+    let continues = bytes.get(end).is_some_and(|b| !b.is_ascii());
+    let n_upper = run.iter().filter(|b| b.is_ascii_uppercase()).count();
+    let has_parts = match n_upper {
+        0 => false,
+        1 => !run[0].is_ascii_uppercase(),
+        n => n < len,
+    };
+    if continues || has_parts || len > MAX_WORD {
+        for (i, b) in run.iter().enumerate() {
+            cutter.take(start + i, char::from(*b), each);
+        }
+        return end;
+    }
+    let (word, form) = (&text[start..end], Form::Plain);
+    match n_upper {
+        0 => each(Token { word, start, end, form }),
+        _ => {
+            cutter.pair.clear();
+            cutter.pair.push_str(word);
+            cutter.pair.make_ascii_lowercase();
+            each(Token { word: &cutter.pair, start, end, form });
+        }
+    }
+    end
 }
 
 /// The state of [`visit`].
@@ -101,6 +136,28 @@ enum Case {
 }
 
 impl Cutter {
+    fn is_idle(&self) -> bool {
+        self.word.is_empty() && self.dense.is_empty()
+    }
+
+    fn take(&mut self, at: usize, c: char, each: &mut impl FnMut(Token)) {
+        match class(c) {
+            Class::Word => {
+                self.end_dense(each);
+                self.add(at, c);
+            }
+            Class::Dense => {
+                self.end_word(each);
+                self.add_dense(at, c);
+            }
+            Class::Mark => self.extend(at + c.len_utf8()),
+            Class::Other => {
+                self.end_word(each);
+                self.end_dense(each);
+            }
+        }
+    }
+
     fn add(&mut self, at: usize, c: char) {
         let case = if c.is_uppercase() { Case::Upper } else { Case::Other };
         if self.word.is_empty() {
@@ -250,6 +307,31 @@ mod tests {
         check("한국어", &["한국", "국어", "어"]);
         check("ＡＢＣ", &["abc"]);
         check(" -- ()*\" ", &[]);
+    }
+
+    /// The short way for simple words gives what the way by character gives.
+    #[test]
+    fn simple_words_are_those_of_the_way_by_character() {
+        let by_character = |text: &str| {
+            let (mut cutter, mut words) = (Cutter::default(), Vec::new());
+            let mut each = |t: Token| words.push((t.word.to_owned(), t.start, t.end, t.form));
+            text.char_indices().for_each(|(at, c)| cutter.take(at, c, &mut each));
+            cutter.end_word(&mut each);
+            cutter.end_dense(&mut each);
+            words
+        };
+        let long = "x".repeat(100);
+        for text in [
+            "Fix getUserId in SHA256 and HTTPServer, A1 b2C3 aB Ab ABc x9Y ",
+            "naïve caféX Xé 記憶a a記 abc\u{301}d e\u{301}",
+            include_str!("../../ARCHITECTURE.md"),
+            include_str!("mod.rs"),
+            &long,
+        ] {
+            let mut words = Vec::new();
+            visit(text, |t| words.push((t.word.to_owned(), t.start, t.end, t.form)));
+            assert_eq!(words, by_character(text));
+        }
     }
 
     #[test]

@@ -40,7 +40,11 @@ struct Place {
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let limit = args.limit as usize;
     let template = args.format.as_deref().map(Template::parse).transpose().map_err(usage)?;
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let mut reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    if args.batch.is_some() {
+        // Queries without a pause count as one, and each of them has a limit on what it reads.
+        reader = reader.map(Reader::without_time_limit).transpose().context("database")?;
+    }
     let conn = reader.as_ref().map(Reader::connection);
     if let Some(file) = &args.batch {
         return batch::run(conn, file, limit);

@@ -47,9 +47,9 @@ const STEPS: &[&str] = &[
     include_str!("../schema/010-deferrals.sql"),
     include_str!("../schema/011-words.sql"),
     include_str!("../schema/012-memory-use.sql"),
-    include_str!("../schema/015-agent-limits.sql"),
     include_str!("../schema/013-curation.sql"),
     include_str!("../schema/014-links.sql"),
+    include_str!("../schema/015-agent-limits.sql"),
     include_str!("../schema/016-imports.sql"),
 ];
 
