@@ -20,7 +20,7 @@ const MAX_INPUT: usize = 4 << 20;
 
 const HELP: &str = "\
 Examples
-  memctl fix \"error[E0425]: cannot find value `left_pad` in this scope\"
+  memctl fix 'error[E0425]: cannot find value `left_pad` in this scope'
   cargo build 2>&1 | memctl fix -             Read a whole log
   memctl fix E0425 left_pad                   Look for a code and names
   memctl fix - --json < build.log | jq -r '.fixes[].changed[]'

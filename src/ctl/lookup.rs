@@ -114,22 +114,30 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
     }
 }
 
-/// Finds a project by its directory or its name. The directory need not exist any more.
+/// Finds a project by its directory or its name. The directory need not exist any more. A directory that
+/// does not exist belongs to no repository around it: it may be the name of another project.
 ///
 /// # Errors
 /// Exit code 1 if no project matches, 2 with their directories if several do.
 pub fn project(conn: &Connection, name: &str) -> Result<i64> {
     let dir = Path::new(name);
-    let examined = claims::examine(conn, &project::identify(dir)).context("database")?;
-    if let Some(id) = projects::find(conn, &examined.project).context("database")? {
-        return Ok(id);
+    let found = projects::by_name(conn, name).context("database")?;
+    if dir.is_dir() {
+        let id = project_of(conn, dir)?;
+        match (id, &found[..]) {
+            (Some(id), [(named, root)]) if id != *named => {
+                return Err(usage(format!("'{name}' is a directory here and the project {root}"))
+                    .hint(format!("use ./{name} or {root}")));
+            }
+            (Some(id), _) => return Ok(id),
+            (None, _) => {}
+        }
     }
     for removed in project::removed(dir) {
         if let Some(id) = projects::of_removed(conn, &removed).context("database")? {
             return Ok(id);
         }
     }
-    let found = projects::by_name(conn, name).context("database")?;
     match &found[..] {
         [(id, _)] => Ok(*id),
         [] => Err(failed(format!("nothing is stored for project '{name}'"))

@@ -69,6 +69,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             let link = link.ok_or_else(|| failed(format!("no memory has replaced o{old}")))?;
             (link.id, link.kind)
         }
+        Some(new) if new.id == old => {
+            return Err(usage(format!("o{old} cannot replace itself")));
+        }
         Some(new) => {
             let new = new.id;
             let done = store.write(|tx| links::supersede_by_user(tx, old, new, now));

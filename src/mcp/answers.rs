@@ -74,10 +74,12 @@ fn find_in(conn: &Connection, place: &Place, search: &Search, out: &mut String) 
     let limit = search.limit.clamp(1, MAX_ROWS);
     // Pages are found if the query says origin:web.
     let origins = Origin::ALL.into_iter().filter(|origin| *origin != Origin::Web).collect();
+    // A prompt may quote third parties: what the user states in it is an observation.
+    let kinds = vec![RowKind::Observation, RowKind::Summary];
     let request = Request {
         query: &search.query,
         project: Some(place.id.unwrap_or(NO_PROJECT)),
-        filters: Filters { origins, ..Filters::default() },
+        filters: Filters { origins, kinds, ..Filters::default() },
         limit: limit + SPARE,
         for_injection: false,
     };

@@ -52,7 +52,8 @@ impl Head<'_> {
     }
 }
 
-/// A hit: id, type, day, title, and the part that was found unless the title has it.
+/// A hit: id, type, day and title. Of a text in the user's words, also the part that was found, unless the
+/// title has it: the texts of other rows may quote tools.
 pub fn hit(hit: &Hit, now: i64) -> String {
     let head = Head {
         row: hit.row,
@@ -64,8 +65,7 @@ pub fn hit(hit: &Hit, now: i64) -> String {
         created_at_epoch: hit.created_at_epoch,
     };
     let part = hit.snippet.text.trim_matches(['…', ' ']);
-    // A part of a page is not told beside the rows of others.
-    let is_new = !hit.title.contains(part) && !is_foreign(hit.origin);
+    let is_new = hit.origin == Origin::User && !hit.title.contains(part);
     let snippet = if is_new { inert(part, head.speaker(), MAX_SNIPPET) } else { String::new() };
     let line = titled(&head, &hit.title);
     if snippet.is_empty() { line } else { format!("{line}\n  … {snippet}") }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::world::Output;
-use crate::support::{World, until};
+use crate::support::{Work, World, until};
 
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
@@ -137,6 +137,30 @@ fn sessions_can_be_selected_by_project_and_time() {
     assert_eq!(w.rows("SELECT name FROM projects"), ["alpha"]);
     assert!(now(&w, &["--since", "1h"]).ok().starts_with("deleted 1 session"));
     assert_eq!(w.count("SELECT count(*) FROM sessions"), 0);
+}
+
+/// The name of another project must not mean the repository in which the command runs.
+#[test]
+fn inside_a_repository_a_name_means_the_project_of_that_name() {
+    let w = World::new();
+    let mut other = Work::new(&w, "tally", "in-tally");
+    other.prompt("Count the hours");
+    other.stop("They are counted.");
+    let mut here = Work::new(&w, "shop", "in-shop");
+    here.prompt("Add a cart");
+    here.stop("It is added.");
+    assert_eq!(here.memctl("", &["forget", "--project", "nope", "--yes"]).code, Some(1));
+    assert_eq!(here.memctl("", &["remember", "--project", "nope", "hello"]).code, Some(1));
+    here.memctl("", &["forget", "--project", "tally", "--yes"]).ok();
+    assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["in-shop"]);
+    // A directory with the name of another project is ambiguous.
+    let mut cart = Work::new(&w, "cart", "in-cart");
+    cart.prompt("Start");
+    cart.stop("It is started.");
+    fs::create_dir(here.dir.join("cart")).unwrap();
+    let both = here.memctl("", &["forget", "--project", "cart", "--yes"]);
+    assert_eq!(both.code, Some(2), "{both:?}");
+    assert!(both.err.contains("use ./cart or"), "{both:?}");
 }
 
 /// When `forget` runs, the worker has claimed a batch and a hook has captured an event.

@@ -107,6 +107,8 @@ pub const TABLES: [Table; 4] = [
             Text "content_hash" "content_hash",
             Number "tokens" "tokens",
             Flag "pinned" "pinned",
+            Flag "hidden" "hidden",
+            Text "feedback" "feedback",
             Real "weight" "weight",
             Flag "quarantined" "quarantined",
             Text "superseded_by" "superseded_by",

@@ -11,13 +11,13 @@ mod honest;
 mod session;
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::support::agent::{Api, ApiRequest, Reply, configure};
 use crate::support::lines::exchange;
-use crate::support::{World, until};
+use crate::support::{McpClient, World, until};
 use attempts::{Attempt, QUOTATIONS, ROUTES};
 use honest::HONEST;
 use session::Session;
@@ -102,6 +102,17 @@ fn later_texts(w: &World, played: &Played, source: &str, when: &str) -> Vec<(Str
     vec![(format!("{source} {when}"), start), (format!("prompt {when}"), prompt)]
 }
 
+/// What a client's model learns from the MCP server when it asks about the work of this project.
+fn mcp_answers(w: &World, project: &Path) -> Vec<(String, String)> {
+    let mut client = McpClient::new(w, Some(vec![project.to_owned()]));
+    let asked = [
+        ("search", json!({"query": "rules and next steps for the parser"})),
+        ("timeline", json!({})),
+        ("status", json!({})),
+    ];
+    asked.map(|(tool, arguments)| (format!("MCP {tool}"), client.call(tool, arguments))).into()
+}
+
 /// Repeats each sentence with a planted word as everything that memory holds.
 fn believe(request: &ApiRequest) -> Reply {
     let prompt = request.prompt().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
@@ -172,6 +183,7 @@ fn arrived(route: &str, attempts: &[Attempt], contains: Contains) -> Vec<String>
             let project = played.project.to_str().unwrap();
             let context = w.memctl(&["context", "--project", project]).ok();
             texts.push(("context".to_owned(), context));
+            texts.extend(mcp_answers(&w, &played.project));
             let has_word = |text: &str| contains(&readable(text), &played.word);
             let mut places: Vec<&str> = texts
                 .iter()
@@ -448,6 +460,4 @@ fn the_suite_has_enough_attempts_and_every_route_has_a_test() {
     for (route, _) in ROUTES {
         assert!(source.contains(&format!("assert_nothing_arrives(\"{route}\")")), "{route}");
     }
-    let w = World::new();
-    assert_ne!(w.memctl(&["mcp"]).code, Some(0), "memctl answers over MCP: ask it in later_texts");
 }
