@@ -74,6 +74,9 @@ impl ForgetCounts {
     }
 }
 
+/// The project of an observation. One that holds in every project belongs to none.
+const OWN_PROJECT: &str = "CASE WHEN m.scope <> 'user' THEN m.project_id END";
+
 const EVENTS: &str =
     "SELECT m.id FROM pending_messages m WHERE (m.status IN ('pending', 'processing')
    OR coalesce(m.tool_input, m.tool_response, m.last_assistant_message) NOTNULL)";
@@ -269,8 +272,7 @@ impl ForgetSet {
         let mut summaries = matching(conn, SUMMARIES, "m.project_id", &SUMMARY_TEXTS, filter)?;
         summaries.retain(|id| !self.summaries.contains(id));
         summaries.into_iter().try_for_each(|id| self.add_summary(conn, id))?;
-        let observations =
-            matching(conn, OBSERVATIONS, "m.project_id", &OBSERVATION_TEXTS, filter)?;
+        let observations = matching(conn, OBSERVATIONS, OWN_PROJECT, &OBSERVATION_TEXTS, filter)?;
         self.add_observations(conn, &observations)?;
         self.events.extend(matching(conn, EVENTS, "NULL", &EVENT_TEXTS, filter)?);
         if text.is_some() {

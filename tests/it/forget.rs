@@ -151,8 +151,11 @@ fn inside_a_repository_a_name_means_the_project_of_that_name() {
     here.stop("It is added.");
     assert_eq!(here.memctl("", &["forget", "--project", "nope", "--yes"]).code, Some(1));
     assert_eq!(here.memctl("", &["remember", "--project", "nope", "hello"]).code, Some(1));
+    other.memctl("", &["remember", "--global", "I prefer short answers"]).ok();
     here.memctl("", &["forget", "--project", "tally", "--yes"]).ok();
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["in-shop"]);
+    // A note for all projects belongs to none of them.
+    assert!(here.memctl("", &["context"]).ok().contains("I prefer short answers"));
     // A directory with the name of another project is ambiguous.
     let mut cart = Work::new(&w, "cart", "in-cart");
     cart.prompt("Start");
