@@ -49,6 +49,25 @@ fn n_lines(export: &str, kind: &str) -> usize {
 }
 
 #[test]
+fn what_the_user_hid_or_rejected_stays_so_in_another_store() {
+    let first = World::new();
+    for note in ["Releases are cut from main", "The port is 5433", "Tabs are four wide"] {
+        first.memctl(&["remember", note]).ok();
+    }
+    first.memctl(&["hide", "o1"]).ok();
+    first.memctl(&["feedback", "wrong", "o2"]).ok();
+    let exported = export(&first);
+    let second = World::new();
+    import(&second, &exported);
+    assert_eq!(export(&second), exported);
+    let marks = "SELECT title, hidden, ifnull(feedback, '') FROM observations ORDER BY id";
+    assert_eq!(
+        second.rows(marks),
+        ["Releases are cut from main|1|", "The port is 5433|0|wrong", "Tabs are four wide|0|"]
+    );
+}
+
+#[test]
 fn an_export_of_an_import_of_an_export_has_the_same_bytes() {
     let first = recorded();
     let exported = export(&first);

@@ -20,7 +20,7 @@ Examples
 Words of a query
   word             A row need not have all words; those that few rows have count most
   \"two words\"      The row has this text. If no row has it, its words are searched
-  -word            The row does not have this word. Write 'a -b', or -- before the query
+  -word            The row does not have this word. Write 'a -b', or -- before the query; alone, it is searched
   pre*             All words that begin so
   project:NAME     Only this project; project:* for all
   type:TYPE        Only rows of this type; prompt and summary are types, too
