@@ -57,8 +57,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         Some(conn) => queue_admin::counts(conn, None).context("database")?.aborted,
         None => 0,
     };
-    let survey =
-        due::survey(&settings.paths, conn, &BTreeSet::new(), before, now).context("database")?;
+    let survey = due::survey(&settings.paths, conn, &BTreeSet::new(), before, now, false)
+        .context("database")?;
     drop(reader);
     let mut needs_recovery = !survey.due.is_empty();
     let mut out = String::new();

@@ -22,6 +22,10 @@ const NAME_SEARCH: usize = 10_000;
 /// Maximum number of inactive sessions in one survey.
 const MAX_INACTIVE: usize = 500;
 
+/// A spool that was changed within this time is left to its own starter: the hook that writes an event
+/// starts a worker with the keys of the session's environment, which a worker of recovery does not have.
+pub const STARTER_TIME: Duration = Duration::from_secs(2);
+
 /// Limit on waiting for the store in [`has_due_work`].
 const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -66,6 +70,8 @@ pub struct Survey {
     /// Newest first.
     pub due: Vec<Due>,
     pub stale_files: Vec<StaleFiles>,
+    /// There are sessions that are left to the starters of their workers for now.
+    pub left_to_starters: bool,
     /// Active sessions without a worker and without a recent event.
     pub inactive: Vec<Session>,
 }
@@ -86,16 +92,20 @@ struct Candidate {
     newest: i64,
     queued: bool,
     spooled: bool,
+    /// Its spool was changed within [`STARTER_TIME`].
+    is_fresh: bool,
 }
 
 /// Examines every session except those whose keys are in `skip`. `conn` is `None` if there is no
-/// readable store. A session is inactive if it has had no event since `before`.
+/// readable store. A session is inactive if it has had no event since `before`. `spare_fresh`: leaves
+/// fresh spools to the starters of their workers.
 pub fn survey(
     paths: &Paths,
     conn: Option<&Connection>,
     skip: &BTreeSet<String>,
     before: i64,
     now: i64,
+    spare_fresh: bool,
 ) -> store::Result<Survey> {
     let mut candidates = find_candidates(paths, conn, now)?;
     candidates.retain(|key, _| !skip.contains(key));
@@ -104,7 +114,7 @@ pub fn survey(
     }
     let mut survey = Survey::default();
     for (key, candidate) in candidates {
-        classify(paths, conn, key, candidate, &mut survey)?;
+        classify(paths, conn, key, candidate, spare_fresh, &mut survey)?;
     }
     survey.due.sort_by(|a, b| b.newest.cmp(&a.newest).then_with(|| a.key.cmp(&b.key)));
     if let Some(conn) = conn {
@@ -138,8 +148,10 @@ fn find_candidates(
     }
     for key in spool::keys(paths) {
         let event = spool::first_event(paths, &key);
+        let age = spool::age(paths, &key);
         let candidate = candidates.entry(key).or_default();
         candidate.spooled = true;
+        candidate.is_fresh = age.is_some_and(|age| age < STARTER_TIME);
         if let Some(event) = event {
             candidate.newest = event.at.min(now);
             candidate.name.get_or_insert((event.client, event.session));
@@ -186,14 +198,19 @@ fn classify(
     conn: Option<&Connection>,
     key: String,
     candidate: Candidate,
+    spare_fresh: bool,
     survey: &mut Survey,
 ) -> store::Result<()> {
     let worker = probe::probe(paths, &key);
-    let Candidate { name, newest, queued, spooled } = candidate;
+    let Candidate { name, newest, queued, spooled, is_fresh } = candidate;
     let reason = match worker {
         // A worker elsewhere is not hung because it cannot be reached from here.
         WorkerState::Live { .. } | WorkerState::Elsewhere { .. } => return Ok(()),
         WorkerState::Hung { .. } => Some(Reason::Hung),
+        _ if spooled && is_fresh && spare_fresh => {
+            survey.left_to_starters = true;
+            return Ok(());
+        }
         WorkerState::Stale { .. } | WorkerState::Absent if spooled => Some(Reason::Spooled),
         WorkerState::Stale { .. } | WorkerState::Absent if queued => Some(Reason::Queued),
         WorkerState::Stale { .. } => match (conn, &name) {
@@ -236,4 +253,34 @@ pub fn has_due_work(paths: &Paths, due: &Due) -> bool {
                 && session.content_session_id == due.session
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::SystemTime;
+
+    use memctl_proto::{Event, Kind};
+
+    use super::*;
+    use crate::config;
+    use crate::store::testing;
+
+    #[test]
+    fn a_fresh_spool_is_left_to_the_starter_of_its_worker() {
+        let (_dir, paths) = testing::temp_paths();
+        let key = session_key("c", "a");
+        let limits = config::Spool { max_events: 10, max_bytes: u64::MAX };
+        spool::put(&paths, &key, &Event::new(Kind::Prompt, "c", "a", 0), limits).unwrap();
+        let check = |spare_fresh: bool, left: bool| {
+            let found = survey(&paths, None, &BTreeSet::new(), 0, 0, spare_fresh).unwrap();
+            assert_eq!((found.left_to_starters, found.due.len()), (left, usize::from(!left)));
+        };
+        check(true, true);
+        // The starter has had its time, or has died.
+        check(false, false);
+        let dir = File::open(paths.spool(&key).path()).unwrap();
+        dir.set_modified(SystemTime::now() - STARTER_TIME).unwrap();
+        check(true, false);
+    }
 }

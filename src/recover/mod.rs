@@ -2,7 +2,8 @@
 //!
 //! SessionStart and each starting worker make a cheap check (`deliver::unfinished`) and start this
 //! process if it finds something. Recovery decides what is due ([`due`]); age is no reason to skip
-//! work. One recovery runs at a time. It starts workers for two sessions at a time, newest first,
+//! work. A spool to which an event was just added is left to the worker that its hook starts, for
+//! [`due::STARTER_TIME`]. One recovery runs at a time. It starts workers for two sessions at a time, newest first,
 //! and does work that needs no worker itself ([`cleanup`]).
 
 pub mod cleanup;
@@ -98,9 +99,13 @@ pub fn run(args: &[OsString]) -> Result<()> {
     }
     while let Some(held_lock) = guard.take() {
         let last_request = requested_at(&lock);
-        Recovery { settings: &settings, tried: BTreeSet::new(), running: Vec::new() }
-            .run()
-            .context("store")?;
+        let recovery = Recovery {
+            settings: &settings,
+            tried: BTreeSet::new(),
+            running: Vec::new(),
+            waited_for_starters: false,
+        };
+        recovery.run().context("store")?;
         drop(held_lock);
         // Check after the release. Any later requester finds the lock free and runs itself.
         if requested_at(&lock) != last_request {
@@ -121,6 +126,17 @@ struct Recovery<'a> {
     /// Keys of sessions that this pass has tried. A session that fails again waits for the next pass.
     tried: BTreeSet<String>,
     running: Vec<StartedWorker>,
+    /// Fresh spools have had the time in which their starters start workers.
+    waited_for_starters: bool,
+}
+
+/// What a pass has to do next.
+enum Next {
+    /// Examine all sessions again.
+    Survey,
+    /// Give the starters of fresh spools their time.
+    WaitForStarters,
+    Nothing,
 }
 
 struct StartedWorker {
@@ -134,9 +150,14 @@ impl Recovery<'_> {
     /// Runs until every due session has been tried.
     fn run(mut self) -> store::Result<()> {
         loop {
-            let changed = self.survey_and_start()?;
-            if self.running.is_empty() && !changed {
-                return Ok(());
+            match self.survey_and_start()? {
+                Next::Survey => {}
+                Next::WaitForStarters if self.running.is_empty() => {
+                    pause(due::STARTER_TIME);
+                    self.waited_for_starters = true;
+                }
+                Next::Nothing if self.running.is_empty() => return Ok(()),
+                Next::WaitForStarters | Next::Nothing => {}
             }
             while !self.running.is_empty() && !self.remove_finished() {
                 pause(POLL_INTERVAL);
@@ -145,14 +166,17 @@ impl Recovery<'_> {
     }
 
     /// Surveys all sessions, does the work that needs no worker, and starts workers up to
-    /// [`MAX_WORKERS`]. Returns whether it ended a session, which can make that session due.
-    fn survey_and_start(&mut self) -> store::Result<bool> {
+    /// [`MAX_WORKERS`]. Ending a session can make it due.
+    fn survey_and_start(&mut self) -> store::Result<Next> {
         let now = clock::now_ms();
         let paths = &self.settings.paths;
         let before = now - unfinished::STALE_AFTER.as_millis() as i64;
         let mut store = open(self.settings, now)?;
         deferrals::release_changed(&mut store, self.settings)?;
-        let survey = due::survey(paths, Some(store.connection()), &self.tried, before, now)?;
+        let spare_fresh = !self.waited_for_starters;
+        let survey =
+            due::survey(paths, Some(store.connection()), &self.tried, before, now, spare_fresh)?;
+        let left_to_starters = survey.left_to_starters;
         let mut changed = false;
         for session in &survey.inactive {
             if cleanup::end_inactive(paths, &mut store, session, before, now)? {
@@ -183,7 +207,11 @@ impl Recovery<'_> {
                 Err(e) => tracing::warn!("cannot start a worker: {e}"),
             }
         }
-        Ok(changed)
+        Ok(match (changed, left_to_starters) {
+            (true, _) => Next::Survey,
+            (false, true) => Next::WaitForStarters,
+            (false, false) => Next::Nothing,
+        })
     }
 
     /// Removes finished workers from `running`. Returns whether there were any.

@@ -41,6 +41,12 @@ pub fn exists(paths: &Paths, key: &str) -> bool {
     locations(paths, key).iter().any(|location| location.dir.exists())
 }
 
+/// Time since a file was added to the session's spool or removed from it. `None` without a spool.
+pub fn age(paths: &Paths, key: &str) -> Option<Duration> {
+    let stats = locations(paths, key).into_iter().filter_map(|location| location.dir.stat().ok());
+    stats.map(|stat| stat.age()).min()
+}
+
 /// Whether an event was stored with its texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
