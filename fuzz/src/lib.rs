@@ -46,6 +46,7 @@ pub mod transcript;
 #[path = "../../src/agent"]
 pub mod agent {
     pub mod error;
+    pub mod json_reply;
     pub mod lessons;
     pub mod parse;
     pub mod tags;

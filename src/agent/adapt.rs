@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::call::{CallResult, call_model};
 use super::error::{AgentError, Reaction};
+use super::form::Form;
 use super::ledger::Ledger;
-use super::lessons::Lessons;
+use super::lessons::{Change, Lessons, Parameter};
 use super::model::Model;
 use super::prompt;
 use crate::activity::ParsedBatch;
@@ -48,8 +49,9 @@ pub async fn ask(
     let mut lessons = Lessons::from_text(&known);
     let mut simplified = false;
     loop {
-        let room = lessons.prompt_limit(answer_tokens).unwrap_or(usize::MAX);
-        let room = room.saturating_sub(prompt::system().len());
+        model.use_lessons(&lessons);
+        let fixed = model.form().fixed_bytes();
+        let room = lessons.prompt_limit(answer_tokens).unwrap_or(usize::MAX).saturating_sub(fixed);
         let text = (room >= MIN_ENVELOPE).then(|| prompt::fitting(batch, room.min(most))).flatten();
         let Some(text) = text else {
             let result = CallResult::Error(AgentError::TooLong { context: None });
@@ -59,7 +61,6 @@ pub async fn ask(
         let text = capture::without_secrets(&text);
         asked.bytes = text.len();
         asked.calls += 1;
-        model.use_lessons(&lessons);
         let project = batch.project_root.as_deref();
         asked.result = call_model(model, &text, project, limit, ledger).await;
         let CallResult::Error(error) = &asked.result else {
@@ -70,12 +71,17 @@ pub async fn ask(
         };
         match error.reaction() {
             Reaction::Shorten(context) => {
-                let bytes = prompt::system().len() + text.len();
-                lessons.learn_too_long(bytes, context, answer_tokens);
+                lessons.learn_too_long(fixed + text.len(), context, answer_tokens);
                 ledger.learn(served.clone(), lessons.to_text());
             }
             Reaction::Change(change) if lessons.learn(&change, answer_tokens) => {
                 ledger.learn(served.clone(), lessons.to_text());
+            }
+            // The server took the schema and did not hold the model to it.
+            Reaction::RetryOnce if error.is_in_no_form() && model.form() == Form::Json => {
+                lessons.learn(&Change::Omit(Parameter::Schema), answer_tokens);
+                ledger.learn(served, lessons.to_text());
+                return asked;
             }
             Reaction::Simplify if !simplified && !model.history.was_rejected() => {
                 match lessons.plainest() {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::AgentError;
+use super::form::schema;
 use super::http::{Call, api_error};
-use super::lessons::Lessons;
+use super::lessons::{Lessons, Parameter};
 use crate::config::Http;
 use crate::config::secrets::Secret;
 
@@ -14,17 +15,21 @@ use crate::config::secrets::Secret;
 const VERSION: &str = "2023-06-01";
 
 pub fn call(http: &Http, key: Option<Secret>, form: &Lessons, system: &str, text: &str) -> Call {
+    let mut body = json!({
+        "model": http.model,
+        "max_tokens": form.answer_limit(http.max_tokens as u64),
+        "stream": true,
+        "system": system,
+        "messages": [{"role": "user", "content": text}],
+    });
+    if !form.omits(Parameter::Schema) {
+        body["output_config"] = json!({"format": {"type": "json_schema", "schema": schema()}});
+    }
     Call {
         url: format!("{}/v1/messages", http.base_url),
         headers: vec![("anthropic-version", VERSION)],
         key: key.map(|key| ("x-api-key", "", key)),
-        body: json!({
-            "model": http.model,
-            "max_tokens": form.answer_limit(http.max_tokens as u64),
-            "stream": true,
-            "system": system,
-            "messages": [{"role": "user", "content": text}],
-        }),
+        body,
     }
 }
 

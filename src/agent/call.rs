@@ -8,10 +8,10 @@ use tokio::time::timeout;
 use super::Backend;
 use super::answer::Answer;
 use super::error::AgentError;
+use super::form;
 use super::ledger::{Admission, CallRequest, Ledger};
 use super::model::Model;
 use super::parse::{Parsed, Reply, parse};
-use super::prompt;
 use super::screened::on_thread;
 use crate::memory::{CallOutcome, Usage};
 use crate::testpoint;
@@ -65,7 +65,7 @@ pub async fn call_model(
     testpoint::at("agent.answered");
     tracing::info!(
         backend = model.backend.name(),
-        prompt = prompt::version(),
+        prompt = form::version(),
         bytes = text.len(),
         ?spent,
         "called a model"
@@ -104,12 +104,12 @@ async fn read(answer: Answer, limit: Duration) -> CallResult {
     };
     match parsed {
         Parsed::Reply(reply) => CallResult::Reply(reply),
+        Parsed::Nothing => CallResult::Nothing,
         // The model did not decide that nothing is worth remembering.
-        Parsed::Nothing if answer.text.contains("skip_summary") => CallResult::Nothing,
-        Parsed::Nothing if answer.truncated => {
+        Parsed::Empty if answer.truncated => {
             CallResult::Error(AgentError::UnusableAnswer("nothing within its token limit"))
         }
-        Parsed::Nothing => match answer.instead {
+        Parsed::Empty => match answer.instead {
             Some(what) => CallResult::Error(AgentError::UnusableAnswer(what)),
             None => CallResult::Nothing,
         },

@@ -8,6 +8,10 @@ use std::time::Duration;
 use super::lessons::Change;
 use super::wordings::{self, Class};
 
+/// What [`AgentError::UnusableAnswer`] says of an answer in no form, and of a JSON object with an error.
+pub const PROSE: &str = "prose";
+pub const BROKEN_JSON: &str = "broken JSON";
+
 /// Why a batch was not distilled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AgentError {
@@ -110,6 +114,11 @@ impl AgentError {
             | AgentError::TimedOut(_)
             | AgentError::UnusableAnswer(_) => true,
         }
+    }
+
+    /// Whether the answer is neither JSON nor elements.
+    pub fn is_in_no_form(&self) -> bool {
+        matches!(self, AgentError::UnusableAnswer(PROSE | BROKEN_JSON))
     }
 
     fn busy(reason: impl Into<String>, retry_after: Option<Duration>) -> AgentError {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::AgentError;
+use super::form::schema;
 use super::http::{Call, api_error};
 use super::lessons::{Lessons, Parameter};
 use crate::config::Http;
@@ -18,6 +19,10 @@ pub fn call(http: &Http, key: Option<Secret>, form: &Lessons, system: &str, text
     } else {
         body["systemInstruction"] = json!({"parts": [{"text": system}]});
         body["contents"] = json!([{"role": "user", "parts": [{"text": text}]}]);
+    }
+    if !form.omits(Parameter::Schema) {
+        body["generationConfig"]["responseMimeType"] = "application/json".into();
+        body["generationConfig"]["responseJsonSchema"] = schema().clone();
     }
     if let Some(thinking) = little_thinking(&http.model)
         && !form.omits(Parameter::Reasoning)

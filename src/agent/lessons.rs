@@ -24,6 +24,8 @@ pub struct Served {
 pub enum Parameter {
     /// `reasoning_effort`, `thinkingConfig`: asks for little thinking.
     Reasoning,
+    /// `response_format` and the like: holds the model to a JSON schema.
+    Schema,
     /// `stream_options`: asks for the usage of a stream.
     StreamOptions,
     /// A system prompt of its own. Without it, the user's message begins with it.
@@ -45,12 +47,21 @@ pub enum Change {
 }
 
 /// The names of parameters in errors, in lower case.
-const NAMES: [(&str, Parameter); 9] = [
+const NAMES: [(&str, Parameter); 18] = [
     ("reasoning_effort", Parameter::Reasoning),
     ("reasoning effort", Parameter::Reasoning),
     ("thinkingconfig", Parameter::Reasoning),
     ("thinking_config", Parameter::Reasoning),
     ("thinking", Parameter::Reasoning),
+    ("response_format", Parameter::Schema),
+    ("response format", Parameter::Schema),
+    ("responsejsonschema", Parameter::Schema),
+    ("response_json_schema", Parameter::Schema),
+    ("responsemimetype", Parameter::Schema),
+    ("response_mime_type", Parameter::Schema),
+    ("json mode", Parameter::Schema),
+    ("json_schema", Parameter::Schema),
+    ("output_config", Parameter::Schema),
     ("stream_options", Parameter::StreamOptions),
     ("developer instruction", Parameter::SystemPrompt),
     ("system role", Parameter::SystemPrompt),
@@ -100,6 +111,7 @@ impl fmt::Display for Change {
             Change::LimitName { newer: false } => "max_completion_tokens",
             Change::ShorterAnswer { .. } => "agent.*.max_tokens",
             Change::Omit(Parameter::Reasoning) => "a limit on thinking",
+            Change::Omit(Parameter::Schema) => "a schema of the answer",
             Change::Omit(Parameter::StreamOptions) => "stream_options",
             Change::Omit(Parameter::SystemPrompt) => "a system prompt",
         })
@@ -202,7 +214,7 @@ impl Lessons {
     /// The plainest form. `None` if the request has that form already.
     pub fn plainest(&self) -> Option<Lessons> {
         let mut plain = self.clone();
-        plain.omitted.extend([Parameter::Reasoning, Parameter::StreamOptions]);
+        plain.omitted.extend([Parameter::Reasoning, Parameter::Schema, Parameter::StreamOptions]);
         (plain != *self).then_some(plain)
     }
 }
@@ -249,6 +261,15 @@ mod tests {
             "Developer instruction is not enabled for models/gemma-3-27b-it",
             Some(Change::Omit(Parameter::SystemPrompt)),
         );
+        for text in [
+            "'response_format.type' must be 'text'",
+            "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this \
+             model.",
+            "JSON mode is not enabled for models/gemma-3-27b-it",
+            "output_config: Extra inputs are not permitted",
+        ] {
+            check(text, Some(Change::Omit(Parameter::Schema)));
+        }
         check("messages.0: content is odd", None);
         check("", None);
     }

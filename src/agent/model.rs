@@ -11,10 +11,11 @@ use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::error::AgentError;
+use super::form::Form;
 use super::history::History;
 use super::http::{Call, Client};
-use super::lessons::{Lessons, Served};
-use super::{Backend, anthropic, claude, gemini, openai, prompt, slots};
+use super::lessons::{Lessons, Parameter, Served};
+use super::{Backend, anthropic, claude, gemini, openai, slots};
 use crate::clock;
 use crate::config::secrets::{self, Secret};
 use crate::config::{self, Http, Settings, StartedBy};
@@ -101,10 +102,18 @@ impl Model {
         self.lessons = lessons.clone();
     }
 
+    /// The form of the next answer. The program takes no schema.
+    pub fn form(&self) -> Form {
+        match self.http() {
+            Some(_) if !self.lessons.omits(Parameter::Schema) => Form::Json,
+            _ => Form::Elements,
+        }
+    }
+
     /// Estimates the usage of a call with the prompt `text`, at four bytes per token.
     pub fn estimate(&self, text: &str) -> Usage {
         let own = if self.http().is_some() { 0 } else { PROGRAM_TOKENS + self.conversation };
-        let input = own + (prompt::system().len() + text.len()).div_ceil(4) as u64;
+        let input = own + (self.form().fixed_bytes() + text.len()).div_ceil(4) as u64;
         let output = self.lessons.answer_limit(self.configured_answer_tokens());
         Usage { input, output, ..Usage::default() }
     }
@@ -256,7 +265,7 @@ impl Model {
         let (Some(client), Ok(key)) = (&self.client, self.key()) else {
             return (Err(AgentError::Setup("no API key is set".into())), CallOutcome::nothing());
         };
-        let system = prompt::system();
+        let system = self.form().system_prompt();
         let (call, add_part): (Call, fn(&mut Answer, &serde_json::Value) -> _) = match self.backend
         {
             Backend::Gemini => {

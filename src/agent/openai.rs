@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::error::AgentError;
+use super::form::{SCHEMA_NAME, schema};
 use super::http::{Call, Client, api_error};
 use super::lessons::{Lessons, Parameter};
 use crate::config::Http;
@@ -47,6 +48,10 @@ pub fn call(
     }
     if thinks(model) && !form.omits(Parameter::Reasoning) {
         body["reasoning_effort"] = "low".into();
+    }
+    if !form.omits(Parameter::Schema) {
+        let schema = json!({"name": SCHEMA_NAME, "strict": true, "schema": schema()});
+        body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
     }
     let newer = NEWER_NAME.iter().any(|host| http.base_url.contains(host));
     let newer = form.newer_limit_name(newer);

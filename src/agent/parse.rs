@@ -9,6 +9,8 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::error::{BROKEN_JSON, PROSE};
+use super::json_reply;
 use super::tags::{self, Tag};
 use crate::memory::Summary;
 use crate::text::{collapse_spaces, truncate};
@@ -44,17 +46,31 @@ pub struct Reply {
     pub summary: Option<Summary>,
 }
 
+impl Reply {
+    /// Keeps the longest of several summaries, because a model may start again.
+    fn keep_longest(&mut self, summary: Option<Summary>) {
+        if summary.as_ref().map(length) > self.summary.as_ref().map(length) {
+            self.summary = summary;
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed {
     Reply(Reply),
-    /// The model found nothing worth remembering: the reply is empty or `<skip_summary/>`.
+    /// The model found nothing worth remembering: `<skip_summary/>`, or empty lists.
     Nothing,
+    /// The reply has no text.
+    Empty,
     /// Anything else. The text names it in messages to the user.
     Unusable(&'static str),
 }
 
 pub fn parse(text: &str) -> Parsed {
     let (text, has_thoughts) = without_thoughts(text);
+    if let Some(parts) = json_reply::parts(text) {
+        return from_json(&parts);
+    }
     let tags: Vec<Tag> = tags::known(text).collect();
     let mut reply = Reply::default();
     let mut root_count = 0;
@@ -63,15 +79,11 @@ pub fn parse(text: &str) -> Parsed {
         root_count += usize::from(name != "skip_summary");
         match name {
             "observation" if reply.observations.len() < MAX_OBSERVATIONS => {
-                reply.observations.extend(observation(text, &tags[range]));
+                reply.observations.extend(observation(&fields(text, &tags[range])));
             }
             "summary" if summaries < MAX_SUMMARIES => {
                 summaries += 1;
-                let parsed = summary(text, &tags[range]);
-                // Keeps the longest of several, because a model may start again.
-                if parsed.as_ref().map(length) > reply.summary.as_ref().map(length) {
-                    reply.summary = parsed;
-                }
+                reply.keep_longest(summary(&fields(text, &tags[range])));
             }
             _ => {}
         }
@@ -83,17 +95,43 @@ pub fn parse(text: &str) -> Parsed {
     let skipped = root_count == 0 && tags.iter().any(|tag| tag.name == "skip_summary");
     if bare.is_empty() && has_thoughts {
         Parsed::Unusable("thoughts only")
-    } else if bare.is_empty() || bare == "xml" || skipped {
+    } else if skipped {
         Parsed::Nothing
+    } else if bare.is_empty() || bare == "xml" {
+        Parsed::Empty
     } else if root_count > 0 {
         Parsed::Unusable("elements without content")
     } else if bare.starts_with("<!") || bare.to_ascii_lowercase().starts_with("<html") {
         Parsed::Unusable("a web page")
     } else if refuses(bare) {
         Parsed::Unusable("a refusal")
+    } else if bare.trim_start_matches("json").trim_start().starts_with('{') {
+        Parsed::Unusable(BROKEN_JSON)
     } else {
-        Parsed::Unusable("prose")
+        Parsed::Unusable(PROSE)
     }
+}
+
+fn from_json(parts: &json_reply::Parts) -> Parsed {
+    let mut reply = Reply::default();
+    for fields in parts.observations.iter().take(MAX_OBSERVATIONS) {
+        reply.observations.extend(observation(&as_fields(fields)));
+    }
+    for fields in parts.summaries.iter().take(MAX_SUMMARIES) {
+        reply.keep_longest(summary(&as_fields(fields)));
+    }
+    let is_empty = reply.observations.is_empty() && reply.summary.is_none();
+    if !is_empty {
+        Parsed::Reply(reply)
+    } else if parts.observations.is_empty() && parts.summaries.is_empty() {
+        Parsed::Nothing
+    } else {
+        Parsed::Unusable("elements without content")
+    }
+}
+
+fn as_fields(fields: &json_reply::Fields) -> Vec<(&str, &str)> {
+    fields.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
 }
 
 fn length(summary: &Summary) -> usize {
@@ -157,11 +195,11 @@ fn fields<'a>(text: &'a str, tags: &[Tag<'a>]) -> Vec<(&'a str, &'a str)> {
     out
 }
 
-fn observation(text: &str, tags: &[Tag]) -> Option<ModelObservation> {
+fn observation(fields: &[(&str, &str)]) -> Option<ModelObservation> {
     let mut parsed = ModelObservation::default();
     let mut facts_as_text = None;
     let mut concepts_as_text = None;
-    for (name, raw) in fields(text, tags) {
+    for &(name, raw) in fields {
         let line = |max| clean(raw, max, " ");
         match name {
             "type" => parsed.kind = line(40).to_lowercase(),
@@ -195,9 +233,9 @@ fn observation(text: &str, tags: &[Tag]) -> Option<ModelObservation> {
     (!says_nothing && !is_no_memory(&parsed)).then_some(parsed)
 }
 
-fn summary(text: &str, tags: &[Tag]) -> Option<Summary> {
+fn summary(fields: &[(&str, &str)]) -> Option<Summary> {
     let mut summary = Summary::default();
-    for (name, raw) in fields(text, tags) {
+    for &(name, raw) in fields {
         let field = match name {
             "request" => &mut summary.request,
             "investigated" => &mut summary.investigated,
@@ -244,7 +282,13 @@ fn is_placeholder(text: &str) -> bool {
     text.is_empty() || PLACEHOLDERS.lines().any(|line| line == text)
 }
 
-const SYSTEM_PROMPT: &str = include_str!("prompts/observer.md");
+/// All texts of the system prompts.
+const SYSTEM_PROMPTS: &str = concat!(
+    include_str!("prompts/observer.md"),
+    include_str!("prompts/elements.md"),
+    include_str!("prompts/json.md"),
+    include_str!("prompts/rules.md"),
+);
 
 /// The shortest text that can be recognized as one of the prompt.
 const MIN_REPEATED: usize = 12;
@@ -252,7 +296,7 @@ const MIN_REPEATED: usize = 12;
 /// Whether a model says back what the system prompt says: its example or its instructions.
 fn is_from_prompt(text: &str) -> bool {
     static PROMPT: LazyLock<String> =
-        LazyLock::new(|| collapse_spaces(SYSTEM_PROMPT).to_lowercase());
+        LazyLock::new(|| collapse_spaces(SYSTEM_PROMPTS).to_lowercase());
     let text = collapse_spaces(text).to_lowercase();
     text.len() >= MIN_REPEATED && PROMPT.contains(&text)
 }

@@ -96,8 +96,22 @@ fn missing_fields_have_substitutes() {
 #[test]
 fn empty_replies_refusals_and_prose_are_told_apart() {
     let check = |text: &str, want: Parsed| assert_eq!(parse(text), want, "{text}");
-    for empty in ["", " \n", "```\n```", "<skip_summary/>", "```xml\n<skip_summary />\n```"] {
-        check(empty, Parsed::Nothing);
+    for empty in ["", " \n", "```\n```"] {
+        check(empty, Parsed::Empty);
+    }
+    for nothing in [
+        "<skip_summary/>",
+        "```xml\n<skip_summary />\n```",
+        r#"{"observations": [], "summary": []}"#,
+        r#"{"observations": []}"#,
+        r#"{"observations": [], "summary": null}"#,
+    ] {
+        check(nothing, Parsed::Nothing);
+    }
+    for broken in
+        [r#"{"observations": [{"type": "change", "title": "cu"#, r#"{"title": "x"}"#, "{}"]
+    {
+        check(broken, Parsed::Unusable(BROKEN_JSON));
     }
     check("<think>hm</think>", Parsed::Unusable("thoughts only"));
     check(
@@ -134,13 +148,49 @@ fn empty_replies_refusals_and_prose_are_told_apart() {
 }
 
 #[test]
+fn a_json_object_has_the_fields_of_elements() {
+    let json = r#"{"observations": [{"type": "bugfix", "title": "The parser stops at </title>",
+        "narrative": "It looped.", "facts": ["`a < b` is text", "None", 7], "concepts": ["parser"],
+        "events": [1, 2, 5], "more": {"x": 1}}],
+        "summary": [{"request": "Fix it", "learned": "", "completed": "Fixed", "next_steps": "none"}]}"#;
+    let observation = ModelObservation {
+        kind: "bugfix".into(),
+        title: "The parser stops at </title>".into(),
+        subtitle: None,
+        narrative: Some("It looped.".into()),
+        facts: vec!["`a < b` is text".into()],
+        concepts: vec!["parser".into()],
+        events: vec![1, 2, 5],
+    };
+    let fenced = format!("<think>{{\"observations\": [</think>\n```json\n{json}\n```");
+    for text in [json, &fenced] {
+        let parsed = reply(text);
+        assert_eq!(parsed.observations, [observation.clone()]);
+        let summary = parsed.summary.unwrap();
+        assert_eq!((&*summary.request, &*summary.completed), ("Fix it", "Fixed"));
+        assert_eq!((&*summary.learned, &*summary.next_steps), ("", ""));
+    }
+    // A server that does not apply the schema may leave out the lists.
+    let alone = reply(r#"{"observations": {"title": "One"}, "summary": {"completed": "Done"}}"#);
+    assert_eq!(alone.observations.len(), 1);
+    assert_eq!(alone.summary.unwrap().completed, "Done");
+    let example =
+        r#"{"observations": [{"title": "fetch_page waits for Retry-After after a 429"}]}"#;
+    assert_eq!(
+        parse(example),
+        Parsed::Unusable("elements without content"),
+        "the prompt's example"
+    );
+}
+
+#[test]
 fn a_model_that_thinks_aloud_or_says_the_prompt_back_stores_nothing() {
     let plain = reply(WHOLE);
     assert_eq!(reply(&format!("<think>a <observation> of</think>{WHOLE}")), plain);
     let mention = "<observation><title>The parser drops <think> blocks</title></observation>";
     assert_eq!(reply(mention).observations[0].title, "The parser drops <think> blocks");
     assert_eq!(
-        parse(SYSTEM_PROMPT),
+        parse(SYSTEM_PROMPTS),
         Parsed::Unusable("elements without content"),
         "the example of the prompt"
     );

@@ -1,8 +1,9 @@
-//! Builds the prompt: a fixed system prompt, and for each batch an envelope with its events.
+//! Builds the envelope of a batch: the session's state and the events, as the model is shown them.
 //!
 //! All text from outside is truncated in the middle and escaped, so it cannot close an element of the
-//! envelope. Lines that read like an instruction to the model are left out. Events that change nothing (reads, listings, `git status`) take one line. The envelope
-//! contains the session's state, so that any batch can begin a new conversation.
+//! envelope. Lines that read like an instruction to the model are left out. Events that change nothing
+//! (reads, listings, `git status`) take one line. The envelope contains the session's state, so that any
+//! batch can begin a new conversation.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,10 +15,6 @@ use crate::activity::{
 use crate::memory::{Cause, Message, Origin, Summary};
 use crate::provenance::{Speaker, without_instructions};
 use crate::text::{truncate_middle, without_invisible};
-
-/// The system prompt. It never changes, so that the provider can cache it. Its first line is its
-/// version.
-const OBSERVER: &str = include_str!("prompts/observer.md");
 
 /// Maximum bytes of the session's state.
 const MAX_STATE: usize = 800;
@@ -39,16 +36,6 @@ impl Detail {
     fn limit(self, bytes: usize) -> usize {
         bytes >> self.0
     }
-}
-
-/// The version of the system prompt.
-pub fn version() -> &'static str {
-    OBSERVER.lines().next().and_then(|line| line.strip_prefix("version: ")).unwrap_or("?")
-}
-
-/// The system prompt.
-pub fn system() -> &'static str {
-    OBSERVER.split_once('\n').map_or(OBSERVER, |(_, text)| text)
 }
 
 /// The envelope of `batch`. It numbers events from 1 by their position in the batch.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::agent::form::{Form, version};
 use crate::memory::{Batch, Earlier, Prompt, Rolling};
 
 fn bash(id: i64, command: &str, output: &str, cause: Cause) -> Message {
@@ -125,9 +126,12 @@ fn the_overhead_of_a_turn_is_small() {
     });
     let text = envelope(&given, Detail::USUAL);
     assert!(text.len() / 4 <= 300, "{} tokens", text.len() / 4);
-    assert!(system().len() / 4 < 900, "{} tokens", system().len() / 4);
-    assert_eq!(version(), "2");
-    assert!(!system().contains("version:"));
+    for form in [Form::Elements, Form::Json] {
+        let tokens = form.fixed_bytes() / 4;
+        assert!(tokens < 600, "{tokens} tokens");
+        assert!(!form.system_prompt().contains("version:"));
+    }
+    assert_eq!(version(), "3");
 }
 
 #[test]

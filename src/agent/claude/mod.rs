@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::error::AgentError;
-use super::prompt;
+use super::form::Form;
 use crate::config::{self, Settings};
 use crate::memory::CallOutcome;
 use crate::{clock, project};
@@ -56,7 +56,7 @@ impl Conversation {
         #[rustfmt::skip]
         let args = [
             "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose",
-            "--model", &claude.model, "--system-prompt", prompt::system(),
+            "--model", &claude.model, "--system-prompt", Form::Elements.system_prompt(),
             "--tools", "", "--setting-sources", "", "--strict-mcp-config",
             "--disable-slash-commands", "--no-session-persistence", "--session-id", id,
         ];

@@ -108,7 +108,7 @@ fn answers_that_are_none_are_asked_for_once_more() {
     let call = json!({"content": null, "tool_calls": [{"function": {"name": "save"}}]});
     let magistral =
         json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]});
-    let template = include_str!("../../../src/agent/prompts/observer.md");
+    let template = include_str!("../../../src/agent/prompts/elements.md");
     let cases = [
         completion(
             &json!({"content": "<think>First <observation><title>A draft</title></observation>"}),
@@ -132,6 +132,72 @@ fn answers_that_are_none_are_asked_for_once_more() {
         assert_eq!(api.requests().len(), 2, "{case:?}");
         assert_eq!(summaries(&w), ["Do number 1|extractive|0"], "{case:?}");
         assert_eq!(w.count("SELECT count(*) FROM observations WHERE backend <> 'extractive'"), 0);
+        assert_eq!(w.unfinished(), 0);
+    }
+}
+
+/// What a server answers that holds its model to the schema of the request.
+fn by_schema(request: &ApiRequest, schema: &Value) -> Reply {
+    assert_eq!(schema["required"], json!(["observations", "summary"]), "{}", request.body);
+    let summary = match request.prompt().contains("The turn is over") {
+        true => {
+            json!([{"request": "r", "learned": "", "completed": "Done by the model", "next_steps": ""}])
+        }
+        false => json!([]),
+    };
+    let observation = json!({"type": "change", "title": "By the schema", "narrative": "n.",
+        "facts": ["one fact"], "concepts": [], "events": [1]});
+    Reply::Say(json!({"observations": [observation], "summary": summary}).to_string())
+}
+
+#[test]
+fn each_api_is_asked_for_json_by_a_schema() {
+    for (backend, schema) in [
+        ("openai", "/response_format/json_schema/schema"),
+        ("gemini", "/generationConfig/responseJsonSchema"),
+        ("anthropic", "/output_config/format/schema"),
+    ] {
+        let api = Api::start(move |request| {
+            by_schema(request, request.body.pointer(schema).expect("a schema"))
+        });
+        let w = with_api(backend, &api, "");
+        w.hooks(&turn("s", 1));
+        w.hook(&end("s"));
+        w.settle();
+        assert_eq!(api.requests().len(), 1, "{backend}");
+        assert_eq!(w.titles(), ["By the schema"], "{backend}");
+        assert_eq!(summaries(&w), [format!("By the model|{backend}|0")]);
+    }
+}
+
+/// A server refuses the schema, or takes it and does not hold its model to it. Either is learnt once, for
+/// all sessions, and the elements are asked for.
+#[test]
+fn without_a_schema_the_elements_are_asked_for() {
+    for refuses in [true, false] {
+        let api = Api::start(move |request| {
+            if request.body["response_format"].is_null() {
+                assert!(request.body.to_string().contains("<observation>"), "the example");
+                return Reply::Say(memory(&request.prompt(), "By elements"));
+            }
+            match refuses {
+                true => Reply::Status(
+                    400,
+                    "",
+                    json!({"error": {"message": "'response_format.type' must be 'text'"}})
+                        .to_string(),
+                ),
+                false => said("Here is what happened: the tests pass now."),
+            }
+        });
+        let w = with_api("openai", &api, "");
+        for session in ["a", "b"] {
+            w.hooks(&turn(session, 1));
+            w.hook(&end(session));
+            w.settle();
+        }
+        assert_eq!(api.requests().len(), 3, "refuses: {refuses}");
+        assert_eq!(w.titles(), ["By elements"; 2]);
         assert_eq!(w.unfinished(), 0);
     }
 }
@@ -232,7 +298,7 @@ fn a_day_of_a_budget_is_the_machines() {
 /// What a weak model answers at its `n`th call.
 fn weak(n: usize, request: &ApiRequest) -> Reply {
     let good = memory(&request.prompt(), &format!("Told {n}"));
-    let template = include_str!("../../../src/agent/prompts/observer.md");
+    let template = include_str!("../../../src/agent/prompts/elements.md");
     match n % 10 {
         0 => said(&good.replace("</title>", "").replace("</fact>", "")),
         1 => said(template),
@@ -319,7 +385,10 @@ fn a_turn_and_a_tool_use_cost_few_tokens() {
     let requests = api.requests();
     let sent = requests[0].prompt();
     assert_eq!(requests.len(), 1);
-    let all = requests[0].body["messages"].to_string().len() / 4;
+    // The server adds the schema to the prompt.
+    let schema = &requests[0].body["response_format"]["json_schema"]["schema"];
+    assert!(schema.is_object());
+    let all = (requests[0].body["messages"].to_string() + &schema.to_string()).len() / 4;
     println!("{all} tokens for a turn of 3 tools, {} of them in the envelope", sent.len() / 4);
     assert!(all <= 750, "{all} tokens");
     assert!(sent.contains("+    let value_3 = 7;") && !sent.contains("value_9"), "{sent}");
