@@ -302,7 +302,9 @@ fn load(
     for (at, chosen) in chosen.iter().enumerate() {
         let limit = if at < NEWEST_SESSIONS { TURNS_OF_NEWEST } else { TURNS };
         let mut rows: Vec<SummaryRow> = match chosen.key {
-            Key::Session(id) => summaries::of_session_for_context(conn, id, limit)?,
+            Key::Session(id) => {
+                summaries::of_session_for_context(conn, id, query.project_id, limit)?
+            }
             Key::Row(id) => summaries::by_id(conn, id)?.into_iter().collect(),
         };
         if let Some(epoch) = query.newer_than {

@@ -44,7 +44,7 @@ pub fn outline(
     session_id: i64,
     project_id: Option<i64>,
 ) -> rusqlite::Result<Outline> {
-    let rows = summaries::of_session_for_context(conn, session_id, TURNS)?;
+    let rows = summaries::of_session_for_context(conn, session_id, project_id, TURNS)?;
     let ending = rows.last().and_then(|row| row.turn.as_ref()).map(|turn| turn.ending_note());
     let turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
     let session = RollUp::fold(&turns);

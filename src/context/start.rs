@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::{Block, Query, build};
 use crate::clock;
-use crate::git::Repository;
+use crate::project;
 use crate::store::{self, observations, projects, sessions};
 
 /// Which rows the conversation contains already.
@@ -63,7 +63,7 @@ pub fn block(
         Some(id) => observations::recent_paths(conn, id)?,
         None => Vec::new(),
     };
-    let repository = Repository::find(Path::new(&project.root));
+    let repository = project::repository(Path::new(&project.root));
     let query = Query {
         project_id,
         newer_than,

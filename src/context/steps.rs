@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::retire::Left;
 use super::{Query, select};
 use crate::clock;
-use crate::git::Repository;
+use crate::project;
 use crate::store::{self, projects};
 use crate::text::collapse_spaces;
 
@@ -43,7 +43,7 @@ pub struct Steps {
 /// Finds the steps of a project.
 pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
     let project_id = projects::find(conn, project)?;
-    let repository = Repository::find(Path::new(&project.root));
+    let repository = project::repository(Path::new(&project.root));
     let find = |all| -> store::Result<Vec<OpenStep>> {
         let query = Query {
             project_id,

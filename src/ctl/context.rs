@@ -133,8 +133,8 @@ fn project(conn: Option<&Connection>, name: Option<&str>) -> Result<(Project, Pa
         let is_known = projects::find(conn, &examined.project).context("database")?.is_some();
         let has_name = || name.is_some_and(|name| lookup::project(conn, name).is_ok());
         if is_known || !has_name() {
-            if let Some(refused) = examined.refused.filter(|refused| !refused.separated) {
-                super::note(&refused.sentence(&claimed.root));
+            if let Some(note) = examined.refused.and_then(|r| r.sentence(&claimed.root)) {
+                super::note(&note);
             }
             return Ok((examined.project, dir));
         }

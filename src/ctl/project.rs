@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::failure::{Context, Result, failed, usage};
 use crate::project;
 use crate::store::projects::{self, KnownProject};
-use crate::store::{Reader, claims};
+use crate::store::{Reader, claims, places};
 use crate::text::escape;
 
 const HELP: &str = "\
@@ -46,7 +46,8 @@ const COLUMNS: [Column; 5] = [
 /// Clones and work trees of a repository share one memory. Anybody can write an origin into a folder's
 /// .git, so a new directory joins a known project only if it has a commit that a session of the
 /// project had checked out, or if git's own link leads from the repository to it. Otherwise its memory
-/// is separate until you link it.
+/// is separate until you link it. A directory that is moved, renamed or made a repository keeps its
+/// memory. `memctl doctor` lists projects that are likely one.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -160,7 +161,8 @@ fn unlink(settings: &Settings, dir: Option<&Path>) -> Result<()> {
             .hint("`memctl project list` lists the projects"));
     };
     let own_key = claimed.keys.last().cloned().unwrap_or_default();
-    if projects::is_alone(conn, id, &own_key).context("database")? {
+    let keys = places::keys_of(&own_key, &claimed.root);
+    if projects::is_alone(conn, id, &keys).context("database")? {
         return super::print(&format!("{shown} is a project of its own already\n"));
     }
     store.write(|tx| claims::unlink(tx, &claimed)).context("database")?;

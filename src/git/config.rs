@@ -1,5 +1,45 @@
 //! Reads values from git's config files.
 
+/// One `key = value` of a config file.
+#[derive(Debug, Default, PartialEq)]
+pub struct Entry {
+    /// Its case does not matter.
+    section: String,
+    pub subsection: String,
+    /// Its case does not matter.
+    key: String,
+    pub value: String,
+}
+
+impl Entry {
+    pub fn is(&self, section: &str, key: &str) -> bool {
+        self.section.eq_ignore_ascii_case(section) && self.key.eq_ignore_ascii_case(key)
+    }
+}
+
+/// The entries in their order. Keys without a value are left out.
+pub fn entries(config: &str) -> Vec<Entry> {
+    let joined = config.replace("\\\r\n", "").replace("\\\n", "");
+    let (mut section, mut subsection) = (String::new(), String::new());
+    let mut found = Vec::new();
+    for line in joined.lines() {
+        let mut line = line.trim();
+        if let Some(header) = line.strip_prefix('[') {
+            let (header, rest) = header.split_at(header_end(header));
+            (section, subsection) = names(header);
+            line = rest.strip_prefix(']').unwrap_or(rest).trim();
+        }
+        let Some((key, value)) = line.split_once('=') else { continue };
+        found.push(Entry {
+            section: section.clone(),
+            subsection: subsection.clone(),
+            key: key.trim().to_owned(),
+            value: unquote(value),
+        });
+    }
+    found
+}
+
 /// The first value of `key` in the section `[section]` or `[section "subsection"]`. Names of
 /// sections and keys ignore case, names of subsections do not.
 pub fn first_value(
@@ -8,30 +48,39 @@ pub fn first_value(
     subsection: Option<&str>,
     key: &str,
 ) -> Option<String> {
-    let joined = config.replace("\\\r\n", "").replace("\\\n", "");
-    let mut inside = false;
-    for line in joined.lines() {
-        let mut line = line.trim();
-        if let Some(header) = line.strip_prefix('[') {
-            let (header, rest) = header.split_once(']').unwrap_or((header, ""));
-            inside = is_section(header, section, subsection);
-            line = rest.trim();
-        }
-        let Some((name, value)) = line.split_once('=') else { continue };
-        if inside && name.trim().eq_ignore_ascii_case(key) {
-            return Some(unquote(value));
-        }
-    }
-    None
+    let subsection = subsection.unwrap_or_default();
+    let is_it = |entry: &Entry| entry.is(section, key) && entry.subsection == subsection;
+    entries(config).into_iter().find(is_it).map(|entry| entry.value)
 }
 
-/// Whether `header`, the text between the brackets, is this section. `[remote.origin]` is the old
-/// form of `[remote "origin"]`.
-fn is_section(header: &str, section: &str, subsection: Option<&str>) -> bool {
-    let Some(subsection) = subsection else { return header.trim().eq_ignore_ascii_case(section) };
+/// Where the bracket is that closes a header.
+fn header_end(header: &str) -> usize {
+    let (mut quoted, mut escaped) = (false, false);
+    let ends = |c: char| {
+        if escaped {
+            escaped = false;
+            return false;
+        }
+        match c {
+            '"' => quoted = !quoted,
+            '\\' => escaped = quoted,
+            _ => {}
+        }
+        c == ']' && !quoted
+    };
+    header.find(ends).unwrap_or(header.len())
+}
+
+/// Section and subsection of `name "subsection"`, or of its old form `name.subsection`, which is in lower
+/// case.
+fn names(header: &str) -> (String, String) {
     let (name, rest) = header.split_at(header.find(char::is_whitespace).unwrap_or(header.len()));
-    let quoted = name.eq_ignore_ascii_case(section) && rest.trim() == format!("\"{subsection}\"");
-    quoted || header.eq_ignore_ascii_case(&format!("{section}.{subsection}"))
+    let rest = rest.trim();
+    if !rest.is_empty() {
+        return (name.to_owned(), unquote(rest));
+    }
+    let (name, subsection) = name.split_once('.').unwrap_or((name, ""));
+    (name.to_owned(), subsection.to_lowercase())
 }
 
 /// A value without its quotes, escapes and comment. A comment starts with `#` or `;` outside of
@@ -65,6 +114,7 @@ mod tests {
         check("[remote \"origin\"]\nurl = a:\\\nb # comment\n", Some("a:b"));
         check("[remote \"origin\"]\nurl = first\nurl = second\n", Some("first"));
         check("[remote.origin]\nurl = old", Some("old"));
+        check("[remote \"a]b\"]\nurl = x\n[remote \"origin\"] url = y", Some("y"));
         check("[remote \"Origin\"]\nurl = x\n[remote \"fork\"]\nurl = y", None);
         check("[remote \"origin\"]\n# url = x\npushurl = y\n", None);
         check("[remote \"origin\"]\nurl =\n", Some(""));

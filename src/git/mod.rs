@@ -13,14 +13,16 @@ mod objects;
 mod work_tree;
 
 use std::cell::OnceCell;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 pub use blob::hash_file;
+pub use config::entries as config_entries;
 pub use history::History;
+pub use objects::Objects;
 pub use work_tree::{FileState, states};
 
 /// Reads stop here. Of a config with very many branches, only the beginning is read.
@@ -44,25 +46,98 @@ pub struct Repository {
     index: OnceCell<Option<Vec<index::Entry>>>,
 }
 
-impl Repository {
-    /// Finds the repository whose work tree contains `dir`: the nearest `.git` upward that has a
-    /// HEAD. Like git, skips an empty `.git`.
-    ///
-    /// Does not resolve symbolic links in `dir`.
-    pub fn find(dir: &Path) -> Option<Repository> {
-        dir.ancestors().find_map(Repository::at)
+/// A work tree whose `.git` file names a git directory that is not there: it was removed, moved, or is
+/// outside of this container.
+#[derive(Debug, PartialEq)]
+pub struct Unreachable {
+    /// The root of the work tree.
+    pub root: PathBuf,
+    /// The common directory, as far as the name of the git directory tells it.
+    pub common_dir: PathBuf,
+    /// The name of the work tree in its repository.
+    name: Option<OsString>,
+}
+
+impl Unreachable {
+    fn new(root: &Path, git_dir: &Path) -> Unreachable {
+        let worktrees =
+            git_dir.parent().filter(|dir| dir.file_name() == Some(OsStr::new("worktrees")));
+        let linked = worktrees
+            .and_then(Path::parent)
+            .map(|common_dir| (common_dir.to_owned(), git_dir.file_name().map(OsStr::to_owned)));
+        let (common_dir, name) = linked.unwrap_or_else(|| (git_dir.to_owned(), None));
+        Unreachable { root: root.to_owned(), common_dir, name }
     }
 
-    fn at(root: &Path) -> Option<Repository> {
+    /// Whether this repository's own link leads to the work tree. The repository may have moved.
+    pub fn is_linked_from(&self, common_dir: &Path) -> bool {
+        let Some(name) = &self.name else { return false };
+        let git_dir = common_dir.join("worktrees").join(name);
+        leads_back(&git_dir, &self.root)
+    }
+}
+
+/// Where a directory is.
+pub enum Located {
+    Repository(Repository),
+    Unreachable(Unreachable),
+    /// In no repository.
+    Outside,
+}
+
+/// Finds the repository whose work tree contains `dir`: the nearest `.git` upward that has a HEAD. Like
+/// git, skips an empty `.git` and stops at a `.git` file that leads nowhere, unless the repository that
+/// it names contains the directory.
+///
+/// Does not resolve symbolic links in `dir`.
+pub fn locate(dir: &Path) -> Located {
+    let mut found =
+        dir.ancestors().map(Repository::at).filter(|at| !matches!(at, Located::Outside));
+    let work_tree = match found.next() {
+        None => return Located::Outside,
+        Some(Located::Unreachable(work_tree)) => work_tree,
+        Some(located) => return located,
+    };
+    let around = found.find_map(|at| match at {
+        Located::Repository(repository) => Some(repository),
+        _ => None,
+    });
+    let named = work_tree.common_dir.canonicalize().ok();
+    let is_named = |r: &Repository| named.is_some() && r.common_dir().canonicalize().ok() == named;
+    match around.filter(is_named) {
+        Some(repository) => Located::Repository(repository),
+        None => Located::Unreachable(work_tree),
+    }
+}
+
+impl Repository {
+    /// The repository whose work tree contains `dir`, as [`locate`] finds it.
+    #[cfg(test)]
+    pub fn find(dir: &Path) -> Option<Repository> {
+        match locate(dir) {
+            Located::Repository(repository) => Some(repository),
+            Located::Unreachable(_) | Located::Outside => None,
+        }
+    }
+
+    fn at(root: &Path) -> Located {
         let dot_git = root.join(".git");
-        let git_dir = if fs::metadata(&dot_git).ok()?.is_dir() {
-            dot_git
-        } else {
-            let text = read(&dot_git, MAX_FILE)?;
-            root.join(path_of(text.strip_prefix(b"gitdir:")?.trim_ascii()))
+        let Ok(meta) = fs::metadata(&dot_git) else { return Located::Outside };
+        let has_head = |git_dir: &Path| fs::symlink_metadata(git_dir.join("HEAD")).is_ok();
+        let repository = |git_dir| {
+            let root = root.to_owned();
+            Located::Repository(Repository { root, git_dir, index: OnceCell::new() })
         };
-        fs::symlink_metadata(git_dir.join("HEAD")).ok()?;
-        Some(Repository { root: root.to_owned(), git_dir, index: OnceCell::new() })
+        if meta.is_dir() {
+            return if has_head(&dot_git) { repository(dot_git) } else { Located::Outside };
+        }
+        let text = read(&dot_git, MAX_FILE).unwrap_or_default();
+        let Some(named) = text.strip_prefix(b"gitdir:") else { return Located::Outside };
+        let git_dir = root.join(path_of(named.trim_ascii()));
+        match has_head(&git_dir) {
+            true => repository(git_dir),
+            false => Located::Unreachable(Unreachable::new(root, &git_dir)),
+        }
     }
 
     /// The directory that all work trees of the repository share. It may contain `..`.
@@ -85,25 +160,26 @@ impl Repository {
             return git_dir == common_dir;
         }
         if git_dir == common_dir {
+            // A bare repository inside of the directory, beside its work trees. One that is named `.git`
+            // belongs to the directory around it.
+            if git_dir.starts_with(&root) && git_dir.file_name() != Some(OsStr::new(".git")) {
+                return true;
+            }
             // A submodule.
             let config = self.config().unwrap_or_default();
             let work_tree = config::first_value(&config, "core", None, "worktree");
             work_tree.and_then(|path| git_dir.join(path).canonicalize().ok()) == Some(root)
         } else {
-            let link = read(&git_dir.join("gitdir"), MAX_FILE).unwrap_or_default();
-            let dot_git = git_dir.join(path_of(link.trim_ascii()));
-            let leads_back = dot_git.file_name() == Some(OsStr::new(".git"))
-                && dot_git.parent().and_then(|dir| dir.canonicalize().ok()) == Some(root);
-            leads_back && git_dir.starts_with(common_dir.join("worktrees"))
+            leads_back(&git_dir, &root) && git_dir.starts_with(common_dir.join("worktrees"))
         }
     }
 
-    /// Whether the repository's own object store has this commit. False if the store is a link, or
-    /// belongs to a repository that does not know this work tree.
-    pub fn has_commit(&self, hash: &str) -> bool {
-        let objects = self.common_dir().join("objects");
-        let is_dir = fs::symlink_metadata(&objects).is_ok_and(|meta| meta.is_dir());
-        is_dir && self.owns_git_dir() && objects::contains(&objects, hash)
+    /// The repository's own object store. `None` if the store is a link, or belongs to a repository that
+    /// does not know this work tree.
+    pub fn objects(&self) -> Option<Objects> {
+        let dir = self.common_dir().join("objects");
+        let is_dir = fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir());
+        (is_dir && self.owns_git_dir()).then(|| Objects::new(dir))
     }
 
     /// The hash of the commit that is checked out. `None` before the first commit.
@@ -187,8 +263,19 @@ impl Repository {
 /// The common directory of the repository at `path`, which may be the root of a work tree, a `.git`
 /// directory or a bare repository. Git clones from all of these.
 pub fn common_dir_at(path: &Path) -> Option<PathBuf> {
-    let bare = || fs::metadata(path.join("HEAD")).is_ok().then(|| path.to_owned());
-    Repository::at(path).map(|repository| repository.common_dir()).or_else(bare)
+    match Repository::at(path) {
+        Located::Repository(repository) => Some(repository.common_dir()),
+        _ => fs::metadata(path.join("HEAD")).is_ok().then(|| path.to_owned()),
+    }
+}
+
+/// Whether the link in the git directory of a work tree leads to the work tree at `root`, which is
+/// canonical.
+fn leads_back(git_dir: &Path, root: &Path) -> bool {
+    let link = read(&git_dir.join("gitdir"), MAX_FILE).unwrap_or_default();
+    let dot_git = git_dir.join(path_of(link.trim_ascii()));
+    dot_git.file_name() == Some(OsStr::new(".git"))
+        && dot_git.parent().and_then(|dir| dir.canonicalize().ok()).as_deref() == Some(root)
 }
 
 /// The text, if it is a whole SHA-1 or SHA-256 hash.

@@ -2,13 +2,14 @@
 //! (`man gitformat-pack`). Does not read objects, and does not follow `info/alternates`, which may
 //! name the store of another repository.
 
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A store with more packs is searched in part.
-const MAX_PACKS: usize = 500;
+const MAX_PACKS: usize = 200;
 
 /// An index of version 2: magic number, version, and 256 counts. The counts are of the objects whose
 /// first byte is at most the position of the count.
@@ -16,28 +17,45 @@ const MAGIC: [u8; 8] = [0xff, b't', b'O', b'c', 0, 0, 0, 2];
 const COUNTS: u64 = 8;
 const HASHES: u64 = COUNTS + 256 * 4;
 
-/// Whether the store has the object with this name, given in hexadecimal.
-pub fn contains(objects: &Path, hash: &str) -> bool {
-    let Some(name) = bytes_of(hash) else { return false };
-    let loose = objects.join(&hash[..2]).join(&hash[2..]);
-    if fs::symlink_metadata(loose).is_ok_and(|meta| meta.is_file()) {
-        return true;
+/// An object store.
+pub struct Objects {
+    dir: PathBuf,
+    /// The indexes of its packs, opened once.
+    indexes: OnceCell<Vec<File>>,
+}
+
+impl Objects {
+    pub(super) fn new(dir: PathBuf) -> Objects {
+        Objects { dir, indexes: OnceCell::new() }
     }
-    let packs = fs::read_dir(objects.join("pack")).into_iter().flatten().flatten();
-    let indexes = packs.filter(|entry| {
+
+    /// Whether the store has the object with this name, given in hexadecimal.
+    pub fn contains(&self, hash: &str) -> bool {
+        let Some(name) = bytes_of(hash) else { return false };
+        let loose = self.dir.join(&hash[..2]).join(&hash[2..]);
+        if fs::symlink_metadata(loose).is_ok_and(|meta| meta.is_file()) {
+            return true;
+        }
+        let indexes = self.indexes.get_or_init(|| indexes(&self.dir.join("pack")));
+        indexes.iter().any(|index| index_contains(index, &name).unwrap_or(false))
+    }
+}
+
+/// The indexes of version 2 in the directory of the packs.
+fn indexes(packs: &Path) -> Vec<File> {
+    let files = fs::read_dir(packs).into_iter().flatten().flatten().filter(|entry| {
         let is_index = entry.path().extension().is_some_and(|extension| extension == "idx");
         is_index && entry.file_type().is_ok_and(|kind| kind.is_file())
     });
-    indexes.take(MAX_PACKS).any(|index| index_contains(&index.path(), &name).unwrap_or(false))
+    let opened = files.take(MAX_PACKS).filter_map(|entry| File::open(entry.path()).ok());
+    let has_magic = |file: &File| {
+        let mut magic = [0; 8];
+        file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC
+    };
+    opened.filter(has_magic).collect()
 }
 
-fn index_contains(index: &Path, name: &[u8]) -> io::Result<bool> {
-    let file = File::open(index)?;
-    let mut magic = [0; 8];
-    file.read_exact_at(&mut magic, 0)?;
-    if magic != MAGIC {
-        return Ok(false);
-    }
+fn index_contains(file: &File, name: &[u8]) -> io::Result<bool> {
     let count = |byte: u8| {
         let mut count = [0; 4];
         file.read_exact_at(&mut count, COUNTS + 4 * u64::from(byte))?;
@@ -100,21 +118,22 @@ mod tests {
         fs::create_dir(dir.path().join("pack")).unwrap();
         fs::write(dir.path().join("pack/a.idx"), index(&names)).unwrap();
         fs::write(dir.path().join("pack/b.idx"), "not an index").unwrap();
+        let contains = |hash: &str| Objects::new(dir.path().into()).contains(hash);
         for name in &names {
-            assert!(contains(dir.path(), &hex(name)), "{name:?}");
+            assert!(contains(&hex(name)), "{name:?}");
             let mut other = *name;
             other[19] ^= 0x80;
-            assert!(!contains(dir.path(), &hex(&other)), "{other:?}");
+            assert!(!contains(&hex(&other)), "{other:?}");
         }
         let loose = hex(&[0xab; 20]);
-        assert!(!contains(dir.path(), &loose));
+        assert!(!contains(&loose));
         fs::create_dir(dir.path().join(&loose[..2])).unwrap();
         fs::write(dir.path().join(&loose[..2]).join(&loose[2..]), "").unwrap();
-        assert!(contains(dir.path(), &loose));
+        assert!(contains(&loose));
         for invalid in
             ["", "ab", &loose[..39], &"é".repeat(20), "../../../../../../../../../../../etc/x"]
         {
-            assert!(!contains(dir.path(), invalid), "{invalid}");
+            assert!(!contains(invalid), "{invalid}");
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::config::Settings;
 use crate::context::{Page, budget, start};
 use crate::deliver::unfinished;
 use crate::spool;
-use crate::store::claims::{self, Refused};
-use crate::store::{self, LockWait, Reader, Store, StoreError, notices, sessions};
+use crate::store::claims::{self, Examined};
+use crate::store::{self, LockWait, Reader, Store, StoreError, look_alikes, notices, sessions};
 use crate::text::one_line;
 
 /// How long migration steps may wait for the store lock.
@@ -76,8 +76,8 @@ pub fn load(settings: &Settings, event: &Event) -> (StartContext, Option<StoreEr
     let examined = reader.zip(event.project.as_ref());
     let examined =
         examined.map(|(reader, project)| claims::examine(reader.connection(), project)).transpose();
-    let refused = examined.as_ref().ok().and_then(|examined| examined.as_ref()?.refused.as_ref());
-    let notice = take_notice(settings, reader, event, refused);
+    let known = examined.as_ref().ok().and_then(Option::as_ref);
+    let notice = take_notice(settings, reader, known);
     let (client, session) = (&event.client, &event.session);
     let unfinished =
         unfinished::in_other_sessions(&settings.paths, &store, client, session, event.at);
@@ -156,13 +156,24 @@ fn migrate(settings: &Settings) -> store::Result<Option<Reader>> {
     Reader::open(&settings.paths, BUSY_TIMEOUT)
 }
 
-/// Returns one line with the problems that the user has not seen, and records them as shown. `refused`
-/// is a known project that the session's directory claims without proof.
+/// Why the directory's memory may be less than the user expects: another project claims it, or a known
+/// project looks like it.
+fn doubt(reader: &Reader, examined: &Examined) -> Option<String> {
+    if let Some(refused) = &examined.refused {
+        return refused.sentence(&examined.project.root);
+    }
+    let found = look_alikes::of_directory(reader.connection(), &examined.project);
+    let look_alike = found.ok().flatten()?;
+    let (sentence, command) = (look_alike.sentence(), look_alike.command(true));
+    Some(format!("{sentence}; its memory is separate until you run `{command}` there"))
+}
+
+/// Returns one line with the problems that the user has not seen, and records them as shown. `examined`
+/// is the project of the session's directory.
 fn take_notice(
     settings: &Settings,
     reader: Option<&Reader>,
-    event: &Event,
-    refused: Option<&Refused>,
+    examined: Option<&Examined>,
 ) -> Option<String> {
     let mut problems: Vec<String> = settings.config.problems.clone();
     if let Err(e) = settings.paths.check() {
@@ -173,8 +184,8 @@ fn take_notice(
         let stored = notices::list(reader.connection()).unwrap_or_default();
         problems.extend(stored.into_iter().map(|(_, text)| text));
     }
-    if let (Some(project), Some(refused)) = (&event.project, refused.filter(|r| !r.separated)) {
-        problems.push(refused.sentence(&project.root));
+    if let (Some(reader), Some(examined)) = (reader, examined) {
+        problems.extend(doubt(reader, examined));
     }
     // One line each in the list, whatever they quote.
     let problems = problems.iter().map(|problem| one_line(problem));

@@ -28,6 +28,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use memctl_proto::event::Process;
@@ -280,8 +281,8 @@ pub fn own_uid() -> u32 {
     files::own_uid()
 }
 
-/// The home directory of this user in the password database, which the environment does not change.
-/// `None`: the database does not list the user, or without a home directory.
+/// The home directory of this user in the password database, which the environment does not change. The
+/// database is read once. `None`: the database does not list the user, or without a home directory.
 ///
 /// # Errors
 /// A message if the database does not answer.
@@ -289,8 +290,12 @@ pub fn account_home() -> Result<Option<PathBuf>, String> {
     if let Some(home) = testpoint::account_home() {
         return Ok(Some(home));
     }
-    let home = os::account_home(own_uid())?;
-    Ok(home.filter(|home| home.is_absolute()))
+    static KNOWN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    if let Some(home) = KNOWN.get() {
+        return Ok(home.clone());
+    }
+    let home = os::account_home(own_uid())?.filter(|home| home.is_absolute());
+    Ok(KNOWN.get_or_init(|| home).clone())
 }
 
 /// Prepares the process. `main` calls this first. It ignores SIGPIPE, so that a broken pipe is an

@@ -7,6 +7,7 @@ use std::path::Path;
 use memctl_proto::event::Project;
 use serde::{Deserialize, Serialize};
 
+use super::place_key;
 use crate::config::edit;
 use crate::files;
 
@@ -74,8 +75,9 @@ impl Pauses {
         !self.projects.is_empty()
     }
 
-    /// The pause of the project that has one of these keys.
-    pub fn of_project(&self, keys: &[String], now: i64) -> Option<&Pause> {
+    /// The pause of a project.
+    pub fn of_project(&self, project: &Project, now: i64) -> Option<&Pause> {
+        let keys = keys(project);
         let has = |pause: &&Pause| pause.keys.iter().any(|key| keys.contains(key));
         self.projects.iter().find(|pause| has(pause) && !pause.is_over(now))
     }
@@ -85,11 +87,9 @@ impl Pauses {
         self.unpause(project, now);
         match project {
             None => self.all = Some(Pause { until, ..Pause::default() }),
-            Some(project) => self.projects.push(Pause {
-                until,
-                keys: project.keys.clone(),
-                name: project.name.clone(),
-            }),
+            Some(project) => {
+                self.projects.push(Pause { until, keys: keys(project), name: project.name.clone() })
+            }
         }
     }
 
@@ -99,10 +99,16 @@ impl Pauses {
         let Some(project) = project else {
             return self.all.take().is_some_and(|pause| !pause.is_over(now));
         };
-        let before = self.projects.len();
-        self.projects.retain(|pause| !pause.keys.iter().any(|key| project.keys.contains(key)));
+        let (before, keys) = (self.projects.len(), keys(project));
+        self.projects.retain(|pause| !pause.keys.iter().any(|key| keys.contains(key)));
         self.projects.len() < before
     }
+}
+
+/// The keys of a project, with that of its place: the directory may become a repository.
+fn keys(project: &Project) -> Vec<String> {
+    let place = place_key(&project.root).filter(|place| !project.keys.contains(place));
+    project.keys.iter().cloned().chain(place).collect()
 }
 
 #[cfg(test)]
@@ -126,7 +132,8 @@ mod tests {
         assert!(pauses.everything(999).is_some() && pauses.everything(1000).is_none());
         // A clone has another directory, and a repository without its origin another first key.
         for (keys, want) in [("git:a", true), ("dir:/x", true), ("git:b", false)] {
-            assert_eq!(pauses.of_project(&[keys.into()], 5000).is_some(), want, "{keys}");
+            let project = Project { keys: vec![keys.into()], ..Project::default() };
+            assert_eq!(pauses.of_project(&project, 5000).is_some(), want, "{keys}");
         }
         assert!(!pauses.unpause(None, 2000), "it was over");
         assert!(pauses.unpause(Some(&project("git:a")), 2000));

@@ -6,10 +6,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::pause::{Pause, Pauses};
-use super::{dir_of, identify, naming_dir, resolve};
+use super::{dir_of, identify, naming_dir, repository, resolve};
 use crate::clock;
 use crate::config::{OffSwitch, Recording};
-use crate::git::Repository;
 
 /// The file that marks a project as recorded (`capture.mode = "marked"`).
 pub const MARKER: &str = ".memctl";
@@ -140,7 +139,7 @@ pub fn not_recorded(dirs: &[&Path], rules: &Recording) -> Option<NotRecorded> {
             return Some(NotRecorded::Excluded(pattern.as_str().to_owned()));
         }
         if pauses.has_projects()
-            && let Some(Pause { until, name, .. }) = pauses.of_project(&identify(dir).keys, now)
+            && let Some(Pause { until, name, .. }) = pauses.of_project(&identify(dir), now)
         {
             return Some(NotRecorded::ProjectPaused { project: name.clone(), until: *until });
         }
@@ -174,7 +173,7 @@ pub fn exclusion<'a>(dir: &Path, rules: &'a Recording) -> Option<&'a glob::Patte
 fn is_marked(dir: &Path) -> bool {
     let dir = resolve(dir);
     let is_marked = |dir: &Path| dir.join(MARKER).is_file();
-    let Some(repository) = Repository::find(&dir) else { return dir.ancestors().any(is_marked) };
+    let Some(repository) = repository(&dir) else { return dir.ancestors().any(is_marked) };
     let root = &repository.root;
     is_marked(root) || is_marked(naming_dir(root, &resolve(&repository.common_dir())))
 }
@@ -188,7 +187,7 @@ fn matching<'a>(
         return None;
     }
     let resolved = resolve(dir);
-    let root = Repository::find(&resolved).map_or_else(|| resolved.clone(), |r| r.root);
+    let root = repository(&resolved).map_or_else(|| resolved.clone(), |r| r.root);
     let matches = |pattern: &glob::Pattern| {
         [dir, &resolved].iter().any(|dir| {
             dir.ancestors().any(|parent| {

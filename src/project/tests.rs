@@ -113,12 +113,22 @@ fn paths_with_odd_bytes_have_distinct_keys() {
     assert_eq!(key(b"/a b/\xC3\xA9"), "dir:/a b/é");
     assert_eq!(key(b"/a\nb\xFF"), "dir:/a%0Ab%FF");
     assert_eq!(key(b"/a%0Ab"), "dir:/a%250Ab");
+    for bytes in [&b"/a b/\xC3\xA9"[..], b"/a\nb\xFF", b"/a%0Ab", b"/%", b"/%4"] {
+        assert_eq!(key_dir(&key(bytes)).as_deref(), Some(path_of(bytes)));
+    }
+    assert_eq!(key_dir("git:example.org/a"), None);
     let world = World::new();
     let odd = world.path("").join(path_of(b"new\nline\xFF"));
     fs::create_dir(&odd).unwrap();
     let project = identify(&odd);
     assert!(project.keys[0].ends_with("/new%0Aline%FF"));
     assert_eq!(project.name, "newline\u{fffd}");
+}
+
+#[test]
+fn directories_for_temporary_files_are_known() {
+    assert!(is_temporary(Path::new("/tmp/a/b")) && is_temporary(Path::new("/var/tmp/a")));
+    assert!(!is_temporary(Path::new("/tmpx")) && !is_temporary(Path::new("/srv/tmp")));
 }
 
 #[test]

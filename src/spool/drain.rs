@@ -143,7 +143,7 @@ fn commit(
                 drained.kinds.push(event.kind);
                 drained.clients.extend(event.process);
             }
-            record_heads(locked, events(), now)
+            record_directories(locked, events(), now)
         }
         // A refused event must not block the events behind it: commit them one by one.
         Err(StoreError::Refused(_)) if files.len() > 1 => files.iter().try_for_each(|file| {
@@ -158,15 +158,15 @@ fn commit(
     }
 }
 
-/// Records the commits that the directories of these events have checked out.
-fn record_heads<'a>(
+/// Records what is new of the directories of these events.
+fn record_directories<'a>(
     locked: &mut Locked,
     events: impl Iterator<Item = &'a Event>,
     now: i64,
 ) -> store::Result<()> {
     for project in events.filter_map(|event| event.project.as_ref()) {
-        if let Some((project, head)) = claims::unrecorded_head(locked.connection(), project)? {
-            locked.write(|tx| claims::record_commit(tx, &project, &head, now))?;
+        if let Some(new) = claims::unrecorded(locked.connection(), project)? {
+            locked.write(|tx| claims::record(tx, &new, now))?;
         }
     }
     Ok(())

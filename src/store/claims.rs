@@ -1,26 +1,27 @@
 //! Which project a directory may join. Its `.git` names an origin or another git directory, but anybody
 //! can write that into an archive. A directory therefore joins a project that memory knows only after
-//! proof: it has joined before, git's own link leads back to it, its object store has a commit of the
-//! project, or the user has linked it.
+//! proof: it has joined before, it is the same directory ([`places`]), git's own link leads back to it,
+//! its object store has a commit of the project, or the user has linked it.
 //!
 //! The caller examines the claims before its transaction begins, because that reads git's files.
 
 use std::path::Path;
 
 use memctl_proto::event::Project;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
+use super::directory::{Directory, MAX_COMMITS};
 use super::error::Result;
-use super::{forgotten, projects, words};
-use crate::git::Repository;
-
-/// How many commits of a project are kept, and how many of them a proof looks for.
-const MAX_COMMITS: i64 = 500;
+use super::projects::{self, ORIGIN};
+use super::{forgotten, places, words};
+use crate::git::{Located, Repository};
+use crate::project;
 
 /// The project of a directory after its claims were examined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Examined {
-    /// The project without the keys that it may not have.
+    /// The project without the keys that it may not have. A key of the known project to which the
+    /// directory provably belongs comes first.
     pub project: Project,
     /// A known project that the directory claims without proof.
     pub refused: Option<Refused>,
@@ -32,91 +33,132 @@ pub struct Refused {
     pub id: i64,
     /// Its key that the directory claims.
     pub key: String,
+    pub why: Why,
+}
+
+/// Why a claim is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
     /// The user has separated the directory.
-    pub separated: bool,
+    Separated,
+    NoCommit,
+    /// The git directory of the work tree is not there.
+    Unreachable,
 }
 
 impl Refused {
-    /// One sentence for the user. `root` is the directory.
-    pub fn sentence(&self, root: &str) -> String {
-        let origin = self.key.split_once(':').map_or(self.key.as_str(), |(_, place)| place);
-        format!(
-            "{root} claims to be {origin}, which memctl knows, but has none of its commits; its \
-             memory is separate until you run `memctl project link` there"
-        )
+    /// One sentence for the user. `root` is the directory. `None` if the user has decided it.
+    pub fn sentence(&self, root: &str) -> Option<String> {
+        let place = self.key.split_once(':').map_or(self.key.as_str(), |(_, place)| place);
+        let what = match self.why {
+            Why::Separated => return None,
+            Why::NoCommit => format!(
+                "{root} claims to be {place}, which memctl knows, but has none of its commits"
+            ),
+            Why::Unreachable => format!(
+                "{root} claims to be a work tree of {place}, but its git directory is not reachable"
+            ),
+        };
+        Some(format!("{what}; its memory is separate until you run `memctl project link` there"))
     }
 }
 
-/// Removes the claims of a directory that lack a proof. The last key of `project` names the directory
-/// itself.
+/// Removes the claims of a directory that lack a proof, and finds the project of a directory that was
+/// moved, renamed or made a repository. The last key of `project` names the directory itself.
 pub fn examine(conn: &Connection, project: &Project) -> Result<Examined> {
     let mut examined = Examined { project: project.clone(), refused: None };
-    let Some((own, claims)) = project.keys.split_last() else { return Ok(examined) };
+    let Some((own, others)) = project.keys.split_last() else { return Ok(examined) };
     let own_id = projects::by_key(conn, own)?;
-    let is_separate = own_id.map_or(Ok(false), |id| is_separate(conn, id))?;
-    for key in claims {
+    let is_of_own = |key: &String| Ok(own_id.is_some() && projects::by_key(conn, key)? == own_id);
+    if own_id.is_some() && all(others, is_of_own)? {
+        return Ok(examined);
+    }
+    let directory = Directory::of(project);
+    let home = match own_id {
+        Some(id) => Some((own.clone(), id)),
+        None => places::known(conn, project)?,
+    };
+    let home_id = home.as_ref().map(|(_, id)| *id);
+    let is_separate = home_id.map_or(Ok(false), |id| projects::is_separate(conn, id))?;
+
+    let mut keys = Vec::new();
+    let mut is_known = false;
+    for key in directory.claims(others) {
         // The first directory that names an unknown origin founds its project.
-        let Some(id) = projects::by_key(conn, key)? else { continue };
-        if own_id == Some(id) {
+        let id = projects::by_key(conn, &key)?;
+        if let Some(id) = id.filter(|id| Some(*id) != home_id)
+            && (is_separate || !directory.proves(conn, id)?)
+        {
+            let why = match directory.located {
+                _ if is_separate => Why::Separated,
+                Located::Unreachable(_) => Why::Unreachable,
+                _ => Why::NoCommit,
+            };
+            examined.refused.get_or_insert(Refused { id, key, why });
             continue;
         }
-        if is_separate || !is_proven(conn, project, id)? {
-            examined.project.keys.retain(|k| k != key);
-            let refused = Refused { id, key: key.clone(), separated: is_separate };
-            examined.refused.get_or_insert(refused);
-        }
+        is_known |= id.is_some();
+        keys.push(key);
     }
     if examined.refused.is_some() {
         // A folder that claims one project must not found another one by its other claims.
-        examined.project.keys = vec![own.clone()];
+        keys.clear();
+        is_known = false;
     }
+    if !is_known {
+        let found = match &home {
+            Some((key, id)) => directory.key_of_home(conn, (key, *id), &keys)?,
+            None if examined.refused.is_none() => places::of_moved(conn, &directory, &keys)?,
+            None => None,
+        };
+        keys.splice(..0, found.filter(|key| key != own));
+    }
+    keys.push(own.clone());
+    examined.project.keys = keys;
     Ok(examined)
 }
 
-/// The commit that the project's directory has checked out, unless it is recorded already, and the
-/// examined project.
-pub fn unrecorded_head(conn: &Connection, project: &Project) -> Result<Option<(Project, String)>> {
-    let project = examine(conn, project)?.project;
-    let repository = Repository::find(Path::new(&project.root)).filter(Repository::owns_git_dir);
-    let head = repository.and_then(|repository| repository.head_commit());
-    let (Some(head), Some(id)) = (head, projects::find(conn, &project)?) else { return Ok(None) };
-    let is_recorded = conn
-        .prepare_cached("SELECT 1 FROM project_commits WHERE project_id = ?1 AND hash = ?2")?
-        .exists(params![id, head])?;
-    Ok((!is_recorded).then_some((project, head)))
-}
-
-/// Whether the object store of the directory has a commit of the project.
-fn is_proven(conn: &Connection, project: &Project, id: i64) -> Result<bool> {
-    let Some(repository) = Repository::find(Path::new(&project.root)) else { return Ok(false) };
-    let mut commits = conn.prepare_cached(
-        "SELECT hash FROM project_commits WHERE project_id = ?1 ORDER BY seen_at_epoch DESC LIMIT ?2",
-    )?;
-    let mut commits = commits.query([id, MAX_COMMITS])?;
-    while let Some(row) = commits.next()? {
-        if repository.has_commit(&row.get::<_, String>(0)?) {
-            return Ok(true);
+fn all<T>(items: &[T], is_true: impl Fn(&T) -> Result<bool>) -> Result<bool> {
+    for item in items {
+        if !is_true(item)? {
+            return Ok(false);
         }
     }
-    // Releases before this table recorded no commits. The project's directory may still be there.
-    let root: Option<String> = conn
-        .prepare_cached("SELECT root FROM projects WHERE id = ?1")?
-        .query_row([id], |r| r.get(0))
-        .optional()?;
-    let known = root.and_then(|root| Repository::find(Path::new(&root)));
-    let known = known.filter(Repository::owns_git_dir);
-    let head = known.filter(|known| known.root != repository.root).and_then(|k| k.head_commit());
-    Ok(head.is_some_and(|head| repository.has_commit(&head)))
+    Ok(true)
 }
 
-fn is_separate(conn: &Connection, id: i64) -> Result<bool> {
-    let mut separate = conn.prepare_cached("SELECT separate FROM projects WHERE id = ?1")?;
-    Ok(separate.query_row([id], |r| r.get(0)).optional()?.unwrap_or(false))
+/// What is not recorded yet of a directory that belongs to a project.
+#[derive(Debug)]
+pub struct Unrecorded {
+    project: Project,
+    /// The commit that is checked out.
+    head: Option<String>,
+    place: Option<places::Place>,
 }
 
-/// Records a commit that a directory of the project has checked out.
-pub fn record_commit(tx: &Transaction, project: &Project, hash: &str, now: i64) -> Result<()> {
-    let Some(id) = projects::find(tx, project)? else { return Ok(()) };
+/// Compares a project's directory with what is recorded of it. `None` if there is nothing new.
+pub fn unrecorded(conn: &Connection, project: &Project) -> Result<Option<Unrecorded>> {
+    let project = examine(conn, project)?.project;
+    let Some(id) = projects::find(conn, &project)? else { return Ok(None) };
+    let repository = project::repository(Path::new(&project.root));
+    let head = repository.filter(Repository::owns_git_dir).and_then(|r| r.head_commit());
+    let is_recorded = |head: &String| {
+        conn.prepare_cached("SELECT 1 FROM project_commits WHERE project_id = ?1 AND hash = ?2")?
+            .exists(params![id, head])
+    };
+    let is_known = head.as_ref().map_or(Ok(true), is_recorded)?;
+    let head = head.filter(|_| !is_known);
+    let place = places::unrecorded(conn, &project, id)?;
+    Ok((head.is_some() || place.is_some()).then_some(Unrecorded { project, head, place }))
+}
+
+/// Records what is new of a project's directory.
+pub fn record(tx: &Transaction, new: &Unrecorded, now: i64) -> Result<()> {
+    let Some(id) = projects::find(tx, &new.project)? else { return Ok(()) };
+    if let Some(place) = &new.place {
+        places::record(tx, place, id)?;
+    }
+    let Some(hash) = &new.head else { return Ok(()) };
     let added = tx
         .prepare_cached(
             "INSERT INTO project_commits (project_id, hash, seen_at_epoch) VALUES (?1, ?2, ?3)
@@ -140,14 +182,20 @@ pub fn link(tx: &Transaction, own_key: &str, id: i64, now: i64) -> Result<()> {
     let before = projects::by_key(tx, own_key)?;
     set_key(tx, own_key, id)?;
     let Some(before) = before.filter(|before| *before != id) else { return Ok(()) };
+    for key in places::keys_of(own_key, "") {
+        if projects::by_key(tx, &key)? == Some(before) {
+            set_key(tx, &key, id)?;
+        }
+    }
     let is_shared: bool = tx.query_row(
-        "SELECT EXISTS (SELECT 1 FROM project_keys WHERE project_id = ?1)",
-        [before],
+        "SELECT EXISTS (SELECT 1 FROM project_keys WHERE project_id = ?1 AND substr(key, 1, 4) <> ?2)",
+        params![before, ORIGIN],
         |r| r.get(0),
     )?;
     if is_shared {
         return Ok(());
     }
+    tx.execute("UPDATE project_keys SET project_id = ?2 WHERE project_id = ?1", [before, id])?;
     words::changing(tx, &words::of_project(tx, before)?, || {
         tx.execute("UPDATE sessions SET project_id = ?2 WHERE project_id = ?1", [before, id])?;
         for table in ["observations", "session_summaries"] {
@@ -161,6 +209,10 @@ pub fn link(tx: &Transaction, own_key: &str, id: i64, now: i64) -> Result<()> {
         Ok(())
     })?;
     forgotten::move_project(tx, before, id)?;
+    tx.execute(
+        "UPDATE OR IGNORE summary_projects SET project_id = ?2 WHERE project_id = ?1",
+        [before, id],
+    )?;
     tx.execute("DELETE FROM projects WHERE id = ?1", [before])?;
     Ok(())
 }
@@ -175,7 +227,8 @@ pub fn unlink(tx: &Transaction, project: &Project) -> Result<()> {
         ),
         [&project.name, &project.root],
     )?;
-    set_key(tx, own, tx.last_insert_rowid())
+    let id = tx.last_insert_rowid();
+    places::keys_of(own, &project.root).iter().try_for_each(|key| set_key(tx, key, id))
 }
 
 fn set_key(tx: &Transaction, key: &str, id: i64) -> Result<()> {

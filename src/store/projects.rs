@@ -1,16 +1,22 @@
 //! Maps project keys to projects. Keys are aliases: a repository that gains an origin keeps its
 //! memory, and worktrees and clones of one repository share it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use memctl_proto::event::Project;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use super::forgotten;
+use crate::project;
 
 /// Prefix of keys that name a repository by its origin. Other keys name a directory on this disk.
-const ORIGIN: &str = "git:";
+pub const ORIGIN: &str = "git:";
+
+/// Whether one of the keys names an origin.
+pub fn has_origin_key(keys: &[String]) -> bool {
+    keys.iter().any(|key| key.starts_with(ORIGIN))
+}
 
 /// Returns the project's row id, and creates the project if none of its keys is known. Returns
 /// `None` for a project without keys.
@@ -173,10 +179,38 @@ pub fn name(conn: &Connection, id: i64) -> Result<String> {
     Ok(conn.query_row("SELECT name FROM projects WHERE id = ?1", [id], |r| r.get(0))?)
 }
 
-/// Whether the project has no other key than this one.
-pub fn is_alone(conn: &Connection, id: i64, key: &str) -> Result<bool> {
-    let others = "SELECT 1 FROM project_keys WHERE project_id = ?1 AND key <> ?2";
-    Ok(!conn.prepare(others)?.exists(params![id, key])?)
+/// Whether the project has no other keys than these.
+pub fn is_alone(conn: &Connection, id: i64, keys: &[String]) -> Result<bool> {
+    Ok(get(conn, id)?.keys.iter().all(|key| keys.contains(key)))
+}
+
+/// Whether the user has separated the project's directory.
+pub fn is_separate(conn: &Connection, id: i64) -> Result<bool> {
+    let mut separate = conn.prepare_cached("SELECT separate FROM projects WHERE id = ?1")?;
+    Ok(separate.query_row([id], |r| r.get(0)).optional()?.unwrap_or(false))
+}
+
+/// The directories that the project's keys name.
+pub fn dirs(conn: &Connection, id: i64) -> Result<Vec<PathBuf>> {
+    Ok(get(conn, id)?.keys.iter().filter_map(|key| project::key_dir(key)).collect())
+}
+
+/// The first origin key of the project.
+pub fn origin(conn: &Connection, id: i64) -> Result<Option<String>> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT min(key) FROM project_keys WHERE project_id = ?1 AND substr(key, 1, 4) = ?2",
+        )?
+        .query_row(params![id, ORIGIN], |r| r.get(0))?)
+}
+
+/// The project of a session.
+pub fn of_session(conn: &Connection, session_id: i64) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached("SELECT project_id FROM sessions WHERE id = ?1")?
+        .query_row([session_id], |r| r.get(0))
+        .optional()?
+        .flatten())
 }
 
 /// Ids and roots of the projects with this name.
@@ -214,12 +248,7 @@ pub fn by_key(conn: &Connection, key: &str) -> Result<Option<i64>> {
 }
 
 fn has_origin(conn: &Connection, id: i64) -> Result<bool> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM project_keys
-             WHERE project_id = ?1 AND substr(key, 1, 4) = 'git:')",
-        )?
-        .query_row([id], |r| r.get(0))?)
+    Ok(origin(conn, id)?.is_some())
 }
 
 /// Updates name and root to the latest ones, because directories and repositories are renamed.

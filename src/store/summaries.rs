@@ -126,27 +126,37 @@ pub fn visit_heads_for_context(
 }
 
 pub(super) fn heads_sql() -> String {
+    let heads = |condition: &str| {
+        format!(
+            "SELECT id, session_id, substr(request, 1, 240), sender = 'user', completed <> '',
+               learned <> '' OR next_steps <> '' OR notes <> '', tool_uses, created_at_epoch,
+               changed_at_epoch
+             FROM session_summaries
+             WHERE {condition} AND NOT hidden AND request <> '{PRIVATE}'
+               AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?2)))"
+        )
+    };
     format!(
-        "SELECT id, session_id, substr(request, 1, 240), sender = 'user', completed <> '',
-           learned <> '' OR next_steps <> '' OR notes <> '', tool_uses, created_at_epoch,
-           changed_at_epoch
-         FROM session_summaries
-         WHERE project_id = ?1 AND NOT hidden AND request <> '{PRIVATE}'
-           AND (session_id IS NULL OR session_id NOT IN (SELECT value FROM json_each(?2)))
-         ORDER BY created_at_epoch DESC, id DESC"
+        "{} UNION ALL {} ORDER BY 8 DESC, 1 DESC",
+        heads("project_id = ?1"),
+        heads(&format!("project_id IS NOT ?1 AND {TOLD_IN}"))
     )
 }
 
-/// The newest turns of a session for a context, oldest first. If there are more than `limit`, the
-/// first two as well: they say what the session is about.
+/// Turns of other projects that changed files of this one.
+const TOLD_IN: &str = "id IN (SELECT summary_id FROM summary_projects WHERE project_id = ?1)";
+
+/// The newest turns of a session for the context of a project, oldest first. If there are more than
+/// `limit`, the first two as well: they say what the session is about.
 pub fn of_session_for_context(
     conn: &Connection,
     session_id: i64,
+    project_id: Option<i64>,
     limit: usize,
 ) -> rusqlite::Result<Vec<SummaryRow>> {
     let read = |order, limit: usize| -> rusqlite::Result<Vec<SummaryRow>> {
         conn.prepare_cached(&of_session_sql(order))?
-            .query_map((session_id, limit as i64), from_row)?
+            .query_map((project_id, session_id, limit as i64), from_row)?
             .collect()
     };
     let mut rows = read("DESC", limit)?;
@@ -162,10 +172,11 @@ pub fn of_session_for_context(
 /// Summaries from another program are told only for a session that has none of its own.
 pub(super) fn of_session_sql(order: &str) -> String {
     select(&format!(
-        "WHERE session_id = ?1 AND NOT hidden AND request <> '{PRIVATE}'
+        "WHERE session_id = ?2 AND NOT hidden AND request <> '{PRIVATE}'
+           AND (project_id IS ?1 OR {TOLD_IN})
            AND (external_id IS NULL OR NOT EXISTS (SELECT 1 FROM session_summaries own
-                WHERE own.session_id = ?1 AND own.external_id IS NULL))
-         ORDER BY prompt_number {order}, id {order} LIMIT ?2"
+                WHERE own.session_id = ?2 AND own.external_id IS NULL))
+         ORDER BY prompt_number {order}, id {order} LIMIT ?3"
     ))
 }
 
@@ -328,6 +339,6 @@ mod tests {
         assert_eq!(heads(&[], 9), [4, 1]);
         assert_eq!(heads(&[], 1), [4]);
         assert_eq!(heads(&[1, 2], 9), [4]);
-        assert_eq!(ids(of_session_for_context(&conn, 1, 9).unwrap()), [1]);
+        assert_eq!(ids(of_session_for_context(&conn, 1, Some(1), 9).unwrap()), [1]);
     }
 }

@@ -79,6 +79,8 @@ mod private_text;
 mod process_entry;
 /// Folders that claim to be a known repository.
 mod project_claims;
+mod project_elsewhere;
+mod project_identity;
 /// Guards of the locking protocol, each tested alone.
 mod protocol_guards;
 /// Recorded sessions of the real client and the rows that they produce.

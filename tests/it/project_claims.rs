@@ -4,21 +4,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::support::World;
-use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::directories::{context, session, started, write};
 
 const ORIGIN: &str = "https://example.org/acme/tally";
 
 /// The first commit of the repository, and a later one.
 const FIRST: &str = "1111111111111111111111111111111111111111";
 const SECOND: &str = "22222222222222222222222222222222222222ab";
-
-fn write(path: &Path, text: impl AsRef<[u8]>) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
 
 /// A repository with this origin. Its object store has these commits, and the last one is checked
 /// out.
@@ -35,44 +28,6 @@ fn repository(w: &World, name: &str, origin: &str, commits: &[&str]) -> PathBuf 
         write(&git.join("refs/heads/main"), format!("{commit}\n"));
     }
     dir
-}
-
-fn in_dir(mut payload: Value, dir: &Path) -> Value {
-    payload["cwd"] = dir.display().to_string().into();
-    payload
-}
-
-/// Records a session in this directory. Its answer contains `word`.
-fn session(w: &World, dir: &Path, name: &str, word: &str) {
-    w.hooks(
-        &[
-            prompt(name, "t", "make the tests pass"),
-            tool(name, "t", &format!("{name}1"), "cargo test", "error[E0308]: mismatched types"),
-            tool(
-                name,
-                "t",
-                &format!("{name}2"),
-                "cargo test",
-                "test result: ok. 7 passed; 0 failed",
-            ),
-            stop(name, "t", &format!("The {word} parser was wrong. All 7 tests pass now.")),
-            end(name),
-        ]
-        .map(|payload| in_dir(payload, dir)),
-    );
-    w.settle();
-}
-
-/// The response to a session that starts in this directory.
-fn started(w: &World, dir: &Path, name: &str) -> Value {
-    let response = w.hook(&in_dir(start(name), dir));
-    w.hook(&in_dir(end(name), dir));
-    w.settle();
-    response
-}
-
-fn context(response: &Value) -> String {
-    response["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default().to_owned()
 }
 
 /// A world whose memory knows the repository `tally`.
@@ -119,7 +74,11 @@ fn a_local_path_as_origin_is_no_proof() {
 #[test]
 fn a_git_directory_that_points_to_a_repository_is_no_proof() {
     type Forge = fn(&Path, &Path);
-    let forges: [Forge; 6] = [
+    let forges: [Forge; 7] = [
+        |evil, tally| {
+            let git_dir = tally.join(".git/worktrees/none");
+            write(&evil.join(".git"), format!("gitdir: {}\n", git_dir.display()));
+        },
         |evil, tally| write(&evil.join(".git"), format!("gitdir: {}/.git\n", tally.display())),
         |evil, tally| std::os::unix::fs::symlink(tally.join(".git"), evil.join(".git")).unwrap(),
         |evil, tally| {
@@ -231,7 +190,7 @@ fn the_user_links_and_unlinks_a_directory() {
     let projects = w.memctl(&["project", "list", "--json"]).json();
     assert_eq!(projects.as_array().map(Vec::len), Some(1), "{projects}");
     assert_eq!(projects[0]["name"], "tally");
-    assert_eq!(projects[0]["keys"].as_array().map(Vec::len), Some(3), "{projects}");
+    assert_eq!(projects[0]["keys"].as_array().map(Vec::len), Some(5), "{projects}");
 
     let unlinked = w.memctl(&["project", "unlink", &dir]).ok();
     assert_eq!(unlinked, format!("{dir} is a project of its own now\n"));

@@ -13,14 +13,23 @@ use crate::ctl::READ_TIMEOUT;
 use crate::ctl::format::{age, bytes, count, dollars, short, tokens};
 use crate::ctl::stats::against_budget;
 use crate::deliver::probe::{self, WorkerState};
+use crate::git::Located;
 use crate::paths::session_key;
 use crate::project;
 use crate::store::deferrals::{self, Waiting};
+use crate::store::look_alikes::LookAlike;
 use crate::store::queue_admin::Item;
 use crate::store::{
-    self, Reader, StoreError, claims, ensure, notices, quarantine, queue_admin, stats, usage, words,
+    self, Reader, StoreError, claims, ensure, look_alikes, notices, quarantine, queue_admin, stats,
+    usage, words,
 };
 use crate::text::{one_line, sanitize};
+
+/// Name of the check of projects.
+const PROJECT: &str = "project";
+
+/// How many pairs of projects are reported.
+const MAX_PAIRS: usize = 5;
 
 /// Name of the check of the database's pages.
 const DATABASE: &str = "database";
@@ -98,11 +107,42 @@ fn search_index(conn: &Connection, is_intact: bool) -> store::Result<Option<Find
     Ok(None)
 }
 
-/// Reports a directory that claims a known project without proof.
-fn claim(conn: &Connection, dir: &Path) -> store::Result<Option<Finding>> {
-    let project = project::identify(dir);
-    let refused = claims::examine(conn, &project)?.refused.filter(|refused| !refused.separated);
-    Ok(refused.map(|refused| Finding::note("project", refused.sentence(&project.root))))
+/// Reports a directory that claims a known project without proof, or that looks like one.
+fn identity(conn: &Connection, dir: &Path) -> store::Result<Vec<Finding>> {
+    let examined = claims::examine(conn, &project::identify(dir))?;
+    let root = &examined.project.root;
+    if let Some(refused) = &examined.refused {
+        return Ok(refused.sentence(root).map(|s| Finding::note(PROJECT, s)).into_iter().collect());
+    }
+    let mut found = Vec::new();
+    if let Located::Unreachable(work_tree) = project::locate(Path::new(root)) {
+        let git_dir = work_tree.common_dir.display();
+        let message = format!("the git directory of {root} is not reachable: {git_dir}");
+        let fix = format!("mount it, or run `git worktree repair {root}` in its repository");
+        found.push(Finding::note(PROJECT, message).fix(fix));
+    }
+    let look_alike = look_alikes::of_directory(conn, &examined.project)?;
+    found.extend(look_alike.map(|it| same(&it, it.command(true))));
+    Ok(found)
+}
+
+/// Reports known projects that are likely one.
+fn same_projects(conn: &Connection) -> store::Result<Vec<Finding>> {
+    let pairs = look_alikes::pairs(conn)?;
+    let mut found: Vec<Finding> =
+        pairs.iter().take(MAX_PAIRS).map(|pair| same(pair, pair.command(false))).collect();
+    if let Some(more) = pairs.len().checked_sub(MAX_PAIRS).filter(|more| *more > 0) {
+        found.push(Finding::note(
+            PROJECT,
+            format!("{} more like these", count(more as u64, "pair")),
+        ));
+    }
+    Ok(found)
+}
+
+fn same(look_alike: &LookAlike, command: String) -> Finding {
+    Finding::note(PROJECT, look_alike.sentence())
+        .fix(format!("if they are one project, run `{command}`"))
 }
 
 fn unreadable(error: &StoreError) -> Finding {
@@ -223,7 +263,7 @@ pub fn findings(settings: &Settings, depth: Depth, dir: Option<&Path>) -> Vec<Fi
     let Some(reader) = &reader else { return found };
     let conn = reader.connection();
     // The first error ends the checks: each of the others might take as long.
-    if let Err(e) = check_content(settings, conn, dir, &mut found) {
+    if let Err(e) = check_content(settings, depth, conn, dir, &mut found) {
         found.push(unreadable(&e));
     }
     found
@@ -231,6 +271,7 @@ pub fn findings(settings: &Settings, depth: Depth, dir: Option<&Path>) -> Vec<Fi
 
 fn check_content(
     settings: &Settings,
+    depth: Depth,
     conn: &Connection,
     dir: Option<&Path>,
     found: &mut Vec<Finding>,
@@ -239,7 +280,10 @@ fn check_content(
     found.extend(spending(settings, conn)?);
     found.extend(notices(conn)?);
     if let Some(dir) = dir {
-        found.extend(claim(conn, dir)?);
+        found.extend(identity(conn, dir)?);
+    }
+    if depth == Depth::Full {
+        found.extend(same_projects(conn)?);
     }
     Ok(())
 }

@@ -51,8 +51,7 @@ pub fn of_directory(conn: &Connection, dir: &Path) -> Result<(Target, Option<Str
         }
     }
     let examined = claims::examine(conn, &claimed).context("database")?;
-    let refused = examined.refused.filter(|refused| !refused.separated);
-    let note = refused.map(|refused| refused.sentence(&claimed.root));
+    let note = examined.refused.and_then(|refused| refused.sentence(&claimed.root));
     Ok((Target::Directory { project: examined.project, dir: dir.to_owned() }, note))
 }
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::failure::{Context, Result};
 use crate::freshness::{self, Freshness};
-use crate::git::Repository;
+use crate::project;
 use crate::store::links::{self, Link};
 use crate::store::observations::{self, ObservationRow};
 use crate::store::projects;
@@ -36,7 +36,7 @@ impl Details {
         };
         let freshness = match root.as_deref().map(Path::new).filter(|_| !blobs.is_empty()) {
             Some(root) => {
-                let repository = Repository::find(root);
+                let repository = project::repository(root);
                 freshness::of_rows(conn, root, repository.as_ref(), &[row.id])
                     .context("database")?
             }

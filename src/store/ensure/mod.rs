@@ -51,6 +51,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/014-links.sql"),
     include_str!("../schema/015-agent-limits.sql"),
     include_str!("../schema/016-imports.sql"),
+    include_str!("../schema/017-identity.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list, the version of the index's words, the schema

@@ -17,10 +17,12 @@ use crate::agent::{Backend, deferral};
 use crate::clock;
 use crate::config::{self, Settings, StartedBy};
 use crate::memory::{Batch, Distilled};
+use crate::project::recording;
 use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
 use crate::store::claims;
 use crate::store::commit::{self, Attribution, Completed};
+use crate::store::elsewhere;
 use crate::store::queue::{self, BatchMeasure, BatchSize, Claim, ClaimLimits, Deferral, Fence};
 use crate::store::words;
 use crate::store::{
@@ -148,7 +150,7 @@ impl StoreActor {
                 self.report_error(&e);
             }
         }
-        self.record_heads(&projects);
+        self.record_directories(&projects);
         self.maintain_wal(deletes_texts);
     }
 
@@ -190,16 +192,12 @@ impl StoreActor {
         events.iter().map(prepare).collect()
     }
 
-    /// Records the commits that the directories of events have checked out. A later event records
-    /// what fails here.
-    fn record_heads(&mut self, projects: &[Project]) {
+    /// Records what is new of the directories of events. A later event records what fails here.
+    fn record_directories(&mut self, projects: &[Project]) {
         for project in projects {
             let Some(store) = &self.store else { return };
-            let Ok(Some((project, head))) = claims::unrecorded_head(store.connection(), project)
-            else {
-                continue;
-            };
-            let _ = self.write(|tx, _| claims::record_commit(tx, &project, &head, clock::now_ms()));
+            let Ok(Some(new)) = claims::unrecorded(store.connection(), project) else { continue };
+            let _ = self.write(|tx, _| claims::record(tx, &new, clock::now_ms()));
         }
     }
 
@@ -301,11 +299,15 @@ impl StoreActor {
         distilled: &Distilled,
         by: Attribution,
     ) -> store::Result<()> {
+        let further = self.further_projects(batch, distilled)?;
         testpoint::at("worker.completing");
         self.settle(
             |tx, session| {
                 let Some(session) = session else { return Ok(()) };
                 let done = commit::complete(tx, session, batch, distilled, by, clock::now_ms())?;
+                if let Completed::Stored { summary: Some(id), .. } = done {
+                    elsewhere::link(tx, id, &further)?;
+                }
                 // Logged before the commit, so that the log has the order of the store.
                 match done {
                     Completed::Stored { .. } => {
@@ -322,6 +324,28 @@ impl StoreActor {
         testpoint::at("worker.completed");
         self.maintain_wal(self.status.pending == 0);
         Ok(())
+    }
+
+    /// The projects of other repositories in which the turn changed files.
+    fn further_projects(
+        &mut self,
+        batch: &Batch,
+        distilled: &Distilled,
+    ) -> store::Result<Vec<Project>> {
+        let (Some(root), Some(session)) = (&batch.project_root, self.fence.session()) else {
+            return Ok(Vec::new());
+        };
+        let Some(summary) = &distilled.summary else { return Ok(Vec::new()) };
+        // The summary does not name files outside of the session's directory.
+        let evidence = distilled.turn.as_ref().map(|turn| &turn.evidence);
+        let changed = evidence.or(distilled.evidence.as_deref()).map_or(&[][..], |e| &e.files);
+        let changed = changed.iter().map(|file| &file.path);
+        let files: Vec<&str> =
+            summary.files_modified.iter().chain(changed).map(String::as_str).collect();
+        let rules = self.settings.config.recording.clone();
+        let is_recorded = |dir: &Path| recording::not_recorded(&[dir], &rules).is_none();
+        let conn = self.open()?.connection();
+        elsewhere::projects_of_files(conn, session, root, &files, &is_recorded)
     }
 
     fn defer(&mut self, batch: &Batch, deferral: &Deferral) -> store::Result<()> {

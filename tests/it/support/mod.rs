@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod client;
+pub mod directories;
 pub mod lines;
 pub mod mcp;
 pub mod notes;

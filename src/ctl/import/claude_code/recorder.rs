@@ -108,7 +108,7 @@ impl Recorder {
         self.longest = self.longest.max(locked_at.elapsed());
         testpoint::at("import.committed");
         self.stored += stored;
-        self.record_heads(items)?;
+        self.record_directories(items)?;
         self.store.maintain_log()?;
         give_way();
         Ok(())
@@ -120,19 +120,18 @@ impl Recorder {
         self.stored
     }
 
-    /// Records the commits that the projects have checked out, once for each directory.
-    fn record_heads(&mut self, items: &[Item]) -> store::Result<()> {
+    /// Records what is new of the projects' directories, once for each.
+    fn record_directories(&mut self, items: &[Item]) -> store::Result<()> {
         let events = items.iter().filter_map(|item| match item {
             Item::Event(event) => event.project.as_ref(),
             Item::Done { .. } => None,
         });
         for project in events {
             if self.roots.insert(project.root.clone())
-                && let Some((project, head)) =
-                    claims::unrecorded_head(self.store.connection(), project)?
+                && let Some(new) = claims::unrecorded(self.store.connection(), project)?
             {
                 let now = clock::now_ms();
-                self.store.write(|tx| claims::record_commit(tx, &project, &head, now))?;
+                self.store.write(|tx| claims::record(tx, &new, now))?;
             }
         }
         Ok(())
