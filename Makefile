@@ -70,7 +70,7 @@ test: tools
 # Plays labelled sessions (tests/eval) and fails below the scores in tests/eval/expected.toml, as `make
 # test` does. EVAL_CASE=en-001 prints one case, EVAL_RECORD=1 writes the scores.
 eval: tools
-	@$(CARGO) test --quiet --test eval -- --exact eval --nocapture
+	@$(CARGO) test --quiet --test eval -- --exact eval retrieval::search_finds_more_than_bm25 --nocapture
 
 # Type-checks the program for macOS with that target's standard library. `cargo check` links nothing,
 # so `true` can replace the C compiler that builds SQLite and ring. The integration tests need Linux.

@@ -10,6 +10,7 @@ pub struct Sentence {
     pub words: Vec<String>,
     /// The words, each between single spaces.
     spaced: String,
+    heads: Heads,
 }
 
 impl Sentence {
@@ -37,18 +38,24 @@ impl Sentence {
         let words = joined(words.into_iter().map(without_look_alikes).collect());
         let low = text.chars().map(narrow).flat_map(char::to_lowercase).collect();
         let spaced = format!(" {} ", words.join(" "));
-        Sentence { low, words, spaced }
+        let heads = Heads::of(&words);
+        Sentence { low, words, spaced, heads }
     }
 
     /// Whether one of the words is in the list.
     pub fn has(&self, list: Words) -> bool {
-        self.words.iter().any(|word| list.are(word))
+        let known: Vec<&str> = list.iter().filter(|word| self.heads.may_have(word)).collect();
+        self.words.iter().any(|word| known.contains(&word.as_str()))
     }
 
     /// Positions of words that begin with one of these stems.
     pub fn stems<'a>(&'a self, stems: Words) -> impl Iterator<Item = usize> + 'a {
-        let words = self.words.iter().enumerate();
-        words.filter(move |(_, word)| stems.begin(word)).map(|(at, _)| at)
+        let may_begin = |stem: &&str| stem.len() < 2 || self.heads.may_have(stem);
+        let stems: Vec<&str> = stems.iter().filter(may_begin).collect();
+        let words =
+            self.words.iter().enumerate().take(if stems.is_empty() { 0 } else { usize::MAX });
+        let begins = move |word: &str| stems.iter().any(|stem| word.starts_with(stem));
+        words.filter(move |(_, word)| begins(word)).map(|(at, _)| at)
     }
 
     /// Whether one of the words begins with one of these stems.
@@ -60,7 +67,8 @@ impl Sentence {
     pub fn phrase<'a>(&'a self, phrase: &'a str) -> impl Iterator<Item = usize> + 'a {
         let spaced = self.spaced.as_bytes();
         let whole = move |at: &usize| spaced[at - 1] == b' ' && spaced[at + phrase.len()] == b' ';
-        let found = self.spaced.match_indices(phrase).map(|(at, _)| at).filter(whole);
+        let text = if self.heads.may_have(phrase) { self.spaced.as_str() } else { "" };
+        let found = text.match_indices(phrase).map(|(at, _)| at).filter(whole);
         found.map(|at| self.spaced[..at].matches(' ').count() - 1)
     }
 
@@ -79,6 +87,33 @@ impl Sentence {
     pub fn word(&self, at: usize) -> &str {
         self.words.get(at).map_or("", String::as_str)
     }
+}
+
+/// How the words of a sentence begin: a set of hashes of their first two bytes. Hundreds of words and
+/// phrases are looked for in each sentence, and most begin otherwise.
+struct Heads([u64; 8]);
+
+impl Heads {
+    fn of(words: &[String]) -> Heads {
+        let mut heads = [0; 8];
+        for word in words {
+            let bit = head(word);
+            heads[bit / 64] |= 1 << (bit % 64);
+        }
+        Heads(heads)
+    }
+
+    /// Whether a word may begin like this one, or like the first word of this phrase.
+    fn may_have(&self, text: &str) -> bool {
+        let bit = head(text);
+        self.0[bit / 64] & 1 << (bit % 64) != 0
+    }
+}
+
+fn head(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let [first, second] = [0, 1].map(|at| usize::from(*bytes.get(at).unwrap_or(&b' ')));
+    (first * 31 + second) % 512
 }
 
 /// Full-width forms as ASCII.

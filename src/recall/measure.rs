@@ -178,7 +178,8 @@ fn parts(conn: &Connection, random: &mut Random, n_rows: i64) {
         let range = words::Scope { project: 1, unasked: false }.range();
         let since = Instant::now();
         let word = random.word();
-        words::postings(conn, &word, false, &range, words::Order::NewestFirst, 256).unwrap();
+        let word = words::Expression::word(&word);
+        words::postings(conn, &word, &range, words::Order::NewestFirst, 256).unwrap();
         add(5, since);
     }
     drop(transaction);

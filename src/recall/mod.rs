@@ -73,6 +73,8 @@ pub struct Found {
     pub incomplete: bool,
     /// How many entries of the index were read.
     pub postings: usize,
+    /// What looks like a filter and was searched as text, such as `after:soon`, and why.
+    pub not_filters: Vec<(String, &'static str)>,
 }
 
 /// From this confidence on, memories are told without being asked for.
@@ -157,6 +159,7 @@ fn search_in_snapshot(conn: &Connection, request: &Request) -> store::Result<Fou
         found = find(conn, &query.without_conditions(), request)?;
     }
     found.incomplete = incomplete;
+    found.not_filters = query.not_filters;
     Ok(found)
 }
 
@@ -170,6 +173,7 @@ fn find(conn: &Connection, query: &query::Query, request: &Request) -> store::Re
         confidence: scored.confidence,
         words: selected.query_words(),
         incomplete: false,
+        not_filters: Vec::new(),
         postings: selected.postings,
     })
 }

@@ -375,3 +375,126 @@ fn a_snippet_shows_the_words_of_the_query() {
     assert_eq!(shown, ["cache", "emptied"]);
     assert!(snippet.text.starts_with('…') && snippet.text.ends_with('…'), "{snippet:?}");
 }
+
+/// A row that meets the filter is found however many others rank higher.
+#[test]
+fn filters_apply_to_all_rows_and_not_to_the_best_ones() {
+    let mut rows = Rows::new();
+    let wanted = rows.add(1, "Old", "the deploy of the service was moved to the new cluster");
+    let texts: Vec<String> =
+        (0..25_000).map(|i| format!("deploy deploy service {}", i % 7)).collect();
+    rows.add_all(texts.iter().map(|text| New {
+        session: 2,
+        title: "Deploy",
+        text,
+        origin: "tool",
+    }));
+    rows.change(
+        "UPDATE observations SET type = 'decision', branch = 'topic',
+           files_modified = '[\"src/deploy/steps.rs\"]' WHERE id = 1",
+    );
+    for query in [
+        "type:decision deploy service",
+        "file:src/deploy deploy service",
+        "before:1970-01-02 session:first deploy service",
+        "origin:assistant deploy",
+        "branch:topic origin:assistant deploy",
+        "type:decision dep*",
+    ] {
+        assert_eq!(rows.found(query), std::slice::from_ref(&wanted), "{query}");
+    }
+}
+
+#[test]
+fn a_short_prefix_reads_a_bounded_number_of_postings() {
+    let mut rows = Rows::new();
+    let texts: Vec<String> = (0..5000).map(|i| format!("reword{i} re{} common", i % 50)).collect();
+    rows.add_all(texts.iter().map(|text| New { session: 1, title: "Row", text, origin: "tool" }));
+    let row = rows.add(1, "Row", "reticulate");
+    let found = rows.search("re*");
+    assert_eq!(found.hits.len(), 10);
+    assert!(found.postings <= 20_000 + 256, "{}", found.postings);
+    assert_eq!(rows.found("retic*"), [row]);
+}
+
+#[test]
+fn quotation_marks_and_flags_of_a_sentence_are_no_conditions() {
+    let mut rows = Rows::new();
+    rows.add_filler(1, 50);
+    let row = rows.add(1, "The linker gets static flags from the build script", "also for musl");
+    for query in [
+        "why does the \"static linker\" get these flags from the build script",
+        "cargo build fails: the linker gets static flags from our -build script",
+    ] {
+        assert_eq!(rows.found(query).first(), Some(&row), "{query}");
+    }
+    assert_ne!(rows.found("linker -static").first(), Some(&row));
+}
+
+#[test]
+fn what_is_no_filter_is_searched_and_reported() {
+    let mut rows = Rows::new();
+    let row = rows.add(1, "The blah was replaced", "");
+    let found = rows.search("after:blah replaced project:nowhere");
+    assert_eq!(names(&found), [row]);
+    let items: Vec<&str> = found.not_filters.iter().map(|(item, _)| item.as_str()).collect();
+    assert_eq!(items, ["after:blah", "project:nowhere"]);
+    assert!(rows.search("note: replaced file:src after:2w").not_filters.is_empty());
+}
+
+/// A search finds a word that only rows from the web have. Quarantined rows are ranked as others.
+#[test]
+fn rows_that_are_never_told_are_searched_by_all_their_words() {
+    let mut rows = Rows::new();
+    rows.add_filler(1, 20);
+    rows.add_all([New { session: 1, title: "Page", text: "the zyzzyva header", origin: "web" }]);
+    let page = format!("o{}", rows.n);
+    assert_eq!(rows.found("zyzzyva"), [page]);
+    let told = rows.add(1, "The header is long", "");
+    let quarantined = rows.add(1, "The header of the reply names the shard", "");
+    let id = rows.n;
+    write(&mut rows.conn, |tx| {
+        words::changing(tx, &[RowId::observation(id)], || {
+            tx.execute("UPDATE observations SET quarantined = 1 WHERE id = ?1", [id])?;
+            Ok(())
+        })
+    });
+    assert_eq!(rows.found("which header of the reply names the shard")[..2], [quarantined, told]);
+}
+
+/// General prompts share words with one-line facts, and none of the facts answers them.
+#[test]
+fn general_prompts_are_not_answered_by_one_line_facts() {
+    let mut rows = Rows::new();
+    let facts = [
+        "Ana started a new job at the bakery in May",
+        "Ana plans a trip to the mountains with her sister",
+        "Ana adopted a dog named Bruno from the shelter",
+        "Ana reads about gardening before work",
+        "Ana bought paint for the kitchen last weekend",
+        "Ana's friend Lea plays the guitar in a band",
+        "Ana wants to save money for a small house",
+        "Ana runs in the park every morning",
+        "Ana wrote a letter to her old teacher",
+        "Ana cooks pasta for her family on Sundays",
+        "Ana's mother has her birthday in August",
+        "Ana takes photographs of birds at the lake",
+    ];
+    for round in 0..20 {
+        for fact in facts {
+            rows.add(1, &format!("{fact} ({round})"), "");
+        }
+    }
+    for prompt in [
+        "write a poem about the sea for my mother's birthday",
+        "how can I save money for a new car",
+        "help me plan a workout for every morning of the week",
+        "write a short letter to my boss about a day off",
+        "what are good games for a family weekend",
+    ] {
+        let found = rows.search(prompt);
+        assert!(found.confidence < SURE, "{prompt}: {}", found.confidence);
+    }
+    let found = rows.search("what is the name of the dog that Ana adopted from the shelter");
+    assert!(found.confidence >= SURE, "{}", found.confidence);
+}

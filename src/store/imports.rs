@@ -21,7 +21,7 @@ impl Store {
     /// Lets commits return before they are on disk. A power failure may then undo the latest ones, and
     /// damages nothing. For an import only: it can read its source again.
     pub fn commit_without_sync(&mut self) -> Result<()> {
-        Ok(self.conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192;")?)
+        Ok(self.conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;")?)
     }
 }
 

@@ -27,6 +27,8 @@ mod recorded;
 mod replay;
 /// Tables and lists of failures.
 mod report;
+/// Search compared with bm25.
+mod retrieval;
 /// Figures, and the scores of a case.
 mod score;
 #[expect(dead_code, unused_imports, reason = "shared with the integration tests")]

@@ -247,6 +247,23 @@ fn filters_are_options_and_words_of_the_query() {
 }
 
 #[test]
+fn a_filter_that_is_not_understood_is_searched_as_text_and_said() {
+    let w = notebook();
+    let output = search(&w, &["retries", "after:soon"]);
+    let note =
+        "memctl: after:soon is searched as text: this is no date, such as 2026-11-30 or 2w\n";
+    assert_eq!(output.err, note);
+    assert!(output.ok().contains("Retries are capped at three"));
+    let output = search(&w, &["retries", "project:nowhere", "--json"]);
+    assert_eq!(
+        output.err,
+        "memctl: project:nowhere is searched as text: no project has this name\n"
+    );
+    assert_eq!(output.json()[0]["external_id"], "queue");
+    assert_eq!(search(&w, &["retries", "after:2024", "error: capped"]).err, "");
+}
+
+#[test]
 fn text_from_the_web_is_found_but_never_told() {
     let w = World::new();
     let project = w.path("home");

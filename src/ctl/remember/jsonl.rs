@@ -21,13 +21,14 @@ use crate::failure::{Context, Result, failed};
 use crate::project::PathBase;
 use crate::store::links;
 use crate::store::notes::{self, Note, Stored};
+use crate::store::words;
 use crate::store::{self, Store};
 
 /// More new rows in a transaction are not compared with others: their number of pairs costs too much.
 const MAX_COMPARED: usize = 50;
 
-/// Rows of one transaction: notes and their files.
-const MAX_ROWS: usize = 500;
+/// Rows of one transaction: notes and their files. Workers wait for it about 0.2 seconds.
+const MAX_ROWS: usize = 1000;
 
 /// At most so many bytes of lines are read ahead.
 const MAX_PART: usize = 4 << 20;
@@ -88,6 +89,9 @@ pub fn run(
     as_json: bool,
 ) -> Result<()> {
     let mut lines = Lines::open(file)?;
+    let mut store = store;
+    // The report comes after a checkpoint, which brings all rows to disk.
+    store.commit_without_sync().context("database")?;
     let mut import = Import {
         settings,
         store,
@@ -275,6 +279,7 @@ impl Import<'_> {
     }
 
     fn finish(mut self, as_json: bool) -> Result<()> {
+        words::compact(&mut self.store, self.counts.added).context("database")?;
         // Ignore a log that a reader still needs: the next worker empties it.
         let _: store::Result<bool> = self.store.empty_log();
         let Counts { added, updated, known, forgotten } = self.counts;

@@ -31,6 +31,7 @@ Words of a query
   before:TIME      Only rows before it
   origin:ORIGIN    Only rows from this source: user, assistant, repository, tool, import, web
   anything else    Is searched as it stands: no text is an error
+  In a text with more than six other words, quotation marks and - are part of the text.
 
 Fields of --format
   id, title, snippet, type, project, session, branch, files, origin  What is stored

@@ -67,6 +67,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if found.incomplete {
         super::note("the index is being built: rows may be missing");
     }
+    for (item, why) in &found.not_filters {
+        super::note(&format!("{} is searched as text: {why}", quote(item)));
+    }
     if found.hits.is_empty() && !args.json {
         return Err(nothing_found(conn, &request, &place));
     }

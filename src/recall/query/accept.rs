@@ -1,9 +1,13 @@
 //! Whether a row meets the conditions of a query.
 
+use rusqlite::Connection;
+
 use super::{Projects, Query};
 use crate::memory::Origin;
+use crate::recall::Filters;
 use crate::recall::terms::Terms;
-use crate::store::words::{EVERYWHERE, StoredRow};
+use crate::store;
+use crate::store::words::{self, EVERYWHERE, RowId, RowKind, StoredRow};
 use crate::terms;
 use crate::text::Needle;
 
@@ -28,19 +32,58 @@ impl Query {
         }
     }
 
+    /// Whether a row with these traits may meet the filters. [`Query::accepts`] decides.
+    pub fn may_accept(&self, conn: &Connection, row: RowId) -> store::Result<bool> {
+        let f = &self.filters;
+        if !f.kinds.is_empty() && f.types.is_empty() && !f.kinds.contains(&row.kind) {
+            return Ok(false);
+        }
+        if !self.has_filters() {
+            return Ok(true);
+        }
+        let Some(traits) = words::traits(conn, row)? else { return Ok(false) };
+        // JSON escapes these characters.
+        let is_plain = |path: &str| !path.contains(['"', '\\']);
+        let has = |path: &String| !is_plain(path) || traits.paths.contains(path.trim_matches('/'));
+        let session = traits.session.as_deref();
+        Ok(self.fits_basics(
+            row.kind,
+            &traits.kind,
+            traits.origin,
+            session,
+            traits.created_at_epoch,
+        ) && f.files.iter().all(has))
+    }
+
+    /// Whether rows are filtered by more than what [`RowId`] tells.
+    pub fn has_filters(&self) -> bool {
+        Filters { kinds: Vec::new(), ..self.filters.clone() } != Filters::default()
+    }
+
     fn fits(&self, row: &StoredRow) -> bool {
         let f = &self.filters;
-        let begins =
-            |id: &Option<String>, want: &str| id.as_ref().is_some_and(|id| id.starts_with(want));
-        let is_any = f.kinds.is_empty() && f.types.is_empty();
-        (is_any || f.kinds.contains(&row.row.kind) || f.types.contains(&row.kind))
-            && (f.origins.is_empty() || f.origins.contains(&row.origin))
-            && f.session.as_ref().is_none_or(|want| begins(&row.session, want))
-            && f.not_session.as_ref().is_none_or(|not| row.session.as_ref() != Some(not))
+        let session = row.session.as_deref();
+        self.fits_basics(row.row.kind, &row.kind, row.origin, session, row.created_at_epoch)
             && f.branch.as_ref().is_none_or(|want| row.branch.as_ref() == Some(want))
-            && f.after.is_none_or(|after| row.created_at_epoch >= after)
-            && f.before.is_none_or(|before| row.created_at_epoch < before)
             && f.files.iter().all(|want| row.files.iter().any(|path| is_in(path, want)))
+    }
+
+    fn fits_basics(
+        &self,
+        row: RowKind,
+        kind: &str,
+        origin: Origin,
+        session: Option<&str>,
+        created_at_epoch: i64,
+    ) -> bool {
+        let f = &self.filters;
+        let is_any = f.kinds.is_empty() && f.types.is_empty();
+        (is_any || f.kinds.contains(&row) || f.types.iter().any(|want| want == kind))
+            && (f.origins.is_empty() || f.origins.contains(&origin))
+            && f.session.as_ref().is_none_or(|want| session.is_some_and(|id| id.starts_with(want)))
+            && f.not_session.as_ref().is_none_or(|not| session != Some(not))
+            && f.after.is_none_or(|after| created_at_epoch >= after)
+            && f.before.is_none_or(|before| created_at_epoch < before)
     }
 
     fn has_texts(&self, row: &StoredRow) -> bool {

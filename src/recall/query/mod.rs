@@ -15,6 +15,10 @@ use crate::text::Needle;
 /// A longer text is pasted, and what looks like an operator in it is none.
 const MAX_WORDS_WITH_OPERATORS: usize = 32;
 
+/// In a text with more words beside quoted and left-out ones, quotation marks and `-` are those of a
+/// sentence or a command line.
+const MAX_WORDS_WITH_CONDITIONS: usize = 6;
+
 /// The rest of a longer text is not searched, in bytes.
 const MAX_TEXT: usize = 20_000;
 
@@ -39,6 +43,8 @@ pub struct Query {
     pub prefixes: Vec<String>,
     pub projects: Projects,
     pub filters: Filters,
+    /// What looks like a filter and is searched as text: the item, and what is wrong with its value.
+    pub not_filters: Vec<(String, &'static str)>,
     pub now: i64,
 }
 
@@ -53,6 +59,7 @@ impl Query {
             prefixes: Vec::new(),
             projects: request.project.map_or(Projects::All, |id| Projects::Some(vec![id])),
             filters: request.filters.clone(),
+            not_filters: Vec::new(),
             now,
         };
         let is_pasted =
@@ -65,8 +72,11 @@ impl Query {
             query.text = text;
             return Ok(query);
         }
-        for item in items(&text) {
-            if !query.apply(conn, item)? {
+        let items = items(&text);
+        let has_conditions =
+            items.iter().filter(|item| is_plain(item)).count() <= MAX_WORDS_WITH_CONDITIONS;
+        for item in items {
+            if !query.apply(conn, item, has_conditions)? {
                 query.push(item);
             }
         }
@@ -104,7 +114,15 @@ impl Query {
     }
 
     /// Applies an operator. Returns `false` if the item is none.
-    fn apply(&mut self, conn: &Connection, item: &str) -> store::Result<bool> {
+    fn apply(
+        &mut self,
+        conn: &Connection,
+        item: &str,
+        has_conditions: bool,
+    ) -> store::Result<bool> {
+        if !has_conditions && (quoted(item).is_some() || item.starts_with('-')) {
+            return Ok(false);
+        }
         if let Some(phrase) = quoted(item) {
             self.phrases.push(phrase.to_owned());
             self.push(phrase);
@@ -142,41 +160,71 @@ impl Query {
     /// Applies a filter. Returns `false` if there is no such filter, or if it has no such value.
     fn filter(&mut self, conn: &Connection, key: &str, value: &str) -> store::Result<bool> {
         let filters = &mut self.filters;
-        match key {
-            "project" if value == "*" => self.projects = Projects::All,
+        let unknown = match key {
+            "project" if value == "*" => {
+                self.projects = Projects::All;
+                None
+            }
             "project" => {
                 let ids: Vec<i64> =
                     projects::by_name(conn, value)?.into_iter().map(|(id, _)| id).collect();
-                if ids.is_empty() {
-                    return Ok(false);
+                let is_known = !ids.is_empty();
+                if is_known {
+                    self.projects = Projects::Some(ids);
                 }
-                self.projects = Projects::Some(ids);
+                (!is_known).then_some("no project has this name")
             }
             "type" => match kind(value) {
-                Some(kind) => filters.kinds.push(kind),
+                Some(kind) => {
+                    filters.kinds.push(kind);
+                    None
+                }
                 None if value.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)) => {
                     filters.types.push(value.to_lowercase());
+                    None
                 }
-                None => return Ok(false),
+                None => Some("a type is one word"),
             },
             "origin" => match Origin::parse(&value.to_lowercase()) {
-                Some(origin) => filters.origins.push(origin),
-                None => return Ok(false),
-            },
-            "file" => filters.files.push(value.to_owned()),
-            "session" => filters.session = Some(value.to_owned()),
-            "branch" => filters.branch = Some(value.to_owned()),
-            "after" | "before" => {
-                let Some(date) = dates::parse(value, self.now) else { return Ok(false) };
-                match key {
-                    "after" => filters.after = Some(date),
-                    _ => filters.before = Some(date),
+                Some(origin) => {
+                    filters.origins.push(origin);
+                    None
                 }
+                None => Some("there is no such origin"),
+            },
+            "file" => {
+                filters.files.push(value.to_owned());
+                None
             }
+            "session" => {
+                filters.session = Some(value.to_owned());
+                None
+            }
+            "branch" => {
+                filters.branch = Some(value.to_owned());
+                None
+            }
+            "after" | "before" => match dates::parse(value, self.now) {
+                Some(date) if key == "after" => {
+                    filters.after = Some(date);
+                    None
+                }
+                Some(date) => {
+                    filters.before = Some(date);
+                    None
+                }
+                None => Some("this is no date, such as 2026-11-30 or 2w"),
+            },
             _ => return Ok(false),
-        }
-        Ok(true)
+        };
+        self.not_filters.extend(unknown.map(|why| (format!("{key}:{value}"), why)));
+        Ok(unknown.is_none())
     }
+}
+
+/// Whether an item is neither quoted nor left out.
+fn is_plain(item: &str) -> bool {
+    quoted(item).is_none() && !item.starts_with('-')
 }
 
 /// A shorter prefix stands for too many words.

@@ -12,6 +12,7 @@ use scan::Scan;
 use super::query::Query;
 use super::select::{Selected, accepted};
 use super::{Explain, Request};
+use crate::memory::Origin;
 use crate::store;
 use crate::store::words::{self, RowId, Side, StoredRow, neighbours};
 use crate::text::Needle;
@@ -41,9 +42,18 @@ const MAX_VERBATIM: usize = 300;
 /// How many of the best rows decide the confidence.
 const DECISIVE: usize = 3;
 
-/// Rows that are never told unasked, such as those of origin `web`, come after all that have this share
-/// of the best score, however many they are and whatever they contain.
-const UNASKED_SHARE: f64 = 0.25;
+/// Rows of origin `web` come after all others that have this share of the best score, however many they
+/// are and whatever they contain.
+const WEB_SHARE: f64 = 0.25;
+
+/// The neighbours' part of a short row's passage counts less for the confidence than for the order. In a
+/// store of one-line facts, words that many rows share are near each other everywhere.
+const NEIGHBOURS_SHARE: f64 = 0.25;
+
+/// The idf that a row shares with the query, in units of what a word of a single row has, changes the
+/// confidence up to this many units: one common word is weaker evidence than two rare ones.
+const MAX_EVIDENCE: f64 = 3.0;
+const EVIDENCE_EXPONENT: f64 = 0.25;
 
 const PINNED_FACTOR: f64 = 1.05;
 const OLD_FACTOR: f64 = 0.9;
@@ -108,7 +118,7 @@ pub fn score(
     for scored in scored.iter_mut().filter(|scored| scored.explain.verbatim) {
         scored.score += top;
     }
-    lower_unasked(&mut scored);
+    lower_web(&mut scored);
     scored.sort_by(|a, b| {
         let newest = || b.row.created_at_epoch.cmp(&a.row.created_at_epoch);
         b.score.total_cmp(&a.score).then_with(newest).then_with(|| b.row.row.cmp(&a.row.row))
@@ -122,17 +132,18 @@ pub fn score(
     Ok(Ranking { rows: scored, confidence })
 }
 
-fn lower_unasked(scored: &mut [Scored]) {
-    let best = |unasked: bool| {
-        let of_side = scored.iter().filter(|scored| scored.row.scope.unasked == unasked);
+fn lower_web(scored: &mut [Scored]) {
+    let is_web = |scored: &Scored| scored.row.origin == Origin::Web;
+    let best = |of_web: bool| {
+        let of_side = scored.iter().filter(|scored| is_web(scored) == of_web);
         of_side.map(|scored| scored.score).fold(0.0, f64::max)
     };
-    let (asked, unasked) = (best(false), best(true));
-    if asked == 0.0 || unasked == 0.0 {
+    let (others, web) = (best(false), best(true));
+    if others == 0.0 || web == 0.0 {
         return;
     }
-    let factor = (UNASKED_SHARE * asked / unasked).min(1.0);
-    for scored in scored.iter_mut().filter(|scored| scored.row.scope.unasked) {
+    let factor = (WEB_SHARE * others / web).min(1.0);
+    for scored in scored.iter_mut().filter(|scored| is_web(scored)) {
         scored.score *= factor;
         scored.explain.factor *= factor;
     }
@@ -168,20 +179,32 @@ impl Scorer<'_> {
         };
         let of_row = value(&counts, &|tf| 1.0 + tf / k);
         let in_passage = |counts: &[u32]| value(counts, &|tf| 1.0 + 2.0 * tf);
-        let best = match scan.len {
-            len if len > PASSAGE => scan
-                .windows(weights.len(), PASSAGE, STEP)
-                .iter()
-                .map(|counts| in_passage(counts))
-                .fold(0.0, f64::max),
-            len if len >= FULL_PASSAGE => in_passage(&counts),
-            _ => in_passage(&self.with_neighbours(&row, &scan, counts.clone())?),
+        let passage = match scan.len {
+            len if len > PASSAGE => {
+                let windows = scan.windows(weights.len(), PASSAGE, STEP).into_iter();
+                windows.max_by(|a, b| in_passage(a).total_cmp(&in_passage(b))).unwrap_or_default()
+            }
+            len if len >= FULL_PASSAGE => counts.clone(),
+            _ => self.with_neighbours(&row, &scan, counts.clone())?,
         };
+        let best = in_passage(&passage);
         let n_pairs = scan.pairs(terms);
         let pair_weight = PAIR_WEIGHT * (1.0 + n).ln();
         let pairs =
             pair_weight * n_pairs.iter().map(|n| (1.0 + f64::from(*n) / k).ln()).sum::<f64>();
         let n_distinct = n_pairs.iter().filter(|n| **n > 0).count() as f64;
+        let own = if scan.len > PASSAGE { &passage } else { &counts };
+        // A name as a whole repeats its parts.
+        let parts = |counts: &[u32]| -> Vec<u32> {
+            let counted = counts.iter().zip(&terms.list);
+            counted.map(|(n, term)| if term.is_whole { 0 } else { *n }).collect()
+        };
+        let strength = NEIGHBOURS_SHARE * in_passage(&parts(&passage))
+            + (1.0 - NEIGHBOURS_SHARE) * in_passage(&parts(own))
+            + pair_weight * n_distinct;
+        let shared = parts(&counts);
+        let shared = shared.iter().zip(weights).filter(|(tf, _)| **tf > 0);
+        let evidence = shared.map(|(_, weight)| weight).sum::<f64>() / (1.0 + n).ln();
         let factor = factor(&row, query.now);
         let has = |raw: &Needle| row.document.parts().iter().any(|part| raw.is_in(part));
         // A row without one of the words cannot contain the text.
@@ -190,7 +213,7 @@ impl Scorer<'_> {
         let words = terms.list.iter().zip(&counts).filter(|(_, n)| **n > 0);
         Ok(Scored {
             score: (of_row + PASSAGE_WEIGHT * best + pairs) * factor,
-            strength: best + pair_weight * n_distinct,
+            strength: strength * evidence.min(MAX_EVIDENCE).powf(EVIDENCE_EXPONENT),
             explain: Explain {
                 words: words.map(|(term, n)| (term.word.clone(), *n as usize)).collect(),
                 row: of_row,

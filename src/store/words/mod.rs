@@ -4,6 +4,7 @@
 //! [`remove`] before, because the index takes out the words that the row has then, and [`add`]
 //! afterwards. [`state()`] tells which rows are in the index while it is built again.
 
+mod compact;
 mod document;
 mod listing;
 mod load;
@@ -14,21 +15,24 @@ mod repair;
 mod row;
 mod state;
 mod totals;
+mod traits;
 
 use rusqlite::{Connection, Transaction, params};
 
 use super::error::Result;
 use crate::terms;
+pub use compact::compact;
 pub use document::Document;
 pub use listing::{newest, of_sessions};
 pub use load::{StoredRow, load};
 pub use neighbours::{Side, neighbours};
-pub use postings::{Order, postings};
+pub use postings::{Expression, Order, postings};
 pub use rebuild::{complete, is_due, rebuild_piece};
 pub(super) use repair::{discard_damaged, ensure, is_own, note_damage};
 pub use row::{ASKED, EVERYWHERE, RowId, RowKind, Scope, UNASKED, of_rowid};
 pub use state::state;
 pub use totals::{Total, totals};
+pub use traits::traits;
 
 /// Puts a row into the index, if it has words.
 pub fn add(tx: &Transaction, row: RowId) -> Result<()> {
@@ -53,11 +57,16 @@ pub fn remove(tx: &Transaction, row: RowId) -> Result<()> {
 /// of for each statement, which is most of the time of a search.
 pub fn reading<T>(conn: &Connection, read: impl FnOnce() -> Result<T>) -> Result<T> {
     // The caller may have begun a transaction.
-    let _transaction = match conn.is_autocommit() {
+    let transaction = match conn.is_autocommit() {
         true => Some(conn.unchecked_transaction()?),
         false => None,
     };
-    read()
+    let found = read()?;
+    if let Some(transaction) = transaction {
+        // A rollback would make SQLite read the schema again.
+        transaction.commit()?;
+    }
+    Ok(found)
 }
 
 /// Changes rows: takes them out of the index before, and puts them back afterwards.
