@@ -11,8 +11,9 @@ use crate::{MAX_BODY, version};
 pub const MAGIC: [u8; 4] = [0xF6, b'm', b'c', b't'];
 pub const HEADER: usize = 9;
 
-/// Initial buffer size, enough for most frames.
-const INITIAL_CAPACITY: usize = 32 << 10;
+/// Initial buffer size, enough for a message without an event. An event's JSON is written at once, so
+/// that the buffer grows once.
+const INITIAL_CAPACITY: usize = 256;
 
 /// bincode counts the size of a value in memory, which may exceed its size on the wire.
 const DECODE_LIMIT: usize = 2 * MAX_BODY;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use crate::text::bytes::{memchr, memchr2};
 
 /// Replaces `range` of a text by `with`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use memchr::{memchr, memchr2_iter};
-
 use super::files::VIRTUAL;
 use super::tags::PrivateTagDetector;
 use super::{CaptureContext, MAX_PATH, Payload, tags};
 use crate::clients::{ToolKind, ToolUse, patch};
 use crate::files::open_regular;
+use crate::text::bytes::{memchr, memchr2_iter};
 
 /// At most this many paths are looked up.
 const MAX_PATHS: usize = 32;

@@ -1,8 +1,7 @@
 //! Recognizes the names of files that hold secrets.
 
-use memchr::memmem;
-
 use super::word_table::WordTable;
+use crate::text::bytes::contains;
 
 /// What a secret file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -453,7 +452,7 @@ fn matched_by(word: &str) -> Option<SecretFile> {
 /// Whether `text` may name such a file anywhere: a quick test that has false positives only. An escape
 /// of JSON may hide a name.
 pub fn may_name_secret_file(text: &str) -> bool {
-    has_word(text) || memmem::find(text.as_bytes(), b"\\u").is_some()
+    has_word(text) || contains(text.as_bytes(), b"\\u")
 }
 
 /// Whether `text` contains a part of a name. If not, no path in it names a secret file.

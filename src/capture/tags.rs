@@ -7,10 +7,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr3_iter;
-
 use super::json::{self, Edit};
 use super::json_text::JsonText;
+use crate::text::bytes::memchr3_iter;
 
 const PRIVATE: &str = "private";
 /// Our own context block. It is removed so that memory is not recorded again.

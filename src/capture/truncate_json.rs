@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
-
 use super::json;
 use super::truncating_writer;
+use crate::text::bytes::contains;
 use crate::text::{MAX_SHIFT, cut_marker, truncate_middle};
 
 /// Strings are not cut shorter than this. If that is not enough, items are dropped.
@@ -43,7 +42,9 @@ pub fn drop_middles(raw: &str, longest: usize) -> Option<String> {
 
 /// Replaces long base64 strings, such as images, with a note. Returns `None` if there are none.
 pub fn replace_base64(raw: &str) -> Option<String> {
-    memmem::find(raw.as_bytes(), b"base64")?;
+    if !contains(raw.as_bytes(), b"base64") {
+        return None;
+    }
     let mut strings = strings(raw);
     strings.retain(|s| is_base64(&raw[s.clone()]));
     let note = |s: Range<usize>| (s.clone(), format!("[base64, {} bytes]", s.len()));

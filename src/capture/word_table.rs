@@ -54,6 +54,13 @@ fn group_at(bytes: &[u8]) -> u32 {
     }
 }
 
+/// Whether `text` begins with a word in lower case, in any case. Most words differ in the first bytes
+/// after their group, or in one that folding made equal, so this compares those first.
+fn begins_with(text: &[u8], word: &[u8]) -> bool {
+    let is_same = |n: usize| text[n].to_ascii_lowercase() == word[n];
+    text.len() >= word.len() && (3..word.len()).all(is_same) && (0..3).all(is_same)
+}
+
 /// The order of the entries: by slot, and words of three bytes after longer ones.
 const fn order(group: u32) -> (usize, bool, u32) {
     (slot(group), group >> 24 == 0, group)
@@ -140,9 +147,7 @@ impl<T: Copy + 'static, const N: usize> WordTable<T, N> {
             // The fourth byte counts only if the word has one.
             let differs = entry.group ^ group;
             let same = differs == 0 || entry.group >> 24 == 0 && differs & 0x00ff_ffff == 0;
-            let part = || text.get(at..at + entry.word.len());
-            same && part().is_some_and(|part| part.eq_ignore_ascii_case(entry.word.as_bytes()))
-                && found(at, entry.meaning)
+            same && begins_with(&text[at..], entry.word.as_bytes()) && found(at, entry.meaning)
         })
     }
 

@@ -5,14 +5,14 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use memctl_proto::{Reply, Request, io::call};
-use nix::sys::socket::{self, UnixAddr, sockopt};
-use nix::sys::time::{TimeVal, TimeValLike};
+use nix::sys::socket::{self, UnixAddr};
 
 use crate::process;
 
@@ -25,28 +25,59 @@ use crate::process;
 /// means that a worker may listen there and did not reply.
 pub fn request(path: &Path, request: &Request, timeout: Duration) -> io::Result<Reply> {
     let deadline = Instant::now() + timeout;
-    let stream = connect(path, timeout)?;
+    // The send timeout also bounds `connect` when the listener's backlog is full.
+    let stream = connect(path, |stream| limit_calls(stream, timeout))?;
     call(&mut DeadlineStream { stream, deadline, timeout }, request)
 }
 
-/// Connects to the socket of a process of this user. Each call on the stream times out after
-/// `timeout`.
-fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
+/// A connection that is made before its request is known.
+#[derive(Debug)]
+pub struct Connection(UnixStream);
+
+impl Connection {
+    /// Connects to the socket at `path` without waiting.
+    ///
+    /// # Errors
+    /// As [`request`](fn@request), and `WouldBlock` if the listener's backlog is full.
+    pub fn open(path: &Path) -> io::Result<Connection> {
+        let stream = connect(path, |stream| stream.set_nonblocking(true))?;
+        stream.set_nonblocking(false)?;
+        Ok(Connection(stream))
+    }
+
+    /// Sends `request` and reads the reply. `timeout` covers both.
+    ///
+    /// # Errors
+    /// As [`request`](fn@request).
+    pub fn request(self, request: &Request, timeout: Duration) -> io::Result<Reply> {
+        let deadline = Instant::now() + timeout;
+        limit_calls(&self.0, timeout)?;
+        call(&mut DeadlineStream { stream: self.0, deadline, timeout }, request)
+    }
+}
+
+/// Connects to the socket of a process of this user. `prepare` sets the options of the new socket.
+fn connect(
+    path: &Path,
+    prepare: impl FnOnce(&UnixStream) -> io::Result<()>,
+) -> io::Result<UnixStream> {
     let meta = fs::symlink_metadata(path)?;
     if !meta.file_type().is_socket() || meta.uid() != process::own_uid() {
         return Err(foreign_socket(path));
     }
-    let fd = process::unix_stream_socket()?;
-    // The send timeout also bounds `connect` when the listener's backlog is full.
-    let timeval = TimeVal::microseconds(timeout.as_micros().max(1) as i64);
-    socket::setsockopt(&fd, sockopt::SendTimeout, &timeval)?;
-    socket::setsockopt(&fd, sockopt::ReceiveTimeout, &timeval)?;
-    socket::connect(std::os::fd::AsRawFd::as_raw_fd(&fd), &UnixAddr::new(path)?)?;
-    let stream = UnixStream::from(fd);
+    let stream = UnixStream::from(process::unix_stream_socket()?);
+    prepare(&stream)?;
+    socket::connect(stream.as_raw_fd(), &UnixAddr::new(path)?)?;
     if process::peer_uid(&stream)? != process::own_uid() {
         return Err(foreign_socket(path));
     }
     Ok(stream)
+}
+
+/// Lets each call on the stream time out after `timeout`, which is not zero.
+fn limit_calls(stream: &UnixStream, timeout: Duration) -> io::Result<()> {
+    stream.set_write_timeout(Some(timeout))?;
+    stream.set_read_timeout(Some(timeout))
 }
 
 fn foreign_socket(path: &Path) -> io::Error {
@@ -72,8 +103,7 @@ impl DeadlineStream {
             return Err(ErrorKind::TimedOut.into());
         }
         if left < self.timeout - self.timeout / 8 {
-            self.stream.set_read_timeout(Some(left))?;
-            self.stream.set_write_timeout(Some(left))?;
+            limit_calls(&self.stream, left)?;
             self.timeout = left;
         }
         Ok(())
@@ -100,7 +130,41 @@ impl Write for DeadlineStream {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use memctl_proto::frame;
+
     use super::*;
+
+    #[test]
+    fn an_early_connection_takes_its_request_later_and_never_waits_for_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        assert!(Connection::open(&path).is_err());
+        let listener = UnixListener::bind(&path).unwrap();
+        let early = Connection::open(&path).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        let pong = Reply::Pong { version: "1".into(), pid: 7 };
+        let sent = frame::encode(&pong).unwrap();
+        peer.write_all(&sent).unwrap();
+        let minute = Duration::from_secs(60);
+        assert_eq!(early.request(&Request::Ping, minute).unwrap(), pong);
+        // The same request takes its whole timeout if the worker does not reply.
+        let early = Connection::open(&path).unwrap();
+        let e = early.request(&Request::Ping, Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{e}");
+        // Nobody accepts, so the backlog fills up.
+        let mut waiting = Vec::new();
+        let full = loop {
+            match Connection::open(&path) {
+                Ok(connection) => waiting.push(connection),
+                Err(e) => break e,
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock, "{full}");
+        drop(listener);
+        assert!(waiting.pop().unwrap().request(&Request::Ping, minute).is_err());
+    }
 
     #[test]
     fn reading_bytes_does_not_extend_the_deadline() {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use memctl_proto::{Event, Kind, Reply, Request};
 
+use self::connect::Connection;
 use crate::config::Settings;
 use crate::spool::{self, Put};
 use crate::testpoint;
@@ -28,14 +29,32 @@ pub enum Delivered {
     Lost { reason: String },
 }
 
+/// Connects to the session's worker before the event is complete, so that the worker accepts the
+/// connection meanwhile. `None` if no worker listens, or if it cannot accept at once.
+pub fn connect_early(settings: &Settings, key: &str) -> Option<Connection> {
+    Connection::open(&settings.paths.socket(key, 0)).ok()
+}
+
 /// Delivers `event`. It is durable when this returns `Accepted` or `Spooled`.
 ///
 /// `deadline` bounds every wait for a reply. Writing to the spool has no deadline.
 pub fn deliver(settings: &Settings, key: &str, event: &Event, deadline: Instant) -> Delivered {
+    deliver_over(None, settings, key, event, deadline)
+}
+
+/// As [`deliver`], over a connection from [`connect_early`]. Without one, this connects.
+pub fn deliver_over(
+    early: Option<Connection>,
+    settings: &Settings,
+    key: &str,
+    event: &Event,
+    deadline: Instant,
+) -> Delivered {
     let paths = &settings.paths;
     let hook = &settings.config.hook;
-    if !spool::exists(paths, key)
-        && let Some(duplicate) = send(settings, key, event, up_to(hook.accept, deadline))
+    if spool::exists(paths, key) {
+        drop(early);
+    } else if let Some(duplicate) = send(early, settings, key, event, up_to(hook.accept, deadline))
     {
         return Delivered::Accepted { duplicate };
     }
@@ -71,10 +90,19 @@ pub fn wake(settings: &Settings, key: &str, timeout: Duration) -> bool {
 
 /// Sends `event` to the worker's socket. Returns whether the store already had it, or `None` if the
 /// worker did not accept it within `timeout`.
-fn send(settings: &Settings, key: &str, event: &Event, timeout: Duration) -> Option<bool> {
-    let socket = settings.paths.socket(key, 0);
+fn send(
+    early: Option<Connection>,
+    settings: &Settings,
+    key: &str,
+    event: &Event,
+    timeout: Duration,
+) -> Option<bool> {
     let request = Request::Event { session_key: key.to_owned(), json: event.to_json() };
-    match connect::request(&socket, &request, timeout) {
+    let reply = match early {
+        Some(connection) => connection.request(&request, timeout),
+        None => connect::request(&settings.paths.socket(key, 0), &request, timeout),
+    };
+    match reply {
         Ok(Reply::Accepted { duplicate, .. }) => Some(duplicate),
         Ok(_) | Err(_) => None,
     }

@@ -25,6 +25,7 @@ use crate::capture::{
 };
 use crate::clock;
 use crate::config::{self, Env, OffSwitch, Settings};
+use crate::deliver::connect::Connection;
 use crate::deliver::{self, Delivered, launch};
 use crate::files::Place;
 use crate::log::Log;
@@ -143,6 +144,8 @@ struct Received {
     words: PrivateWords,
     /// Why only a part of the payload was used.
     damage: Option<String>,
+    /// A connection to the session's worker.
+    worker: Option<Connection>,
 }
 
 /// What was read from standard input.
@@ -199,6 +202,7 @@ fn read_event(
         // A data dir that others can write to is not read.
         let _ = settings.paths.restrict_data_dir();
     }
+    let worker = is_recorded.then(|| deliver::connect_early(settings, &key)).flatten();
     let turns = PrivateTurns::read(&settings.paths, &key);
     let words = turns.words(payload.turn.as_deref());
     let context = CaptureContext {
@@ -228,7 +232,7 @@ fn read_event(
         Captured::Event(mut event) => {
             capture::hash_files(&mut event, &payload, &context);
             testpoint::at("hook.captured");
-            Ok(Read::Event(Box::new(Received { event: *event, at, turns, words, damage })))
+            Ok(Read::Event(Box::new(Received { event: *event, at, turns, words, damage, worker })))
         }
     }
 }
@@ -315,7 +319,7 @@ fn handle(
     received: Received,
     project_dir: Option<&Path>,
 ) -> Result<Response, HookError> {
-    let Received { event, at, turns, words, damage } = received;
+    let Received { event, at, turns, words, damage, worker } = received;
     let key = session_key(&event.client, &event.session);
     if let Some(damage) = damage {
         let message = format!("{damage}; the fields before that are recorded");
@@ -337,7 +341,7 @@ fn handle(
     testpoint::at("hook.prepared");
     let event = turns.redact(event, &words);
     testpoint::at("hook.marked");
-    let delivered = deliver::deliver(settings, &key, &event, deadline);
+    let delivered = deliver::deliver_over(worker, settings, &key, &event, deadline);
     testpoint::at("hook.delivered");
     fatal::end_event();
     if let Err(e) = created {

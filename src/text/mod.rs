@@ -3,6 +3,7 @@
 //! These functions do not depend on events or rows. The modules that write JSON, Markdown or XML
 //! handle text in that syntax.
 
+pub mod bytes;
 mod middle;
 mod names;
 mod nearest;

@@ -30,6 +30,7 @@ mod deleted_bytes;
 /// `memctl doctor`: findings and fixes.
 mod doctor;
 /// Unusual paths, pid namespaces and process groups.
+mod early_connection;
 mod environments;
 /// `memctl export` and `memctl import jsonl`.
 mod export;

@@ -47,7 +47,8 @@ fn listen(
         let mut open = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let request = read(&mut stream);
+            // A hook that finds a spool closes its connection without a request.
+            let Some(request) = read(&mut stream) else { continue };
             let response = respond(&request);
             list.lock().unwrap().push(request);
             match response {
@@ -62,12 +63,16 @@ fn listen(
     requests
 }
 
-fn read(stream: &mut UnixStream) -> Request {
+/// Returns `None` at the end of the stream.
+fn read(stream: &mut UnixStream) -> Option<Request> {
     let mut header = [0; HEADER];
-    stream.read_exact(&mut header).unwrap();
+    if stream.read(&mut header[..1]).unwrap() == 0 {
+        return None;
+    }
+    stream.read_exact(&mut header[1..]).unwrap();
     let mut body = vec![0; frame::body_len(&header).unwrap()];
     stream.read_exact(&mut body).unwrap();
-    frame::decode(&body).unwrap()
+    Some(frame::decode(&body).unwrap())
 }
 
 fn pong() -> Response {

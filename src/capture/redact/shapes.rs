@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use memchr::memchr_iter;
-
 use super::tokens;
+use crate::text::bytes::memchr_iter;
 
 /// Shorter runs have no such token, and no part of one.
 const MIN_RUN: usize = 20;

@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
-
 use super::super::json::{self, Kind, Value};
 use super::assignment::Member;
 use super::{Finding, find, keywords, name, shapes};
 use crate::config::Redact;
+use crate::text::bytes::contains;
 
 /// Returns the parts of a valid JSON text to replace, in order.
 pub fn secrets(raw: &str, own: &Redact) -> Vec<(Range<usize>, String)> {
@@ -109,5 +108,5 @@ fn may_have_secret(inner: &str) -> bool {
     if !has_keyword {
         shapes::scan(inner, |_, _| has_keyword = true);
     }
-    has_keyword || memmem::find(inner.as_bytes(), b"\\u").is_some()
+    has_keyword || contains(inner.as_bytes(), b"\\u")
 }

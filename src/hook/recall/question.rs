@@ -9,6 +9,7 @@ use crate::activity::{Activity, Payload, ToolEvent, error_prints, written_comman
 use crate::capture::BeforeTool;
 use crate::clients::{ToolKind, ToolUse};
 use crate::config::Recall;
+use crate::text::bytes::contains;
 
 /// A question of a session's model. Nothing of it is stored but a hash.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +109,7 @@ fn failed_command(event: &Event) -> Option<String> {
     // Most outputs have none of these words and need not be parsed.
     let may_fail = ["error", "Error", "ERROR", "FAIL", "fail", "panicked", "fatal", "not found"]
         .iter()
-        .any(|word| memchr::memmem::find(response.as_bytes(), word.as_bytes()).is_some());
+        .any(|word| contains(response.as_bytes(), word.as_bytes()));
     let used = || ToolUse::new(&event.client, &tool.name, tool.input.as_deref());
     if !may_fail || used().kind != ToolKind::Shell {
         return None;
