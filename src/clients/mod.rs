@@ -1,5 +1,5 @@
 //! The names that clients use: a table of events, a table of tools, and a table of tool arguments;
-//! and the texts that clients put into a prompt.
+//! and the texts that clients put into a prompt. [`native`] reads the memory that clients have themselves.
 //!
 //! Every reader of a tool use starts from a [`ToolUse`]: `capture` decides with it what is recorded,
 //! and `activity` finds out with it what happened. Only this module contains the names of clients.
@@ -7,6 +7,7 @@
 mod arguments;
 mod elements;
 mod events;
+pub mod native;
 pub mod patch;
 mod salvage;
 mod sender;

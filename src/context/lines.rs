@@ -28,7 +28,7 @@ pub struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     pub fn new(selection: &'a Selection) -> Texts<'a> {
-        let mut withdrawn = Seen::default();
+        let mut withdrawn = Seen::beside(&selection.native);
         selection.withdrawn.iter().for_each(|text| withdrawn.add(text));
         let earlier = selection.earlier.iter().map(Earlier::new).collect();
         Texts { selection, earlier, withdrawn }

@@ -1,7 +1,7 @@
 //! Builds the Markdown block that a new session starts with, within a token budget.
 //!
-//! The block is a function of the store and the work tree: its branch with its history, its changed files,
-//! and the files that memories speak of. It depends on no counter and no random number, and on the clock
+//! The block is a function of the store, the client's own memory ([`native`]) and the work tree: its branch
+//! with its history, its changed files, and the files that memories speak of. It depends on no counter and no random number, and on the clock
 //! only to leave out what has expired. While memory and work tree stay the same, the block has the same
 //! bytes, and the client's prompt cache stays valid. Recency is relative to the project's newest row.
 //!
@@ -27,6 +27,7 @@ mod found;
 mod last;
 mod lines;
 pub mod markdown;
+pub mod native;
 mod open;
 mod outline;
 mod page;
@@ -43,6 +44,7 @@ mod stored_turn;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 
 use rusqlite::Connection;
 
@@ -64,6 +66,7 @@ use crate::text::similarity::{self, Frequencies, WordSet};
 use branches::{Branches, Place};
 use choice::{Choice, Chosen, Key};
 use found::{Focus, Found};
+use native::Native;
 use retire::Left;
 use rollup::RollUp;
 use stored_turn::StoredTurn;
@@ -89,6 +92,8 @@ pub struct Query<'a> {
     /// The time of the start, in milliseconds since the epoch. Rows that have expired by then are left out;
     /// nothing else depends on it.
     pub now: i64,
+    /// What the client's own memory says.
+    pub native: Rc<Native>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -170,6 +175,8 @@ pub struct Selection {
     pub utc_offset: i32,
     /// See [`Block`].
     pub newest_epoch: Option<i64>,
+    /// See [`Query`].
+    pub native: Rc<Native>,
 }
 
 impl Selection {
@@ -252,6 +259,7 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
         often_changed,
         utc_offset,
         newest_epoch,
+        native: query.native.clone(),
     })
 }
 

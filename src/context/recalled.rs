@@ -3,6 +3,8 @@
 //! As in a session's first block, texts pass through [`markdown`], a row says its date and its name, and
 //! the words of third parties are not told. The bytes depend on the rows alone.
 
+use std::rc::Rc;
+
 use rusqlite::Connection;
 
 use super::blocks::MAX_TITLE;
@@ -11,6 +13,7 @@ use super::dates::day;
 use super::earlier::Earlier;
 use super::lines::files_of;
 use super::markdown::{self, truncate};
+use super::native::Native;
 use super::page::{CLOSE, OPEN_TAG};
 use super::rollup::RollUp;
 use super::seen::Seen;
@@ -44,10 +47,16 @@ impl Memory {
 }
 
 /// The rows with these names, in this order. Leaves out what is gone, hidden, superseded, expired at
-/// `now`, quarantined or of third parties, and what says the same as a row before it.
-pub fn memories(conn: &Connection, rows: &[String], now: i64) -> rusqlite::Result<Vec<Memory>> {
+/// `now`, quarantined or of third parties, and what says the same as a row before it or as the client's own
+/// memory.
+pub fn memories(
+    conn: &Connection,
+    rows: &[String],
+    now: i64,
+    native: &Rc<Native>,
+) -> rusqlite::Result<Vec<Memory>> {
     let unscreened = observations::unscreened(conn)?;
-    let (mut memories, mut seen) = (Vec::new(), Seen::default());
+    let (mut memories, mut seen) = (Vec::new(), Seen::beside(native));
     for row in rows {
         let line = match (observations::parse_id(row), summaries::parse_id(row)) {
             (_, Some(id)) => summary(conn, id, unscreened, &mut seen)?,
@@ -63,8 +72,13 @@ pub fn memories(conn: &Connection, rows: &[String], now: i64) -> rusqlite::Resul
 
 /// What is known of a file, an error or a command, in this order. Leaves out the same rows as
 /// [`memories`], and texts that read like an instruction to the model.
-pub fn known(conn: &Connection, known: &[Known], now: i64) -> rusqlite::Result<Vec<Memory>> {
-    let mut memories = Vec::new();
+pub fn known(
+    conn: &Connection,
+    known: &[Known],
+    now: i64,
+    native: &Rc<Native>,
+) -> rusqlite::Result<Vec<Memory>> {
+    let (mut memories, seen) = (Vec::new(), Seen::beside(native));
     for Known { row, text, created_at_epoch, .. } in known {
         let session = match (observations::parse_id(row), summaries::parse_id(row)) {
             (_, Some(id)) => summaries::by_id(conn, id)?
@@ -77,7 +91,7 @@ pub fn known(conn: &Connection, known: &[Known], now: i64) -> rusqlite::Result<V
         };
         let Some(session) = session else { continue };
         let text = truncate(&markdown::paragraph(text), MAX_TEXT);
-        if text.is_empty() || reads_like_instruction(&text, Speaker::User) {
+        if text.is_empty() || seen.contains(&text) || reads_like_instruction(&text, Speaker::User) {
             continue;
         }
         let offset = session.map_or(Ok(0), |id| summaries::utc_offset(conn, id))?;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use super::native::Native;
 use super::similarity::{WordSet, sentences};
 
 /// The words of each sentence of a text.
@@ -17,9 +18,15 @@ pub struct Seen {
     sessions: BTreeSet<i64>,
     /// The words of each text that was asked for. Copies share them.
     known: Rc<RefCell<HashMap<Box<str>, Sentences>>>,
+    native: Rc<Native>,
 }
 
 impl Seen {
+    /// A block that is read beside the client's own memory.
+    pub fn beside(native: &Rc<Native>) -> Seen {
+        Seen { native: native.clone(), ..Seen::default() }
+    }
+
     pub fn add(&mut self, text: &str) {
         let words = self.words(text);
         let sentences = words.iter().enumerate();
@@ -35,11 +42,11 @@ impl Seen {
         id.is_some_and(|id| self.sessions.contains(&id))
     }
 
-    /// Whether each sentence of `text` repeats one of the block.
+    /// Whether each sentence of `text` repeats one of the block, or stands in the client's own memory.
     pub fn contains(&self, text: &str) -> bool {
         self.all_sentences(text, |new| {
             let mut old = self.sentences.iter().filter(|(bits, ..)| new.may_repeat(*bits));
-            old.any(|(_, text, at)| new.repeats(&text[*at]))
+            old.any(|(_, text, at)| new.repeats(&text[*at])) || self.native.says(new)
         })
     }
 

@@ -2,10 +2,12 @@
 //! [`block`], so their output is the same.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use memctl_proto::event::Project;
 use rusqlite::Connection;
 
+use super::native::Native;
 use super::{Block, Query, build};
 use crate::clock;
 use crate::project;
@@ -47,11 +49,12 @@ pub fn already_shown(
     }))
 }
 
-/// Builds the block for a session of `project`.
+/// Builds the block for a session of `project`, without what the client's own memory says.
 pub fn block(
     conn: &Connection,
     project: &Project,
     shown: &AlreadyShown,
+    native: &Rc<Native>,
     max_tokens: usize,
 ) -> store::Result<Block> {
     let project_id = projects::find(conn, project)?;
@@ -74,6 +77,7 @@ pub fn block(
         now: clock::now_ms(),
         changed_files: repository.as_ref().map_or_else(Vec::new, |r| r.changed_files(&known_files)),
         with_closed_steps: false,
+        native: native.clone(),
     };
     Ok(build(conn, &query)?)
 }

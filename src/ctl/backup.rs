@@ -18,6 +18,8 @@ use crate::store::{LockWait, Reader, StoreError};
 /// How long `restore` waits for the store lock.
 const LOCK: std::time::Duration = std::time::Duration::from_secs(10);
 
+const NAME_BACKUP: &str = "name a file that `memctl backup` has written";
+
 const BACKUP_HELP: &str = "\
 Examples
   memctl backup ~/memctl-backup.db    Copy the database to a new file
@@ -113,7 +115,7 @@ fn part_of(file: &Path) -> PathBuf {
 pub fn restore(mut settings: Settings, args: &RestoreArgs) -> Result<()> {
     let name = args.file.display().to_string();
     if !args.file.is_file() {
-        return Err(failed(format!("{name} is not a file")));
+        return Err(failed(format!("{name} is not a file")).hint(NAME_BACKUP));
     }
     settings.paths.create().context("cannot create the data dir")?;
     if args.end_workers {
@@ -129,6 +131,9 @@ pub fn restore(mut settings: Settings, args: &RestoreArgs) -> Result<()> {
     let replaced = match replaced {
         Err(e @ StoreError::Busy(_)) => {
             return Err(failed(e).hint("end the workers with `memctl restore --end-workers FILE`"));
+        }
+        Err(e @ (StoreError::Refused(_) | StoreError::Fault { .. })) => {
+            return Err(failed(format!("{name}: {e}")).hint(NAME_BACKUP));
         }
         replaced => replaced.context(&name)?,
     };

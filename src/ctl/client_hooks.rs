@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::config::{Settings, process_env};
+use crate::clients::native;
+use crate::config::Settings;
 use crate::{files, project};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl HookStatus {
 
 /// Reads the settings and the plugin list of Claude Code.
 pub fn status(settings: &Settings) -> HookStatus {
-    match client_dir(settings) {
+    match native::claude_dir(settings) {
         Some(dir) => status_in(&dir),
         None => HookStatus::Missing,
     }
@@ -68,7 +69,7 @@ pub struct Variable {
 
 /// The variables of memctl in the client's settings of the user and of the project in `dir`.
 pub fn variables(settings: &Settings, dir: Option<&Path>) -> Vec<Variable> {
-    let mut dirs: Vec<PathBuf> = client_dir(settings).into_iter().collect();
+    let mut dirs: Vec<PathBuf> = native::claude_dir(settings).into_iter().collect();
     if let Some(dir) = dir {
         let root = project::dir_of(dir).path;
         dirs.extend([root.join(".claude"), dir.join(".claude")]);
@@ -96,38 +97,36 @@ fn variables_in(settings: &Value, file: &Path) -> Vec<Variable> {
     ours.map(variable).collect()
 }
 
-/// The directory with the client's own settings.
-pub fn client_dir(settings: &Settings) -> Option<PathBuf> {
-    let dir = process_env("CLAUDE_CONFIG_DIR").filter(|d| !d.is_empty()).map(PathBuf::from);
-    dir.or_else(|| Some(settings.home.as_ref()?.join(".claude")))
-}
-
 /// Whether a hook in these settings runs memctl.
 fn runs_memctl(settings: &Value) -> bool {
     settings["hooks"].to_string().contains("memctl")
 }
 
 /// Parses a JSON file. Returns null if it is missing or invalid.
-fn read_json(file: &Path) -> Value {
+pub(super) fn read_json(file: &Path) -> Value {
     let read = || serde_json::from_str(&files::read_regular(file).ok()?).ok();
     read().unwrap_or_default()
 }
 
-fn status_in(dir: &Path) -> HookStatus {
-    let settings = read_json(&dir.join("settings.json"));
+/// Whether the client runs the plugin of memctl, and whether it has it but is told not to.
+pub(super) fn plugin(dir: &Path, settings: &Value) -> (bool, bool) {
     let is_ours = |name: &str| name.split('@').next() == Some("memctl");
     let enabled = settings["enabledPlugins"]
         .as_object()
         .and_then(|plugins| plugins.iter().find(|(name, _)| is_ours(name)));
-    let in_settings = runs_memctl(&settings);
     let listed = read_json(&dir.join("plugins/installed_plugins.json"));
     let plugins = listed["plugins"].as_object();
     let listed = plugins.is_some_and(|plugins| plugins.keys().any(|name| is_ours(name)));
-    let (plugin, off) = match enabled {
+    match enabled {
         Some((_, on)) => (*on != Value::Bool(false), *on == Value::Bool(false)),
         None => (listed, false),
-    };
-    match (in_settings, plugin) {
+    }
+}
+
+fn status_in(dir: &Path) -> HookStatus {
+    let settings = read_json(&dir.join("settings.json"));
+    let (plugin, off) = plugin(dir, &settings);
+    match (runs_memctl(&settings), plugin) {
         (true, true) => HookStatus::Twice,
         (true, false) | (false, true) => HookStatus::Installed,
         (false, false) if off => HookStatus::Disabled,

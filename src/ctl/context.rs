@@ -1,6 +1,7 @@
 //! `memctl context`: prints exactly the context that a new session in this directory receives.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use memctl_proto::event::Project;
 use rusqlite::Connection;
@@ -9,10 +10,14 @@ use serde::Serialize;
 use super::health::{self, Finding};
 use super::lookup;
 use crate::config::Settings;
+use crate::context::native::Native;
 use crate::context::{Block, Line, Section, start};
 use crate::failure::{Context as _, Result, failed};
 use crate::project;
 use crate::store::{Reader, claims, projects};
+
+/// The client whose own memory counts.
+const CLAUDE_CODE: &str = "claude-code";
 
 /// The source of a session start that continues no conversation.
 const STARTUP: &str = "startup";
@@ -102,7 +107,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let block = match conn {
         Some(conn) => {
             let shown = start::AlreadyShown::Nothing;
-            start::block(conn, &project, &shown, settings.config.context.tokens)
+            let native = Rc::new(Native::of_session(settings, CLAUDE_CODE, &dir));
+            start::block(conn, &project, &shown, &native, settings.config.context.tokens)
                 .context("database")?
         }
         None => Block::default(),

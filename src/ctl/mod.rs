@@ -8,6 +8,7 @@ mod candidates;
 pub mod change;
 mod cleanup;
 mod client_hooks;
+mod client_mcp;
 mod completions;
 mod config;
 mod context;

@@ -1,6 +1,8 @@
 //! Reads the context for a starting session, and the notices that its user sees once. SessionStart
 //! is the only hook that writes the database, and only to run migration steps after an upgrade.
 
+use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use memctl_proto::Event;
@@ -8,6 +10,7 @@ use memctl_proto::event::Project;
 
 use super::recall::given::Row;
 use crate::config::Settings;
+use crate::context::native::Native;
 use crate::context::{Page, budget, start};
 use crate::deliver::unfinished;
 use crate::spool;
@@ -129,7 +132,10 @@ fn load_block(
         _ => None,
     };
     let already_shown = start::already_shown(conn, &event.client, &event.session, reason, parent)?;
-    let context = start::block(conn, project, &already_shown, settings.config.context.tokens)?;
+    let dir = event.cwd.as_deref().unwrap_or(&project.root);
+    let native = Rc::new(Native::of_session(settings, &event.client, Path::new(dir)));
+    let tokens = settings.config.context.tokens;
+    let context = start::block(conn, project, &already_shown, &native, tokens)?;
     Ok(StartContext {
         rows: rows(&context.page),
         block: context.text,

@@ -52,7 +52,9 @@ pub fn answer(call: Call, asked: &Asked) -> Result<String> {
 
 /// The database. `None` if nothing is stored.
 pub fn open(settings: &Settings) -> Result<Option<Reader>> {
-    Reader::open(&settings.paths, READ_TIMEOUT).context("database")
+    let reader = Reader::open(&settings.paths, READ_TIMEOUT);
+    let reader = reader.and_then(|reader| reader.map(Reader::with_small_cache).transpose());
+    reader.context("database")
 }
 
 fn find(settings: &Settings, asked: &Asked, search: &Search) -> Result<String> {

@@ -89,10 +89,12 @@ fn has_control_markup(low: &str) -> bool {
         "<user-prompt",
         "<user_prompt",
         "<assistant>",
-        "begin system",
         "end of context]",
     ];
-    MARKUP.iter().any(|mark| low.contains(mark))
+    // All others have one of these signs.
+    const WITHOUT_SIGN: &str = "begin system";
+    let has_sign = low.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'[' | b']' | b'#'));
+    low.contains(WITHOUT_SIGN) || has_sign && MARKUP.iter().any(|mark| low.contains(mark))
 }
 
 const OVERRIDE: Words = Words(

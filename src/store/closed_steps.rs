@@ -7,12 +7,12 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::error::Result;
 use super::forgotten::UNUSED_CLOSED_STEP;
-use super::rejected::{fingerprint, salt};
+use super::rejected::{fingerprint, salt, salts};
 
 /// The closed steps of a project.
 #[derive(Clone, Debug, Default)]
 pub struct ClosedSteps {
-    salt: String,
+    salts: Vec<String>,
     /// By fingerprint: the session, and when the step was closed.
     closed: HashMap<String, Vec<(Option<i64>, i64)>>,
 }
@@ -30,7 +30,7 @@ impl ClosedSteps {
             let (fingerprint, of) = row?;
             closed.entry(fingerprint).or_default().push(of);
         }
-        Ok(ClosedSteps { salt: salt(conn)?, closed })
+        Ok(ClosedSteps { salts: salts(conn, "closed_steps")?, closed })
     }
 
     /// Whether a step is closed. A later session may open it again.
@@ -38,21 +38,22 @@ impl ClosedSteps {
         if self.closed.is_empty() {
             return false;
         }
-        let closed = key(&self.salt, text).and_then(|key| self.closed.get(&key));
+        let mut closed = keys(&self.salts, text).filter_map(|key| self.closed.get(&key));
         let is_it =
             |(of, at): &(Option<i64>, i64)| (session.is_some() && *of == session) || told_at <= *at;
-        closed.is_some_and(|closed| closed.iter().any(is_it))
+        closed.any(|closed| closed.iter().any(is_it))
     }
 }
 
-/// A step may be a single word.
-fn key(salt: &str, text: &str) -> Option<String> {
-    fingerprint(salt, &format!("step: {text}"))
+/// The hash of a step, for each salt. A step may be a single word.
+fn keys(salts: &[String], text: &str) -> impl Iterator<Item = String> {
+    let text = format!("step: {text}");
+    salts.iter().filter_map(move |salt| fingerprint(salt, &text))
 }
 
 /// Closes a step that a summary tells.
 pub fn close(tx: &Transaction, summary: i64, text: &str, now: i64) -> Result<()> {
-    let Some(key) = key(&salt(tx)?, text) else { return Ok(()) };
+    let Some(key) = keys(&[salt(tx)?], text).next() else { return Ok(()) };
     tx.execute(
         &format!(
             "INSERT INTO closed_steps (id, summary_id, fingerprint, at_epoch)
@@ -65,27 +66,29 @@ pub fn close(tx: &Transaction, summary: i64, text: &str, now: i64) -> Result<()>
 
 /// Opens a step again, whichever summary tells it. Returns whether it was closed.
 pub fn reopen(tx: &Transaction, project_id: i64, text: &str) -> Result<bool> {
-    let Some(key) = key(&salt(tx)?, text) else { return Ok(false) };
-    let n_open = tx.execute(
-        "DELETE FROM closed_steps WHERE fingerprint = ?2 AND summary_id IN
-           (SELECT id FROM session_summaries WHERE project_id = ?1)",
-        params![project_id, key],
-    )?;
+    let mut n_open = 0;
+    for key in keys(&salts(tx, "closed_steps")?, text) {
+        n_open += tx.execute(
+            "DELETE FROM closed_steps WHERE fingerprint = ?2 AND summary_id IN
+               (SELECT id FROM session_summaries WHERE project_id = ?1)",
+            params![project_id, key],
+        )?;
+    }
     Ok(n_open > 0)
 }
 
 /// Which of these steps was closed last, as an index.
 pub fn closed_last(conn: &Connection, project_id: i64, texts: &[&str]) -> Result<Option<usize>> {
-    let salt = salt(conn)?;
-    let keys: Vec<Option<String>> = texts.iter().map(|text| key(&salt, text)).collect();
+    let salts = salts(conn, "closed_steps")?;
+    let keys: Vec<Vec<String>> = texts.iter().map(|text| keys(&salts, text).collect()).collect();
     let mut rows = conn.prepare(
         "SELECT c.fingerprint FROM closed_steps c JOIN session_summaries s ON s.id = c.summary_id
          WHERE s.project_id = ?1 ORDER BY c.id DESC",
     )?;
     let mut rows = rows.query([project_id])?;
     while let Some(row) = rows.next()? {
-        let fingerprint: Option<String> = row.get(0)?;
-        if let Some(at) = keys.iter().position(|key| *key == fingerprint) {
+        let fingerprint: String = row.get(0)?;
+        if let Some(at) = keys.iter().position(|keys| keys.contains(&fingerprint)) {
             return Ok(Some(at));
         }
     }

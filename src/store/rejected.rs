@@ -40,7 +40,7 @@ const MIN_WORDS: usize = 5;
 /// The rejected statements.
 #[derive(Clone, Debug, Default)]
 pub struct Rejected {
-    salt: String,
+    salts: Vec<String>,
     fingerprints: BTreeSet<String>,
     /// See [`hint`]. A context compares thousands of lines.
     hints: BTreeSet<u16>,
@@ -48,7 +48,7 @@ pub struct Rejected {
 
 impl Rejected {
     pub fn load(conn: &Connection) -> rusqlite::Result<Rejected> {
-        let mut rejected = Rejected { salt: salt(conn)?, ..Rejected::default() };
+        let mut rejected = Rejected { salts: salts(conn, "rejected")?, ..Rejected::default() };
         let mut rows = conn.prepare_cached("SELECT fingerprint, hint FROM rejected")?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
@@ -66,7 +66,7 @@ impl Rejected {
     pub fn has(&self, text: &str) -> bool {
         !self.is_empty()
             && hint(text).is_some_and(|hint| self.hints.contains(&hint))
-            && fingerprint(&self.salt, text).is_some_and(|f| self.fingerprints.contains(&f))
+            && fingerprints(&self.salts, text).any(|f| self.fingerprints.contains(&f))
     }
 
     /// The text without its rejected lines and sentences. `None` if it has none.
@@ -159,6 +159,23 @@ pub(super) fn salt(conn: &Connection) -> rusqlite::Result<String> {
     Ok(salt.query_row([], |r| r.get(0)).optional()?.unwrap_or_default())
 }
 
+/// The salts of a table's hashes: that of this store, and those of exports.
+pub(super) fn salts(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut salts = vec![salt(conn)?];
+    let mut others = conn.prepare_cached(&format!(
+        "SELECT DISTINCT salt FROM {table} WHERE salt NOTNULL ORDER BY 1"
+    ))?;
+    for other in others.query_map([], |r| r.get(0))? {
+        salts.push(other?);
+    }
+    Ok(salts)
+}
+
+/// The fingerprints of a statement, one for each salt. None if the text states nothing.
+pub(super) fn fingerprints(salts: &[String], text: &str) -> impl Iterator<Item = String> {
+    salts.iter().filter_map(move |salt| fingerprint(salt, text))
+}
+
 /// The salted hash of a statement. `None` if the text states nothing.
 pub(super) fn fingerprint(salt: &str, text: &str) -> Option<String> {
     let statement = statement(text)?;
@@ -229,9 +246,9 @@ pub(super) fn reject_texts(
 
 /// Accepts statements again, because the user states them now.
 pub fn allow(tx: &Transaction, texts: &[String]) -> Result<()> {
-    let salt = salt(tx)?;
+    let salts = salts(tx, "rejected")?;
     let mut delete = tx.prepare_cached("DELETE FROM rejected WHERE fingerprint = ?1")?;
-    for fingerprint in texts.iter().filter_map(|text| fingerprint(&salt, text)) {
+    for fingerprint in texts.iter().flat_map(|text| fingerprints(&salts, text)) {
         delete.execute([fingerprint])?;
     }
     Ok(())

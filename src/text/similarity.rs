@@ -32,6 +32,12 @@ const FILLER_HASHES: [u64; N_FILLERS] = {
     hashes
 };
 
+/// Words that deny a sentence. Contractions are split before their `t`.
+const NEGATIONS: [&str; 12] = [
+    "not", "no", "never", "without", "don", "doesn", "cannot", "mustn", "shouldn", "isn", "aren",
+    "except",
+];
+
 /// How many letters of a word of an alphabet other than Latin count. Their endings are many.
 const BEGINNING: usize = 5;
 
@@ -132,6 +138,17 @@ impl WordSet {
             n if n * 7 > self.len() => false,
             _ => self.hashes.iter().all(|word| word & NUMERIC == 0 || old.contains(*word)),
         }
+    }
+
+    /// Whether two sentences say the same: each repeats the other one, and neither denies it.
+    pub fn says_same(&self, other: &WordSet) -> bool {
+        let denies = |a: &WordSet, b: &WordSet| {
+            let negations = NEGATIONS.map(|word| fnv(word.as_bytes()) | ALPHABETIC);
+            negations.into_iter().any(|word| a.contains(word) && !b.contains(word))
+        };
+        self.repeats(other)
+            && other.repeats(self)
+            && (self == other || !(denies(self, other) || denies(other, self)))
     }
 
     /// Adds the words of another set.

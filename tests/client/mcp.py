@@ -1,6 +1,9 @@
 """Scenarios with the MCP server that the plugin registers."""
 
+import shutil
+
 from api import all_text, text, tool
+from world import REPOSITORY
 
 SERVER = "mcp__plugin_memctl_memctl__"
 ASKED = "Ask the memory"
@@ -43,4 +46,28 @@ def mcp_tools(check, world):
     check.clean(w, run)
 
 
-SCENARIOS = [mcp_tools]
+def installed_mcp(check, world):
+    """An installed plugin brings the server, without a further step."""
+    w = world({ASKED: [
+        tool("Bash", command="sleep 1", description="wait for the server"),
+        tool(f"{SERVER}search", query="walnut ledger"),
+        text("Asked."),
+    ]})
+    here = w.project("here")
+    shop = f"{w.root}/shop"
+    for part in (".claude-plugin", "hooks"):
+        shutil.copytree(f"{REPOSITORY}/{part}", f"{shop}/{part}")
+    for step in (("marketplace", "add", shop), ("install", "memctl@memctl")):
+        code, output = w.manage("plugin", *step)
+        check(f"`plugin {' '.join(step[:-1])}` succeeds", code == 0, output)
+    w.memctl("remember", "The walnut ledger is a text file", project=here)
+    run = w.run(here, ASKED, plugin=None)
+    check.equal("the client succeeds", (run.code, run.stdout), (0, "Asked."))
+    last = all_text(run.bodies[-1]) if run.bodies else ""
+    check("the answer reaches the model", "o1 note" in last and "walnut ledger" in last, last[-3000:])
+    doctor = w.memctl("doctor", project=here)
+    check("doctor names the registration", "registered in Claude Code by the plugin" in doctor, doctor)
+    check.clean(w, run)
+
+
+SCENARIOS = [mcp_tools, installed_mcp]

@@ -74,6 +74,7 @@ fn a_damaged_or_foreign_file_is_not_restored() {
     for file in [&file, &foreign, &text, &w.path("missing.db")] {
         let output = w.memctl(&["restore", file.to_str().unwrap()]);
         assert_eq!(output.code, Some(1), "{file:?}: {output:?}");
+        assert!(output.err.contains("`memctl backup` has written"), "{file:?}: {output:?}");
     }
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["first"]);
     let aside = |name: &str| name.starts_with("replaced-") || name.starts_with("restoring-");

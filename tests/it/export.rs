@@ -67,6 +67,106 @@ fn what_the_user_hid_or_rejected_stays_so_in_another_store() {
     );
 }
 
+/// Every decision of the user survives: marks of summaries, closed steps, rejected statements of rows that are
+/// gone, replaced rows with the links that were undone, and notes for all projects.
+#[test]
+fn what_the_user_decided_leaves_the_store_and_comes_back() {
+    let first = recorded();
+    let app = first.path("home").join("app");
+    let at = |args: &[&str]| {
+        let mut memctl = first.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let output = memctl.args(args).current_dir(&app).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    };
+    let live = |mut payload: Value| {
+        payload["cwd"] = json!(app);
+        first.hook(&payload);
+    };
+    live(prompt("session-9", "p1", "Port the importer."));
+    live(edit("session-9", "p1", "u1", "src/b.rs"));
+    let said =
+        "The importer is ported.\n\nNext steps:\n- Write the changelog entry for the importer.";
+    live(stop("session-9", "p1", said));
+    live(end("session-9"));
+    first.settle();
+    at(&["done", "changelog"]);
+    at(&["remember", "Deploys run on Friday"]);
+    at(&["remember", "Deploys run on Monday"]);
+    at(&["remember", "--global", "Answers are in German"]);
+    at(&["remember", "The port of the cache is 6380"]);
+    let id = |title: &str| {
+        let sql = format!("SELECT 'o' || id FROM observations WHERE title LIKE '{title}%'");
+        first.rows(&sql).remove(0)
+    };
+    let (friday, monday) = (id("Deploys run on Friday"), id("Deploys run on Monday"));
+    if first.count("SELECT count(*) FROM observation_links") == 0 {
+        at(&["supersede", &friday, &monday]);
+    }
+    at(&["supersede", "--undo", &friday]);
+    at(&["supersede", &id("Always use tabs in app"), &monday]);
+    at(&["forget", "--reject", &id("The port of the cache is 6380"), "--yes"]);
+    let summaries = first.rows(
+        "SELECT 's' || id FROM session_summaries
+        WHERE request LIKE '%exporter%' OR request LIKE '%slow%' ORDER BY id",
+    );
+    at(&["pin", &summaries[0]]);
+    at(&["hide", &summaries[1]]);
+    at(&["feedback", "stale", &summaries[2]]);
+
+    let exported = export(&first);
+    for (kind, n) in [("link", 2), ("closed_step", 1)] {
+        assert_eq!(n_lines(&exported, kind), n, "{kind}: {exported}");
+    }
+    assert!(n_lines(&exported, "rejection") >= 1, "{exported}");
+    assert_eq!(exported.matches("\"marks\":").count(), 3, "{exported}");
+    assert!(!exported.contains("6380"), "a statement that was rejected is a hash");
+    let second = World::new();
+    let report = import(&second, &exported);
+    assert_eq!(report["new"].as_u64().unwrap() as usize, exported.lines().count() - 1, "{report}");
+    assert_eq!(export(&second), exported);
+    let third = World::new();
+    import(&third, &export(&second));
+    assert_eq!(export(&third), exported);
+
+    // The decisions count in the other store.
+    let dir = app.to_str().unwrap();
+    let context = third.memctl(&["context", "--project", dir]).ok();
+    assert!(context.contains("Answers are in German"), "{context}");
+    assert!(!context.contains("changelog entry"), "{context}");
+    assert!(!context.contains("Always use tabs in app"), "{context}");
+    let cache = json!({"type": "memctl", "version": 1}).to_string()
+        + "\n"
+        + &json!({"type": "observation", "uuid": "00000000-0000-4000-8000-000000000077",
+            "origin": "assistant", "title": "The port of the cache is 6380"})
+        .to_string();
+    let report = import(&third, &cache);
+    assert_eq!((&report["new"], &report["forgotten"]), (&json!(0), &json!(1)), "{report}");
+    // Both stores have decisions of their own and take those of the other one.
+    let other = World::new();
+    other.memctl(&["remember", "Secrets live in vault"]).ok();
+    other.memctl(&["feedback", "wrong", "o1"]).ok();
+    import(&other, &exported);
+    import(&other, &exported);
+    let hashes = "SELECT count(*) FROM rejected WHERE salt IS NULL";
+    assert_eq!(other.count(hashes), 1);
+    assert_eq!(
+        other.count("SELECT count(*) FROM rejected WHERE salt NOTNULL"),
+        n_lines(&exported, "rejection") as i64
+    );
+    let fourth = World::new();
+    import(&fourth, &export(&other));
+    assert_eq!(export(&fourth), export(&other));
+    // What is none of an export's hashes is not stored.
+    let bad = json!({"type": "memctl", "version": 1}).to_string()
+        + "\n"
+        + &json!({"type": "rejection", "memory": "x", "salt": "zz", "fingerprint": "00", "hint": 1,
+            "reason": "feedback"})
+        .to_string()
+        + "\n"
+        + &json!({"type": "link", "old": "x", "new": "y", "link": "replaces"}).to_string();
+    assert_eq!(import(&fourth, &bad)["unknown"], 2);
+}
+
 #[test]
 fn an_export_of_an_import_of_an_export_has_the_same_bytes() {
     let first = recorded();

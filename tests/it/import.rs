@@ -2,85 +2,14 @@
 //! the local rules.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::support::World;
 use crate::support::recordings::{edit, end, prompt, start, stop};
+use crate::support::transcripts::{Transcript, projects};
 
 const TABLES: [&str; 4] = ["sessions", "user_prompts", "observations", "session_summaries"];
-
-/// A session of the transcripts, with lines of its own.
-struct Transcript {
-    id: String,
-    dir: String,
-    day: u32,
-    lines: Vec<Value>,
-}
-
-impl Transcript {
-    fn new(id: &str, day: u32) -> Transcript {
-        Transcript { id: id.into(), dir: "/gone/app".into(), day, lines: Vec::new() }
-    }
-
-    fn in_dir(mut self, dir: &str) -> Transcript {
-        self.dir = dir.into();
-        self
-    }
-
-    /// A turn: a prompt, commands and an answer.
-    fn turn(mut self, request: &str, commands: usize, answer: &str) -> Transcript {
-        let n = self.lines.len();
-        self.lines.push(json!({"type": "user", "message": {"content": request}}));
-        for at in 0..commands {
-            let id = format!("toolu_{}_{n}_{at}", self.id);
-            let used = json!({"type": "tool_use", "id": id, "name": "Bash",
-                "input": {"command": format!("cargo test part_{at}")}});
-            let result = json!({"type": "tool_result", "tool_use_id": id, "content": "ok"});
-            self.lines.push(json!({"type": "assistant", "message": {"content": [used]}}));
-            self.lines.push(json!({"type": "user", "message": {"content": [result]}}));
-        }
-        let said = json!([{"type": "text", "text": answer}]);
-        self.lines.push(json!({"type": "assistant", "message": {"content": said}}));
-        self
-    }
-
-    fn line(mut self, line: Value) -> Transcript {
-        self.lines.push(line);
-        self
-    }
-
-    fn text(&self) -> String {
-        let line = |(n, line): (usize, &Value)| {
-            let mut line = line.clone();
-            let own = |key: &str, value: Value, line: &mut Value| {
-                if line[key].is_null() {
-                    line[key] = value;
-                }
-            };
-            own("uuid", json!(format!("{}-{n}", self.id)), &mut line);
-            own("sessionId", json!(self.id), &mut line);
-            own("cwd", json!(self.dir), &mut line);
-            let time = format!("2026-03-{:02}T10:{:02}:{:02}.000Z", self.day, n / 60, n % 60);
-            own("timestamp", json!(time), &mut line);
-            format!("{line}\n")
-        };
-        self.lines.iter().enumerate().map(line).collect()
-    }
-
-    fn write(&self, w: &World) -> PathBuf {
-        let dir = projects(w).join(self.dir.replace('/', "-"));
-        fs::create_dir_all(&dir).unwrap();
-        let path = dir.join(format!("{}.jsonl", self.id));
-        fs::write(&path, self.text()).unwrap();
-        path
-    }
-}
-
-fn projects(w: &World) -> PathBuf {
-    w.path("home").join(".claude/projects")
-}
 
 fn import(w: &World, args: &[&str]) -> Value {
     let output = w.memctl(&[&["import", "claude-code", "--json"], args].concat()).json();
@@ -257,9 +186,9 @@ fn what_is_no_event_is_counted_and_never_fatal() {
     let path = session.write(&w);
     let text = format!("{{\"type\":\"user\",\n{}\u{0}\n{{\"cut", session.text());
     fs::write(&path, text).unwrap();
-    let subagents = projects(&w).join("-gone-app/main/subagents");
-    fs::create_dir_all(&subagents).unwrap();
-    fs::write(subagents.join("agent-1.jsonl"), session.text()).unwrap();
+    // The client's own subagent, which sums a conversation up, and one whose session is gone.
+    Transcript::new("acompact-1", 3).turn("Sum it up.", 1, "Summed up.").write_subagent(&w, "main");
+    Transcript::new("a1", 3).turn("Look.", 1, "Nothing.").write_subagent(&w, "gone");
     fs::write(projects(&w).join("-gone-app/empty.jsonl"), "").unwrap();
     let report = import(&w, &[]);
     assert_eq!(report["sessions"]["imported"], 1, "{report}");
@@ -268,7 +197,7 @@ fn what_is_no_event_is_counted_and_never_fatal() {
     let skipped = &report["skipped"];
     for (what, n) in [
         ("damaged_lines", 3),
-        ("sidechain_files", 1),
+        ("sidechain_files", 2),
         ("sidechain_lines", 1),
         ("compactions", 1),
         ("generated", 1),

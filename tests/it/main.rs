@@ -52,6 +52,8 @@ mod identity;
 mod import;
 /// `memctl import claude-mem`, with the schemas of its versions.
 mod import_claude_mem;
+/// Subagents in `memctl import claude-code`.
+mod import_subagents;
 /// `make install`, `make uninstall`, and the hooks that run meanwhile.
 mod install;
 /// The JSON line dialect, as sent with `nc -U`.
@@ -62,6 +64,10 @@ mod logs;
 mod manual;
 /// `memctl mcp`: the memory for a client's model.
 mod mcp;
+/// The memory that clients have themselves: what it says is not told again.
+mod native_memory;
+/// A new user with a year of transcripts: import, start a session, ask.
+mod new_user;
 /// `hooks/observe.sh`.
 mod observe;
 /// Files, sockets and processes of other users at our paths.

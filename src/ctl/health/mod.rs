@@ -6,6 +6,7 @@ pub mod agents;
 pub mod data_dir;
 pub mod database;
 pub mod files;
+mod native;
 pub mod recording;
 pub mod verdict;
 pub mod workers;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::client_hooks::{self, HookStatus};
+use super::client_mcp;
 use crate::config::Settings;
 
 /// How much of the database the checks read.
@@ -107,6 +109,10 @@ pub fn run(settings: &Settings, depth: Depth) -> Vec<Finding> {
     found.extend(recording::findings(settings, here));
     found.extend(agents::findings(settings));
     found.extend(hooks(settings, here));
+    found.extend(mcp(settings, here));
+    if depth == Depth::Full {
+        found.extend(native::findings(settings, here, is_usable));
+    }
     if is_usable {
         found.extend(database::findings(settings, depth, here));
         found.extend(files::spool(settings));
@@ -172,4 +178,18 @@ fn hooks(settings: &Settings, dir: Option<&Path>) -> Vec<Finding> {
         HookStatus::Disabled => missing("the memctl plugin is disabled in Claude Code"),
         HookStatus::Missing => missing("the hooks are not installed in Claude Code"),
     }
+}
+
+/// Says where Claude Code's registration of the MCP server is. Without it, everything but the model's own
+/// questions works.
+fn mcp(settings: &Settings, dir: Option<&Path>) -> Vec<Finding> {
+    let places = client_mcp::registrations(settings, dir);
+    vec![match places.is_empty() {
+        true => Finding::ok("mcp", "the server is not registered in Claude Code")
+            .fix("`claude mcp add memctl -- memctl mcp` registers it without the plugin"),
+        false => {
+            let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+            Finding::ok("mcp", format!("registered in Claude Code by {}", places.join(" and ")))
+        }
+    }]
 }

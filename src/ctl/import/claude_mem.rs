@@ -29,6 +29,8 @@ const PAGE: usize = 500;
 /// A title that is made from a longer text.
 const TITLE: usize = 120;
 
+const NAME_IT: &str = "name its file: `memctl import claude-mem FILE`";
+
 const HELP: &str = "\
 Examples
   memctl import claude-mem                             Take in ~/.claude-mem/claude-mem.db
@@ -75,11 +77,13 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     };
     let name = file.display().to_string();
     if !file.is_file() {
-        return Err(failed(format!("{name} is not a file")).hint("name the database"));
+        let why = format!("there is no database of claude-mem at {name}");
+        return Err(failed(why).hint(NAME_IT));
     }
-    let source = Source::open(&file).context(&name)?;
+    let opened = Source::open(&file).context(&name);
+    let source = opened.map_err(|e| e.hint(NAME_IT))?;
     if !["sdk_sessions", "observations", "memories"].iter().any(|table| source.has_table(table)) {
-        return Err(failed(format!("{name} is not a database of claude-mem")));
+        return Err(failed(format!("{name} is not a database of claude-mem")).hint(NAME_IT));
     }
     let mut projects = Projects::new(&args.map)?;
     projects.dirs = claude_code::session_dirs(&settings);

@@ -18,7 +18,7 @@ Examples
   memctl import jsonl memory.jsonl        Take in what `memctl export` has written
 
 Keys of --json
-  claude-code: dry_run, transcripts, bytes, seconds, sessions (imported, continued and skipped ones), \
+  claude-code: dry_run, transcripts, subagents, bytes, seconds, sessions (imported, continued and skipped ones), \
 events, observations, summaries (stored now), skipped (what is no event), known (now)
   claude-mem: sessions, prompts, observations, summaries (read), and the keys of jsonl
   jsonl: new, known, forgotten, unknown, damaged (numbers of rows: stored now, stored before, forgotten \

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::format::{count, span};
 use super::progress::Progress;
-use super::transcript::{Converter, Lines, claude_code};
+use super::transcript::{SessionReader, agents, claude_code};
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
 use crate::project::recording;
@@ -73,37 +73,35 @@ pub fn check_writable(settings: &Settings) -> Result<()> {
 /// Delivers the events of a transcript to the session's worker. `waits`: until they are distilled.
 pub fn replay(settings: &Settings, client: &str, file: &Path, waits: bool) -> Result<()> {
     let name = file.display();
-    let mut lines = Lines::open(file).context(format!("cannot open {name}"))?;
+    let opened = SessionReader::open(file, agents::of_session(file));
+    let mut reader = opened.context(format!("cannot open {name}"))?;
     let start = Instant::now();
-    let mut converter = Converter::default();
     let progress = Progress::new(&name.to_string());
     let mut session: Option<Session> = None;
-    let mut deliver_lines = || -> Result<Option<&str>> {
-        while let Some(line) = lines.next().context(format!("cannot read {name}"))? {
-            for step in converter.line(&line) {
-                let session = match &mut session {
-                    Some(session) => session,
-                    None => {
-                        let id = converter.session().unwrap_or_default();
-                        let new = Session::new(settings, client, file, id)?;
-                        let reason = new.reason_to_skip(&step)?;
-                        session = Some(new);
-                        if reason.is_some() {
-                            return Ok(reason);
-                        }
-                        session.as_mut().expect("set")
+    let mut deliver_steps = || -> Result<Option<&str>> {
+        while let Some(step) = reader.next().context(format!("cannot read {name}"))? {
+            let session = match &mut session {
+                Some(session) => session,
+                None => {
+                    let id = reader.converter().session().unwrap_or_default();
+                    let new = Session::new(settings, client, file, id)?;
+                    let reason = new.reason_to_skip(&step)?;
+                    session = Some(new);
+                    if reason.is_some() {
+                        return Ok(reason);
                     }
-                };
-                session.deliver(&step)?;
-                progress.set(|| format!("{name}: {}", count(session.n_events, "event")));
-            }
+                    session.as_mut().expect("set")
+                }
+            };
+            session.deliver(&step)?;
+            progress.set(|| format!("{name}: {}", count(session.n_events, "event")));
         }
         Ok(None)
     };
-    let delivered = deliver_lines();
+    let delivered = deliver_steps();
     let Some(mut session) = session else {
         delivered?;
-        let why = lines.first_error().unwrap_or_else(|| "no prompt found".into());
+        let why = reader.first_error().unwrap_or_else(|| "no prompt found".into());
         return Err(failed(format!("{name}: {why}"))
             .hint("a transcript of Claude Code has one JSON object per line"));
     };
@@ -113,14 +111,14 @@ pub fn replay(settings: &Settings, client: &str, file: &Path, waits: bool) -> Re
         return super::print(&format!("{name}: skipped, session {id} {reason}\n"));
     }
     // After a failure too, because an open session keeps its worker.
-    let ended = converter.end().iter().try_for_each(|step| session.deliver(step));
+    let ended = reader.end().iter().try_for_each(|step| session.deliver(step));
     delivered.and(ended)?;
     if waits {
         progress.set(|| format!("{name}: {}, distilling", count(session.n_events, "event")));
         session.wait_until_distilled()?;
     }
     drop(progress);
-    let damaged = match lines.n_damaged() {
+    let damaged = match reader.counts().damaged_lines {
         0 => String::new(),
         n => format!(", {} skipped", count(n, "damaged line")),
     };

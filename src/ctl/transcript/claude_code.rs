@@ -4,7 +4,7 @@
 //! message that was typed becomes a prompt. A Stop is added before the next prompt and at the end.
 //! Event ids are derived from the lines, so a second run yields the same ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -65,6 +65,15 @@ pub struct Converter {
     /// A slash command that no model has answered yet. The client handles some itself, such as
     /// `/clear`. Only those that a model answers are prompts.
     command: Option<Value>,
+    /// Subagents whose own transcripts are read. They say what they reported.
+    agents_with_file: HashSet<String>,
+    /// The subagent whose transcript this is.
+    subagent: Option<Subagent>,
+}
+
+struct Subagent {
+    id: String,
+    kind: Option<String>,
 }
 
 struct Turn {
@@ -80,6 +89,17 @@ struct Turn {
 }
 
 impl Converter {
+    /// Converts the transcript of a subagent of this session.
+    pub fn of_subagent(session: &str, id: &str, kind: Option<&str>) -> Converter {
+        let subagent = Some(Subagent { id: id.to_owned(), kind: kind.map(str::to_owned) });
+        Converter { session: Some(session.to_owned()), subagent, ..Converter::default() }
+    }
+
+    /// Names the subagents whose own transcripts are read: their results report nothing else.
+    pub fn expect_agents(&mut self, ids: impl Iterator<Item = String>) {
+        self.agents_with_file = ids.collect();
+    }
+
     /// The session id, once a line has named it.
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()
@@ -102,7 +122,9 @@ impl Converter {
 
     /// Returns the hook events of this line.
     pub fn line(&mut self, line: &Value) -> Vec<Step> {
-        if line["isSidechain"] == true {
+        if let Some(agent) = &mut self.subagent {
+            agent.kind = agent.kind.take().or_else(|| text_of(&line["attributionAgent"]));
+        } else if line["isSidechain"] == true {
             self.left.sidechain += 1;
             return Vec::new();
         }
@@ -133,6 +155,9 @@ impl Converter {
             let payload = json!({"session_id": session, "reason": "other"});
             let id = derive_id(session, "end", &line);
             steps.push(Step { event: "SessionEnd", payload, id, at });
+        }
+        if self.subagent.is_some() {
+            steps.retain(|step| step.event != "SessionEnd");
         }
         steps
     }
@@ -192,6 +217,10 @@ impl Converter {
             line: uuid.clone(),
             at,
         });
+        // What a subagent is asked is a tool input of its session.
+        if self.subagent.is_some() {
+            return steps;
+        }
         let payload = json!({
             "session_id": self.session, "cwd": cwd, "prompt_id": id, "prompt": text,
         });
@@ -242,10 +271,14 @@ impl Converter {
             turn.line = uuid.to_owned();
             turn.at = at.max(turn.at);
         }
-        let base = json!({
+        let mut base = json!({
             "session_id": self.session, "cwd": line["cwd"], "prompt_id": self.turn_id(line),
             "tool_name": name, "tool_input": input, "tool_use_id": use_id,
         });
+        if let Some(agent) = &self.subagent {
+            base["agent_id"] = json!(agent.id);
+            base["agent_type"] = json!(agent.kind());
+        }
         let step = |event, more: Value, part: &str| {
             let mut payload = base.clone();
             for (key, value) in more.as_object().expect("a JSON object") {
@@ -260,7 +293,8 @@ impl Converter {
             Value::Null => block["content"].clone(),
             result => result.clone(),
         };
-        let report = subagent_report(&name, &response);
+        let report = subagent_report(&name, &response)
+            .filter(|(agent, ..)| !self.agents_with_file.contains(agent));
         let mut steps = vec![step("PostToolUse", json!({"tool_response": response}), "tool")];
         if let Some((agent, kind, text)) = report {
             let more =
@@ -272,6 +306,15 @@ impl Converter {
 
     fn stop(&mut self) -> Vec<Step> {
         let Some(turn) = self.turn.take() else { return Vec::new() };
+        if let Some(agent) = &self.subagent {
+            let Some((text, uuid)) = turn.last_text else { return Vec::new() };
+            let payload = json!({
+                "session_id": self.session, "cwd": turn.cwd, "prompt_id": turn.id,
+                "agent_id": agent.id, "agent_type": agent.kind(), "last_assistant_message": text,
+            });
+            let id = derive_id(&uuid, "stop", "");
+            return vec![Step { event: "SubagentStop", payload, id, at: turn.at }];
+        }
         let (text, uuid) = turn.last_text.unwrap_or((String::new(), turn.line));
         let event = if turn.error.is_some() { "StopFailure" } else { "Stop" };
         let payload = json!({
@@ -285,6 +328,17 @@ impl Converter {
         let own = line["promptId"].as_str().map(str::to_owned);
         own.or_else(|| self.turn.as_ref().map(|t| t.id.clone()))
     }
+}
+
+impl Subagent {
+    /// A hook without a type is one of a compaction.
+    fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or("subagent")
+    }
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// Whether the client marks a user message as its own.

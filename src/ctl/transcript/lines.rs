@@ -52,16 +52,8 @@ impl Lines {
         })
     }
 
-    /// Returns the next line that is JSON. `None` at the end of the file.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<Value>> {
-        self.next_of(|_| true)
-    }
-
     /// Returns the next line that is JSON and whose `type` is wanted. The type of a line without one is
-    /// empty.
+    /// empty. `None` at the end of the file.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -178,7 +170,7 @@ mod tests {
         let mut content = vec![b'"'; (MAX_LINE + 5) as usize];
         content.extend_from_slice(b"\n{\"n\":2}\n");
         let mut lines = open(&content);
-        assert_eq!(lines.next().unwrap().unwrap()["n"], 2);
+        assert_eq!(lines.next_of(|_| true).unwrap().unwrap()["n"], 2);
         assert_eq!(lines.n_damaged(), 1);
         assert!(lines.line.capacity() < 8 << 20);
     }

@@ -8,6 +8,7 @@ pub mod given;
 mod question;
 
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 use memctl_proto::Event;
@@ -15,6 +16,7 @@ use memctl_proto::event::{Project, Use};
 use rusqlite::Connection;
 
 use crate::config::Settings;
+use crate::context::native::Native;
 use crate::context::recalled::{self, Memory};
 use crate::deliver;
 use crate::paths::session_key;
@@ -90,11 +92,12 @@ fn recall(
     let place = SessionPlace::find(conn, asked).ok()??;
     let introduction = introduction(question, &place, asked);
     if let Some(rows) = earlier {
-        let memories = recalled::memories(conn, &rows, asked.at).ok()?;
+        let native = native(settings, asked);
+        let memories = recalled::memories(conn, &rows, asked.at, &native).ok()?;
         return Some((recalled::block(&introduction, &memories), Vec::new()))
             .filter(|_| !memories.is_empty());
     }
-    let mut found = find(conn, asked, question, &place).ok()?;
+    let mut found = find(settings, conn, asked, question, &place).ok()?;
     let told = place.session.map(|id| memory_use::injected(conn, id)).transpose().ok()?;
     let told = told.unwrap_or_default();
     let counts = |place: &str| question.repeats(place);
@@ -154,6 +157,7 @@ fn introduction(question: &Question, place: &SessionPlace, asked: &Asked) -> Str
 
 /// The memories that answer the question, the best first.
 fn find(
+    settings: &Settings,
     conn: &Connection,
     asked: &Asked,
     question: &Question,
@@ -162,7 +166,10 @@ fn find(
     let mut found = match question {
         Question::Prompt { text, .. } => {
             let rows = rows_for(conn, asked, text, place)?;
-            return Ok(recalled::memories(conn, &rows, asked.at)?);
+            return match rows.is_empty() {
+                true => Ok(Vec::new()),
+                false => Ok(recalled::memories(conn, &rows, asked.at, &native(settings, asked))?),
+            };
         }
         Question::File(path) => {
             let path = place.relative(path, asked.cwd);
@@ -177,7 +184,17 @@ fn find(
     };
     // The conversation contains what its own session did.
     found.retain(|known| known.session.as_deref() != Some(asked.session));
-    Ok(recalled::known(conn, &found, asked.at)?)
+    match found.is_empty() {
+        true => Ok(Vec::new()),
+        false => Ok(recalled::known(conn, &found, asked.at, &native(settings, asked))?),
+    }
+}
+
+/// What the client's own memory says in the directory in which it was started.
+fn native(settings: &Settings, asked: &Asked) -> Rc<Native> {
+    let dir = asked.project_dir.or(asked.cwd.map(Path::new));
+    let read = |dir| Native::of_session(settings, asked.client, dir);
+    Rc::new(dir.map_or_else(Native::default, read))
 }
 
 /// Names of the rows that answer a prompt, the best first. None if memory is not sure.

@@ -6,8 +6,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde_json::{Number, json};
 
-use super::VERSION;
+use super::line::Object;
 use super::tables::{Kind, TABLES, Table};
+use super::{VERSION, decisions};
 use crate::store::error::Result;
 
 /// Visits the lines of an export: a header, the projects, and their rows. All of it is one snapshot.
@@ -34,7 +35,7 @@ pub fn visit(
             }
         }
     }
-    Ok(())
+    decisions::visit(&tx, project_id, visit).map(drop)
 }
 
 /// Ids and names of all projects that have a row, by name.
@@ -121,6 +122,11 @@ fn line(conn: &Connection, table: &Table, sql: &str, id: i64) -> Result<String> 
             .query_row([id], |row| row.get(0))?;
         line.put("files", &files);
     }
+    if table.kind == "summary"
+        && let Some(marks) = decisions::marks(conn, id)?
+    {
+        line.put("marks", &marks);
+    }
     Ok(line.end())
 }
 
@@ -138,22 +144,4 @@ fn value(row: &Row, at: usize, kind: Kind) -> rusqlite::Result<Option<String>> {
         (ValueRef::Real(n), _) => Number::from_f64(n).map(|n| n.to_string()),
         (ValueRef::Null | ValueRef::Blob(_), _) => None,
     })
-}
-
-/// A JSON object whose keys keep their order.
-struct Object(String);
-
-impl Object {
-    fn new(kind: &str) -> Object {
-        Object(format!("{{\"type\":\"{kind}\""))
-    }
-
-    fn put(&mut self, key: &str, json: &str) {
-        self.0.push_str(&format!(",\"{key}\":{json}"));
-    }
-
-    fn end(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
 }

@@ -7,59 +7,15 @@ use memctl_proto::event::Project;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Transaction, params, params_from_iter};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
+use super::decisions;
+use super::line::{Inserted, Line};
 use super::tables::{Kind, Table};
 use crate::store::error::{Result, StoreError};
 use crate::store::forgotten::UNUSED_SESSION;
 use crate::store::rejected::Rejected;
 use crate::store::words::{RowId, RowKind};
 use crate::store::{projects, sessions, tombstones, words};
-
-/// A line of an export. Values keep their text, so that a later export has the same bytes.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Line(BTreeMap<String, Box<RawValue>>);
-
-impl Line {
-    /// # Errors
-    /// If the text is no JSON object.
-    pub fn parse(text: &str) -> serde_json::Result<Line> {
-        serde_json::from_str(text)
-    }
-
-    pub fn value(&self, key: &str) -> Value {
-        let raw = self.0.get(key).map(|raw| raw.get());
-        raw.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
-    }
-
-    /// A text. Empty if the value is missing, or no text.
-    pub fn text(&self, key: &str) -> String {
-        self.optional(key).unwrap_or_default()
-    }
-
-    fn optional(&self, key: &str) -> Option<String> {
-        self.value(key).as_str().map(str::to_owned)
-    }
-
-    /// Replaces a value.
-    pub fn set(&mut self, key: &str, value: &Value) {
-        let raw = serde_json::value::to_raw_value(value).expect("a value serializes to JSON");
-        self.0.insert(key.to_owned(), raw);
-    }
-}
-
-/// What became of a row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Inserted {
-    New,
-    /// The store has it, or another row in its place.
-    Known,
-    /// It was forgotten or rejected here, or belongs to a session that was forgotten.
-    Forgotten,
-    /// Its type is unknown, or its session is missing.
-    Unknown,
-}
 
 /// The rows that the lines of an export name.
 #[derive(Debug, Default)]
@@ -85,7 +41,7 @@ pub fn insert(tx: &Transaction, references: &mut References, row: &Line) -> Resu
     match (kind.as_str(), Table::of_kind(&kind)) {
         ("project", _) => insert_project(tx, references, row),
         (_, Some(table)) => insert_row(tx, references, table, row),
-        _ => Ok(Inserted::Unknown),
+        _ => decisions::insert(tx, &kind, row),
     }
 }
 
@@ -250,6 +206,9 @@ fn insert_row(
             )?
             .execute(params![id, path, role, blob])?;
         }
+    }
+    if table.kind == "summary" {
+        decisions::insert_marks(tx, id, &row.value("marks"))?;
     }
     if let Some(kind) = RowKind::of_table(table.name) {
         words::add(tx, RowId { kind, id })?;

@@ -1,26 +1,28 @@
 //! Finds transcripts below the client's projects directory, and reads of each how it begins and ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
 
+use crate::ctl::transcript::agents::{self, AgentFile};
 use crate::ctl::transcript::claude_code::time;
 
 /// How deep below the given directory transcripts are searched.
 const MAX_DEPTH: usize = 4;
-/// How many bytes of a file's beginning are searched for its session, and of its end for the last time.
+/// How many bytes of a file's beginning are searched for its session.
 const HEAD: u64 = 512 << 10;
-const TAIL: u64 = 64 << 10;
 
 /// A transcript, before it is read.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     pub path: PathBuf,
+    /// Size of the file, with those of its subagents.
     pub bytes: u64,
+    pub agents: Vec<AgentFile>,
     /// The client's session id. Empty if the beginning names none.
     pub session: String,
     /// The directory in which the client was started.
@@ -40,7 +42,8 @@ pub struct Found {
     /// Newest first. Of several that begin with the same conversation, the one that ended first comes
     /// first, because the others are copies that continue it.
     pub transcripts: Vec<Transcript>,
-    /// Number of files of subagents.
+    /// Number of files of subagents that are not read: the client itself started them, or their session is
+    /// gone.
     pub n_sidechains: u64,
     pub n_unreadable: u64,
 }
@@ -53,12 +56,14 @@ pub fn find(dir: &Path) -> io::Result<Found> {
     let (mut found, mut paths) = (Found::default(), Vec::new());
     fs::read_dir(dir)?;
     walk(dir, MAX_DEPTH, &mut paths, &mut found);
+    let (agents, paths): (Vec<_>, Vec<_>) = paths.into_iter().partition(|p| agents::is_agent(p));
     for path in paths {
         match Transcript::open(path) {
             Ok(transcript) => found.transcripts.push(transcript),
             Err(_) => found.n_unreadable += 1,
         }
     }
+    add_agents(agents, &mut found);
     found.transcripts = in_order(found.transcripts);
     Ok(found)
 }
@@ -85,11 +90,27 @@ fn walk(dir: &Path, depth: usize, paths: &mut Vec<PathBuf>, found: &mut Found) {
                 walk(&path, depth - 1, paths, found);
             }
         } else if meta.is_file() && name.ends_with(".jsonl") {
-            if name.starts_with("agent-") {
-                found.n_sidechains += 1;
-            } else {
-                paths.push(path);
+            paths.push(path);
+        }
+    }
+}
+
+/// Gives each file of a subagent to its session. Of copies of a transcript, the first one has them.
+fn add_agents(paths: Vec<PathBuf>, found: &mut Found) {
+    let mut sessions: HashMap<String, usize> = HashMap::new();
+    for (at, transcript) in found.transcripts.iter().enumerate() {
+        sessions.entry(transcript.session.clone()).or_insert(at);
+    }
+    for path in paths {
+        match AgentFile::open(&path) {
+            Ok(agent) => {
+                let session = || sessions.get(&agents::session_of(&path)?).copied();
+                match agent.and_then(|agent| Some((agent, session()?))) {
+                    Some((agent, at)) => found.transcripts[at].add(agent),
+                    None => found.n_sidechains += 1,
+                }
             }
+            Err(_) => found.n_unreadable += 1,
         }
     }
 }
@@ -118,15 +139,17 @@ impl Transcript {
         let meta = file.metadata()?;
         let mut transcript = Transcript { bytes: meta.len(), path, ..Transcript::default() };
         transcript.read_head(&file)?;
-        file.seek(SeekFrom::Start(transcript.bytes.saturating_sub(TAIL)))?;
-        let mut tail = Vec::new();
-        file.take(TAIL).read_to_end(&mut tail)?;
-        transcript.ended = last_time(&String::from_utf8_lossy(&tail)).max(transcript.started);
+        transcript.ended = agents::last_time(&mut file, transcript.bytes)?.max(transcript.started);
         if transcript.ended == 0 {
             let modified = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             transcript.ended = modified.map_or(0, |at| at.as_millis() as i64);
         }
         Ok(transcript)
+    }
+
+    fn add(&mut self, agent: AgentFile) {
+        self.bytes += agent.bytes;
+        self.agents.push(agent);
     }
 
     fn read_head(&mut self, file: &File) -> io::Result<()> {
@@ -151,11 +174,4 @@ impl Transcript {
         }
         Ok(())
     }
-}
-
-/// The last timestamp in the end of a file.
-fn last_time(tail: &str) -> i64 {
-    const KEY: &str = "\"timestamp\":\"";
-    let mut texts = tail.rmatch_indices(KEY).map(|(at, _)| &tail[at + KEY.len()..]);
-    texts.find_map(|text| Some(time(text.split('"').next()?)).filter(|at| *at > 0)).unwrap_or(0)
 }

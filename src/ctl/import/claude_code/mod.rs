@@ -15,11 +15,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::clients::native;
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::ctl::format::span;
 use crate::ctl::progress::Progress;
-use crate::ctl::{READ_TIMEOUT, client_hooks, replay};
+use crate::ctl::{READ_TIMEOUT, replay};
 use crate::failure::{Context, Result, failed};
 use crate::process;
 use crate::project::{self, recording};
@@ -46,9 +47,9 @@ Examples
 
 /// Take in the sessions that Claude Code has kept as transcripts
 ///
-/// Reads all transcripts below $CLAUDE_CONFIG_DIR/projects or ~/.claude/projects, newest first. The
-/// exclusions, pauses and redaction of recorded sessions apply. The local rules distill them: no model is
-/// called. Sessions that were recorded live or forgotten are skipped.
+/// Reads all transcripts below $CLAUDE_CONFIG_DIR/projects or ~/.claude/projects, newest first, with those
+/// of subagents. The exclusions, pauses and redaction of recorded sessions apply. The local rules distill
+/// them: no model is called. Sessions that were recorded live or forgotten are skipped.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -80,7 +81,7 @@ fn duration(text: &str) -> std::result::Result<Duration, &'static str> {
 
 /// The directories in which the client's sessions were started, by session id. Empty without transcripts.
 pub fn session_dirs(settings: &Settings) -> BTreeMap<String, PathBuf> {
-    let dir = client_hooks::client_dir(settings).map(|dir| dir.join("projects"));
+    let dir = native::claude_dir(settings).map(|dir| dir.join("projects"));
     let found = dir.and_then(|dir| files::find(&dir).ok()).unwrap_or_default();
     let transcripts = found.transcripts.into_iter();
     transcripts.filter_map(|transcript| Some((transcript.session, transcript.dir?))).collect()
@@ -88,7 +89,7 @@ pub fn session_dirs(settings: &Settings) -> BTreeMap<String, PathBuf> {
 
 /// Whether the sessions of a client can be imported into an empty store. `None`: there are none.
 pub fn offer(settings: &Settings) -> Option<&'static str> {
-    let dir = client_hooks::client_dir(settings)?.join("projects");
+    let dir = native::claude_dir(settings)?.join("projects");
     files::exist(&dir).then_some("memctl import claude-code")
 }
 
@@ -100,7 +101,7 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     }
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
-        None => client_hooks::client_dir(&settings)
+        None => native::claude_dir(&settings)
             .ok_or_else(|| failed("no home directory is known").hint("name a directory"))?
             .join("projects"),
     };

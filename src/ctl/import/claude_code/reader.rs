@@ -11,7 +11,7 @@ use super::files::Transcript;
 use super::recorder::{BATCH_BYTES, BATCH_EVENTS, Item};
 use crate::config::Settings;
 use crate::ctl::transcript::claude_code::Left;
-use crate::ctl::transcript::{Capturer, Converter, Lines, Step};
+use crate::ctl::transcript::{Capturer, SessionReader, Step};
 use crate::failure::{Context, Result};
 use crate::paths::session_key;
 use crate::store::imports::Imported;
@@ -30,6 +30,9 @@ pub struct Read {
     /// Events of a copied conversation that another transcript has.
     pub shared: u64,
     pub damaged_lines: u64,
+    /// Subagents whose transcripts were read.
+    pub agents: u64,
+    pub unreadable: u64,
     pub left: Left,
 }
 
@@ -92,34 +95,30 @@ impl Reader<'_> {
         mut on_bytes: impl FnMut(u64),
     ) -> Result<std::result::Result<Read, Stopped>> {
         let path = &transcript.path;
-        let mut lines = Lines::open(path).context(path.display())?;
-        let (mut converter, mut read) = (Converter::default(), Read::default());
+        let agents = transcript.agents.clone();
+        let mut session = SessionReader::open(path, agents).context(path.display())?;
+        let mut read = Read::default();
         let key = session_key(self.client, &transcript.session);
         let capturer = Capturer { settings: self.settings, client: self.client, key };
         let mut through = after.unwrap_or_default();
-        while let Some(line) = lines.next_of(Converter::is_wanted).context(path.display())? {
-            for step in converter.line(&line) {
-                through = through.max(step.at);
-                let dir = converter.dir();
-                if self.send(&capturer, transcript, &step, dir, after, &mut read).is_err() {
-                    return Ok(Err(Stopped));
-                }
-            }
-            on_bytes(lines.n_bytes());
-        }
-        let dir = converter.dir().map(Path::to_owned);
-        for step in converter.end() {
-            if self.send(&capturer, transcript, &step, dir.as_deref(), after, &mut read).is_err() {
+        while let Some(step) = session.next().context(path.display())? {
+            through = through.max(step.at);
+            let dir = session.converter().dir();
+            if self.send(&capturer, transcript, &step, dir, after, &mut read).is_err() {
                 return Ok(Err(Stopped));
             }
+            on_bytes(session.counts().bytes);
         }
-        on_bytes(lines.n_bytes());
-        read.damaged_lines = lines.n_damaged();
-        read.left = converter.left();
+        let counts = session.counts();
+        on_bytes(counts.bytes);
+        read.damaged_lines = counts.damaged_lines;
+        read.agents = counts.agents;
+        read.unreadable = counts.unreadable_agents;
+        read.left = session.left();
         self.groups.items.push(Item::Done {
             client: self.client.to_owned(),
             session: transcript.session.clone(),
-            imported: Imported { bytes: lines.n_bytes(), through_epoch: through },
+            imported: Imported { bytes: counts.bytes, through_epoch: through },
         });
         Ok(Ok(read))
     }
@@ -155,12 +154,10 @@ impl Reader<'_> {
     /// If the file cannot be read.
     pub fn remember(&mut self, transcript: &Transcript) -> Result<()> {
         let path = &transcript.path;
-        let mut lines = Lines::open(path).context(path.display())?;
-        let mut converter = Converter::default();
-        while let Some(line) = lines.next_of(Converter::is_wanted).context(path.display())? {
-            self.seen.extend(converter.line(&line).iter().map(|step| step.id));
+        let mut session = SessionReader::open(path, Vec::new()).context(path.display())?;
+        while let Some(step) = session.next().context(path.display())? {
+            self.seen.insert(step.id);
         }
-        self.seen.extend(converter.end().iter().map(|step| step.id));
         Ok(())
     }
 }

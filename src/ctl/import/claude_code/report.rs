@@ -44,6 +44,8 @@ impl Report {
         all.not_recorded += read.not_recorded;
         all.shared += read.shared;
         all.damaged_lines += read.damaged_lines;
+        all.agents += read.agents;
+        self.unreadable += read.unreadable;
         all.left.sidechain += left.sidechain;
         all.left.compactions += left.compactions;
         all.left.generated += left.generated;
@@ -53,6 +55,7 @@ impl Report {
     pub fn json(&self) -> Value {
         let Report { read, stored, .. } = self;
         json!({
+            "subagents": read.agents,
             "dry_run": self.dry_run,
             "transcripts": self.files,
             "bytes": self.bytes,
@@ -109,14 +112,18 @@ impl Report {
                 count(self.stored.observations, "observation"),
                 summaries(self.stored.summaries),
             ));
+            if self.read.agents > 0 {
+                text.push_str(&format!("with {}\n", count(self.read.agents, "subagent")));
+            }
         }
         let (read, left) = (&self.read, &self.read.left);
         let list = |title: &str, parts: &[(u64, &str)]| {
-            let parts: Vec<String> = parts
-                .iter()
-                .filter(|(n, _)| *n > 0)
-                .map(|(n, what)| format!("{n} {what}"))
-                .collect();
+            let part = |(n, what): &(u64, &str)| match (n, what.split_once('/')) {
+                (1, Some((one, _))) => format!("1 {one}"),
+                (n, Some((_, many))) => format!("{n} {many}"),
+                (n, None) => format!("{n} {what}"),
+            };
+            let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(part).collect();
             if parts.is_empty() {
                 String::new()
             } else {
@@ -137,13 +144,13 @@ impl Report {
         text.push_str(&list(
             "left out",
             &[
-                (read.damaged_lines, "damaged lines"),
-                (self.sidechain_files, "files of subagents"),
-                (left.sidechain, "lines of subagents"),
-                (left.compactions, "summaries of compactions"),
-                (left.generated, "messages of the client"),
-                (left.forked + read.shared, "copies in forked and resumed sessions"),
-                (self.stored.failed, "batches that the local rules could not read"),
+                (read.damaged_lines, "damaged line/damaged lines"),
+                (self.sidechain_files, "subagent of the client or without its session/subagents of the client or without their session"),
+                (left.sidechain, "line of a subagent/lines of subagents"),
+                (left.compactions, "summary of a compaction/summaries of compactions"),
+                (left.generated, "message of the client/messages of the client"),
+                (left.forked + read.shared, "copy in a forked or resumed session/copies in forked and resumed sessions"),
+                (self.stored.failed, "batch that the local rules could not read/batches that the local rules could not read"),
             ],
         ));
         if self.gone_dirs > 0 {
