@@ -25,20 +25,19 @@ pub fn of_rows(
     Ok(compare(root, repository, &observations::blobs(conn, ids)?))
 }
 
-/// The same for the files that sessions modified.
+/// The same for files that sessions modified: ids of sessions with paths.
 pub fn of_sessions(
     conn: &Connection,
     root: &Path,
     repository: Option<&Repository>,
-    ids: &[i64],
+    sessions: &[(i64, Vec<&str>)],
 ) -> rusqlite::Result<Freshness> {
-    const MAX_FILES: usize = 500;
-    let all = observations::blobs_of_sessions(conn, ids, MAX_FILES)?;
-    // The last hash counts.
-    let last: BTreeMap<(i64, &str), &str> =
-        all.iter().map(|(id, path, blob)| ((*id, path.as_str()), blob.as_str())).collect();
-    let last = last.into_iter().map(|((id, path), blob)| (id, path.to_owned(), blob.to_owned()));
-    Ok(compare(root, repository, &last.collect::<Vec<_>>()))
+    let mut known = Vec::new();
+    for (id, paths) in sessions {
+        let blobs = observations::blobs_of_session(conn, *id, paths)?;
+        known.extend(blobs.into_iter().map(|(path, blob)| (*id, path, blob)));
+    }
+    Ok(compare(root, repository, &known))
 }
 
 fn compare(
@@ -62,6 +61,11 @@ impl Freshness {
     /// The states of the files of a row or a session, sorted by path.
     pub fn of(&self, id: i64) -> &[(String, FileState)] {
         self.0.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds what is known of other rows.
+    pub fn extend(&mut self, other: Freshness) {
+        self.0.extend(other.0);
     }
 
     pub fn state(&self, id: i64, path: &str) -> Option<&FileState> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::config::{Env, Settings, process_env};
 use crate::files;
-use crate::git::Repository;
+use crate::git::{self, Located, Repository};
 
 /// How many bytes of a file are read, and of all files together.
 const MAX_FILE: u64 = 64 << 10;
@@ -101,7 +101,10 @@ fn project_name(dir: &Path) -> Option<String> {
 /// Reads what the client gives to the model of a session in this directory.
 pub fn find(settings: &Settings, client: &str, dir: &Path) -> Found {
     let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
-    let repository = Repository::find(&dir);
+    let repository = match git::locate(&dir) {
+        Located::Repository(repository) => Some(repository),
+        Located::Unreachable(_) | Located::Outside => None,
+    };
     let (home, env) = (settings.home.as_deref(), &process_env as Env);
     let mut reader = Reader::default();
     if client != "claude-code" {

@@ -39,6 +39,11 @@ impl<'a> Branches<'a> {
         self.branch.as_deref()
     }
 
+    /// Whether the branch is one for a topic. `store::observations` lists the sessions of such branches.
+    pub fn is_topic(&self) -> bool {
+        self.name().is_some_and(|name| !matches!(name, "main" | "master"))
+    }
+
     /// Where work is that ended at `at_epoch`, in milliseconds, with this HEAD.
     pub fn place(&self, head: Option<&Head>, at_epoch: i64) -> Place {
         let (Some(head), Some(repository)) = (head, self.repository) else { return Place::Here };

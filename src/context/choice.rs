@@ -4,6 +4,7 @@
 //! be hundreds of them for each session of a person. Equal and nearly equal requests are one group,
 //! and groups have places of their own, so that they never take those of a person's work.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -18,8 +19,6 @@ use crate::text::words;
 /// The search ends at this many sessions or turns, whatever was found.
 const MOST_SESSIONS: usize = 1_000;
 const MOST_TURNS: usize = 4_000;
-/// How many sessions of different requests are wanted.
-const DIFFERENT: usize = 40;
 /// How many groups of equal requests, and how many sessions without a request.
 const GROUPS: usize = 6;
 /// A session with more requests is no repetition of another one.
@@ -52,6 +51,9 @@ pub struct Choice {
     /// The latest `changed_at_epoch` and `created_at_epoch` of the turns that were visited.
     pub newest_changed: Option<i64>,
     pub newest_created: Option<i64>,
+    /// When the newest turn of the oldest chosen session was made. `None` if all sessions were visited, or
+    /// few of them are different: there are no older ones.
+    pub since: Option<i64>,
 }
 
 impl Choice {
@@ -71,16 +73,21 @@ struct Candidate {
     key: Key,
     /// The earliest request that was visited.
     request: String,
+    beginning: OnceCell<String>,
     n_requests: usize,
     has_done: bool,
     has_content: bool,
     tool_uses: u32,
+    /// When its newest turn was made.
+    at_epoch: i64,
 }
 
-/// Chooses sessions of the project. Only turns that changed after `newer_than` count.
+/// Chooses sessions of the project, at most `wanted` of them with different requests. Only turns that
+/// changed after `newer_than` count.
 pub fn sessions(
     conn: &Connection,
     project_id: i64,
+    wanted: usize,
     excluded: &[i64],
     newer_than: Option<i64>,
 ) -> rusqlite::Result<Choice> {
@@ -95,7 +102,8 @@ pub fn sessions(
             choice.newest_changed = choice.newest_changed.max(Some(head.changed_at_epoch));
             let key = head.session_id.map_or(Key::Row(head.id), Key::Session);
             let at = *index.entry(key).or_insert_with(|| {
-                candidates.push(Candidate::new(key));
+                candidates
+                    .push(Candidate { at_epoch: head.created_at_epoch, ..Candidate::new(key) });
                 candidates.len() - 1
             });
             candidates[at].add(head);
@@ -103,14 +111,20 @@ pub fn sessions(
         // The check is as dear as the visit of as many turns, so it doubles its distance.
         let is_enough = n_turns == next_check && {
             next_check *= 2;
-            choose(&candidates).1 >= DIFFERENT
+            choose(&candidates, wanted).1 > wanted
         };
         if is_enough || n_turns == MOST_TURNS || candidates.len() == MOST_SESSIONS {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     })?;
-    choice.sessions = choose(&candidates).0;
+    let (sessions, n_different) = choose(&candidates, wanted);
+    if n_different > wanted {
+        let chosen: BTreeSet<Key> = sessions.iter().map(|chosen| chosen.key).collect();
+        let chosen = candidates.iter().filter(|candidate| chosen.contains(&candidate.key));
+        choice.since = chosen.map(|candidate| candidate.at_epoch).min();
+    }
+    choice.sessions = sessions;
     Ok(choice)
 }
 
@@ -119,10 +133,12 @@ impl Candidate {
         Candidate {
             key,
             request: String::new(),
+            beginning: OnceCell::new(),
             n_requests: 0,
             has_done: false,
             has_content: false,
             tool_uses: 0,
+            at_epoch: 0,
         }
     }
 
@@ -134,18 +150,24 @@ impl Candidate {
         if head.by_user && !head.request.trim().is_empty() {
             self.n_requests += 1;
             self.request = head.request;
+            self.beginning.take();
         }
+    }
+
+    /// The [`beginning`] of the request.
+    fn beginning(&self) -> &str {
+        self.beginning.get_or_init(|| beginning(&self.request))
     }
 }
 
-/// The sessions to tell, in the order of `candidates`, and how many of them have a request of their
-/// own.
-fn choose(candidates: &[Candidate]) -> (Vec<Chosen>, usize) {
+/// The sessions to tell, in the order of `candidates`, and how many have a request of their own. Those are
+/// more than the sessions to tell if not all are `wanted`.
+fn choose(candidates: &[Candidate], wanted: usize) -> (Vec<Chosen>, usize) {
     let told = || candidates.iter().filter(|candidate| candidate.has_content);
     // Positions by the beginning of the request.
-    let mut groups: BTreeMap<String, Vec<&Candidate>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
     for candidate in told().filter(|candidate| candidate.n_requests <= FEW_REQUESTS) {
-        groups.entry(beginning(&candidate.request)).or_default().push(candidate);
+        groups.entry(candidate.beginning()).or_default().push(candidate);
     }
     let mut n_alike: BTreeMap<Key, usize> = BTreeMap::new();
     let mut dropped: BTreeSet<Key> = BTreeSet::new();
@@ -183,7 +205,7 @@ fn choose(candidates: &[Candidate]) -> (Vec<Chosen>, usize) {
             continue;
         }
         let (count, most) =
-            if is_program { (&mut repeated, GROUPS) } else { (&mut different, DIFFERENT) };
+            if is_program { (&mut repeated, GROUPS) } else { (&mut different, wanted) };
         *count += 1;
         if *count <= most {
             sessions.push(Chosen { key: candidate.key, n_alike });
@@ -271,13 +293,19 @@ mod tests {
 
     fn candidate(id: i64, request: &str, has_done: bool) -> Candidate {
         let key = Key::Session(id);
-        let request = request.into();
-        Candidate { key, request, n_requests: 1, has_done, has_content: true, tool_uses: 3 }
+        Candidate {
+            request: request.into(),
+            n_requests: 1,
+            has_done,
+            has_content: true,
+            tool_uses: 3,
+            ..Candidate::new(key)
+        }
     }
 
     #[track_caller]
     fn check(candidates: &[Candidate], expected: &[(i64, usize)]) {
-        let chosen = choose(candidates).0;
+        let chosen = choose(candidates, 40).0;
         let found: Vec<_> = chosen
             .iter()
             .map(|chosen| match chosen.key {

@@ -18,6 +18,8 @@ use crate::memory::Block;
 const LENGTHS: [usize; 7] = [100, 150, 210, 300, 420, 600, 900];
 /// Lines of this length tell commits and what was said about them.
 const LONG: usize = 300;
+/// Most files of a line.
+pub const MAX_FILES: usize = 1;
 /// The section is full after this many lines that did not fit.
 const MISSES: usize = 3;
 
@@ -136,7 +138,7 @@ impl<'a> Earlier<'a> {
         if said.is_empty() {
             return None;
         }
-        let files = match self.files.get_or_init(|| files(session, 1)) {
+        let files = match self.files.get_or_init(|| files(session, MAX_FILES)) {
             files if said.iter().any(|text| text.contains(files)) => String::new(),
             files => format!(" ({files})"),
         };

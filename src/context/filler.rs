@@ -9,6 +9,8 @@ pub struct Line {
     pub text: String,
     /// Name of the row that the line rests on: `s37`, `o412`.
     pub id: String,
+    /// The line tells all of the row.
+    pub is_whole: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -35,11 +37,20 @@ impl Filler {
 
     /// Adds a line if it fits. The section's first line also pays for the heading.
     pub fn push(&mut self, text: String, id: String) -> bool {
+        self.add(Line { text, id, is_whole: false })
+    }
+
+    /// Adds a line that tells all of its row.
+    pub fn push_whole(&mut self, text: String, id: String) -> bool {
+        self.add(Line { text, id, is_whole: true })
+    }
+
+    fn add(&mut self, line: Line) -> bool {
         let heading =
             if self.lines.is_empty() { heading_line(self.heading) } else { String::new() };
-        let fits = self.rest.take(&format!("{heading}{text}\n"));
+        let fits = self.rest.take(&format!("{heading}{}\n", line.text));
         if fits {
-            self.lines.push(Line { text, id });
+            self.lines.push(line);
         } else {
             self.wants_more = true;
         }

@@ -12,6 +12,8 @@ use crate::store::observations::Headline;
 #[derive(Clone, Debug, Default)]
 pub struct Focus {
     changed_files: BTreeSet<String>,
+    /// The words of the branch's name that say what it is about.
+    branch: String,
     words: WordSet,
 }
 
@@ -24,8 +26,20 @@ impl Focus {
         let words: Vec<&str> = crate::text::words(branch)
             .filter(|word| word.chars().count() >= 3 && !is_common(word))
             .collect();
-        let words = WordSet::stems(&words.join(" "));
-        Focus { changed_files: changed_files.iter().cloned().collect(), words }
+        let branch = words.join(" ");
+        let words = WordSet::stems(&branch);
+        Focus { changed_files: changed_files.iter().cloned().collect(), branch, words }
+    }
+
+    /// The words of the branch's name that say what it is about, with spaces between them.
+    pub fn branch_words(&self) -> &str {
+        &self.branch
+    }
+
+    /// The changed files that a row is about.
+    pub fn changed_in<'a>(&self, h: &'a Headline) -> impl Iterator<Item = &'a str> {
+        let files = [&h.files_modified, &h.files_read].into_iter().flatten();
+        files.map(String::as_str).filter(|file| self.changed_files.contains(*file))
     }
 }
 
@@ -70,8 +84,7 @@ fn is_change(h: &Headline) -> bool {
 }
 
 fn is_of_changed(h: &Headline, focus: &Focus) -> bool {
-    let files = [&h.files_modified, &h.files_read].into_iter().flatten();
-    files.into_iter().any(|file| focus.changed_files.contains(file))
+    focus.changed_in(h).next().is_some()
 }
 
 fn score(h: &Headline, focus: &Focus, newest: i64) -> f64 {

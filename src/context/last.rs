@@ -13,8 +13,9 @@ use super::similarity::{WordSet, sentences};
 use super::stored_turn::{has_substance, names_something};
 use crate::memory::{ClaimKind, Ending, FileChange, Outcome};
 
-/// Most requests of the last session beside its title.
+/// Most requests of the last session beside its title, and most files.
 const MAX_ASKS: usize = 4;
+pub const MAX_FILES: usize = 8;
 
 /// How much of the last session's words is told, in characters.
 const LEVELS: [usize; 6] = [2400, 1500, 900, 450, 200, 80];
@@ -96,7 +97,7 @@ fn last_lines(session: &RollUp, max: usize, filler: &mut Filler, seen: &mut Seen
         tell("Said, but not shown", text, Vec::new());
     }
     tell("Checks", checks(session), Vec::new());
-    tell("Files", files(session, 8), Vec::new());
+    tell("Files", files(session, MAX_FILES), Vec::new());
     tell("End", ending(session), Vec::new());
     let id = format!("s{}", session.id());
     let n_texts = texts.len();
@@ -136,7 +137,7 @@ fn asks(session: &RollUp, max: usize, seen: &Seen) -> Vec<String> {
 
 /// Whether a sentence of a request says what it is about: four words that carry meaning, or a name.
 fn is_telling(sentence: &str) -> bool {
-    WordSet::words(sentence).len() >= 4 || names_something(sentence)
+    WordSet::has_words(sentence, 4) || names_something(sentence)
 }
 
 fn subjects(session: &RollUp) -> Vec<String> {

@@ -2,7 +2,8 @@
 //! [`markdown`], one line at a time, so that no row can close the block, open a fence or impersonate the
 //! client.
 
-use super::Selection;
+use std::cell::OnceCell;
+
 use super::blocks::MAX_TITLE;
 use super::dates::day;
 use super::earlier::Earlier;
@@ -12,16 +13,24 @@ use super::open::OpenKind;
 use super::retire::Left;
 use super::seen::Seen;
 use super::similarity::{WordSet, sentences};
+use super::{Selection, Told};
 use crate::freshness::Freshness;
 use crate::store::observations::Headline;
 
 const MAX_RULES: usize = 40;
 const MAX_REASON: usize = 160;
+/// A section is full after this many lines that did not fit.
+pub const MISSES: usize = 5;
 
 /// What the drafts of a page are made from. Texts that several drafts need are rendered once.
 pub struct Texts<'a> {
     pub selection: &'a Selection,
     pub earlier: Vec<Earlier<'a>>,
+    rules: Vec<Row<'a>>,
+    discoveries: Vec<Row<'a>>,
+    changes: Vec<Row<'a>>,
+    /// The questions that the told sessions answer, by session, as inert texts.
+    questions: Vec<(i64, String)>,
     /// What must not be told. A rule that a newer one replaces is not quoted in an old request either.
     pub withdrawn: Seen,
 }
@@ -30,34 +39,89 @@ impl<'a> Texts<'a> {
     pub fn new(selection: &'a Selection) -> Texts<'a> {
         let mut withdrawn = Seen::beside(&selection.native);
         selection.withdrawn.iter().for_each(|text| withdrawn.add(text));
-        let earlier = selection.earlier.iter().map(Earlier::new).collect();
-        Texts { selection, earlier, withdrawn }
+        let rows = |rows: &'a [Headline]| rows.iter().map(Row::new).collect();
+        let answered = |told: &'a Told| {
+            let answers = told.session.answers.iter();
+            let id = told.session.session_id;
+            answers.filter_map(move |a| Some((id?, markdown::line(&a.question))))
+        };
+        Texts {
+            selection,
+            earlier: selection.earlier.iter().map(Earlier::new).collect(),
+            rules: rows(&selection.rules),
+            discoveries: rows(&selection.found.discoveries),
+            changes: rows(&selection.found.changes),
+            questions: selection.sessions().flat_map(answered).collect(),
+            withdrawn,
+        }
+    }
+}
+
+/// An observation with its line, which is rendered when a draft wants it.
+struct Row<'a> {
+    headline: &'a Headline,
+    line: OnceCell<RowLine>,
+}
+
+struct RowLine {
+    /// Inert. The line is not told if the block contains it.
+    title: String,
+    text: String,
+}
+
+impl<'a> Row<'a> {
+    fn new(headline: &'a Headline) -> Row<'a> {
+        Row { headline, line: OnceCell::new() }
     }
 }
 
 /// The user's rules and decisions, and pinned rows.
 pub fn rules(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
-    let selection = texts.selection;
-    for rule in selection.rules.iter().take(MAX_RULES) {
-        let title = truncate(&markdown::line(&rule.title), 240);
-        if title.is_empty() || seen.contains(&title) {
+    let mut misses = 0;
+    for row in texts.rules.iter().take(MAX_RULES) {
+        let RowLine { title, text } =
+            row.line.get_or_init(|| rule_line(row.headline, texts.selection, seen));
+        if title.is_empty() || seen.contains(title) {
             continue;
         }
-        let mut text = format!("- {title}");
-        if let Some(more) = reason(rule, &title, seen) {
-            text.push_str(&format!(" — {more}"));
+        let id = format!("o{}", row.headline.id);
+        let fits = match is_whole(row.headline, text) {
+            true => filler.push_whole(text.clone(), id),
+            false => filler.push(text.clone(), id),
+        };
+        if fits {
+            seen.add(title);
+        } else {
+            misses += 1;
         }
-        let pinned = if rule.pinned { ", pinned" } else { "" };
-        let scope = if rule.scope == "user" { ", all projects" } else { "" };
-        let day = day(rule.created_at_epoch, selection.utc_offset);
-        let files = files_of(rule, &title, &selection.freshness);
-        let files = files.trim_start_matches(" (").trim_end_matches(')');
-        let files = if files.is_empty() { String::new() } else { format!(", {files}") };
-        text.push_str(&format!(" ({day}, o{}{pinned}{scope}{files})", rule.id));
-        if filler.push(text, format!("o{}", rule.id)) {
-            seen.add(&title);
+        if misses == MISSES {
+            break;
         }
     }
+}
+
+/// Whether the line of a note tells all of it. Other rows have a session, or texts of their own.
+fn is_whole(rule: &Headline, line: &str) -> bool {
+    let text = rule.text.as_deref().unwrap_or_default();
+    let mut told = [rule.title.as_str(), text].into_iter().map(markdown::paragraph);
+    rule.is_note() && told.all(|text| line.contains(&text))
+}
+
+/// `seen` only knows the words of texts: a line does not depend on the rest of the block.
+fn rule_line(rule: &Headline, selection: &Selection, seen: &Seen) -> RowLine {
+    let title = truncate(&markdown::line(&rule.title), 240);
+    let mut text = format!("- {title}");
+    if let Some(more) = reason(rule, &title, seen) {
+        text.push_str(&format!(" — {more}"));
+    }
+    let pinned = if rule.pinned { ", pinned" } else { "" };
+    let scope = if rule.scope == "user" { ", all projects" } else { "" };
+    let day = day(rule.created_at_epoch, selection.utc_offset);
+    let files = files_of(rule, &title, &selection.freshness);
+    let files = files.trim_start_matches(" (").trim_end_matches(')');
+    let files = if files.is_empty() { String::new() } else { format!(", {files}") };
+    text.push_str(&format!(" ({day}, o{}{pinned}{scope}{files})", rule.id));
+    RowLine { title, text }
 }
 
 /// What the row says beside its title: the question, or what was refused. Not the prompt that the rule
@@ -113,13 +177,17 @@ fn open_line(left: &Left, text: &str, is_told: bool) -> String {
 /// What was found out: observations, then causes and answers of earlier sessions, then files.
 pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     let selection = texts.selection;
-    let is_told = |h: &Headline, _: &Seen| repeats_question(h, selection);
-    if !push_headlines(&selection.found.discoveries, selection, filler, seen, is_told) {
+    let is_told = |h: &Headline, _: &Seen| repeats_question(h, &texts.questions);
+    if !push_headlines(&texts.discoveries, selection, filler, seen, is_told) {
         return;
     }
     // Those of the last session stand there.
+    let mut misses = 0;
     for (id, texts) in texts.earlier.iter().flat_map(Earlier::findings) {
-        tell(filler, seen, *id, texts);
+        misses += usize::from(!tell(filler, seen, *id, texts));
+        if misses == MISSES {
+            return;
+        }
     }
     let files = selection.last.iter().flat_map(|told| &told.session.files);
     let told: Vec<&str> = files.map(|file| file.path.as_str()).collect();
@@ -133,31 +201,30 @@ pub fn found(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
 }
 
 /// Whether the row is the question of a session whose answer is told from its turn.
-fn repeats_question(h: &Headline, selection: &Selection) -> bool {
+fn repeats_question(h: &Headline, questions: &[(i64, String)]) -> bool {
     let title = h.title.trim_end_matches('…').trim_end();
-    let sessions = selection.sessions().map(|told| &told.session);
-    let of_row =
-        sessions.filter(|session| h.session_id.is_some() && session.session_id == h.session_id);
-    of_row.flat_map(|session| &session.answers).any(|answered| {
-        let question = markdown::line(&answered.question);
-        question.starts_with(title) || title.starts_with(question.as_str())
-    })
+    let of_row = questions.iter().filter(|(session, _)| h.session_id == Some(*session));
+    of_row
+        .into_iter()
+        .any(|(_, question)| question.starts_with(title) || title.starts_with(question.as_str()))
 }
 
 /// Adds `- s36: question → answer` without the texts that the block contains already. If it contains the
-/// beginning of the second text, it contains what matters.
-fn tell(filler: &mut Filler, seen: &mut Seen, id: i64, texts: &[String]) {
+/// beginning of the second text, it contains what matters. Returns false if the line does not fit.
+fn tell(filler: &mut Filler, seen: &mut Seen, id: i64, texts: &[String]) -> bool {
     if sentences(&texts[1]).first().is_none_or(|first| seen.contains(first)) {
-        return;
+        return true;
     }
     let told: Vec<&str> = texts
         .iter()
         .map(String::as_str)
         .filter(|text| !text.is_empty() && !seen.contains(text))
         .collect();
-    if filler.push(format!("- s{id}: {}", told.join(" → ")), format!("s{id}")) {
+    let fits = filler.push(format!("- s{id}: {}", told.join(" → ")), format!("s{id}"));
+    if fits {
         told.into_iter().for_each(|text| seen.add(text));
     }
+    fits
 }
 
 /// What was changed, in sessions that no section before tells, or in files that the work tree changes.
@@ -167,44 +234,54 @@ pub fn changes(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     let is_told = |h: &Headline, seen: &Seen| {
         seen.has_session(h.session_id) && !found.about_changed.contains(&h.id)
     };
-    push_headlines(&found.changes, selection, filler, seen, is_told);
+    push_headlines(&texts.changes, selection, filler, seen, is_told);
 }
 
-/// Adds the headlines that are not told yet, until five do not fit. Returns false then.
+/// Adds the rows that are not told yet, until the section is full. Returns false then.
 fn push_headlines(
-    headlines: &[Headline],
+    rows: &[Row],
     selection: &Selection,
     filler: &mut Filler,
     seen: &mut Seen,
     is_told: impl Fn(&Headline, &Seen) -> bool,
 ) -> bool {
     let mut misses = 0;
-    for headline in headlines {
-        let fits =
-            is_told(headline, seen) || push_headline(headline, &selection.freshness, filler, seen);
+    for row in rows {
+        let fits = is_told(row.headline, seen) || push_row(row, &selection.freshness, filler, seen);
         misses += usize::from(!fits);
-        if misses == 5 {
+        if misses == MISSES {
             return false;
         }
     }
     true
 }
 
-/// Adds `- o412 bugfix: title (src/a.rs, src/b.rs +2: changed since)` if the block does not contain the
-/// title yet. Returns false if the line does not fit.
-fn push_headline(
-    h: &Headline,
-    freshness: &Freshness,
-    filler: &mut Filler,
-    seen: &mut Seen,
-) -> bool {
-    let title = truncate(&markdown::line(&h.title), MAX_TITLE);
-    // A title may end with its file.
-    let bare = title.rsplit_once(" (").filter(|_| title.ends_with(')'));
-    let bare = bare.map_or(title.as_str(), |(bare, _)| bare);
-    if title.is_empty() || seen.contains(&title) || seen.contains(bare) {
+/// Adds the line of a row if the block does not contain its title yet. Returns false if the line does not
+/// fit.
+fn push_row(row: &Row, freshness: &Freshness, filler: &mut Filler, seen: &mut Seen) -> bool {
+    let RowLine { title, text } =
+        row.line.get_or_init(|| headline_line(row.headline, freshness, seen));
+    let bare = without_file(title);
+    if title.is_empty() || seen.contains(title) || seen.contains(bare) {
         return true;
     }
+    let fits = filler.push(text.clone(), format!("o{}", row.headline.id));
+    if fits {
+        seen.add(title);
+        seen.add(bare);
+    }
+    fits
+}
+
+/// A title may end with its file.
+pub fn without_file(title: &str) -> &str {
+    let bare = title.rsplit_once(" (").filter(|_| title.ends_with(')'));
+    bare.map_or(title, |(bare, _)| bare)
+}
+
+/// `- o412 bugfix: title (src/a.rs, src/b.rs +2: changed since)`. See [`rule_line`].
+fn headline_line(h: &Headline, freshness: &Freshness, seen: &Seen) -> RowLine {
+    let title = truncate(&markdown::line(&h.title), MAX_TITLE);
     let kind = truncate(&markdown::line(&h.kind), 20);
     let mut line = format!("- o{} {kind}: {title}", h.id);
     let text = truncate(&markdown::paragraph(h.text.as_deref().unwrap_or_default()), 240);
@@ -212,12 +289,7 @@ fn push_headline(
         line.push_str(&format!(" — {text}"));
     }
     line.push_str(&files_of(h, &title, freshness));
-    let fits = filler.push(line, format!("o{}", h.id));
-    if fits {
-        seen.add(&title);
-        seen.add(bare);
-    }
-    fits
+    RowLine { title, text: line }
 }
 
 /// At most two files, unless the title names one: modified ones, or if there are none, those that were

@@ -158,7 +158,7 @@ fn a_block_with_all_sections() {
     ## Earlier changes
     - o409 feature: Entities are decoded once (a.rs, b.rs +1)
 
-    More: `memctl show o398` shows the whole entry.
+    More: `memctl show s37` shows the whole entry.
     </memctl-context>
     "#);
 }
@@ -183,7 +183,7 @@ fn a_small_budget_keeps_rules_steps_and_the_last_session() {
     - Cause: An unclosed tag swallowed the rest of a reply.
     - Done: The parser returns every observation of a reply.
 
-    More: `memctl show o398` shows the whole entry.
+    More: `memctl show s37` shows the whole entry.
     </memctl-context>
     "#);
 }

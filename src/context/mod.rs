@@ -7,7 +7,7 @@
 //!
 //! The block tells sessions, not turns: [`choice`] finds the sessions that can be told, [`rollup`] folds
 //! the turns of each into one record, [`retire`] keeps what is left to do, [`rules`] what the user
-//! decided, and [`page`] fills the sections. What a newer statement replaces or copies was found when it
+//! decided, [`related`] older memories about the work at hand, and [`page`] fills the sections. What a newer statement replaces or copies was found when it
 //! was stored (`store::links`).
 //!
 //! Stored text is untrusted: [`markdown`] makes it inert, and [`screen`] removes what reads like an
@@ -32,6 +32,7 @@ mod open;
 mod outline;
 mod page;
 pub mod recalled;
+mod related;
 mod retire;
 mod rollup;
 mod rules;
@@ -40,6 +41,7 @@ mod seen;
 pub mod start;
 mod steps;
 mod stored_turn;
+mod tags;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,16 +59,17 @@ use crate::capture;
 use crate::freshness::{self, Freshness};
 use crate::git::{FileState, Repository};
 use crate::store::closed_steps::ClosedSteps;
-use crate::store::links;
 use crate::store::marks;
 use crate::store::observations::{self, Headline, Unscreened};
 use crate::store::rejected::Rejected;
 use crate::store::summaries::{self, SummaryRow};
+use crate::store::{self, links};
 use crate::text::similarity::{self, Frequencies, WordSet};
 use branches::{Branches, Place};
 use choice::{Choice, Chosen, Key};
 use found::{Focus, Found};
 use native::Native;
+use related::Related;
 use retire::Left;
 use rollup::RollUp;
 use stored_turn::StoredTurn;
@@ -108,9 +111,22 @@ pub struct Block {
 }
 
 /// Builds the block for a session.
-pub fn build(conn: &Connection, query: &Query) -> rusqlite::Result<Block> {
-    let selection = select(conn, query)?;
-    let mut page = page::fill(&selection, query.max_tokens);
+///
+/// # Errors
+/// An error of the store.
+pub fn build(conn: &Connection, query: &Query) -> store::Result<Block> {
+    let branches = Branches::new(query.repository);
+    let select = |n_sessions| -> store::Result<(Selection, Page)> {
+        let mut selection = select(conn, query, &branches, n_sessions)?;
+        relate(conn, query, &branches, &mut selection)?;
+        let page = page::fill(&selection, query.max_tokens);
+        Ok((selection, page))
+    };
+    let (mut selection, mut page) = select(FEW_SESSIONS)?;
+    // More sessions are read only if these leave room.
+    if selection.since.is_some() && !page.is_full(query.max_tokens) {
+        (selection, page) = select(MANY_SESSIONS)?;
+    }
     for line in page.sections.iter_mut().flat_map(|section| &mut section.lines) {
         line.text = capture::without_secrets(&line.text);
     }
@@ -118,7 +134,10 @@ pub fn build(conn: &Connection, query: &Query) -> rusqlite::Result<Block> {
 }
 
 // Limits on the rows read. They bound the time of a build, however large the store is.
-const NEWEST: usize = 200;
+/// Sessions with different requests.
+const FEW_SESSIONS: usize = 24;
+const MANY_SESSIONS: usize = 40;
+const NEWEST: usize = 120;
 const OF_USER: usize = 300;
 const PINNED: usize = 100;
 const USER_SCOPE: usize = 100;
@@ -131,6 +150,8 @@ const COMPARED: usize = 60;
 const TURNS_OF_NEWEST: usize = 40;
 const TURNS: usize = 12;
 const NEWEST_SESSIONS: usize = 3;
+/// Sessions of the branch that is checked out.
+const OF_BRANCH: usize = 3;
 
 /// A session with what the block says about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -166,8 +187,10 @@ pub struct Selection {
     pub last: Option<Told>,
     /// The other sessions in the order of their lines.
     pub earlier: Vec<Told>,
+    /// Memories about the work at hand. The most specific come first.
+    pub related: Vec<Related>,
     pub found: Found,
-    /// The files of rules and findings.
+    /// The files of observations.
     pub freshness: Freshness,
     /// The files that most sessions changed, with the number of sessions.
     pub often_changed: Vec<(String, usize)>,
@@ -177,6 +200,8 @@ pub struct Selection {
     pub newest_epoch: Option<i64>,
     /// See [`Query`].
     pub native: Rc<Native>,
+    /// See [`Choice`].
+    since: Option<i64>,
 }
 
 impl Selection {
@@ -186,14 +211,45 @@ impl Selection {
     }
 }
 
-/// Selects what a block tells.
-pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
+/// Adds memories about the work at hand. A conversation that continues has its work before it.
+fn relate(
+    conn: &Connection,
+    query: &Query,
+    branches: &Branches,
+    selection: &mut Selection,
+) -> store::Result<()> {
+    if query.newer_than.is_some() {
+        return Ok(());
+    }
+    let focus = Focus::new(branches.name(), &query.changed_files);
+    let last = selection.last.as_ref().and_then(|told| told.session.session_id);
+    let mut all = related::about_files(&mut selection.found, &focus, &selection.freshness, last);
+    if let Some(since) = selection.since {
+        let rejected = Rejected::load(conn)?;
+        let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
+        let mut found = related::search(conn, query, selection, &focus, branches, &screens, since)?;
+        selection.freshness.extend(related::compare_files(conn, query, &mut found)?);
+        all.extend(found);
+    }
+    selection.related = all;
+    Ok(())
+}
+
+/// Selects what a block tells, without what is related to the work at hand, from at most `n_sessions`
+/// sessions with different requests.
+fn select(
+    conn: &Connection,
+    query: &Query,
+    branches: &Branches,
+    n_sessions: usize,
+) -> rusqlite::Result<Selection> {
     let mut headlines = candidates(conn, query)?;
     let mut choice = match query.project_id {
-        Some(id) => choice::sessions(conn, id, &query.not_sessions, query.newer_than)?,
+        Some(id) => choice::sessions(conn, id, n_sessions, &query.not_sessions, query.newer_than)?,
         None => Choice::default(),
     };
     choice.add(&pinned_sessions(conn, query)?);
+    choice.add(&sessions_of_branch(conn, query, branches)?);
     let of_project = headlines.iter().filter(|h| h.project_id == query.project_id);
     let newest_created = of_project.map(|h| h.created_at_epoch).max().max(choice.newest_created);
     let newest_created = newest_created.or(headlines.iter().map(|h| h.created_at_epoch).max());
@@ -209,9 +265,8 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     let rejected = Rejected::load(conn)?;
     headlines.retain(|h| !rejected.has(&h.title));
 
-    let branches = Branches::new(query.repository);
     let screens = Screens { unscreened, rejected: &rejected };
-    let mut told = load(conn, query, &choice.sessions, &screens, &branches)?;
+    let mut told = load(conn, query, &choice.sessions, &screens, branches)?;
     // A replayed transcript has new ids but old times.
     told.sort_by_key(|told| Reverse((told.session.ended_at_epoch, told.session.id())));
     let withdrawn = match query.project_id {
@@ -219,7 +274,6 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
         None => Vec::new(),
     };
     told.retain_mut(|told| told.session.withdraw(&withdrawn));
-    find_lost(conn, query, &mut told)?;
     let here: Vec<&RollUp> =
         told.iter().filter(|t| t.place == Place::Here).map(|told| &told.session).collect();
     let frequencies = frequencies(&told);
@@ -240,13 +294,16 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
     for rows in [&mut found.discoveries, &mut found.changes] {
         rows.sort_by_key(|row| freshness.is_gone(row.id));
     }
-    let last = last(&mut told);
+    let mut last = last(&mut told);
+    find_lost(conn, query, last.as_mut(), &mut told)?;
     // Stable: within each of these classes, newest first.
     told.sort_by_key(|told| {
         let session = &told.session;
         let is_idle = session.tool_uses == 0 && !session.has_change();
         let is_told_first = told.pinned && !told.stale;
-        (!is_told_first, told.stale, told.place == Place::Gone, !told.is_of_person(), is_idle)
+        let is_of_branch = branches.is_topic() && session.branch() == branches.name();
+        let is_elsewhere = told.place == Place::Gone;
+        (!is_told_first, told.stale, is_elsewhere, !is_of_branch, !told.is_of_person(), is_idle)
     });
     Ok(Selection {
         rules,
@@ -254,12 +311,14 @@ pub fn select(conn: &Connection, query: &Query) -> rusqlite::Result<Selection> {
         open,
         last,
         earlier: told,
+        related: Vec::new(),
         found,
         freshness,
         often_changed,
         utc_offset,
         newest_epoch,
         native: query.native.clone(),
+        since: choice.since,
     })
 }
 
@@ -269,17 +328,28 @@ struct Screens<'a> {
     rejected: &'a Rejected,
 }
 
-/// Notes which files of the sessions are moved or gone. A later session usually changes a file, so that says
-/// little.
-fn find_lost(conn: &Connection, query: &Query, told: &mut [Told]) -> rusqlite::Result<()> {
+/// Notes which of the files that a block may tell are moved or gone. A later session usually changes a file,
+/// so that says little.
+fn find_lost(
+    conn: &Connection,
+    query: &Query,
+    last: Option<&mut Told>,
+    earlier: &mut [Told],
+) -> rusqlite::Result<()> {
     let Some(root) = query.root else { return Ok(()) };
-    let ids: Vec<i64> =
-        told.iter().take(COMPARED).filter_map(|told| told.session.session_id).collect();
-    let freshness = freshness::of_sessions(conn, root, query.repository, &ids)?;
-    for told in told {
-        let files = told.session.session_id.map_or(&[][..], |id| freshness.of(id));
+    let last = last.map(|told| (&mut told.session, last::MAX_FILES));
+    let earlier = earlier.iter_mut().map(|told| (&mut told.session, earlier::MAX_FILES));
+    let mut told: Vec<(&mut RollUp, usize)> = last.into_iter().chain(earlier).collect();
+    let wanted = told.iter().filter_map(|(session, max)| {
+        let paths = session.files.iter().take(*max).map(|file| file.path.as_str());
+        Some((session.session_id?, paths.collect()))
+    });
+    let wanted: Vec<(i64, Vec<&str>)> = wanted.collect();
+    let freshness = freshness::of_sessions(conn, root, query.repository, &wanted)?;
+    for (session, _) in &mut told {
+        let files = session.session_id.map_or(&[][..], |id| freshness.of(id));
         let lost = files.iter().filter(|(_, s)| matches!(s, FileState::Moved(_) | FileState::Gone));
-        told.session.lost = lost.cloned().collect();
+        session.lost = lost.cloned().collect();
     }
     Ok(())
 }
@@ -306,7 +376,9 @@ fn load(
     screens: &Screens,
     branches: &Branches,
 ) -> rusqlite::Result<Vec<Told>> {
-    let mut told = Vec::new();
+    let mut told: Vec<Told> = Vec::new();
+    // Sessions of the user on this branch.
+    let mut n_of_user = 0;
     for (at, chosen) in chosen.iter().enumerate() {
         let limit = if at < NEWEST_SESSIONS { TURNS_OF_NEWEST } else { TURNS };
         let mut rows: Vec<SummaryRow> = match chosen.key {
@@ -324,11 +396,15 @@ fn load(
         screen::summaries(&mut rows, screens.unscreened);
         let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
         turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
-        let session = RollUp::fold(&turns);
+        let session = match n_of_user < retire::SESSIONS {
+            true => RollUp::fold(&turns),
+            false => RollUp::fold_past(&turns),
+        };
         let is_told =
             !session.title.is_empty() && session.has_content() && !choice::is_tiny(&session);
         if is_told && !choice::is_call_of_program(&session, chosen.n_alike) {
             let place = branches.place(session.head.as_ref(), session.ended_at_epoch);
+            n_of_user += usize::from(session.by_user && place == Place::Here);
             told.push(Told { session, place, pinned, stale, n_alike: chosen.n_alike });
         }
     }
@@ -350,6 +426,20 @@ fn last(told: &mut Vec<Told>) -> Option<Told> {
 fn pinned_sessions(conn: &Connection, query: &Query) -> rusqlite::Result<Vec<i64>> {
     let Some(project) = query.project_id else { return Ok(Vec::new()) };
     let mut sessions = marks::pinned_sessions(conn, project)?;
+    sessions.retain(|session| !query.not_sessions.contains(session));
+    Ok(sessions)
+}
+
+/// The newest sessions of the branch that is checked out, however old they are.
+fn sessions_of_branch(
+    conn: &Connection,
+    query: &Query,
+    branches: &Branches,
+) -> rusqlite::Result<Vec<i64>> {
+    let (Some(project), Some(branch)) = (query.project_id, branches.name()) else {
+        return Ok(Vec::new());
+    };
+    let mut sessions = observations::sessions_of_branch(conn, project, branch, OF_BRANCH)?;
     sessions.retain(|session| !query.not_sessions.contains(session));
     Ok(sessions)
 }

@@ -85,7 +85,9 @@ fn steps(turns: &[StoredTurn]) -> Vec<Open> {
         let turn = &stored.turn;
         let list: Vec<&str> =
             turn.next.iter().filter(|s| is_listed(s.kind)).map(|s| s.text.as_str()).collect();
-        if let Some(deeds) = stored.deeds() {
+        // Nothing is compared before something is left.
+        let deeds = if left.is_empty() { None } else { stored.deeds() };
+        if let Some(deeds) = deeds {
             let numbers = deeds::numbers(&turn.request);
             let numbered: Vec<&str> =
                 numbers.iter().filter_map(|n| listed.get(n - 1).copied()).collect();

@@ -11,24 +11,27 @@ use super::blocks::MAX_TITLE;
 use super::budget::{self, Budget};
 use super::dates::day;
 use super::earlier::Earlier;
-use super::lines::files_of;
+use super::lines::{files_of, without_file};
 use super::markdown::{self, truncate};
 use super::native::Native;
-use super::page::{CLOSE, OPEN_TAG};
 use super::rollup::RollUp;
 use super::seen::Seen;
 use super::stored_turn::StoredTurn;
-use super::{Told, WITHDRAWN, screen};
+use super::tags::{CLOSE, OPEN_TAG};
+use super::{Screens, Told, WITHDRAWN, screen};
 use crate::capture;
 use crate::freshness::Freshness;
 use crate::memory::{Origin, PRIVATE};
 use crate::provenance::{Speaker, reads_like_instruction};
 use crate::recall::known::Known;
 use crate::store::links;
-use crate::store::observations::{self, Headline, Unscreened};
+use crate::store::observations::{self, Headline};
+use crate::store::rejected::Rejected;
 use crate::store::summaries;
 
 const MAX_TEXT: usize = 280;
+/// Position in the lengths of a session's line: 420 characters.
+const LENGTH: usize = 4;
 
 /// A row with its line.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,15 +58,25 @@ pub fn memories(
     now: i64,
     native: &Rc<Native>,
 ) -> rusqlite::Result<Vec<Memory>> {
-    let unscreened = observations::unscreened(conn)?;
+    let rejected = Rejected::load(conn)?;
+    let screens = Screens { unscreened: observations::unscreened(conn)?, rejected: &rejected };
     let (mut memories, mut seen) = (Vec::new(), Seen::beside(native));
     for row in rows {
         let line = match (observations::parse_id(row), summaries::parse_id(row)) {
-            (_, Some(id)) => summary(conn, id, unscreened, &mut seen)?,
-            (Some(id), _) => observation(conn, id, unscreened, now, &mut seen)?,
+            (_, Some(id)) => readable_turn(conn, id, &screens)?
+                .and_then(|told| Earlier::new(&told).line(LENGTH, &seen)),
+            (Some(id), _) => match readable_row(conn, id, &screens, now)? {
+                Some(h) => {
+                    let offset =
+                        h.session_id.map_or(Ok(0), |id| summaries::utc_offset(conn, id))?;
+                    row_line(&h, offset, &Freshness::default(), &seen)
+                }
+                None => None,
+            },
             (None, None) => None,
         };
-        if let Some(line) = line {
+        if let Some((line, said)) = line {
+            said.iter().for_each(|text| seen.add(text));
             memories.push(Memory { row: row.clone(), line: capture::without_secrets(&line) });
         }
     }
@@ -101,24 +114,32 @@ pub fn known(
     Ok(memories)
 }
 
-fn observation(
+/// An observation that may be told at `now`.
+pub(super) fn readable_row(
     conn: &Connection,
     id: i64,
-    unscreened: Unscreened,
+    screens: &Screens,
     now: i64,
-    seen: &mut Seen,
-) -> rusqlite::Result<Option<String>> {
+) -> rusqlite::Result<Option<Headline>> {
     let mut found: Vec<Headline> = observations::headline(conn, id)?.into_iter().collect();
     found.retain(|h| h.expires_at_epoch.is_none_or(|at| at > now));
-    screen::headlines(&mut found, unscreened);
-    let Some(h) = found.pop() else { return Ok(None) };
-    let offset = h.session_id.map_or(Ok(0), |id| summaries::utc_offset(conn, id))?;
+    screen::headlines(&mut found, screens.unscreened);
+    found.retain(|h| !screens.rejected.has(&h.title));
+    Ok(found.pop())
+}
+
+/// `- bugfix: title — text (src/a.rs) (2026-11-23, o12)`, and the texts that it consists of. `None` if the
+/// block contains it already.
+pub(super) fn row_line(
+    h: &Headline,
+    utc_offset: i32,
+    freshness: &Freshness,
+    seen: &Seen,
+) -> Option<(String, Vec<String>)> {
     let title = truncate(&markdown::line(&h.title), MAX_TITLE);
-    // A title may end with its file.
-    let bare = title.rsplit_once(" (").filter(|_| title.ends_with(')'));
-    let bare = bare.map_or(title.as_str(), |(bare, _)| bare);
+    let bare = without_file(&title);
     if title.is_empty() || seen.contains(&title) || seen.contains(bare) {
-        return Ok(None);
+        return None;
     }
     let kind = truncate(&markdown::line(&h.kind), 20);
     let mut line = format!("- {kind}: {title}");
@@ -126,44 +147,37 @@ fn observation(
     if !text.is_empty() && !seen.is_among(&text, &[&title]) {
         line.push_str(&format!(" — {text}"));
     }
-    line.push_str(&files_of(&h, &title, &Freshness::default()));
-    seen.add(&title);
-    seen.add(bare);
+    line.push_str(&files_of(h, &title, freshness));
     let by = match h.origin {
         Origin::User => ", the user's words",
         Origin::Import => ", imported",
         _ => "",
     };
-    Ok(Some(format!("{line} ({}, o{id}{by})", day(h.created_at_epoch, offset))))
+    let line = format!("{line} ({}, o{}{by})", day(h.created_at_epoch, utc_offset), h.id);
+    Some((line, vec![title.clone(), bare.to_owned()]))
 }
 
-/// The line of a single turn, as a session's first block has it of a whole session.
-fn summary(
+/// A single turn that may be told, as a session.
+pub(super) fn readable_turn(
     conn: &Connection,
     id: i64,
-    unscreened: Unscreened,
-    seen: &mut Seen,
-) -> rusqlite::Result<Option<String>> {
-    /// Position in the lengths of such a line: 420 characters.
-    const LENGTH: usize = 4;
+    screens: &Screens,
+) -> rusqlite::Result<Option<Told>> {
     let mut rows: Vec<_> = summaries::by_id(conn, id)?.into_iter().collect();
-    rows.retain(|row| !row.hidden && row.summary.request != PRIVATE);
-    screen::summaries(&mut rows, unscreened);
+    rows.retain(|row| !row.hidden && row.marks.is_told() && row.summary.request != PRIVATE);
+    screen::summaries(&mut rows, screens.unscreened);
     let withdrawn = match rows.first().and_then(|row| row.project_id) {
         Some(project) => links::replaced_titles(conn, project, WITHDRAWN)?,
         None => Vec::new(),
     };
-    let turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
+    let mut turns: Vec<StoredTurn> = rows.into_iter().map(StoredTurn::of_row).collect();
+    turns.iter_mut().for_each(|stored| screen::turn(&mut stored.turn, screens.rejected));
     let mut told = Told { session: RollUp::fold(&turns), ..Told::default() };
     if !told.session.withdraw(&withdrawn) {
         return Ok(None);
     }
-    if told.session.title.is_empty() || !told.session.has_content() {
-        return Ok(None);
-    }
-    let Some((line, said)) = Earlier::new(&told).line(LENGTH, seen) else { return Ok(None) };
-    said.iter().for_each(|text| seen.add(text));
-    Ok(Some(line))
+    let is_told = !told.session.title.is_empty() && told.session.has_content();
+    Ok(is_told.then_some(told))
 }
 
 /// A path between backticks.

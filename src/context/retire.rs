@@ -8,16 +8,19 @@ use super::stored_turn::covers;
 use crate::memory::CheckRun;
 use crate::store::closed_steps::ClosedSteps;
 
-/// Sessions of the user whose open ends count, by kind. What was left before them is history.
+/// Sessions of the user whose open ends count. What was left before them is history.
+pub const SESSIONS: usize = 8;
+/// Fewer for some kinds.
 const QUESTION_SESSIONS: usize = 3;
 const FAILURE_SESSIONS: usize = 5;
-const STEP_SESSIONS: usize = 8;
 /// Older ends than this, counted back from the project's newest turn, are history too.
 const MAX_AGE_DAYS: i64 = 60;
 const DAY: i64 = 86_400_000;
 const MOST: usize = 14;
 /// Words of a step that has parts.
 const LONG_STEP: usize = 6;
+/// A session with this percentage of a step's words speaks of it.
+const SPOKEN_OF: usize = 30;
 
 /// An open end with its age.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,13 +39,18 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedStep
     let mut known: Vec<WordSet> = Vec::new();
     let mut later_deeds: Vec<&Deeds> = Vec::new();
     let mut later_words = WordSet::default();
+    // What each later session did, as words.
+    let mut words_of_session: Vec<WordSet> = Vec::new();
     let mut sessions_ago = 0;
     for (at, session) in sessions.iter().enumerate() {
+        if sessions_ago >= SESSIONS {
+            break;
+        }
         for open in &session.open {
             let limit = match open.kind {
                 OpenKind::Asked | OpenKind::Complaint | OpenKind::Unfinished => QUESTION_SESSIONS,
                 OpenKind::Failing(_) => FAILURE_SESSIONS,
-                _ => STEP_SESSIONS,
+                _ => SESSIONS,
             };
             let is_old = newest.saturating_sub(open.at_epoch) > MAX_AGE_DAYS * DAY;
             if sessions_ago >= limit || is_old || left.len() >= MOST {
@@ -57,9 +65,16 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedStep
             };
             let is_done = || match &open.kind {
                 OpenKind::Failing(check) => passed(check),
-                // A later session that changed the same files says itself what is left.
+                // A later session that goes on with the work says itself what is left of it: it changed
+                // all of the files again, or some of them, and the step is old or it speaks of it.
                 OpenKind::Stated | OpenKind::ForUser | OpenKind::Task | OpenKind::Unfinished
-                    if sessions[..at].iter().any(|later| works_on(later, session)) =>
+                    if sessions.iter().zip(&words_of_session).any(|(later, words)| {
+                        let n_changed = files_changed_again(later, session);
+                        let goes_on = n_changed == session.files.len()
+                            || sessions_ago >= 2
+                            || has_share(rare.common(words), &rare, SPOKEN_OF);
+                        n_changed > 0 && goes_on
+                    }) =>
                 {
                     true
                 }
@@ -71,7 +86,7 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedStep
                     // Two sessions later, work on the same thing has most likely passed it.
                     let is_passed = sessions_ago >= 2
                         && (aim.names.common(&later_words) > 0
-                            || has_share(rare.common(&later_words), &rare, 30));
+                            || has_share(rare.common(&later_words), &rare, SPOKEN_OF));
                     in_parts || is_passed || later_deeds.iter().any(|deeds| deeds.does(&aim))
                 }
             };
@@ -83,17 +98,21 @@ pub fn left(sessions: &[&RollUp], frequencies: &Frequencies, closed: &ClosedStep
                 left.push(Left { open: open.clone(), sessions_ago });
             }
         }
-        session.deeds.iter().for_each(|deeds| later_words.extend(deeds.words()));
+        let mut words = WordSet::default();
+        session.deeds.iter().for_each(|deeds| words.extend(deeds.words()));
+        later_words.extend(&words);
+        words_of_session.push(words);
         later_deeds.extend(&session.deeds);
         sessions_ago += usize::from(session.by_user);
     }
     left
 }
 
-/// Whether the later session of the user changed a file that the other changed, too.
-fn works_on(later: &RollUp, session: &RollUp) -> bool {
-    later.by_user
-        && later.files.iter().any(|new| session.files.iter().any(|file| file.path == new.path))
+/// How many files of a session a later one of the user changed, too.
+fn files_changed_again(later: &RollUp, session: &RollUp) -> usize {
+    let is_changed = |path: &str| later.files.iter().any(|file| file.path == path);
+    let again = session.files.iter().filter(|file| is_changed(&file.path));
+    if later.by_user { again.count() } else { 0 }
 }
 
 #[cfg(test)]

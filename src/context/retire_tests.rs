@@ -112,13 +112,30 @@ fn several_sessions_may_do_a_long_step_in_parts() {
 }
 
 #[test]
-fn later_work_on_the_same_files_retires_a_step() {
+fn later_work_on_the_same_files_retires_a_step_that_it_speaks_of() {
+    let step = "Handle sessions that arrive late at the end of a month";
     let file = |path: &str| vec![FileChange { path: path.into(), ..FileChange::default() }];
-    let mut planned = session(1, &["a b"], vec![open(1, OpenKind::Stated, "Handle late sessions")]);
-    planned.files = file("models/session_daily.sql");
+    let mut planned = session(1, &["a b"], vec![open(1, OpenKind::Stated, step)]);
+    planned.files = [file("models/session_daily.sql"), file("models/session_monthly.sql")].concat();
     let mut later = session(2, &["Translate the help page"], vec![]);
     later.files = file("docs/help.md");
-    check(&[&later, &planned], &[("Handle late sessions", 1)]);
+    check(&[&later, &planned], &[(step, 1)]);
     later.files = file("models/session_daily.sql");
+    check(&[&later, &planned], &[(step, 1)]);
+    later
+        .deeds
+        .extend(Deeds::of(&turn("go on", "Count late sessions on the day of their first event")));
     check(&[&later, &planned], &[]);
+    let mut elsewhere = later.clone();
+    elsewhere.files = file("docs/help.md");
+    check(&[&elsewhere, &planned], &[(step, 1)]);
+    // All of the files again, or two sessions later.
+    let mut same = session(2, &["Translate the help page"], vec![]);
+    same.files.clone_from(&planned.files);
+    check(&[&same, &planned], &[]);
+    let mut partly = same.clone();
+    partly.files.pop();
+    let other = session(3, &["Translate the help page"], vec![]);
+    check(&[&partly, &planned], &[(step, 1)]);
+    check(&[&other, &partly, &planned], &[]);
 }

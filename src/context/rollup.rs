@@ -118,12 +118,21 @@ impl RollUp {
 
     /// Folds the turns of one session, oldest first.
     pub fn fold(turns: &[StoredTurn]) -> RollUp {
+        let mut all = RollUp::fold_past(turns);
+        all.done_before = done_before(turns);
+        all.open = open::at_end(turns, &all.checks);
+        all.deeds = turns.iter().filter_map(StoredTurn::deeds).cloned().collect();
+        all
+    }
+
+    /// Folds the turns of a session that ended so long ago that what it left open is history: without
+    /// `open`, `deeds` and `done_before`.
+    pub fn fold_past(turns: &[StoredTurn]) -> RollUp {
         let mut all = RollUp::default();
-        for stored in turns {
-            all.add(stored);
+        for (at, stored) in turns.iter().enumerate() {
+            all.add(stored, &turns[..=at]);
         }
         all.title = title(turns, &all.commits);
-        all.done_before = done_before(turns);
         // What held when that turn ended may not hold after the next.
         if turns
             .last()
@@ -131,13 +140,13 @@ impl RollUp {
         {
             all.done = blocks::lasting(&all.done);
         }
-        all.open = open::at_end(turns, &all.checks);
         all.session_id = turns.first().and_then(|first| first.session_id);
         all.n_turns = turns.len();
         all
     }
 
-    fn add(&mut self, stored: &StoredTurn) {
+    /// Adds a turn. `turns` are those of the session up to it.
+    fn add(&mut self, stored: &StoredTurn, turns: &[StoredTurn]) {
         let (id, turn) = (stored.id, &stored.turn);
         let evidence = &turn.evidence;
         self.ids.push(id);
@@ -168,11 +177,10 @@ impl RollUp {
             self.done.clone_from(&turn.done);
             self.claims.clone_from(&turn.claims);
         }
-        if is_informative(&turn.request) && self.is_answer(turn) {
+        if !turn.answer.is_empty() && is_informative(&turn.request) && self.is_answer(turn, turns) {
             let answer = turn.answer.clone();
             self.answers.push(Answered { id, question: turn.request.clone(), answer });
         }
-        self.deeds.extend(stored.deeds().cloned());
         self.head = turn.head.clone().or(self.head.take());
         self.ended_at_epoch = self.ended_at_epoch.max(stored.created_at_epoch);
         self.utc_offset = turn.utc_offset;
@@ -184,7 +192,7 @@ impl RollUp {
 
     /// Whether the turn's answer says something that the session has not said. After work, without a tool
     /// use and a question, it may be a goodbye, or a report of the day's work.
-    fn is_answer(&self, turn: &Turn) -> bool {
+    fn is_answer(&self, turn: &Turn, turns: &[StoredTurn]) -> bool {
         let lines: Vec<&str> =
             turn.answer.iter().flat_map(|block| &block.lines).map(String::as_str).collect();
         let is_question = turn.request.contains(['?', '？', '؟']);
@@ -194,7 +202,8 @@ impl RollUp {
         let is_short = lines.iter().map(|line| line.chars().count()).sum::<usize>() < 160;
         let words = WordSet::stems(&lines.join(" "));
         let mut said = WordSet::default();
-        self.deeds.iter().for_each(|deeds| said.extend(deeds.words()));
+        let before = &turns[..turns.len() - 1];
+        before.iter().filter_map(StoredTurn::deeds).for_each(|deeds| said.extend(deeds.words()));
         let is_report = self.has_change() && words.common(&said) * 10 >= words.len() * 4;
         let names = lines.iter().any(|line| names_something(line));
         !lines.is_empty() && (!is_short || names) && !is_report
@@ -214,6 +223,11 @@ impl RollUp {
             || !self.answers.is_empty()
             || !self.gotchas.is_empty()
             || !self.open.is_empty()
+    }
+
+    /// The branch on which it ended.
+    pub fn branch(&self) -> Option<&str> {
+        self.head.as_ref().map(|head| head.branch.as_str()).filter(|branch| !branch.is_empty())
     }
 
     /// Id of the newest summary.

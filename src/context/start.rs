@@ -79,5 +79,5 @@ pub fn block(
         with_closed_steps: false,
         native: native.clone(),
     };
-    Ok(build(conn, &query)?)
+    build(conn, &query)
 }

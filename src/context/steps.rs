@@ -5,8 +5,9 @@ use std::path::Path;
 use memctl_proto::event::Project;
 use rusqlite::Connection;
 
+use super::branches::Branches;
 use super::retire::Left;
-use super::{Query, select};
+use super::{FEW_SESSIONS, Query, select};
 use crate::clock;
 use crate::project;
 use crate::store::{self, projects};
@@ -44,6 +45,7 @@ pub struct Steps {
 pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
     let project_id = projects::find(conn, project)?;
     let repository = project::repository(Path::new(&project.root));
+    let branches = Branches::new(repository.as_ref());
     let find = |all| -> store::Result<Vec<OpenStep>> {
         let query = Query {
             project_id,
@@ -52,7 +54,7 @@ pub fn steps(conn: &Connection, project: &Project) -> store::Result<Steps> {
             now: clock::now_ms(),
             ..Query::default()
         };
-        Ok(select(conn, &query)?.open.into_iter().map(step).collect())
+        Ok(select(conn, &query, &branches, FEW_SESSIONS)?.open.into_iter().map(step).collect())
     };
     let open = find(false)?;
     let mut closed = find(true)?;

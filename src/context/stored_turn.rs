@@ -77,7 +77,7 @@ fn says_something(line: &str) -> bool {
 
 /// Whether a request tells what it is about: it has two words that carry meaning.
 pub fn is_informative(request: &str) -> bool {
-    WordSet::words(request).len() >= 2 || request.contains('`')
+    request.contains('`') || WordSet::has_words(request, 2)
 }
 
 /// Longer requests are about something, whatever the answer.
@@ -88,8 +88,7 @@ pub fn is_small_talk(turn: &Turn) -> bool {
     let names = |text: &String| names_something(text);
     let answer = || turn.answer.iter().flat_map(|block| &block.lines);
     let length: usize = answer().map(|line| line.chars().count()).sum();
-    WordSet::words(&turn.request).len() <= SMALL_TALK_WORDS
-        && !turn.complains
+    !turn.complains
         && !turn.evidence.has_change()
         && turn.evidence.tool_uses == 0
         && turn.done.is_empty()
@@ -98,6 +97,7 @@ pub fn is_small_talk(turn: &Turn) -> bool {
         && turn.evidence.answers.is_empty()
         && turn.evidence.plans.is_empty()
         && length < 160
+        && !WordSet::has_words(&turn.request, SMALL_TALK_WORDS + 1)
         && !answer().any(names)
         && !names(&turn.request)
 }
@@ -109,7 +109,7 @@ pub fn names_something(text: &str) -> bool {
 
 /// Whether a text says something: three words that carry meaning, or a name.
 pub fn has_substance(text: &str) -> bool {
-    WordSet::words(text).len() >= 3 || names_something(text)
+    WordSet::has_words(text, 3) || names_something(text)
 }
 
 /// A path, a file or an identifier of several parts: `a/b`, `fn.ts`, `parse_empty`, `parseEmpty`.

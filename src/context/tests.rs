@@ -2,7 +2,8 @@ use super::*;
 use crate::memory::{
     CheckKind, CheckRun, CommitMade, Evidence, FileChange, Head, Outcome, Sender, Step, Turn,
 };
-use crate::store::testing::in_memory_db;
+use crate::store::testing::{in_memory_db, write};
+use crate::store::words::{self, RowId};
 
 fn open() -> Connection {
     let conn = in_memory_db();
@@ -119,9 +120,10 @@ fn an_old_row_is_selected_if_its_file_changed_or_it_is_pinned() {
         observe(&conn, id, 1, 1, &format!("number{id}"), 10);
     }
     tx.commit().unwrap();
-    check(&conn, &query(), &["number202"], &["the lexer knows"]);
+    let newest = format!("number{}", NEWEST + 2);
+    check(&conn, &query(), &[newest.as_str()], &["the lexer knows"]);
     let edited = Query { changed_files: vec!["src/lexer.rs".into()], ..query() };
-    check(&conn, &edited, &["the lexer knows", "number202"], &[]);
+    check(&conn, &edited, &["the lexer knows", newest.as_str()], &[]);
     conn.execute("UPDATE observations SET pinned = 1 WHERE id = 1", []).unwrap();
     check(&conn, &query(), &["the lexer knows"], &[]);
 }
@@ -408,4 +410,83 @@ fn days_are_those_of_the_user() {
     store_turn(&conn, 20, &turn);
     let text = build(&conn, &query()).unwrap().text;
     assert!(text.contains("1970-01-02 (s20): Fix the clock"), "{text}");
+}
+
+/// A store with an observation that is older than what a block chooses by age, and 70 sessions.
+fn store_with_old_row(title: &str, next: &str) -> Connection {
+    let mut conn = open();
+    observe(&conn, 1, 1, 1, title, 1);
+    for id in 2..=40 {
+        observe(&conn, id, 1, 1, &format!("Module {id} keeps its table of layer {}", id * 7), id);
+    }
+    write(&mut conn, |tx| (1..=40).try_for_each(|id| words::add(tx, RowId::observation(id))));
+    let tx = conn.unchecked_transaction().unwrap();
+    let things = ["parser", "queue", "socket", "report", "budget", "schema", "cursor"];
+    let verbs = ["Split", "Measure", "Document", "Rename", "Simplify"];
+    for id in 1..=70 {
+        let (thing, verb) = (things[id as usize % 7], verbs[id as usize % 5]);
+        let request = format!("{verb} the {thing} of module{id}");
+        let mut turn = work(&request, &format!("{verb} {thing}{id}"), &format!("src/{thing}.rs"));
+        if id == 70 {
+            turn.next = vec![Step { text: next.into(), ..Step::default() }];
+        }
+        store_turn(&conn, id, &turn);
+        observe(&conn, 100 + 2 * id, 1, 1000 + id, &request, id * 3_600_000);
+        observe(&conn, 101 + 2 * id, 1, 1000 + id, &format!("{verb} {thing}{id}"), id * 3_600_000);
+    }
+    tx.commit().unwrap();
+    conn
+}
+
+#[test]
+fn an_old_row_that_answers_what_is_left_is_told() {
+    let old = "The proxy limits archive uploads to five a second";
+    let related = "## Related to the work at hand\n- change: The proxy limits archive uploads";
+    let conn = store_with_old_row(old, "Raise the limit of archive uploads in the proxy");
+    check(&conn, &query(), &[related, "(1970-01-01, o1)"], &[]);
+    let continued = Query { newer_than: Some(3_600_000), ..query() };
+    check(&conn, &continued, &["Raise the limit"], &[old]);
+    conn.execute("UPDATE observations SET superseded_by = 'o2' WHERE id = 1", []).unwrap();
+    check(&conn, &query(), &["Raise the limit"], &[old, "## Related"]);
+
+    let conn = store_with_old_row(old, "Rename the columns of the second report");
+    check(&conn, &query(), &["Rename the columns"], &[old, "## Related"]);
+}
+
+#[test]
+fn rows_about_changed_files_are_told_in_a_section_of_their_own() {
+    let conn = store_with_old_row("The lexer keeps nested comments", "Rename the columns");
+    let about = |id: i64, file: &str| {
+        let sql = "UPDATE observations SET files_modified = json_array(?2) WHERE id = ?1";
+        conn.execute(sql, rusqlite::params![id, file]).unwrap();
+        let sql = "INSERT INTO observation_files (observation_id, path, role) VALUES (?1, ?2, 'modified')";
+        conn.execute(sql, rusqlite::params![id, file]).unwrap();
+    };
+    about(1, "src/lexer.rs");
+    (2..=9).for_each(|id| about(id, "src/table.rs"));
+    let changed = |files: &[&str]| Query {
+        changed_files: files.iter().map(|file| file.to_string()).collect(),
+        ..query()
+    };
+    let lexer = "- change: The lexer keeps nested comments (src/lexer.rs) (1970-01-01, o1)";
+    check(&conn, &query(), &[], &["lexer", "## Related"]);
+    check(&conn, &changed(&["src/lexer.rs"]), &["## Related", lexer], &["Module 2 keeps"]);
+    check(&conn, &changed(&["src/other.rs"]), &[], &["lexer", "## Related"]);
+    let text = build(&conn, &changed(&["src/table.rs"])).unwrap().text;
+    let related = text.split("## Related to the work at hand\n").nth(1).unwrap();
+    let related = related.split("\n## ").next().unwrap();
+    assert_eq!(related.matches("(src/table.rs)").count(), 2, "{text}");
+}
+
+#[test]
+fn more_is_offered_only_where_there_is_more() {
+    let conn = open();
+    observe(&conn, 1, 1, 1, "Deploy with Nix", 10);
+    let note = "UPDATE observations SET origin = 'user', type = 'note', session_id = NULL";
+    conn.execute(note, []).unwrap();
+    check(&conn, &query(), &["Deploy with Nix"], &["More:"]);
+    observe(&conn, 2, 1, 1, "The lexer keeps nested comments", 20);
+    check(&conn, &query(), &["More: `memctl show o2`"], &[]);
+    summarize(&conn, 3, 1, "build a parser", 30);
+    check(&conn, &query(), &["More: `memctl show s3`"], &[]);
 }

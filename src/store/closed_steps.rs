@@ -17,12 +17,14 @@ pub struct ClosedSteps {
     closed: HashMap<String, Vec<(Option<i64>, i64)>>,
 }
 
+/// The few closed steps come first, whatever SQLite knows about the sizes of the tables.
+pub(super) const OF_PROJECT: &str = "SELECT c.fingerprint, s.session_id, c.at_epoch
+    FROM closed_steps c CROSS JOIN session_summaries s ON s.id = c.summary_id
+    WHERE s.project_id = ?1";
+
 impl ClosedSteps {
     pub fn load(conn: &Connection, project_id: i64) -> rusqlite::Result<ClosedSteps> {
-        let mut rows = conn.prepare_cached(
-            "SELECT c.fingerprint, s.session_id, c.at_epoch FROM closed_steps c
-             JOIN session_summaries s ON s.id = c.summary_id WHERE s.project_id = ?1",
-        )?;
+        let mut rows = conn.prepare_cached(OF_PROJECT)?;
         let rows =
             rows.query_map([project_id], |r| Ok((r.get::<_, String>(0)?, (r.get(1)?, r.get(2)?))))?;
         let mut closed: HashMap<String, Vec<_>> = HashMap::new();

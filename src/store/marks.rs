@@ -166,13 +166,14 @@ pub(super) fn touch(tx: &Transaction, memory: MemoryId, now: i64) -> Result<()> 
     Ok(())
 }
 
+/// The few marks come first, whatever SQLite knows about the sizes of the tables.
+pub(super) const PINNED_SESSIONS: &str = "SELECT DISTINCT s.session_id FROM summary_marks m
+    CROSS JOIN session_summaries s ON s.id = m.summary_id
+    WHERE m.pinned AND s.project_id = ?1 AND s.session_id NOTNULL AND NOT s.hidden
+    ORDER BY s.session_id DESC LIMIT 20";
+
 /// The sessions of the project with a pinned summary, newest first.
 pub fn pinned_sessions(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<i64>> {
-    let mut sessions = conn.prepare_cached(
-        "SELECT DISTINCT s.session_id FROM summary_marks m
-         JOIN session_summaries s ON s.id = m.summary_id
-         WHERE m.pinned AND s.project_id = ?1 AND s.session_id NOTNULL AND NOT s.hidden
-         ORDER BY s.session_id DESC LIMIT 20",
-    )?;
+    let mut sessions = conn.prepare_cached(PINNED_SESSIONS)?;
     sessions.query_map([project_id], |r| r.get(0))?.collect()
 }

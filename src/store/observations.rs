@@ -3,7 +3,7 @@
 //! "Newest" means the latest `created_at_epoch`, then the highest id. Ids grow in the order of commits, so
 //! an imported session has higher ids than sessions that came after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
@@ -197,21 +197,17 @@ pub fn blobs(conn: &Connection, ids: &[i64]) -> rusqlite::Result<Vec<(i64, Strin
     .collect()
 }
 
-/// The hashes of the files that these sessions modified: session, path and hash, oldest first, at most
-/// `limit`.
-pub fn blobs_of_sessions(
+/// The last hashes of files that a session modified, by path.
+pub fn blobs_of_session(
     conn: &Connection,
-    sessions: &[i64],
-    limit: usize,
-) -> rusqlite::Result<Vec<(i64, String, String)>> {
-    conn.prepare_cached(
-        "SELECT o.session_id, f.path, f.blob FROM observations o
-         JOIN observation_files f ON f.observation_id = o.id
-         WHERE o.session_id IN (SELECT value FROM json_each(?1))
-           AND f.role = 'modified' AND f.blob NOTNULL ORDER BY o.id LIMIT ?2",
-    )?
-    .query_map((json(sessions), limit as i64), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-    .collect()
+    session_id: i64,
+    paths: &[&str],
+) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut rows = conn.prepare_cached(BLOBS_OF_SESSION)?;
+    let paths = serde_json::to_string(paths).expect("texts serialize to JSON");
+    let rows = rows.query_map((session_id, paths), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // A later row takes the place of an earlier one.
+    rows.collect()
 }
 
 /// The headline of one observation, if a context may contain it.
@@ -230,6 +226,25 @@ pub fn recent_paths(conn: &Connection, project_id: i64) -> rusqlite::Result<Vec<
         }
     }
     Ok(paths.into_iter().collect())
+}
+
+/// The sessions of the project with the newest observations of a branch, newest first. A main branch has
+/// none: its sessions are the project's.
+pub fn sessions_of_branch(
+    conn: &Connection,
+    project_id: i64,
+    branch: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached(SESSIONS_OF_BRANCH)?;
+    let mut sessions = Vec::new();
+    for session in statement.query_map((project_id, branch), |row| row.get(0))? {
+        let session = session?;
+        if sessions.len() < limit && !sessions.contains(&session) {
+            sessions.push(session);
+        }
+    }
+    Ok(sessions)
 }
 
 /// The types of the newest 2,000 observations, sorted.
@@ -285,6 +300,16 @@ const AMONG: &str = "WHERE +project_id = ?3 AND id IN (SELECT value FROM json_ea
 const MENTIONING: &str = "SELECT f.observation_id, o.created_at_epoch FROM observation_files AS f
     CROSS JOIN observations AS o ON o.id = f.observation_id WHERE f.path = ?1
     ORDER BY f.observation_id DESC LIMIT 200";
+const BLOBS_OF_SESSION: &str = "SELECT f.path, f.blob FROM observations AS o
+    CROSS JOIN json_each(?2) AS wanted
+    CROSS JOIN observation_files AS f
+      ON f.observation_id = o.id AND f.path = wanted.value AND f.role = 'modified'
+    WHERE o.session_id = ?1 AND f.blob NOTNULL ORDER BY o.prompt_number, o.id";
+const SESSIONS_OF_BRANCH: &str = "SELECT session_id FROM observations
+    INDEXED BY observations_newest_of_branch
+    WHERE project_id = ?1 AND branch = ?2 AND branch NOT IN ('', 'main', 'master')
+      AND session_id NOTNULL
+    ORDER BY created_at_epoch DESC, id DESC LIMIT 300";
 const RECENT_PATHS: &str = "SELECT f.path FROM
     (SELECT id FROM observations INDEXED BY observations_newest WHERE project_id = ?1
      ORDER BY created_at_epoch DESC, id DESC LIMIT 200) AS o

@@ -1,6 +1,6 @@
 use super::*;
-use crate::store::summaries;
 use crate::store::testing::in_memory_db;
+use crate::store::{closed_steps, links, summaries};
 
 fn open() -> Connection {
     let conn = in_memory_db();
@@ -167,11 +167,16 @@ fn context_queries_use_an_index() {
         let costly = |step: &&String| {
             let harmless = *step == "SCAN o" // The subquery of that name.
                 || step.starts_with("SCAN json_each ")
+                || step.starts_with("SCAN wanted ")
+                // The rows that the user marked or closed.
+                || *step == "SCAN m" || *step == "SCAN c"
                 // A partial index that holds only the wanted rows may be scanned.
                 || step.starts_with("SCAN observations USING INDEX observations_newest_user");
             // Sorts at most 40 rows per changed file, or the few turns that belong to other projects.
-            let sorts_few = [context_sql(AMONG), summaries::heads_sql()].iter().any(|s| s == sql)
-                && *step == "USE TEMP B-TREE FOR ORDER BY";
+            let few = [context_sql(AMONG), summaries::heads_sql()];
+            let sorts_few = few.iter().any(|s| s == sql)
+                && *step == "USE TEMP B-TREE FOR ORDER BY"
+                || sql == marks::PINNED_SESSIONS;
             (step.starts_with("SCAN") && !harmless) || step.contains("TEMP B-TREE") && !sorts_few
         };
         assert_eq!(steps.iter().find(costly), None, "{sql}\n{steps:#?}");
@@ -184,6 +189,11 @@ fn context_queries_use_an_index() {
     check(&context_sql(AMONG), "INTEGER PRIMARY KEY (rowid=?)");
     check(MENTIONING, "observation_files_path (path=?)");
     check(RECENT_PATHS, "observations_newest (project_id=?)");
+    check(SESSIONS_OF_BRANCH, "observations_newest_of_branch (project_id=? AND branch=?)");
+    check(BLOBS_OF_SESSION, "observations_turn (session_id=?)");
+    check(links::REPLACED_TITLES, "observations_newest_replaced (project_id=?)");
+    check(marks::PINNED_SESSIONS, "SCAN m");
+    check(closed_steps::OF_PROJECT, "SCAN c");
     check(&summaries::heads_sql(), "session_summaries_newest (project_id=?)");
     check(&summaries::of_session_sql("DESC"), "session_summaries_turn (session_id=?)");
 }

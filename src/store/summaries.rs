@@ -148,6 +148,8 @@ const TOLD_IN: &str = "id IN (SELECT summary_id FROM summary_projects WHERE proj
 
 /// The newest turns of a session for the context of a project, oldest first. If there are more than
 /// `limit`, the first two as well: they say what the session is about.
+///
+/// Of a row, only the keys, times, marks and the turn are read, and the texts if there is no turn.
 pub fn of_session_for_context(
     conn: &Connection,
     session_id: i64,
@@ -156,7 +158,7 @@ pub fn of_session_for_context(
 ) -> rusqlite::Result<Vec<SummaryRow>> {
     let read = |order, limit: usize| -> rusqlite::Result<Vec<SummaryRow>> {
         conn.prepare_cached(&of_session_sql(order))?
-            .query_map((project_id, session_id, limit as i64), from_row)?
+            .query_map((project_id, session_id, limit as i64), from_row_for_context)?
             .collect()
     };
     let mut rows = read("DESC", limit)?;
@@ -171,13 +173,41 @@ pub fn of_session_for_context(
 
 /// Summaries from another program are told only for a session that has none of its own.
 pub(super) fn of_session_sql(order: &str) -> String {
-    select(&format!(
-        "WHERE session_id = ?2 AND NOT hidden AND request <> '{PRIVATE}'
-           AND (project_id IS ?1 OR {TOLD_IN})
+    format!(
+        "SELECT id, session_id, provisional, created_at_epoch, changed_at_epoch, turn, {OF_SUMMARY},
+           request, learned, completed, next_steps, notes, files_modified FROM session_summaries
+         WHERE session_id = ?2 AND (project_id IS ?1 OR {TOLD_IN}) AND NOT hidden AND request <> '{PRIVATE}'
            AND (external_id IS NULL OR NOT EXISTS (SELECT 1 FROM session_summaries own
                 WHERE own.session_id = ?2 AND own.external_id IS NULL))
          ORDER BY prompt_number {order}, id {order} LIMIT ?3"
-    ))
+    )
+}
+
+fn from_row_for_context(row: &Row) -> rusqlite::Result<SummaryRow> {
+    let turn = turn(row, 5)?.map(Box::new);
+    let summary = match turn {
+        Some(_) => Summary::default(),
+        None => Summary {
+            request: row.get(9)?,
+            learned: row.get(10)?,
+            completed: row.get(11)?,
+            next_steps: row.get(12)?,
+            notes: row.get(13)?,
+            files_modified: list(row, 14)?,
+            ..Summary::default()
+        },
+    };
+    Ok(SummaryRow {
+        id: row.get(0)?,
+        session_id: row.get(1)?,
+        provisional: row.get(2)?,
+        created_at_epoch: row.get(3)?,
+        changed_at_epoch: row.get(4)?,
+        marks: marks::read(row, 6)?,
+        summary,
+        turn,
+        ..SummaryRow::default()
+    })
 }
 
 const EDITED: &str = "EXISTS (SELECT 1 FROM revisions WHERE summary_id = session_summaries.id)";
@@ -228,8 +258,8 @@ fn from_row(row: &Row) -> rusqlite::Result<SummaryRow> {
 
 /// A damaged turn counts as none: one damaged row must not hide all others.
 pub(super) fn turn(row: &Row, column: usize) -> rusqlite::Result<Option<Turn>> {
-    let json: Option<String> = row.get(column)?;
-    Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
+    let json = row.get_ref(column)?.as_bytes_or_null()?;
+    Ok(json.and_then(|json| serde_json::from_slice(json).ok()))
 }
 
 /// The turn of a prompt that has stopped before.

@@ -80,6 +80,22 @@ impl WordSet {
         WordSet::new(hashes)
     }
 
+    /// Whether the text has at least `n` words that carry meaning. The rest of the text is not read.
+    pub fn has_words(text: &str, n: usize) -> bool {
+        let mut hashes = Vec::new();
+        for word in text::words(text) {
+            add_word(&mut hashes, &word.to_lowercase(), false);
+            if hashes.len() >= n {
+                hashes.sort_unstable();
+                hashes.dedup();
+            }
+            if hashes.len() >= n {
+                return true;
+            }
+        }
+        n == 0
+    }
+
     fn new(mut hashes: Vec<u64>) -> WordSet {
         hashes.sort_unstable();
         hashes.dedup();
@@ -247,6 +263,24 @@ impl Frequencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_counted_as_far_as_needed() {
+        for text in [
+            "",
+            "the",
+            "add",
+            "Add the parser",
+            "add add ADD",
+            "go to parser, then lexer",
+            "修正導出",
+        ] {
+            let n_words = WordSet::words(text).len();
+            for n in 0..6 {
+                assert_eq!(WordSet::has_words(text, n), n_words >= n, "{text}: {n}");
+            }
+        }
+    }
 
     #[test]
     fn inflected_words_have_equal_stems() {

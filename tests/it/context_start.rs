@@ -1,6 +1,10 @@
 //! The context that SessionStart returns: the same bytes at any time and in any time zone and
 //! language, within the client's limit.
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -123,4 +127,138 @@ fn the_token_budget_holds_in_every_script() {
         payload["session_id"] = json!(format!("with-{tokens}"));
         assert_eq!(context_of(&w.hook(&payload)), text);
     }
+}
+
+fn git(dir: &Path, args: &[&str]) {
+    let output = Command::new("git")
+        .current_dir(dir)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .args(["-c", "user.name=T", "-c", "user.email=t@example.net"])
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{args:?}: {output:?}");
+}
+
+/// A session in the home directory that writes a file and says what it found.
+fn session(w: &World, id: &str, request: &str, file: &str, answer: &str) {
+    let home = w.path("home");
+    let at_home = |mut payload: Value| {
+        payload["cwd"] = json!(home);
+        payload
+    };
+    let path = home.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, request).unwrap();
+    w.hook(&at_home(prompt(id, "t", request)));
+    w.hook(&json!({"session_id": id, "cwd": home, "prompt_id": "t",
+        "hook_event_name": "PostToolUse", "tool_name": "Write",
+        "tool_input": {"file_path": path, "content": request},
+        "tool_response": {"type": "create", "filePath": path, "content": request},
+        "tool_use_id": format!("u-{id}")}));
+    w.hook(&at_home(stop(id, "t", answer)));
+}
+
+/// Stores 60 sessions of one turn that are newer than all others. Their hooks would take half a minute.
+fn store_newer_sessions(w: &World) {
+    let verbs = ["Split", "Measure", "Document", "Rename", "Simplify", "Test"];
+    let things = ["parser", "queue", "socket", "report", "budget", "schema", "cursor"];
+    for n in 0..60 {
+        let request = format!("{} the {} for case {n}", verbs[n % 6], things[n % 7]);
+        w.execute_sql(&format!(
+            "INSERT INTO sessions (uuid, client, content_session_id, project_id, status,
+               started_at_epoch, last_event_epoch)
+             SELECT 'u{n}', client, 'n{n}', project_id, 'completed', last_event_epoch + 1,
+               last_event_epoch + 1 FROM sessions ORDER BY last_event_epoch DESC LIMIT 1;
+             INSERT INTO session_summaries (uuid, session_id, project_id, prompt_number, request,
+               completed, backend, created_at_epoch, changed_at_epoch)
+             SELECT 't{n}', id, project_id, 1, '{request}', 'Case {n} of {n} is finished.',
+               'extractive', last_event_epoch, last_event_epoch
+             FROM sessions WHERE uuid = 'u{n}'"
+        ));
+    }
+}
+
+#[test]
+fn the_context_tells_old_memories_about_the_work_at_hand() {
+    let w = World::new();
+    let home = w.path("home");
+    let commit = |message: &str| {
+        git(&home, &["add", "-A", "src"]);
+        git(&home, &["commit", "-q", "-m", message]);
+    };
+    let settled = |id: &str, request: &str, file: &str, answer: &str| {
+        session(&w, id, request, file, answer);
+        w.settle();
+    };
+    let context = || w.memctl(&["context"]).ok();
+    let related = || {
+        let text = context();
+        let section = text.split("## Related to the work at hand\n").nth(1);
+        section.map(|rest| rest.split("\n\n").next().unwrap().to_owned())
+    };
+    git(&home, &["init", "-q", "-b", "main"]);
+    let lexer = "The lexer drops the last line of a file without a line break";
+    settled(
+        "lexer",
+        lexer,
+        "src/lexer.rs",
+        "It flushes the pending line at the end of the file now.",
+    );
+    let mailer = "The mailer sends each reminder twice in winter";
+    settled("mailer", mailer, "src/mailer.rs", "It counts days in the zone of the reader now.");
+    settled(
+        "archive",
+        "Find out why uploads of the archive are slow",
+        "src/archive.rs",
+        "The proxy limits uploads of the archive to five a second.",
+    );
+    commit("Three parts");
+    git(&home, &["checkout", "-q", "-b", "feature/carrier-pigeons"]);
+    let pigeons = "Send parcels with carrier pigeons";
+    settled("pigeons", pigeons, "src/pigeons.rs", "Parcels below 50 g take a pigeon now.");
+    commit("Carrier pigeons");
+    git(&home, &["checkout", "-q", "main"]);
+    store_newer_sessions(&w);
+
+    let clean = context();
+    assert!(clean.contains("for case 59") && !clean.contains("## Related"), "{clean}");
+    // A session is told with its date and id.
+    let tells_session = |context: &str, request: &str| {
+        let has_id = |line: &str| {
+            let rest = line.split("(s").skip(1);
+            rest.into_iter().any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        context.lines().any(|line| line.contains(request) && has_id(line))
+    };
+    for old in [lexer, mailer, pigeons] {
+        assert!(!tells_session(&clean, old), "{old}: {clean}");
+    }
+    assert_eq!(context(), clean);
+
+    fs::write(home.join("src/lexer.rs"), "another text of the lexer").unwrap();
+    let about = related().expect("a memory about the changed file");
+    assert!(about.contains("src/lexer.rs") && !about.contains("mailer"), "{about}");
+    assert!(about.contains("lexer drops the last line"), "{about}");
+    git(&home, &["checkout", "-q", "--", "src/lexer.rs"]);
+    fs::write(home.join("src/mailer.rs"), "another text of the mailer").unwrap();
+    let about = related().expect("a memory about the changed file");
+    assert!(about.contains("src/mailer.rs") && !about.contains("lexer"), "{about}");
+    git(&home, &["checkout", "-q", "--", "src/mailer.rs"]);
+    assert_eq!(context(), clean);
+
+    git(&home, &["checkout", "-q", "feature/carrier-pigeons"]);
+    let on_branch = context();
+    assert!(tells_session(&on_branch, pigeons), "{on_branch}");
+    git(&home, &["checkout", "-q", "main"]);
+
+    let left = "Case 60 is done.\n\nNext steps:\n- Raise the limit of archive uploads in the proxy";
+    settled("n60", "Split the ledger for case 60", "src/ledger.rs", left);
+    commit("Case 60");
+    let about = related().expect("a memory that answers the open step");
+    assert!(about.contains("five a second"), "{about}");
+    let is_named = |line: &str| line.contains(" (s") || line.contains(", o");
+    assert!(about.lines().all(|line| line.contains("20") && is_named(line)), "{about}");
+    let once = context();
+    assert_eq!(once.matches("five a second").count(), 1, "{once}");
 }

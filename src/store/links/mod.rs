@@ -205,6 +205,13 @@ fn from_row(row: &rusqlite::Row) -> rusqlite::Result<Link> {
     Ok(Link { id: row.get(0)?, kind: Kind::parse(&kind), at_epoch: row.get(2)? })
 }
 
+pub(super) const REPLACED_TITLES: &str = "SELECT title FROM observations
+    INDEXED BY observations_newest_replaced
+    WHERE project_id = ?1 AND origin = 'user' AND superseded_by NOTNULL AND EXISTS
+      (SELECT 1 FROM observation_links l WHERE l.old_id = observations.id
+         AND l.kind = 'replaces' AND l.undone_at_epoch IS NULL)
+    ORDER BY created_at_epoch DESC LIMIT ?2";
+
 /// Titles of the project's newest rows of the user that others replace. A context must not quote them from
 /// old requests.
 pub fn replaced_titles(
@@ -212,13 +219,7 @@ pub fn replaced_titles(
     project_id: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<String>> {
-    let mut rows = conn.prepare_cached(
-        "SELECT title FROM observations INDEXED BY observations_newest_of_user
-         WHERE project_id = ?1 AND origin = 'user' AND superseded_by NOTNULL AND EXISTS
-           (SELECT 1 FROM observation_links l WHERE l.old_id = observations.id
-              AND l.kind = 'replaces' AND l.undone_at_epoch IS NULL)
-         ORDER BY created_at_epoch DESC LIMIT ?2",
-    )?;
+    let mut rows = conn.prepare_cached(REPLACED_TITLES)?;
     rows.query_map([project_id, limit as i64], |r| r.get(0))?.collect()
 }
 
