@@ -67,10 +67,12 @@ test: tools
 		(set -x; $(CARGO) test --workspace); \
 	fi; code=$$?; sort '$(notes)'; exit $$code
 
-# Plays labelled sessions (tests/eval) and fails below the scores in tests/eval/expected.toml, as `make
-# test` does. EVAL_CASE=en-001 prints one case, EVAL_RECORD=1 writes the scores.
+# Plays labelled sessions (tests/eval), asks labelled stores (tests/data/recall) and fails below the scores in
+# tests/eval/expected.toml, as `make test` does. EVAL_CASE=en-001 prints one case, EVAL_STORE=game one store,
+# EVAL_RECORD=1 writes the scores.
 eval: tools
-	@$(CARGO) test --quiet --test eval -- --exact eval retrieval::search_finds_more_than_bm25 --nocapture
+	@$(CARGO) test --quiet --test eval -- --exact eval retrieval::search_finds_more_than_bm25 recall::recall \
+		chains::chains changed_decisions::changed_decisions --nocapture --test-threads 1
 
 # Type-checks the program for macOS with that target's standard library. `cargo check` links nothing,
 # so `true` can replace the C compiler that builds SQLite and ring. The integration tests need Linux.

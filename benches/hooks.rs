@@ -174,6 +174,9 @@ pub fn session_start(report: &mut Report, programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// The files of each directory that [`fill::observations`] names.
+const FILES: usize = 97;
+
 /// Measures hooks that read the store for memories after their event is delivered.
 pub fn recall(report: &mut Report, programs: &Programs) -> Result<()> {
     heading("Hooks with recall, 100,000 observations");
@@ -186,6 +189,7 @@ pub fn recall(report: &mut Report, programs: &Programs) -> Result<()> {
         world.run_one_session()?;
         let database = world.data().join("memctl.db");
         fill::observations(&database, 100_000).map_err(|e| e.to_string())?;
+        world.index("Why does the parser retry twice under load in case 123?")?;
         if let Err(why) = world.start_session("recall") {
             report.not_measured(format!("hooks with recall: {why}"));
             continue;
@@ -200,13 +204,15 @@ pub fn recall(report: &mut Report, programs: &Programs) -> Result<()> {
         let mut part = 0;
         let read = move || {
             part += 1;
-            let file = world.path("project").join(format!("src/lexer/part_{}.rs", part % 97));
+            let file = world.path("project").join(format!("src/lexer/part_{}.rs", part % FILES));
+            // A session is told of a file once.
+            let session = format!("recall-{}", part / FILES);
             let fields = json!({
                 "tool_name": "Read",
                 "tool_input": { "file_path": file },
                 "tool_use_id": format!("toolu_{part:024}"),
             });
-            world.hook("PreToolUse", &world.payload("recall", "PreToolUse", fields))
+            world.hook("PreToolUse", &world.payload(&session, "PreToolUse", fields))
         };
         cases.push(case("UserPromptSubmit with recall", prompt).with_build(*build));
         cases.push(case("PreToolUse of Read", read).with_build(*build));

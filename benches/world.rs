@@ -201,6 +201,25 @@ impl World {
         wait_for("the worker to exit", || Ok(self.workers()?.is_empty().then_some(())))
     }
 
+    /// Builds the index of words again, after rows were added by SQL, and checks that it answers `question`.
+    pub fn index(&self, question: &str) -> Result<()> {
+        let db = Connection::open(self.data().join("memctl.db")).map_err(|e| e.to_string())?;
+        let forget = "DELETE FROM meta WHERE key = 'words'";
+        db.execute_batch(forget).map_err(|e| format!("{forget}: {e}"))?;
+        drop(db);
+        let project = self.path("project");
+        let project = project.to_string_lossy();
+        for args in [&["doctor", "--fix"][..], &["search", "--project", project.as_ref(), question]] {
+            let output = self.command(&self.memctl, args).output().map_err(|e| e.to_string())?;
+            // Other findings of `doctor` do not matter here.
+            if args[0] == "search" && !output.status.success() {
+                let error = String::from_utf8_lossy(&output.stderr).into_owned();
+                return Err(format!("the index does not answer: {error}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for a worker and returns its pid.
     pub fn worker(&self) -> Result<i32> {
         wait_for("a worker", || Ok(self.workers()?.first().copied()))

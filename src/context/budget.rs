@@ -56,6 +56,12 @@ pub fn tokens(text: &str) -> usize {
     quarters(text).div_ceil(4)
 }
 
+/// The estimated number of tokens of a line with its line break. A memory counts as its lines, at a session's
+/// start and later.
+pub fn tokens_of_line(line: &str) -> u32 {
+    (quarters(line) + quarters("\n")).div_ceil(4) as u32
+}
+
 /// The estimated number of quarters of a token. Four ASCII bytes are a token, and so are two other
 /// bytes, because tokenizers use about one token per letter in other scripts.
 fn quarters(text: &str) -> usize {

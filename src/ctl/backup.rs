@@ -97,8 +97,8 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> Result<()> {
             "observations": counts.observations, "summaries": counts.summaries,
         }));
     }
-    super::print(&format!(
-        "{name}: {}, {} and {} from {}, checked\n",
+    super::say(&format!(
+        "{name}: {}, {} and {} from {}, checked",
         format::bytes(bytes),
         count(counts.observations, "observation"),
         format::summaries(counts.summaries),
@@ -115,7 +115,7 @@ fn part_of(file: &Path) -> PathBuf {
 pub fn restore(mut settings: Settings, args: &RestoreArgs) -> Result<()> {
     let name = args.file.display().to_string();
     if !args.file.is_file() {
-        return Err(failed(format!("{name} is not a file")).hint(NAME_BACKUP));
+        return Err(usage(format!("{name} is not a file")).hint(NAME_BACKUP));
     }
     settings.paths.create().context("cannot create the data dir")?;
     if args.end_workers {
@@ -145,7 +145,7 @@ pub fn restore(mut settings: Settings, args: &RestoreArgs) -> Result<()> {
         }));
     }
     let kept = kept.map_or(String::new(), |dir| format!("The earlier database is in {dir}.\n"));
-    super::print(&format!(
+    super::say(&format!(
         "restored {} and {} from {}\n{kept}",
         count(counts.observations, "observation"),
         format::summaries(counts.summaries),

@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::lookup::{self, Memory};
+use super::terminal;
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
 use crate::store::links;
-use crate::store::marks::{self, Feedback, Marks, MemoryId};
+use crate::store::marks::{self, Feedback, Marks};
 use crate::store::rejected::{self, Reason};
+use crate::store::words::{RowId, RowKind};
 use crate::store::{LockWait, Store};
 use crate::text::{collapse_spaces, sanitize, truncate};
 
@@ -40,21 +44,75 @@ pub fn shortened(text: &str) -> String {
     format!("\"{}\"", truncate(&sanitize(&collapse_spaces(text)), MAX_TITLE))
 }
 
+/// Says what was done, and which command takes it back. On a narrow terminal the command has a line of its
+/// own, so that it can be copied.
+pub fn say_undoable(done: &str, undo: &str) -> Result<()> {
+    let undo = format!("Undo: memctl {undo}");
+    let columns = done.width() + ". ".len() + undo.width();
+    let fits = terminal::width().is_none_or(|width| columns <= width.min(terminal::READABLE));
+    super::say(&format!("{done}.{}{undo}", if fits { ' ' } else { '\n' }))
+}
+
+/// The arguments of a command that sets or removes a mark.
+#[derive(clap::Args)]
+pub struct MarkArgs {
+    /// Ids of observations (o412) and summaries (s37), also of other projects
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Take the mark back
+    #[arg(long)]
+    undo: bool,
+}
+
+/// What a command says about a mark.
+pub struct MarkWords {
+    /// The name of the command.
+    pub verb: &'static str,
+    /// `pinned`
+    pub set: &'static str,
+    pub removed: fn(&str) -> String,
+    pub is_set: &'static str,
+    pub is_not_set: &'static str,
+}
+
+/// Sets a mark of memories, or removes it with `--undo`.
+pub fn set_or_undo(
+    settings: &Settings,
+    args: &MarkArgs,
+    words: &MarkWords,
+    change: impl Fn(&mut Marks, bool),
+) -> Result<()> {
+    let sets = !args.undo;
+    let unchanged = if sets { words.is_set } else { words.is_not_set };
+    mark(
+        settings,
+        &args.ids,
+        |marks| change(marks, sets),
+        unchanged,
+        |memory| match sets {
+            true => say_undoable(
+                &format!("{} {}", words.set, titled(memory)),
+                &format!("{} --undo {}", words.verb, memory.id),
+            ),
+            false => super::say(&(words.removed)(&titled(memory))),
+        },
+    )
+}
+
 /// Changes the marks of memories in one transaction. Prints a line for each: what was done, and how it is
 /// undone, or that nothing changed.
 pub fn mark(
     settings: &Settings,
     names: &[String],
     change: impl Fn(&mut Marks),
-    said: impl Fn(&Memory) -> String,
     unchanged: &str,
+    say: impl Fn(&Memory) -> Result<()>,
 ) -> Result<()> {
     for (memory, changed) in set_marks(settings, names, change)? {
-        let line = match changed {
-            true => said(&memory),
-            false => format!("{} {unchanged}", titled(&memory)),
-        };
-        super::print(&format!("{line}\n"))?;
+        match changed {
+            true => say(&memory)?,
+            false => super::say(&format!("{} {unchanged}", titled(&memory)))?,
+        }
     }
     Ok(())
 }
@@ -84,13 +142,13 @@ pub fn set_marks(
             match (is_wrong(before), is_wrong(after)) {
                 (false, true) => {
                     rejected::reject(tx, memory.id, Reason::Feedback, now)?;
-                    if let MemoryId::Observation(id) = memory.id {
+                    if let RowId { kind: RowKind::Observation, id } = memory.id {
                         links::release_replaced(tx, id, now)?;
                     }
                 }
                 (true, false) => {
                     rejected::accept_again(tx, memory.id)?;
-                    if let MemoryId::Observation(id) = memory.id {
+                    if let RowId { kind: RowKind::Observation, id } = memory.id {
                         links::reconcile(tx, &[id], now)?;
                     }
                 }

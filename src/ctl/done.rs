@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::change::{open, shortened};
+use super::change::{open, say_undoable, shortened};
 use super::format;
 use super::lookup;
 use super::style::{ID, paint};
@@ -107,7 +107,7 @@ fn close(settings: &Settings, named: &str) -> Result<()> {
     let now = clock::now_ms();
     store.write(|tx| closed_steps::close(tx, step.summary, &step.text, now)).context("database")?;
     let (text, id) = (shortened(&step.text), step.summary);
-    super::print(&format!("closed {text} (s{id}); undo: memctl done --undo\n"))
+    say_undoable(&format!("closed {text} (s{id})"), "done --undo")
 }
 
 fn reopen(settings: &Settings, named: &str) -> Result<()> {

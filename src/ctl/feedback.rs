@@ -1,6 +1,7 @@
 //! `memctl feedback`: says whether a memory is worth telling.
 
-use super::change::{mark, titled};
+use super::change::{mark, say_undoable, titled};
+use super::say;
 use crate::config::Settings;
 use crate::failure::Result;
 use crate::store::marks::Feedback;
@@ -52,21 +53,20 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         Some(Feedback::Wrong) => "wrong: no session receives it, nor what states the same",
         None => "",
     };
+    let ids = if feedback.is_some() { &args.ids } else { &args.undo };
+    let unchanged =
+        if feedback.is_some() { "has this feedback already" } else { "has no feedback" };
     mark(
         settings,
-        if feedback.is_some() { &args.ids } else { &args.undo },
+        ids,
         |marks| marks.feedback = feedback,
+        unchanged,
         |memory| match feedback {
-            Some(_) => format!(
-                "{} is {effect}; undo: memctl feedback --undo {}",
-                titled(memory),
-                memory.id
+            Some(_) => say_undoable(
+                &format!("{} is {effect}", titled(memory)),
+                &format!("feedback --undo {}", memory.id),
             ),
-            None => format!("took back the feedback on {}", titled(memory)),
-        },
-        match feedback {
-            Some(_) => "has this feedback already",
-            None => "has no feedback",
+            None => say(&format!("{} has no feedback any more", titled(memory))),
         },
     )
 }

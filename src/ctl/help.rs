@@ -42,9 +42,9 @@ the repository
   COLUMNS             Width of the output
 
 Exit codes
-  0  Success
-  1  Failure
-  2  Invalid arguments
+  0  Success; also a list without entries
+  1  Failure; also nothing found by this name or these words
+  2  Invalid arguments; also a file or directory that cannot be read
 ";
 
 /// Print help for memctl or for a command
@@ -121,6 +121,10 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
+/// If fewer columns are left for a text, it stands below its term, at this column.
+const MIN_TEXT: usize = 30;
+const BELOW: usize = 6;
+
 fn laid_out(text: &str, width: Option<usize>) -> String {
     // In a pipe, use the width that clap uses there.
     let width = width.or(Some(READABLE));
@@ -133,8 +137,14 @@ fn laid_out(text: &str, width: Option<usize>) -> String {
                 out.push('\n');
             }
             Line::Item { term, text, indent } => {
-                let first = format!("{:indent$}", format!("  {term}"));
-                out.push_str(&wrapped(&first, indent, text, width));
+                let first = format!("  {term}");
+                let narrow = width.is_some_and(|width| width < indent + MIN_TEXT);
+                if narrow && !text.is_empty() && indent > BELOW {
+                    out.push_str(&format!("{first}\n"));
+                    out.push_str(&wrapped(&" ".repeat(BELOW), BELOW, text, width));
+                } else {
+                    out.push_str(&wrapped(&format!("{first:indent$}"), indent, text, width));
+                }
             }
         }
     }
@@ -153,6 +163,7 @@ mod tests {
             assert_eq!(anstream::adapter::strip_str(&text).to_string(), want);
         };
         check(None, "Keys:\n  ps   one two three four five six\n  plain");
-        check(Some(27), "Keys:\n  ps   one two three four\n       five six\n  plain");
+        check(Some(37), "Keys:\n  ps   one two three four five six\n  plain");
+        check(Some(27), "Keys:\n  ps\n      one two three four\n      five six\n  plain");
     }
 }

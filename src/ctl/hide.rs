@@ -1,6 +1,6 @@
 //! `memctl hide`: keeps a memory out of the context.
 
-use super::change::{mark, titled};
+use super::change::{MarkArgs, MarkWords, set_or_undo};
 use crate::config::Settings;
 use crate::failure::Result;
 
@@ -18,24 +18,18 @@ Examples
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Ids of observations (o412) and summaries (s37), also of other projects
-    #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
-    /// Let the context tell them again
-    #[arg(long)]
-    undo: bool,
+    #[command(flatten)]
+    mark: MarkArgs,
 }
 
+const WORDS: MarkWords = MarkWords {
+    verb: "hide",
+    set: "hid",
+    removed: |memory| format!("{memory} is not hidden any more"),
+    is_set: "is hidden already",
+    is_not_set: "is not hidden",
+};
+
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let hides = !args.undo;
-    mark(
-        settings,
-        &args.ids,
-        |marks| marks.hidden = hides,
-        |memory| match hides {
-            true => format!("hid {}; undo: memctl hide --undo {}", titled(memory), memory.id),
-            false => format!("{} is not hidden any more", titled(memory)),
-        },
-        if hides { "is hidden already" } else { "is not hidden" },
-    )
+    set_or_undo(settings, &args.mark, &WORDS, |marks, is_set| marks.hidden = is_set)
 }

@@ -8,10 +8,9 @@ use super::table::{Cell, column, table};
 use super::{health, lookup, terminal};
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed};
-use crate::project;
+use crate::store::Reader;
 use crate::store::memory_use::{self, Injected};
 use crate::store::sessions::{self, Session};
-use crate::store::{Reader, claims, projects};
 
 const HELP: &str = "\
 Examples
@@ -26,7 +25,7 @@ Where a memory was received
   command    Before a risky command
 
 Keys of --json
-  session   Id of the session
+  session   Id of the session; null if none received memories
   client    Name of the client
   project   Name of the project
   tokens    Estimated number of tokens of all memories
@@ -51,8 +50,8 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Output<'a> {
-    session: &'a str,
-    client: &'a str,
+    session: Option<&'a str>,
+    client: Option<&'a str>,
     project: Option<&'a str>,
     tokens: i64,
     memories: Vec<OutputMemory<'a>>,
@@ -60,7 +59,7 @@ struct Output<'a> {
 
 #[derive(Serialize)]
 struct OutputMemory<'a> {
-    id: &'a str,
+    id: String,
     r#type: &'a str,
     title: &'a str,
     place: &'a str,
@@ -72,16 +71,22 @@ struct OutputMemory<'a> {
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
     else {
-        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
+        return match args.session {
+            Some(_) => Err(failed("nothing is stored yet").hint(health::outlook(settings))),
+            None => nothing(args, "nothing is stored yet"),
+        };
     };
     let conn = reader.connection();
     let session = match &args.session {
         Some(name) => lookup::session(conn, name)?,
-        None => latest(conn)?,
+        None => match latest(conn)? {
+            Some(session) => session,
+            None => return nothing(args, "no session of this project received memories"),
+        },
     };
     let memories = memory_use::injected(conn, session.id).context("database")?;
     if args.json {
-        return super::print_json(&output(&session, &memories));
+        return super::print_json(&output(Some(&session), &memories));
     }
     let id = short(&session.content_session_id, format::id_length(&[], terminal::width()));
     if memories.is_empty() {
@@ -97,27 +102,30 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     super::print(&format!("session {id}: {n}, {tokens} tokens\n\n{}", rows(&memories)))
 }
 
-fn latest(conn: &Connection) -> Result<Session> {
-    let here = std::env::current_dir().context("current directory")?;
-    let claimed = project::identify(&here);
-    let none = || {
-        failed(format!("no session of project {} received memories", claimed.name))
-            .hint("name a session; `memctl status` lists the latest ones")
-    };
-    let examined = claims::examine(conn, &claimed).context("database")?;
-    let id = projects::find(conn, &examined.project).context("database")?.ok_or_else(none)?;
+/// Prints an empty list: there is no latest session.
+fn nothing(args: &Args, why: &str) -> Result<()> {
+    if args.json {
+        return super::print_json(&output(None, &[]));
+    }
+    super::note(why);
+    Ok(())
+}
+
+/// The latest session of this project that received memories.
+fn latest(conn: &Connection) -> Result<Option<Session>> {
+    let Some(id) = lookup::project_or_here(conn, None)? else { return Ok(None) };
     let session = memory_use::newest_session(conn, Some(id)).context("database")?;
-    sessions::get(conn, session.ok_or_else(none)?).context("database")?.ok_or_else(none)
+    session.map_or(Ok(None), |id| sessions::get(conn, id).context("database"))
 }
 
 fn rows(memories: &[Injected]) -> String {
     let columns = [
-        column("AT").dispensable(1),
+        column("AT").dispensable(2),
         column("WHERE"),
         column("ID"),
-        column("TOKENS").right().dispensable(2),
-        column("CITED").dispensable(3),
-        column("TITLE").cut(20),
+        column("TOKENS").right().dispensable(3),
+        column("CITED"),
+        column("TITLE").cut(16),
     ];
     let cells: Vec<[Cell; 6]> = memories
         .iter()
@@ -125,7 +133,7 @@ fn rows(memories: &[Injected]) -> String {
             [
                 format::at(memory.at_epoch).into(),
                 memory.place.clone().into(),
-                memory.row.clone().into(),
+                memory.row.to_string().into(),
                 memory.tokens.to_string().into(),
                 if memory.cited { "yes" } else { "-" }.into(),
                 format!("{}: {}", memory.kind, memory.title).into(),
@@ -135,9 +143,9 @@ fn rows(memories: &[Injected]) -> String {
     table(&columns, &cells, terminal::width())
 }
 
-fn output<'a>(session: &'a Session, memories: &'a [Injected]) -> Output<'a> {
+fn output<'a>(session: Option<&'a Session>, memories: &'a [Injected]) -> Output<'a> {
     let memory = |memory: &'a Injected| OutputMemory {
-        id: &memory.row,
+        id: memory.row.to_string(),
         r#type: &memory.kind,
         title: &memory.title,
         place: &memory.place,
@@ -146,9 +154,9 @@ fn output<'a>(session: &'a Session, memories: &'a [Injected]) -> Output<'a> {
         cited: memory.cited,
     };
     Output {
-        session: &session.content_session_id,
-        client: &session.client,
-        project: session.project.as_deref(),
+        session: session.map(|session| session.content_session_id.as_str()),
+        client: session.map(|session| session.client.as_str()),
+        project: session.and_then(|session| session.project.as_deref()),
         tokens: memories.iter().map(|memory| memory.tokens).sum(),
         memories: memories.iter().map(memory).collect(),
     }

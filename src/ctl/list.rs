@@ -2,12 +2,13 @@
 
 use rusqlite::Connection;
 use serde_json::json;
+use unicode_width::UnicodeWidthStr;
 
 use super::format::{self, or_dash, short};
 use super::lookup::{self, has_several_clients};
 use super::style::{self, ID};
 use super::table::{Cell, Column, column, table};
-use super::terminal;
+use super::terminal::{self, wrapped};
 use crate::config::Settings;
 use crate::context::{self, Outline};
 use crate::failure::{Context, Result};
@@ -60,12 +61,12 @@ pub struct Args {
 }
 
 const COLUMNS: [Column; 8] = [
-    column("DATE").cut(16),
+    column("DATE"),
     column("SESSION").cut(8),
     column("CLIENT").dispensable(4),
     column("PROJECT").cut(6).dispensable(3),
-    column("TITLE").cut(20),
-    column("OUTCOME").cut(9).dispensable(1),
+    column("TITLE").cut(12),
+    column("OUTCOME"),
     column("PROMPTS").right().dispensable(2),
     column("MEMORIES").right().dispensable(2),
 ];
@@ -76,6 +77,19 @@ struct Listed {
     outline: Outline,
     title: String,
     memories: u64,
+}
+
+/// Columns of a date, a short id and the beginning of a title, with their gaps.
+const BESIDE_OUTCOME: usize = 54;
+
+impl Listed {
+    fn outcome(&self) -> String {
+        match (self.session.status.as_str(), self.outline.outcome()) {
+            ("active", outcome) if outcome.is_empty() => "active".to_owned(),
+            ("active", outcome) => format!("active, {outcome}"),
+            (_, outcome) => outcome,
+        }
+    }
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
@@ -103,11 +117,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     columns[3] = columns[3].only_if(args.all_projects);
     let row = |l: &Listed| -> [Cell; 8] {
         let s = &l.session;
-        let outcome = match (s.status.as_str(), l.outline.outcome()) {
-            ("active", outcome) if outcome.is_empty() => "active".to_owned(),
-            ("active", outcome) => format!("active, {outcome}"),
-            (_, outcome) => outcome,
-        };
+        let outcome = l.outcome();
         let failed = !l.outline.failing.is_empty() || !l.outline.ending.is_empty();
         let style = if failed { style::CAUTION } else { style::PLAIN };
         [
@@ -121,7 +131,25 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             l.memories.to_string().into(),
         ]
     };
-    super::print(&table(&columns, &listed.iter().map(row).collect::<Vec<_>>(), width))
+    let rows: Vec<[Cell; 8]> = listed.iter().map(row).collect();
+    let outcomes: Vec<String> = listed.iter().map(Listed::outcome).collect();
+    let longest = outcomes.iter().map(|outcome| outcome.width()).max().unwrap_or_default();
+    let is_narrow = width.is_some_and(|width| width < longest + BESIDE_OUTCOME);
+    columns[5] = columns[5].only_if(!is_narrow);
+    let table = table(&columns, &rows, width);
+    if !is_narrow {
+        return super::print(&table);
+    }
+    // An outcome that has no place beside its session stands below it.
+    let mut lines = table.lines();
+    let mut out = format!("{}\n", lines.next().unwrap_or_default());
+    for (line, outcome) in lines.zip(&outcomes) {
+        out.push_str(&format!("{line}\n"));
+        if !outcome.is_empty() {
+            out.push_str(&wrapped("    ", 4, outcome, width));
+        }
+    }
+    super::print(&out)
 }
 
 fn read(conn: &Connection, args: &Args) -> Result<Vec<Listed>> {

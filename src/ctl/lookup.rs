@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use super::format::{self, short};
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
-use crate::store::marks::MemoryId;
 use crate::store::sessions::{self, Filter, PrefixMatch, Session};
+use crate::store::words::RowId;
 use crate::store::{claims, observations, projects, summaries};
 
 /// How many candidates an error lists.
@@ -38,7 +38,7 @@ pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
 /// An observation or a summary.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    pub id: MemoryId,
+    pub id: RowId,
     pub title: String,
 }
 
@@ -48,13 +48,13 @@ pub struct Memory {
 /// Exit code 1 if there is none, 2 if it is a prompt.
 pub fn memory(conn: &Connection, name: &str) -> Result<Memory> {
     if let Some(row) = observations::by_name(conn, name).context("database")? {
-        return Ok(Memory { id: MemoryId::Observation(row.id), title: row.observation.title });
+        return Ok(Memory { id: RowId::observation(row.id), title: row.observation.title });
     }
     if let Some(row) = summaries::by_name(conn, name).context("database")?.filter(|s| !s.hidden) {
         let texts = [&row.title, &row.summary.request, &row.summary.completed];
         let title = texts.iter().find(|text| !text.trim().is_empty()).map(|text| text.as_str());
         let title = title.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
-        return Ok(Memory { id: MemoryId::Summary(row.id), title });
+        return Ok(Memory { id: RowId::summary(row.id), title });
     }
     if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
         return Err(usage(format!("p{} is a prompt, and no memory", prompt.id))

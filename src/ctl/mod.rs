@@ -249,8 +249,7 @@ pub fn exit(outcome: Result<()>) -> u8 {
         Ok(()) => 0,
         Err(failure) if failure.is_silent() => failure.exit_code(),
         Err(failure) => {
-            let message = one_line(&failure.to_string());
-            eprint_line(&format!("{} {message}", paint("error:", style::ERROR)));
+            message("error:", style::ERROR, &failure.to_string());
             failure.hints().iter().for_each(|text| hint(text));
             failure.exit_code()
         }
@@ -260,6 +259,11 @@ pub fn exit(outcome: Result<()>) -> u8 {
 /// Writes text to stdout. Escapes what could control a terminal.
 fn print(text: &str) -> Result<()> {
     print_raw(&for_terminal(text))
+}
+
+/// Prints sentences that say what was done, wrapped at the width of the terminal.
+fn say(text: &str) -> Result<()> {
+    print(&terminal::wrapped("", 0, text, terminal::width()))
 }
 
 /// Writes the user's own data to stdout, unchanged.
@@ -274,17 +278,26 @@ fn print_raw(text: &str) -> Result<()> {
 
 /// Prints a problem that does not stop the command.
 fn warn(text: &str) {
-    eprint_line(&format!("{} {}", paint("warning:", style::WARNING), one_line(text)));
+    message("warning:", style::WARNING, text);
 }
 
 /// Prints a message that is neither data nor a problem.
 fn note(text: &str) {
-    eprint_line(&format!("{} {}", paint("note:", style::HEAD), one_line(text)));
+    message("note:", style::HEAD, text);
 }
 
 /// Prints what the user can do, below an error, a warning or a note.
 fn hint(text: &str) {
-    eprint_line(&format!("  {} {}", paint("hint:", style::HEAD), one_line(text)));
+    message("  hint:", style::HEAD, text);
+}
+
+/// Writes a label and a text to stderr, wrapped at the width of the terminal.
+fn message(label: &str, style: owo_colors::Style, text: &str) {
+    let first = format!("{} ", paint(label, style));
+    let indent = label.len() + 1;
+    let width = terminal::error_width();
+    let wrapped = terminal::wrapped(&first, indent, &one_line(text), width);
+    eprint_line(wrapped.trim_end_matches('\n'));
 }
 
 /// Writes a line to stderr. Ignores errors: there is no other place to report them.

@@ -1,6 +1,6 @@
 //! `memctl pin`: the context begins with a memory.
 
-use super::change::{mark, titled};
+use super::change::{MarkArgs, MarkWords, set_or_undo};
 use crate::config::Settings;
 use crate::failure::Result;
 
@@ -17,24 +17,18 @@ Examples
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// Ids of observations (o412) and summaries (s37), also of other projects
-    #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
-    /// Treat them like the others again
-    #[arg(long)]
-    undo: bool,
+    #[command(flatten)]
+    mark: MarkArgs,
 }
 
+const WORDS: MarkWords = MarkWords {
+    verb: "pin",
+    set: "pinned",
+    removed: |memory| format!("unpinned {memory}"),
+    is_set: "is pinned already",
+    is_not_set: "is not pinned",
+};
+
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let pins = !args.undo;
-    mark(
-        settings,
-        &args.ids,
-        |marks| marks.pinned = pins,
-        |memory| match pins {
-            true => format!("pinned {}; undo: memctl pin --undo {}", titled(memory), memory.id),
-            false => format!("unpinned {}", titled(memory)),
-        },
-        if pins { "is pinned already" } else { "is not pinned" },
-    )
+    set_or_undo(settings, &args.mark, &WORDS, |marks, is_set| marks.pinned = is_set)
 }

@@ -38,7 +38,7 @@ const COLUMNS: [Column; 5] = [
     column("SESSIONS").right().dispensable(1),
     column("OBSERVATIONS").right().dispensable(2),
     column("LAST").right(),
-    column("DIRECTORY").cut(16),
+    column("DIRECTORY").cut(16).keep_end(),
 ];
 
 /// Show and change which directories share a memory

@@ -3,13 +3,14 @@
 
 use rusqlite::Connection;
 
+use super::change::say_undoable;
 use super::health;
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::store::links::{self, Kind};
 use crate::store::observations::{self, ObservationRow};
-use crate::store::{LockWait, Store};
+use crate::store::{LockWait, Store, projects};
 
 const HELP: &str = "\
 Examples
@@ -73,11 +74,15 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             return Err(usage(format!("o{old} cannot replace itself")));
         }
         Some(new) => {
+            check_projects(store.connection(), &rows[0], new)?;
             let new = new.id;
             let done = store.write(|tx| links::supersede_by_user(tx, old, new, now));
             if !done.context("database")? {
-                return Err(failed(format!("o{new} cannot replace o{old}"))
-                    .hint(format!("o{old} has replaced it; `memctl show o{new}` prints by what")));
+                return Err(failed(format!(
+                    "o{new} cannot replace o{old}: o{new} is replaced itself, by o{old} or by what \
+                     o{old} replaced in the end"
+                ))
+                .hint(format!("`memctl supersede --undo o{new}` puts o{new} back first")));
             }
             (new, Kind::Replaces)
         }
@@ -88,13 +93,34 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             "undone": args.undo,
         }));
     }
-    super::print(&match (args.undo, kind) {
+    match (args.undo, kind) {
         (false, _) => {
-            format!("o{new} replaces o{old} (undo: `memctl supersede --undo o{old}`)\n")
+            say_undoable(&format!("o{new} replaces o{old}"), &format!("supersede --undo o{old}"))
         }
-        (true, Kind::Copies) => format!("o{old} counts beside o{new} again\n"),
-        (true, _) => format!("o{old} holds again, beside o{new}\n"),
-    })
+        (true, Kind::Copies) => super::say(&format!("o{old} counts beside o{new} again")),
+        (true, _) => super::say(&format!("o{old} holds again, beside o{new}")),
+    }
+}
+
+/// # Errors
+/// If the new memory is not told wherever the old one was.
+fn check_projects(conn: &Connection, old: &ObservationRow, new: &ObservationRow) -> Result<()> {
+    let is_global = |row: &ObservationRow| row.scope == "user";
+    if is_global(new) || !is_global(old) && new.project_id == old.project_id {
+        return Ok(());
+    }
+    let place = |row: &ObservationRow| -> Result<String> {
+        Ok(match (is_global(row), row.project_id) {
+            (true, _) => "holds in all projects".into(),
+            (false, None) => "belongs to no project".into(),
+            (false, Some(id)) => {
+                format!("belongs to project {}", projects::name(conn, id).context("database")?)
+            }
+        })
+    };
+    let (of_old, of_new) = (place(old)?, place(new)?);
+    Err(usage(format!("o{} {of_old}, and o{} {of_new}", old.id, new.id))
+        .hint("a memory replaces one of its own project; `memctl hide` only takes one out"))
 }
 
 fn find(conn: &Connection, name: &str) -> Result<ObservationRow> {

@@ -7,7 +7,7 @@ use owo_colors::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::style::{HEAD, PLAIN, paint};
-use crate::text::{escape, truncate_columns};
+use crate::text::{escape, truncate_columns, truncate_columns_start};
 
 const GAP: usize = 2;
 
@@ -18,6 +18,8 @@ pub struct Column {
     right: bool,
     /// Cells may be truncated to this width.
     least: Option<usize>,
+    /// Cells lose their beginning.
+    keeps_end: bool,
     /// 0: never dropped. Otherwise the column with the highest rank is dropped first.
     dispensable: u8,
     hidden: bool,
@@ -25,7 +27,7 @@ pub struct Column {
 
 /// A left-aligned column that is neither truncated nor dropped.
 pub const fn column(head: &'static str) -> Column {
-    Column { head, right: false, least: None, dispensable: 0, hidden: false }
+    Column { head, right: false, least: None, keeps_end: false, dispensable: 0, hidden: false }
 }
 
 impl Column {
@@ -37,6 +39,11 @@ impl Column {
     /// Allows cells to be truncated to `least` columns.
     pub const fn cut(self, least: usize) -> Column {
         Column { least: Some(least), ..self }
+    }
+
+    /// Truncates cells at their beginning: the end of a path says more.
+    pub const fn keep_end(self) -> Column {
+        Column { keeps_end: true, ..self }
     }
 
     /// Omits the column unless the condition holds.
@@ -122,7 +129,10 @@ fn line(columns: &[Column], widths: &[Option<usize>], cells: &[Cell]) -> String 
     let mut blanks = 0;
     for (c, cell) in cells.iter().enumerate() {
         let Some(width) = widths[c] else { continue };
-        let text = truncate_columns(&cell.text, width);
+        let text = match columns[c].keeps_end {
+            true => truncate_columns_start(&cell.text, width),
+            false => truncate_columns(&cell.text, width),
+        };
         let rest = width - text.width();
         let (before, after) = if columns[c].right { (rest, 0) } else { (0, rest) };
         if !text.is_empty() {
@@ -155,6 +165,16 @@ mod tests {
         let rows = [row("a", "a long name", "1"), row("bcd", "", "100")];
         let plain = anstream::adapter::strip_str(&table(&COLUMNS, &rows, width)).to_string();
         assert_eq!(plain.lines().collect::<Vec<_>>(), want, "{width:?}");
+    }
+
+    #[test]
+    fn a_path_keeps_its_end() {
+        let columns = [column("DIRECTORY").cut(10).keep_end()];
+        let rows = [["/home/user/記憶/importer".into()], ["/srv".into()]];
+        let plain =
+            |width| anstream::adapter::strip_str(&table(&columns, &rows, width)).to_string();
+        assert_eq!(plain(Some(14)), "DIRECTORY\n…記憶/importer\n/srv\n");
+        assert_eq!(plain(None), "DIRECTORY\n/home/user/記憶/importer\n/srv\n");
     }
 
     #[test]

@@ -13,9 +13,19 @@ const CTRL_C: u8 = 3;
 
 /// The width of the terminal on stdout, or `None` in a pipe. `COLUMNS` takes precedence.
 pub fn width() -> Option<usize> {
-    let variable = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
     let measured = || terminal_size::terminal_size_of(std::io::stdout());
-    variable.filter(|n| *n > 0).or_else(|| measured().map(|(width, _)| width.0.into()))
+    columns_variable().or_else(|| measured().map(|(width, _)| width.0.into()))
+}
+
+/// The same for stderr.
+pub fn error_width() -> Option<usize> {
+    let measured = || terminal_size::terminal_size_of(std::io::stderr());
+    columns_variable().or_else(|| measured().map(|(width, _)| width.0.into()))
+}
+
+fn columns_variable() -> Option<usize> {
+    let variable = crate::config::process_env("COLUMNS").and_then(|c| c.to_str()?.parse().ok());
+    variable.filter(|n| *n > 0)
 }
 
 /// Reads a line from the terminal on stdin without echo. Returns `None` if the user pressed Ctrl-C.

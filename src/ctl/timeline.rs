@@ -69,7 +69,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     else {
         return match (&args.id, args.json) {
             (None, true) => super::print_json(&json!([])),
-            _ => Err(failed("nothing is stored yet").hint(health::outlook(settings))),
+            (None, false) => {
+                super::note("nothing is stored yet");
+                Ok(())
+            }
+            (Some(_), _) => Err(failed("nothing is stored yet").hint(health::outlook(settings))),
         };
     };
     let (rows, anchor) = select(reader.connection(), args)?;

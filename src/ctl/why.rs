@@ -75,7 +75,7 @@ struct Output<'a> {
 
 #[derive(Serialize)]
 struct Note<'a> {
-    id: &'a str,
+    id: String,
     kind: &'static str,
     text: &'a str,
     created_at_epoch: i64,
@@ -155,8 +155,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     let mut out = format!("{}\n", paint(&head, HEAD));
     for known in &known {
-        let first = format!("  {} ", paint(&known.row, ID));
-        out.push_str(&wrapped(&first, known.row.len() + 3, &sanitize(&known.text), width));
+        let row = known.row.to_string();
+        let first = format!("  {} ", paint(&row, ID));
+        out.push_str(&wrapped(&first, row.len() + 3, &sanitize(&known.text), width));
     }
     for turn in shown {
         out.push('\n');
@@ -275,7 +276,7 @@ fn notes(conn: &Connection, history: &History) -> Result<Vec<Known>> {
 impl Note<'_> {
     fn new(known: &Known) -> Note<'_> {
         Note {
-            id: &known.row,
+            id: known.row.to_string(),
             kind: known.kind.as_str(),
             text: &known.text,
             created_at_epoch: known.created_at_epoch,

@@ -15,6 +15,7 @@ use crate::context::{Page, budget, start};
 use crate::deliver::unfinished;
 use crate::spool;
 use crate::store::claims::{self, Examined};
+use crate::store::words::RowId;
 use crate::store::{self, LockWait, Reader, Store, StoreError, look_alikes, notices, sessions};
 use crate::text::one_line;
 
@@ -47,7 +48,8 @@ impl StartContext {
             1 => "1 memory".to_owned(),
             n => format!("{n} memories"),
         };
-        let size = format!("{memories}, {} tokens", budget::tokens(&self.block));
+        let tokens: u32 = self.rows.iter().map(|(_, tokens)| tokens).sum();
+        let size = format!("{memories}, {tokens} tokens");
         Some(match &self.notice {
             Some(problems) => format!("{problems}; {size}"),
             None => format!("memctl: {size}"),
@@ -59,10 +61,11 @@ impl StartContext {
 fn rows(page: &Page) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for line in page.sections.iter().flat_map(|section| &section.lines) {
-        let tokens = budget::tokens(&line.text) as u32;
-        match rows.iter_mut().find(|(row, _)| *row == line.id) {
+        let Some(id) = RowId::parse(&line.id) else { continue };
+        let tokens = budget::tokens_of_line(&line.text);
+        match rows.iter_mut().find(|(row, _)| *row == id) {
             Some((_, sum)) => *sum += tokens,
-            None => rows.push((line.id.clone(), tokens)),
+            None => rows.push((id, tokens)),
         }
     }
     rows

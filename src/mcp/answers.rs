@@ -176,13 +176,7 @@ fn write_row(
 
 /// The row with this short name or UUID.
 fn row(conn: &Connection, name: &str) -> Result<Option<RowId>> {
-    let digits = |prefix: char| {
-        let digits = name.strip_prefix(prefix)?;
-        digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
-    };
-    let kinds = [('o', RowKind::Observation), ('s', RowKind::Summary), ('p', RowKind::Prompt)];
-    let named =
-        kinds.iter().find_map(|(letter, kind)| Some(RowId { kind: *kind, id: digits(*letter)? }));
+    let named = RowId::parse(name);
     if named.is_some() || name.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(named);
     }

@@ -14,7 +14,6 @@ use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 
 use super::error::Result;
 use super::forgotten::record::Record;
-use super::marks::MemoryId;
 use super::private::{STRIP, STRIPPED};
 use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
@@ -137,9 +136,9 @@ impl ForgetSet {
     }
 
     /// The observations and summaries.
-    pub fn memories(&self) -> impl Iterator<Item = MemoryId> {
-        let observations = self.observations.iter().copied().map(MemoryId::Observation);
-        observations.chain(self.summaries.iter().copied().map(MemoryId::Summary))
+    pub fn memories(&self) -> impl Iterator<Item = RowId> {
+        let observations = self.observations.iter().copied().map(RowId::observation);
+        observations.chain(self.summaries.iter().copied().map(RowId::summary))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -279,9 +278,11 @@ impl ForgetSet {
             self.evidence.extend(matching(conn, EVIDENCE, "NULL", &["evidence"], filter)?);
             for id in matching(conn, VERSIONS, "m.project_id", &["content"], filter)? {
                 let is_removed_anyway = match revisions::memory_of(conn, id)? {
-                    Some(MemoryId::Observation(id)) => self.observations.contains(&id),
-                    Some(MemoryId::Summary(id)) => self.summaries.contains(&id),
-                    None => false,
+                    Some(RowId { kind: RowKind::Observation, id }) => {
+                        self.observations.contains(&id)
+                    }
+                    Some(RowId { kind: RowKind::Summary, id }) => self.summaries.contains(&id),
+                    Some(RowId { kind: RowKind::Prompt, .. }) | None => false,
                 };
                 self.versions.extend((!is_removed_anyway).then_some(id));
             }

@@ -1,62 +1,11 @@
-//! What the user decided about a memory: pinned, hidden, and whether it was helpful, stale or wrong.
+//! What the user decided about an observation or a summary: pinned, hidden, and whether it was helpful,
+//! stale or wrong. A prompt has no marks.
 //! Each mark can be taken back. A wrong memory is also [`super::rejected`].
-
-use std::fmt;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::error::Result;
-use super::words::RowId;
-
-/// The row id of a memory, which can be marked and edited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MemoryId {
-    Observation(i64),
-    Summary(i64),
-}
-
-/// The short name: `o412`, `s37`.
-impl fmt::Display for MemoryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MemoryId::Observation(id) => write!(f, "o{id}"),
-            MemoryId::Summary(id) => write!(f, "s{id}"),
-        }
-    }
-}
-
-impl MemoryId {
-    /// Table and row id.
-    pub(super) fn row(self) -> (&'static str, i64) {
-        match self {
-            MemoryId::Observation(id) => ("observations", id),
-            MemoryId::Summary(id) => ("session_summaries", id),
-        }
-    }
-
-    /// The column of other tables that refers to it.
-    pub(super) fn reference(self) -> &'static str {
-        match self {
-            MemoryId::Observation(_) => "observation_id",
-            MemoryId::Summary(_) => "summary_id",
-        }
-    }
-
-    pub(super) fn uuid(self, conn: &Connection) -> Result<Option<String>> {
-        let (table, id) = self.row();
-        let mut uuid = conn.prepare_cached(&format!("SELECT uuid FROM {table} WHERE id = ?1"))?;
-        Ok(uuid.query_row([id], |r| r.get(0)).optional()?)
-    }
-}
-
-impl From<MemoryId> for RowId {
-    fn from(memory: MemoryId) -> RowId {
-        match memory {
-            MemoryId::Observation(id) => RowId::observation(id),
-            MemoryId::Summary(id) => RowId::summary(id),
-        }
-    }
-}
+use super::words::{RowId, RowKind};
 
 /// What the user says about a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,36 +71,38 @@ pub(super) fn read(row: &Row, column: usize) -> rusqlite::Result<Marks> {
     })
 }
 
-/// The marks of a memory. `None` if there is no such row.
-pub fn of(conn: &Connection, memory: MemoryId) -> Result<Option<Marks>> {
-    let (table, id) = memory.row();
-    let columns = match memory {
-        MemoryId::Observation(_) => "pinned, hidden, feedback",
-        MemoryId::Summary(_) => OF_SUMMARY,
+/// The marks of a memory. `None` if there is no such row, or if it is a prompt.
+pub fn of(conn: &Connection, memory: RowId) -> Result<Option<Marks>> {
+    let columns = match memory.kind {
+        RowKind::Observation => "pinned, hidden, feedback",
+        RowKind::Summary => OF_SUMMARY,
+        RowKind::Prompt => return Ok(None),
     };
-    let mut marks = conn.prepare_cached(&format!("SELECT {columns} FROM {table} WHERE id = ?1"))?;
-    Ok(marks.query_row([id], |row| read(row, 0)).optional()?)
+    let sql = format!("SELECT {columns} FROM {} WHERE id = ?1", memory.kind.table());
+    Ok(conn.prepare_cached(&sql)?.query_row([memory.id], |row| read(row, 0)).optional()?)
 }
 
 /// Sets the marks of a memory. A conversation that continues receives what was pinned meanwhile.
-pub fn set(tx: &Transaction, memory: MemoryId, marks: Marks, now: i64) -> Result<()> {
-    let before = of(tx, memory)?.unwrap_or_default();
+pub fn set(tx: &Transaction, memory: RowId, marks: Marks, now: i64) -> Result<()> {
+    let Some(before) = of(tx, memory)? else { return Ok(()) };
+    let id = memory.id;
     let Marks { pinned, hidden, feedback } = marks;
     let feedback = feedback.map(Feedback::as_str);
-    match memory {
-        MemoryId::Observation(id) => tx.execute(
+    match memory.kind {
+        RowKind::Observation => tx.execute(
             "UPDATE observations SET pinned = ?2, hidden = ?3, feedback = ?4 WHERE id = ?1",
             params![id, pinned, hidden, feedback],
         )?,
-        MemoryId::Summary(id) if marks == Marks::default() => {
+        RowKind::Summary if marks == Marks::default() => {
             tx.execute("DELETE FROM summary_marks WHERE summary_id = ?1", [id])?
         }
-        MemoryId::Summary(id) => tx.execute(
+        RowKind::Summary => tx.execute(
             "INSERT INTO summary_marks (summary_id, pinned, hidden, feedback)
              VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
                pinned = excluded.pinned, hidden = excluded.hidden, feedback = excluded.feedback",
             params![id, pinned, hidden, feedback],
         )?,
+        RowKind::Prompt => 0,
     };
     if pinned && !before.pinned {
         touch(tx, memory, now)?;
@@ -160,9 +111,9 @@ pub fn set(tx: &Transaction, memory: MemoryId, marks: Marks, now: i64) -> Result
 }
 
 /// Notes that a memory has changed.
-pub(super) fn touch(tx: &Transaction, memory: MemoryId, now: i64) -> Result<()> {
-    let (table, id) = memory.row();
-    tx.execute(&format!("UPDATE {table} SET changed_at_epoch = ?2 WHERE id = ?1"), [id, now])?;
+pub(super) fn touch(tx: &Transaction, memory: RowId, now: i64) -> Result<()> {
+    let sql = format!("UPDATE {} SET changed_at_epoch = ?2 WHERE id = ?1", memory.kind.table());
+    tx.execute(&sql, [memory.id, now])?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use memctl_proto::event::Use;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::Result;
-use super::{observations, summaries};
+use super::words::{RowId, RowKind};
 
 /// A title counts as named only if it has this many characters.
 const MIN_TITLE: usize = 16;
@@ -27,32 +27,24 @@ const OF_UNUSED: f64 = 0.02;
 const MIN_WEIGHT: f64 = -1.0;
 const MAX_WEIGHT: f64 = 2.0;
 
-/// The column and the id of a row by its short name.
-fn row(name: &str) -> Option<(&'static str, i64)> {
-    match name.as_bytes().first()? {
-        b'o' => Some(("observation_id", observations::parse_id(name)?)),
-        b's' => Some(("summary_id", summaries::parse_id(name)?)),
-        _ => None,
-    }
-}
-
-/// The table of rows that a column refers to.
-fn table(column: &str) -> &'static str {
-    if column == "summary_id" { "session_summaries" } else { "observations" }
+/// The observation or summary with this short name.
+fn memory(name: &str) -> Option<RowId> {
+    RowId::parse(name).filter(|row| row.kind != RowKind::Prompt)
 }
 
 /// Records memories that hooks gave to the session's model. Each counts once per session and place. Rows
 /// that were forgotten meanwhile are left out.
 pub(super) fn record_injected(tx: &Transaction, session_id: i64, uses: &[Use]) -> Result<()> {
     for used in uses {
-        let Some((column, id)) = row(&used.row) else { continue };
+        let Some(row) = memory(&used.row) else { continue };
+        let column = row.kind.reference();
         tx.prepare_cached(&format!(
             "INSERT INTO memory_use (session_id, {column}, use, place, tokens, at_epoch)
              SELECT ?1, id, 'injected', ?3, ?4, ?5 FROM {} WHERE id = ?2
              ON CONFLICT DO NOTHING",
-            table(column)
+            row.kind.table()
         ))?
-        .execute(params![session_id, id, used.place, used.tokens, used.at])?;
+        .execute(params![session_id, row.id, used.place, used.tokens, used.at])?;
     }
     Ok(())
 }
@@ -66,29 +58,30 @@ pub(super) fn record_cited(
     at: i64,
 ) -> Result<()> {
     let mut cited = BTreeSet::new();
-    for (column, id) in names(message).filter_map(row) {
+    for row in names(message).filter_map(memory) {
         let sql = format!(
             "SELECT 1 FROM {} WHERE id = ?1
                AND project_id IS (SELECT project_id FROM sessions WHERE id = ?2)",
-            table(column)
+            row.kind.table()
         );
-        if tx.prepare_cached(&sql)?.exists([id, session_id])? {
-            cited.insert((column, id));
+        if tx.prepare_cached(&sql)?.exists([row.id, session_id])? {
+            cited.insert(row);
         }
     }
     let message = message.to_lowercase();
     for (name, title) in titles(tx, session_id)? {
         let title = title.trim_end_matches(['…', '.']).to_lowercase();
         if title.chars().count() >= MIN_TITLE && message.contains(&title) {
-            cited.extend(row(&name));
+            cited.extend(memory(&name));
         }
     }
-    for (column, id) in cited {
+    for row in cited {
         tx.prepare_cached(&format!(
-            "INSERT INTO memory_use (session_id, {column}, use, at_epoch)
-             VALUES (?1, ?2, 'cited', ?3) ON CONFLICT DO NOTHING"
+            "INSERT INTO memory_use (session_id, {}, use, at_epoch)
+             VALUES (?1, ?2, 'cited', ?3) ON CONFLICT DO NOTHING",
+            row.kind.reference()
         ))?
-        .execute([session_id, id, at])?;
+        .execute([session_id, row.id, at])?;
     }
     Ok(())
 }
@@ -117,16 +110,17 @@ fn titles(conn: &Connection, session_id: i64) -> Result<Vec<(String, String)>> {
 
 /// Records that the user looked at a row. Each row counts once, until its weight includes it.
 pub fn record_shown(tx: &Transaction, name: &str, at: i64) -> Result<()> {
-    let Some((column, id)) = row(name) else { return Ok(()) };
+    let Some(row) = memory(name) else { return Ok(()) };
+    let column = row.kind.reference();
     tx.execute(
         &format!(
             "INSERT INTO memory_use ({column}, use, at_epoch)
              SELECT id, 'shown', ?2 FROM {} WHERE id = ?1 AND NOT EXISTS
                (SELECT 1 FROM memory_use
                 WHERE {column} = ?1 AND session_id IS NULL AND NOT counted)",
-            table(column)
+            row.kind.table()
         ),
-        [id, at],
+        [row.id, at],
     )?;
     Ok(())
 }
@@ -158,8 +152,8 @@ pub(super) fn count(tx: &Transaction, session_id: i64) -> Result<()> {
 /// A memory that a session was given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Injected {
-    /// `o412`, `s37`.
-    pub row: String,
+    /// An observation or a summary.
+    pub row: RowId,
     pub kind: String,
     pub title: String,
     pub place: String,
@@ -172,7 +166,7 @@ pub struct Injected {
 /// The memories that a session was given, in the order of time.
 pub fn injected(conn: &Connection, session_id: i64) -> Result<Vec<Injected>> {
     let mut rows = conn.prepare(
-        "SELECT iif(o.id NOTNULL, 'o' || o.id, 's' || s.id), coalesce(o.type, 'summary'),
+        "SELECT u.observation_id, u.summary_id, coalesce(o.type, 'summary'),
            coalesce(o.title, nullif(s.title, ''), s.request), u.place, u.tokens, u.at_epoch,
            EXISTS (SELECT 1 FROM memory_use c WHERE c.session_id = u.session_id AND c.use = 'cited'
              AND c.observation_id IS u.observation_id AND c.summary_id IS u.summary_id)
@@ -182,13 +176,16 @@ pub fn injected(conn: &Connection, session_id: i64) -> Result<Vec<Injected>> {
     )?;
     let rows = rows.query_map([session_id], |r| {
         Ok(Injected {
-            row: r.get(0)?,
-            kind: r.get(1)?,
-            title: r.get(2)?,
-            place: r.get(3)?,
-            tokens: r.get(4)?,
-            at_epoch: r.get(5)?,
-            cited: r.get(6)?,
+            row: match r.get(0)? {
+                Some(id) => RowId::observation(id),
+                None => RowId::summary(r.get(1)?),
+            },
+            kind: r.get(2)?,
+            title: r.get(3)?,
+            place: r.get(4)?,
+            tokens: r.get(5)?,
+            at_epoch: r.get(6)?,
+            cited: r.get(7)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

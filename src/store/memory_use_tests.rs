@@ -37,7 +37,7 @@ fn a_row_is_recorded_once_per_session() {
     write(&mut conn, |tx| record_injected(tx, 1, &uses[..1]));
     let rows: Vec<_> =
         injected(&conn, 1).unwrap().into_iter().map(|i| (i.row, i.tokens, i.at_epoch)).collect();
-    assert_eq!(rows, [("o1".to_owned(), 9, 5), ("s7".to_owned(), 9, 6)]);
+    assert_eq!(rows, [(RowId::observation(1), 9, 5), (RowId::summary(7), 9, 6)]);
     assert!(injected(&conn, 2).unwrap().is_empty());
     assert_eq!(newest_session(&conn, Some(1)).unwrap(), Some(1));
     assert_eq!(newest_session(&conn, Some(2)).unwrap(), None);
@@ -51,7 +51,8 @@ fn a_message_cites_names_of_its_project_and_titles_that_it_was_given() {
             record_injected(tx, 1, &[used("o1", 1), used("o2", 1), used("s7", 1)])
         });
         write(&mut conn, |tx| record_cited(tx, 1, message, 2));
-        let cited = injected(&conn, 1).unwrap().into_iter().filter(|i| i.cited).map(|i| i.row);
+        let cited =
+            injected(&conn, 1).unwrap().into_iter().filter(|i| i.cited).map(|i| i.row.to_string());
         assert_eq!(cited.collect::<Vec<_>>(), want, "{message}");
     };
     check("As o2 says, done.", &["o2"]);
@@ -89,5 +90,5 @@ fn a_row_takes_its_uses_with_it() {
     write(&mut conn, |tx| record_injected(tx, 1, &[used("o1", 1), used("s7", 1)]));
     conn.execute_batch("DELETE FROM observations WHERE id = 1").unwrap();
     let rows = injected(&conn, 1).unwrap();
-    assert_eq!(rows.iter().map(|i| i.row.as_str()).collect::<Vec<_>>(), ["s7"]);
+    assert_eq!(rows.iter().map(|i| i.row).collect::<Vec<_>>(), [RowId::summary(7)]);
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Result;
 use super::forgotten::UNUSED_REJECTED;
-use super::marks::MemoryId;
+use super::words::{RowId, RowKind};
 use super::{observations, summaries};
 use crate::memory::{Block, Observation, Summary, Turn};
 use crate::text::{sentences, statement, statement_hash};
@@ -190,12 +190,13 @@ fn hint(text: &str) -> Option<u16> {
 
 /// Rejects what a memory states: of an observation the title, the facts and a narrative of one sentence;
 /// of a summary its lines, unless they are too general. Returns the number of statements.
-pub fn reject(tx: &Transaction, memory: MemoryId, reason: Reason, now: i64) -> Result<usize> {
-    let statements = match memory {
-        MemoryId::Observation(id) => {
-            observations::by_id(tx, id)?.map(|row| of_observation(&row.observation))
+pub fn reject(tx: &Transaction, memory: RowId, reason: Reason, now: i64) -> Result<usize> {
+    let statements = match memory.kind {
+        RowKind::Observation => {
+            observations::by_id(tx, memory.id)?.map(|row| of_observation(&row.observation))
         }
-        MemoryId::Summary(id) => summaries::by_id(tx, id)?.map(|row| of_summary(&row.summary)),
+        RowKind::Summary => summaries::by_id(tx, memory.id)?.map(|row| of_summary(&row.summary)),
+        RowKind::Prompt => None,
     };
     reject_texts(tx, memory, &statements.unwrap_or_default(), reason, now)
 }
@@ -219,7 +220,7 @@ pub(super) fn of_summary(s: &Summary) -> Vec<String> {
 /// Rejects these statements of a memory.
 pub(super) fn reject_texts(
     tx: &Transaction,
-    memory: MemoryId,
+    memory: RowId,
     texts: &[String],
     reason: Reason,
     now: i64,
@@ -229,13 +230,13 @@ pub(super) fn reject_texts(
     let fingerprints: BTreeSet<(String, u16)> =
         texts.iter().filter_map(|text| fingerprint(&salt, text).zip(hint(text))).collect();
     let (revision, owner) = match reason {
-        Reason::Edit(revision) => (Some(revision), Some(memory.row().1)),
+        Reason::Edit(revision) => (Some(revision), Some(memory.id)),
         Reason::Feedback | Reason::Forget => (None, None),
     };
     let mut insert = tx.prepare_cached(&format!(
         "INSERT INTO rejected (id, fingerprint, hint, uuid, reason, revision, at_epoch, {})
          VALUES ({UNUSED_REJECTED}, ?1, ?7, ?2, ?3, ?4, ?5, ?6)",
-        memory.reference()
+        memory.kind.reference()
     ))?;
     for (fingerprint, hint) in &fingerprints {
         let reason = reason.as_str();
@@ -255,7 +256,7 @@ pub fn allow(tx: &Transaction, texts: &[String]) -> Result<()> {
 }
 
 /// Takes back what was rejected when a memory was called wrong.
-pub fn accept_again(tx: &Transaction, memory: MemoryId) -> Result<()> {
+pub fn accept_again(tx: &Transaction, memory: RowId) -> Result<()> {
     match memory.uuid(tx)? {
         Some(uuid) => accept(tx, &uuid, Reason::Feedback),
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Edits of memories by the user. The text before an edit is kept as a revision, so that it can be
+//! Edits of observations and summaries by the user. The text before an edit is kept as a revision, so that it can be
 //! restored. [`change_text`] is the only function that changes the text of a stored memory.
 
 use std::collections::BTreeSet;
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::error::Result;
 use super::forgotten::UNUSED_REVISION;
 use super::forgotten::record::{self, Content};
-use super::marks::MemoryId;
 use super::rejected::{self, Reason};
-use super::{commit, observations, summaries, words};
+use super::words::{self, RowId, RowKind};
+use super::{commit, observations, summaries};
 use crate::memory::{Observation, Summary, Turn};
 use crate::text::statement;
 
@@ -31,18 +31,19 @@ pub enum Editable {
 }
 
 impl Editable {
-    /// The current texts of a memory. `None` if there is no such row.
-    pub fn load(conn: &Connection, memory: MemoryId) -> Result<Option<Editable>> {
-        Ok(match memory {
-            MemoryId::Observation(id) => {
-                observations::by_id(conn, id)?.map(|row| Editable::Observation {
+    /// The current texts of a memory. `None` if there is no such row, or if it is a prompt.
+    pub fn load(conn: &Connection, memory: RowId) -> Result<Option<Editable>> {
+        Ok(match memory.kind {
+            RowKind::Observation => {
+                observations::by_id(conn, memory.id)?.map(|row| Editable::Observation {
                     texts: Box::new(row.observation),
                     expires_at_epoch: row.expires_at_epoch,
                 })
             }
-            MemoryId::Summary(id) => summaries::by_id(conn, id)?
+            RowKind::Summary => summaries::by_id(conn, memory.id)?
                 .filter(|row| !row.hidden)
                 .map(|row| Editable::Summary { texts: row.summary, turn: row.turn }),
+            RowKind::Prompt => None,
         })
     }
 
@@ -54,7 +55,7 @@ impl Editable {
     }
 
     /// The columns of the row.
-    fn columns(&self, tx: &Transaction, memory: MemoryId) -> Result<Content> {
+    fn columns(&self, tx: &Transaction, memory: RowId) -> Result<Content> {
         let list = |list: &[String]| Value::from(commit::json(list));
         let columns = match self {
             Editable::Observation { texts: o, expires_at_epoch } => json!({
@@ -84,7 +85,7 @@ impl Editable {
 }
 
 /// The files of an edited observation. Those that it had before keep their blob hash.
-fn files(tx: &Transaction, memory: MemoryId, o: &Observation) -> Result<Value> {
+fn files(tx: &Transaction, memory: RowId, o: &Observation) -> Result<Value> {
     let before = stored_files(tx, memory)?;
     let mut files = Vec::new();
     for (role, paths) in [("read", &o.files_read), ("modified", &o.files_modified)] {
@@ -98,12 +99,14 @@ fn files(tx: &Transaction, memory: MemoryId, o: &Observation) -> Result<Value> {
     Ok(files.into())
 }
 
-fn stored_files(conn: &Connection, memory: MemoryId) -> Result<Vec<Value>> {
-    let MemoryId::Observation(id) = memory else { return Ok(Vec::new()) };
+fn stored_files(conn: &Connection, memory: RowId) -> Result<Vec<Value>> {
+    if memory.kind != RowKind::Observation {
+        return Ok(Vec::new());
+    }
     let mut rows = conn.prepare_cached(
         "SELECT path, role, blob FROM observation_files WHERE observation_id = ?1",
     )?;
-    let rows = rows.query_map([id], |r| {
+    let rows = rows.query_map([memory.id], |r| {
         let (path, role): (String, String) = (r.get(0)?, r.get(1)?);
         Ok(json!({ "path": path, "role": role, "blob": r.get::<_, Option<String>>(2)? }))
     })?;
@@ -111,12 +114,12 @@ fn stored_files(conn: &Connection, memory: MemoryId) -> Result<Vec<Value>> {
 }
 
 /// Changes the text of a memory to these columns, also in the index of words.
-fn change_text(tx: &Transaction, memory: MemoryId, columns: &Content, now: i64) -> Result<()> {
-    words::changing(tx, &[memory.into()], || write_text(tx, memory, columns, now))
+fn change_text(tx: &Transaction, memory: RowId, columns: &Content, now: i64) -> Result<()> {
+    words::changing(tx, &[memory], || write_text(tx, memory, columns, now))
 }
 
-fn write_text(tx: &Transaction, memory: MemoryId, columns: &Content, now: i64) -> Result<()> {
-    let (table, id) = memory.row();
+fn write_text(tx: &Transaction, memory: RowId, columns: &Content, now: i64) -> Result<()> {
+    let (table, id) = (memory.kind.table(), memory.id);
     for (name, value) in columns.iter().filter(|(name, _)| *name != FILES) {
         let sql = format!("UPDATE {table} SET {name} = ?2, changed_at_epoch = ?3 WHERE id = ?1");
         tx.prepare_cached(&sql)?.execute(params![id, record::sql(value), now])?;
@@ -137,7 +140,7 @@ fn write_text(tx: &Transaction, memory: MemoryId, columns: &Content, now: i64) -
 
 /// Replaces the text of a memory and keeps the old one. What the new text does not state any more is
 /// rejected, and what it states is accepted.
-pub fn edit(tx: &Transaction, memory: MemoryId, new: &Editable, now: i64) -> Result<()> {
+pub fn edit(tx: &Transaction, memory: RowId, new: &Editable, now: i64) -> Result<()> {
     let Some(old) = Editable::load(tx, memory)? else { return Ok(()) };
     let revision = keep(tx, memory, now)?;
     let columns = new.columns(tx, memory)?;
@@ -152,11 +155,11 @@ pub fn edit(tx: &Transaction, memory: MemoryId, new: &Editable, now: i64) -> Res
 }
 
 /// Stores the current text of a memory as a revision. Returns its id.
-fn keep(tx: &Transaction, memory: MemoryId, now: i64) -> Result<i64> {
-    let (table, id) = memory.row();
-    let columns = match memory {
-        MemoryId::Observation(_) => OBSERVATION_COLUMNS,
-        MemoryId::Summary(_) => SUMMARY_COLUMNS,
+fn keep(tx: &Transaction, memory: RowId, now: i64) -> Result<i64> {
+    let (table, id) = (memory.kind.table(), memory.id);
+    let columns = match memory.kind {
+        RowKind::Observation => OBSERVATION_COLUMNS,
+        RowKind::Summary | RowKind::Prompt => SUMMARY_COLUMNS,
     };
     let mut row = tx.prepare(&format!("SELECT {columns} FROM {table} WHERE id = ?1"))?;
     let names: Vec<String> = row.column_names().map(str::to_owned).collect();
@@ -165,26 +168,26 @@ fn keep(tx: &Transaction, memory: MemoryId, now: i64) -> Result<i64> {
         Some(row) => record::content(&names, row)?,
         None => Content::new(),
     };
-    if let MemoryId::Observation(_) = memory {
+    if memory.kind == RowKind::Observation {
         content.insert(FILES.into(), stored_files(tx, memory)?.into());
     }
     let sql = format!(
         "INSERT INTO revisions (id, {}, content, at_epoch) VALUES ({UNUSED_REVISION}, ?1, ?2, ?3)
          RETURNING id",
-        memory.reference()
+        memory.kind.reference()
     );
     let json = serde_json::to_string(&content).expect("columns serialize to JSON");
     Ok(tx.query_row(&sql, params![id, json, now], |r| r.get(0))?)
 }
 
 /// Restores the text before the newest edit. Returns `false` if the memory was not edited.
-pub fn undo(tx: &Transaction, memory: MemoryId, now: i64) -> Result<bool> {
+pub fn undo(tx: &Transaction, memory: RowId, now: i64) -> Result<bool> {
     let sql = format!(
         "SELECT id, content FROM revisions WHERE {} = ?1 ORDER BY id DESC LIMIT 1",
-        memory.reference()
+        memory.kind.reference()
     );
     let newest: Option<(i64, String)> =
-        tx.query_row(&sql, [memory.row().1], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        tx.query_row(&sql, [memory.id], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
     let Some((revision, content)) = newest else { return Ok(false) };
     let content: Content = serde_json::from_str(&content).unwrap_or_default();
     change_text(tx, memory, &content, now)?;
@@ -193,13 +196,13 @@ pub fn undo(tx: &Transaction, memory: MemoryId, now: i64) -> Result<bool> {
 }
 
 /// The memory that a revision belongs to.
-pub(super) fn memory_of(conn: &Connection, revision: i64) -> Result<Option<MemoryId>> {
+pub(super) fn memory_of(conn: &Connection, revision: i64) -> Result<Option<RowId>> {
     let mut memory =
         conn.prepare_cached("SELECT observation_id, summary_id FROM revisions WHERE id = ?1")?;
     let found: Option<(Option<i64>, Option<i64>)> =
         memory.query_row([revision], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
     let (observation, summary) = found.unwrap_or_default();
-    Ok(observation.map(MemoryId::Observation).or(summary.map(MemoryId::Summary)))
+    Ok(observation.map(RowId::observation).or(summary.map(RowId::summary)))
 }
 
 /// Deletes a revision, and what it rejected.

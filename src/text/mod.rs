@@ -27,6 +27,6 @@ pub use sanitize::{
 pub use search::Needle;
 pub use sentences::sentences;
 pub use statement::{statement, statement_hash};
-pub use truncate::{truncate, truncate_columns};
+pub use truncate::{truncate, truncate_columns, truncate_columns_start};
 pub use word_list::Words;
 pub use words::{collapse_spaces, stem, words};

@@ -38,6 +38,15 @@ pub fn truncate_columns(text: &str, columns: usize) -> String {
     kept
 }
 
+/// At most `columns` terminal columns of the end of `text`, including the leading `…`.
+pub fn truncate_columns_start(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let reversed: String = text.chars().rev().collect();
+    truncate_columns(&reversed, columns).chars().rev().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,12 +4,13 @@
 //! in doubt, both statements stay, each with its date. No I/O.
 
 mod replaced;
+mod restated;
 mod statement;
 
-pub use statement::Statement;
+pub use statement::{Role, Statement};
 
 use crate::memory::Origin;
-use statement::{Role, Word};
+use statement::Word;
 
 /// What a newer statement does to an older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +25,17 @@ pub enum Verdict {
 pub fn judge(newer: &Statement, older: &Statement) -> Option<Verdict> {
     if !newer.has_common(older) {
         None
-    } else if says_the_same(newer, older) {
+    } else if says_the_same(newer, older) || restated::restates(newer, older) {
         Some(Verdict::Copies)
     } else {
         replaced::replaces(newer, older).then_some(Verdict::Replaces)
     }
+}
+
+/// Whether the explanation of a newer statement says that what an older one names is given up: `The broker
+/// moved to Redis`, with `RabbitMQ is switched off`, after `The broker is RabbitMQ`.
+pub fn gives_up(explanation: &Statement, newer: &Statement, older: &Statement) -> bool {
+    newer.has_common(older) && replaced::gives_up(explanation, newer, older)
 }
 
 /// Whether a statement of this origin may replace one of the other.

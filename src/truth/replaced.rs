@@ -21,6 +21,18 @@ pub fn replaces(newer: &Statement, older: &Statement) -> bool {
         || is_turned_around(newer, older)
 }
 
+/// Whether a clause of an explanation retires what the older statement asserts of the newer one's subject.
+pub fn gives_up(explanation: &Statement, newer: &Statement, older: &Statement) -> bool {
+    let is_about_it = |retired: &Retired| {
+        let shares_more = newer.words.iter().any(|word| {
+            let is_retired = retired.words.iter().any(|r| r.stem == word.stem);
+            word.is_content() && !is_retired && older.words.iter().any(|w| w.stem == word.stem)
+        });
+        shares_more && retires(retired, newer, older)
+    };
+    retired(explanation).iter().any(is_about_it)
+}
+
 /// Words that a statement says do not hold any more.
 struct Retired<'a> {
     /// The names and values of the first words that have one, else the first words.

@@ -95,6 +95,33 @@ fn copies_and_near_misses() {
     println!("copies: {found} of {all}");
 }
 
+/// Statements in another order of words, and pairs in which a word, a name, a number or who does what differs.
+#[test]
+fn paraphrases_and_near_misses() {
+    let pairs: Vec<Pair> =
+        serde_json::from_str(include_str!("../../tests/data/truth/paraphrases.json")).unwrap();
+    for Pair { same, a, b } in &pairs {
+        let verdict = judge(&Statement::read(b), &Statement::read(a));
+        assert_eq!(verdict == Some(Verdict::Copies), *same, "{a} = {b}");
+        let turned = judge(&Statement::read(a), &Statement::read(b));
+        assert_eq!(turned == Some(Verdict::Copies), *same, "{b} = {a}");
+    }
+}
+
+#[test]
+fn an_explanation_says_what_is_given_up() {
+    let check = |title: &str, explanation: &str, older: &str, want| {
+        let [explanation, newer, older] = [explanation, title, older].map(Statement::read);
+        assert_eq!(gives_up(&explanation, &newer, &older), want, "{older:?}");
+    };
+    let moved = "Orders are delivered over the REST API";
+    check(moved, "FTP is switched off in May.", "Orders are delivered by FTP at noon", true);
+    check(moved, "FTP is switched off in May.", "Invoices are sent by FTP", false);
+    check(moved, "FTP is slow.", "Orders are delivered by FTP at noon", false);
+    check("Broker moved to Redis", "RabbitMQ is switched off.", "Broker is RabbitMQ", true);
+    check("Broker moved to Redis", "RabbitMQ is switched off.", "Broker runs on port 5672", false);
+}
+
 #[test]
 fn a_move_names_what_moves() {
     let check = |newer: &str, older: &str, expected| {

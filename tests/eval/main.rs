@@ -17,10 +17,14 @@
 mod case;
 /// Decisions made three times over: pollution and current-first.
 mod chains;
+/// Decisions that users change in their own words.
+mod changed_decisions;
 /// Compact events as the payloads of Claude Code's hooks.
 mod payload;
 /// The git repository of a case.
 mod project;
+/// What prompts receive while a session works.
+mod recall;
 /// What is recorded, and the comparison with it.
 mod recorded;
 /// Plays a case and reads what the memory holds then.
@@ -58,7 +62,7 @@ fn eval() {
         return;
     }
     report::write_tune(&scored);
-    let recorded = recorded::Recorded::read();
+    let mut recorded = recorded::Recorded::read();
     print!("{}", report::tables(&scored, &recorded));
     if variable("EVAL_RECORD").is_some() {
         recorded.write(&scored);

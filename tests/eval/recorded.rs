@@ -24,6 +24,9 @@ pub struct Recorded {
     test: BTreeMap<String, f64>,
     /// The scores of the first local agent over all cases.
     first_agent: BTreeMap<String, f64>,
+    /// What prompts receive while a session works.
+    #[serde(default)]
+    recall: BTreeMap<String, f64>,
 }
 
 fn path() -> PathBuf {
@@ -52,6 +55,26 @@ impl Recorded {
         self.first_agent.get(figure.name()).copied()
     }
 
+    /// The recorded share of a figure of [`crate::recall`].
+    pub fn recall(&self, figure: &str) -> Option<f64> {
+        self.recall.get(figure).copied()
+    }
+
+    /// A sentence if a figure of [`crate::recall`] is worse than the recorded one.
+    pub fn worse_recall(
+        &self,
+        figure: &str,
+        higher_is_better: bool,
+        count: Count,
+    ) -> Option<String> {
+        let recorded = self.recall(figure);
+        is_worse(Some(higher_is_better), count, recorded).then(|| {
+            let [share, recorded] =
+                [count.share(), recorded].map(|share| share.map_or("-".to_owned(), rounded));
+            format!("recall {figure}: {share}, recorded {recorded}")
+        })
+    }
+
     /// The figures that are worse than the recorded ones, one sentence each.
     pub fn worse(&self, scored: &[Scored]) -> Vec<String> {
         let mut worse = Vec::new();
@@ -59,7 +82,7 @@ impl Recorded {
             let score = part.score(scored);
             for figure in Figure::ALL {
                 let recorded = self.share(part, figure);
-                if is_worse(figure, score.count(figure), recorded) {
+                if is_worse(figure.higher_is_better(), score.count(figure), recorded) {
                     let share = score.count(figure).share().map_or("-".to_owned(), rounded);
                     let recorded = recorded.map_or("-".to_owned(), rounded);
                     let (part, figure) = (part.name(), figure.name());
@@ -71,21 +94,41 @@ impl Recorded {
     }
 
     /// Writes the scores in the place of the recorded ones.
-    pub fn write(&self, scored: &[Scored]) {
-        let mut text = HEADER.to_owned();
+    pub fn write(&mut self, scored: &[Scored]) {
         for part in [Part::Tune, Part::Test] {
             let score = part.score(scored);
             let shares = Figure::ALL.map(|figure| (figure.name(), score.count(figure).share()));
-            write_table(&mut text, part.name(), &shares);
+            match part {
+                Part::Tune => self.tune = shares_of(&shares),
+                _ => self.test = shares_of(&shares),
+            }
         }
-        let shares = Figure::ALL.map(|figure| (figure.name(), self.first_agent(figure)));
-        write_table(&mut text, "first_agent", &shares);
+        self.write_file();
+    }
+
+    /// The same for the figures of [`crate::recall`].
+    pub fn write_recall(&mut self, shares: &[(&str, Option<f64>)]) {
+        self.recall.extend(shares_of(shares));
+        self.write_file();
+    }
+
+    fn write_file(&self) {
+        let mut text = HEADER.to_owned();
+        let of_figures = |shares: &BTreeMap<String, f64>| {
+            let share = |figure: Figure| Some((figure.name(), *shares.get(figure.name())?));
+            Figure::ALL.into_iter().filter_map(share).collect::<Vec<_>>()
+        };
+        write_table(&mut text, "tune", &of_figures(&self.tune));
+        write_table(&mut text, "test", &of_figures(&self.test));
+        write_table(&mut text, "first_agent", &of_figures(&self.first_agent));
+        let recall = self.recall.iter().map(|(name, share)| (name.as_str(), *share));
+        write_table(&mut text, "recall", &recall.collect::<Vec<_>>());
         fs::write(path(), text).unwrap();
     }
 }
 
-fn is_worse(figure: Figure, count: Count, recorded: Option<f64>) -> bool {
-    let (Some(higher_is_better), Some(recorded)) = (figure.higher_is_better(), recorded) else {
+fn is_worse(higher_is_better: Option<bool>, count: Count, recorded: Option<f64>) -> bool {
+    let (Some(higher_is_better), Some(recorded)) = (higher_is_better, recorded) else {
         return false;
     };
     match count.share() {
@@ -96,12 +139,14 @@ fn is_worse(figure: Figure, count: Count, recorded: Option<f64>) -> bool {
     }
 }
 
-fn write_table(text: &mut String, name: &str, shares: &[(&str, Option<f64>)]) {
+fn shares_of(shares: &[(&str, Option<f64>)]) -> BTreeMap<String, f64> {
+    shares.iter().filter_map(|(name, share)| Some((name.to_string(), (*share)?))).collect()
+}
+
+fn write_table(text: &mut String, name: &str, shares: &[(&str, f64)]) {
     let _ = write!(text, "\n[{name}]\n");
     for (figure, share) in shares {
-        if let Some(share) = share {
-            let _ = writeln!(text, "{figure} = {}", rounded(*share));
-        }
+        let _ = writeln!(text, "{figure} = {}", rounded(*share));
     }
 }
 
@@ -112,11 +157,11 @@ fn rounded(share: f64) -> String {
 #[test]
 fn one_pattern_less_is_worse() {
     let count = |hits| Count { hits, of: 100 };
-    assert!(is_worse(Figure::Told, count(79), Some(0.8)));
-    assert!(!is_worse(Figure::Told, count(80), Some(0.8)));
-    assert!(!is_worse(Figure::Told, count(81), Some(0.8)));
-    assert!(is_worse(Figure::False, count(3), Some(0.02)));
-    assert!(!is_worse(Figure::False, count(1), Some(0.02)));
-    assert!(!is_worse(Figure::Budget, count(1), Some(0.5)));
-    assert!(!is_worse(Figure::Told, count(1), None));
+    assert!(is_worse(Figure::Told.higher_is_better(), count(79), Some(0.8)));
+    assert!(!is_worse(Figure::Told.higher_is_better(), count(80), Some(0.8)));
+    assert!(!is_worse(Figure::Told.higher_is_better(), count(81), Some(0.8)));
+    assert!(is_worse(Figure::False.higher_is_better(), count(3), Some(0.02)));
+    assert!(!is_worse(Figure::False.higher_is_better(), count(1), Some(0.02)));
+    assert!(!is_worse(Figure::Budget.higher_is_better(), count(1), Some(0.5)));
+    assert!(!is_worse(Figure::Told.higher_is_better(), count(1), None));
 }

@@ -144,16 +144,16 @@ fn posix_zone(at: &str) -> String {
 }
 
 /// The clock of the world's processes.
-struct Clock {
-    file: String,
+pub struct Clock {
+    pub file: String,
 }
 
 impl Clock {
-    fn new(world: &World) -> Clock {
+    pub fn new(world: &World) -> Clock {
         Clock { file: world.path("clock").to_str().unwrap().to_owned() }
     }
 
-    fn set(&self, now: Timestamp) {
+    pub fn set(&self, now: Timestamp) {
         let real = Timestamp::try_from(SystemTime::now()).unwrap();
         let offset = now.as_millisecond() - real.as_millisecond();
         // Workers read the file at any time, so it is replaced as a whole.

@@ -92,7 +92,7 @@ fn a_wrong_memory_is_corrected() {
     assert_eq!(
         output.out,
         format!(
-            "changed \"From now on, deploy on Thursdays only\" ({id}); undo: memctl edit --undo {id}\n"
+            "changed \"From now on, deploy on Thursdays only\" ({id}). Undo: memctl edit --undo {id}\n"
         )
     );
     assert_eq!((output.code, output.err.as_str(), kept(&w).len()), (Some(0), "", 0));
@@ -225,7 +225,7 @@ fn a_step_is_closed_and_opened_again() {
         "s1    Write the changelog entry\ns1    Deploy the importer to staging\n"
     );
     let closed = w.memctl(&["done", "changelog"]).ok();
-    assert_eq!(closed, "closed \"Write the changelog entry\" (s1); undo: memctl done --undo\n");
+    assert_eq!(closed, "closed \"Write the changelog entry\" (s1). Undo: memctl done --undo\n");
     let after = context(&w);
     assert!(!after.contains("changelog") && after.contains("to staging"), "{after}");
     assert_eq!(w.memctl(&["done"]).ok(), "s1    Deploy the importer to staging\n");
@@ -289,6 +289,72 @@ fn a_closed_step_comes_back_only_if_a_later_session_names_it() {
     assert!(w.memctl(&["done"]).ok().contains("changelog"), "a later session");
 }
 
+/// Without a terminal, vi would wait for keys that nobody presses.
+#[test]
+fn an_edit_without_a_terminal_needs_a_named_editor() {
+    let w = world();
+    let rule = observation(&w, "Fridays");
+    let output = w.memctl(&["edit", &rule]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.err.contains("no terminal") && output.err.contains("EDITOR"), "{output:?}");
+    assert!(w.memctl(&["show", &rule]).ok().contains(RULE));
+}
+
+/// One rule: a list may be empty, a name or a word that finds nothing is a failure, and a file that cannot
+/// be read is a wrong argument.
+#[test]
+fn exit_codes_follow_one_rule() {
+    let w = World::new();
+    let code = |args: &[&str]| w.memctl(args).code.unwrap();
+    let lists: [&[&str]; 9] = [
+        &["list"],
+        &["last"],
+        &["timeline"],
+        &["injected"],
+        &["done"],
+        &["queue"],
+        &["stats"],
+        &["project", "list"],
+        &["ps"],
+    ];
+    let check = |state: &str| {
+        for args in lists {
+            assert_eq!(code(args), 0, "{args:?} {state}");
+            if args != ["queue"] && args != ["stats"] {
+                w.memctl(&[args, &["--json"]].concat()).json();
+            }
+        }
+        let lookups: [&[&str]; 8] = [
+            &["show", "o9"],
+            &["timeline", "o9"],
+            &["injected", "nosession"],
+            &["search", "walnut"],
+            &["why", "src/none.rs"],
+            &["how", "walnut"],
+            &["pin", "o9"],
+            &["supersede", "o8", "o9"],
+        ];
+        for args in lookups {
+            assert_eq!(code(args), 1, "{args:?} {state}");
+        }
+        let missing = "/nonexistent/file";
+        let files: [&[&str]; 6] = [
+            &["search", "--batch", missing],
+            &["remember", "--jsonl", missing],
+            &["import", "jsonl", missing],
+            &["replay", missing],
+            &["restore", missing],
+            &["redact", missing],
+        ];
+        for args in files {
+            assert_eq!(code(args), 2, "{args:?} {state}");
+        }
+    };
+    check("in an empty home");
+    w.memctl(&["remember", "--global", "Releases are cut from main"]).ok();
+    check("with a note for all projects");
+}
+
 #[test]
 fn pinned_memories_come_first_and_hidden_ones_are_not_told() {
     let w = world();
@@ -296,7 +362,7 @@ fn pinned_memories_come_first_and_hidden_ones_are_not_told() {
     let (rule, change) = (observation(&w, "Fridays"), observation(&w, "import.rs"));
     let pinned = w.memctl(&["pin", &change]).ok();
     assert!(
-        pinned.starts_with("pinned \"") && pinned.contains("undo: memctl pin --undo"),
+        pinned.starts_with("pinned \"") && pinned.contains("). Undo: memctl pin --undo"),
         "{pinned}"
     );
     assert!(w.memctl(&["pin", &change]).ok().contains("is pinned already"));

@@ -130,7 +130,8 @@ fn what_is_forgotten_is_invisible_until_it_is_restored() {
     assert_eq!(output.err, "");
     let lines: Vec<&str> = output.out.lines().collect();
     assert!(lines[0].starts_with("forgot 1 session, 1 prompt, 1 summary, "), "{lines:?}");
-    assert!(lines[1].starts_with("`memctl forget --undo` restores it until 20"), "{lines:?}");
+    assert!(lines[0].contains(", kept until 20"), "{lines:?}");
+    assert!(lines[0].ends_with(". Undo: memctl forget --undo"), "{lines:?}");
     assert!(!is_told(&w), "{:?}", outputs(&w));
     for name in ["first", "p1", "s1", "o1"] {
         assert_eq!(w.memctl(&["show", name]).code, Some(1), "{name}");

@@ -283,8 +283,9 @@ fn json_has_exactly_the_documented_keys() {
     w.memctl(&["forget", "p1"]).ok();
     check("forget --undo", &json(&["forget", "--undo"]));
     w.execute_sql(
-        "INSERT INTO observations (uuid, origin, type, title, backend, content_hash, created_at_epoch,
-           changed_at_epoch) VALUES ('u', 'user', 'note', 'n', 'b', 'h', 0, 0)",
+        "INSERT INTO observations (uuid, project_id, origin, type, title, backend, content_hash,
+           created_at_epoch, changed_at_epoch)
+         SELECT 'u', project_id, 'user', 'note', 'n', 'b', 'h', 0, 0 FROM observations WHERE id = 1",
     );
     let newer = w.rows("SELECT 'o' || max(id) FROM observations").remove(0);
     check("supersede", &json(&["supersede", "o1", &newer]));

@@ -167,7 +167,26 @@ fn a_prompt_receives_what_answers_it() {
 fn a_prompt_that_memory_does_not_answer_receives_nothing() {
     let w = world();
     store_session(&w);
-    for text in ["What is the capital of France?", "thanks", "go on", "/compact", ""] {
+    // `x` is a name in the memory, and the words of the last two say nothing about it.
+    w.memctl(&[
+        "remember",
+        "The x of src/x.rs is a ledger",
+        "--project",
+        w.path("p").to_str().unwrap(),
+    ])
+    .ok();
+    let texts = [
+        "What is the capital of France?",
+        "thanks",
+        "go on",
+        "/compact",
+        "",
+        "x",
+        "ledger",
+        "run the tests again",
+        "fix the error",
+    ];
+    for text in texts {
         assert_eq!(asks(&w, &prompt(&w, "new", text)), "", "{text}");
     }
     let task = "<task-notification>Why did the importer drop the last line of the walnut ledger?";
@@ -361,6 +380,8 @@ fn a_start_tells_its_size_and_is_not_repeated() {
     assert!((30..600).contains(&n_tokens), "{notice}");
     assert_eq!(asks(&w, &prompt(&w, "new", QUESTION)), "", "the start has told it");
     assert_eq!(injected(&w, "new"), ["start s1"]);
+    let counted = w.memctl(&["injected", "new", "--json"]).json()["tokens"].clone();
+    assert_eq!(counted, n_tokens, "both count the same");
     let text = w.memctl(&["injected", "new"]).ok();
     assert!(text.contains("TOKENS") && text.contains("start"), "{text}");
     w.set("MEMCTL_CONTEXT_NOTICE", "false");

@@ -48,7 +48,7 @@ fn a_note_is_told_at_the_next_start_and_can_be_undone() {
     let w = World::new();
     let said = at(&w, "app", &["remember", "Releases", "are", "cut", "from", "main"]);
     assert_eq!(said.err, "");
-    assert_eq!(said.ok(), "remembered o1 for project app; `memctl forget o1` undoes it\n");
+    assert_eq!(said.ok(), "remembered o1 for project app. Undo: memctl forget o1\n");
     let again = at(&w, "app", &["remember", "Releases are cut from main"]).ok();
     assert!(again.starts_with("already remembered: o1 "), "{again}");
     assert!(told(&w, "app").contains("- Releases are cut from main ("));
@@ -65,7 +65,7 @@ fn a_note_is_told_at_the_next_start_and_can_be_undone() {
 fn a_global_note_is_told_in_every_project() {
     let w = World::new();
     let said = at(&w, "app", &["remember", "--global", "I prefer short answers"]).ok();
-    assert_eq!(said, "remembered o1 for all projects; `memctl forget o1` undoes it\n");
+    assert_eq!(said, "remembered o1 for all projects. Undo: memctl forget o1\n");
     for dir in ["app", "elsewhere"] {
         let told = told(&w, dir);
         assert!(told.contains("I prefer short answers") && told.contains("all projects"), "{told}");

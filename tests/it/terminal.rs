@@ -101,6 +101,52 @@ fn no_line_is_wider_than_the_terminal() {
     }
 }
 
+/// What was done and what went wrong is wrapped, and a command that undoes something stays in one piece.
+#[test]
+fn sentences_fit_into_the_terminal() {
+    let w = world().with("COLUMNS", "60");
+    w.memctl(&["remember", "The walnut importer keeps blank lines at the end of a ledger"]).ok();
+    let told: [&[&str]; 6] = [
+        &["pin", "o1"],
+        &["pin", "o1"],
+        &["feedback", "stale", "o1"],
+        &["hide", "o1"],
+        &["hide", "--undo", "o1"],
+        &["forget", "o1"],
+    ];
+    for args in told {
+        let text = w.memctl(args).ok();
+        assert_eq!(text.lines().find(|line| width(line) > 60), None, "{args:?}:\n{text}");
+        let undo = text.lines().find(|line| line.contains("Undo: "));
+        assert!(undo.is_none_or(|line| line.contains("Undo: memctl ")), "{text}");
+    }
+    for args in [&["show", "o1"][..], &["how", "walnut"], &["logs", "nosession"], &["pin", "o1"]] {
+        let error = w.memctl(args).err;
+        assert_eq!(error.lines().find(|line| width(line) > 60), None, "{args:?}:\n{error}");
+    }
+}
+
+#[test]
+fn a_narrow_list_cuts_titles_only() {
+    let mut w = world();
+    w.set("COLUMNS", "60");
+    let text = w.memctl(&["list"]).ok();
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.iter().position(|line| line.contains("The parser")).expect(&text);
+    assert!(lines[first].contains(" UTC  6f2b9c54"), "the time is whole: {text}");
+    assert!(lines[first + 1].starts_with("    ") && lines[first + 1].contains("open"), "{text}");
+    w.set("COLUMNS", "200");
+    assert!(w.memctl(&["list"]).ok().lines().next().unwrap().contains("OUTCOME"));
+}
+
+#[test]
+fn examples_of_the_help_are_readable_on_a_narrow_terminal() {
+    let w = World::new().with("COLUMNS", "60");
+    let help = w.memctl(&["help", "feedback"]).ok();
+    let at = help.find("  memctl feedback wrong o412\n      It is not true").map(|_| ());
+    assert_eq!(at, Some(()), "{help}");
+}
+
 #[test]
 fn a_narrow_terminal_omits_columns() {
     let mut w = world();

@@ -204,6 +204,14 @@ fn of_a_decision_made_three_times_the_last_one_is_told() {
     assert!(!context(&w).contains("8443"));
     let circle = w.memctl(&["supersede", &third, &second]);
     assert_eq!(circle.code, Some(1), "{circle:?}");
+    let other = w.path("home/other");
+    std::fs::create_dir(&other).unwrap();
+    let elsewhere = ["remember", "Deploys are on Mondays", "--json", "--project"];
+    let elsewhere = w.memctl(&[&elsewhere[..], &[other.to_str().unwrap()]].concat()).json();
+    let elsewhere = elsewhere["id"].as_str().unwrap();
+    let refused = w.memctl(&["supersede", &third, elsewhere]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains(&format!("{elsewhere} belongs to project other")), "{refused:?}");
     for wrong in [&["supersede", &first][..], &["supersede", "--undo", &first, &third]] {
         assert_eq!(w.memctl(wrong).code, Some(2));
     }

@@ -7,7 +7,7 @@ mod editor;
 pub mod leftovers;
 mod record;
 
-use super::change::{open, titled};
+use super::change::{open, say_undoable, titled};
 use super::lookup::{self, Memory};
 use crate::capture;
 use crate::clock;
@@ -65,6 +65,7 @@ fn undo(settings: &Settings, name: &str) -> Result<()> {
 
 fn edit(settings: &Settings, name: &str) -> Result<()> {
     let (memory, before) = load(settings, name)?;
+    editor::check().map_err(|why| usage(why).hint("set VISUAL or EDITOR to a program"))?;
     let original = record::render(memory.id, &before);
     let file = file(settings, &memory, &original)?;
     // The database is closed while the editor runs: SQLite connections must not cross a fork.
@@ -106,7 +107,7 @@ fn edit(settings: &Settings, name: &str) -> Result<()> {
         super::note("secrets or private texts were removed");
     }
     let memory = lookup::memory(store.connection(), name)?;
-    super::print(&format!("changed {}; undo: memctl edit --undo {}\n", titled(&memory), memory.id))
+    say_undoable(&format!("changed {}", titled(&memory)), &format!("edit --undo {}", memory.id))
 }
 
 fn load(settings: &Settings, name: &str) -> Result<(Memory, Editable)> {

@@ -8,8 +8,8 @@ use jiff::{Timestamp, civil};
 
 use crate::clock;
 use crate::memory::{Observation, Summary};
-use crate::store::marks::MemoryId;
 use crate::store::revisions::Editable;
+use crate::store::words::RowId;
 use crate::text::collapse_spaces;
 
 const FENCE: &str = "---";
@@ -26,7 +26,7 @@ const SECTIONS: [&str; 6] =
 pub type Refusal = String;
 
 /// Renders a memory.
-pub fn render(id: MemoryId, memory: &Editable) -> String {
+pub fn render(id: RowId, memory: &Editable) -> String {
     match memory {
         Editable::Observation { texts: o, expires_at_epoch } => {
             let expires = expires_at_epoch.and_then(|at| Timestamp::from_millisecond(at).ok());
@@ -81,7 +81,7 @@ fn fields(s: &Summary) -> [&String; 6] {
 ///
 /// # Errors
 /// Why the record is not valid, with its line.
-pub fn apply(id: MemoryId, memory: &Editable, edited: &str) -> Result<Editable, Refusal> {
+pub fn apply(id: RowId, memory: &Editable, edited: &str) -> Result<Editable, Refusal> {
     let before = Record::parse(&render(id, memory))?;
     let after = Record::parse(edited)?;
     if after.value("id") != id.to_string() {

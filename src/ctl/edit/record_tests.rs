@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::words::RowKind;
 
 fn observation() -> Editable {
     let texts = Observation {
@@ -12,7 +13,7 @@ fn observation() -> Editable {
     Editable::Observation { texts: Box::new(texts), expires_at_epoch: Some(86_400_000) }
 }
 
-const ID: MemoryId = MemoryId::Observation(7);
+const ID: RowId = RowId { kind: RowKind::Observation, id: 7 };
 
 #[track_caller]
 fn edited(from: &str, to: &str) -> Result<Editable, Refusal> {
@@ -88,7 +89,7 @@ fn a_summary_has_sections() {
         ..Summary::default()
     };
     let summary = Editable::Summary { texts, turn: None };
-    let id = MemoryId::Summary(3);
+    let id = RowId::summary(3);
     let text = render(id, &summary);
     assert_eq!(apply(id, &summary, &text).unwrap(), summary);
     let changed = apply(id, &summary, &text.replace("Fixed.", "It was fixed.")).unwrap();

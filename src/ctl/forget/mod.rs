@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::ask;
+use super::change::say_undoable;
 use super::drain::SessionName;
 use super::edit::leftovers;
 use super::format;
@@ -435,7 +436,7 @@ fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
     }
     left.iter().for_each(|text| super::warn(text));
     let what = format_counts(n, *spooled);
-    super::print(&match (n.total() + spooled, dry_run, until) {
+    super::say(&match (n.total() + spooled, dry_run, until) {
         (0, ..) if left.is_empty() => "nothing to forget\n".to_owned(),
         (0, ..) => NOTHING_DONE.to_owned(),
         (_, true, Some(_)) => format!("would forget {what}\n"),
@@ -443,7 +444,8 @@ fn print_outcome(args: &Args, outcome: &Outcome) -> Result<()> {
         (_, false, None) => format!("deleted {what}\n"),
         (_, false, Some(until)) => {
             let until = format::at(*until);
-            format!("forgot {what}\n`memctl forget --undo` restores it until {until}\n")
+            return say_undoable(&format!("forgot {what}, kept until {until}"), "forget --undo")
+                .and_then(|()| verified.as_ref().map_or(Ok(()), Verification::print));
         }
     })?;
     verified.as_ref().map_or(Ok(()), Verification::print)

@@ -67,10 +67,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         0 => format!("what was forgotten {at}"),
         _ => format!("{}, forgotten {at}", format_counts(&n, 0)),
     };
-    crate::ctl::print(&format!("{list}{done} {what}\n"))?;
+    crate::ctl::print(&list)?;
+    crate::ctl::say(&format!("{done} {what}"))?;
     match (earlier.first(), args.dry_run) {
-        (Some(next), false) => crate::ctl::print(&format!(
-            "`memctl forget --undo` now restores what was forgotten {}\n",
+        (Some(next), false) => crate::ctl::say(&format!(
+            "`memctl forget --undo` now restores what was forgotten {}",
             format::at(next.at_epoch)
         )),
         _ => Ok(()),

@@ -11,7 +11,7 @@ use super::rows::Rows;
 use crate::config::Settings;
 use crate::ctl::format::count;
 use crate::ctl::progress::Progress;
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Context, Result, failed, usage};
 use crate::store::portable::{self, Line};
 
 /// A longer line is none of an export.
@@ -40,7 +40,9 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     let name = args.file.display().to_string();
     let input: Box<dyn Read> = match args.file == Path::new("-") {
         true => Box::new(io::stdin().lock()),
-        false => Box::new(File::open(&args.file).context(format!("cannot open {name}"))?),
+        false => {
+            Box::new(File::open(&args.file).context(format!("cannot open {name}")).map_err(usage)?)
+        }
     };
     let mut lines = BufReader::new(input);
     check_header(&name, &read_line(&mut lines).context(&name)?.unwrap_or_default())?;

@@ -19,6 +19,7 @@ use super::{format, lookup};
 use crate::capture;
 use crate::clock;
 use crate::config::Settings;
+use crate::ctl::change::say_undoable;
 use crate::failure::{Context, Result, failed, usage};
 use crate::memory::Origin;
 use crate::project::{self, PathBase, recording};
@@ -304,7 +305,7 @@ fn print(args: &Args, note: &Note, stored: Stored, project: Option<&str>) -> Res
     };
     let until = note.expires_at_epoch.map(|at| format!(" until {}", format::at(at)));
     let until = until.unwrap_or_default();
-    super::print(&format!("{verb} o{id} for {place}{until}; `memctl forget o{id}` undoes it\n"))
+    say_undoable(&format!("{verb} o{id} for {place}{until}"), &format!("forget o{id}"))
 }
 
 /// Opens the database, and creates it if it is missing.

@@ -10,7 +10,7 @@ use super::format::{count, span};
 use super::progress::Progress;
 use super::transcript::{SessionReader, agents, claude_code};
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Context, Result, failed, usage};
 use crate::project::recording;
 use crate::store::{LockWait, Store, StoreError};
 use crate::text::escape;
@@ -74,7 +74,7 @@ pub fn check_writable(settings: &Settings) -> Result<()> {
 pub fn replay(settings: &Settings, client: &str, file: &Path, waits: bool) -> Result<()> {
     let name = file.display();
     let opened = SessionReader::open(file, agents::of_session(file));
-    let mut reader = opened.context(format!("cannot open {name}"))?;
+    let mut reader = opened.context(format!("cannot open {name}")).map_err(usage)?;
     let start = Instant::now();
     let progress = Progress::new(&name.to_string());
     let mut session: Option<Session> = None;

@@ -18,6 +18,7 @@ use memctl_proto::event::Use;
 use crate::files::Place;
 use crate::lock::{self, LockGuard};
 use crate::paths::Paths;
+use crate::store::words::RowId;
 
 /// How long to wait for another hook of the session to release the file.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(20);
@@ -26,7 +27,7 @@ pub const START: &str = "start";
 const REPORTED: &str = "reported";
 
 /// A row and the estimated tokens of its lines.
-pub type Row = (String, u32);
+pub type Row = (RowId, u32);
 
 /// The list as it was when it was read.
 #[derive(Debug, Default)]
@@ -50,16 +51,16 @@ impl Given {
     }
 
     /// The rows that were given for this subject.
-    pub fn about(&self, place: &str, subject: &str) -> Option<Vec<String>> {
+    pub fn about(&self, place: &str, subject: &str) -> Option<Vec<RowId>> {
         let is_about = |entry: &&Entry| entry.place == place && entry.subject == subject;
         let entry = self.0.iter().find(is_about)?;
-        Some(entry.rows.iter().map(|(row, _)| row.clone()).collect())
+        Some(entry.rows.iter().map(|(row, _)| *row).collect())
     }
 
     /// The rows that were given at the places that count.
-    pub fn rows(&self, counts: impl Fn(&str) -> bool) -> BTreeSet<&str> {
+    pub fn rows(&self, counts: impl Fn(&str) -> bool) -> BTreeSet<RowId> {
         let entries = self.0.iter().filter(|entry| counts(&entry.place));
-        entries.flat_map(|entry| &entry.rows).map(|(row, _)| row.as_str()).collect()
+        entries.flat_map(|entry| &entry.rows).map(|(row, _)| *row).collect()
     }
 
     /// The rows of starts that the worker does not know of.
@@ -77,7 +78,7 @@ impl Entry {
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let row = |text: &str| {
             let (row, tokens) = text.split_once(':')?;
-            Some((row.to_owned(), tokens.parse().ok()?))
+            Some((RowId::parse(row)?, tokens.parse().ok()?))
         };
         Some(Entry {
             at: at.parse().ok()?,
@@ -97,7 +98,7 @@ impl Entry {
 /// The rows as uses, for the worker.
 pub fn uses(rows: &[Row], place: &str, at: i64) -> Vec<Use> {
     let used = |(row, tokens): &Row| Use {
-        row: row.clone(),
+        row: row.to_string(),
         place: place.to_owned(),
         tokens: *tokens,
         at,
@@ -147,8 +148,7 @@ pub fn claim(
     let lock = locked(&file)?.ok_or(ErrorKind::TimedOut)?;
     let given = Given::read(paths, key);
     let known = given.rows(counts);
-    let rows: Vec<Row> =
-        rows.into_iter().filter(|(row, _)| !known.contains(row.as_str())).collect();
+    let rows: Vec<Row> = rows.into_iter().filter(|(row, _)| !known.contains(row)).collect();
     if rows.is_empty() || given.about(place, subject).is_some() {
         return Ok(Claim::default());
     }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn rows(names: &[&str]) -> Vec<Row> {
-        names.iter().map(|name| (name.to_string(), 7)).collect()
+        names.iter().map(|name| (RowId::parse(name).unwrap(), 7)).collect()
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
             let claim = |place: &str, subject: &str, names: &[&str]| {
                 let claim =
                     super::claim(paths, "k", 5, place, subject, rows(names), |_| true).unwrap();
-                claim.rows.into_iter().map(|(row, _)| row).collect::<Vec<_>>()
+                claim.rows.into_iter().map(|(row, _)| row.to_string()).collect::<Vec<_>>()
             };
             assert_eq!(claim("prompt", "a", &["o1", "s2"]), ["o1", "s2"]);
             assert_eq!(claim("file", "f", &["o1", "o3"]), ["o3"]);
@@ -230,7 +230,10 @@ mod tests {
             assert!(claim("file", "g", &["o3"]).is_empty());
             assert_eq!(claim("file", "g", &["o4"]), ["o4"], "nothing was told of it before");
             let given = Given::read(paths, "k");
-            assert_eq!(given.about("prompt", "a").unwrap(), ["o1", "s2"]);
+            assert_eq!(
+                given.about("prompt", "a").unwrap(),
+                [RowId::observation(1), RowId::summary(2)]
+            );
             assert_eq!(given.about("prompt", "b"), None);
             assert_eq!(
                 super::claim(paths, "other", 5, "file", "f", rows(&["o1"]), |_| true)
@@ -287,7 +290,7 @@ mod tests {
             std::fs::write(file.path(), b"\xff\tx\n1\tfile\tf\to1:x,o2:3\nrest").unwrap();
             assert_eq!(
                 Given::read(paths, "l").rows(|_| true).into_iter().collect::<Vec<_>>(),
-                ["o2"]
+                [RowId::observation(2)]
             );
         });
     }

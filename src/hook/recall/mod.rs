@@ -4,6 +4,7 @@
 //! The hook reports what it gave with an event of its own, because it never writes the database. Such an
 //! event starts no worker; it waits in the spool for one.
 
+mod evidence;
 pub mod given;
 mod question;
 
@@ -22,7 +23,7 @@ use crate::deliver;
 use crate::paths::session_key;
 use crate::project;
 use crate::recall::known;
-use crate::recall::{Filters, Request, RowKind};
+use crate::recall::{Filters, Hit, Request, RowId, RowKind};
 use crate::store::{self, Reader, claims, memory_use, projects, sessions};
 use given::Given;
 pub use question::Question;
@@ -101,11 +102,11 @@ fn recall(
     let told = place.session.map(|id| memory_use::injected(conn, id)).transpose().ok()?;
     let told = told.unwrap_or_default();
     let counts = |place: &str| question.repeats(place);
-    let is_told = |row: &str| told.iter().any(|told| told.row == row && counts(&told.place));
+    let is_told = |row: RowId| told.iter().any(|told| told.row == row && counts(&told.place));
     let known = given.rows(counts);
-    found.retain(|memory| !known.contains(memory.row.as_str()) && !is_told(&memory.row));
+    found.retain(|memory| !known.contains(&memory.row) && !is_told(memory.row));
     let found = recalled::fitting(&introduction, found, settings.config.recall.tokens);
-    let rows = found.iter().map(|memory| (memory.row.clone(), memory.tokens())).collect();
+    let rows = found.iter().map(|memory| (memory.row, memory.tokens())).collect();
     let place = question.place();
     let claim = given::claim(&settings.paths, key, asked.at, place, &subject, rows, counts).ok()?;
     let is_free = |memory: &Memory| claim.rows.iter().any(|(row, _)| *row == memory.row);
@@ -197,13 +198,13 @@ fn native(settings: &Settings, asked: &Asked) -> Rc<Native> {
     Rc::new(dir.map_or_else(Native::default, read))
 }
 
-/// Names of the rows that answer a prompt, the best first. None if memory is not sure.
+/// The rows that answer a prompt, the best first. None if memory is not sure.
 fn rows_for(
     conn: &Connection,
     asked: &Asked,
     text: &str,
     place: &SessionPlace,
-) -> store::Result<Vec<String>> {
+) -> store::Result<Vec<RowId>> {
     let request = Request {
         query: &text[..text.floor_char_boundary(MAX_QUERY)],
         project: Some(place.project),
@@ -221,5 +222,7 @@ fn rows_for(
     }
     let best = found.hits.first().map_or(0.0, |hit| hit.score);
     let near = found.hits.iter().take_while(|hit| hit.score >= best * NEAR);
-    Ok(near.map(|hit| hit.row.to_string()).collect())
+    let says_enough =
+        |hit: &&Hit| evidence::suffices(hit.explain.words.iter().map(|(word, _)| word.as_str()));
+    Ok(near.filter(says_enough).map(|hit| hit.row).collect())
 }

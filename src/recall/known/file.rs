@@ -7,8 +7,9 @@ use rusqlite::{Connection, Result};
 
 use super::{EXAMINED, Known, KnownKind, as_stored, in_turn, listed, safe_names, title};
 use crate::clock;
-use crate::memory::{Change, FileChange};
+use crate::memory::{Change, CheckRun, FileChange};
 use crate::store::known::{self, FileNote, TurnRow, Turns};
+use crate::store::words::RowId;
 
 /// Maximum number of turns and observations that are read.
 const MAX_ROWS: usize = 40;
@@ -49,14 +50,14 @@ pub fn about_file(
     out.extend(turns.iter().find_map(|row| refused(row, path)));
     out.extend(turns.iter().find_map(|row| put_back(row, path)));
     let last = turns.iter().find_map(|row| Some((row, change(row, path)?)));
-    out.extend(last.and_then(|(row, _)| failing(row)));
+    out.extend(last.and_then(|(row, file)| failing(row, file)));
     let mut notes = known::notes_of_file(conn, project_id, &paths, now, MAX_ROWS)?;
     notes.retain(|note| note.files <= MAX_FILES || note.is_pinned);
     // Decisions before changes; the last change is told below.
     notes.sort_by_key(|note| (!note.is_pinned, rank(&note.kind), std::cmp::Reverse(note.id)));
     for note in notes {
         let is_last = last.is_some_and(|(row, _)| is_of_turn(&note, row) && note.modified);
-        let is_known = out.iter().any(|known| known.row == format!("o{}", note.id));
+        let is_known = out.iter().any(|known| known.row == RowId::observation(note.id));
         if !is_last && !is_known {
             out.push(noted(&note, KnownKind::Noted));
         }
@@ -91,7 +92,7 @@ fn noted(note: &FileNote, kind: KnownKind) -> Known {
     };
     Known {
         kind,
-        row: format!("o{}", note.id),
+        row: RowId::observation(note.id),
         text,
         created_at_epoch: note.created_at_epoch,
         session: note.session.clone(),
@@ -123,12 +124,23 @@ fn change<'a>(row: &'a TurnRow, path: &str) -> Option<&'a FileChange> {
     row.turn.evidence.files.iter().find(|file| file.path == path)
 }
 
-/// The checks that failed last in the turn of the last change.
-fn failing(row: &TurnRow) -> Option<Known> {
-    let check = row.turn.evidence.open_failures().next()?;
+/// A check that failed last in the turn of the last change: rather after it than before it.
+fn failing(row: &TurnRow, file: &FileChange) -> Option<Known> {
+    // Events have increasing ids.
+    let is_after = |check: &CheckRun| match (check.sources.last(), file.sources.last()) {
+        (Some(check), Some(change)) => check >= change,
+        _ => !check.edited_since,
+    };
+    let failures = || row.turn.evidence.open_failures();
+    let after = failures().find(|check| is_after(check));
+    let check = after.or_else(|| failures().next())?;
+    let when = match after {
+        Some(_) => "failed after the last change",
+        None => "failed before the last change, and was not run again",
+    };
     let tests = safe_names(&check.failing);
     let names = if tests.is_empty() { String::new() } else { format!(": {}", listed(&tests, 0)) };
-    let text = format!("`{}` failed when it was last changed{}{names}", check.key, in_turn(row));
+    let text = format!("`{}` {when}{}{names}", check.key, in_turn(row));
     Some(Known::of_turn(KnownKind::Failing, row, text))
 }
 

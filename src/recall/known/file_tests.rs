@@ -35,11 +35,34 @@ fn the_most_specific_comes_first() {
             "o11 The user said: Never format src/a.rs by machine",
             "s1 The user refused a change of this file and said: “leave the parser alone”",
             "s2 An earlier change of this file was taken back (“Undo that”).",
-            "s3 `cargo test` failed when it was last changed (“Guard empty input”): `parser::empty`",
+            "s3 `cargo test` failed after the last change (“Guard empty input”): `parser::empty`",
             "s3 Last changed: Guard empty input",
             "o10 discovery: The parser reads lines lazily",
         ]
     );
+}
+
+#[test]
+fn a_check_that_failed_before_the_change_does_not_blame_it() {
+    let check = |source: i64, edited_since| CheckRun {
+        key: "cargo test".into(),
+        outcome: Outcome::Fail,
+        edited_since,
+        sources: if source == 0 { vec![] } else { vec![source] },
+        ..Default::default()
+    };
+    let told = |check: CheckRun| {
+        let memory = Memory::new();
+        let evidence =
+            Evidence { files: vec![edited("src/a.rs")], checks: vec![check], ..Default::default() };
+        memory.turn(3, 2, "Guard", evidence);
+        texts(&memory, "src/a.rs").swap_remove(0)
+    };
+    // The file was changed by the event 5.
+    assert!(told(check(4, true)).contains("failed before the last change, and was not run again"));
+    assert!(told(check(6, true)).contains("failed after the last change"), "another file changed");
+    assert!(told(check(0, false)).contains("failed after the last change"), "an older release");
+    assert!(told(check(0, true)).contains("failed before the last change"));
 }
 
 #[test]

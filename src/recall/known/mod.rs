@@ -14,6 +14,7 @@ mod testing;
 use crate::activity::fit;
 use crate::memory::Block;
 use crate::store::known::TurnRow;
+use crate::store::words::RowId;
 use crate::text::is_name;
 
 pub use command::about_command;
@@ -33,8 +34,8 @@ const MAX_SAID: usize = 240;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     pub kind: KnownKind,
-    /// The row that tells more: `o12`, `s37`.
-    pub row: String,
+    /// The row that tells more: an observation or a summary.
+    pub row: RowId,
     pub text: String,
     /// Milliseconds since the epoch.
     pub created_at_epoch: i64,
@@ -78,7 +79,7 @@ impl Known {
     fn of_turn(kind: KnownKind, row: &TurnRow, text: String) -> Known {
         Known {
             kind,
-            row: format!("s{}", row.id),
+            row: RowId::summary(row.id),
             text,
             created_at_epoch: row.created_at_epoch,
             session: row.session.clone(),

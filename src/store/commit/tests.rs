@@ -4,12 +4,12 @@ use rusqlite::Connection;
 use super::*;
 use crate::memory::{Earlier, Evidence, Origin, Prompt, Summary, Turn};
 use crate::store::accept::accept;
-use crate::store::marks::MemoryId;
 use crate::store::queue::{BatchMeasure, Claim, ClaimLimits, claim};
 use crate::store::queue_admin::{self, Selection};
 use crate::store::rejected::{self, Reason};
 use crate::store::revisions::{self, Editable};
 use crate::store::testing::{in_memory_db, write};
+use crate::store::words::RowId;
 
 /// Accepts events of one session and claims the queue.
 fn claimed(conn: &mut Connection, kinds: &[Kind]) -> Batch {
@@ -267,7 +267,7 @@ fn what_the_user_edited_is_not_replaced() {
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let first = Distilled { summary: Some(summary("first")), ..Distilled::default() };
     write(&mut conn, |tx| complete(tx, 1, &batch, &first, Attribution::all_by("x"), 4000));
-    for memory in [MemoryId::Observation(1), MemoryId::Summary(1)] {
+    for memory in [RowId::observation(1), RowId::summary(1)] {
         write(&mut conn, |tx| {
             let mut texts = Editable::load(tx, memory)?.unwrap();
             match &mut texts {
@@ -299,7 +299,7 @@ fn rejected_statements_are_not_stored() {
     let wrong = Observation { title: "Port is 9090".into(), ..observation("", &[1]) };
     let one = Distilled { observations: vec![wrong.clone()], ..Distilled::default() };
     write(&mut conn, |tx| complete(tx, 1, &batch, &one, Attribution::all_by("x"), 3000));
-    write(&mut conn, |tx| rejected::reject(tx, MemoryId::Observation(1), Reason::Feedback, 3500));
+    write(&mut conn, |tx| rejected::reject(tx, RowId::observation(1), Reason::Feedback, 3500));
     let batch = claimed(&mut conn, &[Kind::Tool, Kind::Stop]);
     let other = Observation {
         title: "The staging server is up".into(),

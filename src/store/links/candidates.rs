@@ -12,8 +12,8 @@ use super::{Kind, supersede};
 use crate::memory::Origin;
 use crate::store::error::Result;
 use crate::store::observations;
-use crate::text::collapse_spaces;
-use crate::truth::{self, Statement, Verdict};
+use crate::text::{collapse_spaces, sentences};
+use crate::truth::{self, Role, Statement, Verdict};
 
 // How many rows a new one is compared with.
 const NEWEST: usize = 300;
@@ -25,6 +25,8 @@ const EARLIER: usize = 100;
 /// Kinds of rows that tell what was done. Later work does not make them wrong, only copies are linked.
 const EVENTS: [&str; 7] =
     ["change", "feature", "bugfix", "refactor", "report", "security_alert", "plan"];
+/// Sentences of an explanation that are read.
+const EXPLAINED: usize = 3;
 /// The backend of the local rules. Its discoveries have the user's question as their title.
 const LOCAL: &str = "extractive";
 
@@ -248,8 +250,17 @@ fn judge(new: &Claim, old: &Claim) -> Option<Verdict> {
         let is_copy = collapse_spaces(&new.title) == collapse_spaces(&old.title);
         return is_same.then_some(if is_copy { Verdict::Copies } else { Verdict::Replaces });
     }
-    match truth::judge(a, b)? {
-        Verdict::Replaces => Some(Verdict::Replaces),
+    // What was done stays true. Told as a state, it may be over: `The minimum version is 1.74`.
+    let may_be_over = !is_event(old) || b.has(Role::Copula);
+    let Some(verdict) = truth::judge(a, b) else {
+        let gives_up = may_be_over && gives_up(new, a, b);
+        return gives_up.then_some(Verdict::Replaces);
+    };
+    match verdict {
+        Verdict::Replaces => may_be_over.then_some(Verdict::Replaces),
+        Verdict::Copies if is_event(new) || is_event(old) => {
+            is_same_text().then_some(Verdict::Copies)
+        }
         Verdict::Copies => {
             let texts = [&new.narrative, &old.narrative];
             let is_bare = texts.iter().any(|text| text.is_empty());
@@ -257,6 +268,17 @@ fn judge(new: &Claim, old: &Claim) -> Option<Verdict> {
             (is_bare || is_same).then_some(Verdict::Copies)
         }
     }
+}
+
+/// Whether the first sentences below the title say so.
+fn gives_up(new: &Claim, statement: &Statement, older: &Statement) -> bool {
+    let explanations = sentences(&new.narrative).into_iter().take(EXPLAINED);
+    let mut explanations = explanations.map(Statement::read);
+    explanations.any(|explanation| truth::gives_up(&explanation, statement, older))
+}
+
+fn is_event(claim: &Claim) -> bool {
+    EVENTS.contains(&claim.kind.as_str())
 }
 
 /// The rows that the metadata of a row names: `{"supersedes": "o12"}`, or a list. Names are ids, uuids and
@@ -323,7 +345,8 @@ fn claim(row: &Row) -> rusqlite::Result<Claim> {
     };
     let is_question =
         claim.kind == "discovery" && claim.is_of_local_rules && claim.prompt_number > 0;
-    let states = !EVENTS.contains(&claim.kind.as_str())
+    // The titles that local rules give to work are made of files and commands.
+    let states = !(is_event(&claim) && claim.is_of_local_rules)
         && !is_question
         && !claim.title.trim_end().ends_with(['?', '？', '…']);
     claim.statement = states.then(|| Statement::read(&claim.title));

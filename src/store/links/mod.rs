@@ -78,7 +78,10 @@ pub fn supersede_by_user(tx: &Transaction, old: i64, new: i64, now: i64) -> Resu
     if leads_to(tx, new, old)? {
         return Ok(false);
     }
-    undo(tx, old, now)?;
+    if undo(tx, old, now)?.is_none() {
+        // A row that replaced it may be gone.
+        reopen_if_out(tx, old, now)?;
+    }
     put(tx, old, new, Kind::Replaces, now)
 }
 
@@ -130,6 +133,13 @@ pub fn undo(tx: &Transaction, old: i64, now: i64) -> Result<Option<Link>> {
     )?
     .execute(params![old, link.id, link.kind.as_str(), link.at_epoch, now])?;
     Ok(Some(link))
+}
+
+fn reopen_if_out(tx: &Transaction, id: i64, now: i64) -> Result<()> {
+    let is_out = tx
+        .prepare_cached("SELECT 1 FROM observations WHERE id = ?1 AND superseded_by NOTNULL")?
+        .exists([id])?;
+    if is_out { reopen(tx, id, now) } else { Ok(()) }
 }
 
 fn reopen(tx: &Transaction, id: i64, now: i64) -> Result<()> {

@@ -80,6 +80,24 @@ fn a_lower_origin_replaces_no_higher_one() {
     assert_eq!(out(&conn), ["1<4 replaces", "2<3 replaces", "3<1 copies"]);
 }
 
+/// What was done stays true, what is told as a state does not.
+#[test]
+fn a_state_that_is_told_as_a_change_is_replaced() {
+    let mut conn = db();
+    let of_script = [("type", "'change'"), ("origin", "'import'")];
+    say(&mut conn, 1, &of_script, "The minimum version is 1.74");
+    say(&mut conn, 2, &of_script, "The broker is RabbitMQ");
+    say(&mut conn, 3, &of_script, "Bump serde to 1.0.3");
+    say(&mut conn, 4, &of_script, "The minimum version raised to 1.82");
+    let explained = ("narrative", "'RabbitMQ is switched off. It was slow.'");
+    say(&mut conn, 5, &[of_script[0], of_script[1], explained], "The broker moved to Redis");
+    say(&mut conn, 6, &of_script, "Bump serde to 1.0.4");
+    assert_eq!(out(&conn), ["1<4 replaces", "2<5 replaces"]);
+    say(&mut conn, 7, &[], "Run the linter before each commit");
+    say(&mut conn, 8, &[], "Before every commit, run the linter.");
+    assert_eq!(out(&conn), ["1<4 replaces", "2<5 replaces", "7<8 copies"]);
+}
+
 #[test]
 fn pinned_and_temporary_rows() {
     let mut conn = db();

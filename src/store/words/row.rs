@@ -1,7 +1,11 @@
-//! The rows that search finds, and their place in the index.
+//! The rows that search finds, their short names, and their place in the index.
 
 use std::fmt;
 use std::ops::RangeInclusive;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::store::error::Result;
 
 /// The project number of rows that hold in every project: scope `user`.
 pub const EVERYWHERE: i64 = MAX_PROJECT;
@@ -38,13 +42,31 @@ impl RowKind {
         }
     }
 
+    /// The column of other tables that refers to a row of this kind.
+    pub(in crate::store) fn reference(self) -> &'static str {
+        match self {
+            RowKind::Observation => "observation_id",
+            RowKind::Summary => "summary_id",
+            RowKind::Prompt => "prompt_id",
+        }
+    }
+
+    /// The first letter of the short name.
+    fn letter(self) -> char {
+        match self {
+            RowKind::Observation => 'o',
+            RowKind::Summary => 's',
+            RowKind::Prompt => 'p',
+        }
+    }
+
     /// The kind of the rows of a table.
     pub(in crate::store) fn of_table(table: &str) -> Option<RowKind> {
         RowKind::ALL.into_iter().find(|kind| kind.table() == table)
     }
 }
 
-/// The short name of a row: `o412`, `s37`, `p88`.
+/// A row of the store. Its short name is `o412`, `s37` or `p88`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId {
     pub kind: RowKind,
@@ -63,16 +85,25 @@ impl RowId {
     pub fn prompt(id: i64) -> RowId {
         RowId { kind: RowKind::Prompt, id }
     }
+
+    /// Reads a short name. `None` if it is none, whether or not there is such a row.
+    pub fn parse(name: &str) -> Option<RowId> {
+        let kind = RowKind::ALL.into_iter().find(|kind| name.starts_with(kind.letter()))?;
+        let digits = &name[1..];
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let id = is_number.then(|| digits.parse().ok()).flatten()?;
+        Some(RowId { kind, id })
+    }
+
+    pub(in crate::store) fn uuid(self, conn: &Connection) -> Result<Option<String>> {
+        let sql = format!("SELECT uuid FROM {} WHERE id = ?1", self.kind.table());
+        Ok(conn.prepare_cached(&sql)?.query_row([self.id], |r| r.get(0)).optional()?)
+    }
 }
 
 impl fmt::Display for RowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = match self.kind {
-            RowKind::Observation => 'o',
-            RowKind::Summary => 's',
-            RowKind::Prompt => 'p',
-        };
-        write!(f, "{letter}{}", self.id)
+        write!(f, "{}{}", self.kind.letter(), self.id)
     }
 }
 
@@ -131,7 +162,17 @@ mod tests {
             }
         }
         let row = RowId { kind: RowKind::Summary, id: 37 };
-        assert_eq!(row.to_string(), "s37");
         assert_eq!(rowid(Scope { project: 1 << 40, unasked: false }, row), None);
+    }
+
+    #[test]
+    fn a_short_name_is_read_as_it_is_written() {
+        for row in [RowId::observation(412), RowId::summary(37), RowId::prompt(88)] {
+            assert_eq!(RowId::parse(&row.to_string()), Some(row));
+        }
+        assert_eq!(RowId::summary(37).to_string(), "s37");
+        for other in ["", "o", "412", "x4", "o-1", "o+1", "o4x", "é4", "o99999999999999999999"] {
+            assert_eq!(RowId::parse(other), None, "{other}");
+        }
     }
 }
