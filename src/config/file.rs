@@ -80,9 +80,12 @@ impl Files {
                 };
                 let owns = |project: &ProjectDir| project.owns(&canonical, home);
                 if projects().iter().any(|project| owns(project) && !is_home(project)) {
+                    // Nobody expects anything from a file in the default place that does not exist.
+                    let is_expected = is_named(env) || path.symlink_metadata().is_ok();
                     let path = path.display();
-                    files.refused =
-                        Some(format!("config file {path} is ignored: it is inside the project"));
+                    files.refused = is_expected.then(|| {
+                        format!("config file {path} is ignored: it is inside the project")
+                    });
                 } else {
                     let content = open(&path).map_or_else(|content| content, |open| open.content);
                     files.moved = Some(ConfigFile { path, canonical, content, distrust: None });
@@ -121,6 +124,11 @@ fn named_by_environment(env: Env) -> Result<Option<PathBuf>, String> {
     }
     let in_xdg = dir("XDG_CONFIG_HOME").map(|base| base.join("memctl/config.toml"));
     Ok(in_xdg.or_else(|| Some(dir("HOME")?.join(OWN_FILE))))
+}
+
+/// Whether the environment names the file itself, and not only its directory.
+fn is_named(env: Env) -> bool {
+    env("MEMCTL_CONFIG").is_some_and(|file| !file.is_empty())
 }
 
 fn own_file(home: &Path, projects: &dyn Fn() -> Vec<ProjectDir>) -> ConfigFile {
@@ -319,6 +327,12 @@ mod tests {
             assert!(files.moved.is_none(), "{name}");
             assert!(files.refused.unwrap().contains("inside the project"), "{name}");
         }
+        let absent = home.read(&[("XDG_CONFIG_HOME", &project)], directory(&project, true));
+        assert!(absent.moved.is_none() && absent.refused.is_none(), "{absent:?}");
+        fs::create_dir(project.join("memctl")).unwrap();
+        fs::write(project.join("memctl/config.toml"), "").unwrap();
+        let present = home.read(&[("XDG_CONFIG_HOME", &project)], directory(&project, true));
+        assert!(present.moved.is_none() && present.refused.is_some(), "{present:?}");
         for relative in ["m.toml", "./p/m.toml"] {
             let files = home.read(&[("MEMCTL_CONFIG", Path::new(relative))], None);
             assert!(files.refused.unwrap().contains("not an absolute path"));

@@ -21,7 +21,9 @@ use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Failure, Result, failed};
 use crate::store::agent_sessions::{self, KeyPattern};
 use crate::store::sessions::{self, Filter, Session};
-use crate::store::{Reader, claims, observations, projects, queue_admin, summaries};
+use crate::store::{
+    Reader, claims, observations, project_changes, projects, queue_admin, summaries,
+};
 use crate::text::{sanitize, truncate};
 
 /// The variable that names the shell which completes a command line.
@@ -74,7 +76,7 @@ fn add_candidates(arg: Arg, verb: &str) -> Arg {
         ("kill", "SESSION") => workers,
         ("finish", "SESSION") => active_sessions,
         (_, "SESSION") => all_sessions,
-        ("pin" | "hide" | "edit" | "feedback", "ID") => own_memories,
+        ("pin" | "promote" | "hide" | "edit" | "feedback", "ID") => own_memories,
         (_, "ID") => memories,
         (_, "STEP") => steps,
         (_, "EVENT") => events,
@@ -84,7 +86,8 @@ fn add_candidates(arg: Arg, verb: &str) -> Arg {
         (_, "COMMAND") => verbs,
         (_, "TYPE") => types,
         (_, "BRANCH") => branches,
-        (_, "PROJECT") => return arg.add(ArgValueCompleter::new(project)),
+        (_, "CHANGE") => changes,
+        (_, "PROJECT" | "INTO") => return arg.add(ArgValueCompleter::new(project)),
         (_, "DIR") => return arg.value_hint(ValueHint::DirPath),
         _ => return arg,
     };
@@ -239,6 +242,12 @@ fn project(current: &OsStr) -> Vec<CompletionCandidate> {
     let mut found: Vec<CompletionCandidate> = named.into_iter().filter(starts).collect();
     found.extend(PathCompleter::dir().complete(current));
     found
+}
+
+/// The changes of projects that can be undone.
+fn changes() -> Vec<CompletionCandidate> {
+    let found = query(|conn| project_changes::list(conn, None));
+    candidates(found.into_iter().map(|s| (s.id.to_string(), s.change.kind.as_str().to_owned())))
 }
 
 /// The types of stored rows, and those that memctl makes itself.

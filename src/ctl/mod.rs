@@ -42,6 +42,7 @@ mod pin;
 mod poll;
 mod progress;
 mod project;
+mod promote;
 mod ps;
 mod queue;
 mod redact;
@@ -105,6 +106,7 @@ enum Verb {
     Done(done::Args),
     Edit(edit::Args),
     Pin(pin::Args),
+    Promote(promote::Args),
     Hide(hide::Args),
     Feedback(feedback::Args),
     Queue(queue::Args),
@@ -184,6 +186,7 @@ fn dispatch(verb: Option<Verb>, roles: Roles) -> Result<()> {
         Some(Verb::Done(args)) => done::run(&load()?, &args),
         Some(Verb::Edit(args)) => edit::run(&load()?, &args),
         Some(Verb::Pin(args)) => pin::run(&load()?, &args),
+        Some(Verb::Promote(args)) => promote::run(&load()?, &args),
         Some(Verb::Hide(args)) => hide::run(&load()?, &args),
         Some(Verb::Feedback(args)) => feedback::run(&load()?, &args),
         Some(Verb::Queue(args)) => queue::run(&load()?, &args),

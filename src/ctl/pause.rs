@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use memctl_proto::event::Project;
+
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::failure::{Context, Result, failed, usage};
 use crate::project;
 use crate::project::pause::Pauses;
 use crate::project::recording::{self, NotRecorded};
+use crate::store::{Reader, claims, projects};
 
 const PAUSE_HELP: &str = "\
 Examples
@@ -60,7 +63,7 @@ pub fn pause(settings: &Settings, args: &PauseArgs) -> Result<()> {
         None => None,
     };
     let (file, here) = (file(settings)?, std::env::current_dir().context("current directory")?);
-    let project = args.project.then(|| project::identify(&here));
+    let project = args.project.then(|| with_all_keys(settings, project::identify(&here)));
     let mut pauses = Pauses::read(file).or_else(|why| {
         crate::ctl::warn(&format!("{why}; replacing it"));
         Ok::<_, crate::failure::Failure>(Pauses::default())
@@ -102,6 +105,22 @@ pub fn unpause(settings: &Settings, args: &UnpauseArgs) -> Result<()> {
         crate::ctl::hint(&why.fix());
     }
     Ok(())
+}
+
+/// The project with the keys of all directories that share its memory. Without a database that can be
+/// read, the pause covers what the directory names.
+fn with_all_keys(settings: &Settings, project: Project) -> Project {
+    let known = || -> Option<Vec<String>> {
+        settings.paths.check().ok()?;
+        let reader = Reader::open(&settings.paths, crate::ctl::READ_TIMEOUT).ok()??;
+        let conn = reader.connection();
+        let examined = claims::examine(conn, &project).ok()?.project;
+        let id = projects::find(conn, &examined).ok()??;
+        Some(projects::get(conn, id).ok()?.keys)
+    };
+    let mut keys = project.keys.clone();
+    keys.extend(known().unwrap_or_default().into_iter().filter(|key| !project.keys.contains(key)));
+    Project { keys, ..project }
 }
 
 /// The end of a pause that begins now.

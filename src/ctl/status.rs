@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::failure::Result;
 use crate::project;
-use crate::project::recording::{self, NotRecorded};
+use crate::project::recording;
 use crate::store::deferrals::{self, Waiting};
 use crate::store::sessions::Session;
 use crate::store::{self, Reader, StoreCounts, claims, projects, queue_admin, sessions};
@@ -34,7 +34,7 @@ Keys of --json
   hooks         installed, twice, disabled or missing
   verdict       Whether sessions in the current directory are recorded, and whether a check failed
   healthy       true if no check failed; notes do not count
-  recording     on, or why sessions here are not recorded: paused, disabled, excluded, unmarked, fault
+  recording     on, or why sessions here are not recorded: paused, disabled, excluded, unmarked, fault, hooks (not installed) or data (the data dir cannot be used)
   recording_reason  The same as a sentence; null if recording is on
   sessions      Number of sessions, all projects; null if the database cannot be read
   observations  Number of observations, all projects
@@ -81,11 +81,16 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             })
         });
         let is_bad = |finding: &&Finding| finding.level != Level::Ok;
+        let (recording, recording_reason) = match (&not_recorded, verdict.obstacle()) {
+            (Some(why), _) => (why.name(), Some(format!("{why}; {}", why.fix()))),
+            (None, Some(finding)) => (finding.check, Some(finding.sentence())),
+            (None, None) => ("on", None),
+        };
         return super::print_json(&json!({
             "data_dir": settings.paths.data(), "project": project.name, "hooks": hooks.name(),
             "verdict": verdict.sentence(), "healthy": verdict.failures == 0,
-            "recording": not_recorded.as_ref().map_or("on", NotRecorded::name),
-            "recording_reason": not_recorded.as_ref().map(|why| format!("{why}; {}", why.fix())),
+            "recording": recording,
+            "recording_reason": recording_reason,
             "sessions": counts.map(|counts| counts.sessions),
             "observations": counts.map(|counts| counts.observations),
             "summaries": counts.map(|counts| counts.summaries),

@@ -85,10 +85,9 @@ pub fn table<const N: usize>(
         .collect();
     let widths = fit(columns, &natural, width);
     let head: Vec<Cell> = columns.iter().map(|c| Cell::painted(c.head, HEAD)).collect();
-    std::iter::once(&head[..])
-        .chain(rows.iter().map(|row| &row[..]))
-        .map(|cells| line(columns, &widths, cells))
-        .collect()
+    let heads = columns.map(|column| Column { keeps_end: false, ..column });
+    let head = line(&heads, &widths, &head);
+    head + &rows.iter().map(|row| line(columns, &widths, row)).collect::<String>()
 }
 
 /// The width of each column; `None` for dropped columns.
@@ -200,6 +199,10 @@ mod tests {
             &["ID   NAME    N    AGE", "a    a l…    1  12min", "bcd        100  12min"],
         );
         check(Some(20), &["ID   NAME          N", "a    a long na…    1", "bcd              100"]);
+        let path = [column("N"), column("DIRECTORY").cut(4).keep_end()];
+        let cut = table(&path, &[["1".into(), "/home/user/tally".into()]], Some(9));
+        let plain = anstream::adapter::strip_str(&cut).to_string();
+        assert_eq!(plain, "N  DIREC…\n1  …tally\n");
         // Narrower than the mandatory columns: the smallest layout.
         check(Some(5), &["ID   NAME    N", "a    a l…    1", "bcd        100"]);
     }

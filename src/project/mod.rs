@@ -206,7 +206,7 @@ fn name(dir: &Path) -> String {
 }
 
 /// The key of a directory. Different paths have different keys, and no key has control characters.
-fn dir_key(dir: &Path) -> String {
+pub fn dir_key(dir: &Path) -> String {
     let mut key = String::from("dir:");
     for chunk in dir.as_os_str().as_bytes().utf8_chunks() {
         for c in chunk.valid().chars() {

@@ -105,6 +105,40 @@ impl Pauses {
     }
 }
 
+impl Pauses {
+    /// Extends the pauses that cover one of a project's keys to all of them. Returns whether one has changed.
+    pub fn extend(&mut self, project: &[String], now: i64) -> bool {
+        let mut is_changed = false;
+        for pause in self.projects.iter_mut().filter(|pause| !pause.is_over(now)) {
+            if !pause.keys.iter().any(|key| project.contains(key)) {
+                continue;
+            }
+            let missing = project.iter().filter(|key| !pause.keys.contains(key));
+            let missing: Vec<String> = missing.cloned().collect();
+            is_changed |= !missing.is_empty();
+            pause.keys.extend(missing);
+        }
+        is_changed
+    }
+
+    /// Gives these keys a pause of their own, if they share one with others. Returns whether they do.
+    pub fn divide(&mut self, keys: &[String], name: &str, now: i64) -> bool {
+        let mut divided = Vec::new();
+        for pause in self.projects.iter_mut().filter(|pause| !pause.is_over(now)) {
+            let (own, rest): (Vec<String>, Vec<String>) =
+                pause.keys.iter().cloned().partition(|key| keys.contains(key));
+            if own.is_empty() || rest.is_empty() {
+                continue;
+            }
+            pause.keys = rest;
+            divided.push(Pause { until: pause.until, keys: own, name: name.to_owned() });
+        }
+        let is_divided = !divided.is_empty();
+        self.projects.extend(divided);
+        is_divided
+    }
+}
+
 /// The keys of a project, with that of its place: the directory may become a repository.
 fn keys(project: &Project) -> Vec<String> {
     let place = place_key(&project.root).filter(|place| !project.keys.contains(place));

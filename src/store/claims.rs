@@ -12,8 +12,8 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::directory::{Directory, MAX_COMMITS};
 use super::error::Result;
-use super::projects::{self, ORIGIN};
-use super::{forgotten, places, words};
+use super::places;
+use super::projects;
 use crate::git::{Located, Repository};
 use crate::project;
 
@@ -173,69 +173,5 @@ pub fn record(tx: &Transaction, new: &Unrecorded, now: i64) -> Result<()> {
         )?
         .execute([id, MAX_COMMITS])?;
     }
-    Ok(())
-}
-
-/// The user's yes: the directory belongs to the project from now on. What the directory's own project
-/// has stored moves there, unless other directories share it. `own_key` names the directory.
-pub fn link(tx: &Transaction, own_key: &str, id: i64, now: i64) -> Result<()> {
-    let before = projects::by_key(tx, own_key)?;
-    set_key(tx, own_key, id)?;
-    let Some(before) = before.filter(|before| *before != id) else { return Ok(()) };
-    for key in places::keys_of(own_key, "") {
-        if projects::by_key(tx, &key)? == Some(before) {
-            set_key(tx, &key, id)?;
-        }
-    }
-    let is_shared: bool = tx.query_row(
-        "SELECT EXISTS (SELECT 1 FROM project_keys WHERE project_id = ?1 AND substr(key, 1, 4) <> ?2)",
-        params![before, ORIGIN],
-        |r| r.get(0),
-    )?;
-    if is_shared {
-        return Ok(());
-    }
-    tx.execute("UPDATE project_keys SET project_id = ?2 WHERE project_id = ?1", [before, id])?;
-    words::changing(tx, &words::of_project(tx, before)?, || {
-        tx.execute("UPDATE sessions SET project_id = ?2 WHERE project_id = ?1", [before, id])?;
-        for table in ["observations", "session_summaries"] {
-            tx.execute(
-                &format!(
-                    "UPDATE {table} SET project_id = ?2, changed_at_epoch = ?3 WHERE project_id = ?1"
-                ),
-                [before, id, now],
-            )?;
-        }
-        Ok(())
-    })?;
-    forgotten::move_project(tx, before, id)?;
-    tx.execute(
-        "UPDATE OR IGNORE summary_projects SET project_id = ?2 WHERE project_id = ?1",
-        [before, id],
-    )?;
-    tx.execute("DELETE FROM projects WHERE id = ?1", [before])?;
-    Ok(())
-}
-
-/// Separates a directory from its project. Later sessions in it belong to a project of its own.
-pub fn unlink(tx: &Transaction, project: &Project) -> Result<()> {
-    let Some(own) = project.keys.last() else { return Ok(()) };
-    tx.execute(
-        &format!(
-            "INSERT INTO projects (id, name, root, separate) VALUES ({}, ?1, ?2, 1)",
-            forgotten::UNUSED_PROJECT
-        ),
-        [&project.name, &project.root],
-    )?;
-    let id = tx.last_insert_rowid();
-    places::keys_of(own, &project.root).iter().try_for_each(|key| set_key(tx, key, id))
-}
-
-fn set_key(tx: &Transaction, key: &str, id: i64) -> Result<()> {
-    tx.execute(
-        "INSERT INTO project_keys (key, project_id) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET project_id = excluded.project_id",
-        params![key, id],
-    )?;
     Ok(())
 }

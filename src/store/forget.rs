@@ -18,7 +18,7 @@ use super::private::{STRIP, STRIPPED};
 use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
 use super::words::{self, RowId, RowKind};
-use super::{Locked, links, revisions, sessions, turn_evidence};
+use super::{Locked, links, projects, revisions, sessions, turn_evidence};
 use crate::testpoint;
 use crate::text::Needle;
 
@@ -261,7 +261,10 @@ impl ForgetSet {
             )?;
             sessions.into_iter().try_for_each(|id| self.add_session(conn, id))?;
             if since.is_none() && before.is_none() {
-                self.projects.extend(*project);
+                if let Some(project) = *project {
+                    self.projects.insert(project);
+                    self.projects.extend(projects::merged_into(conn, project)?);
+                }
             }
         }
         // Most rows belong to a session or a prompt that is in the set already.

@@ -49,8 +49,13 @@ impl LookAlike {
 
     /// The command that joins them. `is_here`: the user is in the directory.
     pub fn command(&self, is_here: bool) -> String {
-        let dir = if is_here { String::new() } else { format!("{} ", quoted(&self.dir)) };
-        format!("memctl project link {dir}--to {}", quoted(&self.root))
+        let (dir, root) = (quoted(&self.dir), quoted(&self.root));
+        match (self.likeness, is_here) {
+            (Likeness::Name, true) => format!("memctl project move {root} ."),
+            (Likeness::Name, false) => format!("memctl project move {root} {dir}"),
+            (Likeness::Commits, true) => format!("memctl project link --to {root}"),
+            (Likeness::Commits, false) => format!("memctl project link {dir} --to {root}"),
+        }
     }
 }
 
@@ -149,12 +154,16 @@ mod tests {
 
     #[test]
     fn commands_quote_paths_for_a_shell() {
-        let look_alike = |dir: &str| LookAlike {
+        let with = |dir: &str, likeness| LookAlike {
             dir: dir.into(),
             name: "n".into(),
             root: "/a".into(),
-            likeness: Likeness::Name,
+            likeness,
         };
+        let look_alike = |dir: &str| with(dir, Likeness::Commits);
+        let moved = with("/x", Likeness::Name);
+        assert_eq!(moved.command(false), "memctl project move /a /x");
+        assert_eq!(moved.command(true), "memctl project move /a .");
         assert_eq!(look_alike("/x").command(false), "memctl project link /x --to /a");
         assert_eq!(look_alike("/x").command(true), "memctl project link --to /a");
         let odd = look_alike("/it's $HOME").command(false);

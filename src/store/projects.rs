@@ -155,7 +155,7 @@ pub fn list(conn: &Connection) -> Result<Vec<KnownProject>> {
            (SELECT count(*) FROM sessions WHERE project_id = p.id),
            (SELECT count(*) FROM observations WHERE project_id = p.id),
            (SELECT max(last_event_epoch) FROM sessions WHERE project_id = p.id) AS last
-         FROM projects p ORDER BY last DESC NULLS LAST, p.id DESC",
+         FROM projects p WHERE merged_into IS NULL ORDER BY last DESC NULLS LAST, p.id DESC",
     )?;
     let mut rows = rows.query([])?;
     let mut projects = Vec::new();
@@ -213,10 +213,36 @@ pub fn of_session(conn: &Connection, session_id: i64) -> Result<Option<i64>> {
         .flatten())
 }
 
-/// Ids and roots of the projects with this name.
+/// Ids and roots of the projects with this name. A name that only merged projects have means those that
+/// they are part of.
 pub fn by_name(conn: &Connection, name: &str) -> Result<Vec<(i64, String)>> {
-    let mut rows = conn.prepare("SELECT id, root FROM projects WHERE name = ?1 ORDER BY id")?;
-    let rows = rows.query_map([name.trim()], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let find = |sql: &str| -> Result<Vec<(i64, String)>> {
+        let mut rows = conn.prepare(sql)?;
+        let rows = rows.query_map([name.trim()], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    };
+    let found =
+        find("SELECT id, root FROM projects WHERE name = ?1 AND merged_into IS NULL ORDER BY id")?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    find(
+        "WITH RECURSIVE whole(id, into_id) AS
+           (SELECT id, merged_into FROM projects WHERE name = ?1 UNION
+            SELECT p.id, p.merged_into FROM projects p JOIN whole ON p.id = whole.into_id)
+         SELECT id, root FROM projects
+         WHERE id IN (SELECT id FROM whole WHERE into_id IS NULL) ORDER BY id",
+    )
+}
+
+/// The projects that were merged into this one, and into those.
+pub fn merged_into(conn: &Connection, id: i64) -> Result<Vec<i64>> {
+    let mut rows = conn.prepare_cached(
+        "WITH RECURSIVE part(id) AS (SELECT id FROM projects WHERE merged_into = ?1 UNION
+           SELECT p.id FROM projects p JOIN part ON p.merged_into = part.id)
+         SELECT id FROM part ORDER BY id",
+    )?;
+    let rows = rows.query_map([id], |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -251,10 +277,11 @@ fn has_origin(conn: &Connection, id: i64) -> Result<bool> {
     Ok(origin(conn, id)?.is_some())
 }
 
-/// Updates name and root to the latest ones, because directories and repositories are renamed.
+/// Updates name and root to the latest ones, because directories and repositories are renamed. A name that
+/// the user has chosen stays.
 fn update_name_and_root(tx: &Transaction, id: i64, project: &Project) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE projects SET name = iif(?2 = '', name, ?2), root = iif(?3 = '', root, ?3)
+        "UPDATE projects SET name = iif(named OR ?2 = '', name, ?2), root = iif(?3 = '', root, ?3)
          WHERE id = ?1 AND (name <> ?2 OR root <> ?3)",
     )?
     .execute(params![id, project.name.trim(), project.root.trim()])?;

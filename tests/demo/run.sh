@@ -36,7 +36,7 @@ if [ "$backend" != extractive ]; then
     exit 1
 fi
 case $("$memctl" status --json) in
-*'"recording":"on"'*) ;;
+*'"recording":"on"'* | *'"recording":"hooks"'*) ;;
 *) echo 'demo: nothing is recorded; "memctl status" says why' >&2 && exit 1 ;;
 esac
 project=$HOME/tally

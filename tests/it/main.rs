@@ -84,6 +84,8 @@ mod poisoning;
 mod private_text;
 /// Process start and exit: arguments, closed streams, panics.
 mod process_entry;
+/// `memctl project`: names, moved directories, merged and split projects, and their undo.
+mod project_changes;
 /// Folders that claim to be a known repository.
 mod project_claims;
 mod project_elsewhere;

@@ -204,6 +204,13 @@ fn json_has_exactly_the_documented_keys() {
     w.memctl(&["resume", "set", "github:claude:owner/repo:12", "id"]).ok();
     check("resume list", &json(&["resume", "list"])[0]);
     check("project list", &json(&["project", "list"])[0]);
+    let name = json(&["project", "list"])[0]["name"].as_str().unwrap().to_owned();
+    check("project merge", &w.memctl(&["project", "rename", &name, "other", "--json"]).json());
+    let shown = w.memctl(&["project", "show", "other", "--json"]).json();
+    check("project show", &shown);
+    check("project show directories", &shown["directories"][0]);
+    check("project show directories look_alikes changes", &shown["changes"][0]);
+    check("project merge", &w.memctl(&["project", "undo", "--json"]).json());
     check("status", &json(&["status"]));
     let defer =
         "UPDATE pending_messages SET status = 'pending', error = 'the rate limit is reached',
@@ -327,7 +334,7 @@ fn json_has_exactly_the_documented_keys() {
             assert!(words.contains(key.as_str()), "{verb} --help lacks {key}");
         }
     }
-    assert_eq!(documented().len(), 45);
+    assert_eq!(documented().len(), 50);
 }
 
 #[test]

@@ -34,6 +34,9 @@ fn check(w: &World, verdict: &str, words: &str) {
     assert!(sentence.starts_with(verdict), "{report:#}");
     let status = w.memctl(&["status", "--json"]).json();
     assert_eq!((&status["verdict"], &status["healthy"]), (&report["verdict"], &report["healthy"]));
+    let is_recorded = sentence.starts_with("Sessions in this directory are recorded");
+    assert_eq!(status["recording"] == "on", is_recorded, "{status:#}");
+    assert_eq!(status["recording_reason"].is_null(), is_recorded, "{status:#}");
     assert_eq!(report["healthy"], doctor.code == Some(0), "{report:#}");
 
     let bad: Vec<&Value> =

@@ -20,6 +20,7 @@ pub fn set(settings: &Settings, name: &str, value: &str) -> Result<()> {
     let file = file(settings, key)?;
     edit::set(file, key, value).map_err(failed)?;
     crate::ctl::print(&format!("{name} = {value}\n"))?;
+    tell_file(file);
     let reloaded = reload()?;
     warn_if_not_in_effect(&reloaded, key);
     remember_exclusions(&reloaded, key)?;
@@ -36,6 +37,7 @@ pub fn unset(settings: &Settings, name: &str) -> Result<()> {
         settings.forget_exclusions().context("cannot forget the last exclude list")?;
     }
     let was_set = edit::unset(file, key).map_err(failed)?;
+    let tell = || was_set.then(|| tell_file(file));
     let reloaded = reload()?;
     remember_exclusions(&reloaded, key)?;
     crate::ctl::print(&if was_set {
@@ -44,8 +46,14 @@ pub fn unset(settings: &Settings, name: &str) -> Result<()> {
         let value = &super::value(&reloaded, key.name).text;
         format!("{name} was not set; its value is {value}\n")
     })?;
+    tell();
     warn_if_not_in_effect(&reloaded, key);
     Ok(())
+}
+
+/// Says which of the config files has changed: the public settings may have one of their own.
+fn tell_file(file: &Path) {
+    crate::ctl::note(&format!("changed in {}", file.display()));
 }
 
 fn file<'a>(settings: &'a Settings, key: &Key) -> Result<&'a Path> {

@@ -25,6 +25,11 @@ impl<'a> Verdict<'a> {
         self.obstacle.is_none()
     }
 
+    /// Why sessions in the current directory are not recorded.
+    pub fn obstacle(&self) -> Option<&'a Finding> {
+        self.obstacle
+    }
+
     /// One sentence.
     pub fn sentence(&self) -> String {
         let place = "Sessions in this directory are";

@@ -52,6 +52,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/015-agent-limits.sql"),
     include_str!("../schema/016-imports.sql"),
     include_str!("../schema/017-identity.sql"),
+    include_str!("../schema/018-project-changes.sql"),
     include_str!("../schema/019-start.sql"),
     include_str!("../schema/021-imported-decisions.sql"),
 ];

@@ -34,6 +34,7 @@ pub const UNUSED_PROJECT: &str = unused!("projects");
 pub const UNUSED_REVISION: &str = unused!("revisions");
 pub const UNUSED_REJECTED: &str = unused!("rejected");
 pub const UNUSED_CLOSED_STEP: &str = unused!("closed_steps");
+pub const UNUSED_PROJECT_CHANGE: &str = unused!("project_changes");
 
 /// Row id and prompt counter of a forgotten session. If the session continues, its new row takes both:
 /// the numbers of its prompts stay distinct.
@@ -59,17 +60,6 @@ pub fn project(conn: &Connection, key: &str) -> Result<Option<i64>> {
         )?
         .query_row([key], |r| r.get(0))
         .optional()?)
-}
-
-/// Assigns the forgotten rows of a project to another one.
-pub fn move_project(tx: &Transaction, from: i64, to: i64) -> Result<()> {
-    tx.execute(
-        "UPDATE forgotten_rows SET content = json_set(content, '$.project_id', ?2)
-         WHERE table_name IN ('sessions', 'observations', 'session_summaries')
-           AND json_extract(content, '$.project_id') = ?1",
-        [from, to],
-    )?;
-    Ok(())
 }
 
 /// Records that the database must be rewritten.

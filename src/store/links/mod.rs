@@ -7,6 +7,7 @@
 mod candidates;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
 
 use super::error::Result;
 pub use candidates::reconcile;
@@ -182,6 +183,47 @@ pub fn reset(tx: &Transaction, id: i64, now: i64) -> Result<()> {
         Some(_) => reopen(tx, id, now),
         None => Ok(()),
     }
+}
+
+/// A link between rows that belong to different projects now.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct CutLink {
+    old: i64,
+    new: i64,
+    kind: String,
+    at_epoch: i64,
+}
+
+/// Takes out the links between rows of two projects that were made at `since` or later. Rows for all
+/// projects keep theirs.
+pub(super) fn cut(tx: &Transaction, a: i64, b: i64, since: i64, now: i64) -> Result<Vec<CutLink>> {
+    let mut rows = tx.prepare(
+        "SELECT l.old_id, l.new_id, l.kind, l.at_epoch FROM observation_links l
+         JOIN observations o ON o.id = l.old_id JOIN observations n ON n.id = l.new_id
+         WHERE l.at_epoch >= ?3 AND l.undone_at_epoch IS NULL AND o.superseded_by = n.uuid
+           AND (o.project_id, n.project_id) IN (VALUES (?1, ?2), (?2, ?1))
+           AND 'user' NOT IN (o.scope, n.scope) ORDER BY l.old_id",
+    )?;
+    let rows = rows.query_map([a, b, since], |r| {
+        Ok(CutLink { old: r.get(0)?, new: r.get(1)?, kind: r.get(2)?, at_epoch: r.get(3)? })
+    })?;
+    let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    for link in &found {
+        reopen(tx, link.old, now)?;
+        let delete = "DELETE FROM observation_links WHERE old_id = ?1 AND new_id = ?2";
+        tx.prepare_cached(delete)?.execute([link.old, link.new])?;
+    }
+    Ok(found)
+}
+
+/// Makes a link again that was taken out, with its time.
+pub(super) fn join(tx: &Transaction, link: &CutLink, now: i64) -> Result<()> {
+    let CutLink { old, new, kind, at_epoch } = link;
+    if supersede(tx, *old, *new, Kind::parse(kind), now)? {
+        let sql = "UPDATE observation_links SET at_epoch = ?3 WHERE old_id = ?1 AND new_id = ?2";
+        tx.prepare_cached(sql)?.execute([old, new, at_epoch])?;
+    }
+    Ok(())
 }
 
 /// The row that has superseded this one.

@@ -50,22 +50,23 @@ pub fn project_names(conn: &Connection) -> Result<Vec<(i64, String)>> {
 
 fn projects(conn: &Connection, only: Option<i64>) -> Result<Vec<String>> {
     let mut rows = conn.prepare(
-        "SELECT p.id, p.name, p.root, p.separate,
+        "SELECT p.id, p.name, p.root, p.separate, p.named,
            (SELECT json_group_array(key) FROM
              (SELECT key FROM project_keys WHERE project_id = p.id ORDER BY key)),
            (SELECT json_group_array(json_object('hash', hash, 'seen_at_epoch', seen_at_epoch)) FROM
              (SELECT hash, seen_at_epoch FROM project_commits WHERE project_id = p.id ORDER BY hash))
-         FROM projects p WHERE ?1 IS NULL OR p.id = ?1
+         FROM projects p WHERE (?1 IS NULL OR p.id = ?1) AND p.merged_into IS NULL
          ORDER BY (SELECT min(key) FROM project_keys WHERE project_id = p.id)",
     )?;
     let rows = rows.query_map([only], |row| {
         let (name, root): (String, String) = (row.get(1)?, row.get(2)?);
-        let (keys, commits): (String, String) = (row.get(4)?, row.get(5)?);
+        let (keys, commits): (String, String) = (row.get(5)?, row.get(6)?);
         let mut line = Object::new("project");
         line.put("keys", &keys);
         line.put("name", &json!(name).to_string());
         line.put("root", &json!(root).to_string());
         line.put("separate", &row.get::<_, bool>(3)?.to_string());
+        line.put("named", &row.get::<_, bool>(4)?.to_string());
         line.put("commits", &commits);
         Ok(line.end())
     })?;

@@ -95,8 +95,9 @@ fn insert_project(tx: &Transaction, references: &mut References, row: &Line) -> 
         }
     }
     if known.is_none() {
-        let separate = row.value("separate") == true;
-        tx.execute("UPDATE projects SET separate = ?2 WHERE id = ?1", params![id, separate])?;
+        let (separate, named) = (row.value("separate") == true, row.value("named") == true);
+        let sql = "UPDATE projects SET separate = ?2, named = ?3 WHERE id = ?1";
+        tx.execute(sql, params![id, separate, named])?;
     }
     Ok(if known.is_some() { Inserted::Known } else { Inserted::New })
 }

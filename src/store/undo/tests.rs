@@ -3,9 +3,9 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::store::accept::accept;
-use crate::store::claims;
 use crate::store::forget::{ForgetFilter, forget};
 use crate::store::forgotten::is_marked_purged;
+use crate::store::project_changes;
 use crate::store::testing::{in_memory_db, write};
 use crate::store::tombstones;
 
@@ -64,9 +64,11 @@ fn what_is_restored_belongs_to_the_project_that_its_directory_has_joined() {
     let mut conn = forgotten_session();
     write(&mut conn, |tx| accept(tx, &event("t", Kind::Prompt, 110, "/a"), None, 110));
     write(&mut conn, |tx| accept(tx, &event("u", Kind::Prompt, 110, "/b"), None, 110));
-    let id = "SELECT id || name FROM projects ORDER BY 1";
+    let id = "SELECT id || name FROM projects WHERE merged_into IS NULL ORDER BY 1";
     assert_eq!(texts(&conn, id), ["1/a", "2/b"]);
-    write(&mut conn, |tx| claims::link(tx, "dir:/a", 2, 120));
+    let claimed = Project { keys: vec!["dir:/a".into()], ..Project::default() };
+    let link = project_changes::link(&conn, &claimed, 2).unwrap();
+    write(&mut conn, |tx| project_changes::apply(tx, link, 120));
     assert_eq!(texts(&conn, id), ["2/b"]);
     undo(&mut conn);
     let projects = "SELECT content_session_id || p.name FROM sessions s

@@ -94,17 +94,6 @@ pub fn of_session(tx: &Transaction, session_id: i64) -> Result<Vec<RowId>> {
     rows(tx, RowKind::ALL.map(|kind| (kind, "session_id = ?1")), session_id)
 }
 
-/// The rows of a project.
-pub fn of_project(tx: &Transaction, project_id: i64) -> Result<Vec<RowId>> {
-    let of_session = "session_id IN (SELECT id FROM sessions WHERE project_id = ?1)";
-    let conditions = [
-        (RowKind::Observation, "project_id = ?1"),
-        (RowKind::Summary, "project_id = ?1"),
-        (RowKind::Prompt, of_session),
-    ];
-    rows(tx, conditions, project_id)
-}
-
 fn rows(tx: &Transaction, conditions: [(RowKind, &str); 3], value: i64) -> Result<Vec<RowId>> {
     let mut found = Vec::new();
     for (kind, condition) in conditions {

@@ -11,7 +11,7 @@ use crate::store::commit::{self, Attribution};
 use crate::store::forget::{ForgetSet, forget};
 use crate::store::queue::{self, BatchMeasure, Claim, ClaimLimits};
 use crate::store::testing::{in_memory_db, temp_paths, write};
-use crate::store::{Locked, Store, claims, provisional, undo};
+use crate::store::{Locked, Store, project_changes, provisional, undo};
 
 /// Every word of the index with the rows that have it.
 fn entries(conn: &Connection) -> BTreeSet<(String, i64)> {
@@ -159,7 +159,10 @@ fn apply(conn: &mut Connection, step: Step, at: i64) {
             let sql = "SELECT project_id FROM project_keys WHERE key = ?1";
             let to = conn.query_row(sql, [format!("dir:/{to}")], |r| r.get::<_, i64>(0));
             if let Ok(to) = to {
-                write(conn, |tx| claims::link(tx, &format!("dir:/{from}"), to, at));
+                let keys = vec![format!("dir:/{from}")];
+                let claimed = Project { keys, ..Project::default() };
+                let change = project_changes::link(conn, &claimed, to).unwrap();
+                write(conn, |tx| project_changes::apply(tx, change, at));
             }
         }
         Step::ForgetSession { session } => {
