@@ -39,7 +39,7 @@ const LENGTH: usize = 3;
 /// A memory about the work at hand.
 #[derive(Clone, Debug)]
 pub enum Related {
-    Row(Headline),
+    Row(Box<Headline>),
     /// A single turn, as a session.
     Turn(Box<Told>),
 }
@@ -76,7 +76,7 @@ pub fn about_files(
             }
             is_wanted
         });
-        related.extend(taken.take(n_left).map(Related::Row));
+        related.extend(taken.take(n_left).map(|row| Related::Row(Box::new(row))));
     }
     related
 }
@@ -162,7 +162,7 @@ fn read(
                 return Ok(None);
             };
             let (head, at) = (row.head.clone(), row.created_at_epoch);
-            (Related::Row(row), head, at)
+            (Related::Row(Box::new(row)), head, at)
         }
         RowKind::Summary => {
             let Some(told) = recalled::readable_turn(conn, id, screens)? else { return Ok(None) };

@@ -264,9 +264,11 @@ fn a_project_is_found_by_its_transcripts_or_named_by_the_user() {
 fn another_file_is_refused() {
     let w = World::new();
     let output = w.memctl(&["import", "claude-mem"]);
-    assert!(output.err.contains("claude-mem.db is not a file"), "{output:?}");
+    assert!(output.err.contains("no database of claude-mem at "), "{output:?}");
+    assert!(output.err.contains("hint: name its file"), "{output:?}");
     let file = w.path("other.db");
     Connection::open(&file).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
     let output = w.memctl(&["import", "claude-mem", file.to_str().unwrap()]);
     assert!(output.err.contains("is not a database of claude-mem"), "{output:?}");
+    assert!(output.err.contains("hint: name its file"), "{output:?}");
 }

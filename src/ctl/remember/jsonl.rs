@@ -30,7 +30,8 @@ const MAX_COMPARED: usize = 50;
 /// Rows of one transaction: notes and their files. Workers wait for it about 0.2 seconds.
 const MAX_ROWS: usize = 1000;
 
-/// At most so many bytes of lines are read ahead.
+/// Lines, and their bytes, that are read ahead.
+const MAX_LINES: usize = 500;
 const MAX_PART: usize = 4 << 20;
 
 /// More threads would wait for the one that stores.
@@ -340,7 +341,7 @@ fn n_threads() -> usize {
 /// The next lines. Empty at the end of the input.
 fn next_part(lines: &mut Lines) -> Result<Vec<lines::Line>> {
     let (mut part, mut n_bytes) = (Vec::new(), 0);
-    while part.len() < MAX_ROWS && n_bytes < MAX_PART {
+    while part.len() < MAX_LINES && n_bytes < MAX_PART {
         let Some(line) = lines.next()? else { break };
         n_bytes += line.text.as_ref().map_or(0, String::len);
         part.push(line);
