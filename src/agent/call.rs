@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::Backend;
 use super::answer::Answer;
-use super::error::AgentError;
+use super::error::{AgentError, BROKEN_JSON};
 use super::form;
 use super::ledger::{Admission, CallRequest, Ledger};
 use super::model::Model;
@@ -113,6 +113,9 @@ async fn read(answer: Answer, limit: Duration) -> CallResult {
             Some(what) => CallResult::Error(AgentError::UnusableAnswer(what)),
             None => CallResult::Nothing,
         },
+        Parsed::Unusable(BROKEN_JSON) if answer.truncated => {
+            CallResult::Error(AgentError::UnusableAnswer("nothing within its token limit"))
+        }
         Parsed::Unusable(what) => {
             let reported = AgentError::from_text(&answer.text);
             CallResult::Error(reported.unwrap_or(AgentError::UnusableAnswer(what)))

@@ -12,16 +12,42 @@ pub struct Parts {
     pub summaries: Vec<Fields>,
 }
 
-/// `None` if `text` is no such object. It may stand in a code fence.
+/// `None` if `text` is no such object. It may stand in a code fence, and may end early: then the
+/// observations and summaries before its end count.
 pub fn parts(text: &str) -> Option<Parts> {
     let text = text.trim().trim_matches('`').trim();
     let text = text.strip_prefix("json").unwrap_or(text).trim_start();
-    let Ok(Value::Object(mut reply)) = serde_json::from_str(text) else { return None };
+    let whole = serde_json::from_str(text).ok();
+    let reply = whole.or_else(|| serde_json::from_str(&closed(text)?).ok());
+    let Some(Value::Object(mut reply)) = reply else { return None };
     let (observations, summaries) = (reply.remove("observations"), reply.remove("summary"));
     if observations.is_none() && summaries.is_none() {
         return None;
     }
     Some(Parts { observations: objects(observations), summaries: objects(summaries) })
+}
+
+/// An object that ends early, cut after the last whole object of one of its lists, and closed.
+fn closed(text: &str) -> Option<String> {
+    let mut open = Vec::new();
+    let (mut in_string, mut escaped, mut end) = (false, false, None);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => open.push(byte),
+            b'}' | b']' => {
+                open.pop()?;
+                if byte == b'}' && open == *b"{[" {
+                    end = Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(format!("{}]}}", &text[..end?]))
 }
 
 /// The objects of a list. A server that does not apply the schema may return one object alone.

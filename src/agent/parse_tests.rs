@@ -170,6 +170,12 @@ fn a_json_object_has_the_fields_of_elements() {
         assert_eq!((&*summary.request, &*summary.completed), ("Fix it", "Fixed"));
         assert_eq!((&*summary.learned, &*summary.next_steps), ("", ""));
     }
+    // What was whole before the text ended stays.
+    let first = r#"{"observations": [{"title": "One \"} ]", "facts": ["a"]}, {"title": "Two"#;
+    assert_eq!(reply(first).observations[0].title, "One \"} ]");
+    assert_eq!(reply(first).observations.len(), 1);
+    let last = r#"{"observations": [{"title": "One"}], "summary": [{"completed": "Done"}"#;
+    assert_eq!(reply(last).summary.unwrap().completed, "Done");
     // A server that does not apply the schema may leave out the lists.
     let alone = reply(r#"{"observations": {"title": "One"}, "summary": {"completed": "Done"}}"#);
     assert_eq!(alone.observations.len(), 1);
