@@ -302,6 +302,17 @@ fn failing_name(line: &str, report: &mut TestReport) {
     if let Some(rest) = numbered.and_then(|(_, rest)| rest.strip_prefix("test ")) {
         return report.name(rest.rsplit_once(" (").map_or(rest, |(name, _)| name));
     }
+    // Playwright: `1) [pre] › e2e/chat.spec.ts:14:5 › stays connected ───`
+    if let Some((_, rest)) =
+        numbered.and_then(|(_, rest)| rest.strip_prefix('[')?.split_once("] › "))
+    {
+        return report.name(rest.trim_end_matches(['─', ' ']));
+    }
+    // PHPUnit: `1) App\Tests\PdfTest::testLogo`
+    if let Some((_, rest)) = numbered.filter(|(_, rest)| rest.contains("::") && !rest.contains(' '))
+    {
+        return report.name(rest.rsplit('\\').next().unwrap_or(rest));
+    }
     // ctest: `3 - name (Failed)`
     if let Some(rest) = line
         .strip_suffix("(Failed)")
@@ -331,6 +342,20 @@ mod tests {
         let figures = report.as_ref().map_or("none".to_owned(), TestReport::figures);
         assert_eq!(figures, expected, "{output}");
         assert_eq!(report.map(|r| r.failing).unwrap_or_default(), failing, "{output}");
+    }
+
+    #[test]
+    fn numbered_failures_have_names() {
+        check(
+            "  1) [pre] › e2e/chat.spec.ts:14:5 › stays connected ────\n\n  1 failed",
+            "1 failed",
+            &["e2e/chat.spec.ts:14:5 › stays connected"],
+        );
+        check(
+            "1) App\\Tests\\PdfTest::testLogo\nRuntimeException: x\n\nTests: 151, Assertions: 489, Failures: 1.",
+            "150 passed, 1 failed",
+            &["PdfTest::testLogo"],
+        );
     }
 
     #[test]

@@ -36,6 +36,13 @@ pub struct Turn {
     /// Blocks under a heading such as `Cause`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cause: Vec<Block>,
+    /// What was said beside what was done: how it was before, why, what is hoped. It is kept for `show` and
+    /// search, and no context tells it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub background: Vec<Block>,
+    /// What the assistant says it decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<String>,
     /// What is left to do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<Step>,

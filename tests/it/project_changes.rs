@@ -143,14 +143,14 @@ fn a_statement_that_a_merge_replaced_holds_again_after_its_undo() {
     let (w, a, b) = world();
     let note = "The API listens on port 8080";
     w.memctl(&["remember", "--project", text(&a), note]).ok();
-    let before = told(&w, &a);
+    let before = told_unscored(&w, &a);
     assert!(before[0].contains(note));
     w.memctl(&["project", "merge", "a", "b"]).ok();
     w.memctl(&["remember", "--project", text(&b), "The API listens on port 9000 now"]).ok();
     let context = w.memctl(&["context", "--project", text(&b)]).ok();
     assert!(!context.contains(note), "the newer statement replaces it: {context}");
     undo(&w);
-    assert_eq!(told(&w, &a), before);
+    assert_eq!(told_unscored(&w, &a), before);
     assert!(w.memctl(&["context", "--project", text(&b)]).ok().contains("port 9000"));
 }
 
@@ -184,12 +184,12 @@ fn a_live_session_goes_on_in_the_merged_project_and_goes_back_with_it() {
     });
     undo(&w);
     turn("t3", "mistletoe");
-    w.hook(&in_dir(end("live"), &a));
     until("the last turn is told", || match told_of(&a) {
         context if context.contains("mistletoe") => Ok(()),
         context => Err(context),
     });
     assert!(w.memctl(&["ps"]).ok().contains("live"), "one worker has done all of it");
+    w.hook(&in_dir(end("live"), &a));
     w.memctl(&["kill", "--all"]).ok();
     w.settle();
     let (of_a, of_b) = (told_of(&a), told_of(&b));
@@ -295,19 +295,21 @@ fn sessions_can_be_split_off_by_id_time_or_directory() {
 
     // By directory: later sessions there go along.
     let unscored = told_unscored(&w, &a);
-    w.memctl(&["project", "split", "a", "--dir", text(&b)]).ok();
+    let planned = w.memctl(&["project", "split", "a", "--dir", text(&b), "--dry-run"]).ok();
+    assert!(planned.starts_with("would split b off project a: 1 session, "), "{planned}");
+    w.memctl(&["project", "split", "a", "--dir", text(&b), "--name", "grove"]).ok();
     session(&w, &b, "session-3", "larch");
-    assert_eq!(sessions(&w, "b"), ["session-3", "session-b"]);
+    assert_eq!(sessions(&w, "grove"), ["session-3", "session-b"]);
     assert_eq!(sessions(&w, text(&a)), ["session-2", "session-a"]);
     let err = undo(&w);
-    assert!(err.contains("1 session begun since then stays in project b"), "{err}");
+    assert!(err.contains("1 session begun since then stays in project grove"), "{err}");
     assert_eq!(told_unscored(&w, &a), unscored);
-    assert_eq!(sessions(&w, "b"), ["session-3"]);
+    assert_eq!(sessions(&w, "grove"), ["session-3"]);
     let before = told(&w, &a);
 
     // By time, into a known project.
-    w.memctl(&["project", "split", "a", "--after", "1h", "--to", "b"]).ok();
-    assert_eq!(sessions(&w, "b"), ["session-2", "session-3", "session-a", "session-b"]);
+    w.memctl(&["project", "split", "a", "--after", "1h", "--to", "grove"]).ok();
+    assert_eq!(sessions(&w, "grove"), ["session-2", "session-3", "session-a", "session-b"]);
     undo(&w);
     assert_eq!(told(&w, &a), before);
 }

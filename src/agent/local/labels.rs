@@ -11,6 +11,8 @@ pub enum Label {
     /// What is left to do.
     Next,
     Cause,
+    /// What the assistant decided.
+    Decision,
     Done,
     Test,
     /// Things to choose from.
@@ -55,6 +57,7 @@ fn row(name: &str) -> Option<Row> {
         "next" => Some(Heading::Label(Label::Next)),
         "user" => Some(Heading::ForUser),
         "cause" => Some(Heading::Label(Label::Cause)),
+        "decision" => Some(Heading::Label(Label::Decision)),
         "done" => Some(Heading::Label(Label::Done)),
         "test" => Some(Heading::Label(Label::Test)),
         "option" => Some(Heading::Label(Label::Option)),

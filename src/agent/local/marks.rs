@@ -56,12 +56,14 @@ pub enum Mark {
     Nothing,
     /// How it was before, or what was thought of and not done: `used to`, `I considered`.
     Former,
-    /// A word that stands in most sentences about what is left: `still`, `missing`, `until`.
-    LeftOver,
     /// Words of courtesy before what is told: `you're right`.
     Praise,
     /// The beginning of a clause before an order: `before`, `once`.
     Before,
+    /// What is hoped for and was not seen: `should`.
+    Expected,
+    /// Praise of the own work: `everything works`, `ready to merge`.
+    Boast,
 }
 
 static PHRASES: LazyLock<Phrases<Mark>> =
@@ -92,9 +94,10 @@ fn row(name: &str) -> Option<Mark> {
         "unit" => Mark::Unit,
         "nothing" => Mark::Nothing,
         "former" => Mark::Former,
-        "left_over" => Mark::LeftOver,
         "praise" => Mark::Praise,
         "before" => Mark::Before,
+        "expected" => Mark::Expected,
+        "boast" => Mark::Boast,
         _ => return None,
     })
 }
@@ -200,6 +203,11 @@ impl<'a> Marked<'a> {
     /// Whether the sentence, or a clause of it after a condition of time, begins with a verb of this
     /// mark: `Then run`, `Before you deploy, set`, `It is missing, so install`.
     pub fn orders(&self, mark: Mark) -> bool {
+        // `Agregué` and `Agregue` are the same word without accents.
+        let first = self.text.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty());
+        if first.is_some_and(|word| word.ends_with('é')) {
+            return false;
+        }
         let order = |at: usize| self.at(at, mark).is_some_and(|end| !self.is_noun(end));
         let first = self.connected(0);
         if order(first) {

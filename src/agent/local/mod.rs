@@ -13,6 +13,7 @@
 //! and must not panic, even for truncated or arbitrary texts.
 
 mod claims;
+mod grounded;
 mod labels;
 mod markers;
 mod marks;

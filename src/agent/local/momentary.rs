@@ -5,18 +5,11 @@ use super::claims;
 use super::markers::{Marker, Text};
 use super::marks::{Mark, Marked};
 use super::message::inline::sentences;
-use crate::memory::Block;
-
-/// Positions of the momentary lines of a block.
-pub fn lines(block: &Block) -> Vec<usize> {
-    let lines = block.lines.iter().enumerate();
-    lines.filter(|(_, line)| is_momentary(line)).map(|(at, _)| at).collect()
-}
 
 /// Whether a sentence of the line names a failure, something left undone or running, depends on the user,
 /// or tells how it was before.
-fn is_momentary(line: &str) -> bool {
-    const LEFT: [Mark; 7] = [
+pub fn is_momentary(line: &str) -> bool {
+    const LEFT: [Mark; 9] = [
         Mark::Must,
         Mark::Stated,
         Mark::Deferred,
@@ -24,6 +17,8 @@ fn is_momentary(line: &str) -> bool {
         Mark::Handoff,
         Mark::Running,
         Mark::Former,
+        Mark::Expected,
+        Mark::Boast,
     ];
     sentences(line).into_iter().any(|sentence| {
         let marked = Marked::read(sentence);
@@ -61,14 +56,5 @@ mod tests {
         ] {
             assert!(!is_momentary(line), "{line}");
         }
-    }
-
-    #[test]
-    fn positions_are_those_of_the_lines() {
-        let text = ["It is merged.", "The job still fails.", "It has two stages."];
-        let mut block = Block { lines: text.map(str::to_owned).to_vec(), ..Block::default() };
-        block.momentary = lines(&block);
-        assert_eq!(block.momentary, [1]);
-        assert_eq!(block.lasting().map(|block| block.lines.len()), Some(2));
     }
 }

@@ -193,7 +193,7 @@ fn next_steps(turn: &Turn) -> Vec<String> {
 
 fn notes(turn: &Turn) -> String {
     let ending = turn.ending_note();
-    let answer = blocks(&turn.answer, MAX_COLUMN);
+    let answer = blocks(turn.answer.iter().chain(&turn.background), MAX_COLUMN);
     match (ending.is_empty(), answer.is_empty()) {
         (false, false) => format!("{answer}\n{ending}"),
         (true, _) => answer,

@@ -57,7 +57,11 @@ pub fn request(batch: &Batch) -> Request {
         let whole = Text::new(&prompt.text);
         request.defers |= asked.is_some() && defers(&whole);
         request.complains |= complains(&prompt.text, !batch.turns.is_empty());
-        if is_small_talk(&prompt.text) && !(whole.is(Marker::Yes) && asked.is_some()) {
+        let is_goodbye =
+            last.is_some() && asked.is_none() && defers(&whole) && !is_question(&prompt.text);
+        if (is_small_talk(&prompt.text) || is_goodbye)
+            && !(whole.is(Marker::Yes) && asked.is_some())
+        {
             continue;
         }
         if request.re.is_empty() {

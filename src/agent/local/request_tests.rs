@@ -438,3 +438,13 @@ fn an_answer_can_be_put_off() {
         assert!(!request(&batch(&[prompt], vec![asked.clone()])).defers, "{prompt}");
     }
 }
+
+#[test]
+fn a_goodbye_is_no_request() {
+    let earlier = || vec![Turn::default()];
+    assert_eq!(request(&batch(&["gotta run, later"], earlier())).text, "");
+    assert_eq!(
+        request(&batch(&["why does it wait until later?"], earlier())).text,
+        "why does it wait until later?"
+    );
+}

@@ -3,6 +3,7 @@
 
 use super::render;
 use super::titles::{self, conventional};
+use super::turn::is_vague;
 use crate::activity::fit;
 use crate::evidence;
 use crate::memory::{
@@ -13,9 +14,12 @@ use crate::memory::{
 const MAX_NARRATIVE: usize = 700;
 /// An answer without a tool use must have this many characters to be kept.
 const MIN_ANSWER: usize = 160;
+const MAX_DECISION: usize = 240;
 /// Maximum number of rows for commits. Further commits are facts of the last one.
 const MAX_COMMITS: usize = 6;
 const MAX_FILES: usize = 24;
+/// Maximum number of decisions of the assistant.
+const MAX_DECISIONS: usize = 4;
 
 /// The rows of a turn. A turn that stops again tells its changes again: a row replaces the one of
 /// the same title among the `earlier` rows of the turn.
@@ -27,6 +31,7 @@ pub fn of(turn: &Turn, stop: &Message, earlier: &[Earlier]) -> Vec<Observation> 
     // Subagents that have not reported yet have no count.
     rows.extend(turn.evidence.reports.iter().filter(|reports| reports.count > 0).map(report));
     rows.extend(pages(turn));
+    rows.extend(turn.decisions.iter().take(MAX_DECISIONS).map(|text| decision(text, stop)));
     for row in &mut rows {
         row.prompt_number = stop.prompt_number;
         let same = earlier.iter().filter(|e| e.kind == row.kind && e.title == row.title);
@@ -148,9 +153,9 @@ fn kind(turn: &Turn, commit: Option<&CommitMade>) -> String {
     }
 }
 
-/// What was said about a change: its cause, then its results.
+/// What was said about a change: its cause, its results, then what else was said.
 fn narrative(turn: &Turn) -> Option<String> {
-    let blocks = turn.cause.iter().chain(&turn.done);
+    let blocks = turn.cause.iter().chain(&turn.done).chain(&turn.background);
     let text = render::blocks(blocks, MAX_NARRATIVE);
     (!text.is_empty()).then_some(text)
 }
@@ -199,10 +204,13 @@ fn facts(turn: &Turn) -> Vec<String> {
 
 /// An answer of substance without a change. Its title is the question.
 fn answer(turn: &Turn) -> Option<Observation> {
-    let text = render::blocks(turn.cause.iter().chain(&turn.answer), MAX_NARRATIVE);
+    let said = turn.cause.iter().chain(&turn.answer).chain(&turn.background);
+    let text = render::blocks(said, MAX_NARRATIVE);
     let is_worked_out = turn.evidence.tool_uses > 0 && text.chars().count() >= 40;
     let is_long = text.chars().count() >= MIN_ANSWER;
-    if turn.title.is_empty() || !(is_worked_out || is_long) {
+    // What the user reports is no finding.
+    let says_nothing = turn.title.is_empty() || is_vague(&turn.request) || turn.complains;
+    if says_nothing || !(is_worked_out || is_long) {
         return None;
     }
     let mut row = Observation {
@@ -233,6 +241,17 @@ fn report(reports: &Reports) -> Observation {
         agent_type: Some(reports.agent_type.clone()),
         origin: Origin::Tool,
         sources: reports.sources.clone(),
+        ..Observation::default()
+    }
+}
+
+/// A decision of the assistant, in its words. It is no rule of the user.
+fn decision(text: &str, stop: &Message) -> Observation {
+    Observation {
+        kind: "decision".to_owned(),
+        title: fit(text.trim_end_matches(['.', '。']), MAX_DECISION),
+        origin: Origin::Assistant,
+        sources: vec![stop.id],
         ..Observation::default()
     }
 }

@@ -166,3 +166,9 @@ fn subagents_of_one_type_are_one_row() {
     );
     assert!(rows(&turn(0)).is_empty(), "none has reported yet");
 }
+
+#[test]
+fn decisions_of_the_assistant_are_rows_of_its_own() {
+    let turn = Turn { decisions: vec!["use SQLite.".into()], ..Turn::default() };
+    assert_eq!(rows(&turn), ["decision: use SQLite | "]);
+}

@@ -3,7 +3,7 @@
 //! A step needs an explicit heading, an order to the user that names something, or a statement that
 //! something is left. Offers, conditions and descriptions are no steps.
 
-use super::labels::{Heading, Label};
+use super::labels::{Heading, Label, split_label};
 use super::marks::{Mark, Marked};
 use super::message::Part;
 use super::message::budget::cut;
@@ -18,7 +18,6 @@ const MAX_CHARS: usize = 240;
 /// table counts as one.
 const NEAR: usize = 8;
 const VERY_NEAR: usize = 4;
-const LAST: usize = 1;
 
 /// Steps that say the same: so many of the words of the shorter one stand in the other, in percent.
 const SAME: usize = 80;
@@ -238,21 +237,7 @@ fn said(
     if from_end <= 1 && marked.orders(Mark::Bare) && marked.word_count() <= SHORT {
         return Some(StepKind::ForUser);
     }
-    // The last words about something named.
-    const EXCUSED: [Mark; 6] = [
-        Mark::Former,
-        Mark::Requested,
-        Mark::Needless,
-        Mark::Running,
-        Mark::Unpublished,
-        Mark::Usage,
-    ];
-    let is_left = from_end <= LAST
-        && names
-        && marked.has(Mark::LeftOver)
-        && part.label().is_none()
-        && !EXCUSED.iter().any(|mark| marked.has(*mark));
-    (very_near && (marked.states() || marked.defers()) || is_left).then_some(StepKind::Stated)
+    (very_near && (marked.states() || marked.defers())).then_some(StepKind::Stated)
 }
 
 fn step(text: &str, kind: StepKind) -> Step {
@@ -262,6 +247,13 @@ fn step(text: &str, kind: StepKind) -> Step {
         cut(first, MAX_CHARS)
     } else {
         text.to_owned()
+    };
+    // `Open: the docs`: the place where it is told says so.
+    let text = match split_label(&text) {
+        Some((Heading::Label(Label::Next), head, rest)) if head.split(' ').count() <= 2 => {
+            rest.to_owned()
+        }
+        _ => text,
     };
     Step { text: without_colon(&text).to_owned(), kind }
 }

@@ -28,6 +28,8 @@ fn a_heading_announces_steps() {
     check("Done.\n\n**Next:** wire the CLI.", &[(Stated, "wire the CLI.")]);
     check("Done.\n\nStill open:\n- [x] tests\n- [ ] docs", &[(Stated, "docs")]);
     check("Done.\n\nLeft:\n- drop the old table", &[(Stated, "drop the old table")]);
+    check("Done.\n\nOpen: the docs.", &[(Stated, "the docs.")]);
+    check("## On your side\n- Open: renew `API_KEY`", &[(ForUser, "renew `API_KEY`")]);
     check("## Remaining work\nNone.", &[]);
     check("## Next steps\n- Want me to add a flag?\n- If you want, I can add docs.", &[]);
     check(

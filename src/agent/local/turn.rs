@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::claims::without_claims;
+use super::grounded::{self, Grounds, Split};
 use super::labels::Label;
 use super::message::Message;
-use super::momentary;
 use super::request;
 use crate::activity::ParsedBatch;
 use crate::memory::{self, Block, Cause, Claim, ClaimKind, Ending, Evidence, Summary, Turn};
@@ -36,9 +36,15 @@ pub fn of(
         // A model states steps in a column of their own.
         Author::Model => message.body(),
     };
-    let (done, answer) = match evidence.has_change() {
-        true => (body, Vec::new()),
-        false => (Vec::new(), body),
+    let (cause, mut background) = grounded::split_cause(message.blocks(Label::Cause));
+    let (done, answer) = match (evidence.has_change(), author) {
+        (true, Author::Assistant) => {
+            let Split { done, background: beside } = grounded::split(body, &Grounds::of(&evidence));
+            background.extend(beside);
+            (done, Vec::new())
+        }
+        (true, Author::Model) => (body, Vec::new()),
+        (false, _) => (Vec::new(), body),
     };
     let is_confirmed = |at: &usize| message.confirms(&evidence.blockers[*at]);
     let mut turn = Turn {
@@ -51,7 +57,9 @@ pub fn of(
         title: String::new(),
         done,
         answer,
-        cause: message.blocks(Label::Cause),
+        cause,
+        background,
+        decisions: message.decisions(),
         next: message.next(&evidence),
         asked: message.asked(),
         claims: claims(message, &evidence, batch),
@@ -64,12 +72,12 @@ pub fn of(
     };
     remove_claims(&mut turn.done, &turn.claims);
     remove_claims(&mut turn.answer, &turn.claims);
+    remove_claims(&mut turn.background, &turn.claims);
     if let Some(previous) = &batch.previous {
         add_previous(&mut turn, previous, stop.cause);
     }
-    for block in turn.done.iter_mut().chain(&mut turn.answer) {
-        block.momentary = momentary::lines(block);
-    }
+    grounded::mark_done(&mut turn.done, &Grounds::of(&turn.evidence));
+    grounded::mark_answer(&mut turn.answer, &turn.request);
     turn
 }
 

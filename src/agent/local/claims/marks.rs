@@ -29,6 +29,8 @@ pub enum Mark {
     Solved,
     Hook,
     Ci,
+    /// A new state against the one before: `now`, `no longer`.
+    Now,
 }
 
 pub static PHRASES: LazyLock<Phrases<Mark>> =
@@ -54,6 +56,7 @@ fn row(name: &str) -> Option<Mark> {
         "solved" => Mark::Solved,
         "hook" => Mark::Hook,
         "ci" => Mark::Ci,
+        "now" => Mark::Now,
         _ => return None,
     })
 }

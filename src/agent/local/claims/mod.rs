@@ -173,6 +173,14 @@ pub fn tells_failure(sentence: &str) -> bool {
     marked.has(Mark::Fail) && !marked.has(Mark::Solved)
 }
 
+/// Whether the sentence says that something was changed: `added`, `now`, `passes`.
+pub fn tells_change(sentence: &str) -> bool {
+    const CHANGE: [Mark; 6] =
+        [Mark::Wrote, Mark::Now, Mark::Pass, Mark::Committed, Mark::Pushed, Mark::Solved];
+    let marked = Marked::read(sentence);
+    CHANGE.iter().any(|mark| marked.has(*mark))
+}
+
 /// The text without the sentences of these claims.
 pub fn without_claims(text: &str, claims: &[Claim]) -> String {
     let mut text = text.to_owned();

@@ -1,6 +1,6 @@
 //! What of a message's parts is kept: the beginning of each first, then more in order.
 
-use super::super::labels::Label;
+use super::super::labels::{Heading, Label, heading};
 use super::parts::{Line, Part};
 use crate::memory::Block;
 
@@ -57,15 +57,17 @@ pub fn blocks(parts: &[&Part]) -> Vec<Block> {
 
 /// The block with its first line.
 fn beginning(part: &Part) -> Block {
-    let heading = match part.label() {
-        Some(Label::Generic) => String::new(),
-        _ => cut(&part.heading, HEADING),
+    // The place where they are told names causes and what was done.
+    let is_named = |text: &str| {
+        let label = heading(text).map(Heading::label);
+        matches!(label, Some(Label::Generic | Label::Cause | Label::Done))
     };
+    let told = |text: &str, max: usize| if is_named(text) { String::new() } else { cut(text, max) };
     Block {
-        heading,
-        lead_in: cut(&part.lead_in, LEAD_IN),
+        heading: told(&part.heading, HEADING),
+        lead_in: told(&part.lead_in, LEAD_IN),
         kind: part.kind,
-        lines: part.lines.iter().take(1).map(|line| told(line, part, FIRST_LINE)).collect(),
+        lines: part.lines.iter().take(1).map(|line| quoted(line, part, FIRST_LINE)).collect(),
         momentary: Vec::new(),
         more: count(part.lines.len().saturating_sub(1)),
     }
@@ -76,7 +78,7 @@ fn more(block: &mut Block, part: &Part, left: &mut usize) {
     if let (Some(first), Some(line)) = (block.lines.first_mut(), part.lines.first())
         && first.contains(CUT)
     {
-        let whole = told(line, part, LINE);
+        let whole = quoted(line, part, LINE);
         let cost = chars(&whole).saturating_sub(chars(first));
         if cost <= *left {
             *left -= cost;
@@ -84,7 +86,7 @@ fn more(block: &mut Block, part: &Part, left: &mut usize) {
         }
     }
     for line in part.lines.iter().skip(1) {
-        let text = told(line, part, LINE);
+        let text = quoted(line, part, LINE);
         let cost = chars(&text) + 1;
         if cost > *left {
             break;
@@ -95,7 +97,7 @@ fn more(block: &mut Block, part: &Part, left: &mut usize) {
     }
 }
 
-fn told(line: &Line, part: &Part, max: usize) -> String {
+fn quoted(line: &Line, part: &Part, max: usize) -> String {
     let text = cut(&line.text, max);
     if part.quoted { format!("“{text}”") } else { text }
 }

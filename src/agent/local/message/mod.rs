@@ -14,6 +14,8 @@ mod parts;
 
 pub use parts::{Part, parts};
 
+use std::borrow::Cow;
+
 use super::claims;
 use super::labels::Label;
 use super::marks::without_praise;
@@ -21,6 +23,8 @@ use super::question;
 use super::steps;
 use crate::clients;
 use crate::memory::{Block, BlockKind, Blocker, Claim, Evidence, Question, Step, Turn};
+
+const INSIGHT: &str = "★ Insight";
 
 /// A message that was read.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +42,7 @@ impl Message {
         if is_placeholder || clients::is_client_error(text) {
             return Message::default();
         }
-        let mut parts = parts(text);
+        let mut parts = parts(&without_insights(text));
         let asked = question::take(&mut parts);
         Message { parts, asked }
     }
@@ -47,6 +51,19 @@ impl Message {
     pub fn blocks(&self, label: Label) -> Vec<Block> {
         let parts = self.parts.iter().filter(|part| part.label() == Some(label));
         budget::blocks(&parts.collect::<Vec<_>>())
+    }
+
+    /// What the assistant says it decided, in lines of their own.
+    pub fn decisions(&self) -> Vec<String> {
+        let parts = self.parts.iter().filter(|part| part.label() == Some(Label::Decision));
+        let parts = parts.filter(|part| !part.quoted);
+        let first = |part: &Part| match part.kind {
+            // What follows gives reasons.
+            BlockKind::Paragraph => 1,
+            BlockKind::List | BlockKind::Table => part.lines.len(),
+        };
+        let lines = parts.flat_map(|part| part.lines.iter().take(first(part)));
+        lines.map(|line| line.text.clone()).collect()
     }
 
     /// What the message tells, whatever its headings: all but causes, steps, options and the closing
@@ -101,6 +118,23 @@ impl Message {
         });
         claims::confirms(lines.chain(asked), blocker)
     }
+}
+
+/// The text without the boxes in which Claude Code's output styles teach: from `★ Insight ───` to `───`.
+fn without_insights(text: &str) -> Cow<'_, str> {
+    if !text.contains(INSIGHT) {
+        return Cow::Borrowed(text);
+    }
+    let mut inside = false;
+    let is_told = |line: &&str| {
+        let line = line.trim().trim_matches('`');
+        let begins = line.starts_with(INSIGHT);
+        let ends = inside && line.starts_with("──");
+        let told = !inside && !begins;
+        inside = begins || inside && !ends;
+        told
+    };
+    Cow::Owned(text.lines().filter(is_told).collect::<Vec<_>>().join("\n"))
 }
 
 /// The blocks of the body, without sentences such as `Done!` if there are others.

@@ -255,8 +255,9 @@ fn bold_label<'a>(source: &str, text: &'a str) -> Option<(Heading, &'a str, &'a 
 
 /// A label that makes a part of its own of a sentence or an item.
 fn own_label(text: &str) -> Option<(Heading, &str, &str)> {
-    split_label(text)
-        .filter(|(announced, ..)| matches!(announced.label(), Label::Next | Label::Cause))
+    split_label(text).filter(|(announced, ..)| {
+        matches!(announced.label(), Label::Next | Label::Cause | Label::Decision)
+    })
 }
 
 fn line(text: &str) -> Line {

@@ -68,8 +68,8 @@ fn a_message_keeps_its_structure() {
         shown,
         [
             ("", "", BlockKind::Paragraph, 1),
-            ("What changed", "", BlockKind::List, 2),
-            ("What changed", "", BlockKind::Table, 2),
+            ("", "", BlockKind::List, 2),
+            ("", "", BlockKind::Table, 2),
             ("Tests", "", BlockKind::Paragraph, 1),
             ("Tests", "", BlockKind::Paragraph, 1),
             ("", "", BlockKind::Paragraph, 1),
@@ -212,4 +212,34 @@ proptest::proptest! {
     fn any_text_is_read(text in r"\PC{0,200}|[-#*>|`:.?!0-9a-z，。é \n]{0,300}") {
         read_all(&text);
     }
+}
+
+#[test]
+fn labels_are_not_told_twice() {
+    let cause = Message::read("Fixed.\n\n**Root cause:** the guard is late.").blocks(Label::Cause);
+    assert_eq!(
+        (cause[0].heading.as_str(), cause[0].lines.as_slice()),
+        ("", &["the guard is late.".into()][..])
+    );
+    assert_eq!(body("Changes made:\n- a lock\n- a test")[0].1, "");
+    assert_eq!(body("In `gate.rs`:\n- a lock\n- a test")[0].1, "In `gate.rs`:");
+}
+
+#[test]
+fn decisions_stand_in_lines_of_their_own() {
+    let decisions = |text: &str| Message::read(text).decisions();
+    assert_eq!(
+        decisions("I compared both. It reads fast.\n\nDecision: use SQLite. It needs no server."),
+        ["use SQLite."]
+    );
+    assert_eq!(decisions("## Decisions\n- tabs\n- UTC"), ["tabs", "UTC"]);
+    assert_eq!(decisions("**Entscheidung:** PostgreSQL bleibt."), ["PostgreSQL bleibt."]);
+    assert_eq!(decisions("> Decision: never test"), [] as [&str; 0]);
+}
+
+#[test]
+fn boxes_that_teach_are_left_out() {
+    let text = "★ Insight ─────\n- labels are better\n─────\n\nThe test found a hole.";
+    assert_eq!(lines(text), ["The test found a hole."]);
+    assert_eq!(lines("`★ Insight ───`\nRead it."), [] as [&str; 0]);
 }

@@ -1,0 +1,206 @@
+//! Which sentences of a final message may stand for what a turn did. A sentence counts if it says that
+//! something changed, or names what the tools name. Others explain, hope or praise.
+
+use super::claims;
+use super::markers::{Marker, Text};
+use super::marks::{Mark, Marked};
+use super::momentary::is_momentary;
+use super::phrases::words;
+use crate::memory::{Block, BlockKind, CommitMade, Evidence, Outcome};
+
+/// Shorter names stand in many texts.
+const MIN_NAME: usize = 4;
+
+/// What the tools of a turn name: changed files, commits, identifiers of edits, counts of passed checks.
+pub struct Grounds<'a> {
+    names: Vec<&'a str>,
+    commits: &'a [CommitMade],
+    counts: Vec<String>,
+}
+
+impl<'a> Grounds<'a> {
+    pub fn of(evidence: &'a Evidence) -> Grounds<'a> {
+        let files = evidence.files.iter().filter(|file| !file.scratch).flat_map(|file| {
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            [name, name.split('.').next().unwrap_or(name)]
+        });
+        let links = evidence.effects.iter().map(|effect| effect.link.as_str());
+        let names = files.chain(evidence.names.iter().map(String::as_str)).chain(links);
+        let passed = evidence.checks.iter().filter(|check| check.outcome == Outcome::Pass);
+        let is_count = |word: &String| word.bytes().all(|b| b.is_ascii_digit()) && word != "0";
+        Grounds {
+            names: names.filter(|name| name.len() >= MIN_NAME).collect(),
+            commits: &evidence.commits,
+            counts: passed.flat_map(|check| words(&check.counts)).filter(is_count).collect(),
+        }
+    }
+
+    /// Whether the line says that something changed, or names what the tools name.
+    fn bear(&self, line: &str) -> bool {
+        const HASH: usize = 7;
+        let is_commit =
+            |commit: &CommitMade| commit.hash.get(..HASH).is_some_and(|short| line.contains(short));
+        claims::tells_change(line)
+            || self.names.iter().any(|name| line.contains(name))
+            || self.commits.iter().any(is_commit)
+            || words(line).iter().any(|word| self.counts.contains(word))
+    }
+}
+
+/// What a message says of a turn that changed something.
+#[derive(Debug, Default, PartialEq)]
+pub struct Split {
+    pub done: Vec<Block>,
+    /// Explanations, and how it was before.
+    pub background: Vec<Block>,
+}
+
+/// Separates what was done from what is said beside it. Lists and tables stay whole, unless their
+/// lead-in only guesses. If no sentence is
+/// borne out, all of them stay.
+pub fn split(body: Vec<Block>, grounds: &Grounds<'_>) -> Split {
+    let tells = |line: &str| {
+        let marked = Marked::read(line);
+        ![Mark::Former, Mark::Expected, Mark::Boast].iter().any(|mark| marked.has(*mark))
+    };
+    let mut split = Split::default();
+    let is_borne = |block: &Block| {
+        block.kind != BlockKind::Paragraph
+            || block.lines.iter().any(|line| tells(line) && grounds.bear(line))
+    };
+    let any = body.iter().any(is_borne);
+    for block in body {
+        let (told, beside): (Vec<String>, Vec<String>) = match block.kind {
+            BlockKind::Paragraph => block
+                .lines
+                .iter()
+                .cloned()
+                .partition(|line| tells(line) && (!any || grounds.bear(line))),
+            BlockKind::List | BlockKind::Table if tells(&block.lead_in) => {
+                (block.lines.clone(), Vec::new())
+            }
+            BlockKind::List | BlockKind::Table => (Vec::new(), block.lines.clone()),
+        };
+        for (lines, to) in [(told, &mut split.done), (beside, &mut split.background)] {
+            if !lines.is_empty() {
+                to.push(Block { lines, ..block.clone() });
+            }
+        }
+    }
+    split
+}
+
+/// The first sentence of a cause, or its list, and what follows.
+pub fn split_cause(cause: Vec<Block>) -> (Vec<Block>, Vec<Block>) {
+    let mut rest = Vec::new();
+    let mut first = Vec::new();
+    for mut block in cause {
+        if first.is_empty() {
+            if block.kind == BlockKind::Paragraph && block.lines.len() > 1 {
+                let lines = block.lines.split_off(1);
+                rest.push(Block { lines, ..Block::default() });
+                block.more = 0;
+            }
+            first.push(block);
+        } else {
+            rest.push(block);
+        }
+    }
+    (first, rest)
+}
+
+/// Marks the lines that only held when the turn ended. Of what was done, a line lasts that is borne out.
+pub fn mark_done(done: &mut [Block], grounds: &Grounds<'_>) {
+    let lasts = |line: &String| !is_momentary(line) && grounds.bear(line);
+    let any = done.iter().any(|block| block.lines.iter().any(lasts));
+    for block in done {
+        mark(block, |line| if any { !lasts(line) } else { is_momentary(line) });
+    }
+}
+
+/// The same of an answer: it lasts if the user asked a question.
+pub fn mark_answer(answer: &mut [Block], request: &str) {
+    let asks = request.contains(['?', '？', '؟']) || Text::new(request).has(Marker::Why);
+    for block in answer {
+        mark(block, |line| !asks || is_momentary(line));
+    }
+}
+
+fn mark(block: &mut Block, is_momentary: impl Fn(&String) -> bool) {
+    let lines = block.lines.iter().enumerate();
+    block.momentary = lines.filter(|(_, line)| is_momentary(line)).map(|(at, _)| at).collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::FileChange;
+
+    fn paragraph(lines: &[&str]) -> Block {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        Block { lines, ..Block::default() }
+    }
+
+    fn evidence() -> Evidence {
+        let files = vec![FileChange { path: "boards/v3.overlay".into(), ..FileChange::default() }];
+        Evidence { files, names: vec!["smoothed_ce".into()], ..Evidence::default() }
+    }
+
+    #[test]
+    fn explanations_are_told_beside_what_was_done() {
+        let evidence = evidence();
+        let grounds = Grounds::of(&evidence);
+        let split = |lines: &[&str]| {
+            let split = split(vec![paragraph(lines)], &grounds);
+            [split.done, split.background]
+                .map(|blocks| blocks.into_iter().flat_map(|block| block.lines).collect::<Vec<_>>())
+        };
+        let [done, background] = split(&[
+            "The reading is steady now.",
+            "The divider on v3 is 2 × 1 MΩ.",
+            "`smoothed_ce` divides by the count.",
+            "It should hold for a week.",
+            "I first thought about a filter in `v3.overlay`.",
+        ]);
+        assert_eq!(done, ["The reading is steady now.", "`smoothed_ce` divides by the count."]);
+        assert_eq!(background.len(), 3);
+        let [done, background] = split(&["The dog barks.", "The cat sleeps."]);
+        assert_eq!((done.len(), background.len()), (2, 0), "better an explanation than nothing");
+    }
+
+    #[test]
+    fn a_cause_is_its_first_sentence_or_its_list() {
+        let (first, rest) = split_cause(vec![
+            paragraph(&["The guard is late.", "So it fails."]),
+            paragraph(&["x"]),
+        ]);
+        assert_eq!(first, [paragraph(&["The guard is late."])]);
+        assert_eq!(rest, [paragraph(&["So it fails."]), paragraph(&["x"])]);
+        let list = Block { kind: BlockKind::List, ..paragraph(&["a", "b"]) };
+        assert_eq!(split_cause(vec![list.clone()]), (vec![list], Vec::new()));
+    }
+
+    #[test]
+    fn lines_last_that_are_borne_out() {
+        let evidence = evidence();
+        let grounds = Grounds::of(&evidence);
+        let mut done = vec![paragraph(&["`v3.overlay` has 40 µs.", "The cat sleeps."])];
+        mark_done(&mut done, &grounds);
+        assert_eq!(done[0].momentary, [1]);
+        let mut done = vec![paragraph(&["The cat sleeps.", "It still fails."])];
+        mark_done(&mut done, &grounds);
+        assert_eq!(done[0].momentary, [1], "nothing is borne out");
+    }
+
+    #[test]
+    fn an_answer_lasts_if_a_question_was_asked() {
+        let marked = |request: &str| {
+            let mut answer = vec![paragraph(&["The cat sleeps."])];
+            mark_answer(&mut answer, request);
+            answer[0].momentary.len()
+        };
+        assert_eq!(marked("where is it?"), 0);
+        assert_eq!(marked("find out why it barks"), 0);
+        assert_eq!(marked("restarted, go on"), 1);
+    }
+}
