@@ -209,7 +209,8 @@ impl World {
         drop(db);
         let project = self.path("project");
         let project = project.to_string_lossy();
-        for args in [&["doctor", "--fix"][..], &["search", "--project", project.as_ref(), question]] {
+        for args in [&["doctor", "--fix"][..], &["search", "--project", project.as_ref(), question]]
+        {
             let output = self.command(&self.memctl, args).output().map_err(|e| e.to_string())?;
             // Other findings of `doctor` do not matter here.
             if args[0] == "search" && !output.status.success() {

@@ -165,7 +165,7 @@ fn a_json_object_has_the_fields_of_elements() {
     let fenced = format!("<think>{{\"observations\": [</think>\n```json\n{json}\n```");
     for text in [json, &fenced] {
         let parsed = reply(text);
-        assert_eq!(parsed.observations, [observation.clone()]);
+        assert_eq!(parsed.observations, std::slice::from_ref(&observation));
         let summary = parsed.summary.unwrap();
         assert_eq!((&*summary.request, &*summary.completed), ("Fix it", "Fixed"));
         assert_eq!((&*summary.learned, &*summary.next_steps), ("", ""));

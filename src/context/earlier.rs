@@ -181,7 +181,11 @@ impl Upshots {
         Upshots::Worked {
             commits: shorten(&commits(session, max / 3), max / 2),
             done: said(&blocks::gist(&blocks::lasting(&session.done))),
-            answer: session.answers.last().map(|a| said(&blocks::lasting(&a.answer))),
+            answer: session
+                .answers
+                .last()
+                .filter(|_| !session.has_change())
+                .map(|a| said(&blocks::lasting(&a.answer))),
             effects: shorten(&effects(session), max / 3),
         }
     }

@@ -141,27 +141,25 @@ fn reason(rule: &Headline, title: &str, seen: &Seen) -> Option<String> {
 /// What is left to do.
 pub fn open(texts: &Texts, filler: &mut Filler, seen: &mut Seen) {
     for left in &texts.selection.open {
-        // The last session tells its requests.
-        let is_told = left.open.kind == OpenKind::Unfinished && left.sessions_ago == 0;
-        let text = match is_told {
-            true => "The last request was interrupted before it was done".to_owned(),
-            false => truncate(&markdown::paragraph(&left.open.text), 280),
-        };
+        // The last session tells its requests, and how it ended.
+        if left.open.kind == OpenKind::Unfinished && left.sessions_ago == 0 {
+            continue;
+        }
+        let text = truncate(&markdown::paragraph(&left.open.text), 280);
         if text.is_empty() || seen.contains(&text) {
             continue;
         }
-        if filler.push(open_line(left, &text, is_told), format!("s{}", left.open.id)) {
+        if filler.push(open_line(left, &text), format!("s{}", left.open.id)) {
             seen.add(&text);
         }
     }
 }
 
-fn open_line(left: &Left, text: &str, is_told: bool) -> String {
+fn open_line(left: &Left, text: &str) -> String {
     let open = &left.open;
     let label = match open.kind {
         OpenKind::Failing(_) | OpenKind::Blocked | OpenKind::Stated | OpenKind::Task => "",
         OpenKind::Complaint => "The user reported: ",
-        OpenKind::Unfinished if is_told => "",
         OpenKind::Unfinished => "Interrupted before it was done: ",
         OpenKind::Asked => "Asked the user, without an answer: ",
         OpenKind::ForUser => "Left to the user: ",

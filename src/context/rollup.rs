@@ -177,6 +177,10 @@ impl RollUp {
             self.done.clone_from(&turn.done);
             self.claims.clone_from(&turn.claims);
         }
+        // What was found before a change may not hold after it.
+        if evidence.has_change() {
+            self.answers.clear();
+        }
         if !turn.answer.is_empty() && is_informative(&turn.request) && self.is_answer(turn, turns) {
             let answer = turn.answer.clone();
             self.answers.push(Answered { id, question: turn.request.clone(), answer });
@@ -249,7 +253,9 @@ fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
         let changed = files(stored);
         let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
         let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
-        before.extend((!done.is_empty() && !is_stale).then(|| done.clone()));
+        // The user, who came back, says that it is not so.
+        let is_refuted = turns.get(at + 1).is_some_and(|next| next.turn.complains);
+        before.extend((!done.is_empty() && !is_stale && !is_refuted).then(|| done.clone()));
     }
     before
 }

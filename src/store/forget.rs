@@ -260,11 +260,12 @@ impl ForgetSet {
                 params![project, since, before],
             )?;
             sessions.into_iter().try_for_each(|id| self.add_session(conn, id))?;
-            if since.is_none() && before.is_none() {
-                if let Some(project) = *project {
-                    self.projects.insert(project);
-                    self.projects.extend(projects::merged_into(conn, project)?);
-                }
+            if since.is_none()
+                && before.is_none()
+                && let Some(project) = *project
+            {
+                self.projects.insert(project);
+                self.projects.extend(projects::merged_into(conn, project)?);
             }
         }
         // Most rows belong to a session or a prompt that is in the set already.

@@ -174,8 +174,7 @@ fn context_queries_use_an_index() {
                 || step.starts_with("SCAN observations USING INDEX observations_newest_user");
             // Sorts at most 40 rows per changed file, or the few turns that belong to other projects.
             let few = [context_sql(AMONG), summaries::heads_sql()];
-            let sorts_few = few.iter().any(|s| s == sql)
-                && *step == "USE TEMP B-TREE FOR ORDER BY"
+            let sorts_few = few.iter().any(|s| s == sql) && *step == "USE TEMP B-TREE FOR ORDER BY"
                 || sql == marks::PINNED_SESSIONS;
             (step.starts_with("SCAN") && !harmless) || step.contains("TEMP B-TREE") && !sorts_few
         };

@@ -17,15 +17,6 @@ impl Words {
         self.iter().filter(may_stand).any(|word| text.contains(word))
     }
 
-    /// Whether `text` begins with one of them.
-    pub fn begin(self, text: &str) -> bool {
-        self.with_first_byte_of(text).any(|list| {
-            let mut bytes = list.iter().take_while(|byte| **byte != b'|');
-            let mut text = text.bytes();
-            bytes.all(|byte| text.next() == Some(*byte))
-        })
-    }
-
     /// Whether `text` is one of them.
     pub fn are(self, text: &str) -> bool {
         self.with_first_byte_of(text).any(|list| {
@@ -58,7 +49,6 @@ mod tests {
         for text in texts {
             let each = |is: fn(&str, &str) -> bool| LIST.0.split('|').any(|word| is(text, word));
             assert_eq!(LIST.are(text), each(|text, word| text == word), "{text:?}");
-            assert_eq!(LIST.begin(text), each(|text, word| text.starts_with(word)), "{text:?}");
             assert_eq!(LIST.inside(text), each(|text, word| text.contains(word)), "{text:?}");
         }
     }

@@ -346,9 +346,10 @@ fn claim(row: &Row) -> rusqlite::Result<Claim> {
     let is_question =
         claim.kind == "discovery" && claim.is_of_local_rules && claim.prompt_number > 0;
     // The titles that local rules give to work are made of files and commands.
-    let states = !(is_event(&claim) && claim.is_of_local_rules)
-        && !is_question
-        && !claim.title.trim_end().ends_with(['?', '？', '…']);
-    claim.statement = states.then(|| Statement::read(&claim.title));
+    let is_work = is_event(&claim) && claim.is_of_local_rules;
+    let is_cut = claim.title.trim_end().ends_with(['?', '？', '…']);
+    if !(is_work || is_question || is_cut) {
+        claim.statement = Some(Statement::read(&claim.title));
+    }
     Ok(claim)
 }
