@@ -59,7 +59,7 @@ fn no_byte_of_a_forgotten_session_is_left() {
     assert_eq!(traces(&w), [] as [&str; 0]);
     assert_eq!(w.rows("SELECT content_session_id FROM sessions"), ["other-session"]);
     assert_eq!(w.count(SUMMARIES), 1);
-    assert!(w.count("SELECT count(*) FROM tombstones WHERE kind = 'observation'") > 0);
+    assert!(w.count("SELECT count(*) FROM tombstones WHERE kind = 'summary'") > 0);
     let shown = w.memctl(&["show", "first"]);
     assert_eq!(shown.code, Some(1), "{shown:?}");
     // The next session start does not restore it.

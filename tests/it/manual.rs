@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::recordings::{edit, end, prompt, start, stop, tool};
 use crate::support::{Work, World};
 
 /// The verbs and their one-line help.
@@ -191,6 +191,7 @@ fn json_has_exactly_the_documented_keys() {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&prompt("session", "t", "make the tests pass"));
     w.hook(&tool("session", "t", "u", "cargo test", "error[E0308]: mismatched types"));
+    w.hook(&edit("session", "t", "e", "src/types.rs"));
     w.hook(&tool("session", "t", "v", "cargo test", "test result: ok. 7 passed; 0 failed"));
     w.hook(&stop("session", "t", "The types were wrong. All 7 tests pass now."));
     crate::support::until("an observation", || {

@@ -9,7 +9,7 @@ use crate::support::World;
 use crate::support::recordings::{edit, end, prompt, stop, tool};
 
 const RULE: &str = "From now on, deploy on Fridays only";
-const CLAIM: &str = "The staging server listens on port 9090.";
+const CLAIM: &str = "The importer listens on port 9090.";
 
 fn session(w: &World, name: &str) -> Vec<Value> {
     let home = w.path("home").to_str().unwrap().to_owned();
@@ -132,7 +132,7 @@ fn forgotten_and_rejected_does_not_come_back() {
     let before = context(&w);
     let id = rules(&w).remove(0);
     let forgot = w.memctl(&["forget", "--reject", &id]).ok();
-    assert!(forgot.starts_with("forgot 1 observation\n"), "{forgot}");
+    assert!(forgot.starts_with("forgot 1 observation, kept until "), "{forgot}");
     play(&w, "second");
     assert_eq!((rules(&w), tells(&w, "Fridays")), (vec![], false), "{}", context(&w));
     w.memctl(&["forget", "second"]).ok();

@@ -118,12 +118,20 @@ pub fn mark_done(done: &mut [Block], grounds: &Grounds<'_>) {
     }
 }
 
-/// The same of an answer: it lasts if the user asked a question.
+/// The same of an answer: it lasts if the user asked a question, or if it repeats what the user said.
 pub fn mark_answer(answer: &mut [Block], request: &str) {
     let asks = request.contains(['?', '？', '؟']) || Text::new(request).has(Marker::Why);
+    let said = words(request);
+    let repeats =
+        |line: &str| words(line).iter().any(|word| is_telling(word) && said.contains(word));
     for block in answer {
-        mark(block, |line| !asks || is_momentary(line));
+        mark(block, |line| !(asks || repeats(line)) || is_momentary(line));
     }
+}
+
+/// Whether a word that both sides use shows that they speak of the same thing.
+fn is_telling(word: &str) -> bool {
+    word.len() >= MIN_NAME || word.bytes().any(|b| b.is_ascii_digit())
 }
 
 fn mark(block: &mut Block, is_momentary: impl Fn(&String) -> bool) {
@@ -193,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_lasts_if_a_question_was_asked() {
+    fn an_answer_lasts_if_it_was_asked_for_or_repeats_the_user() {
         let marked = |request: &str| {
             let mut answer = vec![paragraph(&["The cat sleeps."])];
             mark_answer(&mut answer, request);
@@ -202,5 +210,6 @@ mod tests {
         assert_eq!(marked("where is it?"), 0);
         assert_eq!(marked("find out why it barks"), 0);
         assert_eq!(marked("restarted, go on"), 1);
+        assert_eq!(marked("from today, it sleeps at noon"), 0, "it repeats what the user said");
     }
 }

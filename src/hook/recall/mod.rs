@@ -28,6 +28,12 @@ use crate::store::{self, Reader, claims, memory_use, projects, sessions};
 use given::Given;
 pub use question::Question;
 
+/// From this confidence on, a prompt receives memories. Less than [`crate::recall::SURE`], because their rows
+/// must also share words with the prompt that no usual request has ([`evidence`]). Of the labelled questions
+/// that have an answer, half receive it instead of a third; of those without, 7 % receive something instead of
+/// 4 %.
+const ENOUGH: f64 = 0.6;
+
 /// What is known of a file is told in at most so many lines.
 const MAX_ABOUT_FILE: usize = 5;
 
@@ -217,7 +223,7 @@ fn rows_for(
         for_injection: true,
     };
     let found = crate::recall::search(conn, &request)?;
-    if found.confidence < crate::recall::SURE {
+    if found.confidence < ENOUGH {
         return Ok(Vec::new());
     }
     let best = found.hits.first().map_or(0.0, |hit| hit.score);

@@ -100,10 +100,11 @@ pub fn title(row: &TurnRow) -> &str {
     if row.title.is_empty() { first } else { &row.title }
 }
 
-/// What the assistant said about a turn: causes first, then results, then answers. At most three lines.
+/// What the assistant said about a turn: causes first, then results, then explanations and answers. At most
+/// three lines.
 pub fn said(row: &TurnRow) -> Vec<String> {
     let turn = &row.turn;
-    let blocks = turn.cause.iter().chain(&turn.done).chain(&turn.answer);
+    let blocks = turn.cause.iter().chain(&turn.done).chain(&turn.background).chain(&turn.answer);
     let mut lines: Vec<String> = blocks.filter_map(Block::lasting).flat_map(|b| b.lines).collect();
     if lines.is_empty() {
         lines.extend(row.completed.lines().map(str::to_owned));

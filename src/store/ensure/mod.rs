@@ -54,7 +54,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/017-identity.sql"),
     include_str!("../schema/018-project-changes.sql"),
     include_str!("../schema/019-start.sql"),
-    include_str!("../schema/021-imported-decisions.sql"),
+    include_str!("../schema/020-imported-decisions.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list, the version of the index's words, the schema
