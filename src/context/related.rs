@@ -100,7 +100,7 @@ pub fn search(
             hits => hits.unwrap_or_default(),
         };
         for hit in hits {
-            let session = hit.session_id;
+            let session = hit.stored.session_id;
             if session.is_some_and(|id| told.contains(&id) || query.not_sessions.contains(&id)) {
                 continue;
             }
@@ -155,7 +155,7 @@ fn read(
     branches: &Branches,
     screens: &Screens,
 ) -> store::Result<Option<Related>> {
-    let RowId { kind, id } = hit.row;
+    let RowId { kind, id } = hit.stored.row;
     let (related, head, at) = match kind {
         RowKind::Observation => {
             let Some(row) = recalled::readable_row(conn, id, screens, query.now)? else {

@@ -87,7 +87,7 @@ fn find_in(conn: &Connection, place: &Place, search: &Search, out: &mut String) 
     };
     let found = recall::search(conn, &request).context("database")?;
     let (withheld, mut told): (Vec<Hit>, Vec<Hit>) =
-        found.hits.into_iter().partition(|hit| hit.quarantined);
+        found.hits.into_iter().partition(|hit| hit.stored.quarantined);
     told.truncate(limit);
     let (now, name) = (clock::now_ms(), quote(&place.name));
     out.push_str(&match told.len() {
@@ -104,7 +104,7 @@ fn find_in(conn: &Connection, place: &Place, search: &Search, out: &mut String) 
         out.push_str(&format!("{}\n", text::hit(hit, now)));
     }
     if !withheld.is_empty() {
-        let ids: Vec<String> = withheld.iter().map(|hit| hit.row.to_string()).collect();
+        let ids: Vec<String> = withheld.iter().map(|hit| hit.stored.row.to_string()).collect();
         out.push_str(&format!(
             "Withheld, because they read like instructions: {}\n",
             ids.join(", ")

@@ -55,42 +55,28 @@ impl Head<'_> {
 /// A hit: id, type, day and title. Of a text in the user's words, also the part that was found, unless the
 /// title has it: the texts of other rows may quote tools.
 pub fn hit(hit: &Hit, now: i64) -> String {
-    let head = Head {
-        row: hit.row,
-        kind: &hit.kind,
-        origin: hit.origin,
-        quarantined: hit.quarantined,
-        superseded: hit.superseded,
-        expired: hit.expires_at_epoch.is_some_and(|at| at <= now),
-        created_at_epoch: hit.created_at_epoch,
-    };
+    let (row, title) = (&hit.stored, hit.stored.title());
     let part = hit.snippet.text.trim_matches(['…', ' ']);
-    let is_new = hit.origin == Origin::User && !hit.title.contains(part);
-    let snippet = if is_new { inert(part, head.speaker(), MAX_SNIPPET) } else { String::new() };
-    let line = titled(&head, &hit.title);
+    let is_new = row.origin == Origin::User && !title.contains(part);
+    let snippet = if is_new { inert(part, Speaker::User, MAX_SNIPPET) } else { String::new() };
+    let line = listed(row, now);
     if snippet.is_empty() { line } else { format!("{line}\n  … {snippet}") }
 }
 
 /// A row of a timeline: id, type, day and title.
 pub fn listed(row: &StoredRow, now: i64) -> String {
-    let first_line = row.document.body.lines().next().unwrap_or_default();
-    let title = if row.document.title.is_empty() { first_line } else { &row.document.title };
     let head = Head {
         row: row.row,
         kind: &row.kind,
         origin: row.origin,
         quarantined: row.quarantined,
         superseded: row.superseded,
-        expired: row.expires_at_epoch.is_some_and(|at| at <= now),
+        expired: row.is_expired(now),
         created_at_epoch: row.created_at_epoch,
     };
-    titled(&head, title)
-}
-
-fn titled(head: &Head, title: &str) -> String {
     let title = match head.quarantined {
         true => String::new(),
-        false => inert(title, head.speaker(), MAX_TITLE),
+        false => inert(row.title(), head.speaker(), MAX_TITLE),
     };
     let title = if title.is_empty() { WITHHELD } else { &title };
     format!("{}: {title}", head.line())

@@ -18,8 +18,8 @@ use rusqlite::Connection;
 
 use crate::clock;
 use crate::memory::Origin;
-use crate::store::words::{self, StoredRow};
-pub use crate::store::words::{RowId, RowKind};
+use crate::store::words;
+pub use crate::store::words::{RowId, RowKind, StoredRow};
 use crate::store::{self};
 
 /// A search.
@@ -83,28 +83,9 @@ pub const SURE: f64 = 0.8;
 /// A row that fits the query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
-    pub row: RowId,
+    pub stored: StoredRow,
     pub score: f64,
-    /// The title. For a row without one, its first line.
-    pub title: String,
     pub snippet: Snippet,
-    pub project_id: Option<i64>,
-    pub session_id: Option<i64>,
-    /// The client's id of the session.
-    pub session: Option<String>,
-    pub external_id: Option<String>,
-    /// The type of an observation; `summary` or `prompt` for other rows.
-    pub kind: String,
-    pub origin: Origin,
-    pub branch: Option<String>,
-    /// Paths that the row names as changed or read.
-    pub files: Vec<String>,
-    pub pinned: bool,
-    pub quarantined: bool,
-    pub hidden: bool,
-    pub superseded: bool,
-    pub expires_at_epoch: Option<i64>,
-    pub created_at_epoch: i64,
     pub explain: Explain,
 }
 
@@ -166,48 +147,19 @@ fn search_in_snapshot(conn: &Connection, request: &Request) -> store::Result<Fou
 fn find(conn: &Connection, query: &query::Query, request: &Request) -> store::Result<Found> {
     let mut selected = select::select(conn, query, request)?;
     let scored = score::score(conn, query, &mut selected, request)?;
-    let hits =
-        scored.rows.iter().take(request.limit).map(|scored| hit(query, &selected, scored, request));
+    let hit = |scored: score::Scored| {
+        let (stored, terms) = (scored.row, &selected.terms);
+        let snippet = snippet::snippet(&stored.document, terms, !request.for_injection, query);
+        Hit { stored, score: scored.score, snippet, explain: scored.explain }
+    };
     Ok(Found {
-        hits: hits.collect(),
+        hits: scored.rows.into_iter().take(request.limit).map(hit).collect(),
         confidence: scored.confidence,
         words: selected.query_words(),
         incomplete: false,
         not_filters: Vec::new(),
         postings: selected.postings,
     })
-}
-
-fn hit(
-    query: &query::Query,
-    selected: &select::Selected,
-    scored: &score::Scored,
-    request: &Request,
-) -> Hit {
-    let StoredRow { row, document, .. } = &scored.row;
-    let first_line = || document.body.lines().next().unwrap_or_default();
-    let title = if document.title.is_empty() { first_line() } else { &document.title };
-    Hit {
-        row: *row,
-        score: scored.score,
-        title: title.to_owned(),
-        snippet: snippet::snippet(document, &selected.terms, !request.for_injection, query),
-        project_id: scored.row.project_id,
-        session_id: scored.row.session_id,
-        session: scored.row.session.clone(),
-        external_id: scored.row.external_id.clone(),
-        kind: scored.row.kind.clone(),
-        origin: scored.row.origin,
-        branch: scored.row.branch.clone(),
-        files: scored.row.files.clone(),
-        pinned: scored.row.pinned,
-        quarantined: scored.row.quarantined,
-        hidden: scored.row.hidden,
-        superseded: scored.row.superseded,
-        expires_at_epoch: scored.row.expires_at_epoch,
-        created_at_epoch: scored.row.created_at_epoch,
-        explain: scored.explain.clone(),
-    }
 }
 
 #[cfg(test)]

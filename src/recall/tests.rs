@@ -83,7 +83,7 @@ impl Rows {
 }
 
 fn names(found: &Found) -> Vec<String> {
-    found.hits.iter().map(|hit| hit.row.to_string()).collect()
+    found.hits.iter().map(|hit| hit.stored.row.to_string()).collect()
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn rows_of_other_projects_change_nothing_in_a_project_of_its_own() {
     }
     let scores = |rows: &Rows| {
         let hits = rows.search("nightly backup failed").hits;
-        hits.iter().map(|hit| (hit.row, hit.score)).collect::<Vec<_>>()
+        hits.iter().map(|hit| (hit.stored.row, hit.score)).collect::<Vec<_>>()
     };
     let before = scores(&rows);
     for _ in 0..30 {

@@ -3,15 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::shown::{Around, Neighbour, Shown};
-use crate::recall::QueryWord;
+use crate::recall::{Hit, QueryWord};
 
 pub fn hit(hit: &Shown) -> Value {
-    let Shown { hit: row, confidence, project, .. } = hit;
+    let Shown { hit: Hit { stored: row, score, snippet, .. }, confidence, project, .. } = hit;
     json!({
         "id": row.row.to_string(), "external_id": hit.external_id(), "session": row.session,
-        "score": rounded(row.score), "confidence": rounded(*confidence),
-        "snippet": row.snippet.text, "created_at_epoch": row.created_at_epoch,
-        "title": row.title, "type": row.kind, "project": project, "origin": row.origin.as_str(),
+        "score": rounded(*score), "confidence": rounded(*confidence),
+        "snippet": snippet.text, "created_at_epoch": row.created_at_epoch,
+        "title": row.title(), "type": row.kind, "project": project, "origin": row.origin.as_str(),
         "branch": row.branch, "files": row.files, "pinned": row.pinned,
         "superseded": row.superseded, "quarantined": row.quarantined,
         "expires_at_epoch": row.expires_at_epoch,

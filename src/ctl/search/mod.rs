@@ -106,7 +106,7 @@ fn print(
         return super::print_raw(&lines);
     }
     let width = terminal::width();
-    let several = shown.iter().any(|hit| hit.hit.project_id != place.project);
+    let several = shown.iter().any(|hit| hit.hit.stored.project_id != place.project);
     let mut out = String::new();
     if args.explain {
         out.push_str(&text::explained_query(&found, width));

@@ -42,7 +42,7 @@ impl Shown {
         confidence: f64,
         names: &mut HashMap<i64, String>,
     ) -> Result<Shown> {
-        let project = match hit.project_id {
+        let project = match hit.stored.project_id {
             None => None,
             Some(id) => {
                 if let Entry::Vacant(entry) = names.entry(id) {
@@ -51,17 +51,17 @@ impl Shown {
                 names.get(&id).cloned()
             }
         };
-        let (now, at) = (clock::now_ms(), hit.created_at_epoch);
+        let (now, at) = (clock::now_ms(), hit.stored.created_at_epoch);
         let (day, age) = (day(at), age(at, now));
         let when = if now - at < RECENT { format!("{age} ago") } else { day.clone() };
-        let is_expired = hit.expires_at_epoch.is_some_and(|at| at <= now);
+        let is_expired = hit.stored.is_expired(now);
         let is_beside = hit.explain.words.is_empty() && hit.score > 0.0;
         Ok(Shown { hit, confidence, project, when, day, age, is_expired, is_beside })
     }
 
     /// The id that a script gave the row.
     pub fn external_id(&self) -> Option<&str> {
-        let id = self.hit.external_id.as_deref()?;
+        let id = self.hit.stored.external_id.as_deref()?;
         Some(id.strip_prefix(EXTERNAL).unwrap_or(id))
     }
 }
@@ -85,17 +85,11 @@ pub fn around(conn: &Connection, shown: &Shown, n: usize) -> Result<Option<Aroun
     if n == 0 {
         return Ok(None);
     }
-    let Some(stored) = words::load(conn, shown.hit.row).context("database")? else {
-        return Ok(None);
-    };
     let rows = |side| -> crate::store::Result<Vec<Neighbour>> {
         let mut rows = Vec::new();
-        for row in words::neighbours(conn, &stored, side, n)? {
+        for row in words::neighbours(conn, &shown.hit.stored, side, n)? {
             let Some(found) = words::load(conn, row)?.filter(|row| !row.hidden) else { continue };
-            let document = found.document;
-            let title = [document.title.as_str(), document.body.trim()];
-            let title = title.into_iter().flat_map(str::lines).next().unwrap_or_default();
-            rows.push(Neighbour { row, title: title.to_owned() });
+            rows.push(Neighbour { row, title: found.title().trim().to_owned() });
         }
         Ok(rows)
     };
@@ -108,19 +102,19 @@ pub fn around(conn: &Connection, shown: &Shown, n: usize) -> Result<Option<Aroun
 pub mod tests {
     use super::*;
     use crate::memory::Origin;
-    use crate::recall::{Explain, RowKind, Snippet};
+    use crate::recall::{Explain, RowKind, Snippet, StoredRow};
+    use crate::store::words::{Document, Scope};
 
     /// A hit for tests of its output.
     pub fn shown() -> Shown {
-        let hit = Hit {
+        let stored = StoredRow {
             row: RowId { kind: RowKind::Observation, id: 7 },
-            score: 2.5,
-            title: "A\tb\nc".into(),
-            snippet: Snippet::default(),
+            scope: Scope { project: 1, unasked: false },
+            document: Document { title: "A\tb\nc".into(), ..Document::default() },
+            external_id: Some("jsonl:12".into()),
             project_id: Some(1),
             session_id: None,
             session: None,
-            external_id: Some("jsonl:12".into()),
             kind: "note".into(),
             origin: Origin::User,
             branch: None,
@@ -131,8 +125,9 @@ pub mod tests {
             superseded: false,
             expires_at_epoch: None,
             created_at_epoch: 0,
-            explain: Explain::default(),
         };
+        let hit =
+            Hit { stored, score: 2.5, snippet: Snippet::default(), explain: Explain::default() };
         Shown {
             hit,
             confidence: 0.5,

@@ -10,15 +10,15 @@ struct Field {
 }
 
 const FIELDS: [Field; 14] = [
-    Field { name: "id", read: |hit| hit.hit.row.to_string() },
-    Field { name: "title", read: |hit| hit.hit.title.clone() },
+    Field { name: "id", read: |hit| hit.hit.stored.row.to_string() },
+    Field { name: "title", read: |hit| hit.hit.stored.title().to_owned() },
     Field { name: "snippet", read: |hit| hit.hit.snippet.text.clone() },
-    Field { name: "type", read: |hit| hit.hit.kind.clone() },
+    Field { name: "type", read: |hit| hit.hit.stored.kind.clone() },
     Field { name: "project", read: |hit| hit.project.clone().unwrap_or_default() },
-    Field { name: "session", read: |hit| hit.hit.session.clone().unwrap_or_default() },
-    Field { name: "branch", read: |hit| hit.hit.branch.clone().unwrap_or_default() },
-    Field { name: "files", read: |hit| hit.hit.files.join(" ") },
-    Field { name: "origin", read: |hit| hit.hit.origin.as_str().to_owned() },
+    Field { name: "session", read: |hit| hit.hit.stored.session.clone().unwrap_or_default() },
+    Field { name: "branch", read: |hit| hit.hit.stored.branch.clone().unwrap_or_default() },
+    Field { name: "files", read: |hit| hit.hit.stored.files.join(" ") },
+    Field { name: "origin", read: |hit| hit.hit.stored.origin.as_str().to_owned() },
     Field { name: "date", read: |hit| hit.day.clone() },
     Field { name: "age", read: |hit| hit.age.clone() },
     Field { name: "score", read: |hit| format!("{:.3}", hit.hit.score) },

@@ -10,7 +10,7 @@ use crate::ctl::style::{HEAD, ID, MATCH, PLAIN, paint};
 use crate::ctl::table::{Cell, Column, column, table};
 use crate::ctl::terminal::{READABLE, wrapped};
 use crate::memory::Origin;
-use crate::recall::{Found, QueryWord, Snippet};
+use crate::recall::{Found, Hit, QueryWord, Snippet};
 use crate::text::{escape, sanitize, truncate};
 
 type Width = Option<usize>;
@@ -49,18 +49,17 @@ pub fn explained_query(found: &Found, width: Width) -> String {
 
 /// A hit. `several_projects`: its project is named.
 pub fn hit(shown: &Shown, several_projects: bool, width: Width) -> String {
-    let row = &shown.hit;
-    let id = row.row.to_string();
+    let Hit { stored, snippet, .. } = &shown.hit;
+    let id = stored.row.to_string();
     let indent = id.width() + 2;
-    let title = truncate(&sanitize(&row.title), MAX_TITLE);
-    let in_title = highlights_in_title(&title, &row.snippet);
+    let title = truncate(&sanitize(stored.title()), MAX_TITLE);
+    let in_title = highlights_in_title(&title, snippet);
     let highlights = in_title.as_deref().unwrap_or_default();
     let title = highlighted(&title, highlights, HEAD, indent, width);
     let mut out = format!("{}  {}", paint(&id, ID), title.trim_start());
     let lead = " ".repeat(indent);
     out.push_str(&wrapped(&lead, indent, &about(shown, several_projects), width));
     if in_title.is_none() {
-        let snippet = &row.snippet;
         out.push_str(&highlighted(&snippet.text, &snippet.highlights, PLAIN, indent, width));
     }
     out
@@ -77,7 +76,7 @@ fn highlights_in_title(title: &str, snippet: &Snippet) -> Option<Vec<Range<usize
 
 /// What the row is, when it was stored, and what speaks against it.
 fn about(shown: &Shown, several_projects: bool) -> String {
-    let row = &shown.hit;
+    let row = &shown.hit.stored;
     let mut about = vec![shown.when.clone(), sanitize(&row.kind)];
     if several_projects {
         about.push(sanitize(shown.project.as_deref().unwrap_or("no project")));
@@ -96,7 +95,7 @@ fn about(shown: &Shown, several_projects: bool) -> String {
 
 /// The parts of a hit's score.
 pub fn explained_hit(shown: &Shown, width: Width) -> String {
-    let indent = shown.hit.row.to_string().width() + 2;
+    let indent = shown.hit.stored.row.to_string().width() + 2;
     let e = &shown.hit.explain;
     let words: Vec<String> =
         e.words.iter().map(|(word, n)| format!("{} {n}", sanitize(word))).collect();
@@ -120,7 +119,7 @@ fn positive(number: f64) -> f64 {
 
 /// The rows of the same session before and after a hit.
 pub fn neighbours(shown: &Shown, around: &Around, width: Width) -> String {
-    let indent = shown.hit.row.to_string().width() + 2;
+    let indent = shown.hit.stored.row.to_string().width() + 2;
     let mut out = String::new();
     for (side, rows) in [("before", &around.before), ("after ", &around.after)] {
         for row in rows {

@@ -230,5 +230,5 @@ fn rows_for(
     let near = found.hits.iter().take_while(|hit| hit.score >= best * NEAR);
     let says_enough =
         |hit: &&Hit| evidence::suffices(hit.explain.words.iter().map(|(word, _)| word.as_str()));
-    Ok(near.filter(says_enough).map(|hit| hit.row).collect())
+    Ok(near.filter(says_enough).map(|hit| hit.stored.row).collect())
 }

@@ -14,7 +14,7 @@ use crate::text::Needle;
 impl Query {
     /// Whether the row meets the filters, has the phrases and has none of the left-out words.
     pub fn accepts(&self, row: &StoredRow, for_injection: bool) -> bool {
-        let is_expired = row.expires_at_epoch.is_some_and(|at| at <= self.now);
+        let is_expired = row.is_expired(self.now);
         let is_told = row.origin != Origin::Web
             && !(row.quarantined || row.hidden || row.superseded || is_expired);
         (is_told || !for_injection)

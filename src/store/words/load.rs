@@ -9,7 +9,7 @@ use crate::store::error::Result;
 use crate::store::observations::list;
 use crate::store::summaries;
 
-/// A row with everything that search filters by and shows.
+/// A row with everything that search filters by and that can be shown of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRow {
     pub row: RowId,
@@ -32,6 +32,19 @@ pub struct StoredRow {
     pub superseded: bool,
     pub expires_at_epoch: Option<i64>,
     pub created_at_epoch: i64,
+}
+
+impl StoredRow {
+    /// The title. For a row without one, its first line.
+    pub fn title(&self) -> &str {
+        let Document { title, body, .. } = &self.document;
+        let first_line = || body.trim_start().lines().next().unwrap_or_default();
+        if title.is_empty() { first_line() } else { title }
+    }
+
+    pub fn is_expired(&self, now: i64) -> bool {
+        self.expires_at_epoch.is_some_and(|at| at <= now)
+    }
 }
 
 type ReadRow = fn(&Row) -> rusqlite::Result<Option<StoredRow>>;
