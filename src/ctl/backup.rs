@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::format::{self, count};
 use super::health::workers::probe_all;
-use super::kill;
 use super::progress::Progress;
+use super::{kill, open};
 use crate::clock;
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed, usage};
 use crate::store::backup;
-use crate::store::{LockWait, Reader, StoreError};
+use crate::store::{LockWait, StoreError};
 
 /// How long `restore` waits for the store lock.
 const LOCK: std::time::Duration = std::time::Duration::from_secs(10);
@@ -74,9 +74,7 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> Result<()> {
     if args.file.symlink_metadata().is_ok() {
         return Err(usage(format!("{name} exists already")).hint("name a new file"));
     }
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
-    let Some(reader) = reader else { return Err(failed("nothing is stored yet")) };
-    let reader = reader.without_time_limit().context("database")?;
+    let reader = open::stored(settings)?.without_time_limit()?;
     // A file that is not complete has another name.
     let part = part_of(&args.file);
     let progress = Progress::new(&format!("{name}"));

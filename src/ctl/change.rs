@@ -1,38 +1,21 @@
 //! What the commands that change memories share: the store, the memories with these names, and the line
 //! that tells what was done.
 
-use std::time::Duration;
-
 use unicode_width::UnicodeWidthStr;
 
 use super::lookup::{self, Memory};
-use super::terminal;
+use super::{open, terminal};
 use crate::clock;
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed};
+use crate::failure::Result;
 use crate::store::links;
 use crate::store::marks::{self, Feedback, Marks};
 use crate::store::rejected::{self, Reason};
 use crate::store::words::{RowId, RowKind};
-use crate::store::{LockWait, Store};
 use crate::text::{collapse_spaces, sanitize, truncate};
-
-/// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum length of a title in a message.
 const MAX_TITLE: usize = 60;
-
-/// Opens the store to change it.
-///
-/// # Errors
-/// If nothing is stored.
-pub fn open(settings: &Settings) -> Result<Store> {
-    if !settings.paths.data_dir_exists() {
-        return Err(failed("nothing is stored yet"));
-    }
-    Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")
-}
 
 /// `"Releases are cut from main" (o412)`.
 pub fn titled(memory: &Memory) -> String {
@@ -123,7 +106,7 @@ pub fn set_marks(
     names: &[String],
     change: impl Fn(&mut Marks),
 ) -> Result<Vec<(Memory, bool)>> {
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let find = |name: &String| lookup::memory(store.connection(), name);
     let memories = names.iter().map(find).collect::<Result<Vec<Memory>>>()?;
     let now = clock::now_ms();
@@ -157,5 +140,5 @@ pub fn set_marks(
         }
         Ok(changed)
     });
-    Ok(memories.into_iter().zip(changed.context("database")?).collect())
+    Ok(memories.into_iter().zip(changed?).collect())
 }

@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::format::{age, count};
+use super::open;
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::deliver::launch;
 use crate::failure::{Context, Result};
 use crate::recover::{cleanup, due};
 use crate::spool;
-use crate::store::{LockWait, Reader, Store, queue_admin};
+use crate::store::{Reader, queue_admin};
 use crate::text::escape;
-
-/// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
@@ -50,15 +48,14 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let before = now - args.max_age.as_millis() as i64;
     let reader = match Reader::open(&settings.paths, super::READ_TIMEOUT) {
         Err(e) if e.is_corruption() => return quarantine(settings, args),
-        opened => opened.context("database")?,
+        opened => opened?,
     };
     let conn = reader.as_ref().map(Reader::connection);
     let aborted = match conn {
-        Some(conn) => queue_admin::counts(conn, None).context("database")?.aborted,
+        Some(conn) => queue_admin::counts(conn, None)?.aborted,
         None => 0,
     };
-    let survey = due::survey(&settings.paths, conn, &BTreeSet::new(), before, now, false)
-        .context("database")?;
+    let survey = due::survey(&settings.paths, conn, &BTreeSet::new(), before, now, false)?;
     drop(reader);
     let mut needs_recovery = !survey.due.is_empty();
     let mut out = String::new();
@@ -68,12 +65,11 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         out.push('\n');
     };
     let writes = !args.dry_run && (!survey.inactive.is_empty() || aborted > 0);
-    let open = || Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT));
-    let mut store = writes.then(open).transpose().context("database")?;
+    let mut store = writes.then(|| open::store(settings)).transpose()?;
     for session in &survey.inactive {
         if let Some(store) = &mut store {
             let ended = cleanup::end_inactive(&settings.paths, store, session, before, now);
-            if !ended.context("database")? {
+            if !ended? {
                 continue;
             }
             needs_recovery = true;
@@ -87,7 +83,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     }
     if aborted > 0 {
         let cleared = match &mut store {
-            Some(store) => cleanup::clear_aborted(store, now).context("database")?,
+            Some(store) => cleanup::clear_aborted(store, now)?,
             None => aborted,
         };
         let n = count(cleared, "aborted event");

@@ -8,11 +8,11 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::health::{self, Finding};
-use super::lookup;
+use super::{lookup, open};
 use crate::config::Settings;
 use crate::context::native::Native;
 use crate::context::{Block, Line, Section, start};
-use crate::failure::{Context as _, Result, failed};
+use crate::failure::{Result, failed};
 use crate::project;
 use crate::store::{Reader, claims, projects};
 
@@ -92,7 +92,7 @@ impl Output {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let conn = reader.as_ref().map(Reader::connection);
     let (project, dir) = project(conn, args.project.as_deref())?;
     let obstacle = health::obstacle(settings, &dir);
@@ -108,8 +108,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         Some(conn) => {
             let shown = start::AlreadyShown::Nothing;
             let native = Rc::new(Native::of_session(settings, CLAUDE_CODE, &dir));
-            start::block(conn, &project, &shown, &native, settings.config.context.tokens)
-                .context("database")?
+            start::block(conn, &project, &shown, &native, settings.config.context.tokens)?
         }
         None => Block::default(),
     };
@@ -130,13 +129,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 fn project(conn: Option<&Connection>, name: Option<&str>) -> Result<(Project, PathBuf)> {
     let dir = match name {
         Some(name) => PathBuf::from(name),
-        None => std::env::current_dir().context("current directory")?,
+        None => lookup::here()?,
     };
     if dir.is_dir() {
         let claimed = project::identify(&dir);
         let Some(conn) = conn else { return Ok((claimed, dir)) };
-        let examined = claims::examine(conn, &claimed).context("database")?;
-        let is_known = projects::find(conn, &examined.project).context("database")?.is_some();
+        let examined = claims::examine(conn, &claimed)?;
+        let is_known = projects::find(conn, &examined.project)?.is_some();
         let has_name = || name.is_some_and(|name| lookup::project(conn, name).is_ok());
         if is_known || !has_name() {
             if let Some(note) = examined.refused.and_then(|r| r.sentence(&claimed.root)) {
@@ -150,7 +149,7 @@ fn project(conn: Option<&Connection>, name: Option<&str>) -> Result<(Project, Pa
         return Err(failed(format!("nothing is stored for project '{name}'"))
             .hint("use the directory of a project"));
     };
-    let project = projects::get(conn, lookup::project(conn, name)?).context("database")?;
+    let project = projects::get(conn, lookup::project(conn, name)?)?;
     let root = PathBuf::from(&project.root);
     Ok((project, root))
 }

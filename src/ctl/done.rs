@@ -3,16 +3,16 @@
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::change::{open, say_undoable, shortened};
-use super::format;
+use super::change::{say_undoable, shortened};
 use super::lookup;
 use super::style::{ID, paint};
 use super::terminal::{self, wrapped};
+use super::{format, open};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::{self, OpenStep, Steps};
-use crate::failure::{Context, Failure, Result, failed, usage};
-use crate::store::{Reader, closed_steps, summaries};
+use crate::failure::{Failure, Result, failed, usage};
+use crate::store::{closed_steps, summaries};
 use crate::text::{Needle, sanitize, stem, words};
 
 const HELP: &str = "\
@@ -58,12 +58,12 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 /// The steps of the project in the current directory, and its name.
 fn steps(conn: &Connection) -> Result<(Steps, String)> {
     let project = lookup::project_here(conn)?;
-    let steps = context::steps(conn, &project).context("database")?;
+    let steps = context::steps(conn, &project)?;
     Ok((steps, project.name))
 }
 
 fn list(settings: &Settings, as_json: bool) -> Result<()> {
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let (steps, project) = match &reader {
         Some(reader) => steps(reader.connection())?,
         None => (Steps::default(), lookup::this_project()?.name),
@@ -90,7 +90,7 @@ fn row(step: &OpenStep) -> String {
 }
 
 fn close(settings: &Settings, named: &str) -> Result<()> {
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let (Steps { open, closed, .. }, project) = steps(store.connection())?;
     let step = match find(&open, named) {
         Found::One(step) => step,
@@ -105,20 +105,20 @@ fn close(settings: &Settings, named: &str) -> Result<()> {
         }
     };
     let now = clock::now_ms();
-    store.write(|tx| closed_steps::close(tx, step.summary, &step.text, now)).context("database")?;
+    store.write(|tx| closed_steps::close(tx, step.summary, &step.text, now))?;
     let (text, id) = (shortened(&step.text), step.summary);
     say_undoable(&format!("closed {text} (s{id})"), "done --undo")
 }
 
 fn reopen(settings: &Settings, named: &str) -> Result<()> {
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let (Steps { closed, project_id, .. }, project) = steps(store.connection())?;
     let nothing = || failed(format!("no step of project {project} is closed"));
     let project_id = project_id.ok_or_else(nothing)?;
     let texts: Vec<&str> = closed.iter().map(|step| step.text.as_str()).collect();
     let step = if named.is_empty() {
         let last = closed_steps::closed_last(store.connection(), project_id, &texts);
-        &closed[last.context("database")?.ok_or_else(nothing)?]
+        &closed[last?.ok_or_else(nothing)?]
     } else {
         match find(&closed, named) {
             Found::One(step) => step,
@@ -129,7 +129,7 @@ fn reopen(settings: &Settings, named: &str) -> Result<()> {
             }
         }
     };
-    store.write(|tx| closed_steps::reopen(tx, project_id, &step.text)).context("database")?;
+    store.write(|tx| closed_steps::reopen(tx, project_id, &step.text))?;
     super::print(&format!("{} (s{}) is open again\n", shortened(&step.text), step.summary))
 }
 

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use memctl_proto::{Event, Kind};
 
 use super::format::count;
-use super::{lookup, poll};
+use super::{lookup, open, poll};
 use crate::clock;
 use crate::config::Settings;
 use crate::deliver::{self, Delivered};
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Result, failed};
 use crate::lock::{self, LockState};
 use crate::paths::session_key;
+use crate::store::queue_admin;
 use crate::store::sessions::{self, Session};
-use crate::store::{Reader, queue_admin};
 use crate::text::escape;
 
 /// How long to wait until the worker has ended the session. The queue has `worker.end_deadline` more.
@@ -38,8 +38,7 @@ pub struct Args {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let open = || Reader::open(&settings.paths, super::READ_TIMEOUT).context("database");
-    let Some(reader) = open()? else {
+    let Some(reader) = open::reader(settings)? else {
         return Err(failed("no session to end: nothing is stored yet"));
     };
     let session = match &args.session {
@@ -60,7 +59,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return Err(failed(format!("cannot deliver the end of {id}: {why}")));
     }
     let ended = || {
-        let status = open().ok().flatten().and_then(|reader| {
+        let status = open::reader(settings).ok().flatten().and_then(|reader| {
             sessions::brief(reader.connection(), client, session_id).ok().flatten()
         });
         status.is_some_and(|session| !session.active)
@@ -82,11 +81,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 
 /// Prints what happened, and how much of the session is not distilled yet.
 fn report(what: &str, settings: &Settings, session: &Session) -> Result<()> {
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let unfinished = match &reader {
-        Some(reader) => {
-            queue_admin::count_unfinished(reader.connection(), session.id).context("database")?
-        }
+        Some(reader) => queue_admin::count_unfinished(reader.connection(), session.id)?,
         None => 0,
     };
     if unfinished == 0 {

@@ -8,11 +8,10 @@ use serde_json::json;
 
 use super::style::{ID, paint};
 use super::terminal::{self, wrapped};
-use super::{format, health, lookup};
+use super::{format, lookup, open};
 use crate::config::Settings;
 use crate::failure::{Context, Result, failed, no_match};
 use crate::recall::known::{Fix, fixes, said, title};
-use crate::store::{Reader, projects};
 use crate::text::sanitize;
 
 /// Maximum number of bytes read from stdin. Of a longer log, the end counts.
@@ -75,12 +74,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         [only] if only == "-" => read_stdin()?,
         words => words.join(" "),
     };
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
-        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
-    };
+    let reader = open::stored(settings)?;
     let conn = reader.connection();
-    let here = std::env::current_dir().context("current directory")?;
+    let here = lookup::here()?;
     let here = lookup::project_of(conn, &here)?;
     let found = find(conn, here, &error, args.limit)?;
     if args.json {
@@ -99,7 +95,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             out.push('\n');
         }
         let elsewhere = fix.fixed.project_id != here;
-        let project = if elsewhere { project_name(conn, fix)? } else { None };
+        let project =
+            if elsewhere { lookup::project_name(conn, fix.fixed.project_id)? } else { None };
         out.push_str(&text(fix, project.as_deref(), terminal::width()));
     }
     super::print(&out)
@@ -114,7 +111,7 @@ fn read_stdin() -> Result<String> {
 
 /// The fixes in this project, then those in others.
 fn find(conn: &Connection, here: Option<i64>, error: &str, limit: usize) -> Result<Vec<Fix>> {
-    let of = |project| fixes(conn, project, error, usize::MAX, limit).context("database");
+    let of = |project| fixes(conn, project, error, usize::MAX, limit);
     let mut found = match here {
         Some(_) => of(here)?,
         None => Vec::new(),
@@ -126,11 +123,6 @@ fn find(conn: &Connection, here: Option<i64>, error: &str, limit: usize) -> Resu
     Ok(found)
 }
 
-fn project_name(conn: &Connection, fix: &Fix) -> Result<Option<String>> {
-    let id = fix.fixed.project_id;
-    id.map(|id| projects::name(conn, id)).transpose().context("database")
-}
-
 impl<'a> Entry<'a> {
     fn new(conn: &Connection, fix: &'a Fix) -> Result<Entry<'a>> {
         let row = &fix.fixed;
@@ -138,7 +130,7 @@ impl<'a> Entry<'a> {
             id: format!("s{}", row.id),
             failed_id: format!("s{}", fix.failed.id),
             session: row.session.as_deref(),
-            project: project_name(conn, fix)?,
+            project: lookup::project_name(conn, fix.fixed.project_id)?,
             command: &fix.command,
             about: &fix.about,
             likeness: fix.likeness.as_str(),

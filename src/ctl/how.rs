@@ -6,12 +6,11 @@ use serde_json::json;
 
 use super::style::{HEAD, paint};
 use super::terminal::{self, wrapped};
-use super::{format, health, lookup};
+use super::{format, lookup, open};
 use crate::clock;
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed, no_match};
+use crate::failure::{Result, failed, no_match};
 use crate::recall::known::{Invocation, about_command, invocations};
-use crate::store::{Reader, projects};
 use crate::text::sanitize;
 
 const HELP: &str = "\
@@ -62,18 +61,15 @@ struct Entry<'a> {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
-        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
-    };
+    let reader = open::stored(settings)?;
     let conn = reader.connection();
-    let here = std::env::current_dir().context("current directory")?;
+    let here = lookup::here()?;
     let here = lookup::project_of(conn, &here)?;
     let tool = args.tool.join(" ");
-    let mut found = invocations(conn, &tool, here, clock::now_ms()).context("database")?;
+    let mut found = invocations(conn, &tool, here, clock::now_ms())?;
     found.truncate(args.limit);
     let caution = match here {
-        Some(here) => about_command(conn, here, &tool).context("database")?,
+        Some(here) => about_command(conn, here, &tool)?,
         None => None,
     };
     let caution = caution.map(|known| known.text);
@@ -96,7 +92,7 @@ impl<'a> Entry<'a> {
         Ok(Entry {
             command: &invocation.line,
             dir: &invocation.dir,
-            project: project_name(conn, invocation)?,
+            project: lookup::project_name(conn, invocation.project_id)?,
             here: invocation.here,
             worked: invocation.worked,
             failed: invocation.failed,
@@ -106,11 +102,6 @@ impl<'a> Entry<'a> {
             last_epoch: invocation.last_epoch,
         })
     }
-}
-
-fn project_name(conn: &Connection, invocation: &Invocation) -> Result<Option<String>> {
-    let id = invocation.project_id;
-    id.map(|id| projects::name(conn, id)).transpose().context("database")
 }
 
 fn text(conn: &Connection, found: &[Invocation]) -> Result<String> {
@@ -124,7 +115,8 @@ fn text(conn: &Connection, found: &[Invocation]) -> Result<String> {
                 out.push_str(&format!("{gap}{}\n", paint(heading, HEAD)));
             }
             out.push_str(&wrapped("  ", 2, &sanitize(&invocation.line), width));
-            let project = if here { None } else { project_name(conn, invocation)? };
+            let project =
+                if here { None } else { lookup::project_name(conn, invocation.project_id)? };
             let about = about(invocation, project.as_deref());
             out.push_str(&wrapped("      ", 6, &about, width));
         }

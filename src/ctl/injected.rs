@@ -5,10 +5,9 @@ use serde::Serialize;
 
 use super::format::{self, short};
 use super::table::{Cell, column, table};
-use super::{health, lookup, terminal};
+use super::{lookup, open, terminal};
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed};
-use crate::store::Reader;
+use crate::failure::Result;
 use crate::store::memory_use::{self, Injected};
 use crate::store::sessions::{self, Session};
 
@@ -69,10 +68,9 @@ struct OutputMemory<'a> {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
+    let Some(reader) = open::reader(settings)? else {
         return match args.session {
-            Some(_) => Err(failed("nothing is stored yet").hint(health::outlook(settings))),
+            Some(_) => Err(open::nothing_stored(settings)),
             None => nothing(args, "nothing is stored yet"),
         };
     };
@@ -84,7 +82,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             None => return nothing(args, "no session of this project received memories"),
         },
     };
-    let memories = memory_use::injected(conn, session.id).context("database")?;
+    let memories = memory_use::injected(conn, session.id)?;
     if args.json {
         return super::print_json(&output(Some(&session), &memories));
     }
@@ -114,8 +112,8 @@ fn nothing(args: &Args, why: &str) -> Result<()> {
 /// The latest session of this project that received memories.
 fn latest(conn: &Connection) -> Result<Option<Session>> {
     let Some(id) = lookup::project_or_here(conn, None)? else { return Ok(None) };
-    let session = memory_use::newest_session(conn, Some(id)).context("database")?;
-    session.map_or(Ok(None), |id| sessions::get(conn, id).context("database"))
+    let session = memory_use::newest_session(conn, Some(id))?;
+    Ok(session.map(|id| sessions::get(conn, id)).transpose()?.flatten())
 }
 
 fn rows(memories: &[Injected]) -> String {

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::format;
 use super::list::title;
 use super::lookup;
 use super::style::{self, HEAD, ID, paint};
 use super::terminal::{self, wrapped};
+use super::{format, open};
 use crate::config::Settings;
 use crate::context;
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::store::Reader;
 use crate::store::sessions::{self, Filter};
 use crate::text::{collapse_spaces, escape, sanitize, truncate};
@@ -52,7 +52,7 @@ const MAX_ITEM: usize = 400;
 const MAX_FILES: usize = 12;
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let nothing = || match args.json {
         true => super::print_json(&json!({})),
         false => {
@@ -66,10 +66,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return nothing();
     }
     let filter = Filter { project_id, active: false };
-    let Some(session) = sessions::list(conn, filter, 1).context("database")?.pop() else {
+    let Some(session) = sessions::list(conn, filter, 1)?.pop() else {
         return nothing();
     };
-    let outline = context::outline(conn, session.id, project_id).context("database")?;
+    let outline = context::outline(conn, session.id, project_id)?;
     let title = title(conn, &session, &outline)?;
     if args.json {
         return super::print_json(&json!({

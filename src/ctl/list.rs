@@ -6,14 +6,14 @@ use unicode_width::UnicodeWidthStr;
 
 use super::format::{self, or_dash, short};
 use super::lookup::{self, has_several_clients};
+use super::open;
 use super::style::{self, ID};
 use super::table::{Cell, Column, column, table};
 use super::terminal::{self, wrapped};
 use crate::config::Settings;
 use crate::context::{self, Outline};
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::memory::PRIVATE;
-use crate::store::Reader;
 use crate::store::sessions::{self, Filter, Session};
 use crate::text::{collapse_spaces, escape};
 
@@ -93,7 +93,7 @@ impl Listed {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let reader = open::reader(settings)?;
     let listed = match &reader {
         Some(reader) => read(reader.connection(), args)?,
         None => Vec::new(),
@@ -161,14 +161,14 @@ fn read(conn: &Connection, args: &Args) -> Result<Vec<Listed>> {
         },
     };
     let filter = Filter { project_id, active: false };
-    let sessions = sessions::list(conn, filter, args.limit as usize).context("database")?;
+    let sessions = sessions::list(conn, filter, args.limit as usize)?;
     sessions.into_iter().map(|session| listed(conn, session)).collect()
 }
 
 fn listed(conn: &Connection, session: Session) -> Result<Listed> {
-    let outline = context::outline(conn, session.id, session.project_id).context("database")?;
+    let outline = context::outline(conn, session.id, session.project_id)?;
     let title = title(conn, &session, &outline)?;
-    let memories = sessions::count_memories(conn, session.id).context("database")?;
+    let memories = sessions::count_memories(conn, session.id)?;
     Ok(Listed { session, outline, title, memories })
 }
 
@@ -177,7 +177,7 @@ pub fn title(conn: &Connection, session: &Session, outline: &Outline) -> Result<
     if !outline.title.is_empty() {
         return Ok(collapse_spaces(&outline.title));
     }
-    let prompts = sessions::prompts(conn, session.id).context("database")?;
+    let prompts = sessions::prompts(conn, session.id)?;
     let first = prompts.into_iter().next();
     Ok(first.map_or(String::new(), |p| collapse_spaces(p.text.as_deref().unwrap_or(PRIVATE))))
 }

@@ -1,7 +1,7 @@
 //! Finds a session by a prefix of its id, by `CLIENT:PREFIX` or by the current directory, a project by its
 //! name or its directory, and a memory by its id.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use memctl_proto::event::Project;
 use rusqlite::Connection;
@@ -27,7 +27,7 @@ pub type Identity<'a> = (&'a str, &'a str);
 /// # Errors
 /// Exit code 1 if no session matches, 2 with the candidates if several do.
 pub fn session(conn: &Connection, prefix: &str) -> Result<Session> {
-    match sessions::by_prefix(conn, prefix).context("database")? {
+    match sessions::by_prefix(conn, prefix)? {
         PrefixMatch::One(session) => Ok(*session),
         PrefixMatch::Many(many) => Err(ambiguous(prefix, &identities(&many))),
         PrefixMatch::None => Err(failed(format!("no session starts with '{prefix}'"))
@@ -47,16 +47,16 @@ pub struct Memory {
 /// # Errors
 /// Exit code 1 if there is none, 2 if it is a prompt.
 pub fn memory(conn: &Connection, name: &str) -> Result<Memory> {
-    if let Some(row) = observations::by_name(conn, name).context("database")? {
+    if let Some(row) = observations::by_name(conn, name)? {
         return Ok(Memory { id: RowId::observation(row.id), title: row.observation.title });
     }
-    if let Some(row) = summaries::by_name(conn, name).context("database")?.filter(|s| !s.hidden) {
+    if let Some(row) = summaries::by_name(conn, name)?.filter(|s| !s.hidden) {
         let texts = [&row.title, &row.summary.request, &row.summary.completed];
         let title = texts.iter().find(|text| !text.trim().is_empty()).map(|text| text.as_str());
         let title = title.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
         return Ok(Memory { id: RowId::summary(row.id), title });
     }
-    if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
+    if let Some(prompt) = sessions::prompt_by_name(conn, name)? {
         return Err(usage(format!("p{} is a prompt, and no memory", prompt.id))
             .hint("`memctl show SESSION` prints the observations and the summary of each prompt"));
     }
@@ -66,13 +66,12 @@ pub fn memory(conn: &Connection, name: &str) -> Result<Memory> {
 
 /// The project of the current directory, as it claims to be.
 pub fn this_project() -> Result<Project> {
-    let here = std::env::current_dir().context("current directory")?;
-    Ok(project::identify(&here))
+    Ok(project::identify(&here()?))
 }
 
 /// The project of the current directory.
 pub fn project_here(conn: &Connection) -> Result<Project> {
-    Ok(claims::examine(conn, &this_project()?).context("database")?.project)
+    Ok(claims::examine(conn, &this_project()?)?.project)
 }
 
 /// The row id of the project with this name or directory, or of the current directory. `None` if nothing
@@ -83,8 +82,18 @@ pub fn project_here(conn: &Connection) -> Result<Project> {
 pub fn project_or_here(conn: &Connection, name: Option<&str>) -> Result<Option<i64>> {
     match name {
         Some(name) => project(conn, name).map(Some),
-        None => projects::find(conn, &project_here(conn)?).context("database"),
+        None => Ok(projects::find(conn, &project_here(conn)?)?),
     }
+}
+
+/// The name of a project.
+pub fn project_name(conn: &Connection, id: Option<i64>) -> Result<Option<String>> {
+    Ok(id.map(|id| projects::name(conn, id)).transpose()?)
+}
+
+/// The current directory.
+pub fn here() -> Result<PathBuf> {
+    std::env::current_dir().context("current directory")
 }
 
 /// Finds the only active session of the project in the current directory.
@@ -92,16 +101,15 @@ pub fn project_or_here(conn: &Connection, name: Option<&str>) -> Result<Option<i
 /// # Errors
 /// Exit code 1 if there is none, 2 with the candidates if there are several.
 pub fn only_active(conn: &Connection) -> Result<Session> {
-    let here = std::env::current_dir().context("current directory")?;
-    let project = project::identify(&here);
+    let project = this_project()?;
     let none = || {
         failed(format!("project {} has no active session", project.name))
             .hint("name a session; `memctl status` lists the latest ones")
     };
-    let examined = claims::examine(conn, &project).context("database")?;
-    let id = projects::find(conn, &examined.project).context("database")?.ok_or_else(none)?;
+    let examined = claims::examine(conn, &project)?;
+    let id = projects::find(conn, &examined.project)?.ok_or_else(none)?;
     let active = Filter { project_id: Some(id), active: true };
-    let mut found = sessions::list(conn, active, MAX_LOADED).context("database")?;
+    let mut found = sessions::list(conn, active, MAX_LOADED)?;
     match found.len() {
         0 => Err(none()),
         1 => Ok(found.remove(0)),
@@ -121,7 +129,7 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
 /// Exit code 1 if no project matches, 2 with their directories if several do.
 pub fn project(conn: &Connection, name: &str) -> Result<i64> {
     let dir = Path::new(name);
-    let found = projects::by_name(conn, name).context("database")?;
+    let found = projects::by_name(conn, name)?;
     if dir.is_dir() {
         let id = project_of(conn, dir)?;
         match (id, &found[..]) {
@@ -134,7 +142,7 @@ pub fn project(conn: &Connection, name: &str) -> Result<i64> {
         }
     }
     for removed in project::removed(dir) {
-        if let Some(id) = projects::of_removed(conn, &removed).context("database")? {
+        if let Some(id) = projects::of_removed(conn, &removed)? {
             return Ok(id);
         }
     }
@@ -153,8 +161,8 @@ pub fn project(conn: &Connection, name: &str) -> Result<i64> {
 
 /// The project that a directory belongs to. `None` if nothing is stored for it.
 pub fn project_of(conn: &Connection, dir: &Path) -> Result<Option<i64>> {
-    let examined = claims::examine(conn, &project::identify(dir)).context("database")?;
-    projects::find(conn, &examined.project).context("database")
+    let examined = claims::examine(conn, &project::identify(dir))?;
+    Ok(projects::find(conn, &examined.project)?)
 }
 
 /// The error for a name that several sessions share.

@@ -36,6 +36,7 @@ mod logs;
 pub mod lookup;
 mod man;
 mod mcp;
+mod open;
 mod overview;
 mod pause;
 mod pin;
@@ -64,7 +65,6 @@ mod why;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -73,10 +73,8 @@ use crate::failure::{Result, failed};
 use crate::process;
 use crate::store::{self, Reader};
 use crate::text::{escape_json, for_terminal, one_line};
+use open::READ_TIMEOUT;
 use style::paint;
-
-/// How long a command waits for the database to become readable.
-const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Memory for coding agents
 #[derive(Parser)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use memctl_proto::event::Project;
 
+use super::lookup;
 use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::failure::{Context, Result, failed, usage};
@@ -62,7 +63,7 @@ pub fn pause(settings: &Settings, args: &PauseArgs) -> Result<()> {
         Some(text) => Some(end(text, now)?),
         None => None,
     };
-    let (file, here) = (file(settings)?, std::env::current_dir().context("current directory")?);
+    let (file, here) = (file(settings)?, lookup::here()?);
     let project = args.project.then(|| with_all_keys(settings, project::identify(&here)));
     let mut pauses = Pauses::read(file).or_else(|why| {
         crate::ctl::warn(&format!("{why}; replacing it"));
@@ -80,7 +81,7 @@ pub fn pause(settings: &Settings, args: &PauseArgs) -> Result<()> {
 }
 
 pub fn unpause(settings: &Settings, args: &UnpauseArgs) -> Result<()> {
-    let (file, here) = (file(settings)?, std::env::current_dir().context("current directory")?);
+    let (file, here) = (file(settings)?, lookup::here()?);
     let project = args.project.then(|| project::identify(&here));
     let was_paused = match Pauses::read(file) {
         Ok(mut pauses) => {

@@ -1,10 +1,11 @@
 //! `memctl promote`: tells a memory of a project in all projects.
 
-use super::change::{open, say_undoable, titled};
+use super::change::{say_undoable, titled};
 use super::lookup::{self, Memory};
+use super::open;
 use crate::clock;
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed, usage};
+use crate::failure::{Result, failed, usage};
 use crate::memory::Origin;
 use crate::store::words::{RowId, RowKind};
 use crate::store::{observations, scope};
@@ -31,7 +32,7 @@ pub struct Args {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let find = |name: &String| lookup::memory(store.connection(), name);
     let memories = args.ids.iter().map(find).collect::<Result<Vec<Memory>>>()?;
     for memory in &memories {
@@ -45,7 +46,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         };
         memories.iter().map(set).collect::<crate::store::Result<Vec<bool>>>()
     });
-    for (memory, changed) in memories.iter().zip(changed.context("database")?) {
+    for (memory, changed) in memories.iter().zip(changed?) {
         let (what, id) = (titled(memory), memory.id);
         let line = match (changed, args.undo) {
             (true, false) => {
@@ -67,7 +68,7 @@ fn check(conn: &rusqlite::Connection, memory: &Memory, undo: bool) -> Result<()>
         return Err(usage(format!("{} is a summary, which belongs to its session", memory.id))
             .hint("`memctl remember --global` stores a note for all projects"));
     };
-    let row = observations::by_id(conn, id).context("database")?;
+    let row = observations::by_id(conn, id)?;
     let Some(row) = row else { return Err(failed(format!("o{id} was forgotten"))) };
     if undo && row.project_id.is_none() {
         return Err(failed(format!("o{id} belongs to no project"))

@@ -4,13 +4,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::format::{self, count, dollars, or_dash, short, tokens};
+use super::open;
 use super::style::{ID, PLAIN};
 use super::table::{Cell, Column, column, table};
 use super::terminal::{self, wrapped};
 use crate::clock;
 use crate::config::{Agent, Settings, parse_duration};
-use crate::failure::{Context, Result, usage};
-use crate::store::Reader;
+use crate::failure::{Result, usage};
 use crate::store::stats::{self, Group, GroupBy};
 use crate::store::usage::{self as ledger, Used};
 use crate::text::sanitize;
@@ -101,17 +101,16 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     let now = clock::now_ms();
     let agent = &settings.config.agent;
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
+    let Some(reader) = open::reader(settings)? else {
         check_since(&args.since)?;
         return print_empty(args, agent);
     };
     let conn = reader.connection();
     let since = since(conn, &args.since, now)?;
-    let groups = stats::report(conn, by, since).context("database")?;
-    let total = stats::total(conn, since).context("database")?;
+    let groups = stats::report(conn, by, since)?;
+    let total = stats::total(conn, since)?;
     let today = clock::machine_day(now);
-    let today = ledger::of_day(conn, &today).context("database")?;
+    let today = ledger::of_day(conn, &today)?;
     if args.json {
         let named = |group: Group| Row { name: Some(group_name(&group)), ..row(&group, args.by) };
         return super::print_json(&json!({
@@ -277,13 +276,13 @@ fn grouping_name(by: Grouping) -> &'static str {
 
 /// The start of the first day of the period. `7d` means seven days including today.
 fn since(conn: &rusqlite::Connection, text: &str, now: i64) -> Result<i64> {
-    if let Some(start) = stats::parse_day(conn, text).context("database")? {
+    if let Some(start) = stats::parse_day(conn, text)? {
         return Ok(start);
     }
     const DAY: i64 = 86_400_000;
     let span = parse_duration(text).ok_or_else(|| invalid_time(text))?.as_millis();
     let back = i64::try_from(span).unwrap_or(i64::MAX).saturating_sub(DAY).clamp(0, now);
-    stats::day_start(conn, now - back).context("database")
+    Ok(stats::day_start(conn, now - back)?)
 }
 
 /// Checks the argument of `--since` when there is no database.

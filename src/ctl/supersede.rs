@@ -4,13 +4,13 @@
 use rusqlite::Connection;
 
 use super::change::say_undoable;
-use super::health;
+use super::open;
 use crate::clock;
 use crate::config::Settings;
-use crate::failure::{Context, Failure, Result, failed, usage};
+use crate::failure::{Failure, Result, failed, usage};
 use crate::store::links::{self, Kind};
 use crate::store::observations::{self, ObservationRow};
-use crate::store::{LockWait, Store, projects};
+use crate::store::projects;
 
 const HELP: &str = "\
 Examples
@@ -42,9 +42,6 @@ pub struct Args {
     json: bool,
 }
 
-/// How long to wait for the lock on the store.
-const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
-
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let given = (args.undo, args.ids.len());
     if !matches!(given, (true, 1) | (false, 2)) {
@@ -55,18 +52,14 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             }
         }));
     }
-    if !settings.paths.data_dir_exists() {
-        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
-    }
-    let mut store =
-        Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    let mut store = open::to_change(settings)?;
     let rows =
         args.ids.iter().map(|name| find(store.connection(), name)).collect::<Result<Vec<_>>>()?;
     let now = clock::now_ms();
     let old = rows[0].id;
     let (new, kind) = match rows.get(1) {
         None => {
-            let link = store.write(|tx| links::undo(tx, old, now)).context("database")?;
+            let link = store.write(|tx| links::undo(tx, old, now))?;
             let link = link.ok_or_else(|| failed(format!("no memory has replaced o{old}")))?;
             (link.id, link.kind)
         }
@@ -77,7 +70,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             check_projects(store.connection(), &rows[0], new)?;
             let new = new.id;
             let done = store.write(|tx| links::supersede_by_user(tx, old, new, now));
-            if !done.context("database")? {
+            if !done? {
                 return Err(failed(format!(
                     "o{new} cannot replace o{old}: o{new} is replaced itself, by o{old} or by what \
                      o{old} replaced in the end"
@@ -114,7 +107,7 @@ fn check_projects(conn: &Connection, old: &ObservationRow, new: &ObservationRow)
             (true, _) => "holds in all projects".into(),
             (false, None) => "belongs to no project".into(),
             (false, Some(id)) => {
-                format!("belongs to project {}", projects::name(conn, id).context("database")?)
+                format!("belongs to project {}", projects::name(conn, id)?)
             }
         })
     };
@@ -128,5 +121,5 @@ fn find(conn: &Connection, name: &str) -> Result<ObservationRow> {
         failed(format!("no memory has the id '{name}'"))
             .hint("ids look like o412; `memctl context` prints those of this project")
     };
-    observations::by_name(conn, name).context("database")?.ok_or_else(unknown)
+    observations::by_name(conn, name)?.ok_or_else(unknown)
 }

@@ -3,15 +3,13 @@
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::format;
-use super::health;
 use super::lookup;
 use super::style::{HEAD, ID, PLAIN};
 use super::table::{Cell, Column, column, table};
 use super::terminal;
+use super::{format, open};
 use crate::config::Settings;
-use crate::failure::{Context, Result, failed, usage};
-use crate::store::Reader;
+use crate::failure::{Result, usage};
 use crate::store::timeline::{self, Entry, Position, Scope};
 use crate::text::collapse_spaces;
 
@@ -65,15 +63,14 @@ const AROUND: usize = 8;
 const OF_PROJECT: usize = 20;
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
+    let Some(reader) = open::reader(settings)? else {
         return match (&args.id, args.json) {
             (None, true) => super::print_json(&json!([])),
             (None, false) => {
                 super::note("nothing is stored yet");
                 Ok(())
             }
-            (Some(_), _) => Err(failed("nothing is stored yet").hint(health::outlook(settings))),
+            (Some(_), _) => Err(open::nothing_stored(settings)),
         };
     };
     let (rows, anchor) = select(reader.connection(), args)?;
@@ -113,15 +110,14 @@ fn select(conn: &Connection, args: &Args) -> Result<(Vec<Entry>, Option<Position
         let Some(project) = project else { return Ok((Vec::new(), None)) };
         let rows =
             timeline::before(conn, Scope::Project(project), Position::LAST, limit(OF_PROJECT));
-        return Ok((rows.context("database")?, None));
+        return Ok((rows?, None));
     };
-    if let Some(anchor) = timeline::find(conn, name).context("database")? {
+    if let Some(anchor) = timeline::find(conn, name)? {
         let position = anchor.position;
         let Some(scope) = anchor.scope() else { return Ok((vec![anchor], Some(position))) };
-        let mut rows =
-            timeline::before(conn, scope, position, limit(AROUND)).context("database")?;
+        let mut rows = timeline::before(conn, scope, position, limit(AROUND))?;
         rows.push(anchor);
-        rows.extend(timeline::after(conn, scope, position, limit(AROUND)).context("database")?);
+        rows.extend(timeline::after(conn, scope, position, limit(AROUND))?);
         return Ok((rows, Some(position)));
     }
     if name.bytes().all(|b| b.is_ascii_digit()) {
@@ -133,5 +129,5 @@ fn select(conn: &Connection, args: &Args) -> Result<(Vec<Entry>, Option<Position
         Some(n) => timeline::before(conn, scope, Position::LAST, n as usize),
         None => timeline::after(conn, scope, Position::FIRST, i64::MAX as usize),
     };
-    Ok((rows.context("database")?, None))
+    Ok((rows?, None))
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::format::{self, count};
 use super::style::{HEAD, ID, paint};
 use super::terminal::{self, wrapped};
-use super::{health, lookup};
+use super::{lookup, open};
 use crate::config::Settings;
 use crate::failure::{Context, Failure, Result, failed, no_match, usage};
 use crate::memory::Change;
@@ -17,7 +17,7 @@ use crate::project::{self, PathBase};
 use crate::recall::known::{
     FileTurn, Known, KnownKind, about_file, changes_of_file, paths_ending, said, title,
 };
-use crate::store::{Reader, projects};
+use crate::store::projects;
 use crate::text::sanitize;
 
 /// Longer files are not read for a line.
@@ -111,13 +111,10 @@ struct History {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let here = std::env::current_dir().context("current directory")?;
+    let here = lookup::here()?;
     let (file, line) = split(&args.file, &here);
     let text = line.map(|line| read_line(&here.join(file), line)).transpose()?.flatten();
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
-        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
-    };
+    let reader = open::stored(settings)?;
     let conn = reader.connection();
     let Some(history) = history(conn, &here, file)? else {
         return unknown(file, line, args.json);
@@ -128,7 +125,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         Some(turn) => vec![turn],
         None => history.turns.iter().take(args.limit).collect(),
     };
-    let project = projects::name(conn, history.project).context("database")?;
+    let project = projects::name(conn, history.project)?;
     let known = notes(conn, &history)?;
     if args.json {
         return super::print_json(&Output {
@@ -216,7 +213,7 @@ fn history(conn: &Connection, here: &Path, file: &str) -> Result<Option<History>
         }
     }
     for (project, path) in &projects {
-        let turns = changes_of_file(conn, *project, path).context("database")?;
+        let turns = changes_of_file(conn, *project, path)?;
         if !turns.is_empty() {
             return Ok(Some(History { project: *project, path: path.clone(), turns }));
         }
@@ -224,11 +221,11 @@ fn history(conn: &Connection, here: &Path, file: &str) -> Result<Option<History>
     // A name without its folder.
     let Some((project, _)) = projects.first().filter(|_| !full.exists()) else { return Ok(None) };
     let name = file.trim_start_matches("./");
-    let paths = paths_ending(conn, *project, name).context("database")?;
+    let paths = paths_ending(conn, *project, name)?;
     match paths.as_slice() {
         [] => Ok(None),
         [path] => {
-            let turns = changes_of_file(conn, *project, path).context("database")?;
+            let turns = changes_of_file(conn, *project, path)?;
             Ok(Some(History { project: *project, path: path.clone(), turns }))
         }
         several => Err(ambiguous(name, several)),
@@ -268,7 +265,7 @@ fn unknown(file: &str, line: Option<usize>, json: bool) -> Result<()> {
 
 /// What a person should know before the next change. The list of turns tells the rest.
 fn notes(conn: &Connection, history: &History) -> Result<Vec<Known>> {
-    let known = about_file(conn, history.project, &history.path, MAX_KNOWN).context("database")?;
+    let known = about_file(conn, history.project, &history.path, MAX_KNOWN)?;
     let tells = |known: &Known| !matches!(known.kind, KnownKind::Noted | KnownKind::Changed);
     Ok(known.into_iter().filter(tells).collect())
 }

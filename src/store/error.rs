@@ -4,6 +4,8 @@ use std::io;
 
 use rusqlite::{ErrorCode, ffi};
 
+use crate::failure::{Failure, failed};
+
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +117,19 @@ impl From<rusqlite::Error> for StoreError {
             Some(Code::Unknown | Code::SchemaChanged) => StoreError::Schema(error.to_string()),
             _ => StoreError::Bug(error.to_string()),
         }
+    }
+}
+
+/// What the command line says of an error.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        failed(format!("database: {error}"))
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        StoreError::from(error).into()
     }
 }
 

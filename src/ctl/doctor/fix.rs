@@ -1,21 +1,18 @@
 //! `doctor --fix`: makes all repairs that lose no data, and reports each.
 
-use std::time::Duration;
-
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::READ_TIMEOUT;
 use crate::ctl::format::count;
 use crate::ctl::health::data_dir::{open_to_others, private_files};
+use crate::ctl::open;
 use crate::deliver::probe::{self, WorkerState};
 use crate::failure::{Context, Result};
 use crate::recover::cleanup;
-use crate::store::{LockWait, Reader, Store, ensure, quarantine, queue_admin, words};
+use crate::store::{LockWait, Reader, ensure, quarantine, queue_admin, words};
 use crate::{process, spool};
 
 /// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
 pub fn run(settings: &Settings) -> Result<Vec<String>> {
     let mut fixed = Vec::new();
     if !settings.paths.data_dir_exists() {
@@ -68,7 +65,7 @@ fn complete_schema(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     if !checked.is_ok_and(|complete| !complete) {
         return Ok(());
     }
-    Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    open::store(settings)?;
     fixed.push("added the missing tables, columns and indexes of the database".into());
     Ok(())
 }
@@ -85,8 +82,7 @@ fn complete_index(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     if !checked.is_ok_and(|is_complete| !is_complete) {
         return Ok(());
     }
-    let mut store =
-        Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    let mut store = open::store(settings)?;
     store.locked(words::complete).context("search index")?;
     fixed.push("built the search index".into());
     Ok(())
@@ -99,9 +95,8 @@ fn clear_aborted(settings: &Settings, fixed: &mut Vec<String>) -> Result<()> {
     if !matches!(counts, Ok(Some(counts)) if counts.aborted > 0) {
         return Ok(());
     }
-    let mut store =
-        Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
-    let n = cleanup::clear_aborted(&mut store, clock::now_ms()).context("database")?;
+    let mut store = open::store(settings)?;
+    let n = cleanup::clear_aborted(&mut store, clock::now_ms())?;
     fixed.push(format!("cleared {} from the queue's list", count(n, "aborted event")));
     Ok(())
 }
@@ -117,10 +112,10 @@ fn replace_damaged_database(settings: &Settings, fixed: &mut Vec<String>) -> Res
     }
     let quarantined = quarantine::replace_damaged(
         &settings.paths,
-        LockWait::Within(LOCK_TIMEOUT),
+        LockWait::Within(open::LOCK_TIMEOUT),
         clock::now_ms(),
     );
-    if let Some(dir) = quarantined.context("database")? {
+    if let Some(dir) = quarantined? {
         fixed
             .push(format!("moved the damaged database to {} and created a new one", dir.display()));
     }

@@ -7,11 +7,12 @@ mod editor;
 pub mod leftovers;
 mod record;
 
-use super::change::{open, say_undoable, titled};
+use super::change::{say_undoable, titled};
 use super::lookup::{self, Memory};
 use crate::capture;
 use crate::clock;
 use crate::config::Settings;
+use crate::ctl::open;
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::files::Place;
 use crate::store::revisions::{self, Editable};
@@ -52,10 +53,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 }
 
 fn undo(settings: &Settings, name: &str) -> Result<()> {
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let memory = lookup::memory(store.connection(), name)?;
     let now = clock::now_ms();
-    let is_undone = store.write(|tx| revisions::undo(tx, memory.id, now)).context("database")?;
+    let is_undone = store.write(|tx| revisions::undo(tx, memory.id, now))?;
     if !is_undone {
         return Err(failed(format!("{} was not edited", memory.id)));
     }
@@ -88,7 +89,7 @@ fn edit(settings: &Settings, name: &str) -> Result<()> {
     }
     check(&after).map_err(|why| refused(&file, &memory, why))?;
     crate::testpoint::at("edit.read");
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let now = clock::now_ms();
     let stored = store.write(|tx| {
         let is_same = Editable::load(tx, memory.id)?.as_ref() == Some(&before);
@@ -111,9 +112,9 @@ fn edit(settings: &Settings, name: &str) -> Result<()> {
 }
 
 fn load(settings: &Settings, name: &str) -> Result<(Memory, Editable)> {
-    let store = open(settings)?;
+    let store = open::to_change(settings)?;
     let memory = lookup::memory(store.connection(), name)?;
-    match Editable::load(store.connection(), memory.id).context("database")? {
+    match Editable::load(store.connection(), memory.id)? {
         Some(editable) => Ok((memory, editable)),
         None => Err(failed(format!("{} was forgotten", memory.id))),
     }

@@ -9,7 +9,6 @@ mod verify;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -22,6 +21,7 @@ use super::progress::Progress;
 use super::time::parse_past;
 use crate::clock;
 use crate::config::Settings;
+use crate::ctl::open;
 use crate::deliver::{self, probe};
 use crate::failure::{Context, Result, failed, usage};
 use crate::paths::session_key;
@@ -30,13 +30,10 @@ use crate::spool::drain;
 use crate::spool::forget::Mode;
 use crate::store::forget::{self, ForgetCounts, ForgetSet};
 use crate::store::rejected::{self, Reason};
-use crate::store::{LockWait, Locked, Reader, Store, StoreError};
+use crate::store::{Locked, StoreError};
 use crate::text::Needle;
 use selection::{Selection, format_counts};
 use verify::Verification;
-
-/// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 const NOTHING_DONE: &str = "nothing was forgotten\n";
 
@@ -258,12 +255,11 @@ fn choose(locked: &mut Locked, args: &Args, until: Option<i64>) -> Result<Select
 fn remove(settings: &Settings, args: &Args) -> Result<Option<(Outcome, Vec<String>)>> {
     let paths = &settings.paths;
     let mut outcome = Outcome::of(args);
-    let mut store =
-        Store::open_within(paths, LockWait::Within(LOCK_TIMEOUT)).context("database")?;
+    let mut store = open::store(settings)?;
     spooled::drain(settings, args, &mut store)?;
     let until = undo_until(settings, args, clock::now_ms());
     let chosen = store.locked(|locked| Ok(choose(locked, args, until)));
-    let selection = chosen.context("database")??;
+    let selection = chosen??;
     let spooled = spooled::remove(settings, store.connection(), args, Mode::Count)?;
     let n_spooled = spooled.events + spooled.dead_letters;
     if selection.is_empty() && n_spooled == 0 {
@@ -276,8 +272,7 @@ fn remove(settings: &Settings, args: &Args) -> Result<Option<(Outcome, Vec<Strin
     let progress = Progress::new("forgetting");
     let removed = store.locked(|locked| Ok(carry_out(settings, args, locked, &progress)));
     drop(progress);
-    let Removed { count, spooled, until, affected, passages, rewritten } =
-        removed.context("database")??;
+    let Removed { count, spooled, until, affected, passages, rewritten } = removed??;
     outcome = Outcome { count, spooled, until, ..outcome };
     outcome.left.extend(rewritten.err().map(not_rewritten));
     spool::remove_stale_tmp(paths);
@@ -313,20 +308,20 @@ fn carry_out(
     let paths = &settings.paths;
     let now = clock::now_ms();
     let until = undo_until(settings, args, now);
-    crate::store::undo::end_expired(locked, now).context("database")?;
+    crate::store::undo::end_expired(locked, now)?;
     let mut selection = choose(locked, args, until)?;
-    let keys = selection::session_keys(locked.connection(), &selection.set).context("database")?;
+    let keys = selection::session_keys(locked.connection(), &selection.set)?;
     if until.is_some() {
         // A worker that hangs keeps its spool. Only what the store has accepted can be restored.
         let matching = spooled::remove(settings, locked.connection(), args, Mode::Count)?;
         let of_matching = if matching.events > 0 { spool::keys(paths) } else { Vec::new() };
         for key in keys.iter().chain(&of_matching).filter(|key| spool::exists(paths, key)) {
-            drain::accept_copies(locked, settings, key, now).context("database")?;
+            drain::accept_copies(locked, settings, key, now)?;
         }
         selection = choose(locked, args, until)?;
     }
     let mut spooled = spooled::remove(settings, locked.connection(), args, Mode::Remove)?;
-    let affected = selection.set.affected_sessions(locked.connection()).context("database")?;
+    let affected = selection.set.affected_sessions(locked.connection())?;
     let (n_done, count) = (Cell::new(0), selection.set.count());
     let on_row = || {
         n_done.set(n_done.get() + 1);
@@ -335,13 +330,13 @@ fn carry_out(
         });
     };
     if args.reject {
-        reject(locked, &selection.set, now).context("database")?;
+        reject(locked, &selection.set, now)?;
     }
-    forget::forget(locked, &selection.set, until, now, &on_row).context("database")?;
+    forget::forget(locked, &selection.set, until, now, &on_row)?;
     let names = selection.set.memories().map(|memory| memory.to_string()).collect::<Vec<_>>();
     let texts: Vec<Needle> = args.query.as_deref().map(Needle::new).into_iter().collect();
     leftovers::remove(paths, &names, &texts);
-    crate::store::undo::purge(locked, &selection.waiting).context("database")?;
+    crate::store::undo::purge(locked, &selection.waiting)?;
     for key in keys {
         let discarded = spool::discard(paths, &key, now).context("cannot read the spool")?;
         spooled.events += discarded.events;
@@ -375,24 +370,22 @@ fn not_rewritten(e: StoreError) -> String {
 fn dry_run(settings: &Settings, args: &Args) -> Result<(Outcome, Vec<String>)> {
     let mut outcome = Outcome::of(args);
     outcome.until = undo_until(settings, args, clock::now_ms());
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
+    let Some(reader) = open::reader(settings)? else {
         return Ok((outcome, Vec::new()));
     };
     let conn = reader.connection();
-    let can_restore = !crate::store::undo::list(conn).context("database")?.is_empty();
+    let can_restore = !crate::store::undo::list(conn)?.is_empty();
     let selection = match outcome.until {
         None if can_restore => {
-            let wait = LockWait::Within(LOCK_TIMEOUT);
-            let mut store = Store::open_within(&settings.paths, wait).context("database")?;
+            let mut store = open::store(settings)?;
             let chosen = store.locked(|locked| Ok(Selection::with_waiting(locked, args)));
-            chosen.context("database")??
+            chosen??
         }
         _ => Selection::of(conn, args)?,
     };
     outcome.count = selection.set.count();
     let spooled = spooled::remove(settings, conn, args, Mode::Count)?;
-    let keys = selection::session_keys(conn, &selection.set).context("database")?;
+    let keys = selection::session_keys(conn, &selection.set)?;
     outcome.spooled = spooled.events + spooled.dead_letters + spooled::count(settings, &keys);
     if !args.json {
         super::print(&selection.list)?;

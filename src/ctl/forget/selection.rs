@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Args;
 use crate::ctl::format::{self, count};
 use crate::ctl::lookup;
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Result, failed};
 use crate::paths::session_key;
 use crate::store::forget::{ForgetCounts, ForgetFilter, ForgetSet};
 use crate::store::sessions::{self, PrefixMatch};
@@ -35,7 +35,7 @@ impl Selection {
         let set = select(conn, args)?;
         let list = list(conn, &set)?;
         let passages = match args.verify {
-            true => remnants::passages(conn, &set).context("database")?,
+            true => remnants::passages(conn, &set)?,
             false => Vec::new(),
         };
         Ok(Selection { set, list, passages, waiting: Vec::new() })
@@ -43,15 +43,15 @@ impl Selection {
 
     /// Also selects what was forgotten before and can still be restored.
     pub fn with_waiting(locked: &mut Locked, args: &Args) -> Result<Selection> {
-        let all = undo::list(locked.connection()).context("database")?;
+        let all = undo::list(locked.connection())?;
         if all.is_empty() {
             return Selection::of(locked.connection(), args);
         }
         let selection = restore::with_restored(locked, &all, |conn, _| Selection::of(conn, args));
-        let mut selection = selection.context("database")??;
+        let mut selection = selection??;
         let texts: Vec<Needle> = args.query.as_deref().map(Needle::new).into_iter().collect();
         let waiting = undo::selected(locked.connection(), &mut selection.set, &texts);
-        selection.waiting = waiting.context("database")?;
+        selection.waiting = waiting?;
         Ok(selection)
     }
 
@@ -63,22 +63,22 @@ impl Selection {
 fn select(conn: &Connection, args: &Args) -> Result<ForgetSet> {
     let mut selection = ForgetSet::default();
     for name in &args.ids {
-        if let Some(row) = observations::by_name(conn, name).context("database")? {
-            selection.add_observations(conn, &[row.id]).context("database")?;
-        } else if let Some(row) = summaries::by_name(conn, name).context("database")? {
-            selection.add_summary(conn, row.id).context("database")?;
-        } else if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
-            selection.add_prompt(conn, prompt.id).context("database")?;
-        } else if let PrefixMatch::None = sessions::by_prefix(conn, name).context("database")? {
+        if let Some(row) = observations::by_name(conn, name)? {
+            selection.add_observations(conn, &[row.id])?;
+        } else if let Some(row) = summaries::by_name(conn, name)? {
+            selection.add_summary(conn, row.id)?;
+        } else if let Some(prompt) = sessions::prompt_by_name(conn, name)? {
+            selection.add_prompt(conn, prompt.id)?;
+        } else if let PrefixMatch::None = sessions::by_prefix(conn, name)? {
             return Err(failed(format!("no memory or session matches '{name}'"))
                 .hint("`memctl context` and `memctl show SESSION` print ids"));
         } else {
             let session = lookup::session(conn, name)?;
-            selection.add_session(conn, session.id).context("database")?;
+            selection.add_session(conn, session.id)?;
         }
     }
     if args.ids.is_empty() {
-        selection.add_matching(conn, &filter(conn, args)?).context("database")?;
+        selection.add_matching(conn, &filter(conn, args)?)?;
     }
     Ok(selection)
 }
@@ -104,7 +104,7 @@ pub fn session_keys(conn: &Connection, set: &ForgetSet) -> crate::store::Result<
 pub fn list(conn: &Connection, set: &ForgetSet) -> Result<String> {
     let mut lines = Vec::new();
     for id in &set.sessions {
-        if let Some(s) = sessions::get(conn, *id).context("database")? {
+        if let Some(s) = sessions::get(conn, *id)? {
             let project = s.project.unwrap_or_else(|| "no project".into());
             let at = format::at(s.started_at_epoch);
             lines.push(format!("{}  {}, {at}", escape(&s.content_session_id), escape(&project)));
@@ -115,12 +115,12 @@ pub fn list(conn: &Connection, set: &ForgetSet) -> Result<String> {
     if set.sessions.is_empty() {
         for id in &set.prompts {
             let name = format!("p{id}");
-            if let Some(p) = sessions::prompt_by_name(conn, &name).context("database")? {
+            if let Some(p) = sessions::prompt_by_name(conn, &name)? {
                 lines.push(format!("{name}  {}", clipped(&p.text.unwrap_or_default())));
             }
         }
         for id in &set.summaries {
-            if let Some(s) = summaries::by_id(conn, *id).context("database")? {
+            if let Some(s) = summaries::by_id(conn, *id)? {
                 lines.push(format!("s{id}  {}", clipped(&s.summary.request)));
             }
         }
@@ -129,7 +129,7 @@ pub fn list(conn: &Connection, set: &ForgetSet) -> Result<String> {
         if lines.len() > MAX_LISTED {
             break;
         }
-        if let Some(o) = observations::by_id(conn, *id).context("database")?
+        if let Some(o) = observations::by_id(conn, *id)?
             && !in_listed_session(o.session_id)
         {
             lines.push(format!("o{id}  {}", clipped(&o.observation.title)));

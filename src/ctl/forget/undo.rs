@@ -5,42 +5,39 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::selection::{self, format_counts};
-use super::{Args, LOCK_TIMEOUT, NOTHING_DONE, Outcome, not_rewritten, print_outcome};
+use super::{Args, NOTHING_DONE, Outcome, not_rewritten, print_outcome};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::drain::{self, SessionName};
 use crate::ctl::format;
 use crate::ctl::progress::Progress;
-use crate::ctl::{ask, note};
-use crate::failure::{Context, Failure, Result, failed, usage};
+use crate::ctl::{ask, note, open};
+use crate::failure::{Failure, Result, failed, usage};
 use crate::store::undo::restore::Restored;
 use crate::store::undo::{self, restore};
-use crate::store::{LockWait, Store, queue_admin};
+use crate::store::{Store, queue_admin};
 
 /// Restores what the newest `forget` removed.
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let mut store = open(settings)?.ok_or_else(|| nothing(settings))?;
-    let all = undo::list(store.connection()).context("database")?;
+    let all = undo::list(store.connection())?;
     let Some((newest, earlier)) = all.split_first() else { return Err(nothing(settings)) };
     let shown = |conn: &rusqlite::Connection, restored: Restored| {
         Ok((selection::list(conn, &restored.set)?, restored))
     };
     let progress = Progress::new("restoring");
-    let restored: Result<(String, Restored)> = store
-        .locked(|locked| match args.dry_run {
-            true => restore::with_restored(locked, &[*newest], shown),
-            false => {
-                let restored = restore::restore(locked, *newest)?;
-                Ok(shown(locked.connection(), restored))
-            }
-        })
-        .context("database")?;
+    let restored: Result<(String, Restored)> = store.locked(|locked| match args.dry_run {
+        true => restore::with_restored(locked, &[*newest], shown),
+        false => {
+            let restored = restore::restore(locked, *newest)?;
+            Ok(shown(locked.connection(), restored))
+        }
+    })?;
     let (list, Restored { set, left_out }) = restored?;
     drop(progress);
     let conn = store.connection();
-    let sessions = set.affected_sessions(conn).context("database")?;
-    let unfinished =
-        queue_admin::sessions_with_work(conn, None, clock::now_ms()).context("database")?;
+    let sessions = set.affected_sessions(conn)?;
+    let unfinished = queue_admin::sessions_with_work(conn, None, clock::now_ms())?;
     let unfinished: BTreeSet<SessionName> =
         unfinished.into_iter().map(|work| (work.client, work.content_session_id)).collect();
     // Close the database before a worker is spawned: SQLite connections must not cross a fork.
@@ -82,10 +79,10 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 pub fn end_all(settings: &Settings, args: &Args) -> Result<()> {
     let mut outcome = Outcome::of(args);
     let Some(mut store) = open(settings)? else { return print_outcome(args, &outcome) };
-    if undo::list(store.connection()).context("database")?.is_empty() {
+    if undo::list(store.connection())?.is_empty() {
         return print_outcome(args, &outcome);
     }
-    outcome.count = undo::counts(store.connection()).context("database")?;
+    outcome.count = undo::counts(store.connection())?;
     if args.dry_run {
         return print_outcome(args, &outcome);
     }
@@ -103,7 +100,7 @@ pub fn end_all(settings: &Settings, args: &Args) -> Result<()> {
         Ok(locked.remove_purged_remnants())
     });
     drop(progress);
-    outcome.left.extend(rewritten.context("database")?.err().map(not_rewritten));
+    outcome.left.extend(rewritten?.err().map(not_rewritten));
     print_outcome(args, &outcome)
 }
 
@@ -114,11 +111,7 @@ pub fn needs_yes(what: &str) -> Failure {
 }
 
 fn open(settings: &Settings) -> Result<Option<Store>> {
-    if !settings.paths.data_dir_exists() {
-        return Ok(None);
-    }
-    let wait = LockWait::Within(LOCK_TIMEOUT);
-    Store::open_within(&settings.paths, wait).context("database").map(Some)
+    settings.paths.data_dir_exists().then(|| open::store(settings)).transpose()
 }
 
 fn nothing(settings: &Settings) -> Failure {

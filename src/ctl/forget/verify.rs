@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::files::Search;
 use crate::config::Settings;
 use crate::ctl::format::{self, count};
-use crate::failure::{Context, Result, failed};
+use crate::failure::{Result, failed};
 use crate::files::Place;
 use crate::store::{Reader, remnants};
 use crate::text::Needle;
@@ -26,9 +26,9 @@ pub struct Verification {
 pub fn search(settings: &Settings, needles: &[Needle], what: &'static str) -> Result<Verification> {
     let paths = &settings.paths;
     let mut columns = Vec::new();
-    if let Some(reader) = Reader::open(paths, crate::ctl::READ_TIMEOUT).context("database")? {
-        let reader = reader.without_time_limit().context("database")?;
-        columns = remnants::columns_with(reader.connection(), needles).context("database")?;
+    if let Some(reader) = Reader::open(paths, crate::ctl::READ_TIMEOUT)? {
+        let reader = reader.without_time_limit()?;
+        columns = remnants::columns_with(reader.connection(), needles)?;
     }
     // The database is closed: only SQLite may open its files while it is open.
     let mut search = Search::default();

@@ -8,8 +8,8 @@ use super::report::{self, Tense, Told};
 use super::{How, Split, pauses, resolve};
 use crate::clock;
 use crate::config::Settings;
-use crate::ctl::change::open;
 use crate::ctl::lookup;
+use crate::ctl::open;
 use crate::failure::{Context, Result, failed, usage};
 use crate::project;
 use crate::store::project_changes::{self, Change, NewProject, Sessions, Target};
@@ -267,7 +267,7 @@ fn plan_or_done(
     how: &How,
     plan: impl FnOnce(&Connection) -> Result<Option<Change>>,
 ) -> Result<bool> {
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let now = clock::now_ms();
     // No worker writes between the plan and the change.
     let done = store.locked(|locked| {

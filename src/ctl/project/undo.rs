@@ -4,14 +4,14 @@ use super::report::{self, Tense, Told};
 use super::{How, pauses};
 use crate::clock;
 use crate::config::Settings;
-use crate::ctl::change::open;
 use crate::ctl::format::{self, count};
+use crate::ctl::open;
 use crate::failure::{Context, Result, failed};
 use crate::store::project_changes::{self, Undone};
 use crate::store::projects;
 
 pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
-    let mut store = open(settings)?;
+    let mut store = open::to_change(settings)?;
     let conn = store.connection();
     let stored = match id {
         Some(id) => project_changes::get(conn, id).context("database")?,

@@ -9,15 +9,12 @@ use crate::clock;
 use crate::config::{Settings, parse_duration};
 use crate::ctl::drain::{self, SessionName};
 use crate::ctl::format::{count, short};
-use crate::ctl::lookup;
+use crate::ctl::{lookup, open};
 use crate::failure::{Context, Failure, Result, failed};
 use crate::recover::cleanup;
 use crate::spool::dead_letters;
 use crate::store::queue_admin::{self, Processing, Selection};
-use crate::store::{LockWait, Store, agent_limits};
-
-/// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::store::{Store, agent_limits};
 
 #[derive(clap::Subcommand)]
 pub enum Change {
@@ -113,8 +110,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
         return crate::ctl::print("the queue is empty: nothing is stored yet\n");
     }
     let args = change.events();
-    let wait = LockWait::Within(LOCK_TIMEOUT);
-    let mut store = Store::open_within(&settings.paths, wait).context("database")?;
+    let mut store = open::store(settings)?;
     let now = clock::now_ms();
     let mut session_id = None;
     let mut sessions = match &args.session {
@@ -134,8 +130,7 @@ pub fn run(settings: &Settings, change: &Change) -> Result<()> {
         None => Selection::Ids(&args.id),
     };
     let (changed, live) = change_messages(settings, &mut store, change, selection, now)?;
-    let unfinished =
-        queue_admin::sessions_with_work(store.connection(), None, now).context("database")?;
+    let unfinished = queue_admin::sessions_with_work(store.connection(), None, now)?;
     let unfinished: BTreeSet<SessionName> =
         unfinished.into_iter().map(|work| (work.client, work.content_session_id)).collect();
     // Close the database before a worker is spawned: SQLite connections must not cross a fork.
@@ -222,14 +217,14 @@ fn change_messages(
     let before = change.before(now);
     if let Change::Abort(_) = change {
         let changed = store.write(|tx| queue_admin::abort(tx, selection, now));
-        return Ok((changed.context("database")?, Vec::new()));
+        return Ok((changed?, Vec::new()));
     }
     // A retry takes processing messages only if the user names them.
     let mut live = Vec::new();
     let mut released = 0;
     if matches!(change, Change::Reset(_)) || matches!(selection, Selection::Ids(_)) {
         let processing = queue_admin::processing(store.connection(), selection, before);
-        for messages in processing.context("database")? {
+        for messages in processing? {
             match reset(settings, store, &messages, before)? {
                 Some(n) => released += n,
                 None => live.push(messages),
@@ -243,7 +238,7 @@ fn change_messages(
         agent_limits::end_pauses(tx)?;
         queue_admin::retry(tx, selection, before)
     });
-    Ok((changed.context("database")?, live))
+    Ok((changed?, live))
 }
 
 /// Releases the messages of a session. `None` if the session has a worker.
@@ -271,7 +266,7 @@ fn is_live(first: &Processing, n: u64) -> Failure {
 
 fn sessions_of_events(store: &Store, ids: &[i64]) -> Result<BTreeSet<SessionName>> {
     let name = |id: &i64| {
-        let item = queue_admin::item_of(store.connection(), *id).context("database")?;
+        let item = queue_admin::item_of(store.connection(), *id)?;
         let item = item.ok_or_else(|| {
             failed(format!("no event with id {id}")).hint("`memctl queue` lists the events")
         })?;

@@ -10,10 +10,9 @@ use crate::config::Settings;
 use crate::ctl::format::{self, count, or_dash, short};
 use crate::ctl::style::{self, ID};
 use crate::ctl::table::{Cell, Column, column, table};
-use crate::ctl::{lookup, terminal};
-use crate::failure::{Context, Result};
+use crate::ctl::{lookup, open, terminal};
+use crate::failure::Result;
 use crate::spool::dead_letters;
-use crate::store::Reader;
 use crate::store::queue_admin::{self, Item};
 use crate::text::sanitize;
 use change::Change;
@@ -97,9 +96,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if let Some(change) = &args.change {
         return change::run(settings, change);
     }
-    let Some(reader) =
-        Reader::open(&settings.paths, crate::ctl::READ_TIMEOUT).context("database")?
-    else {
+    let Some(reader) = open::reader(settings)? else {
         return print_empty(args, dead_letters::count(&settings.paths));
     };
     let conn = reader.connection();
@@ -108,7 +105,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         Some(prefix) => Some(lookup::session(conn, prefix)?.id),
     };
     let now = clock::now_ms();
-    let counts = queue_admin::counts(conn, session).context("database")?;
+    let counts = queue_admin::counts(conn, session)?;
     let items = if args.recent {
         queue_admin::recent(conn, session, args.limit)
     } else if args.stuck {
@@ -116,8 +113,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         queue_admin::stuck(conn, session, before, args.limit)
     } else {
         queue_admin::open_items(conn, session, args.limit)
-    }
-    .context("database")?;
+    }?;
     let dead_letters = dead_letters::count(&settings.paths);
     if args.json {
         let rows: Vec<Row> = items.into_iter().map(row).collect();

@@ -58,13 +58,13 @@ pub fn store(
     let mut redacted =
         draft.redact(origin, settings.config.capture, &settings.config.redact).map_err(usage)?;
     let mut store = super::open(settings)?;
-    let rejected = Rejected::load(store.connection()).context("database")?;
+    let rejected = Rejected::load(store.connection())?;
     redacted.observation = rejected
         .clean_observation(&redacted.observation)
         .ok_or_else(|| failed("the user has rejected this statement"))?;
     let target = match project {
         Some(id) => {
-            let project = projects::get(store.connection(), id).context("database")?;
+            let project = projects::get(store.connection(), id)?;
             Target::Directory { project, dir: dir.to_owned() }
         }
         None => place::of_directory(store.connection(), dir)?.0,

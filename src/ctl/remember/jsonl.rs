@@ -92,7 +92,7 @@ pub fn run(
     let mut lines = Lines::open(file)?;
     let mut store = store;
     // The report comes after a checkpoint, which brings all rows to disk.
-    store.commit_without_sync().context("database")?;
+    store.commit_without_sync()?;
     let mut import = Import {
         settings,
         store,
@@ -266,7 +266,7 @@ impl Import<'_> {
         for stored in stored.context(format!("cannot store {lines}"))? {
             self.counts.add(stored);
         }
-        self.store.maintain_log().context("database")
+        Ok(self.store.maintain_log()?)
     }
 
     fn report_bad_lines(&self) {
@@ -280,7 +280,7 @@ impl Import<'_> {
     }
 
     fn finish(mut self, as_json: bool) -> Result<()> {
-        words::compact(&mut self.store, self.counts.added).context("database")?;
+        words::compact(&mut self.store, self.counts.added)?;
         // Ignore a log that a reader still needs: the next worker empties it.
         let _: store::Result<bool> = self.store.empty_log();
         let Counts { added, updated, known, forgotten } = self.counts;

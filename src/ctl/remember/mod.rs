@@ -9,7 +9,6 @@ mod text;
 
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
@@ -20,6 +19,7 @@ use crate::capture;
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::change::say_undoable;
+use crate::ctl::open;
 use crate::failure::{Context, Result, failed, usage};
 use crate::memory::Origin;
 use crate::project::{self, PathBase, recording};
@@ -27,9 +27,6 @@ use crate::store::notes::{self, Note, Stored};
 use crate::store::{LockWait, Store, StoreError, projects};
 use draft::{Draft, Redacted};
 use place::Target;
-
-/// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A longer text is refused.
 const MAX_INPUT: u64 = 1 << 20;
@@ -154,7 +151,7 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     let redacted = draft
         .redact(Origin::User, settings.config.capture, &settings.config.redact)
         .map_err(usage)?;
-    let here = std::env::current_dir().context("current directory")?;
+    let here = lookup::here()?;
     if args.project.is_none()
         && let Some(why) = recording::not_recorded(&[&here], &settings.config.recording)
     {
@@ -217,7 +214,7 @@ fn project_of(args: &Args) -> Option<&str> {
 
 /// The project of a note: a directory, or a known project with this name.
 fn target(conn: &Connection, name: Option<&str>) -> Result<(Target, Option<String>)> {
-    let here = || std::env::current_dir().context("current directory");
+    let here = || lookup::here();
     match name {
         None => place::of_directory(conn, &here()?),
         Some(name) if Path::new(name).is_dir() || place::is_path(name) => {
@@ -226,7 +223,7 @@ fn target(conn: &Connection, name: Option<&str>) -> Result<(Target, Option<Strin
             place::of_directory(conn, &dir)
         }
         Some(name) => {
-            let project = projects::get(conn, lookup::project(conn, name)?).context("database")?;
+            let project = projects::get(conn, lookup::project(conn, name)?)?;
             let dir = project.root.clone().into();
             Ok((Target::Directory { project, dir }, None))
         }
@@ -311,7 +308,7 @@ fn print(args: &Args, note: &Note, stored: Stored, project: Option<&str>) -> Res
 /// Opens the database, and creates it if it is missing.
 fn open(settings: &mut Settings) -> Result<Store> {
     settings.paths.create().context("cannot create the data dir")?;
-    Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).map_err(|e| match e {
+    Store::open_within(&settings.paths, LockWait::Within(open::LOCK_TIMEOUT)).map_err(|e| match e {
         StoreError::Busy(why) => failed(format!("the database is busy: {why}"))
             .hint("another process holds it; try again"),
         e => failed(format!("nothing can be stored in {}: {e}", settings.paths.data().display()))

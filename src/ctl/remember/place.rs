@@ -6,7 +6,7 @@ use memctl_proto::event::Project;
 use rusqlite::{Connection, Transaction};
 
 use crate::config::{Settings, process_env};
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::project::recording::{self, NotRecorded};
 use crate::store::{self, claims, projects};
 use crate::text::without_controls;
@@ -44,13 +44,13 @@ pub fn of_directory(conn: &Connection, dir: &Path) -> Result<(Target, Option<Str
     let claimed = crate::project::identify(dir);
     if !dir.exists() {
         for removed in crate::project::removed(dir) {
-            if let Some(id) = projects::of_removed(conn, &removed).context("database")? {
-                let project = projects::get(conn, id).context("database")?;
+            if let Some(id) = projects::of_removed(conn, &removed)? {
+                let project = projects::get(conn, id)?;
                 return Ok((Target::Directory { project, dir: dir.to_owned() }, None));
             }
         }
     }
-    let examined = claims::examine(conn, &claimed).context("database")?;
+    let examined = claims::examine(conn, &claimed)?;
     let note = examined.refused.and_then(|refused| refused.sentence(&claimed.root));
     Ok((Target::Directory { project: examined.project, dir: dir.to_owned() }, note))
 }

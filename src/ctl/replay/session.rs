@@ -63,7 +63,7 @@ impl<'a> Session<'a> {
             id: id.to_owned(),
             capturer: Capturer { settings, client, key: key.clone() },
             key,
-            store: Reader::open(&settings.paths, READ_TIMEOUT).context("database")?,
+            store: Reader::open(&settings.paths, READ_TIMEOUT)?,
             delivered: HashSet::new(),
             n_events: 0,
             n_skipped: 0,
@@ -76,16 +76,13 @@ impl<'a> Session<'a> {
     pub fn reason_to_skip(&self, first: &Step) -> Result<Option<&'static str>> {
         let Some(store) = &self.store else { return Ok(None) };
         let conn = store.connection();
-        if sessions::was_forgotten_after(conn, self.client, &self.id, first.at)
-            .context("database")?
-        {
+        if sessions::was_forgotten_after(conn, self.client, &self.id, first.at)? {
             return Ok(Some("was forgotten"));
         }
-        let Some(stored) = sessions::find(conn, self.client, &self.id).context("database")? else {
+        let Some(stored) = sessions::find(conn, self.client, &self.id)? else {
             return Ok(None);
         };
-        let replayed = sessions::has_prompt_event(conn, stored.id, &first.id.to_string())
-            .context("database")?;
+        let replayed = sessions::has_prompt_event(conn, stored.id, &first.id.to_string())?;
         Ok((!replayed).then_some("was recorded live"))
     }
 
@@ -141,7 +138,7 @@ impl<'a> Session<'a> {
     pub fn count_known(&self, distilled: bool) -> Result<u64> {
         let mut n_new = self.delivered.len() as u64 - self.n_stored_before;
         if distilled {
-            let store = Reader::open(&self.settings.paths, READ_TIMEOUT).context("database")?;
+            let store = Reader::open(&self.settings.paths, READ_TIMEOUT)?;
             let mut n_stored = 0;
             for id in self.delivered.iter().filter(|_| store.is_some()) {
                 n_stored += u64::from(has_event(store.as_ref(), *id)?);

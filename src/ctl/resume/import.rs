@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::legacy::{self, Parsed, Rewrite};
-use super::{open, writable};
+use super::writable;
 use crate::clock;
 use crate::config::{Settings, process_env};
 use crate::ctl::format::count;
+use crate::ctl::open;
 use crate::failure::{Context, Result, failed};
 use crate::store::agent_sessions::{self, MAX_ROWS};
 use crate::testpoint;
@@ -90,18 +91,16 @@ fn add(settings: &Settings, parsed: &Parsed) -> Result<usize> {
     if parsed.sessions.is_empty() {
         return Ok(0);
     }
-    let mut store = open(&writable(settings)?)?;
+    let mut store = open::store(&writable(settings)?)?;
     let mut added = 0;
     for chunk in parsed.sessions.chunks(MAX_ROWS) {
-        added += store
-            .write(|tx| {
-                let mut added = 0;
-                for session in chunk {
-                    added += usize::from(agent_sessions::add(tx, session)?);
-                }
-                Ok(added)
-            })
-            .context("database")?;
+        added += store.write(|tx| {
+            let mut added = 0;
+            for session in chunk {
+                added += usize::from(agent_sessions::add(tx, session)?);
+            }
+            Ok(added)
+        })?;
         testpoint::at("resume.piece");
     }
     Ok(added)

@@ -19,12 +19,9 @@ use super::table::{Cell, Column, column, table};
 use super::terminal;
 use crate::clock;
 use crate::config::{Settings, parse_duration};
+use crate::ctl::open;
 use crate::failure::{Context, Result, failed, usage};
 use crate::store::agent_sessions::{self, AgentSession, KeyPattern};
-use crate::store::{LockWait, Reader, Store};
-
-/// How long to wait for the store lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Examples
@@ -205,8 +202,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
 }
 
 fn list(settings: &Settings, which: KeyPattern, json: bool) -> Result<()> {
-    let found = match reader(settings)? {
-        Some(reader) => agent_sessions::list(reader.connection(), which).context("database")?,
+    let found = match open::reader(settings)? {
+        Some(reader) => agent_sessions::list(reader.connection(), which)?,
         None => Vec::new(),
     };
     if json {
@@ -242,12 +239,12 @@ fn row(session: &AgentSession) -> Row<'_> {
 
 fn get(settings: &Settings, key: &str, peek: bool) -> Result<()> {
     let none = || failed(format!("no session is stored under '{key}'"));
-    let reader = reader(settings)?.ok_or_else(none)?;
-    let found = agent_sessions::get(reader.connection(), key).context("database")?;
+    let reader = open::reader(settings)?.ok_or_else(none)?;
+    let found = agent_sessions::get(reader.connection(), key)?;
     let session = found.ok_or_else(none)?;
     if !peek {
         let now = clock::now_ms();
-        open(settings)?.write(|tx| agent_sessions::touch(tx, key, now)).context("database")?;
+        open::store(settings)?.write(|tx| agent_sessions::touch(tx, key, now))?;
     }
     super::print(&format!("{}\n", session.agent_session_id))
 }
@@ -256,8 +253,8 @@ fn set(settings: &Settings, key: &str, session: &str) -> Result<()> {
     key::check("key", key).map_err(usage)?;
     key::check("session", session).map_err(usage)?;
     let now = clock::now_ms();
-    let mut store = open(&writable(settings)?)?;
-    store.write(|tx| agent_sessions::set(tx, key, session, now)).context("database")
+    let mut store = open::store(&writable(settings)?)?;
+    Ok(store.write(|tx| agent_sessions::set(tx, key, session, now))?)
 }
 
 fn drop(settings: &Settings, key: Option<&str>, which: KeyPattern) -> Result<()> {
@@ -266,14 +263,12 @@ fn drop(settings: &Settings, key: Option<&str>, which: KeyPattern) -> Result<()>
     }
     let mut dropped = 0;
     if settings.paths.data_dir_exists() {
-        let mut store = open(settings)?;
+        let mut store = open::store(settings)?;
         loop {
-            let n = store
-                .write(|tx| match key {
-                    Some(key) => agent_sessions::drop_key(tx, key).map(usize::from),
-                    None => agent_sessions::drop_matching(tx, which),
-                })
-                .context("database")?;
+            let n = store.write(|tx| match key {
+                Some(key) => agent_sessions::drop_key(tx, key).map(usize::from),
+                None => agent_sessions::drop_matching(tx, which),
+            })?;
             dropped += n;
             if n < agent_sessions::MAX_ROWS {
                 break;
@@ -285,14 +280,12 @@ fn drop(settings: &Settings, key: Option<&str>, which: KeyPattern) -> Result<()>
 
 fn count_failure(settings: &Settings, key: Option<&str>) -> Result<()> {
     let failures = match key {
-        Some(key) if settings.paths.data_dir_exists() => open(settings)?
-            .write(|tx| agent_sessions::record_failure(tx, key))
-            .context("database")?,
+        Some(key) if settings.paths.data_dir_exists() => {
+            open::store(settings)?.write(|tx| agent_sessions::record_failure(tx, key))?
+        }
         Some(_) => None,
-        None => match reader(settings)? {
-            Some(reader) => {
-                Some(agent_sessions::total_failures(reader.connection()).context("database")?)
-            }
+        None => match open::reader(settings)? {
+            Some(reader) => Some(agent_sessions::total_failures(reader.connection())?),
             None => Some(0),
         },
     };
@@ -306,9 +299,9 @@ fn sweep(settings: &Settings, before: i64, dry_run: bool) -> Result<()> {
         let unused = all(settings)?.into_iter().filter(|s| s.last_used_at_epoch < before);
         keys.extend(unused.map(|session| session.key));
     } else if settings.paths.data_dir_exists() {
-        let mut store = open(settings)?;
+        let mut store = open::store(settings)?;
         loop {
-            let swept = store.write(|tx| agent_sessions::sweep(tx, before)).context("database")?;
+            let swept = store.write(|tx| agent_sessions::sweep(tx, before))?;
             let more = swept.len() == agent_sessions::MAX_ROWS;
             keys.extend(swept);
             if !more {
@@ -359,8 +352,8 @@ fn remove_transcripts(orphans: &[PathBuf], dry_run: bool) -> Result<()> {
 }
 
 fn live(settings: &Settings, json: bool) -> Result<()> {
-    let ids = match reader(settings)? {
-        Some(reader) => agent_sessions::session_ids(reader.connection()).context("database")?,
+    let ids = match open::reader(settings)? {
+        Some(reader) => agent_sessions::session_ids(reader.connection())?,
         None => Vec::new(),
     };
     if json {
@@ -370,23 +363,14 @@ fn live(settings: &Settings, json: bool) -> Result<()> {
 }
 
 fn all(settings: &Settings) -> Result<Vec<AgentSession>> {
-    match reader(settings)? {
-        Some(reader) => agent_sessions::list(reader.connection(), KeyPattern::default()),
-        None => Ok(Vec::new()),
-    }
-    .context("database")
+    Ok(match open::reader(settings)? {
+        Some(reader) => agent_sessions::list(reader.connection(), KeyPattern::default())?,
+        None => Vec::new(),
+    })
 }
 
 fn join_lines(items: &[String]) -> String {
     items.iter().map(|item| format!("{item}\n")).collect()
-}
-
-fn reader(settings: &Settings) -> Result<Option<Reader>> {
-    Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")
-}
-
-fn open(settings: &Settings) -> Result<Store> {
-    Store::open_within(&settings.paths, LockWait::Within(LOCK_TIMEOUT)).context("database")
 }
 
 /// Creates the data dir. Returns the settings with its paths.

@@ -13,9 +13,10 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::format::count;
-use super::{health, lookup, terminal};
+use super::{lookup, terminal};
 use crate::config::Settings;
-use crate::failure::{Context, Failure, Result, failed, no_match, usage};
+use crate::ctl::open;
+use crate::failure::{Failure, Result, no_match, usage};
 use crate::recall::{self, Filters, Found, Request};
 use crate::store::{Reader, claims, projects};
 use crate::text::quote;
@@ -40,10 +41,10 @@ struct Place {
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let limit = args.limit as usize;
     let template = args.format.as_deref().map(Template::parse).transpose().map_err(usage)?;
-    let mut reader = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?;
+    let mut reader = open::reader(settings)?;
     if args.batch.is_some() {
         // Queries without a pause count as one, and each of them has a limit on what it reads.
-        reader = reader.map(Reader::without_time_limit).transpose().context("database")?;
+        reader = reader.map(Reader::without_time_limit).transpose()?;
     }
     let conn = reader.as_ref().map(Reader::connection);
     if let Some(file) = &args.batch {
@@ -57,13 +58,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let Some(conn) = conn else {
         return match args.json {
             true => super::print_json(&Value::Array(Vec::new())),
-            false => Err(failed("nothing is stored yet").hint(health::outlook(settings))),
+            false => Err(open::nothing_stored(settings)),
         };
     };
     let place = place(conn, args)?;
     let request =
         Request { query: &query, project: place.project, filters, limit, for_injection: false };
-    let found = recall::search(conn, &request).context("database")?;
+    let found = recall::search(conn, &request)?;
     if found.incomplete {
         super::note("the index is being built: rows may be missing");
     }
@@ -132,13 +133,13 @@ fn place(conn: &Connection, args: &Args) -> Result<Place> {
     }
     if let Some(name) = &args.project {
         let id = lookup::project(conn, name)?;
-        let name = projects::name(conn, id).context("database")?;
+        let name = projects::name(conn, id)?;
         return Ok(Place { project: Some(id), name: format!("project {name}") });
     }
-    let here = std::env::current_dir().context("current directory")?;
+    let here = lookup::here()?;
     let project = crate::project::identify(&here);
-    let examined = claims::examine(conn, &project).context("database")?;
-    let id = projects::find(conn, &examined.project).context("database")?;
+    let examined = claims::examine(conn, &project)?;
+    let id = projects::find(conn, &examined.project)?;
     Ok(Place { project: Some(id.unwrap_or(NO_PROJECT)), name: format!("project {}", project.name) })
 }
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::clock;
 use crate::ctl::format::{age, day};
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::recall::{Hit, RowId};
 use crate::store::notes::EXTERNAL;
 use crate::store::projects;
@@ -46,7 +46,7 @@ impl Shown {
             None => None,
             Some(id) => {
                 if let Entry::Vacant(entry) = names.entry(id) {
-                    entry.insert(projects::name(conn, id).context("database")?);
+                    entry.insert(projects::name(conn, id)?);
                 }
                 names.get(&id).cloned()
             }
@@ -93,9 +93,9 @@ pub fn around(conn: &Connection, shown: &Shown, n: usize) -> Result<Option<Aroun
         }
         Ok(rows)
     };
-    let mut before = rows(Side::Before).context("database")?;
+    let mut before = rows(Side::Before)?;
     before.reverse();
-    Ok(Some(Around { before, after: rows(Side::After).context("database")? }))
+    Ok(Some(Around { before, after: rows(Side::After)? }))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::freshness::{self, Freshness};
 use crate::project;
 use crate::store::links::{self, Link};
@@ -25,26 +25,25 @@ pub struct Details {
 
 impl Details {
     pub fn load(conn: &Connection, row: &ObservationRow) -> Result<Details> {
-        let blobs = observations::blobs(conn, &[row.id]).context("database")?;
+        let blobs = observations::blobs(conn, &[row.id])?;
         let root = match row.session_id {
-            Some(id) => projects::root_of(conn, id).context("database")?,
+            Some(id) => projects::root_of(conn, id)?,
             None => None,
         };
         let root = match (root, row.project_id) {
-            (None, Some(id)) => Some(projects::get(conn, id).context("database")?.root),
+            (None, Some(id)) => Some(projects::get(conn, id)?.root),
             (root, _) => root,
         };
         let freshness = match root.as_deref().map(Path::new).filter(|_| !blobs.is_empty()) {
             Some(root) => {
                 let repository = project::repository(root);
-                freshness::of_rows(conn, root, repository.as_ref(), &[row.id])
-                    .context("database")?
+                freshness::of_rows(conn, root, repository.as_ref(), &[row.id])?
             }
             None => Freshness::default(),
         };
         Ok(Details {
-            successor: links::successor(conn, row.id).context("database")?,
-            predecessors: links::predecessors(conn, row.id).context("database")?,
+            successor: links::successor(conn, row.id)?,
+            predecessors: links::predecessors(conn, row.id)?,
             blobs: blobs.into_iter().map(|(_, path, blob)| (path, blob)).collect(),
             freshness,
         })

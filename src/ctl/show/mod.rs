@@ -9,14 +9,15 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{health, lookup, terminal};
+use super::{lookup, terminal};
 use crate::clock;
 use crate::config::Settings;
-use crate::failure::{Context, Failure, Result, failed};
+use crate::ctl::open;
+use crate::failure::{Failure, Result, failed};
 use crate::store::observations::{self, ObservationRow};
 use crate::store::sessions::{self, PrefixMatch, Session, StoredPrompt};
 use crate::store::summaries::{self, SummaryRow};
-use crate::store::{self, LockWait, Reader, Store, memory_use};
+use crate::store::{self, LockWait, Store, memory_use};
 use details::Details;
 
 const HELP: &str = "\
@@ -67,10 +68,7 @@ struct SessionContent<'a> {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
-    let Some(reader) = Reader::open(&settings.paths, super::READ_TIMEOUT).context("database")?
-    else {
-        return Err(failed("nothing is stored yet").hint(health::outlook(settings)));
-    };
+    let reader = open::stored(settings)?;
     let mut gap = "";
     let mut failures = Vec::new();
     for name in &args.ids {
@@ -109,7 +107,7 @@ fn record_shown(settings: &Settings, names: &[String]) -> store::Result<()> {
 /// The memory or session with this name, as text or JSON.
 fn show(conn: &Connection, args: &Args, name: &str) -> Result<String> {
     let width = terminal::width();
-    if let Some(row) = observations::by_name(conn, name).context("database")? {
+    if let Some(row) = observations::by_name(conn, name)? {
         let details = Details::load(conn, &row)?;
         return render(
             args,
@@ -117,13 +115,13 @@ fn show(conn: &Connection, args: &Args, name: &str) -> Result<String> {
             || text::observation(&row, &details, width),
         );
     }
-    if let Some(row) = summaries::by_name(conn, name).context("database")? {
+    if let Some(row) = summaries::by_name(conn, name)? {
         return render(args, || json::summary(&row), || text::summary(&row, width));
     }
-    if let Some(prompt) = sessions::prompt_by_name(conn, name).context("database")? {
+    if let Some(prompt) = sessions::prompt_by_name(conn, name)? {
         return render(args, || json::prompt(&prompt), || text::prompt(&prompt, width));
     }
-    match sessions::by_prefix(conn, name).context("database")? {
+    match sessions::by_prefix(conn, name)? {
         PrefixMatch::None => Err(unknown(name)),
         _ => {
             let session = lookup::session(conn, name)?;
@@ -140,9 +138,9 @@ fn unknown(name: &str) -> Failure {
 
 fn load_content<'a>(conn: &Connection, session: &'a Session) -> Result<SessionContent<'a>> {
     let all = i64::MAX as usize;
-    let prompts = sessions::prompts(conn, session.id).context("database")?;
-    let mut summaries = summaries::of_session(conn, session.id, all).context("database")?;
-    let mut observations = observations::of_session(conn, session.id, all).context("database")?;
+    let prompts = sessions::prompts(conn, session.id)?;
+    let mut summaries = summaries::of_session(conn, session.id, all)?;
+    let mut observations = observations::of_session(conn, session.id, all)?;
     summaries.sort_by_key(|s| s.prompt_number);
     observations.sort_by_key(|o| o.id);
     let with_details =
