@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::directories::in_dir;
 use crate::support::recordings::{end, prompt, stop, tool};
 use crate::support::{World, notes, until};
 
@@ -15,10 +16,7 @@ fn world() -> World {
     let mut w = World::new();
     let app = w.path("home/app");
     fs::create_dir_all(app.join("sub")).unwrap();
-    let in_app = |mut payload: serde_json::Value| {
-        payload["cwd"] = app.to_str().unwrap().into();
-        payload
-    };
+    let in_app = |payload| in_dir(payload, &app);
     w.hooks(&[
         in_app(prompt(ENDED, "t", "make the tests pass")),
         in_app(tool(ENDED, "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed")),

@@ -9,7 +9,9 @@ use std::process::Stdio;
 
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
+use crate::support::directories::{in_dir, notice};
 use crate::support::recordings::{edit, end, prompt, start, stop};
+use crate::support::world::Output;
 use crate::support::{World, notes, until};
 
 fn config_file(w: &World) -> PathBuf {
@@ -151,7 +153,7 @@ fn a_typed_key_is_not_echoed() {
     let w = World::new();
     let type_in = |typed: &[u8]| {
         let pty = nix::pty::openpty(None, None).unwrap();
-        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut command = w.program();
         command.args(["config", "secret", "set", "OPENAI_API_KEY"]);
         command.stdin(pty.slave.try_clone().unwrap());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -250,17 +252,13 @@ impl Server {
 
 /// The payloads of a session with one turn, started in `dir`.
 fn session(dir: &Path) -> Vec<serde_json::Value> {
-    let in_dir = |mut payload: serde_json::Value| {
-        payload["cwd"] = dir.to_str().unwrap().into();
-        payload
-    };
     let payloads = [
         prompt("s", "t", "a text of the user"),
         edit("s", "t", "u", "a.rs"),
         stop("s", "t", "Done."),
         end("s"),
     ];
-    payloads.map(in_dir).into()
+    payloads.map(|payload| in_dir(payload, dir)).into()
 }
 
 /// Runs a session and expects that the local rules distill it and nothing reaches the server.
@@ -353,9 +351,8 @@ fn a_config_file_that_the_environment_names_cannot_redirect_text() {
         w.set(variable, w.path(value).to_str().unwrap());
         let what = format!("{variable}={value} in {dir}");
         assert_stays_local(&w, &server, &w.path(dir), &what);
-        let mut payload = start("s2");
-        payload["cwd"] = w.path(dir).to_str().unwrap().into();
-        let message = w.hook(&payload)["systemMessage"].as_str().unwrap_or_default().to_owned();
+        let response = w.hook(&in_dir(start("s2"), &w.path(dir)));
+        let message = notice(&response);
         assert!(message.contains("is ignored"), "{what}: {message}");
         let listed = w.memctl(&["config", "secret", "list", "--json"]).json();
         assert_eq!(listed[0]["origin"], "environment", "{what}: {listed}");
@@ -368,12 +365,9 @@ fn a_relative_config_file_is_refused() {
     let server = Server::new();
     repository(&w.path("home/p"));
     fs::write(w.path("home/p/memctl.toml"), server.settings() + "[log]\nmax = '1MiB'\n").unwrap();
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    command.args(["config", "--json"]).current_dir(w.path("home/p"));
-    let output = command.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(errors.contains("MEMCTL_CONFIG is ignored: it is not an absolute path"), "{errors}");
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("1MiB"), "{output:?}");
+    let Output { out, err, .. } = w.memctl_in(&w.path("home/p"), &["config", "--json"]);
+    assert!(err.contains("MEMCTL_CONFIG is ignored: it is not an absolute path"), "{err}");
+    assert!(!out.contains("1MiB"), "{out}");
     // A change goes to the user's own file.
     w.memctl(&["config", "set", "log.max", "2MiB"]).ok();
     assert!(fs::read_to_string(config_file(&w)).unwrap().contains("2MiB"));

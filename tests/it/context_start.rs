@@ -2,12 +2,11 @@
 //! language, within the client's limit.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::support::World;
+use crate::support::directories::{git, in_dir};
 use crate::support::recordings::{prompt, start, stop, tool};
 
 /// memctl's limit. The client truncates at 10,000.
@@ -129,24 +128,10 @@ fn the_token_budget_holds_in_every_script() {
     }
 }
 
-fn git(dir: &Path, args: &[&str]) {
-    let output = Command::new("git")
-        .current_dir(dir)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .args(["-c", "user.name=T", "-c", "user.email=t@example.net"])
-        .args(args)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{args:?}: {output:?}");
-}
-
 /// A session in the home directory that writes a file and says what it found.
 fn session(w: &World, id: &str, request: &str, file: &str, answer: &str) {
     let home = w.path("home");
-    let at_home = |mut payload: Value| {
-        payload["cwd"] = json!(home);
-        payload
-    };
+    let at_home = |payload| in_dir(payload, &home);
     let path = home.join(file);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, request).unwrap();
@@ -184,8 +169,8 @@ fn the_context_tells_old_memories_about_the_work_at_hand() {
     let w = World::new();
     let home = w.path("home");
     let commit = |message: &str| {
-        git(&home, &["add", "-A", "src"]);
-        git(&home, &["commit", "-q", "-m", message]);
+        git(&w, &home, &["add", "-A", "src"]);
+        git(&w, &home, &["commit", "-q", "-m", message]);
     };
     let settled = |id: &str, request: &str, file: &str, answer: &str| {
         session(&w, id, request, file, answer);
@@ -197,7 +182,7 @@ fn the_context_tells_old_memories_about_the_work_at_hand() {
         let section = text.split("## Related to the work at hand\n").nth(1);
         section.map(|rest| rest.split("\n\n").next().unwrap().to_owned())
     };
-    git(&home, &["init", "-q", "-b", "main"]);
+    git(&w, &home, &["init", "-q", "-b", "main"]);
     let lexer = "The lexer drops the last line of a file without a line break";
     settled(
         "lexer",
@@ -214,11 +199,11 @@ fn the_context_tells_old_memories_about_the_work_at_hand() {
         "The proxy limits uploads of the archive to five a second.",
     );
     commit("Three parts");
-    git(&home, &["checkout", "-q", "-b", "feature/carrier-pigeons"]);
+    git(&w, &home, &["checkout", "-q", "-b", "feature/carrier-pigeons"]);
     let pigeons = "Send parcels with carrier pigeons";
     settled("pigeons", pigeons, "src/pigeons.rs", "Parcels below 50 g take a pigeon now.");
     commit("Carrier pigeons");
-    git(&home, &["checkout", "-q", "main"]);
+    git(&w, &home, &["checkout", "-q", "main"]);
     store_newer_sessions(&w);
 
     let clean = context();
@@ -240,17 +225,17 @@ fn the_context_tells_old_memories_about_the_work_at_hand() {
     let about = related().expect("a memory about the changed file");
     assert!(about.contains("src/lexer.rs") && !about.contains("mailer"), "{about}");
     assert!(about.contains("lexer drops the last line"), "{about}");
-    git(&home, &["checkout", "-q", "--", "src/lexer.rs"]);
+    git(&w, &home, &["checkout", "-q", "--", "src/lexer.rs"]);
     fs::write(home.join("src/mailer.rs"), "another text of the mailer").unwrap();
     let about = related().expect("a memory about the changed file");
     assert!(about.contains("src/mailer.rs") && !about.contains("lexer"), "{about}");
-    git(&home, &["checkout", "-q", "--", "src/mailer.rs"]);
+    git(&w, &home, &["checkout", "-q", "--", "src/mailer.rs"]);
     assert_eq!(context(), clean);
 
-    git(&home, &["checkout", "-q", "feature/carrier-pigeons"]);
+    git(&w, &home, &["checkout", "-q", "feature/carrier-pigeons"]);
     let on_branch = context();
     assert!(tells_session(&on_branch, pigeons), "{on_branch}");
-    git(&home, &["checkout", "-q", "main"]);
+    git(&w, &home, &["checkout", "-q", "main"]);
 
     let left = "Case 60 is done.\n\nNext steps:\n- Raise the limit of archive uploads in the proxy";
     settled("n60", "Split the ledger for case 60", "src/ledger.rs", left);

@@ -82,7 +82,7 @@ fn stats_group_by_days_in_the_users_time_zone() {
     // 01:30 UTC.
     w.execute_sql("UPDATE user_prompts SET created_at_epoch = 1767231000000");
     let day = |zone: &str| {
-        let mut command = w.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut command = w.program();
         command.env("TZ", zone).args(["stats", "--since", "2025-12-01", "--json"]);
         let out = command.output().unwrap().stdout;
         let stats: serde_json::Value = serde_json::from_slice(&out).unwrap();

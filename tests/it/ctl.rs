@@ -24,7 +24,7 @@ fn commands_work_before_anything_is_stored() {
 
 #[test]
 fn ps_lists_workers_and_kill_ends_them() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.hook(&prompt("session-one", "t", "go"));
     w.hook(&prompt("session-two", "t", "go"));
     until("two workers", || if w.socket_files().len() == 2 { Ok(()) } else { Err(String::new()) });
@@ -80,7 +80,7 @@ fn ps_lists_workers_and_kill_ends_them() {
 /// Clients choose their session ids, so two of them may choose the same one.
 #[test]
 fn a_session_id_of_two_clients_is_named_with_the_client() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let payload = prompt("twin", "t", "go").to_string();
     for client in ["claude-code", "codex"] {
         let _ = w.hook_bytes(&["--client", client], payload.as_bytes()).ok();
@@ -121,7 +121,7 @@ fn a_session_id_of_two_clients_is_named_with_the_client() {
 
 #[test]
 fn kill_without_arguments_says_what_can_be_named() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let output = w.memctl(&["kill"]);
     assert_eq!(output.code, Some(2), "{output:?}");
     assert!(output.err.contains("use --all"), "{output:?}");
@@ -134,7 +134,7 @@ fn kill_without_arguments_says_what_can_be_named() {
 
 #[test]
 fn ps_lists_a_dead_worker_as_stale_and_a_stopped_one_as_hung() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.hook(&prompt("s", "t", "go"));
     let pid = nix::unistd::Pid::from_raw(w.worker());
     until("the worker answers", || match w.memctl(&["ps", "--json"]).json()[0]["state"].as_str() {
@@ -149,7 +149,7 @@ fn ps_lists_a_dead_worker_as_stale_and_a_stopped_one_as_hung() {
 
 #[test]
 fn kill_does_not_signal_a_foreign_pid_in_a_lock_file() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.hook(&prompt("s", "t", "go"));
     let worker = w.worker();
     let lock = w.session_locks().remove(0);

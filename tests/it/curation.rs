@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use serde_json::Value;
 
 use crate::support::World;
 use crate::support::recordings::{edit, end, prompt, start, stop, tool};
-use crate::support::world::Output;
+use crate::support::world::{Output, run};
 
 const RULE: &str = "From now on, deploy on Fridays only";
 const STEPS: &str = "The importer skips empty lines now.\n\nNext steps:\n- Write the changelog entry\n\
@@ -69,14 +68,9 @@ fn edited(w: &World, script: &str, args: &[&str], points: &str) -> Output {
     let editor = w.path("editor.sh");
     fs::write(&editor, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut command = w.program();
     command.env("EDITOR", &editor).env("MEMCTL_TESTPOINT", points).arg("edit").args(args);
-    let output = command.output().unwrap();
-    Output {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    run(&mut command, b"")
 }
 
 fn kept(w: &World) -> Vec<String> {

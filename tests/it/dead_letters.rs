@@ -36,7 +36,7 @@ const CHANGES: [(&str, &str); 7] = [
 #[test]
 fn a_schema_that_changes_under_a_live_worker_buries_no_event() {
     for (what, sql) in CHANGES {
-        let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let w = World::lingering();
         w.worker_of("s");
         let sql = match sql {
             "" => w
@@ -147,7 +147,7 @@ fn a_retry_takes_dead_letters_in_and_names_what_stays() {
 /// The event was stored, and a copy of it was moved to the dead-letter directory.
 #[test]
 fn a_dead_letter_of_a_stored_event_has_no_second_effect() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
     w.spool(&tool("s", "t", "u1", "ls", "x"));

@@ -7,10 +7,6 @@ use crate::support::agent::{Api, configure};
 use crate::support::recordings::{end, prompt, stop, tool};
 use crate::support::{World, until};
 
-fn lingering() -> World {
-    World::new().with("MEMCTL_WORKER_LINGER", "60s")
-}
-
 /// A word for each number that occurs nowhere else.
 fn word(n: usize) -> String {
     format!("Zyzzyva{n:04}x")
@@ -34,7 +30,7 @@ fn until_no_file_has(w: &World, n: usize) {
 
 #[test]
 fn outputs_of_distilled_events_are_in_no_file() {
-    let w = lingering();
+    let w = World::lingering();
     let sessions = ["one", "two"];
     for session in sessions {
         w.hook(&prompt(session, "t", "read the notes"));
@@ -59,7 +55,7 @@ fn outputs_of_distilled_events_are_in_no_file() {
 #[test]
 fn outputs_are_removed_before_the_turn_ends() {
     let api = Api::distilling();
-    let w = lingering();
+    let w = World::lingering();
     let base = &api.url;
     let settings = format!(
         "[agent]\nbackend = 'openai'\nbatch_quiet = '50ms'\n[agent.openai]\nbase_url = '{base}/v1'\nmodel = 'm-1'\n"
@@ -77,7 +73,7 @@ fn outputs_are_removed_before_the_turn_ends() {
 #[test]
 fn texts_of_a_turn_that_becomes_private_are_in_no_file() {
     // Nothing is distilled before the second prompt.
-    let w = lingering().with("MEMCTL_AGENT_BATCH_QUIET", "60s");
+    let w = World::lingering().with("MEMCTL_AGENT_BATCH_QUIET", "60s");
     w.hook(&prompt("s", "t", &format!("look for {}", word(0))));
     for n in 1..5 {
         w.hook(&output("s", n, 5_000));
@@ -91,7 +87,7 @@ fn texts_of_a_turn_that_becomes_private_are_in_no_file() {
 /// Events of the turn, and the prompt that makes it private, arrive through the spool.
 #[test]
 fn spooled_texts_of_a_turn_that_becomes_private_are_in_no_file() {
-    let w = lingering().with("MEMCTL_AGENT_BATCH_QUIET", "60s");
+    let w = World::lingering().with("MEMCTL_AGENT_BATCH_QUIET", "60s");
     w.spool(&prompt("s", "t", &format!("look for {}", word(0))));
     w.spool(&output("s", 1, 5_000));
     w.spool(&prompt("s", "t", "<private>never mind</private>"));

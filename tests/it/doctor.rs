@@ -130,7 +130,7 @@ fn a_newer_database_is_left_alone() {
 
 #[test]
 fn fix_removes_the_files_of_a_dead_worker() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
     check(&w, "workers", "note", "stale files of 1 dead worker", "--fix");
@@ -144,7 +144,7 @@ fn fix_removes_the_files_of_a_dead_worker() {
 
 #[test]
 fn a_hung_worker_is_reported() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
     check(&w, "workers", "wrong", "1 worker not answering", "memctl kill --stale");

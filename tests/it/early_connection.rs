@@ -4,13 +4,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::thread;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::recordings::{end, prompt, tool};
+use crate::support::recordings::tool;
 use crate::support::world::is_gone;
 use crate::support::{World, until};
 
@@ -30,15 +29,6 @@ fn hook_with(w: &World, payload: &Value, meanwhile: impl FnOnce()) {
     });
 }
 
-fn free_socket(w: &World) -> PathBuf {
-    w.hook(&prompt("s", "t0", "first"));
-    w.worker();
-    let socket = w.socket_files().remove(0);
-    w.hook(&end("s"));
-    w.settle();
-    socket
-}
-
 fn accepts(listener: &UnixListener) -> bool {
     listener.set_nonblocking(true).unwrap();
     match listener.accept() {
@@ -51,7 +41,7 @@ fn accepts(listener: &UnixListener) -> bool {
 #[test]
 fn a_hook_connects_before_it_captures_and_not_if_it_delivers_nothing() {
     let w = World::new();
-    let socket = free_socket(&w);
+    let socket = w.free_socket();
     let listener = UnixListener::bind(&socket).unwrap();
     let mut before = tool("s", "t", "u1", "ls", "");
     before["hook_event_name"] = "PreToolUse".into();

@@ -60,9 +60,8 @@ fn paths_with_special_characters_work() {
         [format!("1|{}", project.display())]
     );
     assert_eq!(w.rows("SELECT path FROM observation_files"), [format!("{ODD}.rs")]);
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let context = command.arg("context").current_dir(&project).output().unwrap();
-    assert!(String::from_utf8_lossy(&context.stdout).contains("(s1): Changed a "), "{context:?}");
+    let context = w.memctl_in(&project, &["context"]).ok();
+    assert!(context.contains("(s1): Changed a "), "{context}");
     assert!(w.socket_files().is_empty());
 }
 
@@ -243,7 +242,7 @@ fn a_worker_in_another_pid_namespace_serves_and_gets_no_signal_from_outside() {
 
 /// Starts a hook in its own process group and pauses it after it has started a worker.
 fn start_paused_hook(w: &World, payload: &Value, paused: &Path) -> Child {
-    let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut hook = w.program();
     hook.arg("hook").process_group(0);
     let points =
         format!("hook.delivered=pause:{0},worker.locked=pause:{0}-worker", paused.display());
@@ -259,7 +258,7 @@ fn start_paused_hook(w: &World, payload: &Value, paused: &Path) -> Child {
 #[test]
 fn killing_a_hooks_process_group_does_not_kill_the_worker() {
     for payload in [prompt("s", "t", "go"), end("s")] {
-        let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let w = World::lingering();
         let paused: PathBuf = w.path("paused");
         if payload["hook_event_name"] == "SessionEnd" {
             let pid = w.worker_of("s");

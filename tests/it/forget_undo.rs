@@ -224,7 +224,7 @@ fn a_replay_restores_nothing_and_doubles_nothing_after_an_undo() {
 
 #[test]
 fn a_session_that_continues_gets_its_past_back() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let turn = |turn: &str| [prompt("s", turn, turn), stop("s", turn, "Done.")];
     w.hooks(&[turn("one"), turn("two")].concat());
     let summaries = "SELECT count(*) FROM session_summaries";
@@ -318,7 +318,7 @@ fn undistilled_events_are_distilled_after_an_undo() {
 /// A live worker drops the batch that it has claimed. It must get the events again.
 #[test]
 fn a_dropped_batch_is_distilled_after_an_undo() {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     let batch = w.path("batch");
     w.set("MEMCTL_TESTPOINT", &format!("distill.begun#1=pause:{}", batch.display()));
     w.hooks(&[prompt("s", "t", "go"), stop("s", "t", &format!("Changed {SECRET}."))]);
@@ -340,7 +340,7 @@ fn a_dropped_batch_is_distilled_after_an_undo() {
 #[test]
 fn spooled_events_are_restored_too() {
     for selection in [&["session"][..], &["--query", SECRET, "--yes"]] {
-        let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let w = World::lingering();
         let pid = w.worker_of("session");
         w.signal(pid, Signal::SIGSTOP);
         w.spool(&tool("session", "t", "u1", "cat", &format!("it said {SECRET}")));
@@ -510,7 +510,7 @@ fn a_bare_number_is_not_forgotten() {
 /// Runs a command with a terminal on stdin and stderr. Returns its stdout and what the terminal shows.
 fn at_terminal(w: &World, args: &[&str], typed: &str) -> (String, String) {
     let pty = nix::pty::openpty(None, None).unwrap();
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut command = w.program();
     command.args(args).stdout(Stdio::piped());
     command.stdin(pty.slave.try_clone().unwrap()).stderr(pty.slave.try_clone().unwrap());
     let child = command.spawn().unwrap();
@@ -554,7 +554,7 @@ fn forgetting_a_session_asks_for_confirmation_at_a_terminal() {
 /// command ends.
 fn shows_progress(w: &World, args: &[&str], text: &str, pause: &Path) {
     let pty = nix::pty::openpty(None, None).unwrap();
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut command = w.program();
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(pty.slave);
     let mut child = command.spawn().unwrap();
     drop(command);

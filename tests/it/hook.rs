@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::path::Path;
 use std::process::Stdio;
 
 use nix::sys::signal::Signal;
@@ -186,7 +185,7 @@ fn a_stop_with_a_late_or_invalid_end_closes_its_turn() {
     ] {
         let w = World::new().with("MEMCTL_HOOK_STDIN", "50ms");
         w.hook(&prompt("s", "t", "go"));
-        let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut hook = w.program();
         hook.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut hook = hook.spawn().unwrap();
         let mut stdin = hook.stdin.take().unwrap();
@@ -221,7 +220,7 @@ fn a_relative_or_foreign_directory_is_no_project() {
     let w = World::new();
     let directories = |project: Option<&str>, cwd: &str| {
         let session = format!("{project:?} {cwd}");
-        let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut hook = w.program();
         hook.arg("hook").envs(project.map(|dir| ("CLAUDE_PROJECT_DIR", dir)));
         hook.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut hook = hook.spawn().unwrap();
@@ -264,7 +263,7 @@ fn an_event_that_arrives_too_late_counts_as_lost() {
     let w = World::new().with("MEMCTL_HOOK_STDIN", "50ms");
     w.hook(&prompt("s", "t", "go"));
     let lost = || std::fs::read(w.data().join("lost")).map_or(0, |bytes| bytes.len());
-    let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut hook = w.program();
     hook.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut hook = hook.spawn().unwrap();
     let stdin = hook.stdin.take();
@@ -287,7 +286,7 @@ fn an_event_counts_as_lost_from_its_first_byte() {
         let w = World::new();
         w.hook(&prompt("s", "t", "hello"));
         let paused = w.path("paused");
-        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut command = w.program();
         command.arg("hook").env("MEMCTL_TESTPOINT", format!("{point}=pause:{}", paused.display()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut hook = command.spawn().unwrap();
@@ -316,7 +315,7 @@ fn an_event_counts_as_lost_from_its_first_byte() {
 /// A hung worker whose listen queue is full, so that even `connect` blocks.
 #[test]
 fn a_hook_does_not_wait_for_a_full_listen_queue() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     let address = UnixAddr::new(&w.socket_files().remove(0)).unwrap();
     w.signal(pid, Signal::SIGSTOP);

@@ -173,7 +173,7 @@ fn two_workers_after_a_deleted_lock_file_store_each_event_once() {
 /// An idle worker notices the deleted lock file when it exits.
 #[test]
 fn an_idle_worker_whose_lock_file_was_deleted_leaves_the_new_owners_files() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let first = w.worker_of("s");
     fs::remove_file(w.session_locks().remove(0)).unwrap();
     let mut second = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
@@ -193,7 +193,7 @@ fn an_idle_worker_whose_lock_file_was_deleted_leaves_the_new_owners_files() {
 
 #[test]
 fn a_zombie_worker_counts_as_dead() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.spool(&prompt("s", "t", "go"));
     let mut child = w.spawn(&["worker", "--client", "claude-code", "--session", "s"]);
     let pid = child.id().cast_signed();
@@ -212,7 +212,7 @@ fn a_zombie_worker_counts_as_dead() {
 
 #[test]
 fn two_clients_with_the_same_session_id_are_two_sessions() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     for client in ["claude-code", "codex"] {
         let hook = |payload: Value| {
             w.hook_bytes(&["--client", client], payload.to_string().as_bytes()).json()
@@ -291,7 +291,7 @@ fn a_session_that_continues_under_a_new_id_is_linked_to_its_parent() {
 
 #[test]
 fn a_session_resumed_in_a_second_terminal_is_the_same_session() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.hooks(&[stop("s", "t", "Done."), start_from("s", "resume", None)]);
     w.hooks(&[prompt("s", "t2", "from the other terminal"), prompt("s", "t3", "from this one")]);

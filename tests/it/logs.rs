@@ -1,7 +1,6 @@
 //! `memctl logs`: the lines of all workers, also while they are written.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
 
@@ -61,7 +60,7 @@ fn control_characters_of_a_log_line_are_escaped() {
 #[test]
 fn follow_shows_new_sessions_and_exits_when_its_reader_is_gone() {
     let w = world();
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut command = w.program();
     let mut child =
         command.args(["logs", "--follow", "-n", "1"]).stdout(Stdio::piped()).spawn().unwrap();
     let (send, lines) = mpsc::channel();

@@ -28,7 +28,7 @@ fn flags(text: &str) -> BTreeSet<String> {
 
 /// The words that bash is offered for the last of these.
 fn completed(w: &World, words: &[&str]) -> Vec<String> {
-    let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut memctl = w.program();
     memctl.env("MEMCTL_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
     let output = memctl.args(["--", "memctl"]).args(words).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
@@ -188,7 +188,7 @@ fn check(name: &str, object: &Value) {
 
 #[test]
 fn json_has_exactly_the_documented_keys() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.hook(&prompt("session", "t", "make the tests pass"));
     w.hook(&tool("session", "t", "u", "cargo test", "error[E0308]: mismatched types"));
     w.hook(&edit("session", "t", "e", "src/types.rs"));

@@ -18,14 +18,7 @@ fn dir(w: &World, name: &str) -> PathBuf {
 
 /// Runs memctl in a directory of the home directory.
 fn at(w: &World, name: &str, args: &[&str]) -> Output {
-    let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let memctl = memctl.args(args).current_dir(dir(w, name)).stdin(Stdio::null());
-    let output = memctl.output().unwrap();
-    Output {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    w.memctl_in(&dir(w, name), args)
 }
 
 fn note(w: &World, project: &str, text: &str) {

@@ -32,10 +32,7 @@ fn app(w: &World) -> PathBuf {
 
 /// Runs memctl in the project, and returns what it prints.
 fn at(w: &World, args: &[&str]) -> String {
-    let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let output = memctl.args(args).current_dir(app(w)).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    w.memctl_in(&app(w), args).ok()
 }
 
 fn write(path: &Path, text: &str) {

@@ -2,7 +2,6 @@
 //! matters of them, and what was decided is found.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -32,12 +31,7 @@ fn a_new_user_imports_a_year_and_asks_what_was_decided() {
     fs::create_dir_all(&app).unwrap();
     fs::create_dir_all(&site).unwrap();
     write_year(&w, app.to_str().unwrap(), site.to_str().unwrap());
-    let at = |args: &[&str]| {
-        let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        let output = memctl.args(args).current_dir(&app).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let at = |args: &[&str]| w.memctl_in(&app, args).ok();
     // The first look names the command.
     assert!(at(&[]).contains("`memctl import claude-code` takes them in"));
     assert!(

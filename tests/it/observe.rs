@@ -80,7 +80,7 @@ fn serving(w: &World, session: &str) -> i32 {
 
 #[test]
 fn the_only_worker_that_answers_stores_the_tool_use() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let nc = all_nc(&w);
     let Some(any) = nc.first() else {
         notes::skipped("neither nc.openbsd, ncat nor perl is installed");

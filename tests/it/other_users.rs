@@ -133,7 +133,7 @@ fn a_symlink_in_place_of_a_lock_file_is_not_followed_and_no_event_is_lost() {
 #[test]
 fn the_longest_possible_socket_path_works_and_a_longer_one_falls_back() {
     for (length, served) in [(103, true), (104, false)] {
-        let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let mut w = World::lingering();
         let name = w.path("s").as_os_str().len() + 1;
         let (socket, _) = paths_of(&w, "s");
         let padding = length - socket.as_os_str().len() - 1;
@@ -199,7 +199,7 @@ fn as_other<T: Send>(f: impl FnOnce() -> T + Send) -> Option<T> {
 /// A worker reads nothing from a process of another user, whatever the modes of its socket are.
 #[test]
 fn another_users_process_gets_no_answer_from_a_worker() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.worker_of("s");
     let socket = w.socket_files().remove(0);
     for path in [w.path(""), w.sockets()] {
@@ -428,10 +428,10 @@ fn events_that_another_user_planted_in_a_spool_are_not_stored() {
 /// Commands of another user, on a data dir whose files anyone may read.
 #[test]
 fn another_user_sees_and_ends_nothing() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     let as_other = |command: &[&str]| {
-        let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut memctl = w.program();
         memctl.args(command).uid(OTHER).gid(OTHER).current_dir("/").env("HOME", "/nonexistent");
         memctl.output()
     };

@@ -240,17 +240,14 @@ fn assert_refused(w: &World, repository: &Path, cwd: &Path, variable: &str) {
     }
     let reports = ["config", "doctor", "status"];
     for command in READERS.iter().filter(|command| !reports.contains(&command[0])) {
-        let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        let output = memctl.args(*command).current_dir(cwd).output().unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
+        let Output { code, out, err } = w.memctl_in(cwd, command);
         let expected = format!("error: {variable} is refused: ");
         assert!(err.contains(&expected) && err.contains("hint: unset it"), "{command:?}: {err}");
-        assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{command:?}");
+        assert!(code == Some(1) && out.is_empty(), "{command:?}");
     }
     for command in ["doctor", "status"] {
-        let mut report = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        let report = report.args([command, "--json"]).current_dir(cwd).output().unwrap();
-        assert!(String::from_utf8(report.stdout).unwrap().contains("is refused"), "{command}");
+        let report = w.memctl_in(cwd, &[command, "--json"]);
+        assert!(report.out.contains("is refused"), "{command}");
     }
     assert_eq!(snapshot(repository), before, "{variable}");
 }

@@ -40,7 +40,7 @@ const FILES: &str = "SELECT path FROM observation_files JOIN observations ON id 
 
 #[test]
 fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     spool_poisoned_turn(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "distill.tool:Poison=panic");
@@ -81,7 +81,7 @@ fn a_failing_message_keeps_its_reason_and_the_rest_continues_in_order() {
 
 #[test]
 fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     spool_poisoned_turn(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "distill.tool:Poison=kill");
@@ -121,7 +121,7 @@ fn a_message_that_crashes_every_worker_is_given_up_and_the_rest_continues() {
 /// If workers crash for another reason, no message is given up.
 #[test]
 fn a_message_claimed_by_crashing_workers_is_processed_if_it_is_not_the_cause() {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     spool_poisoned_turn(&w);
     w.set("MEMCTL_WORKER_LINGER", "100ms");
     w.set("MEMCTL_TESTPOINT", "worker.completing=kill");

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::World;
 use crate::support::recordings::{end, prompt, start, stop};
+use crate::support::world::files_below;
 
 /// Private texts. No text of memctl contains these words.
 const SECRET: &str = "Xylophon4711";
@@ -77,23 +78,12 @@ fn check(files: &[(&str, &str)], shapes: Vec<Shape>) {
 
 /// Returns the files below these directories that contain one of the words, in any case.
 fn files_with(dirs: &[PathBuf], words: &[&str]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut dirs = dirs.to_vec();
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                dirs.push(path);
-                continue;
-            }
-            let text = fs::read(&path).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text).to_lowercase();
-            if words.iter().any(|word| text.contains(word)) {
-                found.push(path);
-            }
-        }
-    }
-    found
+    let has_word = |path: &PathBuf| {
+        let text = fs::read(path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).to_lowercase();
+        words.iter().any(|word| text.contains(word))
+    };
+    files_below(dirs.to_vec()).into_iter().filter(has_word).collect()
 }
 
 fn shape(name: impl Into<String>, events: Vec<Value>) -> Shape {

@@ -9,7 +9,7 @@ use crate::support::World;
 use crate::support::recordings::{end, prompt};
 
 fn memctl(w: &World) -> Command {
-    w.command(Path::new(env!("CARGO_BIN_EXE_memctl")))
+    w.program()
 }
 
 /// `memctl` started by a shell with these arguments and redirections.

@@ -379,17 +379,11 @@ fn forgotten_rows_follow_their_project() {
 #[test]
 fn a_pause_follows_a_merge() {
     let (w, a, b) = world();
-    let pause = |dir: &Path, verb: &str| {
-        let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        assert!(
-            memctl.args([verb, "--project"]).current_dir(dir).output().unwrap().status.success()
-        );
-    };
+    let pause = |dir: &Path, verb: &str| drop(w.memctl_in(dir, &[verb, "--project"]).ok());
     let is_recorded = |dir: &Path| {
         let shown = w.memctl(&["project", "show", text(dir), "--json"]).json();
-        let mut status = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        let status = status.args(["status", "--json"]).current_dir(dir).output().unwrap();
-        let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+        let status = w.memctl_in(dir, &["status", "--json"]).out;
+        let status: Value = serde_json::from_str(&status).unwrap();
         assert!(shown["not_recorded"].is_null() || shown["not_recorded"] == "paused", "{shown}");
         status["recording"] != "paused"
     };

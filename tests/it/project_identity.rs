@@ -63,11 +63,7 @@ fn a_directory_that_gets_a_repository_and_an_origin_at_once_keeps_its_memory() {
 fn a_pause_holds_when_the_directory_becomes_a_repository() {
     let w = world();
     let dir = directory(&w, "idea");
-    let paused = |action: &str| {
-        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        command.current_dir(&dir).args([action, "--project"]);
-        assert!(command.output().unwrap().status.success());
-    };
+    let paused = |action: &str| drop(w.memctl_in(&dir, &[action, "--project"]).ok());
     paused("pause");
     git(&w, &dir, &["init", "-q"]);
     session(&w, &dir, "paused", "walnut");
@@ -249,9 +245,7 @@ fn a_copied_repository_is_named_and_not_joined() {
     assert!(notice(&response).contains(&command), "{response}");
     session(&w, &copy, "second", "hazel");
     assert_knows(&w, &dir, "again", &["walnut"], &["hazel"]);
-    let mut doctor = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let printed = doctor.arg("doctor").current_dir(w.path("home")).output().unwrap();
-    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    let printed = w.memctl_in(&w.path("home"), &["doctor"]).out;
     assert!(printed.contains("memctl project link"), "{printed}");
     let (copy, dir) = (copy.display().to_string(), dir.display().to_string());
     let linked = w.memctl(&["project", "link", &copy, "--to", &dir]).ok();
@@ -368,13 +362,7 @@ fn an_unknown_work_tree_without_its_repository_is_named() {
     let response = started(&w, &tree, "alone");
     assert_eq!(context(&response), "");
     assert!(notice(&response).contains("git directory is not reachable"), "{response}");
-    let doctor = w
-        .command(Path::new(env!("CARGO_BIN_EXE_memctl")))
-        .arg("doctor")
-        .current_dir(&tree)
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    let printed = w.memctl_in(&tree, &["doctor"]).out;
     assert!(printed.contains("is not reachable"), "{printed}");
     // The repository comes back in another place, and its own link leads to the work tree.
     let moved = w.path("home/moved");

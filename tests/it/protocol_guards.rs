@@ -18,7 +18,7 @@ const N_TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool
 const GENERATION: &str = "SELECT ifnull(max(generation), 0) FROM sessions";
 
 fn lingering_world() -> World {
-    World::new().with("MEMCTL_WORKER_LINGER", "60s")
+    World::lingering()
 }
 
 fn start_worker(w: &World) -> Child {

@@ -11,7 +11,9 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::agent::configure;
+use crate::support::directories::in_dir;
 use crate::support::recordings::{end, prompt, start, stop, tool};
+use crate::support::world::files_below;
 use crate::support::{World, until};
 
 /// A word of the user that must not be found in a file.
@@ -31,11 +33,6 @@ fn repository(w: &World, name: &str) -> PathBuf {
     root
 }
 
-fn in_dir(mut payload: Value, dir: &Path) -> Value {
-    payload["cwd"] = dir.to_str().unwrap().into();
-    payload
-}
-
 /// The payloads of a session whose texts contain [`WORD`], without its start.
 fn session_in(dir: &Path) -> Vec<Value> {
     let payloads = [
@@ -53,24 +50,11 @@ fn start_in(w: &World, dir: &Path) -> Value {
 
 /// The files below the world that contain [`WORD`].
 fn traces(w: &World) -> Vec<PathBuf> {
-    fn collect(dir: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => collect(&path, found),
-                Ok(kind) if kind.is_file() => {
-                    let bytes = fs::read(&path).unwrap_or_default();
-                    if bytes.windows(WORD.len()).any(|part| part == WORD.as_bytes()) {
-                        found.push(path);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    let mut found = Vec::new();
-    collect(&w.path(""), &mut found);
-    found
+    let has_word = |path: &PathBuf| {
+        let bytes = fs::read(path).unwrap_or_default();
+        bytes.windows(WORD.len()).any(|part| part == WORD.as_bytes())
+    };
+    files_below(vec![w.path("")]).into_iter().filter(has_word).collect()
 }
 
 /// Runs a session in `dir` and expects no trace of it.
@@ -101,9 +85,7 @@ fn notice(w: &World, dir: &Path) -> String {
 
 /// `recording` and `recording_reason` of `memctl status --json` in `dir`.
 fn status_in(w: &World, dir: &Path) -> (String, String) {
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let output = command.args(["status", "--json"]).current_dir(dir).output().unwrap();
-    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status: Value = serde_json::from_str(&w.memctl_in(dir, &["status", "--json"]).out).unwrap();
     let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
     // No hooks are installed in these worlds: that is the reason if the rules have none.
     match text("recording").as_str() {
@@ -113,10 +95,8 @@ fn status_in(w: &World, dir: &Path) -> (String, String) {
 }
 
 fn memctl_in(w: &World, dir: &Path, args: &[&str]) -> (String, String) {
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let output = command.args(args).current_dir(dir).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr))
+    let output = w.memctl_in(dir, args);
+    (output.out, output.err)
 }
 
 /// Sends a tool use without a directory to the worker, as a line. Returns the reply.
@@ -250,7 +230,7 @@ fn events_without_a_directory_belong_to_the_project_of_their_session() {
     assert!(reply.contains("not recorded: recording of project app is paused"), "{reply}");
     let mut payload = stop("s", "t", WORD);
     payload.as_object_mut().unwrap().remove("cwd");
-    let mut hook = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut hook = w.program();
     hook.arg("hook").current_dir(&app).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut hook = hook.spawn().unwrap();
     write!(hook.stdin.take().unwrap(), "{payload}").unwrap();

@@ -78,7 +78,7 @@ fn a_spool_with_only_a_malformed_file_is_removed() {
 
 #[test]
 fn files_of_a_dead_worker_without_work_are_removed() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.hook(&stop("s", "t", "Done."));
     w.until_count(SUMMARIES, 1);
@@ -111,8 +111,7 @@ fn a_hung_worker_is_replaced_by_the_next_event_and_no_starter_is_left() {
 
 #[test]
 fn one_starter_waits_for_a_hung_worker() {
-    let w =
-        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_HANG_TIMEOUT", "600s");
+    let w = World::lingering().with("MEMCTL_WORKER_HANG_TIMEOUT", "600s");
     let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
     for n in 0..12 {
@@ -132,8 +131,7 @@ fn one_starter_waits_for_a_hung_worker() {
 /// starter's event is newer.
 #[test]
 fn a_starter_wakes_the_worker_for_a_starter_that_relied_on_it() {
-    let mut w =
-        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_HANG_TIMEOUT", "3s");
+    let mut w = World::lingering().with("MEMCTL_WORKER_HANG_TIMEOUT", "3s");
     let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
     let answered = w.path("answered");
@@ -182,8 +180,7 @@ fn a_starter_that_hangs_does_not_keep_others_from_replacing_the_worker() {
 
 #[test]
 fn the_lock_of_a_starter_that_died_is_removed() {
-    let mut w =
-        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_HANG_TIMEOUT", "600s");
+    let mut w = World::lingering().with("MEMCTL_WORKER_HANG_TIMEOUT", "600s");
     let hung = w.worker_of("s");
     w.signal(hung, Signal::SIGSTOP);
     w.set("MEMCTL_TESTPOINT", "starter.waiting=kill");
@@ -221,7 +218,7 @@ fn a_hung_worker_is_replaced_when_another_session_starts() {
 
 #[test]
 fn a_session_whose_idle_workers_socket_was_deleted_is_recovered() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let first = w.worker_of("s");
     fs::remove_file(w.socket_files().remove(0)).unwrap();
     w.spool(&stop("s", "t", "Done."));
@@ -259,7 +256,7 @@ fn work_that_appears_during_a_recovery_is_done_by_it() {
 /// The running recovery has already visited the session when new work appears. `request` asks for
 /// recovery.
 fn check_work_during_a_recovery(request: impl Fn(&World)) {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     let pid = w.worker_of("revisited");
     w.hook(&stop("revisited", "t", "Done."));
     w.until_count(SUMMARIES, 1);
@@ -349,7 +346,7 @@ fn a_worker_started_by_recovery_starts_no_recovery() {
 
 #[test]
 fn recovery_leaves_deferred_messages_unless_their_time_is_implausible() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.hook(&stop("s", "t", "Done."));
     w.until_count(SUMMARIES, 1);
@@ -371,7 +368,7 @@ fn recovery_leaves_deferred_messages_unless_their_time_is_implausible() {
 
 #[test]
 fn old_work_is_not_discarded() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.hook(&tool("s", "t", "u", "cargo test", "test result: ok. 3 passed"));
     w.until_count("SELECT count(*) FROM pending_messages", 1);
@@ -405,7 +402,7 @@ fn twenty_sessions_are_recovered_and_no_process_is_left() {
 
 #[test]
 fn a_silent_session_is_ended_with_its_open_turn() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
     w.execute_sql(
@@ -455,7 +452,7 @@ fn the_list_of_private_turns_is_removed_after_its_session_has_ended() {
 
 #[test]
 fn a_silent_session_with_a_worker_is_not_ended() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.worker_of("s");
     w.execute_sql("UPDATE sessions SET last_event_epoch = 1");
     assert_eq!(w.memctl(&["recover"]).ok(), "");
@@ -494,8 +491,7 @@ fn a_session_whose_client_died_is_ended() {
 
 #[test]
 fn a_session_continues_while_one_of_its_clients_is_alive() {
-    let w =
-        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_CLIENT_GRACE", "2s");
+    let w = World::lingering().with("MEMCTL_WORKER_CLIENT_GRACE", "2s");
     let one = client(&w, &[prompt("s", "t", "go")]);
     let pid = w.worker();
     let other = client(&w, &[tool("s", "t", "u", "ls", "x")]);
@@ -567,7 +563,7 @@ fn a_batch_that_hangs_is_abandoned_and_retried() {
 
 #[test]
 fn workers_that_keep_crashing_are_restarted_with_backoff() {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
     w.execute_sql("UPDATE sessions SET restarts = 3");

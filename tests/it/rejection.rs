@@ -158,7 +158,7 @@ fn forgotten_and_rejected_does_not_come_back() {
 fn what_an_edit_replaced_does_not_come_back() {
     let w = world();
     let id = rules(&w).remove(0);
-    let mut command = w.command(std::path::Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut command = w.program();
     command.env("VISUAL", "sed -i s/Fridays/Thursdays/").args(["edit", &id]);
     assert!(command.output().unwrap().status.success());
     play(&w, "second");

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,13 +18,7 @@ const OBSERVATIONS: &str = "SELECT count(*) FROM observations";
 fn at(w: &World, dir: &str, args: &[&str]) -> Output {
     let dir = w.path("home").join(dir);
     fs::create_dir_all(&dir).unwrap();
-    let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-    let output = memctl.args(args).current_dir(dir).stdin(Stdio::null()).output().unwrap();
-    Output {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    w.memctl_in(&dir, args)
 }
 
 /// What a session that starts in this directory is told.
@@ -316,7 +309,7 @@ fn a_killed_import_is_completed_by_the_next_one() {
                "session": format!("s{}", n / 40), "files": ["a.rs"], "created_at_epoch": n})
     };
     let all = jsonl((0..3000).map(row));
-    let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut memctl = w.program();
     memctl.args(["remember", "--jsonl", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = memctl.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();

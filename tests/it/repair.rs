@@ -7,6 +7,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::support::directories::in_dir;
 use crate::support::recordings::{prompt, stop, tool};
 use crate::support::{World, until};
 
@@ -46,18 +47,14 @@ fn create_failed_message(w: &World) {
 
 /// A world without automatic recovery, which would repair everything first.
 fn without_recovery() -> World {
-    lingering().with("MEMCTL_TESTPOINT", NO_RECOVERY)
+    World::lingering().with("MEMCTL_TESTPOINT", NO_RECOVERY)
 }
 
 const NO_RECOVERY: &str = "recover.begun=exit";
 
-fn lingering() -> World {
-    World::new().with("MEMCTL_WORKER_LINGER", "60s")
-}
-
 #[test]
 fn finish_ends_a_session() {
-    let w = lingering();
+    let w = World::lingering();
     w.worker_of("session-one");
     assert_eq!(w.memctl(&["finish", "session-o"]).ok(), "session-one: ended\n");
     w.settle();
@@ -71,7 +68,7 @@ fn finish_ends_a_session() {
 
 #[test]
 fn finish_returns_when_the_last_turn_can_be_told() {
-    let w = lingering();
+    let w = World::lingering();
     w.hook(&prompt("s", "t", "Limit the queue of the importer"));
     w.hook(&tool("s", "t", "u", "cargo test", "1 passed"));
     w.hook(&stop("s", "t", "The queue in `import/queue.rs` takes at most 100 rows."));
@@ -83,7 +80,7 @@ fn finish_returns_when_the_last_turn_can_be_told() {
 
 #[test]
 fn finish_tells_what_is_not_distilled_yet() {
-    let mut w = lingering().with("MEMCTL_WORKER_END_DEADLINE", "100ms");
+    let mut w = World::lingering().with("MEMCTL_WORKER_END_DEADLINE", "100ms");
     let claimed = w.path("claimed");
     w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", claimed.display()));
     w.hook(&prompt("s", "t", "go"));
@@ -97,7 +94,7 @@ fn finish_tells_what_is_not_distilled_yet() {
 
 #[test]
 fn finish_works_without_a_live_worker() {
-    let w = lingering();
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
     assert_eq!(w.memctl(&["finish", "s"]).ok(), "s: ended\n");
@@ -110,11 +107,8 @@ fn finish_without_a_name_takes_the_only_active_session_of_the_project() {
     let w = World::new();
     let none = w.memctl(&["finish"]);
     assert_eq!(none.code, Some(1), "{none:?}");
-    let home = w.path("home").display().to_string();
     let start_here = |session: &str| {
-        let mut payload = prompt(session, "t", "go");
-        payload["cwd"] = home.clone().into();
-        w.hook(&payload);
+        w.hook(&in_dir(prompt(session, "t", "go"), &w.path("home")));
     };
     w.hook(&prompt("elsewhere", "t", "go"));
     start_here("first");
@@ -193,7 +187,7 @@ fn cleanup_does_what_its_dry_run_lists() {
 
 #[test]
 fn cleanup_leaves_live_sessions_alone() {
-    let w = lingering();
+    let w = World::lingering();
     assert_eq!(w.memctl(&["cleanup"]).ok(), "nothing to clean up: nothing is stored yet\n");
     assert!(!w.data().exists());
     let pid = w.worker_of("s");
@@ -234,7 +228,7 @@ fn kill_stale_ends_hung_workers_and_removes_files_of_dead_ones() {
 
 #[test]
 fn failed_messages_can_be_retried() {
-    let w = lingering();
+    let w = World::lingering();
     create_failed_message(&w);
     assert_eq!(w.memctl(&["queue", "retry", "s"]).ok(), "1 event scheduled for retry\n");
     w.hook(&stop("s", "t", "Listed."));
@@ -245,7 +239,7 @@ fn failed_messages_can_be_retried() {
 /// The session has no new event that would start one.
 #[test]
 fn a_retry_starts_a_worker() {
-    let w = lingering();
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.hook(&stop("s", "t", "Listed."));
     w.until_count(SUMMARIES, 1);
@@ -268,7 +262,7 @@ fn a_retry_starts_a_worker() {
 
 #[test]
 fn an_aborted_message_keeps_no_content_and_cannot_be_retried() {
-    let w = lingering();
+    let w = World::lingering();
     create_failed_message(&w);
     assert_eq!(w.memctl(&["queue", "abort", "--all"]).ok(), "1 event given up\n");
     assert_eq!(
@@ -289,7 +283,7 @@ fn queue_findings(w: &World) -> Vec<String> {
 #[test]
 fn an_aborted_message_is_no_fault_and_leaves_the_list() {
     for clear in [&["cleanup"][..], &["doctor", "--fix"]] {
-        let w = lingering();
+        let w = World::lingering();
         create_failed_message(&w);
         assert_eq!(queue_findings(&w), ["wrong 1 event failed and not distilled"]);
         w.memctl(&["queue", "abort", "--all"]).ok();
@@ -388,7 +382,7 @@ fn the_events_of_a_live_worker_are_not_reset() {
 
 #[test]
 fn the_spool_is_drained_before_the_queue_is_changed() {
-    let w = lingering();
+    let w = World::lingering();
     let pid = w.worker_of("s");
     w.kill(pid);
     w.spool(&tool("s", "t", "u", "ls", "x"));
@@ -402,7 +396,7 @@ fn the_spool_is_drained_before_the_queue_is_changed() {
 
 #[test]
 fn queue_changes_need_a_selection() {
-    let w = lingering();
+    let w = World::lingering();
     w.worker_of("s");
     for args in [&["queue", "retry"][..], &["queue", "abort", "s", "--all"]] {
         let output = w.memctl(args);

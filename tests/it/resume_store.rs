@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::json;
@@ -138,7 +138,7 @@ fn sweep_compares_ids_whatever_their_case_and_asks_at_a_terminal() {
     let sweep = ["resume", "sweep", "--idle", "0s", "--transcripts", dir.to_str().unwrap()];
     let at_terminal = |typed: &str| {
         let pty = nix::pty::openpty(None, None).unwrap();
-        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut command = w.program();
         command.args(sweep).stdout(Stdio::piped());
         command.stdin(pty.slave.try_clone().unwrap()).stderr(pty.slave.try_clone().unwrap());
         let child = command.spawn().unwrap();

@@ -1,12 +1,12 @@
 //! `memctl search`: what the user types and sees, and what scripts get.
 
-use std::path::Path;
 use std::process::Stdio;
 
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::{Value, json};
 
 use crate::support::World;
+use crate::support::directories::in_dir;
 use crate::support::recordings::{end, prompt, stop, tool};
 use crate::support::world::Output;
 
@@ -329,10 +329,7 @@ fn a_flood_from_the_web_changes_nothing() {
 fn a_session_of_hooks_is_found_with_its_prompts_and_summaries() {
     let w = World::new();
     let home = w.path("home");
-    let at_home = |mut payload: Value| {
-        payload["cwd"] = home.to_str().unwrap().into();
-        payload
-    };
+    let at_home = |payload| in_dir(payload, &home);
     w.hooks(&[
         at_home(prompt("abc-1", "t", "Why does the ferret importer skip Tuesdays?")),
         at_home(tool("abc-1", "t", "u", "cargo test", "test result: ok. 7 passed; 0 failed")),
@@ -492,7 +489,7 @@ fn global_notes_are_found_in_every_project() {
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let w = notebook();
-    let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut memctl = w.program();
     memctl.args(["search", "-a", "retries"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = memctl.spawn().unwrap();
     drop(child.stdout.take());

@@ -27,7 +27,7 @@ fn assert_nothing_is_left(w: &World) {
 #[test]
 fn every_end_reason_is_stored_and_leaves_no_process() {
     for reason in ["clear", "logout", "prompt_input_exit", "resume", "other"] {
-        let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let w = World::lingering();
         w.worker_of("stopped");
         w.hooks(&[edit("stopped", "t", "u", "a.rs"), stop("stopped", "t", "Done.")]);
         w.hook(&end_with("stopped", reason));
@@ -46,7 +46,7 @@ fn every_end_reason_is_stored_and_leaves_no_process() {
 
 #[test]
 fn a_cleared_conversation_ends_and_a_new_one_starts() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.worker_of("old");
     let mut started = start("new");
     started["source"] = "clear".into();
@@ -106,7 +106,7 @@ fn switches(pid: i32) -> u64 {
 /// The benchmark observes an idle worker for a minute (`idle: woken`).
 #[test]
 fn an_idle_worker_sleeps_while_another_session_works() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let idle = w.worker_of("s");
     // Equal counts in a row: the work after the last reply, such as the growth of the log, is done.
     const IN_A_ROW: u32 = 20;
@@ -156,7 +156,7 @@ fn the_kernel_ends_a_worker_whose_event_loop_hangs() {
 #[test]
 fn sigterm_finishes_or_releases_the_claimed_batch() {
     for (args, claims) in [(&["kill", "s"][..], "0"), (&["kill", "--graceful", "s"], "1")] {
-        let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+        let mut w = World::lingering();
         let claimed = w.path("claimed");
         w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", claimed.display()));
         w.hooks(&[prompt("s", "t", "go"), edit("s", "t", "u", "a.rs"), stop("s", "t", "Done.")]);

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::World;
@@ -81,7 +80,7 @@ fn every_meaning_is_printed_in_full_on_any_terminal() {
 fn config_get_prints_the_meaning_on_a_terminal_only() {
     let w = World::new();
     let pty = nix::pty::openpty(None, None).unwrap();
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut command = w.program();
     command.args(["config", "get", "worker.linger"]).env("COLUMNS", "80");
     command.stdout(pty.slave).stderr(Stdio::piped());
     let output = command.spawn().unwrap().wait_with_output().unwrap();

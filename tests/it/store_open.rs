@@ -212,7 +212,7 @@ fn a_newer_database_is_left_alone() {
 /// A worker from before an upgrade commits nothing more and exits.
 #[test]
 fn a_worker_that_finds_a_newer_schema_exits() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("session-00");
     let version = w.rows("PRAGMA user_version").remove(0);
     w.execute_sql("PRAGMA user_version = 999");
@@ -263,8 +263,7 @@ fn a_database_with_missing_tables_and_columns_is_repaired_without_loss() {
 fn damage_under_a_worker(damage: impl Fn(&World)) -> World {
     // If the data directory is deleted, no process can reach the worker. It exits at its idle
     // timeout.
-    let w =
-        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_IDLE_TIMEOUT", "4s");
+    let w = World::lingering().with("MEMCTL_WORKER_IDLE_TIMEOUT", "4s");
     w.worker_of("session-00");
     damage(&w);
     w.hooks(&[

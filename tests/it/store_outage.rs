@@ -40,7 +40,7 @@ fn assert_stored_in_order(w: &World, n: i64) {
 /// Another process holds the store lock for longer than any hook waits.
 #[test]
 fn events_wait_while_the_store_is_locked() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     let lock = File::open(w.data().join("run/store.lock")).unwrap();
     lock.lock().unwrap();
@@ -57,7 +57,7 @@ fn events_wait_while_the_store_is_locked() {
 /// A process that ignores the store lock writes for longer than SQLite's busy timeout.
 #[test]
 fn events_wait_while_another_process_writes() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let pid = w.worker_of("s");
     let conn = Connection::open(w.data().join("memctl.db")).unwrap();
     conn.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -75,7 +75,7 @@ fn events_wait_while_another_process_writes() {
 
 /// A world with a tmpfs of this size for the data directory and one for the sockets.
 fn on_small_disks(size: &str) -> Option<World> {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     (w.mount("data", size) && w.mount("s", size)).then_some(w)
 }
 
@@ -311,7 +311,7 @@ fn outage(w: &World, start_outage: impl FnOnce(), end_outage: impl FnOnce()) {
 
 #[test]
 fn twenty_sessions_survive_a_locked_store() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let path = w.data().join("run/store.lock");
     let held_lock = std::cell::OnceCell::new();
     let start_outage = || {
@@ -324,7 +324,7 @@ fn twenty_sessions_survive_a_locked_store() {
 
 #[test]
 fn twenty_sessions_survive_a_full_disk() {
-    let mut w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let mut w = World::lingering();
     if w.mount("data", "24m") {
         outage(&w, || fill_up(&w, "session-00"), || w.free("data"));
     }

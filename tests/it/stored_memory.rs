@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::World;
+use crate::support::directories::in_dir;
 use crate::support::recordings::{prompt, stop};
 
 /// A tool use in the home directory.
@@ -16,9 +17,8 @@ fn tool_use(w: &World, id: &str, tool: &str, input: Value, response: Value) -> V
 }
 
 /// The payload with the home directory as its working directory.
-fn at_home(w: &World, mut payload: Value) -> Value {
-    payload["cwd"] = json!(w.path("home"));
-    payload
+fn at_home(w: &World, payload: Value) -> Value {
+    in_dir(payload, &w.path("home"))
 }
 
 #[test]

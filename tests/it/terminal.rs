@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::support::directories::in_dir;
 use crate::support::recordings::{end, prompt, stop, tool};
 use crate::support::{World, until};
 
@@ -13,10 +14,7 @@ const SAME_PREFIX: &str = "6f2b9c54-3d1e-4c0a-9b7e-000000000000";
 fn world() -> World {
     let mut w = World::new();
     let home = w.path("home");
-    let at_home = |mut payload: serde_json::Value| {
-        payload["cwd"] = home.to_str().unwrap().into();
-        payload
-    };
+    let at_home = |payload| in_dir(payload, &home);
     w.hook(&at_home(prompt(
         SESSION,
         "t",
@@ -264,14 +262,10 @@ fn hostile_names_do_not_control_the_terminal() {
     let w = World::new().with("CLICOLOR_FORCE", "1").with("MEMCTL_WORKER_LINGER", "60s");
     let dir = w.path("home").join(HOSTILE);
     std::fs::create_dir(&dir).unwrap();
-    let in_dir = |mut payload: serde_json::Value| {
-        payload["cwd"] = dir.to_str().unwrap().into();
-        payload
-    };
+    let in_dir = |payload| in_dir(payload, &dir);
     let memctl = |args: &[&str]| {
-        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        let output = command.current_dir(&dir).args(args).stdin(Stdio::null()).output().unwrap();
-        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+        let output = w.memctl_in(&dir, args);
+        [output.out, output.err]
     };
     // A prompt may have several lines.
     let text = format!("Fix {}", HOSTILE.replace("FAKE", "second"));
@@ -377,7 +371,7 @@ fn a_closed_pipe_is_no_error() {
     let more: &[&[&str]] =
         &[&["logs"], &["logs", "--follow"], &["man"], &["completions", "bash"], &["ps", "--json"]];
     for args in COMMANDS.iter().chain(more) {
-        let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut command = w.program();
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         command.args(*args).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
@@ -395,7 +389,7 @@ fn a_full_disk_is_reported() {
         return;
     }
     let w = world();
-    let mut command = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+    let mut command = w.program();
     let out = std::fs::OpenOptions::new().write(true).open(full).unwrap();
     let output = command.arg("ps").stdout(out).stderr(Stdio::piped()).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -1,35 +1,22 @@
 //! Truth over time: what became of the files that a memory speaks of, and which of several statements holds.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::support::World;
+use crate::support::directories::{git, in_dir};
 use crate::support::recordings::{end, prompt, start, stop};
-
-fn git(dir: &Path, args: &[&str]) {
-    let output = Command::new("git")
-        .current_dir(dir)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .args(["-c", "user.name=T", "-c", "user.email=t@example.net"])
-        .args(args)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-}
 
 /// A world with a repository in its home.
 fn repository() -> World {
     let w = World::new();
-    git(&w.path("home"), &["init", "-q", "-b", "main"]);
+    git(&w, &w.path("home"), &["init", "-q", "-b", "main"]);
     w
 }
 
-fn at_home(w: &World, mut payload: Value) -> Value {
-    payload["cwd"] = json!(w.path("home"));
-    payload
+fn at_home(w: &World, payload: Value) -> Value {
+    in_dir(payload, &w.path("home"))
 }
 
 /// A session in which the user says these sentences, each in a prompt of its own.
@@ -84,8 +71,8 @@ fn a_line_says_whether_its_file_is_current_changed_moved_or_gone() {
         let says = format!("The {name} parser reads quoted fields now, as in the format's paper.");
         edit(&w, name, &format!("src/{name}.rs"), text, &says);
     }
-    git(&home, &["add", "src"]);
-    git(&home, &["commit", "-q", "-m", "Parsers"]);
+    git(&w, &home, &["add", "src"]);
+    git(&w, &home, &["commit", "-q", "-m", "Parsers"]);
     session(&w, "last", &["From now on, parsers read quoted fields."]);
     let state = |name: &str| {
         let row = id_of(&w, name);
@@ -104,7 +91,7 @@ fn a_line_says_whether_its_file_is_current_changed_moved_or_gone() {
 
     fs::write(home.join("src/alpha.rs"), "fn a() { todo!() }\n").unwrap();
     fs::create_dir(home.join("lib")).unwrap();
-    git(&home, &["mv", "src/beta.rs", "lib/beta.rs"]);
+    git(&w, &home, &["mv", "src/beta.rs", "lib/beta.rs"]);
     fs::remove_file(home.join("src/gamma.rs")).unwrap();
     assert_eq!(state("alpha"), (json!("changed"), Value::Null));
     assert_eq!(state("beta"), (json!("moved"), json!("lib/beta.rs")));
@@ -130,9 +117,9 @@ fn a_session_says_which_of_its_files_are_moved_or_gone() {
         let says = format!("The {name} parser reads quoted fields now, as in the format's paper.");
         edit(&w, name, &format!("src/{name}.rs"), name, &says);
     }
-    git(&home, &["add", "src"]);
+    git(&w, &home, &["add", "src"]);
     fs::write(home.join("src/alpha.rs"), "changed").unwrap();
-    git(&home, &["mv", "src/beta.rs", "src/renamed.rs"]);
+    git(&w, &home, &["mv", "src/beta.rs", "src/renamed.rs"]);
     fs::remove_file(home.join("src/gamma.rs")).unwrap();
     let told = context(&w);
     for line in

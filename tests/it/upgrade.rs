@@ -14,10 +14,6 @@ use crate::support::{World, until};
 const TOOL_IDS: &str = "SELECT tool_use_id FROM pending_messages WHERE event = 'tool' ORDER BY id";
 const SUMMARIES: &str = "SELECT count(*) FROM session_summaries";
 
-fn lingering() -> World {
-    World::new().with("MEMCTL_WORKER_LINGER", "60s")
-}
-
 /// The number of workers that served in this world.
 fn n_served(w: &World) -> usize {
     w.logs().matches(" serving pid=").count()
@@ -35,7 +31,7 @@ fn send_raw(w: &World, bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_newer_hook_uses_the_spool_of_an_older_worker() {
-    let mut w = lingering();
+    let mut w = World::lingering();
     let pid = w.worker_of("s");
     w.set("MEMCTL_TEST_VERSION", "2");
     for id in ["u1", "u2", "u3"] {
@@ -60,7 +56,7 @@ fn a_newer_hook_uses_the_spool_of_an_older_worker() {
 
 #[test]
 fn a_newer_worker_serves_an_older_hook() {
-    let mut w = lingering().with("MEMCTL_TEST_VERSION", "2");
+    let mut w = World::lingering().with("MEMCTL_TEST_VERSION", "2");
     let pid = w.worker_of("s");
     w.set("MEMCTL_TEST_VERSION", "1");
     // A hook that spools would abort at the test point and print an error.
@@ -78,7 +74,7 @@ fn a_newer_worker_serves_an_older_hook() {
 
 #[test]
 fn replies_use_the_protocol_version_of_the_request_and_unknown_versions_are_refused() {
-    let w = lingering().with("MEMCTL_TEST_VERSION", "2");
+    let w = World::lingering().with("MEMCTL_TEST_VERSION", "2");
     w.worker_of("s");
     for version in [1, 2] {
         let received = send_raw(&w, &frame::encode_as(version, &Request::Status).unwrap());
@@ -98,7 +94,7 @@ const NEWER_SCHEMA: &str = "1000";
 /// An older program refuses a database that a newer one has upgraded.
 #[test]
 fn an_older_worker_leaves_an_upgraded_database_to_the_newer_program() {
-    let mut w = lingering();
+    let mut w = World::lingering();
     let pid = w.worker_of("s");
     w.hook(&tool("s", "t", "u1", "ls", "x"));
     w.set("MEMCTL_TEST_SCHEMA", NEWER_SCHEMA);
@@ -121,7 +117,7 @@ fn an_older_worker_leaves_an_upgraded_database_to_the_newer_program() {
 
 #[test]
 fn a_batch_claimed_by_an_older_worker_is_processed_once_by_a_newer_one() {
-    let mut w = lingering();
+    let mut w = World::lingering();
     let claimed = w.path("claimed");
     w.set("MEMCTL_TESTPOINT", &format!("distill.begun=pause:{}", claimed.display()));
     w.hooks(&[prompt("s", "t", "go"), tool("s", "t", "u1", "ls", "x"), stop("s", "t", "Listed.")]);

@@ -179,7 +179,7 @@ fn damage_inside_a_page_and_a_hung_worker_are_found_by_each_command() {
     fs::write(&database, bytes).unwrap();
     check(&w, FAILED, "damaged");
 
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     install_hooks(&w);
     let pid = w.worker_of("s");
     w.signal(pid, nix::sys::signal::Signal::SIGSTOP);

@@ -11,7 +11,7 @@ use memctl_proto::frame::{self, HEADER};
 use memctl_proto::{Reply, Request};
 use nix::sys::signal::Signal;
 
-use crate::support::recordings::{end, prompt, tool};
+use crate::support::recordings::tool;
 use crate::support::{World, until};
 
 const N_TOOLS: &str = "SELECT count(*) FROM pending_messages WHERE event = 'tool'";
@@ -22,16 +22,6 @@ enum Response {
     /// Keeps the connection open and sends nothing.
     Silence,
     Close,
-}
-
-/// Returns the path of the socket of session `s`, after its worker has exited.
-fn free_socket(w: &World) -> PathBuf {
-    w.hook(&prompt("s", "t0", "first"));
-    w.worker();
-    let socket = w.socket_files().remove(0);
-    w.hook(&end("s"));
-    w.settle();
-    socket
 }
 
 /// Listens in place of the worker and responds with the results of `respond`. Returns the list of
@@ -83,7 +73,7 @@ fn pong() -> Response {
 fn check_no_start(to_event: fn() -> Response) {
     // The listener may reply late on a loaded machine.
     let mut w = World::new().with("MEMCTL_HOOK_RING", "10s").with("MEMCTL_HOOK_DEADLINE", "20s");
-    let socket = free_socket(&w);
+    let socket = w.free_socket();
     let requests = listen(&socket, move |request| match request {
         Request::Wake => pong(),
         _ => to_event(),
@@ -115,7 +105,7 @@ fn a_hook_starts_no_worker_if_its_wake_gets_a_reply() {
 #[test]
 fn a_hook_starts_a_worker_if_event_and_wake_get_no_reply() {
     let w = World::new();
-    let socket = free_socket(&w);
+    let socket = w.free_socket();
     let requests = listen(&socket, |_| Response::Silence);
     w.hook(&tool("s", "t", "u1", "ls", "x"));
     // The worker takes the lock, replaces the socket and drains the spool.

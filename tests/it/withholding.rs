@@ -114,24 +114,6 @@ impl Template {
     }
 }
 
-/// Returns the files in the data and socket directories that contain `word`.
-fn files_with(w: &World, word: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut dirs = vec![w.data(), w.sockets()];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let has = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).contains(word);
-            if path.is_dir() {
-                dirs.push(path);
-            } else if fs::read(&path).is_ok_and(has) {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
 /// Returns the input and response that the queue has of the tool use with this id.
 fn recorded(w: &World, client: &str, id: usize) -> Option<String> {
     let sql = format!(
@@ -144,7 +126,7 @@ fn recorded(w: &World, client: &str, id: usize) -> Option<String> {
 #[test]
 fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
     // A batch of tool uses waits for more of them, so nothing is distilled before the end.
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     let templates = templates();
     assert!(templates.len() > 100);
 
@@ -181,7 +163,7 @@ fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
             }
             uses += 1;
         }
-        let found = files_with(&w, "Xylophon");
+        let found = w.files_with(&["Xylophon".to_owned()]);
         assert!(found.is_empty(), "{found:?} contain the content of {files:?} after {template:?}");
     }
 
@@ -193,7 +175,7 @@ fn no_tool_of_any_client_stores_the_content_of_a_secret_file() {
         assert_eq!(output.code, Some(0), "{output:?}");
     }
     w.until_count("SELECT count(*) FROM session_summaries WHERE NOT provisional", 3);
-    assert_eq!(files_with(&w, "Xylophon"), [] as [PathBuf; 0]);
+    assert_eq!(w.files_with(&["Xylophon".to_owned()]), [] as [PathBuf; 0]);
 }
 
 #[test]
@@ -205,9 +187,9 @@ fn a_spooled_event_holds_no_content_of_a_secret_file() {
         let (_, payload) = template.payload("claude-code-session", id, ".env", CONTENT);
         let payload: Value = serde_json::from_str(&payload).unwrap();
         let output = w.hook_at(&payload, "deliver.spooled=kill");
-        let found = files_with(&w, "Xylophon");
+        let found = w.files_with(&["Xylophon".to_owned()]);
         assert!(found.is_empty(), "{found:?} after {template:?}, {output:?}");
     }
     assert!(!w.spools().is_empty() || w.count("SELECT count(*) FROM pending_messages") > 0);
-    assert!(!files_with(&w, "glockenspiel").is_empty(), "searches are recorded");
+    assert!(!w.files_with(&["glockenspiel".to_owned()]).is_empty(), "searches are recorded");
 }

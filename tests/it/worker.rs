@@ -35,7 +35,7 @@ fn a_turn_leaves_its_summary_but_no_payload() {
 /// A commit that extends the file waits for the journal of the file system.
 #[test]
 fn accepted_events_do_not_extend_the_file_of_the_log() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.worker_of("s");
     let bytes = || fs::metadata(w.data().join("memctl.db-wal")).map_or(0, |meta| meta.len());
     until("the worker has made room", || match bytes() {
@@ -53,8 +53,7 @@ fn accepted_events_do_not_extend_the_file_of_the_log() {
 #[test]
 fn a_worker_without_free_file_descriptors_pauses_and_then_accepts_again() {
     const FAILED: &str = "cannot accept a connection: Too many open files";
-    let w =
-        World::new().with("MEMCTL_WORKER_LINGER", "60s").with("MEMCTL_WORKER_PEER_TIMEOUT", "600s");
+    let w = World::lingering().with("MEMCTL_WORKER_PEER_TIMEOUT", "600s");
     let pid = w.worker_of("s");
     let pid_text = pid.to_string();
     let limit = Command::new("prlimit").args(["--nofile=24:24", "--pid", &pid_text]).status();
@@ -135,7 +134,7 @@ fn a_turn_without_a_prompt_is_summarized_once_at_its_stop() {
 
 #[test]
 fn racing_hooks_leave_one_worker_and_no_starter() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     thread::scope(|scope| {
         for n in 0..8 {
             let w = &w;
@@ -167,7 +166,7 @@ fn the_first_tool_use_right_after_the_prompt_is_never_lost() {
 
 #[test]
 fn events_of_a_killed_worker_survive_and_take_effect_once() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.hook(&prompt("s", "t", "go"));
     let first = w.worker();
     w.hook(&tool("s", "t", "u1", "ls", "x"));
@@ -194,7 +193,7 @@ fn events_of_a_killed_worker_survive_and_take_effect_once() {
 
 #[test]
 fn a_stale_socket_file_is_replaced() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.hook(&prompt("s", "t", "go"));
     let first = w.worker();
     let socket = w.socket_files().remove(0);
@@ -317,7 +316,7 @@ fn two_data_directories_do_not_share_a_worker() {
 
 #[test]
 fn a_deleted_socket_is_replaced_at_the_next_event() {
-    let w = World::new().with("MEMCTL_WORKER_LINGER", "60s");
+    let w = World::lingering();
     w.hook(&prompt("s", "t", "go"));
     let first = w.worker();
     std::fs::remove_file(w.socket_files().remove(0)).unwrap();

@@ -1,7 +1,7 @@
 //! A client of the MCP server that knows nothing but JSON-RPC: a line is a message.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub struct McpClient {
 impl McpClient {
     /// Starts a server without a word.
     pub fn start(w: &World, roots: Option<Vec<PathBuf>>) -> McpClient {
-        let mut memctl = w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut memctl = w.program();
         memctl.arg("mcp").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut server = memctl.spawn().unwrap();
         let to = server.stdin.take();

@@ -2,7 +2,7 @@
 //! change.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -93,11 +93,10 @@ impl<'a> Work<'a> {
 
     /// Runs memctl in the project, or in a directory of it.
     pub fn memctl(&self, dir: &str, args: &[&str]) -> Output {
-        self.memctl_with(dir, args, b"")
+        self.w.memctl_in(&self.dir.join(dir), args)
     }
 
     pub fn memctl_with(&self, dir: &str, args: &[&str], input: &[u8]) -> Output {
-        let mut command = self.w.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        run(command.current_dir(self.dir.join(dir)).args(args), input)
+        run(self.w.program().current_dir(self.dir.join(dir)).args(args), input)
     }
 }

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::recordings::{end, prompt};
 use super::until;
 
 /// Exit code and output of a program.
@@ -62,6 +63,11 @@ impl World {
 
     /// A world with `prefix` in all of its paths. Keep it short: a socket's path has at most 103
     /// bytes.
+    /// A world whose workers stay after the end of their session.
+    pub fn lingering() -> World {
+        World::new().with("MEMCTL_WORKER_LINGER", "60s")
+    }
+
     pub fn with_prefix(prefix: &str) -> World {
         let dir = tempfile::Builder::new().prefix(prefix).tempdir_in("/tmp").unwrap();
         for part in ["home", "s"] {
@@ -166,21 +172,28 @@ impl World {
         command
     }
 
+    /// memctl, to be started in this world.
+    pub fn program(&self) -> Command {
+        self.command(Path::new(env!("CARGO_BIN_EXE_memctl")))
+    }
+
     pub fn memctl(&self, args: &[&str]) -> Output {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        run(command.args(args), b"")
+        run(self.program().args(args), b"")
+    }
+
+    /// Runs memctl in this directory.
+    pub fn memctl_in(&self, dir: &Path, args: &[&str]) -> Output {
+        run(self.program().current_dir(dir).args(args), b"")
     }
 
     /// Runs memctl with this standard input.
     pub fn memctl_with(&self, args: &[&str], input: &[u8]) -> Output {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        run(command.args(args), input)
+        run(self.program().args(args), input)
     }
 
     /// Starts memctl without waiting for it.
     pub fn spawn(&self, args: &[&str]) -> Child {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        command.args(args).stdin(Stdio::null()).spawn().unwrap()
+        self.program().args(args).stdin(Stdio::null()).spawn().unwrap()
     }
 
     /// Runs a hook that is killed after it spooled its event, before it wakes or starts a worker.
@@ -191,13 +204,12 @@ impl World {
 
     /// Runs `memctl hook` with these bytes on its standard input.
     pub fn hook_bytes(&self, args: &[&str], input: &[u8]) -> Output {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
-        run(command.arg("hook").args(args), input)
+        run(self.program().arg("hook").args(args), input)
     }
 
     /// Runs a hook and kills it after `delay`, unless it has exited by then.
     pub fn hook_killed(&self, payload: &Value, delay: Duration) -> Output {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut command = self.program();
         command.arg("hook").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // The payload fits into the pipe's buffer, so the write does not block.
@@ -209,7 +221,7 @@ impl World {
 
     /// Runs a hook with test points. The processes that it starts inherit them.
     pub fn hook_at(&self, payload: &Value, points: &str) -> Output {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_memctl")));
+        let mut command = self.program();
         command.env("MEMCTL_TESTPOINT", points).arg("hook");
         run(&mut command, payload.to_string().as_bytes())
     }
@@ -253,6 +265,16 @@ impl World {
         list(&self.sockets(), |name| name.ends_with(".sock"))
     }
 
+    /// The path of the socket of session `s`, whose worker has exited.
+    pub fn free_socket(&self) -> PathBuf {
+        self.hook(&prompt("s", "t0", "first"));
+        self.worker();
+        let socket = self.socket_files().remove(0);
+        self.hook(&end("s"));
+        self.settle();
+        socket
+    }
+
     /// The spools of sessions, in the data directory and in the fallback location.
     pub fn spools(&self) -> Vec<PathBuf> {
         let fallback = self.sockets().join(format!("memctl-{}", nix::unistd::getuid()));
@@ -268,19 +290,9 @@ impl World {
             let text = String::from_utf8_lossy(&bytes);
             words.iter().find(|word| text.contains(word.as_str()))
         };
-        let mut found = Vec::new();
-        let mut dirs = vec![self.data(), self.sockets()];
-        while let Some(dir) = dirs.pop() {
-            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    dirs.push(path);
-                } else if let Some(word) = first_word_in(&path) {
-                    found.push(format!("{}: {word}", path.display()));
-                }
-            }
-        }
-        found
+        let files = files_below(vec![self.data(), self.sockets()]).into_iter();
+        let found = |path: PathBuf| Some(format!("{}: {}", path.display(), first_word_in(&path)?));
+        files.filter_map(found).collect()
     }
 
     /// The content of all log files.
@@ -533,6 +545,21 @@ fn list(dir: &Path, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .collect();
     files.sort();
+    files
+}
+
+/// All files below these directories that are neither links nor special files.
+pub fn files_below(mut dirs: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => dirs.push(entry.path()),
+                Ok(kind) if kind.is_file() => files.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
     files
 }
 
