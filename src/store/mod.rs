@@ -17,6 +17,7 @@ mod batch_context;
 pub mod claims;
 pub mod claude_mem;
 pub mod closed_steps;
+mod columns;
 pub mod commit;
 mod dedupe;
 pub mod deferrals;

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::columns::Columns;
 use super::commit::{content_hash, tokens};
 use super::error::Result;
 use super::words::{self, RowId, RowKind};
@@ -197,41 +198,22 @@ fn insert(
     hash: &str,
     now: i64,
 ) -> Result<i64> {
-    let (o, head) = (&note.observation, note.head.as_ref());
+    let head = note.head.as_ref();
+    let columns = content(note, place, hash, now)
+        .set("uuid", uuid)
+        .set("external_id", place.external_id)
+        .set("backend", BACKEND)
+        .set("branch", head.map(|head| &head.branch))
+        .set("head", head.map(|head| &head.commit))
+        .set("created_at_epoch", note.created_at_epoch.unwrap_or(now));
     let id = tx
         .prepare_cached(&format!(
-            "INSERT INTO observations (id, uuid, external_id, session_id, project_id, scope, origin,
-               type, title, narrative, files_read, metadata, backend, content_hash, tokens,
-               expires_at_epoch, created_at_epoch, changed_at_epoch, quarantined, branch, head)
-             VALUES ({}, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19, ?20) RETURNING id",
-            tombstones::UNUSED_OBSERVATION
+            "INSERT INTO observations (id, {}) VALUES ({}, {}) RETURNING id",
+            columns.names(),
+            tombstones::UNUSED_OBSERVATION,
+            columns.places()
         ))?
-        .query_row(
-            params![
-                uuid,
-                place.external_id,
-                place.session,
-                place.project,
-                scope(note),
-                o.origin.as_str(),
-                o.kind,
-                o.title,
-                o.narrative,
-                json(&o.files_read),
-                note.metadata,
-                BACKEND,
-                hash,
-                tokens(o),
-                note.expires_at_epoch,
-                note.created_at_epoch.unwrap_or(now),
-                now,
-                o.quarantined,
-                head.map(|head| &head.branch),
-                head.map(|head| &head.commit),
-            ],
-            |r| r.get(0),
-        )?;
+        .query_row(columns.bind(&[]), |r| r.get(0))?;
     put_files(tx, id, note)?;
     words::add(tx, RowId { kind: RowKind::Observation, id })?;
     Ok(id)
@@ -246,37 +228,37 @@ fn update(
     hash: &str,
     now: i64,
 ) -> Result<()> {
-    let (o, row) = (&note.observation, RowId { kind: RowKind::Observation, id });
+    let row = RowId { kind: RowKind::Observation, id };
     words::remove(tx, row)?;
-    tx.prepare_cached(
-        "UPDATE observations SET session_id = ?2, project_id = ?3, scope = ?4, origin = ?5, type = ?6,
-           title = ?7, narrative = ?8, files_read = ?9, metadata = ?10, content_hash = ?11,
-           tokens = ?12, expires_at_epoch = ?13,
-           created_at_epoch = ifnull(?14, created_at_epoch), changed_at_epoch = ?15,
-           quarantined = ?16
-         WHERE id = ?1",
-    )?
-    .execute(params![
-        id,
-        place.session,
-        place.project,
-        scope(note),
-        o.origin.as_str(),
-        o.kind,
-        o.title,
-        o.narrative,
-        json(&o.files_read),
-        note.metadata,
-        hash,
-        tokens(o),
-        note.expires_at_epoch,
-        note.created_at_epoch,
-        now,
-        o.quarantined,
-    ])?;
+    let mut columns = content(note, place, hash, now);
+    if let Some(at) = note.created_at_epoch {
+        columns = columns.set("created_at_epoch", at);
+    }
+    let sql = format!("UPDATE observations SET {} WHERE id = ?", columns.assignments());
+    tx.prepare_cached(&sql)?.execute(columns.bind(&[id]))?;
     tx.prepare_cached("DELETE FROM observation_files WHERE observation_id = ?1")?.execute([id])?;
     put_files(tx, id, note)?;
     words::add(tx, row)
+}
+
+/// The columns that a later row of a script replaces.
+fn content<'a>(note: &'a Note, place: &'a Place, hash: &'a str, now: i64) -> Columns<'a> {
+    let o = &note.observation;
+    Columns::default()
+        .set("session_id", place.session)
+        .set("project_id", place.project)
+        .set("scope", scope(note))
+        .set("origin", o.origin.as_str())
+        .set("type", &o.kind)
+        .set("title", &o.title)
+        .set("narrative", &o.narrative)
+        .set("files_read", json(&o.files_read))
+        .set("metadata", &note.metadata)
+        .set("content_hash", hash)
+        .set("tokens", tokens(o))
+        .set("expires_at_epoch", note.expires_at_epoch)
+        .set("changed_at_epoch", now)
+        .set("quarantined", o.quarantined)
 }
 
 fn put_files(tx: &Transaction, id: i64, note: &Note) -> Result<()> {

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
+use super::columns::Columns;
 use super::error::Result;
 use super::links::{self, Kind};
 use super::rejected::Rejected;
@@ -146,53 +147,30 @@ fn store_observation(
     backend: &str,
     now: i64,
 ) -> Result<i64> {
-    let o = observation;
-    let hash = content_hash(o);
-    let head = batch.head.as_ref();
-    let sources = sources(batch, o);
+    let hash = content_hash(observation);
+    let sources = sources(batch, observation);
     // The time of the newest source. An old transcript or a spooled event is older than `now`.
     let newest_source = sources.iter().map(|m| m.created_at_epoch).max();
     let at = newest_source.filter(|at| *at > 0).map_or(now, |at| at.min(now));
+    let head = batch.head.as_ref();
+    let columns = content(observation, backend)
+        .set("uuid", new_uuid(now))
+        .set("content_hash", &hash)
+        .set("branch", head.map(|head| &head.branch))
+        .set("head", head.map(|head| &head.commit))
+        .set("created_at_epoch", at)
+        .set("changed_at_epoch", now);
     let added: Option<i64> = tx
         .prepare_cached(&format!(
-            "INSERT INTO observations (id, uuid, session_id, project_id, origin, prompt_number,
-               agent_id, agent_type, type, title, subtitle, narrative, facts, concepts,
-               files_read, files_modified, backend, content_hash, tokens, created_at_epoch,
-               changed_at_epoch, quarantined, names, branch, head)
-             SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-               ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23 FROM sessions WHERE id = ?2
+            "INSERT INTO observations (id, session_id, project_id, {})
+             SELECT {}, id, project_id, {} FROM sessions WHERE id = ?
              ON CONFLICT (session_id, content_hash) WHERE external_id IS NULL DO NOTHING
              RETURNING id",
-            tombstones::UNUSED_OBSERVATION
+            columns.names(),
+            tombstones::UNUSED_OBSERVATION,
+            columns.places()
         ))?
-        .query_row(
-            params![
-                new_uuid(now),
-                session_id,
-                o.origin.as_str(),
-                o.prompt_number,
-                o.agent_id,
-                o.agent_type,
-                o.kind,
-                o.title,
-                o.subtitle,
-                o.narrative,
-                json(&o.facts),
-                json(&o.concepts),
-                json(&o.files_read),
-                json(&o.files_modified),
-                backend,
-                hash,
-                tokens(o),
-                at,
-                now,
-                o.quarantined,
-                json(&o.names),
-                head.map(|head| &head.branch),
-                head.map(|head| &head.commit),
-            ],
-            |r| r.get(0),
-        )
+        .query_row(columns.bind(&[session_id]), |r| r.get(0))
         .optional()?;
     let id = match added {
         Some(id) => {
@@ -206,6 +184,53 @@ fn store_observation(
             )?
             .query_row(params![session_id, hash], |r| r.get(0))?,
     };
+    put_files(tx, id, observation, batch, &sources, evidence)?;
+    // A turn of several batches also has sources in the batches before this one.
+    let in_batch = sources.iter().map(|m| m.id);
+    for source in in_batch.chain(observation.sources.iter().copied()) {
+        tx.prepare_cached(
+            "INSERT INTO observation_sources (observation_id, pending_message_id)
+             SELECT ?1, id FROM pending_messages WHERE id = ?2 AND session_id = ?3
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute([id, source, session_id])?;
+    }
+    for old in &observation.replaces {
+        supersede(tx, session_id, *old, id, now)?;
+    }
+    Ok(id)
+}
+
+/// The columns that the observation itself decides.
+fn content<'a>(o: &'a Observation, backend: &'a str) -> Columns<'a> {
+    Columns::default()
+        .set("origin", o.origin.as_str())
+        .set("prompt_number", o.prompt_number)
+        .set("agent_id", &o.agent_id)
+        .set("agent_type", &o.agent_type)
+        .set("type", &o.kind)
+        .set("title", &o.title)
+        .set("subtitle", &o.subtitle)
+        .set("narrative", &o.narrative)
+        .set("facts", json(&o.facts))
+        .set("concepts", json(&o.concepts))
+        .set("files_read", json(&o.files_read))
+        .set("files_modified", json(&o.files_modified))
+        .set("names", json(&o.names))
+        .set("backend", backend)
+        .set("tokens", tokens(o))
+        .set("quarantined", o.quarantined)
+}
+
+/// Stores the observation's files with their hashes.
+fn put_files(
+    tx: &Transaction,
+    id: i64,
+    o: &Observation,
+    batch: &Batch,
+    sources: &[&Message],
+    evidence: &Evidence,
+) -> Result<()> {
     // A file that was only read has no source. Its hash is that of its last event in the turn.
     let root = batch.project_root.as_deref();
     let mut blobs: BTreeMap<String, &str> =
@@ -216,30 +241,17 @@ fn store_observation(
     for file in evidence.files.iter().filter(|file| file.change == Change::Removed) {
         blobs.remove(&file.path);
     }
-    let roles = [("read", &o.files_read), ("modified", &o.files_modified)];
-    for (role, path) in roles.iter().flat_map(|(role, paths)| paths.iter().map(move |p| (role, p)))
-    {
-        tx.prepare_cached(
-            "INSERT INTO observation_files (observation_id, path, role, blob)
-             VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET blob = ifnull(excluded.blob, blob)",
-        )?
-        .execute(params![id, path, role, blobs.get(path)])?;
+    let mut added = tx.prepare_cached(
+        "INSERT INTO observation_files (observation_id, path, role, blob)
+         VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET blob = ifnull(excluded.blob, blob)",
+    )?;
+    for (role, paths) in [("read", &o.files_read), ("modified", &o.files_modified)] {
+        for path in paths {
+            added.execute(params![id, path, role, blobs.get(path)])?;
+        }
     }
-    // A turn of several batches also has sources in the batches before this one.
-    let in_batch = sources.iter().map(|m| m.id);
-    for source in in_batch.chain(o.sources.iter().copied()) {
-        tx.prepare_cached(
-            "INSERT INTO observation_sources (observation_id, pending_message_id)
-             SELECT ?1, id FROM pending_messages WHERE id = ?2 AND session_id = ?3
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute([id, source, session_id])?;
-    }
-    for old in &o.replaces {
-        supersede(tx, session_id, *old, id, now)?;
-    }
-    Ok(id)
+    Ok(())
 }
 
 /// The messages that the observation was made from: those it names, or the whole batch if it names

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::super::columns::Columns;
 use super::super::error::Result;
 use super::super::rejected::Rejected;
 use super::super::words::{self, RowId};
@@ -50,53 +51,44 @@ pub(in crate::store) fn write_summary(
     if let Some(old) = old {
         words::remove(tx, old)?;
     }
+    let is_provisional = kind == SummaryKind::Provisional;
+    let row = Columns::default()
+        .set("uuid", new_uuid(now))
+        .set("prompt_number", message.prompt_number)
+        .set("created_at_epoch", if created > 0 { created.min(now) } else { now });
+    let content = Columns::default()
+        .set("turn_id", &message.turn_id)
+        .set("request", &s.request)
+        .set("investigated", &s.investigated)
+        .set("learned", &s.learned)
+        .set("completed", &s.completed)
+        .set("next_steps", &s.next_steps)
+        .set("notes", &s.notes)
+        .set("files_read", json(&s.files_read))
+        .set("files_modified", json(&s.files_modified))
+        .set("backend", backend)
+        .set("provisional", is_provisional)
+        .set("changed_at_epoch", now)
+        .set("turn", turn.map(|t| serde_json::to_string(t).expect("a turn serializes to JSON")))
+        .set("title", turn.map_or("", |turn| &turn.title))
+        .set("sender", turn.map_or(Sender::User, |turn| turn.sender).as_str())
+        .set("tool_uses", turn.map_or(0, |turn| turn.evidence.tool_uses));
+    let replaced = content.from_excluded();
+    let columns = row.and(content);
     let id: Option<i64> = tx
         .prepare_cached(&format!(
-            "INSERT INTO session_summaries (id, uuid, session_id, project_id, prompt_number,
-               turn_id, request, investigated, learned, completed, next_steps, notes, files_read,
-               files_modified, backend, provisional, created_at_epoch, changed_at_epoch, turn,
-               title, sender, tool_uses)
-             SELECT {}, ?1, id, project_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15,
-               ?16, ?14, ?17, ?18, ?19, ?20 FROM sessions WHERE id = ?2
+            "INSERT INTO session_summaries (id, session_id, project_id, {})
+             SELECT {}, id, project_id, {} FROM sessions WHERE id = ?
              ON CONFLICT (session_id, prompt_number) WHERE external_id IS NULL DO UPDATE SET
-               project_id = excluded.project_id, turn_id = excluded.turn_id,
-               request = excluded.request, investigated = excluded.investigated,
-               learned = excluded.learned, completed = excluded.completed,
-               next_steps = excluded.next_steps, notes = excluded.notes,
-               files_read = excluded.files_read, files_modified = excluded.files_modified,
-               backend = excluded.backend, provisional = ?15, changed_at_epoch = ?14,
-               turn = excluded.turn, title = excluded.title, sender = excluded.sender,
-               tool_uses = excluded.tool_uses
-               WHERE (NOT ?15 OR provisional) AND NOT EXISTS
+               project_id = excluded.project_id, {replaced}
+               WHERE (NOT excluded.provisional OR provisional) AND NOT EXISTS
                  (SELECT 1 FROM revisions WHERE summary_id = session_summaries.id)
              RETURNING id",
-            tombstones::UNUSED_SUMMARY
+            columns.names(),
+            tombstones::UNUSED_SUMMARY,
+            columns.places()
         ))?
-        .query_row(
-            params![
-                new_uuid(now),
-                session_id,
-                message.prompt_number,
-                message.turn_id,
-                s.request,
-                s.investigated,
-                s.learned,
-                s.completed,
-                s.next_steps,
-                s.notes,
-                json(&s.files_read),
-                json(&s.files_modified),
-                backend,
-                now,
-                kind == SummaryKind::Provisional,
-                if created > 0 { created.min(now) } else { now },
-                turn.map(|turn| serde_json::to_string(turn).expect("a turn serializes to JSON")),
-                turn.map_or("", |turn| &turn.title),
-                turn.map_or(Sender::User, |turn| turn.sender).as_str(),
-                turn.map_or(0, |turn| turn.evidence.tool_uses),
-            ],
-            |r| r.get(0),
-        )
+        .query_row(columns.bind(&[session_id]), |r| r.get(0))
         .optional()?;
     if let Some(row) = id.map(RowId::summary).or(old) {
         words::add(tx, row)?;
