@@ -5,6 +5,7 @@ use super::*;
 use crate::memory::Distilled;
 use crate::store::accept::accept;
 use crate::store::commit::{self, Attribution, Completed};
+use crate::store::error::StoreError;
 use crate::store::testing::{in_memory_db, write};
 
 const ALL: ClaimLimits = ClaimLimits {
