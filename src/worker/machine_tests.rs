@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::accept::OpenPrompts;
 
 const CLIENT: Process = Process { pid: 7, start: 70 };
 

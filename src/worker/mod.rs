@@ -11,6 +11,7 @@ mod ledger;
 mod listener;
 mod machine;
 mod owner;
+mod signals;
 mod startup;
 mod status;
 mod store_actor;

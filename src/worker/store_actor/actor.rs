@@ -29,8 +29,8 @@ use crate::store::{
     self, LockWait, Store, StoreError, StoreFault, agent_sessions, deferrals, quarantine,
     queue_admin, refusals, seen_text, sessions, turn_evidence, undo,
 };
-use crate::worker::machine::SessionStatus;
 use crate::worker::owner::Session;
+use crate::worker::signals::SessionStatus;
 use crate::{project, spool, testpoint};
 
 /// How old the last event of a batch may be if HEAD is to be read for it, in milliseconds.

@@ -15,8 +15,8 @@ use memctl_proto::event::Process;
 use memctl_proto::{Code, Event, Kind};
 use tokio::sync::{mpsc as reports, oneshot};
 
-use super::machine::SessionStatus;
 use super::owner::Session;
+use super::signals::SessionStatus;
 use crate::activity::ParsedBatch;
 use crate::agent::{Admission, Backend, CallRequest, PauseRequest, Served};
 use crate::config::Settings;
@@ -135,7 +135,7 @@ pub enum Report {
     Unsummarized(Option<Arc<ParsedBatch>>),
     /// A transaction failed. It may succeed later.
     Unavailable(String),
-    /// See [`machine::Event::Fenced`](super::machine::Event::Fenced).
+    /// See [`Event::Fenced`](super::signals::Event::Fenced).
     Fenced {
         why: String,
         successor: bool,
