@@ -416,6 +416,28 @@ fn is_key(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'v').contains(&b))
 }
 
+/// Fixtures for tests.
+#[cfg(test)]
+pub(crate) mod testing {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Paths below a temporary directory, of which none exists.
+    pub fn paths_below(dir: &Path) -> Paths {
+        let data_dir = Some(dir.join("data").into());
+        Paths::new(&Roots { data_dir, socket_dir: Some(dir.into()), ..Roots::default() }).unwrap()
+    }
+
+    /// The paths of a temporary data dir.
+    pub fn temp_paths() -> (TempDir, Paths) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut paths = paths_below(dir.path());
+        paths.create().unwrap();
+        (dir, paths)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -275,6 +275,19 @@ pub struct Summary {
     pub files_modified: Vec<String>,
 }
 
+impl Summary {
+    /// The texts, in the order in which they are told.
+    pub fn texts(&self) -> [&String; 6] {
+        let Summary { request, investigated, learned, completed, next_steps, notes, .. } = self;
+        [request, investigated, learned, completed, next_steps, notes]
+    }
+
+    pub fn texts_mut(&mut self) -> [&mut String; 6] {
+        let Summary { request, investigated, learned, completed, next_steps, notes, .. } = self;
+        [request, investigated, learned, completed, next_steps, notes]
+    }
+}
+
 /// The source of a memory, most trusted first. If there are several, the least trusted counts.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

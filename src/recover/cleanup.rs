@@ -226,7 +226,8 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::lock::{self, LockState};
-    use crate::paths::{Paths, Roots};
+    use crate::paths::Paths;
+    use crate::paths::testing::temp_paths;
 
     const SPOOL: config::Spool = config::Spool { max_events: 10, max_bytes: u64::MAX };
 
@@ -237,14 +238,7 @@ mod tests {
     }
 
     fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        let mut paths = Paths::new(&Roots {
-            data_dir: Some(dir.path().join("data").into()),
-            socket_dir: Some(dir.path().into()),
-            ..Roots::default()
-        })
-        .unwrap();
-        paths.create().unwrap();
+        let (dir, paths) = temp_paths();
         World { paths, key: session_key("c", "s"), _dir: dir }
     }
 

@@ -291,7 +291,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::paths::Roots;
+    use crate::paths::testing::{paths_below, temp_paths};
     use memctl_proto::Kind;
 
     struct World {
@@ -301,14 +301,7 @@ mod tests {
     }
 
     fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        let mut paths = Paths::new(&Roots {
-            data_dir: Some(dir.path().join("data").into()),
-            socket_dir: Some(dir.path().into()),
-            ..Roots::default()
-        })
-        .unwrap();
-        paths.create().unwrap();
+        let (dir, paths) = temp_paths();
         World { paths, key: session_key("c", "s"), _dir: dir }
     }
 
@@ -502,12 +495,7 @@ mod tests {
     #[test]
     fn events_spooled_before_the_data_dir_exists_are_found() {
         let dir = tempfile::tempdir().unwrap();
-        let roots = Roots {
-            data_dir: Some(dir.path().join("data").into()),
-            socket_dir: Some(dir.path().into()),
-            ..Roots::default()
-        };
-        let mut paths = Paths::new(&roots).unwrap();
+        let mut paths = paths_below(dir.path());
         let key = session_key("c", "s");
         put(&paths, &key, &event("early"), limits(10)).unwrap();
         paths.create().unwrap();

@@ -484,20 +484,8 @@ pub(crate) fn new_uuid(now: i64) -> String {
 pub(crate) mod testing {
     use std::path::{Path, PathBuf};
 
-    use tempfile::TempDir;
-
     use super::*;
-    use crate::paths::Roots;
-
-    /// The paths of a temporary data dir.
-    pub fn temp_paths() -> (TempDir, Paths) {
-        let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join("data");
-        let roots = Roots { data_dir: Some(data.into()), ..Roots::default() };
-        let mut paths = Paths::new(&roots).unwrap();
-        paths.create().unwrap();
-        (dir, paths)
-    }
+    pub use crate::paths::testing::temp_paths;
 
     /// A database in memory, with the current schema.
     pub fn in_memory_db() -> Connection {

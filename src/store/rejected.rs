@@ -1,6 +1,6 @@
 //! Statements that the user rejected: with `feedback wrong`, `forget --reject`, or by editing the memory
 //! that made them. They are kept as salted hashes of their normal form (`text::statement`), which
-//! outlast the rows. Whatever stores memories consults them, and so does the context.
+//! outlast the rows. All paths that store memories consult them, and so does the context.
 
 use std::collections::BTreeSet;
 
@@ -106,15 +106,7 @@ impl Rejected {
 
     /// Removes rejected statements from the columns of a summary. The request stays: the user made it.
     pub fn clean_summary(&self, summary: &mut Summary) {
-        let s = summary;
-        let fields = [
-            &mut s.investigated,
-            &mut s.learned,
-            &mut s.completed,
-            &mut s.next_steps,
-            &mut s.notes,
-        ];
-        for field in fields {
+        for field in summary.texts_mut().into_iter().skip(1) {
             if let Some(text) = self.without(field) {
                 *field = text;
             }

@@ -32,8 +32,8 @@ between two lines `---`, and the narrative below
 /// Correct a memory in your editor
 ///
 /// Opens one Markdown record in $VISUAL, $EDITOR or vi. An unchanged text changes nothing; an invalid
-/// record is refused, and its text is kept. What the old text stated and the new one does not is
-/// rejected: it does not come back with a later session. The old text can be restored.
+/// record is refused, and its text is kept. Statements that only the old text has
+/// are rejected: they do not come back with a later session. The old text can be restored.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
@@ -192,15 +192,7 @@ fn cleaned(after: Editable, before: &Editable, settings: &Settings) -> (Editable
         }
         (Editable::Summary { texts: s, turn }, Editable::Summary { texts: old, .. }) => {
             let written = s.clone();
-            let fields = [
-                &mut s.request,
-                &mut s.investigated,
-                &mut s.learned,
-                &mut s.completed,
-                &mut s.next_steps,
-                &mut s.notes,
-            ];
-            fields.into_iter().for_each(&mut clean);
+            s.texts_mut().into_iter().for_each(&mut clean);
             if let Some(turn) = turn.as_mut().filter(|_| *s != *old) {
                 turn.change_texts(&written, s);
             }

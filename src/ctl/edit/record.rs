@@ -53,7 +53,7 @@ pub fn render(id: RowId, memory: &Editable) -> String {
             format!("{out}{FENCE}\n\n{body}\n")
         }
         Editable::Summary { texts, .. } => {
-            let sections = SECTIONS.iter().zip(fields(texts)).map(|(heading, text)| {
+            let sections = SECTIONS.iter().zip(texts.texts()).map(|(heading, text)| {
                 let text = text.trim();
                 let gap = if text.is_empty() { "" } else { "\n" };
                 format!("\n## {heading}\n\n{text}{gap}")
@@ -70,10 +70,6 @@ fn lists(o: &Observation) -> [(&'static str, &Vec<String>); 4] {
         ("files_modified", &o.files_modified),
         ("files_read", &o.files_read),
     ]
-}
-
-fn fields(s: &Summary) -> [&String; 6] {
-    [&s.request, &s.investigated, &s.learned, &s.completed, &s.next_steps, &s.notes]
 }
 
 /// The memory with what the record changes. `edited` is the record after the edit; only what differs from
@@ -165,15 +161,7 @@ fn change_observation(o: &mut Observation, before: &Record, after: &Record) -> R
 
 fn change_summary(s: &mut Summary, before: &Record, after: &Record) -> Result<(), Refusal> {
     let (before, after) = (sections(&before.body)?, sections(&after.body)?);
-    let fields = [
-        &mut s.request,
-        &mut s.investigated,
-        &mut s.learned,
-        &mut s.completed,
-        &mut s.next_steps,
-        &mut s.notes,
-    ];
-    for ((field, before), after) in fields.into_iter().zip(before).zip(after) {
+    for ((field, before), after) in s.texts_mut().into_iter().zip(before).zip(after) {
         if before != after {
             *field = after;
         }

@@ -25,7 +25,6 @@ impl Document {
     }
 
     pub fn of_summary(title: &str, s: &Summary, turn: Option<&Turn>) -> Document {
-        let body = [&s.request, &s.investigated, &s.learned, &s.completed, &s.next_steps, &s.notes];
         let mut names: Vec<&str> = Vec::new();
         names.extend(s.files_read.iter().chain(&s.files_modified).map(String::as_str));
         if let Some(turn) = turn {
@@ -33,7 +32,7 @@ impl Document {
         }
         Document {
             title: title.to_owned(),
-            body: lines(body.into_iter().map(String::as_str)),
+            body: lines(s.texts().into_iter().map(String::as_str)),
             names: lines(names),
         }
     }
