@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 
 use crate::support::World;
+use crate::support::directories::moved_to;
 use crate::support::recordings::{edit, end, prompt, start, stop, tool};
 use crate::support::world::{Output, run};
 
@@ -14,10 +15,8 @@ const STEPS: &str = "The importer skips empty lines now.\n\nNext steps:\n- Write
                      - Deploy the importer to staging";
 
 /// Moves a payload and its files to the directory in which commands run.
-fn at_home(w: &World, mut payload: Value) -> Value {
-    let home = w.path("home").to_str().unwrap().to_owned();
-    payload["cwd"] = home.as_str().into();
-    serde_json::from_str(&payload.to_string().replace("/work/", &format!("{home}/"))).unwrap()
+fn at_home(w: &World, payload: Value) -> Value {
+    moved_to(payload, &w.path("home"))
 }
 
 fn play(w: &World, payloads: Vec<Value>) {

@@ -111,12 +111,7 @@ fn fix_quarantines_a_damaged_database() {
 #[test]
 fn damage_inside_a_page_is_found() {
     let w = world();
-    w.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)");
-    let database = w.data().join("memctl.db");
-    let mut bytes = fs::read(&database).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xa5);
-    fs::write(&database, bytes).unwrap();
+    w.damage_page();
     check(&w, "database", "wrong", "damaged", "--fix");
 }
 

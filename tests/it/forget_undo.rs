@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::agent::configure;
 use crate::support::recordings::{edit, end, prompt, start, stop, tool};
+use crate::support::terminal::at_terminal;
 use crate::support::{World, until};
 
 /// A word that occurs nowhere in the program.
@@ -505,26 +506,6 @@ fn a_bare_number_is_not_forgotten() {
     for args in [&["--undo", "o1"][..], &["--undo", "--now"], &["o1", "--verify"]] {
         assert_eq!(w.memctl(&[&["forget"], args].concat()).code, Some(2), "{args:?}");
     }
-}
-
-/// Runs a command with a terminal on stdin and stderr. Returns its stdout and what the terminal shows.
-fn at_terminal(w: &World, args: &[&str], typed: &str) -> (String, String) {
-    let pty = nix::pty::openpty(None, None).unwrap();
-    let mut command = w.program();
-    command.args(args).stdout(Stdio::piped());
-    command.stdin(pty.slave.try_clone().unwrap()).stderr(pty.slave.try_clone().unwrap());
-    let child = command.spawn().unwrap();
-    let mut terminal = File::from(pty.master);
-    terminal.write_all(typed.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let mut shown = String::new();
-    while !shown.contains("[y/N]") {
-        let mut bytes = [0; 4096];
-        let n = terminal.read(&mut bytes).unwrap();
-        shown.push_str(&String::from_utf8_lossy(&bytes[..n]));
-    }
-    (String::from_utf8_lossy(&output.stdout).into_owned(), shown)
 }
 
 #[test]

@@ -6,13 +6,13 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::World;
+use crate::support::directories::moved_to;
 use crate::support::recordings::{edit, end, prompt, stop, tool};
 
 const RULE: &str = "From now on, deploy on Fridays only";
 const CLAIM: &str = "The importer listens on port 9090.";
 
 fn session(w: &World, name: &str) -> Vec<Value> {
-    let home = w.path("home").to_str().unwrap().to_owned();
     let payloads = [
         prompt(name, "t", &format!("{RULE}. Also fix the parser of the importer.")),
         edit(name, "t", "u1", "src/import.rs"),
@@ -20,11 +20,7 @@ fn session(w: &World, name: &str) -> Vec<Value> {
         stop(name, "t", &format!("The importer skips empty lines now.\n\n{CLAIM}")),
         end(name),
     ];
-    let at_home = |mut payload: Value| {
-        payload["cwd"] = home.as_str().into();
-        serde_json::from_str(&payload.to_string().replace("/work/", &format!("{home}/"))).unwrap()
-    };
-    payloads.into_iter().map(at_home).collect()
+    payloads.map(|payload| moved_to(payload, &w.path("home"))).into()
 }
 
 fn play(w: &World, name: &str) {

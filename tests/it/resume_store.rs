@@ -1,14 +1,13 @@
 //! `memctl resume`, used in the way of a dispatcher's script.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use serde_json::json;
 
 use crate::support::World;
 use crate::support::recordings::{end, prompt};
+use crate::support::terminal::at_terminal;
 
 const LIVE: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 const DEAD: &str = "00000000-3d1e-4c0a-9b7e-2a5d8c41f0e3";
@@ -136,23 +135,14 @@ fn sweep_compares_ids_whatever_their_case_and_asks_at_a_terminal() {
     let dir = two_transcripts(&w);
     w.memctl(&["resume", "set", "k", LIVE]).ok();
     let sweep = ["resume", "sweep", "--idle", "0s", "--transcripts", dir.to_str().unwrap()];
-    let at_terminal = |typed: &str| {
-        let pty = nix::pty::openpty(None, None).unwrap();
-        let mut command = w.program();
-        command.args(sweep).stdout(Stdio::piped());
-        command.stdin(pty.slave.try_clone().unwrap()).stderr(pty.slave.try_clone().unwrap());
-        let child = command.spawn().unwrap();
-        let mut terminal = File::from(pty.master);
-        terminal.write_all(typed.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let mut shown = [0; 4096];
-        let n = terminal.read(&mut shown).unwrap();
-        assert!(String::from_utf8_lossy(&shown[..n]).contains("Remove 1 transcript from /"));
-        String::from_utf8(output.stdout).unwrap()
+    let answered = |typed: &str| {
+        let (stdout, shown) = at_terminal(&w, &sweep, typed);
+        assert!(shown.contains("Remove 1 transcript from /"), "{shown}");
+        stdout
     };
-    assert_eq!(at_terminal("n\n"), "nothing was removed\n");
+    assert_eq!(answered("n\n"), "nothing was removed\n");
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
-    assert!(at_terminal("y\n").ends_with("removed 1 transcript\n"));
+    assert!(answered("y\n").ends_with("removed 1 transcript\n"));
     assert!(dir.join(format!("{}.jsonl", LIVE.to_uppercase())).exists());
 }
 

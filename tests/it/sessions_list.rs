@@ -1,24 +1,19 @@
 //! `memctl list`, `last`, `timeline`, and `show` with several ids.
 
-use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::support::World;
+use crate::support::directories::{directory, moved_to};
 use crate::support::recordings::{edit, end, prompt, stop, tool};
 
 /// Two finished sessions of the directory in which commands run, and one of another project.
 fn world() -> World {
     let w = World::new();
-    let other = w.path("home").join("other");
-    fs::create_dir(&other).unwrap();
-    let home = w.path("home").to_str().unwrap().to_owned();
-    let play = |dir: &str, payloads: Vec<Value>| {
-        for mut payload in payloads {
-            payload["cwd"] = dir.into();
-            let text = payload.to_string().replace("/work/", &format!("{dir}/"));
-            w.hook(&serde_json::from_str(&text).unwrap());
-        }
+    let (home, other) = (w.path("home"), directory(&w, "other"));
+    let play = |dir: &Path, payloads: Vec<Value>| {
+        payloads.into_iter().for_each(|payload| drop(w.hook(&moved_to(payload, dir))));
         w.settle();
     };
     play(
@@ -32,7 +27,7 @@ fn world() -> World {
         ],
     );
     play(
-        other.to_str().unwrap(),
+        &other,
         vec![
             prompt("elsewhere", "t", "Rename the widget of the dashboard"),
             edit("elsewhere", "t", "u1", "src/widget.rs"),

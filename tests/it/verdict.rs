@@ -171,12 +171,7 @@ fn failed_checks_are_counted() {
 #[test]
 fn damage_inside_a_page_and_a_hung_worker_are_found_by_each_command() {
     let w = world();
-    w.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)");
-    let database = w.data().join("memctl.db");
-    let mut bytes = fs::read(&database).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xa5);
-    fs::write(&database, bytes).unwrap();
+    w.damage_page();
     check(&w, FAILED, "damaged");
 
     let w = World::lingering();

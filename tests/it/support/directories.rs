@@ -19,6 +19,12 @@ pub fn in_dir(mut payload: Value, dir: &Path) -> Value {
     payload
 }
 
+/// The payload with this directory as its work tree: the recordings work in `/work`.
+pub fn moved_to(payload: Value, dir: &Path) -> Value {
+    let text = in_dir(payload, dir).to_string();
+    serde_json::from_str(&text.replace("/work/", &format!("{}/", dir.display()))).unwrap()
+}
+
 /// Records a session in this directory. Its answer contains `word`.
 pub fn session(w: &World, dir: &Path, name: &str, word: &str) {
     w.hooks(

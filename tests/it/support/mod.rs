@@ -8,6 +8,7 @@ pub mod mcp;
 pub mod notes;
 pub mod random;
 pub mod recordings;
+pub mod terminal;
 pub mod transcripts;
 pub mod wait;
 pub mod work;

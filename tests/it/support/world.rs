@@ -413,6 +413,16 @@ impl World {
         }
     }
 
+    /// Overwrites a page in the middle of the database.
+    pub fn damage_page(&self) {
+        self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)");
+        let database = self.data().join("memctl.db");
+        let mut bytes = fs::read(&database).unwrap();
+        let middle = bytes.len() / 2 / 4096 * 4096;
+        bytes[middle..middle + 4096].fill(0xa5);
+        fs::write(&database, bytes).unwrap();
+    }
+
     /// Waits until a query returns this number.
     #[track_caller]
     pub fn until_count(&self, sql: &str, expected: i64) {
