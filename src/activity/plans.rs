@@ -309,7 +309,7 @@ mod tests {
         assert!(!read_one(r##"{"plan":"# A","awaitingLeaderApproval":true}"##, false).approved);
         assert!(!read_one("Plan rejected. Feedback: smaller", false).approved);
         assert!(!read_one("The user doesn't want to proceed", true).approved);
-        // What the user has edited counts.
+        // A plan that the user has edited counts as edited.
         let edited = read_one(r##"{"plan":"# B\n1. c","planWasEdited":true}"##, false);
         assert_eq!((edited.title.as_str(), edited.steps), ("B", vec!["c".to_owned()]));
         // The recorded use has no plan.

@@ -366,7 +366,7 @@ fn arguments(command: &SimpleCommand, runner: &Runner) -> Vec<String> {
     let mut words = command.words.iter().skip(1).map(String::as_str).peekable();
     while let Some(word) = words.next() {
         if word == "--" {
-            // What follows is for clippy's compiler, but for the tests of `cargo test` a filter.
+            // `cargo clippy` passes the rest to the compiler, `cargo test` to the tests as a filter.
             if runner.kind == CheckKind::Test || runner.toolchain == "node" {
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::memory::{Task, TaskState};
 pub enum TaskChange {
     /// The whole list. A task that is missing from it is dropped.
     List(Vec<Task>),
-    /// One task, new or known. What is `None` stays as it is.
+    /// One task, new or known. A field that is `None` does not change.
     One { id: String, text: Option<String>, state: Option<TaskState> },
 }
 

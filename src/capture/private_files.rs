@@ -1,4 +1,4 @@
-//! Finds private blocks in the files that a tool used. What a tool prints of a file may begin inside of a
+//! Finds private blocks in the files that a tool used. The printed part of a file may begin inside of a
 //! block and have none of its tags: a read from line 40 on, the rows of a search, a diff.
 
 use std::borrow::Cow;

@@ -8,7 +8,7 @@ use super::elements::{leading_element, slash_command, without_preamble};
 /// How a row recognizes its text. All comparisons ignore case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// The prompt begins with an element of this name. What follows the element belongs to it.
+    /// The prompt begins with an element of this name. The text after the element belongs to it.
     Element,
     /// The prompt, or a line of it, begins with this text.
     Opening,

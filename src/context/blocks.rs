@@ -95,7 +95,7 @@ pub fn lasting(blocks: &[Block]) -> Vec<Block> {
     blocks.iter().filter_map(Block::lasting).collect()
 }
 
-/// The first block with its first lines. What follows explains.
+/// The first block with its first lines. The later ones explain it.
 pub fn gist(blocks: &[Block]) -> Vec<Block> {
     const LINES: usize = 2;
     let mut gist: Vec<Block> = blocks.iter().take(1).cloned().collect();

@@ -56,8 +56,9 @@ pub struct Found {
     pub about_changed: BTreeSet<i64>,
 }
 
-/// Orders the headlines: best first, ties newest first, stale ones last. `newest` is when the project's newest row was
-/// made: recency counts from there, so that a block does not change because a night has passed.
+/// Orders the headlines: best first, ties newest first, stale ones last. `newest` is when the project's
+/// newest row was made: recency counts from there, so that a block does not change because a night has
+/// passed.
 pub fn order(mut headlines: Vec<Headline>, focus: &Focus, newest: i64) -> Found {
     // Scores in thousandths: whole numbers sort the same everywhere.
     headlines.sort_by_cached_key(|h| {

@@ -1,14 +1,15 @@
 //! Builds the Markdown block that a new session starts with, within a token budget.
 //!
 //! The block is a function of the store, the client's own memory ([`native`]) and the work tree: its branch
-//! with its history, its changed files, and the files that memories speak of. It depends on no counter and no random number, and on the clock
-//! only to leave out what has expired. While memory and work tree stay the same, the block has the same
-//! bytes, and the client's prompt cache stays valid. Recency is relative to the project's newest row.
+//! with its history, its changed files, and the files that memories speak of. It depends on no counter and
+//! no random number, and on the clock only to leave out what has expired. While memory and work tree stay
+//! the same, the block has the same bytes, and the client's prompt cache stays valid. Recency is relative to
+//! the project's newest row.
 //!
 //! The block tells sessions, not turns: [`choice`] finds the sessions that can be told, [`rollup`] folds
 //! the turns of each into one record, [`retire`] keeps what is left to do, [`rules`] what the user
-//! decided, [`related`] older memories about the work at hand, and [`page`] fills the sections. What a newer statement replaces or copies was found when it
-//! was stored (`store::links`).
+//! decided, [`related`] older memories about the work at hand, and [`page`] fills the
+//! sections. Replaced and copied statements are linked when they are stored (`store::links`).
 //!
 //! Stored text is untrusted: [`markdown`] makes it inert, and [`screen`] removes what reads like an
 //! instruction to the model, and what the user rejected. The queries in `store::observations` and

@@ -1,5 +1,6 @@
-//! Removes what the user rejected, and checks the rows that an older release stored. Since then, texts are checked before they are stored
-//! (`provenance`). The check reads each sentence and is the dearest part of a session start.
+//! Removes what the user rejected, and checks the rows that an older release stored. Since then, texts are
+//! checked before they are stored (`provenance`). The check reads each sentence and is the dearest part of a
+//! session start.
 
 use crate::memory::{Origin, Turn};
 use crate::provenance::{Speaker, reads_like_instruction, without_instructions};

@@ -16,7 +16,7 @@ Examples
 
 /// Say that memories are helpful, stale or wrong
 ///
-/// What a wrong memory states is rejected: it does not come back, whether a session says it again, is
+/// The statement of a wrong memory is rejected: it does not come back if a session says it again, is
 /// replayed or imported. memctl keeps a salted hash of each statement and compares its words, not their
 /// meaning; a statement in other words is another one. `memctl edit` corrects a memory instead.
 #[derive(clap::Args)]

@@ -37,7 +37,8 @@ Keys of --json
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {
-    /// A prompt (p88), an observation (o412) or a summary (s37) of any project, or a session [default: this project]
+    /// A prompt (p88), an observation (o412) or a summary (s37) of any project, or a session [default: this
+    /// project]
     #[arg(value_name = "ID", conflicts_with = "project")]
     id: Option<String>,
     /// The project, given as a directory or a name [default: the current directory]

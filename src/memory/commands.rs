@@ -61,7 +61,7 @@ pub struct Failure {
     /// Commands that did something after it and before the command worked. At most 4.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ran: Vec<String>,
-    /// A later run of the same command had other errors. What is changed from then on is not for
+    /// A later run of the same command had other errors. Later changes are not meant for
     /// these.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,

@@ -25,7 +25,7 @@ const MAX_SEARCHED: usize = 2_000;
 /// Who wrote a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
-    /// A model, which read all texts of the batch. What its reply orders must rest on words of the
+    /// A model, which read all texts of the batch. Orders in its reply must rest on words of the
     /// user or the assistant.
     Model,
     /// The local rules. They quote the cleaned message, and tell events by names and counts.

@@ -1,6 +1,6 @@
 //! Finds out whether a sentence repeats or closely follows other text.
 //!
-//! Text is compared by its words without fillers and endings. What is kept of a text are hashes of
+//! Text is compared by its words without fillers and endings. A text is kept as hashes of
 //! pairs of words that stand near each other, in any order: a sentence that was copied shares all of
 //! them, one that was reworded most, one about the same subject few.
 

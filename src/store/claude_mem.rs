@@ -49,7 +49,7 @@ impl Source {
         self.tables.contains_key(table)
     }
 
-    /// At most `limit` rows of a table with an id above `after`, by id. What the table does not have is
+    /// At most `limit` rows of a table with an id above `after`, by id. A column that the table lacks is
     /// missing in the row. Each call reads a snapshot of its own, so that the other program can clean up.
     pub fn page(
         &self,

@@ -1,5 +1,5 @@
-//! Edits of observations and summaries by the user. The text before an edit is kept as a revision, so that it can be
-//! restored. [`change_text`] is the only function that changes the text of a stored memory.
+//! Edits of observations and summaries by the user. The text before an edit is kept as a revision, so that
+//! it can be restored. [`change_text`] is the only function that changes the text of a stored memory.
 
 use std::collections::BTreeSet;
 
@@ -138,8 +138,8 @@ fn write_text(tx: &Transaction, memory: RowId, columns: &Content, now: i64) -> R
     Ok(())
 }
 
-/// Replaces the text of a memory and keeps the old one. What the new text does not state any more is
-/// rejected, and what it states is accepted.
+/// Replaces the text of a memory and keeps the old one. Statements that only the old text has are
+/// rejected, and those of the new text are accepted.
 pub fn edit(tx: &Transaction, memory: RowId, new: &Editable, now: i64) -> Result<()> {
     let Some(old) = Editable::load(tx, memory)? else { return Ok(()) };
     let revision = keep(tx, memory, now)?;

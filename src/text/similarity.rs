@@ -45,7 +45,7 @@ const BEGINNING: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WordSet {
     hashes: Vec<u64>,
-    /// A bit for each hash. What one of two sets has alone tells how much they differ at least.
+    /// A bit for each hash. The bits that only one of two sets has give a lower bound of their difference.
     bits: u64,
 }
 

@@ -9,7 +9,7 @@ const MIN_QUOTED_WORDS: usize = 4;
 /// The line with `"…"` in place of longer quotations that begin it, or that a source or a colon
 /// introduces.
 pub fn without_quotations(line: &str) -> String {
-    /// A line with more quotations is data. What follows them is left out.
+    /// A line with more quotations is data. The rest of the line is left out.
     const MAX_QUOTATIONS: usize = 200;
     let mut out = String::with_capacity(line.len());
     let mut rest = line;

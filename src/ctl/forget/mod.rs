@@ -110,7 +110,8 @@ pub struct Args {
     /// Delete at once, also what is forgotten already; alone: all that is forgotten
     #[arg(long, group = "selection")]
     now: bool,
-    /// Reject what the memories state: it is not stored again, whether a session says it again, is replayed or imported
+    /// Reject what the memories state: it is not stored again, whether a session says it again, is replayed
+    /// or imported
     #[arg(long, requires = "ids")]
     reject: bool,
     /// Print what would be done and change nothing

@@ -229,7 +229,7 @@ impl Import<'_> {
         }
     }
 
-    /// Stores what waits, in one transaction.
+    /// Stores the waiting rows in one transaction.
     fn store(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting);
         self.n_waiting = 0;

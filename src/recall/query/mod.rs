@@ -1,5 +1,5 @@
-//! Reads the text of a query: phrases, left-out words, prefixes and filters. Whatever is none of these
-//! is searched as text, so that no text is an error.
+//! Reads the text of a query: phrases, left-out words, prefixes and filters. Everything else is
+//! searched as text, so that no text is an error.
 
 mod accept;
 mod dates;

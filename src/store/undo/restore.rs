@@ -1,7 +1,7 @@
 //! Puts back what `forget` removed, the last removed row first: parents before their children.
 //!
-//! What was stored since wins. A row is left out if a newer one has taken its place, or if it belongs to
-//! a row that is gone for good.
+//! Rows that were stored since take precedence. A row is left out if a newer one has taken its place, or if
+//! it belongs to a row that is gone for good.
 
 use std::collections::BTreeMap;
 

@@ -47,7 +47,7 @@ pub struct StoreActor {
     status: SessionStatus,
     /// Jobs that failed because the store was unavailable.
     failed: VecDeque<Job>,
-    /// What has become too old was deleted.
+    /// Rows and keys that are too old were deleted.
     has_tidied: bool,
 }
 
@@ -157,7 +157,7 @@ impl StoreActor {
     fn reply(&mut self, group: impl Iterator<Item = ((Event, Reply), store::Result<Accepted>)>) {
         let (mut kinds, mut clients, mut bytes) = (Vec::new(), Vec::new(), 0);
         for ((event, reply), result) in group {
-            // A report of given memories is no reason to distill what waits.
+            // A report of given memories does not start a claim of waiting messages.
             let is_new = matches!(&result, Ok(accepted) if !accepted.duplicate);
             if is_new && !event.is_recall() {
                 kinds.push(event.kind);
@@ -231,7 +231,7 @@ impl StoreActor {
         Ok(())
     }
 
-    /// Deletes once what has become too old: forgotten rows that can no longer be restored, and unused
+    /// Deletes once the rows that are too old: forgotten rows that can no longer be restored, and unused
     /// keys of the resume store. The next worker tries again.
     fn delete_too_old(&mut self) {
         let Some(store) = self.store.as_mut().filter(|_| !self.has_tidied) else { return };

@@ -138,7 +138,7 @@ impl Recorder {
     }
 }
 
-/// A lock has no event for the moment at which nobody waits for it any more.
+/// The lock does not signal when its last waiter has taken it.
 #[expect(clippy::disallowed_methods, reason = "leaves the store lock to others")]
 fn give_way() {
     std::thread::sleep(PAUSE);
