@@ -1,5 +1,6 @@
 //! Distills a batch with one backend, with the retries that its errors allow.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -47,8 +48,39 @@ pub enum Waits {
     ForDelay,
 }
 
-/// The retries of one batch so far.
-struct Tries {
+/// Distills the batch with `model`.
+pub async fn distill_with(
+    model: &mut Model,
+    screened: &Screened,
+    limit: Duration,
+    ledger: &dyn Ledger,
+) -> BackendOutcome {
+    let mut attempt = Attempt {
+        model,
+        screened,
+        limit,
+        ledger,
+        most: usize::MAX,
+        retries: 0,
+        unusable_retried: false,
+        nothing_retried: false,
+    };
+    let mut last = AgentError::Rejected("too many calls of this turn failed".into());
+    while attempt.model.history.may_ask(attempt.turn()) {
+        match attempt.call().await {
+            ControlFlow::Break(outcome) => return outcome,
+            ControlFlow::Continue(error) => last = error.unwrap_or(last),
+        }
+    }
+    BackendOutcome::Next(last)
+}
+
+/// The calls of one batch, with the retries so far.
+struct Attempt<'a> {
+    model: &'a mut Model,
+    screened: &'a Screened,
+    limit: Duration,
+    ledger: &'a dyn Ledger,
     /// Maximum bytes of the envelope.
     most: usize,
     /// Number of retries after an error.
@@ -59,161 +91,160 @@ struct Tries {
     nothing_retried: bool,
 }
 
-/// Distills the batch with `model`.
-pub async fn distill_with(
-    model: &mut Model,
-    screened: &Screened,
-    limit: Duration,
-    ledger: &dyn Ledger,
-) -> BackendOutcome {
-    let batch = &screened.batch;
-    let backend = model.backend;
-    let alone = batch.messages.len() == 1;
-    let turn = batch.messages.last().map_or(0, |message| message.prompt_number);
-    let mut tries =
-        Tries { most: usize::MAX, retries: 0, unusable_retried: false, nothing_retried: false };
-    let smaller = |error| match alone {
-        true => BackendOutcome::Next(error),
-        false => BackendOutcome::Split(error),
-    };
-    let mut last = AgentError::Rejected("too many calls of this turn failed".into());
-    loop {
-        if !model.history.may_ask(turn) {
-            return BackendOutcome::Next(last);
-        }
+/// The outcome of the batch, or another call, after an error if there was one.
+type Step = ControlFlow<BackendOutcome, Option<AgentError>>;
+
+impl Attempt<'_> {
+    fn turn(&self) -> i64 {
+        self.screened.batch.messages.last().map_or(0, |message| message.prompt_number)
+    }
+
+    /// Calls the model once.
+    async fn call(&mut self) -> Step {
+        let batch = &self.screened.batch;
         let Asked { result, calls, bytes, hopeless } =
-            ask(model, batch, tries.most, limit, ledger).await;
-        let error = match result {
-            CallResult::Reply(reply) => {
-                (model.history.rejected, model.history.deferrals) = (0, 0);
-                ledger.clear_refusal(backend);
-                if batch.asks_for_summary() {
-                    model.end_conversation().await;
-                }
-                return finish(backend, screened, reply, limit).await;
-            }
-            CallResult::Nothing if batch.previously_claimed && !tries.nothing_retried => {
-                tries.nothing_retried = true;
-                model.reset();
-                continue;
+            ask(self.model, batch, self.most, self.limit, self.ledger).await;
+        let outcome = match result {
+            CallResult::Reply(reply) => self.finish(reply).await,
+            CallResult::Nothing if batch.previously_claimed && !self.nothing_retried => {
+                self.nothing_retried = true;
+                self.model.reset();
+                return ControlFlow::Continue(None);
             }
             // The batch crashed a worker before, and the model found nothing twice.
             CallResult::Nothing if batch.previously_claimed => {
-                return BackendOutcome::Next(AgentError::UnusableAnswer("nothing"));
+                BackendOutcome::Next(AgentError::UnusableAnswer("nothing"))
             }
-            CallResult::Nothing => {
-                (model.history.rejected, model.history.deferrals) = (0, 0);
-                ledger.clear_refusal(backend);
-                if batch.asks_for_summary() {
-                    model.end_conversation().await;
-                }
-                return finish(backend, screened, Reply::default(), limit).await;
-            }
+            CallResult::Nothing => self.finish(Reply::default()).await,
             CallResult::Refused(reason) => {
                 // Release the slot while waiting.
-                model.reset();
-                return defer(reason, MAX_DELAY, Waits::ForBackend);
+                self.model.reset();
+                defer(reason, MAX_DELAY, Waits::ForBackend)
             }
             CallResult::Paused { reason, delay } => {
-                model.reset();
-                return defer(reason, delay, Waits::ForBackend);
+                self.model.reset();
+                defer(reason, delay, Waits::ForBackend)
             }
             CallResult::OverBudget(reason) => {
-                model.reset();
-                return BackendOutcome::Next(AgentError::Busy { reason, retry_after: None });
+                self.model.reset();
+                BackendOutcome::Next(AgentError::Busy { reason, retry_after: None })
             }
             CallResult::LedgerUnavailable => {
-                model.reset();
-                return defer("the store is unavailable".into(), MIN_DELAY, Waits::ForDelay);
+                self.model.reset();
+                defer("the store is unavailable".into(), MIN_DELAY, Waits::ForDelay)
             }
-            CallResult::Error(error) => error,
+            CallResult::Error(error) => {
+                // The failed prompt would stay in the conversation.
+                self.model.reset();
+                tracing::info!(backend = self.model.backend.name(), "a call failed: {error}");
+                if error.is_about_the_batch() {
+                    let turn = self.turn();
+                    self.model.history.add_failures(turn, calls);
+                }
+                return self.react(error, bytes, hopeless).await;
+            }
         };
-        // The failed prompt would stay in the conversation.
-        model.reset();
-        tracing::info!(backend = backend.name(), "a call failed: {error}");
-        if error.is_about_the_batch() {
-            model.history.add_failures(turn, calls);
-        }
-        match error.reaction() {
+        ControlFlow::Break(outcome)
+    }
+
+    /// Does what the error of a call asks for. `bytes`: the length of the prompt. `hopeless`: the model
+    /// takes too little text.
+    async fn react(&mut self, error: AgentError, bytes: usize, hopeless: bool) -> Step {
+        let backend = self.model.backend;
+        let outcome = match error.reaction() {
             Reaction::Shorten(_) if hopeless => {
                 tracing::warn!(
                     backend = backend.name(),
                     "the model takes too little text; its limit is learnt anew after a week, or \
                      when a setting of the agent changes"
                 );
-                return BackendOutcome::Next(error);
+                BackendOutcome::Next(error)
             }
             // The same prompt would take as long again.
-            Reaction::Halve if prompt::fitting(batch, bytes / 2).is_some() => {
-                tries.most = bytes / 2
+            Reaction::Halve if prompt::fitting(&self.screened.batch, bytes / 2).is_some() => {
+                self.most = bytes / 2;
+                return ControlFlow::Continue(Some(error));
             }
-            Reaction::Shorten(_) | Reaction::Halve => return smaller(error),
+            Reaction::Shorten(_) | Reaction::Halve => self.smaller(error),
             Reaction::Defer(asked) => {
-                let (config_fingerprint, reason) = (model.config_fingerprint(), error.to_string());
+                let (config_fingerprint, reason) =
+                    (self.model.config_fingerprint(), error.to_string());
                 let request = PauseRequest { backend, config_fingerprint, asked, reason };
                 let reason = request.reason.clone();
-                let delay = ledger.pause(request).await.unwrap_or(DEFAULT_DELAY);
-                return defer(reason, delay, Waits::ForBackend);
+                let delay = self.ledger.pause(request).await.unwrap_or(DEFAULT_DELAY);
+                defer(reason, delay, Waits::ForBackend)
             }
-            Reaction::LeaveToOwnWorker => {
-                return defer(error.to_string(), MAX_DELAY, Waits::ForBackend);
-            }
-            Reaction::DeferUntilSettingsChange => {
-                ledger.record_refusal(backend, model.config_fingerprint(), error.to_string());
-                return defer(error.to_string(), MAX_DELAY, Waits::ForBackend);
-            }
-            Reaction::RetryThenDefer | Reaction::RetryThenSplit
-                if tries.retries < BACKOFF.len() =>
-            {
-                sleep_until(Instant::now() + BACKOFF[tries.retries]).await;
-                tries.retries += 1;
+            Reaction::LeaveToOwnWorker => defer(error.to_string(), MAX_DELAY, Waits::ForBackend),
+            Reaction::DeferUntilSettingsChange => self.refuse(&error),
+            Reaction::RetryThenDefer | Reaction::RetryThenSplit if self.retries < BACKOFF.len() => {
+                sleep_until(Instant::now() + BACKOFF[self.retries]).await;
+                self.retries += 1;
+                return ControlFlow::Continue(Some(error));
             }
             Reaction::RetryThenDefer => {
-                let delay = DEFAULT_DELAY * 2u32.saturating_pow(model.history.deferrals.min(10));
-                model.history.deferrals += 1;
-                return defer(error.to_string(), delay, Waits::ForBackend);
+                let n_deferrals = self.model.history.deferrals;
+                self.model.history.deferrals += 1;
+                let delay = DEFAULT_DELAY * 2u32.saturating_pow(n_deferrals.min(10));
+                defer(error.to_string(), delay, Waits::ForBackend)
             }
-            Reaction::RetryThenSplit => return smaller(error),
+            Reaction::RetryThenSplit => self.smaller(error),
             // A server that rejects every batch is no server for these settings.
             Reaction::Simplify | Reaction::Change(_) => {
-                model.history.rejected += 1;
-                if model.history.rejected < MAX_REJECTED {
-                    return BackendOutcome::Next(error);
+                self.model.history.rejected += 1;
+                match self.model.history.rejected < MAX_REJECTED {
+                    true => BackendOutcome::Next(error),
+                    false => self.refuse(&error),
                 }
-                ledger.record_refusal(backend, model.config_fingerprint(), error.to_string());
-                return defer(error.to_string(), MAX_DELAY, Waits::ForBackend);
             }
-            Reaction::Next => return BackendOutcome::Next(error),
-            Reaction::RetryOnce if tries.unusable_retried => return BackendOutcome::Next(error),
-            Reaction::RetryOnce => tries.unusable_retried = true,
+            Reaction::RetryOnce if !self.unusable_retried => {
+                self.unusable_retried = true;
+                return ControlFlow::Continue(Some(error));
+            }
+            Reaction::Next | Reaction::RetryOnce => BackendOutcome::Next(error),
+        };
+        ControlFlow::Break(outcome)
+    }
+
+    /// Leaves a single message to the next backend, and splits a batch of several.
+    fn smaller(&self, error: AgentError) -> BackendOutcome {
+        match self.screened.batch.messages.len() {
+            1 => BackendOutcome::Next(error),
+            _ => BackendOutcome::Split(error),
         }
-        last = error;
+    }
+
+    /// Records that the backend refuses these settings.
+    fn refuse(&self, error: &AgentError) -> BackendOutcome {
+        let (backend, fingerprint) = (self.model.backend, self.model.config_fingerprint());
+        self.ledger.record_refusal(backend, fingerprint, error.to_string());
+        defer(error.to_string(), MAX_DELAY, Waits::ForBackend)
+    }
+
+    /// Takes a reply, and adds what the local rules find: rules that the user states, and a missing
+    /// summary.
+    async fn finish(&mut self, reply: Reply) -> BackendOutcome {
+        let (backend, batch) = (self.model.backend, &self.screened.batch);
+        (self.model.history.rejected, self.model.history.deferrals) = (0, 0);
+        self.ledger.clear_refusal(backend);
+        if batch.asks_for_summary() {
+            self.model.end_conversation().await;
+        }
+        let distilled = self.screened.attribute(reply);
+        let mut done = Done { distilled, backend, summary_backend: backend };
+        if done.distilled.summary.is_none() && batch.asks_for_summary() {
+            match distill_locally(batch.clone(), self.limit).await {
+                Ok(local) => {
+                    done.distilled.summary = local.summary;
+                    done.distilled.turn = local.turn;
+                }
+                Err(e) => return BackendOutcome::Next(e),
+            }
+            done.summary_backend = Backend::Extractive;
+        }
+        BackendOutcome::Done(Box::new(done))
     }
 }
 
 fn defer(reason: String, delay: Duration, waits: Waits) -> BackendOutcome {
     BackendOutcome::Defer { reason, delay: delay.clamp(MIN_DELAY, MAX_DELAY), waits }
-}
-
-/// Adds to a reply what the local rules find: rules that the user states, and a missing summary.
-async fn finish(
-    backend: Backend,
-    screened: &Screened,
-    reply: Reply,
-    limit: Duration,
-) -> BackendOutcome {
-    let batch = &screened.batch;
-    let distilled = screened.attribute(reply);
-    let mut done = Done { distilled, backend, summary_backend: backend };
-    if done.distilled.summary.is_none() && batch.asks_for_summary() {
-        match distill_locally(batch.clone(), limit).await {
-            Ok(local) => {
-                done.distilled.summary = local.summary;
-                done.distilled.turn = local.turn;
-            }
-            Err(e) => return BackendOutcome::Next(e),
-        }
-        done.summary_backend = Backend::Extractive;
-    }
-    BackendOutcome::Done(Box::new(done))
 }

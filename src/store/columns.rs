@@ -42,7 +42,7 @@ impl<'a> Columns<'a> {
     }
 
     /// `title = excluded.title, kind = excluded.kind`
-    pub fn from_excluded(&self) -> String {
+    pub fn replacements(&self) -> String {
         let assignment = |name: &&str| format!("{name} = excluded.{name}");
         self.names.iter().map(assignment).collect::<Vec<_>>().join(", ")
     }

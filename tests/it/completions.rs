@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::directories::in_dir;
 use crate::support::recordings::{end, prompt, stop, tool};
-use crate::support::{World, notes, until};
+use crate::support::{World, notes};
 
 const ENDED: &str = "6f2b9c54-3d1e";
 const LIVE: &str = "71aa0000-live";
@@ -34,10 +34,7 @@ fn world() -> World {
     w.memctl(&["resume", "set", "github:claude:owner/repo:12", "id"]).ok();
     w.set("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&in_app(prompt(LIVE, "t", "go on")));
-    until("the prompt is stored", || match w.count("SELECT count(*) FROM user_prompts") {
-        3 => Ok(()),
-        n => Err(n.to_string()),
-    });
+    w.until_count("SELECT count(*) FROM user_prompts", 3);
     w
 }
 

@@ -28,10 +28,7 @@ fn ps_lists_workers_and_kill_ends_them() {
     w.hook(&prompt("session-one", "t", "go"));
     w.hook(&prompt("session-two", "t", "go"));
     until("two workers", || if w.socket_files().len() == 2 { Ok(()) } else { Err(String::new()) });
-    until("both prompts are stored", || match w.count("SELECT count(*) FROM user_prompts") {
-        2 => Ok(()),
-        n => Err(n.to_string()),
-    });
+    w.until_count("SELECT count(*) FROM user_prompts", 2);
     // An event may be stored before the worker's event loop counts it.
     let rows = until("both workers report prompt 1", || {
         let rows = w.memctl(&["ps", "--json"]).json();

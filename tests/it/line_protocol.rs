@@ -5,9 +5,9 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::json;
 
+use crate::support::World;
 use crate::support::lines::exchange;
 use crate::support::recordings::{prompt, stop, tool};
-use crate::support::{World, until};
 
 fn world() -> World {
     let w = World::new().with("MEMCTL_WORKER_LINGER", "30s");
@@ -21,10 +21,7 @@ fn finalize_replies_and_writes_the_summary() {
     let w = world();
     let answers = exchange(&w, &[r#"{"type":"finalize"}"#]);
     assert_eq!(answers, [json!({"ok": true, "closed": 1})]);
-    until("a summary", || match w.count("SELECT count(*) FROM session_summaries") {
-        1 => Ok(()),
-        n => Err(format!("{n} rows")),
-    });
+    w.until_count("SELECT count(*) FROM session_summaries", 1);
     assert_eq!(exchange(&w, &[r#"{"type":"finalize"}"#]), [json!({"ok": true, "closed": 0})]);
 }
 
@@ -39,12 +36,7 @@ fn an_observation_is_queued_like_any_event() {
     assert_eq!((&answers[0]["ok"], &answers[0]["duplicate"]), (&json!(true), &json!(false)));
     assert_eq!(answers[1]["duplicate"], true);
     w.hook(&stop("s", "t", "Done."));
-    until("all events are distilled", || {
-        match w.count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'") {
-            0 => Ok(()),
-            n => Err(n.to_string()),
-        }
-    });
+    w.until_count("SELECT count(*) FROM pending_messages WHERE status <> 'processed'", 0);
     let rows =
         w.rows("SELECT tool_name, prompt_number FROM pending_messages WHERE tool_use_id = 'x1'");
     assert_eq!(rows, ["Bash|1"]);
@@ -94,11 +86,6 @@ fn silent_malformed_and_oversized_clients_do_not_block_others() {
     let mut long = UnixStream::connect(&socket).unwrap();
     let _ = long.write_all(&vec![b'x'; 3 << 20]);
     w.hook(&tool("s", "t", "u", "ls", "a b"));
-    until("the event is stored", || {
-        match w.count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'") {
-            1 => Ok(()),
-            n => Err(n.to_string()),
-        }
-    });
+    w.until_count("SELECT count(*) FROM pending_messages WHERE tool_use_id = 'u'", 1);
     drop(silent);
 }

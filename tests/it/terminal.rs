@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::support::World;
 use crate::support::directories::in_dir;
 use crate::support::recordings::{end, prompt, stop, tool};
-use crate::support::{World, until};
 
 const SESSION: &str = "6f2b9c54-3d1e-4c0a-9b7e-2a5d8c41f0e3";
 const SAME_PREFIX: &str = "6f2b9c54-3d1e-4c0a-9b7e-000000000000";
@@ -26,10 +26,7 @@ fn world() -> World {
     w.settle();
     w.set("MEMCTL_WORKER_LINGER", "60s");
     w.hook(&at_home(prompt(SAME_PREFIX, "t", "go on")));
-    until("the prompt is stored", || match w.count("SELECT count(*) FROM user_prompts") {
-        2 => Ok(()),
-        n => Err(n.to_string()),
-    });
+    w.until_count("SELECT count(*) FROM user_prompts", 2);
     w
 }
 

@@ -73,7 +73,7 @@ pub(in crate::store) fn write_summary(
         .set("title", turn.map_or("", |turn| &turn.title))
         .set("sender", turn.map_or(Sender::User, |turn| turn.sender).as_str())
         .set("tool_uses", turn.map_or(0, |turn| turn.evidence.tool_uses));
-    let replaced = content.from_excluded();
+    let replaced = content.replacements();
     let columns = row.and(content);
     let id: Option<i64> = tx
         .prepare_cached(&format!(
