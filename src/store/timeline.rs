@@ -54,8 +54,7 @@ impl Entry {
     }
 }
 
-/// All rows. The text of a summary is what was done or answered: the prompt has the request. Rank 0:
-/// prompts, 1: observations, 2: summaries.
+/// All rows. The text of a summary is what was done or answered: the prompt has the request. Rank 0: prompts, 1: observations, 2: summaries.
 const ROWS: &str = "
   SELECT p.created_at_epoch AS at, 0 AS rank, p.id AS id, 'prompt' AS kind,
     ifnull(p.prompt_text, ?1) AS text, p.session_id AS session_id, s.project_id AS project_id
