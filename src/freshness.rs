@@ -22,7 +22,7 @@ pub fn of_rows(
     repository: Option<&Repository>,
     ids: &[i64],
 ) -> rusqlite::Result<Freshness> {
-    Ok(compare(root, repository, &observations::blobs(conn, ids)?))
+    Ok(compare(root, repository, &observations::blobs(conn, ids, root)?))
 }
 
 /// The same for files that sessions modified: ids of sessions with paths.

@@ -49,6 +49,7 @@ pub mod agent {
     pub mod json_reply;
     pub mod lessons;
     pub mod parse;
+    pub mod repetition;
     pub mod tags;
     pub mod wordings;
 }

@@ -33,6 +33,7 @@ mod model;
 mod openai;
 mod parse;
 mod prompt;
+mod repetition;
 mod screened;
 mod slots;
 mod sse;

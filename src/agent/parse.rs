@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use super::error::{BROKEN_JSON, PROSE};
 use super::json_reply;
+use super::repetition::{is_repetitive, repeats};
 use super::tags::{self, Tag};
 use crate::memory::Summary;
 use crate::text::{collapse_spaces, truncate};
@@ -23,6 +24,9 @@ const MAX_TEXT: usize = 2000;
 const MAX_ITEMS: usize = 12;
 /// Maximum observations of a reply.
 const MAX_OBSERVATIONS: usize = 16;
+
+/// What an answer is that says one thing again and again.
+const REPETITION: &str = "repeated text";
 
 /// Maximum summaries that are read; a reply should have one.
 const MAX_SUMMARIES: usize = 8;
@@ -75,18 +79,28 @@ pub fn parse(text: &str) -> Parsed {
     let mut reply = Reply::default();
     let mut root_count = 0;
     let mut summaries = 0;
+    let mut roots = Vec::new();
     for (range, name) in roots_of(&tags) {
         root_count += usize::from(name != "skip_summary");
         match name {
             "observation" if reply.observations.len() < MAX_OBSERVATIONS => {
-                reply.observations.extend(observation(&fields(text, &tags[range])));
+                let fields = fields(text, &tags[range]);
+                reply.observations.extend(observation(&fields));
+                roots.push(fields);
             }
             "summary" if summaries < MAX_SUMMARIES => {
                 summaries += 1;
-                reply.keep_longest(summary(&fields(text, &tags[range])));
+                let fields = fields(text, &tags[range]);
+                reply.keep_longest(summary(&fields));
+                roots.push(fields);
             }
             _ => {}
         }
+    }
+    // A model that repeats itself stops where its output is cut, within a field.
+    let end = tags.last().map_or("", |tag| &text[tag.end..]);
+    if is_repetitive(&roots) || repeats(end) {
+        return Parsed::Unusable(REPETITION);
     }
     if !reply.observations.is_empty() || reply.summary.is_some() {
         return Parsed::Reply(reply);
@@ -114,6 +128,11 @@ pub fn parse(text: &str) -> Parsed {
 
 fn from_json(parts: &json_reply::Parts) -> Parsed {
     let mut reply = Reply::default();
+    let roots: Vec<Vec<(&str, &str)>> =
+        parts.observations.iter().chain(&parts.summaries).map(as_fields).collect();
+    if is_repetitive(&roots) {
+        return Parsed::Unusable(REPETITION);
+    }
     for fields in parts.observations.iter().take(MAX_OBSERVATIONS) {
         reply.observations.extend(observation(&as_fields(fields)));
     }

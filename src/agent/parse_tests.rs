@@ -89,7 +89,8 @@ fn missing_fields_have_substitutes() {
         <concepts>a, b</concepts><files_modified>src/a.rs, b.rs</files_modified></observation>");
     assert_eq!(observation.facts, ["one", "two"]);
     assert_eq!(observation.concepts, ["a", "b"]);
-    let long = format!("<observation><title>{}</title></observation>", "word ".repeat(900));
+    let words: String = (0..900).map(|n| format!("word{n} ")).collect();
+    let long = format!("<observation><title>{words}</title></observation>");
     assert!(one(&long).title.chars().count() <= MAX_TITLE + 1);
 }
 
@@ -231,6 +232,43 @@ fn a_text_that_stands_for_nothing_is_an_empty_field() {
     let step =
         "<summary><next_steps>None of the tests cover retries; add one</next_steps></summary>";
     assert!(reply(step).summary.unwrap().next_steps.starts_with("None of"));
+}
+
+/// As small models do: a sentence in every field, a sentence again and again until the output is cut, one
+/// object again and again until the list is full.
+#[test]
+fn an_answer_that_repeats_itself_is_unusable() {
+    let sentence = "The user asked the assistant to fix the date parser.";
+    let again = format!("{sentence} ").repeat(9);
+    let object = r#"{"type": "change", "title": "Fix the date parser", "subtitle": "",
+        "narrative": "The date parser is fixed.", "facts": [], "concepts": ["parser"], "events": [1]}"#;
+    let objects = [object; 12].join(",");
+    for looping in [
+        format!(
+            "<summary><request>{sentence}</request><investigated>{sentence}</investigated>\
+             <learned>{sentence}</learned><completed>{sentence}</completed>\
+             <next_steps>{sentence}</next_steps></summary>"
+        ),
+        format!(
+            "<observation><title>{sentence}</title><narrative>{sentence}</narrative>\
+             <facts><fact>{sentence}</fact><fact>{sentence}</fact></facts></observation>"
+        ),
+        format!(
+            "<summary><request>Fix the dates</request><completed>{again}</completed></summary>"
+        ),
+        format!("<summary><request>Fix the dates</request><completed>{again}"),
+        format!(
+            r#"{{"observations": [], "summary": [{{"request": "{sentence}", "investigated": "",
+                "learned": "{sentence}", "completed": "{sentence}", "next_steps": "{sentence}"}}]}}"#
+        ),
+        format!(
+            r#"{{"observations": [{{"title": "Dates", "narrative": "{again}"}}], "summary": []}}"#
+        ),
+        format!(r#"{{"observations": [{objects}], "summary": []}}"#),
+        format!(r#"{{"observations": [{objects}, {{"type": "change", "title": "Fix the"#),
+    ] {
+        assert_eq!(parse(&looping), Parsed::Unusable(REPETITION), "{looping}");
+    }
 }
 
 /// Each would take minutes if the parser searched the rest of the text at every mark.

@@ -2,8 +2,8 @@
 //! keeps for itself, `MEMORY.md`. A client gives both to its model at the start of a session. They are
 //! read, never written.
 //!
-//! A file counts only if it is a regular file of this user and no symbolic link. Sizes and numbers are
-//! limited, because a session waits for them.
+//! A file counts only if it is a regular file of this user or of the system. As for the client, the file may be
+//! a symbolic link. Sizes and numbers are limited, because a session waits for them.
 
 use std::fs;
 use std::io::Read;
@@ -13,15 +13,23 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::config::{Env, Settings, process_env};
-use crate::files;
+use crate::files::{self, FileId};
 use crate::git::{self, Located, Repository};
 
 /// How many bytes of a file are read, and of all files together.
 const MAX_FILE: u64 = 64 << 10;
 const MAX_ALL: u64 = 256 << 10;
 const MAX_FILES: usize = 40;
+/// How many entries of a directory of rules are looked at.
+const MAX_ENTRIES: usize = 200;
 /// Directories above the session's directory that are searched.
 const MAX_PARENTS: usize = 32;
+/// How often a file that was imported imports another one.
+const MAX_IMPORTS: usize = 5;
+/// How deep the directories of rules are searched.
+const MAX_RULE_DIRS: usize = 4;
+/// Where the administrators of a machine put instructions for all users of Claude Code.
+const MANAGED: [&str; 2] = ["/etc/claude-code", "/Library/Application Support/ClaudeCode"];
 /// How much of `MEMORY.md` Claude Code gives to its model.
 const NOTES_LINES: usize = 200;
 const NOTES_BYTES: usize = 25 << 10;
@@ -113,7 +121,9 @@ pub fn find(settings: &Settings, client: &str, dir: &Path) -> Found {
         return Found { files: reader.files, notes_off: None };
     }
     let Some(own) = claude_dir(settings) else { return Found::default() };
-    let claude = Claude { own: &own, home, dir: &dir, repository: repository.as_ref() };
+    let managed = MANAGED.map(Path::new);
+    let repository = repository.as_ref();
+    let claude = Claude { managed: &managed, own: &own, home, dir: &dir, repository };
     let layers = claude.settings();
     if !env("CLAUDE_CODE_DISABLE_CLAUDE_MDS").is_some_and(|value| is_true(&value.to_string_lossy()))
     {
@@ -136,6 +146,7 @@ struct Layer {
 
 /// A session of Claude Code.
 struct Claude<'a> {
+    managed: &'a [&'a Path],
     own: &'a Path,
     home: Option<&'a Path>,
     dir: &'a Path,
@@ -150,20 +161,27 @@ impl Claude<'_> {
     /// The settings files, the ones that win first.
     fn settings(&self) -> Vec<Layer> {
         let of_project = |name| self.root().join(".claude").join(name);
-        let files = [
+        let managed = self.managed.iter().map(|dir| (dir.join("managed-settings.json"), false));
+        let files = managed.chain([
             (of_project("settings.local.json"), false),
             (of_project("settings.json"), true),
             (self.own.join("settings.json"), false),
-        ];
+        ]);
         let layer = |(file, is_checked_in): (PathBuf, bool)| {
             let text = files::read_regular(&file).ok()?;
             Some(Layer { settings: serde_json::from_str(&text).ok()?, file, is_checked_in })
         };
-        files.into_iter().filter_map(layer).collect()
+        files.filter_map(layer).collect()
     }
 
     fn read_instructions(&self, reader: &mut Reader) {
         let imports = Imports { home: self.home, below: None };
+        // The user cannot exclude these.
+        let excluded = std::mem::take(&mut reader.excluded);
+        for dir in self.managed {
+            reader.read_with_imports(dir.join("CLAUDE.md"), &imports);
+        }
+        reader.excluded = excluded;
         reader.read_with_imports(self.own.join("CLAUDE.md"), &imports);
         reader.read_rules(&self.own.join("rules"));
         // The client asks before it reads an imported file outside of the session's directory.
@@ -271,10 +289,11 @@ impl Reader {
             || self.bytes >= MAX_ALL
             || self.files.iter().any(is_known)
             || self.excluded.iter().any(|pattern| pattern.matches_path(&path))
+            || !self.is_new(&path)
         {
             return false;
         }
-        let Ok(file) = files::open_own(&path) else { return false };
+        let Ok(file) = files::open_trusted(&path) else { return false };
         let Ok(meta) = file.metadata() else { return false };
         let mut bytes = Vec::new();
         if file.take(MAX_FILE.min(MAX_ALL - self.bytes)).read_to_end(&mut bytes).is_err() {
@@ -287,9 +306,19 @@ impl Reader {
         true
     }
 
+    /// Whether the file was not read under another name.
+    fn is_new(&self, path: &Path) -> bool {
+        let Ok(id) = FileId::at(path) else { return false };
+        !self.files.iter().any(|file| FileId::at(&file.path).is_ok_and(|known| known == id))
+    }
+
     fn read_with_imports(&mut self, path: PathBuf, imports: &Imports) {
+        self.read_and_import(path, imports, MAX_IMPORTS);
+    }
+
+    fn read_and_import(&mut self, path: PathBuf, imports: &Imports, depth: usize) {
         let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
-        if !self.read(path, Kind::Instructions) {
+        if !self.read(path, Kind::Instructions) || depth == 0 {
             return;
         }
         let text = self.files.last().map_or("", |file| &file.text);
@@ -301,23 +330,32 @@ impl Reader {
             let path = path.and_then(|path| fs::canonicalize(path).ok());
             let is_read = |path: &PathBuf| imports.below.is_none_or(|dir| path.starts_with(dir));
             if let Some(path) = path.filter(is_read) {
-                self.read(path, Kind::Instructions);
+                self.read_and_import(path, imports, depth - 1);
             }
         }
     }
 
-    /// Rules of a directory that count in every session. Those with `paths` count for some files only.
+    /// Rules of a directory and of those below it that count in every session. Those with `paths` count for
+    /// some files only.
     fn read_rules(&mut self, dir: &Path) {
+        self.read_rules_below(dir, MAX_RULE_DIRS);
+    }
+
+    fn read_rules_below(&mut self, dir: &Path, depth: usize) {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-        let is_rule = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "md");
-        let mut paths: Vec<PathBuf> = entries.filter(is_rule).take(MAX_FILES).collect();
+        let mut paths: Vec<PathBuf> = entries.take(MAX_ENTRIES).collect();
         paths.sort();
-        for path in paths {
+        let (dirs, files): (Vec<PathBuf>, Vec<PathBuf>) =
+            paths.into_iter().partition(|p| p.is_dir());
+        for path in files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "md")) {
             if self.read(path, Kind::Instructions)
                 && self.files.last().is_some_and(|file| has_paths(&file.text))
             {
                 self.files.pop();
             }
+        }
+        if let Some(depth) = depth.checked_sub(1) {
+            dirs.iter().for_each(|dir| self.read_rules_below(dir, depth));
         }
     }
 
@@ -401,5 +439,63 @@ mod tests {
         assert!(notes_off(&[layer("local", on)], set).is_some());
         let forced: Env = &|_| Some("0".into());
         assert_eq!(notes_off(&[layer("user", off)], forced), None);
+    }
+
+    /// The files that are read with these settings, by their names below `root`.
+    fn read(root: &Path, settings: &str) -> Vec<String> {
+        let (managed, own, dir) = (root.join("managed"), root.join("own"), root.join("app"));
+        let managed = [managed.as_path()];
+        let claude =
+            Claude { managed: &managed, own: &own, home: None, dir: &dir, repository: None };
+        write(&own.join("settings.json"), settings);
+        let mut reader = Reader { excluded: excluded(&claude.settings()), ..Reader::default() };
+        claude.read_instructions(&mut reader);
+        let name =
+            |file: MemoryFile| file.path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        reader.files.into_iter().map(name).collect()
+    }
+
+    fn write(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn instructions_are_those_that_the_client_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        write(&root.join("managed/CLAUDE.md"), "Sign commits. @more.md");
+        write(&root.join("managed/more.md"), "Use the proxy.");
+        write(&root.join("shared/agents.md"), "Use tabs. @own.md");
+        write(&root.join("own/CLAUDE.md"), "Answer in English.");
+        write(&root.join("app/CLAUDE.md"), "@a.md");
+        for (n, name) in ["a", "b", "c", "d", "e", "f", "g"].iter().enumerate() {
+            let next = ["b", "c", "d", "e", "f", "g", "a"][n];
+            write(&root.join(format!("app/{name}.md")), &format!("@{next}.md @../outside.md"));
+        }
+        write(&root.join("outside.md"), "not asked for");
+        write(&root.join("app/.claude/rules/sub/one.md"), "One.");
+        let link = |to: &str, at: &str| {
+            std::os::unix::fs::symlink(root.join(to), root.join(at)).unwrap();
+        };
+        link("shared/agents.md", "app/CLAUDE.local.md");
+        link("app/.claude/rules/sub/one.md", "app/.claude/rules/two.md");
+        link("app/.claude/rules", "app/.claude/rules/sub/again");
+        let found = read(&root, r#"{"claudeMdExcludes": ["**/managed/**", "**/own/CLAUDE.md"]}"#);
+        assert_eq!(
+            found,
+            [
+                "managed/CLAUDE.md",
+                "managed/more.md",
+                "app/CLAUDE.md",
+                "app/a.md",
+                "app/b.md",
+                "app/c.md",
+                "app/d.md",
+                "app/e.md",
+                "app/CLAUDE.local.md",
+                "app/.claude/rules/two.md",
+            ]
+        );
     }
 }

@@ -208,7 +208,7 @@ fn this_project(conn: &Connection) -> crate::store::Result<Option<i64>> {
 
 fn of_this_project(conn: &Connection) -> crate::store::Result<Vec<Session>> {
     let Some(id) = this_project(conn)? else { return Ok(Vec::new()) };
-    let filter = Filter { project_id: Some(id), active: false };
+    let filter = Filter { project_id: Some(id), ..Filter::default() };
     sessions::list(conn, filter, MAX_SESSIONS_WITH_IDS)
 }
 

@@ -65,7 +65,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     if project_id.is_none() {
         return nothing();
     }
-    let filter = Filter { project_id, active: false };
+    let filter = Filter { project_id, told: true, active: false };
     let Some(session) = sessions::list(conn, filter, 1)?.pop() else {
         return nothing();
     };

@@ -77,6 +77,8 @@ struct Listed {
     outline: Outline,
     title: String,
     memories: u64,
+    /// It belongs to another project than the one whose list this is.
+    is_elsewhere: bool,
 }
 
 /// Columns of a date, a short id and the beginning of a title, with their gaps.
@@ -114,7 +116,8 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let mut columns = COLUMNS;
     let clients = listed.iter().map(|l| l.session.client.as_str());
     columns[2] = columns[2].only_if(has_several_clients(clients));
-    columns[3] = columns[3].only_if(args.all_projects);
+    let is_mixed = args.all_projects || listed.iter().any(|l| l.is_elsewhere);
+    columns[3] = columns[3].only_if(is_mixed);
     let row = |l: &Listed| -> [Cell; 8] {
         let s = &l.session;
         let outcome = l.outcome();
@@ -160,16 +163,20 @@ fn read(conn: &Connection, args: &Args) -> Result<Vec<Listed>> {
             found => found,
         },
     };
-    let filter = Filter { project_id, active: false };
+    let filter = Filter { project_id, told: true, active: false };
     let sessions = sessions::list(conn, filter, args.limit as usize)?;
-    sessions.into_iter().map(|session| listed(conn, session)).collect()
+    sessions.into_iter().map(|session| listed(conn, session, project_id)).collect()
 }
 
-fn listed(conn: &Connection, session: Session) -> Result<Listed> {
-    let outline = context::outline(conn, session.id, session.project_id)?;
+/// `project_id`: the project whose list this is. Of a session of another one, only the turns are told that
+/// changed files there.
+fn listed(conn: &Connection, session: Session, project_id: Option<i64>) -> Result<Listed> {
+    let is_elsewhere = project_id.is_some() && session.project_id != project_id;
+    let project_id = project_id.or(session.project_id);
+    let outline = context::outline(conn, session.id, project_id)?;
     let title = title(conn, &session, &outline)?;
     let memories = sessions::count_memories(conn, session.id)?;
-    Ok(Listed { session, outline, title, memories })
+    Ok(Listed { session, outline, title, memories, is_elsewhere })
 }
 
 /// The title of a session on one line: that of its turns, else its first prompt.

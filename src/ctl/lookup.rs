@@ -108,7 +108,7 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
     };
     let examined = claims::examine(conn, &project)?;
     let id = projects::find(conn, &examined.project)?.ok_or_else(none)?;
-    let active = Filter { project_id: Some(id), active: true };
+    let active = Filter { project_id: Some(id), active: true, ..Filter::default() };
     let mut found = sessions::list(conn, active, MAX_LOADED)?;
     match found.len() {
         0 => Err(none()),

@@ -146,7 +146,7 @@ fn read(settings: &Settings, project: &Project) -> store::Result<Content> {
     let examined = claims::examine(conn, project)?;
     let recent = match projects::find(conn, &examined.project)? {
         Some(id) => {
-            let of_project = sessions::Filter { project_id: Some(id), active: false };
+            let of_project = sessions::Filter { project_id: Some(id), told: true, active: false };
             sessions::list(conn, of_project, 5)?
         }
         None => Vec::new(),

@@ -20,10 +20,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 pub use blob::hash_file;
-pub use config::entries as config_entries;
+pub use config::{MAX_DEPTH as MAX_CONFIG_DEPTH, Situation, with_includes};
 pub use history::History;
 pub use objects::Objects;
 pub use work_tree::{FileState, states};
+
+use crate::{files, process};
 
 /// Reads stop here. Of a config with very many branches, only the beginning is read.
 const MAX_FILE: u64 = 256 << 10;
@@ -33,6 +35,8 @@ const MAX_INDEX: u64 = 8 << 20;
 const MAX_PACKED_REFS: u64 = 4 << 20;
 /// Larger files get no hash. Hashing this many bytes takes about 0.5 ms without SHA instructions.
 pub const MAX_HASHED: u64 = 256 << 10;
+/// How many files of a repository's configuration are read.
+const MAX_INCLUDED: usize = 8;
 /// A longer URL is ignored.
 const MAX_URL: usize = 1024;
 
@@ -215,10 +219,47 @@ impl Repository {
         (name != ".invalid").then(|| name.to_owned())
     }
 
-    /// The URL of the remote `origin` as it is configured. Included files are not read.
+    /// The URL of the remote `origin` as it is configured, also in a file that the configuration includes.
     pub fn origin_url(&self) -> Option<String> {
-        let url = config::first_value(&self.config()?, "remote", Some("origin"), "url")?;
+        let is_it =
+            |entry: &config::Entry| entry.is("remote", "url") && entry.subsection == "origin";
+        let url = self.config_entries().into_iter().find(is_it)?.value;
         (!url.is_empty() && url.len() <= MAX_URL).then_some(url)
+    }
+
+    /// What the conditions of a configuration ask of this repository.
+    pub fn situation(&self) -> Situation {
+        let urls = self.config_entries().into_iter().filter(|entry| entry.is("remote", "url"));
+        Situation { remote_urls: urls.map(|entry| entry.value).collect(), ..self.own_situation() }
+    }
+
+    fn own_situation(&self) -> Situation {
+        let real = self.git_dir.canonicalize().ok();
+        let mut git_dirs = vec![self.git_dir.clone()];
+        git_dirs.extend(real.filter(|real| *real != self.git_dir));
+        Situation {
+            home: process::account_home().ok().flatten(),
+            git_dirs,
+            branch: self.branch(),
+            remote_urls: Vec::new(),
+        }
+    }
+
+    /// The entries of the repository's configuration, with those of the files that it includes.
+    fn config_entries(&self) -> Vec<config::Entry> {
+        let Some(text) = self.config() else { return Vec::new() };
+        let own = config::entries(&text);
+        if !own.iter().any(|e| e.is("include", "path") || e.is("includeif", "path")) {
+            return own;
+        }
+        let urls = own.into_iter().filter(|entry| entry.is("remote", "url"));
+        let remote_urls = urls.map(|entry| entry.value).collect();
+        let situation = Situation { remote_urls, ..self.own_situation() };
+        let mut n_left = MAX_INCLUDED;
+        with_includes(&self.common_dir().join("config"), &situation, &mut |path| {
+            n_left = usize::checked_sub(n_left, 1)?;
+            read_own(path)
+        })
     }
 
     /// The changed files of the work tree, as sorted paths relative to its root.
@@ -310,6 +351,13 @@ fn read(file: &Path, max: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     fs::File::open(file).ok()?.take(max).read_to_end(&mut bytes).ok()?;
     Some(bytes)
+}
+
+/// Reads the beginning of a regular file that belongs to this user or to the system.
+fn read_own(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    files::open_trusted(path).ok()?.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn path_of(bytes: &[u8]) -> &Path {

@@ -184,6 +184,13 @@ pub struct Distilled {
     pub seen: Option<Box<SeenText>>,
 }
 
+impl Distilled {
+    /// What the turn proves.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.turn.as_ref().map(|turn| &turn.evidence).or(self.evidence.as_deref())
+    }
+}
+
 /// The usage of one model call, as the provider counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {

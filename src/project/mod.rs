@@ -28,7 +28,7 @@ use crate::memory::Head;
 use crate::process;
 use crate::text::without_controls;
 use origin::{Origin, Remote};
-pub use path_base::PathBase;
+pub use path_base::{PathBase, named_by, seen_from};
 use user_files::UserFiles;
 
 /// The maximum length of a name, in bytes.
@@ -87,7 +87,8 @@ fn of_repository(repository: &Repository) -> Project {
 pub fn origin_keys(repository: &Repository) -> Vec<String> {
     let Some(written) = repository.origin_url() else { return Vec::new() };
     let mut files = UserFiles::of_account();
-    let rewritten = files.as_mut().and_then(|files| rewrites::rewritten(&written, files));
+    let rewritten =
+        files.as_mut().and_then(|f| rewrites::rewritten(&written, f, repository.situation()));
     let mut keys = Vec::new();
     for url in rewritten.iter().chain([&written]) {
         let Some(Origin::Remote(remote)) = Origin::parse(url, &repository.root) else { continue };

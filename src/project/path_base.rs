@@ -31,6 +31,20 @@ impl PathBase<'_> {
     }
 }
 
+/// How a file is named in the work tree at `root`, if it lies there. `path` is as a session with its root at
+/// `session_root` named it. `None` if it lies outside.
+pub fn seen_from(root: &Path, session_root: &Path, path: &str) -> Option<String> {
+    let full = normalize(&session_root.join(path));
+    let rest = full.strip_prefix(root).ok().filter(|rest| !rest.as_os_str().is_empty())?;
+    Some(rest.to_string_lossy().into_owned())
+}
+
+/// How a session with its root at `session_root` names a file of the work tree at `root`.
+pub fn named_by(session_root: &Path, root: &Path, path: &str) -> String {
+    let full = root.join(path);
+    PathBase { root: Some(session_root), cwd: None }.relative(&full.to_string_lossy())
+}
+
 /// Removes `.` and `..` without accessing the file system.
 fn normalize(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
@@ -64,5 +78,23 @@ mod tests {
             assert_eq!(base.relative(path), expected, "{path}");
         }
         assert_eq!(PathBase { root: None, cwd: None }.relative("./x.rs"), "x.rs");
+    }
+
+    #[test]
+    fn a_file_has_one_name_in_each_work_tree() {
+        let root = Path::new("/work/tally");
+        for (session_root, path, seen) in [
+            ("/work", "tally/src/a.rs", Some("src/a.rs")),
+            ("/other", "/work/tally/src/a.rs", Some("src/a.rs")),
+            ("/work", "src/a.rs", None),
+            ("/work/tally-2", "/work/tally-2/src/a.rs", None),
+            ("/work", "tally", None),
+        ] {
+            let found = seen_from(root, Path::new(session_root), path);
+            assert_eq!(found.as_deref(), seen, "{session_root} {path}");
+            if let Some(seen) = found {
+                assert_eq!(named_by(Path::new(session_root), root, &seen), path);
+            }
+        }
     }
 }

@@ -1,16 +1,17 @@
 //! The host that an alias in the user's `~/.ssh/config` stands for.
 //!
-//! `Host`, `HostName` and `Include` are read, as in `man ssh_config`. Blocks of `Match` do not count,
-//! except `Match all`.
+//! `Host`, `Match`, `HostName` and `Include` are read, as in `man ssh_config`. Of `Match`, only `all`, `host` and
+//! `originalhost` are static: a block with another condition does not count, and no program is run for one.
 
 use std::path::Path;
 
-use super::user_files::{MAX_DEPTH, UserFiles};
+use super::user_files::UserFiles;
+use crate::git::MAX_CONFIG_DEPTH;
 
 /// The host name of an alias. `None` if the file does not name one.
 pub fn host_name(alias: &str, files: &mut UserFiles) -> Option<String> {
     let path = files.ssh_config();
-    let name = find(&path, alias, files, MAX_DEPTH)?;
+    let name = find(&path, alias, files, MAX_CONFIG_DEPTH)?;
     Some(name.replace("%h", alias).replace("%%", "%"))
         .filter(|name| !name.eq_ignore_ascii_case(alias))
 }
@@ -27,7 +28,7 @@ fn find(path: &Path, alias: &str, files: &mut UserFiles, depth: usize) -> Option
         let keyword = words.remove(0).to_ascii_lowercase();
         match keyword.as_str() {
             "host" => applies = matches(alias, &words),
-            "match" => applies = words.len() == 1 && words[0].eq_ignore_ascii_case("all"),
+            "match" => applies = meets(alias, &words),
             "hostname" if applies && !words.is_empty() => return words.into_iter().next(),
             "include" if applies && depth > 0 => {
                 for pattern in words {
@@ -71,6 +72,31 @@ fn words(line: &str) -> Vec<String> {
     words.push(word);
     words.retain(|word| !word.is_empty());
     words
+}
+
+/// Whether all conditions of a `Match` hold. No host name is set yet, so `host` is the alias, too.
+fn meets(alias: &str, words: &[String]) -> bool {
+    // `host=a` is `host a`.
+    let mut words = words.iter().flat_map(|word| word.splitn(2, '=')).filter(|w| !w.is_empty());
+    let mut n_conditions = 0;
+    while let Some(word) = words.next() {
+        n_conditions += 1;
+        let (name, is_negated) = word.strip_prefix('!').map_or((word, false), |name| (name, true));
+        let holds = match name.to_ascii_lowercase().as_str() {
+            "all" => n_conditions == 1 && words.next().is_none(),
+            "host" | "originalhost" => {
+                let Some(patterns) = words.next() else { return false };
+                let patterns: Vec<String> = patterns.split(',').map(str::to_owned).collect();
+                matches(alias, &patterns)
+            }
+            // What it depends on is not known, also if it is negated.
+            _ => return false,
+        };
+        if holds == is_negated {
+            return false;
+        }
+    }
+    n_conditions > 0
 }
 
 /// Whether one of the patterns is the alias, and none that begins with `!` is.
@@ -133,7 +159,11 @@ mod tests {
             ".ssh/config",
             "Include conf.d/* ~/elsewhere\n# Host work\nHost work  other\n  User git\n  HostName = github.com\n\
              Host work\n  HostName late.example.org\nHost *.corp !no.corp\n  hostname %h.example.org\n\
-             Match host matched\n  HostName ignored.example.org\nMatch all\nHostName\n\
+             Match exec \"touch ran\" host executed\n  HostName ignored.example.org\n\
+             Match host executed !exec false\n  HostName ignored.example.org\n\
+             Match originalhost matched,second,!third user git\n  HostName ignored.example.org\n\
+             Match host=matched,sec*,!third\n  HostName matched.example.org\n\
+             Match !host other.* originalhost *.far\n  HostName far.example.org\nMatch all\nHostName\n\
              Host \"quoted\" # comment\n\tHostName \"quoted.example.org\"\n",
         );
         write(".ssh/conf.d/a", "Host included\nHostName included.example.org\nInclude a\n");
@@ -145,7 +175,12 @@ mod tests {
             ("other", Some("github.com")),
             ("git.corp", Some("git.corp.example.org")),
             ("no.corp", None),
-            ("matched", None),
+            ("matched", Some("matched.example.org")),
+            ("second", Some("matched.example.org")),
+            ("third", None),
+            ("executed", None),
+            ("a.far", Some("far.example.org")),
+            ("other.far", None),
             ("quoted", Some("quoted.example.org")),
             ("included", Some("included.example.org")),
             ("elsewhere", Some("elsewhere.example.org")),

@@ -12,8 +12,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::directory::{Directory, MAX_COMMITS};
 use super::error::Result;
-use super::places;
-use super::projects;
+use super::{places, project_changes, projects};
 use crate::git::{Located, Repository};
 use crate::project;
 
@@ -134,6 +133,8 @@ pub struct Unrecorded {
     /// The commit that is checked out.
     head: Option<String>,
     place: Option<places::Place>,
+    /// The project that an earlier release kept apart when the directory became a repository.
+    split_off: Option<i64>,
 }
 
 /// Compares a project's directory with what is recorded of it. `None` if there is nothing new.
@@ -149,7 +150,9 @@ pub fn unrecorded(conn: &Connection, project: &Project) -> Result<Option<Unrecor
     let is_known = head.as_ref().map_or(Ok(true), is_recorded)?;
     let head = head.filter(|_| !is_known);
     let place = places::unrecorded(conn, &project, id)?;
-    Ok((head.is_some() || place.is_some()).then_some(Unrecorded { project, head, place }))
+    let split_off = places::split_off(conn, &project, id)?;
+    let is_new = head.is_some() || place.is_some() || split_off.is_some();
+    Ok(is_new.then_some(Unrecorded { project, head, place, split_off }))
 }
 
 /// Records what is new of a project's directory.
@@ -157,6 +160,9 @@ pub fn record(tx: &Transaction, new: &Unrecorded, now: i64) -> Result<()> {
     let Some(id) = projects::find(tx, &new.project)? else { return Ok(()) };
     if let Some(place) = &new.place {
         places::record(tx, place, id)?;
+    }
+    if let Some(earlier) = new.split_off {
+        join(tx, earlier, id, now)?;
     }
     let Some(hash) = &new.head else { return Ok(()) };
     let added = tx
@@ -173,5 +179,15 @@ pub fn record(tx: &Transaction, new: &Unrecorded, now: i64) -> Result<()> {
         )?
         .execute([id, MAX_COMMITS])?;
     }
+    Ok(())
+}
+
+/// Makes the project that the directory had before it became a repository a part of the repository's, once.
+fn join(tx: &Transaction, earlier: i64, id: i64, now: i64) -> Result<()> {
+    let change = project_changes::apply(tx, project_changes::merge(tx, earlier, id)?, now)?;
+    tx.execute(
+        "INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)",
+        params![places::joined_key(earlier), change.to_string()],
+    )?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, params};
 use super::error::Result;
 use super::forgotten::UNUSED_CLOSED_STEP;
 use super::rejected::{fingerprint, salt, salts};
+use super::told;
 
 /// The closed steps of a project.
 #[derive(Clone, Debug, Default)]
@@ -18,13 +19,18 @@ pub struct ClosedSteps {
 }
 
 /// The few closed steps come first, whatever SQLite knows about the sizes of the tables.
-pub(super) const OF_PROJECT: &str = "SELECT c.fingerprint, s.session_id, c.at_epoch
-    FROM closed_steps c CROSS JOIN session_summaries s ON s.id = c.summary_id
-    WHERE s.project_id = ?1";
+pub(super) fn of_project_sql() -> String {
+    format!(
+        "SELECT c.fingerprint, s.session_id, c.at_epoch
+         FROM closed_steps c CROSS JOIN session_summaries s ON s.id = c.summary_id
+         WHERE s.project_id = ?1 OR {}",
+        told::turn_in("?1", "s.")
+    )
+}
 
 impl ClosedSteps {
     pub fn load(conn: &Connection, project_id: i64) -> rusqlite::Result<ClosedSteps> {
-        let mut rows = conn.prepare_cached(OF_PROJECT)?;
+        let mut rows = conn.prepare_cached(&of_project_sql())?;
         let rows =
             rows.query_map([project_id], |r| Ok((r.get::<_, String>(0)?, (r.get(1)?, r.get(2)?))))?;
         let mut closed: HashMap<String, Vec<_>> = HashMap::new();
@@ -71,8 +77,11 @@ pub fn reopen(tx: &Transaction, project_id: i64, text: &str) -> Result<bool> {
     let mut n_open = 0;
     for key in keys(&salts(tx, "closed_steps")?, text) {
         n_open += tx.execute(
-            "DELETE FROM closed_steps WHERE fingerprint = ?2 AND summary_id IN
-               (SELECT id FROM session_summaries WHERE project_id = ?1)",
+            &format!(
+                "DELETE FROM closed_steps WHERE fingerprint = ?2 AND summary_id IN
+                   (SELECT id FROM session_summaries WHERE project_id = ?1 OR {})",
+                told::turn_in("?1", "")
+            ),
             params![project_id, key],
         )?;
     }
@@ -83,10 +92,11 @@ pub fn reopen(tx: &Transaction, project_id: i64, text: &str) -> Result<bool> {
 pub fn closed_last(conn: &Connection, project_id: i64, texts: &[&str]) -> Result<Option<usize>> {
     let salts = salts(conn, "closed_steps")?;
     let keys: Vec<Vec<String>> = texts.iter().map(|text| keys(&salts, text).collect()).collect();
-    let mut rows = conn.prepare(
+    let mut rows = conn.prepare(&format!(
         "SELECT c.fingerprint FROM closed_steps c JOIN session_summaries s ON s.id = c.summary_id
-         WHERE s.project_id = ?1 ORDER BY c.id DESC",
-    )?;
+         WHERE s.project_id = ?1 OR {} ORDER BY c.id DESC",
+        told::turn_in("?1", "s.")
+    ))?;
     let mut rows = rows.query([project_id])?;
     while let Some(row) = rows.next()? {
         let fingerprint: String = row.get(0)?;

@@ -18,7 +18,7 @@ use super::private::{STRIP, STRIPPED};
 use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
 use super::words::{self, RowId, RowKind};
-use super::{Locked, links, projects, revisions, sessions, turn_evidence};
+use super::{Locked, links, projects, revisions, sessions, told_turns, turn_evidence};
 use crate::testpoint;
 use crate::text::Needle;
 
@@ -406,7 +406,9 @@ pub fn forget(
             let in_use: bool =
                 tx.query_row(&format!("SELECT {referenced}"), [project], |r| r.get(0))?;
             if !in_use {
-                removal.remove(tx, "projects", None, project)?;
+                // Turns of other projects are not told there any more.
+                let rows = told_turns::rows(tx, &told_turns::told_in(tx, *project)?)?;
+                words::changing(tx, &rows, || removal.remove(tx, "projects", None, project))?;
             }
             Ok(())
         })?;

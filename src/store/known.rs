@@ -1,13 +1,19 @@
 //! Reads what is known of a file, an error or a command: turns whose data name it, and observations
 //! of a file.
+//!
+//! A turn of another project that changed files of this one names them as its own session does. Here it has
+//! their names in this project, and only these files.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row};
 
 use super::observations::list;
 use super::summaries::turn;
+use super::{projects, told};
 use crate::memory::{Origin, Turn};
+use crate::project::{named_by, seen_from};
 
 /// A turn with what a person needs to find it again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,14 +72,63 @@ pub fn visit_turns(
 ) -> rusqlite::Result<()> {
     let examined = i64::try_from(turns.examined).unwrap_or(i64::MAX);
     let naming = serde_json::to_string(turns.naming).expect("texts serialize to JSON");
+    let mut told = match turns.project_id {
+        Some(project) => told_here(conn, project, turns)?,
+        None => Vec::new(),
+    };
     let mut statement = conn.prepare_cached(&newest_sql(turns.project_id.is_some()))?;
     let mut rows = statement.query((turns.project_id, examined, naming))?;
     while let Some(row) = rows.next()? {
-        if visit(from_row(row)?).is_break() {
+        let row = from_row(row)?;
+        for newer in told.extract_if(.., |other| other.id > row.id) {
+            if visit(newer).is_break() {
+                return Ok(());
+            }
+        }
+        if visit(row).is_break() {
+            return Ok(());
+        }
+    }
+    for row in told {
+        if visit(row).is_break() {
             break;
         }
     }
     Ok(())
+}
+
+/// The newest turns of other projects that are told in this one, newest first. Their names of files are other
+/// ones, so only the last part of `naming` is looked for.
+fn told_here(conn: &Connection, project: i64, turns: Turns) -> rusqlite::Result<Vec<TurnRow>> {
+    let limit = i64::try_from(turns.examined).unwrap_or(i64::MAX);
+    let last = |name: &String| name.trim_matches('"').rsplit('/').next().map(str::to_owned);
+    let naming: Vec<String> = turns.naming.iter().filter_map(last).collect();
+    let naming = serde_json::to_string(&naming).expect("texts serialize to JSON");
+    let mut statement = conn.prepare_cached(&told_sql())?;
+    let rows = statement.query_map((project, limit, naming), |row| {
+        Ok((from_row(row)?, row.get::<_, Option<String>>(11)?.unwrap_or_default()))
+    })?;
+    let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dirs = projects::work_trees(conn, project)?;
+    Ok(rows.into_iter().map(|(row, root)| renamed(row, &dirs, Path::new(&root))).collect())
+}
+
+/// The turn with the names that its files have in these directories, without its other files.
+fn renamed(mut row: TurnRow, dirs: &[PathBuf], session_root: &Path) -> TurnRow {
+    let seen = |path: &String| dirs.iter().find_map(|dir| seen_from(dir, session_root, path));
+    row.files_modified = row.files_modified.iter().filter_map(seen).collect();
+    let evidence = &mut row.turn.evidence;
+    evidence.put_back = evidence.put_back.iter().filter_map(seen).collect();
+    evidence.files.retain_mut(|file| {
+        let Some(path) = seen(&file.path) else { return false };
+        file.path = path;
+        file.from = file.from.as_ref().map(|from| seen(from).unwrap_or_else(|| from.clone()));
+        true
+    });
+    row
 }
 
 /// The project's turns after the one with this id, oldest first.
@@ -97,10 +152,47 @@ pub fn notes_of_file(
     now: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<FileNote>> {
-    let paths = serde_json::to_string(paths).expect("texts serialize to JSON");
-    conn.prepare_cached(&of_file_sql())?
-        .query_map((paths, project_id, now, limit as i64), note)?
-        .collect()
+    let read = |paths: &[String], sql: &str| -> rusqlite::Result<Vec<FileNote>> {
+        let paths = serde_json::to_string(paths).expect("texts serialize to JSON");
+        conn.prepare_cached(sql)?.query_map((paths, project_id, now, limit as i64), note)?.collect()
+    };
+    let mut notes = read(paths, &of_file_sql("o.project_id = ?2"))?;
+    let elsewhere = names_elsewhere(conn, project_id, paths)?;
+    if !elsewhere.is_empty() {
+        let is_told = format!("o.project_id IS NOT ?2 AND {}", told::turn_in("?2", "o."));
+        notes.extend(read(&elsewhere, &of_file_sql(&is_told))?);
+        notes.sort_by_key(|note| std::cmp::Reverse(note.id));
+        notes.truncate(limit);
+    }
+    Ok(notes)
+}
+
+/// How sessions of other projects, of which turns are told in this one, name these files.
+fn names_elsewhere(
+    conn: &Connection,
+    project_id: i64,
+    paths: &[String],
+) -> rusqlite::Result<Vec<String>> {
+    let mut roots = conn.prepare_cached(
+        "SELECT DISTINCT s.root FROM turn_projects t JOIN sessions s ON s.id = t.session_id
+         WHERE t.project_id = ?1 AND s.root NOTNULL LIMIT 20",
+    )?;
+    let roots = roots.query_map([project_id], |row| row.get(0))?;
+    let roots = roots.collect::<rusqlite::Result<Vec<String>>>()?;
+    if roots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dirs = projects::work_trees(conn, project_id)?;
+    let mut names = Vec::new();
+    for root in &roots {
+        let in_dir = |dir: &PathBuf| {
+            paths.iter().map(|path| named_by(Path::new(root), dir, path)).collect::<Vec<_>>()
+        };
+        names.extend(dirs.iter().flat_map(in_dir));
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }
 
 /// The user's own rules and decisions that contain a text, newest first. Of the newest 300.
@@ -120,10 +212,21 @@ fn newest_sql(of_project: bool) -> String {
         "SELECT {COLUMNS} FROM
            (SELECT * FROM session_summaries WHERE {project} ORDER BY id DESC LIMIT ?2) AS t
          LEFT JOIN sessions AS s ON s.id = t.session_id
-         WHERE {VISIBLE} AND (?3 = '[]' OR EXISTS
-           (SELECT 1 FROM json_each(?3) AS n
-            WHERE instr(t.turn, n.value) OR instr(t.files_modified, n.value)))
-         ORDER BY t.id DESC"
+         WHERE {VISIBLE} AND {NAMING} ORDER BY t.id DESC"
+    )
+}
+
+/// `?3` has the texts.
+const NAMING: &str = "(?3 = '[]' OR EXISTS (SELECT 1 FROM json_each(?3) AS n
+    WHERE instr(t.turn, n.value) OR instr(t.files_modified, n.value)))";
+
+fn told_sql() -> String {
+    format!(
+        "SELECT {COLUMNS}, s.root FROM session_summaries AS t
+         JOIN sessions AS s ON s.id = t.session_id
+         WHERE t.project_id IS NOT ?1 AND {} AND {VISIBLE} AND {NAMING}
+         ORDER BY t.id DESC LIMIT ?2",
+        told::turn_in("?1", "t.")
     )
 }
 
@@ -156,14 +259,14 @@ fn from_row(row: &Row) -> rusqlite::Result<TurnRow> {
     })
 }
 
-fn of_file_sql() -> String {
+fn of_file_sql(of_project: &str) -> String {
     format!(
         "SELECT {NOTE} FROM
            (SELECT observation_id, max(role = 'modified') AS modified FROM observation_files
             WHERE path IN (SELECT value FROM json_each(?1)) GROUP BY observation_id) AS f
          JOIN observations AS o ON o.id = f.observation_id
          LEFT JOIN sessions AS s ON s.id = o.session_id
-         WHERE o.project_id = ?2 AND {TOLD} ORDER BY o.id DESC LIMIT ?4"
+         WHERE {of_project} AND {TOLD} ORDER BY o.id DESC LIMIT ?4"
     )
 }
 

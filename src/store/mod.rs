@@ -60,6 +60,8 @@ pub mod sessions;
 pub mod stats;
 pub mod summaries;
 pub mod timeline;
+mod told;
+mod told_turns;
 mod tombstones;
 pub mod turn_evidence;
 pub mod turns;

@@ -4,11 +4,13 @@
 //! an imported session has higher ids than sessions that came after it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::marks::{self, Feedback, Marks};
 use crate::memory::{Head, Observation, Origin};
+use crate::project::seen_from;
 
 /// One row of `observations`. Times are milliseconds since the epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -186,14 +188,25 @@ pub fn for_context_among(
 }
 
 /// The hashes of the files that these observations speak of: id, path and hash, in this order. A file that
-/// was read and modified is listed once.
-pub fn blobs(conn: &Connection, ids: &[i64]) -> rusqlite::Result<Vec<(i64, String, String)>> {
+/// was read and modified is listed once. `root`: the work tree in which the paths are names, also those of
+/// sessions that began in another directory.
+pub fn blobs(
+    conn: &Connection,
+    ids: &[i64],
+    root: &Path,
+) -> rusqlite::Result<Vec<(i64, String, String)>> {
     conn.prepare_cached(
-        "SELECT observation_id, path, max(blob) FROM observation_files
-         WHERE observation_id IN (SELECT value FROM json_each(?1)) AND blob NOTNULL
-         GROUP BY observation_id, path ORDER BY observation_id, path",
+        "SELECT f.observation_id, f.path, max(f.blob), s.root FROM observation_files AS f
+         JOIN observations AS o ON o.id = f.observation_id
+         LEFT JOIN sessions AS s ON s.id = o.session_id
+         WHERE f.observation_id IN (SELECT value FROM json_each(?1)) AND f.blob NOTNULL
+         GROUP BY f.observation_id, f.path ORDER BY f.observation_id, f.path",
     )?
-    .query_map([json(ids)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+    .query_map([json(ids)], |row| {
+        let (path, session_root): (String, Option<String>) = (row.get(1)?, row.get(3)?);
+        let seen = session_root.and_then(|own| seen_from(root, Path::new(&own), &path));
+        Ok((row.get(0)?, seen.unwrap_or(path), row.get(2)?))
+    })?
     .collect()
 }
 

@@ -192,7 +192,7 @@ fn context_queries_use_an_index() {
     check(BLOBS_OF_SESSION, "observations_turn (session_id=?)");
     check(links::REPLACED_TITLES, "observations_newest_replaced (project_id=?)");
     check(marks::PINNED_SESSIONS, "SCAN m");
-    check(closed_steps::OF_PROJECT, "SCAN c");
+    check(&closed_steps::of_project_sql(), "SCAN c");
     check(&summaries::heads_sql(), "session_summaries_newest (project_id=?)");
     check(&summaries::of_session_sql("DESC"), "session_summaries_turn (session_id=?)");
 }

@@ -182,6 +182,41 @@ pub(super) fn unrecorded(conn: &Connection, project: &Project, id: i64) -> Resul
     Ok((!is_recorded).then_some(Place { key, identity }))
 }
 
+/// The project that the directory had before it became a repository, if an earlier release gave the repository
+/// another one: `id`. The user has separated neither, and both have been here alone, one after the other.
+pub(super) fn split_off(conn: &Connection, project: &Project, id: i64) -> Result<Option<i64>> {
+    let (Some(own), Some(place)) = (project.keys.last(), project::place_key(&project.root)) else {
+        return Ok(None);
+    };
+    let earlier = match own.strip_suffix("/.git") == Some(&place) {
+        true => projects::by_key(conn, &place)?.filter(|earlier| *earlier != id),
+        false => None,
+    };
+    let Some(earlier) = earlier else { return Ok(None) };
+    let here = [own.clone(), place.clone()];
+    let is_here = |key: &String| project::key_dir(key).is_none() || here.contains(key);
+    let follows: bool = conn.query_row(
+        "SELECT (SELECT max(started_at_epoch) FROM sessions WHERE project_id = ?1)
+           <= (SELECT min(started_at_epoch) FROM sessions WHERE project_id = ?2)",
+        [earlier, id],
+        |r| Ok(r.get::<_, Option<bool>>(0)?.unwrap_or(false)),
+    )?;
+    let may_be_joined = follows
+        && projects::is_alone(conn, earlier, &[place])?
+        && projects::get(conn, id)?.keys.iter().all(is_here)
+        && !projects::is_separate(conn, earlier)?
+        && !projects::is_separate(conn, id)?
+        && !conn
+            .prepare_cached("SELECT 1 FROM meta WHERE key = ?1")?
+            .exists([joined_key(earlier)])?;
+    Ok(may_be_joined.then_some(earlier))
+}
+
+/// Key in `meta` of a project that [`split_off`] found. The user may undo that it was joined.
+pub(super) fn joined_key(earlier: i64) -> String {
+    format!("joined_place:{earlier}")
+}
+
 /// Records the place of a directory of the project. A place belongs to the project that was there last.
 pub(super) fn record(tx: &Transaction, place: &Place, id: i64) -> Result<()> {
     let Identity { device, inode, born } = place.identity;

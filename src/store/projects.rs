@@ -195,6 +195,28 @@ pub fn dirs(conn: &Connection, id: i64) -> Result<Vec<PathBuf>> {
     Ok(get(conn, id)?.keys.iter().filter_map(|key| project::key_dir(key)).collect())
 }
 
+/// The directories in which the files of a project are.
+pub fn work_trees(conn: &Connection, id: i64) -> rusqlite::Result<Vec<PathBuf>> {
+    let mut rows = conn.prepare_cached(
+        "SELECT root FROM projects WHERE id = ?1 AND root <> ''
+         UNION ALL SELECT key FROM project_keys WHERE project_id = ?1 AND key LIKE 'dir:%'",
+    )?;
+    let rows = rows.query_map([id], |r| r.get::<_, String>(0))?;
+    let mut dirs = Vec::new();
+    for row in rows {
+        let row = row?;
+        let dir = project::key_dir(&row).unwrap_or_else(|| PathBuf::from(&row));
+        let dir = match dir.ends_with(".git") {
+            true => dir.parent().unwrap_or(&dir).to_owned(),
+            false => dir,
+        };
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    Ok(dirs)
+}
+
 /// The first origin key of the project.
 pub fn origin(conn: &Connection, id: i64) -> Result<Option<String>> {
     Ok(conn
@@ -244,6 +266,18 @@ pub fn merged_into(conn: &Connection, id: i64) -> Result<Vec<i64>> {
     )?;
     let rows = rows.query_map([id], |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The project of which this one is a part by now, or itself. `None` if it is gone.
+pub fn whole(conn: &Connection, id: i64) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached(
+            "WITH RECURSIVE whole(id, into_id) AS (SELECT id, merged_into FROM projects WHERE id = ?1
+               UNION SELECT p.id, p.merged_into FROM projects p JOIN whole ON p.id = whole.into_id)
+             SELECT id FROM whole WHERE into_id IS NULL",
+        )?
+        .query_row([id], |r| r.get(0))
+        .optional()?)
 }
 
 /// Root of the session's work tree. The root from the session's own events comes first, because

@@ -47,7 +47,7 @@ pub fn next_due(tx: &Transaction, session_id: i64) -> Result<Option<Batch>> {
     Ok(Some(batch_context::load(tx, session_id, messages)?))
 }
 
-/// Stores the summary of a batch from [`next_due`]. Returns `false` if its `summarize` was
+/// Stores the summary of a batch from [`next_due`]. Returns its row id, or `None` if its `summarize` was
 /// completed meanwhile or a final summary exists.
 pub fn store(
     tx: &Transaction,
@@ -57,9 +57,9 @@ pub fn store(
     turn: Option<&Turn>,
     backend: &str,
     now: i64,
-) -> Result<bool> {
+) -> Result<Option<i64>> {
     let Some(stop) = batch.messages.last().filter(|m| m.cause.summarizes()) else {
-        return Ok(false);
+        return Ok(None);
     };
     let unfinished: bool = tx
         .prepare_cached(
@@ -68,13 +68,12 @@ pub fn store(
         )?
         .query_row([stop.id, session_id], |r| r.get(0))?;
     if !unfinished {
-        return Ok(false);
+        return Ok(None);
     }
     // Not before the Stop: if the clock was set back, the summary would be due again.
     let now = now.max(stop.created_at_epoch);
     let new = NewSummary { summary, turn, backend, kind: SummaryKind::Provisional };
-    let id = commit::write_summary(tx, session_id, stop, &new, now)?;
-    Ok(id.is_some())
+    commit::write_summary(tx, session_id, stop, &new, now)
 }
 
 #[cfg(test)]
@@ -103,7 +102,7 @@ mod tests {
 
     fn store_provisional(conn: &mut Connection, batch: &Batch, text: &str, now: i64) -> bool {
         let summary = Summary { completed: text.into(), ..Summary::default() };
-        write(conn, |tx| store(tx, 1, batch, &summary, None, "extractive", now))
+        write(conn, |tx| store(tx, 1, batch, &summary, None, "extractive", now)).is_some()
     }
 
     fn summaries(conn: &Connection) -> Vec<(String, bool)> {

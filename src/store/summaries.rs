@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::marks::{self, Marks, OF_SUMMARY};
 use super::observations::{json, list};
+use super::told;
 use crate::memory::{PRIVATE, Summary, Turn};
 
 /// One row of `session_summaries`. Times are milliseconds since the epoch.
@@ -139,12 +140,9 @@ pub(super) fn heads_sql() -> String {
     format!(
         "{} UNION ALL {} ORDER BY 8 DESC, 1 DESC",
         heads("project_id = ?1"),
-        heads(&format!("project_id IS NOT ?1 AND {TOLD_IN}"))
+        heads(&format!("project_id IS NOT ?1 AND {}", told::turn_in("?1", "")))
     )
 }
-
-/// Turns of other projects that changed files of this one.
-const TOLD_IN: &str = "id IN (SELECT summary_id FROM summary_projects WHERE project_id = ?1)";
 
 /// The newest turns of a session for the context of a project, oldest first. If there are more than
 /// `limit`, the first two as well: they say what the session is about.
@@ -176,10 +174,11 @@ pub(super) fn of_session_sql(order: &str) -> String {
     format!(
         "SELECT id, session_id, provisional, created_at_epoch, changed_at_epoch, turn, {OF_SUMMARY},
            request, learned, completed, next_steps, notes, files_modified FROM session_summaries
-         WHERE session_id = ?2 AND (project_id IS ?1 OR {TOLD_IN}) AND NOT hidden AND request <> '{PRIVATE}'
+         WHERE session_id = ?2 AND (project_id IS ?1 OR {}) AND NOT hidden AND request <> '{PRIVATE}'
            AND (external_id IS NULL OR NOT EXISTS (SELECT 1 FROM session_summaries own
                 WHERE own.session_id = ?2 AND own.external_id IS NULL))
-         ORDER BY prompt_number {order}, id {order} LIMIT ?3"
+         ORDER BY prompt_number {order}, id {order} LIMIT ?3",
+        told::turn_in("?1", "")
     )
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::Result;
+use super::told;
 use crate::memory::PRIVATE;
 
 /// What is in a timeline.
@@ -55,17 +56,25 @@ impl Entry {
 }
 
 /// All rows. The text of a summary is what was done or answered: the prompt has the request. Rank 0: prompts, 1: observations, 2: summaries.
-const ROWS: &str = "
+fn all_rows() -> String {
+    let told = |row| told::turn_in("?2", row);
+    format!(
+        "
   SELECT p.created_at_epoch AS at, 0 AS rank, p.id AS id, 'prompt' AS kind,
     ifnull(p.prompt_text, ?1) AS text, p.session_id AS session_id, s.project_id AS project_id
   FROM user_prompts p JOIN sessions s ON s.id = p.session_id
-  WHERE ?2 IS NULL OR s.project_id = ?2
+  WHERE ?2 IS NULL OR s.project_id = ?2 OR {}
   UNION ALL SELECT created_at_epoch, 1, id, type, title, session_id, project_id FROM observations
-  WHERE superseded_by IS NULL AND (?2 IS NULL OR project_id = ?2)
+  WHERE superseded_by IS NULL AND (?2 IS NULL OR project_id = ?2 OR {})
   UNION ALL SELECT created_at_epoch, 2, id, 'summary',
     substr(coalesce(nullif(completed, ''), nullif(notes, ''), nullif(learned, ''),
       nullif(title, ''), request), 1, 400), session_id, project_id
-  FROM session_summaries WHERE NOT hidden AND (?2 IS NULL OR project_id = ?2)";
+  FROM session_summaries WHERE NOT hidden AND (?2 IS NULL OR project_id = ?2 OR {})",
+        told("p."),
+        told(""),
+        told("")
+    )
+}
 
 fn entry(r: &Row) -> rusqlite::Result<Entry> {
     Ok(Entry {
@@ -96,8 +105,9 @@ pub fn find(conn: &Connection, name: &str) -> Result<Option<Entry>> {
         return Ok(None);
     };
     let sql = format!(
-        "{SELECT} ({ROWS}) r LEFT JOIN sessions s ON s.id = r.session_id
-         WHERE r.rank = ?3 AND r.id = ?4"
+        "{SELECT} ({}) r LEFT JOIN sessions s ON s.id = r.session_id
+         WHERE r.rank = ?3 AND r.id = ?4",
+        all_rows()
     );
     Ok(conn.prepare(&sql)?.query_row(params![PRIVATE, None::<i64>, rank, id], entry).optional()?)
 }
@@ -136,9 +146,10 @@ fn rows(
         Scope::Session(id) => (None, Some(id)),
     };
     let sql = format!(
-        "{SELECT} ({ROWS}) r LEFT JOIN sessions s ON s.id = r.session_id
+        "{SELECT} ({}) r LEFT JOIN sessions s ON s.id = r.session_id
          WHERE (?3 IS NULL OR r.session_id = ?3) AND (r.at, r.rank, r.id) {side} (?4, ?5, ?6)
-         ORDER BY r.at {order}, r.rank {order}, r.id {order} LIMIT ?7"
+         ORDER BY r.at {order}, r.rank {order}, r.id {order} LIMIT ?7",
+        all_rows()
     );
     let mut rows = conn.prepare(&sql)?;
     let Position { at_epoch, rank, id } = position;

@@ -70,4 +70,43 @@ def installed_mcp(check, world):
     check.clean(w, run)
 
 
-SCENARIOS = [mcp_tools, installed_mcp]
+def first_day(check, world):
+    """A new user installs the plugin, imports earlier sessions, and asks what was decided."""
+    decided = "Please decide where the walnut ledger keeps its amounts."
+    w = world({
+        decided: [text("Decision: the walnut ledger keeps amounts as integer cents, because "
+                       "floating point numbers lose cents.")],
+        "Thanks": [text("You are welcome.")],
+        ASKED: [
+            tool("Bash", command="sleep 1", description="wait for the server"),
+            tool(f"{SERVER}search", query="how does the walnut ledger keep amounts"),
+            text("Integer cents."),
+        ],
+    })
+    here = w.project("here")
+    for prompt in (decided, "Thanks"):
+        run = w.run(here, prompt, plugin=None)
+        check.equal("the client works without memctl", run.code, 0)
+    offer = w.memctl(project=here)
+    check("memctl offers the import", "memctl import claude-code" in offer, offer)
+    shop = f"{w.root}/shop"
+    for part in (".claude-plugin", "hooks"):
+        shutil.copytree(f"{REPOSITORY}/{part}", f"{shop}/{part}")
+    for step in (("marketplace", "add", shop), ("install", "memctl@memctl")):
+        code, output = w.manage("plugin", *step)
+        check(f"`plugin {' '.join(step[:-1])}` succeeds", code == 0, output)
+    imported = w.memctl("import", "claude-code", project=here)
+    check("the last line says what is known", "sessions" in imported, imported)
+    found = w.memctl("search", "walnut ledger amounts", project=here)
+    check("a search finds the decision", "cents" in found, found)
+    run = w.run(here, ASKED, plugin=None)
+    check.equal("the client succeeds", (run.code, run.stdout), (0, "Integer cents."))
+    first = all_text(run.bodies[0]) if run.bodies else ""
+    check("the first request has the decision", "integer cents" in first, first[-3000:])
+    last = all_text(run.bodies[-1]) if run.bodies else ""
+    check("so has the answer of the tool", last.count("integer cents") > first.count("integer cents"),
+          last[-3000:])
+    check.clean(w, run)
+
+
+SCENARIOS = [mcp_tools, installed_mcp, first_day]

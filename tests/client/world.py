@@ -21,6 +21,8 @@ TOOLS = "Bash,Write,Read,Edit,Agent,mcp__plugin_memctl_memctl"
 BLOCK = re.compile(r"<memctl-context>.*?</memctl-context>", re.S)
 TIMED = re.compile(
     r"Hooks: (\S+) \[[^\]]*run\.sh[^\]]*\].*?finished with status (-?\d+) \((\d+)ms\)")
+# Earlier versions of the client log no time.
+ENDED_EARLIER = re.compile(r"\] Hook (\S+) \(\w+\) (success|error|cancelled)")
 ENDED = re.compile(r"(SessionEnd:\S+) \[[^\]]*run\.sh[^\]]*\] completed with status (-?\d+)")
 MENTION = re.compile(r"memctl|\bhooks?\b|non-blocking", re.I)
 
@@ -232,6 +234,8 @@ class World:
                         seen.append((found[1], int(found[2]), int(found[3])))
                     elif found := ENDED.search(line):
                         seen.append((found[1], int(found[2]), None))
+                    elif found := ENDED_EARLIER.search(line):
+                        seen.append((found[1], int(found[2] != "success"), None))
         return seen
 
     def files_with(self, word):

@@ -108,6 +108,8 @@ const ELSEWHERE: &[&str] = &[
     "edit.changed",
     "edit.read",
     "forget.removed",
+    "project.changing",
+    "project.changed",
     "words.rebuilt",
     "undo.restored",
     "import.committing",

@@ -109,7 +109,6 @@ fn what_the_client_does_not_read_does_not_count() {
     write(&client_notes(&w), &format!("{}- {}\n", "line\n".repeat(200), NOTES[0]));
     let elsewhere = w.path("home").join("elsewhere.md");
     write(&elsewhere, &format!("{}\n", NOTES[1]));
-    symlink(&elsewhere, app(&w).join("CLAUDE.md")).unwrap();
     let rule = format!("---\npaths: \"*.sql\"\n---\n{}\n", NOTES[2]);
     write(&app(&w).join(".claude/rules/sql.md"), &rule);
     write(&app(&w).join("CLAUDE.local.md"), "```\nTabs are four columns wide\n```\n");
@@ -117,6 +116,11 @@ fn what_the_client_does_not_read_does_not_count() {
     // A file outside of the session's directory, which the client asks about.
     write(&app(&w).join("CLAUDE.local.md"), "@../elsewhere.md\n");
     check(&w, &[0, 1, 2, 3]);
+    // A link to it, which the client follows.
+    fs::remove_file(app(&w).join("CLAUDE.local.md")).unwrap();
+    symlink(&elsewhere, app(&w).join("CLAUDE.local.md")).unwrap();
+    check(&w, &[0, 2, 3]);
+    fs::remove_file(app(&w).join("CLAUDE.local.md")).unwrap();
     // Notes that are off.
     write(&client_notes(&w), &format!("- {}\n", NOTES[0]));
     check(&w, &[1, 2, 3]);

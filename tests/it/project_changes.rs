@@ -454,3 +454,35 @@ fn a_memory_is_promoted_to_all_projects_and_back() {
     let summary = w.memctl(&["promote", "s1"]);
     assert_eq!(summary.code, Some(2), "{summary:?}");
 }
+
+/// Its rows are not indexed again in the transaction of the change.
+#[test]
+fn a_killed_change_of_a_large_project_was_made_as_a_whole_or_not_at_all() {
+    for (point, is_made) in
+        [("project.changing", false), ("project.changed", true), ("words.rebuilt", true)]
+    {
+        let (mut w, a, _) = world();
+        w.execute_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
+             INSERT INTO observations (uuid, project_id, origin, type, title, backend, content_hash,
+               created_at_epoch, changed_at_epoch)
+             SELECT 'u' || i, (SELECT id FROM projects WHERE name = 'a'), 'tool', 'change',
+               'Row ' || i, 'extractive', 'h' || i, i, i FROM n;
+             DELETE FROM meta WHERE key = 'words'",
+        );
+        let index_of = |w: &World| {
+            let _ = w.memctl(&["doctor", "--fix"]);
+            w.rows("SELECT scope, kind, n_rows, n_words FROM word_totals WHERE n_rows > 0 ORDER BY 1, 2")
+        };
+        let before = (index_of(&w), told_unscored(&w, &a), names(&w));
+        w.set("MEMCTL_TESTPOINT", &format!("{point}=kill"));
+        let killed = w.memctl(&["project", "merge", "a", "b"]);
+        assert_eq!(killed.code, None, "{point}: {killed:?}");
+        w.set("MEMCTL_TESTPOINT", "");
+        assert_eq!(names(&w).len(), if is_made { 1 } else { 2 }, "{point}");
+        if is_made {
+            undo(&w);
+        }
+        assert_eq!((index_of(&w), told_unscored(&w, &a), names(&w)), before, "{point}");
+    }
+}

@@ -74,7 +74,7 @@ fn a_pause_holds_when_the_directory_becomes_a_repository() {
 }
 
 /// Spellings of `github.com/acme/tally`, with what the user's files say about them.
-const SPELLINGS: [&str; 9] = [
+const SPELLINGS: [&str; 11] = [
     "https://github.com/Acme/Tally.git",
     "https://me:secret@github.com:443/acme/tally/",
     "git@github.com:acme/tally.git",
@@ -84,13 +84,22 @@ const SPELLINGS: [&str; 9] = [
     "included:tally",
     "git@work:acme/tally.git",
     "ssh://git@home.alias/acme/tally",
+    "if-here:acme/tally",
+    "git@matched:acme/tally",
 ];
 
 fn configure_spellings(w: &World) {
     let home = w.path("home");
     write(
         &home.join(".gitconfig"),
-        "[url \"git@github.com:\"]\n\tinsteadOf = gh:\n[include]\n\tpath = ~/git/more\n",
+        "[url \"git@github.com:\"]\n\tinsteadOf = gh:\n[include]\n\tpath = ~/git/more\n\
+         [includeIf \"gitdir:~/\"]\n\tpath = ~/git/conditional\n\
+         [includeIf \"gitdir:~/nowhere/\"]\n\tpath = ~/git/wrong\n",
+    );
+    write(&home.join("git/conditional"), "[url \"https://github.com/\"]\n\tinsteadOf = if-here:\n");
+    write(
+        &home.join("git/wrong"),
+        "[url \"https://wrong.example/\"]\n\tinsteadOf = if-here:acme\n",
     );
     write(&home.join("git/more"), "[url \"https://github.com/acme/\"]\n\tinsteadOf = included:\n");
     write(
@@ -100,7 +109,9 @@ fn configure_spellings(w: &World) {
     write(&home.join(".ssh/config"), "Include more\nHost *\n  User git\n");
     write(
         &home.join(".ssh/more"),
-        "Host work\n  HostName ssh.github.com\n  Port 443\nHost *.alias !no.alias\n  HostName github.com\n",
+        "Match exec \"touch ~/ran\" host matched\n  HostName wrong.example\n\
+         Match originalhost matched,other\n  HostName github.com\n\
+         Host work\n  HostName ssh.github.com\n  Port 443\nHost *.alias !no.alias\n  HostName github.com\n",
     );
 }
 
@@ -120,6 +131,23 @@ fn all_spellings_of_an_origin_are_one_project() {
     assert_eq!(n_projects(&w), 1);
 }
 
+/// Git reads the files that a repository's configuration includes, in their place.
+#[test]
+fn an_origin_in_an_included_file_is_found() {
+    let w = world();
+    let first = repository(&w, "tally");
+    git(&w, &first, &["remote", "add", "origin", "https://github.com/acme/tally"]);
+    session(&w, &first, "first", "walnut");
+    let clone = w.path("home/clone");
+    git(&w, &first, &["clone", "-q", "--no-hardlinks", ".", clone.to_str().unwrap()]);
+    git(&w, &clone, &["remote", "remove", "origin"]);
+    write(&clone.join(".git/more"), "[remote \"origin\"]\n\turl = git@github.com:acme/tally\n");
+    git(&w, &clone, &["config", "includeIf.onbranch:main.path", "more"]);
+    assert_eq!(git(&w, &clone, &["remote", "get-url", "origin"]), "git@github.com:acme/tally");
+    assert_knows(&w, &clone, "clone", &["walnut"], &[]);
+    assert_eq!(n_projects(&w), 1);
+}
+
 /// Earlier releases kept the case of the path, and knew no directory but by its path.
 #[test]
 fn the_origin_of_an_older_store_is_found_in_lower_case() {
@@ -129,7 +157,7 @@ fn the_origin_of_an_older_store_is_found_in_lower_case() {
     session(&w, &first, "first", "walnut");
     let version = w.rows("PRAGMA user_version");
     w.execute_sql(
-        "DROP TABLE summary_projects; DROP INDEX project_keys_inode; DROP INDEX project_commits_hash;
+        "DROP TABLE turn_projects; DROP INDEX project_keys_inode; DROP INDEX project_commits_hash;
          DROP INDEX project_commits_newest;
          ALTER TABLE project_keys DROP COLUMN device; ALTER TABLE project_keys DROP COLUMN inode;
          ALTER TABLE project_keys DROP COLUMN born;
@@ -408,4 +436,55 @@ fn submodules_and_nested_repositories_are_projects_of_their_own() {
     // A part of the work tree is checked out.
     git(&w, &main, &["sparse-checkout", "set", "src"]);
     assert_knows(&w, &main, "sparse", &["walnut"], &["acorn", "hazel"]);
+}
+
+/// The first release gave a directory another project when it became a repository. Both are one again, and the
+/// user can undo that.
+#[test]
+fn a_project_that_an_older_release_split_is_joined() {
+    let w = world();
+    let dir = repository(&w, "tally");
+    let dump = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/schema/001.sql");
+    let dump = fs::read_to_string(dump).unwrap().replace("/home/me/tally", dir.to_str().unwrap());
+    fs::create_dir(w.data()).unwrap();
+    w.execute_sql("PRAGMA journal_mode = WAL");
+    w.execute_sql(&dump);
+    let place = dir.display();
+    w.execute_sql(&format!(
+        "INSERT INTO projects VALUES (2, 'tally', '{place}');
+         INSERT INTO project_keys VALUES ('dir:{place}/.git', 2);
+         UPDATE sessions SET status = 'completed';
+         DELETE FROM pending_messages WHERE session_id = 2;
+         INSERT INTO sessions SELECT 3, 'u3', client, 's3', NULL, NULL, 2, root, cwd, 'completed',
+           end_reason, 1, 1, 0, backend, NULL, NULL, NULL, 1795775400000, 1795775400000, 1795775400000
+           FROM sessions WHERE id = 1;
+         INSERT INTO session_summaries SELECT 30, 'm30', NULL, 3, 2, 1, 't1', 'Port the parser.', '', '',
+           'The walnut parser is ported.', '', '', '[]', '[]', 'extractive', 0, 0, 1795775400000,
+           1795775400000 FROM session_summaries WHERE id = 3;"
+    ));
+    assert_knows(&w, &dir, "first", &["walnut"], &["leap years"]);
+    session(&w, &dir, "live", "acorn");
+    assert_knows(&w, &dir, "second", &["walnut", "leap years"], &[]);
+    assert_eq!(n_projects(&w), 1);
+    w.memctl(&["project", "undo"]).ok();
+    assert_eq!(n_projects(&w), 2);
+    session(&w, &dir, "third", "hazel");
+    assert_knows(&w, &dir, "fourth", &["walnut"], &["leap years"]);
+}
+
+/// A clone in the place of a deleted directory is no repository that the directory became.
+#[test]
+fn a_clone_in_the_place_of_a_directory_stays_apart() {
+    let w = world();
+    let tally = repository(&w, "tally");
+    git(&w, &tally, &["remote", "add", "origin", "https://example.org/acme/tally"]);
+    let place = directory(&w, "place");
+    session(&w, &place, "plain", "hazel");
+    session(&w, &tally, "known", "walnut");
+    fs::remove_dir_all(&place).unwrap();
+    git(&w, &tally, &["clone", "-q", "--no-hardlinks", ".", place.to_str().unwrap()]);
+    git(&w, &place, &["remote", "set-url", "origin", "https://example.org/acme/tally"]);
+    assert_knows(&w, &place, "clone", &["walnut"], &["hazel"]);
+    assert_knows(&w, &place, "again", &["walnut"], &["hazel"]);
+    assert_eq!(n_projects(&w), 2);
 }

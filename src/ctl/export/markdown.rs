@@ -71,7 +71,7 @@ fn file_name(name: &str) -> String {
 
 fn page(conn: &Connection, id: i64) -> Result<String> {
     let project = projects::get(conn, id).context("database")?;
-    let filter = Filter { project_id: Some(id), active: false };
+    let filter = Filter { project_id: Some(id), ..Filter::default() };
     let mut sessions = sessions::list(conn, filter, MAX_SESSIONS).context("database")?;
     sessions.sort_by_key(|s| std::cmp::Reverse((s.started_at_epoch, s.id)));
     let mut text = format!("{MARK}# {}\n\n", line(&project.name));

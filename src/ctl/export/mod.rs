@@ -25,9 +25,9 @@ Examples
 /// Print the memory as JSON lines, or as Markdown
 ///
 /// Each line is a JSON object: a project, session, prompt, observation or summary, and what you decided about
-/// them. Rejected statements are hashes. Events that are not distilled yet, and what was forgotten, are not
-/// exported. An export that is imported into an empty store
-/// and exported again has the same bytes.
+/// them. Rejected statements are hashes. Events that are not distilled yet, earlier texts of edited memories, and
+/// what was forgotten are not exported. An export that is imported into an empty store and exported again has
+/// the same bytes.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::report::{self, Tense, Told};
-use super::{How, Split, pauses, resolve};
+use super::{How, Split, index, pauses, resolve};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::lookup;
 use crate::ctl::open;
+use crate::ctl::progress::Progress;
 use crate::failure::{Context, Result, failed, usage};
 use crate::project;
 use crate::store::project_changes::{self, Change, NewProject, Sessions, Target};
 use crate::store::{claims, places, projects};
+use crate::testpoint;
 use crate::text::{collapse_spaces, escape, sanitize};
 
 /// Longest name of a project in characters.
@@ -269,6 +271,7 @@ fn plan_or_done(
 ) -> Result<bool> {
     let mut store = open::to_change(settings)?;
     let now = clock::now_ms();
+    let progress = Progress::new("changing the project");
     // No worker writes between the plan and the change.
     let done = store.locked(|locked| {
         let planned = plan(locked.connection());
@@ -277,15 +280,22 @@ fn plan_or_done(
         if how.dry_run {
             return Ok(what.map(|what| Some((change, None, what))));
         }
-        let id = locked.write(|tx| project_changes::apply(tx, change, now))?;
+        let id = locked.write(|tx| {
+            let id = project_changes::apply(tx, change, now)?;
+            testpoint::at("project.changing");
+            Ok(id)
+        })?;
+        testpoint::at("project.changed");
         let made = project_changes::get(locked.connection(), id)?;
         let Some(made) = made else { return Ok(Ok(None)) };
         let what = report::sentence(locked.connection(), &made.change, Tense::Done);
         Ok(what.map(|what| Some((made.change, Some(id), what))))
     });
+    drop(progress);
     let Some((change, id, what)) = done.context("database")?? else { return Ok(false) };
     if !how.dry_run {
         pauses::follow(settings, store.connection(), &change)?;
+        index::complete(&mut store)?;
     }
     if how.json {
         let told = Told { change: &change, id, what, undone: false, stays: 0 };

@@ -1,6 +1,7 @@
 //! `memctl project`: which directories and sessions share a memory.
 
 mod change;
+mod index;
 mod list;
 mod pauses;
 mod report;

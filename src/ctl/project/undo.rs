@@ -1,11 +1,12 @@
 //! `memctl project undo`.
 
 use super::report::{self, Tense, Told};
-use super::{How, pauses};
+use super::{How, index, pauses};
 use crate::clock;
 use crate::config::Settings;
 use crate::ctl::format::{self, count};
 use crate::ctl::open;
+use crate::ctl::progress::Progress;
 use crate::failure::{Context, Result, failed};
 use crate::store::project_changes::{self, Undone};
 use crate::store::projects;
@@ -32,13 +33,16 @@ pub fn run(settings: &Settings, id: Option<i64>, how: &How) -> Result<()> {
         stored.change.moved.first().and_then(|moved| moved.to).unwrap_or(stored.change.project);
     let kept = projects::name(conn, kept).context("database")?;
     let now = clock::now_ms();
+    let progress = Progress::new("changing the project");
     let Undone { sessions: stays, keeps_project } = match how.dry_run {
         true => store.locked(|locked| project_changes::try_undo(locked, &stored, now)),
         false => store.write(|tx| project_changes::undo(tx, &stored, now)),
     }
     .context("database")?;
+    drop(progress);
     if !how.dry_run {
         pauses::divide(settings, store.connection(), &stored.change)?;
+        index::complete(&mut store)?;
     }
     if how.json {
         let told =

@@ -25,7 +25,6 @@ pub struct Details {
 
 impl Details {
     pub fn load(conn: &Connection, row: &ObservationRow) -> Result<Details> {
-        let blobs = observations::blobs(conn, &[row.id])?;
         let root = match row.session_id {
             Some(id) => projects::root_of(conn, id)?,
             None => None,
@@ -34,6 +33,8 @@ impl Details {
             (None, Some(id)) => Some(projects::get(conn, id)?.root),
             (root, _) => root,
         };
+        let base = Path::new(root.as_deref().unwrap_or_default());
+        let blobs = observations::blobs(conn, &[row.id], base).context("database")?;
         let freshness = match root.as_deref().map(Path::new).filter(|_| !blobs.is_empty()) {
             Some(root) => {
                 let repository = project::repository(root);

@@ -17,19 +17,16 @@ impl Query {
         let is_expired = row.is_expired(self.now);
         let is_told = row.origin != Origin::Web
             && !(row.quarantined || row.hidden || row.superseded || is_expired);
-        (is_told || !for_injection)
-            && self.is_in_projects(row)
-            && self.fits(row)
-            && self.has_texts(row)
+        (is_told || !for_injection) && self.fits(row) && self.has_texts(row)
     }
 
-    fn is_in_projects(&self, row: &StoredRow) -> bool {
-        match &self.projects {
-            Projects::All => true,
-            Projects::Some(ids) => {
-                row.scope.project == EVERYWHERE || ids.contains(&row.scope.project)
-            }
+    /// Whether the row holds in every project, or belongs to one of those that are searched, or is told there.
+    pub fn is_in_projects(&self, conn: &Connection, row: &StoredRow) -> store::Result<bool> {
+        let Projects::Some(ids) = &self.projects else { return Ok(true) };
+        if row.scope.project == EVERYWHERE || ids.contains(&row.scope.project) {
+            return Ok(true);
         }
+        Ok(words::scopes(conn, row)?.iter().any(|scope| ids.contains(&scope.project)))
     }
 
     /// Whether a row with these traits may meet the filters. [`Query::accepts`] decides.

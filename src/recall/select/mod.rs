@@ -254,7 +254,9 @@ fn take(
         if n_looked_at == MAX_LOOKED_AT || is_full && is_done {
             break;
         }
-        if !query.may_accept(conn, row)? {
+        // The index has a row once for each project in which it is told.
+        let is_taken = selected.candidates.iter().any(|taken| taken.row == row);
+        if is_taken || !query.may_accept(conn, row)? {
             continue;
         }
         n_looked_at += 1;
@@ -336,5 +338,8 @@ pub fn accepted(
     row: RowId,
 ) -> store::Result<Option<StoredRow>> {
     let stored = words::load(conn, row)?;
-    Ok(stored.filter(|stored| query.accepts(stored, request.for_injection)))
+    let Some(stored) = stored.filter(|stored| query.accepts(stored, request.for_injection)) else {
+        return Ok(None);
+    };
+    Ok(query.is_in_projects(conn, &stored)?.then_some(stored))
 }

@@ -55,6 +55,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/018-project-changes.sql"),
     include_str!("../schema/019-start.sql"),
     include_str!("../schema/020-imported-decisions.sql"),
+    include_str!("../schema/023-turn-projects.sql"),
 ];
 
 /// Key of the stamp in `meta`. Its value holds the list, the version of the index's words, the schema

@@ -1,5 +1,6 @@
-//! What the user decided beside the rows: marks of summaries, links between observations, closed steps and
-//! rejected statements. Statements are salted hashes, and leave the file with their salt.
+//! What refers to rows: further projects in which turns are told, and what the user decided: marks of
+//! summaries, links between observations, closed steps and rejected statements. Statements are salted hashes,
+//! and leave the file with their salt.
 
 use std::ops::ControlFlow;
 
@@ -17,6 +18,9 @@ const REASONS: [&str; 3] = ["feedback", "forget", "edit"];
 const FINGERPRINT: usize = 32;
 const MAX_SALT: usize = 64;
 
+/// The kind of a turn that is told in a further project.
+pub const TOLD: &str = "told";
+
 /// A kind of lines: its query has a line as JSON per row. `?1` is a project or NULL, `?2` the salt of the
 /// store.
 struct Kind {
@@ -24,7 +28,16 @@ struct Kind {
     sql: &'static str,
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
+    // An export of one project has no line of the other one.
+    Kind {
+        kind: TOLD,
+        sql: "SELECT json_object('session', s.uuid, 'prompt', t.prompt_number, 'project',
+                (SELECT min(key) FROM project_keys WHERE project_id = t.project_id))
+              FROM turn_projects t JOIN sessions s ON s.id = t.session_id
+              WHERE ?1 IS NULL AND ?2 NOTNULL ORDER BY s.uuid, t.prompt_number,
+                (SELECT min(key) FROM project_keys WHERE project_id = t.project_id)",
+    },
     Kind {
         kind: "link",
         sql: "SELECT json_object('old', o.uuid, 'new', n.uuid, 'link', l.kind,
@@ -57,7 +70,7 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
-/// Visits the lines of links, closed steps and rejections.
+/// Visits the lines of told turns, links, closed steps and rejections.
 pub fn visit(
     conn: &Connection,
     project_id: Option<i64>,

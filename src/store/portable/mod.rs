@@ -1,7 +1,7 @@
 //! The memory as rows that leave the file: read for an export, and inserted again by an import.
 //!
 //! A row is a JSON object. It names others by what is the same in every store: a session by its uuid, a
-//! project by its first key. What the user decided follows the rows ([`decisions`]). The rows of the queue,
+//! project by its first key. What refers to rows follows them ([`decisions`]). The rows of the queue,
 //! costs, and earlier texts of edited memories stay in their store.
 
 mod decisions;

@@ -14,6 +14,7 @@ use super::tables::{Kind, Table};
 use crate::store::error::{Result, StoreError};
 use crate::store::forgotten::UNUSED_SESSION;
 use crate::store::rejected::Rejected;
+use crate::store::told_turns::{self, ToldTurn};
 use crate::store::words::{RowId, RowKind};
 use crate::store::{projects, sessions, tombstones, words};
 
@@ -40,6 +41,7 @@ pub fn insert(tx: &Transaction, references: &mut References, row: &Line) -> Resu
     let kind = row.text("type");
     match (kind.as_str(), Table::of_kind(&kind)) {
         ("project", _) => insert_project(tx, references, row),
+        (decisions::TOLD, _) => insert_told(tx, references, row),
         (_, Some(table)) => insert_row(tx, references, table, row),
         _ => decisions::insert(tx, &kind, row),
     }
@@ -100,6 +102,25 @@ fn insert_project(tx: &Transaction, references: &mut References, row: &Line) -> 
         tx.execute(sql, params![id, separate, named])?;
     }
     Ok(if known.is_some() { Inserted::Known } else { Inserted::New })
+}
+
+fn insert_told(tx: &Transaction, references: &References, row: &Line) -> Result<Inserted> {
+    let uuid = row.value("session");
+    if references.mapped.contains(uuid.as_str().unwrap_or_default()) {
+        // The prompts of the session have other numbers here.
+        return Ok(Inserted::Known);
+    }
+    let session = match session_id(tx, references, &uuid)? {
+        Reference::Found(id) => id,
+        Reference::Forgotten => return Ok(Inserted::Forgotten),
+        Reference::None | Reference::Missing => return Ok(Inserted::Unknown),
+    };
+    let project = project_id(tx, references, &row.value("project"))?;
+    let (Sql::Integer(project), Some(prompt)) = (project, row.value("prompt").as_i64()) else {
+        return Ok(Inserted::Unknown);
+    };
+    let new = told_turns::tell(tx, project, &[ToldTurn { session, prompt }])?;
+    Ok(if new.is_empty() { Inserted::Known } else { Inserted::New })
 }
 
 fn insert_row(

@@ -1,5 +1,6 @@
 //! Rows and keys that move from one project to another.
 
+use std::collections::HashSet;
 use std::iter::Sum;
 
 use rusqlite::{Connection, Transaction, params};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::error::Result;
 use crate::store::links::{self, CutLink};
+use crate::store::told_turns::{self, ToldTurn};
 use crate::store::words::{self, RowId};
 
 /// The tables whose rows have a project, without those that name it.
@@ -26,10 +28,12 @@ pub struct Moved {
     pub(super) commits: Vec<(String, i64)>,
     /// Those of the commits that the other project did not have.
     pub(super) new_commits: Vec<String>,
-    /// Summaries of other projects that are told in the project.
-    pub(super) told: Vec<i64>,
+    /// Turns of other projects that are told in the project.
+    #[serde(default)]
+    pub(super) told_turns: Vec<ToldTurn>,
     /// Those of them that were not told in the other project.
-    pub(super) newly_told: Vec<i64>,
+    #[serde(default)]
+    pub(super) newly_told_turns: Vec<ToldTurn>,
     /// Forgotten rows that can be restored: table and row id.
     pub(super) forgotten: Vec<(String, i64)>,
     /// Links with rows that stay. A row that another project replaces would be in no context.
@@ -77,11 +81,7 @@ impl Moved {
             summaries: of("session_summaries")?,
             keys,
             commits,
-            told: ids(
-                conn,
-                "SELECT summary_id FROM summary_projects WHERE project_id = ?1 ORDER BY summary_id",
-                from,
-            )?,
+            told_turns: told_turns::told_in(conn, from)?,
             forgotten: forgotten(conn, from, None)?,
             ..Moved::default()
         })
@@ -132,11 +132,8 @@ impl Moved {
         let delete = "DELETE FROM project_commits WHERE project_id = ?1
            AND hash IN (SELECT value ->> 0 FROM json_each(?2))";
         tx.execute(delete, params![self.from, json(&self.commits)])?;
-        for summary in &self.told {
-            let added = tell(tx, to, *summary)?;
-            self.newly_told.extend(added.then_some(*summary));
-        }
-        untell(tx, self.from, &self.told)?;
+        self.newly_told_turns = told_turns::tell(tx, to, &self.told_turns)?;
+        told_turns::untell(tx, self.from, &self.told_turns)?;
         self.cut = links::cut(tx, self.from, to, i64::MIN, now)?;
         Ok(())
     }
@@ -180,8 +177,8 @@ impl Moved {
                AND hash IN (SELECT value FROM json_each(?2))",
             params![to, json(&self.new_commits)],
         )?;
-        self.told.iter().try_for_each(|summary| tell(tx, self.from, *summary).map(drop))?;
-        untell(tx, to, &self.newly_told)?;
+        told_turns::tell(tx, self.from, &self.told_turns)?;
+        told_turns::untell(tx, to, &self.newly_told_turns)?;
         links::cut(tx, self.from, to, since, now)?;
         self.cut.iter().try_for_each(|link| links::join(tx, link, now))
     }
@@ -212,16 +209,19 @@ impl Moved {
             params![from, to, json(&self.keys)],
         )?;
         // What is forgotten can still be restored, and what was forgotten since, too.
-        let live = [&self.sessions, &self.observations, &self.summaries];
-        let live =
-            TABLES.iter().zip(live).flat_map(|(table, ids)| ids.iter().map(|id| (*table, *id)));
-        let forgotten = self.forgotten.iter().map(|(table, id)| (table.as_str(), *id));
         let mut update = tx.prepare_cached(
             "UPDATE forgotten_rows SET content = json_set(content, '$.project_id', ?2)
              WHERE table_name = ?3 AND row_id = ?4 AND json_extract(content, '$.project_id') = ?1",
         )?;
-        for (table, id) in live.chain(forgotten) {
-            update.execute(params![from, to, table, id])?;
+        let live = [&self.sessions, &self.observations, &self.summaries].map(|ids| set(ids));
+        let known: HashSet<&(String, i64)> = self.forgotten.iter().collect();
+        // Few rows are forgotten, and a project may have very many.
+        for row in forgotten(tx, from, None)? {
+            let is_live =
+                TABLES.iter().zip(&live).any(|(of, ids)| *of == row.0 && ids.contains(&row.1));
+            if is_live || known.contains(&row) {
+                update.execute(params![from, to, row.0, row.1])?;
+            }
         }
         Ok(())
     }
@@ -235,26 +235,6 @@ impl Moved {
         let summaries = self.summaries.iter().copied().map(RowId::summary);
         Ok(prompts.chain(observations).chain(summaries).collect())
     }
-}
-
-/// Tells a summary in a project, too. Returns `false` if it was told there already, or is forgotten.
-fn tell(tx: &Transaction, project: i64, summary: i64) -> Result<bool> {
-    let added = tx
-        .prepare_cached(
-            "INSERT INTO summary_projects (project_id, summary_id)
-             SELECT ?1, id FROM session_summaries WHERE id = ?2 ON CONFLICT DO NOTHING",
-        )?
-        .execute([project, summary])?;
-    Ok(added > 0)
-}
-
-fn untell(tx: &Transaction, project: i64, summaries: &[i64]) -> Result<()> {
-    tx.execute(
-        "DELETE FROM summary_projects WHERE project_id = ?1
-           AND summary_id IN (SELECT value FROM json_each(?2))",
-        params![project, json(summaries)],
-    )?;
-    Ok(())
 }
 
 /// The forgotten rows of a project. `sessions`: only those of these sessions, a JSON array.
@@ -278,6 +258,10 @@ fn ids(conn: &Connection, sql: &str, value: impl rusqlite::ToSql) -> Result<Vec<
     let mut rows = conn.prepare(sql)?;
     let rows = rows.query_map([value], |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn set(ids: &[i64]) -> HashSet<i64> {
+    ids.iter().copied().collect()
 }
 
 fn json(list: &(impl Serialize + ?Sized)) -> String {

@@ -45,7 +45,8 @@ fn database() -> Connection {
             }
         }
     }
-    conn.execute_batch("INSERT INTO summary_projects VALUES (1, 20), (2, 30), (3, 10)").unwrap();
+    conn.execute_batch("INSERT INTO turn_projects VALUES (1, 20, 1), (2, 30, 1), (3, 10, 1)")
+        .unwrap();
     let mut conn = conn;
     write(&mut conn, |tx| {
         for id in (10..34).filter(|id| id % 10 < 4) {
@@ -65,7 +66,7 @@ fn dump(conn: &Connection) -> Vec<String> {
         "SELECT id || name || root || separate || named || ifnull(merged_into, '') FROM projects",
         "SELECT key || ' ' || project_id FROM project_keys",
         "SELECT project_id || hash || seen_at_epoch FROM project_commits",
-        "SELECT project_id || ' ' || summary_id FROM summary_projects",
+        "SELECT project_id || ' ' || session_id || ' ' || prompt_number FROM turn_projects",
         "SELECT id || ' ' || project_id || root || cwd FROM sessions",
         "SELECT id || ' ' || project_id || ifnull(superseded_by, '') FROM observations",
         "SELECT id || ' ' || project_id FROM session_summaries",

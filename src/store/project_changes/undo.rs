@@ -92,7 +92,7 @@ pub fn try_undo(locked: &mut Locked, stored: &Stored, now: i64) -> Result<Undone
 /// Deletes the project that the change created. Returns `false` if it has keys or rows by now.
 fn remove_created(tx: &Transaction, change: &Change, now: i64) -> Result<bool> {
     let Some(id) = change.other.filter(|_| change.new.is_some()) else { return Ok(true) };
-    let tables = ["sessions", "observations", "session_summaries", "project_keys"];
+    let tables = ["sessions", "observations", "session_summaries", "project_keys", "turn_projects"];
     let used = tables.map(|table| format!("EXISTS (SELECT 1 FROM {table} WHERE project_id = ?1)"));
     let is_used: bool =
         tx.query_row(&format!("SELECT {}", used.join(" OR ")), [id], |r| r.get(0))?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::error::Result;
-use super::{forgotten, new_uuid, tombstones};
+use super::{forgotten, new_uuid, told, tombstones};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
@@ -164,18 +164,23 @@ pub fn by_prefix(conn: &Connection, name: &str) -> Result<PrefixMatch> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
     pub project_id: Option<i64>,
+    /// Also sessions of other projects of which a turn is told in the project.
+    pub told: bool,
     /// Only sessions that have not ended.
     pub active: bool,
 }
 
 /// At most `limit` sessions, the one with the newest event first.
 pub fn list(conn: &Connection, filter: Filter, limit: usize) -> Result<Vec<Session>> {
-    rows(
-        conn,
-        "WHERE (?1 IS NULL OR s.project_id = ?1) AND (NOT ?2 OR s.status = 'active')
-         ORDER BY s.last_event_epoch DESC, s.id DESC LIMIT ?3",
-        params![filter.project_id, filter.active, limit as i64],
-    )
+    let told = match filter.told {
+        true => format!("OR {}", told::session_in("?1", "s.id")),
+        false => String::new(),
+    };
+    let condition = format!(
+        "WHERE (?1 IS NULL OR s.project_id = ?1 {told}) AND (NOT ?2 OR s.status = 'active')
+         ORDER BY s.last_event_epoch DESC, s.id DESC LIMIT ?3"
+    );
+    rows(conn, &condition, params![filter.project_id, filter.active, limit as i64])
 }
 
 /// How many memories a session has. Private turns and superseded observations are not counted.

@@ -14,8 +14,10 @@ use crate::store::Locked;
 use crate::store::error::Result;
 use crate::store::forget::{ForgetSet, MAX_ROWS};
 use crate::store::forgotten::record::{Content, sql};
+use crate::store::projects;
 use crate::store::references::References;
 use crate::store::rejected;
+use crate::store::told_turns::{self, ToldTurn};
 use crate::store::tombstones;
 use crate::store::words::{self, RowId, RowKind};
 
@@ -88,6 +90,7 @@ fn restore_rows(
     for (kept, change, table, id, content) in rows {
         let content: Content = serde_json::from_str(&content).unwrap_or_default();
         let is_back = match (change.as_str(), id) {
+            ("deleted", _) if table == "turn_projects" => tell(tx, &content)?,
             ("deleted", _) => insert(tx, schema, &table, content.clone())?,
             ("changed", None) => restore_identity(tx, &content)?,
             (_, Some(id)) => update(tx, schema, &table, id, &content)?,
@@ -132,6 +135,18 @@ fn note(
         restored.left_out += 1;
     }
     Ok(())
+}
+
+/// Tells a turn in a further project again. The project may have become part of another one.
+fn tell(tx: &Transaction, content: &Content) -> Result<bool> {
+    let number = |column| content.get(column).and_then(Value::as_i64);
+    let (Some(project), Some(session), Some(prompt)) =
+        (number("project_id"), number("session_id"), number("prompt_number"))
+    else {
+        return Ok(false);
+    };
+    let Some(project) = projects::whole(tx, project)? else { return Ok(false) };
+    Ok(!told_turns::tell(tx, project, &[ToldTurn { session, prompt }])?.is_empty())
 }
 
 /// Inserts a deleted row. Returns `false` if a newer row has its place or a row that it needs is gone.

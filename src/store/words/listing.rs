@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::row::{RowId, RowKind};
 use crate::store::error::Result;
+use crate::store::told;
 
 /// At most `limit` rows of each kind, the newest first: of a project with those that hold in every
 /// project, or of all projects.
@@ -14,6 +15,15 @@ pub fn newest(conn: &Connection, project: Option<i64>, limit: usize) -> Result<V
         let mut rows = rows.query(params![project, limit as i64])?;
         while let Some(row) = rows.next()? {
             found.push((row.get(1)?, RowId { kind, id: row.get(0)? }));
+        }
+    }
+    if let Some(project) = project {
+        for kind in RowKind::ALL {
+            let mut rows = conn.prepare_cached(&told_sql(kind))?;
+            let mut rows = rows.query([project, limit as i64])?;
+            while let Some(row) = rows.next()? {
+                found.push((row.get(1)?, RowId { kind, id: row.get(0)? }));
+            }
         }
     }
     found.sort_unstable_by(|a, b| b.cmp(a));
@@ -46,6 +56,15 @@ const NEWEST: [(RowKind, &str, &str); 4] = [
         "SELECT id, created_at_epoch FROM user_prompts WHERE ?1 IS NULL ORDER BY id DESC LIMIT ?2",
     ),
 ];
+
+/// The rows of other projects' turns that are told in a project.
+fn told_sql(kind: RowKind) -> String {
+    format!(
+        "SELECT id, created_at_epoch FROM {} WHERE {} ORDER BY id DESC LIMIT ?2",
+        kind.table(),
+        told::turn_in("?1", "")
+    )
+}
 
 /// The rows of the sessions whose ids at the client begin with `prefix`: at most `limit` of each kind,
 /// the newest first.

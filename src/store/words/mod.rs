@@ -13,6 +13,7 @@ mod postings;
 mod rebuild;
 mod repair;
 mod row;
+mod scopes;
 mod state;
 mod totals;
 mod traits;
@@ -30,6 +31,7 @@ pub use postings::{Expression, Order, postings};
 pub use rebuild::{complete, is_due, rebuild_piece};
 pub(super) use repair::{discard_damaged, ensure, is_own, note_damage};
 pub use row::{ASKED, EVERYWHERE, RowId, RowKind, Scope, UNASKED, of_rowid};
+pub use scopes::scopes;
 pub use state::state;
 pub use totals::{Total, totals};
 pub use traits::traits;
@@ -47,10 +49,13 @@ pub fn remove(tx: &Transaction, row: RowId) -> Result<()> {
     if !covers(tx, row)? {
         return Ok(());
     }
-    let Some((rowid, scope, text, n_words)) = entry(tx, row)? else { return Ok(()) };
-    tx.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?1, ?2)")?
-        .execute(params![rowid, text])?;
-    totals::count(tx, scope, row, -1, n_words as i64)
+    let Some(entry) = entry(tx, row)? else { return Ok(()) };
+    for (rowid, scope) in entry.places {
+        tx.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?1, ?2)")?
+            .execute(params![rowid, entry.text])?;
+        totals::count(tx, scope, row, -1, entry.n_words as i64)?;
+    }
+    Ok(())
 }
 
 /// Runs `read` in one transaction: it sees one state of the store, and SQLite takes its lock once instead
@@ -116,20 +121,33 @@ fn covers(tx: &Transaction, row: RowId) -> Result<bool> {
 }
 
 fn insert(tx: &Transaction, row: RowId) -> Result<()> {
-    let Some((rowid, scope, text, n_words)) = entry(tx, row)? else { return Ok(()) };
-    tx.prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?
-        .execute(params![rowid, text])?;
-    totals::count(tx, scope, row, 1, n_words as i64)
+    let Some(entry) = entry(tx, row)? else { return Ok(()) };
+    for (rowid, scope) in entry.places {
+        tx.prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?
+            .execute(params![rowid, entry.text])?;
+        totals::count(tx, scope, row, 1, entry.n_words as i64)?;
+    }
+    Ok(())
 }
 
 /// What the index holds of a row.
-fn entry(tx: &Transaction, row: RowId) -> Result<Option<(i64, Scope, String, usize)>> {
+struct Entry {
+    /// The rowids of the row, with their parts of the index.
+    places: Vec<(i64, Scope)>,
+    text: String,
+    n_words: usize,
+}
+
+fn entry(tx: &Transaction, row: RowId) -> Result<Option<Entry>> {
     let Some(stored) = load(tx, row)? else { return Ok(None) };
     let (text, n_words) = stored.document.words();
     if text.is_empty() {
         return Ok(None);
     }
-    Ok(row::rowid(stored.scope, row).map(|rowid| (rowid, stored.scope, text, n_words)))
+    let scopes = scopes::scopes(tx, &stored)?;
+    let place = |scope| row::rowid(scope, row).map(|rowid| (rowid, scope));
+    let places = scopes.into_iter().filter_map(place).collect();
+    Ok(Some(Entry { places, text, n_words }))
 }
 
 #[cfg(test)]

@@ -31,6 +31,15 @@ impl State {
         self.version == terms::VERSION && self.progress.iter().all(|(done, end)| done >= end)
     }
 
+    /// How much of the rows that were stored when its building began is in the index.
+    pub fn percent(&self) -> i64 {
+        let (done, all) = self
+            .progress
+            .iter()
+            .fold((0, 0), |(done, all), (of, end)| (done + (*of).min(*end), all + end));
+        if all == 0 { 100 } else { done * 100 / all }
+    }
+
     /// The next rows to index: those of a kind with an id above the second value.
     pub(super) fn next(&self) -> Option<(RowKind, i64, i64)> {
         RowKind::ALL.into_iter().find_map(|kind| {

@@ -16,8 +16,7 @@ use crate::activity::ParsedBatch;
 use crate::agent::{Backend, deferral};
 use crate::clock;
 use crate::config::{self, Settings, StartedBy};
-use crate::memory::{Batch, Distilled};
-use crate::project::recording;
+use crate::memory::{Batch, Distilled, Evidence, Summary};
 use crate::spool::drain;
 use crate::store::accept::{self, Accepted, ClosedBy, Prepared, WhichPrompts};
 use crate::store::claims;
@@ -299,7 +298,8 @@ impl StoreActor {
         distilled: &Distilled,
         by: Attribution,
     ) -> store::Result<()> {
-        let further = self.further_projects(batch, distilled)?;
+        let (summary, evidence) = (distilled.summary.as_ref(), distilled.evidence());
+        let further = self.further_projects(batch, summary, evidence)?;
         testpoint::at("worker.completing");
         self.settle(
             |tx, session| {
@@ -327,25 +327,16 @@ impl StoreActor {
     }
 
     /// The projects of other repositories in which the turn changed files.
-    fn further_projects(
+    pub(super) fn further_projects(
         &mut self,
         batch: &Batch,
-        distilled: &Distilled,
+        summary: Option<&Summary>,
+        evidence: Option<&Evidence>,
     ) -> store::Result<Vec<Project>> {
-        let (Some(root), Some(session)) = (&batch.project_root, self.fence.session()) else {
-            return Ok(Vec::new());
-        };
-        let Some(summary) = &distilled.summary else { return Ok(Vec::new()) };
-        // The summary does not name files outside of the session's directory.
-        let evidence = distilled.turn.as_ref().map(|turn| &turn.evidence);
-        let changed = evidence.or(distilled.evidence.as_deref()).map_or(&[][..], |e| &e.files);
-        let changed = changed.iter().map(|file| &file.path);
-        let files: Vec<&str> =
-            summary.files_modified.iter().chain(changed).map(String::as_str).collect();
+        let Some(session) = self.fence.session() else { return Ok(Vec::new()) };
         let rules = self.settings.config.recording.clone();
-        let is_recorded = |dir: &Path| recording::not_recorded(&[dir], &rules).is_none();
         let conn = self.open()?.connection();
-        elsewhere::projects_of_files(conn, session, root, &files, &is_recorded)
+        elsewhere::projects_of_turn(conn, session, batch, summary, evidence, &rules)
     }
 
     fn defer(&mut self, batch: &Batch, deferral: &Deferral) -> store::Result<()> {

@@ -8,7 +8,7 @@ use crate::agent::{Admission, Backend, CallRequest, PauseRequest, Served};
 use crate::clock;
 use crate::memory::{Batch, CallOutcome, Summary, Turn};
 use crate::store::usage::{self, Call, Reservation};
-use crate::store::{self, agent_limits, provisional, refusals, sessions};
+use crate::store::{self, agent_limits, elsewhere, provisional, refusals, sessions};
 
 impl StoreActor {
     /// Checks the budgets and records the call in one transaction.
@@ -104,10 +104,15 @@ impl StoreActor {
         summary: &Summary,
         turn: Option<&Turn>,
     ) -> store::Result<()> {
+        let evidence = turn.map(|turn| &turn.evidence);
+        let further = self.further_projects(batch, Some(summary), evidence)?;
         self.write(|tx, session| {
             let Some(session) = session else { return Ok(()) };
-            let by = Backend::Extractive.name();
-            provisional::store(tx, session, batch, summary, turn, by, clock::now_ms()).map(drop)
+            let (by, now) = (Backend::Extractive.name(), clock::now_ms());
+            match provisional::store(tx, session, batch, summary, turn, by, now)? {
+                Some(id) => elsewhere::link(tx, id, &further),
+                None => Ok(()),
+            }
         })?;
         self.find_unsummarized()
     }

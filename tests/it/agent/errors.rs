@@ -287,13 +287,22 @@ fn a_prompt_that_is_too_long_is_shortened() {
 }
 
 #[test]
-fn an_answer_in_prose_is_retried_once_and_never_stored() {
+fn an_answer_that_says_nothing_is_retried_once_and_never_stored() {
+    let sentence = "The agent runs the tests and all of them pass.";
     let answers = [
-        "Sure! I looked at what happened and it seems that the tests pass.",
-        "I'm sorry, but I can't help with that.",
+        "Sure! I looked at what happened and it seems that the tests pass.".to_owned(),
+        "I'm sorry, but I can't help with that.".to_owned(),
+        format!(
+            "<summary><request>{sentence}</request><learned>{sentence}</learned>\
+             <completed>{sentence}</completed><next_steps>{sentence}</next_steps></summary>"
+        ),
+        format!(
+            r#"{{"observations": [], "summary": [{{"request": "Run the tests", "completed": "{}"}}]}}"#,
+            sentence.repeat(8)
+        ),
     ];
     for answer in answers {
-        let api = Api::start(move |_| Reply::Say(answer.into()));
+        let api = Api::start(move |_| Reply::Say(answer.clone()));
         let w = with_api("openai", &api, "");
         w.hooks(&turn("s", 1));
         w.hook(&end("s"));

@@ -14,10 +14,11 @@ use rusqlite::Transaction;
 use crate::activity::ParsedBatch;
 use crate::agent::{self, Backend};
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Recording, Settings};
 use crate::memory::{Batch, Distilled};
 use crate::store::accept::{Prepared, accept_prepared};
-use crate::store::commit::{self, Attribution};
+use crate::store::commit::{self, Attribution, Completed};
+use crate::store::elsewhere;
 use crate::store::imports::{self, Imported};
 use crate::store::queue::{self, BatchMeasure, Claim, ClaimLimits};
 use crate::store::{self, Store, claims, sessions};
@@ -68,6 +69,7 @@ impl std::ops::AddAssign for Stored {
 pub struct Recorder {
     store: Store,
     limits: ClaimLimits,
+    rules: Recording,
     /// Roots of the projects whose checked out commit is recorded.
     roots: BTreeSet<String>,
     pub stored: Stored,
@@ -86,8 +88,9 @@ impl Recorder {
             limit: BATCH_EVENTS,
             measure: BatchMeasure::Size,
         };
+        let rules = settings.config.recording.clone();
         let (roots, stored, longest) = Default::default();
-        Ok(Recorder { store, limits, roots, stored, longest })
+        Ok(Recorder { store, limits, rules, roots, stored, longest })
     }
 
     /// Stores events and the ends of transcripts in one transaction.
@@ -98,12 +101,12 @@ impl Recorder {
             Item::Done { .. } => Ok(None),
         };
         let prepared = items.iter().map(prepare).collect::<store::Result<Vec<_>>>()?;
-        let (limits, start) = (self.limits, Instant::now());
+        let (how, start) = ((&self.limits, &self.rules), Instant::now());
         let mut locked_at = start;
         testpoint::at("import.committing");
         let stored = self.store.write(|tx| {
             locked_at = Instant::now();
-            write(tx, items, &prepared, &limits)
+            write(tx, items, &prepared, how)
         })?;
         self.longest = self.longest.max(locked_at.elapsed());
         testpoint::at("import.committed");
@@ -144,11 +147,14 @@ fn give_way() {
     std::thread::sleep(PAUSE);
 }
 
+/// How much is distilled at once, and which directories the user wants to be recorded.
+type How<'a> = (&'a ClaimLimits, &'a Recording);
+
 fn write(
     tx: &Transaction,
     items: &[Item],
     prepared: &[Option<Prepared>],
-    limits: &ClaimLimits,
+    how: How,
 ) -> store::Result<Stored> {
     let (mut stored, now) = (Stored::default(), clock::now_ms());
     let mut undistilled = BTreeSet::new();
@@ -168,7 +174,7 @@ fn write(
                 undistilled.insert(session);
                 if matches!(event.kind, Kind::Stop | Kind::StopFailed | Kind::End) {
                     undistilled.remove(&session);
-                    distill(tx, session, limits, now, &mut stored)?;
+                    distill(tx, session, how, now, &mut stored)?;
                 }
             }
             (Item::Done { client, session, imported }, _) => {
@@ -178,7 +184,7 @@ fn write(
         }
     }
     for session in undistilled {
-        distill(tx, session, limits, now, &mut stored)?;
+        distill(tx, session, how, now, &mut stored)?;
     }
     Ok(stored)
 }
@@ -188,7 +194,7 @@ fn write(
 fn distill(
     tx: &Transaction,
     session: i64,
-    limits: &ClaimLimits,
+    (limits, rules): How,
     now: i64,
     stored: &mut Stored,
 ) -> store::Result<()> {
@@ -203,7 +209,12 @@ fn distill(
         stored.summaries += u64::from(distilled.summary.is_some());
         let by = Backend::Extractive.name();
         let by = Attribution { observations: by, summary: by, session: by };
-        commit::complete(tx, session, &batch, &distilled, by, now)?;
+        let (summary, evidence) = (distilled.summary.as_ref(), distilled.evidence());
+        let further = elsewhere::projects_of_turn(tx, session, &batch, summary, evidence, rules)?;
+        let done = commit::complete(tx, session, &batch, &distilled, by, now)?;
+        if let Completed::Stored { summary: Some(id), .. } = done {
+            elsewhere::link(tx, id, &further)?;
+        }
     }
     Ok(())
 }
