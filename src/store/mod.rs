@@ -18,6 +18,7 @@ pub mod claims;
 pub mod claude_mem;
 pub mod closed_steps;
 pub mod commit;
+mod copied_requests;
 mod dedupe;
 pub mod deferrals;
 mod directory;
