@@ -166,8 +166,7 @@ fn search_in_snapshot(conn: &Connection, request: &Request) -> store::Result<Fou
 fn find(conn: &Connection, query: &query::Query, request: &Request) -> store::Result<Found> {
     let mut selected = select::select(conn, query, request)?;
     let scored = score::score(conn, query, &mut selected, request)?;
-    let hits =
-        scored.rows.iter().take(request.limit).map(|scored| hit(query, &selected, scored, request));
+    let hits = scored.rows.iter().take(request.limit).map(|scored| hit(query, &selected, scored));
     Ok(Found {
         hits: hits.collect(),
         confidence: scored.confidence,
@@ -178,12 +177,7 @@ fn find(conn: &Connection, query: &query::Query, request: &Request) -> store::Re
     })
 }
 
-fn hit(
-    query: &query::Query,
-    selected: &select::Selected,
-    scored: &score::Scored,
-    request: &Request,
-) -> Hit {
+fn hit(query: &query::Query, selected: &select::Selected, scored: &score::Scored) -> Hit {
     let StoredRow { row, document, .. } = &scored.row;
     let first_line = || document.body.lines().next().unwrap_or_default();
     let title = if document.title.is_empty() { first_line() } else { &document.title };
@@ -191,7 +185,7 @@ fn hit(
         row: *row,
         score: scored.score,
         title: title.to_owned(),
-        snippet: snippet::snippet(document, &selected.terms, !request.for_injection, query),
+        snippet: snippet::snippet(document, title, &selected.terms, query),
         project_id: scored.row.project_id,
         session_id: scored.row.session_id,
         session: scored.row.session.clone(),
