@@ -2,11 +2,9 @@
 //!
 //! One binary with three roles: **hook** handles one event within milliseconds, **worker** serves one
 //! session (**recover** starts missing workers), and **ctl** is the command line, which also starts the
-//! **mcp** server. ARCHITECTURE.md
-//! describes the flow of an event and where to change what.
+//! **mcp** server. ARCHITECTURE.md describes the flow of an event and where to change what.
 //!
-//! The modules below are listed in layers, and a module uses only its own layer and lower ones.
-//! Only
+//! The modules below are listed in layers, and a module uses only its own layer and lower ones. Only
 //! `store` contains SQL, only `proto` defines bytes on the wire, only `process` contains
 //! `cfg(target_os)`, and only `capture` turns a client's text into events.
 
@@ -27,13 +25,14 @@ mod recall;
 mod freshness;
 mod provenance;
 
-mod evidence;
-
 mod capture;
 
 mod spool;
 
 mod store;
+
+mod evidence;
+mod truth;
 
 mod activity;
 
@@ -53,11 +52,11 @@ mod config;
 mod testpoint;
 
 mod failure;
-mod files;
 mod paths;
 mod terms;
 mod text;
-mod truth;
+
+mod files;
 
 use std::ffi::{CStr, OsString, c_char, c_int};
 use std::io::Write;

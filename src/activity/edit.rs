@@ -27,6 +27,8 @@ pub struct Edit {
     pub swap: Option<(String, String)>,
     /// The prints of the added lines; see [`line_prints`].
     pub line_prints: String,
+    /// The prints of the removed lines that it does not add again.
+    pub removed_prints: String,
     /// The hash of each replacement. Empty if no inverse can undo the whole edit.
     pub undo: Vec<u64>,
 }
@@ -168,6 +170,8 @@ fn edit(path: String, change: ChangeKind, lines: &[String]) -> Edit {
     };
     let swap = swap
         .filter(|(_, new)| new.chars().any(char::is_alphanumeric) && !new.contains("bytes cut]"));
+    let line_prints = line_prints::of_lines(added.iter().copied());
+    let gone = line_prints::of_lines(removed.iter().copied());
     Edit {
         path,
         change,
@@ -175,7 +179,8 @@ fn edit(path: String, change: ChangeKind, lines: &[String]) -> Edit {
         removed: removed.len(),
         names,
         identifiers: names::read(lines),
-        line_prints: line_prints::of_lines(added.iter().copied()),
+        removed_prints: line_prints::without(&gone, &line_prints),
+        line_prints,
         swap,
         undo: Vec::new(),
     }

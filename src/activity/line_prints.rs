@@ -32,13 +32,31 @@ pub fn contains(prints: &str, print: &str) -> bool {
     prints.as_bytes().chunks(DIGITS).any(|known| known == print.as_bytes())
 }
 
+/// The prints that are not among the others.
+pub fn without(prints: &str, others: &str) -> String {
+    let mut kept = String::new();
+    for print in all(prints).filter(|print| !contains(others, print)) {
+        kept.push_str(print);
+    }
+    kept
+}
+
+/// The prints that are among the others, too.
+pub fn common(prints: &str, others: &str) -> String {
+    without(prints, &without(prints, others))
+}
+
+fn all(prints: &str) -> impl Iterator<Item = &str> {
+    prints.as_bytes().chunks(DIGITS).filter_map(|print| str::from_utf8(print).ok())
+}
+
 /// Adds prints up to `max` in all.
 pub fn extend(prints: &mut String, more: &str, max: usize) {
-    for print in more.as_bytes().chunks(DIGITS) {
+    for print in all(more) {
         if prints.len() >= max * DIGITS {
             break;
         }
-        add(prints, &String::from_utf8_lossy(print));
+        add(prints, print);
     }
 }
 
@@ -64,6 +82,9 @@ mod tests {
         extend(&mut prints, &more, 3);
         assert_eq!(prints.len(), 3 * DIGITS);
         assert!(has(&prints, "another line") && !has(&prints, "one more line"));
+        let left = without(&prints, &of_lines(["return total;"]));
+        assert!(has(&left, "another line") && !has(&left, "return total;"));
+        assert_eq!(common(&prints, &more), without(&more, &of_lines(["one more line"])));
     }
 
     #[test]

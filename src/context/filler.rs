@@ -19,6 +19,16 @@ pub struct Section {
     pub lines: Vec<Line>,
 }
 
+/// The heading of what is left to do.
+pub const OPEN: &str = "Open";
+
+impl Section {
+    /// Whether its lines tell steps, and nothing else of their rows.
+    pub fn has_steps(&self) -> bool {
+        self.heading == OPEN
+    }
+}
+
 /// A section while it is filled.
 #[derive(Clone, Debug)]
 pub struct Filler {

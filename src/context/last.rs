@@ -27,6 +27,10 @@ pub fn last(told: Option<&Told>, filler: &mut Filler, seen: &mut Seen) {
     let id = format!("s{}", session.id());
     let title = blocks::without_seen(&markdown::paragraph(&session.title), seen);
     let title = blocks::whole_sentences(&title, 300);
+    // Its prompt was a rule, which stands above.
+    if title.is_empty() && !session.has_change() {
+        return;
+    }
     let header = format!("{}: {title}", date_and_id(session));
     if !filler.push(header.trim_end_matches([':', ' ']).to_owned(), id) {
         return;

@@ -17,7 +17,7 @@ pub struct Outline {
     pub title: String,
     /// The user's requests, oldest first.
     pub asked: Vec<String>,
-    /// Subjects of commits, then what the last turns say about their work, or the answers.
+    /// Subjects of commits, then what the turns say about their work, newest last, or the answers.
     pub done: Vec<String>,
     /// What is open at its end and was not closed.
     pub left: Vec<String>,
@@ -54,7 +54,19 @@ pub fn outline(
     };
     let subjects = session.commits.iter().map(|commit| commit.subject.clone());
     let mut done: Vec<String> = subjects.filter(|subject| !subject.is_empty()).collect();
-    done.extend(blocks::lines(&session.done, MAX_SAID));
+    // The newest turns have room first.
+    let mut said = blocks::lines(&session.done, MAX_SAID);
+    let mut room = MAX_SAID.saturating_sub(said.iter().map(|line| line.chars().count()).sum());
+    for before in session.done_before.iter().rev() {
+        let lines = blocks::lines(&blocks::gist(before), room.min(MAX_SAID / 3));
+        let length: usize = lines.iter().map(|line| line.chars().count()).sum();
+        if length > room {
+            break;
+        }
+        room -= length;
+        said = [lines, said].concat();
+    }
+    done.extend(said);
     if done.is_empty() {
         let answers = session.answers.iter().rev().take(2);
         done.extend(answers.map(|answered| blocks::text(&answered.answer, MAX_SAID / 2)));

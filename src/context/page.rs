@@ -2,7 +2,7 @@
 //! same page.
 
 use super::budget::{self, Budget, MAX_UNITS};
-use super::filler::{Filler, Section, heading_line};
+use super::filler::{Filler, OPEN, Section, heading_line};
 use super::lines::{self, Texts};
 use super::seen::Seen;
 use super::tags::{CLOSE, OPEN_TAG};
@@ -29,7 +29,7 @@ struct Part {
 /// The parts in the order of the block. Their shares are of what [`RELATED`] leaves.
 const PARTS: [Part; 7] = [
     Part { heading: "Rules and decisions", percent: 20, fill: lines::rules },
-    Part { heading: "Open", percent: 17, fill: lines::open },
+    Part { heading: OPEN, percent: 17, fill: lines::open },
     Part {
         heading: "Last session",
         percent: 33,

@@ -8,6 +8,7 @@ use super::deeds::Deeds;
 use super::open::{self, Open};
 use super::similarity::{WordSet, sentences};
 use super::stored_turn::{StoredTurn, covers, is_informative, is_small_talk, names_something};
+use crate::activity::line_prints;
 use crate::git::FileState;
 use crate::memory::{
     Block, Change, CheckRun, Claim, CommitMade, Effect, Ending, FileChange, Head, Outcome, Sender,
@@ -39,8 +40,8 @@ pub struct RollUp {
     pub done: Vec<Block>,
     /// Claims about `done` that the evidence does not bear out.
     pub claims: Vec<Claim>,
-    /// What earlier turns said about their work, oldest first. Not if later turns changed all of its files
-    /// again: it may no longer be so.
+    /// What earlier turns said about their work, oldest first. Not if later turns replaced all the lines that
+    /// it wrote: it may no longer be so.
     pub done_before: Vec<Vec<Block>>,
     pub answers: Vec<Answered>,
     /// What is left when the session ends.
@@ -242,22 +243,38 @@ impl RollUp {
 
 /// See [`RollUp::done_before`].
 fn done_before(turns: &[StoredTurn]) -> Vec<Vec<Block>> {
-    let files = |stored: &StoredTurn| -> Vec<String> {
-        let files = stored.turn.evidence.files.iter().filter(|file| !file.scratch);
-        files.map(|file| file.path.clone()).collect()
-    };
+    fn files(stored: &StoredTurn) -> impl Iterator<Item = &FileChange> {
+        stored.turn.evidence.files.iter().filter(|file| !file.scratch)
+    }
     let last = turns.iter().rposition(|stored| !stored.turn.done.is_empty()).unwrap_or(0);
     let mut before = Vec::new();
     for (at, stored) in turns[..last.min(turns.len())].iter().enumerate() {
         let done = blocks::lasting(&stored.turn.done);
-        let changed = files(stored);
-        let later: Vec<String> = turns[at + 1..].iter().flat_map(files).collect();
-        let is_stale = !changed.is_empty() && changed.iter().all(|path| later.contains(path));
+        let later: Vec<&FileChange> = turns[at + 1..].iter().flat_map(files).collect();
+        let is_stale =
+            files(stored).next().is_some() && files(stored).all(|file| is_replaced(file, &later));
         // The user, who came back, says that it is not so.
         let is_refuted = turns.get(at + 1).is_some_and(|next| next.turn.complains);
         before.extend((!done.is_empty() && !is_stale && !is_refuted).then(|| done.clone()));
     }
     before
+}
+
+/// Whether later changes leave nothing of what a turn wrote into a file. If its lines are not known, each
+/// later change counts.
+fn is_replaced(file: &FileChange, later: &[&FileChange]) -> bool {
+    let mut later = later.iter().filter(|change| change.path == file.path).peekable();
+    if file.added.is_empty() || later.peek().is_none() {
+        return later.peek().is_some();
+    }
+    let mut left = file.added.clone();
+    for change in later {
+        if change.change == Change::Removed {
+            return true;
+        }
+        left = line_prints::without(&left, &change.replaced);
+    }
+    left.is_empty()
 }
 
 /// The first informative request, else a title that the turn's rules made, else a commit's subject.

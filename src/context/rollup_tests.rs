@@ -220,6 +220,20 @@ fn what_was_said_about_files_that_changed_again_is_not_told() {
     let rows = || turn("Only visible rows are drawn.", "rows.ts");
     let session = fold(vec![rows(), turn("All rows are drawn again.", "rows.ts")]);
     assert!(session.done_before.is_empty());
+    let wrote = |line: &str, added: &[&str], replaced: &[&str]| {
+        let mut turn = turn(line, "rows.ts");
+        let prints = |lines: &[&str]| line_prints::of_lines(lines.iter().copied());
+        turn.evidence.files[0].added = prints(added);
+        turn.evidence.files[0].replaced = prints(replaced);
+        turn
+    };
+    let visible = || wrote("Only visible rows are drawn.", &["draw(visible)", "let first"], &[]);
+    let session = fold(vec![visible(), wrote("The rows have ids.", &["row.id = 1"], &[])]);
+    assert_eq!(session.done_before, [blocks("Only visible rows are drawn.")], "another place");
+    let session = fold(vec![visible(), wrote("Bound.", &["draw(some)"], &["draw(visible)"])]);
+    assert_eq!(session.done_before, [blocks("Only visible rows are drawn.")], "one of two lines");
+    let all = wrote("All rows are drawn.", &["draw(rows)"], &["draw(visible)", "let first"]);
+    assert!(fold(vec![visible(), all]).done_before.is_empty());
     let session = fold(vec![rows(), turn("The pager has buttons.", "pager.ts")]);
     assert_eq!(session.done_before, [blocks("Only visible rows are drawn.")]);
 }

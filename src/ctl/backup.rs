@@ -74,6 +74,10 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> Result<()> {
     if args.file.symlink_metadata().is_ok() {
         return Err(usage(format!("{name} exists already")).hint("name a new file"));
     }
+    let dir = args.file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(dir) = dir.filter(|dir| !dir.is_dir()) {
+        return Err(usage(format!("{} is no directory", dir.display())));
+    }
     let reader = open::stored(settings)?.without_time_limit()?;
     // A file that is not complete has another name.
     let part = part_of(&args.file);

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::format::{age, count};
 use super::open;
+use super::time::duration;
 use crate::clock;
-use crate::config::{Settings, parse_duration};
+use crate::config::Settings;
 use crate::deliver::launch;
 use crate::failure::{Context, Result};
-use crate::recover::{cleanup, due};
+use crate::recover::cleanup::{self, Ended};
+use crate::recover::due;
 use crate::spool;
 use crate::store::{Reader, queue_admin};
 use crate::text::escape;
@@ -22,8 +24,8 @@ Examples
 
 /// Remove files of dead workers and end inactive sessions
 ///
-/// Removes sockets and lock files of dead workers, ends sessions without recent events, starts
-/// workers for unfinished sessions, and takes aborted events off the queue's list. Queued and spooled
+/// Removes sockets and lock files of dead workers, ends sessions whose client has exited or that have had no
+/// event for long, starts workers for unfinished sessions, and takes aborted events off the queue's list. Queued and spooled
 /// events are kept.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
@@ -34,10 +36,6 @@ pub struct Args {
     /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-fn duration(text: &str) -> std::result::Result<Duration, &'static str> {
-    parse_duration(text).ok_or("expected a duration such as 30min, 6h or 2d")
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Result<()> {
@@ -66,7 +64,7 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     };
     let writes = !args.dry_run && (!survey.inactive.is_empty() || aborted > 0);
     let mut store = writes.then(|| open::store(settings)).transpose()?;
-    for session in &survey.inactive {
+    for (session, why) in &survey.inactive {
         if let Some(store) = &mut store {
             let ended = cleanup::end_inactive(&settings.paths, store, session, before, now);
             if !ended? {
@@ -74,12 +72,13 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
             }
             needs_recovery = true;
         }
-        let inactive_for = age(session.last_event_epoch, now);
-        report(
-            "ended ",
-            "would end ",
-            format!("{}: no event for {inactive_for}", escape(&session.content_session_id)),
-        );
+        let silent_for = age(session.last_event_epoch, now);
+        let why = match why {
+            Ended::ClientGone => format!("its client has exited, no event for {silent_for}"),
+            Ended::Silent => format!("no event for {silent_for}"),
+        };
+        let id = escape(&session.content_session_id);
+        report("ended ", "would end ", format!("{id}: {why}"));
     }
     if aborted > 0 {
         let cleared = match &mut store {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::clients::native;
 use crate::config::Settings;
+use crate::text::shell_word;
 use crate::{files, project};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,11 +155,8 @@ fn install_commands(program: &Path) -> Vec<String> {
     commands
 }
 
-/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    shell_word(&path.to_string_lossy())
 }
 
 #[cfg(test)]

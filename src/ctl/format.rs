@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::clock;
+use crate::deliver::unfinished;
+use crate::store::sessions::Session;
 use crate::text::escape;
 
 /// A duration: `3s`, `12min`, `5h`, `9d`.
@@ -16,6 +18,11 @@ pub fn span(time: Duration) -> String {
         s @ 5400..=129_599 => format!("{}h", s / 3600),
         s => format!("{}d", s / 86_400),
     }
+}
+
+/// The status of a session for people.
+pub fn status(session: &Session) -> &str {
+    if unfinished::is_client_gone(session) { "client exited" } else { &session.status }
 }
 
 /// The time between a timestamp and now, as a [`span`].

@@ -18,6 +18,7 @@ Examples
 
 Where a memory was received
   start      At the session's start, see `memctl context`
+  open       At the session's start, but only a step that it left open
   prompt     With a prompt (recall.on_prompt)
   file       Before a file was read or changed (recall.on_tools)
   error      After a tool or a command failed

@@ -85,13 +85,14 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
     let id = escape(&session.content_session_id).into_owned();
     let head = format!("{id} · {}", format::at(session.started_at_epoch));
     let mut out = wrapped("", 0, &head, width).replacen(&id, &paint(&id, ID), 1);
-    let status = paint(&session.status, style::of_state(&session.status));
+    let status = format::status(&session);
     let outcome = outline.outcome();
     let state = match outcome.is_empty() {
-        true => session.status.clone(),
-        false => format!("{}: {}", session.status, sanitize(&outcome)),
+        true => status.to_owned(),
+        false => format!("{status}: {}", sanitize(&outcome)),
     };
-    out.push_str(&wrapped("", 0, &state, width).replacen(&session.status, &status, 1));
+    let painted = paint(status, style::of_state(status));
+    out.push_str(&wrapped("", 0, &state, width).replacen(status, &painted, 1));
     out.push_str(&wrapped("", 0, &sanitize(&title), width));
     let mut files = outline.files.clone();
     let n_more = files.len().saturating_sub(MAX_FILES);

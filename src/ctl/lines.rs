@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
 use crate::failure::{Context, Result, usage};
 
@@ -22,6 +23,18 @@ pub struct Line {
     pub text: std::result::Result<String, String>,
 }
 
+/// Opens a file that the user names.
+///
+/// # Errors
+/// Exit code 2 if it cannot be opened, or is a directory.
+pub fn open_file(path: &Path) -> Result<File> {
+    let opened = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => Ok(file),
+    });
+    opened.context(format!("cannot open {}", path.display())).map_err(usage)
+}
+
 impl Lines {
     /// Opens a file, or stdin if the name is `-`.
     ///
@@ -30,10 +43,7 @@ impl Lines {
     pub fn open(name: &str) -> Result<Lines> {
         let input: Box<dyn BufRead> = match name {
             "-" => Box::new(io::stdin().lock()),
-            path => {
-                let file = File::open(path).context(format!("cannot open {path}"));
-                Box::new(BufReader::with_capacity(1 << 16, file.map_err(usage)?))
-            }
+            path => Box::new(BufReader::with_capacity(1 << 16, open_file(Path::new(path))?)),
         };
         Ok(Lines::of(input))
     }

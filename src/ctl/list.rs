@@ -86,10 +86,10 @@ const BESIDE_OUTCOME: usize = 54;
 
 impl Listed {
     fn outcome(&self) -> String {
-        match (self.session.status.as_str(), self.outline.outcome()) {
-            ("active", outcome) if outcome.is_empty() => "active".to_owned(),
-            ("active", outcome) => format!("active, {outcome}"),
-            (_, outcome) => outcome,
+        match (format::status(&self.session), self.outline.outcome()) {
+            ("completed" | "failed", outcome) => outcome,
+            (status, outcome) if outcome.is_empty() => status.to_owned(),
+            (status, outcome) => format!("{status}, {outcome}"),
         }
     }
 }

@@ -7,6 +7,7 @@ use memctl_proto::event::Project;
 use rusqlite::Connection;
 
 use super::format::{self, short};
+use crate::deliver::unfinished;
 use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::project;
 use crate::store::sessions::{self, Filter, PrefixMatch, Session};
@@ -110,6 +111,9 @@ pub fn only_active(conn: &Connection) -> Result<Session> {
     let id = projects::find(conn, &examined.project)?.ok_or_else(none)?;
     let active = Filter { project_id: Some(id), active: true, ..Filter::default() };
     let mut found = sessions::list(conn, active, MAX_LOADED)?;
+    if found.len() > 1 {
+        found.retain(|session| !unfinished::is_client_gone(session));
+    }
     match found.len() {
         0 => Err(none()),
         1 => Ok(found.remove(0)),

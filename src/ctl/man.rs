@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::help::{self, Line};
-use crate::failure::{Context, Result};
+use crate::failure::{Context, Result, usage};
 
 const HELP: &str = "\
 Examples
@@ -32,6 +32,9 @@ pub fn run(args: &Args) -> Result<()> {
     let Some(dir) = &args.dir else {
         return super::print(&page(&command));
     };
+    if !dir.is_dir() {
+        return Err(usage(format!("{} is no directory", dir.display())));
+    }
     for command in std::iter::once(&command).chain(command.get_subcommands()) {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
         let file = dir.join(format!("{name}.1"));

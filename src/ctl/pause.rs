@@ -6,8 +6,9 @@ use std::time::Duration;
 use memctl_proto::event::Project;
 
 use super::lookup;
+use super::time::duration;
 use crate::clock;
-use crate::config::{Settings, parse_duration};
+use crate::config::Settings;
 use crate::failure::{Context, Result, failed, usage};
 use crate::project;
 use crate::project::pause::Pauses;
@@ -126,12 +127,14 @@ fn with_all_keys(settings: &Settings, project: Project) -> Project {
 
 /// The end of a pause that begins now.
 fn end(text: &str, now: i64) -> Result<i64> {
-    let invalid = || {
-        usage(format!("invalid time '{text}' for --for")).hint("use a time such as 30min, 2h or 1d")
-    };
-    let time = parse_duration(text).filter(|time| *time > Duration::ZERO).ok_or_else(invalid)?;
-    let ms = i64::try_from(time.as_millis()).ok();
-    ms.and_then(|ms| now.checked_add(ms)).ok_or_else(invalid)
+    let time = duration(text).and_then(|time| match time {
+        Duration::ZERO => Err("a pause has to last"),
+        time => Ok(time.as_millis() as i64),
+    });
+    time.map(|time| now + time).map_err(|why| {
+        usage(format!("invalid time '{text}' for --for: {why}"))
+            .hint("use a time such as 30min, 2h or 1d")
+    })
 }
 
 fn file(settings: &Settings) -> Result<&Path> {

@@ -204,7 +204,7 @@ fn latest_sessions(project: &str, recent: &[Session]) -> String {
         [
             Cell::painted(format!("  {}", short(&s.content_session_id, id_length)), ID),
             s.client.as_str().into(),
-            Cell::painted(s.status.clone(), style::of_state(&s.status)),
+            Cell::painted(format::status(s), style::of_state(format::status(s))),
             format!("{} ago", format::age(s.last_event_epoch, now)).into(),
             count(s.prompts as u64, "prompt").into(),
         ]

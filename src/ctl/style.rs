@@ -23,7 +23,7 @@ pub fn paint(text: &str, style: Style) -> String {
 pub fn of_state(name: &str) -> Style {
     match name {
         "serving" | "active" => GOOD,
-        "ending" | "stale" | "elsewhere" | "processing" => CAUTION,
+        "client exited" | "ending" | "stale" | "elsewhere" | "processing" => CAUTION,
         "hung" | "failed" => BAD,
         _ => PLAIN,
     }

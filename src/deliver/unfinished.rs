@@ -6,12 +6,26 @@ use std::time::Duration;
 
 use crate::lock::{self, LockState};
 use crate::paths::{Paths, session_key};
-use crate::spool;
+use crate::store::sessions::Session;
 use crate::store::{self, Reader, queue_admin, sessions};
+use crate::{process, spool};
 
 /// An active session without a worker and without an event for this long counts as ended. Its
 /// client probably exited without reporting the end.
 pub const STALE_AFTER: Duration = Duration::from_secs(6 * 3600);
+
+/// An active session without a worker whose client process has exited, and without an event for this long,
+/// counts as ended. By then a SessionEnd, or the first event of another client process, has arrived.
+pub const GONE_AFTER: Duration = Duration::from_secs(60);
+
+/// At most so many active sessions are compared with their client processes.
+const MAX_COMPARED: usize = 100;
+
+/// Whether a session is active, but its latest client process has exited.
+pub fn is_client_gone(session: &Session) -> bool {
+    let client = session.client_process();
+    session.status == "active" && client.is_some_and(|client| !process::is_alive(&client))
+}
 
 /// Whether other sessions have unfinished work, so that recovery should be started. `store` is the
 /// result of opening the store: a damaged store needs recovery too.
@@ -30,9 +44,15 @@ pub fn in_other_sessions(
         Ok(Some(reader)) => {
             let conn = reader.connection();
             let before = now - STALE_AFTER.as_millis() as i64;
-            sessions::id_of(conn, client, session)
-                .and_then(|own| queue_admin::other_sessions_have_work(conn, own, before))
-                .unwrap_or_else(|e| e.is_corruption())
+            let gone_before = now - GONE_AFTER.as_millis() as i64;
+            let has_work = || -> store::Result<bool> {
+                let own = sessions::id_of(conn, client, session)?;
+                let silent = sessions::inactive_since(conn, gone_before, MAX_COMPARED)?;
+                let is_gone = |other: &Session| Some(other.id) != own && is_client_gone(other);
+                Ok(queue_admin::other_sessions_have_work(conn, own, before)?
+                    || silent.iter().any(is_gone))
+            };
+            has_work().unwrap_or_else(|e| e.is_corruption())
         }
         Ok(None) => false,
         Err(e) => e.is_corruption(),

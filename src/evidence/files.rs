@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::add_source;
-use crate::activity::{Activity, ChangeKind, Event, Run, line_prints, undo};
+use crate::activity::{Activity, ChangeKind, Edit, Event, Run, line_prints, undo};
 use crate::memory::{Change, Evidence, FileChange, Turn};
 
 /// Maximum number of files that were read.
@@ -36,7 +36,7 @@ pub fn add(evidence: &mut Evidence, event: &Event, root: Option<&Path>, turns: &
                     ChangeKind::Changed => files.edited(&edit.path, Change::Edited, &edit.undo),
                     ChangeKind::Removed => files.removed(&edit.path),
                 }
-                files.add_lines(&edit.path, &edit.line_prints);
+                files.add_lines(edit);
             }
         }
         Activity::Run(run) => files.ran(run),
@@ -140,10 +140,16 @@ impl Files<'_> {
         }
     }
 
-    /// Adds the prints of lines that an edit added to a file.
-    fn add_lines(&mut self, path: &str, prints: &str) {
-        if let Some(file) = self.evidence.files.iter_mut().rev().find(|file| file.path == path) {
-            line_prints::extend(&mut file.added, prints, MAX_LINES);
+    /// Adds the prints of lines that an edit added to a file, and of those that it took away from earlier
+    /// turns.
+    fn add_lines(&mut self, edit: &Edit) {
+        let files = &mut self.evidence.files;
+        let Some(file) = files.iter_mut().rev().find(|file| file.path == edit.path) else { return };
+        line_prints::extend(&mut file.added, &edit.line_prints, MAX_LINES);
+        let earlier = self.turns.iter().flat_map(|turn| &turn.evidence.files);
+        for earlier in earlier.filter(|earlier| earlier.path == edit.path) {
+            let replaced = line_prints::common(&edit.removed_prints, &earlier.added);
+            line_prints::extend(&mut file.replaced, &replaced, MAX_LINES);
         }
     }
 

@@ -30,6 +30,8 @@ pub struct StartContext {
     pub block: String,
     /// The rows that the block includes, each with the estimated tokens of its lines.
     pub rows: Vec<Row>,
+    /// The rows of which it includes open steps only.
+    pub steps: Vec<Row>,
     /// One line for the user about new problems.
     pub notice: Option<String>,
     /// Time of the newest row that the block includes.
@@ -44,11 +46,11 @@ impl StartContext {
         if !says_size || self.block.is_empty() {
             return self.notice.clone();
         }
-        let memories = match self.rows.len() {
+        let memories = match self.rows.len() + self.steps.len() {
             1 => "1 memory".to_owned(),
             n => format!("{n} memories"),
         };
-        let tokens: u32 = self.rows.iter().map(|(_, tokens)| tokens).sum();
+        let tokens: u32 = self.rows.iter().chain(&self.steps).map(|(_, tokens)| tokens).sum();
         let size = format!("{memories}, {tokens} tokens");
         Some(match &self.notice {
             Some(problems) => format!("{problems}; {size}"),
@@ -57,18 +59,26 @@ impl StartContext {
     }
 }
 
-/// The rows of a block in their order, each with the tokens of all its lines.
-fn rows(page: &Page) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for line in page.sections.iter().flat_map(|section| &section.lines) {
-        let Some(id) = RowId::parse(&line.id) else { continue };
-        let tokens = budget::tokens_of_line(&line.text);
-        match rows.iter_mut().find(|(row, _)| *row == id) {
-            Some((_, sum)) => *sum += tokens,
-            None => rows.push((id, tokens)),
+/// The rows of a block in their order, each with the tokens of all its lines. Those of which it only has
+/// open steps come second.
+fn rows(page: &Page) -> (Vec<Row>, Vec<Row>) {
+    let mut rows: Vec<(Row, bool)> = Vec::new();
+    for section in &page.sections {
+        for line in &section.lines {
+            let Some(id) = RowId::parse(&line.id) else { continue };
+            let tokens = budget::tokens_of_line(&line.text);
+            match rows.iter_mut().find(|((row, _), _)| *row == id) {
+                Some(((_, sum), only_steps)) => {
+                    *sum += tokens;
+                    *only_steps &= section.has_steps();
+                }
+                None => rows.push(((id, tokens), section.has_steps())),
+            }
         }
     }
-    rows
+    let (steps, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, only_steps)| *only_steps);
+    let plain = |rows: Vec<(Row, bool)>| rows.into_iter().map(|(row, _)| row).collect();
+    (plain(rows), plain(steps))
 }
 
 /// Reads the context for `event`, a start. If the store cannot be read, the block is empty and the
@@ -139,8 +149,10 @@ fn load_block(
     let native = Rc::new(Native::of_session(settings, &event.client, Path::new(dir)));
     let tokens = settings.config.context.tokens;
     let context = start::block(conn, project, &already_shown, &native, tokens)?;
+    let (rows, steps) = rows(&context.page);
     Ok(StartContext {
-        rows: rows(&context.page),
+        rows,
+        steps,
         block: context.text,
         newest_epoch: context.newest_epoch,
         ..StartContext::default()
@@ -208,4 +220,32 @@ fn take_notice(
     // If this fails, the next start shows them again.
     let _ = path.append(problems.iter().map(|p| format!("{p}\n")).collect::<String>().as_bytes());
     Some(format!("memctl: {} (details: memctl status)", problems.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Line, Section};
+
+    #[test]
+    fn a_row_of_which_only_a_step_is_told_is_no_told_row() {
+        let section = |heading, ids: &[&str]| {
+            let line =
+                |id: &&str| Line { text: "- text".into(), id: (*id).into(), is_whole: false };
+            Section { heading, lines: ids.iter().map(line).collect() }
+        };
+        let sections = vec![
+            section("Rules and decisions", &["o1"]),
+            section("Open", &["s2", "s3", "s3"]),
+            section("Last session", &["s3", "s3"]),
+        ];
+        let (told, steps) = rows(&Page { sections });
+        let names = |rows: &[Row]| rows.iter().map(|(row, _)| row.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            (names(&told), names(&steps)),
+            (vec!["o1".into(), "s3".into()], vec!["s2".into()])
+        );
+        let one = budget::tokens_of_line("- text");
+        assert_eq!(told[1].1, 4 * one, "all lines of a row count");
+    }
 }

@@ -34,6 +34,7 @@ use crate::project;
 use crate::project::recording::NotRecorded;
 use crate::text::one_line;
 use crate::{process, spool, testpoint};
+use context::StartContext;
 use recall::{Asked, Question, given};
 use response::Response;
 
@@ -369,17 +370,18 @@ fn handle(
 fn start(settings: &Settings, event: Event, key: &str, deadline: Instant) -> Response {
     let (mut context, error) = context::load(settings, &event);
     if !context.block.is_empty() && !first_start::is_first(&settings.paths, key, &event) {
-        context = context::StartContext { block: String::new(), rows: Vec::new(), ..context };
+        let StartContext { notice, newest_epoch, unfinished, .. } = context;
+        context = StartContext { notice, newest_epoch, unfinished, ..StartContext::default() };
     }
     if let Some(error) = error {
         HookError::of_session(error, settings, key).report();
     }
     let continues = matches!(event.reason.as_deref(), Some("resume" | "fork" | "compact"));
-    if !context.rows.is_empty() {
-        given::add_start(&settings.paths, key, event.at, &context.rows, continues);
-    }
+    let StartContext { rows, steps, .. } = &context;
+    given::add_start(&settings.paths, key, event.at, rows, steps, continues);
     if continues && settings.paths.data_dir_exists() {
-        let uses = given::uses(&context.rows, given::START, event.at);
+        let mut uses = given::uses(rows, given::START, event.at);
+        uses.extend(given::uses(steps, given::OPEN, event.at));
         let event = Event { shown_epoch: context.newest_epoch, uses, ..event };
         let _ = deliver::deliver(settings, key, &event, deadline);
     }

@@ -11,14 +11,14 @@ use crate::clock;
 use crate::config::Settings;
 use crate::ctl::remember::agent::{self, Handed};
 use crate::ctl::{change, forget, format, time};
-use crate::failure::{Context, Result, failed, usage};
+use crate::failure::{Context, Failure, Result, failed, usage};
 use crate::memory::Origin;
 use crate::project::recording;
 use crate::recall::{self, Filters, Hit, Request, RowId};
 use crate::store::marks;
 use crate::store::timeline::{self, Entry, Position, Scope};
 use crate::store::words::{self, RowKind};
-use crate::store::{self, Reader, observations, queue_admin, sessions, summaries};
+use crate::store::{self, Reader, observations, queue_admin, rejected, sessions, summaries};
 use crate::text::quote;
 
 /// How long a call waits for the database to become readable.
@@ -187,7 +187,7 @@ fn row(conn: &Connection, name: &str) -> Result<Option<RowId>> {
     Ok(summary.map(|row| RowId::summary(row.id)))
 }
 
-fn unknown(name: &str) -> crate::failure::Failure {
+fn unknown(name: &str) -> Failure {
     failed(format!("no memory has the id '{}'; ids are o412, s37 or p88", quote(name)))
 }
 
@@ -287,6 +287,9 @@ fn remove(settings: &Settings, ids: &Ids) -> Result<String> {
         if full(conn, row, 0)?.is_none() {
             return Err(unknown(name));
         }
+        if is_of_user(conn, row)? {
+            return Err(only_user(row, "forget it", &format!("memctl forget {row}")));
+        }
         names.push(row.to_string());
     }
     drop(reader);
@@ -298,12 +301,50 @@ fn remove(settings: &Settings, ids: &Ids) -> Result<String> {
     ))
 }
 
+/// Whether only the user decides about a memory: the user typed, pinned or edited it, or lets it hold in all
+/// projects. A text that a model has read may ask it to remove what the user wants.
+fn is_of_user(conn: &Connection, row: RowId) -> Result<bool> {
+    Ok(match row.kind {
+        RowKind::Prompt => true,
+        RowKind::Observation => {
+            let row = observations::by_id(conn, row.id).context("database")?;
+            row.is_some_and(|row| {
+                let is_said = row.observation.origin == Origin::User || row.edited;
+                is_said || row.scope == "user" || row.marks.pinned
+            })
+        }
+        RowKind::Summary => {
+            let row = summaries::by_id(conn, row.id).context("database")?;
+            row.is_some_and(|row| row.marks.pinned || row.edited)
+        }
+    })
+}
+
+/// `what` is what only the user can do, with `command`.
+fn only_user(row: RowId, what: &str, command: &str) -> Failure {
+    failed(format!("{row} is the user's own, so only the user can {what}: `{command}`"))
+}
+
 fn rate(settings: &Settings, feedback: Feedback) -> Result<String> {
     let Feedback { ids, verdict } = feedback;
     let ids = Ids { ids };
-    if open(settings)?.is_none() {
-        return Ok(nothing_stored());
+    let Some(reader) = open(settings)? else { return Ok(nothing_stored()) };
+    for name in checked(&ids)? {
+        let conn = reader.connection();
+        let Some(mut row) = row(conn, name)? else { continue };
+        // What is called wrong takes all that says the same along.
+        if verdict == Verdict::Wrong
+            && let Some(same) = rejected::said_by_user(conn, row).context("database")?
+        {
+            row = same;
+        }
+        if verdict != Verdict::Helpful && is_of_user(conn, row)? {
+            let name = if verdict == Verdict::Wrong { "wrong" } else { "stale" };
+            let command = format!("memctl feedback {name} {row}");
+            return Err(only_user(row, &format!("call it {name}"), &command));
+        }
     }
+    drop(reader);
     let (verdict, name) = match verdict {
         Verdict::Helpful => (marks::Feedback::Helpful, "helpful"),
         Verdict::Stale => (marks::Feedback::Stale, "stale"),

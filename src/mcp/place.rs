@@ -12,8 +12,10 @@ use crate::store::{claims, projects};
 /// Where a call says that it is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asked {
-    /// The argument `project`.
+    /// The argument `project`: a name.
     Named(String),
+    /// The argument `project`: the path of a directory.
+    Directory(PathBuf),
     /// The client's roots, at least one.
     Roots(Vec<PathBuf>),
     /// The call is about ids.
@@ -25,7 +27,14 @@ impl Asked {
     /// The call needs a project and there is none. It is not guessed.
     pub fn new(named: Option<&str>, roots: Vec<PathBuf>) -> Result<Asked> {
         match named.map(str::trim).filter(|name| !name.is_empty()) {
-            Some(name) => Ok(Asked::Named(name.to_owned())),
+            Some(name) => match project::typed_path(name) {
+                None => Ok(Asked::Named(name.to_owned())),
+                // The server's own directory says nothing about the client.
+                Some(dir) if dir.is_relative() => Err(usage(format!(
+                    "'{name}' is relative; pass the absolute path of the directory"
+                ))),
+                Some(dir) => Ok(Asked::Directory(dir)),
+            },
             None if roots.is_empty() => Err(usage(
                 "which project? This client names no roots: pass the argument project, the absolute path \
                  of a directory or a name",
@@ -37,15 +46,11 @@ impl Asked {
     /// The directories whose settings apply.
     pub fn dirs(&self) -> Vec<&Path> {
         match self {
-            Asked::Named(name) if is_path(name) => vec![Path::new(name)],
+            Asked::Directory(dir) => vec![dir.as_path()],
             Asked::Roots(dirs) => dirs.iter().map(PathBuf::as_path).collect(),
             Asked::Named(_) | Asked::Anywhere => Vec::new(),
         }
     }
-}
-
-fn is_path(name: &str) -> bool {
-    name.starts_with('/')
 }
 
 /// A project.
@@ -74,7 +79,7 @@ pub fn settings(asked: &Asked) -> Result<Settings> {
 pub fn places(conn: Option<&Connection>, asked: &Asked) -> Result<Vec<Place>> {
     let mut places: Vec<Place> = Vec::new();
     match asked {
-        Asked::Named(name) if !is_path(name) => places.push(of_name(conn, name)?),
+        Asked::Named(name) => places.push(of_name(conn, name)?),
         _ => {
             for dir in asked.dirs() {
                 let place = of_dir(conn, dir)?;

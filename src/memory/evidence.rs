@@ -98,6 +98,9 @@ pub struct FileChange {
     /// The prints of the lines that the client's edits added, without separators.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub added: String,
+    /// Those of the lines that they removed, if an earlier turn of the session had added them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub replaced: String,
     /// Ids of the queue messages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<i64>,

@@ -126,6 +126,51 @@ impl Turn {
     }
 }
 
+/// What stands between a request and the text that it refers to.
+const RE: &str = " (re: ";
+
+impl Turn {
+    /// The request with what it refers to.
+    pub fn told_request(&self) -> String {
+        match self.re.is_empty() {
+            true => self.request.clone(),
+            false => format!("{}{RE}{})", self.request, self.re),
+        }
+    }
+
+    /// Whether the text that this turn refers to is the request of an earlier turn, its question, or options
+    /// of that.
+    pub fn refers_to(&self, earlier: &Turn) -> bool {
+        let is_of = |asked: &Question| {
+            let is_option = |text: &str| asked.options.iter().any(|option| option == text);
+            self.re == asked.text || is_option(&self.re) || self.re.split("; ").all(is_option)
+        };
+        self.re == earlier.request || earlier.asked.as_ref().is_some_and(is_of)
+    }
+
+    /// Removes the text that this turn refers to. Returns it, or `None` if there is none.
+    pub fn forget_re(&mut self) -> Option<String> {
+        let re = Some(std::mem::take(&mut self.re)).filter(|re| !re.is_empty())?;
+        self.title = Turn::without_re(&self.title, &re);
+        self.request = Turn::without_re(&self.request, &re);
+        Some(re)
+    }
+
+    /// A title or request without the text that it refers to. A title may have been cut in that text.
+    pub fn without_re(text: &str, re: &str) -> String {
+        for (at, _) in text.match_indices(RE) {
+            let (request, rest) = (&text[..at], &text[at + RE.len()..]);
+            if let Some(rest) = rest.strip_prefix(re) {
+                return format!("{request}{}", rest.strip_prefix(')').unwrap_or(rest));
+            }
+            if re.starts_with(rest.trim_end_matches(['…', ' '])) {
+                return request.to_owned();
+            }
+        }
+        text.to_owned()
+    }
+}
+
 impl Turn {
     /// Changes what the turn says to an edited summary. Texts that are the same in both stay.
     pub fn change_texts(&mut self, old: &Summary, new: &Summary) {
@@ -278,4 +323,41 @@ pub struct Head {
     pub branch: String,
     /// The full hash. Empty in a repository without commits.
     pub commit: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_request_refers_to_is_removed_from_whole_and_cut_texts() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(Turn::without_re(text, "Add a cache to the export"), expected, "{text}");
+        };
+        check("Try again (re: Add a cache to the export)", "Try again");
+        check("Try again (re: Add a cache to the export) now", "Try again now");
+        check("Try again (re: Add a cache to…", "Try again");
+        check("Try again (re: Add a cache to", "Try again");
+        check("Try again (re: the flag)", "Try again (re: the flag)");
+        check("Odd (re: x) (re: Add a cache", "Odd (re: x)");
+        check("Try again", "Try again");
+    }
+
+    #[test]
+    fn a_text_is_found_in_the_turn_that_it_comes_from() {
+        let options = vec!["Redis".to_owned(), "Kafka; managed".to_owned(), "None".to_owned()];
+        let asked = Some(Question { text: "Which broker?".into(), options });
+        let earlier = Turn { request: "Pick a broker".into(), asked, ..Turn::default() };
+        for (re, expected) in [
+            ("Pick a broker", true),
+            ("Which broker?", true),
+            ("Redis; None", true),
+            ("Kafka; managed", true),
+            ("Pick", false),
+            ("Redis; Rabbit", false),
+        ] {
+            let turn = Turn { re: re.into(), ..Turn::default() };
+            assert_eq!(turn.refers_to(&earlier), expected, "{re}");
+        }
+    }
 }

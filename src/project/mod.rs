@@ -11,6 +11,7 @@ pub mod pause;
 pub mod recording;
 mod rewrites;
 mod ssh_config;
+mod typed_path;
 mod user_files;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ use crate::process;
 use crate::text::without_controls;
 use origin::{Origin, Remote};
 pub use path_base::{PathBase, named_by, seen_from};
+pub use typed_path::typed_path;
 use user_files::UserFiles;
 
 /// The maximum length of a name, in bytes.

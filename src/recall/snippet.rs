@@ -7,6 +7,7 @@ use super::query::Query;
 use super::terms::Terms;
 use crate::store::words::Document;
 use crate::terms;
+use crate::text::collapse_spaces;
 
 /// Length of a snippet in characters.
 const LENGTH: usize = 200;
@@ -14,29 +15,31 @@ const LENGTH: usize = 200;
 /// How much of it comes before the first word of the query.
 const LEAD: usize = 40;
 
-/// `with_names`: what the row does not tell may be shown, if the words are only there.
-pub fn snippet(document: &Document, terms: &Terms, with_names: bool, query: &Query) -> Snippet {
-    let body = cut(&document.body, terms, &query.phrases);
+/// What the title says is not repeated, unless the words are only there. Names for search are no prose and
+/// never shown.
+pub fn snippet(document: &Document, title: &str, terms: &Terms, query: &Query) -> Snippet {
+    let title = one_line(title);
+    let body = cut(without_title(&one_line(&document.body), &title), terms, &query.phrases);
     if !body.highlights.is_empty() {
         return body;
     }
-    if with_names {
-        let names = cut(&document.names, terms, &query.phrases);
-        if !names.highlights.is_empty() {
-            return names;
-        }
-    }
-    match body.text.is_empty() {
-        true => cut(&document.title, terms, &[]),
-        false => body,
+    let title = cut(&title, terms, &[]);
+    if title.highlights.is_empty() && !body.text.is_empty() { body } else { title }
+}
+
+/// The text behind the title that it begins with. A title may have been cut, but not in a word.
+fn without_title<'a>(text: &'a str, title: &str) -> &'a str {
+    let rest = text.strip_prefix(title.trim_end_matches('…').trim_end()).unwrap_or(text);
+    match rest.starts_with(char::is_alphanumeric) {
+        true => text,
+        false => rest.trim_start_matches([' ', '·', '.']),
     }
 }
 
 /// The part with the most different words of the query.
 fn cut(text: &str, terms: &Terms, phrases: &[String]) -> Snippet {
-    let text = one_line(text);
     let mut places: Vec<(Range<usize>, usize)> = Vec::new();
-    terms::visit(&text, |token| {
+    terms::visit(text, |token| {
         if let Some(term) = terms.find(&token) {
             places.push((token.start..token.end, term));
         }
@@ -89,8 +92,34 @@ fn best_start(places: &[(Range<usize>, usize)]) -> Option<usize> {
     best.1
 }
 
-/// The text in one line, composed.
+/// The text in one line, composed. A dot stands between lines that do not end like a sentence.
 fn one_line(text: &str) -> String {
     let composed = terms::compose(text);
-    crate::text::collapse_spaces(&composed)
+    let mut out = String::new();
+    for line in composed.lines().map(collapse_spaces).filter(|line| !line.is_empty()) {
+        if !out.is_empty() {
+            let ends = out.ends_with(['.', '!', '?', ':', ';', ',', '。', '！', '？', '：']);
+            out.push_str(if ends { " " } else { " · " });
+        }
+        out.push_str(&line);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_separated_and_the_title_is_not_repeated() {
+        assert_eq!(one_line("Fixed it.\nAll passed\n\n- a  b"), "Fixed it. All passed · - a b");
+        let check = |text: &str, title: &str, expected: &str| {
+            assert_eq!(without_title(text, title), expected, "{title}");
+        };
+        check("Fix the parser · It reads all.", "Fix the parser", "It reads all.");
+        check("Fix the parser and the docs", "Fix the parser…", "and the docs");
+        check("Fix the parsers", "Fix the parser", "Fix the parsers");
+        check("Fix the parser", "Another title", "Fix the parser");
+        check("Fix the parser", "Fix the parser", "");
+    }
 }

@@ -12,7 +12,7 @@ use memctl_proto::{Event, Kind, Reply, Request};
 use rusqlite::Connection;
 
 use crate::config::Settings;
-use crate::deliver::{connect, probe};
+use crate::deliver::{connect, probe, unfinished};
 use crate::files::Place;
 use crate::lock::{SessionLock, StarterLock};
 use crate::paths::{Paths, session_key};
@@ -189,8 +189,41 @@ pub fn without_worker<T>(
     done.map(Some)
 }
 
-/// Ends an active session that has had no event since `before`. `false` if a process holds the session
-/// lock or the session has a newer event.
+/// Why an active session without a worker counts as ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Its client process has exited, and no event came for [`unfinished::GONE_AFTER`].
+    ClientGone,
+    /// It has had no event since the time that the caller gives.
+    Silent,
+}
+
+impl Ended {
+    /// `None`: the session goes on, or was ended. Times are milliseconds since the epoch.
+    pub fn of(session: &Session, before: i64, now: i64) -> Option<Ended> {
+        let is_silent = session.last_event_epoch < gone_before(now);
+        match session.status == "active" {
+            true if is_silent && unfinished::is_client_gone(session) => Some(Ended::ClientGone),
+            true if session.last_event_epoch < before => Some(Ended::Silent),
+            _ => None,
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Ended::ClientGone => "client_gone",
+            Ended::Silent => "stale",
+        }
+    }
+}
+
+/// A session of a client that is gone has had no event since this time.
+pub fn gone_before(now: i64) -> i64 {
+    now - unfinished::GONE_AFTER.as_millis() as i64
+}
+
+/// Ends an active session that counts as ended; `before` is as in [`Ended::of`]. `false` if a process holds
+/// the session lock or the session has a newer event.
 ///
 /// Checks the session again and ends it in one transaction, so that it never ends a prompt accepted
 /// meanwhile. The end event has the time of the session's last event.
@@ -206,11 +239,10 @@ pub fn end_inactive(
     let Some(lock) = SessionLock::try_take(&paths.session_lock(&key))? else { return Ok(false) };
     let ended = !spool::exists(paths, &key)
         && store.write(|tx| {
-            let current = sessions::find(tx, client, id)?
-                .filter(|s| s.status == "active" && s.last_event_epoch < before);
-            let Some(current) = current else { return Ok(false) };
+            let Some(current) = sessions::find(tx, client, id)? else { return Ok(false) };
+            let Some(why) = Ended::of(&current, before, now) else { return Ok(false) };
             let mut end = Event::new(Kind::End, client, id, current.last_event_epoch);
-            end.reason = Some("stale".into());
+            end.reason = Some(why.reason().into());
             accept::accept(tx, &end, None, now).map(|_| true)
         })?;
     testpoint::at("tidy.ended");
@@ -334,6 +366,26 @@ mod tests {
             let end = (current.status.as_str(), current.completed_at_epoch);
             assert_eq!(end, ("failed", Some(10)));
         }
+    }
+
+    #[test]
+    fn a_session_of_a_client_that_is_gone_is_ended_after_a_minute() {
+        let check = |start: u64, now: i64, expected: Option<&str>| {
+            let w = world();
+            let mut store = Store::open(&w.paths).unwrap();
+            let own = process::lookup(std::process::id().cast_signed()).unwrap();
+            let mut event = Event::new(Kind::Prompt, "c", "s", 10);
+            event.process = Some(memctl_proto::event::Process { start: own.start + start, ..own });
+            store.write(|tx| accept::accept(tx, &event, None, 10)).unwrap();
+            let session = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
+            let ended = end_inactive(&w.paths, &mut store, &session, 0, now).unwrap();
+            let current = sessions::find(store.connection(), "c", "s").unwrap().unwrap();
+            assert_eq!((current.end_reason.as_deref(), ended), (expected, expected.is_some()));
+        };
+        let gone = 11 + unfinished::GONE_AFTER.as_millis() as i64;
+        check(1, gone, Some("client_gone"));
+        check(1, gone - 1, None);
+        check(0, gone, None);
     }
 
     #[test]

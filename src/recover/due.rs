@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::cleanup;
+use super::cleanup::{self, Ended};
 use crate::clock;
 use crate::deliver::probe::{self, WorkerState};
 use crate::paths::{Paths, session_key};
@@ -72,8 +72,8 @@ pub struct Survey {
     pub stale_files: Vec<StaleFiles>,
     /// There are sessions that are left to the starters of their workers for now.
     pub left_to_starters: bool,
-    /// Active sessions without a worker and without a recent event.
-    pub inactive: Vec<Session>,
+    /// Active sessions without a worker that count as ended.
+    pub inactive: Vec<(Session, Ended)>,
 }
 
 /// A session without work that has files of a dead worker, or a spool without a readable event.
@@ -97,7 +97,7 @@ struct Candidate {
 }
 
 /// Examines every session except those whose keys are in `skip`. `conn` is `None` if there is no
-/// readable store. A session is inactive if it has had no event since `before`. `spare_fresh`: leaves
+/// readable store. `before` is as in [`Ended::of`]. `spare_fresh`: leaves
 /// fresh spools to the starters of their workers.
 pub fn survey(
     paths: &Paths,
@@ -118,8 +118,11 @@ pub fn survey(
     }
     survey.due.sort_by(|a, b| b.newest.cmp(&a.newest).then_with(|| a.key.cmp(&b.key)));
     if let Some(conn) = conn {
-        survey.inactive = sessions::inactive_since(conn, before, MAX_INACTIVE)?;
-        survey.inactive.retain(|session| {
+        let silent_since = before.max(cleanup::gone_before(now));
+        let silent = sessions::inactive_since(conn, silent_since, MAX_INACTIVE)?.into_iter();
+        survey.inactive =
+            silent.filter_map(|s| Ended::of(&s, before, now).map(|why| (s, why))).collect();
+        survey.inactive.retain(|(session, _)| {
             let key = session_key(&session.client, &session.content_session_id);
             let no_worker = matches!(
                 probe::probe(paths, &key),

@@ -178,9 +178,9 @@ impl Recovery<'_> {
             due::survey(paths, Some(store.connection()), &self.tried, before, now, spare_fresh)?;
         let left_to_starters = survey.left_to_starters;
         let mut changed = false;
-        for session in &survey.inactive {
+        for (session, why) in &survey.inactive {
             if cleanup::end_inactive(paths, &mut store, session, before, now)? {
-                tracing::info!(session = session.content_session_id, "ended an inactive session");
+                tracing::info!(session = session.content_session_id, ?why, "ended a session");
                 changed = true;
             }
         }

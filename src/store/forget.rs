@@ -4,8 +4,8 @@
 //! A session is deleted as a whole, and its events from before that time are refused afterwards. A
 //! prompt is deleted with its results and becomes private, so that later events of its turn keep no
 //! text. A queued event keeps its ids, so that a repeat is recognized, and loses its texts; a
-//! claimed batch that contains it is dropped. `forgotten` keeps what
-//! can be restored.
+//! claimed batch that contains it is dropped. Later turns of the session lose the copy that they have of a
+//! forgotten request (`copied_requests`). `forgotten` keeps what can be restored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,9 @@ use super::private::{STRIP, STRIPPED};
 use super::references::References;
 use super::tombstones::{self, OBSERVATION, PROMPT, SESSION, SUMMARY};
 use super::words::{self, RowId, RowKind};
-use super::{Locked, links, projects, revisions, sessions, told_turns, turn_evidence};
+use super::{
+    Locked, copied_requests, links, projects, revisions, sessions, told_turns, turn_evidence,
+};
 use crate::testpoint;
 use crate::text::Needle;
 
@@ -224,6 +226,25 @@ impl ForgetSet {
         Ok(())
     }
 
+    /// The summaries that stay and contain a request that does not.
+    fn copies(&self, conn: &Connection) -> Result<Vec<i64>> {
+        let mut of_prompt = conn.prepare("SELECT session_id FROM user_prompts WHERE id = ?1")?;
+        let mut of_summary =
+            conn.prepare("SELECT session_id FROM session_summaries WHERE id = ?1")?;
+        let mut sessions = BTreeSet::new();
+        for (of_row, rows) in [(&mut of_prompt, &self.prompts), (&mut of_summary, &self.summaries)]
+        {
+            for row in rows {
+                let session: Option<Option<i64>> =
+                    of_row.query_row([row], |r| r.get(0)).optional()?;
+                sessions.extend(session.flatten().filter(|id| !self.sessions.contains(id)));
+            }
+        }
+        let copies =
+            sessions.iter().map(|id| copied_requests::without_source(conn, *id, &self.summaries));
+        Ok(copies.collect::<Result<Vec<_>>>()?.concat())
+    }
+
     /// Adds observations with their copies, and with earlier accounts of the same turn. A statement that
     /// one of them replaces stays.
     pub fn add_observations(&mut self, conn: &Connection, ids: &[i64]) -> Result<()> {
@@ -369,6 +390,10 @@ pub fn forget(
         now,
         on_row,
     };
+    // First, because a `forget` that is killed would not find their sources again.
+    let copies = set.copies(locked.connection())?;
+    removal
+        .each(locked, &copies, |tx, id| copied_requests::remove(tx, &removal.record, *id, now))?;
     removal.remove_sessions(locked, &set.sessions)?;
     removal.each(locked, &set.evidence, |tx, session| {
         removal.record.deleted_rows(tx, "turn_evidence", "session_id", *session)?;

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::error::Result;
 use super::{places, projects};
 use crate::project;
+use crate::text::shell_word;
 
 /// How many pairs are looked at.
 const MAX_PAIRS: usize = 1000;
@@ -49,22 +50,13 @@ impl LookAlike {
 
     /// The command that joins them. `is_here`: the user is in the directory.
     pub fn command(&self, is_here: bool) -> String {
-        let (dir, root) = (quoted(&self.dir), quoted(&self.root));
+        let (dir, root) = (shell_word(&self.dir), shell_word(&self.root));
         match (self.likeness, is_here) {
             (Likeness::Name, true) => format!("memctl project move {root} ."),
             (Likeness::Name, false) => format!("memctl project move {root} {dir}"),
             (Likeness::Commits, true) => format!("memctl project link --to {root}"),
             (Likeness::Commits, false) => format!("memctl project link {dir} --to {root}"),
         }
-    }
-}
-
-/// The text as one word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%,:".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 

@@ -129,7 +129,7 @@ pub fn record_shown(tx: &Transaction, name: &str, at: i64) -> Result<()> {
 /// Each use is added once. Called when the summary of a turn is stored.
 pub(super) fn count(tx: &Transaction, session_id: i64) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE observations SET weight = max(?2, min(?3, weight + gain))
+        "UPDATE observations SET weight = round(max(?2, min(?3, weight + gain)), 2)
              FROM (SELECT observation_id, sum(CASE use WHEN 'cited' THEN ?4 WHEN 'shown' THEN ?5
                      ELSE CASE WHEN EXISTS (SELECT 1 FROM memory_use c WHERE c.use = 'cited'
                        AND c.observation_id = u.observation_id AND c.session_id = u.session_id)

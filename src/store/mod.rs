@@ -19,6 +19,7 @@ pub mod claude_mem;
 pub mod closed_steps;
 mod columns;
 pub mod commit;
+mod copied_requests;
 mod dedupe;
 pub mod deferrals;
 mod directory;

@@ -183,14 +183,36 @@ fn hint(text: &str) -> Option<u16> {
 /// Rejects what a memory states: of an observation the title, the facts and a narrative of one sentence;
 /// of a summary its lines, unless they are too general. Returns the number of statements.
 pub fn reject(tx: &Transaction, memory: RowId, reason: Reason, now: i64) -> Result<usize> {
-    let statements = match memory.kind {
+    reject_texts(tx, memory, &statements(tx, memory)?, reason, now)
+}
+
+fn statements(conn: &Connection, memory: RowId) -> Result<Vec<String>> {
+    let stated = match memory.kind {
         RowKind::Observation => {
-            observations::by_id(tx, memory.id)?.map(|row| of_observation(&row.observation))
+            observations::by_id(conn, memory.id)?.map(|row| of_observation(&row.observation))
         }
-        RowKind::Summary => summaries::by_id(tx, memory.id)?.map(|row| of_summary(&row.summary)),
+        RowKind::Summary => summaries::by_id(conn, memory.id)?.map(|row| of_summary(&row.summary)),
         RowKind::Prompt => None,
     };
-    reject_texts(tx, memory, &statements.unwrap_or_default(), reason, now)
+    Ok(stated.unwrap_or_default())
+}
+
+/// A memory of the user that states what this one states, and would be rejected with it.
+pub fn said_by_user(conn: &Connection, memory: RowId) -> Result<Option<RowId>> {
+    let normal = |texts: Vec<String>| -> BTreeSet<String> {
+        texts.iter().filter_map(|text| statement(text)).collect()
+    };
+    let stated = normal(statements(conn, memory)?);
+    let mut own = conn.prepare_cached(
+        "SELECT id FROM observations WHERE origin = 'user' OR scope = 'user' OR pinned",
+    )?;
+    for id in own.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()? {
+        let own = RowId::observation(id);
+        if own != memory && !normal(statements(conn, own)?).is_disjoint(&stated) {
+            return Ok(Some(own));
+        }
+    }
+    Ok(None)
 }
 
 /// What an observation states.

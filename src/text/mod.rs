@@ -11,6 +11,7 @@ mod quote;
 mod sanitize;
 mod search;
 mod sentences;
+mod shell_word;
 pub mod similarity;
 mod statement;
 mod truncate;
@@ -26,6 +27,7 @@ pub use sanitize::{
 };
 pub use search::Needle;
 pub use sentences::sentences;
+pub use shell_word::shell_word;
 pub use statement::{statement, statement_hash};
 pub use truncate::{truncate, truncate_columns, truncate_columns_start};
 pub use word_list::Words;

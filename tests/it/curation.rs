@@ -317,8 +317,10 @@ fn exit_codes_follow_one_rule() {
                 w.memctl(&[args, &["--json"]].concat()).json();
             }
         }
-        let lookups: [&[&str]; 8] = [
+        let lookups: [&[&str]; 10] = [
             &["show", "o9"],
+            &["forget", "o9"],
+            &["forget", "p9"],
             &["timeline", "o9"],
             &["injected", "nosession"],
             &["search", "walnut"],
@@ -339,8 +341,29 @@ fn exit_codes_follow_one_rule() {
             &["restore", missing],
             &["redact", missing],
         ];
-        for args in files {
+        // A directory is no file, and the other way round.
+        let home = w.path("home").display().to_string();
+        let backup = format!("{missing}/b.db");
+        let kinds: [&[&str]; 7] = [
+            &["search", "--batch", &home],
+            &["remember", "--jsonl", &home],
+            &["import", "jsonl", &home],
+            &["replay", &home],
+            &["redact", &home],
+            &["man", "--dir", missing],
+            &["backup", &backup],
+        ];
+        let absurd: [&[&str]; 4] = [
+            &["remember", "--expires", "99999999999d", "x"],
+            &["pause", "--for", "99999999999d"],
+            &["forget", "--since", "99999999999d"],
+            &["cleanup", "--max-age", "99999999999d"],
+        ];
+        for args in files.iter().chain(&kinds).chain(&absurd) {
             assert_eq!(code(args), 2, "{args:?} {state}");
+        }
+        for args in absurd {
+            assert!(w.memctl(args).err.contains("at most 36500d"), "{args:?} {state}");
         }
     };
     check("in an empty home");

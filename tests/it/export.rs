@@ -67,6 +67,19 @@ fn what_the_user_hid_or_rejected_stays_so_in_another_store() {
     );
 }
 
+/// Weights are sums of hundredths, which earlier releases did not round.
+#[test]
+fn numbers_leave_the_store_and_come_back_to_the_last_digit() {
+    let first = recorded();
+    first.execute_sql("UPDATE observations SET weight = -0.12000000000000001");
+    first.execute_sql("UPDATE observations SET weight = -0.19999999999999998 WHERE id = 1");
+    let exported = export(&first);
+    assert!(exported.contains("\"weight\":-0.19999999999999998,"), "{exported}");
+    let second = World::new();
+    import(&second, &exported);
+    assert_eq!(export(&second), exported);
+}
+
 /// Every decision of the user survives: marks of summaries, closed steps, rejected statements of rows that are
 /// gone, replaced rows with the links that were undone, and notes for all projects.
 #[test]

@@ -183,6 +183,40 @@ fn every_selection_is_restored_exactly() {
     }
 }
 
+/// A follow-up that says little by itself has a copy of the request that it refers to.
+#[test]
+fn a_forgotten_request_leaves_the_turns_that_refer_to_it() {
+    let w = World::new();
+    w.hooks(&[
+        prompt("s", "t1", &format!("Add a {SECRET} cache to the export of the invoices")),
+        edit("s", "t1", "u1", "cache.rs"),
+        stop("s", "t1", "The export has a cache now."),
+        prompt("s", "t2", "try it again"),
+        edit("s", "t2", "u2", "again.rs"),
+        stop("s", "t2", "The second try works."),
+    ]);
+    w.settle();
+    let exported = || w.memctl(&["export"]).ok();
+    let shown = || w.memctl(&["show", "s2"]).ok();
+    assert!(shown().contains(&format!("try it again (re: Add a {SECRET} cache")), "{}", shown());
+    let before = memory(&w);
+    for id in ["p1", "s1"] {
+        w.memctl(&["forget", id]).ok();
+        assert!(shown().contains("try it again"), "the turn itself stays");
+        assert!(!shown().contains(SECRET), "{}", shown());
+        assert_eq!(exported().contains(SECRET), id == "s1", "the prompt is another row");
+        let found = w.memctl(&["search", "-a", "--type", "summary", SECRET]);
+        assert_eq!(found.code, Some(1), "{found:?}");
+        w.memctl(&["forget", "--undo"]).ok();
+        assert_same(&memory(&w), &before, id);
+    }
+    // What could be restored goes with its source, too.
+    w.memctl(&["forget", "p1"]).ok();
+    w.memctl(&["forget", "p1", "--now", "--verify", "--yes"]).ok();
+    assert!(!exported().contains(SECRET));
+    assert_eq!(traces(&w), [""; 0]);
+}
+
 #[test]
 fn several_commands_are_undone_the_newest_first() {
     let w = two_sessions();

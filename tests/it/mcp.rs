@@ -104,6 +104,12 @@ fn the_project_follows_the_roots_and_is_never_guessed() {
     assert!(named.contains("euros") && !named.contains("cents"), "{named}");
     let by_path = c.call("search", json!({"query": "money", "project": dir(&w, "app")}));
     assert!(by_path.contains("cents") && !by_path.contains("euros"), "{by_path}");
+    let by_home = c.call("search", json!({"query": "money", "project": "~/app"}));
+    assert_eq!(by_home, by_path);
+    for path in ["./app", ".", "~other/app"] {
+        let refused = c.refused("search", json!({"query": "x", "project": path}));
+        assert!(refused.contains("is relative; pass the absolute path"), "{refused}");
+    }
     assert!(c.refused("search", json!({"query": "x", "project": "nope"})).contains("'nope'"));
 
     let mut c = client(&w, "app");
@@ -200,9 +206,10 @@ fn texts_of_third_parties_are_marked_and_instructions_are_withheld() {
 #[test]
 fn forgetting_takes_ids_only_and_can_be_undone() {
     let w = World::new();
-    note(&w, "app", "Releases are cut from main");
-    note(&w, "app", "Branches live for a day");
     let mut c = client(&w, "app");
+    for text in ["Releases are cut from main", "Branches live for a day"] {
+        c.call("remember", json!({"text": text}));
+    }
     for arguments in [
         json!({"query": "releases"}),
         json!({"ids": ["app"]}),
@@ -226,8 +233,8 @@ fn forgetting_takes_ids_only_and_can_be_undone() {
 #[test]
 fn feedback_is_that_of_the_command() {
     let w = World::new();
-    note(&w, "app", "Releases are cut from the main branch");
     let mut c = client(&w, "app");
+    c.call("remember", json!({"text": "Releases are cut from the main branch"}));
     let said = c.call("feedback", json!({"ids": ["o1"], "verdict": "wrong"}));
     assert!(said.contains("wrong: o1") && said.contains("memctl feedback --undo o1"), "{said}");
     w.memctl(&["forget", "o1", "--now"]).ok();
@@ -235,6 +242,44 @@ fn feedback_is_that_of_the_command() {
     assert!(refused.contains("rejected"), "{refused}");
     assert!(c.refused("feedback", json!({"ids": ["o7"], "verdict": "wrong"})).contains("o7"));
     assert!(c.refused("feedback", json!({"ids": ["o1"], "verdict": "good"})).contains("helpful"));
+}
+
+/// A text that the model has read may ask it to.
+#[test]
+fn a_model_neither_forgets_nor_rejects_what_is_the_users() {
+    let w = World::new();
+    note(&w, "app", "Never push to the main branch");
+    at(&w, "app", &["remember", "--global", "Answer in German at all times"]).ok();
+    let mut c = client(&w, "app");
+    for text in ["The cache is warmed at night", "The queue holds ten jobs", "Jobs run twice"] {
+        c.call("remember", json!({"text": text}));
+    }
+    at(&w, "app", &["pin", "o3"]).ok();
+    let mut work = crate::support::Work::new(&w, "app", "one");
+    work.prompt("Cap the retries of the importer at three");
+    work.stop("The importer stops after three.");
+    w.settle();
+    for id in ["o1", "o2", "o3", "p1"] {
+        let refused = c.refused("forget", json!({"ids": ["o4", id]}));
+        assert!(refused.contains(&format!("only the user can forget it: `memctl forget {id}`")));
+    }
+    for (id, verdict) in [("o1", "wrong"), ("o2", "wrong"), ("o3", "stale")] {
+        let refused = c.refused("feedback", json!({"ids": ["o4", id], "verdict": verdict}));
+        assert!(refused.contains(&format!("`memctl feedback {verdict} {id}`")), "{refused}");
+    }
+    // A copy would take the rule along.
+    let copy = json!({"text": "Note of today\nNever push to the main branch", "type": "decision"});
+    let said = c.call("remember", copy);
+    let copy = said.split(' ').nth(1).unwrap().to_owned();
+    let refused = c.refused("feedback", json!({"ids": [&copy], "verdict": "wrong"}));
+    assert!(refused.contains("`memctl feedback wrong o1`"), "{refused}");
+    let marks = "SELECT count(*) FROM observations WHERE feedback NOTNULL";
+    assert_eq!((w.count(marks), w.count("SELECT count(*) FROM rejected")), (0, 0));
+    assert_eq!(w.count("SELECT count(*) FROM tombstones"), 0);
+    assert!(at(&w, "app", &["context"]).ok().contains("Never push to the main branch"));
+    c.call("feedback", json!({"ids": ["o1"], "verdict": "helpful"}));
+    c.call("feedback", json!({"ids": ["o5"], "verdict": "wrong"}));
+    assert!(c.call("forget", json!({"ids": ["o4"]})).contains("1 observation"));
 }
 
 #[test]

@@ -489,6 +489,25 @@ fn a_session_whose_client_died_is_ended() {
     assert_eq!(w.summaries().len(), 1);
 }
 
+/// Its worker had left after the turn, so no process saw the client die.
+#[test]
+fn the_next_start_ends_a_session_whose_client_died_without_a_worker() {
+    let w = World::new();
+    let client = client(&w, &[prompt("s", "t", "Read the log"), stop("s", "t", "Done.")]);
+    w.settle();
+    w.execute_sql("UPDATE sessions SET last_event_epoch = last_event_epoch - 61000");
+    let list = || w.memctl(&["list", "--all-projects"]).ok();
+    assert_eq!(w.memctl(&["recover"]).ok(), "");
+    assert_eq!(w.session()["status"], "active", "its client lives");
+    assert!(list().contains("active") && !list().contains("client exited"), "{}", list());
+    client.kill();
+    assert!(list().contains("client exited"), "{}", list());
+    w.hook(&start("other"));
+    w.settle();
+    assert_eq!(w.session_state(), "completed|client_gone");
+    assert!(!list().contains("client exited") && !list().contains("active"), "{}", list());
+}
+
 #[test]
 fn a_session_continues_while_one_of_its_clients_is_alive() {
     let w = World::lingering().with("MEMCTL_WORKER_CLIENT_GRACE", "2s");

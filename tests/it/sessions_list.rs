@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::World;
 use crate::support::directories::{directory, moved_to};
 use crate::support::recordings::{edit, end, prompt, stop, tool};
+use crate::support::{Work, World};
 
 /// Two finished sessions of the directory in which commands run, and one of another project.
 fn world() -> World {
@@ -87,6 +87,37 @@ fn the_latest_session_is_told() {
     assert!(text.contains("Left\n") && text.contains("Write the changelog entry"), "{text}");
     w.memctl(&["done", "changelog"]).ok();
     assert!(!w.memctl(&["last"]).ok().contains("changelog"));
+}
+
+/// A later turn of the session changes another line of the same file.
+#[test]
+fn the_work_of_all_turns_is_told_until_it_is_replaced() {
+    let w = World::new();
+    let mut work = Work::new(&w, "app", "one");
+    work.prompt("Add pagination to the list of orders");
+    work.write("orders.py", "page_size = 20\n\n\norder_name = 1\n");
+    work.stop("The order list has pages of twenty rows in `orders.py`.");
+    work.prompt("Rename the field of the order");
+    work.edit("orders.py", "order_name = 1", "order_title = 1");
+    work.stop("The field is called `order_title` now.");
+    let texts = || {
+        let last = work.memctl("", &["last", "--json"]).json();
+        (last["done"].to_string(), work.memctl("", &["context"]).ok())
+    };
+    let (done, context) = texts();
+    for text in [&done, &context] {
+        assert!(text.contains("pages of twenty") && text.contains("`order_title`"), "{text}");
+    }
+    let order = |part: &str| done.find(part).unwrap();
+    assert!(order("pages of twenty") < order("`order_title`"), "newest last: {done}");
+    let mut work = work;
+    work.prompt("Load the orders while scrolling instead");
+    work.edit("orders.py", "page_size = 20", "scroll_step = 20");
+    work.edit("orders.py", "order_title = 1", "order_label = 1");
+    work.stop("The order list loads more rows while it is scrolled.");
+    let last = work.memctl("", &["last", "--json"]).json();
+    assert!(!last["done"].to_string().contains("pages of twenty"), "{last}");
+    assert!(last["done"].to_string().contains("while it is scrolled"), "{last}");
 }
 
 #[test]

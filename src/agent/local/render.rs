@@ -13,13 +13,9 @@ const MAX_CAUSE: usize = 600;
 /// The columns of a turn.
 pub fn summary(turn: &Turn) -> Summary {
     let evidence = &turn.evidence;
-    let request = match turn.re.is_empty() {
-        true => turn.request.clone(),
-        false => format!("{} (re: {})", turn.request, turn.re),
-    };
     let files = || evidence.files.iter().filter(|file| !file.scratch);
     Summary {
-        request,
+        request: turn.told_request(),
         investigated: investigated(turn),
         learned: blocks(&turn.cause, MAX_CAUSE),
         completed: completed(turn),

@@ -1,11 +1,21 @@
 //! Titles that can be understood alone in a list.
 
 use super::turn::is_vague;
-use crate::activity::fit;
+use crate::activity;
 use crate::memory::{Change, CommitMade, Evidence, FileChange, Turn};
+use crate::text::collapse_spaces;
 
 /// Maximum characters of a title.
 pub const MAX_TITLE: usize = 110;
+
+/// Shortens a text to a title, which ends with `…` if something is missing: the rest may say the opposite.
+fn fit(text: &str, max: usize) -> String {
+    let whole = collapse_spaces(text);
+    match whole.chars().count() <= max {
+        true => whole,
+        false => format!("{}…", activity::fit(&whole, max.saturating_sub(1))),
+    }
+}
 
 /// The title of a turn: its request, or what it came to if the request says little. Empty if the turn
 /// is not told.

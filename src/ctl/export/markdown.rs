@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{is_terminal, replace};
-use crate::ctl::format::{self, count};
+use crate::ctl::format::{self, count, day};
 use crate::failure::{Context, Result};
 use crate::memory::Origin;
 use crate::store::observations::{self, ObservationRow};
@@ -170,10 +170,6 @@ fn entry(row: &ObservationRow) -> String {
     }
     o.facts.iter().for_each(|fact| text.push_str(&format!("  - {}\n", paragraph(fact))));
     text
-}
-
-fn day(epoch: i64) -> String {
-    format::at(epoch).chars().take(10).collect()
 }
 
 /// One line without control characters, and without what begins a block.

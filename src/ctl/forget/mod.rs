@@ -188,6 +188,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         return undo::end_all(settings, args);
     }
     let is_empty = !settings.paths.data_dir_exists() && spool::keys(&settings.paths).is_empty();
+    if is_empty && !args.ids.is_empty() {
+        return Err(failed("nothing is stored yet"));
+    }
     let (mut outcome, passages) = match () {
         () if is_empty => (Outcome::of(args), Vec::new()),
         () if args.dry_run => dry_run(settings, args)?,

@@ -1,7 +1,6 @@
 //! `memctl import jsonl`: the lines of an export. Rows that the store has, and those that were forgotten
 //! here, change nothing.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,9 @@ use serde_json::Value;
 use super::rows::Rows;
 use crate::config::Settings;
 use crate::ctl::format::count;
+use crate::ctl::lines::open_file;
 use crate::ctl::progress::Progress;
-use crate::failure::{Context, Result, failed, usage};
+use crate::failure::{Context, Result, failed};
 use crate::store::portable::{self, Line};
 
 /// A longer line is none of an export.
@@ -40,9 +40,7 @@ pub fn run(mut settings: Settings, args: &Args) -> Result<()> {
     let name = args.file.display().to_string();
     let input: Box<dyn Read> = match args.file == Path::new("-") {
         true => Box::new(io::stdin().lock()),
-        false => {
-            Box::new(File::open(&args.file).context(format!("cannot open {name}")).map_err(usage)?)
-        }
+        false => Box::new(open_file(&args.file)?),
     };
     let mut lines = BufReader::new(input);
     check_header(&name, &read_line(&mut lines).context(&name)?.unwrap_or_default())?;

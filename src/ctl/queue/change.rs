@@ -6,9 +6,10 @@ use std::time::Duration;
 use memctl_proto::Event;
 
 use crate::clock;
-use crate::config::{Settings, parse_duration};
+use crate::config::Settings;
 use crate::ctl::drain::{self, SessionName};
 use crate::ctl::format::{count, short};
+use crate::ctl::time::duration;
 use crate::ctl::{lookup, open};
 use crate::failure::{Context, Failure, Result, failed};
 use crate::recover::cleanup;
@@ -80,10 +81,6 @@ pub struct AgeArgs {
     /// Only events older than this (30min, 6h, 2d)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     older_than: Option<Duration>,
-}
-
-fn duration(text: &str) -> std::result::Result<Duration, &'static str> {
-    parse_duration(text).ok_or("expected a duration such as 30min, 6h or 2d")
 }
 
 impl Change {

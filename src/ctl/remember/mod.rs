@@ -8,7 +8,8 @@ mod place;
 mod text;
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
@@ -217,12 +218,12 @@ fn target(conn: &Connection, name: Option<&str>) -> Result<(Target, Option<Strin
     let here = || lookup::here();
     match name {
         None => place::of_directory(conn, &here()?),
-        Some(name) if Path::new(name).is_dir() || place::is_path(name) => {
-            let dir = Path::new(name);
-            let dir = if dir.is_absolute() { dir.to_owned() } else { here()?.join(dir) };
-            place::of_directory(conn, &dir)
-        }
         Some(name) => {
+            let is_dir = || Path::new(name).is_dir().then(|| PathBuf::from(name));
+            if let Some(dir) = project::typed_path(name).or_else(is_dir) {
+                let dir = if dir.is_absolute() { dir } else { here()?.join(dir) };
+                return place::of_directory(conn, &dir);
+            }
             let project = projects::get(conn, lookup::project(conn, name)?)?;
             let dir = project.root.clone().into();
             Ok((Target::Directory { project, dir }, None))

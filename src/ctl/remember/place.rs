@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use memctl_proto::event::Project;
 use rusqlite::{Connection, Transaction};
 
-use crate::config::{Settings, process_env};
+use crate::config::Settings;
 use crate::failure::Result;
+use crate::project;
 use crate::project::recording::{self, NotRecorded};
 use crate::store::{self, claims, projects};
 use crate::text::without_controls;
@@ -31,19 +32,12 @@ pub enum Target {
     Name(String),
 }
 
-/// Whether `text` names a directory by its path.
-pub fn is_path(text: &str) -> bool {
-    text.starts_with(['/', '~'])
-        || ["./", "../"].iter().any(|start| text.starts_with(start))
-        || [".", ".."].contains(&text)
-}
-
 /// The project of a directory, with the claims that it may have. Also returns a note about a claim
 /// that it may not have. The directory need not exist any more.
 pub fn of_directory(conn: &Connection, dir: &Path) -> Result<(Target, Option<String>)> {
-    let claimed = crate::project::identify(dir);
+    let claimed = project::identify(dir);
     if !dir.exists() {
-        for removed in crate::project::removed(dir) {
+        for removed in project::removed(dir) {
             if let Some(id) = projects::of_removed(conn, &removed)? {
                 let project = projects::get(conn, id)?;
                 return Ok((Target::Directory { project, dir: dir.to_owned() }, None));
@@ -62,10 +56,8 @@ pub fn of_directory(conn: &Connection, dir: &Path) -> Result<(Target, Option<Str
 /// A reason for the user: no name, or a name that several projects have.
 pub fn named(conn: &Connection, text: &str) -> std::result::Result<Target, String> {
     let text = text.trim();
-    if is_path(text) {
-        return of_directory(conn, &expand(text))
-            .map(|(target, _)| target)
-            .map_err(|e| e.to_string());
+    if let Some(dir) = project::typed_path(text) {
+        return of_directory(conn, &dir).map(|(target, _)| target).map_err(|e| e.to_string());
     }
     if text.is_empty() || text.len() > MAX_NAME || without_controls(text) != text {
         return Err("project is no name, path or key".into());
@@ -81,16 +73,6 @@ pub fn named(conn: &Connection, text: &str) -> std::result::Result<Target, Strin
         }
     }
     Ok(Target::Name(text.to_owned()))
-}
-
-/// The path with the home directory for `~`.
-fn expand(text: &str) -> PathBuf {
-    let home = || process_env("HOME").map(PathBuf::from);
-    match text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
-        Some(rest) => home()
-            .map_or_else(|| PathBuf::from(text), |home| home.join(rest.trim_start_matches('/'))),
-        None => PathBuf::from(text),
-    }
 }
 
 impl Target {
@@ -150,20 +132,4 @@ fn not_recorded(dirs: &[&Path], settings: &Settings) -> Option<NotRecorded> {
 
 fn of_key(key: &str, name: &str) -> Project {
     Project { keys: vec![key.to_owned()], name: name.to_owned(), root: String::new() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_no_name() {
-        let check = |text, expected| assert_eq!(is_path(text), expected, "{text}");
-        for path in ["/a", "./a", "../a", "~/a", "~", ".", ".."] {
-            check(path, true);
-        }
-        for name in ["a", "owner/repo", ".config", "name:a", "git:h/o/r", "a~"] {
-            check(name, false);
-        }
-    }
 }

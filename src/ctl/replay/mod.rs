@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::format::{count, span};
+use super::lines::open_file;
 use super::progress::Progress;
 use super::transcript::{SessionReader, agents, claude_code};
 use crate::config::Settings;
@@ -73,6 +74,7 @@ pub fn check_writable(settings: &Settings) -> Result<()> {
 /// Delivers the events of a transcript to the session's worker. `waits`: until they are distilled.
 pub fn replay(settings: &Settings, client: &str, file: &Path, waits: bool) -> Result<()> {
     let name = file.display();
+    drop(open_file(file)?);
     let opened = SessionReader::open(file, agents::of_session(file));
     let mut reader = opened.context(format!("cannot open {name}")).map_err(usage)?;
     let start = Instant::now();

@@ -17,8 +17,9 @@ use super::format::{age, count};
 use super::style::ID;
 use super::table::{Cell, Column, column, table};
 use super::terminal;
+use super::time::duration;
 use crate::clock;
-use crate::config::{Settings, parse_duration};
+use crate::config::Settings;
 use crate::ctl::open;
 use crate::failure::{Context, Result, failed, usage};
 use crate::store::agent_sessions::{self, AgentSession, KeyPattern};
@@ -156,10 +157,6 @@ impl KeyFilter {
     fn matching(&self) -> KeyPattern<'_> {
         KeyPattern { prefix: &self.prefix, suffix: &self.suffix }
     }
-}
-
-fn duration(text: &str) -> std::result::Result<Duration, &'static str> {
-    parse_duration(text).ok_or("expected a duration such as 30min, 6h or 2d")
 }
 
 /// A stored session. The keys are stable.

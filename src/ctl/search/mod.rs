@@ -30,6 +30,9 @@ const NO_PROJECT: i64 = 0;
 /// How many rows are looked for elsewhere if nothing is found.
 const ELSEWHERE: usize = 100;
 
+/// How many rows of a turn are found at most times: a prompt, a summary, two observations.
+const ROWS_OF_TURN: usize = 4;
+
 /// What is searched.
 struct Place {
     /// `None`: all projects.
@@ -62,6 +65,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<()> {
         };
     };
     let place = place(conn, args)?;
+    // For people, the rows of a turn are one.
+    let by_turn = !args.json && template.is_none();
+    let limit = if by_turn { limit * ROWS_OF_TURN } else { limit };
     let request =
         Request { query: &query, project: place.project, filters, limit, for_injection: false };
     let found = recall::search(conn, &request)?;
@@ -86,7 +92,7 @@ fn print(
 ) -> Result<()> {
     let mut names = HashMap::new();
     let hits = std::mem::take(&mut found.hits).into_iter();
-    let shown: Vec<Shown> = hits
+    let mut shown: Vec<Shown> = hits
         .map(|hit| Shown::new(conn, hit, found.confidence, &mut names))
         .collect::<Result<_>>()?;
     let n_around = args.context as usize;
@@ -106,6 +112,8 @@ fn print(
         let lines: String = shown.iter().map(|hit| template.line(hit)).collect();
         return super::print_raw(&lines);
     }
+    shown::mark_partial(&args.query.join(" "), &mut shown);
+    let shown = shown::by_turn(conn, shown, args.limit as usize)?;
     let width = terminal::width();
     let several = shown.iter().any(|hit| hit.hit.stored.project_id != place.project);
     let mut out = String::new();

@@ -5,13 +5,14 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::Connection;
 
+use crate::activity::looks_like_code;
 use crate::clock;
 use crate::ctl::format::{age, day};
 use crate::failure::Result;
 use crate::recall::{Hit, RowId};
 use crate::store::notes::EXTERNAL;
-use crate::store::projects;
 use crate::store::words::{self, Side};
+use crate::store::{projects, turns};
 
 /// A younger row is dated by its age, an older one by its day.
 const RECENT: i64 = 7 * 86_400_000;
@@ -32,6 +33,10 @@ pub struct Shown {
     pub is_expired: bool,
     /// It has no word of the query: a row beside it fits.
     pub is_beside: bool,
+    /// The query is one name, which other rows have as a whole.
+    pub is_partial: bool,
+    /// Further rows of its turn that were found.
+    pub same_turn: Vec<RowId>,
 }
 
 impl Shown {
@@ -56,7 +61,18 @@ impl Shown {
         let when = if now - at < RECENT { format!("{age} ago") } else { day.clone() };
         let is_expired = hit.stored.is_expired(now);
         let is_beside = hit.explain.words.is_empty() && hit.score > 0.0;
-        Ok(Shown { hit, confidence, project, when, day, age, is_expired, is_beside })
+        Ok(Shown {
+            hit,
+            confidence,
+            project,
+            when,
+            day,
+            age,
+            is_expired,
+            is_beside,
+            is_partial: false,
+            same_turn: Vec::new(),
+        })
     }
 
     /// The id that a script gave the row.
@@ -64,6 +80,37 @@ impl Shown {
         let id = self.hit.stored.external_id.as_deref()?;
         Some(id.strip_prefix(EXTERNAL).unwrap_or(id))
     }
+}
+
+/// Marks the rows that only have parts of a path or an identifier, if others have it as a whole. Those come
+/// first.
+pub fn mark_partial(query: &str, shown: &mut [Shown]) {
+    let name = query.trim().trim_end_matches(['.', '?']);
+    let is_name = name.contains(['/', '.']) || name.contains("::") || looks_like_code(name);
+    if name.contains(char::is_whitespace) || !is_name {
+        return;
+    }
+    if shown.iter().any(|shown| shown.hit.explain.verbatim) {
+        shown.iter_mut().for_each(|shown| shown.is_partial = !shown.hit.explain.verbatim);
+    }
+}
+
+/// Leaves the best row of each turn, which names the others, and at most `limit` rows.
+pub fn by_turn(conn: &Connection, all: Vec<Shown>, limit: usize) -> Result<Vec<Shown>> {
+    let mut turns: HashMap<(i64, i64), usize> = HashMap::new();
+    let mut kept: Vec<Shown> = Vec::new();
+    for shown in all {
+        let turn = turns::of_row(conn, shown.hit.row).context("database")?;
+        match turn.and_then(|turn| turns.get(&turn).copied()) {
+            Some(at) => kept[at].same_turn.push(shown.hit.row),
+            None if kept.len() == limit => break,
+            None => {
+                turns.extend(turn.map(|turn| (turn, kept.len())));
+                kept.push(shown);
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// A row beside a hit.
@@ -137,6 +184,25 @@ pub mod tests {
             age: "3d".into(),
             is_expired: false,
             is_beside: false,
+            is_partial: false,
+            same_turn: Vec::new(),
         }
+    }
+
+    #[test]
+    fn only_a_name_that_other_rows_have_as_a_whole_makes_rows_partial() {
+        let check = |query: &str, verbatim: [bool; 2], expected: bool| {
+            let mut all = [shown(), shown()];
+            all[0].hit.explain.verbatim = verbatim[0];
+            all[1].hit.explain.verbatim = verbatim[1];
+            mark_partial(query, &mut all);
+            assert_eq!((all[0].is_partial, all[1].is_partial), (false, expected), "{query}");
+        };
+        check("pool.py", [true, false], true);
+        check("src/pool.py", [true, true], false);
+        check("parse_empty", [false, false], false);
+        check("parseEmpty", [true, false], true);
+        check("retry", [true, false], false);
+        check("retry the pool.py", [true, false], false);
     }
 }

@@ -10,7 +10,7 @@ use crate::ctl::style::{HEAD, ID, MATCH, PLAIN, paint};
 use crate::ctl::table::{Cell, Column, column, table};
 use crate::ctl::terminal::{READABLE, wrapped};
 use crate::memory::Origin;
-use crate::recall::{Found, Hit, QueryWord, Snippet};
+use crate::recall::{Found, Hit, QueryWord, RowId, Snippet};
 use crate::text::{escape, sanitize, truncate};
 
 type Width = Option<usize>;
@@ -88,8 +88,13 @@ fn about(shown: &Shown, several_projects: bool) -> String {
         (row.quarantined, "quarantined"),
         (row.origin == Origin::Web, "from the web"),
         (shown.is_beside, "beside a row that fits"),
+        (shown.is_partial, "only parts of the name"),
     ];
     about.extend(notes.iter().filter(|(is, _)| *is).map(|(_, note)| (*note).to_owned()));
+    if !shown.same_turn.is_empty() {
+        let rows: Vec<String> = shown.same_turn.iter().map(RowId::to_string).collect();
+        about.push(format!("same turn: {}", rows.join(", ")));
+    }
     about.join(" · ")
 }
 

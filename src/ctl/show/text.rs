@@ -107,7 +107,7 @@ pub fn session(content: &SessionContent, width: Width) -> String {
     let reason = s.end_reason.as_deref().map(|r| format!(" ({})", escape(r))).unwrap_or_default();
     let counts = format!(
         "{}{reason}: {}, {}, {}",
-        s.status,
+        format::status(s),
         count(content.prompts.len() as u64, "prompt"),
         format::summaries(content.summaries.len() as u64),
         count(
@@ -115,8 +115,9 @@ pub fn session(content: &SessionContent, width: Width) -> String {
             "observation"
         ),
     );
-    let painted = paint(&s.status, style::of_state(&s.status));
-    out.push_str(&wrapped("", 0, &counts, width).replacen(&s.status, &painted, 1));
+    let status = format::status(s);
+    let painted = paint(status, style::of_state(status));
+    out.push_str(&wrapped("", 0, &counts, width).replacen(status, &painted, 1));
     for prompt in &content.prompts {
         let text = clip_for_list(&prompt_text(prompt), width);
         out.push('\n');

@@ -7,7 +7,8 @@
 //!
 //! Each line has the parts `time TAB place TAB subject TAB rows`, with rows as `o412:35,s37:20`: name and
 //! tokens. Rows of a start are reported to the worker with the next prompt, because a session without a
-//! prompt is not stored. A line with the place [`REPORTED`] stands below those that were.
+//! prompt is not stored. Of a row with the place [`OPEN`], the start told a step only, so it still answers a
+//! prompt. A line with the place [`REPORTED`] stands below those that were.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -24,6 +25,8 @@ use crate::store::words::RowId;
 const LOCK_TIMEOUT: Duration = Duration::from_millis(20);
 
 pub const START: &str = "start";
+/// A start included open steps of the row, and nothing else of it.
+pub const OPEN: &str = "open";
 const REPORTED: &str = "reported";
 
 /// A row and the estimated tokens of its lines.
@@ -66,8 +69,9 @@ impl Given {
     /// The rows of starts that the worker does not know of.
     fn unreported(&self) -> Vec<Use> {
         let from = self.0.iter().rposition(|entry| entry.place == REPORTED).map_or(0, |at| at + 1);
-        let starts = self.0[from..].iter().filter(|entry| entry.place == START);
-        starts.flat_map(|entry| uses(&entry.rows, START, entry.at)).collect()
+        let starts =
+            self.0[from..].iter().filter(|entry| [START, OPEN].contains(&entry.place.as_str()));
+        starts.flat_map(|entry| uses(&entry.rows, &entry.place, entry.at)).collect()
     }
 }
 
@@ -106,12 +110,19 @@ pub fn uses(rows: &[Row], place: &str, at: i64) -> Vec<Use> {
     rows.iter().map(used).collect()
 }
 
-/// Lists the rows of a start's block. `reported`: the start's own event reports them.
-pub fn add_start(paths: &Paths, key: &str, at: i64, rows: &[Row], reported: bool) {
+/// Lists the rows of a start's block, and those of which it has steps only. `reported`: the start's own
+/// event reports them.
+pub fn add_start(paths: &Paths, key: &str, at: i64, rows: &[Row], steps: &[Row], reported: bool) {
+    if rows.is_empty() && steps.is_empty() {
+        return;
+    }
     let add = || {
         let file = paths.given_memories(key);
         let Some(_lock) = locked(&file)? else { return Ok(()) };
         let mut lines = entry(at, START, "", rows.to_vec()).line();
+        if !steps.is_empty() {
+            lines.push_str(&entry(at, OPEN, "", steps.to_vec()).line());
+        }
         if reported {
             lines.push_str(&entry(at, REPORTED, "", Vec::new()).line());
         }
@@ -248,16 +259,16 @@ mod tests {
     #[test]
     fn a_start_is_reported_once_with_what_follows_it() {
         with_paths(|paths| {
-            add_start(paths, "k", 1, &rows(&["o1"]), false);
+            add_start(paths, "k", 1, &rows(&["o1"]), &rows(&["s2"]), false);
             let claimed =
                 claim(paths, "k", 2, "prompt", "a", rows(&["o1", "o2"]), |_| true).unwrap();
             let reported: Vec<_> =
                 claimed.uses.iter().map(|u| (u.row.as_str(), u.place.as_str(), u.at)).collect();
-            assert_eq!(reported, [("o1", "start", 1), ("o2", "prompt", 2)]);
+            assert_eq!(reported, [("o1", "start", 1), ("s2", "open", 1), ("o2", "prompt", 2)]);
             assert!(take_unreported(paths, "k", 3).is_empty());
-            add_start(paths, "k", 4, &rows(&["o5"]), true);
+            add_start(paths, "k", 4, &rows(&["o5"]), &[], true);
             assert!(take_unreported(paths, "k", 4).is_empty());
-            add_start(paths, "k", 5, &rows(&["o6"]), false);
+            add_start(paths, "k", 5, &rows(&["o6"]), &[], false);
             assert_eq!(take_unreported(paths, "k", 6).len(), 1);
             assert!(take_unreported(paths, "k", 7).is_empty());
             remove(paths, "k");

@@ -5,6 +5,7 @@ use std::path::Path;
 use memctl_proto::{Event, Kind};
 use sha2::{Digest, Sha256};
 
+use super::given;
 use crate::activity::{Activity, Payload, ToolEvent, error_prints, written_commands};
 use crate::capture::BeforeTool;
 use crate::clients::{ToolKind, ToolUse};
@@ -74,9 +75,11 @@ impl Question {
     }
 
     /// Whether a memory that the model received at `place` says the same as one that answers this
-    /// question. What a session did says nothing yet about what helped after an error.
+    /// question. An open step says nothing of its turn's answer, and what a session did nothing about what
+    /// helped after an error.
     pub fn repeats(&self, place: &str) -> bool {
         match self {
+            _ if place == given::OPEN => false,
             Question::Prompt { .. } | Question::File(_) => true,
             Question::Error(_) | Question::Command(_) => place == self.place(),
         }
@@ -119,5 +122,21 @@ fn failed_command(event: &Event) -> Option<String> {
             Some(Payload::read(Some(response)).text())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_step_of_a_turn_does_not_repeat_it() {
+        let prompt = Question::Prompt { turn: None, text: "How are amounts read?".into() };
+        let file = Question::File("src/a.rs".into());
+        for question in [prompt, file] {
+            assert!(question.repeats(given::START) && question.repeats("prompt"));
+            assert!(!question.repeats(given::OPEN));
+        }
+        assert!(!Question::Command("git push".into()).repeats(given::START));
     }
 }

@@ -8,7 +8,7 @@ use super::super::columns::Columns;
 use super::super::error::Result;
 use super::super::rejected::Rejected;
 use super::super::words::{self, RowId};
-use super::super::{new_uuid, tombstones};
+use super::super::{copied_requests, new_uuid, tombstones};
 use super::json;
 use crate::memory::{Ending, Message, Sender, Summary, Turn};
 
@@ -44,6 +44,14 @@ pub(in crate::store) fn write_summary(
     if !rejected.is_empty() {
         rejected.clean_summary(s.to_mut());
         turn.iter_mut().for_each(|turn| rejected.clean_turn(turn.to_mut()));
+    }
+    // The user may have forgotten the request that it refers to while the backend worked.
+    if let Some(turn) = turn.as_mut().filter(|turn| !turn.re.is_empty())
+        && !copied_requests::has_source(tx, session_id, message.prompt_number, turn)?
+        && let Some(copy) = turn.to_mut().forget_re()
+    {
+        let request = Turn::without_re(&s.request, &copy);
+        s.to_mut().request = request;
     }
     let turn = turn.as_deref();
     let created = message.created_at_epoch;

@@ -304,7 +304,8 @@ fn sql(row: &Line, key: &str, value: &Value, kind: Kind) -> Sql {
         (Value::String(text), Kind::Text) => Sql::Text(text.clone()),
         (Value::Bool(flag), Kind::Flag) => Sql::Integer((*flag).into()),
         (Value::Number(n), Kind::Number) => n.as_i64().map_or(Sql::Null, Sql::Integer),
-        (Value::Number(n), Kind::Real) => n.to_string().parse().map_or(Sql::Null, Sql::Real),
+        // serde_json rounds the last digit of some numbers.
+        (Value::Number(_), Kind::Real) => row.0[key].get().parse().map_or(Sql::Null, Sql::Real),
         // A value of another kind counts as missing.
         _ => Sql::Null,
     }

@@ -36,6 +36,14 @@ pub struct Session {
     pub completed_at_epoch: Option<i64>,
 }
 
+impl Session {
+    /// The client process that the latest event named.
+    pub fn client_process(&self) -> Option<Process> {
+        let (pid, start) = self.client_pid.zip(self.client_start)?;
+        Some(Process { pid: pid.try_into().ok()?, start: start as u64 })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredPrompt {
     pub id: i64,

@@ -3,6 +3,8 @@
 
 pub mod restore;
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
@@ -94,9 +96,13 @@ pub fn end_all(locked: &mut Locked) -> Result<bool> {
 /// The ids in `forgotten_rows` of the rows in `set`, of what belongs to them, and of each row with one
 /// of the texts. [`restore::with_restored`] finds the set.
 pub fn selected(conn: &Connection, set: &mut ForgetSet, texts: &[Needle]) -> Result<Vec<i64>> {
-    let mut rows = conn.prepare("SELECT id, table_name, row_id, content FROM forgotten_rows")?;
+    let mut rows = conn.prepare(
+        "SELECT id, table_name, row_id, content, forgotten_id, change FROM forgotten_rows",
+    )?;
     let mut rows = rows.query([])?;
     let mut found = Vec::new();
+    // Of each `forget`: copies of its requests that it removed from other turns.
+    let (mut copies, mut selected): (Vec<(i64, i64)>, BTreeSet<i64>) = Default::default();
     while let Some(row) = rows.next()? {
         let (table, id): (String, Option<i64>) = (row.get(1)?, row.get(2)?);
         let content: String = row.get(3)?;
@@ -116,8 +122,15 @@ pub fn selected(conn: &Connection, set: &mut ForgetSet, texts: &[Needle]) -> Res
         let is_searched = !texts.is_empty() && SEARCHED.contains(&table.as_str());
         if is_in_set || (is_searched && content.values().any(has_text)) {
             found.push(row.get(0)?);
+            selected.insert(row.get(4)?);
+        } else if row.get::<_, String>(5)? == "changed"
+            && (content.contains_key("turn") || table == "revisions")
+        {
+            copies.push((row.get(0)?, row.get(4)?));
         }
     }
+    let copies = copies.into_iter().filter(|(_, forgotten)| selected.contains(forgotten));
+    found.extend(copies.map(|(row, _)| row));
     Ok(found)
 }
 

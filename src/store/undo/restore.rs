@@ -93,6 +93,7 @@ fn restore_rows(
             ("deleted", _) if table == "turn_projects" => tell(tx, &content)?,
             ("deleted", _) => insert(tx, schema, &table, content.clone())?,
             ("changed", None) => restore_identity(tx, &content)?,
+            (_, Some(id)) if is_changed_since(tx, &table, id, &content, forgotten)? => false,
             (_, Some(id)) => update(tx, schema, &table, id, &content)?,
             (_, None) => false,
         };
@@ -104,6 +105,21 @@ fn restore_rows(
         tx.prepare_cached("DELETE FROM forgotten_rows WHERE id = ?1")?.execute([kept])?;
     }
     Ok(n_rows)
+}
+
+/// Whether a summary that lost the copy of a forgotten request has another text since.
+fn is_changed_since(
+    tx: &Transaction,
+    table: &str,
+    id: i64,
+    content: &Content,
+    forgotten: i64,
+) -> Result<bool> {
+    let has_lost = table == "session_summaries" && content.contains_key("turn");
+    let same =
+        "SELECT 1 FROM session_summaries s JOIN forgotten f ON f.at_epoch = s.changed_at_epoch
+       WHERE s.id = ?1 AND f.id = ?2";
+    Ok(has_lost && !tx.prepare_cached(same)?.exists([id, forgotten])?)
 }
 
 /// Deletes the tombstone of a restored row and counts it.

@@ -126,6 +126,49 @@ fn every_top_level_module_has_a_layer() {
     }
 }
 
+/// The map for newcomers and the head of the program show the layers as they are checked.
+#[test]
+fn the_layers_are_listed_in_their_order() {
+    let main = fs::read_to_string(root().join("src/main.rs")).unwrap();
+    let modules = &main[main.find("\nmod ").unwrap()..main.find("\nuse ").unwrap()];
+    let of_main: Vec<BTreeSet<&str>> = modules
+        .trim()
+        .split("\n\n")
+        .map(|layer| layer.lines().filter_map(|l| l.strip_prefix("mod ")?.strip_suffix(';')))
+        .map(Iterator::collect)
+        .collect();
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let block = architecture.split("```\n").find(|block| block.starts_with("hook ")).unwrap();
+    let of_map: Vec<BTreeSet<&str>> =
+        block.lines().map(|layer| layer.split_whitespace().collect()).collect();
+    let layers: Vec<BTreeSet<&str>> =
+        LAYERS.iter().map(|layer| layer.iter().copied().collect()).collect();
+    assert_eq!(of_main, layers, "src/main.rs");
+    assert_eq!(of_map, layers, "ARCHITECTURE.md");
+}
+
+/// Each path between backticks that names a folder, or a file by its extension.
+#[test]
+fn the_paths_of_the_architecture_exist() {
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let is_path = |text: &&str| {
+        text.contains('/')
+            && !text.starts_with('/')
+            && text.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c))
+    };
+    let paths: BTreeSet<&str> =
+        architecture.split('`').skip(1).step_by(2).filter(is_path).collect();
+    assert!(paths.len() > 50, "{paths:?}");
+    let exists = |path: &&str| {
+        ["src", "."].iter().any(|dir| {
+            let path = root().join(dir).join(path);
+            path.exists() || path.with_extension("rs").exists()
+        })
+    };
+    let missing: Vec<&str> = paths.into_iter().filter(|path| !exists(path)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
 #[test]
 fn modules_name_only_their_own_layer_and_those_below() {
     let modules = Modules::read(root());

@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use crate::clients::native;
 use crate::clock;
-use crate::config::{Settings, parse_duration};
+use crate::config::Settings;
 use crate::ctl::format::span;
 use crate::ctl::progress::Progress;
+use crate::ctl::time::duration;
 use crate::ctl::{READ_TIMEOUT, replay};
 use crate::failure::{Context, Result, failed};
 use crate::process;
@@ -73,10 +74,6 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-fn duration(text: &str) -> std::result::Result<Duration, &'static str> {
-    parse_duration(text).ok_or("expected a duration such as 90d, 12h or 30min")
 }
 
 /// The directories in which the client's sessions were started, by session id. Empty without transcripts.
